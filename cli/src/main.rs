@@ -1,0 +1,56 @@
+//! `kiln`: tile models from burn to ONNX to wherever they run. Arguments become calls into the libraries; what a verb
+//! knows lives there.
+
+mod exit;
+mod output;
+mod verbs;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::output::Output;
+
+/// Fires tissue-tile models into ONNX, proves that nothing changed on the way, and runs them anywhere.
+#[derive(Parser)]
+#[command(name = "kiln", version, propagate_version = true, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    /// Print JSON with stable field names on stdout, and nothing else there.
+    #[arg(long, global = true)]
+    json: bool,
+
+    /// How much to log on stderr: error, warn, info, debug, trace, or a filter such as `ort=debug`.
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
+    log: String,
+
+    /// The ONNX Runtime library to load, instead of the installed one.
+    #[arg(long, global = true, value_name = "PATH", env = "ORT_DYLIB_PATH")]
+    onnxruntime: Option<PathBuf>,
+
+    #[command(subcommand)]
+    verb: verbs::Verb,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let out = Output { json: cli.json, onnxruntime: cli.onnxruntime };
+    if let Err(error) = start_logging(&cli.log) {
+        out.note(format_args!("error: --log {}: {error}", cli.log));
+        return exit::Exit::Input.into();
+    }
+    match verbs::run(cli.verb, &out) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            out.note(format_args!("error: {error:#}"));
+            exit::of_error(&error).into()
+        }
+    }
+}
+
+fn start_logging(filter: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter)?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! What a tile is, for the crates that train on tiles and the crates that score them: both decode a file to the very
+//! same pixels, or parity would mean nothing. Also here because both need them: digests, and files that appear whole
+//! or not at all. Nothing in this crate knows burn or ONNX Runtime.
+
+mod decode;
+pub mod digest;
+mod error;
+mod fault;
+mod policy;
+pub mod publish;
+mod resize;
+mod tile;
+
+pub use decode::{Decoder, Limits, is_tile_path};
+pub use error::TileError;
+pub use fault::Fault;
+pub use policy::SizePolicy;
+pub use tile::{SIDE, TILE_BYTES, Tile};
