@@ -1,0 +1,103 @@
+//! The configuration of a run: one YAML file, every key known, every default in its type. `--set key=value` changes a
+//! key before the file is checked, so a mistyped key is an error either way.
+
+mod model;
+mod parse;
+mod training;
+
+use std::path::PathBuf;
+
+use kiln_tile::SizePolicy;
+use serde::{Deserialize, Serialize};
+
+pub use model::{CnnConfig, Head, HybridConfig, ModelConfig, VaeConfig};
+pub use training::{EarlyStopping, Schedule, StoppingMetric, TrainingConfig};
+
+use crate::data::Augmentation;
+use crate::metrics::ThresholdRule;
+
+/// The whole configuration of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of the run; the default run folder is `runs/NAME`.
+    pub name: String,
+    /// The model.
+    pub model: ModelConfig,
+    /// The tiles.
+    #[serde(default)]
+    pub data: DataConfig,
+    /// How weights are found.
+    #[serde(default)]
+    pub training: TrainingConfig,
+    /// How the threshold is chosen on the validation split.
+    #[serde(default = "max_f1")]
+    pub threshold: ThresholdRule,
+    /// Resamples of the bootstrap behind every interval.
+    #[serde(default = "resamples")]
+    pub bootstrap_resamples: usize,
+}
+
+/// Which tiles, and how they are split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// Folder or CSV; `--data` wins over it.
+    pub path: Option<PathBuf>,
+    /// What is done with tiles that are not 256x256.
+    pub size_policy: SizePolicy,
+    /// Labels that count as normal; every other label of the data set is anomalous.
+    pub normal_classes: Vec<String>,
+    /// Resolution in micrometres per pixel, if known. Travels to the bundle.
+    pub micrometres_per_pixel: Option<f64>,
+    /// Fractions of the split.
+    pub split: SplitConfig,
+    /// Random changes to training tiles; `null` for none.
+    pub augmentation: Option<Augmentation>,
+    /// Decoding threads; 0 for one a core.
+    pub workers: usize,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self {
+            path: None,
+            size_policy: SizePolicy::Error,
+            normal_classes: ["benign", "normal"].map(str::to_owned).to_vec(),
+            micrometres_per_pixel: None,
+            split: SplitConfig::default(),
+            augmentation: Some(Augmentation::default()),
+            workers: 0,
+        }
+    }
+}
+
+/// Fractions of the tiles in each split; they add up to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SplitConfig {
+    /// For finding weights.
+    pub train: f64,
+    /// For stopping, and for the threshold.
+    pub val: f64,
+    /// For the figures; seen once, at the end.
+    pub test: f64,
+}
+
+impl Default for SplitConfig {
+    /// The paper's 80-10-10.
+    fn default() -> Self {
+        Self { train: 0.8, val: 0.1, test: 0.1 }
+    }
+}
+
+fn max_f1() -> ThresholdRule {
+    ThresholdRule::MaxF1
+}
+
+fn resamples() -> usize {
+    1000
+}
+
+#[cfg(test)]
+mod tests;

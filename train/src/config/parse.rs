@@ -1,0 +1,165 @@
+//! Reading a configuration: the file, then each `--set`, then the checks that types cannot make.
+
+use std::path::Path;
+
+use serde_yaml::{Mapping, Value};
+
+use super::{Config, ModelConfig};
+use crate::{Error, Result};
+
+/// A configuration longer than this is not one.
+const MAX_BYTES: u64 = 1 << 20;
+
+impl Config {
+    /// Reads `path` and applies `sets`, each `key=value` with a dotted key and a YAML value.
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the key that is unknown or wrong, and the nearest known one.
+    pub fn read(path: &Path, sets: &[String]) -> Result<Self> {
+        let origin = path.display().to_string();
+        let length = std::fs::metadata(path).map_err(Error::io(path))?.len();
+        if length > MAX_BYTES {
+            return Err(config_error(&origin, format!("{length} bytes are too many for a configuration")));
+        }
+        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        Self::parse(&text, &origin, sets)
+    }
+
+    /// As [`Config::read`], from text; `origin` stands in errors.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn parse(text: &str, origin: &str, sets: &[String]) -> Result<Self> {
+        let located = |error: serde_yaml::Error| config_error(origin, explain(&error.to_string()));
+        if sets.is_empty() {
+            // Straight from the text, so that an error knows its line.
+            let config: Self = serde_yaml::from_str(text).map_err(located)?;
+            return config.checked(origin);
+        }
+        let mut value: Value = serde_yaml::from_str(text).map_err(located)?;
+        for set in sets {
+            apply(&mut value, set)?;
+        }
+        let config: Self = serde_yaml::from_value(value).map_err(located)?;
+        config.checked(origin)
+    }
+
+    /// The resolved configuration as YAML, every default written out.
+    ///
+    /// # Errors
+    /// None that is known; serialisation is fallible in its signature.
+    pub fn to_yaml(&self) -> Result<String> {
+        serde_yaml::to_string(self).map_err(|error| config_error("configuration", error.to_string()))
+    }
+
+    fn checked(self, origin: &str) -> Result<Self> {
+        match self.problem() {
+            Some(problem) => Err(config_error(origin, problem)),
+            None => Ok(self),
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        let split = &self.data.split;
+        let sum = split.train + split.val + split.test;
+        let training = &self.training;
+        let named = !self.name.is_empty() && !self.name.contains(['/', '\\']) && self.name != "..";
+        let checks = [
+            (named, "name: must be a plain name without slashes".to_owned()),
+            ((sum - 1.0).abs() < 1e-6, format!("data.split: the fractions add up to {sum}, not 1")),
+            (split.train.min(split.val).min(split.test) > 0.0, "data.split: every fraction must be over 0".to_owned()),
+            (training.batch >= 2, "training.batch: must be at least 2 (batch normalisation needs a batch)".to_owned()),
+            (training.epochs >= 1, "training.epochs: must be at least 1".to_owned()),
+            (positive(training.learning_rate), "training.learning_rate: must be over 0".to_owned()),
+            ((0.0..1.0).contains(&training.label_smoothing), "training.label_smoothing: must be in [0, 1)".to_owned()),
+            (!self.data.normal_classes.is_empty(), "data.normal_classes: name at least one label".to_owned()),
+            (self.bootstrap_resamples >= 100, "bootstrap_resamples: must be at least 100".to_owned()),
+        ];
+        let problem = checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem);
+        problem.or_else(|| model_problem(&self.model))
+    }
+}
+
+fn model_problem(model: &ModelConfig) -> Option<String> {
+    let cnn = match model {
+        ModelConfig::Cnn(cnn) => Some(cnn),
+        ModelConfig::Hybrid(hybrid) => Some(&hybrid.cnn),
+        ModelConfig::Vae(_) => None,
+    };
+    if let Some(cnn) = cnn {
+        // Each stage halves the side; 256 can be halved eight times.
+        if cnn.filters.is_empty() || cnn.filters.len() > 8 || cnn.filters.contains(&0) {
+            return Some("model.filters: give 1 to 8 convolutions with at least one filter each".to_owned());
+        }
+        if cnn.dense.contains(&0) {
+            return Some("model.dense: a layer of width 0 passes nothing on".to_owned());
+        }
+        if !(0.0..1.0).contains(&cnn.dropout) {
+            return Some(format!("model.dropout: {} is not in [0, 1)", cnn.dropout));
+        }
+    }
+    match model {
+        ModelConfig::Hybrid(hybrid) if hybrid.cnn.filters.len() > 6 => {
+            Some("model.cnn.filters: the encoder halves the maps twice more, so at most 6".to_owned())
+        }
+        ModelConfig::Vae(vae) if ![2, 4, 8].contains(&vae.stride) => {
+            Some(format!("model.stride: {} is not 2, 4 or 8", vae.stride))
+        }
+        ModelConfig::Vae(vae) if vae.latent == 0 || vae.filters.contains(&0) => {
+            Some("model: latent and filters must be over 0".to_owned())
+        }
+        ModelConfig::Hybrid(hybrid) if hybrid.latent == 0 || hybrid.filters.contains(&0) => {
+            Some("model: latent and filters must be over 0".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn positive(value: f64) -> bool {
+    value.is_finite() && value > 0.0
+}
+
+fn config_error(origin: &str, reason: impl Into<String>) -> Error {
+    Error::Config { origin: origin.to_owned(), reason: reason.into() }
+}
+
+/// Sets one dotted key. Whether the key exists is for the types to say.
+fn apply(root: &mut Value, set: &str) -> Result<()> {
+    let origin = format!("--set {set}");
+    let (key, text) = set
+        .split_once('=')
+        .filter(|(key, _)| !key.is_empty())
+        .ok_or_else(|| config_error(&origin, "expected key=value, such as training.epochs=3"))?;
+    let value: Value = serde_yaml::from_str(text).map_err(|error| config_error(&origin, error.to_string()))?;
+    let mut place = root;
+    for part in key.split('.') {
+        if place.is_null() {
+            *place = Value::Mapping(Mapping::new());
+        }
+        let Value::Mapping(mapping) = place else {
+            return Err(config_error(&origin, format!("`{part}` is below a key that holds no keys")));
+        };
+        place = mapping.entry(Value::from(part)).or_insert(Value::Null);
+    }
+    *place = value;
+    Ok(())
+}
+
+/// Adds the nearest known key to serde's message about an unknown one.
+fn explain(message: &str) -> String {
+    let Some((_, rest)) = message.split_once("unknown field `") else {
+        return message.to_owned();
+    };
+    let Some((unknown, rest)) = rest.split_once('`') else {
+        return message.to_owned();
+    };
+    let known = rest.split('`').skip(1).step_by(2);
+    let nearest = known
+        .map(|name| (strsim::damerau_levenshtein(unknown, name), name))
+        .min()
+        .filter(|(distance, name)| *distance <= name.len().max(unknown.len()) / 2);
+    match nearest {
+        Some((_, name)) => format!("{message}; did you mean `{name}`?"),
+        None => message.to_owned(),
+    }
+}

@@ -1,0 +1,111 @@
+//! Configuration of the optimiser, its schedule, and when to stop.
+
+use serde::{Deserialize, Serialize};
+
+/// How weights are found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainingConfig {
+    /// Seed of everything random: split, weights, order, augmentation, dropout, latent noise.
+    pub seed: u64,
+    /// Passes over the training split, at most.
+    pub epochs: u64,
+    /// Tiles a step.
+    pub batch: usize,
+    /// Adam's step size at its highest (the paper's 0.001).
+    pub learning_rate: f64,
+    /// How the step size changes over the training.
+    pub schedule: Schedule,
+    /// Adam's weight decay; 0 for none.
+    pub weight_decay: f64,
+    /// Part of the target spread evenly over all classes; 0 for none.
+    pub label_smoothing: f32,
+    /// When to stop before the last epoch; `null` for never.
+    pub early_stopping: Option<EarlyStopping>,
+    /// What makes an epoch's weights the best ones.
+    pub best: StoppingMetric,
+    /// Seconds between checkpoints within an epoch; one is also written at each epoch's end.
+    pub checkpoint_seconds: u64,
+}
+
+impl Default for TrainingConfig {
+    fn default() -> Self {
+        Self {
+            seed: 42,
+            epochs: 20,
+            batch: 16,
+            learning_rate: 0.001,
+            schedule: Schedule::default(),
+            weight_decay: 0.0,
+            label_smoothing: 0.0,
+            early_stopping: Some(EarlyStopping::default()),
+            best: StoppingMetric::ValLoss,
+            checkpoint_seconds: 60,
+        }
+    }
+}
+
+/// How the learning rate changes with the step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Schedule {
+    /// Always the same.
+    Constant,
+    /// Linear warm-up, then a half cosine down to `minimum` times the learning rate at the last step.
+    Cosine {
+        /// Steps of the warm-up.
+        #[serde(default)]
+        warmup_steps: u64,
+        /// Fraction of the learning rate that is left at the end.
+        #[serde(default)]
+        minimum: f64,
+    },
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self::Cosine { warmup_steps: 20, minimum: 0.01 }
+    }
+}
+
+impl Schedule {
+    /// The factor on the learning rate at `step` (from 0) of `total`.
+    #[must_use]
+    pub fn factor(&self, step: u64, total: u64) -> f64 {
+        match *self {
+            Self::Constant => 1.0,
+            Self::Cosine { warmup_steps, .. } if step < warmup_steps => (step + 1) as f64 / warmup_steps as f64,
+            Self::Cosine { warmup_steps, minimum } => {
+                let span = total.saturating_sub(warmup_steps).max(1) as f64;
+                let progress = ((step - warmup_steps) as f64 / span).min(1.0);
+                minimum + (1.0 - minimum) * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
+            }
+        }
+    }
+}
+
+/// When to stop before the last epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EarlyStopping {
+    /// Epochs without a better one.
+    pub patience: u64,
+    /// By how much an epoch must be better to count.
+    pub min_delta: f64,
+}
+
+impl Default for EarlyStopping {
+    fn default() -> Self {
+        Self { patience: 5, min_delta: 0.0 }
+    }
+}
+
+/// The figure of the validation split by which epochs are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoppingMetric {
+    /// The loss; lower is better.
+    ValLoss,
+    /// The AUROC; higher is better, the lower loss decides between equals.
+    ValAuroc,
+}

@@ -1,0 +1,30 @@
+//! The model zoo. Each model is a burn module that takes tiles as they are decoded (u8, `[batch, 256, 256, 3]`), so
+//! that scaling and layout are part of the model and cannot be got wrong downstream. Shapes and losses follow the
+//! paper; what a model answers is [`Scores`], with the names that the exported graph gives them.
+
+mod cnn;
+mod decoder;
+mod encoder;
+mod hybrid;
+mod identity;
+mod loss;
+mod scores;
+mod vae;
+mod zoo;
+
+pub use cnn::{Classifier, Cnn, Features};
+pub use decoder::Decoder;
+pub use encoder::{Encoder, Latent};
+pub use hybrid::Hybrid;
+pub use loss::{Loss, LossOptions};
+pub use scores::Scores;
+pub use vae::Vae;
+pub use zoo::{Classes, Zoo};
+
+use burn::tensor::{Int, Tensor};
+
+/// Decoded tiles (u8, `[batch, 256, 256, 3]`) as the convolutions want them: f32 in 0..1, `[batch, 3, 256, 256]`.
+/// The layout changes first, while a value is one byte.
+pub(crate) fn prepare(tile: Tensor<4, Int>) -> Tensor<4> {
+    tile.permute([0, 3, 1, 2]).float().div_scalar(255.0)
+}

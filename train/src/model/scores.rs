@@ -1,0 +1,79 @@
+//! What a model answers for deployment, under the names of the exported graph.
+
+use burn::tensor::activation::softmax;
+use burn::tensor::{Tensor, TensorData};
+
+use super::Latent;
+
+/// A model's answers for a batch. `score` is always there, the rest where the model has it.
+#[derive(Debug, Clone)]
+pub struct Scores {
+    /// Higher is more anomalous, `[batch]`.
+    pub score: Tensor<1>,
+    /// Probability of each class, `[batch, classes]`, adding up to 1.
+    pub probabilities: Option<Tensor<2>>,
+    /// Rebuilt tile in 0..1, `[batch, 256, 256, 3]`.
+    pub reconstruction: Option<Tensor<4>>,
+    /// Squared error of each pixel, mean over the channels, `[batch, 256, 256]`.
+    pub error_map: Option<Tensor<3>>,
+    /// Mean of the latent Gaussian, `[batch, latent]`.
+    pub latent_mean: Option<Tensor<2>>,
+    /// Natural logarithm of its variance, `[batch, latent]`.
+    pub latent_log_variance: Option<Tensor<2>>,
+}
+
+impl Scores {
+    /// Scores of a classifier: the probability of all anomalous classes together. The first `normal` classes are the
+    /// normal ones.
+    pub(crate) fn of_classifier(logits: Tensor<2>, normal: usize) -> Self {
+        let classes = logits.dims()[1];
+        let probabilities = softmax(logits, 1);
+        let anomalous = probabilities.clone().narrow(1, normal, classes - normal);
+        let score = if classes - normal == 1 { anomalous } else { anomalous.sum_dim(1) };
+        Self {
+            score: score.squeeze_dim(1),
+            probabilities: Some(probabilities),
+            reconstruction: None,
+            error_map: None,
+            latent_mean: None,
+            latent_log_variance: None,
+        }
+    }
+
+    /// Adds an autoencoder's answers for prepared tiles `[batch, 3, 256, 256]`.
+    #[must_use]
+    pub(crate) fn with_reconstruction(mut self, image: Tensor<4>, rebuilt: Tensor<4>, latent: Latent) -> Self {
+        let difference = rebuilt.clone() - image;
+        let error = (difference.clone() * difference).mean_dim(1);
+        self.error_map = Some(error.squeeze_dim(1));
+        self.reconstruction = Some(rebuilt.permute([0, 2, 3, 1]));
+        self.latent_mean = Some(latent.mean);
+        self.latent_log_variance = Some(latent.log_variance);
+        self
+    }
+
+    /// Scores of an autoencoder alone.
+    pub(crate) fn of_autoencoder(score: Tensor<1>, image: Tensor<4>, rebuilt: Tensor<4>, latent: Latent) -> Self {
+        let bare = Self {
+            score,
+            probabilities: None,
+            reconstruction: None,
+            error_map: None,
+            latent_mean: None,
+            latent_log_variance: None,
+        };
+        bare.with_reconstruction(image, rebuilt, latent)
+    }
+
+    /// Reads the answers back: the graph's output name, and the values.
+    #[must_use]
+    pub fn into_data(self) -> Vec<(&'static str, TensorData)> {
+        let mut data = vec![("score", self.score.into_data())];
+        data.extend(self.probabilities.map(|values| ("probabilities", values.into_data())));
+        data.extend(self.reconstruction.map(|values| ("reconstruction", values.into_data())));
+        data.extend(self.error_map.map(|values| ("error_map", values.into_data())));
+        data.extend(self.latent_mean.map(|values| ("latent_mean", values.into_data())));
+        data.extend(self.latent_log_variance.map(|values| ("latent_log_variance", values.into_data())));
+        data
+    }
+}

@@ -1,0 +1,116 @@
+//! Every model of the zoo behind one face: fresh weights from a configuration, a loss, scores.
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor};
+
+use super::loss::{cross_entropy, masked_mean, negative_bound, squared_error};
+use super::{Cnn, Hybrid, Loss, LossOptions, Scores, Vae, identity, prepare};
+use crate::config::ModelConfig;
+
+/// The labels of a data set as numbers: normal classes first, each part in alphabetical order.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Classes {
+    /// Labels by class number.
+    pub names: Vec<String>,
+    /// How many of them, from the start, are normal.
+    pub normal: usize,
+}
+
+impl Classes {
+    /// Whether a class number is anomalous.
+    #[must_use]
+    pub fn is_anomalous(&self, class: usize) -> bool {
+        class >= self.normal
+    }
+
+    /// The labels that count as normal.
+    #[must_use]
+    pub fn normal_names(&self) -> &[String] {
+        &self.names[..self.normal]
+    }
+
+    /// The number of a label.
+    #[must_use]
+    pub fn number(&self, label: &str) -> Option<usize> {
+        self.names.iter().position(|name| name == label)
+    }
+}
+
+/// A model of the zoo.
+#[derive(Module, Debug)]
+pub enum Zoo {
+    /// The classifier.
+    Cnn(Cnn),
+    /// The autoencoder.
+    Vae(Vae),
+    /// Both on shared feature maps.
+    Hybrid(Hybrid),
+}
+
+impl Zoo {
+    /// Fresh weights drawn from `seed`: the same seed gives the same weights, parameter identities included.
+    #[must_use]
+    pub fn new(config: &ModelConfig, classes: usize, seed: u64, device: &Device) -> Self {
+        device.seed(seed);
+        let zoo = match config {
+            ModelConfig::Cnn(config) => Self::Cnn(Cnn::new(config, classes, device)),
+            ModelConfig::Vae(config) => Self::Vae(Vae::new(config, device)),
+            ModelConfig::Hybrid(config) => Self::Hybrid(Hybrid::new(config, classes, device)),
+        };
+        // Parameters are drawn when first used: here and now, so that the order is this one.
+        identity::by_path(zoo.materialize())
+    }
+
+    /// Whether the model learns from normal tiles alone.
+    #[must_use]
+    pub fn learns_from_normal_only(&self) -> bool {
+        matches!(self, Self::Vae(_))
+    }
+
+    /// The loss of decoded tiles (u8, `[batch, 256, 256, 3]`) with class numbers `[batch]`; `normal` is 1 for normal
+    /// tiles and 0 for others, `[batch]`: autoencoders learn from normal tiles alone.
+    #[must_use]
+    pub fn loss(&self, tile: Tensor<4, Int>, labels: Tensor<1, Int>, normal: Tensor<1>, options: LossOptions) -> Loss {
+        let image = prepare(tile);
+        let total = match self {
+            Self::Cnn(cnn) => cross_entropy(cnn.logits(image), labels, options.label_smoothing),
+            Self::Vae(vae) => {
+                let latent = vae.encode(image.clone());
+                let point = if options.sample { latent.sample() } else { latent.mean.clone() };
+                let error = squared_error(image, vae.decode(point));
+                masked_mean(negative_bound(error, &latent, vae.beta()), normal)
+            }
+            Self::Hybrid(hybrid) => {
+                let (logits, latent) = hybrid.encode(image.clone());
+                let point = if options.sample { latent.sample() } else { latent.mean.clone() };
+                let error = squared_error(image, hybrid.decode(point));
+                let bound = masked_mean(negative_bound(error, &latent, hybrid.beta()), normal);
+                let entropy = cross_entropy(logits, labels, options.label_smoothing);
+                entropy + bound.mul_scalar(hybrid.reconstruction_weight())
+            }
+        };
+        Loss { total }
+    }
+
+    /// What the model answers for decoded tiles (u8, `[batch, 256, 256, 3]`), the first `normal` classes being the
+    /// normal ones. Draws nothing at random: an autoencoder rebuilds from the mean of its latent distribution.
+    #[must_use]
+    pub fn score(&self, tile: Tensor<4, Int>, normal: usize) -> Scores {
+        let image = prepare(tile);
+        match self {
+            Self::Cnn(cnn) => Scores::of_classifier(cnn.logits(image), normal),
+            Self::Vae(vae) => {
+                let latent = vae.encode(image.clone());
+                let rebuilt = vae.decode(latent.mean.clone());
+                let error = squared_error(image.clone(), rebuilt.clone());
+                let score = negative_bound(error, &latent, vae.beta());
+                Scores::of_autoencoder(score, image, rebuilt, latent)
+            }
+            Self::Hybrid(hybrid) => {
+                let (logits, latent) = hybrid.encode(image.clone());
+                let rebuilt = hybrid.decode(latent.mean.clone());
+                Scores::of_classifier(logits, normal).with_reconstruction(image, rebuilt, latent)
+            }
+        }
+    }
+}

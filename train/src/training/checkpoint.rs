@@ -1,0 +1,101 @@
+//! Checkpoints: a folder `step-N` that appears whole, holding weights, optimiser and state. The newest one is the last;
+//! the one before it goes only when the newest is in place, so a kill at any moment leaves one that can be resumed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::optim::ModuleOptimizer;
+use burn::store::ModuleRecord;
+use burn::tensor::Bytes;
+use kiln_tile::publish::{self, Staged};
+
+use super::state::TrainingState;
+use crate::model::Zoo;
+use crate::{Error, Result};
+
+const WEIGHTS: &str = "weights.bpk";
+const OPTIMIZER: &str = "optimizer.bpk";
+const STATE: &str = "state.json";
+const PREFIX: &str = "step-";
+
+/// Writes the checkpoint of `state` under `folder` and drops older ones.
+pub(crate) fn write(folder: &Path, zoo: &Zoo, optimizer: &ModuleOptimizer, state: &TrainingState) -> Result<()> {
+    let target = folder.join(format!("{PREFIX}{:08}-{}", state.step, u8::from(state.finished)));
+    if target.exists() {
+        return Ok(());
+    }
+    let staged = Staged::beside(&target).map_err(Error::io(&target))?;
+    let record = |error: burn::store::RecordError| Error::run(folder, format!("the checkpoint cannot be written: {error}"));
+    let weights = zoo.clone().into_record().into_bytes().map_err(record)?;
+    let optimizer = optimizer.into_bytes().map_err(record)?;
+    let state_text = serde_json::to_vec_pretty(state).map_err(|error| Error::run(folder, error.to_string()))?;
+    let parts: [(&str, &[u8]); 3] = [(WEIGHTS, &weights), (OPTIMIZER, &optimizer), (STATE, &state_text)];
+    for (name, bytes) in parts {
+        let path = staged.path().join(name);
+        fs::write(&path, bytes).map_err(Error::io(&path))?;
+    }
+    staged.publish(false).map_err(Error::io(&target))?;
+    for older in all(folder)?.into_iter().filter(|path| *path != target) {
+        fs::remove_dir_all(&older).map_err(Error::io(&older))?;
+    }
+    Ok(())
+}
+
+/// The newest checkpoint under `folder`, if there is one, loaded into `zoo` and `optimizer`.
+pub(crate) fn read(
+    folder: &Path,
+    zoo: Zoo,
+    optimizer: ModuleOptimizer,
+) -> Result<(Zoo, ModuleOptimizer, Option<TrainingState>)> {
+    let Some(newest) = all(folder)?.pop() else {
+        return Ok((zoo, optimizer, None));
+    };
+    let broken = |what: &str, error: &dyn std::fmt::Display| {
+        Error::run(&newest, format!("{what} cannot be read: {error}; remove this folder to start again"))
+    };
+    let state = fs::read(newest.join(STATE)).map_err(Error::io(&newest))?;
+    let state = serde_json::from_slice(&state).map_err(|error| broken(STATE, &error))?;
+    let zoo = load_weights(&newest.join(WEIGHTS), zoo)?;
+    let bytes = fs::read(newest.join(OPTIMIZER)).map_err(Error::io(&newest))?;
+    let optimizer = optimizer.from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|error| broken(OPTIMIZER, &error))?;
+    Ok((zoo, optimizer, Some(state)))
+}
+
+/// Writes weights whole; returns the SHA-256 of the file.
+pub(crate) fn save_weights(path: &Path, zoo: &Zoo) -> Result<String> {
+    let bytes = zoo.clone().into_record().into_bytes().map_err(|error| Error::run(path, error.to_string()))?;
+    publish::write_file(path, &bytes).map_err(Error::io(path))?;
+    Ok(kiln_tile::digest::sha256_hex(&bytes))
+}
+
+/// Reads weights into a model of the same shape.
+pub(crate) fn load_weights(path: &Path, zoo: Zoo) -> Result<Zoo> {
+    let bytes = fs::read(path).map_err(Error::io(path))?;
+    let wrong = |error: burn::store::RecordError| {
+        Error::run(path, format!("these weights do not fit the configured model: {error}"))
+    };
+    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(wrong)?;
+    zoo.try_load_record(record).map_err(wrong)
+}
+
+/// Whole checkpoints, oldest first: scratch folders begin with a dot and do not count.
+fn all(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
+        entries => entries.map_err(Error::io(folder))?,
+    };
+    for entry in entries {
+        let path = entry.map_err(Error::io(folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with(PREFIX) {
+            found.push(path);
+        } else if name.starts_with('.') {
+            // Left behind by a kill; nobody else writes here, the run is locked.
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}

@@ -1,0 +1,81 @@
+//! Scores of a trained model over tiles of a data set, through burn.
+
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+
+use super::trainer::tile_tensor;
+use crate::data::Loader;
+use crate::model::{Classes, LossOptions, Zoo};
+use crate::{Error, Result};
+
+/// One tile's score.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoredTile {
+    /// Entry of the data set.
+    pub index: usize,
+    /// Class number of its label.
+    pub class: usize,
+    /// Higher is more anomalous.
+    pub score: f64,
+}
+
+/// Scores all tiles of `loader` in order, without drawing anything at random.
+///
+/// # Errors
+/// A tile that cannot be decoded, by name.
+pub fn score_tiles(zoo: &Zoo, classes: &Classes, loader: &Loader, device: &Device) -> Result<Vec<ScoredTile>> {
+    let mut scored = Vec::with_capacity(loader.tiles());
+    for batch in loader.epoch(0, 0) {
+        let batch = batch?;
+        let tile = tile_tensor(batch.pixels, device);
+        let scores = read(zoo.score(tile, classes.normal).score.into_data())?;
+        let tiles = batch.indices.iter().zip(&batch.labels).zip(scores);
+        scored.extend(tiles.map(|((index, class), score)| ScoredTile { index: *index, class: *class, score }));
+    }
+    Ok(scored)
+}
+
+/// Mean loss over all tiles of `loader`, and every tile's score.
+pub(crate) fn validate(
+    zoo: &Zoo,
+    classes: &Classes,
+    loader: &Loader,
+    device: &Device,
+    options: LossOptions,
+) -> Result<(f64, Vec<ScoredTile>)> {
+    let (mut sum, mut weight) = (0.0, 0.0);
+    for batch in loader.epoch(0, 0) {
+        let batch = batch?;
+        let normal = normal_mask(&batch.labels, classes, device);
+        // An autoencoder's loss is a mean over the normal tiles of the batch, a classifier's over all of them.
+        let counted = if zoo.learns_from_normal_only() {
+            batch.labels.iter().filter(|class| !classes.is_anomalous(**class)).count()
+        } else {
+            batch.labels.len()
+        };
+        let labels = label_tensor(&batch.labels, device);
+        let loss = zoo.loss(tile_tensor(batch.pixels, device), labels, normal, options);
+        sum += read(loss.total.into_data())?.first().copied().unwrap_or(f64::NAN) * counted as f64;
+        weight += counted as f64;
+    }
+    Ok((sum / f64::max(weight, 1.0), score_tiles(zoo, classes, loader, device)?))
+}
+
+/// Class numbers as a tensor, `[batch]`.
+pub(crate) fn label_tensor(labels: &[usize], device: &Device) -> Tensor<1, Int> {
+    let numbers: Vec<i32> = labels.iter().map(|label| i32::try_from(*label).unwrap_or(i32::MAX)).collect();
+    Tensor::from_data(TensorData::new(numbers, [labels.len()]), (device, DType::I32))
+}
+
+/// 1 for normal tiles and 0 for others, `[batch]`.
+pub(crate) fn normal_mask(labels: &[usize], classes: &Classes, device: &Device) -> Tensor<1> {
+    let mask: Vec<f32> = labels.iter().map(|class| f32::from(u8::from(!classes.is_anomalous(*class)))).collect();
+    Tensor::from_data(TensorData::new(mask, [labels.len()]), device)
+}
+
+/// Values of a float tensor.
+pub(crate) fn read(data: TensorData) -> Result<Vec<f64>> {
+    data.convert::<f64>().try_into_vec().map_err(|error| Error::Config {
+        origin: "tensor".to_owned(),
+        reason: format!("{error:?}"),
+    })
+}

@@ -1,0 +1,19 @@
+//! The training loop and the run that it leaves. The loop is Kiln's own rather than `burn-train`'s learner because a
+//! killed training must resume to the very same weights: every step draws its randomness from (seed, step) alone, and
+//! a checkpoint holds weights, optimiser, history and early-stopping state together.
+
+mod checkpoint;
+mod classes;
+mod evaluation;
+mod finish;
+mod observer;
+mod run;
+mod seeds;
+mod state;
+mod trainer;
+
+pub use classes::classes;
+pub use evaluation::{ScoredTile, score_tiles};
+pub use observer::{Event, Observer, Silent};
+pub use run::{Layout, Run, RunFacts, ThresholdFacts};
+pub use trainer::{TrainRequest, train};

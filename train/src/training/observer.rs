@@ -1,0 +1,78 @@
+//! What a training says of itself while it runs, for a progress display or a log.
+
+use std::path::Path;
+
+use crate::picture::EpochRecord;
+
+/// Something that happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The data are read and split, the model is made.
+    Started {
+        /// Tiles that weights are found on.
+        train: usize,
+        /// Tiles for stopping and threshold.
+        val: usize,
+        /// Tiles for the figures.
+        test: usize,
+        /// Trained weights.
+        parameters: usize,
+        /// Steps an epoch.
+        steps: usize,
+        /// Epochs at most.
+        epochs: u64,
+        /// Steps done before, by the training that is resumed.
+        resumed_at: Option<u64>,
+    },
+    /// One optimiser step.
+    Step {
+        /// Epoch, from 1.
+        epoch: u64,
+        /// Step of the epoch, from 1.
+        step: usize,
+        /// Steps of the epoch.
+        steps: usize,
+        /// Mean loss of the epoch so far.
+        loss: f64,
+    },
+    /// An epoch is complete.
+    Epoch {
+        /// Its figures.
+        record: &'a EpochRecord,
+        /// It is the best so far.
+        best: bool,
+    },
+    /// No better epoch came for long enough.
+    StoppedEarly {
+        /// The epoch whose weights are kept.
+        best_epoch: u64,
+    },
+    /// The test split is scored, figures and pictures are made.
+    Evaluating,
+    /// The run is complete.
+    Finished {
+        /// The run's folder.
+        run: &'a Path,
+    },
+}
+
+/// Hears of events. Called from the training's own thread: be quick.
+pub trait Observer {
+    /// Something happened.
+    fn event(&mut self, event: &Event<'_>);
+}
+
+/// Hears nothing.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&mut self, _event: &Event<'_>) {}
+}
+
+impl<F: FnMut(&Event<'_>)> Observer for F {
+    fn event(&mut self, event: &Event<'_>) {
+        self(event);
+    }
+}

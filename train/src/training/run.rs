@@ -1,0 +1,253 @@
+//! The run: the folder that training leaves and that evaluation and export read. `run.json` is written last, so a
+//! folder that holds it is complete.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use kiln_tile::Decoder;
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint;
+use crate::data::{Dataset, Loader, LoaderOptions, Split, SplitPlan};
+use crate::model::{Classes, Zoo};
+use crate::{Config, Error, Result};
+
+/// Where the parts of a run lie.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// The layout of a run in `root`.
+    #[must_use]
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// The run's folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The resolved configuration.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.root.join("config.yaml")
+    }
+
+    /// The split: `path,label,group,split`.
+    #[must_use]
+    pub fn split(&self) -> PathBuf {
+        self.root.join("split.csv")
+    }
+
+    /// The best epoch's weights, in burn's own format.
+    #[must_use]
+    pub fn weights(&self) -> PathBuf {
+        self.root.join("model.bpk")
+    }
+
+    /// One JSON object an epoch.
+    #[must_use]
+    pub fn history(&self) -> PathBuf {
+        self.root.join("history.jsonl")
+    }
+
+    /// Figures on the test split.
+    #[must_use]
+    pub fn metrics(&self) -> PathBuf {
+        self.root.join("metrics.json")
+    }
+
+    /// What the run knows of itself; written last.
+    #[must_use]
+    pub fn facts(&self) -> PathBuf {
+        self.root.join("run.json")
+    }
+
+    /// Checkpoints of an unfinished training.
+    #[must_use]
+    pub fn checkpoints(&self) -> PathBuf {
+        self.root.join("checkpoints")
+    }
+
+    /// Weights of the best epoch so far.
+    #[must_use]
+    pub fn best(&self) -> PathBuf {
+        self.root.join("checkpoints").join("best.bpk")
+    }
+
+    /// The report for people.
+    #[must_use]
+    pub fn report(&self) -> PathBuf {
+        self.root.join("report.html")
+    }
+
+    /// A picture by name.
+    #[must_use]
+    pub fn picture(&self, name: &str) -> PathBuf {
+        self.root.join("pictures").join(name)
+    }
+}
+
+/// What a run knows of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunFacts {
+    /// Version of this file's form: 1.
+    pub schema: u32,
+    /// Labels as numbers.
+    pub classes: Classes,
+    /// The decision rule.
+    pub threshold: ThresholdFacts,
+    /// The data set, as an absolute path on the machine that trained.
+    pub data: PathBuf,
+    /// SHA-256 over the data set's labels, groups and tile digests.
+    pub data_sha256: String,
+    /// SHA-256 of `model.bpk`.
+    pub weights_sha256: String,
+    /// Trained weights.
+    pub parameters: u64,
+    /// Epochs done.
+    pub epochs: u64,
+    /// The epoch whose weights were kept, from 1.
+    pub best_epoch: u64,
+    /// Git revision of the working folder, where it was one.
+    pub git_revision: Option<String>,
+    /// Version of Kiln.
+    pub kiln: String,
+    /// Version of burn.
+    pub burn: String,
+}
+
+/// How tiles are decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ThresholdFacts {
+    /// `score >= value` is anomalous.
+    pub value: f64,
+    /// The rule's name.
+    pub rule: String,
+    /// The tiles it was chosen on.
+    pub chosen_on: String,
+}
+
+/// A complete run.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Where its parts lie.
+    pub layout: Layout,
+    /// The resolved configuration.
+    pub config: Config,
+    /// What it knows of itself.
+    pub facts: RunFacts,
+}
+
+impl Run {
+    /// Opens a complete run.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if the folder is no run, or one whose training is not finished.
+    pub fn open(path: &Path) -> Result<Self> {
+        let layout = Layout::new(path);
+        if !layout.facts().is_file() {
+            let reason = if layout.config().is_file() {
+                "training is not finished; go on with `kiln train CONFIG --out RUN --resume`"
+            } else {
+                "is not a run: it holds no run.json; make one with `kiln train`"
+            };
+            return Err(Error::run(path, reason));
+        }
+        let text = fs::read(layout.facts()).map_err(Error::io(&layout.facts()))?;
+        let facts: RunFacts =
+            serde_json::from_slice(&text).map_err(|error| Error::run(path, format!("run.json: {error}")))?;
+        let config = Config::read(&layout.config(), &[])?;
+        Ok(Self { layout, config, facts })
+    }
+
+    /// The trained model on `device`, in inference mode.
+    ///
+    /// # Errors
+    /// If the weights are missing, damaged (by their digest) or of another model.
+    pub fn model(&self, device: &Device) -> Result<Zoo> {
+        let path = self.layout.weights();
+        let found = kiln_tile::digest::sha256_file(&path).map_err(Error::io(&path))?;
+        if found != self.facts.weights_sha256 {
+            let reason = format!(
+                "model.bpk has SHA-256 {found}, run.json says {}: the weights were changed or damaged; train again",
+                self.facts.weights_sha256
+            );
+            return Err(Error::run(self.layout.root(), reason));
+        }
+        let fresh = Zoo::new(&self.config.model, self.facts.classes.names.len(), 0, device);
+        checkpoint::load_weights(&path, fresh)
+    }
+
+    /// The data set of the run, or the one at `moved` if it lies elsewhere now.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn dataset(&self, moved: Option<&Path>) -> Result<Arc<Dataset>> {
+        Ok(Arc::new(Dataset::open(moved.unwrap_or(&self.facts.data))?))
+    }
+
+    /// The entries of `dataset` in `split`, by the run's own `split.csv`.
+    ///
+    /// # Errors
+    /// If the data set is not the one that was split.
+    pub fn indices(&self, dataset: &Dataset, split: Split) -> Result<Vec<usize>> {
+        Ok(SplitPlan::read_csv(dataset, &self.layout.split())?.indices(split))
+    }
+
+    /// Reads tiles as they are, in order, without augmentation.
+    ///
+    /// # Errors
+    /// If an entry's label is unknown to the run.
+    pub fn loader(&self, dataset: &Arc<Dataset>, indices: Vec<usize>, batch: usize) -> Result<Loader> {
+        plain_loader(dataset, indices, batch, &self.config, &self.facts.classes)
+    }
+
+    /// `metrics.json`.
+    ///
+    /// # Errors
+    /// If it is missing or no JSON.
+    pub fn metrics(&self) -> Result<serde_json::Value> {
+        let path = self.layout.metrics();
+        let text = fs::read(&path).map_err(Error::io(&path))?;
+        serde_json::from_slice(&text).map_err(|error| Error::run(self.layout.root(), format!("metrics.json: {error}")))
+    }
+}
+
+/// A loader without shuffling and augmentation.
+pub(crate) fn plain_loader(
+    dataset: &Arc<Dataset>,
+    indices: Vec<usize>,
+    batch: usize,
+    config: &Config,
+    classes: &Classes,
+) -> Result<Loader> {
+    let options = LoaderOptions {
+        decoder: Decoder::new(config.data.size_policy),
+        batch,
+        shuffle_seed: None,
+        augmentation: None,
+        workers: workers(config.data.workers),
+        classes: class_map(classes),
+    };
+    Ok(Loader::new(Arc::clone(dataset), indices, options)?)
+}
+
+/// Decoding threads: the configured number, or one a core.
+pub(crate) fn workers(configured: usize) -> usize {
+    match configured {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    }
+}
+
+/// Label to class number.
+pub(crate) fn class_map(classes: &Classes) -> std::collections::BTreeMap<String, usize> {
+    classes.names.iter().cloned().zip(0..).collect()
+}

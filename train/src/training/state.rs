@@ -1,0 +1,110 @@
+//! Where a training stands: all that is needed, beside weights and optimiser, to go on as if nothing had happened.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{EarlyStopping, StoppingMetric};
+use crate::picture::EpochRecord;
+
+/// The state of a training between two steps.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct TrainingState {
+    /// Epoch under way, from 0.
+    pub(crate) epoch: u64,
+    /// Steps done in it.
+    pub(crate) step_of_epoch: usize,
+    /// Steps done in all.
+    pub(crate) step: u64,
+    /// Sum of the losses of this epoch's steps.
+    pub(crate) loss_sum: f64,
+    /// Seconds spent in this epoch, over all its sittings.
+    pub(crate) seconds: f64,
+    /// Figures of the complete epochs.
+    pub(crate) history: Vec<EpochRecord>,
+    /// The best epoch, from 1; 0 before there is one.
+    pub(crate) best_epoch: u64,
+    /// Training is over.
+    pub(crate) finished: bool,
+}
+
+impl TrainingState {
+    /// Mean loss of the epoch so far.
+    pub(crate) fn mean_loss(&self) -> f64 {
+        self.loss_sum / self.step_of_epoch.max(1) as f64
+    }
+
+    /// Closes the epoch with its record and tells whether it is the best so far.
+    pub(crate) fn close_epoch(&mut self, record: EpochRecord, metric: StoppingMetric, min_delta: f64) -> bool {
+        let best = self.best().is_none_or(|best| is_better(&record, best, metric, min_delta));
+        if best {
+            self.best_epoch = record.epoch;
+        }
+        self.history.push(record);
+        self.epoch += 1;
+        self.step_of_epoch = 0;
+        self.loss_sum = 0.0;
+        self.seconds = 0.0;
+        best
+    }
+
+    /// Whether `stopping` says that enough epochs went by without a better one.
+    pub(crate) fn is_over(&self, epochs: u64, stopping: Option<EarlyStopping>) -> bool {
+        self.epoch >= epochs || self.stops_early(stopping)
+    }
+
+    /// Whether patience is at its end.
+    pub(crate) fn stops_early(&self, stopping: Option<EarlyStopping>) -> bool {
+        stopping.is_some_and(|stopping| self.best_epoch > 0 && self.epoch - self.best_epoch >= stopping.patience)
+    }
+
+    fn best(&self) -> Option<&EpochRecord> {
+        self.history.iter().find(|record| record.epoch == self.best_epoch)
+    }
+}
+
+fn is_better(new: &EpochRecord, best: &EpochRecord, metric: StoppingMetric, min_delta: f64) -> bool {
+    let lower_loss = new.val_loss < best.val_loss - min_delta;
+    match (metric, new.val_auroc, best.val_auroc) {
+        (StoppingMetric::ValAuroc, Some(new_auroc), Some(best_auroc)) => {
+            new_auroc > best_auroc + min_delta || ((new_auroc - best_auroc).abs() <= min_delta && lower_loss)
+        }
+        _ => lower_loss,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(epoch: u64, val_loss: f64, val_auroc: f64) -> EpochRecord {
+        EpochRecord {
+            epoch,
+            step: epoch * 10,
+            learning_rate: 0.001,
+            train_loss: 1.0,
+            val_loss,
+            val_auroc: Some(val_auroc),
+            seconds: 1.0,
+        }
+    }
+
+    #[test]
+    fn patience_counts_epochs_since_the_best_one() {
+        let stopping = Some(EarlyStopping { patience: 2, min_delta: 0.0 });
+        let mut state = TrainingState::default();
+        assert!(state.close_epoch(record(1, 0.5, 0.9), StoppingMetric::ValLoss, 0.0));
+        assert!(!state.close_epoch(record(2, 0.6, 0.95), StoppingMetric::ValLoss, 0.0));
+        assert!(!state.is_over(10, stopping));
+        assert!(!state.close_epoch(record(3, 0.55, 0.95), StoppingMetric::ValLoss, 0.0));
+        assert!(state.is_over(10, stopping));
+        assert_eq!(state.best_epoch, 1);
+    }
+
+    #[test]
+    fn by_auroc_the_lower_loss_decides_between_equals() {
+        let mut state = TrainingState::default();
+        assert!(state.close_epoch(record(1, 0.5, 0.9), StoppingMetric::ValAuroc, 0.0));
+        assert!(state.close_epoch(record(2, 0.4, 0.9), StoppingMetric::ValAuroc, 0.0));
+        assert!(!state.close_epoch(record(3, 0.3, 0.8), StoppingMetric::ValAuroc, 0.0));
+        assert_eq!(state.best_epoch, 2);
+    }
+}

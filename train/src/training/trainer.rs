@@ -1,0 +1,309 @@
+//! The loop itself: epochs of steps, a validation after each, checkpoints in between.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use burn::module::Module;
+use burn::optim::decay::WeightDecayConfig;
+use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use kiln_tile::{Decoder, SIDE, TILE_BYTES, publish};
+
+use super::evaluation::{label_tensor, normal_mask, read, validate};
+use super::run::{class_map, plain_loader, workers};
+use super::seeds::{Purpose, seed};
+use super::state::TrainingState;
+use super::{Event, Layout, Observer, Run, checkpoint, classes, finish};
+use crate::data::{self, Dataset, Loader, LoaderOptions, Split, SplitPlan, TileBatch};
+use crate::metrics::auroc;
+use crate::model::{Classes, LossOptions, Zoo};
+use crate::picture::EpochRecord;
+use crate::{Config, Error, Result};
+
+/// What to train, on what, to where.
+#[derive(Debug, Clone)]
+pub struct TrainRequest {
+    /// The resolved configuration.
+    pub config: Config,
+    /// The data set; wins over the configuration's.
+    pub data: Option<PathBuf>,
+    /// The run's folder.
+    pub out: PathBuf,
+    /// Go on with the training that `out` holds, if there is one.
+    pub resume: bool,
+}
+
+/// Trains, and leaves a complete run.
+///
+/// # Errors
+/// What is wrong with the configuration, the data or the folder; or that the loss stopped being a number. The folder
+/// then holds a training that can be resumed.
+pub fn train(request: &TrainRequest, observer: &mut dyn Observer) -> Result<Run> {
+    let layout = Layout::new(&request.out);
+    let _lock = lock(&layout, request.resume)?;
+    if layout.facts().is_file() {
+        return Run::open(&request.out);
+    }
+    let prepared = Prepared::new(request, &layout)?;
+    let mut trainer = Trainer::new(&prepared, &layout)?;
+    observer.event(&trainer.started());
+    while !trainer.state.finished {
+        trainer.epoch(observer)?;
+    }
+    observer.event(&Event::Evaluating);
+    let zoo = checkpoint::load_weights(&layout.best(), trainer.zoo.valid())?;
+    finish::finish(&prepared, &layout, &zoo, &trainer.state, &trainer.inference)?;
+    fs::remove_dir_all(layout.checkpoints()).map_err(Error::io(&layout.checkpoints()))?;
+    observer.event(&Event::Finished { run: layout.root() });
+    Run::open(&request.out)
+}
+
+/// One training a folder; the lock goes with the process, however it ends.
+fn lock(layout: &Layout, resume: bool) -> Result<File> {
+    let root = layout.root();
+    let occupied = fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some());
+    if occupied && !resume {
+        let reason = "exists already; go on with it by --resume, or choose another folder with --out";
+        return Err(Error::run(root, reason));
+    }
+    fs::create_dir_all(root).map_err(Error::io(root))?;
+    let path = root.join(".lock");
+    let file = File::create(&path).map_err(Error::io(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::run(root, "another training is at work in this folder")),
+        Err(TryLockError::Error(error)) => Err(Error::Io { path, source: error }),
+    }
+}
+
+/// All that stays the same while training.
+pub(crate) struct Prepared {
+    pub(crate) config: Config,
+    pub(crate) dataset: Arc<Dataset>,
+    pub(crate) data_path: PathBuf,
+    pub(crate) data_sha256: String,
+    pub(crate) plan: SplitPlan,
+    pub(crate) classes: Classes,
+}
+
+impl Prepared {
+    fn new(request: &TrainRequest, layout: &Layout) -> Result<Self> {
+        let config = request.config.clone();
+        let data_path = request.data.clone().or_else(|| config.data.path.clone()).ok_or_else(|| Error::Config {
+            origin: "data.path".to_owned(),
+            reason: "no data set is named; give --data DIR, or make one with `kiln data synth --out DIR`".to_owned(),
+        })?;
+        let data_path = fs::canonicalize(&data_path).map_err(Error::io(&data_path))?;
+        let dataset = Arc::new(Dataset::open(&data_path)?);
+        let classes = classes(&dataset, &config.data.normal_classes)?;
+        let decoder = Decoder::new(config.data.size_policy);
+        let digests = data::digests(&dataset, &decoder)?;
+        let plan = resolve_split(&config, layout, &dataset, &digests)?;
+        data::check_leaks(&dataset, &plan, &digests)?;
+        let data_sha256 = data::digest(&dataset, &digests);
+        Ok(Self { config, dataset, data_path, data_sha256, plan, classes })
+    }
+
+    pub(crate) fn seed(&self, purpose: Purpose, number: u64) -> u64 {
+        seed(self.config.training.seed, purpose, number)
+    }
+
+    /// The tiles of a split, in order.
+    pub(crate) fn loader(&self, split: Split) -> Result<Loader> {
+        let batch = self.config.training.batch;
+        plain_loader(&self.dataset, self.plan.indices(split), batch, &self.config, &self.classes)
+    }
+
+    fn training_loader(&self, normal_only: bool) -> Result<Loader> {
+        let normal = self.classes.normal_names();
+        let learnt = |index: &usize| !normal_only || normal.contains(&self.dataset.entries[*index].label);
+        let options = LoaderOptions {
+            decoder: Decoder::new(self.config.data.size_policy),
+            batch: self.config.training.batch,
+            shuffle_seed: Some(self.seed(Purpose::Order, 0)),
+            augmentation: self.config.data.augmentation.clone(),
+            workers: workers(self.config.data.workers),
+            classes: class_map(&self.classes),
+        };
+        let indices = self.plan.indices(Split::Train).into_iter().filter(learnt).collect();
+        Ok(Loader::new(Arc::clone(&self.dataset), indices, options)?)
+    }
+}
+
+/// The split of a resumed run is the one that it wrote; a fresh run makes one and writes it before anything else.
+fn resolve_split(
+    config: &Config,
+    layout: &Layout,
+    dataset: &Dataset,
+    digests: &[data::TileDigest],
+) -> Result<SplitPlan> {
+    let resolved = config.to_yaml()?;
+    if layout.split().is_file() && layout.config().is_file() {
+        let before = fs::read_to_string(layout.config()).map_err(Error::io(&layout.config()))?;
+        if before != resolved {
+            let reason = "was begun with another configuration (see its config.yaml); resume with that one, or choose \
+                          another folder with --out";
+            return Err(Error::run(layout.root(), reason));
+        }
+        return Ok(SplitPlan::read_csv(dataset, &layout.split())?);
+    }
+    let fractions = [config.data.split.train, config.data.split.val, config.data.split.test];
+    let plan = SplitPlan::make_with(dataset, digests, fractions, seed(config.training.seed, Purpose::Split, 0))?;
+    publish::write_file(&layout.config(), resolved.as_bytes()).map_err(Error::io(&layout.config()))?;
+    plan.write_csv(dataset, &layout.split())?;
+    Ok(plan)
+}
+
+struct Trainer<'a> {
+    prepared: &'a Prepared,
+    layout: &'a Layout,
+    device: Device,
+    inference: Device,
+    zoo: Zoo,
+    optimizer: ModuleOptimizer,
+    state: TrainingState,
+    train: Loader,
+    val: Loader,
+    resumed_at: Option<u64>,
+}
+
+impl<'a> Trainer<'a> {
+    fn new(prepared: &'a Prepared, layout: &'a Layout) -> Result<Self> {
+        let inference = Device::flex();
+        let device = Device::flex().autodiff();
+        let config = &prepared.config;
+        let zoo = Zoo::new(&config.model, prepared.classes.names.len(), prepared.seed(Purpose::Weights, 0), &device);
+        let (zoo, optimizer, state) = checkpoint::read(&layout.checkpoints(), zoo, adam(config))?;
+        let train = prepared.training_loader(zoo.learns_from_normal_only())?;
+        let resumed_at = state.as_ref().map(|state| state.step);
+        let val = prepared.loader(Split::Val)?;
+        let state = state.unwrap_or_default();
+        Ok(Self { prepared, layout, device, inference, zoo, optimizer, state, train, val, resumed_at })
+    }
+
+    fn started(&self) -> Event<'static> {
+        Event::Started {
+            train: self.train.tiles(),
+            val: self.val.tiles(),
+            test: self.prepared.plan.indices(Split::Test).len(),
+            parameters: self.zoo.num_params(),
+            steps: self.steps(),
+            epochs: self.prepared.config.training.epochs,
+            resumed_at: self.resumed_at,
+        }
+    }
+
+    /// The rest of the epoch under way, its validation, and the checkpoint that closes it.
+    fn epoch(&mut self, observer: &mut dyn Observer) -> Result<()> {
+        let (epoch, first, steps) = (self.state.epoch, self.state.step_of_epoch, self.steps());
+        let every = Duration::from_secs(self.prepared.config.training.checkpoint_seconds.max(1));
+        let (mut saved, mut ticked) = (Instant::now(), Instant::now());
+        for batch in self.train.epoch(epoch, first).take(steps.saturating_sub(first)) {
+            let loss = self.step(batch?)?;
+            self.state.step += 1;
+            self.state.step_of_epoch += 1;
+            self.state.loss_sum += loss;
+            self.state.seconds += ticked.elapsed().as_secs_f64();
+            ticked = Instant::now();
+            let (step, loss) = (self.state.step_of_epoch, self.state.mean_loss());
+            observer.event(&Event::Step { epoch: epoch + 1, step, steps, loss });
+            if saved.elapsed() >= every {
+                self.checkpoint()?;
+                saved = Instant::now();
+            }
+        }
+        self.close_epoch(observer, ticked)
+    }
+
+    fn close_epoch(&mut self, observer: &mut dyn Observer, ticked: Instant) -> Result<()> {
+        let options = LossOptions { sample: false, label_smoothing: self.prepared.config.training.label_smoothing };
+        let zoo = self.zoo.valid();
+        let (val_loss, scored) = validate(&zoo, &self.prepared.classes, &self.val, &self.inference, options)?;
+        let measured = finish::measurable(self.prepared, &scored);
+        let record = EpochRecord {
+            epoch: self.state.epoch + 1,
+            step: self.state.step,
+            learning_rate: self.learning_rate(self.state.step.saturating_sub(1)),
+            train_loss: self.state.mean_loss(),
+            val_loss,
+            val_auroc: auroc(&measured).ok(),
+            seconds: self.state.seconds + ticked.elapsed().as_secs_f64(),
+        };
+        let training = &self.prepared.config.training;
+        let min_delta = training.early_stopping.map_or(0.0, |stopping| stopping.min_delta);
+        let best = self.state.close_epoch(record.clone(), training.best, min_delta);
+        if best {
+            checkpoint::save_weights(&self.layout.best(), &zoo)?;
+        }
+        self.state.finished = self.state.is_over(training.epochs, training.early_stopping);
+        finish::write_history(self.layout, &self.state.history)?;
+        self.checkpoint()?;
+        observer.event(&Event::Epoch { record: &record, best });
+        if self.state.stops_early(training.early_stopping) {
+            observer.event(&Event::StoppedEarly { best_epoch: self.state.best_epoch });
+        }
+        Ok(())
+    }
+
+    /// One optimiser step; returns the loss before it.
+    fn step(&mut self, batch: TileBatch) -> Result<f64> {
+        // What is random in a step depends on its number alone, so a resumed step is the step that would have been.
+        self.device.seed(self.prepared.seed(Purpose::Step, self.state.step));
+        let labels = label_tensor(&batch.labels, &self.device);
+        let normal = normal_mask(&batch.labels, &self.prepared.classes, &self.device);
+        let smoothing = self.prepared.config.training.label_smoothing;
+        let options = LossOptions { sample: true, label_smoothing: smoothing };
+        let loss = self.zoo.loss(tile_tensor(batch.pixels, &self.device), labels, normal, options).total;
+        let value = read(loss.clone().inner().into_data())?.first().copied().unwrap_or(f64::NAN);
+        if !value.is_finite() {
+            return Err(Error::Diverged {
+                epoch: self.state.epoch + 1,
+                step: self.state.step + 1,
+                reason: format!("the loss is {value}; try a smaller training.learning_rate"),
+            });
+        }
+        let gradients = GradientsParams::from_grads(loss.backward(), &self.zoo);
+        let rate = self.learning_rate(self.state.step);
+        self.zoo = self.optimizer.step(rate.into(), self.zoo.clone(), gradients);
+        Ok(value)
+    }
+
+    /// Steps of an epoch. A last batch of one tile is left out: batch normalisation has no variance to go by.
+    fn steps(&self) -> usize {
+        let lonely = self.train.tiles() % self.prepared.config.training.batch == 1;
+        self.train.batches() - usize::from(lonely && self.train.batches() > 1)
+    }
+
+    fn learning_rate(&self, step: u64) -> f64 {
+        let training = &self.prepared.config.training;
+        let total = training.epochs * self.steps() as u64;
+        training.learning_rate * training.schedule.factor(step, total)
+    }
+
+    fn checkpoint(&self) -> Result<()> {
+        checkpoint::write(&self.layout.checkpoints(), &self.zoo, &self.optimizer, &self.state)
+    }
+}
+
+fn adam(config: &Config) -> ModuleOptimizer {
+    let decay = config.training.weight_decay;
+    let adam = AdamConfig::new().with_epsilon(1e-8);
+    let adam = if decay > 0.0 { adam.with_weight_decay(Some(WeightDecayConfig::new(decay as f32))) } else { adam };
+    adam.init()
+}
+
+/// Decoded tiles, `[n, 256, 256, 3]`, as a u8 tensor.
+pub(crate) fn tile_tensor(pixels: Vec<u8>, device: &Device) -> Tensor<4, Int> {
+    let side = SIDE as usize;
+    let shape = [pixels.len() / TILE_BYTES, side, side, 3];
+    Tensor::from_data(TensorData::new(pixels, shape), (device, DType::U8))
+}
+
+/// Git revision of the working folder, for provenance.
+pub(crate) fn git_revision(folder: &Path) -> Option<String> {
+    let output = std::process::Command::new("git").args(["rev-parse", "HEAD"]).current_dir(folder).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
