@@ -1,0 +1,164 @@
+//! Reading a bundle, the folder that export leaves. Its files are treated as hostile: sizes are checked before anything
+//! is read, paths stay inside the folder, and every digest is compared before any file is used. Writing one is left to
+//! `kiln-export`.
+
+mod contain;
+pub mod manifest;
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use kiln_tile::digest::sha256_file;
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+pub use manifest::Manifest;
+use manifest::{FileEntry, SCHEMA, Variant};
+
+/// Name of the manifest in a bundle.
+pub const MANIFEST: &str = "manifest.json";
+/// Name of the golden inputs and outputs in a bundle.
+pub const GOLDEN: &str = "golden.npz";
+/// The longest manifest that is read, in bytes: a hundred times what the largest config and metrics need.
+pub const MANIFEST_LIMIT: u64 = 16 << 20;
+/// The most files that a manifest may list.
+pub const FILES_LIMIT: usize = 4_096;
+
+/// A bundle whose every listed file was found whole.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    /// The folder, absolute and free of links.
+    pub path: PathBuf,
+    /// Its manifest.
+    pub manifest: Manifest,
+}
+
+/// What every schema version has in common.
+#[derive(Deserialize)]
+struct Header {
+    schema: u32,
+}
+
+impl Bundle {
+    /// Reads the manifest and compares every file that it lists with its size and digest.
+    ///
+    /// # Errors
+    /// [`Error::Bundle`] with the file or key, what was found and what was expected; [`Error::Read`].
+    pub fn open(path: &Path) -> Result<Self> {
+        let folder = path.canonicalize().map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        if !folder.is_dir() {
+            return Err(refused(path, "is not a folder; a bundle is a folder with a manifest.json".to_owned()));
+        }
+        let manifest = read_manifest(&folder).map_err(|reason| refused(path, reason))?;
+        let bundle = Self { path: folder, manifest };
+        bundle.check().map_err(|reason| refused(path, reason))?;
+        Ok(bundle)
+    }
+
+    /// The graph of one precision, such as `fp32`.
+    ///
+    /// # Errors
+    /// [`Error::Bundle`] that names the precisions that there are.
+    pub fn variant(&self, precision: &str) -> Result<&Variant> {
+        let variants = &self.manifest.variants;
+        variants.iter().find(|variant| variant.precision == precision).ok_or_else(|| {
+            let known: Vec<_> = variants.iter().map(|variant| variant.precision.as_str()).collect();
+            refused(&self.path, format!("there is no precision `{precision}`; there are: {}", known.join(", ")))
+        })
+    }
+
+    /// Path of the graph file of one precision.
+    ///
+    /// # Errors
+    /// As [`Bundle::variant`].
+    pub fn model_path(&self, precision: &str) -> Result<PathBuf> {
+        Ok(self.path.join(&self.variant(precision)?.file))
+    }
+
+    /// Path of `golden.npz`.
+    ///
+    /// # Errors
+    /// [`Error::Bundle`] if the bundle has none.
+    pub fn golden_path(&self) -> Result<PathBuf> {
+        match self.entry(GOLDEN) {
+            Some(entry) => Ok(self.path.join(&entry.path)),
+            None => Err(refused(&self.path, format!("it has no {GOLDEN}"))),
+        }
+    }
+
+    fn entry(&self, path: &str) -> Option<&FileEntry> {
+        self.manifest.files.iter().find(|entry| entry.path == path)
+    }
+
+    /// All paths before any size, all sizes before any digest: what is cheap to refuse is refused first.
+    fn check(&self) -> std::result::Result<(), String> {
+        let files = &self.manifest.files;
+        if files.len() > FILES_LIMIT {
+            return Err(format!("{MANIFEST} lists {} files, over the limit of {FILES_LIMIT}", files.len()));
+        }
+        contain::unique(files)?;
+        self.check_variants()?;
+        let paths = files.iter().map(|entry| contain::resolve(&self.path, &entry.path));
+        let paths = paths.collect::<std::result::Result<Vec<_>, _>>()?;
+        files.iter().zip(&paths).try_for_each(|(entry, path)| check_size(entry, path))?;
+        files.iter().zip(&paths).try_for_each(|(entry, path)| check_digest(entry, path))
+    }
+
+    fn check_variants(&self) -> std::result::Result<(), String> {
+        if self.manifest.variants.is_empty() {
+            return Err(format!("{MANIFEST} lists no variants, so there is no graph to run"));
+        }
+        match self.manifest.variants.iter().find(|variant| self.entry(&variant.file).is_none()) {
+            Some(variant) => Err(format!(
+                "{MANIFEST}: variant `{}` is `{}`, which is not in `files` and so has no digest",
+                variant.precision, variant.file
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+fn read_manifest(folder: &Path) -> std::result::Result<Manifest, String> {
+    let path = contain::resolve(folder, MANIFEST)?;
+    let bytes = read_at_most(&path, MANIFEST_LIMIT).map_err(|error| format!("{MANIFEST}: {error}"))?;
+    // The version first: another schema would fail on whichever key happens to differ.
+    let header: Header = serde_json::from_slice(&bytes).map_err(|error| format!("{MANIFEST}: {error}"))?;
+    if header.schema != SCHEMA {
+        return Err(format!("{MANIFEST}: schema {}; this release reads schema {SCHEMA}", header.schema));
+    }
+    serde_json::from_slice(&bytes).map_err(|error| format!("{MANIFEST}: {error}"))
+}
+
+fn read_at_most(path: &Path, limit: u64) -> std::result::Result<Vec<u8>, String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let length = file.metadata().map_err(|error| error.to_string())?.len();
+    if length > limit {
+        return Err(format!("{length} bytes, over the limit of {limit}"));
+    }
+    let mut bytes = Vec::new();
+    // The file may have grown since its length was taken.
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
+fn check_size(entry: &FileEntry, path: &Path) -> std::result::Result<(), String> {
+    let found = fs::metadata(path).map_err(|error| format!("{}: {error}", entry.path))?.len();
+    if found != entry.bytes {
+        return Err(format!("{}: {found} bytes, and {MANIFEST} says {}", entry.path, entry.bytes));
+    }
+    Ok(())
+}
+
+fn check_digest(entry: &FileEntry, path: &Path) -> std::result::Result<(), String> {
+    let found = sha256_file(path).map_err(|error| format!("{}: {error}", entry.path))?;
+    if !found.eq_ignore_ascii_case(&entry.sha256) {
+        return Err(format!("{}: SHA-256 {found}, and {MANIFEST} says {}", entry.path, entry.sha256));
+    }
+    Ok(())
+}
+
+fn refused(path: &Path, reason: String) -> Error {
+    Error::Bundle { path: path.to_owned(), reason }
+}

@@ -1,0 +1,265 @@
+//! What can go wrong between a bundle and its scores, and whose turn it is then. Messages name the file, the key or the
+//! provider, say what was found, and end with what to do; reasons from below stand in the error's source.
+
+use std::io;
+use std::path::PathBuf;
+
+use kiln_tile::Fault;
+
+use crate::library::Package;
+use crate::provider::ProviderKind;
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of this crate. [`Error::fault`] tells the kinds apart.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No ONNX Runtime anywhere.
+    #[error(
+        "no ONNX Runtime library was found (looked at: {}); type `kiln runtime install {package}`, or name a library with \
+         --onnxruntime PATH",
+        searched.join(", ")
+    )]
+    NoLibrary {
+        /// Every place that was looked at.
+        searched: Vec<String>,
+        /// The package that would serve what was asked.
+        package: Package,
+    },
+    /// A library that is there and cannot be loaded.
+    #[error("the ONNX Runtime library {} cannot be loaded: {reason}", path.display())]
+    Library {
+        /// The library.
+        path: PathBuf,
+        /// The whole chain of reasons.
+        reason: String,
+    },
+    /// A file of an installed package is not what was installed.
+    #[error(
+        "{} is damaged: {reason}; type `kiln runtime install {package}` to get it again", path.display()
+    )]
+    DamagedPackage {
+        /// The file.
+        path: PathBuf,
+        /// What was found and what was expected.
+        reason: String,
+        /// The package that it belongs to.
+        package: Package,
+    },
+    /// ONNX Runtime can be loaded once in a process.
+    #[error(
+        "this process has loaded {} already and cannot load {} beside it; use one process for each library",
+        loaded.display(), asked.display()
+    )]
+    AnotherLibrary {
+        /// The library in use.
+        loaded: PathBuf,
+        /// The library that was asked for.
+        asked: PathBuf,
+    },
+    /// A package could not be installed.
+    #[error("ONNX Runtime for {package} cannot be installed: {reason}")]
+    Install {
+        /// What was to be installed.
+        package: Package,
+        /// What went wrong, and what to do.
+        reason: String,
+    },
+    /// A name that is no provider.
+    #[error("unknown execution provider `{name}`; known are: cpu, cuda, tensorrt, openvino")]
+    UnknownProvider {
+        /// The name as written.
+        name: String,
+    },
+    /// A provider list that is empty or names a provider twice.
+    #[error("the provider list `{list}` {reason}; write for example `cuda,cpu`")]
+    ProviderList {
+        /// The list as written.
+        list: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A name that is no package.
+    #[error("unknown ONNX Runtime package `{name}`; known are: cpu, openvino, cuda")]
+    UnknownPackage {
+        /// The name as written.
+        name: String,
+    },
+    /// The loaded library has no such provider in it.
+    #[error(
+        "provider `{provider}` was asked for, but {} (ONNX Runtime {version}) was built with: {}; type `kiln runtime \
+         install {}`",
+        library.display(), built.join(", "), provider.package()
+    )]
+    ProviderNotBuilt {
+        /// What was asked for.
+        provider: ProviderKind,
+        /// The library in use.
+        library: PathBuf,
+        /// Its version.
+        version: String,
+        /// What it was built with.
+        built: Vec<String>,
+    },
+    /// The provider is in the library and does not start on this machine.
+    #[error(
+        "provider `{provider}` was asked for, but cannot run here with {}; `kiln doctor` shows what can, and a list such \
+         as `{provider},cpu` allows a fallback",
+        library.display()
+    )]
+    ProviderUnavailable {
+        /// What was asked for.
+        provider: ProviderKind,
+        /// The library in use.
+        library: PathBuf,
+        /// What ONNX Runtime said.
+        #[source]
+        source: ort::Error,
+    },
+    /// The provider started, and other providers got nodes that nobody allowed them to have.
+    #[error(
+        "provider `{provider}` was asked for, but {found}; a list such as `{provider},cpu` allows other providers to \
+         take what it cannot run"
+    )]
+    ProviderPassedOver {
+        /// What was asked for.
+        provider: ProviderKind,
+        /// Which provider got which nodes.
+        found: String,
+    },
+    /// None of the listed providers works.
+    #[error("none of the listed providers can run this graph here: {}", reasons.join("; "))]
+    NoProvider {
+        /// One reason a provider, in the order of the list.
+        reasons: Vec<String>,
+    },
+    /// The graph cannot be loaded.
+    #[error("{model} cannot be loaded as an ONNX graph by ONNX Runtime {version}")]
+    Model {
+        /// The file, or what the bytes are.
+        model: String,
+        /// ONNX Runtime's version.
+        version: String,
+        /// What ONNX Runtime said.
+        #[source]
+        source: ort::Error,
+    },
+    /// The graph does not take, or does not give, what was asked.
+    #[error("{model}: {reason}")]
+    Graph {
+        /// The file, or what the bytes are.
+        model: String,
+        /// What was expected and what was found.
+        reason: String,
+    },
+    /// ONNX Runtime failed while running the graph.
+    #[error("{model} failed while running on `{provider}`")]
+    Run {
+        /// The file, or what the bytes are.
+        model: String,
+        /// The provider that ran it.
+        provider: String,
+        /// What ONNX Runtime said.
+        #[source]
+        source: ort::Error,
+    },
+    /// ONNX Runtime itself failed, outside of any graph.
+    #[error("ONNX Runtime failed while {action}")]
+    Runtime {
+        /// What was being done.
+        action: &'static str,
+        /// What ONNX Runtime said.
+        #[source]
+        source: ort::Error,
+    },
+    /// A bundle that is not one, or not whole.
+    #[error("bundle {}: {reason}", path.display())]
+    Bundle {
+        /// The bundle.
+        path: PathBuf,
+        /// Which file or key, what was found, what was expected.
+        reason: String,
+    },
+    /// Golden tiles and outputs that are not what a bundle holds.
+    #[error("golden outputs {}: {reason}", path.display())]
+    Golden {
+        /// The file.
+        path: PathBuf,
+        /// Which array, what was found, what was expected.
+        reason: String,
+    },
+    /// Something that was named to be scored, measured or written and cannot be.
+    #[error("{argument}: {reason}")]
+    Argument {
+        /// The input, option or target as the caller wrote it.
+        argument: String,
+        /// What was found, and what to do.
+        reason: String,
+    },
+    /// A file or folder that cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the file system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file or folder that cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the file system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// Whose turn it is: the caller's input, the machine, or a check that did not hold.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::NoLibrary { .. }
+            | Self::Library { .. }
+            | Self::DamagedPackage { .. }
+            | Self::AnotherLibrary { .. }
+            | Self::Install { .. }
+            | Self::ProviderNotBuilt { .. }
+            | Self::ProviderUnavailable { .. }
+            | Self::ProviderPassedOver { .. }
+            | Self::NoProvider { .. }
+            | Self::Run { .. }
+            | Self::Runtime { .. }
+            | Self::Write { .. } => Fault::Environment,
+            Self::UnknownProvider { .. }
+            | Self::ProviderList { .. }
+            | Self::UnknownPackage { .. }
+            | Self::Model { .. }
+            | Self::Graph { .. }
+            | Self::Bundle { .. }
+            | Self::Golden { .. }
+            | Self::Argument { .. }
+            | Self::Read { .. } => Fault::Input,
+        }
+    }
+}
+
+/// An error and all its sources on one line.
+#[must_use]
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let reason = source.to_string();
+        // Some libraries repeat the source in their own message.
+        if !text.ends_with(&reason) {
+            text = format!("{text}: {reason}");
+        }
+        next = source.source();
+    }
+    text
+}

@@ -1,0 +1,230 @@
+//! Getting an official ONNX Runtime into the user's cache: the pinned wheel through pip with required hashes, the few
+//! files that are needed out of it, each compared with its own pin, and the folder published whole. Two installs at once
+//! are safe: a lock file lets one wait for the other.
+
+use std::env;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use kiln_tile::digest::{sha256_file, sha256_hex};
+use kiln_tile::publish::Staged;
+use serde::{Deserialize, Serialize};
+use zip::ZipArchive;
+
+use crate::error::{Error, Result, chain};
+use crate::library::{self, Library, Package, PinnedFile, Pins};
+use crate::provider::Providers;
+
+/// Name of the record in a package's folder.
+pub const RECORD: &str = "install.json";
+
+/// What was installed, for people and tools. Loading relies on the digests pinned in the program, not on this file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstallRecord {
+    /// The package.
+    pub package: Package,
+    /// Name on the package index.
+    pub distribution: String,
+    /// Version of ONNX Runtime.
+    pub version: String,
+    /// SHA-256 of the wheel.
+    pub wheel_sha256: String,
+    /// Every installed file.
+    pub files: Vec<InstalledFile>,
+}
+
+/// One installed file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstalledFile {
+    /// Name in the folder.
+    pub name: String,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// SHA-256 in lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// Installs a package, or finds it installed and whole. `on_step` hears what happens, one plain line at a time.
+///
+/// # Errors
+/// [`Error::Install`] with what to do: no pins for this platform, no Python, pip's own words, a wheel or a file with
+/// other bytes than the pinned ones, a full disk.
+pub fn install(package: Package, on_step: &mut dyn FnMut(&str)) -> Result<Library> {
+    let pins = package.pins().ok_or_else(|| failed(package, no_pins()))?;
+    let folder = library::folder(package)?;
+    let parent = library::packages_dir()?;
+    let disk = |error: io::Error| failed(package, format!("{}: {error}", parent.display()));
+    fs::create_dir_all(&parent).map_err(disk)?;
+    // Held until the end of this function; a process that dies gives it up.
+    let lock = File::create(parent.join(format!(".{package}.lock"))).map_err(disk)?;
+    lock.lock().map_err(disk)?;
+    match present(package, &folder) {
+        Some(Ok(library)) => {
+            on_step(&format!("{package}: {} is installed and whole", library.path.display()));
+            return Ok(library);
+        }
+        Some(Err(error)) => on_step(&format!("{package}: {}; installing again", chain(&error))),
+        None => {}
+    }
+    let scratch = tempfile::Builder::new().prefix(".download.").tempdir_in(&parent).map_err(disk)?;
+    let wheel = download(package, pins, scratch.path(), on_step)?;
+    on_step(&format!("{package}: unpacking into {}", folder.display()));
+    unpack(package, pins, &wheel, &folder)?;
+    library::installed(package).ok_or_else(|| failed(package, format!("{} did not appear", folder.display())))
+}
+
+/// The library that `find_for` gives; if there is none at all, or the cached one is damaged, the package of the first
+/// provider is installed. For `demo` and for tests: other verbs tell the user what to type.
+///
+/// # Errors
+/// As [`install`] and [`library::find_for`].
+pub fn find_or_install(
+    explicit: Option<&Path>,
+    providers: &Providers,
+    on_step: &mut dyn FnMut(&str),
+) -> Result<Library> {
+    match library::find_for(explicit, providers) {
+        Ok(library) if library.check().is_ok() => Ok(library),
+        Err(Error::NoLibrary { package, .. }) => {
+            on_step(&format!("no ONNX Runtime here yet: installing the {package} package"));
+            install(package, on_step)
+        }
+        Ok(Library { origin: library::Origin::Cache(package), .. }) => install(package, on_step),
+        found => found,
+    }
+}
+
+fn no_pins() -> String {
+    format!(
+        "no library is pinned for {} {}; get one for this platform and name it with --onnxruntime PATH",
+        env::consts::OS,
+        env::consts::ARCH
+    )
+}
+
+/// The package's library if its folder is there, or what is wrong with any of its files.
+fn present(package: Package, folder: &Path) -> Option<Result<Library>> {
+    if !folder.exists() {
+        return None;
+    }
+    let check = || {
+        library::check_all(package)?;
+        library::installed(package).ok_or_else(|| failed(package, format!("{} has no library", folder.display())))
+    };
+    Some(check())
+}
+
+/// Fetches the wheel and gives its path. Only the wheel's hash decides what is accepted, not the index that serves it.
+fn download(package: Package, pins: &Pins, scratch: &Path, on_step: &mut dyn FnMut(&str)) -> Result<PathBuf> {
+    let python = python().ok_or_else(|| {
+        let reason = "python3 is not on the PATH; install Python with pip, or name a library with --onnxruntime PATH";
+        failed(package, reason.to_owned())
+    })?;
+    let requirements = scratch.join("requirements.txt");
+    let line = format!("{}=={} --hash=sha256:{}\n", pins.distribution, pins.version, pins.wheel_sha256);
+    fs::write(&requirements, line).map_err(|error| failed(package, error.to_string()))?;
+    on_step(&format!("{package}: fetching {} {} with pip", pins.distribution, pins.version));
+    let output = pip(&python, pins, scratch, &requirements)
+        .output()
+        .map_err(|error| failed(package, format!("{} did not start: {error}", python.display())))?;
+    if !output.status.success() {
+        let words = last_lines(&String::from_utf8_lossy(&output.stderr), 6);
+        return Err(failed(package, format!("pip failed ({}): {words}", output.status)));
+    }
+    let wheel = wheel_in(scratch).ok_or_else(|| failed(package, "pip left no wheel".to_owned()))?;
+    let found = sha256_file(&wheel).map_err(|error| failed(package, error.to_string()))?;
+    if found != pins.wheel_sha256 {
+        let expected = pins.wheel_sha256;
+        return Err(failed(package, format!("the wheel has SHA-256 {found}, expected {expected}")));
+    }
+    Ok(wheel)
+}
+
+/// The flags name the wheel's Python and platform, so that any Python on the host will fetch it.
+fn pip(python: &Path, pins: &Pins, scratch: &Path, requirements: &Path) -> Command {
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-cache-dir"])
+        .args(["--no-deps", "--only-binary", ":all:", "--require-hashes"])
+        .args(["--python-version", "3.11", "--implementation", "cp", "--abi", "cp311"])
+        .args(["--platform", pins.platform, "--dest"])
+        .arg(scratch)
+        .arg("--requirement")
+        .arg(requirements)
+        .stdin(Stdio::null());
+    pip
+}
+
+fn python() -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    let names = [format!("python3{}", env::consts::EXE_SUFFIX), format!("python{}", env::consts::EXE_SUFFIX)];
+    let mut found = names.iter().flat_map(|name| env::split_paths(&path).map(move |folder| folder.join(name)));
+    found.find(|file| file.is_file())
+}
+
+fn wheel_in(folder: &Path) -> Option<PathBuf> {
+    let mut files = fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    files.find(|path| path.extension().is_some_and(|extension| extension == "whl"))
+}
+
+fn unpack(package: Package, pins: &Pins, wheel: &Path, folder: &Path) -> Result<()> {
+    let disk = |error: io::Error| failed(package, format!("{}: {error}", folder.display()));
+    let archive = File::open(wheel).map_err(disk)?;
+    let mut archive = ZipArchive::new(archive).map_err(|error| failed(package, format!("the wheel: {error}")))?;
+    let staged = Staged::beside(folder).map_err(disk)?;
+    for file in pins.files {
+        let bytes = extract(&mut archive, file).map_err(|reason| failed(package, format!("{}: {reason}", file.entry)))?;
+        fs::write(staged.path().join(file.name()), bytes).map_err(disk)?;
+    }
+    let record = serde_json::to_vec_pretty(&record(package, pins)).map_err(|error| disk(error.into()))?;
+    fs::write(staged.path().join(RECORD), record).map_err(disk)?;
+    staged.publish(true).map_err(disk)
+}
+
+/// Reads one file of the wheel, no more of it than is pinned.
+fn extract(archive: &mut ZipArchive<File>, file: &PinnedFile) -> std::result::Result<Vec<u8>, String> {
+    let entry = archive.by_name(file.entry).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    entry.take(file.bytes + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    let (length, digest) = (bytes.len() as u64, sha256_hex(&bytes));
+    if length != file.bytes || digest != file.sha256 {
+        return Err(format!("{length} bytes with SHA-256 {digest}, expected {} with {}", file.bytes, file.sha256));
+    }
+    Ok(bytes)
+}
+
+fn record(package: Package, pins: &Pins) -> InstallRecord {
+    let file = |file: &PinnedFile| InstalledFile {
+        name: file.name().to_owned(),
+        bytes: file.bytes,
+        sha256: file.sha256.to_owned(),
+    };
+    InstallRecord {
+        package,
+        distribution: pins.distribution.to_owned(),
+        version: pins.version.to_owned(),
+        wheel_sha256: pins.wheel_sha256.to_owned(),
+        files: pins.files.iter().map(file).collect(),
+    }
+}
+
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(count)..].join(" | ")
+}
+
+fn failed(package: Package, reason: String) -> Error {
+    Error::Install { package, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_of_pip_are_what_an_error_shows() {
+        assert_eq!(last_lines("a\n\n  b\nc\n", 2), "b | c");
+        assert_eq!(last_lines("", 2), "");
+    }
+}

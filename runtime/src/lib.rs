@@ -1,0 +1,40 @@
+//! Scores tiles through ONNX Runtime: a [`Bundle`] and a library that was found and checked ([`library`], [`install`])
+//! become a [`Session`] on the execution provider that the user named, and on no other. Never depends on burn: this
+//! crate alone is what an edge machine needs.
+//!
+//! ```no_run
+//! use kiln_runtime::{Bundle, Providers, Session, SessionOptions, library};
+//!
+//! fn main() -> kiln_runtime::Result<()> {
+//!     let bundle = Bundle::open("bundle".as_ref())?;
+//!     let providers: Providers = "openvino,cpu".parse()?;
+//!     let runtime = library::load(&library::find_for(None, &providers)?)?;
+//!     let options = SessionOptions { providers, ..SessionOptions::default() };
+//!     let mut session = Session::open(runtime, &bundle.model_path("fp32")?, &options)?;
+//!     let pixels = vec![0; kiln_tile::TILE_BYTES];
+//!     let scores = &session.run(&pixels, 1)?.arrays["score"];
+//!     println!("{scores} on {}", session.provider());
+//!     Ok(())
+//! }
+//! ```
+
+pub mod bench;
+pub mod bundle;
+pub mod decision;
+pub mod engine;
+mod error;
+pub mod golden;
+pub mod install;
+pub mod library;
+pub mod parity;
+pub mod provider;
+pub mod score;
+pub mod session;
+
+pub use bundle::{Bundle, Manifest};
+pub use decision::DecisionRule;
+pub use engine::Engine;
+pub use error::{Error, Result, chain};
+pub use library::{Library, Origin, Package, Runtime};
+pub use provider::{ProviderKind, Providers};
+pub use session::{Array, Optimisation, Outputs, Session, SessionOptions};

@@ -1,0 +1,150 @@
+//! Loading: one library a process, checked before it is mapped.
+
+use std::collections::BTreeSet;
+use std::error::Error as _;
+use std::ffi::CStr;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use ort::environment::Environment;
+use ort::logging::LogLevel;
+use ort::sys::OrtApiBase;
+use tracing::level_filters::LevelFilter;
+
+use super::Library;
+use crate::error::{Error, Result, chain};
+use crate::provider::{ProviderKind, built_with, user_name};
+
+static LOADED: Mutex<Option<&'static Runtime>> = Mutex::new(None);
+
+/// The ONNX Runtime of this process.
+pub struct Runtime {
+    library: Library,
+    version: String,
+    providers: Vec<String>,
+    environment: Environment,
+    checked: Mutex<BTreeSet<ProviderKind>>,
+}
+
+impl Runtime {
+    /// The library in use.
+    #[must_use]
+    pub fn library(&self) -> &Library {
+        &self.library
+    }
+
+    /// ONNX Runtime's own version, such as `1.31.1`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// What the library was built with, by the names that users type, in ONNX Runtime's order of preference. Whether
+    /// they run on this machine is another question: see [`crate::provider::probe`].
+    #[must_use]
+    pub fn providers(&self) -> &[String] {
+        &self.providers
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Refuses a provider that the library does not have, or whose own libraries are not what was installed. Digests
+    /// are computed once a process.
+    pub(crate) fn check_provider(&self, provider: ProviderKind) -> Result<()> {
+        if !self.providers.iter().any(|name| name == provider.name()) {
+            return Err(Error::ProviderNotBuilt {
+                provider,
+                library: self.library.path.clone(),
+                version: self.version.clone(),
+                built: self.providers.clone(),
+            });
+        }
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if !checked.contains(&provider) {
+            self.library.check_provider(provider)?;
+            checked.insert(provider);
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut text = f.debug_struct("Runtime");
+        text.field("library", &self.library).field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// Loads a library, or gives the one that this process has loaded already.
+///
+/// # Errors
+/// [`Error::DamagedPackage`] if an installed file has changed, [`Error::Library`] with the loader's whole reason,
+/// [`Error::AnotherLibrary`] if the process has loaded another one.
+pub fn load(library: &Library) -> Result<&'static Runtime> {
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    match *loaded {
+        Some(runtime) if runtime.library.path == library.path => Ok(runtime),
+        Some(runtime) => {
+            Err(Error::AnotherLibrary { loaded: runtime.library.path.clone(), asked: library.path.clone() })
+        }
+        None => {
+            library.check()?;
+            let runtime: &'static Runtime = Box::leak(Box::new(start(library)?));
+            *loaded = Some(runtime);
+            Ok(runtime)
+        }
+    }
+}
+
+fn start(library: &Library) -> Result<Runtime> {
+    let unusable = |reason| Error::Library { path: library.path.clone(), reason };
+    let version = open(&library.path).map_err(unusable)?;
+    let builder = ort::init_from(&library.path).map_err(|error| unusable(chain(&error)))?;
+    let environment = builder.with_telemetry(false).build();
+    let environment = environment.map_err(|source| Error::Runtime { action: "starting", source })?;
+    environment.set_log_level(log_level());
+    Ok(Runtime {
+        library: library.clone(),
+        version,
+        providers: built_with()?.iter().map(|name| user_name(name)).collect(),
+        environment,
+        checked: Mutex::default(),
+    })
+}
+
+/// Maps the library and asks for its version. It stays mapped for the rest of the process, where ort finds it again:
+/// opened here first, the loader's whole reason is at hand and a library that is no ONNX Runtime meets no assertion.
+fn open(path: &Path) -> std::result::Result<String, String> {
+    // SAFETY: loading runs the library's initialisers; the user chose it, or its digest is the pinned one.
+    let library = unsafe { libloading::Library::new(path) }
+        .map_err(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string))?;
+    let version = {
+        // SAFETY: every ONNX Runtime exports this function with this signature.
+        let base: libloading::Symbol<'_, unsafe extern "C" fn() -> *const OrtApiBase> =
+            unsafe { library.get(b"OrtGetApiBase") }
+                .map_err(|_| "it is no ONNX Runtime: it does not export OrtGetApiBase".to_owned())?;
+        // SAFETY: the function takes nothing and gives a pointer to a static, or null.
+        let base = unsafe { base().as_ref() }.ok_or("OrtGetApiBase gave nothing")?;
+        // SAFETY: the version is a NUL-terminated static string.
+        unsafe { CStr::from_ptr((base.GetVersionString)()) }.to_string_lossy().into_owned()
+    };
+    std::mem::forget(library);
+    let minor = version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
+    if minor.is_none_or(|minor| minor < ort::MINOR_VERSION) {
+        return Err(format!("it is ONNX Runtime {version}; Kiln needs 1.{} or newer", ort::MINOR_VERSION));
+    }
+    Ok(version)
+}
+
+/// ONNX Runtime formats each message before it is filtered, so it is asked for no more than somebody listens to.
+fn log_level() -> LogLevel {
+    match LevelFilter::current() {
+        LevelFilter::TRACE => LogLevel::Verbose,
+        LevelFilter::DEBUG | LevelFilter::INFO => LogLevel::Info,
+        LevelFilter::WARN => LogLevel::Warning,
+        LevelFilter::ERROR => LogLevel::Error,
+        _ => LogLevel::Fatal,
+    }
+}

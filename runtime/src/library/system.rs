@@ -1,0 +1,67 @@
+//! Libraries that the machine brings: the folders of the loader's path and the usual places.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Library, Origin};
+
+const USUAL: [&str; 7] = [
+    "/usr/local/lib",
+    "/usr/local/lib64",
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib64",
+    "/usr/lib",
+    "/opt/onnxruntime/lib",
+];
+
+/// The folders that are searched, in order.
+pub(super) fn folders() -> Vec<PathBuf> {
+    let path = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let named = env::split_paths(&path).filter(|folder| !folder.as_os_str().is_empty());
+    named.chain(USUAL.iter().map(PathBuf::from)).collect()
+}
+
+/// The libraries in these folders, one a file even where links lead to it from several names.
+pub(super) fn libraries() -> Vec<Library> {
+    let mut found: Vec<Library> = Vec::new();
+    for path in folders().iter().filter_map(|folder| library_in(folder)) {
+        if !found.iter().any(|library| library.path == path) {
+            found.push(Library { version: version_in_name(&path), path, origin: Origin::System });
+        }
+    }
+    found
+}
+
+fn library_in(folder: &Path) -> Option<PathBuf> {
+    let plain = folder.join(format!("{}onnxruntime{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX));
+    let versioned = || {
+        let entries = fs::read_dir(folder).ok()?;
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        // The newest by name, so that the choice does not depend on the order of the folder.
+        paths.filter(|path| version_in_name(path).is_some()).max()
+    };
+    let path = if plain.exists() { plain } else { versioned()? };
+    path.canonicalize().ok()
+}
+
+/// `1.31.1` of `libonnxruntime.so.1.31.1`.
+pub(super) fn version_in_name(path: &Path) -> Option<String> {
+    let version = path.file_name()?.to_str()?.strip_prefix("libonnxruntime.so.")?;
+    version.split('.').all(|part| part.parse::<u32>().is_ok()).then(|| version.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_from_the_name_of_the_file() {
+        let version = |name: &str| version_in_name(Path::new(name));
+        assert_eq!(version("/usr/lib/libonnxruntime.so.1.31.1").as_deref(), Some("1.31.1"));
+        assert_eq!(version("/usr/lib/libonnxruntime.so"), None);
+        assert_eq!(version("/usr/lib/libonnxruntime.so.1.x"), None);
+        assert_eq!(version("/usr/lib/libonnxruntime_providers_cuda.so"), None);
+    }
+}

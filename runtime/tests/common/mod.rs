@@ -1,0 +1,13 @@
+//! What the tests share: the ONNX Runtime of this process, and small graphs as protobuf bytes.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+
+pub mod bundle;
+pub mod onnx;
+
+use kiln_runtime::{Providers, Runtime, install, library};
+
+/// The CPU library, installed into the user's cache if it is missing.
+pub fn runtime() -> &'static Runtime {
+    let found = install::find_or_install(None, &Providers::default(), &mut |step| eprintln!("{step}"));
+    library::load(&found.expect("no ONNX Runtime, and none could be installed")).expect("ONNX Runtime does not load")
+}

@@ -1,0 +1,172 @@
+//! A library that is missing, damaged or something else ends in words, never in a dead process. Each case runs this test
+//! program again as a child, with a cache folder of its own: the environment belongs to a process, and so does the
+//! library that it loads.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use kiln_runtime::{Origin, Package, Providers, chain, install, library};
+use kiln_tile::Fault;
+
+/// What a child does: finds a library for `CHILD_PROVIDERS`, loads it, and prints how that went.
+#[test]
+#[ignore = "run by the other tests as a child process"]
+fn child() {
+    let providers: Providers = std::env::var("CHILD_PROVIDERS").unwrap().parse().unwrap();
+    let explicit = std::env::var_os("CHILD_LIBRARY").map(PathBuf::from);
+    let loaded = library::find_for(explicit.as_deref(), &providers).and_then(|library| library::load(&library));
+    match loaded {
+        Ok(runtime) => println!("loaded {} {:?}", runtime.version(), runtime.library().origin),
+        Err(error) => println!("{:?}: {}", error.fault(), chain(&error)),
+    }
+}
+
+fn load_in_child(cache: &Path, explicit: Option<&Path>, providers: &str) -> String {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--ignored", "--exact", "child", "--nocapture", "--test-threads", "1"]);
+    child.env("KILN_CACHE", cache).env("CHILD_PROVIDERS", providers).env_remove("LD_LIBRARY_PATH");
+    if let Some(path) = explicit {
+        child.env("CHILD_LIBRARY", path);
+    }
+    let Output { status, stdout, stderr } = child.output().unwrap();
+    assert!(status.success(), "the child died: {status} {}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap()
+}
+
+/// A cache with the CPU package in it, and its library.
+fn cache() -> (tempfile::TempDir, PathBuf) {
+    let installed = common::runtime().library().clone();
+    assert_eq!(installed.origin, Origin::Cache(Package::Cpu), "these tests need the installed CPU package");
+    let from = installed.path.parent().unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let to = cache.path().join("onnxruntime").join(from.file_name().unwrap());
+    fs::create_dir_all(&to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+    }
+    let library = to.join(installed.path.file_name().unwrap());
+    (cache, library)
+}
+
+fn truncate(path: &Path) -> u64 {
+    let file = fs::File::options().write(true).open(path).unwrap();
+    let half = file.metadata().unwrap().len() / 2;
+    file.set_len(half).unwrap();
+    half
+}
+
+#[test]
+fn an_installed_library_loads() {
+    let (cache, _) = cache();
+    assert!(load_in_child(cache.path(), None, "cpu").contains("loaded 1.31.1 Cache(Cpu)"));
+}
+
+#[test]
+fn no_library_names_every_place_and_the_command_for_the_provider() {
+    if !library::candidates(None).iter().all(|found| matches!(found.library.origin, Origin::Cache(_))) {
+        println!("skipped: this machine has an ONNX Runtime of its own");
+        return;
+    }
+    let empty = tempfile::tempdir().unwrap();
+    for (providers, package) in [("cpu", "cpu"), ("cuda,cpu", "cuda"), ("openvino", "openvino")] {
+        let text = load_in_child(empty.path(), None, providers);
+        assert!(text.contains("Environment: no ONNX Runtime library was found"), "{text}");
+        assert!(text.contains(&format!("kiln runtime install {package}")), "{text}");
+        assert!(text.contains(empty.path().to_str().unwrap()), "{text}");
+    }
+}
+
+#[test]
+fn a_truncated_installed_library_is_refused_before_it_is_mapped() {
+    let (cache, library) = cache();
+    let half = truncate(&library);
+    let text = load_in_child(cache.path(), None, "cpu");
+    assert!(text.contains("Environment: ") && text.contains("is damaged"), "{text}");
+    assert!(text.contains(&format!("{half} bytes, expected 29352200")), "{text}");
+    assert!(text.contains("kiln runtime install cpu"), "{text}");
+}
+
+#[test]
+fn one_changed_byte_is_refused_by_its_digest() {
+    let (cache, library) = cache();
+    let mut bytes = fs::read(&library).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&library, bytes).unwrap();
+    let text = load_in_child(cache.path(), None, "cpu");
+    assert!(text.contains("SHA-256") && text.contains("fc44112fbe06d7d6"), "{text}");
+}
+
+#[test]
+fn a_named_library_that_is_cut_short_missing_or_junk_is_an_environment_error() {
+    let (cache, library) = cache();
+    let folder = tempfile::tempdir().unwrap();
+    let cut = folder.path().join("cut.so");
+    fs::copy(&library, &cut).unwrap();
+    truncate(&cut);
+    let junk = folder.path().join("junk.so");
+    fs::write(&junk, b"this is no library").unwrap();
+    let missing = folder.path().join("missing.so");
+    for (path, reason) in [
+        (cut.as_path(), "cut short"),
+        (&junk, "not a shared library"),
+        (&missing, "No such file"),
+        (folder.path(), "not a regular file"),
+    ] {
+        let text = load_in_child(cache.path(), Some(path), "cpu");
+        assert!(text.contains("Environment: ") && text.contains(reason), "{text}");
+        assert!(text.contains(path.file_name().unwrap().to_str().unwrap()), "{text}");
+    }
+}
+
+#[test]
+fn a_shared_library_that_is_no_onnx_runtime_is_named_as_such() {
+    let Some(libm) = ["/lib/x86_64-linux-gnu/libm.so.6", "/lib64/libm.so.6"].into_iter().find(|p| Path::new(p).exists())
+    else {
+        println!("skipped: no libm where it is expected");
+        return;
+    };
+    let empty = tempfile::tempdir().unwrap();
+    let text = load_in_child(empty.path(), Some(Path::new(libm)), "cpu");
+    assert!(text.contains("does not export OrtGetApiBase"), "{text}");
+}
+
+#[test]
+fn a_named_library_wins_over_the_cache() {
+    let (cache, library) = cache();
+    let folder = tempfile::tempdir().unwrap();
+    let named = folder.path().join("libonnxruntime.so.1.31.1");
+    fs::copy(library, &named).unwrap();
+    assert!(load_in_child(cache.path(), Some(&named), "cpu").contains("loaded 1.31.1 Explicit"));
+}
+
+#[test]
+fn candidates_say_why_a_library_cannot_be_loaded() {
+    let junk = tempfile::NamedTempFile::new().unwrap();
+    let found = library::candidates(Some(junk.path()));
+    assert_eq!(found[0].library.origin, Origin::Explicit);
+    assert!(found[0].status.as_ref().unwrap_err().contains("no ELF header"), "{found:?}");
+}
+
+#[test]
+fn an_install_that_is_whole_is_not_repeated() {
+    common::runtime();
+    let mut steps = Vec::new();
+    let library = install::install(Package::Cpu, &mut |step| steps.push(step.to_owned())).unwrap();
+    assert!(steps.len() == 1 && steps[0].contains("installed and whole"), "{steps:?}");
+    let folder = library.path.parent().unwrap();
+    let record = fs::read(folder.join(install::RECORD)).unwrap();
+    let record: install::InstallRecord = serde_json::from_slice(&record).unwrap();
+    assert_eq!((record.package, record.version.as_str()), (Package::Cpu, "1.31.1"));
+    for file in record.files {
+        let found = kiln_tile::digest::sha256_file(&folder.join(&file.name)).unwrap();
+        assert_eq!(found, file.sha256, "{}", file.name);
+    }
+    assert!(Package::ALL.iter().all(|package| package.providers().contains(&kiln_runtime::ProviderKind::Cpu)));
+    assert_eq!(kiln_runtime::Error::UnknownPackage { name: String::new() }.fault(), Fault::Input);
+}
