@@ -1,0 +1,157 @@
+//! Variations of a training tile that leave its label true: tissue has no up or down, is cut at any scale near the
+//! nominal one, and is stained and scanned differently every day. Works on decoded 8-bit pixels, before a batch is
+//! made, so that it costs the training loop nothing.
+
+use kiln_tile::{SIDE, TILE_BYTES, Tile};
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use super::jitter;
+use super::random::{below, between, unit};
+use super::{DataError, Result};
+
+const N: usize = SIDE as usize;
+
+/// What is varied, and how far.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Augmentation {
+    /// Turns by 0, 90, 180 or 270 degrees, each equally likely.
+    pub rotation: bool,
+    /// Mirrors left to right in half of the cases; with the turns, all eight symmetries of a square.
+    pub flips: bool,
+    /// The largest part of the side that is cut off before the rest is enlarged to 256x256, from 0 (off) to 0.9.
+    pub zoom: f32,
+    /// Changes of colour.
+    pub colour_jitter: ColourJitter,
+}
+
+/// The largest change of each quality of colour; 0 is off. Factors are drawn from `1 - x .. 1 + x`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ColourJitter {
+    /// Factor on all channels, 0 to 1.
+    pub brightness: f32,
+    /// Factor on the distance from the tile's mean luma, 0 to 1.
+    pub contrast: f32,
+    /// Factor on the distance from grey, 0 to 1.
+    pub saturation: f32,
+    /// Turn of the hue, as a part of the full circle, 0 to 0.5.
+    pub hue: f32,
+}
+
+impl Default for Augmentation {
+    /// The kinds that the paper names: rotation, flips, zoom and colour jitter. It gives no amounts; these are mild.
+    fn default() -> Self {
+        Self { rotation: true, flips: true, zoom: 0.1, colour_jitter: ColourJitter::default() }
+    }
+}
+
+impl Default for ColourJitter {
+    /// A tenth of brightness, contrast and saturation, and 2 % of the colour circle.
+    fn default() -> Self {
+        Self { brightness: 0.1, contrast: 0.1, saturation: 0.1, hue: 0.02 }
+    }
+}
+
+impl Augmentation {
+    /// Changes nothing.
+    #[must_use]
+    pub fn off() -> Self {
+        let colour_jitter = ColourJitter { brightness: 0.0, contrast: 0.0, saturation: 0.0, hue: 0.0 };
+        Self { rotation: false, flips: false, zoom: 0.0, colour_jitter }
+    }
+
+    /// Refuses amounts out of their range.
+    ///
+    /// # Errors
+    /// [`DataError::Option`], naming the key.
+    pub fn check(&self) -> Result<()> {
+        let jitter = &self.colour_jitter;
+        for (key, value, most, expected) in [
+            ("augmentation.zoom", self.zoom, 0.9, "a number from 0 to 0.9"),
+            ("augmentation.colour_jitter.brightness", jitter.brightness, 1.0, "a number from 0 to 1"),
+            ("augmentation.colour_jitter.contrast", jitter.contrast, 1.0, "a number from 0 to 1"),
+            ("augmentation.colour_jitter.saturation", jitter.saturation, 1.0, "a number from 0 to 1"),
+            ("augmentation.colour_jitter.hue", jitter.hue, 0.5, "a number from 0 to 0.5"),
+        ] {
+            if !(0.0..=most).contains(&value) {
+                return Err(DataError::Option { key, found: value.to_string(), expected });
+            }
+        }
+        Ok(())
+    }
+
+    /// A variation of `tile`, drawn from `rng`. The same state of `rng` gives the same bytes on every machine.
+    #[must_use]
+    pub fn apply(&self, tile: &Tile, rng: &mut impl Rng) -> Tile {
+        let mut pixels = tile.pixels().to_vec();
+        let turns = if self.rotation { below(rng, 4) } else { 0 };
+        let mirror = self.flips && below(rng, 2) == 1;
+        if turns != 0 || mirror {
+            pixels = turn(&pixels, turns, mirror);
+        }
+        if self.zoom > 0.0 {
+            let side = N as f32 * (1.0 - self.zoom * unit(rng));
+            let (left, top) = (between(rng, 0.0, N as f32 - side), between(rng, 0.0, N as f32 - side));
+            pixels = enlarge(&pixels, left, top, side);
+        }
+        jitter::apply(&self.colour_jitter, &mut pixels, rng);
+        // Every step keeps the length, so the tile as it was is never what comes back here.
+        Tile::from_pixels(pixels).unwrap_or_else(|_| tile.clone())
+    }
+}
+
+/// Turns by `turns` quarters and mirrors. Each target pixel has one source pixel, and a row of the target is a straight
+/// walk through the source, so one start and one step a row are enough.
+fn turn(pixels: &[u8], turns: usize, mirror: bool) -> Vec<u8> {
+    let last = N - 1;
+    let source = |x: usize, y: usize| {
+        let x = if mirror { last - x } else { x };
+        let (x, y) = match turns {
+            0 => (x, y),
+            1 => (y, last - x),
+            2 => (last - x, last - y),
+            _ => (last - y, x),
+        };
+        3 * (y * N + x)
+    };
+    let mut target = Vec::with_capacity(TILE_BYTES);
+    for y in 0..N {
+        for x in 0..N {
+            let at = source(x, y);
+            target.extend_from_slice(&pixels[at..at + 3]);
+        }
+    }
+    target
+}
+
+/// Enlarges a square of the tile to the whole tile, bilinear, in integers.
+fn enlarge(pixels: &[u8], left: f32, top: f32, side: f32) -> Vec<u8> {
+    let columns = taps(left, side);
+    let rows = taps(top, side);
+    let mut target = Vec::with_capacity(TILE_BYTES);
+    for (y0, y1, wy) in rows {
+        let (upper, lower) = (&pixels[3 * N * y0..3 * N * (y0 + 1)], &pixels[3 * N * y1..3 * N * (y1 + 1)]);
+        for &(x0, x1, wx) in &columns {
+            for channel in 0..3 {
+                let mix = |row: &[u8]| {
+                    u32::from(row[3 * x0 + channel]) * (256 - wx) + u32::from(row[3 * x1 + channel]) * wx
+                };
+                // Two weights of 8 bits: the sum has 16 fraction bits.
+                target.push(((mix(upper) * (256 - wy) + mix(lower) * wy + (1 << 15)) >> 16) as u8);
+            }
+        }
+    }
+    target
+}
+
+/// For each target position the two source positions and the weight of the second in 256ths.
+fn taps(start: f32, side: f32) -> [(usize, usize, u32); N] {
+    let scale = side / N as f32;
+    std::array::from_fn(|at| {
+        let position = (start + (at as f32 + 0.5) * scale - 0.5).clamp(0.0, (N - 1) as f32);
+        let first = position as usize;
+        (first, (first + 1).min(N - 1), ((position - first as f32) * 256.0) as u32)
+    })
+}

@@ -1,0 +1,158 @@
+//! Lists of tiles as CSV: `path,label[,group][,split]`. Lists are hostile: the size is checked before reading, paths
+//! stay under the root, and every complaint names its line. A column of another name is refused, because a mistyped
+//! `group` would silently turn a split by slide into a split by tile.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+
+use csv::{ReaderBuilder, StringRecord, Trim};
+use kiln_tile::publish;
+
+use super::dataset::Entry;
+use super::split::Split;
+use super::{DataError, Result};
+
+/// Bytes of a list: about half a million tiles.
+const MAX_BYTES: u64 = 64 << 20;
+const COLUMNS: [&str; 4] = ["path", "label", "group", "split"];
+
+/// Reads a list. Either all rows have a split or none has.
+pub(super) fn read(path: &Path) -> Result<Vec<Entry>> {
+    let text = read_text(path)?;
+    let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    let columns = Columns::find(path, reader.headers().map_err(|error| csv_error(path, &error))?)?;
+    let mut entries = Vec::new();
+    let mut lines = HashMap::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| csv_error(path, &error))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let entry = columns.entry(&record).map_err(|reason| at(path, line, reason))?;
+        if let Some(first) = lines.insert(entry.path.clone(), line) {
+            let reason = format!("`{}` stands in line {first} already; remove one of the two", entry.path.display());
+            return Err(at(path, line, reason));
+        }
+        entries.push(entry);
+    }
+    require_all_or_no_splits(path, &entries, &lines)?;
+    Ok(entries)
+}
+
+/// Writes a list, whole or not at all. The `split` column is there if `splits` is given, one for each entry.
+pub(super) fn write(path: &Path, entries: &[Entry], splits: Option<&[Split]>) -> Result<()> {
+    let columns = if splits.is_some() { &COLUMNS[..] } else { &COLUMNS[..3] };
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let unwritable = |error: csv::Error| DataError::Io { path: path.to_owned(), source: error.into() };
+    writer.write_record(columns).map_err(unwritable)?;
+    for (index, entry) in entries.iter().enumerate() {
+        let name = entry.path.to_string_lossy();
+        let mut row = vec![name.as_ref(), entry.label.as_str(), entry.group.as_deref().unwrap_or_default()];
+        row.extend(splits.and_then(|splits| splits.get(index)).map(Split::name));
+        writer.write_record(row).map_err(unwritable)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| DataError::Io { path: path.to_owned(), source: error.into_error() })?;
+    publish::write_file(path, &bytes).map_err(DataError::io(path))
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    let metadata = std::fs::metadata(path).map_err(DataError::io(path))?;
+    if !metadata.is_file() {
+        return Err(DataError::dataset(path, "not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    // The file may grow after its size was read, so the limit bounds the read itself.
+    File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(DataError::io(path))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(DataError::dataset(path, format!("the list is over {MAX_BYTES} bytes; split the data set")));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() as u64;
+        at(path, line, "not UTF-8; save the list as UTF-8")
+    })
+}
+
+fn at(path: &Path, line: u64, reason: impl Into<String>) -> DataError {
+    DataError::List { path: path.to_owned(), line, reason: reason.into() }
+}
+
+fn csv_error(path: &Path, error: &csv::Error) -> DataError {
+    let line = error.position().map_or(1, csv::Position::line);
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            at(path, line, format!("{len} fields, but the header has {expected_len}"))
+        }
+        _ => at(path, line, error.to_string()),
+    }
+}
+
+fn require_all_or_no_splits(path: &Path, entries: &[Entry], lines: &HashMap<PathBuf, u64>) -> Result<()> {
+    let with = entries.iter().filter(|entry| entry.split.is_some()).count();
+    match entries.iter().find(|entry| entry.split.is_none()) {
+        Some(entry) if with > 0 => {
+            let line = lines.get(&entry.path).copied().unwrap_or_default();
+            Err(at(path, line, format!("no split, but {with} other rows have one; give all rows a split, or none")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Which field of a record holds which column.
+struct Columns {
+    path: usize,
+    label: usize,
+    group: Option<usize>,
+    split: Option<usize>,
+}
+
+impl Columns {
+    fn find(list: &Path, header: &StringRecord) -> Result<Self> {
+        let mut found = [None; 4];
+        for (index, name) in header.iter().enumerate() {
+            let Some(column) = COLUMNS.iter().position(|column| *column == name) else {
+                let nearest = COLUMNS.iter().min_by_key(|column| strsim::levenshtein(column, name)).unwrap_or(&"path");
+                let reason = format!("unknown column `{name}`, nearest `{nearest}`; known: path, label, group, split");
+                return Err(at(list, 1, reason));
+            };
+            if found[column].replace(index).is_some() {
+                return Err(at(list, 1, format!("the column `{name}` stands twice in the header")));
+            }
+        }
+        let [path, label, group, split] = found;
+        let missing = |name| at(list, 1, format!("the header has no column `{name}`; expected path,label[,group][,split]"));
+        Ok(Self { path: path.ok_or_else(|| missing("path"))?, label: label.ok_or_else(|| missing("label"))?, group, split })
+    }
+
+    fn entry(&self, record: &StringRecord) -> Result<Entry, String> {
+        let field = |index: Option<usize>| index.and_then(|index| record.get(index)).filter(|text| !text.is_empty());
+        let path = contained(field(Some(self.path)).ok_or("the path is empty")?)?;
+        let label = named("label", field(Some(self.label)).ok_or("the label is empty")?)?;
+        let group = field(self.group).map(|text| named("group", text)).transpose()?;
+        let split = field(self.split).map(str::parse).transpose()?;
+        Ok(Entry { path, label, group, split })
+    }
+}
+
+/// A relative path without `..`, in its shortest form, so that `a/./b` and `a/b` are seen to be one tile.
+fn contained(text: &str) -> Result<PathBuf, String> {
+    if text.contains(char::is_control) {
+        return Err(format!("the path {text:?} holds a control character"));
+    }
+    let mut path = PathBuf::new();
+    for component in Path::new(text).components() {
+        match component {
+            Component::Normal(name) => path.push(name),
+            Component::CurDir => {}
+            _ => return Err(format!("`{text}` leads out of the list's folder; paths are relative to it, without `..`")),
+        }
+    }
+    if path.as_os_str().is_empty() { Err(format!("`{text}` names no file")) } else { Ok(path) }
+}
+
+fn named(what: &str, text: &str) -> Result<String, String> {
+    if text.contains(char::is_control) {
+        return Err(format!("the {what} {text:?} holds a control character"));
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,26 @@
+//! Labelled tiles on disk, and their way into training: what a data set holds ([`Dataset`]), how it is split
+//! ([`SplitPlan`]), what would leak ([`check_leaks`]), and how tiles reach the model in batches ([`Loader`],
+//! [`Augmentation`]). Promises that the same files and the same seed give the same split and the same bytes, on any
+//! number of threads. What a pixel is, is [`kiln_tile`]'s business; what is learnt from it, the training loop's.
+
+mod augmentation;
+mod dataset;
+mod error;
+//mod inspect;
+mod jitter;
+mod leaks;
+mod list;
+mod loader;
+mod random;
+mod split;
+mod stratify;
+pub mod synth;
+
+pub use augmentation::{Augmentation, ColourJitter};
+pub use dataset::{Dataset, Entry};
+pub use error::DataError;
+pub use leaks::{TileDigest, check_leaks, digest, digests};
+pub use loader::{Batches, Loader, LoaderOptions, TileBatch};
+pub use split::{Split, SplitPlan};
+
+type Result<T, E = DataError> = std::result::Result<T, E>;

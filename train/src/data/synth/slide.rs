@@ -1,0 +1,80 @@
+//! What varies from slide to slide and not from class to class: the stains' colours and strengths, the section's
+//! thickness, the scanner's light, sharpness and noise.
+
+use rand::Rng;
+
+use super::tissue::{N, Tissue};
+use crate::data::random::{between, normal, stream};
+
+/// Optical density of one unit of stain in R, G, B (Ruifrok and Johnston, Anal. Quant. Cytol. Histol. 2001).
+const HAEMATOXYLIN: [f32; 3] = [0.650, 0.704, 0.286];
+const EOSIN: [f32; 3] = [0.072, 0.990, 0.105];
+
+/// How one slide was stained and scanned.
+pub(super) struct Slide {
+    haematoxylin: [f32; 3],
+    eosin: [f32; 3],
+    /// Light that passes where there is no tissue, 0 to 255.
+    light: [f32; 3],
+    /// Part of each pixel that comes from its neighbours.
+    blur: f32,
+    /// Standard deviation of the sensor's noise, in levels.
+    noise: f32,
+}
+
+impl Slide {
+    /// Slide `number` of the row that `seed` begins.
+    pub(super) fn new(seed: u64, number: usize) -> Self {
+        let mut rng = stream(seed, b"slide   ", number as u64, 0);
+        let light = between(&mut rng, 234.0, 250.0);
+        Self {
+            haematoxylin: stain(HAEMATOXYLIN, between(&mut rng, 0.95, 1.35), &mut rng),
+            eosin: stain(EOSIN, between(&mut rng, 0.62, 0.95), &mut rng),
+            light: [light, light - between(&mut rng, 0.0, 6.0), light + between(&mut rng, -4.0, 4.0)],
+            blur: between(&mut rng, 0.15, 0.5),
+            noise: between(&mut rng, 1.0, 2.6),
+        }
+    }
+
+    /// What the scanner sees: light weakened by the stain in its way (Beer-Lambert). f32 `[256, 256, 3]`, 0 to 255.
+    pub(super) fn scan(&self, tissue: &Tissue, thickness: f32, rng: &mut impl Rng) -> Vec<f32> {
+        let mut image = Vec::with_capacity(3 * N * N);
+        for (h, e) in tissue.haematoxylin.iter().zip(&tissue.eosin) {
+            for channel in 0..3 {
+                let density = thickness * (h * self.haematoxylin[channel] + e * self.eosin[channel]);
+                image.push(self.light[channel] * (-density).exp());
+            }
+        }
+        let mut image = blurred(&image, self.blur);
+        for value in &mut image {
+            *value += self.noise * quick_normal(rng);
+        }
+        image
+    }
+}
+
+fn stain(density: [f32; 3], strength: f32, rng: &mut impl Rng) -> [f32; 3] {
+    density.map(|value| (strength * (value + 0.03 * normal(rng))).max(0.02))
+}
+
+/// A part of each pixel's light is spread over its four neighbours.
+fn blurred(image: &[f32], part: f32) -> Vec<f32> {
+    let row = 3 * N;
+    let mut target = image.to_vec();
+    for at in 0..image.len() {
+        let (x, y) = (at % row, at / row);
+        let left = if x >= 3 { image[at - 3] } else { image[at] };
+        let right = if x + 3 < row { image[at + 3] } else { image[at] };
+        let up = if y > 0 { image[at - row] } else { image[at] };
+        let down = if y + 1 < N { image[at + row] } else { image[at] };
+        target[at] = image[at] * (1.0 - part) + (left + right + up + down) * part / 4.0;
+    }
+    target
+}
+
+/// Nearly normal, mean 0 and variance 1, from one word: the sum of its four bytes.
+fn quick_normal(rng: &mut impl Rng) -> f32 {
+    let sum: u32 = rng.next_u32().to_le_bytes().iter().map(|byte| u32::from(*byte)).sum();
+    // Four uniforms over 0..=255: mean 510, variance 4 (256^2 - 1) / 12.
+    (sum as f32 - 510.0) / 147.8
+}

@@ -1,0 +1,127 @@
+//! An anomalous tile: nests and sheets of crowded cells that eat into the stroma, nuclei that are large, uneven,
+//! ragged and lie in any direction, slits and holes in the place of lumina, figures that look like mitoses.
+
+use rand::Rng;
+
+use super::field::{Field, step};
+use super::gland::{scatter_lymphocytes, scatter_spindles};
+use super::nucleus::Nucleus;
+use super::tissue::{N, Tissue, pixels_near};
+use crate::data::random::{below, between, chance, normal};
+
+const TAU: f32 = std::f32::consts::TAU;
+
+/// Anomalous tissue.
+pub(super) fn anomalous(rng: &mut impl Rng) -> Tissue {
+    let mut tissue = Tissue::stroma(rng);
+    let nests = Nests { shape: Field(rng.next_u32()), fine: Field(rng.next_u32()), holes: Field(rng.next_u32()), extent: between(rng, 0.44, 0.54) };
+    nests.lay(&mut tissue, rng);
+    let nuclei = nests.nuclei(rng);
+    for nucleus in &nuclei {
+        nucleus.draw(&mut tissue, rng);
+    }
+    for _ in 0..1 + below(rng, 3) {
+        if let Some(near) = nuclei.get(below(rng, nuclei.len())) {
+            mitosis(&mut tissue, near.x, near.y, rng);
+        }
+    }
+    let spindles = 14 + below(rng, 12);
+    scatter_spindles(&mut tissue, spindles, rng);
+    let lymphocytes = 6 + below(rng, 16);
+    scatter_lymphocytes(&mut tissue, lymphocytes, rng);
+    tissue
+}
+
+/// Where the tumour is, as level sets of noise: an outline that no gland has.
+struct Nests {
+    shape: Field,
+    fine: Field,
+    holes: Field,
+    /// The level above which there is tumour; the lower, the more of it.
+    extent: f32,
+}
+
+impl Nests {
+    /// Above 0 inside.
+    fn inside(&self, x: f32, y: f32) -> f32 {
+        self.shape.rough(x / 85.0, y / 85.0) + 0.12 * (self.fine.at(x / 14.0, y / 14.0) - 0.5) - self.extent
+    }
+
+    /// Above 0 in a hole: slit-like lumina and necrosis.
+    fn hole(&self, x: f32, y: f32) -> f32 {
+        self.holes.rough(x / 38.0 + 3.1, y / 38.0) - 0.615
+    }
+
+    fn lay(&self, tissue: &mut Tissue, rng: &mut impl Rng) {
+        let grain = Field(rng.next_u32());
+        for at in 0..N * N {
+            let (x, y) = ((at % N) as f32, (at / N) as f32);
+            let inside = self.inside(x, y);
+            if inside < -0.03 {
+                continue;
+            }
+            tissue.taken[at] |= inside > -0.015;
+            let texture = grain.rough(x / 5.0, y / 5.0);
+            let seam = 1.0 - step(0.006, 0.022, inside.abs());
+            tissue.lay(at, step(-0.01, 0.01, inside), 0.2 + 0.16 * (texture - 0.5), 0.5 + 0.32 * (texture - 0.5));
+            tissue.lay(at, 0.75 * seam, 0.03, 0.08);
+            let hole = step(0.0, 0.025, self.hole(x, y)) * step(0.02, 0.05, inside);
+            tissue.lay(at, hole, 0.02, 0.03 + 0.2 * step(0.55, 0.9, texture));
+        }
+    }
+
+    /// Crowded nuclei of very different sizes: dart throwing with a distance that lets them touch and overlap.
+    fn nuclei(&self, rng: &mut impl Rng) -> Vec<Nucleus> {
+        let mut nuclei: Vec<Nucleus> = Vec::new();
+        for _ in 0..2600 {
+            let (x, y) = (between(rng, -8.0, N as f32 + 8.0), between(rng, -8.0, N as f32 + 8.0));
+            if self.inside(x, y) < 0.012 || self.hole(x, y) > -0.012 {
+                continue;
+            }
+            let nucleus = malignant(x, y, rng);
+            let crowds = |other: &Nucleus| {
+                let (dx, dy) = (other.x - x, other.y - y);
+                let room = 0.74 * (other.length * other.width).sqrt() + 0.74 * (nucleus.length * nucleus.width).sqrt();
+                dx * dx + dy * dy < room * room
+            };
+            if !nuclei.iter().any(crowds) {
+                nuclei.push(nucleus);
+            }
+        }
+        nuclei
+    }
+}
+
+fn malignant(x: f32, y: f32, rng: &mut impl Rng) -> Nucleus {
+    // Sizes are skewed: most are one and a half times a benign nucleus, a few are giants.
+    let size = between(rng, 7.0, 10.5) + if chance(rng, 0.12) { between(rng, 2.0, 6.0) } else { 0.0 };
+    let width = size * between(rng, 0.58, 0.92);
+    let nucleolus = if chance(rng, 0.55) { between(rng, 1.4, 2.4) } else { 0.0 };
+    Nucleus {
+        x,
+        y,
+        length: size,
+        width,
+        angle: between(rng, 0.0, TAU),
+        ragged: between(rng, 0.06, 0.16),
+        dark: between(rng, 0.6, 1.2),
+        vesicular: between(rng, 0.2, 1.0),
+        nucleolus,
+    }
+}
+
+/// A clump of chromosomes without a membrane, in a clear cell: a plate, or two that have parted.
+fn mitosis(tissue: &mut Tissue, x: f32, y: f32, rng: &mut impl Rng) {
+    let angle = between(rng, 0.0, TAU);
+    for (at, dx, dy) in pixels_near(x, y, 14.0) {
+        let away = (dx * dx + dy * dy).sqrt();
+        tissue.lay(at, 0.9 * (1.0 - step(9.5, 12.5, away)), 0.1, 0.36);
+    }
+    let parted = if chance(rng, 0.5) { between(rng, 3.0, 5.0) } else { 0.0 };
+    for side in [-1.0, 1.0] {
+        let (x, y) = (x - side * parted * angle.sin(), y + side * parted * angle.cos());
+        let (length, width) = (between(rng, 5.5, 7.5), between(rng, 1.8, 2.8));
+        Nucleus { x, y, length, width, angle: angle + 0.1 * normal(rng), ragged: 0.22, dark: 1.5, vesicular: 0.0, nucleolus: 0.0 }
+            .draw(tissue, rng);
+    }
+}
