@@ -1,0 +1,114 @@
+//! A white RGB canvas that plotters draws on and tiles are pasted into, and the PNG that it becomes.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use super::{PictureError, style};
+
+/// What plotters says when it gives up.
+pub(super) type DrawError = DrawingAreaErrorKind<<BitMapBackend<'static> as DrawingBackend>::ErrorType>;
+
+/// Part of a canvas, in pixels.
+pub(super) type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+
+/// A finished PNG.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    png: Vec<u8>,
+    width: u32,
+    height: u32,
+}
+
+impl Picture {
+    /// The bytes of the PNG file.
+    #[must_use]
+    pub fn png(&self) -> &[u8] {
+        &self.png
+    }
+
+    /// The bytes of the PNG file, given away.
+    #[must_use]
+    pub fn into_png(self) -> Vec<u8> {
+        self.png
+    }
+
+    /// Width and height in pixels; meant to be seen at half of that.
+    #[must_use]
+    pub fn size(&self) -> (u32, u32) {
+        (self.width, self.height)
+    }
+
+    /// Writes the PNG, whole or not at all.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), PictureError> {
+        kiln_tile::publish::write_file(path, &self.png)
+            .map_err(|source| PictureError::Write { path: path.to_owned(), source })
+    }
+}
+
+/// A picture in the making.
+pub(super) struct Canvas {
+    pixels: Vec<u8>,
+    width: u32,
+    height: u32,
+}
+
+impl Canvas {
+    pub(super) fn new(width: u32, height: u32) -> Result<Self, PictureError> {
+        style::register_fonts()?;
+        Ok(Self { pixels: vec![255; width as usize * height as usize * 3], width, height })
+    }
+
+    /// Lets plotters draw on the whole canvas.
+    pub(super) fn draw(
+        &mut self,
+        drawing: impl FnOnce(&Area<'_>) -> Result<(), PictureError>,
+    ) -> Result<(), PictureError> {
+        let area = BitMapBackend::with_buffer(&mut self.pixels, (self.width, self.height)).into_drawing_area();
+        drawing(&area)?;
+        area.present()?;
+        Ok(())
+    }
+
+    /// Pastes a square of `side` x `side` colours with its upper left corner at (`x`, `y`), shrunk or grown to `shown`
+    /// pixels a side. Shrinking takes the mean of the covered pixels where the ratio is whole.
+    pub(super) fn paste(&mut self, x: u32, y: u32, shown: u32, side: u32, colour: impl Fn(u32, u32) -> [u8; 3]) {
+        let step = (side / shown).max(1);
+        for row in 0..shown.min(self.height.saturating_sub(y)) {
+            for column in 0..shown.min(self.width.saturating_sub(x)) {
+                let (left, top) = (column * side / shown, row * side / shown);
+                let mean = mean_colour(left, top, step, &colour);
+                let at = ((y + row) as usize * self.width as usize + (x + column) as usize) * 3;
+                self.pixels[at..at + 3].copy_from_slice(&mean);
+            }
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<Picture, PictureError> {
+        let mut png = Cursor::new(Vec::new());
+        PngEncoder::new_with_quality(&mut png, CompressionType::Best, FilterType::Adaptive).write_image(
+            &self.pixels,
+            self.width,
+            self.height,
+            ExtendedColorType::Rgb8,
+        )?;
+        Ok(Picture { png: png.into_inner(), width: self.width, height: self.height })
+    }
+}
+
+fn mean_colour(left: u32, top: u32, step: u32, colour: impl Fn(u32, u32) -> [u8; 3]) -> [u8; 3] {
+    let mut sums = [0_u32; 3];
+    for (dx, dy) in (0..step).flat_map(|dy| (0..step).map(move |dx| (dx, dy))) {
+        let values = colour(left + dx, top + dy);
+        sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += u32::from(value));
+    }
+    let count = step * step;
+    sums.map(|sum| u8::try_from((sum + count / 2) / count).unwrap_or(u8::MAX))
+}

@@ -1,0 +1,191 @@
+//! How training went: losses, and the validation AUROC where it was measured, by epoch.
+
+use std::ops::Range;
+
+use plotters::element::DashedPathElement;
+use plotters::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::canvas::{Area, Canvas};
+use super::style::{self, BLUE, DASH, FAINT, GREY, LABEL, LINE, MARK, SMALL, TITLE, VERMILLION};
+use super::{Picture, PictureError};
+
+/// One line of `history.jsonl`: what an epoch came to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Epoch, from 1.
+    pub epoch: u64,
+    /// Optimiser steps since training began.
+    pub step: u64,
+    /// Learning rate of the epoch's last step.
+    pub learning_rate: f64,
+    /// Mean loss over the epoch's training batches.
+    pub train_loss: f64,
+    /// Mean loss over the validation split.
+    pub val_loss: f64,
+    /// Area under the ROC curve on the validation split, where it has both classes.
+    pub val_auroc: Option<f64>,
+    /// Wall-clock time of the epoch in seconds.
+    pub seconds: f64,
+}
+
+const HEIGHT: u32 = 900;
+const PANEL: u32 = 1000;
+
+/// Points beyond this many an axis would run into each other: lines only.
+const MARKED: usize = 60;
+
+/// A line through epochs.
+struct Curve {
+    name: String,
+    points: Vec<(f64, f64)>,
+    colour: RGBColor,
+    dashed: bool,
+}
+
+/// Draws training and validation loss by epoch, with the epoch of the lowest validation loss marked, and beside them
+/// the validation AUROC where it was measured. Epochs whose loss is no number leave a gap.
+///
+/// # Errors
+/// When no epoch has a finite loss.
+pub fn loss_curves(history: &[EpochRecord]) -> Result<Picture, PictureError> {
+    let losses = vec![
+        curve(history, "training", BLUE, false, |epoch| Some(epoch.train_loss)),
+        curve(history, "validation", VERMILLION, true, |epoch| Some(epoch.val_loss)),
+    ];
+    let auroc = curve(history, "validation AUROC", VERMILLION, true, |epoch| epoch.val_auroc);
+    if losses.iter().all(|curve| curve.points.is_empty()) {
+        let reason = format!("none of {} epochs has a finite loss", history.len());
+        return Err(PictureError::Nothing { picture: "loss curves", reason });
+    }
+    let epochs = epoch_range(history);
+    let (best, highest) = (extreme(&losses[1], |a, b| a < b), extreme(&auroc, |a, b| a > b));
+    let with_auroc = !auroc.points.is_empty();
+    let mut canvas = Canvas::new(if with_auroc { 2 * PANEL } else { PANEL + PANEL / 2 }, HEIGHT)?;
+    canvas.draw(|root| {
+        let panels = root.split_evenly((1, if with_auroc { 2 } else { 1 }));
+        let range = value_range(&losses);
+        let mark = best.map(|at| (at, format!("lowest validation loss: {:.4} at epoch {}", at.1, at.0)));
+        draw_panel(&panels[0], ["Loss by epoch", "loss"], (epochs.clone(), range), &losses, mark)?;
+        if with_auroc {
+            let range = auroc_range(&auroc);
+            let mark = highest.map(|at| (at, format!("highest: {:.4} at epoch {}", at.1, at.0)));
+            let words = ["Validation AUROC by epoch", "area under the ROC curve"];
+            draw_panel(&panels[1], words, (epochs, range), &[auroc], mark)?;
+        }
+        Ok(())
+    })?;
+    canvas.finish()
+}
+
+fn curve(
+    history: &[EpochRecord],
+    name: &str,
+    colour: RGBColor,
+    dashed: bool,
+    value: impl Fn(&EpochRecord) -> Option<f64>,
+) -> Curve {
+    let points = history.iter().filter_map(|epoch| {
+        let value = value(epoch).filter(|value| value.is_finite())?;
+        Some((epoch.epoch as f64, value))
+    });
+    Curve { name: name.to_owned(), points: points.collect(), colour, dashed }
+}
+
+fn extreme(curve: &Curve, better: impl Fn(f64, f64) -> bool) -> Option<(f64, f64)> {
+    curve.points.iter().copied().reduce(|best, at| if better(at.1, best.1) { at } else { best })
+}
+
+fn epoch_range(history: &[EpochRecord]) -> Range<f64> {
+    let first = history.iter().map(|epoch| epoch.epoch).min().unwrap_or(1) as f64;
+    let last = history.iter().map(|epoch| epoch.epoch).max().unwrap_or(1) as f64;
+    let margin = ((last - first) * 0.03).max(0.4);
+    first - margin..last + margin
+}
+
+/// From 0 where that wastes little of the panel, else from just below the lowest loss.
+fn value_range(curves: &[Curve]) -> Range<f64> {
+    let values = || curves.iter().flat_map(|curve| &curve.points).map(|point| point.1);
+    let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
+    let margin = ((high - low) * 0.08).max(high.abs() * 0.02).max(1e-6);
+    let bottom = if low >= 0.0 && low < high * 0.4 { 0.0 } else { low - margin };
+    bottom..high + margin
+}
+
+fn auroc_range(curve: &Curve) -> Range<f64> {
+    let low = curve.points.iter().map(|point| point.1).fold(1.0, f64::min);
+    let bottom = if low > 0.95 { 0.9 } else if low > 0.5 { 0.5 } else { 0.0 };
+    bottom..1.0 + (1.0 - bottom) * 0.03
+}
+
+fn draw_panel(
+    area: &Area<'_>,
+    [title, value]: [&str; 2],
+    (epochs, values): (Range<f64>, Range<f64>),
+    curves: &[Curve],
+    mark: Option<((f64, f64), String)>,
+) -> Result<(), PictureError> {
+    let (bottom, top) = (values.start, values.end);
+    let decimals = if top - bottom < 0.05 { 4 } else if top - bottom < 1.0 { 2 } else { 1 };
+    let mut chart = ChartBuilder::on(area)
+        .caption(title, style::bold(TITLE))
+        .margin(24)
+        .x_label_area_size(90)
+        .y_label_area_size(130)
+        .build_cartesian_2d(epochs, values)?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(WHITE)
+        .bold_line_style(FAINT)
+        .axis_style(GREY)
+        .x_desc("epoch")
+        .y_desc(value)
+        .x_labels(12)
+        .x_label_formatter(&|epoch| if epoch.fract().abs() < 1e-6 { format!("{epoch:.0}") } else { String::new() })
+        .y_label_formatter(&|value| format!("{value:.decimals$}"))
+        .label_style(style::font(SMALL))
+        .axis_desc_style(style::font(LABEL))
+        .draw()?;
+    if let Some((at, words)) = mark {
+        let line = [(at.0, bottom), (at.0, top)];
+        chart
+            .draw_series(DashedLineSeries::new(line, 4, 8, GREY.stroke_width(3)))?
+            .label(words)
+            .legend(|(x, y)| DashedPathElement::new([(x, y), (x + 50, y)], 4, 8, GREY.stroke_width(3)));
+    }
+    for curve in curves {
+        let (stroke, fill, marked) = (curve.colour.stroke_width(LINE), curve.colour.filled(), curve.points.len() <= MARKED);
+        let series = if curve.dashed {
+            let dashes = DashedLineSeries::new(curve.points.clone(), DASH, DASH / 2, stroke);
+            chart.draw_series(dashes)?.label(&curve.name).legend(move |(x, y)| {
+                let line = DashedPathElement::new([(x, y), (x + 50, y)], DASH, DASH / 2, stroke);
+                EmptyElement::at((0, 0)) + line + TriangleMarker::new((x + 25, y), MARK + 3, fill)
+            })
+        } else {
+            chart.draw_series(LineSeries::new(curve.points.clone(), stroke))?.label(&curve.name).legend(
+                move |(x, y)| {
+                    let line = PathElement::new([(x, y), (x + 50, y)], stroke);
+                    EmptyElement::at((0, 0)) + line + Circle::new((x + 25, y), MARK, fill)
+                },
+            )
+        };
+        let _ = series;
+        if marked && curve.dashed {
+            chart.draw_series(curve.points.iter().map(|&at| TriangleMarker::new(at, MARK + 3, fill)))?;
+        } else if marked {
+            chart.draw_series(curve.points.iter().map(|&at| Circle::new(at, MARK, fill)))?;
+        }
+    }
+    let position = if value == "loss" { SeriesLabelPosition::UpperRight } else { SeriesLabelPosition::LowerRight };
+    chart
+        .configure_series_labels()
+        .position(position)
+        .legend_area_size(64)
+        .margin(16)
+        .label_font(style::font(SMALL))
+        .background_style(WHITE.mix(0.85))
+        .border_style(FAINT)
+        .draw()?;
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! ROC and precision-recall side by side, with the threshold marked on both.
+
+use plotters::coord::types::RangedCoordf64;
+use plotters::element::DashedPathElement;
+use plotters::prelude::*;
+
+use super::canvas::{Area, Canvas};
+use super::style::{self, BLUE, DASH, FAINT, GREY, LABEL, LINE, SMALL, TITLE, VERMILLION};
+use super::{Picture, PictureError};
+use crate::metrics::{Confusion, Interval, Metrics, Scored, pr_curve, roc_curve};
+
+const PANEL: u32 = 1000;
+const HEIGHT: u32 = 1040;
+
+type Chart<'a, 'b> = ChartContext<'a, BitMapBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// A curve and how it is told apart.
+struct Curve {
+    name: String,
+    points: Vec<(f64, f64)>,
+    stroke: ShapeStyle,
+    /// Length of a dash in pixels; none for a full line.
+    dash: Option<i32>,
+}
+
+/// What one panel shows.
+struct Panel<'a> {
+    words: [&'a str; 3],
+    curves: Vec<Curve>,
+    /// Where the threshold lies, and what it means there.
+    threshold: ((f64, f64), String),
+    legend: SeriesLabelPosition,
+}
+
+/// Draws the ROC and the precision-recall curve of `scored`, with `metrics` of the same tiles in the legend and the
+/// colour baseline's curve beside the model's where it is given.
+///
+/// # Errors
+/// When there are no tiles, one class only, or a score that is not finite.
+pub fn roc_and_pr(
+    scored: &[Scored],
+    baseline: Option<&[Scored]>,
+    metrics: &Metrics,
+) -> Result<Picture, PictureError> {
+    let panels = [roc_panel(scored, baseline, metrics)?, pr_panel(scored, metrics)?];
+    let mut canvas = Canvas::new(2 * PANEL, HEIGHT)?;
+    canvas.draw(|root| {
+        for (area, panel) in root.split_evenly((1, 2)).iter().zip(&panels) {
+            panel.draw(area)?;
+        }
+        Ok(())
+    })?;
+    canvas.finish()
+}
+
+fn roc_panel<'a>(
+    scored: &[Scored],
+    baseline: Option<&[Scored]>,
+    metrics: &Metrics,
+) -> Result<Panel<'a>, PictureError> {
+    let points = |scored: &[Scored]| -> Result<Vec<(f64, f64)>, PictureError> {
+        Ok(roc_curve(scored)?.iter().map(|point| (point.false_positive_rate, point.true_positive_rate)).collect())
+    };
+    let mut curves = vec![chance("chance", vec![(0.0, 0.0), (1.0, 1.0)])];
+    if let Some(baseline) = baseline {
+        let figure = metrics.baseline.colour_auroc.map(spread).unwrap_or_default();
+        let name = format!("colour alone, AUROC {figure}");
+        curves.push(Curve {
+            name,
+            points: points(baseline)?,
+            stroke: VERMILLION.stroke_width(LINE - 1),
+            dash: Some(DASH),
+        });
+    }
+    curves.push(Curve {
+        name: format!("model, AUROC {}", spread(metrics.auroc)),
+        points: points(scored)?,
+        stroke: BLUE.stroke_width(LINE + 1),
+        dash: None,
+    });
+    let (miss, catch) = (1.0 - metrics.specificity.value, metrics.recall.value);
+    Ok(Panel {
+        words: ["ROC", "false positive rate (1 − specificity)", "true positive rate (sensitivity)"],
+        curves,
+        threshold: ((miss, catch), format!("threshold {}: {catch:.3} at {miss:.3}", short(metrics.threshold))),
+        legend: SeriesLabelPosition::LowerRight,
+    })
+}
+
+fn pr_panel<'a>(scored: &[Scored], metrics: &Metrics) -> Result<Panel<'a>, PictureError> {
+    // Average precision takes each step's own precision, so the curve is drawn in steps as well.
+    let (mut steps, mut recall) = (Vec::new(), 0.0);
+    for point in pr_curve(scored)? {
+        if point.recall > recall {
+            steps.extend([(recall, point.precision), (point.recall, point.precision)]);
+            recall = point.recall;
+        }
+    }
+    let share = metrics.anomalous as f64 / metrics.n as f64;
+    let model = Curve {
+        name: format!("model, AUPR {}", spread(metrics.aupr)),
+        points: steps,
+        stroke: BLUE.stroke_width(LINE + 1),
+        dash: None,
+    };
+    let Confusion { true_positive, false_positive, .. } = metrics.confusion;
+    let at = (metrics.recall.value, metrics.precision.value);
+    let words = if true_positive + false_positive == 0 {
+        format!("threshold {}: nothing called anomalous", short(metrics.threshold))
+    } else {
+        format!("threshold {}: {:.3} at {:.3}", short(metrics.threshold), at.1, at.0)
+    };
+    Ok(Panel {
+        words: ["Precision and recall", "recall (sensitivity)", "precision"],
+        curves: vec![chance(&format!("chance ({share:.2} anomalous)"), vec![(0.0, share), (1.0, share)]), model],
+        threshold: (at, words),
+        legend: SeriesLabelPosition::LowerLeft,
+    })
+}
+
+fn chance(name: &str, points: Vec<(f64, f64)>) -> Curve {
+    Curve { name: name.to_owned(), points, stroke: GREY.stroke_width(2), dash: Some(5) }
+}
+
+fn spread(interval: Interval) -> String {
+    format!("{:.3} ({:.3} to {:.3})", interval.value, interval.low, interval.high)
+}
+
+/// A threshold with four significant digits: a reconstruction error may be a thousandth.
+fn short(threshold: f64) -> String {
+    if threshold != 0.0 && !(0.01..1e4).contains(&threshold.abs()) {
+        format!("{threshold:.3e}")
+    } else {
+        format!("{threshold:.4}")
+    }
+}
+
+impl Panel<'_> {
+    fn draw(&self, area: &Area<'_>) -> Result<(), PictureError> {
+        let [title, x, y] = self.words;
+        let mut chart = ChartBuilder::on(area)
+            .caption(title, style::bold(TITLE))
+            .margin(24)
+            .x_label_area_size(90)
+            .y_label_area_size(120)
+            .build_cartesian_2d(-0.02..1.02, -0.02..1.02)?;
+        chart
+            .configure_mesh()
+            .light_line_style(WHITE)
+            .bold_line_style(FAINT)
+            .axis_style(GREY)
+            .x_desc(x)
+            .y_desc(y)
+            .x_labels(6)
+            .y_labels(6)
+            .x_label_formatter(&|value| format!("{value:.1}"))
+            .y_label_formatter(&|value| format!("{value:.1}"))
+            .label_style(style::font(SMALL))
+            .axis_desc_style(style::font(LABEL))
+            .draw()?;
+        for curve in &self.curves {
+            curve.draw(&mut chart)?;
+        }
+        self.mark_threshold(&mut chart)?;
+        chart
+            .configure_series_labels()
+            .position(self.legend.clone())
+            .legend_area_size(64)
+            .margin(16)
+            .label_font(style::font(SMALL))
+            .background_style(WHITE.mix(0.85))
+            .border_style(FAINT)
+            .draw()?;
+        Ok(())
+    }
+
+    fn mark_threshold(&self, chart: &mut Chart<'_, '_>) -> Result<(), PictureError> {
+        let (at, words) = &self.threshold;
+        let ring = |at, size| Circle::new(at, size, style::INK.stroke_width(LINE));
+        chart.draw_series([Circle::new(*at, 14, WHITE.filled())])?;
+        chart.draw_series([ring(*at, 14)])?.label(words).legend(move |(x, y)| Circle::new((x + 25, y), 12, style::INK.stroke_width(LINE)));
+        Ok(())
+    }
+}
+
+impl Curve {
+    fn draw(&self, chart: &mut Chart<'_, '_>) -> Result<(), PictureError> {
+        let (stroke, points) = (self.stroke, self.points.clone());
+        match self.dash {
+            Some(dash) => chart
+                .draw_series(DashedLineSeries::new(points, dash, dash, stroke))?
+                .label(&self.name)
+                .legend(move |(x, y)| DashedPathElement::new([(x, y), (x + 50, y)], dash, dash, stroke)),
+            None => chart
+                .draw_series(LineSeries::new(points, stroke))?
+                .label(&self.name)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 50, y)], stroke)),
+        };
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! What an autoencoder makes of tiles: input, reconstruction and error map side by side, on one scale for all rows.
+
+use colorous::INFERNO;
+use kiln_tile::{SIDE, Tile};
+use plotters::prelude::*;
+
+use super::canvas::{Area, Canvas};
+use super::style::{self, GREY, SMALL, TITLE};
+use super::{Picture, PictureError};
+
+const GAP: u32 = 24;
+const MARGIN: u32 = 24;
+const HEADER: u32 = 130;
+const CAPTION: u32 = 56;
+const SCALE: u32 = 220;
+const BAR: u32 = 40;
+const PIXELS: usize = (SIDE * SIDE) as usize;
+
+/// Pixels above this share of all errors are drawn as the scale's end: one dead pixel must not darken all maps.
+const CLIP: f64 = 0.995;
+
+/// A tile, what the model rebuilt, and where it failed.
+#[derive(Debug, Clone)]
+pub struct Reconstruction {
+    /// The input.
+    pub tile: Tile,
+    /// What the decoder made of it.
+    pub reconstruction: Tile,
+    /// Squared error of each pixel, mean over the channels with intensities in `0..=1`, `[256, 256]`.
+    pub error_map: Vec<f32>,
+    /// A line below the row, such as its name and score.
+    pub caption: String,
+}
+
+/// Draws one row a tile. Error maps share one perceptually even scale (inferno), drawn at the right.
+///
+/// # Errors
+/// When there are no rows, or an error map has not 65,536 values.
+pub fn reconstruction_sheet(rows: &[Reconstruction]) -> Result<Picture, PictureError> {
+    const NAME: &str = "reconstruction sheet";
+    if rows.is_empty() {
+        return Err(PictureError::Nothing { picture: NAME, reason: "no tile was given".to_owned() });
+    }
+    if let Some((row, found)) = rows.iter().map(|row| row.error_map.len()).enumerate().find(|&(_, len)| len != PIXELS) {
+        return Err(PictureError::Shape { picture: NAME, row, found, expected: PIXELS });
+    }
+    let top = scale_end(rows);
+    let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+    let width = 2 * MARGIN + 3 * SIDE + 3 * GAP + SCALE;
+    let mut canvas = Canvas::new(width, HEADER + count * (SIDE + CAPTION) + MARGIN)?;
+    let left = |column: u32| MARGIN + column * (SIDE + GAP);
+    for (y, row) in (0..count).map(|at| HEADER + at * (SIDE + CAPTION)).zip(rows) {
+        for (column, tile) in [(0, &row.tile), (1, &row.reconstruction)] {
+            let pixels = tile.pixels();
+            canvas.paste(left(column), y, SIDE, SIDE, |x, y| {
+                let at = (y * SIDE + x) as usize * 3;
+                [pixels[at], pixels[at + 1], pixels[at + 2]]
+            });
+        }
+        canvas.paste(left(2), y, SIDE, SIDE, |x, y| heat(f64::from(row.error_map[(y * SIDE + x) as usize]) / top));
+    }
+    canvas.paste(left(3), HEADER, SIDE, SIDE, |x, y| {
+        if x < BAR { heat(1.0 - f64::from(y) / f64::from(SIDE - 1)) } else { [255; 3] }
+    });
+    canvas.draw(|root| {
+        words(root, rows, left)?;
+        scale(root, (left(3) + BAR).cast_signed(), top)
+    })?;
+    canvas.finish()
+}
+
+fn words(root: &Area<'_>, rows: &[Reconstruction], left: impl Fn(u32) -> u32) -> Result<(), PictureError> {
+    style::write(root, (MARGIN.cast_signed(), 20), "What the model rebuilds", &style::bold(TITLE))?;
+    for (column, name) in (0..).zip(["input", "reconstruction", "squared error"]) {
+        style::write(root, (left(column).cast_signed(), 88), name, &style::font(SMALL))?;
+    }
+    let quiet = style::font(SMALL - 4).color(&GREY);
+    for (y, row) in (0..).map(|at| HEADER + at * (SIDE + CAPTION) + SIDE + 10).zip(rows) {
+        let text = style::fit(root, &row.caption, &quiet, 3 * SIDE + 2 * GAP);
+        style::write(root, (MARGIN.cast_signed(), y.cast_signed()), &text, &quiet)?;
+    }
+    Ok(())
+}
+
+/// Ticks and numbers beside the colour bar.
+fn scale(root: &Area<'_>, x: i32, top: f64) -> Result<(), PictureError> {
+    let (height, start) = (f64::from(SIDE - 1), HEADER.cast_signed());
+    for at in 0..=4 {
+        let share = f64::from(at) / 4.0;
+        let y = start + ((1.0 - share) * height) as i32;
+        root.draw(&PathElement::new([(x, y), (x + 8, y)], style::INK.stroke_width(2)))?;
+        let sign = if at == 4 { "≥ " } else { "" };
+        style::write(root, (x + 16, y - 13), &format!("{sign}{}", number(share * top)), &style::font(SMALL - 4))?;
+    }
+    for (at, line) in (0..).zip(["mean over RGB of", "(input − rebuilt)²,", "intensity 0 to 1"]) {
+        let at = (x - BAR.cast_signed(), start + SIDE.cast_signed() + 16 + at * 24);
+        style::write(root, at, line, &style::font(SMALL - 6).color(&GREY))?;
+    }
+    Ok(())
+}
+
+fn number(error: f64) -> String {
+    if error == 0.0 { "0".to_owned() } else { format!("{error:.1e}") }
+}
+
+/// The error that 99.5 % of all pixels do not exceed; never zero.
+fn scale_end(rows: &[Reconstruction]) -> f64 {
+    let mut errors: Vec<f32> = rows.iter().flat_map(|row| &row.error_map).copied().filter(|e| e.is_finite()).collect();
+    if errors.is_empty() {
+        return 1.0;
+    }
+    let at = ((errors.len() - 1) as f64 * CLIP) as usize;
+    let (_, &mut end, _) = errors.select_nth_unstable_by(at, f32::total_cmp);
+    f64::from(end).max(f64::from(f32::MIN_POSITIVE))
+}
+
+/// A colour for a share of the scale; what is no number is drawn as its end.
+fn heat(share: f64) -> [u8; 3] {
+    let share = if share.is_nan() { 1.0 } else { share.clamp(0.0, 1.0) };
+    let colour = INFERNO.eval_continuous(share);
+    [colour.r, colour.g, colour.b]
+}

@@ -1,0 +1,150 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use kiln_tile::{Fault, TILE_BYTES, Tile};
+
+use super::*;
+use crate::metrics::{Bootstrap, Scored, measure};
+
+fn decode(picture: &Picture) -> image::RgbImage {
+    let image = image::load_from_memory_with_format(picture.png(), image::ImageFormat::Png).unwrap().into_rgb8();
+    assert_eq!(image.dimensions(), picture.size());
+    image
+}
+
+/// Number of pixels of about a colour; antialiasing blends the edges.
+fn count(image: &image::RgbImage, colour: plotters::style::RGBColor) -> usize {
+    let near = |a: u8, b: u8| a.abs_diff(b) < 12;
+    image.pixels().filter(|p| near(p.0[0], colour.0) && near(p.0[1], colour.1) && near(p.0[2], colour.2)).count()
+}
+
+fn scored(n: usize) -> Vec<Scored> {
+    let tile = |at: usize| {
+        let anomalous = at.is_multiple_of(2);
+        let score = (at * 37 % 100) as f64 / 160.0 + if anomalous { 0.35 } else { 0.0 };
+        Scored { score, anomalous, group: (at / 4).to_string() }
+    };
+    (0..n).map(tile).collect()
+}
+
+fn epoch(epoch: u64, val_auroc: Option<f64>) -> EpochRecord {
+    let loss = 0.7 / epoch as f64;
+    EpochRecord {
+        epoch,
+        step: epoch * 100,
+        learning_rate: 1e-3,
+        train_loss: loss,
+        val_loss: loss + 0.05,
+        val_auroc,
+        seconds: 1.0,
+    }
+}
+
+fn flat(value: u8) -> Tile {
+    Tile::from_pixels(vec![value; TILE_BYTES]).unwrap()
+}
+
+#[test]
+fn loss_curves_show_auroc_only_where_it_was_measured() {
+    let without: Vec<EpochRecord> = (1..=9).map(|at| epoch(at, None)).collect();
+    let with: Vec<EpochRecord> = (1..=9).map(|at| epoch(at, Some(0.8))).collect();
+    let (narrow, wide) = (loss_curves(&without).unwrap(), loss_curves(&with).unwrap());
+    assert!(narrow.size().0 < wide.size().0);
+    for colour in [style::BLUE, style::VERMILLION] {
+        assert!(count(&decode(&narrow), colour) > 500);
+    }
+}
+
+#[test]
+fn one_epoch_and_diverged_epochs_are_drawn() {
+    loss_curves(&[epoch(1, None)]).unwrap();
+    let mut history = vec![epoch(1, None), epoch(2, None)];
+    history[1].val_loss = f64::NAN;
+    loss_curves(&history).unwrap();
+    history.iter_mut().for_each(|epoch| (epoch.train_loss, epoch.val_loss) = (f64::NAN, f64::INFINITY));
+    let error = loss_curves(&history).unwrap_err();
+    assert_eq!(error.fault(), Fault::Input);
+    assert!(error.to_string().contains("none of 2 epochs"), "{error}");
+    assert!(loss_curves(&[]).is_err());
+}
+
+#[test]
+fn history_lines_are_read_with_and_without_auroc() {
+    let line = r#"{"epoch":1,"step":161,"learning_rate":0.001,"train_loss":0.5,"val_loss":0.4,"val_auroc":null,"seconds":2.5}"#;
+    let record: EpochRecord = serde_json::from_str(line).unwrap();
+    assert_eq!((record.step, record.val_auroc), (161, None));
+    assert_eq!(serde_json::to_string(&record).unwrap(), line);
+}
+
+#[test]
+fn roc_and_pr_show_the_model_and_the_baseline() {
+    let tiles = scored(120);
+    let metrics = measure(&tiles, 0.5, Some(&tiles), Bootstrap { resamples: 100, seed: 1 }).unwrap();
+    let alone = decode(&roc_and_pr(&tiles, None, &metrics).unwrap());
+    let beside = decode(&roc_and_pr(&tiles, Some(&tiles), &metrics).unwrap());
+    assert!(count(&alone, style::BLUE) > 2000);
+    assert!(count(&beside, style::VERMILLION) > count(&alone, style::VERMILLION));
+    assert!(roc_and_pr(&[], None, &metrics).is_err());
+}
+
+#[test]
+fn pictures_are_the_same_every_time() {
+    let tiles = scored(40);
+    let metrics = measure(&tiles, 0.5, None, Bootstrap { resamples: 100, seed: 1 }).unwrap();
+    assert_eq!(roc_and_pr(&tiles, None, &metrics).unwrap(), roc_and_pr(&tiles, None, &metrics).unwrap());
+}
+
+#[test]
+fn a_sheet_tells_right_calls_from_wrong_ones() {
+    let tile = |score, anomalous| SheetTile { tile: flat(90), name: "a/very/long/path/to/tile.png".into(), score, anomalous };
+    let sheet = score_sheet(&[tile(0.1, false), tile(0.2, true), tile(0.9, true), tile(0.95, false)], 0.5).unwrap();
+    let image = decode(&sheet);
+    let (right, wrong) = (count(&image, style::BLUE), count(&image, style::VERMILLION));
+    assert!(right > 2 * 4 * 256 * 4, "{right}");
+    assert!(wrong > 2 * 4 * 256 * 2, "{wrong}");
+    // A wrong call's frame is broken, so that it can be told apart in grey as well.
+    assert!(wrong < right);
+    assert_eq!(score_sheet(&[], 0.5).unwrap_err().fault(), Fault::Input);
+}
+
+#[test]
+fn chosen_tiles_hold_the_worst_mistakes_and_the_whole_range() {
+    let mut tiles = scored(100);
+    tiles[7] = Scored { score: 5.0, anomalous: false, group: "x".into() };
+    tiles[8].score = f64::NAN;
+    let chosen = choose_tiles(&tiles, 0.5, 12);
+    assert_eq!(chosen.len(), 12);
+    assert!(chosen.contains(&7) && !chosen.contains(&8));
+    assert!(chosen.is_sorted_by(|&a, &b| tiles[a].score <= tiles[b].score));
+    let mut distinct = chosen.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(distinct.len(), 12);
+    assert_eq!(choose_tiles(&tiles[..3], 0.5, 12).len(), 3);
+    assert!(choose_tiles(&[], 0.5, 12).is_empty());
+    assert!(choose_tiles(&tiles, 0.5, 0).is_empty());
+}
+
+#[test]
+fn a_reconstruction_sheet_shows_tiles_as_they_are_and_errors_on_a_scale() {
+    let map: Vec<f32> = (0..256 * 256).map(|at| (at / 256) as f32 / 255.0 * 0.02).collect();
+    let row = |map| Reconstruction { tile: flat(40), reconstruction: flat(200), error_map: map, caption: "a".into() };
+    let image = decode(&reconstruction_sheet(&[row(map.clone()), row(map)]).unwrap());
+    let near = |grey| count(&image, plotters::style::RGBColor(grey, grey, grey));
+    assert!(near(40) >= 2 * 65_536 && near(200) >= 2 * 65_536);
+    let error = reconstruction_sheet(&[row(vec![0.0; 10])]).unwrap_err();
+    assert!(error.to_string().contains("row 0 has 10 values, 65536 are needed"), "{error}");
+    assert!(reconstruction_sheet(&[]).is_err());
+    reconstruction_sheet(&[row(vec![0.0; 65_536])]).unwrap();
+    reconstruction_sheet(&[row(vec![f32::NAN; 65_536])]).unwrap();
+}
+
+#[test]
+fn a_picture_is_saved_whole_or_says_where_it_could_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let picture = loss_curves(&[epoch(1, None), epoch(2, None)]).unwrap();
+    picture.save(&folder.path().join("loss.png")).unwrap();
+    assert_eq!(std::fs::read(folder.path().join("loss.png")).unwrap(), picture.png());
+    let error = picture.save(&folder.path().join("loss.png/under-a-file.png")).unwrap_err();
+    assert_eq!(error.fault(), Fault::Environment);
+    assert!(error.to_string().contains("loss.png"), "{error}");
+}

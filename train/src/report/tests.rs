@@ -1,0 +1,87 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use super::*;
+use crate::metrics::{Bootstrap, Scored, measure};
+use crate::picture::roc_and_pr;
+
+fn report() -> Report {
+    let tile = |at: usize| {
+        let anomalous = at.is_multiple_of(3);
+        let score = (at * 37 % 100) as f64 / 200.0 + if anomalous { 0.4 } else { 0.0 };
+        Scored { score, anomalous, group: (at / 4).to_string() }
+    };
+    let scored: Vec<Scored> = (0..120).map(tile).collect();
+    let metrics = measure(&scored, 0.5, Some(&scored), Bootstrap { resamples: 100, seed: 1 }).unwrap();
+    let parity = serde_json::json!({
+        "passed": true, "decisions_changed": 0, "tiles": 160, "provider": "cpu", "nodes": {"cpu": 14},
+        "outputs": [{"name": "score", "max_abs": 2e-7, "mean_abs": 1e-8, "max_rel": 1e-6, "cosine": 1.0, "tolerance": 1e-5}],
+        "batches": [1, 3, 8],
+    });
+    let latency = serde_json::json!({
+        "verdict": "valid", "reasons": [], "load_ms": 12.0, "first_ms": 9.5,
+        "results": [{"provider": "cpu", "precision": "fp32", "batch": 1, "threads": 2, "p50_ms": 4.0, "p90_ms": 4.4,
+                     "p95_ms": 4.5, "p99_ms": 5.0, "tiles_per_s": 250.0, "cv": 0.04, "nodes": {"cpu": 14}}],
+    });
+    Report {
+        title: "cnn on <tiles> & more".to_owned(),
+        summary: "Trained on 80 tiles.".to_owned(),
+        facts: vec![("Seed".to_owned(), "7".to_owned())],
+        figures: vec![Figure {
+            title: "Ranking".to_owned(),
+            alternative: "ROC and precision-recall curves".to_owned(),
+            caption: "Further up and left is better.".to_owned(),
+            picture: roc_and_pr(&scored, None, &metrics).unwrap(),
+        }],
+        metrics: Some(metrics),
+        parity: Some(serde_json::from_value(parity).unwrap()),
+        latency: Some(serde_json::from_value(latency).unwrap()),
+        config: Some("model:\n  kind: cnn\n".to_owned()),
+    }
+}
+
+#[test]
+fn a_report_holds_everything_and_asks_for_nothing() {
+    let html = render(&report());
+    for part in ["AUROC", "by colour alone", "<figcaption>", "Parity", "Latency", "kind: cnn", "data:image/png;base64,"] {
+        assert!(html.contains(part), "{part} is missing");
+    }
+    for outside in ["<script", "http://", "https://", "<link", "@import", "url("] {
+        assert!(!html.contains(outside), "{outside} reaches outside");
+    }
+    assert!(html.len() < 400_000, "{} bytes", html.len());
+}
+
+#[test]
+fn text_from_outside_is_escaped() {
+    let html = render(&report());
+    assert!(html.contains("cnn on &lt;tiles&gt; &amp; more"));
+    assert!(!html.contains("<tiles>"));
+}
+
+#[test]
+fn a_report_can_be_followed_without_seeing_it() {
+    let html = render(&report());
+    assert!(html.starts_with("<!DOCTYPE html><html lang=\"en\">"));
+    assert_eq!(html.matches("<img ").count(), html.matches(" alt=\"").count());
+    assert_eq!(html.matches("<table>").count(), html.matches("<caption>").count());
+    assert!(html.contains("scope=\"row\"") && html.contains("scope=\"col\""));
+    assert!(html.contains("prefers-color-scheme: dark"));
+}
+
+#[test]
+fn sections_without_content_are_left_out() {
+    let html = render(&Report { title: "bare".to_owned(), ..Report::default() });
+    for part in ["Parity", "Latency", "Configuration", "<figure>", "<dl>"] {
+        assert!(!html.contains(part), "{part} is there");
+    }
+}
+
+#[test]
+fn a_report_is_written_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report.html");
+    write(&path, &report()).unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), render(&report()));
+    let error = write(&path.join("under-a-file.html"), &report()).unwrap_err();
+    assert!(error.to_string().contains("under-a-file.html"), "{error}");
+}
