@@ -1,0 +1,116 @@
+//! What a list of latencies says.
+
+use serde::{Deserialize, Serialize};
+
+/// Latencies of one measurement, in milliseconds for a whole batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// Median.
+    pub p50_ms: f64,
+    /// 90th percentile. Percentiles are nearest-rank: the smallest latency that at least so many queries do not exceed.
+    pub p90_ms: f64,
+    /// 95th percentile.
+    pub p95_ms: f64,
+    /// 99th percentile; means something from 100 queries on.
+    pub p99_ms: f64,
+    /// Mean.
+    pub mean_ms: f64,
+    /// Shortest.
+    pub min_ms: f64,
+    /// Longest.
+    pub max_ms: f64,
+    /// Coefficient of variation: sample standard deviation over mean.
+    pub cv: f64,
+    /// Medians of the first, middle and last third of the queries, in the order of time.
+    pub thirds_ms: [f64; 3],
+}
+
+impl Latency {
+    /// Summarises latencies in the order in which they were measured; `None` if there are none.
+    #[must_use]
+    pub fn of(latencies_ms: &[f64]) -> Option<Self> {
+        let sorted = sorted(latencies_ms);
+        let (min_ms, max_ms) = (*sorted.first()?, *sorted.last()?);
+        let mean_ms = mean(latencies_ms);
+        Some(Self {
+            p50_ms: percentile(&sorted, 50),
+            p90_ms: percentile(&sorted, 90),
+            p95_ms: percentile(&sorted, 95),
+            p99_ms: percentile(&sorted, 99),
+            mean_ms,
+            min_ms,
+            max_ms,
+            cv: standard_deviation(latencies_ms, mean_ms) / mean_ms,
+            thirds_ms: thirds(latencies_ms),
+        })
+    }
+
+    /// How far the thirds lie apart: (longest - shortest) / shortest.
+    #[must_use]
+    pub fn drift(&self) -> f64 {
+        let [first, second, third] = self.thirds_ms;
+        let (low, high) = (first.min(second).min(third), first.max(second).max(third));
+        (high - low) / low
+    }
+}
+
+fn sorted(values: &[f64]) -> Vec<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted
+}
+
+/// Nearest rank over sorted values, which must not be empty.
+fn percentile(sorted: &[f64], percent: usize) -> f64 {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The sample standard deviation; 0 for a single value.
+fn standard_deviation(values: &[f64], mean: f64) -> f64 {
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (squares / values.len().saturating_sub(1).max(1) as f64).sqrt()
+}
+
+fn thirds(values: &[f64]) -> [f64; 3] {
+    let cut = |part: usize| values.len() * part / 3;
+    [0, 1, 2].map(|part| match &values[cut(part)..cut(part + 1)] {
+        // Fewer than three values: every third is the whole.
+        [] => percentile(&sorted(values), 50),
+        third => percentile(&sorted(third), 50),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn percentiles_are_nearest_rank() {
+        let values: Vec<f64> = (1..=100).rev().map(f64::from).collect();
+        let latency = Latency::of(&values).unwrap();
+        assert_eq!([latency.p50_ms, latency.p90_ms, latency.p95_ms, latency.p99_ms], [50.0, 90.0, 95.0, 99.0]);
+        assert_eq!([latency.min_ms, latency.max_ms, latency.mean_ms], [1.0, 100.0, 50.5]);
+        assert!((latency.cv - 29.011_491_975_882_016 / 50.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_single_value_is_every_percentile() {
+        let latency = Latency::of(&[3.0]).unwrap();
+        assert_eq!([latency.p50_ms, latency.p99_ms, latency.cv, latency.drift()], [3.0, 3.0, 0.0, 0.0]);
+        assert_eq!(Latency::of(&[]), None);
+    }
+
+    #[test]
+    fn warming_up_inside_the_window_shows_as_drift() {
+        let values: Vec<f64> = [vec![2.0; 30], vec![1.0; 60]].concat();
+        let latency = Latency::of(&values).unwrap();
+        assert_eq!(latency.thirds_ms, [2.0, 1.0, 1.0]);
+        assert!((latency.drift() - 1.0).abs() < 1e-12);
+    }
+}

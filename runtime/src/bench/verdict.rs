@@ -1,0 +1,118 @@
+//! When a figure may be used. The limits stand here and nowhere else.
+
+use super::{Measurement, Window};
+
+/// Thirds of the window may differ by so much (Triton's perf_analyzer holds its three windows to the same).
+const MAX_DRIFT: f64 = 0.10;
+/// Above this coefficient of variation a warning is given (trtexec warns at the same).
+const CV_WARNING: f64 = 0.025;
+/// Other processes may take so much of the cores: an idle machine's own services stay under it.
+const MAX_FOREIGN: f64 = 0.05;
+
+/// Why a measurement may not be used. `skipped` are providers that were asked for and did not run.
+pub(super) fn reasons(measured: &Measurement, window: &Window, skipped: &[(String, String)]) -> Vec<String> {
+    let mut reasons: Vec<String> =
+        skipped.iter().map(|(provider, reason)| format!("it fell back from `{provider}`: {reason}")).collect();
+    reasons.extend(placement(measured));
+    if measured.queries < window.min_count {
+        reasons.push(format!(
+            "only {} queries in {:.0} s, {} are needed; allow a longer window or a smaller batch",
+            measured.queries, measured.seconds, window.min_count
+        ));
+    }
+    if measured.latency.drift() > MAX_DRIFT {
+        let [first, second, third] = measured.latency.thirds_ms;
+        reasons.push(format!(
+            "not steady: the medians of its thirds are {first:.3}, {second:.3} and {third:.3} ms, over {:.0} % apart; warm \
+             up longer, or measure on a quiet machine",
+            100.0 * MAX_DRIFT
+        ));
+    }
+    if let Some(share) = measured.foreign_share.filter(|share| *share > MAX_FOREIGN) {
+        reasons.push(format!(
+            "other processes took {:.0} % of the cores, at most {:.0} % are allowed",
+            100.0 * share,
+            100.0 * MAX_FOREIGN
+        ));
+    }
+    reasons
+}
+
+/// What should be known of a measurement and does not make it unusable.
+pub(super) fn warnings(measured: &Measurement) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if measured.latency.cv > CV_WARNING {
+        let limit = 100.0 * CV_WARNING;
+        warnings.push(format!("latencies vary by {:.1} % (coefficient of variation, over {limit} %)", 100.0 * measured.latency.cv));
+    }
+    if measured.foreign_share.is_none() {
+        warnings.push("this system does not tell whether other processes shared the cores".to_owned());
+    }
+    warnings
+}
+
+fn placement(measured: &Measurement) -> Option<String> {
+    let elsewhere: Vec<_> = measured.nodes.iter().filter(|(provider, _)| **provider != measured.provider).collect();
+    if measured.nodes.is_empty() {
+        return Some("it is not known which provider ran its nodes".to_owned());
+    }
+    let list: Vec<_> = elsewhere.iter().map(|(provider, nodes)| format!("{nodes} on `{provider}`")).collect();
+    (!list.is_empty()).then(|| {
+        let all: usize = measured.nodes.values().sum();
+        format!("of its {all} nodes, {} ran elsewhere than on `{}`", list.join(" and "), measured.provider)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::{Latency, Scenario};
+    use super::*;
+
+    fn good() -> Measurement {
+        Measurement {
+            provider: "cpu".to_owned(),
+            precision: "fp32".to_owned(),
+            scenario: Scenario::SingleStream,
+            batch: 1,
+            threads: 2,
+            latency: Latency::of(&[1.0, 1.01, 0.99, 1.0]).unwrap(),
+            tiles_per_s: 1000.0,
+            queries: 500,
+            seconds: 5.0,
+            foreign_share: Some(0.01),
+            nodes: [("cpu".to_owned(), 9)].into(),
+            load_ms: 10.0,
+            first_ms: 2.0,
+        }
+    }
+
+    fn why(change: impl FnOnce(&mut Measurement)) -> Vec<String> {
+        let mut measured = good();
+        change(&mut measured);
+        reasons(&measured, &Window::default(), &[])
+    }
+
+    #[test]
+    fn a_quiet_steady_full_run_is_valid() {
+        assert!(why(|_| ()).is_empty());
+        assert!(warnings(&good()).is_empty());
+    }
+
+    #[test]
+    fn every_rule_has_its_reason() {
+        assert!(why(|m| m.queries = 10)[0].contains("only 10 queries"));
+        assert!(why(|m| m.foreign_share = Some(0.5))[0].contains("took 50 % of the cores"));
+        assert!(why(|m| m.latency.thirds_ms = [2.0, 1.0, 1.0])[0].contains("not steady"));
+        assert!(why(|m| m.nodes.clear())[0].contains("not known"));
+        assert!(why(|m| { m.nodes.insert("openvino".to_owned(), 3); })[0].contains("of its 12 nodes, 3 on `openvino`"));
+        let skipped = [("cuda".to_owned(), "no driver".to_owned())];
+        assert!(reasons(&good(), &Window::default(), &skipped)[0].contains("fell back from `cuda`: no driver"));
+    }
+
+    #[test]
+    fn noise_and_silence_are_warnings() {
+        let noisy = Measurement { latency: Latency::of(&[1.0, 2.0]).unwrap(), foreign_share: None, ..good() };
+        assert_eq!(warnings(&noisy).len(), 2);
+    }
+}

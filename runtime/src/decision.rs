@@ -1,0 +1,102 @@
+//! How a score becomes a decision: the threshold and the class names of a bundle, applied in one place, so that scoring,
+//! verification and evaluation cannot disagree about which side a tile is on.
+
+use crate::bundle::manifest::Manifest;
+
+/// Label of a tile at or over the threshold, where the model has no class of that side.
+pub const ANOMALOUS: &str = "anomalous";
+/// Label of a tile under the threshold, where the model has no class of that side.
+pub const NORMAL: &str = "normal";
+
+/// The decision rule of a bundle: `score >= threshold` is anomalous.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecisionRule {
+    threshold: f64,
+    classes: Vec<String>,
+    normal: Vec<bool>,
+}
+
+impl DecisionRule {
+    /// The rule that a manifest states.
+    #[must_use]
+    pub fn of(manifest: &Manifest) -> Self {
+        Self::new(manifest.threshold.value, manifest.classes.clone(), &manifest.normal_classes)
+    }
+
+    /// A rule of one threshold, over class names in the order of `probabilities`; `normal` names those that count as
+    /// normal.
+    #[must_use]
+    pub fn new(threshold: f64, classes: Vec<String>, normal: &[String]) -> Self {
+        let normal = classes.iter().map(|class| normal.contains(class)).collect();
+        Self { threshold, classes, normal }
+    }
+
+    /// From which score on a tile is anomalous.
+    #[must_use]
+    pub fn threshold(&self) -> f64 {
+        self.threshold
+    }
+
+    /// Class names in the order of `probabilities`; empty where the model has none.
+    #[must_use]
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// Whether a score is on the anomalous side.
+    #[must_use]
+    pub fn is_anomalous(&self, score: f32) -> bool {
+        f64::from(score) >= self.threshold
+    }
+
+    /// The word for a tile: the most probable class *of the side that the threshold puts it on*, so that label and
+    /// threshold never contradict each other; [`ANOMALOUS`] or [`NORMAL`] where the model has no class there.
+    #[must_use]
+    pub fn label(&self, score: f32, probabilities: &[f32]) -> &str {
+        let anomalous = self.is_anomalous(score);
+        let of_that_side = self.normal.iter().zip(probabilities).enumerate().filter(|(_, (normal, _))| **normal != anomalous);
+        let best = of_that_side.fold(None, |best: Option<(usize, f32)>, (index, (_, probability))| match best {
+            Some((_, highest)) if highest >= *probability => best,
+            _ => Some((index, *probability)),
+        });
+        let fallback = if anomalous { ANOMALOUS } else { NORMAL };
+        best.and_then(|(index, _)| self.classes.get(index)).map_or(fallback, String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn the_threshold_itself_is_anomalous() {
+        let rule = DecisionRule::new(0.5, vec![], &[]);
+        assert!(rule.is_anomalous(0.5));
+        assert_eq!(rule.label(0.5, &[]), ANOMALOUS);
+        assert_eq!(rule.label(0.499, &[]), NORMAL);
+    }
+
+    #[test]
+    fn a_label_never_contradicts_the_threshold() {
+        let rule = DecisionRule::new(0.2, names(&["benign", "tumour"]), &names(&["benign"]));
+        assert_eq!(rule.label(0.3, &[0.7, 0.3]), "tumour");
+        assert_eq!(rule.label(0.1, &[0.9, 0.1]), "benign");
+    }
+
+    #[test]
+    fn of_several_classes_of_one_side_the_most_probable_is_named() {
+        let rule = DecisionRule::new(0.5, names(&["stroma", "tumour", "necrosis"]), &names(&["stroma"]));
+        assert_eq!(rule.label(0.8, &[0.2, 0.3, 0.5]), "necrosis");
+        assert_eq!(rule.label(0.8, &[0.2, 0.4, 0.4]), "tumour");
+    }
+
+    #[test]
+    fn a_side_without_classes_has_a_plain_word() {
+        let rule = DecisionRule::new(0.5, names(&["benign"]), &names(&["benign"]));
+        assert_eq!(rule.label(0.9, &[1.0]), ANOMALOUS);
+    }
+}

@@ -1,0 +1,273 @@
+//! `golden.npz`: a few real tiles and the outputs that the trained model gave for them, so that any machine can check
+//! itself without the trainer. Any NumPy reads it; the same content gives the same bytes; and a reader believes no
+//! size that the file states before it has compared it with the bytes that are there.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read, Seek, Write as _};
+use std::path::Path;
+
+use kiln_tile::{SIDE, TILE_BYTES, Tile, publish};
+use ndarray::{ArrayD, ArrayView4, ArrayViewD};
+use ndarray_npy::{ViewElement, ViewNpyExt, WriteNpyExt};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
+
+use crate::session::Outputs;
+use crate::{Error, Result};
+
+/// Bytes that a golden file, and any array in it, may have.
+const MAX_BYTES: u64 = 512 << 20;
+/// Arrays that a golden file may hold: the tiles and one for each output.
+const MAX_ARRAYS: usize = 64;
+/// Bytes of an array's header: NumPy writes 118 for any array that a tile model gives.
+const MAX_HEADER: u16 = 1024;
+/// The name of the array of tiles, which is also the graph's input.
+const TILE: &str = "tile";
+
+/// Tiles and what the model gave for them.
+#[derive(Debug, Clone)]
+pub struct Golden {
+    /// The tiles, in the order of the outputs' first axis.
+    pub tiles: Vec<Tile>,
+    /// Each graph output by name, f32 `[tiles, ...]`.
+    pub outputs: Outputs,
+}
+
+/// Writes a golden file whole, replacing what is there.
+///
+/// # Errors
+/// If an output has another number of rows than there are tiles, or the file cannot be written.
+pub fn write(path: &Path, tiles: &[Tile], outputs: &Outputs) -> Result<()> {
+    let bytes = to_bytes(tiles, outputs).map_err(|reason| Error::Golden { path: path.to_owned(), reason })?;
+    publish::write_file(path, &bytes).map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+/// Reads a golden file.
+///
+/// # Errors
+/// If it cannot be read, is over a limit, or does not hold u8 `tile` `[n, 256, 256, 3]` and f32 arrays of `n` rows.
+pub fn read(path: &Path) -> Result<Golden> {
+    let golden = |reason| Error::Golden { path: path.to_owned(), reason };
+    let io = |source| Error::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(io)?;
+    let bytes = file.metadata().map_err(io)?.len();
+    if bytes > MAX_BYTES {
+        return Err(golden(format!("{bytes} bytes, over the limit of {MAX_BYTES}")));
+    }
+    from_reader(BufReader::new(file)).map_err(golden)
+}
+
+/// An `.npz` with fixed time stamps and arrays in the order `tile`, then outputs by name. Stored, not deflated: pixels
+/// and floats hardly shrink, and what is stored cannot be a bomb.
+fn to_bytes(tiles: &[Tile], outputs: &Outputs) -> Result<Vec<u8>, String> {
+    for (name, array) in &outputs.arrays {
+        check_rows(name, array, tiles.len())?;
+    }
+    let pixels: Vec<u8> = tiles.iter().flat_map(Tile::pixels).copied().collect();
+    let side = SIDE as usize;
+    let pixels = ArrayView4::from_shape((tiles.len(), side, side, 3), &pixels).map_err(text)?;
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .last_modified_time(DateTime::default())
+        .unix_permissions(0o644);
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    archive.start_file(format!("{TILE}.npy"), options).map_err(text)?;
+    archive.write_all(&npy(&pixels)?).map_err(text)?;
+    for (name, array) in &outputs.arrays {
+        archive.start_file(format!("{name}.npy"), options).map_err(text)?;
+        archive.write_all(&npy(array)?).map_err(text)?;
+    }
+    archive.finish().map(Cursor::into_inner).map_err(text)
+}
+
+fn npy(array: &impl WriteNpyExt) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    array.write_npy(&mut bytes).map_err(text)?;
+    Ok(bytes)
+}
+
+fn from_reader(reader: impl Read + Seek) -> Result<Golden, String> {
+    let mut archive = ZipArchive::new(reader).map_err(|error| format!("not an .npz file: {error}"))?;
+    if archive.len() > MAX_ARRAYS {
+        return Err(format!("{} arrays, over the limit of {MAX_ARRAYS}", archive.len()));
+    }
+    let mut room = MAX_BYTES;
+    let mut tiles = None;
+    let mut arrays = BTreeMap::new();
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index).map_err(text)?;
+        let file = entry.name().map_err(text)?.into_owned();
+        let name = file.strip_suffix(".npy").ok_or_else(|| format!("`{file}` is not an .npy array"))?.to_owned();
+        let size = entry.size();
+        room = room.checked_sub(size).ok_or_else(|| format!("arrays over the limit of {MAX_BYTES} bytes together"))?;
+        if name == TILE {
+            tiles = Some(read_tiles(&read_array::<u8>(&name, &mut entry, size)?)?);
+        } else {
+            arrays.insert(name.clone(), read_array::<f32>(&name, &mut entry, size)?);
+        }
+    }
+    let tiles = tiles.ok_or("it has no array `tile`")?;
+    arrays.iter().try_for_each(|(name, array)| check_rows(name, array, tiles.len()))?;
+    let outputs = Outputs { batch: tiles.len(), arrays };
+    Ok(Golden { tiles, outputs })
+}
+
+/// Reads one array of the `size` bytes that the archive states. Memory grows with the bytes that are really there.
+fn read_array<A>(name: &str, entry: &mut impl Read, size: u64) -> Result<ArrayD<A>, String>
+where
+    A: ViewElement + bytemuck::Pod,
+{
+    let wrong = |reason: &dyn std::fmt::Display| format!("array `{name}`: {reason}");
+    let mut bytes = Vec::new();
+    entry.take(size + 1).read_to_end(&mut bytes).map_err(|error| wrong(&error))?;
+    if bytes.len() as u64 != size {
+        return Err(wrong(&format!("{} bytes where the archive states {size}", bytes.len())));
+    }
+    check_header(&bytes).map_err(|reason| wrong(&reason))?;
+    // A view checks the stated shape against the bytes before anything of that shape exists, but wants them aligned.
+    let mut aligned = vec![A::zeroed(); bytes.len().div_ceil(size_of::<A>())];
+    let place = bytemuck::cast_slice_mut::<A, u8>(&mut aligned);
+    place[..bytes.len()].copy_from_slice(&bytes);
+    let view = ArrayViewD::<A>::view_npy(&place[..bytes.len()]).map_err(|error| wrong(&error))?;
+    Ok(view.as_standard_layout().into_owned())
+}
+
+/// Refuses headers that no array here has: the reader's literal parser recurses as deep as a header nests.
+fn check_header(bytes: &[u8]) -> Result<(), String> {
+    match bytes {
+        [0x93, b'N', b'U', b'M', b'P', b'Y', 1, 0, low, high, ..] => match u16::from_le_bytes([*low, *high]) {
+            length if length <= MAX_HEADER => Ok(()),
+            length => Err(format!("a header of {length} bytes, over the limit of {MAX_HEADER}")),
+        },
+        _ => Err("not in .npy format 1.0".to_owned()),
+    }
+}
+
+fn read_tiles(pixels: &ArrayD<u8>) -> Result<Vec<Tile>, String> {
+    let side = SIDE as usize;
+    match pixels.shape() {
+        [n, height, width, 3] if *n > 0 && [*height, *width] == [side, side] => {}
+        shape => return Err(format!("array `tile` has shape {shape:?}, expected [n, {side}, {side}, 3]")),
+    }
+    let pixels = pixels.as_slice().ok_or("array `tile` is not contiguous")?;
+    pixels.chunks_exact(TILE_BYTES).map(|tile| Tile::from_pixels(tile.to_vec()).map_err(text)).collect()
+}
+
+fn check_rows(name: &str, array: &ArrayD<f32>, tiles: usize) -> Result<(), String> {
+    match array.shape().first() {
+        Some(rows) if *rows == tiles => Ok(()),
+        _ => Err(format!("array `{name}` has shape {:?}, expected {tiles} rows, one for each tile", array.shape())),
+    }
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use ndarray::{Array1, Array2};
+
+    fn tiles(n: u8) -> Vec<Tile> {
+        (0..n).map(|value| Tile::from_pixels(vec![value; TILE_BYTES]).unwrap()).collect()
+    }
+
+    fn outputs(n: usize) -> Outputs {
+        let scores = Array1::from_shape_fn(n, |row| row as f32 / 7.0);
+        let probabilities = Array2::from_shape_fn((n, 2), |(row, class)| (row + class) as f32);
+        let arrays = [("score", scores.into_dyn()), ("probabilities", probabilities.into_dyn())];
+        Outputs { batch: n, arrays: arrays.map(|(name, array)| (name.to_owned(), array)).into() }
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Golden, String> {
+        from_reader(Cursor::new(bytes))
+    }
+
+    fn archive(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes) in entries {
+            archive.start_file(*name, SimpleFileOptions::default()).unwrap();
+            archive.write_all(bytes).unwrap();
+        }
+        archive.finish().unwrap().into_inner()
+    }
+
+    /// An array whose header states what its bytes do not hold.
+    fn forged(header: &str, data: usize) -> Vec<u8> {
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        let padding = 64 - (bytes.len() + 2 + header.len() + 1) % 64;
+        bytes.extend(u16::try_from(header.len() + padding + 1).unwrap().to_le_bytes());
+        bytes.extend(header.bytes());
+        bytes.resize(bytes.len() + padding, b' ');
+        bytes.push(b'\n');
+        bytes.resize(bytes.len() + data, 0);
+        bytes
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("golden.npz");
+        write(&path, &tiles(3), &outputs(3)).unwrap();
+        let golden = read(&path).unwrap();
+        assert_eq!(golden.tiles.iter().map(Tile::sha256).collect::<Vec<_>>(), tiles(3).iter().map(Tile::sha256).collect::<Vec<_>>());
+        assert_eq!(golden.outputs.arrays, outputs(3).arrays);
+        assert_eq!(golden.outputs.batch, 3);
+    }
+
+    #[test]
+    fn the_same_content_gives_the_same_bytes() {
+        assert_eq!(to_bytes(&tiles(2), &outputs(2)).unwrap(), to_bytes(&tiles(2), &outputs(2)).unwrap());
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        let whole = to_bytes(&tiles(1), &outputs(1)).unwrap();
+        for length in [0, 1, 30, 100, whole.len() / 2, whole.len() - 1] {
+            assert!(parse(&whole[..length]).is_err(), "{length} of {} bytes", whole.len());
+        }
+    }
+
+    #[test]
+    fn a_header_that_promises_terabytes_allocates_nothing() {
+        let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776,), }";
+        let reason = parse(&archive(&[("score.npy", forged(header, 16))])).unwrap_err();
+        assert!(reason.contains("array `score`: missing"), "{reason}");
+        let overflowing = "{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807, 9, 9), }";
+        assert!(parse(&archive(&[("score.npy", forged(overflowing, 16))])).is_err());
+    }
+
+    #[test]
+    fn a_deeply_nested_header_is_refused_before_it_is_parsed() {
+        let reason = parse(&archive(&[("score.npy", forged(&"(".repeat(60_000), 0))])).unwrap_err();
+        assert!(reason.contains("over the limit of 1024"), "{reason}");
+    }
+
+    #[test]
+    fn wrong_shapes_types_and_names_are_named() {
+        let f4 = |shape: &str, data| forged(&format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"), data);
+        let u1 = |shape: &str, data| forged(&format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}"), data);
+        let whole = u1("(1, 256, 256, 3)", TILE_BYTES);
+        let cases = [
+            (archive(&[("score.npy", f4("(1,)", 4))]), "no array `tile`"),
+            (archive(&[("tile.npy", u1("(1, 2, 2, 3)", 12))]), "shape [1, 2, 2, 3]"),
+            (archive(&[("tile.npy", u1("(0, 256, 256, 3)", 0))]), "shape [0, 256, 256, 3]"),
+            (archive(&[("tile.npy", f4("(1, 256, 256, 3)", 4 * TILE_BYTES))]), "array `tile`: incorrect descriptor"),
+            (archive(&[("tile.npy", whole.clone()), ("score.npy", f4("(2,)", 8))]), "array `score` has shape [2]"),
+            (archive(&[("tile.npy", whole.clone()), ("score.npy", f4("()", 4))]), "array `score` has shape []"),
+            (archive(&[("tile.npy", whole), ("notes.txt", vec![])]), "`notes.txt` is not an .npy array"),
+        ];
+        for (bytes, expected) in cases {
+            let reason = parse(&bytes).unwrap_err();
+            assert!(reason.contains(expected), "{reason}");
+        }
+    }
+
+    #[test]
+    fn outputs_of_another_length_are_not_written() {
+        assert!(to_bytes(&tiles(2), &outputs(3)).unwrap_err().contains("expected 2 rows"));
+    }
+}

@@ -1,0 +1,13 @@
+//! Whether two engines answered the same: errors of every output, and the decisions that would have come out
+//! differently. It promises to say no when it cannot tell: a missing output, another shape or a value that is not finite
+//! is a miss. Which engines and which tiles are compared is the caller's affair.
+
+mod accumulator;
+mod difference;
+mod golden_check;
+mod tolerance;
+
+pub use accumulator::{Accumulator, MAX_NAMED, ParityReport};
+pub use difference::{OutputParity, compare};
+pub use golden_check::{GOLDEN_BATCHES, against_golden};
+pub use tolerance::Tolerance;

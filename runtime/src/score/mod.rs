@@ -1,0 +1,20 @@
+//! From files to scores: what is to be scored ([`list`]), decoding on several threads and batches to one engine
+//! ([`run`]), rows in input order to a file or a stream ([`RowWriter`]). A tile that cannot be decoded becomes a row
+//! that says why, and the rest is scored. Memory depends on the batch and the workers, never on the number of tiles.
+
+mod csv;
+mod format;
+mod jsonl;
+mod listing;
+mod natural;
+mod parquet;
+mod pipeline;
+mod row;
+mod target;
+mod writer;
+
+pub use format::Format;
+pub use listing::{Listed, STDIN, list};
+pub use pipeline::{PipelineOptions, Summary, run};
+pub use row::{OK, ScoreRow};
+pub use writer::RowWriter;

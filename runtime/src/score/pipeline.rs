@@ -1,0 +1,396 @@
+//! Decoding on several threads, batches to one engine, rows in input order. Jobs are handed out only so far ahead of
+//! the last row, so that memory stays the same for ten tiles and for ten million, and one slow tile holds up nothing
+//! but its own place.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::thread::{self, Scope};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use kiln_tile::{Decoder, TILE_BYTES, Tile, TileError};
+use serde::Serialize;
+
+use super::{Listed, ScoreRow};
+use crate::decision::DecisionRule;
+use crate::engine::{Engine, run_padded};
+use crate::session::Outputs;
+use crate::{Error, Result};
+
+/// How tiles are fed to the engine.
+#[derive(Debug, Clone, Copy)]
+pub struct PipelineOptions {
+    /// Tiles in a batch. An engine with a fixed batch has its own.
+    pub batch: usize,
+    /// Threads that decode.
+    pub workers: usize,
+    /// Size policy and limits.
+    pub decoder: Decoder,
+}
+
+impl PipelineOptions {
+    /// Tiles in a batch unless told otherwise: measured on two cores, larger batches only cost memory.
+    pub const DEFAULT_BATCH: usize = 8;
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// Tiles listed, and rows given.
+    pub tiles: usize,
+    /// Tiles with a score.
+    pub scored: usize,
+    /// Tiles without one.
+    pub failed: usize,
+    /// Wall time of decoding and inference, without opening the session.
+    pub seconds: f64,
+    /// Tiles with a score, a second.
+    pub tiles_per_s: f64,
+}
+
+/// Scores every listed tile and gives one row for each to `on_row`, in the order of `tiles`. A tile that cannot be
+/// decoded becomes a row with its reason.
+///
+/// # Errors
+/// If the engine fails, if its outputs have no `score`, or what `on_row` said; the rows given so far stand.
+pub fn run(
+    engine: &mut impl Engine,
+    rule: &DecisionRule,
+    tiles: &[Listed],
+    options: &PipelineOptions,
+    on_row: &mut dyn FnMut(ScoreRow) -> Result<()>,
+) -> Result<Summary> {
+    let started = Instant::now();
+    let batch = engine.fixed_batch().unwrap_or(options.batch).max(1);
+    let mut batches = Batches { rule, on_row, pixels: Vec::new(), pending: Vec::new(), scored: 0 };
+    thread::scope(|scope| -> Result<()> {
+        // Dropped with this closure, so that the workers end whether or not all goes well.
+        let mut feed = Feed::start(scope, tiles, options, batch);
+        while let Some((index, decoded)) = feed.next()? {
+            batches.push(&tiles[index].path, decoded);
+            if batches.is_due(batch) || feed.is_at_end() {
+                batches.run(engine)?;
+            }
+        }
+        Ok(())
+    })?;
+    let (scored, seconds) = (batches.scored, started.elapsed().as_secs_f64());
+    let tiles_per_s = scored as f64 / seconds.max(f64::MIN_POSITIVE);
+    Ok(Summary { tiles: tiles.len(), scored, failed: tiles.len() - scored, seconds, tiles_per_s })
+}
+
+/// A tile, or the `status` that says why there is none.
+type Decoded = Result<Tile, String>;
+
+fn work(todo: &Receiver<usize>, done: &Sender<(usize, Decoded)>, tiles: &[Listed], decoder: &Decoder) {
+    for index in todo {
+        let decoded = match &tiles[index].refused {
+            Some(reason) => Err(reason.clone()),
+            None => decode(decoder, &tiles[index].path),
+        };
+        if done.send((index, decoded)).is_err() {
+            return;
+        }
+    }
+}
+
+/// A decoder that panics on a hostile file costs that file its score, not the run.
+fn decode(decoder: &Decoder, path: &Path) -> Decoded {
+    catch_unwind(AssertUnwindSafe(|| decoder.decode_file(path)))
+        .unwrap_or_else(|_| Err(TileError::Damaged("the image decoder failed on it".to_owned())))
+        .map_err(|error| format!("{}: {error}", error.code()))
+}
+
+/// Hands out jobs and gives their results back in order.
+struct Feed {
+    jobs: Option<Sender<usize>>,
+    decoded: Receiver<(usize, Decoded)>,
+    /// The next job to hand out.
+    next: usize,
+    /// Results given back.
+    given: usize,
+    total: usize,
+    window: usize,
+    /// Results from `given` on, as far as they have come.
+    ready: VecDeque<Option<Decoded>>,
+}
+
+impl Feed {
+    fn start<'scope, 'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        tiles: &'env [Listed],
+        options: &'env PipelineOptions,
+        batch: usize,
+    ) -> Self {
+        let total = tiles.len();
+        let workers = options.workers.clamp(1, total.max(1));
+        // A batch in the engine, one in the making, and something for every worker.
+        let window = 2 * batch + 2 * workers;
+        let (jobs, todo) = bounded(window);
+        let (done, decoded) = bounded(window);
+        for _ in 0..workers {
+            let (todo, done) = (todo.clone(), done.clone());
+            scope.spawn(move || work(&todo, &done, tiles, &options.decoder));
+        }
+        Self { jobs: Some(jobs), decoded, next: 0, given: 0, total, window, ready: VecDeque::new() }
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.given == self.total
+    }
+
+    fn next(&mut self) -> Result<Option<(usize, Decoded)>> {
+        self.hand_out();
+        while !self.is_at_end() && !matches!(self.ready.front(), Some(Some(_))) {
+            let (index, decoded) = self.decoded.recv().map_err(|_| workers_gone())?;
+            let place = index - self.given;
+            if self.ready.len() <= place {
+                self.ready.resize_with(place + 1, || None);
+            }
+            self.ready[place] = Some(decoded);
+        }
+        let next = self.ready.pop_front().flatten().map(|decoded| (self.given, decoded));
+        self.given += usize::from(next.is_some());
+        Ok(next)
+    }
+
+    /// The queue of jobs has room for the whole window, so that this never waits.
+    fn hand_out(&mut self) {
+        while self.next < self.total.min(self.given + self.window) {
+            match self.jobs.as_ref().map(|jobs| jobs.send(self.next)) {
+                Some(Ok(())) => self.next += 1,
+                _ => return,
+            }
+        }
+        if self.next == self.total {
+            self.jobs = None;
+        }
+    }
+}
+
+/// Only if a worker died outside of decoding, which none is known to do.
+fn workers_gone() -> Error {
+    Error::Argument { argument: "decode workers".to_owned(), reason: "all of them ended early".to_owned() }
+}
+
+/// Gathers tiles until a batch is full; rows wait behind the tiles before them.
+struct Batches<'a> {
+    rule: &'a DecisionRule,
+    on_row: &'a mut dyn FnMut(ScoreRow) -> Result<()>,
+    pixels: Vec<u8>,
+    /// Rows in order; without a status it is a tile whose pixels wait in the batch.
+    pending: Vec<(String, Option<String>)>,
+    scored: usize,
+}
+
+/// Rows that may wait for one batch: a million bad tiles behind one good one must not pile up.
+const MAX_PENDING: usize = 1024;
+
+impl Batches<'_> {
+    fn push(&mut self, path: &Path, decoded: Decoded) {
+        let status = decoded.map(|tile| self.pixels.extend_from_slice(tile.pixels())).err();
+        self.pending.push((path.to_string_lossy().into_owned(), status));
+    }
+
+    /// Tiles in the batch.
+    fn waiting(&self) -> usize {
+        self.pixels.len() / TILE_BYTES
+    }
+
+    /// A full batch, rows that need no batch, or too many rows.
+    fn is_due(&self, batch: usize) -> bool {
+        self.waiting() == 0 || self.waiting() >= batch || self.pending.len() >= MAX_PENDING
+    }
+
+    fn run(&mut self, engine: &mut impl Engine) -> Result<()> {
+        let mut answers = match self.waiting() {
+            0 => Answers::default(),
+            tiles => Answers::of(&run_padded(engine, &mut self.pixels, tiles)?, self.rule.classes().len())?,
+        };
+        self.pixels.clear();
+        for (path, status) in self.pending.drain(..) {
+            let row = match status {
+                Some(status) => ScoreRow::failed(path, status),
+                None => answers.next(path, self.rule),
+            };
+            self.scored += usize::from(row.is_ok());
+            (self.on_row)(row)?;
+        }
+        Ok(())
+    }
+}
+
+/// The scores of a batch, given out one after another.
+#[derive(Default)]
+struct Answers {
+    scores: std::vec::IntoIter<f32>,
+    probabilities: Vec<f32>,
+    classes: usize,
+    row: usize,
+}
+
+impl Answers {
+    fn of(outputs: &Outputs, classes: usize) -> Result<Self> {
+        let values = |name: &str, shape: &[usize]| match outputs.arrays.get(name) {
+            Some(array) if array.shape() == shape => Ok(array.iter().copied().collect::<Vec<f32>>()),
+            found => {
+                let found = found.map_or("missing".to_owned(), |array| format!("of shape {:?}", array.shape()));
+                Err(Error::Graph { model: "the graph".to_owned(), reason: format!("output `{name}` is {found}, expected {shape:?}") })
+            }
+        };
+        let scores = values("score", &[outputs.batch])?.into_iter();
+        let probabilities = if classes > 0 { values("probabilities", &[outputs.batch, classes])? } else { Vec::new() };
+        Ok(Self { scores, probabilities, classes, row: 0 })
+    }
+
+    fn next(&mut self, path: String, rule: &DecisionRule) -> ScoreRow {
+        let first = self.row * self.classes;
+        let probabilities = self.probabilities.get(first..first + self.classes).unwrap_or_default().to_vec();
+        self.row += 1;
+        ScoreRow::scored(path, self.scores.next().unwrap_or(f32::NAN), probabilities, rule)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+
+    use ndarray::Array1;
+
+    use super::*;
+
+    /// Scores a tile by its first pixel, and remembers the batches that it ran.
+    #[derive(Default)]
+    struct FirstPixel {
+        fixed: Option<usize>,
+        batches: Vec<usize>,
+        broken: bool,
+    }
+
+    impl Engine for FirstPixel {
+        fn run(&mut self, pixels: &[u8], batch: usize) -> Result<Outputs> {
+            assert_eq!(pixels.len(), batch * TILE_BYTES);
+            if self.broken {
+                return Err(workers_gone());
+            }
+            self.batches.push(batch);
+            let scores: Array1<f32> = pixels.chunks(TILE_BYTES).map(|tile| f32::from(tile[0])).collect();
+            Ok(Outputs { batch, arrays: BTreeMap::from([("score".to_owned(), scores.into_dyn())]) })
+        }
+        fn fixed_batch(&self) -> Option<usize> {
+            self.fixed
+        }
+        fn provider(&self) -> String {
+            "test".to_owned()
+        }
+        fn nodes(&self) -> BTreeMap<String, usize> {
+            BTreeMap::new()
+        }
+    }
+
+    /// A 256x256 BMP of one grey value.
+    fn bmp(value: u8) -> Vec<u8> {
+        let mut bytes = b"BM".to_vec();
+        bytes.extend(u32::try_from(54 + TILE_BYTES).unwrap().to_le_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(54u32.to_le_bytes());
+        bytes.extend(40u32.to_le_bytes());
+        bytes.extend(256i32.to_le_bytes());
+        bytes.extend(256i32.to_le_bytes());
+        bytes.extend(1u16.to_le_bytes());
+        bytes.extend(24u16.to_le_bytes());
+        bytes.extend([0; 24]);
+        bytes.resize(54 + TILE_BYTES, value);
+        bytes
+    }
+
+    /// Tiles whose grey value is their index; every seventh is missing.
+    fn tiles(folder: &Path, n: u8) -> Vec<Listed> {
+        let tile = |index: u8| {
+            let path = folder.join(format!("t{index}.bmp"));
+            if index % 7 != 6 {
+                std::fs::write(&path, bmp(index)).unwrap();
+            }
+            Listed { path, refused: None }
+        };
+        (0..n).map(tile).collect()
+    }
+
+    fn options(batch: usize, workers: usize) -> PipelineOptions {
+        PipelineOptions { batch, workers, decoder: Decoder::default() }
+    }
+
+    fn scored(engine: &mut FirstPixel, tiles: &[Listed], options: &PipelineOptions) -> Result<(Vec<ScoreRow>, Summary)> {
+        let mut rows = Vec::new();
+        let rule = DecisionRule::new(10.0, vec![], &[]);
+        let summary = run(engine, &rule, tiles, options, &mut |row| {
+            rows.push(row);
+            Ok(())
+        })?;
+        Ok((rows, summary))
+    }
+
+    #[test]
+    fn rows_keep_the_order_whatever_the_batch_and_the_workers() {
+        let folder = tempfile::tempdir().unwrap();
+        let tiles = tiles(folder.path(), 40);
+        for (batch, workers) in [(1, 1), (3, 2), (8, 5), (64, 3)] {
+            let (rows, summary) = scored(&mut FirstPixel::default(), &tiles, &options(batch, workers)).unwrap();
+            assert_eq!((summary.tiles, summary.scored, summary.failed), (40, 35, 5));
+            for (index, (row, tile)) in rows.iter().zip(&tiles).enumerate() {
+                assert_eq!(row.path, tile.path.to_string_lossy());
+                let expected = (index % 7 != 6).then_some(f32::from(u8::try_from(index).unwrap()));
+                assert_eq!(row.score, expected);
+                assert_eq!(row.status == "not_found: no such file", expected.is_none(), "{}", row.status);
+                assert_eq!(row.label.as_deref(), expected.map(|score| if score >= 10.0 { "anomalous" } else { "normal" }));
+            }
+        }
+    }
+
+    #[test]
+    fn a_fixed_batch_is_filled_up_and_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut engine = FirstPixel { fixed: Some(4), ..FirstPixel::default() };
+        let (rows, _) = scored(&mut engine, &tiles(folder.path(), 6), &options(1, 2)).unwrap();
+        assert_eq!((rows.len(), engine.batches), (6, vec![4, 4]));
+        assert_eq!(rows[5].score, Some(5.0));
+    }
+
+    #[test]
+    fn tiles_refused_by_the_listing_get_their_row() {
+        let refused = Listed { path: PathBuf::from("locked"), refused: Some("unreadable: permission denied".to_owned()) };
+        let (rows, summary) = scored(&mut FirstPixel::default(), &[refused], &options(8, 2)).unwrap();
+        assert_eq!((rows[0].status.as_str(), summary.scored), ("unreadable: permission denied", 0));
+    }
+
+    #[test]
+    fn an_engine_or_a_reader_that_fails_ends_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let tiles = tiles(folder.path(), 30);
+        let mut broken = FirstPixel { broken: true, ..FirstPixel::default() };
+        assert!(scored(&mut broken, &tiles, &options(2, 3)).is_err());
+        let rule = DecisionRule::new(0.0, vec![], &[]);
+        let mut refuse = |_| Err(workers_gone());
+        assert!(run(&mut FirstPixel::default(), &rule, &tiles, &options(2, 3), &mut refuse).is_err());
+    }
+
+    #[test]
+    fn a_graph_without_the_classes_of_its_manifest_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let rule = DecisionRule::new(0.0, vec!["benign".to_owned()], &[]);
+        let tiles = tiles(folder.path(), 1);
+        let error = run(&mut FirstPixel::default(), &rule, &tiles, &options(1, 1), &mut |_| Ok(())).unwrap_err();
+        assert!(error.to_string().contains("output `probabilities` is missing"), "{error}");
+    }
+
+    #[test]
+    fn nothing_but_bad_tiles_needs_no_engine() {
+        let missing: Vec<_> = (0..3000).map(|index| Listed { path: PathBuf::from(format!("no/{index}.png")), refused: None }).collect();
+        let mut engine = FirstPixel::default();
+        let (rows, summary) = scored(&mut engine, &missing, &options(8, 2)).unwrap();
+        assert_eq!((rows.len(), summary.failed, engine.batches.len()), (3000, 3000, 0));
+    }
+}

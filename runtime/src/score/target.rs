@@ -1,0 +1,73 @@
+//! Where rows go: a file that appears whole or not at all, or a stream that carries whole lines as they come.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use kiln_tile::publish;
+use tempfile::NamedTempFile;
+
+use crate::{Error, Result};
+
+/// A place for bytes.
+pub(super) enum Target {
+    /// A scratch file beside `path`, which takes its place at the end.
+    File { path: PathBuf, scratch: BufWriter<NamedTempFile> },
+    /// A stream, for example stdout. Not buffered here: what comes is whole lines, and a line is one write.
+    Stream(Box<dyn Write + Send>),
+}
+
+impl Target {
+    /// A file that is to appear at `path`, replacing what is there.
+    pub(super) fn file(path: &Path) -> Result<Self> {
+        // A link is followed to the file that it stands for; a device or a folder must not be renamed away.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if path.exists() && !path.is_file() {
+            return Err(Error::Argument {
+                argument: path.display().to_string(),
+                reason: "not a regular file; name a new file, or leave out the target to get the rows on stdout".to_owned(),
+            });
+        }
+        let scratch = publish::scratch_file(&path).map_err(|source| Error::Write { path: path.clone(), source })?;
+        Ok(Self::File { path, scratch: BufWriter::new(scratch) })
+    }
+
+    /// Whether a reader sees what is written at once, so that only whole lines may be.
+    pub(super) fn is_stream(&self) -> bool {
+        matches!(self, Self::Stream(_))
+    }
+
+    /// Makes the file appear, or flushes the stream.
+    pub(super) fn finish(self) -> io::Result<()> {
+        match self {
+            Self::File { path, scratch } => {
+                let scratch = scratch.into_inner().map_err(io::IntoInnerError::into_error)?;
+                publish::publish_file(scratch, &path)
+            }
+            Self::Stream(mut stream) => stream.flush(),
+        }
+    }
+
+    /// What to call it in an error.
+    pub(super) fn path(&self) -> PathBuf {
+        match self {
+            Self::File { path, .. } => path.clone(),
+            Self::Stream(_) => PathBuf::from("the output stream"),
+        }
+    }
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File { scratch, .. } => scratch.write(bytes),
+            Self::Stream(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File { scratch, .. } => scratch.flush(),
+            Self::Stream(stream) => stream.flush(),
+        }
+    }
+}
