@@ -6,7 +6,7 @@
 mod augmentation;
 mod dataset;
 mod error;
-//mod inspect;
+mod inspect;
 mod jitter;
 mod leaks;
 mod list;
@@ -19,6 +19,9 @@ pub mod synth;
 pub use augmentation::{Augmentation, ColourJitter};
 pub use dataset::{Dataset, Entry};
 pub use error::DataError;
+pub use inspect::{
+    ClassCount, ColourCheck, GroupCount, Inspection, LabelConflict, SizeCount, SplitCount, TwinTiles, Unreadable, inspect,
+};
 pub use leaks::{TileDigest, check_leaks, digest, digests};
 pub use loader::{Batches, Loader, LoaderOptions, TileBatch};
 pub use split::{Split, SplitPlan};

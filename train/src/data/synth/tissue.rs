@@ -46,7 +46,7 @@ impl Tissue {
             let fibre = fibres.rough(along / 46.0, across / 6.5);
             let cleft = step(0.66, 0.86, clefts.rough(along / 70.0, across / 13.0));
             let dense = mix(0.55, 1.0, haze.at(x / 80.0, y / 80.0));
-            tissue.eosin[at] = (0.16 + 0.62 * fibre) * dense * (1.0 - 0.85 * cleft);
+            tissue.eosin[at] = (0.27 + 0.42 * fibre) * dense * (1.0 - 0.85 * cleft);
             tissue.haematoxylin[at] = 0.05 + 0.05 * fibre;
         }
         tissue

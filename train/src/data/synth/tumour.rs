@@ -14,7 +14,7 @@ const TAU: f32 = std::f32::consts::TAU;
 /// Anomalous tissue.
 pub(super) fn anomalous(rng: &mut impl Rng) -> Tissue {
     let mut tissue = Tissue::stroma(rng);
-    let nests = Nests { shape: Field(rng.next_u32()), fine: Field(rng.next_u32()), holes: Field(rng.next_u32()), extent: between(rng, 0.44, 0.54) };
+    let nests = Nests { shape: Field(rng.next_u32()), fine: Field(rng.next_u32()), holes: Field(rng.next_u32()), extent: between(rng, 0.3, 0.42) };
     nests.lay(&mut tissue, rng);
     let nuclei = nests.nuclei(rng);
     for nucleus in &nuclei {
@@ -49,7 +49,7 @@ impl Nests {
 
     /// Above 0 in a hole: slit-like lumina and necrosis.
     fn hole(&self, x: f32, y: f32) -> f32 {
-        self.holes.rough(x / 38.0 + 3.1, y / 38.0) - 0.615
+        self.holes.rough(x / 26.0 + 3.1, y / 26.0) - 0.655
     }
 
     fn lay(&self, tissue: &mut Tissue, rng: &mut impl Rng) {
@@ -63,7 +63,7 @@ impl Nests {
             tissue.taken[at] |= inside > -0.015;
             let texture = grain.rough(x / 5.0, y / 5.0);
             let seam = 1.0 - step(0.006, 0.022, inside.abs());
-            tissue.lay(at, step(-0.01, 0.01, inside), 0.2 + 0.16 * (texture - 0.5), 0.5 + 0.32 * (texture - 0.5));
+            tissue.lay(at, step(-0.01, 0.01, inside), 0.08 + 0.12 * (texture - 0.5), 0.4 + 0.4 * (texture - 0.5));
             tissue.lay(at, 0.75 * seam, 0.03, 0.08);
             let hole = step(0.0, 0.025, self.hole(x, y)) * step(0.02, 0.05, inside);
             tissue.lay(at, hole, 0.02, 0.03 + 0.2 * step(0.55, 0.9, texture));
@@ -104,8 +104,8 @@ fn malignant(x: f32, y: f32, rng: &mut impl Rng) -> Nucleus {
         width,
         angle: between(rng, 0.0, TAU),
         ragged: between(rng, 0.06, 0.16),
-        dark: between(rng, 0.6, 1.2),
-        vesicular: between(rng, 0.2, 1.0),
+        dark: between(rng, 0.8, 1.4),
+        vesicular: between(rng, 0.0, 0.8),
         nucleolus,
     }
 }
