@@ -110,19 +110,24 @@ pub fn candidates(explicit: Option<&Path>) -> Vec<Candidate> {
         named(path).unwrap_or_else(|_| Library { path: path.to_owned(), version: None, origin: Origin::Explicit })
     });
     let all = explicit.into_iter().chain(Package::ALL.into_iter().filter_map(installed)).chain(system::libraries());
-    all.map(|library| {
-        let status = library.check().map_err(|error| chain(&error));
-        Candidate { library, status }
-    })
-    .collect()
+    let mut found: Vec<Candidate> = Vec::new();
+    for library in all {
+        if !found.iter().any(|known| known.library.path == library.path) {
+            let status = library.check().map_err(|error| chain(&error));
+            found.push(Candidate { library, status });
+        }
+    }
+    found
 }
 
 fn named(path: &Path) -> Result<Library> {
     let absent = |reason| Error::Library { path: path.to_owned(), reason };
     // ort looks for relative paths beside the executable; a user means the working folder.
     let path = path.canonicalize().map_err(|error| absent(error.to_string()))?;
+    // A cached library stays one when it is named: its digests are known and checked.
+    let cached = Package::ALL.into_iter().filter_map(installed).find(|library| library.path == path);
     let version = system::version_in_name(&path);
-    Ok(Library { path, version, origin: Origin::Explicit })
+    Ok(cached.unwrap_or(Library { path, version, origin: Origin::Explicit }))
 }
 
 fn nothing(providers: &Providers) -> Error {
