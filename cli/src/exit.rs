@@ -49,6 +49,10 @@ fn fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
         return Some(error.fault());
     }
     #[cfg(feature = "export")]
+    if let Some(error) = error.downcast_ref::<kiln_export::bundle::BundleError>() {
+        return Some(error.fault());
+    }
+    #[cfg(feature = "export")]
     if let Some(error) = error.downcast_ref::<kiln_export::Error>() {
         return Some(error.fault());
     }

@@ -7,6 +7,7 @@ mod classes;
 mod evaluation;
 mod finish;
 mod observer;
+mod pictures;
 mod run;
 mod seeds;
 mod state;
@@ -14,6 +15,7 @@ mod trainer;
 
 pub use classes::classes;
 pub use evaluation::{ScoredTile, score_tiles};
+pub use pictures::report;
 pub use observer::{Event, Observer, Silent};
 pub use run::{Layout, Run, RunFacts, ThresholdFacts};
 pub use trainer::{TrainRequest, train};

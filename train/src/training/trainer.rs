@@ -47,13 +47,13 @@ pub fn train(request: &TrainRequest, observer: &mut dyn Observer) -> Result<Run>
         return Run::open(&request.out);
     }
     let prepared = Prepared::new(request, &layout)?;
-    let mut trainer = Trainer::new(&prepared, &layout)?;
-    observer.event(&trainer.started());
+    let (mut trainer, mut zoo) = Trainer::new(&prepared, &layout)?;
+    observer.event(&trainer.started(&zoo));
     while !trainer.state.finished {
-        trainer.epoch(observer)?;
+        zoo = trainer.epoch(zoo, observer)?;
     }
     observer.event(&Event::Evaluating);
-    let zoo = checkpoint::load_weights(&layout.best(), trainer.zoo.valid())?;
+    let zoo = checkpoint::load_weights(&layout.best(), zoo.valid())?;
     finish::finish(&prepared, &layout, &zoo, &trainer.state, &trainer.inference)?;
     fs::remove_dir_all(layout.checkpoints()).map_err(Error::io(&layout.checkpoints()))?;
     observer.event(&Event::Finished { run: layout.root() });
@@ -161,7 +161,6 @@ struct Trainer<'a> {
     layout: &'a Layout,
     device: Device,
     inference: Device,
-    zoo: Zoo,
     optimizer: ModuleOptimizer,
     state: TrainingState,
     train: Loader,
@@ -170,7 +169,7 @@ struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    fn new(prepared: &'a Prepared, layout: &'a Layout) -> Result<Self> {
+    fn new(prepared: &'a Prepared, layout: &'a Layout) -> Result<(Self, Zoo)> {
         let inference = Device::flex();
         let device = Device::flex().autodiff();
         let config = &prepared.config;
@@ -180,15 +179,15 @@ impl<'a> Trainer<'a> {
         let resumed_at = state.as_ref().map(|state| state.step);
         let val = prepared.loader(Split::Val)?;
         let state = state.unwrap_or_default();
-        Ok(Self { prepared, layout, device, inference, zoo, optimizer, state, train, val, resumed_at })
+        Ok((Self { prepared, layout, device, inference, optimizer, state, train, val, resumed_at }, zoo))
     }
 
-    fn started(&self) -> Event<'static> {
+    fn started(&self, zoo: &Zoo) -> Event<'static> {
         Event::Started {
             train: self.train.tiles(),
             val: self.val.tiles(),
             test: self.prepared.plan.indices(Split::Test).len(),
-            parameters: self.zoo.num_params(),
+            parameters: zoo.num_params(),
             steps: self.steps(),
             epochs: self.prepared.config.training.epochs,
             resumed_at: self.resumed_at,
@@ -196,12 +195,13 @@ impl<'a> Trainer<'a> {
     }
 
     /// The rest of the epoch under way, its validation, and the checkpoint that closes it.
-    fn epoch(&mut self, observer: &mut dyn Observer) -> Result<()> {
+    fn epoch(&mut self, mut zoo: Zoo, observer: &mut dyn Observer) -> Result<Zoo> {
         let (epoch, first, steps) = (self.state.epoch, self.state.step_of_epoch, self.steps());
         let every = Duration::from_secs(self.prepared.config.training.checkpoint_seconds.max(1));
         let (mut saved, mut ticked) = (Instant::now(), Instant::now());
         for batch in self.train.epoch(epoch, first).take(steps.saturating_sub(first)) {
-            let loss = self.step(batch?)?;
+            let loss;
+            (zoo, loss) = self.step(zoo, batch?)?;
             self.state.step += 1;
             self.state.step_of_epoch += 1;
             self.state.loss_sum += loss;
@@ -210,18 +210,19 @@ impl<'a> Trainer<'a> {
             let (step, loss) = (self.state.step_of_epoch, self.state.mean_loss());
             observer.event(&Event::Step { epoch: epoch + 1, step, steps, loss });
             if saved.elapsed() >= every {
-                self.checkpoint()?;
+                self.checkpoint(&zoo)?;
                 saved = Instant::now();
             }
         }
-        self.close_epoch(observer, ticked)
+        self.close_epoch(&zoo, observer, ticked)?;
+        Ok(zoo)
     }
 
-    fn close_epoch(&mut self, observer: &mut dyn Observer, ticked: Instant) -> Result<()> {
+    fn close_epoch(&mut self, zoo: &Zoo, observer: &mut dyn Observer, ticked: Instant) -> Result<()> {
         let options = LossOptions { sample: false, label_smoothing: self.prepared.config.training.label_smoothing };
-        let zoo = self.zoo.valid();
-        let (val_loss, scored) = validate(&zoo, &self.prepared.classes, &self.val, &self.inference, options)?;
-        let measured = finish::measurable(self.prepared, &scored);
+        let inferring = zoo.valid();
+        let (val_loss, scored) = validate(&inferring, &self.prepared.classes, &self.val, &self.inference, options)?;
+        let measured = finish::with_truth(&self.prepared.dataset, &self.prepared.classes, &scored);
         let record = EpochRecord {
             epoch: self.state.epoch + 1,
             step: self.state.step,
@@ -235,11 +236,11 @@ impl<'a> Trainer<'a> {
         let min_delta = training.early_stopping.map_or(0.0, |stopping| stopping.min_delta);
         let best = self.state.close_epoch(record.clone(), training.best, min_delta);
         if best {
-            checkpoint::save_weights(&self.layout.best(), &zoo)?;
+            checkpoint::save_weights(&self.layout.best(), &inferring)?;
         }
         self.state.finished = self.state.is_over(training.epochs, training.early_stopping);
         finish::write_history(self.layout, &self.state.history)?;
-        self.checkpoint()?;
+        self.checkpoint(zoo)?;
         observer.event(&Event::Epoch { record: &record, best });
         if self.state.stops_early(training.early_stopping) {
             observer.event(&Event::StoppedEarly { best_epoch: self.state.best_epoch });
@@ -247,15 +248,15 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// One optimiser step; returns the loss before it.
-    fn step(&mut self, batch: TileBatch) -> Result<f64> {
+    /// One optimiser step; returns the loss before it. Takes the model, so that its weights can change in place.
+    fn step(&mut self, zoo: Zoo, batch: TileBatch) -> Result<(Zoo, f64)> {
         // What is random in a step depends on its number alone, so a resumed step is the step that would have been.
         self.device.seed(self.prepared.seed(Purpose::Step, self.state.step));
         let labels = label_tensor(&batch.labels, &self.device);
         let normal = normal_mask(&batch.labels, &self.prepared.classes, &self.device);
         let smoothing = self.prepared.config.training.label_smoothing;
         let options = LossOptions { sample: true, label_smoothing: smoothing };
-        let loss = self.zoo.loss(tile_tensor(batch.pixels, &self.device), labels, normal, options).total;
+        let loss = zoo.loss(tile_tensor(batch.pixels, &self.device), labels, normal, options).total;
         let value = read(loss.clone().inner().into_data())?.first().copied().unwrap_or(f64::NAN);
         if !value.is_finite() {
             return Err(Error::Diverged {
@@ -264,10 +265,9 @@ impl<'a> Trainer<'a> {
                 reason: format!("the loss is {value}; try a smaller training.learning_rate"),
             });
         }
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.zoo);
+        let gradients = GradientsParams::from_grads(loss.backward(), &zoo);
         let rate = self.learning_rate(self.state.step);
-        self.zoo = self.optimizer.step(rate.into(), self.zoo.clone(), gradients);
-        Ok(value)
+        Ok((self.optimizer.step(rate, zoo, gradients), value))
     }
 
     /// Steps of an epoch. A last batch of one tile is left out: batch normalisation has no variance to go by.
@@ -282,8 +282,8 @@ impl<'a> Trainer<'a> {
         training.learning_rate * training.schedule.factor(step, total)
     }
 
-    fn checkpoint(&self) -> Result<()> {
-        checkpoint::write(&self.layout.checkpoints(), &self.zoo, &self.optimizer, &self.state)
+    fn checkpoint(&self, zoo: &Zoo) -> Result<()> {
+        checkpoint::write(&self.layout.checkpoints(), zoo, &self.optimizer, &self.state)
     }
 }
 

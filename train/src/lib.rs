@@ -1,0 +1,18 @@
+//! From labelled tiles to a trained model: data sets and their splits ([`data`]), the model zoo ([`model`]), the
+//! training loop and the run that it leaves ([`training`]), the figures ([`metrics`]) and the pictures ([`picture`],
+//! [`report`]). Knows burn and nothing of ONNX: what a run becomes is the export crate's business.
+
+pub mod config;
+pub mod data;
+mod error;
+pub mod metrics;
+pub mod model;
+pub mod picture;
+pub mod report;
+pub mod training;
+
+pub use config::Config;
+pub use error::{Error, Result};
+
+/// Version of burn that this release is built with, for provenance.
+pub const BURN_VERSION: &str = "0.22.1";

@@ -1,0 +1,229 @@
+//! The pictures and the report that a run leaves for people, and the same report again with what came later: parity
+//! and latency of the bundle.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use kiln_tile::{SIDE, Tile};
+
+use super::evaluation::{ScoredTile, read, score_tiles};
+use super::run::Run;
+use super::{finish, trainer};
+use crate::data::{Dataset, Split};
+use crate::metrics::{Metrics, Scored};
+use crate::model::Zoo;
+use crate::picture::{
+    EpochRecord, Picture, Reconstruction, SheetTile, choose_tiles, loss_curves, reconstruction_sheet, roc_and_pr,
+    score_sheet,
+};
+use crate::report::{Figure, Latency, Parity, Report};
+use crate::{Error, Result};
+
+/// Tiles on the score sheet.
+const SHEET_TILES: usize = 24;
+/// Rows of the reconstruction sheet.
+const RECONSTRUCTIONS: usize = 6;
+
+/// What the pictures of a run show.
+pub(crate) struct Gallery<'a> {
+    pub(crate) run: &'a Run,
+    pub(crate) dataset: &'a Arc<Dataset>,
+    pub(crate) zoo: &'a Zoo,
+    pub(crate) device: &'a Device,
+    pub(crate) test: &'a [ScoredTile],
+    pub(crate) baseline: &'a [Scored],
+    pub(crate) metrics: &'a Metrics,
+    pub(crate) history: &'a [EpochRecord],
+}
+
+/// A picture's file name, and the picture with its words.
+type Named = (&'static str, Figure);
+
+impl Gallery<'_> {
+    /// Draws all pictures.
+    pub(crate) fn figures(&self) -> Result<Vec<Named>> {
+        let mut figures = Vec::new();
+        if let Ok(picture) = loss_curves(self.history) {
+            figures.push(("loss.png", loss_figure(picture)));
+        }
+        let scored = self.scored();
+        let ranking = roc_and_pr(&scored, Some(self.baseline), self.metrics)?;
+        figures.push(("roc_pr.png", ranking_figure(ranking)));
+        figures.push(("scores.png", sheet_figure(score_sheet(&self.sheet(&scored)?, self.metrics.threshold)?)));
+        let rows = self.reconstructions()?;
+        if !rows.is_empty() {
+            figures.push(("reconstructions.png", reconstruction_figure(reconstruction_sheet(&rows)?)));
+        }
+        Ok(figures)
+    }
+
+    /// The report over `figures`.
+    pub(crate) fn report(&self, figures: Vec<Named>) -> Result<Report> {
+        let (run, facts) = (self.run, &self.run.facts);
+        let data = facts.data.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let fact = |name: &str, value: String| (name.to_owned(), value);
+        Ok(Report {
+            title: format!("{} on {data}", run.config.name),
+            summary: format!(
+                "A {} with {} weights, trained for {} epochs and measured on {} tiles that no decision was made on. For \
+                 research; not for diagnosis.",
+                run.config.model.kind(),
+                facts.parameters,
+                facts.epochs,
+                self.metrics.n
+            ),
+            facts: vec![
+                fact("Normal classes", facts.classes.normal_names().join(", ")),
+                fact("Anomalous classes", facts.classes.names[facts.classes.normal..].join(", ")),
+                fact("Kept epoch", facts.best_epoch.to_string()),
+                fact("Threshold", format!("{:.6}, by {} on the {}", facts.threshold.value, facts.threshold.rule, facts.threshold.chosen_on)),
+                fact("Seed", run.config.training.seed.to_string()),
+                fact("Data SHA-256", facts.data_sha256.clone()),
+                fact("Weights SHA-256", facts.weights_sha256.clone()),
+                fact("Versions", format!("Kiln {}, burn {}", facts.kiln, facts.burn)),
+            ],
+            metrics: Some(self.metrics.clone()),
+            figures: figures.into_iter().map(|(_, figure)| figure).collect(),
+            parity: None,
+            latency: None,
+            config: Some(run.config.to_yaml()?),
+        })
+    }
+
+    fn scored(&self) -> Vec<Scored> {
+        finish::with_truth(self.dataset, &self.run.facts.classes, self.test)
+    }
+
+    fn sheet(&self, scored: &[Scored]) -> Result<Vec<SheetTile>> {
+        let chosen = choose_tiles(scored, self.metrics.threshold, SHEET_TILES);
+        let shown = chosen.into_iter().map(|at| {
+            let tile = &self.test[at];
+            Ok(SheetTile {
+                tile: self.decode(tile.index)?,
+                name: self.dataset.entries[tile.index].path.display().to_string(),
+                score: tile.score,
+                anomalous: scored[at].anomalous,
+            })
+        });
+        shown.collect()
+    }
+
+    /// Normal and anomalous tiles in turn, where the model rebuilds them.
+    fn reconstructions(&self) -> Result<Vec<Reconstruction>> {
+        let classes = &self.run.facts.classes;
+        let of = |anomalous| self.test.iter().filter(move |tile| classes.is_anomalous(tile.class) == anomalous);
+        let pairs = of(false).zip(of(true)).flat_map(|(normal, anomalous)| [normal, anomalous]);
+        let mut rows = Vec::new();
+        for scored in pairs.take(RECONSTRUCTIONS) {
+            let tile = self.decode(scored.index)?;
+            let input = trainer::tile_tensor(tile.pixels().to_vec(), self.device);
+            let scores = self.zoo.score(input, classes.normal);
+            let (Some(rebuilt), Some(errors)) = (scores.reconstruction, scores.error_map) else {
+                return Ok(Vec::new());
+            };
+            rows.push(Reconstruction {
+                reconstruction: to_tile(&read(rebuilt.into_data())?)?,
+                error_map: read(errors.into_data())?.into_iter().map(|value| value as f32).collect(),
+                caption: format!(
+                    "{}, score {:.4}, {}",
+                    self.dataset.entries[scored.index].path.display(),
+                    scored.score,
+                    if classes.is_anomalous(scored.class) { "anomalous" } else { "normal" }
+                ),
+                tile,
+            });
+        }
+        Ok(rows)
+    }
+
+    fn decode(&self, index: usize) -> Result<Tile> {
+        let path = self.dataset.full_path(index);
+        kiln_tile::Decoder::new(self.run.config.data.size_policy)
+            .decode_file(&path)
+            .map_err(|error| Error::run(self.run.layout.root(), format!("tile {}: {error}", path.display())))
+    }
+}
+
+/// The report of a complete run, drawn anew, with what is known of its bundle. `moved` is where the data set lies now,
+/// if it is no longer where it was.
+///
+/// # Errors
+/// If the run or its data cannot be read.
+pub fn report(run: &Run, moved: Option<&Path>, parity: Option<Parity>, latency: Option<Latency>) -> Result<Report> {
+    let device = Device::flex();
+    let (zoo, dataset) = (run.model(&device)?, run.dataset(moved)?);
+    let classes = &run.facts.classes;
+    let batch = run.config.training.batch;
+    let test = score_tiles(&zoo, classes, &run.loader(&dataset, run.indices(&dataset, Split::Test)?, batch)?, &device)?;
+    let train = run.loader(&dataset, run.indices(&dataset, Split::Train)?, batch)?;
+    let tested = run.loader(&dataset, run.indices(&dataset, Split::Test)?, batch)?;
+    let baseline = finish::colour_scores(&dataset, classes, &train, &tested, &test)?;
+    let metrics: Metrics = serde_json::from_value(run.metrics()?)
+        .map_err(|error| Error::run(run.layout.root(), format!("metrics.json: {error}")))?;
+    let history = read_history(run)?;
+    let gallery = Gallery {
+        run,
+        dataset: &dataset,
+        zoo: &zoo,
+        device: &device,
+        test: &test,
+        baseline: &baseline,
+        metrics: &metrics,
+        history: &history,
+    };
+    let report = gallery.report(gallery.figures()?)?;
+    Ok(Report { parity, latency, ..report })
+}
+
+fn read_history(run: &Run) -> Result<Vec<EpochRecord>> {
+    let path = run.layout.history();
+    let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+    let record = |line: &str| {
+        serde_json::from_str(line).map_err(|error| Error::run(run.layout.root(), format!("history.jsonl: {error}")))
+    };
+    text.lines().map(record).collect()
+}
+
+/// Values in 0..1, `[256, 256, 3]`, as pixels.
+fn to_tile(values: &[f64]) -> Result<Tile> {
+    debug_assert_eq!(values.len(), (SIDE * SIDE * 3) as usize);
+    let pixels = values.iter().map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
+    Tile::from_pixels(pixels).map_err(|error| Error::run(Path::new("reconstruction"), error.to_string()))
+}
+
+fn loss_figure(picture: Picture) -> Figure {
+    Figure {
+        title: "Training".to_owned(),
+        alternative: "Loss of the training and validation split, and AUROC of the validation split, by epoch".to_owned(),
+        caption: "The validation loss chooses the epoch that is kept.".to_owned(),
+        picture,
+    }
+}
+
+fn ranking_figure(picture: Picture) -> Figure {
+    Figure {
+        title: "Ranking and threshold".to_owned(),
+        alternative: "ROC and precision-recall curves of the test split, with the threshold marked".to_owned(),
+        caption: "The curve of colour statistics alone shows how far staining gives the answer away.".to_owned(),
+        picture,
+    }
+}
+
+fn sheet_figure(picture: Picture) -> Figure {
+    Figure {
+        title: "Tiles and their scores".to_owned(),
+        alternative: "A sheet of test tiles with their scores, wrong decisions first".to_owned(),
+        caption: "Broken frames mark wrong decisions; of the rest, tiles are spread over the range of scores.".to_owned(),
+        picture,
+    }
+}
+
+fn reconstruction_figure(picture: Picture) -> Figure {
+    Figure {
+        title: "Reconstructions".to_owned(),
+        alternative: "Test tiles, what the decoder made of them, and the squared error of each pixel".to_owned(),
+        caption: "The autoencoder learnt from normal tiles alone: what it rebuilds badly is unusual.".to_owned(),
+        picture,
+    }
+}
