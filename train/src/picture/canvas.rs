@@ -22,6 +22,7 @@ pub struct Picture {
     png: Vec<u8>,
     width: u32,
     height: u32,
+    density: u32,
 }
 
 impl Picture {
@@ -37,10 +38,16 @@ impl Picture {
         self.png
     }
 
-    /// Width and height in pixels; meant to be seen at half of that.
+    /// Width and height in pixels.
     #[must_use]
     pub fn size(&self) -> (u32, u32) {
         (self.width, self.height)
+    }
+
+    /// Width and height that it is meant to be seen at, in CSS pixels: charts have two pixels for each of these.
+    #[must_use]
+    pub fn shown_size(&self) -> (u32, u32) {
+        (self.width / self.density, self.height / self.density)
     }
 
     /// Writes the PNG, whole or not at all.
@@ -77,21 +84,18 @@ impl Canvas {
         Ok(())
     }
 
-    /// Pastes a square of `side` x `side` colours with its upper left corner at (`x`, `y`), shrunk or grown to `shown`
-    /// pixels a side. Shrinking takes the mean of the covered pixels where the ratio is whole.
-    pub(super) fn paste(&mut self, x: u32, y: u32, shown: u32, side: u32, colour: impl Fn(u32, u32) -> [u8; 3]) {
-        let step = (side / shown).max(1);
-        for row in 0..shown.min(self.height.saturating_sub(y)) {
-            for column in 0..shown.min(self.width.saturating_sub(x)) {
-                let (left, top) = (column * side / shown, row * side / shown);
-                let mean = mean_colour(left, top, step, &colour);
+    /// Pastes a square picture with its upper left corner at (`x`, `y`).
+    pub(super) fn paste(&mut self, x: u32, y: u32, side: u32, colour: impl Fn(u32, u32) -> [u8; 3]) {
+        for row in 0..side.min(self.height.saturating_sub(y)) {
+            for column in 0..side.min(self.width.saturating_sub(x)) {
                 let at = ((y + row) as usize * self.width as usize + (x + column) as usize) * 3;
-                self.pixels[at..at + 3].copy_from_slice(&mean);
+                self.pixels[at..at + 3].copy_from_slice(&colour(column, row));
             }
         }
     }
 
-    pub(super) fn finish(self) -> Result<Picture, PictureError> {
+    /// Encodes a picture that has `density` pixels for each CSS pixel.
+    pub(super) fn finish(self, density: u32) -> Result<Picture, PictureError> {
         let mut png = Cursor::new(Vec::new());
         PngEncoder::new_with_quality(&mut png, CompressionType::Best, FilterType::Adaptive).write_image(
             &self.pixels,
@@ -99,16 +103,6 @@ impl Canvas {
             self.height,
             ExtendedColorType::Rgb8,
         )?;
-        Ok(Picture { png: png.into_inner(), width: self.width, height: self.height })
+        Ok(Picture { png: png.into_inner(), width: self.width, height: self.height, density })
     }
-}
-
-fn mean_colour(left: u32, top: u32, step: u32, colour: impl Fn(u32, u32) -> [u8; 3]) -> [u8; 3] {
-    let mut sums = [0_u32; 3];
-    for (dx, dy) in (0..step).flat_map(|dy| (0..step).map(move |dx| (dx, dy))) {
-        let values = colour(left + dx, top + dy);
-        sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += u32::from(value));
-    }
-    let count = step * step;
-    sums.map(|sum| u8::try_from((sum + count / 2) / count).unwrap_or(u8::MAX))
 }

@@ -65,7 +65,7 @@ pub fn loss_curves(history: &[EpochRecord]) -> Result<Picture, PictureError> {
     canvas.draw(|root| {
         let panels = root.split_evenly((1, if with_auroc { 2 } else { 1 }));
         let range = value_range(&losses);
-        let mark = best.map(|at| (at, format!("lowest validation loss: {:.4} at epoch {}", at.1, at.0)));
+        let mark = best.map(|at| (at, format!("lowest validation loss: {} at epoch {}", short(at.1), at.0)));
         draw_panel(&panels[0], ["Loss by epoch", "loss"], (epochs.clone(), range), &losses, mark)?;
         if with_auroc {
             let range = auroc_range(&auroc);
@@ -75,7 +75,7 @@ pub fn loss_curves(history: &[EpochRecord]) -> Result<Picture, PictureError> {
         }
         Ok(())
     })?;
-    canvas.finish()
+    canvas.finish(2)
 }
 
 fn curve(
@@ -90,6 +90,12 @@ fn curve(
         Some((epoch.epoch as f64, value))
     });
     Curve { name: name.to_owned(), points: points.collect(), colour, dashed }
+}
+
+/// Five digits of a loss, which may be thousands or thousandths.
+fn short(loss: f64) -> String {
+    let whole = loss.abs().max(1.0).log10() as usize;
+    format!("{loss:.*}", 4_usize.saturating_sub(whole))
 }
 
 fn extreme(curve: &Curve, better: impl Fn(f64, f64) -> bool) -> Option<(f64, f64)> {
@@ -126,7 +132,12 @@ fn draw_panel(
     mark: Option<((f64, f64), String)>,
 ) -> Result<(), PictureError> {
     let (bottom, top) = (values.start, values.end);
-    let decimals = if top - bottom < 0.05 { 4 } else if top - bottom < 1.0 { 2 } else { 1 };
+    let decimals = match top - bottom {
+        span if span < 0.05 => 4,
+        span if span < 1.0 => 2,
+        span if span < 20.0 => 1,
+        _ => 0,
+    };
     let mut chart = ChartBuilder::on(area)
         .caption(title, style::bold(TITLE))
         .margin(24)
@@ -184,7 +195,7 @@ fn draw_panel(
         .legend_area_size(64)
         .margin(16)
         .label_font(style::font(SMALL))
-        .background_style(WHITE.mix(0.85))
+        .background_style(WHITE.filled())
         .border_style(FAINT)
         .draw()?;
     Ok(())

@@ -3,7 +3,7 @@
 //! compiled in) and to be readable without colour: what a colour says, a shape, a dash or a word says too. Which tiles
 //! are worth showing is partly the caller's choice; [`choose_tiles`] helps.
 //!
-//! Pictures are drawn at twice the size that they are meant to be seen at, for sharp text on dense screens.
+//! Charts are drawn at twice the size that they are meant to be seen at, for sharp text on dense screens.
 
 mod canvas;
 mod curves;

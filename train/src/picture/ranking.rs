@@ -50,7 +50,7 @@ pub fn roc_and_pr(
         }
         Ok(())
     })?;
-    canvas.finish()
+    canvas.finish(2)
 }
 
 fn roc_panel<'a>(
@@ -78,11 +78,12 @@ fn roc_panel<'a>(
         stroke: BLUE.stroke_width(LINE + 1),
         dash: None,
     });
-    let (miss, catch) = (1.0 - metrics.specificity.value, metrics.recall.value);
+    let (catch, spare) = (metrics.recall.value, metrics.specificity.value);
+    let words = format!("threshold {}: sensitivity {catch:.3}, specificity {spare:.3}", short(metrics.threshold));
     Ok(Panel {
         words: ["ROC", "false positive rate (1 − specificity)", "true positive rate (sensitivity)"],
         curves,
-        threshold: ((miss, catch), format!("threshold {}: {catch:.3} at {miss:.3}", short(metrics.threshold))),
+        threshold: ((1.0 - spare, catch), words),
         legend: SeriesLabelPosition::LowerRight,
     })
 }
@@ -108,7 +109,7 @@ fn pr_panel<'a>(scored: &[Scored], metrics: &Metrics) -> Result<Panel<'a>, Pictu
     let words = if true_positive + false_positive == 0 {
         format!("threshold {}: nothing called anomalous", short(metrics.threshold))
     } else {
-        format!("threshold {}: {:.3} at {:.3}", short(metrics.threshold), at.1, at.0)
+        format!("threshold {}: precision {:.3}, recall {:.3}", short(metrics.threshold), at.1, at.0)
     };
     Ok(Panel {
         words: ["Precision and recall", "recall (sensitivity)", "precision"],
@@ -168,7 +169,7 @@ impl Panel<'_> {
             .legend_area_size(64)
             .margin(16)
             .label_font(style::font(SMALL))
-            .background_style(WHITE.mix(0.85))
+            .background_style(WHITE.filled())
             .border_style(FAINT)
             .draw()?;
         Ok(())

@@ -5,15 +5,15 @@ use kiln_tile::{SIDE, Tile};
 use plotters::prelude::*;
 
 use super::canvas::{Area, Canvas};
-use super::style::{self, GREY, SMALL, TITLE};
+use super::style::{self, GREY, SHEET_LABEL, SHEET_SMALL, SHEET_TITLE};
 use super::{Picture, PictureError};
 
-const GAP: u32 = 24;
-const MARGIN: u32 = 24;
-const HEADER: u32 = 130;
-const CAPTION: u32 = 56;
-const SCALE: u32 = 220;
-const BAR: u32 = 40;
+const GAP: u32 = 20;
+const MARGIN: u32 = 16;
+const HEADER: u32 = 92;
+const CAPTION: u32 = 44;
+const SCALE: u32 = 190;
+const BAR: u32 = 32;
 const PIXELS: usize = (SIDE * SIDE) as usize;
 
 /// Pixels above this share of all errors are drawn as the scale's end: one dead pixel must not darken all maps.
@@ -52,30 +52,30 @@ pub fn reconstruction_sheet(rows: &[Reconstruction]) -> Result<Picture, PictureE
     for (y, row) in (0..count).map(|at| HEADER + at * (SIDE + CAPTION)).zip(rows) {
         for (column, tile) in [(0, &row.tile), (1, &row.reconstruction)] {
             let pixels = tile.pixels();
-            canvas.paste(left(column), y, SIDE, SIDE, |x, y| {
+            canvas.paste(left(column), y, SIDE, |x, y| {
                 let at = (y * SIDE + x) as usize * 3;
                 [pixels[at], pixels[at + 1], pixels[at + 2]]
             });
         }
-        canvas.paste(left(2), y, SIDE, SIDE, |x, y| heat(f64::from(row.error_map[(y * SIDE + x) as usize]) / top));
+        canvas.paste(left(2), y, SIDE, |x, y| heat(f64::from(row.error_map[(y * SIDE + x) as usize]) / top));
     }
-    canvas.paste(left(3), HEADER, SIDE, SIDE, |x, y| {
+    canvas.paste(left(3), HEADER, SIDE, |x, y| {
         if x < BAR { heat(1.0 - f64::from(y) / f64::from(SIDE - 1)) } else { [255; 3] }
     });
     canvas.draw(|root| {
         words(root, rows, left)?;
         scale(root, (left(3) + BAR).cast_signed(), top)
     })?;
-    canvas.finish()
+    canvas.finish(1)
 }
 
 fn words(root: &Area<'_>, rows: &[Reconstruction], left: impl Fn(u32) -> u32) -> Result<(), PictureError> {
-    style::write(root, (MARGIN.cast_signed(), 20), "What the model rebuilds", &style::bold(TITLE))?;
+    style::write(root, (MARGIN.cast_signed(), 16), "What the model rebuilds", &style::bold(SHEET_TITLE))?;
     for (column, name) in (0..).zip(["input", "reconstruction", "squared error"]) {
-        style::write(root, (left(column).cast_signed(), 88), name, &style::font(SMALL))?;
+        style::write(root, (left(column).cast_signed(), 62), name, &style::font(SHEET_LABEL))?;
     }
-    let quiet = style::font(SMALL - 4).color(&GREY);
-    for (y, row) in (0..).map(|at| HEADER + at * (SIDE + CAPTION) + SIDE + 10).zip(rows) {
+    let quiet = style::font(SHEET_SMALL).color(&GREY);
+    for (y, row) in (0..).map(|at| HEADER + at * (SIDE + CAPTION) + SIDE + 6).zip(rows) {
         let text = style::fit(root, &row.caption, &quiet, 3 * SIDE + 2 * GAP);
         style::write(root, (MARGIN.cast_signed(), y.cast_signed()), &text, &quiet)?;
     }
@@ -90,17 +90,23 @@ fn scale(root: &Area<'_>, x: i32, top: f64) -> Result<(), PictureError> {
         let y = start + ((1.0 - share) * height) as i32;
         root.draw(&PathElement::new([(x, y), (x + 8, y)], style::INK.stroke_width(2)))?;
         let sign = if at == 4 { "≥ " } else { "" };
-        style::write(root, (x + 16, y - 13), &format!("{sign}{}", number(share * top)), &style::font(SMALL - 4))?;
+        style::write(root, (x + 14, y - 10), &format!("{sign}{}", number(share * top)), &style::font(SHEET_LABEL - 1))?;
     }
     for (at, line) in (0..).zip(["mean over RGB of", "(input − rebuilt)²,", "intensity 0 to 1"]) {
-        let at = (x - BAR.cast_signed(), start + SIDE.cast_signed() + 16 + at * 24);
-        style::write(root, at, line, &style::font(SMALL - 6).color(&GREY))?;
+        let at = (x - BAR.cast_signed(), start + SIDE.cast_signed() + 14 + at * 20);
+        style::write(root, at, line, &style::font(SHEET_SMALL).color(&GREY))?;
     }
     Ok(())
 }
 
 fn number(error: f64) -> String {
-    if error == 0.0 { "0".to_owned() } else { format!("{error:.1e}") }
+    if error == 0.0 {
+        "0".to_owned()
+    } else if error < 1e-2 {
+        format!("{error:.1e}")
+    } else {
+        format!("{error:.3}")
+    }
 }
 
 /// The error that 99.5 % of all pixels do not exceed; never zero.

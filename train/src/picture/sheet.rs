@@ -1,21 +1,23 @@
 //! A sheet of tiles with their scores and what the model made of them: where figures become something to look at.
 
+use image::imageops::{FilterType, resize};
+use image::{ImageBuffer, Rgb};
 use kiln_tile::{SIDE, Tile};
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
 use super::canvas::{Area, Canvas};
-use super::style::{self, BLUE, GREY, SMALL, TITLE, VERMILLION};
+use super::style::{self, BLUE, GREY, SHEET_LABEL, SHEET_SMALL, SHEET_TITLE, VERMILLION};
 use super::{Picture, PictureError};
 use crate::metrics::Scored;
 
 /// Size of a tile on the sheet in pixels.
-const SHOWN: u32 = 256;
-const GAP: u32 = 28;
-const CAPTION: u32 = 116;
-const HEADER: u32 = 84;
-const MARGIN: u32 = 24;
-const FRAME: u32 = 6;
+const SHOWN: u32 = 160;
+const GAP: u32 = 20;
+const CAPTION: u32 = 92;
+const HEADER: u32 = 60;
+const MARGIN: u32 = 16;
+const FRAME: u32 = 4;
 const COLUMNS: u32 = 6;
 
 /// A tile, its score and its truth.
@@ -31,23 +33,23 @@ pub struct SheetTile {
     pub anomalous: bool,
 }
 
-impl SheetTile {
-    fn called_anomalous(&self, threshold: f64) -> bool {
-        self.score >= threshold
-    }
-}
-
-/// Picks at most `n` tiles that tell most: up to half of them the wrong calls that lie furthest from the threshold,
-/// the rest spread evenly over the ranks of the score. Gives indices into `scored`, by ascending score.
+/// Picks at most `n` tiles that tell most: up to half of them wrong calls of both kinds, furthest from the threshold
+/// first, the rest spread evenly over the ranks of the score. Gives indices into `scored`, by ascending score.
 #[must_use]
 pub fn choose_tiles(scored: &[Scored], threshold: f64, n: usize) -> Vec<usize> {
     let mut by_score: Vec<usize> = (0..scored.len()).filter(|&at| scored[at].score.is_finite()).collect();
     by_score.sort_by(|&a, &b| scored[a].score.total_cmp(&scored[b].score));
     let is_wrong = |at: &usize| (scored[*at].score >= threshold) != scored[*at].anomalous;
-    let (mut wrong, right): (Vec<usize>, Vec<usize>) = by_score.iter().copied().partition(is_wrong);
-    let distance = |at: usize| (scored[at].score - threshold).abs();
-    wrong.sort_by(|&a, &b| distance(b).total_cmp(&distance(a)));
-    wrong.truncate((n / 2).max(n.saturating_sub(right.len())));
+    let (wrong, right): (Vec<usize>, Vec<usize>) = by_score.iter().copied().partition(is_wrong);
+    // Missed tiles come before false calls of the same rank: there are usually fewer, and they cost more.
+    let distance = |at: &usize| (scored[*at].score - threshold).abs();
+    let (mut missed, mut raised): (Vec<usize>, Vec<usize>) = wrong.into_iter().partition(|&at| scored[at].anomalous);
+    for wrong in [&mut missed, &mut raised] {
+        wrong.sort_by(|a, b| distance(b).total_cmp(&distance(a)));
+    }
+    let pairs = (0..missed.len().max(raised.len())).flat_map(|at| [missed.get(at), raised.get(at)]);
+    let limit = (n / 2).max(n.saturating_sub(right.len()));
+    let wrong: Vec<usize> = pairs.flatten().copied().take(limit).collect();
     let wanted = (n - wrong.len()).min(right.len());
     let spread = (0..wanted).map(|at| right[at * (right.len() - 1) / wanted.saturating_sub(1).max(1)]);
     let mut chosen: Vec<usize> = spread.chain(wrong).collect();
@@ -75,40 +77,41 @@ pub fn score_sheet(tiles: &[SheetTile], threshold: f64) -> Result<Picture, Pictu
     };
     for (at, shown) in tiles.iter().enumerate() {
         let (x, y) = corner(at);
-        let pixels = shown.tile.pixels();
-        canvas.paste(x, y, SHOWN, SIDE, |column, row| {
-            let at = (row * SIDE + column) as usize * 3;
-            [pixels[at], pixels[at + 1], pixels[at + 2]]
-        });
+        let Some(whole) = ImageBuffer::<Rgb<u8>, _>::from_raw(SIDE, SIDE, shown.tile.pixels()) else { continue };
+        let small = resize(&whole, SHOWN, SHOWN, FilterType::CatmullRom);
+        canvas.paste(x, y, SHOWN, |column, row| small.get_pixel(column, row).0);
     }
     canvas.draw(|root| {
         let title = format!("Tiles by score; anomalous from {} on", number(threshold));
-        style::write(root, (MARGIN.cast_signed(), 20), &title, &style::bold(TITLE))?;
+        style::write(root, (MARGIN.cast_signed(), 16), &title, &style::bold(SHEET_TITLE))?;
         for (at, shown) in tiles.iter().enumerate() {
             let (x, y) = corner(at);
             caption(root, (x.cast_signed(), y.cast_signed()), shown, threshold)?;
         }
         Ok(())
     })?;
-    canvas.finish()
+    canvas.finish(1)
 }
 
 fn caption(root: &Area<'_>, (x, y): (i32, i32), shown: &SheetTile, threshold: f64) -> Result<(), PictureError> {
-    let called = shown.called_anomalous(threshold);
-    let word = |anomalous| if anomalous { "anomalous" } else { "normal" };
-    let right = called == shown.anomalous;
+    let right = (shown.score >= threshold) == shown.anomalous;
     let side = SHOWN.cast_signed();
     frame(root, (x, y), right)?;
     let colour = if right { BLUE } else { VERMILLION };
-    let verdict = if right { format!("✓ {}", word(called)) } else { format!("✗ {}, is {}", word(called), word(!called)) };
+    let verdict = match (right, shown.anomalous) {
+        (true, true) => "✓ anomalous",
+        (true, false) => "✓ normal",
+        (false, true) => "✗ anomaly missed",
+        (false, false) => "✗ false alarm",
+    };
     let lines = [
-        (number(shown.score), style::bold(SMALL)),
-        (verdict, style::font(SMALL - 2).color(&colour)),
-        (shown.name.clone(), style::font(SMALL - 6).color(&GREY)),
+        (number(shown.score), style::bold(SHEET_LABEL)),
+        (verdict.to_owned(), style::font(SHEET_LABEL - 2).color(&colour)),
+        (shown.name.clone(), style::font(SHEET_SMALL).color(&GREY)),
     ];
     for (at, (text, style)) in (0..).zip(&lines) {
         let text = style::fit(root, text, style, SHOWN);
-        style::write(root, (x, y + side + 12 + at * 32), &text, style)?;
+        style::write(root, (x, y + side + 8 + at * 23), &text, style)?;
     }
     Ok(())
 }
@@ -120,7 +123,7 @@ fn frame(root: &Area<'_>, (x, y): (i32, i32), right: bool) -> Result<(), Picture
     if right {
         root.draw(&PathElement::new(corners, BLUE.stroke_width(FRAME)))?;
     } else {
-        root.draw(&DashedPathElement::new(corners, 22, 12, VERMILLION.stroke_width(FRAME)))?;
+        root.draw(&DashedPathElement::new(corners, 14, 8, VERMILLION.stroke_width(FRAME)))?;
     }
     Ok(())
 }

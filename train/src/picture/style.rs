@@ -16,13 +16,18 @@ pub(super) const INK: RGBColor = RGBColor(32, 32, 32);
 pub(super) const GREY: RGBColor = RGBColor(110, 110, 110);
 pub(super) const FAINT: RGBColor = RGBColor(222, 222, 222);
 
-/// Sizes in pixels of a picture that is seen at half its size.
+/// Sizes in pixels of a chart, which is seen at half its size.
 pub(super) const TITLE: i32 = 36;
 pub(super) const LABEL: i32 = 30;
 pub(super) const SMALL: i32 = 26;
 pub(super) const LINE: u32 = 4;
 pub(super) const DASH: i32 = 14;
 pub(super) const MARK: i32 = 8;
+
+/// Sizes in pixels of a sheet of tiles, which is seen as it is.
+pub(super) const SHEET_TITLE: i32 = 23;
+pub(super) const SHEET_LABEL: i32 = 18;
+pub(super) const SHEET_SMALL: i32 = 15;
 
 /// The name under which the compiled-in font is registered.
 const FONT: &str = "DejaVu Sans";
@@ -44,13 +49,15 @@ pub(super) fn font(size: i32) -> TextStyle<'static> {
 
 /// The bold font at a size.
 pub(super) fn bold(size: i32) -> TextStyle<'static> {
-    (FONT, size).into_font().style(FontStyle::Bold).color(&INK)
+    (FONT, size, FontStyle::Bold).into_font().color(&INK)
 }
 
 /// Writes a line of text with its upper left corner at a point.
 pub(super) fn write(area: &Area<'_>, at: (i32, i32), text: &str, style: &TextStyle<'_>) -> Result<(), PictureError> {
+    // plotters' ab_glyph backend takes the middle of the line for its top.
+    let down = (style.font.get_size() * 0.3) as i32;
     let style = style.pos(Pos::new(HPos::Left, VPos::Top));
-    area.draw(&Text::new(text.to_owned(), at, style))?;
+    area.draw(&Text::new(text.to_owned(), (at.0, at.1 + down), style))?;
     Ok(())
 }
 

@@ -99,8 +99,8 @@ fn a_sheet_tells_right_calls_from_wrong_ones() {
     let sheet = score_sheet(&[tile(0.1, false), tile(0.2, true), tile(0.9, true), tile(0.95, false)], 0.5).unwrap();
     let image = decode(&sheet);
     let (right, wrong) = (count(&image, style::BLUE), count(&image, style::VERMILLION));
-    assert!(right > 2 * 4 * 256 * 4, "{right}");
-    assert!(wrong > 2 * 4 * 256 * 2, "{wrong}");
+    assert!(right > 2 * 4 * 160 * 3, "{right}");
+    assert!(wrong > 2 * 4 * 160, "{wrong}");
     // A wrong call's frame is broken, so that it can be told apart in grey as well.
     assert!(wrong < right);
     assert_eq!(score_sheet(&[], 0.5).unwrap_err().fault(), Fault::Input);

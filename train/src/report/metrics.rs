@@ -21,7 +21,11 @@ pub(super) fn section(metrics: &Metrics) -> Markup {
             p.note {
                 "Intervals: " (metrics.intervals.method)
                 @if metrics.intervals.resamples > 0 { ", " (metrics.intervals.resamples) " resamples" }
-                ". The threshold was not chosen on these tiles unless they are the validation split."
+                "."
+                @if metrics.auroc.low >= metrics.auroc.high {
+                    " An interval without width says that no resample held a mistake, not that there can be none: "
+                    "more groups would tell."
+                }
             }
         }
     }
@@ -66,11 +70,16 @@ fn range(interval: Interval) -> String {
     format!("{:.3} to {:.3}", interval.low, interval.high)
 }
 
+/// A threshold that may be a probability or a tiny reconstruction error.
+fn short(threshold: f64) -> String {
+    if threshold.abs() < 0.01 { format!("{threshold:.3e}") } else { format!("{threshold:.4}") }
+}
+
 fn confusion(metrics: &Metrics) -> Markup {
     let counts = metrics.confusion;
     let row = |name: &str, cells: [u64; 2]| vec![name.to_owned(), cells[0].to_string(), cells[1].to_string()];
     table(
-        &format!("Calls at the threshold: anomalous from {} on", metrics.threshold),
+        &format!("Calls at the threshold: anomalous from {} on", short(metrics.threshold)),
         &["truth", "called anomalous", "called normal"],
         &[
             row("anomalous", [counts.true_positive, counts.false_negative]),

@@ -49,13 +49,13 @@ fn facts(facts: &[(String, String)]) -> Markup {
 }
 
 fn picture(figure: &Figure) -> Markup {
-    let (width, height) = figure.picture.size();
+    let (width, height) = figure.picture.shown_size();
     let source = format!("data:image/png;base64,{}", STANDARD.encode(figure.picture.png()));
     html! {
         section {
             h2 { (figure.title) }
             figure {
-                img src=(source) alt=(figure.alternative) width=(width / 2) height=(height / 2);
+                img src=(source) alt=(figure.alternative) width=(width) height=(height);
                 figcaption { (figure.caption) }
             }
         }
