@@ -23,7 +23,7 @@ pub(super) fn benign(rng: &mut impl Rng) -> Tissue {
     for gland in &glands {
         gland.draw(&mut tissue, rng);
     }
-    let spindles = 22 + below(rng, 14);
+    let spindles = 18 + below(rng, 12);
     scatter_spindles(&mut tissue, spindles, rng);
     let lymphocytes = 5 + below(rng, 12);
     scatter_lymphocytes(&mut tissue, lymphocytes, rng);
@@ -66,7 +66,7 @@ struct Gland {
 impl Gland {
     fn draw_from(rng: &mut impl Rng) -> Self {
         let (x, y) = (between(rng, -20.0, N as f32 + 20.0), between(rng, -20.0, N as f32 + 20.0));
-        let radius = between(rng, 38.0, 66.0);
+        let radius = between(rng, 42.0, 74.0);
         let height = between(rng, 16.0, 20.0);
         let waves = std::array::from_fn(|_| (between(rng, 0.02, 0.11), between(rng, 0.0, TAU)));
         Self { x, y, radius, height, waves }

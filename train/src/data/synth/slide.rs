@@ -59,15 +59,17 @@ fn stain(density: [f32; 3], strength: f32, rng: &mut impl Rng) -> [f32; 3] {
 
 /// A part of each pixel's light is spread over its four neighbours.
 fn blurred(image: &[f32], part: f32) -> Vec<f32> {
-    let row = 3 * N;
-    let mut target = image.to_vec();
-    for at in 0..image.len() {
-        let (x, y) = (at % row, at / row);
-        let left = if x >= 3 { image[at - 3] } else { image[at] };
-        let right = if x + 3 < row { image[at + 3] } else { image[at] };
-        let up = if y > 0 { image[at - row] } else { image[at] };
-        let down = if y + 1 < N { image[at + row] } else { image[at] };
-        target[at] = image[at] * (1.0 - part) + (left + right + up + down) * part / 4.0;
+    let width = 3 * N;
+    let row = |y: usize| &image[y * width..(y + 1) * width];
+    let mut target = Vec::with_capacity(image.len());
+    for y in 0..N {
+        let (up, here, down) = (row(y.saturating_sub(1)), row(y), row((y + 1).min(N - 1)));
+        for x in 0..width {
+            // At the border a pixel stands in for the neighbour that it lacks.
+            let left = here[if x >= 3 { x - 3 } else { x }];
+            let right = here[if x + 3 < width { x + 3 } else { x }];
+            target.push(here[x] * (1.0 - part) + (left + right + up[x] + down[x]) * part / 4.0);
+        }
     }
     target
 }

@@ -37,16 +37,16 @@ impl Tissue {
         let grain = Grain { angle: between(rng, 0.0, std::f32::consts::PI), bend: Field(rng.next_u32()) };
         let (fibres, clefts, haze) = (Field(rng.next_u32()), Field(rng.next_u32()), Field(rng.next_u32()));
         let mut tissue = Self { haematoxylin: vec![0.0; N * N], eosin: vec![0.0; N * N], taken: vec![false; N * N], grain };
+        let (sine, cosine) = tissue.grain.angle.sin_cos();
         for at in 0..N * N {
             let (x, y) = ((at % N) as f32, (at / N) as f32);
-            let (sine, cosine) = tissue.grain.angle.sin_cos();
             // Fibres are noise that is long along the grain; bending the coordinates makes them wave.
             let wave = 26.0 * (tissue.grain.bend.at(x / 60.0 + 7.0, y / 60.0) - 0.5);
             let (along, across) = (x * cosine + y * sine, y * cosine - x * sine + wave);
             let fibre = fibres.rough(along / 46.0, across / 6.5);
             let cleft = step(0.66, 0.86, clefts.rough(along / 70.0, across / 13.0));
             let dense = mix(0.55, 1.0, haze.at(x / 80.0, y / 80.0));
-            tissue.eosin[at] = (0.27 + 0.42 * fibre) * dense * (1.0 - 0.85 * cleft);
+            tissue.eosin[at] = (0.32 + 0.38 * fibre) * dense * (1.0 - 0.85 * cleft);
             tissue.haematoxylin[at] = 0.05 + 0.05 * fibre;
         }
         tissue

@@ -14,7 +14,7 @@ const TAU: f32 = std::f32::consts::TAU;
 /// Anomalous tissue.
 pub(super) fn anomalous(rng: &mut impl Rng) -> Tissue {
     let mut tissue = Tissue::stroma(rng);
-    let nests = Nests { shape: Field(rng.next_u32()), fine: Field(rng.next_u32()), holes: Field(rng.next_u32()), extent: between(rng, 0.3, 0.42) };
+    let nests = Nests { shape: Field(rng.next_u32()), fine: Field(rng.next_u32()), holes: Field(rng.next_u32()), extent: between(rng, 0.24, 0.38) };
     nests.lay(&mut tissue, rng);
     let nuclei = nests.nuclei(rng);
     for nucleus in &nuclei {
@@ -104,7 +104,7 @@ fn malignant(x: f32, y: f32, rng: &mut impl Rng) -> Nucleus {
         width,
         angle: between(rng, 0.0, TAU),
         ragged: between(rng, 0.06, 0.16),
-        dark: between(rng, 0.8, 1.4),
+        dark: between(rng, 0.75, 1.3),
         vesicular: between(rng, 0.0, 0.8),
         nucleolus,
     }
