@@ -1,0 +1,124 @@
+//! Records a forward function as burn's operation graph, without computing anything. Promises that a panic inside the
+//! function comes back as an error and that the module is left as it was; meaning is left to [`crate::lower`].
+
+mod modules;
+mod panics;
+mod paths;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use burn::backend::capture::TensorId;
+use burn::backend::ir::OperationIr;
+use burn::module::Module;
+use burn::tensor::{Device, TensorData};
+
+pub(crate) use modules::Modules;
+use paths::Paths;
+
+use crate::error::{Error, Result};
+use crate::tensors::{AnyTensor, Feed, Inputs, Outputs};
+
+/// One recorded forward pass.
+pub(crate) struct Recording {
+    /// Operations in the order of execution, without initialisations.
+    pub(crate) operations: Vec<OperationIr>,
+    /// Runtime inputs, in declared order.
+    pub(crate) inputs: Vec<TensorId>,
+    /// Outputs in returned order; one tensor may stand twice.
+    pub(crate) outputs: Vec<(Option<String>, TensorId)>,
+    /// Constants and parameters.
+    pub(crate) values: BTreeMap<TensorId, TensorData>,
+    /// Parameter paths and module types.
+    pub(crate) parameters: HashMap<TensorId, String>,
+    /// Path of each module to its type.
+    pub(crate) types: BTreeMap<String, String>,
+}
+
+impl Recording {
+    /// Records `forward` on inputs described by `feeds`.
+    pub(crate) fn make<M, I, O>(module: &M, feeds: &[Feed], forward: &impl Fn(&M, I) -> O) -> Result<Self>
+    where
+        M: Module,
+        I: Inputs,
+        O: Outputs,
+    {
+        let recorded = panics::catch(|| record(module, feeds, forward));
+        recorded.unwrap_or_else(|panic| Err(Error::Forward { message: panic.message, location: panic.location }))
+    }
+
+    /// Forgets the parameters' values, which are the bulk of the memory.
+    pub(crate) fn forget_parameters(&mut self) {
+        let parameters = &self.parameters;
+        self.values.retain(|id, _| !parameters.contains_key(id));
+    }
+}
+
+/// What the closure inside the capture scope learns.
+struct Seen {
+    inputs: Vec<TensorId>,
+    outputs: Vec<(Option<String>, AnyTensor)>,
+    paths: Paths,
+}
+
+fn record<M, I, O>(module: &M, feeds: &[Feed], forward: &impl Fn(&M, I) -> O) -> Result<Recording>
+where
+    M: Module,
+    I: Inputs,
+    O: Outputs,
+{
+    paths::initialise(module);
+    let device = Device::capture();
+    let mut seen = Err(Error::Capture("the recording did not start".to_owned()));
+    let captured = device.capture_scope(|scope| {
+        seen = run(module, feeds, forward, &device);
+        let (inputs, outputs) = match &seen {
+            Ok(seen) => (seen.inputs.clone(), distinct(&seen.outputs)),
+            Err(_) => (Vec::new(), Vec::new()),
+        };
+        scope.complete(inputs, outputs)
+    });
+    let seen = seen?;
+    let captured = captured.map_err(|error| Error::Capture(error.to_string()))?;
+    // Burn resolves aliases while it completes the scope, so its ids are taken, not ours.
+    let resolved: HashMap<_, _> = distinct(&seen.outputs).into_iter().zip(captured.graph.outputs).collect();
+    let outputs = seen.outputs.into_iter().map(|(name, tensor)| {
+        let id = tensor.id().map_err(|reason| Error::Output { name: name.clone().unwrap_or_default(), reason })?;
+        Ok((name, resolved.get(&id).copied().unwrap_or(id)))
+    });
+    Ok(Recording {
+        outputs: outputs.collect::<Result<_>>()?,
+        operations: captured.graph.operations.into_iter().filter(|one| !matches!(one, OperationIr::Init(_))).collect(),
+        inputs: captured.graph.inputs,
+        values: captured.values,
+        parameters: seen.paths.parameters,
+        types: seen.paths.types,
+    })
+}
+
+fn run<M, I, O>(module: &M, feeds: &[Feed], forward: &impl Fn(&M, I) -> O, device: &Device) -> Result<Seen>
+where
+    M: Module,
+    I: Inputs,
+    O: Outputs,
+{
+    // `valid` takes the module off an autodiff device, and gives running statistics a copy of their own: a clone
+    // would share them, and moving it here would move the caller's statistics too.
+    let module = module.valid().to_device(device);
+    let paths = Paths::of(&module);
+    let (arguments, tensors) = I::build(feeds, device)
+        .ok_or_else(|| Error::Setup("the forward function takes another number of inputs than were declared".to_owned()))?;
+    let inputs = tensors.iter().map(AnyTensor::id).collect::<Result<Vec<_>, _>>().map_err(Error::Capture)?;
+    let mut outputs = Vec::new();
+    forward(&module, arguments).collect(&mut outputs);
+    for (position, (name, tensor)) in outputs.iter().enumerate() {
+        let name = || name.clone().unwrap_or_else(|| format!("number {position}"));
+        tensor.id().map_err(|reason| Error::Output { name: name(), reason })?;
+    }
+    Ok(Seen { inputs, outputs, paths })
+}
+
+/// Recorded ids of the outputs, each once, in order.
+fn distinct(outputs: &[(Option<String>, AnyTensor)]) -> Vec<TensorId> {
+    let mut seen = HashSet::new();
+    outputs.iter().filter_map(|(_, tensor)| tensor.id().ok()).filter(|id| seen.insert(*id)).collect()
+}

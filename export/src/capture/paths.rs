@@ -1,0 +1,80 @@
+//! Finds the module path of every parameter on the capture device. Operations carry no module, so paths of operations
+//! are derived from the parameters that they read (see [`super::modules`]).
+
+use std::collections::{BTreeMap, HashMap};
+
+use burn::backend::capture::{CaptureBackend, TensorId};
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Bool, Int, Tensor};
+
+/// Paths of a module's parameters, such as `encoder.conv1.weight`.
+#[derive(Debug, Default)]
+pub(crate) struct Paths {
+    /// Tensor of each parameter to its path.
+    pub(crate) parameters: HashMap<TensorId, String>,
+    /// Path of each module to its type, such as `encoder.conv1` to `Conv2d`.
+    pub(crate) types: BTreeMap<String, String>,
+    stack: Vec<String>,
+}
+
+impl Paths {
+    /// Visits a module whose parameters are on the capture device.
+    pub(crate) fn of<M: Module>(module: &M) -> Self {
+        let mut paths = Self::default();
+        module.visit(&mut paths);
+        paths
+    }
+
+    fn record(&mut self, id: Option<TensorId>) {
+        if let Some(id) = id {
+            self.parameters.entry(id).or_insert_with(|| self.stack.join("."));
+        }
+    }
+}
+
+impl ModuleVisitor for Paths {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        // The visitor is told of a field's name together with the type of the module that holds the field.
+        if let Some(kind) = container_type.strip_prefix("Struct:").or_else(|| container_type.strip_prefix("Enum:")) {
+            self.types.entry(self.stack.join(".")).or_insert_with(|| kind.to_owned());
+        }
+        self.stack.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.stack.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.record(param.val().try_into_primitive::<CaptureBackend>().ok().map(|tensor| tensor.id()));
+    }
+
+    fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
+        self.record(param.val().try_into_primitive::<CaptureBackend>().ok().map(|tensor| tensor.id()));
+    }
+
+    fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
+        self.record(param.val().try_into_primitive::<CaptureBackend>().ok().map(|tensor| tensor.id()));
+    }
+}
+
+/// Initialises every lazy parameter in place, so that all clones of the module share one value.
+pub(crate) fn initialise<M: Module>(module: &M) {
+    module.visit(&mut Touch);
+}
+
+struct Touch;
+
+impl ModuleVisitor for Touch {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        drop(param.val());
+    }
+
+    fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
+        drop(param.val());
+    }
+
+    fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
+        drop(param.val());
+    }
+}

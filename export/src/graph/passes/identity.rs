@@ -1,0 +1,71 @@
+//! Removes nodes that hand their input on unchanged: casts to the same type, reshapes to the same shape, transposes
+//! that keep the order; and joins transposes and reshapes that follow one another.
+
+use crate::graph::{Attribute, Graph, Node};
+
+/// Removes and joins until nothing changes.
+pub(crate) fn remove(graph: &mut Graph) {
+    while drop_one(graph) || join_one(graph) {}
+}
+
+fn drop_one(graph: &mut Graph) -> bool {
+    let found = graph.nodes.iter().position(|node| is_identity(graph, node));
+    let Some(position) = found else { return false };
+    let node = graph.nodes.remove(position);
+    if let (Some(Some(input)), Some(output)) = (node.inputs.first(), node.outputs.first()) {
+        graph.replace(*output, *input);
+    }
+    true
+}
+
+fn is_identity(graph: &Graph, node: &Node) -> bool {
+    let (Some(Some(input)), Some(output)) = (node.inputs.first(), node.outputs.first()) else { return false };
+    // An output keeps its name, so it keeps the node that gives it, unless another node can take the name over.
+    if graph.outputs.contains(output) {
+        return false;
+    }
+    let (before, after) = (&graph.values[*input], &graph.values[*output]);
+    let same_shape = before.shape.is_some() && before.shape == after.shape;
+    match node.op {
+        "Identity" => true,
+        "Cast" => before.element == after.element,
+        "Reshape" | "Expand" => same_shape,
+        "Transpose" => order(node).is_some_and(|order| (0..order.len() as i64).eq(order.iter().copied())),
+        _ => false,
+    }
+}
+
+/// Joins one pair of transposes, or one pair of reshapes, where the first has no other reader.
+fn join_one(graph: &mut Graph) -> bool {
+    let uses = graph.uses();
+    let pair = graph.nodes.iter().enumerate().find_map(|(position, node)| {
+        let input = (*node.inputs.first()?)?;
+        let source = graph.nodes[..position].iter().position(|other| other.outputs == [input])?;
+        let same = graph.nodes[source].op == node.op && matches!(node.op, "Transpose" | "Reshape");
+        let plain = node.op == "Transpose" || !copies_sizes(graph, node);
+        (same && plain && uses[input] == 1).then_some((source, position))
+    });
+    let Some((source, position)) = pair else { return false };
+    let first = graph.nodes[source].clone();
+    let second = &mut graph.nodes[position];
+    if let (Some(before), Some(after)) = (order(&first), order(second)) {
+        let joined = after.iter().map(|axis| before[*axis as usize]).collect();
+        second.attributes = vec![("perm", Attribute::Ints(joined))];
+    }
+    second.inputs[0] = first.inputs[0];
+    graph.nodes.remove(source);
+    true
+}
+
+/// Whether a reshape copies sizes of its input, which joining would change.
+fn copies_sizes(graph: &Graph, node: &Node) -> bool {
+    let shape = node.inputs.get(1).copied().flatten().and_then(|id| graph.constants.get(&id)?.integers());
+    shape.is_none_or(|shape| shape.contains(&0))
+}
+
+fn order(node: &Node) -> Option<Vec<i64>> {
+    match node.attributes.first() {
+        Some(("perm", Attribute::Ints(order))) => Some(order.clone()),
+        _ => None,
+    }
+}

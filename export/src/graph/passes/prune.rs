@@ -1,0 +1,21 @@
+//! Removes nodes and constants that no output needs; ONNX Runtime warns about each of them.
+
+use std::collections::HashSet;
+
+use crate::graph::Graph;
+
+/// Keeps what the outputs depend on.
+pub(crate) fn unused(graph: &mut Graph) {
+    let mut needed: HashSet<usize> = graph.outputs.iter().copied().collect();
+    let mut kept = vec![false; graph.nodes.len()];
+    // Nodes stand in the order of execution, so one walk from the end sees every reader before its source.
+    for (position, node) in graph.nodes.iter().enumerate().rev() {
+        if node.outputs.iter().any(|id| needed.contains(id)) {
+            kept[position] = true;
+            needed.extend(node.inputs.iter().flatten());
+        }
+    }
+    let mut kept = kept.into_iter();
+    graph.nodes.retain(|_| kept.next().unwrap_or(false));
+    graph.constants.retain(|id, _| needed.contains(id));
+}

@@ -1,0 +1,80 @@
+//! Activation functions.
+
+use std::f64::consts::SQRT_2;
+
+use burn::backend::ir::{ActivationOperationIr, BinaryOpIr, DimOpIr, UnaryOpIr};
+
+use super::numeric::unary;
+use super::{Context, Lowered, axis, float, refuse};
+use crate::graph::Attributes;
+
+pub(super) fn lower(cx: &mut Context<'_>, op: &ActivationOperationIr) -> Lowered {
+    use ActivationOperationIr as Op;
+    match op {
+        Op::Relu(op) => unary(cx, "Relu", op),
+        Op::LeakyRelu(op) => {
+            let input = cx.value(&op.lhs)?;
+            let slope = float("alpha", op.rhs.elem::<f32>());
+            let result = cx.node("LeakyRelu", &[input], vec![slope]);
+            cx.bind(&op.out, result)
+        }
+        Op::PRelu(op) => prelu(cx, op),
+        Op::Gelu(op) => gelu(cx, op),
+        Op::Sigmoid(op) => unary(cx, "Sigmoid", op),
+        Op::HardSigmoid(op) => {
+            let input = cx.value(&op.tensor)?;
+            let line: Attributes = vec![float("alpha", op.alpha.elem::<f32>()), float("beta", op.beta.elem::<f32>())];
+            let result = cx.node("HardSigmoid", &[input], line);
+            cx.bind(&op.out, result)
+        }
+        Op::LogSigmoid(op) => log_sigmoid(cx, op),
+        Op::Softmax(op) => along(cx, "Softmax", op),
+        Op::LogSoftmax(op) => along(cx, "LogSoftmax", op),
+        Op::Softmin(op) => {
+            let input = cx.value(&op.input)?;
+            let negative = cx.node("Neg", &[input], Vec::new());
+            let result = cx.node("Softmax", &[negative], vec![axis(op.axis)]);
+            cx.bind(&op.out, result)
+        }
+        Op::ReluBackward(_) | Op::GeluBackward(_) | Op::SigmoidBackward(_) | Op::LogSigmoidBackward(_) => {
+            refuse("gradients are not exported")
+        }
+    }
+}
+
+fn along(cx: &mut Context<'_>, op_type: &'static str, op: &DimOpIr) -> Lowered {
+    let input = cx.value(&op.input)?;
+    let result = cx.node(op_type, &[input], vec![axis(op.axis)]);
+    cx.bind(&op.out, result)
+}
+
+fn prelu(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
+    let (input, slope) = (cx.value(&op.lhs)?, cx.value(&op.rhs)?);
+    let result = cx.node("PRelu", &[input, slope], Vec::new());
+    cx.bind(&op.out, result)
+}
+
+/// The exact one, by the error function: an operator since opset 20, `x * (1 + erf(x / sqrt 2)) / 2` before, which ONNX
+/// Runtime fuses.
+fn gelu(cx: &mut Context<'_>, op: &UnaryOpIr) -> Lowered {
+    if cx.opset() >= 20 {
+        return unary(cx, "Gelu", op);
+    }
+    let x = cx.value(&op.input)?;
+    let (root, one, half) = (cx.number(SQRT_2, x), cx.number(1.0, x), cx.number(0.5, x));
+    let scaled = cx.node("Div", &[x, root], Vec::new());
+    let erf = cx.node("Erf", &[scaled], Vec::new());
+    let sum = cx.node("Add", &[erf, one], Vec::new());
+    let product = cx.node("Mul", &[x, sum], Vec::new());
+    let result = cx.node("Mul", &[product, half], Vec::new());
+    cx.bind(&op.out, result)
+}
+
+/// `log(sigmoid(x)) = -softplus(-x)`, which does not overflow.
+fn log_sigmoid(cx: &mut Context<'_>, op: &UnaryOpIr) -> Lowered {
+    let x = cx.value(&op.input)?;
+    let negative = cx.node("Neg", &[x], Vec::new());
+    let softplus = cx.node("Softplus", &[negative], Vec::new());
+    let result = cx.node("Neg", &[softplus], Vec::new());
+    cx.bind(&op.out, result)
+}

@@ -1,0 +1,218 @@
+//! Operations on tensors of any kind: shape, selection, comparison, creation.
+
+use burn::backend::ir::{BaseOperationIr, BinaryOpIr, CatOpIr, FlipOpIr, RepeatDimOpIr, ScalarOpIr, ShapeOpIr, UnfoldOpIr};
+use burn::backend::ir::{OperationIr, ReduceDimOpIr, ReduceOpIr, ScalarIr, TensorIr};
+
+use super::numeric::{compare, compare_scalar};
+use super::reduce::{Axes, reduce};
+use super::{Context, Lowered, Refusal, axis, create, index, int, ints, refuse, slice};
+use crate::graph::{Constant, ValueId};
+use crate::onnx::Element;
+use crate::symbolic::Size;
+
+pub(super) fn lower(cx: &mut Context<'_>, op: &BaseOperationIr) -> Lowered {
+    use BaseOperationIr as Op;
+    match op {
+        Op::Reshape(op) => reshape_op(cx, op),
+        Op::SwapDims(op) => {
+            let mut order: Vec<usize> = (0..op.input.shape.num_dims()).collect();
+            order.swap(op.dim1, op.dim2);
+            permute(cx, &op.input, &op.out, order)
+        }
+        Op::Permute(op) => permute(cx, &op.input, &op.out, op.axes.clone()),
+        Op::Flip(op) => flip(cx, op),
+        Op::Expand(op) => expand(cx, op),
+        Op::Unfold(op) => unfold(cx, op),
+        Op::Slice(op) => slice::slice(cx, op),
+        Op::SliceAssign(op) => slice::assign(cx, op),
+        Op::Select(op) => index::select(cx, op),
+        Op::SelectAssign(op) => index::select_assign(cx, op),
+        Op::MaskWhere(op) => {
+            let (mask, value, tensor) = (cx.value(&op.mask)?, cx.value(&op.value)?, cx.value(&op.tensor)?);
+            choose(cx, mask, value, tensor, &op.out)
+        }
+        Op::MaskFill(op) => {
+            let (mask, tensor) = (cx.value(&op.mask)?, cx.value(&op.tensor)?);
+            let value = cx.scalar(op.value, cx.element(&op.out)?);
+            choose(cx, mask, value, tensor, &op.out)
+        }
+        Op::Gather(op) => index::gather(cx, op),
+        Op::Scatter(op) => index::scatter(cx, op),
+        Op::ScatterNd(op) => index::scatter_nd(cx, op),
+        Op::GatherNd(op) => index::gather_nd(cx, op),
+        Op::Equal(op) => compare(cx, "Equal", op),
+        Op::EqualElem(op) => compare_scalar(cx, "Equal", op),
+        Op::NotEqual(op) => not_equal(cx, op),
+        Op::NotEqualElem(op) => not_equal_scalar(cx, op),
+        Op::RepeatDim(op) => repeat(cx, op),
+        Op::Cat(op) => cat(cx, op),
+        Op::Cast(op) => {
+            let input = cx.value(&op.input)?;
+            cx.bind(&op.out, input)
+        }
+        Op::Empty(op) | Op::Zeros(op) => create::filled(cx, &op.out, ScalarIr::Int(0)),
+        Op::Ones(op) => create::filled(cx, &op.out, ScalarIr::Int(1)),
+        Op::All(op) => truth(cx, "ReduceMin", op),
+        Op::Any(op) => truth(cx, "ReduceMax", op),
+        Op::AllDim(op) => truth_dim(cx, "ReduceMin", op),
+        Op::AnyDim(op) => truth_dim(cx, "ReduceMax", op),
+    }
+}
+
+fn reshape_op(cx: &mut Context<'_>, op: &ShapeOpIr) -> Lowered {
+    let (from, to) = (cx.shape(&op.input), cx.shape(&op.out));
+    let input = cx.value(&op.input)?;
+    let reshaped = reshape(cx, input, &from, &to)?;
+    cx.bind(&op.out, reshaped)
+}
+
+/// Reshapes a value. A size that follows a symbolic axis is copied from the input where it stands at the same place,
+/// or inferred where it is the only one left; the rest are read from the graph.
+pub(super) fn reshape(cx: &mut Context<'_>, input: ValueId, from: &[Size], to: &[Size]) -> Result<ValueId, Refusal> {
+    let zero = to.iter().any(|size| size.fixed() == Some(0));
+    let copied = |position: usize, size: &Size| size.fixed().is_none() && from.get(position) == Some(size);
+    let open: Vec<usize> = (0..to.len()).filter(|at| to[*at].fixed().is_none() && !copied(*at, &to[*at])).collect();
+    if zero {
+        // With a zero among the sizes ONNX can infer none, and 0 must mean zero, not "copy".
+        let sizes = cx.sizes(to)?;
+        return Ok(cx.node("Reshape", &[input, sizes], vec![int("allowzero", 1)]));
+    }
+    let mut target = to.to_vec();
+    for (position, size) in to.iter().enumerate().filter(|(position, size)| copied(*position, size)) {
+        target[position] = Size(vec![0; size.0.len()]);
+    }
+    if let Some(inferred) = open.iter().copied().find(|at| to[*at].form(&cx.trace.plan).is_none()).or(open.first().copied()) {
+        target[inferred] = Size(vec![-1; to[inferred].0.len()]);
+    }
+    let sizes = cx.sizes(&target)?;
+    Ok(cx.node("Reshape", &[input, sizes], Vec::new()))
+}
+
+fn permute(cx: &mut Context<'_>, input: &TensorIr, out: &TensorIr, order: Vec<usize>) -> Lowered {
+    let input = cx.value(input)?;
+    let result = transpose(cx, input, order);
+    cx.bind(out, result)
+}
+
+/// Transposes a value.
+pub(super) fn transpose(cx: &mut Context<'_>, input: ValueId, order: Vec<usize>) -> ValueId {
+    cx.node("Transpose", &[input], vec![ints("perm", order)])
+}
+
+fn flip(cx: &mut Context<'_>, op: &FlipOpIr) -> Lowered {
+    let input = cx.value(&op.input)?;
+    let count = op.axes.len();
+    let axes: Vec<i64> = op.axes.iter().map(|axis| *axis as i64).collect();
+    let operands = [vec![-1; count], vec![i64::MIN; count], axes, vec![-1; count]];
+    let operands = operands.map(|operand| cx.vector(&operand));
+    let flipped = cx.node("Slice", &[input, operands[0], operands[1], operands[2], operands[3]], Vec::new());
+    cx.bind(&op.out, flipped)
+}
+
+fn expand(cx: &mut Context<'_>, op: &ShapeOpIr) -> Lowered {
+    let (from, to) = (cx.shape(&op.input), cx.shape(&op.out));
+    let input = cx.value(&op.input)?;
+    let added = to.len() - from.len();
+    // A size that stays is written as 1: ONNX broadcasts both ways, so nothing need be read from the graph for it.
+    let kept = |position: usize| position >= added && from[position - added] == to[position];
+    let one = cx.fixed(1);
+    let sizes: Vec<Size> = (0..to.len()).map(|at| if kept(at) { one.clone() } else { to[at].clone() }).collect();
+    let sizes = cx.sizes(&sizes)?;
+    let expanded = cx.node("Expand", &[input, sizes], Vec::new());
+    cx.bind(&op.out, expanded)
+}
+
+/// Sliding windows along one axis, as the last axis of the result.
+fn unfold(cx: &mut Context<'_>, op: &UnfoldOpIr) -> Lowered {
+    let input = cx.value(&op.input)?;
+    let Some(windows) = cx.shape(&op.out)[op.dim].fixed() else {
+        return refuse("windows over a symbolic axis have no fixed count");
+    };
+    let start = |window: i64| (0..op.size as i64).map(move |offset| window * op.step as i64 + offset);
+    let indices: Vec<i64> = (0..windows).flat_map(start).collect();
+    let indices = cx.constant(Constant { dims: vec![windows as usize, op.size], ..Constant::vector(&indices) });
+    let gathered = cx.node("Gather", &[input, indices], vec![axis(op.dim)]);
+    let rank = op.input.shape.num_dims();
+    let mut order: Vec<usize> = (0..=rank).collect();
+    let window = order.remove(op.dim + 1);
+    order.push(window);
+    let result = transpose(cx, gathered, order);
+    cx.bind(&op.out, result)
+}
+
+/// `mask ? yes : no`, in a type that ONNX Runtime has the operator for.
+pub(super) fn choose(cx: &mut Context<'_>, mask: ValueId, yes: ValueId, no: ValueId, out: &TensorIr) -> Lowered {
+    let element = cx.element(out)?;
+    let element = if matches!(element, Element::Bool | Element::U8) { element } else { cx.arithmetic(element) };
+    let mask = cx.cast(mask, Element::Bool);
+    let (yes, no) = (cx.cast(yes, element), cx.cast(no, element));
+    let chosen = cx.typed("Where", &[mask, yes, no], Vec::new(), element);
+    cx.bind(out, chosen)
+}
+
+fn not_equal(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
+    compare(cx, "Equal", op)?;
+    negate_bound(cx, &op.out)
+}
+
+fn not_equal_scalar(cx: &mut Context<'_>, op: &ScalarOpIr) -> Lowered {
+    compare_scalar(cx, "Equal", op)?;
+    negate_bound(cx, &op.out)
+}
+
+fn negate_bound(cx: &mut Context<'_>, out: &TensorIr) -> Lowered {
+    let value = cx.value(out)?;
+    let not = cx.node("Not", &[value], Vec::new());
+    cx.bind(out, not)
+}
+
+fn repeat(cx: &mut Context<'_>, op: &RepeatDimOpIr) -> Lowered {
+    let input = cx.value(&op.tensor)?;
+    let times = Size(variants(cx).filter_map(|one| if let BaseOperationIr::RepeatDim(op) = one { Some(op.times as i64) } else { None }).collect());
+    let one = cx.fixed(1);
+    let repeats: Vec<Size> =
+        (0..op.tensor.shape.num_dims()).map(|at| if at == op.dim { times.clone() } else { one.clone() }).collect();
+    let repeats = cx.sizes(&repeats)?;
+    let tiled = cx.node("Tile", &[input, repeats], Vec::new());
+    cx.bind(&op.out, tiled)
+}
+
+fn cat(cx: &mut Context<'_>, op: &CatOpIr) -> Lowered {
+    let element = cx.element(&op.out)?;
+    let mut parts = Vec::new();
+    for tensor in &op.tensors {
+        let part = cx.value(tensor)?;
+        parts.push(cx.cast(part, element));
+    }
+    let joined = if let [one] = parts.as_slice() { *one } else { cx.node("Concat", &parts, vec![axis(op.dim)]) };
+    cx.bind(&op.out, joined)
+}
+
+/// The operation being lowered in every recording, base first.
+pub(super) fn variants<'a>(cx: &Context<'a>) -> impl Iterator<Item = &'a BaseOperationIr> + use<'a> {
+    cx.trace.variants(cx.index()).filter_map(|one| match one {
+        OperationIr::BaseFloat(op) | OperationIr::BaseInt(op) | OperationIr::BaseBool(op) => Some(op),
+        _ => None,
+    })
+}
+
+/// Whether all, or any, are true. ONNX reduces booleans from opset 20 only, so they are counted as integers.
+fn truth(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceOpIr) -> Lowered {
+    let flags = flags(cx, &op.input)?;
+    let reduced = reduce(cx, op_type, flags, Axes::All { rank: op.input.shape.num_dims() })?;
+    let reduced = cx.cast(reduced, Element::Bool);
+    cx.bind(&op.out, reduced)
+}
+
+fn truth_dim(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceDimOpIr) -> Lowered {
+    let flags = flags(cx, &op.input)?;
+    let reduced = reduce(cx, op_type, flags, Axes::Kept(vec![op.axis]))?;
+    let reduced = cx.cast(reduced, Element::Bool);
+    cx.bind(&op.out, reduced)
+}
+
+fn flags(cx: &mut Context<'_>, input: &TensorIr) -> Result<ValueId, Refusal> {
+    let input = cx.value(input)?;
+    let flags = cx.cast(input, Element::Bool);
+    Ok(cx.cast(flags, Element::I32))
+}

@@ -1,0 +1,376 @@
+//! What a lowering works with: values of burn tensors, new nodes, constants, and sizes at run time. It keeps element
+//! types right, so that a lowering need not think of them, and it alone knows where a symbolic size can be read.
+
+use std::collections::{BTreeMap, HashMap};
+
+use burn::backend::capture::TensorId;
+use burn::backend::ir::{ScalarIr, TensorIr};
+use burn::tensor::TensorData;
+use bytes::Bytes;
+
+use super::{Choices, int, to};
+use crate::error::{Error, Result};
+use crate::graph::{Attributes, Constant, Graph, Node, Origin, ValueId};
+use crate::onnx::{Element, scalar_bytes};
+use crate::symbolic::{Form, Size, Trace};
+
+/// Why a lowering gave up.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// ONNX, or this exporter, has no form for it.
+    Unsupported(String),
+    /// A size depends on symbolic axes in an unknown way.
+    Ambiguous,
+}
+
+/// The state of a lowering in progress.
+pub(crate) struct Context<'a> {
+    pub(crate) trace: &'a Trace,
+    choices: Choices,
+    graph: Graph,
+    values: BTreeMap<TensorId, TensorData>,
+    bound: HashMap<TensorId, ValueId>,
+    /// One-element integer tensors that hold a symbolic size.
+    sizes: HashMap<Size, ValueId>,
+    /// The first value that has a size, and on which axis.
+    places: HashMap<Size, (ValueId, usize)>,
+    index: usize,
+}
+
+impl<'a> Context<'a> {
+    /// Starts with an empty graph; `values` are the captured constants, taken when they are first used.
+    pub(crate) fn new(trace: &'a Trace, values: BTreeMap<TensorId, TensorData>, choices: Choices) -> Self {
+        Self {
+            trace,
+            choices,
+            graph: Graph::default(),
+            values,
+            bound: HashMap::new(),
+            sizes: HashMap::new(),
+            places: HashMap::new(),
+            index: 0,
+        }
+    }
+
+    /// Declares the graph inputs under their names, with their sizes.
+    pub(crate) fn inputs<'n>(&mut self, inputs: impl Iterator<Item = (&'n str, Vec<Size>)>) -> Result<()> {
+        for (id, (name, shape)) in self.trace.base.inputs.iter().zip(inputs) {
+            let data = self.values.remove(id);
+            let element = data.as_ref().and_then(|data| Element::of(data.dtype()));
+            let element = element.ok_or_else(|| Error::Setup(format!("input `{name}` has a type that ONNX lacks")))?;
+            let value = self.graph.value(element, None);
+            self.graph.values[value].name = Some(name.to_owned());
+            self.remember(value, &shape);
+            self.graph.values[value].shape = Some(shape);
+            self.graph.inputs.push(value);
+            self.bound.insert(*id, value);
+        }
+        Ok(())
+    }
+
+    /// Begins the operation at `index`.
+    pub(crate) fn begin(&mut self, index: usize, origin: Origin) {
+        self.index = index;
+        self.graph.origins.push(origin);
+    }
+
+    /// The opset that is written.
+    pub(crate) fn opset(&self) -> i64 {
+        self.choices.opset
+    }
+
+    /// Whether the user allows random operations.
+    pub(crate) fn allow_random(&self) -> bool {
+        self.choices.allow_random
+    }
+
+    /// Position of the operation being lowered.
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The value of a burn tensor that the operation reads.
+    pub(crate) fn value(&mut self, tensor: &TensorIr) -> Result<ValueId, Refusal> {
+        if let Some(value) = self.bound.get(&tensor.id) {
+            return Ok(*value);
+        }
+        let Some(data) = self.values.remove(&tensor.id) else {
+            return Err(Refusal::Unsupported(format!("tensor {} has no source", tensor.id.value())));
+        };
+        let value = self.captured(tensor.id, data)?;
+        self.bound.insert(tensor.id, value);
+        Ok(value)
+    }
+
+    fn captured(&mut self, id: TensorId, data: TensorData) -> Result<ValueId, Refusal> {
+        let dtype = data.dtype();
+        let Some(element) = Element::of(dtype) else {
+            return Err(Refusal::Unsupported(format!("a constant has type {dtype:?}; dequantise the module first")));
+        };
+        let dims = data.shape().to_vec();
+        let data = if element == Element::Bool { booleans(&data) } else { owned(data) };
+        let value = self.graph.constant(Constant { element, dims: dims.clone(), data });
+        let shape = dims.iter().map(|size| self.fixed(*size)).collect();
+        self.graph.values[value].shape = Some(shape);
+        self.graph.values[value].name = self.trace.base.parameters.get(&id).cloned().filter(|name| !name.is_empty());
+        Ok(value)
+    }
+
+    /// Says that a burn result is `value`, converted to the result's type if need be.
+    pub(crate) fn bind(&mut self, out: &TensorIr, value: ValueId) -> Result<(), Refusal> {
+        let value = self.cast(value, self.element(out)?);
+        let shape = self.trace.shape(out);
+        if self.graph.values[value].shape.is_none() {
+            self.remember(value, &shape);
+            self.graph.values[value].shape = Some(shape);
+        }
+        self.bound.insert(out.id, value);
+        Ok(())
+    }
+
+    /// Stands in for the result of an operation that was refused.
+    pub(crate) fn placeholder(&mut self, out: &TensorIr) {
+        let value = self.graph.value(Element::of(out.dtype).unwrap_or(Element::F32), Some(self.trace.shape(out)));
+        self.bound.insert(out.id, value);
+    }
+
+    fn remember(&mut self, value: ValueId, shape: &[Size]) {
+        for (axis, size) in shape.iter().enumerate().filter(|(_, size)| size.fixed().is_none()) {
+            self.places.entry(size.clone()).or_insert((value, axis));
+        }
+    }
+
+    /// Adds a node with one result of the given type.
+    pub(crate) fn typed(&mut self, op: &'static str, inputs: &[ValueId], attributes: Attributes, element: Element) -> ValueId {
+        let inputs = inputs.iter().copied().map(Some).collect();
+        self.several(op, inputs, attributes, &[element])[0]
+    }
+
+    /// Adds a node with one result of its first input's type.
+    pub(crate) fn node(&mut self, op: &'static str, inputs: &[ValueId], attributes: Attributes) -> ValueId {
+        let element = inputs.first().map_or(Element::F32, |input| self.graph.values[*input].element);
+        self.typed(op, inputs, attributes, element)
+    }
+
+    /// Adds a node with optional inputs and any number of results.
+    pub(crate) fn several(
+        &mut self,
+        op: &'static str,
+        inputs: Vec<Option<ValueId>>,
+        attributes: Attributes,
+        elements: &[Element],
+    ) -> Vec<ValueId> {
+        let outputs: Vec<_> = elements.iter().map(|element| self.graph.value(*element, None)).collect();
+        let origin = self.graph.origins.len().saturating_sub(1);
+        self.graph.nodes.push(Node { op, inputs, outputs: outputs.clone(), attributes, origin });
+        outputs
+    }
+
+    /// The element type of a burn tensor.
+    pub(crate) fn element(&self, tensor: &TensorIr) -> Result<Element, Refusal> {
+        Element::of(tensor.dtype).ok_or_else(|| Refusal::Unsupported(format!("{:?} has no ONNX type here", tensor.dtype)))
+    }
+
+    /// The element type of a value.
+    pub(crate) fn element_of(&self, value: ValueId) -> Element {
+        self.graph.values[value].element
+    }
+
+    /// The element type in which arithmetic on `element` is done: ONNX Runtime computes 32- and 64-bit integers and
+    /// floats everywhere, other integers hardly anywhere. Results are cast back, which keeps the wrap-around of the
+    /// narrower type.
+    pub(crate) fn arithmetic(&self, element: Element) -> Element {
+        match element {
+            Element::I8 | Element::I16 | Element::U8 | Element::U16 | Element::Bool => Element::I32,
+            Element::U32 | Element::U64 => Element::I64,
+            other => other,
+        }
+    }
+
+    /// The value in another element type.
+    pub(crate) fn cast(&mut self, value: ValueId, element: Element) -> ValueId {
+        if self.element_of(value) == element {
+            return value;
+        }
+        let cast = self.typed("Cast", &[value], vec![to(element)], element);
+        self.graph.values[cast].shape = self.graph.values[value].shape.clone();
+        cast
+    }
+
+    /// A scalar constant.
+    pub(crate) fn scalar(&mut self, value: ScalarIr, element: Element) -> ValueId {
+        let data = Bytes::from(scalar_bytes(value, element));
+        self.graph.constant(Constant { element, dims: Vec::new(), data })
+    }
+
+    /// A floating-point scalar constant of the type of `like`.
+    pub(crate) fn number(&mut self, value: f64, like: ValueId) -> ValueId {
+        self.scalar(ScalarIr::Float(value), self.element_of(like))
+    }
+
+    /// An integer scalar constant of the type of `like`.
+    pub(crate) fn whole(&mut self, value: i64, like: ValueId) -> ValueId {
+        self.scalar(ScalarIr::Int(value), self.element_of(like))
+    }
+
+    /// A vector of 64-bit integers.
+    pub(crate) fn vector(&mut self, values: &[i64]) -> ValueId {
+        self.graph.constant(Constant::vector(values))
+    }
+
+    /// Any constant.
+    pub(crate) fn constant(&mut self, constant: Constant) -> ValueId {
+        self.graph.constant(constant)
+    }
+
+    /// The bytes of a value that is a constant.
+    pub(crate) fn known(&self, value: ValueId) -> Option<&Constant> {
+        self.graph.constants.get(&value)
+    }
+
+    /// Sizes of a burn tensor.
+    pub(crate) fn shape(&self, tensor: &TensorIr) -> Vec<Size> {
+        self.trace.shape(tensor)
+    }
+
+    /// A size that is the same in every recording.
+    pub(crate) fn fixed(&self, size: usize) -> Size {
+        Size(vec![size as i64; self.trace.plan.recordings()])
+    }
+
+    /// Sizes as an integer vector: a constant if all are fixed, read from the graph if not.
+    pub(crate) fn sizes(&mut self, sizes: &[Size]) -> Result<ValueId, Refusal> {
+        let mut parts: Vec<ValueId> = Vec::new();
+        let mut run: Vec<i64> = Vec::new();
+        for size in sizes {
+            match size.fixed() {
+                Some(fixed) => run.push(fixed),
+                None => {
+                    self.close(&mut run, &mut parts);
+                    parts.push(self.size(size)?);
+                }
+            }
+        }
+        self.close(&mut run, &mut parts);
+        match parts.as_slice() {
+            [] => Ok(self.vector(&[])),
+            [one] => Ok(*one),
+            _ => Ok(self.node("Concat", &parts, vec![int("axis", 0)])),
+        }
+    }
+
+    fn close(&mut self, run: &mut Vec<i64>, parts: &mut Vec<ValueId>) {
+        if !run.is_empty() {
+            parts.push(self.vector(run));
+            run.clear();
+        }
+    }
+
+    /// One size as an integer vector of one element.
+    pub(crate) fn size(&mut self, size: &Size) -> Result<ValueId, Refusal> {
+        if let Some(value) = self.sizes.get(size) {
+            return Ok(*value);
+        }
+        let value = match self.places.get(size).copied() {
+            Some((value, axis)) => {
+                let span = vec![int("start", axis as i64), int("end", axis as i64 + 1)];
+                self.typed("Shape", &[value], span, Element::I64)
+            }
+            None => self.computed(size)?,
+        };
+        self.sizes.insert(size.clone(), value);
+        Ok(value)
+    }
+
+    fn computed(&mut self, size: &Size) -> Result<ValueId, Refusal> {
+        let plan = &self.trace.plan;
+        let symbol = |position: usize| Size((0..plan.recordings()).map(|one| plan.sizes(one)[position] as i64).collect());
+        match size.form(plan).ok_or(Refusal::Ambiguous)? {
+            Form::Fixed(fixed) => Ok(self.vector(&[fixed])),
+            Form::Linear { constant, factors } => {
+                let mut sum = None;
+                for (position, factor) in factors.iter().enumerate().filter(|(_, factor)| **factor != 0) {
+                    let term = self.term(&symbol(position), *factor)?;
+                    sum = Some(sum.map_or(term, |sum| self.node("Add", &[sum, term], Vec::new())));
+                }
+                let sum = sum.ok_or(Refusal::Ambiguous)?;
+                let constant = (constant != 0).then(|| self.vector(&[constant]));
+                Ok(constant.map_or(sum, |constant| self.node("Add", &[sum, constant], Vec::new())))
+            }
+            Form::Product { factor, powers } => {
+                let all = powers.iter().enumerate().flat_map(|(at, power)| std::iter::repeat_n(at, *power as usize));
+                let all: Vec<Size> = all.map(symbol).collect();
+                let (first, rest) = all.split_first().ok_or(Refusal::Ambiguous)?;
+                let mut product = self.term(first, factor)?;
+                for next in rest {
+                    let next = self.size(next)?;
+                    product = self.node("Mul", &[product, next], Vec::new());
+                }
+                Ok(product)
+            }
+        }
+    }
+
+    fn term(&mut self, symbol: &Size, factor: i64) -> Result<ValueId, Refusal> {
+        // A symbol that no value shows would come back here for ever.
+        if !self.places.contains_key(symbol) {
+            return Err(Refusal::Ambiguous);
+        }
+        let value = self.size(symbol)?;
+        if factor == 1 {
+            return Ok(value);
+        }
+        let factor = self.vector(&[factor]);
+        Ok(self.node("Mul", &[value, factor], Vec::new()))
+    }
+
+    /// Binds the graph outputs; one that is an input, a constant, or already an output gets a node of its own.
+    pub(crate) fn outputs(&mut self) -> Result<()> {
+        for (position, (name, id)) in self.trace.base.outputs.iter().enumerate() {
+            let name = name.clone().unwrap_or_else(|| format!("output_{position}"));
+            self.begin(self.index, Origin { kind: "Output".to_owned(), ..Origin::default() });
+            let missing = |reason: String| Error::Output { name: name.clone(), reason };
+            let value = match (self.bound.get(id).copied(), self.values.remove(id)) {
+                (Some(value), _) => value,
+                (None, Some(data)) => {
+                    let value = self.captured(*id, data).map_err(|_| missing("its type has no ONNX form".to_owned()))?;
+                    self.bound.insert(*id, value);
+                    value
+                }
+                (None, None) => return Err(missing("no operation computes it".to_owned())),
+            };
+            let own = self.graph.values[value].name.is_none() && !self.graph.constants.contains_key(&value);
+            let value = if own { value } else { self.identity(value) };
+            self.graph.values[value].name = Some(name);
+            self.graph.outputs.push(value);
+        }
+        Ok(())
+    }
+
+    fn identity(&mut self, value: ValueId) -> ValueId {
+        let copy = self.node("Identity", &[value], Vec::new());
+        self.graph.values[copy].shape = self.graph.values[value].shape.clone();
+        copy
+    }
+
+    /// Gives the finished graph away.
+    pub(crate) fn finish(self) -> Graph {
+        self.graph
+    }
+}
+
+/// The bytes of a constant, shared, not copied.
+fn owned(data: TensorData) -> Bytes {
+    struct Owner(TensorData);
+    impl AsRef<[u8]> for Owner {
+        fn as_ref(&self) -> &[u8] {
+            self.0.as_bytes()
+        }
+    }
+    Bytes::from_owner(Owner(data))
+}
+
+/// Booleans as ONNX stores them, one byte each, whatever burn's storage was.
+fn booleans(data: &TensorData) -> Bytes {
+    data.iter::<bool>().map(u8::from).collect::<Vec<_>>().into()
+}

@@ -1,0 +1,119 @@
+//! Convolutions and transposed convolutions in one, two and three dimensions.
+
+use burn::backend::ir::{DeformConv2dOpIr, ScalarIr, TensorIr, Unfold4dOpIr};
+
+use super::base::reshape;
+use super::{Context, Lowered, int, ints, refuse};
+use crate::graph::Constant;
+use crate::onnx::scalar_bytes;
+use crate::symbolic::Size;
+
+/// The options that every convolution has; padding is (before, after) for each axis.
+pub(super) struct Window<'a> {
+    pub(super) stride: &'a [usize],
+    pub(super) padding: Vec<(usize, usize)>,
+    pub(super) dilation: &'a [usize],
+    pub(super) groups: usize,
+}
+
+/// The tensors of a convolution.
+pub(super) struct Tensors<'a> {
+    pub(super) x: &'a TensorIr,
+    pub(super) weight: &'a TensorIr,
+    pub(super) bias: Option<&'a TensorIr>,
+    pub(super) out: &'a TensorIr,
+}
+
+/// The same padding on both sides.
+pub(super) fn both(padding: &[usize]) -> Vec<(usize, usize)> {
+    padding.iter().map(|padding| (*padding, *padding)).collect()
+}
+
+/// ONNX lists the padding before every axis, then the padding after every axis.
+pub(super) fn pads(padding: &[(usize, usize)]) -> impl Iterator<Item = usize> + '_ {
+    padding.iter().map(|(before, _)| *before).chain(padding.iter().map(|(_, after)| *after))
+}
+
+pub(super) fn conv(cx: &mut Context<'_>, tensors: &Tensors<'_>, window: &Window<'_>) -> Lowered {
+    let inputs = inputs(cx, tensors)?;
+    let result = cx.node("Conv", &inputs, attributes(tensors, window));
+    cx.bind(tensors.out, result)
+}
+
+/// Weights are `[in, out / groups, ...]` in both.
+pub(super) fn transposed(cx: &mut Context<'_>, tensors: &Tensors<'_>, window: &Window<'_>, extra: &[usize]) -> Lowered {
+    let inputs = inputs(cx, tensors)?;
+    let mut attributes = attributes(tensors, window);
+    if extra.iter().any(|extra| *extra > 0) {
+        attributes.push(ints("output_padding", extra.iter().copied()));
+    }
+    let result = cx.node("ConvTranspose", &inputs, attributes);
+    cx.bind(tensors.out, result)
+}
+
+fn inputs(cx: &mut Context<'_>, tensors: &Tensors<'_>) -> Result<Vec<usize>, super::Refusal> {
+    let mut inputs = vec![cx.value(tensors.x)?, cx.value(tensors.weight)?];
+    if let Some(bias) = tensors.bias {
+        inputs.push(cx.value(bias)?);
+    }
+    Ok(inputs)
+}
+
+fn attributes(tensors: &Tensors<'_>, window: &Window<'_>) -> crate::graph::Attributes {
+    vec![
+        ints("dilations", window.dilation.iter().copied()),
+        int("group", window.groups as i64),
+        ints("kernel_shape", tensors.weight.shape.iter().skip(2).copied()),
+        ints("pads", pads(&window.padding)),
+        ints("strides", window.stride.iter().copied()),
+    ]
+}
+
+pub(super) fn deformable(cx: &mut Context<'_>, op: &DeformConv2dOpIr) -> Lowered {
+    if cx.opset() < 19 {
+        return refuse("DeformConv needs opset 19");
+    }
+    let mut inputs = vec![Some(cx.value(&op.x)?), Some(cx.value(&op.weight)?), Some(cx.value(&op.offset)?)];
+    for optional in [&op.bias, &op.mask] {
+        inputs.push(optional.as_ref().map(|tensor| cx.value(tensor)).transpose()?);
+    }
+    while inputs.last() == Some(&None) {
+        inputs.pop();
+    }
+    let attributes = vec![
+        ints("dilations", op.options.dilation),
+        int("group", op.options.weight_groups as i64),
+        ints("kernel_shape", op.weight.shape.iter().skip(2).copied()),
+        int("offset_group", op.options.offset_groups as i64),
+        ints("pads", pads(&both(&op.options.padding))),
+        ints("strides", op.options.stride),
+    ];
+    let element = cx.element(&op.out)?;
+    let result = cx.several("DeformConv", inputs, attributes, &[element])[0];
+    cx.bind(&op.out, result)
+}
+
+/// Windows as columns: a grouped convolution whose filters each pick one place of the window.
+pub(super) fn columns(cx: &mut Context<'_>, op: &Unfold4dOpIr) -> Lowered {
+    let (channels, places) = (op.x.shape[1], op.kernel_size[0] * op.kernel_size[1]);
+    let input = cx.value(&op.x)?;
+    let element = cx.element_of(input);
+    let weight = |filter: usize, place: usize| f64::from(u8::from(filter % places == place));
+    let weights = (0..channels * places).flat_map(|filter| (0..places).map(move |place| weight(filter, place)));
+    let data: Vec<u8> = weights.flat_map(|weight| scalar_bytes(ScalarIr::Float(weight), element)).collect();
+    let dims = vec![channels * places, 1, op.kernel_size[0], op.kernel_size[1]];
+    let filters = cx.constant(Constant { element, dims, data: data.into() });
+    let attributes = vec![
+        ints("dilations", op.options.dilation),
+        int("group", channels as i64),
+        ints("kernel_shape", op.kernel_size),
+        ints("pads", pads(&both(&op.options.padding))),
+        ints("strides", op.options.stride),
+    ];
+    let columns = cx.node("Conv", &[input, filters], attributes);
+    let to = cx.shape(&op.out);
+    // Batch and channels stay where they are; the plane becomes one axis, whose size is inferred if it must be.
+    let from: Vec<Size> = to[..2].to_vec();
+    let columns = reshape(cx, columns, &from, &to)?;
+    cx.bind(&op.out, columns)
+}

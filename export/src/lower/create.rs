@@ -1,0 +1,68 @@
+//! Tensors that come from nothing: filled with one value, or drawn at random.
+
+use burn::backend::ir::{RandomOpIr, ScalarIr, TensorIr};
+use burn::tensor::Distribution;
+
+use super::{Context, Lowered, Refusal, float, refuse, tensor, to};
+use crate::graph::{Constant, ValueId};
+use crate::onnx::{Element, scalar_bytes};
+
+/// Constants up to this many elements are written out; larger ones are made at run time.
+const SMALL: i64 = 256;
+
+/// A tensor of one value.
+pub(super) fn filled(cx: &mut Context<'_>, out: &TensorIr, value: ScalarIr) -> Lowered {
+    let filled = fill(cx, out, value)?;
+    cx.bind(out, filled)
+}
+
+fn fill(cx: &mut Context<'_>, out: &TensorIr, value: ScalarIr) -> Result<ValueId, Refusal> {
+    let element = cx.element(out)?;
+    let shape = cx.shape(out);
+    let bytes = scalar_bytes(value, element);
+    let count: Option<i64> = shape.iter().map(|size| size.fixed()).product();
+    if let Some(count) = count.filter(|count| *count <= SMALL) {
+        let dims = shape.iter().filter_map(|size| size.fixed()).map(|size| size as usize).collect();
+        return Ok(cx.constant(Constant { element, dims, data: bytes.repeat(count as usize).into() }));
+    }
+    let sizes = cx.sizes(&shape)?;
+    let value = Constant { element, dims: vec![1], data: bytes.into() };
+    Ok(cx.typed("ConstantOfShape", &[sizes], vec![tensor("value", value)], element))
+}
+
+/// Random numbers, where the user allows a model that answers differently each time.
+pub(super) fn random(cx: &mut Context<'_>, op: &RandomOpIr) -> Lowered {
+    if !cx.allow_random() {
+        return refuse("it draws random numbers, so no two runs would agree; pass noise as an input, or allow it with `allow_random`");
+    }
+    let element = cx.element(&op.out)?;
+    if !element.is_float() {
+        return refuse("random integers have no ONNX operator");
+    }
+    let like = fill(cx, &op.out, ScalarIr::Int(0))?;
+    let drawn = match op.distribution {
+        Distribution::Default => uniform(cx, like, 0.0, 1.0, element),
+        Distribution::Uniform(low, high) => uniform(cx, like, low, high, element),
+        Distribution::Normal(mean, deviation) => {
+            let attributes = vec![to(element), float("mean", mean as f32), float("scale", deviation as f32)];
+            cx.typed("RandomNormalLike", &[like], renamed(attributes), element)
+        }
+        Distribution::Bernoulli(probability) => {
+            let level = cx.number(probability, like);
+            let level = cx.node("Add", &[like, level], Vec::new());
+            cx.typed("Bernoulli", &[level], renamed(vec![to(element)]), element)
+        }
+    };
+    cx.bind(&op.out, drawn)
+}
+
+fn uniform(cx: &mut Context<'_>, like: ValueId, low: f64, high: f64, element: Element) -> ValueId {
+    let attributes = vec![to(element), float("low", low as f32), float("high", high as f32)];
+    cx.typed("RandomUniformLike", &[like], renamed(attributes), element)
+}
+
+/// Random operators call their type `dtype`.
+fn renamed(mut attributes: crate::graph::Attributes) -> crate::graph::Attributes {
+    attributes.iter_mut().filter(|(name, _)| *name == "to").for_each(|(name, _)| *name = "dtype");
+    attributes
+}

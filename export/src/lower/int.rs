@@ -1,0 +1,112 @@
+//! Operations on integer tensors.
+
+use burn::backend::ir::{BinaryOpIr, IntOperationIr, ScalarOpIr, TensorIr, UnaryOpIr};
+
+use super::float::matmul;
+use super::{Context, Lowered, refuse, text};
+use crate::graph::ValueId;
+use crate::onnx::Element;
+
+pub(super) fn lower(cx: &mut Context<'_>, op: &IntOperationIr) -> Lowered {
+    use IntOperationIr as Op;
+    match op {
+        Op::IntoFloat(op) => {
+            let input = cx.value(&op.input)?;
+            cx.bind(&op.out, input)
+        }
+        Op::BitwiseAnd(op) => bitwise(cx, "BitwiseAnd", op),
+        Op::BitwiseAndScalar(op) => bitwise_scalar(cx, "BitwiseAnd", op),
+        Op::BitwiseOr(op) => bitwise(cx, "BitwiseOr", op),
+        Op::BitwiseOrScalar(op) => bitwise_scalar(cx, "BitwiseOr", op),
+        Op::BitwiseXor(op) => bitwise(cx, "BitwiseXor", op),
+        Op::BitwiseXorScalar(op) => bitwise_scalar(cx, "BitwiseXor", op),
+        Op::BitwiseNot(op) => not(cx, op),
+        Op::BitwiseLeftShift(op) => {
+            let (lhs, rhs) = (cx.value(&op.lhs)?, cx.value(&op.rhs)?);
+            shift_left(cx, lhs, rhs, &op.out)
+        }
+        Op::BitwiseLeftShiftScalar(op) => {
+            let lhs = cx.value(&op.lhs)?;
+            let rhs = cx.scalar(op.rhs, cx.element_of(lhs));
+            shift_left(cx, lhs, rhs, &op.out)
+        }
+        Op::BitwiseRightShift(op) => {
+            let (lhs, rhs) = (cx.value(&op.lhs)?, cx.value(&op.rhs)?);
+            shift_right(cx, lhs, rhs, &op.out)
+        }
+        Op::BitwiseRightShiftScalar(op) => {
+            let lhs = cx.value(&op.lhs)?;
+            let rhs = cx.scalar(op.rhs, cx.element_of(lhs));
+            shift_right(cx, lhs, rhs, &op.out)
+        }
+        Op::Matmul(op) => matmul(cx, op),
+    }
+}
+
+fn needs_18(cx: &Context<'_>) -> Lowered {
+    if cx.opset() < 18 { refuse("bitwise operators need opset 18") } else { Ok(()) }
+}
+
+fn bitwise(cx: &mut Context<'_>, op_type: &'static str, op: &BinaryOpIr) -> Lowered {
+    needs_18(cx)?;
+    let (lhs, rhs) = (cx.value(&op.lhs)?, cx.value(&op.rhs)?);
+    let rhs = cx.cast(rhs, cx.element_of(lhs));
+    let result = cx.node(op_type, &[lhs, rhs], Vec::new());
+    cx.bind(&op.out, result)
+}
+
+fn bitwise_scalar(cx: &mut Context<'_>, op_type: &'static str, op: &ScalarOpIr) -> Lowered {
+    needs_18(cx)?;
+    let lhs = cx.value(&op.lhs)?;
+    let rhs = cx.scalar(op.rhs, cx.element_of(lhs));
+    let result = cx.node(op_type, &[lhs, rhs], Vec::new());
+    cx.bind(&op.out, result)
+}
+
+fn not(cx: &mut Context<'_>, op: &UnaryOpIr) -> Lowered {
+    needs_18(cx)?;
+    let input = cx.value(&op.input)?;
+    let result = cx.node("BitwiseNot", &[input], Vec::new());
+    cx.bind(&op.out, result)
+}
+
+/// ONNX shifts unsigned integers only; to the left the bits are the same.
+fn shift_left(cx: &mut Context<'_>, lhs: ValueId, rhs: ValueId, out: &TensorIr) -> Lowered {
+    let element = wide(cx.element_of(lhs));
+    let operands = [cx.cast(lhs, element), cx.cast(rhs, element)];
+    let shifted = cx.node("BitShift", &operands, vec![text("direction", "LEFT")]);
+    cx.bind(out, shifted)
+}
+
+/// To the right, the sign must come in from the left: a negative number is shifted as its complement.
+fn shift_right(cx: &mut Context<'_>, lhs: ValueId, rhs: ValueId, out: &TensorIr) -> Lowered {
+    let signed = cx.element_of(lhs);
+    let element = wide(signed);
+    let count = cx.cast(rhs, element);
+    let shift = |cx: &mut Context<'_>, value: ValueId| {
+        let bits = cx.cast(value, element);
+        cx.node("BitShift", &[bits, count], vec![text("direction", "RIGHT")])
+    };
+    if signed.is_unsigned() {
+        let shifted = shift(cx, lhs);
+        return cx.bind(out, shifted);
+    }
+    needs_18(cx)?;
+    let zero = cx.whole(0, lhs);
+    let negative = cx.typed("Less", &[lhs, zero], Vec::new(), Element::Bool);
+    let complement = cx.node("BitwiseNot", &[lhs], Vec::new());
+    let magnitude = cx.typed("Where", &[negative, complement, lhs], Vec::new(), signed);
+    let shifted = shift(cx, magnitude);
+    let shifted = cx.cast(shifted, signed);
+    let back = cx.node("BitwiseNot", &[shifted], Vec::new());
+    let result = cx.typed("Where", &[negative, back, shifted], Vec::new(), signed);
+    cx.bind(out, result)
+}
+
+/// The unsigned type in which to shift: ONNX Runtime has 8, 32 and 64 bits.
+fn wide(element: Element) -> Element {
+    match element.unsigned() {
+        Element::U16 => Element::U32,
+        other => other,
+    }
+}

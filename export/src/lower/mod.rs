@@ -1,0 +1,143 @@
+//! Turns burn operations into ONNX nodes. One file serves one family of operations; [`one`] says which. A lowering is a
+//! few lines over [`Context`]; where burn and ONNX mean different things, it bridges the difference and says so.
+
+mod activation;
+mod base;
+mod boolean;
+mod context;
+mod conv;
+mod create;
+mod float;
+mod index;
+mod int;
+mod kind;
+mod layer;
+mod numeric;
+mod pool;
+mod reduce;
+mod resize;
+mod scan;
+mod slice;
+mod sort;
+
+use std::collections::BTreeMap;
+
+use burn::backend::ir::OperationIr;
+
+pub(crate) use context::{Context, Refusal};
+pub(crate) use kind::kind;
+
+use crate::error::{Error, Result, Unsupported};
+use crate::graph::{Attribute, Constant, Graph, Origin};
+use crate::onnx::Element;
+use crate::symbolic::{Size, Trace};
+
+/// What a lowering gives: nothing, since it has added its nodes to the context, or why it cannot.
+type Lowered = Result<(), Refusal>;
+
+/// What the user chose.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choices {
+    pub(crate) opset: i64,
+    pub(crate) allow_random: bool,
+}
+
+/// Lowers a whole trace. Operations that cannot be lowered are all reported at once.
+pub(crate) fn lower<'n>(
+    mut trace: Trace,
+    inputs: impl Iterator<Item = (&'n str, Vec<Size>)>,
+    choices: Choices,
+) -> Result<Graph> {
+    let values = std::mem::take(&mut trace.base.values);
+    let mut context = Context::new(&trace, values, choices);
+    context.inputs(inputs)?;
+    let mut unsupported = Vec::new();
+    for (index, operation) in trace.base.operations.iter().enumerate() {
+        let owned = operation.inputs().any(|tensor| trace.base.parameters.contains_key(&tensor.id));
+        context.begin(index, origin(&trace, index, operation, owned));
+        match one(&mut context, operation) {
+            Ok(()) => {}
+            Err(Refusal::Unsupported(reason)) => {
+                let module = trace.modules.path(index).to_owned();
+                unsupported.push(Unsupported { index, kind: kind(operation), module, reason });
+                // Results of what cannot be lowered still have a type, so that later operations can be looked at.
+                operation.outputs().for_each(|out| context.placeholder(out));
+            }
+            Err(Refusal::Ambiguous) => return Err(ambiguous(&trace, index, operation)),
+        }
+    }
+    if !unsupported.is_empty() {
+        return Err(Error::Unsupported(unsupported));
+    }
+    context.outputs()?;
+    Ok(context.finish())
+}
+
+/// The table of families: which file serves which.
+fn one(context: &mut Context<'_>, operation: &OperationIr) -> Lowered {
+    match operation {
+        OperationIr::BaseFloat(op) | OperationIr::BaseInt(op) | OperationIr::BaseBool(op) => base::lower(context, op),
+        OperationIr::NumericFloat(_, op) | OperationIr::NumericInt(_, op) => numeric::lower(context, op),
+        OperationIr::Float(_, op) => float::lower(context, op),
+        OperationIr::Int(op) => int::lower(context, op),
+        OperationIr::Bool(op) => boolean::lower(context, op),
+        OperationIr::Activation(op) => activation::lower(context, op),
+        OperationIr::Module(op) => layer::lower(context, op),
+        OperationIr::Init(_) | OperationIr::Drop(_) => Ok(()),
+        OperationIr::Custom(op) => refuse(format!("`{}` is a custom operation, whose meaning burn does not record", op.id)),
+        OperationIr::Distributed(_) => refuse("operations between devices have no place in a model file"),
+    }
+}
+
+fn origin(trace: &Trace, index: usize, operation: &OperationIr, owned: bool) -> Origin {
+    let module = trace.modules.path(index).to_owned();
+    let types: &BTreeMap<String, String> = &trace.base.types;
+    let module_type = types.get(&module).cloned().unwrap_or_default();
+    Origin { kind: kind(operation), module, module_type, owned }
+}
+
+fn ambiguous(trace: &Trace, index: usize, operation: &OperationIr) -> Error {
+    let shape = |one: &OperationIr| one.outputs().next().map(|out| out.shape.to_vec()).unwrap_or_default();
+    let shapes = trace.variants(index).map(shape).collect();
+    Error::Ambiguous { index, kind: kind(operation), module: trace.modules.path(index).to_owned(), shapes }
+}
+
+/// Says that an operation cannot be lowered.
+fn refuse<T>(reason: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::Unsupported(reason.into()))
+}
+
+/// An integer attribute.
+fn int(name: &'static str, value: impl Into<i64>) -> (&'static str, Attribute) {
+    (name, Attribute::Int(value.into()))
+}
+
+/// An axis attribute.
+fn axis(axis: usize) -> (&'static str, Attribute) {
+    (("axis"), Attribute::Int(axis as i64))
+}
+
+/// An attribute of several sizes.
+fn ints(name: &'static str, values: impl IntoIterator<Item = usize>) -> (&'static str, Attribute) {
+    (name, Attribute::Ints(values.into_iter().map(|value| value as i64).collect()))
+}
+
+/// A float attribute.
+fn float(name: &'static str, value: f32) -> (&'static str, Attribute) {
+    (name, Attribute::Float(value))
+}
+
+/// A text attribute.
+fn text(name: &'static str, value: &'static str) -> (&'static str, Attribute) {
+    (name, Attribute::Text(value))
+}
+
+/// The target type of a cast.
+fn to(element: Element) -> (&'static str, Attribute) {
+    ("to", Attribute::Int(i64::from(element.code())))
+}
+
+/// A tensor attribute.
+fn tensor(name: &'static str, value: Constant) -> (&'static str, Attribute) {
+    (name, Attribute::Tensor(value))
+}

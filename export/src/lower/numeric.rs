@@ -1,0 +1,183 @@
+//! Arithmetic that integers and floats share.
+
+use burn::backend::ir::{BinaryOpIr, ClampOpIr, NumericOperationIr, PadModeIr, PadOpIr, ScalarIr, ScalarOpIr, TensorIr, UnaryOpIr};
+
+use super::{Context, Lowered, Refusal, create, int, reduce, scan, sort, text};
+use crate::graph::ValueId;
+use crate::onnx::Element;
+
+pub(super) fn lower(cx: &mut Context<'_>, op: &NumericOperationIr) -> Lowered {
+    use NumericOperationIr as Op;
+    match op {
+        Op::Add(op) => binary(cx, "Add", op),
+        Op::AddScalar(op) => binary_scalar(cx, "Add", op),
+        Op::Sub(op) => binary(cx, "Sub", op),
+        Op::SubScalar(op) => binary_scalar(cx, "Sub", op),
+        Op::Mul(op) => binary(cx, "Mul", op),
+        Op::MulScalar(op) => binary_scalar(cx, "Mul", op),
+        Op::Div(op) => binary(cx, "Div", op),
+        Op::DivScalar(op) => binary_scalar(cx, "Div", op),
+        Op::Rem(op) => {
+            let [lhs, rhs] = operands(cx, &op.lhs, &op.rhs)?;
+            remainder(cx, lhs, rhs, &op.out)
+        }
+        Op::RemScalar(op) => {
+            let [lhs, rhs] = scalar_operands(cx, op)?;
+            remainder(cx, lhs, rhs, &op.out)
+        }
+        Op::Abs(op) => unary(cx, "Abs", op),
+        Op::Neg(op) => unary(cx, "Neg", op),
+        Op::Sign(op) => unary(cx, "Sign", op),
+        Op::Full(op) => create::filled(cx, &op.out, op.value),
+        Op::Mean(op) => reduce::mean_all(cx, op),
+        Op::MeanDim(op) => reduce::mean_dim(cx, op),
+        Op::Sum(op) => reduce::all(cx, "ReduceSum", op),
+        Op::SumDim(op) => reduce::dim(cx, "ReduceSum", op),
+        Op::SumDims(op) => reduce::dims(cx, "ReduceSum", op),
+        Op::Prod(op) => reduce::all(cx, "ReduceProd", op),
+        Op::ProdDim(op) => reduce::dim(cx, "ReduceProd", op),
+        Op::Max(op) => reduce::all(cx, "ReduceMax", op),
+        Op::MaxDim(op) => reduce::dim(cx, "ReduceMax", op),
+        Op::Min(op) => reduce::all(cx, "ReduceMin", op),
+        Op::MinDim(op) => reduce::dim(cx, "ReduceMin", op),
+        Op::MaxAbs(op) => reduce::max_abs(cx, op),
+        Op::MaxAbsDim(op) => reduce::max_abs_dim(cx, op),
+        Op::ArgMax(op) => reduce::arg(cx, "ArgMax", op),
+        Op::ArgMin(op) => reduce::arg(cx, "ArgMin", op),
+        Op::MaxDimWithIndices(op) => reduce::with_indices(cx, ["ReduceMax", "ArgMax"], op),
+        Op::MinDimWithIndices(op) => reduce::with_indices(cx, ["ReduceMin", "ArgMin"], op),
+        Op::Greater(op) => compare(cx, "Greater", op),
+        Op::GreaterElem(op) => compare_scalar(cx, "Greater", op),
+        Op::GreaterEqual(op) => compare(cx, "GreaterOrEqual", op),
+        Op::GreaterEqualElem(op) => compare_scalar(cx, "GreaterOrEqual", op),
+        Op::Lower(op) => compare(cx, "Less", op),
+        Op::LowerElem(op) => compare_scalar(cx, "Less", op),
+        Op::LowerEqual(op) => compare(cx, "LessOrEqual", op),
+        Op::LowerEqualElem(op) => compare_scalar(cx, "LessOrEqual", op),
+        Op::Clamp(op) => clamp(cx, op),
+        Op::ClampMin(op) => clip(cx, &op.lhs, Some(op.rhs), None, &op.out),
+        Op::ClampMax(op) => clip(cx, &op.lhs, None, Some(op.rhs), &op.out),
+        Op::Powi(op) => binary(cx, "Pow", op),
+        Op::PowiScalar(op) => binary_scalar(cx, "Pow", op),
+        Op::CumSum(op) => scan::sum(cx, op),
+        Op::CumProd(op) => scan::doubling(cx, op, "Mul"),
+        Op::CumMin(op) => scan::doubling(cx, op, "Min"),
+        Op::CumMax(op) => scan::doubling(cx, op, "Max"),
+        Op::TopK(op) => sort::top_k(cx, op),
+        Op::ArgTopK(op) => sort::arg_top_k(cx, op),
+        Op::TopKWithIndices(op) => sort::top_k_with_indices(cx, op),
+        Op::Sort(op) => sort::sort(cx, op),
+        Op::ArgSort(op) => sort::arg_sort(cx, op),
+        Op::SortWithIndices(op) => sort::sort_with_indices(cx, op),
+        Op::Pad(op) => pad(cx, op),
+        Op::IntRandom(op) => create::random(cx, op),
+    }
+}
+
+/// Both operands in the type in which the operation is computed, which follows the left one. burn lets operands of two
+/// integer types meet, since capture and other devices have other default types.
+fn operands(cx: &mut Context<'_>, lhs: &TensorIr, rhs: &TensorIr) -> Result<[ValueId; 2], Refusal> {
+    let (left, right) = (cx.value(lhs)?, cx.value(rhs)?);
+    let element = cx.arithmetic(cx.element_of(left));
+    Ok([cx.cast(left, element), cx.cast(right, element)])
+}
+
+fn scalar_operands(cx: &mut Context<'_>, op: &ScalarOpIr) -> Result<[ValueId; 2], Refusal> {
+    let left = cx.value(&op.lhs)?;
+    let element = cx.arithmetic(cx.element_of(left));
+    let left = cx.cast(left, element);
+    let right = cx.scalar(op.rhs, element);
+    Ok([left, right])
+}
+
+/// An operation of one operand.
+pub(super) fn unary(cx: &mut Context<'_>, op_type: &'static str, op: &UnaryOpIr) -> Lowered {
+    let input = cx.value(&op.input)?;
+    let input = cx.cast(input, cx.arithmetic(cx.element_of(input)));
+    let result = cx.node(op_type, &[input], Vec::new());
+    cx.bind(&op.out, result)
+}
+
+/// An operation of two tensors.
+pub(super) fn binary(cx: &mut Context<'_>, op_type: &'static str, op: &BinaryOpIr) -> Lowered {
+    let operands = operands(cx, &op.lhs, &op.rhs)?;
+    let result = cx.node(op_type, &operands, Vec::new());
+    cx.bind(&op.out, result)
+}
+
+/// An operation of a tensor and a number.
+pub(super) fn binary_scalar(cx: &mut Context<'_>, op_type: &'static str, op: &ScalarOpIr) -> Lowered {
+    let operands = scalar_operands(cx, op)?;
+    let result = cx.node(op_type, &operands, Vec::new());
+    cx.bind(&op.out, result)
+}
+
+/// A comparison of two tensors.
+pub(super) fn compare(cx: &mut Context<'_>, op_type: &'static str, op: &BinaryOpIr) -> Lowered {
+    let operands = operands(cx, &op.lhs, &op.rhs)?;
+    let result = cx.typed(op_type, &operands, Vec::new(), Element::Bool);
+    cx.bind(&op.out, result)
+}
+
+/// A comparison of a tensor and a number.
+pub(super) fn compare_scalar(cx: &mut Context<'_>, op_type: &'static str, op: &ScalarOpIr) -> Lowered {
+    let operands = scalar_operands(cx, op)?;
+    let result = cx.typed(op_type, &operands, Vec::new(), Element::Bool);
+    cx.bind(&op.out, result)
+}
+
+/// burn's remainder has the sign of the divisor. `Mod` does so for integers only; for floats it has C's `fmod`, whose
+/// sign is the dividend's, so a rest of the wrong sign is moved by one divisor.
+fn remainder(cx: &mut Context<'_>, lhs: ValueId, rhs: ValueId, out: &TensorIr) -> Lowered {
+    if !cx.element_of(lhs).is_float() {
+        let rest = cx.node("Mod", &[lhs, rhs], Vec::new());
+        return cx.bind(out, rest);
+    }
+    let rest = cx.node("Mod", &[lhs, rhs], vec![int("fmod", 1)]);
+    let zero = cx.number(0.0, rest);
+    let none = cx.typed("Equal", &[rest, zero], Vec::new(), Element::Bool);
+    let some = cx.node("Not", &[none], Vec::new());
+    let below = cx.typed("Less", &[rest, zero], Vec::new(), Element::Bool);
+    let divisor_below = cx.typed("Less", &[rhs, zero], Vec::new(), Element::Bool);
+    let other = cx.node("Xor", &[below, divisor_below], Vec::new());
+    let wrong = cx.node("And", &[some, other], Vec::new());
+    let moved = cx.node("Add", &[rest, rhs], Vec::new());
+    let right = cx.typed("Where", &[wrong, moved, rest], Vec::new(), cx.element_of(rest));
+    cx.bind(out, right)
+}
+
+fn clamp(cx: &mut Context<'_>, op: &ClampOpIr) -> Lowered {
+    clip(cx, &op.tensor, Some(op.min), Some(op.max), &op.out)
+}
+
+fn clip(cx: &mut Context<'_>, tensor: &TensorIr, min: Option<ScalarIr>, max: Option<ScalarIr>, out: &TensorIr) -> Lowered {
+    let input = cx.value(tensor)?;
+    let element = cx.arithmetic(cx.element_of(input));
+    let input = cx.cast(input, element);
+    let min = min.map(|min| cx.scalar(min, element));
+    let mut inputs = vec![Some(input), min];
+    if let Some(max) = max {
+        inputs.push(Some(cx.scalar(max, element)));
+    }
+    let clipped = cx.several("Clip", inputs, Vec::new(), &[element])[0];
+    cx.bind(out, clipped)
+}
+
+fn pad(cx: &mut Context<'_>, op: &PadOpIr) -> Lowered {
+    let input = cx.value(&op.input)?;
+    let element = cx.arithmetic(cx.element_of(input));
+    let input = cx.cast(input, element);
+    let (before, after): (Vec<i64>, Vec<i64>) = op.padding.iter().map(|(a, b)| (*a as i64, *b as i64)).unzip();
+    let pads = cx.vector(&[before, after].concat());
+    let mut inputs = vec![input, pads];
+    let mode = match op.mode {
+        PadModeIr::Constant(value) => {
+            inputs.push(cx.scalar(value, element));
+            "constant"
+        }
+        PadModeIr::Reflect => "reflect",
+        PadModeIr::Edge => "edge",
+    };
+    let padded = cx.node("Pad", &inputs, vec![text("mode", mode)]);
+    cx.bind(&op.out, padded)
+}

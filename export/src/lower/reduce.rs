@@ -1,0 +1,130 @@
+//! Reductions along axes, and the two ways in which ONNX takes the axes.
+
+use burn::backend::ir::{ReduceDimOpIr, ReduceDimWithIndicesOpIr, ReduceDimsOpIr, ReduceOpIr, TensorIr};
+
+use super::{Context, Lowered, Refusal, axis, int, ints};
+use crate::graph::ValueId;
+use crate::onnx::Element;
+
+/// What to reduce.
+pub(super) enum Axes {
+    /// Everything, to a tensor of shape `[1]`.
+    All { rank: usize },
+    /// These axes, each kept with size one.
+    Kept(Vec<usize>),
+}
+
+/// Reduces a value, in the type it has.
+pub(super) fn reduce(cx: &mut Context<'_>, op: &'static str, input: ValueId, axes: Axes) -> Result<ValueId, Refusal> {
+    match axes {
+        Axes::Kept(axes) => Ok(reduce_axes(cx, op, input, &axes)),
+        Axes::All { rank: 1 } => Ok(reduce_axes(cx, op, input, &[0])),
+        Axes::All { .. } => {
+            let scalar = cx.node(op, &[input], vec![int("keepdims", 0)]);
+            let one = cx.vector(&[1]);
+            Ok(cx.node("Reshape", &[scalar, one], Vec::new()))
+        }
+    }
+}
+
+fn reduce_axes(cx: &mut Context<'_>, op: &'static str, input: ValueId, axes: &[usize]) -> ValueId {
+    // ReduceSum takes its axes as an input since opset 13, the others since 18.
+    if op == "ReduceSum" || cx.opset() >= 18 {
+        let axes: Vec<i64> = axes.iter().map(|axis| *axis as i64).collect();
+        let axes = cx.vector(&axes);
+        return cx.node(op, &[input, axes], vec![int("keepdims", 1)]);
+    }
+    cx.node(op, &[input], vec![ints("axes", axes.iter().copied()), int("keepdims", 1)])
+}
+
+/// A reduction of the whole tensor.
+pub(super) fn all(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceOpIr) -> Lowered {
+    let input = operand(cx, &op.input)?;
+    let reduced = reduce(cx, op_type, input, Axes::All { rank: op.input.shape.num_dims() })?;
+    cx.bind(&op.out, reduced)
+}
+
+/// A reduction of one axis.
+pub(super) fn dim(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceDimOpIr) -> Lowered {
+    let input = operand(cx, &op.input)?;
+    let reduced = reduce_axes(cx, op_type, input, &[op.axis]);
+    cx.bind(&op.out, reduced)
+}
+
+/// A sum over several axes.
+pub(super) fn dims(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceDimsOpIr) -> Lowered {
+    let input = operand(cx, &op.input)?;
+    let reduced = reduce_axes(cx, op_type, input, &op.axes);
+    cx.bind(&op.out, reduced)
+}
+
+/// The mean of the whole tensor. The mean of integers is burn's sum divided by the count, rounded to zero, which ONNX
+/// Runtime's `ReduceMean` is not for all types.
+pub(super) fn mean_all(cx: &mut Context<'_>, op: &ReduceOpIr) -> Lowered {
+    if cx.element(&op.input)?.is_float() {
+        return all(cx, "ReduceMean", op);
+    }
+    let input = operand(cx, &op.input)?;
+    let sum = reduce(cx, "ReduceSum", input, Axes::All { rank: op.input.shape.num_dims() })?;
+    let count = cx.typed("Size", &[input], Vec::new(), Element::I64);
+    let count = cx.cast(count, cx.element_of(sum));
+    let mean = cx.node("Div", &[sum, count], Vec::new());
+    cx.bind(&op.out, mean)
+}
+
+/// The mean along one axis.
+pub(super) fn mean_dim(cx: &mut Context<'_>, op: &ReduceDimOpIr) -> Lowered {
+    if cx.element(&op.input)?.is_float() {
+        return dim(cx, "ReduceMean", op);
+    }
+    let input = operand(cx, &op.input)?;
+    let sum = reduce_axes(cx, "ReduceSum", input, &[op.axis]);
+    let size = cx.shape(&op.input)[op.axis].clone();
+    let count = cx.size(&size)?;
+    let count = cx.cast(count, cx.element_of(sum));
+    let mean = cx.node("Div", &[sum, count], Vec::new());
+    cx.bind(&op.out, mean)
+}
+
+/// The largest magnitude.
+pub(super) fn max_abs(cx: &mut Context<'_>, op: &ReduceOpIr) -> Lowered {
+    let input = operand(cx, &op.input)?;
+    let magnitude = cx.node("Abs", &[input], Vec::new());
+    let reduced = reduce(cx, "ReduceMax", magnitude, Axes::All { rank: op.input.shape.num_dims() })?;
+    cx.bind(&op.out, reduced)
+}
+
+/// The largest magnitude along one axis.
+pub(super) fn max_abs_dim(cx: &mut Context<'_>, op: &ReduceDimOpIr) -> Lowered {
+    let input = operand(cx, &op.input)?;
+    let magnitude = cx.node("Abs", &[input], Vec::new());
+    let reduced = reduce_axes(cx, "ReduceMax", magnitude, &[op.axis]);
+    cx.bind(&op.out, reduced)
+}
+
+/// Where the extreme is. Of equals, both burn and ONNX name the first.
+pub(super) fn arg(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceDimOpIr) -> Lowered {
+    let input = operand(cx, &op.input)?;
+    let found = cx.typed(op_type, &[input], vec![axis(op.axis), int("keepdims", 1)], Element::I64);
+    cx.bind(&op.out, found)
+}
+
+/// The extreme and where it is.
+pub(super) fn with_indices(cx: &mut Context<'_>, ops: [&'static str; 2], op: &ReduceDimWithIndicesOpIr) -> Lowered {
+    let input = operand(cx, &op.tensor)?;
+    let found = cx.typed(ops[1], &[input], vec![axis(op.dim), int("keepdims", 1)], Element::I64);
+    let extreme = reduce_axes(cx, ops[0], input, &[op.dim]);
+    cx.bind(&op.out_indices, found)?;
+    cx.bind(&op.out, extreme)
+}
+
+/// The operand in a type that ONNX Runtime can reduce.
+fn operand(cx: &mut Context<'_>, tensor: &TensorIr) -> Result<ValueId, Refusal> {
+    let value = cx.value(tensor)?;
+    Ok(cx.cast(value, cx.arithmetic(cx.element_of(value))))
+}
+
+/// A reduction of one axis of a value inside another lowering.
+pub(super) fn along(cx: &mut Context<'_>, op: &'static str, input: ValueId, axis: usize) -> ValueId {
+    reduce_axes(cx, op, input, &[axis])
+}

@@ -1,0 +1,63 @@
+//! Cumulative operations along an axis.
+
+use burn::backend::ir::{DimOpIr, ScalarIr};
+
+use super::{Context, Lowered, refuse, text};
+use crate::graph::ValueId;
+use crate::onnx::Element;
+
+pub(super) fn sum(cx: &mut Context<'_>, op: &DimOpIr) -> Lowered {
+    let input = cx.value(&op.input)?;
+    let input = cx.cast(input, cx.arithmetic(cx.element_of(input)));
+    let axis = cx.scalar(ScalarIr::Int(op.axis as i64), Element::I64);
+    let result = cx.node("CumSum", &[input, axis], Vec::new());
+    cx.bind(&op.out, result)
+}
+
+/// ONNX has the cumulative sum only. The others take `log2(n)` steps: after the step of distance `d`, each element
+/// holds the result over the `2 d` elements that end at it (Hillis and Steele 1986).
+pub(super) fn doubling(cx: &mut Context<'_>, op: &DimOpIr, join: &'static str) -> Lowered {
+    let Some(size) = cx.shape(&op.input)[op.axis].fixed() else {
+        return refuse("a cumulative operation along a symbolic axis takes an unknown number of steps");
+    };
+    let input = cx.value(&op.input)?;
+    let element = cx.arithmetic(cx.element_of(input));
+    let mut value = cx.cast(input, element);
+    let neutral = neutral(cx, join, value);
+    let distances = std::iter::successors(Some(1), |distance| Some(distance * 2)).take_while(|distance| *distance < size);
+    for distance in distances {
+        let shifted = shift(cx, value, neutral, op, distance);
+        value = cx.node(join, &[value, shifted], Vec::new());
+    }
+    if size <= 1 {
+        value = cx.node("Identity", &[value], Vec::new());
+    }
+    cx.bind(&op.out, value)
+}
+
+/// Moves everything `distance` further along the axis and fills what is left open.
+fn shift(cx: &mut Context<'_>, value: ValueId, fill: ValueId, op: &DimOpIr, distance: i64) -> ValueId {
+    let mut pads = vec![0; 2 * op.input.shape.num_dims()];
+    pads[op.axis] = distance;
+    let pads = cx.vector(&pads);
+    let padded = cx.node("Pad", &[value, pads, fill], vec![text("mode", "constant")]);
+    let (start, end, axis) = (cx.vector(&[0]), cx.vector(&[-distance]), cx.vector(&[op.axis as i64]));
+    cx.node("Slice", &[padded, start, end, axis], Vec::new())
+}
+
+fn neutral(cx: &mut Context<'_>, join: &str, like: ValueId) -> ValueId {
+    let element = cx.element_of(like);
+    let integer = |low: bool| match (element, low) {
+        (Element::I32, true) => i64::from(i32::MIN),
+        (Element::I32, false) => i64::from(i32::MAX),
+        (_, true) => i64::MIN,
+        (_, false) => i64::MAX,
+    };
+    match join {
+        "Mul" => cx.whole(1, like),
+        "Max" if element.is_float() => cx.number(f64::NEG_INFINITY, like),
+        "Max" => cx.whole(integer(true), like),
+        _ if element.is_float() => cx.number(f64::INFINITY, like),
+        _ => cx.whole(integer(false), like),
+    }
+}

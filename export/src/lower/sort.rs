@@ -1,0 +1,59 @@
+//! Sorting and the largest elements, which are one ONNX operator: `TopK`.
+
+use burn::backend::ir::{ReduceDimOpIr, SortOpIr, SortWithIndicesOpIr, TensorIr, TopKWithIndicesOpIr};
+
+use super::{Context, Lowered, Refusal, axis, int};
+use crate::graph::ValueId;
+use crate::onnx::Element;
+use crate::symbolic::Size;
+
+pub(super) fn top_k(cx: &mut Context<'_>, op: &ReduceDimOpIr) -> Lowered {
+    let count = cx.shape(&op.out)[op.axis].clone();
+    let [values, _] = ordered(cx, &op.input, op.axis, &count, true)?;
+    cx.bind(&op.out, values)
+}
+
+pub(super) fn arg_top_k(cx: &mut Context<'_>, op: &ReduceDimOpIr) -> Lowered {
+    let count = cx.shape(&op.out)[op.axis].clone();
+    let [_, indices] = ordered(cx, &op.input, op.axis, &count, true)?;
+    cx.bind(&op.out, indices)
+}
+
+pub(super) fn top_k_with_indices(cx: &mut Context<'_>, op: &TopKWithIndicesOpIr) -> Lowered {
+    let count = cx.shape(&op.out)[op.dim].clone();
+    let [values, indices] = ordered(cx, &op.tensor, op.dim, &count, true)?;
+    cx.bind(&op.out, values)?;
+    cx.bind(&op.out_indices, indices)
+}
+
+pub(super) fn sort(cx: &mut Context<'_>, op: &SortOpIr) -> Lowered {
+    let [values, _] = whole(cx, &op.input, op.dim, op.descending)?;
+    cx.bind(&op.out, values)
+}
+
+pub(super) fn arg_sort(cx: &mut Context<'_>, op: &SortOpIr) -> Lowered {
+    let [_, indices] = whole(cx, &op.input, op.dim, op.descending)?;
+    cx.bind(&op.out, indices)
+}
+
+pub(super) fn sort_with_indices(cx: &mut Context<'_>, op: &SortWithIndicesOpIr) -> Lowered {
+    let [values, indices] = whole(cx, &op.input, op.dim, op.descending)?;
+    cx.bind(&op.out, values)?;
+    cx.bind(&op.out_indices, indices)
+}
+
+fn whole(cx: &mut Context<'_>, input: &TensorIr, dim: usize, descending: bool) -> Result<[ValueId; 2], Refusal> {
+    let count = cx.shape(input)[dim].clone();
+    ordered(cx, input, dim, &count, descending)
+}
+
+/// The first `count` elements in order, and where they were.
+fn ordered(cx: &mut Context<'_>, input: &TensorIr, dim: usize, count: &Size, largest: bool) -> Result<[ValueId; 2], Refusal> {
+    let input = cx.value(input)?;
+    let element = cx.arithmetic(cx.element_of(input));
+    let input = cx.cast(input, element);
+    let count = cx.size(count)?;
+    let order = vec![axis(dim), int("largest", i64::from(largest)), int("sorted", 1)];
+    let results = cx.several("TopK", vec![Some(input), Some(count)], order, &[element, Element::I64]);
+    Ok([results[0], results[1]])
+}

@@ -1,0 +1,10 @@
+//! The ONNX side: element types, protobuf messages, and the finished model. Promises that the same graph always gives
+//! the same bytes; it decides nothing about the graph.
+
+mod element;
+mod encode;
+mod model;
+
+pub(crate) use element::{Element, scalar_bytes};
+pub(crate) use encode::{Header, encode};
+pub use model::OnnxModel;

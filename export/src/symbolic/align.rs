@@ -1,0 +1,167 @@
+//! Lays the recordings of one forward function side by side: the same operations, wired the same way, that differ in
+//! sizes alone. Anything else that differs is an error that names the operation.
+
+use std::collections::HashMap;
+
+use burn::backend::capture::TensorId;
+use burn::backend::ir::{OperationIr, TensorIr};
+use serde_json::Value as Json;
+
+use super::{Plan, Size};
+use crate::capture::{Modules, Recording};
+use crate::error::{Error, Result};
+use crate::lower::kind;
+
+/// The aligned recordings of one forward function.
+pub(crate) struct Trace {
+    /// The base recording, whose operations are lowered.
+    pub(crate) base: Recording,
+    pub(crate) plan: Plan,
+    pub(crate) modules: Modules,
+    others: Vec<Recording>,
+    shapes: HashMap<TensorId, Vec<Size>>,
+}
+
+impl Trace {
+    /// Aligns recordings that were made in the plan's order, base first.
+    pub(crate) fn align(plan: Plan, base: Recording, others: Vec<Recording>) -> Result<Self> {
+        let modules = Modules::of(&base);
+        let numbers: Vec<Numbers> = others.iter().map(|other| Numbers::pair(&base, other)).collect();
+        let mut trace = Self { base, plan, modules, others, shapes: HashMap::new() };
+        for (other, numbers) in trace.others.iter().zip(numbers) {
+            trace.compare(other, numbers)?;
+        }
+        trace.shapes = trace.collect_shapes();
+        Ok(trace)
+    }
+
+    /// Sizes of a tensor of the base recording.
+    pub(crate) fn shape(&self, tensor: &TensorIr) -> Vec<Size> {
+        let repeated = || tensor.shape.iter().map(|size| Size(vec![*size as i64; self.plan.recordings()])).collect();
+        self.shapes.get(&tensor.id).cloned().unwrap_or_else(repeated)
+    }
+
+    /// The operation at `index` in every recording, base first.
+    pub(crate) fn variants(&self, index: usize) -> impl Iterator<Item = &OperationIr> {
+        let all = std::iter::once(&self.base).chain(&self.others);
+        all.filter_map(move |recording| recording.operations.get(index))
+    }
+
+    fn collect_shapes(&self) -> HashMap<TensorId, Vec<Size>> {
+        let mut shapes = HashMap::new();
+        for index in 0..self.base.operations.len() {
+            let variants: Vec<Vec<&TensorIr>> = self.variants(index).map(OperationIr::nodes).collect();
+            for (position, tensor) in variants[0].iter().enumerate() {
+                let size = |axis| Size(variants.iter().map(|nodes| nodes[position].shape[axis] as i64).collect());
+                shapes.entry(tensor.id).or_insert_with(|| (0..tensor.shape.num_dims()).map(size).collect());
+            }
+        }
+        shapes
+    }
+
+    fn compare(&self, other: &Recording, mut numbers: Numbers) -> Result<()> {
+        let pairs = self.base.operations.iter().zip(&other.operations);
+        for (index, (ours, theirs)) in pairs.enumerate() {
+            let fail = |reason: String| self.unstable(index, reason);
+            if kind(ours) != kind(theirs) {
+                return Err(fail(format!("it is {} in one of them", kind(theirs))));
+            }
+            for (ours, theirs) in ours.inputs().zip(theirs.inputs()) {
+                self.compare_inputs(other, &mut numbers, ours, theirs).map_err(fail)?;
+            }
+            ours.outputs().zip(theirs.outputs()).for_each(|(ours, theirs)| numbers.add(ours.id, theirs.id));
+            compare_options(ours, theirs).map_err(fail)?;
+        }
+        if self.base.operations.len() != other.operations.len() {
+            let index = self.base.operations.len().min(other.operations.len());
+            let reason = format!("one has {} operations, one {}", self.base.operations.len(), other.operations.len());
+            return Err(self.unstable(index.saturating_sub(1), reason));
+        }
+        let same = self.base.outputs.iter().zip(&other.outputs).all(|(ours, theirs)| numbers.same(ours.1, theirs.1));
+        if !same || self.base.outputs.len() != other.outputs.len() {
+            return Err(self.unstable(self.base.operations.len().saturating_sub(1), "the outputs differ".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Whether two operands are the same value of the two recordings.
+    fn compare_inputs(&self, other: &Recording, numbers: &mut Numbers, ours: &TensorIr, theirs: &TensorIr) -> Result<(), String> {
+        if numbers.known(ours.id) {
+            let same = numbers.same(ours.id, theirs.id);
+            return same.then_some(()).ok_or_else(|| "it reads another value".to_owned());
+        }
+        numbers.add(ours.id, theirs.id);
+        if let (Some(ours), Some(theirs)) = (self.base.values.get(&ours.id), other.values.get(&theirs.id)) {
+            if ours.shape() != theirs.shape() {
+                return Err(format!(
+                    "a constant that it reads has shape {:?} in one and {:?} in another; a tensor made from data \
+                     inside the forward function must not depend on a symbolic axis",
+                    ours.shape().as_slice(),
+                    theirs.shape().as_slice()
+                ));
+            }
+            if ours.as_bytes() != theirs.as_bytes() {
+                return Err("a constant that it reads has other values: the forward function read an input, or drew \
+                            numbers outside the graph"
+                    .to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn unstable(&self, index: usize, reason: String) -> Error {
+        let kind = self.base.operations.get(index).map(kind).unwrap_or_default();
+        Error::Unstable { index, kind, module: self.modules.path(index).to_owned(), reason }
+    }
+}
+
+/// Which tensor of one recording is which of the other.
+struct Numbers {
+    pairs: HashMap<TensorId, TensorId>,
+}
+
+impl Numbers {
+    fn pair(base: &Recording, other: &Recording) -> Self {
+        let mut pairs: HashMap<_, _> = base.inputs.iter().copied().zip(other.inputs.iter().copied()).collect();
+        let theirs: HashMap<_, _> = other.parameters.iter().map(|(id, path)| (path, *id)).collect();
+        pairs.extend(base.parameters.iter().filter_map(|(id, path)| Some((*id, *theirs.get(path)?))));
+        Self { pairs }
+    }
+
+    fn known(&self, ours: TensorId) -> bool {
+        self.pairs.contains_key(&ours)
+    }
+
+    fn same(&self, ours: TensorId, theirs: TensorId) -> bool {
+        self.pairs.get(&ours) == Some(&theirs)
+    }
+
+    fn add(&mut self, ours: TensorId, theirs: TensorId) {
+        self.pairs.entry(ours).or_insert(theirs);
+    }
+}
+
+/// Options that a lowering reads from every recording, so they may follow a symbolic axis.
+const MAY_VARY: [&str; 4] = ["ranges", "times", "output_size", "accumulator_len"];
+
+fn compare_options(ours: &OperationIr, theirs: &OperationIr) -> Result<(), String> {
+    let text = |operation| serde_json::to_value(operation).map_err(|error| error.to_string());
+    differ(&text(ours)?, &text(theirs)?, "").map_or(Ok(()), Err)
+}
+
+/// The first option that differs, leaving out ids, shapes and what [`MAY_VARY`].
+fn differ(ours: &Json, theirs: &Json, path: &str) -> Option<String> {
+    match (ours, theirs) {
+        (Json::Object(a), Json::Object(b)) => {
+            if ["id", "shape", "status", "dtype"].iter().all(|key| a.contains_key(*key)) {
+                return (a.get("dtype") != b.get("dtype")).then(|| format!("`{path}` has another dtype"));
+            }
+            let both = a.iter().filter(|(key, _)| !MAY_VARY.contains(&key.as_str()));
+            both.filter_map(|(key, value)| differ(value, b.get(key).unwrap_or(&Json::Null), key)).next()
+        }
+        (Json::Array(a), Json::Array(b)) if a.len() == b.len() => {
+            a.iter().zip(b).find_map(|(a, b)| differ(a, b, path))
+        }
+        _ => (ours != theirs).then(|| format!("`{path}` is {ours} in one and {theirs} in another")),
+    }
+}

@@ -1,0 +1,131 @@
+//! One size of a tensor or a slice, as it was in every recording, and the formula that explains all of them.
+
+use super::Plan;
+
+/// A size in each recording, in the plan's order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Size(pub(crate) Vec<i64>);
+
+/// How a size follows from the symbols.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// The same in every recording.
+    Fixed(i64),
+    /// `constant + sum(factor * symbol)`.
+    Linear { constant: i64, factors: Vec<i64> },
+    /// `factor * product(symbol ^ power)`.
+    Product { factor: i64, powers: Vec<u32> },
+}
+
+impl Size {
+    /// The size, if it is the same in every recording.
+    pub(crate) fn fixed(&self) -> Option<i64> {
+        let first = *self.0.first()?;
+        self.0.iter().all(|size| *size == first).then_some(first)
+    }
+
+    /// The size in the base recording.
+    pub(crate) fn base(&self) -> i64 {
+        self.0.first().copied().unwrap_or_default()
+    }
+
+    /// The simplest formula that explains every recording, if there is one.
+    pub(crate) fn form(&self, plan: &Plan) -> Option<Form> {
+        if let Some(fixed) = self.fixed() {
+            return Some(Form::Fixed(fixed));
+        }
+        self.product(plan).or_else(|| self.linear(plan))
+    }
+
+    /// A readable name for the dimension, such as `batch` or `8*batch`.
+    pub(crate) fn name(&self, plan: &Plan) -> Option<String> {
+        let names = || plan.symbols.iter().map(|symbol| symbol.name.as_str());
+        match self.form(plan)? {
+            Form::Fixed(_) => None,
+            Form::Linear { constant, factors } => {
+                let terms = names().zip(&factors).filter(|(_, factor)| **factor != 0);
+                let terms = terms.map(|(name, factor)| scaled(*factor, name.to_owned()));
+                let constant = (constant != 0).then(|| constant.to_string());
+                Some(terms.chain(constant).collect::<Vec<_>>().join(" + "))
+            }
+            Form::Product { factor, powers } => {
+                let names = names().zip(&powers).flat_map(|(name, power)| std::iter::repeat_n(name, *power as usize));
+                Some(scaled(factor, names.collect::<Vec<_>>().join("*")))
+            }
+        }
+    }
+
+    fn linear(&self, plan: &Plan) -> Option<Form> {
+        let base = plan.sizes(0);
+        let mut factors = Vec::new();
+        let mut constant = self.base();
+        for (position, symbol) in plan.symbols.iter().enumerate() {
+            let step = symbol.sizes[1] as i64 - symbol.sizes[0] as i64;
+            let change = self.0.get(position + 1)? - self.base();
+            let factor = (change % step == 0).then_some(change / step)?;
+            constant -= factor * base[position] as i64;
+            factors.push(factor);
+        }
+        let explains = (0..plan.recordings()).all(|recording| {
+            let sizes = plan.sizes(recording);
+            let sum: i64 = factors.iter().zip(&sizes).map(|(factor, size)| factor * *size as i64).sum();
+            self.0.get(recording) == Some(&(constant + sum))
+        });
+        explains.then_some(Form::Linear { constant, factors })
+    }
+
+    fn product(&self, plan: &Plan) -> Option<Form> {
+        let mut powers = Vec::new();
+        let mut factor = self.base();
+        for (position, symbol) in plan.symbols.iter().enumerate() {
+            let (before, after) = (symbol.sizes[0] as i64, symbol.sizes[1] as i64);
+            let there = *self.0.get(position + 1)?;
+            let power = (0..4).find(|power| self.base() * after.pow(*power) == there * before.pow(*power))?;
+            let divisor = before.pow(power);
+            factor = (divisor != 0 && factor % divisor == 0).then(|| factor / divisor)?;
+            powers.push(power);
+        }
+        let explains = (0..plan.recordings()).all(|recording| {
+            let sizes = plan.sizes(recording);
+            let product: i64 = powers.iter().zip(&sizes).map(|(power, size)| (*size as i64).pow(*power)).product();
+            self.0.get(recording) == Some(&(factor * product))
+        });
+        explains.then_some(Form::Product { factor, powers })
+    }
+}
+
+fn scaled(factor: i64, name: String) -> String {
+    if factor == 1 { name } else { format!("{factor}*{name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Symbol;
+    use super::*;
+
+    fn plan() -> Plan {
+        let symbol = |name: &str, sizes| Symbol { name: name.to_owned(), input: 0, axis: 0, sizes };
+        Plan { symbols: vec![symbol("batch", [2, 4, 6]), symbol("time", [5, 10, 35])] }
+    }
+
+    /// Sizes of a formula in all recordings of the plan.
+    fn of(formula: impl Fn(i64, i64) -> i64) -> Size {
+        let plan = plan();
+        Size((0..plan.recordings()).map(|i| plan.sizes(i)).map(|s| formula(s[0] as i64, s[1] as i64)).collect())
+    }
+
+    #[test]
+    fn formulas_are_found_and_named() {
+        assert_eq!(of(|_, _| 7).form(&plan()), Some(Form::Fixed(7)));
+        assert_eq!(of(|b, _| b).name(&plan()).as_deref(), Some("batch"));
+        assert_eq!(of(|b, t| 3 * b * t).name(&plan()).as_deref(), Some("3*batch*time"));
+        assert_eq!(of(|_, t| t - 1).name(&plan()).as_deref(), Some("time + -1"));
+        assert_eq!(of(|_, t| t * t).name(&plan()).as_deref(), Some("time*time"));
+    }
+
+    #[test]
+    fn what_no_formula_explains_is_not_guessed() {
+        assert_eq!(of(|b, t| b * t + 1).form(&plan()), None);
+        assert_eq!(of(|_, t| t / 2 + 1).form(&plan()), None);
+    }
+}
