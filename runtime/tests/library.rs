@@ -25,6 +25,22 @@ fn child() {
     }
 }
 
+/// What another child does: installs the CPU package, and prints each step and how it went.
+#[test]
+#[ignore = "run by the other tests as a child process"]
+fn install_child() {
+    match install::install(Package::Cpu, &mut |step| println!("step {step}")) {
+        Ok(library) => println!("installed {}", library.path.display()),
+        Err(error) => println!("{:?}: {}", error.fault(), chain(&error)),
+    }
+}
+
+fn install_in_child(cache: &Path) -> Command {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--ignored", "--exact", "install_child", "--nocapture"]).env("KILN_CACHE", cache);
+    child
+}
+
 fn load_in_child(cache: &Path, explicit: Option<&Path>, providers: &str) -> String {
     let mut child = Command::new(std::env::current_exe().unwrap());
     child.args(["--ignored", "--exact", "child", "--nocapture", "--test-threads", "1"]);
@@ -169,4 +185,47 @@ fn an_install_that_is_whole_is_not_repeated() {
     }
     assert!(Package::ALL.iter().all(|package| package.providers().contains(&kiln_runtime::ProviderKind::Cpu)));
     assert_eq!(kiln_runtime::Error::UnknownPackage { name: String::new() }.fault(), Fault::Input);
+}
+
+#[test]
+fn an_install_without_python_says_what_is_missing() {
+    let empty = tempfile::tempdir().unwrap();
+    let output = install_in_child(empty.path()).env("PATH", empty.path()).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("Environment: ONNX Runtime for cpu cannot be installed: python3 is not on the PATH"), "{text}");
+    assert!(text.contains("--onnxruntime PATH"), "{text}");
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_named() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let output = install_in_child(file.path()).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("Environment: ") && text.contains(file.path().to_str().unwrap()), "{text}");
+}
+
+/// Fetches 24 MB: set `KILN_TEST_INSTALL=cpu` to run it.
+#[test]
+fn two_installs_at_once_leave_one_whole_package_and_a_third_repairs_it() {
+    if !std::env::var("KILN_TEST_INSTALL").is_ok_and(|packages| packages.contains("cpu")) {
+        println!("skipped: KILN_TEST_INSTALL does not name `cpu`");
+        return;
+    }
+    let cache = tempfile::tempdir().unwrap();
+    let start = || install_in_child(cache.path()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let texts: Vec<_> = [start(), start()]
+        .map(|child| String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap())
+        .into();
+    assert!(texts.iter().all(|text| text.contains("installed ")), "{texts:?}");
+    assert_eq!(texts.iter().filter(|text| text.contains("is installed and whole")).count(), 1, "{texts:?}");
+    assert!(load_in_child(cache.path(), None, "cpu").contains("loaded 1.31.1"));
+
+    let folder = cache.path().join("onnxruntime");
+    truncate(&folder.join("cpu-1.31.1/libonnxruntime.so.1.31.1"));
+    let text = String::from_utf8(install_in_child(cache.path()).output().unwrap().stdout).unwrap();
+    assert!(text.contains("is damaged") && text.contains("installing again"), "{text}");
+    assert!(load_in_child(cache.path(), None, "cpu").contains("loaded 1.31.1"));
+    let mut left: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, [".cpu.lock", "cpu-1.31.1"]);
 }

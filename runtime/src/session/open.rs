@@ -83,10 +83,30 @@ fn attempt(
             Err(error) => skip(skipped, *other, chain(&error)),
         }
     }
-    let cpu_allowed = kinds.contains(&ProviderKind::Cpu);
-    let opened = commit(builder, source, cpu_allowed).map_err(|source| load_error(runtime, model, first, source))?;
+    let opened = match commit(builder.clone(), source, kinds.contains(&ProviderKind::Cpu)) {
+        Ok(opened) => opened,
+        Err(error) => return Err(explain(runtime, model, builder, source, kinds, error)),
+    };
     check_placement(kinds, &opened.placed)?;
     Ok(opened)
+}
+
+/// ONNX Runtime refuses a node on the CPU without naming it. Loaded again without that rule, the placement tells.
+fn explain(
+    runtime: &Runtime,
+    model: &str,
+    builder: SessionBuilder,
+    source: Source<'_>,
+    kinds: &[ProviderKind],
+    error: ort::Error,
+) -> Error {
+    if !kinds.contains(&ProviderKind::Cpu)
+        && let Ok(opened) = commit(builder, source, true)
+        && let Err(named) = check_placement(kinds, &opened.placed)
+    {
+        return named;
+    }
+    load_error(runtime, model, kinds[0], error)
 }
 
 fn builder(runtime: &Runtime, options: &SessionOptions) -> Result<SessionBuilder> {
@@ -143,7 +163,8 @@ fn check_placement(kinds: &[ProviderKind], placed: &[PlacedNode]) -> Result<()> 
     match placed.iter().find(|node| !kinds.iter().any(|kind| kind.name() == node.provider)) {
         Some(node) => {
             let n = nodes.get(&node.provider).copied().unwrap_or_default();
-            passed_over(format!("{n} nodes run on {} (the first is {} `{}`)", node.provider, node.operator, node.name))
+            let (all, operator, name) = (placed.len(), &node.operator, &node.name);
+            passed_over(format!("{n} of {all} nodes went to {} (the first is {operator} `{name}`)", node.provider))
         }
         None => Ok(()),
     }

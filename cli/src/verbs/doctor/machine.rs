@@ -1,0 +1,90 @@
+//! The machine as far as it matters for inference, from the places where Linux shows it; elsewhere less is known.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
+/// What this machine is.
+#[derive(Serialize)]
+pub(super) struct Machine {
+    os: &'static str,
+    arch: &'static str,
+    cpu: Option<String>,
+    logical_cores: usize,
+    /// The vector extensions that inference kernels care about.
+    features: Vec<String>,
+    memory_bytes: Option<u64>,
+    nvidia_driver: Option<String>,
+    gpus: Vec<String>,
+}
+
+/// In the order in which kernels prefer them.
+const FEATURES: [&str; 8] =
+    ["amx_int8", "avx512_bf16", "avx512_vnni", "avx512f", "avx_vnni", "avx2", "asimddp", "asimd"];
+
+impl Machine {
+    pub(super) fn look() -> Self {
+        let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let flags = field(&cpuinfo, "flags").or_else(|| field(&cpuinfo, "Features")).unwrap_or_default();
+        let has = |name: &&str| flags.split_whitespace().any(|flag| flag == *name);
+        Self {
+            os: std::env::consts::OS,
+            arch: std::env::consts::ARCH,
+            cpu: field(&cpuinfo, "model name").map(str::to_owned),
+            logical_cores: std::thread::available_parallelism().map_or(1, usize::from),
+            features: FEATURES.iter().filter(|name| has(name)).map(|name| (*name).to_owned()).collect(),
+            memory_bytes: memory(),
+            nvidia_driver: first_line("/proc/driver/nvidia/version"),
+            gpus: gpus(),
+        }
+    }
+
+    pub(super) fn summary(&self) -> String {
+        let cpu = self.cpu.as_deref().unwrap_or("unknown CPU");
+        let features = if self.features.is_empty() { String::new() } else { format!(" ({})", self.features.join(", ")) };
+        let memory = self.memory_bytes.map_or_else(String::new, |bytes| format!(", {} GiB memory", bytes >> 30));
+        let gpus = match self.gpus.as_slice() {
+            [] => "no NVIDIA GPU".to_owned(),
+            gpus => gpus.join(", "),
+        };
+        format!("{} {}, {} cores of {cpu}{features}{memory}, {gpus}", self.os, self.arch, self.logical_cores)
+    }
+}
+
+fn memory() -> Option<u64> {
+    let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
+    let kib: u64 = field(&meminfo, "MemTotal")?.split_whitespace().next()?.parse().ok()?;
+    Some(kib << 10)
+}
+
+/// One name a GPU, as the NVIDIA driver tells them.
+fn gpus() -> Vec<String> {
+    let Ok(folders) = fs::read_dir("/proc/driver/nvidia/gpus") else { return Vec::new() };
+    let files = folders.filter_map(|folder| fs::read_to_string(folder.ok()?.path().join("information")).ok());
+    files.filter_map(|text| field(&text, "Model").map(str::to_owned)).collect()
+}
+
+fn first_line(path: impl AsRef<Path>) -> Option<String> {
+    fs::read_to_string(path).ok()?.lines().next().map(|line| line.trim().to_owned())
+}
+
+/// The value of the first line `name : value`.
+fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == name).then(|| value.trim())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_found_by_its_whole_name() {
+        let text = "model\t\t: 85\nmodel name\t: Some CPU @ 2.00GHz\n";
+        assert_eq!(field(text, "model name"), Some("Some CPU @ 2.00GHz"));
+        assert_eq!(field(text, "name"), None);
+    }
+}

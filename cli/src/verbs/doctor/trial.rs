@@ -1,0 +1,144 @@
+//! Trials in child processes: the question goes in as a hidden flag, the answer comes back as one JSON document. A child
+//! that dies or hangs is an answer too.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use kiln_runtime::provider::probe::probe;
+use kiln_runtime::{ProviderKind, Providers, Runtime, Session, SessionOptions, chain, library};
+use kiln_tile::TILE_BYTES;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// A provider that compiles its kernels on first use takes this long at most.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How long the timing of a bundle runs, after its warm-up.
+const TIMED: Duration = Duration::from_millis(1_000);
+
+/// What a child is asked.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Ask {
+    /// Does the library load, and what is in it?
+    Load,
+    /// Does this provider run a small graph?
+    Provider { provider: String },
+    /// How long does one tile take?
+    Time { provider: String, model: PathBuf },
+}
+
+/// A library that loads.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Loaded {
+    pub(super) version: String,
+    pub(super) providers: Vec<String>,
+}
+
+/// A graph that runs.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Timed {
+    pub(super) p50_ms: f64,
+    pub(super) nodes: BTreeMap<String, usize>,
+}
+
+/// What went well, or the whole reason why nothing did.
+type Answer<T> = Result<T, String>;
+
+/// Asks a child that loads `library`.
+pub(super) fn ask<T: DeserializeOwned>(library: &Path, ask: &Ask) -> anyhow::Result<Answer<T>> {
+    let program = std::env::current_exe().context("cannot find this program to run it again")?;
+    let mut child = Command::new(program)
+        .args(["--json", "--log", "off", "--onnxruntime"])
+        .arg(library)
+        .args(["doctor", "--trial", &serde_json::to_string(ask)?])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot run this program again")?;
+    // Read beside waiting: a child that fills a pipe would never end.
+    let (stdout, stderr) = (reader(child.stdout.take()), reader(child.stderr.take()));
+    let status = wait(&mut child)?;
+    let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
+    Ok(match (status, serde_json::from_str::<Answer<T>>(&stdout)) {
+        (None, _) => Err(format!("it did not answer within {} seconds", PATIENCE.as_secs())),
+        (Some(status), Ok(answer)) if status.success() => answer,
+        (Some(status), _) => Err(format!("the process that tried it ended with {status}: {}", stderr.trim())),
+    })
+}
+
+fn reader(pipe: Option<impl std::io::Read + Send + 'static>) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            // What was read before an error is kept: it is only shown.
+            let _ = pipe.by_ref().take(1 << 20).read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// The status of a child that ends in time; one that does not is ended.
+fn wait(child: &mut Child) -> anyhow::Result<Option<ExitStatus>> {
+    let started = Instant::now();
+    while started.elapsed() < PATIENCE {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(None)
+}
+
+/// In the child: answers, and prints the answer.
+pub(super) fn answer(ask: &str, out: &Output) -> anyhow::Result<Exit> {
+    let ask: Ask = serde_json::from_str(ask).context("--trial is for this program's own use")?;
+    let runtime = library::find(out.onnxruntime.as_deref()).and_then(|library| library::load(&library));
+    match (runtime, ask) {
+        (Err(error), _) => out.document(&Answer::<()>::Err(chain(&error)))?,
+        (Ok(runtime), Ask::Load) => {
+            let loaded = Loaded { version: runtime.version().to_owned(), providers: runtime.providers().to_vec() };
+            out.document(&Answer::Ok(loaded))?;
+        }
+        (Ok(runtime), Ask::Provider { provider }) => out.document(&try_provider(runtime, &provider))?,
+        (Ok(runtime), Ask::Time { provider, model }) => out.document(&time(runtime, &provider, &model))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn try_provider(runtime: &'static Runtime, name: &str) -> Answer<()> {
+    // Providers that Kiln does not offer are listed all the same: the library has them.
+    let kind: ProviderKind = name.parse().map_err(|_| "Kiln does not offer this provider".to_owned())?;
+    probe(runtime, kind).map_err(|error| chain(&error))
+}
+
+fn time(runtime: &'static Runtime, provider: &str, model: &Path) -> Answer<Timed> {
+    let run = || -> kiln_runtime::Result<Timed> {
+        let options = SessionOptions { providers: Providers::only(provider.parse()?), ..SessionOptions::default() };
+        let mut session = Session::open(runtime, model, &options)?;
+        let batch = session.fixed_batch().unwrap_or(1);
+        let pixels = vec![127; batch.saturating_mul(TILE_BYTES)];
+        for _ in 0..3 {
+            session.run(&pixels, batch)?;
+        }
+        let (started, mut times) = (Instant::now(), Vec::new());
+        while started.elapsed() < TIMED || times.len() < 5 {
+            let before = Instant::now();
+            session.run(&pixels, batch)?;
+            times.push(before.elapsed().as_secs_f64() * 1_000.0 / batch as f64);
+        }
+        times.sort_by(f64::total_cmp);
+        Ok(Timed { p50_ms: times[times.len() / 2], nodes: session.nodes().clone() })
+    };
+    run().map_err(|error| chain(&error))
+}

@@ -1,0 +1,116 @@
+//! `kiln runtime`: get an official ONNX Runtime, and see which ones are there.
+
+use clap::Subcommand;
+use kiln_runtime::library::{self, Candidate};
+use kiln_runtime::{Origin, Package, install};
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// Get a pinned, hash-checked ONNX Runtime, and list those that are there.
+///
+/// Libraries come from the official Python wheels, fetched by `python3 -m pip` with required hashes, and go into
+/// $KILN_CACHE, else `kiln` in the user's cache folder. Python is not needed afterwards.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  kiln runtime install openvino\n  kiln runtime list --json")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Install an ONNX Runtime: `cpu` (24 MB), `openvino` (84 MB, any x86-64 CPU), `cuda` (256 MB, with TensorRT).
+    ///
+    /// The CUDA package needs an NVIDIA driver, CUDA 13, cuDNN 9 and, for TensorRT, TensorRT 10 on the machine; `kiln
+    /// doctor` says what is missing. Installing again checks every file and repairs what was damaged.
+    #[command(after_help = "Example:\n  kiln runtime install cpu")]
+    Install {
+        /// What to install: cpu, openvino or cuda.
+        #[arg(default_value = "cpu")]
+        package: Package,
+    },
+    /// List the libraries in search order, with the providers of each and whether its files are whole.
+    ///
+    /// The first usable line is what other verbs load on the CPU; a verb that is given `--provider openvino` or `cuda`
+    /// takes the package that has it.
+    #[command(after_help = "Example:\n  kiln runtime list")]
+    List,
+}
+
+pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
+    match args.action {
+        Action::Install { package } => install_package(package, out),
+        Action::List => list(out),
+    }
+}
+
+fn install_package(package: Package, out: &Output) -> anyhow::Result<Exit> {
+    let library = install::install(package, &mut |step| out.note(step))?;
+    let row = Row::of(&Candidate { library, status: Ok(()) });
+    if out.json {
+        out.document(&row)?;
+    } else {
+        out.line(&row.path);
+    }
+    Ok(Exit::Done)
+}
+
+fn list(out: &Output) -> anyhow::Result<Exit> {
+    let rows: Vec<Row> = library::candidates(out.onnxruntime.as_deref()).iter().map(Row::of).collect();
+    if out.json {
+        out.document(&rows)?;
+    } else {
+        rows.iter().for_each(|row| out.line(row.text()));
+        if rows.is_empty() {
+            out.note("no ONNX Runtime library was found; type `kiln runtime install cpu`");
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// A library as `--json` shows it.
+#[derive(Serialize)]
+struct Row {
+    path: String,
+    version: Option<String>,
+    origin: &'static str,
+    package: Option<Package>,
+    /// The providers of a package; unknown until it is loaded for others, which `kiln doctor` does.
+    providers: Option<Vec<&'static str>>,
+    usable: bool,
+    reason: Option<String>,
+}
+
+impl Row {
+    fn of(found: &Candidate) -> Self {
+        let (origin, package) = origin(found.library.origin);
+        Self {
+            path: found.library.path.display().to_string(),
+            version: found.library.version.clone(),
+            origin,
+            package,
+            providers: package.map(|package| package.providers().iter().map(|kind| kind.name()).collect()),
+            usable: found.status.is_ok(),
+            reason: found.status.clone().err(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let version = self.version.as_deref().unwrap_or("version unknown");
+        let what = self.package.map_or(self.origin, Package::name);
+        let providers = self.providers.as_ref().map_or_else(String::new, |names| format!("  with {}", names.join(", ")));
+        let state = self.reason.as_deref().map_or_else(|| "whole".to_owned(), |reason| format!("UNUSABLE: {reason}"));
+        format!("{what:<9} {version:<8} {}{providers}  [{state}]", self.path)
+    }
+}
+
+/// The name of an origin in JSON, and the package if it is one.
+pub(super) fn origin(origin: Origin) -> (&'static str, Option<Package>) {
+    match origin {
+        Origin::Explicit => ("explicit", None),
+        Origin::Cache(package) => ("cache", Some(package)),
+        Origin::System => ("system", None),
+    }
+}

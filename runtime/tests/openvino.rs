@@ -1,0 +1,86 @@
+//! OpenVINO runs on any x86-64 CPU, so its strictness can be tested everywhere. Needs the `openvino` package (84 MB):
+//! `kiln runtime install openvino`, or `KILN_TEST_INSTALL=openvino` to have these tests fetch it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
+
+mod common;
+
+use common::onnx;
+use kiln_runtime::provider::probe::probe;
+use kiln_runtime::{
+    Array, Error, Origin, Package, ProviderKind, Providers, Runtime, Session, SessionOptions, chain, install, library,
+};
+use kiln_tile::{Fault, TILE_BYTES};
+use ndarray::Array3;
+
+fn openvino() -> Option<&'static Runtime> {
+    if std::env::var("KILN_TEST_INSTALL").is_ok_and(|packages| packages.contains("openvino")) {
+        install::install(Package::Openvino, &mut |step| eprintln!("{step}")).unwrap();
+    }
+    let found = library::find_for(None, &Providers::only(ProviderKind::OpenVino)).ok();
+    let found = found.filter(|library| library.origin == Origin::Cache(Package::Openvino));
+    if found.is_none() {
+        println!("skipped: the openvino package is not installed");
+    }
+    found.map(|library| library::load(&library).unwrap())
+}
+
+fn with(providers: &str) -> SessionOptions {
+    SessionOptions { providers: providers.parse().unwrap(), threads: Some(2), ..SessionOptions::default() }
+}
+
+/// `Relu`, which OpenVINO has, then `Det`, which it has not.
+fn half_supported() -> Vec<u8> {
+    let x = [onnx::Dim::Length(2), onnx::Dim::Length(2), onnx::Dim::Length(2)];
+    onnx::model(
+        &[onnx::node("Relu", &["x"], "z", &[]), onnx::node("Det", &["z"], "y", &[])],
+        &[],
+        &[onnx::value("x", onnx::F32, &x)],
+        &[onnx::value("y", onnx::F32, &[onnx::Dim::Length(2)])],
+    )
+}
+
+#[test]
+fn it_runs_every_node_and_agrees_with_the_cpu() {
+    let Some(runtime) = openvino() else { return };
+    assert_eq!(runtime.providers(), ["openvino", "cpu"]);
+    probe(runtime, ProviderKind::OpenVino).unwrap();
+    let model = onnx::tile_model(None);
+    let mut session = Session::open_bytes(runtime, "m", &model, &with("openvino")).unwrap();
+    let mut reference = Session::open_bytes(runtime, "m", &model, &with("cpu")).unwrap();
+    assert_eq!(session.nodes().keys().collect::<Vec<_>>(), ["openvino"]);
+    assert_eq!(reference.nodes().keys().collect::<Vec<_>>(), ["cpu"]);
+    for batch in [1, 3, 8] {
+        let pixels: Vec<u8> = (0..batch * TILE_BYTES).map(|i| (i % 253) as u8).collect();
+        let (found, expected) = (session.run(&pixels, batch).unwrap(), reference.run(&pixels, batch).unwrap());
+        for (name, array) in &expected.arrays {
+            let far = found.arrays[name].iter().zip(array).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(far < 1e-6, "{name} at batch {batch}: {far}");
+        }
+    }
+}
+
+#[test]
+fn a_node_that_it_cannot_run_is_an_error_unless_the_cpu_was_listed() {
+    let Some(runtime) = openvino() else { return };
+    let error = Session::open_bytes(runtime, "half", &half_supported(), &with("openvino")).unwrap_err();
+    assert_eq!(error.fault(), Fault::Environment);
+    let reason = chain(&error);
+    assert!(matches!(error, Error::ProviderPassedOver { .. }), "{reason}");
+    assert!(reason.contains("1 of 2 nodes went to cpu (the first is Det `Det of y`)"), "{reason}");
+    assert!(reason.contains("`openvino,cpu` allows"), "{reason}");
+
+    let mut session = Session::open_bytes(runtime, "half", &half_supported(), &with("openvino,cpu")).unwrap();
+    println!("{:?} {:?}", session.nodes(), session.skipped());
+    assert_eq!(session.nodes().values().sum::<usize>(), 2);
+    assert!(session.nodes().contains_key("cpu"));
+    let x: Array = Array3::from_shape_fn((2, 2, 2), |(i, j, k)| (i + 2 * j + 3 * k) as f32).into();
+    session.run_named([("x", &x)]).unwrap();
+}
+
+#[test]
+fn cuda_is_an_environment_error_that_says_what_the_library_has() {
+    let Some(runtime) = openvino() else { return };
+    let error = Session::open_bytes(runtime, "m", &onnx::tile_model(None), &with("cuda")).unwrap_err();
+    assert!(matches!(error, Error::ProviderNotBuilt { .. }), "{error}");
+    assert!(error.to_string().contains("built with: openvino, cpu"), "{error}");
+}
