@@ -1,0 +1,48 @@
+#!/bin/sh
+# Measures `kiln score` against the Python script beside this file, in turn, several times in one run, and prints every
+# figure and the ratio of the medians. Both use the same bundle, folder, threads, batch and ONNX Runtime.
+#
+#   benches/compare.sh BUNDLE FOLDER [ROUNDS]
+#
+# KILN     the binary to measure        (target/release/kiln)
+# PYTHON   a Python with onnxruntime, Pillow and numpy (python3)
+# THREADS  threads of both              (2)
+# BATCH    tiles in a batch of both     (8)
+set -eu
+bundle=${1:?usage: compare.sh BUNDLE FOLDER [ROUNDS]}
+folder=${2:?usage: compare.sh BUNDLE FOLDER [ROUNDS]}
+rounds=${3:-5}
+here=$(dirname "$0")
+kiln=${KILN:-$here/../../target/release/kiln}
+python=${PYTHON:-python3}
+threads=${THREADS:-2}
+batch=${BATCH:-8}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# The very library that the Python package brings, so that both run the same kernels.
+library=$("$python" -c 'import glob, os, onnxruntime
+print(glob.glob(os.path.join(os.path.dirname(onnxruntime.__file__), "capi", "libonnxruntime.so*"))[0])')
+
+rate() {
+    "$python" -c 'import json, sys; print(json.load(sys.stdin)["tiles_per_s"])'
+}
+
+round=0
+while [ "$round" -lt "$rounds" ]; do
+    round=$((round + 1))
+    python_rate=$("$python" "$here/score_tiles.py" "$bundle" "$folder" --threads "$threads" --batch "$batch" \
+        --out "$scratch/python.csv" | rate)
+    kiln_rate=$("$kiln" --json --onnxruntime "$library" score "$bundle" "$folder" --threads "$threads" --batch "$batch" \
+        --out "$scratch/kiln.csv" 2>/dev/null | rate)
+    echo "round $round: python $python_rate tiles/s, kiln $kiln_rate tiles/s"
+    echo "$python_rate" >>"$scratch/python"
+    echo "$kiln_rate" >>"$scratch/kiln"
+done
+
+"$python" - "$scratch/python" "$scratch/kiln" <<'END'
+import json, statistics, sys
+python, kiln = ([float(line) for line in open(path)] for path in sys.argv[1:])
+medians = {"python": statistics.median(python), "kiln": statistics.median(kiln)}
+print(json.dumps({"tiles_per_s": medians, "ratio": round(medians["kiln"] / medians["python"], 3)}))
+END
