@@ -5,6 +5,7 @@
 pub mod config;
 pub mod data;
 mod error;
+pub mod evaluation;
 pub mod metrics;
 pub mod model;
 pub mod picture;

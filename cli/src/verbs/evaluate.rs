@@ -1,0 +1,331 @@
+//! `kiln evaluate`: figures with intervals for a run or a bundle, on data that it is pointed at.
+
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+
+use anyhow::bail;
+use kiln_runtime::score::{self, Listed, PipelineOptions};
+use kiln_runtime::{Bundle, DecisionRule, Providers, Session, SessionOptions, library};
+use kiln_tile::{Decoder, publish};
+use kiln_train::Error;
+use kiln_train::data::{Dataset, Split, SplitPlan};
+use kiln_train::evaluation::{Evaluation, Findings, save, score_run};
+use kiln_train::metrics::{Bootstrap, Interval, Metrics};
+use kiln_train::report::{self, Report};
+use kiln_train::training::Run;
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// Measure a run or a bundle: AUROC and the like, each with a 95 % interval over groups.
+///
+/// A run is measured through burn on its own test split; a bundle through ONNX Runtime. What colour alone reaches on
+/// the same tiles stands beside it. A bundle does not hold its split: give the run's split.csv with --split-file, data
+/// whose list has a split column, or --split all for data that the model has never seen.
+///
+/// With --out, the folder gets metrics.json, roc_pr.png, scores.png and report.html.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  kiln evaluate runs/cnn\n  \
+    kiln evaluate bundle/ --data tiles/ --split-file runs/cnn/split.csv --out evaluation/\n  \
+    kiln --json evaluate bundle/ --data other-hospital/ --split all | jq .auroc")]
+pub(crate) struct Args {
+    /// The run or the bundle.
+    #[arg(value_name = "RUN|BUNDLE")]
+    subject: PathBuf,
+
+    /// The tiles: a folder or a CSV. A run knows where its own were.
+    #[arg(long, value_name = "DIR|CSV")]
+    data: Option<PathBuf>,
+
+    /// train, val, test, or all.
+    #[arg(long, value_name = "SPLIT", default_value = "test", value_parser = part)]
+    split: Part,
+
+    /// The split.csv of the run that a bundle was made from.
+    #[arg(long, value_name = "FILE")]
+    split_file: Option<PathBuf>,
+
+    /// Folder for metrics.json, pictures and report.html.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Bundle only: where to run. A list such as `cuda,cpu` allows a fallback [default: cpu].
+    #[arg(long, value_name = "LIST")]
+    provider: Option<Providers>,
+
+    /// Bundle only: which of its graphs to run [default: fp32].
+    #[arg(long, value_name = "NAME")]
+    precision: Option<String>,
+
+    /// Resamples behind each interval.
+    #[arg(long, value_name = "N", default_value_t = 2000)]
+    resamples: usize,
+
+    /// Seed of the resamples.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+}
+
+/// Which tiles are measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    All,
+    Of(Split),
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Of(split) => split.name(),
+        }
+    }
+}
+
+fn part(text: &str) -> Result<Part, String> {
+    let split = Split::ALL.into_iter().find(|split| split.name() == text).map(Part::Of);
+    split.or((text == "all").then_some(Part::All)).ok_or_else(|| "train, val, test or all is expected".to_owned())
+}
+
+/// Scores, and what is needed to judge them.
+struct Subject {
+    name: String,
+    dataset: std::sync::Arc<Dataset>,
+    decoder: Decoder,
+    classes: Vec<String>,
+    normal_classes: Vec<String>,
+    scores: Vec<(usize, f64)>,
+    train: Vec<usize>,
+    threshold: f64,
+    /// Tiles without a score.
+    failed: usize,
+    facts: Vec<(String, String)>,
+}
+
+/// What `--json` shows: `metrics.json`, and what was measured.
+#[derive(Serialize)]
+struct Document<'a> {
+    subject: &'a Path,
+    data: &'a Path,
+    split: &'static str,
+    failed: usize,
+    #[serde(flatten)]
+    metrics: &'a Metrics,
+}
+
+pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
+    let subject = if args.subject.join("manifest.json").is_file() {
+        of_bundle(&args, out)?
+    } else {
+        of_run(&args)?
+    };
+    let evaluation = Evaluation {
+        dataset: &subject.dataset,
+        decoder: subject.decoder,
+        classes: &subject.classes,
+        normal_classes: &subject.normal_classes,
+        scores: &subject.scores,
+        train: &subject.train,
+        threshold: subject.threshold,
+        bootstrap: Bootstrap { resamples: args.resamples, seed: args.seed },
+    };
+    let findings = evaluation.measure()?;
+    if let Some(folder) = &args.out {
+        leave(folder, &args, &subject, &evaluation, &findings)?;
+    }
+    show(&args, &subject, &findings.metrics, out)?;
+    Ok(if subject.failed == 0 { Exit::Done } else { Exit::Input })
+}
+
+/// Scores of a run's tiles, through burn.
+fn of_run(args: &Args) -> anyhow::Result<Subject> {
+    if args.provider.is_some() || args.precision.is_some() {
+        bail!("--provider and --precision are for a bundle; {} is none (it has no manifest.json)", args.subject.display());
+    }
+    let run = Run::open(&args.subject)?;
+    let dataset = run.dataset(args.data.as_deref())?;
+    let of = |split| match &args.split_file {
+        Some(file) => SplitPlan::read_csv(&dataset, file).map(|plan| plan.indices(split)).map_err(Error::from),
+        None => run.indices(&dataset, split),
+    };
+    let (indices, train) = match args.split {
+        Part::All => ((0..dataset.len()).collect(), Vec::new()),
+        Part::Of(Split::Train) => (of(Split::Train)?, Vec::new()),
+        Part::Of(split) => (of(split)?, of(Split::Train)?),
+    };
+    let scores = score_run(&run, &dataset, indices)?;
+    let threshold = &run.facts.threshold;
+    Ok(Subject {
+        name: run.config.name.clone(),
+        decoder: Decoder::new(run.config.data.size_policy),
+        classes: run.facts.classes.names.clone(),
+        normal_classes: run.facts.classes.normal_names().to_vec(),
+        scores,
+        train,
+        threshold: threshold.value,
+        failed: 0,
+        facts: facts(&dataset, args, format!("{} on the {}", threshold.rule, threshold.chosen_on), "burn".to_owned()),
+        dataset,
+    })
+}
+
+/// Scores of tiles through ONNX Runtime. A tile that cannot be scored is named and left out.
+fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
+    let bundle = Bundle::open(&args.subject)?;
+    let Some(data) = &args.data else { bail!("a bundle does not know its tiles; say where they are with --data DIR") };
+    let dataset = std::sync::Arc::new(Dataset::open(data).map_err(Error::from)?);
+    let (indices, train) = bundle_indices(args, &dataset)?;
+    let manifest = &bundle.manifest;
+    let decoder = Decoder::new(manifest.tile.size_policy);
+    let mut session = open(args, &bundle, out)?;
+    let rule = DecisionRule::of(manifest);
+    let tiles: Vec<Listed> =
+        indices.iter().map(|&index| Listed { path: dataset.full_path(index), refused: None }).collect();
+    let workers = available_parallelism().map_or(1, usize::from);
+    let options = PipelineOptions { batch: PipelineOptions::DEFAULT_BATCH, workers, decoder };
+    let bar = out.progress(Some(tiles.len() as u64), "score");
+    let (mut scores, mut failed, mut next) = (Vec::with_capacity(tiles.len()), 0, indices.iter());
+    score::run(&mut session, &rule, &tiles, &options, &mut |row| {
+        bar.inc(1);
+        match (next.next(), row.score) {
+            (Some(&index), Some(score)) => scores.push((index, f64::from(score))),
+            _ => {
+                failed += 1;
+                out.note(format_args!("{}: {}", row.path, row.status));
+            }
+        }
+        Ok(())
+    })?;
+    bar.finish_and_clear();
+    let threshold = &manifest.threshold;
+    let nodes: Vec<String> = session.nodes().iter().map(|(name, count)| format!("{count} nodes on {name}")).collect();
+    Ok(Subject {
+        name: manifest.model.name.clone(),
+        decoder,
+        classes: manifest.classes.clone(),
+        normal_classes: manifest.normal_classes.clone(),
+        scores,
+        train,
+        threshold: threshold.value,
+        failed,
+        facts: facts(
+            &dataset,
+            args,
+            format!("{} on the {}", threshold.rule, threshold.chosen_on),
+            format!("ONNX Runtime, {}", nodes.join(", ")),
+        ),
+        dataset,
+    })
+}
+
+/// The tiles to measure, and those that the colour baseline is fitted on.
+fn bundle_indices(args: &Args, dataset: &Dataset) -> anyhow::Result<(Vec<usize>, Vec<usize>)> {
+    let Part::Of(split) = args.split else { return Ok(((0..dataset.len()).collect(), Vec::new())) };
+    let splits: Vec<Option<Split>> = match &args.split_file {
+        Some(file) => SplitPlan::read_csv(dataset, file).map_err(Error::from)?.assignments.into_iter().map(Some).collect(),
+        None => dataset.entries.iter().map(|entry| entry.split).collect(),
+    };
+    if splits.iter().any(Option::is_none) {
+        bail!(
+            "{} does not say which tiles are in the {} split; give the run's split.csv with --split-file, or measure \
+             every tile with --split all",
+            dataset.root.display(),
+            split.name()
+        );
+    }
+    let of = |wanted| (0..splits.len()).filter(|&at| splits[at] == Some(wanted)).collect();
+    Ok((of(split), if split == Split::Train { Vec::new() } else { of(Split::Train) }))
+}
+
+fn open(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Result<Session> {
+    let providers = args.provider.clone().map_or_else(|| "cpu".parse(), Ok)?;
+    let runtime = library::load(&library::find_for(out.onnxruntime.as_deref(), &providers)?)?;
+    let options = SessionOptions { providers, ..SessionOptions::default() };
+    let model = bundle.model_path(args.precision.as_deref().unwrap_or("fp32"))?;
+    let mut session = Session::open(runtime, &model, &options)?;
+    let needed: &[&str] = if bundle.manifest.classes.is_empty() { &["score"] } else { &["score", "probabilities"] };
+    session.select_outputs(needed)?;
+    for (provider, reason) in session.skipped() {
+        out.note(format_args!("{provider} was skipped: {reason}"));
+    }
+    Ok(session)
+}
+
+fn facts(dataset: &Dataset, args: &Args, threshold: String, scored_by: String) -> Vec<(String, String)> {
+    let fact = |name: &str, value: String| (name.to_owned(), value);
+    let data = dataset.root.file_name().map_or_else(|| ".".into(), |name| name.to_string_lossy());
+    vec![
+        fact("Data", data.into_owned()),
+        fact("Split", args.split.name().to_owned()),
+        fact("Threshold chosen by", threshold),
+        fact("Scored by", scored_by),
+        fact("Bootstrap seed", args.seed.to_string()),
+    ]
+}
+
+/// Writes `metrics.json`, the pictures and the report.
+fn leave(
+    folder: &Path,
+    args: &Args,
+    subject: &Subject,
+    evaluation: &Evaluation<'_>,
+    findings: &Findings,
+) -> anyhow::Result<()> {
+    let json = serde_json::to_vec_pretty(&findings.metrics)?;
+    let path = folder.join("metrics.json");
+    publish::write_file(&path, &json).map_err(|source| Error::Io { path, source })?;
+    let figures = save(evaluation.figures(findings)?, folder)?;
+    let report = Report {
+        title: format!("{}, evaluated", subject.name),
+        summary: format!(
+            "{} tiles of the {} split were scored; {} had no score. For research; not for diagnosis.",
+            findings.metrics.n,
+            args.split.name(),
+            subject.failed
+        ),
+        facts: subject.facts.clone(),
+        metrics: Some(findings.metrics.clone()),
+        figures,
+        ..Report::default()
+    };
+    report::write(&folder.join("report.html"), &report).map_err(Error::from)?;
+    Ok(())
+}
+
+fn show(args: &Args, subject: &Subject, metrics: &Metrics, out: &Output) -> anyhow::Result<()> {
+    if out.json {
+        let data = &subject.dataset.root;
+        let split = args.split.name();
+        return out.document(&Document { subject: &args.subject, data, split, failed: subject.failed, metrics });
+    }
+    let interval = |figure: Interval| format!("{:.3} [{:.3}, {:.3}]", figure.value, figure.low, figure.high);
+    let row = |name: &str, figure: Interval, remark: &str| {
+        out.line(format_args!("{name:<12} {}  {remark}", interval(figure)).to_string().trim_end());
+    };
+    let normal = metrics.n - metrics.anomalous;
+    out.line(format_args!(
+        "{} tiles of {} groups, {} anomalous and {normal} normal; 95 % intervals over groups",
+        metrics.n, metrics.groups, metrics.anomalous
+    ));
+    row("AUROC", metrics.auroc, "");
+    if let Some(colour) = metrics.baseline.colour_auroc {
+        row("  by colour", colour, "colour statistics alone, on the same tiles");
+    }
+    if let Some(gain) = metrics.baseline.gain {
+        row("  gain", gain, "over colour alone");
+    }
+    row("AUPR", metrics.aupr, "");
+    row("accuracy", metrics.accuracy, &format!("at threshold {:.6}", metrics.threshold));
+    row("precision", metrics.precision, "");
+    row("recall", metrics.recall, "");
+    row("specificity", metrics.specificity, "");
+    row("F1", metrics.f1, "");
+    if metrics.intervals.resamples == 0 {
+        out.note(format_args!("intervals: {}", metrics.intervals.method));
+    }
+    if let Some(folder) = &args.out {
+        out.line(format_args!("report       {}", folder.join("report.html").display()));
+    }
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! From scores to figures, pictures and a report, whoever made the scores: burn from a run, ONNX Runtime from a
+//! bundle, or another program. Promises that both sides of such a comparison are measured alike, on the same tiles and
+//! beside the same colour baseline. Scoring is the caller's, but for runs: [`score_run`].
+
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use kiln_tile::{Decoder, Tile};
+use rayon::prelude::*;
+
+use crate::Result;
+use crate::data::{DataError, Dataset};
+use crate::metrics::{Bootstrap, COLOUR_FEATURES, ColourBaseline, Metrics, Scored, colour_features, measure};
+use crate::picture::{SheetTile, choose_tiles, roc_and_pr, score_sheet};
+use crate::report::Figure;
+use crate::training::{Run, score_tiles};
+
+/// Tiles on the score sheet.
+const SHEET_TILES: usize = 24;
+
+/// Parts that tiles without a training split of their own are dealt into, to fit the colour baseline on the others.
+const FOLDS: usize = 5;
+
+/// Scored tiles of a data set, and how to judge them.
+#[derive(Debug, Clone, Copy)]
+pub struct Evaluation<'a> {
+    /// The data set.
+    pub dataset: &'a Dataset,
+    /// How its files become tiles.
+    pub decoder: Decoder,
+    /// Labels that the model knows; empty if it knows normal tiles only, and everything else is anomalous.
+    pub classes: &'a [String],
+    /// Labels that count as normal.
+    pub normal_classes: &'a [String],
+    /// Index of an entry, and its score.
+    pub scores: &'a [(usize, f64)],
+    /// Entries that the colour baseline is fitted on. If there are none, each part of the scored tiles gets the
+    /// baseline of the other parts.
+    pub train: &'a [usize],
+    /// `score >= threshold` is called anomalous.
+    pub threshold: f64,
+    /// How intervals are drawn.
+    pub bootstrap: Bootstrap,
+}
+
+/// What an [`Evaluation`] found.
+#[derive(Debug, Clone)]
+pub struct Findings {
+    /// The scores with their truth.
+    pub scored: Vec<Scored>,
+    /// What colour alone makes of the same tiles.
+    pub baseline: Vec<Scored>,
+    /// All figures.
+    pub metrics: Metrics,
+}
+
+impl Evaluation<'_> {
+    /// Measures. Tiles are decoded on all cores for the colour baseline.
+    ///
+    /// # Errors
+    /// A label that the model does not know, a tile that cannot be decoded, or scores on which nothing can be measured.
+    pub fn measure(&self) -> Result<Findings> {
+        let scored = self.scored()?;
+        let baseline = self.baseline(&scored)?;
+        let metrics = measure(&scored, self.threshold, Some(&baseline), self.bootstrap)?;
+        Ok(Findings { scored, baseline, metrics })
+    }
+
+    /// Pictures of the findings with their file names: the curves, and a sheet of tiles.
+    ///
+    /// # Errors
+    /// A tile that cannot be decoded, or a picture that cannot be drawn.
+    pub fn figures(&self, findings: &Findings) -> Result<Vec<(&'static str, Figure)>> {
+        let ranking = Figure {
+            title: "Ranking and threshold".to_owned(),
+            alternative: "ROC and precision-recall curves, with the threshold marked; the figures are in the table"
+                .to_owned(),
+            caption: "The curve of colour alone shows how far staining gives the answer away.".to_owned(),
+            picture: roc_and_pr(&findings.scored, Some(&findings.baseline), &findings.metrics)?,
+        };
+        let sheet = Figure {
+            title: "Tiles and their scores".to_owned(),
+            alternative: "A sheet of tiles by ascending score, each with the model's call".to_owned(),
+            caption: "Broken frames mark wrong calls, missed anomalies and false alarms in turn; the other tiles are \
+                      spread over the range of scores."
+                .to_owned(),
+            picture: score_sheet(&self.sheet(&findings.scored)?, self.threshold)?,
+        };
+        Ok(vec![("roc_pr.png", ranking), ("scores.png", sheet)])
+    }
+
+    fn scored(&self) -> Result<Vec<Scored>> {
+        let scored = self.scores.iter().map(|&(index, score)| {
+            let anomalous = self.is_anomalous(index)?;
+            Ok(Scored { score, anomalous, group: self.dataset.group_name(index) })
+        });
+        scored.collect()
+    }
+
+    fn is_anomalous(&self, index: usize) -> Result<bool> {
+        let entry = &self.dataset.entries[index];
+        if self.normal_classes.contains(&entry.label) {
+            return Ok(false);
+        }
+        if self.classes.is_empty() || self.classes.contains(&entry.label) {
+            return Ok(true);
+        }
+        let reason = format!(
+            "tile {} has the label `{}`, which the model does not know; its labels are {}",
+            entry.path.display(),
+            entry.label,
+            self.classes.join(", ")
+        );
+        Err(DataError::Dataset { path: self.dataset.root.clone(), reason }.into())
+    }
+
+    fn baseline(&self, scored: &[Scored]) -> Result<Vec<Scored>> {
+        let indices: Vec<usize> = self.scores.iter().map(|&(index, _)| index).collect();
+        let features = self.features(&indices)?;
+        let scores = if self.train.is_empty() {
+            let labels: Vec<bool> = scored.iter().map(|tile| tile.anomalous).collect();
+            let groups: Vec<String> = scored.iter().map(|tile| tile.group.clone()).collect();
+            ColourBaseline::out_of_fold(&features, &labels, &groups, FOLDS)?
+        } else {
+            let labels = self.train.iter().map(|&index| self.is_anomalous(index)).collect::<Result<Vec<bool>>>()?;
+            let baseline = ColourBaseline::fit(&self.features(self.train)?, &labels)?;
+            features.iter().map(|row| baseline.score(row)).collect()
+        };
+        let pairs = scored.iter().zip(scores);
+        Ok(pairs.map(|(tile, score)| Scored { score, ..tile.clone() }).collect())
+    }
+
+    fn features(&self, indices: &[usize]) -> Result<Vec<[f64; COLOUR_FEATURES]>> {
+        indices.par_iter().map(|&index| Ok(colour_features(&self.decode(index)?))).collect()
+    }
+
+    fn sheet(&self, scored: &[Scored]) -> Result<Vec<SheetTile>> {
+        let shown = choose_tiles(scored, self.threshold, SHEET_TILES).into_iter().map(|at| {
+            let (index, score) = self.scores[at];
+            let name = self.dataset.entries[index].path.display().to_string();
+            Ok(SheetTile { tile: self.decode(index)?, name, score, anomalous: scored[at].anomalous })
+        });
+        shown.collect()
+    }
+
+    fn decode(&self, index: usize) -> Result<Tile> {
+        let path = self.dataset.full_path(index);
+        self.decoder.decode_file(&path).map_err(|source| DataError::Tile { path, source }.into())
+    }
+}
+
+/// Scores entries of a data set with a run's weights, through burn on the processor: index and score, in order.
+///
+/// # Errors
+/// If the weights are missing or damaged, or a tile cannot be decoded.
+pub fn score_run(run: &Run, dataset: &Arc<Dataset>, indices: Vec<usize>) -> Result<Vec<(usize, f64)>> {
+    let device = Device::flex();
+    let loader = run.loader(dataset, indices, run.config.training.batch)?;
+    let scored = score_tiles(&run.model(&device)?, &run.facts.classes, &loader, &device)?;
+    Ok(scored.into_iter().map(|tile| (tile.index, tile.score)).collect())
+}
+
+/// Saves pictures into a folder under their names, and gives the figures on for the report.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn save(figures: Vec<(&'static str, Figure)>, folder: &Path) -> Result<Vec<Figure>> {
+    let saved = figures.into_iter().map(|(name, figure)| {
+        figure.picture.save(&folder.join(name))?;
+        Ok(figure)
+    });
+    saved.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use kiln_tile::{Fault, SizePolicy};
+
+    use super::*;
+
+    /// Forty tiles of one grey each: normal ones darker, in groups of two.
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let mut list = "path,label,group\n".to_owned();
+        for at in 0..40_u8 {
+            let label = if at.is_multiple_of(2) { "benign" } else { "tumour" };
+            let grey = 60 + at + if label == "benign" { 0 } else { 30 };
+            let name = format!("{at}.png");
+            image::RgbImage::from_pixel(256, 256, image::Rgb([grey; 3])).save(folder.path().join(&name)).unwrap();
+            list.push_str(&format!("{name},{label},slide-{}\n", at / 4));
+        }
+        std::fs::write(folder.path().join("tiles.csv"), list).unwrap();
+        folder
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn scores_become_figures_beside_what_colour_tells() {
+        let folder = folder();
+        let dataset = Dataset::open(folder.path()).unwrap();
+        let (classes, normal) = (names(&["benign", "tumour"]), names(&["benign"]));
+        let scores: Vec<(usize, f64)> =
+            (20..40).map(|at| (at, if at % 2 == 1 && at != 25 { 0.9 } else { 0.1 })).collect();
+        let train: Vec<usize> = (0..20).collect();
+        let evaluation = Evaluation {
+            dataset: &dataset,
+            decoder: Decoder::new(SizePolicy::Error),
+            classes: &classes,
+            normal_classes: &normal,
+            scores: &scores,
+            train: &train,
+            threshold: 0.5,
+            bootstrap: Bootstrap { resamples: 100, seed: 0 },
+        };
+        let findings = evaluation.measure().unwrap();
+        assert_eq!((findings.metrics.n, findings.metrics.anomalous, findings.metrics.groups), (20, 10, 5));
+        assert_eq!(findings.metrics.confusion.false_negative, 1);
+        let colour = findings.metrics.baseline.colour_auroc.unwrap();
+        assert!(colour.value > 0.9, "{colour:?}");
+        let out_of_fold = Evaluation { train: &[], ..evaluation }.measure().unwrap();
+        assert!(out_of_fold.metrics.baseline.colour_auroc.unwrap().value > 0.9);
+        let figures = save(evaluation.figures(&findings).unwrap(), folder.path()).unwrap();
+        assert_eq!(figures.len(), 2);
+        assert!(folder.path().join("roc_pr.png").is_file() && folder.path().join("scores.png").is_file());
+
+        let unknown = Evaluation { classes: &normal, ..evaluation }.measure().unwrap_err();
+        assert!(unknown.to_string().contains("`tumour`"), "{unknown}");
+        std::fs::write(folder.path().join("25.png"), b"no picture").unwrap();
+        let damaged = evaluation.measure().unwrap_err();
+        assert!(damaged.to_string().contains("25.png"), "{damaged}");
+        assert_eq!(damaged.fault(), Fault::Input);
+    }
+}
