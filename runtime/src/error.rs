@@ -105,9 +105,9 @@ pub enum Error {
     },
     /// The provider is in the library and does not start on this machine.
     #[error(
-        "provider `{provider}` was asked for, but cannot run here with {}; `kiln doctor` shows what can, and a list such \
-         as `{provider},cpu` allows a fallback",
-        library.display()
+        "provider `{provider}` was asked for, but cannot run here with {}: it needs {}; `kiln doctor` shows what can run, \
+         and a list such as `{provider},cpu` allows a fallback",
+        library.display(), provider.needs()
     )]
     ProviderUnavailable {
         /// What was asked for.
@@ -254,7 +254,7 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
-        let reason = source.to_string();
+        let reason = source.to_string().trim_end().to_owned();
         // Some libraries repeat the source in their own message.
         if !text.ends_with(&reason) {
             text = format!("{text}: {reason}");

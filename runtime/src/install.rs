@@ -68,7 +68,8 @@ pub fn install(package: Package, on_step: &mut dyn FnMut(&str)) -> Result<Librar
         Some(Err(error)) => on_step(&format!("{package}: {}; installing again", chain(&error))),
         None => {}
     }
-    let scratch = tempfile::Builder::new().prefix(".download.").tempdir_in(&parent).map_err(disk)?;
+    remove_leftovers(package, pins, &parent).map_err(disk)?;
+    let scratch = tempfile::Builder::new().prefix(&scratch_prefix(package)).tempdir_in(&parent).map_err(disk)?;
     let wheel = download(package, pins, scratch.path(), on_step)?;
     on_step(&format!("{package}: unpacking into {}", folder.display()));
     unpack(package, pins, &wheel, &folder)?;
@@ -94,6 +95,23 @@ pub fn find_or_install(
         Ok(Library { origin: library::Origin::Cache(package), .. }) => install(package, on_step),
         found => found,
     }
+}
+
+fn scratch_prefix(package: Package) -> String {
+    format!(".download-{package}.")
+}
+
+/// What an install that was killed has left. The lock is held, so nobody is at work in there.
+fn remove_leftovers(package: Package, pins: &Pins, parent: &Path) -> io::Result<()> {
+    let prefixes = [scratch_prefix(package), format!(".{package}-{}.", pins.version)];
+    for entry in fs::read_dir(parent)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if prefixes.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) && entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn no_pins() -> String {

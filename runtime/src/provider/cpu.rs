@@ -4,6 +4,7 @@
 use ort::ep::ExecutionProviderDispatch;
 
 pub(super) const NAME: &str = "CPUExecutionProvider";
+pub(super) const NEEDS: &str = "no more than the library";
 
 pub(super) fn registration() -> Option<ExecutionProviderDispatch> {
     None

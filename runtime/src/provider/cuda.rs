@@ -3,6 +3,7 @@
 use ort::ep::{CUDA, ExecutionProviderDispatch};
 
 pub(super) const NAME: &str = "CUDAExecutionProvider";
+pub(super) const NEEDS: &str = "an NVIDIA GPU with its driver, CUDA 13 and cuDNN 9";
 
 /// TF32 is off: its 10 bits of mantissa would move scores by more than parity allows.
 pub(super) fn registration() -> ExecutionProviderDispatch {

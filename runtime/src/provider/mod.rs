@@ -71,6 +71,17 @@ impl ProviderKind {
         }
     }
 
+    /// What a machine must have beside the package.
+    #[must_use]
+    pub fn needs(self) -> &'static str {
+        match self {
+            Self::Cpu => cpu::NEEDS,
+            Self::Cuda => cuda::NEEDS,
+            Self::TensorRt => tensorrt::NEEDS,
+            Self::OpenVino => openvino::NEEDS,
+        }
+    }
+
     /// What to register in a session; nothing for the CPU, which is always there.
     pub(crate) fn registration(self, options: &SessionOptions) -> Option<ExecutionProviderDispatch> {
         match self {

@@ -5,6 +5,7 @@ use ort::ep::{ExecutionProviderDispatch, OpenVINO};
 use crate::session::SessionOptions;
 
 pub(super) const NAME: &str = "OpenVINOExecutionProvider";
+pub(super) const NEEDS: &str = "an x86-64 CPU and a graph whose nodes OpenVINO takes";
 
 /// `ACCURACY` keeps the graph's own precision: left alone, OpenVINO may compute in bf16 where the CPU has it.
 pub(super) fn registration(options: &SessionOptions) -> ExecutionProviderDispatch {

@@ -71,7 +71,7 @@ pub(super) fn ask<T: DeserializeOwned>(library: &Path, ask: &Ask) -> anyhow::Res
     Ok(match (status, serde_json::from_str::<Answer<T>>(&stdout)) {
         (None, _) => Err(format!("it did not answer within {} seconds", PATIENCE.as_secs())),
         (Some(status), Ok(answer)) if status.success() => answer,
-        (Some(status), _) => Err(format!("the process that tried it ended with {status}: {}", stderr.trim())),
+        (Some(status), _) => Err(format!("the process that tried it ended with {status} {}", stderr.trim())),
     })
 }
 
@@ -119,7 +119,11 @@ pub(super) fn answer(ask: &str, out: &Output) -> anyhow::Result<Exit> {
 fn try_provider(runtime: &'static Runtime, name: &str) -> Answer<()> {
     // Providers that Kiln does not offer are listed all the same: the library has them.
     let kind: ProviderKind = name.parse().map_err(|_| "Kiln does not offer this provider".to_owned())?;
-    probe(runtime, kind).map_err(|error| chain(&error))
+    probe(runtime, kind).map_err(|error| match error {
+        // Which provider and which library the report says already.
+        kiln_runtime::Error::ProviderUnavailable { source, .. } => format!("it needs {}: {}", kind.needs(), chain(&source)),
+        error => chain(&error),
+    })
 }
 
 fn time(runtime: &'static Runtime, provider: &str, model: &Path) -> Answer<Timed> {
