@@ -1,0 +1,236 @@
+//! `kiln data`: tiles drawn by code, a look at a data set, a split as a file.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::{Args as ClapArgs, Subcommand};
+use kiln_tile::{Decoder, Limits, SizePolicy};
+use kiln_train::Error;
+use kiln_train::data::{self, ColourCheck, DataError, Dataset, Inspection, Split, SplitPlan, synth};
+use serde_json::json;
+
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// The highest AUROC of colour alone that generated tiles may have.
+const MOST_COLOUR: f64 = 0.65;
+/// Findings of one kind that are shown to a person; `--json` has all.
+const SHOWN: usize = 20;
+
+/// Draw tissue tiles, look through a data set, or split it.
+#[derive(ClapArgs)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Draw H&E-like tiles, benign and anomalous, that differ in structure and not in colour.
+    ///
+    /// The folder gets one subfolder a class and a tiles.csv with the made-up slide as group. The same seed gives the
+    /// same files. Ends with what colour alone can tell: an AUROC of 0.5 is chance.
+    ///
+    /// Example: kiln data synth --out tiles --tiles 400 --seed 7
+    #[command(verbatim_doc_comment)]
+    Synth(SynthArgs),
+
+    /// Show what a data set holds: classes, groups, sizes, duplicates, files that cannot be read, and whether colour
+    /// alone tells the classes apart. Ends with status 2 if a file is no tile, or if one image has two labels.
+    ///
+    /// Example: kiln data inspect tiles --json
+    #[command(verbatim_doc_comment)]
+    Inspect(InspectArgs),
+
+    /// Split a data set into train, val and test, and write the split as CSV (path,label,group,split).
+    ///
+    /// Groups stay whole, labels are spread evenly, identical tiles stay together. The same seed gives the same split.
+    /// `kiln train` makes such a split by itself; one that is copied over tiles.csv is used as it is.
+    ///
+    /// Example: kiln data split tiles --out split.csv --fractions 0.7,0.15,0.15
+    #[command(verbatim_doc_comment)]
+    Split(SplitArgs),
+}
+
+#[derive(ClapArgs)]
+struct SynthArgs {
+    /// The folder to make. It must not be there yet.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+
+    /// How many tiles, half of them anomalous; 12 a slide.
+    #[arg(long, value_name = "N", default_value_t = synth::SynthOptions::default().tiles)]
+    tiles: usize,
+
+    /// Another seed draws other tissue.
+    #[arg(long, value_name = "S", default_value_t = synth::SynthOptions::default().seed)]
+    seed: u64,
+}
+
+#[derive(ClapArgs)]
+struct InspectArgs {
+    /// The data set: a folder with one subfolder a class, a folder with a tiles.csv, or a CSV.
+    #[arg(value_name = "DIR|CSV")]
+    data: PathBuf,
+
+    /// The class that the colour check takes as anomalous [default: `anomalous`, or the last by name].
+    #[arg(long, value_name = "LABEL")]
+    positive: Option<String>,
+}
+
+#[derive(ClapArgs)]
+struct SplitArgs {
+    /// The data set: a folder with one subfolder a class, a folder with a tiles.csv, or a CSV.
+    #[arg(value_name = "DIR|CSV")]
+    data: PathBuf,
+
+    /// The file to write [default: split.csv in the data set's folder].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// The parts of train, val and test; they sum to 1.
+    #[arg(long, value_name = "TRAIN,VAL,TEST", value_delimiter = ',', num_args = 3, default_values_t = SplitPlan::FRACTIONS)]
+    fractions: Vec<f64>,
+
+    /// Another seed gives another split.
+    #[arg(long, value_name = "S", default_value_t = 7)]
+    seed: u64,
+
+    /// Replace the file if it is there.
+    #[arg(long)]
+    force: bool,
+}
+
+pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
+    match args.action {
+        Action::Synth(args) => synthesise(&args, out),
+        Action::Inspect(args) => inspect(&args, out),
+        Action::Split(args) => split(&args, out),
+    }
+}
+
+fn synthesise(args: &SynthArgs, out: &Output) -> anyhow::Result<Exit> {
+    let bar = out.progress(Some(args.tiles as u64), "drawing");
+    let options = synth::SynthOptions { tiles: args.tiles, seed: args.seed };
+    let dataset = synth::write(&args.out, &options, &|| bar.inc(1)).map_err(Error::from)?;
+    bar.finish_and_clear();
+    let inspection = data::inspect(&dataset, None, Limits::default(), &|| {}).map_err(Error::from)?;
+    let slides = inspection.groups.len();
+    if out.json {
+        out.document(&json!({
+            "data": args.out, "tiles": inspection.tiles, "groups": slides, "seed": args.seed,
+            "classes": inspection.classes, "colour": inspection.colour, "data_sha256": inspection.data_sha256,
+        }))?;
+    }
+    out.line(format_args!("drawn      {} tiles of {slides} slides in {}", inspection.tiles, args.out.display()));
+    out.line(format_args!("colour     {}", colour(inspection.colour.as_ref())));
+    if inspection.colour.is_some_and(|colour| colour.auroc.value > MOST_COLOUR) {
+        out.note(format_args!("error: colour alone tells the classes apart (AUROC over {MOST_COLOUR}); choose another seed"));
+        return Ok(Exit::CheckFailed);
+    }
+    Ok(Exit::Done)
+}
+
+fn inspect(args: &InspectArgs, out: &Output) -> anyhow::Result<Exit> {
+    let dataset = Dataset::open(&args.data).map_err(Error::from)?;
+    let bar = out.progress(Some(dataset.len() as u64), "reading");
+    let found = data::inspect(&dataset, args.positive.as_deref(), Limits::default(), &|| bar.inc(1)).map_err(Error::from)?;
+    bar.finish_and_clear();
+    if out.json { out.document(&found)? } else { show(&found, out) }
+    let sound = found.unreadable.is_empty() && found.label_conflicts.is_empty();
+    Ok(if sound { Exit::Done } else { Exit::Input })
+}
+
+fn show(found: &Inspection, out: &Output) {
+    out.line(format_args!("tiles      {} in {}", found.tiles, found.root.display()));
+    for class in &found.classes {
+        out.line(format_args!("class      {:6} tiles of {:5} groups  {}", class.tiles, class.groups, class.label));
+    }
+    match (found.groups.iter().map(|group| group.tiles).max(), found.without_group) {
+        (Some(most), 0) => out.line(format_args!("groups     {}, of at most {most} tiles", found.groups.len())),
+        (Some(most), rest) => {
+            out.line(format_args!("groups     {}, of at most {most} tiles; {rest} tiles have none", found.groups.len()));
+        }
+        (None, _) => out.line("groups     unknown: each tile counts as its own, so tiles of one slide may be split apart"),
+    }
+    for split in &found.splits {
+        out.line(format_args!("split      {:6} tiles  {}", split.tiles, split.split));
+    }
+    for size in &found.sizes {
+        out.line(format_args!("size       {:6} tiles  {}x{}", size.tiles, size.width, size.height));
+    }
+    out.line(format_args!("colour     {}", colour(found.colour.as_ref())));
+    let twins = found.duplicates.iter();
+    list(out, "duplicate", twins.map(|twin| format!("{} has the {} of {}", twin.path.display(), twin.same, twin.same_as.display())));
+    let conflicts = found.label_conflicts.iter();
+    list(out, "conflict", conflicts.map(|conflict| {
+        let [first, later] = &conflict.paths;
+        format!("{} ({}) is {} ({})", first.display(), conflict.labels[0], later.display(), conflict.labels[1])
+    }));
+    list(out, "unreadable", found.unreadable.iter().map(|file| format!("{}: {}", file.path.display(), file.reason)));
+    if let Some(digest) = &found.data_sha256 {
+        out.line(format_args!("sha256     {digest}"));
+    }
+}
+
+/// The first findings of a kind, and how many there are.
+fn list(out: &Output, kind: &str, findings: impl ExactSizeIterator<Item = impl Display>) {
+    let all = findings.len();
+    for finding in findings.take(SHOWN) {
+        out.line(format_args!("{kind:10} {finding}"));
+    }
+    if all > SHOWN {
+        out.line(format_args!("{kind:10} {all} in all; --json lists them"));
+    }
+}
+
+fn colour(check: Option<&ColourCheck>) -> String {
+    match check {
+        Some(ColourCheck { auroc, positive, folds }) => format!(
+            "AUROC {:.3} [{:.3}, {:.3}] for `{positive}` by colour statistics alone, {folds} folds by group; 0.5 is chance",
+            auroc.value, auroc.low, auroc.high
+        ),
+        None => "not measured: that needs two classes, each in several groups".to_owned(),
+    }
+}
+
+fn split(args: &SplitArgs, out: &Output) -> anyhow::Result<Exit> {
+    let [train, val, test] = args.fractions[..] else { bail!("--fractions takes three numbers: train,val,test") };
+    let dataset = Dataset::open(&args.data).map_err(Error::from)?;
+    let target = args.out.clone().unwrap_or_else(|| dataset.root.join("split.csv"));
+    if target.symlink_metadata().is_ok() && !args.force {
+        let reason = "is there already; choose another file with --out, or replace it with --force".to_owned();
+        return Err(Error::from(DataError::Dataset { path: target, reason }).into());
+    }
+    let digests = data::digests(&dataset, &Decoder::new(SizePolicy::Resize)).map_err(Error::from)?;
+    let plan = SplitPlan::make_with(&dataset, &digests, [train, val, test], args.seed).map_err(Error::from)?;
+    plan.write_csv(&dataset, &target).map_err(Error::from)?;
+    report(&dataset, &plan, &target, out)?;
+    Ok(Exit::Done)
+}
+
+fn report(dataset: &Dataset, plan: &SplitPlan, target: &std::path::Path, out: &Output) -> anyhow::Result<()> {
+    let counts = plan.counts(dataset);
+    let groups = |split: Split| {
+        let names = plan.indices(split).into_iter().map(|index| dataset.group_name(index));
+        names.collect::<std::collections::BTreeSet<_>>().len()
+    };
+    if out.json {
+        let splits: serde_json::Map<String, serde_json::Value> = counts
+            .iter()
+            .map(|(split, labels)| {
+                let tiles: usize = labels.values().sum();
+                (split.to_string(), json!({ "tiles": tiles, "groups": groups(*split), "labels": labels }))
+            })
+            .collect();
+        return out.document(&json!({ "split": target, "tiles": dataset.len(), "seed": plan.seed, "splits": splits }));
+    }
+    for (split, labels) in &counts {
+        let each: Vec<String> = labels.iter().map(|(label, tiles)| format!("{tiles} {label}")).collect();
+        let tiles: usize = labels.values().sum();
+        out.line(format_args!("{:10} {tiles:6} tiles of {:5} groups: {}", split.name(), groups(*split), each.join(", ")));
+    }
+    out.line(format_args!("written    {}", target.display()));
+    Ok(())
+}
