@@ -112,7 +112,8 @@ fn rows_keep_the_order_of_the_inputs_at_every_batch_rule() {
         assert_eq!(summary.scored, 52);
         for (row, value) in rows.iter().zip((0..=255_u8).step_by(5)) {
             assert!(row.path.ends_with(&format!("t{value}.png")), "{}", row.path);
-            assert!((row.score.unwrap() - f32::from(value) / 255.0).abs() < 1e-5);
+            // A mean over 196608 values in single precision is not exact; neighbours are 0.02 apart.
+            assert!((row.score.unwrap() - f32::from(value) / 255.0).abs() < 1e-3);
         }
     }
 }

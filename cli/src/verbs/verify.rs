@@ -1,0 +1,113 @@
+//! `kiln verify`: whether a bundle still answers as the trained model did.
+
+use std::path::PathBuf;
+
+use kiln_runtime::parity::{GOLDEN_BATCHES, ParityReport, against_golden};
+use kiln_runtime::{Bundle, DecisionRule, Providers, Session, SessionOptions, golden, library};
+
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// Compare a bundle with the outputs that its trained model gave.
+///
+/// The bundle's golden tiles are run at several batch sizes and every output is compared with what training left, within
+/// a tolerance for each output; so is every decision. Anything beyond is exit status 1. With --run, burn itself answers
+/// for every tile of the run's test split, and ONNX Runtime is compared with that.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  kiln verify bundle/\n  kiln --json verify bundle/ --provider openvino\n  \
+    kiln verify bundle/ --run runs/cnn")]
+pub(crate) struct Args {
+    /// The bundle to verify.
+    bundle: PathBuf,
+
+    /// The run that the bundle was exported from: compare with burn on its whole test split.
+    #[cfg(feature = "export")]
+    #[arg(long, value_name = "RUN")]
+    run: Option<PathBuf>,
+
+    /// Where the run's tiles lie now, if they have moved.
+    #[cfg(feature = "export")]
+    #[arg(long, value_name = "DIR|CSV", requires = "run")]
+    data: Option<PathBuf>,
+
+    /// Where to run: cpu, cuda, tensorrt, openvino. A list such as `cuda,cpu` allows a fallback.
+    #[arg(long, value_name = "LIST", default_value = "cpu")]
+    provider: Providers,
+
+    /// Which of the bundle's graphs to run.
+    #[arg(long, value_name = "NAME", default_value = "fp32")]
+    precision: String,
+}
+
+pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
+    let bundle = Bundle::open(&args.bundle)?;
+    let mut session = open(&bundle, &args.provider, &args.precision, out)?;
+    #[cfg(feature = "export")]
+    if let Some(run) = &args.run {
+        return show(&verify_run(&mut session, &bundle, run, args.data.as_deref(), out)?, out);
+    }
+    let golden = golden::read(&bundle.golden_path()?)?;
+    let rule = DecisionRule::of(&bundle.manifest);
+    show(&against_golden(&mut session, &golden, &rule, &GOLDEN_BATCHES)?, out)
+}
+
+/// Burn against ONNX Runtime on the test split of the run.
+#[cfg(feature = "export")]
+fn verify_run(
+    session: &mut Session,
+    bundle: &Bundle,
+    run: &std::path::Path,
+    data: Option<&std::path::Path>,
+    out: &Output,
+) -> anyhow::Result<ParityReport> {
+    let run = kiln_train::training::Run::open(run)?;
+    let bar = out.progress(Some(1), "verifying");
+    let report = kiln_export::bundle::verify_run(session, bundle, &run, data, |done, tiles| {
+        bar.set_length(tiles as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    Ok(report?)
+}
+
+fn open(bundle: &Bundle, providers: &Providers, precision: &str, out: &Output) -> anyhow::Result<Session> {
+    let runtime = library::load(&library::find_for(out.onnxruntime.as_deref(), providers)?)?;
+    let options = SessionOptions { providers: providers.clone(), ..SessionOptions::default() };
+    let session = Session::open(runtime, &bundle.model_path(precision)?, &options)?;
+    for (provider, reason) in session.skipped() {
+        out.note(format_args!("{provider} was skipped: {reason}"));
+    }
+    Ok(session)
+}
+
+/// Prints a comparison and turns it into an exit status.
+pub(super) fn show(report: &ParityReport, out: &Output) -> anyhow::Result<Exit> {
+    if out.json {
+        out.document(report)?;
+    } else {
+        print(report, out);
+    }
+    Ok(if report.passed { Exit::Done } else { Exit::CheckFailed })
+}
+
+fn print(report: &ParityReport, out: &Output) {
+    out.line("output                 max abs   mean abs    max rel     cosine  tolerance");
+    for output in &report.outputs {
+        let verdict = if output.passed { "ok" } else { "MISS" };
+        let problem = output.problem.as_deref().map(|problem| format!(": {problem}")).unwrap_or_default();
+        out.line(format_args!(
+            "{:<20}  {:>8.2e}   {:>8.2e}   {:>8.2e}  {:>9.7}   {:>8.1e}  {verdict}{problem}",
+            output.name, output.max_abs, output.mean_abs, output.max_rel, output.cosine, output.tolerance
+        ));
+    }
+    let nodes: Vec<_> = report.nodes.iter().map(|(provider, nodes)| format!("{nodes} nodes on {provider}")).collect();
+    let batches: Vec<_> = report.batches.iter().map(ToString::to_string).collect();
+    out.line(format_args!(
+        "{} tiles in batches of {}; {} decisions changed; {}",
+        report.tiles,
+        batches.join(", "),
+        report.decisions_changed,
+        nodes.join(", ")
+    ));
+    out.line(if report.passed { "PASSED" } else { "FAILED" });
+}
