@@ -1,42 +1,63 @@
 //! One file a verb: its arguments, and the calls that they turn into.
 
+mod bench;
 #[cfg(feature = "train")]
 mod data;
+#[cfg(feature = "export")]
+mod demo;
 mod doctor;
+#[cfg(feature = "train")]
+mod evaluate;
 #[cfg(feature = "export")]
 mod export;
 mod runtime;
+mod score;
 #[cfg(feature = "train")]
 mod train;
+mod verify;
 
 use clap::Subcommand;
 
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// What `kiln` can do.
+/// What `kiln` can do, in the order in which a model meets it.
 #[derive(Subcommand)]
 pub(crate) enum Verb {
+    #[cfg(feature = "export")]
+    Demo(demo::Args),
+    Runtime(runtime::Args),
+    Doctor(doctor::Args),
     #[cfg(feature = "train")]
     Data(data::Args),
     #[cfg(feature = "train")]
     Train(train::Args),
+    #[cfg(feature = "train")]
+    Evaluate(evaluate::Args),
     #[cfg(feature = "export")]
     Export(export::Args),
-    Runtime(runtime::Args),
-    Doctor(doctor::Args),
+    Verify(verify::Args),
+    Score(score::Args),
+    Bench(bench::Args),
 }
 
 /// Runs a verb to its end.
 pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
     match verb {
+        #[cfg(feature = "export")]
+        Verb::Demo(args) => demo::run(args, out),
+        Verb::Runtime(args) => runtime::run(args, out),
+        Verb::Doctor(args) => doctor::run(args, out),
         #[cfg(feature = "train")]
         Verb::Data(args) => data::run(args, out),
         #[cfg(feature = "train")]
         Verb::Train(args) => train::run(args, out),
+        #[cfg(feature = "train")]
+        Verb::Evaluate(args) => evaluate::run(args, out),
         #[cfg(feature = "export")]
         Verb::Export(args) => export::run(args, out),
-        Verb::Runtime(args) => runtime::run(args, out),
-        Verb::Doctor(args) => doctor::run(args, out),
+        Verb::Verify(args) => verify::run(args, out),
+        Verb::Score(args) => score::run(args, out),
+        Verb::Bench(args) => bench::run(args, out),
     }
 }

@@ -1,0 +1,246 @@
+//! `kiln demo`: the whole way on generated tiles, with nothing prepared.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use clap::Args as ClapArgs;
+use kiln_export::bundle::{Batch, ExportRequest};
+use kiln_runtime::bench::{self, Opened, Plan, Scenario, Window};
+use kiln_runtime::score::{self, Format, PipelineOptions, RowWriter, Summary};
+use kiln_runtime::{Bundle, DecisionRule, Package, Runtime, Session, SessionOptions, golden, install, library};
+use kiln_tile::Decoder;
+use kiln_tile::publish;
+use kiln_train::data::synth::{self, SynthOptions};
+use kiln_train::training::{self, Run, TrainRequest, train};
+use kiln_train::{Config, report};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::export::{export_with_progress, parity_lines};
+use super::train::{Display, summarise};
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// The configuration that the demo trains; the same file as `configs/demo.yaml`.
+const CONFIG: &str = include_str!("../../../configs/demo.yaml");
+/// Names a folder as the demo's own, so that a second demo may replace it.
+const MARKER: &str = ".kiln-demo";
+
+/// Do all of it on generated tiles, in minutes, with nothing prepared.
+///
+/// Gets ONNX Runtime if it is missing, draws tissue-like tiles, trains a small hybrid model, exports it, compares ONNX
+/// Runtime with burn, scores the tiles, measures latency, and says where to look. The model is a toy: what the demo
+/// shows is the way.
+///
+/// Example: kiln demo --out kiln-demo
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// The folder for tiles, run, bundle, scores and report. A folder of an earlier demo is replaced.
+    #[arg(long, value_name = "DIR", default_value = "kiln-demo")]
+    out: PathBuf,
+
+    /// Tiles to draw.
+    #[arg(long, value_name = "N", default_value_t = 320, value_parser = clap::value_parser!(u64).range(120..=20_000))]
+    tiles: u64,
+
+    /// Change one key of configs/demo.yaml, as in training.epochs=2. May be given several times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
+    let started = Instant::now();
+    let folder = Folder::fresh(&args.out)?;
+    let runtime = onnx_runtime(out)?;
+    say(out, started, &format!("drawing {} tiles, benign and anomalous, alike in colour", args.tiles));
+    let seed = SynthOptions::default().seed;
+    let tiles = usize::try_from(args.tiles)?;
+    synth::write(&folder.tiles(), &SynthOptions { tiles, seed }, &|| {})?;
+    say(out, started, "training configs/demo.yaml");
+    let request = TrainRequest {
+        config: Config::parse(CONFIG, "configs/demo.yaml", &args.set)?,
+        data: Some(folder.tiles()),
+        out: folder.run(),
+        resume: false,
+    };
+    let run = train(&request, &mut Display::new(out))?;
+    say(out, started, "exporting to ONNX, and comparing ONNX Runtime with burn on every test tile");
+    let request = ExportRequest {
+        run: folder.run(),
+        out: folder.bundle(),
+        data: None,
+        batch: Batch::Dynamic,
+        opset: None,
+        replace: false,
+    };
+    let exported = export_with_progress(&request, out)?;
+    let bundle = Bundle::open(&folder.bundle())?;
+    say(out, started, "scoring every tile through ONNX Runtime");
+    let scored = score_tiles(&folder, &bundle, runtime)?;
+    say(out, started, "measuring latency");
+    let latency = measure(&bundle, runtime)?;
+    write_json(&folder.bench(), &latency)?;
+    write_report(&folder, &run, &exported.parity, &latency)?;
+    let seconds = started.elapsed().as_secs_f64();
+    if out.json {
+        return finish_json(out, &folder, &run, &exported.parity, &scored, &latency, seconds);
+    }
+    summarise(&run, out)?;
+    parity_lines(&exported.parity, out);
+    out.line(format_args!(
+        "scores     {} of {} tiles, {:.0} tiles/s  {}",
+        scored.scored,
+        scored.tiles,
+        scored.tiles_per_s,
+        folder.scores().display()
+    ));
+    latency_lines(&latency, out);
+    out.line(format_args!("bundle     {}", folder.bundle().display()));
+    out.line(format_args!("report     {}", folder.report().display()));
+    out.line(format_args!("took       {seconds:.0} s; the tiles are generated, so no figure here says anything about tissue"));
+    Ok(Exit::Done)
+}
+
+/// Where the demo's parts lie.
+struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes the folder, replacing that of an earlier demo and nothing else.
+    fn fresh(path: &Path) -> anyhow::Result<Self> {
+        if path.join(MARKER).is_file() {
+            fs::remove_dir_all(path).with_context(|| path.display().to_string())?;
+        } else if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) {
+            anyhow::bail!("{} is not empty and not of an earlier demo; choose another folder with --out", path.display());
+        }
+        fs::create_dir_all(path).with_context(|| path.display().to_string())?;
+        fs::write(path.join(MARKER), "").with_context(|| path.display().to_string())?;
+        Ok(Self(path.to_owned()))
+    }
+
+    fn tiles(&self) -> PathBuf {
+        self.0.join("tiles")
+    }
+
+    fn run(&self) -> PathBuf {
+        self.0.join("run")
+    }
+
+    fn bundle(&self) -> PathBuf {
+        self.0.join("bundle")
+    }
+
+    fn scores(&self) -> PathBuf {
+        self.0.join("scores.csv")
+    }
+
+    fn bench(&self) -> PathBuf {
+        self.0.join("bench.json")
+    }
+
+    fn report(&self) -> PathBuf {
+        self.0.join("report.html")
+    }
+}
+
+/// The library that is there, or the pinned one for the CPU, fetched now.
+fn onnx_runtime(out: &Output) -> anyhow::Result<&'static Runtime> {
+    let found = library::find(out.onnxruntime.as_deref());
+    let library = match found {
+        Ok(library) => library,
+        Err(error) if out.onnxruntime.is_some() => return Err(error.into()),
+        Err(_) => {
+            out.note("ONNX Runtime is missing: getting the pinned library for the CPU through pip");
+            install::install(Package::Cpu, &mut |step| out.note(step))?
+        }
+    };
+    Ok(library::load(&library)?)
+}
+
+fn say(out: &Output, started: Instant, what: &str) {
+    out.note(format_args!("[{:>4.0} s] {what}", started.elapsed().as_secs_f64()));
+}
+
+fn score_tiles(folder: &Folder, bundle: &Bundle, runtime: &'static Runtime) -> anyhow::Result<Summary> {
+    let rule = DecisionRule::of(&bundle.manifest);
+    let inputs = [folder.tiles()];
+    let tiles = score::list(&inputs, &mut std::io::empty())?;
+    let mut session = Session::open(runtime, &bundle.model_path("fp32")?, &SessionOptions::default())?;
+    session.select_outputs(&["score", "probabilities"])?;
+    let mut writer = RowWriter::to_file(&folder.scores(), Format::Csv, rule.classes())?;
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let options = PipelineOptions { batch: 8, workers, decoder: Decoder::new(bundle.manifest.tile.size_policy) };
+    let summary = score::run(&mut session, &rule, &tiles, &options, &mut |row| writer.write(&row))?;
+    writer.finish()?;
+    Ok(summary)
+}
+
+fn measure(bundle: &Bundle, runtime: &'static Runtime) -> anyhow::Result<bench::Report> {
+    let tiles = golden::read(&bundle.golden_path()?)?.tiles;
+    let model = bundle.model_path("fp32")?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let window = Window {
+        warm_up: Duration::from_millis(500),
+        min_duration: Duration::from_secs(3),
+        ..Window::default()
+    };
+    let plan = Plan {
+        batches: vec![1, 8],
+        threads: vec![cores],
+        scenario: Scenario::SingleStream,
+        window,
+        precision: "fp32".to_owned(),
+    };
+    let mut open = |threads| {
+        let options = SessionOptions { threads: Some(threads), ..SessionOptions::default() };
+        let engine = Session::open(runtime, &model, &options)?;
+        Ok(Opened { load_ms: engine.load_ms(), skipped: Vec::new(), engine })
+    };
+    Ok(bench::measure(&mut open, &tiles, &plan, &mut |_| {})?)
+}
+
+fn latency_lines(latency: &bench::Report, out: &Output) {
+    for result in &latency.results {
+        out.line(format_args!(
+            "latency    batch {}: p50 {:.2} ms, p99 {:.2} ms, {:.0} tiles/s on {} with {} threads",
+            result.batch,
+            result.latency.p50_ms,
+            result.latency.p99_ms,
+            result.tiles_per_s,
+            result.provider,
+            result.threads
+        ));
+    }
+    let verdict = serde_json::to_value(latency.verdict).ok().and_then(|value| value.as_str().map(str::to_owned));
+    out.line(format_args!("           {} {}", verdict.unwrap_or_default().to_uppercase(), latency.reasons.join("; ")));
+}
+
+fn write_report(folder: &Folder, run: &Run, parity: &impl Serialize, latency: &bench::Report) -> anyhow::Result<()> {
+    let parity = serde_json::from_value(serde_json::to_value(parity)?)?;
+    let latency = serde_json::from_value(serde_json::to_value(latency)?)?;
+    let report = training::report(run, None, Some(parity), Some(latency))?;
+    Ok(report::write(&folder.report(), &report).map_err(kiln_train::Error::from)?)
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> anyhow::Result<()> {
+    publish::write_file(path, &serde_json::to_vec_pretty(value)?).with_context(|| path.display().to_string())
+}
+
+fn finish_json(
+    out: &Output,
+    folder: &Folder,
+    run: &Run,
+    parity: &impl Serialize,
+    scored: &Summary,
+    latency: &bench::Report,
+    seconds: f64,
+) -> anyhow::Result<Exit> {
+    let metrics: Value = run.metrics()?;
+    out.document(&json!({
+        "run": folder.run(), "bundle": folder.bundle(), "report": folder.report(), "metrics": metrics,
+        "parity": parity, "scores": scored, "latency": latency, "seconds": seconds,
+    }))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,87 @@
+//! Why there is no bundle.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use kiln_runtime::parity::ParityReport;
+use kiln_tile::Fault;
+
+/// Why there is no bundle.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// The graph cannot be written.
+    #[error(transparent)]
+    Export(#[from] crate::Error),
+    /// The run, or its data, cannot be read.
+    #[error(transparent)]
+    Train(#[from] kiln_train::Error),
+    /// ONNX Runtime is missing, or cannot run the graph.
+    #[error(transparent)]
+    Runtime(#[from] kiln_runtime::Error),
+    /// ONNX Runtime and burn do not answer the same.
+    #[error("{}", missed(.0))]
+    Parity(Box<ParityReport>),
+    /// The target cannot be written, or is there already.
+    #[error("{}: {reason}", path.display())]
+    Target {
+        /// The bundle's folder.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// The bundle and the run do not belong together.
+    #[error("{}: {reason}", path.display())]
+    Mismatch {
+        /// The bundle's folder.
+        path: PathBuf,
+        /// What differs.
+        reason: String,
+    },
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
+}
+
+/// A result of this module.
+pub type Result<T, E = BundleError> = std::result::Result<T, E>;
+
+impl BundleError {
+    /// Whose turn it is after this error.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Export(error) => error.fault(),
+            Self::Train(error) => error.fault(),
+            Self::Runtime(error) => error.fault(),
+            Self::Parity(_) => Fault::Check,
+            Self::Target { .. } | Self::Mismatch { .. } => Fault::Input,
+            Self::Io { .. } => Fault::Environment,
+        }
+    }
+
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
+/// One line for each output that missed, and one for the decisions.
+fn missed(report: &ParityReport) -> String {
+    let outputs = report.outputs.iter().filter(|output| !output.passed).map(|output| {
+        let problem = output.problem.as_deref().unwrap_or("over its tolerance");
+        format!(
+            "\n  {}: {problem}; largest difference {:.3e}, tolerance {:?}",
+            output.name, output.max_abs, output.tolerance
+        )
+    });
+    let decisions = (report.decisions_changed > 0)
+        .then(|| format!("\n  decisions changed on {} tiles: {:?}", report.decisions_changed, report.changed_tiles));
+    let lines: String = outputs.chain(decisions).collect();
+    format!("ONNX Runtime and burn do not answer the same on {} tiles; no bundle was written:{lines}", report.tiles)
+}

@@ -1,0 +1,164 @@
+//! The whole way from a run to a published bundle.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kiln_runtime::bundle::{GOLDEN, MANIFEST};
+use kiln_runtime::decision::DecisionRule;
+use kiln_runtime::parity::ParityReport;
+use kiln_runtime::{Outputs, Runtime, Session, SessionOptions, golden};
+use kiln_tile::publish::Staged;
+use kiln_tile::{TILE_BYTES, Tile};
+use kiln_train::config::ModelConfig;
+use kiln_train::data::Split;
+use kiln_train::training::Run;
+
+use super::manifest::{self, Parts};
+use super::{Batch, BundleError, BurnModel, Result, card, gate, graph};
+
+/// Tiles in `golden.npz`: enough to hold both kinds, few enough to travel.
+const GOLDEN_TILES: usize = 8;
+
+/// What to export, and how.
+#[derive(Debug, Clone)]
+pub struct ExportRequest {
+    /// The run's folder.
+    pub run: PathBuf,
+    /// The bundle's folder.
+    pub out: PathBuf,
+    /// Where the run's data set lies now, if it has moved.
+    pub data: Option<PathBuf>,
+    /// The graph's batch.
+    pub batch: Batch,
+    /// The ONNX operator set; `None` for the exporter's default.
+    pub opset: Option<i64>,
+    /// A bundle that is there already gives way.
+    pub replace: bool,
+}
+
+/// What an export says of itself while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The model is recorded and lowered.
+    Lowering,
+    /// ONNX Runtime and burn are compared.
+    Verifying {
+        /// Tiles compared.
+        done: usize,
+        /// Tiles of the test split.
+        tiles: usize,
+    },
+    /// The folder is written.
+    Publishing,
+}
+
+/// A published bundle.
+#[derive(Debug, Clone)]
+pub struct Exported {
+    /// Its folder.
+    pub path: PathBuf,
+    /// The gate's report.
+    pub parity: ParityReport,
+    /// Bytes of `model.onnx`.
+    pub model_bytes: u64,
+}
+
+/// Exports a run. The bundle appears only if ONNX Runtime answers as burn does, on every tile of the test split.
+///
+/// # Errors
+/// [`BundleError::Parity`] if it does not; [`BundleError::Target`] if the target is there and must not be replaced.
+pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: impl FnMut(Step)) -> Result<Exported> {
+    check_target(request)?;
+    let run = Run::open(&request.run)?;
+    let dataset = run.dataset(request.data.as_deref())?;
+    let test = run.indices(&dataset, Split::Test)?;
+    let tiles = test.len();
+    on_step(Step::Lowering);
+    let burn = BurnModel::load(&run)?;
+    let model = graph::graph(&run, &burn, request.batch, request.opset)?;
+    let onnx = model.bytes()?;
+    let mut session = Session::open_bytes(runtime, "model.onnx", &onnx, &SessionOptions::default())?;
+    let loader = run.loader(&dataset, test.clone(), gate::CHUNK)?;
+    let parity = gate::verify(&mut session, &burn, &rule(&run), &loader, |done| on_step(Step::Verifying { done, tiles }))?;
+    if !parity.passed {
+        return Err(BundleError::Parity(Box::new(parity)));
+    }
+    on_step(Step::Publishing);
+    let (golden_tiles, golden_outputs) = golden_answers(&run, &dataset, &test, &burn)?;
+    let parts = Parts {
+        run: &run,
+        batch: request.batch,
+        opset: model.opset(),
+        session: &session,
+        golden: &golden_outputs,
+        parity: &parity,
+    };
+    let model_bytes = onnx.len() as u64;
+    publish(request, &parts, onnx, &golden_tiles)?;
+    Ok(Exported { path: request.out.clone(), parity, model_bytes })
+}
+
+/// The decision rule of a run, as its bundle will state it.
+pub(crate) fn rule(run: &Run) -> DecisionRule {
+    let classes = match run.config.model {
+        ModelConfig::Vae(_) => Vec::new(),
+        _ => run.facts.classes.names.clone(),
+    };
+    DecisionRule::new(run.facts.threshold.value, classes, run.facts.classes.normal_names())
+}
+
+/// Refuses a target before any work is done on its behalf, and never replaces what is not a bundle.
+fn check_target(request: &ExportRequest) -> Result<()> {
+    let path = &request.out;
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let reason = match (request.replace, path.join(MANIFEST).is_file()) {
+        (true, true) => return Ok(()),
+        (true, false) => "is there and is not a bundle, so it is not replaced; choose another folder",
+        (false, _) => "is there already; choose another folder, or replace the bundle with --replace",
+    };
+    Err(BundleError::Target { path: path.clone(), reason: reason.to_owned() })
+}
+
+/// The first normal and the first anomalous tiles of the test split, and burn's answers for them.
+fn golden_answers(
+    run: &Run,
+    dataset: &std::sync::Arc<kiln_train::data::Dataset>,
+    test: &[usize],
+    burn: &BurnModel,
+) -> Result<(Vec<Tile>, Outputs)> {
+    let normal = |index: &&usize| run.facts.classes.normal_names().contains(&dataset.entries[**index].label);
+    let some = GOLDEN_TILES / 2;
+    let first_normal = test.iter().filter(normal).take(some);
+    let first_anomalous = test.iter().filter(|index| !normal(index)).take(some);
+    let chosen: Vec<usize> = first_normal.chain(first_anomalous).copied().collect();
+    let mut pixels = Vec::with_capacity(chosen.len() * TILE_BYTES);
+    for part in run.loader(dataset, chosen, GOLDEN_TILES)?.epoch(0, 0) {
+        pixels.extend(part.map_err(kiln_train::Error::from)?.pixels);
+    }
+    let tiles = pixels.chunks_exact(TILE_BYTES).filter_map(|pixels| Tile::from_pixels(pixels.to_vec()).ok());
+    let tiles: Vec<Tile> = tiles.collect();
+    let outputs = burn.run(pixels, tiles.len())?;
+    Ok((tiles, outputs))
+}
+
+fn publish(request: &ExportRequest, parts: &Parts<'_>, onnx: Vec<u8>, golden_tiles: &[Tile]) -> Result<()> {
+    let target = &request.out;
+    let staged = Staged::beside(target).map_err(BundleError::io(target))?;
+    golden::write(&staged.path().join(GOLDEN), golden_tiles, parts.golden)?;
+    let golden = fs::read(staged.path().join(GOLDEN)).map_err(BundleError::io(target))?;
+    write(staged.path(), "model.onnx", &onnx)?;
+    let mut files = BTreeMap::from([("model.onnx".to_owned(), onnx), (GOLDEN.to_owned(), golden)]);
+    let card = card::card(&parts.manifest(&files)?);
+    write(staged.path(), "README.md", card.as_bytes())?;
+    files.insert("README.md".to_owned(), card.into_bytes());
+    write(staged.path(), MANIFEST, &manifest::text(&parts.manifest(&files)?)?)?;
+    staged.publish(request.replace).map_err(BundleError::io(target))
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
+    let path = folder.join(name);
+    fs::write(&path, bytes).map_err(BundleError::io(&path))
+}

@@ -1,0 +1,101 @@
+//! A run's model as an ONNX graph that explains itself.
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::tensor::{DType, Device, Int, Tensor};
+use kiln_tile::SIDE;
+use kiln_train::model::Scores;
+use kiln_train::training::Run;
+
+use super::{BurnModel, Result};
+use crate::{AnyTensor, Exporter, OnnxModel};
+
+/// The first axis of the graph's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Batch {
+    /// Symbolic, named `batch`.
+    #[default]
+    Dynamic,
+    /// A number, for servers and accelerators that want one.
+    Fixed(usize),
+}
+
+impl FromStr for Batch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse::<usize>() {
+            Ok(number) if (1..=1024).contains(&number) => Ok(Self::Fixed(number)),
+            _ if text == "dynamic" => Ok(Self::Dynamic),
+            _ => Err(format!("`{text}` is neither `dynamic` nor a number in 1..=1024")),
+        }
+    }
+}
+
+impl fmt::Display for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dynamic => f.write_str("dynamic"),
+            Self::Fixed(number) => write!(f, "{number}"),
+        }
+    }
+}
+
+/// Records the model of `run` and lowers it. What is needed to use the bare file is in its metadata.
+///
+/// # Errors
+/// Every operation that cannot be lowered, at once.
+pub fn graph(run: &Run, burn: &BurnModel, batch: Batch, opset: Option<i64>) -> Result<OnnxModel> {
+    let side = SIDE as usize;
+    let (size, axis) = match batch {
+        Batch::Dynamic => (2, "batch"),
+        Batch::Fixed(number) => (number, ""),
+    };
+    let sample = Tensor::<4, Int>::zeros([size, side, side, 3], (&Device::flex(), DType::U8));
+    let exporter = Exporter::new().describe(&run.config.name, description(run)).input("tile", sample, [axis, "", "", ""]);
+    let exporter = match opset {
+        Some(opset) => exporter.opset(opset),
+        None => exporter,
+    };
+    let exporter = metadata(run).into_iter().fold(exporter, |exporter, (key, value)| exporter.metadata(key, value));
+    let normal = burn.normal();
+    Ok(exporter.export(burn.zoo(), |zoo, tile| named(zoo.score(tile, normal)))?)
+}
+
+fn description(run: &Run) -> String {
+    format!("A {} for 256x256 tissue tiles. For research; not for diagnosis.", run.config.model.kind())
+}
+
+fn named(scores: Scores) -> Vec<(&'static str, AnyTensor)> {
+    let mut outputs = vec![("score", AnyTensor::from(scores.score))];
+    outputs.extend(scores.probabilities.map(|tensor| ("probabilities", tensor.into())));
+    outputs.extend(scores.reconstruction.map(|tensor| ("reconstruction", tensor.into())));
+    outputs.extend(scores.error_map.map(|tensor| ("error_map", tensor.into())));
+    outputs.extend(scores.latent_mean.map(|tensor| ("latent_mean", tensor.into())));
+    outputs.extend(scores.latent_log_variance.map(|tensor| ("latent_log_variance", tensor.into())));
+    outputs
+}
+
+/// What the file says of itself. Lists are joined by commas.
+fn metadata(run: &Run) -> Vec<(&'static str, String)> {
+    let facts = &run.facts;
+    let mut pairs = vec![
+        ("kiln.version", facts.kiln.clone()),
+        ("kiln.model", run.config.model.kind().to_owned()),
+        ("kiln.normal_classes", facts.classes.normal_names().join(",")),
+        ("kiln.threshold", facts.threshold.value.to_string()),
+        ("kiln.threshold_rule", facts.threshold.rule.clone()),
+        ("kiln.size_policy", run.config.data.size_policy.to_string()),
+        ("kiln.layout", "NHWC, RGB, u8, 256x256, as decoded; scaling is inside the graph".to_owned()),
+        ("kiln.burn_version", facts.burn.clone()),
+        ("kiln.weights_sha256", facts.weights_sha256.clone()),
+    ];
+    if !matches!(run.config.model, kiln_train::config::ModelConfig::Vae(_)) {
+        pairs.push(("kiln.classes", facts.classes.names.join(",")));
+    }
+    if let Some(resolution) = run.config.data.micrometres_per_pixel {
+        pairs.push(("kiln.micrometres_per_pixel", resolution.to_string()));
+    }
+    pairs
+}

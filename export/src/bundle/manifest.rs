@@ -1,0 +1,156 @@
+//! Fills in `manifest.json` from a run, a graph and the gate's report.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use kiln_runtime::bundle::manifest::{
+    Dim, FileEntry, Manifest, Model, Port, Provenance, SCHEMA, Threshold, TileSpec, Variant,
+};
+use kiln_runtime::parity::ParityReport;
+use kiln_runtime::{Outputs, Session};
+use kiln_tile::SIDE;
+use kiln_tile::digest::sha256_hex;
+use kiln_train::config::ModelConfig;
+use kiln_train::training::Run;
+use serde_json::{Value, json};
+
+use super::{Batch, BundleError, Result};
+
+/// All that a manifest is made of beside the files.
+pub(crate) struct Parts<'a> {
+    pub(crate) run: &'a Run,
+    pub(crate) batch: Batch,
+    pub(crate) opset: i64,
+    pub(crate) session: &'a Session,
+    pub(crate) golden: &'a Outputs,
+    pub(crate) parity: &'a ParityReport,
+}
+
+impl Parts<'_> {
+    /// The manifest over `files`, each a path in the bundle and its bytes.
+    pub(crate) fn manifest(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<Manifest> {
+        let (run, facts) = (self.run, &self.run.facts);
+        let vae = matches!(run.config.model, ModelConfig::Vae(_));
+        Ok(Manifest {
+            schema: SCHEMA,
+            model: Model {
+                kind: run.config.model.kind().to_owned(),
+                name: run.config.name.clone(),
+                parameters: facts.parameters,
+            },
+            inputs: vec![self.input()],
+            outputs: self.outputs(),
+            classes: if vae { Vec::new() } else { facts.classes.names.clone() },
+            normal_classes: facts.classes.normal_names().to_vec(),
+            threshold: Threshold {
+                value: facts.threshold.value,
+                rule: facts.threshold.rule.clone(),
+                chosen_on: facts.threshold.chosen_on.clone(),
+            },
+            tile: TileSpec {
+                side: SIDE,
+                size_policy: run.config.data.size_policy,
+                micrometres_per_pixel: run.config.data.micrometres_per_pixel,
+            },
+            variants: vec![Variant {
+                precision: "fp32".to_owned(),
+                file: "model.onnx".to_owned(),
+                batch: self.batch_dim("dynamic"),
+            }],
+            files: files.iter().map(|(path, bytes)| entry(path, bytes)).collect(),
+            provenance: self.provenance()?,
+            parity: json_of(self.parity)?,
+            metrics: run.metrics()?,
+        })
+    }
+
+    fn batch_dim(&self, symbolic: &str) -> Dim {
+        match self.batch {
+            Batch::Dynamic => Dim::Symbolic(symbolic.to_owned()),
+            Batch::Fixed(number) => Dim::Fixed(number as u64),
+        }
+    }
+
+    fn input(&self) -> Port {
+        let side = Dim::Fixed(u64::from(SIDE));
+        Port {
+            name: "tile".to_owned(),
+            dtype: "uint8".to_owned(),
+            shape: vec![self.batch_dim("batch"), side.clone(), side, Dim::Fixed(3)],
+            meaning: "decoded RGB pixels, rows from the top; scaling is inside the graph".to_owned(),
+        }
+    }
+
+    fn outputs(&self) -> Vec<Port> {
+        let in_graph_order = self.session.outputs().iter().map(|port| port.name.clone());
+        in_graph_order
+            .filter_map(|name| self.golden.arrays.get(&name).map(|array| (name, array.shape().to_vec())))
+            .map(|(name, shape)| Port {
+                meaning: self.meaning(&name),
+                dtype: "float32".to_owned(),
+                shape: std::iter::once(self.batch_dim("batch"))
+                    .chain(shape.iter().skip(1).map(|size| Dim::Fixed(*size as u64)))
+                    .collect(),
+                name,
+            })
+            .collect()
+    }
+
+    fn meaning(&self, name: &str) -> String {
+        let vae = matches!(self.run.config.model, ModelConfig::Vae(_));
+        let text = match name {
+            "score" if vae => "higher is more anomalous: mean squared error in 0..1 units plus beta times the KL divergence, a pixel value",
+            "score" => "higher is more anomalous: probability of the anomalous classes together, 0..1",
+            "probabilities" => "probability of each class, in the order of `classes`, adding up to 1",
+            "reconstruction" => "the tile as rebuilt, 0..1, layout as the input's",
+            "error_map" => "squared error of each pixel in 0..1 units, mean over the channels",
+            "latent_mean" => "mean of the latent Gaussian",
+            "latent_log_variance" => "natural logarithm of the latent Gaussian's variance",
+            _ => "",
+        };
+        text.to_owned()
+    }
+
+    fn provenance(&self) -> Result<Provenance> {
+        let facts = &self.run.facts;
+        let mut config = json_of(&self.run.config)?;
+        // Where the tiles lay is nobody's business downstream; which they were, the digest says.
+        if let Some(path) = config.pointer_mut("/data/path") {
+            *path = Value::Null;
+        }
+        let tools = [
+            ("kiln", facts.kiln.clone()),
+            ("burn", facts.burn.clone()),
+            ("onnxruntime", self.session.runtime().version().to_owned()),
+            ("opset", self.opset.to_string()),
+        ];
+        Ok(Provenance {
+            config,
+            data_sha256: facts.data_sha256.clone(),
+            weights_sha256: facts.weights_sha256.clone(),
+            git_revision: facts.git_revision.clone(),
+            tools: tools.into_iter().map(|(name, version)| (name.to_owned(), version)).collect(),
+        })
+    }
+}
+
+fn entry(path: &str, bytes: &[u8]) -> FileEntry {
+    FileEntry { path: path.to_owned(), bytes: bytes.len() as u64, sha256: sha256_hex(bytes) }
+}
+
+fn json_of(value: &impl serde::Serialize) -> Result<Value> {
+    serde_json::to_value(value).map_err(|error| BundleError::Target {
+        path: Path::new("manifest.json").to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+/// `manifest.json`, indented for people, with a last line end.
+pub(crate) fn text(manifest: &Manifest) -> Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(&json!(manifest)).map_err(|error| BundleError::Target {
+        path: Path::new("manifest.json").to_owned(),
+        reason: error.to_string(),
+    })?;
+    text.push(b'\n');
+    Ok(text)
+}
