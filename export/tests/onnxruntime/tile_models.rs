@@ -1,8 +1,6 @@
 //! Models of the kind that Kiln trains: a classifier, a variational autoencoder and their mixture, fed with raw tiles.
 
-#![allow(clippy::unwrap_used)]
 
-mod common;
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
@@ -10,7 +8,7 @@ use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d, MaxP
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::{relu, sigmoid, softmax};
 use burn::tensor::{Device, Int, Tensor};
-use common::{check, check_within, device, tiles};
+use crate::support::{check, check_within, device, tiles};
 use kiln_export::{AnyTensor, Exporter};
 
 #[derive(Module, Debug)]
@@ -196,7 +194,7 @@ fn outputs_may_bring_their_names() {
 fn an_output_may_be_an_input_or_stand_twice() {
     let module = Vae::new(&device());
     let exporter = exporter().outputs(["same", "float", "again"]);
-    let model = check_within(common::USUAL, &module, exporter, vec![tiles(2, 16)], |_, tile| {
+    let model = check_within(crate::support::USUAL, &module, exporter, vec![tiles(2, 16)], |_, tile| {
         let float = tile.clone().float();
         (tile, float.clone(), float)
     });

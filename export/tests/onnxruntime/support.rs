@@ -1,6 +1,5 @@
 //! Runs an exported model in ONNX Runtime and compares it with the burn module that it came from.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::OnceLock;
 
@@ -11,12 +10,12 @@ use kiln_runtime::{Array, Providers, Runtime, Session, SessionOptions, install, 
 use ndarray::{ArrayD, IxDyn};
 
 /// The device that gives the reference.
-pub fn device() -> Device {
+pub(crate) fn device() -> Device {
     Device::flex()
 }
 
 /// ONNX Runtime, installed if it is missing.
-pub fn runtime() -> &'static Runtime {
+pub(crate) fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<&'static Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
         let found = install::find_or_install(None, &Providers::default(), &mut |_| {}).expect("an ONNX Runtime");
@@ -25,7 +24,7 @@ pub fn runtime() -> &'static Runtime {
 }
 
 /// Tensors that can be looked at.
-pub trait Ports {
+pub(crate) trait Ports {
     fn data(&self) -> Vec<TensorData>;
 }
 
@@ -69,15 +68,15 @@ tuple!(A B C D E F);
 
 /// How far two numbers may be apart: absolute, or relative to the larger.
 #[derive(Clone, Copy)]
-pub struct Tolerance {
-    pub absolute: f64,
-    pub relative: f64,
+pub(crate) struct Tolerance {
+    pub(crate) absolute: f64,
+    pub(crate) relative: f64,
 }
 
-pub const USUAL: Tolerance = Tolerance { absolute: 1e-6, relative: 1e-5 };
+pub(crate) const USUAL: Tolerance = Tolerance { absolute: 1e-6, relative: 1e-5 };
 
 /// Exports the module, and compares ONNX Runtime's answers with burn's on every set of inputs.
-pub fn check<M, I, O>(module: &M, exporter: Exporter<I>, cases: Vec<I>, forward: impl Fn(&M, I) -> O) -> OnnxModel
+pub(crate) fn check<M, I, O>(module: &M, exporter: Exporter<I>, cases: Vec<I>, forward: impl Fn(&M, I) -> O) -> OnnxModel
 where
     M: Module,
     I: Inputs + Ports + Clone,
@@ -86,7 +85,7 @@ where
     check_within(USUAL, module, exporter, cases, forward)
 }
 
-pub fn check_within<M, I, O>(
+pub(crate) fn check_within<M, I, O>(
     tolerance: Tolerance,
     module: &M,
     exporter: Exporter<I>,
@@ -128,7 +127,7 @@ fn keep(bytes: &[u8]) {
 }
 
 /// burn's data as an array for ONNX Runtime.
-pub fn array(data: &TensorData) -> Array {
+pub(crate) fn array(data: &TensorData) -> Array {
     let shape = IxDyn(data.shape().as_slice());
     macro_rules! of {
         ($type:ty) => {
@@ -151,7 +150,7 @@ pub fn array(data: &TensorData) -> Array {
     }
 }
 
-pub fn numbers(array: &Array) -> (Vec<usize>, Vec<f64>) {
+pub(crate) fn numbers(array: &Array) -> (Vec<usize>, Vec<f64>) {
     macro_rules! of {
         ($array:expr) => {
             $array.iter().map(|value| *value as f64).collect()
@@ -173,7 +172,7 @@ pub fn numbers(array: &Array) -> (Vec<usize>, Vec<f64>) {
     (array.shape().to_vec(), values)
 }
 
-pub fn compare(name: &str, given: &Array, expected: &TensorData, tolerance: Tolerance) {
+pub(crate) fn compare(name: &str, given: &Array, expected: &TensorData, tolerance: Tolerance) {
     let (shape, given) = numbers(given);
     assert_eq!(shape, expected.shape().as_slice(), "shape of {name}");
     let expected: Vec<f64> = match expected.dtype() {
@@ -189,14 +188,14 @@ pub fn compare(name: &str, given: &Array, expected: &TensorData, tolerance: Tole
 }
 
 /// Tiles as a decoder gives them: u8, NHWC.
-pub fn tiles(batch: usize, side: usize) -> Tensor<4, Int> {
+pub(crate) fn tiles(batch: usize, side: usize) -> Tensor<4, Int> {
     let count = batch * side * side * 3;
     let pixels: Vec<u8> = (0..count).map(|at| ((at * 2_654_435_761) >> 7) as u8).collect();
     Tensor::from_data(TensorData::new(pixels, [batch, side, side, 3]), (&device(), DType::U8))
 }
 
 /// Numbers that look random and are the same each time, in -1..1.
-pub fn wave<const D: usize>(shape: [usize; D], seed: usize) -> Tensor<D> {
+pub(crate) fn wave<const D: usize>(shape: [usize; D], seed: usize) -> Tensor<D> {
     let count: usize = shape.iter().product();
     let value = |at: usize| (((at + 31 * seed + 1) as f32 * 12.9898).sin() * 43_758.547).fract();
     Tensor::from_data(TensorData::new((0..count).map(value).collect(), shape), &device())

@@ -1,0 +1,13 @@
+//! Exported models against ONNX Runtime: what burn computes on its CPU backend, ONNX Runtime must compute from the file.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::type_complexity)]
+
+mod elementwise;
+mod errors;
+mod generate;
+mod layers;
+mod reduce;
+mod shape;
+mod support;
+mod symbolic;
+mod tile_models;
