@@ -50,3 +50,43 @@ pub(crate) fn shuffle<T>(items: &mut [T], rng: &mut impl Rng) {
         items.swap(last, below(rng, last + 1));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_never_change() {
+        let mut rng = stream(7, b"order   ", 2, 3);
+        assert_eq!((rng.next_u32(), rng.next_u32(), rng.next_u64()), (828_365_169, 4_146_623_029, 11_152_167_983_672_773_805));
+        let mut items: Vec<usize> = (0..10).collect();
+        shuffle(&mut items, &mut stream(7, b"order   ", 2, 3));
+        assert_eq!(items, [6, 3, 4, 2, 7, 1, 8, 0, 5, 9]);
+    }
+
+    #[test]
+    fn each_argument_makes_another_stream() {
+        let streams = [(7, b"order   ", 2, 3), (8, b"order   ", 2, 3), (7, b"augment ", 2, 3), (7, b"order   ", 3, 3), (7, b"order   ", 3, 2)];
+        let first: std::collections::BTreeSet<u64> =
+            streams.iter().map(|(seed, purpose, a, b)| stream(*seed, purpose, *a, *b).next_u64()).collect();
+        assert_eq!(first.len(), streams.len());
+    }
+
+    #[test]
+    fn distributions_have_their_moments() {
+        let mut rng = stream(1, b"moments ", 0, 0);
+        let n = 20_000;
+        let moments = |draws: Vec<f32>| {
+            let mean = draws.iter().sum::<f32>() / n as f32;
+            (mean, draws.iter().map(|draw| (draw - mean) * (draw - mean)).sum::<f32>() / n as f32)
+        };
+        let (mean, variance) = moments((0..n).map(|_| normal(&mut rng)).collect());
+        assert!(mean.abs() < 0.03 && (variance - 1.0).abs() < 0.04, "{mean} {variance}");
+        let (mean, variance) = moments((0..n).map(|_| unit(&mut rng)).collect());
+        assert!((mean - 0.5).abs() < 0.01 && (variance - 1.0 / 12.0).abs() < 0.003, "{mean} {variance}");
+        let mut seen = [0_u32; 7];
+        (0..n).for_each(|_| seen[below(&mut rng, 7)] += 1);
+        assert!(seen.iter().all(|count| count.abs_diff(n as u32 / 7) < 250), "{seen:?}");
+        assert_eq!(below(&mut rng, 0), 0);
+    }
+}
