@@ -321,8 +321,8 @@ fn show(args: &Args, subject: &Subject, metrics: &Metrics, out: &Output) -> anyh
     row("recall", metrics.recall, "");
     row("specificity", metrics.specificity, "");
     row("F1", metrics.f1, "");
-    if metrics.intervals.resamples == 0 {
-        out.note(format_args!("intervals: {}", metrics.intervals.method));
+    if let Some(caution) = &metrics.intervals.caution {
+        out.line(format_args!("caution      {caution}"));
     }
     if let Some(folder) = &args.out {
         out.line(format_args!("report       {}", folder.join("report.html").display()));

@@ -73,10 +73,15 @@ impl Groups {
         self.anomalous.len()
     }
 
+    /// The number of groups that hold the class which is found in fewer of them.
+    pub(super) fn of_rarer_class(&self) -> usize {
+        let count = |holds: &[bool]| holds.iter().filter(|&&holds| holds).count();
+        count(&self.anomalous).min(count(&self.normal))
+    }
+
     /// Whether groups vary enough to be resampled: each class must be in two groups or more.
     pub(super) fn can_resample(&self) -> bool {
-        let at_least_two = |holds: &[bool]| holds.iter().filter(|&&holds| holds).nth(1).is_some();
-        at_least_two(&self.anomalous) && at_least_two(&self.normal)
+        self.of_rarer_class() >= 2
     }
 
     /// How often each group is drawn in resample `index`; none if no draw held both classes.

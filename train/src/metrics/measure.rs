@@ -53,8 +53,10 @@ pub struct Baseline {
 /// How intervals were drawn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Resampling {
-    /// `percentile bootstrap over groups`, or why nothing is known of the spread.
+    /// `percentile bootstrap over groups`, or `none` where groups cannot be resampled.
     pub method: String,
+    /// Why the intervals say less than they seem to, where they do.
+    pub caution: Option<String>,
     /// The share of resamples that an interval covers: 0.95.
     pub level: f64,
     /// Resamples drawn; 0 where groups cannot be resampled and every interval is the whole range.
@@ -62,6 +64,9 @@ pub struct Resampling {
     /// Seed of the draws.
     pub seed: u64,
 }
+
+/// Percentile intervals over fewer groups than this cover clearly less than their level.
+const FEW_GROUPS: usize = 10;
 
 /// The figures of one resample.
 struct Figures {
@@ -74,7 +79,8 @@ struct Figures {
 /// Measures scored tiles at a threshold, with the colour baseline's scores of the same tiles beside them.
 ///
 /// Intervals are 95 % percentile intervals over whole groups. Where a class is found in one group only, groups cannot
-/// be resampled: nothing is known of the spread, every interval is its whole range, and `intervals.method` says so.
+/// be resampled: nothing is known of the spread, and every interval is its whole range. `intervals.caution` says this, and
+/// when so few groups or mistakes are behind an interval that it is likely too narrow.
 ///
 /// # Errors
 /// When there are no tiles, one class only, a score or threshold that is not finite, a baseline of other tiles, or
@@ -124,11 +130,6 @@ struct Summary {
 
 impl Summary {
     fn metrics(&self, scored: &[Scored], threshold: f64, groups: &Groups, bootstrap: Bootstrap) -> Metrics {
-        let method = if groups.can_resample() {
-            "percentile bootstrap over groups"
-        } else {
-            "none: a class is found in one group only, so nothing is known of the spread"
-        };
         Metrics {
             n: scored.len(),
             anomalous: scored.iter().filter(|tile| tile.anomalous).count(),
@@ -147,11 +148,24 @@ impl Summary {
                 gain: self.interval((-1.0, 1.0), |figures| Some(figures.auroc - figures.baseline?)),
             },
             intervals: Resampling {
-                method: method.to_owned(),
+                method: if groups.can_resample() { "percentile bootstrap over groups" } else { "none" }.to_owned(),
+                caution: self.caution(groups),
                 level: LEVEL,
                 resamples: self.resampled.len(),
                 seed: bootstrap.seed,
             },
+        }
+    }
+
+    fn caution(&self, groups: &Groups) -> Option<String> {
+        let auroc = self.share(|figures| figures.auroc);
+        match groups.of_rarer_class() {
+            ..2 => Some("a class is found in one group only, so nothing is known of the spread".to_owned()),
+            count @ ..FEW_GROUPS => {
+                Some(format!("a class is found in {count} groups only, so the intervals are rough and likely too narrow"))
+            }
+            _ if auroc.low >= auroc.high => Some("no resample held a mistake, which does not say that there is none".to_owned()),
+            _ => None,
         }
     }
 

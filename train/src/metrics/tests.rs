@@ -50,6 +50,7 @@ fn threshold_figures_equal_those_of_scikit_learn() {
     close(metrics.recall.value, 0.571_428_571_428_571, 1e-12);
     close(metrics.f1.value, 0.509_554_140_127_389, 1e-12);
     assert_eq!((metrics.n, metrics.anomalous, metrics.groups), (200, 70, 40));
+    assert_eq!(metrics.intervals.caution, None);
 }
 
 #[test]
@@ -97,7 +98,10 @@ fn without_two_groups_a_class_nothing_is_said_of_the_spread() {
     assert_eq!((metrics.auroc.low, metrics.auroc.high), (0.0, 1.0));
     assert_eq!(metrics.baseline.gain.map(|gain| (gain.low, gain.high)), Some((-1.0, 1.0)));
     assert_eq!(metrics.intervals.resamples, 0);
-    assert!(metrics.intervals.method.contains("one group only"));
+    assert!(metrics.intervals.caution.unwrap().contains("one group only"));
+    tiles.iter_mut().enumerate().for_each(|(at, tile)| tile.group = (at % 4).to_string());
+    let few = measure(&tiles, 0.625, None, Bootstrap::default()).unwrap();
+    assert!(few.intervals.caution.unwrap().contains("4 groups only"));
 }
 
 #[test]

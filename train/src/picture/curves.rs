@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use plotters::coord::types::RangedCoordf64;
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -32,8 +33,13 @@ pub struct EpochRecord {
 const HEIGHT: u32 = 900;
 const PANEL: u32 = 1000;
 
+/// Share of a panel above the highest value, where the legend hides nothing.
+const HEADROOM: f64 = 0.26;
+
 /// Points beyond this many an axis would run into each other: lines only.
 const MARKED: usize = 60;
+
+type Chart<'a, 'b> = ChartContext<'a, BitMapBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// A line through epochs.
 struct Curve {
@@ -115,13 +121,13 @@ fn value_range(curves: &[Curve]) -> Range<f64> {
     let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
     let margin = ((high - low) * 0.08).max(high.abs() * 0.02).max(1e-6);
     let bottom = if low >= 0.0 && low < high * 0.4 { 0.0 } else { low - margin };
-    bottom..high + margin
+    bottom..high + margin + (high - bottom) * HEADROOM
 }
 
 fn auroc_range(curve: &Curve) -> Range<f64> {
     let low = curve.points.iter().map(|point| point.1).fold(1.0, f64::min);
     let bottom = if low > 0.95 { 0.9 } else if low > 0.5 { 0.5 } else { 0.0 };
-    bottom..1.0 + (1.0 - bottom) * 0.03
+    bottom..1.0 + (1.0 - bottom) * HEADROOM
 }
 
 fn draw_panel(
@@ -132,6 +138,8 @@ fn draw_panel(
     mark: Option<((f64, f64), String)>,
 ) -> Result<(), PictureError> {
     let (bottom, top) = (values.start, values.end);
+    // No number stands where no value can: beside the legend.
+    let highest = top - (top - bottom) * HEADROOM / (1.0 + HEADROOM) + (top - bottom) * 1e-6;
     let decimals = match top - bottom {
         span if span < 0.05 => 4,
         span if span < 1.0 => 2,
@@ -153,8 +161,8 @@ fn draw_panel(
         .x_desc("epoch")
         .y_desc(value)
         .x_labels(12)
-        .x_label_formatter(&|epoch| if epoch.fract().abs() < 1e-6 { format!("{epoch:.0}") } else { String::new() })
-        .y_label_formatter(&|value| format!("{value:.decimals$}"))
+        .x_label_formatter(&|epoch| if (epoch - epoch.round()).abs() < 1e-6 { format!("{epoch:.0}") } else { String::new() })
+        .y_label_formatter(&|at| if *at <= highest { format!("{at:.decimals$}") } else { String::new() })
         .label_style(style::font(SMALL))
         .axis_desc_style(style::font(LABEL))
         .draw()?;
@@ -166,32 +174,11 @@ fn draw_panel(
             .legend(|(x, y)| DashedPathElement::new([(x, y), (x + 50, y)], 4, 8, GREY.stroke_width(3)));
     }
     for curve in curves {
-        let (stroke, fill, marked) = (curve.colour.stroke_width(LINE), curve.colour.filled(), curve.points.len() <= MARKED);
-        let series = if curve.dashed {
-            let dashes = DashedLineSeries::new(curve.points.clone(), DASH, DASH / 2, stroke);
-            chart.draw_series(dashes)?.label(&curve.name).legend(move |(x, y)| {
-                let line = DashedPathElement::new([(x, y), (x + 50, y)], DASH, DASH / 2, stroke);
-                EmptyElement::at((0, 0)) + line + TriangleMarker::new((x + 25, y), MARK + 3, fill)
-            })
-        } else {
-            chart.draw_series(LineSeries::new(curve.points.clone(), stroke))?.label(&curve.name).legend(
-                move |(x, y)| {
-                    let line = PathElement::new([(x, y), (x + 50, y)], stroke);
-                    EmptyElement::at((0, 0)) + line + Circle::new((x + 25, y), MARK, fill)
-                },
-            )
-        };
-        let _ = series;
-        if marked && curve.dashed {
-            chart.draw_series(curve.points.iter().map(|&at| TriangleMarker::new(at, MARK + 3, fill)))?;
-        } else if marked {
-            chart.draw_series(curve.points.iter().map(|&at| Circle::new(at, MARK, fill)))?;
-        }
+        curve.draw(&mut chart)?;
     }
-    let position = if value == "loss" { SeriesLabelPosition::UpperRight } else { SeriesLabelPosition::LowerRight };
     chart
         .configure_series_labels()
-        .position(position)
+        .position(SeriesLabelPosition::UpperRight)
         .legend_area_size(64)
         .margin(16)
         .label_font(style::font(SMALL))
@@ -199,4 +186,31 @@ fn draw_panel(
         .border_style(FAINT)
         .draw()?;
     Ok(())
+}
+
+impl Curve {
+    /// A full line with round marks, or a broken one with triangles.
+    fn draw<'a, 'b: 'a>(&self, chart: &mut Chart<'a, 'b>) -> Result<(), PictureError> {
+        let (stroke, fill, points) = (self.colour.stroke_width(LINE), self.colour.filled(), self.points.clone());
+        let marked = points.len() <= MARKED;
+        if self.dashed {
+            let dashes = DashedLineSeries::new(points, DASH, DASH / 2, stroke);
+            chart.draw_series(dashes)?.label(&self.name).legend(move |(x, y)| {
+                let line = DashedPathElement::new([(x, y), (x + 50, y)], DASH, DASH / 2, stroke);
+                EmptyElement::at((0, 0)) + line + TriangleMarker::new((x + 25, y), MARK + 3, fill)
+            });
+            if marked {
+                chart.draw_series(self.points.iter().map(|&at| TriangleMarker::new(at, MARK + 3, fill)))?;
+            }
+        } else {
+            chart.draw_series(LineSeries::new(points, stroke))?.label(&self.name).legend(move |(x, y)| {
+                let line = PathElement::new([(x, y), (x + 50, y)], stroke);
+                EmptyElement::at((0, 0)) + line + Circle::new((x + 25, y), MARK, fill)
+            });
+            if marked {
+                chart.draw_series(self.points.iter().map(|&at| Circle::new(at, MARK, fill)))?;
+            }
+        }
+        Ok(())
+    }
 }

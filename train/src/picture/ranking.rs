@@ -78,13 +78,15 @@ fn roc_panel<'a>(
         stroke: BLUE.stroke_width(LINE + 1),
         dash: None,
     });
+    // A curve below chance goes where the legend usually stands.
+    let hidden = curves.iter().flat_map(|curve| &curve.points).any(|&(x, y)| y < 0.19 && x > 0.2 && y < x - 0.15);
     let (catch, spare) = (metrics.recall.value, metrics.specificity.value);
     let words = format!("threshold {}: sensitivity {catch:.3}, specificity {spare:.3}", short(metrics.threshold));
     Ok(Panel {
         words: ["ROC", "false positive rate (1 − specificity)", "true positive rate (sensitivity)"],
         curves,
         threshold: ((1.0 - spare, catch), words),
-        legend: SeriesLabelPosition::LowerRight,
+        legend: if hidden { SeriesLabelPosition::UpperLeft } else { SeriesLabelPosition::LowerRight },
     })
 }
 
@@ -97,6 +99,7 @@ fn pr_panel<'a>(scored: &[Scored], metrics: &Metrics) -> Result<Panel<'a>, Pictu
             recall = point.recall;
         }
     }
+    let hidden = steps.iter().any(|&(x, y)| y < 0.16 && x < 0.7);
     let share = metrics.anomalous as f64 / metrics.n as f64;
     let model = Curve {
         name: format!("model, AUPR {}", spread(metrics.aupr)),
@@ -115,7 +118,7 @@ fn pr_panel<'a>(scored: &[Scored], metrics: &Metrics) -> Result<Panel<'a>, Pictu
         words: ["Precision and recall", "recall (sensitivity)", "precision"],
         curves: vec![chance(&format!("chance ({share:.2} anomalous)"), vec![(0.0, share), (1.0, share)]), model],
         threshold: (at, words),
-        legend: SeriesLabelPosition::LowerLeft,
+        legend: if hidden { SeriesLabelPosition::UpperRight } else { SeriesLabelPosition::LowerLeft },
     })
 }
 

@@ -22,10 +22,7 @@ pub(super) fn section(metrics: &Metrics) -> Markup {
                 "Intervals: " (metrics.intervals.method)
                 @if metrics.intervals.resamples > 0 { ", " (metrics.intervals.resamples) " resamples" }
                 "."
-                @if metrics.auroc.low >= metrics.auroc.high {
-                    " An interval without width says that no resample held a mistake, not that there can be none: "
-                    "more groups would tell."
-                }
+                @if let Some(caution) = &metrics.intervals.caution { " Caution: " (caution) "." }
             }
         }
     }
