@@ -71,6 +71,9 @@ pub(crate) fn summarise(run: &Run, out: &Output) -> anyhow::Result<()> {
     out.line(format_args!("AUROC      {}  on {} test tiles, 95 % interval over groups", interval("auroc"), metrics["n"]));
     out.line(format_args!("colour     {}  AUROC of colour statistics alone on the same tiles", interval("baseline/colour_auroc")));
     out.line(format_args!("F1         {}  at threshold {:.4}", interval("f1"), run.facts.threshold.value));
+    if let Some(caution) = metrics.pointer("/intervals/caution").and_then(serde_json::Value::as_str) {
+        out.line(format_args!("caution    {caution}"));
+    }
     out.line(format_args!("report     {}", run.layout.report().display()));
     Ok(())
 }

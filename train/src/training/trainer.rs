@@ -234,7 +234,7 @@ impl<'a> Trainer<'a> {
         };
         let training = &self.prepared.config.training;
         let min_delta = training.early_stopping.map_or(0.0, |stopping| stopping.min_delta);
-        let best = self.state.close_epoch(record.clone(), training.best, min_delta);
+        let best = self.state.close_epoch(record, training.best, min_delta);
         if best {
             checkpoint::save_weights(&self.layout.best(), &inferring)?;
         }
