@@ -54,7 +54,8 @@ fn it_runs_every_node_and_agrees_with_the_cpu() {
         let (found, expected) = (session.run(&pixels, batch).unwrap(), reference.run(&pixels, batch).unwrap());
         for (name, array) in &expected.arrays {
             let far = found.arrays[name].iter().zip(array).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(far < 1e-6, "{name} at batch {batch}: {far}");
+            // 196,608 values are added up in another order.
+            assert!(far < 1e-5, "{name} at batch {batch}: {far}");
         }
     }
 }
