@@ -33,14 +33,13 @@ enum Action {
     /// same files. Ends with what colour alone can tell: an AUROC of 0.5 is chance.
     ///
     /// Example: kiln data synth --out tiles --tiles 400 --seed 7
-    #[command(verbatim_doc_comment)]
     Synth(SynthArgs),
 
-    /// Show what a data set holds: classes, groups, sizes, duplicates, files that cannot be read, and whether colour
-    /// alone tells the classes apart. Ends with status 2 if a file is no tile, or if one image has two labels.
+    /// Show what a data set holds: classes, groups, sizes, duplicates, unreadable files, and what colour alone tells.
+    ///
+    /// Ends with status 2 if a file is no tile, or if one image has two labels.
     ///
     /// Example: kiln data inspect tiles --json
-    #[command(verbatim_doc_comment)]
     Inspect(InspectArgs),
 
     /// Split a data set into train, val and test, and write the split as CSV (path,label,group,split).
@@ -49,7 +48,6 @@ enum Action {
     /// `kiln train` makes such a split by itself; one that is copied over tiles.csv is used as it is.
     ///
     /// Example: kiln data split tiles --out split.csv --fractions 0.7,0.15,0.15
-    #[command(verbatim_doc_comment)]
     Split(SplitArgs),
 }
 
@@ -90,7 +88,7 @@ struct SplitArgs {
     out: Option<PathBuf>,
 
     /// The parts of train, val and test; they sum to 1.
-    #[arg(long, value_name = "TRAIN,VAL,TEST", value_delimiter = ',', num_args = 3, default_values_t = SplitPlan::FRACTIONS)]
+    #[arg(long, value_name = "TRAIN,VAL,TEST", value_delimiter = ',', default_values_t = SplitPlan::FRACTIONS)]
     fractions: Vec<f64>,
 
     /// Another seed gives another split.

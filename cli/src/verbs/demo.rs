@@ -36,7 +36,6 @@ const MARKER: &str = ".kiln-demo";
 ///
 /// Example: kiln demo --out kiln-demo
 #[derive(ClapArgs)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// The folder for tiles, run, bundle, scores and report. A folder of an earlier demo is replaced.
     #[arg(long, value_name = "DIR", default_value = "kiln-demo")]

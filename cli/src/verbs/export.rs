@@ -18,7 +18,6 @@ use crate::output::Output;
 ///
 /// Example: kiln export runs/cnn --out bundles/cnn
 #[derive(ClapArgs)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// The run's folder.
     run: PathBuf,

@@ -19,7 +19,6 @@ use crate::output::Output;
 ///
 /// Example: kiln train configs/cnn.yaml --data tiles --out runs/cnn --set training.epochs=3
 #[derive(ClapArgs)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// The configuration, such as configs/cnn.yaml.
     config: PathBuf,
