@@ -1,0 +1,24 @@
+//! Whole-path tests: they drive the `kiln` binary as a user would and look at exit status, output and files. One module
+//! a promise. All share one set of generated tiles and the small runs and bundles made of them; see [`support`].
+//!
+//! `KILN_SLOW_TESTS=1` repeats the kills twenty times. Tests that need what a machine may lack (real tiles, Python's
+//! packages) end early and say why: `cargo test --release --workspace --test whole_path -- --nocapture`.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+
+mod support;
+
+mod bench;
+mod data;
+mod demo;
+mod environment;
+mod evaluate;
+mod export;
+mod json;
+mod kill;
+mod messages;
+mod onnx_checker;
+mod real_tiles;
+mod score;
+mod score_input;
+mod train;
+mod verify;
