@@ -1,6 +1,7 @@
 //! Records a forward function as burn's operation graph, without computing anything. Promises that a panic inside the
 //! function comes back as an error and that the module is left as it was; meaning is left to [`crate::lower`].
 
+mod dense;
 mod modules;
 mod panics;
 mod paths;
@@ -85,9 +86,12 @@ where
         let id = tensor.id().map_err(|reason| Error::Output { name: name.clone().unwrap_or_default(), reason })?;
         Ok((name, resolved.get(&id).copied().unwrap_or(id)))
     });
+    let outputs: Vec<_> = outputs.collect::<Result<_>>()?;
+    let operations = captured.graph.operations.into_iter().filter(|one| !matches!(one, OperationIr::Init(_))).collect();
+    let results = outputs.iter().map(|(_, id)| *id).collect();
     Ok(Recording {
-        outputs: outputs.collect::<Result<_>>()?,
-        operations: captured.graph.operations.into_iter().filter(|one| !matches!(one, OperationIr::Init(_))).collect(),
+        outputs,
+        operations: dense::rejoin(operations, &results),
         inputs: captured.graph.inputs,
         values: captured.values,
         parameters: seen.paths.parameters,

@@ -8,8 +8,15 @@ use super::{Graph, Node};
 
 /// A name for every value, by position.
 pub(crate) fn assign(graph: &Graph) -> Vec<String> {
-    let mut taken: HashSet<String> = graph.values.iter().filter_map(|value| value.name.clone()).collect();
-    let mut names: Vec<_> = graph.values.iter().map(|value| value.name.clone().unwrap_or_default()).collect();
+    let mut names = vec![String::new(); graph.values.len()];
+    let mut taken = HashSet::new();
+    // Inputs and outputs have the names that the user gave; a parameter of the same name makes way.
+    let ports = graph.inputs.iter().chain(&graph.outputs).copied();
+    for id in ports.chain(graph.constants.keys().copied()).filter(|id| graph.values[*id].name.is_some()) {
+        if names[id].is_empty() {
+            names[id] = unique(graph.values[id].name.as_deref().unwrap_or_default(), &mut taken);
+        }
+    }
     for node in &graph.nodes {
         for (position, id) in node.outputs.iter().enumerate() {
             if names[*id].is_empty() {

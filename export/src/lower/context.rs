@@ -223,11 +223,6 @@ impl<'a> Context<'a> {
         self.graph.constant(constant)
     }
 
-    /// The bytes of a value that is a constant.
-    pub(crate) fn known(&self, value: ValueId) -> Option<&Constant> {
-        self.graph.constants.get(&value)
-    }
-
     /// Sizes of a burn tensor.
     pub(crate) fn shape(&self, tensor: &TensorIr) -> Vec<Size> {
         self.trace.shape(tensor)

@@ -1,10 +1,14 @@
 //! Arithmetic that integers and floats share.
 
-use burn::backend::ir::{BinaryOpIr, ClampOpIr, NumericOperationIr, PadModeIr, PadOpIr, ScalarIr, ScalarOpIr, TensorIr, UnaryOpIr};
+use burn::backend::ir::{
+    BaseOperationIr, BinaryOpIr, ClampOpIr, FloatOperationIr, NumericOperationIr, OperationIr, PadModeIr, PadOpIr,
+    ScalarIr, ScalarOpIr, TensorIr, UnaryOpIr,
+};
 
 use super::{Context, Lowered, Refusal, create, int, reduce, scan, sort, text};
 use crate::graph::ValueId;
 use crate::onnx::Element;
+use crate::symbolic::Size;
 
 pub(super) fn lower(cx: &mut Context<'_>, op: &NumericOperationIr) -> Lowered {
     use NumericOperationIr as Op;
@@ -86,8 +90,47 @@ fn scalar_operands(cx: &mut Context<'_>, op: &ScalarOpIr) -> Result<[ValueId; 2]
     let left = cx.value(&op.lhs)?;
     let element = cx.arithmetic(cx.element_of(left));
     let left = cx.cast(left, element);
-    let right = cx.scalar(op.rhs, element);
+    let right = scalar(cx, op, element)?;
     Ok([left, right])
+}
+
+/// The operation's number; one that is a size that follows a symbolic axis is read from the graph.
+fn scalar(cx: &mut Context<'_>, op: &ScalarOpIr, element: Element) -> Result<ValueId, Refusal> {
+    let numbers: Vec<f64> = cx.trace.variants(cx.index()).filter_map(number).collect();
+    if numbers.iter().all(|number| Some(number) == numbers.first()) {
+        return Ok(cx.scalar(op.rhs, element));
+    }
+    let whole = |numbers: &[f64]| numbers.iter().all(|number| number.fract() == 0.0 && number.abs() < 1e15);
+    let inverse: Vec<f64> = numbers.iter().map(|number| (1.0 / number).round()).collect();
+    let is_inverse = numbers.iter().zip(&inverse).all(|(number, inverse)| (number * inverse - 1.0).abs() < 1e-6);
+    let (sizes, inverted) = match (whole(&numbers), is_inverse) {
+        (true, _) => (numbers, false),
+        (false, true) => (inverse, true),
+        _ => return Err(Refusal::Ambiguous),
+    };
+    let size = cx.size(&Size(sizes.into_iter().map(|size| size as i64).collect()))?;
+    let size = cx.cast(size, element);
+    Ok(if inverted { cx.node("Reciprocal", &[size], Vec::new()) } else { size })
+}
+
+/// The number of an operation of a tensor and a number.
+fn number(operation: &OperationIr) -> Option<f64> {
+    use BaseOperationIr as Base;
+    use NumericOperationIr as Numeric;
+    let op = match operation {
+        OperationIr::BaseFloat(Base::EqualElem(op) | Base::NotEqualElem(op)) => op,
+        OperationIr::BaseInt(Base::EqualElem(op) | Base::NotEqualElem(op)) => op,
+        OperationIr::BaseBool(Base::EqualElem(op) | Base::NotEqualElem(op)) => op,
+        OperationIr::Float(_, FloatOperationIr::PowfScalar(op)) => op,
+        OperationIr::NumericFloat(_, op) | OperationIr::NumericInt(_, op) => match op {
+            Numeric::AddScalar(op) | Numeric::SubScalar(op) | Numeric::MulScalar(op) | Numeric::DivScalar(op) => op,
+            Numeric::RemScalar(op) | Numeric::PowiScalar(op) | Numeric::GreaterElem(op) => op,
+            Numeric::GreaterEqualElem(op) | Numeric::LowerElem(op) | Numeric::LowerEqualElem(op) => op,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(op.rhs.elem())
 }
 
 /// An operation of one operand.

@@ -1,11 +1,12 @@
 //! Exported models against ONNX Runtime: what burn computes on its CPU backend, ONNX Runtime must compute from the file.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::type_complexity)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::type_complexity)]
 
 mod elementwise;
 mod errors;
 mod generate;
 mod layers;
+mod opsets;
 mod reduce;
 mod shape;
 mod support;

@@ -1,6 +1,7 @@
 //! Runs an exported model in ONNX Runtime and compares it with the burn module that it came from.
 
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use burn::module::Module;
@@ -114,6 +115,14 @@ where
     model
 }
 
+/// Runs a model on inputs by name.
+pub(crate) fn run(model: &OnnxModel, inputs: &[(&str, TensorData)]) -> BTreeMap<String, Array> {
+    let bytes = model.bytes().unwrap();
+    let session = Session::open_bytes(runtime(), "test", &bytes, &SessionOptions::default());
+    let arrays: Vec<_> = inputs.iter().map(|(name, data)| (*name, array(data))).collect();
+    session.unwrap().run_named(arrays.iter().map(|(name, array)| (*name, array))).unwrap()
+}
+
 /// Leaves the model where a person or the official checker can look at it, if asked to.
 fn keep(bytes: &[u8]) {
     if let Ok(folder) = std::env::var("KILN_KEEP_MODELS") {
@@ -192,11 +201,4 @@ pub(crate) fn tiles(batch: usize, side: usize) -> Tensor<4, Int> {
     let count = batch * side * side * 3;
     let pixels: Vec<u8> = (0..count).map(|at| ((at * 2_654_435_761) >> 7) as u8).collect();
     Tensor::from_data(TensorData::new(pixels, [batch, side, side, 3]), (&device(), DType::U8))
-}
-
-/// Numbers that look random and are the same each time, in -1..1.
-pub(crate) fn wave<const D: usize>(shape: [usize; D], seed: usize) -> Tensor<D> {
-    let count: usize = shape.iter().product();
-    let value = |at: usize| (((at + 31 * seed + 1) as f32 * 12.9898).sin() * 43_758.547).fract();
-    Tensor::from_data(TensorData::new((0..count).map(value).collect(), shape), &device())
 }

@@ -54,15 +54,25 @@ fn attention_keeps_batch_and_time_open() {
 }
 
 #[test]
-fn a_number_that_follows_the_batch_is_refused() {
+fn a_number_that_is_a_size_follows_it() {
+    let input = |batch| floats([batch, 3], batch, -1.0, 1.0);
+    let exporter = Exporter::new().input("x", input(2), ["batch", ""]);
+    check(&nothing(), exporter, vec![input(2), input(5)], |_, x| {
+        let batch = x.dims()[0] as f32;
+        (x.clone() * batch, x.clone() / batch, x.clone() * (1.0 / batch), x.greater_elem(batch - 4.0))
+    });
+}
+
+#[test]
+fn a_number_that_follows_the_batch_in_an_unknown_way_is_refused() {
     let x = floats([2, 3], 0, -1.0, 1.0);
     let exporter = Exporter::new().input("x", x, ["batch", ""]);
     let error = exporter.export(&nothing(), |_, x: Tensor<2>| {
         let batch = x.dims()[0];
-        x * batch as f32
+        x * (batch as f32).sqrt()
     });
     let error = error.unwrap_err();
-    assert!(matches!(&error, Error::Unstable { index: 0, .. }), "{error}");
+    assert!(matches!(&error, Error::Ambiguous { index: 0, .. }), "{error}");
     assert!(error.to_string().contains("Numeric::MulScalar"), "{error}");
 }
 
