@@ -146,7 +146,7 @@ impl Evaluation<'_> {
 
     fn decode(&self, index: usize) -> Result<Tile> {
         let path = self.dataset.full_path(index);
-        self.decoder.decode_file(&path).map_err(|source| DataError::Tile { path, source }.into())
+        self.decoder.decode_file(&path).map_err(|reason| DataError::Tile { path, reason }.into())
     }
 }
 

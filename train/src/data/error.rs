@@ -34,12 +34,12 @@ pub enum DataError {
     #[error("the split leaks: {0}")]
     Leak(String),
     /// A tile cannot be used.
-    #[error("tile {}: {source}", path.display())]
+    #[error("tile {}: {reason}", path.display())]
     Tile {
         /// The tile's file.
         path: PathBuf,
-        /// Why there is no tile.
-        source: TileError,
+        /// Why there is no tile. Said in the message, so it is not given as its source as well.
+        reason: TileError,
     },
     /// An option is out of its range.
     #[error("{key} is {found}: {expected}")]
@@ -52,12 +52,12 @@ pub enum DataError {
         expected: &'static str,
     },
     /// The file system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {reason}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the file system said.
-        source: io::Error,
+        /// What the file system said. Part of the message, so it is not given as its source as well.
+        reason: io::Error,
     },
     /// A loader's thread ended before its work did.
     #[error("a loader thread ended early; this is a bug: please report it with the log of the run")]
@@ -71,8 +71,8 @@ impl DataError {
         match self {
             Self::Dataset { .. } | Self::List { .. } | Self::Split(_) | Self::Option { .. } => Fault::Input,
             Self::Leak(_) => Fault::Check,
-            Self::Tile { source, .. } => source.fault(),
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Fault::Input,
+            Self::Tile { reason, .. } => reason.fault(),
+            Self::Io { reason, .. } if reason.kind() == io::ErrorKind::NotFound => Fault::Input,
             Self::Io { .. } | Self::WorkerLost => Fault::Environment,
         }
     }
@@ -83,6 +83,6 @@ impl DataError {
 
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
-        move |source| Self::Io { path, source }
+        move |reason| Self::Io { path, reason }
     }
 }

@@ -29,7 +29,7 @@ pub fn digests(dataset: &Dataset, decoder: &Decoder) -> Result<Vec<TileDigest>> 
 
 fn tile_digest(dataset: &Dataset, decoder: &Decoder, index: usize) -> Result<TileDigest> {
     let path = dataset.full_path(index);
-    let refuse = |source| DataError::Tile { path: path.clone(), source };
+    let refuse = |reason| DataError::Tile { path: path.clone(), reason };
     // Asked before opening: opening a pipe would wait for a writer.
     let metadata = std::fs::metadata(&path).map_err(|error| refuse(error.into()))?;
     if !metadata.is_file() {

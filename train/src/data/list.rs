@@ -43,7 +43,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Entry>> {
 pub(super) fn write(path: &Path, entries: &[Entry], splits: Option<&[Split]>) -> Result<()> {
     let columns = if splits.is_some() { &COLUMNS[..] } else { &COLUMNS[..3] };
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let unwritable = |error: csv::Error| DataError::Io { path: path.to_owned(), source: error.into() };
+    let unwritable = |error: csv::Error| DataError::Io { path: path.to_owned(), reason: error.into() };
     writer.write_record(columns).map_err(unwritable)?;
     for (index, entry) in entries.iter().enumerate() {
         let name = entry.path.to_string_lossy();
@@ -51,7 +51,7 @@ pub(super) fn write(path: &Path, entries: &[Entry], splits: Option<&[Split]>) ->
         row.extend(splits.and_then(|splits| splits.get(index)).map(Split::name));
         writer.write_record(row).map_err(unwritable)?;
     }
-    let bytes = writer.into_inner().map_err(|error| DataError::Io { path: path.to_owned(), source: error.into_error() })?;
+    let bytes = writer.into_inner().map_err(|error| DataError::Io { path: path.to_owned(), reason: error.into_error() })?;
     publish::write_file(path, &bytes).map_err(DataError::io(path))
 }
 

@@ -203,7 +203,7 @@ impl Source {
         let mut pixels = Vec::with_capacity(indices.len() * TILE_BYTES);
         for &index in indices {
             let path = self.dataset.full_path(index);
-            let tile = self.decoder.decode_file(&path).map_err(|source| DataError::Tile { path, source })?;
+            let tile = self.decoder.decode_file(&path).map_err(|reason| DataError::Tile { path, reason })?;
             match &self.augmentation {
                 Some(augmentation) => {
                     let mut rng = random::stream(self.seed.unwrap_or(0), b"augment ", epoch, index as u64);

@@ -73,6 +73,8 @@ fn a_missing_tile_is_named_and_a_damaged_one_waits_for_training() {
     std::fs::remove_file(folder.path().join("b/03.png")).unwrap();
     let error = digests(&dataset, &Decoder::default()).unwrap_err();
     assert!(error.to_string().contains("03.png") && error.to_string().contains("no such file"), "{error}");
+    // A chain printer would otherwise say the reason twice.
+    assert!(std::error::Error::source(&error).is_none());
 }
 
 #[test]

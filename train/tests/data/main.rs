@@ -1,5 +1,5 @@
 //! What the data module promises, one file a promise.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod augmentation;
 mod inspection;

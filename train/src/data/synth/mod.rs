@@ -109,7 +109,7 @@ fn png(tile: &Tile, path: &Path) -> Result<Vec<u8>> {
     let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Sub);
     encoder.write_image(tile.pixels(), SIDE, SIDE, ExtendedColorType::Rgb8).map_err(|error| DataError::Tile {
         path: path.to_owned(),
-        source: TileError::Damaged(error.to_string()),
+        reason: TileError::Damaged(error.to_string()),
     })?;
     Ok(bytes)
 }

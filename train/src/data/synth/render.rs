@@ -68,5 +68,5 @@ fn bring_to(image: &mut [f32], target: &Moments) {
 fn quantised(image: &[f32]) -> Result<Tile> {
     // The values lie in 0..=255, so adding a half and cutting off rounds them.
     let pixels = image.iter().map(|value| (value + 0.5) as u8).collect();
-    Tile::from_pixels(pixels).map_err(|source| DataError::Tile { path: "synthetic".into(), source })
+    Tile::from_pixels(pixels).map_err(|reason| DataError::Tile { path: "synthetic".into(), reason })
 }
