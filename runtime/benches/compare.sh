@@ -1,6 +1,7 @@
 #!/bin/sh
 # Measures `kiln score` against the Python script beside this file, in turn, several times in one run, and prints every
-# figure and the ratio of the medians. Both use the same bundle, folder, threads, batch and ONNX Runtime.
+# figure, the medians and the median of the ratios of each round. Both use the same bundle, folder, threads, batch and
+# ONNX Runtime.
 #
 #   benches/compare.sh BUNDLE FOLDER [ROUNDS]
 #
@@ -44,5 +45,6 @@ done
 import json, statistics, sys
 python, kiln = ([float(line) for line in open(path)] for path in sys.argv[1:])
 medians = {"python": statistics.median(python), "kiln": statistics.median(kiln)}
-print(json.dumps({"tiles_per_s": medians, "ratio": round(medians["kiln"] / medians["python"], 3)}))
+ratio = statistics.median(ours / theirs for ours, theirs in zip(kiln, python))
+print(json.dumps({"tiles_per_s": medians, "ratio": round(ratio, 3)}))
 END
