@@ -107,7 +107,9 @@ pub enum Error {
     Unsupported(Vec<Unsupported>),
 
     /// The model is too large for one protobuf message.
-    #[error("the model needs {bytes} bytes, more than the 2 GiB that one ONNX file can hold; save it with external data")]
+    #[error(
+        "the model needs {bytes} bytes, more than the 2 GiB that one ONNX file can hold; save it with external data"
+    )]
     TooLarge {
         /// Bytes of the whole message.
         bytes: u64,

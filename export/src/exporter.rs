@@ -212,7 +212,12 @@ impl<I> Exporter<I> {
                         )));
                     }
                     Some(_) => {}
-                    None => symbols.push(Symbol { name: name.clone(), input: position, axis, sizes: self.sizes_of(name, size)? }),
+                    None => symbols.push(Symbol {
+                        name: name.clone(),
+                        input: position,
+                        axis,
+                        sizes: self.sizes_of(name, size)?,
+                    }),
                 }
             }
         }
@@ -229,7 +234,9 @@ impl<I> Exporter<I> {
         let sizes = given.unwrap_or([base, 2 * base, 3 * base]);
         let distinct: BTreeSet<_> = sizes.iter().collect();
         if distinct.len() < 3 || sizes.iter().any(|size| *size < 2) {
-            return Err(Error::Setup(format!("axis `{name}` needs three different sizes of at least 2, not {sizes:?}")));
+            return Err(Error::Setup(format!(
+                "axis `{name}` needs three different sizes of at least 2, not {sizes:?}"
+            )));
         }
         Ok(sizes)
     }

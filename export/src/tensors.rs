@@ -48,7 +48,8 @@ pub struct Feed {
 
 impl Feed {
     fn data(&self) -> TensorData {
-        let value = if self.dtype.is_float() { f64::from(u8::from(self.ones)).into() } else { i64::from(self.ones).into() };
+        let value =
+            if self.dtype.is_float() { f64::from(u8::from(self.ones)).into() } else { i64::from(self.ones).into() };
         match self.dtype {
             DType::Bool(_) => TensorData::full(self.dims.clone(), self.ones),
             dtype => TensorData::full_dtype::<burn::tensor::Scalar, _>(self.dims.clone(), value, dtype),

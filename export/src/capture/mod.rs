@@ -109,8 +109,9 @@ where
     // would share them, and moving it here would move the caller's statistics too.
     let module = module.valid().to_device(device);
     let paths = Paths::of(&module);
-    let (arguments, tensors) = I::build(feeds, device)
-        .ok_or_else(|| Error::Setup("the forward function takes another number of inputs than were declared".to_owned()))?;
+    let (arguments, tensors) = I::build(feeds, device).ok_or_else(|| {
+        Error::Setup("the forward function takes another number of inputs than were declared".to_owned())
+    })?;
     let inputs = tensors.iter().map(AnyTensor::id).collect::<Result<Vec<_>, _>>().map_err(Error::Capture)?;
     let mut outputs = Vec::new();
     forward(&module, arguments).collect(&mut outputs);

@@ -1,6 +1,8 @@
 //! Operations on tensors of any kind: shape, selection, comparison, creation.
 
-use burn::backend::ir::{BaseOperationIr, BinaryOpIr, CatOpIr, FlipOpIr, RepeatDimOpIr, ScalarOpIr, ShapeOpIr, UnfoldOpIr};
+use burn::backend::ir::{
+    BaseOperationIr, BinaryOpIr, CatOpIr, FlipOpIr, RepeatDimOpIr, ScalarOpIr, ShapeOpIr, UnfoldOpIr,
+};
 use burn::backend::ir::{OperationIr, ReduceDimOpIr, ReduceOpIr, ScalarIr, TensorIr};
 
 use super::numeric::{compare, compare_scalar};
@@ -81,7 +83,9 @@ pub(super) fn reshape(cx: &mut Context<'_>, input: ValueId, from: &[Size], to: &
     for (position, size) in to.iter().enumerate().filter(|(position, size)| copied(*position, size)) {
         target[position] = Size(vec![0; size.0.len()]);
     }
-    if let Some(inferred) = open.iter().copied().find(|at| to[*at].form(&cx.trace.plan).is_none()).or(open.first().copied()) {
+    if let Some(inferred) =
+        open.iter().copied().find(|at| to[*at].form(&cx.trace.plan).is_none()).or(open.first().copied())
+    {
         target[inferred] = Size(vec![-1; to[inferred].0.len()]);
     }
     let sizes = cx.sizes(&target)?;
@@ -168,7 +172,11 @@ fn negate_bound(cx: &mut Context<'_>, out: &TensorIr) -> Lowered {
 
 fn repeat(cx: &mut Context<'_>, op: &RepeatDimOpIr) -> Lowered {
     let input = cx.value(&op.tensor)?;
-    let times = Size(variants(cx).filter_map(|one| if let BaseOperationIr::RepeatDim(op) = one { Some(op.times as i64) } else { None }).collect());
+    let times = Size(
+        variants(cx)
+            .filter_map(|one| if let BaseOperationIr::RepeatDim(op) = one { Some(op.times as i64) } else { None })
+            .collect(),
+    );
     let one = cx.fixed(1);
     let repeats: Vec<Size> =
         (0..op.tensor.shape.num_dims()).map(|at| if at == op.dim { times.clone() } else { one.clone() }).collect();

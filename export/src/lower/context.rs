@@ -141,7 +141,13 @@ impl<'a> Context<'a> {
     }
 
     /// Adds a node with one result of the given type.
-    pub(crate) fn typed(&mut self, op: &'static str, inputs: &[ValueId], attributes: Attributes, element: Element) -> ValueId {
+    pub(crate) fn typed(
+        &mut self,
+        op: &'static str,
+        inputs: &[ValueId],
+        attributes: Attributes,
+        element: Element,
+    ) -> ValueId {
         let inputs = inputs.iter().copied().map(Some).collect();
         self.several(op, inputs, attributes, &[element])[0]
     }
@@ -168,7 +174,8 @@ impl<'a> Context<'a> {
 
     /// The element type of a burn tensor.
     pub(crate) fn element(&self, tensor: &TensorIr) -> Result<Element, Refusal> {
-        Element::of(tensor.dtype).ok_or_else(|| Refusal::Unsupported(format!("{:?} has no ONNX type here", tensor.dtype)))
+        Element::of(tensor.dtype)
+            .ok_or_else(|| Refusal::Unsupported(format!("{:?} has no ONNX type here", tensor.dtype)))
     }
 
     /// The element type of a value.
@@ -279,7 +286,8 @@ impl<'a> Context<'a> {
 
     fn computed(&mut self, size: &Size) -> Result<ValueId, Refusal> {
         let plan = &self.trace.plan;
-        let symbol = |position: usize| Size((0..plan.recordings()).map(|one| plan.sizes(one)[position] as i64).collect());
+        let symbol =
+            |position: usize| Size((0..plan.recordings()).map(|one| plan.sizes(one)[position] as i64).collect());
         match size.form(plan).ok_or(Refusal::Ambiguous)? {
             Form::Fixed(fixed) => Ok(self.vector(&[fixed])),
             Form::Linear { constant, factors } => {
@@ -328,7 +336,8 @@ impl<'a> Context<'a> {
             let value = match (self.bound.get(id).copied(), self.values.remove(id)) {
                 (Some(value), _) => value,
                 (None, Some(data)) => {
-                    let value = self.captured(*id, data).map_err(|_| missing("its type has no ONNX form".to_owned()))?;
+                    let value =
+                        self.captured(*id, data).map_err(|_| missing("its type has no ONNX form".to_owned()))?;
                     self.bound.insert(*id, value);
                     value
                 }

@@ -33,7 +33,9 @@ fn fill(cx: &mut Context<'_>, out: &TensorIr, value: ScalarIr) -> Result<ValueId
 /// Random numbers, where the user allows a model that answers differently each time.
 pub(super) fn random(cx: &mut Context<'_>, op: &RandomOpIr) -> Lowered {
     if !cx.allow_random() {
-        return refuse("it draws random numbers, so no two runs would agree; pass noise as an input, or allow it with `allow_random`");
+        return refuse(
+            "it draws random numbers, so no two runs would agree; pass noise as an input, or allow it with `allow_random`",
+        );
     }
     let element = cx.element(&op.out)?;
     if !element.is_float() {

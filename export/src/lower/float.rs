@@ -159,8 +159,20 @@ fn grid_sample(cx: &mut Context<'_>, op: &GridSample2dOpIr) -> Lowered {
     let new_names = cx.opset() >= 20;
     let mode = match op.options.mode {
         InterpolateModeIr::Nearest => "nearest",
-        InterpolateModeIr::Bilinear => if new_names { "linear" } else { "bilinear" },
-        InterpolateModeIr::Bicubic => if new_names { "cubic" } else { "bicubic" },
+        InterpolateModeIr::Bilinear => {
+            if new_names {
+                "linear"
+            } else {
+                "bilinear"
+            }
+        }
+        InterpolateModeIr::Bicubic => {
+            if new_names {
+                "cubic"
+            } else {
+                "bicubic"
+            }
+        }
         InterpolateModeIr::NearestExact | InterpolateModeIr::Lanczos3 => {
             return refuse("ONNX GridSample has no such interpolation");
         }
@@ -172,6 +184,7 @@ fn grid_sample(cx: &mut Context<'_>, op: &GridSample2dOpIr) -> Lowered {
     };
     let (input, grid) = (cx.value(&op.tensor)?, cx.value(&op.grid)?);
     let corners = int("align_corners", i64::from(op.options.align_corners));
-    let sampled = cx.node("GridSample", &[input, grid], vec![text("mode", mode), text("padding_mode", padding), corners]);
+    let sampled =
+        cx.node("GridSample", &[input, grid], vec![text("mode", mode), text("padding_mode", padding), corners]);
     cx.bind(&op.out, sampled)
 }

@@ -1,8 +1,6 @@
 //! Reading and writing by index tensors.
 
-use burn::backend::ir::{
-    GatherNdOpIr, GatherOpIr, ScatterNdOpIr, ScatterOpIr, SelectAssignOpIr, SelectOpIr, TensorIr,
-};
+use burn::backend::ir::{GatherNdOpIr, GatherOpIr, ScatterNdOpIr, ScatterOpIr, SelectAssignOpIr, SelectOpIr, TensorIr};
 use burn::tensor::IndexingUpdateOp;
 
 use super::base::transpose;
@@ -79,7 +77,12 @@ struct Update {
 }
 
 impl Update {
-    fn new(cx: &mut Context<'_>, tensor: &TensorIr, value: &TensorIr, update: IndexingUpdateOp) -> Result<Self, Refusal> {
+    fn new(
+        cx: &mut Context<'_>,
+        tensor: &TensorIr,
+        value: &TensorIr,
+        update: IndexingUpdateOp,
+    ) -> Result<Self, Refusal> {
         let (input, value) = (cx.value(tensor)?, cx.value(value)?);
         let element = cx.element_of(input);
         let joined = match update {

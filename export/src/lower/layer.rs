@@ -74,9 +74,7 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &ModuleOperationIr) -> Lowered {
         Op::AdaptiveAvgPool3d(op) => pool::adaptive(cx, &op.x, &op.output_size, &op.out),
         Op::MaxPool1d(op) => pool::max(cx, pool!(op, one, vec![op.dilation])),
         Op::MaxPool2d(op) => pool::max(cx, pool!(op, two, op.dilation.to_vec())),
-        Op::MaxPool1dWithIndices(op) => {
-            pool::max_with_indices(cx, pool!(op, one, vec![op.dilation]), &op.out_indices)
-        }
+        Op::MaxPool1dWithIndices(op) => pool::max_with_indices(cx, pool!(op, one, vec![op.dilation]), &op.out_indices),
         Op::MaxPool2dWithIndices(op) => {
             pool::max_with_indices(cx, pool!(op, two, op.dilation.to_vec()), &op.out_indices)
         }

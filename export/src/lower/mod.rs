@@ -84,7 +84,9 @@ fn one(context: &mut Context<'_>, operation: &OperationIr) -> Lowered {
         OperationIr::Activation(op) => activation::lower(context, op),
         OperationIr::Module(op) => layer::lower(context, op),
         OperationIr::Init(_) | OperationIr::Drop(_) => Ok(()),
-        OperationIr::Custom(op) => refuse(format!("`{}` is a custom operation, whose meaning burn does not record", op.id)),
+        OperationIr::Custom(op) => {
+            refuse(format!("`{}` is a custom operation, whose meaning burn does not record", op.id))
+        }
         OperationIr::Distributed(_) => refuse("operations between devices have no place in a model file"),
     }
 }

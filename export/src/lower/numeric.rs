@@ -193,7 +193,13 @@ fn clamp(cx: &mut Context<'_>, op: &ClampOpIr) -> Lowered {
     clip(cx, &op.tensor, Some(op.min), Some(op.max), &op.out)
 }
 
-fn clip(cx: &mut Context<'_>, tensor: &TensorIr, min: Option<ScalarIr>, max: Option<ScalarIr>, out: &TensorIr) -> Lowered {
+fn clip(
+    cx: &mut Context<'_>,
+    tensor: &TensorIr,
+    min: Option<ScalarIr>,
+    max: Option<ScalarIr>,
+    out: &TensorIr,
+) -> Lowered {
     let input = cx.value(tensor)?;
     let element = cx.arithmetic(cx.element_of(input));
     let input = cx.cast(input, element);

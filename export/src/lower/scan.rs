@@ -24,7 +24,8 @@ pub(super) fn doubling(cx: &mut Context<'_>, op: &DimOpIr, join: &'static str) -
     let element = cx.arithmetic(cx.element_of(input));
     let mut value = cx.cast(input, element);
     let neutral = neutral(cx, join, value);
-    let distances = std::iter::successors(Some(1), |distance| Some(distance * 2)).take_while(|distance| *distance < size);
+    let distances =
+        std::iter::successors(Some(1), |distance| Some(distance * 2)).take_while(|distance| *distance < size);
     for distance in distances {
         let shifted = shift(cx, value, neutral, op, distance);
         value = cx.node(join, &[value, shifted], Vec::new());

@@ -86,7 +86,13 @@ pub(super) fn assign(cx: &mut Context<'_>, op: &SliceAssignOpIr) -> Lowered {
     cx.bind(&op.out, result)
 }
 
-fn place(cx: &mut Context<'_>, input: ValueId, value: ValueId, ranges: &[Range], rank: usize) -> Result<ValueId, Refusal> {
+fn place(
+    cx: &mut Context<'_>,
+    input: ValueId,
+    value: ValueId,
+    ranges: &[Range],
+    rank: usize,
+) -> Result<ValueId, Refusal> {
     let Some((range, rest)) = ranges.split_first() else { return Ok(value) };
     let inner = take(cx, input, std::slice::from_ref(range))?;
     let inner = place(cx, inner, value, rest, rank)?;
@@ -109,12 +115,19 @@ fn place(cx: &mut Context<'_>, input: ValueId, value: ValueId, ranges: &[Range],
 }
 
 /// Writes rows that are not neighbours: the axis goes to the front, where ONNX can scatter whole rows.
-fn strided(cx: &mut Context<'_>, input: ValueId, rows: ValueId, range: &Range, rank: usize) -> Result<ValueId, Refusal> {
+fn strided(
+    cx: &mut Context<'_>,
+    input: ValueId,
+    rows: ValueId,
+    range: &Range,
+    rank: usize,
+) -> Result<ValueId, Refusal> {
     let (Some(begin), Some(end)) = (range.begin.fixed(), range.end.fixed()) else {
         return refuse("an assignment with steps to a range that follows a symbolic axis");
     };
     let step = range.step.unsigned_abs() as usize;
-    let indices: Vec<i64> = if range.step > 0 { (begin..end).step_by(step).collect() } else { (begin..end).rev().step_by(step).collect() };
+    let indices: Vec<i64> =
+        if range.step > 0 { (begin..end).step_by(step).collect() } else { (begin..end).rev().step_by(step).collect() };
     let indices = cx.constant(Constant { dims: vec![indices.len(), 1], ..Constant::vector(&indices) });
     let mut order: Vec<usize> = (0..rank).collect();
     order.swap(0, range.axis);
@@ -139,7 +152,8 @@ fn ranges(cx: &Context<'_>, tensor: &TensorIr, count: usize) -> Result<Vec<Range
         if slices.len() != whole.0.len() || slices.iter().any(|one| one.step != slices[0].step) {
             return Err(Refusal::Ambiguous);
         }
-        let settle = |value: isize, whole: i64| (if value < 0 { value as i64 + whole } else { value as i64 }).clamp(0, whole);
+        let settle =
+            |value: isize, whole: i64| (if value < 0 { value as i64 + whole } else { value as i64 }).clamp(0, whole);
         let begin = Size(slices.iter().zip(&whole.0).map(|(one, whole)| settle(one.start, *whole)).collect());
         let end = slices.iter().zip(&whole.0).map(|(one, whole)| one.end.map_or(*whole, |end| settle(end, *whole)));
         let end = Size(end.collect());

@@ -48,7 +48,13 @@ fn whole(cx: &mut Context<'_>, input: &TensorIr, dim: usize, descending: bool) -
 }
 
 /// The first `count` elements in order, and where they were.
-fn ordered(cx: &mut Context<'_>, input: &TensorIr, dim: usize, count: &Size, largest: bool) -> Result<[ValueId; 2], Refusal> {
+fn ordered(
+    cx: &mut Context<'_>,
+    input: &TensorIr,
+    dim: usize,
+    count: &Size,
+    largest: bool,
+) -> Result<[ValueId; 2], Refusal> {
     let input = cx.value(input)?;
     let element = cx.arithmetic(cx.element_of(input));
     let input = cx.cast(input, element);

@@ -87,7 +87,9 @@ fn node(graph: &Graph, node: &Node, names: &[String]) -> NodeProto {
     message.name = message.output.first().cloned().unwrap_or_default();
     message.attribute = node.attributes.iter().map(|(name, value)| attribute(name, value)).collect();
     let origin = &graph.origins[node.origin];
-    for (key, value) in [("burn.module", &origin.module), ("burn.type", &origin.module_type), ("burn.operation", &origin.kind)] {
+    for (key, value) in
+        [("burn.module", &origin.module), ("burn.type", &origin.module_type), ("burn.operation", &origin.kind)]
+    {
         if !value.is_empty() {
             message.metadata_props.push(Default::default());
             if let Some(entry) = message.metadata_props.last_mut() {

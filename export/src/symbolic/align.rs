@@ -85,7 +85,13 @@ impl Trace {
     }
 
     /// Whether two operands are the same value of the two recordings.
-    fn compare_inputs(&self, other: &Recording, numbers: &mut Numbers, ours: &TensorIr, theirs: &TensorIr) -> Result<(), String> {
+    fn compare_inputs(
+        &self,
+        other: &Recording,
+        numbers: &mut Numbers,
+        ours: &TensorIr,
+        theirs: &TensorIr,
+    ) -> Result<(), String> {
         if numbers.known(ours.id) {
             let same = numbers.same(ours.id, theirs.id);
             return same.then_some(()).ok_or_else(|| "it reads another value".to_owned());
@@ -148,7 +154,9 @@ fn may_vary(operation: &str) -> &'static [&'static str] {
         "Base::RepeatDim" => &["times"],
         "Module::Interpolate" => &["output_size"],
         "Float::PowfScalar" | "Base::EqualElem" | "Base::NotEqualElem" => &["rhs"],
-        numeric if numeric.starts_with("Numeric::") && (numeric.ends_with("Scalar") || numeric.ends_with("Elem")) => &["rhs"],
+        numeric if numeric.starts_with("Numeric::") && (numeric.ends_with("Scalar") || numeric.ends_with("Elem")) => {
+            &["rhs"]
+        }
         // A hint for the precision of sums.
         _ => &["accumulator_len"],
     }

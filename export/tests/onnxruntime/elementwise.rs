@@ -19,7 +19,9 @@ fn exponents_and_logarithms() {
 
 #[test]
 fn trigonometry() {
-    unary((-1.4, 1.4), |x| (x.clone().sin(), x.clone().cos(), x.clone().tan(), x.clone().sinh(), x.clone().cosh(), x.tanh()));
+    unary((-1.4, 1.4), |x| {
+        (x.clone().sin(), x.clone().cos(), x.clone().tan(), x.clone().sinh(), x.clone().cosh(), x.tanh())
+    });
     unary((-0.95, 0.95), |x| (x.clone().asin(), x.clone().acos(), x.clone().atan(), x.clone().atanh(), x.asinh()));
     unary((1.05, 4.0), |x| x.acosh());
     binary((-2.0, 2.0), |a, b| a.atan2(b));
@@ -30,21 +32,27 @@ fn trigonometry() {
 #[test]
 fn rounding() {
     let halves = |x: Tensor<3>| (x * 2.0).round() / 2.0;
-    unary((-4.0, 4.0), move |x| (x.clone().round(), x.clone().floor(), x.clone().ceil(), x.clone().trunc(), halves(x).round()));
+    unary((-4.0, 4.0), move |x| {
+        (x.clone().round(), x.clone().floor(), x.clone().ceil(), x.clone().trunc(), halves(x).round())
+    });
     unary((-4.0, 4.0), |x| (x.clone().int(), x.clone().sign(), x.clone().abs(), -x));
 }
 
 #[test]
 fn activations() {
     unary((-4.0, 4.0), |x| (relu(x.clone()), sigmoid(x.clone()), leaky_relu(x.clone(), 0.1), gelu(x.clone()), tanh(x)));
-    unary((-9.0, 9.0), |x| (hard_sigmoid(x.clone(), 0.2, 0.5), log_sigmoid(x.clone()), silu(x.clone()), softplus(x, 1.0)));
+    unary((-9.0, 9.0), |x| {
+        (hard_sigmoid(x.clone(), 0.2, 0.5), log_sigmoid(x.clone()), silu(x.clone()), softplus(x, 1.0))
+    });
     unary((-4.0, 4.0), |x| (softmax(x.clone(), 1), log_softmax(x.clone(), 2), softmin(x.clone(), 0), mish(x)));
 }
 
 #[test]
 fn arithmetic_with_numbers() {
     unary((-3.0, 3.0), |x| (x.clone() + 1.5, x.clone() - 0.25, x.clone() * 3.0, x.clone() / 255.0, x.powi_scalar(3)));
-    unary((0.1, 3.0), |x| (x.clone().powf_scalar(2.0), x.clone().powf_scalar(0.5), x.clone().powf_scalar(-1.5), x.square()));
+    unary((0.1, 3.0), |x| {
+        (x.clone().powf_scalar(2.0), x.clone().powf_scalar(0.5), x.clone().powf_scalar(-1.5), x.square())
+    });
     unary((-9.0, 9.0), |x| (x.clone().clamp(-1.0, 2.0), x.clone().clamp_min(0.5), x.clamp_max(-0.5)));
     unary((-9.0, 9.0), |x| (x.clone().remainder_scalar(2.5), x.remainder_scalar(-2.5)));
 }
@@ -90,7 +98,9 @@ fn not_numbers_and_infinities() {
 
 #[test]
 fn integers_divide_and_leave_remainders_like_burn() {
-    binary_int((-20, 20), (1, 7), |a, b| (a.clone() / b.clone(), a.clone().remainder(b.clone()), a.clone() * b.clone(), a - b));
+    binary_int((-20, 20), (1, 7), |a, b| {
+        (a.clone() / b.clone(), a.clone().remainder(b.clone()), a.clone() * b.clone(), a - b)
+    });
     binary_int((-20, 20), (-7, -1), |a, b| (a.clone() / b.clone(), a.remainder(b)));
     unary_int((-20, 20), |x| (x.clone() / 3, x.clone() % 3, x.clone() + 3, x.clone() - 3, x.clone().abs(), -x));
     unary_int((-20, 20), |x| (x.clone().clamp(-5, 5), x.clone().sign(), x.clone().powi_scalar(2), x.float()));
@@ -140,7 +150,9 @@ fn truth_values() {
 
 #[test]
 fn casts() {
-    unary((-100.0, 100.0), |x| (x.clone().cast(FloatDType::F64), x.clone().int().cast(IntDType::I8), x.int().cast(IntDType::I16)));
+    unary((-100.0, 100.0), |x| {
+        (x.clone().cast(FloatDType::F64), x.clone().int().cast(IntDType::I8), x.int().cast(IntDType::I16))
+    });
     let half = Tolerance { absolute: 1e-3, relative: 1e-3 };
     unary_within(half, (-4.0, 4.0), |x| x.cast(FloatDType::F16).cast(FloatDType::F32));
     let bytes = ints([2, 3, 4], 5, 0, 255).cast(IntDType::U8);

@@ -46,7 +46,8 @@ pub(crate) struct Case<const D: usize> {
 }
 
 pub(crate) fn case<const D: usize>() -> impl Strategy<Value = Case<D>> {
-    let parts = (proptest::array::uniform::<_, D>(1..6usize), proptest::array::uniform::<_, D>(any::<bool>()), 0..1000usize);
+    let parts =
+        (proptest::array::uniform::<_, D>(1..6usize), proptest::array::uniform::<_, D>(any::<bool>()), 0..1000usize);
     parts.prop_map(|(shape, open, seed)| Case { shape, open, seed })
 }
 
@@ -89,7 +90,8 @@ pub(crate) fn ints<const D: usize>(shape: [usize; D], seed: usize, low: i32, hig
 }
 
 fn noise(at: usize, seed: usize) -> f32 {
-    let mixed = (at as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (seed as u64 + 7).wrapping_mul(0xD1B5_4A32_D192_ED03);
+    let mixed =
+        (at as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (seed as u64 + 7).wrapping_mul(0xD1B5_4A32_D192_ED03);
     let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     ((mixed >> 40) as f32) / (1u64 << 24) as f32
 }
@@ -99,7 +101,11 @@ pub(crate) fn unary<O: Outputs + Ports>(range: (f32, f32), operation: impl Fn(Te
     unary_within(USUAL, range, operation);
 }
 
-pub(crate) fn unary_within<O: Outputs + Ports>(tolerance: Tolerance, range: (f32, f32), operation: impl Fn(Tensor<3>) -> O) {
+pub(crate) fn unary_within<O: Outputs + Ports>(
+    tolerance: Tolerance,
+    range: (f32, f32),
+    operation: impl Fn(Tensor<3>) -> O,
+) {
     for_all(case::<3>(), |case| {
         let input = |shape| floats(shape, case.seed, range.0, range.1);
         let exporter = Exporter::new().input("x", input(case.shape), case.axes());
@@ -125,9 +131,11 @@ pub(crate) fn binary<O: Outputs + Ports>(range: (f32, f32), operation: impl Fn(T
         let second: [usize; 3] = std::array::from_fn(|axis| if ones[axis] == 0 { 1 } else { case.shape[axis] });
         let axes = |shape: [usize; 3]| std::array::from_fn(|at| if shape[at] == 1 { "" } else { case.axes()[at] });
         let make = |shape: [usize; 3], seed| floats(shape, seed, range.0, range.1);
-        let exporter = Exporter::new()
-            .input("a", make(case.shape, case.seed), axes(case.shape))
-            .input("b", make(second, case.seed + 1), axes(second));
+        let exporter = Exporter::new().input("a", make(case.shape, case.seed), axes(case.shape)).input(
+            "b",
+            make(second, case.seed + 1),
+            axes(second),
+        );
         let inputs = vec![(make(case.shape, case.seed), make(second, case.seed + 1))];
         check_within(USUAL, &nothing(), exporter, inputs, |_, (a, b)| operation(a, b));
     });
@@ -140,9 +148,7 @@ pub(crate) fn binary_int<O: Outputs + Ports>(
     operation: impl Fn(Tensor<3, Int>, Tensor<3, Int>) -> O,
 ) {
     for_all(case::<3>(), |case| {
-        let make = |shape| {
-            (ints(shape, case.seed, range.0, range.1), ints(shape, case.seed + 1, second.0, second.1))
-        };
+        let make = |shape| (ints(shape, case.seed, range.0, range.1), ints(shape, case.seed + 1, second.0, second.1));
         let sample = make(case.shape);
         let exporter = Exporter::new().input("a", sample.0, case.axes()).input("b", sample.1, case.axes());
         let inputs = case.shapes().into_iter().map(make).collect();

@@ -35,7 +35,8 @@ fn layer<const D: usize, const O: usize>(shape: [usize; D], seed: usize, forward
 
 /// Kernel, stride, padding, dilation of one axis.
 fn window() -> impl Strategy<Value = [usize; 4]> {
-    (1..4usize, 1..3usize, 0..3usize, 1..3usize).prop_map(|(kernel, stride, padding, dilation)| [kernel, stride, padding, dilation])
+    (1..4usize, 1..3usize, 0..3usize, 1..3usize)
+        .prop_map(|(kernel, stride, padding, dilation)| [kernel, stride, padding, dilation])
 }
 
 #[test]
@@ -53,10 +54,14 @@ fn convolutions() {
         });
         let line = floats([2 * groups, 2, a[0]], seed, -1.0, 1.0);
         let options = ConvOptions::new([a[1]], [a[2]], [a[3]], groups);
-        layer([1, 2 * groups, 9], seed, |x| conv1d(x.clone(), line.clone().to_device(&x.device()), None, options.clone()));
+        layer([1, 2 * groups, 9], seed, |x| {
+            conv1d(x.clone(), line.clone().to_device(&x.device()), None, options.clone())
+        });
         let cube = floats([2 * groups, 2, a[0], b[0], 2], seed, -1.0, 1.0);
         let options = ConvOptions::new([a[1], b[1], 1], [a[2], b[2], 1], [a[3], b[3], 1], groups);
-        layer([1, 2 * groups, 7, 7, 4], seed, |x| conv3d(x.clone(), cube.clone().to_device(&x.device()), None, options.clone()));
+        layer([1, 2 * groups, 7, 7, 4], seed, |x| {
+            conv3d(x.clone(), cube.clone().to_device(&x.device()), None, options.clone())
+        });
     });
 }
 
@@ -78,9 +83,12 @@ fn transposed_convolutions() {
         });
         let line = floats([2 * groups, 2, a[0]], seed, -1.0, 1.0);
         let options = ConvTransposeOptions::new([a[1]], [pa], [more(a)], [a[3]], groups);
-        layer([1, 2 * groups, 5], seed, |x| conv_transpose1d(x.clone(), line.clone().to_device(&x.device()), None, options.clone()));
+        layer([1, 2 * groups, 5], seed, |x| {
+            conv_transpose1d(x.clone(), line.clone().to_device(&x.device()), None, options.clone())
+        });
         let cube = floats([2 * groups, 2, a[0], b[0], 2], seed, -1.0, 1.0);
-        let options = ConvTransposeOptions::new([a[1], b[1], 1], [pa, pb, 0], [more(a), more(b), 0], [a[3], b[3], 1], groups);
+        let options =
+            ConvTransposeOptions::new([a[1], b[1], 1], [pa, pb, 0], [more(a), more(b), 0], [a[3], b[3], 1], groups);
         layer([1, 2 * groups, 4, 3, 3], seed, |x| {
             conv_transpose3d(x.clone(), cube.clone().to_device(&x.device()), None, options.clone())
         });
@@ -108,7 +116,13 @@ fn pools() {
         };
         layer([1, 2, height, width], seed, |x| max_pool2d(x, max.clone()));
         layer([1, 2, height, width], seed, |x| avg_pool2d(x, average.clone()));
-        let max1 = MaxPoolOptions { kernel_size: [a[0]], stride: [a[1]], padding: [pad(a)], dilation: [a[3]], ceil_mode: ceil };
+        let max1 = MaxPoolOptions {
+            kernel_size: [a[0]],
+            stride: [a[1]],
+            padding: [pad(a)],
+            dilation: [a[3]],
+            ceil_mode: ceil,
+        };
         let average1 = AvgPoolOptions {
             kernel_size: [a[0]],
             stride: [a[1]],
@@ -140,7 +154,8 @@ fn interpolation() {
     let strategy = (2..9usize, 2..9usize, 2..14usize, 2..14usize, any::<bool>(), 0..999usize);
     for mode in modes {
         for_all(strategy.clone(), |(height, width, rows, columns, corners, seed)| {
-            let options = InterpolateOptions::new(mode.clone()).with_align_corners(corners).with_output_size([rows, columns]);
+            let options =
+                InterpolateOptions::new(mode.clone()).with_align_corners(corners).with_output_size([rows, columns]);
             layer([1, 2, height, width], seed, |x| interpolate(x, options.clone()));
         });
     }
@@ -159,7 +174,8 @@ fn exact_nearest_interpolation() {
         let pick = |channel: usize, row: usize, column: usize| {
             values[(channel * height + source(row, height, rows)) * width + source(column, width, columns)]
         };
-        let cells = (0..2).flat_map(|c| (0..rows).flat_map(move |row| (0..columns).map(move |column| (c, row, column))));
+        let cells =
+            (0..2).flat_map(|c| (0..rows).flat_map(move |row| (0..columns).map(move |column| (c, row, column))));
         let expected: Vec<f32> = cells.map(|(channel, row, column)| pick(channel, row, column)).collect();
         let given = run(&model, &[("x", input.to_data())]).remove("y").unwrap();
         compare("y", &given, &TensorData::new(expected, [1, 2, rows, columns]), USUAL);
@@ -196,7 +212,8 @@ fn matrix_products() {
     for_all((1..5usize, 1..5usize, 1..5usize, 0..999usize), |(rows, inner, columns, seed)| {
         let a = floats([2, rows, inner], seed, -1.0, 1.0);
         let b = floats([1, inner, columns], seed + 1, -1.0, 1.0);
-        let exporter = Exporter::new().input("a", a.clone(), ["batch", "rows", ""]).input("b", b.clone(), ["", "", "columns"]);
+        let exporter =
+            Exporter::new().input("a", a.clone(), ["batch", "rows", ""]).input("b", b.clone(), ["", "", "columns"]);
         check_within(SUMS, &nothing(), exporter, vec![(a, b)], |_, (a, b)| a.matmul(b));
         let a = ints([2, rows, inner], seed, -5, 5);
         let b = ints([2, inner, columns], seed + 1, -5, 5);

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::type_complexity)]
 
+mod architectures;
 mod elementwise;
 mod errors;
 mod generate;
+mod large;
 mod layers;
 mod opsets;
 mod reduce;

@@ -85,7 +85,8 @@ print(onnx.__version__)
 fn python() -> Option<PathBuf> {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("onnx-checker");
     let python = home.join("bin/python");
-    let works = |python: &Path| Command::new(python).args(["-c", "import onnx"]).output().is_ok_and(|out| out.status.success());
+    let works =
+        |python: &Path| Command::new(python).args(["-c", "import onnx"]).output().is_ok_and(|out| out.status.success());
     if !works(&python) {
         let made = Command::new("python3").args(["-m", "venv"]).arg(&home).output().ok()?;
         let pip = ["-m", "pip", "install", "--quiet", "--only-binary", ":all:", "onnx>=1.19,<2"];

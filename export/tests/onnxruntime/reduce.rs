@@ -8,17 +8,37 @@ use crate::support::check;
 
 #[test]
 fn sums_means_and_products() {
-    unary((-1.0, 1.0), |x| (x.clone().sum(), x.clone().mean(), x.clone().sum_dim(1), x.clone().mean_dim(2), x.clone().prod_dim(0), x.prod()));
+    unary((-1.0, 1.0), |x| {
+        (
+            x.clone().sum(),
+            x.clone().mean(),
+            x.clone().sum_dim(1),
+            x.clone().mean_dim(2),
+            x.clone().prod_dim(0),
+            x.prod(),
+        )
+    });
     unary((-1.0, 1.0), |x| {
         let squeezed: Tensor<1> = x.clone().sum_dims_squeeze(&[0, 2]);
         (x.clone().mean_dims(&[0, 2]), x.clone().sum_dims(&[1, 2]), squeezed, x.clone().var(1), x.var_bias(2))
     });
-    unary_int((-9, 9), |x| (x.clone().sum(), x.clone().sum_dim(1), x.clone().mean_dim(2), x.clone().mean(), x.prod_dim(0)));
+    unary_int((-9, 9), |x| {
+        (x.clone().sum(), x.clone().sum_dim(1), x.clone().mean_dim(2), x.clone().mean(), x.prod_dim(0))
+    });
 }
 
 #[test]
 fn extremes_and_where_they_are() {
-    unary((-1.0, 1.0), |x| (x.clone().max(), x.clone().min(), x.clone().max_dim(1), x.clone().min_dim(2), x.clone().max_abs_dim(0), x.max_abs()));
+    unary((-1.0, 1.0), |x| {
+        (
+            x.clone().max(),
+            x.clone().min(),
+            x.clone().max_dim(1),
+            x.clone().min_dim(2),
+            x.clone().max_abs_dim(0),
+            x.max_abs(),
+        )
+    });
     unary((-1.0, 1.0), |x| {
         let (values, at) = x.clone().max_dim_with_indices(1);
         let (low, low_at) = x.clone().min_dim_with_indices(2);
@@ -42,7 +62,9 @@ fn running_totals() {
         let case = case.closed();
         let input = ints(case.shape, case.seed, -4, 4);
         let exporter = Exporter::new().input("x", input.clone(), case.axes());
-        check(&nothing(), exporter, vec![input], |_, x| (x.clone().cumsum(1), x.clone().cumprod(0), x.clone().cummax(1), x.cummin(0)));
+        check(&nothing(), exporter, vec![input], |_, x| {
+            (x.clone().cumsum(1), x.clone().cumprod(0), x.clone().cummax(1), x.cummin(0))
+        });
     });
 }
 

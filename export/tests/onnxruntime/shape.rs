@@ -11,7 +11,12 @@ use crate::support::check;
 fn reshaping_splits_and_merges_symbolic_axes() {
     unary((-1.0, 1.0), |x| {
         let [a, b, c] = x.dims();
-        (x.clone().reshape([a * b, c]), x.clone().reshape([a, b * c]), x.clone().reshape([a * b * c]), x.reshape([c, a * b]))
+        (
+            x.clone().reshape([a * b, c]),
+            x.clone().reshape([a, b * c]),
+            x.clone().reshape([a * b * c]),
+            x.reshape([c, a * b]),
+        )
     });
     unary((-1.0, 1.0), |x| {
         let [a, b, c] = x.dims();
@@ -23,7 +28,15 @@ fn reshaping_splits_and_merges_symbolic_axes() {
 
 #[test]
 fn turning_and_flipping() {
-    unary((-1.0, 1.0), |x| (x.clone().permute([2, 0, 1]), x.clone().swap_dims(0, 2), x.clone().transpose(), x.clone().flip([0, 2]), x.movedim(0, 2)));
+    unary((-1.0, 1.0), |x| {
+        (
+            x.clone().permute([2, 0, 1]),
+            x.clone().swap_dims(0, 2),
+            x.clone().transpose(),
+            x.clone().flip([0, 2]),
+            x.movedim(0, 2),
+        )
+    });
 }
 
 #[test]
@@ -161,9 +174,7 @@ fn reading_by_index() {
         let axes = case.axes();
         let exporter = Exporter::new().input("x", x, axes).input("picks", picks, [""]).input("each", each, axes);
         let inputs = case.shapes().into_iter().map(make).collect();
-        check(&nothing(), exporter, inputs, |_, (x, picks, each)| {
-            (x.clone().select(1, picks), x.gather(1, each))
-        });
+        check(&nothing(), exporter, inputs, |_, (x, picks, each)| (x.clone().select(1, picks), x.gather(1, each)));
     });
 }
 
@@ -198,8 +209,11 @@ fn rows_by_coordinates() {
         let second = ints([4, 1], case.seed + 2, 0, b as i32);
         let at: Tensor<2, Int> = Tensor::cat(vec![first, second], 1);
         let new = floats([4, c], case.seed + 3, -1.0, 1.0);
-        let exporter =
-            Exporter::new().input("x", x.clone(), [""; 3]).input("at", at.clone(), [""; 2]).input("new", new.clone(), [""; 2]);
+        let exporter = Exporter::new().input("x", x.clone(), [""; 3]).input("at", at.clone(), [""; 2]).input(
+            "new",
+            new.clone(),
+            [""; 2],
+        );
         check(&nothing(), exporter, vec![(x, at, new)], |_, (x, at, new)| {
             let read: Tensor<2> = x.clone().gather_nd(at.clone());
             (read, x.scatter_nd(at, new, burn::tensor::IndexingUpdateOp::Add))

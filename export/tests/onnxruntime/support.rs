@@ -1,6 +1,5 @@
 //! Runs an exported model in ONNX Runtime and compares it with the burn module that it came from.
 
-
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -77,7 +76,12 @@ pub(crate) struct Tolerance {
 pub(crate) const USUAL: Tolerance = Tolerance { absolute: 1e-6, relative: 1e-5 };
 
 /// Exports the module, and compares ONNX Runtime's answers with burn's on every set of inputs.
-pub(crate) fn check<M, I, O>(module: &M, exporter: Exporter<I>, cases: Vec<I>, forward: impl Fn(&M, I) -> O) -> OnnxModel
+pub(crate) fn check<M, I, O>(
+    module: &M,
+    exporter: Exporter<I>,
+    cases: Vec<I>,
+    forward: impl Fn(&M, I) -> O,
+) -> OnnxModel
 where
     M: Module,
     I: Inputs + Ports + Clone,

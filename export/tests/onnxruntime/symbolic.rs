@@ -89,7 +89,8 @@ fn sizes_that_no_formula_explains_are_read_from_the_graph() {
     let input = |height, width| floats([1, 2, height, width], height, -1.0, 1.0);
     let exporter = Exporter::new().input("x", input(8, 6), ["batch", "", "height", "width"]);
     check(&nothing(), exporter, vec![input(8, 6), input(9, 11)], |_, x| {
-        let x = burn::tensor::module::max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1]));
+        let x =
+            burn::tensor::module::max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]).with_padding([1, 1]));
         let [batch, channels, height, width] = x.dims();
         let flat = x.clone().reshape([batch, channels, height * width]);
         (flat.reshape([batch, channels, height, width]), x.reshape([batch * channels, height, width]))
@@ -98,9 +99,11 @@ fn sizes_that_no_formula_explains_are_read_from_the_graph() {
 
 #[test]
 fn axes_must_agree() {
-    let exporter = Exporter::new()
-        .input("a", floats([2, 3], 0, -1.0, 1.0), ["n", ""])
-        .input("b", floats([4, 3], 0, -1.0, 1.0), ["n", ""]);
+    let exporter = Exporter::new().input("a", floats([2, 3], 0, -1.0, 1.0), ["n", ""]).input(
+        "b",
+        floats([4, 3], 0, -1.0, 1.0),
+        ["n", ""],
+    );
     let error = exporter.export(&nothing(), |_, (a, b)| a + b).unwrap_err();
     assert!(matches!(&error, Error::Setup(message) if message.contains("`n`")), "{error}");
 }

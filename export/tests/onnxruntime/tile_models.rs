@@ -1,14 +1,12 @@
 //! Models of the kind that Kiln trains: a classifier, a variational autoencoder and their mixture, fed with raw tiles.
 
-
-
+use crate::support::{check, check_within, device, tiles};
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
 use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::{relu, sigmoid, softmax};
 use burn::tensor::{Device, Int, Tensor};
-use crate::support::{check, check_within, device, tiles};
 use kiln_export::{AnyTensor, Exporter};
 
 #[derive(Module, Debug)]
@@ -176,7 +174,10 @@ fn an_autoencoder_agrees_at_every_batch() {
         let dims = &model.message().graph.output[at].type_.tensor_type().shape.dim;
         dims.iter().map(|dim| if dim.has_dim_param() { -1 } else { dim.dim_value() }).collect::<Vec<_>>()
     };
-    assert_eq!([shape(0), shape(1), shape(2), shape(3)], [vec![-1], vec![-1, 16, 16, 3], vec![-1, 16, 16], vec![-1, 6]]);
+    assert_eq!(
+        [shape(0), shape(1), shape(2), shape(3)],
+        [vec![-1], vec![-1, 16, 16, 3], vec![-1, 16, 16], vec![-1, 6]]
+    );
     assert!(!model.operators().contains(&"Shape"), "{:?}", model.operators());
 }
 
