@@ -95,12 +95,8 @@ fn work(todo: &Receiver<usize>, done: &Sender<(usize, Decoded)>, tiles: &[Listed
     }
 }
 
-/// A decoder that panics on a hostile file costs that file its score, not the run; a pipe is never opened, because that
-/// would wait for a writer.
+/// A decoder that panics on a hostile file costs that file its score, not the run.
 fn decode(decoder: &Decoder, path: &Path) -> Decoded {
-    if path.metadata().is_ok_and(|found| !found.is_file()) {
-        return Err(format!("{}: {}", TileError::NotAFile.code(), TileError::NotAFile));
-    }
     catch_unwind(AssertUnwindSafe(|| decoder.decode_file(path)))
         .unwrap_or_else(|_| Err(TileError::Damaged("the image decoder failed on it".to_owned())))
         .map_err(|error| format!("{}: {error}", error.code()))
