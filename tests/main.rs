@@ -3,7 +3,7 @@
 //!
 //! `KILN_SLOW_TESTS=1` repeats the kills twenty times. Tests that need what a machine may lack (real tiles, Python's
 //! packages) end early and say why: `cargo test --release --workspace --test whole_path -- --nocapture`.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod support;
 

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     match verbs::run(cli.verb, &out) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            out.note(format_args!("error: {error:#}"));
+            out.note(format_args!("error: {}", kiln_runtime::chain(error.as_ref())));
             exit::of_error(&error).into()
         }
     }

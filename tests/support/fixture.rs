@@ -10,7 +10,7 @@ use std::time::UNIX_EPOCH;
 use kiln_tile::digest::sha256_hex;
 use serde_json::Value;
 
-use super::{Said as _, kiln};
+use super::{kiln};
 
 /// Tiles of the fixture: 12 slides, so that each split has several.
 pub const TILES: usize = 144;

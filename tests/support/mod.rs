@@ -23,7 +23,7 @@ macro_rules! kiln {
         #[allow(unused_mut)]
         let mut command = $crate::support::command();
         $(command.arg($argument);)*
-        assert_cmd::Command::from_std(command).assert()
+        $crate::support::finish(command)
     }};
 }
 pub(crate) use kiln;
@@ -36,28 +36,44 @@ pub fn command() -> Command {
 }
 
 /// What a finished process said.
-pub trait Said {
-    fn stdout(&self) -> String;
-    fn stderr(&self) -> String;
+pub struct Outcome(Assert);
+
+/// Runs the process to its end.
+pub fn finish(command: Command) -> Outcome {
+    Outcome(assert_cmd::Command::from_std(command).assert())
+}
+
+/// Runs the process to its end, with this text on its standard input.
+pub fn finish_with_input(command: Command, input: impl Into<Vec<u8>>) -> Outcome {
+    Outcome(assert_cmd::Command::from_std(command).write_stdin(input).assert())
+}
+
+impl Outcome {
+    /// Fails, showing all that was said, unless this is the exit status.
+    pub fn code(self, expected: i32) -> Self {
+        Self(self.0.code(expected))
+    }
+
+    pub fn status(&self) -> Option<i32> {
+        self.0.get_output().status.code()
+    }
+
+    pub fn stdout(&self) -> String {
+        String::from_utf8(self.0.get_output().stdout.clone()).expect("stdout is UTF-8")
+    }
+
+    pub fn stderr(&self) -> String {
+        String::from_utf8(self.0.get_output().stderr.clone()).expect("stderr is UTF-8")
+    }
+
     /// The whole of stdout as one JSON document.
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         let text = self.stdout();
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("stdout is no JSON document: {error}\n{text}"))
     }
+
     /// Fails unless stderr holds every one of these words.
-    fn says(self, words: &[&str]) -> Self;
-}
-
-impl Said for Assert {
-    fn stdout(&self) -> String {
-        String::from_utf8(self.get_output().stdout.clone()).expect("stdout is UTF-8")
-    }
-
-    fn stderr(&self) -> String {
-        String::from_utf8(self.get_output().stderr.clone()).expect("stderr is UTF-8")
-    }
-
-    fn says(self, words: &[&str]) -> Self {
+    pub fn says(self, words: &[&str]) -> Self {
         let text = self.stderr();
         for word in words {
             assert!(text.contains(word), "`{word}` is not in:\n{text}");

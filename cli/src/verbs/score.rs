@@ -88,11 +88,12 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let bundle = Bundle::open(&args.bundle)?;
     let rule = DecisionRule::of(&bundle.manifest);
     let format = args.format.unwrap_or_else(|| default_format(&args, out));
+    let mut session = open(&args, &bundle, out)?;
+    // After the session: where nothing can be scored, stdout gets no header that promises rows.
     let writer = match &args.out {
         Some(file) => RowWriter::to_file(file, format, rule.classes())?,
         None => RowWriter::to_stream(Box::new(io::stdout()), format, rule.classes())?,
     };
-    let mut session = open(&args, &bundle, out)?;
     for (provider, reason) in session.skipped() {
         out.note(format_args!("{provider} was skipped: {reason}"));
     }

@@ -1,0 +1,128 @@
+//! Export: deterministic, verified before it appears, never over something that is there unless told so.
+
+use std::fs;
+
+use crate::support::{Kind, contents, copy, fixture, kiln, names, read_csv, read_json, scratch};
+
+#[test]
+fn two_exports_of_one_run_are_the_same_bytes() {
+    let fixture = fixture();
+    let folder = scratch();
+    for kind in Kind::MODELS {
+        let again = folder.path().join(kind.name());
+        kiln!("export", fixture.run(kind), "--out", &again).code(0);
+        assert_eq!(contents(&again), contents(&fixture.bundle(kind)), "{kind:?}");
+    }
+}
+
+#[test]
+fn two_trainings_of_one_seed_export_to_the_same_bytes() {
+    let fixture = fixture();
+    let folder = scratch();
+    let (run, bundle) = (folder.path().join("run"), folder.path().join("bundle"));
+    kiln!("train", fixture.config(Kind::Cnn), "--data", fixture.tiles(), "--out", &run).code(0);
+    kiln!("export", &run, "--out", &bundle).code(0);
+    assert_eq!(contents(&bundle), contents(&fixture.bundle(Kind::Cnn)));
+}
+
+#[test]
+fn a_bundle_holds_what_deployment_needs_and_no_path_of_the_machine() {
+    let fixture = fixture();
+    for kind in Kind::MODELS {
+        let bundle = fixture.bundle(kind);
+        assert_eq!(names(&bundle), ["README.md", "golden.npz", "manifest.json", "model.onnx"]);
+        let manifest = read_json(&bundle.join("manifest.json"));
+        for key in [
+            "schema", "model", "inputs", "outputs", "classes", "threshold", "variants", "files", "provenance", "parity",
+            "metrics",
+        ] {
+            assert!(!manifest[key].is_null(), "{key} is missing");
+        }
+        let input = &manifest["inputs"][0];
+        assert_eq!((&input["name"], &input["dtype"]), (&"tile".into(), &"uint8".into()));
+        assert_eq!(input["shape"], serde_json::json!(["batch", 256, 256, 3]));
+        let outputs: Vec<&str> = manifest["outputs"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+        let autoencoder = ["reconstruction", "error_map", "latent_mean", "latent_log_variance"];
+        assert!(outputs.contains(&"score"));
+        assert_eq!(outputs.contains(&"probabilities"), kind != Kind::Vae);
+        assert!(autoencoder.iter().all(|name| outputs.contains(name) == (kind != Kind::Cnn)), "{outputs:?}");
+        let root = fixture.tiles();
+        let root = root.parent().unwrap().to_str().unwrap();
+        for file in names(&bundle) {
+            let bytes = fs::read(bundle.join(&file)).unwrap();
+            assert!(!bytes.windows(root.len()).any(|part| part == root.as_bytes()), "{file} names a path of this machine");
+        }
+    }
+}
+
+#[test]
+fn a_target_that_is_there_is_refused_unless_it_is_a_bundle_to_be_replaced() {
+    let fixture = fixture();
+    let folder = scratch();
+    let bundle = copy(&fixture.bundle(Kind::Other), &folder.path().join("bundle"));
+    let before = contents(&bundle);
+    kiln!("export", fixture.run(Kind::Cnn), "--out", &bundle).code(2).says(&["is there already", "--replace"]);
+    assert_eq!(contents(&bundle), before);
+    kiln!("export", fixture.run(Kind::Cnn), "--out", &bundle, "--replace").code(0);
+    assert_eq!(contents(&bundle), contents(&fixture.bundle(Kind::Cnn)));
+    assert_eq!(names(folder.path()), ["bundle"], "nothing is left beside it");
+    let precious = folder.path().join("precious");
+    fs::create_dir(&precious).unwrap();
+    fs::write(precious.join("thesis.txt"), "years of work").unwrap();
+    kiln!("export", fixture.run(Kind::Cnn), "--out", &precious, "--replace").code(2).says(&["not a bundle"]);
+    assert_eq!(names(&precious), ["thesis.txt"]);
+}
+
+#[test]
+fn a_bundle_of_fixed_batch_scores_any_number_of_tiles_to_the_same_scores() {
+    let fixture = fixture();
+    let folder = scratch();
+    let fixed = folder.path().join("fixed");
+    kiln!("export", fixture.run(Kind::Cnn), "--out", &fixed, "--batch", "4").code(0);
+    let manifest = read_json(&fixed.join("manifest.json"));
+    assert_eq!(manifest["inputs"][0]["shape"], serde_json::json!([4, 256, 256, 3]));
+    kiln!("verify", &fixed).code(0);
+    kiln!("verify", &fixed, "--run", fixture.run(Kind::Cnn)).code(0);
+    let scores = |bundle| {
+        let (_, rows) = read_csv(&kiln!("score", bundle, fixture.tile(0), fixture.tile(1), fixture.tile(2)).code(0).stdout());
+        rows.iter().map(|row| row["score"].parse::<f64>().unwrap()).collect::<Vec<_>>()
+    };
+    let (fixed, dynamic) = (scores(fixed), scores(fixture.bundle(Kind::Cnn)));
+    assert_eq!(fixed.len(), 3);
+    assert!(fixed.iter().zip(&dynamic).all(|(a, b)| (a - b).abs() < 1e-5), "{fixed:?} {dynamic:?}");
+    kiln!("export", fixture.run(Kind::Cnn), "--out", folder.path().join("no"), "--batch", "0").code(2);
+}
+
+#[test]
+fn a_run_that_is_none_or_not_whole_gives_no_bundle() {
+    let fixture = fixture();
+    let folder = scratch();
+    let out = folder.path().join("bundle");
+    kiln!("export", fixture.tiles(), "--out", &out).code(2).says(&["is not a run"]);
+    kiln!("export", folder.path().join("nowhere"), "--out", &out).code(2).says(&["nowhere"]);
+    let run = copy(&fixture.run(Kind::Cnn), &folder.path().join("run"));
+    let weights = run.join("model.bpk");
+    let mut bytes = fs::read(&weights).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&weights, bytes).unwrap();
+    kiln!("export", &run, "--out", &out).code(2).says(&["model.bpk", "changed or damaged"]);
+    fs::remove_file(run.join("run.json")).unwrap();
+    kiln!("export", &run, "--out", &out).code(2).says(&["training is not finished", "--resume"]);
+    assert_eq!(names(folder.path()), ["run"]);
+}
+
+#[test]
+fn a_run_whose_tiles_have_moved_is_exported_with_data() {
+    let fixture = fixture();
+    let folder = scratch();
+    let run = copy(&fixture.run(Kind::Cnn), &folder.path().join("run"));
+    let facts = fs::read_to_string(run.join("run.json")).unwrap();
+    let tiles = fs::canonicalize(fixture.tiles()).unwrap();
+    assert!(facts.contains(tiles.to_str().unwrap()));
+    fs::write(run.join("run.json"), facts.replace(tiles.to_str().unwrap(), "/nowhere/tiles")).unwrap();
+    let out = folder.path().join("bundle");
+    kiln!("export", &run, "--out", &out).code(2).says(&["/nowhere/tiles"]);
+    kiln!("export", &run, "--out", &out, "--data", fixture.tiles()).code(0);
+    assert_eq!(contents(&out), contents(&fixture.bundle(Kind::Cnn)));
+}

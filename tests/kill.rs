@@ -1,0 +1,195 @@
+//! `kill -9` at random moments of training, export and scoring: afterwards there is no half bundle and no half line, and
+//! the same command goes on or starts again to the same bytes. Three kills each, or twenty with `KILN_SLOW_TESTS=1`.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use kiln_tile::digest::sha256_file;
+
+use crate::support::{Fixture, Killer, Kind, command, contents, finish, fixture, kill_when, kiln, names, read_json, repetitions, scratch};
+
+/// How long the work takes when nobody kills it, with something on top so that a kill may also come too late.
+fn timed(work: impl FnOnce()) -> Duration {
+    let started = Instant::now();
+    work();
+    started.elapsed().mul_f64(1.1)
+}
+
+fn train(fixture: &Fixture, run: &Path) -> Command {
+    let mut command = command();
+    command.arg("train").arg(fixture.config(Kind::Hybrid)).arg("--data").arg(fixture.tiles());
+    // Many small steps and a checkpoint every second: kills fall between checkpoints, within epochs.
+    command.args(["--set", "training.batch=4", "--set", "training.epochs=3"]).arg("--out").arg(run).arg("--resume");
+    command
+}
+
+fn weights(run: &Path) -> String {
+    sha256_file(&run.join("model.bpk")).unwrap()
+}
+
+/// Every checkpoint that is there is whole, and `run.json` stands for a whole run.
+fn assert_no_half_run(run: &Path) {
+    for name in names(&run.join("checkpoints")).iter().filter(|name| name.starts_with("step-")) {
+        let checkpoint = run.join("checkpoints").join(name);
+        assert_eq!(names(&checkpoint), ["optimizer.bpk", "state.json", "weights.bpk"], "{name}");
+        read_json(&checkpoint.join("state.json"));
+    }
+    if run.join("run.json").exists() {
+        assert_eq!(read_json(&run.join("run.json"))["weights_sha256"], weights(run));
+        read_json(&run.join("metrics.json"));
+    }
+    if run.join("history.jsonl").exists() {
+        let history = fs::read_to_string(run.join("history.jsonl")).unwrap();
+        assert!(history.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{history}");
+    }
+}
+
+#[test]
+fn a_training_killed_at_any_moment_resumes_to_the_same_weights() {
+    let fixture = fixture();
+    let folder = scratch();
+    let whole = folder.path().join("whole");
+    let longest = timed(|| drop(finish(train(fixture, &whole)).code(0)));
+    let mut killer = Killer::new(1, longest);
+    let killed = folder.path().join("killed");
+    for _ in 0..repetitions() {
+        if !killer.kill(&mut train(fixture, &killed)) {
+            // Finished under the blow: the next one meets a fresh training.
+            assert_eq!(weights(&killed), weights(&whole));
+            fs::remove_dir_all(&killed).unwrap();
+            continue;
+        }
+        assert_no_half_run(&killed);
+    }
+    finish(train(fixture, &killed)).code(0);
+    assert_no_half_run(&killed);
+    assert_eq!(weights(&killed), weights(&whole));
+    assert_eq!(read_json(&killed.join("metrics.json")), read_json(&whole.join("metrics.json")));
+    let (left, expected) = (names(&killed), names(&whole));
+    assert_eq!(left, expected, "nothing is left of the kills");
+}
+
+#[test]
+fn a_training_killed_within_an_epoch_goes_on_where_it_was() {
+    let fixture = fixture();
+    let folder = scratch();
+    let run = folder.path().join("run");
+    let checkpoints = run.join("checkpoints");
+    // One long epoch, so that the first checkpoint falls within it.
+    let long = |run: &Path| {
+        let mut command = train(fixture, run);
+        command.args(["--set", "training.epochs=1", "--set", "training.batch=2", "--set", "data.augmentation=null"]);
+        command
+    };
+    kill_when(&mut long(&run), || names(&checkpoints).iter().any(|name| name.starts_with("step-")));
+    let resumed = finish(long(&run)).code(0);
+    let words = resumed.stderr();
+    assert!(words.contains("resumed after step"), "{words}");
+    let whole = folder.path().join("whole");
+    finish(long(&whole)).code(0);
+    assert_eq!(weights(&run), weights(&whole));
+}
+
+#[test]
+fn an_export_killed_at_any_moment_leaves_a_whole_bundle_or_none() {
+    let fixture = fixture();
+    let folder = scratch();
+    let whole = contents(&fixture.bundle(Kind::Hybrid));
+    let export = |out: &Path| {
+        let mut command = command();
+        command.arg("export").arg(fixture.run(Kind::Hybrid)).arg("--out").arg(out);
+        command
+    };
+    let first = folder.path().join("first");
+    let longest = timed(|| drop(finish(export(&first)).code(0)));
+    let mut killer = Killer::new(2, longest);
+    let bundle = folder.path().join("bundle");
+    for _ in 0..repetitions() {
+        killer.kill(&mut export(&bundle));
+        if bundle.exists() {
+            assert_eq!(contents(&bundle), whole);
+            fs::remove_dir_all(&bundle).unwrap();
+        }
+    }
+    finish(export(&bundle)).code(0);
+    assert_eq!(contents(&bundle), whole);
+    kiln!("verify", &bundle).code(0);
+}
+
+#[test]
+fn an_export_killed_while_it_replaces_a_bundle_leaves_the_old_one_or_the_new_one() {
+    let fixture = fixture();
+    let folder = scratch();
+    let (old, new) = (contents(&fixture.bundle(Kind::Other)), contents(&fixture.bundle(Kind::Cnn)));
+    let bundle = crate::support::copy(&fixture.bundle(Kind::Other), &folder.path().join("bundle"));
+    let replace = |run: Kind| {
+        let mut command = command();
+        command.arg("export").arg(fixture.run(run)).arg("--out").arg(&bundle).arg("--replace");
+        command
+    };
+    let longest = timed(|| drop(finish(replace(Kind::Other)).code(0)));
+    let mut killer = Killer::new(3, longest);
+    for _ in 0..repetitions() {
+        killer.kill(&mut replace(Kind::Cnn));
+        // Between the two renames the old bundle stands beside the target under a name that begins with a dot.
+        if bundle.exists() {
+            let found = contents(&bundle);
+            assert!(found == old || found == new, "half a bundle: {found:?}");
+        } else {
+            assert!(names(folder.path()).iter().any(|name| contents(&folder.path().join(name)) == old), "no bundle at all");
+        }
+    }
+    finish(replace(Kind::Cnn)).code(0);
+    assert_eq!(contents(&bundle), new);
+}
+
+#[test]
+fn scoring_killed_at_any_moment_leaves_no_half_line() {
+    let fixture = fixture();
+    let folder = scratch();
+    let score = |arguments: &[&str]| {
+        let mut command = command();
+        command.arg("score").arg(fixture.bundle(Kind::Hybrid)).args(arguments);
+        // The same folder several times: work enough to be killed in the middle of.
+        command.args([fixture.tiles(), fixture.tiles(), fixture.tiles(), fixture.tiles()]);
+        command
+    };
+    let whole = folder.path().join("whole.csv");
+    let longest = timed(|| drop(finish(score(&["--out", whole.to_str().unwrap()])).code(0)));
+    let whole = fs::read(&whole).unwrap();
+    let mut killer = Killer::new(4, longest);
+    for format in ["csv", "jsonl", "parquet"] {
+        let out = folder.path().join(format!("scores.{format}"));
+        for _ in 0..repetitions() {
+            killer.kill(&mut score(&["--out", out.to_str().unwrap()]));
+            if out.exists() {
+                assert_eq!(rows(&out, format), whole.iter().filter(|byte| **byte == b'\n').count() - 1);
+                fs::remove_file(&out).unwrap();
+            }
+        }
+        finish(score(&["--out", out.to_str().unwrap()])).code(0);
+    }
+    assert_eq!(fs::read(folder.path().join("scores.csv")).unwrap(), whole);
+    // Rows on stdout, which the user sends into a file: each line is whole, and as it would have been.
+    for _ in 0..repetitions() {
+        let out = folder.path().join("stream.csv");
+        killer.kill(score(&[]).stdout(File::create(&out).unwrap()));
+        let written = fs::read(&out).unwrap();
+        assert!(written.is_empty() || written.ends_with(b"\n"), "half a line: {}", String::from_utf8_lossy(&written));
+        assert!(whole.starts_with(&written));
+    }
+}
+
+/// Rows of a result file, which fails to read if it is not whole.
+fn rows(path: &Path, format: &str) -> usize {
+    use parquet::file::reader::{FileReader as _, SerializedFileReader};
+    if format == "parquet" {
+        let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
+        return usize::try_from(reader.metadata().file_metadata().num_rows()).unwrap();
+    }
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.ends_with('\n'));
+    text.lines().count() - usize::from(format == "csv")
+}
