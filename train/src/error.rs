@@ -45,7 +45,7 @@ pub enum Error {
         reason: String,
     },
     /// The file system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,

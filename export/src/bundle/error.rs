@@ -39,7 +39,7 @@ pub enum BundleError {
         reason: String,
     },
     /// The file system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,

@@ -76,11 +76,12 @@ impl Decoder {
     }
 
     fn read(&self, path: &Path) -> Result<Vec<u8>, TileError> {
-        let file = File::open(path)?;
-        let metadata = file.metadata()?;
+        // Asked by name first: to open a named pipe is to wait for its writer.
+        let metadata = std::fs::metadata(path)?;
         if !metadata.is_file() {
             return Err(TileError::NotAFile);
         }
+        let file = File::open(path)?;
         let limit = self.limits.max_file_bytes;
         let too_large = |found| TileError::TooLarge { what: "file in bytes", found, limit };
         if metadata.len() > limit {

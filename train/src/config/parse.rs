@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use kiln_tile::SIDE;
 use serde_yaml::{Mapping, Value};
 
-use super::{Config, ModelConfig};
+use super::{CnnConfig, Config, Head, ModelConfig};
 use crate::{Error, Result};
 
 /// A configuration longer than this is not one.
@@ -76,7 +77,17 @@ impl Config {
             (self.bootstrap_resamples >= 100, "bootstrap_resamples: must be at least 100".to_owned()),
         ];
         let problem = checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem);
-        problem.or_else(|| model_problem(&self.model))
+        problem.or_else(|| model_problem(&self.model)).or_else(|| self.crop_problem())
+    }
+
+    fn crop_problem(&self) -> Option<String> {
+        let crop = self.training.crop?;
+        let ModelConfig::Cnn(CnnConfig { head: Head::Pooled, filters, .. }) = &self.model else {
+            return Some("training.crop: only a cnn with a pooled head takes tiles of another size".to_owned());
+        };
+        let step = 1 << filters.len();
+        let fits = crop >= 32 && crop <= SIDE as usize && crop.is_multiple_of(step);
+        (!fits).then(|| format!("training.crop: {crop} is not a multiple of {step} in 32..=256"))
     }
 }
 

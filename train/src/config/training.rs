@@ -12,6 +12,10 @@ pub struct TrainingConfig {
     pub epochs: u64,
     /// Tiles a step.
     pub batch: usize,
+    /// Side in pixels of the random window that a step sees of its tiles; `null` for whole tiles. A pooled head takes
+    /// any size, so a classifier can learn from quarters of tiles in a quarter of the time. Validation, test and the
+    /// exported graph always see whole tiles.
+    pub crop: Option<usize>,
     /// Adam's step size at its highest (the paper's 0.001).
     pub learning_rate: f64,
     /// How the step size changes over the training.
@@ -34,6 +38,7 @@ impl Default for TrainingConfig {
             seed: 42,
             epochs: 20,
             batch: 16,
+            crop: None,
             learning_rate: 0.001,
             schedule: Schedule::default(),
             weight_decay: 0.0,

@@ -9,6 +9,7 @@ use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
 use kiln_tile::SIDE;
 
+use super::identity;
 use crate::config::{CnnConfig, Head};
 
 /// One stage: 3x3 convolution, batch normalisation, ReLU, 2x2 max-pooling.
@@ -20,12 +21,14 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(channels: [usize; 2], device: &Device) -> Self {
+    fn new(channels: [usize; 2], number: usize, device: &Device) -> Self {
         // The normalisation's shift does what a bias would.
         let conv = Conv2dConfig::new(channels, [3, 3]).with_padding(PaddingConfig2d::Same).with_bias(false);
+        // Running figures over some 20 batches: over 10, as burn has it, validation jumps about at small batches.
+        let norm = BatchNormConfig::new(channels[1]).with_momentum(0.05);
         Self {
             conv: conv.init(device),
-            norm: BatchNormConfig::new(channels[1]).init(device),
+            norm: identity::normalisation(&norm, &format!("features.stages.{number}.norm"), device),
             pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
         }
     }
@@ -46,7 +49,8 @@ impl Features {
     #[must_use]
     pub fn new(filters: &[usize], device: &Device) -> Self {
         let inputs = std::iter::once(3).chain(filters.iter().copied());
-        Self { stages: inputs.zip(filters).map(|(from, to)| Stage::new([from, *to], device)).collect() }
+        let stages = inputs.zip(filters).enumerate();
+        Self { stages: stages.map(|(number, (from, to))| Stage::new([from, *to], number, device)).collect() }
     }
 
     /// Feature maps of prepared tiles.

@@ -1,8 +1,10 @@
 //! Parameter identities that depend on nothing but the parameter's path, so that the same seed gives the same bytes
-//! in every process: burn draws them at random.
+//! in every process: burn draws them at random. Running figures of a normalisation keep the identity that they are made
+//! with, whatever a mapper says, so [`normalisation`] makes them with the right one.
 
-use burn::module::{Module, ModuleMapper, Param, ParamId};
-use burn::tensor::{Bool, Int, Tensor};
+use burn::module::{Module, ModuleMapper, Param, ParamId, RunningState};
+use burn::nn::{BatchNorm, BatchNormConfig};
+use burn::tensor::{Bool, Device, Int, Tensor};
 
 /// Gives every parameter the identity that its path implies.
 pub(crate) fn by_path<M: Module>(module: M) -> M {
@@ -14,14 +16,18 @@ struct ByPath {
 }
 
 impl ByPath {
-    /// FNV-1a, 64 bits: short, stable, and no two paths of one module meet in practice; a clash would show as a
-    /// refused record, not as mixed weights.
     fn identity(&self) -> ParamId {
-        let hash = self.path.join(".").bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
-        ParamId::from(hash)
+        of_path(&self.path.join("."))
     }
+}
+
+/// The identity of a path: FNV-1a, 64 bits. Short, stable, and no two paths of one module meet in practice; a clash
+/// would show as a refused record, not as mixed weights.
+pub(crate) fn of_path(path: &str) -> ParamId {
+    let hash = path.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    ParamId::from(hash)
 }
 
 impl ModuleMapper for ByPath {
@@ -47,4 +53,15 @@ impl ModuleMapper for ByPath {
         let (_, tensor, mapper) = param.consume();
         Param::from_mapped_value(self.identity(), tensor, mapper)
     }
+}
+
+/// Batch normalisation over `channels` whose running figures carry the identity of `path`.
+pub(crate) fn normalisation(config: &BatchNormConfig, path: &str, device: &Device) -> BatchNorm {
+    let mut norm = config.init(device);
+    let running = |name: &str, state: &RunningState<Tensor<1>>| {
+        RunningState::with_id(of_path(&format!("{path}.{name}")), state.value())
+    };
+    norm.running_mean = running("running_mean", &norm.running_mean);
+    norm.running_var = running("running_var", &norm.running_var);
+    norm
 }

@@ -12,8 +12,6 @@ use super::Latent;
 pub struct LossOptions {
     /// Part of the target spread evenly over all classes.
     pub label_smoothing: f32,
-    /// Draw from the latent distribution (training) instead of taking its mean (validation).
-    pub sample: bool,
 }
 
 /// The loss of a batch.
@@ -27,6 +25,17 @@ pub struct Loss {
 pub(crate) fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>, smoothing: f32) -> Tensor<1> {
     let smoothing = (smoothing > 0.0).then_some(smoothing);
     CrossEntropyLossConfig::new().with_smoothing(smoothing).init(&logits.device()).forward(logits, labels)
+}
+
+/// As [`cross_entropy`], of probabilities `[batch, classes]`.
+pub(crate) fn cross_entropy_of_probabilities(
+    probabilities: Tensor<2>,
+    labels: Tensor<1, Int>,
+    smoothing: f32,
+) -> Tensor<1> {
+    let smoothing = (smoothing > 0.0).then_some(smoothing);
+    let loss = CrossEntropyLossConfig::new().with_smoothing(smoothing).with_logits(false);
+    loss.init(&probabilities.device()).forward(probabilities, labels)
 }
 
 /// Mean squared error of each tile in 0..1 units squared, `[batch]`, of two `[batch, 3, 256, 256]`.

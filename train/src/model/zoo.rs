@@ -3,8 +3,8 @@
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 
-use super::loss::{cross_entropy, masked_mean, negative_bound, squared_error};
-use super::{Cnn, Hybrid, Loss, LossOptions, Scores, Vae, identity, prepare};
+use super::loss::{cross_entropy, cross_entropy_of_probabilities, masked_mean, negative_bound, squared_error};
+use super::{Cnn, Hybrid, Latent, Loss, LossOptions, Scores, Vae, identity, prepare};
 use crate::config::ModelConfig;
 
 /// The labels of a data set as numbers: normal classes first, each part in alphabetical order.
@@ -77,20 +77,41 @@ impl Zoo {
             Self::Cnn(cnn) => cross_entropy(cnn.logits(image), labels, options.label_smoothing),
             Self::Vae(vae) => {
                 let latent = vae.encode(image.clone());
-                let point = if options.sample { latent.sample() } else { latent.mean.clone() };
-                let error = squared_error(image, vae.decode(point));
+                let error = squared_error(image, vae.decode(latent.sample()));
                 masked_mean(negative_bound(error, &latent, vae.beta()), normal)
             }
             Self::Hybrid(hybrid) => {
                 let (logits, latent) = hybrid.encode(image.clone());
-                let point = if options.sample { latent.sample() } else { latent.mean.clone() };
-                let error = squared_error(image, hybrid.decode(point));
+                let error = squared_error(image, hybrid.decode(latent.sample()));
                 let bound = masked_mean(negative_bound(error, &latent, hybrid.beta()), normal);
                 let entropy = cross_entropy(logits, labels, options.label_smoothing);
                 entropy + bound.mul_scalar(hybrid.reconstruction_weight())
             }
         };
         Loss { total }
+    }
+
+    /// The same loss from the answers of [`Zoo::score`], where an autoencoder rebuilds from the mean of its latent
+    /// distribution: one pass gives validation both its loss and its scores.
+    #[must_use]
+    pub fn loss_of(&self, scores: &Scores, labels: Tensor<1, Int>, normal: Tensor<1>, options: LossOptions) -> Loss {
+        let entropy = scores.probabilities.clone().map(|probabilities| {
+            cross_entropy_of_probabilities(probabilities, labels, options.label_smoothing)
+        });
+        let bound = |beta: f64| {
+            let latent = Latent { mean: scores.latent_mean.clone()?, log_variance: scores.latent_log_variance.clone()? };
+            let map: Tensor<2> = scores.error_map.clone()?.flatten(1, 2);
+            let error = map.mean_dim(1).squeeze_dim(1);
+            Some(masked_mean(negative_bound(error, &latent, beta), normal))
+        };
+        let (bound, weight) = match self {
+            Self::Cnn(_) => (None, 0.0),
+            Self::Vae(vae) => (bound(vae.beta()), 1.0),
+            Self::Hybrid(hybrid) => (bound(hybrid.beta()), hybrid.reconstruction_weight()),
+        };
+        let parts = [entropy, bound.map(|bound| bound.mul_scalar(weight))];
+        let zero = Tensor::zeros([1], &scores.score.device());
+        Loss { total: parts.into_iter().flatten().fold(zero, |sum, part| sum + part) }
     }
 
     /// What the model answers for decoded tiles (u8, `[batch, 256, 256, 3]`), the first `normal` classes being the

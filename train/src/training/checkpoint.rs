@@ -21,12 +21,15 @@ const PREFIX: &str = "step-";
 
 /// Writes the checkpoint of `state` under `folder` and drops older ones.
 pub(crate) fn write(folder: &Path, zoo: &Zoo, optimizer: &ModuleOptimizer, state: &TrainingState) -> Result<()> {
-    let target = folder.join(format!("{PREFIX}{:08}-{}", state.step, u8::from(state.finished)));
+    let target = folder.join(format!("{PREFIX}{:08}-{:06}-{}", state.step, state.epoch, u8::from(state.finished)));
     if target.exists() {
         return Ok(());
     }
     let staged = Staged::beside(&target).map_err(Error::io(&target))?;
     let record = |error: burn::store::RecordError| Error::run(folder, format!("the checkpoint cannot be written: {error}"));
+    // Batch normalisation keeps its newest running figures aside until they are asked for; a record does not ask, and
+    // `valid` does.
+    let _ = zoo.valid();
     let weights = zoo.clone().into_record().into_bytes().map_err(record)?;
     let optimizer = optimizer.into_bytes().map_err(record)?;
     let state_text = serde_json::to_vec_pretty(state).map_err(|error| Error::run(folder, error.to_string()))?;

@@ -28,8 +28,7 @@ pub fn score_tiles(zoo: &Zoo, classes: &Classes, loader: &Loader, device: &Devic
         let batch = batch?;
         let tile = tile_tensor(batch.pixels, device);
         let scores = read(zoo.score(tile, classes.normal).score.into_data())?;
-        let tiles = batch.indices.iter().zip(&batch.labels).zip(scores);
-        scored.extend(tiles.map(|((index, class), score)| ScoredTile { index: *index, class: *class, score }));
+        scored.extend(tiles(&batch.indices, &batch.labels, scores));
     }
     Ok(scored)
 }
@@ -42,7 +41,7 @@ pub(crate) fn validate(
     device: &Device,
     options: LossOptions,
 ) -> Result<(f64, Vec<ScoredTile>)> {
-    let (mut sum, mut weight) = (0.0, 0.0);
+    let (mut sum, mut weight, mut scored) = (0.0, 0.0, Vec::with_capacity(loader.tiles()));
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
         let normal = normal_mask(&batch.labels, classes, device);
@@ -53,11 +52,18 @@ pub(crate) fn validate(
             batch.labels.len()
         };
         let labels = label_tensor(&batch.labels, device);
-        let loss = zoo.loss(tile_tensor(batch.pixels, device), labels, normal, options);
+        let scores = zoo.score(tile_tensor(batch.pixels, device), classes.normal);
+        let loss = zoo.loss_of(&scores, labels, normal, options);
         sum += read(loss.total.into_data())?.first().copied().unwrap_or(f64::NAN) * counted as f64;
         weight += counted as f64;
+        scored.extend(tiles(&batch.indices, &batch.labels, read(scores.score.into_data())?));
     }
-    Ok((sum / f64::max(weight, 1.0), score_tiles(zoo, classes, loader, device)?))
+    Ok((sum / f64::max(weight, 1.0), scored))
+}
+
+fn tiles(indices: &[usize], classes: &[usize], scores: Vec<f64>) -> impl Iterator<Item = ScoredTile> {
+    let places = indices.iter().zip(classes).zip(scores);
+    places.map(|((index, class), score)| ScoredTile { index: *index, class: *class, score })
 }
 
 /// Class numbers as a tensor, `[batch]`.

@@ -13,6 +13,8 @@ pub(crate) enum Purpose {
     Step = 4,
     /// Bootstrap resamples.
     Bootstrap = 5,
+    /// The window of its tiles that one step sees.
+    Window = 6,
 }
 
 /// The seed for `purpose` and `number` (a step, or 0): the finaliser of SplitMix64 over the three.

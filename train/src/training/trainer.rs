@@ -60,16 +60,20 @@ pub fn train(request: &TrainRequest, observer: &mut dyn Observer) -> Result<Run>
     Run::open(&request.out)
 }
 
+/// Held while a training is at work in a run's folder. Says nothing of whether there is a run.
+const LOCK: &str = ".lock";
+
 /// One training a folder; the lock goes with the process, however it ends.
 fn lock(layout: &Layout, resume: bool) -> Result<File> {
     let root = layout.root();
-    let occupied = fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some());
+    let own = |entry: &std::io::Result<fs::DirEntry>| entry.as_ref().is_ok_and(|entry| entry.file_name() == LOCK);
+    let occupied = fs::read_dir(root).is_ok_and(|mut entries| entries.any(|entry| !own(&entry)));
     if occupied && !resume {
         let reason = "exists already; go on with it by --resume, or choose another folder with --out";
         return Err(Error::run(root, reason));
     }
     fs::create_dir_all(root).map_err(Error::io(root))?;
-    let path = root.join(".lock");
+    let path = root.join(LOCK);
     let file = File::create(&path).map_err(Error::io(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -95,7 +99,10 @@ impl Prepared {
             origin: "data.path".to_owned(),
             reason: "no data set is named; give --data DIR, or make one with `kiln data synth --out DIR`".to_owned(),
         })?;
-        let data_path = fs::canonicalize(&data_path).map_err(Error::io(&data_path))?;
+        let data_path = fs::canonicalize(&data_path).map_err(|error| Error::Config {
+            origin: format!("data set {}", data_path.display()),
+            reason: format!("{error}; give a folder or a CSV of tiles with --data"),
+        })?;
         let dataset = Arc::new(Dataset::open(&data_path)?);
         let classes = classes(&dataset, &config.data.normal_classes)?;
         let decoder = Decoder::new(config.data.size_policy);
@@ -219,7 +226,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn close_epoch(&mut self, zoo: &Zoo, observer: &mut dyn Observer, ticked: Instant) -> Result<()> {
-        let options = LossOptions { sample: false, label_smoothing: self.prepared.config.training.label_smoothing };
+        let options = LossOptions { label_smoothing: self.prepared.config.training.label_smoothing };
         let inferring = zoo.valid();
         let (val_loss, scored) = validate(&inferring, &self.prepared.classes, &self.val, &self.inference, options)?;
         let measured = finish::with_truth(&self.prepared.dataset, &self.prepared.classes, &scored);
@@ -255,8 +262,9 @@ impl<'a> Trainer<'a> {
         let labels = label_tensor(&batch.labels, &self.device);
         let normal = normal_mask(&batch.labels, &self.prepared.classes, &self.device);
         let smoothing = self.prepared.config.training.label_smoothing;
-        let options = LossOptions { sample: true, label_smoothing: smoothing };
-        let loss = zoo.loss(tile_tensor(batch.pixels, &self.device), labels, normal, options).total;
+        let options = LossOptions { label_smoothing: smoothing };
+        let tile = self.window(tile_tensor(batch.pixels, &self.device));
+        let loss = zoo.loss(tile, labels, normal, options).total;
         let value = read(loss.clone().inner().into_data())?.first().copied().unwrap_or(f64::NAN);
         if !value.is_finite() {
             return Err(Error::Diverged {
@@ -268,6 +276,17 @@ impl<'a> Trainer<'a> {
         let gradients = GradientsParams::from_grads(loss.backward(), &zoo);
         let rate = self.learning_rate(self.state.step);
         Ok((self.optimizer.step(rate, zoo, gradients), value))
+    }
+
+    /// The part of the tiles that this step sees, at a place that depends on the step alone.
+    fn window(&self, tile: Tensor<4, Int>) -> Tensor<4, Int> {
+        let Some(crop) = self.prepared.config.training.crop else {
+            return tile;
+        };
+        let places = (SIDE as usize - crop + 1) as u64;
+        let drawn = self.prepared.seed(Purpose::Window, self.state.step);
+        let [top, left] = [drawn % places, (drawn >> 32) % places].map(|place| place as usize);
+        tile.narrow(1, top, crop).narrow(2, left, crop)
     }
 
     /// Steps of an epoch. A last batch of one tile is left out: batch normalisation has no variance to go by.
