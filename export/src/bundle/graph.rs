@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use burn::tensor::{DType, Device, Int, Tensor};
 use kiln_tile::SIDE;
-use kiln_train::model::Scores;
+use kiln_train::model::{Scores, Zoo};
 use kiln_train::training::Run;
 
 use super::{BurnModel, Result};
@@ -60,7 +60,12 @@ pub fn graph(run: &Run, burn: &BurnModel, batch: Batch, opset: Option<i64>) -> R
     };
     let exporter = metadata(run).into_iter().fold(exporter, |exporter, (key, value)| exporter.metadata(key, value));
     let normal = burn.normal();
-    Ok(exporter.export(burn.zoo(), |zoo, tile| named(zoo.score(tile, normal)))?)
+    // The model itself rather than the zoo, so that the graph's names begin with the model's own parts.
+    Ok(match burn.zoo() {
+        Zoo::Cnn(cnn) => exporter.export(cnn, |cnn, tile| named(cnn.score(tile, normal))),
+        Zoo::Vae(vae) => exporter.export(vae, |vae, tile| named(vae.score(tile))),
+        Zoo::Hybrid(hybrid) => exporter.export(hybrid, |hybrid, tile| named(hybrid.score(tile, normal))),
+    }?)
 }
 
 fn description(run: &Run) -> String {

@@ -1,10 +1,10 @@
 //! The hybrid: one set of feature maps feeds a classifier and a variational autoencoder.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use kiln_tile::SIDE;
 
-use super::{Classifier, Decoder, Encoder, Features, Latent};
+use super::{Classifier, Decoder, Encoder, Features, Latent, Scores, prepare};
 use crate::config::HybridConfig;
 
 /// Classifier and autoencoder on shared feature maps.
@@ -46,6 +46,16 @@ impl Hybrid {
     #[must_use]
     pub fn decode(&self, latent: Tensor<2>) -> Tensor<4> {
         self.decoder.forward(latent)
+    }
+
+    /// Probabilities, score and reconstruction of decoded tiles (u8, `[batch, 256, 256, 3]`), rebuilt from the latent
+    /// mean; the first `normal` classes are normal.
+    #[must_use]
+    pub fn score(&self, tile: Tensor<4, Int>, normal: usize) -> Scores {
+        let image = prepare(tile);
+        let (logits, latent) = self.encode(image.clone());
+        let rebuilt = self.decode(latent.mean.clone());
+        Scores::of_classifier(logits, normal).with_reconstruction(image, rebuilt, latent)
     }
 
     /// Weight of the divergence.

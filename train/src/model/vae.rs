@@ -1,10 +1,11 @@
 //! The variational autoencoder on pixels.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use kiln_tile::SIDE;
 
-use super::{Decoder, Encoder, Latent};
+use super::loss::{negative_bound, squared_error};
+use super::{Decoder, Encoder, Latent, Scores, prepare};
 use crate::config::VaeConfig;
 
 /// Two convolutions, a latent Gaussian, and the mirror of both.
@@ -39,6 +40,17 @@ impl Vae {
     #[must_use]
     pub fn decode(&self, latent: Tensor<2>) -> Tensor<4> {
         self.decoder.forward(latent)
+    }
+
+    /// Reconstruction and score of decoded tiles (u8, `[batch, 256, 256, 3]`), rebuilt from the latent mean.
+    #[must_use]
+    pub fn score(&self, tile: Tensor<4, Int>) -> Scores {
+        let image = prepare(tile);
+        let latent = self.encode(image.clone());
+        let rebuilt = self.decode(latent.mean.clone());
+        let error = squared_error(image.clone(), rebuilt.clone());
+        let score = negative_bound(error, &latent, self.beta);
+        Scores::of_autoencoder(score, image, rebuilt, latent)
     }
 
     /// Weight of the divergence.

@@ -118,21 +118,10 @@ impl Zoo {
     /// normal ones. Draws nothing at random: an autoencoder rebuilds from the mean of its latent distribution.
     #[must_use]
     pub fn score(&self, tile: Tensor<4, Int>, normal: usize) -> Scores {
-        let image = prepare(tile);
         match self {
-            Self::Cnn(cnn) => Scores::of_classifier(cnn.logits(image), normal),
-            Self::Vae(vae) => {
-                let latent = vae.encode(image.clone());
-                let rebuilt = vae.decode(latent.mean.clone());
-                let error = squared_error(image.clone(), rebuilt.clone());
-                let score = negative_bound(error, &latent, vae.beta());
-                Scores::of_autoencoder(score, image, rebuilt, latent)
-            }
-            Self::Hybrid(hybrid) => {
-                let (logits, latent) = hybrid.encode(image.clone());
-                let rebuilt = hybrid.decode(latent.mean.clone());
-                Scores::of_classifier(logits, normal).with_reconstruction(image, rebuilt, latent)
-            }
+            Self::Cnn(cnn) => cnn.score(tile, normal),
+            Self::Vae(vae) => vae.score(tile),
+            Self::Hybrid(hybrid) => hybrid.score(tile, normal),
         }
     }
 }
