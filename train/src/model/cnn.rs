@@ -24,8 +24,7 @@ impl Stage {
     fn new(channels: [usize; 2], number: usize, device: &Device) -> Self {
         // The normalisation's shift does what a bias would.
         let conv = Conv2dConfig::new(channels, [3, 3]).with_padding(PaddingConfig2d::Same).with_bias(false);
-        // Running figures over some 20 batches: over 10, as burn has it, validation jumps about at small batches.
-        let norm = BatchNormConfig::new(channels[1]).with_momentum(0.05);
+        let norm = BatchNormConfig::new(channels[1]);
         Self {
             conv: conv.init(device),
             norm: identity::normalisation(&norm, &format!("features.stages.{number}.norm"), device),
@@ -124,6 +123,12 @@ impl Cnn {
     #[must_use]
     pub fn score(&self, tile: Tensor<4, Int>, normal: usize) -> Scores {
         Scores::of_classifier(self.logits(prepare(tile)), normal)
+    }
+
+    /// The convolutional part.
+    #[must_use]
+    pub fn features(&self) -> &Features {
+        &self.features
     }
 
     /// Logits of prepared tiles, `[batch, classes]`.

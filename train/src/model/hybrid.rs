@@ -58,6 +58,12 @@ impl Hybrid {
         Scores::of_classifier(logits, normal).with_reconstruction(image, rebuilt, latent)
     }
 
+    /// The convolutional part.
+    #[must_use]
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
     /// Weight of the divergence.
     #[must_use]
     pub fn beta(&self) -> f64 {

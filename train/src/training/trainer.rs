@@ -60,6 +60,10 @@ pub fn train(request: &TrainRequest, observer: &mut dyn Observer) -> Result<Run>
     Run::open(&request.out)
 }
 
+/// Batches that running figures see before a validation: at burn's momentum of 0.1, what they held before counts for
+/// less than a tenth after them.
+const SETTLING_BATCHES: usize = 24;
+
 /// Held while a training is at work in a run's folder. Says nothing of whether there is a run.
 const LOCK: &str = ".lock";
 
@@ -227,6 +231,7 @@ impl<'a> Trainer<'a> {
 
     fn close_epoch(&mut self, zoo: &Zoo, observer: &mut dyn Observer, ticked: Instant) -> Result<()> {
         let options = LossOptions { label_smoothing: self.prepared.config.training.label_smoothing };
+        self.settle(zoo)?;
         let inferring = zoo.valid();
         let (val_loss, scored) = validate(&inferring, &self.prepared.classes, &self.val, &self.inference, options)?;
         let measured = finish::with_truth(&self.prepared.dataset, &self.prepared.classes, &scored);
@@ -251,6 +256,17 @@ impl<'a> Trainer<'a> {
         observer.event(&Event::Epoch { record: &record, best });
         if self.state.stops_early(training.early_stopping) {
             observer.event(&Event::StoppedEarly { best_epoch: self.state.best_epoch });
+        }
+        Ok(())
+    }
+
+    /// Brings running figures up to date with the weights, over the first batches of the epoch that is closing.
+    fn settle(&self, zoo: &Zoo) -> Result<()> {
+        if !zoo.has_running_figures() {
+            return Ok(());
+        }
+        for batch in self.train.epoch(self.state.epoch, 0).take(SETTLING_BATCHES.min(self.steps())) {
+            zoo.settle(self.window(tile_tensor(batch?.pixels, &self.device)));
         }
         Ok(())
     }
