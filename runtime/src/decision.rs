@@ -54,7 +54,8 @@ impl DecisionRule {
     #[must_use]
     pub fn label(&self, score: f32, probabilities: &[f32]) -> &str {
         let anomalous = self.is_anomalous(score);
-        let of_that_side = self.normal.iter().zip(probabilities).enumerate().filter(|(_, (normal, _))| **normal != anomalous);
+        let of_that_side =
+            self.normal.iter().zip(probabilities).enumerate().filter(|(_, (normal, _))| **normal != anomalous);
         let best = of_that_side.fold(None, |best: Option<(usize, f32)>, (index, (_, probability))| match best {
             Some((_, highest)) if highest >= *probability => best,
             _ => Some((index, *probability)),

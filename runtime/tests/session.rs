@@ -159,7 +159,8 @@ fn a_provider_that_the_library_lacks_is_an_environment_error_with_the_command_to
         assert!(matches!(error, Error::ProviderNotBuilt { .. }), "{error}");
         assert_eq!(error.fault(), Fault::Environment);
         let text = error.to_string();
-        for part in [&format!("`{provider}` was asked for"), &format!("kiln runtime install {package}"), "built with: "] {
+        for part in [&format!("`{provider}` was asked for"), &format!("kiln runtime install {package}"), "built with: "]
+        {
             assert!(text.contains(part), "{text}");
         }
         assert!(text.contains("cpu"), "{text}");

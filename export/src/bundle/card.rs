@@ -84,13 +84,8 @@ fn figures(manifest: &Manifest) -> String {
     for (name, pointer) in rows {
         if let Some(interval) = metrics.pointer(&format!("/{pointer}")).filter(|value| value.is_object()) {
             let number = |end: &str| interval[end].as_f64().unwrap_or(f64::NAN);
-            let _ = writeln!(
-                text,
-                "| {name} | {:.3} | {:.3} to {:.3} |",
-                number("value"),
-                number("low"),
-                number("high")
-            );
+            let _ =
+                writeln!(text, "| {name} | {:.3} | {:.3} to {:.3} |", number("value"), number("low"), number("high"));
         }
     }
     text

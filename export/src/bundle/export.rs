@@ -80,7 +80,8 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
     let onnx = model.bytes()?;
     let mut session = Session::open_bytes(runtime, "model.onnx", &onnx, &SessionOptions::default())?;
     let loader = run.loader(&dataset, test.clone(), gate::CHUNK)?;
-    let parity = gate::verify(&mut session, &burn, &rule(&run), &loader, |done| on_step(Step::Verifying { done, tiles }))?;
+    let parity =
+        gate::verify(&mut session, &burn, &rule(&run), &loader, |done| on_step(Step::Verifying { done, tiles }))?;
     if !parity.passed {
         return Err(BundleError::Parity(Box::new(parity)));
     }

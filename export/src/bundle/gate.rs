@@ -1,7 +1,6 @@
 //! The gate: ONNX Runtime against burn over real tiles, at several batch sizes. Burn answers once for each tile;
 //! ONNX Runtime answers at every batch size and must give the same each time.
 
-
 use std::path::Path;
 
 use kiln_runtime::decision::DecisionRule;
@@ -52,7 +51,6 @@ pub fn verify(
     }
     Ok(accumulator.finish(&engine.provider(), engine.nodes()))
 }
-
 
 /// Compares a bundle's graph, opened as `session`, with the run that it was made of, over the run's test split.
 /// `moved` is where the run's data set lies now, if it has moved.

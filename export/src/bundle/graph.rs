@@ -53,7 +53,8 @@ pub fn graph(run: &Run, burn: &BurnModel, batch: Batch, opset: Option<i64>) -> R
         Batch::Fixed(number) => (number, ""),
     };
     let sample = Tensor::<4, Int>::zeros([size, side, side, 3], (&Device::flex(), DType::U8));
-    let exporter = Exporter::new().describe(&run.config.name, description(run)).input("tile", sample, [axis, "", "", ""]);
+    let exporter =
+        Exporter::new().describe(&run.config.name, description(run)).input("tile", sample, [axis, "", "", ""]);
     let exporter = match opset {
         Some(opset) => exporter.opset(opset),
         None => exporter,

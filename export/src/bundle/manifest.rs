@@ -99,7 +99,9 @@ impl Parts<'_> {
     fn meaning(&self, name: &str) -> String {
         let vae = matches!(self.run.config.model, ModelConfig::Vae(_));
         let text = match name {
-            "score" if vae => "higher is more anomalous: mean squared error in 0..1 units plus beta times the KL divergence, a pixel value",
+            "score" if vae => {
+                "higher is more anomalous: mean squared error in 0..1 units plus beta times the KL divergence, a pixel value"
+            }
             "score" => "higher is more anomalous: probability of the anomalous classes together, 0..1",
             "probabilities" => "probability of each class, in the order of `classes`, adding up to 1",
             "reconstruction" => "the tile as rebuilt, 0..1, layout as the input's",
@@ -139,10 +141,8 @@ fn entry(path: &str, bytes: &[u8]) -> FileEntry {
 }
 
 fn json_of(value: &impl serde::Serialize) -> Result<Value> {
-    serde_json::to_value(value).map_err(|error| BundleError::Target {
-        path: Path::new("manifest.json").to_owned(),
-        reason: error.to_string(),
-    })
+    serde_json::to_value(value)
+        .map_err(|error| BundleError::Target { path: Path::new("manifest.json").to_owned(), reason: error.to_string() })
 }
 
 /// `manifest.json`, indented for people, with a last line end.

@@ -20,7 +20,12 @@ pub fn bundle() -> Option<Bundle> {
 pub fn session(bundle: &Bundle, threads: usize, spinning: bool) -> Session {
     let explicit = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from);
     let runtime = library::load(&library::find(explicit.as_deref()).unwrap()).unwrap();
-    let options = SessionOptions { providers: Providers::default(), threads: Some(threads), spinning, ..SessionOptions::default() };
+    let options = SessionOptions {
+        providers: Providers::default(),
+        threads: Some(threads),
+        spinning,
+        ..SessionOptions::default()
+    };
     Session::open(runtime, &bundle.model_path("fp32").unwrap(), &options).unwrap()
 }
 

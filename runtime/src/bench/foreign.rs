@@ -57,8 +57,12 @@ fn busy_seconds(stat: &str, cores: &[usize]) -> Option<f64> {
     let lines: Vec<&str> = stat.lines().collect();
     let of_core = |core: &usize| {
         let name = format!("cpu{core} ");
-        let fields: Vec<f64> = lines.iter().find_map(|line| line.strip_prefix(name.as_str()))?
-            .split_whitespace().filter_map(|field| field.parse().ok()).collect();
+        let fields: Vec<f64> = lines
+            .iter()
+            .find_map(|line| line.strip_prefix(name.as_str()))?
+            .split_whitespace()
+            .filter_map(|field| field.parse().ok())
+            .collect();
         // user nice system (idle iowait) irq softirq steal; guest time is within user.
         [0, 1, 2, 5, 6, 7].iter().map(|field| fields.get(*field)).sum::<Option<f64>>()
     };

@@ -48,8 +48,14 @@ pub fn measure<E: Engine>(
     on_step: &mut dyn FnMut(&str),
 ) -> Result<Report> {
     check(plan, tiles)?;
-    let mut report =
-        Report { verdict: Verdict::Valid, reasons: vec![], warnings: vec![], results: vec![], load_ms: 0.0, first_ms: 0.0 };
+    let mut report = Report {
+        verdict: Verdict::Valid,
+        reasons: vec![],
+        warnings: vec![],
+        results: vec![],
+        load_ms: 0.0,
+        first_ms: 0.0,
+    };
     for threads in &plan.threads {
         let opened = open(*threads)?;
         measure_session(opened, *threads, tiles, plan, on_step, &mut report)?;
@@ -109,7 +115,8 @@ fn measure_batch<E: Engine>(
     let mut query = || engine.run(pixels, batch).map(drop);
     let recording = plan.scenario.run(&plan.window, &mut query, &mut || before = Some(Reading::now()))?;
     let foreign_share = before.and_then(|before| before.foreign_share());
-    let latency = Latency::of(&recording.latencies_ms).ok_or_else(|| wrong("window", "it is too short for one query"))?;
+    let latency =
+        Latency::of(&recording.latencies_ms).ok_or_else(|| wrong("window", "it is too short for one query"))?;
     let (queries, seconds) = (recording.latencies_ms.len(), recording.window.as_secs_f64());
     let tiles_per_s = (queries * batch) as f64 / seconds;
     Ok(Measurement {
@@ -234,7 +241,19 @@ mod tests {
         for name in ["verdict", "reasons", "results", "load_ms", "first_ms"] {
             assert!(json.get(name).is_some(), "{name}");
         }
-        let names = ["provider", "precision", "batch", "threads", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "tiles_per_s", "cv", "nodes"];
+        let names = [
+            "provider",
+            "precision",
+            "batch",
+            "threads",
+            "p50_ms",
+            "p90_ms",
+            "p95_ms",
+            "p99_ms",
+            "tiles_per_s",
+            "cv",
+            "nodes",
+        ];
         for name in names {
             assert!(json["results"][0].get(name).is_some(), "{name}");
         }

@@ -43,7 +43,10 @@ pub(super) fn warnings(measured: &Measurement) -> Vec<String> {
     let mut warnings = Vec::new();
     if measured.latency.cv > CV_WARNING {
         let limit = 100.0 * CV_WARNING;
-        warnings.push(format!("latencies vary by {:.1} % (coefficient of variation, over {limit} %)", 100.0 * measured.latency.cv));
+        warnings.push(format!(
+            "latencies vary by {:.1} % (coefficient of variation, over {limit} %)",
+            100.0 * measured.latency.cv
+        ));
     }
     if measured.foreign_share.is_none() {
         warnings.push("this system does not tell whether other processes shared the cores".to_owned());
@@ -105,7 +108,12 @@ mod tests {
         assert!(why(|m| m.foreign_share = Some(0.5))[0].contains("took 50 % of the cores"));
         assert!(why(|m| m.latency.thirds_ms = [2.0, 1.0, 1.0])[0].contains("not steady"));
         assert!(why(|m| m.nodes.clear())[0].contains("not known"));
-        assert!(why(|m| { m.nodes.insert("openvino".to_owned(), 3); })[0].contains("of its 12 nodes, 3 on `openvino`"));
+        assert!(
+            why(|m| {
+                m.nodes.insert("openvino".to_owned(), 3);
+            })[0]
+                .contains("of its 12 nodes, 3 on `openvino`")
+        );
         let skipped = [("cuda".to_owned(), "no driver".to_owned())];
         assert!(reasons(&good(), &Window::default(), &skipped)[0].contains("fell back from `cuda`: no driver"));
     }

@@ -18,8 +18,8 @@ use crate::provider::{ProviderKind, Providers};
 pub use cache::cache_dir;
 pub(crate) use cache::{check_all, folder, installed, packages_dir};
 pub use load::{Runtime, load};
-pub(crate) use package::{PinnedFile, Pins, Role};
 pub use package::Package;
+pub(crate) use package::{PinnedFile, Pins, Role};
 
 /// Where a library was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -53,8 +53,9 @@ impl Library {
     pub fn check(&self) -> Result<()> {
         match self.origin {
             Origin::Cache(package) => cache::check(package, Role::Core),
-            Origin::Explicit | Origin::System => elf::check(&self.path)
-                .map_err(|reason| Error::Library { path: self.path.clone(), reason }),
+            Origin::Explicit | Origin::System => {
+                elf::check(&self.path).map_err(|reason| Error::Library { path: self.path.clone(), reason })
+            }
         }
     }
 

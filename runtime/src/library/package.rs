@@ -127,12 +127,8 @@ const fn file(role: Role, entry: &'static str, bytes: u64, sha256: &'static str)
     PinnedFile { entry, bytes, sha256, role }
 }
 
-const LICENCE: PinnedFile = file(
-    Role::Text,
-    "onnxruntime/LICENSE",
-    1_073,
-    "2f07c72751aed99790b8a4869cf2311df85a860b22ded05fa22803587a48922c",
-);
+const LICENCE: PinnedFile =
+    file(Role::Text, "onnxruntime/LICENSE", 1_073, "2f07c72751aed99790b8a4869cf2311df85a860b22ded05fa22803587a48922c");
 
 /// The notices of ONNX Runtime 1.31.1.
 const NOTICES: PinnedFile = file(

@@ -137,9 +137,13 @@ mod tests {
     }
 
     fn outputs(scores: &[f32]) -> Outputs {
-        let probabilities = Array2::from_shape_fn((scores.len(), 2), |(row, class)| {
-            if class == 1 { scores[row] } else { 1.0 - scores[row] }
-        });
+        let probabilities =
+            Array2::from_shape_fn(
+                (scores.len(), 2),
+                |(row, class)| {
+                    if class == 1 { scores[row] } else { 1.0 - scores[row] }
+                },
+            );
         Outputs {
             batch: scores.len(),
             arrays: BTreeMap::from([

@@ -186,7 +186,12 @@ mod tests {
 
     #[test]
     fn the_figures_are_those_of_the_definition() {
-        let parity = compare("x", &array(&[2, 2], &[1.0, 2.0, 4.0, 0.0]), &array(&[2, 2], &[1.0, 2.5, 3.0, 0.0]), tolerance(0.6));
+        let parity = compare(
+            "x",
+            &array(&[2, 2], &[1.0, 2.0, 4.0, 0.0]),
+            &array(&[2, 2], &[1.0, 2.5, 3.0, 0.0]),
+            tolerance(0.6),
+        );
         assert!((parity.max_abs - 1.0).abs() < 1e-12);
         assert!((parity.mean_abs - 0.375).abs() < 1e-12);
         assert!((parity.max_rel - 0.25).abs() < 1e-12);

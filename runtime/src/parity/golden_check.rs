@@ -3,8 +3,8 @@
 use super::{Accumulator, ParityReport};
 use crate::Result;
 use crate::decision::DecisionRule;
-use crate::golden::Golden;
 use crate::engine::{Engine, rows, run_padded};
+use crate::golden::Golden;
 
 /// Batch sizes at which golden tiles are run where the graph's batch is symbolic: one, an odd one, a power of two.
 pub const GOLDEN_BATCHES: [usize; 3] = [1, 3, 8];
@@ -14,7 +14,12 @@ pub const GOLDEN_BATCHES: [usize; 3] = [1, 3, 8];
 ///
 /// # Errors
 /// What the engine said when it failed to run.
-pub fn against_golden(engine: &mut impl Engine, golden: &Golden, rule: &DecisionRule, batches: &[usize]) -> Result<ParityReport> {
+pub fn against_golden(
+    engine: &mut impl Engine,
+    golden: &Golden,
+    rule: &DecisionRule,
+    batches: &[usize],
+) -> Result<ParityReport> {
     let mut accumulator = Accumulator::new(rule.clone());
     let tiles = &golden.tiles;
     let fixed = engine.fixed_batch();

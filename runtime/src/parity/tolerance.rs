@@ -44,11 +44,8 @@ const SCORE: Tolerance = Tolerance {
     relative: 1e-4,
     reason: "an unbounded mean over 196608 squared errors, so the error grows with the value",
 };
-const PIXEL: Tolerance = Tolerance {
-    absolute: 1e-4,
-    relative: 0.0,
-    reason: "a pixel in 0..1: a fortieth of one step of 8 bits",
-};
+const PIXEL: Tolerance =
+    Tolerance { absolute: 1e-4, relative: 0.0, reason: "a pixel in 0..1: a fortieth of one step of 8 bits" };
 const ERROR_MAP: Tolerance = Tolerance {
     absolute: 2e-4,
     relative: 0.0,
@@ -59,11 +56,7 @@ const LATENT: Tolerance = Tolerance {
     relative: 1e-4,
     reason: "an unbounded sum over some 10^4 to 10^5 products in single precision",
 };
-const OTHER: Tolerance = Tolerance {
-    absolute: 1e-4,
-    relative: 1e-4,
-    reason: "nothing is known of its range",
-};
+const OTHER: Tolerance = Tolerance { absolute: 1e-4, relative: 1e-4, reason: "nothing is known of its range" };
 
 #[cfg(test)]
 mod tests {

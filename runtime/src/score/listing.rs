@@ -114,7 +114,8 @@ fn walk(paths: Vec<PathBuf>, above: &mut Vec<PathBuf>, listed: &mut Vec<Listed>)
 }
 
 fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut entries: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
     entries.sort_by(|left, right| natural::compare(&name(left), &name(right)));
     Ok(entries)
 }
@@ -124,12 +125,16 @@ fn read_list(reader: &mut dyn BufRead, file: &Path, listed: &mut Vec<Listed>) ->
     for number in 1_u64.. {
         line.clear();
         let mut limited = std::io::Read::take(&mut *reader, MAX_LINE);
-        let read = limited.read_until(b'\n', &mut line).map_err(|source| Error::Read { path: file.to_owned(), source })?;
+        let read =
+            limited.read_until(b'\n', &mut line).map_err(|source| Error::Read { path: file.to_owned(), source })?;
         if read == 0 {
             break;
         }
         if read as u64 == MAX_LINE {
-            return Err(wrong(file, &format!("line {number} is longer than a path can be; a list has one file a line")));
+            return Err(wrong(
+                file,
+                &format!("line {number} is longer than a path can be; a list has one file a line"),
+            ));
         }
         let text = std::str::from_utf8(&line).map_err(|_| wrong(file, &format!("line {number} is not UTF-8 text")))?;
         let text = text.trim_start_matches('\u{feff}').trim_end_matches(['\n', '\r']);
@@ -183,7 +188,10 @@ mod tests {
     #[test]
     fn a_folder_is_searched_in_natural_order() {
         let folder = tempfile::tempdir().unwrap();
-        files(folder.path(), &["t10.png", "t2.JPG", "a/z.webp", "a/b/c.tif", "tiles.csv", "t1.bmp", "empty.png/inner.jpeg"]);
+        files(
+            folder.path(),
+            &["t10.png", "t2.JPG", "a/z.webp", "a/b/c.tif", "tiles.csv", "t1.bmp", "empty.png/inner.jpeg"],
+        );
         let found = listed(&[folder.path().to_owned()]).unwrap();
         let expected = ["a/b/c.tif", "a/z.webp", "empty.png/inner.jpeg", "t1.bmp", "t2.JPG", "t10.png"];
         assert_eq!(shown(&found, folder.path()), expected);
@@ -227,7 +235,11 @@ mod tests {
     #[test]
     fn lists_that_are_none_are_refused_by_name_and_line() {
         let long = [b"a.png\n".to_vec(), vec![b'x'; 20_000]].concat();
-        let cases: [(&[u8], &str); 3] = [(b"a.png\n\xff\xfe\n", "line 2 is not UTF-8"), (b"a\0b", "line 1 holds a NUL"), (&long, "line 2 is longer")];
+        let cases: [(&[u8], &str); 3] = [
+            (b"a.png\n\xff\xfe\n", "line 2 is not UTF-8"),
+            (b"a\0b", "line 1 holds a NUL"),
+            (&long, "line 2 is longer"),
+        ];
         for (mut bytes, expected) in cases {
             let error = list(&[PathBuf::from("-")], &mut bytes).unwrap_err().to_string();
             assert!(error.contains(expected) && error.contains("standard input"), "{error}");
@@ -241,7 +253,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = listed(&[folder.path().to_owned()]).unwrap_err().to_string();
         assert!(error.contains("holds no PNG"), "{error}");
-        assert!(listed(&[folder.path().join("*.png")]).unwrap_err().to_string().contains("no tile file has such a name"));
+        assert!(
+            listed(&[folder.path().join("*.png")]).unwrap_err().to_string().contains("no tile file has such a name")
+        );
         assert!(listed(&[PathBuf::from("a[.png")]).unwrap_err().to_string().contains("not a pattern"));
         assert!(list(&[PathBuf::from("-")], &mut std::io::empty()).is_err());
     }

@@ -91,7 +91,10 @@ fn required_text<'a>(group: &mut Group<'_>, values: impl Iterator<Item = &'a str
     column::<ByteArrayType>(group, &values, None)
 }
 
-fn optional<T: DataType>(group: &mut Group<'_>, values: impl Iterator<Item = Option<T::T>>) -> Result<(), ParquetError> {
+fn optional<T: DataType>(
+    group: &mut Group<'_>,
+    values: impl Iterator<Item = Option<T::T>>,
+) -> Result<(), ParquetError> {
     let (mut present, mut levels) = (Vec::new(), Vec::new());
     for value in values {
         levels.push(i16::from(value.is_some()));

@@ -236,7 +236,10 @@ impl Answers {
             Some(array) if array.shape() == shape => Ok(array.iter().copied().collect::<Vec<f32>>()),
             found => {
                 let found = found.map_or("missing".to_owned(), |array| format!("of shape {:?}", array.shape()));
-                Err(Error::Graph { model: "the graph".to_owned(), reason: format!("output `{name}` is {found}, expected {shape:?}") })
+                Err(Error::Graph {
+                    model: "the graph".to_owned(),
+                    reason: format!("output `{name}` is {found}, expected {shape:?}"),
+                })
             }
         };
         let scores = values("score", &[outputs.batch])?.into_iter();
@@ -323,7 +326,11 @@ mod tests {
         PipelineOptions { batch, workers, decoder: Decoder::default() }
     }
 
-    fn scored(engine: &mut FirstPixel, tiles: &[Listed], options: &PipelineOptions) -> Result<(Vec<ScoreRow>, Summary)> {
+    fn scored(
+        engine: &mut FirstPixel,
+        tiles: &[Listed],
+        options: &PipelineOptions,
+    ) -> Result<(Vec<ScoreRow>, Summary)> {
         let mut rows = Vec::new();
         let rule = DecisionRule::new(10.0, vec![], &[]);
         let summary = run(engine, &rule, tiles, options, &mut |row| {
@@ -345,7 +352,10 @@ mod tests {
                 let expected = (index % 7 != 6).then_some(f32::from(u8::try_from(index).unwrap()));
                 assert_eq!(row.score, expected);
                 assert_eq!(row.status == "not_found: no such file", expected.is_none(), "{}", row.status);
-                assert_eq!(row.label.as_deref(), expected.map(|score| if score >= 10.0 { "anomalous" } else { "normal" }));
+                assert_eq!(
+                    row.label.as_deref(),
+                    expected.map(|score| if score >= 10.0 { "anomalous" } else { "normal" })
+                );
             }
         }
     }
@@ -361,7 +371,8 @@ mod tests {
 
     #[test]
     fn tiles_refused_by_the_listing_get_their_row() {
-        let refused = Listed { path: PathBuf::from("locked"), refused: Some("unreadable: permission denied".to_owned()) };
+        let refused =
+            Listed { path: PathBuf::from("locked"), refused: Some("unreadable: permission denied".to_owned()) };
         let (rows, summary) = scored(&mut FirstPixel::default(), &[refused], &options(8, 2)).unwrap();
         assert_eq!((rows[0].status.as_str(), summary.scored), ("unreadable: permission denied", 0));
     }
@@ -388,7 +399,8 @@ mod tests {
 
     #[test]
     fn nothing_but_bad_tiles_needs_no_engine() {
-        let missing: Vec<_> = (0..3000).map(|index| Listed { path: PathBuf::from(format!("no/{index}.png")), refused: None }).collect();
+        let missing: Vec<_> =
+            (0..3000).map(|index| Listed { path: PathBuf::from(format!("no/{index}.png")), refused: None }).collect();
         let mut engine = FirstPixel::default();
         let (rows, summary) = scored(&mut engine, &missing, &options(8, 2)).unwrap();
         assert_eq!((rows.len(), summary.failed, engine.batches.len()), (3000, 3000, 0));

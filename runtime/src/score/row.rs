@@ -28,7 +28,10 @@ impl ScoreRow {
     #[must_use]
     pub fn scored(path: String, score: f32, probabilities: Vec<f32>, rule: &DecisionRule) -> Self {
         if !score.is_finite() || probabilities.iter().any(|value| !value.is_finite()) {
-            return Self::failed(path, format!("not_finite: the model gave the score {score}, or a probability that is no number"));
+            return Self::failed(
+                path,
+                format!("not_finite: the model gave the score {score}, or a probability that is no number"),
+            );
         }
         let label = Some(rule.label(score, &probabilities).to_owned());
         Self { path, score: Some(score), label, status: OK.to_owned(), probabilities }

@@ -24,7 +24,8 @@ impl Target {
         if path.exists() && !path.is_file() {
             return Err(Error::Argument {
                 argument: path.display().to_string(),
-                reason: "not a regular file; name a new file, or leave out the target to get the rows on stdout".to_owned(),
+                reason: "not a regular file; name a new file, or leave out the target to get the rows on stdout"
+                    .to_owned(),
             });
         }
         let scratch = publish::scratch_file(&path).map_err(|source| Error::Write { path: path.clone(), source })?;

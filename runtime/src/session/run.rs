@@ -44,7 +44,10 @@ impl Session {
         let model = &self.model;
         let outputs = run(&mut self.inner, self.selected.as_ref(), &values);
         let outputs = outputs.map_err(|source| failed(model, &self.provider, source))?;
-        outputs.iter().map(|(name, value)| Ok((name.to_owned(), array_of(model, &self.provider, name, &value)?))).collect()
+        outputs
+            .iter()
+            .map(|(name, value)| Ok((name.to_owned(), array_of(model, &self.provider, name, &value)?)))
+            .collect()
     }
 
     /// From now on only these outputs are computed and copied: a score alone need not carry its reconstruction.
@@ -86,7 +89,10 @@ impl Session {
             return Err(self.wrong(format!("{} inputs; a tile graph has one, named `tile`", self.inputs.len())));
         };
         let side = SIDE as usize;
-        if port.dtype != "uint8" || port.shape.len() != 4 || (1..4).any(|axis| port.fixed(axis) != Some([0, side, side, 3][axis])) {
+        if port.dtype != "uint8"
+            || port.shape.len() != 4
+            || (1..4).any(|axis| port.fixed(axis) != Some([0, side, side, 3][axis]))
+        {
             return Err(self.wrong(format!("the input is `{port}`; tiles are uint8 [batch, {side}, {side}, 3]")));
         }
         if batch == 0 || batch.checked_mul(TILE_BYTES) != Some(bytes) {
@@ -142,7 +148,8 @@ fn f32_of(model: &str, name: &str, value: &DynValue) -> Result<ArrayD<f32>> {
 
 fn array_of(model: &str, provider: &str, name: &str, value: &DynValue) -> Result<Array> {
     let array = Array::of(value);
-    let array = array.ok_or_else(|| wrong(model, format!("output `{name}` is {}, which has no array", value.dtype())))?;
+    let array =
+        array.ok_or_else(|| wrong(model, format!("output `{name}` is {}, which has no array", value.dtype())))?;
     array.map_err(|source| failed(model, provider, source))
 }
 

@@ -84,7 +84,12 @@ pub fn tile_model(batch: Option<u64>) -> Vec<u8> {
             node("Cast", &["tile"], "float", &[Attribute::Int("to", F32)]),
             node("Div", &["float", "white"], "scaled", &[]),
             node("Relu", &["scaled"], "positive", &[]),
-            node("ReduceMean", &["positive"], "score", &[Attribute::Ints("axes", vec![1, 2, 3]), Attribute::Int("keepdims", 0)]),
+            node(
+                "ReduceMean",
+                &["positive"],
+                "score",
+                &[Attribute::Ints("axes", vec![1, 2, 3]), Attribute::Int("keepdims", 0)],
+            ),
         ],
         &[scalar("white", 255.0)],
         &[value("tile", U8, &tile())],

@@ -36,7 +36,9 @@ pub enum TileError {
     #[error("cannot be decoded: {0}")]
     Damaged(String),
     /// Another size than the policy accepts.
-    #[error("{width}x{height} pixels, expected {SIDE}x{SIDE}; choose the size policy `resize` or `center_crop` to accept it")]
+    #[error(
+        "{width}x{height} pixels, expected {SIDE}x{SIDE}; choose the size policy `resize` or `center_crop` to accept it"
+    )]
     WrongSize {
         /// Width in pixels.
         width: u32,

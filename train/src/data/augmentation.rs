@@ -135,9 +135,8 @@ fn enlarge(pixels: &[u8], left: f32, top: f32, side: f32) -> Vec<u8> {
         let (upper, lower) = (&pixels[3 * N * y0..3 * N * (y0 + 1)], &pixels[3 * N * y1..3 * N * (y1 + 1)]);
         for &(x0, x1, wx) in &columns {
             for channel in 0..3 {
-                let mix = |row: &[u8]| {
-                    u32::from(row[3 * x0 + channel]) * (256 - wx) + u32::from(row[3 * x1 + channel]) * wx
-                };
+                let mix =
+                    |row: &[u8]| u32::from(row[3 * x0 + channel]) * (256 - wx) + u32::from(row[3 * x1 + channel]) * wx;
                 // Two weights of 8 bits: the sum has 16 fraction bits.
                 target.push(((mix(upper) * (256 - wy) + mix(lower) * wy + (1 << 15)) >> 16) as u8);
             }

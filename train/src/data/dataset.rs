@@ -59,7 +59,10 @@ impl Dataset {
             let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
             return from_list(root, path);
         }
-        Err(DataError::dataset(path, "neither a folder nor a .csv list; give a folder with one subfolder a class, or a list"))
+        Err(DataError::dataset(
+            path,
+            "neither a folder nor a .csv list; give a folder with one subfolder a class, or a list",
+        ))
     }
 
     /// The labels, sorted.

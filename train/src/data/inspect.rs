@@ -145,7 +145,12 @@ struct Look {
 ///
 /// # Errors
 /// A `positive` that is no label. A bad tile is a finding, not an error.
-pub fn inspect(dataset: &Dataset, positive: Option<&str>, limits: Limits, progress: &(dyn Fn() + Sync)) -> Result<Inspection> {
+pub fn inspect(
+    dataset: &Dataset,
+    positive: Option<&str>,
+    limits: Limits,
+    progress: &(dyn Fn() + Sync),
+) -> Result<Inspection> {
     let labels = dataset.labels();
     if let Some(positive) = positive.filter(|positive| !labels.iter().any(|label| label == positive)) {
         let reason = format!("no tile has the label `{positive}`; there are {}", labels.join(", "));
@@ -194,7 +199,9 @@ fn look_at(dataset: &Dataset, decoder: &Decoder, index: usize) -> Look {
     };
     let file = digest::sha256_file(&path).ok();
     match decoder.decode_file(&path) {
-        Ok(tile) => Look { size, file, pixels: Some(tile.sha256()), features: Some(colour_features(&tile)), error: None },
+        Ok(tile) => {
+            Look { size, file, pixels: Some(tile.sha256()), features: Some(colour_features(&tile)), error: None }
+        }
         Err(error) => Look { size, file, error: Some(error), pixels: None, features: None },
     }
 }

@@ -16,7 +16,8 @@ type Matrix = [[f32; 3]; 3];
 /// Changes the colours of `pixels` (RGB, interleaved) by factors drawn from `rng`.
 pub(super) fn apply(jitter: &ColourJitter, pixels: &mut [u8], rng: &mut impl Rng) {
     let mut factor = |amount: f32| between(rng, 1.0 - amount, 1.0 + amount);
-    let (brightness, contrast, saturation) = (factor(jitter.brightness), factor(jitter.contrast), factor(jitter.saturation));
+    let (brightness, contrast, saturation) =
+        (factor(jitter.brightness), factor(jitter.contrast), factor(jitter.saturation));
     let turn = between(rng, -jitter.hue, jitter.hue);
     if [jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue] == [0.0; 4] {
         return;
@@ -37,7 +38,11 @@ fn saturate(factor: f32) -> Matrix {
 fn hue(turn: f32) -> Matrix {
     let (sine, cosine) = (turn * std::f32::consts::TAU).sin_cos();
     let (even, skew) = ((1.0 - cosine) / 3.0, sine / 3.0_f32.sqrt());
-    [[cosine + even, even - skew, even + skew], [even + skew, cosine + even, even - skew], [even - skew, even + skew, cosine + even]]
+    [
+        [cosine + even, even - skew, even + skew],
+        [even + skew, cosine + even, even - skew],
+        [even - skew, even + skew, cosine + even],
+    ]
 }
 
 fn product(a: &Matrix, b: &Matrix) -> Matrix {

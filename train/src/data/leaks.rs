@@ -48,11 +48,16 @@ fn tile_digest(dataset: &Dataset, decoder: &Decoder, index: usize) -> Result<Til
 /// path, so that it depends on neither the order of the list nor the place of the folder.
 #[must_use]
 pub fn digest(dataset: &Dataset, digests: &[TileDigest]) -> String {
-    let mut rows: Vec<String> = dataset.entries.iter().zip(digests).map(|(entry, digest)| {
-        let group = entry.group.as_deref().unwrap_or_default();
-        // No field holds a control character, so a row cannot pass for another.
-        format!("{}\t{}\t{group}\t{}\n", entry.path.display(), entry.label, digest.file)
-    }).collect();
+    let mut rows: Vec<String> = dataset
+        .entries
+        .iter()
+        .zip(digests)
+        .map(|(entry, digest)| {
+            let group = entry.group.as_deref().unwrap_or_default();
+            // No field holds a control character, so a row cannot pass for another.
+            format!("{}\t{}\t{group}\t{}\n", entry.path.display(), entry.label, digest.file)
+        })
+        .collect();
     rows.sort_unstable();
     sha256_hex(rows.concat().as_bytes())
 }
@@ -74,13 +79,19 @@ pub fn check_leaks(dataset: &Dataset, plan: &SplitPlan, digests: &[TileDigest]) 
     };
     for (kind, (a, b)) in same_image_pairs(digests) {
         if split(a) != split(b) {
-            return Err(DataError::Leak(format!("{} have the same {kind}; remove one of the two, or give them one group", sides(a, b))));
+            return Err(DataError::Leak(format!(
+                "{} have the same {kind}; remove one of the two, or give them one group",
+                sides(a, b)
+            )));
         }
     }
     for (a, b) in same_group_pairs(dataset) {
         if split(a) != split(b) {
             let group = dataset.entries[a].group.as_deref().unwrap_or_default();
-            return Err(DataError::Leak(format!("{} are both of group `{group}`; a group belongs to one split", sides(a, b))));
+            return Err(DataError::Leak(format!(
+                "{} are both of group `{group}`; a group belongs to one split",
+                sides(a, b)
+            )));
         }
     }
     Ok(())
@@ -94,7 +105,10 @@ pub(super) fn check_labels(dataset: &Dataset, digests: &[TileDigest]) -> Result<
         if a.label != b.label {
             return Err(DataError::Split(format!(
                 "`{}` (label `{}`) and `{}` (label `{}`) have the same {kind}; correct the label, or remove one of the two",
-                a.path.display(), a.label, b.path.display(), b.label
+                a.path.display(),
+                a.label,
+                b.path.display(),
+                b.label
             )));
         }
     }

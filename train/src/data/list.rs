@@ -51,7 +51,8 @@ pub(super) fn write(path: &Path, entries: &[Entry], splits: Option<&[Split]>) ->
         row.extend(splits.and_then(|splits| splits.get(index)).map(Split::name));
         writer.write_record(row).map_err(unwritable)?;
     }
-    let bytes = writer.into_inner().map_err(|error| DataError::Io { path: path.to_owned(), reason: error.into_error() })?;
+    let bytes =
+        writer.into_inner().map_err(|error| DataError::Io { path: path.to_owned(), reason: error.into_error() })?;
     publish::write_file(path, &bytes).map_err(DataError::io(path))
 }
 
@@ -120,8 +121,14 @@ impl Columns {
             }
         }
         let [path, label, group, split] = found;
-        let missing = |name| at(list, 1, format!("the header has no column `{name}`; expected path,label[,group][,split]"));
-        Ok(Self { path: path.ok_or_else(|| missing("path"))?, label: label.ok_or_else(|| missing("label"))?, group, split })
+        let missing =
+            |name| at(list, 1, format!("the header has no column `{name}`; expected path,label[,group][,split]"));
+        Ok(Self {
+            path: path.ok_or_else(|| missing("path"))?,
+            label: label.ok_or_else(|| missing("label"))?,
+            group,
+            split,
+        })
     }
 
     fn entry(&self, record: &StringRecord) -> Result<Entry, String> {
@@ -144,7 +151,9 @@ fn contained(text: &str) -> Result<PathBuf, String> {
         match component {
             Component::Normal(name) => path.push(name),
             Component::CurDir => {}
-            _ => return Err(format!("`{text}` leads out of the list's folder; paths are relative to it, without `..`")),
+            _ => {
+                return Err(format!("`{text}` leads out of the list's folder; paths are relative to it, without `..`"));
+            }
         }
     }
     if path.as_os_str().is_empty() { Err(format!("`{text}` names no file")) } else { Ok(path) }

@@ -20,7 +20,8 @@ pub use augmentation::{Augmentation, ColourJitter};
 pub use dataset::{Dataset, Entry};
 pub use error::DataError;
 pub use inspect::{
-    ClassCount, ColourCheck, GroupCount, Inspection, LabelConflict, SizeCount, SplitCount, TwinTiles, Unreadable, inspect,
+    ClassCount, ColourCheck, GroupCount, Inspection, LabelConflict, SizeCount, SplitCount, TwinTiles, Unreadable,
+    inspect,
 };
 pub use leaks::{TileDigest, check_leaks, digest, digests};
 pub use loader::{Batches, Loader, LoaderOptions, TileBatch};

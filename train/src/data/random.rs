@@ -58,7 +58,10 @@ mod tests {
     #[test]
     fn streams_never_change() {
         let mut rng = stream(7, b"order   ", 2, 3);
-        assert_eq!((rng.next_u32(), rng.next_u32(), rng.next_u64()), (828_365_169, 4_146_623_029, 11_152_167_983_672_773_805));
+        assert_eq!(
+            (rng.next_u32(), rng.next_u32(), rng.next_u64()),
+            (828_365_169, 4_146_623_029, 11_152_167_983_672_773_805)
+        );
         let mut items: Vec<usize> = (0..10).collect();
         shuffle(&mut items, &mut stream(7, b"order   ", 2, 3));
         assert_eq!(items, [6, 3, 4, 2, 7, 1, 8, 0, 5, 9]);
@@ -66,7 +69,13 @@ mod tests {
 
     #[test]
     fn each_argument_makes_another_stream() {
-        let streams = [(7, b"order   ", 2, 3), (8, b"order   ", 2, 3), (7, b"augment ", 2, 3), (7, b"order   ", 3, 3), (7, b"order   ", 3, 2)];
+        let streams = [
+            (7, b"order   ", 2, 3),
+            (8, b"order   ", 2, 3),
+            (7, b"augment ", 2, 3),
+            (7, b"order   ", 3, 3),
+            (7, b"order   ", 3, 2),
+        ];
         let first: std::collections::BTreeSet<u64> =
             streams.iter().map(|(seed, purpose, a, b)| stream(*seed, purpose, *a, *b).next_u64()).collect();
         assert_eq!(first.len(), streams.len());

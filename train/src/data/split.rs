@@ -118,8 +118,11 @@ impl SplitPlan {
     /// A line that is wrong; a tile that only one of the two has; a tile whose label or group has changed.
     pub fn read_csv(dataset: &Dataset, path: &Path) -> Result<Self> {
         let stored = list::read(path)?;
-        let by_path: HashMap<&PathBuf, usize> = stored.iter().enumerate().map(|(at, entry)| (&entry.path, at)).collect();
-        let mismatch = |what: String| DataError::dataset(path, format!("{what}; the data set has changed since the split was made"));
+        let by_path: HashMap<&PathBuf, usize> =
+            stored.iter().enumerate().map(|(at, entry)| (&entry.path, at)).collect();
+        let mismatch = |what: String| {
+            DataError::dataset(path, format!("{what}; the data set has changed since the split was made"))
+        };
         let mut assignments = Vec::with_capacity(dataset.len());
         for entry in &dataset.entries {
             let name = entry.path.display();

@@ -89,13 +89,19 @@ impl Problem {
         DataError::Split(format!(
             "the {} groups cannot be divided so that each split has every label ({}); each label needs at least {} \
              groups that can be placed apart, so add tiles of other groups",
-            self.units.len(), counts.join(", "), self.open.len()
+            self.units.len(),
+            counts.join(", "),
+            self.open.len()
         ))
     }
 
     /// Places the units of the rarest label first, the largest of them first, each where that label is most wanted.
     fn greedy(&self, rng: &mut impl Rng) -> Solution<'_> {
-        let mut solution = Solution { problem: self, sides: vec![usize::MAX; self.units.len()], counts: vec![[0.0; 3]; self.labels.len()] };
+        let mut solution = Solution {
+            problem: self,
+            sides: vec![usize::MAX; self.units.len()],
+            counts: vec![[0.0; 3]; self.labels.len()],
+        };
         let mut order: Vec<usize> = (0..self.units.len()).collect();
         random::shuffle(&mut order, rng);
         let size = |unit: usize| self.units[unit].iter().sum::<f64>();
@@ -105,7 +111,8 @@ impl Problem {
         for label in labels {
             for &unit in &order {
                 if solution.sides[unit] == usize::MAX && self.units[unit][label] > 0.0 {
-                    let wanted = |side: &&usize| self.fractions[**side] * self.totals[label] - solution.counts[label][**side];
+                    let wanted =
+                        |side: &&usize| self.fractions[**side] * self.totals[label] - solution.counts[label][**side];
                     let side = self.open.iter().max_by(|a, b| wanted(a).total_cmp(&wanted(b))).copied().unwrap_or(0);
                     solution.place(unit, side);
                 }

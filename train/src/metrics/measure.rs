@@ -161,10 +161,12 @@ impl Summary {
         let auroc = self.share(|figures| figures.auroc);
         match groups.of_rarer_class() {
             ..2 => Some("a class is found in one group only, so nothing is known of the spread".to_owned()),
-            count @ ..FEW_GROUPS => {
-                Some(format!("a class is found in {count} groups only, so the intervals are rough and likely too narrow"))
+            count @ ..FEW_GROUPS => Some(format!(
+                "a class is found in {count} groups only, so the intervals are rough and likely too narrow"
+            )),
+            _ if auroc.low >= auroc.high => {
+                Some("no resample held a mistake, which does not say that there is none".to_owned())
             }
-            _ if auroc.low >= auroc.high => Some("no resample held a mistake, which does not say that there is none".to_owned()),
             _ => None,
         }
     }

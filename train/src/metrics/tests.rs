@@ -10,7 +10,8 @@ use super::*;
 
 /// Knuth's 64-bit linear congruential generator, upper 31 bits: what the reference script draws from as well.
 fn draws(n: usize, seed: u64) -> Vec<u64> {
-    let step = |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
+    let step =
+        |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
     std::iter::successors(Some(seed), step).skip(1).take(n).map(|state| state >> 33).collect()
 }
 
@@ -57,11 +58,9 @@ fn threshold_figures_equal_those_of_scikit_learn() {
 fn intervals_agree_with_those_that_numpy_draws_over_groups() {
     let metrics = measure(&tiles(), 0.625, None, Bootstrap { resamples: 20_000, seed: 3 }).unwrap();
     // Different random numbers: the standard error of a 2.5 % percentile over 20,000 draws is below 0.001 here.
-    for (found, low, high) in [
-        (metrics.auroc, 0.651_25, 0.801_33),
-        (metrics.aupr, 0.532_26, 0.730_54),
-        (metrics.f1, 0.409_62, 0.605_26),
-    ] {
+    for (found, low, high) in
+        [(metrics.auroc, 0.651_25, 0.801_33), (metrics.aupr, 0.532_26, 0.730_54), (metrics.f1, 0.409_62, 0.605_26)]
+    {
         close(found.low, low, 0.004);
         close(found.high, high, 0.004);
     }
@@ -197,7 +196,9 @@ fn meaningless_input_is_refused_by_name() {
     fails(&scored(&[0.1, f64::NAN], &[true, false]), "tile 1 (group `1`) is NaN");
     fails(&scored(&[f64::INFINITY, 0.2], &[true, false]), "tile 0 (group `0`) is inf");
     let tiles = tiles();
-    assert!(measure(&tiles, f64::NAN, None, Bootstrap::default()).unwrap_err().to_string().contains("threshold is NaN"));
+    assert!(
+        measure(&tiles, f64::NAN, None, Bootstrap::default()).unwrap_err().to_string().contains("threshold is NaN")
+    );
     assert!(measure(&tiles, 0.5, Some(&tiles[1..]), Bootstrap::default()).is_err());
     assert!(measure(&tiles, 0.5, None, Bootstrap { resamples: 10, seed: 0 }).is_err());
     assert!("max_f2".parse::<ThresholdRule>().unwrap_err().to_string().contains("max_f2"));
@@ -261,7 +262,8 @@ fn colour_that_never_varies_and_labels_that_do_not_fit_are_handled() {
 
 #[test]
 fn colour_features_are_means_then_deviations() {
-    let pixels: Vec<u8> = (0..TILE_BYTES).map(|at| if at % 3 == 0 { if at % 6 == 0 { 0 } else { 255 } } else { 51 }).collect();
+    let pixels: Vec<u8> =
+        (0..TILE_BYTES).map(|at| if at % 3 == 0 { if at % 6 == 0 { 0 } else { 255 } } else { 51 }).collect();
     let features = colour_features(&Tile::from_pixels(pixels).unwrap());
     for (found, expected) in features.iter().zip([0.5, 0.2, 0.2, 0.5, 0.0, 0.0]) {
         close(*found, expected, 1e-9);

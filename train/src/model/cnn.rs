@@ -96,8 +96,7 @@ impl Classifier {
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<2> {
         let maps = if self.pooled { adaptive_avg_pool2d(maps, [1, 1]) } else { maps };
         let vector = maps.flatten(1, 3);
-        let hidden =
-            self.dense.iter().fold(vector, |values, layer| self.dropout.forward(relu(layer.forward(values))));
+        let hidden = self.dense.iter().fold(vector, |values, layer| self.dropout.forward(relu(layer.forward(values))));
         self.output.forward(hidden)
     }
 }
@@ -113,10 +112,7 @@ impl Cnn {
     /// Fresh weights.
     #[must_use]
     pub fn new(config: &CnnConfig, classes: usize, device: &Device) -> Self {
-        Self {
-            features: Features::new(&config.filters, device),
-            classifier: Classifier::new(config, classes, device),
-        }
+        Self { features: Features::new(&config.filters, device), classifier: Classifier::new(config, classes, device) }
     }
 
     /// Probabilities and score of decoded tiles (u8, `[batch, 256, 256, 3]`); the first `normal` classes are normal.

@@ -44,7 +44,14 @@ pub struct Encoder {
 impl Encoder {
     /// Fresh weights for maps of `channels` and `side`, which each convolution divides by `stride`.
     #[must_use]
-    pub fn new(channels: usize, side: usize, filters: [usize; 2], stride: usize, latent: usize, device: &Device) -> Self {
+    pub fn new(
+        channels: usize,
+        side: usize,
+        filters: [usize; 2],
+        stride: usize,
+        latent: usize,
+        device: &Device,
+    ) -> Self {
         let inputs = filters[1] * (side / (stride * stride)).pow(2);
         Self {
             conv1: strided([channels, filters[0]], stride).init(device),

@@ -24,9 +24,9 @@ impl ByPath {
 /// The identity of a path: FNV-1a, 64 bits. Short, stable, and no two paths of one module meet in practice; a clash
 /// would show as a refused record, not as mixed weights.
 pub(crate) fn of_path(path: &str) -> ParamId {
-    let hash = path.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = path
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     ParamId::from(hash)
 }
 

@@ -113,11 +113,13 @@ impl Zoo {
     /// distribution: one pass gives validation both its loss and its scores.
     #[must_use]
     pub fn loss_of(&self, scores: &Scores, labels: Tensor<1, Int>, normal: Tensor<1>, options: LossOptions) -> Loss {
-        let entropy = scores.probabilities.clone().map(|probabilities| {
-            cross_entropy_of_probabilities(probabilities, labels, options.label_smoothing)
-        });
+        let entropy = scores
+            .probabilities
+            .clone()
+            .map(|probabilities| cross_entropy_of_probabilities(probabilities, labels, options.label_smoothing));
         let bound = |beta: f64| {
-            let latent = Latent { mean: scores.latent_mean.clone()?, log_variance: scores.latent_log_variance.clone()? };
+            let latent =
+                Latent { mean: scores.latent_mean.clone()?, log_variance: scores.latent_log_variance.clone()? };
             let map: Tensor<2> = scores.error_map.clone()?.flatten(1, 2);
             let error = map.mean_dim(1).squeeze_dim(1);
             Some(masked_mean(negative_bound(error, &latent, beta), normal))

@@ -126,7 +126,13 @@ fn value_range(curves: &[Curve]) -> Range<f64> {
 
 fn auroc_range(curve: &Curve) -> Range<f64> {
     let low = curve.points.iter().map(|point| point.1).fold(1.0, f64::min);
-    let bottom = if low > 0.95 { 0.9 } else if low > 0.5 { 0.5 } else { 0.0 };
+    let bottom = if low > 0.95 {
+        0.9
+    } else if low > 0.5 {
+        0.5
+    } else {
+        0.0
+    };
     bottom..1.0 + (1.0 - bottom) * HEADROOM
 }
 
@@ -161,7 +167,9 @@ fn draw_panel(
         .x_desc("epoch")
         .y_desc(value)
         .x_labels(12)
-        .x_label_formatter(&|epoch| if (epoch - epoch.round()).abs() < 1e-6 { format!("{epoch:.0}") } else { String::new() })
+        .x_label_formatter(&|epoch| {
+            if (epoch - epoch.round()).abs() < 1e-6 { format!("{epoch:.0}") } else { String::new() }
+        })
         .y_label_formatter(&|at| if *at <= highest { format!("{at:.decimals$}") } else { String::new() })
         .label_style(style::font(SMALL))
         .axis_desc_style(style::font(LABEL))

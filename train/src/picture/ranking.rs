@@ -37,11 +37,7 @@ struct Panel<'a> {
 ///
 /// # Errors
 /// When there are no tiles, one class only, or a score that is not finite.
-pub fn roc_and_pr(
-    scored: &[Scored],
-    baseline: Option<&[Scored]>,
-    metrics: &Metrics,
-) -> Result<Picture, PictureError> {
+pub fn roc_and_pr(scored: &[Scored], baseline: Option<&[Scored]>, metrics: &Metrics) -> Result<Picture, PictureError> {
     let panels = [roc_panel(scored, baseline, metrics)?, pr_panel(scored, metrics)?];
     let mut canvas = Canvas::new(2 * PANEL, HEIGHT)?;
     canvas.draw(|root| {
@@ -53,11 +49,7 @@ pub fn roc_and_pr(
     canvas.finish(2)
 }
 
-fn roc_panel<'a>(
-    scored: &[Scored],
-    baseline: Option<&[Scored]>,
-    metrics: &Metrics,
-) -> Result<Panel<'a>, PictureError> {
+fn roc_panel<'a>(scored: &[Scored], baseline: Option<&[Scored]>, metrics: &Metrics) -> Result<Panel<'a>, PictureError> {
     let points = |scored: &[Scored]| -> Result<Vec<(f64, f64)>, PictureError> {
         Ok(roc_curve(scored)?.iter().map(|point| (point.false_positive_rate, point.true_positive_rate)).collect())
     };
@@ -182,7 +174,10 @@ impl Panel<'_> {
         let (at, words) = &self.threshold;
         let ring = |at, size| Circle::new(at, size, style::INK.stroke_width(LINE));
         chart.draw_series([Circle::new(*at, 14, WHITE.filled())])?;
-        chart.draw_series([ring(*at, 14)])?.label(words).legend(move |(x, y)| Circle::new((x + 25, y), 12, style::INK.stroke_width(LINE)));
+        chart
+            .draw_series([ring(*at, 14)])?
+            .label(words)
+            .legend(move |(x, y)| Circle::new((x + 25, y), 12, style::INK.stroke_width(LINE)));
         Ok(())
     }
 }

@@ -95,7 +95,8 @@ fn pictures_are_the_same_every_time() {
 
 #[test]
 fn a_sheet_tells_right_calls_from_wrong_ones() {
-    let tile = |score, anomalous| SheetTile { tile: flat(90), name: "a/very/long/path/to/tile.png".into(), score, anomalous };
+    let tile =
+        |score, anomalous| SheetTile { tile: flat(90), name: "a/very/long/path/to/tile.png".into(), score, anomalous };
     let sheet = score_sheet(&[tile(0.1, false), tile(0.2, true), tile(0.9, true), tile(0.95, false)], 0.5).unwrap();
     let image = decode(&sheet);
     let (right, wrong) = (count(&image, style::BLUE), count(&image, style::VERMILLION));

@@ -40,15 +40,18 @@ fn baseline(metrics: &Metrics) -> Markup {
     } else {
         "The model is not shown to rank better than colour alone"
     };
-    verdict(gain.low > 0.0, &format!("{words}: AUROC difference {:+.3} ({:+.3} to {:+.3})", gain.value, gain.low, gain.high))
+    verdict(
+        gain.low > 0.0,
+        &format!("{words}: AUROC difference {:+.3} ({:+.3} to {:+.3})", gain.value, gain.low, gain.high),
+    )
 }
 
 fn rows(metrics: &Metrics) -> Vec<Vec<String>> {
     let share = metrics.anomalous as f64 / metrics.n as f64;
-    let colour = metrics
-        .baseline
-        .colour_auroc
-        .map_or_else(|| "0.5 by chance".to_owned(), |auroc| format!("{:.3} ({}) by colour alone", auroc.value, range(auroc)));
+    let colour = metrics.baseline.colour_auroc.map_or_else(
+        || "0.5 by chance".to_owned(),
+        |auroc| format!("{:.3} ({}) by colour alone", auroc.value, range(auroc)),
+    );
     let row = |name: &str, figure: Interval, beside: String| {
         vec![name.to_owned(), format!("{:.3}", figure.value), range(figure), beside]
     };

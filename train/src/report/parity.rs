@@ -43,7 +43,8 @@ pub struct OutputParity {
 }
 
 pub(super) fn section(parity: &Parity) -> Markup {
-    let words = if parity.passed { "ONNX Runtime gives what burn gives" } else { "ONNX Runtime does not give what burn gives" };
+    let words =
+        if parity.passed { "ONNX Runtime gives what burn gives" } else { "ONNX Runtime does not give what burn gives" };
     let words = format!("{words}: {} tiles, {} decisions changed", parity.tiles, parity.decisions_changed);
     let rows: Vec<Vec<String>> = parity.outputs.iter().map(row).collect();
     let nodes: Vec<String> = parity.nodes.iter().map(|(provider, count)| format!("{count} on {provider}")).collect();

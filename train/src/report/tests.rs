@@ -42,7 +42,8 @@ fn report() -> Report {
 #[test]
 fn a_report_holds_everything_and_asks_for_nothing() {
     let html = render(&report());
-    for part in ["AUROC", "by colour alone", "<figcaption>", "Parity", "Latency", "kind: cnn", "data:image/png;base64,"] {
+    for part in ["AUROC", "by colour alone", "<figcaption>", "Parity", "Latency", "kind: cnn", "data:image/png;base64,"]
+    {
         assert!(html.contains(part), "{part} is missing");
     }
     for outside in ["<script", "http://", "https://", "<link", "@import", "url("] {

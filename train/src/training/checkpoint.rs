@@ -26,7 +26,8 @@ pub(crate) fn write(folder: &Path, zoo: &Zoo, optimizer: &ModuleOptimizer, state
         return Ok(());
     }
     let staged = Staged::beside(&target).map_err(Error::io(&target))?;
-    let record = |error: burn::store::RecordError| Error::run(folder, format!("the checkpoint cannot be written: {error}"));
+    let record =
+        |error: burn::store::RecordError| Error::run(folder, format!("the checkpoint cannot be written: {error}"));
     // Batch normalisation keeps its newest running figures aside until they are asked for; a record does not ask, and
     // `valid` does.
     let _ = zoo.valid();

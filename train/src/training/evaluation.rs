@@ -80,8 +80,7 @@ pub(crate) fn normal_mask(labels: &[usize], classes: &Classes, device: &Device) 
 
 /// Values of a float tensor.
 pub(crate) fn read(data: TensorData) -> Result<Vec<f64>> {
-    data.convert::<f64>().try_into_vec().map_err(|error| Error::Config {
-        origin: "tensor".to_owned(),
-        reason: format!("{error:?}"),
-    })
+    data.convert::<f64>()
+        .try_into_vec()
+        .map_err(|error| Error::Config { origin: "tensor".to_owned(), reason: format!("{error:?}") })
 }

@@ -9,6 +9,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use kiln_tile::{TILE_BYTES, Tile, publish};
 
+use super::Layout;
 use super::checkpoint::save_weights;
 use super::evaluation::{ScoredTile, score_tiles};
 use super::pictures::Gallery;
@@ -16,7 +17,6 @@ use super::run::{Run, RunFacts, ThresholdFacts};
 use super::seeds::Purpose;
 use super::state::TrainingState;
 use super::trainer::{Prepared, git_revision};
-use super::Layout;
 use crate::data::{Dataset, Loader, Split};
 use crate::metrics::{Bootstrap, ColourBaseline, Scored, colour_features, measure};
 use crate::model::{Classes, Zoo};
@@ -38,10 +38,8 @@ pub(crate) fn finish(
     let value = rule.choose(&with_truth(dataset, classes, &val))?;
     let (train, tested) = (prepared.loader(Split::Train)?, prepared.loader(Split::Test)?);
     let baseline = colour_scores(dataset, classes, &train, &tested, &test)?;
-    let bootstrap = Bootstrap {
-        resamples: prepared.config.bootstrap_resamples,
-        seed: prepared.seed(Purpose::Bootstrap, 0),
-    };
+    let bootstrap =
+        Bootstrap { resamples: prepared.config.bootstrap_resamples, seed: prepared.seed(Purpose::Bootstrap, 0) };
     let metrics = measure(&with_truth(dataset, classes, &test), value, Some(&baseline), bootstrap)?;
     write_json(layout, &layout.metrics(), &metrics)?;
     let chosen_on = format!("validation split, {} tiles", val.len());
@@ -49,7 +47,8 @@ pub(crate) fn finish(
     let facts = facts(prepared, state, threshold, zoo, save_weights(&layout.weights(), zoo)?);
     let run = Run { layout: layout.clone(), config: prepared.config.clone(), facts };
     let history = &state.history;
-    let gallery = Gallery { run: &run, dataset, zoo, device, test: &test, baseline: &baseline, metrics: &metrics, history };
+    let gallery =
+        Gallery { run: &run, dataset, zoo, device, test: &test, baseline: &baseline, metrics: &metrics, history };
     let figures = gallery.figures()?;
     for (name, figure) in &figures {
         figure.picture.save(&layout.picture(name))?;

@@ -15,7 +15,7 @@ mod trainer;
 
 pub use classes::classes;
 pub use evaluation::{ScoredTile, score_tiles};
-pub use pictures::report;
 pub use observer::{Event, Observer, Silent};
+pub use pictures::report;
 pub use run::{Layout, Run, RunFacts, ThresholdFacts};
 pub use trainer::{TrainRequest, train};

@@ -77,7 +77,13 @@ impl Gallery<'_> {
                 fact("Normal classes", facts.classes.normal_names().join(", ")),
                 fact("Anomalous classes", facts.classes.names[facts.classes.normal..].join(", ")),
                 fact("Kept epoch", facts.best_epoch.to_string()),
-                fact("Threshold", format!("{:.6}, by {} on the {}", facts.threshold.value, facts.threshold.rule, facts.threshold.chosen_on)),
+                fact(
+                    "Threshold",
+                    format!(
+                        "{:.6}, by {} on the {}",
+                        facts.threshold.value, facts.threshold.rule, facts.threshold.chosen_on
+                    ),
+                ),
                 fact("Seed", run.config.training.seed.to_string()),
                 fact("Data SHA-256", facts.data_sha256.clone()),
                 fact("Weights SHA-256", facts.weights_sha256.clone()),
@@ -195,7 +201,8 @@ fn to_tile(values: &[f64]) -> Result<Tile> {
 fn loss_figure(picture: Picture) -> Figure {
     Figure {
         title: "Training".to_owned(),
-        alternative: "Loss of the training and validation split, and AUROC of the validation split, by epoch".to_owned(),
+        alternative: "Loss of the training and validation split, and AUROC of the validation split, by epoch"
+            .to_owned(),
         caption: "The validation loss chooses the epoch that is kept.".to_owned(),
         picture,
     }
@@ -214,7 +221,8 @@ fn sheet_figure(picture: Picture) -> Figure {
     Figure {
         title: "Tiles and their scores".to_owned(),
         alternative: "A sheet of test tiles with their scores, wrong decisions first".to_owned(),
-        caption: "Broken frames mark wrong decisions; of the rest, tiles are spread over the range of scores.".to_owned(),
+        caption: "Broken frames mark wrong decisions; of the rest, tiles are spread over the range of scores."
+            .to_owned(),
         picture,
     }
 }

@@ -62,7 +62,12 @@ fn zoom_keeps_a_flat_tile_and_stretches_a_ramp() {
     let zoomed = augmentation.apply(&ramp, &mut rng(4));
     let row = &zoomed.pixels()[..3 * 256];
     let reds: Vec<u8> = row.iter().step_by(3).copied().collect();
-    assert!(reds.is_sorted() && reds[255] - reds[0] < 254 && reds[255] - reds[0] >= 127, "{} to {}", reds[0], reds[255]);
+    assert!(
+        reds.is_sorted() && reds[255] - reds[0] < 254 && reds[255] - reds[0] >= 127,
+        "{} to {}",
+        reds[0],
+        reds[255]
+    );
 }
 
 #[test]
@@ -94,5 +99,7 @@ fn keys_are_checked() {
     assert_eq!(read("{}").unwrap(), Augmentation::default());
     assert!(!read(r#"{"flips": false}"#).unwrap().flips);
     assert!(read(r#"{"flip": false}"#).unwrap_err().to_string().contains("unknown field `flip`"));
-    assert!(jitter(0.0, 0.0, 0.0, 0.6).check().unwrap_err().to_string().contains("augmentation.colour_jitter.hue is 0.6"));
+    assert!(
+        jitter(0.0, 0.0, 0.0, 0.6).check().unwrap_err().to_string().contains("augmentation.colour_jitter.hue is 0.6")
+    );
 }

@@ -20,7 +20,18 @@ fn every_finding_has_its_place() {
     let whole = fs::read(at("b/3.png")).unwrap();
     fs::write(at("b/cut.png"), &whole[..whole.len() / 2]).unwrap();
     fs::write(at("b/text.png"), "no image").unwrap();
-    let names = ["a/1.png", "a/2.png", "a/copy.png", "a/wrong.bmp", "b/3.png", "b/4.png", "b/small.png", "b/cut.png", "b/text.png", "b/gone.png"];
+    let names = [
+        "a/1.png",
+        "a/2.png",
+        "a/copy.png",
+        "a/wrong.bmp",
+        "b/3.png",
+        "b/4.png",
+        "b/small.png",
+        "b/cut.png",
+        "b/text.png",
+        "b/gone.png",
+    ];
     let rows: Vec<String> =
         names.iter().enumerate().map(|(at, name)| format!("{name},{},g{}\n", &name[..1], at % 3)).collect();
     fs::write(at("tiles.csv"), format!("path,label,group\n{}", rows.concat())).unwrap();
@@ -38,7 +49,8 @@ fn every_finding_has_its_place() {
         found.duplicates.iter().map(|twin| (twin.path.to_str().unwrap(), twin.same)).collect();
     assert_eq!(twins, [("a/copy.png", "file content"), ("b/3.png", "pixels")]);
     assert_eq!(json["label_conflicts"][0]["labels"], serde_json::json!(["a", "b"]));
-    let bad: Vec<(&str, &str)> = found.unreadable.iter().map(|file| (file.path.to_str().unwrap(), file.status)).collect();
+    let bad: Vec<(&str, &str)> =
+        found.unreadable.iter().map(|file| (file.path.to_str().unwrap(), file.status)).collect();
     assert_eq!(bad, [("b/cut.png", "truncated"), ("b/text.png", "unsupported"), ("b/gone.png", "not_found")]);
     assert_eq!(found.data_sha256, None);
 }

@@ -27,7 +27,10 @@ fn the_same_pixels_in_another_format_stay_together() {
         let plan = SplitPlan::make_with(&dataset, &digests, [0.5, 0.25, 0.25], seed).unwrap();
         check_leaks(&dataset, &plan, &digests).unwrap();
         let sides: Vec<Split> = (0..dataset.len())
-            .filter(|at| dataset.entries[*at].path.to_string_lossy().contains("/x") || dataset.entries[*at].path.ends_with("00.png"))
+            .filter(|at| {
+                dataset.entries[*at].path.to_string_lossy().contains("/x")
+                    || dataset.entries[*at].path.ends_with("00.png")
+            })
             .map(|at| plan.assignments[at])
             .collect();
         assert_eq!(sides, [sides[0]; 4], "seed {seed}");

@@ -54,7 +54,10 @@ fn every_complaint_names_its_line() {
         ("path,label,split\n1.png,a,train\n2.png,a,\n", 3, "no split, but 1 other"),
     ] {
         let message = open_list(text).unwrap_err();
-        assert!(message.contains(&format!("list.csv, line {line}: ")) && message.contains(words), "{text:?}: {message}");
+        assert!(
+            message.contains(&format!("list.csv, line {line}: ")) && message.contains(words),
+            "{text:?}: {message}"
+        );
     }
     let message = open_list(b"path,label\n1.png,a\n\xff.png,a\n").unwrap_err();
     assert!(message.contains("line 3: not UTF-8"), "{message}");

@@ -24,7 +24,11 @@ fn grouped(groups: &[(usize, u8)]) -> Dataset {
     let mut dataset = imagined(&[]);
     for (number, (size, kind)) in groups.iter().enumerate() {
         for tile in 0..*size {
-            let odd = match kind { 0 => false, 1 => true, _ => tile % 2 == 1 };
+            let odd = match kind {
+                0 => false,
+                1 => true,
+                _ => tile % 2 == 1,
+            };
             dataset.entries.push(Entry {
                 path: format!("g{number:03}/t{tile:03}.png").into(),
                 label: if odd { "b" } else { "a" }.to_owned(),
@@ -154,7 +158,10 @@ fn a_split_column_is_honoured_and_checked() {
     assert_eq!(plan(&dataset, 1).unwrap().assignments, splits);
     dataset.entries[1].group = Some("x".to_owned());
     let message = plan(&dataset, 1).unwrap_err().to_string();
-    assert!(message.contains("`1.png` (test)") && message.contains("`2.png` (train)") && message.contains("`x`"), "{message}");
+    assert!(
+        message.contains("`1.png` (test)") && message.contains("`2.png` (train)") && message.contains("`x`"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -174,5 +181,10 @@ fn a_written_split_is_read_back_and_fits_its_data_set_alone() {
     };
     assert!(refused(&|other| other.entries[3].path = "new.png".into()).contains("`new.png` is not in the split"));
     assert!(refused(&|other| other.entries[3].label = "c".to_owned()).contains("another label or group"));
-    assert!(refused(&|other| { other.entries.pop(); }).contains("is not in the data set"));
+    assert!(
+        refused(&|other| {
+            other.entries.pop();
+        })
+        .contains("is not in the data set")
+    );
 }

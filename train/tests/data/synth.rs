@@ -53,9 +53,8 @@ fn colour_does_not_tell_the_classes_apart() {
     assert_eq!((found.groups.len(), found.duplicates.len(), found.unreadable.len()), (10, 0, 0));
     // Not by luck: the two tiles of a pair have the same mean and deviation in each channel.
     for pair in 0..60 {
-        let features = [2 * pair, 2 * pair + 1].map(|index| {
-            colour_features(&Decoder::default().decode_file(&dataset.full_path(index)).unwrap())
-        });
+        let features = [2 * pair, 2 * pair + 1]
+            .map(|index| colour_features(&Decoder::default().decode_file(&dataset.full_path(index)).unwrap()));
         for (a, b) in features[0].iter().zip(&features[1]) {
             assert!((a - b).abs() < 0.01, "pair {pair}: {features:?}");
         }

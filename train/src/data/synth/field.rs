@@ -16,7 +16,8 @@ impl Field {
 
     /// Three octaves, in `0..1`: detail down to a quarter of the distance.
     pub(super) fn rough(self, x: f32, y: f32) -> f32 {
-        (4.0 * self.at(x, y) + 2.0 * self.at(2.0 * x + 17.3, 2.0 * y - 9.1) + self.at(4.0 * x - 31.7, 4.0 * y + 5.9)) / 7.0
+        (4.0 * self.at(x, y) + 2.0 * self.at(2.0 * x + 17.3, 2.0 * y - 9.1) + self.at(4.0 * x - 31.7, 4.0 * y + 5.9))
+            / 7.0
     }
 
     fn lattice(self, x: i32, y: i32) -> f32 {

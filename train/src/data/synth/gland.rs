@@ -120,7 +120,8 @@ impl Gland {
             let dark = 0.92 + 0.05 * normal(rng);
             let nucleolus = if chance(rng, 0.1) { 1.0 } else { 0.0 };
             let tilt = angle + 0.1 * normal(rng);
-            Nucleus { x, y, length, width, angle: tilt, ragged: 0.02, dark, vesicular: 0.35, nucleolus }.draw(tissue, rng);
+            Nucleus { x, y, length, width, angle: tilt, ragged: 0.02, dark, vesicular: 0.35, nucleolus }
+                .draw(tissue, rng);
         }
     }
 }

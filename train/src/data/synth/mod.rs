@@ -107,9 +107,8 @@ fn refuse_existing(folder: &Path) -> Result<()> {
 fn png(tile: &Tile, path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Sub);
-    encoder.write_image(tile.pixels(), SIDE, SIDE, ExtendedColorType::Rgb8).map_err(|error| DataError::Tile {
-        path: path.to_owned(),
-        reason: TileError::Damaged(error.to_string()),
-    })?;
+    encoder
+        .write_image(tile.pixels(), SIDE, SIDE, ExtendedColorType::Rgb8)
+        .map_err(|error| DataError::Tile { path: path.to_owned(), reason: TileError::Damaged(error.to_string()) })?;
     Ok(bytes)
 }

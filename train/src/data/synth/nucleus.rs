@@ -72,7 +72,10 @@ impl Nucleus {
         });
         std::array::from_fn(|at| {
             let angle = at as f32 / OUTLINE as f32 * std::f32::consts::TAU;
-            let radius = waves.iter().zip(2..).fold(1.0, |sum, ((size, phase), k)| sum + size * (k as f32 * angle + phase).cos());
+            let radius = waves
+                .iter()
+                .zip(2..)
+                .fold(1.0, |sum, ((size, phase), k)| sum + size * (k as f32 * angle + phase).cos());
             radius.clamp(0.55, 1.45)
         })
     }

@@ -36,7 +36,8 @@ impl Tissue {
     pub(super) fn stroma(rng: &mut impl Rng) -> Self {
         let grain = Grain { angle: between(rng, 0.0, std::f32::consts::PI), bend: Field(rng.next_u32()) };
         let (fibres, clefts, haze) = (Field(rng.next_u32()), Field(rng.next_u32()), Field(rng.next_u32()));
-        let mut tissue = Self { haematoxylin: vec![0.0; N * N], eosin: vec![0.0; N * N], taken: vec![false; N * N], grain };
+        let mut tissue =
+            Self { haematoxylin: vec![0.0; N * N], eosin: vec![0.0; N * N], taken: vec![false; N * N], grain };
         let (sine, cosine) = tissue.grain.angle.sin_cos();
         for at in 0..N * N {
             let (x, y) = ((at % N) as f32, (at / N) as f32);
@@ -86,5 +87,6 @@ pub(super) fn pixels_near(x: f32, y: f32, radius: f32) -> impl Iterator<Item = (
         from..(to as usize).max(from)
     };
     let columns = range(x);
-    range(y).flat_map(move |row| columns.clone().map(move |column| (row * N + column, column as f32 - x, row as f32 - y)))
+    range(y)
+        .flat_map(move |row| columns.clone().map(move |column| (row * N + column, column as f32 - x, row as f32 - y)))
 }

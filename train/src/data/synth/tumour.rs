@@ -14,7 +14,12 @@ const TAU: f32 = std::f32::consts::TAU;
 /// Anomalous tissue.
 pub(super) fn anomalous(rng: &mut impl Rng) -> Tissue {
     let mut tissue = Tissue::stroma(rng);
-    let nests = Nests { shape: Field(rng.next_u32()), fine: Field(rng.next_u32()), holes: Field(rng.next_u32()), extent: between(rng, 0.24, 0.38) };
+    let nests = Nests {
+        shape: Field(rng.next_u32()),
+        fine: Field(rng.next_u32()),
+        holes: Field(rng.next_u32()),
+        extent: between(rng, 0.24, 0.38),
+    };
     nests.lay(&mut tissue, rng);
     let nuclei = nests.nuclei(rng);
     for nucleus in &nuclei {
@@ -121,7 +126,17 @@ fn mitosis(tissue: &mut Tissue, x: f32, y: f32, rng: &mut impl Rng) {
     for side in [-1.0, 1.0] {
         let (x, y) = (x - side * parted * angle.sin(), y + side * parted * angle.cos());
         let (length, width) = (between(rng, 5.5, 7.5), between(rng, 1.8, 2.8));
-        Nucleus { x, y, length, width, angle: angle + 0.1 * normal(rng), ragged: 0.22, dark: 1.5, vesicular: 0.0, nucleolus: 0.0 }
-            .draw(tissue, rng);
+        Nucleus {
+            x,
+            y,
+            length,
+            width,
+            angle: angle + 0.1 * normal(rng),
+            ragged: 0.22,
+            dark: 1.5,
+            vesicular: 0.0,
+            nucleolus: 0.0,
+        }
+        .draw(tissue, rng);
     }
 }
