@@ -9,8 +9,19 @@ use crate::support::{Kind, fixture, kiln};
 fn the_verdict_the_reasons_and_the_exit_status_agree() {
     let fixture = fixture();
     let said = kiln!(
-        "--json", "bench", fixture.bundle(Kind::Cnn), "--batch", "1,3", "--threads", "1,2", "--seconds", "0.3", "--warm-up",
-        "0.1", "--queries", "10"
+        "--json",
+        "bench",
+        fixture.bundle(Kind::Cnn),
+        "--batch",
+        "1,3",
+        "--threads",
+        "1,2",
+        "--seconds",
+        "0.3",
+        "--warm-up",
+        "0.1",
+        "--queries",
+        "10"
     );
     let report = said.json();
     let reasons = report["reasons"].as_array().unwrap();

@@ -29,8 +29,20 @@ fn it_ends_well_and_leaves_all_that_it_names() {
     let folder = scratch();
     let out = folder.path().join("demo");
     let said = kiln!(
-        "--json", "demo", "--out", &out, "--tiles", "120", "--set", "training.epochs=1",
-        "--set", "model.cnn.filters=[4, 8]", "--set", "model.filters=[4, 8]", "--set", "model.latent=8"
+        "--json",
+        "demo",
+        "--out",
+        &out,
+        "--tiles",
+        "120",
+        "--set",
+        "training.epochs=1",
+        "--set",
+        "model.cnn.filters=[4, 8]",
+        "--set",
+        "model.filters=[4, 8]",
+        "--set",
+        "model.latent=8"
     );
     let said = said.code(0);
     for file in FILES {

@@ -35,7 +35,8 @@ fn a_listed_fallback_is_taken_and_named() {
     let fixture = fixture();
     let folder = scratch();
     let out = folder.path().join("scores.csv");
-    let said = kiln!("--json", "score", fixture.bundle(Kind::Cnn), fixture.tile(0), "--provider", "cuda,cpu", "--out", &out);
+    let said =
+        kiln!("--json", "score", fixture.bundle(Kind::Cnn), fixture.tile(0), "--provider", "cuda,cpu", "--out", &out);
     let said = said.code(0).says(&["cuda was skipped"]);
     let report = said.json();
     assert_eq!(report["provider"], "cpu");

@@ -14,7 +14,15 @@ fn a_run_and_its_bundle_have_the_same_figures() {
         let burn = kiln!("--json", "evaluate", &run, "--resamples", "200").code(0).json();
         let split = run.join("split.csv");
         let onnx = kiln!(
-            "--json", "evaluate", fixture.bundle(kind), "--data", fixture.tiles(), "--split-file", split, "--resamples", "200"
+            "--json",
+            "evaluate",
+            fixture.bundle(kind),
+            "--data",
+            fixture.tiles(),
+            "--split-file",
+            split,
+            "--resamples",
+            "200"
         );
         let onnx = onnx.code(0).json();
         for figures in [&burn, &onnx] {
@@ -67,7 +75,15 @@ fn a_tile_without_a_score_is_named_and_the_exit_status_says_so() {
     draw_truncated(&folder.path().join("5.png"));
     fs::write(folder.path().join("tiles.csv"), list).unwrap();
     let said = kiln!(
-        "--json", "evaluate", fixture.bundle(Kind::Cnn), "--data", folder.path(), "--split", "all", "--resamples", "200"
+        "--json",
+        "evaluate",
+        fixture.bundle(Kind::Cnn),
+        "--data",
+        folder.path(),
+        "--split",
+        "all",
+        "--resamples",
+        "200"
     );
     let report = said.code(2).says(&["5.png", "truncated"]).json();
     assert_eq!((report["n"].as_u64(), report["failed"].as_u64()), (Some(23), Some(1)));

@@ -33,7 +33,16 @@ fn a_bundle_holds_what_deployment_needs_and_no_path_of_the_machine() {
         assert_eq!(names(&bundle), ["README.md", "golden.npz", "manifest.json", "model.onnx"]);
         let manifest = read_json(&bundle.join("manifest.json"));
         for key in [
-            "schema", "model", "inputs", "outputs", "classes", "threshold", "variants", "files", "provenance", "parity",
+            "schema",
+            "model",
+            "inputs",
+            "outputs",
+            "classes",
+            "threshold",
+            "variants",
+            "files",
+            "provenance",
+            "parity",
             "metrics",
         ] {
             assert!(!manifest[key].is_null(), "{key} is missing");
@@ -41,7 +50,8 @@ fn a_bundle_holds_what_deployment_needs_and_no_path_of_the_machine() {
         let input = &manifest["inputs"][0];
         assert_eq!((&input["name"], &input["dtype"]), (&"tile".into(), &"uint8".into()));
         assert_eq!(input["shape"], serde_json::json!(["batch", 256, 256, 3]));
-        let outputs: Vec<&str> = manifest["outputs"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+        let outputs: Vec<&str> =
+            manifest["outputs"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
         let autoencoder = ["reconstruction", "error_map", "latent_mean", "latent_log_variance"];
         assert!(outputs.contains(&"score"));
         assert_eq!(outputs.contains(&"probabilities"), kind != Kind::Vae);
@@ -50,7 +60,10 @@ fn a_bundle_holds_what_deployment_needs_and_no_path_of_the_machine() {
         let root = root.parent().unwrap().to_str().unwrap();
         for file in names(&bundle) {
             let bytes = fs::read(bundle.join(&file)).unwrap();
-            assert!(!bytes.windows(root.len()).any(|part| part == root.as_bytes()), "{file} names a path of this machine");
+            assert!(
+                !bytes.windows(root.len()).any(|part| part == root.as_bytes()),
+                "{file} names a path of this machine"
+            );
         }
     }
 }
@@ -84,7 +97,8 @@ fn a_bundle_of_fixed_batch_scores_any_number_of_tiles_to_the_same_scores() {
     kiln!("verify", &fixed).code(0);
     kiln!("verify", &fixed, "--run", fixture.run(Kind::Cnn)).code(0);
     let scores = |bundle| {
-        let (_, rows) = read_csv(&kiln!("score", bundle, fixture.tile(0), fixture.tile(1), fixture.tile(2)).code(0).stdout());
+        let (_, rows) =
+            read_csv(&kiln!("score", bundle, fixture.tile(0), fixture.tile(1), fixture.tile(2)).code(0).stdout());
         rows.iter().map(|row| row["score"].parse::<f64>().unwrap()).collect::<Vec<_>>()
     };
     let (fixed, dynamic) = (scores(fixed), scores(fixture.bundle(Kind::Cnn)));

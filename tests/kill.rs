@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use kiln_tile::digest::sha256_file;
 
-use crate::support::{Fixture, Killer, Kind, command, contents, finish, fixture, kill_when, kiln, names, read_json, repetitions, scratch};
+use crate::support::{
+    Fixture, Killer, Kind, command, contents, finish, fixture, kill_when, kiln, names, read_json, repetitions, scratch,
+};
 
 /// How long the work takes when nobody kills it, with something on top so that a kill may also come too late.
 fn timed(work: impl FnOnce()) -> Duration {
@@ -138,7 +140,10 @@ fn an_export_killed_while_it_replaces_a_bundle_leaves_the_old_one_or_the_new_one
             let found = contents(&bundle);
             assert!(found == old || found == new, "half a bundle: {found:?}");
         } else {
-            assert!(names(folder.path()).iter().any(|name| contents(&folder.path().join(name)) == old), "no bundle at all");
+            assert!(
+                names(folder.path()).iter().any(|name| contents(&folder.path().join(name)) == old),
+                "no bundle at all"
+            );
         }
     }
     finish(replace(Kind::Cnn)).code(0);

@@ -54,9 +54,13 @@ fn errors() {
     draw_truncated(&here.join("truncated.png"));
     std::fs::write(here.join("list.csv"), "path,lable\na.png,benign\n").unwrap();
     std::fs::create_dir(here.join("empty")).unwrap();
-    let (bundle, run, tiles, config) = (fixture.bundle(Kind::Cnn), fixture.run(Kind::Cnn), fixture.tiles(), fixture.config(Kind::Cnn));
+    let (bundle, run, tiles, config) =
+        (fixture.bundle(Kind::Cnn), fixture.run(Kind::Cnn), fixture.tiles(), fixture.config(Kind::Cnn));
     let said = [
-        ("an unknown key", kiln!("train", &config, "--data", &tiles, "--out", here.join("x"), "--set", "training.epoch=3").code(2)),
+        (
+            "an unknown key",
+            kiln!("train", &config, "--data", &tiles, "--out", here.join("x"), "--set", "training.epoch=3").code(2),
+        ),
         ("missing data", kiln!("train", &config, "--data", here.join("nowhere"), "--out", here.join("y")).code(2)),
         ("no data", kiln!("train", &config, "--out", here.join("z")).code(2)),
         ("an empty folder", kiln!("data", "inspect", here.join("empty")).code(2)),
@@ -66,7 +70,10 @@ fn errors() {
         ("a bundle that is there", kiln!("export", &run, "--out", &bundle).code(2)),
         ("no bundle", kiln!("verify", &tiles).code(2)),
         ("a missing bundle", kiln!("score", here.join("nowhere"), here.join("small.png")).code(2)),
-        ("bad tiles", kiln!("score", &bundle, here.join("small.png"), here.join("truncated.png"), here.join("none.png")).code(2)),
+        (
+            "bad tiles",
+            kiln!("score", &bundle, here.join("small.png"), here.join("truncated.png"), here.join("none.png")).code(2),
+        ),
         ("an unknown provider", kiln!("score", &bundle, here.join("small.png"), "--provider", "gpu").code(2)),
         ("an unknown precision", kiln!("bench", &bundle, "--precision", "int3").code(2)),
         ("an unknown verb", kiln!("scores", &bundle).code(2)),
@@ -74,12 +81,15 @@ fn errors() {
     let shown: String = said.iter().map(|(what, said)| format!("# {what}\n{}\n", said.stderr())).collect();
     let mut settings = snapshots();
     let root = tiles.parent().unwrap().to_owned();
-    for (path, name) in [(here, "[FOLDER]"), (root.as_path(), "[FIXTURE]"), (Path::new(env!("CARGO_TARGET_TMPDIR")), "[TMP]")] {
+    for (path, name) in
+        [(here, "[FOLDER]"), (root.as_path(), "[FIXTURE]"), (Path::new(env!("CARGO_TARGET_TMPDIR")), "[TMP]")]
+    {
         for path in [path.to_owned(), std::fs::canonicalize(path).unwrap()] {
             settings.add_filter(&escaped(path.to_str().unwrap()), name);
         }
     }
-    settings.add_filter(r"scored in [^,]+, [0-9.]+ tiles/s, [0-9]+ nodes", "scored in [TIME], [SPEED] tiles/s, [N] nodes");
+    settings
+        .add_filter(r"scored in [^,]+, [0-9.]+ tiles/s, [0-9]+ nodes", "scored in [TIME], [SPEED] tiles/s, [N] nodes");
     settings.bind(|| insta::assert_snapshot!("errors", shown));
 }
 

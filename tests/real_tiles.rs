@@ -46,8 +46,12 @@ fn the_whole_set_is_readable_and_its_split_keeps_source_images_together() {
     let Some(folder) = real_tiles() else { return };
     let found = kiln!("--json", "data", "inspect", folder.join("tiles.csv"), "--positive", "colon_aca").code(0).json();
     assert_eq!(found["tiles"], 1608);
-    let classes: Vec<(&str, u64)> = found["classes"].as_array().unwrap().iter()
-        .map(|class| (class["label"].as_str().unwrap(), class["tiles"].as_u64().unwrap())).collect();
+    let classes: Vec<(&str, u64)> = found["classes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|class| (class["label"].as_str().unwrap(), class["tiles"].as_u64().unwrap()))
+        .collect();
     assert_eq!(classes, [("colon_aca", 809), ("colon_n", 799)]);
     assert_eq!(found["sizes"], serde_json::json!([{"width": 224, "height": 224, "tiles": 1608}]));
     let colour = found["colour"]["auroc"]["value"].as_f64().unwrap();

@@ -21,7 +21,8 @@ fn every_format_has_the_same_columns_and_rows_in_order() {
     let missing = folder.path().join("missing.png");
     let score = |name: &str| {
         let out = folder.path().join(name);
-        kiln!("score", fixture.bundle(Kind::Cnn), &tiles[0], &tiles[1], &missing, &tiles[2], &tiles[3], "--out", &out).code(2);
+        kiln!("score", fixture.bundle(Kind::Cnn), &tiles[0], &tiles[1], &missing, &tiles[2], &tiles[3], "--out", &out)
+            .code(2);
         out
     };
     let (header, csv) = read_csv(&fs::read_to_string(score("a.csv")).unwrap());
@@ -53,7 +54,8 @@ fn every_format_has_the_same_columns_and_rows_in_order() {
 /// Rows as CSV would show them, and the columns in order.
 fn read_parquet(path: &std::path::Path) -> Vec<BTreeMap<String, String>> {
     let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
-    let columns: Vec<_> = reader.metadata().file_metadata().schema_descr().columns().iter().map(|one| one.name().to_owned()).collect();
+    let columns: Vec<_> =
+        reader.metadata().file_metadata().schema_descr().columns().iter().map(|one| one.name().to_owned()).collect();
     assert_eq!(columns, WITH_CLASSES);
     let text = |field: &Field| match field {
         Field::Null => String::new(),
@@ -86,7 +88,15 @@ fn a_model_without_classes_has_no_probabilities() {
 fn batch_threads_and_provider_words_change_no_score() {
     let fixture = fixture();
     let rows = |batch: &str, threads: &str| {
-        let said = kiln!("score", fixture.bundle(Kind::Hybrid), fixture.tiles().join("benign"), "--batch", batch, "--threads", threads);
+        let said = kiln!(
+            "score",
+            fixture.bundle(Kind::Hybrid),
+            fixture.tiles().join("benign"),
+            "--batch",
+            batch,
+            "--threads",
+            threads
+        );
         read_csv(&said.code(0).stdout()).1
     };
     let first = rows("1", "1");
@@ -130,17 +140,32 @@ fn bad_tiles_are_named_and_the_rest_is_scored() {
     draw(&tiles.join("g_good.jpg"), 256, 256);
     let said = kiln!("score", fixture.bundle(Kind::Cnn), tiles).code(2);
     let (_, rows) = read_csv(&said.stdout());
-    let status: Vec<(&str, &str)> = rows.iter().map(|row| {
-        let name = std::path::Path::new(&row["path"]).file_name().unwrap().to_str().unwrap();
-        (name, row["status"].split(':').next().unwrap())
-    }).collect();
+    let status: Vec<(&str, &str)> = rows
+        .iter()
+        .map(|row| {
+            let name = std::path::Path::new(&row["path"]).file_name().unwrap().to_str().unwrap();
+            (name, row["status"].split(':').next().unwrap())
+        })
+        .collect();
     let expected = [
-        ("a_good.png", "ok"), ("b_bomb.png", "too_large"), ("c_empty.png", "truncated"), ("d_text.jpg", "unsupported"),
-        ("e_truncated.png", "truncated"), ("f_small.png", "wrong_size"), ("g_good.jpg", "ok"),
+        ("a_good.png", "ok"),
+        ("b_bomb.png", "too_large"),
+        ("c_empty.png", "truncated"),
+        ("d_text.jpg", "unsupported"),
+        ("e_truncated.png", "truncated"),
+        ("f_small.png", "wrong_size"),
+        ("g_good.jpg", "ok"),
     ];
     assert_eq!(status, expected);
     assert!(rows.iter().all(|row| row["score"].is_empty() == (row["status"] != "ok")));
-    let _ = said.says(&["b_bomb.png", "c_empty.png", "d_text.jpg", "e_truncated.png", "f_small.png", "2 of 7 tiles scored"]);
+    let _ = said.says(&[
+        "b_bomb.png",
+        "c_empty.png",
+        "d_text.jpg",
+        "e_truncated.png",
+        "f_small.png",
+        "2 of 7 tiles scored",
+    ]);
     // Another policy takes the tile of another size.
     for policy in ["resize", "center_crop"] {
         let small = draw(&tiles.join("f_small.png"), 300, 280);
@@ -159,8 +184,14 @@ fn a_result_file_is_replaced_whole_and_only_when_there_is_a_result() {
     let report = kiln!("--json", "score", fixture.bundle(Kind::Cnn), fixture.tile(0), "--out", &out).code(0).json();
     assert_eq!((&report["scored"], &report["failed"], &report["format"]), (&json!(1), &json!(0), &json!("csv")));
     assert_eq!(read_csv(&fs::read_to_string(&out).unwrap()).1.len(), 1);
-    kiln!("score", fixture.bundle(Kind::Cnn), fixture.tile(0), "--out", folder.path()).code(2).says(&["not a regular file"]);
+    kiln!("score", fixture.bundle(Kind::Cnn), fixture.tile(0), "--out", folder.path())
+        .code(2)
+        .says(&["not a regular file"]);
     assert_eq!(names(folder.path()), ["scores.csv"]);
-    kiln!("score", fixture.bundle(Kind::Cnn), fixture.tile(0), "--format", "parquet").code(2).says(&["Parquet cannot be streamed"]);
-    kiln!("score", fixture.bundle(Kind::Cnn), fixture.tile(0), "--format", "xlsx").code(2).says(&["csv, jsonl, parquet"]);
+    kiln!("score", fixture.bundle(Kind::Cnn), fixture.tile(0), "--format", "parquet")
+        .code(2)
+        .says(&["Parquet cannot be streamed"]);
+    kiln!("score", fixture.bundle(Kind::Cnn), fixture.tile(0), "--format", "xlsx")
+        .code(2)
+        .says(&["csv, jsonl, parquet"]);
 }

@@ -123,7 +123,9 @@ fn a_manifest_that_lies_is_refused() {
 fn a_bundle_is_not_compared_with_a_run_that_it_was_not_made_of() {
     let fixture = fixture();
     for kind in [Kind::Other, Kind::Hybrid] {
-        kiln!("verify", fixture.bundle(Kind::Cnn), "--run", fixture.run(kind)).code(2).says(&["weights", "exported from"]);
+        kiln!("verify", fixture.bundle(Kind::Cnn), "--run", fixture.run(kind))
+            .code(2)
+            .says(&["weights", "exported from"]);
     }
 }
 

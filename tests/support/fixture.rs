@@ -10,7 +10,7 @@ use std::time::UNIX_EPOCH;
 use kiln_tile::digest::sha256_hex;
 use serde_json::Value;
 
-use super::{kiln};
+use super::kiln;
 
 /// Tiles of the fixture: 12 slides, so that each split has several.
 pub const TILES: usize = 144;
@@ -135,7 +135,9 @@ pub fn install_library() {
 
 fn install_library_locked() {
     let listed = kiln!("--json", "runtime", "list").code(0).json();
-    let usable = |row: &Value| row["usable"] == true && row["providers"].as_array().is_none_or(|all| all.contains(&"cpu".into()));
+    let usable = |row: &Value| {
+        row["usable"] == true && row["providers"].as_array().is_none_or(|all| all.contains(&"cpu".into()))
+    };
     if !listed.as_array().unwrap().iter().any(usable) {
         eprintln!("ONNX Runtime is missing: installing the pinned library for the CPU through pip");
         kiln!("runtime", "install", "cpu").code(0);
@@ -147,7 +149,7 @@ fn tmp() -> &'static Path {
 }
 
 /// Held until the file is dropped; a process that dies gives it up.
-fn lock(name: &str) -> File {
+pub fn lock(name: &str) -> File {
     let file = File::create(tmp().join(name)).unwrap();
     file.lock().unwrap();
     file

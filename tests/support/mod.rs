@@ -14,7 +14,7 @@ use kiln_tile::digest::sha256_file;
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use fixture::{Fixture, Kind, fixture, install_library};
+pub use fixture::{Fixture, Kind, fixture, install_library, lock};
 pub use kill::{Killer, kill_when, names, repetitions};
 
 /// Runs the binary with these arguments and gives what it said: `kiln!("score", &bundle, "a.png").code(0)`.
