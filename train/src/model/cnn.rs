@@ -5,7 +5,7 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
-use burn::tensor::module::adaptive_avg_pool2d;
+use burn::tensor::module::{adaptive_avg_pool2d, batch_norm};
 use burn::tensor::{Device, Int, Tensor};
 use kiln_tile::SIDE;
 
@@ -27,13 +27,46 @@ impl Stage {
         let norm = BatchNormConfig::new(channels[1]);
         Self {
             conv: conv.init(device),
-            norm: identity::normalisation(&norm, &format!("features.stages.{number}.norm"), device),
+            norm: identity::normalisation(&norm, &norm_path(number), device),
             pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
         }
     }
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         self.pool.forward(relu(self.norm.forward(self.conv.forward(input))))
+    }
+
+    /// As in training: normalised by the batch's own figures, which are given too.
+    fn observe(&self, input: Tensor<4>) -> (Tensor<4>, Figures) {
+        let maps = self.conv.forward(input);
+        let figures = Figures::of(&maps);
+        let Figures { mean, variance } = figures.clone();
+        let (gamma, beta) = (self.norm.gamma.val(), self.norm.beta.val());
+        let normal = batch_norm(maps, gamma, beta, mean, variance, self.norm.epsilon);
+        (self.pool.forward(relu(normal)), figures)
+    }
+}
+
+/// Path of a stage's normalisation in every model of the zoo.
+fn norm_path(number: usize) -> String {
+    format!("features.stages.{number}.norm")
+}
+
+/// Mean and variance of each channel over a batch, `[channels]` each.
+#[derive(Debug, Clone)]
+struct Figures {
+    mean: Tensor<1>,
+    variance: Tensor<1>,
+}
+
+impl Figures {
+    fn of(maps: &Tensor<4>) -> Self {
+        let over = |values: Tensor<4>| values.mean_dim(0).mean_dim(2).mean_dim(3);
+        let mean = over(maps.clone());
+        let distance = maps.clone() - mean.clone();
+        let variance = over(distance.clone() * distance);
+        let [_, channels, _, _] = maps.dims();
+        Self { mean: mean.reshape([channels]), variance: variance.reshape([channels]) }
     }
 }
 
@@ -56,6 +89,35 @@ impl Features {
     #[must_use]
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         self.stages.iter().fold(input, |maps, stage| stage.forward(maps))
+    }
+
+    /// The same features whose running figures are the means over `batches` of prepared tiles, at least one.
+    ///
+    /// # Errors
+    /// The first that `batches` gives.
+    pub(crate) fn settled<E>(mut self, batches: impl Iterator<Item = Result<Tensor<4>, E>>) -> Result<Self, E> {
+        let mut sums: Vec<Figures> = Vec::new();
+        let mut count = 0.0_f32;
+        for batch in batches {
+            let mut maps = batch?;
+            count += 1.0;
+            for (number, stage) in self.stages.iter().enumerate() {
+                let (next, figures) = stage.observe(maps);
+                maps = next;
+                match sums.get_mut(number) {
+                    Some(sum) => {
+                        sum.mean = sum.mean.clone() + figures.mean;
+                        sum.variance = sum.variance.clone() + figures.variance;
+                    }
+                    None => sums.push(figures),
+                }
+            }
+        }
+        for (number, (stage, sum)) in self.stages.iter_mut().zip(sums).enumerate() {
+            let (mean, variance) = (sum.mean.div_scalar(count), sum.variance.div_scalar(count));
+            identity::set_running_figures(&mut stage.norm, &norm_path(number), mean, variance);
+        }
+        Ok(self)
     }
 
     /// Side of the feature maps in values, for `stages` stages over 256 pixels.
@@ -121,10 +183,9 @@ impl Cnn {
         Scores::of_classifier(self.logits(prepare(tile)), normal)
     }
 
-    /// The convolutional part.
-    #[must_use]
-    pub fn features(&self) -> &Features {
-        &self.features
+    /// As [`Features::settled`].
+    pub(crate) fn settled<E>(self, batches: impl Iterator<Item = Result<Tensor<4>, E>>) -> Result<Self, E> {
+        Ok(Self { features: self.features.settled(batches)?, ..self })
     }
 
     /// Logits of prepared tiles, `[batch, classes]`.

@@ -58,10 +58,9 @@ impl Hybrid {
         Scores::of_classifier(logits, normal).with_reconstruction(image, rebuilt, latent)
     }
 
-    /// The convolutional part.
-    #[must_use]
-    pub fn features(&self) -> &Features {
-        &self.features
+    /// As [`Features::settled`].
+    pub(crate) fn settled<E>(self, batches: impl Iterator<Item = Result<Tensor<4>, E>>) -> Result<Self, E> {
+        Ok(Self { features: self.features.settled(batches)?, ..self })
     }
 
     /// Weight of the divergence.

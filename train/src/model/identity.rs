@@ -55,13 +55,16 @@ impl ModuleMapper for ByPath {
     }
 }
 
-/// Batch normalisation over `channels` whose running figures carry the identity of `path`.
+/// Batch normalisation whose running figures carry the identity of `path`.
 pub(crate) fn normalisation(config: &BatchNormConfig, path: &str, device: &Device) -> BatchNorm {
     let mut norm = config.init(device);
-    let running = |name: &str, state: &RunningState<Tensor<1>>| {
-        RunningState::with_id(of_path(&format!("{path}.{name}")), state.value())
-    };
-    norm.running_mean = running("running_mean", &norm.running_mean);
-    norm.running_var = running("running_var", &norm.running_var);
+    let (mean, variance) = (norm.running_mean.value(), norm.running_var.value());
+    set_running_figures(&mut norm, path, mean, variance);
     norm
+}
+
+/// Sets the running figures, `[channels]` each, under the identity of `path`.
+pub(crate) fn set_running_figures(norm: &mut BatchNorm, path: &str, mean: Tensor<1>, variance: Tensor<1>) {
+    norm.running_mean = RunningState::with_id(of_path(&format!("{path}.running_mean")), mean);
+    norm.running_var = RunningState::with_id(of_path(&format!("{path}.running_var")), variance);
 }

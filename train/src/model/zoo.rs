@@ -91,22 +91,20 @@ impl Zoo {
         Loss { total }
     }
 
-    /// Lets the running figures of batch normalisation see `tile` (u8, `[batch, side, side, 3]`, on the training device)
-    /// without changing a weight. While Adam moves weights by its full step, running figures lag behind them, and
-    /// validation would judge a model that never was; a few such batches with the weights at rest bring them up to date
-    /// (precise batch normalisation: Wu and Johnson, 2021).
-    pub fn settle(&self, tile: Tensor<4, Int>) {
-        match self {
-            Self::Cnn(cnn) => drop(cnn.features().forward(prepare(tile))),
-            Self::Hybrid(hybrid) => drop(hybrid.features().forward(prepare(tile))),
-            Self::Vae(_) => {}
-        }
-    }
-
-    /// Whether [`Zoo::settle`] has anything to do.
-    #[must_use]
-    pub fn has_running_figures(&self) -> bool {
-        !matches!(self, Self::Vae(_))
+    /// The same model whose running figures of batch normalisation are those of `batches` (u8, `[batch, side, side, 3]`)
+    /// under its present weights. While Adam moves weights by its full step, running figures lag behind them, and
+    /// validation would judge a model that never was (precise batch normalisation: Wu and Johnson, 2021). For a model
+    /// in inference mode.
+    ///
+    /// # Errors
+    /// The first that `batches` gives.
+    pub fn settled<E>(self, batches: impl Iterator<Item = Result<Tensor<4, Int>, E>>) -> Result<Self, E> {
+        let prepared = batches.map(|batch| batch.map(prepare));
+        Ok(match self {
+            Self::Cnn(cnn) => Self::Cnn(cnn.settled(prepared)?),
+            Self::Hybrid(hybrid) => Self::Hybrid(hybrid.settled(prepared)?),
+            Self::Vae(vae) => Self::Vae(vae),
+        })
     }
 
     /// The same loss from the answers of [`Zoo::score`], where an autoencoder rebuilds from the mean of its latent

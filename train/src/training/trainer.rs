@@ -60,8 +60,7 @@ pub fn train(request: &TrainRequest, observer: &mut dyn Observer) -> Result<Run>
     Run::open(&request.out)
 }
 
-/// Batches that running figures see before a validation: at burn's momentum of 0.1, what they held before counts for
-/// less than a tenth after them.
+/// Batches whose figures stand for the training tiles before a validation.
 const SETTLING_BATCHES: usize = 24;
 
 /// Held while a training is at work in a run's folder. Says nothing of whether there is a run.
@@ -231,8 +230,7 @@ impl<'a> Trainer<'a> {
 
     fn close_epoch(&mut self, zoo: &Zoo, observer: &mut dyn Observer, ticked: Instant) -> Result<()> {
         let options = LossOptions { label_smoothing: self.prepared.config.training.label_smoothing };
-        self.settle(zoo)?;
-        let inferring = zoo.valid();
+        let inferring = self.settled(zoo)?;
         let (val_loss, scored) = validate(&inferring, &self.prepared.classes, &self.val, &self.inference, options)?;
         let measured = finish::with_truth(&self.prepared.dataset, &self.prepared.classes, &scored);
         let record = EpochRecord {
@@ -260,15 +258,11 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// Brings running figures up to date with the weights, over the first batches of the epoch that is closing.
-    fn settle(&self, zoo: &Zoo) -> Result<()> {
-        if !zoo.has_running_figures() {
-            return Ok(());
-        }
-        for batch in self.train.epoch(self.state.epoch, 0).take(SETTLING_BATCHES.min(self.steps())) {
-            zoo.settle(self.window(tile_tensor(batch?.pixels, &self.device)));
-        }
-        Ok(())
+    /// The model in inference mode, its running figures brought up to date with its weights over the first batches of
+    /// the epoch that is closing. The model that trains on keeps its own.
+    fn settled(&self, zoo: &Zoo) -> Result<Zoo> {
+        let batches = self.train.epoch(self.state.epoch, 0).take(SETTLING_BATCHES.min(self.steps()));
+        zoo.valid().settled(batches.map(|batch| Ok(self.window(tile_tensor(batch?.pixels, &self.inference)))))
     }
 
     /// One optimiser step; returns the loss before it. Takes the model, so that its weights can change in place.
