@@ -57,7 +57,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     say(out, started, &format!("drawing {} tiles, benign and anomalous, alike in colour", args.tiles));
     let seed = SynthOptions::default().seed;
     let tiles = usize::try_from(args.tiles)?;
-    synth::write(&folder.tiles(), &SynthOptions { tiles, seed }, &|| {})?;
+    synth::write(&folder.tiles(), &SynthOptions { tiles, seed }, &|| {}).map_err(kiln_train::Error::from)?;
     say(out, started, "training configs/demo.yaml");
     let request = TrainRequest {
         config: Config::parse(CONFIG, "configs/demo.yaml", &args.set)?,
