@@ -13,20 +13,23 @@ use tracing_subscriber::EnvFilter;
 
 use crate::output::Output;
 
+/// Over the flags of every verb in the help text, after the verb's own.
+const GLOBAL: &str = "Global options";
+
 /// Fires tissue-tile models into ONNX, proves that nothing changed on the way, and runs them anywhere.
 #[derive(Parser)]
 #[command(name = "kiln", version, propagate_version = true, max_term_width = 100, arg_required_else_help = true)]
 struct Cli {
     /// Print JSON with stable field names on stdout, and nothing else there.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     json: bool,
 
     /// How much to log on stderr: error, warn, info, debug, trace, or a filter such as `ort=debug`.
-    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn", help_heading = GLOBAL)]
     log: String,
 
     /// The ONNX Runtime library to load, instead of the installed one.
-    #[arg(long, global = true, value_name = "PATH", env = "ORT_DYLIB_PATH")]
+    #[arg(long, global = true, value_name = "PATH", env = "ORT_DYLIB_PATH", help_heading = GLOBAL)]
     onnxruntime: Option<PathBuf>,
 
     #[command(subcommand)]
