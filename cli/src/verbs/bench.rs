@@ -92,8 +92,7 @@ fn open(
     providers: &Providers,
     threads: usize,
 ) -> kiln_runtime::Result<Opened<Session>> {
-    let options =
-        SessionOptions { providers: providers.clone(), threads: Some(threads), ..SessionOptions::default() };
+    let options = SessionOptions { providers: providers.clone(), threads: Some(threads), ..SessionOptions::default() };
     let engine = Session::open(runtime, model, &options)?;
     Ok(Opened { load_ms: engine.load_ms(), skipped: engine.skipped().to_vec(), engine })
 }

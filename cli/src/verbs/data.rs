@@ -124,7 +124,9 @@ fn synthesise(args: &SynthArgs, out: &Output) -> anyhow::Result<Exit> {
     out.line(format_args!("drawn      {} tiles of {slides} slides in {}", inspection.tiles, args.out.display()));
     out.line(format_args!("colour     {}", colour(inspection.colour.as_ref())));
     if inspection.colour.is_some_and(|colour| colour.auroc.value > MOST_COLOUR) {
-        out.note(format_args!("error: colour alone tells the classes apart (AUROC over {MOST_COLOUR}); choose another seed"));
+        out.note(format_args!(
+            "error: colour alone tells the classes apart (AUROC over {MOST_COLOUR}); choose another seed"
+        ));
         return Ok(Exit::CheckFailed);
     }
     Ok(Exit::Done)
@@ -133,9 +135,14 @@ fn synthesise(args: &SynthArgs, out: &Output) -> anyhow::Result<Exit> {
 fn inspect(args: &InspectArgs, out: &Output) -> anyhow::Result<Exit> {
     let dataset = Dataset::open(&args.data).map_err(Error::from)?;
     let bar = out.progress(Some(dataset.len() as u64), "reading");
-    let found = data::inspect(&dataset, args.positive.as_deref(), Limits::default(), &|| bar.inc(1)).map_err(Error::from)?;
+    let found =
+        data::inspect(&dataset, args.positive.as_deref(), Limits::default(), &|| bar.inc(1)).map_err(Error::from)?;
     bar.finish_and_clear();
-    if out.json { out.document(&found)? } else { show(&found, out) }
+    if out.json {
+        out.document(&found)?
+    } else {
+        show(&found, out)
+    }
     let sound = found.unreadable.is_empty() && found.label_conflicts.is_empty();
     Ok(if sound { Exit::Done } else { Exit::Input })
 }
@@ -148,9 +155,14 @@ fn show(found: &Inspection, out: &Output) {
     match (found.groups.iter().map(|group| group.tiles).max(), found.without_group) {
         (Some(most), 0) => out.line(format_args!("groups     {}, of at most {most} tiles", found.groups.len())),
         (Some(most), rest) => {
-            out.line(format_args!("groups     {}, of at most {most} tiles; {rest} tiles have none", found.groups.len()));
+            out.line(format_args!(
+                "groups     {}, of at most {most} tiles; {rest} tiles have none",
+                found.groups.len()
+            ));
         }
-        (None, _) => out.line("groups     unknown: each tile counts as its own, so tiles of one slide may be split apart"),
+        (None, _) => {
+            out.line("groups     unknown: each tile counts as its own, so tiles of one slide may be split apart")
+        }
     }
     for split in &found.splits {
         out.line(format_args!("split      {:6} tiles  {}", split.tiles, split.split));
@@ -160,12 +172,20 @@ fn show(found: &Inspection, out: &Output) {
     }
     out.line(format_args!("colour     {}", colour(found.colour.as_ref())));
     let twins = found.duplicates.iter();
-    list(out, "duplicate", twins.map(|twin| format!("{} has the {} of {}", twin.path.display(), twin.same, twin.same_as.display())));
+    list(
+        out,
+        "duplicate",
+        twins.map(|twin| format!("{} has the {} of {}", twin.path.display(), twin.same, twin.same_as.display())),
+    );
     let conflicts = found.label_conflicts.iter();
-    list(out, "conflict", conflicts.map(|conflict| {
-        let [first, later] = &conflict.paths;
-        format!("{} ({}) is {} ({})", first.display(), conflict.labels[0], later.display(), conflict.labels[1])
-    }));
+    list(
+        out,
+        "conflict",
+        conflicts.map(|conflict| {
+            let [first, later] = &conflict.paths;
+            format!("{} ({}) is {} ({})", first.display(), conflict.labels[0], later.display(), conflict.labels[1])
+        }),
+    );
     list(out, "unreadable", found.unreadable.iter().map(|file| format!("{}: {}", file.path.display(), file.reason)));
     if let Some(digest) = &found.data_sha256 {
         out.line(format_args!("sha256     {digest}"));
@@ -227,7 +247,12 @@ fn report(dataset: &Dataset, plan: &SplitPlan, target: &std::path::Path, out: &O
     for (split, labels) in &counts {
         let each: Vec<String> = labels.iter().map(|(label, tiles)| format!("{tiles} {label}")).collect();
         let tiles: usize = labels.values().sum();
-        out.line(format_args!("{:10} {tiles:6} tiles of {:5} groups: {}", split.name(), groups(*split), each.join(", ")));
+        out.line(format_args!(
+            "{:10} {tiles:6} tiles of {:5} groups: {}",
+            split.name(),
+            groups(*split),
+            each.join(", ")
+        ));
     }
     out.line(format_args!("written    {}", target.display()));
     Ok(())

@@ -99,7 +99,9 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     latency_lines(&latency, out);
     out.line(format_args!("bundle     {}", folder.bundle().display()));
     out.line(format_args!("report     {}", folder.report().display()));
-    out.line(format_args!("took       {seconds:.0} s; the tiles are generated, so no figure here says anything about tissue"));
+    out.line(format_args!(
+        "took       {seconds:.0} s; the tiles are generated, so no figure here says anything about tissue"
+    ));
     Ok(Exit::Done)
 }
 
@@ -112,7 +114,10 @@ impl Folder {
         if path.join(MARKER).is_file() {
             fs::remove_dir_all(path).with_context(|| path.display().to_string())?;
         } else if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) {
-            anyhow::bail!("{} is not empty and not of an earlier demo; choose another folder with --out", path.display());
+            anyhow::bail!(
+                "{} is not empty and not of an earlier demo; choose another folder with --out",
+                path.display()
+            );
         }
         fs::create_dir_all(path).with_context(|| path.display().to_string())?;
         fs::write(path.join(MARKER), "").with_context(|| path.display().to_string())?;
@@ -180,11 +185,8 @@ fn measure(bundle: &Bundle, runtime: &'static Runtime) -> anyhow::Result<bench::
     let tiles = golden::read(&bundle.golden_path()?)?.tiles;
     let model = bundle.model_path("fp32")?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let window = Window {
-        warm_up: Duration::from_millis(500),
-        min_duration: Duration::from_secs(3),
-        ..Window::default()
-    };
+    let window =
+        Window { warm_up: Duration::from_millis(500), min_duration: Duration::from_secs(3), ..Window::default() };
     let plan = Plan {
         batches: vec![1, 8],
         threads: vec![cores],

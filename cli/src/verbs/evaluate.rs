@@ -115,11 +115,7 @@ struct Document<'a> {
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
-    let subject = if args.subject.join("manifest.json").is_file() {
-        of_bundle(&args, out)?
-    } else {
-        of_run(&args)?
-    };
+    let subject = if args.subject.join("manifest.json").is_file() { of_bundle(&args, out)? } else { of_run(&args)? };
     let evaluation = Evaluation {
         dataset: &subject.dataset,
         decoder: subject.decoder,
@@ -141,7 +137,10 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
 /// Scores of a run's tiles, through burn.
 fn of_run(args: &Args) -> anyhow::Result<Subject> {
     if args.provider.is_some() || args.precision.is_some() {
-        bail!("--provider and --precision are for a bundle; {} is none (it has no manifest.json)", args.subject.display());
+        bail!(
+            "--provider and --precision are for a bundle; {} is none (it has no manifest.json)",
+            args.subject.display()
+        );
     }
     let run = Run::open(&args.subject)?;
     let dataset = run.dataset(args.data.as_deref())?;
@@ -223,7 +222,9 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
 fn bundle_indices(args: &Args, dataset: &Dataset) -> anyhow::Result<(Vec<usize>, Vec<usize>)> {
     let Part::Of(split) = args.split else { return Ok(((0..dataset.len()).collect(), Vec::new())) };
     let splits: Vec<Option<Split>> = match &args.split_file {
-        Some(file) => SplitPlan::read_csv(dataset, file).map_err(Error::from)?.assignments.into_iter().map(Some).collect(),
+        Some(file) => {
+            SplitPlan::read_csv(dataset, file).map_err(Error::from)?.assignments.into_iter().map(Some).collect()
+        }
         None => dataset.entries.iter().map(|entry| entry.split).collect(),
     };
     if splits.iter().any(Option::is_none) {

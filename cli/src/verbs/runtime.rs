@@ -100,7 +100,8 @@ impl Row {
     fn text(&self) -> String {
         let version = self.version.as_deref().unwrap_or("version unknown");
         let what = self.package.map_or(self.origin, Package::name);
-        let providers = self.providers.as_ref().map_or_else(String::new, |names| format!("  with {}", names.join(", ")));
+        let providers =
+            self.providers.as_ref().map_or_else(String::new, |names| format!("  with {}", names.join(", ")));
         let state = self.reason.as_deref().map_or_else(|| "whole".to_owned(), |reason| format!("UNUSABLE: {reason}"));
         format!("{what:<9} {version:<8} {}{providers}  [{state}]", self.path)
     }

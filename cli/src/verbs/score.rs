@@ -166,10 +166,14 @@ fn open(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Result<Session> {
 
 fn report(args: &Args, format: Format, session: &Session, summary: &Summary, out: &Output) -> anyhow::Result<()> {
     let seconds = Duration::from_secs_f64(summary.seconds);
-    let nodes: Vec<_> = session.nodes().iter().map(|(provider, nodes)| format!("{nodes} nodes on {provider}")).collect();
+    let nodes: Vec<_> =
+        session.nodes().iter().map(|(provider, nodes)| format!("{nodes} nodes on {provider}")).collect();
     out.note(format_args!(
         "{} of {} tiles scored in {seconds:.2?}, {:.1} tiles/s, {}",
-        summary.scored, summary.tiles, summary.tiles_per_s, nodes.join(", ")
+        summary.scored,
+        summary.tiles,
+        summary.tiles_per_s,
+        nodes.join(", ")
     ));
     let Some(file) = &args.out else { return Ok(()) };
     if out.json {

@@ -67,8 +67,15 @@ pub(crate) fn summarise(run: &Run, out: &Output) -> anyhow::Result<()> {
     };
     out.line(format_args!("run        {}", run.layout.root().display()));
     out.line(format_args!("kept       epoch {} of {}", run.facts.best_epoch, run.facts.epochs));
-    out.line(format_args!("AUROC      {}  on {} test tiles, 95 % interval over groups", interval("auroc"), metrics["n"]));
-    out.line(format_args!("colour     {}  AUROC of colour statistics alone on the same tiles", interval("baseline/colour_auroc")));
+    out.line(format_args!(
+        "AUROC      {}  on {} test tiles, 95 % interval over groups",
+        interval("auroc"),
+        metrics["n"]
+    ));
+    out.line(format_args!(
+        "colour     {}  AUROC of colour statistics alone on the same tiles",
+        interval("baseline/colour_auroc")
+    ));
     out.line(format_args!("F1         {}  at threshold {:.4}", interval("f1"), run.facts.threshold.value));
     if let Some(caution) = metrics.pointer("/intervals/caution").and_then(serde_json::Value::as_str) {
         out.line(format_args!("caution    {caution}"));
@@ -128,7 +135,9 @@ impl Observer for Display<'_> {
                     record.epoch, record.train_loss, record.val_loss, record.seconds
                 ));
             }
-            Event::StoppedEarly { best_epoch } => self.say(format!("stopped early: no epoch was better than {best_epoch}")),
+            Event::StoppedEarly { best_epoch } => {
+                self.say(format!("stopped early: no epoch was better than {best_epoch}"))
+            }
             Event::Evaluating => {
                 self.bar.finish_and_clear();
                 self.say("scoring the test split".to_owned());

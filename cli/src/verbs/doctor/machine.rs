@@ -42,7 +42,8 @@ impl Machine {
 
     pub(super) fn summary(&self) -> String {
         let cpu = self.cpu.as_deref().unwrap_or("unknown CPU");
-        let features = if self.features.is_empty() { String::new() } else { format!(" ({})", self.features.join(", ")) };
+        let features =
+            if self.features.is_empty() { String::new() } else { format!(" ({})", self.features.join(", ")) };
         let memory = self.memory_bytes.map_or_else(String::new, |bytes| format!(", {} GiB memory", bytes >> 30));
         let gpus = match self.gpus.as_slice() {
             [] => "no NVIDIA GPU".to_owned(),

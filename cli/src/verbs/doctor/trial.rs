@@ -121,7 +121,9 @@ fn try_provider(runtime: &'static Runtime, name: &str) -> Answer<()> {
     let kind: ProviderKind = name.parse().map_err(|_| "Kiln does not offer this provider".to_owned())?;
     probe(runtime, kind).map_err(|error| match error {
         // Which provider and which library the report says already.
-        kiln_runtime::Error::ProviderUnavailable { source, .. } => format!("it needs {}: {}", kind.needs(), chain(&source)),
+        kiln_runtime::Error::ProviderUnavailable { source, .. } => {
+            format!("it needs {}: {}", kind.needs(), chain(&source))
+        }
         error => chain(&error),
     })
 }
