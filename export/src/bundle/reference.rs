@@ -59,5 +59,5 @@ fn array(name: &str, data: TensorData) -> Result<ArrayD<f32>> {
     let wrong = |reason: String| crate::Error::Output { name: name.to_owned(), reason };
     let shape = IxDyn(data.shape().as_slice());
     let values = data.try_into_vec::<f32>().map_err(|error| wrong(format!("{error:?}")))?;
-    Ok(ArrayD::from_shape_vec(shape, values).map_err(|error| BundleError::from(wrong(error.to_string())))?)
+    ArrayD::from_shape_vec(shape, values).map_err(|error| BundleError::from(wrong(error.to_string())))
 }

@@ -64,8 +64,9 @@ impl Staged {
         self.scratch.path()
     }
 
-    /// Syncs all that was written and renames it to the target. With `replace`, a folder that is there gives way; the
-    /// old one is set aside first and removed last, so that one of the two is always whole.
+    /// Syncs all that was written and puts it in the place of the target. With `replace`, a folder that is there gives
+    /// way: on Linux the two change places in one step; elsewhere the old one is set aside first and removed last, so
+    /// that one of the two is always whole.
     ///
     /// # Errors
     /// `AlreadyExists` if the target is there and must not be replaced, else what the file system said.
@@ -75,19 +76,42 @@ impl Staged {
         let folder = folder_of(&self.target).to_owned();
         let old = match (self.target.symlink_metadata().is_ok(), replace) {
             (true, false) => return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it exists already")),
-            (true, true) => Some(set_aside(&self.target)?),
-            (false, _) => None,
+            (true, true) => Some(self.change_places()?),
+            (false, _) => {
+                fs::rename(self.scratch.path(), &self.target)?;
+                None
+            }
         };
-        let renamed = fs::rename(self.scratch.path(), &self.target);
-        if let (Err(_), Some(old)) = (&renamed, &old) {
-            fs::rename(old, &self.target)?;
-        }
-        renamed?;
-        // The scratch folder has moved: nothing is left to clean up under its old name.
+        // The scratch folder has moved: what lies under its name now is the old folder, or nothing.
         let _ = self.scratch.keep();
         sync_dir(&folder)?;
         old.map_or(Ok(()), fs::remove_dir_all)
     }
+
+    /// Swaps scratch and target; gives where the old folder lies now.
+    fn change_places(&self) -> io::Result<PathBuf> {
+        if exchange(self.scratch.path(), &self.target).is_ok() {
+            return Ok(self.scratch.path().to_owned());
+        }
+        let old = set_aside(&self.target)?;
+        if let Err(error) = fs::rename(self.scratch.path(), &self.target) {
+            fs::rename(&old, &self.target)?;
+            return Err(error);
+        }
+        Ok(old)
+    }
+}
+
+/// Two folders change places in one step, where system and file system can.
+#[cfg(target_os = "linux")]
+fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exchange(_one: &Path, _other: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Makes a folder's entries durable.

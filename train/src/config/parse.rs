@@ -41,7 +41,14 @@ impl Config {
         for set in sets {
             apply(&mut value, set)?;
         }
-        let config: Self = serde_yaml::from_value(value).map_err(located)?;
+        // Through text again, because only an error from text names the key that is wrong; its line is of no file.
+        let changed = serde_yaml::to_string(&value).map_err(located)?;
+        let unplaced = |error: serde_yaml::Error| {
+            let message = error.to_string();
+            let reason = message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason);
+            config_error(origin, explain(reason))
+        };
+        let config: Self = serde_yaml::from_str(&changed).map_err(unplaced)?;
         config.checked(origin)
     }
 

@@ -110,6 +110,7 @@ impl Prepared {
         let classes = classes(&dataset, &config.data.normal_classes)?;
         let decoder = Decoder::new(config.data.size_policy);
         let digests = data::digests(&dataset, &decoder)?;
+        refuse_damaged(&dataset, &decoder, &digests)?;
         let plan = resolve_split(&config, layout, &dataset, &digests)?;
         data::check_leaks(&dataset, &plan, &digests)?;
         let data_sha256 = data::digest(&dataset, &digests);
@@ -139,6 +140,16 @@ impl Prepared {
         };
         let indices = self.plan.indices(Split::Train).into_iter().filter(learnt).collect();
         Ok(Loader::new(Arc::clone(&self.dataset), indices, options)?)
+    }
+}
+
+/// A tile that cannot be decoded ends the training now, not when its split's turn comes, hours later.
+fn refuse_damaged(dataset: &Dataset, decoder: &Decoder, digests: &[data::TileDigest]) -> Result<()> {
+    let Some(index) = digests.iter().position(|digest| digest.pixels.is_none()) else { return Ok(()) };
+    let path = dataset.full_path(index);
+    match decoder.decode_file(&path) {
+        Err(source) => Err(data::DataError::Tile { path, reason: source }.into()),
+        Ok(_) => Ok(()),
     }
 }
 
