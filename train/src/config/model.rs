@@ -1,6 +1,6 @@
 //! Configuration of the model zoo. The defaults are the paper's.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Which model of the zoo, and its sizes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,7 +81,8 @@ impl Default for VaeConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HybridConfig {
-    /// The classifier.
+    /// The classifier; its head is pooled unless it says otherwise.
+    #[serde(deserialize_with = "pooled_unless_said")]
     pub cnn: CnnConfig,
     /// Filters of the encoder's two convolutions, on top of the feature maps.
     pub filters: [usize; 2],
@@ -103,4 +104,11 @@ impl Default for HybridConfig {
             reconstruction_weight: 1.0,
         }
     }
+}
+
+/// A classifier within a hybrid: the same keys and defaults, but for the head.
+fn pooled_unless_said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CnnConfig, D::Error> {
+    let mut keys = serde_yaml::Mapping::deserialize(deserializer)?;
+    keys.entry("head".into()).or_insert_with(|| "pooled".into());
+    serde_yaml::from_value(keys.into()).map_err(serde::de::Error::custom)
 }

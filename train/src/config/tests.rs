@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use super::{Config, ModelConfig, Schedule};
+use super::{Config, Head, ModelConfig, Schedule};
 
 const SMALL: &str = "name: small\nmodel: {kind: cnn, head: pooled}\n";
 
@@ -37,6 +37,20 @@ fn wrong_values_name_their_key() {
     assert!(problem(SMALL, &["training"]).contains("key=value"));
     assert!(problem(SMALL, &["name.x=1"]).contains("holds no keys"));
     assert!(problem("name: v\nmodel: {kind: vae, stride: 3}\n", &[]).contains("model.stride"));
+}
+
+#[test]
+fn a_hybrids_classifier_is_pooled_unless_it_says_otherwise() {
+    for (keys, head) in
+        [("", Head::Pooled), (", cnn: {dropout: 0.1}", Head::Pooled), (", cnn: {head: flatten}", Head::Flatten)]
+    {
+        let text = format!("name: h\nmodel: {{kind: hybrid{keys}}}\n");
+        let config = Config::parse(&text, "hybrid.yaml", &[]).unwrap();
+        let ModelConfig::Hybrid(hybrid) = &config.model else { panic!("a hybrid was asked for") };
+        assert_eq!(hybrid.cnn.head, head, "{text}");
+    }
+    let message = problem("name: h\nmodel: {kind: hybrid, cnn: {fliters: [1]}}\n", &[]);
+    assert!(message.contains("did you mean `filters`"), "{message}");
 }
 
 #[test]
