@@ -32,11 +32,11 @@ pub(crate) fn finish(
     device: &Device,
 ) -> Result<()> {
     let (dataset, classes) = (&prepared.dataset, &prepared.classes);
-    let score = |split| score_tiles(zoo, classes, &prepared.loader(split)?, device);
-    let (val, test) = (score(Split::Val)?, score(Split::Test)?);
+    let (train, tested) = (prepared.loader(Split::Train)?, prepared.loader(Split::Test)?);
+    let score = |loader: &Loader| score_tiles(zoo, classes, loader, device);
+    let (val, test) = (score(&prepared.loader(Split::Val)?)?, score(&tested)?);
     let rule = prepared.config.threshold;
     let value = rule.choose(&with_truth(dataset, classes, &val))?;
-    let (train, tested) = (prepared.loader(Split::Train)?, prepared.loader(Split::Test)?);
     let baseline = colour_scores(dataset, classes, &train, &tested, &test)?;
     let bootstrap =
         Bootstrap { resamples: prepared.config.bootstrap_resamples, seed: prepared.seed(Purpose::Bootstrap, 0) };

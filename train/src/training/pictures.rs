@@ -161,9 +161,9 @@ pub fn report(run: &Run, moved: Option<&Path>, parity: Option<Parity>, latency: 
     let (zoo, dataset) = (run.model(&device)?, run.dataset(moved)?);
     let classes = &run.facts.classes;
     let batch = run.config.training.batch;
-    let test = score_tiles(&zoo, classes, &run.loader(&dataset, run.indices(&dataset, Split::Test)?, batch)?, &device)?;
-    let train = run.loader(&dataset, run.indices(&dataset, Split::Train)?, batch)?;
-    let tested = run.loader(&dataset, run.indices(&dataset, Split::Test)?, batch)?;
+    let loader = |split| run.loader(&dataset, run.indices(&dataset, split)?, batch);
+    let (train, tested) = (loader(Split::Train)?, loader(Split::Test)?);
+    let test = score_tiles(&zoo, classes, &tested, &device)?;
     let baseline = finish::colour_scores(&dataset, classes, &train, &tested, &test)?;
     let metrics: Metrics = serde_json::from_value(run.metrics()?)
         .map_err(|error| Error::run(run.layout.root(), format!("metrics.json: {error}")))?;
