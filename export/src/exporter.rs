@@ -14,7 +14,7 @@ use crate::symbolic::{Plan, Size, Symbol, Trace};
 use crate::tensors::{Append, Feed, Inputs, Outputs};
 
 /// Opsets that can be written.
-pub const OPSETS: std::ops::RangeInclusive<i64> = 17..=23;
+pub const OPSETS: std::ops::RangeInclusive<i64> = 17..=25;
 
 /// The opset written unless another is chosen: every runtime in use reads it, ONNX Runtime since 1.14.
 pub const DEFAULT_OPSET: i64 = 18;
@@ -193,7 +193,7 @@ impl<I> Exporter<I> {
         let names: Vec<String> = self.inputs.iter().map(|input| input.name.clone()).collect();
         let choices = Choices { opset: self.header.opset, allow_random: self.allow_random };
         let mut graph = lower::lower(trace, names.iter().map(String::as_str).zip(shapes), choices)?;
-        passes::tidy(&mut graph);
+        passes::tidy(&mut graph, self.header.opset);
         let names = names::assign(&graph);
         Ok(OnnxModel::new(onnx::encode(&graph, &names, &plan, &self.header)))
     }

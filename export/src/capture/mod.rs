@@ -5,18 +5,21 @@ mod dense;
 mod modules;
 mod panics;
 mod paths;
+mod standins;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use burn::backend::capture::TensorId;
-use burn::backend::ir::OperationIr;
+use burn::backend::ir::{BaseOperationIr, OperationIr};
 use burn::module::Module;
 use burn::tensor::{Device, TensorData};
 
 pub(crate) use modules::Modules;
 use paths::Paths;
+use standins::{Dequantise, StandIns};
 
 use crate::error::{Error, Result};
+use crate::graph::Weight;
 use crate::tensors::{AnyTensor, Feed, Inputs, Outputs};
 
 /// One recorded forward pass.
@@ -27,9 +30,11 @@ pub(crate) struct Recording {
     pub(crate) inputs: Vec<TensorId>,
     /// Outputs in returned order; one tensor may stand twice.
     pub(crate) outputs: Vec<(Option<String>, TensorId)>,
-    /// Constants and parameters.
+    /// Constants, and parameters whose values the forward function looked at.
     pub(crate) values: BTreeMap<TensorId, TensorData>,
-    /// Parameter paths and module types.
+    /// Parameters, unread.
+    pub(crate) weights: HashMap<TensorId, Weight>,
+    /// Path of each parameter.
     pub(crate) parameters: HashMap<TensorId, String>,
     /// Path of each module to its type.
     pub(crate) types: BTreeMap<String, String>,
@@ -43,7 +48,9 @@ impl Recording {
         I: Inputs,
         O: Outputs,
     {
-        let recorded = panics::catch(|| record(module, feeds, forward));
+        let catch = |parameters| panics::catch(|| record(module, feeds, forward, parameters));
+        // Some forward functions look at the value of a parameter, which a stand-in has not.
+        let recorded = catch(Parameters::StandIns).or_else(|_| catch(Parameters::Real));
         recorded.unwrap_or_else(|panic| Err(Error::Forward { message: panic.message, location: panic.location }))
     }
 
@@ -54,14 +61,29 @@ impl Recording {
     }
 }
 
+/// What a recording is made with.
+#[derive(Clone, Copy)]
+enum Parameters {
+    /// Tensors of the right shape that hold nothing.
+    StandIns,
+    /// Copies of the parameters.
+    Real,
+}
+
 /// What the closure inside the capture scope learns.
 struct Seen {
     inputs: Vec<TensorId>,
     outputs: Vec<(Option<String>, AnyTensor)>,
     paths: Paths,
+    weights: HashMap<TensorId, Weight>,
 }
 
-fn record<M, I, O>(module: &M, feeds: &[Feed], forward: &impl Fn(&M, I) -> O) -> Result<Recording>
+fn record<M, I, O>(
+    module: &M,
+    feeds: &[Feed],
+    forward: &impl Fn(&M, I) -> O,
+    parameters: Parameters,
+) -> Result<Recording>
 where
     M: Module,
     I: Inputs,
@@ -71,7 +93,7 @@ where
     let device = Device::capture();
     let mut seen = Err(Error::Capture("the recording did not start".to_owned()));
     let captured = device.capture_scope(|scope| {
-        seen = run(module, feeds, forward, &device);
+        seen = run(module, feeds, forward, parameters, &device);
         let (inputs, outputs) = match &seen {
             Ok(seen) => (seen.inputs.clone(), distinct(&seen.outputs)),
             Err(_) => (Vec::new(), Vec::new()),
@@ -87,19 +109,37 @@ where
         Ok((name, resolved.get(&id).copied().unwrap_or(id)))
     });
     let outputs: Vec<_> = outputs.collect::<Result<_>>()?;
-    let operations = captured.graph.operations.into_iter().filter(|one| !matches!(one, OperationIr::Init(_))).collect();
+    let forward = |one: &OperationIr| !matches!(one, OperationIr::Init(_)) && !is_stand_in(one, &seen.weights);
+    let operations = captured.graph.operations.into_iter().filter(forward).collect();
     let results = outputs.iter().map(|(_, id)| *id).collect();
     Ok(Recording {
         outputs,
         operations: dense::rejoin(operations, &results),
         inputs: captured.graph.inputs,
         values: captured.values,
+        weights: seen.weights,
         parameters: seen.paths.parameters,
         types: seen.paths.types,
     })
 }
 
-fn run<M, I, O>(module: &M, feeds: &[Feed], forward: &impl Fn(&M, I) -> O, device: &Device) -> Result<Seen>
+/// Whether an operation made a stand-in.
+fn is_stand_in(operation: &OperationIr, weights: &HashMap<TensorId, Weight>) -> bool {
+    use OperationIr::{BaseBool, BaseFloat, BaseInt};
+    match operation {
+        BaseFloat(BaseOperationIr::Zeros(op)) | BaseInt(BaseOperationIr::Zeros(op)) => weights.contains_key(&op.out.id),
+        BaseBool(BaseOperationIr::Zeros(op)) => weights.contains_key(&op.out.id),
+        _ => false,
+    }
+}
+
+fn run<M, I, O>(
+    module: &M,
+    feeds: &[Feed],
+    forward: &impl Fn(&M, I) -> O,
+    parameters: Parameters,
+    device: &Device,
+) -> Result<Seen>
 where
     M: Module,
     I: Inputs,
@@ -107,7 +147,12 @@ where
 {
     // `valid` takes the module off an autodiff device, and gives running statistics a copy of their own: a clone
     // would share them, and moving it here would move the caller's statistics too.
-    let module = module.valid().to_device(device);
+    let module = module.valid();
+    let (module, weights) = match parameters {
+        Parameters::StandIns => StandIns::put(module, device),
+        Parameters::Real => (module.map(&mut Dequantise), HashMap::new()),
+    };
+    let module = module.to_device(device);
     let paths = Paths::of(&module);
     let (arguments, tensors) = I::build(feeds, device).ok_or_else(|| {
         Error::Setup("the forward function takes another number of inputs than were declared".to_owned())
@@ -119,7 +164,7 @@ where
         let name = || name.clone().unwrap_or_else(|| format!("number {position}"));
         tensor.id().map_err(|reason| Error::Output { name: name(), reason })?;
     }
-    Ok(Seen { inputs, outputs, paths })
+    Ok(Seen { inputs, outputs, paths, weights })
 }
 
 /// Recorded ids of the outputs, each once, in order.

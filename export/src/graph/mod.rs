@@ -1,12 +1,13 @@
 //! The ONNX graph in the making: nodes and constants that refer to values by number. Names come at the very end
 //! ([`names`]), passes in between ([`passes`]).
 
+mod constant;
 pub(crate) mod names;
 pub(crate) mod passes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use bytes::Bytes;
+pub(crate) use constant::{Constant, Data, Weight, bytes_of};
 
 use crate::onnx::Element;
 use crate::symbolic::Size;
@@ -22,14 +23,6 @@ pub(crate) struct Value {
     pub(crate) shape: Option<Vec<Size>>,
     /// A name that is settled: inputs, outputs, parameters.
     pub(crate) name: Option<String>,
-}
-
-/// A constant tensor, row-major, little-endian.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Constant {
-    pub(crate) element: Element,
-    pub(crate) dims: Vec<usize>,
-    pub(crate) data: Bytes,
 }
 
 /// The value of a node's attribute.
@@ -92,10 +85,17 @@ impl Graph {
         id
     }
 
-    /// Replaces every use of a value, graph outputs included.
-    pub(crate) fn replace(&mut self, from: ValueId, to: ValueId) {
+    /// Replaces uses of many values at once, graph outputs included.
+    pub(crate) fn replace_all(&mut self, changes: &HashMap<ValueId, ValueId>) {
         let inputs = self.nodes.iter_mut().flat_map(|node| node.inputs.iter_mut().flatten());
-        inputs.chain(self.outputs.iter_mut()).filter(|id| **id == from).for_each(|id| *id = to);
+        inputs.chain(self.outputs.iter_mut()).for_each(|id| *id = *changes.get(id).unwrap_or(id));
+    }
+
+    /// Position of the node that gives each value.
+    pub(crate) fn makers(&self) -> HashMap<ValueId, usize> {
+        let outputs =
+            |(position, node): (usize, &Node)| node.outputs.iter().map(move |id| (*id, position)).collect::<Vec<_>>();
+        self.nodes.iter().enumerate().flat_map(outputs).collect()
     }
 
     /// How many nodes and graph outputs read each value.
@@ -104,19 +104,5 @@ impl Graph {
         let inputs = self.nodes.iter().flat_map(|node| node.inputs.iter().flatten());
         inputs.chain(&self.outputs).for_each(|id| uses[*id] += 1);
         uses
-    }
-}
-
-impl Constant {
-    /// A vector of 64-bit integers, as shapes and axes are given.
-    pub(crate) fn vector(values: &[i64]) -> Self {
-        let data = values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>().into();
-        Self { element: Element::I64, dims: vec![values.len()], data }
-    }
-
-    /// The elements, if they are 64-bit integers.
-    pub(crate) fn integers(&self) -> Option<Vec<i64>> {
-        let read = |chunk: &[u8]| Some(i64::from_le_bytes(chunk.try_into().ok()?));
-        (self.element == Element::I64).then(|| self.data.chunks_exact(8).map(read).collect())?
     }
 }

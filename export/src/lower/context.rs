@@ -6,11 +6,10 @@ use std::collections::{BTreeMap, HashMap};
 use burn::backend::capture::TensorId;
 use burn::backend::ir::{ScalarIr, TensorIr};
 use burn::tensor::TensorData;
-use bytes::Bytes;
 
 use super::{Choices, int, to};
 use crate::error::{Error, Result};
-use crate::graph::{Attributes, Constant, Graph, Node, Origin, ValueId};
+use crate::graph::{Attributes, Constant, Data, Graph, Node, Origin, ValueId, Weight, bytes_of};
 use crate::onnx::{Element, scalar_bytes};
 use crate::symbolic::{Form, Size, Trace};
 
@@ -29,6 +28,7 @@ pub(crate) struct Context<'a> {
     choices: Choices,
     graph: Graph,
     values: BTreeMap<TensorId, TensorData>,
+    weights: HashMap<TensorId, Weight>,
     bound: HashMap<TensorId, ValueId>,
     /// One-element integer tensors that hold a symbolic size.
     sizes: HashMap<Size, ValueId>,
@@ -38,13 +38,19 @@ pub(crate) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// Starts with an empty graph; `values` are the captured constants, taken when they are first used.
-    pub(crate) fn new(trace: &'a Trace, values: BTreeMap<TensorId, TensorData>, choices: Choices) -> Self {
+    /// Starts with an empty graph; `values` and `weights` are the recorded constants, taken when they are first used.
+    pub(crate) fn new(
+        trace: &'a Trace,
+        values: BTreeMap<TensorId, TensorData>,
+        weights: HashMap<TensorId, Weight>,
+        choices: Choices,
+    ) -> Self {
         Self {
             trace,
             choices,
             graph: Graph::default(),
             values,
+            weights,
             bound: HashMap::new(),
             sizes: HashMap::new(),
             places: HashMap::new(),
@@ -94,26 +100,34 @@ impl<'a> Context<'a> {
         if let Some(value) = self.bound.get(&tensor.id) {
             return Ok(*value);
         }
-        let Some(data) = self.values.remove(&tensor.id) else {
-            return Err(Refusal::Unsupported(format!("tensor {} has no source", tensor.id.value())));
-        };
-        let value = self.captured(tensor.id, data)?;
+        let known = self.captured(tensor.id)?;
+        let value = known.ok_or_else(|| Refusal::Unsupported(format!("tensor {} has no source", tensor.id.value())))?;
         self.bound.insert(tensor.id, value);
         Ok(value)
     }
 
-    fn captured(&mut self, id: TensorId, data: TensorData) -> Result<ValueId, Refusal> {
-        let dtype = data.dtype();
+    /// A constant or a parameter, if the tensor is one.
+    fn captured(&mut self, id: TensorId) -> Result<Option<ValueId>, Refusal> {
+        let (data, dtype, dims): (Data, _, _) = match (self.weights.remove(&id), self.values.remove(&id)) {
+            (Some(weight), _) => {
+                let (dtype, dims) = (weight.dtype, weight.dims.clone());
+                (Data::Weight(weight), dtype, dims)
+            }
+            (None, Some(data)) => {
+                let (dtype, dims) = (data.dtype(), data.shape().to_vec());
+                (bytes_of(data).into(), dtype, dims)
+            }
+            (None, None) => return Ok(None),
+        };
         let Some(element) = Element::of(dtype) else {
             return Err(Refusal::Unsupported(format!("a constant has type {dtype:?}; dequantise the module first")));
         };
-        let dims = data.shape().to_vec();
-        let data = if element == Element::Bool { booleans(&data) } else { owned(data) };
         let value = self.graph.constant(Constant { element, dims: dims.clone(), data });
         let shape = dims.iter().map(|size| self.fixed(*size)).collect();
         self.graph.values[value].shape = Some(shape);
-        self.graph.values[value].name = self.trace.base.parameters.get(&id).cloned().filter(|name| !name.is_empty());
-        Ok(value)
+        let name = self.trace.base.parameters.get(&id);
+        self.graph.values[value].name = name.cloned().filter(|name| !name.is_empty());
+        Ok(Some(value))
     }
 
     /// Says that a burn result is `value`, converted to the result's type if need be.
@@ -206,7 +220,7 @@ impl<'a> Context<'a> {
 
     /// A scalar constant.
     pub(crate) fn scalar(&mut self, value: ScalarIr, element: Element) -> ValueId {
-        let data = Bytes::from(scalar_bytes(value, element));
+        let data = scalar_bytes(value, element).into();
         self.graph.constant(Constant { element, dims: Vec::new(), data })
     }
 
@@ -333,15 +347,15 @@ impl<'a> Context<'a> {
             let name = name.clone().unwrap_or_else(|| format!("output_{position}"));
             self.begin(self.index, Origin { kind: "Output".to_owned(), ..Origin::default() });
             let missing = |reason: String| Error::Output { name: name.clone(), reason };
-            let value = match (self.bound.get(id).copied(), self.values.remove(id)) {
-                (Some(value), _) => value,
-                (None, Some(data)) => {
-                    let value =
-                        self.captured(*id, data).map_err(|_| missing("its type has no ONNX form".to_owned()))?;
+            let value = match self.bound.get(id) {
+                Some(value) => *value,
+                None => {
+                    let known = self.captured(*id);
+                    let known = known.map_err(|_| missing("its type has no ONNX form".to_owned()))?;
+                    let value = known.ok_or_else(|| missing("no operation computes it".to_owned()))?;
                     self.bound.insert(*id, value);
                     value
                 }
-                (None, None) => return Err(missing("no operation computes it".to_owned())),
             };
             let own = self.graph.values[value].name.is_none() && !self.graph.constants.contains_key(&value);
             let value = if own { value } else { self.identity(value) };
@@ -361,20 +375,4 @@ impl<'a> Context<'a> {
     pub(crate) fn finish(self) -> Graph {
         self.graph
     }
-}
-
-/// The bytes of a constant, shared, not copied.
-fn owned(data: TensorData) -> Bytes {
-    struct Owner(TensorData);
-    impl AsRef<[u8]> for Owner {
-        fn as_ref(&self) -> &[u8] {
-            self.0.as_bytes()
-        }
-    }
-    Bytes::from_owner(Owner(data))
-}
-
-/// Booleans as ONNX stores them, one byte each, whatever burn's storage was.
-fn booleans(data: &TensorData) -> Bytes {
-    data.iter::<bool>().map(u8::from).collect::<Vec<_>>().into()
 }

@@ -49,7 +49,8 @@ pub(crate) fn lower<'n>(
     choices: Choices,
 ) -> Result<Graph> {
     let values = std::mem::take(&mut trace.base.values);
-    let mut context = Context::new(&trace, values, choices);
+    let weights = std::mem::take(&mut trace.base.weights);
+    let mut context = Context::new(&trace, values, weights, choices);
     context.inputs(inputs)?;
     let mut unsupported = Vec::new();
     for (index, operation) in trace.base.operations.iter().enumerate() {

@@ -3,6 +3,7 @@
 use onnx_ir::{AttributeProto, AttributeType, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use protobuf::{EnumOrUnknown, MessageField};
 
+use super::write::Parts;
 use crate::graph::{Attribute, Constant, Graph, Node, ValueId};
 use crate::symbolic::Plan;
 
@@ -21,12 +22,28 @@ fn ir_version(opset: i64) -> i64 {
         ..=18 => 8,
         19..=20 => 9,
         21..=22 => 10,
-        _ => 11,
+        23 => 11,
+        24 => 12,
+        _ => 13,
     }
 }
 
-/// Builds the model message; the constants' bytes are shared with the graph, not copied.
-pub(crate) fn encode(graph: &Graph, names: &[String], plan: &Plan, header: &Header) -> ModelProto {
+/// A constant of the graph, and its message without the data.
+#[derive(Clone)]
+pub(crate) struct Initializer {
+    pub(crate) tensor: TensorProto,
+    pub(crate) constant: Constant,
+}
+
+impl Initializer {
+    /// Whether its data is part of the message, not in a file beside it.
+    pub(crate) fn is_inside(&self) -> bool {
+        self.tensor.external_data.is_empty()
+    }
+}
+
+/// Builds the model's message. No weight is read.
+pub(crate) fn encode(graph: &Graph, names: &[String], plan: &Plan, header: &Header) -> Parts {
     let mut model = ModelProto::new();
     model.ir_version = ir_version(header.opset);
     model.producer_name = "kiln-export".to_owned();
@@ -43,8 +60,13 @@ pub(crate) fn encode(graph: &Graph, names: &[String], plan: &Plan, header: &Head
             entry.value.clone_from(value);
         }
     }
-    model.graph = MessageField::some(graph_message(graph, names, plan, &header.name));
-    model
+    let initializer = |(id, constant): (&ValueId, &Constant)| Initializer {
+        tensor: described(&names[*id], constant),
+        constant: constant.clone(),
+    };
+    let mut initializers: Vec<_> = graph.constants.iter().map(initializer).collect();
+    initializers.sort_by(|a, b| a.tensor.name.cmp(&b.tensor.name));
+    Parts { model, graph: graph_message(graph, names, plan, &header.name), initializers }
 }
 
 fn graph_message(graph: &Graph, names: &[String], plan: &Plan, name: &str) -> GraphProto {
@@ -53,9 +75,6 @@ fn graph_message(graph: &Graph, names: &[String], plan: &Plan, name: &str) -> Gr
     message.input = graph.inputs.iter().map(|id| port(graph, *id, names, plan)).collect();
     message.output = graph.outputs.iter().map(|id| port(graph, *id, names, plan)).collect();
     message.node = graph.nodes.iter().map(|one| node(graph, one, names)).collect();
-    let mut constants: Vec<_> = graph.constants.iter().map(|(id, constant)| tensor(&names[*id], constant)).collect();
-    constants.sort_by(|a, b| a.name.cmp(&b.name));
-    message.initializer = constants;
     message
 }
 
@@ -122,7 +141,7 @@ fn attribute(name: &str, value: &Attribute) -> AttributeProto {
             AttributeType::STRING
         }
         Attribute::Tensor(value) => {
-            message.t = MessageField::some(tensor("", value));
+            message.t = MessageField::some(TensorProto { raw_data: value.data.read(), ..described("", value) });
             AttributeType::TENSOR
         }
     };
@@ -130,11 +149,11 @@ fn attribute(name: &str, value: &Attribute) -> AttributeProto {
     message
 }
 
-fn tensor(name: &str, constant: &Constant) -> TensorProto {
+/// A constant's message without its data.
+fn described(name: &str, constant: &Constant) -> TensorProto {
     let mut message = TensorProto::new();
     message.name = name.to_owned();
     message.data_type = constant.element.code();
     message.dims = constant.dims.iter().map(|size| *size as i64).collect();
-    message.raw_data = constant.data.clone();
     message
 }

@@ -3,7 +3,9 @@
 
 mod element;
 mod encode;
+mod external;
 mod model;
+mod write;
 
 pub(crate) use element::{Element, scalar_bytes};
 pub(crate) use encode::{Header, encode};

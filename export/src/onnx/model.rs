@@ -1,12 +1,15 @@
-//! The finished model: bytes for whoever wants them, and a file that appears whole or not at all.
+//! The finished model: bytes for whoever wants them, and files that appear whole or not at all.
 
 use std::fmt;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
-use onnx_ir::ModelProto;
-use protobuf::{CodedOutputStream, Message as _};
+use kiln_tile::publish;
+use onnx_ir::{GraphProto, ModelProto};
+use protobuf::MessageField;
 
+use super::external;
+use super::write::Parts;
 use crate::error::{Error, Result};
 
 /// protobuf messages end at 2 GiB.
@@ -14,40 +17,64 @@ const LARGEST: u64 = i32::MAX as u64;
 
 /// An ONNX model, ready to be written.
 ///
-/// The weights are shared with the message and streamed by [`OnnxModel::save`], so that saving needs no second copy.
+/// The weights stay with the module's tensors, whose memory the model shares, and are read in parts as they are
+/// written, so that writing takes no second copy of them.
 #[derive(Clone)]
 pub struct OnnxModel {
-    message: ModelProto,
+    parts: Parts,
 }
 
 impl OnnxModel {
-    pub(crate) fn new(message: ModelProto) -> Self {
-        Self { message }
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self { parts }
     }
 
     /// Names of the graph inputs, in order.
     pub fn inputs(&self) -> Vec<&str> {
-        self.message.graph.input.iter().map(|port| port.name.as_str()).collect()
+        self.parts.graph.input.iter().map(|port| port.name.as_str()).collect()
     }
 
     /// Names of the graph outputs, in order.
     pub fn outputs(&self) -> Vec<&str> {
-        self.message.graph.output.iter().map(|port| port.name.as_str()).collect()
+        self.parts.graph.output.iter().map(|port| port.name.as_str()).collect()
     }
 
     /// ONNX operator of every node, in the order of execution.
     pub fn operators(&self) -> Vec<&str> {
-        self.message.graph.node.iter().map(|node| node.op_type.as_str()).collect()
+        self.parts.graph.node.iter().map(|node| node.op_type.as_str()).collect()
+    }
+
+    /// Names of the weights and other constants, in the order in which they are written.
+    pub fn initializers(&self) -> Vec<&str> {
+        self.parts.initializers.iter().map(|initializer| initializer.tensor.name.as_str()).collect()
     }
 
     /// The opset that the model needs.
     pub fn opset(&self) -> i64 {
-        self.message.opset_import.first().map_or(0, |import| import.version)
+        self.parts.model.opset_import.first().map_or(0, |import| import.version)
     }
 
-    /// The protobuf message, for passes of one's own.
-    pub fn message(&self) -> &ModelProto {
-        &self.message
+    /// The graph without its initializers: nodes, inputs and outputs.
+    pub fn graph(&self) -> &GraphProto {
+        &self.parts.graph
+    }
+
+    /// The whole protobuf message with a copy of the weights, for passes of one's own.
+    pub fn to_message(&self) -> ModelProto {
+        let mut message = self.parts.model.clone();
+        let mut graph = self.parts.graph.clone();
+        for initializer in &self.parts.initializers {
+            let mut tensor = initializer.tensor.clone();
+            tensor.raw_data = initializer.constant.data.read();
+            graph.initializer.push(tensor);
+        }
+        message.graph = MessageField::some(graph);
+        message
+    }
+
+    /// Bytes of the model in one file.
+    pub fn size(&self) -> u64 {
+        self.parts.size()
     }
 
     /// The serialised model. The same module gives the same bytes.
@@ -55,33 +82,50 @@ impl OnnxModel {
     /// # Errors
     /// [`Error::TooLarge`] at 2 GiB.
     pub fn bytes(&self) -> Result<Vec<u8>> {
-        self.check_size()?;
-        self.message.write_to_bytes().map_err(|error| Error::Encode(error.to_string()))
+        let size = self.size();
+        if size > LARGEST {
+            return Err(Error::TooLarge { bytes: size });
+        }
+        let mut bytes = Vec::with_capacity(size as usize);
+        self.parts.write(&mut bytes).map_err(|error| Error::Encode(error.to_string()))?;
+        Ok(bytes)
     }
 
-    /// Writes the model to a file, replacing what is there; an interrupted write leaves the old file.
+    /// Writes the model to a file, replacing what is there; an interrupted write leaves the old file. A model of 2 GiB
+    /// or more is written as [`save_external`](Self::save_external) does, since one file cannot hold it.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] at 2 GiB, [`Error::Write`] with what the file system said.
+    /// [`Error::Write`] with what the file system said.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        self.check_size()?;
-        let failed = |source| Error::Write { path: path.to_owned(), source };
-        let scratch = kiln_tile::publish::scratch_file(path).map_err(failed)?;
-        let mut file = BufWriter::new(scratch.as_file());
-        let mut stream = CodedOutputStream::new(&mut file);
-        let written = self.message.write_to(&mut stream).and_then(|()| stream.flush());
-        drop(stream);
-        written.map_err(|error| Error::Encode(error.to_string()))?;
-        file.flush().map_err(failed)?;
-        drop(file);
-        kiln_tile::publish::publish_file(scratch, path).map_err(failed)
+        if self.size() > LARGEST {
+            return self.save_external(path).map(drop);
+        }
+        save(&self.parts, path.as_ref())
     }
 
-    fn check_size(&self) -> Result<()> {
-        let bytes = self.message.compute_size();
-        if bytes > LARGEST { Err(Error::TooLarge { bytes }) } else { Ok(()) }
+    /// Writes the weights to a file of their own beside the model, and gives its name: `model.3f9a0c51e7d2.data` for
+    /// `model.onnx`, after the SHA-256 of its content. Tensors of less than 1 KiB stay in the model. The others begin at
+    /// multiples of 64 KiB, so that a runtime can map them into memory. The same module gives the same bytes.
+    ///
+    /// The weights appear first and the model last. A file of weights that an earlier model used is left where it is.
+    ///
+    /// # Errors
+    /// [`Error::Write`] with what the file system said.
+    pub fn save_external(&self, path: impl AsRef<Path>) -> Result<String> {
+        let (parts, name) = external::write(&self.parts, path.as_ref())?;
+        save(&parts, path.as_ref())?;
+        Ok(name)
     }
+}
+
+fn save(parts: &Parts, path: &Path) -> Result<()> {
+    let failed = |source| Error::Write { path: path.to_owned(), source };
+    let scratch = publish::scratch_file(path).map_err(failed)?;
+    let mut file = BufWriter::new(scratch.as_file());
+    parts.write(&mut file).map_err(|error| Error::Encode(error.to_string()))?;
+    file.flush().map_err(failed)?;
+    drop(file);
+    publish::publish_file(scratch, path).map_err(failed)
 }
 
 impl fmt::Debug for OnnxModel {
@@ -90,7 +134,7 @@ impl fmt::Debug for OnnxModel {
             .field("opset", &self.opset())
             .field("inputs", &self.inputs())
             .field("outputs", &self.outputs())
-            .field("nodes", &self.message.graph.node.len())
+            .field("nodes", &self.parts.graph.node.len())
             .finish()
     }
 }

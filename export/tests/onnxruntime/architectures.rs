@@ -60,7 +60,7 @@ fn residual_blocks() {
         let x = relu(m.norm.forward(m.first.forward(x)));
         relu(m.second.forward(x) + short)
     });
-    assert_eq!(model.operators().len(), 7);
+    assert_eq!(model.operators(), ["Conv", "Conv", "Relu", "Conv", "Add", "Relu"]);
 }
 
 #[derive(Module, Debug)]

@@ -5,8 +5,8 @@
 mod architectures;
 mod elementwise;
 mod errors;
+mod files;
 mod generate;
-mod large;
 mod layers;
 mod opsets;
 mod reduce;

@@ -119,6 +119,14 @@ where
     model
 }
 
+/// Runs a model's file on inputs by name.
+pub(crate) fn run_file(path: &std::path::Path, inputs: &[(&str, TensorData)]) -> BTreeMap<String, Array> {
+    let mut session = Session::open(runtime(), path, &SessionOptions::default())
+        .unwrap_or_else(|error| panic!("{}", kiln_runtime::chain(&error)));
+    let arrays: Vec<_> = inputs.iter().map(|(name, data)| (*name, array(data))).collect();
+    session.run_named(arrays.iter().map(|(name, array)| (*name, array))).unwrap()
+}
+
 /// Runs a model on inputs by name.
 pub(crate) fn run(model: &OnnxModel, inputs: &[(&str, TensorData)]) -> BTreeMap<String, Array> {
     let bytes = model.bytes().unwrap();

@@ -47,7 +47,7 @@ fn attention_keeps_batch_and_time_open() {
     let exporter = Exporter::new().input("x", input(1, 5), ["batch", "time", ""]).outputs(["class", "tokens"]);
     let model = check_within(SUMS, &module, exporter, vec![input(1, 5), input(3, 7), input(8, 2)], |m, x| m.forward(x));
     let names = |at: usize| {
-        let dims = &model.message().graph.output[at].type_.tensor_type().shape.dim;
+        let dims = &model.graph().output[at].type_.tensor_type().shape.dim;
         dims.iter().map(|dim| dim.dim_param().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!([names(0), names(1)], [vec!["batch", ""], vec!["batch", "time", ""]]);

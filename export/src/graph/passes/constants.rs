@@ -1,8 +1,6 @@
 //! Computes nodes whose operands are all constants, where that is a matter of moving bytes: reshaping and transposing
 //! weights, so that a transposed weight is written transposed.
 
-use bytes::Bytes;
-
 use crate::graph::{Attribute, Constant, Graph, Node};
 
 /// Folds every such node.
@@ -57,11 +55,12 @@ fn transposed(input: &Constant, order: &[i64]) -> Constant {
         strides[axis - 1] = strides[axis] * input.dims[axis];
     }
     let strides: Vec<usize> = order.iter().map(|axis| strides[*axis as usize]).collect();
-    let mut data = Vec::with_capacity(input.data.len());
+    let source = input.data.read();
+    let mut data = Vec::with_capacity(source.len());
     let mut index = vec![0; dims.len()];
-    for _ in 0..input.data.len() / width {
+    for _ in 0..source.len() / width {
         let at: usize = index.iter().zip(&strides).map(|(index, stride)| index * stride).sum();
-        data.extend_from_slice(&input.data[at..at + width]);
+        data.extend_from_slice(&source[at..at + width]);
         for axis in (0..dims.len()).rev() {
             index[axis] += 1;
             if index[axis] < dims[axis] {
@@ -70,7 +69,7 @@ fn transposed(input: &Constant, order: &[i64]) -> Constant {
             index[axis] = 0;
         }
     }
-    Constant { element: input.element, dims, data: Bytes::from(data) }
+    Constant { element: input.element, dims, data: data.into() }
 }
 
 #[cfg(test)]

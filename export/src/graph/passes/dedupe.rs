@@ -1,8 +1,11 @@
 //! Makes equal constants one, and equal nodes one: a shape or an axis list is written once however often it is used.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::{DefaultHasher, Entry};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::Hasher as _;
 
-use crate::graph::{Constant, Graph, ValueId};
+use crate::graph::{Data, Graph, Node, ValueId};
+use crate::onnx::Element;
 
 /// Merges equal constants and equal nodes. Of equal parameters, the first keeps its name.
 pub(crate) fn merge(graph: &mut Graph) {
@@ -11,41 +14,67 @@ pub(crate) fn merge(graph: &mut Graph) {
 }
 
 fn merge_constants(graph: &mut Graph) {
-    let mut first: BTreeMap<&Constant, ValueId> = BTreeMap::new();
-    let mut changes = Vec::new();
+    let mut alike: BTreeMap<(Element, &[usize]), Vec<ValueId>> = BTreeMap::new();
     for (id, constant) in &graph.constants {
-        match first.get(constant) {
-            Some(kept) => changes.push((*id, *kept)),
-            None => drop(first.insert(constant, *id)),
+        alike.entry((constant.element, &constant.dims)).or_default().push(*id);
+    }
+    let mut changes = Vec::new();
+    // A parameter that is alone in its shape is not read for this.
+    for ids in alike.into_values().filter(|ids| ids.len() > 1) {
+        let mut first: HashMap<u64, ValueId> = HashMap::new();
+        for id in ids {
+            let data = &graph.constants[&id].data;
+            match first.entry(hash(data)) {
+                Entry::Vacant(entry) => drop(entry.insert(id)),
+                Entry::Occupied(entry) if graph.constants[entry.get()].data.parts().eq(data.parts()) => {
+                    changes.push((id, *entry.get()));
+                }
+                Entry::Occupied(_) => {}
+            }
         }
     }
-    for (from, to) in changes {
-        graph.replace(from, to);
-        graph.constants.remove(&from);
+    changes.sort_unstable();
+    for (from, to) in &changes {
+        graph.constants.remove(from);
+        // Of a parameter and a nameless constant, the name stays.
+        if graph.values[*to].name.is_none() {
+            graph.values[*to].name = graph.values[*from].name.take();
+        }
     }
+    graph.replace_all(&changes.into_iter().collect());
 }
 
+fn hash(data: &Data) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    data.parts().for_each(|part| hasher.write(&part));
+    hasher.finish()
+}
+
+/// Nodes stand in the order of execution, so by the time a node is looked at, its operands have been merged.
 fn merge_nodes(graph: &mut Graph) {
-    let mut position = 0;
-    while position < graph.nodes.len() {
+    let mut first: HashMap<(&'static str, Vec<Option<ValueId>>), Vec<usize>> = HashMap::new();
+    let mut changes: HashMap<ValueId, ValueId> = HashMap::new();
+    let mut gone = HashSet::new();
+    for position in 0..graph.nodes.len() {
+        for input in graph.nodes[position].inputs.iter_mut().flatten() {
+            *input = *changes.get(input).unwrap_or(input);
+        }
         let node = &graph.nodes[position];
-        let twin = graph.nodes[..position].iter().find(|other| {
-            other.op == node.op
-                && other.inputs == node.inputs
-                && other.attributes == node.attributes
-                && other.outputs.len() == node.outputs.len()
-                && !node.op.starts_with("Random")
-                && node.op != "Bernoulli"
-        });
-        let pairs: Option<Vec<_>> = twin.map(|twin| node.outputs.iter().copied().zip(twin.outputs.clone()).collect());
+        if node.op.starts_with("Random") || node.op == "Bernoulli" {
+            continue;
+        }
+        let twins = first.entry((node.op, node.inputs.clone())).or_default();
+        let same = |other: &Node| other.attributes == node.attributes && other.outputs.len() == node.outputs.len();
+        let twin = twins.iter().map(|at| &graph.nodes[*at]).find(|other| same(other));
         // A graph output must keep the name it was given, so it keeps its node too.
-        let pairs = pairs.filter(|pairs| pairs.iter().all(|(from, _)| !graph.outputs.contains(from)));
-        match pairs {
-            Some(pairs) => {
-                graph.nodes.remove(position);
-                pairs.into_iter().for_each(|(from, to)| graph.replace(from, to));
+        match twin.filter(|_| node.outputs.iter().all(|output| !graph.outputs.contains(output))) {
+            Some(twin) => {
+                changes.extend(node.outputs.iter().copied().zip(twin.outputs.iter().copied()));
+                gone.insert(position);
             }
-            None => position += 1,
+            None => twins.push(position),
         }
     }
+    let mut position = 0..;
+    graph.nodes.retain(|_| position.next().is_none_or(|position| !gone.contains(&position)));
 }

@@ -1,21 +1,28 @@
 //! Removes nodes that hand their input on unchanged: casts to the same type, reshapes to the same shape, transposes
 //! that keep the order; and joins transposes and reshapes that follow one another.
 
-use crate::graph::{Attribute, Graph, Node};
+use std::collections::HashMap;
+
+use crate::graph::{Attribute, Graph, Node, ValueId};
 
 /// Removes and joins until nothing changes.
 pub(crate) fn remove(graph: &mut Graph) {
-    while drop_one(graph) || join_one(graph) {}
+    while drop_all(graph) || join_one(graph) {}
 }
 
-fn drop_one(graph: &mut Graph) -> bool {
-    let found = graph.nodes.iter().position(|node| is_identity(graph, node));
-    let Some(position) = found else { return false };
-    let node = graph.nodes.remove(position);
-    if let (Some(Some(input)), Some(output)) = (node.inputs.first(), node.outputs.first()) {
-        graph.replace(*output, *input);
+/// Drops every node that changes nothing. Operands come first, so one walk finds chains of them too.
+fn drop_all(graph: &mut Graph) -> bool {
+    let mut changes: HashMap<ValueId, ValueId> = HashMap::new();
+    let mut kept = Vec::with_capacity(graph.nodes.len());
+    for mut node in std::mem::take(&mut graph.nodes) {
+        node.inputs.iter_mut().flatten().for_each(|input| *input = *changes.get(input).unwrap_or(input));
+        match (is_identity(graph, &node), node.inputs.first(), node.outputs.first()) {
+            (true, Some(Some(input)), Some(output)) => drop(changes.insert(*output, *input)),
+            _ => kept.push(node),
+        }
     }
-    true
+    graph.nodes = kept;
+    !changes.is_empty()
 }
 
 fn is_identity(graph: &Graph, node: &Node) -> bool {
@@ -30,18 +37,28 @@ fn is_identity(graph: &Graph, node: &Node) -> bool {
         "Identity" => true,
         "Cast" => before.element == after.element,
         "Reshape" | "Expand" => same_shape,
+        "Mul" | "Div" => before.element == after.element && by_one(graph, node),
         "Transpose" => order(node).is_some_and(|order| (0..order.len() as i64).eq(order.iter().copied())),
         _ => false,
     }
 }
 
+/// Whether the second operand is the number 1, which keeps every value, infinite ones too.
+fn by_one(graph: &Graph, node: &Node) -> bool {
+    let factor = node.inputs.get(1).copied().flatten().and_then(|id| graph.constants.get(&id));
+    factor.is_some_and(|factor| factor.dims.is_empty() && factor.number() == Some(1.0))
+}
+
 /// Joins one pair of transposes, or one pair of reshapes, where the first has no other reader.
 fn join_one(graph: &mut Graph) -> bool {
-    let uses = graph.uses();
+    let (uses, makers) = (graph.uses(), graph.makers());
     let pair = graph.nodes.iter().enumerate().find_map(|(position, node)| {
+        if !matches!(node.op, "Transpose" | "Reshape") {
+            return None;
+        }
         let input = (*node.inputs.first()?)?;
-        let source = graph.nodes[..position].iter().position(|other| other.outputs == [input])?;
-        let same = graph.nodes[source].op == node.op && matches!(node.op, "Transpose" | "Reshape");
+        let source = *makers.get(&input)?;
+        let same = graph.nodes[source].op == node.op;
         let plain = node.op == "Transpose" || !copies_sizes(graph, node);
         (same && plain && uses[input] == 1).then_some((source, position))
     });

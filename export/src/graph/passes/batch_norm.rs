@@ -1,0 +1,126 @@
+//! Folds batch normalisation into the convolution or dense layer before it. In inference both are linear in the same
+//! channel, so the layer takes over the scale and the shift: `w' = w · s`, `b' = (b - mean) · s + beta` with
+//! `s = gamma / sqrt(variance + epsilon)`. Computed in 64-bit floats and rounded once.
+
+use crate::graph::{Attribute, Constant, Data, Graph, Node, ValueId};
+use crate::onnx::Element;
+
+/// Folds every batch normalisation that follows a layer which nothing else reads.
+pub(crate) fn fold(graph: &mut Graph) {
+    let mut position = 0;
+    while position < graph.nodes.len() {
+        if fold_at(graph, position).is_some() {
+            graph.nodes.remove(position);
+        } else {
+            position += 1;
+        }
+    }
+}
+
+/// What a batch normalisation does to each channel.
+struct Line {
+    scale: Vec<f64>,
+    shift: Vec<f64>,
+}
+
+impl Line {
+    fn of(graph: &Graph, norm: &Node) -> Option<Self> {
+        let floats = |at: usize| graph.constants.get(&norm.inputs.get(at).copied()??)?.floats();
+        let (gamma, beta, mean, variance) = (floats(1)?, floats(2)?, floats(3)?, floats(4)?);
+        let epsilon = norm.attributes.iter().find_map(|(name, value)| match value {
+            Attribute::Float(value) if *name == "epsilon" => Some(f64::from(*value)),
+            _ => None,
+        })?;
+        let scale = gamma
+            .iter()
+            .zip(&variance)
+            .map(|(gamma, variance)| f64::from(*gamma) / (f64::from(*variance) + epsilon).sqrt());
+        let scale: Vec<f64> = scale.collect();
+        let shift = beta.iter().zip(mean.iter().zip(&scale));
+        let shift: Vec<f64> = shift.map(|(beta, (mean, scale))| f64::from(*beta) - f64::from(*mean) * scale).collect();
+        scale.iter().chain(&shift).all(|value| value.is_finite()).then_some(Self { scale, shift })
+    }
+}
+
+fn fold_at(graph: &mut Graph, position: usize) -> Option<()> {
+    let norm = graph.nodes.get(position).filter(|node| node.op == "BatchNormalization")?.clone();
+    let input = (*norm.inputs.first()?)?;
+    let source = graph.nodes[..position].iter().position(|node| node.outputs == [input])?;
+    if graph.uses()[input] != 1 || graph.outputs.contains(&input) {
+        return None;
+    }
+    let layer = graph.nodes[source].clone();
+    let line = Line::of(graph, &norm)?;
+    let weight = layer.inputs.get(1).copied()??;
+    let channels = channels(&layer, graph.constants.get(&weight)?)?;
+    let scaled = scaled(graph.constants.get(&weight)?, &channels, &line)?;
+    let old = layer.inputs.get(2).copied().flatten();
+    let bias = match old {
+        Some(bias) => graph.constants.get(&bias)?.floats()?,
+        None => vec![0.0; line.scale.len()],
+    };
+    let shifted = bias.iter().zip(line.scale.iter().zip(&line.shift));
+    let shifted: Vec<f64> = shifted.map(|(bias, (scale, shift))| f64::from(*bias) * scale + shift).collect();
+    let shifted = floats(vec![shifted.len()], shifted);
+    let (new_weight, new_bias) = (replaced(graph, weight, scaled), graph.constant(shifted));
+    graph.values[new_bias].name = bias_name(graph, new_weight, old);
+    let layer = &mut graph.nodes[source];
+    layer.inputs.truncate(1);
+    layer.inputs.extend([Some(new_weight), Some(new_bias)]);
+    layer.outputs = norm.outputs;
+    Some(())
+}
+
+/// The output channel of a weight's element, by its position.
+fn channels(layer: &Node, weight: &Constant) -> Option<Box<dyn Fn(usize) -> usize>> {
+    let dims = &weight.dims;
+    let inner = |from: usize| dims[from..].iter().product::<usize>().max(1);
+    match layer.op {
+        "Conv" => {
+            let each = inner(1);
+            Some(Box::new(move |at| at / each))
+        }
+        // [in, out / groups, ...]: the first axis says which group.
+        "ConvTranspose" => {
+            let groups = layer.attributes.iter().find_map(|(name, value)| match value {
+                Attribute::Int(value) if *name == "group" => Some(*value as usize),
+                _ => None,
+            })?;
+            let (out, place, each) = (dims[1], inner(2), dims[0] / groups);
+            Some(Box::new(move |at| at / place / out / each * out + at / place % out))
+        }
+        "Gemm" if layer.attributes.is_empty() => {
+            let out = *dims.last()?;
+            Some(Box::new(move |at| at % out))
+        }
+        _ => None,
+    }
+}
+
+fn scaled(weight: &Constant, channel: &dyn Fn(usize) -> usize, line: &Line) -> Option<Constant> {
+    let values = weight.floats()?;
+    let scaled = values.iter().enumerate().map(|(at, value)| Some(f64::from(*value) * line.scale.get(channel(at))?));
+    Some(floats(weight.dims.clone(), scaled.collect::<Option<Vec<f64>>>()?))
+}
+
+fn floats(dims: Vec<usize>, values: Vec<f64>) -> Constant {
+    let data: Vec<u8> = values.into_iter().flat_map(|value| (value as f32).to_le_bytes()).collect();
+    Constant { element: Element::F32, dims, data: Data::from(data) }
+}
+
+/// Adds a constant under the name, and with the shape, of the one that it stands for.
+fn replaced(graph: &mut Graph, old: ValueId, constant: Constant) -> ValueId {
+    let new = graph.constant(constant);
+    graph.values[new].name = graph.values[old].name.clone();
+    graph.values[new].shape = graph.values[old].shape.clone();
+    new
+}
+
+/// The bias's own name, or one beside the weight's.
+fn bias_name(graph: &Graph, weight: ValueId, bias: Option<ValueId>) -> Option<String> {
+    let own = bias.and_then(|bias| graph.values[bias].name.clone());
+    own.or_else(|| {
+        let name = graph.values[weight].name.as_deref()?;
+        Some(name.rsplit_once('.').map_or("bias".to_owned(), |(module, _)| format!("{module}.bias")))
+    })
+}
