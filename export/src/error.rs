@@ -38,15 +38,19 @@ pub enum Error {
 
     /// The module's forward function panicked while it was being recorded.
     #[error(
-        "the forward function stopped while it was recorded: {message}{}; recording never computes, so a forward \
-         function must not read values back (`into_data`, `into_scalar`) nor branch on them",
-        at(.location)
+        "the forward function stopped while it was recorded{}: {message}{}; recording never computes, so a forward \
+         function must not read values back (`into_data`, `into_scalar`) nor branch on them{}",
+        with(.sizes),
+        at(.location),
+        if .sizes.is_empty() { "" } else { "; and if it is for some sizes only, name three of them with `symbol_sizes`" }
     )]
     Forward {
         /// The panic's message.
         message: String,
         /// `file:line:column` of the panic, where known.
         location: Option<String>,
+        /// Sizes of the symbolic axes in that recording, such as `batch = 4`; empty if there are none.
+        sizes: String,
     },
 
     /// burn's capture refused the graph.
@@ -146,6 +150,10 @@ fn place(module: &str) -> String {
 
 fn at(location: &Option<String>) -> String {
     location.as_ref().map(|location| format!(" (at {location})")).unwrap_or_default()
+}
+
+fn with(sizes: &str) -> String {
+    if sizes.is_empty() { String::new() } else { format!(" with {sizes}") }
 }
 
 fn concrete(shapes: &[Vec<usize>]) -> String {

@@ -154,7 +154,8 @@ impl<I> Exporter<I> {
     }
 
     /// Sets the three different sizes with which a symbolic axis is recorded, for a forward function that takes some
-    /// sizes only. Otherwise they are once, twice and three times the sample's size, or 2, 4 and 6 for a sample of 1.
+    /// sizes only. Otherwise they are once, twice and three times the sample's size (2, 4 and 6 for a sample of 1), and
+    /// a prime beyond these if the forward function takes it.
     pub fn symbol_sizes(mut self, symbol: impl Into<String>, sizes: [usize; 3]) -> Self {
         self.sizes.push((symbol.into(), sizes));
         self
@@ -176,17 +177,20 @@ impl<I> Exporter<I> {
         O: Outputs,
         F: Fn(&M, I) -> O,
     {
-        let plan = self.plan()?;
+        let mut plan = self.plan()?;
         self.check_names()?;
-        let recordings = plan.recordings();
-        // The base comes last, so that only one recording at a time holds the weights.
-        let mut others = Vec::new();
-        for recording in 1..recordings {
-            let mut other = Recording::make(module, &self.feeds(&plan, recording), &forward)?;
-            other.forget_parameters();
-            others.push(other);
+        let record = |plan: &Plan, recording: usize| {
+            Recording::make(module, &self.feeds(plan, recording), &forward, plan.describe(recording))
+        };
+        let mut base = record(&plan, 0)?;
+        let mut others = (1..plan.recordings()).map(|one| record(&plan, one)).collect::<Result<Vec<_>>>()?;
+        others.iter_mut().for_each(Recording::forget_parameters);
+        // Not every forward function takes a prime number of rows; one that does says more of its sizes.
+        let odd = Plan { odd: !plan.symbols.is_empty(), ..plan.clone() };
+        if odd.odd && let Ok(last) = record(&odd, plan.recordings()) {
+            others.push(last);
+            plan = odd;
         }
-        let mut base = Recording::make(module, &self.feeds(&plan, 0), &forward)?;
         self.name_outputs(&mut base)?;
         let shapes = self.shapes(&plan);
         let trace = Trace::align(plan.clone(), base, others)?;
@@ -212,33 +216,30 @@ impl<I> Exporter<I> {
                         )));
                     }
                     Some(_) => {}
-                    None => symbols.push(Symbol {
-                        name: name.clone(),
-                        input: position,
-                        axis,
-                        sizes: self.sizes_of(name, size)?,
-                    }),
+                    None => {
+                        let (sizes, odd) = self.sizes_of(name, size)?;
+                        symbols.push(Symbol { name: name.clone(), input: position, axis, sizes, odd });
+                    }
                 }
             }
         }
         if let Some((name, _)) = self.sizes.iter().find(|(name, _)| symbols.iter().all(|symbol| symbol.name != *name)) {
             return Err(Error::Setup(format!("`symbol_sizes` names `{name}`, which is no axis of an input")));
         }
-        Ok(Plan { symbols })
+        Ok(Plan { symbols, odd: false })
     }
 
-    fn sizes_of(&self, name: &str, sample: usize) -> Result<[usize; 3]> {
-        let given = self.sizes.iter().find(|(other, _)| other == name).map(|(_, sizes)| *sizes);
-        // A size of 1 would be taken for a broadcast.
-        let base = if sample < 2 { 2 } else { sample };
-        let sizes = given.unwrap_or([base, 2 * base, 3 * base]);
+    fn sizes_of(&self, name: &str, sample: usize) -> Result<([usize; 3], usize)> {
+        let Some((_, sizes)) = self.sizes.iter().find(|(other, _)| other == name) else {
+            return Ok(Symbol::usual_sizes(sample));
+        };
         let distinct: BTreeSet<_> = sizes.iter().collect();
         if distinct.len() < 3 || sizes.iter().any(|size| *size < 2) {
             return Err(Error::Setup(format!(
                 "axis `{name}` needs three different sizes of at least 2, not {sizes:?}"
             )));
         }
-        Ok(sizes)
+        Ok((*sizes, sizes[2]))
     }
 
     fn check_names(&self) -> Result<()> {

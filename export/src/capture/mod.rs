@@ -41,8 +41,13 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    /// Records `forward` on inputs described by `feeds`.
-    pub(crate) fn make<M, I, O>(module: &M, feeds: &[Feed], forward: &impl Fn(&M, I) -> O) -> Result<Self>
+    /// Records `forward` on inputs described by `feeds`; `sizes` says for people which symbolic sizes these have.
+    pub(crate) fn make<M, I, O>(
+        module: &M,
+        feeds: &[Feed],
+        forward: &impl Fn(&M, I) -> O,
+        sizes: String,
+    ) -> Result<Self>
     where
         M: Module,
         I: Inputs,
@@ -51,10 +56,12 @@ impl Recording {
         let catch = |parameters| panics::catch(|| record(module, feeds, forward, parameters));
         // Some forward functions look at the value of a parameter, which a stand-in has not.
         let recorded = catch(Parameters::StandIns).or_else(|_| catch(Parameters::Real));
-        recorded.unwrap_or_else(|panic| Err(Error::Forward { message: panic.message, location: panic.location }))
+        recorded.unwrap_or_else(|panic| {
+            Err(Error::Forward { message: panic.message, location: panic.location, sizes })
+        })
     }
 
-    /// Forgets the parameters' values, which are the bulk of the memory.
+    /// Forgets the parameters' values, where the forward function needed copies of them.
     pub(crate) fn forget_parameters(&mut self) {
         let parameters = &self.parameters;
         self.values.retain(|id, _| !parameters.contains_key(id));

@@ -28,8 +28,8 @@ impl Trace {
         let modules = Modules::of(&base);
         let numbers: Vec<Numbers> = others.iter().map(|other| Numbers::pair(&base, other)).collect();
         let mut trace = Self { base, plan, modules, others, shapes: HashMap::new() };
-        for (other, numbers) in trace.others.iter().zip(numbers) {
-            trace.compare(other, numbers)?;
+        for (position, (other, numbers)) in trace.others.iter().zip(numbers).enumerate() {
+            trace.compare(other, numbers).map_err(|error| trace.placed(error, position + 1))?;
         }
         trace.shapes = trace.collect_shapes();
         Ok(trace)
@@ -113,6 +113,21 @@ impl Trace {
             }
         }
         Ok(())
+    }
+
+    /// Says with which sizes a difference showed.
+    fn placed(&self, error: Error, recording: usize) -> Error {
+        match error {
+            Error::Unstable { index, kind, module, reason } if !self.plan.symbols.is_empty() => {
+                let (one, other) = (self.plan.describe(0), self.plan.describe(recording));
+                let mut reason = format!("{reason} (recorded with {one}, and with {other}");
+                if recording == self.plan.symbols.len() + 2 {
+                    reason += "; if the model is for some sizes only, name three of them with `symbol_sizes`";
+                }
+                Error::Unstable { index, kind, module, reason: reason + ")" }
+            }
+            other => other,
+        }
     }
 
     fn unstable(&self, index: usize, reason: String) -> Error {

@@ -104,8 +104,8 @@ mod tests {
     use super::*;
 
     fn plan() -> Plan {
-        let symbol = |name: &str, sizes| Symbol { name: name.to_owned(), input: 0, axis: 0, sizes };
-        Plan { symbols: vec![symbol("batch", [2, 4, 6]), symbol("time", [5, 10, 35])] }
+        let symbol = |name: &str, sizes, odd| Symbol { name: name.to_owned(), input: 0, axis: 0, sizes, odd };
+        Plan { symbols: vec![symbol("batch", [2, 4, 6], 7), symbol("time", [6, 12, 18], 19)], odd: true }
     }
 
     /// Sizes of a formula in all recordings of the plan.
@@ -127,5 +127,7 @@ mod tests {
     fn what_no_formula_explains_is_not_guessed() {
         assert_eq!(of(|b, t| b * t + 1).form(&plan()), None);
         assert_eq!(of(|_, t| t / 2 + 1).form(&plan()), None);
+        // Of multiples alone, this would be the size itself.
+        assert_eq!(of(|_, t| t / 2 * 2).form(&plan()), None);
     }
 }

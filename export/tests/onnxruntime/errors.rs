@@ -51,9 +51,10 @@ fn reading_a_computed_value_back_is_an_error_that_says_where() {
         let largest: f32 = x.clone().max().into_scalar();
         x / largest
     });
-    let Error::Forward { message, location } = error.unwrap_err() else { panic!() };
+    let Error::Forward { message, location, sizes } = error.unwrap_err() else { panic!() };
     assert!(message.contains("no concrete value"), "{message}");
     assert!(location.is_some());
+    assert_eq!(sizes, "batch = 2");
 }
 
 #[test]
