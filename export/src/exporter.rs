@@ -187,7 +187,9 @@ impl<I> Exporter<I> {
         others.iter_mut().for_each(Recording::forget_parameters);
         // Not every forward function takes a prime number of rows; one that does says more of its sizes.
         let odd = Plan { odd: !plan.symbols.is_empty(), ..plan.clone() };
-        if odd.odd && let Ok(last) = record(&odd, plan.recordings()) {
+        if odd.odd
+            && let Ok(last) = record(&odd, plan.recordings())
+        {
             others.push(last);
             plan = odd;
         }

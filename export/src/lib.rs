@@ -35,5 +35,6 @@ mod tensors;
 
 pub use error::{Error, Result, Unsupported};
 pub use exporter::{DEFAULT_OPSET, Exporter, OPSETS};
+pub use lower::not_expressible;
 pub use onnx::OnnxModel;
 pub use tensors::{AnyTensor, Append, Feed, Inputs, Outputs};

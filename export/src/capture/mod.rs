@@ -56,9 +56,7 @@ impl Recording {
         let catch = |parameters| panics::catch(|| record(module, feeds, forward, parameters));
         // Some forward functions look at the value of a parameter, which a stand-in has not.
         let recorded = catch(Parameters::StandIns).or_else(|_| catch(Parameters::Real));
-        recorded.unwrap_or_else(|panic| {
-            Err(Error::Forward { message: panic.message, location: panic.location, sizes })
-        })
+        recorded.unwrap_or_else(|panic| Err(Error::Forward { message: panic.message, location: panic.location, sizes }))
     }
 
     /// Forgets the parameters' values, where the forward function needed copies of them.

@@ -5,7 +5,7 @@ use std::f64::consts::SQRT_2;
 use burn::backend::ir::{ActivationOperationIr, BinaryOpIr, DimOpIr, UnaryOpIr};
 
 use super::numeric::unary;
-use super::{Context, Lowered, axis, float, refuse};
+use super::{Context, Lowered, axis, float, refuse, refused};
 use crate::graph::Attributes;
 
 pub(super) fn lower(cx: &mut Context<'_>, op: &ActivationOperationIr) -> Lowered {
@@ -37,7 +37,7 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &ActivationOperationIr) -> Lowered
             cx.bind(&op.out, result)
         }
         Op::ReluBackward(_) | Op::GeluBackward(_) | Op::SigmoidBackward(_) | Op::LogSigmoidBackward(_) => {
-            refuse("gradients are not exported")
+            refuse(refused::BACKWARD)
         }
     }
 }

@@ -8,7 +8,7 @@ use burn::backend::ir::{
 };
 
 use super::numeric::{binary, binary_scalar, unary};
-use super::{Context, Lowered, axis, create, int, refuse, text};
+use super::{Context, Lowered, axis, create, int, refuse, refused, text};
 use crate::graph::ValueId;
 use crate::onnx::Element;
 
@@ -52,9 +52,7 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &FloatOperationIr) -> Lowered {
         Op::IsInf(op) => test(cx, "IsInf", op),
         Op::Hypot(op) => hypot(cx, op),
         Op::GridSample2d(op) => grid_sample(cx, op),
-        Op::Quantize(_) | Op::Dequantize(_) => {
-            refuse("quantised tensors are not exported; dequantise the module first, and quantise the ONNX model")
-        }
+        Op::Quantize(_) | Op::Dequantize(_) => refuse(refused::QUANTISATION),
     }
 }
 

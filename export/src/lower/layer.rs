@@ -8,7 +8,7 @@ use burn::backend::ir::{
 use super::base::transpose;
 use super::conv::{self, Tensors, Window, both};
 use super::pool::{self, Pool};
-use super::{Context, Lowered, Refusal, axis, float, int, refuse, resize, tensor};
+use super::{Context, Lowered, Refusal, axis, float, int, refuse, refused, resize, tensor};
 use crate::graph::{Constant, ValueId};
 use crate::onnx::Element;
 use crate::symbolic::Size;
@@ -80,8 +80,9 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &ModuleOperationIr) -> Lowered {
         }
         Op::Interpolate(op) => resize::interpolate(cx, op),
         Op::Unfold4d(op) => conv::columns(cx, op),
-        Op::CtcLoss(_) => refuse("ONNX has no CTC loss; a loss belongs to training"),
-        _ => refuse("gradients are not exported"),
+        Op::CtcLoss(_) => refuse(refused::CTC),
+        // What is left are gradients; `docs/operators.md` is checked to name every operation there is.
+        _ => refuse(refused::BACKWARD),
     }
 }
 

@@ -15,6 +15,7 @@ mod layer;
 mod numeric;
 mod pool;
 mod reduce;
+mod refused;
 mod resize;
 mod scan;
 mod slice;
@@ -26,6 +27,7 @@ use burn::backend::ir::OperationIr;
 
 pub(crate) use context::{Context, Refusal};
 pub(crate) use kind::kind;
+pub use refused::not_expressible;
 
 use crate::error::{Error, Result, Unsupported};
 use crate::graph::{Attribute, Constant, Graph, Origin};
@@ -85,10 +87,8 @@ fn one(context: &mut Context<'_>, operation: &OperationIr) -> Lowered {
         OperationIr::Activation(op) => activation::lower(context, op),
         OperationIr::Module(op) => layer::lower(context, op),
         OperationIr::Init(_) | OperationIr::Drop(_) => Ok(()),
-        OperationIr::Custom(op) => {
-            refuse(format!("`{}` is a custom operation, whose meaning burn does not record", op.id))
-        }
-        OperationIr::Distributed(_) => refuse("operations between devices have no place in a model file"),
+        OperationIr::Custom(op) => refuse(format!("`{}`: {}", op.id, refused::CUSTOM)),
+        OperationIr::Distributed(_) => refuse(refused::DISTRIBUTED),
     }
 }
 

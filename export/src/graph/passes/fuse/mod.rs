@@ -4,6 +4,7 @@
 
 mod activation;
 mod norm;
+mod test;
 
 use std::collections::HashMap;
 
@@ -84,7 +85,7 @@ pub(super) struct Rule {
 
 /// Replaces until no rule finds anything.
 pub(crate) fn apply(graph: &mut Graph, opset: i64) {
-    let rules: Vec<Rule> = activation::rules().into_iter().chain(norm::rules()).collect();
+    let rules: Vec<Rule> = [activation::rules(), norm::rules(), test::rules()].into_iter().flatten().collect();
     for rule in rules.iter().filter(|rule| rule.opset <= opset) {
         while apply_one(graph, rule) {}
     }
@@ -135,7 +136,7 @@ impl Search<'_> {
             }
             Pattern::Is(number) => {
                 let given = self.graph.constants.get(&value)?.number()?;
-                ((given - number).abs() <= 1e-6 * number.abs()).then_some(found)
+                (given == *number || (given - number).abs() <= 1e-6 * number.abs()).then_some(found)
             }
             Pattern::Node(op, operands) => {
                 let position = *self.makers.get(&value)?;
