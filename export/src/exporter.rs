@@ -13,8 +13,8 @@ use crate::onnx::{self, Header, OnnxModel};
 use crate::symbolic::{Plan, Size, Symbol, Trace};
 use crate::tensors::{Append, Feed, Inputs, Outputs};
 
-/// Opsets that can be written.
-pub const OPSETS: std::ops::RangeInclusive<i64> = 17..=25;
+/// Opsets that can be written: the newest is the newest that ONNX Runtime 1.31 reads.
+pub const OPSETS: std::ops::RangeInclusive<i64> = 17..=26;
 
 /// The opset written unless another is chosen: every runtime in use reads it, ONNX Runtime since 1.14.
 pub const DEFAULT_OPSET: i64 = 18;

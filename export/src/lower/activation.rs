@@ -2,11 +2,12 @@
 
 use std::f64::consts::SQRT_2;
 
-use burn::backend::ir::{ActivationOperationIr, BinaryOpIr, DimOpIr, UnaryOpIr};
+use burn::backend::ir::{ActivationOperationIr, BinaryOpIr, DimOpIr, TensorIr, UnaryOpIr};
 
 use super::numeric::unary;
 use super::{Context, Lowered, axis, float, refuse, refused};
-use crate::graph::Attributes;
+use crate::graph::{Attributes, ValueId};
+use crate::onnx::Element;
 
 pub(super) fn lower(cx: &mut Context<'_>, op: &ActivationOperationIr) -> Lowered {
     use ActivationOperationIr as Op;
@@ -14,6 +15,10 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &ActivationOperationIr) -> Lowered
         Op::Relu(op) => unary(cx, "Relu", op),
         Op::LeakyRelu(op) => {
             let input = cx.value(&op.lhs)?;
+            if cx.element_of(input) == Element::F64 {
+                let slope = cx.scalar(op.rhs, Element::F64);
+                return bent(cx, input, slope, &op.out);
+            }
             let slope = float("alpha", op.rhs.elem::<f32>());
             let result = cx.node("LeakyRelu", &[input], vec![slope]);
             cx.bind(&op.out, result)
@@ -23,6 +28,13 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &ActivationOperationIr) -> Lowered
         Op::Sigmoid(op) => unary(cx, "Sigmoid", op),
         Op::HardSigmoid(op) => {
             let input = cx.value(&op.tensor)?;
+            if cx.element_of(input) == Element::F64 {
+                let [alpha, beta, zero, one] = [op.alpha.elem(), op.beta.elem(), 0.0, 1.0].map(|x| cx.number(x, input));
+                let steep = cx.node("Mul", &[input, alpha], Vec::new());
+                let line = cx.node("Add", &[steep, beta], Vec::new());
+                let result = cx.node("Clip", &[line, zero, one], Vec::new());
+                return cx.bind(&op.out, result);
+            }
             let line: Attributes = vec![float("alpha", op.alpha.elem::<f32>()), float("beta", op.beta.elem::<f32>())];
             let result = cx.node("HardSigmoid", &[input], line);
             cx.bind(&op.out, result)
@@ -50,8 +62,20 @@ fn along(cx: &mut Context<'_>, op_type: &'static str, op: &DimOpIr) -> Lowered {
 
 fn prelu(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
     let (input, slope) = (cx.value(&op.lhs)?, cx.value(&op.rhs)?);
+    if cx.element_of(input) == Element::F64 {
+        return bent(cx, input, slope, &op.out);
+    }
     let result = cx.node("PRelu", &[input, slope], Vec::new());
     cx.bind(&op.out, result)
+}
+
+/// `x` above zero and `x · slope` below, for 64 bits, of which ONNX Runtime has neither operator.
+fn bent(cx: &mut Context<'_>, x: ValueId, slope: ValueId, out: &TensorIr) -> Lowered {
+    let zero = cx.number(0.0, x);
+    let below = cx.typed("Less", &[x, zero], Vec::new(), Element::Bool);
+    let flat = cx.node("Mul", &[x, slope], Vec::new());
+    let result = cx.typed("Where", &[below, flat, x], Vec::new(), Element::F64);
+    cx.bind(out, result)
 }
 
 /// The exact one, by the error function: an operator since opset 20, `x * (1 + erf(x / sqrt 2)) / 2` before, which ONNX
@@ -73,8 +97,24 @@ fn gelu(cx: &mut Context<'_>, op: &UnaryOpIr) -> Lowered {
 /// `log(sigmoid(x)) = -softplus(-x)`, which does not overflow.
 fn log_sigmoid(cx: &mut Context<'_>, op: &UnaryOpIr) -> Lowered {
     let x = cx.value(&op.input)?;
+    if cx.element_of(x) == Element::F64 {
+        return log_sigmoid_of_double(cx, x, &op.out);
+    }
     let negative = cx.node("Neg", &[x], Vec::new());
     let softplus = cx.node("Softplus", &[negative], Vec::new());
     let result = cx.node("Neg", &[softplus], Vec::new());
     cx.bind(&op.out, result)
+}
+
+/// `min(x, 0) - log(1 + exp(-|x|))`.
+fn log_sigmoid_of_double(cx: &mut Context<'_>, x: ValueId, out: &TensorIr) -> Lowered {
+    let (zero, one) = (cx.number(0.0, x), cx.number(1.0, x));
+    let lower = cx.node("Min", &[x, zero], Vec::new());
+    let size = cx.node("Abs", &[x], Vec::new());
+    let negative = cx.node("Neg", &[size], Vec::new());
+    let exp = cx.node("Exp", &[negative], Vec::new());
+    let sum = cx.node("Add", &[exp, one], Vec::new());
+    let log = cx.node("Log", &[sum], Vec::new());
+    let result = cx.node("Sub", &[lower, log], Vec::new());
+    cx.bind(out, result)
 }

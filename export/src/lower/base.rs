@@ -1,7 +1,7 @@
 //! Operations on tensors of any kind: shape, selection, comparison, creation.
 
 use burn::backend::ir::{
-    BaseOperationIr, BinaryOpIr, CatOpIr, FlipOpIr, RepeatDimOpIr, ScalarOpIr, ShapeOpIr, UnfoldOpIr,
+    BaseOperationIr, BinaryOpIr, CastOpIr, CatOpIr, FlipOpIr, RepeatDimOpIr, ScalarOpIr, ShapeOpIr, UnfoldOpIr,
 };
 use burn::backend::ir::{OperationIr, ReduceDimOpIr, ReduceOpIr, ScalarIr, TensorIr};
 
@@ -48,10 +48,7 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &BaseOperationIr) -> Lowered {
         Op::NotEqualElem(op) => not_equal_scalar(cx, op),
         Op::RepeatDim(op) => repeat(cx, op),
         Op::Cat(op) => cat(cx, op),
-        Op::Cast(op) => {
-            let input = cx.value(&op.input)?;
-            cx.bind(&op.out, input)
-        }
+        Op::Cast(op) => cast(cx, op),
         Op::Empty(op) | Op::Zeros(op) => create::filled(cx, &op.out, ScalarIr::Int(0)),
         Op::Ones(op) => create::filled(cx, &op.out, ScalarIr::Int(1)),
         Op::All(op) => truth(cx, "ReduceMin", op),
@@ -59,6 +56,23 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &BaseOperationIr) -> Lowered {
         Op::AllDim(op) => truth_dim(cx, "ReduceMin", op),
         Op::AnyDim(op) => truth_dim(cx, "ReduceMax", op),
     }
+}
+
+/// burn stops at the bounds of an integer type where ONNX leaves open what happens. To 32 and 64 bits with sign, a plain
+/// cast must do: what is beyond them is lost in either.
+pub(super) fn cast(cx: &mut Context<'_>, op: &CastOpIr) -> Lowered {
+    let mut input = cx.value(&op.input)?;
+    let target = cx.element(&op.out)?;
+    let bounds = target.bounds().filter(|_| !matches!(target, Element::I32 | Element::I64));
+    if let (true, Some((low, high))) = (cx.element_of(input).is_float(), bounds) {
+        // 32 bits do not fit into a 32-bit float.
+        if target.size() >= 4 {
+            input = cx.cast(input, Element::F64);
+        }
+        let (low, high) = (cx.number(low as f64, input), cx.number(high as f64, input));
+        input = cx.node("Clip", &[input, low, high], Vec::new());
+    }
+    cx.bind(&op.out, input)
 }
 
 fn reshape_op(cx: &mut Context<'_>, op: &ShapeOpIr) -> Lowered {
@@ -147,7 +161,11 @@ fn unfold(cx: &mut Context<'_>, op: &UnfoldOpIr) -> Lowered {
 /// `mask ? yes : no`, in a type that ONNX Runtime has the operator for.
 pub(super) fn choose(cx: &mut Context<'_>, mask: ValueId, yes: ValueId, no: ValueId, out: &TensorIr) -> Lowered {
     let element = cx.element(out)?;
-    let element = if matches!(element, Element::Bool | Element::U8) { element } else { cx.arithmetic(element) };
+    let element = match element {
+        // A choice of booleans is one of bytes to ONNX Runtime.
+        Element::Bool | Element::U8 => Element::U8,
+        other => cx.arithmetic(other),
+    };
     let mask = cx.cast(mask, Element::Bool);
     let (yes, no) = (cx.cast(yes, element), cx.cast(no, element));
     let chosen = cx.typed("Where", &[mask, yes, no], Vec::new(), element);
@@ -208,15 +226,20 @@ pub(super) fn variants<'a>(cx: &Context<'a>) -> impl Iterator<Item = &'a BaseOpe
 fn truth(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceOpIr) -> Lowered {
     let flags = flags(cx, &op.input)?;
     let reduced = reduce(cx, op_type, flags, Axes::All { rank: op.input.shape.num_dims() })?;
-    let reduced = cx.cast(reduced, Element::Bool);
-    cx.bind(&op.out, reduced)
+    is_one(cx, reduced, &op.out)
 }
 
 fn truth_dim(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceDimOpIr) -> Lowered {
     let flags = flags(cx, &op.input)?;
     let reduced = reduce(cx, op_type, flags, Axes::Kept(vec![op.axis]))?;
-    let reduced = cx.cast(reduced, Element::Bool);
-    cx.bind(&op.out, reduced)
+    is_one(cx, reduced, &op.out)
+}
+
+/// Of nothing at all, the largest is the smallest number there is, which is not true.
+fn is_one(cx: &mut Context<'_>, reduced: ValueId, out: &TensorIr) -> Lowered {
+    let zero = cx.whole(0, reduced);
+    let truth = cx.typed("Greater", &[reduced, zero], Vec::new(), Element::Bool);
+    cx.bind(out, truth)
 }
 
 fn flags(cx: &mut Context<'_>, input: &TensorIr) -> Result<ValueId, Refusal> {

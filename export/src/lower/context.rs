@@ -254,6 +254,11 @@ impl<'a> Context<'a> {
         Size(vec![size as i64; self.trace.plan.recordings()])
     }
 
+    /// A size that means something of its own to an operator, such as -1.
+    pub(crate) fn all(&self, size: i64) -> Size {
+        Size(vec![size; self.trace.plan.recordings()])
+    }
+
     /// Sizes as an integer vector: a constant if all are fixed, read from the graph if not.
     pub(crate) fn sizes(&mut self, sizes: &[Size]) -> Result<ValueId, Refusal> {
         let mut parts: Vec<ValueId> = Vec::new();

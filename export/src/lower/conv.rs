@@ -42,12 +42,41 @@ pub(super) fn conv(cx: &mut Context<'_>, tensors: &Tensors<'_>, window: &Window<
 
 /// Weights are `[in, out / groups, ...]` in both.
 pub(super) fn transposed(cx: &mut Context<'_>, tensors: &Tensors<'_>, window: &Window<'_>, extra: &[usize]) -> Lowered {
-    let inputs = inputs(cx, tensors)?;
     let mut attributes = attributes(tensors, window);
-    if extra.iter().any(|extra| *extra > 0) {
-        attributes.push(ints("output_padding", extra.iter().copied()));
+    if extra.iter().zip(window.stride).all(|(extra, stride)| extra < stride) {
+        if extra.iter().any(|extra| *extra > 0) {
+            attributes.push(ints("output_padding", extra.iter().copied()));
+        }
+        let inputs = inputs(cx, tensors)?;
+        let result = cx.node("ConvTranspose", &inputs, attributes);
+        return cx.bind(tensors.out, result);
     }
-    let result = cx.node("ConvTranspose", &inputs, attributes);
+    padded(cx, tensors, window, extra)
+}
+
+/// ONNX refuses an output padding of a stride or more. Cutting less off at the end is the same; what then is still
+/// missing holds nothing but the bias.
+fn padded(cx: &mut Context<'_>, tensors: &Tensors<'_>, window: &Window<'_>, extra: &[usize]) -> Lowered {
+    let cut = |((before, after), extra): (&(usize, usize), &usize)| (*before, after.saturating_sub(*extra));
+    let padding = window.padding.iter().zip(extra).map(cut).collect();
+    let missing: Vec<i64> =
+        window.padding.iter().zip(extra).map(|((_, after), extra)| extra.saturating_sub(*after) as i64).collect();
+    let window = Window { padding, ..*window };
+    let (x, weight) = (cx.value(tensors.x)?, cx.value(tensors.weight)?);
+    let mut result = cx.node("ConvTranspose", &[x, weight], attributes(tensors, &window));
+    if missing.iter().any(|missing| *missing > 0) {
+        let pads: Vec<i64> = vec![0; missing.len() + 4].into_iter().chain(missing.iter().copied()).collect();
+        let pads = cx.vector(&pads);
+        result = cx.node("Pad", &[result, pads], Vec::new());
+    }
+    if let Some(bias) = tensors.bias {
+        let value = cx.value(bias)?;
+        let from = cx.shape(bias);
+        let mut column = vec![cx.fixed(1); missing.len() + 1];
+        column[0].clone_from(&from[0]);
+        let value = reshape(cx, value, &from, &column)?;
+        result = cx.node("Add", &[result, value], Vec::new());
+    }
     cx.bind(tensors.out, result)
 }
 

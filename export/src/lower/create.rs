@@ -17,7 +17,10 @@ pub(super) fn filled(cx: &mut Context<'_>, out: &TensorIr, value: ScalarIr) -> L
 }
 
 fn fill(cx: &mut Context<'_>, out: &TensorIr, value: ScalarIr) -> Result<ValueId, Refusal> {
-    let element = cx.element(out)?;
+    fill_as(cx, out, value, cx.element(out)?)
+}
+
+fn fill_as(cx: &mut Context<'_>, out: &TensorIr, value: ScalarIr, element: Element) -> Result<ValueId, Refusal> {
     let shape = cx.shape(out);
     let bytes = scalar_bytes(value, element);
     let count: Option<i64> = shape.iter().map(|size| size.fixed()).product();
@@ -37,9 +40,12 @@ pub(super) fn random(cx: &mut Context<'_>, op: &RandomOpIr) -> Lowered {
             "it draws random numbers, so no two runs would agree; pass noise as an input, or allow it with `allow_random`",
         );
     }
+    if cx.opset() > 21 {
+        return refuse("ONNX Runtime draws random numbers up to opset 21 only; choose that or an earlier one");
+    }
     let element = cx.element(&op.out)?;
     if !element.is_float() {
-        return refuse("random integers have no ONNX operator");
+        return random_integers(cx, op, element);
     }
     let like = fill(cx, &op.out, ScalarIr::Int(0))?;
     let drawn = match op.distribution {
@@ -56,6 +62,39 @@ pub(super) fn random(cx: &mut Context<'_>, op: &RandomOpIr) -> Lowered {
         }
     };
     cx.bind(&op.out, drawn)
+}
+
+/// ONNX draws floats only; integers are drawn as 64-bit floats and rounded down to the range's own numbers.
+fn random_integers(cx: &mut Context<'_>, op: &RandomOpIr, element: Element) -> Lowered {
+    let like = fill_as(cx, &op.out, ScalarIr::Int(0), Element::F64)?;
+    let drawn = match op.distribution {
+        Distribution::Bernoulli(probability) => {
+            let level = cx.number(probability, like);
+            let level = cx.node("Add", &[like, level], Vec::new());
+            cx.typed("Bernoulli", &[level], renamed(vec![to(Element::F64)]), Element::F64)
+        }
+        Distribution::Normal(mean, deviation) => {
+            let attributes = vec![to(Element::F64), float("mean", mean as f32), float("scale", deviation as f32)];
+            cx.typed("RandomNormalLike", &[like], renamed(attributes), Element::F64)
+        }
+        Distribution::Uniform(low, high) => whole_uniform(cx, like, low.trunc(), high.trunc()),
+        Distribution::Default => {
+            let bits = 8 * element.size() as i32;
+            let (low, high) = if element.is_unsigned() { (0, bits) } else { (bits - 1, bits - 1) };
+            let low = if low == 0 { 0.0 } else { -(2f64.powi(low)) };
+            whole_uniform(cx, like, low, 2f64.powi(high))
+        }
+    };
+    cx.bind(&op.out, drawn)
+}
+
+/// Whole numbers in `low..high`. The operator's own bounds are 32-bit floats, so the range is made afterwards.
+fn whole_uniform(cx: &mut Context<'_>, like: ValueId, low: f64, high: f64) -> ValueId {
+    let drawn = uniform(cx, like, 0.0, 1.0, Element::F64);
+    let (range, start) = (cx.number(high - low, like), cx.number(low, like));
+    let scaled = cx.node("Mul", &[drawn, range], Vec::new());
+    let floor = cx.node("Floor", &[scaled], Vec::new());
+    cx.node("Add", &[floor, start], Vec::new())
 }
 
 fn uniform(cx: &mut Context<'_>, like: ValueId, low: f64, high: f64, element: Element) -> ValueId {

@@ -8,7 +8,7 @@ use burn::backend::ir::{
 };
 
 use super::numeric::{binary, binary_scalar, unary};
-use super::{Context, Lowered, axis, create, int, refuse, refused, text};
+use super::{Context, Lowered, axis, base, create, double, int, refuse, refused, text};
 use crate::graph::ValueId;
 use crate::onnx::Element;
 
@@ -40,10 +40,7 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &FloatOperationIr) -> Lowered {
         Op::Floor(op) => unary(cx, "Floor", op),
         Op::Ceil(op) => unary(cx, "Ceil", op),
         Op::Trunc(op) => trunc(cx, op),
-        Op::IntoInt(op) => {
-            let input = cx.value(&op.input)?;
-            cx.bind(&op.out, input)
-        }
+        Op::IntoInt(op) => base::cast(cx, op),
         Op::Matmul(op) => matmul(cx, op),
         Op::Cross(op) => cross(cx, op),
         Op::Random(op) => create::random(cx, op),
@@ -95,8 +92,18 @@ fn atan2(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
     let element = cx.element_of(y);
     let zero = cx.number(0.0, y);
     let choose = |cx: &mut Context<'_>, mask, yes, no| cx.typed("Where", &[mask, yes, no], Vec::new(), element);
+    // Two infinities stand for a diagonal, though their quotient is nothing.
+    let [far_y, far_x] = [y, x].map(|value| cx.typed("IsInf", &[value], Vec::new(), Element::Bool));
+    let far = cx.node("And", &[far_y, far_x], Vec::new());
+    let [y, x] = [y, x].map(|value| {
+        let sign = cx.node("Sign", &[value], Vec::new());
+        choose(cx, far, sign, value)
+    });
     let quotient = cx.node("Div", &[y, x], Vec::new());
-    let angle = cx.node("Atan", &[quotient], Vec::new());
+    let angle = match element {
+        Element::F64 => double::atan(cx, quotient),
+        _ => cx.node("Atan", &[quotient], Vec::new()),
+    };
     let (below, left) = (less(cx, y, zero), less(cx, x, zero));
     let (half_turn, back) = (cx.number(PI, y), cx.number(-PI, y));
     let turn = choose(cx, below, back, half_turn);
@@ -106,7 +113,7 @@ fn atan2(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
     let vertical = cx.typed("Equal", &[x, zero], Vec::new(), Element::Bool);
     let (up, down) = (cx.number(FRAC_PI_2, y), cx.number(-FRAC_PI_2, y));
     let above = less(cx, zero, y);
-    let upward = choose(cx, above, up, zero);
+    let upward = choose(cx, above, up, y);
     let straight = choose(cx, below, down, upward);
     let result = choose(cx, vertical, straight, angle);
     cx.bind(&op.out, result)
@@ -149,6 +156,8 @@ fn hypot(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
     let sum = cx.node("Add", &[square, one], Vec::new());
     let root = cx.node("Sqrt", &[sum], Vec::new());
     let result = cx.node("Mul", &[long, root], Vec::new());
+    let endless = cx.typed("IsInf", &[long], Vec::new(), Element::Bool);
+    let result = cx.typed("Where", &[endless, long, result], Vec::new(), cx.element_of(a));
     cx.bind(&op.out, result)
 }
 

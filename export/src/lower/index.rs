@@ -3,8 +3,7 @@
 use burn::backend::ir::{GatherNdOpIr, GatherOpIr, ScatterNdOpIr, ScatterOpIr, SelectAssignOpIr, SelectOpIr, TensorIr};
 use burn::tensor::IndexingUpdateOp;
 
-use super::base::transpose;
-use super::{Context, Lowered, Refusal, axis, refuse, text};
+use super::{Context, Lowered, Refusal, axis, int, refuse, text};
 use crate::graph::{Attributes, ValueId};
 use crate::onnx::Element;
 use crate::symbolic::Size;
@@ -37,29 +36,79 @@ pub(super) fn scatter(cx: &mut Context<'_>, op: &ScatterOpIr) -> Lowered {
     cx.bind(&op.out, written)
 }
 
+/// ONNX Runtime's `ScatterND` loses updates where two of them meet and several threads run; its `ScatterElements` does
+/// not. So coordinates become positions in the flattened leading axes, and rows are written there.
 pub(super) fn scatter_nd(cx: &mut Context<'_>, op: &ScatterNdOpIr) -> Lowered {
-    let indices = indices(cx, &op.indices)?;
-    let indices = cx.cast(indices, Element::I64);
+    let coordinates = indices(cx, &op.indices)?;
+    let coordinates = cx.cast(coordinates, Element::I64);
     let update = Update::new(cx, &op.data, &op.values, op.reduction)?;
-    let written = cx.node("ScatterND", &[update.input, indices, update.value], update.reduction);
+    let shape = cx.shape(&op.data);
+    let (rank, at) = (op.indices.shape.num_dims(), cx.shape(&op.indices));
+    let Some(depth) = at[rank - 1].fixed() else { return Err(Refusal::Ambiguous) };
+    let (leading, rest) = shape.split_at(depth as usize);
+    let Some(leading) = leading.iter().map(Size::fixed).collect::<Option<Vec<i64>>>() else {
+        return refuse("coordinates along a symbolic axis");
+    };
+    let strides: Vec<i64> = (0..leading.len()).map(|axis| leading[axis + 1..].iter().product()).collect();
+    let strides = cx.vector(&strides);
+    let moved = cx.node("Mul", &[coordinates, strides], Vec::new());
+    let last = cx.vector(&[-1]);
+    let positions = cx.node("ReduceSum", &[moved, last], vec![int("keepdims", 0)]);
+    let row = |cx: &mut Context<'_>, value, count: i64, from: &[Size]| flat_rows(cx, value, count, from, rest);
+    let data = row(cx, update.input, leading.iter().product(), &shape)?;
+    let values = row(cx, update.value, -1, &cx.shape(&op.values))?;
+    let one = cx.fixed(1);
+    let column: Vec<Size> = std::iter::once(cx.all(-1)).chain(rest.iter().map(|_| one.clone())).collect();
+    let column = cx.sizes(&column)?;
+    let positions = cx.node("Reshape", &[positions, column], Vec::new());
+    let written = write_rows(cx, data, positions, values, 0, update.reduction)?;
+    let back = super::base::reshape(cx, written, &[], &cx.shape(&op.out))?;
+    cx.bind(&op.out, back)
+}
+
+/// The leading axes as one, of `count` rows.
+fn flat_rows(
+    cx: &mut Context<'_>,
+    value: ValueId,
+    count: i64,
+    from: &[Size],
+    rest: &[Size],
+) -> Result<ValueId, Refusal> {
+    if from.len() == rest.len() + 1 {
+        return Ok(value);
+    }
+    let sizes: Vec<Size> = std::iter::once(cx.all(count)).chain(rest.iter().cloned()).collect();
+    let sizes = cx.sizes(&sizes)?;
+    Ok(cx.node("Reshape", &[value, sizes], Vec::new()))
+}
+
+/// Writes whole rows.
+pub(super) fn select_assign(cx: &mut Context<'_>, op: &SelectAssignOpIr) -> Lowered {
+    let indices = indices(cx, &op.indices)?;
+    let update = Update::new(cx, &op.tensor, &op.value, op.update)?;
+    let one = cx.fixed(1);
+    let mut line = vec![one; op.tensor.shape.num_dims()];
+    let flat: Vec<Size> = cx.shape(&op.indices);
+    line[op.dim].clone_from(&flat[0]);
+    let positions = super::base::reshape(cx, indices, &flat, &line)?;
+    let written = write_rows(cx, update.input, positions, update.value, op.dim, update.reduction)?;
     cx.bind(&op.out, written)
 }
 
-/// Writes whole rows: the axis goes to the front, where `ScatterND` writes rows.
-pub(super) fn select_assign(cx: &mut Context<'_>, op: &SelectAssignOpIr) -> Lowered {
-    let indices = indices(cx, &op.indices)?;
-    let indices = cx.cast(indices, Element::I64);
-    let flat: Vec<Size> = cx.shape(&op.indices);
-    let column: Vec<Size> = flat.iter().cloned().chain([cx.fixed(1)]).collect();
-    let indices = super::base::reshape(cx, indices, &flat, &column)?;
-    let update = Update::new(cx, &op.tensor, &op.value, op.update)?;
-    let mut order: Vec<usize> = (0..op.tensor.shape.num_dims()).collect();
-    order.swap(0, op.dim);
-    let input = transpose(cx, update.input, order.clone());
-    let value = transpose(cx, update.value, order.clone());
-    let written = cx.node("ScatterND", &[input, indices, value], update.reduction);
-    let written = transpose(cx, written, order);
-    cx.bind(&op.out, written)
+/// Writes rows at positions along an axis, which are repeated for every element of a row.
+fn write_rows(
+    cx: &mut Context<'_>,
+    data: ValueId,
+    positions: ValueId,
+    rows: ValueId,
+    dim: usize,
+    reduction: Attributes,
+) -> Result<ValueId, Refusal> {
+    let sizes = cx.typed("Shape", &[rows], Vec::new(), Element::I64);
+    let positions = cx.node("Expand", &[positions, sizes], Vec::new());
+    let mut attributes = vec![axis(dim)];
+    attributes.extend(reduction);
+    Ok(cx.node("ScatterElements", &[data, positions, rows], attributes))
 }
 
 /// Index tensors as ONNX takes them.

@@ -1,6 +1,6 @@
 //! Operations on integer tensors.
 
-use burn::backend::ir::{BinaryOpIr, IntOperationIr, ScalarOpIr, TensorIr, UnaryOpIr};
+use burn::backend::ir::{BinaryOpIr, IntOperationIr, ScalarIr, ScalarOpIr, TensorIr, UnaryOpIr};
 
 use super::float::matmul;
 use super::{Context, Lowered, refuse, text};
@@ -23,21 +23,23 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &IntOperationIr) -> Lowered {
         Op::BitwiseNot(op) => not(cx, op),
         Op::BitwiseLeftShift(op) => {
             let (lhs, rhs) = (cx.value(&op.lhs)?, cx.value(&op.rhs)?);
-            shift_left(cx, lhs, rhs, &op.out)
+            let count = count(cx, lhs, rhs);
+            shift_left(cx, lhs, count, &op.out)
         }
         Op::BitwiseLeftShiftScalar(op) => {
             let lhs = cx.value(&op.lhs)?;
-            let rhs = cx.scalar(op.rhs, cx.element_of(lhs));
-            shift_left(cx, lhs, rhs, &op.out)
+            let count = count_of(cx, lhs, op.rhs);
+            shift_left(cx, lhs, count, &op.out)
         }
         Op::BitwiseRightShift(op) => {
             let (lhs, rhs) = (cx.value(&op.lhs)?, cx.value(&op.rhs)?);
-            shift_right(cx, lhs, rhs, &op.out)
+            let count = count(cx, lhs, rhs);
+            shift_right(cx, lhs, count, &op.out)
         }
         Op::BitwiseRightShiftScalar(op) => {
             let lhs = cx.value(&op.lhs)?;
-            let rhs = cx.scalar(op.rhs, cx.element_of(lhs));
-            shift_right(cx, lhs, rhs, &op.out)
+            let count = count_of(cx, lhs, op.rhs);
+            shift_right(cx, lhs, count, &op.out)
         }
         Op::Matmul(op) => matmul(cx, op),
     }
@@ -71,18 +73,18 @@ fn not(cx: &mut Context<'_>, op: &UnaryOpIr) -> Lowered {
 }
 
 /// ONNX shifts unsigned integers only; to the left the bits are the same.
-fn shift_left(cx: &mut Context<'_>, lhs: ValueId, rhs: ValueId, out: &TensorIr) -> Lowered {
+fn shift_left(cx: &mut Context<'_>, lhs: ValueId, count: ValueId, out: &TensorIr) -> Lowered {
     let element = wide(cx.element_of(lhs));
-    let operands = [cx.cast(lhs, element), cx.cast(rhs, element)];
+    let operands = [cx.cast(lhs, element), cx.cast(count, element)];
     let shifted = cx.node("BitShift", &operands, vec![text("direction", "LEFT")]);
     cx.bind(out, shifted)
 }
 
 /// To the right, the sign must come in from the left: a negative number is shifted as its complement.
-fn shift_right(cx: &mut Context<'_>, lhs: ValueId, rhs: ValueId, out: &TensorIr) -> Lowered {
+fn shift_right(cx: &mut Context<'_>, lhs: ValueId, count: ValueId, out: &TensorIr) -> Lowered {
     let signed = cx.element_of(lhs);
     let element = wide(signed);
-    let count = cx.cast(rhs, element);
+    let count = cx.cast(count, element);
     let shift = |cx: &mut Context<'_>, value: ValueId| {
         let bits = cx.cast(value, element);
         cx.node("BitShift", &[bits, count], vec![text("direction", "RIGHT")])
@@ -101,6 +103,20 @@ fn shift_right(cx: &mut Context<'_>, lhs: ValueId, rhs: ValueId, out: &TensorIr)
     let back = cx.node("BitwiseNot", &[shifted], Vec::new());
     let result = cx.typed("Where", &[negative, back, shifted], Vec::new(), signed);
     cx.bind(out, result)
+}
+
+/// burn takes the count modulo the width of the type; ONNX Runtime shifts everything out.
+fn count(cx: &mut Context<'_>, lhs: ValueId, count: ValueId) -> ValueId {
+    let element = cx.arithmetic(cx.element_of(lhs));
+    let count = cx.cast(count, element);
+    let width = cx.whole(8 * cx.element_of(lhs).size() as i64, count);
+    cx.node("Mod", &[count, width], Vec::new())
+}
+
+/// The same of a number.
+fn count_of(cx: &mut Context<'_>, lhs: ValueId, count: ScalarIr) -> ValueId {
+    let width = 8 * cx.element_of(lhs).size() as i64;
+    cx.whole(count.elem::<i64>().rem_euclid(width), lhs)
 }
 
 /// The unsigned type in which to shift: ONNX Runtime has 8, 32 and 64 bits.

@@ -2,10 +2,10 @@
 //! interpolation have files of their own.
 
 use burn::backend::ir::{
-    AttentionOpIr, BatchNormOpIr, EmbeddingOpIr, LayerNormOpIr, LinearOpIr, ModuleOperationIr, ScalarIr,
+    AttentionOpIr, BatchNormOpIr, EmbeddingOpIr, LayerNormOpIr, LinearOpIr, ModuleOperationIr, ScalarIr, TensorIr,
 };
 
-use super::base::transpose;
+use super::base::{reshape, transpose};
 use super::conv::{self, Tensors, Window, both};
 use super::pool::{self, Pool};
 use super::{Context, Lowered, Refusal, axis, float, int, refuse, refused, resize, tensor};
@@ -129,7 +129,11 @@ fn embedding(cx: &mut Context<'_>, op: &EmbeddingOpIr) -> Lowered {
 /// Scaled dot products, softened, masked, weighted: `softmax(q k' * scale) v`. burn's rows that are masked throughout
 /// give zero, where a plain softmax gives NaN.
 fn attention(cx: &mut Context<'_>, op: &AttentionOpIr) -> Lowered {
-    let (query, key, value) = (cx.value(&op.query)?, cx.value(&op.key)?, cx.value(&op.value)?);
+    let (query, key, value) = (cx.value(&op.query)?, shared(cx, op, &op.key)?, shared(cx, op, &op.value)?);
+    // burn's backends compute all of it with 32 bits at least.
+    let narrow = matches!(cx.element_of(query), Element::F16 | Element::Bf16);
+    let wide = |cx: &mut Context<'_>, value| if narrow { cx.cast(value, Element::F32) } else { value };
+    let (query, key, value) = (wide(cx, query), wide(cx, key), wide(cx, value));
     let width = op.query.shape[op.query.shape.num_dims() - 1] as f64;
     let scale = op.options.scale.map_or(1.0 / width.sqrt(), |scale| scale.elem::<f64>());
     let key = transpose(cx, key, vec![0, 1, 3, 2]);
@@ -152,14 +156,39 @@ fn attention(cx: &mut Context<'_>, op: &AttentionOpIr) -> Lowered {
     }
     if let Some(bias) = &op.attn_bias {
         let bias = cx.value(bias)?;
+        let bias = cx.cast(bias, cx.element_of(scores));
         scores = cx.node("Add", &[scores, bias], Vec::new());
     }
     let mut weights = cx.node("Softmax", &[scores], vec![int("axis", -1)]);
-    if op.mask.is_some() || op.attn_bias.is_some() {
+    if op.mask.is_some() || op.attn_bias.is_some() || sees_nothing(cx, op) {
         weights = zero_where_all_masked(cx, scores, weights);
     }
     let result = cx.node("MatMul", &[weights, value], Vec::new());
     cx.bind(&op.out, result)
+}
+
+/// Keys or values as many as there are queries' heads: a head of theirs may serve several (grouped queries).
+fn shared(cx: &mut Context<'_>, op: &AttentionOpIr, tensor: &TensorIr) -> Result<ValueId, Refusal> {
+    let value = cx.value(tensor)?;
+    let (heads, own) = (op.query.shape[1], tensor.shape[1]);
+    if heads == own || own == 1 {
+        return Ok(value);
+    }
+    let from = cx.shape(tensor);
+    let [batch, length, width] = [0, 2, 3].map(|axis| from[axis].clone());
+    let (own, group, heads) = (cx.fixed(own), cx.fixed(heads / own), cx.fixed(heads));
+    let apart = [batch.clone(), own, cx.fixed(1), length.clone(), width.clone()];
+    let apart = reshape(cx, value, &from, &apart)?;
+    let one = cx.fixed(1);
+    let times = cx.sizes(&[one.clone(), one.clone(), group, one.clone(), one])?;
+    let repeated = cx.node("Expand", &[apart, times], Vec::new());
+    reshape(cx, repeated, &[], &[batch, heads, length, width])
+}
+
+/// Whether the first queries come before every key.
+fn sees_nothing(cx: &Context<'_>, op: &AttentionOpIr) -> bool {
+    let (queries, keys) = (&cx.shape(&op.query)[2], &cx.shape(&op.key)[2]);
+    op.options.is_causal && queries.0.iter().zip(&keys.0).any(|(queries, keys)| queries > keys)
 }
 
 fn masked(cx: &mut Context<'_>, mask: ValueId, scores: ValueId) -> ValueId {

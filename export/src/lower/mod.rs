@@ -7,6 +7,8 @@ mod boolean;
 mod context;
 mod conv;
 mod create;
+mod divide;
+mod double;
 mod float;
 mod index;
 mod int;
@@ -14,10 +16,12 @@ mod kind;
 mod layer;
 mod numeric;
 mod pool;
+mod power;
 mod reduce;
 mod refused;
 mod resize;
 mod scan;
+mod separable;
 mod slice;
 mod sort;
 
@@ -30,7 +34,7 @@ pub(crate) use kind::kind;
 pub use refused::not_expressible;
 
 use crate::error::{Error, Result, Unsupported};
-use crate::graph::{Attribute, Constant, Graph, Origin};
+use crate::graph::{Attribute, Constant, Graph, Origin, passes};
 use crate::onnx::Element;
 use crate::symbolic::{Size, Trace};
 
@@ -73,7 +77,20 @@ pub(crate) fn lower<'n>(
         return Err(Error::Unsupported(unsupported));
     }
     context.outputs()?;
-    Ok(context.finish())
+    let mut graph = context.finish();
+    let missing = passes::kernels::settle(&mut graph, choices.opset);
+    // Origins are the operations in their order, and then the outputs.
+    let without = missing.into_iter().map(|one| without_kernel(&graph, &one)).collect::<Vec<_>>();
+    if without.is_empty() { Ok(graph) } else { Err(Error::Unsupported(without)) }
+}
+
+fn without_kernel(graph: &Graph, missing: &passes::kernels::Missing) -> Unsupported {
+    let origin = &graph.origins[missing.origin];
+    let reason = format!(
+        "ONNX Runtime's CPU provider does not compute {} of {:?}; use 32 bits there",
+        missing.op, missing.element
+    );
+    Unsupported { index: missing.origin, kind: origin.kind.clone(), module: origin.module.clone(), reason }
 }
 
 /// The table of families: which file serves which.

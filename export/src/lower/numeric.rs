@@ -5,9 +5,9 @@ use burn::backend::ir::{
     ScalarIr, ScalarOpIr, TensorIr, UnaryOpIr,
 };
 
-use super::{Context, Lowered, Refusal, create, int, reduce, scan, sort, text};
+use super::{Context, Lowered, Refusal, create, divide, double, power, reduce, scan, sort, text};
 use crate::graph::ValueId;
-use crate::onnx::Element;
+use crate::onnx::{Element, narrowed};
 use crate::symbolic::Size;
 
 pub(super) fn lower(cx: &mut Context<'_>, op: &NumericOperationIr) -> Lowered {
@@ -19,16 +19,10 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &NumericOperationIr) -> Lowered {
         Op::SubScalar(op) => binary_scalar(cx, "Sub", op),
         Op::Mul(op) => binary(cx, "Mul", op),
         Op::MulScalar(op) => binary_scalar(cx, "Mul", op),
-        Op::Div(op) => binary(cx, "Div", op),
-        Op::DivScalar(op) => binary_scalar(cx, "Div", op),
-        Op::Rem(op) => {
-            let [lhs, rhs] = operands(cx, &op.lhs, &op.rhs)?;
-            remainder(cx, lhs, rhs, &op.out)
-        }
-        Op::RemScalar(op) => {
-            let [lhs, rhs] = scalar_operands(cx, op)?;
-            remainder(cx, lhs, rhs, &op.out)
-        }
+        Op::Div(op) => divide::quotient(cx, op),
+        Op::DivScalar(op) => divide::quotient_scalar(cx, op),
+        Op::Rem(op) => divide::remainder(cx, op),
+        Op::RemScalar(op) => divide::remainder_scalar(cx, op),
         Op::Abs(op) => unary(cx, "Abs", op),
         Op::Neg(op) => unary(cx, "Neg", op),
         Op::Sign(op) => unary(cx, "Sign", op),
@@ -61,8 +55,8 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &NumericOperationIr) -> Lowered {
         Op::Clamp(op) => clamp(cx, op),
         Op::ClampMin(op) => clip(cx, &op.lhs, Some(op.rhs), None, &op.out),
         Op::ClampMax(op) => clip(cx, &op.lhs, None, Some(op.rhs), &op.out),
-        Op::Powi(op) => binary(cx, "Pow", op),
-        Op::PowiScalar(op) => binary_scalar(cx, "Pow", op),
+        Op::Powi(op) => power::tensor(cx, op),
+        Op::PowiScalar(op) => power::scalar(cx, op),
         Op::CumSum(op) => scan::sum(cx, op),
         Op::CumProd(op) => scan::doubling(cx, op, "Mul"),
         Op::CumMin(op) => scan::doubling(cx, op, "Min"),
@@ -80,13 +74,13 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &NumericOperationIr) -> Lowered {
 
 /// Both operands in the type in which the operation is computed, which follows the left one. burn lets operands of two
 /// integer types meet, since capture and other devices have other default types.
-fn operands(cx: &mut Context<'_>, lhs: &TensorIr, rhs: &TensorIr) -> Result<[ValueId; 2], Refusal> {
+pub(super) fn operands(cx: &mut Context<'_>, lhs: &TensorIr, rhs: &TensorIr) -> Result<[ValueId; 2], Refusal> {
     let (left, right) = (cx.value(lhs)?, cx.value(rhs)?);
     let element = cx.arithmetic(cx.element_of(left));
     Ok([cx.cast(left, element), cx.cast(right, element)])
 }
 
-fn scalar_operands(cx: &mut Context<'_>, op: &ScalarOpIr) -> Result<[ValueId; 2], Refusal> {
+pub(super) fn scalar_operands(cx: &mut Context<'_>, op: &ScalarOpIr) -> Result<[ValueId; 2], Refusal> {
     let left = cx.value(&op.lhs)?;
     let element = cx.arithmetic(cx.element_of(left));
     let left = cx.cast(left, element);
@@ -97,8 +91,10 @@ fn scalar_operands(cx: &mut Context<'_>, op: &ScalarOpIr) -> Result<[ValueId; 2]
 /// The operation's number; one that is a size that follows a symbolic axis is read from the graph.
 fn scalar(cx: &mut Context<'_>, op: &ScalarOpIr, element: Element) -> Result<ValueId, Refusal> {
     let numbers: Vec<f64> = cx.trace.variants(cx.index()).filter_map(number).collect();
-    if numbers.iter().all(|number| Some(number) == numbers.first()) {
-        return Ok(cx.scalar(op.rhs, element));
+    let first = numbers.first().map(|number| number.to_bits());
+    if numbers.iter().all(|number| Some(number.to_bits()) == first) {
+        // burn reads the number in the tensor's own type before it computes.
+        return Ok(cx.scalar(narrowed(op.rhs, cx.element(&op.lhs)?), element));
     }
     let whole = |numbers: &[f64]| numbers.iter().all(|number| number.fract() == 0.0 && number.abs() < 1e15);
     let inverse: Vec<f64> = numbers.iter().map(|number| (1.0 / number).round()).collect();
@@ -137,7 +133,8 @@ fn number(operation: &OperationIr) -> Option<f64> {
 pub(super) fn unary(cx: &mut Context<'_>, op_type: &'static str, op: &UnaryOpIr) -> Lowered {
     let input = cx.value(&op.input)?;
     let input = cx.cast(input, cx.arithmetic(cx.element_of(input)));
-    let result = cx.node(op_type, &[input], Vec::new());
+    let double = if cx.element_of(input) == Element::F64 { double::function(cx, op_type, input) } else { None };
+    let result = double.unwrap_or_else(|| cx.node(op_type, &[input], Vec::new()));
     cx.bind(&op.out, result)
 }
 
@@ -169,26 +166,6 @@ pub(super) fn compare_scalar(cx: &mut Context<'_>, op_type: &'static str, op: &S
     cx.bind(&op.out, result)
 }
 
-/// burn's remainder has the sign of the divisor. `Mod` does so for integers only; for floats it has C's `fmod`, whose
-/// sign is the dividend's, so a rest of the wrong sign is moved by one divisor.
-fn remainder(cx: &mut Context<'_>, lhs: ValueId, rhs: ValueId, out: &TensorIr) -> Lowered {
-    if !cx.element_of(lhs).is_float() {
-        let rest = cx.node("Mod", &[lhs, rhs], Vec::new());
-        return cx.bind(out, rest);
-    }
-    let rest = cx.node("Mod", &[lhs, rhs], vec![int("fmod", 1)]);
-    let zero = cx.number(0.0, rest);
-    let none = cx.typed("Equal", &[rest, zero], Vec::new(), Element::Bool);
-    let some = cx.node("Not", &[none], Vec::new());
-    let below = cx.typed("Less", &[rest, zero], Vec::new(), Element::Bool);
-    let divisor_below = cx.typed("Less", &[rhs, zero], Vec::new(), Element::Bool);
-    let other = cx.node("Xor", &[below, divisor_below], Vec::new());
-    let wrong = cx.node("And", &[some, other], Vec::new());
-    let moved = cx.node("Add", &[rest, rhs], Vec::new());
-    let right = cx.typed("Where", &[wrong, moved, rest], Vec::new(), cx.element_of(rest));
-    cx.bind(out, right)
-}
-
 fn clamp(cx: &mut Context<'_>, op: &ClampOpIr) -> Lowered {
     clip(cx, &op.tensor, Some(op.min), Some(op.max), &op.out)
 }
@@ -203,13 +180,27 @@ fn clip(
     let input = cx.value(tensor)?;
     let element = cx.arithmetic(cx.element_of(input));
     let input = cx.cast(input, element);
-    let min = min.map(|min| cx.scalar(min, element));
+    let tensor = cx.element(tensor)?;
+    let min = min.map(|min| cx.scalar(bounded(min, tensor), element));
     let mut inputs = vec![Some(input), min];
     if let Some(max) = max {
-        inputs.push(Some(cx.scalar(max, element)));
+        inputs.push(Some(cx.scalar(bounded(max, tensor), element)));
     }
     let clipped = cx.several("Clip", inputs, Vec::new(), &[element])[0];
     cx.bind(out, clipped)
+}
+
+/// A bound within a type: one beyond it bounds nothing.
+fn bounded(value: ScalarIr, element: Element) -> ScalarIr {
+    let Some((low, high)) = element.bounds() else { return value };
+    let number = match value {
+        ScalarIr::Float(value) => value as i128,
+        ScalarIr::Int(value) => i128::from(value),
+        ScalarIr::UInt(value) => i128::from(value),
+        ScalarIr::Bool(value) => i128::from(value),
+    };
+    let number = number.clamp(low, high);
+    i64::try_from(number).map_or(ScalarIr::UInt(number as u64), ScalarIr::Int)
 }
 
 fn pad(cx: &mut Context<'_>, op: &PadOpIr) -> Lowered {

@@ -3,10 +3,11 @@
 use burn::backend::ir::TensorIr;
 
 use super::conv::{both, pads};
+use super::reduce::{Axes, reduce};
+use super::separable::{self, Map, plane};
 use super::{Context, Lowered, Refusal, int, ints, refuse};
-use crate::graph::{Constant, ValueId};
-use crate::onnx::{Element, scalar_bytes};
-use burn::backend::ir::ScalarIr;
+use crate::graph::ValueId;
+use crate::onnx::Element;
 
 /// A pooling window, one number an axis.
 pub(super) struct Pool<'a> {
@@ -77,46 +78,31 @@ pub(super) fn average(cx: &mut Context<'_>, pool: &Pool<'_>, include_padding: bo
 pub(super) fn adaptive(cx: &mut Context<'_>, x: &TensorIr, target: &[usize], out: &TensorIr) -> Lowered {
     let input = cx.value(x)?;
     if target.iter().all(|size| *size == 1) {
-        let result = cx.node("GlobalAveragePool", &[input], Vec::new());
+        let axes: Vec<usize> = (2..x.shape.num_dims()).collect();
+        let result = match cx.element_of(input) {
+            Element::F64 => reduce(cx, "ReduceMean", input, Axes::Kept(axes))?,
+            _ => cx.node("GlobalAveragePool", &[input], Vec::new()),
+        };
         return cx.bind(out, result);
     }
-    let sizes: Option<Vec<usize>> = cx.shape(x).iter().skip(2).map(|size| Some(size.fixed()? as usize)).collect();
-    let Some(sizes) = sizes else { return refuse("adaptive pooling of a symbolic plane to more than one cell") };
-    if sizes.iter().zip(target).all(|(size, target)| size % target == 0) {
+    let Some(sizes) = plane(cx, x) else { return refuse("adaptive pooling of a symbolic plane to more than one cell") };
+    let even = sizes.iter().zip(target).all(|(size, target)| size % target == 0);
+    if even && cx.element_of(input) != Element::F64 {
         let window: Vec<usize> = sizes.iter().zip(target).map(|(size, target)| size / target).collect();
         let attributes = vec![ints("kernel_shape", window.clone()), ints("strides", window)];
         let result = cx.node("AveragePool", &[input], attributes);
         return cx.bind(out, result);
     }
-    let result = uneven(cx, input, &sizes, target);
+    let maps: Vec<Map> = sizes.iter().zip(target).map(|(size, target)| windows(*size, *target)).collect();
+    let result = separable::apply(cx, input, &maps);
     cx.bind(out, result)
 }
 
-/// Windows of different sizes: each axis is a product with a matrix that holds the windows' weights.
-fn uneven(cx: &mut Context<'_>, input: ValueId, sizes: &[usize], target: &[usize]) -> ValueId {
-    let element = cx.element_of(input);
-    let rank = sizes.len() + 2;
-    let mut value = input;
-    for (at, (size, target)) in sizes.iter().zip(target).enumerate() {
-        let matrix = windows(*size, *target, element);
-        let matrix = cx.constant(matrix);
-        let mut order: Vec<usize> = (0..rank).collect();
-        order.swap(at + 2, rank - 1);
-        let last = super::base::transpose(cx, value, order.clone());
-        let product = cx.node("MatMul", &[last, matrix], Vec::new());
-        value = super::base::transpose(cx, product, order);
-    }
-    value
-}
-
-/// `[size, target]`: column `i` averages `floor(i * size / target) .. ceil((i + 1) * size / target)`.
-fn windows(size: usize, target: usize, element: Element) -> Constant {
-    let bounds = |cell: usize| (cell * size / target, ((cell + 1) * size).div_ceil(target));
-    let weight = |row: usize, cell: usize| {
-        let (begin, end) = bounds(cell);
-        if (begin..end).contains(&row) { 1.0 / (end - begin) as f64 } else { 0.0 }
+/// Cell `i` averages `floor(i * size / target) .. ceil((i + 1) * size / target)`.
+fn windows(size: usize, target: usize) -> Map {
+    let weight = |cell: usize, at: usize| {
+        let (begin, end) = (cell * size / target, ((cell + 1) * size).div_ceil(target));
+        if (begin..end).contains(&at) { 1.0 / (end - begin) as f64 } else { 0.0 }
     };
-    let weights = (0..size).flat_map(|row| (0..target).map(move |cell| weight(row, cell)));
-    let data = weights.flat_map(|weight| scalar_bytes(ScalarIr::Float(weight), element)).collect::<Vec<_>>();
-    Constant { element, dims: vec![size, target], data: data.into() }
+    Map { weights: (0..target).map(|cell| (0..size).map(|at| weight(cell, at)).collect()).collect() }
 }

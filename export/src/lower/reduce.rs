@@ -28,6 +28,10 @@ pub(super) fn reduce(cx: &mut Context<'_>, op: &'static str, input: ValueId, axe
 }
 
 fn reduce_axes(cx: &mut Context<'_>, op: &'static str, input: ValueId, axes: &[usize]) -> ValueId {
+    if axes.is_empty() {
+        // ONNX would reduce everything.
+        return input;
+    }
     // ReduceSum takes its axes as an input since opset 13, the others since 18.
     if op == "ReduceSum" || cx.opset() >= 18 {
         let axes: Vec<i64> = axes.iter().map(|axis| *axis as i64).collect();
@@ -39,21 +43,21 @@ fn reduce_axes(cx: &mut Context<'_>, op: &'static str, input: ValueId, axes: &[u
 
 /// A reduction of the whole tensor.
 pub(super) fn all(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceOpIr) -> Lowered {
-    let input = operand(cx, &op.input)?;
+    let input = summand(cx, &op.input, op_type)?;
     let reduced = reduce(cx, op_type, input, Axes::All { rank: op.input.shape.num_dims() })?;
     cx.bind(&op.out, reduced)
 }
 
 /// A reduction of one axis.
 pub(super) fn dim(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceDimOpIr) -> Lowered {
-    let input = operand(cx, &op.input)?;
+    let input = summand(cx, &op.input, op_type)?;
     let reduced = reduce_axes(cx, op_type, input, &[op.axis]);
     cx.bind(&op.out, reduced)
 }
 
 /// A sum over several axes.
 pub(super) fn dims(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceDimsOpIr) -> Lowered {
-    let input = operand(cx, &op.input)?;
+    let input = summand(cx, &op.input, op_type)?;
     let reduced = reduce_axes(cx, op_type, input, &op.axes);
     cx.bind(&op.out, reduced)
 }
@@ -64,8 +68,9 @@ pub(super) fn mean_all(cx: &mut Context<'_>, op: &ReduceOpIr) -> Lowered {
     if cx.element(&op.input)?.is_float() {
         return all(cx, "ReduceMean", op);
     }
-    let input = operand(cx, &op.input)?;
+    let input = summand(cx, &op.input, "ReduceSum")?;
     let sum = reduce(cx, "ReduceSum", input, Axes::All { rank: op.input.shape.num_dims() })?;
+    let sum = wrapped(cx, sum, &op.input)?;
     let count = cx.typed("Size", &[input], Vec::new(), Element::I64);
     let count = cx.cast(count, cx.element_of(sum));
     let mean = cx.node("Div", &[sum, count], Vec::new());
@@ -77,8 +82,9 @@ pub(super) fn mean_dim(cx: &mut Context<'_>, op: &ReduceDimOpIr) -> Lowered {
     if cx.element(&op.input)?.is_float() {
         return dim(cx, "ReduceMean", op);
     }
-    let input = operand(cx, &op.input)?;
+    let input = summand(cx, &op.input, "ReduceSum")?;
     let sum = reduce_axes(cx, "ReduceSum", input, &[op.axis]);
+    let sum = wrapped(cx, sum, &op.input)?;
     let size = cx.shape(&op.input)[op.axis].clone();
     let count = cx.size(&size)?;
     let count = cx.cast(count, cx.element_of(sum));
@@ -122,6 +128,22 @@ pub(super) fn with_indices(cx: &mut Context<'_>, ops: [&'static str; 2], op: &Re
 fn operand(cx: &mut Context<'_>, tensor: &TensorIr) -> Result<ValueId, Refusal> {
     let value = cx.value(tensor)?;
     Ok(cx.cast(value, cx.arithmetic(cx.element_of(value))))
+}
+
+/// What is summed or multiplied: integers of up to 32 bits as 64 bits, since ONNX Runtime stops at the bounds of the type
+/// where burn wraps around. Of 64 bits, it is exact below 2^53.
+fn summand(cx: &mut Context<'_>, tensor: &TensorIr, op: &str) -> Result<ValueId, Refusal> {
+    let value = operand(cx, tensor)?;
+    let adds_up = matches!(op, "ReduceSum" | "ReduceProd");
+    let narrow = cx.element_of(value) == Element::I32;
+    Ok(if adds_up && narrow { cx.cast(value, Element::I64) } else { value })
+}
+
+/// burn's mean of integers divides a sum that has wrapped around in their own type.
+fn wrapped(cx: &mut Context<'_>, sum: ValueId, tensor: &TensorIr) -> Result<ValueId, Refusal> {
+    let (own, wide) = (cx.element(tensor)?, cx.element_of(sum));
+    let narrow = cx.cast(sum, own);
+    Ok(cx.cast(narrow, wide))
 }
 
 /// A reduction of one axis of a value inside another lowering.

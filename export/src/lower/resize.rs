@@ -1,7 +1,10 @@
 //! Interpolation to a given size.
 
+use std::f64::consts::PI;
+
 use burn::backend::ir::{InterpolateModeIr, InterpolateOpIr, ScalarIr};
 
+use super::separable::{self, Map, plane};
 use super::{Context, Lowered, float, refuse, text};
 use crate::graph::{Attributes, Constant};
 use crate::onnx::{Element, scalar_bytes};
@@ -18,7 +21,7 @@ pub(super) fn interpolate(cx: &mut Context<'_>, op: &InterpolateOpIr) -> Lowered
             float("cubic_coeff_a", -0.75),
             text("mode", "cubic"),
         ],
-        InterpolateModeIr::Lanczos3 => return refuse("ONNX Resize has no Lanczos mode"),
+        InterpolateModeIr::Lanczos3 => return lanczos(cx, op),
     };
     let input = cx.value(&op.x)?;
     let (from, to) = (cx.shape(&op.x), cx.shape(&op.out));
@@ -35,6 +38,44 @@ pub(super) fn interpolate(cx: &mut Context<'_>, op: &InterpolateOpIr) -> Lowered
     let element = cx.element_of(input);
     let result = cx.several("Resize", inputs, mode, &[element])[0];
     cx.bind(&op.out, result)
+}
+
+/// ONNX has no such mode, but with fixed sizes it is a product with a matrix for each axis. burn leaves out what is
+/// beyond the border and makes the weights that remain add up to one.
+fn lanczos(cx: &mut Context<'_>, op: &InterpolateOpIr) -> Lowered {
+    let (Some(from), Some(to)) = (plane(cx, &op.x), plane(cx, &op.out)) else {
+        return refuse("Lanczos interpolation of a symbolic plane");
+    };
+    let input = cx.value(&op.x)?;
+    let corners = op.options.align_corners;
+    let maps: Vec<Map> = from.iter().zip(&to).map(|(from, to)| lanczos_map(*from, *to, corners)).collect();
+    let result = separable::apply(cx, input, &maps);
+    cx.bind(&op.out, result)
+}
+
+fn lanczos_map(from: usize, to: usize, corners: bool) -> Map {
+    let ratio = match (corners, to) {
+        (true, ..=1) => 0.0,
+        (true, _) => (from - 1) as f64 / (to - 1) as f64,
+        (false, _) => from as f64 / to as f64,
+    };
+    let place = |at: usize| if corners { at as f64 * ratio } else { (at as f64 + 0.5) * ratio - 0.5 };
+    let row = |at: usize| {
+        let centre = place(at);
+        // Three places on each side, counted from the one below.
+        let near = |place: f64| (-2.0..=3.0).contains(&(place - centre.floor()));
+        let raw: Vec<f64> =
+            (0..from).map(|at| if near(at as f64) { lanczos_weight(centre - at as f64) } else { 0.0 }).collect();
+        let sum: f64 = raw.iter().sum();
+        raw.into_iter().map(|weight| if sum == 0.0 { weight } else { weight / sum }).collect()
+    };
+    Map { weights: (0..to).map(row).collect() }
+}
+
+/// `sinc(x) sinc(x / 3)` within three of the centre (Lanczos kernel, a = 3).
+fn lanczos_weight(x: f64) -> f64 {
+    let sinc = |x: f64| if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) };
+    if x.abs() < 3.0 { sinc(x) * sinc(x / 3.0) } else { 0.0 }
 }
 
 fn nearest(coordinates: &'static str, rounding: &'static str) -> Attributes {

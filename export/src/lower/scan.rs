@@ -7,16 +7,23 @@ use crate::graph::ValueId;
 use crate::onnx::Element;
 
 pub(super) fn sum(cx: &mut Context<'_>, op: &DimOpIr) -> Lowered {
+    scan(cx, op, "CumSum")
+}
+
+fn scan(cx: &mut Context<'_>, op: &DimOpIr, op_type: &'static str) -> Lowered {
     let input = cx.value(&op.input)?;
     let input = cx.cast(input, cx.arithmetic(cx.element_of(input)));
     let axis = cx.scalar(ScalarIr::Int(op.axis as i64), Element::I64);
-    let result = cx.node("CumSum", &[input, axis], Vec::new());
+    let result = cx.node(op_type, &[input, axis], Vec::new());
     cx.bind(&op.out, result)
 }
 
-/// ONNX has the cumulative sum only. The others take `log2(n)` steps: after the step of distance `d`, each element
+/// ONNX has the cumulative sum, and from opset 26 the product. The others take `log2(n)` steps: after the step of distance `d`, each element
 /// holds the result over the `2 d` elements that end at it (Hillis and Steele 1986).
 pub(super) fn doubling(cx: &mut Context<'_>, op: &DimOpIr, join: &'static str) -> Lowered {
+    if join == "Mul" && cx.opset() >= 26 {
+        return scan(cx, op, "CumProd");
+    }
     let Some(size) = cx.shape(&op.input)[op.axis].fixed() else {
         return refuse("a cumulative operation along a symbolic axis takes an unknown number of steps");
     };

@@ -45,6 +45,9 @@ impl Range {
             let end = if self.end == self.whole { self.constant(i64::MAX) } else { self.index(&self.end) };
             return (self.index(&self.begin), end);
         }
+        if self.begin == self.end {
+            return (self.constant(0), self.constant(0));
+        }
         // burn takes the range first and then walks it backwards; ONNX starts at the far end.
         let start = if self.end == self.whole { self.constant(-1) } else { self.index(&less(&self.end)) };
         let end = if self.begin.fixed() == Some(0) { self.constant(i64::MIN) } else { self.index(&less(&self.begin)) };

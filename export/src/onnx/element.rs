@@ -62,6 +62,16 @@ impl Element {
         matches!(self, Self::F32 | Self::F64 | Self::F16 | Self::Bf16)
     }
 
+    /// The smallest and the largest number of an integer type; none for floats and booleans.
+    pub(crate) fn bounds(self) -> Option<(i128, i128)> {
+        if self.is_float() || self == Self::Bool {
+            return None;
+        }
+        let bits = 8 * self.size() as u32;
+        let half = 1_i128 << (bits - 1);
+        Some(if self.is_unsigned() { (0, 2 * half - 1) } else { (-half, half - 1) })
+    }
+
     /// Whether it is an unsigned integer type.
     pub(crate) fn is_unsigned(self) -> bool {
         matches!(self, Self::U8 | Self::U16 | Self::U32 | Self::U64)
@@ -78,21 +88,53 @@ impl Element {
     }
 }
 
-/// Little-endian bytes of a scalar in an element type, as ONNX stores raw data.
+/// Little-endian bytes of a scalar in an element type, as ONNX stores raw data. A number that the type cannot hold is
+/// converted as Rust's `as` does, which is how burn reads a scalar: integers wrap, floats stop at the bounds.
 pub(crate) fn scalar_bytes(value: ScalarIr, element: Element) -> Vec<u8> {
+    macro_rules! integer {
+        ($type:ty) => {
+            match value {
+                ScalarIr::Float(value) => value as $type,
+                ScalarIr::Int(value) => value as $type,
+                ScalarIr::UInt(value) => value as $type,
+                ScalarIr::Bool(value) => value as $type,
+            }
+            .to_le_bytes()
+            .to_vec()
+        };
+    }
     match element {
         Element::F32 => value.elem::<f32>().to_le_bytes().to_vec(),
         Element::F64 => value.elem::<f64>().to_le_bytes().to_vec(),
         Element::F16 => value.elem::<f16>().to_le_bytes().to_vec(),
         Element::Bf16 => value.elem::<bf16>().to_le_bytes().to_vec(),
-        Element::I64 => value.elem::<i64>().to_le_bytes().to_vec(),
-        Element::I32 => value.elem::<i32>().to_le_bytes().to_vec(),
-        Element::I16 => value.elem::<i16>().to_le_bytes().to_vec(),
-        Element::I8 => value.elem::<i8>().to_le_bytes().to_vec(),
-        Element::U64 => value.elem::<u64>().to_le_bytes().to_vec(),
-        Element::U32 => value.elem::<u32>().to_le_bytes().to_vec(),
-        Element::U16 => value.elem::<u16>().to_le_bytes().to_vec(),
-        Element::U8 => value.elem::<u8>().to_le_bytes().to_vec(),
+        Element::I64 => integer!(i64),
+        Element::I32 => integer!(i32),
+        Element::I16 => integer!(i16),
+        Element::I8 => integer!(i8),
+        Element::U64 => integer!(u64),
+        Element::U32 => integer!(u32),
+        Element::U16 => integer!(u16),
+        Element::U8 => integer!(u8),
         Element::Bool => vec![u8::from(value.elem::<bool>())],
+    }
+}
+
+/// A scalar as an element type holds it, in the widest type of its kind.
+pub(crate) fn narrowed(value: ScalarIr, element: Element) -> ScalarIr {
+    let bytes = scalar_bytes(value, element);
+    macro_rules! read {
+        ($type:ty) => {
+            <$type>::from_le_bytes(bytes.try_into().unwrap_or_default())
+        };
+    }
+    match element {
+        Element::I8 => ScalarIr::Int(i64::from(read!(i8))),
+        Element::I16 => ScalarIr::Int(i64::from(read!(i16))),
+        Element::I32 => ScalarIr::Int(i64::from(read!(i32))),
+        Element::U8 => ScalarIr::Int(i64::from(read!(u8))),
+        Element::U16 => ScalarIr::Int(i64::from(read!(u16))),
+        Element::U32 => ScalarIr::Int(i64::from(read!(u32))),
+        _ => value,
     }
 }

@@ -7,6 +7,6 @@ mod external;
 mod model;
 mod write;
 
-pub(crate) use element::{Element, scalar_bytes};
+pub(crate) use element::{Element, narrowed, scalar_bytes};
 pub(crate) use encode::{Header, encode};
 pub use model::OnnxModel;

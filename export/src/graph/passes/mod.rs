@@ -5,6 +5,7 @@ mod constants;
 mod dedupe;
 mod fuse;
 mod identity;
+pub(crate) mod kernels;
 mod prune;
 
 use super::Graph;

@@ -1,0 +1,89 @@
+//! Division and its rest. Integers divide towards zero in burn and in ONNX, but ONNX Runtime's processor instruction
+//! stops the whole process where the smallest integer is divided by -1, so that pair must never reach it.
+
+use burn::backend::ir::{BinaryOpIr, ScalarOpIr, TensorIr};
+
+use super::numeric::{operands, scalar_operands};
+use super::{Context, Lowered, Refusal, int};
+use crate::graph::ValueId;
+use crate::onnx::Element;
+
+pub(super) fn quotient(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
+    let [lhs, rhs] = widened(cx, op)?;
+    if !has_widest(cx, op)? {
+        return divided(cx, lhs, rhs, &op.out);
+    }
+    let (turned, safe) = guard(cx, rhs);
+    let quotient = cx.node("Div", &[lhs, safe], Vec::new());
+    let negative = cx.node("Neg", &[lhs], Vec::new());
+    let result = cx.typed("Where", &[turned, negative, quotient], Vec::new(), Element::I64);
+    cx.bind(&op.out, result)
+}
+
+pub(super) fn quotient_scalar(cx: &mut Context<'_>, op: &ScalarOpIr) -> Lowered {
+    let [lhs, rhs] = scalar_operands(cx, op)?;
+    if !cx.element_of(lhs).is_float() && op.rhs.elem::<f64>() == -1.0 {
+        let negative = cx.node("Neg", &[lhs], Vec::new());
+        return cx.bind(&op.out, negative);
+    }
+    divided(cx, lhs, rhs, &op.out)
+}
+
+pub(super) fn remainder(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
+    let [lhs, rhs] = widened(cx, op)?;
+    // The rest by 1 is that by -1.
+    let rhs = if has_widest(cx, op)? { guard(cx, rhs).1 } else { rhs };
+    rest(cx, lhs, rhs, &op.out)
+}
+
+pub(super) fn remainder_scalar(cx: &mut Context<'_>, op: &ScalarOpIr) -> Lowered {
+    let [lhs, rhs] = scalar_operands(cx, op)?;
+    let rhs = if !cx.element_of(lhs).is_float() && op.rhs.elem::<f64>() == -1.0 { cx.whole(1, lhs) } else { rhs };
+    rest(cx, lhs, rhs, &op.out)
+}
+
+/// Operands in a wider type, in which the dangerous pair cannot occur. Of 8 and 16 bits, the smallest number is far from
+/// the smallest of the 32 bits in which they are computed anyway.
+fn widened(cx: &mut Context<'_>, op: &BinaryOpIr) -> Result<[ValueId; 2], Refusal> {
+    let operands = operands(cx, &op.lhs, &op.rhs)?;
+    let narrow = cx.element(&op.lhs)? == Element::I32;
+    Ok(if narrow { operands.map(|operand| cx.cast(operand, Element::I64)) } else { operands })
+}
+
+/// Whether there is no wider type.
+fn has_widest(cx: &Context<'_>, op: &BinaryOpIr) -> Result<bool, Refusal> {
+    Ok(cx.element(&op.lhs)? == Element::I64)
+}
+
+/// Where the divisor is -1, and the divisor with 1 in its place.
+fn guard(cx: &mut Context<'_>, rhs: ValueId) -> (ValueId, ValueId) {
+    let (minus, one) = (cx.whole(-1, rhs), cx.whole(1, rhs));
+    let turned = cx.typed("Equal", &[rhs, minus], Vec::new(), Element::Bool);
+    let safe = cx.typed("Where", &[turned, one, rhs], Vec::new(), cx.element_of(rhs));
+    (turned, safe)
+}
+
+fn divided(cx: &mut Context<'_>, lhs: ValueId, rhs: ValueId, out: &TensorIr) -> Lowered {
+    let quotient = cx.node("Div", &[lhs, rhs], Vec::new());
+    cx.bind(out, quotient)
+}
+
+/// burn's remainder has the sign of the divisor. `Mod` does so for integers only; for floats it has C's `fmod`, whose
+/// sign is the dividend's, so a rest of the wrong sign is moved by one divisor.
+fn rest(cx: &mut Context<'_>, lhs: ValueId, rhs: ValueId, out: &TensorIr) -> Lowered {
+    if !cx.element_of(lhs).is_float() {
+        let rest = cx.node("Mod", &[lhs, rhs], Vec::new());
+        return cx.bind(out, rest);
+    }
+    let rest = cx.node("Mod", &[lhs, rhs], vec![int("fmod", 1)]);
+    let zero = cx.number(0.0, rest);
+    let none = cx.typed("Equal", &[rest, zero], Vec::new(), Element::Bool);
+    let some = cx.node("Not", &[none], Vec::new());
+    let below = cx.typed("Less", &[rest, zero], Vec::new(), Element::Bool);
+    let divisor_below = cx.typed("Less", &[rhs, zero], Vec::new(), Element::Bool);
+    let other = cx.node("Xor", &[below, divisor_below], Vec::new());
+    let wrong = cx.node("And", &[some, other], Vec::new());
+    let moved = cx.node("Add", &[rest, rhs], Vec::new());
+    let right = cx.typed("Where", &[wrong, moved, rest], Vec::new(), cx.element_of(rest));
+    cx.bind(out, right)
+}

@@ -1,0 +1,86 @@
+//! Functions that ONNX Runtime's CPU provider computes with 32 bits only, for 64 bits by functions that it has.
+
+use std::f64::consts::FRAC_PI_2;
+
+use super::{Context, to};
+use crate::graph::ValueId;
+use crate::onnx::Element;
+
+/// The function `op` of a 64-bit value, if it is one of these.
+pub(super) fn function(cx: &mut Context<'_>, op: &str, x: ValueId) -> Option<ValueId> {
+    Some(match op {
+        "Cosh" => cosh(cx, x),
+        "Sinh" => {
+            let (cosh, tanh) = (cosh(cx, x), cx.node("Tanh", &[x], Vec::new()));
+            cx.node("Mul", &[cosh, tanh], Vec::new())
+        }
+        "Tan" => {
+            let (sin, cos) = (cx.node("Sin", &[x], Vec::new()), cx.node("Cos", &[x], Vec::new()));
+            cx.node("Div", &[sin, cos], Vec::new())
+        }
+        "Asinh" => {
+            let (sign, size) = (cx.node("Sign", &[x], Vec::new()), cx.node("Abs", &[x], Vec::new()));
+            let log = log_of_root(cx, size, 1.0);
+            cx.node("Mul", &[sign, log], Vec::new())
+        }
+        "Acosh" => log_of_root(cx, x, -1.0),
+        "Atanh" => {
+            let (one, half) = (cx.number(1.0, x), cx.number(0.5, x));
+            let (above, below) = (cx.node("Add", &[one, x], Vec::new()), cx.node("Sub", &[one, x], Vec::new()));
+            let ratio = cx.node("Div", &[above, below], Vec::new());
+            let log = cx.node("Log", &[ratio], Vec::new());
+            cx.node("Mul", &[log, half], Vec::new())
+        }
+        "Atan" => atan(cx, x),
+        "Asin" => asin(cx, x),
+        "Acos" => {
+            let (quarter, asin) = (cx.number(FRAC_PI_2, x), asin(cx, x));
+            cx.node("Sub", &[quarter, asin], Vec::new())
+        }
+        _ => return None,
+    })
+}
+
+fn cosh(cx: &mut Context<'_>, x: ValueId) -> ValueId {
+    let half = cx.number(0.5, x);
+    let exp = cx.node("Exp", &[x], Vec::new());
+    let inverse = cx.node("Reciprocal", &[exp], Vec::new());
+    let sum = cx.node("Add", &[exp, inverse], Vec::new());
+    cx.node("Mul", &[sum, half], Vec::new())
+}
+
+/// `log(x + sqrt(x² + more))`.
+fn log_of_root(cx: &mut Context<'_>, x: ValueId, more: f64) -> ValueId {
+    let more = cx.number(more, x);
+    let square = cx.node("Mul", &[x, x], Vec::new());
+    let sum = cx.node("Add", &[square, more], Vec::new());
+    let root = cx.node("Sqrt", &[sum], Vec::new());
+    let whole = cx.node("Add", &[x, root], Vec::new());
+    cx.node("Log", &[whole], Vec::new())
+}
+
+/// The 32-bit angle, made better by one step of Newton's method on `sin y = x cos y`.
+pub(super) fn atan(cx: &mut Context<'_>, x: ValueId) -> ValueId {
+    let narrow = cx.typed("Cast", &[x], vec![to(Element::F32)], Element::F32);
+    let rough = cx.node("Atan", &[narrow], Vec::new());
+    let rough = cx.typed("Cast", &[rough], vec![to(Element::F64)], Element::F64);
+    let (sin, cos) = (cx.node("Sin", &[rough], Vec::new()), cx.node("Cos", &[rough], Vec::new()));
+    let (along, across) = (cx.node("Mul", &[x, cos], Vec::new()), cx.node("Mul", &[x, sin], Vec::new()));
+    let (above, below) = (cx.node("Sub", &[sin, along], Vec::new()), cx.node("Add", &[cos, across], Vec::new()));
+    let step = cx.node("Div", &[above, below], Vec::new());
+    let better = cx.node("Sub", &[rough, step], Vec::new());
+    let endless = cx.typed("IsInf", &[x], Vec::new(), Element::Bool);
+    let (sign, quarter) = (cx.node("Sign", &[x], Vec::new()), cx.number(FRAC_PI_2, x));
+    let limit = cx.node("Mul", &[sign, quarter], Vec::new());
+    cx.typed("Where", &[endless, limit, better], Vec::new(), Element::F64)
+}
+
+/// `atan(x / sqrt((1 - x)(1 + x)))`.
+fn asin(cx: &mut Context<'_>, x: ValueId) -> ValueId {
+    let one = cx.number(1.0, x);
+    let (below, above) = (cx.node("Sub", &[one, x], Vec::new()), cx.node("Add", &[one, x], Vec::new()));
+    let product = cx.node("Mul", &[below, above], Vec::new());
+    let root = cx.node("Sqrt", &[product], Vec::new());
+    let ratio = cx.node("Div", &[x, root], Vec::new());
+    atan(cx, ratio)
+}

@@ -1,0 +1,55 @@
+//! Powers with whole exponents. ONNX Runtime computes integer powers in floating point, which loses digits and does not
+//! wrap around; products do both right.
+
+use burn::backend::ir::{BinaryOpIr, ScalarOpIr};
+
+use super::numeric::{binary, binary_scalar, operands};
+use super::{Context, Lowered};
+use crate::graph::ValueId;
+use crate::onnx::Element;
+
+/// The largest exponent that is written out as products: beyond it every integer but -1, 0, 1 has wrapped to nothing.
+const LARGEST: i64 = 64;
+
+/// A power with one exponent: squared and multiplied for integers.
+pub(super) fn scalar(cx: &mut Context<'_>, op: &ScalarOpIr) -> Lowered {
+    let exponent = op.rhs.elem::<i64>();
+    if cx.element(&op.lhs)?.is_float() || !(0..=LARGEST).contains(&exponent) {
+        return binary_scalar(cx, "Pow", op);
+    }
+    let base = cx.value(&op.lhs)?;
+    let base = cx.cast(base, cx.arithmetic(cx.element_of(base)));
+    let result = product(cx, base, exponent);
+    cx.bind(&op.out, result)
+}
+
+fn product(cx: &mut Context<'_>, base: ValueId, exponent: i64) -> ValueId {
+    let bits = (0..i64::BITS - exponent.leading_zeros()).map(|bit| exponent >> bit & 1 == 1);
+    let mut power = base;
+    let mut result = None;
+    for (at, wanted) in bits.enumerate() {
+        if at > 0 {
+            power = cx.node("Mul", &[power, power], Vec::new());
+        }
+        if wanted {
+            result = Some(result.map_or(power, |result| cx.node("Mul", &[result, power], Vec::new())));
+        }
+    }
+    result.unwrap_or_else(|| {
+        let zero = cx.whole(0, base);
+        let nothing = cx.node("Mul", &[base, zero], Vec::new());
+        let one = cx.whole(1, base);
+        cx.node("Add", &[nothing, one], Vec::new())
+    })
+}
+
+/// A power with an exponent for each element; exact below 2^53.
+pub(super) fn tensor(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
+    if cx.element(&op.lhs)?.is_float() {
+        return binary(cx, "Pow", op);
+    }
+    let [base, exponent] = operands(cx, &op.lhs, &op.rhs)?;
+    let wide = [cx.cast(base, Element::I64), cx.cast(exponent, Element::I64)];
+    let result = cx.node("Pow", &wide, Vec::new());
+    cx.bind(&op.out, result)
+}
