@@ -110,6 +110,10 @@ pub enum Error {
     #[error("{}", list(.0))]
     Unsupported(Vec<Unsupported>),
 
+    /// The module's device did not give a parameter.
+    #[error("a parameter of the module cannot be read from its device: {0}")]
+    Unreadable(String),
+
     /// The model is too large for one protobuf message.
     #[error(
         "the model needs {bytes} bytes, more than the 2 GiB that one ONNX file can hold; save it with external data"

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use burn::module::Module;
 use burn::tensor::{DType, Tensor};
 
-use crate::capture::Recording;
+use crate::capture::{Recording, panics};
 use crate::error::{Error, Result};
 use crate::graph::{names, passes};
 use crate::lower::{self, Choices};
@@ -198,8 +198,12 @@ impl<I> Exporter<I> {
         let trace = Trace::align(plan.clone(), base, others)?;
         let names: Vec<String> = self.inputs.iter().map(|input| input.name.clone()).collect();
         let choices = Choices { opset: self.header.opset, allow_random: self.allow_random };
-        let mut graph = lower::lower(trace, names.iter().map(String::as_str).zip(shapes), choices)?;
-        passes::tidy(&mut graph, self.header.opset);
+        let names = names.iter().map(String::as_str).zip(shapes);
+        let graph = panics::reading(|| {
+            let mut graph = lower::lower(trace, names, choices)?;
+            passes::tidy(&mut graph, self.header.opset);
+            Ok(graph)
+        })?;
         let names = names::assign(&graph);
         Ok(OnnxModel::new(onnx::encode(&graph, &names, &plan, &self.header)))
     }

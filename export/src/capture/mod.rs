@@ -3,7 +3,7 @@
 
 mod dense;
 mod modules;
-mod panics;
+pub(crate) mod panics;
 mod paths;
 mod standins;
 

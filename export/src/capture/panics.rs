@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
 
+use crate::error::Error;
+
 /// What a panic said and where.
 #[derive(Debug)]
 pub(crate) struct Panic {
@@ -24,6 +26,11 @@ pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     let result = panic::catch_unwind(AssertUnwindSafe(work));
     let location = WATCH.replace(outer).flatten();
     result.map_err(|payload| Panic { message: message(&*payload), location })
+}
+
+/// Does work that reads parameters from their device, which burn answers with a panic if it cannot.
+pub(crate) fn reading<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch(work).unwrap_or_else(|panic| Err(Error::Unreadable(panic.message)))
 }
 
 /// Wraps the process's panic hook once: threads that are not inside [`catch`] see the hook that was there before.

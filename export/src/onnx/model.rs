@@ -10,6 +10,7 @@ use protobuf::MessageField;
 
 use super::external;
 use super::write::Parts;
+use crate::capture::panics;
 use crate::error::{Error, Result};
 
 /// protobuf messages end at 2 GiB.
@@ -86,9 +87,11 @@ impl OnnxModel {
         if size > LARGEST {
             return Err(Error::TooLarge { bytes: size });
         }
-        let mut bytes = Vec::with_capacity(size as usize);
-        self.parts.write(&mut bytes).map_err(|error| Error::Encode(error.to_string()))?;
-        Ok(bytes)
+        panics::reading(|| {
+            let mut bytes = Vec::with_capacity(size as usize);
+            self.parts.write(&mut bytes).map_err(|error| Error::Encode(error.to_string()))?;
+            Ok(bytes)
+        })
     }
 
     /// Writes the model to a file, replacing what is there; an interrupted write leaves the old file. A model of 2 GiB
@@ -100,7 +103,7 @@ impl OnnxModel {
         if self.size() > LARGEST {
             return self.save_external(path).map(drop);
         }
-        save(&self.parts, path.as_ref())
+        panics::reading(|| save(&self.parts, path.as_ref()))
     }
 
     /// Writes the weights to a file of their own beside the model, and gives its name: `model.3f9a0c51e7d2.data` for
@@ -112,9 +115,11 @@ impl OnnxModel {
     /// # Errors
     /// [`Error::Write`] with what the file system said.
     pub fn save_external(&self, path: impl AsRef<Path>) -> Result<String> {
-        let (parts, name) = external::write(&self.parts, path.as_ref())?;
-        save(&parts, path.as_ref())?;
-        Ok(name)
+        panics::reading(|| {
+            let (parts, name) = external::write(&self.parts, path.as_ref())?;
+            save(&parts, path.as_ref())?;
+            Ok(name)
+        })
     }
 }
 
