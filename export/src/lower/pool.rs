@@ -6,7 +6,7 @@ use super::conv::{both, pads};
 use super::reduce::{Axes, reduce};
 use super::separable::{self, Map, plane};
 use super::{Context, Lowered, Refusal, int, ints, refuse};
-use crate::graph::ValueId;
+use crate::graph::{Attributes, ValueId};
 use crate::onnx::Element;
 
 /// A pooling window, one number an axis.
@@ -20,14 +20,44 @@ pub(super) struct Pool<'a> {
     pub(super) out: &'a TensorIr,
 }
 
+/// How the windows of a pool cover each axis.
+struct Cover {
+    /// What the operator pads before and after every axis.
+    padding: Vec<(usize, usize)>,
+    /// What must be added to the end of every axis first, where the operator may not pad as much.
+    added: Vec<usize>,
+    /// Whether the rounding is left to the operator.
+    ceil: bool,
+}
+
 impl Pool<'_> {
-    fn attributes(&self) -> crate::graph::Attributes {
+    /// burn rounds the number of windows up but leaves out one that would begin in the padding at the end. Shape inference
+    /// of ONNX counts that one too, so wherever sizes are known the end is padded to what burn's windows cover.
+    fn cover(&self, cx: &Context<'_>) -> Cover {
+        let none = vec![0; self.kernel.len()];
+        let as_it_is = Cover { padding: both(&self.padding), added: none.clone(), ceil: self.ceil };
+        let (true, Some(from), Some(to)) = (self.ceil, plane(cx, self.x), plane(cx, self.out)) else { return as_it_is };
+        let more = |at: usize| {
+            let window = self.dilation[at] * (self.kernel[at] - 1) + 1;
+            let covered = (to[at].max(1) - 1) * self.stride[at] + window;
+            covered.saturating_sub(from[at] + 2 * self.padding[at])
+        };
+        let more: Vec<usize> = (0..from.len()).map(more).collect();
+        let end = |at: usize| self.padding[at] + more[at];
+        // ONNX Runtime pads by less than a kernel, whatever its dilation.
+        if (0..more.len()).any(|at| end(at) >= self.kernel[at]) {
+            return Cover { padding: both(&self.padding), added: more, ceil: false };
+        }
+        Cover { padding: (0..more.len()).map(|at| (self.padding[at], end(at))).collect(), added: none, ceil: false }
+    }
+
+    fn attributes(&self, cover: &Cover) -> Attributes {
         let mut attributes = vec![
             ints("kernel_shape", self.kernel.iter().copied()),
-            ints("pads", pads(&both(&self.padding))),
+            ints("pads", pads(&cover.padding)),
             ints("strides", self.stride.iter().copied()),
         ];
-        if self.ceil {
+        if cover.ceil {
             attributes.push(int("ceil_mode", 1));
         }
         attributes
@@ -39,24 +69,42 @@ impl Pool<'_> {
 }
 
 pub(super) fn max(cx: &mut Context<'_>, pool: &Pool<'_>) -> Lowered {
-    let result = max_values(cx, pool, &[])?[0];
+    let result = max_values(cx, pool, &pool.cover(cx), &[])?[0];
     cx.bind(pool.out, result)
 }
 
 /// ONNX counts indices over the whole tensor, burn over one channel's plane.
 pub(super) fn max_with_indices(cx: &mut Context<'_>, pool: &Pool<'_>, indices: &TensorIr) -> Lowered {
-    let plane: Option<i64> = cx.shape(pool.x).iter().skip(2).map(|size| size.fixed()).product();
-    let Some(plane) = plane else { return refuse("indices of pooling over a symbolic plane") };
-    let results = max_values(cx, pool, &[Element::I64])?;
-    let plane = cx.whole(plane, results[1]);
-    let within = cx.node("Mod", &[results[1], plane], Vec::new());
+    let Some(sizes) = plane(cx, pool.x) else { return refuse("indices of pooling over a symbolic plane") };
+    let cover = pool.cover(cx);
+    let results = max_values(cx, pool, &cover, &[Element::I64])?;
+    let padded: Vec<usize> = sizes.iter().zip(&cover.added).map(|(size, added)| size + added).collect();
+    let whole = cx.whole(padded.iter().product::<usize>() as i64, results[1]);
+    let mut within = cx.node("Mod", &[results[1], whole], Vec::new());
+    if let ([_, width], [_, wide]) = (sizes.as_slice(), padded.as_slice())
+        && width != wide
+    {
+        within = in_rows_of(cx, within, *wide as i64, *width as i64);
+    }
     cx.bind(indices, within)?;
     cx.bind(pool.out, results[0])
 }
 
-fn max_values(cx: &mut Context<'_>, pool: &Pool<'_>, more: &[Element]) -> Result<Vec<ValueId>, Refusal> {
-    let input = cx.value(pool.x)?;
-    let mut attributes = pool.attributes();
+/// A place counted in rows of `from` as one in rows of `to`.
+fn in_rows_of(cx: &mut Context<'_>, place: ValueId, from: i64, to: i64) -> ValueId {
+    let (from, to) = (cx.whole(from, place), cx.whole(to, place));
+    let (row, column) = (cx.node("Div", &[place, from], Vec::new()), cx.node("Mod", &[place, from], Vec::new()));
+    let start = cx.node("Mul", &[row, to], Vec::new());
+    cx.node("Add", &[start, column], Vec::new())
+}
+
+fn max_values(cx: &mut Context<'_>, pool: &Pool<'_>, cover: &Cover, more: &[Element]) -> Result<Vec<ValueId>, Refusal> {
+    let mut input = cx.value(pool.x)?;
+    if cover.added.iter().any(|added| *added > 0) {
+        let least = cx.number(f64::NEG_INFINITY, input);
+        input = padded(cx, input, &vec![0; cover.added.len()], &cover.added, Some(least));
+    }
+    let mut attributes = pool.attributes(cover);
     if pool.dilated() {
         attributes.push(ints("dilations", pool.dilation.iter().copied()));
     }
@@ -65,13 +113,31 @@ fn max_values(cx: &mut Context<'_>, pool: &Pool<'_>, more: &[Element]) -> Result
 }
 
 pub(super) fn average(cx: &mut Context<'_>, pool: &Pool<'_>, include_padding: bool) -> Lowered {
-    let input = cx.value(pool.x)?;
-    let mut attributes = pool.attributes();
-    if include_padding && pool.padding.iter().any(|padding| *padding > 0) {
+    let mut input = cx.value(pool.x)?;
+    let mut cover = pool.cover(cx);
+    let mut counted = include_padding && pool.padding.iter().any(|padding| *padding > 0);
+    if counted && cover.padding != both(&pool.padding) {
+        // The padding that burn counts becomes part of the input; what lies beyond it is not counted.
+        input = padded(cx, input, &pool.padding, &pool.padding, None);
+        let rest = cover.padding.iter().zip(&pool.padding).map(|((_, after), padding)| (0, after - padding));
+        cover.padding = rest.collect();
+        counted = false;
+    }
+    let mut attributes = pool.attributes(&cover);
+    if counted {
         attributes.push(int("count_include_pad", 1));
     }
     let result = cx.node("AveragePool", &[input], attributes);
     cx.bind(pool.out, result)
+}
+
+/// Pads every axis after batch and channels, with zeros unless told otherwise.
+fn padded(cx: &mut Context<'_>, input: ValueId, before: &[usize], after: &[usize], value: Option<ValueId>) -> ValueId {
+    let side =
+        |padding: &[usize]| [0, 0].into_iter().chain(padding.iter().map(|size| *size as i64)).collect::<Vec<_>>();
+    let sizes = cx.vector(&[side(before), side(after)].concat());
+    let inputs: Vec<ValueId> = [Some(input), Some(sizes), value].into_iter().flatten().collect();
+    cx.node("Pad", &inputs, Vec::new())
 }
 
 /// Averages over windows that split each axis as evenly as it goes.

@@ -21,7 +21,7 @@ pub(crate) fn nothing() -> Nothing {
 
 /// How many cases an operation gets.
 pub(crate) fn cases() -> u32 {
-    std::env::var("KILN_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(8)
+    std::env::var("KILN_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(40)
 }
 
 /// Runs a property on generated values, the same ones each time.

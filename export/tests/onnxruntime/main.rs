@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::type_complexity)]
 
 mod architectures;
+mod checker;
 mod elementwise;
 mod errors;
 mod files;

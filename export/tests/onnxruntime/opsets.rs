@@ -1,7 +1,4 @@
-//! Every opset that can be written: the same model gives the same answers, and each is what the official checker takes.
-
-use std::path::{Path, PathBuf};
-use std::process::Command;
+//! Every opset that can be written: the same model gives the same answers.
 
 use burn::module::Module;
 use burn::nn::attention::{MhaInput, MultiHeadAttention, MultiHeadAttentionConfig};
@@ -68,51 +65,4 @@ fn every_opset_gives_the_same_answers() {
     let models = models();
     let written: Vec<i64> = models.iter().map(OnnxModel::opset).collect();
     assert_eq!(written, OPSETS.collect::<Vec<_>>());
-}
-
-const CHECK: &str = "
-import sys, onnx
-for path in sys.argv[1:]:
-    onnx.checker.check_model(path, full_check=True)
-    model = onnx.load(path)
-    inferred = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
-    for before, after in zip(model.graph.output, inferred.graph.output):
-        assert before.type.tensor_type.elem_type == after.type.tensor_type.elem_type, before.name
-print(onnx.__version__)
-";
-
-/// A Python with the `onnx` package in the build folder, made on first use; nothing where that cannot be.
-fn python() -> Option<PathBuf> {
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("onnx-checker");
-    let python = home.join("bin/python");
-    let works =
-        |python: &Path| Command::new(python).args(["-c", "import onnx"]).output().is_ok_and(|out| out.status.success());
-    if !works(&python) {
-        let made = Command::new("python3").args(["-m", "venv"]).arg(&home).output().ok()?;
-        let pip = ["-m", "pip", "install", "--quiet", "--only-binary", ":all:", "onnx>=1.19,<2"];
-        let installed = Command::new(&python).args(pip).output().ok()?;
-        if !made.status.success() || !installed.status.success() {
-            return None;
-        }
-    }
-    works(&python).then_some(python)
-}
-
-#[test]
-fn the_official_checker_takes_every_opset() {
-    let Some(python) = python() else {
-        eprintln!("skipped: no Python with the `onnx` package here, and none could be installed");
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let paths: Vec<PathBuf> = models()
-        .iter()
-        .map(|model| {
-            let path = folder.path().join(format!("{}.onnx", model.opset()));
-            model.save(&path).unwrap();
-            path
-        })
-        .collect();
-    let out = Command::new(python).arg("-c").arg(CHECK).args(&paths).output().unwrap();
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
 }
