@@ -86,7 +86,8 @@ fn log1p(cx: &mut Context<'_>, op: &UnaryOpIr) -> Lowered {
     cx.bind(&op.out, result)
 }
 
-/// ONNX has the arc tangent of one operand only; the quadrant is added.
+/// ONNX has the arc tangent of one operand only; the quadrant is added. The sign of a zero does not count: ONNX Runtime's
+/// optimiser does not keep it either.
 fn atan2(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
     let (y, x) = (cx.value(&op.lhs)?, cx.value(&op.rhs)?);
     let element = cx.element_of(y);

@@ -130,13 +130,12 @@ fn operand(cx: &mut Context<'_>, tensor: &TensorIr) -> Result<ValueId, Refusal> 
     Ok(cx.cast(value, cx.arithmetic(cx.element_of(value))))
 }
 
-/// What is summed or multiplied: integers of up to 32 bits as 64 bits, since ONNX Runtime stops at the bounds of the type
+/// What is summed, or multiplied along a symbolic axis: integers of up to 32 bits as 64 bits, since ONNX Runtime stops at the bounds of the type
 /// where burn wraps around. Of 64 bits, it is exact below 2^53.
 fn summand(cx: &mut Context<'_>, tensor: &TensorIr, op: &str) -> Result<ValueId, Refusal> {
     let value = operand(cx, tensor)?;
-    let adds_up = matches!(op, "ReduceSum" | "ReduceProd");
     let narrow = cx.element_of(value) == Element::I32;
-    Ok(if adds_up && narrow { cx.cast(value, Element::I64) } else { value })
+    Ok(if narrow && matches!(op, "ReduceSum" | "ReduceProd") { cx.cast(value, Element::I64) } else { value })
 }
 
 /// burn's mean of integers divides a sum that has wrapped around in their own type.
@@ -144,6 +143,54 @@ fn wrapped(cx: &mut Context<'_>, sum: ValueId, tensor: &TensorIr) -> Result<Valu
     let (own, wide) = (cx.element(tensor)?, cx.element_of(sum));
     let narrow = cx.cast(sum, own);
     Ok(cx.cast(narrow, wide))
+}
+
+/// The product of the whole tensor.
+pub(super) fn product_all(cx: &mut Context<'_>, op: &ReduceOpIr) -> Lowered {
+    let shape = cx.shape(&op.input);
+    let count: Option<i64> = shape.iter().map(|size| size.fixed()).product();
+    let Some(count) = count.filter(|_| !is_float(cx, &op.input)) else { return all(cx, "ReduceProd", op) };
+    let input = operand(cx, &op.input)?;
+    let flat = super::base::reshape(cx, input, &shape, &[cx.all(count)])?;
+    let result = halved(cx, flat, 0, count);
+    cx.bind(&op.out, result)
+}
+
+/// The product along one axis.
+pub(super) fn product_dim(cx: &mut Context<'_>, op: &ReduceDimOpIr) -> Lowered {
+    let size = cx.shape(&op.input)[op.axis].fixed();
+    let Some(size) = size.filter(|_| !is_float(cx, &op.input)) else { return dim(cx, "ReduceProd", op) };
+    let input = operand(cx, &op.input)?;
+    let result = halved(cx, input, op.axis, size);
+    cx.bind(&op.out, result)
+}
+
+fn is_float(cx: &Context<'_>, tensor: &TensorIr) -> bool {
+    cx.element(tensor).is_ok_and(Element::is_float)
+}
+
+/// ONNX Runtime multiplies integers as floating-point numbers, which loses digits and does not wrap around. Products of
+/// one half with the other do both right, in `log2(n)` steps.
+fn halved(cx: &mut Context<'_>, mut value: ValueId, along: usize, mut size: i64) -> ValueId {
+    if size == 0 {
+        return reduce_axes(cx, "ReduceProd", value, &[along]);
+    }
+    let at = cx.vector(&[along as i64]);
+    let part = |cx: &mut Context<'_>, value, start: i64, end: i64| {
+        let (start, end) = (cx.vector(&[start]), cx.vector(&[end]));
+        cx.node("Slice", &[value, start, end, at], Vec::new())
+    };
+    while size > 1 {
+        let half = size / 2;
+        let (first, second) = (part(cx, value, 0, half), part(cx, value, half, 2 * half));
+        let mut product = cx.node("Mul", &[first, second], Vec::new());
+        if size % 2 == 1 {
+            let rest = part(cx, value, size - 1, size);
+            product = cx.node("Concat", &[product, rest], vec![axis(along)]);
+        }
+        (value, size) = (product, half + size % 2);
+    }
+    value
 }
 
 /// A reduction of one axis of a value inside another lowering.

@@ -65,6 +65,8 @@ tuple!(A B C);
 tuple!(A B C D);
 tuple!(A B C D E);
 tuple!(A B C D E F);
+tuple!(A B C D E F G);
+tuple!(A B C D E F G H);
 
 /// How far two numbers may be apart: absolute, or relative to the larger.
 #[derive(Clone, Copy)]
