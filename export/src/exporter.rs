@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use burn::module::Module;
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 use crate::capture::{Recording, panics};
 use crate::error::{Error, Result};
@@ -27,6 +27,8 @@ struct Input {
     dims: Vec<usize>,
     /// Symbol of each axis, empty for a fixed one.
     axes: Vec<String>,
+    /// The sample's device.
+    device: Device,
 }
 
 /// Exports a burn module as an ONNX model.
@@ -107,7 +109,8 @@ impl<I> Exporter<I> {
         I: Append<Tensor<D, K>>,
     {
         let axes = axes.map(str::to_owned).to_vec();
-        self.inputs.push(Input { name: name.into(), dtype: sample.dtype(), dims: sample.dims().to_vec(), axes });
+        let (name, device) = (name.into(), sample.device());
+        self.inputs.push(Input { name, dtype: sample.dtype(), dims: sample.dims().to_vec(), axes, device });
         Exporter {
             inputs: self.inputs,
             outputs: self.outputs,
@@ -179,8 +182,11 @@ impl<I> Exporter<I> {
     {
         let mut plan = self.plan()?;
         self.check_names()?;
+        let Some(Input { device, .. }) = self.inputs.first() else {
+            return Err(Error::Setup("the model has no input; add one with `input`".to_owned()));
+        };
         let record = |plan: &Plan, recording: usize| {
-            Recording::make(module, &self.feeds(plan, recording), &forward, plan.describe(recording))
+            Recording::make(module, &self.feeds(plan, recording), &forward, plan.describe(recording), device)
         };
         let mut base = record(&plan, 0)?;
         let mut others = (1..plan.recordings()).map(|one| record(&plan, one)).collect::<Result<Vec<_>>>()?;
@@ -256,9 +262,6 @@ impl<I> Exporter<I> {
                 OPSETS.start(),
                 OPSETS.end()
             )));
-        }
-        if self.inputs.is_empty() {
-            return Err(Error::Setup("the model has no input; add one with `input`".to_owned()));
         }
         unique(self.inputs.iter().map(|input| input.name.as_str()).chain(self.outputs.iter().map(String::as_str)))
     }

@@ -2,6 +2,7 @@
 //! function comes back as an error and that the module is left as it was; meaning is left to [`crate::lower`].
 
 mod dense;
+mod device;
 mod modules;
 pub(crate) mod panics;
 mod paths;
@@ -41,22 +42,29 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    /// Records `forward` on inputs described by `feeds`; `sizes` says for people which symbolic sizes these have.
+    /// Records `forward` on inputs described by `feeds`; `sizes` says for people which symbolic sizes these have;
+    /// a module without parameters is taken to be on the device `like`.
     pub(crate) fn make<M, I, O>(
         module: &M,
         feeds: &[Feed],
         forward: &impl Fn(&M, I) -> O,
         sizes: String,
+        like: &Device,
     ) -> Result<Self>
     where
         M: Module,
         I: Inputs,
         O: Outputs,
     {
-        let catch = |parameters| panics::catch(|| record(module, feeds, forward, parameters));
+        let catch = |parameters| panics::catch(|| record(module, feeds, forward, parameters, like));
         // Some forward functions look at the value of a parameter, which a stand-in has not.
         let recorded = catch(Parameters::StandIns).or_else(|_| catch(Parameters::Real));
         recorded.unwrap_or_else(|panic| Err(Error::Forward { message: panic.message, location: panic.location, sizes }))
+    }
+
+    /// The data of a constant.
+    pub(crate) fn value(&self, id: TensorId) -> Option<&TensorData> {
+        self.values.get(&id)
     }
 
     /// Forgets the parameters' values, where the forward function needed copies of them.
@@ -88,6 +96,7 @@ fn record<M, I, O>(
     feeds: &[Feed],
     forward: &impl Fn(&M, I) -> O,
     parameters: Parameters,
+    like: &Device,
 ) -> Result<Recording>
 where
     M: Module,
@@ -95,9 +104,12 @@ where
     O: Outputs,
 {
     paths::initialise(module);
-    let device = Device::capture();
+    let devices = module.devices();
+    let like = devices.first().unwrap_or(like);
+    let device = device::recording(like);
     let mut seen = Err(Error::Capture("the recording did not start".to_owned()));
     let captured = device.capture_scope(|scope| {
+        device::set(&device, like);
         seen = run(module, feeds, forward, parameters, &device);
         let (inputs, outputs) = match &seen {
             Ok(seen) => (seen.inputs.clone(), distinct(&seen.outputs)),

@@ -5,7 +5,7 @@ use burn::backend::ir::{
 };
 use burn::backend::ir::{OperationIr, ReduceDimOpIr, ReduceOpIr, ScalarIr, TensorIr};
 
-use super::numeric::{compare, compare_scalar};
+use super::numeric::{compare, compare_scalar, number_of};
 use super::reduce::{Axes, reduce};
 use super::{Context, Lowered, Refusal, axis, create, index, int, ints, refuse, slice};
 use crate::graph::{Constant, ValueId};
@@ -35,7 +35,7 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &BaseOperationIr) -> Lowered {
         }
         Op::MaskFill(op) => {
             let (mask, tensor) = (cx.value(&op.mask)?, cx.value(&op.tensor)?);
-            let value = cx.scalar(op.value, cx.element(&op.out)?);
+            let value = number_of(cx, op.value, cx.element(&op.out)?, filling)?;
             choose(cx, mask, value, tensor, &op.out)
         }
         Op::Gather(op) => index::gather(cx, op),
@@ -55,6 +55,16 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &BaseOperationIr) -> Lowered {
         Op::Any(op) => truth(cx, "ReduceMax", op),
         Op::AllDim(op) => truth_dim(cx, "ReduceMin", op),
         Op::AnyDim(op) => truth_dim(cx, "ReduceMax", op),
+    }
+}
+
+/// What a mask is filled with.
+fn filling(operation: &OperationIr) -> Option<f64> {
+    match operation {
+        OperationIr::BaseFloat(BaseOperationIr::MaskFill(op)) | OperationIr::BaseInt(BaseOperationIr::MaskFill(op)) => {
+            Some(op.value.elem())
+        }
+        _ => None,
     }
 }
 

@@ -11,7 +11,7 @@ use super::{Choices, int, to};
 use crate::error::{Error, Result};
 use crate::graph::{Attributes, Constant, Data, Graph, Node, Origin, ValueId, Weight, bytes_of};
 use crate::onnx::{Element, scalar_bytes};
-use crate::symbolic::{Form, Size, Trace};
+use crate::symbolic::{Form, Made, Size, Trace};
 
 /// Why a lowering gave up.
 #[derive(Debug)]
@@ -100,6 +100,11 @@ impl<'a> Context<'a> {
         if let Some(value) = self.bound.get(&tensor.id) {
             return Ok(*value);
         }
+        if let Some(made) = self.trace.made.get(&tensor.id) {
+            let value = self.made(made)?;
+            self.bound.insert(tensor.id, value);
+            return Ok(value);
+        }
         let known = self.captured(tensor.id)?;
         let value = known.ok_or_else(|| Refusal::Unsupported(format!("tensor {} has no source", tensor.id.value())))?;
         self.bound.insert(tensor.id, value);
@@ -128,6 +133,69 @@ impl<'a> Context<'a> {
         let name = self.trace.base.parameters.get(&id);
         self.graph.values[value].name = name.cloned().filter(|name| !name.is_empty());
         Ok(Some(value))
+    }
+
+    /// A constant that counts up from the sizes.
+    fn made(&mut self, made: &Made) -> Result<ValueId, Refusal> {
+        let element = Element::of(made.dtype)
+            .ok_or_else(|| Refusal::Unsupported(format!("a constant has type {:?}", made.dtype)))?;
+        // Booleans and small integers are counted as numbers that every operator knows.
+        let wide = if element.is_float() { Element::F32 } else { Element::I64 };
+        let start = self.varying(&made.start, wide)?;
+        let sizes = |cx: &mut Self, dims: &[Size]| cx.sizes(dims);
+        let value = if made.step.iter().all(|step| *step == 0.0) {
+            let sizes = sizes(self, &made.dims)?;
+            self.node("Expand", &[start, sizes], Vec::new())
+        } else {
+            let count = (0..self.trace.plan.recordings()).map(|one| made.dims.iter().map(|size| size.0[one]).product());
+            let count = Size(count.collect());
+            let count = self.size(&count)?;
+            let (count, zero, one) = (self.squeezed(count), self.whole_number(0), self.whole_number(1));
+            let range = self.node("Range", &[zero, count, one], Vec::new());
+            let range = self.cast(range, wide);
+            let step = self.varying(&made.step, wide)?;
+            let scaled = self.node("Mul", &[range, step], Vec::new());
+            let moved = self.node("Add", &[scaled, start], Vec::new());
+            if let [_] = made.dims.as_slice() {
+                moved
+            } else {
+                let sizes = sizes(self, &made.dims)?;
+                self.node("Reshape", &[moved, sizes], Vec::new())
+            }
+        };
+        let value = self.cast(value, element);
+        self.graph.values[value].shape = Some(made.dims.clone());
+        Ok(value)
+    }
+
+    fn whole_number(&mut self, value: i64) -> ValueId {
+        self.scalar(ScalarIr::Int(value), Element::I64)
+    }
+
+    /// A vector of one element as a scalar.
+    pub(crate) fn squeezed(&mut self, value: ValueId) -> ValueId {
+        let axes = self.vector(&[0]);
+        self.node("Squeeze", &[value, axes], Vec::new())
+    }
+
+    /// A number that is what it was in each recording: a constant, or a size of the graph, or one by a size. A vector of
+    /// one element if it is not constant.
+    pub(crate) fn varying(&mut self, numbers: &[f64], element: Element) -> Result<ValueId, Refusal> {
+        let first = numbers.first().copied().ok_or(Refusal::Ambiguous)?;
+        if numbers.iter().all(|number| number.to_bits() == first.to_bits()) {
+            return Ok(self.scalar(ScalarIr::Float(first), element));
+        }
+        let whole = |numbers: &[f64]| numbers.iter().all(|number| number.fract() == 0.0 && number.abs() < 1e15);
+        let inverse: Vec<f64> = numbers.iter().map(|number| (1.0 / number).round()).collect();
+        let is_inverse = numbers.iter().zip(&inverse).all(|(number, inverse)| (number * inverse - 1.0).abs() < 1e-6);
+        let (sizes, inverted) = match (whole(numbers), is_inverse) {
+            (true, _) => (numbers.to_vec(), false),
+            (false, true) => (inverse, true),
+            _ => return Err(Refusal::Ambiguous),
+        };
+        let size = self.size(&Size(sizes.into_iter().map(|size| size as i64).collect()))?;
+        let size = self.cast(size, element);
+        Ok(if inverted { self.node("Reciprocal", &[size], Vec::new()) } else { size })
     }
 
     /// Says that a burn result is `value`, converted to the result's type if need be.
@@ -190,6 +258,11 @@ impl<'a> Context<'a> {
     pub(crate) fn element(&self, tensor: &TensorIr) -> Result<Element, Refusal> {
         Element::of(tensor.dtype)
             .ok_or_else(|| Refusal::Unsupported(format!("{:?} has no ONNX type here", tensor.dtype)))
+    }
+
+    /// Whether a value is a constant of the graph.
+    pub(crate) fn is_constant(&self, value: ValueId) -> bool {
+        self.graph.constants.contains_key(&value)
     }
 
     /// The element type of a value.
@@ -309,7 +382,7 @@ impl<'a> Context<'a> {
             |position: usize| Size((0..plan.recordings()).map(|one| plan.sizes(one)[position] as i64).collect());
         match size.form(plan).ok_or(Refusal::Ambiguous)? {
             Form::Fixed(fixed) => Ok(self.vector(&[fixed])),
-            Form::Linear { constant, factors } => {
+            Form::Linear { constant, factors, divisor } => {
                 let mut sum = None;
                 for (position, factor) in factors.iter().enumerate().filter(|(_, factor)| **factor != 0) {
                     let term = self.term(&symbol(position), *factor)?;
@@ -317,9 +390,10 @@ impl<'a> Context<'a> {
                 }
                 let sum = sum.ok_or(Refusal::Ambiguous)?;
                 let constant = (constant != 0).then(|| self.vector(&[constant]));
-                Ok(constant.map_or(sum, |constant| self.node("Add", &[sum, constant], Vec::new())))
+                let sum = constant.map_or(sum, |constant| self.node("Add", &[sum, constant], Vec::new()));
+                Ok(self.divided(sum, divisor))
             }
-            Form::Product { factor, powers } => {
+            Form::Product { factor, powers, divisor } => {
                 let all = powers.iter().enumerate().flat_map(|(at, power)| std::iter::repeat_n(at, *power as usize));
                 let all: Vec<Size> = all.map(symbol).collect();
                 let (first, rest) = all.split_first().ok_or(Refusal::Ambiguous)?;
@@ -328,9 +402,17 @@ impl<'a> Context<'a> {
                     let next = self.size(next)?;
                     product = self.node("Mul", &[product, next], Vec::new());
                 }
-                Ok(product)
+                Ok(self.divided(product, divisor))
             }
         }
+    }
+
+    fn divided(&mut self, size: ValueId, divisor: i64) -> ValueId {
+        if divisor == 1 {
+            return size;
+        }
+        let divisor = self.vector(&[divisor]);
+        self.node("Div", &[size, divisor], Vec::new())
     }
 
     fn term(&mut self, symbol: &Size, factor: i64) -> Result<ValueId, Refusal> {
@@ -352,9 +434,14 @@ impl<'a> Context<'a> {
             let name = name.clone().unwrap_or_else(|| format!("output_{position}"));
             self.begin(self.index, Origin { kind: "Output".to_owned(), ..Origin::default() });
             let missing = |reason: String| Error::Output { name: name.clone(), reason };
-            let value = match self.bound.get(id) {
-                Some(value) => *value,
-                None => {
+            let made = self.trace.made.get(id);
+            let value = match (self.bound.get(id), made) {
+                (Some(value), _) => *value,
+                (None, Some(made)) => {
+                    let value = self.made(made);
+                    value.map_err(|_| missing("its size cannot be derived from the symbolic axes".to_owned()))?
+                }
+                (None, None) => {
                     let known = self.captured(*id);
                     let known = known.map_err(|_| missing("its type has no ONNX form".to_owned()))?;
                     let value = known.ok_or_else(|| missing("no operation computes it".to_owned()))?;

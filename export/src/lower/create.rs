@@ -1,14 +1,34 @@
 //! Tensors that come from nothing: filled with one value, or drawn at random.
 
-use burn::backend::ir::{RandomOpIr, ScalarIr, TensorIr};
+use burn::backend::ir::{FullOpIr, NumericOperationIr, OperationIr, RandomOpIr, ScalarIr, TensorIr};
 use burn::tensor::Distribution;
 
+use super::numeric::number_of;
 use super::{Context, Lowered, Refusal, float, refuse, tensor, to};
 use crate::graph::{Constant, ValueId};
 use crate::onnx::{Element, scalar_bytes};
 
 /// Constants up to this many elements are written out; larger ones are made at run time.
 const SMALL: i64 = 256;
+
+/// A tensor of one value, which may follow a symbolic axis.
+pub(super) fn full(cx: &mut Context<'_>, op: &FullOpIr) -> Lowered {
+    let value = number_of(cx, op.value, cx.element(&op.out)?, value_of)?;
+    if cx.is_constant(value) {
+        return filled(cx, &op.out, op.value);
+    }
+    let sizes = cx.sizes(&cx.shape(&op.out))?;
+    let full = cx.node("Expand", &[value, sizes], Vec::new());
+    cx.bind(&op.out, full)
+}
+
+fn value_of(operation: &OperationIr) -> Option<f64> {
+    use NumericOperationIr as Op;
+    match operation {
+        OperationIr::NumericFloat(_, Op::Full(op)) | OperationIr::NumericInt(_, Op::Full(op)) => Some(op.value.elem()),
+        _ => None,
+    }
+}
 
 /// A tensor of one value.
 pub(super) fn filled(cx: &mut Context<'_>, out: &TensorIr, value: ScalarIr) -> Lowered {

@@ -80,7 +80,7 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &ModuleOperationIr) -> Lowered {
         }
         Op::Interpolate(op) => resize::interpolate(cx, op),
         Op::Unfold4d(op) => conv::columns(cx, op),
-        Op::CtcLoss(_) => refuse(refused::CTC),
+        Op::CtcLoss(_) => refuse("burn composes this loss of other operations before it is recorded"),
         // What is left are gradients; `docs/operators.md` is checked to name every operation there is.
         _ => refuse(refused::BACKWARD),
     }

@@ -8,7 +8,6 @@ use burn::backend::ir::{
 use super::{Context, Lowered, Refusal, create, divide, double, power, reduce, scan, sort, text};
 use crate::graph::ValueId;
 use crate::onnx::{Element, narrowed};
-use crate::symbolic::Size;
 
 pub(super) fn lower(cx: &mut Context<'_>, op: &NumericOperationIr) -> Lowered {
     use NumericOperationIr as Op;
@@ -26,7 +25,7 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &NumericOperationIr) -> Lowered {
         Op::Abs(op) => unary(cx, "Abs", op),
         Op::Neg(op) => unary(cx, "Neg", op),
         Op::Sign(op) => unary(cx, "Sign", op),
-        Op::Full(op) => create::filled(cx, &op.out, op.value),
+        Op::Full(op) => create::full(cx, op),
         Op::Mean(op) => reduce::mean_all(cx, op),
         Op::MeanDim(op) => reduce::mean_dim(cx, op),
         Op::Sum(op) => reduce::all(cx, "ReduceSum", op),
@@ -53,8 +52,8 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &NumericOperationIr) -> Lowered {
         Op::LowerEqual(op) => compare(cx, "LessOrEqual", op),
         Op::LowerEqualElem(op) => compare_scalar(cx, "LessOrEqual", op),
         Op::Clamp(op) => clamp(cx, op),
-        Op::ClampMin(op) => clip(cx, &op.lhs, Some(op.rhs), None, &op.out),
-        Op::ClampMax(op) => clip(cx, &op.lhs, None, Some(op.rhs), &op.out),
+        Op::ClampMin(op) => clip(cx, &op.lhs, [Some((op.rhs, lower_bound)), None], &op.out),
+        Op::ClampMax(op) => clip(cx, &op.lhs, [None, Some((op.rhs, upper_bound))], &op.out),
         Op::Powi(op) => power::tensor(cx, op),
         Op::PowiScalar(op) => power::scalar(cx, op),
         Op::CumSum(op) => scan::sum(cx, op),
@@ -90,23 +89,23 @@ pub(super) fn scalar_operands(cx: &mut Context<'_>, op: &ScalarOpIr) -> Result<[
 
 /// The operation's number; one that is a size that follows a symbolic axis is read from the graph.
 fn scalar(cx: &mut Context<'_>, op: &ScalarOpIr, element: Element) -> Result<ValueId, Refusal> {
-    let numbers: Vec<f64> = cx.trace.variants(cx.index()).filter_map(number).collect();
+    // burn reads the number in the tensor's own type before it computes.
+    number_of(cx, narrowed(op.rhs, cx.element(&op.lhs)?), element, number)
+}
+
+/// A number of the operation being lowered, which `read` finds in every recording.
+pub(super) fn number_of(
+    cx: &mut Context<'_>,
+    base: ScalarIr,
+    element: Element,
+    read: fn(&OperationIr) -> Option<f64>,
+) -> Result<ValueId, Refusal> {
+    let numbers: Vec<f64> = cx.trace.variants(cx.index()).filter_map(read).collect();
     let first = numbers.first().map(|number| number.to_bits());
     if numbers.iter().all(|number| Some(number.to_bits()) == first) {
-        // burn reads the number in the tensor's own type before it computes.
-        return Ok(cx.scalar(narrowed(op.rhs, cx.element(&op.lhs)?), element));
+        return Ok(cx.scalar(base, element));
     }
-    let whole = |numbers: &[f64]| numbers.iter().all(|number| number.fract() == 0.0 && number.abs() < 1e15);
-    let inverse: Vec<f64> = numbers.iter().map(|number| (1.0 / number).round()).collect();
-    let is_inverse = numbers.iter().zip(&inverse).all(|(number, inverse)| (number * inverse - 1.0).abs() < 1e-6);
-    let (sizes, inverted) = match (whole(&numbers), is_inverse) {
-        (true, _) => (numbers, false),
-        (false, true) => (inverse, true),
-        _ => return Err(Refusal::Ambiguous),
-    };
-    let size = cx.size(&Size(sizes.into_iter().map(|size| size as i64).collect()))?;
-    let size = cx.cast(size, element);
-    Ok(if inverted { cx.node("Reciprocal", &[size], Vec::new()) } else { size })
+    cx.varying(&numbers, element)
 }
 
 /// The number of an operation of a tensor and a number.
@@ -167,27 +166,60 @@ pub(super) fn compare_scalar(cx: &mut Context<'_>, op_type: &'static str, op: &S
 }
 
 fn clamp(cx: &mut Context<'_>, op: &ClampOpIr) -> Lowered {
-    clip(cx, &op.tensor, Some(op.min), Some(op.max), &op.out)
+    clip(cx, &op.tensor, [Some((op.min, lower_bound)), Some((op.max, upper_bound))], &op.out)
 }
 
-fn clip(
-    cx: &mut Context<'_>,
-    tensor: &TensorIr,
-    min: Option<ScalarIr>,
-    max: Option<ScalarIr>,
-    out: &TensorIr,
-) -> Lowered {
+fn lower_bound(operation: &OperationIr) -> Option<f64> {
+    use NumericOperationIr as Op;
+    match operation {
+        OperationIr::NumericFloat(_, Op::Clamp(op)) | OperationIr::NumericInt(_, Op::Clamp(op)) => Some(op.min.elem()),
+        OperationIr::NumericFloat(_, Op::ClampMin(op)) | OperationIr::NumericInt(_, Op::ClampMin(op)) => {
+            Some(op.rhs.elem())
+        }
+        _ => None,
+    }
+}
+
+fn upper_bound(operation: &OperationIr) -> Option<f64> {
+    use NumericOperationIr as Op;
+    match operation {
+        OperationIr::NumericFloat(_, Op::Clamp(op)) | OperationIr::NumericInt(_, Op::Clamp(op)) => Some(op.max.elem()),
+        OperationIr::NumericFloat(_, Op::ClampMax(op)) | OperationIr::NumericInt(_, Op::ClampMax(op)) => {
+            Some(op.rhs.elem())
+        }
+        _ => None,
+    }
+}
+
+/// A bound, and how to find it in a recording.
+type Bound = (ScalarIr, fn(&OperationIr) -> Option<f64>);
+
+fn clip(cx: &mut Context<'_>, tensor: &TensorIr, bounds: [Option<Bound>; 2], out: &TensorIr) -> Lowered {
     let input = cx.value(tensor)?;
     let element = cx.arithmetic(cx.element_of(input));
     let input = cx.cast(input, element);
-    let tensor = cx.element(tensor)?;
-    let min = min.map(|min| cx.scalar(bounded(min, tensor), element));
-    let mut inputs = vec![Some(input), min];
-    if let Some(max) = max {
-        inputs.push(Some(cx.scalar(bounded(max, tensor), element)));
+    let own = cx.element(tensor)?;
+    let mut inputs = vec![Some(input)];
+    for bound in bounds {
+        let bound = bound.map(|(bound, read)| scalar_bound(cx, bounded(bound, own), element, read)).transpose()?;
+        inputs.push(bound);
+    }
+    if inputs.last() == Some(&None) {
+        inputs.pop();
     }
     let clipped = cx.several("Clip", inputs, Vec::new(), &[element])[0];
     cx.bind(out, clipped)
+}
+
+/// `Clip` takes scalars only.
+fn scalar_bound(
+    cx: &mut Context<'_>,
+    base: ScalarIr,
+    element: Element,
+    read: fn(&OperationIr) -> Option<f64>,
+) -> Result<ValueId, Refusal> {
+    let bound = number_of(cx, base, element, read)?;
+    Ok(if cx.is_constant(bound) { bound } else { cx.squeezed(bound) })
 }
 
 /// A bound within a type: one beyond it bounds nothing.

@@ -12,9 +12,6 @@ const INIT: &str = "not computed: tensors made of data become initializers";
 const DROP: &str = "not computed: it manages memory";
 /// Quantisation inside the forward function.
 pub(super) const QUANTISATION: &str = "burn's recording device has no quantised tensors; quantised parameters are exported as the floats that they stand for";
-/// Connectionist temporal classification.
-pub(super) const CTC: &str = "ONNX has no such operator, and a loss belongs to training";
-
 /// Why no ONNX model can hold an operation of burn's, by its name as in [`Unsupported::kind`](crate::Unsupported), such as
 /// `Module::Conv2dXBackward`; `None` for all that can be exported.
 pub fn not_expressible(kind: &str) -> Option<&'static str> {
@@ -23,7 +20,6 @@ pub fn not_expressible(kind: &str) -> Option<&'static str> {
         "Drop" => Some(DROP),
         "Custom" => Some(CUSTOM),
         "Float::Quantize" | "Float::Dequantize" => Some(QUANTISATION),
-        "Module::CtcLoss" => Some(CTC),
         _ if kind.ends_with("Backward") => Some(BACKWARD),
         _ if kind.starts_with("Distributed::") => Some(DISTRIBUTED),
         _ => None,

@@ -1,13 +1,14 @@
 //! Lays the recordings of one forward function side by side: the same operations, wired the same way, that differ in
 //! sizes alone. Anything else that differs is an error that names the operation.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use burn::backend::capture::TensorId;
 use burn::backend::ir::{OperationIr, TensorIr};
+use burn::tensor::TensorData;
 use serde_json::Value as Json;
 
-use super::{Plan, Size};
+use super::{Made, Plan, Size};
 use crate::capture::{Modules, Recording};
 use crate::error::{Error, Result};
 use crate::lower::kind;
@@ -18,6 +19,8 @@ pub(crate) struct Trace {
     pub(crate) base: Recording,
     pub(crate) plan: Plan,
     pub(crate) modules: Modules,
+    /// Constants that the forward function made for the sizes it found.
+    pub(crate) made: HashMap<TensorId, Made>,
     others: Vec<Recording>,
     shapes: HashMap<TensorId, Vec<Size>>,
 }
@@ -26,10 +29,19 @@ impl Trace {
     /// Aligns recordings that were made in the plan's order, base first.
     pub(crate) fn align(plan: Plan, base: Recording, others: Vec<Recording>) -> Result<Self> {
         let modules = Modules::of(&base);
-        let numbers: Vec<Numbers> = others.iter().map(|other| Numbers::pair(&base, other)).collect();
-        let mut trace = Self { base, plan, modules, others, shapes: HashMap::new() };
-        for (position, (other, numbers)) in trace.others.iter().zip(numbers).enumerate() {
-            trace.compare(other, numbers).map_err(|error| trace.placed(error, position + 1))?;
+        let mut numbers: Vec<Numbers> = others.iter().map(|other| Numbers::pair(&base, other)).collect();
+        let mut trace = Self { base, plan, modules, made: HashMap::new(), others, shapes: HashMap::new() };
+        let mut varying = BTreeMap::new();
+        for (position, (other, numbers)) in trace.others.iter().zip(&mut numbers).enumerate() {
+            let found = trace.compare(other, numbers).map_err(|error| trace.placed(error, position + 1))?;
+            for (id, place) in found {
+                varying.entry(id).or_insert((position + 1, place));
+            }
+        }
+        for (id, (recording, Place { index, reason })) in varying {
+            let made = trace.made(id, &numbers);
+            let made = made.ok_or_else(|| trace.placed(trace.unstable(index, reason), recording))?;
+            trace.made.insert(id, made);
         }
         trace.shapes = trace.collect_shapes();
         Ok(trace)
@@ -59,7 +71,18 @@ impl Trace {
         shapes
     }
 
-    fn compare(&self, other: &Recording, mut numbers: Numbers) -> Result<()> {
+    /// The rule by which a constant goes through all recordings.
+    fn made(&self, id: TensorId, numbers: &[Numbers]) -> Option<Made> {
+        let mut data: Vec<&TensorData> = vec![self.base.value(id)?];
+        for (other, numbers) in self.others.iter().zip(numbers) {
+            data.push(other.value(*numbers.pairs.get(&id)?)?);
+        }
+        Made::of(&data)
+    }
+
+    /// Compares one recording with the base; gives the constants whose data differs.
+    fn compare(&self, other: &Recording, numbers: &mut Numbers) -> Result<BTreeMap<TensorId, Place>> {
+        let mut varying = BTreeMap::new();
         let pairs = self.base.operations.iter().zip(&other.operations);
         for (index, (ours, theirs)) in pairs.enumerate() {
             let fail = |reason: String| self.unstable(index, reason);
@@ -67,7 +90,8 @@ impl Trace {
                 return Err(fail(format!("it is {} in one of them", kind(theirs))));
             }
             for (ours, theirs) in ours.inputs().zip(theirs.inputs()) {
-                self.compare_inputs(other, &mut numbers, ours, theirs).map_err(fail)?;
+                let differs = self.compare_inputs(other, numbers, ours.id, theirs.id).map_err(fail)?;
+                varying.extend(differs.map(|reason| (ours.id, Place { index, reason })));
             }
             ours.outputs().zip(theirs.outputs()).for_each(|(ours, theirs)| numbers.add(ours.id, theirs.id));
             compare_options(ours, theirs).map_err(fail)?;
@@ -77,42 +101,46 @@ impl Trace {
             let reason = format!("one has {} operations, one {}", self.base.operations.len(), other.operations.len());
             return Err(self.unstable(index.saturating_sub(1), reason));
         }
-        let same = self.base.outputs.iter().zip(&other.outputs).all(|(ours, theirs)| numbers.same(ours.1, theirs.1));
-        if !same || self.base.outputs.len() != other.outputs.len() {
-            return Err(self.unstable(self.base.operations.len().saturating_sub(1), "the outputs differ".to_owned()));
+        let index = self.base.operations.len().saturating_sub(1);
+        if self.base.outputs.len() != other.outputs.len() {
+            return Err(self.unstable(index, "one returns more outputs than the other".to_owned()));
         }
-        Ok(())
+        for ((_, ours), (_, theirs)) in self.base.outputs.iter().zip(&other.outputs) {
+            let differs = self.compare_inputs(other, numbers, *ours, *theirs);
+            let differs = differs.map_err(|_| self.unstable(index, "the outputs differ".to_owned()))?;
+            varying.extend(differs.map(|reason| (*ours, Place { index, reason })));
+        }
+        Ok(varying)
     }
 
-    /// Whether two operands are the same value of the two recordings.
+    /// Whether two operands are the same value of the two recordings; for a constant whose data differs, how.
     fn compare_inputs(
         &self,
         other: &Recording,
         numbers: &mut Numbers,
-        ours: &TensorIr,
-        theirs: &TensorIr,
-    ) -> Result<(), String> {
-        if numbers.known(ours.id) {
-            let same = numbers.same(ours.id, theirs.id);
-            return same.then_some(()).ok_or_else(|| "it reads another value".to_owned());
+        ours: TensorId,
+        theirs: TensorId,
+    ) -> Result<Option<String>, String> {
+        if numbers.known(ours) {
+            let same = numbers.same(ours, theirs);
+            return same.then_some(None).ok_or_else(|| "it reads another value".to_owned());
         }
-        numbers.add(ours.id, theirs.id);
-        if let (Some(ours), Some(theirs)) = (self.base.values.get(&ours.id), other.values.get(&theirs.id)) {
-            if ours.shape() != theirs.shape() {
-                return Err(format!(
-                    "a constant that it reads has shape {:?} in one and {:?} in another; a tensor made from data \
-                     inside the forward function must not depend on a symbolic axis",
-                    ours.shape().as_slice(),
-                    theirs.shape().as_slice()
-                ));
-            }
-            if ours.as_bytes() != theirs.as_bytes() {
-                return Err("a constant that it reads has other values: the forward function read an input, or drew \
-                            numbers outside the graph"
-                    .to_owned());
-            }
+        numbers.add(ours, theirs);
+        let (Some(ours), Some(theirs)) = (self.base.value(ours), other.value(theirs)) else { return Ok(None) };
+        if ours.dtype() != theirs.dtype() {
+            return Err("a constant that it reads has another type".to_owned());
         }
-        Ok(())
+        if ours.shape() != theirs.shape() {
+            return Ok(Some(format!(
+                "a constant that it reads has shape {:?} in one and {:?} in another, and its data neither counts up \
+                 evenly nor is one number throughout, so it is not known how it goes on; compute it from tensors",
+                ours.shape().as_slice(),
+                theirs.shape().as_slice()
+            )));
+        }
+        let differs = "a constant that it reads has other values: the forward function read an input, or drew numbers \
+                       outside the graph";
+        Ok((ours.as_bytes() != theirs.as_bytes()).then(|| differs.to_owned()))
     }
 
     /// Says with which sizes a difference showed.
@@ -134,6 +162,12 @@ impl Trace {
         let kind = self.base.operations.get(index).map(kind).unwrap_or_default();
         Error::Unstable { index, kind, module: self.modules.path(index).to_owned(), reason }
     }
+}
+
+/// Where a constant was found to differ.
+struct Place {
+    index: usize,
+    reason: String,
 }
 
 /// Which tensor of one recording is which of the other.
@@ -169,6 +203,9 @@ fn may_vary(operation: &str) -> &'static [&'static str] {
         "Base::RepeatDim" => &["times"],
         "Module::Interpolate" => &["output_size"],
         "Float::PowfScalar" | "Base::EqualElem" | "Base::NotEqualElem" => &["rhs"],
+        "Numeric::ClampMin" | "Numeric::ClampMax" => &["rhs"],
+        "Numeric::Clamp" => &["min", "max"],
+        "Numeric::Full" | "Base::MaskFill" => &["value"],
         numeric if numeric.starts_with("Numeric::") && (numeric.ends_with("Scalar") || numeric.ends_with("Elem")) => {
             &["rhs"]
         }

@@ -3,9 +3,11 @@
 //! a function of them. What cannot be told apart is an error, never a guess.
 
 mod align;
+mod made;
 mod size;
 
 pub(crate) use align::Trace;
+pub(crate) use made::Made;
 pub(crate) use size::{Form, Size};
 
 /// A named axis whose size is left open, and where the graph can read it.

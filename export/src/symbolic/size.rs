@@ -1,6 +1,6 @@
 //! One size of a tensor or a slice, as it was in every recording, and the formula that explains all of them.
 
-use super::Plan;
+use super::{Plan, Symbol};
 
 /// A size in each recording, in the plan's order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -11,10 +11,10 @@ pub(crate) struct Size(pub(crate) Vec<i64>);
 pub(crate) enum Form {
     /// The same in every recording.
     Fixed(i64),
-    /// `constant + sum(factor * symbol)`.
-    Linear { constant: i64, factors: Vec<i64> },
-    /// `factor * product(symbol ^ power)`.
-    Product { factor: i64, powers: Vec<u32> },
+    /// `(constant + sum(factor * symbol)) / divisor`, rounded down.
+    Linear { constant: i64, factors: Vec<i64>, divisor: i64 },
+    /// `factor * product(symbol ^ power) / divisor`, without a rest.
+    Product { factor: i64, powers: Vec<u32>, divisor: i64 },
 }
 
 impl Size {
@@ -42,56 +42,81 @@ impl Size {
         let names = || plan.symbols.iter().map(|symbol| symbol.name.as_str());
         match self.form(plan)? {
             Form::Fixed(_) => None,
-            Form::Linear { constant, factors } => {
+            Form::Linear { constant, factors, divisor } => {
                 let terms = names().zip(&factors).filter(|(_, factor)| **factor != 0);
                 let terms = terms.map(|(name, factor)| scaled(*factor, name.to_owned()));
                 let constant = (constant != 0).then(|| constant.to_string());
-                Some(terms.chain(constant).collect::<Vec<_>>().join(" + "))
+                let terms: Vec<String> = terms.chain(constant).collect();
+                let sum = terms.join(" + ");
+                Some(if terms.len() > 1 && divisor != 1 {
+                    divided(format!("({sum})"), divisor)
+                } else {
+                    divided(sum, divisor)
+                })
             }
-            Form::Product { factor, powers } => {
+            Form::Product { factor, powers, divisor } => {
                 let names = names().zip(&powers).flat_map(|(name, power)| std::iter::repeat_n(name, *power as usize));
-                Some(scaled(factor, names.collect::<Vec<_>>().join("*")))
+                Some(divided(scaled(factor, names.collect::<Vec<_>>().join("*")), divisor))
             }
         }
     }
 
+    /// Rounding is how convolutions with strides count. Of several constants that round to the same sizes, none is
+    /// chosen, unless no odd size was recorded: then the forward function takes multiples only, which divide evenly.
     fn linear(&self, plan: &Plan) -> Option<Form> {
-        let base = plan.sizes(0);
-        let mut factors = Vec::new();
-        let mut constant = self.base();
-        for (position, symbol) in plan.symbols.iter().enumerate() {
+        let slope = |(position, symbol): (usize, &Symbol)| {
             let step = symbol.sizes[1] as i64 - symbol.sizes[0] as i64;
             let change = self.0.get(position + 1)? - self.base();
-            let factor = (change % step == 0).then_some(change / step)?;
-            constant -= factor * base[position] as i64;
-            factors.push(factor);
-        }
-        let explains = (0..plan.recordings()).all(|recording| {
-            let sizes = plan.sizes(recording);
-            let sum: i64 = factors.iter().zip(&sizes).map(|(factor, size)| factor * *size as i64).sum();
-            self.0.get(recording) == Some(&(constant + sum))
-        });
-        explains.then_some(Form::Linear { constant, factors })
+            let common = gcd(change, step);
+            Some((change / common, step / common))
+        };
+        let slopes: Vec<(i64, i64)> = plan.symbols.iter().enumerate().map(slope).collect::<Option<_>>()?;
+        let divisor = slopes.iter().try_fold(1_i64, |all, (_, one)| all.checked_mul(one.abs() / gcd(all, *one)))?;
+        let factors: Vec<i64> = slopes.iter().map(|(change, step)| change * (divisor / step)).collect();
+        let sum = |recording: usize| -> i64 {
+            factors.iter().zip(plan.sizes(recording)).map(|(factor, size)| factor * size as i64).sum()
+        };
+        let exact = self.base() * divisor - sum(0);
+        let explains = |constant: &i64| {
+            (0..plan.recordings()).all(|one| self.0.get(one) == Some(&(constant + sum(one)).div_euclid(divisor)))
+        };
+        let mut constants = (exact..exact + divisor).filter(explains);
+        let constant = constants.next()?;
+        let settled = constants.next().is_none() || (!plan.odd && constant == exact);
+        settled.then_some(Form::Linear { constant, factors, divisor })
     }
 
     fn product(&self, plan: &Plan) -> Option<Form> {
         let mut powers = Vec::new();
-        let mut factor = self.base();
+        let mut divisor = 1_i64;
         for (position, symbol) in plan.symbols.iter().enumerate() {
             let (before, after) = (symbol.sizes[0] as i64, symbol.sizes[1] as i64);
             let there = *self.0.get(position + 1)?;
             let power = (0..4).find(|power| self.base() * after.pow(*power) == there * before.pow(*power))?;
-            let divisor = before.pow(power);
-            factor = (divisor != 0 && factor % divisor == 0).then(|| factor / divisor)?;
+            divisor = divisor.checked_mul(before.pow(power))?;
             powers.push(power);
         }
+        let common = gcd(self.base(), divisor);
+        let (factor, divisor) = (self.base() / common, divisor / common);
         let explains = (0..plan.recordings()).all(|recording| {
             let sizes = plan.sizes(recording);
             let product: i64 = powers.iter().zip(&sizes).map(|(power, size)| (*size as i64).pow(*power)).product();
-            self.0.get(recording) == Some(&(factor * product))
+            self.0.get(recording).is_some_and(|size| size * divisor == factor * product)
         });
-        explains.then_some(Form::Product { factor, powers })
+        explains.then_some(Form::Product { factor, powers, divisor })
     }
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    let (mut a, mut b) = (a.abs(), b.abs());
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a.max(1)
+}
+
+fn divided(name: String, divisor: i64) -> String {
+    if divisor == 1 { name } else { format!("{name}/{divisor}") }
 }
 
 fn scaled(factor: i64, name: String) -> String {
@@ -100,7 +125,6 @@ fn scaled(factor: i64, name: String) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Symbol;
     use super::*;
 
     fn plan() -> Plan {
@@ -120,13 +144,14 @@ mod tests {
         assert_eq!(of(|b, _| b).name(&plan()).as_deref(), Some("batch"));
         assert_eq!(of(|b, t| 3 * b * t).name(&plan()).as_deref(), Some("3*batch*time"));
         assert_eq!(of(|_, t| t - 1).name(&plan()).as_deref(), Some("time + -1"));
+        assert_eq!(of(|_, t| (t + 1) / 2).name(&plan()).as_deref(), Some("(time + 1)/2"));
         assert_eq!(of(|_, t| t * t).name(&plan()).as_deref(), Some("time*time"));
     }
 
     #[test]
     fn what_no_formula_explains_is_not_guessed() {
         assert_eq!(of(|b, t| b * t + 1).form(&plan()), None);
-        assert_eq!(of(|_, t| t / 2 + 1).form(&plan()), None);
+        assert_eq!(of(|b, t| b * t / 5).form(&plan()), None);
         // Of multiples alone, this would be the size itself.
         assert_eq!(of(|_, t| t / 2 * 2).form(&plan()), None);
     }

@@ -367,6 +367,13 @@ fn layer() -> Vec<Case> {
             nn::interpolate(x, options.with_output_size([16, 16]))
         }),
         one("Module::Unfold4d", image(), |x| nn::unfold4d(x, [2, 2], UnfoldOptions::new([1, 1], [0, 0], [1, 1]))),
+        one("Module::CtcLoss", Tensor::<3>::zeros([2, 6, 4], &device()), |x| {
+            let device = x.device();
+            let [batch, ..] = x.dims();
+            let each = |size: usize, value: i32| Tensor::<2, Int>::full([batch, size], value, &device);
+            let (steps, labels) = (each(1, 6).squeeze_dim(1), each(1, 2).squeeze_dim(1));
+            nn::ctc_loss(x.swap_dims(0, 1), each(2, 1), steps, labels, 0)
+        }),
         one("Module::DeformableConv2d", image(), |x| {
             let device = x.device();
             let offset = ones([1, 18, 6, 6], &device).repeat_dim(0, x.dims()[0]);
