@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::type_complexity)]
 
+#[path = "../../benches/architectures/mod.rs"]
 mod architectures;
+mod blocks;
 mod checker;
 mod elementwise;
 mod errors;
@@ -14,6 +16,7 @@ mod nn_layers;
 mod nn_losses;
 mod nn_sequences;
 mod opsets;
+mod quantised;
 mod reduce;
 mod shape;
 mod strangers;
@@ -26,4 +29,5 @@ mod strangers_vision;
 mod support;
 mod symbolic;
 mod tile_models;
+mod trained;
 mod types;
