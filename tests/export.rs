@@ -108,6 +108,27 @@ fn a_bundle_of_fixed_batch_scores_any_number_of_tiles_to_the_same_scores() {
 }
 
 #[test]
+fn weights_in_a_file_of_their_own_score_the_same_and_are_checked() {
+    let fixture = fixture();
+    let folder = scratch();
+    let bundle = folder.path().join("bundle");
+    kiln!("export", fixture.run(Kind::Cnn), "--out", &bundle, "--external-data").code(0);
+    let files = names(&bundle);
+    let weights = files.iter().find(|name| name.ends_with(".data")).expect("a file of weights");
+    assert_eq!(files.len(), 5, "{files:?}");
+    kiln!("verify", &bundle).code(0);
+    let score = |bundle| kiln!("score", bundle, fixture.tile(0), fixture.tile(1)).code(0).stdout();
+    assert_eq!(score(bundle.clone()), score(fixture.bundle(Kind::Cnn)));
+    let again = folder.path().join("again");
+    kiln!("export", fixture.run(Kind::Cnn), "--out", &again, "--external-data").code(0);
+    assert_eq!(contents(&again), contents(&bundle));
+    let mut bytes = fs::read(bundle.join(weights)).unwrap();
+    bytes[0] ^= 1;
+    fs::write(bundle.join(weights), bytes).unwrap();
+    kiln!("score", &bundle, fixture.tile(0)).code(2).says(&[weights, "SHA-256"]);
+}
+
+#[test]
 fn a_run_that_is_none_or_not_whole_gives_no_bundle() {
     let fixture = fixture();
     let folder = scratch();

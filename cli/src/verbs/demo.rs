@@ -73,6 +73,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         data: None,
         batch: Batch::Dynamic,
         opset: None,
+        external_data: false,
         replace: false,
     };
     let exported = export_with_progress(&request, out)?;

@@ -38,6 +38,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N")]
     opset: Option<i64>,
 
+    /// Keep the weights in a file of their own beside `model.onnx`, as models of 2 GiB and more do anyway.
+    #[arg(long)]
+    external_data: bool,
+
     /// Replace the bundle that is there.
     #[arg(long)]
     replace: bool,
@@ -50,6 +54,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         data: args.data,
         batch: args.batch,
         opset: args.opset,
+        external_data: args.external_data,
         replace: args.replace,
     };
     let exported = export_with_progress(&request, out)?;
@@ -59,7 +64,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         }))?;
     }
     out.line(format_args!("bundle     {}", exported.path.display()));
-    out.line(format_args!("model.onnx {:.1} MB", exported.model_bytes as f64 / 1e6));
+    out.line(format_args!("model      {:.1} MB", exported.model_bytes as f64 / 1e6));
     parity_lines(&exported.parity, out);
     Ok(Exit::Done)
 }

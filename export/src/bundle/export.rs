@@ -1,13 +1,14 @@
 //! The whole way from a run to a published bundle.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kiln_runtime::bundle::manifest::FileEntry;
 use kiln_runtime::bundle::{GOLDEN, MANIFEST};
 use kiln_runtime::decision::DecisionRule;
 use kiln_runtime::parity::ParityReport;
 use kiln_runtime::{Outputs, Runtime, Session, SessionOptions, golden};
+use kiln_tile::digest::sha256_file;
 use kiln_tile::publish::Staged;
 use kiln_tile::{TILE_BYTES, Tile};
 use kiln_train::config::ModelConfig;
@@ -19,6 +20,9 @@ use super::{Batch, BundleError, BurnModel, Result, card, gate, graph};
 
 /// Tiles in `golden.npz`: enough to hold both kinds, few enough to travel.
 const GOLDEN_TILES: usize = 8;
+
+/// The graph's file.
+const MODEL: &str = "model.onnx";
 
 /// What to export, and how.
 #[derive(Debug, Clone)]
@@ -33,6 +37,8 @@ pub struct ExportRequest {
     pub batch: Batch,
     /// The ONNX operator set; `None` for the exporter's default.
     pub opset: Option<i64>,
+    /// Weights stand in a file of their own beside `model.onnx`; a model of 2 GiB or more does so anyway.
+    pub external_data: bool,
     /// A bundle that is there already gives way.
     pub replace: bool,
 }
@@ -60,7 +66,7 @@ pub struct Exported {
     pub path: PathBuf,
     /// The gate's report.
     pub parity: ParityReport,
-    /// Bytes of `model.onnx`.
+    /// Bytes of `model.onnx`, and of its weights where these have a file of their own.
     pub model_bytes: u64,
 }
 
@@ -77,8 +83,16 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
     on_step(Step::Lowering);
     let burn = BurnModel::load(&run)?;
     let model = graph::graph(&run, &burn, request.batch, request.opset)?;
-    let onnx = model.bytes()?;
-    let mut session = Session::open_bytes(runtime, "model.onnx", &onnx, &SessionOptions::default())?;
+    // What is compared is the file that will be shipped.
+    let staged = Staged::beside(&request.out).map_err(BundleError::io(&request.out))?;
+    let path = staged.path().join(MODEL);
+    if request.external_data {
+        model.save_external(&path)?;
+    } else {
+        model.save(&path)?;
+    }
+    let model_bytes = listed(staged.path())?.iter().map(|entry| entry.bytes).sum();
+    let mut session = Session::open(runtime, &path, &SessionOptions::default())?;
     let loader = run.loader(&dataset, test.clone(), gate::CHUNK)?;
     let parity =
         gate::verify(&mut session, &burn, &rule(&run), &loader, |done| on_step(Step::Verifying { done, tiles }))?;
@@ -95,8 +109,7 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
         golden: &golden_outputs,
         parity: &parity,
     };
-    let model_bytes = onnx.len() as u64;
-    publish(request, &parts, onnx, &golden_tiles)?;
+    publish(request, &parts, staged, &golden_tiles)?;
     Ok(Exported { path: request.out.clone(), parity, model_bytes })
 }
 
@@ -145,18 +158,29 @@ fn golden_answers(
     Ok((tiles, outputs))
 }
 
-fn publish(request: &ExportRequest, parts: &Parts<'_>, onnx: Vec<u8>, golden_tiles: &[Tile]) -> Result<()> {
-    let target = &request.out;
-    let staged = Staged::beside(target).map_err(BundleError::io(target))?;
-    golden::write(&staged.path().join(GOLDEN), golden_tiles, parts.golden)?;
-    let golden = fs::read(staged.path().join(GOLDEN)).map_err(BundleError::io(target))?;
-    write(staged.path(), "model.onnx", &onnx)?;
-    let mut files = BTreeMap::from([("model.onnx".to_owned(), onnx), (GOLDEN.to_owned(), golden)]);
-    let card = card::card(&parts.manifest(&files)?);
-    write(staged.path(), "README.md", card.as_bytes())?;
-    files.insert("README.md".to_owned(), card.into_bytes());
-    write(staged.path(), MANIFEST, &manifest::text(&parts.manifest(&files)?)?)?;
-    staged.publish(request.replace).map_err(BundleError::io(target))
+fn publish(request: &ExportRequest, parts: &Parts<'_>, staged: Staged, golden_tiles: &[Tile]) -> Result<()> {
+    let folder = staged.path();
+    golden::write(&folder.join(GOLDEN), golden_tiles, parts.golden)?;
+    let card = card::card(&parts.manifest(listed(folder)?)?);
+    write(folder, "README.md", card.as_bytes())?;
+    write(folder, MANIFEST, &manifest::text(&parts.manifest(listed(folder)?)?)?)?;
+    staged.publish(request.replace).map_err(BundleError::io(&request.out))
+}
+
+/// Path, size and digest of every file in a folder, by name.
+fn listed(folder: &Path) -> Result<Vec<FileEntry>> {
+    let failed = BundleError::io(folder);
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder).map_err(&failed)? {
+        let entry = entry.map_err(&failed)?;
+        entries.push(FileEntry {
+            path: entry.file_name().to_string_lossy().into_owned(),
+            bytes: entry.metadata().map_err(&failed)?.len(),
+            sha256: sha256_file(&entry.path()).map_err(&failed)?,
+        });
+    }
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(entries)
 }
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {

@@ -1,6 +1,5 @@
 //! Fills in `manifest.json` from a run, a graph and the gate's report.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use kiln_runtime::bundle::manifest::{
@@ -9,7 +8,6 @@ use kiln_runtime::bundle::manifest::{
 use kiln_runtime::parity::ParityReport;
 use kiln_runtime::{Outputs, Session};
 use kiln_tile::SIDE;
-use kiln_tile::digest::sha256_hex;
 use kiln_train::config::ModelConfig;
 use kiln_train::training::Run;
 use serde_json::{Value, json};
@@ -27,8 +25,8 @@ pub(crate) struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// The manifest over `files`, each a path in the bundle and its bytes.
-    pub(crate) fn manifest(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<Manifest> {
+    /// The manifest over `files`.
+    pub(crate) fn manifest(&self, files: Vec<FileEntry>) -> Result<Manifest> {
         let (run, facts) = (self.run, &self.run.facts);
         let vae = matches!(run.config.model, ModelConfig::Vae(_));
         Ok(Manifest {
@@ -57,7 +55,7 @@ impl Parts<'_> {
                 file: "model.onnx".to_owned(),
                 batch: self.batch_dim("dynamic"),
             }],
-            files: files.iter().map(|(path, bytes)| entry(path, bytes)).collect(),
+            files,
             provenance: self.provenance()?,
             parity: json_of(self.parity)?,
             metrics: run.metrics()?,
@@ -134,10 +132,6 @@ impl Parts<'_> {
             tools: tools.into_iter().map(|(name, version)| (name.to_owned(), version)).collect(),
         })
     }
-}
-
-fn entry(path: &str, bytes: &[u8]) -> FileEntry {
-    FileEntry { path: path.to_owned(), bytes: bytes.len() as u64, sha256: sha256_hex(bytes) }
 }
 
 fn json_of(value: &impl serde::Serialize) -> Result<Value> {

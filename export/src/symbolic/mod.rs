@@ -29,7 +29,9 @@ impl Symbol {
     /// multiples only, and a prime beyond these. A size of 1 would be taken for a broadcast.
     pub(crate) fn usual_sizes(sample: usize) -> ([usize; 3], usize) {
         let base = sample.max(2);
-        let is_prime = |number: &usize| (2..).take_while(|factor| factor * factor <= *number).all(|f| number % f != 0);
+        let is_prime = |number: &usize| {
+            (2..).take_while(|factor| factor * factor <= *number).all(|factor| !number.is_multiple_of(factor))
+        };
         let odd = (3 * base + 1..).find(is_prime).unwrap_or(3 * base + 1);
         ([base, 2 * base, 3 * base], odd)
     }

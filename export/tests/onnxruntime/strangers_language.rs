@@ -282,7 +282,8 @@ fn recognised_letters_are_read_off() {
         let (sure, best) = scores.max_dim_with_indices(2);
         let (sure, best) = (sure.squeeze_dim::<2>(2), best.squeeze_dim::<2>(2));
         // A letter counts where it is not blank and not what stood there before.
-        let before = Tensor::cat(vec![best.clone().narrow(1, 0, 1) * 0 - 1, best.clone().narrow(1, 0, time - 1)], 1);
+        let before =
+            Tensor::cat(vec![best.clone().narrow(1, 0, 1).zeros_like() - 1, best.clone().narrow(1, 0, time - 1)], 1);
         let kept = best.clone().not_equal(before).bool_and(best.clone().greater_elem(0));
         let places = kept.clone().int().cumsum(1) - 1;
         let hidden = kept.clone().bool_not();

@@ -299,7 +299,7 @@ fn the_smallest_integer_by_minus_one_wraps_around() {
     let inputs = (small([i32::MIN, 7, i32::MIN, -8]), small([-1, -1, 2, 3]));
     let exporter = Exporter::new().input("a", inputs.0.clone(), ["n"]).input("b", inputs.1.clone(), ["n"]);
     check(&nothing(), exporter, vec![inputs], |_, (a, b)| {
-        (a.clone() / b.clone(), a.clone().remainder(b), a.clone() / -1, a % -1)
+        (a.clone() / b.clone(), a.clone().remainder(b), a.clone() / -1, a.remainder_scalar(-1))
     });
     let wide = |values: [i64; 3]| Tensor::<1, Int>::from_data(TensorData::from(values), (&device(), DType::I64));
     // burn itself panics for the quotient of this pair, so the rest alone is compared.
@@ -359,7 +359,7 @@ fn random_integers_stay_in_their_range() {
         .export(&nothing(), |_, x: Tensor<2>| {
             let draw = |distribution| Tensor::<2, Int>::random(x.dims(), distribution, &x.device());
             (
-                draw(Distribution::Uniform(-3.0, 4.0)) + x.clone().int() * 0,
+                draw(Distribution::Uniform(-3.0, 4.0)) + x.clone().int().zeros_like(),
                 draw(Distribution::Bernoulli(0.5)),
                 draw(Distribution::Default),
             )

@@ -242,7 +242,8 @@ fn numeric() -> Vec<Case> {
 }
 
 fn float() -> Vec<Case> {
-    let unary: [(&'static str, fn(Tensor<3>) -> Tensor<3>); 26] = [
+    type Function = fn(Tensor<3>) -> Tensor<3>;
+    let unary: [(&'static str, Function); 26] = [
         ("Float::Exp", Tensor::exp),
         ("Float::Log", Tensor::log),
         ("Float::Log1p", Tensor::log1p),
@@ -279,7 +280,7 @@ fn float() -> Vec<Case> {
         one("Float::IsNan", floats(), |x| x.is_nan()),
         one("Float::IsInf", floats(), |x| x.is_inf()),
         one("Float::GridSample2d", image(), |x| {
-            let grid = ones([2, 5, 5, 2], &x.device()).slice([0..1]).repeat_dim(0, x.dims()[0]);
+            let grid = ones([2, 5, 5, 2], &x.device()).narrow(0, 0, 1).repeat_dim(0, x.dims()[0]);
             x.grid_sample_2d(grid, GridSampleOptions::default())
         }),
         two("Float::Powf", floats(), Tensor::powf),
