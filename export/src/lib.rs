@@ -30,6 +30,7 @@ mod exporter;
 mod graph;
 mod lower;
 mod onnx;
+mod precision;
 mod symbolic;
 mod tensors;
 
@@ -37,4 +38,5 @@ pub use error::{Error, Result, Unsupported};
 pub use exporter::{DEFAULT_OPSET, Exporter, OPSETS};
 pub use lower::not_expressible;
 pub use onnx::OnnxModel;
+pub use precision::{Activations, Calibration, Int8, Precision};
 pub use tensors::{AnyTensor, Append, Feed, Inputs, Outputs};

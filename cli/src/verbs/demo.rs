@@ -74,6 +74,8 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         batch: Batch::Dynamic,
         opset: None,
         external_data: false,
+        precisions: Vec::new(),
+        calibration: kiln_export::Calibration::default(),
         replace: false,
     };
     let exported = export_with_progress(&request, out)?;

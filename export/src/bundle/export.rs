@@ -16,7 +16,9 @@ use kiln_train::data::Split;
 use kiln_train::training::Run;
 
 use super::manifest::{self, Parts};
+use super::variant::{VariantReport, Workshop};
 use super::{Batch, BundleError, BurnModel, Result, card, gate, graph};
+use crate::{Calibration, Precision};
 
 /// Tiles in `golden.npz`: enough to hold both kinds, few enough to travel.
 const GOLDEN_TILES: usize = 8;
@@ -39,6 +41,10 @@ pub struct ExportRequest {
     pub opset: Option<i64>,
     /// Weights stand in a file of their own beside `model.onnx`; a model of 2 GiB or more does so anyway.
     pub external_data: bool,
+    /// Other precisions that the bundle should offer; each has a gate of its own.
+    pub precisions: Vec<Precision>,
+    /// How the activations of 8-bit layers are calibrated.
+    pub calibration: Calibration,
     /// A bundle that is there already gives way.
     pub replace: bool,
 }
@@ -55,6 +61,8 @@ pub enum Step {
         /// Tiles of the test split.
         tiles: usize,
     },
+    /// Another precision is made and measured.
+    Variant(Precision),
     /// The folder is written.
     Publishing,
 }
@@ -66,6 +74,8 @@ pub struct Exported {
     pub path: PathBuf,
     /// The gate's report.
     pub parity: ParityReport,
+    /// What became of the other precisions.
+    pub variants: Vec<VariantReport>,
     /// Bytes of `model.onnx`, and of its weights where these have a file of their own.
     pub model_bytes: u64,
 }
@@ -99,6 +109,20 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
     if !parity.passed {
         return Err(BundleError::Parity(Box::new(parity)));
     }
+    let mut variants = Vec::new();
+    for precision in request.precisions.iter().filter(|precision| **precision != Precision::Fp32) {
+        on_step(Step::Variant(*precision));
+        let mut workshop = Workshop {
+            run: &run,
+            dataset: &dataset,
+            rule: &rule(&run),
+            runtime,
+            model: &model,
+            reference: &mut session,
+            folder: staged.path(),
+        };
+        variants.push(workshop.make(*precision, request.calibration)?);
+    }
     on_step(Step::Publishing);
     let (golden_tiles, golden_outputs) = golden_answers(&run, &dataset, &test, &burn)?;
     let parts = Parts {
@@ -108,9 +132,10 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
         session: &session,
         golden: &golden_outputs,
         parity: &parity,
+        variants: &variants,
     };
     publish(request, &parts, staged, &golden_tiles)?;
-    Ok(Exported { path: request.out.clone(), parity, model_bytes })
+    Ok(Exported { path: request.out.clone(), parity, variants, model_bytes })
 }
 
 /// The decision rule of a run, as its bundle will state it.

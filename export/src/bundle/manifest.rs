@@ -12,6 +12,7 @@ use kiln_train::config::ModelConfig;
 use kiln_train::training::Run;
 use serde_json::{Value, json};
 
+use super::variant::VariantReport;
 use super::{Batch, BundleError, Result};
 
 /// All that a manifest is made of beside the files.
@@ -22,6 +23,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) session: &'a Session,
     pub(crate) golden: &'a Outputs,
     pub(crate) parity: &'a ParityReport,
+    pub(crate) variants: &'a [VariantReport],
 }
 
 impl Parts<'_> {
@@ -50,16 +52,27 @@ impl Parts<'_> {
                 size_policy: run.config.data.size_policy,
                 micrometres_per_pixel: run.config.data.micrometres_per_pixel,
             },
-            variants: vec![Variant {
-                precision: "fp32".to_owned(),
-                file: "model.onnx".to_owned(),
-                batch: self.batch_dim("dynamic"),
-            }],
+            variants: self.variants()?,
             files,
             provenance: self.provenance()?,
             parity: json_of(self.parity)?,
             metrics: run.metrics()?,
         })
+    }
+
+    /// fp32 first, then what held its gate.
+    fn variants(&self) -> Result<Vec<Variant>> {
+        let variant = |precision: &str, file: &str, gate| Variant {
+            precision: precision.to_owned(),
+            file: file.to_owned(),
+            batch: self.batch_dim("dynamic"),
+            gate,
+        };
+        let mut variants = vec![variant("fp32", "model.onnx", None)];
+        for report in self.variants.iter().filter(|report| report.published) {
+            variants.push(variant(&report.precision, &report.file, Some(json_of(report)?)));
+        }
+        Ok(variants)
     }
 
     fn batch_dim(&self, symbolic: &str) -> Dim {

@@ -9,9 +9,11 @@ mod gate;
 mod graph;
 mod manifest;
 mod reference;
+mod variant;
 
 pub use error::{BundleError, Result};
 pub use export::{ExportRequest, Exported, Step, export};
 pub use gate::{GATE_BATCHES, verify, verify_run};
 pub use graph::{Batch, graph};
 pub use reference::BurnModel;
+pub use variant::{AUROC_LOST, DECISIONS_CHANGED, VariantReport};

@@ -150,7 +150,7 @@ fn attribute(name: &str, value: &Attribute) -> AttributeProto {
 }
 
 /// A constant's message without its data.
-fn described(name: &str, constant: &Constant) -> TensorProto {
+pub(crate) fn described(name: &str, constant: &Constant) -> TensorProto {
     let mut message = TensorProto::new();
     message.name = name.to_owned();
     message.data_type = constant.element.code();

@@ -8,5 +8,6 @@ mod model;
 mod write;
 
 pub(crate) use element::{Element, narrowed, scalar_bytes};
-pub(crate) use encode::{Header, encode};
+pub(crate) use encode::{Header, Initializer, described, encode};
 pub use model::OnnxModel;
+pub(crate) use write::Parts;

@@ -30,6 +30,10 @@ impl OnnxModel {
         Self { parts }
     }
 
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
     /// Names of the graph inputs, in order.
     pub fn inputs(&self) -> Vec<&str> {
         self.parts.graph.input.iter().map(|port| port.name.as_str()).collect()

@@ -97,7 +97,7 @@ pub struct TileSpec {
 }
 
 /// One graph file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Variant {
     /// `fp32`, `fp16`, `int8`.
     pub precision: String,
@@ -105,6 +105,9 @@ pub struct Variant {
     pub file: String,
     /// Batch rule: `dynamic`, or a fixed number.
     pub batch: Dim,
+    /// What the variant lost against fp32 on the validation split; none for fp32 itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<serde_json::Value>,
 }
 
 /// One file and what its bytes must be.

@@ -1,0 +1,392 @@
+//! 8-bit integers by quantise and dequantise nodes (QDQ), the form that ONNX Runtime, OpenVINO and TensorRT fuse into
+//! integer kernels: activations unsigned with a zero point, weights signed and symmetric, one scale for each output
+//! channel (ONNX QuantizeLinear and DequantizeLinear, opset 13).
+//!
+//! A layer reads its input and its weights through a pair of nodes; a convolution's result goes through one too, after its
+//! activation, so that the whole chain stays in integers. Pixels are 8 bits already: where a graph begins with their cast
+//! and scaling, the first layer takes them as they are.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use onnx_ir::NodeProto;
+
+use super::editor::{Editor, int, node, scalar};
+use super::range::{Calibration, Histogram, Levels, Range};
+use crate::OnnxModel;
+use crate::error::Result;
+use crate::graph::Constant;
+use crate::onnx::Element;
+
+/// Operators that hand 8 bits on as they are.
+const PASSING: [&str; 4] = ["MaxPool", "Reshape", "Transpose", "Flatten"];
+
+/// The largest signed weight: symmetric, so -128 is not used.
+const LARGEST: f64 = 127.0;
+
+/// A model that can be written with 8-bit layers, once its activations have been observed.
+///
+/// ```
+/// use burn::nn::conv::Conv2dConfig;
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_export::{Activations, Calibration, Exporter, Int8};
+///
+/// let device = Device::flex();
+/// let module = Conv2dConfig::new([3, 4], [3, 3]).init(&device);
+/// let exporter = Exporter::new().input("image", Tensor::<4>::zeros([1, 3, 8, 8], &device), ["batch", "", "", ""]);
+/// let model = exporter.outputs(["map"]).export(&module, |module, image| module.forward(image))?;
+/// let int8 = Int8::of(&model);
+/// assert_eq!(int8.layers(), ["map"]);
+/// // Run `int8.observer()` on real inputs, and hand over what its additional outputs gave.
+/// let mut activations = Activations::default();
+/// activations.observe("image", [-1.0, 0.5, 2.0]);
+/// activations.observe("map", [0.0, 3.0]);
+/// let small = int8.model(&activations, Calibration::MinMax, &Default::default())?;
+/// assert!(small.operators().contains(&"QuantizeLinear"));
+/// # Ok::<(), kiln_export::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Int8 {
+    model: OnnxModel,
+    layers: Vec<Layer>,
+}
+
+/// A layer whose weights are constants.
+#[derive(Clone, Debug)]
+struct Layer {
+    /// The value that it gives, which is its name.
+    name: String,
+    /// What it reads.
+    input: String,
+    /// What it gives after its activation.
+    result: String,
+    /// Axis of the output channels in the weight.
+    axis: usize,
+}
+
+/// What a model's values were on some inputs.
+#[derive(Clone, Debug, Default)]
+pub struct Activations {
+    ranges: BTreeMap<String, Range>,
+    histograms: BTreeMap<String, Histogram>,
+}
+
+impl Activations {
+    /// Widens the range of a value.
+    pub fn observe(&mut self, name: &str, values: impl IntoIterator<Item = f32>) {
+        let range = self.ranges.entry(name.to_owned()).or_insert(Range::EMPTY);
+        *range = range.with(values.into_iter());
+    }
+
+    /// Counts a value's distribution, on a second pass over the same inputs; calibrations other than min-max need it.
+    pub fn count(&mut self, name: &str, values: impl IntoIterator<Item = f32>) {
+        let Some(range) = self.ranges.get(name) else { return };
+        self.histograms.entry(name.to_owned()).or_insert_with(|| Histogram::new(*range)).add(values.into_iter());
+    }
+
+    fn levels(&self, name: &str, calibration: Calibration) -> Option<Levels> {
+        let whole = self.ranges.get(name)?;
+        let kept = self.histograms.get(name).map_or(*whole, |histogram| histogram.kept(calibration));
+        Some(kept.levels())
+    }
+}
+
+impl Int8 {
+    /// Finds the layers of a model that 8 bits can serve: convolutions and dense layers.
+    #[must_use]
+    pub fn of(model: &OnnxModel) -> Self {
+        let editor = Editor::of(model);
+        let readers = editor.readers();
+        let layer = |node: &NodeProto| {
+            let axis = channel_axis(node)?;
+            let weight = editor.constant(node.input.get(1)?)?;
+            let name = node.output.first()?.clone();
+            let fits = weight.element == Element::F32 && weight.dims.len() > axis;
+            // An activation that nothing else sees belongs to the layer.
+            let only = readers.get(&name).and_then(|readers| <[usize; 1]>::try_from(readers.clone()).ok());
+            let relu = only.and_then(|[at]| editor.nodes().get(at)).filter(|node| node.op_type == "Relu");
+            let result = relu.map_or(name.clone(), |node| node.output[0].clone());
+            let bias = node.input.get(2).is_none_or(|bias| editor.constant(bias).is_some());
+            (fits && bias).then(|| Layer { name, input: node.input[0].clone(), result, axis })
+        };
+        let layers = editor.nodes().iter().filter_map(layer).collect();
+        Self { model: model.clone(), layers }
+    }
+
+    /// Names of the layers, in the order of execution: that of the value that each gives.
+    #[must_use]
+    pub fn layers(&self) -> Vec<&str> {
+        self.layers.iter().map(|layer| layer.name.as_str()).collect()
+    }
+
+    /// Values that must be observed.
+    #[must_use]
+    pub fn watched(&self) -> Vec<&str> {
+        let both = self.layers.iter().flat_map(|layer| [layer.input.as_str(), layer.result.as_str()]);
+        both.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The model with the watched values as outputs, after its own.
+    #[must_use]
+    pub fn observer(&self) -> OnnxModel {
+        let mut parts = self.model.parts().clone();
+        let known: BTreeSet<String> =
+            parts.graph.output.iter().chain(&parts.graph.input).map(|port| port.name.clone()).collect();
+        for name in self.watched().into_iter().filter(|name| !known.contains(*name)) {
+            parts.graph.output.push(Default::default());
+            if let Some(port) = parts.graph.output.last_mut() {
+                port.name = name.to_owned();
+                port.type_.mut_or_insert_default().mut_tensor_type().elem_type = Element::F32.code();
+            }
+        }
+        OnnxModel::new(parts)
+    }
+
+    /// The model with 8-bit layers, but for those named in `floats`. A layer that was not observed stays as it is.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unreadable`] if a parameter cannot be read.
+    pub fn model(
+        &self,
+        activations: &Activations,
+        calibration: Calibration,
+        floats: &BTreeSet<String>,
+    ) -> Result<OnnxModel> {
+        crate::capture::panics::reading(|| {
+            let mut editor = Editor::of(&self.model);
+            editor.note("kiln.precision", "int8");
+            editor.note("kiln.calibration", &calibration.to_string());
+            let chosen = self.layers.iter().filter(|layer| !floats.contains(&layer.name));
+            let layers = chosen.map(|layer| (layer.name.clone(), layer.clone())).collect();
+            let mut writer = Writer { activations, calibration, layers, pairs: HashMap::new(), nodes: Vec::new() };
+            let pixels = Pixels::of(&editor);
+            for node in editor.nodes().to_vec() {
+                writer.node(&mut editor, node, &pixels);
+            }
+            editor.set_nodes(writer.nodes);
+            Ok(editor.finish())
+        })
+    }
+}
+
+/// Where an operator's weight has its output channels; none if it has no 8-bit form here.
+fn channel_axis(node: &NodeProto) -> Option<usize> {
+    match node.op_type.as_str() {
+        "Conv" => Some(0),
+        "Gemm" if node.attribute.is_empty() => Some(1),
+        _ => None,
+    }
+}
+
+/// Pixels of 8 bits that are cast, divided by a number and turned: value to what it is made of.
+struct Pixels(HashMap<String, Turned>);
+
+#[derive(Clone)]
+struct Turned {
+    pixels: String,
+    divisor: f32,
+    /// The node that turns them, if one does.
+    turn: Option<NodeProto>,
+}
+
+impl Pixels {
+    fn of(editor: &Editor) -> Self {
+        let mut found: HashMap<String, Turned> = HashMap::new();
+        let bytes = i32::from(Element::U8.code() as u8);
+        for node in editor.nodes() {
+            let Some(input) = node.input.first() else { continue };
+            let turned = match node.op_type.as_str() {
+                "Cast" if editor.inputs().get(input) == Some(&bytes) => {
+                    Some(Turned { pixels: input.clone(), divisor: 1.0, turn: None })
+                }
+                "Div" => found.get(input).cloned().and_then(|pixels| {
+                    let number = editor.constant(node.input.get(1)?)?.number()? as f32;
+                    (number > 0.0).then(|| Turned { divisor: pixels.divisor * number, ..pixels })
+                }),
+                "Transpose" => found
+                    .get(input)
+                    .cloned()
+                    .and_then(|pixels| pixels.turn.is_none().then(|| Turned { turn: Some(node.clone()), ..pixels })),
+                _ => None,
+            };
+            if let Some(turned) = turned {
+                found.insert(node.output[0].clone(), turned);
+            }
+        }
+        Self(found)
+    }
+}
+
+/// Writes the nodes anew, with pairs where they are wanted.
+struct Writer<'a> {
+    activations: &'a Activations,
+    calibration: Calibration,
+    layers: HashMap<String, Layer>,
+    /// The dequantised copy of each value that has one, and its levels.
+    pairs: HashMap<String, (String, Levels)>,
+    nodes: Vec<NodeProto>,
+}
+
+impl Writer<'_> {
+    fn node(&mut self, editor: &mut Editor, mut node: NodeProto, pixels: &Pixels) {
+        let layer = node.output.first().and_then(|name| self.layers.get(name)).cloned();
+        match layer {
+            Some(layer) => {
+                let name = &layer.input;
+                let pair = pixels.0.get(name).map(|turned| self.pixels(editor, name, turned));
+                if let Some((input, levels)) = pair.or_else(|| self.pair(editor, name)) {
+                    self.layer(editor, &mut node, &layer, &input, levels);
+                }
+            }
+            None => self.read_pairs(&mut node),
+        }
+        let passed = (PASSING.contains(&node.op_type.as_str()))
+            .then(|| self.pairs.values().find(|(name, _)| Some(name) == node.input.first()).map(|(_, levels)| *levels))
+            .flatten();
+        let (output, is_conv) = (node.output.first().cloned().unwrap_or_default(), node.op_type == "Conv");
+        self.nodes.push(node);
+        if let Some(levels) = passed {
+            self.make_pair(editor, &output, levels);
+        }
+        let ends = |layer: &&Layer| layer.result == output && (is_conv || layer.name != layer.result);
+        let ended = self.layers.values().find(ends).cloned();
+        // A convolution runs in integers only if its result is put into levels too.
+        if let Some(layer) = ended
+            && self.is_conv(&layer)
+        {
+            self.pair(editor, &layer.result);
+        }
+    }
+
+    fn is_conv(&self, layer: &Layer) -> bool {
+        self.nodes.iter().rev().any(|node| node.output.first() == Some(&layer.name) && node.op_type == "Conv")
+    }
+
+    /// What has a copy in levels is read from that by everyone, so that nothing keeps the float alive.
+    fn read_pairs(&self, node: &mut NodeProto) {
+        for input in &mut node.input {
+            if let Some((copy, _)) = self.pairs.get(input) {
+                input.clone_from(copy);
+            }
+        }
+    }
+
+    /// The value through a pair of nodes.
+    fn pair(&mut self, editor: &mut Editor, name: &str) -> Option<(String, Levels)> {
+        if let Some(known) = self.pairs.get(name) {
+            return Some(known.clone());
+        }
+        let levels = self.activations.levels(name, self.calibration)?;
+        Some(self.make_pair(editor, name, levels))
+    }
+
+    fn make_pair(&mut self, editor: &mut Editor, name: &str, levels: Levels) -> (String, Levels) {
+        let (scale, zero) = parameters(editor, name, levels);
+        let (quantised, copy) = (editor.free(&format!("{name}/int8")), editor.free(&format!("{name}/dequantised")));
+        self.nodes.push(node("QuantizeLinear", &[name, &scale, &zero], &quantised, Vec::new()));
+        self.nodes.push(node("DequantizeLinear", &[&quantised, &scale, &zero], &copy, Vec::new()));
+        self.pairs.insert(name.to_owned(), (copy.clone(), levels));
+        (copy, levels)
+    }
+
+    /// Pixels as they are: turned as bytes, with the division as their scale.
+    fn pixels(&mut self, editor: &mut Editor, name: &str, turned: &Turned) -> (String, Levels) {
+        if let Some(known) = self.pairs.get(name) {
+            return known.clone();
+        }
+        let levels = Levels { scale: 1.0 / turned.divisor, zero: 0 };
+        let mut bytes = turned.pixels.clone();
+        if let Some(turn) = &turned.turn {
+            let output = editor.free(&format!("{name}/pixels"));
+            self.nodes.push(node("Transpose", &[&bytes], &output, turn.attribute.to_vec()));
+            bytes = output;
+        }
+        let (scale, zero) = parameters(editor, name, levels);
+        let copy = editor.free(&format!("{name}/dequantised"));
+        self.nodes.push(node("DequantizeLinear", &[&bytes, &scale, &zero], &copy, Vec::new()));
+        self.pairs.insert(name.to_owned(), (copy.clone(), levels));
+        (copy, levels)
+    }
+
+    /// Weights and bias of a layer become integers.
+    fn layer(&mut self, editor: &mut Editor, node: &mut NodeProto, layer: &Layer, input: &str, levels: Levels) {
+        let names = node.input.clone();
+        let Some(weight) = names.get(1).and_then(|name| editor.constant(name)).and_then(|one| whole(one, layer.axis))
+        else {
+            return;
+        };
+        let scales = weight.scales.clone();
+        node.input[0] = input.to_owned();
+        node.input[1] = self.weight(editor, &names[1], weight, layer.axis);
+        if let Some(name) = names.get(2)
+            && let Some(bias) = editor.constant(name).and_then(Constant::floats)
+        {
+            node.input[2] = self.bias(editor, name, &bias, &scales, levels);
+        }
+    }
+
+    fn weight(&mut self, editor: &mut Editor, name: &str, weight: Whole, axis: usize) -> String {
+        let count = weight.scales.len();
+        let scale = editor.add(&format!("{name}/scale"), vector(&weight.scales));
+        let data = vec![0_u8; count].into();
+        let zeros = Constant { element: Element::I8, dims: vec![count], data };
+        let zero = editor.add(&format!("{name}/zero"), zeros);
+        let levels = editor.add(&format!("{name}/int8"), weight.levels);
+        self.dequantised(editor, name, &[&levels, &scale, &zero], axis)
+    }
+
+    /// A bias has the scale of the sums that it is added to.
+    fn bias(&mut self, editor: &mut Editor, name: &str, bias: &[f32], scales: &[f32], input: Levels) -> String {
+        let scales: Vec<f32> = scales.iter().map(|scale| scale * input.scale).collect();
+        let level = |(bias, scale): (&f32, &f32)| (f64::from(*bias) / f64::from(*scale)).round() as i32;
+        let levels: Vec<i32> = bias.iter().zip(&scales).map(level).collect();
+        let data = levels.iter().flat_map(|level| level.to_le_bytes()).collect::<Vec<_>>().into();
+        let levels = Constant { element: Element::I32, dims: vec![bias.len()], data };
+        let levels = editor.add(&format!("{name}/int32"), levels);
+        let scale = editor.add(&format!("{name}/scale"), vector(&scales));
+        self.dequantised(editor, name, &[&levels, &scale], 0)
+    }
+
+    fn dequantised(&mut self, editor: &mut Editor, name: &str, inputs: &[&str], axis: usize) -> String {
+        let copy = editor.free(&format!("{name}/dequantised"));
+        self.nodes.push(node("DequantizeLinear", inputs, &copy, vec![int("axis", axis as i64)]));
+        copy
+    }
+}
+
+/// Scale and zero point of a value as constants.
+fn parameters(editor: &mut Editor, name: &str, levels: Levels) -> (String, String) {
+    let zero = Constant { element: Element::U8, dims: Vec::new(), data: vec![levels.zero].into() };
+    (editor.add(&format!("{name}/scale"), scalar(levels.scale)), editor.add(&format!("{name}/zero"), zero))
+}
+
+fn vector(values: &[f32]) -> Constant {
+    let data = values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>().into();
+    Constant { element: Element::F32, dims: vec![values.len()], data }
+}
+
+/// A weight in signed levels, with a scale for each channel.
+struct Whole {
+    levels: Constant,
+    scales: Vec<f32>,
+}
+
+fn whole(weight: &Constant, axis: usize) -> Option<Whole> {
+    let values = weight.floats()?;
+    let channels = *weight.dims.get(axis)?;
+    let inner: usize = weight.dims[axis + 1..].iter().product();
+    let channel = |at: usize| at / inner.max(1) % channels;
+    let mut largest = vec![0.0_f32; channels];
+    for (at, value) in values.iter().enumerate() {
+        let most = &mut largest[channel(at)];
+        *most = most.max(value.abs());
+    }
+    // A channel of nothing but zeros: any scale says so.
+    let scale = |most: &f32| if *most > 0.0 { (f64::from(*most) / LARGEST) as f32 } else { 1.0 };
+    let scales: Vec<f32> = largest.iter().map(scale).map(|scale| scale.max(f32::MIN_POSITIVE)).collect();
+    let level = |(at, value): (usize, &f32)| {
+        let level = (f64::from(*value) / f64::from(scales[channel(at)])).round_ties_even();
+        level.clamp(-LARGEST, LARGEST) as i8 as u8
+    };
+    let data: Vec<u8> = values.iter().enumerate().map(level).collect();
+    Some(Whole { levels: Constant { element: Element::I8, dims: weight.dims.clone(), data: data.into() }, scales })
+}
