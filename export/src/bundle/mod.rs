@@ -16,4 +16,4 @@ pub use export::{ExportRequest, Exported, Step, export};
 pub use gate::{GATE_BATCHES, verify, verify_run};
 pub use graph::{Batch, graph};
 pub use reference::BurnModel;
-pub use variant::{AUROC_LOST, DECISIONS_CHANGED, VariantReport};
+pub use variant::{AUROC_LOST, Attempt, DECISIONS_CHANGED, VariantReport};

@@ -63,9 +63,37 @@ pub struct VariantReport {
     pub layers: Vec<String>,
     /// Layers kept in 32 bits.
     pub kept_in_float: Vec<String>,
+    /// What was tried before, with fewer layers in float, and missed the gate.
+    pub attempts: Vec<Attempt>,
+}
+
+/// A variant that missed the gate.
+#[derive(Debug, Clone, Serialize)]
+pub struct Attempt {
+    /// Layers kept in 32 bits.
+    pub kept_in_float: Vec<String>,
+    /// AUROC that it lost.
+    pub auroc_lost: Option<f64>,
+    /// Decisions that it changed.
+    pub decisions_changed: usize,
+    /// Mean absolute difference of the scores from the fp32 graph's.
+    pub score_mean_abs: f64,
 }
 
 impl VariantReport {
+    fn attempt(&self) -> Attempt {
+        Attempt {
+            kept_in_float: self.kept_in_float.clone(),
+            auroc_lost: self.auroc_lost,
+            decisions_changed: self.decisions_changed,
+            score_mean_abs: self.score_mean_abs(),
+        }
+    }
+
+    fn score_mean_abs(&self) -> f64 {
+        self.outputs.iter().find(|output| output.name == "score").map_or(0.0, |output| output.mean_abs)
+    }
+
     fn holds(&self) -> bool {
         self.auroc_lost.is_none_or(|lost| lost <= AUROC_LOST) && self.decisions_changed_share <= DECISIONS_CHANGED
     }
@@ -99,10 +127,13 @@ impl Workshop<'_> {
 
     /// Puts the layers back into float, the one that hurts most first, until the gate holds.
     fn int8(&mut self, calibration: Calibration) -> Result<VariantReport> {
-        let int8 = Int8::of(self.model);
+        // Channels are evened out first, by what they are on the same tiles.
+        let plain = Int8::of(self.model);
+        let int8 = Int8::of(&plain.equalised(&self.observed(&plain, Calibration::MinMax)?));
         let activations = self.observed(&int8, calibration)?;
         let mut floats = BTreeSet::new();
         let mut ranking: Option<Vec<String>> = None;
+        let mut attempts = Vec::new();
         loop {
             let model = int8.model(&activations, calibration, &floats)?;
             let mut report = self.measured(Precision::Int8, &model)?;
@@ -111,8 +142,10 @@ impl Workshop<'_> {
             let layers = int8.layers().into_iter().filter(|name| !floats.contains(*name));
             report.layers = layers.map(str::to_owned).collect();
             if report.holds() || report.layers.len() <= 1 {
+                report.attempts = attempts;
                 return self.keep(report, &model);
             }
+            attempts.push(report.attempt());
             if ranking.is_none() {
                 ranking = Some(self.sensitivity(&int8, &activations, calibration)?);
             }
@@ -128,8 +161,7 @@ impl Workshop<'_> {
         for layer in &all {
             let others = all.iter().filter(|other| *other != layer).cloned().collect();
             let report = self.measured(Precision::Int8, &int8.model(activations, calibration, &others)?)?;
-            let score = report.outputs.iter().find(|output| output.name == "score");
-            measured.push((score.map_or(0.0, |output| output.mean_abs), layer.clone()));
+            measured.push((report.score_mean_abs(), layer.clone()));
         }
         measured.sort_by(|a, b| a.0.total_cmp(&b.0));
         Ok(measured.into_iter().map(|(_, layer)| layer).collect())
@@ -154,8 +186,12 @@ impl Workshop<'_> {
                 let mut pixels = part.map_err(kiln_train::Error::from)?.pixels;
                 let tiles = pixels.len() / TILE_BYTES;
                 for (name, array) in run_padded(&mut session, &mut pixels, tiles)?.arrays {
-                    let values = array.iter().copied();
-                    if second { activations.count(&name, values) } else { activations.observe(&name, values) }
+                    let values: Vec<f32> = array.iter().copied().collect();
+                    if second {
+                        activations.count(&name, values);
+                    } else {
+                        activations.observe_channels(&name, array.shape(), &values);
+                    }
                 }
             }
             Ok(())
@@ -191,6 +227,7 @@ impl Workshop<'_> {
             calibration: None,
             layers: Vec::new(),
             kept_in_float: Vec::new(),
+            attempts: Vec::new(),
         })
     }
 

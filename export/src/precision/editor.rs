@@ -66,6 +66,11 @@ impl Editor {
         name
     }
 
+    /// Puts another constant in the place of one.
+    pub(super) fn replace(&mut self, name: &str, constant: Constant) {
+        self.constants.insert(name.to_owned(), constant);
+    }
+
     /// Nodes that read each value; an output of the graph is read once more, by nobody (`usize::MAX`).
     pub(super) fn readers(&self) -> HashMap<String, Vec<usize>> {
         let mut readers: HashMap<String, Vec<usize>> = HashMap::new();

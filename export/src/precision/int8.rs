@@ -2,6 +2,9 @@
 //! integer kernels: activations unsigned with a zero point, weights signed and symmetric, one scale for each output
 //! channel (ONNX QuantizeLinear and DequantizeLinear, opset 13).
 //!
+//! Rounding the weights of a layer moves the mean of what it gives, most of all where a large bias cancels bright pixels, so
+//! the bias takes the expected shift back.
+//!
 //! A layer reads its input and its weights through a pair of nodes; a convolution's result goes through one too, after its
 //! activation, so that the whole chain stays in integers. Pixels are 8 bits already: where a graph begins with their cast
 //! and scaling, the first layer takes them as they are.
@@ -11,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use onnx_ir::NodeProto;
 
 use super::editor::{Editor, int, node, scalar};
+use super::equalise::equalise;
 use super::range::{Calibration, Histogram, Levels, Range};
 use crate::OnnxModel;
 use crate::error::Result;
@@ -52,22 +56,33 @@ pub struct Int8 {
 
 /// A layer whose weights are constants.
 #[derive(Clone, Debug)]
-struct Layer {
+pub(super) struct Layer {
     /// The value that it gives, which is its name.
-    name: String,
+    pub(super) name: String,
     /// What it reads.
-    input: String,
+    pub(super) input: String,
     /// What it gives after its activation.
-    result: String,
+    pub(super) result: String,
     /// Axis of the output channels in the weight.
-    axis: usize,
+    pub(super) axis: usize,
 }
 
 /// What a model's values were on some inputs.
 #[derive(Clone, Debug, Default)]
 pub struct Activations {
     ranges: BTreeMap<String, Range>,
+    /// What each channel of a value was.
+    channels: BTreeMap<String, Vec<Channel>>,
     histograms: BTreeMap<String, Histogram>,
+}
+
+/// What a channel was.
+#[derive(Clone, Copy, Debug, Default)]
+struct Channel {
+    /// Its largest magnitude.
+    peak: f32,
+    sum: f64,
+    count: u64,
 }
 
 impl Activations {
@@ -75,6 +90,32 @@ impl Activations {
     pub fn observe(&mut self, name: &str, values: impl IntoIterator<Item = f32>) {
         let range = self.ranges.entry(name.to_owned()).or_insert(Range::EMPTY);
         *range = range.with(values.into_iter());
+    }
+
+    /// Widens the range of a value `[batch, channels, ...]`, and of each of its channels, which
+    /// [`Int8::equalised`] needs. `values` are row-major.
+    pub fn observe_channels(&mut self, name: &str, shape: &[usize], values: &[f32]) {
+        self.observe(name, values.iter().copied());
+        let Some(channels) = shape.get(1).copied().filter(|channels| *channels > 0) else { return };
+        let inner: usize = shape[2..].iter().product::<usize>().max(1);
+        let known = self.channels.entry(name.to_owned()).or_insert_with(|| vec![Channel::default(); channels]);
+        for (at, value) in values.iter().enumerate().filter(|(_, value)| value.is_finite()) {
+            if let Some(channel) = known.get_mut(at / inner % channels) {
+                channel.peak = channel.peak.max(value.abs());
+                channel.sum += f64::from(*value);
+                channel.count += 1;
+            }
+        }
+    }
+
+    pub(super) fn peaks(&self, name: &str) -> Option<Vec<f32>> {
+        Some(self.channels.get(name)?.iter().map(|channel| channel.peak).collect())
+    }
+
+    /// The mean of each channel.
+    fn means(&self, name: &str) -> Option<Vec<f64>> {
+        let mean = |channel: &Channel| channel.sum / channel.count.max(1) as f64;
+        Some(self.channels.get(name)?.iter().map(mean).collect())
     }
 
     /// Counts a value's distribution, on a second pass over the same inputs; calibrations other than min-max need it.
@@ -139,6 +180,13 @@ impl Int8 {
             }
         }
         OnnxModel::new(parts)
+    }
+
+    /// The same function in 32 bits, with channels evened out so that one scale fits all of a value; see
+    /// [`Activations::observe_channels`]. Its activations differ from those observed, so they must be observed anew.
+    #[must_use]
+    pub fn equalised(&self, activations: &Activations) -> OnnxModel {
+        equalise(&self.model, &self.layers, activations)
     }
 
     /// The model with 8-bit layers, but for those named in `floats`. A layer that was not observed stays as it is.
@@ -315,11 +363,17 @@ impl Writer<'_> {
             return;
         };
         let scales = weight.scales.clone();
+        let means = self.activations.means(&layer.input);
+        let drift = means.and_then(|means| drift(editor.constant(&names[1])?, &weight, layer.axis, &means));
         node.input[0] = input.to_owned();
         node.input[1] = self.weight(editor, &names[1], weight, layer.axis);
         if let Some(name) = names.get(2)
-            && let Some(bias) = editor.constant(name).and_then(Constant::floats)
+            && let Some(mut bias) = editor.constant(name).and_then(Constant::floats)
         {
+            // Rounding the weights moves a channel's mean; the bias takes that back (Nagel et al. 2019).
+            for (bias, drift) in bias.iter_mut().zip(drift.into_iter().flatten()) {
+                *bias = (f64::from(*bias) - drift) as f32;
+            }
             node.input[2] = self.bias(editor, name, &bias, &scales, levels);
         }
     }
@@ -362,6 +416,24 @@ fn parameters(editor: &mut Editor, name: &str, levels: Levels) -> (String, Strin
 fn vector(values: &[f32]) -> Constant {
     let data = values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>().into();
     Constant { element: Element::F32, dims: vec![values.len()], data }
+}
+
+/// How far rounding the weights moves the mean of each output channel, for inputs with these channel means.
+fn drift(weight: &Constant, rounded: &Whole, axis: usize, means: &[f64]) -> Option<Vec<f64>> {
+    let (input_axis, outputs) = (1 - axis, weight.dims[axis]);
+    if weight.dims.get(input_axis) != Some(&means.len()) {
+        return None;
+    }
+    let inner = |axis: usize| weight.dims[axis + 1..].iter().product::<usize>().max(1);
+    let (by_output, by_input) = (inner(axis), inner(input_axis));
+    let levels = rounded.levels.data.read();
+    let mut drift = vec![0.0; outputs];
+    for (at, (value, level)) in weight.floats()?.iter().zip(levels.iter()).enumerate() {
+        let (output, input) = (at / by_output % outputs, at / by_input % means.len());
+        let error = f64::from(*level as i8) * f64::from(rounded.scales[output]) - f64::from(*value);
+        drift[output] += error * means[input];
+    }
+    Some(drift)
 }
 
 /// A weight in signed levels, with a scale for each channel.

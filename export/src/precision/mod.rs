@@ -3,6 +3,7 @@
 //! [`crate::bundle`]).
 
 mod editor;
+mod equalise;
 mod fp16;
 mod int8;
 mod range;
