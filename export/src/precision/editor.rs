@@ -51,6 +51,13 @@ impl Editor {
         self.parts.graph.input.iter().map(kind).collect()
     }
 
+    /// The sizes of a graph input; -1 for a symbolic one.
+    pub(super) fn input_dims(&self, name: &str) -> Option<Vec<i64>> {
+        let port = self.parts.graph.input.iter().find(|port| port.name == name)?;
+        let dims = &port.type_.tensor_type().shape.dim;
+        Some(dims.iter().map(|dim| if dim.has_dim_value() { dim.dim_value() } else { -1 }).collect())
+    }
+
     /// A name that nothing has, like `wish`.
     pub(super) fn free(&mut self, wish: &str) -> String {
         let numbered = (1..).map(|n| if n == 1 { wish.to_owned() } else { format!("{wish}_{n}") });

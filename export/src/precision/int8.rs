@@ -16,6 +16,7 @@ use onnx_ir::NodeProto;
 use super::editor::{Editor, int, node, scalar};
 use super::equalise::equalise;
 use super::range::{Calibration, Histogram, Levels, Range};
+use super::rowfold::{Fold, ints};
 use crate::OnnxModel;
 use crate::error::Result;
 use crate::graph::Constant;
@@ -24,8 +25,9 @@ use crate::onnx::Element;
 /// Operators that hand 8 bits on as they are.
 const PASSING: [&str; 4] = ["MaxPool", "Reshape", "Transpose", "Flatten"];
 
-/// The largest signed weight: symmetric, so -128 is not used.
-const LARGEST: f64 = 127.0;
+/// The largest signed weight. Processors without VNNI add two products of 8 bits in 16, which 2 * 255 * 127 would overflow
+/// without a word; 2 * 255 * 64 does not. A model file must answer the same wherever it is copied.
+const LARGEST: f64 = 64.0;
 
 /// A model that can be written with 8-bit layers, once its activations have been observed.
 ///
@@ -203,9 +205,18 @@ impl Int8 {
             let mut editor = Editor::of(&self.model);
             editor.note("kiln.precision", "int8");
             editor.note("kiln.calibration", &calibration.to_string());
+            let kept = self.layers.iter().filter(|layer| floats.contains(&layer.name));
+            kept.for_each(|layer| pool_first(&mut editor, layer));
             let chosen = self.layers.iter().filter(|layer| !floats.contains(&layer.name));
             let layers = chosen.map(|layer| (layer.name.clone(), layer.clone())).collect();
-            let mut writer = Writer { activations, calibration, layers, pairs: HashMap::new(), nodes: Vec::new() };
+            let mut writer = Writer {
+                activations,
+                calibration,
+                layers,
+                pairs: HashMap::new(),
+                folds: HashMap::new(),
+                nodes: Vec::new(),
+            };
             let pixels = Pixels::of(&editor);
             for node in editor.nodes().to_vec() {
                 writer.node(&mut editor, node, &pixels);
@@ -213,6 +224,25 @@ impl Int8 {
             editor.set_nodes(writer.nodes);
             Ok(editor.finish())
         })
+    }
+}
+
+/// Between a layer in float and one of integers, an activation and a pool change places, which is the same: ONNX Runtime
+/// would move the rounding before the pool, whose kernel for single bytes is twenty times slower than that for floats.
+fn pool_first(editor: &mut Editor, layer: &Layer) {
+    let readers = editor.readers();
+    let Some([pool]) = readers.get(&layer.result).map(Vec::as_slice) else { return };
+    let relu = editor.nodes().iter().position(|node| node.op_type == "Relu" && node.output[0] == layer.result);
+    let mut nodes = editor.nodes().to_vec();
+    if let (Some(relu), Some(next)) = (relu, nodes.get(*pool).cloned())
+        && next.op_type == "MaxPool"
+        && next.output.len() == 1
+    {
+        let attributes = std::mem::replace(&mut nodes[relu].attribute, next.attribute);
+        nodes[relu].op_type = next.op_type;
+        nodes[*pool].op_type = "Relu".to_owned();
+        nodes[*pool].attribute = attributes;
+        editor.set_nodes(nodes);
     }
 }
 
@@ -239,13 +269,21 @@ struct Turned {
 impl Pixels {
     fn of(editor: &Editor) -> Self {
         let mut found: HashMap<String, Turned> = HashMap::new();
+        let mut turns: HashMap<String, Turned> = HashMap::new();
         let bytes = i32::from(Element::U8.code() as u8);
         for node in editor.nodes() {
             let Some(input) = node.input.first() else { continue };
+            // Pixels may be turned before they are cast.
+            if node.op_type == "Transpose" && editor.inputs().get(input) == Some(&bytes) {
+                let turned = Turned { pixels: input.clone(), divisor: 1.0, turn: Some(node.clone()) };
+                turns.insert(node.output[0].clone(), turned);
+                continue;
+            }
             let turned = match node.op_type.as_str() {
                 "Cast" if editor.inputs().get(input) == Some(&bytes) => {
                     Some(Turned { pixels: input.clone(), divisor: 1.0, turn: None })
                 }
+                "Cast" => turns.get(input).cloned(),
                 "Div" => found.get(input).cloned().and_then(|pixels| {
                     let number = editor.constant(node.input.get(1)?)?.number()? as f32;
                     (number > 0.0).then(|| Turned { divisor: pixels.divisor * number, ..pixels })
@@ -271,51 +309,77 @@ struct Writer<'a> {
     layers: HashMap<String, Layer>,
     /// The dequantised copy of each value that has one, and its levels.
     pairs: HashMap<String, (String, Levels)>,
+    /// Results of folded convolutions, which must be unfolded.
+    folds: HashMap<String, Fold>,
     nodes: Vec<NodeProto>,
 }
 
 impl Writer<'_> {
     fn node(&mut self, editor: &mut Editor, mut node: NodeProto, pixels: &Pixels) {
-        let layer = node.output.first().and_then(|name| self.layers.get(name)).cloned();
-        match layer {
-            Some(layer) => {
-                let name = &layer.input;
-                let pair = pixels.0.get(name).map(|turned| self.pixels(editor, name, turned));
-                if let Some((input, levels)) = pair.or_else(|| self.pair(editor, name)) {
-                    self.layer(editor, &mut node, &layer, &input, levels);
-                }
-            }
-            None => self.read_pairs(&mut node),
+        let output = node.output.first().cloned().unwrap_or_default();
+        match self.layers.get(&output).cloned() {
+            Some(layer) => self.integers(editor, &mut node, &layer, pixels),
+            None => self.read_pairs(editor, &mut node),
         }
-        let passed = (PASSING.contains(&node.op_type.as_str()))
-            .then(|| self.pairs.values().find(|(name, _)| Some(name) == node.input.first()).map(|(_, levels)| *levels))
-            .flatten();
-        let (output, is_conv) = (node.output.first().cloned().unwrap_or_default(), node.op_type == "Conv");
+        let handed_on = PASSING.contains(&node.op_type.as_str()).then(|| self.levels_of(&node)).flatten();
         self.nodes.push(node);
-        if let Some(levels) = passed {
+        if let Some(levels) = handed_on {
             self.make_pair(editor, &output, levels);
         }
-        let ends = |layer: &&Layer| layer.result == output && (is_conv || layer.name != layer.result);
-        let ended = self.layers.values().find(ends).cloned();
-        // A convolution runs in integers only if its result is put into levels too.
+        // A layer runs in integers only if its result is put into levels too; a dense layer without an activation may
+        // give floats.
+        let ended = self.layers.values().find(|layer| layer.result == output).cloned();
         if let Some(layer) = ended
-            && self.is_conv(&layer)
+            && (layer.axis == 0 || layer.name != layer.result)
+            && !editor.outputs().contains(&layer.result)
         {
             self.pair(editor, &layer.result);
         }
     }
 
-    fn is_conv(&self, layer: &Layer) -> bool {
-        self.nodes.iter().rev().any(|node| node.output.first() == Some(&layer.name) && node.op_type == "Conv")
+    fn integers(&mut self, editor: &mut Editor, node: &mut NodeProto, layer: &Layer, pixels: &Pixels) {
+        let turned = pixels.0.get(&layer.input);
+        let fold = turned.and_then(|turned| fold_of(editor, node, turned));
+        let pair = match (turned, &fold) {
+            (Some(turned), Some(fold)) => Some(self.folded_pixels(editor, &layer.input, turned, fold)),
+            (Some(turned), None) => Some(self.pixels(editor, &layer.input, turned)),
+            (None, _) => self.pair(editor, &layer.input),
+        };
+        let Some((input, levels)) = pair else { return };
+        self.layer(editor, node, layer, &input, levels, fold.as_ref());
+        if let Some(fold) = fold {
+            self.folds.insert(layer.result.clone(), fold);
+        }
     }
 
-    /// What has a copy in levels is read from that by everyone, so that nothing keeps the float alive.
-    fn read_pairs(&self, node: &mut NodeProto) {
+    /// The levels of what a node reads.
+    fn levels_of(&self, node: &NodeProto) -> Option<Levels> {
+        self.pairs.values().find(|(name, _)| Some(name) == node.input.first()).map(|(_, levels)| *levels)
+    }
+
+    /// What has a copy in levels is read from that by everyone, so that nothing keeps the float alive. Between a copy and
+    /// a layer in float stands an operation that does nothing: without it, ONNX Runtime would make integers of the layer
+    /// after all, and of its weights with one scale.
+    fn read_pairs(&mut self, editor: &mut Editor, node: &mut NodeProto) {
+        let in_float = channel_axis(node).is_some();
         for input in &mut node.input {
-            if let Some((copy, _)) = self.pairs.get(input) {
-                input.clone_from(copy);
-            }
+            let Some((copy, levels)) = self.pairs.get(input).cloned() else { continue };
+            *input = if in_float { self.bounded(editor, &copy, levels) } else { copy };
         }
+    }
+
+    /// A copy, bounded by what its levels can say.
+    fn bounded(&mut self, editor: &mut Editor, copy: &str, levels: Levels) -> String {
+        let output = editor.free(&format!("{copy}/bounded"));
+        if levels.zero == 0 {
+            self.nodes.push(node("Relu", &[copy], &output, Vec::new()));
+            return output;
+        }
+        let bound = |level: f32| scalar((level - f32::from(levels.zero)) * levels.scale);
+        let (low, high) =
+            (editor.add(&format!("{copy}/low"), bound(0.0)), editor.add(&format!("{copy}/high"), bound(255.0)));
+        self.nodes.push(node("Clip", &[copy, &low, &high], &output, Vec::new()));
+        output
     }
 
     /// The value through a pair of nodes.
@@ -331,8 +395,43 @@ impl Writer<'_> {
         let (scale, zero) = parameters(editor, name, levels);
         let (quantised, copy) = (editor.free(&format!("{name}/int8")), editor.free(&format!("{name}/dequantised")));
         self.nodes.push(node("QuantizeLinear", &[name, &scale, &zero], &quantised, Vec::new()));
-        self.nodes.push(node("DequantizeLinear", &[&quantised, &scale, &zero], &copy, Vec::new()));
+        let flat = match self.folds.get(name).cloned() {
+            Some(fold) => self.unfolded(editor, &quantised, &fold),
+            None => quantised,
+        };
+        self.nodes.push(node("DequantizeLinear", &[&flat, &scale, &zero], &copy, Vec::new()));
         self.pairs.insert(name.to_owned(), (copy.clone(), levels));
+        (copy, levels)
+    }
+
+    /// Results of a folded convolution, side by side again.
+    fn unfolded(&mut self, editor: &mut Editor, name: &str, fold: &Fold) -> String {
+        let last = self.turned(editor, name, &[0, 2, 3, 1]);
+        let apart = self.reshaped(editor, &last, &fold.unfolded());
+        self.turned(editor, &apart, &[0, 3, 1, 2])
+    }
+
+    fn turned(&mut self, editor: &mut Editor, name: &str, order: &[i64]) -> String {
+        let output = editor.free(&format!("{name}/turned"));
+        self.nodes.push(node("Transpose", &[name], &output, vec![ints("perm", order)]));
+        output
+    }
+
+    fn reshaped(&mut self, editor: &mut Editor, name: &str, shape: &[i64]) -> String {
+        let shape = editor.add(&format!("{name}/shape"), Constant::vector(shape));
+        let output = editor.free(&format!("{name}/reshaped"));
+        self.nodes.push(node("Reshape", &[name, &shape], &output, Vec::new()));
+        output
+    }
+
+    /// Four pixels of a row as one of more channels. Only the folded convolution reads this.
+    fn folded_pixels(&mut self, editor: &mut Editor, name: &str, turned: &Turned, fold: &Fold) -> (String, Levels) {
+        let levels = Levels { scale: 1.0 / turned.divisor, zero: 0 };
+        let folded = self.reshaped(editor, &turned.pixels, &fold.folded());
+        let bytes = self.turned(editor, &folded, &[0, 3, 1, 2]);
+        let (scale, zero) = parameters(editor, name, levels);
+        let copy = editor.free(&format!("{name}/dequantised"));
+        self.nodes.push(node("DequantizeLinear", &[&bytes, &scale, &zero], &copy, Vec::new()));
         (copy, levels)
     }
 
@@ -356,25 +455,35 @@ impl Writer<'_> {
     }
 
     /// Weights and bias of a layer become integers.
-    fn layer(&mut self, editor: &mut Editor, node: &mut NodeProto, layer: &Layer, input: &str, levels: Levels) {
+    fn layer(
+        &mut self,
+        editor: &mut Editor,
+        node: &mut NodeProto,
+        layer: &Layer,
+        input: &str,
+        levels: Levels,
+        fold: Option<&Fold>,
+    ) {
         let names = node.input.clone();
-        let Some(weight) = names.get(1).and_then(|name| editor.constant(name)).and_then(|one| whole(one, layer.axis))
-        else {
-            return;
-        };
-        let scales = weight.scales.clone();
+        let bias = names.get(2).and_then(|name| editor.constant(name)).and_then(Constant::floats);
+        let weight = names.get(1).and_then(|name| editor.constant(name));
+        let Some(mut weight) = weight.and_then(|one| whole(one, layer.axis, bias.as_deref(), levels)) else { return };
         let means = self.activations.means(&layer.input);
         let drift = means.and_then(|means| drift(editor.constant(&names[1])?, &weight, layer.axis, &means));
+        let times = fold.map_or(1, Fold::at_once);
+        if let Some(fold) = fold {
+            weight = Whole { levels: fold.weight(&weight.levels), scales: weight.scales.repeat(times) };
+            node.attribute = fold.attributes();
+        }
+        let scales = weight.scales.clone();
         node.input[0] = input.to_owned();
         node.input[1] = self.weight(editor, &names[1], weight, layer.axis);
-        if let Some(name) = names.get(2)
-            && let Some(mut bias) = editor.constant(name).and_then(Constant::floats)
-        {
+        if let (Some(name), Some(mut bias)) = (names.get(2), bias) {
             // Rounding the weights moves a channel's mean; the bias takes that back (Nagel et al. 2019).
             for (bias, drift) in bias.iter_mut().zip(drift.into_iter().flatten()) {
                 *bias = (f64::from(*bias) - drift) as f32;
             }
-            node.input[2] = self.bias(editor, name, &bias, &scales, levels);
+            node.input[2] = self.bias(editor, name, &bias.repeat(times), &scales, levels);
         }
     }
 
@@ -442,7 +551,16 @@ struct Whole {
     scales: Vec<f32>,
 }
 
-fn whole(weight: &Constant, axis: usize) -> Option<Whole> {
+/// The fold of a convolution over pixels that are only turned from channels last to channels first.
+fn fold_of(editor: &Editor, conv: &NodeProto, turned: &Turned) -> Option<Fold> {
+    let order = turned.turn.as_ref()?.attribute.iter().find(|one| one.name == "perm")?;
+    let weight = editor.constant(conv.input.get(1)?)?;
+    let image = editor.input_dims(&turned.pixels)?;
+    (conv.op_type == "Conv" && order.ints == [0, 3, 1, 2]).then(|| Fold::of(conv, &weight.dims, &image))?
+}
+
+/// Rounds a weight. A channel's scale is at least such that its bias fits into 30 bits.
+fn whole(weight: &Constant, axis: usize, bias: Option<&[f32]>, input: Levels) -> Option<Whole> {
     let values = weight.floats()?;
     let channels = *weight.dims.get(axis)?;
     let inner: usize = weight.dims[axis + 1..].iter().product();
@@ -453,8 +571,13 @@ fn whole(weight: &Constant, axis: usize) -> Option<Whole> {
         *most = most.max(value.abs());
     }
     // A channel of nothing but zeros: any scale says so.
-    let scale = |most: &f32| if *most > 0.0 { (f64::from(*most) / LARGEST) as f32 } else { 1.0 };
-    let scales: Vec<f32> = largest.iter().map(scale).map(|scale| scale.max(f32::MIN_POSITIVE)).collect();
+    let scale = |(channel, most): (usize, &f32)| {
+        let bias = bias.and_then(|bias| bias.get(channel)).map_or(0.0, |bias| f64::from(bias.abs()));
+        let least = bias / (f64::from(input.scale) * f64::from(1 << 30));
+        let scale = if *most > 0.0 { f64::from(*most) / LARGEST } else { 1.0 };
+        (scale.max(least) as f32).max(f32::MIN_POSITIVE)
+    };
+    let scales: Vec<f32> = largest.iter().enumerate().map(scale).collect();
     let level = |(at, value): (usize, &f32)| {
         let level = (f64::from(*value) / f64::from(scales[channel(at)])).round_ties_even();
         level.clamp(-LARGEST, LARGEST) as i8 as u8

@@ -7,6 +7,7 @@ mod equalise;
 mod fp16;
 mod int8;
 mod range;
+mod rowfold;
 
 use std::fmt;
 use std::str::FromStr;

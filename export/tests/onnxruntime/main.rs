@@ -16,6 +16,7 @@ mod nn_layers;
 mod nn_losses;
 mod nn_sequences;
 mod opsets;
+mod precision;
 mod quantised;
 mod reduce;
 mod shape;

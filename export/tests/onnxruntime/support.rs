@@ -106,7 +106,7 @@ where
 {
     let model = exporter.export(module, &forward).unwrap_or_else(|error| panic!("{error}"));
     let bytes = model.bytes().unwrap();
-    keep(&bytes);
+    keep_model(&bytes);
     let mut session = Session::open_bytes(runtime(), "test", &bytes, &SessionOptions::default())
         .unwrap_or_else(|error| panic!("{}", kiln_runtime::chain(&error)));
     for case in cases {
@@ -140,7 +140,7 @@ pub(crate) fn run(model: &OnnxModel, inputs: &[(&str, TensorData)]) -> BTreeMap<
 
 /// Leaves the model where a person or the official checker can look at it, if asked to: in the folder that
 /// `KILN_KEEP_MODELS` names, under the test's name and a digest of the model.
-fn keep(bytes: &[u8]) {
+pub(crate) fn keep_model(bytes: &[u8]) {
     if let Ok(folder) = std::env::var("KILN_KEEP_MODELS") {
         use std::hash::{Hash as _, Hasher as _};
         let mut hasher = std::collections::hash_map::DefaultHasher::new();
