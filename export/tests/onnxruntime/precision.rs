@@ -68,12 +68,11 @@ fn answer(model: &OnnxModel, input: &str, data: &TensorData) -> Vec<f64> {
     numbers(&run(model, &[(input, data.clone())])["answer"]).1
 }
 
-/// How far two answers are apart, as a share of the first one's spread.
+/// How far two answers are apart, as a share of the first one's size.
 fn apart(before: &[f64], after: &[f64]) -> f64 {
     assert_eq!(before.len(), after.len());
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
-    let mean = before.iter().sum::<f64>() / before.len() as f64;
-    norm(&mut before.iter().zip(after).map(|(a, b)| a - b)) / norm(&mut before.iter().map(|x| x - mean)).max(1e-9)
+    norm(&mut before.iter().zip(after).map(|(a, b)| a - b)) / norm(&mut before.iter().copied()).max(1e-9)
 }
 
 /// Activations on some inputs.
@@ -137,7 +136,7 @@ fn eight_bit_layers_answer_nearly_the_same_by_every_calibration() {
         // The pixels go in as they are.
         assert!(!small.operators().contains(&"Cast") && !small.operators().contains(&"Div"));
         let distance = apart(&before, &answer(&small, "tile", &tile));
-        assert!(distance < 0.1, "{calibration}: {distance}");
+        assert!(distance < 0.05, "{calibration}: {distance}");
     }
 }
 
@@ -167,11 +166,17 @@ fn layers_can_be_kept_in_float() {
     let activations = observed(&int8, "tile", &some_tiles(), Calibration::MinMax);
     let all = int8.layers().into_iter().map(str::to_owned).collect();
     let none = int8.model(&activations, Calibration::MinMax, &all).unwrap();
-    assert_eq!(none.operators(), model.operators());
+    let sorted = |model: &OnnxModel| {
+        let mut operators: Vec<String> = model.operators().into_iter().map(str::to_owned).collect();
+        operators.sort();
+        operators
+    };
+    // An activation and a pool change places, nothing else.
+    assert_eq!(sorted(&none), sorted(&model));
     let one = std::iter::once(int8.layers()[1].to_owned()).collect();
     let most = int8.model(&activations, Calibration::MinMax, &one).unwrap();
     let tile = tiles(6, 16).into_data();
-    assert!(apart(&answer(&model, "tile", &tile), &answer(&most, "tile", &tile)) < 0.3);
+    assert!(apart(&answer(&model, "tile", &tile), &answer(&most, "tile", &tile)) < 0.05);
     let quantised = |model: &OnnxModel| model.operators().iter().filter(|op| **op == "DequantizeLinear").count();
     assert!(quantised(&most) > 0 && quantised(&none) == 0);
 }
