@@ -129,6 +129,43 @@ fn weights_in_a_file_of_their_own_score_the_same_and_are_checked() {
 }
 
 #[test]
+fn another_precision_is_in_the_bundle_only_if_it_holds_its_gate() {
+    let fixture = fixture();
+    let folder = scratch();
+    let bundle = folder.path().join("bundle");
+    let done = kiln!("--json", "export", fixture.run(Kind::Cnn), "--out", &bundle, "--precision", "fp32,fp16,int8");
+    let report = done.json();
+    let variants = report["variants"].as_array().unwrap();
+    assert_eq!(variants.iter().map(|one| one["precision"].as_str().unwrap()).collect::<Vec<_>>(), ["fp16", "int8"]);
+    let manifest = read_json(&bundle.join("manifest.json"));
+    let offered: Vec<&str> =
+        manifest["variants"].as_array().unwrap().iter().map(|one| one["precision"].as_str().unwrap()).collect();
+    for variant in variants {
+        let lost = variant["auroc_lost"].as_f64();
+        let changed = variant["decisions_changed_share"].as_f64().unwrap();
+        let holds = lost.is_none_or(|lost| lost <= 0.002) && changed <= 0.005;
+        assert_eq!(variant["published"], holds, "{variant}");
+        let (file, precision) = (variant["file"].as_str().unwrap(), variant["precision"].as_str().unwrap());
+        assert_eq!(bundle.join(file).is_file(), holds);
+        assert_eq!(offered.contains(&precision), holds);
+    }
+    done.code(if variants.iter().all(|one| one["published"] == true) { 0 } else { 1 });
+    // What is offered is what runs, unless something else is asked for.
+    let used = |more: &[&str]| {
+        let out = folder.path().join("scores.csv");
+        let mut command = crate::support::command();
+        command.args(["--json", "score"]).arg(&bundle).arg(fixture.tile(0)).arg("--out").arg(&out).args(more);
+        crate::support::finish(command).code(0).json()["precision"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(used(&[]), if offered.contains(&"int8") { "int8" } else { "fp32" });
+    assert_eq!(used(&["--precision", "fp32"]), "fp32");
+    kiln!("score", &bundle, fixture.tile(0), "--precision", "fp8").code(2).says(&["fp8", "fp32"]);
+    kiln!("export", fixture.run(Kind::Cnn), "--out", folder.path().join("no"), "--precision", "int4")
+        .code(2)
+        .says(&["int4", "fp16"]);
+}
+
+#[test]
 fn a_run_that_is_none_or_not_whole_gives_no_bundle() {
     let fixture = fixture();
     let folder = scratch();

@@ -74,6 +74,7 @@ struct Report<'a> {
     #[serde(flatten)]
     summary: &'a Summary,
     provider: &'a str,
+    precision: &'a str,
     skipped: Vec<Skipped<'a>>,
     nodes: &'a std::collections::BTreeMap<String, usize>,
 }
@@ -100,7 +101,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     }
     match score_all(&mut session, &rule, &tiles, &args, &bundle, writer, out) {
         Ok(summary) => {
-            report(&args, format, &session, &summary, out)?;
+            report(&args, format, (&session, precision(&args, &bundle)), &summary, out)?;
             Ok(if summary.failed == 0 { Exit::Done } else { Exit::Input })
         }
         // A reader that went away (`kiln score … | head`) has all that it wanted.
@@ -171,12 +172,18 @@ fn precision<'a>(args: &'a Args, bundle: &'a Bundle) -> &'a str {
     args.precision.as_deref().unwrap_or_else(|| bundle.precision_for(first))
 }
 
-fn report(args: &Args, format: Format, session: &Session, summary: &Summary, out: &Output) -> anyhow::Result<()> {
+fn report(
+    args: &Args,
+    format: Format,
+    (session, precision): (&Session, &str),
+    summary: &Summary,
+    out: &Output,
+) -> anyhow::Result<()> {
     let seconds = Duration::from_secs_f64(summary.seconds);
     let nodes: Vec<_> =
         session.nodes().iter().map(|(provider, nodes)| format!("{nodes} nodes on {provider}")).collect();
     out.note(format_args!(
-        "{} of {} tiles scored in {seconds:.2?}, {:.1} tiles/s, {}",
+        "{} of {} tiles scored in {seconds:.2?}, {:.1} tiles/s, {precision}, {}",
         summary.scored,
         summary.tiles,
         summary.tiles_per_s,
@@ -186,7 +193,7 @@ fn report(args: &Args, format: Format, session: &Session, summary: &Summary, out
     if out.json {
         let skipped = session.skipped().iter().map(|(provider, reason)| Skipped { provider, reason }).collect();
         let (provider, nodes) = (session.provider(), session.nodes());
-        out.document(&Report { out: file, format: format.to_string(), summary, provider, skipped, nodes })
+        out.document(&Report { out: file, format: format.to_string(), summary, provider, precision, skipped, nodes })
             .context("printing the summary")?;
     } else {
         out.line(file.display());
