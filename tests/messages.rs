@@ -88,8 +88,10 @@ fn errors() {
             settings.add_filter(&escaped(path.to_str().unwrap()), name);
         }
     }
-    settings
-        .add_filter(r"scored in [^,]+, [0-9.]+ tiles/s, [0-9]+ nodes", "scored in [TIME], [SPEED] tiles/s, [N] nodes");
+    settings.add_filter(
+        r"scored in [^,]+, [0-9.]+ tiles/s, ([a-z0-9]+), [0-9]+ nodes",
+        "scored in [TIME], [SPEED] tiles/s, $1, [N] nodes",
+    );
     settings.bind(|| insta::assert_snapshot!("errors", shown));
 }
 
