@@ -9,6 +9,7 @@
 # PYTHON   a Python with onnxruntime, Pillow and numpy (python3)
 # THREADS  threads of both              (2)
 # BATCH    tiles in a batch of both     (8)
+# PRECISION of Kiln's graph; Python's is fp32 (fp32)
 set -eu
 bundle=${1:?usage: compare.sh BUNDLE FOLDER [ROUNDS]}
 folder=${2:?usage: compare.sh BUNDLE FOLDER [ROUNDS]}
@@ -18,6 +19,7 @@ kiln=${KILN:-$here/../../target/release/kiln}
 python=${PYTHON:-python3}
 threads=${THREADS:-2}
 batch=${BATCH:-8}
+precision=${PRECISION:-fp32}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -35,7 +37,7 @@ while [ "$round" -lt "$rounds" ]; do
     python_rate=$("$python" "$here/score_tiles.py" "$bundle" "$folder" --threads "$threads" --batch "$batch" \
         --out "$scratch/python.csv" | rate)
     kiln_rate=$("$kiln" --json --onnxruntime "$library" score "$bundle" "$folder" --threads "$threads" --batch "$batch" \
-        --out "$scratch/kiln.csv" 2>/dev/null | rate)
+        --precision "$precision" --out "$scratch/kiln.csv" 2>/dev/null | rate)
     echo "round $round: python $python_rate tiles/s, kiln $kiln_rate tiles/s"
     echo "$python_rate" >>"$scratch/python"
     echo "$kiln_rate" >>"$scratch/kiln"

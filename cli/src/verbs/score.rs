@@ -63,6 +63,9 @@ pub(crate) struct Args {
     size_policy: Option<SizePolicy>,
 }
 
+/// Sessions side by side on a CPU, at most.
+const MAX_STREAMS: usize = 4;
+
 /// How many bad tiles are named on stderr; all of them are in the rows.
 const MAX_NAMED: usize = 20;
 
@@ -90,18 +93,20 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let bundle = Bundle::open(&args.bundle)?;
     let rule = DecisionRule::of(&bundle.manifest);
     let format = args.format.unwrap_or_else(|| default_format(&args, out));
-    let mut session = open(&args, &bundle, out)?;
+    let mut sessions = open(&args, &bundle, tiles.len(), out)?;
     // After the session: where nothing can be scored, stdout gets no header that promises rows.
     let writer = match &args.out {
         Some(file) => RowWriter::to_file(file, format, rule.classes())?,
         None => RowWriter::to_stream(Box::new(io::stdout()), format, rule.classes())?,
     };
-    for (provider, reason) in session.skipped() {
+    for (provider, reason) in sessions.first().into_iter().flat_map(Session::skipped) {
         out.note(format_args!("{provider} was skipped: {reason}"));
     }
-    match score_all(&mut session, &rule, &tiles, &args, &bundle, writer, out) {
+    match score_all(&mut sessions, &rule, &tiles, &args, &bundle, writer, out) {
         Ok(summary) => {
-            report(&args, format, (&session, precision(&args, &bundle)), &summary, out)?;
+            if let Some(session) = sessions.first() {
+                report(&args, format, (session, precision(&args, &bundle)), &summary, out)?;
+            }
             Ok(if summary.failed == 0 { Exit::Done } else { Exit::Input })
         }
         // A reader that went away (`kiln score … | head`) has all that it wanted.
@@ -113,7 +118,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
 }
 
 fn score_all(
-    session: &mut Session,
+    sessions: &mut [Session],
     rule: &DecisionRule,
     tiles: &[Listed],
     args: &Args,
@@ -125,7 +130,7 @@ fn score_all(
     let options = PipelineOptions { batch: args.batch, workers: threads(args), decoder: Decoder::new(policy) };
     let bar = (tiles.len() > MAX_NAMED).then(|| out.progress(Some(tiles.len() as u64), "score"));
     let mut bad = 0;
-    let summary = score::run(session, rule, tiles, &options, &mut |row| {
+    let summary = score::run_streams(sessions, rule, tiles, &options, &mut |row| {
         if !row.is_ok() {
             bad += 1;
             name_bad_tile(&row, bad, out);
@@ -151,19 +156,31 @@ fn name_bad_tile(row: &ScoreRow, bad: usize, out: &Output) {
     }
 }
 
-fn open(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Result<Session> {
+/// Sessions that score side by side: on the CPU one for each thread, up to a few; elsewhere one, which has the device.
+fn open(args: &Args, bundle: &Bundle, tiles: usize, out: &Output) -> anyhow::Result<Vec<Session>> {
     let runtime = library::load(&library::find_for(out.onnxruntime.as_deref(), &args.provider)?)?;
+    let needed: &[&str] = if bundle.manifest.classes.is_empty() { &["score"] } else { &["score", "probabilities"] };
+    let model = bundle.model_path(precision(args, bundle))?;
+    let streams = streams(args, tiles);
     let options = SessionOptions {
         providers: args.provider.clone(),
-        threads: Some(threads(args)),
+        threads: Some((threads(args) / streams).max(1)),
         // Threads that spin between operators take the cores from those that decode: a quarter slower on two cores.
         spinning: false,
         ..SessionOptions::default()
     };
-    let mut session = Session::open(runtime, &bundle.model_path(precision(args, bundle))?, &options)?;
-    let needed: &[&str] = if bundle.manifest.classes.is_empty() { &["score"] } else { &["score", "probabilities"] };
-    session.select_outputs(needed)?;
-    Ok(session)
+    let session = || -> anyhow::Result<Session> {
+        let mut session = Session::open(runtime, &model, &options)?;
+        session.select_outputs(needed)?;
+        Ok(session)
+    };
+    (0..streams).map(|_| session()).collect()
+}
+
+/// Sessions each hold the weights, so there are no more than pay; and none that would have nothing to do.
+fn streams(args: &Args, tiles: usize) -> usize {
+    let only_cpu = args.provider.kinds().iter().all(|kind| *kind == ProviderKind::Cpu);
+    if only_cpu { threads(args).min(MAX_STREAMS).min(tiles.div_ceil(args.batch)).max(1) } else { 1 }
 }
 
 /// The graph to run: what the user said, or the fastest for the first provider.

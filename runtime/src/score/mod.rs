@@ -10,6 +10,7 @@ mod natural;
 mod parquet;
 mod pipeline;
 mod row;
+mod streams;
 mod target;
 mod writer;
 
@@ -17,4 +18,5 @@ pub use format::Format;
 pub use listing::{Listed, STDIN, list};
 pub use pipeline::{PipelineOptions, Summary, run};
 pub use row::{OK, ScoreRow};
+pub use streams::run_streams;
 pub use writer::RowWriter;

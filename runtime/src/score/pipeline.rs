@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::thread::{self, Scope};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use kiln_tile::{Decoder, TILE_BYTES, Tile, TileError};
@@ -49,6 +49,14 @@ pub struct Summary {
     pub tiles_per_s: f64,
 }
 
+impl Summary {
+    pub(super) fn of(tiles: usize, scored: usize, time: Duration) -> Self {
+        let seconds = time.as_secs_f64();
+        let tiles_per_s = scored as f64 / seconds.max(f64::MIN_POSITIVE);
+        Self { tiles, scored, failed: tiles - scored, seconds, tiles_per_s }
+    }
+}
+
 /// Scores every listed tile and gives one row for each to `on_row`, in the order of `tiles`. A tile that cannot be
 /// decoded becomes a row with its reason.
 ///
@@ -63,7 +71,7 @@ pub fn run(
 ) -> Result<Summary> {
     let started = Instant::now();
     let batch = engine.fixed_batch().unwrap_or(options.batch).max(1);
-    let mut batches = Batches { rule, on_row, pixels: Vec::new(), pending: Vec::new(), scored: 0 };
+    let mut batches = Batches::new(rule, on_row);
     thread::scope(|scope| -> Result<()> {
         // Dropped with this closure, so that the workers end whether or not all goes well.
         let mut feed = Feed::start(scope, tiles, options, batch);
@@ -85,13 +93,16 @@ type Decoded = Result<Tile, String>;
 
 fn work(todo: &Receiver<usize>, done: &Sender<(usize, Decoded)>, tiles: &[Listed], decoder: &Decoder) {
     for index in todo {
-        let decoded = match &tiles[index].refused {
-            Some(reason) => Err(reason.clone()),
-            None => decode(decoder, &tiles[index].path),
-        };
-        if done.send((index, decoded)).is_err() {
+        if done.send((index, decoded(decoder, &tiles[index]))).is_err() {
             return;
         }
+    }
+}
+
+pub(super) fn decoded(decoder: &Decoder, tile: &Listed) -> Decoded {
+    match &tile.refused {
+        Some(reason) => Err(reason.clone()),
+        None => decode(decoder, &tile.path),
     }
 }
 
@@ -170,12 +181,12 @@ impl Feed {
 }
 
 /// Only if a worker died outside of decoding, which none is known to do.
-fn workers_gone() -> Error {
+pub(super) fn workers_gone() -> Error {
     Error::Argument { argument: "decode workers".to_owned(), reason: "all of them ended early".to_owned() }
 }
 
 /// Gathers tiles until a batch is full; rows wait behind the tiles before them.
-struct Batches<'a> {
+pub(super) struct Batches<'a> {
     rule: &'a DecisionRule,
     on_row: &'a mut dyn FnMut(ScoreRow) -> Result<()>,
     pixels: Vec<u8>,
@@ -187,8 +198,14 @@ struct Batches<'a> {
 /// Rows that may wait for one batch: a million bad tiles behind one good one must not pile up.
 const MAX_PENDING: usize = 1024;
 
+impl<'a> Batches<'a> {
+    pub(super) fn new(rule: &'a DecisionRule, on_row: &'a mut dyn FnMut(ScoreRow) -> Result<()>) -> Self {
+        Self { rule, on_row, pixels: Vec::new(), pending: Vec::new(), scored: 0 }
+    }
+}
+
 impl Batches<'_> {
-    fn push(&mut self, path: &Path, decoded: Decoded) {
+    pub(super) fn push(&mut self, path: &Path, decoded: Decoded) {
         let status = decoded.map(|tile| self.pixels.extend_from_slice(tile.pixels())).err();
         self.pending.push((path.to_string_lossy().into_owned(), status));
     }
@@ -203,7 +220,7 @@ impl Batches<'_> {
         self.waiting() == 0 || self.waiting() >= batch || self.pending.len() >= MAX_PENDING
     }
 
-    fn run(&mut self, engine: &mut impl Engine) -> Result<()> {
+    pub(super) fn run(&mut self, engine: &mut impl Engine) -> Result<()> {
         let mut answers = match self.waiting() {
             0 => Answers::default(),
             tiles => Answers::of(&run_padded(engine, &mut self.pixels, tiles)?, self.rule.classes().len())?,
@@ -358,6 +375,39 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn engines_side_by_side_give_the_same_rows_in_the_same_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let tiles = tiles(folder.path(), 40);
+        let (alone, _) = scored(&mut FirstPixel::default(), &tiles, &options(3, 2)).unwrap();
+        for (count, fixed) in [(2, None), (3, None), (5, Some(4)), (1, None)] {
+            let mut engines: Vec<FirstPixel> =
+                (0..count).map(|_| FirstPixel { fixed, ..FirstPixel::default() }).collect();
+            let mut rows = Vec::new();
+            let rule = DecisionRule::new(10.0, vec![], &[]);
+            let mut keep = |row| {
+                rows.push(row);
+                Ok(())
+            };
+            let summary = super::super::run_streams(&mut engines, &rule, &tiles, &options(3, 2), &mut keep).unwrap();
+            assert_eq!((rows, summary.scored, summary.failed), (alone.clone(), 35, 5), "{count} engines");
+        }
+    }
+
+    #[test]
+    fn one_broken_engine_of_several_ends_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let tiles = tiles(folder.path(), 30);
+        let mut engines = [FirstPixel::default(), FirstPixel { broken: true, ..FirstPixel::default() }];
+        let rule = DecisionRule::new(10.0, vec![], &[]);
+        let run = super::super::run_streams(&mut engines, &rule, &tiles, &options(2, 1), &mut |_| Ok(()));
+        // The other engine may have taken every batch before.
+        assert!(run.is_err() || engines[1].batches.is_empty());
+        let mut refuse = |_| Err(workers_gone());
+        let mut whole = [FirstPixel::default(), FirstPixel::default()];
+        assert!(super::super::run_streams(&mut whole, &rule, &tiles, &options(2, 1), &mut refuse).is_err());
     }
 
     #[test]
