@@ -8,8 +8,9 @@ use std::collections::HashMap;
 
 use onnx_ir::NodeProto;
 
+use super::activations::Activations;
 use super::editor::{Editor, int_of};
-use super::int8::{Activations, Layer};
+use super::int8::Layer;
 use crate::OnnxModel;
 use crate::graph::Constant;
 use crate::onnx::Element;

@@ -9,14 +9,17 @@
 //! activation, so that the whole chain stays in integers. Pixels are 8 bits already: where a graph begins with their cast
 //! and scaling, the first layer takes them as they are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use onnx_ir::NodeProto;
 
+use super::activations::Activations;
 use super::editor::{Editor, int, node, scalar};
 use super::equalise::equalise;
-use super::range::{Calibration, Histogram, Levels, Range};
+use super::pixels::{Pixels, Turned};
+use super::range::{Calibration, Levels};
 use super::rowfold::{Fold, ints};
+use super::weight::{Whole, drift, whole};
 use crate::OnnxModel;
 use crate::error::Result;
 use crate::graph::Constant;
@@ -24,10 +27,6 @@ use crate::onnx::Element;
 
 /// Operators that hand 8 bits on as they are.
 const PASSING: [&str; 4] = ["MaxPool", "Reshape", "Transpose", "Flatten"];
-
-/// The largest signed weight. Processors without VNNI add two products of 8 bits in 16, which 2 * 255 * 127 would overflow
-/// without a word; 2 * 255 * 64 does not. A model file must answer the same wherever it is copied.
-const LARGEST: f64 = 64.0;
 
 /// A model that can be written with 8-bit layers, once its activations have been observed.
 ///
@@ -67,70 +66,6 @@ pub(super) struct Layer {
     pub(super) result: String,
     /// Axis of the output channels in the weight.
     pub(super) axis: usize,
-}
-
-/// What a model's values were on some inputs.
-#[derive(Clone, Debug, Default)]
-pub struct Activations {
-    ranges: BTreeMap<String, Range>,
-    /// What each channel of a value was.
-    channels: BTreeMap<String, Vec<Channel>>,
-    histograms: BTreeMap<String, Histogram>,
-}
-
-/// What a channel was.
-#[derive(Clone, Copy, Debug, Default)]
-struct Channel {
-    /// Its largest magnitude.
-    peak: f32,
-    sum: f64,
-    count: u64,
-}
-
-impl Activations {
-    /// Widens the range of a value.
-    pub fn observe(&mut self, name: &str, values: impl IntoIterator<Item = f32>) {
-        let range = self.ranges.entry(name.to_owned()).or_insert(Range::EMPTY);
-        *range = range.with(values.into_iter());
-    }
-
-    /// Widens the range of a value `[batch, channels, ...]`, and of each of its channels, which
-    /// [`Int8::equalised`] needs. `values` are row-major.
-    pub fn observe_channels(&mut self, name: &str, shape: &[usize], values: &[f32]) {
-        self.observe(name, values.iter().copied());
-        let Some(channels) = shape.get(1).copied().filter(|channels| *channels > 0) else { return };
-        let inner: usize = shape[2..].iter().product::<usize>().max(1);
-        let known = self.channels.entry(name.to_owned()).or_insert_with(|| vec![Channel::default(); channels]);
-        for (at, value) in values.iter().enumerate().filter(|(_, value)| value.is_finite()) {
-            if let Some(channel) = known.get_mut(at / inner % channels) {
-                channel.peak = channel.peak.max(value.abs());
-                channel.sum += f64::from(*value);
-                channel.count += 1;
-            }
-        }
-    }
-
-    pub(super) fn peaks(&self, name: &str) -> Option<Vec<f32>> {
-        Some(self.channels.get(name)?.iter().map(|channel| channel.peak).collect())
-    }
-
-    /// The mean of each channel.
-    fn means(&self, name: &str) -> Option<Vec<f64>> {
-        let mean = |channel: &Channel| channel.sum / channel.count.max(1) as f64;
-        Some(self.channels.get(name)?.iter().map(mean).collect())
-    }
-
-    /// Counts a value's distribution, on a second pass over the same inputs; calibrations other than min-max need it.
-    pub fn count(&mut self, name: &str, values: impl IntoIterator<Item = f32>) {
-        let Some(range) = self.ranges.get(name) else { return };
-        self.histograms.entry(name.to_owned()).or_insert_with(|| Histogram::new(*range)).add(values.into_iter());
-    }
-
-    fn levels(&self, name: &str, calibration: Calibration) -> Option<Levels> {
-        let whole = self.ranges.get(name)?;
-        let kept = self.histograms.get(name).map_or(*whole, |histogram| histogram.kept(calibration));
-        Some(kept.levels())
-    }
 }
 
 impl Int8 {
@@ -255,53 +190,6 @@ fn channel_axis(node: &NodeProto) -> Option<usize> {
     }
 }
 
-/// Pixels of 8 bits that are cast, divided by a number and turned: value to what it is made of.
-struct Pixels(HashMap<String, Turned>);
-
-#[derive(Clone)]
-struct Turned {
-    pixels: String,
-    divisor: f32,
-    /// The node that turns them, if one does.
-    turn: Option<NodeProto>,
-}
-
-impl Pixels {
-    fn of(editor: &Editor) -> Self {
-        let mut found: HashMap<String, Turned> = HashMap::new();
-        let mut turns: HashMap<String, Turned> = HashMap::new();
-        let bytes = i32::from(Element::U8.code() as u8);
-        for node in editor.nodes() {
-            let Some(input) = node.input.first() else { continue };
-            // Pixels may be turned before they are cast.
-            if node.op_type == "Transpose" && editor.inputs().get(input) == Some(&bytes) {
-                let turned = Turned { pixels: input.clone(), divisor: 1.0, turn: Some(node.clone()) };
-                turns.insert(node.output[0].clone(), turned);
-                continue;
-            }
-            let turned = match node.op_type.as_str() {
-                "Cast" if editor.inputs().get(input) == Some(&bytes) => {
-                    Some(Turned { pixels: input.clone(), divisor: 1.0, turn: None })
-                }
-                "Cast" => turns.get(input).cloned(),
-                "Div" => found.get(input).cloned().and_then(|pixels| {
-                    let number = editor.constant(node.input.get(1)?)?.number()? as f32;
-                    (number > 0.0).then(|| Turned { divisor: pixels.divisor * number, ..pixels })
-                }),
-                "Transpose" => found
-                    .get(input)
-                    .cloned()
-                    .and_then(|pixels| pixels.turn.is_none().then(|| Turned { turn: Some(node.clone()), ..pixels })),
-                _ => None,
-            };
-            if let Some(turned) = turned {
-                found.insert(node.output[0].clone(), turned);
-            }
-        }
-        Self(found)
-    }
-}
-
 /// Writes the nodes anew, with pairs where they are wanted.
 struct Writer<'a> {
     activations: &'a Activations,
@@ -338,7 +226,7 @@ impl Writer<'_> {
     }
 
     fn integers(&mut self, editor: &mut Editor, node: &mut NodeProto, layer: &Layer, pixels: &Pixels) {
-        let turned = pixels.0.get(&layer.input);
+        let turned = pixels.of_value(&layer.input);
         let fold = turned.and_then(|turned| fold_of(editor, node, turned));
         let pair = match (turned, &fold) {
             (Some(turned), Some(fold)) => Some(self.folded_pixels(editor, &layer.input, turned, fold)),
@@ -527,61 +415,10 @@ fn vector(values: &[f32]) -> Constant {
     Constant { element: Element::F32, dims: vec![values.len()], data }
 }
 
-/// How far rounding the weights moves the mean of each output channel, for inputs with these channel means.
-fn drift(weight: &Constant, rounded: &Whole, axis: usize, means: &[f64]) -> Option<Vec<f64>> {
-    let (input_axis, outputs) = (1 - axis, weight.dims[axis]);
-    if weight.dims.get(input_axis) != Some(&means.len()) {
-        return None;
-    }
-    let inner = |axis: usize| weight.dims[axis + 1..].iter().product::<usize>().max(1);
-    let (by_output, by_input) = (inner(axis), inner(input_axis));
-    let levels = rounded.levels.data.read();
-    let mut drift = vec![0.0; outputs];
-    for (at, (value, level)) in weight.floats()?.iter().zip(levels.iter()).enumerate() {
-        let (output, input) = (at / by_output % outputs, at / by_input % means.len());
-        let error = f64::from(*level as i8) * f64::from(rounded.scales[output]) - f64::from(*value);
-        drift[output] += error * means[input];
-    }
-    Some(drift)
-}
-
-/// A weight in signed levels, with a scale for each channel.
-struct Whole {
-    levels: Constant,
-    scales: Vec<f32>,
-}
-
 /// The fold of a convolution over pixels that are only turned from channels last to channels first.
 fn fold_of(editor: &Editor, conv: &NodeProto, turned: &Turned) -> Option<Fold> {
     let order = turned.turn.as_ref()?.attribute.iter().find(|one| one.name == "perm")?;
     let weight = editor.constant(conv.input.get(1)?)?;
     let image = editor.input_dims(&turned.pixels)?;
     (conv.op_type == "Conv" && order.ints == [0, 3, 1, 2]).then(|| Fold::of(conv, &weight.dims, &image))?
-}
-
-/// Rounds a weight. A channel's scale is at least such that its bias fits into 30 bits.
-fn whole(weight: &Constant, axis: usize, bias: Option<&[f32]>, input: Levels) -> Option<Whole> {
-    let values = weight.floats()?;
-    let channels = *weight.dims.get(axis)?;
-    let inner: usize = weight.dims[axis + 1..].iter().product();
-    let channel = |at: usize| at / inner.max(1) % channels;
-    let mut largest = vec![0.0_f32; channels];
-    for (at, value) in values.iter().enumerate() {
-        let most = &mut largest[channel(at)];
-        *most = most.max(value.abs());
-    }
-    // A channel of nothing but zeros: any scale says so.
-    let scale = |(channel, most): (usize, &f32)| {
-        let bias = bias.and_then(|bias| bias.get(channel)).map_or(0.0, |bias| f64::from(bias.abs()));
-        let least = bias / (f64::from(input.scale) * f64::from(1 << 30));
-        let scale = if *most > 0.0 { f64::from(*most) / LARGEST } else { 1.0 };
-        (scale.max(least) as f32).max(f32::MIN_POSITIVE)
-    };
-    let scales: Vec<f32> = largest.iter().enumerate().map(scale).collect();
-    let level = |(at, value): (usize, &f32)| {
-        let level = (f64::from(*value) / f64::from(scales[channel(at)])).round_ties_even();
-        level.clamp(-LARGEST, LARGEST) as i8 as u8
-    };
-    let data: Vec<u8> = values.iter().enumerate().map(level).collect();
-    Some(Whole { levels: Constant { element: Element::I8, dims: weight.dims.clone(), data: data.into() }, scales })
 }

@@ -2,17 +2,21 @@
 //! from the finished model, so it works for any module; what it costs in quality is measured by whoever ships it (see
 //! [`crate::bundle`]).
 
+mod activations;
 mod editor;
 mod equalise;
 mod fp16;
 mod int8;
+mod pixels;
 mod range;
 mod rowfold;
+mod weight;
 
 use std::fmt;
 use std::str::FromStr;
 
-pub use int8::{Activations, Int8};
+pub use activations::Activations;
+pub use int8::Int8;
 pub use range::Calibration;
 
 use crate::OnnxModel;

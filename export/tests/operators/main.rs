@@ -87,7 +87,11 @@ fn cells(row: &Row) -> (String, String) {
     let onnx = match usual {
         Ok(seen) if !seen.operators.is_empty() => names(&seen.operators),
         Ok(seen) => {
-            notes.push(format!("burn records {} instead", names(&seen.instead)));
+            let instead = match seen.instead.len() {
+                ..=4 => names(&seen.instead),
+                many => format!("{many} other operations"),
+            };
+            notes.push(format!("burn records {instead} instead"));
             "see note".to_owned()
         }
         Err(_) => "see note".to_owned(),
