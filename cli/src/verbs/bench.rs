@@ -27,9 +27,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LIST", default_value = "cpu")]
     provider: Providers,
 
-    /// Which of the bundle's graphs to run.
-    #[arg(long, value_name = "NAME", default_value = "fp32")]
-    precision: String,
+    /// Which of the bundle's graphs to run, one after the other: fp32, fp16, int8.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "fp32")]
+    precision: Vec<String>,
 
     /// Batch sizes, where the graph does not fix it.
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 8], value_parser = at_least_one)]
@@ -55,11 +55,16 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let bundle = Bundle::open(&args.bundle)?;
     let tiles = golden::read(&bundle.golden_path()?)?.tiles;
-    let model = bundle.model_path(&args.precision)?;
+    let named = args.precision.iter().map(|precision| Ok((precision.as_str(), bundle.model_path(precision)?)));
+    let graphs: Vec<_> = named.collect::<kiln_runtime::Result<_>>()?;
     let runtime = library::load(&library::find_for(out.onnxruntime.as_deref(), &args.provider)?)?;
-    let plan = plan(&args);
-    let mut open = |threads| open(runtime, &model, &args.provider, threads);
-    let report = bench::measure(&mut open, &tiles, &plan, &mut |step| out.note(format_args!("measuring {step}")))?;
+    let measure = |(precision, model): &(&str, PathBuf)| {
+        let mut open = |threads| open(runtime, model, &args.provider, threads);
+        let say = |step: &str| out.note(format_args!("measuring {precision}, {step}"));
+        bench::measure(&mut open, &tiles, &plan(&args, precision), &mut |step| say(step))
+    };
+    let reports: Vec<Report> = graphs.iter().map(measure).collect::<Result<_, _>>()?;
+    let Some(report) = reports.into_iter().reduce(Report::and) else { return Ok(Exit::Input) };
     if out.json {
         out.document(&report)?;
     } else {
@@ -71,7 +76,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     })
 }
 
-fn plan(args: &Args) -> Plan {
+fn plan(args: &Args, precision: &str) -> Plan {
     let default = Window::default();
     let min_duration = Duration::from_secs_f64(args.seconds);
     let window = Window {
@@ -82,7 +87,7 @@ fn plan(args: &Args) -> Plan {
     };
     let cores = available_parallelism().map_or(1, usize::from);
     let threads = if args.threads.is_empty() { vec![cores] } else { args.threads.clone() };
-    let (batches, precision) = (args.batch.clone(), args.precision.clone());
+    let (batches, precision) = (args.batch.clone(), precision.to_owned());
     Plan { batches, threads, scenario: Scenario::SingleStream, window, precision }
 }
 

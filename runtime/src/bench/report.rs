@@ -25,12 +25,29 @@ pub struct Report {
     pub reasons: Vec<String>,
     /// What should be known and does not make a figure unusable.
     pub warnings: Vec<String>,
-    /// One measurement for each number of threads and each batch size.
+    /// One measurement for each precision, each number of threads and each batch size.
     pub results: Vec<Measurement>,
-    /// Milliseconds to load, optimise and place the graph, at the first number of threads.
+    /// Milliseconds to load, optimise and place the graph, at the first precision and number of threads.
     pub load_ms: f64,
     /// Milliseconds of the very first inference after that, at the first batch size.
     pub first_ms: f64,
+}
+
+impl Report {
+    /// Both as one: VALID if both are. What is said of the second graph begins with its precision.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        let precision = other.results.first().map_or("", |result| result.precision.as_str()).to_owned();
+        let named =
+            |words: Vec<String>| words.into_iter().map(|words| format!("{precision}, {words}")).collect::<Vec<_>>();
+        if other.verdict == Verdict::Invalid {
+            self.verdict = Verdict::Invalid;
+        }
+        self.reasons.extend(named(other.reasons));
+        self.warnings.extend(named(other.warnings));
+        self.results.extend(other.results);
+        self
+    }
 }
 
 /// One measurement: one session at one batch size.
