@@ -6,6 +6,12 @@ use std::str::FromStr;
 /// Bins of a histogram: what ONNX Runtime's and TensorRT's calibrators use, 2048.
 const BINS: usize = 2048;
 
+/// Values below which a distribution says too little to cut anything off.
+const ENOUGH: u64 = 10_000;
+
+/// What a probability of nothing counts as.
+const LEAST: f64 = 1e-9;
+
 /// Levels of an unsigned 8-bit number.
 const LEVELS: usize = 256;
 
@@ -83,17 +89,23 @@ pub(crate) struct Levels {
 #[derive(Clone, Debug)]
 pub(crate) struct Histogram {
     range: Range,
+    /// Without zeros, of which a ReLU gives many and which are exact whatever the range.
     counts: Vec<u64>,
+    zeros: u64,
 }
 
 impl Histogram {
     pub(crate) fn new(range: Range) -> Self {
-        Self { range, counts: vec![0; BINS] }
+        Self { range, counts: vec![0; BINS], zeros: 0 }
     }
 
     pub(crate) fn add(&mut self, values: impl Iterator<Item = f32>) {
         let width = self.width();
         for value in values.filter(|value| value.is_finite()) {
+            if value == 0.0 {
+                self.zeros += 1;
+                continue;
+            }
             let bin = ((f64::from(value) - f64::from(self.range.low)) / width) as usize;
             self.counts[bin.min(BINS - 1)] += 1;
         }
@@ -121,7 +133,7 @@ impl Histogram {
 
     /// Leaves out half of the rest at either end, but never zero.
     fn percentile(&self, percent: f64) -> Range {
-        let total: u64 = self.counts.iter().sum();
+        let total: u64 = self.counts.iter().sum::<u64>() + self.zeros;
         let rest = (total as f64 * (1.0 - percent / 100.0) / 2.0) as u64;
         let beyond = |counts: &mut dyn Iterator<Item = &u64>| {
             let mut seen = 0;
@@ -141,6 +153,9 @@ impl Histogram {
 
     /// Cuts the upper end, and the lower one in the same measure, where least is lost.
     fn entropy(&self) -> Range {
+        if self.counts.iter().sum::<u64>() < ENOUGH {
+            return self.range;
+        }
         let zero = ((f64::from(-self.range.low) / self.width()) as usize).min(BINS - 1);
         let reach = zero.max(BINS - 1 - zero);
         let least = LEVELS / 2;
@@ -172,9 +187,7 @@ impl Histogram {
         }
         let part = |(kept, copy): (&f64, &f64)| match (*kept / total, *copy / copied) {
             (0.0, _) => 0.0,
-            // What has no level at all: as bad as a ten-thousandth of a count.
-            (kept, 0.0) => kept * (kept / 1e-4_f64.min(kept / 10.0)).ln(),
-            (kept, copy) => kept * (kept / copy).ln(),
+            (kept, copy) => kept * (kept / copy.max(LEAST)).ln(),
         };
         kept.iter().zip(&copy).map(part).sum()
     }
