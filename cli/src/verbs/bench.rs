@@ -60,8 +60,8 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let runtime = library::load(&library::find_for(out.onnxruntime.as_deref(), &args.provider)?)?;
     let measure = |(precision, model): &(&str, PathBuf)| {
         let mut open = |threads| open(runtime, model, &args.provider, threads);
-        let say = |step: &str| out.note(format_args!("measuring {precision}, {step}"));
-        bench::measure(&mut open, &tiles, &plan(&args, precision), &mut |step| say(step))
+        let mut say = |step: &str| out.note(format_args!("measuring {precision}, {step}"));
+        bench::measure(&mut open, &tiles, &plan(&args, precision), &mut say)
     };
     let reports: Vec<Report> = graphs.iter().map(measure).collect::<Result<_, _>>()?;
     let Some(report) = reports.into_iter().reduce(Report::and) else { return Ok(Exit::Input) };

@@ -24,7 +24,10 @@ use crate::{Calibration, Precision};
 const GOLDEN_TILES: usize = 8;
 
 /// The graph's file.
-const MODEL: &str = "model.onnx";
+pub(crate) const MODEL: &str = "model.onnx";
+
+/// The model card's file.
+const CARD: &str = "README.md";
 
 /// What to export, and how.
 #[derive(Debug, Clone)]
@@ -101,7 +104,7 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
     } else {
         model.save(&path)?;
     }
-    let model_bytes = listed(staged.path())?.iter().map(|entry| entry.bytes).sum();
+    let model_bytes = bytes(staged.path())?;
     let mut session = Session::open(runtime, &path, &SessionOptions::default())?;
     let loader = run.loader(&dataset, test.clone(), gate::CHUNK)?;
     let parity =
@@ -186,9 +189,11 @@ fn golden_answers(
 fn publish(request: &ExportRequest, parts: &Parts<'_>, staged: Staged, golden_tiles: &[Tile]) -> Result<()> {
     let folder = staged.path();
     golden::write(&folder.join(GOLDEN), golden_tiles, parts.golden)?;
-    let card = card::card(&parts.manifest(listed(folder)?)?);
-    write(folder, "README.md", card.as_bytes())?;
-    write(folder, MANIFEST, &manifest::text(&parts.manifest(listed(folder)?)?)?)?;
+    let mut manifest = parts.manifest(listed(folder)?)?;
+    write(folder, CARD, card::card(&manifest).as_bytes())?;
+    manifest.files.push(entry(&folder.join(CARD), CARD)?);
+    manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
+    write(folder, MANIFEST, &manifest::text(&manifest)?)?;
     staged.publish(request.replace).map_err(BundleError::io(&request.out))
 }
 
@@ -196,16 +201,25 @@ fn publish(request: &ExportRequest, parts: &Parts<'_>, staged: Staged, golden_ti
 fn listed(folder: &Path) -> Result<Vec<FileEntry>> {
     let failed = BundleError::io(folder);
     let mut entries = Vec::new();
-    for entry in fs::read_dir(folder).map_err(&failed)? {
-        let entry = entry.map_err(&failed)?;
-        entries.push(FileEntry {
-            path: entry.file_name().to_string_lossy().into_owned(),
-            bytes: entry.metadata().map_err(&failed)?.len(),
-            sha256: sha256_file(&entry.path()).map_err(&failed)?,
-        });
+    for found in fs::read_dir(folder).map_err(&failed)? {
+        let found = found.map_err(&failed)?;
+        entries.push(entry(&found.path(), &found.file_name().to_string_lossy())?);
     }
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(entries)
+}
+
+fn entry(file: &Path, name: &str) -> Result<FileEntry> {
+    let failed = BundleError::io(file);
+    let bytes = fs::metadata(file).map_err(&failed)?.len();
+    Ok(FileEntry { path: name.to_owned(), bytes, sha256: sha256_file(file).map_err(&failed)? })
+}
+
+/// Bytes of all files in a folder.
+fn bytes(folder: &Path) -> Result<u64> {
+    let failed = BundleError::io(folder);
+    let size = |found: std::io::Result<fs::DirEntry>| found?.metadata().map(|data| data.len());
+    fs::read_dir(folder).map_err(&failed)?.map(size).sum::<std::io::Result<u64>>().map_err(&failed)
 }
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {

@@ -12,6 +12,7 @@ use kiln_train::config::ModelConfig;
 use kiln_train::training::Run;
 use serde_json::{Value, json};
 
+use super::export::MODEL;
 use super::variant::VariantReport;
 use super::{Batch, BundleError, Result};
 
@@ -68,7 +69,7 @@ impl Parts<'_> {
             batch: self.batch_dim("dynamic"),
             gate,
         };
-        let mut variants = vec![variant("fp32", "model.onnx", None)];
+        let mut variants = vec![variant("fp32", MODEL, None)];
         for report in self.variants.iter().filter(|report| report.published) {
             variants.push(variant(&report.precision, &report.file, Some(json_of(report)?)));
         }

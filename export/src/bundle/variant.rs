@@ -2,12 +2,12 @@
 //! variant may lose next to no AUROC and change next to no decision against the fp32 graph. One that misses is not
 //! published, and the report says by how much.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use kiln_runtime::decision::DecisionRule;
-use kiln_runtime::engine::{Engine, run_padded};
+use kiln_runtime::engine::run_padded;
 use kiln_runtime::parity::{Accumulator, OutputParity};
 use kiln_runtime::{Outputs, Runtime, Session, SessionOptions};
 use kiln_tile::TILE_BYTES;
@@ -16,7 +16,7 @@ use kiln_train::metrics::{Scored, auroc};
 use kiln_train::training::Run;
 use serde::Serialize;
 
-use super::{BundleError, Result};
+use super::Result;
 use crate::{Activations, Calibration, Int8, OnnxModel, Precision};
 
 /// AUROC that a variant may lose.
@@ -28,7 +28,7 @@ pub const DECISIONS_CHANGED: f64 = 0.005;
 /// Tiles of the training split on which activations are observed.
 const OBSERVED: usize = 128;
 
-/// Tiles that are answered at a time.
+/// Tiles that are answered at a time, where the graph does not fix it.
 const BATCH: usize = 8;
 
 /// What became of a variant.
@@ -208,7 +208,9 @@ impl Workshop<'_> {
         let name = file(precision);
         let mut session = Session::open_bytes(self.runtime, &name, &model.bytes()?, &SessionOptions::default())?;
         let tiles = self.run.indices(self.dataset, Split::Val)?;
-        let loader = self.run.loader(self.dataset, tiles, BATCH)?;
+        // Both graphs have the same batch, if it is fixed.
+        let batch = self.reference.fixed_batch().unwrap_or(BATCH);
+        let loader = self.run.loader(self.dataset, tiles, batch)?;
         let sides = compare(self.reference, &mut session, self.rule, &loader, self.run)?;
         let parity = sides.parity.finish(session.provider(), session.nodes().clone());
         let (before, after) = (auroc(&sides.reference).ok(), auroc(&sides.variant).ok());
@@ -264,38 +266,15 @@ fn compare(
     for part in loader.epoch(0, 0) {
         let part = part.map_err(kiln_train::Error::from)?;
         let mut pixels = part.pixels.clone();
-        let before = answered(reference, &mut pixels, part.len())?;
-        let after = answered(variant, &mut pixels, part.len())?;
+        let before = run_padded(reference, &mut pixels, part.len())?;
+        let after = run_padded(variant, &mut pixels, part.len())?;
         sides.parity.add(done, &before, &after);
-        let anomalous: Vec<bool> = part.labels.iter().map(|label| *label >= run.facts.classes.normal).collect();
+        let anomalous: Vec<bool> = part.labels.iter().map(|label| run.facts.classes.is_anomalous(*label)).collect();
         sides.reference.extend(scored(&before, &anomalous)?);
         sides.variant.extend(scored(&after, &anomalous)?);
         done += part.len();
     }
     Ok(sides)
-}
-
-/// Answers for any number of tiles, at the graph's own batch if that is fixed.
-fn answered(session: &mut Session, pixels: &mut Vec<u8>, tiles: usize) -> Result<Outputs> {
-    let Some(batch) = Engine::fixed_batch(session).filter(|batch| *batch < tiles) else {
-        return Ok(run_padded(session, pixels, tiles)?);
-    };
-    let mut arrays: BTreeMap<String, Vec<ndarray::ArrayD<f32>>> = BTreeMap::new();
-    for part in pixels.chunks(batch * TILE_BYTES) {
-        let mut part = part.to_vec();
-        let tiles = part.len() / TILE_BYTES;
-        for (name, array) in run_padded(session, &mut part, tiles)?.arrays {
-            arrays.entry(name).or_default().push(array);
-        }
-    }
-    let joined = arrays.into_iter().map(|(name, parts)| {
-        let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
-        let wrong = |error: ndarray::ShapeError| {
-            BundleError::from(crate::Error::Output { name: name.clone(), reason: error.to_string() })
-        };
-        Ok((name.clone(), ndarray::concatenate(ndarray::Axis(0), &views).map_err(wrong)?))
-    });
-    Ok(Outputs { batch: tiles, arrays: joined.collect::<Result<_>>()? })
 }
 
 fn scored(outputs: &Outputs, anomalous: &[bool]) -> Result<Vec<Scored>> {

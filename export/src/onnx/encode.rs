@@ -120,7 +120,8 @@ fn node(graph: &Graph, node: &Node, names: &[String]) -> NodeProto {
     message
 }
 
-fn attribute(name: &str, value: &Attribute) -> AttributeProto {
+/// An attribute's message.
+pub(crate) fn attribute(name: &str, value: &Attribute) -> AttributeProto {
     let mut message = AttributeProto::new();
     message.name = name.to_owned();
     let kind = match value {

@@ -8,6 +8,6 @@ mod model;
 mod write;
 
 pub(crate) use element::{Element, narrowed, scalar_bytes};
-pub(crate) use encode::{Header, Initializer, described, encode};
+pub(crate) use encode::{Header, Initializer, attribute, described, encode};
 pub use model::OnnxModel;
 pub(crate) use write::Parts;

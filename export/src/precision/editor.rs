@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use onnx_ir::{AttributeProto, AttributeType, NodeProto};
-use protobuf::EnumOrUnknown;
+use onnx_ir::{AttributeProto, NodeProto};
 
 use crate::OnnxModel;
-use crate::graph::Constant;
-use crate::onnx::{Element, Initializer, Parts, described};
+use crate::graph::{Attribute, Constant};
+use crate::onnx::{Element, Initializer, Parts, attribute, described};
 
 /// A model being edited.
 pub(super) struct Editor {
@@ -131,11 +130,12 @@ pub(super) fn node(op: &str, inputs: &[&str], output: &str, attributes: Vec<Attr
 
 /// An integer attribute.
 pub(super) fn int(name: &str, value: i64) -> AttributeProto {
-    let mut message = AttributeProto::new();
-    message.name = name.to_owned();
-    message.i = value;
-    message.type_ = EnumOrUnknown::new(AttributeType::INT);
-    message
+    attribute(name, &Attribute::Int(value))
+}
+
+/// An attribute of several integers.
+pub(super) fn ints(name: &str, values: &[i64]) -> AttributeProto {
+    attribute(name, &Attribute::Ints(values.to_vec()))
 }
 
 /// The integer attribute of a node.

@@ -14,11 +14,11 @@ use std::collections::{BTreeSet, HashMap};
 use onnx_ir::NodeProto;
 
 use super::activations::Activations;
-use super::editor::{Editor, int, node, scalar};
+use super::editor::{Editor, int, ints, node, scalar};
 use super::equalise::equalise;
 use super::pixels::{Pixels, Turned};
 use super::range::{Calibration, Levels};
-use super::rowfold::{Fold, ints};
+use super::rowfold::Fold;
 use super::weight::{Whole, drift, whole};
 use crate::OnnxModel;
 use crate::error::Result;

@@ -3,9 +3,9 @@
 //! twelve channels. The convolution over them gives the results of four places at once, as channels, which are then laid
 //! side by side again. The integers are the same; only their order in memory differs.
 
-use onnx_ir::{AttributeProto, AttributeType, NodeProto};
-use protobuf::EnumOrUnknown;
+use onnx_ir::{AttributeProto, NodeProto};
 
+use super::editor::{int, int_of, ints};
 use crate::graph::Constant;
 use crate::onnx::Element;
 
@@ -39,7 +39,7 @@ impl Fold {
         let [top, left, bottom, right] = <[i64; 4]>::try_from(list("pads")?).ok()?;
         let [row_stride, stride] = <[i64; 2]>::try_from(list("strides")?).ok()?;
         let plain = list("dilations").is_none_or(|dilations| dilations == [1, 1]);
-        let group = conv.attribute.iter().find(|one| one.name == "group").map_or(1, |one| one.i);
+        let group = int_of(conv, "group").unwrap_or(1);
         let kernel = [kernel_height as i64, kernel_width as i64];
         let fits = height > 0
             && channels == inputs as i64
@@ -114,19 +114,10 @@ impl Fold {
         let width = self.blocks[1] - self.blocks[0] + 1;
         vec![
             ints("dilations", &[1, 1]),
-            super::editor::int("group", 1),
+            int("group", 1),
             ints("kernel_shape", &[self.kernel[0], width]),
             ints("pads", &[top, -self.blocks[0], bottom, self.blocks[1]]),
             ints("strides", &[self.row_stride, 1]),
         ]
     }
-}
-
-/// An attribute of several integers.
-pub(super) fn ints(name: &str, values: &[i64]) -> AttributeProto {
-    let mut message = AttributeProto::new();
-    message.name = name.to_owned();
-    message.ints = values.to_vec();
-    message.type_ = EnumOrUnknown::new(AttributeType::INTS);
-    message
 }

@@ -83,9 +83,7 @@ pub fn run(
         }
         Ok(())
     })?;
-    let (scored, seconds) = (batches.scored, started.elapsed().as_secs_f64());
-    let tiles_per_s = scored as f64 / seconds.max(f64::MIN_POSITIVE);
-    Ok(Summary { tiles: tiles.len(), scored, failed: tiles.len() - scored, seconds, tiles_per_s })
+    Ok(Summary::of(tiles.len(), batches.scored, started.elapsed()))
 }
 
 /// A tile, or the `status` that says why there is none.
