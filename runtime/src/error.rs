@@ -68,10 +68,30 @@ pub enum Error {
         reason: String,
     },
     /// A name that is no provider.
-    #[error("unknown execution provider `{name}`; known are: cpu, cuda, tensorrt, openvino")]
+    #[error("unknown execution provider `{name}`; known are: {}", known.join(", "))]
     UnknownProvider {
         /// The name as written.
         name: String,
+        /// Every name that is known.
+        known: Vec<&'static str>,
+    },
+    /// An option of a provider that it has not, or a value that it does not take.
+    #[error("provider `{provider}`: {reason}")]
+    ProviderOption {
+        /// The provider.
+        provider: String,
+        /// The option, what was found, what it takes.
+        reason: String,
+    },
+    /// A provider's own library that cannot be used.
+    #[error("the library {} does not give the provider `{name}`: {reason}", library.display())]
+    Plugin {
+        /// The library.
+        library: PathBuf,
+        /// The provider's name.
+        name: String,
+        /// What was found.
+        reason: String,
     },
     /// A provider list that is empty or names a provider twice.
     #[error("the provider list `{list}` {reason}; write for example `cuda,cpu`")]
@@ -89,9 +109,8 @@ pub enum Error {
     },
     /// The loaded library has no such provider in it.
     #[error(
-        "provider `{provider}` was asked for, but {} (ONNX Runtime {version}) was built with: {}; type `kiln runtime \
-         install {}`",
-        library.display(), built.join(", "), provider.package()
+        "provider `{provider}` was asked for, but {} (ONNX Runtime {version}) was built with: {}; {}",
+        library.display(), built.join(", "), provider.how_to_get()
     )]
     ProviderNotBuilt {
         /// What was asked for.
@@ -105,13 +124,15 @@ pub enum Error {
     },
     /// The provider is in the library and does not start on this machine.
     #[error(
-        "provider `{provider}` was asked for, but cannot run here with {}: it needs {}; `kiln doctor` shows what can run, \
-         and a list such as `{provider},cpu` allows a fallback",
-        library.display(), provider.needs()
+        "provider `{provider}` was asked for, but cannot run here with {}: it needs {needs}; `kiln doctor` shows what can \
+         run, and a list such as `{provider},cpu` allows a fallback",
+        library.display()
     )]
     ProviderUnavailable {
         /// What was asked for.
-        provider: ProviderKind,
+        provider: String,
+        /// What a machine must have for it.
+        needs: &'static str,
         /// The library in use.
         library: PathBuf,
         /// What ONNX Runtime said.
@@ -125,7 +146,7 @@ pub enum Error {
     )]
     ProviderPassedOver {
         /// What was asked for.
-        provider: ProviderKind,
+        provider: String,
         /// Which provider got which nodes.
         found: String,
     },
@@ -231,12 +252,14 @@ impl Error {
             | Self::ProviderNotBuilt { .. }
             | Self::ProviderUnavailable { .. }
             | Self::ProviderPassedOver { .. }
+            | Self::Plugin { .. }
             | Self::NoProvider { .. }
             | Self::Run { .. }
             | Self::Runtime { .. }
             | Self::Write { .. } => Fault::Environment,
             Self::UnknownProvider { .. }
             | Self::ProviderList { .. }
+            | Self::ProviderOption { .. }
             | Self::UnknownPackage { .. }
             | Self::Model { .. }
             | Self::Graph { .. }

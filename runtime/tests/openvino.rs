@@ -85,3 +85,66 @@ fn cuda_is_an_environment_error_that_says_what_the_library_has() {
     assert!(matches!(error, Error::ProviderNotBuilt { .. }), "{error}");
     assert!(error.to_string().contains("built with: openvino, cpu"), "{error}");
 }
+
+#[test]
+fn all_nodes_or_the_next_in_the_list_where_all_are_required() {
+    let Some(runtime) = openvino() else { return };
+    let options = SessionOptions { require_all: true, ..with("openvino,cpu") };
+    let session = Session::open_bytes(runtime, "half", &half_supported(), &options).unwrap();
+    assert_eq!((session.provider(), session.nodes().len()), ("cpu", 1));
+    assert!(session.skipped()[0].1.contains("1 of 2 nodes went to cpu"), "{:?}", session.skipped());
+    let whole = Session::open_bytes(runtime, "m", &onnx::tile_model(None), &options).unwrap();
+    assert_eq!((whole.provider(), whole.skipped().len()), ("openvino", 0));
+}
+
+fn options(name: &str, given: &[String]) -> SessionOptions {
+    let providers = Providers::from_arguments(name, given).unwrap();
+    SessionOptions { providers, threads: Some(2), ..SessionOptions::default() }
+}
+
+#[test]
+fn its_options_reach_it() {
+    let Some(runtime) = openvino() else { return };
+    let model = onnx::tile_model(None);
+    let fine = ["openvino.precision=fp32".to_owned(), "openvino.streams=2".to_owned()];
+    Session::open_bytes(runtime, "m", &model, &options("openvino", &fine)).unwrap();
+    // There is no such device here, and it is OpenVINO that says so.
+    let gpu = options("openvino", &["openvino.device=GPU.7".to_owned()]);
+    let error = Session::open_bytes(runtime, "m", &model, &gpu).unwrap_err();
+    assert!(matches!(error, Error::ProviderUnavailable { .. }), "{}", chain(&error));
+    assert_eq!(error.fault(), Fault::Environment);
+}
+
+/// The provider's library again, through the interface for plugins.
+fn plugin(runtime: &Runtime, name: &str) -> SessionOptions {
+    let library = runtime.library().path.with_file_name("libonnxruntime_providers_openvino.so");
+    options("plugin", &[format!("plugin.name={name}"), format!("plugin.library={}", library.display())])
+}
+
+#[test]
+fn a_plugin_without_devices_is_refused_and_never_the_cpu_in_silence() {
+    let Some(runtime) = openvino() else { return };
+    let error = Session::open_bytes(runtime, "m", &onnx::tile_model(None), &plugin(runtime, "NoSuchProvider")).unwrap_err();
+    let reason = chain(&error);
+    assert!(matches!(error, Error::Plugin { .. }), "{reason}");
+    assert_eq!(error.fault(), Fault::Environment);
+    println!("{reason}");
+}
+
+#[test]
+fn a_compiled_graph_is_kept_and_read_back() {
+    let Some(runtime) = openvino() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    // SAFETY: no other test of this file keeps engines.
+    unsafe { std::env::set_var("KILN_CACHE_ENGINES", folder.path()) };
+    let cached = options("openvino", &["openvino.compiled_cache=true".to_owned()]);
+    let model = onnx::tile_model(Some(1));
+    let pixels = vec![200; TILE_BYTES];
+    let mut first = Session::open_bytes(runtime, "m", &model, &cached).unwrap();
+    assert!(first.engines_built() > 0, "nothing was kept in {}", folder.path().display());
+    let mut second = Session::open_bytes(runtime, "m", &model, &cached).unwrap();
+    assert_eq!((second.engines_built(), second.engines_built_since()), (0, 0), "it was compiled again");
+    assert_eq!(first.run(&pixels, 1).unwrap(), second.run(&pixels, 1).unwrap());
+    let other = onnx::tile_model(Some(2));
+    assert!(Session::open_bytes(runtime, "m", &other, &cached).unwrap().engines_built() > 0, "another graph, another key");
+}

@@ -211,6 +211,69 @@ fn a_profile_is_written_where_it_was_asked_for() {
     assert!(std::fs::read_to_string(file).unwrap().contains("CPUExecutionProvider"));
 }
 
+fn with_options(providers: &str, options: &[&str]) -> SessionOptions {
+    let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
+    let providers = Providers::from_arguments(providers, &options).unwrap();
+    SessionOptions { providers, ..SessionOptions::default() }
+}
+
+#[test]
+fn bound_memory_answers_as_memory_that_is_read_in_place_and_sees_every_batch_anew() {
+    let model = onnx::tile_model(None);
+    let mut plain = open(&model);
+    let bound = with_options("cpu", &["cpu.io_binding=true"]);
+    let mut bound = Session::open_bytes(runtime(), "m", &model, &bound).unwrap();
+    assert_eq!(plain.stages(), None);
+    for (round, batch) in [1, 1, 3, 3, 1].into_iter().enumerate() {
+        let pixels: Vec<u8> = (0..batch * TILE_BYTES).map(|i| ((i + 31 * round) % 251) as u8).collect();
+        assert_eq!(bound.run(&pixels, batch).unwrap(), plain.run(&pixels, batch).unwrap(), "round {round}");
+        assert!(bound.stages().unwrap().compute > std::time::Duration::ZERO);
+    }
+    bound.select_outputs(&["score"]).unwrap();
+    plain.select_outputs(&["score"]).unwrap();
+    let pixels = vec![9; TILE_BYTES];
+    assert_eq!(bound.run(&pixels, 1).unwrap(), plain.run(&pixels, 1).unwrap());
+}
+
+#[test]
+fn a_cpu_without_arena_and_with_flushed_denormals_answers_the_same() {
+    let model = onnx::tile_model(None);
+    let options = with_options("cpu", &["cpu.arena=false", "cpu.flush_to_zero=true"]);
+    let mut session = Session::open_bytes(runtime(), "m", &model, &options).unwrap();
+    let pixels: Vec<u8> = (0..TILE_BYTES).map(|i| (i % 253) as u8).collect();
+    assert_eq!(session.run(&pixels, 1).unwrap(), open(&model).run(&pixels, 1).unwrap());
+    assert_eq!(session.nodes().keys().collect::<Vec<_>>(), ["cpu"]);
+}
+
+#[test]
+fn every_provider_of_the_table_is_refused_in_words_where_the_library_lacks_it() {
+    let model = onnx::tile_model(None);
+    let lacking = ProviderKind::ALL.iter().filter(|kind| !["cpu", "plugin", "azure"].contains(&kind.name()));
+    for kind in lacking {
+        let error = Session::open_bytes(runtime(), "m", &model, &with(kind.name())).unwrap_err();
+        assert!(matches!(error, Error::ProviderNotBuilt { .. }), "{kind}: {error}");
+        assert_eq!(error.fault(), Fault::Environment);
+    }
+    let error = Session::open_bytes(runtime(), "m", &model, &with("azure")).unwrap_err();
+    assert_eq!(error.fault(), Fault::Environment, "{error}");
+}
+
+#[test]
+fn a_plugin_library_that_is_none_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("libnothing.so");
+    std::fs::write(&library, b"no library").unwrap();
+    for (file, expected) in [(library.as_path(), "libnothing.so"), ("/no/such.so".as_ref(), "No such file")] {
+        let given = ["plugin.name=X".to_owned(), format!("plugin.library={}", file.display())];
+        let providers = Providers::from_arguments("plugin", &given).unwrap();
+        let options = SessionOptions { providers, ..SessionOptions::default() };
+        let error = Session::open_bytes(runtime(), "m", &onnx::tile_model(None), &options).unwrap_err();
+        assert!(matches!(error, Error::Plugin { .. }), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!(error.fault(), Fault::Environment);
+    }
+}
+
 #[test]
 fn the_probe_says_that_the_cpu_runs_and_cuda_does_not() {
     probe(runtime(), ProviderKind::Cpu).unwrap();

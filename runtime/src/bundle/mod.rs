@@ -15,9 +15,10 @@ use serde::Deserialize;
 use crate::error::{Error, Result};
 
 use crate::provider::ProviderKind;
+use crate::session::Profile;
 
 pub use manifest::Manifest;
-use manifest::{FileEntry, SCHEMA, Variant};
+use manifest::{Dim, FileEntry, SCHEMA, Variant};
 
 /// Name of the manifest in a bundle.
 pub const MANIFEST: &str = "manifest.json";
@@ -78,10 +79,29 @@ impl Bundle {
         let wish = match provider {
             // 8-bit products are two to four times as fast there; 16 bits gain nothing.
             ProviderKind::Cpu | ProviderKind::OpenVino => "int8",
-            ProviderKind::Cuda | ProviderKind::TensorRt => "fp16",
+            ProviderKind::Cuda | ProviderKind::TensorRt | ProviderKind::NvTensorRtRtx => "fp16",
+            // Nothing was measured there.
+            _ => "fp32",
         };
         let known = self.manifest.variants.iter().find(|variant| variant.precision == wish);
         known.map_or("fp32", |variant| &variant.precision)
+    }
+
+    /// The batches from `min` to `max`, fastest at `max`, for providers that compile for sizes; none where the graph's
+    /// batch is fixed.
+    ///
+    /// # Errors
+    /// As [`Bundle::variant`].
+    pub fn profile(&self, precision: &str, min: usize, max: usize) -> Result<Option<Profile>> {
+        if matches!(self.variant(precision)?.batch, Dim::Fixed(_)) {
+            return Ok(None);
+        }
+        let Some(port) = self.manifest.inputs.first() else { return Ok(None) };
+        let axes = port.shape.iter().skip(1).filter_map(|dim| match dim {
+            Dim::Fixed(length) => Some(*length),
+            Dim::Symbolic(_) => None,
+        });
+        Ok(Some(Profile { input: port.name.clone(), axes: axes.collect(), min, opt: max, max }))
     }
 
     /// Path of the graph file of one precision.

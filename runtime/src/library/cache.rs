@@ -25,6 +25,17 @@ pub fn cache_dir() -> Result<PathBuf> {
     }
 }
 
+/// Where compiled engines are kept: `$KILN_CACHE_ENGINES`, else [`cache_dir`]. A container may keep them on a volume.
+///
+/// # Errors
+/// As [`cache_dir`].
+pub fn engines_dir() -> Result<PathBuf> {
+    match env::var_os("KILN_CACHE_ENGINES") {
+        Some(folder) if !folder.is_empty() => Ok(PathBuf::from(folder)),
+        _ => cache_dir(),
+    }
+}
+
 /// The folder that holds all packages.
 pub(crate) fn packages_dir() -> Result<PathBuf> {
     Ok(cache_dir()?.join("onnxruntime"))

@@ -11,7 +11,7 @@ const HEADER: usize = 64;
 const MOST_SEGMENTS: usize = 1_024;
 
 /// Nothing, or why the file cannot be a library.
-pub(super) fn check(path: &Path) -> Result<(), String> {
+pub(crate) fn check(path: &Path) -> Result<(), String> {
     let mut file = File::open(path).map_err(|error| error.to_string())?;
     let metadata = file.metadata().map_err(|error| error.to_string())?;
     if !metadata.is_file() {

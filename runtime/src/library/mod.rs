@@ -15,7 +15,8 @@ use serde::Serialize;
 use crate::error::{Error, Result, chain};
 use crate::provider::{ProviderKind, Providers};
 
-pub use cache::cache_dir;
+pub use cache::{cache_dir, engines_dir};
+pub(crate) use elf::check as check_elf;
 pub(crate) use cache::{check_all, folder, installed, packages_dir};
 pub use load::{Runtime, load};
 pub use package::Package;
@@ -96,7 +97,7 @@ pub fn find_for(explicit: Option<&Path>, providers: &Providers) -> Result<Librar
     if let Some(path) = explicit {
         return named(path);
     }
-    let preferred = providers.kinds().iter().map(|kind| kind.package());
+    let preferred = providers.kinds().filter_map(ProviderKind::package);
     let cached = preferred.chain(Package::ALL).find_map(installed);
     let Some(library) = cached.or_else(|| system::libraries().into_iter().next()) else {
         return Err(nothing(providers));
@@ -138,6 +139,6 @@ fn nothing(providers: &Providers) -> Error {
         Err(error) => error.to_string(),
     });
     searched.extend(system::folders().iter().map(|folder| folder.display().to_string()));
-    let package = providers.kinds().first().map_or(Package::Cpu, |kind| kind.package());
+    let package = providers.first().package().unwrap_or(Package::Cpu);
     Error::NoLibrary { searched, package }
 }

@@ -1,11 +1,70 @@
 //! NVIDIA CUDA: needs the `cuda` package, an NVIDIA driver, and CUDA 13 with cuDNN 9 where the loader finds them.
 
-use ort::ep::{CUDA, ExecutionProviderDispatch};
+use ort::ep::{ArbitrarilyConfigurableExecutionProvider as _, CUDA, ExecutionProviderDispatch};
 
-pub(super) const NAME: &str = "CUDAExecutionProvider";
-pub(super) const NEEDS: &str = "an NVIDIA GPU with its driver, CUDA 13 and cuDNN 9";
+use super::option::{BY_KILN, OptionTable, provider_options, words};
 
-/// TF32 is off: its 10 bits of mantissa would move scores by more than parity allows.
-pub(super) fn registration() -> ExecutionProviderDispatch {
-    CUDA::default().with_tf32(false).build().error_on_failure()
+words! {
+    /// How cuDNN finds the algorithm of a convolution.
+    ConvSearch {
+        /// Every algorithm is timed at the first run of a shape: slow then, fastest after.
+        Exhaustive = "exhaustive", "EXHAUSTIVE";
+        /// cuDNN's own guess.
+        Heuristic = "heuristic", "HEURISTIC";
+        /// Always implicit precomputed GEMM: starts at once, up to four times slower after.
+        Default = "default", "DEFAULT";
+    }
+}
+
+words! {
+    /// How the arena grows.
+    ArenaExtend {
+        /// By powers of two.
+        NextPowerOfTwo = "next_power_of_two", "kNextPowerOfTwo";
+        /// By what is asked for.
+        SameAsRequested = "same_as_requested", "kSameAsRequested";
+    }
+}
+
+provider_options! {
+    /// Options of `cuda`.
+    CudaOptions {
+        /// The GPU, as CUDA numbers them.
+        device_id: u32 = 0, "a number from 0", sets "device_id";
+        /// The most that the arena takes; cuDNN's own workspace comes on top.
+        memory_limit: Option<u64> = None, "bytes", sets "gpu_mem_limit";
+        /// How the arena grows.
+        arena_extend: ArenaExtend = ArenaExtend::NextPowerOfTwo, "next_power_of_two or same_as_requested",
+            sets "arena_extend_strategy";
+        /// How the algorithm of each convolution is chosen.
+        conv_search: ConvSearch = ConvSearch::Exhaustive, "exhaustive, heuristic or default", sets "cudnn_conv_algo_search";
+        /// The search may take all the memory that it wants.
+        conv_max_workspace: bool = true, "true or false", sets "cudnn_conv_use_max_workspace";
+        /// Products in TensorFloat-32. Off, unlike in ONNX Runtime: 10 bits of mantissa move scores by more than parity allows.
+        tf32: bool = false, "true or false", sets "use_tf32";
+        /// Kernel launches are recorded once a batch size and replayed; needs `io_binding`.
+        cuda_graph: bool = false, "true or false", sets "enable_cuda_graph";
+        /// Convolutions in NHWC layout, which tensor cores prefer.
+        prefer_nhwc: bool = false, "true or false", sets "prefer_nhwc";
+        /// A convolution and its bias are one kernel.
+        fuse_conv_bias: bool = false, "true or false", sets "fuse_conv_bias";
+        /// Tiles and outputs stay in the GPU's memory between copies that are made once, from pinned memory.
+        io_binding: bool = true, "true or false", sets BY_KILN;
+    }
+}
+
+impl OptionTable for CudaOptions {
+    const TABLE: &'static [super::OptionDoc] = Self::TABLE;
+
+    fn check(&self) -> Result<(), String> {
+        if self.cuda_graph && !self.io_binding {
+            return Err("`cuda_graph` needs `io_binding`: a recorded launch reads and writes fixed addresses".to_owned());
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn registration(options: &CudaOptions) -> ExecutionProviderDispatch {
+    let told = options.settings().into_iter();
+    told.fold(CUDA::default(), |cuda, (key, value)| cuda.with_arbitrary_config(key, value)).build().error_on_failure()
 }

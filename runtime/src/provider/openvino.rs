@@ -1,18 +1,85 @@
-//! Intel OpenVINO, on the CPU: the `openvino` package brings all that it needs and runs on any x86-64.
+//! Intel OpenVINO: the `openvino` package brings all that it needs and runs on any x86-64 CPU; Intel GPUs and NPUs need
+//! their own drivers.
 
-use ort::ep::{ExecutionProviderDispatch, OpenVINO};
+use ort::ep::{ArbitrarilyConfigurableExecutionProvider as _, ExecutionProviderDispatch, OpenVINO};
 
-use crate::session::SessionOptions;
+use super::option::{BY_KILN, OptionTable, provider_options, words};
+use super::registration::Site;
 
-pub(super) const NAME: &str = "OpenVINOExecutionProvider";
-pub(super) const NEEDS: &str = "an x86-64 CPU and a graph whose nodes OpenVINO takes";
+words! {
+    /// The precision in which OpenVINO computes.
+    OpenVinoPrecision {
+        /// The graph's own: left alone, OpenVINO may compute in bf16 where the CPU has it.
+        Accuracy = "accuracy", "ACCURACY";
+        /// Single precision.
+        Fp32 = "fp32", "FP32";
+        /// Half precision; for GPUs and NPUs.
+        Fp16 = "fp16", "FP16";
+    }
+}
 
-/// `ACCURACY` keeps the graph's own precision: left alone, OpenVINO may compute in bf16 where the CPU has it.
-pub(super) fn registration(options: &SessionOptions) -> ExecutionProviderDispatch {
-    let provider = OpenVINO::default().with_device_type("CPU").with_precision("ACCURACY");
-    let provider = match options.threads {
-        Some(threads) => provider.with_num_threads(threads),
-        None => provider,
+provider_options! {
+    /// Options of `openvino`.
+    OpenVinoOptions {
+        /// Where it runs: `CPU`, `GPU`, `GPU.1`, `NPU`, or a list such as `HETERO:GPU,CPU`, `AUTO:NPU,CPU`.
+        device: String = "CPU".to_owned(), "CPU, GPU, GPU.N, NPU, or HETERO:, MULTI:, AUTO: and a list", sets "device_type";
+        /// The precision in which it computes.
+        precision: OpenVinoPrecision = OpenVinoPrecision::Accuracy, "accuracy, fp32 or fp16", sets "precision";
+        /// Threads; without it, those of the session.
+        threads: Option<u32> = None, "a number from 1", sets "num_of_threads";
+        /// Batches that run side by side.
+        streams: Option<u32> = None, "a number from 1 to 255", sets "num_streams";
+        /// Compiled graphs are kept in the user's cache folder, and read back the next time.
+        compiled_cache: bool = false, "true or false", sets BY_KILN;
+    }
+}
+
+impl OptionTable for OpenVinoOptions {
+    const TABLE: &'static [super::OptionDoc] = Self::TABLE;
+
+    fn check(&self) -> Result<(), String> {
+        if !is_device(&self.device) {
+            let known = "CPU, GPU, GPU.0, NPU, HETERO:GPU,CPU, MULTI:…, AUTO:…";
+            return Err(format!("`device` is `{}`; it takes such as {known}", self.device));
+        }
+        if self.threads == Some(0) || self.streams.is_some_and(|streams| !(1..=255).contains(&streams)) {
+            return Err("`threads` and `streams` are at least 1, `streams` at most 255".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// A device, or a way of choosing among several.
+fn is_device(text: &str) -> bool {
+    let one = |name: &str| {
+        let (kind, number) = name.split_once('.').unwrap_or((name, "0"));
+        ["CPU", "GPU", "NPU"].contains(&kind) && number.parse::<u8>().is_ok()
     };
+    match text.split_once(':') {
+        Some((way, list)) => ["HETERO", "MULTI", "AUTO"].contains(&way) && list.split(',').all(one),
+        None => text == "AUTO" || one(text),
+    }
+}
+
+pub(super) fn registration(options: &OpenVinoOptions, site: &Site<'_>) -> ExecutionProviderDispatch {
+    let mut told = options.settings();
+    if let (None, Some(threads)) = (options.threads, site.threads) {
+        told.push(("num_of_threads", threads.to_string()));
+    }
+    if let (true, Some(engines)) = (options.compiled_cache, site.engines) {
+        told.push(("cache_dir", engines.folder().display().to_string()));
+    }
+    let provider = told.into_iter().fold(OpenVINO::default(), |p, (key, value)| p.with_arbitrary_config(key, value));
     provider.build().error_on_failure()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_device;
+
+    #[test]
+    fn devices_are_known_by_their_form() {
+        assert!(["CPU", "GPU.1", "NPU", "HETERO:GPU,CPU", "AUTO", "AUTO:NPU,CPU"].into_iter().all(is_device));
+        assert!(!["cpu", "TPU", "GPU.x", "HETERO:", "HETERO:TPU"].into_iter().any(is_device));
+    }
 }

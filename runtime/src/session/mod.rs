@@ -2,6 +2,8 @@
 //! user allowed it to be or is an error; which provider got how many nodes is asked of ONNX Runtime, not assumed.
 
 mod array;
+mod binding;
+mod context;
 mod open;
 mod options;
 mod placement;
@@ -13,15 +15,20 @@ use std::collections::BTreeMap;
 use ndarray::ArrayD;
 use ort::session::{HasSelectedOutputs, RunOptions};
 
+use self::binding::Binding;
+use crate::provider::Engines;
 use crate::library::Runtime;
 
 pub use array::Array;
-pub use options::{Optimisation, SessionOptions};
+pub use binding::Stages;
+pub use options::{Optimisation, Profile, SessionOptions};
 pub use placement::PlacedNode;
 pub use port::Port;
 
 /// A loaded graph. See the module.
 pub struct Session {
+    /// Device memory; before the session that it belongs to, so that it goes first.
+    binding: Option<Binding>,
     inner: ort::session::Session,
     runtime: &'static Runtime,
     model: String,
@@ -33,6 +40,9 @@ pub struct Session {
     outputs: Vec<Port>,
     load_ms: f64,
     selected: Option<RunOptions<HasSelectedOutputs>>,
+    /// Kept engines, and how many of them there were to build when the session was opened.
+    engines: Option<Engines>,
+    built: usize,
 }
 
 /// What a run of a tile graph gave.
@@ -74,6 +84,25 @@ impl Session {
     #[must_use]
     pub fn load_ms(&self) -> f64 {
         self.load_ms
+    }
+
+    /// Engines that had to be built to open the session: [`Session::load_ms`] holds that time too. 0 where the provider
+    /// builds none, or found them in the cache.
+    #[must_use]
+    pub fn engines_built(&self) -> usize {
+        self.built
+    }
+
+    /// Engines that were built since the session was opened, within runs: a batch came that no engine was made for.
+    #[must_use]
+    pub fn engines_built_since(&self) -> usize {
+        self.engines.as_ref().map_or(0, |engines| engines.built().saturating_sub(self.built))
+    }
+
+    /// How the last run's time went to copies and to computing; none where tiles are read where they lie.
+    #[must_use]
+    pub fn stages(&self) -> Option<Stages> {
+        self.binding.as_ref()?.stages()
     }
 
     /// Graph inputs, in graph order.

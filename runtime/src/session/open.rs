@@ -5,11 +5,14 @@ use std::time::Instant;
 
 use ort::session::builder::SessionBuilder;
 
+use super::binding::{Binding, Memory};
+use super::context::Writing;
 use super::placement::{RECORD, count, placement};
 use super::{PlacedNode, Port, Session, SessionOptions};
 use crate::error::{Error, Result, chain};
 use crate::library::Runtime;
-use crate::provider::ProviderKind;
+use crate::provider::registration::{self, Site};
+use crate::provider::{Engines, ModelBytes, Provider, ProviderOptions, engines, register_plugin};
 
 /// Where the graph is.
 #[derive(Clone, Copy)]
@@ -22,6 +25,16 @@ enum Source<'a> {
 struct Opened {
     session: ort::session::Session,
     placed: Vec<PlacedNode>,
+    engines: Option<Engines>,
+}
+
+impl<'a> Source<'a> {
+    fn bytes(self) -> ModelBytes<'a> {
+        match self {
+            Self::File(path) => ModelBytes::File(path),
+            Self::Bytes(bytes) => ModelBytes::Bytes(bytes),
+        }
+    }
 }
 
 impl Session {
@@ -51,65 +64,124 @@ impl Session {
 fn open(runtime: &'static Runtime, model: String, source: Source<'_>, options: &SessionOptions) -> Result<Session> {
     let started = Instant::now();
     let mut skipped: Vec<(String, String)> = Vec::new();
-    let kinds = options.providers.kinds();
-    for (i, provider) in kinds.iter().enumerate() {
-        match attempt(runtime, &model, source, options, &kinds[i..], &mut skipped) {
+    let providers = options.providers.list();
+    for (i, provider) in providers.iter().enumerate() {
+        let attempt = Attempt { runtime, model: &model, source, options, providers: &providers[i..] };
+        match attempt.run(&mut skipped) {
             Ok(opened) => {
                 let load_ms = started.elapsed().as_secs_f64() * 1_000.0;
-                return Ok(session(runtime, model, *provider, opened, skipped, load_ms));
+                return Ok(session(runtime, model, provider, opened, skipped, load_ms));
             }
-            Err(error) if kinds.len() == 1 || !concerns_provider(&error) => return Err(error),
-            Err(error) => skip(&mut skipped, *provider, chain(&error)),
+            Err(error) if providers.len() == 1 || !concerns_provider(&error) => return Err(error),
+            Err(error) => skip(&mut skipped, provider, chain(&error)),
         }
     }
     let reasons = skipped.into_iter().map(|(provider, reason)| format!("{provider}: {reason}")).collect();
     Err(Error::NoProvider { reasons })
 }
 
-/// Loads the graph with the first of `kinds` in front, and the others for what it cannot run.
-fn attempt(
-    runtime: &Runtime,
-    model: &str,
-    source: Source<'_>,
-    options: &SessionOptions,
-    kinds: &[ProviderKind],
-    skipped: &mut Vec<(String, String)>,
-) -> Result<Opened> {
-    let first = kinds[0];
-    let mut builder = register(runtime, builder(runtime, options)?, first, options)?;
-    for other in &kinds[1..] {
-        match register(runtime, builder.clone(), *other, options) {
-            Ok(more) => builder = more,
-            Err(error) => skip(skipped, *other, chain(&error)),
+/// Loading the graph with the first of `providers` in front, and the others for what it cannot run.
+struct Attempt<'a> {
+    runtime: &'static Runtime,
+    model: &'a str,
+    source: Source<'a>,
+    options: &'a SessionOptions,
+    providers: &'a [Provider],
+}
+
+impl Attempt<'_> {
+    fn run(&self, skipped: &mut Vec<(String, String)>) -> Result<Opened> {
+        let first = &self.providers[0];
+        let (mut builder, engines) = self.register(builder(self.runtime, self.options, first)?, first)?;
+        for other in &self.providers[1..] {
+            match self.register(builder.clone(), other) {
+                Ok((more, _)) => builder = more,
+                Err(error) => skip(skipped, other, chain(&error)),
+            }
+        }
+        let mut opened = match engines.as_ref().filter(|_| registration::wants_context(first)) {
+            Some(engines) => self.compiled(builder, engines)?,
+            None => self.commit(builder)?,
+        };
+        self.check_placement(&opened.placed)?;
+        opened.engines = engines;
+        Ok(opened)
+    }
+
+    /// Opens the EP-context model that was written before, or writes it.
+    fn compiled(&self, builder: SessionBuilder, engines: &Engines) -> Result<Opened> {
+        let file = engines.context();
+        if file.is_file() {
+            match commit(builder.clone(), Source::File(&file), self.cpu_allowed()) {
+                Ok(opened) => return Ok(opened),
+                Err(error) => tracing::warn!("{} is written anew: {}", file.display(), chain(&error)),
+            }
+            if let Some(folder) = file.parent() {
+                std::fs::remove_dir_all(folder).map_err(|source| Error::Write { path: folder.to_owned(), source })?;
+            }
+        }
+        let (builder, writing) = Writing::begin(builder, engines)?;
+        let opened = self.commit(builder)?;
+        writing.finish();
+        Ok(opened)
+    }
+
+    fn commit(&self, builder: SessionBuilder) -> Result<Opened> {
+        commit(builder.clone(), self.source, self.cpu_allowed()).map_err(|error| self.explain(builder, error))
+    }
+
+    fn cpu_allowed(&self) -> bool {
+        let allowed = if self.options.require_all { &self.providers[..1] } else { self.providers };
+        allowed.iter().any(registration::is_cpu)
+    }
+
+    /// ONNX Runtime refuses a node on the CPU without naming it. Loaded again without that rule, the placement tells.
+    fn explain(&self, builder: SessionBuilder, error: ort::Error) -> Error {
+        if !self.cpu_allowed()
+            && let Ok(opened) = commit(builder, self.source, true)
+            && let Err(named) = self.check_placement(&opened.placed)
+        {
+            return named;
+        }
+        load_error(self.runtime, self.model, &self.providers[0], error)
+    }
+
+    fn register(&self, builder: SessionBuilder, provider: &Provider) -> Result<(SessionBuilder, Option<Engines>)> {
+        if let ProviderOptions::Plugin(plugin) = provider.options() {
+            return Ok((register_plugin(self.runtime, builder, plugin)?, None));
+        }
+        self.runtime.check_provider(provider.kind())?;
+        let engines = engines(self.runtime, &self.source.bytes(), provider, self.options)?;
+        let site = Site::new(self.options, engines.as_ref());
+        let Some(registration) = registration::registration(provider, &site) else { return Ok((builder, engines)) };
+        let registered = builder.with_execution_providers([registration]);
+        let registered = registered.map_err(|error| unavailable(self.runtime, provider, error.into()))?;
+        Ok((registered, engines))
+    }
+
+    /// Every node is on a listed provider (on the first, where all are required there), and the first has at least one.
+    fn check_placement(&self, placed: &[PlacedNode]) -> Result<()> {
+        let first = self.providers[0].name();
+        let nodes = count(placed);
+        let passed_over = |found| Err(Error::ProviderPassedOver { provider: first.clone(), found });
+        // A graph without nodes (all constants folded) runs nowhere; the CPU hands its outputs over.
+        if !placed.is_empty() && !nodes.contains_key(&first) {
+            let others: Vec<_> = nodes.iter().map(|(provider, n)| format!("{n} to {provider}")).collect();
+            return passed_over(format!("ONNX Runtime gave it none of the nodes ({})", others.join(", ")));
+        }
+        let allowed = if self.options.require_all { &self.providers[..1] } else { self.providers };
+        match placed.iter().find(|node| !allowed.iter().any(|provider| provider.name() == node.provider)) {
+            Some(node) => {
+                let n = nodes.get(&node.provider).copied().unwrap_or_default();
+                let (all, operator, name) = (placed.len(), &node.operator, &node.name);
+                passed_over(format!("{n} of {all} nodes went to {} (the first is {operator} `{name}`)", node.provider))
+            }
+            None => Ok(()),
         }
     }
-    let opened = match commit(builder.clone(), source, kinds.contains(&ProviderKind::Cpu)) {
-        Ok(opened) => opened,
-        Err(error) => return Err(explain(runtime, model, builder, source, kinds, error)),
-    };
-    check_placement(kinds, &opened.placed)?;
-    Ok(opened)
 }
 
-/// ONNX Runtime refuses a node on the CPU without naming it. Loaded again without that rule, the placement tells.
-fn explain(
-    runtime: &Runtime,
-    model: &str,
-    builder: SessionBuilder,
-    source: Source<'_>,
-    kinds: &[ProviderKind],
-    error: ort::Error,
-) -> Error {
-    if !kinds.contains(&ProviderKind::Cpu)
-        && let Ok(opened) = commit(builder, source, true)
-        && let Err(named) = check_placement(kinds, &opened.placed)
-    {
-        return named;
-    }
-    load_error(runtime, model, kinds[0], error)
-}
-
-fn builder(runtime: &Runtime, options: &SessionOptions) -> Result<SessionBuilder> {
+fn builder(runtime: &Runtime, options: &SessionOptions, first: &Provider) -> Result<SessionBuilder> {
     let build = || -> ort::Result<SessionBuilder> {
         let mut builder = ort::session::Session::builder(runtime.environment())?
             .with_optimization_level(options.optimisation.level())?
@@ -121,20 +193,12 @@ fn builder(runtime: &Runtime, options: &SessionOptions) -> Result<SessionBuilder
         if let Some(profile) = &options.profile {
             builder = builder.with_profiling(profile)?;
         }
+        if registration::flushes_to_zero(first) {
+            builder = builder.with_flush_to_zero()?;
+        }
         Ok(builder)
     };
     build().map_err(|source| Error::Runtime { action: "preparing a session", source })
-}
-
-fn register(
-    runtime: &Runtime,
-    builder: SessionBuilder,
-    provider: ProviderKind,
-    options: &SessionOptions,
-) -> Result<SessionBuilder> {
-    runtime.check_provider(provider)?;
-    let Some(registration) = provider.registration(options) else { return Ok(builder) };
-    builder.with_execution_providers([registration]).map_err(|error| unavailable(runtime, provider, error.into()))
 }
 
 /// Where the CPU is not allowed, ONNX Runtime itself refuses to give it a node.
@@ -147,45 +211,28 @@ fn commit(mut builder: SessionBuilder, source: Source<'_>, cpu_allowed: bool) ->
         Source::Bytes(bytes) => builder.commit_from_memory(bytes)?,
     };
     let placed = placement(&session)?;
-    Ok(Opened { session, placed })
-}
-
-/// Every node is on a listed provider, and the first one has at least one node.
-fn check_placement(kinds: &[ProviderKind], placed: &[PlacedNode]) -> Result<()> {
-    let first = kinds[0];
-    let nodes = count(placed);
-    let passed_over = |found| Err(Error::ProviderPassedOver { provider: first, found });
-    // A graph without nodes (all constants folded) runs nowhere; the CPU hands its outputs over.
-    if !placed.is_empty() && !nodes.contains_key(first.name()) {
-        let others: Vec<_> = nodes.iter().map(|(provider, n)| format!("{n} to {provider}")).collect();
-        return passed_over(format!("ONNX Runtime gave it none of the nodes ({})", others.join(", ")));
-    }
-    match placed.iter().find(|node| !kinds.iter().any(|kind| kind.name() == node.provider)) {
-        Some(node) => {
-            let n = nodes.get(&node.provider).copied().unwrap_or_default();
-            let (all, operator, name) = (placed.len(), &node.operator, &node.name);
-            passed_over(format!("{n} of {all} nodes went to {} (the first is {operator} `{name}`)", node.provider))
-        }
-        None => Ok(()),
-    }
+    Ok(Opened { session, placed, engines: None })
 }
 
 fn session(
     runtime: &'static Runtime,
     model: String,
-    provider: ProviderKind,
+    provider: &Provider,
     opened: Opened,
     skipped: Vec<(String, String)>,
     load_ms: f64,
 ) -> Session {
-    let Opened { session, placed } = opened;
+    let Opened { session, placed, engines } = opened;
     for (name, reason) in &skipped {
         tracing::info!("provider {name} was skipped: {reason}");
     }
     Session {
         runtime,
         model,
-        provider: provider.name().to_owned(),
+        provider: provider.name(),
+        binding: binding(provider),
+        built: engines.as_ref().map_or(0, Engines::built),
+        engines,
         skipped,
         nodes: count(&placed),
         placed,
@@ -197,22 +244,40 @@ fn session(
     }
 }
 
-fn skip(skipped: &mut Vec<(String, String)>, provider: ProviderKind, reason: String) {
-    if !skipped.iter().any(|(name, _)| name == provider.name()) {
-        skipped.push((provider.name().to_owned(), reason));
+/// Bound memory, where the provider's options ask for it.
+fn binding(provider: &Provider) -> Option<Binding> {
+    match provider.options() {
+        ProviderOptions::Cpu(options) => options.io_binding.then(|| Binding::new(Memory::Host, false)),
+        ProviderOptions::Cuda(options) => {
+            let memory = Memory::Cuda { device: options.device_id };
+            options.io_binding.then(|| Binding::new(memory, options.cuda_graph))
+        }
+        ProviderOptions::TensorRt(options) => {
+            let memory = Memory::Cuda { device: options.device_id };
+            options.io_binding.then(|| Binding::new(memory, options.cuda_graph))
+        }
+        _ => None,
     }
 }
 
-fn unavailable(runtime: &Runtime, provider: ProviderKind, source: ort::Error) -> Error {
-    Error::ProviderUnavailable { provider, library: runtime.library().path.clone(), source }
+fn skip(skipped: &mut Vec<(String, String)>, provider: &Provider, reason: String) {
+    let name = provider.name();
+    if !skipped.iter().any(|(known, _)| *known == name) {
+        skipped.push((name, reason));
+    }
+}
+
+fn unavailable(runtime: &Runtime, provider: &Provider, source: ort::Error) -> Error {
+    let library = runtime.library().path.clone();
+    Error::ProviderUnavailable { provider: provider.name(), needs: provider.kind().needs(), library, source }
 }
 
 /// On the CPU, a graph that does not load is a bad graph. On another provider it may be the provider: the same graph is
 /// loaded again on the CPU by whoever listed it, and its error says then what is wrong with it.
-fn load_error(runtime: &Runtime, model: &str, provider: ProviderKind, source: ort::Error) -> Error {
+fn load_error(runtime: &Runtime, model: &str, provider: &Provider, source: ort::Error) -> Error {
     use ort::ErrorCode::{InvalidGraph, InvalidProtobuf, NoModel, NoSuchFile};
     let bad_graph = matches!(source.code(), InvalidGraph | InvalidProtobuf | NoModel | NoSuchFile);
-    if bad_graph || provider == ProviderKind::Cpu {
+    if bad_graph || registration::is_cpu(provider) {
         let version = runtime.version().to_owned();
         return Error::Model { model: model.to_owned(), version, source };
     }

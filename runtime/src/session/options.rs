@@ -18,6 +18,26 @@ pub struct SessionOptions {
     pub optimisation: Optimisation,
     /// Where to write ONNX Runtime's profile, as a path prefix; [`crate::Session::end_profile`] completes it.
     pub profile: Option<PathBuf>,
+    /// A provider that does not run every node is skipped, whatever else is listed.
+    pub require_all: bool,
+    /// The batches that the session will be given, for providers that compile for sizes (TensorRT's optimisation
+    /// profiles). Without it, they compile for the first that comes, and again for any outside of what they have seen.
+    pub profile_shapes: Option<Profile>,
+}
+
+/// The batches that a compiled graph is to take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// The graph's input.
+    pub input: String,
+    /// Lengths of its axes after the batch.
+    pub axes: Vec<u64>,
+    /// The smallest batch.
+    pub min: usize,
+    /// The batch to be fastest at.
+    pub opt: usize,
+    /// The largest batch.
+    pub max: usize,
 }
 
 impl Default for SessionOptions {
@@ -28,6 +48,8 @@ impl Default for SessionOptions {
             spinning: true,
             optimisation: Optimisation::All,
             profile: None,
+            require_all: false,
+            profile_shapes: None,
         }
     }
 }

@@ -18,6 +18,11 @@ impl Session {
     /// [`Error::Graph`] if the graph does not take such a batch or gives something other than f32, [`Error::Run`].
     pub fn run(&mut self, pixels: &[u8], batch: usize) -> Result<Outputs> {
         self.check_tiles(pixels.len(), batch)?;
+        if let Some(binding) = &mut self.binding {
+            let arrays = binding.run(&mut self.inner, &self.inputs, &self.outputs, pixels, batch);
+            let arrays = arrays.map_err(|source| failed(&self.model, &self.provider, source))?;
+            return Ok(Outputs { batch, arrays });
+        }
         let side = SIDE as usize;
         let tiles = TensorRef::from_array_view(([batch, side, side, 3], pixels)).map_err(|e| self.failed(e))?;
         let model = &self.model;
@@ -61,6 +66,9 @@ impl Session {
             return Err(self.wrong(format!("there is no output `{name}`; there are: {}", list.join(", "))));
         }
         let selector = names.iter().fold(OutputSelector::no_default(), |selector, name| selector.with(*name));
+        if let Some(binding) = &mut self.binding {
+            binding.select(names);
+        }
         self.selected = Some(RunOptions::new().map_err(|e| self.failed(e))?.with_outputs(selector));
         Ok(())
     }

@@ -1,0 +1,70 @@
+//! The flags with which every verb that runs a graph says where to run it.
+
+use kiln_runtime::session::Profile;
+use kiln_runtime::{Bundle, Providers, SessionOptions};
+
+/// Where to run.
+#[derive(clap::Args, Clone)]
+pub(crate) struct ProviderArgs {
+    /// Where to run: cpu, cuda, tensorrt, openvino, or any other that ONNX Runtime has. One name is strict; a list such as
+    /// `tensorrt,cuda` allows a fallback; @FILE is a YAML list with options.
+    #[arg(long, value_name = "LIST|@FILE", default_value = "cpu")]
+    provider: String,
+
+    #[command(flatten)]
+    more: ProviderOptionArgs,
+}
+
+/// What holds for every provider list.
+#[derive(clap::Args, Clone)]
+pub(crate) struct ProviderOptionArgs {
+    /// An option of a provider, such as cuda.device_id=1; `kiln doctor --options` lists them. May be repeated.
+    #[arg(long, value_name = "PROVIDER.OPTION=VALUE")]
+    provider_option: Vec<String>,
+
+    /// A provider that does not run every node is skipped, or refused if it is the last.
+    #[arg(long)]
+    require_all: bool,
+}
+
+impl ProviderArgs {
+    /// The list with its options.
+    pub(crate) fn providers(&self) -> kiln_runtime::Result<Providers> {
+        self.more.providers(&self.provider)
+    }
+
+    /// Options of a session on these providers.
+    pub(crate) fn session(&self, bundle: &Bundle, precision: &str, batches: &[usize]) -> anyhow::Result<SessionOptions> {
+        Ok(self.more.session(self.providers()?, bundle, precision, batches)?)
+    }
+}
+
+impl ProviderOptionArgs {
+    /// A list as it is written, with the options that concern it.
+    pub(crate) fn providers(&self, list: &str) -> kiln_runtime::Result<Providers> {
+        Providers::from_arguments(list, &self.provider_option)
+    }
+
+    /// Options of a session for one of a bundle's graphs, to be run at these batch sizes.
+    pub(crate) fn session(
+        &self,
+        providers: Providers,
+        bundle: &Bundle,
+        precision: &str,
+        batches: &[usize],
+    ) -> kiln_runtime::Result<SessionOptions> {
+        Ok(SessionOptions {
+            providers: providers.for_precision(precision),
+            require_all: self.require_all,
+            profile_shapes: profile(bundle, precision, batches)?,
+            ..SessionOptions::default()
+        })
+    }
+}
+
+/// The batches that a compiled graph must take; none where the graph has but one.
+fn profile(bundle: &Bundle, precision: &str, batches: &[usize]) -> kiln_runtime::Result<Option<Profile>> {
+    let most = batches.iter().copied().max().unwrap_or(1);
+    // The last part of the tiles may be of any size below.
+    bundle.profile(precision, 1, most)
+}
