@@ -7,7 +7,7 @@ use kiln_tile::TILE_BYTES;
 use ndarray::Axis;
 
 use crate::Result;
-use crate::session::{Outputs, Session};
+use crate::session::{Outputs, Session, Stages};
 
 /// Something that runs batches of tiles.
 pub trait Engine {
@@ -25,6 +25,21 @@ pub trait Engine {
 
     /// Nodes that each provider really runs; empty where that is not known.
     fn nodes(&self) -> BTreeMap<String, usize>;
+
+    /// Version of what runs the graph; empty where that is not known.
+    fn version(&self) -> String {
+        String::new()
+    }
+
+    /// How the last run's time went to copies and to computing, where it can tell.
+    fn stages(&self) -> Option<Stages> {
+        None
+    }
+
+    /// Engines that its provider has compiled within runs.
+    fn engines_built(&self) -> usize {
+        0
+    }
 }
 
 /// Runs `tiles` tiles on an engine, filling up with black ones where its batch is fixed; their outputs are cut off
@@ -66,5 +81,17 @@ impl Engine for Session {
 
     fn nodes(&self) -> BTreeMap<String, usize> {
         Session::nodes(self).clone()
+    }
+
+    fn version(&self) -> String {
+        self.runtime().version().to_owned()
+    }
+
+    fn stages(&self) -> Option<Stages> {
+        Session::stages(self)
+    }
+
+    fn engines_built(&self) -> usize {
+        self.engines_built_since()
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::onnx::tile_model;
 use image::{ImageFormat, Rgb, RgbImage};
-use kiln_runtime::bench::{self, Opened, Plan, Scenario, Window};
+use kiln_runtime::bench::{self, Opened, Plan, Window};
 use kiln_runtime::parity::{GOLDEN_BATCHES, against_golden};
 use kiln_runtime::score::{self, Listed, PipelineOptions, ScoreRow, Summary};
 use kiln_runtime::{DecisionRule, Session, SessionOptions, golden};
@@ -206,14 +206,13 @@ fn a_bench_measures_every_batch_and_says_who_ran_the_nodes() {
     let plan = Plan {
         batches: vec![1, 2],
         threads: vec![1],
-        scenario: Scenario::SingleStream,
         window,
-        precision: "fp32".to_owned(),
+        ..Plan::default()
     };
     let tiles = [Tile::from_pixels(vec![3; TILE_BYTES]).unwrap()];
     let mut open = |_| {
         let engine = session(None);
-        Ok(Opened { load_ms: engine.load_ms(), skipped: engine.skipped().to_vec(), engine })
+        Ok(Opened { load_ms: engine.load_ms(), engine_build_ms: None, skipped: engine.skipped().to_vec(), engine })
     };
     let report = bench::measure(&mut open, &tiles, &plan, &mut |_| ()).unwrap();
     assert_eq!(report.results.iter().map(|result| result.batch).collect::<Vec<_>>(), [1, 2]);

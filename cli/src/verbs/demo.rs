@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use kiln_export::bundle::{Batch, ExportRequest};
-use kiln_runtime::bench::{self, Opened, Plan, Scenario, Window};
+use kiln_runtime::bench::{self, Opened, Plan, Window};
 use kiln_runtime::score::{self, Format, PipelineOptions, RowWriter, Summary};
 use kiln_runtime::{Bundle, DecisionRule, Package, Runtime, Session, SessionOptions, golden, install, library};
 use kiln_tile::Decoder;
@@ -193,14 +193,13 @@ fn measure(bundle: &Bundle, runtime: &'static Runtime) -> anyhow::Result<bench::
     let plan = Plan {
         batches: vec![1, 8],
         threads: vec![cores],
-        scenario: Scenario::SingleStream,
         window,
-        precision: "fp32".to_owned(),
+        ..Plan::default()
     };
     let mut open = |threads| {
         let options = SessionOptions { threads: Some(threads), ..SessionOptions::default() };
         let engine = Session::open(runtime, &model, &options)?;
-        Ok(Opened { load_ms: engine.load_ms(), skipped: Vec::new(), engine })
+        Ok(Opened { load_ms: engine.load_ms(), engine_build_ms: None, skipped: Vec::new(), engine })
     };
     Ok(bench::measure(&mut open, &tiles, &plan, &mut |_| {})?)
 }

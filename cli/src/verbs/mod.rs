@@ -10,6 +10,7 @@ mod doctor;
 mod evaluate;
 #[cfg(feature = "export")]
 mod export;
+mod provider;
 mod runtime;
 mod score;
 #[cfg(feature = "train")]

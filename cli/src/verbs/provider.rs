@@ -62,6 +62,14 @@ impl ProviderOptionArgs {
     }
 }
 
+impl ProviderOptionArgs {
+    /// The same flags, for another process.
+    pub(crate) fn flags(&self) -> Vec<String> {
+        let options = self.provider_option.iter().flat_map(|option| ["--provider-option".to_owned(), option.clone()]);
+        options.chain(self.require_all.then(|| "--require-all".to_owned())).collect()
+    }
+}
+
 /// The batches that a compiled graph must take; none where the graph has but one.
 fn profile(bundle: &Bundle, precision: &str, batches: &[usize]) -> kiln_runtime::Result<Option<Profile>> {
     let most = batches.iter().copied().max().unwrap_or(1);

@@ -1,16 +1,21 @@
 //! `kiln score`: files to scores.
 
+use std::fmt;
 use std::io::{self, BufReader};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use kiln_runtime::score::{self, Format, Listed, PipelineOptions, RowWriter, ScoreRow, Summary};
-use kiln_runtime::{Bundle, DecisionRule, Error, ProviderKind, Providers, Session, SessionOptions, library};
-use kiln_tile::{Decoder, SizePolicy};
+use kiln_runtime::score::{
+    self, Format, Found, Layout, Listed, PipelineOptions, ResumableFile, RowWriter, ScoreRow, Summary,
+};
+use kiln_runtime::{Bundle, DecisionRule, Error, Providers, Session, library};
+use kiln_tile::{Decoder, SizePolicy, TILE_BYTES, Tile};
 use serde::Serialize;
 
+use super::provider::ProviderArgs;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -20,7 +25,8 @@ use crate::output::Output;
 /// one p_CLASS for each class. A higher score is more anomalous. A tile that cannot be scored keeps its row: `status`
 /// says why, and the exit status is 2 once the rest is scored.
 ///
-/// With --out the file appears whole at the end or not at all; without it rows go to stdout as they come.
+/// With --out the file appears whole at the end or not at all, and a run that was stopped goes on where it was when it is
+/// started again: until the end its rows are in FILE.progress. Without --out rows go to stdout as they come.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln score bundle/ tiles/ --out scores.parquet\n  \
     kiln score bundle/ a.png 'slides/*/tile_*.jpg' @list.txt\n  \
@@ -33,9 +39,8 @@ pub(crate) struct Args {
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
 
-    /// Where to run: cpu, cuda, tensorrt, openvino. A list such as `cuda,cpu` allows a fallback.
-    #[arg(long, value_name = "LIST", default_value = "cpu")]
-    provider: Providers,
+    #[command(flatten)]
+    provider: ProviderArgs,
 
     /// Which of the bundle's graphs to run: fp32, fp16, int8. Without it, the fastest one that the bundle offers for the
     /// provider; what is offered beside fp32 has held its gate.
@@ -50,9 +55,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
 
-    /// Tiles in a batch, where the graph does not fix it.
-    #[arg(long, value_name = "N", default_value_t = PipelineOptions::DEFAULT_BATCH, value_parser = at_least_one)]
-    batch: usize,
+    /// Tiles in a batch, where the graph does not fix it: a number, or `auto` for what a short trial finds fastest.
+    #[arg(long, value_name = "N|auto", default_value_t = BatchSize::Tiles(PipelineOptions::DEFAULT_BATCH))]
+    batch: BatchSize,
 
     /// Threads in all. Without it, one for each core.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
@@ -61,10 +66,43 @@ pub(crate) struct Args {
     /// What to do with images that are not 256x256: resize, center_crop, error. Without it, what the bundle says.
     #[arg(long, value_name = "POLICY")]
     size_policy: Option<SizePolicy>,
+
+    /// Score every tile again, even if an earlier run of the same was stopped and left its progress beside --out.
+    #[arg(long, requires = "out")]
+    restart: bool,
 }
 
-/// Sessions side by side on a CPU, at most.
-const MAX_STREAMS: usize = 4;
+/// `--batch`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BatchSize {
+    /// So many tiles.
+    Tiles(usize),
+    /// What a short trial finds.
+    Auto,
+}
+
+impl FromStr for BatchSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "auto" { Ok(Self::Auto) } else { at_least_one(text).map(Self::Tiles) }
+    }
+}
+
+impl fmt::Display for BatchSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tiles(tiles) => write!(f, "{tiles}"),
+            Self::Auto => f.write_str("auto"),
+        }
+    }
+}
+
+/// How long each batch size is tried.
+const PROBE: Duration = Duration::from_millis(300);
+
+/// Tiles that a trial runs on.
+const PROBED_TILES: usize = 8;
 
 /// How many bad tiles are named on stderr; all of them are in the rows.
 const MAX_NAMED: usize = 20;
@@ -78,6 +116,7 @@ struct Report<'a> {
     summary: &'a Summary,
     provider: &'a str,
     precision: &'a str,
+    batch: usize,
     skipped: Vec<Skipped<'a>>,
     nodes: &'a std::collections::BTreeMap<String, usize>,
 }
@@ -92,20 +131,20 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let tiles = score::list(&args.inputs, &mut BufReader::new(io::stdin()))?;
     let bundle = Bundle::open(&args.bundle)?;
     let rule = DecisionRule::of(&bundle.manifest);
-    let format = args.format.unwrap_or_else(|| default_format(&args, out));
-    let mut sessions = open(&args, &bundle, tiles.len(), out)?;
+    let providers = args.provider.providers()?;
+    let precision = args.precision.as_deref().unwrap_or_else(|| bundle.precision_for(providers.first()));
+    let work = Work { args: &args, bundle: &bundle, rule: &rule, tiles: &tiles, precision };
+    let mut sessions = work.open(&providers, out)?;
+    let batch = work.batch(&mut sessions, out)?;
     // After the session: where nothing can be scored, stdout gets no header that promises rows.
-    let writer = match &args.out {
-        Some(file) => RowWriter::to_file(file, format, rule.classes())?,
-        None => RowWriter::to_stream(Box::new(io::stdout()), format, rule.classes())?,
-    };
+    let sink = Sink::open(&work, &providers, out)?;
     for (provider, reason) in sessions.first().into_iter().flat_map(Session::skipped) {
         out.note(format_args!("{provider} was skipped: {reason}"));
     }
-    match score_all(&mut sessions, &rule, &tiles, &args, &bundle, writer, out) {
+    match work.score(&mut sessions, batch, sink, out) {
         Ok(summary) => {
             if let Some(session) = sessions.first() {
-                report(&args, format, (session, precision(&args, &bundle)), &summary, out)?;
+                report(&work, session, batch, &summary, out)?;
             }
             Ok(if summary.failed == 0 { Exit::Done } else { Exit::Input })
         }
@@ -117,35 +156,141 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     }
 }
 
-fn score_all(
-    sessions: &mut [Session],
-    rule: &DecisionRule,
-    tiles: &[Listed],
-    args: &Args,
-    bundle: &Bundle,
-    mut writer: RowWriter,
-    out: &Output,
-) -> kiln_runtime::Result<Summary> {
-    let policy = args.size_policy.unwrap_or(bundle.manifest.tile.size_policy);
-    let options = PipelineOptions { batch: args.batch, workers: threads(args), decoder: Decoder::new(policy) };
-    let bar = (tiles.len() > MAX_NAMED).then(|| out.progress(Some(tiles.len() as u64), "score"));
-    let mut bad = 0;
-    let summary = score::run_streams(sessions, rule, tiles, &options, &mut |row| {
-        if !row.is_ok() {
-            bad += 1;
-            name_bad_tile(&row, bad, out);
-        }
-        if let Some(bar) = &bar {
-            bar.inc(1);
-        }
-        writer.write(&row)
-    });
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
+/// What is to be scored, with what.
+struct Work<'a> {
+    args: &'a Args,
+    bundle: &'a Bundle,
+    rule: &'a DecisionRule,
+    tiles: &'a [Listed],
+    precision: &'a str,
+}
+
+impl Work<'_> {
+    fn open(&self, providers: &Providers, out: &Output) -> anyhow::Result<Vec<Session>> {
+        let runtime = library::load(&library::find_for(out.onnxruntime.as_deref(), providers)?)?;
+        let model = self.bundle.model_path(self.precision)?;
+        let batches = match self.args.batch {
+            BatchSize::Tiles(batch) => vec![batch],
+            BatchSize::Auto => score::PROBED_BATCHES.to_vec(),
+        };
+        let options = self.args.provider.session(self.bundle, self.precision, &batches)?;
+        let smallest = batches.iter().copied().min().unwrap_or(1);
+        let layout = Layout::of(providers, threads(self.args), self.tiles.len().div_ceil(smallest));
+        Ok(score::open_sessions(runtime, &model, &options, layout, self.rule)?)
     }
-    let summary = summary?;
-    writer.finish()?;
-    Ok(summary)
+
+    /// The batch size to score with.
+    fn batch(&self, sessions: &mut [Session], out: &Output) -> anyhow::Result<usize> {
+        if let BatchSize::Tiles(batch) = self.args.batch {
+            return Ok(batch);
+        }
+        let decoder = self.decoder();
+        let decoded = self.tiles.iter().filter_map(|tile| decoder.decode_file(&tile.path).ok());
+        let mut some: Vec<Tile> = decoded.take(PROBED_TILES).collect();
+        if some.is_empty() {
+            some.push(Tile::from_pixels(vec![127; TILE_BYTES]).context("a grey tile")?);
+        }
+        // No batch is larger than what there is to score.
+        let sizes: Vec<_> =
+            score::PROBED_BATCHES.into_iter().filter(|size| *size == 1 || *size <= self.tiles.len()).collect();
+        let probe = score::probe(sessions, &some, &sizes, PROBE)?;
+        let tried: Vec<_> = probe.tried.iter().map(|(size, speed)| format!("{size}: {speed:.0}")).collect();
+        out.note(format_args!("--batch auto: {} (tiles/s tried: {})", probe.batch, tried.join(", ")));
+        Ok(probe.batch)
+    }
+
+    fn decoder(&self) -> Decoder {
+        Decoder::new(self.args.size_policy.unwrap_or(self.bundle.manifest.tile.size_policy))
+    }
+
+    /// Scores what has no row yet; the summary is of all.
+    fn score(
+        &self,
+        sessions: &mut [Session],
+        batch: usize,
+        mut sink: Sink,
+        out: &Output,
+    ) -> kiln_runtime::Result<Summary> {
+        let options = PipelineOptions { batch, workers: threads(self.args), decoder: self.decoder() };
+        let (rows, scored) = sink.before();
+        let left = &self.tiles[rows..];
+        let bar = (left.len() > MAX_NAMED).then(|| out.progress(Some(left.len() as u64), "score"));
+        let mut bad = 0;
+        let summary = score::run_streams(sessions, self.rule, left, &options, &mut |row| {
+            if !row.is_ok() {
+                bad += 1;
+                name_bad_tile(&row, bad, out);
+            }
+            if let Some(bar) = &bar {
+                bar.inc(1);
+            }
+            sink.write(&row)
+        });
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+        let mut summary = summary?;
+        sink.finish()?;
+        summary.tiles += rows;
+        summary.scored += scored;
+        summary.failed += rows - scored;
+        Ok(summary)
+    }
+}
+
+/// Where rows go.
+enum Sink {
+    /// A file that appears at the end.
+    File(ResumableFile),
+    /// Standard output.
+    Stream(RowWriter),
+}
+
+impl Sink {
+    fn open(work: &Work<'_>, providers: &Providers, out: &Output) -> anyhow::Result<Self> {
+        let (args, classes) = (work.args, work.rule.classes());
+        let format = args.format.unwrap_or_else(|| default_format(args, out));
+        let Some(target) = &args.out else {
+            return Ok(Self::Stream(RowWriter::to_stream(Box::new(io::stdout()), format, classes)?));
+        };
+        let policy = args.size_policy.unwrap_or(work.bundle.manifest.tile.size_policy).to_string();
+        let key = score::run_key(&work.bundle.manifest, &[work.precision, &providers.to_string(), &policy], work.tiles);
+        let (file, found) = ResumableFile::open(target, format, classes, &key, work.tiles, args.restart)?;
+        match found {
+            Found::Rows(rows) if rows > 0 => out.note(format_args!(
+                "going on after {rows} of {} tiles, which an earlier run has scored; --restart scores them again",
+                work.tiles.len()
+            )),
+            Found::Other => out.note(format_args!(
+                "{} was of another run, or tiles have changed since; beginning anew",
+                file.progress().display()
+            )),
+            _ => {}
+        }
+        Ok(Self::File(file))
+    }
+
+    /// Rows that were there, and how many of them have a score.
+    fn before(&self) -> (usize, usize) {
+        match self {
+            Self::File(file) => (file.rows(), file.scored()),
+            Self::Stream(_) => (0, 0),
+        }
+    }
+
+    fn write(&mut self, row: &ScoreRow) -> kiln_runtime::Result<()> {
+        match self {
+            Self::File(file) => file.write(row),
+            Self::Stream(writer) => writer.write(row),
+        }
+    }
+
+    fn finish(self) -> kiln_runtime::Result<()> {
+        match self {
+            Self::File(file) => file.finish(),
+            Self::Stream(writer) => writer.finish(),
+        }
+    }
 }
 
 fn name_bad_tile(row: &ScoreRow, bad: usize, out: &Output) {
@@ -156,43 +301,10 @@ fn name_bad_tile(row: &ScoreRow, bad: usize, out: &Output) {
     }
 }
 
-/// Sessions that score side by side: on the CPU one for each thread, up to a few; elsewhere one, which has the device.
-fn open(args: &Args, bundle: &Bundle, tiles: usize, out: &Output) -> anyhow::Result<Vec<Session>> {
-    let runtime = library::load(&library::find_for(out.onnxruntime.as_deref(), &args.provider)?)?;
-    let needed: &[&str] = if bundle.manifest.classes.is_empty() { &["score"] } else { &["score", "probabilities"] };
-    let model = bundle.model_path(precision(args, bundle))?;
-    let streams = streams(args, tiles);
-    let options = SessionOptions {
-        providers: args.provider.clone(),
-        threads: Some((threads(args) / streams).max(1)),
-        // Threads that spin between operators take the cores from those that decode: a quarter slower on two cores.
-        spinning: false,
-        ..SessionOptions::default()
-    };
-    let session = || -> anyhow::Result<Session> {
-        let mut session = Session::open(runtime, &model, &options)?;
-        session.select_outputs(needed)?;
-        Ok(session)
-    };
-    (0..streams).map(|_| session()).collect()
-}
-
-/// Sessions each hold the weights, so there are no more than pay; and none that would have nothing to do.
-fn streams(args: &Args, tiles: usize) -> usize {
-    let only_cpu = args.provider.kinds().iter().all(|kind| *kind == ProviderKind::Cpu);
-    if only_cpu { threads(args).min(MAX_STREAMS).min(tiles.div_ceil(args.batch)).max(1) } else { 1 }
-}
-
-/// The graph to run: what the user said, or the fastest for the first provider.
-fn precision<'a>(args: &'a Args, bundle: &'a Bundle) -> &'a str {
-    let first = args.provider.kinds().first().copied().unwrap_or(ProviderKind::Cpu);
-    args.precision.as_deref().unwrap_or_else(|| bundle.precision_for(first))
-}
-
 fn report(
-    args: &Args,
-    format: Format,
-    (session, precision): (&Session, &str),
+    work: &Work<'_>,
+    session: &Session,
+    batch: usize,
     summary: &Summary,
     out: &Output,
 ) -> anyhow::Result<()> {
@@ -200,17 +312,19 @@ fn report(
     let nodes: Vec<_> =
         session.nodes().iter().map(|(provider, nodes)| format!("{nodes} nodes on {provider}")).collect();
     out.note(format_args!(
-        "{} of {} tiles scored in {seconds:.2?}, {:.1} tiles/s, {precision}, {}",
+        "{} of {} tiles scored in {seconds:.2?}, {:.1} tiles/s, {}, {}",
         summary.scored,
         summary.tiles,
         summary.tiles_per_s,
+        work.precision,
         nodes.join(", ")
     ));
-    let Some(file) = &args.out else { return Ok(()) };
+    let Some(file) = &work.args.out else { return Ok(()) };
     if out.json {
         let skipped = session.skipped().iter().map(|(provider, reason)| Skipped { provider, reason }).collect();
-        let (provider, nodes) = (session.provider(), session.nodes());
-        out.document(&Report { out: file, format: format.to_string(), summary, provider, precision, skipped, nodes })
+        let format = work.args.format.unwrap_or_else(|| default_format(work.args, out)).to_string();
+        let (provider, nodes, precision) = (session.provider(), session.nodes(), work.precision);
+        out.document(&Report { out: file, format, summary, provider, precision, batch, skipped, nodes })
             .context("printing the summary")?;
     } else {
         out.line(file.display());

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use kiln_runtime::parity::{GOLDEN_BATCHES, ParityReport, against_golden};
-use kiln_runtime::{Bundle, DecisionRule, Providers, Session, SessionOptions, golden, library};
+use kiln_runtime::parity::{GOLDEN_BATCHES, ParityReport, against_golden_within, gate_tolerances};
+use kiln_runtime::{Bundle, DecisionRule, Session, golden, library};
 
+use super::provider::ProviderArgs;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -30,25 +31,26 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR|CSV", requires = "run")]
     data: Option<PathBuf>,
 
-    /// Where to run: cpu, cuda, tensorrt, openvino. A list such as `cuda,cpu` allows a fallback.
-    #[arg(long, value_name = "LIST", default_value = "cpu")]
-    provider: Providers,
+    #[command(flatten)]
+    provider: ProviderArgs,
 
-    /// Which of the bundle's graphs to run.
+    /// Which of the bundle's graphs to run. One of another precision than fp32 is judged by what its gate saw: differences
+    /// up to twice those, and no decision changed.
     #[arg(long, value_name = "NAME", default_value = "fp32")]
     precision: String,
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let bundle = Bundle::open(&args.bundle)?;
-    let mut session = open(&bundle, &args.provider, &args.precision, out)?;
+    let mut session = open(&bundle, &args, out)?;
     #[cfg(feature = "export")]
     if let Some(run) = &args.run {
         return show(&verify_run(&mut session, &bundle, run, args.data.as_deref(), out)?, out);
     }
     let golden = golden::read(&bundle.golden_path()?)?;
     let rule = DecisionRule::of(&bundle.manifest);
-    show(&against_golden(&mut session, &golden, &rule, &GOLDEN_BATCHES)?, out)
+    let tolerances = gate_tolerances(bundle.variant(&args.precision)?);
+    show(&against_golden_within(&mut session, &golden, &rule, &GOLDEN_BATCHES, tolerances)?, out)
 }
 
 /// Burn against ONNX Runtime on the test split of the run.
@@ -70,10 +72,10 @@ fn verify_run(
     Ok(report?)
 }
 
-fn open(bundle: &Bundle, providers: &Providers, precision: &str, out: &Output) -> anyhow::Result<Session> {
-    let runtime = library::load(&library::find_for(out.onnxruntime.as_deref(), providers)?)?;
-    let options = SessionOptions { providers: providers.clone(), ..SessionOptions::default() };
-    let session = Session::open(runtime, &bundle.model_path(precision)?, &options)?;
+fn open(bundle: &Bundle, args: &Args, out: &Output) -> anyhow::Result<Session> {
+    let runtime = library::load(&library::find_for(out.onnxruntime.as_deref(), &args.provider.providers()?)?)?;
+    let options = args.provider.session(bundle, &args.precision, &GOLDEN_BATCHES)?;
+    let session = Session::open(runtime, &bundle.model_path(&args.precision)?, &options)?;
     for (provider, reason) in session.skipped() {
         out.note(format_args!("{provider} was skipped: {reason}"));
     }

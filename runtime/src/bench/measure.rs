@@ -1,27 +1,59 @@
-//! Running a plan: one session for each number of threads, one measurement for each batch size.
+//! Running a plan: one session for each number of threads, one measurement for each scenario and batch size.
 
 use std::time::Instant;
 
-use kiln_tile::Tile;
+use kiln_tile::{TILE_BYTES, Tile};
 
 use super::foreign::Reading;
-use super::{Latency, Measurement, Report, Scenario, Verdict, Window, verdict};
+use super::offline::{encoded, offline};
+use super::scenario::{poisson, streams};
+use super::stages::breakdown;
+use super::statistics::blocks;
+use super::{Latency, MULTI_STREAM_TILES, Machine, Measurement, Recording, Report, Scenario, Verdict, Window};
+use super::{machine, server, verdict};
 use crate::engine::Engine;
 use crate::{Error, Result};
 
 /// What is to be measured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// Tiles in a query; each is measured. An engine with a fixed batch is measured at that alone.
+    /// Tiles in a batch; each is measured. An engine with a fixed batch is measured at that alone.
     pub batches: Vec<usize>,
-    /// Threads within an operator; each is measured.
+    /// Threads in all; each number is measured.
     pub threads: Vec<usize>,
-    /// How queries arrive.
-    pub scenario: Scenario,
+    /// How queries arrive; each is measured.
+    pub scenarios: Vec<Scenario>,
     /// When measuring begins and ends.
     pub window: Window,
     /// The precision to write into the report.
     pub precision: String,
+    /// Queries a second of the server scenario; without it, the most that hold the bound are searched for.
+    pub qps: Option<f64>,
+    /// The bound of the server scenario's 99th percentile, in milliseconds.
+    pub bound_ms: f64,
+    /// Engines side by side of the offline scenario, at most; the threads are shared among them.
+    pub offline_engines: usize,
+}
+
+impl Plan {
+    /// LoadGen's bound for image classification (MLPerf Inference, ResNet-50, server scenario): 15 ms.
+    pub const DEFAULT_BOUND_MS: f64 = 15.0;
+}
+
+impl Default for Plan {
+    /// Single stream, batch 1, one thread, fp32.
+    fn default() -> Self {
+        Self {
+            batches: vec![1],
+            threads: vec![1],
+            scenarios: vec![Scenario::SingleStream],
+            window: Window::default(),
+            precision: "fp32".to_owned(),
+            qps: None,
+            bound_ms: Self::DEFAULT_BOUND_MS,
+            offline_engines: 1,
+        }
+    }
 }
 
 /// An engine that has just been opened.
@@ -29,8 +61,10 @@ pub struct Plan {
 pub struct Opened<E> {
     /// The engine, on which nothing has been run yet.
     pub engine: E,
-    /// Milliseconds that opening took.
+    /// Milliseconds that opening took, with every engine of the provider built before.
     pub load_ms: f64,
+    /// Milliseconds of an opening that built one; none where none had to be built.
+    pub engine_build_ms: Option<f64>,
     /// Providers that were asked for and skipped, each with the reason.
     pub skipped: Vec<(String, String)>,
 }
@@ -41,59 +75,235 @@ pub struct Opened<E> {
 /// # Errors
 /// If the plan is empty, or an engine cannot be opened or run. Figures that may not be used are no error: see
 /// [`Report::verdict`].
-pub fn measure<E: Engine>(
+pub fn measure<E: Engine + Send>(
     open: &mut dyn FnMut(usize) -> Result<Opened<E>>,
     tiles: &[Tile],
     plan: &Plan,
     on_step: &mut dyn FnMut(&str),
 ) -> Result<Report> {
     check(plan, tiles)?;
-    let mut report = Report {
-        verdict: Verdict::Valid,
-        reasons: vec![],
-        warnings: vec![],
-        results: vec![],
-        load_ms: 0.0,
-        first_ms: 0.0,
+    let mut bench = Bench {
+        tiles,
+        files: encoded(tiles)?,
+        plan,
+        on_step,
+        report: Report { machine: Machine::here(), ..Report::default() },
     };
     for threads in &plan.threads {
-        let opened = open(*threads)?;
-        measure_session(opened, *threads, tiles, plan, on_step, &mut report)?;
+        if plan.scenarios.iter().any(|scenario| *scenario != Scenario::Offline) {
+            bench.one_engine(open(*threads)?, *threads)?;
+        }
+        if plan.scenarios.contains(&Scenario::Offline) {
+            bench.side_by_side(open, *threads)?;
+        }
     }
+    let mut report = bench.report;
     if let Some(first) = report.results.first() {
         (report.load_ms, report.first_ms) = (first.load_ms, first.first_ms);
     }
     if !report.reasons.is_empty() {
         report.verdict = Verdict::Invalid;
     }
+    report.peak_memory_bytes = machine::peak_memory();
     Ok(report)
 }
 
-fn measure_session<E: Engine>(
-    mut opened: Opened<E>,
+/// A bench run under way.
+struct Bench<'a> {
+    tiles: &'a [Tile],
+    /// The same tiles, as files hold them.
+    files: Vec<Vec<u8>>,
+    plan: &'a Plan,
+    on_step: &'a mut dyn FnMut(&str),
+    report: Report,
+}
+
+/// What all measurements of one session have in common.
+struct Setting {
     threads: usize,
-    tiles: &[Tile],
-    plan: &Plan,
-    on_step: &mut dyn FnMut(&str),
-    report: &mut Report,
-) -> Result<()> {
-    let fixed = opened.engine.fixed_batch().map(|batch| vec![batch]);
-    let mut first_ms = None;
-    for batch in fixed.as_ref().unwrap_or(&plan.batches) {
-        let pixels: Vec<u8> = tiles.iter().cycle().take(*batch).flat_map(Tile::pixels).copied().collect();
-        let first_ms = match first_ms {
-            Some(first_ms) => first_ms,
-            None => *first_ms.insert(first_inference(&mut opened.engine, &pixels, *batch)?),
+    engines: usize,
+    load_ms: f64,
+    engine_build_ms: Option<f64>,
+    first_ms: f64,
+    skipped: Vec<(String, String)>,
+}
+
+/// What one window gave.
+struct Taken {
+    recording: Recording,
+    foreign_share: Option<f64>,
+    tiles_a_query: usize,
+    qps: Option<f64>,
+    engines_built: usize,
+}
+
+impl Bench<'_> {
+    /// The scenarios in which queries go to one engine.
+    fn one_engine<E: Engine + Send>(&mut self, opened: Opened<E>, threads: usize) -> Result<()> {
+        let mut engine = opened.engine;
+        let mut setting = Setting {
+            threads,
+            engines: 1,
+            load_ms: opened.load_ms,
+            engine_build_ms: opened.engine_build_ms,
+            first_ms: 0.0,
+            skipped: opened.skipped,
         };
-        let name = format!("batch {batch}, {threads} threads");
-        on_step(&name);
-        let measured = measure_batch(&mut opened, &pixels, *batch, threads, plan, first_ms)?;
-        let reasons = verdict::reasons(&measured, &plan.window, &opened.skipped);
-        report.reasons.extend(reasons.into_iter().map(|reason| format!("{name}: {reason}")));
-        report.warnings.extend(verdict::warnings(&measured).into_iter().map(|warning| format!("{name}: {warning}")));
-        report.results.push(measured);
+        for batch in self.batches(&engine) {
+            let pixels = self.pixels(batch);
+            if setting.first_ms == 0.0 {
+                setting.first_ms = first_inference(&mut engine, &pixels, batch)?;
+            }
+            let stages = breakdown(&mut engine, self.tiles, &self.files, batch)?;
+            let scenarios = self.plan.scenarios.iter().filter(|scenario| **scenario != Scenario::Offline);
+            for scenario in scenarios.copied().collect::<Vec<_>>() {
+                (self.on_step)(&step(&engine.provider(), &self.plan.precision, scenario, batch, threads));
+                let taken = self.window(&mut engine, scenario, &pixels, batch)?;
+                self.note(&engine, &setting, scenario, batch, taken, Some(stages))?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Offline: several engines, and the threads shared among them.
+    fn side_by_side<E: Engine + Send>(
+        &mut self,
+        open: &mut dyn FnMut(usize) -> Result<Opened<E>>,
+        threads: usize,
+    ) -> Result<()> {
+        let count = self.plan.offline_engines.clamp(1, threads);
+        let opened = (0..count).map(|_| open(threads / count)).collect::<Result<Vec<_>>>()?;
+        let mut engines = Vec::with_capacity(count);
+        let mut setting = Setting {
+            threads,
+            engines: count,
+            load_ms: 0.0,
+            engine_build_ms: None,
+            first_ms: 0.0,
+            skipped: Vec::new(),
+        };
+        for one in opened {
+            if engines.is_empty() {
+                (setting.load_ms, setting.engine_build_ms) = (one.load_ms, one.engine_build_ms);
+                setting.skipped = one.skipped;
+            }
+            engines.push(one.engine);
+        }
+        let batches = engines.first().map(|engine| self.batches(engine)).unwrap_or_default();
+        for batch in batches {
+            let pixels = self.pixels(batch);
+            let Some(first) = engines.first_mut() else { continue };
+            if setting.first_ms == 0.0 {
+                setting.first_ms = first_inference(first, &pixels, batch)?;
+            }
+            (self.on_step)(&step(&first.provider(), &self.plan.precision, Scenario::Offline, batch, threads));
+            let before = first.engines_built();
+            let mut reading = None;
+            let mut start = || reading = Some(Reading::now());
+            let recording = offline(&mut engines, &self.files, batch, &self.plan.window, &mut start)?;
+            let foreign_share = reading.and_then(|reading| reading.foreign_share());
+            let Some(first) = engines.first() else { continue };
+            let engines_built = first.engines_built().saturating_sub(before);
+            let taken = Taken { recording, foreign_share, tiles_a_query: batch, qps: None, engines_built };
+            self.note(first, &setting, Scenario::Offline, batch, taken, None)?;
+        }
+        Ok(())
+    }
+
+    fn window(
+        &self,
+        engine: &mut impl Engine,
+        scenario: Scenario,
+        pixels: &[u8],
+        batch: usize,
+    ) -> Result<Taken> {
+        let before = engine.engines_built();
+        let runs = runs(scenario, batch, engine.fixed_batch().is_some());
+        let mut reading = None;
+        let mut query = || {
+            runs.iter().try_for_each(|tiles| engine.run(&pixels[..tiles * TILE_BYTES], *tiles).map(drop))
+        };
+        let mut start = || reading = Some(Reading::now());
+        let window = &self.plan.window;
+        let (recording, qps) = if scenario == Scenario::Server {
+            let qps = self.plan.qps.map_or_else(|| server::search(self.plan.bound_ms, &mut query), Ok)?;
+            (poisson(qps, window, &mut query, &mut start)?, Some(qps))
+        } else {
+            (streams(scenario, window, &mut query, &mut start)?, None)
+        };
+        let foreign_share = reading.and_then(|reading| reading.foreign_share());
+        let engines_built = engine.engines_built().saturating_sub(before);
+        Ok(Taken { recording, foreign_share, tiles_a_query: runs.iter().sum(), qps, engines_built })
+    }
+
+    /// Writes one measurement into the report, with its reasons.
+    fn note(
+        &mut self,
+        engine: &impl Engine,
+        setting: &Setting,
+        scenario: Scenario,
+        batch: usize,
+        taken: Taken,
+        stages: Option<super::Breakdown>,
+    ) -> Result<()> {
+        let latencies = &taken.recording.latencies_ms;
+        let latency = Latency::of(latencies).ok_or_else(|| wrong("window", "it is too short for one query"))?;
+        let (queries, seconds) = (latencies.len(), taken.recording.window.as_secs_f64());
+        let measured = Measurement {
+            provider: engine.provider(),
+            precision: self.plan.precision.clone(),
+            scenario,
+            batch,
+            threads: setting.threads,
+            blocks_ms: blocks(latencies),
+            latency,
+            onnxruntime: engine.version(),
+            engines: setting.engines,
+            qps: taken.qps,
+            bound_ms: taken.qps.map(|_| self.plan.bound_ms),
+            stages,
+            engine_build_ms: setting.engine_build_ms,
+            engines_built: taken.engines_built,
+            tiles_per_s: (queries * taken.tiles_a_query) as f64 / seconds,
+            queries,
+            seconds,
+            foreign_share: taken.foreign_share,
+            nodes: engine.nodes(),
+            load_ms: setting.load_ms,
+            first_ms: setting.first_ms,
+        };
+        let name = measured.name();
+        let reasons = verdict::reasons(&measured, &self.plan.window, &setting.skipped);
+        self.report.reasons.extend(reasons.into_iter().map(|reason| format!("{name}: {reason}")));
+        let warnings = verdict::warnings(&measured);
+        self.report.warnings.extend(warnings.into_iter().map(|warning| format!("{name}: {warning}")));
+        self.report.results.push(measured);
+        Ok(())
+    }
+
+    fn batches(&self, engine: &impl Engine) -> Vec<usize> {
+        engine.fixed_batch().map_or_else(|| self.plan.batches.clone(), |batch| vec![batch])
+    }
+
+    fn pixels(&self, batch: usize) -> Vec<u8> {
+        let mut pixels = Vec::with_capacity(batch * TILE_BYTES);
+        self.tiles.iter().cycle().take(batch).for_each(|tile| pixels.extend_from_slice(tile.pixels()));
+        pixels
+    }
+}
+
+/// The batches that make up one query: one, or a multi-stream query in parts.
+fn runs(scenario: Scenario, batch: usize, fixed: bool) -> Vec<usize> {
+    if scenario != Scenario::MultiStream {
+        return vec![batch];
+    }
+    // A graph with a fixed batch runs whole ones, so that the last may be more than the query needs.
+    let part = |first: usize| if fixed { batch } else { batch.min(MULTI_STREAM_TILES - first) };
+    (0..MULTI_STREAM_TILES).step_by(batch).map(part).collect()
+}
+
+fn step(provider: &str, precision: &str, scenario: Scenario, batch: usize, threads: usize) -> String {
+    format!("{provider} {precision} {scenario}, batch {batch}, {threads} threads")
 }
 
 fn first_inference(engine: &mut impl Engine, pixels: &[u8], batch: usize) -> Result<f64> {
@@ -102,45 +312,17 @@ fn first_inference(engine: &mut impl Engine, pixels: &[u8], batch: usize) -> Res
     Ok(started.elapsed().as_secs_f64() * 1_000.0)
 }
 
-fn measure_batch<E: Engine>(
-    opened: &mut Opened<E>,
-    pixels: &[u8],
-    batch: usize,
-    threads: usize,
-    plan: &Plan,
-    first_ms: f64,
-) -> Result<Measurement> {
-    let engine = &mut opened.engine;
-    let mut before = None;
-    let mut query = || engine.run(pixels, batch).map(drop);
-    let recording = plan.scenario.run(&plan.window, &mut query, &mut || before = Some(Reading::now()))?;
-    let foreign_share = before.and_then(|before| before.foreign_share());
-    let latency =
-        Latency::of(&recording.latencies_ms).ok_or_else(|| wrong("window", "it is too short for one query"))?;
-    let (queries, seconds) = (recording.latencies_ms.len(), recording.window.as_secs_f64());
-    let tiles_per_s = (queries * batch) as f64 / seconds;
-    Ok(Measurement {
-        provider: engine.provider(),
-        precision: plan.precision.clone(),
-        scenario: plan.scenario,
-        batch,
-        threads,
-        latency,
-        tiles_per_s,
-        queries,
-        seconds,
-        foreign_share,
-        nodes: engine.nodes(),
-        load_ms: opened.load_ms,
-        first_ms,
-    })
-}
-
 fn check(plan: &Plan, tiles: &[Tile]) -> Result<()> {
     for (name, values) in [("--batch", &plan.batches), ("--threads", &plan.threads)] {
         if values.is_empty() || values.contains(&0) {
             return Err(wrong(name, "give at least one number, each at least 1"));
         }
+    }
+    if plan.scenarios.is_empty() {
+        return Err(wrong("--scenario", "give at least one"));
+    }
+    if plan.qps.is_some_and(|qps| !(qps > 0.0 && qps.is_finite())) || plan.bound_ms <= 0.0 {
+        return Err(wrong("--qps and --bound", "they are numbers above 0"));
     }
     if tiles.is_empty() { Err(wrong("tiles", "at least one is needed")) } else { Ok(()) }
 }
@@ -186,19 +368,14 @@ mod tests {
             min_count: 5,
             max_duration: Duration::from_secs(9),
         };
-        Plan {
-            batches: batches.to_vec(),
-            threads: threads.to_vec(),
-            scenario: Scenario::SingleStream,
-            window,
-            precision: "fp32".to_owned(),
-        }
+        Plan { batches: batches.to_vec(), threads: threads.to_vec(), window, ..Plan::default() }
     }
 
     fn report(fixed: Option<usize>, plan: &Plan, skipped: &[(String, String)]) -> Result<Report> {
         let tiles = [Tile::from_pixels(vec![7; TILE_BYTES]).unwrap()];
         let mut open = |threads: usize| {
-            Ok(Opened { engine: Sleeps(fixed), load_ms: 10.0 + threads as f64, skipped: skipped.to_vec() })
+            let load_ms = 10.0 + threads as f64;
+            Ok(Opened { engine: Sleeps(fixed), load_ms, engine_build_ms: None, skipped: skipped.to_vec() })
         };
         measure(&mut open, &tiles, plan, &mut |_| ())
     }
@@ -225,7 +402,7 @@ mod tests {
         let skipped = [("cuda".to_owned(), "no driver".to_owned())];
         let report = report(None, &plan(&[1], &[2]), &skipped).unwrap();
         assert_eq!(report.verdict, Verdict::Invalid);
-        assert!(report.reasons.iter().any(|reason| reason.starts_with("batch 1, 2 threads: it fell back from `cuda`")));
+        assert!(report.reasons.iter().any(|reason| reason.starts_with("cpu fp32 single_stream, batch 1, 2 threads: it fell back from `cuda`")));
     }
 
     #[test]
@@ -233,6 +410,48 @@ mod tests {
         for (batches, threads) in [(&[][..], &[1][..]), (&[0], &[1]), (&[1], &[])] {
             assert!(report(None, &plan(batches, threads), &[]).is_err());
         }
+    }
+
+    #[test]
+    fn a_multi_stream_query_is_eight_tiles_in_parts_of_the_batch() {
+        let parts = |batch, fixed| runs(Scenario::MultiStream, batch, fixed);
+        assert_eq!(parts(1, false), [1; 8]);
+        assert_eq!(parts(3, false), [3, 3, 2]);
+        assert_eq!(parts(16, false), [8]);
+        assert_eq!(parts(3, true), [3, 3, 3]);
+        assert_eq!(runs(Scenario::Offline, 3, false), [3]);
+    }
+
+    #[test]
+    fn every_scenario_counts_the_tiles_that_it_ran() {
+        let scenarios = Scenario::ALL.map(|(_, scenario)| scenario).to_vec();
+        let window = plan(&[1], &[1]).window;
+        let plan = Plan {
+            batches: vec![2],
+            threads: vec![2],
+            scenarios,
+            window,
+            qps: Some(200.0),
+            bound_ms: 1_000.0,
+            offline_engines: 2,
+            ..Plan::default()
+        };
+        let report = report(None, &plan, &[]).unwrap();
+        let tiles_a_query = |result: &Measurement| (result.tiles_per_s * result.seconds / result.queries as f64).round();
+        let found: Vec<_> = report
+            .results
+            .iter()
+            .map(|result| (result.scenario, tiles_a_query(result) as usize, result.engines, result.qps))
+            .collect();
+        let expected = [
+            (Scenario::SingleStream, 2, 1, None),
+            (Scenario::MultiStream, 8, 1, None),
+            (Scenario::Server, 2, 1, Some(200.0)),
+            (Scenario::Offline, 2, 2, None),
+        ];
+        assert_eq!(found, expected);
+        let stages = report.results[0].stages.unwrap();
+        assert!(stages.decode_ms > 0.0 && stages.compute_ms >= 0.5 && stages.transfer_ms == 0.0, "{stages:?}");
     }
 
     #[test]

@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Latency, Scenario};
+use super::{Breakdown, Latency, Machine, Scenario};
 
 /// Whether the figures may be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Verdict {
     /// Every measurement held to the rules.
+    #[default]
     Valid,
     /// At least one did not, for the reasons given.
     Invalid,
 }
 
 /// A whole bench run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Report {
     /// Whether all of the figures may be used.
     pub verdict: Verdict,
@@ -31,21 +32,25 @@ pub struct Report {
     pub load_ms: f64,
     /// Milliseconds of the very first inference after that, at the first batch size.
     pub first_ms: f64,
+    /// The machine that all of it belongs to.
+    #[serde(default)]
+    pub machine: Machine,
+    /// The most memory that the measuring process held, in bytes; of the larger one where there were several.
+    #[serde(default)]
+    pub peak_memory_bytes: Option<u64>,
 }
 
 impl Report {
-    /// Both as one: VALID if both are. What is said of the second graph begins with its precision.
+    /// Both as one: VALID if both are.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
-        let precision = other.results.first().map_or("", |result| result.precision.as_str()).to_owned();
-        let named =
-            |words: Vec<String>| words.into_iter().map(|words| format!("{precision}, {words}")).collect::<Vec<_>>();
         if other.verdict == Verdict::Invalid {
             self.verdict = Verdict::Invalid;
         }
-        self.reasons.extend(named(other.reasons));
-        self.warnings.extend(named(other.warnings));
+        self.reasons.extend(other.reasons);
+        self.warnings.extend(other.warnings);
         self.results.extend(other.results);
+        self.peak_memory_bytes = self.peak_memory_bytes.max(other.peak_memory_bytes);
         self
     }
 }
@@ -66,6 +71,30 @@ pub struct Measurement {
     /// Latency of a query.
     #[serde(flatten)]
     pub latency: Latency,
+    /// The ONNX Runtime that ran it, such as `1.31.1`; empty for a server.
+    #[serde(default)]
+    pub onnxruntime: String,
+    /// Engines side by side.
+    #[serde(default = "one")]
+    pub engines: usize,
+    /// Queries a second, where they arrived at a rate.
+    #[serde(default)]
+    pub qps: Option<f64>,
+    /// The bound of the 99th percentile, in milliseconds, where there was one.
+    #[serde(default)]
+    pub bound_ms: Option<f64>,
+    /// Where the time of one tile goes.
+    #[serde(default)]
+    pub stages: Option<Breakdown>,
+    /// Medians of twenty blocks in the order of time, in milliseconds: what a later run is compared with.
+    #[serde(default)]
+    pub blocks_ms: Vec<f64>,
+    /// Milliseconds to open the session while its engine was built, where one was; `load_ms` is then of a second opening.
+    #[serde(default)]
+    pub engine_build_ms: Option<f64>,
+    /// Engines that were built inside the window, which makes it invalid.
+    #[serde(default)]
+    pub engines_built: usize,
     /// Tiles a second over the whole window.
     pub tiles_per_s: f64,
     /// Queries in the window.
@@ -80,4 +109,82 @@ pub struct Measurement {
     pub load_ms: f64,
     /// Milliseconds of this session's first inference.
     pub first_ms: f64,
+}
+
+fn one() -> usize {
+    1
+}
+
+impl Measurement {
+    /// What it is a measurement of.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let Self { provider, precision, scenario, batch, threads, .. } = self;
+        format!("{provider} {precision} {scenario}, batch {batch}, {threads} threads")
+    }
+
+    /// The figure by which its scenario is judged, with its unit.
+    #[must_use]
+    pub fn judged(&self) -> (f64, &'static str) {
+        match self.scenario {
+            Scenario::SingleStream => (self.latency.p90_ms, "ms p90"),
+            Scenario::MultiStream => (self.latency.p99_ms, "ms p99"),
+            Scenario::Server => (self.qps.unwrap_or_default(), "queries/s"),
+            Scenario::Offline => (self.tiles_per_s, "tiles/s"),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::bench) fn measurement() -> Measurement {
+        Measurement {
+            provider: "cpu".to_owned(),
+            precision: "fp32".to_owned(),
+            scenario: Scenario::SingleStream,
+            batch: 1,
+            threads: 2,
+            latency: Latency::of(&[1.0, 1.01, 0.99, 1.0]).unwrap(),
+            onnxruntime: "1.31.1".to_owned(),
+            engines: 1,
+            qps: None,
+            bound_ms: None,
+            stages: None,
+            blocks_ms: vec![1.0, 1.01, 0.99, 1.0],
+            engine_build_ms: None,
+            engines_built: 0,
+            tiles_per_s: 1000.0,
+            queries: 500,
+            seconds: 5.0,
+            foreign_share: Some(0.01),
+            nodes: [("cpu".to_owned(), 9)].into(),
+            load_ms: 10.0,
+            first_ms: 2.0,
+        }
+    }
+
+    #[test]
+    fn two_reports_are_one_and_as_invalid_as_either() {
+        let one = Report { results: vec![measurement()], ..Report::default() };
+        let two = Report { verdict: Verdict::Invalid, reasons: vec!["r".to_owned()], ..one.clone() };
+        let both = one.and(two);
+        assert_eq!((both.verdict, both.results.len(), both.reasons.len()), (Verdict::Invalid, 2, 1));
+    }
+
+    #[test]
+    fn each_scenario_is_judged_by_its_own_figure() {
+        let judged = |scenario| Measurement { scenario, qps: Some(7.0), ..measurement() }.judged();
+        assert_eq!(judged(Scenario::SingleStream), (1.01, "ms p90"));
+        assert_eq!(judged(Scenario::Server), (7.0, "queries/s"));
+        assert_eq!(judged(Scenario::Offline), (1000.0, "tiles/s"));
+    }
+
+    #[test]
+    fn a_report_of_an_older_release_still_reads() {
+        let text = r#"{"verdict":"VALID","reasons":[],"warnings":[],"results":[],"load_ms":1.0,"first_ms":2.0}"#;
+        assert_eq!(serde_json::from_str::<Report>(text).unwrap().machine, Machine::default());
+    }
 }

@@ -1,17 +1,76 @@
-//! How queries arrive. Named as MLPerf LoadGen names them; a scenario is a loop of its own that fills a [`Recording`].
+//! How queries arrive, as MLPerf Inference's LoadGen defines it: each scenario has a pattern of arrival and the one figure
+//! that it is judged by. A scenario is a loop of its own that fills a [`Recording`]; [`super::offline`] holds the one that
+//! is no loop of queries.
 
 use std::time::{Duration, Instant};
 
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::{Error, Result};
+
+/// Tiles of a multi-stream query (LoadGen: samples per query).
+pub const MULTI_STREAM_TILES: usize = 8;
 
 /// How queries arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scenario {
-    /// One query at a time, the next as soon as the last has come back.
+    /// One query at a time, the next as soon as the last has come back; judged by the 90th percentile.
     SingleStream,
+    /// The same with [`MULTI_STREAM_TILES`] tiles in every query; judged by the 99th percentile.
+    MultiStream,
+    /// Queries arrive at random (Poisson), whether or not the last has come back; judged by the most queries a second
+    /// at which the 99th percentile stays under a bound.
+    Server,
+    /// All tiles are there from the start, as files hold them; judged by tiles a second, decoding included.
+    Offline,
+}
+
+impl Scenario {
+    /// Every scenario with its name.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("single_stream", Self::SingleStream),
+        ("multi_stream", Self::MultiStream),
+        ("server", Self::Server),
+        ("offline", Self::Offline),
+    ];
+
+    /// The name that users type.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, scenario)| *scenario == self).map_or("", |(name, _)| name)
+    }
+
+    /// The fewest queries of a window, unless told otherwise: what the judged percentile needs (for the 99th LoadGen asks
+    /// 662 at least, to be 99 % sure of it within its margin).
+    #[must_use]
+    pub fn min_count(self) -> usize {
+        match self {
+            Self::SingleStream => 200,
+            Self::MultiStream | Self::Server => 662,
+            Self::Offline => 20,
+        }
+    }
+}
+
+impl std::str::FromStr for Scenario {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let known = Self::ALL.iter().find(|(name, _)| *name == text);
+        known.map(|(_, scenario)| *scenario).ok_or_else(|| Error::Argument {
+            argument: text.to_owned(),
+            reason: "unknown scenario; known are: single_stream, multi_stream, server, offline".to_owned(),
+        })
+    }
+}
+
+impl std::fmt::Display for Scenario {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 /// When measuring begins and ends.
@@ -21,7 +80,7 @@ pub struct Window {
     pub warm_up: Duration,
     /// The window is at least so long.
     pub min_duration: Duration,
-    /// And holds at least so many queries,
+    /// And holds at least so many queries; 0 for what the scenario needs.
     pub min_count: usize,
     /// unless it has become so long.
     pub max_duration: Duration,
@@ -30,15 +89,26 @@ pub struct Window {
 impl Window {
     /// Queries of a warm-up, however short it is.
     pub const MIN_WARM_UP: usize = 3;
+
+    /// The fewest queries for a scenario.
+    #[must_use]
+    pub fn min_count(&self, scenario: Scenario) -> usize {
+        if self.min_count == 0 { scenario.min_count() } else { self.min_count }
+    }
+
+    /// Whether a window that has lasted so long with so many queries goes on.
+    pub(super) fn goes_on(&self, lasted: Duration, queries: usize, scenario: Scenario) -> bool {
+        lasted < self.max_duration && (lasted < self.min_duration || queries < self.min_count(scenario))
+    }
 }
 
 impl Default for Window {
-    /// One second of warm-up, five seconds and 200 queries, at most a minute.
+    /// One second of warm-up, five seconds and as many queries as the scenario needs, at most a minute.
     fn default() -> Self {
         Self {
             warm_up: Duration::from_secs(1),
             min_duration: Duration::from_secs(5),
-            min_count: 200,
+            min_count: 0,
             max_duration: Duration::from_secs(60),
         }
     }
@@ -53,46 +123,72 @@ pub struct Recording {
     pub window: Duration,
 }
 
-impl Scenario {
-    /// Makes queries until `window` is full. `on_start` is called where the warm-up ends.
-    ///
-    /// # Errors
-    /// The first error of a query.
-    pub fn run(
-        self,
-        window: &Window,
-        query: &mut dyn FnMut() -> Result<()>,
-        on_start: &mut dyn FnMut(),
-    ) -> Result<Recording> {
-        match self {
-            Self::SingleStream => single_stream(window, query, on_start),
-        }
+/// Makes queries until the warm-up is over.
+pub(super) fn warm_up(window: &Window, query: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+    let started = Instant::now();
+    let mut made = 0;
+    while made < Window::MIN_WARM_UP || started.elapsed() < window.warm_up {
+        query()?;
+        made += 1;
     }
+    Ok(())
 }
 
-fn single_stream(
+/// One query after another until `window` is full; for single and multi stream. `on_start` is called where the warm-up
+/// ends.
+///
+/// # Errors
+/// The first error of a query.
+pub(super) fn streams(
+    scenario: Scenario,
     window: &Window,
     query: &mut dyn FnMut() -> Result<()>,
     on_start: &mut dyn FnMut(),
 ) -> Result<Recording> {
-    let warm_up = Instant::now();
-    let mut made = 0;
-    while made < Window::MIN_WARM_UP || warm_up.elapsed() < window.warm_up {
-        query()?;
-        made += 1;
-    }
+    warm_up(window, query)?;
     // Room for more queries than are expected: growing would be timed as a query's latency.
     let mut latencies_ms = Vec::with_capacity(1 << 16);
     on_start();
     let started = Instant::now();
     let mut now = Duration::ZERO;
-    while now < window.max_duration && (now < window.min_duration || latencies_ms.len() < window.min_count) {
+    while window.goes_on(now, latencies_ms.len(), scenario) {
         query()?;
         let end = started.elapsed();
         latencies_ms.push((end - now).as_secs_f64() * 1_000.0);
         now = end;
     }
     Ok(Recording { latencies_ms, window: now })
+}
+
+/// Queries at random times, `qps` of them a second on average, answered in the order in which they came. A latency goes
+/// from the moment when the query was due, so that waiting behind others counts.
+///
+/// # Errors
+/// The first error of a query.
+pub(super) fn poisson(
+    qps: f64,
+    window: &Window,
+    query: &mut dyn FnMut() -> Result<()>,
+    on_start: &mut dyn FnMut(),
+) -> Result<Recording> {
+    warm_up(window, query)?;
+    let mut latencies_ms = Vec::with_capacity(1 << 16);
+    // The same arrivals every time, as LoadGen's fixed seeds have it.
+    let mut random = ChaCha8Rng::seed_from_u64(20_261_125);
+    on_start();
+    let started = Instant::now();
+    let mut due = Duration::ZERO;
+    while window.goes_on(started.elapsed(), latencies_ms.len(), Scenario::Server) {
+        // The inverse of the exponential distribution; 1 - u is never 0.
+        let gap = -(1.0_f64 - random.random::<f64>()).ln() / qps;
+        due += Duration::from_secs_f64(gap);
+        if let Some(early) = due.checked_sub(started.elapsed()) {
+            std::thread::sleep(early);
+        }
+        query()?;
+        latencies_ms.push((started.elapsed() - due).as_secs_f64() * 1_000.0);
+    }
+    Ok(Recording { latencies_ms, window: started.elapsed() })
 }
 
 #[cfg(test)]
@@ -114,7 +210,8 @@ mod tests {
             std::thread::sleep(each);
             Ok(())
         };
-        let recording = Scenario::SingleStream.run(window, &mut query, &mut || before.set(made.get())).unwrap();
+        let mut start = || before.set(made.get());
+        let recording = streams(Scenario::SingleStream, window, &mut query, &mut start).unwrap();
         (recording, before.get(), made.get())
     }
 
@@ -139,8 +236,39 @@ mod tests {
     }
 
     #[test]
+    fn a_window_without_a_count_asks_for_what_the_scenario_needs() {
+        let window = Window::default();
+        assert_eq!(window.min_count(Scenario::SingleStream), 200);
+        assert_eq!(window.min_count(Scenario::Server), 662);
+        assert_eq!(Window { min_count: 5, ..window }.min_count(Scenario::Server), 5);
+    }
+
+    #[test]
     fn an_error_ends_the_run() {
-        let mut query = || Err(crate::Error::Argument { argument: "x".to_owned(), reason: "y".to_owned() });
-        assert!(Scenario::SingleStream.run(&Window::default(), &mut query, &mut || ()).is_err());
+        let mut query = || Err(Error::Argument { argument: "x".to_owned(), reason: "y".to_owned() });
+        assert!(streams(Scenario::SingleStream, &Window::default(), &mut query, &mut || ()).is_err());
+        assert!(poisson(1.0, &Window::default(), &mut query, &mut || ()).is_err());
+    }
+
+    #[test]
+    fn poisson_queries_come_at_their_rate_and_wait_behind_one_another() {
+        let query = |each| move || { std::thread::sleep(each); Ok(()) };
+        let idle = poisson(400.0, &window(0, 200, 60_000), &mut query(Duration::ZERO), &mut || ()).unwrap();
+        let rate = 200.0 / idle.window.as_secs_f64();
+        // A busy machine only makes it slower; 200 arrivals are within a fifth of the rate.
+        assert!(rate < 480.0, "{rate}");
+        // 5 ms of work at 400 queries a second: the queue grows, and so do the latencies.
+        let full = poisson(400.0, &window(0, 60, 60_000), &mut query(Duration::from_millis(5)), &mut || ()).unwrap();
+        let (first, last) = (full.latencies_ms[0], full.latencies_ms[59]);
+        assert!(last > first + 50.0, "{first} {last}");
+    }
+
+    #[test]
+    fn names_read_back() {
+        for (name, scenario) in Scenario::ALL {
+            assert_eq!(name.parse::<Scenario>().unwrap(), scenario);
+            assert_eq!(scenario.to_string(), name);
+        }
+        assert!("burst".parse::<Scenario>().is_err());
     }
 }

@@ -13,6 +13,8 @@ pub struct Latency {
     pub p95_ms: f64,
     /// 99th percentile; means something from 100 queries on.
     pub p99_ms: f64,
+    /// 99.9th percentile; means something from 1000 queries on.
+    pub p999_ms: f64,
     /// Mean.
     pub mean_ms: f64,
     /// Shortest.
@@ -33,10 +35,11 @@ impl Latency {
         let (min_ms, max_ms) = (*sorted.first()?, *sorted.last()?);
         let mean_ms = mean(latencies_ms);
         Some(Self {
-            p50_ms: percentile(&sorted, 50),
-            p90_ms: percentile(&sorted, 90),
-            p95_ms: percentile(&sorted, 95),
-            p99_ms: percentile(&sorted, 99),
+            p50_ms: percentile(&sorted, 500),
+            p90_ms: percentile(&sorted, 900),
+            p95_ms: percentile(&sorted, 950),
+            p99_ms: percentile(&sorted, 990),
+            p999_ms: percentile(&sorted, 999),
             mean_ms,
             min_ms,
             max_ms,
@@ -54,6 +57,15 @@ impl Latency {
     }
 }
 
+/// Medians of [`BLOCKS`] blocks of equal length in the order of time; fewer where there are fewer values.
+pub(super) fn blocks(values: &[f64]) -> Vec<f64> {
+    let length = values.len().div_ceil(BLOCKS).max(1);
+    values.chunks(length).map(|block| percentile(&sorted(block), 500)).collect()
+}
+
+/// Blocks of a measurement that a later one can be compared with.
+const BLOCKS: usize = 20;
+
 fn sorted(values: &[f64]) -> Vec<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -61,8 +73,8 @@ fn sorted(values: &[f64]) -> Vec<f64> {
 }
 
 /// Nearest rank over sorted values, which must not be empty.
-fn percentile(sorted: &[f64], percent: usize) -> f64 {
-    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+fn percentile(sorted: &[f64], in_a_thousand: usize) -> f64 {
+    let rank = (sorted.len() * in_a_thousand).div_ceil(1_000).max(1);
     sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
 }
 
@@ -80,8 +92,8 @@ fn thirds(values: &[f64]) -> [f64; 3] {
     let cut = |part: usize| values.len() * part / 3;
     [0, 1, 2].map(|part| match &values[cut(part)..cut(part + 1)] {
         // Fewer than three values: every third is the whole.
-        [] => percentile(&sorted(values), 50),
-        third => percentile(&sorted(third), 50),
+        [] => percentile(&sorted(values), 500),
+        third => percentile(&sorted(third), 500),
     })
 }
 
@@ -97,6 +109,19 @@ mod tests {
         assert_eq!([latency.p50_ms, latency.p90_ms, latency.p95_ms, latency.p99_ms], [50.0, 90.0, 95.0, 99.0]);
         assert_eq!([latency.min_ms, latency.max_ms, latency.mean_ms], [1.0, 100.0, 50.5]);
         assert!((latency.cv - 29.011_491_975_882_016 / 50.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_last_percentile_is_of_a_thousand() {
+        let values: Vec<f64> = (1..=2_000).map(f64::from).collect();
+        assert_eq!(Latency::of(&values).unwrap().p999_ms.to_bits(), 1998.0_f64.to_bits());
+    }
+
+    #[test]
+    fn blocks_follow_the_order_of_time() {
+        let values: Vec<f64> = (0..100).map(|i| f64::from(i / 5)).collect();
+        assert_eq!(blocks(&values), (0..20).map(f64::from).collect::<Vec<_>>());
+        assert_eq!(blocks(&[3.0, 4.0]), [3.0, 4.0]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! When a figure may be used. The limits stand here and nowhere else.
 
-use super::{Measurement, Window};
+use super::{Measurement, Scenario, Window};
 
 /// Thirds of the window may differ by so much (Triton's perf_analyzer holds its three windows to the same).
 const MAX_DRIFT: f64 = 0.10;
@@ -14,13 +14,24 @@ pub(super) fn reasons(measured: &Measurement, window: &Window, skipped: &[(Strin
     let mut reasons: Vec<String> =
         skipped.iter().map(|(provider, reason)| format!("it fell back from `{provider}`: {reason}")).collect();
     reasons.extend(placement(measured));
-    if measured.queries < window.min_count {
+    let needed = window.min_count(measured.scenario);
+    if measured.queries < needed {
         reasons.push(format!(
-            "only {} queries in {:.0} s, {} are needed; allow a longer window or a smaller batch",
-            measured.queries, measured.seconds, window.min_count
+            "only {} queries in {:.0} s, {needed} are needed; allow a longer window or a smaller batch",
+            measured.queries, measured.seconds
         ));
     }
-    if measured.latency.drift() > MAX_DRIFT {
+    if measured.engines_built > 0 {
+        reasons.push(format!("{} engines were built inside the window; warm up at every batch", measured.engines_built));
+    }
+    if let Some(bound) = measured.bound_ms.filter(|bound| measured.latency.p99_ms > *bound) {
+        reasons.push(format!(
+            "the 99th percentile is {:.3} ms at {:.2} queries/s, over the bound of {bound} ms",
+            measured.latency.p99_ms,
+            measured.qps.unwrap_or_default()
+        ));
+    }
+    if is_steady_by_nature(measured.scenario) && measured.latency.drift() > MAX_DRIFT {
         let [first, second, third] = measured.latency.thirds_ms;
         reasons.push(format!(
             "not steady: the medians of its thirds are {first:.3}, {second:.3} and {third:.3} ms, over {:.0} % apart; warm \
@@ -41,7 +52,7 @@ pub(super) fn reasons(measured: &Measurement, window: &Window, skipped: &[(Strin
 /// What should be known of a measurement and does not make it unusable.
 pub(super) fn warnings(measured: &Measurement) -> Vec<String> {
     let mut warnings = Vec::new();
-    if measured.latency.cv > CV_WARNING {
+    if is_steady_by_nature(measured.scenario) && measured.latency.cv > CV_WARNING {
         let limit = 100.0 * CV_WARNING;
         warnings.push(format!(
             "latencies vary by {:.1} % (coefficient of variation, over {limit} %)",
@@ -52,6 +63,11 @@ pub(super) fn warnings(measured: &Measurement) -> Vec<String> {
         warnings.push("this system does not tell whether other processes shared the cores".to_owned());
     }
     warnings
+}
+
+/// Queries at random times wait as long as chance has it: what holds there is the bound.
+fn is_steady_by_nature(scenario: Scenario) -> bool {
+    scenario != Scenario::Server
 }
 
 fn placement(measured: &Measurement) -> Option<String> {
@@ -69,26 +85,9 @@ fn placement(measured: &Measurement) -> Option<String> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::{Latency, Scenario};
+    use super::super::Latency;
+    use super::super::report::tests::measurement as good;
     use super::*;
-
-    fn good() -> Measurement {
-        Measurement {
-            provider: "cpu".to_owned(),
-            precision: "fp32".to_owned(),
-            scenario: Scenario::SingleStream,
-            batch: 1,
-            threads: 2,
-            latency: Latency::of(&[1.0, 1.01, 0.99, 1.0]).unwrap(),
-            tiles_per_s: 1000.0,
-            queries: 500,
-            seconds: 5.0,
-            foreign_share: Some(0.01),
-            nodes: [("cpu".to_owned(), 9)].into(),
-            load_ms: 10.0,
-            first_ms: 2.0,
-        }
-    }
 
     fn why(change: impl FnOnce(&mut Measurement)) -> Vec<String> {
         let mut measured = good();
@@ -107,6 +106,8 @@ mod tests {
         assert!(why(|m| m.queries = 10)[0].contains("only 10 queries"));
         assert!(why(|m| m.foreign_share = Some(0.5))[0].contains("took 50 % of the cores"));
         assert!(why(|m| m.latency.thirds_ms = [2.0, 1.0, 1.0])[0].contains("not steady"));
+        assert!(why(|m| m.engines_built = 1)[0].contains("1 engines were built inside the window"));
+        assert!(why(|m| m.bound_ms = Some(0.5))[0].contains("over the bound of 0.5 ms"));
         assert!(why(|m| m.nodes.clear())[0].contains("not known"));
         assert!(
             why(|m| {
@@ -122,5 +123,6 @@ mod tests {
     fn noise_and_silence_are_warnings() {
         let noisy = Measurement { latency: Latency::of(&[1.0, 2.0]).unwrap(), foreign_share: None, ..good() };
         assert_eq!(warnings(&noisy).len(), 2);
+        assert_eq!(warnings(&Measurement { scenario: Scenario::Server, ..noisy }).len(), 1);
     }
 }

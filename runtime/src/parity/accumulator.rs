@@ -39,6 +39,7 @@ pub const MAX_NAMED: usize = 20;
 #[derive(Debug, Clone)]
 pub struct Accumulator {
     rule: DecisionRule,
+    tolerances: BTreeMap<String, Tolerance>,
     outputs: BTreeMap<String, Difference>,
     seen: BTreeSet<usize>,
     changed: BTreeSet<usize>,
@@ -52,12 +53,19 @@ impl Accumulator {
     pub fn new(rule: DecisionRule) -> Self {
         Self {
             rule,
+            tolerances: BTreeMap::new(),
             outputs: BTreeMap::new(),
             seen: BTreeSet::new(),
             changed: BTreeSet::new(),
             batches: BTreeSet::new(),
             closest: None,
         }
+    }
+
+    /// The same with tolerances of its own for some outputs, by name: for a graph of another precision.
+    #[must_use]
+    pub fn with_tolerances(self, tolerances: BTreeMap<String, Tolerance>) -> Self {
+        Self { tolerances, ..self }
     }
 
     /// Adds a batch: what the reference and the candidate answered for the tiles `first_tile ..`. An output that only
@@ -98,7 +106,8 @@ impl Accumulator {
     }
 
     fn difference(&mut self, name: &str) -> &mut Difference {
-        let tolerance = Tolerance::of_output(name, !self.rule.classes().is_empty());
+        let tolerance = self.tolerances.get(name).copied();
+        let tolerance = tolerance.unwrap_or_else(|| Tolerance::of_output(name, !self.rule.classes().is_empty()));
         self.outputs.entry(name.to_owned()).or_insert_with(|| Difference::new(tolerance))
     }
 

@@ -1,10 +1,13 @@
 //! A bundle against its own golden outputs: what any machine can check without burn.
 
-use super::{Accumulator, ParityReport};
+use std::collections::BTreeMap;
+
+use super::{Accumulator, ParityReport, Tolerance};
 use crate::Result;
 use crate::decision::DecisionRule;
 use crate::engine::{Engine, rows, run_padded};
 use crate::golden::Golden;
+use crate::bundle::manifest::Variant;
 
 /// Batch sizes at which golden tiles are run where the graph's batch is symbolic: one, an odd one, a power of two.
 pub const GOLDEN_BATCHES: [usize; 3] = [1, 3, 8];
@@ -20,7 +23,21 @@ pub fn against_golden(
     rule: &DecisionRule,
     batches: &[usize],
 ) -> Result<ParityReport> {
-    let mut accumulator = Accumulator::new(rule.clone());
+    against_golden_within(engine, golden, rule, batches, BTreeMap::new())
+}
+
+/// The same with tolerances of its own for some outputs: those of [`gate_tolerances`], for a graph of another precision.
+///
+/// # Errors
+/// What the engine said when it failed to run.
+pub fn against_golden_within(
+    engine: &mut impl Engine,
+    golden: &Golden,
+    rule: &DecisionRule,
+    batches: &[usize],
+    tolerances: BTreeMap<String, Tolerance>,
+) -> Result<ParityReport> {
+    let mut accumulator = Accumulator::new(rule.clone()).with_tolerances(tolerances);
     let tiles = &golden.tiles;
     let fixed = engine.fixed_batch();
     for batch in fixed.as_ref().map_or(batches, std::slice::from_ref) {
@@ -33,4 +50,22 @@ pub fn against_golden(
         }
     }
     Ok(accumulator.finish(&engine.provider(), engine.nodes()))
+}
+
+/// Differences may be so many times as large as the largest that the gate saw: golden tiles are others, and another
+/// provider rounds at other places.
+const GATE_MARGIN: f64 = 2.0;
+
+/// The tolerances by which a graph of another precision is judged: for every output, what it differed from the fp32 graph
+/// when it passed its gate, with a margin. Empty for the fp32 graph, whose tolerances follow from single precision.
+#[must_use]
+pub fn gate_tolerances(variant: &Variant) -> BTreeMap<String, Tolerance> {
+    let outputs = variant.gate.as_ref().and_then(|gate| gate.get("outputs")?.as_array().cloned()).unwrap_or_default();
+    let tolerance = |output: &serde_json::Value| {
+        let name = output.get("name")?.as_str()?.to_owned();
+        let seen = output.get("max_abs")?.as_f64()?;
+        let reason = "twice the largest difference that its gate saw on the validation split";
+        Some((name, Tolerance { absolute: GATE_MARGIN * seen, relative: 0.0, reason }))
+    };
+    outputs.iter().filter_map(tolerance).collect()
 }

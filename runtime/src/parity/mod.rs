@@ -9,5 +9,5 @@ mod tolerance;
 
 pub use accumulator::{Accumulator, MAX_NAMED, ParityReport};
 pub use difference::{OutputParity, compare};
-pub use golden_check::{GOLDEN_BATCHES, against_golden};
+pub use golden_check::{GOLDEN_BATCHES, against_golden, against_golden_within, gate_tolerances};
 pub use tolerance::Tolerance;

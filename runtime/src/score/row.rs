@@ -1,7 +1,7 @@
 //! One row of results, and the names of its columns: the same in every format.
 
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::decision::DecisionRule;
 
@@ -9,7 +9,7 @@ use crate::decision::DecisionRule;
 pub const OK: &str = "ok";
 
 /// What is said of one tile.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScoreRow {
     /// The file, as listed; characters that are not UTF-8 are replaced.
     pub path: String,

@@ -1,8 +1,8 @@
 //! The machine as far as it matters for inference, from the places where Linux shows it; elsewhere less is known.
 
 use std::fs;
-use std::path::Path;
 
+use kiln_runtime::provider::{nvidia_driver, nvidia_gpus};
 use serde::Serialize;
 
 /// What this machine is.
@@ -35,8 +35,8 @@ impl Machine {
             logical_cores: std::thread::available_parallelism().map_or(1, usize::from),
             features: FEATURES.iter().filter(|name| has(name)).map(|name| (*name).to_owned()).collect(),
             memory_bytes: memory(),
-            nvidia_driver: first_line("/proc/driver/nvidia/version"),
-            gpus: gpus(),
+            nvidia_driver: nvidia_driver(),
+            gpus: nvidia_gpus(),
         }
     }
 
@@ -57,17 +57,6 @@ fn memory() -> Option<u64> {
     let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
     let kib: u64 = field(&meminfo, "MemTotal")?.split_whitespace().next()?.parse().ok()?;
     Some(kib << 10)
-}
-
-/// One name a GPU, as the NVIDIA driver tells them.
-fn gpus() -> Vec<String> {
-    let Ok(folders) = fs::read_dir("/proc/driver/nvidia/gpus") else { return Vec::new() };
-    let files = folders.filter_map(|folder| fs::read_to_string(folder.ok()?.path().join("information")).ok());
-    files.filter_map(|text| field(&text, "Model").map(str::to_owned)).collect()
-}
-
-fn first_line(path: impl AsRef<Path>) -> Option<String> {
-    fs::read_to_string(path).ok()?.lines().next().map(|line| line.trim().to_owned())
 }
 
 /// The value of the first line `name : value`.

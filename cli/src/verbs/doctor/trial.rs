@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use kiln_runtime::provider::probe::probe;
-use kiln_runtime::{ProviderKind, Providers, Runtime, Session, SessionOptions, chain, library};
+use kiln_runtime::score::{self, Layout};
+use kiln_runtime::{
+    Bundle, DecisionRule, ProviderKind, Providers, Runtime, Session, SessionOptions, chain, golden, library,
+};
 use kiln_tile::TILE_BYTES;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -20,8 +23,6 @@ use crate::output::Output;
 
 /// A provider that compiles its kernels on first use takes this long at most.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How long the timing of a bundle runs, after its warm-up.
-const TIMED: Duration = Duration::from_millis(1_000);
 
 /// What a child is asked.
 #[derive(Serialize, Deserialize)]
@@ -31,8 +32,8 @@ pub(super) enum Ask {
     Load,
     /// Does this provider run a small graph?
     Provider { provider: String },
-    /// How long does one tile take?
-    Time { provider: String, model: PathBuf },
+    /// How fast does a bundle score, in each way that there is?
+    Tune { provider: String, bundle: PathBuf, seconds: f64 },
 }
 
 /// A library that loads.
@@ -42,9 +43,15 @@ pub(super) struct Loaded {
     pub(super) providers: Vec<String>,
 }
 
-/// A graph that runs.
+/// One way of scoring, and how fast it is.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Timed {
+pub(super) struct Way {
+    pub(super) precision: String,
+    pub(super) threads: usize,
+    /// The batch at which it is fastest, and the tiles a second there.
+    pub(super) batch: usize,
+    pub(super) tiles_per_s: f64,
+    /// Median latency of one tile (of one batch, where the graph fixes it) with all threads, in milliseconds.
     pub(super) p50_ms: f64,
     pub(super) nodes: BTreeMap<String, usize>,
 }
@@ -111,14 +118,16 @@ pub(super) fn answer(ask: &str, out: &Output) -> anyhow::Result<Exit> {
             out.document(&Answer::Ok(loaded))?;
         }
         (Ok(runtime), Ask::Provider { provider }) => out.document(&try_provider(runtime, &provider))?,
-        (Ok(runtime), Ask::Time { provider, model }) => out.document(&time(runtime, &provider, &model))?,
+        (Ok(runtime), Ask::Tune { provider, bundle, seconds }) => {
+            out.document(&tune(runtime, &provider, &bundle, seconds).map_err(|error| chain(&error)))?;
+        }
     }
     Ok(Exit::Done)
 }
 
 fn try_provider(runtime: &'static Runtime, name: &str) -> Answer<()> {
-    // Providers that Kiln does not offer are listed all the same: the library has them.
-    let kind: ProviderKind = name.parse().map_err(|_| "Kiln does not offer this provider".to_owned())?;
+    // Providers that Kiln does not know are listed all the same: the library has them.
+    let kind: ProviderKind = name.parse().map_err(|_| "Kiln does not know this provider".to_owned())?;
     probe(runtime, kind).map_err(|error| match error {
         // Which provider and which library the report says already.
         kiln_runtime::Error::ProviderUnavailable { source, .. } => {
@@ -128,23 +137,59 @@ fn try_provider(runtime: &'static Runtime, name: &str) -> Answer<()> {
     })
 }
 
-fn time(runtime: &'static Runtime, provider: &str, model: &Path) -> Answer<Timed> {
-    let run = || -> kiln_runtime::Result<Timed> {
-        let options = SessionOptions { providers: Providers::only(provider.parse()?), ..SessionOptions::default() };
-        let mut session = Session::open(runtime, model, &options)?;
-        let batch = session.fixed_batch().unwrap_or(1);
-        let pixels = vec![127; batch.saturating_mul(TILE_BYTES)];
-        for _ in 0..3 {
-            session.run(&pixels, batch)?;
+/// Batches that are tried; fewer than `kiln score --batch auto` does, for there is more to try.
+const BATCHES: [usize; 5] = [1, 4, 8, 16, 32];
+
+/// Every precision at every number of threads, as `kiln score` would run it.
+fn tune(runtime: &'static Runtime, provider: &str, bundle: &Path, seconds: f64) -> kiln_runtime::Result<Vec<Way>> {
+    let providers = Providers::only(provider.parse()?);
+    let bundle = Bundle::open(bundle)?;
+    let (rule, tiles) = (DecisionRule::of(&bundle.manifest), golden::read(&bundle.golden_path()?)?.tiles);
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    // Half of the cores too: two threads of one physical core can be slower than one.
+    let threads = if cores >= 4 { vec![cores, cores / 2] } else { vec![cores] };
+    let variants = &bundle.manifest.variants;
+    let slice = seconds / (variants.len() * threads.len() * (BATCHES.len() + 1)) as f64;
+    let slice = Duration::from_secs_f64(slice.clamp(0.1, 1.0));
+    let mut ways = Vec::new();
+    for variant in variants {
+        let model = bundle.model_path(&variant.precision)?;
+        let profile_shapes = bundle.profile(&variant.precision, 1, BATCHES[BATCHES.len() - 1])?;
+        let providers = providers.clone().for_precision(&variant.precision);
+        let options = SessionOptions { providers, profile_shapes, ..SessionOptions::default() };
+        for threads in &threads {
+            let p50_ms = one_at_a_time(runtime, &model, &options, *threads, slice)?;
+            let layout = Layout::of(&options.providers, *threads, usize::MAX);
+            let mut sessions = score::open_sessions(runtime, &model, &options, layout, &rule)?;
+            let probe = score::probe(&mut sessions, &tiles, &BATCHES, slice)?;
+            let nodes = sessions.first().map(|session| session.nodes().clone()).unwrap_or_default();
+            let (precision, threads) = (variant.precision.clone(), *threads);
+            ways.push(Way { precision, threads, batch: probe.batch, tiles_per_s: probe.tiles_per_s, p50_ms, nodes });
         }
-        let (started, mut times) = (Instant::now(), Vec::new());
-        while started.elapsed() < TIMED || times.len() < 5 {
-            let before = Instant::now();
-            session.run(&pixels, batch)?;
-            times.push(before.elapsed().as_secs_f64() * 1_000.0 / batch as f64);
-        }
-        times.sort_by(f64::total_cmp);
-        Ok(Timed { p50_ms: times[times.len() / 2], nodes: session.nodes().clone() })
-    };
-    run().map_err(|error| chain(&error))
+    }
+    Ok(ways)
+}
+
+/// Median latency of one tile after another, with all threads in one session.
+fn one_at_a_time(
+    runtime: &'static Runtime,
+    model: &Path,
+    options: &SessionOptions,
+    threads: usize,
+    slice: Duration,
+) -> kiln_runtime::Result<f64> {
+    let mut session = Session::open(runtime, model, &SessionOptions { threads: Some(threads), ..options.clone() })?;
+    let batch = session.fixed_batch().unwrap_or(1);
+    let pixels = vec![127; batch.saturating_mul(TILE_BYTES)];
+    for _ in 0..3 {
+        session.run(&pixels, batch)?;
+    }
+    let (started, mut times) = (Instant::now(), Vec::new());
+    while started.elapsed() < slice || times.len() < 5 {
+        let before = Instant::now();
+        session.run(&pixels, batch)?;
+        times.push(before.elapsed().as_secs_f64() * 1_000.0);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[times.len() / 2])
 }

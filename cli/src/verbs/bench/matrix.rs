@@ -1,0 +1,73 @@
+//! Several providers: each is measured by a process of its own, one after the other, because a process can load one ONNX
+//! Runtime and a figure must not depend on what ran before it.
+
+use std::process::{Command, Stdio};
+
+use anyhow::Context as _;
+use kiln_runtime::bench::Report;
+
+use super::Args;
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// Measures every list in turn. A provider that cannot run ends it: its process has said why, and how it ended is given
+/// back.
+pub(super) fn measure(args: &Args, providers: &[String], out: &Output) -> anyhow::Result<Result<Report, Exit>> {
+    let mut whole: Option<Report> = None;
+    for provider in providers {
+        let report = match one(args, provider, out)? {
+            Ok(report) => report,
+            Err(exit) => return Ok(Err(exit)),
+        };
+        whole = Some(match whole {
+            Some(before) => before.and(report),
+            None => report,
+        });
+    }
+    Ok(Ok(whole.context("--provider names nothing")?))
+}
+
+fn one(args: &Args, provider: &str, out: &Output) -> anyhow::Result<Result<Report, Exit>> {
+    let program = std::env::current_exe().context("cannot find this program to run it again")?;
+    let mut command = Command::new(program);
+    command.args(["--json", "--log", "error"]);
+    if let Some(library) = &out.onnxruntime {
+        command.arg("--onnxruntime").arg(library);
+    }
+    command.arg("bench").arg(&args.bundle).args(["--provider", provider]).args(args.flags());
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let output = child.output().context("cannot run this program again")?;
+    match output.status.code() {
+        // An invalid run is a report too.
+        Some(0 | 1) if !output.stdout.is_empty() => {
+            Ok(Ok(serde_json::from_slice(&output.stdout).context("the report of the measuring process")?))
+        }
+        Some(3) => Ok(Err(Exit::Environment)),
+        Some(2) => Ok(Err(Exit::Input)),
+        _ => anyhow::bail!("the process that measured {provider} ended with {}", output.status),
+    }
+}
+
+impl Args {
+    /// The flags that a measuring process gets as they are.
+    fn flags(&self) -> Vec<String> {
+        let list = |values: Vec<String>| values.join(",");
+        let numbers = |values: &[usize]| list(values.iter().map(ToString::to_string).collect());
+        let scenarios = list(self.scenario.iter().map(ToString::to_string).collect());
+        let mut flags = vec![
+            ("--precision", list(self.precision.clone())),
+            ("--scenario", scenarios),
+            ("--batch", numbers(&self.batch)),
+            ("--bound", self.bound.to_string()),
+            ("--seconds", self.seconds.to_string()),
+            ("--warm-up", self.warm_up.to_string()),
+        ];
+        if !self.threads.is_empty() {
+            flags.push(("--threads", numbers(&self.threads)));
+        }
+        flags.extend(self.qps.map(|qps| ("--qps", qps.to_string())));
+        flags.extend(self.queries.map(|queries| ("--queries", queries.to_string())));
+        let pairs = flags.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]);
+        pairs.chain(self.options.flags()).collect()
+    }
+}

@@ -1,0 +1,66 @@
+//! `kiln doctor --options`: every provider with its options, from the tables that the providers themselves are made of.
+
+use kiln_runtime::ProviderKind;
+use kiln_runtime::provider::{OptionDoc, options_of, passed_through};
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::output::Output;
+
+#[derive(Serialize)]
+struct Row {
+    provider: &'static str,
+    onnxruntime: &'static str,
+    needs: &'static str,
+    options: &'static [OptionDoc],
+    passed_through: &'static [&'static str],
+}
+
+pub(super) fn show(out: &Output) -> anyhow::Result<Exit> {
+    let rows: Vec<_> = ProviderKind::ALL.iter().map(|kind| row(*kind)).collect();
+    if out.json {
+        out.document(&rows)?;
+    } else {
+        rows.iter().for_each(|row| print(row, out));
+    }
+    Ok(Exit::Done)
+}
+
+fn row(kind: ProviderKind) -> Row {
+    Row {
+        provider: kind.name(),
+        onnxruntime: kind.onnx_name(),
+        needs: kind.needs(),
+        options: options_of(kind),
+        passed_through: passed_through(kind),
+    }
+}
+
+fn print(row: &Row, out: &Output) {
+    out.line(format_args!("{} ({}): needs {}", row.provider, row.onnxruntime, row.needs));
+    for option in row.options {
+        out.line(format_args!(
+            "  {}.{} ({}; default {}; sets {}){}",
+            row.provider,
+            option.name,
+            option.unit,
+            written(option.default),
+            option.sets,
+            option.doc
+        ));
+    }
+    if !row.passed_through.is_empty() {
+        out.line(format_args!("  passed through: {}", row.passed_through.join(", ")));
+    }
+}
+
+/// A default as users would write it: the table has it as Rust does.
+fn written(default: &str) -> String {
+    match default {
+        "None" => "unset".to_owned(),
+        other => {
+            let word = other.rsplit("::").next().unwrap_or(other);
+            word.trim_end_matches(".to_owned()").trim_matches('"').to_lowercase()
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The machine that a figure belongs to, and the memory that the process has taken, from the kernel's own files.
+
+use std::fs;
+
+use serde::{Deserialize, Serialize};
+
+use crate::provider::nvidia_gpus;
+
+/// What a figure must be compared on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Machine {
+    /// The CPU's name; none where the system does not tell.
+    pub cpu: Option<String>,
+    /// Cores that the process may use.
+    pub cores: usize,
+    /// Names of the NVIDIA GPUs.
+    pub gpus: Vec<String>,
+}
+
+impl Machine {
+    /// This machine.
+    #[must_use]
+    pub fn here() -> Self {
+        let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { cpu: field(&cpuinfo, "model name").map(str::to_owned), cores, gpus: nvidia_gpus() }
+    }
+}
+
+/// The most memory that this process has held, in bytes.
+pub(super) fn peak_memory() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let kib: u64 = field(&status, "VmHWM")?.split_whitespace().next()?.parse().ok()?;
+    Some(kib << 10)
+}
+
+/// The value of the first line `name : value`.
+fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == name).then(|| value.trim())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn linux_tells_the_peak() {
+        assert!(super::peak_memory().is_some_and(|bytes| bytes > 1 << 20));
+    }
+}

@@ -1,0 +1,64 @@
+//! The most queries a second that hold the latency bound: a search over rates, each tried for a short window.
+
+use std::time::Duration;
+
+use super::scenario::{poisson, warm_up};
+use super::{Latency, Window};
+use crate::Result;
+
+/// Rates that are tried before the one that is measured.
+const TRIALS: usize = 7;
+/// How long each is tried.
+const TRIAL: Duration = Duration::from_secs(2);
+/// The fewest queries of a trial: the second-longest of them stands for the 99th percentile.
+const TRIAL_QUERIES: usize = 100;
+
+/// Finds a rate by halving: between nothing and what queries back to back reach.
+pub(super) fn search(bound_ms: f64, query: &mut dyn FnMut() -> Result<()>) -> Result<f64> {
+    let capacity = back_to_back(query)?;
+    let trial = Window {
+        warm_up: Duration::ZERO,
+        min_duration: TRIAL,
+        min_count: TRIAL_QUERIES,
+        max_duration: 5 * TRIAL,
+    };
+    let (mut low, mut high) = (0.0, capacity);
+    for _ in 0..TRIALS {
+        let middle = f64::midpoint(low, high);
+        let recording = poisson(middle, &trial, query, &mut || ())?;
+        let holds = Latency::of(&recording.latencies_ms).is_some_and(|latency| latency.p99_ms <= bound_ms);
+        if holds { low = middle } else { high = middle }
+    }
+    // A short trial is kinder than the window that follows: leave it a little room.
+    Ok(if low > 0.0 { 0.97 * low } else { capacity / 100.0 })
+}
+
+/// Queries a second, one after another.
+fn back_to_back(query: &mut dyn FnMut() -> Result<()>) -> Result<f64> {
+    let window = Window { warm_up: Duration::from_secs(1), ..Window::default() };
+    warm_up(&window, query)?;
+    let started = std::time::Instant::now();
+    let mut made = 0_u32;
+    while made < 10 || started.elapsed() < Duration::from_secs(1) {
+        query()?;
+        made += 1;
+    }
+    Ok(f64::from(made) / started.elapsed().as_secs_f64())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_that_nothing_holds_still_gives_a_rate_to_measure() {
+        let mut query = || {
+            std::thread::sleep(Duration::from_millis(2));
+            Ok(())
+        };
+        // The window that follows says that it does not hold.
+        let rate = search(0.0001, &mut query).unwrap();
+        assert!(rate > 0.0 && rate < 20.0, "{rate}");
+    }
+}

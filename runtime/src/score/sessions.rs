@@ -1,0 +1,72 @@
+//! How many sessions score side by side, and with how many threads each. On a CPU several sessions of one thread beat one
+//! session of several: no operator waits for its slowest thread, and decoding fills the gaps. A device has one session.
+
+use std::path::Path;
+
+use crate::library::Runtime;
+use crate::provider::{ProviderKind, Providers};
+use crate::session::{Session, SessionOptions};
+use crate::{DecisionRule, Result};
+
+/// Sessions side by side on a CPU, at most: each holds the weights.
+pub const MAX_STREAMS: usize = 4;
+
+/// Sessions and the threads of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Sessions side by side.
+    pub streams: usize,
+    /// Threads of each.
+    pub threads: usize,
+}
+
+impl Layout {
+    /// For so many threads in all, and so many batches to run: none would have nothing to do.
+    #[must_use]
+    pub fn of(providers: &Providers, threads: usize, batches: usize) -> Self {
+        let only_cpu = providers.kinds().all(|kind| kind == ProviderKind::Cpu);
+        let streams = if only_cpu { threads.min(MAX_STREAMS).min(batches).max(1) } else { 1 };
+        Self { streams, threads: (threads / streams).max(1) }
+    }
+}
+
+/// Opens the sessions, for the outputs that rows need.
+///
+/// # Errors
+/// As [`Session::open`].
+pub fn open_sessions(
+    runtime: &'static Runtime,
+    model: &Path,
+    options: &SessionOptions,
+    layout: Layout,
+    rule: &DecisionRule,
+) -> Result<Vec<Session>> {
+    let needed: &[&str] = if rule.classes().is_empty() { &["score"] } else { &["score", "probabilities"] };
+    let options = SessionOptions {
+        threads: Some(layout.threads),
+        // Threads that spin between operators take the cores from those that decode: a quarter slower on two cores.
+        spinning: false,
+        ..options.clone()
+    };
+    let session = || -> Result<Session> {
+        let mut session = Session::open(runtime, model, &options)?;
+        session.select_outputs(needed)?;
+        Ok(session)
+    };
+    (0..layout.streams).map(|_| session()).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cpu_has_a_session_for_each_thread_and_a_device_has_one() {
+        let layout = |list: &str, threads, batches| Layout::of(&list.parse().unwrap(), threads, batches);
+        assert_eq!(layout("cpu", 2, 100), Layout { streams: 2, threads: 1 });
+        assert_eq!(layout("cpu", 16, 100), Layout { streams: 4, threads: 4 });
+        assert_eq!(layout("cpu", 4, 1), Layout { streams: 1, threads: 4 });
+        assert_eq!(layout("cuda,cpu", 8, 100), Layout { streams: 1, threads: 8 });
+    }
+}
