@@ -103,10 +103,99 @@ fn a_library_that_is_none_is_refused_with_its_name() {
 #[test]
 fn doctor_names_what_runs_here_and_times_a_bundle() {
     let fixture = fixture();
-    let report = kiln!("--json", "doctor", fixture.bundle(Kind::Cnn)).code(0).json();
+    let report = kiln!("--json", "doctor", fixture.bundle(Kind::Cnn), "--seconds", "1").code(0).json();
     assert!(report["machine"]["logical_cores"].as_u64().is_some_and(|cores| cores > 0));
     let timings = report["bundle"]["timings"].as_array().unwrap();
     let cpu = timings.iter().find(|timing| timing["provider"] == "cpu").expect("the CPU was timed");
     assert!(cpu["p50_ms"].as_f64().is_some_and(|ms| ms > 0.0));
-    assert!(report["bundle"]["fastest"].as_str().is_some_and(|line| line.contains("score")));
+    assert!(cpu["tiles_per_s"].as_f64().is_some_and(|speed| speed > 0.0));
+    let line = report["bundle"]["fastest"].as_str().unwrap();
+    for flag in ["kiln score", "--provider", "--precision", "--batch", "--threads"] {
+        assert!(line.contains(flag), "{line}");
+    }
+}
+
+#[test]
+fn doctor_writes_one_file_that_proves_what_runs_here() {
+    let fixture = fixture();
+    let folder = scratch();
+    let file = folder.path().join("proof.json");
+    kiln!("doctor", fixture.bundle(Kind::Cnn), "--seconds", "1", "--report", &file).code(0);
+    let proof: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    let checks = proof["checks"].as_array().unwrap();
+    let of = |verb: &str| {
+        let is_it = |check: &&serde_json::Value| {
+            let command = check["command"].as_str().unwrap();
+            command.starts_with(verb) && command.contains("--provider cpu")
+        };
+        checks.iter().find(is_it).unwrap()
+    };
+    assert_eq!((&of("verify")["exit"], &of("verify")["said"]["passed"]), (&0.into(), &true.into()));
+    assert!(["VALID", "INVALID"].contains(&of("bench")["said"]["verdict"].as_str().unwrap()));
+    assert!(proof["doctor"]["machine"]["logical_cores"].is_number());
+}
+
+#[test]
+fn doctor_lists_every_option_with_its_default_unit_and_what_it_sets() {
+    let rows = kiln!("--json", "doctor", "--options").code(0).json();
+    let rows = rows.as_array().unwrap();
+    let of = |name: &str| rows.iter().find(|row| row["provider"] == name).unwrap();
+    let cuda = of("cuda")["options"].as_array().unwrap();
+    let tf32 = cuda.iter().find(|option| option["name"] == "tf32").unwrap();
+    assert_eq!((&tf32["sets"], &tf32["default"]), (&"use_tf32".into(), &"false".into()));
+    assert!(of("qnn")["passed_through"].as_array().unwrap().contains(&"backend_path".into()));
+    let text = kiln!("doctor", "--options").code(0).stdout();
+    assert!(text.contains("tensorrt.workspace (bytes; default unset; sets trt_max_workspace_size)"), "{text}");
+}
+
+/// On every path, a provider that cannot run here is exit status 3 and one sentence, and never a number.
+#[test]
+fn a_provider_that_cannot_run_is_no_score_no_verdict_and_no_latency() {
+    let fixture = fixture();
+    let (bundle, tile) = (fixture.bundle(Kind::Cnn), fixture.tile(0));
+    let nvidia = ["tensorrt", "cuda"].into_iter().filter(|_| !has_nvidia());
+    for provider in nvidia.chain(["qnn", "migraphx"]) {
+        let paths: [Vec<&std::ffi::OsStr>; 4] = [
+            vec!["score".as_ref(), bundle.as_ref(), tile.as_ref()],
+            vec!["verify".as_ref(), bundle.as_ref()],
+            vec!["bench".as_ref(), bundle.as_ref()],
+            vec![
+                "bench".as_ref(),
+                bundle.as_ref(),
+                "--provider".as_ref(),
+                "cpu".as_ref(),
+                "--seconds".as_ref(),
+                "0".as_ref(),
+            ],
+        ];
+        for path in paths {
+            let mut command = crate::support::command();
+            command.arg("--json").args(&path).args(["--provider", provider]);
+            let said = crate::support::finish(command).code(3);
+            let several = path.len() > 4;
+            assert_eq!(said.stdout(), "", "{provider}");
+            let words = said.stderr();
+            let errors: Vec<_> = words.lines().filter(|line| line.starts_with("error:")).collect();
+            assert!(errors.len() == 1 && errors[0].contains(&format!("`{provider}`")), "{words}");
+            assert!(several || words.lines().count() == 1, "{words}");
+        }
+    }
+}
+
+#[test]
+fn options_of_a_provider_are_read_from_flags_and_files() {
+    let fixture = fixture();
+    let folder = scratch();
+    let file = folder.path().join("providers.yaml");
+    std::fs::write(&file, "- cpu: {arena: false, io_binding: true}\n").unwrap();
+    let list = format!("@{}", file.display());
+    kiln!("verify", fixture.bundle(Kind::Cnn), "--provider", &list).code(0);
+    kiln!("verify", fixture.bundle(Kind::Cnn), "--provider-option", "cpu.arena=no way")
+        .code(2)
+        .says(&["`arena`", "true or false"]);
+    kiln!("verify", fixture.bundle(Kind::Cnn), "--provider-option", "cpu.arema=true")
+        .code(2)
+        .says(&["did you mean `arena`"]);
+    std::fs::write(&file, "cpu: 1\n").unwrap();
+    kiln!("verify", fixture.bundle(Kind::Cnn), "--provider", &list).code(2).says(&["providers.yaml"]);
 }

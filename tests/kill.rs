@@ -151,6 +151,39 @@ fn an_export_killed_while_it_replaces_a_bundle_leaves_the_old_one_or_the_new_one
 }
 
 #[test]
+fn a_scoring_killed_at_any_moment_goes_on_where_it_was_to_the_same_file() {
+    let fixture = fixture();
+    let folder = scratch();
+    let score = |out: &Path| {
+        let mut command = command();
+        command.arg("score").arg(fixture.bundle(Kind::Hybrid)).arg("--out").arg(out).args(["--batch", "2"]);
+        command.args([fixture.tiles(), fixture.tiles(), fixture.tiles(), fixture.tiles()]);
+        command
+    };
+    let whole = folder.path().join("whole.csv");
+    finish(score(&whole)).code(0);
+    let out = folder.path().join("scores.csv");
+    let progress = folder.path().join("scores.csv.progress");
+    let rows = || fs::read_to_string(&progress).map_or(0, |text| text.lines().count());
+    for round in 1..=repetitions() {
+        let before = rows();
+        // Rows are written in blocks: wait until one more has come.
+        kill_when(&mut score(&out), || rows() > before.max(1));
+        assert!(!out.exists() && rows() > before, "round {round}");
+        if rows() > 300 {
+            break;
+        }
+    }
+    let said = finish(score(&out)).code(0).stderr();
+    assert!(said.contains("going on after"), "{said}");
+    assert_eq!(fs::read(&out).unwrap(), fs::read(&whole).unwrap());
+    assert_eq!(names(folder.path()), ["scores.csv", "whole.csv"]);
+    // Done is done: the next run scores everything again.
+    let said = finish(score(&out)).code(0).stderr();
+    assert!(!said.contains("going on after"), "{said}");
+}
+
+#[test]
 fn scoring_killed_at_any_moment_leaves_no_half_line() {
     let fixture = fixture();
     let folder = scratch();

@@ -4,6 +4,7 @@
 mod bundle;
 mod machine;
 mod options;
+mod proof;
 mod trial;
 
 use std::path::PathBuf;
@@ -32,6 +33,10 @@ pub(crate) struct Args {
     /// How long the bundle is tried, in seconds.
     #[arg(long, value_name = "S", default_value_t = 30.0, requires = "bundle")]
     seconds: f64,
+
+    /// Verify and measure the bundle on every provider that runs here, and write all that was found into one JSON file.
+    #[arg(long, value_name = "FILE", requires = "bundle")]
+    report: Option<PathBuf>,
 
     /// List the options of every provider, with unit, default and the option of ONNX Runtime that each sets.
     #[arg(long, conflicts_with = "bundle")]
@@ -81,13 +86,16 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let bundle = args.bundle.as_deref().map(Bundle::open).transpose()?;
     let found = library::candidates(out.onnxruntime.as_deref());
     let libraries: Vec<_> = found.iter().map(examine).collect::<anyhow::Result<_>>()?;
-    let bundle = bundle.map(|bundle| bundle::examine(&bundle, &libraries, args.seconds)).transpose()?;
+    let examined = bundle.as_ref().map(|bundle| bundle::examine(bundle, &libraries, args.seconds)).transpose()?;
     let cache = library::cache_dir().ok().map(|folder| folder.display().to_string());
-    let report = Report { kiln: env!("CARGO_PKG_VERSION"), machine: Machine::look(), cache, libraries, bundle };
+    let report = Report { kiln: env!("CARGO_PKG_VERSION"), machine: Machine::look(), cache, libraries, bundle: examined };
     if out.json {
         out.document(&report)?;
     } else {
         print(&report, out);
+    }
+    if let (Some(file), Some(bundle)) = (&args.report, &bundle) {
+        proof::write(file, &report, bundle, out)?;
     }
     let works = report.libraries.iter().any(|library| library.providers.iter().any(|provider| provider.runs));
     Ok(if works { Exit::Done } else { Exit::Environment })

@@ -301,13 +301,7 @@ fn name_bad_tile(row: &ScoreRow, bad: usize, out: &Output) {
     }
 }
 
-fn report(
-    work: &Work<'_>,
-    session: &Session,
-    batch: usize,
-    summary: &Summary,
-    out: &Output,
-) -> anyhow::Result<()> {
+fn report(work: &Work<'_>, session: &Session, batch: usize, summary: &Summary, out: &Output) -> anyhow::Result<()> {
     let seconds = Duration::from_secs_f64(summary.seconds);
     let nodes: Vec<_> =
         session.nodes().iter().map(|(provider, nodes)| format!("{nodes} nodes on {provider}")).collect();

@@ -13,7 +13,7 @@ use serde_yaml::{Mapping, Value};
 pub struct OptionDoc {
     /// Key, as users write it.
     pub name: &'static str,
-    /// Default, as users would write it.
+    /// Default, as Rust writes it; see [`OptionDoc::default_value`].
     pub default: &'static str,
     /// Unit, or the values that it takes.
     pub unit: &'static str,
@@ -21,6 +21,31 @@ pub struct OptionDoc {
     pub sets: &'static str,
     /// What it does.
     pub doc: &'static str,
+}
+
+impl OptionDoc {
+    /// The default as users would write it; `unset` where ONNX Runtime's own holds.
+    #[must_use]
+    pub fn default_value(&self) -> String {
+        let word = self.default.rsplit("::").next().unwrap_or(self.default);
+        let word = word.trim_end_matches(".to_owned()").trim_matches('"');
+        match word {
+            "None" => "unset".to_owned(),
+            // A variant's name in Rust is a word in lower case for users, `NextPowerOfTwo` next_power_of_two.
+            word if word != self.default && self.default.contains("::") => snake(word),
+            word => word.to_owned(),
+        }
+    }
+}
+
+fn snake(word: &str) -> String {
+    word.char_indices().fold(String::new(), |mut text, (at, letter)| {
+        if letter.is_uppercase() && at > 0 {
+            text.push('_');
+        }
+        text.push(letter.to_ascii_lowercase());
+        text
+    })
 }
 
 /// A typed table of options.

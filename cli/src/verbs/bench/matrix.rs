@@ -10,15 +10,21 @@ use super::Args;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// Measures every list in turn. A provider that cannot run ends it: its process has said why, and how it ended is given
-/// back.
+/// Measures every list in turn, once all of them are known to open. A provider that cannot run ends it before anything is
+/// measured: its process has said why, and how it ended is given back.
 pub(super) fn measure(args: &Args, providers: &[String], out: &Output) -> anyhow::Result<Result<Report, Exit>> {
+    for provider in providers {
+        if let Err(exit) = child(args, provider, &["--open-only"], out)? {
+            return Ok(Err(exit));
+        }
+    }
     let mut whole: Option<Report> = None;
     for provider in providers {
-        let report = match one(args, provider, out)? {
-            Ok(report) => report,
+        let said = match child(args, provider, &[], out)? {
+            Ok(said) => said,
             Err(exit) => return Ok(Err(exit)),
         };
+        let report: Report = serde_json::from_slice(&said).context("the report of the measuring process")?;
         whole = Some(match whole {
             Some(before) => before.and(report),
             None => report,
@@ -27,21 +33,21 @@ pub(super) fn measure(args: &Args, providers: &[String], out: &Output) -> anyhow
     Ok(Ok(whole.context("--provider names nothing")?))
 }
 
-fn one(args: &Args, provider: &str, out: &Output) -> anyhow::Result<Result<Report, Exit>> {
+/// What a process for one list printed, or how it ended.
+fn child(args: &Args, provider: &str, more: &[&str], out: &Output) -> anyhow::Result<Result<Vec<u8>, Exit>> {
     let program = std::env::current_exe().context("cannot find this program to run it again")?;
     let mut command = Command::new(program);
     command.args(["--json", "--log", "error"]);
     if let Some(library) = &out.onnxruntime {
         command.arg("--onnxruntime").arg(library);
     }
-    command.arg("bench").arg(&args.bundle).args(["--provider", provider]).args(args.flags());
+    command.arg("bench").arg(&args.bundle).args(["--provider", provider]).args(args.flags()).args(more);
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let output = child.output().context("cannot run this program again")?;
     match output.status.code() {
         // An invalid run is a report too.
-        Some(0 | 1) if !output.stdout.is_empty() => {
-            Ok(Ok(serde_json::from_slice(&output.stdout).context("the report of the measuring process")?))
-        }
+        Some(0) => Ok(Ok(output.stdout)),
+        Some(1) if !output.stdout.is_empty() => Ok(Ok(output.stdout)),
         Some(3) => Ok(Err(Exit::Environment)),
         Some(2) => Ok(Err(Exit::Input)),
         _ => anyhow::bail!("the process that measured {provider} ended with {}", output.status),

@@ -90,6 +90,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
 
+    /// Open the sessions and measure nothing. Not for people.
+    #[arg(long, hide = true)]
+    open_only: bool,
+
     /// How much slower than the baseline is allowed, in per cent.
     #[arg(long, value_name = "PERCENT", default_value_t = 5.0, requires = "baseline")]
     allow: f64,
@@ -99,6 +103,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let bundle = Bundle::open(&args.bundle)?;
     let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
     let report = match args.provider.as_slice() {
+        [provider] if args.open_only => return open_only(&args, &bundle, provider, out),
         [provider] => measure(&args, &bundle, provider, out)?,
         several => match matrix::measure(&args, several, out)? {
             Ok(report) => report,
@@ -136,6 +141,17 @@ fn measure(args: &Args, bundle: &Bundle, provider: &str, out: &Output) -> anyhow
         });
     }
     whole.context("--precision names no graph")
+}
+
+/// Opens what would be measured, so that a provider that cannot run is known before minutes are spent on others.
+fn open_only(args: &Args, bundle: &Bundle, provider: &str, out: &Output) -> anyhow::Result<Exit> {
+    let providers = args.options.providers(provider)?;
+    let runtime = library::load(&library::find_for(out.onnxruntime.as_deref(), &providers)?)?;
+    for precision in &args.precision {
+        let options = args.options.session(providers.clone(), bundle, precision, &batches(args))?;
+        Session::open(runtime, &bundle.model_path(precision)?, &options)?;
+    }
+    Ok(Exit::Done)
 }
 
 /// Every batch that a session meets, for providers that compile for sizes.
@@ -185,8 +201,8 @@ fn open(
 }
 
 fn read_baseline(file: &Path) -> anyhow::Result<Report> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|source| kiln_runtime::Error::Read { path: file.to_owned(), source })?;
+    let text =
+        std::fs::read_to_string(file).map_err(|source| kiln_runtime::Error::Read { path: file.to_owned(), source })?;
     serde_json::from_str(&text).with_context(|| format!("{} is no report of kiln bench --json", file.display()))
 }
 

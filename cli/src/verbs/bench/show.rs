@@ -68,7 +68,14 @@ fn row(result: &Measurement) -> String {
 
 /// What surrounds the windows: opening, and where the time of one tile goes.
 fn stages(report: &Report, out: &Output) {
+    let mut said = Vec::new();
     for result in &report.results {
+        // The same for every scenario that ran on one session.
+        let session = (&result.provider, &result.precision, result.batch, result.threads, result.engines);
+        if said.contains(&session) {
+            continue;
+        }
+        said.push(session);
         let build = result.engine_build_ms.map_or(String::new(), |ms| format!("engine build {ms:.0} ms, "));
         let stages = result.stages.map_or(String::new(), |stages| {
             format!(
@@ -76,11 +83,12 @@ fn stages(report: &Report, out: &Output) {
                 stages.decode_ms, stages.preprocess_ms, stages.transfer_ms, stages.compute_ms
             )
         });
+        let (provider, precision, batch, threads, engines) = session;
+        let several = if engines > 1 { format!(" in {engines} sessions") } else { String::new() };
         out.line(format_args!(
-            "{}: {build}load {:.1} ms, first inference {:.1} ms{stages}",
-            result.name(),
-            result.load_ms,
-            result.first_ms
+            "{provider} {precision}, batch {batch}, {threads} threads{several}: {build}load {:.1} ms, first inference \
+             {:.1} ms{stages}",
+            result.load_ms, result.first_ms
         ));
     }
     if let Some(bytes) = report.peak_memory_bytes {

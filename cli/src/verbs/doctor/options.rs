@@ -12,7 +12,7 @@ struct Row {
     provider: &'static str,
     onnxruntime: &'static str,
     needs: &'static str,
-    options: &'static [OptionDoc],
+    options: Vec<Described>,
     passed_through: &'static [&'static str],
 }
 
@@ -26,41 +26,47 @@ pub(super) fn show(out: &Output) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// An option with its default in words.
+#[derive(Serialize)]
+struct Described {
+    name: &'static str,
+    default: String,
+    unit: &'static str,
+    sets: &'static str,
+    doc: &'static str,
+}
+
+impl Described {
+    fn of(option: &OptionDoc) -> Self {
+        let OptionDoc { name, unit, sets, doc, .. } = *option;
+        Self { name, default: option.default_value(), unit, sets, doc: doc.trim() }
+    }
+}
+
 fn row(kind: ProviderKind) -> Row {
     Row {
         provider: kind.name(),
         onnxruntime: kind.onnx_name(),
         needs: kind.needs(),
-        options: options_of(kind),
+        options: options_of(kind).iter().map(Described::of).collect(),
         passed_through: passed_through(kind),
     }
 }
 
 fn print(row: &Row, out: &Output) {
     out.line(format_args!("{} ({}): needs {}", row.provider, row.onnxruntime, row.needs));
-    for option in row.options {
+    for option in &row.options {
         out.line(format_args!(
-            "  {}.{} ({}; default {}; sets {}){}",
+            "  {}.{} ({}; default {}; sets {}) {}",
             row.provider,
             option.name,
             option.unit,
-            written(option.default),
+            option.default,
             option.sets,
             option.doc
         ));
     }
     if !row.passed_through.is_empty() {
         out.line(format_args!("  passed through: {}", row.passed_through.join(", ")));
-    }
-}
-
-/// A default as users would write it: the table has it as Rust does.
-fn written(default: &str) -> String {
-    match default {
-        "None" => "unset".to_owned(),
-        other => {
-            let word = other.rsplit("::").next().unwrap_or(other);
-            word.trim_end_matches(".to_owned()").trim_matches('"').to_lowercase()
-        }
     }
 }

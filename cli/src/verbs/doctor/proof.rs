@@ -1,0 +1,76 @@
+//! One file that proves what runs here: for every provider that runs at all, what `kiln verify` and `kiln bench` say of a
+//! bundle, beside what the doctor found. Made to be sent to somebody who has no such machine.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::Context as _;
+use kiln_runtime::Bundle;
+use kiln_tile::publish;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Report;
+use crate::output::Output;
+
+/// All of it.
+#[derive(Serialize)]
+struct Proof<'a> {
+    doctor: &'a Report,
+    checks: Vec<Check>,
+}
+
+/// One command and what came of it.
+#[derive(Serialize)]
+struct Check {
+    command: String,
+    exit: Option<i32>,
+    /// The document that it printed; none if it printed none.
+    said: Option<Value>,
+    /// What it said on stderr.
+    remarks: String,
+}
+
+/// Runs every check, one after the other, and writes the file.
+pub(super) fn write(file: &Path, report: &Report, bundle: &Bundle, out: &Output) -> anyhow::Result<()> {
+    let path = bundle.path.display().to_string();
+    let precisions: Vec<_> = bundle.manifest.variants.iter().map(|variant| variant.precision.as_str()).collect();
+    let mut places: Vec<(&str, &str)> = Vec::new();
+    for (library, provider) in report.libraries.iter().flat_map(|l| l.providers.iter().map(move |p| (l, p))) {
+        if provider.runs && !places.iter().any(|(_, known)| *known == provider.provider) {
+            places.push((&library.path, &provider.provider));
+        }
+    }
+    let mut checks = Vec::new();
+    for (library, provider) in places {
+        for precision in &precisions {
+            let verify = ["verify", &path, "--provider", provider, "--precision", precision];
+            checks.push(check(library, &verify, out)?);
+        }
+        let precisions = precisions.join(",");
+        let bench = ["bench", &path, "--provider", provider, "--precision", &precisions, "--batch", "1,8"];
+        checks.push(check(library, &bench, out)?);
+    }
+    let bytes = serde_json::to_vec_pretty(&Proof { doctor: report, checks })?;
+    publish::write_file(file, &bytes).with_context(|| format!("cannot write {}", file.display()))?;
+    out.note(format_args!("wrote {}", file.display()));
+    Ok(())
+}
+
+fn check(library: &str, arguments: &[&str], out: &Output) -> anyhow::Result<Check> {
+    let command = arguments.join(" ");
+    out.note(format_args!("kiln {command}"));
+    let program = std::env::current_exe().context("cannot find this program to run it again")?;
+    let output = Command::new(program)
+        .args(["--json", "--log", "warn", "--onnxruntime", library])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot run this program again")?;
+    Ok(Check {
+        command,
+        exit: output.status.code(),
+        said: serde_json::from_slice(&output.stdout).ok(),
+        remarks: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+    })
+}
