@@ -88,7 +88,8 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let libraries: Vec<_> = found.iter().map(examine).collect::<anyhow::Result<_>>()?;
     let examined = bundle.as_ref().map(|bundle| bundle::examine(bundle, &libraries, args.seconds)).transpose()?;
     let cache = library::cache_dir().ok().map(|folder| folder.display().to_string());
-    let report = Report { kiln: env!("CARGO_PKG_VERSION"), machine: Machine::look(), cache, libraries, bundle: examined };
+    let report =
+        Report { kiln: env!("CARGO_PKG_VERSION"), machine: Machine::look(), cache, libraries, bundle: examined };
     if out.json {
         out.document(&report)?;
     } else {

@@ -219,7 +219,8 @@ impl Bench<'_> {
         let mut start = || reading = Some(Reading::now());
         let window = &self.plan.window;
         let (recording, qps) = if scenario == Scenario::Server {
-            let qps = self.plan.qps.map_or_else(|| server::search(self.plan.bound_ms, &mut query), Ok)?;
+            let qps =
+                self.plan.qps.map_or_else(|| server::search(self.plan.bound_ms, server::TRIAL, &mut query), Ok)?;
             (poisson(qps, window, &mut query, &mut start)?, Some(qps))
         } else {
             (streams(scenario, window, &mut query, &mut start)?, None)

@@ -9,13 +9,13 @@ use crate::Result;
 /// Rates that are tried before the one that is measured.
 const TRIALS: usize = 7;
 /// How long each is tried.
-const TRIAL: Duration = Duration::from_secs(2);
+pub(super) const TRIAL: Duration = Duration::from_secs(2);
 /// The fewest queries of a trial: the second-longest of them stands for the 99th percentile.
 const TRIAL_QUERIES: usize = 100;
 
 /// Finds a rate by halving: between nothing and what queries back to back reach.
-pub(super) fn search(bound_ms: f64, query: &mut dyn FnMut() -> Result<()>) -> Result<f64> {
-    let capacity = back_to_back(query)?;
+pub(super) fn search(bound_ms: f64, trial: Duration, query: &mut dyn FnMut() -> Result<()>) -> Result<f64> {
+    let capacity = back_to_back(trial / 2, query)?;
     let trial =
         Window { warm_up: Duration::ZERO, min_duration: TRIAL, min_count: TRIAL_QUERIES, max_duration: 5 * TRIAL };
     let (mut low, mut high) = (0.0, capacity);
@@ -30,12 +30,11 @@ pub(super) fn search(bound_ms: f64, query: &mut dyn FnMut() -> Result<()>) -> Re
 }
 
 /// Queries a second, one after another.
-fn back_to_back(query: &mut dyn FnMut() -> Result<()>) -> Result<f64> {
-    let window = Window { warm_up: Duration::from_secs(1), ..Window::default() };
-    warm_up(&window, query)?;
+fn back_to_back(lasting: Duration, query: &mut dyn FnMut() -> Result<()>) -> Result<f64> {
+    warm_up(&Window { warm_up: lasting, ..Window::default() }, query)?;
     let started = std::time::Instant::now();
     let mut made = 0_u32;
-    while made < 10 || started.elapsed() < Duration::from_secs(1) {
+    while made < 10 || started.elapsed() < lasting {
         query()?;
         made += 1;
     }
@@ -54,7 +53,7 @@ mod tests {
             Ok(())
         };
         // The window that follows says that it does not hold.
-        let rate = search(0.0001, &mut query).unwrap();
+        let rate = search(0.0001, Duration::from_millis(100), &mut query).unwrap();
         assert!(rate > 0.0 && rate < 20.0, "{rate}");
     }
 }

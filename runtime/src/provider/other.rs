@@ -170,7 +170,7 @@ fn built(kind: ProviderKind, options: &PassThrough) -> ExecutionProviderDispatch
             .with_cpu_only(on("cpu_only"))
             .build(),
         ProviderKind::Rknpu => ep::RKNPU::default().build(),
-        ProviderKind::Vsinpu => ep::VSINPU::default().build(),
+        ProviderKind::Vsinpu => ep::VSINPU.build(),
         ProviderKind::Azure => ep::Azure::default().build(),
         _ => ep::TVM::default().build(),
     }

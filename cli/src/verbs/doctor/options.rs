@@ -58,12 +58,7 @@ fn print(row: &Row, out: &Output) {
     for option in &row.options {
         out.line(format_args!(
             "  {}.{} ({}; default {}; sets {}) {}",
-            row.provider,
-            option.name,
-            option.unit,
-            option.default,
-            option.sets,
-            option.doc
+            row.provider, option.name, option.unit, option.default, option.sets, option.doc
         ));
     }
     if !row.passed_through.is_empty() {
