@@ -70,7 +70,7 @@ impl Connection {
                 Err(trouble) if trouble.is_transient() => {
                     // A server that is busy is there, and serves what it served.
                     if !trouble.is_busy() {
-                        servers[server].was_lost();
+                        servers[server].was_lost(&trouble.to_string());
                     }
                     last = Some(trouble);
                 }
@@ -99,7 +99,7 @@ impl Connection {
         let answer = match transport.infer(&contract.query(batch.pixels, batch.tiles)) {
             // The model was there when it was checked: it is being loaded again.
             Err(failure @ Failure::Status { kind: Kind::NotFound, .. }) => {
-                servers[server].was_lost();
+                servers[server].was_lost("the model is gone");
                 return Err(still_loading(failed(failure)));
             }
             answer => answer.map_err(failed)?,

@@ -99,7 +99,7 @@ impl Contract {
         if let Some(version) = &self.model.version
             && let Ok(other) = transport.model(&ModelId { version: None, ..self.model.clone() })
         {
-            let versions = other.versions.join(", ");
+            let versions = if other.versions.is_empty() { "another".to_owned() } else { other.versions.join(", ") };
             return self.mismatch(url, vec![format!("version {version} was asked for, the server has {versions}")]);
         }
         let (url, model, said) = (url.to_string(), self.model.name.clone(), said.clone());

@@ -9,7 +9,7 @@ use kiln_tile::TILE_BYTES;
 
 use super::connection::{Answered, Batch, Connection};
 use super::contract::Contract;
-use super::retry::{Trouble, retry};
+use super::retry::{Outage, Patience, Trouble, retry};
 use super::server::{Served, Server};
 use super::statistics::Statistics;
 use super::{EndpointError, EndpointOptions};
@@ -34,6 +34,7 @@ struct Pool {
     unreachable: Vec<(String, String)>,
     /// The version that answers; the first answer decides where none was asked for.
     version: OnceLock<String>,
+    outage: Outage,
     idle: (Sender<Connection>, Receiver<Connection>),
 }
 
@@ -74,7 +75,7 @@ impl Endpoint {
             let _ = idle.0.send(connection);
         }
         let version = options.version.clone().map_or_else(OnceLock::new, OnceLock::from);
-        let pool = Pool { options, contract, servers, served, unreachable, version, idle };
+        let pool = Pool { options, contract, servers, served, unreachable, version, outage: Outage::default(), idle };
         Ok(Self { pool: Arc::new(pool), only: None })
     }
 
@@ -158,7 +159,8 @@ fn check_all(
     for (number, server) in servers.iter().enumerate() {
         let transport = connection.transport(number, servers, options)?;
         // Nobody there is most likely a wrong address, and waiting does not help; a model that loads is waited for.
-        let checked = retry(&options.model, options.retry_for, Trouble::is_busy, || {
+        let patience = Patience { retry_for: options.retry_for, outage: &Outage::default() };
+        let checked = retry(&options.model, patience, Trouble::is_busy, || {
             contract.check(&server.url, transport.as_mut())
         });
         match checked {
@@ -167,7 +169,7 @@ fn check_all(
                 found.push(served);
             }
             Err(error @ EndpointError::Unreachable { .. }) => {
-                server.was_lost();
+                server.was_lost("not reached");
                 unreachable.push((server.url.to_string(), error.to_string()));
                 last = Some(error);
             }
@@ -190,10 +192,14 @@ impl Pool {
         Ok(Lent { pool: self, connection: Some(connection) })
     }
 
+    fn patience(&self) -> Patience<'_> {
+        Patience { retry_for: self.options.retry_for, outage: &self.outage }
+    }
+
     fn infer(&self, batch: Batch<'_>) -> Result<Outputs> {
         let mut lent = self.lend()?;
         let Some(connection) = lent.connection.as_mut() else { return Err(nothing_lent()) };
-        let answered = retry(&self.options.model, self.options.retry_for, Trouble::is_transient, || {
+        let answered = retry(&self.options.model, self.patience(), Trouble::is_transient, || {
             let answered = connection.attempt(&self.servers, &self.options, &self.contract, batch)?;
             self.same_version(&answered)?;
             Ok(answered.outputs)
@@ -219,7 +225,7 @@ impl Pool {
         let Some(connection) = lent.connection.as_mut() else { return Err(nothing_lent()) };
         let url = self.servers[server].url.to_string();
         let transport = connection.transport(server, &self.servers, &self.options)?;
-        let counted = retry(&self.options.model, self.options.retry_for, Trouble::is_transient, || {
+        let counted = retry(&self.options.model, self.patience(), Trouble::is_transient, || {
             let failed = |failure| Trouble::Failed { url: url.clone(), action: "statistics", failure };
             transport.statistics(&self.contract.model).map_err(failed)
         });

@@ -1,7 +1,9 @@
 //! The protocol over HTTP/1.1. Tensors travel as bytes behind the JSON; as numbers in JSON, many times slower, only to a
 //! server that refused bytes, and then it is said.
 
+use std::collections::BTreeSet;
 use std::io;
+use std::sync::{Mutex, PoisonError};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
@@ -189,15 +191,26 @@ impl Transport for Http {
         let answer = self.send(query, true);
         match &answer {
             Ok(_) => self.tensors = Tensors::Binary,
-            Err(Failure::Status { kind: Kind::Invalid, status, said }) if self.tensors == Tensors::Tried => {
+            // MLServer does not refuse them, it fails at them: 500.
+            Err(Failure::Status { kind: Kind::Invalid | Kind::Internal, status, said })
+                if self.tensors == Tensors::Tried =>
+            {
                 let numbers = self.send(query, false)?;
-                tracing::warn!("{} takes no binary tensors ({status}: {said}); JSON is many times slower", self.url);
                 self.tensors = Tensors::Numbers;
+                say_once(&format!("{} takes no binary tensors ({status}: {said}); JSON is many times slower", self.url));
                 return Ok(numbers);
             }
             Err(_) => {}
         }
         answer
+    }
+}
+
+/// Every connection finds out by itself; once is enough to say it.
+fn say_once(text: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned()) {
+        tracing::warn!("{text}");
     }
 }
 

@@ -2,6 +2,7 @@
 //! sent twice; what would fail in the same way is not sent twice. Waits grow and are drawn at random (exponential backoff
 //! with jitter), so that many clients of one server do not come back at one moment.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::{BlockingRetryable as _, ExponentialBuilder};
@@ -11,7 +12,26 @@ use super::failure::{Failure, Kind};
 
 /// The first wait, doubled each time, and the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(3);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// Since when nothing has succeeded any more, over all connections: once the time is over for one batch, the others do
+/// not each wait as long again.
+#[derive(Debug, Default)]
+pub(super) struct Outage(Mutex<Option<Instant>>);
+
+impl Outage {
+    fn began(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+    }
+
+    fn is_over(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn lasts(&self) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
 
 /// Why an attempt came to nothing.
 #[derive(Debug)]
@@ -59,21 +79,36 @@ impl Trouble {
     }
 }
 
-/// Tries until it succeeds, until `again` says no, or until `retry_for` is over.
+/// How long to try.
+#[derive(Clone, Copy)]
+pub(super) struct Patience<'a> {
+    /// For one request, over all attempts, and for all requests, since one succeeded.
+    pub(super) retry_for: Duration,
+    /// What all requests have in common.
+    pub(super) outage: &'a Outage,
+}
+
+/// Tries until it succeeds, until `again` says no, or until patience is over.
 ///
 /// # Errors
 /// The last trouble, with how often and how long it was tried.
 pub(super) fn retry<T>(
     model: &str,
-    retry_for: Duration,
+    patience: Patience<'_>,
     again: impl Fn(&Trouble) -> bool,
     mut attempt: impl FnMut() -> Result<T, Trouble>,
 ) -> Result<T, EndpointError> {
+    let Patience { retry_for, outage } = patience;
     let started = Instant::now();
     let mut attempts = 0;
     let counted = || {
         attempts += 1;
-        attempt()
+        let result = attempt();
+        match &result {
+            Ok(_) => outage.is_over(),
+            Err(_) => outage.began(),
+        }
+        result
     };
     let waits = ExponentialBuilder::new()
         .with_min_delay(FIRST_WAIT)
@@ -82,19 +117,19 @@ pub(super) fn retry<T>(
         .with_jitter();
     let result = counted
         .retry(waits)
-        .when(|trouble| again(trouble) && started.elapsed() < retry_for)
-        .notify(|trouble, wait| tracing::warn!("{}, trying again in {wait:.1?}", describe(trouble)))
+        .when(|trouble| again(trouble) && started.elapsed().max(outage.lasts()) < retry_for)
+        .notify(|trouble, wait| tracing::debug!("{trouble}, trying again in {wait:.1?}"))
         .call();
     result.map_err(|trouble| trouble.into_error(model, attempts, started.elapsed().as_secs_f64()))
 }
 
-fn describe(trouble: &Trouble) -> String {
-    match trouble {
-        Trouble::Final(error) => error.to_string(),
-        Trouble::Failed { url, failure: Failure::Transport(reason) | Failure::Answer(reason), .. } => {
-            format!("{url}: {reason}")
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Final(error) => error.fmt(f),
+            Self::Failed { failure: Failure::Transport(reason) | Failure::Answer(reason), .. } => f.write_str(reason),
+            Self::Failed { failure: Failure::Status { status, said, .. }, .. } => write!(f, "{status}: {said}"),
         }
-        Trouble::Failed { url, failure: Failure::Status { status, said, .. }, .. } => format!("{url}: {status}: {said}"),
     }
 }
 
@@ -109,7 +144,8 @@ mod tests {
 
     fn attempts(retry_for: Duration, failure: &Failure, succeed_at: usize) -> (Result<usize, EndpointError>, usize) {
         let mut made = 0;
-        let result = retry("m", retry_for, Trouble::is_transient, || {
+        let patience = Patience { retry_for, outage: &Outage::default() };
+        let result = retry("m", patience, Trouble::is_transient, || {
             made += 1;
             if made == succeed_at { Ok(made) } else { Err(failed(failure.clone())) }
         });
@@ -127,6 +163,23 @@ mod tests {
         let (result, made) = attempts(Duration::from_secs(60), &Failure::of_http(400, "no"), 3);
         assert_eq!(made, 1);
         assert!(result.unwrap_err().to_string().contains("HTTP 400: no"));
+    }
+
+    #[test]
+    fn what_one_request_has_waited_for_the_next_does_not_wait_for_again() {
+        let outage = Outage::default();
+        let patience = Patience { retry_for: Duration::from_millis(200), outage: &outage };
+        let mut made = [0; 2];
+        for made in &mut made {
+            let fail = || -> Result<(), _> {
+                *made += 1;
+                Err(failed(Failure::Transport("gone".to_owned())))
+            };
+            assert!(retry("m", patience, Trouble::is_transient, fail).is_err());
+        }
+        assert!(made[0] > 1 && made[1] == 1, "{made:?}");
+        retry("m", patience, Trouble::is_transient, || Ok(())).unwrap();
+        assert_eq!(outage.lasts(), Duration::ZERO);
     }
 
     #[test]

@@ -46,10 +46,12 @@ impl Server {
         self.rests_until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() < until)
     }
 
-    /// It did not answer: whoever comes back there must be checked.
-    pub(super) fn was_lost(&self) {
-        self.unchecked.store(true, Ordering::Release);
+    /// It did not answer, for this reason: whoever comes back there must be checked.
+    pub(super) fn was_lost(&self, reason: &str) {
         *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + REST);
+        if !self.unchecked.swap(true, Ordering::AcqRel) {
+            tracing::warn!("{} is lost: {reason}", self.url);
+        }
     }
 
     /// Whether it must be checked before the next batch.
@@ -59,7 +61,9 @@ impl Server {
 
     /// It was checked.
     pub(super) fn was_checked(&self) {
-        self.unchecked.store(false, Ordering::Release);
-        *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let rested = self.rests_until.lock().unwrap_or_else(PoisonError::into_inner).take().is_some();
+        if self.unchecked.swap(false, Ordering::AcqRel) && rested {
+            tracing::warn!("{} is there again, and serves the same model", self.url);
+        }
     }
 }
