@@ -19,7 +19,8 @@ const SERVERS: &str = "Model servers";
 pub(super) struct EndpointArgs {
     /// Ask running model servers (Open Inference Protocol v2) instead of ONNX Runtime here: http://HOST:PORT, https://,
     /// grpc://HOST:PORT, grpcs://. Several share the load. KILN_ENDPOINT_TOKEN in the environment is sent as bearer token.
-    #[arg(long, value_name = "URL,…", value_delimiter = ',', help_heading = SERVERS)]
+    #[arg(long, value_name = "URL,…", value_delimiter = ',', help_heading = SERVERS,
+          conflicts_with_all = ["provider", "provider_option", "require_all"])]
     endpoint: Vec<EndpointUrl>,
 
     /// The model's name on the servers. Without it, the bundle's own name.
@@ -80,7 +81,9 @@ impl EndpointArgs {
         };
         for url in self.endpoint.iter().filter(|url| !url.scheme().is_encrypted() && !url.is_loopback()) {
             if options.token.is_some() {
-                out.note(format_args!("warning: {TOKEN_VARIABLE} travels unencrypted to {url}; use https:// or grpcs://"));
+                out.note(format_args!(
+                    "warning: {TOKEN_VARIABLE} travels unencrypted to {url}; use https:// or grpcs://"
+                ));
             }
         }
         let endpoint = Endpoint::connect(options, &bundle.manifest, outputs).map_err(anyhow::Error::from)?;

@@ -39,9 +39,9 @@ impl Contract {
         let wanted_names: Vec<_> = outputs.unwrap_or(&names).iter().map(|name| (*name).to_owned()).collect();
         let expected = |name: &String| {
             let port = manifest.outputs.iter().find(|port| port.name == *name);
-            port.filter(|port| port.dtype == "float32").and_then(Expected::of).ok_or_else(|| {
-                graph(format!("output `{name}` is no float32 output of known size in the manifest"))
-            })
+            port.filter(|port| port.dtype == "float32")
+                .and_then(Expected::of)
+                .ok_or_else(|| graph(format!("output `{name}` is no float32 output of known size in the manifest")))
         };
         Ok(Self {
             model: ModelId { name: options.model.clone(), version: options.version.clone() },
@@ -53,7 +53,11 @@ impl Contract {
     }
 
     /// Asks a server whether it is ready and serves the model as the bundle has it.
-    pub(super) fn check(&self, url: &EndpointUrl, transport: &mut dyn Transport) -> std::result::Result<Served, Trouble> {
+    pub(super) fn check(
+        &self,
+        url: &EndpointUrl,
+        transport: &mut dyn Transport,
+    ) -> std::result::Result<Served, Trouble> {
         let failed = |action| move |failure| Trouble::Failed { url: url.to_string(), action, failure };
         if !transport.server_ready().map_err(failed("readiness"))? {
             return Err(not_ready(url, "the server says that it is not ready"));
@@ -68,7 +72,8 @@ impl Contract {
             return Err(not_ready(url, &format!("the server says that model `{}` is not ready", self.model.name)));
         }
         let has_config = server.has("model_configuration");
-        let max_batch = if has_config { transport.max_batch(&self.model).map_err(failed("configuration"))? } else { None };
+        let max_batch =
+            if has_config { transport.max_batch(&self.model).map_err(failed("configuration"))? } else { None };
         let fixed_batch = model.fixed_batch(&self.input);
         Ok(Served { url: url.to_string(), server, model, fixed_batch, max_batch })
     }

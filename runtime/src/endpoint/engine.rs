@@ -160,9 +160,8 @@ fn check_all(
         let transport = connection.transport(number, servers, options)?;
         // Nobody there is most likely a wrong address, and waiting does not help; a model that loads is waited for.
         let patience = Patience { retry_for: options.retry_for, outage: &Outage::default() };
-        let checked = retry(&options.model, patience, Trouble::is_busy, || {
-            contract.check(&server.url, transport.as_mut())
-        });
+        let checked =
+            retry(&options.model, patience, Trouble::is_busy, || contract.check(&server.url, transport.as_mut()));
         match checked {
             Ok(served) => {
                 server.was_checked();
@@ -184,10 +183,8 @@ fn check_all(
 
 impl Pool {
     fn lend(&self) -> Result<Lent<'_>> {
-        let gone = |_| Error::Argument {
-            argument: "connections".to_owned(),
-            reason: "all of them ended early".to_owned(),
-        };
+        let gone =
+            |_| Error::Argument { argument: "connections".to_owned(), reason: "all of them ended early".to_owned() };
         let connection = self.idle.1.recv().map_err(gone)?;
         Ok(Lent { pool: self, connection: Some(connection) })
     }
@@ -256,6 +253,10 @@ impl Engine for Endpoint {
             Some(only) => self.pool.servers[only].url.to_string(),
             None => self.pool.servers.iter().map(|server| server.url.to_string()).collect::<Vec<_>>().join(","),
         }
+    }
+
+    fn is_served(&self) -> bool {
+        true
     }
 
     /// Nobody tells.

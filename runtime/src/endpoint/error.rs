@@ -67,7 +67,9 @@ pub enum EndpointError {
         seconds: f64,
     },
     /// The server does not have the model.
-    #[error("model `{model}` was asked for, and {url} does not have it: {said}; name the one that is there with --model")]
+    #[error(
+        "model `{model}` was asked for, and {url} does not have it: {said}; name the one that is there with --model"
+    )]
     UnknownModel {
         /// The server.
         url: String,

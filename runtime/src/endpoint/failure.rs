@@ -58,7 +58,8 @@ impl Failure {
 
 /// A server's words on one line, without control characters and not too long: they go to a terminal.
 pub(super) fn shown(text: &str) -> String {
-    let words: Vec<_> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<_> =
+        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
     let text = words.join(" ");
     match text.char_indices().nth(MAX_MESSAGE) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -72,7 +73,9 @@ mod tests {
 
     #[test]
     fn only_what_may_pass_is_tried_again() {
-        for (code, again) in [(503, true), (429, true), (502, true), (400, false), (404, false), (401, false), (500, false)] {
+        for (code, again) in
+            [(503, true), (429, true), (502, true), (400, false), (404, false), (401, false), (500, false)]
+        {
             assert_eq!(Failure::of_http(code, "").is_transient(), again, "{code}");
         }
         assert!(Failure::Transport(String::new()).is_transient());

@@ -7,15 +7,13 @@ use crate::decision::DecisionRule;
 use crate::engine::Engine as _;
 use crate::error::Result;
 use crate::golden::{self, Golden};
-use crate::parity::{ParityReport, against_golden};
+use crate::parity::{ParityReport, against_golden_within, gate_tolerances};
 
 /// Tiles in the one request.
 const BATCH: usize = 8;
-/// How far a score of fp16 or int8 may be from fp32's: their own gates are about decisions.
-const REDUCED_SCORE: f64 = 0.1;
 
-/// Sends the bundle's golden tiles to each server. `precision` is the graph that the servers run: beside fp32, answers
-/// need not be within the parity tolerances, but no decision may change.
+/// Sends the bundle's golden tiles to each server. `precision` is the graph that the servers run, by which answers are
+/// judged: see [`gate_tolerances`].
 ///
 /// # Errors
 /// [`EndpointError::Mismatch`] with how far the answers are apart; what the engine said.
@@ -23,12 +21,13 @@ pub fn check_golden(endpoint: &Endpoint, bundle: &Bundle, precision: &str) -> Re
     let Golden { tiles, outputs } = golden::read(&bundle.golden_path()?)?;
     let golden = Golden { outputs: endpoint.only_wanted(&outputs), tiles };
     let rule = DecisionRule::of(&bundle.manifest);
+    let tolerances = gate_tolerances(bundle.variant(precision)?);
     let batch = endpoint.max_batch().unwrap_or(BATCH).min(BATCH);
     for (number, served) in endpoint.served().iter().enumerate() {
         let mut server = endpoint.only(number);
         debug_assert_eq!(server.provider(), served.url);
-        let report = against_golden(&mut server, &golden, &rule, &[batch])?;
-        let differences = differences(&report, precision);
+        let report = against_golden_within(&mut server, &golden, &rule, &[batch], tolerances.clone())?;
+        let differences = differences(&report);
         if !differences.is_empty() {
             let (url, model) = (served.url.clone(), endpoint.model().to_owned());
             return Err(EndpointError::Mismatch { url, model, differences }.into());
@@ -37,20 +36,14 @@ pub fn check_golden(endpoint: &Endpoint, bundle: &Bundle, precision: &str) -> Re
     Ok(())
 }
 
-fn differences(report: &ParityReport, precision: &str) -> Vec<String> {
-    let exact = precision == "fp32";
-    let missed = report.outputs.iter().filter(|output| {
-        let far = output.name == "score" && output.max_abs > REDUCED_SCORE;
-        if exact { !output.passed } else { far || output.problem.is_some() || output.non_finite > 0 }
-    });
+fn differences(report: &ParityReport) -> Vec<String> {
+    let missed = report.outputs.iter().filter(|output| !output.passed);
     let mut differences: Vec<_> = missed
         .map(|output| {
             let problem = output.problem.as_deref().map(|problem| format!(" ({problem})")).unwrap_or_default();
+            let (name, found, tolerance) = (&output.name, output.max_abs, output.tolerance);
             format!(
-                "output `{}` is {:.2e} from the bundle's golden outputs, tolerance {:.1e}{problem}",
-                output.name,
-                output.max_abs,
-                if exact { output.tolerance } else { REDUCED_SCORE }
+                "output `{name}` is {found:.2e} from the bundle's golden outputs, tolerance {tolerance:.1e}{problem}"
             )
         })
         .collect();

@@ -2,10 +2,11 @@
 //! no threads behind it.
 
 use std::error::Error as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use bytes::Bytes;
 use ::http::uri::PathAndQuery;
+use bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};
 use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::{Channel, Endpoint};
@@ -76,16 +77,18 @@ impl Grpc {
             request.metadata_mut().insert("authorization", value.clone());
         }
         let path = PathAndQuery::from_static(method);
-        let answer = self.runtime.block_on(async {
-            tokio::time::timeout(self.timeout, async {
-                client.ready().await.map_err(|error| Failure::Transport(crate::chain(&error)))?;
-                let codec: ProstCodec<Q, A> = ProstCodec::default();
-                client.unary(request, path, codec).await.map_err(|status| self.failure(&status))
-            })
-            .await
-        });
-        let late = || Failure::Transport(format!("no answer within {:?}; see --timeout", self.timeout));
-        Ok(answer.map_err(|_| late())??.into_inner())
+        let exchange = async {
+            client.ready().await.map_err(|error| Failure::Transport(crate::chain(&error)))?;
+            let codec: ProstCodec<Q, A> = ProstCodec::default();
+            client.unary(request, path, codec).await.map_err(|status| self.failure(&status))
+        };
+        // tonic panics on a status whose details are no base64.
+        let answer = catch_unwind(AssertUnwindSafe(|| {
+            self.runtime.block_on(async { tokio::time::timeout(self.timeout, exchange).await })
+        }));
+        let late = |_| Failure::Transport(format!("no answer within {:?}; see --timeout", self.timeout));
+        let damaged = |_| Failure::Answer("it is no gRPC that can be read".to_owned());
+        Ok(answer.map_err(damaged)?.map_err(late)??.into_inner())
     }
 
     fn failure(&self, status: &Status) -> Failure {

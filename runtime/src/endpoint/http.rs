@@ -197,7 +197,10 @@ impl Transport for Http {
             {
                 let numbers = self.send(query, false)?;
                 self.tensors = Tensors::Numbers;
-                say_once(&format!("{} takes no binary tensors ({status}: {said}); JSON is many times slower", self.url));
+                say_once(&format!(
+                    "{} takes no binary tensors ({status}: {said}); JSON is many times slower",
+                    self.url
+                ));
                 return Ok(numbers);
             }
             Err(_) => {}

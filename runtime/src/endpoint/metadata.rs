@@ -194,7 +194,9 @@ mod tests {
     #[test]
     fn a_batch_that_is_a_number_is_the_only_one() {
         let tile = port("tile", "uint8", &[256, 256, 3]);
-        for (shape, fixed) in [(vec![-1, 256, 256, 3], None), (vec![4, 256, 256, 3], Some(4)), (vec![256, 256, 3], None)] {
+        for (shape, fixed) in
+            [(vec![-1, 256, 256, 3], None), (vec![4, 256, 256, 3], Some(4)), (vec![256, 256, 3], None)]
+        {
             let metadata = ModelMetadata { inputs: vec![tensor("tile", "UINT8", &shape)], ..ModelMetadata::default() };
             assert_eq!(metadata.fixed_batch(&tile), fixed);
         }

@@ -71,9 +71,7 @@ impl Trouble {
             Failure::Status { kind: Kind::Busy, status, said } => {
                 EndpointError::NotReady { url, reason: format!("{status}: {said}"), attempts, seconds }
             }
-            Failure::Status { kind, status, said } => {
-                EndpointError::Refused { url, model, action, status, kind, said }
-            }
+            Failure::Status { kind, status, said } => EndpointError::Refused { url, model, action, status, kind, said },
             Failure::Answer(reason) => EndpointError::Answer { url, model, reason },
         }
     }

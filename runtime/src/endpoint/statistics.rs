@@ -1,7 +1,7 @@
 //! The server's own view of its time, by Triton's extension `statistics`: counters since the server started, of which the
 //! difference over a measurement says where its requests spent their time.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Counters of a model since the server started, all versions together. Times are summed over requests, in nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -23,7 +23,7 @@ pub struct Statistics {
 }
 
 /// Mean times of a request on the server, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ServerTimes {
     /// Requests over which the mean is taken. Other clients' requests count too.
     pub requests: u64,
@@ -37,6 +37,21 @@ pub struct ServerTimes {
     pub compute_infer_ms: f64,
     /// Taking outputs.
     pub compute_output_ms: f64,
+}
+
+impl std::fmt::Display for ServerTimes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "on the server, a request of {}: queue {:.3}, input {:.3}, compute {:.3}, output {:.3} ms; {:.1} tiles a run",
+            self.requests,
+            self.queue_ms,
+            self.compute_input_ms,
+            self.compute_infer_ms,
+            self.compute_output_ms,
+            self.tiles_per_execution
+        )
+    }
 }
 
 impl Statistics {
@@ -84,7 +99,8 @@ mod tests {
 
     #[test]
     fn only_what_was_counted_in_between_is_told() {
-        let earlier = Statistics { requests: 10, inferences: 80, executions: 5, queue_ns: 7_000_000, ..Statistics::default() };
+        let earlier =
+            Statistics { requests: 10, inferences: 80, executions: 5, queue_ns: 7_000_000, ..Statistics::default() };
         let later = Statistics { requests: 14, inferences: 112, executions: 7, queue_ns: 9_000_000, ..earlier };
         let times = later.since(&earlier).unwrap();
         assert_eq!((times.requests, times.tiles_per_execution, times.queue_ms), (4, 16.0, 0.5));

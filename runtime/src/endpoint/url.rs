@@ -138,7 +138,8 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused_and_a_password_is_not_repeated() {
-        for text in ["", "host:8000", "ftp://host", "grpc://host/path", "http://host?a=b", "http://host/v2", "http://"] {
+        for text in ["", "host:8000", "ftp://host", "grpc://host/path", "http://host?a=b", "http://host/v2", "http://"]
+        {
             assert!(text.parse::<EndpointUrl>().is_err(), "{text}");
         }
         let error = "http://me:secret@host".parse::<EndpointUrl>().unwrap_err().to_string();
@@ -147,7 +148,8 @@ mod tests {
 
     #[test]
     fn this_machine_is_known() {
-        for (text, here) in [("http://localhost:1", true), ("grpc://[::1]:1", true), ("http://127.example.org", false)] {
+        for (text, here) in [("http://localhost:1", true), ("grpc://[::1]:1", true), ("http://127.example.org", false)]
+        {
             assert_eq!(text.parse::<EndpointUrl>().unwrap().is_loopback(), here);
         }
         assert!(!"http://host:1".parse::<EndpointUrl>().unwrap().is_loopback());

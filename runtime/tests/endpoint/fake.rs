@@ -24,7 +24,8 @@ impl Request {
 
     /// The JSON part.
     pub fn json(&self) -> Value {
-        let length = self.header("Inference-Header-Content-Length").map_or(self.body.len(), |length| length.parse().unwrap());
+        let length =
+            self.header("Inference-Header-Content-Length").map_or(self.body.len(), |length| length.parse().unwrap());
         serde_json::from_slice(&self.body[..length]).unwrap()
     }
 

@@ -19,7 +19,10 @@ fn served(change: impl Fn(&mut Value)) -> Fake {
 fn another_model_is_refused_with_both_sides_before_a_tile_is_sent() {
     let cases: [(&dyn Fn(&mut Value), &[&str]); 7] = [
         (&|model| model["inputs"][0]["datatype"] = json!("FP32"), &["`tile`", "UINT8 [batch, 256, 256, 3]", "FP32"]),
-        (&|model| model["inputs"][0]["shape"] = json!([-1, 3, 256, 256]), &["[-1, 3, 256, 256]", "[batch, 256, 256, 3]"]),
+        (
+            &|model| model["inputs"][0]["shape"] = json!([-1, 3, 256, 256]),
+            &["[-1, 3, 256, 256]", "[batch, 256, 256, 3]"],
+        ),
         (&|model| model["inputs"][0]["shape"] = json!([-1, 224, 224, 3]), &["[-1, 224, 224, 3]"]),
         (&|model| model["inputs"][0]["name"] = json!("image"), &["`tile`", "the server has image"]),
         (&|model| model["outputs"][0]["name"] = json!("logits"), &["`score`", "the server has logits"]),
@@ -108,7 +111,8 @@ fn a_redirection_is_not_followed() {
     let other = served(|_| ());
     let target = other.url();
     let (text, ..) = said(move || {
-        let head = format!("HTTP/1.1 307 Elsewhere\r\nLocation: {target}/v2/models/m/infer\r\nContent-Length: 0\r\n\r\n");
+        let head =
+            format!("HTTP/1.1 307 Elsewhere\r\nLocation: {target}/v2/models/m/infer\r\nContent-Length: 0\r\n\r\n");
         Reply::Raw(head, vec![])
     });
     assert!(text.contains("HTTP 307"), "{text}");

@@ -79,9 +79,12 @@ fn a_version_that_changes_half_way_is_refused() {
     let server = Fake::new(|number, request| {
         let version = if number < 2 { "1" } else { "2" };
         let scores = request.scores();
-        Reply::Json(200, json!({ "model_version": version, "outputs": [
-            { "name": "score", "datatype": "FP32", "shape": [scores.len()], "data": scores }
-        ]}))
+        Reply::Json(
+            200,
+            json!({ "model_version": version, "outputs": [
+                { "name": "score", "datatype": "FP32", "shape": [scores.len()], "data": scores }
+            ]}),
+        )
     });
     let mut endpoint = connect(options(&[&server])).unwrap();
     for first in [1, 2] {
@@ -100,9 +103,12 @@ fn only_a_server_that_refuses_bytes_gets_numbers() {
         }
         let scores = request.scores();
         let rows: Vec<_> = scores.iter().map(|score| json!([score])).collect();
-        Reply::Json(200, json!({ "outputs": [
-            { "name": "score", "datatype": "FP32", "shape": [scores.len(), 1], "data": rows }
-        ]}))
+        Reply::Json(
+            200,
+            json!({ "outputs": [
+                { "name": "score", "datatype": "FP32", "shape": [scores.len(), 1], "data": rows }
+            ]}),
+        )
     });
     let mut endpoint = connect(EndpointOptions { concurrency: 1, ..options(&[&server]) }).unwrap();
     assert_eq!(scores(&mut endpoint, &[5, 250]).unwrap(), [5.0, 250.0]);

@@ -81,9 +81,11 @@ fn a_dead_servers_work_goes_to_the_others() {
     let tiles = tiles(folder.path(), 40);
     let whole = Fake::new(|_, request| answer(&request.scores()));
     // From its third inference on it breaks every connection.
-    let dies = Fake::new(|number, request| {
-        if number < 2 { answer(&request.scores()) } else { Reply::Cut(String::new(), vec![]) }
-    });
+    let dies = Fake::new(
+        |number, request| {
+            if number < 2 { answer(&request.scores()) } else { Reply::Cut(String::new(), vec![]) }
+        },
+    );
     let endpoint = connect(options(&[&dies, &whole])).unwrap();
     let (rows, summary) = run(&endpoint, &tiles);
     summary.unwrap();

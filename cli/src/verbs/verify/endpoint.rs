@@ -1,7 +1,7 @@
 //! `kiln verify --endpoint`: whether running servers still answer as the trained model did.
 
 use kiln_runtime::endpoint::{Endpoint, Served};
-use kiln_runtime::parity::{GOLDEN_BATCHES, ParityReport, against_golden};
+use kiln_runtime::parity::{GOLDEN_BATCHES, ParityReport, against_golden_within, gate_tolerances};
 use kiln_runtime::{Bundle, DecisionRule, golden};
 use serde::Serialize;
 
@@ -36,7 +36,9 @@ pub(super) fn run(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Result<
         out.note(format_args!("{url} was named and cannot be verified"));
     }
     let batches = batches(&endpoint);
-    let verify = |number| against_golden(&mut endpoint.only(number), &golden, &rule, &batches);
+    let tolerances = gate_tolerances(bundle.variant(&args.precision)?);
+    let verify =
+        |number| against_golden_within(&mut endpoint.only(number), &golden, &rule, &batches, tolerances.clone());
     let reports: Vec<_> = (0..endpoint.served().len()).map(verify).collect::<Result<_, _>>()?;
     show(&endpoint, &reports, out)?;
     let passed = reports.iter().all(|report| report.passed);
