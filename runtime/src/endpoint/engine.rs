@@ -69,7 +69,7 @@ impl Endpoint {
         let servers: Vec<_> = options.urls.iter().cloned().map(Server::new).collect();
         let idle = bounded(options.concurrency);
         let mut first = Connection::new(0, servers.len());
-        let (served, unreachable) = check_all(&mut first, &servers, &options, &contract)?;
+        let Found { served, unreachable } = check_all(&mut first, &servers, &options, &contract)?;
         let others = (1..options.concurrency).map(|number| Connection::new(number % servers.len(), servers.len()));
         for connection in std::iter::once(first).chain(others) {
             let _ = idle.0.send(connection);
@@ -117,8 +117,7 @@ impl Endpoint {
         Self { pool: Arc::clone(&self.pool), only: place.or(self.only) }
     }
 
-    /// Handles for threads that prepare batches, one more for each connection than there are requests on their way: a
-    /// batch is decoded while another one travels.
+    /// Handles for threads that prepare batches, two for each connection: a batch is decoded while another one travels.
     #[must_use]
     pub fn handles(&self) -> Vec<Self> {
         vec![self.clone(); 2 * self.pool.options.concurrency]
@@ -147,15 +146,21 @@ impl Endpoint {
     }
 }
 
+/// What came of asking every server.
+#[derive(Default)]
+struct Found {
+    served: Vec<Served>,
+    unreachable: Vec<(String, String)>,
+}
+
 /// Every server once. What one is missing is an error; that one is missing is not, if another one is there.
-#[allow(clippy::type_complexity, reason = "a pair of lists, unpacked where it is called")]
 fn check_all(
     connection: &mut Connection,
     servers: &[Server],
     options: &EndpointOptions,
     contract: &Contract,
-) -> Result<(Vec<Served>, Vec<(String, String)>), EndpointError> {
-    let (mut found, mut unreachable, mut last) = (Vec::new(), Vec::new(), None);
+) -> Result<Found, EndpointError> {
+    let (mut found, mut last) = (Found::default(), None);
     for (number, server) in servers.iter().enumerate() {
         let transport = connection.transport(number, servers, options)?;
         // Nobody there is most likely a wrong address, and waiting does not help; a model that loads is waited for.
@@ -165,19 +170,19 @@ fn check_all(
         match checked {
             Ok(served) => {
                 server.was_checked();
-                found.push(served);
+                found.served.push(served);
             }
             Err(error @ EndpointError::Unreachable { .. }) => {
                 server.was_lost("not reached");
-                unreachable.push((server.url.to_string(), error.to_string()));
+                found.unreachable.push((server.url.to_string(), error.to_string()));
                 last = Some(error);
             }
             Err(error) => return Err(error),
         }
     }
     match last {
-        Some(error) if found.is_empty() => Err(error),
-        _ => Ok((found, unreachable)),
+        Some(error) if found.served.is_empty() => Err(error),
+        _ => Ok(found),
     }
 }
 

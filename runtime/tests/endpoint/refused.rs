@@ -9,6 +9,11 @@ use serde_json::{Value, json};
 use crate::fake::{Fake, Reply, Request, answer, binary, metadata, output};
 use crate::{connect, options, scores, words};
 
+/// What is changed in what a server says, and the words that an error must have.
+type Changed<'a> = (&'a dyn Fn(&mut Value), &'a [&'a str]);
+/// What a server answers, and the words that an error must have.
+type Answered = (Box<dyn Fn() -> Reply + Send + Sync>, &'static str);
+
 fn served(change: impl Fn(&mut Value)) -> Fake {
     let mut served = metadata();
     change(&mut served);
@@ -17,7 +22,7 @@ fn served(change: impl Fn(&mut Value)) -> Fake {
 
 #[test]
 fn another_model_is_refused_with_both_sides_before_a_tile_is_sent() {
-    let cases: [(&dyn Fn(&mut Value), &[&str]); 7] = [
+    let cases: [Changed<'_>; 7] = [
         (&|model| model["inputs"][0]["datatype"] = json!("FP32"), &["`tile`", "UINT8 [batch, 256, 256, 3]", "FP32"]),
         (
             &|model| model["inputs"][0]["shape"] = json!([-1, 3, 256, 256]),
@@ -76,7 +81,7 @@ fn head(dtype: &str, shape: &Value, bytes: usize) -> Value {
 
 #[test]
 fn an_answer_that_is_not_what_was_announced_is_refused_and_not_asked_for_again() {
-    let cases: Vec<(Box<dyn Fn() -> Reply + Send + Sync>, &str)> = vec![
+    let cases: Vec<Answered> = vec![
         (Box::new(|| binary(&head("FP64", &json!([2]), 16), &[0; 16])), "should be FP32 [2] and is FP64 [2]"),
         (Box::new(|| binary(&head("FP32", &json!([3]), 12), &[0; 12])), "should be FP32 [2] and is FP32 [3]"),
         (Box::new(|| binary(&head("FP32", &json!([2]), 4), &[0; 4])), "should have 8 bytes and has 4"),
