@@ -10,6 +10,7 @@ mod support;
 mod bench;
 mod data;
 mod demo;
+mod endpoint;
 mod environment;
 mod evaluate;
 mod export;

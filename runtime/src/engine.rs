@@ -36,6 +36,11 @@ pub trait Engine {
         None
     }
 
+    /// Whether another process computes, so that its use of the cores is no foreign load.
+    fn is_served(&self) -> bool {
+        false
+    }
+
     /// Engines that its provider has compiled within runs.
     fn engines_built(&self) -> usize {
         0

@@ -219,6 +219,20 @@ pub enum Error {
         /// What was found, and what to do.
         reason: String,
     },
+    /// A model server, or the way there.
+    #[error(transparent)]
+    Endpoint(#[from] crate::endpoint::EndpointError),
+    /// An engine failed at a batch whose tiles are known.
+    #[error("the batch of {tiles} tiles from {first} on has no scores")]
+    Batch {
+        /// The first tile of the batch, as listed.
+        first: String,
+        /// Tiles in the batch.
+        tiles: usize,
+        /// What the engine said.
+        #[source]
+        source: Box<Error>,
+    },
     /// A file or folder that cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
@@ -267,6 +281,8 @@ impl Error {
             | Self::Golden { .. }
             | Self::Argument { .. }
             | Self::Read { .. } => Fault::Input,
+            Self::Endpoint(error) => error.fault(),
+            Self::Batch { source, .. } => source.fault(),
         }
     }
 }

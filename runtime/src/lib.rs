@@ -21,6 +21,7 @@
 pub mod bench;
 pub mod bundle;
 pub mod decision;
+pub mod endpoint;
 pub mod engine;
 mod error;
 pub mod golden;

@@ -2,6 +2,8 @@
 
 mod fixture;
 mod kill;
+#[cfg(unix)]
+pub mod servers;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -6,6 +6,7 @@ mod data;
 #[cfg(feature = "export")]
 mod demo;
 mod doctor;
+mod endpoint;
 #[cfg(feature = "train")]
 mod evaluate;
 #[cfg(feature = "export")]

@@ -1,5 +1,7 @@
 //! `kiln score`: files to scores.
 
+mod endpoint;
+
 use std::fmt;
 use std::io::{self, BufReader};
 use std::path::PathBuf;
@@ -11,10 +13,11 @@ use anyhow::Context as _;
 use kiln_runtime::score::{
     self, Format, Found, Layout, Listed, PipelineOptions, ResumableFile, RowWriter, ScoreRow, Summary,
 };
-use kiln_runtime::{Bundle, DecisionRule, Error, Providers, Session, library};
+use kiln_runtime::{Bundle, DecisionRule, Engine, Error, Providers, Session, library};
 use kiln_tile::{Decoder, SizePolicy, TILE_BYTES, Tile};
 use serde::Serialize;
 
+use super::endpoint::EndpointArgs;
 use super::provider::ProviderArgs;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -70,6 +73,9 @@ pub(crate) struct Args {
     /// Score every tile again, even if an earlier run of the same was stopped and left its progress beside --out.
     #[arg(long, requires = "out")]
     restart: bool,
+
+    #[command(flatten)]
+    endpoint: EndpointArgs,
 }
 
 /// `--batch`.
@@ -131,13 +137,16 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let tiles = score::list(&args.inputs, &mut BufReader::new(io::stdin()))?;
     let bundle = Bundle::open(&args.bundle)?;
     let rule = DecisionRule::of(&bundle.manifest);
+    if args.endpoint.is_named() {
+        return endpoint::run(&args, &bundle, &rule, &tiles, out);
+    }
     let providers = args.provider.providers()?;
     let precision = args.precision.as_deref().unwrap_or_else(|| bundle.precision_for(providers.first()));
     let work = Work { args: &args, bundle: &bundle, rule: &rule, tiles: &tiles, precision };
     let mut sessions = work.open(&providers, out)?;
     let batch = work.batch(&mut sessions, out)?;
     // After the session: where nothing can be scored, stdout gets no header that promises rows.
-    let sink = Sink::open(&work, &providers, out)?;
+    let sink = Sink::open(&work, &providers.to_string(), out)?;
     for (provider, reason) in sessions.first().into_iter().flat_map(Session::skipped) {
         out.note(format_args!("{provider} was skipped: {reason}"));
     }
@@ -180,7 +189,7 @@ impl Work<'_> {
     }
 
     /// The batch size to score with.
-    fn batch(&self, sessions: &mut [Session], out: &Output) -> anyhow::Result<usize> {
+    fn batch<E: Engine + Send>(&self, engines: &mut [E], out: &Output) -> anyhow::Result<usize> {
         if let BatchSize::Tiles(batch) = self.args.batch {
             return Ok(batch);
         }
@@ -193,7 +202,7 @@ impl Work<'_> {
         // No batch is larger than what there is to score.
         let sizes: Vec<_> =
             score::PROBED_BATCHES.into_iter().filter(|size| *size == 1 || *size <= self.tiles.len()).collect();
-        let probe = score::probe(sessions, &some, &sizes, PROBE)?;
+        let probe = score::probe(engines, &some, &sizes, PROBE)?;
         let tried: Vec<_> = probe.tried.iter().map(|(size, speed)| format!("{size}: {speed:.0}")).collect();
         out.note(format_args!("--batch auto: {} (tiles/s tried: {})", probe.batch, tried.join(", ")));
         Ok(probe.batch)
@@ -204,9 +213,9 @@ impl Work<'_> {
     }
 
     /// Scores what has no row yet; the summary is of all.
-    fn score(
+    fn score<E: Engine + Send>(
         &self,
-        sessions: &mut [Session],
+        engines: &mut [E],
         batch: usize,
         mut sink: Sink,
         out: &Output,
@@ -216,7 +225,7 @@ impl Work<'_> {
         let left = &self.tiles[rows..];
         let bar = (left.len() > MAX_NAMED).then(|| out.progress(Some(left.len() as u64), "score"));
         let mut bad = 0;
-        let summary = score::run_streams(sessions, self.rule, left, &options, &mut |row| {
+        let summary = score::run_streams(engines, self.rule, left, &options, &mut |row| {
             if !row.is_ok() {
                 bad += 1;
                 name_bad_tile(&row, bad, out);
@@ -247,14 +256,14 @@ enum Sink {
 }
 
 impl Sink {
-    fn open(work: &Work<'_>, providers: &Providers, out: &Output) -> anyhow::Result<Self> {
+    fn open(work: &Work<'_>, engine: &str, out: &Output) -> anyhow::Result<Self> {
         let (args, classes) = (work.args, work.rule.classes());
         let format = args.format.unwrap_or_else(|| default_format(args, out));
         let Some(target) = &args.out else {
             return Ok(Self::Stream(RowWriter::to_stream(Box::new(io::stdout()), format, classes)?));
         };
         let policy = args.size_policy.unwrap_or(work.bundle.manifest.tile.size_policy).to_string();
-        let key = score::run_key(&work.bundle.manifest, &[work.precision, &providers.to_string(), &policy], work.tiles);
+        let key = score::run_key(&work.bundle.manifest, &[work.precision, engine, &policy], work.tiles);
         let (file, found) = ResumableFile::open(target, format, classes, &key, work.tiles, args.restart)?;
         match found {
             Found::Rows(rows) if rows > 0 => out.note(format_args!(
@@ -275,6 +284,14 @@ impl Sink {
         match self {
             Self::File(file) => (file.rows(), file.scored()),
             Self::Stream(_) => (0, 0),
+        }
+    }
+
+    /// Where the rows are until the file appears.
+    fn progress(&self) -> Option<PathBuf> {
+        match self {
+            Self::File(file) => Some(file.progress().to_owned()),
+            Self::Stream(_) => None,
         }
     }
 

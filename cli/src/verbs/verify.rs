@@ -1,10 +1,13 @@
 //! `kiln verify`: whether a bundle still answers as the trained model did.
 
+mod endpoint;
+
 use std::path::PathBuf;
 
 use kiln_runtime::parity::{GOLDEN_BATCHES, ParityReport, against_golden_within, gate_tolerances};
 use kiln_runtime::{Bundle, DecisionRule, Session, golden, library};
 
+use super::endpoint::EndpointArgs;
 use super::provider::ProviderArgs;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -23,7 +26,7 @@ pub(crate) struct Args {
 
     /// The run that the bundle was exported from: compare with burn on its whole test split.
     #[cfg(feature = "export")]
-    #[arg(long, value_name = "RUN")]
+    #[arg(long, value_name = "RUN", conflicts_with = "endpoint")]
     run: Option<PathBuf>,
 
     /// Where the run's tiles lie now, if they have moved.
@@ -38,10 +41,16 @@ pub(crate) struct Args {
     /// up to twice those, and no decision changed.
     #[arg(long, value_name = "NAME", default_value = "fp32")]
     precision: String,
+
+    #[command(flatten)]
+    endpoint: EndpointArgs,
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let bundle = Bundle::open(&args.bundle)?;
+    if args.endpoint.is_named() {
+        return endpoint::run(&args, &bundle, out);
+    }
     let mut session = open(&bundle, &args, out)?;
     #[cfg(feature = "export")]
     if let Some(run) = &args.run {
@@ -109,7 +118,7 @@ fn print(report: &ParityReport, out: &Output) {
         report.tiles,
         batches.join(", "),
         report.decisions_changed,
-        nodes.join(", ")
+        if nodes.is_empty() { report.provider.clone() } else { nodes.join(", ") }
     ));
     out.line(if report.passed { "PASSED" } else { "FAILED" });
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Breakdown, Latency, Machine, Scenario};
+use crate::endpoint::ServerTimes;
 
 /// Whether the figures may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -103,6 +104,9 @@ pub struct Measurement {
     pub seconds: f64,
     /// Share of the cores that other processes took during the window, 0 to 1; `None` where the kernel does not tell.
     pub foreign_share: Option<f64>,
+    /// Where a request's time went on the model servers, warm-up included; `None` where no server computes or tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served: Option<ServerTimes>,
     /// Nodes that each provider ran.
     pub nodes: BTreeMap<String, usize>,
     /// Milliseconds to load this session.
@@ -121,6 +125,12 @@ impl Measurement {
     pub fn name(&self) -> String {
         let Self { provider, precision, scenario, batch, threads, .. } = self;
         format!("{provider} {precision} {scenario}, batch {batch}, {threads} threads")
+    }
+
+    /// Whether a model server ran it, and not an ONNX Runtime in this process.
+    #[must_use]
+    pub fn is_served(&self) -> bool {
+        self.onnxruntime.is_empty()
     }
 
     /// The figure by which its scenario is judged, with its unit.
@@ -160,6 +170,7 @@ pub(super) mod tests {
             queries: 500,
             seconds: 5.0,
             foreign_share: Some(0.01),
+            served: None,
             nodes: [("cpu".to_owned(), 9)].into(),
             load_ms: 10.0,
             first_ms: 2.0,

@@ -60,7 +60,7 @@ pub(super) fn warnings(measured: &Measurement) -> Vec<String> {
             100.0 * measured.latency.cv
         ));
     }
-    if measured.foreign_share.is_none() {
+    if measured.foreign_share.is_none() && !measured.is_served() {
         warnings.push("this system does not tell whether other processes shared the cores".to_owned());
     }
     warnings
@@ -72,6 +72,10 @@ fn is_steady_by_nature(scenario: Scenario) -> bool {
 }
 
 fn placement(measured: &Measurement) -> Option<String> {
+    // Which provider a server runs is the server's affair, and in its own log.
+    if measured.is_served() {
+        return None;
+    }
     let elsewhere: Vec<_> = measured.nodes.iter().filter(|(provider, _)| **provider != measured.provider).collect();
     if measured.nodes.is_empty() {
         return Some("it is not known which provider ran its nodes".to_owned());

@@ -221,7 +221,10 @@ impl Batches<'_> {
     pub(super) fn run(&mut self, engine: &mut impl Engine) -> Result<()> {
         let mut answers = match self.waiting() {
             0 => Answers::default(),
-            tiles => Answers::of(&run_padded(engine, &mut self.pixels, tiles)?, self.rule.classes().len())?,
+            tiles => {
+                let outputs = run_padded(engine, &mut self.pixels, tiles).map_err(|error| self.named(error, tiles))?;
+                Answers::of(&outputs, self.rule.classes().len())?
+            }
         };
         self.pixels.clear();
         for (path, status) in self.pending.drain(..) {
@@ -233,6 +236,13 @@ impl Batches<'_> {
             (self.on_row)(row)?;
         }
         Ok(())
+    }
+
+    /// The error with the tiles that it is about.
+    fn named(&self, error: Error, tiles: usize) -> Error {
+        let first = self.pending.iter().find(|(_, status)| status.is_none());
+        let first = first.map(|(path, _)| path.clone()).unwrap_or_default();
+        Error::Batch { first, tiles, source: Box::new(error) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `kiln bench`: latency and throughput of a bundle.
 
+mod endpoint;
 mod matrix;
 mod show;
 
@@ -13,6 +14,7 @@ use kiln_runtime::score::MAX_STREAMS;
 use kiln_runtime::{Bundle, ProviderKind, Providers, Runtime, Session, SessionOptions, golden, library};
 use kiln_tile::publish::Staged;
 
+use super::endpoint::EndpointArgs;
 use super::provider::ProviderOptionArgs;
 use super::score::at_least_one;
 use crate::exit::Exit;
@@ -59,7 +61,7 @@ pub(crate) struct Args {
     batch: Vec<usize>,
 
     /// Numbers of threads in all. Without it, one for each core.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = at_least_one)]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = at_least_one, conflicts_with = "endpoint")]
     threads: Vec<usize>,
 
     /// Queries a second of the server scenario. Without it, the most that hold --bound are searched for.
@@ -97,12 +99,16 @@ pub(crate) struct Args {
     /// How much slower than the baseline is allowed, in per cent.
     #[arg(long, value_name = "PERCENT", default_value_t = 5.0, requires = "baseline")]
     allow: f64,
+
+    #[command(flatten)]
+    endpoint: EndpointArgs,
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let bundle = Bundle::open(&args.bundle)?;
     let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
     let report = match args.provider.as_slice() {
+        _ if args.endpoint.is_named() => endpoint::measure(&args, &bundle, out)?,
         [provider] if args.open_only => return open_only(&args, &bundle, provider, out),
         [provider] => measure(&args, &bundle, provider, out)?,
         several => match matrix::measure(&args, several, out)? {
@@ -160,6 +166,11 @@ fn batches(args: &Args) -> Vec<usize> {
 }
 
 fn plan(args: &Args, providers: &Providers, precision: &str) -> Plan {
+    let on_cpu = providers.kinds().all(|kind| kind == ProviderKind::Cpu);
+    plan_of(args, precision, if on_cpu { MAX_STREAMS } else { 1 })
+}
+
+fn plan_of(args: &Args, precision: &str, offline_engines: usize) -> Plan {
     let default = Window::default();
     let min_duration = Duration::from_secs_f64(args.seconds);
     let window = Window {
@@ -169,7 +180,6 @@ fn plan(args: &Args, providers: &Providers, precision: &str) -> Plan {
         max_duration: default.max_duration.max(min_duration * 2),
     };
     let cores = available_parallelism().map_or(1, usize::from);
-    let on_cpu = providers.kinds().all(|kind| kind == ProviderKind::Cpu);
     Plan {
         batches: args.batch.clone(),
         threads: if args.threads.is_empty() { vec![cores] } else { args.threads.clone() },
@@ -178,7 +188,7 @@ fn plan(args: &Args, providers: &Providers, precision: &str) -> Plan {
         precision: precision.to_owned(),
         qps: args.qps,
         bound_ms: args.bound,
-        offline_engines: if on_cpu { MAX_STREAMS } else { 1 },
+        offline_engines,
     }
 }
 

@@ -90,6 +90,9 @@ fn stages(report: &Report, out: &Output) {
              {:.1} ms{stages}",
             result.load_ms, result.first_ms
         ));
+        if let Some(served) = &result.served {
+            out.line(served);
+        }
     }
     if let Some(bytes) = report.peak_memory_bytes {
         out.line(format_args!("peak memory {} MiB", bytes >> 20));

@@ -1,0 +1,63 @@
+//! `kiln bench --endpoint`: the scenarios from the client's side, and where the servers' own statistics tell, how long a
+//! request waited there and was computed.
+
+use std::time::Instant;
+
+use anyhow::Context as _;
+use kiln_runtime::bench::{self, Opened, Plan, Report};
+use kiln_runtime::endpoint::{Endpoint, check_golden};
+use kiln_runtime::{Bundle, golden};
+use kiln_tile::Tile;
+
+use super::{Args, plan_of};
+use crate::output::Output;
+use crate::verbs::endpoint::describe;
+
+pub(super) fn measure(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Result<Report> {
+    let [precision] = args.precision.as_slice() else {
+        anyhow::bail!("--precision: a server runs one graph; name the one that it runs");
+    };
+    let classes = !bundle.manifest.classes.is_empty();
+    let needed: &[&str] = if classes { &["score", "probabilities"] } else { &["score"] };
+    let started = Instant::now();
+    let endpoint = args.endpoint.connect(bundle, Some(needed), out)?;
+    let load_ms = started.elapsed().as_secs_f64() * 1_000.0;
+    check_golden(&endpoint, bundle, precision)?;
+    out.note(describe(&endpoint));
+    let tiles = golden::read(&bundle.golden_path()?)?.tiles;
+    let mut whole: Option<Report> = None;
+    // One at a time, so that the servers' counters belong to one measurement.
+    for plan in plans(args, precision, endpoint.max_batch()) {
+        let report = one(&endpoint, &plan, &tiles, load_ms, out)?;
+        whole = Some(match whole {
+            Some(before) => before.and(report),
+            None => report,
+        });
+    }
+    whole.context("--batch: the server takes none of these sizes")
+}
+
+/// Each scenario at each batch size that the servers take. Threads are requests on their way at once, where a scenario
+/// sends several.
+fn plans(args: &Args, precision: &str, most: Option<usize>) -> Vec<Plan> {
+    let concurrency = args.endpoint.concurrency();
+    let mut plan = plan_of(args, precision, concurrency);
+    plan.threads = vec![concurrency];
+    let batches = args.batch.iter().filter(|batch| **batch <= most.unwrap_or(usize::MAX));
+    let batches: Vec<usize> = batches.copied().collect();
+    let one = |scenario| {
+        let plan = plan.clone();
+        batches.iter().map(move |batch| Plan { batches: vec![*batch], scenarios: vec![scenario], ..plan.clone() })
+    };
+    args.scenario.iter().flat_map(|scenario| one(*scenario)).collect()
+}
+
+fn one(endpoint: &Endpoint, plan: &Plan, tiles: &[Tile], load_ms: f64, out: &Output) -> anyhow::Result<Report> {
+    let mut open = |_| Ok(Opened { load_ms, engine_build_ms: None, skipped: vec![], engine: endpoint.clone() });
+    let mut say = |step: &str| out.note(format_args!("measuring {step}"));
+    let before = endpoint.statistics()?;
+    let mut report = bench::measure(&mut open, tiles, plan, &mut say)?;
+    let served = before.zip(endpoint.statistics()?).and_then(|(before, after)| after.since(&before));
+    report.results.iter_mut().for_each(|result| result.served = served);
+    Ok(report)
+}

@@ -1,0 +1,130 @@
+//! The arguments by which `verify`, `score` and `bench` reach running model servers, and the connection that they make.
+
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kiln_runtime::Bundle;
+use kiln_runtime::endpoint::{Endpoint, EndpointOptions, EndpointUrl, Served, TOKEN_VARIABLE, Token};
+use serde::Serialize;
+
+use super::score::at_least_one;
+use crate::output::Output;
+
+/// Over these flags in the help text.
+const SERVERS: &str = "Model servers";
+
+/// Where the servers are, and how patient to be.
+#[derive(clap::Args)]
+pub(super) struct EndpointArgs {
+    /// Ask running model servers (Open Inference Protocol v2) instead of ONNX Runtime here: http://HOST:PORT, https://,
+    /// grpc://HOST:PORT, grpcs://. Several share the load. KILN_ENDPOINT_TOKEN in the environment is sent as bearer token.
+    #[arg(long, value_name = "URL,…", value_delimiter = ',', help_heading = SERVERS,
+          conflicts_with_all = ["provider", "provider_option", "require_all"])]
+    endpoint: Vec<EndpointUrl>,
+
+    /// The model's name on the servers. Without it, the bundle's own name.
+    #[arg(long, value_name = "NAME", requires = "endpoint", help_heading = SERVERS)]
+    model: Option<String>,
+
+    /// The version that must answer. Without it, the server's choice, as long as it stays the same.
+    #[arg(long, value_name = "V", requires = "endpoint", help_heading = SERVERS)]
+    model_version: Option<String>,
+
+    /// Requests on their way at once, over all servers.
+    #[arg(long, value_name = "N", requires = "endpoint", help_heading = SERVERS, value_parser = at_least_one,
+          default_value_t = EndpointOptions::DEFAULT_CONCURRENCY)]
+    concurrency: usize,
+
+    /// Seconds that a request may take, from connecting to the last byte of the answer.
+    #[arg(long, value_name = "S", requires = "endpoint", help_heading = SERVERS, value_parser = duration,
+          default_value = "30")]
+    timeout: Duration,
+
+    /// Seconds for which a batch is sent again where that may help: connection lost, timeout, overload. 0 for never.
+    #[arg(long, value_name = "S", requires = "endpoint", help_heading = SERVERS, value_parser = duration,
+          default_value = "60")]
+    retry_for: Duration,
+
+    /// Certificates (PEM) to trust beside the system's.
+    #[arg(long, value_name = "FILE", requires = "endpoint", help_heading = SERVERS)]
+    ca: Option<PathBuf>,
+}
+
+/// What reports say of the servers.
+#[derive(Serialize)]
+pub(super) struct ServersReport<'a> {
+    /// The model's name on the servers.
+    pub(super) model: &'a str,
+    /// The version that answered.
+    pub(super) model_version: Option<&'a str>,
+    /// What was found.
+    pub(super) servers: &'a [Served],
+}
+
+impl EndpointArgs {
+    /// Whether servers were named.
+    pub(super) fn is_named(&self) -> bool {
+        !self.endpoint.is_empty()
+    }
+
+    /// Connects to the servers and compares what they serve with the bundle; says what is worth knowing.
+    pub(super) fn connect(&self, bundle: &Bundle, outputs: Option<&[&str]>, out: &Output) -> anyhow::Result<Endpoint> {
+        let options = EndpointOptions {
+            version: self.model_version.clone(),
+            concurrency: self.concurrency,
+            timeout: self.timeout,
+            retry_for: self.retry_for,
+            ca: self.ca.clone(),
+            token: token()?,
+            ..EndpointOptions::new(self.endpoint.clone(), self.model_name(bundle))
+        };
+        for url in self.endpoint.iter().filter(|url| !url.scheme().is_encrypted() && !url.is_loopback()) {
+            if options.token.is_some() {
+                out.note(format_args!(
+                    "warning: {TOKEN_VARIABLE} travels unencrypted to {url}; use https:// or grpcs://"
+                ));
+            }
+        }
+        let endpoint = Endpoint::connect(options, &bundle.manifest, outputs).map_err(anyhow::Error::from)?;
+        for (url, reason) in endpoint.unreachable() {
+            out.note(format_args!("warning: going on without {url}: {reason}"));
+        }
+        Ok(endpoint)
+    }
+
+    /// How many requests are on their way at once.
+    pub(super) fn concurrency(&self) -> usize {
+        self.concurrency
+    }
+
+    fn model_name(&self, bundle: &Bundle) -> String {
+        self.model.clone().unwrap_or_else(|| bundle.manifest.model.name.clone())
+    }
+}
+
+/// `triton 2.51.0 at grpc://127.0.0.1:8001, model tile version 1`.
+pub(super) fn describe(endpoint: &Endpoint) -> String {
+    let server = |served: &Served| format!("{} {} at {}", served.server.name, served.server.version, served.url);
+    let servers: Vec<_> = endpoint.served().iter().map(server).collect();
+    let version = endpoint.version().map(|version| format!(" version {version}")).unwrap_or_default();
+    format!("{}, model {}{version}", servers.join(" and "), endpoint.model())
+}
+
+pub(super) fn report(endpoint: &Endpoint) -> ServersReport<'_> {
+    ServersReport { model: endpoint.model(), model_version: endpoint.version(), servers: endpoint.served() }
+}
+
+fn token() -> anyhow::Result<Option<Token>> {
+    match env::var_os(TOKEN_VARIABLE) {
+        None => Ok(None),
+        Some(text) => Ok(Some(Token::new(&text.to_string_lossy()).map_err(kiln_runtime::Error::from)?)),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match text.strip_suffix('s').unwrap_or(text).parse::<f64>() {
+        Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("seconds between 0 and 86400 are expected".to_owned()),
+    }
+}

@@ -1,0 +1,54 @@
+//! Whether the model behind a name is the bundle's. Metadata cannot tell two models of one architecture apart; the
+//! bundle's golden tiles can, in one request a server.
+
+use super::{Endpoint, EndpointError};
+use crate::bundle::Bundle;
+use crate::decision::DecisionRule;
+use crate::engine::Engine as _;
+use crate::error::Result;
+use crate::golden::{self, Golden};
+use crate::parity::{ParityReport, against_golden_within, gate_tolerances};
+
+/// Tiles in the one request.
+const BATCH: usize = 8;
+
+/// Sends the bundle's golden tiles to each server. `precision` is the graph that the servers run, by which answers are
+/// judged: see [`gate_tolerances`].
+///
+/// # Errors
+/// [`EndpointError::Mismatch`] with how far the answers are apart; what the engine said.
+pub fn check_golden(endpoint: &Endpoint, bundle: &Bundle, precision: &str) -> Result<()> {
+    let Golden { tiles, outputs } = golden::read(&bundle.golden_path()?)?;
+    let golden = Golden { outputs: endpoint.only_wanted(&outputs), tiles };
+    let rule = DecisionRule::of(&bundle.manifest);
+    let tolerances = gate_tolerances(bundle.variant(precision)?);
+    let batch = endpoint.max_batch().unwrap_or(BATCH).min(BATCH);
+    for (number, served) in endpoint.served().iter().enumerate() {
+        let mut server = endpoint.only(number);
+        debug_assert_eq!(server.provider(), served.url);
+        let report = against_golden_within(&mut server, &golden, &rule, &[batch], tolerances.clone())?;
+        let differences = differences(&report);
+        if !differences.is_empty() {
+            let (url, model) = (served.url.clone(), endpoint.model().to_owned());
+            return Err(EndpointError::Mismatch { url, model, differences }.into());
+        }
+    }
+    Ok(())
+}
+
+fn differences(report: &ParityReport) -> Vec<String> {
+    let missed = report.outputs.iter().filter(|output| !output.passed);
+    let mut differences: Vec<_> = missed
+        .map(|output| {
+            let problem = output.problem.as_deref().map(|problem| format!(" ({problem})")).unwrap_or_default();
+            let (name, found, tolerance) = (&output.name, output.max_abs, output.tolerance);
+            format!(
+                "output `{name}` is {found:.2e} from the bundle's golden outputs, tolerance {tolerance:.1e}{problem}"
+            )
+        })
+        .collect();
+    if report.decisions_changed > 0 {
+        differences.push(format!("{} of {} golden decisions are others", report.decisions_changed, report.tiles));
+    }
+    differences
+}

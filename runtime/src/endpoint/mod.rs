@@ -1,0 +1,39 @@
+//! A model server as an engine: what a bundle holds, served by Triton, KServe, OpenVINO Model Server or MLServer, is
+//! checked, scored and measured over the Open Inference Protocol v2, by HTTP with binary tensors or by gRPC.
+//!
+//! Promised: nothing is sent before the server's metadata agree with the bundle's manifest; no answer is believed before
+//! its names, element types, shapes and sizes are what was announced; an inference that may have been lost is sent again,
+//! because it changes nothing on the server, until a stated time is over. Left to others: which tiles are sent
+//! ([`score`](crate::score)), and whether answers are right ([`parity`](crate::parity)).
+//!
+//! Source: Open Inference Protocol v2 (KServe), and Triton's extensions `binary_tensor_data`, `model_configuration` and
+//! `statistics`.
+
+mod answer;
+mod connection;
+mod contract;
+mod engine;
+mod error;
+mod failure;
+mod golden;
+mod grpc;
+mod http;
+mod json;
+mod message;
+mod metadata;
+mod options;
+mod retry;
+mod server;
+mod statistics;
+mod tls;
+mod transport;
+mod url;
+
+pub use engine::Endpoint;
+pub use error::EndpointError;
+pub use golden::check_golden;
+pub use metadata::{ModelMetadata, ServerMetadata, TensorMetadata};
+pub use options::{EndpointOptions, TOKEN_VARIABLE, Token};
+pub use server::Served;
+pub use statistics::{ServerTimes, Statistics};
+pub use url::{EndpointUrl, Scheme};
