@@ -11,6 +11,8 @@ mod evaluate;
 #[cfg(feature = "export")]
 mod export;
 mod provider;
+#[cfg(feature = "package")]
+mod package;
 mod runtime;
 mod score;
 #[cfg(feature = "train")]
@@ -40,6 +42,8 @@ pub(crate) enum Verb {
     Verify(verify::Args),
     Score(score::Args),
     Bench(bench::Args),
+    #[cfg(feature = "package")]
+    Package(Box<package::Args>),
 }
 
 /// Runs a verb to its end.
@@ -60,5 +64,7 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         Verb::Verify(args) => verify::run(args, out),
         Verb::Score(args) => score::run(args, out),
         Verb::Bench(args) => bench::run(args, out),
+        #[cfg(feature = "package")]
+        Verb::Package(args) => package::run(*args, out),
     }
 }
