@@ -124,7 +124,8 @@ fn plugin(runtime: &Runtime, name: &str) -> SessionOptions {
 #[test]
 fn a_plugin_without_devices_is_refused_and_never_the_cpu_in_silence() {
     let Some(runtime) = openvino() else { return };
-    let error = Session::open_bytes(runtime, "m", &onnx::tile_model(None), &plugin(runtime, "NoSuchProvider")).unwrap_err();
+    let error =
+        Session::open_bytes(runtime, "m", &onnx::tile_model(None), &plugin(runtime, "NoSuchProvider")).unwrap_err();
     let reason = chain(&error);
     assert!(matches!(error, Error::Plugin { .. }), "{reason}");
     assert_eq!(error.fault(), Fault::Environment);
@@ -142,11 +143,16 @@ fn a_compiled_graph_is_kept_under_a_key_of_its_own() {
     let pixels = vec![200; TILE_BYTES];
     let mut first = Session::open_bytes(runtime, "m", &model, &cached).unwrap();
     assert!(first.engines_built() > 0, "nothing was kept in {}", folder.path().display());
-    let files = |folder: &std::path::Path| glob::glob(&format!("{}/engines/openvino/*/*.blob", folder.display())).unwrap().count();
+    let files = |folder: &std::path::Path| {
+        glob::glob(&format!("{}/engines/openvino/*/*.blob", folder.display())).unwrap().count()
+    };
     assert_eq!(files(folder.path()), 1);
     // OpenVINO numbers the graphs of a process, so it finds its own again only in the next process.
     first.run(&pixels, 1).unwrap();
     assert_eq!(first.engines_built_since(), 0, "a run compiled something");
     let other = onnx::tile_model(Some(2));
-    assert!(Session::open_bytes(runtime, "m", &other, &cached).unwrap().engines_built() > 0, "another graph, another key");
+    assert!(
+        Session::open_bytes(runtime, "m", &other, &cached).unwrap().engines_built() > 0,
+        "another graph, another key"
+    );
 }

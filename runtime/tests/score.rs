@@ -203,12 +203,7 @@ fn a_bench_measures_every_batch_and_says_who_ran_the_nodes() {
         min_count: 5,
         max_duration: Duration::from_secs(20),
     };
-    let plan = Plan {
-        batches: vec![1, 2],
-        threads: vec![1],
-        window,
-        ..Plan::default()
-    };
+    let plan = Plan { batches: vec![1, 2], threads: vec![1], window, ..Plan::default() };
     let tiles = [Tile::from_pixels(vec![3; TILE_BYTES]).unwrap()];
     let mut open = |_| {
         let engine = session(None);

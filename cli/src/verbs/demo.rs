@@ -190,12 +190,7 @@ fn measure(bundle: &Bundle, runtime: &'static Runtime) -> anyhow::Result<bench::
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let window =
         Window { warm_up: Duration::from_millis(500), min_duration: Duration::from_secs(3), ..Window::default() };
-    let plan = Plan {
-        batches: vec![1, 8],
-        threads: vec![cores],
-        window,
-        ..Plan::default()
-    };
+    let plan = Plan { batches: vec![1, 8], threads: vec![cores], window, ..Plan::default() };
     let mut open = |threads| {
         let options = SessionOptions { threads: Some(threads), ..SessionOptions::default() };
         let engine = Session::open(runtime, &model, &options)?;

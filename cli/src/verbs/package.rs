@@ -16,6 +16,8 @@ use crate::output::Output;
 /// server may poll the folder meanwhile.
 #[derive(ClapArgs)]
 #[command(
+    // `--version` is the model's here.
+    disable_version_flag = true,
     group(ArgGroup::new("work").required(true).args(["bundle", "check"])),
     after_help = "Examples:\n  kiln package bundle/ --target triton --out models/\n  \
     kiln package bundle/ --target triton --out models/ --provider tensorrt --precision fp32,fp16 --keep 2\n  \
@@ -198,9 +200,8 @@ impl PackageOptions {
 /// A package for a person: a line a model, and what to type next.
 pub(super) fn packaged_lines(packaged: &Packaged, out: &Output) {
     for model in &packaged.models {
-        let megabytes = model.bytes as f64 / 1e6;
         out.line(format_args!("model      {} ({}), version {}", model.model, model.precision, model.version));
-        out.line(format_args!("  files    {} ({megabytes:.1} MB)", model.path.display()));
+        out.line(format_args!("  files    {} ({})", model.path.display(), size(model.bytes)));
         if !model.removed.is_empty() {
             let removed: Vec<String> = model.removed.iter().map(ToString::to_string).collect();
             out.line(format_args!("  removed  version {}", removed.join(", ")));
@@ -226,9 +227,9 @@ pub(super) fn check_lines(report: &RepositoryReport, out: &Output) {
     for model in &report.models {
         for version in &model.versions {
             let verdict = if version.problems.is_empty() { "ok" } else { "DAMAGED" };
-            let files = version.files;
+            let files = if version.files == 1 { "1 file".to_owned() } else { format!("{} files", version.files) };
             out.line(format_args!(
-                "{} version {} ({}): {files} files, {verdict}",
+                "{} version {} ({}): {files}, {verdict}",
                 model.model, version.version, version.precision
             ));
             version.problems.iter().for_each(|problem| out.line(format_args!("  {problem}")));
@@ -241,6 +242,14 @@ pub(super) fn check_lines(report: &RepositoryReport, out: &Output) {
         out.line(format_args!("{name}: not packaged by Kiln, not checked"));
     }
     out.line(if report.passed { "PASSED" } else { "FAILED" });
+}
+
+/// `269.4 MB`, `41.2 kB`.
+fn size(bytes: u64) -> String {
+    match bytes as f64 {
+        small if small < 1e6 => format!("{:.1} kB", small / 1e3),
+        large => format!("{:.1} MB", large / 1e6),
+    }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

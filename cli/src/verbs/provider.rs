@@ -34,7 +34,12 @@ impl ProviderArgs {
     }
 
     /// Options of a session on these providers.
-    pub(crate) fn session(&self, bundle: &Bundle, precision: &str, batches: &[usize]) -> anyhow::Result<SessionOptions> {
+    pub(crate) fn session(
+        &self,
+        bundle: &Bundle,
+        precision: &str,
+        batches: &[usize],
+    ) -> anyhow::Result<SessionOptions> {
         Ok(self.more.session(self.providers()?, bundle, precision, batches)?)
     }
 }

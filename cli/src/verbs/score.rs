@@ -16,6 +16,7 @@ use kiln_tile::{Decoder, SizePolicy, TILE_BYTES, Tile};
 use serde::Serialize;
 
 use super::provider::ProviderArgs;
+use super::shard::ShardArgs;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -70,6 +71,9 @@ pub(crate) struct Args {
     /// Score every tile again, even if an earlier run of the same was stopped and left its progress beside --out.
     #[arg(long, requires = "out")]
     restart: bool,
+
+    #[command(flatten)]
+    shard: ShardArgs,
 }
 
 /// `--batch`.
@@ -128,7 +132,8 @@ struct Skipped<'a> {
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
-    let tiles = score::list(&args.inputs, &mut BufReader::new(io::stdin()))?;
+    let mut tiles = score::list(&args.inputs, &mut BufReader::new(io::stdin()))?;
+    let part = args.shard.take(&mut tiles, out)?;
     let bundle = Bundle::open(&args.bundle)?;
     let rule = DecisionRule::of(&bundle.manifest);
     let providers = args.provider.providers()?;
@@ -143,6 +148,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     }
     match work.score(&mut sessions, batch, sink, out) {
         Ok(summary) => {
+            part.record(args.out.as_ref(), &bundle, &rule, precision)?;
             if let Some(session) = sessions.first() {
                 report(&work, session, batch, &summary, out)?;
             }
@@ -301,13 +307,7 @@ fn name_bad_tile(row: &ScoreRow, bad: usize, out: &Output) {
     }
 }
 
-fn report(
-    work: &Work<'_>,
-    session: &Session,
-    batch: usize,
-    summary: &Summary,
-    out: &Output,
-) -> anyhow::Result<()> {
+fn report(work: &Work<'_>, session: &Session, batch: usize, summary: &Summary, out: &Output) -> anyhow::Result<()> {
     let seconds = Duration::from_secs_f64(summary.seconds);
     let nodes: Vec<_> =
         session.nodes().iter().map(|(provider, nodes)| format!("{nodes} nodes on {provider}")).collect();

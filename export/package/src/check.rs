@@ -54,10 +54,9 @@ pub struct CheckedVersion {
 /// If there is none, or a folder cannot be read. Problems of a package are no errors: they are in the report.
 pub fn check(repository: &Path) -> Result<RepositoryReport> {
     let mut report = RepositoryReport { passed: true, models: Vec::new(), not_checked: Vec::new() };
-    let (root, folders) = model_folders(repository)?;
-    for folder in folders {
+    for folder in model_folders(repository)? {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        match check_model(&root, &folder, &name)? {
+        match check_model(&folder, &name)? {
             Some(model) => report.models.push(model),
             None => report.not_checked.push(name),
         }
@@ -73,8 +72,8 @@ pub fn check(repository: &Path) -> Result<RepositoryReport> {
     Ok(report)
 }
 
-/// The package's root, and its models' folders in order of their names.
-fn model_folders(repository: &Path) -> Result<(PathBuf, Vec<PathBuf>)> {
+/// The models' folders of a package, in order of their names.
+fn model_folders(repository: &Path) -> Result<Vec<PathBuf>> {
     let inner = Target::ALL.iter().map(|(_, target)| target.models_folder()).filter(|name| !name.is_empty());
     let places = inner.map(|name| repository.join(name)).chain([repository.to_owned()]);
     let mut first = None;
@@ -88,12 +87,12 @@ fn model_folders(repository: &Path) -> Result<(PathBuf, Vec<PathBuf>)> {
         }
         folders.sort();
         if folders.iter().any(|folder| holds_records(folder)) {
-            return Ok((repository.to_owned(), folders));
+            return Ok(folders);
         }
         first = first.or((!folders.is_empty()).then_some(folders));
     }
     fs::read_dir(repository).map_err(Error::read(repository))?;
-    Ok((repository.to_owned(), first.unwrap_or_default()))
+    Ok(first.unwrap_or_default())
 }
 
 fn holds_records(folder: &Path) -> bool {
@@ -101,7 +100,7 @@ fn holds_records(folder: &Path) -> bool {
     versions.iter().any(|version| folder.join(version.to_string()).join(RECORD).exists())
 }
 
-fn check_model(root: &Path, folder: &Path, name: &str) -> Result<Option<CheckedModel>> {
+fn check_model(folder: &Path, name: &str) -> Result<Option<CheckedModel>> {
     if !holds_records(folder) {
         return Ok(None);
     }
@@ -120,7 +119,7 @@ fn check_model(root: &Path, folder: &Path, name: &str) -> Result<Option<CheckedM
         model.problems = record.problems_beside(folder);
         model.problems.extend(match record.target {
             Target::Triton | Target::Kserve => check_triton(folder, name, &record),
-            Target::Ovms => ovms::check(root, name),
+            Target::Ovms => ovms::check(folder, name),
         });
     }
     Ok(Some(model))

@@ -165,7 +165,7 @@ fn publish(request: &PackageRequest, plan: &Plan, root: &Path) -> Result<Package
     write_json(&staged.path().join(RECORD), &record)?;
     let path = folder.path.join(version.to_string());
     staged.publish(false).map_err(Error::write(&path))?;
-    let removed = request.keep.map_or(Ok(Vec::new()), |keep| folder.keep(keep))?;
+    let removed = request.keep.map_or(Ok(Vec::new()), |keep| folder.keep(keep, version))?;
     Ok(PackagedModel {
         model: plan.model.clone(),
         precision: plan.source.variant.precision.clone(),

@@ -142,10 +142,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_compared_is_said() {
-        let other = Report { machine: super::super::Machine { cores: 99, ..Default::default() }, ..report(blocks(1.0)) };
+        let other =
+            Report { machine: super::super::Machine { cores: 99, ..Default::default() }, ..report(blocks(1.0)) };
         assert!(compare(&report(blocks(1.0)), &other, 0.05).unwrap_err().to_string().contains("another machine"));
         let invalid = Report { verdict: Verdict::Invalid, reasons: vec!["shared".to_owned()], ..report(blocks(1.0)) };
-        assert!(compare(&report(blocks(1.0)), &invalid, 0.05).unwrap_err().to_string().contains("INVALID itself: shared"));
+        assert!(
+            compare(&report(blocks(1.0)), &invalid, 0.05).unwrap_err().to_string().contains("INVALID itself: shared")
+        );
         let empty = Report::default();
         assert!(compare(&report(blocks(1.0)), &empty, 0.05).unwrap_err().to_string().contains("none of these"));
         assert_eq!(compare(&report(vec![1.0]), &report(blocks(1.0)), 0.05).unwrap()[0].outcome, "too few queries");

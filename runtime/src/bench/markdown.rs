@@ -57,13 +57,8 @@ fn stages(report: &Report, text: &mut String) {
             let (decode, preprocess) = (stages.decode_ms, stages.preprocess_ms);
             format!("{decode:.3} | {preprocess:.3} | {:.3} | {:.3} |", stages.transfer_ms, stages.compute_ms)
         });
-        let _ = writeln!(
-            text,
-            "| {} | {:.1} | {build} | {:.1} | {stages}",
-            result.name(),
-            result.load_ms,
-            result.first_ms
-        );
+        let _ =
+            writeln!(text, "| {} | {:.1} | {build} | {:.1} | {stages}", result.name(), result.load_ms, result.first_ms);
     }
     if let Some(bytes) = report.peak_memory_bytes {
         let _ = writeln!(text, "\nPeak memory of the process: {} MiB.", bytes >> 20);

@@ -210,19 +210,12 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn window(
-        &self,
-        engine: &mut impl Engine,
-        scenario: Scenario,
-        pixels: &[u8],
-        batch: usize,
-    ) -> Result<Taken> {
+    fn window(&self, engine: &mut impl Engine, scenario: Scenario, pixels: &[u8], batch: usize) -> Result<Taken> {
         let before = engine.engines_built();
         let runs = runs(scenario, batch, engine.fixed_batch().is_some());
         let mut reading = None;
-        let mut query = || {
-            runs.iter().try_for_each(|tiles| engine.run(&pixels[..tiles * TILE_BYTES], *tiles).map(drop))
-        };
+        let mut query =
+            || runs.iter().try_for_each(|tiles| engine.run(&pixels[..tiles * TILE_BYTES], *tiles).map(drop));
         let mut start = || reading = Some(Reading::now());
         let window = &self.plan.window;
         let (recording, qps) = if scenario == Scenario::Server {
@@ -402,7 +395,11 @@ mod tests {
         let skipped = [("cuda".to_owned(), "no driver".to_owned())];
         let report = report(None, &plan(&[1], &[2]), &skipped).unwrap();
         assert_eq!(report.verdict, Verdict::Invalid);
-        assert!(report.reasons.iter().any(|reason| reason.starts_with("cpu fp32 single_stream, batch 1, 2 threads: it fell back from `cuda`")));
+        assert!(
+            report.reasons.iter().any(
+                |reason| reason.starts_with("cpu fp32 single_stream, batch 1, 2 threads: it fell back from `cuda`")
+            )
+        );
     }
 
     #[test]
@@ -437,7 +434,8 @@ mod tests {
             ..Plan::default()
         };
         let report = report(None, &plan, &[]).unwrap();
-        let tiles_a_query = |result: &Measurement| (result.tiles_per_s * result.seconds / result.queries as f64).round();
+        let tiles_a_query =
+            |result: &Measurement| (result.tiles_per_s * result.seconds / result.queries as f64).round();
         let found: Vec<_> = report
             .results
             .iter()

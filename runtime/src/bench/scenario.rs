@@ -252,7 +252,12 @@ mod tests {
 
     #[test]
     fn poisson_queries_come_at_their_rate_and_wait_behind_one_another() {
-        let query = |each| move || { std::thread::sleep(each); Ok(()) };
+        let query = |each| {
+            move || {
+                std::thread::sleep(each);
+                Ok(())
+            }
+        };
         let idle = poisson(400.0, &window(0, 200, 60_000), &mut query(Duration::ZERO), &mut || ()).unwrap();
         let rate = 200.0 / idle.window.as_secs_f64();
         // A busy machine only makes it slower; 200 arrivals are within a fifth of the rate.

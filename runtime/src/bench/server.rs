@@ -16,12 +16,8 @@ const TRIAL_QUERIES: usize = 100;
 /// Finds a rate by halving: between nothing and what queries back to back reach.
 pub(super) fn search(bound_ms: f64, query: &mut dyn FnMut() -> Result<()>) -> Result<f64> {
     let capacity = back_to_back(query)?;
-    let trial = Window {
-        warm_up: Duration::ZERO,
-        min_duration: TRIAL,
-        min_count: TRIAL_QUERIES,
-        max_duration: 5 * TRIAL,
-    };
+    let trial =
+        Window { warm_up: Duration::ZERO, min_duration: TRIAL, min_count: TRIAL_QUERIES, max_duration: 5 * TRIAL };
     let (mut low, mut high) = (0.0, capacity);
     for _ in 0..TRIALS {
         let middle = f64::midpoint(low, high);

@@ -22,7 +22,8 @@ pub(super) fn reasons(measured: &Measurement, window: &Window, skipped: &[(Strin
         ));
     }
     if measured.engines_built > 0 {
-        reasons.push(format!("{} engines were built inside the window; warm up at every batch", measured.engines_built));
+        reasons
+            .push(format!("{} engines were built inside the window; warm up at every batch", measured.engines_built));
     }
     if let Some(bound) = measured.bound_ms.filter(|bound| measured.latency.p99_ms > *bound) {
         reasons.push(format!(

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{Accumulator, ParityReport, Tolerance};
 use crate::Result;
+use crate::bundle::manifest::Variant;
 use crate::decision::DecisionRule;
 use crate::engine::{Engine, rows, run_padded};
 use crate::golden::Golden;
-use crate::bundle::manifest::Variant;
 
 /// Batch sizes at which golden tiles are run where the graph's batch is symbolic: one, an odd one, a power of two.
 pub const GOLDEN_BATCHES: [usize; 3] = [1, 3, 8];

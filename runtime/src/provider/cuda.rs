@@ -58,7 +58,9 @@ impl OptionTable for CudaOptions {
 
     fn check(&self) -> Result<(), String> {
         if self.cuda_graph && !self.io_binding {
-            return Err("`cuda_graph` needs `io_binding`: a recorded launch reads and writes fixed addresses".to_owned());
+            return Err(
+                "`cuda_graph` needs `io_binding`: a recorded launch reads and writes fixed addresses".to_owned()
+            );
         }
         Ok(())
     }

@@ -318,7 +318,8 @@ mod tests {
 
     #[test]
     fn options_reach_onnx_runtime_by_its_own_keys() {
-        let cuda = settings("cuda", &["cuda.device_id=1", "cuda.memory_limit=1073741824", "cuda.conv_search=heuristic"]);
+        let cuda =
+            settings("cuda", &["cuda.device_id=1", "cuda.memory_limit=1073741824", "cuda.conv_search=heuristic"]);
         assert_eq!(told(&cuda, "device_id").as_deref(), Some("1"));
         assert_eq!(told(&cuda, "gpu_mem_limit").as_deref(), Some("1073741824"));
         assert_eq!(told(&cuda, "cudnn_conv_algo_search").as_deref(), Some("HEURISTIC"));
@@ -342,7 +343,12 @@ mod tests {
     fn a_precision_switches_what_the_user_left_open() {
         let open = |text: &str, given: &[String]| {
             let providers = Providers::from_arguments(text, given).unwrap().for_precision("int8");
-            providers.list()[0].settings().into_iter().filter(|(key, _)| key.ends_with("8_enable")).collect::<Vec<_>>().len()
+            providers.list()[0]
+                .settings()
+                .into_iter()
+                .filter(|(key, _)| key.ends_with("8_enable"))
+                .collect::<Vec<_>>()
+                .len()
         };
         assert_eq!(open("tensorrt", &[]), 1);
         let providers = Providers::from_arguments("tensorrt", &["tensorrt.int8=false".to_owned()]).unwrap();
@@ -368,7 +374,8 @@ mod tests {
             assert_eq!(error.fault(), Fault::Input, "{setting}");
             assert!(error.to_string().contains(expected), "{setting}: {error}");
         }
-        let error = Providers::from_arguments("cuda", &["cuda.cuda_graph=true".to_owned(), "cuda.io_binding=false".to_owned()]);
+        let error =
+            Providers::from_arguments("cuda", &["cuda.cuda_graph=true".to_owned(), "cuda.io_binding=false".to_owned()]);
         assert!(error.unwrap_err().to_string().contains("needs `io_binding`"));
         for yaml in ["cuda: 1", "- 3", "- cuda: 1", "- [cuda]", "- gpu"] {
             assert!(Providers::from_yaml(yaml).is_err(), "{yaml}");

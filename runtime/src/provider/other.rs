@@ -39,15 +39,9 @@ pub(crate) fn keys(kind: ProviderKind) -> &'static [&'static str] {
         ProviderKind::MiGraphX => {
             &["device_id", "fp16", "fp8", "int8", "exhaustive_tune", "mem_limit", "save_model", "load_model"]
         }
-        ProviderKind::VitisAi => &[
-            "config_file",
-            "cache_dir",
-            "cache_key",
-            "enable_cache_file_io_in_mem",
-            "xclbin",
-            "opt_level",
-            "target",
-        ],
+        ProviderKind::VitisAi => {
+            &["config_file", "cache_dir", "cache_key", "enable_cache_file_io_in_mem", "xclbin", "opt_level", "target"]
+        }
         ProviderKind::OneDnn => &["use_arena"],
         ProviderKind::Xnnpack => &["intra_op_num_threads"],
         ProviderKind::Acl => &["fast_math"],

@@ -39,11 +39,7 @@ impl PluginOptions {
 static REGISTERED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// Loads the library if it is not, and gives the session the provider's devices.
-pub(crate) fn register(
-    runtime: &Runtime,
-    builder: SessionBuilder,
-    plugin: &PluginOptions,
-) -> Result<SessionBuilder> {
+pub(crate) fn register(runtime: &Runtime, builder: SessionBuilder, plugin: &PluginOptions) -> Result<SessionBuilder> {
     let refused = |reason: String| Error::Plugin { library: plugin.library.clone(), name: plugin.name.clone(), reason };
     load(runtime, plugin)?;
     let environment = runtime.environment();

@@ -62,7 +62,9 @@ impl OptionTable for TensorRtOptions {
 
     fn check(&self) -> Result<(), String> {
         if self.cuda_graph && !self.io_binding {
-            return Err("`cuda_graph` needs `io_binding`: a recorded launch reads and writes fixed addresses".to_owned());
+            return Err(
+                "`cuda_graph` needs `io_binding`: a recorded launch reads and writes fixed addresses".to_owned()
+            );
         }
         if self.builder_optimization_level > 5 {
             let level = self.builder_optimization_level;

@@ -33,12 +33,7 @@ pub struct Probe {
 ///
 /// # Errors
 /// What an engine said when it failed.
-pub fn probe<E: Engine + Send>(
-    engines: &mut [E],
-    tiles: &[Tile],
-    batches: &[usize],
-    slice: Duration,
-) -> Result<Probe> {
+pub fn probe<E: Engine + Send>(engines: &mut [E], tiles: &[Tile], batches: &[usize], slice: Duration) -> Result<Probe> {
     let fixed = engines.iter().find_map(|engine| engine.fixed_batch());
     let batches = fixed.as_ref().map_or(batches, std::slice::from_ref);
     let mut tried: Vec<(usize, f64)> = Vec::new();
@@ -74,7 +69,8 @@ fn speed<E: Engine + Send>(engines: &mut [E], pixels: &[u8], batch: usize, slice
     };
     thread::scope(|scope| {
         let workers: Vec<_> = engines.iter_mut().map(|engine| scope.spawn(|| work(engine))).collect();
-        let ends = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(super::pipeline::workers_gone())));
+        let ends =
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(super::pipeline::workers_gone())));
         ends.collect::<Result<Vec<()>>>()
     })?;
     Ok((runs.load(Ordering::Relaxed) * batch) as f64 / started.elapsed().as_secs_f64())

@@ -83,8 +83,7 @@ impl ResumableFile {
         let progress = PathBuf::from(name);
         let failed = |source| Error::Write { path: progress.clone(), source };
         let mut options = OpenOptions::new();
-        let mut file =
-            options.read(true).write(true).create(true).truncate(false).open(&progress).map_err(failed)?;
+        let mut file = options.read(true).write(true).create(true).truncate(false).open(&progress).map_err(failed)?;
         if file.try_lock().is_err() {
             let reason = "another process is scoring into this file; wait for it, or name another".to_owned();
             return Err(Error::Argument { argument: target.display().to_string(), reason });

@@ -124,11 +124,8 @@ impl Binding {
             let array = ArrayD::from_shape_vec(shape.to_ixdyn(), values.to_vec()).map_err(ort::Error::wrap)?;
             arrays.insert(answer.name.clone(), array);
         }
-        self.stages = Some(Stages {
-            to_device: copied - started,
-            compute: computed - copied,
-            from_device: computed.elapsed(),
-        });
+        self.stages =
+            Some(Stages { to_device: copied - started, compute: computed - copied, from_device: computed.elapsed() });
         Ok(arrays)
     }
 

@@ -29,10 +29,9 @@ impl Writing {
             ("ep.context_embed_mode", "1".to_owned()),
         ];
         let builder = entries.into_iter().try_fold(builder, |builder, (key, value)| {
-            builder.with_config_entry(key, value).map_err(|source| Error::Runtime {
-                action: "asking for an EP-context model",
-                source: source.into(),
-            })
+            builder
+                .with_config_entry(key, value)
+                .map_err(|source| Error::Runtime { action: "asking for an EP-context model", source: source.into() })
         })?;
         Ok((builder, Self { scratch, finished }))
     }

@@ -16,8 +16,8 @@ use ndarray::ArrayD;
 use ort::session::{HasSelectedOutputs, RunOptions};
 
 use self::binding::Binding;
-use crate::provider::Engines;
 use crate::library::Runtime;
+use crate::provider::Engines;
 
 pub use array::Array;
 pub use binding::Stages;

@@ -185,8 +185,8 @@ fn open(
 }
 
 fn read_baseline(file: &Path) -> anyhow::Result<Report> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|source| kiln_runtime::Error::Read { path: file.to_owned(), source })?;
+    let text =
+        std::fs::read_to_string(file).map_err(|source| kiln_runtime::Error::Read { path: file.to_owned(), source })?;
     serde_json::from_str(&text).with_context(|| format!("{} is no report of kiln bench --json", file.display()))
 }
 

@@ -107,8 +107,9 @@ fn model(request: &PackageRequest, name: &str) -> Model {
     Model { name: name.to_owned(), base_path: format!("models/{name}"), other: other.collect() }
 }
 
-/// Whether `config.json` lists the model, at its place.
-pub(crate) fn check(root: &Path, model: &str) -> Vec<String> {
+/// Whether `config.json`, two folders above the model's, lists the model at its place.
+pub(crate) fn check(folder: &Path, model: &str) -> Vec<String> {
+    let root = folder.parent().and_then(Path::parent).unwrap_or(Path::new(""));
     let read = fs::read(root.join(CONFIG)).map_err(|error| error.to_string());
     let config = read.and_then(|bytes| serde_json::from_slice::<Config>(&bytes).map_err(|error| error.to_string()));
     match config {

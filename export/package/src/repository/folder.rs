@@ -71,11 +71,12 @@ impl ModelFolder {
         Staged::beside(&path).map_err(Error::write(&path))
     }
 
-    /// Removes the lowest versions until `keep` are left; gives the numbers removed. Each disappears by one rename before
-    /// its files go.
-    pub(crate) fn keep(&self, keep: usize) -> Result<Vec<u64>> {
-        let there = versions(&self.path).map_err(Error::read(&self.path))?;
-        let old = there[..there.len().saturating_sub(keep)].to_vec();
+    /// Removes the lowest versions until `keep` are left, but never `new`; gives the numbers removed. Each disappears by
+    /// one rename before its files go.
+    pub(crate) fn keep(&self, keep: usize, new: u64) -> Result<Vec<u64>> {
+        let mut others = versions(&self.path).map_err(Error::read(&self.path))?;
+        others.retain(|version| *version != new);
+        let old = others[..others.len().saturating_sub(keep.saturating_sub(1))].to_vec();
         for version in &old {
             let path = self.path.join(version.to_string());
             let aside = self.path.join(format!(".{version}.old"));
@@ -149,9 +150,10 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let folder = ModelFolder::open(scratch.path()).unwrap();
         (1..=4).for_each(|version| published(&folder, version));
-        assert_eq!(folder.keep(2).unwrap(), [1, 2]);
+        assert_eq!(folder.keep(2, 4).unwrap(), [1, 2]);
         assert_eq!(versions(&folder.path).unwrap(), [3, 4]);
-        assert_eq!(folder.keep(5).unwrap(), [] as [u64; 0]);
+        assert_eq!(folder.keep(5, 4).unwrap(), [] as [u64; 0]);
+        assert_eq!(folder.keep(1, 3).unwrap(), [4], "what was just published stays, whatever its number");
     }
 
     #[test]
