@@ -290,7 +290,9 @@ fn a_server_that_polls_never_reads_half_a_version_however_packaging_is_killed() 
     let models = folder.path().join("models");
     let started = Instant::now();
     finish(package(&bundle, &folder.path().join("timed"), &[])).code(0);
-    let mut killer = Killer::new(5, started.elapsed().mul_f64(1.1));
+    // Twice what it takes, so that some come to their end and others follow them.
+    let mut killer = Killer::new(5, started.elapsed().mul_f64(2.0));
+    finish(package(&bundle, &models, &[])).code(0);
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let poller = scope.spawn(|| {
@@ -309,7 +311,7 @@ fn a_server_that_polls_never_reads_half_a_version_however_packaging_is_killed() 
         stop.store(true, Ordering::Relaxed);
         let (polls, read) = poller.join().expect("the poller read a version that is not whole");
         eprintln!("{killed} of 20 killed at work; {polls} polls read {read} versions");
-        assert!(killed > 0 && polls > 20);
+        assert!(killed > 0 && read > 20);
     });
     assert!(read_versions(&models.join("cnn")) >= 1);
     kiln!("package", "--check", &models).code(0);
