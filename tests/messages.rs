@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::{Kind, draw, draw_truncated, finish, fixture, kiln, scratch};
 
-const VERBS: [&[&str]; 15] = [
+const VERBS: [&[&str]; 18] = [
     &[],
     &["demo"],
     &["runtime"],
@@ -21,6 +21,9 @@ const VERBS: [&[&str]; 15] = [
     &["verify"],
     &["score"],
     &["bench"],
+    &["merge"],
+    &["package"],
+    &["ship"],
 ];
 
 /// Snapshots in `tests/snapshots`, named by what they show, without what differs between machines.

@@ -56,6 +56,10 @@ fn fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
     if let Some(error) = error.downcast_ref::<kiln_export::Error>() {
         return Some(error.fault());
     }
+    #[cfg(feature = "package")]
+    if let Some(error) = error.downcast_ref::<kiln_package::Error>() {
+        return Some(error.fault());
+    }
     #[cfg(feature = "train")]
     if let Some(error) = error.downcast_ref::<kiln_train::Error>() {
         return Some(error.fault());

@@ -233,6 +233,12 @@ pub enum Error {
         #[source]
         source: Box<Error>,
     },
+    /// Parts of a sharded scoring that do not join to the whole.
+    #[error("the parts do not join: {reason}")]
+    Parts {
+        /// Which part, and what is wrong with it.
+        reason: String,
+    },
     /// A file or folder that cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
@@ -258,6 +264,7 @@ impl Error {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
+            Self::Parts { .. } => Fault::Check,
             Self::NoLibrary { .. }
             | Self::Library { .. }
             | Self::DamagedPackage { .. }

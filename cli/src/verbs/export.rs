@@ -85,7 +85,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
 }
 
 /// What a precision lost, and whether that was little enough.
-fn variant_lines(variant: &VariantReport, out: &Output) {
+pub(crate) fn variant_lines(variant: &VariantReport, out: &Output) {
     let figure = |value: Option<f64>| value.map_or("unknown".to_owned(), |value| format!("{value:.4}"));
     let verdict = if variant.published { "published" } else { "NOT published" };
     out.line(format_args!(

@@ -11,9 +11,15 @@ mod endpoint;
 mod evaluate;
 #[cfg(feature = "export")]
 mod export;
+mod merge;
+#[cfg(feature = "package")]
+mod package;
 mod provider;
 mod runtime;
 mod score;
+mod shard;
+#[cfg(all(feature = "export", feature = "package"))]
+mod ship;
 #[cfg(feature = "train")]
 mod train;
 mod verify;
@@ -40,7 +46,12 @@ pub(crate) enum Verb {
     Export(export::Args),
     Verify(verify::Args),
     Score(score::Args),
+    Merge(merge::Args),
     Bench(bench::Args),
+    #[cfg(feature = "package")]
+    Package(Box<package::Args>),
+    #[cfg(all(feature = "export", feature = "package"))]
+    Ship(Box<ship::Args>),
 }
 
 /// Runs a verb to its end.
@@ -60,6 +71,11 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         Verb::Export(args) => export::run(args, out),
         Verb::Verify(args) => verify::run(args, out),
         Verb::Score(args) => score::run(args, out),
+        Verb::Merge(args) => merge::run(args, out),
         Verb::Bench(args) => bench::run(args, out),
+        #[cfg(feature = "package")]
+        Verb::Package(args) => package::run(*args, out),
+        #[cfg(all(feature = "export", feature = "package"))]
+        Verb::Ship(args) => ship::run(*args, out),
     }
 }

@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use super::endpoint::EndpointArgs;
 use super::provider::ProviderArgs;
+use super::shard::ShardArgs;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -76,6 +77,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     endpoint: EndpointArgs,
+
+    #[command(flatten)]
+    shard: ShardArgs,
 }
 
 /// `--batch`.
@@ -134,11 +138,14 @@ struct Skipped<'a> {
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
-    let tiles = score::list(&args.inputs, &mut BufReader::new(io::stdin()))?;
+    let mut tiles = score::list(&args.inputs, &mut BufReader::new(io::stdin()))?;
+    let part = args.shard.take(&mut tiles, out)?;
     let bundle = Bundle::open(&args.bundle)?;
     let rule = DecisionRule::of(&bundle.manifest);
     if args.endpoint.is_named() {
-        return endpoint::run(&args, &bundle, &rule, &tiles, out);
+        let exit = endpoint::run(&args, &bundle, &rule, &tiles, out)?;
+        part.record(args.out.as_ref(), &bundle, &rule, args.precision.as_deref().unwrap_or("fp32"))?;
+        return Ok(exit);
     }
     let providers = args.provider.providers()?;
     let precision = args.precision.as_deref().unwrap_or_else(|| bundle.precision_for(providers.first()));
@@ -152,6 +159,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     }
     match work.score(&mut sessions, batch, sink, out) {
         Ok(summary) => {
+            part.record(args.out.as_ref(), &bundle, &rule, precision)?;
             if let Some(session) = sessions.first() {
                 report(&work, session, batch, &summary, out)?;
             }

@@ -17,7 +17,7 @@ const TRIAL_QUERIES: usize = 100;
 pub(super) fn search(bound_ms: f64, trial: Duration, query: &mut dyn FnMut() -> Result<()>) -> Result<f64> {
     let capacity = back_to_back(trial / 2, query)?;
     let trial =
-        Window { warm_up: Duration::ZERO, min_duration: TRIAL, min_count: TRIAL_QUERIES, max_duration: 5 * TRIAL };
+        Window { warm_up: Duration::ZERO, min_duration: trial, min_count: TRIAL_QUERIES, max_duration: 5 * trial };
     let (mut low, mut high) = (0.0, capacity);
     for _ in 0..TRIALS {
         let middle = f64::midpoint(low, high);

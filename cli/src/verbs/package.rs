@@ -1,0 +1,260 @@
+//! `kiln package`: a bundle becomes what an inference server loads.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args as ClapArgs};
+use kiln_package::{Deployment, PackageRequest, Packaged, RepositoryReport, Target, check, package};
+use kiln_runtime::ProviderKind;
+
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// Package a bundle for Triton, KServe or OpenVINO Model Server, or check a package where it lies.
+///
+/// What the server is told (names, types, shapes, the batch rule) is compared with the graph before anything is written; a
+/// disagreement is exit status 1 with the field named. A version appears whole, by one rename, and is never overwritten: a
+/// server may poll the folder meanwhile.
+#[derive(ClapArgs)]
+#[command(
+    // `--version` is the model's here.
+    disable_version_flag = true,
+    group(ArgGroup::new("work").required(true).args(["bundle", "check"])),
+    after_help = "Examples:\n  kiln package bundle/ --target triton --out models/\n  \
+    kiln package bundle/ --target triton --out models/ --provider tensorrt --precision fp32,fp16 --keep 2\n  \
+    kiln package bundle/ --target kserve --out deploy/ --storage-uri pvc://models/repository\n  \
+    kiln package bundle/ --target ovms --out models/ --rename tile=input\n  \
+    kiln package --check models/"
+)]
+pub(crate) struct Args {
+    /// The bundle to package.
+    bundle: Option<PathBuf>,
+
+    /// Check every version below REPO: digests, links, and the configuration against the graph.
+    #[arg(long, value_name = "REPO", conflicts_with_all = ["target", "out"])]
+    check: Option<PathBuf>,
+
+    /// The server: triton, kserve, ovms.
+    #[arg(long, value_name = "NAME", required_unless_present = "check")]
+    target: Option<Target>,
+
+    /// The package's folder. A repository that holds other models, or earlier versions of this one, keeps them.
+    #[arg(long, value_name = "DIR", required_unless_present = "check")]
+    out: Option<PathBuf>,
+
+    /// The precisions to package, such as fp32,int8; each other than fp32 is a model NAME_PRECISION of its own.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "fp32")]
+    precision: Vec<String>,
+
+    #[command(flatten)]
+    options: PackageOptions,
+}
+
+/// How a model shall lie and run on its server: shared with `kiln ship`.
+#[derive(ClapArgs)]
+pub(crate) struct PackageOptions {
+    /// The model's name on the server [default: the bundle's].
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+
+    /// The execution provider inside the server: cpu, cuda, tensorrt, openvino.
+    #[arg(long, value_name = "NAME", default_value = "cpu")]
+    provider: ProviderKind,
+
+    /// Most tiles in a batch, where the graph does not fix it.
+    #[arg(long, value_name = "N", default_value_t = PackageRequest::MAX_BATCH)]
+    max_batch: u32,
+
+    /// How long the server may hold a request back to fill a batch, in microseconds.
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = PackageRequest::MAX_QUEUE_DELAY_US)]
+    max_queue_delay_us: u64,
+
+    /// Copies of the model on each device.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    instances: u32,
+
+    /// Do not let the server run golden tiles before it calls itself ready.
+    #[arg(long)]
+    no_warmup: bool,
+
+    /// A writable folder inside the server's container for TensorRT's engine and timing caches.
+    #[arg(long, value_name = "DIR", default_value = PackageRequest::ENGINE_CACHE)]
+    engine_cache: String,
+
+    /// The version number; one that is there is refused [default: the next free one].
+    #[arg(long = "version", value_name = "N", id = "model_version")]
+    version: Option<u64>,
+
+    /// Keep the newest N versions and remove the others, once the new one is there.
+    #[arg(long, value_name = "N")]
+    keep: Option<usize>,
+
+    /// ovms: show a port of the graph under another name; may be repeated.
+    #[arg(long, value_name = "NAME=NEW", value_parser = pair)]
+    rename: Vec<(String, String)>,
+
+    #[command(flatten)]
+    deployment: DeploymentOptions,
+}
+
+/// For `--target kserve`.
+#[derive(ClapArgs)]
+#[command(next_help_heading = "Options for --target kserve")]
+struct DeploymentOptions {
+    /// Where the cluster finds the package's `repository` folder, such as pvc://CLAIM/PATH.
+    #[arg(long, value_name = "URI", default_value = "", hide_default_value = true)]
+    storage_uri: String,
+
+    /// GPUs of one replica.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    gpu: u32,
+
+    /// Processor cores of one replica, as Kubernetes writes them.
+    #[arg(long, value_name = "QUANTITY", default_value = "2")]
+    cpu: String,
+
+    /// Memory of one replica, as Kubernetes writes it.
+    #[arg(long, value_name = "QUANTITY", default_value = "4Gi")]
+    memory: String,
+
+    /// Fewest replicas.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    min_replicas: u32,
+
+    /// Most replicas.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    max_replicas: u32,
+
+    /// Parts of the scoring job.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    shards: u32,
+
+    /// The volume claim with the scoring job's bundle, list, tiles and results.
+    #[arg(long, value_name = "NAME", default_value = "kiln-data")]
+    job_claim: String,
+
+    /// The server's container image.
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
+
+    /// The image that holds `kiln`, for the scoring job.
+    #[arg(long, value_name = "IMAGE")]
+    kiln_image: Option<String>,
+}
+
+pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
+    if let Some(repository) = &args.check {
+        return show_check(&check(repository)?, out);
+    }
+    let (Some(bundle), Some(target), Some(folder)) = (args.bundle, args.target, args.out) else {
+        anyhow::bail!("name a bundle, --target and --out, or --check");
+    };
+    let packaged = package(&args.options.request(bundle, folder, target, args.precision))?;
+    if out.json {
+        out.document(&packaged)?;
+    }
+    packaged_lines(&packaged, out);
+    Ok(Exit::Done)
+}
+
+impl PackageOptions {
+    /// The request that these options make of a bundle.
+    pub(super) fn request(
+        self,
+        bundle: PathBuf,
+        out: PathBuf,
+        target: Target,
+        precisions: Vec<String>,
+    ) -> PackageRequest {
+        let given = self.deployment;
+        let usual = Deployment::default();
+        let deployment = Deployment {
+            storage_uri: given.storage_uri,
+            image: given.image.unwrap_or(usual.image),
+            kiln_image: given.kiln_image.unwrap_or(usual.kiln_image),
+            gpus: given.gpu,
+            cpu: given.cpu,
+            memory: given.memory,
+            min_replicas: given.min_replicas,
+            max_replicas: given.max_replicas,
+            shards: given.shards,
+            job_claim: given.job_claim,
+        };
+        PackageRequest {
+            name: self.name,
+            precisions,
+            provider: self.provider,
+            max_batch: self.max_batch,
+            max_queue_delay_us: self.max_queue_delay_us,
+            instances: self.instances,
+            warmup: !self.no_warmup,
+            engine_cache: self.engine_cache,
+            version: self.version,
+            keep: self.keep,
+            rename: self.rename.into_iter().collect(),
+            deployment,
+            ..PackageRequest::new(bundle, out, target)
+        }
+    }
+}
+
+/// A package for a person: a line a model, and what to type next.
+pub(super) fn packaged_lines(packaged: &Packaged, out: &Output) {
+    for model in &packaged.models {
+        out.line(format_args!("model      {} ({}), version {}", model.model, model.precision, model.version));
+        out.line(format_args!("  files    {} ({})", model.path.display(), size(model.bytes)));
+        if !model.removed.is_empty() {
+            let removed: Vec<String> = model.removed.iter().map(ToString::to_string).collect();
+            out.line(format_args!("  removed  version {}", removed.join(", ")));
+        }
+    }
+    for file in &packaged.files {
+        out.line(format_args!("file       {}", file.display()));
+    }
+    out.line(format_args!("check      kiln package --check {}", packaged.path.display()));
+}
+
+/// Prints what a check found, and turns it into an exit status.
+fn show_check(report: &RepositoryReport, out: &Output) -> anyhow::Result<Exit> {
+    if out.json {
+        out.document(report)?;
+    }
+    check_lines(report, out);
+    Ok(if report.passed { Exit::Done } else { Exit::CheckFailed })
+}
+
+/// A check for a person: a line a version, and every problem.
+pub(super) fn check_lines(report: &RepositoryReport, out: &Output) {
+    for model in &report.models {
+        for version in &model.versions {
+            let verdict = if version.problems.is_empty() { "ok" } else { "DAMAGED" };
+            let files = if version.files == 1 { "1 file".to_owned() } else { format!("{} files", version.files) };
+            out.line(format_args!(
+                "{} version {} ({}): {files}, {verdict}",
+                model.model, version.version, version.precision
+            ));
+            version.problems.iter().for_each(|problem| out.line(format_args!("  {problem}")));
+        }
+        for problem in &model.problems {
+            out.line(format_args!("{}: {problem}", model.model));
+        }
+    }
+    for name in &report.not_checked {
+        out.line(format_args!("{name}: not packaged by Kiln, not checked"));
+    }
+    out.line(if report.passed { "PASSED" } else { "FAILED" });
+}
+
+/// `269.4 MB`, `41.2 kB`.
+fn size(bytes: u64) -> String {
+    match bytes as f64 {
+        small if small < 1e6 => format!("{:.1} kB", small / 1e3),
+        large => format!("{:.1} MB", large / 1e6),
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, new)) if !name.is_empty() && !new.is_empty() => Ok((name.to_owned(), new.to_owned())),
+        _ => Err("NAME=NEW is expected, such as tile=input".to_owned()),
+    }
+}

@@ -1,0 +1,48 @@
+//! `--shard` of `kiln score`: which part of the list this process scores, and the record that it leaves beside the part.
+
+use std::path::{Path, PathBuf};
+
+use kiln_runtime::score::{Listed, PartRecord, Shard};
+use kiln_runtime::{Bundle, DecisionRule};
+
+use crate::output::Output;
+
+/// The argument.
+#[derive(clap::Args)]
+pub(super) struct ShardArgs {
+    /// Score part I of N of the list, counted from 0 (0/4 to 3/4), into --out; `kiln merge` joins the parts. `auto` takes
+    /// the part from a Slurm array, or from a Kubernetes Indexed Job whose count stands in KILN_SHARDS.
+    #[arg(long, value_name = "I/N|auto", requires = "out")]
+    shard: Option<String>,
+}
+
+/// The part that was asked for.
+pub(super) struct Part(Option<(Shard, Vec<Listed>)>);
+
+impl ShardArgs {
+    /// Leaves in `tiles` what this process shall score.
+    pub(super) fn take(&self, tiles: &mut Vec<Listed>, out: &Output) -> anyhow::Result<Part> {
+        let Some(text) = &self.shard else { return Ok(Part(None)) };
+        let shard = Shard::resolve(text, |name| std::env::var(name).ok())?;
+        let whole = std::mem::take(tiles);
+        let range = shard.range(whole.len());
+        *tiles = whole[range.clone()].to_vec();
+        out.note(format_args!("part {shard}: tiles {} to {} of {}", range.start, range.end, whole.len()));
+        Ok(Part(Some((shard, whole))))
+    }
+}
+
+impl Part {
+    /// Leaves the record beside a part that is complete.
+    pub(super) fn record(
+        self,
+        file: Option<&PathBuf>,
+        bundle: &Bundle,
+        rule: &DecisionRule,
+        precision: &str,
+    ) -> kiln_runtime::Result<()> {
+        let (Some((shard, whole)), Some(file)) = (self.0, file) else { return Ok(()) };
+        let model = format!("{} {precision}", bundle.manifest.provenance.weights_sha256);
+        PartRecord::new(shard, &whole, rule.classes(), model).write(Path::new(file)).map(drop)
+    }
+}

@@ -1,0 +1,173 @@
+//! `kiln ship`: from a run to what a server loads, in one command with one report. Each step is a verb of its own; this one
+//! does them in turn and stops at the first that does not hold.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use kiln_export::bundle::{Batch, ExportRequest, Exported};
+use kiln_export::{Calibration, Precision};
+use kiln_package::{Packaged, RepositoryReport, Target, check, package};
+use kiln_runtime::parity::{GOLDEN_BATCHES, ParityReport, against_golden};
+use kiln_runtime::{Bundle, DecisionRule, Session, SessionOptions, golden, library};
+use serde::Serialize;
+
+use super::export::{export_with_progress, parity_lines, variant_lines};
+use super::package::{PackageOptions, check_lines, packaged_lines};
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// Export, verify, package and check a run, in one command.
+///
+/// The run becomes a bundle, ONNX Runtime is compared with burn on every tile of the test split, the bundle as written is
+/// compared with its golden outputs, the server's files are made and compared with the graph, and the package is checked
+/// where it lies. The first step that does not hold ends it with exit status 1, and nothing reaches the server's folder
+/// before all of the model's own checks have held.
+#[derive(clap::Args)]
+#[command(
+    disable_version_flag = true,
+    after_help = "Examples:\n  kiln ship runs/cnn --target triton --out models/\n  \
+    kiln ship runs/cnn --target triton --out models/ --precision fp32,int8 --keep 2"
+)]
+pub(crate) struct Args {
+    /// The run's folder.
+    run: PathBuf,
+
+    /// The server: triton, kserve, ovms.
+    #[arg(long, value_name = "NAME")]
+    target: Target,
+
+    /// The package's folder.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+
+    /// Where the bundle is kept, for `kiln verify BUNDLE --endpoint`; one that is there is replaced [default: RUN/bundle].
+    #[arg(long, value_name = "BUNDLE")]
+    bundle: Option<PathBuf>,
+
+    /// Where the run's tiles lie now, if they have moved.
+    #[arg(long, value_name = "DIR|CSV")]
+    data: Option<PathBuf>,
+
+    /// The graph's batch: `dynamic`, or a number.
+    #[arg(long, value_name = "dynamic|N", default_value = "dynamic")]
+    batch: Batch,
+
+    /// The precisions to ship: fp32, fp16, int8, each a model of its own; one that misses its gate is not shipped.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "fp32")]
+    precision: Vec<Precision>,
+
+    #[command(flatten)]
+    options: PackageOptions,
+}
+
+/// The report: what each step found, and how long it took.
+#[derive(Serialize)]
+struct Shipped<'a> {
+    passed: bool,
+    bundle: &'a Path,
+    parity: &'a ParityReport,
+    golden: &'a ParityReport,
+    variants: &'a [kiln_export::bundle::VariantReport],
+    package: &'a Packaged,
+    check: &'a RepositoryReport,
+    seconds: Seconds,
+}
+
+/// Time of each step, in seconds.
+#[derive(Default, Serialize)]
+struct Seconds {
+    export: f64,
+    verify: f64,
+    package: f64,
+    check: f64,
+    total: f64,
+}
+
+pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
+    let path = args.bundle.clone().unwrap_or_else(|| args.run.join("bundle"));
+    let mut seconds = Seconds::default();
+    let exported = timed(&mut seconds.export, || export_with_progress(&export_request(&args, &path), out))?;
+    let golden = timed(&mut seconds.verify, || verify(&path, out))?;
+    if !golden.passed {
+        parity_lines(&golden, out);
+        out.note("the bundle does not give its golden outputs; nothing was packaged");
+        return Ok(Exit::CheckFailed);
+    }
+    let (target, folder) = (args.target, args.out.clone());
+    let precisions = shipped(&args.precision, &exported);
+    let request = args.options.request(path.clone(), folder, target, precisions);
+    let packaged = timed(&mut seconds.package, || Ok(package(&request)?))?;
+    let checked = timed(&mut seconds.check, || Ok(check(&packaged.path)?))?;
+    seconds.total = seconds.export + seconds.verify + seconds.package + seconds.check;
+    let passed = checked.passed && exported.variants.iter().all(|variant| variant.published);
+    let report = Shipped {
+        passed,
+        bundle: &path,
+        parity: &exported.parity,
+        golden: &golden,
+        variants: &exported.variants,
+        package: &packaged,
+        check: &checked,
+        seconds,
+    };
+    show(&report, out)?;
+    Ok(if passed { Exit::Done } else { Exit::CheckFailed })
+}
+
+fn export_request(args: &Args, bundle: &Path) -> ExportRequest {
+    ExportRequest {
+        run: args.run.clone(),
+        out: bundle.to_owned(),
+        data: args.data.clone(),
+        batch: args.batch,
+        opset: None,
+        external_data: false,
+        precisions: args.precision.clone(),
+        calibration: Calibration::default(),
+        replace: true,
+    }
+}
+
+/// The bundle as it was written, against its golden outputs: what any machine can repeat without burn.
+fn verify(path: &Path, out: &Output) -> anyhow::Result<ParityReport> {
+    let bundle = Bundle::open(path)?;
+    let runtime = library::load(&library::find(out.onnxruntime.as_deref())?)?;
+    let mut session = Session::open(runtime, &bundle.model_path("fp32")?, &SessionOptions::default())?;
+    let golden = golden::read(&bundle.golden_path()?)?;
+    Ok(against_golden(&mut session, &golden, &DecisionRule::of(&bundle.manifest), &GOLDEN_BATCHES)?)
+}
+
+/// What was asked for and has held its gate.
+fn shipped(asked: &[Precision], exported: &Exported) -> Vec<String> {
+    let holds = |precision: &Precision| {
+        let report = exported.variants.iter().find(|variant| variant.precision == precision.name());
+        report.is_none_or(|variant| variant.published)
+    };
+    asked.iter().filter(|precision| holds(precision)).map(|precision| precision.name().to_owned()).collect()
+}
+
+fn timed<T>(seconds: &mut f64, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let started = Instant::now();
+    let done = work();
+    *seconds = started.elapsed().as_secs_f64();
+    done
+}
+
+fn show(report: &Shipped, out: &Output) -> anyhow::Result<()> {
+    if out.json {
+        return out.document(report);
+    }
+    out.line(format_args!("bundle     {}", report.bundle.display()));
+    parity_lines(report.parity, out);
+    report.variants.iter().for_each(|variant| variant_lines(variant, out));
+    let golden = if report.golden.passed { "passed" } else { "FAILED" };
+    out.line(format_args!("golden     {golden} on {} tiles", report.golden.tiles));
+    packaged_lines(report.package, out);
+    check_lines(report.check, out);
+    let seconds = &report.seconds;
+    out.line(format_args!(
+        "took       {:.1} s: export {:.1}, verify {:.1}, package {:.1}, check {:.1}",
+        seconds.total, seconds.export, seconds.verify, seconds.package, seconds.check
+    ));
+    Ok(())
+}

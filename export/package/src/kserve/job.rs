@@ -1,0 +1,110 @@
+//! The Indexed Job: one list of tiles in parts, each scored by a pod of its own. Kubernetes tells a pod which part is its
+//! own, starts failed parts again and keeps count; `kiln score --shard auto` reads the number, and `kiln merge` joins.
+
+use serde::Serialize;
+
+use super::kubernetes::{ContainerSecurity, Metadata, Mount, PodSecurity, Resources, Variable, Volume};
+use crate::request::PackageRequest;
+
+/// Where the claim lies in the pods.
+const DATA: &str = "/data";
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Job {
+    api_version: &'static str,
+    kind: &'static str,
+    metadata: Metadata,
+    spec: Spec,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec {
+    completion_mode: &'static str,
+    completions: u32,
+    parallelism: u32,
+    backoff_limit_per_index: u32,
+    template: Template,
+}
+
+#[derive(Debug, Serialize)]
+struct Template {
+    metadata: Labels,
+    spec: Pod,
+}
+
+#[derive(Debug, Serialize)]
+struct Labels {
+    labels: std::collections::BTreeMap<String, String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Pod {
+    restart_policy: &'static str,
+    automount_service_account_token: bool,
+    security_context: PodSecurity,
+    containers: [Container; 1],
+    volumes: [Volume; 2],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Container {
+    name: &'static str,
+    image: String,
+    args: Vec<String>,
+    env: [Variable; 1],
+    resources: Resources,
+    security_context: ContainerSecurity,
+    volume_mounts: [Mount; 2],
+}
+
+/// The manifest. The claim holds `bundle/`, `tiles.txt` (paths as the pods see them) and takes `scores/`.
+pub(super) fn job(request: &PackageRequest, model: &str, precision: &str) -> Job {
+    let deployment = &request.deployment;
+    let args = [
+        "score",
+        "/data/bundle",
+        "@/data/tiles.txt",
+        "--shard",
+        "auto",
+        "--precision",
+        precision,
+        "--out",
+        // Kubernetes puts the part's number in, from 0 on.
+        "/data/scores/part-$(JOB_COMPLETION_INDEX).parquet",
+    ];
+    let metadata = Metadata::named(&format!("{model}-score"));
+    let container = Container {
+        name: "kiln",
+        image: deployment.kiln_image.clone(),
+        args: args.map(str::to_owned).to_vec(),
+        env: [Variable { name: "KILN_SHARDS", value: deployment.shards.to_string() }],
+        resources: Resources::new(&deployment.cpu, &deployment.memory, 0),
+        security_context: ContainerSecurity::strict(),
+        volume_mounts: [Mount { name: "data", mount_path: DATA }, Mount { name: "scratch", mount_path: "/tmp" }],
+    };
+    Job {
+        api_version: "batch/v1",
+        kind: "Job",
+        spec: Spec {
+            completion_mode: "Indexed",
+            completions: deployment.shards,
+            parallelism: deployment.shards,
+            backoff_limit_per_index: 2,
+            template: Template {
+                metadata: Labels { labels: metadata.labels.clone() },
+                spec: Pod {
+                    restart_policy: "Never",
+                    automount_service_account_token: false,
+                    security_context: PodSecurity::strict(),
+                    containers: [container],
+                    volumes: [Volume::claim("data", &deployment.job_claim), Volume::scratch("scratch", "1Gi")],
+                },
+            },
+        },
+        metadata,
+    }
+}

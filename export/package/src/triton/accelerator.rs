@@ -1,0 +1,96 @@
+//! The `optimization` block: which execution provider runs the graph inside Triton's ONNX Runtime backend, and how. Keys
+//! are those of the backend's documentation (onnxruntime_backend, README); none of them ran on a GPU here.
+
+use kiln_runtime::ProviderKind;
+use protobuf::MessageField;
+
+use crate::error::{Error, Result};
+use crate::graph::Port;
+use crate::proto::model_config::ModelOptimizationPolicy;
+use crate::proto::model_config::model_optimization_policy::ExecutionAccelerators;
+use crate::proto::model_config::model_optimization_policy::execution_accelerators::Accelerator;
+use crate::proto::model_config::model_optimization_policy::execution_accelerators::accelerator::ParametersEntry;
+use crate::request::PackageRequest;
+use crate::source::Source;
+
+/// The block for the provider of the request; none for the CPU, whose kernels are the backend's own.
+///
+/// # Errors
+/// [`Error::Argument`] if the provider does not take this precision.
+pub(super) fn optimization(
+    request: &PackageRequest,
+    source: &Source,
+    model: &str,
+    max_batch: i32,
+) -> Result<MessageField<ModelOptimizationPolicy>> {
+    let mut accelerators = ExecutionAccelerators::default();
+    match request.provider {
+        ProviderKind::OpenVino => accelerators.cpu_execution_accelerator.push(accelerator("openvino", vec![])),
+        ProviderKind::Cuda => accelerators.gpu_execution_accelerator.push(accelerator("cuda", cuda())),
+        ProviderKind::TensorRt => {
+            let keys = tensorrt(request, source, model, max_batch)?;
+            accelerators.gpu_execution_accelerator.push(accelerator("tensorrt", keys));
+        }
+        _ => return Ok(MessageField::none()),
+    }
+    let execution_accelerators = MessageField::some(accelerators);
+    Ok(MessageField::some(ModelOptimizationPolicy { execution_accelerators, ..ModelOptimizationPolicy::default() }))
+}
+
+/// Batches of many sizes come from a dynamic batcher. The exhaustive search, cuDNN's default here, would start anew for
+/// each of them, in the middle of serving.
+fn cuda() -> Vec<(&'static str, String)> {
+    vec![("cudnn_conv_algo_search", "HEURISTIC".to_owned()), ("cudnn_conv_use_max_workspace", "1".to_owned())]
+}
+
+/// Engines are as precise as the file says and no less; built once for the whole range of batches, and kept.
+fn tensorrt(
+    request: &PackageRequest,
+    source: &Source,
+    model: &str,
+    max_batch: i32,
+) -> Result<Vec<(&'static str, String)>> {
+    let precision_mode = match source.variant.precision.as_str() {
+        "fp32" => "FP32",
+        "fp16" => "FP16",
+        other => {
+            let reason = format!(
+                "TensorRT takes no activations of 8 bits without sign, which the {other} graph has; package fp32 or fp16 for \
+                 it"
+            );
+            return Err(Error::argument("--precision", reason));
+        }
+    };
+    let cache = format!("{}/kiln-tensorrt-{model}-{}", request.engine_cache.trim_end_matches('/'), source.weights_id());
+    let mut keys = vec![
+        ("precision_mode", precision_mode.to_owned()),
+        ("trt_engine_cache_enable", "1".to_owned()),
+        ("trt_engine_cache_path", cache.clone()),
+        ("trt_timing_cache_enable", "1".to_owned()),
+        ("trt_timing_cache_path", cache),
+    ];
+    if max_batch > 0 {
+        keys.push(("trt_profile_min_shapes", profile(&source.graph.inputs, 1)));
+        keys.push(("trt_profile_opt_shapes", profile(&source.graph.inputs, max_batch)));
+        keys.push(("trt_profile_max_shapes", profile(&source.graph.inputs, max_batch)));
+    }
+    Ok(keys)
+}
+
+/// `tile:8x256x256x3`, one entry for each input.
+pub(super) fn profile(inputs: &[Port], batch: i32) -> String {
+    let shape = |port: &Port| {
+        let (dims, reshaped) = super::config::dims(port, 1);
+        let rest = reshaped.unwrap_or(dims);
+        let sizes: Vec<String> = std::iter::once(i64::from(batch)).chain(rest).map(|size| size.to_string()).collect();
+        format!("{}:{}", port.name, sizes.join("x"))
+    };
+    inputs.iter().map(shape).collect::<Vec<_>>().join(",")
+}
+
+fn accelerator(name: &str, keys: Vec<(&str, String)>) -> Accelerator {
+    let entry =
+        |(key, value): (&str, String)| ParametersEntry { key: key.to_owned(), value, ..ParametersEntry::default() };
+    let parameters = keys.into_iter().map(entry).collect();
+    Accelerator { name: name.to_owned(), parameters, ..Accelerator::default() }
+}

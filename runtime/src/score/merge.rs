@@ -1,0 +1,255 @@
+//! Parts of a sharded scoring become one file, in the order of the list, or an error that says what is missing, there
+//! twice, or from another list. The paths of the joined rows are hashed and compared with the digest of the list that every
+//! part carries: the file appears only if it is the list, tile by tile.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::read::rows;
+use super::shard::{ListDigest, PartRecord, list_digest};
+use super::{Format, Listed, RowWriter};
+use crate::{Error, Result};
+
+/// What was joined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Merged {
+    /// Number of parts.
+    pub parts: usize,
+    /// Rows of the joined file: tiles of the list.
+    pub tiles: usize,
+    /// Rows with a score.
+    pub scored: usize,
+    /// Rows that say why there is none.
+    pub failed: usize,
+}
+
+/// Joins `parts` into the file `out`. With `list`, they must be parts of that very list.
+///
+/// # Errors
+/// [`Error::Parts`] if a part is missing, there twice, damaged, or of another list or model; the file is then not written.
+pub fn merge(parts: &[PathBuf], out: &Path, format: Format, list: Option<&[Listed]>) -> Result<Merged> {
+    let mut records = Vec::new();
+    for part in parts {
+        records.push((part.as_path(), PartRecord::read(part)?));
+    }
+    records.sort_by_key(|(_, record)| record.shard);
+    let (_, first) = records.first().ok_or_else(|| refuse("no parts are named".to_owned()))?;
+    let first = first.clone();
+    for (path, record) in &records {
+        alike((records[0].0, &first), (path, record))?;
+    }
+    complete(&records, first.shards)?;
+    if let Some(list) = list {
+        is_of(list, &first)?;
+    }
+    join(&records, &first, out, format)
+}
+
+/// Two parts of one scoring.
+fn alike((one, expected): (&Path, &PartRecord), (other, found): (&Path, &PartRecord)) -> Result<()> {
+    let differs = if found.list_sha256 != expected.list_sha256 || found.tiles != expected.tiles {
+        "lists"
+    } else if found.shards != expected.shards {
+        "numbers of parts"
+    } else if found.model != expected.model || found.classes != expected.classes {
+        "models"
+    } else {
+        return Ok(());
+    };
+    Err(refuse(format!("{} and {} are of two {differs}", one.display(), other.display())))
+}
+
+/// Each part once; `records` are in rising order.
+fn complete(records: &[(&Path, PartRecord)], shards: usize) -> Result<()> {
+    if let Some(pair) = records.windows(2).find(|pair| pair[0].1.shard == pair[1].1.shard) {
+        let [(one, record), (other, _)] = [&pair[0], &pair[1]];
+        let reason =
+            format!("part {}/{shards} is there twice: {} and {}", record.shard, one.display(), other.display());
+        return Err(refuse(reason));
+    }
+    let there = |index: &usize| records.iter().any(|(_, record)| record.shard == *index);
+    let missing: Vec<String> =
+        (0..shards).filter(|index| !there(index)).map(|index| format!("{index}/{shards}")).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(refuse(format!("missing: part {}; score it with --shard, or name its file", missing.join(", "))))
+}
+
+fn is_of(list: &[Listed], record: &PartRecord) -> Result<()> {
+    let digest = list_digest(list.iter().map(|tile| tile.path.to_string_lossy()));
+    if digest == record.list_sha256 {
+        return Ok(());
+    }
+    Err(refuse(format!(
+        "the parts are of another list: theirs has {} tiles, and the one named with --list {}, or others",
+        record.tiles,
+        list.len()
+    )))
+}
+
+fn join(records: &[(&Path, PartRecord)], first: &PartRecord, out: &Path, format: Format) -> Result<Merged> {
+    let mut writer = RowWriter::to_file(out, format, &first.classes)?;
+    let mut digest = ListDigest::default();
+    let mut merged = Merged { parts: records.len(), tiles: 0, scored: 0, failed: 0 };
+    for (path, record) in records {
+        let before = merged.tiles;
+        for row in rows(path, format_of(path)?, &first.classes)? {
+            let row = row.map_err(|reason| refuse(format!("{}: {reason}", path.display())))?;
+            digest.add(&row.path);
+            merged.tiles += 1;
+            if row.is_ok() {
+                merged.scored += 1
+            } else {
+                merged.failed += 1
+            }
+            writer.write(&row)?;
+        }
+        let found = merged.tiles - before;
+        if found != record.rows {
+            return Err(refuse(format!("{} has {found} rows, and its record says {}", path.display(), record.rows)));
+        }
+    }
+    if merged.tiles != first.tiles || digest.finish() != first.list_sha256 {
+        return Err(refuse(format!(
+            "the parts together are not the list: {} rows for {} tiles, or others",
+            merged.tiles, first.tiles
+        )));
+    }
+    writer.finish()?;
+    Ok(merged)
+}
+
+/// A part's format, by its name.
+fn format_of(path: &Path) -> Result<Format> {
+    Format::of_path(path).ok_or_else(|| Error::Argument {
+        argument: path.display().to_string(),
+        reason: "the name does not tell the format; parts end with .csv, .jsonl or .parquet".to_owned(),
+    })
+}
+
+fn refuse(reason: String) -> Error {
+    Error::Parts { reason }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::shard::Shard;
+    use super::super::{OK, ScoreRow};
+    use super::*;
+
+    const CLASSES: [&str; 2] = ["benign", "odd, \"very\""];
+
+    fn list(tiles: usize) -> Vec<Listed> {
+        // One tile twice, as a list may have it.
+        let name = |tile: usize| format!("slides/a, b/{}.png", if tile == 4 { 3 } else { tile });
+        (0..tiles).map(|tile| Listed { path: name(tile).into(), refused: None }).collect()
+    }
+
+    fn row(tile: &Listed, number: usize) -> ScoreRow {
+        let path = tile.path.to_string_lossy().into_owned();
+        if number % 7 == 5 {
+            return ScoreRow::failed(path, "truncated: the image, \"data\" end early".to_owned());
+        }
+        let score = 1.0 / (number as f32 + 3.0);
+        let probabilities = vec![1.0 - score, score];
+        ScoreRow {
+            path,
+            score: Some(score),
+            label: Some(CLASSES[number % 2].to_owned()),
+            status: OK.to_owned(),
+            probabilities,
+        }
+    }
+
+    fn score(list: &[Listed], shard: Option<Shard>, path: &Path, model: &str) -> PathBuf {
+        let classes = CLASSES.map(str::to_owned);
+        let range = shard.map_or(0..list.len(), |shard| shard.range(list.len()));
+        let mut writer = RowWriter::to_file(path, Format::of_path(path).unwrap(), &classes).unwrap();
+        range.for_each(|number| writer.write(&row(&list[number], number)).unwrap());
+        writer.finish().unwrap();
+        if let Some(shard) = shard {
+            PartRecord::new(shard, list, &classes, model.to_owned()).write(path).unwrap();
+        }
+        path.to_owned()
+    }
+
+    fn parts(folder: &Path, list: &[Listed], count: usize, format: &str) -> Vec<PathBuf> {
+        let part =
+            |index| score(list, Some(Shard { index, count }), &folder.join(format!("{count}-{index}.{format}")), "m");
+        (0..count).map(part).collect()
+    }
+
+    #[test]
+    fn parts_of_any_format_join_to_the_very_file_of_one_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = list(23);
+        for (format, name) in [("csv", "whole.csv"), ("jsonl", "whole.jsonl"), ("parquet", "whole.parquet")] {
+            let whole = score(&list, None, &folder.path().join(name), "m");
+            for count in [1, 4, 30] {
+                let mut parts = parts(folder.path(), &list, count, format);
+                parts.reverse();
+                let out = folder.path().join(format!("joined.{format}"));
+                let merged = merge(&parts, &out, format.parse().unwrap(), Some(&list)).unwrap();
+                assert_eq!((merged.parts, merged.tiles, merged.failed), (count, 23, 3));
+                assert_eq!(std::fs::read(&out).unwrap(), std::fs::read(&whole).unwrap(), "{format} in {count} parts");
+            }
+        }
+        let mixed =
+            [parts(folder.path(), &list, 2, "parquet").remove(0), parts(folder.path(), &list, 2, "jsonl").remove(1)];
+        let out = folder.path().join("mixed.csv");
+        merge(&mixed, &out, Format::Csv, None).unwrap();
+        assert_eq!(std::fs::read(&out).unwrap(), std::fs::read(folder.path().join("whole.csv")).unwrap());
+    }
+
+    #[test]
+    fn what_is_missing_twice_or_foreign_is_named_and_nothing_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        let tiles = list(20);
+        let whole = parts(here, &tiles, 4, "csv");
+        let shard = |index| Some(Shard { index, count: 4 });
+        let another_list = score(&list(21), shard(1), &here.join("list.csv"), "m");
+        let another_model = score(&tiles, shard(1), &here.join("model.csv"), "n");
+        let twice = score(&tiles, shard(1), &here.join("twice.csv"), "m");
+        let damaged = score(&tiles, shard(1), &here.join("damaged.csv"), "m");
+        let text = std::fs::read_to_string(&damaged).unwrap();
+        std::fs::write(&damaged, text.replacen("0.", "1.", 1)).unwrap();
+        let unknown = here.join("unknown.csv");
+        std::fs::copy(&whole[1], &unknown).unwrap();
+        let with = |part: &PathBuf| vec![whole[0].clone(), part.clone(), whole[2].clone(), whole[3].clone()];
+        let cases = [
+            (vec![whole[0].clone(), whole[3].clone()], "1/4, 2/4"),
+            ([whole.clone(), vec![twice]].concat(), "part 1/4 is there twice"),
+            (with(&another_list), "two lists"),
+            (with(&another_model), "two models"),
+            (with(&damaged), "SHA-256"),
+            (with(&unknown), "unknown.csv.shard.json"),
+            ([parts(here, &tiles, 2, "csv").remove(0), whole[1].clone()].to_vec(), "two numbers of parts"),
+            (vec![], "no parts"),
+        ];
+        let out = here.join("out.csv");
+        for (parts, expected) in cases {
+            let error = merge(&parts, &out, Format::Csv, None).unwrap_err();
+            assert_eq!(error.fault(), kiln_tile::Fault::Check, "{error}");
+            assert!(error.to_string().contains(expected), "{expected}: {error}");
+            assert!(!out.exists());
+        }
+        assert!(merge(&whole, &out, Format::Csv, Some(&list(19))).unwrap_err().to_string().contains("another list"));
+    }
+
+    #[test]
+    fn a_part_with_rows_of_other_tiles_is_refused_whatever_its_record_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tiles, mut other) = (list(8), list(8));
+        other[7].path = "elsewhere.png".into();
+        let shard = |index| Shard { index, count: 2 };
+        let one = score(&tiles, Some(shard(0)), &folder.path().join("a.csv"), "m");
+        let two = score(&other, Some(shard(1)), &folder.path().join("b.csv"), "m");
+        PartRecord::new(shard(1), &tiles, &CLASSES.map(str::to_owned), "m".to_owned()).write(&two).unwrap();
+        let error = merge(&[one, two], &folder.path().join("out.csv"), Format::Csv, None).unwrap_err();
+        assert!(error.to_string().contains("not the list"), "{error}");
+    }
+}
