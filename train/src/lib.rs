@@ -1,7 +1,8 @@
 //! From labelled tiles to a trained model: data sets and their splits ([`data`]), the model zoo ([`model`]), the
-//! training loop and the run that it leaves ([`training`]), the figures ([`metrics`]) and the pictures ([`picture`],
+//! training loop and the run that it leaves ([`training`]), the figures ([`metrics`]), the baselines ([`baseline`]) and the pictures ([`picture`],
 //! [`report`]). Knows burn and nothing of ONNX: what a run becomes is the export crate's business.
 
+pub mod baseline;
 pub mod config;
 pub mod data;
 mod error;

@@ -10,7 +10,7 @@ use kiln_tile::{Decoder, publish};
 use kiln_train::Error;
 use kiln_train::data::{Dataset, Split, SplitPlan};
 use kiln_train::evaluation::{Evaluation, Findings, save, score_run};
-use kiln_train::metrics::{Bootstrap, Interval, Metrics};
+use kiln_train::metrics::{Bootstrap, Failures, Interval, Metrics};
 use kiln_train::report::{self, Report};
 use kiln_train::training::Run;
 use serde::Serialize;
@@ -96,6 +96,7 @@ struct Subject {
     classes: Vec<String>,
     normal_classes: Vec<String>,
     scores: Vec<(usize, f64)>,
+    squared_errors: Option<Vec<f64>>,
     train: Vec<usize>,
     threshold: f64,
     /// Tiles without a score.
@@ -122,6 +123,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         classes: &subject.classes,
         normal_classes: &subject.normal_classes,
         scores: &subject.scores,
+        squared_errors: subject.squared_errors.as_deref(),
         train: &subject.train,
         threshold: subject.threshold,
         bootstrap: Bootstrap { resamples: args.resamples, seed: args.seed },
@@ -153,14 +155,15 @@ fn of_run(args: &Args) -> anyhow::Result<Subject> {
         Part::Of(Split::Train) => (of(Split::Train)?, Vec::new()),
         Part::Of(split) => (of(split)?, of(Split::Train)?),
     };
-    let scores = score_run(&run, &dataset, indices)?;
+    let scored = score_run(&run, &dataset, indices)?;
     let threshold = &run.facts.threshold;
     Ok(Subject {
         name: run.config.name.clone(),
         decoder: Decoder::new(run.config.data.size_policy),
         classes: run.facts.classes.names.clone(),
         normal_classes: run.facts.classes.normal_names().to_vec(),
-        scores,
+        scores: scored.iter().map(|tile| (tile.index, tile.score)).collect(),
+        squared_errors: scored.iter().map(|tile| tile.squared_error).collect(),
         train,
         threshold: threshold.value,
         failed: 0,
@@ -205,6 +208,8 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
         classes: manifest.classes.clone(),
         normal_classes: manifest.normal_classes.clone(),
         scores,
+        // Maps of whole data sets are not kept while scoring.
+        squared_errors: None,
         train,
         threshold: threshold.value,
         failed,
@@ -313,6 +318,9 @@ fn show(args: &Args, subject: &Subject, metrics: &Metrics, out: &Output) -> anyh
     if let Some(colour) = metrics.baseline.colour_auroc {
         row("  by colour", colour, "colour statistics alone, on the same tiles");
     }
+    if let Some(neighbours) = metrics.baseline.neighbours_auroc {
+        row("  normal only", neighbours, "distance to normal tiles by colour statistics");
+    }
     if let Some(gain) = metrics.baseline.gain {
         row("  gain", gain, "over colour alone");
     }
@@ -322,6 +330,24 @@ fn show(args: &Args, subject: &Subject, metrics: &Metrics, out: &Output) -> anyh
     row("recall", metrics.recall, "");
     row("specificity", metrics.specificity, "");
     row("F1", metrics.f1, "");
+    for (name, figure) in
+        [("TPR, 1 % FPR", metrics.tpr_at_1_percent_fpr), ("TPR, 5 % FPR", metrics.tpr_at_5_percent_fpr)]
+    {
+        if let Some(figure) = figure {
+            row(name, figure, "at a threshold of its own");
+        }
+    }
+    if let Some(calibration) = &metrics.calibration {
+        row("Brier", calibration.brier, "0 is best");
+        row("calibration", calibration.ece, "expected error of the probability");
+    }
+    if let Some(reconstruction) = metrics.reconstruction {
+        row("MSE normal", reconstruction.mse_normal, "of the reconstruction");
+        row("MSE anomal.", reconstruction.mse_anomalous, "");
+    }
+    if let Some(failures) = &metrics.failures {
+        show_failures(failures, out);
+    }
     if let Some(caution) = &metrics.intervals.caution {
         out.line(format_args!("caution      {caution}"));
     }
@@ -329,4 +355,20 @@ fn show(args: &Args, subject: &Subject, metrics: &Metrics, out: &Output) -> anyh
         out.line(format_args!("report       {}", folder.join("report.html").display()));
     }
     Ok(())
+}
+
+/// Wrong decisions by label, and the groups that hold the most.
+fn show_failures(failures: &Failures, out: &Output) {
+    for class in &failures.classes {
+        out.line(format_args!("wrong        {} of {} tiles labelled {}", class.wrong, class.n, class.label));
+    }
+    if let Some(worst) = failures.groups.first() {
+        out.line(format_args!(
+            "wrong        in {} groups, most in {}: {} of {} tiles",
+            failures.groups_with_failures,
+            worst.group,
+            worst.wrong(),
+            worst.n
+        ));
+    }
 }

@@ -4,7 +4,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::trainer::tile_tensor;
 use crate::data::Loader;
-use crate::model::{Classes, LossOptions, Zoo};
+use crate::model::{Classes, LossOptions, Scores, Zoo};
 use crate::{Error, Result};
 
 /// One tile's score.
@@ -16,6 +16,9 @@ pub struct ScoredTile {
     pub class: usize,
     /// Higher is more anomalous.
     pub score: f64,
+    /// Mean squared error of its reconstruction over pixels and channels, intensities in `0..=1`, where the model
+    /// rebuilds tiles.
+    pub squared_error: Option<f64>,
 }
 
 /// Scores all tiles of `loader` in order, without drawing anything at random.
@@ -27,8 +30,7 @@ pub fn score_tiles(zoo: &Zoo, classes: &Classes, loader: &Loader, device: &Devic
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
         let tile = tile_tensor(batch.pixels, device);
-        let scores = read(zoo.score(tile, classes.normal).score.into_data())?;
-        scored.extend(tiles(&batch.indices, &batch.labels, scores));
+        scored.extend(tiles(&batch.indices, &batch.labels, zoo.score(tile, classes.normal))?);
     }
     Ok(scored)
 }
@@ -56,14 +58,26 @@ pub(crate) fn validate(
         let loss = zoo.loss_of(&scores, labels, normal, options);
         sum += read(loss.total.into_data())?.first().copied().unwrap_or(f64::NAN) * counted as f64;
         weight += counted as f64;
-        scored.extend(tiles(&batch.indices, &batch.labels, read(scores.score.into_data())?));
+        scored.extend(tiles(&batch.indices, &batch.labels, scores)?);
     }
     Ok((sum / f64::max(weight, 1.0), scored))
 }
 
-fn tiles(indices: &[usize], classes: &[usize], scores: Vec<f64>) -> impl Iterator<Item = ScoredTile> {
-    let places = indices.iter().zip(classes).zip(scores);
-    places.map(|((index, class), score)| ScoredTile { index: *index, class: *class, score })
+fn tiles(indices: &[usize], classes: &[usize], scores: Scores) -> Result<Vec<ScoredTile>> {
+    let errors = scores.error_map.map(|map| {
+        let flat: Tensor<2> = map.flatten(1, 2);
+        read(flat.mean_dim(1).into_data())
+    });
+    let errors = errors.transpose()?;
+    let values = read(scores.score.into_data())?;
+    let places = indices.iter().zip(classes).zip(values).enumerate();
+    let tile = |(at, ((index, class), score)): (usize, ((&usize, &usize), f64))| ScoredTile {
+        index: *index,
+        class: *class,
+        score,
+        squared_error: errors.as_ref().and_then(|errors| errors.get(at).copied()),
+    };
+    Ok(places.map(tile).collect())
 }
 
 /// Class numbers as a tensor, `[batch]`.

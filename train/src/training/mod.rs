@@ -18,4 +18,4 @@ pub use evaluation::{ScoredTile, score_tiles};
 pub use observer::{Event, Observer, Silent};
 pub use pictures::report;
 pub use run::{Layout, Run, RunFacts, ThresholdFacts};
-pub use trainer::{TrainRequest, train};
+pub use trainer::{Outcome, TrainRequest, train, train_unless_stopped};

@@ -164,7 +164,7 @@ pub fn report(run: &Run, moved: Option<&Path>, parity: Option<Parity>, latency: 
     let loader = |split| run.loader(&dataset, run.indices(&dataset, split)?, batch);
     let (train, tested) = (loader(Split::Train)?, loader(Split::Test)?);
     let test = score_tiles(&zoo, classes, &tested, &device)?;
-    let baseline = finish::colour_scores(&dataset, classes, &train, &tested, &test)?;
+    let [baseline, _] = finish::colour_scores(&dataset, classes, &train, &tested, &test)?;
     let metrics: Metrics = serde_json::from_value(run.metrics()?)
         .map_err(|error| Error::run(run.layout.root(), format!("metrics.json: {error}")))?;
     let history = read_history(run)?;

@@ -1,0 +1,43 @@
+//! What the classical baselines see of a tile.
+
+use kiln_tile::{SIDE, Tile};
+
+use crate::metrics::{COLOUR_FEATURES, colour_features};
+
+/// Side of the thumbnail in pixels.
+const SMALL: usize = 32;
+
+/// Values of a thumbnail: 32 x 32 x 3.
+pub const THUMBNAIL: usize = SMALL * SMALL * 3;
+
+/// One tile for the baselines.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TileFeatures {
+    /// Mean and standard deviation of each channel, `[6]`.
+    pub colour: [f64; COLOUR_FEATURES],
+    /// Mean of each block of 8 x 8 pixels in `0..=1`, `[32, 32, 3]`.
+    pub thumbnail: Vec<f32>,
+}
+
+impl TileFeatures {
+    /// Takes them of a decoded tile.
+    #[must_use]
+    pub fn of(tile: &Tile) -> Self {
+        Self { colour: colour_features(tile), thumbnail: thumbnail(tile) }
+    }
+}
+
+/// Means over blocks of 8 x 8 pixels, each channel in `0..=1`, `[32, 32, 3]`.
+#[must_use]
+pub fn thumbnail(tile: &Tile) -> Vec<f32> {
+    let side = SIDE as usize;
+    let block = side / SMALL;
+    let mut sums = vec![0_u32; THUMBNAIL];
+    for (at, value) in tile.pixels().iter().enumerate() {
+        let (pixel, channel) = (at / 3, at % 3);
+        let (row, column) = (pixel / side / block, pixel % side / block);
+        sums[(row * SMALL + column) * 3 + channel] += u32::from(*value);
+    }
+    let whole = (block * block) as f32 * 255.0;
+    sums.into_iter().map(|sum| sum as f32 / whole).collect()
+}
