@@ -1,6 +1,6 @@
 //! From labelled tiles to a trained model: data sets and their splits ([`data`]), the model zoo ([`model`]), the
 //! training loop and the run that it leaves ([`training`]), the figures ([`metrics`]), the baselines ([`baseline`]) and the pictures ([`picture`],
-//! [`report`]). Knows burn and nothing of ONNX: what a run becomes is the export crate's business.
+//! [`report`]). Many trainings that are compared make a [`study`]. Knows burn and nothing of ONNX: what a run becomes is the export crate's business.
 
 pub mod baseline;
 pub mod config;
@@ -11,6 +11,7 @@ pub mod metrics;
 pub mod model;
 pub mod picture;
 pub mod report;
+pub mod study;
 pub mod training;
 
 pub use config::Config;

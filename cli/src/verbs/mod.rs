@@ -13,6 +13,8 @@ mod export;
 mod runtime;
 mod score;
 #[cfg(feature = "train")]
+mod study;
+#[cfg(feature = "train")]
 mod train;
 mod verify;
 
@@ -34,6 +36,8 @@ pub(crate) enum Verb {
     Train(train::Args),
     #[cfg(feature = "train")]
     Evaluate(evaluate::Args),
+    #[cfg(feature = "train")]
+    Study(study::Args),
     #[cfg(feature = "export")]
     Export(export::Args),
     Verify(verify::Args),
@@ -54,6 +58,8 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         Verb::Train(args) => train::run(args, out),
         #[cfg(feature = "train")]
         Verb::Evaluate(args) => evaluate::run(args, out),
+        #[cfg(feature = "train")]
+        Verb::Study(args) => study::run(args, out),
         #[cfg(feature = "export")]
         Verb::Export(args) => export::run(args, out),
         Verb::Verify(args) => verify::run(args, out),

@@ -167,7 +167,7 @@ pub fn report(run: &Run, moved: Option<&Path>, parity: Option<Parity>, latency: 
     let [baseline, _] = finish::colour_scores(&dataset, classes, &train, &tested, &test)?;
     let metrics: Metrics = serde_json::from_value(run.metrics()?)
         .map_err(|error| Error::run(run.layout.root(), format!("metrics.json: {error}")))?;
-    let history = read_history(run)?;
+    let history = run.history()?;
     let gallery = Gallery {
         run,
         dataset: &dataset,
@@ -180,15 +180,6 @@ pub fn report(run: &Run, moved: Option<&Path>, parity: Option<Parity>, latency: 
     };
     let report = gallery.report(gallery.figures()?)?;
     Ok(Report { parity, latency, ..report })
-}
-
-fn read_history(run: &Run) -> Result<Vec<EpochRecord>> {
-    let path = run.layout.history();
-    let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
-    let record = |line: &str| {
-        serde_json::from_str(line).map_err(|error| Error::run(run.layout.root(), format!("history.jsonl: {error}")))
-    };
-    text.lines().map(record).collect()
 }
 
 /// Values in 0..1, `[256, 256, 3]`, as pixels.

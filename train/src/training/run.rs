@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint;
 use crate::data::{Dataset, Loader, LoaderOptions, Split, SplitPlan};
 use crate::model::{Classes, Zoo};
+use crate::picture::EpochRecord;
 use crate::{Config, Error, Result};
 
 /// Where the parts of a run lie.
@@ -207,6 +208,20 @@ impl Run {
     /// If an entry's label is unknown to the run.
     pub fn loader(&self, dataset: &Arc<Dataset>, indices: Vec<usize>, batch: usize) -> Result<Loader> {
         plain_loader(dataset, indices, batch, &self.config, &self.facts.classes)
+    }
+
+    /// The epochs of `history.jsonl`.
+    ///
+    /// # Errors
+    /// If it is missing or holds a line that is no epoch.
+    pub fn history(&self) -> Result<Vec<EpochRecord>> {
+        let path = self.layout.history();
+        let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
+        let record = |line: &str| {
+            serde_json::from_str(line)
+                .map_err(|error| Error::run(self.layout.root(), format!("history.jsonl: {error}")))
+        };
+        text.lines().map(record).collect()
     }
 
     /// `metrics.json`.
