@@ -20,5 +20,6 @@ mod onnx_checker;
 mod real_tiles;
 mod score;
 mod score_input;
+mod study;
 mod train;
 mod verify;

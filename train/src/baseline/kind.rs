@@ -13,7 +13,7 @@ use crate::metrics::{COLOUR_FEATURES, ColourBaseline, MetricsError};
 pub enum BaselineKind {
     /// Logistic regression on colour statistics; learns from normal and anomalous tiles.
     Colour,
-    /// Distance to the nearest normal tiles by colour statistics; learns from normal tiles alone.
+    /// Distance to the nearest normal tiles by colour histograms; learns from normal tiles alone.
     ColourNeighbours,
     /// Error of a reconstruction by principal components of small tiles; learns from normal tiles alone.
     Pca,
@@ -38,7 +38,7 @@ impl BaselineKind {
     pub fn description(self) -> &'static str {
         match self {
             Self::Colour => "logistic regression on colour statistics",
-            Self::ColourNeighbours => "distance to the nearest normal tiles by colour statistics; normal tiles only",
+            Self::ColourNeighbours => "distance to the nearest normal tiles by colour histograms; normal tiles only",
             Self::Pca => "error of a reconstruction by principal components of small tiles; normal tiles only",
         }
     }
@@ -51,11 +51,11 @@ impl BaselineKind {
         let normal = || tiles.iter().zip(anomalous).filter(|(_, anomalous)| !**anomalous).map(|(tile, _)| *tile);
         match self {
             Self::Colour => {
-                let rows: Vec<[f64; COLOUR_FEATURES]> = tiles.iter().map(|tile| tile.colour).collect();
+                let rows: Vec<[f64; COLOUR_FEATURES]> = tiles.iter().map(|tile| tile.colour.statistics).collect();
                 Ok(Fitted::Colour(ColourBaseline::fit(&rows, anomalous)?))
             }
             Self::ColourNeighbours => {
-                let rows: Vec<[f64; COLOUR_FEATURES]> = normal().map(|tile| tile.colour).collect();
+                let rows: Vec<&[f64]> = normal().map(|tile| tile.colour.histogram.as_slice()).collect();
                 Ok(Fitted::ColourNeighbours(ColourNeighbours::fit(&rows)?))
             }
             Self::Pca => {
@@ -89,10 +89,12 @@ impl Fitted {
     /// # Errors
     /// Features of another size than were fitted on.
     pub fn score(&self, tiles: &[&TileFeatures]) -> Result<Vec<f64>, MetricsError> {
-        let colours = || tiles.iter().map(|tile| tile.colour);
         match self {
-            Self::Colour(fitted) => Ok(colours().map(|row| fitted.score(&row)).collect()),
-            Self::ColourNeighbours(fitted) => fitted.score(&colours().collect::<Vec<_>>()),
+            Self::Colour(fitted) => Ok(tiles.iter().map(|tile| fitted.score(&tile.colour.statistics)).collect()),
+            Self::ColourNeighbours(fitted) => {
+                let rows: Vec<&[f64]> = tiles.iter().map(|tile| tile.colour.histogram.as_slice()).collect();
+                fitted.score(&rows)
+            }
             Self::Pca(fitted) => {
                 let rows: Vec<&[f32]> = tiles.iter().map(|tile| tile.thumbnail.as_slice()).collect();
                 fitted.score(&rows)

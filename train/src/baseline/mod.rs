@@ -9,7 +9,7 @@ mod kind;
 mod neighbours;
 mod pca;
 
-pub use features::{THUMBNAIL, TileFeatures, thumbnail};
+pub use features::{THUMBNAIL, TileColour, TileFeatures, thumbnail};
 pub use kind::{BaselineKind, Fitted};
 pub use neighbours::ColourNeighbours;
 pub use pca::PixelPca;

@@ -26,16 +26,29 @@ fn a_thumbnail_holds_the_means_of_its_blocks() {
 
 #[test]
 fn distance_to_normal_colour_is_counted_in_deviations() {
-    // One feature varies: 0 to 9, deviation sqrt(8.25). The five nearest to 9 are 5 to 9, at a mean distance of 2.
-    let rows: Vec<[f64; 6]> = (0..10).map(|at| [f64::from(at), 0.5, 0.5, 0.0, 0.0, 0.0]).collect();
+    // One value varies: 0 to 9, deviation sqrt(8.25). The five nearest to 9 are 5 to 9, at a mean distance of 2.
+    let rows: Vec<[f64; 2]> = (0..10).map(|at| [f64::from(at), 0.5]).collect();
+    let rows: Vec<&[f64]> = rows.iter().map(<[f64; 2]>::as_slice).collect();
     let fitted = ColourNeighbours::fit(&rows).unwrap();
-    let scores = fitted.score(&[rows[9], [13.0, 0.5, 0.5, 0.0, 0.0, 0.0]]).unwrap();
+    let scores = fitted.score(&[rows[9], &[13.0, 0.5]]).unwrap();
     assert!((scores[0] - 2.0 / 8.25_f64.sqrt()).abs() < 1e-12, "{scores:?}");
     assert!((scores[1] - 6.0 / 8.25_f64.sqrt()).abs() < 1e-12, "{scores:?}");
     let few = ColourNeighbours::fit(&rows[..2]).unwrap();
-    assert!((few.score(&rows[..1]).unwrap()[0] - 1.0).abs() < 1e-12, "two tiles, half a unit of deviation each way");
+    assert!((few.score(&rows[..1]).unwrap()[0] - 1.0).abs() < 1e-12, "the one is at 0, the other two deviations off");
     assert!(ColourNeighbours::fit(&[]).unwrap_err().to_string().contains("no normal tile"));
-    assert!(ColourNeighbours::fit(&[[f64::NAN; 6]; 5]).is_err());
+    assert!(ColourNeighbours::fit(&[&[f64::NAN; 2]]).is_err());
+    assert!(fitted.score(&[&[1.0]]).is_err());
+}
+
+#[test]
+fn a_histogram_holds_square_roots_of_shares() {
+    // A quarter of the pixels is black, the others are white.
+    let colour = TileColour::of(&edged(64, 0, 255));
+    for channel in 0..3 {
+        let bins = &colour.histogram[16 * channel..16 * (channel + 1)];
+        assert!((bins[0] - 0.5).abs() < 1e-12 && (bins[15] - 0.75_f64.sqrt()).abs() < 1e-12, "{bins:?}");
+        assert!(bins[1..15].iter().all(|share| *share == 0.0));
+    }
 }
 
 #[test]

@@ -17,9 +17,9 @@ use super::run::{Run, RunFacts, ThresholdFacts};
 use super::seeds::Purpose;
 use super::state::TrainingState;
 use super::trainer::{Prepared, git_revision};
-use crate::baseline::ColourNeighbours;
+use crate::baseline::{ColourNeighbours, TileColour};
 use crate::data::{Dataset, Loader, Split};
-use crate::metrics::{Bootstrap, ColourBaseline, Judgement, Scored, colour_features, measure_by};
+use crate::metrics::{Bootstrap, ColourBaseline, Judgement, Scored, measure_by};
 use crate::model::{Classes, Zoo};
 use crate::picture::EpochRecord;
 use crate::{Error, Result, report};
@@ -122,16 +122,20 @@ pub(crate) fn colour_scores(
     test: &[ScoredTile],
 ) -> Result<[Vec<Scored>; 2]> {
     let learnt = colours(train)?;
-    let values: Vec<[f64; 6]> = learnt.values().map(|(_, features)| *features).collect();
+    let values: Vec<[f64; 6]> = learnt.values().map(|(_, colour)| colour.statistics).collect();
     let anomalous: Vec<bool> = learnt.values().map(|(class, _)| classes.is_anomalous(*class)).collect();
-    let normal: Vec<[f64; 6]> =
-        learnt.values().filter(|(class, _)| !classes.is_anomalous(*class)).map(|(_, features)| *features).collect();
     let baseline = ColourBaseline::fit(&values, &anomalous)?;
-    let features = colours(tested)?;
-    let rows: Vec<[f64; 6]> =
-        test.iter().map(|tile| features.get(&tile.index).map_or([0.0; 6], |(_, row)| *row)).collect();
-    let supervised = rows.iter().map(|row| baseline.score(row)).collect();
-    let distances = ColourNeighbours::fit(&normal)?.score(&rows)?;
+    let normal = learnt.values().filter(|(class, _)| !classes.is_anomalous(*class));
+    let normal: Vec<&[f64]> = normal.map(|(_, colour)| colour.histogram.as_slice()).collect();
+    let tested = colours(tested)?;
+    let colour = |tile: &ScoredTile| {
+        let missing = || Error::run(Path::new("tile"), format!("tile {} has no colour", tile.index));
+        tested.get(&tile.index).map(|(_, colour)| colour).ok_or_else(missing)
+    };
+    let colours = test.iter().map(colour).collect::<Result<Vec<&TileColour>>>()?;
+    let supervised = colours.iter().map(|colour| baseline.score(&colour.statistics)).collect();
+    let histograms: Vec<&[f64]> = colours.iter().map(|colour| colour.histogram.as_slice()).collect();
+    let distances = ColourNeighbours::fit(&normal)?.score(&histograms)?;
     let with = |scores: Vec<f64>| {
         let places = with_truth(dataset, classes, test).into_iter().zip(scores);
         places.map(|(tile, score)| Scored { score, ..tile }).collect()
@@ -139,15 +143,15 @@ pub(crate) fn colour_scores(
     Ok([with(supervised), with(distances)])
 }
 
-/// Class number and colour statistics of each tile, by its entry.
-fn colours(loader: &Loader) -> Result<BTreeMap<usize, (usize, [f64; 6])>> {
+/// Class number and colours of each tile, by its entry.
+fn colours(loader: &Loader) -> Result<BTreeMap<usize, (usize, TileColour)>> {
     let mut features = BTreeMap::new();
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
         let tiles = batch.pixels.chunks_exact(TILE_BYTES).map(|pixels| Tile::from_pixels(pixels.to_vec()));
         for ((index, class), tile) in batch.indices.iter().zip(&batch.labels).zip(tiles) {
             let tile = tile.map_err(|error| Error::run(Path::new("tile"), error.to_string()))?;
-            features.insert(*index, (*class, colour_features(&tile)));
+            features.insert(*index, (*class, TileColour::of(&tile)));
         }
     }
     Ok(features)
