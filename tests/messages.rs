@@ -17,6 +17,7 @@ const VERBS: [&[&str]; 15] = [
     &["data", "split"],
     &["train"],
     &["evaluate"],
+    &["study"],
     &["export"],
     &["verify"],
     &["score"],

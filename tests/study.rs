@@ -162,3 +162,24 @@ fn a_folder_keeps_to_one_study_and_one_set_of_tiles() {
     nowhere.args(["--set", "models=[{name: net, config: gone.yaml}]", "--set", "ablations=[]", "--set", "search=null"]);
     finish(nowhere).code(2).says(&["gone.yaml"]);
 }
+
+#[test]
+fn baselines_alone_make_a_study_over_folds() {
+    let folder = scratch();
+    let config = folder.path().join("baselines.yaml");
+    fs::write(&config, "name: baselines\ndata: {normal_classes: [benign]}\nsplit: {folds: 4}\n").unwrap();
+    let mut command = study(&config, &folder.path().join("study"));
+    command.arg("--json");
+    let report = finish(command).code(0).json();
+    assert_eq!(report, read_json(&folder.path().join("study/report.json")));
+    assert_eq!(report["folds"].as_array().unwrap().len(), 4);
+    let entries = report["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 3);
+    for entry in entries {
+        assert_eq!(entry["summary"]["n"], 144, "each tile is tested on once: {entry}");
+        assert_eq!(entry["trials"].as_array().unwrap().len(), 4);
+    }
+    let mut too_many = study(&config, &folder.path().join("other"));
+    too_many.args(["--set", "split.folds=13"]);
+    finish(too_many).code(2).says(&["split.folds", "13 folds cannot be made"]);
+}

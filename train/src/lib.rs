@@ -1,5 +1,5 @@
 //! From labelled tiles to a trained model: data sets and their splits ([`data`]), the model zoo ([`model`]), the
-//! training loop and the run that it leaves ([`training`]), the figures ([`metrics`]), the baselines ([`baseline`]) and the pictures ([`picture`],
+//! training loop and the run that it leaves ([`training`]), a look inside the model ([`inside`]), the figures ([`metrics`]), the baselines ([`baseline`]) and the pictures ([`picture`],
 //! [`report`]). Many trainings that are compared make a [`study`]. Knows burn and nothing of ONNX: what a run becomes is the export crate's business.
 
 pub mod baseline;
@@ -7,6 +7,7 @@ pub mod config;
 pub mod data;
 mod error;
 pub mod evaluation;
+pub mod inside;
 pub mod metrics;
 pub mod model;
 pub mod picture;

@@ -312,7 +312,7 @@ impl Work<'_, '_> {
                 let same = |record: &&TrialRecord| record.seed == seed && record.fold == fold;
                 let record = match known.iter().find(same) {
                     Some(record) => record.clone(),
-                    None => self.trial(variant, seed, fold, &mut |_| true)?,
+                    None => self.trial(variant, seed, fold, None)?,
                 };
                 let truth = bench.truth(&bench.plans[fold].indices(Split::Test));
                 let trial = record.scored(&truth).ok_or_else(|| {
@@ -330,11 +330,14 @@ impl Work<'_, '_> {
         variant: &Variant,
         seed: u64,
         fold: usize,
-        goes_on: &mut dyn FnMut(&[EpochRecord]) -> bool,
+        goes_on: Option<&mut dyn FnMut(&[EpochRecord]) -> bool>,
     ) -> Result<TrialRecord> {
+        let search = goes_on.is_some();
+        let mut always = |_: &[EpochRecord]| true;
+        let goes_on = goes_on.unwrap_or(&mut always);
         let id = format!("{}-seed{seed}-fold{fold}", slug(&variant.name));
         let config = variant.config(&self.bench.study, seed)?;
-        let spec = TrialSpec { id, seed, fold, config };
+        let spec = TrialSpec { id, seed, fold, config, may_diverge: search };
         self.number += 1;
         let done = self.bench.layout.trial(&spec.id).is_file();
         (self.listener)(&StudyEvent::Trial { id: &spec.id, number: self.number, done });
@@ -358,7 +361,7 @@ impl Work<'_, '_> {
             let variant = base.changed(format!("{}-search{number}", base.name), Role::Tuned, &proposal.sets);
             let before: Vec<Vec<f64>> = records.iter().map(|record| best_so_far(&record.val_auroc)).collect();
             let mut wanted = |history: &[EpochRecord]| goes_on(search.stopping, &before, history);
-            let record = self.trial(&variant, self.bench.study.seeds[0], 0, &mut wanted)?;
+            let record = self.trial(&variant, self.bench.study.seeds[0], 0, Some(&mut wanted))?;
             proposer.learn(&proposal, record.best_val_auroc().unwrap_or(0.5))?;
             records.push(record);
             proposed.push(proposal.sets);

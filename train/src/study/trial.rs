@@ -15,7 +15,7 @@ use super::search::curve;
 use crate::data::{Dataset, Split};
 use crate::metrics::{Scored, Trial};
 use crate::picture::EpochRecord;
-use crate::training::{Observer, Outcome, Run, TrainRequest, score_tiles, train_unless_stopped};
+use crate::training::{Layout, Observer, Outcome, Run, TrainRequest, read_history, score_tiles, train_unless_stopped};
 use crate::{Config, Error, Result};
 
 /// What is trained.
@@ -25,6 +25,8 @@ pub(super) struct TrialSpec {
     pub(super) seed: u64,
     pub(super) fold: usize,
     pub(super) config: Config,
+    /// A loss that stops being a number ends the trial and not the study: a search may propose such values.
+    pub(super) may_diverge: bool,
 }
 
 /// What a trial came to.
@@ -84,9 +86,15 @@ pub(super) fn run(
         resume: true,
         split: Some(layout.fold(spec.fold)),
     };
-    let record = match train_unless_stopped(&request, observer)? {
-        Outcome::Finished(run) => finished(&run, tiles.dataset, spec)?,
-        Outcome::Stopped(history) => record(spec, &history, None, None),
+    let record = match train_unless_stopped(&request, observer) {
+        Ok(Outcome::Finished(run)) => finished(&run, tiles.dataset, spec)?,
+        Ok(Outcome::Stopped(history)) => record(spec, &history, None, None),
+        Err(Error::Diverged { .. }) if spec.may_diverge => {
+            let layout = Layout::new(&request.out);
+            let history = if layout.history().is_file() { read_history(&layout)? } else { Vec::new() };
+            record(spec, &history, None, None)
+        }
+        Err(error) => return Err(error),
     };
     let text = serde_json::to_vec(&record).map_err(|error| Error::run(&path, error.to_string()))?;
     publish::write_file(&path, &text).map_err(Error::io(&path))?;

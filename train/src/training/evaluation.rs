@@ -19,6 +19,8 @@ pub struct ScoredTile {
     /// Mean squared error of its reconstruction over pixels and channels, intensities in `0..=1`, where the model
     /// rebuilds tiles.
     pub squared_error: Option<f64>,
+    /// Mean of its latent Gaussian, `[latent]`, where the model has one.
+    pub latent: Option<Vec<f32>>,
 }
 
 /// Scores all tiles of `loader` in order, without drawing anything at random.
@@ -64,11 +66,19 @@ pub(crate) fn validate(
 }
 
 fn tiles(indices: &[usize], classes: &[usize], scores: Scores) -> Result<Vec<ScoredTile>> {
-    let errors = scores.error_map.map(|map| {
+    // An error map without a reconstruction is no squared error of one.
+    let map = scores.error_map.filter(|_| scores.reconstruction.is_some());
+    let errors = map.map(|map| {
         let flat: Tensor<2> = map.flatten(1, 2);
         read(flat.mean_dim(1).into_data())
     });
     let errors = errors.transpose()?;
+    let latents = scores.latent_mean.map(|mean| read(mean.into_data())).transpose()?;
+    let width = latents.as_ref().map_or(0, |values| values.len() / indices.len().max(1));
+    let latent = |at: usize| {
+        let values = latents.as_ref()?.get(at * width..(at + 1) * width)?;
+        Some(values.iter().map(|value| *value as f32).collect())
+    };
     let values = read(scores.score.into_data())?;
     let places = indices.iter().zip(classes).zip(values).enumerate();
     let tile = |(at, ((index, class), score)): (usize, ((&usize, &usize), f64))| ScoredTile {
@@ -76,6 +86,7 @@ fn tiles(indices: &[usize], classes: &[usize], scores: Scores) -> Result<Vec<Sco
         class: *class,
         score,
         squared_error: errors.as_ref().and_then(|errors| errors.get(at).copied()),
+        latent: latent(at),
     };
     Ok(places.map(tile).collect())
 }

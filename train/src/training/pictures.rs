@@ -9,7 +9,7 @@ use kiln_tile::{SIDE, Tile};
 
 use super::evaluation::{ScoredTile, read, score_tiles};
 use super::run::Run;
-use super::{finish, trainer};
+use super::{finish, insights, trainer};
 use crate::data::{Dataset, Split};
 use crate::metrics::{Metrics, Scored};
 use crate::model::Zoo;
@@ -38,7 +38,7 @@ pub(crate) struct Gallery<'a> {
 }
 
 /// A picture's file name, and the picture with its words.
-type Named = (&'static str, Figure);
+pub(super) type Named = (&'static str, Figure);
 
 impl Gallery<'_> {
     /// Draws all pictures.
@@ -55,6 +55,7 @@ impl Gallery<'_> {
         if !rows.is_empty() {
             figures.push(("reconstructions.png", reconstruction_figure(reconstruction_sheet(&rows)?)));
         }
+        figures.extend(insights::figures(self)?);
         Ok(figures)
     }
 
@@ -97,7 +98,7 @@ impl Gallery<'_> {
         })
     }
 
-    fn scored(&self) -> Vec<Scored> {
+    pub(super) fn scored(&self) -> Vec<Scored> {
         finish::with_truth(self.dataset, &self.run.facts.classes, self.test)
     }
 
@@ -143,7 +144,7 @@ impl Gallery<'_> {
         Ok(rows)
     }
 
-    fn decode(&self, index: usize) -> Result<Tile> {
+    pub(super) fn decode(&self, index: usize) -> Result<Tile> {
         let path = self.dataset.full_path(index);
         kiln_tile::Decoder::new(self.run.config.data.size_policy)
             .decode_file(&path)
