@@ -88,3 +88,33 @@ fn a_tile_without_a_score_is_named_and_the_exit_status_says_so() {
     let report = said.code(2).says(&["5.png", "truncated"]).json();
     assert_eq!((report["n"].as_u64(), report["failed"].as_u64()), (Some(23), Some(1)));
 }
+
+#[test]
+fn tiles_from_elsewhere_are_measured_whole_by_the_threshold_that_was_chosen_before() {
+    let fixture = fixture();
+    let folder = scratch();
+    let elsewhere = folder.path().join("elsewhere");
+    kiln!("data", "synth", "--out", &elsewhere, "--tiles", "48", "--seed", "99").code(0);
+    let (run, bundle) = (fixture.run(Kind::Hybrid), fixture.bundle(Kind::Hybrid));
+    let threshold = read_json(&run.join("run.json"))["threshold"]["value"].clone();
+    let mut all = Vec::new();
+    for subject in [&run, &bundle] {
+        let said = kiln!("--json", "evaluate", subject, "--data", &elsewhere, "--resamples", "200");
+        let figures = said.code(0).says(&["is not the data set of the training"]).json();
+        assert_stable_metrics(&figures);
+        assert_eq!((&figures["n"], &figures["split"], &figures["threshold"]), (&48.into(), &"all".into(), &threshold));
+        for name in ["tpr_at_1_percent_fpr", "tpr_at_5_percent_fpr", "specificity"] {
+            assert!(figures[name]["value"].is_f64(), "{name}");
+        }
+        assert!(figures["calibration"]["ece"]["value"].is_f64() && figures["calibration"]["bins"].is_array());
+        assert_eq!(figures["failures"]["classes"].as_array().unwrap().len(), 2);
+        all.push(figures);
+    }
+    assert_eq!(all[0]["auroc"], all[1]["auroc"]);
+    // Reconstructions are compared through burn alone.
+    assert!(all[0]["reconstruction"]["mse_normal"]["value"].as_f64().unwrap() > 0.0);
+    assert!(all[1]["reconstruction"].is_null());
+    // The tiles of the training are still its test split, wherever they lie.
+    let own = kiln!("--json", "evaluate", &run, "--data", fixture.tiles(), "--resamples", "200").code(0).json();
+    assert_eq!((&own["n"], &own["split"]), (&24.into(), &"test".into()));
+}

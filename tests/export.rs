@@ -26,6 +26,43 @@ fn two_trainings_of_one_seed_export_to_the_same_bytes() {
 }
 
 #[test]
+fn the_model_card_says_what_the_model_is_for_and_what_it_was_measured_on() {
+    let fixture = fixture();
+    for kind in Kind::MODELS {
+        let card = fs::read_to_string(fixture.bundle(kind).join("README.md")).unwrap();
+        let metrics = read_json(&fixture.run(kind).join("metrics.json"));
+        let sections = [
+            "Intended use",
+            "Data",
+            "Figures",
+            "Baselines",
+            "Decision",
+            "Where it fails",
+            "Training",
+            "Inputs and outputs",
+            "Parity",
+            "Provenance",
+            "Limits",
+        ];
+        for section in sections {
+            assert!(card.contains(&format!("\n## {section}\n")), "{section} is missing in\n{card}");
+        }
+        assert!(card.contains("Research; not for diagnosis."));
+        assert!(card.contains("| test | 24 | 2 | 12 | 12 |"), "tiles, groups and labels of the test split in\n{card}");
+        assert!(card.contains(&format!("score >= {}", metrics["threshold"])));
+        let interval = |pointer: &str| {
+            let part = |end: &str| metrics.pointer(pointer).unwrap()[end].as_f64().unwrap();
+            format!("| {:.3} | {:.3} to {:.3} |", part("value"), part("low"), part("high"))
+        };
+        for pointer in ["/auroc", "/recall", "/baseline/colour_auroc", "/baseline/neighbours_auroc"] {
+            assert!(card.contains(&interval(pointer)), "{pointer}: {} is not in\n{card}", interval(pointer));
+        }
+        assert_eq!(card.contains("\n## Calibration\n"), kind != Kind::Vae);
+        assert_eq!(card.contains("squared error of the reconstruction"), kind != Kind::Cnn);
+    }
+}
+
+#[test]
 fn a_bundle_holds_what_deployment_needs_and_no_path_of_the_machine() {
     let fixture = fixture();
     for kind in Kind::MODELS {

@@ -23,5 +23,6 @@ mod real_tiles;
 mod score;
 mod score_input;
 mod shard;
+mod study;
 mod train;
 mod verify;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::{Kind, draw, draw_truncated, finish, fixture, kiln, scratch};
 
-const VERBS: [&[&str]; 18] = [
+const VERBS: [&[&str]; 0] = [
     &[],
     &["demo"],
     &["runtime"],
@@ -17,6 +17,7 @@ const VERBS: [&[&str]; 18] = [
     &["data", "split"],
     &["train"],
     &["evaluate"],
+    &["study"],
     &["export"],
     &["verify"],
     &["score"],

@@ -50,7 +50,7 @@ fn a_run_holds_its_configuration_split_history_figures_and_pictures() {
         assert_self_contained(&fs::read_to_string(run.join("report.html")).unwrap());
         let mut pictures = vec!["loss.png", "roc_pr.png", "scores.png"];
         if kind != Kind::Cnn {
-            pictures.push("reconstructions.png");
+            pictures.extend(["reconstructions.png", "latent_map.png", "interpolation.png"]);
         }
         for picture in pictures {
             let image =
@@ -86,6 +86,37 @@ fn an_autoencoder_learns_from_normal_tiles_alone() {
     };
     assert!(started(Kind::Vae, "vae").contains("48 training"));
     assert!(started(Kind::Cnn, "cnn").contains("96 training"));
+}
+
+#[test]
+fn trainings_that_are_compared_can_share_a_split() {
+    let fixture = fixture();
+    let folder = scratch();
+    let split = fixture.run(Kind::Cnn).join("split.csv");
+    let out = folder.path().join("run");
+    let sets = ["training.epochs=1", "training.seed=7"];
+    let train = kiln!(
+        "train",
+        fixture.config(Kind::Cnn),
+        "--data",
+        fixture.tiles(),
+        "--out",
+        &out,
+        "--set",
+        sets[0],
+        "--set",
+        sets[1],
+        "--split-file",
+        &split
+    );
+    train.code(0);
+    assert_eq!(fs::read_to_string(out.join("split.csv")).unwrap(), fs::read_to_string(&split).unwrap());
+    let other = folder.path().join("other.csv");
+    fs::write(&other, "path,label,group,split\nnowhere.png,benign,a,train\n").unwrap();
+    let out = folder.path().join("refused");
+    kiln!("train", fixture.config(Kind::Cnn), "--data", fixture.tiles(), "--out", out, "--split-file", &other)
+        .code(2)
+        .says(&["is not in the split"]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use kiln_tile::SizePolicy;
 use serde::{Deserialize, Serialize};
 
 pub use model::{CnnConfig, Head, HybridConfig, ModelConfig, VaeConfig};
+pub(crate) use parse::{config_error, parse_yaml, read_text};
 pub use training::{EarlyStopping, Schedule, StoppingMetric, TrainingConfig};
 
 use crate::data::Augmentation;

@@ -10,11 +10,12 @@ use kiln_tile::{Decoder, Tile};
 use rayon::prelude::*;
 
 use crate::Result;
+use crate::baseline::{ColourNeighbours, TileColour};
 use crate::data::{DataError, Dataset};
-use crate::metrics::{Bootstrap, COLOUR_FEATURES, ColourBaseline, Metrics, Scored, colour_features, measure};
+use crate::metrics::{Bootstrap, COLOUR_FEATURES, ColourBaseline, Judgement, Metrics, Scored, folds_of, measure_by};
 use crate::picture::{SheetTile, choose_tiles, roc_and_pr, score_sheet};
 use crate::report::Figure;
-use crate::training::{Run, score_tiles};
+use crate::training::{Run, ScoredTile, score_tiles};
 
 /// Tiles on the score sheet.
 const SHEET_TILES: usize = 24;
@@ -35,6 +36,8 @@ pub struct Evaluation<'a> {
     pub normal_classes: &'a [String],
     /// Index of an entry, and its score.
     pub scores: &'a [(usize, f64)],
+    /// Mean squared error of each tile's reconstruction, in the order of `scores`, where it is known.
+    pub squared_errors: Option<&'a [f64]>,
     /// Entries that the colour baseline is fitted on. If there are none, each part of the scored tiles gets the
     /// baseline of the other parts.
     pub train: &'a [usize],
@@ -62,8 +65,18 @@ impl Evaluation<'_> {
     /// A label that the model does not know, a tile that cannot be decoded, or scores on which nothing can be measured.
     pub fn measure(&self) -> Result<Findings> {
         let scored = self.scored()?;
-        let baseline = self.baseline(&scored)?;
-        let metrics = measure(&scored, self.threshold, Some(&baseline), self.bootstrap)?;
+        let [baseline, neighbours] = self.baselines(&scored)?;
+        let labels: Vec<&str> =
+            self.scores.iter().map(|(index, _)| self.dataset.entries[*index].label.as_str()).collect();
+        let judgement = Judgement {
+            probabilities: !self.classes.is_empty() && scored.iter().all(|tile| (0.0..=1.0).contains(&tile.score)),
+            colour: Some(&baseline),
+            neighbours: Some(&neighbours),
+            squared_errors: self.squared_errors,
+            labels: Some(&labels),
+            ..Judgement::at(self.threshold, self.bootstrap)
+        };
+        let metrics = measure_by(&scored, &judgement)?;
         Ok(Findings { scored, baseline, metrics })
     }
 
@@ -115,24 +128,34 @@ impl Evaluation<'_> {
         Err(DataError::Dataset { path: self.dataset.root.clone(), reason }.into())
     }
 
-    fn baseline(&self, scored: &[Scored]) -> Result<Vec<Scored>> {
+    /// What colour tells with anomalous tiles to learn from, and without.
+    fn baselines(&self, scored: &[Scored]) -> Result<[Vec<Scored>; 2]> {
         let indices: Vec<usize> = self.scores.iter().map(|&(index, _)| index).collect();
-        let features = self.features(&indices)?;
-        let scores = if self.train.is_empty() {
+        let colours = self.colours(&indices)?;
+        let [colour, neighbours] = if self.train.is_empty() {
             let labels: Vec<bool> = scored.iter().map(|tile| tile.anomalous).collect();
             let groups: Vec<String> = scored.iter().map(|tile| tile.group.clone()).collect();
-            ColourBaseline::out_of_fold(&features, &labels, &groups, FOLDS)?
+            let colour = ColourBaseline::out_of_fold(&statistics(&colours), &labels, &groups, FOLDS)?;
+            [colour, neighbours_out_of_fold(&colours, &labels, &groups)?]
         } else {
             let labels = self.train.iter().map(|&index| self.is_anomalous(index)).collect::<Result<Vec<bool>>>()?;
-            let baseline = ColourBaseline::fit(&self.features(self.train)?, &labels)?;
-            features.iter().map(|row| baseline.score(row)).collect()
+            let learnt = self.colours(self.train)?;
+            let baseline = ColourBaseline::fit(&statistics(&learnt), &labels)?;
+            let normal = learnt.iter().zip(&labels).filter(|(_, anomalous)| !**anomalous);
+            let normal: Vec<&[f64]> = normal.map(|(colour, _)| colour.histogram.as_slice()).collect();
+            let rows: Vec<&[f64]> = colours.iter().map(|colour| colour.histogram.as_slice()).collect();
+            let supervised = colours.iter().map(|colour| baseline.score(&colour.statistics)).collect();
+            [supervised, ColourNeighbours::fit(&normal)?.score(&rows)?]
         };
-        let pairs = scored.iter().zip(scores);
-        Ok(pairs.map(|(tile, score)| Scored { score, ..tile.clone() }).collect())
+        let with = |scores: Vec<f64>| {
+            let pairs = scored.iter().zip(scores);
+            pairs.map(|(tile, score)| Scored { score, ..tile.clone() }).collect()
+        };
+        Ok([with(colour), with(neighbours)])
     }
 
-    fn features(&self, indices: &[usize]) -> Result<Vec<[f64; COLOUR_FEATURES]>> {
-        indices.par_iter().map(|&index| Ok(colour_features(&self.decode(index)?))).collect()
+    fn colours(&self, indices: &[usize]) -> Result<Vec<TileColour>> {
+        indices.par_iter().map(|&index| Ok(TileColour::of(&self.decode(index)?))).collect()
     }
 
     fn sheet(&self, scored: &[Scored]) -> Result<Vec<SheetTile>> {
@@ -150,15 +173,37 @@ impl Evaluation<'_> {
     }
 }
 
-/// Scores entries of a data set with a run's weights, through burn on the processor: index and score, in order.
+fn statistics(colours: &[TileColour]) -> Vec<[f64; COLOUR_FEATURES]> {
+    colours.iter().map(|colour| colour.statistics).collect()
+}
+
+/// Distances of all tiles to the nearest normal tiles of the other folds.
+fn neighbours_out_of_fold(colours: &[TileColour], anomalous: &[bool], groups: &[String]) -> Result<Vec<f64>> {
+    let fold_of = folds_of(anomalous, groups, FOLDS);
+    let row = |tile: usize| colours[tile].histogram.as_slice();
+    let mut scores = vec![0.0; colours.len()];
+    for fold in 0..FOLDS {
+        let held_out: Vec<usize> = (0..colours.len()).filter(|tile| fold_of[*tile] == fold).collect();
+        if held_out.is_empty() {
+            continue;
+        }
+        let learnt = |tile: &usize| fold_of[*tile] != fold && !anomalous[*tile];
+        let normal: Vec<&[f64]> = (0..colours.len()).filter(learnt).map(row).collect();
+        let rows: Vec<&[f64]> = held_out.iter().map(|tile| row(*tile)).collect();
+        let distances = ColourNeighbours::fit(&normal)?.score(&rows)?;
+        held_out.into_iter().zip(distances).for_each(|(tile, distance)| scores[tile] = distance);
+    }
+    Ok(scores)
+}
+
+/// Scores entries of a data set with a run's weights, through burn on the processor, in order.
 ///
 /// # Errors
 /// If the weights are missing or damaged, or a tile cannot be decoded.
-pub fn score_run(run: &Run, dataset: &Arc<Dataset>, indices: Vec<usize>) -> Result<Vec<(usize, f64)>> {
+pub fn score_run(run: &Run, dataset: &Arc<Dataset>, indices: Vec<usize>) -> Result<Vec<ScoredTile>> {
     let device = Device::flex();
     let loader = run.loader(dataset, indices, run.config.training.batch)?;
-    let scored = score_tiles(&run.model(&device)?, &run.facts.classes, &loader, &device)?;
-    Ok(scored.into_iter().map(|tile| (tile.index, tile.score)).collect())
+    score_tiles(&run.model(&device)?, &run.facts.classes, &loader, &device)
 }
 
 /// Saves pictures into a folder under their names, and gives the figures on for the report.
@@ -214,6 +259,7 @@ mod tests {
             classes: &classes,
             normal_classes: &normal,
             scores: &scores,
+            squared_errors: None,
             train: &train,
             threshold: 0.5,
             bootstrap: Bootstrap { resamples: 100, seed: 0 },
@@ -223,6 +269,12 @@ mod tests {
         assert_eq!(findings.metrics.confusion.false_negative, 1);
         let colour = findings.metrics.baseline.colour_auroc.unwrap();
         assert!(colour.value > 0.9, "{colour:?}");
+        let neighbours = findings.metrics.baseline.neighbours_auroc.unwrap();
+        // Tiles of one grey each: those of the test are all in bins that no training tile has, and so equally far.
+        assert_eq!(neighbours.value, 0.5);
+        let failures = findings.metrics.failures.as_ref().unwrap();
+        assert_eq!((failures.groups_with_failures, failures.groups[0].false_negative), (1, 1));
+        assert!(findings.metrics.calibration.is_some() && findings.metrics.reconstruction.is_none());
         let out_of_fold = Evaluation { train: &[], ..evaluation }.measure().unwrap();
         assert!(out_of_fold.metrics.baseline.colour_auroc.unwrap().value > 0.9);
         let figures = save(evaluation.figures(&findings).unwrap(), folder.path()).unwrap();

@@ -1,15 +1,18 @@
 //! From labelled tiles to a trained model: data sets and their splits ([`data`]), the model zoo ([`model`]), the
-//! training loop and the run that it leaves ([`training`]), the figures ([`metrics`]) and the pictures ([`picture`],
-//! [`report`]). Knows burn and nothing of ONNX: what a run becomes is the export crate's business.
+//! training loop and the run that it leaves ([`training`]), a look inside the model ([`inside`]), the figures ([`metrics`]), the baselines ([`baseline`]) and the pictures ([`picture`],
+//! [`report`]). Many trainings that are compared make a [`study`]. Knows burn and nothing of ONNX: what a run becomes is the export crate's business.
 
+pub mod baseline;
 pub mod config;
 pub mod data;
 mod error;
 pub mod evaluation;
+pub mod inside;
 pub mod metrics;
 pub mod model;
 pub mod picture;
 pub mod report;
+pub mod study;
 pub mod training;
 
 pub use config::Config;

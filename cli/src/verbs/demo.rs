@@ -64,6 +64,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         data: Some(folder.tiles()),
         out: folder.run(),
         resume: false,
+        split: None,
     };
     let run = train(&request, &mut Display::new(out))?;
     say(out, started, "exporting to ONNX, and comparing ONNX Runtime with burn on every test tile");

@@ -8,9 +8,9 @@ use kiln_runtime::score::{self, Listed, PipelineOptions};
 use kiln_runtime::{Bundle, DecisionRule, Providers, Session, SessionOptions, library};
 use kiln_tile::{Decoder, publish};
 use kiln_train::Error;
-use kiln_train::data::{Dataset, Split, SplitPlan};
+use kiln_train::data::{self, Dataset, Split, SplitPlan};
 use kiln_train::evaluation::{Evaluation, Findings, save, score_run};
-use kiln_train::metrics::{Bootstrap, Interval, Metrics};
+use kiln_train::metrics::{Bootstrap, Failures, Interval, Metrics};
 use kiln_train::report::{self, Report};
 use kiln_train::training::Run;
 use serde::Serialize;
@@ -21,14 +21,15 @@ use crate::output::Output;
 /// Measure a run or a bundle: AUROC and the like, each with a 95 % interval over groups.
 ///
 /// A run is measured through burn on its own test split; a bundle through ONNX Runtime. What colour alone reaches on
-/// the same tiles stands beside it. A bundle does not hold its split: give the run's split.csv with --split-file, data
-/// whose list has a split column, or --split all for data that the model has never seen.
+/// the same tiles stands beside it. Tiles that are not the ones of the training are measured whole, by the threshold
+/// that was chosen on the training's validation tiles: nothing is tuned on them. A bundle does not hold its split: for
+/// the tiles of its training give the run's split.csv with --split-file, or data whose list has a split column.
 ///
 /// With --out, the folder gets metrics.json, roc_pr.png, scores.png and report.html.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln evaluate runs/cnn\n  \
     kiln evaluate bundle/ --data tiles/ --split-file runs/cnn/split.csv --out evaluation/\n  \
-    kiln --json evaluate bundle/ --data other-hospital/ --split all | jq .auroc")]
+    kiln --json evaluate bundle/ --data other-hospital/ | jq .auroc")]
 pub(crate) struct Args {
     /// The run or the bundle.
     #[arg(value_name = "RUN|BUNDLE")]
@@ -38,9 +39,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR|CSV")]
     data: Option<PathBuf>,
 
-    /// train, val, test, or all.
-    #[arg(long, value_name = "SPLIT", default_value = "test", value_parser = part)]
-    split: Part,
+    /// train, val, test, or all [default: test; all for tiles that are not the training's].
+    #[arg(long, value_name = "SPLIT", value_parser = part)]
+    split: Option<Part>,
 
     /// The split.csv of the run that a bundle was made from.
     #[arg(long, value_name = "FILE")]
@@ -91,11 +92,13 @@ fn part(text: &str) -> Result<Part, String> {
 /// Scores, and what is needed to judge them.
 struct Subject {
     name: String,
+    part: Part,
     dataset: std::sync::Arc<Dataset>,
     decoder: Decoder,
     classes: Vec<String>,
     normal_classes: Vec<String>,
     scores: Vec<(usize, f64)>,
+    squared_errors: Option<Vec<f64>>,
     train: Vec<usize>,
     threshold: f64,
     /// Tiles without a score.
@@ -115,27 +118,29 @@ struct Document<'a> {
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
-    let subject = if args.subject.join("manifest.json").is_file() { of_bundle(&args, out)? } else { of_run(&args)? };
+    let bundle = args.subject.join("manifest.json").is_file();
+    let subject = if bundle { of_bundle(&args, out)? } else { of_run(&args, out)? };
     let evaluation = Evaluation {
         dataset: &subject.dataset,
         decoder: subject.decoder,
         classes: &subject.classes,
         normal_classes: &subject.normal_classes,
         scores: &subject.scores,
+        squared_errors: subject.squared_errors.as_deref(),
         train: &subject.train,
         threshold: subject.threshold,
         bootstrap: Bootstrap { resamples: args.resamples, seed: args.seed },
     };
     let findings = evaluation.measure()?;
     if let Some(folder) = &args.out {
-        leave(folder, &args, &subject, &evaluation, &findings)?;
+        leave(folder, &subject, &evaluation, &findings)?;
     }
     show(&args, &subject, &findings.metrics, out)?;
     Ok(if subject.failed == 0 { Exit::Done } else { Exit::Input })
 }
 
 /// Scores of a run's tiles, through burn.
-fn of_run(args: &Args) -> anyhow::Result<Subject> {
+fn of_run(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     if args.provider.is_some() || args.precision.is_some() {
         bail!(
             "--provider and --precision are for a bundle; {} is none (it has no manifest.json)",
@@ -144,27 +149,40 @@ fn of_run(args: &Args) -> anyhow::Result<Subject> {
     }
     let run = Run::open(&args.subject)?;
     let dataset = run.dataset(args.data.as_deref())?;
+    let decoder = Decoder::new(run.config.data.size_policy);
+    let part = match &args.data {
+        Some(_) => part_of(args, &dataset, decoder, &run.facts.data_sha256, out)?,
+        None => args.split.unwrap_or(Part::Of(Split::Test)),
+    };
     let of = |split| match &args.split_file {
         Some(file) => SplitPlan::read_csv(&dataset, file).map(|plan| plan.indices(split)).map_err(Error::from),
         None => run.indices(&dataset, split),
     };
-    let (indices, train) = match args.split {
+    let (indices, train) = match part {
         Part::All => ((0..dataset.len()).collect(), Vec::new()),
         Part::Of(Split::Train) => (of(Split::Train)?, Vec::new()),
         Part::Of(split) => (of(split)?, of(Split::Train)?),
     };
-    let scores = score_run(&run, &dataset, indices)?;
+    let scored = score_run(&run, &dataset, indices)?;
     let threshold = &run.facts.threshold;
     Ok(Subject {
         name: run.config.name.clone(),
-        decoder: Decoder::new(run.config.data.size_policy),
+        part,
+        decoder,
         classes: run.facts.classes.names.clone(),
         normal_classes: run.facts.classes.normal_names().to_vec(),
-        scores,
+        scores: scored.iter().map(|tile| (tile.index, tile.score)).collect(),
+        squared_errors: scored.iter().map(|tile| tile.squared_error).collect(),
         train,
         threshold: threshold.value,
         failed: 0,
-        facts: facts(&dataset, args, format!("{} on the {}", threshold.rule, threshold.chosen_on), "burn".to_owned()),
+        facts: facts(
+            &dataset,
+            args,
+            part,
+            format!("{} on the {}", threshold.rule, threshold.chosen_on),
+            "burn".to_owned(),
+        ),
         dataset,
     })
 }
@@ -174,9 +192,14 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     let bundle = Bundle::open(&args.subject)?;
     let Some(data) = &args.data else { bail!("a bundle does not know its tiles; say where they are with --data DIR") };
     let dataset = std::sync::Arc::new(Dataset::open(data).map_err(Error::from)?);
-    let (indices, train) = bundle_indices(args, &dataset)?;
     let manifest = &bundle.manifest;
     let decoder = Decoder::new(manifest.tile.size_policy);
+    let brings_split = dataset.entries.iter().all(|entry| entry.split.is_some());
+    let part = match args.split {
+        None if brings_split => Part::Of(Split::Test),
+        _ => part_of(args, &dataset, decoder, &manifest.provenance.data_sha256, out)?,
+    };
+    let (indices, train) = bundle_indices(args, part, &dataset)?;
     let mut session = open(args, &bundle, out)?;
     let rule = DecisionRule::of(manifest);
     let tiles: Vec<Listed> =
@@ -201,16 +224,20 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     let nodes: Vec<String> = session.nodes().iter().map(|(name, count)| format!("{count} nodes on {name}")).collect();
     Ok(Subject {
         name: manifest.model.name.clone(),
+        part,
         decoder,
         classes: manifest.classes.clone(),
         normal_classes: manifest.normal_classes.clone(),
         scores,
+        // Maps of whole data sets are not kept while scoring.
+        squared_errors: None,
         train,
         threshold: threshold.value,
         failed,
         facts: facts(
             &dataset,
             args,
+            part,
             format!("{} on the {}", threshold.rule, threshold.chosen_on),
             format!("ONNX Runtime, {}", nodes.join(", ")),
         ),
@@ -218,9 +245,26 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     })
 }
 
+/// The part that is asked for; else the test split of the tiles that were trained on, and all of others.
+fn part_of(args: &Args, dataset: &Dataset, decoder: Decoder, trained_on: &str, out: &Output) -> anyhow::Result<Part> {
+    if let Some(part) = args.split {
+        return Ok(part);
+    }
+    let test = Part::Of(Split::Test);
+    if args.split_file.is_some() {
+        return Ok(test);
+    }
+    let digests = data::digests(dataset, &decoder).map_err(Error::from)?;
+    if data::digest(dataset, &digests) == trained_on {
+        return Ok(test);
+    }
+    out.note(format_args!("{} is not the data set of the training: all of it is measured", dataset.root.display()));
+    Ok(Part::All)
+}
+
 /// The tiles to measure, and those that the colour baseline is fitted on.
-fn bundle_indices(args: &Args, dataset: &Dataset) -> anyhow::Result<(Vec<usize>, Vec<usize>)> {
-    let Part::Of(split) = args.split else { return Ok(((0..dataset.len()).collect(), Vec::new())) };
+fn bundle_indices(args: &Args, part: Part, dataset: &Dataset) -> anyhow::Result<(Vec<usize>, Vec<usize>)> {
+    let Part::Of(split) = part else { return Ok(((0..dataset.len()).collect(), Vec::new())) };
     let splits: Vec<Option<Split>> = match &args.split_file {
         Some(file) => {
             SplitPlan::read_csv(dataset, file).map_err(Error::from)?.assignments.into_iter().map(Some).collect()
@@ -253,12 +297,12 @@ fn open(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Result<Session> {
     Ok(session)
 }
 
-fn facts(dataset: &Dataset, args: &Args, threshold: String, scored_by: String) -> Vec<(String, String)> {
+fn facts(dataset: &Dataset, args: &Args, part: Part, threshold: String, scored_by: String) -> Vec<(String, String)> {
     let fact = |name: &str, value: String| (name.to_owned(), value);
     let data = dataset.root.file_name().map_or_else(|| ".".into(), |name| name.to_string_lossy());
     vec![
         fact("Data", data.into_owned()),
-        fact("Split", args.split.name().to_owned()),
+        fact("Split", part.name().to_owned()),
         fact("Threshold chosen by", threshold),
         fact("Scored by", scored_by),
         fact("Bootstrap seed", args.seed.to_string()),
@@ -266,13 +310,7 @@ fn facts(dataset: &Dataset, args: &Args, threshold: String, scored_by: String) -
 }
 
 /// Writes `metrics.json`, the pictures and the report.
-fn leave(
-    folder: &Path,
-    args: &Args,
-    subject: &Subject,
-    evaluation: &Evaluation<'_>,
-    findings: &Findings,
-) -> anyhow::Result<()> {
+fn leave(folder: &Path, subject: &Subject, evaluation: &Evaluation<'_>, findings: &Findings) -> anyhow::Result<()> {
     let json = serde_json::to_vec_pretty(&findings.metrics)?;
     let path = folder.join("metrics.json");
     publish::write_file(&path, &json).map_err(|source| Error::Io { path, source })?;
@@ -282,7 +320,7 @@ fn leave(
         summary: format!(
             "{} tiles of the {} split were scored; {} had no score. For research; not for diagnosis.",
             findings.metrics.n,
-            args.split.name(),
+            subject.part.name(),
             subject.failed
         ),
         facts: subject.facts.clone(),
@@ -297,7 +335,7 @@ fn leave(
 fn show(args: &Args, subject: &Subject, metrics: &Metrics, out: &Output) -> anyhow::Result<()> {
     if out.json {
         let data = &subject.dataset.root;
-        let split = args.split.name();
+        let split = subject.part.name();
         return out.document(&Document { subject: &args.subject, data, split, failed: subject.failed, metrics });
     }
     let interval = |figure: Interval| format!("{:.3} [{:.3}, {:.3}]", figure.value, figure.low, figure.high);
@@ -313,6 +351,9 @@ fn show(args: &Args, subject: &Subject, metrics: &Metrics, out: &Output) -> anyh
     if let Some(colour) = metrics.baseline.colour_auroc {
         row("  by colour", colour, "colour statistics alone, on the same tiles");
     }
+    if let Some(neighbours) = metrics.baseline.neighbours_auroc {
+        row("  normal only", neighbours, "distance to normal tiles by colour histograms");
+    }
     if let Some(gain) = metrics.baseline.gain {
         row("  gain", gain, "over colour alone");
     }
@@ -322,6 +363,24 @@ fn show(args: &Args, subject: &Subject, metrics: &Metrics, out: &Output) -> anyh
     row("recall", metrics.recall, "");
     row("specificity", metrics.specificity, "");
     row("F1", metrics.f1, "");
+    for (name, figure) in
+        [("TPR, 1 % FPR", metrics.tpr_at_1_percent_fpr), ("TPR, 5 % FPR", metrics.tpr_at_5_percent_fpr)]
+    {
+        if let Some(figure) = figure {
+            row(name, figure, "at a threshold of its own");
+        }
+    }
+    if let Some(calibration) = &metrics.calibration {
+        row("Brier", calibration.brier, "0 is best");
+        row("calibration", calibration.ece, "expected error of the probability");
+    }
+    if let Some(reconstruction) = metrics.reconstruction {
+        row("MSE normal", reconstruction.mse_normal, "of the reconstruction");
+        row("MSE anomal.", reconstruction.mse_anomalous, "");
+    }
+    if let Some(failures) = &metrics.failures {
+        show_failures(failures, out);
+    }
     if let Some(caution) = &metrics.intervals.caution {
         out.line(format_args!("caution      {caution}"));
     }
@@ -329,4 +388,20 @@ fn show(args: &Args, subject: &Subject, metrics: &Metrics, out: &Output) -> anyh
         out.line(format_args!("report       {}", folder.join("report.html").display()));
     }
     Ok(())
+}
+
+/// Wrong decisions by label, and the groups that hold the most.
+fn show_failures(failures: &Failures, out: &Output) {
+    for class in &failures.classes {
+        out.line(format_args!("wrong        {} of {} tiles labelled {}", class.wrong, class.n, class.label));
+    }
+    if let Some(worst) = failures.groups.first() {
+        out.line(format_args!(
+            "wrong        in {} groups, most in {}: {} of {} tiles",
+            failures.groups_with_failures,
+            worst.group,
+            worst.wrong(),
+            worst.n
+        ));
+    }
 }

@@ -21,6 +21,8 @@ mod shard;
 #[cfg(all(feature = "export", feature = "package"))]
 mod ship;
 #[cfg(feature = "train")]
+mod study;
+#[cfg(feature = "train")]
 mod train;
 mod verify;
 
@@ -42,6 +44,8 @@ pub(crate) enum Verb {
     Train(train::Args),
     #[cfg(feature = "train")]
     Evaluate(evaluate::Args),
+    #[cfg(feature = "train")]
+    Study(study::Args),
     #[cfg(feature = "export")]
     Export(export::Args),
     Verify(verify::Args),
@@ -67,6 +71,8 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         Verb::Train(args) => train::run(args, out),
         #[cfg(feature = "train")]
         Verb::Evaluate(args) => evaluate::run(args, out),
+        #[cfg(feature = "train")]
+        Verb::Study(args) => study::run(args, out),
         #[cfg(feature = "export")]
         Verb::Export(args) => export::run(args, out),
         Verb::Verify(args) => verify::run(args, out),

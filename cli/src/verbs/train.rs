@@ -38,12 +38,16 @@ pub(crate) struct Args {
     /// Go on with the training that the run's folder holds.
     #[arg(long)]
     resume: bool,
+
+    /// Use this split (path,label,group,split) instead of one made from the seed, as in another run's split.csv.
+    #[arg(long, value_name = "FILE")]
+    split_file: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let config = Config::read(&args.config, &args.set)?;
     let folder = args.out.unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
-    let request = TrainRequest { config, data: args.data, out: folder, resume: args.resume };
+    let request = TrainRequest { config, data: args.data, out: folder, resume: args.resume, split: args.split_file };
     let run = train(&request, &mut Display::new(out))?;
     summarise(&run, out)?;
     Ok(Exit::Done)

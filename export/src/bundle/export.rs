@@ -190,7 +190,7 @@ fn publish(request: &ExportRequest, parts: &Parts<'_>, staged: Staged, golden_ti
     let folder = staged.path();
     golden::write(&folder.join(GOLDEN), golden_tiles, parts.golden)?;
     let mut manifest = parts.manifest(listed(folder)?)?;
-    write(folder, CARD, card::card(&manifest).as_bytes())?;
+    write(folder, CARD, card::card(&manifest, &parts.run.split_facts()?).as_bytes())?;
     manifest.files.push(entry(&folder.join(CARD), CARD)?);
     manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
     write(folder, MANIFEST, &manifest::text(&manifest)?)?;

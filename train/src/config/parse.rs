@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use kiln_tile::SIDE;
+use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
 use super::{CnnConfig, Config, Head, ModelConfig};
@@ -17,12 +18,7 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] names the key that is unknown or wrong, and the nearest known one.
     pub fn read(path: &Path, sets: &[String]) -> Result<Self> {
-        let origin = path.display().to_string();
-        let length = std::fs::metadata(path).map_err(Error::io(path))?.len();
-        if length > MAX_BYTES {
-            return Err(config_error(&origin, format!("{length} bytes are too many for a configuration")));
-        }
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let (origin, text) = (path.display().to_string(), read_text(path)?);
         Self::parse(&text, &origin, sets)
     }
 
@@ -31,25 +27,7 @@ impl Config {
     /// # Errors
     /// As [`Config::read`].
     pub fn parse(text: &str, origin: &str, sets: &[String]) -> Result<Self> {
-        let located = |error: serde_yaml::Error| config_error(origin, explain(&error.to_string()));
-        if sets.is_empty() {
-            // Straight from the text, so that an error knows its line.
-            let config: Self = serde_yaml::from_str(text).map_err(located)?;
-            return config.checked(origin);
-        }
-        let mut value: Value = serde_yaml::from_str(text).map_err(located)?;
-        for set in sets {
-            apply(&mut value, set)?;
-        }
-        // Through text again, because only an error from text names the key that is wrong; its line is of no file.
-        let changed = serde_yaml::to_string(&value).map_err(located)?;
-        let unplaced = |error: serde_yaml::Error| {
-            let message = error.to_string();
-            let reason = message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason);
-            config_error(origin, explain(reason))
-        };
-        let config: Self = serde_yaml::from_str(&changed).map_err(unplaced)?;
-        config.checked(origin)
+        parse_yaml::<Self>(text, origin, sets)?.checked(origin)
     }
 
     /// The resolved configuration as YAML, every default written out.
@@ -98,6 +76,39 @@ impl Config {
     }
 }
 
+/// A YAML document of known keys, changed by `sets` before it is checked; an unknown key is named with the nearest known one.
+pub(crate) fn parse_yaml<T: DeserializeOwned>(text: &str, origin: &str, sets: &[String]) -> Result<T> {
+    let located = |error: serde_yaml::Error| config_error(origin, explain(&error.to_string()));
+    if sets.is_empty() {
+        // Straight from the text, so that an error knows its line.
+        return serde_yaml::from_str(text).map_err(located);
+    }
+    let mut value: Value = serde_yaml::from_str(text).map_err(located)?;
+    for set in sets {
+        apply(&mut value, set)?;
+    }
+    // Through text again, because only an error from text names the key that is wrong; its line is of no file.
+    let changed = serde_yaml::to_string(&value).map_err(located)?;
+    let unplaced = |error: serde_yaml::Error| {
+        let message = error.to_string();
+        let reason = message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason);
+        config_error(origin, explain(reason))
+    };
+    serde_yaml::from_str(&changed).map_err(unplaced)
+}
+
+/// The text of a configuration file, which is small.
+pub(crate) fn read_text(path: &Path) -> Result<String> {
+    let length = std::fs::metadata(path).map_err(Error::io(path))?.len();
+    if length > MAX_BYTES {
+        return Err(config_error(
+            &path.display().to_string(),
+            format!("{length} bytes are too many for a configuration"),
+        ));
+    }
+    std::fs::read_to_string(path).map_err(Error::io(path))
+}
+
 fn model_problem(model: &ModelConfig) -> Option<String> {
     let cnn = match model {
         ModelConfig::Cnn(cnn) => Some(cnn),
@@ -137,7 +148,7 @@ fn positive(value: f64) -> bool {
     value.is_finite() && value > 0.0
 }
 
-fn config_error(origin: &str, reason: impl Into<String>) -> Error {
+pub(crate) fn config_error(origin: &str, reason: impl Into<String>) -> Error {
     Error::Config { origin: origin.to_owned(), reason: reason.into() }
 }
 

@@ -111,7 +111,7 @@ impl ColourBaseline {
 }
 
 /// Deals groups out to folds in turn, those with more anomalous tiles first, so that each fold gets both kinds.
-fn folds_of(anomalous: &[bool], groups: &[String], folds: usize) -> Vec<usize> {
+pub(crate) fn folds_of(anomalous: &[bool], groups: &[String], folds: usize) -> Vec<usize> {
     let mut shares = std::collections::BTreeMap::<&str, (usize, usize)>::new();
     for (group, &anomalous) in groups.iter().zip(anomalous) {
         let share = shares.entry(group).or_default();

@@ -44,6 +44,22 @@ pub enum MetricsError {
         /// The smallest number that is accepted.
         least: usize,
     },
+    /// A score that should be a probability is none.
+    #[error("the score {score} of a tile in group `{group}` is no probability; measure it without calibration")]
+    Probability {
+        /// Its group.
+        group: String,
+        /// The score.
+        score: f64,
+    },
+    /// A classical baseline cannot be fitted.
+    #[error("the baseline `{baseline}` cannot be fitted: {reason}")]
+    Fit {
+        /// Its name.
+        baseline: &'static str,
+        /// What is missing.
+        reason: String,
+    },
     /// Baseline scores are not of the same tiles.
     #[error("the baseline does not describe the same tiles: {0}; score both on one list, in one order")]
     Baseline(String),

@@ -6,17 +6,27 @@
 //! A score is higher the more anomalous a tile is, and `score >= threshold` is called anomalous.
 
 mod bootstrap;
+mod calibration;
 mod colour;
 mod error;
+mod failures;
+mod figures;
 mod measure;
+mod paired;
 mod ranking;
+mod summary;
 mod threshold;
 
 pub use bootstrap::{Bootstrap, Interval};
+pub use calibration::CalibrationBin;
+pub(crate) use colour::folds_of;
 pub use colour::{COLOUR_FEATURES, ColourBaseline, colour_features};
 pub use error::MetricsError;
-pub use measure::{Baseline, Metrics, Resampling, measure};
+pub use failures::{ClassFailures, Failures, GroupFailures};
+pub use measure::{Baseline, Calibration, Judgement, Metrics, Reconstruction, Resampling, measure, measure_by};
+pub use paired::{Comparison, PairedTest, compare};
 pub use ranking::{PrPoint, RocPoint, auroc, average_precision, pr_curve, roc_curve};
+pub use summary::{Summary, Trial, summarise};
 pub use threshold::{Confusion, ThresholdRule};
 
 /// One tile's score and what it should have been.
@@ -44,5 +54,7 @@ fn check(scored: &[Scored]) -> Result<(), MetricsError> {
     }
 }
 
+#[cfg(test)]
+mod comparison_tests;
 #[cfg(test)]
 mod tests;

@@ -31,7 +31,7 @@ impl Ranking {
     }
 
     /// The runs of equal scores from the highest down, as indices of tiles.
-    fn runs(&self) -> impl Iterator<Item = &[usize]> {
+    pub(super) fn runs(&self) -> impl Iterator<Item = &[usize]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, &end)| &self.order[start..end])
     }
@@ -69,6 +69,45 @@ impl Ranking {
             }
         }
         sum / above.anomalous as f64
+    }
+
+    /// The highest true-positive rate of any threshold whose false-positive rate is at most `rate`; nothing is
+    /// interpolated between thresholds. NaN when a class has no weight.
+    pub(super) fn true_positive_rate_at(&self, rate: f64, weight: impl Fn(usize) -> u32) -> f64 {
+        let masses: Vec<Mass> = self.masses(weight).collect();
+        let normal: u64 = masses.iter().map(|run| run.normal).sum();
+        let anomalous: u64 = masses.iter().map(|run| run.anomalous).sum();
+        let (mut above, mut reached) = (Mass::default(), 0);
+        for run in masses {
+            above.normal += run.normal;
+            above.anomalous += run.anomalous;
+            // Rates that differ by rounding alone are equal.
+            if above.normal as f64 > rate * normal as f64 + 1e-9 {
+                break;
+            }
+            reached = above.anomalous;
+        }
+        reached as f64 / anomalous as f64
+    }
+
+    /// For each tile the share of the other class that it is ranked rightly against, ties counted half: DeLong's
+    /// structural components. Their mean over either class is the AUROC.
+    pub(super) fn placements(&self) -> Vec<f64> {
+        let masses: Vec<Mass> = self.masses(|_| 1).collect();
+        let (normal, anomalous) =
+            masses.iter().fold((0, 0), |(normal, anomalous), run| (normal + run.normal, anomalous + run.anomalous));
+        let mut above = Mass::default();
+        let mut placements = vec![0.0; self.order.len()];
+        for (run, mass) in self.runs().zip(&masses) {
+            let below = (normal - above.normal - mass.normal) as f64 + mass.normal as f64 / 2.0;
+            let over = above.anomalous as f64 + mass.anomalous as f64 / 2.0;
+            for &tile in run {
+                placements[tile] = if self.anomalous[tile] { below / normal as f64 } else { over / anomalous as f64 };
+            }
+            above.normal += mass.normal;
+            above.anomalous += mass.anomalous;
+        }
+        placements
     }
 }
 

@@ -9,14 +9,14 @@ use proptest::prelude::*;
 use super::*;
 
 /// Knuth's 64-bit linear congruential generator, upper 31 bits: what the reference script draws from as well.
-fn draws(n: usize, seed: u64) -> Vec<u64> {
+pub(super) fn draws(n: usize, seed: u64) -> Vec<u64> {
     let step =
         |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
     std::iter::successors(Some(seed), step).skip(1).take(n).map(|state| state >> 33).collect()
 }
 
 /// 200 tiles in 40 groups of 5, 70 of them anomalous, with 26 distinct scores.
-fn tiles() -> Vec<Scored> {
+pub(super) fn tiles() -> Vec<Scored> {
     let draws = draws(400, 1);
     let tile = |index: usize| {
         let anomalous = draws[index].is_multiple_of(3);
@@ -31,7 +31,7 @@ fn scored(scores: &[f64], anomalous: &[bool]) -> Vec<Scored> {
     pairs.map(|(at, (&score, &anomalous))| Scored { score, anomalous, group: at.to_string() }).collect()
 }
 
-fn close(found: f64, expected: f64, within: f64) {
+pub(super) fn close(found: f64, expected: f64, within: f64) {
     assert!((found - expected).abs() <= within, "found {found}, expected {expected}");
 }
 

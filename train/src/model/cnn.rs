@@ -188,6 +188,11 @@ impl Cnn {
         Ok(Self { features: self.features.settled(batches)?, ..self })
     }
 
+    /// The convolutional and the dense part.
+    pub(crate) fn parts(&self) -> (&Features, &Classifier) {
+        (&self.features, &self.classifier)
+    }
+
     /// Logits of prepared tiles, `[batch, classes]`.
     #[must_use]
     pub fn logits(&self, prepared: Tensor<4>) -> Tensor<2> {

@@ -63,6 +63,11 @@ impl Hybrid {
         Ok(Self { features: self.features.settled(batches)?, ..self })
     }
 
+    /// The convolutional part and the classifier's dense one.
+    pub(crate) fn parts(&self) -> (&Features, &Classifier) {
+        (&self.features, &self.classifier)
+    }
+
     /// Weight of the divergence.
     #[must_use]
     pub fn beta(&self) -> f64 {

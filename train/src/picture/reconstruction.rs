@@ -121,7 +121,7 @@ fn scale_end(rows: &[Reconstruction]) -> f64 {
 }
 
 /// A colour for a share of the scale; what is no number is drawn as its end.
-fn heat(share: f64) -> [u8; 3] {
+pub(super) fn heat(share: f64) -> [u8; 3] {
     let share = if share.is_nan() { 1.0 } else { share.clamp(0.0, 1.0) };
     let colour = INFERNO.eval_continuous(share);
     [colour.r, colour.g, colour.b]

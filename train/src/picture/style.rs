@@ -16,6 +16,17 @@ pub(super) const INK: RGBColor = RGBColor(32, 32, 32);
 pub(super) const GREY: RGBColor = RGBColor(110, 110, 110);
 pub(super) const FAINT: RGBColor = RGBColor(222, 222, 222);
 
+/// Colours for curves side by side, in the order in which they are given out.
+pub(super) const PALETTE: [RGBColor; 7] = [
+    VERMILLION,
+    BLUE,
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+    RGBColor(230, 159, 0),
+    INK,
+];
+
 /// Sizes in pixels of a chart, which is seen at half its size.
 pub(super) const TITLE: i32 = 36;
 pub(super) const LABEL: i32 = 30;

@@ -149,3 +149,86 @@ fn a_picture_is_saved_whole_or_says_where_it_could_not() {
     assert_eq!(error.fault(), Fault::Environment);
     assert!(error.to_string().contains("loss.png"), "{error}");
 }
+
+#[test]
+fn models_are_compared_in_colours_of_their_own() {
+    let (good, poor) = (scored(200), scored(60));
+    fn model<'a>(name: &str, lists: Vec<&'a [Scored]>) -> ComparedScores<'a> {
+        ComparedScores { name: name.to_owned(), lists }
+    }
+    let two = compared_curves(&[model("colour", vec![&poor]), model("net", vec![&good, &poor])]).unwrap();
+    let image = decode(&two);
+    for colour in &style::PALETTE[..2] {
+        assert!(count(&image, *colour) > 500, "{colour:?}");
+    }
+    assert_eq!(count(&image, style::PALETTE[2]), 0);
+    let many: Vec<ComparedScores<'_>> = (0..9).map(|at| model(&at.to_string(), vec![&good])).collect();
+    compared_curves(&many).unwrap();
+    assert!(compared_curves(&[]).is_err());
+    assert!(compared_curves(&[model("one class", vec![&good[..1]])]).is_err());
+}
+
+#[test]
+fn intervals_are_drawn_one_below_the_other() {
+    use crate::metrics::Interval;
+    let row =
+        |value: f64| ("a model with a rather long name".to_owned(), Interval { value, low: value - 0.1, high: value });
+    let rows = |count: usize| -> Vec<_> { (0..count).map(|at| row(0.5 + at as f64 / 20.0)).collect() };
+    let (two, six) = (
+        interval_rows(["AUROC", "area"], &rows(2), Some(0.6)).unwrap(),
+        interval_rows(["AUROC", "area"], &rows(6), None).unwrap(),
+    );
+    assert!(six.size().1 > two.size().1);
+    assert!(count(&decode(&six), style::BLUE) > count(&decode(&two), style::BLUE));
+    interval_rows(["no spread", "area"], &[("one".to_owned(), Interval { value: 1.0, low: 1.0, high: 1.0 })], None)
+        .unwrap();
+    assert!(interval_rows(["none", "area"], &[], None).is_err());
+}
+
+#[test]
+fn quality_is_drawn_over_its_price() {
+    use crate::metrics::Interval;
+    let cost = |at: usize| Cost {
+        name: format!("model {at}"),
+        auroc: Interval { value: 0.9, low: 0.8, high: 0.95 },
+        training_s: 10_f64.powi(at as i32),
+        inference_ms: (at > 0).then_some(2.0),
+    };
+    let costs: Vec<Cost> = (0..3).map(cost).collect();
+    assert!(count(&decode(&quality_by_cost(&costs).unwrap()), style::BLUE) > 300);
+    quality_by_cost(&costs[..1]).unwrap();
+    assert!(quality_by_cost(&[Cost { training_s: 0.0, ..cost(1) }]).is_err());
+}
+
+#[test]
+fn maps_lie_over_their_tiles() {
+    let insight = |evidence: Option<Vec<f32>>| Insight {
+        tile: flat(200),
+        evidence,
+        error_map: None,
+        caption: "a.png: false alarm, score 0.9".to_owned(),
+    };
+    let hot: Vec<f32> = (0..65_536).map(|at| if at % 256 < 128 { 1.0 } else { 0.0 }).collect();
+    let sheet = decode(&insight_sheet(&[insight(Some(hot)), insight(None)]).unwrap());
+    // The evidence column begins at 16 + 256 + 20 pixels: bright on its left, dark on its right.
+    let (bright, dark) = (sheet.get_pixel(292 + 20, 100 + 60).0, sheet.get_pixel(292 + 236, 100 + 60).0);
+    assert!(bright.iter().map(|v| u32::from(*v)).sum::<u32>() > dark.iter().map(|v| u32::from(*v)).sum::<u32>());
+    assert_eq!(sheet.get_pixel(100, 160).0, [200; 3]);
+    let short = insight_sheet(&[insight(Some(vec![0.0; 9]))]).unwrap_err();
+    assert!(short.to_string().contains("row 0 has 9 values"), "{short}");
+    assert!(insight_sheet(&[]).is_err());
+}
+
+#[test]
+fn the_latent_space_is_drawn_by_truth_and_as_strips() {
+    let place = |at: usize| LatentPlace { x: at as f64, y: (at * at % 7) as f64, anomalous: at.is_multiple_of(3) };
+    let places: Vec<LatentPlace> = (0..30).map(place).collect();
+    let map = decode(&latent_map(&places, 0.4).unwrap());
+    assert!(count(&map, style::BLUE) > 100 && count(&map, style::VERMILLION) > 100);
+    latent_map(&places[..1], 1.0).unwrap();
+    assert!(latent_map(&[], 1.0).is_err());
+    let strip =
+        interpolation_strips(&[("dark to light".to_owned(), (0..7).map(|at| flat(at * 40)).collect())]).unwrap();
+    assert!(strip.size().0 > 900);
+    assert!(interpolation_strips(&[]).is_err());
+}

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::page::{table, verdict};
-use crate::metrics::{Interval, Metrics};
+use crate::metrics::{Calibration, CalibrationBin, ClassFailures, Failures, GroupFailures, Interval, Metrics};
 
 pub(super) fn section(metrics: &Metrics) -> Markup {
     let percent = 100.0 * metrics.intervals.level;
@@ -18,6 +18,8 @@ pub(super) fn section(metrics: &Metrics) -> Markup {
                 &rows(metrics),
             ))
             (confusion(metrics))
+            @if let Some(calibration) = &metrics.calibration { (reliability(calibration)) }
+            @if let Some(failures) = &metrics.failures { (failed(failures)) }
             p.note {
                 "Intervals: " (metrics.intervals.method)
                 @if metrics.intervals.resamples > 0 { ", " (metrics.intervals.resamples) " resamples" }
@@ -55,7 +57,7 @@ fn rows(metrics: &Metrics) -> Vec<Vec<String>> {
     let row = |name: &str, figure: Interval, beside: String| {
         vec![name.to_owned(), format!("{:.3}", figure.value), range(figure), beside]
     };
-    vec![
+    let mut rows = vec![
         row("AUROC", metrics.auroc, colour),
         row("AUPR (average precision)", metrics.aupr, format!("{share:.3} by chance")),
         row("accuracy", metrics.accuracy, format!("{:.3} by calling all alike", share.max(1.0 - share))),
@@ -63,7 +65,74 @@ fn rows(metrics: &Metrics) -> Vec<Vec<String>> {
         row("recall (sensitivity)", metrics.recall, String::new()),
         row("specificity", metrics.specificity, String::new()),
         row("F1", metrics.f1, format!("{:.3} by calling all anomalous", 2.0 * share / (1.0 + share))),
-    ]
+    ];
+    let neighbours = metrics.baseline.neighbours_auroc.map_or_else(String::new, |auroc| {
+        format!("{:.3} ({}) by distance to normal colour", auroc.value, range(auroc))
+    });
+    if !neighbours.is_empty() {
+        rows[0][3] = format!("{}; {neighbours}", rows[0][3]);
+    }
+    let tpr = [
+        ("true positives at 1 % false positives", metrics.tpr_at_1_percent_fpr),
+        ("true positives at 5 % false positives", metrics.tpr_at_5_percent_fpr),
+    ];
+    rows.extend(tpr.into_iter().filter_map(|(name, figure)| Some(row(name, figure?, String::new()))));
+    if let Some(calibration) = &metrics.calibration {
+        rows.push(row(
+            "Brier score",
+            calibration.brier,
+            format!("{:.3} by always saying the share", share * (1.0 - share)),
+        ));
+        rows.push(row("expected calibration error", calibration.ece, String::new()));
+    }
+    if let Some(errors) = metrics.reconstruction {
+        rows.push(small("squared error, normal tiles", errors.mse_normal));
+        rows.push(small("squared error, anomalous tiles", errors.mse_anomalous));
+    }
+    rows
+}
+
+/// A figure that may be a thousandth.
+fn small(name: &str, figure: Interval) -> Vec<String> {
+    let range = format!("{:.2e} to {:.2e}", figure.low, figure.high);
+    vec![name.to_owned(), format!("{:.2e}", figure.value), range, String::new()]
+}
+
+fn reliability(calibration: &Calibration) -> Markup {
+    let row = |bin: &CalibrationBin| {
+        vec![format!("{:.3}", bin.mean_score), format!("{:.3}", bin.anomalous), bin.n.to_string()]
+    };
+    let rows: Vec<Vec<String>> = calibration.bins.iter().map(row).collect();
+    table(
+        "Does the probability mean what it says? Bins of equally many tiles",
+        &["said", "was anomalous", "tiles"],
+        &rows,
+    )
+}
+
+fn failed(failures: &Failures) -> Markup {
+    let class = |class: &ClassFailures| {
+        let truth = if class.anomalous { "anomalous" } else { "normal" };
+        let share = 100.0 * class.wrong as f64 / class.n as f64;
+        let label = class.label.clone();
+        vec![label, truth.to_owned(), class.n.to_string(), class.wrong.to_string(), format!("{share:.1} %")]
+    };
+    let group = |group: &GroupFailures| {
+        let counts = [group.n, group.false_positive, group.false_negative].map(|count| count.to_string());
+        std::iter::once(group.group.clone()).chain(counts).collect()
+    };
+    let classes: Vec<Vec<String>> = failures.classes.iter().map(class).collect();
+    let groups: Vec<Vec<String>> = failures.groups.iter().map(group).collect();
+    html! {
+        (table("Wrong calls by label", &["label", "truth", "tiles", "wrong", "share"], &classes))
+        @if !groups.is_empty() {
+            (table(
+                &format!("Groups with wrong calls, the most first: {} of {}", groups.len(), failures.groups_with_failures),
+                &["group", "tiles", "false alarms", "missed"],
+                &groups,
+            ))
+        }
+    }
 }
 
 fn range(interval: Interval) -> String {

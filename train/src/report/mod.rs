@@ -10,6 +10,7 @@ mod parity;
 use std::path::Path;
 
 pub use latency::{Latency, LatencyResult};
+pub(crate) use page::{figure_section, shell, table};
 pub use parity::{OutputParity, Parity};
 
 use crate::metrics::Metrics;
@@ -52,7 +53,7 @@ pub struct Figure {
 /// The whole HTML document.
 #[must_use]
 pub fn render(report: &Report) -> String {
-    page::page(report).into_string()
+    page::page(report)
 }
 
 /// Writes the report, whole or not at all.

@@ -8,34 +8,41 @@ use super::{Figure, Report, latency, metrics, parity};
 
 const STYLE: &str = include_str!("report.css");
 
-pub(super) fn page(report: &Report) -> Markup {
-    html! {
+pub(super) fn page(report: &Report) -> String {
+    let main = html! {
+        @if let Some(figures) = &report.metrics { (metrics::section(figures)) }
+        @for figure in &report.figures { (figure_section(figure)) }
+        @if let Some(found) = &report.parity { (parity::section(found)) }
+        @if let Some(found) = &report.latency { (latency::section(found)) }
+        @if let Some(config) = &report.config { (configuration(config)) }
+    };
+    shell(&report.title, &report.summary, &report.facts, &main)
+}
+
+/// The document around the sections.
+pub(crate) fn shell(title: &str, summary: &str, short: &[(String, String)], main: &Markup) -> String {
+    let document = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (report.title) " · Kiln" }
+                title { (title) " · Kiln" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 header {
-                    h1 { (report.title) }
-                    p { (report.summary) }
-                    @if !report.facts.is_empty() { (facts(&report.facts)) }
+                    h1 { (title) }
+                    p { (summary) }
+                    @if !short.is_empty() { (facts(short)) }
                 }
-                main {
-                    @if let Some(figures) = &report.metrics { (metrics::section(figures)) }
-                    @for figure in &report.figures { (picture(figure)) }
-                    @if let Some(found) = &report.parity { (parity::section(found)) }
-                    @if let Some(found) = &report.latency { (latency::section(found)) }
-                    @if let Some(config) = &report.config { (configuration(config)) }
-                }
+                main { (main) }
                 footer { p { "Made by Kiln " (env!("CARGO_PKG_VERSION")) ". For research; not a medical device." } }
             }
         }
-    }
+    };
+    document.into_string()
 }
 
 fn facts(facts: &[(String, String)]) -> Markup {
@@ -48,7 +55,8 @@ fn facts(facts: &[(String, String)]) -> Markup {
     }
 }
 
-fn picture(figure: &Figure) -> Markup {
+/// A picture with its heading and its words.
+pub(crate) fn figure_section(figure: &Figure) -> Markup {
     let (width, height) = figure.picture.shown_size();
     let source = format!("data:image/png;base64,{}", STANDARD.encode(figure.picture.png()));
     html! {
@@ -75,7 +83,7 @@ fn configuration(config: &str) -> Markup {
 }
 
 /// A table inside a box that scrolls by itself, so that a narrow screen does not scroll the page.
-pub(super) fn table(caption: &str, columns: &[&str], rows: &[Vec<String>]) -> Markup {
+pub(crate) fn table(caption: &str, columns: &[&str], rows: &[Vec<String>]) -> Markup {
     html! {
         div.scroll role="region" aria-label=(caption) tabindex="0" {
             table {

@@ -4,7 +4,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::trainer::tile_tensor;
 use crate::data::Loader;
-use crate::model::{Classes, LossOptions, Zoo};
+use crate::model::{Classes, LossOptions, Scores, Zoo};
 use crate::{Error, Result};
 
 /// One tile's score.
@@ -16,6 +16,11 @@ pub struct ScoredTile {
     pub class: usize,
     /// Higher is more anomalous.
     pub score: f64,
+    /// Mean squared error of its reconstruction over pixels and channels, intensities in `0..=1`, where the model
+    /// rebuilds tiles.
+    pub squared_error: Option<f64>,
+    /// Mean of its latent Gaussian, `[latent]`, where the model has one.
+    pub latent: Option<Vec<f32>>,
 }
 
 /// Scores all tiles of `loader` in order, without drawing anything at random.
@@ -27,8 +32,7 @@ pub fn score_tiles(zoo: &Zoo, classes: &Classes, loader: &Loader, device: &Devic
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
         let tile = tile_tensor(batch.pixels, device);
-        let scores = read(zoo.score(tile, classes.normal).score.into_data())?;
-        scored.extend(tiles(&batch.indices, &batch.labels, scores));
+        scored.extend(tiles(&batch.indices, &batch.labels, zoo.score(tile, classes.normal))?);
     }
     Ok(scored)
 }
@@ -56,14 +60,35 @@ pub(crate) fn validate(
         let loss = zoo.loss_of(&scores, labels, normal, options);
         sum += read(loss.total.into_data())?.first().copied().unwrap_or(f64::NAN) * counted as f64;
         weight += counted as f64;
-        scored.extend(tiles(&batch.indices, &batch.labels, read(scores.score.into_data())?));
+        scored.extend(tiles(&batch.indices, &batch.labels, scores)?);
     }
     Ok((sum / f64::max(weight, 1.0), scored))
 }
 
-fn tiles(indices: &[usize], classes: &[usize], scores: Vec<f64>) -> impl Iterator<Item = ScoredTile> {
-    let places = indices.iter().zip(classes).zip(scores);
-    places.map(|((index, class), score)| ScoredTile { index: *index, class: *class, score })
+fn tiles(indices: &[usize], classes: &[usize], scores: Scores) -> Result<Vec<ScoredTile>> {
+    // An error map without a reconstruction is no squared error of one.
+    let map = scores.error_map.filter(|_| scores.reconstruction.is_some());
+    let errors = map.map(|map| {
+        let flat: Tensor<2> = map.flatten(1, 2);
+        read(flat.mean_dim(1).into_data())
+    });
+    let errors = errors.transpose()?;
+    let latents = scores.latent_mean.map(|mean| read(mean.into_data())).transpose()?;
+    let width = latents.as_ref().map_or(0, |values| values.len() / indices.len().max(1));
+    let latent = |at: usize| {
+        let values = latents.as_ref()?.get(at * width..(at + 1) * width)?;
+        Some(values.iter().map(|value| *value as f32).collect())
+    };
+    let values = read(scores.score.into_data())?;
+    let places = indices.iter().zip(classes).zip(values).enumerate();
+    let tile = |(at, ((index, class), score)): (usize, ((&usize, &usize), f64))| ScoredTile {
+        index: *index,
+        class: *class,
+        score,
+        squared_error: errors.as_ref().and_then(|errors| errors.get(at).copied()),
+        latent: latent(at),
+    };
+    Ok(places.map(tile).collect())
 }
 
 /// Class numbers as a tensor, `[batch]`.

@@ -17,8 +17,9 @@ use super::run::{Run, RunFacts, ThresholdFacts};
 use super::seeds::Purpose;
 use super::state::TrainingState;
 use super::trainer::{Prepared, git_revision};
+use crate::baseline::{ColourNeighbours, TileColour};
 use crate::data::{Dataset, Loader, Split};
-use crate::metrics::{Bootstrap, ColourBaseline, Scored, colour_features, measure};
+use crate::metrics::{Bootstrap, ColourBaseline, Judgement, Scored, measure_by};
 use crate::model::{Classes, Zoo};
 use crate::picture::EpochRecord;
 use crate::{Error, Result, report};
@@ -37,10 +38,21 @@ pub(crate) fn finish(
     let (val, test) = (score(&prepared.loader(Split::Val)?)?, score(&tested)?);
     let rule = prepared.config.threshold;
     let value = rule.choose(&with_truth(dataset, classes, &val))?;
-    let baseline = colour_scores(dataset, classes, &train, &tested, &test)?;
+    let [baseline, neighbours] = colour_scores(dataset, classes, &train, &tested, &test)?;
     let bootstrap =
         Bootstrap { resamples: prepared.config.bootstrap_resamples, seed: prepared.seed(Purpose::Bootstrap, 0) };
-    let metrics = measure(&with_truth(dataset, classes, &test), value, Some(&baseline), bootstrap)?;
+    let scored = with_truth(dataset, classes, &test);
+    let labels: Vec<&str> = test.iter().map(|tile| dataset.entries[tile.index].label.as_str()).collect();
+    let errors = squared_errors(&test);
+    let judgement = Judgement {
+        probabilities: gives_probabilities(zoo, &scored),
+        colour: Some(&baseline),
+        neighbours: Some(&neighbours),
+        squared_errors: errors.as_deref(),
+        labels: Some(&labels),
+        ..Judgement::at(value, bootstrap)
+    };
+    let metrics = measure_by(&scored, &judgement)?;
     write_json(layout, &layout.metrics(), &metrics)?;
     let chosen_on = format!("validation split, {} tiles", val.len());
     let threshold = ThresholdFacts { value, rule: rule.to_string(), chosen_on };
@@ -80,6 +92,16 @@ fn facts(
     }
 }
 
+/// Whether a model's scores say how likely a tile is to be anomalous.
+pub(crate) fn gives_probabilities(zoo: &Zoo, scored: &[Scored]) -> bool {
+    !zoo.learns_from_normal_only() && scored.iter().all(|tile| (0.0..=1.0).contains(&tile.score))
+}
+
+/// Errors of all reconstructions, where the model makes them.
+pub(crate) fn squared_errors(scored: &[ScoredTile]) -> Option<Vec<f64>> {
+    scored.iter().map(|tile| tile.squared_error).collect()
+}
+
 /// Scores with the truth and the group that intervals need.
 pub(crate) fn with_truth(dataset: &Dataset, classes: &Classes, scored: &[ScoredTile]) -> Vec<Scored> {
     let truth = |tile: &ScoredTile| Scored {
@@ -90,37 +112,46 @@ pub(crate) fn with_truth(dataset: &Dataset, classes: &Classes, scored: &[ScoredT
     scored.iter().map(truth).collect()
 }
 
-/// Scores of `test` by a logistic regression on colour statistics, fitted on the tiles of `train`.
+/// Scores of `test` by colour statistics, fitted on the tiles of `train`: a logistic regression on all of them, and the
+/// distance to the normal ones.
 pub(crate) fn colour_scores(
     dataset: &Dataset,
     classes: &Classes,
     train: &Loader,
     tested: &Loader,
     test: &[ScoredTile],
-) -> Result<Vec<Scored>> {
+) -> Result<[Vec<Scored>; 2]> {
     let learnt = colours(train)?;
-    let values: Vec<[f64; 6]> = learnt.values().map(|(_, features)| *features).collect();
+    let values: Vec<[f64; 6]> = learnt.values().map(|(_, colour)| colour.statistics).collect();
     let anomalous: Vec<bool> = learnt.values().map(|(class, _)| classes.is_anomalous(*class)).collect();
     let baseline = ColourBaseline::fit(&values, &anomalous)?;
-    let features = colours(tested)?;
-    let mut scored = with_truth(dataset, classes, test);
-    for (tile, place) in test.iter().zip(&mut scored) {
-        if let Some((_, features)) = features.get(&tile.index) {
-            place.score = baseline.score(features);
-        }
-    }
-    Ok(scored)
+    let normal = learnt.values().filter(|(class, _)| !classes.is_anomalous(*class));
+    let normal: Vec<&[f64]> = normal.map(|(_, colour)| colour.histogram.as_slice()).collect();
+    let tested = colours(tested)?;
+    let colour = |tile: &ScoredTile| {
+        let missing = || Error::run(Path::new("tile"), format!("tile {} has no colour", tile.index));
+        tested.get(&tile.index).map(|(_, colour)| colour).ok_or_else(missing)
+    };
+    let colours = test.iter().map(colour).collect::<Result<Vec<&TileColour>>>()?;
+    let supervised = colours.iter().map(|colour| baseline.score(&colour.statistics)).collect();
+    let histograms: Vec<&[f64]> = colours.iter().map(|colour| colour.histogram.as_slice()).collect();
+    let distances = ColourNeighbours::fit(&normal)?.score(&histograms)?;
+    let with = |scores: Vec<f64>| {
+        let places = with_truth(dataset, classes, test).into_iter().zip(scores);
+        places.map(|(tile, score)| Scored { score, ..tile }).collect()
+    };
+    Ok([with(supervised), with(distances)])
 }
 
-/// Class number and colour statistics of each tile, by its entry.
-fn colours(loader: &Loader) -> Result<BTreeMap<usize, (usize, [f64; 6])>> {
+/// Class number and colours of each tile, by its entry.
+fn colours(loader: &Loader) -> Result<BTreeMap<usize, (usize, TileColour)>> {
     let mut features = BTreeMap::new();
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
         let tiles = batch.pixels.chunks_exact(TILE_BYTES).map(|pixels| Tile::from_pixels(pixels.to_vec()));
         for ((index, class), tile) in batch.indices.iter().zip(&batch.labels).zip(tiles) {
             let tile = tile.map_err(|error| Error::run(Path::new("tile"), error.to_string()))?;
-            features.insert(*index, (*class, colour_features(&tile)));
+            features.insert(*index, (*class, TileColour::of(&tile)));
         }
     }
     Ok(features)

@@ -61,6 +61,13 @@ pub enum Event<'a> {
 pub trait Observer {
     /// Something happened.
     fn event(&mut self, event: &Event<'_>);
+
+    /// Whether another epoch is wanted after these; asked before each epoch, the first included. A search stops bad
+    /// trials by it.
+    fn goes_on(&mut self, history: &[EpochRecord]) -> bool {
+        let _ = history;
+        true
+    }
 }
 
 /// Hears nothing.

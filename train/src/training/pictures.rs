@@ -9,7 +9,7 @@ use kiln_tile::{SIDE, Tile};
 
 use super::evaluation::{ScoredTile, read, score_tiles};
 use super::run::Run;
-use super::{finish, trainer};
+use super::{finish, insights, trainer};
 use crate::data::{Dataset, Split};
 use crate::metrics::{Metrics, Scored};
 use crate::model::Zoo;
@@ -38,7 +38,7 @@ pub(crate) struct Gallery<'a> {
 }
 
 /// A picture's file name, and the picture with its words.
-type Named = (&'static str, Figure);
+pub(super) type Named = (&'static str, Figure);
 
 impl Gallery<'_> {
     /// Draws all pictures.
@@ -55,6 +55,7 @@ impl Gallery<'_> {
         if !rows.is_empty() {
             figures.push(("reconstructions.png", reconstruction_figure(reconstruction_sheet(&rows)?)));
         }
+        figures.extend(insights::figures(self)?);
         Ok(figures)
     }
 
@@ -97,7 +98,7 @@ impl Gallery<'_> {
         })
     }
 
-    fn scored(&self) -> Vec<Scored> {
+    pub(super) fn scored(&self) -> Vec<Scored> {
         finish::with_truth(self.dataset, &self.run.facts.classes, self.test)
     }
 
@@ -143,7 +144,7 @@ impl Gallery<'_> {
         Ok(rows)
     }
 
-    fn decode(&self, index: usize) -> Result<Tile> {
+    pub(super) fn decode(&self, index: usize) -> Result<Tile> {
         let path = self.dataset.full_path(index);
         kiln_tile::Decoder::new(self.run.config.data.size_policy)
             .decode_file(&path)
@@ -164,10 +165,10 @@ pub fn report(run: &Run, moved: Option<&Path>, parity: Option<Parity>, latency: 
     let loader = |split| run.loader(&dataset, run.indices(&dataset, split)?, batch);
     let (train, tested) = (loader(Split::Train)?, loader(Split::Test)?);
     let test = score_tiles(&zoo, classes, &tested, &device)?;
-    let baseline = finish::colour_scores(&dataset, classes, &train, &tested, &test)?;
+    let [baseline, _] = finish::colour_scores(&dataset, classes, &train, &tested, &test)?;
     let metrics: Metrics = serde_json::from_value(run.metrics()?)
         .map_err(|error| Error::run(run.layout.root(), format!("metrics.json: {error}")))?;
-    let history = read_history(run)?;
+    let history = run.history()?;
     let gallery = Gallery {
         run,
         dataset: &dataset,
@@ -180,15 +181,6 @@ pub fn report(run: &Run, moved: Option<&Path>, parity: Option<Parity>, latency: 
     };
     let report = gallery.report(gallery.figures()?)?;
     Ok(Report { parity, latency, ..report })
-}
-
-fn read_history(run: &Run) -> Result<Vec<EpochRecord>> {
-    let path = run.layout.history();
-    let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
-    let record = |line: &str| {
-        serde_json::from_str(line).map_err(|error| Error::run(run.layout.root(), format!("history.jsonl: {error}")))
-    };
-    text.lines().map(record).collect()
 }
 
 /// Values in 0..1, `[256, 256, 3]`, as pixels.

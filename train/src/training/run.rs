@@ -1,6 +1,7 @@
 //! The run: the folder that training leaves and that evaluation and export read. `run.json` is written last, so a
 //! folder that holds it is complete.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint;
 use crate::data::{Dataset, Loader, LoaderOptions, Split, SplitPlan};
 use crate::model::{Classes, Zoo};
+use crate::picture::EpochRecord;
 use crate::{Config, Error, Result};
 
 /// Where the parts of a run lie.
@@ -134,6 +136,19 @@ pub struct ThresholdFacts {
     pub chosen_on: String,
 }
 
+/// What one part of a split holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SplitFacts {
+    /// Tiles of it.
+    pub tiles: usize,
+    /// Groups that they come from; as many as tiles where no group is known.
+    pub groups: usize,
+    /// Groups are known.
+    pub by_group: bool,
+    /// Tiles of each label.
+    pub labels: BTreeMap<String, usize>,
+}
+
 /// A complete run.
 #[derive(Debug, Clone)]
 pub struct Run {
@@ -201,12 +216,42 @@ impl Run {
         Ok(SplitPlan::read_csv(dataset, &self.layout.split())?.indices(split))
     }
 
+    /// What the run's own `split.csv` holds, whether or not its tiles are still there.
+    ///
+    /// # Errors
+    /// If the file is missing or wrong.
+    pub fn split_facts(&self) -> Result<BTreeMap<Split, SplitFacts>> {
+        let list = Dataset::open(&self.layout.split())?;
+        let mut groups = BTreeMap::<Split, BTreeSet<String>>::new();
+        let mut facts = BTreeMap::<Split, SplitFacts>::new();
+        for (index, entry) in list.entries.iter().enumerate() {
+            let Some(split) = entry.split else { continue };
+            let place = facts.entry(split).or_default();
+            place.tiles += 1;
+            *place.labels.entry(entry.label.clone()).or_default() += 1;
+            groups.entry(split).or_default().insert(list.group_name(index));
+            place.by_group |= entry.group.is_some();
+        }
+        for (split, groups) in groups {
+            facts.entry(split).or_default().groups = groups.len();
+        }
+        Ok(facts)
+    }
+
     /// Reads tiles as they are, in order, without augmentation.
     ///
     /// # Errors
     /// If an entry's label is unknown to the run.
     pub fn loader(&self, dataset: &Arc<Dataset>, indices: Vec<usize>, batch: usize) -> Result<Loader> {
         plain_loader(dataset, indices, batch, &self.config, &self.facts.classes)
+    }
+
+    /// The epochs of `history.jsonl`.
+    ///
+    /// # Errors
+    /// If it is missing or holds a line that is no epoch.
+    pub fn history(&self) -> Result<Vec<EpochRecord>> {
+        read_history(&self.layout)
     }
 
     /// `metrics.json`.
@@ -218,6 +263,16 @@ impl Run {
         let text = fs::read(&path).map_err(Error::io(&path))?;
         serde_json::from_slice(&text).map_err(|error| Error::run(self.layout.root(), format!("metrics.json: {error}")))
     }
+}
+
+/// The epochs that a run's folder knows of, whether or not it is complete.
+pub(crate) fn read_history(layout: &Layout) -> Result<Vec<EpochRecord>> {
+    let path = layout.history();
+    let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
+    let record = |line: &str| {
+        serde_json::from_str(line).map_err(|error| Error::run(layout.root(), format!("history.jsonl: {error}")))
+    };
+    text.lines().map(record).collect()
 }
 
 /// A loader without shuffling and augmentation.

@@ -33,23 +33,53 @@ pub struct TrainRequest {
     pub out: PathBuf,
     /// Go on with the training that `out` holds, if there is one.
     pub resume: bool,
+    /// A `split.csv` to use, where the split is not to be made from the seed: several trainings that are compared share
+    /// one.
+    pub split: Option<PathBuf>,
+}
+
+/// How a training ended.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// With a complete run.
+    Finished(Box<Run>),
+    /// Because its observer wanted no further epoch. The folder holds a training that can be resumed.
+    Stopped(Vec<EpochRecord>),
 }
 
 /// Trains, and leaves a complete run.
 ///
 /// # Errors
 /// What is wrong with the configuration, the data or the folder; or that the loss stopped being a number. The folder
-/// then holds a training that can be resumed.
+/// then holds a training that can be resumed. An observer that stops the training makes it an error, too.
 pub fn train(request: &TrainRequest, observer: &mut dyn Observer) -> Result<Run> {
+    match train_unless_stopped(request, observer)? {
+        Outcome::Finished(run) => Ok(*run),
+        Outcome::Stopped(history) => {
+            let reason = format!("was stopped after epoch {}; go on with it by --resume", history.len());
+            Err(Error::run(&request.out, reason))
+        }
+    }
+}
+
+/// Trains as long as the observer goes along, which is asked before each epoch.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_unless_stopped(request: &TrainRequest, observer: &mut dyn Observer) -> Result<Outcome> {
     let layout = Layout::new(&request.out);
     let _lock = lock(&layout, request.resume)?;
     if layout.facts().is_file() {
-        return Run::open(&request.out);
+        return Ok(Outcome::Finished(Box::new(Run::open(&request.out)?)));
     }
     let prepared = Prepared::new(request, &layout)?;
     let (mut trainer, mut zoo) = Trainer::new(&prepared, &layout)?;
     observer.event(&trainer.started(&zoo));
     while !trainer.state.finished {
+        // A resumed training asks anew about the epochs that it has, so a kill between epoch and answer changes nothing.
+        if !observer.goes_on(&trainer.state.history) {
+            return Ok(Outcome::Stopped(trainer.state.history.clone()));
+        }
         zoo = trainer.epoch(zoo, observer)?;
     }
     observer.event(&Event::Evaluating);
@@ -57,7 +87,7 @@ pub fn train(request: &TrainRequest, observer: &mut dyn Observer) -> Result<Run>
     finish::finish(&prepared, &layout, &zoo, &trainer.state, &trainer.inference)?;
     fs::remove_dir_all(layout.checkpoints()).map_err(Error::io(&layout.checkpoints()))?;
     observer.event(&Event::Finished { run: layout.root() });
-    Run::open(&request.out)
+    Ok(Outcome::Finished(Box::new(Run::open(&request.out)?)))
 }
 
 /// Batches whose figures stand for the training tiles before a validation.
@@ -111,7 +141,7 @@ impl Prepared {
         let decoder = Decoder::new(config.data.size_policy);
         let digests = data::digests(&dataset, &decoder)?;
         refuse_damaged(&dataset, &decoder, &digests)?;
-        let plan = resolve_split(&config, layout, &dataset, &digests)?;
+        let plan = resolve_split(request, layout, &dataset, &digests)?;
         data::check_leaks(&dataset, &plan, &digests)?;
         let data_sha256 = data::digest(&dataset, &digests);
         Ok(Self { config, dataset, data_path, data_sha256, plan, classes })
@@ -155,11 +185,12 @@ fn refuse_damaged(dataset: &Dataset, decoder: &Decoder, digests: &[data::TileDig
 
 /// The split of a resumed run is the one that it wrote; a fresh run makes one and writes it before anything else.
 fn resolve_split(
-    config: &Config,
+    request: &TrainRequest,
     layout: &Layout,
     dataset: &Dataset,
     digests: &[data::TileDigest],
 ) -> Result<SplitPlan> {
+    let config = &request.config;
     let resolved = config.to_yaml()?;
     if layout.split().is_file() && layout.config().is_file() {
         let before = fs::read_to_string(layout.config()).map_err(Error::io(&layout.config()))?;
@@ -171,7 +202,10 @@ fn resolve_split(
         return Ok(SplitPlan::read_csv(dataset, &layout.split())?);
     }
     let fractions = [config.data.split.train, config.data.split.val, config.data.split.test];
-    let plan = SplitPlan::make_with(dataset, digests, fractions, seed(config.training.seed, Purpose::Split, 0))?;
+    let plan = match &request.split {
+        Some(file) => SplitPlan::read_csv(dataset, file)?,
+        None => SplitPlan::make_with(dataset, digests, fractions, seed(config.training.seed, Purpose::Split, 0))?,
+    };
     publish::write_file(&layout.config(), resolved.as_bytes()).map_err(Error::io(&layout.config()))?;
     plan.write_csv(dataset, &layout.split())?;
     Ok(plan)

@@ -1,0 +1,87 @@
+//! `kiln study`: models, seeds, ablations, folds and a search, from one file, with one report.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use kiln_train::metrics::Interval;
+use kiln_train::study::{Results, StudyEvent, StudyLayout, StudyRequest, study};
+use kiln_train::training::{Event, Observer};
+
+use super::train::Display;
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// Compare models on the same tiles: baselines, seeds, ablations, folds, a search over hyper-parameters, one report.
+///
+/// A study that was killed goes on when the same command is given again: a trial that is finished never runs twice, one
+/// that was under way is resumed to the same weights, and the figures are those of a study that was never killed.
+///
+/// The folder gets report.html, report.md, report.json (every figure), times.json, and a run for each trial.
+#[derive(ClapArgs)]
+#[command(after_help = "Examples:\n  kiln study configs/study.yaml --data tiles/ --out studies/tiles\n  \
+    kiln study configs/study.yaml --data tiles/ --set split.folds=5 --set 'seeds=[1, 2, 3]'")]
+pub(crate) struct Args {
+    /// The study, such as configs/study.yaml.
+    config: PathBuf,
+
+    /// The tiles: a folder with one subfolder a class, a folder with a tiles.csv, or a CSV (path,label[,group]).
+    #[arg(long, value_name = "DIR|CSV")]
+    data: Option<PathBuf>,
+
+    /// The study's folder [default: studies/NAME of the configuration].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Change one key of the study, as in split.folds=5. May be given several times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
+    let request = StudyRequest::read(&args.config, &args.set, args.data, args.out)?;
+    let mut display = Display::new(out);
+    let mut total = 0;
+    let results = study(&request, &mut |event| match event {
+        StudyEvent::Started { tiles, folds, trials } => {
+            total = *trials;
+            out.note(format_args!("{tiles} tiles, {folds} fold(s), at most {trials} trainings"));
+        }
+        StudyEvent::Trial { id, number, done } => {
+            let state = if *done { "is done" } else { "" };
+            out.note(format_args!("[{number}/{total}] {id} {state}").to_string().trim_end());
+        }
+        // A study tells of epochs; what a training has to say at its start and end is not worth a line here.
+        StudyEvent::Training(event @ (Event::Step { .. } | Event::Epoch { .. })) => display.event(event),
+        StudyEvent::Stopped { id, epochs } => {
+            out.note(format_args!("{id} was stopped after {epochs} epoch(s): worse than the median"))
+        }
+        StudyEvent::Reporting => out.note("making the report"),
+        _ => {}
+    })?;
+    show(&request, &results, out)?;
+    Ok(Exit::Done)
+}
+
+fn show(request: &StudyRequest, results: &Results, out: &Output) -> anyhow::Result<()> {
+    if out.json {
+        return out.document(results);
+    }
+    let interval = |figure: Interval| format!("{:.3} [{:.3}, {:.3}]", figure.value, figure.low, figure.high);
+    let width = results.entries.iter().map(|entry| entry.name.chars().count()).max().unwrap_or(0).max(5);
+    out.line(format_args!("{:<width$}  {:<22}  {:<22}  less {}", "model", "AUROC", "F1", results.reference));
+    for entry in &results.entries {
+        let against = entry.against_reference.map_or_else(String::new, |comparison| {
+            let p = comparison.p_bootstrap.map_or_else(String::new, |p| format!("  p {p:.3}"));
+            let difference = comparison.difference;
+            format!("{:+.3} [{:+.3}, {:+.3}]{p}", difference.value, difference.low, difference.high)
+        });
+        let (auroc, f1) = (interval(entry.summary.auroc), interval(entry.summary.f1));
+        out.line(format_args!("{:<width$}  {auroc:<22}  {f1:<22}  {against}", entry.name).to_string().trim_end());
+    }
+    if let Some(search) = &results.search {
+        let best = &search.trials[search.best];
+        out.line(format_args!("search: trial {} of {}, {}", search.best, search.trials.len(), best.set.join(", ")));
+    }
+    out.line(format_args!("report: {}", StudyLayout::new(&request.out).page().display()));
+    Ok(())
+}

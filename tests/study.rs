@@ -1,0 +1,185 @@
+//! A study is one file in, one report out; it goes on where it was killed, to the same figures.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use crate::demo::assert_self_contained;
+use crate::support::{Killer, command, finish, fixture, kiln, names, read_json, repetitions, scratch};
+
+/// Small enough for seconds, with everything that a study can have.
+const STUDY: &str = "
+name: tiny
+data: {size_policy: error, normal_classes: [benign]}
+split: {seed: 1, fractions: {train: 0.6, val: 0.2, test: 0.2}}
+seeds: [1, 2]
+set: [training.epochs=2, training.batch=8, training.checkpoint_seconds=1, bootstrap_resamples=100]
+models:
+  - name: net
+    config:
+      name: net
+      model: {kind: cnn, filters: [4, 8], head: pooled, dense: [8], dropout: 0.1}
+      training: {crop: 64, learning_rate: 0.01, schedule: {kind: constant}}
+  - name: autoencoder
+    config: vae.yaml
+    set: [training.epochs=1, model.beta=0.0]
+ablations:
+  - of: net
+    changes: [{name: without dropout, set: [model.dropout=0.0]}]
+search:
+  of: net
+  method: tpe
+  trials: 6
+  space: {training.learning_rate: {log: [0.00001, 0.05]}, model.dropout: {choice: [0.0, 0.3]}}
+  stopping: {after_trials: 2, after_epochs: 1}
+bootstrap_resamples: 200
+";
+
+/// A folder with the study's file and the autoencoder's beside it.
+fn prepare(folder: &Path) -> PathBuf {
+    let vae = "name: ae\nmodel: {kind: vae, filters: [4, 8], stride: 8, latent: 8}\n";
+    fs::write(folder.join("vae.yaml"), vae).unwrap();
+    let path = folder.join("study.yaml");
+    fs::write(&path, STUDY).unwrap();
+    path
+}
+
+fn study(config: &Path, out: &Path) -> Command {
+    let mut command = command();
+    command.arg("study").arg(config).arg("--data").arg(fixture().tiles()).arg("--out").arg(out);
+    command
+}
+
+/// A study that nobody killed, and how long it took.
+fn whole() -> &'static (tempfile::TempDir, Duration) {
+    static WHOLE: OnceLock<(tempfile::TempDir, Duration)> = OnceLock::new();
+    WHOLE.get_or_init(|| {
+        let folder = scratch();
+        let config = prepare(folder.path());
+        fixture();
+        let started = Instant::now();
+        finish(study(&config, &folder.path().join("study"))).code(0);
+        (folder, started.elapsed())
+    })
+}
+
+/// What does not depend on the clock: the report up to the times.
+fn figures(out: &Path) -> (String, String) {
+    let markdown = fs::read_to_string(out.join("report.md")).unwrap();
+    let (markdown, _) = markdown.split_once("## Time").unwrap();
+    (fs::read_to_string(out.join("report.json")).unwrap(), markdown.to_owned())
+}
+
+#[test]
+fn a_study_leaves_one_report_with_everything_compared_on_the_same_tiles() {
+    let (folder, _) = whole();
+    let out = folder.path().join("study");
+    let report = read_json(&out.join("report.json"));
+    let entries = report["entries"].as_array().unwrap();
+    let found: Vec<(&str, &str)> =
+        entries.iter().map(|one| (one["name"].as_str().unwrap(), one["role"].as_str().unwrap())).collect();
+    let expected = [
+        ("colour", "baseline"),
+        ("colour_neighbours", "baseline"),
+        ("pca", "baseline"),
+        ("net", "model"),
+        ("autoencoder", "model"),
+        ("net without dropout", "ablation"),
+        ("net-tuned", "tuned"),
+    ];
+    assert_eq!(found, expected);
+    for entry in entries {
+        for name in ["auroc", "aupr", "f1", "specificity", "tpr_at_1_percent_fpr"] {
+            let part = |part: &str| entry["summary"][name][part].as_f64().unwrap();
+            assert!(part("low") <= part("value") && part("value") <= part("high"), "{name} of {entry}");
+        }
+        assert_eq!(entry["summary"]["n"], entries[0]["summary"]["n"]);
+        assert_eq!(entry["against_reference"].is_null(), entry["name"] == "colour");
+        assert_eq!(entry["against_base"].is_null(), !["ablation", "tuned"].contains(&entry["role"].as_str().unwrap()));
+        assert_eq!(entry["trials"].as_array().unwrap().len(), if entry["role"] == "baseline" { 1 } else { 2 });
+    }
+    let search = &report["search"];
+    let best = search["trials"][search["best"].as_u64().unwrap() as usize]["val_auroc"].as_f64().unwrap();
+    let complete = search["trials"].as_array().unwrap().iter().filter(|trial| trial["stopped"] == false);
+    assert!(complete.map(|trial| trial["val_auroc"].as_f64().unwrap()).all(|auroc| auroc <= best));
+    assert_self_contained(&fs::read_to_string(out.join("report.html")).unwrap());
+    for picture in ["curves.png", "auroc.png", "ablation.png", "time.png"] {
+        assert!(image::open(out.join("pictures").join(picture)).unwrap().width() > 500, "{picture}");
+    }
+    // Each trial is a run like any other.
+    let run = out.join("trials/net-seed1-fold0/run");
+    kiln!("evaluate", &run, "--resamples", "100").code(0);
+}
+
+#[test]
+fn a_study_that_is_done_trains_nothing_again() {
+    let (folder, _) = whole();
+    let out = folder.path().join("study");
+    let before = figures(&out);
+    let trials = names(&out.join("trials"));
+    let stamps = |trials: &[String]| -> Vec<_> {
+        trials
+            .iter()
+            .map(|id| fs::metadata(out.join("trials").join(id).join("trial.json")).unwrap().modified().unwrap())
+            .collect()
+    };
+    let times = stamps(&trials);
+    let said = finish(study(&folder.path().join("study.yaml"), &out)).code(0);
+    assert_eq!(said.stderr().matches("is done").count(), trials.len());
+    assert!(!said.stderr().contains("epoch "), "{}", said.stderr());
+    assert_eq!((figures(&out), stamps(&trials)), (before, times));
+}
+
+#[test]
+fn a_study_killed_at_any_moment_ends_in_the_same_report() {
+    let (folder, took) = whole();
+    let own = scratch();
+    let config = prepare(own.path());
+    let out = own.path().join("study");
+    let mut killer = Killer::new(5, took.mul_f64(0.5));
+    for _ in 0..repetitions() {
+        killer.kill(&mut study(&config, &out));
+    }
+    let last = finish(study(&config, &out)).code(0);
+    assert!(last.stderr().contains("is done"), "nothing was kept:\n{}", last.stderr());
+    assert_eq!(figures(&out), figures(&folder.path().join("study")));
+}
+
+#[test]
+fn a_folder_keeps_to_one_study_and_one_set_of_tiles() {
+    let (folder, _) = whole();
+    let (config, out) = (folder.path().join("study.yaml"), folder.path().join("study"));
+    let mut other = study(&config, &out);
+    other.args(["--set", "seeds=[1]"]);
+    finish(other).code(2).says(&["another configuration or other tiles"]);
+    let foreign = scratch();
+    fs::write(foreign.path().join("notes.txt"), "mine").unwrap();
+    finish(study(&config, foreign.path())).code(2).says(&["holds no study"]);
+    let missing = scratch();
+    let mut nowhere = study(&config, &missing.path().join("study"));
+    nowhere.args(["--set", "models=[{name: net, config: gone.yaml}]", "--set", "ablations=[]", "--set", "search=null"]);
+    finish(nowhere).code(2).says(&["gone.yaml"]);
+}
+
+#[test]
+fn baselines_alone_make_a_study_over_folds() {
+    let folder = scratch();
+    let config = folder.path().join("baselines.yaml");
+    fs::write(&config, "name: baselines\ndata: {normal_classes: [benign]}\nsplit: {folds: 4}\n").unwrap();
+    let mut command = study(&config, &folder.path().join("study"));
+    command.arg("--json");
+    let report = finish(command).code(0).json();
+    assert_eq!(report, read_json(&folder.path().join("study/report.json")));
+    assert_eq!(report["folds"].as_array().unwrap().len(), 4);
+    let entries = report["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 3);
+    for entry in entries {
+        assert_eq!(entry["summary"]["n"], 144, "each tile is tested on once: {entry}");
+        assert_eq!(entry["trials"].as_array().unwrap().len(), 4);
+    }
+    let mut too_many = study(&config, &folder.path().join("other"));
+    too_many.args(["--set", "split.folds=13"]);
+    finish(too_many).code(2).says(&["split.folds", "13 folds cannot be made"]);
+}

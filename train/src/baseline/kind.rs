@@ -1,0 +1,110 @@
+//! The baselines by name, behind one face.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ColourNeighbours, PixelPca, TileFeatures};
+use crate::metrics::{COLOUR_FEATURES, ColourBaseline, MetricsError};
+
+/// A classical baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BaselineKind {
+    /// Logistic regression on colour statistics; learns from normal and anomalous tiles.
+    Colour,
+    /// Distance to the nearest normal tiles by colour histograms; learns from normal tiles alone.
+    ColourNeighbours,
+    /// Error of a reconstruction by principal components of small tiles; learns from normal tiles alone.
+    Pca,
+}
+
+impl BaselineKind {
+    /// Every baseline.
+    pub const ALL: [Self; 3] = [Self::Colour, Self::ColourNeighbours, Self::Pca];
+
+    /// The name in configurations and reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Colour => "colour",
+            Self::ColourNeighbours => "colour_neighbours",
+            Self::Pca => "pca",
+        }
+    }
+
+    /// What it is, in a few words.
+    #[must_use]
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Colour => "logistic regression on colour statistics",
+            Self::ColourNeighbours => "distance to the nearest normal tiles by colour histograms; normal tiles only",
+            Self::Pca => "error of a reconstruction by principal components of small tiles; normal tiles only",
+        }
+    }
+
+    /// Fits on training tiles; a normal-only baseline looks at the normal ones alone.
+    ///
+    /// # Errors
+    /// When there are too few tiles, or one class only where both are needed.
+    pub fn fit(self, tiles: &[&TileFeatures], anomalous: &[bool]) -> Result<Fitted, MetricsError> {
+        let normal = || tiles.iter().zip(anomalous).filter(|(_, anomalous)| !**anomalous).map(|(tile, _)| *tile);
+        match self {
+            Self::Colour => {
+                let rows: Vec<[f64; COLOUR_FEATURES]> = tiles.iter().map(|tile| tile.colour.statistics).collect();
+                Ok(Fitted::Colour(ColourBaseline::fit(&rows, anomalous)?))
+            }
+            Self::ColourNeighbours => {
+                let rows: Vec<&[f64]> = normal().map(|tile| tile.colour.histogram.as_slice()).collect();
+                Ok(Fitted::ColourNeighbours(ColourNeighbours::fit(&rows)?))
+            }
+            Self::Pca => {
+                let rows: Vec<&[f32]> = normal().map(|tile| tile.thumbnail.as_slice()).collect();
+                Ok(Fitted::Pca(PixelPca::fit(&rows)?))
+            }
+        }
+    }
+}
+
+impl fmt::Display for BaselineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A baseline that has seen the training tiles.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fitted {
+    /// See [`BaselineKind::Colour`].
+    Colour(ColourBaseline),
+    /// See [`BaselineKind::ColourNeighbours`].
+    ColourNeighbours(ColourNeighbours),
+    /// See [`BaselineKind::Pca`].
+    Pca(PixelPca),
+}
+
+impl Fitted {
+    /// Scores of tiles; higher is more anomalous.
+    ///
+    /// # Errors
+    /// Features of another size than were fitted on.
+    pub fn score(&self, tiles: &[&TileFeatures]) -> Result<Vec<f64>, MetricsError> {
+        match self {
+            Self::Colour(fitted) => Ok(tiles.iter().map(|tile| fitted.score(&tile.colour.statistics)).collect()),
+            Self::ColourNeighbours(fitted) => {
+                let rows: Vec<&[f64]> = tiles.iter().map(|tile| tile.colour.histogram.as_slice()).collect();
+                fitted.score(&rows)
+            }
+            Self::Pca(fitted) => {
+                let rows: Vec<&[f32]> = tiles.iter().map(|tile| tile.thumbnail.as_slice()).collect();
+                fitted.score(&rows)
+            }
+        }
+    }
+
+    /// Whether its scores are probabilities.
+    #[must_use]
+    pub fn gives_probabilities(&self) -> bool {
+        matches!(self, Self::Colour(_))
+    }
+}

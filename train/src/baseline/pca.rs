@@ -1,0 +1,65 @@
+//! Anomaly as what few linear components cannot rebuild: the classical counterpart of an autoencoder. Principal
+//! components of small normal tiles by `linfa-reduction`; the score is the mean squared error of a reconstruction.
+
+use linfa::traits::{Fit, Predict};
+use linfa_reduction::Pca;
+use ndarray_of_linfa::{Array2, Axis};
+
+use super::THUMBNAIL;
+use crate::metrics::MetricsError;
+
+/// Components, where there are tiles enough for them.
+const COMPONENTS: usize = 32;
+
+/// Training tiles a component: the solver searches in three times as many dimensions as it finds.
+const TILES_A_COMPONENT: usize = 5;
+
+/// Principal components of normal thumbnails.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PixelPca {
+    pca: Pca<f64>,
+}
+
+impl PixelPca {
+    /// Fits on thumbnails of normal tiles, `[32, 32, 3]` each.
+    ///
+    /// # Errors
+    /// When there are fewer than ten tiles, or the solver finds no components.
+    pub fn fit(normal: &[&[f32]]) -> Result<Self, MetricsError> {
+        let components = COMPONENTS.min(normal.len() / TILES_A_COMPONENT);
+        if components < 2 {
+            let reason = format!("{} normal tiles to learn from, at least 10 are needed", normal.len());
+            return Err(refused(reason));
+        }
+        let dataset = linfa::DatasetBase::from(records(normal)?);
+        let pca = Pca::params(components).fit(&dataset).map_err(|error| refused(error.to_string()))?;
+        Ok(Self { pca })
+    }
+
+    /// Number of components.
+    #[must_use]
+    pub fn components(&self) -> usize {
+        self.pca.components().nrows()
+    }
+
+    /// Mean squared error of each thumbnail's reconstruction, with intensities in `0..=1`.
+    ///
+    /// # Errors
+    /// A thumbnail of another size.
+    pub fn score(&self, thumbnails: &[&[f32]]) -> Result<Vec<f64>, MetricsError> {
+        let records = records(thumbnails)?;
+        let projected: Array2<f64> = self.pca.predict(&records);
+        let difference = self.pca.inverse_transform(projected) - &records;
+        let squares = difference.mapv(|value| value * value);
+        Ok(squares.mean_axis(Axis(1)).map(|means| means.to_vec()).unwrap_or_default())
+    }
+}
+
+fn records(thumbnails: &[&[f32]]) -> Result<Array2<f64>, MetricsError> {
+    let values: Vec<f64> = thumbnails.iter().flat_map(|row| row.iter().map(|value| f64::from(*value))).collect();
+    Array2::from_shape_vec((thumbnails.len(), THUMBNAIL), values).map_err(|error| refused(error.to_string()))
+}
+
+fn refused(reason: String) -> MetricsError {
+    MetricsError::Fit { baseline: "pca", reason }
+}

@@ -1,0 +1,67 @@
+//! Whether a probability means what it says. The Brier score (Brier, Monthly Weather Review 1950) and the expected
+//! calibration error over bins that hold equally many tiles (Nixon et al., CVPR Workshops 2019): bins of equal width
+//! stand almost empty where a model is sure, and then tell of a handful of tiles.
+
+use serde::{Deserialize, Serialize};
+
+use super::Scored;
+use super::ranking::Ranking;
+
+/// Bins of the calibration error.
+const BINS: usize = 10;
+
+/// One bin of the reliability table.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct CalibrationBin {
+    /// Tiles in it.
+    pub n: u64,
+    /// Mean score of them: what the model says.
+    pub mean_score: f64,
+    /// Share of them that is anomalous: what is.
+    pub anomalous: f64,
+}
+
+/// Mean squared distance of the score from 0 or 1.
+pub(super) fn brier(scored: &[Scored], weight: &dyn Fn(usize) -> u32) -> f64 {
+    let (mut sum, mut mass) = (0.0, 0.0);
+    for (index, tile) in scored.iter().enumerate() {
+        let times = f64::from(weight(index));
+        sum += times * (tile.score - f64::from(u8::from(tile.anomalous))).powi(2);
+        mass += times;
+    }
+    sum / mass
+}
+
+/// Tiles in bins of equal mass, from the lowest score up. Tiles of one score stay together, in the bin where the
+/// middle of their mass falls, so that the order of tiles changes nothing; a bin may so be empty and is left out.
+pub(super) fn bins(scored: &[Scored], ranking: &Ranking, weight: &dyn Fn(usize) -> u32) -> Vec<CalibrationBin> {
+    let total: u64 = (0..scored.len()).map(|index| u64::from(weight(index))).sum();
+    let mut bins = [CalibrationBin::default(); BINS];
+    // The ranking runs from the highest score down.
+    let mut above = 0_u64;
+    for run in ranking.runs() {
+        let mass: u64 = run.iter().map(|&tile| u64::from(weight(tile))).sum();
+        let middle = (total - above) as f64 - mass as f64 / 2.0;
+        above += mass;
+        let bin = &mut bins[((middle * BINS as f64 / total as f64) as usize).min(BINS - 1)];
+        for &tile in run {
+            let times = u64::from(weight(tile));
+            bin.n += times;
+            bin.mean_score += times as f64 * scored[tile].score;
+            bin.anomalous += (times * u64::from(scored[tile].anomalous)) as f64;
+        }
+    }
+    let filled = bins.into_iter().filter(|bin| bin.n > 0);
+    filled
+        .map(|bin| {
+            let n = bin.n as f64;
+            CalibrationBin { n: bin.n, mean_score: bin.mean_score / n, anomalous: bin.anomalous / n }
+        })
+        .collect()
+}
+
+/// Expected calibration error: the mean distance between what is said and what is, over tiles.
+pub(super) fn error(bins: &[CalibrationBin]) -> f64 {
+    let total: u64 = bins.iter().map(|bin| bin.n).sum();
+    bins.iter().map(|bin| bin.n as f64 * (bin.mean_score - bin.anomalous).abs()).sum::<f64>() / total as f64
+}

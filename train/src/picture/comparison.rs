@@ -1,0 +1,163 @@
+//! Several models in one picture: their ROC and precision-recall curves. Over several trainings a curve is the mean over
+//! them, at equal false-positive rates or recalls: scores of different trainings have no common scale.
+
+use plotters::coord::types::RangedCoordf64;
+use plotters::element::DashedPathElement;
+use plotters::prelude::*;
+
+use super::canvas::{Area, Canvas};
+use super::style::{self, FAINT, GREY, LABEL, LINE, PALETTE, SMALL, TITLE};
+use super::{Picture, PictureError};
+use crate::metrics::{Scored, pr_curve, roc_curve};
+
+const PANEL: u32 = 1000;
+const HEIGHT: u32 = 1040;
+
+/// Steps of the common axis.
+const STEPS: usize = 200;
+
+/// Curves beyond these cannot be told apart.
+const MOST: usize = PALETTE.len();
+
+/// Lengths of dashes in pixels that tell curves apart without colour; 0 for a full line.
+const DASHES: [i32; 4] = [0, 16, 8, 4];
+
+type Chart<'a, 'b> = ChartContext<'a, BitMapBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// A model's scores, one list a training.
+#[derive(Debug, Clone)]
+pub struct ComparedScores<'a> {
+    /// What the legend says of it.
+    pub name: String,
+    /// Scored test tiles of each training.
+    pub lists: Vec<&'a [Scored]>,
+}
+
+/// A line, what the legend says, and how it is told apart.
+struct Curve<'a> {
+    name: &'a str,
+    points: Vec<(f64, f64)>,
+    number: usize,
+}
+
+/// Draws the mean ROC and precision-recall curves of at most seven models; further ones are left out.
+///
+/// # Errors
+/// When there is no model, or a list that no curve can be drawn of.
+pub fn compared_curves(models: &[ComparedScores<'_>]) -> Result<Picture, PictureError> {
+    if models.iter().all(|model| model.lists.is_empty()) {
+        return Err(PictureError::Nothing { picture: "compared curves", reason: "no model was given".to_owned() });
+    }
+    let shown = &models[..models.len().min(MOST)];
+    let of = |curve: fn(&[Scored]) -> Result<Vec<(f64, f64)>, PictureError>| -> Result<Vec<Curve<'_>>, PictureError> {
+        let curve =
+            |(number, model): (usize, &'_ ComparedScores<'_>)| mean(&model.lists, curve).map(|points| (number, points));
+        let means = shown.iter().enumerate().map(curve).collect::<Result<Vec<_>, _>>()?;
+        Ok(means.into_iter().map(|(number, points)| Curve { name: &shown[number].name, points, number }).collect())
+    };
+    let (roc, pr) = (of(roc_at)?, of(pr_at)?);
+    let mut canvas = Canvas::new(2 * PANEL, HEIGHT)?;
+    canvas.draw(|root| {
+        let panels = root.split_evenly((1, 2));
+        let words = ["ROC", "false positive rate (1 − specificity)", "true positive rate (sensitivity)"];
+        draw_panel(&panels[0], words, &roc, SeriesLabelPosition::LowerRight)?;
+        let words = ["Precision and recall", "recall (sensitivity)", "precision"];
+        draw_panel(&panels[1], words, &pr, SeriesLabelPosition::LowerLeft)
+    })?;
+    canvas.finish(2)
+}
+
+/// The highest true-positive rate at or below each false-positive rate.
+fn roc_at(scored: &[Scored]) -> Result<Vec<(f64, f64)>, PictureError> {
+    let curve = roc_curve(scored)?;
+    let at = |rate: f64| {
+        let reached = curve.iter().take_while(|point| point.false_positive_rate <= rate + 1e-12);
+        reached.last().map_or(0.0, |point| point.true_positive_rate)
+    };
+    Ok(grid().map(|rate| (rate, at(rate))).collect())
+}
+
+/// The precision of the first threshold that reaches each recall.
+fn pr_at(scored: &[Scored]) -> Result<Vec<(f64, f64)>, PictureError> {
+    let curve = pr_curve(scored)?;
+    let at = |recall: f64| {
+        let first = curve.iter().find(|point| point.recall >= recall - 1e-12 && point.recall > 0.0);
+        first.map_or(0.0, |point| point.precision)
+    };
+    Ok(grid().map(|recall| (recall, at(recall))).collect())
+}
+
+fn grid() -> impl Iterator<Item = f64> {
+    (0..=STEPS).map(|at| at as f64 / STEPS as f64)
+}
+
+fn mean(
+    lists: &[&[Scored]],
+    curve: fn(&[Scored]) -> Result<Vec<(f64, f64)>, PictureError>,
+) -> Result<Vec<(f64, f64)>, PictureError> {
+    let mut sums: Vec<(f64, f64)> = grid().map(|at| (at, 0.0)).collect();
+    for list in lists {
+        sums.iter_mut().zip(curve(list)?).for_each(|(sum, (_, value))| sum.1 += value);
+    }
+    Ok(sums.into_iter().map(|(at, sum)| (at, sum / lists.len().max(1) as f64)).collect())
+}
+
+fn draw_panel(
+    area: &Area<'_>,
+    [title, x, y]: [&str; 3],
+    curves: &[Curve<'_>],
+    legend: SeriesLabelPosition,
+) -> Result<(), PictureError> {
+    let mut chart = ChartBuilder::on(area)
+        .caption(title, style::bold(TITLE))
+        .margin(24)
+        .x_label_area_size(90)
+        .y_label_area_size(120)
+        .build_cartesian_2d(-0.02..1.02, -0.02..1.02)?;
+    chart
+        .configure_mesh()
+        .light_line_style(WHITE)
+        .bold_line_style(FAINT)
+        .axis_style(GREY)
+        .x_desc(x)
+        .y_desc(y)
+        .x_labels(6)
+        .y_labels(6)
+        .x_label_formatter(&|value| format!("{value:.1}"))
+        .y_label_formatter(&|value| format!("{value:.1}"))
+        .label_style(style::font(SMALL))
+        .axis_desc_style(style::font(LABEL))
+        .draw()?;
+    for curve in curves {
+        curve.draw(&mut chart)?;
+    }
+    chart
+        .configure_series_labels()
+        .position(legend)
+        .legend_area_size(64)
+        .margin(16)
+        .label_font(style::font(SMALL))
+        .background_style(WHITE.filled())
+        .border_style(FAINT)
+        .draw()?;
+    Ok(())
+}
+
+impl Curve<'_> {
+    fn draw<'a, 'b: 'a>(&self, chart: &mut Chart<'a, 'b>) -> Result<(), PictureError> {
+        let stroke = PALETTE[self.number % MOST].stroke_width(LINE);
+        let (points, dash) = (self.points.clone(), DASHES[self.number % DASHES.len()]);
+        if dash == 0 {
+            chart
+                .draw_series(LineSeries::new(points, stroke))?
+                .label(self.name)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 50, y)], stroke));
+        } else {
+            chart
+                .draw_series(DashedLineSeries::new(points, dash, dash, stroke))?
+                .label(self.name)
+                .legend(move |(x, y)| DashedPathElement::new([(x, y), (x + 50, y)], dash, dash, stroke));
+        }
+        Ok(())
+    }
+}

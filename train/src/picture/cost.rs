@@ -1,0 +1,92 @@
+//! Quality against what it costs: the AUROC of each model over its training and inference time.
+
+use std::ops::Range;
+
+use plotters::prelude::*;
+
+use super::canvas::{Area, Canvas};
+use super::style::{self, BLUE, FAINT, GREY, LABEL, SMALL, TITLE};
+use super::{Picture, PictureError};
+use crate::metrics::Interval;
+
+const PANEL: u32 = 1000;
+const HEIGHT: u32 = 900;
+
+/// A model, what it reaches and what it costs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cost {
+    /// Its name.
+    pub name: String,
+    /// Area under the ROC curve.
+    pub auroc: Interval,
+    /// Seconds that one training takes.
+    pub training_s: f64,
+    /// Milliseconds a tile, where it was measured.
+    pub inference_ms: Option<f64>,
+}
+
+/// Draws AUROC over training time, and over inference time where it is known, on logarithmic axes.
+///
+/// # Errors
+/// When no model has a time above 0.
+pub fn quality_by_cost(costs: &[Cost]) -> Result<Picture, PictureError> {
+    let points = |time: fn(&Cost) -> Option<f64>| -> Vec<(&Cost, f64)> {
+        costs.iter().filter_map(|cost| Some((cost, time(cost).filter(|time| *time > 0.0)?))).collect()
+    };
+    let (training, inference) = (points(|cost| Some(cost.training_s)), points(|cost| cost.inference_ms));
+    if training.is_empty() {
+        return Err(PictureError::Nothing { picture: "quality by cost", reason: "no time was measured".to_owned() });
+    }
+    let mut canvas = Canvas::new(2 * PANEL, HEIGHT)?;
+    canvas.draw(|root| {
+        let panels = root.split_evenly((1, 2));
+        panel(&panels[0], ["Quality by training time", "seconds a training"], &training)?;
+        if inference.is_empty() {
+            return Ok(());
+        }
+        panel(&panels[1], ["Quality by inference time", "milliseconds a tile, burn, decoding included"], &inference)
+    })?;
+    canvas.finish(2)
+}
+
+fn panel(area: &Area<'_>, [title, axis]: [&str; 2], points: &[(&Cost, f64)]) -> Result<(), PictureError> {
+    let ends = points.iter().flat_map(|(cost, _)| [cost.auroc.low, cost.auroc.high]);
+    let (low, high) = ends.fold((1.0_f64, 0.0_f64), |(low, high), end| (low.min(end), high.max(end)));
+    let margin = ((high - low) * 0.12).max(0.01);
+    let mut chart = ChartBuilder::on(area)
+        .caption(title, style::bold(TITLE))
+        .margin(24)
+        .x_label_area_size(90)
+        .y_label_area_size(130)
+        .build_cartesian_2d(span(points).log_scale(), low - margin..high + margin)?;
+    chart
+        .configure_mesh()
+        .light_line_style(WHITE)
+        .bold_line_style(FAINT)
+        .axis_style(GREY)
+        .x_desc(axis)
+        .y_desc("AUROC")
+        .x_labels(6)
+        .y_labels(8)
+        .x_label_formatter(&|time| if *time < 1.0 { format!("{time:.2}") } else { format!("{time:.0}") })
+        .y_label_formatter(&|auroc| format!("{auroc:.3}"))
+        .label_style(style::font(SMALL))
+        .axis_desc_style(style::font(LABEL))
+        .draw()?;
+    for (cost, time) in points {
+        let interval = [(*time, cost.auroc.low), (*time, cost.auroc.high)];
+        chart.draw_series([PathElement::new(interval, BLUE.stroke_width(4))])?;
+        chart.draw_series([Circle::new((*time, cost.auroc.value), 9, BLUE.filled())])?;
+        let name =
+            EmptyElement::at((*time, cost.auroc.value)) + Text::new(cost.name.clone(), (16, -10), style::font(SMALL));
+        chart.draw_series([name])?;
+    }
+    Ok(())
+}
+
+/// Room on the right for the names.
+fn span(points: &[(&Cost, f64)]) -> Range<f64> {
+    let (low, high) =
+        points.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), (_, time)| (low.min(*time), high.max(*time)));
+    low / 1.5..high * (high / low).powf(0.35).max(2.5)
+}

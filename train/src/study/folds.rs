@@ -1,0 +1,60 @@
+//! The splits of a study: one by fractions, or one a fold. Folds are peeled off one after the other by the data
+//! module's own stratified split, so groups and identical tiles stay together and labels are spread evenly.
+
+use super::config::StudySplit;
+use crate::config::config_error;
+use crate::data::{Dataset, Split, SplitPlan, TileDigest};
+use crate::{Error, Result};
+
+/// The splits, one a fold.
+pub(super) fn plans(dataset: &Dataset, digests: &[TileDigest], split: &StudySplit) -> Result<Vec<SplitPlan>> {
+    let Some(folds) = split.folds else {
+        let fractions = [split.fractions.train, split.fractions.val, split.fractions.test];
+        return Ok(vec![SplitPlan::make_with(dataset, digests, fractions, split.seed)?]);
+    };
+    if dataset.entries.iter().any(|entry| entry.split.is_some()) {
+        let reason = "the list of tiles brings a split of its own; take its split column away, or set folds to null";
+        return Err(config_error("split.folds", reason));
+    }
+    let fold_of = fold_of(dataset, digests, folds, split.seed)?;
+    let plan = |test: usize| {
+        let part = |fold: &usize| match *fold {
+            fold if fold == test => Split::Test,
+            fold if fold == (test + 1) % folds => Split::Val,
+            _ => Split::Train,
+        };
+        SplitPlan { assignments: fold_of.iter().map(part).collect(), seed: split.seed }
+    };
+    Ok((0..folds).map(plan).collect())
+}
+
+/// The fold of every tile.
+fn fold_of(dataset: &Dataset, digests: &[TileDigest], folds: usize, seed: u64) -> Result<Vec<usize>> {
+    let mut fold_of = vec![folds - 1; dataset.len()];
+    let mut rest: Vec<usize> = (0..dataset.len()).collect();
+    for fold in 0..folds - 1 {
+        let part = Dataset {
+            root: dataset.root.clone(),
+            entries: rest.iter().map(|&index| dataset.entries[index].clone()).collect(),
+            list: None,
+        };
+        let of_part: Vec<TileDigest> = rest.iter().map(|&index| digests[index].clone()).collect();
+        let share = 1.0 / (folds - fold) as f64;
+        let plan = SplitPlan::make_with(&part, &of_part, [1.0 - share, 0.0, share], seed.wrapping_add(fold as u64))
+            .map_err(|error| too_few(error, folds))?;
+        let (taken, left): (Vec<_>, Vec<_>) =
+            rest.into_iter().zip(plan.assignments).partition(|(_, side)| *side == Split::Test);
+        taken.into_iter().for_each(|(index, _)| fold_of[index] = fold);
+        rest = left.into_iter().map(|(index, _)| index).collect();
+    }
+    Ok(fold_of)
+}
+
+fn too_few(error: crate::data::DataError, folds: usize) -> Error {
+    match error {
+        crate::data::DataError::Split(reason) => {
+            config_error("split.folds", format!("{folds} folds cannot be made: {reason}"))
+        }
+        other => other.into(),
+    }
+}

@@ -1,0 +1,77 @@
+//! Where the parts of a study lie.
+
+use std::path::{Path, PathBuf};
+
+/// The folder of a study.
+#[derive(Debug, Clone)]
+pub struct StudyLayout {
+    root: PathBuf,
+}
+
+impl StudyLayout {
+    /// The layout of a study in `root`.
+    #[must_use]
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// The study's folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The configuration, every default written out.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.root.join("study.yaml")
+    }
+
+    /// The split of a fold: `path,label,group,split`.
+    #[must_use]
+    pub fn fold(&self, number: usize) -> PathBuf {
+        self.root.join("folds").join(format!("fold-{number}.csv"))
+    }
+
+    /// The run of a trial.
+    #[must_use]
+    pub fn run(&self, id: &str) -> PathBuf {
+        self.root.join("trials").join(id).join("run")
+    }
+
+    /// What a trial came to; written last.
+    #[must_use]
+    pub fn trial(&self, id: &str) -> PathBuf {
+        self.root.join("trials").join(id).join("trial.json")
+    }
+
+    /// Every figure, and nothing that depends on the clock.
+    #[must_use]
+    pub fn results(&self) -> PathBuf {
+        self.root.join("report.json")
+    }
+
+    /// How long it took.
+    #[must_use]
+    pub fn times(&self) -> PathBuf {
+        self.root.join("times.json")
+    }
+
+    /// The report as Markdown.
+    #[must_use]
+    pub fn markdown(&self) -> PathBuf {
+        self.root.join("report.md")
+    }
+
+    /// The report for people, in one file.
+    #[must_use]
+    pub fn page(&self) -> PathBuf {
+        self.root.join("report.html")
+    }
+
+    /// A picture by name.
+    #[must_use]
+    pub fn picture(&self, name: &str) -> PathBuf {
+        self.root.join("pictures").join(name)
+    }
+}

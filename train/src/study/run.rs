@@ -1,0 +1,425 @@
+//! The study from its configuration to its report.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kiln_tile::{Decoder, publish};
+
+use super::config::{Search, StudyConfig};
+use super::layout::StudyLayout;
+use super::results::{FoldFacts, Measured, Results, Role, SearchResult, SearchTrial, entries};
+use super::search::{Proposer, best_so_far, goes_on};
+use super::times::Times;
+use super::trial::{self, Tiles, TrialRecord, TrialSpec};
+use super::variant::{Variant, slug};
+use super::{folds, page};
+use crate::baseline::{BaselineKind, TileFeatures};
+use crate::config::config_error;
+use crate::data::{self, DataError, Dataset, Split, SplitPlan};
+use crate::metrics::{Bootstrap, Scored, Trial};
+use crate::picture::EpochRecord;
+use crate::training::{Event, Observer, classes};
+use crate::{Error, Result};
+
+/// What to study, on what, to where.
+#[derive(Debug, Clone)]
+pub struct StudyRequest {
+    /// The configuration.
+    pub config: StudyConfig,
+    /// The folder that the models' files are relative to.
+    pub folder: PathBuf,
+    /// The data set; wins over the configuration's.
+    pub data: Option<PathBuf>,
+    /// The study's folder. One that holds the same study goes on where it was.
+    pub out: PathBuf,
+}
+
+/// What a study says of itself while it runs.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StudyEvent<'a> {
+    /// Tiles are read and split.
+    Started {
+        /// Tiles of the data set.
+        tiles: usize,
+        /// Folds.
+        folds: usize,
+        /// Trainings at most, the search included.
+        trials: usize,
+    },
+    /// A trial begins, or is found to be over.
+    Trial {
+        /// Its name.
+        id: &'a str,
+        /// Which one it is, from 1.
+        number: usize,
+        /// It was finished before and does not run again.
+        done: bool,
+    },
+    /// A trial's training says something.
+    Training(&'a Event<'a>),
+    /// A trial of the search ended early.
+    Stopped {
+        /// Its name.
+        id: &'a str,
+        /// Epochs done.
+        epochs: usize,
+    },
+    /// Figures and pictures are made.
+    Reporting,
+}
+
+/// Hears what a study says.
+type Listener<'a> = dyn FnMut(&StudyEvent<'_>) + 'a;
+
+/// Runs a study, or what is left of one, and writes its report.
+///
+/// # Errors
+/// What is wrong with the configuration, the data or the folder, or with a training. What is finished stays, and the
+/// same study goes on from there.
+pub fn study(request: &StudyRequest, listener: &mut Listener<'_>) -> Result<Results> {
+    let layout = StudyLayout::new(&request.out);
+    let _lock = lock(&layout)?;
+    let bench = Bench::new(request, layout)?;
+    let variants = Variant::all(&bench.study, &request.folder)?;
+    for variant in &variants {
+        // Every configuration is checked before the first training.
+        variant.config(&bench.study, bench.study.seeds[0])?;
+    }
+    let mut work = Work { bench: &bench, listener, number: 0 };
+    work.started(variants.len());
+    let mut measured = bench.baselines()?;
+    for variant in &variants {
+        measured.push(work.variant(variant, &[])?);
+    }
+    let found = bench.study.search.as_ref().map(|search| work.search(search, &variants)).transpose()?;
+    let (tuned, search, search_s) = match found {
+        Some(found) => (Some(found.tuned), Some(found.result), Some(found.seconds)),
+        None => (None, None, None),
+    };
+    measured.extend(tuned);
+    (work.listener)(&StudyEvent::Reporting);
+    let results = bench.results(&measured, search)?;
+    let times = Times::of(&measured, search_s);
+    page::write(&bench.layout, &results, &times, &measured)?;
+    Ok(results)
+}
+
+/// One study a folder at a time; the lock goes with the process, however it ends.
+fn lock(layout: &StudyLayout) -> Result<File> {
+    let root = layout.root();
+    let foreign = |entry: std::io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() != ".lock");
+    if !layout.config().is_file() && fs::read_dir(root).is_ok_and(|mut entries| entries.any(foreign)) {
+        return Err(Error::run(root, "exists already and holds no study; choose another folder with --out"));
+    }
+    fs::create_dir_all(root).map_err(Error::io(root))?;
+    let path = root.join(".lock");
+    let file = File::create(&path).map_err(Error::io(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::run(root, "another study is at work in this folder")),
+        Err(TryLockError::Error(source)) => Err(Error::Io { path, source }),
+    }
+}
+
+/// All that stays the same during a study.
+struct Bench {
+    study: StudyConfig,
+    layout: StudyLayout,
+    dataset: Arc<Dataset>,
+    data_path: PathBuf,
+    data_sha256: String,
+    normal: Vec<String>,
+    plans: Vec<SplitPlan>,
+    bootstrap: Bootstrap,
+}
+
+impl Bench {
+    fn new(request: &StudyRequest, layout: StudyLayout) -> Result<Self> {
+        let study = request.config.clone();
+        let data_path = data_path(request)?;
+        let dataset = Arc::new(Dataset::open(&data_path)?);
+        let normal = classes(&dataset, &study.data.normal_classes)?.normal_names().to_vec();
+        let digests = data::digests(&dataset, &Decoder::new(study.data.size_policy))?;
+        let data_sha256 = data::digest(&dataset, &digests);
+        same_study(&layout, &study, &data_sha256)?;
+        let plans = folds::plans(&dataset, &digests, &study.split)?;
+        for (number, plan) in plans.iter().enumerate() {
+            data::check_leaks(&dataset, plan, &digests)?;
+            plan.write_csv(&dataset, &layout.fold(number))?;
+        }
+        let bootstrap = Bootstrap { resamples: study.bootstrap_resamples, seed: study.split.seed };
+        Ok(Self { study, layout, dataset, data_path, data_sha256, normal, plans, bootstrap })
+    }
+
+    fn is_anomalous(&self, index: usize) -> bool {
+        !self.normal.contains(&self.dataset.entries[index].label)
+    }
+
+    /// The tiles of a part of a fold with their truth; scores are for others to fill in.
+    fn truth(&self, indices: &[usize]) -> Vec<Scored> {
+        let tile = |&index: &usize| Scored {
+            score: 0.0,
+            anomalous: self.is_anomalous(index),
+            group: self.dataset.group_name(index),
+        };
+        indices.iter().map(tile).collect()
+    }
+
+    /// Every baseline on every fold.
+    fn baselines(&self) -> Result<Vec<Measured>> {
+        if self.study.baselines.is_empty() {
+            return Ok(Vec::new());
+        }
+        let decoder = Decoder::new(self.study.data.size_policy);
+        let features = tile_features(&self.dataset, decoder)?;
+        let measured = self.study.baselines.iter().map(|&kind| {
+            let folds = self.plans.iter().enumerate();
+            let trials = folds.map(|(fold, plan)| self.baseline(kind, fold, plan, &features)).collect::<Result<_>>()?;
+            Ok(Measured {
+                name: kind.as_str().to_owned(),
+                role: Role::Baseline,
+                of: None,
+                description: kind.description().to_owned(),
+                changed: Vec::new(),
+                trials,
+                records: Vec::new(),
+            })
+        });
+        measured.collect()
+    }
+
+    fn baseline(&self, kind: BaselineKind, fold: usize, plan: &SplitPlan, features: &[TileFeatures]) -> Result<Trial> {
+        let part = |split: Split| {
+            let indices = plan.indices(split);
+            let tiles: Vec<&TileFeatures> = indices.iter().map(|&index| &features[index]).collect();
+            (self.truth(&indices), tiles)
+        };
+        let (learnt, tiles) = part(Split::Train);
+        let anomalous: Vec<bool> = learnt.iter().map(|tile| tile.anomalous).collect();
+        let fitted = kind.fit(&tiles, &anomalous)?;
+        let scored = |(truth, tiles): (Vec<Scored>, Vec<&TileFeatures>)| -> Result<Vec<Scored>> {
+            let scores = fitted.score(&tiles)?;
+            Ok(truth.into_iter().zip(scores).map(|(tile, score)| Scored { score, ..tile }).collect())
+        };
+        let threshold = self.study.threshold.choose(&scored(part(Split::Val))?)?;
+        let scored = scored(part(Split::Test))?;
+        Ok(Trial { fold, seed: 0, scored, threshold, probabilities: fitted.gives_probabilities() })
+    }
+
+    fn results(&self, measured: &[Measured], search: Option<SearchResult>) -> Result<Results> {
+        let groups: BTreeSet<String> = (0..self.dataset.len()).map(|index| self.dataset.group_name(index)).collect();
+        let count = |plan: &SplitPlan, split: Split| plan.indices(split).len();
+        let fold = |plan: &SplitPlan| FoldFacts {
+            train: count(plan, Split::Train),
+            val: count(plan, Split::Val),
+            test: count(plan, Split::Test),
+        };
+        Ok(Results {
+            schema: 1,
+            name: self.study.name.clone(),
+            data_sha256: self.data_sha256.clone(),
+            tiles: self.dataset.len(),
+            groups: groups.len(),
+            folds: self.plans.iter().map(fold).collect(),
+            seeds: self.study.seeds.clone(),
+            reference: self.study.reference.clone(),
+            bootstrap: self.bootstrap,
+            entries: entries(&self.study, measured, self.bootstrap)?,
+            search,
+        })
+    }
+}
+
+fn data_path(request: &StudyRequest) -> Result<PathBuf> {
+    let named = request.data.clone().or_else(|| request.config.data.path.clone());
+    let path = named.ok_or_else(|| config_error("data.path", "no data set is named; give --data DIR"))?;
+    fs::canonicalize(&path).map_err(|error| {
+        config_error(&format!("data set {}", path.display()), format!("{error}; give a folder or a CSV of tiles"))
+    })
+}
+
+/// The folder holds this very study on these very tiles, or nothing yet.
+fn same_study(layout: &StudyLayout, study: &StudyConfig, data_sha256: &str) -> Result<()> {
+    // Where the tiles lie may change; which they are may not.
+    let mut told = study.clone();
+    told.data.path = None;
+    let text = serde_yaml::to_string(&told).map_err(|error| config_error("study", error.to_string()))?;
+    let text = format!("# On the data set of SHA-256 {data_sha256}.\n{text}");
+    let path = layout.config();
+    match fs::read_to_string(&path) {
+        Ok(before) if before == text => Ok(()),
+        Ok(_) => {
+            let reason = "holds a study of another configuration or other tiles (see its study.yaml); choose another \
+                          folder with --out";
+            Err(Error::run(layout.root(), reason))
+        }
+        Err(_) => publish::write_file(&path, text.as_bytes()).map_err(Error::io(&path)),
+    }
+}
+
+/// What the baselines see of every tile.
+fn tile_features(dataset: &Dataset, decoder: Decoder) -> Result<Vec<TileFeatures>> {
+    use rayon::prelude::*;
+    let features = |index: usize| -> Result<TileFeatures> {
+        let path = dataset.full_path(index);
+        let tile = decoder.decode_file(&path).map_err(|reason| DataError::Tile { path, reason })?;
+        Ok(TileFeatures::of(&tile))
+    };
+    (0..dataset.len()).into_par_iter().map(features).collect()
+}
+
+/// The trials under way.
+struct Work<'a, 'b> {
+    bench: &'a Bench,
+    listener: &'a mut Listener<'b>,
+    number: usize,
+}
+
+/// What a search came to.
+struct Found {
+    tuned: Measured,
+    result: SearchResult,
+    seconds: f64,
+}
+
+impl Work<'_, '_> {
+    fn started(&mut self, variants: usize) {
+        let bench = self.bench;
+        let each = bench.study.seeds.len() * bench.plans.len();
+        // What the search finds was trained once already.
+        let search = bench.study.search.as_ref().map_or(0, |search| search.trials + each - 1);
+        let (tiles, folds) = (bench.dataset.len(), bench.plans.len());
+        (self.listener)(&StudyEvent::Started { tiles, folds, trials: variants * each + search });
+    }
+
+    /// A model with every seed on every fold. `known` are trials that it shares with the search.
+    fn variant(&mut self, variant: &Variant, known: &[TrialRecord]) -> Result<Measured> {
+        let bench = self.bench;
+        let mut measured = Measured {
+            name: variant.name.clone(),
+            role: variant.role,
+            of: variant.of.clone(),
+            description: variant.config(&bench.study, 0)?.model.kind().to_owned(),
+            changed: variant.changed.clone(),
+            trials: Vec::new(),
+            records: Vec::new(),
+        };
+        for &seed in &bench.study.seeds {
+            for fold in 0..bench.plans.len() {
+                let same = |record: &&TrialRecord| record.seed == seed && record.fold == fold;
+                let record = match known.iter().find(same) {
+                    Some(record) => record.clone(),
+                    None => self.trial(variant, seed, fold, None)?,
+                };
+                let truth = bench.truth(&bench.plans[fold].indices(Split::Test));
+                let trial = record.scored(&truth).ok_or_else(|| {
+                    Error::run(&bench.layout.trial(&record.id), "was stopped, and only trials of the search may be")
+                })?;
+                measured.trials.push(trial);
+                measured.records.push(record);
+            }
+        }
+        Ok(measured)
+    }
+
+    fn trial(
+        &mut self,
+        variant: &Variant,
+        seed: u64,
+        fold: usize,
+        goes_on: Option<&mut dyn FnMut(&[EpochRecord]) -> bool>,
+    ) -> Result<TrialRecord> {
+        let search = goes_on.is_some();
+        let mut always = |_: &[EpochRecord]| true;
+        let goes_on = goes_on.unwrap_or(&mut always);
+        let id = format!("{}-seed{seed}-fold{fold}", slug(&variant.name));
+        let config = variant.config(&self.bench.study, seed)?;
+        let spec = TrialSpec { id, seed, fold, config, may_diverge: search };
+        self.number += 1;
+        let done = self.bench.layout.trial(&spec.id).is_file();
+        (self.listener)(&StudyEvent::Trial { id: &spec.id, number: self.number, done });
+        let tiles = Tiles { dataset: &self.bench.dataset, path: &self.bench.data_path };
+        let record =
+            trial::run(&self.bench.layout, &tiles, &spec, &mut Watch { listener: &mut *self.listener, goes_on })?;
+        if record.tested.is_none() {
+            (self.listener)(&StudyEvent::Stopped { id: &spec.id, epochs: record.val_auroc.len() });
+        }
+        Ok(record)
+    }
+
+    /// The search on the first fold with the first seed, then the model that it found.
+    fn search(&mut self, search: &Search, variants: &[Variant]) -> Result<Found> {
+        let base = variants.iter().find(|variant| variant.name == search.of);
+        let base = base.ok_or_else(|| config_error("search.of", format!("`{}` is no model", search.of)))?;
+        let mut proposer = Proposer::new(search)?;
+        let (mut records, mut proposed) = (Vec::<TrialRecord>::new(), Vec::new());
+        for number in 0..search.trials {
+            let proposal = proposer.propose()?;
+            let variant = base.changed(format!("{}-search{number}", base.name), Role::Tuned, &proposal.sets);
+            let before: Vec<Vec<f64>> = records.iter().map(|record| best_so_far(&record.val_auroc)).collect();
+            let mut wanted = |history: &[EpochRecord]| goes_on(search.stopping, &before, history);
+            let record = self.trial(&variant, self.bench.study.seeds[0], 0, Some(&mut wanted))?;
+            proposer.learn(&proposal, record.best_val_auroc().unwrap_or(0.5))?;
+            records.push(record);
+            proposed.push(proposal.sets);
+        }
+        let best = best_of(&records).ok_or_else(|| {
+            config_error("search", "no trial came to its end; allow more epochs or other values".to_owned())
+        })?;
+        let tuned = base.changed(format!("{}-tuned", base.name), Role::Tuned, &proposed[best]);
+        let tuned = self.variant(&tuned, &records[best..=best])?;
+        let seconds = records.iter().map(|record| record.time.training_s).sum();
+        let trials = records.iter().zip(proposed).map(|(record, set)| SearchTrial {
+            set,
+            val_auroc: record.best_val_auroc(),
+            epochs: record.val_auroc.len(),
+            stopped: record.tested.is_none(),
+        });
+        let result = SearchResult { of: base.name.clone(), method: search.method, trials: trials.collect(), best };
+        Ok(Found { tuned, result, seconds })
+    }
+}
+
+/// The trial that came to its end with the highest validation AUROC, the first of equals.
+fn best_of(records: &[TrialRecord]) -> Option<usize> {
+    let complete = records.iter().enumerate().filter(|(_, record)| record.tested.is_some());
+    let scored = complete.filter_map(|(at, record)| Some((at, record.best_val_auroc()?)));
+    scored.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(at, _)| at)
+}
+
+/// Passes a training's words on, and asks whether it goes on.
+struct Watch<'a, 'b> {
+    listener: &'a mut Listener<'b>,
+    goes_on: &'a mut dyn FnMut(&[EpochRecord]) -> bool,
+}
+
+impl Observer for Watch<'_, '_> {
+    fn event(&mut self, event: &Event<'_>) {
+        (self.listener)(&StudyEvent::Training(event));
+    }
+
+    fn goes_on(&mut self, history: &[EpochRecord]) -> bool {
+        (self.goes_on)(history)
+    }
+}
+
+/// The folder of a configuration file, which the files that it names are relative to.
+#[must_use]
+pub(super) fn folder_of(path: &Path) -> PathBuf {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
+impl StudyRequest {
+    /// A study from its file.
+    ///
+    /// # Errors
+    /// As [`StudyConfig::read`].
+    pub fn read(path: &Path, sets: &[String], data: Option<PathBuf>, out: Option<PathBuf>) -> Result<Self> {
+        let config = StudyConfig::read(path, sets)?;
+        let out = out.unwrap_or_else(|| PathBuf::from("studies").join(&config.name));
+        Ok(Self { config, folder: folder_of(path), data, out })
+    }
+}

@@ -1,0 +1,142 @@
+//! Proposals for hyper-parameters. A proposal depends on the seed, its own number and the trials before it, so that a
+//! study which was killed makes the same ones again. The Parzen estimator is the crate `tpe`'s.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tpe::density_estimation::DefaultEstimatorBuilder;
+use tpe::{TpeOptimizer, categorical_range, histogram_estimator, parzen_estimator};
+
+use super::config::{Parameter, Search, SearchMethod, Stopping};
+use crate::config::config_error;
+use crate::picture::EpochRecord;
+use crate::{Error, Result};
+
+/// Trials that are drawn independently before the estimator has a say.
+const INDEPENDENT: usize = 4;
+
+/// Proposes values, and learns what they came to.
+pub(super) struct Proposer<'a> {
+    search: &'a Search,
+    axes: Vec<Axis<'a>>,
+    told: usize,
+}
+
+struct Axis<'a> {
+    key: &'a str,
+    parameter: &'a Parameter,
+    optimizer: TpeOptimizer<DefaultEstimatorBuilder>,
+    range: (f64, f64),
+}
+
+/// Values of one trial.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Proposal {
+    /// Places on the axes, as the estimator sees them.
+    places: Vec<f64>,
+    /// `key=value`, in the order of the keys.
+    pub(super) sets: Vec<String>,
+}
+
+impl<'a> Proposer<'a> {
+    pub(super) fn new(search: &'a Search) -> Result<Self> {
+        let axes = search.space.iter().map(|(key, parameter)| Axis::new(key, parameter)).collect::<Result<_>>()?;
+        Ok(Self { search, axes, told: 0 })
+    }
+
+    /// Values for the next trial.
+    pub(super) fn propose(&mut self) -> Result<Proposal> {
+        let mut random = ChaCha8Rng::seed_from_u64(self.search.seed);
+        random.set_stream(self.told as u64);
+        let independent = self.search.method == SearchMethod::Random || self.told < INDEPENDENT;
+        let mut places = Vec::with_capacity(self.axes.len());
+        let mut sets = Vec::with_capacity(self.axes.len());
+        for axis in &mut self.axes {
+            let place = if independent {
+                random.random_range(axis.range.0..axis.range.1)
+            } else {
+                axis.optimizer.ask(&mut random).map_err(|error| failed(axis.key, &error))?
+            };
+            sets.push(format!("{}={}", axis.key, axis.value(place)?));
+            places.push(place);
+        }
+        Ok(Proposal { places, sets })
+    }
+
+    /// The trial of `proposal` reached this validation AUROC.
+    pub(super) fn learn(&mut self, proposal: &Proposal, auroc: f64) -> Result<()> {
+        for (axis, place) in self.axes.iter_mut().zip(&proposal.places) {
+            // The estimator looks for the lowest value.
+            axis.optimizer.tell(*place, 1.0 - auroc).map_err(|error| failed(axis.key, &error))?;
+        }
+        self.told += 1;
+        Ok(())
+    }
+}
+
+impl<'a> Axis<'a> {
+    fn new(key: &'a str, parameter: &'a Parameter) -> Result<Self> {
+        let (low, high) = match (parameter.uniform, parameter.log, &parameter.choice) {
+            (Some([low, high]), ..) => (low, high),
+            (_, Some([low, high]), _) => (low.ln(), high.ln()),
+            (.., choice) => (0.0, choice.as_ref().map_or(1, Vec::len) as f64),
+        };
+        let (estimator, range) = match &parameter.choice {
+            Some(values) => (histogram_estimator(), categorical_range(values.len())),
+            None => (parzen_estimator(), tpe::range(low, high)),
+        };
+        let range = range.map_err(|error| failed(key, &error))?;
+        Ok(Self { key, parameter, optimizer: TpeOptimizer::new(estimator, range), range: (low, high) })
+    }
+
+    /// The YAML value at a place. Numbers have five digits: more would say nothing, and make a poor label.
+    fn value(&self, place: f64) -> Result<String> {
+        let number = |value: f64| format!("{value:.4e}").parse::<f64>().unwrap_or(value).to_string();
+        match &self.parameter.choice {
+            Some(values) => {
+                let at = (place as usize).min(values.len() - 1);
+                serde_json::to_string(&values[at]).map_err(|error| failed(self.key, &error))
+            }
+            None if self.parameter.log.is_some() => Ok(number(place.exp())),
+            None => Ok(number(place)),
+        }
+    }
+}
+
+fn failed(key: &str, error: &dyn std::fmt::Display) -> Error {
+    config_error(&format!("search.space.{key}"), error.to_string())
+}
+
+/// The best validation AUROC up to and including each epoch.
+pub(super) fn best_so_far(curve: &[Option<f64>]) -> Vec<f64> {
+    let mut best = f64::NEG_INFINITY;
+    curve
+        .iter()
+        .map(|value| {
+            best = best.max(value.unwrap_or(f64::NEG_INFINITY));
+            best
+        })
+        .collect()
+}
+
+/// The validation AUROC of each epoch.
+pub(super) fn curve(history: &[EpochRecord]) -> Vec<Option<f64>> {
+    history.iter().map(|record| record.val_auroc).collect()
+}
+
+/// Whether a trial with this curve goes on, after trials with those.
+pub(super) fn goes_on(stopping: Option<Stopping>, before: &[Vec<f64>], history: &[EpochRecord]) -> bool {
+    let (Some(stopping), own) = (stopping, best_so_far(&curve(history))) else { return true };
+    let epochs = own.len();
+    if epochs == 0 || epochs < stopping.after_epochs {
+        return true;
+    }
+    let mut reached: Vec<f64> = before.iter().filter_map(|curve| curve.get(epochs - 1).copied()).collect();
+    if reached.len() < stopping.after_trials.max(1) {
+        return true;
+    }
+    reached.sort_by(f64::total_cmp);
+    let middle = reached.len() / 2;
+    let median =
+        if reached.len() % 2 == 1 { reached[middle] } else { f64::midpoint(reached[middle - 1], reached[middle]) };
+    own[epochs - 1] >= median
+}

@@ -1,0 +1,165 @@
+//! The tables of a report, made once and written as Markdown and as HTML.
+
+use super::results::{Entry, Results, Role};
+use super::times::Times;
+use crate::metrics::{Comparison, Interval};
+
+/// A table of text.
+pub(super) struct Table {
+    pub(super) caption: String,
+    pub(super) columns: Vec<&'static str>,
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+/// The tables of a study's figures, in the order of the report.
+pub(super) fn of_results(results: &Results) -> Vec<Table> {
+    let mut tables = vec![ranking(results), decisions(results), against(results)];
+    if results.entries.iter().any(|entry| entry.role == Role::Ablation) {
+        tables.push(ablations(results));
+    }
+    tables.extend(search(results));
+    tables.push(trials(results));
+    tables
+}
+
+fn ranking(results: &Results) -> Table {
+    let row = |entry: &Entry| {
+        let summary = &entry.summary;
+        vec![
+            entry.name.clone(),
+            spread(summary.auroc),
+            summary.auroc_sd.map_or_else(String::new, |deviation| format!("{deviation:.4}")),
+            spread(summary.aupr),
+            spread(summary.tpr_at_1_percent_fpr),
+            spread(summary.tpr_at_5_percent_fpr),
+            entry.parameters.map_or_else(String::new, |count| count.to_string()),
+        ]
+    };
+    Table {
+        caption: "How well anomalous tiles are ranked over normal ones, with 95 % intervals over groups".to_owned(),
+        columns: vec!["model", "AUROC", "SD over seeds", "AUPR", "TPR at 1 % FPR", "TPR at 5 % FPR", "weights"],
+        rows: results.entries.iter().map(row).collect(),
+    }
+}
+
+fn decisions(results: &Results) -> Table {
+    let row = |entry: &Entry| {
+        let summary = &entry.summary;
+        let maybe = |interval: Option<Interval>| interval.map_or_else(String::new, spread);
+        vec![
+            entry.name.clone(),
+            spread(summary.f1),
+            spread(summary.precision),
+            spread(summary.recall),
+            spread(summary.specificity),
+            spread(summary.accuracy),
+            maybe(summary.ece),
+            maybe(summary.brier),
+        ]
+    };
+    Table {
+        caption: "Decisions at the threshold that each training chose on its validation tiles".to_owned(),
+        columns: vec!["model", "F1", "precision", "recall", "specificity", "accuracy", "calibration error", "Brier"],
+        rows: results.entries.iter().map(row).collect(),
+    }
+}
+
+fn against(results: &Results) -> Table {
+    let row = |entry: &Entry| Some(compared(entry.name.clone(), &entry.against_reference?));
+    Table {
+        caption: format!("AUROC less that of {}, on the same tiles", results.reference),
+        columns: vec!["model", "difference", "p, bootstrap over groups", "p, clustered", "p, DeLong (tiles)"],
+        rows: results.entries.iter().filter_map(row).collect(),
+    }
+}
+
+fn ablations(results: &Results) -> Table {
+    let row = |entry: &Entry| Some(compared(entry.name.clone(), &entry.against_base?));
+    Table {
+        caption: "AUROC less that of the whole model, on the same tiles: what a component was worth".to_owned(),
+        columns: vec!["model", "difference", "p, bootstrap over groups", "p, clustered", "p, DeLong (tiles)"],
+        rows: results.entries.iter().filter(|entry| entry.role == Role::Ablation).filter_map(row).collect(),
+    }
+}
+
+fn compared(name: String, comparison: &Comparison) -> Vec<String> {
+    let Interval { value, low, high } = comparison.difference;
+    let p = |p: Option<f64>| {
+        p.map_or_else(String::new, |p| if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") })
+    };
+    vec![
+        name,
+        format!("{value:+.4} ({low:+.4} to {high:+.4})"),
+        p(comparison.p_bootstrap),
+        p(comparison.clustered.p),
+        p(comparison.delong.p),
+    ]
+}
+
+fn search(results: &Results) -> Option<Table> {
+    let search = results.search.as_ref()?;
+    let rows = search.trials.iter().enumerate().map(|(number, trial)| {
+        vec![
+            if number == search.best { format!("{number}, kept") } else { number.to_string() },
+            trial.set.join(", "),
+            trial.val_auroc.map_or_else(String::new, |auroc| format!("{auroc:.4}")),
+            trial.epochs.to_string(),
+            if trial.stopped { "stopped early".to_owned() } else { "to its end".to_owned() },
+        ]
+    });
+    Some(Table {
+        caption: format!(
+            "Search around {}, by validation AUROC on the first split; test tiles were not looked at",
+            search.of
+        ),
+        columns: vec!["trial", "values", "validation AUROC", "epochs", "ran"],
+        rows: rows.collect(),
+    })
+}
+
+fn trials(results: &Results) -> Table {
+    let of_entry = |entry: &Entry| -> Vec<Vec<String>> {
+        let row = |trial: &super::results::TrialFigures| {
+            vec![
+                entry.name.clone(),
+                if entry.role == Role::Baseline { String::new() } else { trial.seed.to_string() },
+                trial.fold.to_string(),
+                format!("{:.4}", trial.auroc),
+                trial.val_auroc.map_or_else(String::new, |auroc| format!("{auroc:.4}")),
+                trial.best_epoch.map_or_else(String::new, |best| format!("{best} of {}", trial.epochs)),
+                number(trial.threshold),
+            ]
+        };
+        entry.trials.iter().map(row).collect()
+    };
+    Table {
+        caption: "Every training".to_owned(),
+        columns: vec!["model", "seed", "fold", "test AUROC", "validation AUROC", "kept epoch", "threshold"],
+        rows: results.entries.iter().flat_map(of_entry).collect(),
+    }
+}
+
+/// How long trainings took; nothing where nothing was trained.
+pub(super) fn of_times(times: &Times) -> Option<Table> {
+    let row = |entry: &super::times::EntryTimes| {
+        vec![
+            entry.name.clone(),
+            format!("{:.1}", entry.training_s),
+            entry.inference_ms.map_or_else(String::new, |time| format!("{time:.2}")),
+        ]
+    };
+    (!times.entries.is_empty()).then(|| Table {
+        caption: "Wall-clock time on the machine of the study, which other work may have shared".to_owned(),
+        columns: vec!["model", "seconds a training", "milliseconds a tile (burn, decoding included)"],
+        rows: times.entries.iter().map(row).collect(),
+    })
+}
+
+/// A figure and its interval.
+pub(super) fn spread(interval: Interval) -> String {
+    format!("{:.3} ({:.3} to {:.3})", interval.value, interval.low, interval.high)
+}
+
+fn number(value: f64) -> String {
+    if value != 0.0 && value.abs() < 0.01 { format!("{value:.3e}") } else { format!("{value:.4}") }
+}

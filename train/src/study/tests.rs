@@ -1,0 +1,197 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::config::{StudyConfig, StudySplit};
+use super::search::{Proposer, goes_on};
+use super::variant::Variant;
+use super::{Role, Stopping, folds};
+use crate::data::{Dataset, Entry, Split, TileDigest};
+use crate::picture::EpochRecord;
+
+const SMALL: &str = "
+name: small
+models:
+  - name: net
+    config: {name: x, model: {kind: cnn, head: pooled, filters: [4]}}
+    set: [training.epochs=3]
+ablations:
+  - of: net
+    changes:
+      - {name: without augmentation, set: [data.augmentation=null]}
+search:
+  of: net
+  method: tpe
+  trials: 6
+  space:
+    training.learning_rate: {log: [0.0001, 0.1]}
+    training.batch: {choice: [4, 8, 16]}
+    model.dropout: {uniform: [0.0, 0.5]}
+";
+
+fn study(sets: &[&str]) -> StudyConfig {
+    StudyConfig::parse(SMALL, "small.yaml", &owned(sets)).unwrap()
+}
+
+fn owned(sets: &[&str]) -> Vec<String> {
+    sets.iter().map(|set| (*set).to_owned()).collect()
+}
+
+#[test]
+fn a_study_names_what_is_wrong_with_it() {
+    let cases = [
+        ("seed=[1]", "did you mean `seeds`"),
+        ("seeds=[1, 1]", "seeds"),
+        ("seeds=[]", "seeds"),
+        ("split.folds=2", "split.folds"),
+        ("reference=forest", "`forest` is none of colour, colour_neighbours, net, pca"),
+        ("search.of=nets", "`nets` is no model"),
+        ("search.trials=0", "search"),
+        ("search.space={model.dropout: {uniform: [0.5, 0.1]}}", "search.space.model.dropout"),
+        ("search.space={model.dropout: {log: [0.0, 0.1]}}", "over 0"),
+        ("search.space={model.dropout: {uniform: [0.0, 0.1], choice: [1]}}", "one of uniform, log and choice"),
+        ("baselines=[forest]", "forest"),
+        ("models=[]", "is no model"),
+        ("bootstrap_resamples=10", "bootstrap_resamples"),
+        ("name=a/b", "name"),
+    ];
+    for (set, says) in cases {
+        let message = StudyConfig::parse(SMALL, "small.yaml", &owned(&[set])).unwrap_err().to_string();
+        assert!(message.contains(says), "{set}: {message}");
+    }
+    let study = study(&[]);
+    let again = StudyConfig::parse(&serde_yaml::to_string(&study).unwrap(), "resolved", &[]).unwrap();
+    assert_eq!(study, again);
+}
+
+#[test]
+fn every_form_of_a_model_is_a_configuration_that_the_study_has_the_last_word_on() {
+    let study = study(&["data.normal_classes=[healthy]", "set=[training.batch=4]"]);
+    let variants = Variant::all(&study, &PathBuf::from(".")).unwrap();
+    let names: Vec<(&str, Role)> = variants.iter().map(|variant| (variant.name.as_str(), variant.role)).collect();
+    assert_eq!(names, [("net", Role::Model), ("net without augmentation", Role::Ablation)]);
+    let config = variants[0].config(&study, 9).unwrap();
+    assert_eq!((config.training.seed, config.training.batch, config.training.epochs), (9, 4, 3));
+    assert_eq!(config.data.normal_classes, ["healthy"]);
+    assert!(config.data.augmentation.is_some());
+    let ablated = variants[1].config(&study, 9).unwrap();
+    assert_eq!((ablated.name.as_str(), ablated.data.augmentation), ("net-without-augmentation", None));
+    assert_eq!(ablated.training, config.training);
+    let wrong = study.clone();
+    let wrong = StudyConfig { set: vec!["training.epoch=1".to_owned()], ..wrong };
+    let variants = Variant::all(&wrong, &PathBuf::from(".")).unwrap();
+    let message = variants[0].config(&wrong, 1).unwrap_err().to_string();
+    assert!(message.contains("models.net.config") && message.contains("did you mean `epochs`"), "{message}");
+}
+
+/// Tiles by label and group, without files.
+fn tiles() -> (Dataset, Vec<TileDigest>) {
+    let entry = |at: usize| Entry {
+        path: PathBuf::from(format!("{at}.png")),
+        label: ["benign", "tumour"][at % 2].to_owned(),
+        group: Some(format!("slide-{}", at / 6)),
+        split: None,
+    };
+    let digest = |at: usize| TileDigest { file: at.to_string(), pixels: Some(at.to_string()) };
+    let dataset = Dataset { root: PathBuf::from("tiles"), entries: (0..120).map(entry).collect(), list: None };
+    (dataset, (0..120).map(digest).collect())
+}
+
+#[test]
+fn every_tile_is_tested_on_in_one_fold_and_no_group_is_torn_apart() {
+    let (dataset, digests) = tiles();
+    let split = StudySplit { folds: Some(5), ..StudySplit::default() };
+    let plans = folds::plans(&dataset, &digests, &split).unwrap();
+    assert_eq!(plans.len(), 5);
+    let mut tested: Vec<usize> = plans.iter().flat_map(|plan| plan.indices(Split::Test)).collect();
+    tested.sort_unstable();
+    assert_eq!(tested, (0..120).collect::<Vec<_>>());
+    for plan in &plans {
+        let mut parts = BTreeMap::<&str, BTreeSet<Split>>::new();
+        for (entry, part) in dataset.entries.iter().zip(&plan.assignments) {
+            parts.entry(entry.group.as_deref().unwrap()).or_default().insert(*part);
+        }
+        assert!(parts.values().all(|parts| parts.len() == 1), "a group is in two parts");
+        for split in Split::ALL {
+            let count = plan.indices(split).len();
+            assert!(count >= 18, "{split} has {count} tiles");
+        }
+    }
+    assert_eq!(plans, folds::plans(&dataset, &digests, &split).unwrap(), "the same seed gives the same folds");
+    let many = StudySplit { folds: Some(21), ..split.clone() };
+    let message = folds::plans(&dataset, &digests, &many).unwrap_err().to_string();
+    assert!(message.contains("21 folds cannot be made"), "{message}");
+    let mut brings = dataset;
+    brings.entries.iter_mut().for_each(|entry| entry.split = Some(Split::Train));
+    assert!(folds::plans(&brings, &digests, &split).unwrap_err().to_string().contains("split of its own"));
+}
+
+#[test]
+fn proposals_depend_on_the_seed_and_the_trials_before_alone() {
+    let study = study(&["search.trials=12"]);
+    let search = study.search.as_ref().unwrap();
+    // Small rates are better, whatever else is drawn.
+    let quality = |sets: &[String]| {
+        let rate: f64 = sets[2].strip_prefix("training.learning_rate=").unwrap().parse().unwrap();
+        assert!((1e-4..=0.1).contains(&rate), "{rate}");
+        1.0 - (rate.log10() + 4.0) / 10.0
+    };
+    let run = |seed: u64| {
+        let search = super::Search { seed, ..search.clone() };
+        let mut proposer = Proposer::new(&search).unwrap();
+        let mut proposed = Vec::new();
+        for _ in 0..12 {
+            let proposal = proposer.propose().unwrap();
+            assert_eq!(proposal, proposer.propose().unwrap(), "asking twice changes nothing");
+            proposer.learn(&proposal, quality(&proposal.sets)).unwrap();
+            proposed.push(proposal.sets);
+        }
+        proposed
+    };
+    let first = run(0);
+    assert_eq!(first, run(0));
+    assert_ne!(first, run(1));
+    assert!(first[0][0].starts_with("model.dropout=0.") && first[0][1].starts_with("training.batch="), "{first:?}");
+}
+
+#[test]
+fn what_a_search_learns_draws_it_to_better_values() {
+    let mean = |method: &str| {
+        let study = study(&["search.trials=40", &format!("search.method={method}")]);
+        let mut proposer = Proposer::new(study.search.as_ref().unwrap()).unwrap();
+        let mut rates = Vec::new();
+        for _ in 0..40 {
+            let proposal = proposer.propose().unwrap();
+            let rate: f64 = proposal.sets[2].strip_prefix("training.learning_rate=").unwrap().parse().unwrap();
+            proposer.learn(&proposal, 1.0 - (rate.log10() + 4.0) / 10.0).unwrap();
+            rates.push(rate.log10());
+        }
+        rates[20..].iter().sum::<f64>() / 20.0
+    };
+    let (random, tpe) = (mean("random"), mean("tpe"));
+    assert!((random + 2.5).abs() < 0.6, "uniform by the logarithm over 1e-4 to 1e-1: {random}");
+    assert!(tpe < random - 0.4, "{tpe} is hardly below {random}");
+}
+
+#[test]
+fn a_trial_below_the_median_of_those_before_ends() {
+    let record = |epoch: u64, auroc: f64| EpochRecord {
+        epoch,
+        step: epoch,
+        learning_rate: 0.1,
+        train_loss: 1.0,
+        val_loss: 1.0,
+        val_auroc: Some(auroc),
+        seconds: 1.0,
+    };
+    let stopping = Some(Stopping { after_trials: 3, after_epochs: 2 });
+    let before = [vec![0.5, 0.6, 0.9], vec![0.6, 0.7, 0.8], vec![0.7, 0.8]];
+    let goes = |history: &[EpochRecord]| goes_on(stopping, &before, history);
+    assert!(goes(&[]), "nobody is stopped before the first epoch");
+    assert!(goes(&[record(1, 0.1)]), "every trial gets two epochs");
+    assert!(!goes(&[record(1, 0.1), record(2, 0.69)]), "the median by the second epoch is 0.7");
+    assert!(goes(&[record(1, 0.75), record(2, 0.2)]), "what counts is the best epoch so far");
+    assert!(goes(&[record(1, 0.1), record(2, 0.1), record(3, 0.1)]), "two trials alone reached the third epoch");
+    assert!(goes_on(None, &before, &[record(1, 0.1), record(2, 0.1)]));
+}

@@ -1,0 +1,165 @@
+//! One trial: a training, or the rest of one, then its scores of the test tiles. `trial.json` is written last, so a
+//! trial that has one is never run again.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use burn::tensor::Device;
+use kiln_tile::publish;
+use serde::{Deserialize, Serialize};
+
+use super::layout::StudyLayout;
+use super::search::curve;
+use crate::data::{Dataset, Split};
+use crate::metrics::{Scored, Trial};
+use crate::picture::EpochRecord;
+use crate::training::{Layout, Observer, Outcome, Run, TrainRequest, read_history, score_tiles, train_unless_stopped};
+use crate::{Config, Error, Result};
+
+/// What is trained.
+#[derive(Debug, Clone)]
+pub(super) struct TrialSpec {
+    pub(super) id: String,
+    pub(super) seed: u64,
+    pub(super) fold: usize,
+    pub(super) config: Config,
+    /// A loss that stops being a number ends the trial and not the study: a search may propose such values.
+    pub(super) may_diverge: bool,
+}
+
+/// What a trial came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct TrialRecord {
+    pub(super) id: String,
+    pub(super) seed: u64,
+    pub(super) fold: usize,
+    /// Validation AUROC by epoch.
+    pub(super) val_auroc: Vec<Option<f64>>,
+    /// What was measured; nothing where the trial was stopped.
+    pub(super) tested: Option<Tested>,
+    pub(super) time: TrialTime,
+}
+
+/// A complete trial's scores of its test tiles.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Tested {
+    pub(super) best_epoch: u64,
+    pub(super) parameters: u64,
+    pub(super) threshold: f64,
+    pub(super) probabilities: bool,
+    /// In the order of the fold's test tiles.
+    pub(super) scores: Vec<f64>,
+}
+
+/// Wall-clock times, which no figure depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct TrialTime {
+    /// Seconds in epochs, validation included, over all sittings.
+    pub(super) training_s: f64,
+    /// Milliseconds a test tile through burn, decoding included.
+    pub(super) inference_ms: Option<f64>,
+}
+
+/// The tiles of a study and where they are.
+pub(super) struct Tiles<'a> {
+    pub(super) dataset: &'a Arc<Dataset>,
+    pub(super) path: &'a Path,
+}
+
+/// Runs a trial to its end, or reads what it came to.
+pub(super) fn run(
+    layout: &StudyLayout,
+    tiles: &Tiles<'_>,
+    spec: &TrialSpec,
+    observer: &mut dyn Observer,
+) -> Result<TrialRecord> {
+    let path = layout.trial(&spec.id);
+    if let Some(record) = read(&path)? {
+        return Ok(record);
+    }
+    let request = TrainRequest {
+        config: spec.config.clone(),
+        data: Some(tiles.path.to_owned()),
+        out: layout.run(&spec.id),
+        resume: true,
+        split: Some(layout.fold(spec.fold)),
+    };
+    let record = match train_unless_stopped(&request, observer) {
+        Ok(Outcome::Finished(run)) => finished(&run, tiles.dataset, spec)?,
+        Ok(Outcome::Stopped(history)) => record(spec, &history, None, None),
+        Err(Error::Diverged { .. }) if spec.may_diverge => {
+            let layout = Layout::new(&request.out);
+            let history = if layout.history().is_file() { read_history(&layout)? } else { Vec::new() };
+            record(spec, &history, None, None)
+        }
+        Err(error) => return Err(error),
+    };
+    let text = serde_json::to_vec(&record).map_err(|error| Error::run(&path, error.to_string()))?;
+    publish::write_file(&path, &text).map_err(Error::io(&path))?;
+    Ok(record)
+}
+
+/// What a trial came to, if it is over.
+pub(super) fn read(path: &Path) -> Result<Option<TrialRecord>> {
+    match fs::read(path) {
+        Ok(text) => {
+            let broken =
+                |error: serde_json::Error| Error::run(path, format!("{error}; remove this file to measure again"));
+            serde_json::from_slice(&text).map(Some).map_err(broken)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io(path)(error)),
+    }
+}
+
+fn finished(run: &Run, dataset: &Arc<Dataset>, spec: &TrialSpec) -> Result<TrialRecord> {
+    let device = Device::flex();
+    let model = run.model(&device)?;
+    let loader = run.loader(dataset, run.indices(dataset, Split::Test)?, run.config.training.batch)?;
+    let started = Instant::now();
+    let scored = score_tiles(&model, &run.facts.classes, &loader, &device)?;
+    let inference_ms = started.elapsed().as_secs_f64() * 1000.0 / scored.len().max(1) as f64;
+    let scores: Vec<f64> = scored.iter().map(|tile| tile.score).collect();
+    let tested = Tested {
+        best_epoch: run.facts.best_epoch,
+        parameters: run.facts.parameters,
+        threshold: run.facts.threshold.value,
+        probabilities: !model.learns_from_normal_only() && scores.iter().all(|score| (0.0..=1.0).contains(score)),
+        scores,
+    };
+    Ok(record(spec, &run.history()?, Some(tested), Some(inference_ms)))
+}
+
+fn record(spec: &TrialSpec, history: &[EpochRecord], tested: Option<Tested>, inference_ms: Option<f64>) -> TrialRecord {
+    let training_s = history.iter().map(|record| record.seconds).sum();
+    TrialRecord {
+        id: spec.id.clone(),
+        seed: spec.seed,
+        fold: spec.fold,
+        val_auroc: curve(history),
+        tested,
+        time: TrialTime { training_s, inference_ms },
+    }
+}
+
+impl TrialRecord {
+    /// The best validation AUROC of any epoch.
+    pub(super) fn best_val_auroc(&self) -> Option<f64> {
+        self.val_auroc.iter().flatten().copied().reduce(f64::max)
+    }
+
+    /// Its scores with their truth, of the fold's test tiles.
+    pub(super) fn scored(&self, truth: &[Scored]) -> Option<Trial> {
+        let tested = self.tested.as_ref()?;
+        let scored = truth.iter().zip(&tested.scores).map(|(tile, score)| Scored { score: *score, ..tile.clone() });
+        Some(Trial {
+            fold: self.fold,
+            seed: self.seed,
+            scored: scored.collect(),
+            threshold: tested.threshold,
+            probabilities: tested.probabilities,
+        })
+    }
+}

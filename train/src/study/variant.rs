@@ -1,0 +1,90 @@
+//! The models of a study in all their forms: as they are, with a component changed, and as a search proposes them. Each
+//! form is a configuration of a run.
+
+use std::path::Path;
+
+use super::config::{ConfigSource, StudyConfig, StudyModel};
+use super::results::Role;
+use crate::config::{config_error, read_text};
+use crate::{Config, Result};
+
+/// One form of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Variant {
+    pub(super) name: String,
+    pub(super) role: Role,
+    /// The model that it is a form of.
+    pub(super) of: Option<String>,
+    /// What was changed.
+    pub(super) changed: Vec<String>,
+    origin: String,
+    text: String,
+    sets: Vec<String>,
+}
+
+impl Variant {
+    /// The models as they are, then each with one component changed.
+    pub(super) fn all(study: &StudyConfig, folder: &Path) -> Result<Vec<Self>> {
+        let models = study.models.iter().map(|model| Self::model(study, model, folder)).collect::<Result<Vec<_>>>()?;
+        let mut all = models.clone();
+        for ablation in &study.ablations {
+            let Some(base) = models.iter().find(|model| model.name == ablation.of) else { continue };
+            for change in &ablation.changes {
+                let name = format!("{} {}", base.name, change.name);
+                if all.iter().any(|other| slug(&other.name) == slug(&name)) {
+                    let reason = format!("`{}` of `{}` is there twice", change.name, base.name);
+                    return Err(config_error("ablations", reason));
+                }
+                all.push(base.changed(name, Role::Ablation, &change.set));
+            }
+        }
+        Ok(all)
+    }
+
+    fn model(study: &StudyConfig, model: &StudyModel, folder: &Path) -> Result<Self> {
+        let (origin, text) = match &model.config {
+            ConfigSource::File(path) => {
+                let path = folder.join(path);
+                (path.display().to_string(), read_text(&path)?)
+            }
+            ConfigSource::Inline(mapping) => {
+                let origin = format!("models.{}.config", model.name);
+                let text = serde_yaml::to_string(mapping).map_err(|error| config_error(&origin, error.to_string()))?;
+                (origin, text)
+            }
+        };
+        let sets = study.set.iter().chain(&model.set).cloned().collect();
+        let role = Role::Model;
+        Ok(Self { name: model.name.clone(), role, of: None, changed: model.set.clone(), origin, text, sets })
+    }
+
+    /// The same with further changes.
+    pub(super) fn changed(&self, name: String, role: Role, sets: &[String]) -> Self {
+        Self {
+            name,
+            role,
+            of: Some(self.name.clone()),
+            changed: sets.to_vec(),
+            origin: self.origin.clone(),
+            text: self.text.clone(),
+            sets: self.sets.iter().chain(sets).cloned().collect(),
+        }
+    }
+
+    /// The configuration of a run. What the study decides for every model alike wins.
+    pub(super) fn config(&self, study: &StudyConfig, seed: u64) -> Result<Config> {
+        let mut config = Config::parse(&self.text, &self.origin, &self.sets)?;
+        config.name = slug(&self.name);
+        config.training.seed = seed;
+        config.data.path = None;
+        config.data.size_policy = study.data.size_policy;
+        config.data.normal_classes = study.data.normal_classes.clone();
+        Ok(config)
+    }
+}
+
+/// A name that is a folder's on every system.
+pub(super) fn slug(name: &str) -> String {
+    let kept = |letter: char| if letter.is_ascii_alphanumeric() || "-_.".contains(letter) { letter } else { '-' };
+    name.chars().map(kept).collect()
+}

@@ -1,0 +1,137 @@
+//! The part of a run's report that looks inside the model: its worst decisions with maps over the tiles, a map of the
+//! latent space, and what lies between two tiles of it.
+
+use super::evaluation::{ScoredTile, read};
+use super::pictures::{Gallery, Named};
+use super::trainer::tile_tensor;
+use crate::Result;
+use crate::inside::{grad_cam, interpolate, project};
+use crate::metrics::Scored;
+use crate::picture::{Insight, LatentPlace, Picture, insight_sheet, interpolation_strips, latent_map};
+use crate::report::Figure;
+
+/// Wrong decisions of either kind that are shown.
+const WORST: usize = 4;
+/// Tiles of a strip, its ends included.
+const STEPS: usize = 7;
+
+/// The pictures that the model and its mistakes give.
+pub(super) fn figures(gallery: &Gallery<'_>) -> Result<Vec<Named>> {
+    let mut figures = Vec::new();
+    let rows = worst(gallery)?;
+    if !rows.is_empty() {
+        figures.push(("worst.png", worst_figure(insight_sheet(&rows)?)));
+    }
+    figures.extend(map(gallery)?.map(|figure| ("latent_map.png", figure)));
+    figures.extend(strips(gallery)?.map(|figure| ("interpolation.png", figure)));
+    Ok(figures)
+}
+
+/// The missed anomalies and false alarms that are furthest from the threshold.
+fn worst(gallery: &Gallery<'_>) -> Result<Vec<Insight>> {
+    let (scored, threshold) = (gallery.scored(), gallery.metrics.threshold);
+    let mut rows = Vec::new();
+    for anomalous in [true, false] {
+        for at in furthest(&scored, threshold, anomalous) {
+            rows.push(insight(gallery, &gallery.test[at], anomalous)?);
+        }
+    }
+    Ok(rows)
+}
+
+/// Places of wrong decisions on tiles of one truth, the furthest from the threshold first.
+fn furthest(scored: &[Scored], threshold: f64, anomalous: bool) -> Vec<usize> {
+    let wrong = |tile: &Scored| tile.anomalous == anomalous && (tile.score >= threshold) != anomalous;
+    let mut wrong: Vec<usize> = (0..scored.len()).filter(|&at| wrong(&scored[at])).collect();
+    let distance = |at: &usize| (scored[*at].score - threshold).abs();
+    wrong.sort_by(|a, b| distance(b).total_cmp(&distance(a)));
+    wrong.truncate(WORST);
+    wrong
+}
+
+fn insight(gallery: &Gallery<'_>, scored: &ScoredTile, anomalous: bool) -> Result<Insight> {
+    let tile = gallery.decode(scored.index)?;
+    let normal = gallery.run.facts.classes.normal;
+    let answers = gallery.zoo.score(tile_tensor(tile.pixels().to_vec(), gallery.device), normal);
+    let error_map = answers.error_map.filter(|_| answers.reconstruction.is_some());
+    let error_map = error_map.map(|map| read(map.into_data())).transpose()?;
+    let name = gallery.dataset.entries[scored.index].path.display();
+    let what = if anomalous { "anomaly missed" } else { "false alarm" };
+    Ok(Insight {
+        evidence: grad_cam(gallery.zoo, normal, &tile, gallery.device)?,
+        error_map: error_map.map(|map| map.into_iter().map(|value| value as f32).collect()),
+        caption: format!("{name}: {what}, score {:.4}", scored.score),
+        tile,
+    })
+}
+
+fn map(gallery: &Gallery<'_>) -> Result<Option<Figure>> {
+    let with: Vec<(&ScoredTile, &[f32])> =
+        gallery.test.iter().filter_map(|tile| Some((tile, tile.latent.as_deref()?))).collect();
+    let latents: Vec<&[f32]> = with.iter().map(|(_, latent)| *latent).collect();
+    let Some((places, held)) = project(&latents)? else { return Ok(None) };
+    let classes = &gallery.run.facts.classes;
+    let places = with.iter().zip(places).map(|((tile, _), (x, y))| LatentPlace {
+        x,
+        y,
+        anomalous: classes.is_anomalous(tile.class),
+    });
+    let picture = latent_map(&places.collect::<Vec<_>>(), held)?;
+    Ok(Some(Figure {
+        title: "Latent space".to_owned(),
+        alternative: "Test tiles on the two principal axes of the latent means, normal and anomalous".to_owned(),
+        caption: format!(
+            "The two axes hold {:.0} % of the variance of the latent means; what lies apart here is apart, what lies \
+             together need not be near.",
+            100.0 * held
+        ),
+        picture,
+    }))
+}
+
+/// From one normal tile to another, and from a normal one to an anomalous one.
+fn strips(gallery: &Gallery<'_>) -> Result<Option<Figure>> {
+    let classes = &gallery.run.facts.classes;
+    let latents = |anomalous: bool| {
+        let of = gallery.test.iter().filter(move |tile| classes.is_anomalous(tile.class) == anomalous);
+        of.filter_map(|tile| tile.latent.as_deref())
+    };
+    let (first, last) = (latents(false).next(), latents(false).last());
+    let ways = [
+        ("from a normal tile to another", first, last),
+        ("from a normal tile to an anomalous one", first, latents(true).next()),
+    ];
+    let mut drawn = Vec::new();
+    for (name, from, to) in ways {
+        let (Some(from), Some(to)) = (from, to) else { continue };
+        if let Some(tiles) = interpolate(gallery.zoo, from, to, STEPS, gallery.device)? {
+            drawn.push((name.to_owned(), tiles));
+        }
+    }
+    if drawn.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Figure {
+        title: "Between two tiles".to_owned(),
+        alternative: "What the decoder makes of points on the straight way between two tiles' latent means".to_owned(),
+        caption:
+            "Both ends are reconstructions. A decoder that learnt normal tissue makes normal tissue of the way to an \
+                  anomalous tile, too."
+                .to_owned(),
+        picture: interpolation_strips(&drawn)?,
+    }))
+}
+
+fn worst_figure(picture: Picture) -> Figure {
+    Figure {
+        title: "The worst decisions".to_owned(),
+        alternative: "Missed anomalies and false alarms, with maps of what spoke for an anomaly and of reconstruction \
+                      errors over the tile"
+            .to_owned(),
+        caption:
+            "Grad-CAM weighs the last feature maps by how much the anomalous logit grows with them. Each map has its \
+                  own scale; an aid to the eye, not a proof."
+                .to_owned(),
+        picture,
+    }
+}
