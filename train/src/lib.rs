@@ -1,5 +1,5 @@
-//! From labelled tiles to a trained model: data sets and their splits ([`data`]), the model zoo ([`model`]), the
-//! training loop and the run that it leaves ([`training`]), the figures ([`metrics`]) and the pictures ([`picture`],
+//! From labelled tiles to a trained model: data sets and their splits ([`data`]), the model zoo ([`model`]), weights
+//! from elsewhere ([`weights`]), the training loop and the run that it leaves ([`training`]), the figures ([`metrics`]) and the pictures ([`picture`],
 //! [`report`]). Knows burn and nothing of ONNX: what a run becomes is the export crate's business.
 
 pub mod config;
@@ -11,6 +11,7 @@ pub mod model;
 pub mod picture;
 pub mod report;
 pub mod training;
+pub mod weights;
 
 pub use config::Config;
 pub use error::{Error, Result};
