@@ -12,7 +12,7 @@ use kiln_tile::wheel::{self, Wheel};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, chain};
-use crate::library::{self, Library, Package, Pins};
+use crate::library::{self, Library, Package, PinnedFile, Pins};
 use crate::provider::Providers;
 
 /// Name of the record in a package's folder.
@@ -137,7 +137,9 @@ fn download(package: Package, pins: &Pins, scratch: &Path, on_step: &mut dyn FnM
     on_step(&format!("{package}: fetching {} {} with pip", pins.distribution, pins.version));
     let Pins { distribution, version, platform, wheel_sha256: sha256, .. } = *pins;
     let wheel = Wheel { distribution, version, sha256, platform: Some(platform) };
-    wheel.fetch(scratch).map_err(|reason| failed(package, format!("{reason}; or name a library with --onnxruntime PATH")))
+    wheel
+        .fetch(scratch)
+        .map_err(|reason| failed(package, format!("{reason}; or name a library with --onnxruntime PATH")))
 }
 
 fn unpack(package: Package, pins: &Pins, wheel: &Path, folder: &Path) -> Result<()> {

@@ -15,6 +15,8 @@ mod score;
 #[cfg(feature = "train")]
 mod train;
 mod verify;
+#[cfg(feature = "train")]
+mod weights;
 
 use clap::Subcommand;
 
@@ -30,6 +32,8 @@ pub(crate) enum Verb {
     Doctor(doctor::Args),
     #[cfg(feature = "train")]
     Data(data::Args),
+    #[cfg(feature = "train")]
+    Weights(weights::Args),
     #[cfg(feature = "train")]
     Train(train::Args),
     #[cfg(feature = "train")]
@@ -50,6 +54,8 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         Verb::Doctor(args) => doctor::run(args, out),
         #[cfg(feature = "train")]
         Verb::Data(args) => data::run(args, out),
+        #[cfg(feature = "train")]
+        Verb::Weights(args) => weights::run(args, out),
         #[cfg(feature = "train")]
         Verb::Train(args) => train::run(args, out),
         #[cfg(feature = "train")]

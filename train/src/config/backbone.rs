@@ -177,7 +177,7 @@ pub struct BankConfig {
 
 impl Default for BankConfig {
     fn default() -> Self {
-        Self { entries: 256, neighbours: 3 }
+        Self { entries: 128, neighbours: 3 }
     }
 }
 
@@ -195,7 +195,7 @@ pub struct PatchBankConfig {
 
 impl Default for PatchBankConfig {
     fn default() -> Self {
-        Self { side: 16, of_each_tile: 8, entries: 1024 }
+        Self { side: 16, of_each_tile: 8, entries: 512 }
     }
 }
 

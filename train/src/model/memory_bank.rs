@@ -77,9 +77,11 @@ impl MemoryBank {
     pub fn score(&self, tile: Tensor<4, Int>) -> Scores {
         let (whole, patches) = self.vectors(tile);
         let [batch, _] = whole.dims();
-        let map = self.patch.as_ref().zip(patches).map(|(bank, patches)| {
-            bank.distances(patches).reshape([batch, 1, self.side, self.side])
-        });
+        let map = self
+            .patch
+            .as_ref()
+            .zip(patches)
+            .map(|(bank, patches)| bank.distances(patches).reshape([batch, 1, self.side, self.side]));
         let score = match (&self.tile, &map) {
             (Some(bank), _) => bank.distances(whole),
             (None, Some(map)) => map.clone().mean_dim(3).mean_dim(2).reshape([batch]),
@@ -87,9 +89,8 @@ impl MemoryBank {
             (None, None) => Tensor::zeros([batch], &whole.device()),
         };
         let side = SIDE as usize;
-        let options = InterpolateOptions::new(InterpolateMode::Bilinear)
-            .with_output_size([side, side])
-            .with_align_corners(false);
+        let options =
+            InterpolateOptions::new(InterpolateMode::Bilinear).with_output_size([side, side]).with_align_corners(false);
         Scores::of_distance(score, map.map(|map| interpolate(map, options).squeeze_dim(1)))
     }
 }

@@ -55,6 +55,11 @@ impl Transfer {
         Self { backbone, ..self }
     }
 
+    /// The stages whose maps are pooled, from 1.
+    pub(crate) fn stages(&self) -> &[usize] {
+        &self.stages
+    }
+
     /// Whether the backbone's weights stay as they are.
     #[must_use]
     pub fn is_frozen(&self) -> bool {

@@ -3,9 +3,11 @@
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 
-use super::loss::{cross_entropy, cross_entropy_of_probabilities, masked_mean, negative_bound, squared_error};
 use super::backbone::Backbone;
-use super::{Cnn, Hybrid, Latent, Loss, LossOptions, MemoryBank, Scores, Transfer, Vae, identity, materialised, prepare};
+use super::loss::{cross_entropy, cross_entropy_of_probabilities, masked_mean, negative_bound, squared_error};
+use super::{
+    Cnn, Hybrid, Latent, Loss, LossOptions, MemoryBank, Scores, Transfer, Vae, identity, materialised, prepare,
+};
 use crate::config::ModelConfig;
 
 /// The labels of a data set as numbers: normal classes first, each part in alphabetical order.

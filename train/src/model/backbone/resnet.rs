@@ -60,9 +60,16 @@ impl ResNet {
     /// Fresh weights for the first `depth` stages (1 to 4), all channels multiplied by `width`.
     pub(super) fn new(depth: usize, width: f64, device: &Device) -> Self {
         let channels = CHANNELS.map(|channels| scaled(channels, width));
-        let stem =
-            LayerShape { channels: [3, channels[0]], kernel: 7, stride: 2, groups: 1, padding: [3, 3], epsilon: EPSILON };
-        let pool = MaxPool2dConfig::new([3, 3]).with_strides([2, 2]).with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1));
+        let stem = LayerShape {
+            channels: [3, channels[0]],
+            kernel: 7,
+            stride: 2,
+            groups: 1,
+            padding: [3, 3],
+            epsilon: EPSILON,
+        };
+        let pool =
+            MaxPool2dConfig::new([3, 3]).with_strides([2, 2]).with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1));
         let stage = |number: usize| {
             let block = |at: usize| {
                 let first = at == 0 && number > 0;
