@@ -7,6 +7,7 @@
 
 mod support;
 
+mod backbone;
 mod bench;
 mod data;
 mod demo;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::{Kind, draw, draw_truncated, finish, fixture, kiln, scratch};
 
-const VERBS: [&[&str]; 0] = [
+const VERBS: [&[&str]; 19] = [
     &[],
     &["demo"],
     &["runtime"],

@@ -4,14 +4,12 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use kiln_tile::digest::{sha256_file, sha256_hex};
 use kiln_tile::publish::Staged;
+use kiln_tile::wheel::{self, Wheel};
 use serde::{Deserialize, Serialize};
-use zip::ZipArchive;
 
 use crate::error::{Error, Result, chain};
 use crate::library::{self, Library, Package, PinnedFile, Pins};
@@ -134,83 +132,27 @@ fn present(package: Package, folder: &Path) -> Option<Result<Library>> {
     Some(check())
 }
 
-/// Fetches the wheel and gives its path. Only the wheel's hash decides what is accepted, not the index that serves it.
+/// Fetches the wheel and gives its path.
 fn download(package: Package, pins: &Pins, scratch: &Path, on_step: &mut dyn FnMut(&str)) -> Result<PathBuf> {
-    let python = python().ok_or_else(|| {
-        let reason = "python3 is not on the PATH; install Python with pip, or name a library with --onnxruntime PATH";
-        failed(package, reason.to_owned())
-    })?;
-    let requirements = scratch.join("requirements.txt");
-    let line = format!("{}=={} --hash=sha256:{}\n", pins.distribution, pins.version, pins.wheel_sha256);
-    fs::write(&requirements, line).map_err(|error| failed(package, error.to_string()))?;
     on_step(&format!("{package}: fetching {} {} with pip", pins.distribution, pins.version));
-    let output = pip(&python, pins, scratch, &requirements)
-        .output()
-        .map_err(|error| failed(package, format!("{} did not start: {error}", python.display())))?;
-    if !output.status.success() {
-        let words = last_lines(&String::from_utf8_lossy(&output.stderr), 6);
-        return Err(failed(package, format!("pip failed ({}): {words}", output.status)));
-    }
-    let wheel = wheel_in(scratch).ok_or_else(|| failed(package, "pip left no wheel".to_owned()))?;
-    let found = sha256_file(&wheel).map_err(|error| failed(package, error.to_string()))?;
-    if found != pins.wheel_sha256 {
-        let expected = pins.wheel_sha256;
-        return Err(failed(package, format!("the wheel has SHA-256 {found}, expected {expected}")));
-    }
-    Ok(wheel)
-}
-
-/// The flags name the wheel's Python and platform, so that any Python on the host will fetch it.
-fn pip(python: &Path, pins: &Pins, scratch: &Path, requirements: &Path) -> Command {
-    let mut pip = Command::new(python);
-    pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-cache-dir"])
-        .args(["--no-deps", "--only-binary", ":all:", "--require-hashes"])
-        .args(["--python-version", "3.11", "--implementation", "cp", "--abi", "cp311"])
-        .args(["--platform", pins.platform, "--dest"])
-        .arg(scratch)
-        .arg("--requirement")
-        .arg(requirements)
-        .stdin(Stdio::null());
-    pip
-}
-
-fn python() -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    let names = [format!("python3{}", env::consts::EXE_SUFFIX), format!("python{}", env::consts::EXE_SUFFIX)];
-    let mut found = names.iter().flat_map(|name| env::split_paths(&path).map(move |folder| folder.join(name)));
-    found.find(|file| file.is_file())
-}
-
-fn wheel_in(folder: &Path) -> Option<PathBuf> {
-    let mut files = fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    files.find(|path| path.extension().is_some_and(|extension| extension == "whl"))
+    let Pins { distribution, version, platform, wheel_sha256: sha256, .. } = *pins;
+    let wheel = Wheel { distribution, version, sha256, platform: Some(platform) };
+    wheel
+        .fetch(scratch)
+        .map_err(|reason| failed(package, format!("{reason}; or name a library with --onnxruntime PATH")))
 }
 
 fn unpack(package: Package, pins: &Pins, wheel: &Path, folder: &Path) -> Result<()> {
     let disk = |error: io::Error| failed(package, format!("{}: {error}", folder.display()));
-    let archive = File::open(wheel).map_err(disk)?;
-    let mut archive = ZipArchive::new(archive).map_err(|error| failed(package, format!("the wheel: {error}")))?;
     let staged = Staged::beside(folder).map_err(disk)?;
     for file in pins.files {
-        let bytes =
-            extract(&mut archive, file).map_err(|reason| failed(package, format!("{}: {reason}", file.entry)))?;
+        let bytes = wheel::extract(wheel, file.entry, file.bytes, file.sha256)
+            .map_err(|reason| failed(package, format!("{}: {reason}", file.entry)))?;
         fs::write(staged.path().join(file.name()), bytes).map_err(disk)?;
     }
     let record = serde_json::to_vec_pretty(&record(package, pins)).map_err(|error| disk(error.into()))?;
     fs::write(staged.path().join(RECORD), record).map_err(disk)?;
     staged.publish(true).map_err(disk)
-}
-
-/// Reads one file of the wheel, no more of it than is pinned.
-fn extract(archive: &mut ZipArchive<File>, file: &PinnedFile) -> std::result::Result<Vec<u8>, String> {
-    let entry = archive.by_name(file.entry).map_err(|error| error.to_string())?;
-    let mut bytes = Vec::new();
-    entry.take(file.bytes + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    let (length, digest) = (bytes.len() as u64, sha256_hex(&bytes));
-    if length != file.bytes || digest != file.sha256 {
-        return Err(format!("{length} bytes with SHA-256 {digest}, expected {} with {}", file.bytes, file.sha256));
-    }
-    Ok(bytes)
 }
 
 fn record(package: Package, pins: &Pins) -> InstallRecord {
@@ -228,22 +170,6 @@ fn record(package: Package, pins: &Pins) -> InstallRecord {
     }
 }
 
-fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    lines[lines.len().saturating_sub(count)..].join(" | ")
-}
-
 fn failed(package: Package, reason: String) -> Error {
     Error::Install { package, reason }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_lines_of_pip_are_what_an_error_shows() {
-        assert_eq!(last_lines("a\n\n  b\nc\n", 2), "b | c");
-        assert_eq!(last_lines("", 2), "");
-    }
 }

@@ -1,6 +1,7 @@
 //! The configuration of a run: one YAML file, every key known, every default in its type. `--set key=value` changes a
 //! key before the file is checked, so a mistyped key is an error either way.
 
+mod backbone;
 mod model;
 mod parse;
 mod training;
@@ -10,6 +11,9 @@ use std::path::PathBuf;
 use kiln_tile::SizePolicy;
 use serde::{Deserialize, Serialize};
 
+pub use backbone::{
+    BackboneConfig, BackboneKind, BankConfig, MemoryBankConfig, PatchBankConfig, TransferConfig, Weights,
+};
 pub use model::{CnnConfig, Head, HybridConfig, ModelConfig, VaeConfig};
 pub(crate) use parse::{config_error, parse_yaml, read_text};
 pub use training::{EarlyStopping, Schedule, StoppingMetric, TrainingConfig};

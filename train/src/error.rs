@@ -34,6 +34,22 @@ pub enum Error {
         /// What is wrong and what to do.
         reason: String,
     },
+    /// Weights from elsewhere are not what was expected.
+    #[error("weights {}: {reason}", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// What is published cannot be had.
+    #[error("{what} cannot be fetched: {reason}")]
+    Fetch {
+        /// What was asked for.
+        what: String,
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// Training went wrong in its numbers.
     #[error("training stopped at epoch {epoch}, step {step}: {reason}")]
     Diverged {
@@ -59,7 +75,8 @@ impl Error {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Config { .. } | Self::Run { .. } => Fault::Input,
+            Self::Config { .. } | Self::Run { .. } | Self::Weights { .. } => Fault::Input,
+            Self::Fetch { .. } => Fault::Environment,
             Self::Data(error) => error.fault(),
             Self::Metrics(error) => error.fault(),
             Self::Picture(error) => error.fault(),

@@ -1,6 +1,8 @@
-//! From labelled tiles to a trained model: data sets and their splits ([`data`]), the model zoo ([`model`]), the
-//! training loop and the run that it leaves ([`training`]), a look inside the model ([`inside`]), the figures ([`metrics`]), the baselines ([`baseline`]) and the pictures ([`picture`],
-//! [`report`]). Many trainings that are compared make a [`study`]. Knows burn and nothing of ONNX: what a run becomes is the export crate's business.
+//! From labelled tiles to a trained model: data sets and their splits ([`data`]), the model zoo ([`model`]), weights
+//! from elsewhere ([`weights`]), the training loop and the run that it leaves ([`training`]), a look inside the model
+//! ([`inside`]), the figures ([`metrics`]), the baselines ([`baseline`]) and the pictures ([`picture`], [`report`]). Many
+//! trainings that are compared make a [`study`]. Knows burn and nothing of ONNX: what a run becomes is the export
+//! crate's business.
 
 pub mod baseline;
 pub mod config;
@@ -14,6 +16,7 @@ pub mod picture;
 pub mod report;
 pub mod study;
 pub mod training;
+pub mod weights;
 
 pub use config::Config;
 pub use error::{Error, Result};

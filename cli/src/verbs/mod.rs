@@ -25,6 +25,8 @@ mod study;
 #[cfg(feature = "train")]
 mod train;
 mod verify;
+#[cfg(feature = "train")]
+mod weights;
 
 use clap::Subcommand;
 
@@ -40,6 +42,8 @@ pub(crate) enum Verb {
     Doctor(doctor::Args),
     #[cfg(feature = "train")]
     Data(data::Args),
+    #[cfg(feature = "train")]
+    Weights(weights::Args),
     #[cfg(feature = "train")]
     Train(train::Args),
     #[cfg(feature = "train")]
@@ -67,6 +71,8 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         Verb::Doctor(args) => doctor::run(args, out),
         #[cfg(feature = "train")]
         Verb::Data(args) => data::run(args, out),
+        #[cfg(feature = "train")]
+        Verb::Weights(args) => weights::run(args, out),
         #[cfg(feature = "train")]
         Verb::Train(args) => train::run(args, out),
         #[cfg(feature = "train")]

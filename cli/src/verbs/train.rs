@@ -121,6 +121,16 @@ impl Observer for Display<'_> {
                     self.say(format!("resumed after step {step}"));
                 }
             }
+            Event::Preparing { what } => self.say((*what).to_owned()),
+            Event::Features { done, tiles } => {
+                self.bar.set_length(*tiles as u64);
+                self.bar.set_prefix("features");
+                self.bar.set_position(*done as u64);
+                if !self.terminal && self.last_line.elapsed() >= Self::BETWEEN_LINES {
+                    self.last_line = Instant::now();
+                    self.out.note(format_args!("features of {done}/{tiles} tiles"));
+                }
+            }
             Event::Step { epoch, step, steps, loss } => {
                 self.bar.set_length(*steps as u64);
                 self.bar.set_prefix(format!("epoch {epoch}"));

@@ -11,7 +11,6 @@ use kiln_runtime::{Outputs, Runtime, Session, SessionOptions, golden};
 use kiln_tile::digest::sha256_file;
 use kiln_tile::publish::Staged;
 use kiln_tile::{TILE_BYTES, Tile};
-use kiln_train::config::ModelConfig;
 use kiln_train::data::Split;
 use kiln_train::training::Run;
 
@@ -143,10 +142,7 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
 
 /// The decision rule of a run, as its bundle will state it.
 pub(crate) fn rule(run: &Run) -> DecisionRule {
-    let classes = match run.config.model {
-        ModelConfig::Vae(_) => Vec::new(),
-        _ => run.facts.classes.names.clone(),
-    };
+    let classes = if run.config.model.has_classes() { run.facts.classes.names.clone() } else { Vec::new() };
     DecisionRule::new(run.facts.threshold.value, classes, run.facts.classes.normal_names())
 }
 

@@ -66,11 +66,18 @@ pub fn graph(run: &Run, burn: &BurnModel, batch: Batch, opset: Option<i64>) -> R
         Zoo::Cnn(cnn) => exporter.export(cnn, |cnn, tile| named(cnn.score(tile, normal))),
         Zoo::Vae(vae) => exporter.export(vae, |vae, tile| named(vae.score(tile))),
         Zoo::Hybrid(hybrid) => exporter.export(hybrid, |hybrid, tile| named(hybrid.score(tile, normal))),
+        Zoo::Transfer(model) => exporter.export(model, |model, tile| named(model.score(tile, normal))),
+        Zoo::MemoryBank(bank) => exporter.export(bank, |bank, tile| named(bank.score(tile))),
     }?)
 }
 
 fn description(run: &Run) -> String {
-    format!("A {} for 256x256 tissue tiles. For research; not for diagnosis.", run.config.model.kind())
+    let kind = match run.config.model.kind() {
+        "memory_bank" => "memory bank",
+        "transfer" => "classifier on a pretrained backbone",
+        kind => kind,
+    };
+    format!("A {kind} for 256x256 tissue tiles. For research; not for diagnosis.")
 }
 
 fn named(scores: Scores) -> Vec<(&'static str, AnyTensor)> {
@@ -97,7 +104,7 @@ fn metadata(run: &Run) -> Vec<(&'static str, String)> {
         ("kiln.burn_version", facts.burn.clone()),
         ("kiln.weights_sha256", facts.weights_sha256.clone()),
     ];
-    if !matches!(run.config.model, kiln_train::config::ModelConfig::Vae(_)) {
+    if run.config.model.has_classes() {
         pairs.push(("kiln.classes", facts.classes.names.join(",")));
     }
     if let Some(resolution) = run.config.data.micrometres_per_pixel {

@@ -8,7 +8,7 @@ use kiln_runtime::bundle::manifest::{
 use kiln_runtime::parity::ParityReport;
 use kiln_runtime::{Outputs, Session};
 use kiln_tile::SIDE;
-use kiln_train::config::ModelConfig;
+use kiln_train::config::{ModelConfig, Weights};
 use kiln_train::training::Run;
 use serde_json::{Value, json};
 
@@ -31,7 +31,6 @@ impl Parts<'_> {
     /// The manifest over `files`.
     pub(crate) fn manifest(&self, files: Vec<FileEntry>) -> Result<Manifest> {
         let (run, facts) = (self.run, &self.run.facts);
-        let vae = matches!(run.config.model, ModelConfig::Vae(_));
         Ok(Manifest {
             schema: SCHEMA,
             model: Model {
@@ -41,7 +40,7 @@ impl Parts<'_> {
             },
             inputs: vec![self.input()],
             outputs: self.outputs(),
-            classes: if vae { Vec::new() } else { facts.classes.names.clone() },
+            classes: if run.config.model.has_classes() { facts.classes.names.clone() } else { Vec::new() },
             normal_classes: facts.classes.normal_names().to_vec(),
             threshold: Threshold {
                 value: facts.threshold.value,
@@ -109,18 +108,17 @@ impl Parts<'_> {
     }
 
     fn meaning(&self, name: &str) -> String {
-        let vae = matches!(self.run.config.model, ModelConfig::Vae(_));
-        let text = match name {
-            "score" if vae => {
+        let text = match (name, &self.run.config.model) {
+            ("score", ModelConfig::Vae(_)) => {
                 "higher is more anomalous: mean squared error in 0..1 units plus beta times the KL divergence, a pixel value"
             }
-            "score" => "higher is more anomalous: probability of the anomalous classes together, 0..1",
-            "probabilities" => "probability of each class, in the order of `classes`, adding up to 1",
-            "reconstruction" => "the tile as rebuilt, 0..1, layout as the input's",
-            "error_map" => "squared error of each pixel in 0..1 units, mean over the channels",
-            "latent_mean" => "mean of the latent Gaussian",
-            "latent_log_variance" => "natural logarithm of the latent Gaussian's variance",
-            _ => "",
+            ("score", ModelConfig::MemoryBank(_)) => {
+                "higher is more anomalous: distance from the nearest normal tiles, about 1 for a normal one"
+            }
+            ("error_map", ModelConfig::MemoryBank(_)) => {
+                "distance of each place from the nearest normal patch, about 1 for a normal one, between patches by interpolation"
+            }
+            (name, _) => general_meaning(name),
         };
         text.to_owned()
     }
@@ -131,6 +129,11 @@ impl Parts<'_> {
         // Where the tiles lay is nobody's business downstream; which they were, the digest says.
         if let Some(path) = config.pointer_mut("/data/path") {
             *path = Value::Null;
+        }
+        if let Some(weights) = config.pointer_mut("/model/backbone/weights")
+            && matches!(self.run.config.model.backbone(), Some(backbone) if matches!(backbone.weights, Weights::File(_)))
+        {
+            *weights = Value::Null;
         }
         let tools = [
             ("kiln", facts.kiln.clone()),
@@ -145,6 +148,18 @@ impl Parts<'_> {
             git_revision: facts.git_revision.clone(),
             tools: tools.into_iter().map(|(name, version)| (name.to_owned(), version)).collect(),
         })
+    }
+}
+
+fn general_meaning(output: &str) -> &'static str {
+    match output {
+        "score" => "higher is more anomalous: probability of the anomalous classes together, 0..1",
+        "probabilities" => "probability of each class, in the order of `classes`, adding up to 1",
+        "reconstruction" => "the tile as rebuilt, 0..1, layout as the input's",
+        "error_map" => "squared error of each pixel in 0..1 units, mean over the channels",
+        "latent_mean" => "mean of the latent Gaussian",
+        "latent_log_variance" => "natural logarithm of the latent Gaussian's variance",
+        _ => "",
     }
 }
 

@@ -1,11 +1,9 @@
 //! The user's cache folder and the packages in it: `<cache>/onnxruntime/<package>-<version>/`. Files are trusted by the
 //! digests pinned in this program, never by a record that lies beside them.
 
-use std::env;
 use std::fs;
 use std::path::PathBuf;
 
-use directories::BaseDirs;
 use kiln_tile::digest::sha256_file;
 
 use super::{Library, Origin, Package, PinnedFile, Role};
@@ -16,13 +14,10 @@ use crate::error::{Error, Result};
 /// # Errors
 /// [`Error::Install`] if the user has no home folder and `KILN_CACHE` is not set.
 pub fn cache_dir() -> Result<PathBuf> {
-    match env::var_os("KILN_CACHE") {
-        Some(folder) if !folder.is_empty() => Ok(PathBuf::from(folder)),
-        _ => BaseDirs::new().map(|base| base.cache_dir().join("kiln")).ok_or_else(|| Error::Install {
-            package: Package::Cpu,
-            reason: "there is no home folder to hold the cache; set KILN_CACHE to a folder".to_owned(),
-        }),
-    }
+    kiln_tile::cache::dir().ok_or_else(|| Error::Install {
+        package: Package::Cpu,
+        reason: "there is no home folder to hold the cache; set KILN_CACHE to a folder".to_owned(),
+    })
 }
 
 /// Where compiled engines are kept: `$KILN_CACHE_ENGINES`, else [`cache_dir`]. A container may keep them on a volume.
@@ -30,7 +25,7 @@ pub fn cache_dir() -> Result<PathBuf> {
 /// # Errors
 /// As [`cache_dir`].
 pub fn engines_dir() -> Result<PathBuf> {
-    match env::var_os("KILN_CACHE_ENGINES") {
+    match std::env::var_os("KILN_CACHE_ENGINES") {
         Some(folder) if !folder.is_empty() => Ok(PathBuf::from(folder)),
         _ => cache_dir(),
     }

@@ -1,7 +1,8 @@
 //! What a tile is, for the crates that train on tiles and the crates that score them: both decode a file to the very
-//! same pixels, or parity would mean nothing. Also here because both need them: digests, and files that appear whole
-//! or not at all. Nothing in this crate knows burn or ONNX Runtime.
+//! same pixels, or parity would mean nothing. Also here because both need them: digests, files that appear whole or not
+//! at all, the user's cache, and files out of pinned wheels. Nothing in this crate knows burn or ONNX Runtime.
 
+pub mod cache;
 mod decode;
 pub mod digest;
 mod error;
@@ -10,6 +11,7 @@ mod policy;
 pub mod publish;
 mod resize;
 mod tile;
+pub mod wheel;
 
 pub use decode::{Decoder, Limits, is_tile_path};
 pub use error::TileError;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::{BackboneConfig, MemoryBankConfig, TransferConfig};
+
 /// Which model of the zoo, and its sizes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -12,16 +14,38 @@ pub enum ModelConfig {
     Vae(VaeConfig),
     /// A classifier whose feature maps feed a variational autoencoder.
     Hybrid(HybridConfig),
+    /// A classifier on a backbone whose weights come from elsewhere.
+    Transfer(TransferConfig),
+    /// Distances from normal tiles in the features of a backbone.
+    MemoryBank(MemoryBankConfig),
 }
 
 impl ModelConfig {
-    /// The kind's name: `cnn`, `vae` or `hybrid`.
+    /// The kind's name: `cnn`, `vae`, `hybrid`, `transfer` or `memory_bank`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Cnn(_) => "cnn",
             Self::Vae(_) => "vae",
             Self::Hybrid(_) => "hybrid",
+            Self::Transfer(_) => "transfer",
+            Self::MemoryBank(_) => "memory_bank",
+        }
+    }
+
+    /// Whether the model tells classes apart, rather than normal tiles from everything else.
+    #[must_use]
+    pub fn has_classes(&self) -> bool {
+        !matches!(self, Self::Vae(_) | Self::MemoryBank(_))
+    }
+
+    /// Backbone of the model, if it has one, and where its weights come from.
+    #[must_use]
+    pub fn backbone(&self) -> Option<&BackboneConfig> {
+        match self {
+            Self::Transfer(config) => Some(&config.backbone),
+            Self::MemoryBank(config) => Some(&config.backbone),
+            _ => None,
         }
     }
 }

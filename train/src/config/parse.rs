@@ -113,7 +113,7 @@ fn model_problem(model: &ModelConfig) -> Option<String> {
     let cnn = match model {
         ModelConfig::Cnn(cnn) => Some(cnn),
         ModelConfig::Hybrid(hybrid) => Some(&hybrid.cnn),
-        ModelConfig::Vae(_) => None,
+        ModelConfig::Vae(_) | ModelConfig::Transfer(_) | ModelConfig::MemoryBank(_) => None,
     };
     if let Some(cnn) = cnn {
         // Each stage halves the side; 256 can be halved eight times.
@@ -140,6 +140,8 @@ fn model_problem(model: &ModelConfig) -> Option<String> {
         ModelConfig::Hybrid(hybrid) if hybrid.latent == 0 || hybrid.filters.contains(&0) => {
             Some("model: latent and filters must be over 0".to_owned())
         }
+        ModelConfig::Transfer(transfer) => transfer.problem(),
+        ModelConfig::MemoryBank(bank) => bank.problem(),
         _ => None,
     }
 }

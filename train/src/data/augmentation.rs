@@ -6,9 +6,9 @@ use kiln_tile::{SIDE, TILE_BYTES, Tile};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::jitter;
 use super::random::{below, between, unit};
-use super::{DataError, Result};
+use super::stain::StainJitter;
+use super::{DataError, Result, elastic, jitter};
 
 const N: usize = SIDE as usize;
 
@@ -22,8 +22,12 @@ pub struct Augmentation {
     pub flips: bool,
     /// The largest part of the side that is cut off before the rest is enlarged to 256x256, from 0 (off) to 0.9.
     pub zoom: f32,
+    /// The furthest that a place is moved by elastic deformation, as a part of the side, from 0 (off) to 0.1.
+    pub elastic: f32,
     /// Changes of colour.
     pub colour_jitter: ColourJitter,
+    /// Changes of the amounts of haematoxylin and eosin.
+    pub stain_jitter: StainJitter,
 }
 
 /// The largest change of each quality of colour; 0 is off. Factors are drawn from `1 - x .. 1 + x`.
@@ -43,7 +47,7 @@ pub struct ColourJitter {
 impl Default for Augmentation {
     /// The kinds that the paper names: rotation, flips, zoom and colour jitter. It gives no amounts; these are mild.
     fn default() -> Self {
-        Self { rotation: true, flips: true, zoom: 0.1, colour_jitter: ColourJitter::default() }
+        Self { rotation: true, flips: true, zoom: 0.1, colour_jitter: ColourJitter::default(), ..Self::off() }
     }
 }
 
@@ -59,7 +63,8 @@ impl Augmentation {
     #[must_use]
     pub fn off() -> Self {
         let colour_jitter = ColourJitter { brightness: 0.0, contrast: 0.0, saturation: 0.0, hue: 0.0 };
-        Self { rotation: false, flips: false, zoom: 0.0, colour_jitter }
+        let stain_jitter = StainJitter::default();
+        Self { rotation: false, flips: false, zoom: 0.0, elastic: 0.0, colour_jitter, stain_jitter }
     }
 
     /// Refuses amounts out of their range.
@@ -70,6 +75,9 @@ impl Augmentation {
         let jitter = &self.colour_jitter;
         for (key, value, most, expected) in [
             ("augmentation.zoom", self.zoom, 0.9, "a number from 0 to 0.9"),
+            ("augmentation.elastic", self.elastic, 0.1, "a number from 0 to 0.1"),
+            ("augmentation.stain_jitter.factor", self.stain_jitter.factor, 0.9, "a number from 0 to 0.9"),
+            ("augmentation.stain_jitter.shift", self.stain_jitter.shift, 0.5, "a number from 0 to 0.5"),
             ("augmentation.colour_jitter.brightness", jitter.brightness, 1.0, "a number from 0 to 1"),
             ("augmentation.colour_jitter.contrast", jitter.contrast, 1.0, "a number from 0 to 1"),
             ("augmentation.colour_jitter.saturation", jitter.saturation, 1.0, "a number from 0 to 1"),
@@ -97,6 +105,13 @@ impl Augmentation {
             pixels = enlarge(&pixels, left, top, side);
         }
         jitter::apply(&self.colour_jitter, &mut pixels, rng);
+        // Last, and only where asked for, so that what is drawn above stays what it was.
+        if self.elastic > 0.0 {
+            pixels = elastic::apply(self.elastic, &pixels, rng);
+        }
+        if !self.stain_jitter.is_off() {
+            self.stain_jitter.apply(&mut pixels, rng);
+        }
         // Every step keeps the length, so the tile as it was is never what comes back here.
         Tile::from_pixels(pixels).unwrap_or_else(|_| tile.clone())
     }

@@ -5,14 +5,16 @@
 
 mod augmentation;
 mod dataset;
+mod elastic;
 mod error;
 mod inspect;
 mod jitter;
 mod leaks;
 mod list;
 mod loader;
-mod random;
+pub(crate) mod random;
 mod split;
+pub mod stain;
 mod stratify;
 pub mod synth;
 
@@ -27,4 +29,4 @@ pub use leaks::{TileDigest, check_leaks, digest, digests};
 pub use loader::{Batches, Loader, LoaderOptions, TileBatch};
 pub use split::{Split, SplitPlan};
 
-type Result<T, E = DataError> = std::result::Result<T, E>;
+pub(crate) type Result<T, E = DataError> = std::result::Result<T, E>;

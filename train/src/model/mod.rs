@@ -2,13 +2,16 @@
 //! that scaling and layout are part of the model and cannot be got wrong downstream. Shapes and losses follow the
 //! paper; what a model answers is [`Scores`], with the names that the exported graph gives them.
 
+pub mod backbone;
 mod cnn;
 mod decoder;
 mod encoder;
 mod hybrid;
 mod identity;
 mod loss;
+mod memory_bank;
 mod scores;
+mod transfer;
 mod vae;
 mod zoo;
 
@@ -17,14 +20,23 @@ pub use decoder::Decoder;
 pub use encoder::{Encoder, Latent};
 pub use hybrid::Hybrid;
 pub use loss::{Loss, LossOptions};
+pub(crate) use memory_bank::Bank;
+pub use memory_bank::MemoryBank;
 pub use scores::Scores;
+pub use transfer::Transfer;
 pub use vae::Vae;
 pub use zoo::{Classes, Zoo};
 
+use burn::module::Module;
 use burn::tensor::{Int, Tensor};
 
 /// Decoded tiles (u8, `[batch, 256, 256, 3]`) as the convolutions want them: f32 in 0..1, `[batch, 3, 256, 256]`.
 /// The layout changes first, while a value is one byte.
 pub(crate) fn prepare(tile: Tensor<4, Int>) -> Tensor<4> {
     tile.permute([0, 3, 1, 2]).float().div_scalar(255.0)
+}
+
+/// A module whose parameters are drawn, each under the identity that its path implies.
+pub(crate) fn materialised<M: Module>(module: M) -> M {
+    identity::by_path(module.materialize())
 }

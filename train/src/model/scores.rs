@@ -14,7 +14,8 @@ pub struct Scores {
     pub probabilities: Option<Tensor<2>>,
     /// Rebuilt tile in 0..1, `[batch, 256, 256, 3]`.
     pub reconstruction: Option<Tensor<4>>,
-    /// Squared error of each pixel, mean over the channels, `[batch, 256, 256]`.
+    /// What is wrong where, `[batch, 256, 256]`: an autoencoder's squared error, mean over the channels; a memory bank's
+    /// distance from normal patches.
     pub error_map: Option<Tensor<3>>,
     /// Mean of the latent Gaussian, `[batch, latent]`.
     pub latent_mean: Option<Tensor<2>>,
@@ -30,14 +31,24 @@ impl Scores {
         let probabilities = softmax(logits, 1);
         let anomalous = probabilities.clone().narrow(1, normal, classes - normal);
         let score = if classes - normal == 1 { anomalous } else { anomalous.sum_dim(1) };
+        Self { probabilities: Some(probabilities), ..Self::bare(score.squeeze_dim(1)) }
+    }
+
+    /// A score, and nothing else.
+    fn bare(score: Tensor<1>) -> Self {
         Self {
-            score: score.squeeze_dim(1),
-            probabilities: Some(probabilities),
+            score,
+            probabilities: None,
             reconstruction: None,
             error_map: None,
             latent_mean: None,
             latent_log_variance: None,
         }
+    }
+
+    /// Scores of a memory bank: distances of whole tiles, `[batch]`, and of the places in them, `[batch, 256, 256]`.
+    pub(crate) fn of_distance(score: Tensor<1>, map: Option<Tensor<3>>) -> Self {
+        Self { error_map: map, ..Self::bare(score) }
     }
 
     /// Adds an autoencoder's answers for prepared tiles `[batch, 3, 256, 256]`.
@@ -54,15 +65,7 @@ impl Scores {
 
     /// Scores of an autoencoder alone.
     pub(crate) fn of_autoencoder(score: Tensor<1>, image: Tensor<4>, rebuilt: Tensor<4>, latent: Latent) -> Self {
-        let bare = Self {
-            score,
-            probabilities: None,
-            reconstruction: None,
-            error_map: None,
-            latent_mean: None,
-            latent_log_variance: None,
-        };
-        bare.with_reconstruction(image, rebuilt, latent)
+        Self::bare(score).with_reconstruction(image, rebuilt, latent)
     }
 
     /// Reads the answers back: the graph's output name, and the values.

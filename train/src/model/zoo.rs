@@ -3,8 +3,11 @@
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 
+use super::backbone::Backbone;
 use super::loss::{cross_entropy, cross_entropy_of_probabilities, masked_mean, negative_bound, squared_error};
-use super::{Cnn, Hybrid, Latent, Loss, LossOptions, Scores, Vae, identity, prepare};
+use super::{
+    Cnn, Hybrid, Latent, Loss, LossOptions, MemoryBank, Scores, Transfer, Vae, identity, materialised, prepare,
+};
 use crate::config::ModelConfig;
 
 /// The labels of a data set as numbers: normal classes first, each part in alphabetical order.
@@ -46,6 +49,10 @@ pub enum Zoo {
     Vae(Vae),
     /// Both on shared feature maps.
     Hybrid(Hybrid),
+    /// A classifier on a backbone.
+    Transfer(Transfer),
+    /// Distances from normal tiles in a backbone's features.
+    MemoryBank(MemoryBank),
 }
 
 impl Zoo {
@@ -57,36 +64,69 @@ impl Zoo {
             ModelConfig::Cnn(config) => Self::Cnn(Cnn::new(config, classes, device)),
             ModelConfig::Vae(config) => Self::Vae(Vae::new(config, device)),
             ModelConfig::Hybrid(config) => Self::Hybrid(Hybrid::new(config, classes, device)),
+            ModelConfig::Transfer(config) => Self::Transfer(Transfer::new(config, classes, device)),
+            ModelConfig::MemoryBank(config) => Self::MemoryBank(MemoryBank::new(config, device)),
         };
         // Parameters are drawn when first used: here and now, so that the order is this one.
-        identity::by_path(zoo.materialize())
+        materialised(zoo)
+    }
+
+    /// The same model with its backbone passed through `change`; a model without one as it is.
+    ///
+    /// # Errors
+    /// What `change` gives.
+    pub(crate) fn with_backbone<E>(self, change: impl FnOnce(Backbone) -> Result<Backbone, E>) -> Result<Self, E> {
+        let zoo = match self {
+            Self::Transfer(model) => {
+                let backbone = change(model.backbone().clone())?;
+                Self::Transfer(model.on(backbone))
+            }
+            Self::MemoryBank(model) => {
+                let backbone = change(model.backbone().clone())?;
+                Self::MemoryBank(model.on(backbone))
+            }
+            other => other,
+        };
+        Ok(identity::by_path(zoo))
+    }
+
+    /// The model whose frozen backbone gives features that need computing once, if it is one.
+    #[must_use]
+    pub fn frozen(&self) -> Option<&Transfer> {
+        match self {
+            Self::Transfer(model) if model.is_frozen() => Some(model),
+            _ => None,
+        }
     }
 
     /// Whether the model learns from normal tiles alone.
     #[must_use]
     pub fn learns_from_normal_only(&self) -> bool {
-        matches!(self, Self::Vae(_))
+        matches!(self, Self::Vae(_) | Self::MemoryBank(_))
     }
 
     /// The loss of decoded tiles (u8, `[batch, 256, 256, 3]`) with class numbers `[batch]`; `normal` is 1 for normal
     /// tiles and 0 for others, `[batch]`: autoencoders learn from normal tiles alone.
     #[must_use]
     pub fn loss(&self, tile: Tensor<4, Int>, labels: Tensor<1, Int>, normal: Tensor<1>, options: LossOptions) -> Loss {
-        let image = prepare(tile);
         let total = match self {
-            Self::Cnn(cnn) => cross_entropy(cnn.logits(image), labels, options.label_smoothing),
+            Self::Cnn(cnn) => cross_entropy(cnn.logits(prepare(tile)), labels, options.label_smoothing),
             Self::Vae(vae) => {
+                let image = prepare(tile);
                 let latent = vae.encode(image.clone());
                 let error = squared_error(image, vae.decode(latent.sample()));
                 masked_mean(negative_bound(error, &latent, vae.beta()), normal)
             }
             Self::Hybrid(hybrid) => {
+                let image = prepare(tile);
                 let (logits, latent) = hybrid.encode(image.clone());
                 let error = squared_error(image, hybrid.decode(latent.sample()));
                 let bound = masked_mean(negative_bound(error, &latent, hybrid.beta()), normal);
                 let entropy = cross_entropy(logits, labels, options.label_smoothing);
                 entropy + bound.mul_scalar(hybrid.reconstruction_weight())
             }
+            Self::Transfer(model) => return model.loss(model.features(tile), labels, options),
+            Self::MemoryBank(bank) => masked_mean(bank.score(tile).score, normal),
         };
         Loss { total }
     }
@@ -103,7 +143,8 @@ impl Zoo {
         Ok(match self {
             Self::Cnn(cnn) => Self::Cnn(cnn.settled(prepared)?),
             Self::Hybrid(hybrid) => Self::Hybrid(hybrid.settled(prepared)?),
-            Self::Vae(vae) => Self::Vae(vae),
+            // What has no running figures of its own keeps what it has; a backbone keeps those of its weights.
+            other @ (Self::Vae(_) | Self::Transfer(_) | Self::MemoryBank(_)) => other,
         })
     }
 
@@ -120,10 +161,11 @@ impl Zoo {
                 Latent { mean: scores.latent_mean.clone()?, log_variance: scores.latent_log_variance.clone()? };
             let map: Tensor<2> = scores.error_map.clone()?.flatten(1, 2);
             let error = map.mean_dim(1).squeeze_dim(1);
-            Some(masked_mean(negative_bound(error, &latent, beta), normal))
+            Some(masked_mean(negative_bound(error, &latent, beta), normal.clone()))
         };
         let (bound, weight) = match self {
-            Self::Cnn(_) => (None, 0.0),
+            Self::Cnn(_) | Self::Transfer(_) => (None, 0.0),
+            Self::MemoryBank(_) => (Some(masked_mean(scores.score.clone(), normal.clone())), 1.0),
             Self::Vae(vae) => (bound(vae.beta()), 1.0),
             Self::Hybrid(hybrid) => (bound(hybrid.beta()), hybrid.reconstruction_weight()),
         };
@@ -140,6 +182,8 @@ impl Zoo {
             Self::Cnn(cnn) => cnn.score(tile, normal),
             Self::Vae(vae) => vae.score(tile),
             Self::Hybrid(hybrid) => hybrid.score(tile, normal),
+            Self::Transfer(model) => model.score(tile, normal),
+            Self::MemoryBank(bank) => bank.score(tile),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
-use super::trainer::tile_tensor;
+use kiln_tile::{SIDE, TILE_BYTES};
+
+use super::source::{Input, Source};
 use crate::data::Loader;
 use crate::model::{Classes, LossOptions, Scores, Zoo};
 use crate::{Error, Result};
@@ -37,16 +39,16 @@ pub fn score_tiles(zoo: &Zoo, classes: &Classes, loader: &Loader, device: &Devic
     Ok(scored)
 }
 
-/// Mean loss over all tiles of `loader`, and every tile's score.
+/// Mean loss over all tiles of `source`, and every tile's score.
 pub(crate) fn validate(
     zoo: &Zoo,
     classes: &Classes,
-    loader: &Loader,
+    source: &Source,
     device: &Device,
     options: LossOptions,
 ) -> Result<(f64, Vec<ScoredTile>)> {
-    let (mut sum, mut weight, mut scored) = (0.0, 0.0, Vec::with_capacity(loader.tiles()));
-    for batch in loader.epoch(0, 0) {
+    let (mut sum, mut weight, mut scored) = (0.0, 0.0, Vec::with_capacity(source.tiles()));
+    for batch in source.epoch(0, 0) {
         let batch = batch?;
         let normal = normal_mask(&batch.labels, classes, device);
         // An autoencoder's loss is a mean over the normal tiles of the batch, a classifier's over all of them.
@@ -56,7 +58,13 @@ pub(crate) fn validate(
             batch.labels.len()
         };
         let labels = label_tensor(&batch.labels, device);
-        let scores = zoo.score(tile_tensor(batch.pixels, device), classes.normal);
+        let scores = match (batch.input, zoo.frozen()) {
+            (Input::Features(values), Some(model)) => {
+                model.score_features(feature_tensor(values, batch.indices.len(), device), classes.normal)
+            }
+            (Input::Features(_), None) => return Err(no_features()),
+            (Input::Pixels(pixels), _) => zoo.score(tile_tensor(pixels, device), classes.normal),
+        };
         let loss = zoo.loss_of(&scores, labels, normal, options);
         sum += read(loss.total.into_data())?.first().copied().unwrap_or(f64::NAN) * counted as f64;
         weight += counted as f64;
@@ -89,6 +97,24 @@ fn tiles(indices: &[usize], classes: &[usize], scores: Scores) -> Result<Vec<Sco
         latent: latent(at),
     };
     Ok(places.map(tile).collect())
+}
+
+/// Decoded tiles, `[n, 256, 256, 3]`, as a u8 tensor.
+pub(crate) fn tile_tensor(pixels: Vec<u8>, device: &Device) -> Tensor<4, Int> {
+    let side = SIDE as usize;
+    let shape = [pixels.len() / TILE_BYTES, side, side, 3];
+    Tensor::from_data(TensorData::new(pixels, shape), (device, DType::U8))
+}
+
+/// Features of `tiles` tiles, `[tiles, features]`.
+pub(crate) fn feature_tensor(values: Vec<f32>, tiles: usize, device: &Device) -> Tensor<2> {
+    let width = values.len() / tiles.max(1);
+    Tensor::from_data(TensorData::new(values, [tiles, width]), device)
+}
+
+/// Features are only ever made for the model that takes them.
+pub(crate) fn no_features() -> Error {
+    Error::Config { origin: "model".to_owned(), reason: "only a frozen transfer model learns from features".to_owned() }
 }
 
 /// Class numbers as a tensor, `[batch]`.

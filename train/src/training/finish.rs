@@ -83,6 +83,7 @@ fn facts(
         data: prepared.data_path.clone(),
         data_sha256: prepared.data_sha256.clone(),
         weights_sha256,
+        backbone_sha256: state.backbone_sha256.clone(),
         parameters: zoo.num_params() as u64,
         epochs: state.epoch,
         best_epoch: state.best_epoch,

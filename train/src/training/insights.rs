@@ -1,9 +1,9 @@
 //! The part of a run's report that looks inside the model: its worst decisions with maps over the tiles, a map of the
 //! latent space, and what lies between two tiles of it.
 
+use super::evaluation::tile_tensor;
 use super::evaluation::{ScoredTile, read};
 use super::pictures::{Gallery, Named};
-use super::trainer::tile_tensor;
 use crate::Result;
 use crate::inside::{grad_cam, interpolate, project};
 use crate::metrics::Scored;

@@ -5,21 +5,24 @@
 mod checkpoint;
 mod classes;
 mod evaluation;
+mod features;
 mod finish;
+mod fit;
 mod insights;
 mod observer;
 mod pictures;
 mod run;
 mod seeds;
+mod source;
 mod state;
 mod trainer;
 
 pub use classes::classes;
-pub(crate) use evaluation::read;
 pub use evaluation::{ScoredTile, score_tiles};
+pub(crate) use evaluation::{read, tile_tensor};
 pub use observer::{Event, Observer, Silent};
 pub use pictures::report;
 pub(crate) use run::read_history;
 pub use run::{Layout, Run, RunFacts, SplitFacts, ThresholdFacts};
-pub(crate) use trainer::tile_tensor;
+
 pub use trainer::{Outcome, TrainRequest, train, train_unless_stopped};

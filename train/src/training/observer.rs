@@ -25,6 +25,18 @@ pub enum Event<'a> {
         /// Steps done before, by the training that is resumed.
         resumed_at: Option<u64>,
     },
+    /// Something is fetched or read before the training can start.
+    Preparing {
+        /// What, in a plain line.
+        what: &'a str,
+    },
+    /// A frozen backbone goes through tiles that its features are not known of yet.
+    Features {
+        /// Tiles done.
+        done: usize,
+        /// Tiles to do.
+        tiles: usize,
+    },
     /// One optimiser step.
     Step {
         /// Epoch, from 1.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use kiln_tile::{SIDE, Tile};
 
-use super::evaluation::{ScoredTile, read, score_tiles};
+use super::evaluation::{ScoredTile, read, score_tiles, tile_tensor};
 use super::run::Run;
-use super::{finish, insights, trainer};
+use super::{finish, insights};
 use crate::data::{Dataset, Split};
 use crate::metrics::{Metrics, Scored};
 use crate::model::Zoo;
@@ -124,7 +124,7 @@ impl Gallery<'_> {
         let mut rows = Vec::new();
         for scored in pairs.take(RECONSTRUCTIONS) {
             let tile = self.decode(scored.index)?;
-            let input = trainer::tile_tensor(tile.pixels().to_vec(), self.device);
+            let input = tile_tensor(tile.pixels().to_vec(), self.device);
             let scores = self.zoo.score(input, classes.normal);
             let (Some(rebuilt), Some(errors)) = (scores.reconstruction, scores.error_map) else {
                 return Ok(Vec::new());

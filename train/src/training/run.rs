@@ -111,6 +111,9 @@ pub struct RunFacts {
     pub data_sha256: String,
     /// SHA-256 of `model.bpk`.
     pub weights_sha256: String,
+    /// SHA-256 of the file that the backbone's weights came from, if the model has one and they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backbone_sha256: Option<String>,
     /// Trained weights.
     pub parameters: u64,
     /// Epochs done.

@@ -24,6 +24,9 @@ pub(crate) struct TrainingState {
     pub(crate) best_epoch: u64,
     /// Training is over.
     pub(crate) finished: bool,
+    /// SHA-256 of the file that the backbone's weights came from.
+    #[serde(default)]
+    pub(crate) backbone_sha256: Option<String>,
 }
 
 impl TrainingState {

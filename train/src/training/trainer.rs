@@ -8,19 +8,22 @@ use std::time::{Duration, Instant};
 use burn::module::Module;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use kiln_tile::{Decoder, SIDE, TILE_BYTES, publish};
+use burn::tensor::{Device, Int, Tensor};
+use kiln_tile::{Decoder, SIDE, publish};
 
-use super::evaluation::{label_tensor, normal_mask, read, validate};
+use super::evaluation::{feature_tensor, label_tensor, no_features, normal_mask, read, tile_tensor, validate};
+use super::features::Extractor;
 use super::run::{class_map, plain_loader, workers};
 use super::seeds::{Purpose, seed};
+use super::source::{Batch, FeatureLoader, Input, Source};
 use super::state::TrainingState;
-use super::{Event, Layout, Observer, Run, checkpoint, classes, finish};
-use crate::data::{self, Dataset, Loader, LoaderOptions, Split, SplitPlan, TileBatch};
+use super::{Event, Layout, Observer, Run, checkpoint, classes, finish, fit};
+use crate::config::{ModelConfig, TransferConfig};
+use crate::data::{self, Dataset, Loader, LoaderOptions, Split, SplitPlan, TileDigest};
 use crate::metrics::auroc;
-use crate::model::{Classes, LossOptions, Zoo};
+use crate::model::{Classes, LossOptions, MemoryBank, Transfer, Zoo};
 use crate::picture::EpochRecord;
-use crate::{Config, Error, Result};
+use crate::{Config, Error, Result, weights};
 
 /// What to train, on what, to where.
 #[derive(Debug, Clone)]
@@ -73,7 +76,7 @@ pub fn train_unless_stopped(request: &TrainRequest, observer: &mut dyn Observer)
         return Ok(Outcome::Finished(Box::new(Run::open(&request.out)?)));
     }
     let prepared = Prepared::new(request, &layout)?;
-    let (mut trainer, mut zoo) = Trainer::new(&prepared, &layout)?;
+    let (mut trainer, mut zoo) = Trainer::new(&prepared, &layout, observer)?;
     observer.event(&trainer.started(&zoo));
     while !trainer.state.finished {
         // A resumed training asks anew about the epochs that it has, so a kill between epoch and answer changes nothing.
@@ -121,6 +124,7 @@ pub(crate) struct Prepared {
     pub(crate) dataset: Arc<Dataset>,
     pub(crate) data_path: PathBuf,
     pub(crate) data_sha256: String,
+    pub(crate) digests: Vec<TileDigest>,
     pub(crate) plan: SplitPlan,
     pub(crate) classes: Classes,
 }
@@ -144,7 +148,7 @@ impl Prepared {
         let plan = resolve_split(request, layout, &dataset, &digests)?;
         data::check_leaks(&dataset, &plan, &digests)?;
         let data_sha256 = data::digest(&dataset, &digests);
-        Ok(Self { config, dataset, data_path, data_sha256, plan, classes })
+        Ok(Self { config, dataset, data_path, data_sha256, digests, plan, classes })
     }
 
     pub(crate) fn seed(&self, purpose: Purpose, number: u64) -> u64 {
@@ -158,8 +162,6 @@ impl Prepared {
     }
 
     fn training_loader(&self, normal_only: bool) -> Result<Loader> {
-        let normal = self.classes.normal_names();
-        let learnt = |index: &usize| !normal_only || normal.contains(&self.dataset.entries[*index].label);
         let options = LoaderOptions {
             decoder: Decoder::new(self.config.data.size_policy),
             batch: self.config.training.batch,
@@ -168,8 +170,19 @@ impl Prepared {
             workers: workers(self.config.data.workers),
             classes: class_map(&self.classes),
         };
-        let indices = self.plan.indices(Split::Train).into_iter().filter(learnt).collect();
-        Ok(Loader::new(Arc::clone(&self.dataset), indices, options)?)
+        Ok(Loader::new(Arc::clone(&self.dataset), self.training_tiles(normal_only), options)?)
+    }
+
+    fn training_tiles(&self, normal_only: bool) -> Vec<usize> {
+        let normal = self.classes.normal_names();
+        let learnt = |index: &usize| !normal_only || normal.contains(&self.dataset.entries[*index].label);
+        self.plan.indices(Split::Train).into_iter().filter(learnt).collect()
+    }
+
+    /// Entries with their class numbers.
+    fn with_classes(&self, indices: &[usize]) -> Vec<(usize, usize)> {
+        let class = |index: &usize| Some((*index, self.classes.number(&self.dataset.entries[*index].label)?));
+        indices.iter().filter_map(class).collect()
     }
 }
 
@@ -218,23 +231,51 @@ struct Trainer<'a> {
     inference: Device,
     optimizer: ModuleOptimizer,
     state: TrainingState,
-    train: Loader,
-    val: Loader,
+    train: Source,
+    val: Source,
     resumed_at: Option<u64>,
 }
 
 impl<'a> Trainer<'a> {
-    fn new(prepared: &'a Prepared, layout: &'a Layout) -> Result<(Self, Zoo)> {
+    fn new(prepared: &'a Prepared, layout: &'a Layout, observer: &mut dyn Observer) -> Result<(Self, Zoo)> {
         let inference = Device::flex();
         let device = Device::flex().autodiff();
         let config = &prepared.config;
         let zoo = Zoo::new(&config.model, prepared.classes.names.len(), prepared.seed(Purpose::Weights, 0), &device);
-        let (zoo, optimizer, state) = checkpoint::read(&layout.checkpoints(), zoo, adam(config))?;
-        let train = prepared.training_loader(zoo.learns_from_normal_only())?;
+        let (mut zoo, optimizer, state) = checkpoint::read(&layout.checkpoints(), zoo, adam(config))?;
         let resumed_at = state.as_ref().map(|state| state.step);
-        let val = prepared.loader(Split::Val)?;
-        let state = state.unwrap_or_default();
-        Ok((Self { prepared, layout, device, inference, optimizer, state, train, val, resumed_at }, zoo))
+        let mut state = state.unwrap_or_default();
+        if resumed_at.is_none() {
+            (zoo, state.backbone_sha256) = with_pretrained(zoo, config, &device, observer)?;
+        }
+        let (train, val) = sources(prepared, &zoo, &inference, observer)?;
+        let mut trainer = Self { prepared, layout, device, inference, optimizer, state, train, val, resumed_at };
+        if resumed_at.is_none() {
+            zoo = trainer.standardised(zoo)?;
+        }
+        Ok((trainer, zoo))
+    }
+
+    /// A model on a backbone, with its features centred and scaled by those of the training tiles.
+    fn standardised(&mut self, zoo: Zoo) -> Result<Zoo> {
+        let Zoo::Transfer(model) = zoo else { return Ok(zoo) };
+        let features = match &self.train {
+            Source::Features(loader) => {
+                let rows: Vec<f32> = loader.table.rows().flatten().copied().collect();
+                let count = loader.table.rows().count();
+                feature_tensor(rows, count, &self.device)
+            }
+            Source::Tiles(_) => {
+                let inferring: Transfer = model.valid();
+                let batches = self.train.epoch(0, 0).take(SETTLING_BATCHES);
+                let features = batches.map(|batch| match batch?.input {
+                    Input::Pixels(pixels) => Ok(inferring.features(tile_tensor(pixels, &self.inference))),
+                    Input::Features(_) => Err(no_features()),
+                });
+                Tensor::from_inner(Tensor::cat(features.collect::<Result<Vec<_>>>()?, 0))
+            }
+        };
+        Ok(Zoo::Transfer(model.standardised(features)))
     }
 
     fn started(&self, zoo: &Zoo) -> Event<'static> {
@@ -244,13 +285,16 @@ impl<'a> Trainer<'a> {
             test: self.prepared.plan.indices(Split::Test).len(),
             parameters: zoo.num_params(),
             steps: self.steps(),
-            epochs: self.prepared.config.training.epochs,
+            epochs: self.epochs(),
             resumed_at: self.resumed_at,
         }
     }
 
     /// The rest of the epoch under way, its validation, and the checkpoint that closes it.
     fn epoch(&mut self, mut zoo: Zoo, observer: &mut dyn Observer) -> Result<Zoo> {
+        if let Zoo::MemoryBank(bank) = zoo {
+            return self.fit(bank, observer);
+        }
         let (epoch, first, steps) = (self.state.epoch, self.state.step_of_epoch, self.steps());
         let every = Duration::from_secs(self.prepared.config.training.checkpoint_seconds.max(1));
         let (mut saved, mut ticked) = (Instant::now(), Instant::now());
@@ -273,6 +317,31 @@ impl<'a> Trainer<'a> {
         Ok(zoo)
     }
 
+    /// A memory bank learns all that it ever will in one pass.
+    fn fit(&mut self, bank: MemoryBank, observer: &mut dyn Observer) -> Result<Zoo> {
+        let (ModelConfig::MemoryBank(config), Source::Tiles(loader)) = (&self.prepared.config.model, &self.train)
+        else {
+            return Err(no_features());
+        };
+        let started = Instant::now();
+        let views = self.prepared.config.data.augmentation.as_ref().map_or(1, |_| config.views);
+        let seed = self.prepared.seed(Purpose::Step, 0);
+        let mut heard = |done, tiles| observer.event(&Event::Features { done, tiles });
+        let bank = fit::fit(bank.valid(), config, loader, views, seed, &self.inference, &mut heard)?;
+        let zoo: Zoo = Zoo::MemoryBank(bank).train();
+        (self.state.step, self.state.step_of_epoch) = (1, 1);
+        self.close_epoch(&zoo, observer, started)?;
+        Ok(zoo)
+    }
+
+    /// Passes over the training tiles, at most.
+    fn epochs(&self) -> u64 {
+        match self.prepared.config.model {
+            ModelConfig::MemoryBank(_) => 1,
+            _ => self.prepared.config.training.epochs,
+        }
+    }
+
     fn close_epoch(&mut self, zoo: &Zoo, observer: &mut dyn Observer, ticked: Instant) -> Result<()> {
         let options = LossOptions { label_smoothing: self.prepared.config.training.label_smoothing };
         let inferring = self.settled(zoo)?;
@@ -293,7 +362,7 @@ impl<'a> Trainer<'a> {
         if best {
             checkpoint::save_weights(&self.layout.best(), &inferring)?;
         }
-        self.state.finished = self.state.is_over(training.epochs, training.early_stopping);
+        self.state.finished = self.state.is_over(self.epochs(), training.early_stopping);
         finish::write_history(self.layout, &self.state.history)?;
         self.checkpoint(zoo)?;
         observer.event(&Event::Epoch { record: &record, best });
@@ -307,19 +376,30 @@ impl<'a> Trainer<'a> {
     /// the epoch that is closing. The model that trains on keeps its own.
     fn settled(&self, zoo: &Zoo) -> Result<Zoo> {
         let batches = self.train.epoch(self.state.epoch, 0).take(SETTLING_BATCHES.min(self.steps()));
-        zoo.valid().settled(batches.map(|batch| Ok(self.window(tile_tensor(batch?.pixels, &self.inference)))))
+        zoo.valid().settled(batches.map(|batch| match batch?.input {
+            Input::Pixels(pixels) => Ok(self.window(tile_tensor(pixels, &self.inference))),
+            Input::Features(_) => Err(no_features()),
+        }))
     }
 
     /// One optimiser step; returns the loss before it. Takes the model, so that its weights can change in place.
-    fn step(&mut self, zoo: Zoo, batch: TileBatch) -> Result<(Zoo, f64)> {
+    fn step(&mut self, zoo: Zoo, batch: Batch) -> Result<(Zoo, f64)> {
         // What is random in a step depends on its number alone, so a resumed step is the step that would have been.
         self.device.seed(self.prepared.seed(Purpose::Step, self.state.step));
         let labels = label_tensor(&batch.labels, &self.device);
         let normal = normal_mask(&batch.labels, &self.prepared.classes, &self.device);
         let smoothing = self.prepared.config.training.label_smoothing;
         let options = LossOptions { label_smoothing: smoothing };
-        let tile = self.window(tile_tensor(batch.pixels, &self.device));
-        let loss = zoo.loss(tile, labels, normal, options).total;
+        let loss = match (batch.input, zoo.frozen()) {
+            (Input::Features(values), Some(model)) => {
+                model.loss(feature_tensor(values, batch.indices.len(), &self.device), labels, options)
+            }
+            (Input::Features(_), None) => return Err(no_features()),
+            (Input::Pixels(pixels), _) => {
+                zoo.loss(self.window(tile_tensor(pixels, &self.device)), labels, normal, options)
+            }
+        };
+        let loss = loss.total;
         let value = read(loss.clone().inner().into_data())?.first().copied().unwrap_or(f64::NAN);
         if !value.is_finite() {
             return Err(Error::Diverged {
@@ -361,18 +441,55 @@ impl<'a> Trainer<'a> {
     }
 }
 
+/// The model with the backbone that its configuration names, and the SHA-256 of that one's file.
+fn with_pretrained(
+    zoo: Zoo,
+    config: &Config,
+    device: &Device,
+    observer: &mut dyn Observer,
+) -> Result<(Zoo, Option<String>)> {
+    let Some(backbone) = config.model.backbone() else { return Ok((zoo, None)) };
+    let mut heard = |what: &str| observer.event(&Event::Preparing { what });
+    match weights::pretrained(backbone, device, &mut heard)? {
+        Some((pretrained, digest)) => Ok((zoo.with_backbone(|_| Ok::<_, Error>(pretrained))?, Some(digest))),
+        None => Ok((zoo, None)),
+    }
+}
+
+/// Batches for training and validation: features where they need computing once, else tiles.
+fn sources(prepared: &Prepared, zoo: &Zoo, device: &Device, observer: &mut dyn Observer) -> Result<(Source, Source)> {
+    let (Some(model), ModelConfig::Transfer(config)) = (zoo.frozen(), &prepared.config.model) else {
+        let train = prepared.training_loader(zoo.learns_from_normal_only())?;
+        return Ok((Source::Tiles(train), Source::Tiles(prepared.loader(Split::Val)?)));
+    };
+    let model = model.valid();
+    let extractor = Extractor {
+        model: &model,
+        device,
+        dataset: &prepared.dataset,
+        digests: &prepared.digests,
+        decoder: Decoder::new(prepared.config.data.size_policy),
+    };
+    let mut source = |split, config: Option<&TransferConfig>| {
+        let indices = prepared.plan.indices(split);
+        let augmentation = prepared.config.data.augmentation.as_ref();
+        let views = config.and_then(|config| Some((augmentation?, config.views)));
+        let table = extractor.table(&indices, views, observer)?;
+        Ok::<_, Error>(Source::Features(FeatureLoader {
+            table: Arc::new(table),
+            indices: prepared.with_classes(&indices),
+            batch: prepared.config.training.batch,
+            shuffle_seed: config.map(|_| prepared.seed(Purpose::Order, 0)),
+        }))
+    };
+    Ok((source(Split::Train, Some(config))?, source(Split::Val, None)?))
+}
+
 fn adam(config: &Config) -> ModuleOptimizer {
     let decay = config.training.weight_decay;
     let adam = AdamConfig::new().with_epsilon(1e-8);
     let adam = if decay > 0.0 { adam.with_weight_decay(Some(WeightDecayConfig::new(decay as f32))) } else { adam };
     adam.init()
-}
-
-/// Decoded tiles, `[n, 256, 256, 3]`, as a u8 tensor.
-pub(crate) fn tile_tensor(pixels: Vec<u8>, device: &Device) -> Tensor<4, Int> {
-    let side = SIDE as usize;
-    let shape = [pixels.len() / TILE_BYTES, side, side, 3];
-    Tensor::from_data(TensorData::new(pixels, shape), (device, DType::U8))
 }
 
 /// Git revision of the working folder, for provenance.

@@ -1,0 +1,98 @@
+//! Stain augmentation: every laboratory dyes thicker or thinner, so the amounts of haematoxylin and eosin in a tile are
+//! changed, each by a factor and a shift of its own, and the tile is dyed anew (Tellez and others, 2018). Light is
+//! absorbed exponentially, so amounts are found and changed in optical density, where dyes add up.
+
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use super::matrix::{Matrix, inverse, product};
+use super::optical::{Densities, LEVELS};
+use crate::data::random::between;
+
+/// How far the amounts of both dyes are changed; 0 is off.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StainJitter {
+    /// Factor on the amount of each dye, drawn from `1 - x .. 1 + x`, 0 to 0.9.
+    pub factor: f32,
+    /// Added to the amount of each dye, drawn from `-x .. x` in optical density, 0 to 0.5.
+    pub shift: f32,
+}
+
+/// Optical densities of haematoxylin, eosin and what is left, as Ruifrok and Johnston (2001) measured them; rows of
+/// length 1.
+const DYES: Matrix = [[0.650, 0.704, 0.286], [0.072, 0.990, 0.105], [0.268, 0.570, 0.776]];
+
+impl StainJitter {
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.factor == 0.0 && self.shift == 0.0
+    }
+
+    /// Changes the dyes of `pixels` (RGB, interleaved) by amounts drawn from `rng`.
+    pub(crate) fn apply(&self, pixels: &mut [u8], rng: &mut impl Rng) {
+        let mut factors = [1.0; 3];
+        let mut shifts = [0.0; 3];
+        for (factor, shift) in factors.iter_mut().zip(&mut shifts).take(2) {
+            *factor = between(rng, 1.0 - self.factor, 1.0 + self.factor);
+            *shift = between(rng, -self.shift, self.shift);
+        }
+        let Some(apart) = inverse(&DYES) else { return };
+        let changed: Matrix = std::array::from_fn(|dye| DYES[dye].map(|density| density * factors[dye]));
+        let shift = std::array::from_fn(|channel| (0..3).map(|dye| shifts[dye] * DYES[dye][channel]).sum());
+        transform(pixels, &product(&apart, &changed), shift);
+    }
+}
+
+/// Applies an affine change in optical density to every pixel. Glass, which absorbs nothing, stays glass.
+fn transform(pixels: &mut [u8], matrix: &Matrix, shift: [f32; 3]) {
+    let densities = Densities::new();
+    for pixel in pixels.chunks_exact_mut(3) {
+        let before = [densities.of(pixel[0]), densities.of(pixel[1]), densities.of(pixel[2])];
+        let absorbed = before.iter().sum::<f32>();
+        // A shift is of dye that is there: it fades out towards glass.
+        let dyed = (absorbed / GLASS).min(1.0);
+        for (channel, value) in pixel.iter_mut().enumerate() {
+            let density: f32 = (0..3).map(|from| before[from] * matrix[from][channel]).sum();
+            *value = densities.value(density + dyed * shift[channel]);
+        }
+    }
+    debug_assert_eq!(LEVELS, 256);
+}
+
+/// Density over all channels from which a pixel counts as tissue.
+const GLASS: f32 = 0.45;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::random::stream;
+
+    const PURPLE: [u8; 3] = [120, 70, 160];
+
+    #[test]
+    fn glass_stays_glass_and_tissue_changes() {
+        let jitter = StainJitter { factor: 0.3, shift: 0.1 };
+        let mut pixels = [[255, 255, 255], PURPLE].concat();
+        jitter.apply(&mut pixels, &mut stream(3, b"test    ", 0, 0));
+        assert_eq!(pixels[..3], [255, 255, 255]);
+        assert_ne!(pixels[3..], PURPLE);
+    }
+
+    #[test]
+    fn no_amount_is_no_change() {
+        let mut pixels: Vec<u8> = (0..=255).flat_map(|value| [value, 255 - value, value / 2]).collect();
+        let before = pixels.clone();
+        StainJitter::default().apply(&mut pixels, &mut stream(3, b"test    ", 0, 0));
+        let worst = pixels.iter().zip(&before).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(worst <= Some(1), "{worst:?}");
+    }
+
+    #[test]
+    fn more_of_both_dyes_is_darker() {
+        let mut pixels = PURPLE.to_vec();
+        transform(&mut pixels, &[[1.3, 0.0, 0.0], [0.0, 1.3, 0.0], [0.0, 0.0, 1.3]], [0.0; 3]);
+        assert!(pixels.iter().zip(&PURPLE).all(|(after, before)| after < before), "{pixels:?}");
+    }
+}

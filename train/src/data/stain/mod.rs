@@ -1,0 +1,8 @@
+//! Stains: what haematoxylin and eosin do to light, and what differs between laboratories. Here are the variations of a
+//! training tile that follow from it ([`StainJitter`]).
+
+mod jitter;
+mod matrix;
+mod optical;
+
+pub use jitter::StainJitter;

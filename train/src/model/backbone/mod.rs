@@ -1,0 +1,95 @@
+//! Backbones: networks whose weights were found on millions of photographs, and whose feature maps say more of a few
+//! hundred tiles than weights found on those tiles alone. Each is a burn module that follows its published form layer
+//! by layer, takes decoded tiles, and does the normalisation that its weights were found with, so that it stands in the
+//! exported graph. What is made of the maps is the models' business; where weights come from, [`crate::weights`]'s.
+
+mod efficientnet;
+mod layer;
+mod resnet;
+
+use burn::module::Module;
+use burn::tensor::module::adaptive_avg_pool2d;
+use burn::tensor::{Device, Int, Tensor};
+
+pub use efficientnet::EfficientNet;
+pub use resnet::ResNet;
+
+use crate::config::BackboneKind;
+
+/// A backbone up to the deepest stage that is used.
+#[derive(Module, Debug)]
+pub enum Backbone {
+    /// EfficientNet-Lite0.
+    EfficientNetLite0(EfficientNet),
+    /// ResNet-18.
+    ResNet18(ResNet),
+}
+
+impl Backbone {
+    /// Fresh weights for the first `depth` stages, all channels multiplied by `width` and rounded to multiples of 8.
+    #[must_use]
+    pub fn new(kind: BackboneKind, depth: usize, width: f64, device: &Device) -> Self {
+        match kind {
+            BackboneKind::EfficientnetLite0 => Self::EfficientNetLite0(EfficientNet::new(depth, width, device)),
+            BackboneKind::Resnet18 => Self::ResNet18(ResNet::new(depth, width, device)),
+        }
+    }
+
+    /// Maps `[batch, channels, side, side]` of decoded tiles (u8, `[batch, 256, 256, 3]`) after each of `stages`,
+    /// counted from 1.
+    #[must_use]
+    pub fn maps(&self, tile: Tensor<4, Int>, stages: &[usize]) -> Vec<Tensor<4>> {
+        let all = match self {
+            Self::EfficientNetLite0(network) => {
+                // The published weights were found on (value - 127) / 128.
+                network.forward(tile.permute([0, 3, 1, 2]).float().sub_scalar(127.0).div_scalar(128.0))
+            }
+            Self::ResNet18(network) => network.forward(imagenet(tile)),
+        };
+        stages.iter().filter_map(|stage| all.get(stage - 1).cloned()).collect()
+    }
+
+    /// The mean of each map over the tile, all `stages` side by side, `[batch, features]`.
+    #[must_use]
+    pub fn features(&self, tile: Tensor<4, Int>, stages: &[usize]) -> Tensor<2> {
+        let means = self.maps(tile, stages).into_iter().map(|maps| adaptive_avg_pool2d(maps, [1, 1]).flatten(1, 3));
+        Tensor::cat(means.collect(), 1)
+    }
+}
+
+/// Tiles as torchvision's weights want them: each channel in 0..1, less the mean of ImageNet and over its deviation.
+fn imagenet(tile: Tensor<4, Int>) -> Tensor<4> {
+    let device = tile.device();
+    let channels = |values: [f32; 3]| Tensor::<1>::from_floats(values, &device).reshape([1, 3, 1, 1]);
+    let values = tile.permute([0, 3, 1, 2]).float().div_scalar(255.0);
+    (values - channels([0.485, 0.456, 0.406])) / channels([0.229, 0.224, 0.225])
+}
+
+impl BackboneKind {
+    /// Channels of each stage at a width.
+    #[must_use]
+    pub fn channels(self, width: f64) -> Vec<usize> {
+        let channels: &[usize] = match self {
+            Self::EfficientnetLite0 => &efficientnet::CHANNELS,
+            Self::Resnet18 => &resnet::CHANNELS,
+        };
+        channels.iter().map(|channels| efficientnet::scaled(*channels, width)).collect()
+    }
+
+    /// The path of each convolution and normalisation in [`Backbone`], and its names in published files: one file has
+    /// all its names from one column.
+    pub(crate) fn published_names(self) -> Vec<[String; 3]> {
+        match self {
+            Self::EfficientnetLite0 => EfficientNet::names(),
+            Self::Resnet18 => ResNet::names(),
+        }
+    }
+
+    /// How the classifier is called in published files: the only tensors that an import leaves behind.
+    pub(crate) fn classifier_names(self) -> &'static [&'static str] {
+        match self {
+            Self::EfficientnetLite0 => &["_fc.", "classifier."],
+            Self::Resnet18 => &["fc."],
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Features of tiles by a frozen backbone, computed once and kept in the user's cache, so that a second training on the
+//! same tiles (another seed, another split, another head) computes none. A kept vector is named by the digest of the
+//! tile's pixels, and its file by all else that it follows from; what is missing or damaged is computed again.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::tensor::Device;
+use kiln_tile::digest::sha256_hex;
+use kiln_tile::{Decoder, cache, publish};
+use rayon::prelude::*;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use super::evaluation::tile_tensor;
+use super::{Event, Observer};
+use crate::data::{Augmentation, DataError, Dataset, TileDigest, random};
+use crate::model::Transfer;
+use crate::{Error, Result};
+
+/// Tiles that go through the backbone together.
+const BATCH: usize = 16;
+
+/// What features are computed of, and by what.
+pub(crate) struct Extractor<'a> {
+    pub(crate) model: &'a Transfer,
+    pub(crate) device: &'a Device,
+    pub(crate) dataset: &'a Dataset,
+    pub(crate) digests: &'a [TileDigest],
+    pub(crate) decoder: Decoder,
+}
+
+/// Vectors of some tiles, one for each view.
+#[derive(Debug)]
+pub(crate) struct FeatureTable {
+    views: Vec<BTreeMap<usize, Vec<f32>>>,
+}
+
+impl FeatureTable {
+    /// How many variations of each tile there are, at least one.
+    pub(crate) fn views(&self) -> u64 {
+        self.views.len().max(1) as u64
+    }
+
+    /// The vector of an entry of the data set; empty if it is not in the table.
+    pub(crate) fn row(&self, index: usize, view: u64) -> &[f32] {
+        self.views.get(view as usize).and_then(|rows| rows.get(&index)).map_or(&[], Vec::as_slice)
+    }
+
+    /// All vectors, view after view.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Vec<f32>> {
+        self.views.iter().flat_map(BTreeMap::values)
+    }
+}
+
+impl Extractor<'_> {
+    /// Vectors of the entries `indices`: of the tiles as they are, or of `views` variations of each.
+    pub(crate) fn table(
+        &self,
+        indices: &[usize],
+        augmentation: Option<(&Augmentation, u64)>,
+        observer: &mut dyn Observer,
+    ) -> Result<FeatureTable> {
+        let views: Vec<Option<(&Augmentation, u64)>> = match augmentation {
+            Some((augmentation, views)) => (0..views).map(|view| Some((augmentation, view))).collect(),
+            None => vec![None],
+        };
+        let backbone = self.backbone_digest()?;
+        let tables = views.into_iter().map(|view| self.view(indices, view, &backbone, observer));
+        Ok(FeatureTable { views: tables.collect::<Result<_>>()? })
+    }
+
+    fn view(
+        &self,
+        indices: &[usize],
+        view: Option<(&Augmentation, u64)>,
+        backbone: &str,
+        observer: &mut dyn Observer,
+    ) -> Result<BTreeMap<usize, Vec<f32>>> {
+        let file = self.file(view, backbone)?;
+        let mut known = file.as_deref().map(read).unwrap_or_default();
+        let missing: Vec<usize> =
+            indices.iter().copied().filter(|index| !known.contains_key(self.name(*index))).collect();
+        let mut done = 0;
+        for chunk in missing.chunks(BATCH) {
+            observer.event(&Event::Features { done, tiles: missing.len() });
+            for (index, row) in chunk.iter().zip(self.compute(chunk, view)?) {
+                known.insert(self.name(*index).to_owned(), row);
+            }
+            done += chunk.len();
+        }
+        if let Some(file) = file.filter(|_| !missing.is_empty()) {
+            write(&file, &known)?;
+        }
+        let row = |index: &usize| known.get(self.name(*index)).map(|row| (*index, row.clone()));
+        Ok(indices.iter().filter_map(row).collect())
+    }
+
+    fn compute(&self, indices: &[usize], view: Option<(&Augmentation, u64)>) -> Result<Vec<Vec<f32>>> {
+        let pixels: Vec<Vec<u8>> = indices.par_iter().map(|index| self.pixels(*index, view)).collect::<Result<_>>()?;
+        let features = self.model.features(tile_tensor(pixels.concat(), self.device));
+        let [_, width] = features.dims();
+        let values = features.into_data().try_into_vec::<f32>();
+        let values = values.map_err(|error| Error::run(&self.dataset.root, format!("features: {error:?}")))?;
+        Ok(values.chunks_exact(width).map(<[f32]>::to_vec).collect())
+    }
+
+    fn pixels(&self, index: usize, view: Option<(&Augmentation, u64)>) -> Result<Vec<u8>> {
+        let path = self.dataset.full_path(index);
+        let tile = self.decoder.decode_file(&path).map_err(|reason| DataError::Tile { path, reason })?;
+        let Some((augmentation, view)) = view else { return Ok(tile.pixels().to_vec()) };
+        // By the tile itself, not by its place in a list, so that the same tile has the same variations everywhere.
+        let own = u64::from_str_radix(&self.name(index)[..16], 16).unwrap_or(0);
+        let mut rng = random::stream(0, b"view    ", view, own);
+        Ok(augmentation.apply(&tile, &mut rng).pixels().to_vec())
+    }
+
+    /// A tile's name in a cache file: the digest of its pixels. Tiles that cannot be decoded were refused before.
+    fn name(&self, index: usize) -> &str {
+        self.digests[index].pixels.as_deref().unwrap_or("0000000000000000")
+    }
+
+    fn backbone_digest(&self) -> Result<String> {
+        let record = self.model.backbone().clone().into_record().into_bytes();
+        let bytes = record.map_err(|error| Error::run(&self.dataset.root, error.to_string()))?;
+        Ok(sha256_hex(&bytes))
+    }
+
+    /// The file of a view; `None` where there is no cache.
+    fn file(&self, view: Option<(&Augmentation, u64)>, backbone: &str) -> Result<Option<PathBuf>> {
+        let Some(folder) = cache::dir() else { return Ok(None) };
+        let view = serde_json::to_string(&view).map_err(|error| Error::run(&folder, error.to_string()))?;
+        let key = format!("1 {backbone} {:?} {view}", self.model.stages());
+        let folder = folder.join("features");
+        fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+        Ok(Some(folder.join(format!("{}.safetensors", &sha256_hex(key.as_bytes())[..32]))))
+    }
+}
+
+/// Vectors by name. A file that is missing or damaged holds none.
+fn read(file: &Path) -> HashMap<String, Vec<f32>> {
+    let Ok(bytes) = fs::read(file) else { return HashMap::new() };
+    let Ok(tensors) = SafeTensors::deserialize(&bytes) else { return HashMap::new() };
+    let float = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    let rows = tensors.iter().filter(|(_, tensor)| tensor.dtype() == Dtype::F32);
+    rows.map(|(name, tensor)| (name.to_owned(), tensor.data().chunks_exact(4).map(float).collect())).collect()
+}
+
+fn write(file: &Path, rows: &HashMap<String, Vec<f32>>) -> Result<()> {
+    let failed = |error: safetensors::SafeTensorError| Error::run(file, error.to_string());
+    let bytes: BTreeMap<&String, Vec<u8>> =
+        rows.iter().map(|(name, row)| (name, row.iter().flat_map(|value| value.to_le_bytes()).collect())).collect();
+    let views =
+        bytes.iter().map(|(name, bytes)| Ok((*name, TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes)?)));
+    let views = views.collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?;
+    let file_bytes = safetensors::serialize(views, None).map_err(failed)?;
+    publish::write_file(file, &file_bytes).map_err(Error::io(file))
+}
