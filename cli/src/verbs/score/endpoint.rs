@@ -10,7 +10,8 @@ use kiln_runtime::score::{Listed, Summary};
 use kiln_runtime::{Bundle, DecisionRule, Engine as _, Error};
 use serde::Serialize;
 
-use super::{Args, Sink, Work, default_format};
+use super::sink::Sink;
+use super::{Args, Work, default_format};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::verbs::endpoint::{ServersReport, describe, report as servers};
