@@ -401,13 +401,14 @@ fn wrong_arguments_and_unwritable_folders_have_their_own_exit_status() {
     let folder = scratch();
     let out = folder.path().join("models");
     let bundle = fixture.bundle(Kind::Cnn);
-    let refused: [(&[&str], &str); 6] = [
+    let refused: [(&[&str], &str); 7] = [
         (&["--max-batch", "0"], "--max-batch"),
         (&["--keep", "0"], "--keep"),
         (&["--version", "0"], "--version"),
         (&["--precision", "int8"], "int8"),
         (&["--precision", "fp32,fp32"], "twice"),
         (&["--rename", "tile=x"], "ovms"),
+        (&["--provider", "coreml"], "backend has cpu"),
     ];
     for (more, expected) in refused {
         finish(package(&bundle, &out, more)).code(2).says(&[expected]);

@@ -181,6 +181,10 @@ impl PackageRequest {
         if !self.rename.is_empty() && self.target != Target::Ovms {
             return refuse("--rename", "only OpenVINO Model Server can show ports under other names: --target ovms");
         }
+        let inside = [ProviderKind::Cpu, ProviderKind::Cuda, ProviderKind::TensorRt, ProviderKind::OpenVino];
+        if !inside.contains(&self.provider) {
+            return refuse("--provider", "Triton's ONNX Runtime backend has cpu, cuda, tensorrt and openvino");
+        }
         if self.target == Target::Ovms && !matches!(self.provider, ProviderKind::Cpu | ProviderKind::OpenVino) {
             return refuse(
                 "--provider",
