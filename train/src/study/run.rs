@@ -69,6 +69,9 @@ pub enum StudyEvent<'a> {
 /// Hears what a study says.
 type Listener<'a> = dyn FnMut(&StudyEvent<'_>) + 'a;
 
+/// Says whether a trial with this history goes on.
+type Wanted<'a> = dyn FnMut(&[EpochRecord]) -> bool + 'a;
+
 /// Runs a study, or what is left of one, and writes its report.
 ///
 /// # Errors
@@ -178,7 +181,7 @@ impl Work<'_, '_> {
         variant: &Variant,
         seed: u64,
         fold: usize,
-        goes_on: Option<&mut dyn FnMut(&[EpochRecord]) -> bool>,
+        goes_on: Option<&mut Wanted<'_>>,
     ) -> Result<TrialRecord> {
         let search = goes_on.is_some();
         let mut always = |_: &[EpochRecord]| true;
@@ -241,7 +244,7 @@ fn best_of(records: &[TrialRecord]) -> Option<usize> {
 /// Passes a training's words on, and asks whether it goes on.
 struct Watch<'a, 'b> {
     listener: &'a mut Listener<'b>,
-    goes_on: &'a mut dyn FnMut(&[EpochRecord]) -> bool,
+    goes_on: &'a mut Wanted<'a>,
 }
 
 impl Observer for Watch<'_, '_> {
