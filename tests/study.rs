@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::demo::assert_self_contained;
-use crate::support::{Killer, command, finish, fixture, kiln, names, read_json, repetitions, scratch};
+use crate::support::{Killer, command, finish, fixture, kill_when, kiln, names, read_json, repetitions, scratch};
 
 /// Small enough for seconds, with everything that a study can have.
 const STUDY: &str = "
@@ -138,6 +138,9 @@ fn a_study_killed_at_any_moment_ends_in_the_same_report() {
     let own = scratch();
     let config = prepare(own.path());
     let out = own.path().join("study");
+    // Once when a trial is finished, so that something is kept; then at random moments.
+    let first = out.join("trials/net-seed1-fold0/trial.json");
+    kill_when(&mut study(&config, &out), || first.is_file());
     let mut killer = Killer::new(5, took.mul_f64(0.5));
     for _ in 0..repetitions() {
         killer.kill(&mut study(&config, &out));

@@ -82,6 +82,9 @@ fn show(request: &StudyRequest, results: &Results, out: &Output) -> anyhow::Resu
         let best = &search.trials[search.best];
         out.line(format_args!("search: trial {} of {}, {}", search.best, search.trials.len(), best.set.join(", ")));
     }
+    if let Some(caution) = results.caution() {
+        out.line(format_args!("caution: {caution}"));
+    }
     out.line(format_args!("report: {}", StudyLayout::new(&request.out).page().display()));
     Ok(())
 }

@@ -13,12 +13,21 @@ use crate::{Error, Result};
 /// Fewer tiles than this make no map.
 const FEWEST: usize = 10;
 
-/// Tiles on their two principal axes of the latent space, and the share of the variance that the two hold; nothing for
-/// fewer than ten tiles or a latent space of fewer than three dimensions.
+/// Tiles on two axes of a latent space.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Projection {
+    /// The places of the tiles, in their order.
+    pub places: Vec<(f64, f64)>,
+    /// The share of all variance that the two axes hold.
+    pub held: f64,
+}
+
+/// Tiles on the two principal axes of the latent space; nothing for fewer than ten tiles or a latent space of fewer than
+/// three dimensions.
 ///
 /// # Errors
 /// If the latent means differ in length, or the axes cannot be found.
-pub fn project(latents: &[&[f32]]) -> Result<Option<(Vec<(f64, f64)>, f64)>> {
+pub fn project(latents: &[&[f32]]) -> Result<Option<Projection>> {
     let width = latents.first().map_or(0, |latent| latent.len());
     if latents.len() < FEWEST || width < 3 {
         return Ok(None);
@@ -33,7 +42,7 @@ pub fn project(latents: &[&[f32]]) -> Result<Option<(Vec<(f64, f64)>, f64)>> {
     let held: f64 = pca.singular_values().iter().map(|sigma| sigma.powi(2)).sum::<f64>() / (latents.len() - 1) as f64;
     let placed: Array2<f64> = pca.predict(&records);
     let places = placed.outer_iter().map(|row| (row[0], row[1])).collect();
-    Ok(Some((places, (held / total).min(1.0))))
+    Ok(Some(Projection { places, held: (held / total).min(1.0) }))
 }
 
 /// Tiles that the decoder makes on the straight way from one latent mean to another, both ends included; nothing for a

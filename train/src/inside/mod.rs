@@ -6,7 +6,7 @@ mod gradcam;
 mod latent;
 
 pub use gradcam::grad_cam;
-pub use latent::{interpolate, project};
+pub use latent::{Projection, interpolate, project};
 
 #[cfg(test)]
 mod tests;

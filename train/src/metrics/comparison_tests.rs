@@ -134,6 +134,13 @@ fn one_trial_summarises_to_its_own_figures() {
     assert_eq!((summary.auroc, summary.f1, summary.specificity), (metrics.auroc, metrics.f1, metrics.specificity));
     assert_eq!(summary.tpr_at_5_percent_fpr, metrics.tpr_at_5_percent_fpr.unwrap());
     assert_eq!((summary.n, summary.groups, summary.auroc_sd, summary.ece), (200, 40, None, None));
+    assert_eq!(summary.caution, None);
+    let few = summarise(&[trial(0, 1, tiles()[..30].to_vec())], DRAWS).unwrap();
+    assert!(few.caution.unwrap().contains("in 6 groups only"));
+    let one: Vec<Scored> = tiles().into_iter().map(|tile| Scored { group: "a".to_owned(), ..tile }).collect();
+    let nothing = summarise(&[trial(0, 1, one)], DRAWS).unwrap();
+    assert_eq!((nothing.auroc.low, nothing.auroc.high), (0.0, 1.0));
+    assert!(nothing.caution.unwrap().contains("one group only"));
 }
 
 #[test]

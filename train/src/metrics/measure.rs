@@ -144,7 +144,7 @@ pub struct Resampling {
 }
 
 /// Percentile intervals over fewer groups than this cover clearly less than their level.
-const FEW_GROUPS: usize = 10;
+pub(super) const FEW_GROUPS: usize = 10;
 
 /// The figures of one resample.
 struct Resample {

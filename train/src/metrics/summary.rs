@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bootstrap::Groups;
 use super::figures::{Figures, Judge};
-use super::measure::check_pairs;
+use super::measure::{FEW_GROUPS, check_pairs};
 use super::{Bootstrap, Interval, MetricsError, Scored, check};
 
 /// One training's scores of its fold's test tiles.
@@ -59,6 +59,8 @@ pub struct Summary {
     pub brier: Option<Interval>,
     /// Expected calibration error of a probability.
     pub ece: Option<Interval>,
+    /// Why the intervals, and every test on the same tiles, say less than they seem to, where they do.
+    pub caution: Option<String>,
 }
 
 /// Number of rates in a [`Summary`].
@@ -160,6 +162,17 @@ pub fn summarise(trials: &[Trial], bootstrap: Bootstrap) -> Result<Summary, Metr
         tpr_at_5_percent_fpr: interval(8),
         brier: probabilities.then(|| interval(9)),
         ece: probabilities.then(|| interval(10)),
+        caution: caution(&folds),
+    })
+}
+
+fn caution(folds: &[Fold<'_>]) -> Option<String> {
+    if folds.iter().any(|fold| !fold.groups.can_resample()) {
+        return Some("in a fold a class is found in one group only, so nothing is known of the spread".to_owned());
+    }
+    let count: usize = folds.iter().map(|fold| fold.groups.of_rarer_class()).sum();
+    (count < FEW_GROUPS).then(|| {
+        format!("a class is found in {count} groups only, so intervals and tests are rough and likely too sure")
     })
 }
 

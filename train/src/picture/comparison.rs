@@ -33,6 +33,9 @@ pub struct ComparedScores<'a> {
     pub lists: Vec<&'a [Scored]>,
 }
 
+/// Places on the common axis and the values there, of one list.
+type Points = Result<Vec<(f64, f64)>, PictureError>;
+
 /// A line, what the legend says, and how it is told apart.
 struct Curve<'a> {
     name: &'a str,
@@ -49,7 +52,7 @@ pub fn compared_curves(models: &[ComparedScores<'_>]) -> Result<Picture, Picture
         return Err(PictureError::Nothing { picture: "compared curves", reason: "no model was given".to_owned() });
     }
     let shown = &models[..models.len().min(MOST)];
-    let of = |curve: fn(&[Scored]) -> Result<Vec<(f64, f64)>, PictureError>| -> Result<Vec<Curve<'_>>, PictureError> {
+    let of = |curve: fn(&[Scored]) -> Points| -> Result<Vec<Curve<'_>>, PictureError> {
         let curve =
             |(number, model): (usize, &'_ ComparedScores<'_>)| mean(&model.lists, curve).map(|points| (number, points));
         let means = shown.iter().enumerate().map(curve).collect::<Result<Vec<_>, _>>()?;
@@ -68,7 +71,7 @@ pub fn compared_curves(models: &[ComparedScores<'_>]) -> Result<Picture, Picture
 }
 
 /// The highest true-positive rate at or below each false-positive rate.
-fn roc_at(scored: &[Scored]) -> Result<Vec<(f64, f64)>, PictureError> {
+fn roc_at(scored: &[Scored]) -> Points {
     let curve = roc_curve(scored)?;
     let at = |rate: f64| {
         let reached = curve.iter().take_while(|point| point.false_positive_rate <= rate + 1e-12);
@@ -78,7 +81,7 @@ fn roc_at(scored: &[Scored]) -> Result<Vec<(f64, f64)>, PictureError> {
 }
 
 /// The precision of the first threshold that reaches each recall.
-fn pr_at(scored: &[Scored]) -> Result<Vec<(f64, f64)>, PictureError> {
+fn pr_at(scored: &[Scored]) -> Points {
     let curve = pr_curve(scored)?;
     let at = |recall: f64| {
         let first = curve.iter().find(|point| point.recall >= recall - 1e-12 && point.recall > 0.0);
@@ -91,10 +94,7 @@ fn grid() -> impl Iterator<Item = f64> {
     (0..=STEPS).map(|at| at as f64 / STEPS as f64)
 }
 
-fn mean(
-    lists: &[&[Scored]],
-    curve: fn(&[Scored]) -> Result<Vec<(f64, f64)>, PictureError>,
-) -> Result<Vec<(f64, f64)>, PictureError> {
+fn mean(lists: &[&[Scored]], curve: fn(&[Scored]) -> Points) -> Result<Vec<(f64, f64)>, PictureError> {
     let mut sums: Vec<(f64, f64)> = grid().map(|at| (at, 0.0)).collect();
     for list in lists {
         sums.iter_mut().zip(curve(list)?).for_each(|(sum, (_, value))| sum.1 += value);

@@ -3,6 +3,7 @@
 //! that a trial which is finished never runs again, and that a study which was killed ends in the very figures of one
 //! that was not: whatever depends on the clock stands apart from them. The training itself is [`crate::training`]'s.
 
+mod bench;
 mod config;
 mod folds;
 mod layout;

@@ -66,12 +66,14 @@ pub(super) fn facts(results: &Results) -> Vec<(String, String)> {
     let intervals =
         format!("95 %, {} resamples of whole groups, seed {}", results.bootstrap.resamples, results.bootstrap.seed);
     let fact = |name: &str, value: String| (name.to_owned(), value);
-    vec![
+    let mut facts = vec![
         fact("Tiles", folds.join("; ")),
         fact("Intervals", intervals),
         fact("Reference", results.reference.clone()),
         fact("Data SHA-256", results.data_sha256.clone()),
-    ]
+    ];
+    facts.extend(results.caution().map(|caution| fact("Caution", caution.to_owned())));
+    facts
 }
 
 fn page(results: &Results, times: &Times, figures: &[(&str, Figure)]) -> String {

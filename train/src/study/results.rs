@@ -132,6 +132,14 @@ pub struct SearchTrial {
     pub stopped: bool,
 }
 
+impl Results {
+    /// Why intervals and tests say less than they seem to, where they do: the same for all, who share the tiles.
+    #[must_use]
+    pub fn caution(&self) -> Option<&str> {
+        self.entries.iter().find_map(|entry| entry.summary.caution.as_deref())
+    }
+}
+
 /// Something that was trained or fitted, and its scores.
 pub(super) struct Measured {
     pub(super) name: String,

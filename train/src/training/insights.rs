@@ -5,7 +5,7 @@ use super::evaluation::tile_tensor;
 use super::evaluation::{ScoredTile, read};
 use super::pictures::{Gallery, Named};
 use crate::Result;
-use crate::inside::{grad_cam, interpolate, project};
+use crate::inside::{Projection, grad_cam, interpolate, project};
 use crate::metrics::Scored;
 use crate::picture::{Insight, LatentPlace, Picture, insight_sheet, interpolation_strips, latent_map};
 use crate::report::Figure;
@@ -69,7 +69,7 @@ fn map(gallery: &Gallery<'_>) -> Result<Option<Figure>> {
     let with: Vec<(&ScoredTile, &[f32])> =
         gallery.test.iter().filter_map(|tile| Some((tile, tile.latent.as_deref()?))).collect();
     let latents: Vec<&[f32]> = with.iter().map(|(_, latent)| *latent).collect();
-    let Some((places, held)) = project(&latents)? else { return Ok(None) };
+    let Some(Projection { places, held }) = project(&latents)? else { return Ok(None) };
     let classes = &gallery.run.facts.classes;
     let places = with.iter().zip(places).map(|((tile, _), (x, y))| LatentPlace {
         x,
@@ -96,7 +96,7 @@ fn strips(gallery: &Gallery<'_>) -> Result<Option<Figure>> {
         let of = gallery.test.iter().filter(move |tile| classes.is_anomalous(tile.class) == anomalous);
         of.filter_map(|tile| tile.latent.as_deref())
     };
-    let (first, last) = (latents(false).next(), latents(false).last());
+    let (first, last) = (latents(false).next(), latents(false).next_back());
     let ways = [
         ("from a normal tile to another", first, last),
         ("from a normal tile to an anomalous one", first, latents(true).next()),
