@@ -91,6 +91,7 @@ type Infer = dyn Fn(usize, &Request) -> Reply + Send + Sync;
 pub struct Fake {
     pub address: SocketAddr,
     shared: Arc<Shared>,
+    listening: Option<thread::JoinHandle<()>>,
 }
 
 struct Shared {
@@ -126,7 +127,7 @@ impl Fake {
             ended: AtomicBool::new(false),
         });
         let serving = Arc::clone(&shared);
-        thread::spawn(move || {
+        let listening = thread::spawn(move || {
             for stream in listener.incoming() {
                 if serving.ended.load(Ordering::SeqCst) {
                     return;
@@ -137,7 +138,7 @@ impl Fake {
                 thread::spawn(move || serve(stream, &serving));
             }
         });
-        Self { address, shared }
+        Self { address, shared, listening: Some(listening) }
     }
 
     pub fn url(&self) -> String {
@@ -169,8 +170,11 @@ impl Drop for Fake {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
         self.hang_up();
-        // Wakes the listener, which then ends.
+        // Wakes the listener, which then ends; after that nothing listens there.
         let _ = TcpStream::connect(self.address);
+        if let Some(listening) = self.listening.take() {
+            let _ = listening.join();
+        }
     }
 }
 
