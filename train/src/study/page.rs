@@ -46,9 +46,15 @@ pub(super) fn summary(results: &Results) -> String {
         1 => "one split by group".to_owned(),
         folds => format!("{folds} folds by group"),
     };
+    let shared = match (&results.search, results.folds.len()) {
+        (Some(_), 2..) => {
+            " The search saw test tiles of other folds, so the tuned model's figures are a little too good."
+        }
+        _ => "",
+    };
     format!(
         "{} baselines and models on {} tiles of {} groups, {split}, seeds {}. Thresholds, kept epochs and the search go by \
-         validation tiles; every figure below is of test tiles that nothing was chosen on. For research; not for \
+         validation tiles; figures are of test tiles, where a column does not say otherwise.{shared} For research; not for \
          diagnosis.",
         results.entries.len(),
         results.tiles,
