@@ -50,6 +50,18 @@ fn a_frozen_backbone_is_trained_once_from_kept_features_and_exported_whole() {
 }
 
 #[test]
+fn a_backbone_that_learns_too_is_exported_with_what_it_learnt() {
+    let (fixture, folder) = (fixture(), scratch());
+    let path = folder.path().join("tuned.yaml");
+    fs::write(&path, config(&format!("{{kind: transfer, backbone: {BACKBONE}, frozen: false, dense: []}}"))).unwrap();
+    let run = folder.path().join("run");
+    let sets = ["training.epochs=1", "training.learning_rate=0.0003"];
+    kiln!("train", &path, "--data", fixture.tiles(), "--out", &run, "--set", sets[0], "--set", sets[1]).code(0);
+    let exported = kiln!("--json", "export", &run, "--out", folder.path().join("bundle")).code(0).json();
+    assert_eq!(exported["parity"]["passed"], true);
+}
+
+#[test]
 fn a_memory_bank_gives_a_score_and_a_map_and_knows_no_classes() {
     let (fixture, folder) = (fixture(), scratch());
     let banks = "tile: {entries: 16, neighbours: 2}, patch: {side: 8, of_each_tile: 4, entries: 24}";

@@ -41,7 +41,6 @@ impl Classes {
 
 /// A model of the zoo.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one value a process; burn's derive takes no boxes")]
 pub enum Zoo {
     /// The classifier.
     Cnn(Cnn),

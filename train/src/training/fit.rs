@@ -88,7 +88,7 @@ fn filled(
 /// The matrix after which centred vectors, `[n, features]`, have no covariance and variance 1: each feature over its
 /// deviation, then the inverse of the Cholesky factor of what is left, shrunk as Ledoit and Wolf (2004) have it.
 fn whitening(centred: &Array2<f64>) -> std::result::Result<Array2<f64>, String> {
-    let deviation = centred.map_axis(Axis(0), |column| deviation(column));
+    let deviation = centred.map_axis(Axis(0), deviation);
     let covariance = shrunk_covariance(&(centred / &deviation));
     let factor = covariance.cholesky().map_err(|error| format!("the features have no covariance: {error}"))?;
     let unit = Array2::eye(factor.nrows());

@@ -14,6 +14,7 @@ mod pictures;
 mod run;
 mod seeds;
 mod source;
+mod start;
 mod state;
 mod trainer;
 

@@ -12,18 +12,17 @@ use burn::tensor::{Device, Int, Tensor};
 use kiln_tile::{Decoder, SIDE, publish};
 
 use super::evaluation::{feature_tensor, label_tensor, no_features, normal_mask, read, tile_tensor, validate};
-use super::features::Extractor;
 use super::run::{class_map, plain_loader, workers};
 use super::seeds::{Purpose, seed};
-use super::source::{Batch, FeatureLoader, Input, Source};
+use super::source::{Batch, Input, Source};
 use super::state::TrainingState;
-use super::{Event, Layout, Observer, Run, checkpoint, classes, finish, fit};
-use crate::config::{ModelConfig, TransferConfig};
+use super::{Event, Layout, Observer, Run, checkpoint, classes, finish, fit, start};
+use crate::config::ModelConfig;
 use crate::data::{self, Dataset, Loader, LoaderOptions, Split, SplitPlan, TileDigest};
 use crate::metrics::auroc;
-use crate::model::{Classes, LossOptions, MemoryBank, Transfer, Zoo};
+use crate::model::{Classes, LossOptions, MemoryBank, Zoo};
 use crate::picture::EpochRecord;
-use crate::{Config, Error, Result, weights};
+use crate::{Config, Error, Result};
 
 /// What to train, on what, to where.
 #[derive(Debug, Clone)]
@@ -94,7 +93,7 @@ pub fn train_unless_stopped(request: &TrainRequest, observer: &mut dyn Observer)
 }
 
 /// Batches whose figures stand for the training tiles before a validation.
-const SETTLING_BATCHES: usize = 24;
+pub(crate) const SETTLING_BATCHES: usize = 24;
 
 /// Held while a training is at work in a run's folder. Says nothing of whether there is a run.
 const LOCK: &str = ".lock";
@@ -161,7 +160,7 @@ impl Prepared {
         plain_loader(&self.dataset, self.plan.indices(split), batch, &self.config, &self.classes)
     }
 
-    fn training_loader(&self, normal_only: bool) -> Result<Loader> {
+    pub(crate) fn training_loader(&self, normal_only: bool) -> Result<Loader> {
         let options = LoaderOptions {
             decoder: Decoder::new(self.config.data.size_policy),
             batch: self.config.training.batch,
@@ -180,7 +179,7 @@ impl Prepared {
     }
 
     /// Entries with their class numbers.
-    fn with_classes(&self, indices: &[usize]) -> Vec<(usize, usize)> {
+    pub(crate) fn with_classes(&self, indices: &[usize]) -> Vec<(usize, usize)> {
         let class = |index: &usize| Some((*index, self.classes.number(&self.dataset.entries[*index].label)?));
         indices.iter().filter_map(class).collect()
     }
@@ -246,36 +245,14 @@ impl<'a> Trainer<'a> {
         let resumed_at = state.as_ref().map(|state| state.step);
         let mut state = state.unwrap_or_default();
         if resumed_at.is_none() {
-            (zoo, state.backbone_sha256) = with_pretrained(zoo, config, &device, observer)?;
+            (zoo, state.backbone_sha256) = start::with_pretrained(zoo, config, &device, observer)?;
         }
-        let (train, val) = sources(prepared, &zoo, &inference, observer)?;
-        let mut trainer = Self { prepared, layout, device, inference, optimizer, state, train, val, resumed_at };
+        let (train, val) = start::sources(prepared, &zoo, &inference, observer)?;
+        let trainer = Self { prepared, layout, device, inference, optimizer, state, train, val, resumed_at };
         if resumed_at.is_none() {
-            zoo = trainer.standardised(zoo)?;
+            zoo = start::standardised(zoo, &trainer.train, &trainer.device)?;
         }
         Ok((trainer, zoo))
-    }
-
-    /// A model on a backbone, with its features centred and scaled by those of the training tiles.
-    fn standardised(&mut self, zoo: Zoo) -> Result<Zoo> {
-        let Zoo::Transfer(model) = zoo else { return Ok(zoo) };
-        let features = match &self.train {
-            Source::Features(loader) => {
-                let rows: Vec<f32> = loader.table.rows().flatten().copied().collect();
-                let count = loader.table.rows().count();
-                feature_tensor(rows, count, &self.device)
-            }
-            Source::Tiles(_) => {
-                let inferring: Transfer = model.valid();
-                let batches = self.train.epoch(0, 0).take(SETTLING_BATCHES);
-                let features = batches.map(|batch| match batch?.input {
-                    Input::Pixels(pixels) => Ok(inferring.features(tile_tensor(pixels, &self.inference))),
-                    Input::Features(_) => Err(no_features()),
-                });
-                Tensor::from_inner(Tensor::cat(features.collect::<Result<Vec<_>>>()?, 0))
-            }
-        };
-        Ok(Zoo::Transfer(model.standardised(features)))
     }
 
     fn started(&self, zoo: &Zoo) -> Event<'static> {
@@ -439,50 +416,6 @@ impl<'a> Trainer<'a> {
     fn checkpoint(&self, zoo: &Zoo) -> Result<()> {
         checkpoint::write(&self.layout.checkpoints(), zoo, &self.optimizer, &self.state)
     }
-}
-
-/// The model with the backbone that its configuration names, and the SHA-256 of that one's file.
-fn with_pretrained(
-    zoo: Zoo,
-    config: &Config,
-    device: &Device,
-    observer: &mut dyn Observer,
-) -> Result<(Zoo, Option<String>)> {
-    let Some(backbone) = config.model.backbone() else { return Ok((zoo, None)) };
-    let mut heard = |what: &str| observer.event(&Event::Preparing { what });
-    match weights::pretrained(backbone, device, &mut heard)? {
-        Some((pretrained, digest)) => Ok((zoo.with_backbone(|_| Ok::<_, Error>(pretrained))?, Some(digest))),
-        None => Ok((zoo, None)),
-    }
-}
-
-/// Batches for training and validation: features where they need computing once, else tiles.
-fn sources(prepared: &Prepared, zoo: &Zoo, device: &Device, observer: &mut dyn Observer) -> Result<(Source, Source)> {
-    let (Some(model), ModelConfig::Transfer(config)) = (zoo.frozen(), &prepared.config.model) else {
-        let train = prepared.training_loader(zoo.learns_from_normal_only())?;
-        return Ok((Source::Tiles(train), Source::Tiles(prepared.loader(Split::Val)?)));
-    };
-    let model = model.valid();
-    let extractor = Extractor {
-        model: &model,
-        device,
-        dataset: &prepared.dataset,
-        digests: &prepared.digests,
-        decoder: Decoder::new(prepared.config.data.size_policy),
-    };
-    let mut source = |split, config: Option<&TransferConfig>| {
-        let indices = prepared.plan.indices(split);
-        let augmentation = prepared.config.data.augmentation.as_ref();
-        let views = config.and_then(|config| Some((augmentation?, config.views)));
-        let table = extractor.table(&indices, views, observer)?;
-        Ok::<_, Error>(Source::Features(FeatureLoader {
-            table: Arc::new(table),
-            indices: prepared.with_classes(&indices),
-            batch: prepared.config.training.batch,
-            shuffle_seed: config.map(|_| prepared.seed(Purpose::Order, 0)),
-        }))
-    };
-    Ok((source(Split::Train, Some(config))?, source(Split::Val, None)?))
 }
 
 fn adam(config: &Config) -> ModuleOptimizer {

@@ -18,6 +18,7 @@ use crate::config::BackboneKind;
 
 /// A backbone up to the deepest stage that is used.
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one value a model; burn's derive takes no boxes")]
 pub enum Backbone {
     /// EfficientNet-Lite0.
     EfficientNetLite0(EfficientNet),
