@@ -22,7 +22,7 @@ mod graph;
 mod kserve;
 mod ovms;
 mod package;
-#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used)]
 mod proto {
     include!(concat!(env!("OUT_DIR"), "/proto/mod.rs"));
 }
