@@ -22,8 +22,31 @@ pub(crate) fn print(config: &ModelConfig) -> Result<String> {
 
 /// Reads a configuration, in any form that protobuf text has.
 pub(crate) fn parse(text: &str) -> std::result::Result<ModelConfig, String> {
-    let message = DynamicMessage::parse_text_format(descriptor()?, text).map_err(|error| error.to_string())?;
+    let text = with_colons(text);
+    let message = DynamicMessage::parse_text_format(descriptor()?, &text).map_err(|error| error.to_string())?;
     ModelConfig::parse_from_bytes(&message.encode_to_vec()).map_err(|error| error.to_string())
+}
+
+/// `input [ { … } ]` as `input: [ { … } ]`: before a list of messages the colon may be left out, as Triton's own examples
+/// do, and the parser asks for it.
+fn with_colons(text: &str) -> String {
+    let (mut out, mut quote, mut comment, mut escaped) = (String::with_capacity(text.len()), None, false, false);
+    for letter in text.chars() {
+        let of_a_name = out.trim_end().ends_with(|last: char| last.is_alphanumeric() || last == '_');
+        if letter == '[' && quote.is_none() && !comment && of_a_name {
+            out.push(':');
+        }
+        out.push(letter);
+        (quote, comment) = match (quote, letter) {
+            (None, '#') if !comment => (None, true),
+            (None, '\n') => (None, false),
+            (None, '"' | '\'') if !comment => (Some(letter), false),
+            (Some(open), letter) if letter == open && !escaped => (None, false),
+            _ => (quote, comment),
+        };
+        escaped = letter == '\\' && !escaped;
+    }
+    out
 }
 
 fn descriptor() -> std::result::Result<MessageDescriptor, String> {
@@ -52,6 +75,12 @@ mod tests {
         let printed = print(&config).unwrap();
         assert!(printed.contains("max_batch_size: 0"), "a stated 0 is kept: {printed}");
         assert_eq!(parse(&printed).unwrap(), config);
+    }
+
+    #[test]
+    fn brackets_in_words_stay_as_they_are() {
+        let text = "name: \"a [b] \\\" c [\" # d [\ninput [ ]";
+        assert_eq!(with_colons(text), "name: \"a [b] \\\" c [\" # d [\ninput :[ ]");
     }
 
     #[test]
