@@ -46,7 +46,9 @@ impl Runtime {
         &self.providers
     }
 
-    pub(crate) fn environment(&self) -> &Environment {
+    /// ONNX Runtime's environment, for those who use `ort` beside Kiln: a process has one.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
         &self.environment
     }
 
