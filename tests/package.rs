@@ -24,7 +24,9 @@ fn package(bundle: &Path, out: &Path, more: &[&str]) -> Command {
 fn python() -> Result<PathBuf, String> {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("server-schemas");
     let python = home.join("bin/python");
-    let works = || succeeds(Command::new(&python).args(["-c", "import tritonclient, google.protobuf, yaml"])).is_ok();
+    // All of it, the last to be installed too: another test may be installing right now.
+    let all = "import importlib.util, tritonclient, google.protobuf, yaml; assert importlib.util.find_spec('kserve')";
+    let works = || succeeds(Command::new(&python).args(["-c", all])).is_ok();
     if !works() {
         let _lock = lock("server-schemas.lock");
         if !works() {
