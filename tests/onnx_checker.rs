@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Kind, finish, fixture, kiln, lock, repository, scratch, skip};
+use crate::support::{Kind, finish, fixture, kiln, lock, repository, scratch, skip, succeeds};
 
 /// A Python with `onnx` in the folder that cargo keeps for tests, made on first use, or why there is none. The exporter's
 /// own tests use the same one.
@@ -21,14 +21,6 @@ fn checker() -> Result<PathBuf, String> {
         }
     }
     Ok(python)
-}
-
-fn succeeds(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim()))
 }
 
 #[test]

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::support::{
     Killer, Kind, command, contents, copy, finish, fixture, kiln, lock, names, read_json, repository, scratch, skip,
+    succeeds,
 };
 
 fn package(bundle: &Path, out: &Path, more: &[&str]) -> Command {
@@ -39,14 +40,6 @@ fn python() -> Result<PathBuf, String> {
         }
     }
     Ok(python)
-}
-
-fn succeeds(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim()))
 }
 
 /// What the servers' own schemas say of files: `check_package.py KIND FILE...`.

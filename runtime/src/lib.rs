@@ -28,6 +28,7 @@ pub mod golden;
 pub mod install;
 pub mod library;
 pub mod parity;
+pub mod proc;
 pub mod provider;
 pub mod score;
 pub mod session;

@@ -45,6 +45,15 @@ pub fn finish(command: Command) -> Outcome {
     Outcome(assert_cmd::Command::from_std(command).assert())
 }
 
+/// Runs another program to its end: what it printed, or what it said when it failed.
+pub fn succeeds(command: &mut Command) -> Result<String, String> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim()))
+}
+
 /// Runs the process to its end, with this text on its standard input.
 pub fn finish_with_input(command: Command, input: impl Into<Vec<u8>>) -> Outcome {
     Outcome(assert_cmd::Command::from_std(command).write_stdin(input).assert())

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{lock, read_json, repository, scratch};
+use super::{lock, read_json, repository, scratch, succeeds};
 
 /// The name of the model on every server.
 pub const MODEL: &str = "tile";
@@ -285,13 +285,4 @@ fn copy_files(from: &Path, to: &Path) {
 
 fn write_json(path: &Path, value: &Value) {
     fs::write(path, serde_json::to_vec_pretty(value).unwrap()).unwrap();
-}
-
-/// What it printed, or what it said when it failed.
-fn succeeds(command: &mut Command) -> Result<String, String> {
-    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim()))
 }

@@ -102,6 +102,17 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     Ok(if works { Exit::Done } else { Exit::Environment })
 }
 
+/// Each provider that runs, once: in the library of its own package where that is installed.
+fn places(libraries: &[LibraryReport]) -> Vec<(&LibraryReport, &str)> {
+    let mut places: Vec<(&LibraryReport, &str)> = Vec::new();
+    for (library, provider) in libraries.iter().flat_map(|l| l.providers.iter().map(move |p| (l, p))) {
+        if provider.runs && !places.iter().any(|(_, known)| *known == provider.provider) {
+            places.push((library, &provider.provider));
+        }
+    }
+    places
+}
+
 /// Loads a library in one child, and tries each of its providers in another.
 fn examine(found: &Candidate) -> anyhow::Result<LibraryReport> {
     let (origin, package) = origin(found.library.origin);

@@ -28,6 +28,10 @@ mod verify;
 #[cfg(feature = "train")]
 mod weights;
 
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::Context as _;
 use clap::Subcommand;
 
 use crate::exit::Exit;
@@ -60,6 +64,17 @@ pub(crate) enum Verb {
     Package(Box<package::Args>),
     #[cfg(all(feature = "export", feature = "package"))]
     Ship(Box<ship::Args>),
+}
+
+/// This program once more, for what wants a process of its own: with this library, JSON on stdout, nothing on stdin.
+fn again(library: Option<&Path>, log: &str) -> anyhow::Result<Command> {
+    let program = std::env::current_exe().context("cannot find this program to run it again")?;
+    let mut command = Command::new(program);
+    command.args(["--json", "--log", log]).stdin(Stdio::null());
+    if let Some(library) = library {
+        command.arg("--onnxruntime").arg(library);
+    }
+    Ok(command)
 }
 
 /// Runs a verb to its end.

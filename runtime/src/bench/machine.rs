@@ -4,6 +4,7 @@ use std::fs;
 
 use serde::{Deserialize, Serialize};
 
+use crate::proc::{bytes, field};
 use crate::provider::nvidia_gpus;
 
 /// What a figure must be compared on.
@@ -29,17 +30,7 @@ impl Machine {
 
 /// The most memory that this process has held, in bytes.
 pub(super) fn peak_memory() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let kib: u64 = field(&status, "VmHWM")?.split_whitespace().next()?.parse().ok()?;
-    Some(kib << 10)
-}
-
-/// The value of the first line `name : value`.
-fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    text.lines().find_map(|line| {
-        let (key, value) = line.split_once(':')?;
-        (key.trim() == name).then(|| value.trim())
-    })
+    bytes(&fs::read_to_string("/proc/self/status").ok()?, "VmHWM")
 }
 
 #[cfg(test)]

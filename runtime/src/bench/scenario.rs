@@ -145,19 +145,8 @@ pub(super) fn streams(
     query: &mut dyn FnMut() -> Result<()>,
     on_start: &mut dyn FnMut(),
 ) -> Result<Recording> {
-    warm_up(window, query)?;
-    // Room for more queries than are expected: growing would be timed as a query's latency.
-    let mut latencies_ms = Vec::with_capacity(1 << 16);
-    on_start();
-    let started = Instant::now();
-    let mut now = Duration::ZERO;
-    while window.goes_on(now, latencies_ms.len(), scenario) {
-        query()?;
-        let end = started.elapsed();
-        latencies_ms.push((end - now).as_secs_f64() * 1_000.0);
-        now = end;
-    }
-    Ok(Recording { latencies_ms, window: now })
+    // Each is due when the last has come back.
+    record(scenario, window, query, on_start, &mut |_, last| last)
 }
 
 /// Queries at random times, `qps` of them a second on average, answered in the order in which they came. A latency goes
@@ -171,24 +160,42 @@ pub(super) fn poisson(
     query: &mut dyn FnMut() -> Result<()>,
     on_start: &mut dyn FnMut(),
 ) -> Result<Recording> {
-    warm_up(window, query)?;
-    let mut latencies_ms = Vec::with_capacity(1 << 16);
     // The same arrivals every time, as LoadGen's fixed seeds have it.
     let mut random = ChaCha8Rng::seed_from_u64(20_261_125);
-    on_start();
-    let started = Instant::now();
     let mut due = Duration::ZERO;
-    while window.goes_on(started.elapsed(), latencies_ms.len(), Scenario::Server) {
+    record(Scenario::Server, window, query, on_start, &mut |started, _| {
         // The inverse of the exponential distribution; 1 - u is never 0.
         let gap = -(1.0_f64 - random.random::<f64>()).ln() / qps;
         due += Duration::from_secs_f64(gap);
         if let Some(early) = due.checked_sub(started.elapsed()) {
             std::thread::sleep(early);
         }
+        due
+    })
+}
+
+/// Makes queries until `window` is full. `due` waits until the next one may begin and says from when its latency counts,
+/// given when the window began and when the last query ended.
+fn record(
+    scenario: Scenario,
+    window: &Window,
+    query: &mut dyn FnMut() -> Result<()>,
+    on_start: &mut dyn FnMut(),
+    due: &mut dyn FnMut(Instant, Duration) -> Duration,
+) -> Result<Recording> {
+    warm_up(window, query)?;
+    // Room for more queries than are expected: growing would be timed as a query's latency.
+    let mut latencies_ms = Vec::with_capacity(1 << 16);
+    on_start();
+    let started = Instant::now();
+    let mut now = Duration::ZERO;
+    while window.goes_on(now, latencies_ms.len(), scenario) {
+        let due = due(started, now);
         query()?;
-        latencies_ms.push((started.elapsed() - due).as_secs_f64() * 1_000.0);
+        now = started.elapsed();
+        latencies_ms.push((now - due).as_secs_f64() * 1_000.0);
     }
-    Ok(Recording { latencies_ms, window: started.elapsed() })
+    Ok(Recording { latencies_ms, window: now })
 }
 
 #[cfg(test)]

@@ -31,6 +31,20 @@ pub enum ProviderOptions {
     Other(PassThrough),
 }
 
+impl ProviderOptions {
+    /// The defaults of a provider.
+    fn default_of(kind: ProviderKind) -> Self {
+        match kind {
+            ProviderKind::Cpu => Self::Cpu(CpuOptions::default()),
+            ProviderKind::Cuda => Self::Cuda(CudaOptions::default()),
+            ProviderKind::TensorRt => Self::TensorRt(TensorRtOptions::default()),
+            ProviderKind::OpenVino => Self::OpenVino(OpenVinoOptions::default()),
+            ProviderKind::Plugin => Self::Plugin(PluginOptions::default()),
+            _ => Self::Other(PassThrough::new()),
+        }
+    }
+}
+
 /// A provider and its options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provider {
@@ -118,16 +132,10 @@ fn passed_through(kind: ProviderKind, written: &Mapping) -> std::result::Result<
 pub struct Providers(Vec<Provider>);
 
 impl Providers {
-    /// One provider with its defaults, strictly.
-    ///
-    /// # Panics
-    /// For [`ProviderKind::Plugin`], which is nothing without its library; use [`Providers::new`].
+    /// One provider with its defaults, strictly. A plugin has none: opening a session says that its library is missing.
     #[must_use]
     pub fn only(kind: ProviderKind) -> Self {
-        match Provider::new(kind, &Mapping::new()) {
-            Ok(provider) => Self(vec![provider]),
-            Err(error) => panic!("{error}"),
-        }
+        Self(vec![Provider { kind, options: ProviderOptions::default_of(kind) }])
     }
 
     /// A list in order of preference.

@@ -4,34 +4,16 @@ use ort::ep::ExecutionProviderDispatch;
 
 use super::engines::Engines;
 use super::{Provider, ProviderKind, ProviderOptions, cpu, cuda, openvino, other, tensorrt};
-use crate::session::{Profile, SessionOptions};
+use crate::session::Profile;
 
 /// What a registration may depend on beside the provider's own options.
 pub(crate) struct Site<'a> {
     /// Threads of the session.
     pub(crate) threads: Option<usize>,
     /// Batches that the session is to take.
-    pub(crate) batches: Option<&'a Profile>,
-    /// Name of the graph's input.
-    pub(crate) input: &'a str,
-    /// Axes of the input after the batch, such as `256x256x3`.
-    pub(crate) tile_shape: String,
+    pub(crate) profile: Option<&'a Profile>,
     /// Where compiled engines of this graph are kept.
     pub(crate) engines: Option<&'a Engines>,
-}
-
-impl<'a> Site<'a> {
-    pub(crate) fn new(options: &'a SessionOptions, engines: Option<&'a Engines>) -> Self {
-        let batches = options.profile_shapes.as_ref();
-        let axes = batches.map(|profile| profile.axes.iter().map(ToString::to_string).collect::<Vec<_>>().join("x"));
-        Self {
-            threads: options.threads,
-            batches,
-            input: batches.map_or("", |profile| profile.input.as_str()),
-            tile_shape: axes.unwrap_or_default(),
-            engines,
-        }
-    }
 }
 
 /// What to register, or the reason why not; nothing for the CPU, which is always there, and for a plugin, which is

@@ -83,12 +83,11 @@ impl TensorRtOptions {
             let (engine, timing) = (engines.folder().display(), engines.timing_folder().display());
             told.extend([("trt_engine_cache_path", engine.to_string()), ("trt_timing_cache_path", timing.to_string())]);
         }
-        if let Some(batches) = site.batches {
-            let shape = |batch: usize| format!("{}:{batch}x{}", site.input, site.tile_shape);
+        if let Some(profile) = site.profile {
             told.extend([
-                ("trt_profile_min_shapes", shape(batches.min)),
-                ("trt_profile_opt_shapes", shape(batches.opt)),
-                ("trt_profile_max_shapes", shape(batches.max)),
+                ("trt_profile_min_shapes", profile.shape(profile.min)),
+                ("trt_profile_opt_shapes", profile.shape(profile.opt)),
+                ("trt_profile_max_shapes", profile.shape(profile.max)),
             ]);
         }
         told
@@ -98,4 +97,20 @@ impl TensorRtOptions {
 pub(super) fn registration(options: &TensorRtOptions, site: &Site<'_>) -> ExecutionProviderDispatch {
     let told = options.told(site).into_iter();
     told.fold(TensorRT::default(), |p, (key, value)| p.with_arbitrary_config(key, value)).build().error_on_failure()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Profile;
+
+    #[test]
+    fn an_engine_takes_every_batch_of_the_profile() {
+        let profile = Profile { input: "tile".to_owned(), axes: vec![256, 256, 3], min: 1, opt: 8, max: 32 };
+        let site = Site { threads: None, profile: Some(&profile), engines: None };
+        let told = TensorRtOptions::default().told(&site);
+        for (key, shape) in [("min", "tile:1x256x256x3"), ("opt", "tile:8x256x256x3"), ("max", "tile:32x256x256x3")] {
+            assert!(told.contains(&(format!("trt_profile_{key}_shapes").as_str(), shape.to_owned())), "{told:?}");
+        }
+    }
 }

@@ -152,7 +152,11 @@ impl Attempt<'_> {
         }
         self.runtime.check_provider(provider.kind())?;
         let engines = engines(self.runtime, &self.source.bytes(), provider, self.options)?;
-        let site = Site::new(self.options, engines.as_ref());
+        let site = Site {
+            threads: self.options.threads,
+            profile: self.options.profile_shapes.as_ref(),
+            engines: engines.as_ref(),
+        };
         let Some(registration) = registration::registration(provider, &site) else { return Ok((builder, engines)) };
         let registered = builder.with_execution_providers([registration]);
         let registered = registered.map_err(|error| unavailable(self.runtime, provider, error.into()))?;

@@ -40,6 +40,16 @@ pub struct Profile {
     pub max: usize,
 }
 
+impl Profile {
+    /// The input's shape at a batch, as TensorRT reads it: `tile:8x256x256x3`.
+    #[must_use]
+    pub fn shape(&self, batch: usize) -> String {
+        let axes = self.axes.iter().map(ToString::to_string);
+        let axes: Vec<_> = std::iter::once(batch.to_string()).chain(axes).collect();
+        format!("{}:{}", self.input, axes.join("x"))
+    }
+}
+
 impl Default for SessionOptions {
     fn default() -> Self {
         Self {

@@ -1,12 +1,12 @@
 //! Several models in one picture: their ROC and precision-recall curves. Over several trainings a curve is the mean over
 //! them, at equal false-positive rates or recalls: scores of different trainings have no common scale.
 
-use plotters::coord::types::RangedCoordf64;
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
 use super::canvas::{Area, Canvas};
-use super::style::{self, FAINT, GREY, LABEL, LINE, PALETTE, SMALL, TITLE};
+use super::chart::{Chart, legend, unit_square};
+use super::style::{LINE, PALETTE};
 use super::{Picture, PictureError};
 use crate::metrics::{Scored, pr_curve, roc_curve};
 
@@ -21,8 +21,6 @@ const MOST: usize = PALETTE.len();
 
 /// Lengths of dashes in pixels that tell curves apart without colour; 0 for a full line.
 const DASHES: [i32; 4] = [0, 16, 8, 4];
-
-type Chart<'a, 'b> = ChartContext<'a, BitMapBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// A model's scores, one list a training.
 #[derive(Debug, Clone)]
@@ -104,43 +102,15 @@ fn mean(lists: &[&[Scored]], curve: fn(&[Scored]) -> Points) -> Result<Vec<(f64,
 
 fn draw_panel(
     area: &Area<'_>,
-    [title, x, y]: [&str; 3],
+    words: [&str; 3],
     curves: &[Curve<'_>],
-    legend: SeriesLabelPosition,
+    position: SeriesLabelPosition,
 ) -> Result<(), PictureError> {
-    let mut chart = ChartBuilder::on(area)
-        .caption(title, style::bold(TITLE))
-        .margin(24)
-        .x_label_area_size(90)
-        .y_label_area_size(120)
-        .build_cartesian_2d(-0.02..1.02, -0.02..1.02)?;
-    chart
-        .configure_mesh()
-        .light_line_style(WHITE)
-        .bold_line_style(FAINT)
-        .axis_style(GREY)
-        .x_desc(x)
-        .y_desc(y)
-        .x_labels(6)
-        .y_labels(6)
-        .x_label_formatter(&|value| format!("{value:.1}"))
-        .y_label_formatter(&|value| format!("{value:.1}"))
-        .label_style(style::font(SMALL))
-        .axis_desc_style(style::font(LABEL))
-        .draw()?;
+    let mut chart = unit_square(area, words)?;
     for curve in curves {
         curve.draw(&mut chart)?;
     }
-    chart
-        .configure_series_labels()
-        .position(legend)
-        .legend_area_size(64)
-        .margin(16)
-        .label_font(style::font(SMALL))
-        .background_style(WHITE.filled())
-        .border_style(FAINT)
-        .draw()?;
-    Ok(())
+    legend(&mut chart, position, 64)
 }
 
 impl Curve<'_> {

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use plotters::coord::types::RangedCoordf64;
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::canvas::{Area, Canvas};
+use super::chart::{Chart, legend};
 use super::style::{self, BLUE, DASH, FAINT, GREY, LABEL, LINE, MARK, SMALL, TITLE, VERMILLION};
 use super::{Picture, PictureError};
 
@@ -38,8 +38,6 @@ const HEADROOM: f64 = 0.26;
 
 /// Points beyond this many an axis would run into each other: lines only.
 const MARKED: usize = 60;
-
-type Chart<'a, 'b> = ChartContext<'a, BitMapBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// A line through epochs.
 struct Curve {
@@ -184,16 +182,7 @@ fn draw_panel(
     for curve in curves {
         curve.draw(&mut chart)?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .legend_area_size(64)
-        .margin(16)
-        .label_font(style::font(SMALL))
-        .background_style(WHITE.filled())
-        .border_style(FAINT)
-        .draw()?;
-    Ok(())
+    legend(&mut chart, SeriesLabelPosition::UpperRight, 64)
 }
 
 impl Curve {

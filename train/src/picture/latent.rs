@@ -8,6 +8,7 @@ use kiln_tile::{SIDE, Tile};
 use plotters::prelude::*;
 
 use super::canvas::Canvas;
+use super::chart::legend;
 use super::style::{self, BLUE, FAINT, GREY, LABEL, SHEET_LABEL, SHEET_TITLE, SMALL, TITLE, VERMILLION};
 use super::{Picture, PictureError};
 
@@ -66,16 +67,7 @@ pub fn latent_map(places: &[LatentPlace], held: f64) -> Result<Picture, PictureE
             .draw_series(triangles)?
             .label("anomalous")
             .legend(|(x, y)| TriangleMarker::new((x + 25, y), 9, VERMILLION.filled()));
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
-            .legend_area_size(50)
-            .margin(16)
-            .label_font(style::font(SMALL))
-            .background_style(WHITE.filled())
-            .border_style(FAINT)
-            .draw()?;
-        Ok(())
+        legend(&mut chart, SeriesLabelPosition::UpperRight, 50)
     })?;
     canvas.finish(2)
 }

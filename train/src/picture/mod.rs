@@ -6,6 +6,7 @@
 //! Charts are drawn at twice the size that they are meant to be seen at, for sharp text on dense screens.
 
 mod canvas;
+mod chart;
 mod comparison;
 mod cost;
 mod curves;

@@ -1,18 +1,16 @@
 //! ROC and precision-recall side by side, with the threshold marked on both.
 
-use plotters::coord::types::RangedCoordf64;
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
 use super::canvas::{Area, Canvas};
-use super::style::{self, BLUE, DASH, FAINT, GREY, LABEL, LINE, SMALL, TITLE, VERMILLION};
+use super::chart::{Chart, legend, unit_square};
+use super::style::{self, BLUE, DASH, GREY, LINE, VERMILLION};
 use super::{Picture, PictureError};
 use crate::metrics::{Confusion, Interval, Metrics, Scored, pr_curve, roc_curve};
 
 const PANEL: u32 = 1000;
 const HEIGHT: u32 = 1040;
-
-type Chart<'a, 'b> = ChartContext<'a, BitMapBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// A curve and how it is told apart.
 struct Curve {
@@ -133,41 +131,12 @@ fn short(threshold: f64) -> String {
 
 impl Panel<'_> {
     fn draw(&self, area: &Area<'_>) -> Result<(), PictureError> {
-        let [title, x, y] = self.words;
-        let mut chart = ChartBuilder::on(area)
-            .caption(title, style::bold(TITLE))
-            .margin(24)
-            .x_label_area_size(90)
-            .y_label_area_size(120)
-            .build_cartesian_2d(-0.02..1.02, -0.02..1.02)?;
-        chart
-            .configure_mesh()
-            .light_line_style(WHITE)
-            .bold_line_style(FAINT)
-            .axis_style(GREY)
-            .x_desc(x)
-            .y_desc(y)
-            .x_labels(6)
-            .y_labels(6)
-            .x_label_formatter(&|value| format!("{value:.1}"))
-            .y_label_formatter(&|value| format!("{value:.1}"))
-            .label_style(style::font(SMALL))
-            .axis_desc_style(style::font(LABEL))
-            .draw()?;
+        let mut chart = unit_square(area, self.words)?;
         for curve in &self.curves {
             curve.draw(&mut chart)?;
         }
         self.mark_threshold(&mut chart)?;
-        chart
-            .configure_series_labels()
-            .position(self.legend.clone())
-            .legend_area_size(64)
-            .margin(16)
-            .label_font(style::font(SMALL))
-            .background_style(WHITE.filled())
-            .border_style(FAINT)
-            .draw()?;
-        Ok(())
+        legend(&mut chart, self.legend.clone(), 64)
     }
 
     fn mark_threshold(&self, chart: &mut Chart<'_, '_>) -> Result<(), PictureError> {

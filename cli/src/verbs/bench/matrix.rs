@@ -1,7 +1,7 @@
 //! Several providers: each is measured by a process of its own, one after the other, because a process can load one ONNX
 //! Runtime and a figure must not depend on what ran before it.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::Context as _;
 use kiln_runtime::bench::Report;
@@ -9,6 +9,7 @@ use kiln_runtime::bench::Report;
 use super::Args;
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::verbs::again;
 
 /// Measures every list in turn, once all of them are known to open. A provider that cannot run ends it before anything is
 /// measured: its process has said why, and how it ended is given back.
@@ -35,14 +36,9 @@ pub(super) fn measure(args: &Args, providers: &[String], out: &Output) -> anyhow
 
 /// What a process for one list printed, or how it ended.
 fn child(args: &Args, provider: &str, more: &[&str], out: &Output) -> anyhow::Result<Result<Vec<u8>, Exit>> {
-    let program = std::env::current_exe().context("cannot find this program to run it again")?;
-    let mut command = Command::new(program);
-    command.args(["--json", "--log", "error"]);
-    if let Some(library) = &out.onnxruntime {
-        command.arg("--onnxruntime").arg(library);
-    }
+    let mut command = again(out.onnxruntime.as_deref(), "error")?;
     command.arg("bench").arg(&args.bundle).args(["--provider", provider]).args(args.flags()).args(more);
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::inherit());
     let output = child.output().context("cannot run this program again")?;
     match output.status.code() {
         // An invalid run is a report too.

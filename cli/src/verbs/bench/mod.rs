@@ -137,7 +137,7 @@ fn measure(args: &Args, bundle: &Bundle, provider: &str, out: &Output) -> anyhow
     let runtime = library::load(&library::find_for(out.onnxruntime.as_deref(), &providers)?)?;
     let mut whole: Option<Report> = None;
     for (precision, model) in &graphs {
-        let options = args.options.session(providers.clone(), bundle, precision, &batches(args))?;
+        let options = args.options.session(providers.clone(), bundle, precision, &args.batch)?;
         let mut open = |threads| open(runtime, model, &options, threads);
         let mut say = |step: &str| out.note(format_args!("measuring {step}"));
         let report = bench::measure(&mut open, &tiles, &plan(args, &providers, precision), &mut say)?;
@@ -154,15 +154,10 @@ fn open_only(args: &Args, bundle: &Bundle, provider: &str, out: &Output) -> anyh
     let providers = args.options.providers(provider)?;
     let runtime = library::load(&library::find_for(out.onnxruntime.as_deref(), &providers)?)?;
     for precision in &args.precision {
-        let options = args.options.session(providers.clone(), bundle, precision, &batches(args))?;
+        let options = args.options.session(providers.clone(), bundle, precision, &args.batch)?;
         Session::open(runtime, &bundle.model_path(precision)?, &options)?;
     }
     Ok(Exit::Done)
-}
-
-/// Every batch that a session meets, for providers that compile for sizes.
-fn batches(args: &Args) -> Vec<usize> {
-    args.batch.clone()
 }
 
 fn plan(args: &Args, providers: &Providers, precision: &str) -> Plan {

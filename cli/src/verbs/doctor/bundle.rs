@@ -8,7 +8,7 @@ use kiln_runtime::Bundle;
 use serde::Serialize;
 
 use super::trial::{self, Ask, Way};
-use super::{LibraryReport, ProviderReport};
+use super::{LibraryReport, places};
 use crate::output::Output;
 
 /// What was tried, and what is best.
@@ -41,21 +41,16 @@ struct Timing {
     reason: Option<String>,
 }
 
-/// Each provider once, `budget` seconds in all: in the library of its own package where that is installed.
+/// Tries each provider that runs, `budget` seconds in all.
 pub(super) fn examine(bundle: &Bundle, libraries: &[LibraryReport], budget: f64) -> anyhow::Result<BundleReport> {
     bundle.manifest.variants.first().context("the bundle has no graph")?;
-    let mut places: Vec<(&LibraryReport, &ProviderReport)> = Vec::new();
-    for (library, provider) in libraries.iter().flat_map(|l| l.providers.iter().map(move |p| (l, p))) {
-        if provider.runs && !places.iter().any(|(_, known)| known.provider == provider.provider) {
-            places.push((library, provider));
-        }
-    }
+    let places = places(libraries);
     let seconds = budget / places.len().max(1) as f64;
     let mut timings = Vec::new();
     for (library, provider) in places {
-        let ask = Ask::Tune { provider: provider.provider.clone(), bundle: bundle.path.clone(), seconds };
+        let ask = Ask::Tune { provider: provider.to_owned(), bundle: bundle.path.clone(), seconds };
         let ways = trial::ask::<Vec<Way>>(library.path.as_ref(), &ask)?;
-        timings.extend(of_provider(&provider.provider, &library.path, ways));
+        timings.extend(of_provider(provider, &library.path, ways));
     }
     let most = |figure: fn(&Timing) -> Option<f64>| {
         let ran = timings.iter().filter(|timing| figure(timing).is_some());

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use kiln_runtime::proc::{bytes, field};
 use kiln_runtime::provider::{nvidia_driver, nvidia_gpus};
 use serde::Serialize;
 
@@ -34,7 +35,7 @@ impl Machine {
             cpu: field(&cpuinfo, "model name").map(str::to_owned),
             logical_cores: std::thread::available_parallelism().map_or(1, usize::from),
             features: FEATURES.iter().filter(|name| has(name)).map(|name| (*name).to_owned()).collect(),
-            memory_bytes: memory(),
+            memory_bytes: fs::read_to_string("/proc/meminfo").ok().and_then(|text| bytes(&text, "MemTotal")),
             nvidia_driver: nvidia_driver(),
             gpus: nvidia_gpus(),
         }
@@ -50,31 +51,5 @@ impl Machine {
             gpus => gpus.join(", "),
         };
         format!("{} {}, {} cores of {cpu}{features}{memory}, {gpus}", self.os, self.arch, self.logical_cores)
-    }
-}
-
-fn memory() -> Option<u64> {
-    let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
-    let kib: u64 = field(&meminfo, "MemTotal")?.split_whitespace().next()?.parse().ok()?;
-    Some(kib << 10)
-}
-
-/// The value of the first line `name : value`.
-fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    text.lines().find_map(|line| {
-        let (key, value) = line.split_once(':')?;
-        (key.trim() == name).then(|| value.trim())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_field_is_found_by_its_whole_name() {
-        let text = "model\t\t: 85\nmodel name\t: Some CPU @ 2.00GHz\n";
-        assert_eq!(field(text, "model name"), Some("Some CPU @ 2.00GHz"));
-        assert_eq!(field(text, "name"), None);
     }
 }

@@ -2,7 +2,6 @@
 //! bundle, beside what the doctor found. Made to be sent to somebody who has no such machine.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
 use kiln_runtime::Bundle;
@@ -10,8 +9,9 @@ use kiln_tile::publish;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Report;
+use super::{Report, places};
 use crate::output::Output;
+use crate::verbs::again;
 
 /// All of it.
 #[derive(Serialize)]
@@ -35,21 +35,15 @@ struct Check {
 pub(super) fn write(file: &Path, report: &Report, bundle: &Bundle, out: &Output) -> anyhow::Result<()> {
     let path = bundle.path.display().to_string();
     let precisions: Vec<_> = bundle.manifest.variants.iter().map(|variant| variant.precision.as_str()).collect();
-    let mut places: Vec<(&str, &str)> = Vec::new();
-    for (library, provider) in report.libraries.iter().flat_map(|l| l.providers.iter().map(move |p| (l, p))) {
-        if provider.runs && !places.iter().any(|(_, known)| *known == provider.provider) {
-            places.push((&library.path, &provider.provider));
-        }
-    }
     let mut checks = Vec::new();
-    for (library, provider) in places {
+    for (library, provider) in places(&report.libraries) {
         for precision in &precisions {
             let verify = ["verify", &path, "--provider", provider, "--precision", precision];
-            checks.push(check(library, &verify, out)?);
+            checks.push(check(&library.path, &verify, out)?);
         }
         let precisions = precisions.join(",");
         let bench = ["bench", &path, "--provider", provider, "--precision", &precisions, "--batch", "1,8"];
-        checks.push(check(library, &bench, out)?);
+        checks.push(check(&library.path, &bench, out)?);
     }
     let bytes = serde_json::to_vec_pretty(&Proof { doctor: report, checks })?;
     publish::write_file(file, &bytes).with_context(|| format!("cannot write {}", file.display()))?;
@@ -60,13 +54,8 @@ pub(super) fn write(file: &Path, report: &Report, bundle: &Bundle, out: &Output)
 fn check(library: &str, arguments: &[&str], out: &Output) -> anyhow::Result<Check> {
     let command = arguments.join(" ");
     out.note(format_args!("kiln {command}"));
-    let program = std::env::current_exe().context("cannot find this program to run it again")?;
-    let output = Command::new(program)
-        .args(["--json", "--log", "warn", "--onnxruntime", library])
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .context("cannot run this program again")?;
+    let output =
+        again(Some(library.as_ref()), "warn")?.args(arguments).output().context("cannot run this program again")?;
     Ok(Check {
         command,
         exit: output.status.code(),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::verbs::again;
 
 /// A provider that compiles its kernels on first use takes this long at most.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -61,12 +62,8 @@ type Answer<T> = Result<T, String>;
 
 /// Asks a child that loads `library`.
 pub(super) fn ask<T: DeserializeOwned>(library: &Path, ask: &Ask) -> anyhow::Result<Answer<T>> {
-    let program = std::env::current_exe().context("cannot find this program to run it again")?;
-    let mut child = Command::new(program)
-        .args(["--json", "--log", "off", "--onnxruntime"])
-        .arg(library)
+    let mut child = again(Some(library), "off")?
         .args(["doctor", "--trial", &serde_json::to_string(ask)?])
-        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -1,0 +1,57 @@
+//! What every chart has in common: the square in which curves of shares are drawn, and the legend.
+
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
+
+use super::PictureError;
+use super::canvas::Area;
+use super::style::{self, FAINT, GREY, LABEL, SMALL, TITLE};
+
+/// A chart of two axes of numbers.
+pub(super) type Chart<'a, 'b> = ChartContext<'a, BitMapBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// A chart from 0 to 1 on both axes; the words are title, x axis and y axis.
+pub(super) fn unit_square<'a, 'b: 'a>(
+    area: &Area<'b>,
+    [title, x, y]: [&str; 3],
+) -> Result<Chart<'a, 'b>, PictureError> {
+    let mut chart = ChartBuilder::on(area)
+        .caption(title, style::bold(TITLE))
+        .margin(24)
+        .x_label_area_size(90)
+        .y_label_area_size(120)
+        .build_cartesian_2d(-0.02..1.02, -0.02..1.02)?;
+    chart
+        .configure_mesh()
+        .light_line_style(WHITE)
+        .bold_line_style(FAINT)
+        .axis_style(GREY)
+        .x_desc(x)
+        .y_desc(y)
+        .x_labels(6)
+        .y_labels(6)
+        .x_label_formatter(&|value| format!("{value:.1}"))
+        .y_label_formatter(&|value| format!("{value:.1}"))
+        .label_style(style::font(SMALL))
+        .axis_desc_style(style::font(LABEL))
+        .draw()?;
+    Ok(chart)
+}
+
+/// Draws the names of what was drawn before; `width` is room for the sample of each, in pixels.
+pub(super) fn legend<'a, 'b: 'a>(
+    chart: &mut Chart<'a, 'b>,
+    position: SeriesLabelPosition,
+    width: u32,
+) -> Result<(), PictureError> {
+    chart
+        .configure_series_labels()
+        .position(position)
+        .legend_area_size(width)
+        .margin(16)
+        .label_font(style::font(SMALL))
+        .background_style(WHITE.filled())
+        .border_style(FAINT)
+        .draw()?;
+    Ok(())
+}
