@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use backbone::{
     BackboneConfig, BackboneKind, BankConfig, MemoryBankConfig, PatchBankConfig, TransferConfig, Weights,
 };
-pub use model::{CnnConfig, Head, HybridConfig, ModelConfig, VaeConfig};
+pub use model::{CnnConfig, Head, HybridConfig, HybridScore, ModelConfig, Reconstruct, VaeConfig};
 pub(crate) use parse::{config_error, parse_yaml, read_text};
 pub use training::{EarlyStopping, Schedule, StoppingMetric, TrainingConfig};
 

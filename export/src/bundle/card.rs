@@ -162,6 +162,16 @@ fn decision(manifest: &Manifest) -> String {
         rule(&threshold.rule),
         threshold.chosen_on
     );
+    if let Some(rule) = &manifest.score {
+        let parts = rule.parts.iter().map(|part| format!("{:.4} x {}", part.weight, part.name.replace('_', " ")));
+        let sum: Vec<String> = parts.chain([format!("{:.4}", rule.intercept)]).collect();
+        let _ = write!(
+            text,
+            "\nThe score is the logistic function of {}; the weights were fitted on the {}.\n",
+            sum.join(" + "),
+            rule.fitted_on
+        );
+    }
     if !manifest.classes.is_empty() {
         let _ = write!(text, "\nClasses, in the order of `probabilities`: {}.\n", manifest.classes.join(", "));
     }

@@ -26,6 +26,9 @@ pub struct Manifest {
     pub normal_classes: Vec<String>,
     /// From which score on a tile is called anomalous.
     pub threshold: Threshold,
+    /// How the score is put together, where it is of several parts. For people: the graph does it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<ScoreRule>,
     /// What must happen to a file before it is a `tile`.
     pub tile: TileSpec,
     /// Graph files by precision, `fp32` first.
@@ -43,7 +46,7 @@ pub struct Manifest {
 /// The model's kind and size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Model {
-    /// `cnn`, `vae` or `hybrid`.
+    /// `cnn`, `vae`, `hybrid`, `transfer` or `memory_bank`.
     pub kind: String,
     /// Name of the run.
     pub name: String,
@@ -83,6 +86,28 @@ pub struct Threshold {
     pub rule: String,
     /// The data on which it was chosen, such as `validation split, 160 tiles`.
     pub chosen_on: String,
+}
+
+/// A score of several parts: the logistic function of the intercept and the sum of the weighed parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScoreRule {
+    /// `logistic`.
+    pub rule: String,
+    /// The parts.
+    pub parts: Vec<ScorePart>,
+    /// What the log-odds are where all parts are 0.
+    pub intercept: f64,
+    /// The tiles that weights and intercept were fitted on.
+    pub fitted_on: String,
+}
+
+/// A part of a [`ScoreRule`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScorePart {
+    /// `classifier_log_odds`, `log_reconstruction_error` or `latent_distance`.
+    pub name: String,
+    /// What one more of it adds to the log-odds; 0 for a part that told nothing.
+    pub weight: f64,
 }
 
 /// How files become tiles.

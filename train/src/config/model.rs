@@ -33,6 +33,25 @@ impl ModelConfig {
         }
     }
 
+    /// Epochs in which a hybrid's classifier learns alone; 0 for every other model.
+    #[must_use]
+    pub fn classifier_epochs(&self) -> u64 {
+        match self {
+            Self::Hybrid(config) => config.classifier_epochs,
+            _ => 0,
+        }
+    }
+
+    /// Epochs over which the weight of the KL divergence grows, where there is one.
+    #[must_use]
+    pub fn beta_warmup_epochs(&self) -> u64 {
+        match self {
+            Self::Vae(config) => config.beta_warmup_epochs,
+            Self::Hybrid(config) => config.beta_warmup_epochs,
+            _ => 0,
+        }
+    }
+
     /// Whether the model tells classes apart, rather than normal tiles from everything else.
     #[must_use]
     pub fn has_classes(&self) -> bool {
@@ -93,15 +112,40 @@ pub struct VaeConfig {
     pub latent: usize,
     /// Weight of the KL divergence. 1 is the evidence lower bound for pixels of unit variance.
     pub beta: f64,
+    /// Epochs over which that weight grows from 0, so that the decoder learns to use the latent space first.
+    pub beta_warmup_epochs: u64,
+    /// `false` makes a plain autoencoder: a point in the place of the latent Gaussian, no noise and no divergence.
+    pub variational: bool,
 }
 
 impl Default for VaeConfig {
     fn default() -> Self {
-        Self { filters: [32, 64], stride: 2, latent: 128, beta: 1.0 }
+        Self { filters: [32, 64], stride: 2, latent: 128, beta: 1.0, beta_warmup_epochs: 0, variational: true }
     }
 }
 
-/// The hybrid: the classifier's feature maps feed the autoencoder's encoder; the decoder rebuilds the image.
+/// What an autoencoder on feature maps rebuilds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reconstruct {
+    /// The tile.
+    Image,
+    /// The feature maps that it read: what is subtly wrong shows there before it shows in pixels.
+    Features,
+}
+
+/// What a hybrid's score is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HybridScore {
+    /// The classifier's probability of the anomalous classes together.
+    Probability,
+    /// A logistic combination of the classifier's log-odds, the reconstruction error and the distance from normal tiles
+    /// in the latent space, its weights fitted on the validation split.
+    Combined,
+}
+
+/// The hybrid: the classifier's feature maps feed the autoencoder's encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HybridConfig {
@@ -112,10 +156,45 @@ pub struct HybridConfig {
     pub filters: [usize; 2],
     /// Dimensions of the latent space.
     pub latent: usize,
+    /// Stages of the classifier whose maps the encoder reads, from 1, ascending; maps of several are brought to the
+    /// size of the smallest. `null` for the last stage alone.
+    pub stages: Option<Vec<usize>>,
+    /// What the decoder rebuilds.
+    pub reconstruct: Reconstruct,
     /// Weight of the KL divergence, as in the VAE.
     pub beta: f64,
+    /// Epochs over which that weight grows from 0, counted from where the autoencoder begins to learn.
+    pub beta_warmup_epochs: u64,
     /// Weight of reconstruction and KL beside the cross-entropy.
     pub reconstruction_weight: f64,
+    /// Epochs of stage one, in which the classifier learns alone; the rest of `training.epochs` go on from its best
+    /// epoch with both together. 0 for both together from the start.
+    pub classifier_epochs: u64,
+    /// What the score is.
+    pub score: HybridScore,
+}
+
+impl HybridConfig {
+    /// The stages that the encoder reads, from 1.
+    #[must_use]
+    pub fn read_stages(&self) -> Vec<usize> {
+        self.stages.clone().unwrap_or_else(|| vec![self.cnn.filters.len()])
+    }
+
+    pub(super) fn problem(&self) -> Option<String> {
+        let stages = self.read_stages();
+        let ascending = stages.windows(2).all(|pair| pair[0] < pair[1]);
+        let known = stages.iter().all(|stage| (1..=self.cnn.filters.len()).contains(stage));
+        if stages.is_empty() || !ascending || !known {
+            let count = self.cnn.filters.len();
+            return Some(format!("model.stages: give stages of the classifier in ascending order, of 1 to {count}"));
+        }
+        let checks = [
+            (self.cnn.filters.len() <= 6, "model.cnn.filters: the encoder halves the maps twice more, so at most 6"),
+            (self.latent > 0 && !self.filters.contains(&0), "model: latent and filters must be over 0"),
+        ];
+        checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem.to_owned())
+    }
 }
 
 impl Default for HybridConfig {
@@ -124,8 +203,13 @@ impl Default for HybridConfig {
             cnn: CnnConfig { head: Head::Pooled, ..CnnConfig::default() },
             filters: [64, 64],
             latent: 128,
+            stages: None,
+            reconstruct: Reconstruct::Image,
             beta: 1.0,
+            beta_warmup_epochs: 0,
             reconstruction_weight: 1.0,
+            classifier_epochs: 0,
+            score: HybridScore::Combined,
         }
     }
 }

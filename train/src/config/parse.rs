@@ -6,7 +6,7 @@ use kiln_tile::SIDE;
 use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
-use super::{CnnConfig, Config, Head, ModelConfig};
+use super::{CnnConfig, Config, Head, HybridConfig, ModelConfig};
 use crate::{Error, Result};
 
 /// A configuration longer than this is not one.
@@ -62,13 +62,27 @@ impl Config {
             (self.bootstrap_resamples >= 100, "bootstrap_resamples: must be at least 100".to_owned()),
         ];
         let problem = checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem);
-        problem.or_else(|| model_problem(&self.model)).or_else(|| self.crop_problem())
+        problem.or_else(|| model_problem(&self.model)).or_else(|| self.crop_problem()).or_else(|| self.stage_problem())
+    }
+
+    fn stage_problem(&self) -> Option<String> {
+        let (alone, all) = (self.model.classifier_epochs(), self.training.epochs);
+        let problem = || format!("model.classifier_epochs: {alone} of training.epochs={all} leave none for both together");
+        (alone >= all).then(problem)
     }
 
     fn crop_problem(&self) -> Option<String> {
         let crop = self.training.crop?;
-        let ModelConfig::Cnn(CnnConfig { head: Head::Pooled, filters, .. }) = &self.model else {
-            return Some("training.crop: only a cnn with a pooled head takes tiles of another size".to_owned());
+        let filters = match &self.model {
+            ModelConfig::Cnn(CnnConfig { head: Head::Pooled, filters, .. }) => filters,
+            ModelConfig::Hybrid(HybridConfig {
+                cnn: CnnConfig { head: Head::Pooled, filters, .. }, classifier_epochs: 1.., ..
+            }) => filters,
+            _ => {
+                let reason = "training.crop: only a cnn with a pooled head, or a hybrid's while it learns alone \
+                              (model.classifier_epochs), takes tiles of another size";
+                return Some(reason.to_owned());
+            }
         };
         let step = 1 << filters.len();
         let fits = crop >= 32 && crop <= SIDE as usize && crop.is_multiple_of(step);
@@ -128,18 +142,13 @@ fn model_problem(model: &ModelConfig) -> Option<String> {
         }
     }
     match model {
-        ModelConfig::Hybrid(hybrid) if hybrid.cnn.filters.len() > 6 => {
-            Some("model.cnn.filters: the encoder halves the maps twice more, so at most 6".to_owned())
-        }
         ModelConfig::Vae(vae) if ![2, 4, 8].contains(&vae.stride) => {
             Some(format!("model.stride: {} is not 2, 4 or 8", vae.stride))
         }
         ModelConfig::Vae(vae) if vae.latent == 0 || vae.filters.contains(&0) => {
             Some("model: latent and filters must be over 0".to_owned())
         }
-        ModelConfig::Hybrid(hybrid) if hybrid.latent == 0 || hybrid.filters.contains(&0) => {
-            Some("model: latent and filters must be over 0".to_owned())
-        }
+        ModelConfig::Hybrid(hybrid) => hybrid.problem(),
         ModelConfig::Transfer(transfer) => transfer.problem(),
         ModelConfig::MemoryBank(bank) => bank.problem(),
         _ => None,

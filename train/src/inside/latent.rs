@@ -60,7 +60,7 @@ pub fn interpolate(zoo: &Zoo, from: &[f32], to: &[f32], steps: usize, device: &D
     let latent = Tensor::<2>::from_data(TensorData::new(points, [steps, from.len().min(to.len())]), device);
     let rebuilt = match zoo {
         Zoo::Vae(vae) => vae.decode(latent),
-        Zoo::Hybrid(hybrid) => hybrid.decode(latent),
+        Zoo::Hybrid(hybrid) if hybrid.rebuilds_image() => hybrid.decode(latent),
         #[allow(unreachable_patterns, reason = "the zoo grows")]
         _ => return Ok(None),
     };

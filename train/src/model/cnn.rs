@@ -91,6 +91,15 @@ impl Features {
         self.stages.iter().fold(input, |maps, stage| stage.forward(maps))
     }
 
+    /// The maps after each stage, the first one's first.
+    pub(crate) fn each(&self, input: Tensor<4>) -> Vec<Tensor<4>> {
+        let after = |maps: &mut Tensor<4>, stage: &Stage| {
+            *maps = stage.forward(maps.clone());
+            Some(maps.clone())
+        };
+        self.stages.iter().scan(input, after).collect()
+    }
+
     /// The same features whose running figures are the means over `batches` of prepared tiles, at least one.
     ///
     /// # Errors

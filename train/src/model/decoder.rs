@@ -1,4 +1,4 @@
-//! The decoder of both autoencoders: a dense layer, then transposed convolutions up to the tile.
+//! The decoder of both autoencoders: a dense layer, then transposed convolutions up to the tile, or to feature maps.
 
 use burn::module::Module;
 use burn::nn::conv::{ConvTranspose2d, ConvTranspose2dConfig};
@@ -6,13 +6,14 @@ use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Device, Tensor};
 
-/// From the latent space to pixels in 0..1.
+/// From the latent space to pixels in 0..1, or to the values of feature maps.
 #[derive(Module, Debug)]
 pub struct Decoder {
     dense: Linear,
     deconvs: Vec<ConvTranspose2d>,
     channels: usize,
     side: usize,
+    pixels: bool,
 }
 
 impl Decoder {
@@ -22,10 +23,17 @@ impl Decoder {
     pub fn new(latent: usize, side: usize, channels: &[usize], stride: usize, device: &Device) -> Self {
         let first = channels.first().copied().unwrap_or(1);
         let deconvs = channels.windows(2).map(|pair| widened([pair[0], pair[1]], stride).init(device)).collect();
-        Self { dense: LinearConfig::new(latent, first * side * side).init(device), deconvs, channels: first, side }
+        let dense = LinearConfig::new(latent, first * side * side).init(device);
+        Self { dense, deconvs, channels: first, side, pixels: true }
     }
 
-    /// Rebuilt tiles in 0..1, `[batch, 3, 256, 256]`.
+    /// The same decoder of values that have no bounds.
+    #[must_use]
+    pub fn of_maps(self) -> Self {
+        Self { pixels: false, ..self }
+    }
+
+    /// Rebuilt tiles in 0..1, `[batch, 3, 256, 256]`, or maps, `[batch, channels, side, side]`.
     #[must_use]
     pub fn forward(&self, latent: Tensor<2>) -> Tensor<4> {
         let [batch, _] = latent.dims();
@@ -35,7 +43,7 @@ impl Decoder {
             let maps = deconv.forward(maps);
             if index == last { maps } else { relu(maps) }
         });
-        sigmoid(maps)
+        if self.pixels { sigmoid(maps) } else { maps }
     }
 }
 

@@ -6,29 +6,32 @@ use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Distribution, Tensor};
 
-/// A diagonal Gaussian over the latent space.
+/// A diagonal Gaussian over the latent space; of a plain autoencoder, a point in it.
 #[derive(Debug, Clone)]
 pub struct Latent {
     /// Mean, `[batch, latent]`.
     pub mean: Tensor<2>,
-    /// Natural logarithm of the variance, `[batch, latent]`.
-    pub log_variance: Tensor<2>,
+    /// Natural logarithm of the variance, `[batch, latent]`; `None` for a point.
+    pub log_variance: Option<Tensor<2>>,
 }
 
 impl Latent {
-    /// A draw, differentiable by the reparameterisation of Kingma and Welling (2014).
+    /// A draw, differentiable by the reparameterisation of Kingma and Welling (2014); a point is its own draw.
     #[must_use]
     pub fn sample(&self) -> Tensor<2> {
+        let Some(log_variance) = &self.log_variance else { return self.mean.clone() };
         let noise = self.mean.random_like(Distribution::Normal(0.0, 1.0));
-        self.mean.clone() + self.log_variance.clone().mul_scalar(0.5).exp() * noise
+        self.mean.clone() + log_variance.clone().mul_scalar(0.5).exp() * noise
     }
 
-    /// KL divergence from the standard normal, summed over the latent dimensions, `[batch]`, in nats.
+    /// KL divergence from the standard normal, summed over the latent dimensions, `[batch]`, in nats; `None` for a
+    /// point.
     #[must_use]
-    pub fn divergence(&self) -> Tensor<1> {
+    pub fn divergence(&self) -> Option<Tensor<1>> {
+        let log_variance = self.log_variance.clone()?;
         let mean_squared = self.mean.clone() * self.mean.clone();
-        let terms = mean_squared + self.log_variance.clone().exp() - self.log_variance.clone();
-        terms.sub_scalar(1.0).mul_scalar(0.5).sum_dim(1).squeeze_dim(1)
+        let terms = mean_squared + log_variance.clone().exp() - log_variance;
+        Some(terms.sub_scalar(1.0).mul_scalar(0.5).sum_dim(1).squeeze_dim(1))
     }
 }
 
@@ -38,18 +41,18 @@ pub struct Encoder {
     conv1: Conv2d,
     conv2: Conv2d,
     mean: Linear,
-    log_variance: Linear,
+    log_variance: Option<Linear>,
 }
 
 impl Encoder {
     /// Fresh weights for maps of `channels` and `side`, which each convolution divides by `stride`.
     #[must_use]
     pub fn new(
-        channels: usize,
-        side: usize,
+        [channels, side]: [usize; 2],
         filters: [usize; 2],
         stride: usize,
         latent: usize,
+        variational: bool,
         device: &Device,
     ) -> Self {
         let inputs = filters[1] * (side / (stride * stride)).pow(2);
@@ -57,7 +60,7 @@ impl Encoder {
             conv1: strided([channels, filters[0]], stride).init(device),
             conv2: strided(filters, stride).init(device),
             mean: LinearConfig::new(inputs, latent).init(device),
-            log_variance: LinearConfig::new(inputs, latent).init(device),
+            log_variance: variational.then(|| LinearConfig::new(inputs, latent).init(device)),
         }
     }
 
@@ -68,7 +71,7 @@ impl Encoder {
         let vector: Tensor<2> = maps.flatten(1, 3);
         let mean = self.mean.forward(vector.clone());
         // A variance beyond e^10 or below e^-10 says nothing more and can overflow its exponential.
-        let log_variance = self.log_variance.forward(vector).clamp(-10.0, 10.0);
+        let log_variance = self.log_variance.as_ref().map(|layer| layer.forward(vector).clamp(-10.0, 10.0));
         Latent { mean, log_variance }
     }
 }

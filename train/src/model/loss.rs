@@ -3,15 +3,33 @@
 
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Int, Tensor};
-use kiln_tile::TILE_BYTES;
 
 use super::Latent;
 
 /// What the loss depends on beside model and tiles.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct LossOptions {
     /// Part of the target spread evenly over all classes.
     pub label_smoothing: f32,
+    /// What of the model learns.
+    pub part: Part,
+    /// Factor on the weight of the KL divergence, 0 to 1: its warm-up.
+    pub divergence: f64,
+}
+
+impl Default for LossOptions {
+    fn default() -> Self {
+        Self { label_smoothing: 0.0, part: Part::Whole, divergence: 1.0 }
+    }
+}
+
+/// What of a model learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// A hybrid's classifier alone: stage one.
+    Classifier,
+    /// All of it.
+    Whole,
 }
 
 /// The loss of a batch.
@@ -38,18 +56,21 @@ pub(crate) fn cross_entropy_of_probabilities(
     loss.init(&probabilities.device()).forward(probabilities, labels)
 }
 
-/// Mean squared error of each tile in 0..1 units squared, `[batch]`, of two `[batch, 3, 256, 256]`.
-pub(crate) fn squared_error(image: Tensor<4>, rebuilt: Tensor<4>) -> Tensor<1> {
-    let difference = rebuilt - image;
+/// Mean squared error of each tile's values, `[batch]`, of two `[batch, channels, height, width]`.
+pub(crate) fn squared_error(truth: Tensor<4>, rebuilt: Tensor<4>) -> Tensor<1> {
+    let difference = rebuilt - truth;
     let errors: Tensor<2> = (difference.clone() * difference).flatten(1, 3);
     errors.mean_dim(1).squeeze_dim(1)
 }
 
-/// The negative evidence lower bound of each tile, `[batch]`, for each pixel value: squared error plus `beta` times
-/// the divergence spread over the 196,608 values of a tile. With beta 1 it is the bound for pixels of variance 1/2, up
-/// to a constant.
-pub(crate) fn negative_bound(error: Tensor<1>, latent: &Latent, beta: f64) -> Tensor<1> {
-    error + latent.divergence().mul_scalar(beta / TILE_BYTES as f64)
+/// The negative evidence lower bound of each tile, `[batch]`, for each of the `values` that are rebuilt: squared error
+/// plus `beta` times the divergence spread over them (196,608 for the pixels of a tile). With beta 1 it is the bound for
+/// values of variance 1/2, up to a constant. Of a plain autoencoder it is the error alone.
+pub(crate) fn negative_bound(error: Tensor<1>, latent: &Latent, beta: f64, values: usize) -> Tensor<1> {
+    match latent.divergence() {
+        Some(divergence) => error + divergence.mul_scalar(beta / values as f64),
+        None => error,
+    }
 }
 
 /// The mean of `values` over the tiles that `mask` (1 or 0, `[batch]`) holds; 0 if it holds none.

@@ -7,9 +7,9 @@ use burn::module::{Module, RunningState};
 use burn::tensor::module::{adaptive_avg_pool2d, interpolate};
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Int, Tensor};
-use kiln_tile::SIDE;
 
 use super::backbone::Backbone;
+use super::scores::enlarged;
 use super::{Scores, identity};
 use crate::config::MemoryBankConfig;
 
@@ -88,10 +88,7 @@ impl MemoryBank {
             // A configuration without any bank is refused; this tells nothing apart.
             (None, None) => Tensor::zeros([batch], &whole.device()),
         };
-        let side = SIDE as usize;
-        let options =
-            InterpolateOptions::new(InterpolateMode::Bilinear).with_output_size([side, side]).with_align_corners(false);
-        Scores::of_distance(score, map.map(|map| interpolate(map, options).squeeze_dim(1)))
+        Scores::of_distance(score, map.map(enlarged))
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod backbone;
 mod cnn;
+mod combination;
 mod decoder;
 mod encoder;
 mod hybrid;
@@ -16,10 +17,11 @@ mod vae;
 mod zoo;
 
 pub use cnn::{Classifier, Cnn, Features};
+pub use combination::{Combination, PARTS, Weights};
 pub use decoder::Decoder;
 pub use encoder::{Encoder, Latent};
-pub use hybrid::Hybrid;
-pub use loss::{Loss, LossOptions};
+pub use hybrid::{Encoded, Hybrid};
+pub use loss::{Loss, LossOptions, Part};
 pub(crate) use memory_bank::Bank;
 pub use memory_bank::MemoryBank;
 pub use scores::Scores;

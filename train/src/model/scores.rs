@@ -1,7 +1,10 @@
 //! What a model answers for deployment, under the names of the exported graph.
 
 use burn::tensor::activation::softmax;
+use burn::tensor::module::interpolate;
+use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Tensor, TensorData};
+use kiln_tile::SIDE;
 
 use super::Latent;
 
@@ -14,6 +17,8 @@ pub struct Scores {
     pub probabilities: Option<Tensor<2>>,
     /// Rebuilt tile in 0..1, `[batch, 256, 256, 3]`.
     pub reconstruction: Option<Tensor<4>>,
+    /// Mean squared error of what is rebuilt, `[batch]`. Not an output of the graph: the error map holds it.
+    pub squared_error: Option<Tensor<1>>,
     /// What is wrong where, `[batch, 256, 256]`: an autoencoder's squared error, mean over the channels; a memory bank's
     /// distance from normal patches.
     pub error_map: Option<Tensor<3>>,
@@ -40,6 +45,7 @@ impl Scores {
             score,
             probabilities: None,
             reconstruction: None,
+            squared_error: None,
             error_map: None,
             latent_mean: None,
             latent_log_variance: None,
@@ -51,21 +57,30 @@ impl Scores {
         Self { error_map: map, ..Self::bare(score) }
     }
 
-    /// Adds an autoencoder's answers for prepared tiles `[batch, 3, 256, 256]`.
-    #[must_use]
-    pub(crate) fn with_reconstruction(mut self, image: Tensor<4>, rebuilt: Tensor<4>, latent: Latent) -> Self {
-        let difference = rebuilt.clone() - image;
-        let error = (difference.clone() * difference).mean_dim(1);
-        self.error_map = Some(error.squeeze_dim(1));
-        self.reconstruction = Some(rebuilt.permute([0, 2, 3, 1]));
-        self.latent_mean = Some(latent.mean);
-        self.latent_log_variance = Some(latent.log_variance);
-        self
+    /// Scores of an autoencoder alone.
+    pub(crate) fn of_autoencoder(score: Tensor<1>, squared_error: Tensor<1>) -> Self {
+        Self { squared_error: Some(squared_error), ..Self::bare(score) }
     }
 
-    /// Scores of an autoencoder alone.
-    pub(crate) fn of_autoencoder(score: Tensor<1>, image: Tensor<4>, rebuilt: Tensor<4>, latent: Latent) -> Self {
-        Self::bare(score).with_reconstruction(image, rebuilt, latent)
+    /// Adds rebuilt tiles and where they differ from the prepared ones, both `[batch, 3, 256, 256]`.
+    #[must_use]
+    pub(crate) fn with_image(self, image: Tensor<4>, rebuilt: Tensor<4>) -> Self {
+        let map = squared_error_map(image, rebuilt.clone()).squeeze_dim(1);
+        Self { error_map: Some(map), reconstruction: Some(rebuilt.permute([0, 2, 3, 1])), ..self }
+    }
+
+    /// Adds where rebuilt feature maps differ from what they should be, both `[batch, channels, side, side]`, between
+    /// their places by interpolation.
+    #[must_use]
+    pub(crate) fn with_maps(self, maps: Tensor<4>, rebuilt: Tensor<4>) -> Self {
+        let map = enlarged(squared_error_map(maps, rebuilt));
+        Self { error_map: Some(map), ..self }
+    }
+
+    /// Adds where in the latent space the tiles lie.
+    #[must_use]
+    pub(crate) fn with_latent(self, latent: Latent) -> Self {
+        Self { latent_mean: Some(latent.mean), latent_log_variance: latent.log_variance, ..self }
     }
 
     /// Reads the answers back: the graph's output name, and the values.
@@ -79,4 +94,18 @@ impl Scores {
         data.extend(self.latent_log_variance.map(|values| ("latent_log_variance", values.into_data())));
         data
     }
+}
+
+/// Mean over the channels, `[batch, 1, height, width]`.
+fn squared_error_map(truth: Tensor<4>, rebuilt: Tensor<4>) -> Tensor<4> {
+    let difference = rebuilt - truth;
+    (difference.clone() * difference).mean_dim(1)
+}
+
+/// Maps `[batch, 1, side, side]` at the size of a tile, `[batch, 256, 256]`, bilinearly.
+pub(crate) fn enlarged(map: Tensor<4>) -> Tensor<3> {
+    let side = SIDE as usize;
+    let options =
+        InterpolateOptions::new(InterpolateMode::Bilinear).with_output_size([side, side]).with_align_corners(false);
+    interpolate(map, options).squeeze_dim(1)
 }

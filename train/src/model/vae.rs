@@ -1,8 +1,8 @@
-//! The variational autoencoder on pixels.
+//! The variational autoencoder on pixels, and the plain one.
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
-use kiln_tile::SIDE;
+use kiln_tile::{SIDE, TILE_BYTES};
 
 use super::loss::{negative_bound, squared_error};
 use super::{Decoder, Encoder, Latent, Scores, prepare};
@@ -20,11 +20,11 @@ impl Vae {
     /// Fresh weights.
     #[must_use]
     pub fn new(config: &VaeConfig, device: &Device) -> Self {
-        let VaeConfig { filters, stride, latent, beta } = *config;
+        let VaeConfig { filters, stride, latent, beta, variational, .. } = *config;
         let side = SIDE as usize;
         let channels = [filters[1], filters[0], 3];
         Self {
-            encoder: Encoder::new(3, side, filters, stride, latent, device),
+            encoder: Encoder::new([3, side], filters, stride, latent, variational, device),
             decoder: Decoder::new(latent, side / (stride * stride), &channels, stride, device),
             beta,
         }
@@ -49,8 +49,8 @@ impl Vae {
         let latent = self.encode(image.clone());
         let rebuilt = self.decode(latent.mean.clone());
         let error = squared_error(image.clone(), rebuilt.clone());
-        let score = negative_bound(error, &latent, self.beta);
-        Scores::of_autoencoder(score, image, rebuilt, latent)
+        let score = negative_bound(error.clone(), &latent, self.beta, TILE_BYTES);
+        Scores::of_autoencoder(score, error).with_image(image, rebuilt).with_latent(latent)
     }
 
     /// Weight of the divergence.

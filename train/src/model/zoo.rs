@@ -2,11 +2,13 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
+use kiln_tile::TILE_BYTES;
 
 use super::backbone::Backbone;
 use super::loss::{cross_entropy, cross_entropy_of_probabilities, masked_mean, negative_bound, squared_error};
 use super::{
-    Cnn, Hybrid, Latent, Loss, LossOptions, MemoryBank, Scores, Transfer, Vae, identity, materialised, prepare,
+    Cnn, Encoded, Hybrid, Latent, Loss, LossOptions, MemoryBank, Part, Scores, Transfer, Vae, identity, materialised,
+    prepare,
 };
 use crate::config::ModelConfig;
 
@@ -114,15 +116,19 @@ impl Zoo {
                 let image = prepare(tile);
                 let latent = vae.encode(image.clone());
                 let error = squared_error(image, vae.decode(latent.sample()));
-                masked_mean(negative_bound(error, &latent, vae.beta()), normal)
+                let bound = negative_bound(error, &latent, vae.beta() * options.divergence, TILE_BYTES);
+                masked_mean(bound, normal)
+            }
+            Self::Hybrid(hybrid) if options.part == Part::Classifier => {
+                cross_entropy(hybrid.logits(prepare(tile)), labels, options.label_smoothing)
             }
             Self::Hybrid(hybrid) => {
-                let image = prepare(tile);
-                let (logits, latent) = hybrid.encode(image.clone());
-                let error = squared_error(image, hybrid.decode(latent.sample()));
-                let bound = masked_mean(negative_bound(error, &latent, hybrid.beta()), normal);
+                let Encoded { logits, latent, target } = hybrid.encode(prepare(tile));
+                // What is to be rebuilt must not be drawn towards what can be.
+                let error = squared_error(target.detach(), hybrid.decode(latent.sample()));
+                let bound = negative_bound(error, &latent, hybrid.beta() * options.divergence, hybrid.rebuilt_values());
                 let entropy = cross_entropy(logits, labels, options.label_smoothing);
-                entropy + bound.mul_scalar(hybrid.reconstruction_weight())
+                entropy + masked_mean(bound, normal).mul_scalar(hybrid.reconstruction_weight())
             }
             Self::Transfer(model) => return model.loss(model.features(tile), labels, options),
             Self::MemoryBank(bank) => masked_mean(bank.score(tile).score, normal),
@@ -155,22 +161,30 @@ impl Zoo {
             .probabilities
             .clone()
             .map(|probabilities| cross_entropy_of_probabilities(probabilities, labels, options.label_smoothing));
-        let bound = |beta: f64| {
+        let bound = |beta: f64, values: usize| {
             let latent =
-                Latent { mean: scores.latent_mean.clone()?, log_variance: scores.latent_log_variance.clone()? };
-            let map: Tensor<2> = scores.error_map.clone()?.flatten(1, 2);
-            let error = map.mean_dim(1).squeeze_dim(1);
-            Some(masked_mean(negative_bound(error, &latent, beta), normal.clone()))
+                Latent { mean: scores.latent_mean.clone()?, log_variance: scores.latent_log_variance.clone() };
+            let error = scores.squared_error.clone()?;
+            Some(masked_mean(negative_bound(error, &latent, beta, values), normal.clone()))
         };
         let (bound, weight) = match self {
             Self::Cnn(_) | Self::Transfer(_) => (None, 0.0),
             Self::MemoryBank(_) => (Some(masked_mean(scores.score.clone(), normal.clone())), 1.0),
-            Self::Vae(vae) => (bound(vae.beta()), 1.0),
-            Self::Hybrid(hybrid) => (bound(hybrid.beta()), hybrid.reconstruction_weight()),
+            Self::Vae(vae) => (bound(vae.beta(), TILE_BYTES), 1.0),
+            Self::Hybrid(hybrid) => (bound(hybrid.beta(), hybrid.rebuilt_values()), hybrid.reconstruction_weight()),
         };
         let parts = [entropy, bound.map(|bound| bound.mul_scalar(weight))];
         let zero = Tensor::zeros([1], &scores.score.device());
         Loss { total: parts.into_iter().flatten().fold(zero, |sum, part| sum + part) }
+    }
+
+    /// As [`Zoo::score`], of the part that learns.
+    #[must_use]
+    pub(crate) fn score_of(&self, part: Part, tile: Tensor<4, Int>, normal: usize) -> Scores {
+        match (self, part) {
+            (Self::Hybrid(hybrid), Part::Classifier) => hybrid.classify(tile, normal),
+            _ => self.score(tile, normal),
+        }
     }
 
     /// What the model answers for decoded tiles (u8, `[batch, 256, 256, 3]`), the first `normal` classes being the

@@ -63,7 +63,7 @@ pub(crate) fn validate(
                 model.score_features(feature_tensor(values, batch.indices.len(), device), classes.normal)
             }
             (Input::Features(_), None) => return Err(no_features()),
-            (Input::Pixels(pixels), _) => zoo.score(tile_tensor(pixels, device), classes.normal),
+            (Input::Pixels(pixels), _) => zoo.score_of(options.part, tile_tensor(pixels, device), classes.normal),
         };
         let loss = zoo.loss_of(&scores, labels, normal, options);
         sum += read(loss.total.into_data())?.first().copied().unwrap_or(f64::NAN) * counted as f64;
@@ -74,13 +74,9 @@ pub(crate) fn validate(
 }
 
 fn tiles(indices: &[usize], classes: &[usize], scores: Scores) -> Result<Vec<ScoredTile>> {
-    // An error map without a reconstruction is no squared error of one.
-    let map = scores.error_map.filter(|_| scores.reconstruction.is_some());
-    let errors = map.map(|map| {
-        let flat: Tensor<2> = map.flatten(1, 2);
-        read(flat.mean_dim(1).into_data())
-    });
-    let errors = errors.transpose()?;
+    // An error of rebuilt feature maps is no squared error of pixels.
+    let errors = scores.squared_error.filter(|_| scores.reconstruction.is_some());
+    let errors = errors.map(|errors| read(errors.into_data())).transpose()?;
     let latents = scores.latent_mean.map(|mean| read(mean.into_data())).transpose()?;
     let width = latents.as_ref().map_or(0, |values| values.len() / indices.len().max(1));
     let latent = |at: usize| {

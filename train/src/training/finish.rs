@@ -10,6 +10,7 @@ use burn::tensor::Device;
 use kiln_tile::{TILE_BYTES, Tile, publish};
 
 use super::Layout;
+use super::calibrate::calibrated;
 use super::checkpoint::save_weights;
 use super::evaluation::{ScoredTile, score_tiles};
 use super::pictures::Gallery;
@@ -28,14 +29,17 @@ use crate::{Error, Result, report};
 pub(crate) fn finish(
     prepared: &Prepared,
     layout: &Layout,
-    zoo: &Zoo,
+    zoo: Zoo,
     state: &TrainingState,
     device: &Device,
 ) -> Result<()> {
     let (dataset, classes) = (&prepared.dataset, &prepared.classes);
-    let (train, tested) = (prepared.loader(Split::Train)?, prepared.loader(Split::Test)?);
+    let [train, val, tested] = [Split::Train, Split::Val, Split::Test].map(|split| prepared.loader(split));
+    let (train, val, tested) = (train?, val?, tested?);
+    let (zoo, combination) = calibrated(zoo, classes, &prepared.normal_loader()?, &val, device)?;
+    let zoo = &zoo;
     let score = |loader: &Loader| score_tiles(zoo, classes, loader, device);
-    let (val, test) = (score(&prepared.loader(Split::Val)?)?, score(&tested)?);
+    let (val, test) = (score(&val)?, score(&tested)?);
     let rule = prepared.config.threshold;
     let value = rule.choose(&with_truth(dataset, classes, &val))?;
     let [baseline, neighbours] = colour_scores(dataset, classes, &train, &tested, &test)?;
@@ -56,7 +60,10 @@ pub(crate) fn finish(
     write_json(layout, &layout.metrics(), &metrics)?;
     let chosen_on = format!("validation split, {} tiles", val.len());
     let threshold = ThresholdFacts { value, rule: rule.to_string(), chosen_on };
-    let facts = facts(prepared, state, threshold, zoo, save_weights(&layout.weights(), zoo)?);
+    let facts = RunFacts {
+        score: combination,
+        ..facts(prepared, state, threshold, zoo, save_weights(&layout.weights(), zoo)?)
+    };
     let run = Run { layout: layout.clone(), config: prepared.config.clone(), facts };
     let history = &state.history;
     let gallery =
@@ -84,6 +91,7 @@ fn facts(
         data_sha256: prepared.data_sha256.clone(),
         weights_sha256,
         backbone_sha256: state.backbone_sha256.clone(),
+        score: None,
         parameters: zoo.num_params() as u64,
         epochs: state.epoch,
         best_epoch: state.best_epoch,

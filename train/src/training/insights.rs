@@ -53,7 +53,8 @@ fn insight(gallery: &Gallery<'_>, scored: &ScoredTile, anomalous: bool) -> Resul
     let tile = gallery.decode(scored.index)?;
     let normal = gallery.run.facts.classes.normal;
     let answers = gallery.zoo.score(tile_tensor(tile.pixels().to_vec(), gallery.device), normal);
-    let error_map = answers.error_map.filter(|_| answers.reconstruction.is_some());
+    // A memory bank's map is of distances, and has a picture of its own.
+    let error_map = answers.error_map.filter(|_| answers.squared_error.is_some());
     let error_map = error_map.map(|map| read(map.into_data())).transpose()?;
     let name = gallery.dataset.entries[scored.index].path.display();
     let what = if anomalous { "anomaly missed" } else { "false alarm" };

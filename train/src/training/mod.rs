@@ -2,6 +2,7 @@
 //! killed training must resume to the very same weights: every step draws its randomness from (seed, step) alone, and
 //! a checkpoint holds weights, optimiser, history and early-stopping state together.
 
+mod calibrate;
 mod checkpoint;
 mod classes;
 mod evaluation;
@@ -14,6 +15,7 @@ mod pictures;
 mod run;
 mod seeds;
 mod source;
+mod stage;
 mod start;
 mod state;
 mod trainer;
@@ -24,6 +26,6 @@ pub(crate) use evaluation::{read, tile_tensor};
 pub use observer::{Event, Observer, Silent};
 pub use pictures::report;
 pub(crate) use run::read_history;
-pub use run::{Layout, Run, RunFacts, SplitFacts, ThresholdFacts};
+pub use run::{Layout, Run, RunFacts, ScoreFacts, ScorePart, SplitFacts, ThresholdFacts};
 
 pub use trainer::{Outcome, TrainRequest, train, train_unless_stopped};

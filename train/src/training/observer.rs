@@ -55,6 +55,11 @@ pub enum Event<'a> {
         /// It is the best so far.
         best: bool,
     },
+    /// A hybrid's classifier has learnt alone; from here on all learns together.
+    StageTwo {
+        /// The epoch whose weights it goes on from, from 1.
+        from: u64,
+    },
     /// No better epoch came for long enough.
     StoppedEarly {
         /// The epoch whose weights are kept.

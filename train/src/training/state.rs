@@ -27,6 +27,20 @@ pub(crate) struct TrainingState {
     /// SHA-256 of the file that the backbone's weights came from.
     #[serde(default)]
     pub(crate) backbone_sha256: Option<String>,
+    /// Where stage two began, once it has: a hybrid's classifier learnt alone before.
+    #[serde(default)]
+    pub(crate) stage_two: Option<StageTwo>,
+}
+
+/// Where the second stage of a training began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StageTwo {
+    /// Epochs before it.
+    pub(crate) epoch: u64,
+    /// Steps before it.
+    pub(crate) step: u64,
+    /// The epoch whose weights it went on from, from 1.
+    pub(crate) from: u64,
 }
 
 impl TrainingState {
@@ -47,6 +61,12 @@ impl TrainingState {
         self.loss_sum = 0.0;
         self.seconds = 0.0;
         best
+    }
+
+    /// Begins stage two: no epoch before it is its best.
+    pub(crate) fn begin_stage_two(&mut self) {
+        self.stage_two = Some(StageTwo { epoch: self.epoch, step: self.step, from: self.best_epoch });
+        self.best_epoch = 0;
     }
 
     /// Whether `stopping` says that enough epochs went by without a better one.
@@ -100,6 +120,16 @@ mod tests {
         assert!(!state.close_epoch(record(3, 0.55, 0.95), StoppingMetric::ValLoss, 0.0));
         assert!(state.is_over(10, stopping));
         assert_eq!(state.best_epoch, 1);
+    }
+
+    #[test]
+    fn stage_two_has_a_best_epoch_of_its_own() {
+        let mut state = TrainingState::default();
+        state.close_epoch(record(1, 0.5, 0.9), StoppingMetric::ValLoss, 0.0);
+        state.begin_stage_two();
+        assert!(state.close_epoch(record(2, 7.0, 0.9), StoppingMetric::ValLoss, 0.0));
+        assert_eq!(state.best_epoch, 2);
+        assert_eq!(state.stage_two.map(|stage| (stage.epoch, stage.from)), Some((1, 1)));
     }
 
     #[test]

@@ -16,11 +16,12 @@ use super::run::{class_map, plain_loader, workers};
 use super::seeds::{Purpose, seed};
 use super::source::{Batch, Input, Source};
 use super::state::TrainingState;
+use super::stage::{self, Stage};
 use super::{Event, Layout, Observer, Run, checkpoint, classes, finish, fit, start};
 use crate::config::ModelConfig;
 use crate::data::{self, Dataset, Loader, LoaderOptions, Split, SplitPlan, TileDigest};
 use crate::metrics::auroc;
-use crate::model::{Classes, LossOptions, MemoryBank, Zoo};
+use crate::model::{Classes, MemoryBank, Zoo};
 use crate::picture::EpochRecord;
 use crate::{Config, Error, Result};
 
@@ -86,7 +87,7 @@ pub fn train_unless_stopped(request: &TrainRequest, observer: &mut dyn Observer)
     }
     observer.event(&Event::Evaluating);
     let zoo = checkpoint::load_weights(&layout.best(), zoo.valid())?;
-    finish::finish(&prepared, &layout, &zoo, &trainer.state, &trainer.inference)?;
+    finish::finish(&prepared, &layout, zoo, &trainer.state, &trainer.inference)?;
     fs::remove_dir_all(layout.checkpoints()).map_err(Error::io(&layout.checkpoints()))?;
     observer.event(&Event::Finished { run: layout.root() });
     Ok(Outcome::Finished(Box::new(Run::open(&request.out)?)))
@@ -158,6 +159,11 @@ impl Prepared {
     pub(crate) fn loader(&self, split: Split) -> Result<Loader> {
         let batch = self.config.training.batch;
         plain_loader(&self.dataset, self.plan.indices(split), batch, &self.config, &self.classes)
+    }
+
+    /// The normal training tiles as they are.
+    pub(crate) fn normal_loader(&self) -> Result<Loader> {
+        plain_loader(&self.dataset, self.training_tiles(true), self.config.training.batch, &self.config, &self.classes)
     }
 
     pub(crate) fn training_loader(&self, normal_only: bool) -> Result<Loader> {
@@ -262,7 +268,7 @@ impl<'a> Trainer<'a> {
             test: self.prepared.plan.indices(Split::Test).len(),
             parameters: zoo.num_params(),
             steps: self.steps(),
-            epochs: self.epochs(),
+            epochs: stage::epochs(&self.prepared.config),
             resumed_at: self.resumed_at,
         }
     }
@@ -290,8 +296,7 @@ impl<'a> Trainer<'a> {
                 saved = Instant::now();
             }
         }
-        self.close_epoch(&zoo, observer, ticked)?;
-        Ok(zoo)
+        self.close_epoch(zoo, observer, ticked)
     }
 
     /// A memory bank learns all that it ever will in one pass.
@@ -307,27 +312,23 @@ impl<'a> Trainer<'a> {
         let bank = fit::fit(bank.valid(), config, loader, views, seed, &self.inference, &mut heard)?;
         let zoo: Zoo = Zoo::MemoryBank(bank).train();
         (self.state.step, self.state.step_of_epoch) = (1, 1);
-        self.close_epoch(&zoo, observer, started)?;
-        Ok(zoo)
+        self.close_epoch(zoo, observer, started)
     }
 
-    /// Passes over the training tiles, at most.
-    fn epochs(&self) -> u64 {
-        match self.prepared.config.model {
-            ModelConfig::MemoryBank(_) => 1,
-            _ => self.prepared.config.training.epochs,
-        }
+    /// Where the training stands in the stages of its configuration.
+    fn stage(&self) -> Stage<'_> {
+        Stage::of(&self.prepared.config, &self.state, self.steps())
     }
 
-    fn close_epoch(&mut self, zoo: &Zoo, observer: &mut dyn Observer, ticked: Instant) -> Result<()> {
-        let options = LossOptions { label_smoothing: self.prepared.config.training.label_smoothing };
-        let inferring = self.settled(zoo)?;
+    fn close_epoch(&mut self, mut zoo: Zoo, observer: &mut dyn Observer, ticked: Instant) -> Result<Zoo> {
+        let options = self.stage().validation_loss();
+        let inferring = self.settled(&zoo)?;
         let (val_loss, scored) = validate(&inferring, &self.prepared.classes, &self.val, &self.inference, options)?;
         let measured = finish::with_truth(&self.prepared.dataset, &self.prepared.classes, &scored);
         let record = EpochRecord {
             epoch: self.state.epoch + 1,
             step: self.state.step,
-            learning_rate: self.learning_rate(self.state.step.saturating_sub(1)),
+            learning_rate: self.stage().learning_rate(self.state.step.saturating_sub(1)),
             train_loss: self.state.mean_loss(),
             val_loss,
             val_auroc: auroc(&measured).ok(),
@@ -339,14 +340,29 @@ impl<'a> Trainer<'a> {
         if best {
             checkpoint::save_weights(&self.layout.best(), &inferring)?;
         }
-        self.state.finished = self.state.is_over(self.epochs(), training.early_stopping);
-        finish::write_history(self.layout, &self.state.history)?;
-        self.checkpoint(zoo)?;
         observer.event(&Event::Epoch { record: &record, best });
         if self.state.stops_early(training.early_stopping) {
             observer.event(&Event::StoppedEarly { best_epoch: self.state.best_epoch });
         }
-        Ok(())
+        if self.stage().is_over() {
+            if self.stage().is_first_of_two() {
+                zoo = self.begin_stage_two(zoo, observer)?;
+            } else {
+                self.state.finished = true;
+            }
+        }
+        finish::write_history(self.layout, &self.state.history)?;
+        self.checkpoint(&zoo)?;
+        Ok(zoo)
+    }
+
+    /// From the best epoch of stage one, with an optimiser that has seen nothing yet.
+    fn begin_stage_two(&mut self, zoo: Zoo, observer: &mut dyn Observer) -> Result<Zoo> {
+        let zoo = checkpoint::load_weights(&self.layout.best(), zoo)?;
+        self.optimizer = adam(&self.prepared.config);
+        observer.event(&Event::StageTwo { from: self.state.best_epoch });
+        self.state.begin_stage_two();
+        Ok(zoo)
     }
 
     /// The model in inference mode, its running figures brought up to date with its weights over the first batches of
@@ -365,8 +381,7 @@ impl<'a> Trainer<'a> {
         self.device.seed(self.prepared.seed(Purpose::Step, self.state.step));
         let labels = label_tensor(&batch.labels, &self.device);
         let normal = normal_mask(&batch.labels, &self.prepared.classes, &self.device);
-        let smoothing = self.prepared.config.training.label_smoothing;
-        let options = LossOptions { label_smoothing: smoothing };
+        let options = self.stage().loss();
         let loss = match (batch.input, zoo.frozen()) {
             (Input::Features(values), Some(model)) => {
                 model.loss(feature_tensor(values, batch.indices.len(), &self.device), labels, options)
@@ -386,13 +401,13 @@ impl<'a> Trainer<'a> {
             });
         }
         let gradients = GradientsParams::from_grads(loss.backward(), &zoo);
-        let rate = self.learning_rate(self.state.step);
+        let rate = self.stage().learning_rate(self.state.step);
         Ok((self.optimizer.step(rate, zoo, gradients), value))
     }
 
     /// The part of the tiles that this step sees, at a place that depends on the step alone.
     fn window(&self, tile: Tensor<4, Int>) -> Tensor<4, Int> {
-        let Some(crop) = self.prepared.config.training.crop else {
+        let Some(crop) = self.stage().crop() else {
             return tile;
         };
         let places = (SIDE as usize - crop + 1) as u64;
@@ -405,12 +420,6 @@ impl<'a> Trainer<'a> {
     fn steps(&self) -> usize {
         let lonely = self.train.tiles() % self.prepared.config.training.batch == 1;
         self.train.batches() - usize::from(lonely && self.train.batches() > 1)
-    }
-
-    fn learning_rate(&self, step: u64) -> f64 {
-        let training = &self.prepared.config.training;
-        let total = training.epochs * self.steps() as u64;
-        training.learning_rate * training.schedule.factor(step, total)
     }
 
     fn checkpoint(&self, zoo: &Zoo) -> Result<()> {

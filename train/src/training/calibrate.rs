@@ -1,0 +1,162 @@
+//! Puts a hybrid's score together after its training: where normal training tiles lie in the latent space, and how much
+//! each part of the score weighs, by logistic regression on the validation split.
+
+use burn::tensor::{Device, Tensor};
+use linfa::traits::Fit;
+use linfa_logistic::LogisticRegression;
+use ndarray_of_linfa::{Array1, Array2, Axis};
+
+use super::evaluation::{read, tile_tensor};
+use super::run::{ScoreFacts, ScorePart};
+use crate::data::Loader;
+use crate::model::{Classes, Hybrid, PARTS, Weights, Zoo};
+use crate::{Error, Result};
+
+/// Number of parts.
+const N: usize = PARTS.len();
+
+/// The same model with its score put together, and how; any model without such a score as it is. `normal` gives normal
+/// training tiles.
+///
+/// # Errors
+/// A tile that cannot be decoded; a validation split of one class.
+pub(super) fn calibrated(
+    zoo: Zoo,
+    classes: &Classes,
+    normal: &Loader,
+    val: &Loader,
+    device: &Device,
+) -> Result<(Zoo, Option<ScoreFacts>)> {
+    let hybrid = match zoo {
+        Zoo::Hybrid(hybrid) if hybrid.combines() => hybrid,
+        other => return Ok((other, None)),
+    };
+    let latents = batches(normal, |pixels| hybrid.latent_means(tile_tensor(pixels, device)))?;
+    let combination = hybrid.combination().around(latents);
+    let hybrid = hybrid.combining(combination);
+    let (parts, anomalous) = parts(&hybrid, classes, val, device)?;
+    let weights = fit(&parts, &anomalous)?;
+    let combination = hybrid.combination().weighing(weights);
+    let facts = ScoreFacts {
+        rule: "logistic".to_owned(),
+        parts: PARTS.iter().zip(weights.of_parts).map(|(name, weight)| ScorePart::new(name, weight)).collect(),
+        intercept: weights.intercept,
+        fitted_on: format!("validation split, {} tiles", val.tiles()),
+    };
+    Ok((Zoo::Hybrid(hybrid.combining(combination)), Some(facts)))
+}
+
+fn batches(loader: &Loader, of: impl Fn(Vec<u8>) -> Tensor<2>) -> Result<Tensor<2>> {
+    let parts = loader.epoch(0, 0).map(|batch| Ok(of(batch?.pixels)));
+    Ok(Tensor::cat(parts.collect::<Result<Vec<_>>>()?, 0))
+}
+
+/// The parts of the score of all tiles of `loader`, and whether each is anomalous.
+fn parts(hybrid: &Hybrid, classes: &Classes, loader: &Loader, device: &Device) -> Result<(Array2<f64>, Vec<bool>)> {
+    let (mut values, mut anomalous) = (Vec::new(), Vec::new());
+    for batch in loader.epoch(0, 0) {
+        let batch = batch?;
+        let parts = hybrid.parts_of_score(tile_tensor(batch.pixels, device), classes.normal);
+        values.extend(read(parts.into_data())?);
+        anomalous.extend(batch.labels.iter().map(|class| classes.is_anomalous(*class)));
+    }
+    let rows = Array2::from_shape_vec([anomalous.len(), N], values).map_err(failed)?;
+    Ok((rows, anomalous))
+}
+
+/// Weights of a logistic regression on standardised parts, with an L2 penalty of 1. More of any part must never mean
+/// less of an anomaly, so a part whose weight would be negative has none, and the others are fitted again.
+fn fit(parts: &Array2<f64>, anomalous: &[bool]) -> Result<Weights> {
+    let mean = parts.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(N));
+    let deviation = parts.std_axis(Axis(0), 0.0).mapv(|value| if value > 1e-9 { value } else { 1.0 });
+    let standard = (parts - &mean) / &deviation;
+    let mut used: Vec<usize> = (0..N).collect();
+    loop {
+        let (weights, intercept) = regression(&standard.select(Axis(1), &used), anomalous)?;
+        let lowest = weights.iter().copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
+        match lowest {
+            Some((at, weight)) if weight < 0.0 => drop(used.remove(at)),
+            _ => return Ok(in_units(&used, &weights, intercept, &mean, &deviation)),
+        }
+    }
+}
+
+/// Weights of the parts themselves, of those of standardised ones.
+fn in_units(used: &[usize], weights: &[f64], intercept: f64, mean: &Array1<f64>, deviation: &Array1<f64>) -> Weights {
+    let mut of_parts = [0.0; N];
+    let mut shifted = intercept;
+    for (part, weight) in used.iter().zip(weights) {
+        of_parts[*part] = weight / deviation[*part];
+        shifted -= of_parts[*part] * mean[*part];
+    }
+    Weights { of_parts, intercept: shifted }
+}
+
+fn regression(rows: &Array2<f64>, anomalous: &[bool]) -> Result<(Vec<f64>, f64)> {
+    if rows.ncols() == 0 {
+        return Err(failed("no part of the score is higher on anomalous tiles of the validation split"));
+    }
+    let fitted = LogisticRegression::default()
+        .alpha(1.0)
+        .gradient_tolerance(1e-6)
+        .max_iterations(1000)
+        .fit(&linfa::Dataset::new(rows.clone(), Array1::from(anomalous.to_vec())))
+        .map_err(failed)?;
+    // linfa-logistic 0.8 calls the class with more rows positive, whatever its name.
+    let sign = if fitted.labels().pos.class { 1.0 } else { -1.0 };
+    Ok((fitted.params().iter().map(|weight| sign * weight).collect(), sign * fitted.intercept()))
+}
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::Config {
+        origin: "model.score: combined".to_owned(),
+        reason: format!("the weights of the score cannot be fitted: {error}; model.score=probability needs none"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::data::random;
+
+    /// Parts of which the first tells something, the second nothing, and the third the opposite.
+    fn tiles() -> (Array2<f64>, Vec<bool>) {
+        let mut rng = random::stream(3, b"test    ", 0, 0);
+        let anomalous: Vec<bool> = (0..400).map(|at| at % 2 == 1).collect();
+        let row = |anomalous: &bool| {
+            let shift = if *anomalous { 1.0 } else { -1.0 };
+            let noise = [0, 1, 2].map(|_| f64::from(random::normal(&mut rng)));
+            [10.0 + 5.0 * (shift + noise[0]), noise[1] - 4.0, noise[2] - 0.5 * shift]
+        };
+        (Array2::from(anomalous.iter().map(row).collect::<Vec<_>>()), anomalous)
+    }
+
+    #[test]
+    fn what_tells_the_opposite_of_an_anomaly_has_no_weight() {
+        let (parts, anomalous) = tiles();
+        let weights = fit(&parts, &anomalous).unwrap();
+        assert!(weights.of_parts[0] > 0.2, "{weights:?}");
+        assert_eq!(weights.of_parts[2], 0.0);
+    }
+
+    #[test]
+    fn the_combination_is_calibrated() {
+        let (parts, anomalous) = tiles();
+        let weights = fit(&parts, &anomalous).unwrap();
+        let log_odds = parts.dot(&Array1::from(weights.of_parts.to_vec())) + weights.intercept;
+        let mean = log_odds.mapv(|odds| 1.0 / (1.0 + (-odds).exp())).mean().unwrap();
+        assert!((mean - 0.5).abs() < 0.01, "{mean}");
+        // A shift of 2 at a deviation of 1: log-odds of 2 a deviation.
+        assert!((weights.of_parts[0] * 5.0 - 2.0).abs() < 0.5, "{weights:?}");
+        assert_eq!(anomalous.iter().filter(|anomalous| **anomalous).count(), 200);
+    }
+
+    #[test]
+    fn a_validation_split_of_one_class_is_refused_with_the_key() {
+        let (parts, _) = tiles();
+        let error = fit(&parts, &[true; 400]).unwrap_err().to_string();
+        assert!(error.contains("model.score"), "{error}");
+    }
+}

@@ -1,0 +1,137 @@
+//! The stages of a training. Most models have one; a hybrid's classifier may learn alone first, and then together with
+//! the autoencoder, from its best epoch on. Each stage has its own course of the learning rate, its own patience and its
+//! own best epoch.
+
+use super::state::TrainingState;
+use crate::Config;
+use crate::config::ModelConfig;
+use crate::model::{LossOptions, Part};
+
+/// What the configuration says of the stage that a training is in.
+pub(super) struct Stage<'a> {
+    config: &'a Config,
+    state: &'a TrainingState,
+    steps: u64,
+}
+
+impl<'a> Stage<'a> {
+    /// The stage of `state`, for epochs of `steps` steps.
+    pub(super) fn of(config: &'a Config, state: &'a TrainingState, steps: usize) -> Self {
+        Self { config, state, steps: steps as u64 }
+    }
+
+    /// What learns.
+    pub(super) fn part(&self) -> Part {
+        if self.is_first_of_two() { Part::Classifier } else { Part::Whole }
+    }
+
+    /// What the loss of the next step depends on.
+    pub(super) fn loss(&self) -> LossOptions {
+        LossOptions { divergence: self.divergence(), ..self.validation_loss() }
+    }
+
+    /// What the loss of a validation depends on: with the whole divergence, so that epochs compare.
+    pub(super) fn validation_loss(&self) -> LossOptions {
+        let label_smoothing = self.config.training.label_smoothing;
+        LossOptions { label_smoothing, part: self.part(), ..LossOptions::default() }
+    }
+
+    /// Adam's step size at `step` of the whole training, from 0.
+    pub(super) fn learning_rate(&self, step: u64) -> f64 {
+        let training = &self.config.training;
+        let (_, first) = self.begin();
+        training.learning_rate * training.schedule.factor(step.saturating_sub(first), self.epochs() * self.steps)
+    }
+
+    /// Side of the window that a step sees of its tiles, where it does not see all.
+    pub(super) fn crop(&self) -> Option<usize> {
+        // The autoencoder takes whole tiles alone.
+        let whole = matches!(self.config.model, ModelConfig::Hybrid(_)) && self.part() == Part::Whole;
+        self.config.training.crop.filter(|_| !whole)
+    }
+
+    /// Whether another stage follows this one.
+    pub(super) fn is_first_of_two(&self) -> bool {
+        self.config.model.classifier_epochs() > 0 && self.state.stage_two.is_none()
+    }
+
+    /// Whether the stage has had its epochs, or ran out of patience.
+    pub(super) fn is_over(&self) -> bool {
+        self.state.is_over(self.begin().0 + self.epochs(), self.config.training.early_stopping)
+    }
+
+    /// Epochs and steps of the training before this stage.
+    fn begin(&self) -> (u64, u64) {
+        self.state.stage_two.map_or((0, 0), |stage| (stage.epoch, stage.step))
+    }
+
+    /// Epochs of this stage, at most.
+    fn epochs(&self) -> u64 {
+        let alone = self.config.model.classifier_epochs();
+        match self.part() {
+            Part::Classifier => alone,
+            Part::Whole => epochs(self.config) - alone,
+        }
+    }
+
+    /// The factor on the divergence at the next step: grows evenly from 0 over the epochs of its warm-up.
+    fn divergence(&self) -> f64 {
+        let over = self.config.model.beta_warmup_epochs() * self.steps;
+        let done = self.state.step.saturating_sub(self.begin().1);
+        if done >= over { 1.0 } else { done as f64 / over as f64 }
+    }
+}
+
+/// Passes over the training tiles, at most, in all stages.
+pub(super) fn epochs(config: &Config) -> u64 {
+    match config.model {
+        // Learns all that it ever will in one pass.
+        ModelConfig::MemoryBank(_) => 1,
+        _ => config.training.epochs,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    const TWO: &str = "name: h\nmodel: {kind: hybrid, classifier_epochs: 2, beta_warmup_epochs: 2}\ntraining: {epochs: 6, \
+                       crop: 128, learning_rate: 1.0, schedule: {kind: cosine}}\n";
+
+    fn at(step: u64, two: bool) -> TrainingState {
+        let mut state = TrainingState { epoch: 2, step: 20, best_epoch: 1, ..TrainingState::default() };
+        if two {
+            state.begin_stage_two();
+        }
+        TrainingState { step, ..state }
+    }
+
+    #[test]
+    fn the_classifier_learns_alone_from_windows_and_all_together_from_whole_tiles() {
+        let config = Config::parse(TWO, "two.yaml", &[]).unwrap();
+        let (first, second) = (at(20, false), at(20, true));
+        let (first, second) = (Stage::of(&config, &first, 10), Stage::of(&config, &second, 10));
+        assert_eq!((first.part(), first.crop(), first.is_over()), (Part::Classifier, Some(128), true));
+        assert_eq!((second.part(), second.crop(), second.is_over()), (Part::Whole, None, false));
+    }
+
+    #[test]
+    fn each_stage_has_the_whole_course_of_the_learning_rate() {
+        let config = Config::parse(TWO, "two.yaml", &[]).unwrap();
+        let (first, second) = (at(0, false), at(20, true));
+        assert!((Stage::of(&config, &first, 10).learning_rate(0) - 1.0).abs() < 1e-12);
+        assert!(Stage::of(&config, &first, 10).learning_rate(20) < 1e-12);
+        assert!((Stage::of(&config, &second, 10).learning_rate(20) - 1.0).abs() < 1e-12);
+        assert!((Stage::of(&config, &second, 10).learning_rate(40) - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_divergence_grows_from_where_the_autoencoder_begins_to_learn() {
+        let config = Config::parse(TWO, "two.yaml", &[]).unwrap();
+        let factor = |step| Stage::of(&config, &at(step, true), 10).loss().divergence;
+        assert_eq!([factor(20), factor(30), factor(40), factor(55)], [0.0, 0.5, 1.0, 1.0]);
+        assert_eq!(Stage::of(&config, &at(30, true), 10).validation_loss().divergence, 1.0);
+    }
+}
