@@ -95,6 +95,45 @@ fn a_training_killed_within_an_epoch_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_training_killed_in_its_second_stage_goes_on_in_it_and_the_bundle_says_how_the_score_is_made() {
+    let fixture = fixture();
+    let folder = scratch();
+    let staged = |run: &Path| {
+        let mut command = train(fixture, run);
+        for set in
+            ["training.crop=64", "model.classifier_epochs=1", "model.reconstruct=features", "model.stages=[1, 2]"]
+        {
+            command.args(["--set", set]);
+        }
+        command
+    };
+    let (run, whole) = (folder.path().join("run"), folder.path().join("whole"));
+    let checkpoints = run.join("checkpoints");
+    let in_stage_two = || {
+        let states = names(&checkpoints).into_iter().filter(|name| name.starts_with("step-"));
+        let mut texts = states.filter_map(|name| fs::read_to_string(checkpoints.join(name).join("state.json")).ok());
+        texts.any(|text| text.contains("\"from\""))
+    };
+    kill_when(&mut staged(&run), in_stage_two);
+    finish(staged(&run)).code(0);
+    finish(staged(&whole)).code(0);
+    assert_eq!(weights(&run), weights(&whole));
+    let facts = read_json(&run.join("run.json"));
+    assert!(facts["best_epoch"].as_u64().unwrap() > 1, "an epoch of stage one has no autoencoder: {facts}");
+    let bundle = folder.path().join("bundle");
+    kiln!("export", &run, "--out", &bundle).code(0);
+    let manifest = read_json(&bundle.join("manifest.json"));
+    assert_eq!(manifest["score"], facts["score"]);
+    let parts = manifest["score"]["parts"].as_array().unwrap();
+    assert_eq!(parts.len(), 3);
+    assert!(parts.iter().all(|part| part["weight"].as_f64().unwrap() >= 0.0), "{parts:?}");
+    let outputs: Vec<&str> =
+        manifest["outputs"].as_array().unwrap().iter().filter_map(|port| port["name"].as_str()).collect();
+    assert!(outputs.contains(&"error_map") && !outputs.contains(&"reconstruction"), "{outputs:?}");
+    assert!(fs::read_to_string(bundle.join("README.md")).unwrap().contains("logistic function"));
+}
+
+#[test]
 fn an_export_killed_at_any_moment_leaves_a_whole_bundle_or_none() {
     let fixture = fixture();
     let folder = scratch();

@@ -149,9 +149,8 @@ impl Observer for Display<'_> {
                     record.epoch, record.train_loss, record.val_loss, record.seconds
                 ));
             }
-            Event::StageTwo { from } => {
-                self.say(format!("the classifier has learnt alone: from epoch {from} on, the autoencoder learns with it"))
-            }
+            Event::StageTwo { from } => self
+                .say(format!("the classifier has learnt alone: from epoch {from} on, the autoencoder learns with it")),
             Event::StoppedEarly { best_epoch } => {
                 self.say(format!("stopped early: no epoch was better than {best_epoch}"))
             }

@@ -67,7 +67,8 @@ impl Config {
 
     fn stage_problem(&self) -> Option<String> {
         let (alone, all) = (self.model.classifier_epochs(), self.training.epochs);
-        let problem = || format!("model.classifier_epochs: {alone} of training.epochs={all} leave none for both together");
+        let problem =
+            || format!("model.classifier_epochs: {alone} of training.epochs={all} leave none for both together");
         (alone >= all).then(problem)
     }
 
@@ -76,7 +77,9 @@ impl Config {
         let filters = match &self.model {
             ModelConfig::Cnn(CnnConfig { head: Head::Pooled, filters, .. }) => filters,
             ModelConfig::Hybrid(HybridConfig {
-                cnn: CnnConfig { head: Head::Pooled, filters, .. }, classifier_epochs: 1.., ..
+                cnn: CnnConfig { head: Head::Pooled, filters, .. },
+                classifier_epochs: 1..,
+                ..
             }) => filters,
             _ => {
                 let reason = "training.crop: only a cnn with a pooled head, or a hybrid's while it learns alone \

@@ -1,54 +1,69 @@
-//! Grad-CAM (Selvaraju et al., ICCV 2017): the last feature maps, each weighed by how much the logit grows with it.
+//! Grad-CAM (Selvaraju et al., ICCV 2017): the feature maps that a classifier reads, each weighed by how much the logit grows with it.
 
 use burn::module::Module;
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use image::imageops::{FilterType, resize};
 use image::{ImageBuffer, Luma};
 use kiln_tile::{SIDE, Tile};
 
 use crate::Result;
-use crate::model::{Classifier, Zoo, prepare};
+use crate::model::{Classifier, Features, Zoo, prepare};
 use crate::training::{read, tile_tensor};
 
 /// What in a tile speaks for an anomaly, `[256, 256]`: 0 where nothing does; the scale is the model's own and compares
 /// within one model only. Nothing for a model without convolutional classifier.
 ///
 /// The gradient is that of the mean logit of the anomalous classes less that of the normal ones (the first `normal`),
-/// with respect to the last feature maps, by burn's autodiff. The maps are brought to the tile's size bilinearly, so a
-/// map of 32 x 32 values tells of regions of 8 x 8 pixels.
+/// with respect to the maps that the classifier reads, by burn's autodiff. The maps are brought to the tile's size
+/// bilinearly, so a map of 32 x 32 values tells of regions of 8 x 8 pixels. Where the classifier reads the maps of
+/// several stages, what they say is added up.
 ///
 /// # Errors
 /// If a tensor cannot be read back.
 pub fn grad_cam(zoo: &Zoo, normal: usize, tile: &Tile, device: &Device) -> Result<Option<Vec<f32>>> {
-    let (features, classifier) = match zoo {
-        Zoo::Cnn(cnn) => cnn.parts(),
-        Zoo::Hybrid(hybrid) => hybrid.parts(),
-        #[allow(unreachable_patterns, reason = "the zoo grows")]
-        _ => return Ok(None),
+    let tile = tile_tensor(tile.pixels().to_vec(), device);
+    // Heads are frozen, so that dropout stays out and gradients reach the maps alone.
+    let of_classifier = |(features, classifier): (&Features, &Classifier)| {
+        let head = classifier.clone().train().freeze();
+        evidence(|maps| head.forward(Tensor::cat(maps, 1)), vec![features.forward(prepare(tile.clone()))], normal)
     };
-    let maps = features.forward(prepare(tile_tensor(tile.pixels().to_vec(), device)));
-    let evidence = evidence(classifier, maps, normal)?;
-    Ok(evidence.map(|(values, side)| enlarge(values, side)))
+    match zoo {
+        Zoo::Cnn(cnn) => of_classifier(cnn.parts()),
+        Zoo::Hybrid(hybrid) => of_classifier(hybrid.parts()),
+        Zoo::Transfer(model) => {
+            let head = model.clone().train().freeze();
+            evidence(|maps| head.logits_of_maps(maps), model.maps(tile.clone()), normal)
+        }
+        #[allow(unreachable_patterns, reason = "the zoo grows")]
+        _ => Ok(None),
+    }
 }
 
-/// Positive evidence on the grid of the maps, and the side of that grid.
-fn evidence(classifier: &Classifier, maps: Tensor<4>, normal: usize) -> Result<Option<(Vec<f32>, usize)>> {
-    // Frozen, so that dropout stays out and gradients reach the maps alone.
-    let head = classifier.clone().train().freeze();
-    let leaf = Tensor::from_inner(maps.clone()).require_grad();
-    let logits = head.forward(leaf.clone());
+/// Positive evidence at the size of a tile, of the maps of each stage that `head` reads.
+fn evidence(
+    head: impl Fn(Vec<Tensor<4>>) -> Tensor<2>,
+    maps: Vec<Tensor<4>>,
+    normal: usize,
+) -> Result<Option<Vec<f32>>> {
+    let leaves: Vec<Tensor<4>> = maps.iter().map(|maps| Tensor::from_inner(maps.clone()).require_grad()).collect();
+    let logits = head(leaves.clone());
     let classes = logits.dims()[1];
     if normal == 0 || normal >= classes {
         return Ok(None);
     }
     let anomalous = logits.clone().narrow(1, normal, classes - normal).mean();
     let gradients = (anomalous - logits.narrow(1, 0, normal).mean()).backward();
-    let Some(gradient) = leaf.grad(&gradients) else { return Ok(None) };
-    let weights = gradient.mean_dim(2).mean_dim(3);
-    let [_, _, side, _] = maps.dims();
-    let map = relu((maps * weights).sum_dim(1));
-    Ok(Some((read(map.into_data())?.into_iter().map(|value| value as f32).collect(), side)))
+    let mut sum = vec![0.0_f32; (SIDE * SIDE) as usize];
+    for (maps, leaf) in maps.into_iter().zip(&leaves) {
+        let Some(gradient) = leaf.grad(&gradients) else { continue };
+        let [_, _, side, _] = maps.dims();
+        // By the number of places, so that a place of a coarse map counts for all the pixels that it stands for.
+        let weights = gradient.mean_dim(2).mean_dim(3).mul_scalar((side * side) as f64);
+        let values = read((maps * weights).sum_dim(1).into_data())?;
+        let large = enlarge(values.into_iter().map(|value| value as f32).collect(), side);
+        sum.iter_mut().zip(large).for_each(|(sum, value)| *sum += value);
+    }
+    Ok(Some(sum.into_iter().map(|value| value.max(0.0)).collect()))
 }
 
 /// A square map at the size of a tile.

@@ -29,6 +29,7 @@ fn evidence_lies_where_the_tile_has_something() {
         "{kind: cnn, filters: [8, 8], head: pooled, dense: [8], dropout: 0.5}",
         "{kind: cnn, filters: [8, 8, 8, 8], head: flatten, dense: [8], dropout: 0.5}",
         "{kind: hybrid, cnn: {filters: [8, 8], dense: [8], dropout: 0.5}, filters: [4, 4], latent: 4}",
+        "{kind: transfer, backbone: {name: resnet18, weights: random, stages: [1, 2], width: 0.25}, dense: [8]}",
     ] {
         let zoo = zoo(model);
         let map = grad_cam(&zoo, 1, &quarter(), &device).unwrap().unwrap();
@@ -57,6 +58,9 @@ fn a_model_without_classes_has_no_evidence_and_one_without_decoder_no_way_betwee
     let device = Device::flex();
     let vae = zoo("{kind: vae, filters: [4, 4], stride: 8, latent: 4}");
     assert_eq!(grad_cam(&vae, 1, &quarter(), &device).unwrap(), None);
+    let features =
+        zoo("{kind: hybrid, cnn: {filters: [4], dense: []}, filters: [4, 4], latent: 4, reconstruct: features}");
+    assert!(interpolate(&features, &[0.0; 4], &[1.0; 4], 3, &device).unwrap().is_none(), "no tiles are rebuilt");
     let cnn = zoo("{kind: cnn, filters: [4], head: pooled, dense: []}");
     assert!(interpolate(&cnn, &[0.0; 4], &[1.0; 4], 3, &device).unwrap().is_none());
     assert_eq!(grad_cam(&cnn, 2, &quarter(), &device).unwrap(), None, "no anomalous class");

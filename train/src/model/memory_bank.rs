@@ -8,7 +8,7 @@ use burn::tensor::module::{adaptive_avg_pool2d, interpolate};
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Int, Tensor};
 
-use super::backbone::Backbone;
+use super::backbone::{Backbone, pooled};
 use super::scores::enlarged;
 use super::{Scores, identity};
 use crate::config::MemoryBankConfig;
@@ -62,14 +62,14 @@ impl MemoryBank {
     /// patches, `[batch * side * side, features]`, where there is a bank for them.
     pub(crate) fn vectors(&self, tile: Tensor<4, Int>) -> (Tensor<2>, Option<Tensor<2>>) {
         let maps = self.backbone.maps(tile, &self.stages);
-        let means = maps.iter().map(|maps| adaptive_avg_pool2d(maps.clone(), [1, 1]).flatten(1, 3)).collect();
+        let means = pooled(maps.clone());
         let patches = self.patch.as_ref().map(|_| {
             let all: Vec<Tensor<4>> = maps.into_iter().map(|maps| resized(maps, self.side)).collect();
             let all = Tensor::cat(all, 1);
             let [batch, features, height, width] = all.dims();
             all.permute([0, 2, 3, 1]).reshape([batch * height * width, features])
         });
-        (Tensor::cat(means, 1), patches)
+        (means, patches)
     }
 
     /// Score and map of decoded tiles.

@@ -6,7 +6,7 @@ use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor};
 
-use super::backbone::Backbone;
+use super::backbone::{Backbone, pooled};
 use super::loss::cross_entropy;
 use super::{Loss, LossOptions, Scores, identity};
 use crate::config::TransferConfig;
@@ -70,6 +70,16 @@ impl Transfer {
     #[must_use]
     pub fn features(&self, tile: Tensor<4, Int>) -> Tensor<2> {
         self.backbone.features(tile, &self.stages)
+    }
+
+    /// The maps that these features are the means of.
+    pub(crate) fn maps(&self, tile: Tensor<4, Int>) -> Vec<Tensor<4>> {
+        self.backbone.maps(tile, &self.stages)
+    }
+
+    /// Logits `[batch, classes]` of maps.
+    pub(crate) fn logits_of_maps(&self, maps: Vec<Tensor<4>>) -> Tensor<2> {
+        self.logits(pooled(maps))
     }
 
     /// Logits `[batch, classes]` of features `[batch, features]`.

@@ -162,8 +162,7 @@ impl Zoo {
             .clone()
             .map(|probabilities| cross_entropy_of_probabilities(probabilities, labels, options.label_smoothing));
         let bound = |beta: f64, values: usize| {
-            let latent =
-                Latent { mean: scores.latent_mean.clone()?, log_variance: scores.latent_log_variance.clone() };
+            let latent = Latent { mean: scores.latent_mean.clone()?, log_variance: scores.latent_log_variance.clone() };
             let error = scores.squared_error.clone()?;
             Some(masked_mean(negative_bound(error, &latent, beta, values), normal.clone()))
         };

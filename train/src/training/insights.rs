@@ -128,7 +128,7 @@ fn worst_figure(picture: Picture) -> Figure {
                       errors over the tile"
             .to_owned(),
         caption:
-            "Grad-CAM weighs the last feature maps by how much the anomalous logit grows with them. Each map has its \
+            "Grad-CAM weighs the feature maps that the classifier reads by how much the anomalous logit grows with them. Each map has its \
                   own scale; an aid to the eye, not a proof."
                 .to_owned(),
         picture,

@@ -15,8 +15,8 @@ use super::evaluation::{feature_tensor, label_tensor, no_features, normal_mask, 
 use super::run::{class_map, plain_loader, workers};
 use super::seeds::{Purpose, seed};
 use super::source::{Batch, Input, Source};
-use super::state::TrainingState;
 use super::stage::{self, Stage};
+use super::state::TrainingState;
 use super::{Event, Layout, Observer, Run, checkpoint, classes, finish, fit, start};
 use crate::config::ModelConfig;
 use crate::data::{self, Dataset, Loader, LoaderOptions, Split, SplitPlan, TileDigest};

@@ -53,9 +53,13 @@ impl Backbone {
     /// The mean of each map over the tile, all `stages` side by side, `[batch, features]`.
     #[must_use]
     pub fn features(&self, tile: Tensor<4, Int>, stages: &[usize]) -> Tensor<2> {
-        let means = self.maps(tile, stages).into_iter().map(|maps| adaptive_avg_pool2d(maps, [1, 1]).flatten(1, 3));
-        Tensor::cat(means.collect(), 1)
+        pooled(self.maps(tile, stages))
     }
+}
+
+/// The mean of each map, those of all stages side by side, `[batch, features]`.
+pub(crate) fn pooled(maps: Vec<Tensor<4>>) -> Tensor<2> {
+    Tensor::cat(maps.into_iter().map(|maps| adaptive_avg_pool2d(maps, [1, 1]).flatten(1, 3)).collect(), 1)
 }
 
 /// Tiles as torchvision's weights want them: each channel in 0..1, less the mean of ImageNet and over its deviation.
