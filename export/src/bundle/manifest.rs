@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use kiln_runtime::bundle::manifest::{
-    Dim, FileEntry, Manifest, Model, Port, Provenance, SCHEMA, ScorePart, ScoreRule, Threshold, TileSpec, Variant,
+    Dim, FileEntry, Manifest, Model, Port, Provenance, SCHEMA, Threshold, TileSpec, Variant,
 };
 use kiln_runtime::parity::ParityReport;
 use kiln_runtime::{Outputs, Session};
 use kiln_tile::SIDE;
 use kiln_train::config::{ModelConfig, Reconstruct, Weights};
-use kiln_train::training::{Run, ScoreFacts};
+use kiln_train::training::Run;
 use serde_json::{Value, json};
 
 use super::export::MODEL;
@@ -47,7 +47,7 @@ impl Parts<'_> {
                 rule: facts.threshold.rule.clone(),
                 chosen_on: facts.threshold.chosen_on.clone(),
             },
-            score: facts.score.as_ref().map(score_rule),
+            score: facts.score.clone(),
             tile: TileSpec {
                 side: SIDE,
                 size_policy: run.config.data.size_policy,
@@ -155,16 +155,6 @@ impl Parts<'_> {
             git_revision: facts.git_revision.clone(),
             tools: tools.into_iter().map(|(name, version)| (name.to_owned(), version)).collect(),
         })
-    }
-}
-
-fn score_rule(facts: &ScoreFacts) -> ScoreRule {
-    let part = |part: &kiln_train::training::ScorePart| ScorePart { name: part.name.clone(), weight: part.weight };
-    ScoreRule {
-        rule: facts.rule.clone(),
-        parts: facts.parts.iter().map(part).collect(),
-        intercept: facts.intercept,
-        fitted_on: facts.fitted_on.clone(),
     }
 }
 

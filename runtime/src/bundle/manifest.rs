@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use kiln_tile::SizePolicy;
+use kiln_tile::{ScoreRule, SizePolicy};
 use serde::{Deserialize, Serialize};
 
 /// The schema version that this release writes and reads.
@@ -86,28 +86,6 @@ pub struct Threshold {
     pub rule: String,
     /// The data on which it was chosen, such as `validation split, 160 tiles`.
     pub chosen_on: String,
-}
-
-/// A score of several parts: the logistic function of the intercept and the sum of the weighed parts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ScoreRule {
-    /// `logistic`.
-    pub rule: String,
-    /// The parts.
-    pub parts: Vec<ScorePart>,
-    /// What the log-odds are where all parts are 0.
-    pub intercept: f64,
-    /// The tiles that weights and intercept were fitted on.
-    pub fitted_on: String,
-}
-
-/// A part of a [`ScoreRule`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ScorePart {
-    /// `classifier_log_odds`, `log_reconstruction_error` or `latent_distance`.
-    pub name: String,
-    /// What one more of it adds to the log-odds; 0 for a part that told nothing.
-    pub weight: f64,
 }
 
 /// How files become tiles.

@@ -1,6 +1,6 @@
 //! What a tile is, for the crates that train on tiles and the crates that score them: both decode a file to the very
 //! same pixels, or parity would mean nothing. Also here because both need them: digests, files that appear whole or not
-//! at all, the user's cache, and files out of pinned wheels. Nothing in this crate knows burn or ONNX Runtime.
+//! at all, the user's cache, files out of pinned wheels, and how a score is put together. Nothing in this crate knows burn or ONNX Runtime.
 
 pub mod cache;
 mod decode;
@@ -10,6 +10,7 @@ mod fault;
 mod policy;
 pub mod publish;
 mod resize;
+mod score;
 mod tile;
 pub mod wheel;
 
@@ -17,4 +18,5 @@ pub use decode::{Decoder, Limits, is_tile_path};
 pub use error::TileError;
 pub use fault::Fault;
 pub use policy::SizePolicy;
+pub use score::{ScorePart, ScoreRule};
 pub use tile::{SIDE, TILE_BYTES, Tile};

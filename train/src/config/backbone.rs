@@ -115,8 +115,7 @@ impl BackboneConfig {
 
     fn problem(&self) -> Option<String> {
         let count = self.name.channels(1.0).len();
-        let ascending = self.stages.windows(2).all(|pair| pair[0] < pair[1]);
-        if self.stages.is_empty() || !ascending || self.stages.iter().any(|stage| !(1..=count).contains(stage)) {
+        if !are_stages(&self.stages, count) {
             let name = self.name;
             return Some(format!("model.backbone.stages: give stages of {name} in ascending order, of 1 to {count}"));
         }
@@ -128,6 +127,12 @@ impl BackboneConfig {
             "model.backbone.width: pretrained weights fit a width of 1; set model.backbone.weights=random".to_owned()
         })
     }
+}
+
+/// Whether these are some of `count` stages, in ascending order.
+pub(super) fn are_stages(stages: &[usize], count: usize) -> bool {
+    let ascending = stages.windows(2).all(|pair| pair[0] < pair[1]);
+    ascending && !stages.is_empty() && stages.iter().all(|stage| (1..=count).contains(stage))
 }
 
 /// A dense classifier on a backbone's pooled maps.

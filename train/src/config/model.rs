@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::backbone::are_stages;
 use super::{BackboneConfig, MemoryBankConfig, TransferConfig};
 
 /// Which model of the zoo, and its sizes.
@@ -182,15 +183,12 @@ impl HybridConfig {
     }
 
     pub(super) fn problem(&self) -> Option<String> {
-        let stages = self.read_stages();
-        let ascending = stages.windows(2).all(|pair| pair[0] < pair[1]);
-        let known = stages.iter().all(|stage| (1..=self.cnn.filters.len()).contains(stage));
-        if stages.is_empty() || !ascending || !known {
-            let count = self.cnn.filters.len();
+        let count = self.cnn.filters.len();
+        if !are_stages(&self.read_stages(), count) {
             return Some(format!("model.stages: give stages of the classifier in ascending order, of 1 to {count}"));
         }
         let checks = [
-            (self.cnn.filters.len() <= 6, "model.cnn.filters: the encoder halves the maps twice more, so at most 6"),
+            (count <= 6, "model.cnn.filters: the encoder halves the maps twice more, so at most 6"),
             (self.latent > 0 && !self.filters.contains(&0), "model: latent and filters must be over 0"),
         ];
         checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem.to_owned())

@@ -1,12 +1,12 @@
 //! Grad-CAM (Selvaraju et al., ICCV 2017): the feature maps that a classifier reads, each weighed by how much the logit grows with it.
 
 use burn::module::Module;
+use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use image::imageops::{FilterType, resize};
-use image::{ImageBuffer, Luma};
-use kiln_tile::{SIDE, Tile};
+use kiln_tile::Tile;
 
 use crate::Result;
+use crate::model::maps::enlarged;
 use crate::model::{Classifier, Features, Zoo, prepare};
 use crate::training::{read, tile_tensor};
 
@@ -53,24 +53,15 @@ fn evidence(
     }
     let anomalous = logits.clone().narrow(1, normal, classes - normal).mean();
     let gradients = (anomalous - logits.narrow(1, 0, normal).mean()).backward();
-    let mut sum = vec![0.0_f32; (SIDE * SIDE) as usize];
+    let mut sum: Option<Tensor<3>> = None;
     for (maps, leaf) in maps.into_iter().zip(&leaves) {
         let Some(gradient) = leaf.grad(&gradients) else { continue };
         let [_, _, side, _] = maps.dims();
         // By the number of places, so that a place of a coarse map counts for all the pixels that it stands for.
         let weights = gradient.mean_dim(2).mean_dim(3).mul_scalar((side * side) as f64);
-        let values = read((maps * weights).sum_dim(1).into_data())?;
-        let large = enlarge(values.into_iter().map(|value| value as f32).collect(), side);
-        sum.iter_mut().zip(large).for_each(|(sum, value)| *sum += value);
+        let large = enlarged((maps * weights).sum_dim(1));
+        sum = Some(sum.map_or_else(|| large.clone(), |sum| sum + large.clone()));
     }
-    Ok(Some(sum.into_iter().map(|value| value.max(0.0)).collect()))
-}
-
-/// A square map at the size of a tile.
-fn enlarge(values: Vec<f32>, side: usize) -> Vec<f32> {
-    let side = u32::try_from(side).unwrap_or(1);
-    match ImageBuffer::<Luma<f32>, _>::from_raw(side, side, values) {
-        Some(map) => resize(&map, SIDE, SIDE, FilterType::Triangle).into_raw(),
-        None => vec![0.0; (SIDE * SIDE) as usize],
-    }
+    let Some(sum) = sum else { return Ok(None) };
+    Ok(Some(read(relu(sum).into_data())?.into_iter().map(|value| value as f32).collect()))
 }

@@ -3,12 +3,10 @@
 //! beside it. The fit is `linfa-logistic`'s; what is kept of it is six weights and an intercept.
 
 use kiln_tile::Tile;
-use linfa::traits::Fit;
-use linfa_logistic::LogisticRegression;
-use ndarray_of_linfa::{Array1, Array2};
+use ndarray_of_linfa::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::MetricsError;
+use super::{MetricsError, logistic};
 
 /// Number of colour features of a tile.
 pub const COLOUR_FEATURES: usize = 6;
@@ -56,18 +54,10 @@ impl ColourBaseline {
         check_features(features, anomalous)?;
         let (mean, deviation) = moments(features);
         let rows: Vec<Row> = features.iter().map(|row| standardised(row, &mean, &deviation)).collect();
-        let records = Array2::from(rows);
-        let targets = Array1::from(anomalous.to_vec());
-        let fitted = LogisticRegression::default()
-            .alpha(1.0)
-            .gradient_tolerance(1e-6)
-            .max_iterations(1000)
-            .fit(&linfa::Dataset::new(records, targets))?;
-        // linfa-logistic 0.8 calls the class with more rows positive, whatever its name.
-        let sign = if fitted.labels().pos.class { 1.0 } else { -1.0 };
+        let (fitted, intercept) = logistic(Array2::from(rows), anomalous)?;
         let mut weights = [0.0; COLOUR_FEATURES];
-        weights.iter_mut().zip(fitted.params()).for_each(|(weight, &value)| *weight = sign * value);
-        Ok(Self { mean, deviation, weights, intercept: sign * fitted.intercept() })
+        weights.iter_mut().zip(fitted).for_each(|(weight, value)| *weight = value);
+        Ok(Self { mean, deviation, weights, intercept })
     }
 
     /// The probability that a tile of this colour is anomalous.

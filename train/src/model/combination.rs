@@ -5,7 +5,7 @@ use burn::module::{Module, RunningState};
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::identity;
+use super::{Standard, identity};
 
 /// What the score is made of, in the order of its weights: the classifier's log-odds of an anomaly; the natural
 /// logarithm of the mean squared reconstruction error; the distance of the latent mean from those of normal tiles.
@@ -17,10 +17,8 @@ const LOG_ODDS: f64 = 15.0;
 /// Where normal tiles lie in the latent space, and the weights of the parts.
 #[derive(Module, Debug)]
 pub struct Combination {
-    /// Mean of the latent means of normal training tiles, `[latent]`.
-    centre: RunningState<Tensor<1>>,
-    /// Their standard deviations, `[latent]`.
-    spread: RunningState<Tensor<1>>,
+    /// By the latent means of normal training tiles.
+    normal: Standard,
     /// One for each of [`PARTS`], `[3]`.
     weights: RunningState<Tensor<1>>,
     /// `[1]`.
@@ -44,42 +42,32 @@ impl Weights {
 impl Combination {
     /// The classifier's probability.
     pub(crate) fn new(latent: usize, device: &Device) -> Self {
-        Self::of(Tensor::zeros([latent], device), Tensor::ones([latent], device), Weights::CLASSIFIER)
+        Self::of(Standard::new(latent, device), Weights::CLASSIFIER, device)
     }
 
-    fn of(centre: Tensor<1>, spread: Tensor<1>, weights: Weights) -> Self {
-        let device = centre.device();
-        let values = |values: &[f64]| {
+    fn of(normal: Standard, weights: Weights, device: &Device) -> Self {
+        let state = |name: &str, values: &[f64]| {
             let values: Vec<f32> = values.iter().map(|value| *value as f32).collect();
             let shape = [values.len()];
-            Tensor::<1>::from_data(TensorData::new(values, shape), &device)
+            let values = Tensor::<1>::from_data(TensorData::new(values, shape), device);
+            RunningState::with_id(identity::of_path(&format!("combination.{name}")), values)
         };
-        let state = |name: &str, value| RunningState::with_id(identity::of_path(&format!("combination.{name}")), value);
         Self {
-            centre: state("centre", centre),
-            spread: state("spread", spread),
-            weights: state("weights", values(&weights.of_parts)),
-            intercept: state("intercept", values(&[weights.intercept])),
+            normal,
+            weights: state("weights", &weights.of_parts),
+            intercept: state("intercept", &[weights.intercept]),
         }
     }
 
     /// The same weights, with distances measured from these latent means of normal tiles, `[tiles, latent]`.
     pub(crate) fn around(&self, latents: Tensor<2>) -> Self {
-        let centre = latents.clone().mean_dim(0);
-        let away = latents - centre.clone();
-        // A dimension that no tile uses must not become a division by zero.
-        let spread = (away.clone() * away).mean_dim(0).sqrt().add_scalar(1e-3);
-        let state = |name: &str, value| RunningState::with_id(identity::of_path(&format!("combination.{name}")), value);
-        Self {
-            centre: state("centre", centre.squeeze_dim(0)),
-            spread: state("spread", spread.squeeze_dim(0)),
-            ..self.clone()
-        }
+        Self { normal: Standard::of(latents, 1e-3), ..self.clone() }
     }
 
     /// The same distances under other weights.
     pub(crate) fn weighing(&self, weights: Weights) -> Self {
-        Self::of(self.centre.value(), self.spread.value(), weights)
+        let device = self.weights.value().device();
+        Self::of(self.normal.clone(), weights, &device)
     }
 
     /// The parts of a batch, `[batch, 3]`, of log-odds, squared errors and latent means.
@@ -91,7 +79,7 @@ impl Combination {
 
     /// About 1 for a normal tile: the root of the mean square of its deviations over the dimensions, `[batch]`.
     fn distance(&self, latent_mean: Tensor<2>) -> Tensor<1> {
-        let away = (latent_mean - self.centre.value().unsqueeze()) / self.spread.value().unsqueeze();
+        let away = self.normal.forward(latent_mean);
         (away.clone() * away).mean_dim(1).sqrt().squeeze_dim(1)
     }
 

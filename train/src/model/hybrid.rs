@@ -3,12 +3,12 @@
 //! maps the autoencoder reads, whether it rebuilds the tile or those maps, and what the score is.
 
 use burn::module::Module;
-use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Int, Tensor};
 use kiln_tile::{SIDE, TILE_BYTES};
 
 use super::combination::{Combination, log_odds};
-use super::loss::squared_error;
+use super::loss::{squared_error, squares};
+use super::maps::resized;
 use super::{Classifier, Decoder, Encoder, Features, Latent, Scores, prepare};
 use crate::config::{HybridConfig, HybridScore, Reconstruct};
 
@@ -89,15 +89,9 @@ impl Hybrid {
     /// The maps that the encoder reads, at the size of the smallest of them.
     fn read(&self, maps: &[Tensor<4>]) -> Tensor<4> {
         let of_stages: Vec<Tensor<4>> = self.stages.iter().filter_map(|stage| maps.get(stage - 1)).cloned().collect();
-        let Some([_, _, height, width]) = of_stages.last().map(Tensor::dims) else {
-            // A configuration without stages is refused.
-            return Tensor::cat(maps.to_vec(), 1);
-        };
-        let alike = |maps: Tensor<4>| match maps.dims() {
-            [_, _, own, _] if own == height => maps,
-            _ => adaptive_avg_pool2d(maps, [height, width]),
-        };
-        Tensor::cat(of_stages.into_iter().map(alike).collect(), 1)
+        // The stages ascend, so the last one's are the smallest; a configuration without stages is refused.
+        let side = of_stages.last().map_or(1, |maps| maps.dims()[3]);
+        Tensor::cat(of_stages.into_iter().map(|maps| resized(maps, side)).collect(), 1)
     }
 
     /// What the decoder makes of points in the latent space: tiles in 0..1, `[batch, 3, 256, 256]`, or feature maps.
@@ -123,15 +117,15 @@ impl Hybrid {
     pub fn score(&self, tile: Tensor<4, Int>, normal: usize) -> Scores {
         let Encoded { logits, latent, target } = self.encode(prepare(tile));
         let rebuilt = self.decode(latent.mean.clone());
-        let error = squared_error(target.clone(), rebuilt.clone());
+        let squares = squares(target, rebuilt.clone());
+        let error = squared_error(squares.clone());
         let mut scores = Scores::of_classifier(logits.clone(), normal);
         if self.combines {
             let odds = log_odds(logits, normal);
             scores.score = self.combination.score(self.combination.parts(odds, error.clone(), latent.mean.clone()));
         }
         scores.squared_error = Some(error);
-        let scores =
-            if self.rebuilds_image { scores.with_image(target, rebuilt) } else { scores.with_maps(target, rebuilt) };
+        let scores = if self.rebuilds_image { scores.with_image(rebuilt, squares) } else { scores.with_maps(squares) };
         scores.with_latent(latent)
     }
 
@@ -148,7 +142,7 @@ impl Hybrid {
     /// What the score of decoded tiles is made of, `[batch, 3]`.
     pub(crate) fn parts_of_score(&self, tile: Tensor<4, Int>, normal: usize) -> Tensor<2> {
         let Encoded { logits, latent, target } = self.encode(prepare(tile));
-        let error = squared_error(target, self.decode(latent.mean.clone()));
+        let error = squared_error(squares(target, self.decode(latent.mean.clone())));
         self.combination.parts(log_odds(logits, normal), error, latent.mean)
     }
 

@@ -56,10 +56,15 @@ pub(crate) fn cross_entropy_of_probabilities(
     loss.init(&probabilities.device()).forward(probabilities, labels)
 }
 
-/// Mean squared error of each tile's values, `[batch]`, of two `[batch, channels, height, width]`.
-pub(crate) fn squared_error(truth: Tensor<4>, rebuilt: Tensor<4>) -> Tensor<1> {
+/// Squares of the differences of two `[batch, channels, height, width]`.
+pub(crate) fn squares(truth: Tensor<4>, rebuilt: Tensor<4>) -> Tensor<4> {
     let difference = rebuilt - truth;
-    let errors: Tensor<2> = (difference.clone() * difference).flatten(1, 3);
+    difference.clone() * difference
+}
+
+/// Their mean for each tile, `[batch]`: its mean squared error.
+pub(crate) fn squared_error(squares: Tensor<4>) -> Tensor<1> {
+    let errors: Tensor<2> = squares.flatten(1, 3);
     errors.mean_dim(1).squeeze_dim(1)
 }
 

@@ -4,12 +4,10 @@
 //! their own, because in tissue it is the arrangement that is wrong more often than any one patch.
 
 use burn::module::{Module, RunningState};
-use burn::tensor::module::{adaptive_avg_pool2d, interpolate};
-use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Int, Tensor};
 
 use super::backbone::{Backbone, pooled};
-use super::scores::enlarged;
+use super::maps::{enlarged, resized};
 use super::{Scores, identity};
 use crate::config::MemoryBankConfig;
 
@@ -90,19 +88,6 @@ impl MemoryBank {
         };
         Scores::of_distance(score, map.map(enlarged))
     }
-}
-
-/// Maps brought to `side`: means over areas, or values repeated.
-fn resized(maps: Tensor<4>, side: usize) -> Tensor<4> {
-    let [_, _, height, _] = maps.dims();
-    if height == side {
-        return maps;
-    }
-    if height > side {
-        return adaptive_avg_pool2d(maps, [side, side]);
-    }
-    let options = InterpolateOptions::new(InterpolateMode::Nearest).with_output_size([side, side]);
-    interpolate(maps, options.with_align_corners(false))
 }
 
 /// Vectors in a space where normal ones vary equally in every direction.

@@ -1,12 +1,10 @@
 //! What a model answers for deployment, under the names of the exported graph.
 
 use burn::tensor::activation::softmax;
-use burn::tensor::module::interpolate;
-use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Tensor, TensorData};
-use kiln_tile::SIDE;
 
 use super::Latent;
+use super::maps::enlarged;
 
 /// A model's answers for a batch. `score` is always there, the rest where the model has it.
 #[derive(Debug, Clone)]
@@ -62,19 +60,18 @@ impl Scores {
         Self { squared_error: Some(squared_error), ..Self::bare(score) }
     }
 
-    /// Adds rebuilt tiles and where they differ from the prepared ones, both `[batch, 3, 256, 256]`.
+    /// Adds rebuilt tiles and the squares of their differences from the prepared ones, both `[batch, 3, 256, 256]`.
     #[must_use]
-    pub(crate) fn with_image(self, image: Tensor<4>, rebuilt: Tensor<4>) -> Self {
-        let map = squared_error_map(image, rebuilt.clone()).squeeze_dim(1);
+    pub(crate) fn with_image(self, rebuilt: Tensor<4>, squares: Tensor<4>) -> Self {
+        let map = squares.mean_dim(1).squeeze_dim(1);
         Self { error_map: Some(map), reconstruction: Some(rebuilt.permute([0, 2, 3, 1])), ..self }
     }
 
-    /// Adds where rebuilt feature maps differ from what they should be, both `[batch, channels, side, side]`, between
-    /// their places by interpolation.
+    /// Adds where rebuilt feature maps differ from what they should be, of the squares of the differences, `[batch,
+    /// channels, side, side]`; between their places by interpolation.
     #[must_use]
-    pub(crate) fn with_maps(self, maps: Tensor<4>, rebuilt: Tensor<4>) -> Self {
-        let map = enlarged(squared_error_map(maps, rebuilt));
-        Self { error_map: Some(map), ..self }
+    pub(crate) fn with_maps(self, squares: Tensor<4>) -> Self {
+        Self { error_map: Some(enlarged(squares.mean_dim(1))), ..self }
     }
 
     /// Adds where in the latent space the tiles lie.
@@ -94,18 +91,4 @@ impl Scores {
         data.extend(self.latent_log_variance.map(|values| ("latent_log_variance", values.into_data())));
         data
     }
-}
-
-/// Mean over the channels, `[batch, 1, height, width]`.
-fn squared_error_map(truth: Tensor<4>, rebuilt: Tensor<4>) -> Tensor<4> {
-    let difference = rebuilt - truth;
-    (difference.clone() * difference).mean_dim(1)
-}
-
-/// Maps `[batch, 1, side, side]` at the size of a tile, `[batch, 256, 256]`, bilinearly.
-pub(crate) fn enlarged(map: Tensor<4>) -> Tensor<3> {
-    let side = SIDE as usize;
-    let options =
-        InterpolateOptions::new(InterpolateMode::Bilinear).with_output_size([side, side]).with_align_corners(false);
-    interpolate(map, options).squeeze_dim(1)
 }

@@ -1,14 +1,14 @@
 //! A classifier on a backbone whose weights come from elsewhere. With the backbone frozen only the dense part learns,
 //! from features that need computing once.
 
-use burn::module::{Module, RunningState};
+use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor};
 
 use super::backbone::{Backbone, pooled};
 use super::loss::cross_entropy;
-use super::{Loss, LossOptions, Scores, identity};
+use super::{Loss, LossOptions, Scores, Standard};
 use crate::config::TransferConfig;
 
 /// Pooled maps of a backbone, standardised, then dense layers with ReLU and dropout.
@@ -110,36 +110,6 @@ impl Transfer {
     /// The same model, its features centred and scaled by the figures of these, `[tiles, features]`.
     #[must_use]
     pub(crate) fn standardised(self, features: Tensor<2>) -> Self {
-        Self { standard: Standard::of(features), ..self }
-    }
-}
-
-/// Each feature less its mean, over its deviation.
-#[derive(Module, Debug)]
-struct Standard {
-    mean: RunningState<Tensor<1>>,
-    deviation: RunningState<Tensor<1>>,
-}
-
-impl Standard {
-    fn new(features: usize, device: &Device) -> Self {
-        Self::from(Tensor::zeros([features], device), Tensor::ones([features], device))
-    }
-
-    fn from(mean: Tensor<1>, deviation: Tensor<1>) -> Self {
-        let state = |name: &str, value| RunningState::with_id(identity::of_path(&format!("standard.{name}")), value);
-        Self { mean: state("mean", mean), deviation: state("deviation", deviation) }
-    }
-
-    fn of(features: Tensor<2>) -> Self {
-        let mean = features.clone().mean_dim(0);
-        let distance = features - mean.clone();
-        // A feature that is the same everywhere must not become a division by zero.
-        let deviation = (distance.clone() * distance).mean_dim(0).sqrt().add_scalar(1e-4);
-        Self::from(mean.squeeze_dim(0), deviation.squeeze_dim(0))
-    }
-
-    fn forward(&self, features: Tensor<2>) -> Tensor<2> {
-        (features - self.mean.value().unsqueeze()) / self.deviation.value().unsqueeze()
+        Self { standard: Standard::of(features, 1e-4), ..self }
     }
 }

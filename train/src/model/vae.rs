@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use kiln_tile::{SIDE, TILE_BYTES};
 
-use super::loss::{negative_bound, squared_error};
+use super::loss::{negative_bound, squared_error, squares};
 use super::{Decoder, Encoder, Latent, Scores, prepare};
 use crate::config::VaeConfig;
 
@@ -48,9 +48,10 @@ impl Vae {
         let image = prepare(tile);
         let latent = self.encode(image.clone());
         let rebuilt = self.decode(latent.mean.clone());
-        let error = squared_error(image.clone(), rebuilt.clone());
+        let squares = squares(image, rebuilt.clone());
+        let error = squared_error(squares.clone());
         let score = negative_bound(error.clone(), &latent, self.beta, TILE_BYTES);
-        Scores::of_autoencoder(score, error).with_image(image, rebuilt).with_latent(latent)
+        Scores::of_autoencoder(score, error).with_image(rebuilt, squares).with_latent(latent)
     }
 
     /// Weight of the divergence.

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Int, Tensor};
 use kiln_tile::TILE_BYTES;
 
 use super::backbone::Backbone;
-use super::loss::{cross_entropy, cross_entropy_of_probabilities, masked_mean, negative_bound, squared_error};
+use super::loss::{cross_entropy, cross_entropy_of_probabilities, masked_mean, negative_bound, squared_error, squares};
 use super::{
     Cnn, Encoded, Hybrid, Latent, Loss, LossOptions, MemoryBank, Part, Scores, Transfer, Vae, identity, materialised,
     prepare,
@@ -115,7 +115,7 @@ impl Zoo {
             Self::Vae(vae) => {
                 let image = prepare(tile);
                 let latent = vae.encode(image.clone());
-                let error = squared_error(image, vae.decode(latent.sample()));
+                let error = squared_error(squares(image, vae.decode(latent.sample())));
                 let bound = negative_bound(error, &latent, vae.beta() * options.divergence, TILE_BYTES);
                 masked_mean(bound, normal)
             }
@@ -125,7 +125,7 @@ impl Zoo {
             Self::Hybrid(hybrid) => {
                 let Encoded { logits, latent, target } = hybrid.encode(prepare(tile));
                 // What is to be rebuilt must not be drawn towards what can be.
-                let error = squared_error(target.detach(), hybrid.decode(latent.sample()));
+                let error = squared_error(squares(target.detach(), hybrid.decode(latent.sample())));
                 let bound = negative_bound(error, &latent, hybrid.beta() * options.divergence, hybrid.rebuilt_values());
                 let entropy = cross_entropy(logits, labels, options.label_smoothing);
                 entropy + masked_mean(bound, normal).mul_scalar(hybrid.reconstruction_weight())

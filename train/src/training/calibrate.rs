@@ -2,53 +2,49 @@
 //! each part of the score weighs, by logistic regression on the validation split.
 
 use burn::tensor::{Device, Tensor};
-use linfa::traits::Fit;
-use linfa_logistic::LogisticRegression;
+use kiln_tile::{ScorePart, ScoreRule};
 use ndarray_of_linfa::{Array1, Array2, Axis};
 
 use super::evaluation::{read, tile_tensor};
-use super::run::{ScoreFacts, ScorePart};
+use super::trainer::Prepared;
 use crate::data::Loader;
+use crate::metrics::logistic;
 use crate::model::{Classes, Hybrid, PARTS, Weights, Zoo};
 use crate::{Error, Result};
 
 /// Number of parts.
 const N: usize = PARTS.len();
 
-/// The same model with its score put together, and how; any model without such a score as it is. `normal` gives normal
-/// training tiles.
+/// The same model with its score put together, and how; any model without such a score as it is. `val` gives the
+/// validation tiles.
 ///
 /// # Errors
 /// A tile that cannot be decoded; a validation split of one class.
 pub(super) fn calibrated(
     zoo: Zoo,
-    classes: &Classes,
-    normal: &Loader,
+    prepared: &Prepared,
     val: &Loader,
     device: &Device,
-) -> Result<(Zoo, Option<ScoreFacts>)> {
+) -> Result<(Zoo, Option<ScoreRule>)> {
     let hybrid = match zoo {
         Zoo::Hybrid(hybrid) if hybrid.combines() => hybrid,
         other => return Ok((other, None)),
     };
-    let latents = batches(normal, |pixels| hybrid.latent_means(tile_tensor(pixels, device)))?;
-    let combination = hybrid.combination().around(latents);
+    let normal = prepared.normal_loader()?;
+    let latents = normal.epoch(0, 0).map(|batch| Ok(hybrid.latent_means(tile_tensor(batch?.pixels, device))));
+    let combination = hybrid.combination().around(Tensor::cat(latents.collect::<Result<Vec<_>>>()?, 0));
     let hybrid = hybrid.combining(combination);
-    let (parts, anomalous) = parts(&hybrid, classes, val, device)?;
+    let (parts, anomalous) = parts(&hybrid, &prepared.classes, val, device)?;
     let weights = fit(&parts, &anomalous)?;
     let combination = hybrid.combination().weighing(weights);
-    let facts = ScoreFacts {
+    let part = |(name, weight): (&&str, f64)| ScorePart { name: (*name).to_owned(), weight };
+    let rule = ScoreRule {
         rule: "logistic".to_owned(),
-        parts: PARTS.iter().zip(weights.of_parts).map(|(name, weight)| ScorePart::new(name, weight)).collect(),
+        parts: PARTS.iter().zip(weights.of_parts).map(part).collect(),
         intercept: weights.intercept,
         fitted_on: format!("validation split, {} tiles", val.tiles()),
     };
-    Ok((Zoo::Hybrid(hybrid.combining(combination)), Some(facts)))
-}
-
-fn batches(loader: &Loader, of: impl Fn(Vec<u8>) -> Tensor<2>) -> Result<Tensor<2>> {
-    let parts = loader.epoch(0, 0).map(|batch| Ok(of(batch?.pixels)));
-    Ok(Tensor::cat(parts.collect::<Result<Vec<_>>>()?, 0))
+    Ok((Zoo::Hybrid(hybrid.combining(combination)), Some(rule)))
 }
 
 /// The parts of the score of all tiles of `loader`, and whether each is anomalous.
@@ -72,7 +68,7 @@ fn fit(parts: &Array2<f64>, anomalous: &[bool]) -> Result<Weights> {
     let standard = (parts - &mean) / &deviation;
     let mut used: Vec<usize> = (0..N).collect();
     loop {
-        let (weights, intercept) = regression(&standard.select(Axis(1), &used), anomalous)?;
+        let (weights, intercept) = regression(standard.select(Axis(1), &used), anomalous)?;
         let lowest = weights.iter().copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
         match lowest {
             Some((at, weight)) if weight < 0.0 => drop(used.remove(at)),
@@ -92,19 +88,11 @@ fn in_units(used: &[usize], weights: &[f64], intercept: f64, mean: &Array1<f64>,
     Weights { of_parts, intercept: shifted }
 }
 
-fn regression(rows: &Array2<f64>, anomalous: &[bool]) -> Result<(Vec<f64>, f64)> {
+fn regression(rows: Array2<f64>, anomalous: &[bool]) -> Result<(Vec<f64>, f64)> {
     if rows.ncols() == 0 {
         return Err(failed("no part of the score is higher on anomalous tiles of the validation split"));
     }
-    let fitted = LogisticRegression::default()
-        .alpha(1.0)
-        .gradient_tolerance(1e-6)
-        .max_iterations(1000)
-        .fit(&linfa::Dataset::new(rows.clone(), Array1::from(anomalous.to_vec())))
-        .map_err(failed)?;
-    // linfa-logistic 0.8 calls the class with more rows positive, whatever its name.
-    let sign = if fitted.labels().pos.class { 1.0 } else { -1.0 };
-    Ok((fitted.params().iter().map(|weight| sign * weight).collect(), sign * fitted.intercept()))
+    logistic(rows, anomalous).map_err(failed)
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use kiln_tile::{TILE_BYTES, Tile, publish};
+use kiln_tile::{ScoreRule, TILE_BYTES, Tile, publish};
 
 use super::Layout;
 use super::calibrate::calibrated;
@@ -36,7 +36,7 @@ pub(crate) fn finish(
     let (dataset, classes) = (&prepared.dataset, &prepared.classes);
     let [train, val, tested] = [Split::Train, Split::Val, Split::Test].map(|split| prepared.loader(split));
     let (train, val, tested) = (train?, val?, tested?);
-    let (zoo, combination) = calibrated(zoo, classes, &prepared.normal_loader()?, &val, device)?;
+    let (zoo, combination) = calibrated(zoo, prepared, &val, device)?;
     let zoo = &zoo;
     let score = |loader: &Loader| score_tiles(zoo, classes, loader, device);
     let (val, test) = (score(&val)?, score(&tested)?);
@@ -60,10 +60,7 @@ pub(crate) fn finish(
     write_json(layout, &layout.metrics(), &metrics)?;
     let chosen_on = format!("validation split, {} tiles", val.len());
     let threshold = ThresholdFacts { value, rule: rule.to_string(), chosen_on };
-    let facts = RunFacts {
-        score: combination,
-        ..facts(prepared, state, threshold, zoo, save_weights(&layout.weights(), zoo)?)
-    };
+    let facts = facts(prepared, state, threshold, combination, zoo, save_weights(&layout.weights(), zoo)?);
     let run = Run { layout: layout.clone(), config: prepared.config.clone(), facts };
     let history = &state.history;
     let gallery =
@@ -80,6 +77,7 @@ fn facts(
     prepared: &Prepared,
     state: &TrainingState,
     threshold: ThresholdFacts,
+    score: Option<ScoreRule>,
     zoo: &Zoo,
     weights_sha256: String,
 ) -> RunFacts {
@@ -91,7 +89,7 @@ fn facts(
         data_sha256: prepared.data_sha256.clone(),
         weights_sha256,
         backbone_sha256: state.backbone_sha256.clone(),
-        score: None,
+        score,
         parameters: zoo.num_params() as u64,
         epochs: state.epoch,
         best_epoch: state.best_epoch,

@@ -26,6 +26,6 @@ pub(crate) use evaluation::{read, tile_tensor};
 pub use observer::{Event, Observer, Silent};
 pub use pictures::report;
 pub(crate) use run::read_history;
-pub use run::{Layout, Run, RunFacts, ScoreFacts, ScorePart, SplitFacts, ThresholdFacts};
+pub use run::{Layout, Run, RunFacts, SplitFacts, ThresholdFacts};
 
 pub use trainer::{Outcome, TrainRequest, train, train_unless_stopped};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use kiln_tile::Decoder;
+use kiln_tile::{Decoder, ScoreRule};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint;
@@ -116,7 +116,7 @@ pub struct RunFacts {
     pub backbone_sha256: Option<String>,
     /// How the score is put together, where that was fitted after the training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub score: Option<ScoreFacts>,
+    pub score: Option<ScoreRule>,
     /// Trained weights.
     pub parameters: u64,
     /// Epochs done.
@@ -140,34 +140,6 @@ pub struct ThresholdFacts {
     pub rule: String,
     /// The tiles it was chosen on.
     pub chosen_on: String,
-}
-
-/// How a score is put together of parts: the logistic function of the intercept and the sum of the weighed parts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ScoreFacts {
-    /// `logistic`.
-    pub rule: String,
-    /// The parts.
-    pub parts: Vec<ScorePart>,
-    /// What the log-odds are where all parts are 0.
-    pub intercept: f64,
-    /// The tiles that weights and intercept were fitted on.
-    pub fitted_on: String,
-}
-
-/// A part of a score.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ScorePart {
-    /// One of [`crate::model::PARTS`].
-    pub name: String,
-    /// What one more of it adds to the log-odds; never below 0.
-    pub weight: f64,
-}
-
-impl ScorePart {
-    pub(crate) fn new(name: &str, weight: f64) -> Self {
-        Self { name: name.to_owned(), weight }
-    }
 }
 
 /// What one part of a split holds.
