@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile, TempDir};
 
+/// How the names of scratch files and folders end.
+const SCRATCH: &str = ".partial";
+
 /// Writes a file whole, replacing what is there.
 ///
 /// # Errors
@@ -25,7 +28,7 @@ pub fn write_file(target: &Path, bytes: &[u8]) -> io::Result<()> {
 pub fn scratch_file(target: &Path) -> io::Result<NamedTempFile> {
     let folder = folder_of(target);
     fs::create_dir_all(folder)?;
-    Builder::new().prefix(&prefix(target)).suffix(".partial").tempfile_in(folder)
+    Builder::new().prefix(&prefix(target)).suffix(SCRATCH).tempfile_in(folder)
 }
 
 /// Puts a complete scratch file in the place of `target`.
@@ -37,6 +40,28 @@ pub fn publish_file(scratch: NamedTempFile, target: &Path) -> io::Result<()> {
     scratch.as_file().sync_all()?;
     scratch.persist(target).map_err(|error| error.error)?;
     sync_dir(folder_of(target))
+}
+
+/// Removes the scratch files and folders that killed writers left in `folder`. Only for a folder that the caller holds
+/// a lock on: what another process is writing there would go, too. A folder that is not there holds none.
+///
+/// # Errors
+/// What the file system said.
+pub fn sweep(folder: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !(name.starts_with('.') && name.ends_with(SCRATCH)) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
+    }
+    Ok(())
 }
 
 /// A folder in the making. Dropped without [`Staged::publish`], it is removed.
@@ -54,7 +79,7 @@ impl Staged {
     pub fn beside(target: &Path) -> io::Result<Self> {
         let folder = folder_of(target);
         fs::create_dir_all(folder)?;
-        let scratch = Builder::new().prefix(&prefix(target)).suffix(".partial").tempdir_in(folder)?;
+        let scratch = Builder::new().prefix(&prefix(target)).suffix(SCRATCH).tempdir_in(folder)?;
         Ok(Self { scratch, target: target.to_owned() })
     }
 

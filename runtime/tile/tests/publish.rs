@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use kiln_tile::publish::{Staged, write_file};
+use kiln_tile::publish::{Staged, scratch_file, sweep, write_file};
 
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> =
@@ -31,6 +31,23 @@ fn a_folder_that_is_not_published_is_gone() {
     fs::write(staged.path().join("model.onnx"), b"half").unwrap();
     drop(staged);
     assert!(names(folder.path()).is_empty());
+}
+
+#[test]
+fn what_a_killed_writer_left_is_swept_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["report.html", ".lock", "weights.partial", ".hidden/kept"] {
+        write_file(&folder.path().join(name), b"kept").unwrap();
+    }
+    // As a kill leaves them: never dropped.
+    scratch_file(&folder.path().join("report.html")).unwrap().keep().unwrap();
+    let staged = Staged::beside(&folder.path().join("step-7")).unwrap();
+    fs::write(staged.path().join("weights.bpk"), b"half").unwrap();
+    std::mem::forget(staged);
+    assert_eq!(names(folder.path()).len(), 6);
+    sweep(folder.path()).unwrap();
+    assert_eq!(names(folder.path()), [".hidden", ".lock", "report.html", "weights.partial"]);
+    sweep(&folder.path().join("missing")).unwrap();
 }
 
 #[test]

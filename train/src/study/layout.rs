@@ -1,6 +1,11 @@
 //! Where the parts of a study lie.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+
+use kiln_tile::publish;
+
+use crate::{Error, Result};
 
 /// The folder of a study.
 #[derive(Debug, Clone)]
@@ -73,5 +78,17 @@ impl StudyLayout {
     #[must_use]
     pub fn picture(&self, name: &str) -> PathBuf {
         self.root.join("pictures").join(name)
+    }
+
+    /// Removes the files in the making that a killed study left; a training sweeps its own folder.
+    pub(super) fn sweep(&self) -> Result<()> {
+        let trials = self.root.join("trials");
+        let mut folders = vec![self.root.clone(), self.root.join("folds"), self.root.join("pictures")];
+        if trials.is_dir() {
+            for entry in fs::read_dir(&trials).map_err(Error::io(&trials))? {
+                folders.push(entry.map_err(Error::io(&trials))?.path());
+            }
+        }
+        folders.iter().try_for_each(|folder| publish::sweep(folder).map_err(Error::io(folder)))
     }
 }

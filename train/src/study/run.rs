@@ -80,6 +80,7 @@ type Wanted<'a> = dyn FnMut(&[EpochRecord]) -> bool + 'a;
 pub fn study(request: &StudyRequest, listener: &mut Listener<'_>) -> Result<Results> {
     let layout = StudyLayout::new(&request.out);
     let _lock = lock(&layout)?;
+    layout.sweep()?;
     let bench = Bench::new(request, layout)?;
     let variants = Variant::all(&bench.study, &request.folder)?;
     for variant in &variants {
@@ -108,7 +109,9 @@ pub fn study(request: &StudyRequest, listener: &mut Listener<'_>) -> Result<Resu
 /// One study a folder at a time; the lock goes with the process, however it ends.
 fn lock(layout: &StudyLayout) -> Result<File> {
     let root = layout.root();
-    let foreign = |entry: std::io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() != ".lock");
+    // Our own names that begin with a dot: the lock, and the first file in the making of a study that was killed there.
+    let own = |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(b".");
+    let foreign = |entry: std::io::Result<fs::DirEntry>| entry.is_ok_and(|entry| !own(&entry));
     if !layout.config().is_file() && fs::read_dir(root).is_ok_and(|mut entries| entries.any(foreign)) {
         return Err(Error::run(root, "exists already and holds no study; choose another folder with --out"));
     }
