@@ -2,6 +2,7 @@
 //! key before the file is checked, so a mistyped key is an error either way.
 
 mod backbone;
+mod imbalance;
 mod model;
 mod parse;
 mod training;
@@ -14,11 +15,12 @@ use serde::{Deserialize, Serialize};
 pub use backbone::{
     BackboneConfig, BackboneKind, BankConfig, MemoryBankConfig, PatchBankConfig, TransferConfig, Weights,
 };
+pub use imbalance::{ClassWeights, WeightRule};
 pub use model::{CnnConfig, Head, HybridConfig, HybridScore, ModelConfig, Reconstruct, VaeConfig};
 pub(crate) use parse::{config_error, parse_yaml, read_text};
 pub use training::{EarlyStopping, Schedule, StoppingMetric, TrainingConfig};
 
-use crate::data::Augmentation;
+use crate::data::{Augmentation, Synthesis};
 use crate::metrics::ThresholdRule;
 
 /// The whole configuration of a run.
@@ -59,6 +61,10 @@ pub struct DataConfig {
     pub split: SplitConfig,
     /// Random changes to training tiles; `null` for none.
     pub augmentation: Option<Augmentation>,
+    /// Repeats training tiles of rarer classes, varied anew, until an epoch has as many of every class.
+    pub oversampling: bool,
+    /// Anomalies made up of training tiles, in addition to those that there are.
+    pub synthesis: Synthesis,
     /// Decoding threads; 0 for one a core.
     pub workers: usize,
 }
@@ -72,6 +78,8 @@ impl Default for DataConfig {
             micrometres_per_pixel: None,
             split: SplitConfig::default(),
             augmentation: Some(Augmentation::default()),
+            oversampling: false,
+            synthesis: Synthesis::default(),
             workers: 0,
         }
     }

@@ -171,6 +171,9 @@ pub struct HybridConfig {
     /// Epochs of stage one, in which the classifier learns alone; the rest of `training.epochs` go on from its best
     /// epoch with both together. 0 for both together from the start.
     pub classifier_epochs: u64,
+    /// Factor on the learning rate of what stage one trained, in stage two: the autoencoder begins from nothing and needs
+    /// the whole rate, under which the classifier would forget. 0 keeps the classifier as it is.
+    pub classifier_rate: f64,
     /// What the score is.
     pub score: HybridScore,
 }
@@ -190,6 +193,7 @@ impl HybridConfig {
         let checks = [
             (count <= 6, "model.cnn.filters: the encoder halves the maps twice more, so at most 6"),
             (self.latent > 0 && !self.filters.contains(&0), "model: latent and filters must be over 0"),
+            ((0.0..=1.0).contains(&self.classifier_rate), "model.classifier_rate: must be in [0, 1]"),
         ];
         checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem.to_owned())
     }
@@ -207,6 +211,7 @@ impl Default for HybridConfig {
             beta_warmup_epochs: 0,
             reconstruction_weight: 1.0,
             classifier_epochs: 0,
+            classifier_rate: 0.1,
             score: HybridScore::Combined,
         }
     }

@@ -6,7 +6,7 @@ use kiln_tile::SIDE;
 use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
-use super::{CnnConfig, Config, Head, HybridConfig, ModelConfig};
+use super::{CnnConfig, Config, Head, HybridConfig, ModelConfig, imbalance};
 use crate::{Error, Result};
 
 /// A configuration longer than this is not one.
@@ -62,7 +62,11 @@ impl Config {
             (self.bootstrap_resamples >= 100, "bootstrap_resamples: must be at least 100".to_owned()),
         ];
         let problem = checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem);
-        problem.or_else(|| model_problem(&self.model)).or_else(|| self.crop_problem()).or_else(|| self.stage_problem())
+        problem
+            .or_else(|| model_problem(&self.model))
+            .or_else(|| self.crop_problem())
+            .or_else(|| self.stage_problem())
+            .or_else(|| imbalance::problem(self))
     }
 
     fn stage_problem(&self) -> Option<String> {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ClassWeights;
+
 /// How weights are found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -24,6 +26,8 @@ pub struct TrainingConfig {
     pub weight_decay: f64,
     /// Part of the target spread evenly over all classes; 0 for none.
     pub label_smoothing: f32,
+    /// What a tile of each class counts in the loss; `null` for all the same.
+    pub class_weights: Option<ClassWeights>,
     /// When to stop before the last epoch; `null` for never.
     pub early_stopping: Option<EarlyStopping>,
     /// What makes an epoch's weights the best ones.
@@ -43,6 +47,7 @@ impl Default for TrainingConfig {
             schedule: Schedule::default(),
             weight_decay: 0.0,
             label_smoothing: 0.0,
+            class_weights: None,
             early_stopping: Some(EarlyStopping::default()),
             best: StoppingMetric::ValLoss,
             checkpoint_seconds: 60,

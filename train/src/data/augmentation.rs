@@ -119,7 +119,7 @@ impl Augmentation {
 
 /// Turns by `turns` quarters and mirrors. Each target pixel has one source pixel, and a row of the target is a straight
 /// walk through the source, so one start and one step a row are enough.
-fn turn(pixels: &[u8], turns: usize, mirror: bool) -> Vec<u8> {
+pub(super) fn turn(pixels: &[u8], turns: usize, mirror: bool) -> Vec<u8> {
     let last = N - 1;
     let source = |x: usize, y: usize| {
         let x = if mirror { last - x } else { x };
@@ -142,7 +142,7 @@ fn turn(pixels: &[u8], turns: usize, mirror: bool) -> Vec<u8> {
 }
 
 /// Enlarges a square of the tile to the whole tile, bilinear, in integers.
-fn enlarge(pixels: &[u8], left: f32, top: f32, side: f32) -> Vec<u8> {
+pub(super) fn enlarge(pixels: &[u8], left: f32, top: f32, side: f32) -> Vec<u8> {
     let columns = taps(left, side);
     let rows = taps(top, side);
     let mut target = Vec::with_capacity(TILE_BYTES);

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use kiln_tile::{Decoder, TILE_BYTES};
+use kiln_tile::{Decoder, TILE_BYTES, Tile};
+use rand::Rng;
 
-use super::{Augmentation, DataError, Dataset, Result, random};
+use super::sampling::{Made, Sample, Sampling, samples};
+use super::{Augmentation, DataError, Dataset, Result, random, synthesis};
 
 /// How tiles become batches.
 #[derive(Debug, Clone)]
@@ -26,6 +28,8 @@ pub struct LoaderOptions {
     pub workers: usize,
     /// The class number of every label that may occur.
     pub classes: BTreeMap<String, usize>,
+    /// Which tiles an epoch holds beside each one once.
+    pub sampling: Sampling,
 }
 
 /// Some tiles, ready for the model.
@@ -57,17 +61,19 @@ impl TileBatch {
 #[derive(Debug, Clone)]
 pub struct Loader {
     source: Arc<Source>,
-    indices: Vec<usize>,
+    /// Entries and their class numbers.
+    tiles: Vec<(usize, usize)>,
+    sampling: Sampling,
     batch: usize,
     workers: usize,
+    /// Tiles in an epoch.
+    length: usize,
 }
 
 /// What a worker needs to make a batch.
 #[derive(Debug)]
 struct Source {
     dataset: Arc<Dataset>,
-    /// Class numbers by tile.
-    classes: Vec<Option<usize>>,
     decoder: Decoder,
     seed: Option<u64>,
     augmentation: Option<Augmentation>,
@@ -88,32 +94,35 @@ impl Loader {
         if indices.is_empty() {
             return Err(DataError::dataset(&dataset.root, "no tiles to load: the split is empty"));
         }
-        let classes: Vec<_> = dataset.entries.iter().map(|entry| options.classes.get(&entry.label).copied()).collect();
-        for index in &indices {
-            let Some(entry) = dataset.entries.get(*index) else {
+        options.sampling.synthesis.check()?;
+        let with_class = |index: usize| {
+            let Some(entry) = dataset.entries.get(index) else {
                 return Err(DataError::Split(format!("tile {index} of {} does not exist", dataset.len())));
             };
-            if classes[*index].is_none() {
+            let class = options.classes.get(&entry.label).copied().ok_or_else(|| {
                 let known: Vec<&str> = options.classes.keys().map(String::as_str).collect();
                 let reason = format!("the label `{}` is none of the classes {}", entry.label, known.join(", "));
-                return Err(DataError::dataset(&dataset.root, reason));
-            }
-        }
-        let LoaderOptions { decoder, batch, shuffle_seed: seed, augmentation, workers, .. } = options;
-        let source = Arc::new(Source { dataset, classes, decoder, seed, augmentation });
-        Ok(Self { source, indices, batch, workers: workers.max(1) })
+                DataError::dataset(&dataset.root, reason)
+            })?;
+            Ok((index, class))
+        };
+        let tiles = indices.into_iter().map(with_class).collect::<Result<Vec<_>>>()?;
+        let LoaderOptions { decoder, batch, shuffle_seed: seed, augmentation, workers, sampling, .. } = options;
+        let length = samples(&tiles, &sampling, seed.unwrap_or(0), 0).len();
+        let source = Arc::new(Source { dataset, decoder, seed, augmentation });
+        Ok(Self { source, tiles, sampling, batch, workers: workers.max(1), length })
     }
 
     /// Batches in an epoch.
     #[must_use]
     pub fn batches(&self) -> usize {
-        self.indices.len().div_ceil(self.batch)
+        self.length.div_ceil(self.batch)
     }
 
     /// Tiles in an epoch.
     #[must_use]
     pub fn tiles(&self) -> usize {
-        self.indices.len()
+        self.length
     }
 
     /// The batches of an epoch from `first_batch` on, in order. Two batches for each worker are made ahead; dropping
@@ -121,11 +130,11 @@ impl Loader {
     /// its batch.
     #[must_use]
     pub fn epoch(&self, epoch: u64, first_batch: usize) -> Batches {
-        let mut order = self.indices.clone();
+        let mut order = samples(&self.tiles, &self.sampling, self.source.seed.unwrap_or(0), epoch);
         if let Some(seed) = self.source.seed {
             random::shuffle(&mut order, &mut random::stream(seed, b"order   ", epoch, 0));
         }
-        let work: VecDeque<Vec<usize>> = order.chunks(self.batch).skip(first_batch).map(<[usize]>::to_vec).collect();
+        let work: VecDeque<Vec<Sample>> = order.chunks(self.batch).skip(first_batch).map(<[Sample]>::to_vec).collect();
         let (jobs, queue) = unbounded();
         let workers = self.workers.min(work.len());
         let threads = (0..workers).map(|_| self.spawn(epoch, queue.clone())).collect();
@@ -139,20 +148,20 @@ impl Loader {
         thread::spawn(move || {
             for job in queue {
                 // Nobody waits any more if the iterator was dropped; the queue is then closed as well.
-                let _ = job.done.send(source.batch(&job.indices, epoch));
+                let _ = job.done.send(source.batch(&job.samples, epoch));
             }
         })
     }
 }
 
 struct Job {
-    indices: Vec<usize>,
+    samples: Vec<Sample>,
     done: Sender<Result<TileBatch>>,
 }
 
 /// The rest of an epoch: an iterator over batches in order.
 pub struct Batches {
-    work: VecDeque<Vec<usize>>,
+    work: VecDeque<Vec<Sample>>,
     /// How many batches may be in the making: the bound on memory.
     ahead: usize,
     jobs: Option<Sender<Job>>,
@@ -163,9 +172,9 @@ pub struct Batches {
 impl Batches {
     fn hand_out(&mut self) {
         while self.pending.len() < self.ahead {
-            let (Some(indices), Some(jobs)) = (self.work.pop_front(), &self.jobs) else { return };
+            let (Some(samples), Some(jobs)) = (self.work.pop_front(), &self.jobs) else { return };
             let (done, result) = bounded(1);
-            if jobs.send(Job { indices, done }).is_ok() {
+            if jobs.send(Job { samples, done }).is_ok() {
                 self.pending.push_back(result);
             }
         }
@@ -199,21 +208,44 @@ impl Drop for Batches {
 }
 
 impl Source {
-    fn batch(&self, indices: &[usize], epoch: u64) -> Result<TileBatch> {
-        let mut pixels = Vec::with_capacity(indices.len() * TILE_BYTES);
-        for &index in indices {
-            let path = self.dataset.full_path(index);
-            let tile = self.decoder.decode_file(&path).map_err(|reason| DataError::Tile { path, reason })?;
+    fn batch(&self, samples: &[Sample], epoch: u64) -> Result<TileBatch> {
+        let mut pixels = Vec::with_capacity(samples.len() * TILE_BYTES);
+        for sample in samples {
+            let tile = self.tile(sample, epoch)?;
             match &self.augmentation {
                 Some(augmentation) => {
-                    let mut rng = random::stream(self.seed.unwrap_or(0), b"augment ", epoch, index as u64);
+                    let mut rng = self.stream(b"augment ", sample, epoch);
                     pixels.extend_from_slice(augmentation.apply(&tile, &mut rng).pixels());
                 }
                 None => pixels.extend_from_slice(tile.pixels()),
             }
         }
-        // Every index was checked to have a class when the loader was made.
-        let labels = indices.iter().filter_map(|index| self.classes[*index]).collect();
-        Ok(TileBatch { pixels, labels, indices: indices.to_vec() })
+        let labels = samples.iter().map(|sample| sample.class).collect();
+        Ok(TileBatch { pixels, labels, indices: samples.iter().map(|sample| sample.index).collect() })
+    }
+
+    fn tile(&self, sample: &Sample, epoch: u64) -> Result<Tile> {
+        let tile = self.decoded(sample.index)?;
+        Ok(match sample.made {
+            Made::AsIs => tile,
+            Made::CutPaste(other) => {
+                synthesis::cut_paste(&tile, &self.decoded(other)?, &mut self.stream(b"piece   ", sample, epoch))
+            }
+            Made::Generated(other) => {
+                synthesis::generated(&tile, &self.decoded(other)?, &mut self.stream(b"piece   ", sample, epoch))
+            }
+        })
+    }
+
+    fn decoded(&self, index: usize) -> Result<Tile> {
+        let path = self.dataset.full_path(index);
+        self.decoder.decode_file(&path).map_err(|reason| DataError::Tile { path, reason })
+    }
+
+    /// What is random about a tile of an epoch: its own, whatever batch and thread it comes in.
+    fn stream(&self, purpose: &[u8; 8], sample: &Sample, epoch: u64) -> impl Rng + use<> {
+        // A repetition draws anew. Data sets have far fewer than 2^40 entries.
+        let own = sample.index as u64 | sample.repeat << 40;
+        random::stream(self.seed.unwrap_or(0), purpose, epoch, own)
     }
 }

@@ -13,10 +13,12 @@ mod leaks;
 mod list;
 mod loader;
 pub(crate) mod random;
+mod sampling;
 mod split;
 pub mod stain;
 mod stratify;
 pub mod synth;
+mod synthesis;
 
 pub use augmentation::{Augmentation, ColourJitter};
 pub use dataset::{Dataset, Entry};
@@ -27,6 +29,8 @@ pub use inspect::{
 };
 pub use leaks::{TileDigest, check_leaks, digest, digests};
 pub use loader::{Batches, Loader, LoaderOptions, TileBatch};
+pub(crate) use sampling::{Sample, class_counts, samples};
+pub use sampling::{Sampling, Synthesis};
 pub use split::{Split, SplitPlan};
 
 pub(crate) type Result<T, E = DataError> = std::result::Result<T, E>;

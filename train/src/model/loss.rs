@@ -1,16 +1,20 @@
 //! What training minimises: cross-entropy for the classifier, mean squared error plus beta times the KL divergence for
 //! the autoencoders, their weighted sum for the hybrid.
 
-use burn::nn::loss::CrossEntropyLossConfig;
-use burn::tensor::{Int, Tensor};
+use std::sync::Arc;
+
+use burn::nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig};
+use burn::tensor::{Device, Int, Tensor};
 
 use super::Latent;
 
 /// What the loss depends on beside model and tiles.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct LossOptions {
     /// Part of the target spread evenly over all classes.
     pub label_smoothing: f32,
+    /// What a tile of each class counts in the cross-entropy, `[classes]`, all over 0; `None` for all the same.
+    pub class_weights: Option<Arc<[f32]>>,
     /// What of the model learns.
     pub part: Part,
     /// Factor on the weight of the KL divergence, 0 to 1: its warm-up.
@@ -19,7 +23,7 @@ pub struct LossOptions {
 
 impl Default for LossOptions {
     fn default() -> Self {
-        Self { label_smoothing: 0.0, part: Part::Whole, divergence: 1.0 }
+        Self { label_smoothing: 0.0, class_weights: None, part: Part::Whole, divergence: 1.0 }
     }
 }
 
@@ -39,21 +43,36 @@ pub struct Loss {
     pub total: Tensor<1>,
 }
 
-/// Mean cross-entropy of logits `[batch, classes]` against class numbers `[batch]`, in nats.
-pub(crate) fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>, smoothing: f32) -> Tensor<1> {
-    let smoothing = (smoothing > 0.0).then_some(smoothing);
-    CrossEntropyLossConfig::new().with_smoothing(smoothing).init(&logits.device()).forward(logits, labels)
+impl LossOptions {
+    /// What tiles of these class numbers count in the cross-entropy together.
+    pub(crate) fn weight_of(&self, classes: &[usize]) -> f64 {
+        let weight =
+            |class: &usize| self.class_weights.as_ref().and_then(|weights| weights.get(*class)).unwrap_or(&1.0);
+        classes.iter().map(|class| f64::from(*weight(class))).sum()
+    }
+
+    fn cross_entropy(&self, logits: bool, device: &Device) -> CrossEntropyLoss {
+        CrossEntropyLossConfig::new()
+            .with_smoothing((self.label_smoothing > 0.0).then_some(self.label_smoothing))
+            .with_weights(self.class_weights.as_ref().map(|weights| weights.to_vec()))
+            .with_logits(logits)
+            .init(device)
+    }
+}
+
+/// Cross-entropy of logits `[batch, classes]` against class numbers `[batch]`, in nats: the mean over tiles, each
+/// counting what its class counts.
+pub(crate) fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>, options: &LossOptions) -> Tensor<1> {
+    options.cross_entropy(true, &logits.device()).forward(logits, labels)
 }
 
 /// As [`cross_entropy`], of probabilities `[batch, classes]`.
 pub(crate) fn cross_entropy_of_probabilities(
     probabilities: Tensor<2>,
     labels: Tensor<1, Int>,
-    smoothing: f32,
+    options: &LossOptions,
 ) -> Tensor<1> {
-    let smoothing = (smoothing > 0.0).then_some(smoothing);
-    let loss = CrossEntropyLossConfig::new().with_smoothing(smoothing).with_logits(false);
-    loss.init(&probabilities.device()).forward(probabilities, labels)
+    options.cross_entropy(false, &probabilities.device()).forward(probabilities, labels)
 }
 
 /// Squares of the differences of two `[batch, channels, height, width]`.

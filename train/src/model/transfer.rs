@@ -91,8 +91,8 @@ impl Transfer {
     }
 
     /// The loss of features `[batch, features]` with class numbers `[batch]`.
-    pub(crate) fn loss(&self, features: Tensor<2>, labels: Tensor<1, Int>, options: LossOptions) -> Loss {
-        Loss { total: cross_entropy(self.logits(features), labels, options.label_smoothing) }
+    pub(crate) fn loss(&self, features: Tensor<2>, labels: Tensor<1, Int>, options: &LossOptions) -> Loss {
+        Loss { total: cross_entropy(self.logits(features), labels, options) }
     }
 
     /// Probabilities and score of features; the first `normal` classes are normal.

@@ -109,9 +109,9 @@ impl Zoo {
     /// The loss of decoded tiles (u8, `[batch, 256, 256, 3]`) with class numbers `[batch]`; `normal` is 1 for normal
     /// tiles and 0 for others, `[batch]`: autoencoders learn from normal tiles alone.
     #[must_use]
-    pub fn loss(&self, tile: Tensor<4, Int>, labels: Tensor<1, Int>, normal: Tensor<1>, options: LossOptions) -> Loss {
+    pub fn loss(&self, tile: Tensor<4, Int>, labels: Tensor<1, Int>, normal: Tensor<1>, options: &LossOptions) -> Loss {
         let total = match self {
-            Self::Cnn(cnn) => cross_entropy(cnn.logits(prepare(tile)), labels, options.label_smoothing),
+            Self::Cnn(cnn) => cross_entropy(cnn.logits(prepare(tile)), labels, options),
             Self::Vae(vae) => {
                 let image = prepare(tile);
                 let latent = vae.encode(image.clone());
@@ -120,14 +120,14 @@ impl Zoo {
                 masked_mean(bound, normal)
             }
             Self::Hybrid(hybrid) if options.part == Part::Classifier => {
-                cross_entropy(hybrid.logits(prepare(tile)), labels, options.label_smoothing)
+                cross_entropy(hybrid.logits(prepare(tile)), labels, options)
             }
             Self::Hybrid(hybrid) => {
                 let Encoded { logits, latent, target } = hybrid.encode(prepare(tile));
                 // What is to be rebuilt must not be drawn towards what can be.
                 let error = squared_error(squares(target.detach(), hybrid.decode(latent.sample())));
                 let bound = negative_bound(error, &latent, hybrid.beta() * options.divergence, hybrid.rebuilt_values());
-                let entropy = cross_entropy(logits, labels, options.label_smoothing);
+                let entropy = cross_entropy(logits, labels, options);
                 entropy + masked_mean(bound, normal).mul_scalar(hybrid.reconstruction_weight())
             }
             Self::Transfer(model) => return model.loss(model.features(tile), labels, options),
@@ -156,11 +156,11 @@ impl Zoo {
     /// The same loss from the answers of [`Zoo::score`], where an autoencoder rebuilds from the mean of its latent
     /// distribution: one pass gives validation both its loss and its scores.
     #[must_use]
-    pub fn loss_of(&self, scores: &Scores, labels: Tensor<1, Int>, normal: Tensor<1>, options: LossOptions) -> Loss {
+    pub fn loss_of(&self, scores: &Scores, labels: Tensor<1, Int>, normal: Tensor<1>, options: &LossOptions) -> Loss {
         let entropy = scores
             .probabilities
             .clone()
-            .map(|probabilities| cross_entropy_of_probabilities(probabilities, labels, options.label_smoothing));
+            .map(|probabilities| cross_entropy_of_probabilities(probabilities, labels, options));
         let bound = |beta: f64, values: usize| {
             let latent = Latent { mean: scores.latent_mean.clone()?, log_variance: scores.latent_log_variance.clone() };
             let error = scores.squared_error.clone()?;

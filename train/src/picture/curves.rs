@@ -47,12 +47,13 @@ struct Curve {
     dashed: bool,
 }
 
-/// Draws training and validation loss by epoch, with the epoch of the lowest validation loss marked, and beside them
-/// the validation AUROC where it was measured. Epochs whose loss is no number leave a gap.
+/// Draws training and validation loss by epoch, with the epoch `kept` (from 1) marked, and beside them the validation
+/// AUROC where it was measured. Epochs whose loss is no number leave a gap. Kept need not be the lowest loss of all: a
+/// training of two stages keeps an epoch of the second.
 ///
 /// # Errors
 /// When no epoch has a finite loss.
-pub fn loss_curves(history: &[EpochRecord]) -> Result<Picture, PictureError> {
+pub fn loss_curves(history: &[EpochRecord], kept: u64) -> Result<Picture, PictureError> {
     let losses = vec![
         curve(history, "training", BLUE, false, |epoch| Some(epoch.train_loss)),
         curve(history, "validation", VERMILLION, true, |epoch| Some(epoch.val_loss)),
@@ -63,17 +64,17 @@ pub fn loss_curves(history: &[EpochRecord]) -> Result<Picture, PictureError> {
         return Err(PictureError::Nothing { picture: "loss curves", reason });
     }
     let epochs = epoch_range(history);
-    let (best, highest) = (extreme(&losses[1], |a, b| a < b), extreme(&auroc, |a, b| a > b));
+    let of_kept = |curve: &Curve| curve.points.iter().copied().find(|point| point.0 == kept as f64);
     let with_auroc = !auroc.points.is_empty();
     let mut canvas = Canvas::new(if with_auroc { 2 * PANEL } else { PANEL + PANEL / 2 }, HEIGHT)?;
     canvas.draw(|root| {
         let panels = root.split_evenly((1, if with_auroc { 2 } else { 1 }));
         let range = value_range(&losses);
-        let mark = best.map(|at| (at, format!("lowest validation loss: {} at epoch {}", short(at.1), at.0)));
+        let mark = of_kept(&losses[1]).map(|at| (at, format!("kept: epoch {kept}, validation loss {}", short(at.1))));
         draw_panel(&panels[0], ["Loss by epoch", "loss"], (epochs.clone(), range), &losses, mark)?;
         if with_auroc {
             let range = auroc_range(&auroc);
-            let mark = highest.map(|at| (at, format!("highest: {:.4} at epoch {}", at.1, at.0)));
+            let mark = of_kept(&auroc).map(|at| (at, format!("kept: epoch {kept}, {:.4}", at.1)));
             let words = ["Validation AUROC by epoch", "area under the ROC curve"];
             draw_panel(&panels[1], words, (epochs, range), &[auroc], mark)?;
         }
@@ -100,10 +101,6 @@ fn curve(
 fn short(loss: f64) -> String {
     let whole = loss.abs().max(1.0).log10() as usize;
     format!("{loss:.*}", 4_usize.saturating_sub(whole))
-}
-
-fn extreme(curve: &Curve, better: impl Fn(f64, f64) -> bool) -> Option<(f64, f64)> {
-    curve.points.iter().copied().reduce(|best, at| if better(at.1, best.1) { at } else { best })
 }
 
 fn epoch_range(history: &[EpochRecord]) -> Range<f64> {

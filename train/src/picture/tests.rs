@@ -47,7 +47,7 @@ fn flat(value: u8) -> Tile {
 fn loss_curves_show_auroc_only_where_it_was_measured() {
     let without: Vec<EpochRecord> = (1..=9).map(|at| epoch(at, None)).collect();
     let with: Vec<EpochRecord> = (1..=9).map(|at| epoch(at, Some(0.8))).collect();
-    let (narrow, wide) = (loss_curves(&without).unwrap(), loss_curves(&with).unwrap());
+    let (narrow, wide) = (loss_curves(&without, 1).unwrap(), loss_curves(&with, 1).unwrap());
     assert!(narrow.size().0 < wide.size().0);
     for colour in [style::BLUE, style::VERMILLION] {
         assert!(count(&decode(&narrow), colour) > 500);
@@ -55,16 +55,25 @@ fn loss_curves_show_auroc_only_where_it_was_measured() {
 }
 
 #[test]
+fn the_epoch_that_was_kept_is_marked() {
+    let history: Vec<EpochRecord> = (1..=9).map(|at| epoch(at, Some(0.8))).collect();
+    let pictures = [0, 3, 7].map(|kept| loss_curves(&history, kept).unwrap());
+    let marks = |picture: &Picture| count(&decode(picture), style::GREY);
+    assert!(marks(&pictures[1]) > marks(&pictures[0]) + 500, "no epoch 0 was kept");
+    assert_ne!(pictures[1].png(), pictures[2].png());
+}
+
+#[test]
 fn one_epoch_and_diverged_epochs_are_drawn() {
-    loss_curves(&[epoch(1, None)]).unwrap();
+    loss_curves(&[epoch(1, None)], 1).unwrap();
     let mut history = vec![epoch(1, None), epoch(2, None)];
     history[1].val_loss = f64::NAN;
-    loss_curves(&history).unwrap();
+    loss_curves(&history, 1).unwrap();
     history.iter_mut().for_each(|epoch| (epoch.train_loss, epoch.val_loss) = (f64::NAN, f64::INFINITY));
-    let error = loss_curves(&history).unwrap_err();
+    let error = loss_curves(&history, 1).unwrap_err();
     assert_eq!(error.fault(), Fault::Input);
     assert!(error.to_string().contains("none of 2 epochs"), "{error}");
-    assert!(loss_curves(&[]).is_err());
+    assert!(loss_curves(&[], 1).is_err());
 }
 
 #[test]
@@ -142,7 +151,7 @@ fn a_reconstruction_sheet_shows_tiles_as_they_are_and_errors_on_a_scale() {
 #[test]
 fn a_picture_is_saved_whole_or_says_where_it_could_not() {
     let folder = tempfile::tempdir().unwrap();
-    let picture = loss_curves(&[epoch(1, None), epoch(2, None)]).unwrap();
+    let picture = loss_curves(&[epoch(1, None), epoch(2, None)], 1).unwrap();
     picture.save(&folder.path().join("loss.png")).unwrap();
     assert_eq!(std::fs::read(folder.path().join("loss.png")).unwrap(), picture.png());
     let error = picture.save(&folder.path().join("loss.png/under-a-file.png")).unwrap_err();

@@ -96,7 +96,7 @@ pub struct TrialFigures {
     pub fold: usize,
     /// Area under the ROC curve on them.
     pub auroc: f64,
-    /// The best epoch's on the validation tiles; nothing for a baseline.
+    /// The kept epoch's on the validation tiles; nothing for a baseline.
     pub val_auroc: Option<f64>,
     /// Epochs done.
     pub epochs: usize,
@@ -184,7 +184,7 @@ impl Measured {
                 seed: trial.seed,
                 fold: trial.fold,
                 auroc: auroc(&trial.scored).map_err(Error::from)?,
-                val_auroc: record.and_then(TrialRecord::best_val_auroc),
+                val_auroc: record.and_then(TrialRecord::kept_val_auroc),
                 epochs: record.map_or(0, |record| record.val_auroc.len()),
                 best_epoch: record.and_then(|record| Some(record.tested.as_ref()?.best_epoch)),
                 threshold: trial.threshold,

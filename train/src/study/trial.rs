@@ -150,6 +150,12 @@ impl TrialRecord {
         self.val_auroc.iter().flatten().copied().reduce(f64::max)
     }
 
+    /// The validation AUROC of the epoch whose weights were kept.
+    pub(super) fn kept_val_auroc(&self) -> Option<f64> {
+        let kept = usize::try_from(self.tested.as_ref()?.best_epoch).ok()?;
+        self.val_auroc.get(kept.checked_sub(1)?).copied().flatten()
+    }
+
     /// Its scores with their truth, of the fold's test tiles.
     pub(super) fn scored(&self, truth: &[Scored]) -> Option<Trial> {
         let tested = self.tested.as_ref()?;

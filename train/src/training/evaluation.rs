@@ -45,7 +45,7 @@ pub(crate) fn validate(
     classes: &Classes,
     source: &Source,
     device: &Device,
-    options: LossOptions,
+    options: &LossOptions,
 ) -> Result<(f64, Vec<ScoredTile>)> {
     let (mut sum, mut weight, mut scored) = (0.0, 0.0, Vec::with_capacity(source.tiles()));
     for batch in source.epoch(0, 0) {
@@ -53,9 +53,9 @@ pub(crate) fn validate(
         let normal = normal_mask(&batch.labels, classes, device);
         // An autoencoder's loss is a mean over the normal tiles of the batch, a classifier's over all of them.
         let counted = if zoo.learns_from_normal_only() {
-            batch.labels.iter().filter(|class| !classes.is_anomalous(**class)).count()
+            batch.labels.iter().filter(|class| !classes.is_anomalous(**class)).count() as f64
         } else {
-            batch.labels.len()
+            options.weight_of(&batch.labels)
         };
         let labels = label_tensor(&batch.labels, device);
         let scores = match (batch.input, zoo.frozen()) {
@@ -66,8 +66,8 @@ pub(crate) fn validate(
             (Input::Pixels(pixels), _) => zoo.score_of(options.part, tile_tensor(pixels, device), classes.normal),
         };
         let loss = zoo.loss_of(&scores, labels, normal, options);
-        sum += read(loss.total.into_data())?.first().copied().unwrap_or(f64::NAN) * counted as f64;
-        weight += counted as f64;
+        sum += read(loss.total.into_data())?.first().copied().unwrap_or(f64::NAN) * counted;
+        weight += counted;
         scored.extend(tiles(&batch.indices, &batch.labels, scores)?);
     }
     Ok((sum / f64::max(weight, 1.0), scored))

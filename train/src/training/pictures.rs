@@ -10,6 +10,7 @@ use kiln_tile::{SIDE, Tile};
 use super::evaluation::{ScoredTile, read, score_tiles, tile_tensor};
 use super::run::Run;
 use super::{finish, insights};
+use crate::config::StoppingMetric;
 use crate::data::{Dataset, Split};
 use crate::metrics::{Metrics, Scored};
 use crate::model::Zoo;
@@ -18,7 +19,7 @@ use crate::picture::{
     score_sheet,
 };
 use crate::report::{Figure, Latency, Parity, Report};
-use crate::{Error, Result};
+use crate::{Config, Error, Result};
 
 /// Tiles on the score sheet.
 const SHEET_TILES: usize = 24;
@@ -44,8 +45,8 @@ impl Gallery<'_> {
     /// Draws all pictures.
     pub(crate) fn figures(&self) -> Result<Vec<Named>> {
         let mut figures = Vec::new();
-        if let Ok(picture) = loss_curves(self.history) {
-            figures.push(("loss.png", loss_figure(picture)));
+        if let Ok(picture) = loss_curves(self.history, self.run.facts.best_epoch) {
+            figures.push(("loss.png", loss_figure(picture, &self.run.config)));
         }
         let scored = self.scored();
         let ranking = roc_and_pr(&scored, Some(self.baseline), self.metrics)?;
@@ -190,12 +191,27 @@ fn to_tile(values: &[f64]) -> Result<Tile> {
     Tile::from_pixels(pixels).map_err(|error| Error::run(Path::new("reconstruction"), error.to_string()))
 }
 
-fn loss_figure(picture: Picture) -> Figure {
+fn loss_figure(picture: Picture, config: &Config) -> Figure {
+    let metric = match config.training.best {
+        StoppingMetric::ValLoss => "the lowest validation loss",
+        StoppingMetric::ValAuroc => "the highest validation AUROC",
+    };
+    let stage = match config.model.classifier_epochs() {
+        0 => String::new(),
+        alone => {
+            format!(
+                " The classifier learnt alone for up to {alone} epochs, then all together; the losses do not compare."
+            )
+        }
+    };
     Figure {
         title: "Training".to_owned(),
         alternative: "Loss of the training and validation split, and AUROC of the validation split, by epoch"
             .to_owned(),
-        caption: "The validation loss chooses the epoch that is kept.".to_owned(),
+        caption: format!(
+            "Kept is the epoch of {metric}{}.{stage}",
+            if stage.is_empty() { "" } else { " of the second stage" }
+        ),
         picture,
     }
 }

@@ -11,7 +11,7 @@ use kiln_tile::{Decoder, ScoreRule};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint;
-use crate::data::{Dataset, Loader, LoaderOptions, Split, SplitPlan};
+use crate::data::{Dataset, Loader, LoaderOptions, Sampling, Split, SplitPlan};
 use crate::model::{Classes, Zoo};
 use crate::picture::EpochRecord;
 use crate::{Config, Error, Result};
@@ -89,10 +89,16 @@ impl Layout {
         self.root.join("report.html")
     }
 
+    /// The pictures of the report.
+    #[must_use]
+    pub fn pictures(&self) -> PathBuf {
+        self.root.join("pictures")
+    }
+
     /// A picture by name.
     #[must_use]
     pub fn picture(&self, name: &str) -> PathBuf {
-        self.root.join("pictures").join(name)
+        self.pictures().join(name)
     }
 }
 
@@ -296,6 +302,7 @@ pub(crate) fn plain_loader(
         augmentation: None,
         workers: workers(config.data.workers),
         classes: class_map(classes),
+        sampling: Sampling::default(),
     };
     Ok(Loader::new(Arc::clone(dataset), indices, options)?)
 }

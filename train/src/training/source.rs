@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use super::features::FeatureTable;
-use crate::data::random;
-use crate::data::{Loader, Result, TileBatch};
+use crate::data::{self, Loader, Result, Sample, Sampling, TileBatch, random};
 
 /// Batches for a model.
 #[derive(Debug, Clone)]
@@ -40,7 +39,7 @@ impl Source {
     pub(crate) fn tiles(&self) -> usize {
         match self {
             Self::Tiles(loader) => loader.tiles(),
-            Self::Features(loader) => loader.indices.len(),
+            Self::Features(loader) => loader.samples(0).len(),
         }
     }
 
@@ -48,7 +47,7 @@ impl Source {
     pub(crate) fn batches(&self) -> usize {
         match self {
             Self::Tiles(loader) => loader.batches(),
-            Self::Features(loader) => loader.indices.len().div_ceil(loader.batch),
+            Self::Features(loader) => loader.samples(0).len().div_ceil(loader.batch),
         }
     }
 
@@ -76,24 +75,30 @@ pub(crate) struct FeatureLoader {
     pub(crate) batch: usize,
     /// Shuffles anew in every epoch; `None` keeps the order.
     pub(crate) shuffle_seed: Option<u64>,
+    /// Which tiles an epoch holds beside each one once.
+    pub(crate) sampling: Sampling,
 }
 
 impl FeatureLoader {
+    fn samples(&self, epoch: u64) -> Vec<Sample> {
+        data::samples(&self.indices, &self.sampling, self.shuffle_seed.unwrap_or(0), epoch)
+    }
+
     fn epoch(&self, epoch: u64, first: usize) -> impl Iterator<Item = Batch> + use<> {
-        let mut order = self.indices.clone();
+        let mut order = self.samples(epoch);
         if let Some(seed) = self.shuffle_seed {
             random::shuffle(&mut order, &mut random::stream(seed, b"order   ", epoch, 0));
         }
         let (table, batch) = (Arc::clone(&self.table), self.batch);
-        let view = epoch % table.views();
         let starts = (0..order.len()).step_by(batch).skip(first);
         starts.map(move |start| {
             let chosen = &order[start..(start + batch).min(order.len())];
-            let rows = chosen.iter().flat_map(|(index, _)| table.row(*index, view).iter().copied());
+            // A tile that comes again in an epoch comes in another variation, as long as there are more.
+            let row = |sample: &Sample| table.row(sample.index, (epoch + sample.repeat) % table.views());
             Batch {
-                input: Input::Features(rows.collect()),
-                labels: chosen.iter().map(|(_, class)| *class).collect(),
-                indices: chosen.iter().map(|(index, _)| *index).collect(),
+                input: Input::Features(chosen.iter().flat_map(|sample| row(sample).iter().copied()).collect()),
+                labels: chosen.iter().map(|sample| sample.class).collect(),
+                indices: chosen.iter().map(|sample| sample.index).collect(),
             }
         })
     }

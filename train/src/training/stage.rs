@@ -2,10 +2,13 @@
 //! the autoencoder, from its best epoch on. Each stage has its own course of the learning rate, its own patience and its
 //! own best epoch.
 
+use burn::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleLrScheduler};
+use burn::module::ParamGroup;
+
 use super::state::TrainingState;
 use crate::Config;
 use crate::config::ModelConfig;
-use crate::model::{LossOptions, Part};
+use crate::model::{LossOptions, Part, Zoo};
 
 /// What the configuration says of the stage that a training is in.
 pub(super) struct Stage<'a> {
@@ -41,6 +44,22 @@ impl<'a> Stage<'a> {
         let training = &self.config.training;
         let (_, first) = self.begin();
         training.learning_rate * training.schedule.factor(step.saturating_sub(first), self.epochs() * self.steps)
+    }
+
+    /// The step size of every weight of `zoo` at `step`: what stage one trained moves less in stage two.
+    pub(super) fn learning_rates(&self, step: u64, zoo: &Zoo) -> ModuleLearningRate {
+        let rate = self.learning_rate(step);
+        let (Zoo::Hybrid(hybrid), ModelConfig::Hybrid(config), true) =
+            (zoo, &self.config.model, self.state.stage_two.is_some())
+        else {
+            return rate.into();
+        };
+        let (features, classifier) = hybrid.parts();
+        let slow = rate * config.classifier_rate;
+        ModuleLrScheduler::new(rate)
+            .with_group(ParamGroup::ids_from_module(features.clone()), slow)
+            .with_group(ParamGroup::ids_from_module(classifier.clone()), slow)
+            .step()
     }
 
     /// Side of the window that a step sees of its tiles, where it does not see all.
@@ -93,7 +112,9 @@ pub(super) fn epochs(config: &Config) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use burn::module::list_param_ids;
 
     use super::*;
 
@@ -125,6 +146,22 @@ mod tests {
         assert!(Stage::of(&config, &first, 10).learning_rate(20) < 1e-12);
         assert!((Stage::of(&config, &second, 10).learning_rate(20) - 1.0).abs() < 1e-12);
         assert!((Stage::of(&config, &second, 10).learning_rate(40) - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_stage_one_trained_moves_less_in_stage_two() {
+        let config = Config::parse(TWO, "two.yaml", &["model.classifier_rate=0.25".to_owned()]).unwrap();
+        let zoo = Zoo::new(&config.model, 2, 1, &burn::tensor::Device::flex());
+        let Zoo::Hybrid(hybrid) = &zoo else { panic!("not a hybrid") };
+        let (features, classifier) = hybrid.parts();
+        let trained = [list_param_ids(features), list_param_ids(classifier)].concat();
+        let (first, second) = (at(0, false), at(20, true));
+        let (first, second) = (Stage::of(&config, &first, 10), Stage::of(&config, &second, 10));
+        let (first, second) = (first.learning_rates(0, &zoo), second.learning_rates(20, &zoo));
+        for id in list_param_ids(&zoo) {
+            assert_eq!(first.lr_from_param(id, None), 1.0);
+            assert_eq!(second.lr_from_param(id, None), if trained.contains(&id) { 0.25 } else { 1.0 });
+        }
     }
 
     #[test]

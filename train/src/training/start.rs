@@ -62,6 +62,7 @@ pub(super) fn sources(
             indices: prepared.with_classes(&indices),
             batch: prepared.config.training.batch,
             shuffle_seed: config.map(|_| prepared.seed(Purpose::Order, 0)),
+            sampling: config.map(|_| prepared.sampling()).unwrap_or_default(),
         }))
     };
     Ok((source(Split::Train, Some(config))?, source(Split::Val, None)?))

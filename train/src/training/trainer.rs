@@ -19,9 +19,9 @@ use super::stage::{self, Stage};
 use super::state::TrainingState;
 use super::{Event, Layout, Observer, Run, checkpoint, classes, finish, fit, start};
 use crate::config::ModelConfig;
-use crate::data::{self, Dataset, Loader, LoaderOptions, Split, SplitPlan, TileDigest};
+use crate::data::{self, Dataset, Loader, LoaderOptions, Sampling, Split, SplitPlan, TileDigest};
 use crate::metrics::auroc;
-use crate::model::{Classes, MemoryBank, Zoo};
+use crate::model::{Classes, LossOptions, MemoryBank, Zoo};
 use crate::picture::EpochRecord;
 use crate::{Config, Error, Result};
 
@@ -72,6 +72,7 @@ pub fn train(request: &TrainRequest, observer: &mut dyn Observer) -> Result<Run>
 pub fn train_unless_stopped(request: &TrainRequest, observer: &mut dyn Observer) -> Result<Outcome> {
     let layout = Layout::new(&request.out);
     let _lock = lock(&layout, request.resume)?;
+    tidy(&layout)?;
     if layout.facts().is_file() {
         return Ok(Outcome::Finished(Box::new(Run::open(&request.out)?)));
     }
@@ -88,7 +89,7 @@ pub fn train_unless_stopped(request: &TrainRequest, observer: &mut dyn Observer)
     observer.event(&Event::Evaluating);
     let zoo = checkpoint::load_weights(&layout.best(), zoo.valid())?;
     finish::finish(&prepared, &layout, zoo, &trainer.state, &trainer.inference)?;
-    fs::remove_dir_all(layout.checkpoints()).map_err(Error::io(&layout.checkpoints()))?;
+    tidy(&layout)?;
     observer.event(&Event::Finished { run: layout.root() });
     Ok(Outcome::Finished(Box::new(Run::open(&request.out)?)))
 }
@@ -116,6 +117,18 @@ fn lock(layout: &Layout, resume: bool) -> Result<File> {
         Err(TryLockError::WouldBlock) => Err(Error::run(root, "another training is at work in this folder")),
         Err(TryLockError::Error(error)) => Err(Error::Io { path, source: error }),
     }
+}
+
+/// Removes what a killed training left: files in the making, and the checkpoints of one that had come to its end.
+fn tidy(layout: &Layout) -> Result<()> {
+    for folder in [layout.root(), &layout.pictures()] {
+        publish::sweep(folder).map_err(Error::io(folder))?;
+    }
+    let checkpoints = layout.checkpoints();
+    if layout.facts().is_file() && checkpoints.is_dir() {
+        fs::remove_dir_all(&checkpoints).map_err(Error::io(&checkpoints))?;
+    }
+    Ok(())
 }
 
 /// All that stays the same while training.
@@ -148,7 +161,9 @@ impl Prepared {
         let plan = resolve_split(request, layout, &dataset, &digests)?;
         data::check_leaks(&dataset, &plan, &digests)?;
         let data_sha256 = data::digest(&dataset, &digests);
-        Ok(Self { config, dataset, data_path, data_sha256, digests, plan, classes })
+        let prepared = Self { config, dataset, data_path, data_sha256, digests, plan, classes };
+        prepared.check_synthesis()?;
+        Ok(prepared)
     }
 
     pub(crate) fn seed(&self, purpose: Purpose, number: u64) -> u64 {
@@ -174,8 +189,37 @@ impl Prepared {
             augmentation: self.config.data.augmentation.clone(),
             workers: workers(self.config.data.workers),
             classes: class_map(&self.classes),
+            sampling: self.sampling(),
         };
         Ok(Loader::new(Arc::clone(&self.dataset), self.training_tiles(normal_only), options)?)
+    }
+
+    /// Which tiles an epoch holds.
+    pub(crate) fn sampling(&self) -> Sampling {
+        let data = &self.config.data;
+        Sampling { oversampling: data.oversampling, synthesis: data.synthesis, normal: self.classes.normal }
+    }
+
+    /// What a tile of each class counts in the loss, where they do not count the same.
+    fn class_weights(&self) -> Result<Option<Arc<[f32]>>> {
+        let Some(weights) = &self.config.training.class_weights else { return Ok(None) };
+        let tiles = self.with_classes(&self.plan.indices(Split::Train));
+        let counts = data::class_counts(data::samples(&tiles, &self.sampling(), 0, 0).iter().map(|tile| tile.class));
+        let wrong = |reason| Error::Config { origin: "training.class_weights".to_owned(), reason };
+        Ok(Some(weights.resolved(&self.classes, &counts).map_err(wrong)?.into()))
+    }
+
+    /// A generated anomaly has a label only where there is just one to have.
+    fn check_synthesis(&self) -> Result<()> {
+        let anomalous = &self.classes.names[self.classes.normal..];
+        if self.config.data.synthesis.generated == 0.0 || anomalous.len() == 1 {
+            return Ok(());
+        }
+        let reason = format!(
+            "a generated anomaly would be one of {}, and nothing says which; use data.synthesis.cut_paste",
+            anomalous.join(", ")
+        );
+        Err(Error::Config { origin: "data.synthesis.generated".to_owned(), reason })
     }
 
     fn training_tiles(&self, normal_only: bool) -> Vec<usize> {
@@ -238,6 +282,7 @@ struct Trainer<'a> {
     state: TrainingState,
     train: Source,
     val: Source,
+    class_weights: Option<Arc<[f32]>>,
     resumed_at: Option<u64>,
 }
 
@@ -254,7 +299,9 @@ impl<'a> Trainer<'a> {
             (zoo, state.backbone_sha256) = start::with_pretrained(zoo, config, &device, observer)?;
         }
         let (train, val) = start::sources(prepared, &zoo, &inference, observer)?;
-        let trainer = Self { prepared, layout, device, inference, optimizer, state, train, val, resumed_at };
+        let class_weights = prepared.class_weights()?;
+        let trainer =
+            Self { prepared, layout, device, inference, optimizer, state, train, val, class_weights, resumed_at };
         if resumed_at.is_none() {
             zoo = start::standardised(zoo, &trainer.train, &trainer.device)?;
         }
@@ -320,10 +367,14 @@ impl<'a> Trainer<'a> {
         Stage::of(&self.prepared.config, &self.state, self.steps())
     }
 
+    fn weighted(&self, options: LossOptions) -> LossOptions {
+        LossOptions { class_weights: self.class_weights.clone(), ..options }
+    }
+
     fn close_epoch(&mut self, mut zoo: Zoo, observer: &mut dyn Observer, ticked: Instant) -> Result<Zoo> {
-        let options = self.stage().validation_loss();
+        let options = self.weighted(self.stage().validation_loss());
         let inferring = self.settled(&zoo)?;
-        let (val_loss, scored) = validate(&inferring, &self.prepared.classes, &self.val, &self.inference, options)?;
+        let (val_loss, scored) = validate(&inferring, &self.prepared.classes, &self.val, &self.inference, &options)?;
         let measured = finish::with_truth(&self.prepared.dataset, &self.prepared.classes, &scored);
         let record = EpochRecord {
             epoch: self.state.epoch + 1,
@@ -381,14 +432,14 @@ impl<'a> Trainer<'a> {
         self.device.seed(self.prepared.seed(Purpose::Step, self.state.step));
         let labels = label_tensor(&batch.labels, &self.device);
         let normal = normal_mask(&batch.labels, &self.prepared.classes, &self.device);
-        let options = self.stage().loss();
+        let options = self.weighted(self.stage().loss());
         let loss = match (batch.input, zoo.frozen()) {
             (Input::Features(values), Some(model)) => {
-                model.loss(feature_tensor(values, batch.indices.len(), &self.device), labels, options)
+                model.loss(feature_tensor(values, batch.indices.len(), &self.device), labels, &options)
             }
             (Input::Features(_), None) => return Err(no_features()),
             (Input::Pixels(pixels), _) => {
-                zoo.loss(self.window(tile_tensor(pixels, &self.device)), labels, normal, options)
+                zoo.loss(self.window(tile_tensor(pixels, &self.device)), labels, normal, &options)
             }
         };
         let loss = loss.total;
@@ -401,8 +452,8 @@ impl<'a> Trainer<'a> {
             });
         }
         let gradients = GradientsParams::from_grads(loss.backward(), &zoo);
-        let rate = self.stage().learning_rate(self.state.step);
-        Ok((self.optimizer.step(rate, zoo, gradients), value))
+        let rates = self.stage().learning_rates(self.state.step, &zoo);
+        Ok((self.optimizer.step(rates, zoo, gradients), value))
     }
 
     /// The part of the tiles that this step sees, at a place that depends on the step alone.

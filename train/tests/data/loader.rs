@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kiln_tile::{Decoder, TILE_BYTES};
-use kiln_train::data::{Augmentation, DataError, Dataset, Loader, LoaderOptions, TileBatch};
+use kiln_train::data::{Augmentation, DataError, Dataset, Loader, LoaderOptions, Sampling, Synthesis, TileBatch};
 
 use crate::{save, tile};
 
@@ -32,6 +32,7 @@ fn options(workers: usize) -> LoaderOptions {
         augmentation: Some(Augmentation::default()),
         workers,
         classes: BTreeMap::from([("a".to_owned(), 0), ("b".to_owned(), 1)]),
+        sampling: Sampling::default(),
     }
 }
 
@@ -127,4 +128,24 @@ fn options_that_make_no_sense_are_refused() {
     assert!(refused(LoaderOptions { classes, ..options(1) }, vec![at]).contains("label `b` is none of the classes a"));
     let augmentation = Some(Augmentation { zoom: f32::NAN, ..Augmentation::default() });
     assert!(refused(LoaderOptions { augmentation, ..options(1) }, vec![0]).contains("augmentation.zoom is NaN"));
+}
+
+#[test]
+fn made_up_and_repeated_tiles_are_the_same_whatever_the_number_of_workers() {
+    let files = files();
+    let synthesis = Synthesis { cut_paste: 0.5, generated: 0.5 };
+    let sampling = Sampling { oversampling: true, synthesis, normal: 1 };
+    let with = |workers| loader(&files, LoaderOptions { sampling, ..options(workers) });
+    let (one, many) = (with(1), with(3));
+    // Seven tiles of `a`, four of `b`; four and four are made up, so `a` is the rarer one.
+    assert_eq!((one.tiles(), one.batches()), (24, 6));
+    let of_one = batches(&one, 2, 0);
+    assert_eq!(of_one, batches(&many, 2, 0));
+    assert_eq!(of_one[4..], batches(&many, 2, 4));
+    assert_ne!(of_one, batches(&one, 3, 0));
+    let labels: Vec<usize> = of_one.iter().flat_map(|batch| batch.labels.clone()).collect();
+    assert_eq!(labels.iter().filter(|label| **label == 1).count(), 12);
+    let tiles: std::collections::BTreeSet<&[u8]> =
+        of_one.iter().flat_map(|batch| batch.pixels.chunks_exact(TILE_BYTES)).collect();
+    assert_eq!(tiles.len(), 24, "no two are the same variation");
 }

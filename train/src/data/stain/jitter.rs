@@ -32,17 +32,27 @@ impl StainJitter {
 
     /// Changes the dyes of `pixels` (RGB, interleaved) by amounts drawn from `rng`.
     pub(crate) fn apply(&self, pixels: &mut [u8], rng: &mut impl Rng) {
-        let mut factors = [1.0; 3];
-        let mut shifts = [0.0; 3];
-        for (factor, shift) in factors.iter_mut().zip(&mut shifts).take(2) {
+        let mut factors = [1.0; 2];
+        let mut shifts = [0.0; 2];
+        for (factor, shift) in factors.iter_mut().zip(&mut shifts) {
             *factor = between(rng, 1.0 - self.factor, 1.0 + self.factor);
             *shift = between(rng, -self.shift, self.shift);
         }
-        let Some(apart) = inverse(&DYES) else { return };
-        let changed: Matrix = std::array::from_fn(|dye| DYES[dye].map(|density| density * factors[dye]));
-        let shift = std::array::from_fn(|channel| (0..3).map(|dye| shifts[dye] * DYES[dye][channel]).sum());
-        transform(pixels, &product(&apart, &changed), shift);
+        change(pixels, factors, shifts);
     }
+}
+
+/// Multiplies the amounts of haematoxylin and eosin in `pixels` (RGB, interleaved).
+pub(crate) fn restain(pixels: &mut [u8], factors: [f32; 2]) {
+    change(pixels, factors, [0.0; 2]);
+}
+
+fn change(pixels: &mut [u8], factors: [f32; 2], shifts: [f32; 2]) {
+    let Some(apart) = inverse(&DYES) else { return };
+    let factors = [factors[0], factors[1], 1.0];
+    let changed: Matrix = std::array::from_fn(|dye| DYES[dye].map(|density| density * factors[dye]));
+    let shift = std::array::from_fn(|channel| (0..2).map(|dye| shifts[dye] * DYES[dye][channel]).sum());
+    transform(pixels, &product(&apart, &changed), shift);
 }
 
 /// Applies an affine change in optical density to every pixel. Glass, which absorbs nothing, stays glass.

@@ -6,3 +6,4 @@ mod matrix;
 mod optical;
 
 pub use jitter::StainJitter;
+pub(crate) use jitter::restain;

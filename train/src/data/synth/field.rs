@@ -2,11 +2,11 @@
 
 /// Value noise with its own lattice.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Field(pub(super) u32);
+pub(in crate::data) struct Field(pub(in crate::data) u32);
 
 impl Field {
     /// Noise in `0..1` that varies over a distance of 1.
-    pub(super) fn at(self, x: f32, y: f32) -> f32 {
+    pub(in crate::data) fn at(self, x: f32, y: f32) -> f32 {
         let (x0, y0) = (floor(x), floor(y));
         let (u, v) = (ease(x - x0 as f32), ease(y - y0 as f32));
         let upper = mix(self.lattice(x0, y0), self.lattice(x0 + 1, y0), u);
@@ -15,7 +15,7 @@ impl Field {
     }
 
     /// Three octaves, in `0..1`: detail down to a quarter of the distance.
-    pub(super) fn rough(self, x: f32, y: f32) -> f32 {
+    pub(in crate::data) fn rough(self, x: f32, y: f32) -> f32 {
         (4.0 * self.at(x, y) + 2.0 * self.at(2.0 * x + 17.3, 2.0 * y - 9.1) + self.at(4.0 * x - 31.7, 4.0 * y + 5.9))
             / 7.0
     }
@@ -40,11 +40,11 @@ fn ease(t: f32) -> f32 {
 }
 
 /// From `a` to `b` as `t` goes from 0 to 1.
-pub(super) fn mix(a: f32, b: f32, t: f32) -> f32 {
+pub(in crate::data) fn mix(a: f32, b: f32, t: f32) -> f32 {
     a + (b - a) * t
 }
 
 /// 0 below `low`, 1 above `high`, smooth between.
-pub(super) fn step(low: f32, high: f32, value: f32) -> f32 {
+pub(in crate::data) fn step(low: f32, high: f32, value: f32) -> f32 {
     ease(((value - low) / (high - low)).clamp(0.0, 1.0))
 }

@@ -7,7 +7,7 @@
 //! are brought to the pair's mean and standard deviation in each channel. A tile depends on the seed and its number
 //! alone, so a larger set begins with the smaller one.
 
-mod field;
+pub(super) mod field;
 mod gland;
 mod nucleus;
 mod render;

@@ -1,0 +1,110 @@
+//! A training step of the pooled classifier, beside what it cannot do without: the bare forward pass, backward pass and
+//! Adam's step on tiles that lie in memory. The difference is what decoding, augmentation and copies cost a training.
+//!
+//! The two are timed in turn, so that other work on the machine meets both: `cargo bench -p kiln-train --bench step`.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use burn::module::Module;
+use burn::optim::{AdamConfig, GradientsParams};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use criterion::{Criterion, criterion_group, criterion_main};
+use kiln_train::Config;
+use kiln_train::data::synth::{self, SynthOptions};
+use kiln_train::model::{LossOptions, Zoo};
+use kiln_train::training::{Event, TrainRequest, train_unless_stopped};
+
+const BATCH: usize = 16;
+const CROP: usize = 128;
+/// Steps of the training that is timed, the first of which warms up.
+const STEPS: usize = 20;
+/// About 340 of them are for training: some 21 batches.
+const TILES: usize = 360;
+
+fn config() -> Config {
+    let text = include_str!("../../configs/cnn.yaml");
+    let sets = [
+        "training.epochs=1".to_owned(),
+        format!("training.batch={BATCH}"),
+        format!("training.crop={CROP}"),
+        "data.split={train: 0.94, val: 0.03, test: 0.03}".to_owned(),
+    ];
+    Config::parse(text, "cnn.yaml", &sets).unwrap()
+}
+
+/// Seconds of each step of a training, but for the first.
+fn training(data: &std::path::Path) -> Vec<Duration> {
+    let out = tempfile::tempdir().unwrap();
+    let request = TrainRequest {
+        config: config(),
+        data: Some(data.to_owned()),
+        out: out.path().join("run"),
+        resume: false,
+        split: None,
+    };
+    let (mut last, mut steps) = (None, Vec::new());
+    let mut observer = |event: &Event<'_>| {
+        if let Event::Step { .. } = event {
+            let now = Instant::now();
+            if let Some(last) = last.replace(now) {
+                steps.push(now - last);
+            }
+        }
+    };
+    train_unless_stopped(&request, &mut observer).unwrap();
+    steps.truncate(STEPS - 1);
+    steps
+}
+
+/// Seconds of as many bare steps.
+fn bare(count: usize) -> Vec<Duration> {
+    let device = Device::flex().autodiff();
+    let mut zoo = Zoo::new(&config().model, 2, 1, &device);
+    let mut optimizer = AdamConfig::new().with_epsilon(1e-8).init();
+    let pixels: Vec<u8> = (0..BATCH * CROP * CROP * 3).map(|at| (at * 31 % 251) as u8).collect();
+    let labels: Vec<i32> = (0..BATCH as i32).map(|at| at % 2).collect();
+    let tiles: Tensor<4, Int> =
+        Tensor::from_data(TensorData::new(pixels, [BATCH, CROP, CROP, 3]), (&device, DType::U8));
+    let labels: Tensor<1, Int> = Tensor::from_data(TensorData::new(labels, [BATCH]), (&device, DType::I32));
+    let normal: Tensor<1> = Tensor::ones([BATCH], &device);
+    let options = LossOptions { label_smoothing: 0.05, ..LossOptions::default() };
+    let mut steps = Vec::with_capacity(count);
+    for _ in 0..=count {
+        let started = Instant::now();
+        let loss = zoo.loss(tiles.clone(), labels.clone(), normal.clone(), &options);
+        let gradients = GradientsParams::from_grads(loss.total.backward(), &zoo);
+        zoo = optimizer.step(1e-3, zoo, gradients);
+        steps.push(started.elapsed());
+    }
+    black_box(zoo.num_params());
+    steps.split_off(1)
+}
+
+fn mean(steps: &[Duration]) -> Duration {
+    steps.iter().sum::<Duration>() / steps.len() as u32
+}
+
+fn step(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().unwrap();
+    let tiles = folder.path().join("tiles");
+    synth::write(&tiles, &SynthOptions { tiles: TILES, seed: 7 }, &|| {}).unwrap();
+    let mut group = criterion.benchmark_group("pooled cnn, a step of 16 windows of 128 pixels");
+    group.sample_size(10).warm_up_time(Duration::from_millis(1));
+    group.bench_function("bare forward, backward, Adam", |bencher| {
+        bencher.iter_custom(|count| mean(&bare(STEPS - 1)) * count as u32);
+    });
+    group.bench_function("training", |bencher| {
+        bencher.iter_custom(|count| mean(&training(&tiles)) * count as u32);
+    });
+    group.finish();
+    // In pairs, because these are what a claim rests on.
+    let mut ratios: Vec<f64> =
+        (0..5).map(|_| mean(&training(&tiles)).as_secs_f64() / mean(&bare(STEPS - 1)).as_secs_f64()).collect();
+    ratios.sort_by(f64::total_cmp);
+    println!("training over bare, five pairs: {ratios:.3?}, median {:.3}", ratios[2]);
+}
+
+criterion_group!(benches, step);
+criterion_main!(benches);

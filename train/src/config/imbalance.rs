@@ -1,0 +1,138 @@
+//! What is done where one class is rarer than another: weights in the loss, repeated tiles, made-up ones.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Config, ModelConfig};
+use crate::model::Classes;
+
+/// What a tile of each class counts in the cross-entropy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected `balanced`, or a weight for labels, such as {benign: 1.0, tumour: 4.0}")]
+pub enum ClassWeights {
+    /// By a rule.
+    Rule(WeightRule),
+    /// By label; labels that are not named count 1.
+    Given(BTreeMap<String, f32>),
+}
+
+/// How class weights follow from the tiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightRule {
+    /// Inversely as frequent as the class is among an epoch's tiles, 1 on average over them: `n / (classes * n_class)`.
+    Balanced,
+}
+
+impl ClassWeights {
+    /// The weights of `classes`, `[classes]`, where an epoch has `counts` tiles of each.
+    ///
+    /// # Errors
+    /// What is wrong with the weights that are given.
+    pub(crate) fn resolved(&self, classes: &Classes, counts: &[usize]) -> Result<Vec<f32>, String> {
+        match self {
+            Self::Rule(WeightRule::Balanced) => Ok(balanced(classes.names.len(), counts)),
+            Self::Given(weights) => {
+                if let Some(unknown) = weights.keys().find(|label| classes.number(label).is_none()) {
+                    return Err(format!("`{unknown}` is none of the labels {}", classes.names.join(", ")));
+                }
+                Ok(classes.names.iter().map(|label| weights.get(label).copied().unwrap_or(1.0)).collect())
+            }
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        let Self::Given(weights) = self else { return None };
+        let wrong = weights.iter().find(|(_, weight)| !(weight.is_finite() && **weight > 0.0));
+        wrong.map(|(label, weight)| format!("training.class_weights.{label}: {weight} is not over 0"))
+    }
+}
+
+fn balanced(classes: usize, counts: &[usize]) -> Vec<f32> {
+    let (all, present) =
+        (counts.iter().sum::<usize>() as f32, counts.iter().filter(|count| **count > 0).count() as f32);
+    let count = |class: usize| counts.get(class).copied().filter(|count| *count > 0);
+    (0..classes).map(|class| count(class).map_or(1.0, |count| all / (present * count as f32))).collect()
+}
+
+/// What of the configuration does not go with its model.
+pub(super) fn problem(config: &Config) -> Option<String> {
+    let (data, training) = (&config.data, &config.training);
+    let synthesis = !data.synthesis.is_off();
+    let asked = [
+        ("training.class_weights", training.class_weights.is_some()),
+        ("data.oversampling", data.oversampling),
+        ("data.synthesis", synthesis),
+    ];
+    let asked = asked.into_iter().find(|(_, asked)| *asked).map(|(key, _)| key);
+    if let (Some(key), false) = (asked, config.model.has_classes()) {
+        return Some(format!(
+            "{key}: a {} learns from normal tiles alone and balances no classes",
+            config.model.kind()
+        ));
+    }
+    if synthesis && matches!(&config.model, ModelConfig::Transfer(transfer) if transfer.frozen) {
+        let reason = "data.synthesis: a frozen backbone learns from features of the tiles as they are; set \
+                      model.frozen=false, or use data.oversampling or training.class_weights";
+        return Some(reason.to_owned());
+    }
+    if let Err(error) = data.synthesis.check() {
+        return Some(error.to_string());
+    }
+    training.class_weights.as_ref().and_then(ClassWeights::problem)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    fn classes() -> Classes {
+        Classes { names: ["benign", "tumour", "necrosis"].map(str::to_owned).to_vec(), normal: 1 }
+    }
+
+    fn weights(text: &str) -> ClassWeights {
+        serde_yaml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn balanced_classes_count_the_same_together_and_a_tile_counts_1_on_average() {
+        let counts = [80, 15, 5];
+        let found = weights("balanced").resolved(&classes(), &counts).unwrap();
+        let together: Vec<f32> = found.iter().zip(counts).map(|(weight, count)| weight * count as f32).collect();
+        assert!(together.iter().all(|sum| (sum - 100.0 / 3.0).abs() < 1e-3), "{together:?}");
+        // A class without a tile takes no part.
+        assert_eq!(weights("balanced").resolved(&classes(), &[50, 50]).unwrap(), [1.0; 3]);
+    }
+
+    #[test]
+    fn given_weights_are_of_labels_that_there_are() {
+        assert_eq!(weights("{tumour: 4.0}").resolved(&classes(), &[]).unwrap(), [1.0, 4.0, 1.0]);
+        let error = weights("{tumor: 4.0}").resolved(&classes(), &[]).unwrap_err();
+        assert!(error.contains("`tumor`") && error.contains("benign, tumour, necrosis"), "{error}");
+    }
+
+    fn refused(text: &str) -> String {
+        Config::parse(text, "x.yaml", &[]).expect_err("is wrong").to_string()
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_by_its_key() {
+        let cnn = "name: x\nmodel: {kind: cnn}\n";
+        for (rest, words) in [
+            ("training: {class_weights: equal}", "expected `balanced`"),
+            ("training: {class_weights: {a: -1.0}}", "training.class_weights.a: -1"),
+            ("data: {synthesis: {cut_paste: 3.0}}", "data.synthesis.cut_paste"),
+            ("data: {synthesis: {cutpaste: 1.0}}", "did you mean `cut_paste`"),
+        ] {
+            let error = refused(&format!("{cnn}{rest}\n"));
+            assert!(error.contains(words), "{error}");
+        }
+        let error = refused("name: x\nmodel: {kind: vae}\ndata: {oversampling: true}\n");
+        assert!(error.contains("data.oversampling: a vae learns from normal tiles alone"), "{error}");
+        let error = refused("name: x\nmodel: {kind: transfer}\ndata: {synthesis: {generated: 0.5}}\n");
+        assert!(error.contains("model.frozen=false"), "{error}");
+    }
+}
