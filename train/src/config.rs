@@ -2,6 +2,7 @@
 //! key before the file is checked, so a mistyped key is an error either way.
 
 mod backbone;
+mod device;
 mod imbalance;
 mod model;
 mod parse;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use backbone::{
     BackboneConfig, BackboneKind, BankConfig, MemoryBankConfig, PatchBankConfig, TransferConfig, Weights,
 };
+pub use device::TrainingDevice;
 pub use imbalance::{ClassWeights, WeightRule};
 pub use model::{CnnConfig, Head, HybridConfig, HybridScore, ModelConfig, Reconstruct, VaeConfig};
 pub(crate) use parse::{config_error, parse_yaml, read_text};

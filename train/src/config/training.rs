@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ClassWeights;
+use super::{ClassWeights, TrainingDevice};
 
 /// How weights are found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -10,6 +10,8 @@ use super::ClassWeights;
 pub struct TrainingConfig {
     /// Seed of everything random: split, weights, order, augmentation, dropout, latent noise.
     pub seed: u64,
+    /// Where the training computes.
+    pub device: TrainingDevice,
     /// Passes over the training split, at most.
     pub epochs: u64,
     /// Tiles a step.
@@ -40,6 +42,7 @@ impl Default for TrainingConfig {
     fn default() -> Self {
         Self {
             seed: 42,
+            device: TrainingDevice::Flex,
             epochs: 20,
             batch: 16,
             crop: None,

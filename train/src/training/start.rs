@@ -77,7 +77,7 @@ pub(super) fn standardised(zoo: Zoo, train: &Source, device: &Device) -> Result<
             feature_tensor(rows, loader.table.rows().count(), device)
         }
         Source::Tiles(loader) => {
-            let (inferring, inference): (Transfer, Device) = (model.valid(), Device::flex());
+            let (inferring, inference): (Transfer, Device) = (model.valid(), device.clone().inner());
             let batches = loader.epoch(0, 0).take(SETTLING_BATCHES);
             let features = batches.map(|batch| Ok(inferring.features(tile_tensor(batch?.pixels, &inference))));
             Tensor::from_inner(Tensor::cat(features.collect::<Result<Vec<_>>>()?, 0))

@@ -288,9 +288,9 @@ struct Trainer<'a> {
 
 impl<'a> Trainer<'a> {
     fn new(prepared: &'a Prepared, layout: &'a Layout, observer: &mut dyn Observer) -> Result<(Self, Zoo)> {
-        let inference = Device::flex();
-        let device = Device::flex().autodiff();
         let config = &prepared.config;
+        let inference = config.training.device.open()?;
+        let device = inference.clone().autodiff();
         let zoo = Zoo::new(&config.model, prepared.classes.names.len(), prepared.seed(Purpose::Weights, 0), &device);
         let (mut zoo, optimizer, state) = checkpoint::read(&layout.checkpoints(), zoo, adam(config))?;
         let resumed_at = state.as_ref().map(|state| state.step);

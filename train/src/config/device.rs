@@ -1,0 +1,124 @@
+//! Where a training computes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use super::config_error;
+use crate::Result;
+
+/// Where a training computes: `flex`, `cuda` or `cuda:N`, `tch`, `tch-cuda` or `tch-cuda:N`. Evaluation, export and
+/// everything else of Kiln compute with flex, whatever a run was trained on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum TrainingDevice {
+    /// The processor, with burn's own kernels: the same seed gives the same weights.
+    #[default]
+    Flex,
+    /// The NVIDIA GPU of this number, with burn's kernels (CubeCL). Needs a build with `--features cuda`.
+    Cuda(usize),
+    /// The processor, with LibTorch. Needs a build with `--features tch`.
+    Tch,
+    /// The NVIDIA GPU of this number, with LibTorch. Needs a build with `--features tch`.
+    TchCuda(usize),
+}
+
+impl TrainingDevice {
+    /// The device, without automatic differentiation.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) if this build has no such device.
+    pub(crate) fn open(self) -> Result<Device> {
+        match self {
+            Self::Flex => Ok(Device::flex()),
+            #[cfg(feature = "cuda")]
+            Self::Cuda(number) => Ok(Device::cuda(number)),
+            // The wish of those who have it; burn would rather have its own kernels used.
+            #[cfg(feature = "tch")]
+            #[allow(deprecated)]
+            Self::Tch => Ok(Device::libtorch()),
+            #[cfg(feature = "tch")]
+            #[allow(deprecated)]
+            Self::TchCuda(number) => Ok(Device::libtorch_cuda(number)),
+            #[allow(unreachable_patterns)]
+            missing => Err(config_error("training.device", missing.not_built())),
+        }
+    }
+
+    /// What a build without the device says.
+    fn not_built(self) -> String {
+        let feature = match self {
+            Self::Flex | Self::Cuda(_) => "cuda",
+            Self::Tch | Self::TchCuda(_) => "tch",
+        };
+        format!("this build of Kiln has no `{self}`; build it with `--features {feature}`, or train with flex")
+    }
+}
+
+impl fmt::Display for TrainingDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flex => f.write_str("flex"),
+            Self::Cuda(0) => f.write_str("cuda"),
+            Self::Cuda(number) => write!(f, "cuda:{number}"),
+            Self::Tch => f.write_str("tch"),
+            Self::TchCuda(0) => f.write_str("tch-cuda"),
+            Self::TchCuda(number) => write!(f, "tch-cuda:{number}"),
+        }
+    }
+}
+
+impl FromStr for TrainingDevice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let unknown = || format!("unknown device `{text}`; known: flex, cuda, cuda:N, tch, tch-cuda, tch-cuda:N");
+        let (name, number) = text.split_once(':').map_or((text, None), |(name, number)| (name, Some(number)));
+        let number = number.map(|number| number.parse::<usize>().map_err(|_| unknown())).transpose()?;
+        match (name, number) {
+            ("flex", None) => Ok(Self::Flex),
+            ("cuda", number) => Ok(Self::Cuda(number.unwrap_or(0))),
+            ("tch", None) => Ok(Self::Tch),
+            ("tch-cuda", number) => Ok(Self::TchCuda(number.unwrap_or(0))),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+impl TryFrom<String> for TrainingDevice {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<TrainingDevice> for String {
+    fn from(device: TrainingDevice) -> Self {
+        device.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_read_as_it_is_written() {
+        for text in ["flex", "cuda", "cuda:2", "tch", "tch-cuda", "tch-cuda:1"] {
+            assert_eq!(text.parse::<TrainingDevice>().map(|device| device.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["cpu", "cuda:", "cuda:x", "tch:1", "flex:0"] {
+            assert!(text.parse::<TrainingDevice>().is_err_and(|error| error.contains("known: flex")), "{text}");
+        }
+    }
+
+    #[test]
+    #[cfg(not(feature = "cuda"))]
+    fn a_device_that_was_not_built_in_is_refused_and_nothing_takes_its_place() {
+        let error = TrainingDevice::Cuda(1).open().map_err(|error| error.to_string());
+        assert!(error.is_err_and(|text| text.contains("no `cuda:1`") && text.contains("--features cuda")));
+    }
+}
