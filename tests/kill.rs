@@ -95,6 +95,27 @@ fn a_training_killed_within_an_epoch_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_training_that_normalises_stains_has_the_same_target_after_a_kill() {
+    let fixture = fixture();
+    let folder = scratch();
+    let staining = |run: &Path| {
+        let mut command = train(fixture, run);
+        command.args(["--set", "training.epochs=1", "--set", "training.batch=2"]);
+        command.args(["--set", "data.stain_normalisation=macenko"]);
+        command
+    };
+    let (run, whole) = (folder.path().join("run"), folder.path().join("whole"));
+    let checkpoints = run.join("checkpoints");
+    kill_when(&mut staining(&run), || names(&checkpoints).iter().any(|name| name.starts_with("step-")));
+    finish(staining(&run)).code(0).says(&["resumed after step"]);
+    finish(staining(&whole)).code(0);
+    assert_eq!(weights(&run), weights(&whole));
+    let target = |run: &Path| read_json(&run.join("run.json"))["stain_normalisation"].clone();
+    assert_eq!(target(&run), target(&whole));
+    assert_eq!(target(&run)["method"], "macenko");
+}
+
+#[test]
 fn a_training_killed_in_its_second_stage_goes_on_in_it_and_the_bundle_says_how_the_score_is_made() {
     let fixture = fixture();
     let folder = scratch();

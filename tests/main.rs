@@ -24,6 +24,7 @@ mod real_tiles;
 mod score;
 mod score_input;
 mod shard;
+mod stain;
 mod study;
 mod train;
 mod verify;

@@ -11,6 +11,7 @@ mod training;
 use std::path::PathBuf;
 
 use kiln_tile::SizePolicy;
+use kiln_tile::stain::StainMethod;
 use serde::{Deserialize, Serialize};
 
 pub use backbone::{
@@ -55,6 +56,8 @@ pub struct DataConfig {
     pub path: Option<PathBuf>,
     /// What is done with tiles that are not 256x256.
     pub size_policy: SizePolicy,
+    /// Brings all tiles to the stains of the training tiles, before anything else is done with them; `null` for none.
+    pub stain_normalisation: Option<StainMethod>,
     /// Labels that count as normal; every other label of the data set is anomalous.
     pub normal_classes: Vec<String>,
     /// Resolution in micrometres per pixel, if known. Travels to the bundle.
@@ -76,6 +79,7 @@ impl Default for DataConfig {
         Self {
             path: None,
             size_policy: SizePolicy::Error,
+            stain_normalisation: None,
             normal_classes: ["benign", "normal"].map(str::to_owned).to_vec(),
             micrometres_per_pixel: None,
             split: SplitConfig::default(),

@@ -28,7 +28,7 @@ const FOLDS: usize = 5;
 pub struct Evaluation<'a> {
     /// The data set.
     pub dataset: &'a Dataset,
-    /// How its files become tiles.
+    /// How its files become tiles. Without stain normalisation: what colour tells is told of tiles as they are.
     pub decoder: Decoder,
     /// Labels that the model knows; empty if it knows normal tiles only, and everything else is anomalous.
     pub classes: &'a [String],
@@ -203,7 +203,7 @@ fn neighbours_out_of_fold(colours: &[TileColour], anomalous: &[bool], groups: &[
 pub fn score_run(run: &Run, dataset: &Arc<Dataset>, indices: Vec<usize>) -> Result<Vec<ScoredTile>> {
     let device = Device::flex();
     let loader = run.loader(dataset, indices, run.config.training.batch)?;
-    score_tiles(&run.model(&device)?, &run.facts.classes, &loader, &device)
+    score_tiles(&run.model(&device)?, run.front(), &run.facts.classes, &loader, &device)
 }
 
 /// Saves pictures into a folder under their names, and gives the figures on for the report.

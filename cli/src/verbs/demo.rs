@@ -10,7 +10,6 @@ use kiln_export::bundle::{Batch, ExportRequest};
 use kiln_runtime::bench::{self, Opened, Plan, Window};
 use kiln_runtime::score::{self, Format, PipelineOptions, RowWriter, Summary};
 use kiln_runtime::{Bundle, DecisionRule, Package, Runtime, Session, SessionOptions, golden, install, library};
-use kiln_tile::Decoder;
 use kiln_tile::publish;
 use kiln_train::data::synth::{self, SynthOptions};
 use kiln_train::training::{self, Run, TrainRequest, train};
@@ -179,7 +178,7 @@ fn score_tiles(folder: &Folder, bundle: &Bundle, runtime: &'static Runtime) -> a
     session.select_outputs(&["score", "probabilities"])?;
     let mut writer = RowWriter::to_file(&folder.scores(), Format::Csv, rule.classes())?;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let options = PipelineOptions { batch: 8, workers, decoder: Decoder::new(bundle.manifest.tile.size_policy) };
+    let options = PipelineOptions { batch: 8, workers, decoder: bundle.manifest.tile.decoder() };
     let summary = score::run(&mut session, &rule, &tiles, &options, &mut |row| writer.write(&row))?;
     writer.finish()?;
     Ok(summary)
@@ -191,7 +190,8 @@ fn measure(bundle: &Bundle, runtime: &'static Runtime) -> anyhow::Result<bench::
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let window =
         Window { warm_up: Duration::from_millis(500), min_duration: Duration::from_secs(3), ..Window::default() };
-    let plan = Plan { batches: vec![1, 8], threads: vec![cores], window, ..Plan::default() };
+    let stain = bundle.manifest.tile.before_graph();
+    let plan = Plan { batches: vec![1, 8], threads: vec![cores], window, stain, ..Plan::default() };
     let mut open = |threads| {
         let options = SessionOptions { threads: Some(threads), ..SessionOptions::default() };
         let engine = Session::open(runtime, &model, &options)?;

@@ -193,6 +193,7 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     let Some(data) = &args.data else { bail!("a bundle does not know its tiles; say where they are with --data DIR") };
     let dataset = std::sync::Arc::new(Dataset::open(data).map_err(Error::from)?);
     let manifest = &bundle.manifest;
+    // Colour tells what it tells of tiles as they are.
     let decoder = Decoder::new(manifest.tile.size_policy);
     let brings_split = dataset.entries.iter().all(|entry| entry.split.is_some());
     let part = match args.split {
@@ -205,7 +206,7 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     let tiles: Vec<Listed> =
         indices.iter().map(|&index| Listed { path: dataset.full_path(index), refused: None }).collect();
     let workers = available_parallelism().map_or(1, usize::from);
-    let options = PipelineOptions { batch: PipelineOptions::DEFAULT_BATCH, workers, decoder };
+    let options = PipelineOptions { batch: PipelineOptions::DEFAULT_BATCH, workers, decoder: manifest.tile.decoder() };
     let bar = out.progress(Some(tiles.len() as u64), "score");
     let (mut scores, mut failed, mut next) = (Vec::with_capacity(tiles.len()), 0, indices.iter());
     score::run(&mut session, &rule, &tiles, &options, &mut |row| {

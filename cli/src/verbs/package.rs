@@ -92,6 +92,11 @@ pub(crate) struct PackageOptions {
     #[arg(long, value_name = "NAME=NEW", value_parser = pair)]
     rename: Vec<(String, String)>,
 
+    /// Every client is kiln, or normalises the stains of tiles as it does. Without this word a bundle whose graph leaves
+    /// that to its caller (Macenko, Vahadane) is refused.
+    #[arg(long)]
+    client_normalises: bool,
+
     #[command(flatten)]
     deployment: DeploymentOptions,
 }
@@ -191,6 +196,7 @@ impl PackageOptions {
             version: self.version,
             keep: self.keep,
             rename: self.rename.into_iter().collect(),
+            client_normalises: self.client_normalises,
             deployment,
             ..PackageRequest::new(bundle, out, target)
         }

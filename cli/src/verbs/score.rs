@@ -217,7 +217,8 @@ impl Work<'_> {
     }
 
     fn decoder(&self) -> Decoder {
-        Decoder::new(self.args.size_policy.unwrap_or(self.bundle.manifest.tile.size_policy))
+        let spec = &self.bundle.manifest.tile;
+        Decoder { policy: self.args.size_policy.unwrap_or(spec.size_policy), ..spec.decoder() }
     }
 
     /// Scores what has no row yet; the summary is of all.

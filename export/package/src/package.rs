@@ -73,6 +73,7 @@ pub(crate) struct Plan<'a> {
 pub fn package(request: &PackageRequest) -> Result<Packaged> {
     request.validate()?;
     let bundle = Bundle::open(&request.bundle)?;
+    serves_raw_tiles(request, &bundle)?;
     let plans = plans(request, &bundle)?;
     let root = request.out.join(request.target.models_folder());
     for plan in &plans {
@@ -86,6 +87,22 @@ pub fn package(request: &PackageRequest) -> Result<Packaged> {
     };
     files.extend(readme::write(request, &plans)?);
     Ok(Packaged { path: request.out.clone(), target: request.target, models, files })
+}
+
+/// Refuses a model whose clients would send tiles that it cannot score right.
+fn serves_raw_tiles(request: &PackageRequest, bundle: &Bundle) -> Result<()> {
+    match bundle.manifest.tile.before_graph() {
+        Some(stain) if !request.client_normalises => {
+            let reason = format!(
+                "its graph takes tiles after {} stain normalisation, and a server runs the graph alone: tiles as decoded \
+                 would get wrong scores. Train with data.stain_normalisation=reinhard, which stands in the graph; or, if \
+                 every client is kiln or normalises as it does, say so with --client-normalises",
+                stain.method()
+            );
+            Err(Error::argument(request.bundle.display(), reason))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes every model of the request, and writes nothing.
@@ -230,6 +247,7 @@ fn record(request: &PackageRequest, plan: &Plan, version: u64, files: Vec<FileEn
         outputs: manifest.outputs.clone(),
         classes: manifest.classes.clone(),
         threshold: manifest.threshold.clone(),
+        stain_normalisation: manifest.tile.stain_normalisation,
         origin: Origin::of(&plan.source)?,
         files,
         beside: plan.beside.iter().map(|(name, bytes)| entry(name, bytes)).collect(),

@@ -45,11 +45,25 @@ fn text(request: &PackageRequest, plans: &[Plan]) -> String {
         "# {names} for {server}\n\n{MARK} {}. Run the commands in this folder.\n\n## Start\n\n```\n{start}```\n\n\
          ## Prove\n\nThe bundle's golden tiles go to the running server; outputs and decisions are compared with what the \
          trained model gave. `BUNDLE` is the folder that this package was made from.\n\n```\n{proofs}```\n\n## Check\n\n\
-         Every file against its digest, every configuration against its graph:\n\n```\nkiln package --check .\n```\n\n{}",
+         Every file against its digest, every configuration against its graph:\n\n```\nkiln package --check .\n```\n\n{}{}",
         env!("CARGO_PKG_VERSION"),
+        stain(plans),
         notes(request),
         names = names.join(", "),
     )
+}
+
+/// What clients must do with tiles, where the graph leaves it to them.
+fn stain(plans: &[Plan]) -> String {
+    let stain = plans.iter().find_map(|plan| plan.source.bundle.manifest.tile.before_graph());
+    stain.map_or_else(String::new, |stain| {
+        format!(
+            "## Clients normalise stains\n\nThe graph takes tiles after {} stain normalisation; tiles as decoded get wrong \
+             scores. `kiln score BUNDLE TILES --endpoint URL` normalises. Another client must do the same with the target in \
+             `kiln.json`, `stain_normalisation`.\n\n",
+            stain.method()
+        )
+    })
 }
 
 fn triton_commands(request: &PackageRequest) -> String {

@@ -129,6 +129,9 @@ pub struct PackageRequest {
     pub keep: Option<usize>,
     /// Tensor names under which OpenVINO Model Server shows the graph's ports.
     pub rename: BTreeMap<String, String>,
+    /// Whether clients normalise the stains of tiles themselves, as `kiln` does: a server runs the graph alone. Without
+    /// it, a bundle whose graph does not normalise is refused.
+    pub client_normalises: bool,
     /// For [`Target::Kserve`].
     pub deployment: Deployment,
 }
@@ -159,6 +162,7 @@ impl PackageRequest {
             version: None,
             keep: None,
             rename: BTreeMap::new(),
+            client_normalises: false,
             deployment: Deployment::default(),
         }
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use kiln_runtime::bundle::manifest::{Dim, Manifest, Port};
+use kiln_tile::stain::StainPlace;
 use kiln_train::data::Split;
 use kiln_train::training::SplitFacts;
 use serde_json::Value;
@@ -243,6 +244,7 @@ fn training(config: &Value) -> String {
         ("tiles a step", "/training/batch"),
         ("learning rate", "/training/learning_rate"),
         ("epochs compared by", "/training/best"),
+        ("stain normalisation", "/data/stain_normalisation"),
         ("augmentation", "/data/augmentation"),
     ];
     let line = |(name, pointer): &(&str, &str)| {
@@ -264,7 +266,24 @@ fn ports(manifest: &Manifest) -> String {
         manifest.tile.size_policy,
         manifest.tile.micrometres_per_pixel.map_or("unknown".to_owned(), |value| format!("{value} µm/px"))
     );
+    text.push_str(&stain(manifest));
     text
+}
+
+/// Whose business the stains of a tile are.
+fn stain(manifest: &Manifest) -> String {
+    let Some(stain) = manifest.tile.stain_normalisation else { return String::new() };
+    let method = stain.normaliser.method();
+    match stain.place {
+        StainPlace::Graph => format!(
+            "\nStains are brought to those of the training tiles inside the graph ({method}): it takes tiles as decoded.\n"
+        ),
+        StainPlace::Runtime => format!(
+            "\n**The graph does not normalise stains.** The model learnt from tiles whose stains were brought to one look \
+             ({method}); the target is in `manifest.json`, `tile.stain_normalisation`. `kiln` does it before the graph. \
+             Another program that feeds tiles as decoded gets wrong scores.\n"
+        ),
+    }
 }
 
 /// Other graphs than fp32, with what they cost on the validation split.

@@ -4,10 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use burn::tensor::{DType, Device, Int, Tensor};
+use kiln_runtime::bundle::manifest::StainNormalisation;
 use kiln_tile::SIDE;
 use kiln_train::model::{Scores, Zoo};
 use kiln_train::training::Run;
 
+use super::manifest::{json_of, pixels};
 use super::{BurnModel, Result};
 use crate::{AnyTensor, Exporter, OnnxModel};
 
@@ -59,15 +61,15 @@ pub fn graph(run: &Run, burn: &BurnModel, batch: Batch, opset: Option<i64>) -> R
         Some(opset) => exporter.opset(opset),
         None => exporter,
     };
-    let exporter = metadata(run).into_iter().fold(exporter, |exporter, (key, value)| exporter.metadata(key, value));
-    let normal = burn.normal();
+    let exporter = metadata(run)?.into_iter().fold(exporter, |exporter, (key, value)| exporter.metadata(key, value));
+    let (normal, front) = (burn.normal(), burn.front());
     // The model itself rather than the zoo, so that the graph's names begin with the model's own parts.
     Ok(match burn.zoo() {
-        Zoo::Cnn(cnn) => exporter.export(cnn, |cnn, tile| named(cnn.score(tile, normal))),
-        Zoo::Vae(vae) => exporter.export(vae, |vae, tile| named(vae.score(tile))),
-        Zoo::Hybrid(hybrid) => exporter.export(hybrid, |hybrid, tile| named(hybrid.score(tile, normal))),
-        Zoo::Transfer(model) => exporter.export(model, |model, tile| named(model.score(tile, normal))),
-        Zoo::MemoryBank(bank) => exporter.export(bank, |bank, tile| named(bank.score(tile))),
+        Zoo::Cnn(cnn) => exporter.export(cnn, |cnn, tile| named(cnn.score(front.levels(tile), normal))),
+        Zoo::Vae(vae) => exporter.export(vae, |vae, tile| named(vae.score(front.levels(tile)))),
+        Zoo::Hybrid(hybrid) => exporter.export(hybrid, |hybrid, tile| named(hybrid.score(front.levels(tile), normal))),
+        Zoo::Transfer(model) => exporter.export(model, |model, tile| named(model.score(front.levels(tile), normal))),
+        Zoo::MemoryBank(bank) => exporter.export(bank, |bank, tile| named(bank.score(front.levels(tile)))),
     }?)
 }
 
@@ -91,7 +93,7 @@ fn named(scores: Scores) -> Vec<(&'static str, AnyTensor)> {
 }
 
 /// What the file says of itself. Lists are joined by commas.
-fn metadata(run: &Run) -> Vec<(&'static str, String)> {
+fn metadata(run: &Run) -> Result<Vec<(&'static str, String)>> {
     let facts = &run.facts;
     let mut pairs = vec![
         ("kiln.version", facts.kiln.clone()),
@@ -100,15 +102,18 @@ fn metadata(run: &Run) -> Vec<(&'static str, String)> {
         ("kiln.threshold", facts.threshold.value.to_string()),
         ("kiln.threshold_rule", facts.threshold.rule.clone()),
         ("kiln.size_policy", run.config.data.size_policy.to_string()),
-        ("kiln.layout", "NHWC, RGB, u8, 256x256, as decoded; scaling is inside the graph".to_owned()),
+        ("kiln.layout", format!("NHWC, RGB, u8, 256x256, {}; scaling is inside the graph", pixels(run))),
         ("kiln.burn_version", facts.burn.clone()),
         ("kiln.weights_sha256", facts.weights_sha256.clone()),
     ];
     if run.config.model.has_classes() {
         pairs.push(("kiln.classes", facts.classes.names.join(",")));
     }
+    if let Some(stain) = facts.stain_normalisation {
+        pairs.push(("kiln.stain_normalisation", json_of(&StainNormalisation::from(stain))?.to_string()));
+    }
     if let Some(resolution) = run.config.data.micrometres_per_pixel {
         pairs.push(("kiln.micrometres_per_pixel", resolution.to_string()));
     }
-    pairs
+    Ok(pairs)
 }

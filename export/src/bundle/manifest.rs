@@ -8,6 +8,7 @@ use kiln_runtime::bundle::manifest::{
 use kiln_runtime::parity::ParityReport;
 use kiln_runtime::{Outputs, Session};
 use kiln_tile::SIDE;
+use kiln_tile::stain::StainPlace;
 use kiln_train::config::{ModelConfig, Reconstruct, Weights};
 use kiln_train::training::Run;
 use serde_json::{Value, json};
@@ -52,6 +53,7 @@ impl Parts<'_> {
                 side: SIDE,
                 size_policy: run.config.data.size_policy,
                 micrometres_per_pixel: run.config.data.micrometres_per_pixel,
+                stain_normalisation: facts.stain_normalisation.map(Into::into),
             },
             variants: self.variants()?,
             files,
@@ -89,7 +91,7 @@ impl Parts<'_> {
             name: "tile".to_owned(),
             dtype: "uint8".to_owned(),
             shape: vec![self.batch_dim("batch"), side.clone(), side, Dim::Fixed(3)],
-            meaning: "decoded RGB pixels, rows from the top; scaling is inside the graph".to_owned(),
+            meaning: format!("RGB pixels {}, rows from the top; scaling is inside the graph", pixels(self.run)),
         }
     }
 
@@ -158,6 +160,14 @@ impl Parts<'_> {
     }
 }
 
+/// What the pixels are that the graph takes.
+pub(crate) fn pixels(run: &Run) -> &'static str {
+    match run.facts.stain_normalisation.map(|stain| stain.place()) {
+        None | Some(StainPlace::Graph) => "as decoded",
+        Some(StainPlace::Runtime) => "decoded and with their stains normalised",
+    }
+}
+
 fn general_meaning(output: &str) -> &'static str {
     match output {
         "score" => "higher is more anomalous: probability of the anomalous classes together, 0..1",
@@ -170,7 +180,7 @@ fn general_meaning(output: &str) -> &'static str {
     }
 }
 
-fn json_of(value: &impl serde::Serialize) -> Result<Value> {
+pub(crate) fn json_of(value: &impl serde::Serialize) -> Result<Value> {
     serde_json::to_value(value)
         .map_err(|error| BundleError::Target { path: Path::new("manifest.json").to_owned(), reason: error.to_string() })
 }

@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use kiln_runtime::Outputs;
 use kiln_tile::SIDE;
-use kiln_train::model::Zoo;
+use kiln_train::model::{Front, Zoo};
 use kiln_train::training::Run;
 use ndarray::{ArrayD, IxDyn};
 
 use super::{BundleError, Result};
 
-/// A run's model on burn's CPU backend, in inference mode.
+/// What the graph of a run computes, on burn's CPU backend: its front and its model in inference mode.
 #[derive(Debug)]
 pub struct BurnModel {
     zoo: Zoo,
+    front: Front,
     normal: usize,
     device: Device,
 }
@@ -26,7 +27,7 @@ impl BurnModel {
     /// If they are missing or damaged.
     pub fn load(run: &Run) -> Result<Self> {
         let device = Device::flex();
-        Ok(Self { zoo: run.model(&device)?, normal: run.facts.classes.normal, device })
+        Ok(Self { zoo: run.model(&device)?, front: run.front(), normal: run.facts.classes.normal, device })
     }
 
     /// The burn module.
@@ -35,13 +36,19 @@ impl BurnModel {
         &self.zoo
     }
 
+    /// What the graph does with tiles before the module.
+    #[must_use]
+    pub fn front(&self) -> Front {
+        self.front
+    }
+
     /// How many classes, from the first, are normal.
     #[must_use]
     pub fn normal(&self) -> usize {
         self.normal
     }
 
-    /// Answers for decoded tiles, u8 `[batch, 256, 256, 3]`.
+    /// Answers for tiles as the graph takes them, u8 `[batch, 256, 256, 3]`.
     ///
     /// # Errors
     /// If burn gives a tensor that is not of float values.
@@ -49,7 +56,7 @@ impl BurnModel {
         let side = SIDE as usize;
         let data = TensorData::new(pixels, [batch, side, side, 3]);
         let tile = Tensor::<4, Int>::from_data(data, (&self.device, DType::U8));
-        let named = self.zoo.score(tile, self.normal).into_data();
+        let named = self.zoo.score(self.front.levels(tile), self.normal).into_data();
         let arrays = named.into_iter().map(|(name, data)| Ok((name.to_owned(), array(name, data)?)));
         Ok(Outputs { batch, arrays: arrays.collect::<Result<BTreeMap<_, _>>>()? })
     }

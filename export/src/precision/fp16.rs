@@ -1,8 +1,9 @@
 //! 16-bit floats: half the size, and on GPUs twice the speed and more. Inputs and outputs keep their types. Operations
 //! whose results 16 bits cannot hold, or in which small errors grow, stay in 32 bits: exponentials, powers, sums over many
-//! elements, normalisations, softmax, and whatever computes with pixels before they are scaled.
+//! elements, normalisations, softmax, and whatever computes with pixels of 8 bits before the first layer: these are numbers up
+//! to 255, and their colours may be normalised there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use burn::tensor::f16;
 use onnx_ir::NodeProto;
@@ -52,9 +53,11 @@ pub(super) fn convert(model: &OnnxModel) -> Result<OnnxModel> {
     editor.note("kiln.precision", "fp16");
     let floats = float_values(&editor);
     let outputs = editor.outputs();
+    let pixels = pixel_values(&editor);
     let mut conversion = Conversion { halves: HashMap::new(), wholes: HashMap::new(), nodes: Vec::new() };
     for node in editor.nodes().to_vec() {
-        let half = HALF.contains(&node.op_type.as_str()) && node.output.iter().all(|name| floats.contains_key(name));
+        let narrow = |name: &String| floats.contains_key(name) && !pixels.contains(name);
+        let half = HALF.contains(&node.op_type.as_str()) && node.output.iter().all(narrow);
         conversion.node(&mut editor, node, half, &floats, &outputs);
     }
     editor.set_nodes(conversion.nodes);
@@ -85,6 +88,25 @@ fn float_values(editor: &Editor) -> HashMap<String, ()> {
     }
     floats
 }
+
+/// Values that are made of 8-bit inputs alone, with no layer in between.
+fn pixel_values(editor: &Editor) -> HashSet<String> {
+    let bytes = i32::from(Element::U8.code() as u8);
+    let inputs = editor.inputs();
+    let mut pixels: HashSet<String> =
+        inputs.iter().filter(|(_, kind)| **kind == bytes).map(|(name, _)| name.clone()).collect();
+    for node in editor.nodes().iter().filter(|node| !LAYERS.contains(&node.op_type.as_str())) {
+        let mut computed =
+            node.input.iter().filter(|name| !name.is_empty() && editor.constant(name).is_none()).peekable();
+        if computed.peek().is_some() && computed.all(|name| pixels.contains(name)) {
+            pixels.extend(node.output.iter().cloned());
+        }
+    }
+    pixels
+}
+
+/// What pixels end in.
+const LAYERS: [&str; 4] = ["Conv", "ConvTranspose", "Gemm", "MatMul"];
 
 struct Conversion {
     /// The 16-bit copy of each 32-bit value, and the other way round.

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use kiln_tile::stain::StainNormaliser;
 use kiln_tile::{TILE_BYTES, Tile};
 
 use super::foreign::Reading;
@@ -33,6 +34,8 @@ pub struct Plan {
     pub bound_ms: f64,
     /// Engines side by side of the offline scenario, at most; the threads are shared among them.
     pub offline_engines: usize,
+    /// What is done with each decoded tile before the graph takes it; its time counts with decoding.
+    pub stain: Option<StainNormaliser>,
 }
 
 impl Plan {
@@ -52,6 +55,7 @@ impl Default for Plan {
             qps: None,
             bound_ms: Self::DEFAULT_BOUND_MS,
             offline_engines: 1,
+            stain: None,
         }
     }
 }
@@ -154,7 +158,7 @@ impl Bench<'_> {
             if setting.first_ms == 0.0 {
                 setting.first_ms = first_inference(&mut engine, &pixels, batch)?;
             }
-            let stages = breakdown(&mut engine, self.tiles, &self.files, batch)?;
+            let stages = breakdown(&mut engine, self.tiles, &self.files, self.plan.stain, batch)?;
             let scenarios = self.plan.scenarios.iter().filter(|scenario| **scenario != Scenario::Offline);
             for scenario in scenarios.copied().collect::<Vec<_>>() {
                 (self.on_step)(&step(&engine.provider(), &self.plan.precision, scenario, batch, threads));
@@ -200,7 +204,7 @@ impl Bench<'_> {
             let before = first.engines_built();
             let mut reading = None;
             let mut start = || reading = Some(Reading::now());
-            let recording = offline(&mut engines, &self.files, batch, &self.plan.window, &mut start)?;
+            let recording = offline(&mut engines, &self.files, self.plan.stain, batch, &self.plan.window, &mut start)?;
             let foreign_share = reading.and_then(|reading| reading.foreign_share());
             let Some(first) = engines.first() else { continue };
             let engines_built = first.engines_built().saturating_sub(before);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder as _};
+use kiln_tile::stain::StainNormaliser;
 use kiln_tile::{Decoder, SIDE, Tile};
 
 use super::scenario::{Recording, Scenario, Window};
@@ -35,22 +36,24 @@ fn failed(error: &dyn std::fmt::Display) -> Error {
     Error::Argument { argument: "golden tiles".to_owned(), reason: error.to_string() }
 }
 
-/// Runs batches of `files`, repeated as needed, on all of `engines` until `window` is full.
+/// Runs batches of `files`, repeated as needed and with their stains normalised by `stain`, on all of `engines` until `window` is full.
 ///
 /// # Errors
 /// The first error of an engine.
 pub(super) fn offline<E: Engine + Send>(
     engines: &mut [E],
     files: &[Vec<u8>],
+    stain: Option<StainNormaliser>,
     batch: usize,
     window: &Window,
     on_start: &mut dyn FnMut(),
 ) -> Result<Recording> {
+    let decoder = Decoder::default().with_stain(stain);
     for engine in engines.iter_mut() {
         let started = Instant::now();
         let mut made = 0;
         while made < Window::MIN_WARM_UP || started.elapsed() < window.warm_up {
-            one_batch(engine, files, batch, made)?;
+            one_batch(engine, files, &decoder, batch, made)?;
             made += 1;
         }
     }
@@ -63,7 +66,7 @@ pub(super) fn offline<E: Engine + Send>(
         while window.goes_on(started.elapsed(), next.load(Ordering::Relaxed), Scenario::Offline) {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let begun = Instant::now();
-            one_batch(engine, files, batch, number)?;
+            one_batch(engine, files, &decoder, batch, number)?;
             let latency = begun.elapsed().as_secs_f64() * 1_000.0;
             done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((started.elapsed(), latency));
         }
@@ -79,8 +82,13 @@ pub(super) fn offline<E: Engine + Send>(
     Ok(Recording { latencies_ms: done.into_iter().map(|(_, latency)| latency).collect(), window })
 }
 
-fn one_batch<E: Engine>(engine: &mut E, files: &[Vec<u8>], batch: usize, number: usize) -> Result<()> {
-    let decoder = Decoder::default();
+fn one_batch<E: Engine>(
+    engine: &mut E,
+    files: &[Vec<u8>],
+    decoder: &Decoder,
+    batch: usize,
+    number: usize,
+) -> Result<()> {
     let mut pixels = Vec::with_capacity(batch * kiln_tile::TILE_BYTES);
     for file in files.iter().cycle().skip(number * batch % files.len().max(1)).take(batch) {
         pixels.extend_from_slice(decoder.decode_bytes(file).map_err(|error| failed(&error))?.pixels());

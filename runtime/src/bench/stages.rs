@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use kiln_tile::stain::StainNormaliser;
 use kiln_tile::{Decoder, TILE_BYTES, Tile};
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,7 @@ const LOOP: Duration = Duration::from_millis(200);
 /// Milliseconds for one tile.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Breakdown {
-    /// JPEG to pixels, on one thread.
+    /// JPEG to pixels, on one thread; with stain normalisation where the runtime does it.
     pub decode_ms: f64,
     /// Pixels into the batch; scaling and layout are inside the graph.
     pub preprocess_ms: f64,
@@ -30,9 +31,10 @@ pub(super) fn breakdown(
     engine: &mut impl Engine,
     tiles: &[Tile],
     files: &[Vec<u8>],
+    stain: Option<StainNormaliser>,
     batch: usize,
 ) -> Result<Breakdown> {
-    let decoder = Decoder::default();
+    let decoder = Decoder::default().with_stain(stain);
     let mut file = files.iter().cycle();
     let decode_ms = each(|| {
         let bytes = file.next().map(Vec::as_slice).unwrap_or_default();

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use kiln_tile::{ScoreRule, SizePolicy};
+use kiln_tile::stain::{StainNormaliser, StainPlace};
+use kiln_tile::{Decoder, ScoreRule, SizePolicy};
 use serde::{Deserialize, Serialize};
 
 /// The schema version that this release writes and reads.
@@ -97,6 +98,41 @@ pub struct TileSpec {
     pub size_policy: SizePolicy,
     /// Resolution in micrometres per pixel, if known.
     pub micrometres_per_pixel: Option<f64>,
+    /// How tiles are brought to the stains of the training tiles; none where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stain_normalisation: Option<StainNormalisation>,
+}
+
+/// Stain normalisation with its fitted target, and who applies it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct StainNormalisation {
+    /// `method` and `target`.
+    #[serde(flatten)]
+    pub normaliser: StainNormaliser,
+    /// `graph`: the graph takes tiles as decoded. `runtime`: whoever calls the graph normalises before.
+    #[serde(rename = "where")]
+    pub place: StainPlace,
+}
+
+impl From<StainNormaliser> for StainNormalisation {
+    fn from(normaliser: StainNormaliser) -> Self {
+        Self { normaliser, place: normaliser.place() }
+    }
+}
+
+impl TileSpec {
+    /// Turns files into tiles as the graph takes them.
+    #[must_use]
+    pub fn decoder(&self) -> Decoder {
+        Decoder::new(self.size_policy).with_stain(self.before_graph())
+    }
+
+    /// The stain normalisation that a caller of the graph must apply.
+    #[must_use]
+    pub fn before_graph(&self) -> Option<StainNormaliser> {
+        let stain = self.stain_normalisation.filter(|stain| stain.place == StainPlace::Runtime);
+        stain.map(|stain| stain.normaliser)
+    }
 }
 
 /// One graph file.

@@ -8,6 +8,7 @@ use std::path::Path;
 use image::error::ImageError;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
+use crate::stain::StainNormaliser;
 use crate::{SizePolicy, Tile, TileError, resize};
 
 /// What a file may cost before it is refused.
@@ -26,20 +27,28 @@ impl Default for Limits {
     }
 }
 
-/// Turns files into tiles by one size policy, under limits.
+/// Turns files into tiles by one size policy, under limits; and brings their stains to one look, if it is told to.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Decoder {
     /// What is done with images that are not 256x256.
     pub policy: SizePolicy,
     /// What a file may cost.
     pub limits: Limits,
+    /// Changes each tile, once it has its size.
+    pub stain: Option<StainNormaliser>,
 }
 
 impl Decoder {
     /// A decoder with default limits.
     #[must_use]
     pub fn new(policy: SizePolicy) -> Self {
-        Self { policy, limits: Limits::default() }
+        Self { policy, limits: Limits::default(), stain: None }
+    }
+
+    /// The same with this stain normalisation, or without any.
+    #[must_use]
+    pub fn with_stain(self, stain: Option<StainNormaliser>) -> Self {
+        Self { stain, ..self }
     }
 
     /// Decodes a file. Grey becomes RGB, 16 bits become 8, transparency is laid over white (the glass of a slide).
@@ -64,7 +73,11 @@ impl Decoder {
             return Err(TileError::WrongSize { width, height });
         }
         let image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-        resize::fit(over_white(image), width, height, self.policy)
+        let tile = resize::fit(over_white(image), width, height, self.policy)?;
+        Ok(match &self.stain {
+            Some(stain) => stain.apply(tile),
+            None => tile,
+        })
     }
 
     /// Width and height in pixels, from the header alone.

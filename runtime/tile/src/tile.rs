@@ -36,6 +36,12 @@ impl Tile {
         self.pixels
     }
 
+    /// The same tile with its pixels changed in place.
+    pub(crate) fn changed(mut self, change: impl FnOnce(&mut [u8])) -> Self {
+        change(&mut self.pixels);
+        self
+    }
+
     /// SHA-256 over the pixels: two files with one digest show the same tile, whatever their format.
     #[must_use]
     pub fn sha256(&self) -> String {

@@ -157,7 +157,7 @@ pub fn inspect(
         return Err(DataError::dataset(&dataset.root, reason));
     }
     // Resized, so that tiles of any size are compared as the model would see them; sizes are counted before that.
-    let decoder = Decoder { policy: SizePolicy::Resize, limits };
+    let decoder = Decoder { limits, ..Decoder::new(SizePolicy::Resize) };
     let looks: Vec<Look> = (0..dataset.len())
         .into_par_iter()
         .map(|index| {

@@ -19,12 +19,14 @@ pub struct TileDigest {
     pub pixels: Option<String>,
 }
 
-/// The digests of all tiles, in the order of the data set. Decoded with `decoder`, on all cores.
+/// The digests of all tiles, in the order of the data set. Decoded with `decoder`, on all cores, but for its stain
+/// normalisation: a tile is itself whatever is made of it.
 ///
 /// # Errors
 /// A tile that is missing, over the size limit or not a file. One that is merely damaged has no pixel digest.
 pub fn digests(dataset: &Dataset, decoder: &Decoder) -> Result<Vec<TileDigest>> {
-    (0..dataset.len()).into_par_iter().map(|index| tile_digest(dataset, decoder, index)).collect()
+    let decoder = decoder.with_stain(None);
+    (0..dataset.len()).into_par_iter().map(|index| tile_digest(dataset, &decoder, index)).collect()
 }
 
 fn tile_digest(dataset: &Dataset, decoder: &Decoder, index: usize) -> Result<TileDigest> {

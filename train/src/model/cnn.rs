@@ -6,10 +6,10 @@ use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::module::{adaptive_avg_pool2d, batch_norm};
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 use kiln_tile::SIDE;
 
-use super::{Scores, identity, prepare};
+use super::{Levels, Scores, identity, prepare};
 use crate::config::{CnnConfig, Head};
 
 /// One stage: 3x3 convolution, batch normalisation, ReLU, 2x2 max-pooling.
@@ -188,7 +188,7 @@ impl Cnn {
 
     /// Probabilities and score of decoded tiles (u8, `[batch, 256, 256, 3]`); the first `normal` classes are normal.
     #[must_use]
-    pub fn score(&self, tile: Tensor<4, Int>, normal: usize) -> Scores {
+    pub fn score(&self, tile: impl Into<Levels>, normal: usize) -> Scores {
         Scores::of_classifier(self.logits(prepare(tile)), normal)
     }
 

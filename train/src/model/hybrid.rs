@@ -3,13 +3,13 @@
 //! maps the autoencoder reads, whether it rebuilds the tile or those maps, and what the score is.
 
 use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 use kiln_tile::{SIDE, TILE_BYTES};
 
 use super::combination::{Combination, log_odds};
 use super::loss::{squared_error, squares};
 use super::maps::resized;
-use super::{Classifier, Decoder, Encoder, Features, Latent, Scores, prepare};
+use super::{Classifier, Decoder, Encoder, Features, Latent, Levels, Scores, prepare};
 use crate::config::{HybridConfig, HybridScore, Reconstruct};
 
 /// Classifier and autoencoder on shared feature maps.
@@ -114,7 +114,7 @@ impl Hybrid {
     /// Probabilities, score, error map and, where it is the tile that is rebuilt, reconstruction of decoded tiles (u8,
     /// `[batch, 256, 256, 3]`), rebuilt from the latent mean; the first `normal` classes are normal.
     #[must_use]
-    pub fn score(&self, tile: Tensor<4, Int>, normal: usize) -> Scores {
+    pub fn score(&self, tile: impl Into<Levels>, normal: usize) -> Scores {
         let Encoded { logits, latent, target } = self.encode(prepare(tile));
         let rebuilt = self.decode(latent.mean.clone());
         let squares = squares(target, rebuilt.clone());
@@ -130,17 +130,17 @@ impl Hybrid {
     }
 
     /// What the classifier alone says of decoded tiles.
-    pub(crate) fn classify(&self, tile: Tensor<4, Int>, normal: usize) -> Scores {
+    pub(crate) fn classify(&self, tile: impl Into<Levels>, normal: usize) -> Scores {
         Scores::of_classifier(self.logits(prepare(tile)), normal)
     }
 
     /// Latent means of decoded tiles, `[batch, latent]`.
-    pub(crate) fn latent_means(&self, tile: Tensor<4, Int>) -> Tensor<2> {
+    pub(crate) fn latent_means(&self, tile: impl Into<Levels>) -> Tensor<2> {
         self.encode(prepare(tile)).latent.mean
     }
 
     /// What the score of decoded tiles is made of, `[batch, 3]`.
-    pub(crate) fn parts_of_score(&self, tile: Tensor<4, Int>, normal: usize) -> Tensor<2> {
+    pub(crate) fn parts_of_score(&self, tile: impl Into<Levels>, normal: usize) -> Tensor<2> {
         let Encoded { logits, latent, target } = self.encode(prepare(tile));
         let error = squared_error(squares(target, self.decode(latent.mean.clone())));
         self.combination.parts(log_odds(logits, normal), error, latent.mean)

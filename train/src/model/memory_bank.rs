@@ -4,11 +4,11 @@
 //! their own, because in tissue it is the arrangement that is wrong more often than any one patch.
 
 use burn::module::{Module, RunningState};
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 
 use super::backbone::{Backbone, pooled};
 use super::maps::{enlarged, resized};
-use super::{Scores, identity};
+use super::{Levels, Scores, identity};
 use crate::config::MemoryBankConfig;
 
 /// A backbone, and a bank of vectors for tiles, for patches, or for both.
@@ -58,7 +58,7 @@ impl MemoryBank {
 
     /// The vectors of decoded tiles (u8, `[batch, 256, 256, 3]`): of whole tiles, `[batch, features]`, and of their
     /// patches, `[batch * side * side, features]`, where there is a bank for them.
-    pub(crate) fn vectors(&self, tile: Tensor<4, Int>) -> (Tensor<2>, Option<Tensor<2>>) {
+    pub(crate) fn vectors(&self, tile: impl Into<Levels>) -> (Tensor<2>, Option<Tensor<2>>) {
         let maps = self.backbone.maps(tile, &self.stages);
         let means = pooled(maps.clone());
         let patches = self.patch.as_ref().map(|_| {
@@ -72,7 +72,7 @@ impl MemoryBank {
 
     /// Score and map of decoded tiles.
     #[must_use]
-    pub fn score(&self, tile: Tensor<4, Int>) -> Scores {
+    pub fn score(&self, tile: impl Into<Levels>) -> Scores {
         let (whole, patches) = self.vectors(tile);
         let [batch, _] = whole.dims();
         let map = self

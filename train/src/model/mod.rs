@@ -7,11 +7,14 @@ mod cnn;
 mod combination;
 mod decoder;
 mod encoder;
+mod front;
 mod hybrid;
 mod identity;
+mod levels;
 mod loss;
 pub(crate) mod maps;
 mod memory_bank;
+mod reinhard;
 mod scores;
 mod standard;
 mod transfer;
@@ -22,7 +25,10 @@ pub use cnn::{Classifier, Cnn, Features};
 pub use combination::{Combination, PARTS, Weights};
 pub use decoder::Decoder;
 pub use encoder::{Encoder, Latent};
+pub use front::Front;
 pub use hybrid::{Encoded, Hybrid};
+pub use levels::Levels;
+pub(crate) use levels::prepare;
 pub use loss::{Loss, LossOptions, Part};
 pub(crate) use memory_bank::Bank;
 pub use memory_bank::MemoryBank;
@@ -33,13 +39,6 @@ pub use vae::Vae;
 pub use zoo::{Classes, Zoo};
 
 use burn::module::Module;
-use burn::tensor::{Int, Tensor};
-
-/// Decoded tiles (u8, `[batch, 256, 256, 3]`) as the convolutions want them: f32 in 0..1, `[batch, 3, 256, 256]`.
-/// The layout changes first, while a value is one byte.
-pub(crate) fn prepare(tile: Tensor<4, Int>) -> Tensor<4> {
-    tile.permute([0, 3, 1, 2]).float().div_scalar(255.0)
-}
 
 /// A module whose parameters are drawn, each under the identity that its path implies.
 pub(crate) fn materialised<M: Module>(module: M) -> M {

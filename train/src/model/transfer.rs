@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor};
 
 use super::backbone::{Backbone, pooled};
 use super::loss::cross_entropy;
-use super::{Loss, LossOptions, Scores, Standard};
+use super::{Levels, Loss, LossOptions, Scores, Standard};
 use crate::config::TransferConfig;
 
 /// Pooled maps of a backbone, standardised, then dense layers with ReLU and dropout.
@@ -68,12 +68,12 @@ impl Transfer {
 
     /// What the classifier sees of decoded tiles (u8, `[batch, 256, 256, 3]`): `[batch, features]`.
     #[must_use]
-    pub fn features(&self, tile: Tensor<4, Int>) -> Tensor<2> {
+    pub fn features(&self, tile: impl Into<Levels>) -> Tensor<2> {
         self.backbone.features(tile, &self.stages)
     }
 
     /// The maps that these features are the means of.
-    pub(crate) fn maps(&self, tile: Tensor<4, Int>) -> Vec<Tensor<4>> {
+    pub(crate) fn maps(&self, tile: impl Into<Levels>) -> Vec<Tensor<4>> {
         self.backbone.maps(tile, &self.stages)
     }
 
@@ -103,7 +103,7 @@ impl Transfer {
 
     /// Probabilities and score of decoded tiles (u8, `[batch, 256, 256, 3]`).
     #[must_use]
-    pub fn score(&self, tile: Tensor<4, Int>, normal: usize) -> Scores {
+    pub fn score(&self, tile: impl Into<Levels>, normal: usize) -> Scores {
         self.score_features(self.features(tile), normal)
     }
 

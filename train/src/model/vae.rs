@@ -1,11 +1,11 @@
 //! The variational autoencoder on pixels, and the plain one.
 
 use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 use kiln_tile::{SIDE, TILE_BYTES};
 
 use super::loss::{negative_bound, squared_error, squares};
-use super::{Decoder, Encoder, Latent, Scores, prepare};
+use super::{Decoder, Encoder, Latent, Levels, Scores, prepare};
 use crate::config::VaeConfig;
 
 /// Two convolutions, a latent Gaussian, and the mirror of both.
@@ -44,7 +44,7 @@ impl Vae {
 
     /// Reconstruction and score of decoded tiles (u8, `[batch, 256, 256, 3]`), rebuilt from the latent mean.
     #[must_use]
-    pub fn score(&self, tile: Tensor<4, Int>) -> Scores {
+    pub fn score(&self, tile: impl Into<Levels>) -> Scores {
         let image = prepare(tile);
         let latent = self.encode(image.clone());
         let rebuilt = self.decode(latent.mean.clone());

@@ -7,8 +7,8 @@ use kiln_tile::TILE_BYTES;
 use super::backbone::Backbone;
 use super::loss::{cross_entropy, cross_entropy_of_probabilities, masked_mean, negative_bound, squared_error, squares};
 use super::{
-    Cnn, Encoded, Hybrid, Latent, Loss, LossOptions, MemoryBank, Part, Scores, Transfer, Vae, identity, materialised,
-    prepare,
+    Cnn, Encoded, Hybrid, Latent, Levels, Loss, LossOptions, MemoryBank, Part, Scores, Transfer, Vae, identity,
+    materialised, prepare,
 };
 use crate::config::ModelConfig;
 
@@ -179,17 +179,17 @@ impl Zoo {
 
     /// As [`Zoo::score`], of the part that learns.
     #[must_use]
-    pub(crate) fn score_of(&self, part: Part, tile: Tensor<4, Int>, normal: usize) -> Scores {
+    pub(crate) fn score_of(&self, part: Part, tile: impl Into<Levels>, normal: usize) -> Scores {
         match (self, part) {
             (Self::Hybrid(hybrid), Part::Classifier) => hybrid.classify(tile, normal),
             _ => self.score(tile, normal),
         }
     }
 
-    /// What the model answers for decoded tiles (u8, `[batch, 256, 256, 3]`), the first `normal` classes being the
+    /// What the model answers for decoded tiles (u8, `[batch, 256, 256, 3]`) or for [`Levels`], the first `normal` classes being the
     /// normal ones. Draws nothing at random: an autoencoder rebuilds from the mean of its latent distribution.
     #[must_use]
-    pub fn score(&self, tile: Tensor<4, Int>, normal: usize) -> Scores {
+    pub fn score(&self, tile: impl Into<Levels>, normal: usize) -> Scores {
         match self {
             Self::Cnn(cnn) => cnn.score(tile, normal),
             Self::Vae(vae) => vae.score(tile),

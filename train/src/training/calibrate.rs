@@ -9,7 +9,7 @@ use super::evaluation::{read, tile_tensor};
 use super::trainer::Prepared;
 use crate::data::Loader;
 use crate::metrics::logistic;
-use crate::model::{Classes, Hybrid, PARTS, Weights, Zoo};
+use crate::model::{Classes, Front, Hybrid, PARTS, Weights, Zoo};
 use crate::{Error, Result};
 
 /// Number of parts.
@@ -31,10 +31,12 @@ pub(super) fn calibrated(
         other => return Ok((other, None)),
     };
     let normal = prepared.normal_loader()?;
-    let latents = normal.epoch(0, 0).map(|batch| Ok(hybrid.latent_means(tile_tensor(batch?.pixels, device))));
+    let front = prepared.front();
+    let latents =
+        normal.epoch(0, 0).map(|batch| Ok(hybrid.latent_means(front.levels(tile_tensor(batch?.pixels, device)))));
     let combination = hybrid.combination().around(Tensor::cat(latents.collect::<Result<Vec<_>>>()?, 0));
     let hybrid = hybrid.combining(combination);
-    let (parts, anomalous) = parts(&hybrid, &prepared.classes, val, device)?;
+    let (parts, anomalous) = parts(&hybrid, front, &prepared.classes, val, device)?;
     let weights = fit(&parts, &anomalous)?;
     let combination = hybrid.combination().weighing(weights);
     let part = |(name, weight): (&&str, f64)| ScorePart { name: (*name).to_owned(), weight };
@@ -48,11 +50,18 @@ pub(super) fn calibrated(
 }
 
 /// The parts of the score of all tiles of `loader`, and whether each is anomalous.
-fn parts(hybrid: &Hybrid, classes: &Classes, loader: &Loader, device: &Device) -> Result<(Array2<f64>, Vec<bool>)> {
+fn parts(
+    hybrid: &Hybrid,
+    front: Front,
+    classes: &Classes,
+    loader: &Loader,
+    device: &Device,
+) -> Result<(Array2<f64>, Vec<bool>)> {
     let (mut values, mut anomalous) = (Vec::new(), Vec::new());
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
-        let parts = hybrid.parts_of_score(tile_tensor(batch.pixels, device), classes.normal);
+        let levels = front.levels(tile_tensor(batch.pixels, device));
+        let parts = hybrid.parts_of_score(levels, classes.normal);
         values.extend(read(parts.into_data())?);
         anomalous.extend(batch.labels.iter().map(|class| classes.is_anomalous(*class)));
     }

@@ -6,7 +6,7 @@ use kiln_tile::{SIDE, TILE_BYTES};
 
 use super::source::{Input, Source};
 use crate::data::Loader;
-use crate::model::{Classes, LossOptions, Scores, Zoo};
+use crate::model::{Classes, Front, LossOptions, Scores, Zoo};
 use crate::{Error, Result};
 
 /// One tile's score.
@@ -25,16 +25,23 @@ pub struct ScoredTile {
     pub latent: Option<Vec<f32>>,
 }
 
-/// Scores all tiles of `loader` in order, without drawing anything at random.
+/// Scores all tiles of `loader` in order, without drawing anything at random. `front` and the loader's decoder are those
+/// of one run.
 ///
 /// # Errors
 /// A tile that cannot be decoded, by name.
-pub fn score_tiles(zoo: &Zoo, classes: &Classes, loader: &Loader, device: &Device) -> Result<Vec<ScoredTile>> {
+pub fn score_tiles(
+    zoo: &Zoo,
+    front: Front,
+    classes: &Classes,
+    loader: &Loader,
+    device: &Device,
+) -> Result<Vec<ScoredTile>> {
     let mut scored = Vec::with_capacity(loader.tiles());
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
-        let tile = tile_tensor(batch.pixels, device);
-        scored.extend(tiles(&batch.indices, &batch.labels, zoo.score(tile, classes.normal))?);
+        let levels = front.levels(tile_tensor(batch.pixels, device));
+        scored.extend(tiles(&batch.indices, &batch.labels, zoo.score(levels, classes.normal))?);
     }
     Ok(scored)
 }
@@ -44,6 +51,7 @@ pub(crate) fn validate(
     zoo: &Zoo,
     classes: &Classes,
     source: &Source,
+    front: Front,
     device: &Device,
     options: &LossOptions,
 ) -> Result<(f64, Vec<ScoredTile>)> {
@@ -63,7 +71,9 @@ pub(crate) fn validate(
                 model.score_features(feature_tensor(values, batch.indices.len(), device), classes.normal)
             }
             (Input::Features(_), None) => return Err(no_features()),
-            (Input::Pixels(pixels), _) => zoo.score_of(options.part, tile_tensor(pixels, device), classes.normal),
+            (Input::Pixels(pixels), _) => {
+                zoo.score_of(options.part, front.levels(tile_tensor(pixels, device)), classes.normal)
+            }
         };
         let loss = zoo.loss_of(&scores, labels, normal, options);
         sum += read(loss.total.into_data())?.first().copied().unwrap_or(f64::NAN) * counted;

@@ -131,7 +131,10 @@ impl Extractor<'_> {
     fn file(&self, view: Option<(&Augmentation, u64)>, backbone: &str) -> Result<Option<PathBuf>> {
         let Some(folder) = cache::dir() else { return Ok(None) };
         let view = serde_json::to_string(&view).map_err(|error| Error::run(&folder, error.to_string()))?;
-        let key = format!("1 {backbone} {:?} {view}", self.model.stages());
+        let mut key = format!("1 {backbone} {:?} {view}", self.model.stages());
+        if let Some(stain) = &self.decoder.stain {
+            key += &serde_json::to_string(stain).map_err(|error| Error::run(&folder, error.to_string()))?;
+        }
         let folder = folder.join("features");
         fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
         Ok(Some(folder.join(format!("{}.safetensors", &sha256_hex(key.as_bytes())[..32]))))

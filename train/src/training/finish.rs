@@ -34,15 +34,15 @@ pub(crate) fn finish(
     device: &Device,
 ) -> Result<()> {
     let (dataset, classes) = (&prepared.dataset, &prepared.classes);
-    let [train, val, tested] = [Split::Train, Split::Val, Split::Test].map(|split| prepared.loader(split));
-    let (train, val, tested) = (train?, val?, tested?);
+    let (val, tested) = (prepared.loader(Split::Val)?, prepared.loader(Split::Test)?);
     let (zoo, combination) = calibrated(zoo, prepared, &val, device)?;
     let zoo = &zoo;
-    let score = |loader: &Loader| score_tiles(zoo, classes, loader, device);
+    let score = |loader: &Loader| score_tiles(zoo, prepared.front(), classes, loader, device);
     let (val, test) = (score(&val)?, score(&tested)?);
     let rule = prepared.config.threshold;
     let value = rule.choose(&with_truth(dataset, classes, &val))?;
-    let [baseline, neighbours] = colour_scores(dataset, classes, &train, &tested, &test)?;
+    let (train, raw) = (prepared.raw_loader(Split::Train)?, prepared.raw_loader(Split::Test)?);
+    let [baseline, neighbours] = colour_scores(dataset, classes, &train, &raw, &test)?;
     let bootstrap =
         Bootstrap { resamples: prepared.config.bootstrap_resamples, seed: prepared.seed(Purpose::Bootstrap, 0) };
     let scored = with_truth(dataset, classes, &test);
@@ -90,6 +90,7 @@ fn facts(
         weights_sha256,
         backbone_sha256: state.backbone_sha256.clone(),
         score,
+        stain_normalisation: prepared.stain,
         parameters: zoo.num_params() as u64,
         epochs: state.epoch,
         best_epoch: state.best_epoch,
@@ -119,7 +120,7 @@ pub(crate) fn with_truth(dataset: &Dataset, classes: &Classes, scored: &[ScoredT
     scored.iter().map(truth).collect()
 }
 
-/// Scores of `test` by colour statistics, fitted on the tiles of `train`: a logistic regression on all of them, and the
+/// Scores of `test` by colour statistics, fitted on the tiles of `train`, both without stain normalisation: a logistic regression on all of them, and the
 /// distance to the normal ones.
 pub(crate) fn colour_scores(
     dataset: &Dataset,

@@ -16,6 +16,7 @@ mod run;
 mod seeds;
 mod source;
 mod stage;
+mod stain;
 mod start;
 mod state;
 mod trainer;

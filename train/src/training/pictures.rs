@@ -145,9 +145,11 @@ impl Gallery<'_> {
         Ok(rows)
     }
 
+    /// A tile as the model sees it, to be shown and to be looked into.
     pub(super) fn decode(&self, index: usize) -> Result<Tile> {
         let path = self.dataset.full_path(index);
-        kiln_tile::Decoder::new(self.run.config.data.size_policy)
+        self.run
+            .normalising_decoder()
             .decode_file(&path)
             .map_err(|error| Error::run(self.run.layout.root(), format!("tile {}: {error}", path.display())))
     }
@@ -163,10 +165,10 @@ pub fn report(run: &Run, moved: Option<&Path>, parity: Option<Parity>, latency: 
     let (zoo, dataset) = (run.model(&device)?, run.dataset(moved)?);
     let classes = &run.facts.classes;
     let batch = run.config.training.batch;
-    let loader = |split| run.loader(&dataset, run.indices(&dataset, split)?, batch);
-    let (train, tested) = (loader(Split::Train)?, loader(Split::Test)?);
-    let test = score_tiles(&zoo, classes, &tested, &device)?;
-    let [baseline, _] = finish::colour_scores(&dataset, classes, &train, &tested, &test)?;
+    let loader = |split| run.raw_loader(&dataset, run.indices(&dataset, split)?, batch);
+    let tested = run.loader(&dataset, run.indices(&dataset, Split::Test)?, batch)?;
+    let test = score_tiles(&zoo, run.front(), classes, &tested, &device)?;
+    let [baseline, _] = finish::colour_scores(&dataset, classes, &loader(Split::Train)?, &loader(Split::Test)?, &test)?;
     let metrics: Metrics = serde_json::from_value(run.metrics()?)
         .map_err(|error| Error::run(run.layout.root(), format!("metrics.json: {error}")))?;
     let history = run.history()?;

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use kiln_tile::stain::StainNormaliser;
 use kiln_tile::{Decoder, ScoreRule};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint;
 use crate::data::{Dataset, Loader, LoaderOptions, Sampling, Split, SplitPlan};
-use crate::model::{Classes, Zoo};
+use crate::model::{Classes, Front, Zoo};
 use crate::picture::EpochRecord;
 use crate::{Config, Error, Result};
 
@@ -123,6 +124,9 @@ pub struct RunFacts {
     /// How the score is put together, where that was fitted after the training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<ScoreRule>,
+    /// The stain normalisation with its target, fitted on training tiles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stain_normalisation: Option<StainNormaliser>,
     /// Trained weights.
     pub parameters: u64,
     /// Epochs done.
@@ -250,12 +254,37 @@ impl Run {
         Ok(facts)
     }
 
-    /// Reads tiles as they are, in order, without augmentation.
+    /// Makes tiles as the exported graph takes them: with the run's stain normalisation, unless [`Run::front`] has it.
+    #[must_use]
+    pub fn decoder(&self) -> Decoder {
+        self.normalising_decoder().with_stain(self.facts.stain_normalisation.and_then(StainNormaliser::before_graph))
+    }
+
+    /// Makes tiles as the model sees them, whoever normalises their stains.
+    #[must_use]
+    pub fn normalising_decoder(&self) -> Decoder {
+        Decoder::new(self.config.data.size_policy).with_stain(self.facts.stain_normalisation)
+    }
+
+    /// What the exported graph does with tiles before its model.
+    #[must_use]
+    pub fn front(&self) -> Front {
+        Front::of(self.facts.stain_normalisation.as_ref())
+    }
+
+    /// Reads tiles by [`Run::decoder`], in order, without augmentation.
     ///
     /// # Errors
     /// If an entry's label is unknown to the run.
     pub fn loader(&self, dataset: &Arc<Dataset>, indices: Vec<usize>, batch: usize) -> Result<Loader> {
-        plain_loader(dataset, indices, batch, &self.config, &self.facts.classes)
+        let workers = self.config.data.workers;
+        plain_loader(dataset, indices, batch, self.decoder(), workers, &self.facts.classes)
+    }
+
+    /// As [`Run::loader`], without stain normalisation: what colour tells is told of tiles as they are.
+    pub(crate) fn raw_loader(&self, dataset: &Arc<Dataset>, indices: Vec<usize>, batch: usize) -> Result<Loader> {
+        let (decoder, workers) = (self.decoder().with_stain(None), self.config.data.workers);
+        plain_loader(dataset, indices, batch, decoder, workers, &self.facts.classes)
     }
 
     /// The epochs of `history.jsonl`.
@@ -292,15 +321,16 @@ pub(crate) fn plain_loader(
     dataset: &Arc<Dataset>,
     indices: Vec<usize>,
     batch: usize,
-    config: &Config,
+    decoder: Decoder,
+    workers_configured: usize,
     classes: &Classes,
 ) -> Result<Loader> {
     let options = LoaderOptions {
-        decoder: Decoder::new(config.data.size_policy),
+        decoder,
         batch,
         shuffle_seed: None,
         augmentation: None,
-        workers: workers(config.data.workers),
+        workers: workers(workers_configured),
         classes: class_map(classes),
         sampling: Sampling::default(),
     };

@@ -15,6 +15,8 @@ pub(crate) enum Purpose {
     Bootstrap = 5,
     /// The window of its tiles that one step sees.
     Window = 6,
+    /// Tiles that a stain normalisation is fitted on.
+    Stain = 9,
 }
 
 /// The seed for `purpose` and `number` (a step, or 0): the finaliser of SplitMix64 over the three.

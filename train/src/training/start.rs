@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use kiln_tile::Decoder;
 
 use super::evaluation::{feature_tensor, tile_tensor};
 use super::features::Extractor;
@@ -50,7 +49,7 @@ pub(super) fn sources(
         device,
         dataset: &prepared.dataset,
         digests: &prepared.digests,
-        decoder: Decoder::new(prepared.config.data.size_policy),
+        decoder: prepared.normalising_decoder(),
     };
     let mut source = |split, config: Option<&TransferConfig>| {
         let indices = prepared.plan.indices(split);

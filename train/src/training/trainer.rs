@@ -9,6 +9,7 @@ use burn::module::Module;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Int, Tensor};
+use kiln_tile::stain::StainNormaliser;
 use kiln_tile::{Decoder, SIDE, publish};
 
 use super::evaluation::{feature_tensor, label_tensor, no_features, normal_mask, read, tile_tensor, validate};
@@ -17,11 +18,11 @@ use super::seeds::{Purpose, seed};
 use super::source::{Batch, Input, Source};
 use super::stage::{self, Stage};
 use super::state::TrainingState;
-use super::{Event, Layout, Observer, Run, checkpoint, classes, finish, fit, start};
+use super::{Event, Layout, Observer, Run, checkpoint, classes, finish, fit, stain, start};
 use crate::config::ModelConfig;
 use crate::data::{self, Dataset, Loader, LoaderOptions, Sampling, Split, SplitPlan, TileDigest};
 use crate::metrics::auroc;
-use crate::model::{Classes, LossOptions, MemoryBank, Zoo};
+use crate::model::{Classes, Front, LossOptions, MemoryBank, Zoo};
 use crate::picture::EpochRecord;
 use crate::{Config, Error, Result};
 
@@ -140,6 +141,7 @@ pub(crate) struct Prepared {
     pub(crate) digests: Vec<TileDigest>,
     pub(crate) plan: SplitPlan,
     pub(crate) classes: Classes,
+    pub(crate) stain: Option<StainNormaliser>,
 }
 
 impl Prepared {
@@ -161,29 +163,52 @@ impl Prepared {
         let plan = resolve_split(request, layout, &dataset, &digests)?;
         data::check_leaks(&dataset, &plan, &digests)?;
         let data_sha256 = data::digest(&dataset, &digests);
-        let prepared = Self { config, dataset, data_path, data_sha256, digests, plan, classes };
+        let prepared = Self { config, dataset, data_path, data_sha256, digests, plan, classes, stain: None };
         prepared.check_synthesis()?;
-        Ok(prepared)
+        let of = prepared.training_tiles(prepared.config.model.learns_from_normal_only());
+        let stain = stain::fitted(&prepared.config, &prepared.dataset, of, prepared.seed(Purpose::Stain, 0))?;
+        Ok(Self { stain, ..prepared })
     }
 
     pub(crate) fn seed(&self, purpose: Purpose, number: u64) -> u64 {
         seed(self.config.training.seed, purpose, number)
     }
 
-    /// The tiles of a split, in order.
-    pub(crate) fn loader(&self, split: Split) -> Result<Loader> {
-        let batch = self.config.training.batch;
-        plain_loader(&self.dataset, self.plan.indices(split), batch, &self.config, &self.classes)
+    /// Makes tiles as the model sees them.
+    pub(crate) fn normalising_decoder(&self) -> Decoder {
+        Decoder::new(self.config.data.size_policy).with_stain(self.stain)
     }
 
-    /// The normal training tiles as they are.
+    /// What the exported graph will do with tiles before its model.
+    pub(crate) fn front(&self) -> Front {
+        Front::of(self.stain.as_ref())
+    }
+
+    /// The tiles of a split as the exported graph will take them, in order: for scores, which begin with
+    /// [`Prepared::front`].
+    pub(crate) fn loader(&self, split: Split) -> Result<Loader> {
+        self.in_order(self.plan.indices(split), self.stain.and_then(StainNormaliser::before_graph))
+    }
+
+    /// The tiles of a split without stain normalisation.
+    pub(crate) fn raw_loader(&self, split: Split) -> Result<Loader> {
+        self.in_order(self.plan.indices(split), None)
+    }
+
+    /// The normal training tiles, as [`Prepared::loader`] gives those of a split.
     pub(crate) fn normal_loader(&self) -> Result<Loader> {
-        plain_loader(&self.dataset, self.training_tiles(true), self.config.training.batch, &self.config, &self.classes)
+        self.in_order(self.training_tiles(true), self.stain.and_then(StainNormaliser::before_graph))
+    }
+
+    fn in_order(&self, indices: Vec<usize>, stain: Option<StainNormaliser>) -> Result<Loader> {
+        let decoder = Decoder::new(self.config.data.size_policy).with_stain(stain);
+        let (batch, workers) = (self.config.training.batch, self.config.data.workers);
+        plain_loader(&self.dataset, indices, batch, decoder, workers, &self.classes)
     }
 
     pub(crate) fn training_loader(&self, normal_only: bool) -> Result<Loader> {
         let options = LoaderOptions {
-            decoder: Decoder::new(self.config.data.size_policy),
+            decoder: self.normalising_decoder(),
             batch: self.config.training.batch,
             shuffle_seed: Some(self.seed(Purpose::Order, 0)),
             augmentation: self.config.data.augmentation.clone(),
@@ -374,7 +399,9 @@ impl<'a> Trainer<'a> {
     fn close_epoch(&mut self, mut zoo: Zoo, observer: &mut dyn Observer, ticked: Instant) -> Result<Zoo> {
         let options = self.weighted(self.stage().validation_loss());
         let inferring = self.settled(&zoo)?;
-        let (val_loss, scored) = validate(&inferring, &self.prepared.classes, &self.val, &self.inference, &options)?;
+        let front = self.prepared.front();
+        let (val_loss, scored) =
+            validate(&inferring, &self.prepared.classes, &self.val, front, &self.inference, &options)?;
         let measured = finish::with_truth(&self.prepared.dataset, &self.prepared.classes, &scored);
         let record = EpochRecord {
             epoch: self.state.epoch + 1,

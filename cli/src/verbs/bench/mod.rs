@@ -140,7 +140,7 @@ fn measure(args: &Args, bundle: &Bundle, provider: &str, out: &Output) -> anyhow
         let options = args.options.session(providers.clone(), bundle, precision, &args.batch)?;
         let mut open = |threads| open(runtime, model, &options, threads);
         let mut say = |step: &str| out.note(format_args!("measuring {step}"));
-        let report = bench::measure(&mut open, &tiles, &plan(args, &providers, precision), &mut say)?;
+        let report = bench::measure(&mut open, &tiles, &plan(args, bundle, &providers, precision), &mut say)?;
         whole = Some(match whole {
             Some(before) => before.and(report),
             None => report,
@@ -160,9 +160,10 @@ fn open_only(args: &Args, bundle: &Bundle, provider: &str, out: &Output) -> anyh
     Ok(Exit::Done)
 }
 
-fn plan(args: &Args, providers: &Providers, precision: &str) -> Plan {
+fn plan(args: &Args, bundle: &Bundle, providers: &Providers, precision: &str) -> Plan {
     let on_cpu = providers.kinds().all(|kind| kind == ProviderKind::Cpu);
-    plan_of(args, precision, if on_cpu { MAX_STREAMS } else { 1 })
+    let plan = plan_of(args, precision, if on_cpu { MAX_STREAMS } else { 1 });
+    Plan { stain: bundle.manifest.tile.before_graph(), ..plan }
 }
 
 fn plan_of(args: &Args, precision: &str, offline_engines: usize) -> Plan {
@@ -184,6 +185,7 @@ fn plan_of(args: &Args, precision: &str, offline_engines: usize) -> Plan {
         qps: args.qps,
         bound_ms: args.bound,
         offline_engines,
+        stain: None,
     }
 }
 

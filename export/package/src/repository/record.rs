@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kiln_runtime::bundle::MANIFEST;
-use kiln_runtime::bundle::manifest::{FileEntry, Port, Threshold};
+use kiln_runtime::bundle::manifest::{FileEntry, Port, StainNormalisation, Threshold};
 use kiln_tile::digest::{sha256_file, sha256_hex};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,9 @@ pub(crate) struct Record {
     pub(crate) outputs: Vec<Port>,
     pub(crate) classes: Vec<String>,
     pub(crate) threshold: Threshold,
+    /// What happens to the stains of tiles, and who does it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stain_normalisation: Option<StainNormalisation>,
     pub(crate) origin: Origin,
     /// Every file of the version's folder but this one.
     pub(crate) files: Vec<FileEntry>,

@@ -2,11 +2,12 @@
 //! changed, each by a factor and a shift of its own, and the tile is dyed anew (Tellez and others, 2018). Light is
 //! absorbed exponentially, so amounts are found and changed in optical density, where dyes add up.
 
+use kiln_tile::stain::RUIFROK;
+use kiln_tile::stain::matrix::{Matrix, inverse, product};
+use kiln_tile::stain::optical::Densities;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::matrix::{Matrix, inverse, product};
-use super::optical::{Densities, LEVELS};
 use crate::data::random::between;
 
 /// How far the amounts of both dyes are changed; 0 is off.
@@ -18,10 +19,6 @@ pub struct StainJitter {
     /// Added to the amount of each dye, drawn from `-x .. x` in optical density, 0 to 0.5.
     pub shift: f32,
 }
-
-/// Optical densities of haematoxylin, eosin and what is left, as Ruifrok and Johnston (2001) measured them; rows of
-/// length 1.
-const DYES: Matrix = [[0.650, 0.704, 0.286], [0.072, 0.990, 0.105], [0.268, 0.570, 0.776]];
 
 impl StainJitter {
     /// Whether it changes nothing.
@@ -35,8 +32,8 @@ impl StainJitter {
         let mut factors = [1.0; 2];
         let mut shifts = [0.0; 2];
         for (factor, shift) in factors.iter_mut().zip(&mut shifts) {
-            *factor = between(rng, 1.0 - self.factor, 1.0 + self.factor);
-            *shift = between(rng, -self.shift, self.shift);
+            *factor = between(rng, 1.0 - self.factor, 1.0 + self.factor).into();
+            *shift = between(rng, -self.shift, self.shift).into();
         }
         change(pixels, factors, shifts);
     }
@@ -44,20 +41,21 @@ impl StainJitter {
 
 /// Multiplies the amounts of haematoxylin and eosin in `pixels` (RGB, interleaved).
 pub(crate) fn restain(pixels: &mut [u8], factors: [f32; 2]) {
-    change(pixels, factors, [0.0; 2]);
+    change(pixels, factors.map(f64::from), [0.0; 2]);
 }
 
-fn change(pixels: &mut [u8], factors: [f32; 2], shifts: [f32; 2]) {
-    let Some(apart) = inverse(&DYES) else { return };
+fn change(pixels: &mut [u8], factors: [f64; 2], shifts: [f64; 2]) {
+    let Some(apart) = inverse(&RUIFROK) else { return };
     let factors = [factors[0], factors[1], 1.0];
-    let changed: Matrix = std::array::from_fn(|dye| DYES[dye].map(|density| density * factors[dye]));
-    let shift = std::array::from_fn(|channel| (0..2).map(|dye| shifts[dye] * DYES[dye][channel]).sum());
+    let changed: Matrix = std::array::from_fn(|dye| RUIFROK[dye].map(|density| density * factors[dye]));
+    let shift = std::array::from_fn(|channel| (0..2).map(|dye| shifts[dye] * RUIFROK[dye][channel]).sum());
     transform(pixels, &product(&apart, &changed), shift);
 }
 
 /// Applies an affine change in optical density to every pixel. Glass, which absorbs nothing, stays glass.
-fn transform(pixels: &mut [u8], matrix: &Matrix, shift: [f32; 3]) {
-    let densities = Densities::new();
+fn transform(pixels: &mut [u8], matrix: &Matrix, shift: [f64; 3]) {
+    let densities = Densities::get();
+    let (matrix, shift) = (matrix.map(|row| row.map(|value| value as f32)), shift.map(|value| value as f32));
     for pixel in pixels.chunks_exact_mut(3) {
         let before = [densities.of(pixel[0]), densities.of(pixel[1]), densities.of(pixel[2])];
         let absorbed = before.iter().sum::<f32>();
@@ -68,7 +66,6 @@ fn transform(pixels: &mut [u8], matrix: &Matrix, shift: [f32; 3]) {
             *value = densities.value(density + dyed * shift[channel]);
         }
     }
-    debug_assert_eq!(LEVELS, 256);
 }
 
 /// Density over all channels from which a pixel counts as tissue.

@@ -9,11 +9,12 @@ mod resnet;
 
 use burn::module::Module;
 use burn::tensor::module::adaptive_avg_pool2d;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 
 pub use efficientnet::EfficientNet;
 pub use resnet::ResNet;
 
+use super::{Levels, prepare};
 use crate::config::BackboneKind;
 
 /// A backbone up to the deepest stage that is used.
@@ -39,11 +40,11 @@ impl Backbone {
     /// Maps `[batch, channels, side, side]` of decoded tiles (u8, `[batch, 256, 256, 3]`) after each of `stages`,
     /// counted from 1.
     #[must_use]
-    pub fn maps(&self, tile: Tensor<4, Int>, stages: &[usize]) -> Vec<Tensor<4>> {
+    pub fn maps(&self, tile: impl Into<Levels>, stages: &[usize]) -> Vec<Tensor<4>> {
         let all = match self {
             Self::EfficientNetLite0(network) => {
                 // The published weights were found on (value - 127) / 128.
-                network.forward(tile.permute([0, 3, 1, 2]).float().sub_scalar(127.0).div_scalar(128.0))
+                network.forward(tile.into().0.sub_scalar(127.0).div_scalar(128.0))
             }
             Self::ResNet18(network) => network.forward(imagenet(tile)),
         };
@@ -52,7 +53,7 @@ impl Backbone {
 
     /// The mean of each map over the tile, all `stages` side by side, `[batch, features]`.
     #[must_use]
-    pub fn features(&self, tile: Tensor<4, Int>, stages: &[usize]) -> Tensor<2> {
+    pub fn features(&self, tile: impl Into<Levels>, stages: &[usize]) -> Tensor<2> {
         pooled(self.maps(tile, stages))
     }
 }
@@ -63,11 +64,11 @@ pub(crate) fn pooled(maps: Vec<Tensor<4>>) -> Tensor<2> {
 }
 
 /// Tiles as torchvision's weights want them: each channel in 0..1, less the mean of ImageNet and over its deviation.
-fn imagenet(tile: Tensor<4, Int>) -> Tensor<4> {
-    let device = tile.device();
+fn imagenet(tile: impl Into<Levels>) -> Tensor<4> {
+    let image = prepare(tile);
+    let device = image.device();
     let channels = |values: [f32; 3]| Tensor::<1>::from_floats(values, &device).reshape([1, 3, 1, 1]);
-    let values = tile.permute([0, 3, 1, 2]).float().div_scalar(255.0);
-    (values - channels([0.485, 0.456, 0.406])) / channels([0.229, 0.224, 0.225])
+    (image - channels([0.485, 0.456, 0.406])) / channels([0.229, 0.224, 0.225])
 }
 
 impl BackboneKind {

@@ -1,0 +1,146 @@
+//! Two dyes of a tile: the colour of each in optical density, and how much of it there is. Macenko's and Vahadane's
+//! methods differ in how they find the colours, and share what is done with them.
+
+use serde::{Deserialize, Serialize};
+
+use super::matrix::{Matrix, dot, unit};
+use super::median::{medians, quantile};
+use super::optical::Densities;
+use super::{LEAST_TISSUE, PIXELS, gain};
+
+/// Optical densities of haematoxylin, eosin and what is left, as Ruifrok and Johnston (2001) measured them; rows of
+/// length 1.
+pub const RUIFROK: Matrix = [[0.650, 0.704, 0.286], [0.072, 0.990, 0.105], [0.268, 0.570, 0.776]];
+
+/// Two dyes and their amounts.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DyePair {
+    /// Optical density of haematoxylin and of eosin in red, green and blue; rows of length 1.
+    pub stains: [[f64; 3]; 2],
+    /// The 99th percentile of each dye's amount over the tissue, in optical density.
+    pub most: [f64; 2],
+}
+
+/// Tissue is what absorbs at least this much, in the mean of the channels (Macenko's beta). Asked of every channel, as it
+/// often is, it would leave out pale eosin, which takes next to nothing of the red.
+const TISSUE: f32 = 0.15;
+
+/// The amount that stands for the largest one: a percentile, so that a speck of dirt does not.
+const MOST_PART: f64 = 0.99;
+
+/// Dyes whose colours are nearer to each other than some three degrees cannot be told apart: squared sine.
+const APART: f64 = 0.0027;
+
+/// Densities of up to about `limit` tissue pixels, evenly spread; `None` if the tile holds too little tissue.
+pub(super) fn tissue(pixels: &[u8], limit: usize) -> Option<Vec<[f64; 3]>> {
+    debug_assert_eq!(pixels.len(), 3 * PIXELS);
+    let densities = Densities::get();
+    let is_tissue = |pixel: &&[u8]| densities.of_pixel(pixel).iter().sum::<f32>() >= 3.0 * TISSUE;
+    let count = pixels.chunks_exact(3).filter(is_tissue).count();
+    if count < LEAST_TISSUE {
+        return None;
+    }
+    // An odd step: an even one would keep to some columns, and JPEG's blocks are eight wide.
+    let step = (count / limit) | 1;
+    let chosen = pixels.chunks_exact(3).filter(is_tissue).step_by(step);
+    Some(chosen.map(|pixel| densities.of_pixel(pixel).map(f64::from)).collect())
+}
+
+impl DyePair {
+    /// Dyes of two colours, haematoxylin first, with their amounts in `tissue`; `None` if the two are one.
+    pub(super) fn of(colours: [[f64; 3]; 2], tissue: &[[f64; 3]]) -> Option<Self> {
+        // Haematoxylin takes more of the red.
+        let [first, second] = colours.map(|colour| unit(colour.map(|value| value.max(0.0))));
+        let (first, second) = (first?, second?);
+        let stains = if first[0] >= second[0] { [first, second] } else { [second, first] };
+        let alike = dot(&stains[0], &stains[1]);
+        if 1.0 - alike * alike < APART {
+            return None;
+        }
+        let amounts = amounts_of(&stains);
+        let most = [0, 1].map(|dye| {
+            let mut values: Vec<f64> = tissue.iter().map(|density| dot(density, &amounts[dye])).collect();
+            quantile(&mut values, MOST_PART)
+        });
+        // Percentiles of what is there; less than nothing of a dye is none.
+        Some(Self { stains, most: most.map(|amount| amount.max(0.0)) })
+    }
+
+    /// The pair that many tiles have: the median of each value. `None` if the medians are no pair.
+    pub(super) fn median(pairs: &[Self]) -> Option<Self> {
+        let [h, e] = [0, 1].map(|dye| unit(medians(&pairs.iter().map(|pair| pair.stains[dye]).collect::<Vec<_>>())));
+        let most = medians(&pairs.iter().map(|pair| pair.most).collect::<Vec<_>>());
+        Some(Self { stains: [h?, e?], most })
+    }
+
+    /// How much more of each dye the target has.
+    pub(super) fn gains(&self, target: &Self) -> [f64; 2] {
+        [0, 1].map(|dye| gain(target.most[dye], self.most[dye]))
+    }
+
+    /// From densities of a tile with these dyes to densities with the target's: the amounts by least squares, scaled, and
+    /// the target's colours. What neither dye explains is left out, as in Macenko's method.
+    pub(super) fn towards(&self, target: &Self) -> Matrix {
+        let (amounts, gains) = (amounts_of(&self.stains), self.gains(target));
+        let value = |from: usize, to: usize| {
+            [0, 1].map(|dye| amounts[dye][from] * gains[dye] * target.stains[dye][to]).iter().sum()
+        };
+        std::array::from_fn(|from| std::array::from_fn(|to| value(from, to)))
+    }
+}
+
+/// What a density is multiplied by to give the amount of each dye, by least squares: the pseudo-inverse of the colours.
+pub(super) fn amounts_of(stains: &[[f64; 3]; 2]) -> [[f64; 3]; 2] {
+    let [h, e] = stains;
+    let (hh, he, ee) = (dot(h, h), dot(h, e), dot(e, e));
+    let determinant = (hh * ee - he * he).max(1e-12);
+    let of = |own: &[f64; 3], other: &[f64; 3], of_other: f64| {
+        std::array::from_fn(|channel| (own[channel] * of_other - other[channel] * he) / determinant)
+    };
+    [of(h, e, ee), of(e, h, hh)]
+}
+
+/// Changes the densities of every pixel by `matrix`.
+pub(super) fn transform(pixels: &mut [u8], matrix: &Matrix) {
+    let densities = Densities::get();
+    let matrix = matrix.map(|row| row.map(|value| value as f32));
+    for pixel in pixels.chunks_exact_mut(3) {
+        let before = densities.of_pixel(pixel);
+        for (channel, value) in pixel.iter_mut().enumerate() {
+            let density: f32 = (0..3).map(|from| before[from] * matrix[from][channel]).sum();
+            *value = densities.value(density);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_those_that_were_mixed() {
+        let stains = [RUIFROK[0], RUIFROK[1]];
+        let [h, e] = amounts_of(&stains);
+        let mixed: [f64; 3] = std::array::from_fn(|channel| 0.7 * stains[0][channel] + 0.2 * stains[1][channel]);
+        assert!((dot(&mixed, &h) - 0.7).abs() < 1e-9 && (dot(&mixed, &e) - 0.2).abs() < 1e-9);
+    }
+
+    #[test]
+    fn one_dye_is_no_pair() {
+        let tissue = [[0.3, 0.5, 0.2]; 10];
+        assert_eq!(DyePair::of([RUIFROK[0], RUIFROK[0]], &tissue), None);
+        let pair = DyePair::of([RUIFROK[1], RUIFROK[0]], &tissue);
+        assert!(pair.is_some_and(|pair| pair.stains[0][0] > pair.stains[1][0]), "haematoxylin is first");
+    }
+
+    #[test]
+    fn a_pair_towards_itself_keeps_what_its_dyes_explain() {
+        let pair = DyePair { stains: [RUIFROK[0], RUIFROK[1]], most: [1.0, 0.8] };
+        let matrix = pair.towards(&pair);
+        for dye in pair.stains {
+            let after: [f64; 3] = std::array::from_fn(|to| (0..3).map(|from| dye[from] * matrix[from][to]).sum());
+            assert!(after.iter().zip(dye).all(|(after, before)| (after - before).abs() < 1e-3), "{after:?} {dye:?}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Where every model begins: pixels as numbers, channels first.
+
+use burn::tensor::{Int, Tensor};
+
+/// Pixel values in 0..255 as f32, `[batch, 3, 256, 256]`. Made of decoded tiles (u8, `[batch, 256, 256, 3]`), or by a stain
+/// normalisation that stands in the graph.
+#[derive(Debug, Clone)]
+pub struct Levels(pub(crate) Tensor<4>);
+
+impl From<Tensor<4, Int>> for Levels {
+    /// The layout changes first, while a value is one byte.
+    fn from(tile: Tensor<4, Int>) -> Self {
+        Self(tile.permute([0, 3, 1, 2]).float())
+    }
+}
+
+/// Tiles as the convolutions want them: f32 in 0..1, `[batch, 3, 256, 256]`.
+pub(crate) fn prepare(tile: impl Into<Levels>) -> Tensor<4> {
+    tile.into().0.div_scalar(255.0)
+}

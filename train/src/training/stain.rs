@@ -1,0 +1,34 @@
+//! The look that a run brings its tiles to. It is fitted before anything else is learnt, on training tiles alone, from the
+//! run's seed: a resumed training finds the same one again.
+
+use kiln_tile::stain::StainNormaliser;
+use kiln_tile::{Decoder, Tile};
+use rayon::prelude::*;
+
+use crate::config::config_error;
+use crate::data::{DataError, Dataset, random};
+use crate::{Config, Result};
+
+/// Tiles that a target is fitted on, at most: the medians of more are the same.
+const TILES: usize = 100;
+
+/// The configured normalisation with a target from some of `tiles`, drawn by `seed`.
+pub(super) fn fitted(
+    config: &Config,
+    dataset: &Dataset,
+    mut tiles: Vec<usize>,
+    seed: u64,
+) -> Result<Option<StainNormaliser>> {
+    let Some(method) = config.data.stain_normalisation else { return Ok(None) };
+    random::shuffle(&mut tiles, &mut random::stream(seed, b"stain   ", 0, 0));
+    tiles.truncate(TILES);
+    let decoder = Decoder::new(config.data.size_policy);
+    let decode = |index: &usize| -> Result<Tile> {
+        let path = dataset.full_path(*index);
+        decoder.decode_file(&path).map_err(|reason| DataError::Tile { path, reason }.into())
+    };
+    let tiles = tiles.par_iter().map(decode).collect::<Result<Vec<Tile>>>()?;
+    let without_target =
+        |error| config_error("data.stain_normalisation", format!("{error}; set it to null, or look at the tiles"));
+    StainNormaliser::fit(method, &tiles).map(Some).map_err(without_target)
+}
