@@ -34,7 +34,7 @@ fn drawing_into_a_folder_that_is_there_changes_nothing() {
 fn colour_alone_does_not_tell_generated_classes_apart() {
     let inspection = kiln!("--json", "data", "inspect", fixture().tiles()).code(0).json();
     let auroc = inspection["colour"]["auroc"]["value"].as_f64().unwrap();
-    assert!(auroc <= 0.65, "AUROC {auroc} by colour alone");
+    assert!((auroc - 0.5).abs() < 1e-9, "AUROC {auroc} by colour alone");
 }
 
 #[test]

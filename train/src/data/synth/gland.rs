@@ -14,9 +14,9 @@ const TAU: f32 = std::f32::consts::TAU;
 pub(super) fn benign(rng: &mut impl Rng) -> Tissue {
     let mut tissue = Tissue::stroma(rng);
     let mut glands: Vec<Gland> = Vec::new();
-    for _ in 0..40 {
+    for _ in 0..120 {
         let gland = Gland::draw_from(rng);
-        if glands.len() < 5 && glands.iter().all(|other| gland.apart_from(other)) {
+        if glands.len() < 7 && glands.iter().all(|other| gland.apart_from(other)) {
             glands.push(gland);
         }
     }
@@ -25,7 +25,7 @@ pub(super) fn benign(rng: &mut impl Rng) -> Tissue {
     }
     let spindles = 18 + below(rng, 12);
     scatter_spindles(&mut tissue, spindles, rng);
-    let lymphocytes = 5 + below(rng, 12);
+    let lymphocytes = 15 + below(rng, 45);
     scatter_lymphocytes(&mut tissue, lymphocytes, rng);
     tissue
 }
@@ -66,15 +66,15 @@ struct Gland {
 impl Gland {
     fn draw_from(rng: &mut impl Rng) -> Self {
         let (x, y) = (between(rng, -20.0, N as f32 + 20.0), between(rng, -20.0, N as f32 + 20.0));
-        let radius = between(rng, 42.0, 74.0);
-        let height = between(rng, 16.0, 20.0);
+        let radius = between(rng, 40.0, 72.0);
+        let height = between(rng, 20.0, 26.0);
         let waves = std::array::from_fn(|_| (between(rng, 0.02, 0.11), between(rng, 0.0, TAU)));
         Self { x, y, radius, height, waves }
     }
 
     fn apart_from(&self, other: &Self) -> bool {
         let (dx, dy) = (self.x - other.x, self.y - other.y);
-        (dx * dx + dy * dy).sqrt() > 1.08 * (self.radius + other.radius) + 6.0
+        (dx * dx + dy * dy).sqrt() > 1.02 * (self.radius + other.radius) + 8.0
     }
 
     /// The outline in direction `angle`, in pixels.
@@ -111,12 +111,12 @@ impl Gland {
     /// One row of nuclei at the base, evenly spaced, each pointing to the lumen.
     fn nuclei(&self, tissue: &mut Tissue, rng: &mut impl Rng) {
         let base = self.radius - 0.3 * self.height;
-        let count = (TAU * base / between(rng, 10.5, 12.5)) as usize;
+        let count = (TAU * base / between(rng, 9.0, 10.8)) as usize;
         for place in 0..count {
             let angle = (place as f32 + 0.14 * normal(rng)) * TAU / count as f32;
             let away = self.outline(angle) - self.height * (0.3 + 0.03 * normal(rng));
             let (x, y) = (self.x + away * angle.cos(), self.y + away * angle.sin());
-            let (length, width) = (6.6 + 0.35 * normal(rng), 4.3 + 0.25 * normal(rng));
+            let (length, width) = (7.2 + 0.35 * normal(rng), 4.5 + 0.25 * normal(rng));
             let dark = 0.92 + 0.05 * normal(rng);
             let nucleolus = if chance(rng, 0.1) { 1.0 } else { 0.0 };
             let tilt = angle + 0.1 * normal(rng);

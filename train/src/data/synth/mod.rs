@@ -3,13 +3,24 @@
 //! and order of nuclei and glands); colour is made equal, so that a model which tells them apart has seen structure.
 //! Nothing learnt on them says anything about a patient.
 //!
-//! Tile `2k` is benign and tile `2k + 1` anomalous. The two are rendered as a pair, of one slide and one stain, and both
-//! are brought to the pair's mean and standard deviation in each channel. A tile depends on the seed and its number
+//! Tile `2k` is benign and tile `2k + 1` anomalous. The two are rendered as a pair, of one slide and one stain, and then
+//! given one palette: both have the same number of pixels of every colour. A tile depends on the seed and its number
 //! alone, so a larger set begins with the smaller one.
+//!
+//! # What structure tells
+//! Benign tissue is built at the scale of its glands: open lumina of 30 to 100 pixels, each with one even row of nuclei
+//! around it, and quiet stroma between. A poorly differentiated carcinoma has lost that order. The same amounts of
+//! white, blue and pink lie in pieces of the size of a cell: crowded, uneven nuclei in sheets, slits and small holes in
+//! the place of lumina. With equal colours the variance of a tile is equal too, and more of it is then fine-grained in an
+//! anomalous tile. An autoencoder that learnt from benign tiles rebuilds the coarse part and not the fine, so its error says
+//! something of the class. It does not say all: slides differ in contrast, tumours leave islands of stroma, and glands
+//! vary in size. What tells the classes apart without fail is the form of nuclei and glands, and it takes labels to learn
+//! that.
 
 pub(super) mod field;
 mod gland;
 mod nucleus;
+mod palette;
 mod render;
 mod slide;
 mod tissue;

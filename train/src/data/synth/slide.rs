@@ -28,8 +28,8 @@ impl Slide {
         let mut rng = stream(seed, b"slide   ", number as u64, 0);
         let light = between(&mut rng, 234.0, 250.0);
         Self {
-            haematoxylin: stain(HAEMATOXYLIN, between(&mut rng, 0.95, 1.35), &mut rng),
-            eosin: stain(EOSIN, between(&mut rng, 0.62, 0.95), &mut rng),
+            haematoxylin: stain(HAEMATOXYLIN, between(&mut rng, 1.0, 1.3), &mut rng),
+            eosin: stain(EOSIN, between(&mut rng, 0.65, 0.92), &mut rng),
             light: [light, light - between(&mut rng, 0.0, 6.0), light + between(&mut rng, -4.0, 4.0)],
             blur: between(&mut rng, 0.15, 0.5),
             noise: between(&mut rng, 1.0, 2.6),

@@ -18,7 +18,8 @@ pub(super) fn anomalous(rng: &mut impl Rng) -> Tissue {
         shape: Field(rng.next_u32()),
         fine: Field(rng.next_u32()),
         holes: Field(rng.next_u32()),
-        extent: between(rng, 0.24, 0.38),
+        extent: between(rng, 0.27, 0.42),
+        open: between(rng, 0.555, 0.62),
     };
     nests.lay(&mut tissue, rng);
     let nuclei = nests.nuclei(rng);
@@ -44,6 +45,8 @@ struct Nests {
     holes: Field,
     /// The level above which there is tumour; the lower, the more of it.
     extent: f32,
+    /// The level above which there is a hole; the lower, the more of them.
+    open: f32,
 }
 
 impl Nests {
@@ -54,7 +57,7 @@ impl Nests {
 
     /// Above 0 in a hole: slit-like lumina and necrosis.
     fn hole(&self, x: f32, y: f32) -> f32 {
-        self.holes.rough(x / 26.0 + 3.1, y / 26.0) - 0.655
+        self.holes.rough(x / 17.0 + 3.1, y / 17.0) - self.open
     }
 
     fn lay(&self, tissue: &mut Tissue, rng: &mut impl Rng) {
@@ -86,7 +89,7 @@ impl Nests {
             let nucleus = malignant(x, y, rng);
             let crowds = |other: &Nucleus| {
                 let (dx, dy) = (other.x - x, other.y - y);
-                let room = 0.74 * (other.length * other.width).sqrt() + 0.74 * (nucleus.length * nucleus.width).sqrt();
+                let room = 1.12 * ((other.length * other.width).sqrt() + (nucleus.length * nucleus.width).sqrt());
                 dx * dx + dy * dy < room * room
             };
             if !nuclei.iter().any(crowds) {
@@ -99,7 +102,7 @@ impl Nests {
 
 fn malignant(x: f32, y: f32, rng: &mut impl Rng) -> Nucleus {
     // Sizes are skewed: most are one and a half times a benign nucleus, a few are giants.
-    let size = between(rng, 7.0, 10.5) + if chance(rng, 0.12) { between(rng, 2.0, 6.0) } else { 0.0 };
+    let size = between(rng, 6.5, 10.0) + if chance(rng, 0.12) { between(rng, 2.0, 6.0) } else { 0.0 };
     let width = size * between(rng, 0.58, 0.92);
     let nucleolus = if chance(rng, 0.55) { between(rng, 1.4, 2.4) } else { 0.0 };
     Nucleus {

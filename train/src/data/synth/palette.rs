@@ -1,0 +1,141 @@
+//! One palette for the two tiles of a pair. Both end with the same number of pixels of every colour, so that nothing
+//! which sees colours without their places can tell one from the other: not a mean, not a histogram, not a pair of
+//! channels. What is left is where the colours lie.
+//!
+//! The palette is every second colour of both pictures, in the order of a k-d tree over their pixels. A picture takes
+//! it over by splitting its own pixels and the palette at their medians along the same direction, again and again, until
+//! one pixel faces one colour: a nearly optimal transport, so dark stays dark, blue stays blue, and a colour moves little
+//! where the two pictures have nearly the same amount of it. All of it is integers with no ties, hence the same everywhere.
+
+/// Parts of a level that are told apart before rounding: so fine that the scanner's noise leaves hardly a tie.
+const PARTS: f32 = 64.0;
+
+/// What one part more of an axis is worth in variance, so that the three compare: 6 over the squared length of
+/// brightness (1, 1, 1), red against blue (1, 0, -1), and both against green (1, -2, 1).
+const SCALES: [i128; 3] = [2, 3, 1];
+
+/// A pixel and where it stands.
+#[derive(Debug, Clone, Copy)]
+struct Pixel {
+    /// Brightness, red against blue, and both against green, in parts of a level.
+    axes: [i32; 3],
+    /// Its number: no two pixels of a list have the same one.
+    at: u32,
+}
+
+impl Pixel {
+    fn new(colour: [f32; 3], at: usize) -> Self {
+        // Far beyond any level, and far within an i32.
+        let [red, green, blue] = colour.map(|value| (value.clamp(-64.0, 320.0) * PARTS) as i32);
+        Self { axes: [red + green + blue, red - blue, red - 2 * green + blue], at: at as u32 }
+    }
+
+    fn colour(&self) -> [u8; 3] {
+        let [sum, across, both] = self.axes;
+        let parts = [(2 * sum + 3 * across + both) / 6, (sum - both) / 3, (2 * sum - 3 * across + both) / 6];
+        parts.map(|value| (value as f32 / PARTS + 0.5).clamp(0.0, 255.0) as u8)
+    }
+}
+
+/// Pictures of equal size, f32 `[pixels, 3]` from 0 to 255, as bytes with one and the same palette.
+pub(super) fn shared(images: &[Vec<f32>; 2]) -> [Vec<u8>; 2] {
+    let mut sides = images.each_ref().map(|image| pixels(image));
+    // Of two pixels of one colour, that of the second picture comes second.
+    let first = sides[0].len() as u32;
+    let second = sides[1].iter().map(|pixel| Pixel { at: first + pixel.at, ..*pixel });
+    let mut both: Vec<Pixel> = sides[0].iter().copied().chain(second).collect();
+    let mut palette = Vec::with_capacity(both.len().div_ceil(2));
+    thin(&mut both, &mut palette);
+    sides.each_mut().map(|pixels| {
+        let mut bytes = vec![0; 3 * pixels.len()];
+        give(pixels, &mut palette, &mut bytes);
+        bytes
+    })
+}
+
+fn pixels(image: &[f32]) -> Vec<Pixel> {
+    let (colours, _) = image.as_chunks::<3>();
+    colours.iter().enumerate().map(|(at, colour)| Pixel::new(*colour, at)).collect()
+}
+
+/// Keeps one of each two pixels that are neighbours in colour.
+fn thin(pixels: &mut [Pixel], kept: &mut Vec<Pixel>) {
+    if let [one] | [one, _] = pixels {
+        return kept.push(*one);
+    }
+    let axis = widest(pixels);
+    let (low, high) = halves(pixels, axis);
+    thin(low, kept);
+    thin(high, kept);
+}
+
+/// Writes into `bytes`, `[pixels, 3]`, for each pixel a colour of a palette of the same length.
+fn give(pixels: &mut [Pixel], palette: &mut [Pixel], bytes: &mut [u8]) {
+    if let ([pixel], [colour]) = (&*pixels, &*palette) {
+        let at = 3 * pixel.at as usize;
+        return bytes[at..at + 3].copy_from_slice(&colour.colour());
+    }
+    let axis = widest(palette);
+    let (low, high) = halves(pixels, axis);
+    let (palette_low, palette_high) = halves(palette, axis);
+    give(low, palette_low, bytes);
+    give(high, palette_high, bytes);
+}
+
+/// The axis along which the pixels vary most.
+fn widest(pixels: &[Pixel]) -> usize {
+    let mut sums = [(0_i64, 0_i64); 3];
+    for pixel in pixels {
+        for ((sum, squares), value) in sums.iter_mut().zip(pixel.axes) {
+            *sum += i64::from(value);
+            *squares += i64::from(value) * i64::from(value);
+        }
+    }
+    let variance = |axis: &usize| {
+        let (sum, squares) = sums[*axis];
+        SCALES[*axis] * (pixels.len() as i128 * i128::from(squares) - i128::from(sum) * i128::from(sum))
+    };
+    (0..3).max_by_key(variance).unwrap_or_default()
+}
+
+/// The lower and the upper half along an axis; of an odd number, the lower is the smaller.
+fn halves(pixels: &mut [Pixel], axis: usize) -> (&mut [Pixel], &mut [Pixel]) {
+    let middle = pixels.len() / 2;
+    pixels.select_nth_unstable_by_key(middle, |pixel| (pixel.axes[axis], pixel.at));
+    pixels.split_at_mut(middle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted(bytes: &[u8]) -> Vec<[u8; 3]> {
+        let (pixels, _) = bytes.as_chunks::<3>();
+        let mut pixels = pixels.to_vec();
+        pixels.sort_unstable();
+        pixels
+    }
+
+    #[test]
+    fn greys_keep_their_order() {
+        // 90 greys that rise, and 90 lighter ones that fall: of the 180 in order every second is kept.
+        let image = |grey: &dyn Fn(usize) -> f32| (0..270).map(|at| grey(at / 3)).collect::<Vec<f32>>();
+        let images = [image(&|at| 10.0 + at as f32), image(&|at| 240.5 - at as f32)];
+        let [rising, falling] = shared(&images);
+        assert_eq!(sorted(&rising), sorted(&falling));
+        assert!(rising.windows(4).all(|run| run[0] <= run[3]) && falling.windows(4).all(|run| run[0] >= run[3]));
+        let (darkest, lightest) = (sorted(&rising)[0], sorted(&rising)[89]);
+        assert!(darkest[0] <= 12 && lightest[0] >= 239, "{darkest:?} to {lightest:?}");
+    }
+
+    #[test]
+    fn flat_pictures_share_both_colours_equally() {
+        let flat = |colour: [f32; 3]| colour.repeat(64);
+        let [one, other] = shared(&[flat([200.0, 40.0, 90.0]), flat([-3.0, 120.0, 300.0])]);
+        for bytes in [one, other] {
+            let counts = [[200, 40, 90], [0, 120, 255]]
+                .map(|colour| sorted(&bytes).iter().filter(|pixel| **pixel == colour).count());
+            assert_eq!(counts, [32, 32]);
+        }
+    }
+}
