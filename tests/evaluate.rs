@@ -9,7 +9,7 @@ use crate::train::assert_stable_metrics;
 #[test]
 fn a_run_and_its_bundle_have_the_same_figures() {
     let fixture = fixture();
-    for kind in [Kind::Cnn, Kind::Vae] {
+    for kind in [Kind::Cnn, Kind::Vae, Kind::Hybrid] {
         let run = fixture.run(kind);
         let burn = kiln!("--json", "evaluate", &run, "--resamples", "200").code(0).json();
         let split = run.join("split.csv");
@@ -33,6 +33,11 @@ fn a_run_and_its_bundle_have_the_same_figures() {
             assert_eq!(burn[name], onnx[name], "{kind:?} {name}");
         }
         assert_eq!(burn["auroc"]["value"], read_json(&run.join("metrics.json"))["auroc"]["value"]);
+        let error = |figures: &serde_json::Value| figures["reconstruction"]["mse"]["value"].as_f64();
+        match (error(&burn), error(&onnx)) {
+            (Some(burn), Some(onnx)) => assert!((burn - onnx).abs() < 1e-6 * burn, "{burn} {onnx}"),
+            (burn, onnx) => assert_eq!((burn, onnx, kind), (None, None, Kind::Cnn)),
+        }
     }
 }
 

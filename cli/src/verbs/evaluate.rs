@@ -1,5 +1,7 @@
 //! `kiln evaluate`: figures with intervals for a run or a bundle, on data that it is pointed at.
 
+mod reconstruction;
+
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
@@ -221,6 +223,8 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
         Ok(())
     })?;
     bar.finish_and_clear();
+    let scored: Vec<PathBuf> = scores.iter().map(|(index, _)| dataset.full_path(*index)).collect();
+    let squared_errors = reconstruction::squared_errors(&mut session, &options.decoder, &scored, out)?;
     let threshold = &manifest.threshold;
     let nodes: Vec<String> = session.nodes().iter().map(|(name, count)| format!("{count} nodes on {name}")).collect();
     Ok(Subject {
@@ -230,8 +234,7 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
         classes: manifest.classes.clone(),
         normal_classes: manifest.normal_classes.clone(),
         scores,
-        // Maps of whole data sets are not kept while scoring.
-        squared_errors: None,
+        squared_errors,
         train,
         threshold: threshold.value,
         failed,

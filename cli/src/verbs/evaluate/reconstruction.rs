@@ -1,0 +1,48 @@
+//! How well a bundle rebuilds tiles. In a pass of its own, because scoring carries scores alone.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use kiln_runtime::Session;
+use kiln_tile::{Decoder, TILE_BYTES};
+
+use crate::output::Output;
+
+/// Tiles in a batch, where the graph leaves it open.
+const BATCH: usize = 8;
+
+/// The mean squared error of each tile's reconstruction over pixels and channels, intensities in 0 to 1: the mean of its
+/// error map. `None` of a model that rebuilds no tiles; the map of rebuilt features is no error of pixels.
+pub(super) fn squared_errors(
+    session: &mut Session,
+    decoder: &Decoder,
+    tiles: &[PathBuf],
+    out: &Output,
+) -> anyhow::Result<Option<Vec<f64>>> {
+    let gives = |name: &str| session.outputs().iter().any(|port| port.name == name);
+    if !(gives("reconstruction") && gives("error_map")) {
+        return Ok(None);
+    }
+    session.select_outputs(&["error_map"])?;
+    let fixed = session.fixed_batch();
+    let bar = out.progress(Some(tiles.len() as u64), "errors");
+    let mut errors = Vec::with_capacity(tiles.len());
+    for chunk in tiles.chunks(fixed.unwrap_or(BATCH)) {
+        let mut pixels = Vec::with_capacity(chunk.len() * TILE_BYTES);
+        for path in chunk {
+            let tile = decoder.decode_file(path).with_context(|| format!("tile {}", path.display()))?;
+            pixels.extend_from_slice(tile.pixels());
+        }
+        if let Some(batch) = fixed {
+            // A graph of one batch size alone takes black tiles in the place of those that are missing.
+            pixels.resize(batch * TILE_BYTES, 0);
+        }
+        let outputs = session.run(&pixels, pixels.len() / TILE_BYTES)?;
+        let maps = outputs.arrays.get("error_map").context("the graph gave no error_map")?;
+        let means = maps.outer_iter().take(chunk.len());
+        errors.extend(means.map(|map| map.iter().map(|value| f64::from(*value)).sum::<f64>() / map.len() as f64));
+        bar.inc(chunk.len() as u64);
+    }
+    bar.finish_and_clear();
+    Ok(Some(errors))
+}
