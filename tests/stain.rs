@@ -144,6 +144,30 @@ fn the_same_seed_fits_the_same_target_and_exports_the_same_bytes() {
 }
 
 #[test]
+fn features_are_kept_apart_by_what_the_tiles_look_like() {
+    let (fixture, folder) = (fixture(), scratch());
+    let path = folder.path().join("transfer.yaml");
+    let text = "name: small\n\
+        model: {kind: transfer, backbone: {name: efficientnet-lite0, weights: random, stages: [2, 3], width: 0.25}, views: 1, dense: [8]}\n\
+        data: {normal_classes: [benign], split: {train: 0.7, val: 0.15, test: 0.15}}\n\
+        training: {seed: 42, epochs: 1, batch: 8}\nbootstrap_resamples: 200\n";
+    fs::write(&path, text).unwrap();
+    let cache = folder.path().join("cache");
+    for (number, method) in ["null", "macenko", "reinhard"].into_iter().enumerate() {
+        let run = folder.path().join(method);
+        let mut command = crate::support::command();
+        command.env("KILN_CACHE", &cache).arg("train").arg(&path).arg("--data").arg(fixture.tiles());
+        command.args(["--set", &format!("data.stain_normalisation={method}")]).arg("--out").arg(&run);
+        crate::support::finish(command).code(0);
+        // Of the training tiles, and of the validation tiles.
+        assert_eq!(fs::read_dir(cache.join("features")).unwrap().count(), 2 * (number + 1), "{method}");
+    }
+    let bundle = folder.path().join("bundle");
+    kiln!("export", folder.path().join("reinhard"), "--out", &bundle).code(0);
+    kiln!("verify", &bundle, "--run", folder.path().join("reinhard")).code(0);
+}
+
+#[test]
 fn an_unknown_method_is_named_with_the_known_ones() {
     let folder = scratch();
     let set = "data.stain_normalisation=makenko";

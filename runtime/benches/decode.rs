@@ -1,11 +1,12 @@
-//! From the bytes of a file to a tile, one thread.
-#![allow(missing_docs)]
+//! From the bytes of a file to a tile, and its stain normalisation, one thread.
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod common;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use image::ImageFormat;
-use kiln_tile::{Decoder, SizePolicy};
+use kiln_tile::stain::{StainMethod, StainNormaliser};
+use kiln_tile::{Decoder, SizePolicy, Tile};
 
 fn decode(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decode");
@@ -18,5 +19,16 @@ fn decode(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decode);
+fn stain(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("stain");
+    group.throughput(Throughput::Elements(1));
+    let [here, elsewhere] = [1, 2].map(|seed| Tile::from_pixels(common::picture(seed).into_raw()).unwrap());
+    for method in [StainMethod::Reinhard, StainMethod::Macenko, StainMethod::Vahadane] {
+        let normaliser = StainNormaliser::fit(method, std::slice::from_ref(&here)).unwrap();
+        group.bench_function(method.to_string(), |bencher| bencher.iter(|| normaliser.apply(elsewhere.clone())));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, decode, stain);
 criterion_main!(benches);

@@ -186,8 +186,8 @@ impl Zoo {
         }
     }
 
-    /// What the model answers for decoded tiles (u8, `[batch, 256, 256, 3]`) or for [`Levels`], the first `normal` classes being the
-    /// normal ones. Draws nothing at random: an autoencoder rebuilds from the mean of its latent distribution.
+    /// What the model answers for decoded tiles (u8, `[batch, 256, 256, 3]`) or for [`Levels`], the first `normal`
+    /// classes being the normal ones. Draws nothing at random: an autoencoder rebuilds from the mean of its latent distribution.
     #[must_use]
     pub fn score(&self, tile: impl Into<Levels>, normal: usize) -> Scores {
         match self {

@@ -120,8 +120,8 @@ pub(crate) fn with_truth(dataset: &Dataset, classes: &Classes, scored: &[ScoredT
     scored.iter().map(truth).collect()
 }
 
-/// Scores of `test` by colour statistics, fitted on the tiles of `train`, both without stain normalisation: a logistic regression on all of them, and the
-/// distance to the normal ones.
+/// Scores of `test` by colour statistics, fitted on the tiles of `train`: a logistic regression on all of them, and the
+/// distance to the normal ones. Both loaders give tiles without stain normalisation.
 pub(crate) fn colour_scores(
     dataset: &Dataset,
     classes: &Classes,

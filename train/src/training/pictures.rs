@@ -65,6 +65,12 @@ impl Gallery<'_> {
         let (run, facts) = (self.run, &self.run.facts);
         let data = facts.data.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let fact = |name: &str, value: String| (name.to_owned(), value);
+        let stain = facts.stain_normalisation.map(|stain| {
+            fact(
+                "Stain normalisation",
+                format!("{}, fitted on training tiles; tiles are shown after it", stain.method()),
+            )
+        });
         Ok(Report {
             title: format!("{} on {data}", run.config.name),
             summary: format!(
@@ -75,7 +81,7 @@ impl Gallery<'_> {
                 facts.epochs,
                 self.metrics.n
             ),
-            facts: vec![
+            facts: [
                 fact("Normal classes", facts.classes.normal_names().join(", ")),
                 fact("Anomalous classes", facts.classes.names[facts.classes.normal..].join(", ")),
                 fact("Kept epoch", facts.best_epoch.to_string()),
@@ -90,7 +96,10 @@ impl Gallery<'_> {
                 fact("Data SHA-256", facts.data_sha256.clone()),
                 fact("Weights SHA-256", facts.weights_sha256.clone()),
                 fact("Versions", format!("Kiln {}, burn {}", facts.kiln, facts.burn)),
-            ],
+            ]
+            .into_iter()
+            .chain(stain)
+            .collect(),
             metrics: Some(self.metrics.clone()),
             figures: figures.into_iter().map(|(_, figure)| figure).collect(),
             parity: None,

@@ -1,6 +1,7 @@
 //! The same image never stands on two sides, whatever its files are called.
 
-use kiln_tile::{Decoder, Fault};
+use kiln_tile::stain::{StainMethod, StainNormaliser};
+use kiln_tile::{Decoder, Fault, TILE_BYTES, Tile};
 use kiln_train::data::{DataError, Dataset, Split, SplitPlan, check_leaks, digest, digests};
 
 use crate::{save, tile};
@@ -96,4 +97,29 @@ fn the_data_digest_sees_content_labels_and_groups_and_not_the_order() {
     assert_ne!(digest(&relabelled, &tiles), before);
     save(&tile(99), &folder.path().join("a/00.png"));
     assert_ne!(digest(&dataset, &digests(&dataset, &Decoder::default()).unwrap()), before);
+}
+
+#[test]
+fn a_tile_is_itself_whatever_its_stains_are_brought_to() {
+    let folder = folder();
+    let dataset = Dataset::open(folder.path()).unwrap();
+    let stain = StainNormaliser::fit(StainMethod::Reinhard, &[purple()]).unwrap();
+    save(&pink(), &folder.path().join("a/00.png"));
+    let decoder = Decoder::default().with_stain(Some(stain));
+    assert_eq!(digests(&dataset, &decoder).unwrap(), digests(&dataset, &Decoder::default()).unwrap());
+    assert_ne!(stain.apply(pink()), pink());
+}
+
+/// Tissue of one colour, with specks of another.
+fn tissue(colour: [u8; 3]) -> Tile {
+    let pixel = |at: usize| if at.is_multiple_of(5) { [90, 60, 140] } else { colour };
+    Tile::from_pixels((0..TILE_BYTES / 3).flat_map(pixel).collect()).unwrap()
+}
+
+fn purple() -> Tile {
+    tissue([150, 100, 180])
+}
+
+fn pink() -> Tile {
+    tissue([220, 150, 190])
 }

@@ -79,14 +79,14 @@ fn colour_does_not_tell_the_classes_apart() {
     assert!((auroc - 0.5).abs() < 1e-9, "histograms: {auroc}");
 }
 
-/// A blur of 32 pixels loses more of an anomalous tile, but not of every one: what an autoencoder has to go by.
+/// A blur of 64 pixels loses more of an anomalous tile, but not of every one: what an autoencoder has to go by.
 #[test]
 fn fine_structure_tells_much_but_not_all() {
     let folder = tempfile::tempdir().unwrap();
     let tiles = decoded(&write(&folder.path().join("set"), 120, 21));
-    let lost: Vec<f64> = tiles.iter().map(|tile| variance_within_blocks(tile, 32)).collect();
+    let lost: Vec<f64> = tiles.iter().map(|tile| variance_within_blocks(tile, 64)).collect();
     let auroc = auroc_of(&lost);
-    assert!((0.75..0.995).contains(&auroc), "{auroc}");
+    assert!((0.65..0.95).contains(&auroc), "{auroc}");
 }
 
 fn decoded(dataset: &Dataset) -> Vec<Tile> {

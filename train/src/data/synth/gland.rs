@@ -16,7 +16,7 @@ pub(super) fn benign(rng: &mut impl Rng) -> Tissue {
     let mut glands: Vec<Gland> = Vec::new();
     for _ in 0..120 {
         let gland = Gland::draw_from(rng);
-        if glands.len() < 7 && glands.iter().all(|other| gland.apart_from(other)) {
+        if glands.len() < 4 && glands.iter().all(|other| gland.apart_from(other)) {
             glands.push(gland);
         }
     }
@@ -25,7 +25,7 @@ pub(super) fn benign(rng: &mut impl Rng) -> Tissue {
     }
     let spindles = 18 + below(rng, 12);
     scatter_spindles(&mut tissue, spindles, rng);
-    let lymphocytes = 15 + below(rng, 45);
+    let lymphocytes = 25 + below(rng, 55);
     scatter_lymphocytes(&mut tissue, lymphocytes, rng);
     tissue
 }
@@ -66,8 +66,8 @@ struct Gland {
 impl Gland {
     fn draw_from(rng: &mut impl Rng) -> Self {
         let (x, y) = (between(rng, -20.0, N as f32 + 20.0), between(rng, -20.0, N as f32 + 20.0));
-        let radius = between(rng, 40.0, 72.0);
-        let height = between(rng, 20.0, 26.0);
+        let radius = between(rng, 62.0, 102.0);
+        let height = between(rng, 27.0, 34.0);
         let waves = std::array::from_fn(|_| (between(rng, 0.02, 0.11), between(rng, 0.0, TAU)));
         Self { x, y, radius, height, waves }
     }
@@ -111,12 +111,12 @@ impl Gland {
     /// One row of nuclei at the base, evenly spaced, each pointing to the lumen.
     fn nuclei(&self, tissue: &mut Tissue, rng: &mut impl Rng) {
         let base = self.radius - 0.3 * self.height;
-        let count = (TAU * base / between(rng, 9.0, 10.8)) as usize;
+        let count = (TAU * base / between(rng, 8.4, 10.0)) as usize;
         for place in 0..count {
             let angle = (place as f32 + 0.14 * normal(rng)) * TAU / count as f32;
             let away = self.outline(angle) - self.height * (0.3 + 0.03 * normal(rng));
             let (x, y) = (self.x + away * angle.cos(), self.y + away * angle.sin());
-            let (length, width) = (7.2 + 0.35 * normal(rng), 4.5 + 0.25 * normal(rng));
+            let (length, width) = (8.2 + 0.35 * normal(rng), 4.8 + 0.25 * normal(rng));
             let dark = 0.92 + 0.05 * normal(rng);
             let nucleolus = if chance(rng, 0.1) { 1.0 } else { 0.0 };
             let tilt = angle + 0.1 * normal(rng);

@@ -19,7 +19,7 @@ pub(super) fn anomalous(rng: &mut impl Rng) -> Tissue {
         fine: Field(rng.next_u32()),
         holes: Field(rng.next_u32()),
         extent: between(rng, 0.27, 0.42),
-        open: between(rng, 0.555, 0.62),
+        open: between(rng, 0.545, 0.6),
     };
     nests.lay(&mut tissue, rng);
     let nuclei = nests.nuclei(rng);
@@ -89,7 +89,7 @@ impl Nests {
             let nucleus = malignant(x, y, rng);
             let crowds = |other: &Nucleus| {
                 let (dx, dy) = (other.x - x, other.y - y);
-                let room = 1.12 * ((other.length * other.width).sqrt() + (nucleus.length * nucleus.width).sqrt());
+                let room = 1.18 * ((other.length * other.width).sqrt() + (nucleus.length * nucleus.width).sqrt());
                 dx * dx + dy * dy < room * room
             };
             if !nuclei.iter().any(crowds) {
