@@ -116,9 +116,8 @@ fn tiles_from_elsewhere_are_measured_whole_by_the_threshold_that_was_chosen_befo
         all.push(figures);
     }
     assert_eq!(all[0]["auroc"], all[1]["auroc"]);
-    // Reconstructions are compared through burn alone.
-    assert!(all[0]["reconstruction"]["mse_normal"]["value"].as_f64().unwrap() > 0.0);
-    assert!(all[1]["reconstruction"].is_null());
+    let [burn, onnx] = [0, 1].map(|at: usize| all[at]["reconstruction"]["mse_normal"]["value"].as_f64().unwrap());
+    assert!(burn > 0.0 && (burn - onnx).abs() < 1e-6 * burn, "{burn} {onnx}");
     // The tiles of the training are still its test split, wherever they lie.
     let own = kiln!("--json", "evaluate", &run, "--data", fixture.tiles(), "--resamples", "200").code(0).json();
     assert_eq!((&own["n"], &own["split"]), (&24.into(), &"test".into()));
