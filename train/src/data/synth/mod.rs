@@ -8,14 +8,14 @@
 //! alone, so a larger set begins with the smaller one.
 //!
 //! # What structure tells
-//! Benign tissue is built at the scale of its glands: crypts of 60 to 100 micrometres if a pixel is half of one, each with
-//! an open lumen and one even row of nuclei, and quiet stroma between. A poorly differentiated carcinoma has lost that order. The same amounts of
-//! white, blue and pink lie in pieces of the size of a cell: crowded, uneven nuclei in sheets, slits and small holes in
-//! the place of lumina. With equal colours the variance of a tile is equal too, and more of it is then fine-grained in an
-//! anomalous tile. An autoencoder that learnt from benign tiles rebuilds the coarse part and not the fine, so its error says
-//! something of the class. It does not say all: slides differ in contrast, tumours leave islands of stroma, and glands
-//! vary in size. What tells the classes apart without fail is the form of nuclei and glands, and it takes labels to learn
-//! that.
+//! Benign tissue is built at the scale of its glands: crypts of 60 to 100 micrometres if a pixel is half of one, each
+//! with an open lumen and one even row of nuclei, and quiet stroma between. A poorly differentiated carcinoma has lost
+//! that order. The same amounts of white, blue and pink lie in pieces of the size of a cell: crowded, uneven nuclei in
+//! sheets, slits and small holes in the place of lumina. With equal colours the variance of a tile is equal too, and
+//! more of it is then fine-grained in an anomalous tile. An autoencoder that learnt from benign tiles rebuilds the
+//! coarse part and not the fine, so its error says something of the class. It does not say all: slides differ in
+//! contrast, tumours leave islands of stroma, and glands vary in size. What tells the classes apart without fail is the
+//! form of nuclei and glands, and it takes labels to learn that.
 
 pub(super) mod field;
 mod gland;
