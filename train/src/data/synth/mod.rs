@@ -14,8 +14,7 @@
 //! sheets, slits and small holes in the place of lumina. With equal colours the variance of a tile is equal too, and
 //! more of it is then fine-grained in an anomalous tile. An autoencoder that learnt from benign tiles rebuilds the
 //! coarse part and not the fine, so its error says something of the class. It does not say all: slides differ in
-//! contrast, tumours leave islands of stroma, and glands vary in size. What tells the classes apart without fail is the
-//! form of nuclei and glands, and it takes labels to learn that.
+//! contrast, tumours leave islands of stroma, and glands vary in size.
 
 pub(super) mod field;
 mod gland;
