@@ -28,12 +28,12 @@ fn rotate(m: &mut Matrix, vectors: &mut Matrix, p: usize, q: usize) {
     let t = theta.signum() / (theta.abs() + theta.mul_add(theta, 1.0).sqrt());
     let c = 1.0 / t.mul_add(t, 1.0).sqrt();
     let s = t * c;
-    for row in 0..3 {
-        (m[row][p], m[row][q]) = (c * m[row][p] - s * m[row][q], s * m[row][p] + c * m[row][q]);
+    for row in m.iter_mut() {
+        (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
     }
-    for column in 0..3 {
-        (m[p][column], m[q][column]) = (c * m[p][column] - s * m[q][column], s * m[p][column] + c * m[q][column]);
-    }
+    let (above, below) = (m[p], m[q]);
+    m[p] = std::array::from_fn(|at| c * above[at] - s * below[at]);
+    m[q] = std::array::from_fn(|at| s * above[at] + c * below[at]);
     for row in vectors {
         (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
     }
