@@ -58,13 +58,14 @@ fn pixels(image: &[f32]) -> Vec<Pixel> {
     colours.iter().enumerate().map(|(at, colour)| Pixel::new(*colour, at)).collect()
 }
 
-/// Keeps one of each two pixels that are neighbours in colour.
+/// Keeps one of each two pixels that are neighbours in colour, of an even number of them.
 fn thin(pixels: &mut [Pixel], kept: &mut Vec<Pixel>) {
     if let [one] | [one, _] = pixels {
         return kept.push(*one);
     }
-    let axis = widest(pixels);
-    let (low, high) = halves(pixels, axis);
+    // Both halves are even again, so that just half is kept whatever the number.
+    let (axis, middle) = (widest(pixels), pixels.len() / 4 * 2);
+    let (low, high) = halves(pixels, axis, middle.max(2));
     thin(low, kept);
     thin(high, kept);
 }
@@ -75,9 +76,9 @@ fn give(pixels: &mut [Pixel], palette: &mut [Pixel], bytes: &mut [u8]) {
         let at = 3 * pixel.at as usize;
         return bytes[at..at + 3].copy_from_slice(&colour.colour());
     }
-    let axis = widest(palette);
-    let (low, high) = halves(pixels, axis);
-    let (palette_low, palette_high) = halves(palette, axis);
+    let (axis, middle) = (widest(palette), palette.len() / 2);
+    let (low, high) = halves(pixels, axis, middle);
+    let (palette_low, palette_high) = halves(palette, axis, middle);
     give(low, palette_low, bytes);
     give(high, palette_high, bytes);
 }
@@ -98,9 +99,8 @@ fn widest(pixels: &[Pixel]) -> usize {
     (0..3).max_by_key(variance).unwrap_or_default()
 }
 
-/// The lower and the upper half along an axis; of an odd number, the lower is the smaller.
-fn halves(pixels: &mut [Pixel], axis: usize) -> (&mut [Pixel], &mut [Pixel]) {
-    let middle = pixels.len() / 2;
+/// The `middle` lowest pixels along an axis, and the others.
+fn halves(pixels: &mut [Pixel], axis: usize, middle: usize) -> (&mut [Pixel], &mut [Pixel]) {
     pixels.select_nth_unstable_by_key(middle, |pixel| (pixel.axes[axis], pixel.at));
     pixels.split_at_mut(middle)
 }
