@@ -155,11 +155,13 @@ pub fn lock(name: &str) -> File {
     file
 }
 
-/// Names the binary and the configurations that a fixture was made with.
+/// Names what a fixture was made with: the binary, the configurations, and the revision that its runs note.
 fn key() -> String {
     let binary = fs::metadata(env!("CARGO_BIN_EXE_kiln")).unwrap();
     let modified = binary.modified().unwrap().duration_since(UNIX_EPOCH).unwrap();
-    let mut text = format!("{} {}", binary.len(), modified.as_nanos());
+    let revision = std::process::Command::new("git").args(["rev-parse", "HEAD"]).output();
+    let revision = revision.map(|output| output.stdout).unwrap_or_default();
+    let mut text = format!("{} {} {}", binary.len(), modified.as_nanos(), String::from_utf8_lossy(&revision));
     for kind in Kind::ALL {
         write!(text, "\n{}", kind.config()).unwrap();
     }
