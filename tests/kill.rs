@@ -27,6 +27,12 @@ fn train(fixture: &Fixture, run: &Path) -> Command {
     command
 }
 
+/// Kills a training as soon as its folder holds a checkpoint.
+fn kill_after_a_checkpoint(training: &mut Command, run: &Path) {
+    let checkpoints = run.join("checkpoints");
+    kill_when(training, || names(&checkpoints).iter().any(|name| name.starts_with("step-")));
+}
+
 fn weights(run: &Path) -> String {
     sha256_file(&run.join("model.bpk")).unwrap()
 }
@@ -78,14 +84,13 @@ fn a_training_killed_within_an_epoch_goes_on_where_it_was() {
     let fixture = fixture();
     let folder = scratch();
     let run = folder.path().join("run");
-    let checkpoints = run.join("checkpoints");
     // One long epoch, so that the first checkpoint falls within it.
     let long = |run: &Path| {
         let mut command = train(fixture, run);
         command.args(["--set", "training.epochs=1", "--set", "training.batch=2", "--set", "data.augmentation=null"]);
         command
     };
-    kill_when(&mut long(&run), || names(&checkpoints).iter().any(|name| name.starts_with("step-")));
+    kill_after_a_checkpoint(&mut long(&run), &run);
     let resumed = finish(long(&run)).code(0);
     let words = resumed.stderr();
     assert!(words.contains("resumed after step"), "{words}");
@@ -105,8 +110,7 @@ fn a_training_that_normalises_stains_has_the_same_target_after_a_kill() {
         command
     };
     let (run, whole) = (folder.path().join("run"), folder.path().join("whole"));
-    let checkpoints = run.join("checkpoints");
-    kill_when(&mut staining(&run), || names(&checkpoints).iter().any(|name| name.starts_with("step-")));
+    kill_after_a_checkpoint(&mut staining(&run), &run);
     finish(staining(&run)).code(0).says(&["resumed after step"]);
     finish(staining(&whole)).code(0);
     assert_eq!(weights(&run), weights(&whole));

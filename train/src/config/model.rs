@@ -59,12 +59,6 @@ impl ModelConfig {
         !matches!(self, Self::Vae(_) | Self::MemoryBank(_))
     }
 
-    /// Whether the model learns from normal tiles alone.
-    #[must_use]
-    pub fn learns_from_normal_only(&self) -> bool {
-        matches!(self, Self::Vae(_) | Self::MemoryBank(_))
-    }
-
     /// Backbone of the model, if it has one, and where its weights come from.
     #[must_use]
     pub fn backbone(&self) -> Option<&BackboneConfig> {

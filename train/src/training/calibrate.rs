@@ -6,7 +6,7 @@ use kiln_tile::{ScorePart, ScoreRule};
 use ndarray_of_linfa::{Array1, Array2, Axis};
 
 use super::evaluation::{read, tile_tensor};
-use super::trainer::Prepared;
+use super::prepared::Prepared;
 use crate::data::Loader;
 use crate::metrics::logistic;
 use crate::model::{Classes, Front, Hybrid, PARTS, Weights, Zoo};

@@ -12,6 +12,7 @@ mod fit;
 mod insights;
 mod observer;
 mod pictures;
+mod prepared;
 mod run;
 mod seeds;
 mod source;

@@ -39,7 +39,7 @@ impl Source {
     pub(crate) fn tiles(&self) -> usize {
         match self {
             Self::Tiles(loader) => loader.tiles(),
-            Self::Features(loader) => loader.samples(0).len(),
+            Self::Features(loader) => loader.length,
         }
     }
 
@@ -47,7 +47,7 @@ impl Source {
     pub(crate) fn batches(&self) -> usize {
         match self {
             Self::Tiles(loader) => loader.batches(),
-            Self::Features(loader) => loader.samples(0).len().div_ceil(loader.batch),
+            Self::Features(loader) => loader.length.div_ceil(loader.batch),
         }
     }
 
@@ -71,15 +71,30 @@ impl From<TileBatch> for Batch {
 pub(crate) struct FeatureLoader {
     pub(crate) table: Arc<FeatureTable>,
     /// Entries of the data set, and their class numbers.
-    pub(crate) indices: Vec<(usize, usize)>,
-    pub(crate) batch: usize,
+    indices: Vec<(usize, usize)>,
+    batch: usize,
     /// Shuffles anew in every epoch; `None` keeps the order.
-    pub(crate) shuffle_seed: Option<u64>,
+    shuffle_seed: Option<u64>,
     /// Which tiles an epoch holds beside each one once.
-    pub(crate) sampling: Sampling,
+    sampling: Sampling,
+    /// Tiles in an epoch.
+    length: usize,
 }
 
 impl FeatureLoader {
+    /// Gives the features of `indices`, entries of the data set with their class numbers.
+    pub(crate) fn new(
+        table: FeatureTable,
+        indices: Vec<(usize, usize)>,
+        batch: usize,
+        shuffle_seed: Option<u64>,
+        sampling: Sampling,
+    ) -> Self {
+        let mut loader = Self { table: Arc::new(table), indices, batch, shuffle_seed, sampling, length: 0 };
+        loader.length = loader.samples(0).len();
+        loader
+    }
+
     fn samples(&self, epoch: u64) -> Vec<Sample> {
         data::samples(&self.indices, &self.sampling, self.shuffle_seed.unwrap_or(0), epoch)
     }

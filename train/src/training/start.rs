@@ -1,16 +1,15 @@
 //! What a model on a backbone needs before its first step: pretrained weights, features that are computed once, and the
 //! figures that features are centred and scaled by.
 
-use std::sync::Arc;
-
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::evaluation::{feature_tensor, tile_tensor};
 use super::features::Extractor;
+use super::prepared::Prepared;
 use super::seeds::Purpose;
 use super::source::{FeatureLoader, Source};
-use super::trainer::{Prepared, SETTLING_BATCHES};
+use super::trainer::SETTLING_BATCHES;
 use super::{Event, Observer};
 use crate::config::{ModelConfig, TransferConfig};
 use crate::data::Split;
@@ -56,13 +55,10 @@ pub(super) fn sources(
         let augmentation = prepared.config.data.augmentation.as_ref();
         let views = config.and_then(|config| Some((augmentation?, config.views)));
         let table = extractor.table(&indices, views, observer)?;
-        Ok::<_, Error>(Source::Features(FeatureLoader {
-            table: Arc::new(table),
-            indices: prepared.with_classes(&indices),
-            batch: prepared.config.training.batch,
-            shuffle_seed: config.map(|_| prepared.seed(Purpose::Order, 0)),
-            sampling: config.map(|_| prepared.sampling()).unwrap_or_default(),
-        }))
+        let (batch, seed) = (prepared.config.training.batch, config.map(|_| prepared.seed(Purpose::Order, 0)));
+        let sampling = config.map(|_| prepared.sampling()).unwrap_or_default();
+        let indices = prepared.with_classes(&indices);
+        Ok::<_, Error>(Source::Features(FeatureLoader::new(table, indices, batch, seed, sampling)))
     };
     Ok((source(Split::Train, Some(config))?, source(Split::Val, None)?))
 }

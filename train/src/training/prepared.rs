@@ -1,0 +1,182 @@
+//! What a training stands on: tiles, classes, split and stain target, all of it checked before the first step.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kiln_tile::stain::StainNormaliser;
+use kiln_tile::{Decoder, publish};
+
+use super::run::{class_map, plain_loader, workers};
+use super::seeds::{Purpose, seed};
+use super::trainer::TrainRequest;
+use super::{Layout, classes, stain};
+use crate::data::{self, Dataset, Loader, LoaderOptions, Sampling, Split, SplitPlan, TileDigest};
+use crate::model::{Classes, Front};
+use crate::{Config, Error, Result};
+
+/// All that stays the same while training.
+pub(crate) struct Prepared {
+    pub(crate) config: Config,
+    pub(crate) dataset: Arc<Dataset>,
+    pub(crate) data_path: PathBuf,
+    pub(crate) data_sha256: String,
+    pub(crate) digests: Vec<TileDigest>,
+    pub(crate) plan: SplitPlan,
+    pub(crate) classes: Classes,
+    pub(crate) stain: Option<StainNormaliser>,
+}
+
+impl Prepared {
+    pub(super) fn new(request: &TrainRequest, layout: &Layout) -> Result<Self> {
+        let config = request.config.clone();
+        let data_path = request.data.clone().or_else(|| config.data.path.clone()).ok_or_else(|| Error::Config {
+            origin: "data.path".to_owned(),
+            reason: "no data set is named; give --data DIR, or make one with `kiln data synth --out DIR`".to_owned(),
+        })?;
+        let data_path = fs::canonicalize(&data_path).map_err(|error| Error::Config {
+            origin: format!("data set {}", data_path.display()),
+            reason: format!("{error}; give a folder or a CSV of tiles with --data"),
+        })?;
+        let dataset = Arc::new(Dataset::open(&data_path)?);
+        let classes = classes(&dataset, &config.data.normal_classes)?;
+        let decoder = Decoder::new(config.data.size_policy);
+        let digests = data::digests(&dataset, &decoder)?;
+        refuse_damaged(&dataset, &decoder, &digests)?;
+        let plan = resolve_split(request, layout, &dataset, &digests)?;
+        data::check_leaks(&dataset, &plan, &digests)?;
+        let data_sha256 = data::digest(&dataset, &digests);
+        let prepared = Self { config, dataset, data_path, data_sha256, digests, plan, classes, stain: None };
+        prepared.check_synthesis()?;
+        let of = prepared.training_tiles(!prepared.config.model.has_classes());
+        let stain = stain::fitted(&prepared.config, &prepared.dataset, of, prepared.seed(Purpose::Stain, 0))?;
+        Ok(Self { stain, ..prepared })
+    }
+
+    pub(crate) fn seed(&self, purpose: Purpose, number: u64) -> u64 {
+        seed(self.config.training.seed, purpose, number)
+    }
+
+    /// Makes tiles as the model sees them.
+    pub(crate) fn normalising_decoder(&self) -> Decoder {
+        Decoder::new(self.config.data.size_policy).with_stain(self.stain)
+    }
+
+    /// What the exported graph will do with tiles before its model.
+    pub(crate) fn front(&self) -> Front {
+        Front::of(self.stain.as_ref())
+    }
+
+    /// The tiles of a split as the exported graph will take them, in order: for scores, which begin with
+    /// [`Prepared::front`].
+    pub(crate) fn loader(&self, split: Split) -> Result<Loader> {
+        self.in_order(self.plan.indices(split), self.stain.and_then(StainNormaliser::before_graph))
+    }
+
+    /// The tiles of a split without stain normalisation.
+    pub(crate) fn raw_loader(&self, split: Split) -> Result<Loader> {
+        self.in_order(self.plan.indices(split), None)
+    }
+
+    /// The normal training tiles, as [`Prepared::loader`] gives those of a split.
+    pub(crate) fn normal_loader(&self) -> Result<Loader> {
+        self.in_order(self.training_tiles(true), self.stain.and_then(StainNormaliser::before_graph))
+    }
+
+    fn in_order(&self, indices: Vec<usize>, stain: Option<StainNormaliser>) -> Result<Loader> {
+        let decoder = Decoder::new(self.config.data.size_policy).with_stain(stain);
+        let (batch, workers) = (self.config.training.batch, self.config.data.workers);
+        plain_loader(&self.dataset, indices, batch, decoder, workers, &self.classes)
+    }
+
+    pub(crate) fn training_loader(&self, normal_only: bool) -> Result<Loader> {
+        let options = LoaderOptions {
+            decoder: self.normalising_decoder(),
+            batch: self.config.training.batch,
+            shuffle_seed: Some(self.seed(Purpose::Order, 0)),
+            augmentation: self.config.data.augmentation.clone(),
+            workers: workers(self.config.data.workers),
+            classes: class_map(&self.classes),
+            sampling: self.sampling(),
+        };
+        Ok(Loader::new(Arc::clone(&self.dataset), self.training_tiles(normal_only), options)?)
+    }
+
+    /// Which tiles an epoch holds.
+    pub(crate) fn sampling(&self) -> Sampling {
+        let data = &self.config.data;
+        Sampling { oversampling: data.oversampling, synthesis: data.synthesis, normal: self.classes.normal }
+    }
+
+    /// What a tile of each class counts in the loss, where they do not count the same.
+    pub(super) fn class_weights(&self) -> Result<Option<Arc<[f32]>>> {
+        let Some(weights) = &self.config.training.class_weights else { return Ok(None) };
+        let tiles = self.with_classes(&self.plan.indices(Split::Train));
+        let counts = data::class_counts(data::samples(&tiles, &self.sampling(), 0, 0).iter().map(|tile| tile.class));
+        let wrong = |reason| Error::Config { origin: "training.class_weights".to_owned(), reason };
+        Ok(Some(weights.resolved(&self.classes, &counts).map_err(wrong)?.into()))
+    }
+
+    /// A generated anomaly has a label only where there is just one to have.
+    fn check_synthesis(&self) -> Result<()> {
+        let anomalous = &self.classes.names[self.classes.normal..];
+        if self.config.data.synthesis.generated == 0.0 || anomalous.len() == 1 {
+            return Ok(());
+        }
+        let reason = format!(
+            "a generated anomaly would be one of {}, and nothing says which; use data.synthesis.cut_paste",
+            anomalous.join(", ")
+        );
+        Err(Error::Config { origin: "data.synthesis.generated".to_owned(), reason })
+    }
+
+    fn training_tiles(&self, normal_only: bool) -> Vec<usize> {
+        let normal = self.classes.normal_names();
+        let learnt = |index: &usize| !normal_only || normal.contains(&self.dataset.entries[*index].label);
+        self.plan.indices(Split::Train).into_iter().filter(learnt).collect()
+    }
+
+    /// Entries with their class numbers.
+    pub(crate) fn with_classes(&self, indices: &[usize]) -> Vec<(usize, usize)> {
+        let class = |index: &usize| Some((*index, self.classes.number(&self.dataset.entries[*index].label)?));
+        indices.iter().filter_map(class).collect()
+    }
+}
+
+/// A tile that cannot be decoded ends the training now, not when its split's turn comes, hours later.
+fn refuse_damaged(dataset: &Dataset, decoder: &Decoder, digests: &[TileDigest]) -> Result<()> {
+    let Some(index) = digests.iter().position(|digest| digest.pixels.is_none()) else { return Ok(()) };
+    let path = dataset.full_path(index);
+    match decoder.decode_file(&path) {
+        Err(source) => Err(data::DataError::Tile { path, reason: source }.into()),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// The split of a resumed run is the one that it wrote; a fresh run makes one and writes it before anything else.
+fn resolve_split(
+    request: &TrainRequest,
+    layout: &Layout,
+    dataset: &Dataset,
+    digests: &[TileDigest],
+) -> Result<SplitPlan> {
+    let config = &request.config;
+    let resolved = config.to_yaml()?;
+    if layout.split().is_file() && layout.config().is_file() {
+        let before = fs::read_to_string(layout.config()).map_err(Error::io(&layout.config()))?;
+        if before != resolved {
+            let reason = "was begun with another configuration (see its config.yaml); resume with that one, or choose \
+                          another folder with --out";
+            return Err(Error::run(layout.root(), reason));
+        }
+        return Ok(SplitPlan::read_csv(dataset, &layout.split())?);
+    }
+    let fractions = [config.data.split.train, config.data.split.val, config.data.split.test];
+    let plan = match &request.split {
+        Some(file) => SplitPlan::read_csv(dataset, file)?,
+        None => SplitPlan::make_with(dataset, digests, fractions, seed(config.training.seed, Purpose::Split, 0))?,
+    };
+    publish::write_file(&layout.config(), resolved.as_bytes()).map_err(Error::io(&layout.config()))?;
+    plan.write_csv(dataset, &layout.split())?;
+    Ok(plan)
+}
