@@ -167,9 +167,7 @@ fn a_target_travels_as_json_and_words_are_checked() {
         let text = serde_json::to_string(&normaliser).unwrap();
         assert!(text.starts_with(&format!("{{\"method\":\"{method}\",\"target\":{{")), "{text}");
         assert_eq!(serde_json::from_str::<StainNormaliser>(&text).unwrap(), normaliser);
-        assert_eq!(method.to_string().parse(), Ok(method));
     }
-    assert!("mackenko".parse::<StainMethod>().unwrap_err().contains("macenko"));
     assert!(serde_json::from_str::<StainNormaliser>(r#"{"method":"macenko","target":{"stains":[]}}"#).is_err());
     assert_eq!(METHODS.map(StainMethod::place), [StainPlace::Graph, StainPlace::Runtime, StainPlace::Runtime]);
 }

@@ -101,19 +101,6 @@ pub(super) fn amounts_of(stains: &[[f64; 3]; 2]) -> [[f64; 3]; 2] {
     [of(h, e, ee), of(e, h, hh)]
 }
 
-/// Changes the densities of every pixel by `matrix`.
-pub(super) fn transform(pixels: &mut [u8], matrix: &Matrix) {
-    let densities = Densities::get();
-    let matrix = matrix.map(|row| row.map(|value| value as f32));
-    for pixel in pixels.chunks_exact_mut(3) {
-        let before = densities.of_pixel(pixel);
-        for (channel, value) in pixel.iter_mut().enumerate() {
-            let density: f32 = (0..3).map(|from| before[from] * matrix[from][channel]).sum();
-            *value = densities.value(density);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,13 +1,12 @@
 //! A method with its fitted target.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::dyes::{self, DyePair};
+use super::dyes::DyePair;
 use super::reinhard::ColourStatistics;
-use super::{macenko, vahadane};
+use super::{macenko, optical, vahadane};
 use crate::Tile;
 
 /// How tiles are brought to one look.
@@ -23,9 +22,6 @@ pub enum StainMethod {
 }
 
 impl StainMethod {
-    const NAMES: [(&'static str, Self); 3] =
-        [("reinhard", Self::Reinhard), ("macenko", Self::Macenko), ("vahadane", Self::Vahadane)];
-
     /// Where tiles are normalised once a model is deployed. Macenko's and Vahadane's methods need percentiles and loops
     /// that run until they have found something, for which ONNX has no operators that every provider runs.
     #[must_use]
@@ -39,16 +35,11 @@ impl StainMethod {
 
 impl fmt::Display for StainMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::NAMES.iter().find(|(_, method)| method == self).map_or("", |(name, _)| name))
-    }
-}
-
-impl FromStr for StainMethod {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let known = Self::NAMES.iter().find(|(name, _)| *name == text).map(|(_, method)| *method);
-        known.ok_or_else(|| format!("unknown stain normalisation `{text}`; known: reinhard, macenko, vahadane"))
+        f.write_str(match self {
+            Self::Reinhard => "reinhard",
+            Self::Macenko => "macenko",
+            Self::Vahadane => "vahadane",
+        })
     }
 }
 
@@ -153,7 +144,7 @@ impl StainNormaliser {
             Self::Reinhard(target) => target.apply(pixels),
             Self::Macenko(target) => {
                 if let Some(own) = macenko::dyes(pixels) {
-                    dyes::transform(pixels, &own.towards(target));
+                    optical::transform(pixels, &own.towards(target), [0.0; 3]);
                 }
             }
             Self::Vahadane(target) => {

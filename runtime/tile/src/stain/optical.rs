@@ -3,12 +3,16 @@
 
 use std::sync::LazyLock;
 
+use super::matrix::Matrix;
+
 /// Values of a channel.
 const LEVELS: usize = 256;
 /// Steps of the table back, fine enough that the value nearest to a density is the right one or beside it.
 const STEPS: usize = 16_384;
 /// The largest density of the table: that of the darkest value.
 const MOST: f32 = 5.6;
+/// Density over all channels from which a pixel counts as tissue.
+const TISSUE: f32 = 0.45;
 
 static TABLES: LazyLock<Densities> = LazyLock::new(Densities::new);
 
@@ -54,9 +58,35 @@ impl Densities {
     }
 }
 
+/// Changes the density of every pixel (RGB, interleaved) to `density x matrix + shift`. The shift is of dye that is
+/// there: it fades out towards glass, which stays glass.
+pub fn transform(pixels: &mut [u8], matrix: &Matrix, shift: [f64; 3]) {
+    let densities = Densities::get();
+    let (matrix, shift) = (matrix.map(|row| row.map(|value| value as f32)), shift.map(|value| value as f32));
+    for pixel in pixels.chunks_exact_mut(3) {
+        let before = densities.of_pixel(pixel);
+        let dyed = (before.iter().sum::<f32>() / TISSUE).min(1.0);
+        for (channel, value) in pixel.iter_mut().enumerate() {
+            let density: f32 = (0..3).map(|from| before[from] * matrix[from][channel]).sum();
+            *value = densities.value(density + dyed * shift[channel]);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_of_everything_is_darker_and_glass_stays_glass() {
+        let thicker = [[1.3, 0.0, 0.0], [0.0, 1.3, 0.0], [0.0, 0.0, 1.3]];
+        for shift in [[0.0; 3], [0.1; 3]] {
+            let mut pixels = [120, 70, 160, 255, 255, 255];
+            transform(&mut pixels, &thicker, shift);
+            assert!(pixels[0] < 120 && pixels[1] < 70 && pixels[2] < 160, "{pixels:?}");
+            assert_eq!(pixels[3..], [255; 3]);
+        }
+    }
 
     #[test]
     fn a_value_comes_back_within_one() {
