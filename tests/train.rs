@@ -48,7 +48,7 @@ fn a_run_holds_its_configuration_split_history_figures_and_pictures() {
         assert_eq!(facts["epochs"], epochs.len());
         assert_stable_metrics(&read_json(&run.join("metrics.json")));
         assert_self_contained(&fs::read_to_string(run.join("report.html")).unwrap());
-        let mut pictures = vec!["loss.png", "roc_pr.png", "scores.png"];
+        let mut pictures = vec!["loss.png", "training_tiles.png", "roc_pr.png", "scores.png"];
         if kind != Kind::Cnn {
             pictures.extend(["reconstructions.png", "latent_map.png", "interpolation.png"]);
         }

@@ -29,7 +29,7 @@ pub use intervals::interval_rows;
 pub use latent::{LatentPlace, interpolation_strips, latent_map};
 pub use ranking::roc_and_pr;
 pub use reconstruction::{Reconstruction, reconstruction_sheet};
-pub use sheet::{SheetTile, choose_tiles, score_sheet};
+pub use sheet::{SheetTile, TrainingTile, choose_tiles, score_sheet, training_sheet};
 
 #[cfg(test)]
 mod tests;

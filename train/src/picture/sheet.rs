@@ -57,14 +57,47 @@ pub fn choose_tiles(scored: &[Scored], threshold: f64, n: usize) -> Vec<usize> {
     chosen
 }
 
+/// A tile as a training saw it.
+#[derive(Debug, Clone)]
+pub struct TrainingTile {
+    /// The pixels.
+    pub tile: Tile,
+    /// The label that it was learnt with.
+    pub label: String,
+    /// Whether it was made of others.
+    pub made_up: bool,
+    /// Name of the entry that it is, or that another was laid into.
+    pub name: String,
+}
+
 /// Draws tiles in the given order, six a row, each with its score and a verdict: a full blue frame and a tick where
 /// the call at `threshold` is right, a broken red frame and a cross where it is wrong.
 ///
 /// # Errors
 /// When there are no tiles.
 pub fn score_sheet(tiles: &[SheetTile], threshold: f64) -> Result<Picture, PictureError> {
+    let title = format!("Tiles by score; anomalous from {} on", number(threshold));
+    sheet("score sheet", &title, tiles, |shown| &shown.tile, |root, at, shown| caption(root, at, shown, threshold))
+}
+
+/// Draws tiles in the given order, six a row, each with the label that it was learnt with; made-up ones say so.
+///
+/// # Errors
+/// When there are no tiles.
+pub fn training_sheet(tiles: &[TrainingTile]) -> Result<Picture, PictureError> {
+    sheet("training sheet", "Tiles as the training saw them", tiles, |shown| &shown.tile, training_caption)
+}
+
+/// Tiles in rows under a title, each with what `caption` draws below its corner.
+fn sheet<T>(
+    picture: &'static str,
+    title: &str,
+    tiles: &[T],
+    tile: impl Fn(&T) -> &Tile,
+    caption: impl Fn(&Area<'_>, (i32, i32), &T) -> Result<(), PictureError>,
+) -> Result<Picture, PictureError> {
     if tiles.is_empty() {
-        return Err(PictureError::Nothing { picture: "score sheet", reason: "no tile was given".to_owned() });
+        return Err(PictureError::Nothing { picture, reason: "no tile was given".to_owned() });
     }
     let count = u32::try_from(tiles.len()).unwrap_or(u32::MAX);
     let columns = count.clamp(3, COLUMNS);
@@ -77,25 +110,33 @@ pub fn score_sheet(tiles: &[SheetTile], threshold: f64) -> Result<Picture, Pictu
     };
     for (at, shown) in tiles.iter().enumerate() {
         let (x, y) = corner(at);
-        let Some(whole) = ImageBuffer::<Rgb<u8>, _>::from_raw(SIDE, SIDE, shown.tile.pixels()) else { continue };
+        let Some(whole) = ImageBuffer::<Rgb<u8>, _>::from_raw(SIDE, SIDE, tile(shown).pixels()) else { continue };
         let small = resize(&whole, SHOWN, SHOWN, FilterType::CatmullRom);
         canvas.paste(x, y, SHOWN, |column, row| small.get_pixel(column, row).0);
     }
     canvas.draw(|root| {
-        let title = format!("Tiles by score; anomalous from {} on", number(threshold));
-        style::write(root, (MARGIN.cast_signed(), 16), &title, &style::bold(SHEET_TITLE))?;
+        style::write(root, (MARGIN.cast_signed(), 16), title, &style::bold(SHEET_TITLE))?;
         for (at, shown) in tiles.iter().enumerate() {
             let (x, y) = corner(at);
-            caption(root, (x.cast_signed(), y.cast_signed()), shown, threshold)?;
+            caption(root, (x.cast_signed(), y.cast_signed()), shown)?;
         }
         Ok(())
     })?;
     canvas.finish(1)
 }
 
+fn training_caption(root: &Area<'_>, place: (i32, i32), shown: &TrainingTile) -> Result<(), PictureError> {
+    let made = if shown.made_up { "made up" } else { "" };
+    let lines = [
+        (shown.label.as_str(), style::bold(SHEET_LABEL)),
+        (made, style::font(SHEET_LABEL - 2).color(&VERMILLION)),
+        (shown.name.as_str(), style::font(SHEET_SMALL).color(&GREY)),
+    ];
+    write_below(root, place, &lines)
+}
+
 fn caption(root: &Area<'_>, (x, y): (i32, i32), shown: &SheetTile, threshold: f64) -> Result<(), PictureError> {
     let right = (shown.score >= threshold) == shown.anomalous;
-    let side = SHOWN.cast_signed();
     frame(root, (x, y), right)?;
     let colour = if right { BLUE } else { VERMILLION };
     let verdict = match (right, shown.anomalous) {
@@ -104,12 +145,19 @@ fn caption(root: &Area<'_>, (x, y): (i32, i32), shown: &SheetTile, threshold: f6
         (false, true) => "✗ anomaly missed",
         (false, false) => "✗ false alarm",
     };
+    let score = number(shown.score);
     let lines = [
-        (number(shown.score), style::bold(SHEET_LABEL)),
-        (verdict.to_owned(), style::font(SHEET_LABEL - 2).color(&colour)),
-        (shown.name.clone(), style::font(SHEET_SMALL).color(&GREY)),
+        (score.as_str(), style::bold(SHEET_LABEL)),
+        (verdict, style::font(SHEET_LABEL - 2).color(&colour)),
+        (shown.name.as_str(), style::font(SHEET_SMALL).color(&GREY)),
     ];
-    for (at, (text, style)) in (0..).zip(&lines) {
+    write_below(root, (x, y), &lines)
+}
+
+/// Lines of text below a tile, cut where they are too long.
+fn write_below(root: &Area<'_>, (x, y): (i32, i32), lines: &[(&str, TextStyle<'_>)]) -> Result<(), PictureError> {
+    let side = SHOWN.cast_signed();
+    for (at, (text, style)) in (0..).zip(lines) {
         let text = style::fit(root, text, style, SHOWN);
         style::write(root, (x, y + side + 8 + at * 23), &text, style)?;
     }

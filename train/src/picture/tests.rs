@@ -117,6 +117,15 @@ fn a_sheet_tells_right_calls_from_wrong_ones() {
 }
 
 #[test]
+fn a_sheet_of_the_training_says_what_was_made_up() {
+    let tile = |made_up| TrainingTile { tile: flat(90), label: "tumour".into(), made_up, name: "tile.png".into() };
+    let red = |tiles: &[TrainingTile]| count(&decode(&training_sheet(tiles).unwrap()), style::VERMILLION);
+    assert_eq!(red(&[tile(false), tile(false)]), 0);
+    assert!(red(&[tile(false), tile(true)]) > 20);
+    assert_eq!(training_sheet(&[]).unwrap_err().fault(), Fault::Input);
+}
+
+#[test]
 fn chosen_tiles_hold_the_worst_mistakes_and_the_whole_range() {
     let mut tiles = scored(100);
     tiles[7] = Scored { score: 5.0, anomalous: false, group: "x".into() };

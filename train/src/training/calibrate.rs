@@ -31,7 +31,7 @@ pub(super) fn calibrated(
         other => return Ok((other, None)),
     };
     let normal = prepared.normal_loader()?;
-    let front = prepared.front();
+    let front = prepared.intake().front();
     let latents =
         normal.epoch(0, 0).map(|batch| Ok(hybrid.latent_means(front.levels(tile_tensor(batch?.pixels, device)))));
     let combination = hybrid.combination().around(Tensor::cat(latents.collect::<Result<Vec<_>>>()?, 0));

@@ -38,7 +38,7 @@ pub(crate) fn finish(
     let (val, tested) = (prepared.loader(Split::Val)?, prepared.loader(Split::Test)?);
     let (zoo, combination) = calibrated(zoo, prepared, &val, device)?;
     let zoo = &zoo;
-    let score = |loader: &Loader| score_tiles(zoo, prepared.front(), classes, loader, device);
+    let score = |loader: &Loader| score_tiles(zoo, prepared.intake().front(), classes, loader, device);
     let (val, test) = (score(&val)?, score(&tested)?);
     let rule = prepared.config.threshold;
     let value = rule.choose(&with_truth(dataset, classes, &val))?;

@@ -10,6 +10,7 @@ mod features;
 mod finish;
 mod fit;
 mod insights;
+mod intake;
 mod observer;
 mod pictures;
 mod prepared;

@@ -5,23 +5,23 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use kiln_tile::{SIDE, Tile};
+use kiln_tile::{SIDE, TILE_BYTES, Tile};
 
 use super::evaluation::{ScoredTile, read, score_tiles, tile_tensor};
-use super::run::Run;
+use super::run::{Run, training_loader};
 use super::{finish, insights};
 use crate::config::StoppingMetric;
 use crate::data::{Dataset, Split};
 use crate::metrics::{Metrics, Scored};
 use crate::model::Zoo;
 use crate::picture::{
-    EpochRecord, Picture, Reconstruction, SheetTile, choose_tiles, loss_curves, reconstruction_sheet, roc_and_pr,
-    score_sheet,
+    EpochRecord, Picture, Reconstruction, SheetTile, TrainingTile, choose_tiles, loss_curves, reconstruction_sheet,
+    roc_and_pr, score_sheet, training_sheet,
 };
 use crate::report::{Figure, Latency, Parity, Report};
 use crate::{Config, Error, Result};
 
-/// Tiles on the score sheet.
+/// Tiles on a sheet.
 const SHEET_TILES: usize = 24;
 /// Rows of the reconstruction sheet.
 const RECONSTRUCTIONS: usize = 6;
@@ -47,6 +47,10 @@ impl Gallery<'_> {
         let mut figures = Vec::new();
         if let Ok(picture) = loss_curves(self.history, self.run.facts.best_epoch) {
             figures.push(("loss.png", loss_figure(picture, &self.run.config)));
+        }
+        let shown = self.training_tiles()?;
+        if !shown.is_empty() {
+            figures.push(("training_tiles.png", training_figure(training_sheet(&shown)?, &self.run.config)));
         }
         let scored = self.scored();
         let ranking = roc_and_pr(&scored, Some(self.baseline), self.metrics)?;
@@ -112,6 +116,34 @@ impl Gallery<'_> {
         finish::with_truth(self.dataset, &self.run.facts.classes, self.test)
     }
 
+    /// The first tiles of the first epoch, as its steps got them. None of a model that learns from features of tiles.
+    fn training_tiles(&self) -> Result<Vec<TrainingTile>> {
+        let (run, zoo) = (self.run, self.zoo);
+        if zoo.frozen().is_some() || matches!(zoo, Zoo::MemoryBank(_)) {
+            return Ok(Vec::new());
+        }
+        let classes = &run.facts.classes;
+        let normal = classes.normal_names();
+        let entry = |index: usize| &self.dataset.entries[index];
+        let learnt = |index: &usize| !zoo.learns_from_normal_only() || normal.contains(&entry(*index).label);
+        let tiles = run.indices(self.dataset, Split::Train)?.into_iter().filter(learnt).collect();
+        let loader = training_loader(&run.config, self.dataset, tiles, classes, run.intake())?;
+        let mut shown = Vec::new();
+        for batch in loader.epoch(0, 0) {
+            let batch = batch?;
+            let pixels = batch.pixels.chunks_exact(TILE_BYTES);
+            for ((index, class), pixels) in batch.indices.iter().zip(&batch.labels).zip(pixels) {
+                let (entry, label) = (entry(*index), classes.names[*class].clone());
+                let (made_up, name) = (entry.label != label, entry.path.display().to_string());
+                shown.push(TrainingTile { tile: tile_of(pixels.to_vec())?, label, made_up, name });
+                if shown.len() == SHEET_TILES {
+                    return Ok(shown);
+                }
+            }
+        }
+        Ok(shown)
+    }
+
     fn sheet(&self, scored: &[Scored]) -> Result<Vec<SheetTile>> {
         let chosen = choose_tiles(scored, self.metrics.threshold, SHEET_TILES);
         let shown = chosen.into_iter().map(|at| {
@@ -158,7 +190,8 @@ impl Gallery<'_> {
     pub(super) fn decode(&self, index: usize) -> Result<Tile> {
         let path = self.dataset.full_path(index);
         self.run
-            .normalising_decoder()
+            .intake()
+            .for_model()
             .decode_file(&path)
             .map_err(|error| Error::run(self.run.layout.root(), format!("tile {}: {error}", path.display())))
     }
@@ -199,7 +232,30 @@ pub fn report(run: &Run, moved: Option<&Path>, parity: Option<Parity>, latency: 
 fn to_tile(values: &[f64]) -> Result<Tile> {
     debug_assert_eq!(values.len(), (SIDE * SIDE * 3) as usize);
     let pixels = values.iter().map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
-    Tile::from_pixels(pixels).map_err(|error| Error::run(Path::new("reconstruction"), error.to_string()))
+    tile_of(pixels)
+}
+
+fn tile_of(pixels: Vec<u8>) -> Result<Tile> {
+    Tile::from_pixels(pixels).map_err(|error| Error::run(Path::new("picture of a tile"), error.to_string()))
+}
+
+fn training_figure(picture: Picture, config: &Config) -> Figure {
+    let window = match config.training.crop {
+        Some(side) => {
+            let step = if config.model.classifier_epochs() > 0 { "A step of the first stage" } else { "A step" };
+            format!(" {step} takes a random window of {side} x {side} pixels of each.")
+        }
+        None => String::new(),
+    };
+    Figure {
+        title: "What the training saw".to_owned(),
+        alternative: "The first tiles of the training after augmentation, each with its label".to_owned(),
+        caption: format!(
+            "The first {SHEET_TILES} tiles of the first epoch, after stain normalisation, synthesis and augmentation. If \
+             you would not know their class yourself, the augmentation is too strong.{window}"
+        ),
+        picture,
+    }
 }
 
 fn loss_figure(picture: Picture, config: &Config) -> Figure {

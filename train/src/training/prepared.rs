@@ -7,12 +7,13 @@ use std::sync::Arc;
 use kiln_tile::stain::StainNormaliser;
 use kiln_tile::{Decoder, publish};
 
-use super::run::{class_map, plain_loader, workers};
+use super::intake::Intake;
+use super::run::{plain_loader, sampling, training_loader};
 use super::seeds::{Purpose, seed};
 use super::trainer::TrainRequest;
 use super::{Layout, classes, stain};
-use crate::data::{self, Dataset, Loader, LoaderOptions, Sampling, Split, SplitPlan, TileDigest};
-use crate::model::{Classes, Front};
+use crate::data::{self, Dataset, Loader, Sampling, Split, SplitPlan, TileDigest};
+use crate::model::Classes;
 use crate::{Config, Error, Result};
 
 /// All that stays the same while training.
@@ -57,55 +58,40 @@ impl Prepared {
         seed(self.config.training.seed, purpose, number)
     }
 
-    /// Makes tiles as the model sees them.
-    pub(crate) fn normalising_decoder(&self) -> Decoder {
-        Decoder::new(self.config.data.size_policy).with_stain(self.stain)
-    }
-
-    /// What the exported graph will do with tiles before its model.
-    pub(crate) fn front(&self) -> Front {
-        Front::of(self.stain.as_ref())
+    /// How tiles become what the model takes.
+    pub(super) fn intake(&self) -> Intake {
+        Intake { size_policy: self.config.data.size_policy, stain: self.stain }
     }
 
     /// The tiles of a split as the exported graph will take them, in order: for scores, which begin with
-    /// [`Prepared::front`].
+    /// [`Intake::front`].
     pub(crate) fn loader(&self, split: Split) -> Result<Loader> {
-        self.in_order(self.plan.indices(split), self.stain.and_then(StainNormaliser::before_graph))
+        self.in_order(self.plan.indices(split), self.intake().for_graph())
     }
 
     /// The tiles of a split without stain normalisation.
     pub(crate) fn raw_loader(&self, split: Split) -> Result<Loader> {
-        self.in_order(self.plan.indices(split), None)
+        self.in_order(self.plan.indices(split), self.intake().raw())
     }
 
     /// The normal training tiles, as [`Prepared::loader`] gives those of a split.
     pub(crate) fn normal_loader(&self) -> Result<Loader> {
-        self.in_order(self.training_tiles(true), self.stain.and_then(StainNormaliser::before_graph))
+        self.in_order(self.training_tiles(true), self.intake().for_graph())
     }
 
-    fn in_order(&self, indices: Vec<usize>, stain: Option<StainNormaliser>) -> Result<Loader> {
-        let decoder = Decoder::new(self.config.data.size_policy).with_stain(stain);
+    fn in_order(&self, indices: Vec<usize>, decoder: Decoder) -> Result<Loader> {
         let (batch, workers) = (self.config.training.batch, self.config.data.workers);
         plain_loader(&self.dataset, indices, batch, decoder, workers, &self.classes)
     }
 
     pub(crate) fn training_loader(&self, normal_only: bool) -> Result<Loader> {
-        let options = LoaderOptions {
-            decoder: self.normalising_decoder(),
-            batch: self.config.training.batch,
-            shuffle_seed: Some(self.seed(Purpose::Order, 0)),
-            augmentation: self.config.data.augmentation.clone(),
-            workers: workers(self.config.data.workers),
-            classes: class_map(&self.classes),
-            sampling: self.sampling(),
-        };
-        Ok(Loader::new(Arc::clone(&self.dataset), self.training_tiles(normal_only), options)?)
+        let tiles = self.training_tiles(normal_only);
+        training_loader(&self.config, &self.dataset, tiles, &self.classes, self.intake())
     }
 
     /// Which tiles an epoch holds.
     pub(crate) fn sampling(&self) -> Sampling {
-        let data = &self.config.data;
-        Sampling { oversampling: data.oversampling, synthesis: data.synthesis, normal: self.classes.normal }
+        sampling(&self.config, &self.classes)
     }
 
     /// What a tile of each class counts in the loss, where they do not count the same.

@@ -12,6 +12,8 @@ use kiln_tile::{Decoder, ScoreRule};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint;
+use super::intake::Intake;
+use super::seeds::{Purpose, seed};
 use crate::data::{Dataset, Loader, LoaderOptions, Sampling, Split, SplitPlan};
 use crate::model::{Classes, Front, Zoo};
 use crate::picture::EpochRecord;
@@ -257,19 +259,18 @@ impl Run {
     /// Makes tiles as the exported graph takes them: with the run's stain normalisation, unless [`Run::front`] has it.
     #[must_use]
     pub fn decoder(&self) -> Decoder {
-        self.normalising_decoder().with_stain(self.facts.stain_normalisation.and_then(StainNormaliser::before_graph))
+        self.intake().for_graph()
     }
 
-    /// Makes tiles as the model sees them, whoever normalises their stains.
-    #[must_use]
-    pub fn normalising_decoder(&self) -> Decoder {
-        Decoder::new(self.config.data.size_policy).with_stain(self.facts.stain_normalisation)
+    /// How tiles become what the model takes.
+    pub(super) fn intake(&self) -> Intake {
+        Intake { size_policy: self.config.data.size_policy, stain: self.facts.stain_normalisation }
     }
 
     /// What the exported graph does with tiles before its model.
     #[must_use]
     pub fn front(&self) -> Front {
-        Front::of(self.facts.stain_normalisation.as_ref())
+        self.intake().front()
     }
 
     /// Reads tiles by [`Run::decoder`], in order, without augmentation.
@@ -283,7 +284,7 @@ impl Run {
 
     /// As [`Run::loader`], without stain normalisation: what colour tells is told of tiles as they are.
     pub(crate) fn raw_loader(&self, dataset: &Arc<Dataset>, indices: Vec<usize>, batch: usize) -> Result<Loader> {
-        let (decoder, workers) = (self.decoder().with_stain(None), self.config.data.workers);
+        let (decoder, workers) = (self.intake().raw(), self.config.data.workers);
         plain_loader(dataset, indices, batch, decoder, workers, &self.facts.classes)
     }
 
@@ -314,6 +315,32 @@ pub(crate) fn read_history(layout: &Layout) -> Result<Vec<EpochRecord>> {
         serde_json::from_str(line).map_err(|error| Error::run(layout.root(), format!("history.jsonl: {error}")))
     };
     text.lines().map(record).collect()
+}
+
+/// A loader of `tiles` as a training sees them.
+pub(super) fn training_loader(
+    config: &Config,
+    dataset: &Arc<Dataset>,
+    tiles: Vec<usize>,
+    classes: &Classes,
+    intake: Intake,
+) -> Result<Loader> {
+    let options = LoaderOptions {
+        decoder: intake.for_model(),
+        batch: config.training.batch,
+        shuffle_seed: Some(seed(config.training.seed, Purpose::Order, 0)),
+        augmentation: config.data.augmentation.clone(),
+        workers: workers(config.data.workers),
+        classes: class_map(classes),
+        sampling: sampling(config, classes),
+    };
+    Ok(Loader::new(Arc::clone(dataset), tiles, options)?)
+}
+
+/// Which tiles an epoch of training holds.
+pub(super) fn sampling(config: &Config, classes: &Classes) -> Sampling {
+    let data = &config.data;
+    Sampling { oversampling: data.oversampling, synthesis: data.synthesis, normal: classes.normal }
 }
 
 /// A loader without shuffling and augmentation.

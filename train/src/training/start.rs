@@ -48,7 +48,7 @@ pub(super) fn sources(
         device,
         dataset: &prepared.dataset,
         digests: &prepared.digests,
-        decoder: prepared.normalising_decoder(),
+        decoder: prepared.intake().for_model(),
     };
     let mut source = |split, config: Option<&TransferConfig>| {
         let indices = prepared.plan.indices(split);

@@ -232,7 +232,7 @@ impl<'a> Trainer<'a> {
     fn close_epoch(&mut self, mut zoo: Zoo, observer: &mut dyn Observer, ticked: Instant) -> Result<Zoo> {
         let options = self.weighted(self.stage().validation_loss());
         let inferring = self.settled(&zoo)?;
-        let front = self.prepared.front();
+        let front = self.prepared.intake().front();
         let (val_loss, scored) =
             validate(&inferring, &self.prepared.classes, &self.val, front, &self.inference, &options)?;
         let measured = finish::with_truth(&self.prepared.dataset, &self.prepared.classes, &scored);
