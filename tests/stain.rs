@@ -59,11 +59,24 @@ fn a_run_with_normalised_stains_and_its_bundle_have_the_same_figures() {
             assert_eq!(burn[name], onnx[name], "{method} {name}");
         }
         assert_eq!(burn["auroc"]["value"], read_json(&run.join("metrics.json"))["auroc"]["value"], "{method}");
-        kiln!("verify", &bundle).code(0);
+        let tried = kiln!("--json", "verify", &bundle).code(0).json()["stain_normalisation"].clone();
+        let expected = serde_json::json!({"method": method, "tiles": 8, "different": 0, "max_abs": 0});
+        assert_eq!(tried, if place == "runtime" { expected } else { Value::Null }, "{method}");
         kiln!("verify", &bundle, "--run", &run).code(0);
         let plain = scores(&fixture().bundle(Kind::Cnn));
         assert_ne!(scores(&bundle), plain, "{method}");
     }
+}
+
+#[test]
+fn a_normaliser_that_makes_other_tiles_is_a_failed_check() {
+    let folder = scratch();
+    let (_, bundle, mut manifest) = exported(Kind::Cnn, "macenko", folder.path());
+    let most = &mut manifest["tile"]["stain_normalisation"]["target"]["most"][0];
+    *most = Value::from(most.as_f64().unwrap() * 1.2);
+    fs::write(bundle.join("manifest.json"), serde_json::to_string(&manifest).unwrap()).unwrap();
+    let said = kiln!("verify", &bundle).code(1).stdout();
+    assert!(said.contains("macenko stain normalisation before the graph: MISS, 8 of 8 tiles"), "{said}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek, Write as _};
+use std::iter;
 use std::path::Path;
 
 use kiln_tile::{SIDE, TILE_BYTES, Tile, publish};
@@ -24,12 +25,16 @@ const MAX_ARRAYS: usize = 64;
 const MAX_HEADER: u16 = 1024;
 /// The name of the array of tiles, which is also the graph's input.
 const TILE: &str = "tile";
+/// The name of the array of tiles before stain normalisation.
+const DECODED: &str = "decoded";
 
 /// Tiles and what the model gave for them.
 #[derive(Debug, Clone)]
 pub struct Golden {
     /// The tiles, in the order of the outputs' first axis.
     pub tiles: Vec<Tile>,
+    /// The same tiles before stain normalisation, where the graph's caller does that.
+    pub decoded: Option<Vec<Tile>>,
     /// Each graph output by name, f32 `[tiles, ...]`.
     pub outputs: Outputs,
 }
@@ -38,15 +43,15 @@ pub struct Golden {
 ///
 /// # Errors
 /// If an output has another number of rows than there are tiles, or the file cannot be written.
-pub fn write(path: &Path, tiles: &[Tile], outputs: &Outputs) -> Result<()> {
-    let bytes = to_bytes(tiles, outputs).map_err(|reason| Error::Golden { path: path.to_owned(), reason })?;
+pub fn write(path: &Path, golden: &Golden) -> Result<()> {
+    let bytes = to_bytes(golden).map_err(|reason| Error::Golden { path: path.to_owned(), reason })?;
     publish::write_file(path, &bytes).map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 /// Reads a golden file.
 ///
 /// # Errors
-/// If it cannot be read, is over a limit, or does not hold u8 `tile` `[n, 256, 256, 3]` and f32 arrays of `n` rows.
+/// If it cannot be read, is over a limit, or does not hold u8 `tile` (and `decoded`) `[n, 256, 256, 3]` and f32 arrays of `n` rows.
 pub fn read(path: &Path) -> Result<Golden> {
     let golden = |reason| Error::Golden { path: path.to_owned(), reason };
     let io = |source| Error::Read { path: path.to_owned(), source };
@@ -58,27 +63,31 @@ pub fn read(path: &Path) -> Result<Golden> {
     from_reader(BufReader::new(file)).map_err(golden)
 }
 
-/// An `.npz` with fixed time stamps and arrays in the order `tile`, then outputs by name. Stored, not deflated: pixels
+/// An `.npz` with fixed time stamps and arrays in the order `tile`, `decoded`, then outputs by name. Stored, not deflated: pixels
 /// and floats hardly shrink, and what is stored cannot be a bomb.
-fn to_bytes(tiles: &[Tile], outputs: &Outputs) -> Result<Vec<u8>, String> {
-    for (name, array) in &outputs.arrays {
-        check_rows(name, array, tiles.len())?;
-    }
-    let pixels: Vec<u8> = tiles.iter().flat_map(Tile::pixels).copied().collect();
-    let side = SIDE as usize;
-    let pixels = ArrayView4::from_shape((tiles.len(), side, side, 3), &pixels).map_err(text)?;
+fn to_bytes(golden: &Golden) -> Result<Vec<u8>, String> {
+    golden.check()?;
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
         .last_modified_time(DateTime::default())
         .unix_permissions(0o644);
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-    archive.start_file(format!("{TILE}.npy"), options).map_err(text)?;
-    archive.write_all(&npy(&pixels)?).map_err(text)?;
-    for (name, array) in &outputs.arrays {
+    let decoded = golden.decoded.iter().map(|tiles| (DECODED, tiles));
+    for (name, tiles) in iter::once((TILE, &golden.tiles)).chain(decoded) {
+        archive.start_file(format!("{name}.npy"), options).map_err(text)?;
+        archive.write_all(&npy_of_tiles(tiles)?).map_err(text)?;
+    }
+    for (name, array) in &golden.outputs.arrays {
         archive.start_file(format!("{name}.npy"), options).map_err(text)?;
         archive.write_all(&npy(array)?).map_err(text)?;
     }
     archive.finish().map(Cursor::into_inner).map_err(text)
+}
+
+fn npy_of_tiles(tiles: &[Tile]) -> Result<Vec<u8>, String> {
+    let pixels: Vec<u8> = tiles.iter().flat_map(Tile::pixels).copied().collect();
+    let side = SIDE as usize;
+    npy(&ArrayView4::from_shape((tiles.len(), side, side, 3), &pixels).map_err(text)?)
 }
 
 fn npy(array: &impl WriteNpyExt) -> Result<Vec<u8>, String> {
@@ -93,7 +102,7 @@ fn from_reader(reader: impl Read + Seek) -> Result<Golden, String> {
         return Err(format!("{} arrays, over the limit of {MAX_ARRAYS}", archive.len()));
     }
     let mut room = MAX_BYTES;
-    let mut tiles = None;
+    let (mut tiles, mut decoded) = (None, None);
     let mut arrays = BTreeMap::new();
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(text)?;
@@ -101,16 +110,31 @@ fn from_reader(reader: impl Read + Seek) -> Result<Golden, String> {
         let name = file.strip_suffix(".npy").ok_or_else(|| format!("`{file}` is not an .npy array"))?.to_owned();
         let size = entry.size();
         room = room.checked_sub(size).ok_or_else(|| format!("arrays over the limit of {MAX_BYTES} bytes together"))?;
-        if name == TILE {
-            tiles = Some(read_tiles(&read_array::<u8>(&name, &mut entry, size)?)?);
-        } else {
-            arrays.insert(name.clone(), read_array::<f32>(&name, &mut entry, size)?);
+        match name.as_str() {
+            TILE => tiles = Some(read_tiles(TILE, &read_array::<u8>(TILE, &mut entry, size)?)?),
+            DECODED => decoded = Some(read_tiles(DECODED, &read_array::<u8>(DECODED, &mut entry, size)?)?),
+            _ => drop(arrays.insert(name.clone(), read_array::<f32>(&name, &mut entry, size)?)),
         }
     }
     let tiles = tiles.ok_or("it has no array `tile`")?;
-    arrays.iter().try_for_each(|(name, array)| check_rows(name, array, tiles.len()))?;
     let outputs = Outputs { batch: tiles.len(), arrays };
-    Ok(Golden { tiles, outputs })
+    let golden = Golden { tiles, decoded, outputs };
+    golden.check()?;
+    Ok(golden)
+}
+
+impl Golden {
+    /// Every array has one row a tile.
+    fn check(&self) -> Result<(), String> {
+        let rows = self.tiles.len();
+        match &self.decoded {
+            Some(decoded) if decoded.len() != rows => {
+                return Err(format!("array `{DECODED}` has {} tiles, expected {rows}", decoded.len()));
+            }
+            _ => {}
+        }
+        self.outputs.arrays.iter().try_for_each(|(name, array)| check_rows(name, array, rows))
+    }
 }
 
 /// Reads one array of the `size` bytes that the archive states. Memory grows with the bytes that are really there.
@@ -144,13 +168,13 @@ fn check_header(bytes: &[u8]) -> Result<(), String> {
     }
 }
 
-fn read_tiles(pixels: &ArrayD<u8>) -> Result<Vec<Tile>, String> {
+fn read_tiles(name: &str, pixels: &ArrayD<u8>) -> Result<Vec<Tile>, String> {
     let side = SIDE as usize;
     match pixels.shape() {
         [n, height, width, 3] if *n > 0 && [*height, *width] == [side, side] => {}
-        shape => return Err(format!("array `tile` has shape {shape:?}, expected [n, {side}, {side}, 3]")),
+        shape => return Err(format!("array `{name}` has shape {shape:?}, expected [n, {side}, {side}, 3]")),
     }
-    let pixels = pixels.as_slice().ok_or("array `tile` is not contiguous")?;
+    let pixels = pixels.as_slice().ok_or_else(|| format!("array `{name}` is not contiguous"))?;
     pixels.chunks_exact(TILE_BYTES).map(|tile| Tile::from_pixels(tile.to_vec()).map_err(text)).collect()
 }
 
@@ -182,6 +206,10 @@ mod tests {
         Outputs { batch: n, arrays: arrays.map(|(name, array)| (name.to_owned(), array)).into() }
     }
 
+    fn golden(n: u8) -> Golden {
+        Golden { tiles: tiles(n), decoded: None, outputs: outputs(n.into()) }
+    }
+
     fn parse(bytes: &[u8]) -> Result<Golden, String> {
         from_reader(Cursor::new(bytes))
     }
@@ -211,24 +239,22 @@ mod tests {
     fn what_is_written_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("golden.npz");
-        write(&path, &tiles(3), &outputs(3)).unwrap();
-        let golden = read(&path).unwrap();
-        assert_eq!(
-            golden.tiles.iter().map(Tile::sha256).collect::<Vec<_>>(),
-            tiles(3).iter().map(Tile::sha256).collect::<Vec<_>>()
-        );
-        assert_eq!(golden.outputs.arrays, outputs(3).arrays);
-        assert_eq!(golden.outputs.batch, 3);
+        for decoded in [None, Some(tiles(6)[3..].to_vec())] {
+            write(&path, &Golden { decoded: decoded.clone(), ..golden(3) }).unwrap();
+            let found = read(&path).unwrap();
+            assert_eq!((&found.tiles, &found.decoded), (&tiles(3), &decoded));
+            assert_eq!((found.outputs.arrays, found.outputs.batch), (outputs(3).arrays, 3));
+        }
     }
 
     #[test]
     fn the_same_content_gives_the_same_bytes() {
-        assert_eq!(to_bytes(&tiles(2), &outputs(2)).unwrap(), to_bytes(&tiles(2), &outputs(2)).unwrap());
+        assert_eq!(to_bytes(&golden(2)).unwrap(), to_bytes(&golden(2)).unwrap());
     }
 
     #[test]
     fn every_truncation_is_an_error() {
-        let whole = to_bytes(&tiles(1), &outputs(1)).unwrap();
+        let whole = to_bytes(&golden(1)).unwrap();
         for length in [0, 1, 30, 100, whole.len() / 2, whole.len() - 1] {
             assert!(parse(&whole[..length]).is_err(), "{length} of {} bytes", whole.len());
         }
@@ -275,6 +301,9 @@ mod tests {
 
     #[test]
     fn outputs_of_another_length_are_not_written() {
-        assert!(to_bytes(&tiles(2), &outputs(3)).unwrap_err().contains("expected 2 rows"));
+        let wrong = Golden { outputs: outputs(3), ..golden(2) };
+        assert!(to_bytes(&wrong).unwrap_err().contains("expected 2 rows"));
+        let wrong = Golden { decoded: Some(tiles(1)), ..golden(2) };
+        assert!(to_bytes(&wrong).unwrap_err().contains("`decoded` has 1 tiles, expected 2"));
     }
 }

@@ -165,7 +165,7 @@ fn golden_file(session: &mut Session, folder: &Path, change: impl Fn(&mut f32)) 
     let mut outputs = session.run(&pixels, tiles.len()).unwrap();
     outputs.arrays.get_mut("score").unwrap().iter_mut().for_each(change);
     let path = folder.join("golden.npz");
-    golden::write(&path, &tiles, &outputs).unwrap();
+    golden::write(&path, &golden::Golden { tiles, decoded: None, outputs }).unwrap();
     golden::read(&path).unwrap()
 }
 

@@ -4,7 +4,7 @@ mod endpoint;
 
 use std::path::PathBuf;
 
-use kiln_runtime::parity::{GOLDEN_BATCHES, ParityReport, against_golden_within, gate_tolerances};
+use kiln_runtime::parity::{GOLDEN_BATCHES, ParityReport, StainParity, against_golden_within, gate_tolerances};
 use kiln_runtime::{Bundle, DecisionRule, Session, golden, library};
 
 use super::endpoint::EndpointArgs;
@@ -52,14 +52,16 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         return endpoint::run(&args, &bundle, out);
     }
     let mut session = open(&bundle, &args, out)?;
+    let golden = golden::read(&bundle.golden_path()?)?;
+    let stain = StainParity::of(&bundle.manifest.tile, &golden);
     #[cfg(feature = "export")]
     if let Some(run) = &args.run {
-        return show(&verify_run(&mut session, &bundle, run, args.data.as_deref(), out)?, out);
+        return show(&verify_run(&mut session, &bundle, run, args.data.as_deref(), out)?.with_stain(stain), out);
     }
-    let golden = golden::read(&bundle.golden_path()?)?;
     let rule = DecisionRule::of(&bundle.manifest);
     let tolerances = gate_tolerances(bundle.variant(&args.precision)?);
-    show(&against_golden_within(&mut session, &golden, &rule, &GOLDEN_BATCHES, tolerances)?, out)
+    let report = against_golden_within(&mut session, &golden, &rule, &GOLDEN_BATCHES, tolerances)?;
+    show(&report.with_stain(stain), out)
 }
 
 /// Burn against ONNX Runtime on the test split of the run.
@@ -120,5 +122,22 @@ fn print(report: &ParityReport, out: &Output) {
         report.decisions_changed,
         if nodes.is_empty() { report.provider.clone() } else { nodes.join(", ") }
     ));
+    if let Some(stain) = &report.stain_normalisation {
+        out.line(stain_line(stain));
+    }
     out.line(if report.passed { "PASSED" } else { "FAILED" });
+}
+
+fn stain_line(stain: &StainParity) -> String {
+    let StainParity { method, tiles, different, max_abs } = stain;
+    match (tiles, different) {
+        (0, _) => {
+            format!("{method} stain normalisation: MISS, the bundle holds no tiles to try it on; export it again")
+        }
+        (_, 0) => format!("{method} stain normalisation before the graph: {tiles} tiles as in training"),
+        _ => format!(
+            "{method} stain normalisation before the graph: MISS, {different} of {tiles} tiles are not as in training, by \
+             up to {max_abs} levels"
+        ),
+    }
 }

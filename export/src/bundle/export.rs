@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use kiln_runtime::bundle::manifest::FileEntry;
 use kiln_runtime::bundle::{GOLDEN, MANIFEST};
 use kiln_runtime::decision::DecisionRule;
+use kiln_runtime::golden::{self, Golden};
 use kiln_runtime::parity::ParityReport;
-use kiln_runtime::{Outputs, Runtime, Session, SessionOptions, golden};
+use kiln_runtime::{Runtime, Session, SessionOptions};
 use kiln_tile::digest::sha256_file;
 use kiln_tile::publish::Staged;
-use kiln_tile::{TILE_BYTES, Tile};
+use kiln_tile::stain::StainNormaliser;
+use kiln_tile::{Decoder, TILE_BYTES, Tile};
 use kiln_train::data::Split;
 use kiln_train::training::Run;
 
@@ -126,17 +128,17 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
         variants.push(workshop.make(*precision, request.calibration)?);
     }
     on_step(Step::Publishing);
-    let (golden_tiles, golden_outputs) = golden_answers(&run, &dataset, &test, &burn)?;
+    let golden = golden_answers(&run, &dataset, &test, &burn)?;
     let parts = Parts {
         run: &run,
         batch: request.batch,
         opset: model.opset(),
         session: &session,
-        golden: &golden_outputs,
+        golden: &golden.outputs,
         parity: &parity,
         variants: &variants,
     };
-    publish(request, &parts, staged, &golden_tiles)?;
+    publish(request, &parts, staged, &golden)?;
     Ok(Exported { path: request.out.clone(), parity, variants, model_bytes })
 }
 
@@ -166,12 +168,22 @@ fn golden_answers(
     dataset: &std::sync::Arc<kiln_train::data::Dataset>,
     test: &[usize],
     burn: &BurnModel,
-) -> Result<(Vec<Tile>, Outputs)> {
+) -> Result<Golden> {
     let normal = |index: &&usize| run.facts.classes.normal_names().contains(&dataset.entries[**index].label);
     let some = GOLDEN_TILES / 2;
     let first_normal = test.iter().filter(normal).take(some);
     let first_anomalous = test.iter().filter(|index| !normal(index)).take(some);
     let chosen: Vec<usize> = first_normal.chain(first_anomalous).copied().collect();
+    let decoder = Decoder::new(run.config.data.size_policy);
+    let decode = |index: &usize| {
+        let path = dataset.full_path(*index);
+        decoder.decode_file(&path).map_err(|reason| kiln_train::data::DataError::Tile { path, reason })
+    };
+    let decoded = run.facts.stain_normalisation.and_then(StainNormaliser::before_graph).map(|_| {
+        let tiles: std::result::Result<Vec<Tile>, _> = chosen.iter().map(decode).collect();
+        tiles.map_err(kiln_train::Error::from)
+    });
+    let decoded = decoded.transpose()?;
     let mut pixels = Vec::with_capacity(chosen.len() * TILE_BYTES);
     for part in run.loader(dataset, chosen, GOLDEN_TILES)?.epoch(0, 0) {
         pixels.extend(part.map_err(kiln_train::Error::from)?.pixels);
@@ -179,12 +191,12 @@ fn golden_answers(
     let tiles = pixels.chunks_exact(TILE_BYTES).filter_map(|pixels| Tile::from_pixels(pixels.to_vec()).ok());
     let tiles: Vec<Tile> = tiles.collect();
     let outputs = burn.run(pixels, tiles.len())?;
-    Ok((tiles, outputs))
+    Ok(Golden { tiles, decoded, outputs })
 }
 
-fn publish(request: &ExportRequest, parts: &Parts<'_>, staged: Staged, golden_tiles: &[Tile]) -> Result<()> {
+fn publish(request: &ExportRequest, parts: &Parts<'_>, staged: Staged, golden: &Golden) -> Result<()> {
     let folder = staged.path();
-    golden::write(&folder.join(GOLDEN), golden_tiles, parts.golden)?;
+    golden::write(&folder.join(GOLDEN), golden)?;
     let mut manifest = parts.manifest(listed(folder)?)?;
     write(folder, CARD, card::card(&manifest, &parts.run.split_facts()?).as_bytes())?;
     manifest.files.push(entry(&folder.join(CARD), CARD)?);

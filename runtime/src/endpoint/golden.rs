@@ -18,8 +18,8 @@ const BATCH: usize = 8;
 /// # Errors
 /// [`EndpointError::Mismatch`] with how far the answers are apart; what the engine said.
 pub fn check_golden(endpoint: &Endpoint, bundle: &Bundle, precision: &str) -> Result<()> {
-    let Golden { tiles, outputs } = golden::read(&bundle.golden_path()?)?;
-    let golden = Golden { outputs: endpoint.only_wanted(&outputs), tiles };
+    let golden = golden::read(&bundle.golden_path()?)?;
+    let golden = Golden { outputs: endpoint.only_wanted(&golden.outputs), ..golden };
     let rule = DecisionRule::of(&bundle.manifest);
     let tolerances = gate_tolerances(bundle.variant(precision)?);
     let batch = endpoint.max_batch().unwrap_or(BATCH).min(BATCH);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::difference::Difference;
-use super::{OutputParity, Tolerance};
+use super::{OutputParity, StainParity, Tolerance};
 use crate::decision::DecisionRule;
 use crate::session::Outputs;
 
@@ -30,6 +30,18 @@ pub struct ParityReport {
     pub provider: String,
     /// Nodes that each provider really ran.
     pub nodes: BTreeMap<String, usize>,
+    /// Stain normalisation, where the graph's caller does it and it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stain_normalisation: Option<StainParity>,
+}
+
+impl ParityReport {
+    /// The same with what stain normalisation came to; a difference there is a miss.
+    #[must_use]
+    pub fn with_stain(self, stain: Option<StainParity>) -> Self {
+        let passed = self.passed && stain.is_none_or(|stain| stain.passed());
+        Self { passed, stain_normalisation: stain, ..self }
+    }
 }
 
 /// How many changed tiles a report names.
@@ -101,6 +113,7 @@ impl Accumulator {
             closest_to_threshold: self.closest,
             provider: provider.to_owned(),
             nodes,
+            stain_normalisation: None,
             outputs,
         }
     }

@@ -5,9 +5,11 @@
 mod accumulator;
 mod difference;
 mod golden_check;
+mod stain;
 mod tolerance;
 
 pub use accumulator::{Accumulator, MAX_NAMED, ParityReport};
 pub use difference::{OutputParity, compare};
 pub use golden_check::{GOLDEN_BATCHES, against_golden, against_golden_within, gate_tolerances};
+pub use stain::StainParity;
 pub use tolerance::Tolerance;

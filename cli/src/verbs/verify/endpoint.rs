@@ -1,7 +1,7 @@
 //! `kiln verify --endpoint`: whether running servers still answer as the trained model did.
 
 use kiln_runtime::endpoint::{Endpoint, Served};
-use kiln_runtime::parity::{GOLDEN_BATCHES, ParityReport, against_golden_within, gate_tolerances};
+use kiln_runtime::parity::{GOLDEN_BATCHES, ParityReport, StainParity, against_golden_within, gate_tolerances};
 use kiln_runtime::{Bundle, DecisionRule, golden};
 use serde::Serialize;
 
@@ -37,8 +37,11 @@ pub(super) fn run(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Result<
     }
     let batches = batches(&endpoint);
     let tolerances = gate_tolerances(bundle.variant(&args.precision)?);
-    let verify =
-        |number| against_golden_within(&mut endpoint.only(number), &golden, &rule, &batches, tolerances.clone());
+    let stain = StainParity::of(&bundle.manifest.tile, &golden);
+    let verify = |number| {
+        let report = against_golden_within(&mut endpoint.only(number), &golden, &rule, &batches, tolerances.clone())?;
+        Ok::<_, kiln_runtime::Error>(report.with_stain(stain))
+    };
     let reports: Vec<_> = (0..endpoint.served().len()).map(verify).collect::<Result<_, _>>()?;
     show(&endpoint, &reports, out)?;
     let passed = reports.iter().all(|report| report.passed);
