@@ -14,9 +14,12 @@ const TAU: f32 = std::f32::consts::TAU;
 pub(super) fn benign(rng: &mut impl Rng) -> Tissue {
     let mut tissue = Tissue::stroma(rng);
     let mut glands: Vec<Gland> = Vec::new();
-    for _ in 0..120 {
-        let gland = Gland::draw_from(rng);
-        if glands.len() < 4 && glands.iter().all(|other| gland.apart_from(other)) {
+    // Glands of a tile are alike in size, and those of another tile smaller or larger. The smaller, the more fit in.
+    let size = between(rng, 0.7, 1.0);
+    let most = (4.0 / (size * size)).round() as usize;
+    for _ in 0..160 {
+        let gland = Gland::draw_from(size, rng);
+        if glands.len() < most && glands.iter().all(|other| gland.apart_from(other)) {
             glands.push(gland);
         }
     }
@@ -64,10 +67,10 @@ struct Gland {
 }
 
 impl Gland {
-    fn draw_from(rng: &mut impl Rng) -> Self {
+    fn draw_from(size: f32, rng: &mut impl Rng) -> Self {
         let (x, y) = (between(rng, -20.0, N as f32 + 20.0), between(rng, -20.0, N as f32 + 20.0));
-        let radius = between(rng, 62.0, 102.0);
-        let height = between(rng, 27.0, 34.0);
+        let radius = size * between(rng, 62.0, 102.0);
+        let height = size.sqrt() * between(rng, 27.0, 34.0);
         let waves = std::array::from_fn(|_| (between(rng, 0.02, 0.11), between(rng, 0.0, TAU)));
         Self { x, y, radius, height, waves }
     }

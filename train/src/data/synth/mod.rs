@@ -8,7 +8,7 @@
 //! alone, so a larger set begins with the smaller one.
 //!
 //! # What structure tells
-//! Benign tissue is built at the scale of its glands: crypts of 60 to 100 micrometres if a pixel is half of one, each
+//! Benign tissue is built at the scale of its glands: crypts of 45 to 100 micrometres if a pixel is half of one, each
 //! with an open lumen and one even row of nuclei, and quiet stroma between. A poorly differentiated carcinoma has lost
 //! that order. The same amounts of white, blue and pink lie in pieces of the size of a cell: crowded, uneven nuclei in
 //! sheets, slits and small holes in the place of lumina. With equal colours the variance of a tile is equal too, and
