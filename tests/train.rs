@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::data::assert_no_group_crosses;
 use crate::demo::assert_self_contained;
-use crate::support::{Kind, command, contents, copy, finish, fixture, kiln, read_json, scratch};
+use crate::support::{Kind, command, contents, copy, finish, fixture, kiln, names, read_json, scratch};
 
 /// What differs between two runs of one seed: how long they took, where the tiles lay, the report that shows both.
 const NOT_FROM_THE_SEED: [&str; 4] = ["history.jsonl", "run.json", "report.html", "pictures/loss.png"];
@@ -183,6 +183,82 @@ fn a_start_that_failed_leaves_nothing_in_the_way_of_the_next() {
 }
 
 #[test]
+fn a_refused_configuration_leaves_nothing_in_the_way_of_the_corrected_one() {
+    let (fixture, folder) = (fixture(), scratch());
+    let run = folder.path().join("run");
+    let wrong = "training.class_weights={tumor: 2.0}";
+    let words = ["--set", "training.epochs=1", "--set"];
+    let mut command = crate::support::command();
+    command.arg("train").arg(fixture.config(Kind::Cnn)).arg("--data").arg(fixture.tiles()).args(words).arg(wrong);
+    crate::support::finish({
+        command.arg("--out").arg(&run);
+        command
+    })
+    .code(2)
+    .says(&["`tumor`"]);
+    kiln!("train", fixture.config(Kind::Cnn), "--data", fixture.tiles(), "--out", &run, "--set", "training.epochs=1")
+        .code(0);
+}
+
+#[test]
+fn a_split_that_lacks_a_class_is_refused_before_any_step() {
+    let (fixture, folder) = (fixture(), scratch());
+    let tiles = copy(&fixture.tiles(), &folder.path().join("tiles"));
+    let (_, rows) = crate::support::read_csv(&fs::read_to_string(fixture.run(Kind::Cnn).join("split.csv")).unwrap());
+    let train = |kind: Kind, lacking: &str| {
+        let kept = rows.iter().filter(|row| row["split"] != lacking || row["label"] == "benign");
+        let line = |row: &std::collections::BTreeMap<String, String>| {
+            ["path", "label", "group", "split"].map(|name| row[name].as_str()).join(",") + "\n"
+        };
+        let list = tiles.join(format!("without-{lacking}.csv"));
+        fs::write(&list, format!("path,label,group,split\n{}", kept.map(line).collect::<String>())).unwrap();
+        let (out, config) = (folder.path().join(format!("{}-{lacking}", kind.name())), fixture.config(kind));
+        let short = "training.epochs=1";
+        (kiln!("train", config, "--data", &list, "--split-file", &list, "--out", &out, "--set", short), out)
+    };
+    for split in ["val", "test", "train"] {
+        train(Kind::Cnn, split).0.code(2).says(&[&format!("split {split}"), "none is anomalous"]);
+    }
+    // An autoencoder needs none to learn from.
+    let (done, run) = train(Kind::Vae, "train");
+    done.code(0);
+    assert_eq!(read_json(&run.join("metrics.json"))["baseline"]["colour_auroc"], Value::Null);
+}
+
+#[test]
+fn a_run_keeps_to_its_configuration_its_tiles_and_its_split() {
+    let (fixture, folder) = (fixture(), scratch());
+    let tiles = copy(&fixture.tiles(), &folder.path().join("tiles"));
+    let run = folder.path().join("run");
+    kiln!("train", fixture.config(Kind::Cnn), "--data", &tiles, "--out", &run, "--set", "training.epochs=1").code(0);
+    kiln!(
+        "train",
+        fixture.config(Kind::Cnn),
+        "--data",
+        &tiles,
+        "--out",
+        &run,
+        "--resume",
+        "--set",
+        "training.epochs=2"
+    )
+    .code(2)
+    .says(&["another `training.epochs`"]);
+    kiln!(
+        "train",
+        fixture.config(Kind::Cnn),
+        "--data",
+        &tiles,
+        "--out",
+        &run,
+        "--resume",
+        "--set",
+        "training.epochs=1"
+    )
+    .code(0);
+}
+
+#[test]
 fn a_tile_that_cannot_be_decoded_is_named_before_any_step() {
     let fixture = fixture();
     let folder = scratch();
@@ -250,7 +326,8 @@ fn a_second_training_in_the_same_folder_waits_for_nobody_and_harms_nothing() {
     first.arg("train").arg(fixture.config(Kind::Cnn)).arg("--data").arg(fixture.tiles()).arg("--out").arg(&run);
     first.args(["--set", "training.epochs=50"]).stdout(Stdio::null()).stderr(Stdio::null());
     let mut first = first.spawn().unwrap();
-    while !run.join("split.csv").is_file() {
+    let has_checkpoint = || names(&run.join("checkpoints")).iter().any(|name| name.starts_with("step-"));
+    while !has_checkpoint() {
         assert!(first.try_wait().unwrap().is_none(), "the first training ended");
         std::thread::sleep(Duration::from_millis(5));
     }

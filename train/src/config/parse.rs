@@ -38,6 +38,14 @@ impl Config {
         serde_yaml::to_string(self).map_err(|error| config_error("configuration", error.to_string()))
     }
 
+    /// The first key, dotted, whose value is another one in `other`.
+    pub(crate) fn first_difference(&self, other: &Self) -> Result<Option<String>> {
+        let value = |config: &Self| {
+            serde_yaml::to_value(config).map_err(|error| config_error("configuration", error.to_string()))
+        };
+        Ok(differing_key(&value(self)?, &value(other)?))
+    }
+
     fn checked(self, origin: &str) -> Result<Self> {
         match self.problem() {
             Some(problem) => Err(config_error(origin, problem)),
@@ -57,6 +65,21 @@ impl Config {
             (training.batch >= 2, "training.batch: must be at least 2 (batch normalisation needs a batch)".to_owned()),
             (training.epochs >= 1, "training.epochs: must be at least 1".to_owned()),
             (positive(training.learning_rate), "training.learning_rate: must be over 0".to_owned()),
+            (not_negative(training.weight_decay), "training.weight_decay: must be 0 or over".to_owned()),
+            (
+                training.early_stopping.is_none_or(|stopping| stopping.patience > 0),
+                "training.early_stopping.patience: must be at least 1; null instead of the mapping never stops"
+                    .to_owned(),
+            ),
+            (
+                training.early_stopping.is_none_or(|stopping| not_negative(stopping.min_delta)),
+                "training.early_stopping.min_delta: must be 0 or over".to_owned(),
+            ),
+            (training.schedule.is_sound(), "training.schedule.minimum: must be in [0, 1]".to_owned()),
+            (
+                self.data.micrometres_per_pixel.is_none_or(positive),
+                "data.micrometres_per_pixel: must be over 0".to_owned(),
+            ),
             ((0.0..1.0).contains(&training.label_smoothing), "training.label_smoothing: must be in [0, 1)".to_owned()),
             (!self.data.normal_classes.is_empty(), "data.normal_classes: name at least one label".to_owned()),
             (self.bootstrap_resamples >= 100, "bootstrap_resamples: must be at least 100".to_owned()),
@@ -66,6 +89,7 @@ impl Config {
             .or_else(|| model_problem(&self.model))
             .or_else(|| self.crop_problem())
             .or_else(|| self.stage_problem())
+            .or_else(|| self.data.augmentation.as_ref()?.check().err().map(|error| error.to_string()))
             .or_else(|| imbalance::problem(self))
     }
 
@@ -155,11 +179,29 @@ fn model_problem(model: &ModelConfig) -> Option<String> {
         ModelConfig::Vae(vae) if vae.latent == 0 || vae.filters.contains(&0) => {
             Some("model: latent and filters must be over 0".to_owned())
         }
+        ModelConfig::Vae(vae) if !not_negative(vae.beta) => Some("model.beta: must be 0 or over".to_owned()),
         ModelConfig::Hybrid(hybrid) => hybrid.problem(),
         ModelConfig::Transfer(transfer) => transfer.problem(),
         ModelConfig::MemoryBank(bank) => bank.problem(),
         _ => None,
     }
+}
+
+/// The path of the first key at which two documents differ; empty where they do at their root.
+fn differing_key(one: &Value, other: &Value) -> Option<String> {
+    if one == other {
+        return None;
+    }
+    let (Value::Mapping(ones), Value::Mapping(others)) = (one, other) else { return Some(String::new()) };
+    let mut keys = ones.keys().chain(others.keys()).filter_map(Value::as_str);
+    keys.find_map(|key| {
+        let inner = differing_key(ones.get(key).unwrap_or(&Value::Null), others.get(key).unwrap_or(&Value::Null))?;
+        Some(if inner.is_empty() { key.to_owned() } else { format!("{key}.{inner}") })
+    })
+}
+
+pub(super) fn not_negative(value: f64) -> bool {
+    value.is_finite() && value >= 0.0
 }
 
 fn positive(value: f64) -> bool {

@@ -37,6 +37,33 @@ fn wrong_values_name_their_key() {
     assert!(problem(SMALL, &["training"]).contains("key=value"));
     assert!(problem(SMALL, &["name.x=1"]).contains("holds no keys"));
     assert!(problem("name: v\nmodel: {kind: vae, stride: 3}\n", &[]).contains("model.stride"));
+    for set in [
+        "training.weight_decay=-1",
+        "training.early_stopping.min_delta=.nan",
+        "training.early_stopping.patience=0",
+        "training.schedule={kind: cosine, minimum: -3}",
+        "data.micrometres_per_pixel=0",
+        "data.augmentation.zoom=3",
+    ] {
+        let key = set.split('=').next().unwrap();
+        assert!(problem(SMALL, &[set]).contains(key), "{set}: {}", problem(SMALL, &[set]));
+    }
+    assert!(problem("name: v\nmodel: {kind: vae, beta: -1}\n", &[]).contains("model.beta"));
+    let hybrid = "name: h\nmodel: {kind: hybrid, reconstruction_weight: .nan}\n";
+    assert!(problem(hybrid, &[]).contains("model.reconstruction_weight"));
+}
+
+#[test]
+fn a_difference_is_named_by_its_key() {
+    let config = |sets: &[&str]| {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        Config::parse(SMALL, "small.yaml", &sets).unwrap()
+    };
+    let named = |sets| config(&[]).first_difference(&config(sets)).unwrap();
+    assert_eq!(named(&[]), None);
+    assert_eq!(named(&["training.epochs=3"]).as_deref(), Some("training.epochs"));
+    assert_eq!(named(&["model.filters=[8]"]).as_deref(), Some("model.filters"));
+    assert_eq!(named(&["data.augmentation=null"]).as_deref(), Some("data.augmentation"));
 }
 
 #[test]

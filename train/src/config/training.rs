@@ -82,6 +82,14 @@ impl Default for Schedule {
 }
 
 impl Schedule {
+    /// Whether the step size never goes below 0 or over its highest.
+    pub(super) fn is_sound(&self) -> bool {
+        match self {
+            Self::Constant => true,
+            Self::Cosine { minimum, .. } => (0.0..=1.0).contains(minimum),
+        }
+    }
+
     /// The factor on the learning rate at `step` (from 0) of `total`.
     #[must_use]
     pub fn factor(&self, step: u64, total: u64) -> f64 {

@@ -74,14 +74,14 @@ impl Augmentation {
     pub fn check(&self) -> Result<()> {
         let jitter = &self.colour_jitter;
         for (key, value, most, expected) in [
-            ("augmentation.zoom", self.zoom, 0.9, "a number from 0 to 0.9"),
-            ("augmentation.elastic", self.elastic, 0.1, "a number from 0 to 0.1"),
-            ("augmentation.stain_jitter.factor", self.stain_jitter.factor, 0.9, "a number from 0 to 0.9"),
-            ("augmentation.stain_jitter.shift", self.stain_jitter.shift, 0.5, "a number from 0 to 0.5"),
-            ("augmentation.colour_jitter.brightness", jitter.brightness, 1.0, "a number from 0 to 1"),
-            ("augmentation.colour_jitter.contrast", jitter.contrast, 1.0, "a number from 0 to 1"),
-            ("augmentation.colour_jitter.saturation", jitter.saturation, 1.0, "a number from 0 to 1"),
-            ("augmentation.colour_jitter.hue", jitter.hue, 0.5, "a number from 0 to 0.5"),
+            ("data.augmentation.zoom", self.zoom, 0.9, "a number from 0 to 0.9"),
+            ("data.augmentation.elastic", self.elastic, 0.1, "a number from 0 to 0.1"),
+            ("data.augmentation.stain_jitter.factor", self.stain_jitter.factor, 0.9, "a number from 0 to 0.9"),
+            ("data.augmentation.stain_jitter.shift", self.stain_jitter.shift, 0.5, "a number from 0 to 0.5"),
+            ("data.augmentation.colour_jitter.brightness", jitter.brightness, 1.0, "a number from 0 to 1"),
+            ("data.augmentation.colour_jitter.contrast", jitter.contrast, 1.0, "a number from 0 to 1"),
+            ("data.augmentation.colour_jitter.saturation", jitter.saturation, 1.0, "a number from 0 to 1"),
+            ("data.augmentation.colour_jitter.hue", jitter.hue, 0.5, "a number from 0 to 0.5"),
         ] {
             if !(0.0..=most).contains(&value) {
                 return Err(DataError::Option { key, found: value.to_string(), expected });

@@ -1,7 +1,7 @@
 //! What an epoch holds: every training tile once, and where classes are imbalanced more of the rare ones, as they are or
 //! made up.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -95,15 +95,22 @@ pub(crate) fn samples(tiles: &[(usize, usize)], sampling: &Sampling, seed: u64, 
 
 fn made_up(tiles: &[(usize, usize)], sampling: &Sampling, seed: u64, epoch: u64, samples: &mut Vec<Sample>) {
     let (normal, anomalous): (Vec<_>, Vec<_>) = tiles.iter().copied().partition(|(_, class)| *class < sampling.normal);
-    if normal.is_empty() || anomalous.is_empty() {
+    if normal.is_empty() {
         return;
     }
+    let mut donors: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (index, class) in anomalous {
+        donors.entry(class).or_default().push(index);
+    }
+    // Each anomalous class in turn, so that every epoch has as many tiles of each.
+    let donors: Vec<(usize, Vec<usize>)> = donors.into_iter().collect();
     let Synthesis { cut_paste, generated } = sampling.synthesis;
     let count = |part: f32| (part * normal.len() as f32).round() as usize;
-    for number in 0..count(cut_paste) {
+    for number in 0..if donors.is_empty() { 0 } else { count(cut_paste) } {
         let mut rng = stream(seed, b"cutpaste", epoch, number as u64);
-        let (canvas, donor) = (normal[below(&mut rng, normal.len())], anomalous[below(&mut rng, anomalous.len())]);
-        samples.push(Sample { index: canvas.0, class: donor.1, repeat: 0, made: Made::CutPaste(donor.0) });
+        let (class, of_class) = &donors[number % donors.len()];
+        let (canvas, donor) = (normal[below(&mut rng, normal.len())].0, of_class[below(&mut rng, of_class.len())]);
+        samples.push(Sample { index: canvas, class: *class, repeat: 0, made: Made::CutPaste(donor) });
     }
     for number in 0..count(generated) {
         let mut rng = stream(seed, b"generate", epoch, number as u64);
@@ -194,6 +201,21 @@ mod tests {
         assert_eq!(own.len(), first.len());
         assert_eq!(first, samples(&tiles(), &sampling, 1, 0));
         assert_ne!(first, samples(&tiles(), &sampling, 1, 1));
+    }
+
+    #[test]
+    fn every_epoch_has_as_many_tiles_of_each_class() {
+        let synthesis = Synthesis { cut_paste: 0.75, generated: 0.0 };
+        let sampling = Sampling { synthesis, normal: 1, oversampling: true };
+        let of = |seed, epoch| counts(&samples(&tiles(), &sampling, seed, epoch));
+        assert!((0..20).all(|epoch| of(1, epoch) == of(2, 0)), "{:?}", of(2, 0));
+    }
+
+    #[test]
+    fn anomalies_are_generated_where_there_are_none() {
+        let synthesis = Synthesis { cut_paste: 0.5, generated: 0.5 };
+        let sampling = Sampling { synthesis, normal: 1, oversampling: false };
+        assert_eq!(counts(&samples(&tiles()[..20], &sampling, 1, 0)), [20, 10]);
     }
 
     #[test]

@@ -78,15 +78,15 @@ type Wanted<'a> = dyn FnMut(&[EpochRecord]) -> bool + 'a;
 /// What is wrong with the configuration, the data or the folder, or with a training. What is finished stays, and the
 /// same study goes on from there.
 pub fn study(request: &StudyRequest, listener: &mut Listener<'_>) -> Result<Results> {
+    // Every configuration is checked before there is a folder that keeps to it.
+    let variants = Variant::all(&request.config, &request.folder)?;
+    for variant in &variants {
+        variant.config(&request.config, 0)?;
+    }
     let layout = StudyLayout::new(&request.out);
     let _lock = lock(&layout)?;
     layout.sweep()?;
     let bench = Bench::new(request, layout)?;
-    let variants = Variant::all(&bench.study, &request.folder)?;
-    for variant in &variants {
-        // Every configuration is checked before the first training.
-        variant.config(&bench.study, bench.study.seeds[0])?;
-    }
     let mut work = Work { bench: &bench, listener, number: 0 };
     work.started(variants.len());
     let mut measured = bench.baselines()?;

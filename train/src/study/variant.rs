@@ -88,3 +88,32 @@ pub(super) fn slug(name: &str) -> String {
     let kept = |letter: char| if letter.is_ascii_alphanumeric() || "-_.".contains(letter) { letter } else { '-' };
     name.chars().map(kept).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn every_configuration_that_comes_with_kiln_is_sound() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
+        let (mut runs, mut studies) = (0, 0);
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if !path.file_name().unwrap().to_str().unwrap().starts_with("study") {
+                Config::read(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
+                runs += 1;
+                continue;
+            }
+            let study = StudyConfig::read(&path, &[]).unwrap();
+            for variant in Variant::all(&study, &folder).unwrap() {
+                variant.config(&study, 1).unwrap_or_else(|error| panic!("{}: {error}", variant.name));
+            }
+            studies += 1;
+        }
+        assert!(runs >= 6 && studies >= 2, "{runs} and {studies}");
+    }
+}

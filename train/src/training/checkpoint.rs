@@ -66,6 +66,11 @@ pub(crate) fn read(
     Ok((zoo, optimizer, Some(state)))
 }
 
+/// Whether there is a checkpoint under `folder`.
+pub(crate) fn is_there(folder: &Path) -> Result<bool> {
+    Ok(!all(folder)?.is_empty())
+}
+
 /// Writes weights whole; returns the SHA-256 of the file.
 pub(crate) fn save_weights(path: &Path, zoo: &Zoo) -> Result<String> {
     let bytes = zoo.clone().into_record().into_bytes().map_err(|error| Error::run(path, error.to_string()))?;

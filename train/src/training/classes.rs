@@ -18,9 +18,8 @@ pub fn classes(dataset: &Dataset, normal_classes: &[String]) -> Result<Classes> 
         }
         (true, _) => format!(
             "none of {normal_classes:?} is a label of {}, which has {anomalous:?}; name the normal ones, as in \
-             --set 'data.normal_classes=[{}]'",
-            dataset.root.display(),
-            anomalous.first().map_or("LABEL", String::as_str)
+             --set 'data.normal_classes=[LABEL]'",
+            dataset.root.display()
         ),
         (false, true) => format!("every label of {} is normal: {normal:?}", dataset.root.display()),
     };

@@ -15,6 +15,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::evaluation::tile_tensor;
 use super::{Event, Observer};
+use crate::config::TrainingDevice;
 use crate::data::{Augmentation, DataError, Dataset, TileDigest, random};
 use crate::model::Transfer;
 use crate::{Error, Result};
@@ -26,6 +27,7 @@ const BATCH: usize = 16;
 pub(crate) struct Extractor<'a> {
     pub(crate) model: &'a Transfer,
     pub(crate) device: &'a Device,
+    pub(crate) trained_on: TrainingDevice,
     pub(crate) dataset: &'a Dataset,
     pub(crate) digests: &'a [TileDigest],
     pub(crate) decoder: Decoder,
@@ -132,6 +134,10 @@ impl Extractor<'_> {
         let Some(folder) = cache::dir() else { return Ok(None) };
         let view = serde_json::to_string(&view).map_err(|error| Error::run(&folder, error.to_string()))?;
         let mut key = format!("1 {backbone} {:?} {view}", self.model.stages());
+        // Features of one device are not to the bit those of another.
+        if self.trained_on != TrainingDevice::Flex {
+            key += &self.trained_on.to_string();
+        }
         if let Some(stain) = &self.decoder.stain {
             key += &serde_json::to_string(stain).map_err(|error| Error::run(&folder, error.to_string()))?;
         }

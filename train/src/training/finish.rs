@@ -43,7 +43,7 @@ pub(crate) fn finish(
     let rule = prepared.config.threshold;
     let value = rule.choose(&with_truth(dataset, classes, &val))?;
     let (train, raw) = (prepared.raw_loader(Split::Train)?, prepared.raw_loader(Split::Test)?);
-    let [baseline, neighbours] = colour_scores(dataset, classes, &train, &raw, &test)?;
+    let (baseline, neighbours) = colour_scores(dataset, classes, &train, &raw, &test)?;
     let bootstrap =
         Bootstrap { resamples: prepared.config.bootstrap_resamples, seed: prepared.seed(Purpose::Bootstrap, 0) };
     let scored = with_truth(dataset, classes, &test);
@@ -51,7 +51,7 @@ pub(crate) fn finish(
     let errors = squared_errors(&test);
     let judgement = Judgement {
         probabilities: gives_probabilities(zoo, &scored),
-        colour: Some(&baseline),
+        colour: baseline.as_deref(),
         neighbours: Some(&neighbours),
         squared_errors: errors.as_deref(),
         labels: Some(&labels),
@@ -64,8 +64,8 @@ pub(crate) fn finish(
     let facts = facts(prepared, state, threshold, combination, zoo, save_weights(&layout.weights(), zoo)?);
     let run = Run { layout: layout.clone(), config: prepared.config.clone(), facts };
     let history = &state.history;
-    let gallery =
-        Gallery { run: &run, dataset, zoo, device, test: &test, baseline: &baseline, metrics: &metrics, history };
+    let baseline = baseline.as_deref();
+    let gallery = Gallery { run: &run, dataset, zoo, device, test: &test, baseline, metrics: &metrics, history };
     let figures = gallery.figures()?;
     for (name, figure) in &figures {
         figure.picture.save(&layout.picture(name))?;
@@ -121,19 +121,20 @@ pub(crate) fn with_truth(dataset: &Dataset, classes: &Classes, scored: &[ScoredT
     scored.iter().map(truth).collect()
 }
 
-/// Scores of `test` by colour statistics, fitted on the tiles of `train`: a logistic regression on all of them, and the
-/// distance to the normal ones. Both loaders give tiles without stain normalisation.
+/// Scores of `test` by colour statistics, fitted on the tiles of `train`: a logistic regression on all of them, if they
+/// have both classes, and the distance to the normal ones. Both loaders give tiles without stain normalisation.
 pub(crate) fn colour_scores(
     dataset: &Dataset,
     classes: &Classes,
     train: &Loader,
     tested: &Loader,
     test: &[ScoredTile],
-) -> Result<[Vec<Scored>; 2]> {
+) -> Result<(Option<Vec<Scored>>, Vec<Scored>)> {
     let learnt = colours(train)?;
     let values: Vec<[f64; 6]> = learnt.values().map(|(_, colour)| colour.statistics).collect();
     let anomalous: Vec<bool> = learnt.values().map(|(class, _)| classes.is_anomalous(*class)).collect();
-    let baseline = ColourBaseline::fit(&values, &anomalous)?;
+    let both = anomalous.contains(&true) && anomalous.contains(&false);
+    let baseline = both.then(|| ColourBaseline::fit(&values, &anomalous)).transpose()?;
     let normal = learnt.values().filter(|(class, _)| !classes.is_anomalous(*class));
     let normal: Vec<&[f64]> = normal.map(|(_, colour)| colour.histogram.as_slice()).collect();
     let tested = colours(tested)?;
@@ -142,14 +143,14 @@ pub(crate) fn colour_scores(
         tested.get(&tile.index).map(|(_, colour)| colour).ok_or_else(missing)
     };
     let colours = test.iter().map(colour).collect::<Result<Vec<&TileColour>>>()?;
-    let supervised = colours.iter().map(|colour| baseline.score(&colour.statistics)).collect();
+    let supervised = baseline.map(|baseline| colours.iter().map(|colour| baseline.score(&colour.statistics)).collect());
     let histograms: Vec<&[f64]> = colours.iter().map(|colour| colour.histogram.as_slice()).collect();
     let distances = ColourNeighbours::fit(&normal)?.score(&histograms)?;
     let with = |scores: Vec<f64>| {
         let places = with_truth(dataset, classes, test).into_iter().zip(scores);
         places.map(|(tile, score)| Scored { score, ..tile }).collect()
     };
-    Ok([with(supervised), with(distances)])
+    Ok((supervised.map(with), with(distances)))
 }
 
 /// Class number and colours of each tile, by its entry.

@@ -22,9 +22,16 @@ pub(super) fn fit(
     device: &Device,
     on_batch: &mut dyn FnMut(usize, usize),
 ) -> Result<MemoryBank> {
+    let (rows, of_each) =
+        (loader.tiles() * views as usize, config.patch.as_ref().map_or(0, |patch| patch.of_each_tile));
+    if let Some(bank) = &config.tile {
+        check_room("tile", bank.entries, rows)?;
+    }
+    if let Some(bank) = &config.patch {
+        check_room("patch", bank.entries, rows * of_each)?;
+    }
     let (mut tiles, mut patches) = (Vec::new(), Vec::new());
-    let of_each = config.patch.as_ref().map_or(0, |patch| patch.of_each_tile);
-    let (mut done, all) = (0, loader.tiles() * views as usize);
+    let (mut done, all) = (0, rows);
     for view in 0..views {
         for batch in loader.epoch(view, 0) {
             let batch = batch?;
@@ -58,6 +65,17 @@ fn chosen(parts: &[f64], width: usize, count: usize, rng: &mut impl rand::Rng) -
     places.into_iter().flat_map(|place| parts[place * width..(place + 1) * width].iter().copied()).collect()
 }
 
+/// A bank cannot hold more vectors than there are; known before the first one is computed.
+fn check_room(name: &str, entries: usize, vectors: usize) -> Result<()> {
+    if vectors >= entries.max(2) {
+        return Ok(());
+    }
+    let reason = format!(
+        "{entries} are asked for, and the normal training tiles give {vectors} vectors; ask for at most so many"
+    );
+    Err(Error::Config { origin: format!("model.{name}.entries"), reason })
+}
+
 /// A bank of the vectors that lie furthest from each other where all vary equally in every direction.
 fn filled(
     name: &str,
@@ -68,10 +86,7 @@ fn filled(
 ) -> Result<Bank> {
     let wrong = |reason: String| Error::Config { origin: format!("model.{name}"), reason };
     let count = values.len() / features;
-    if count < entries.max(2) {
-        let reason = format!("entries: {entries} are asked for, and the normal training tiles give {count} vectors");
-        return Err(wrong(reason));
-    }
+    check_room(name, entries, count)?;
     let vectors = Array2::from_shape_vec([count, features], values).map_err(|error| wrong(error.to_string()))?;
     let centre = vectors.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(features));
     let centred = vectors - &centre;

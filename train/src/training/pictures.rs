@@ -8,6 +8,7 @@ use burn::tensor::Device;
 use kiln_tile::{SIDE, TILE_BYTES, Tile};
 
 use super::evaluation::{ScoredTile, read, score_tiles, tile_tensor};
+use super::prepared::learnt;
 use super::run::{Run, training_loader};
 use super::{finish, insights};
 use crate::config::StoppingMetric;
@@ -33,7 +34,8 @@ pub(crate) struct Gallery<'a> {
     pub(crate) zoo: &'a Zoo,
     pub(crate) device: &'a Device,
     pub(crate) test: &'a [ScoredTile],
-    pub(crate) baseline: &'a [Scored],
+    /// Scores by colour, where the training tiles have both classes.
+    pub(crate) baseline: Option<&'a [Scored]>,
     pub(crate) metrics: &'a Metrics,
     pub(crate) history: &'a [EpochRecord],
 }
@@ -53,7 +55,7 @@ impl Gallery<'_> {
             figures.push(("training_tiles.png", training_figure(training_sheet(&shown)?, &self.run.config)));
         }
         let scored = self.scored();
-        let ranking = roc_and_pr(&scored, Some(self.baseline), self.metrics)?;
+        let ranking = roc_and_pr(&scored, self.baseline, self.metrics)?;
         figures.push(("roc_pr.png", ranking_figure(ranking)));
         figures.push(("scores.png", sheet_figure(score_sheet(&self.sheet(&scored)?, self.metrics.threshold)?)));
         let rows = self.reconstructions()?;
@@ -123,17 +125,15 @@ impl Gallery<'_> {
             return Ok(Vec::new());
         }
         let classes = &run.facts.classes;
-        let normal = classes.normal_names();
-        let entry = |index: usize| &self.dataset.entries[index];
-        let learnt = |index: &usize| !zoo.learns_from_normal_only() || normal.contains(&entry(*index).label);
-        let tiles = run.indices(self.dataset, Split::Train)?.into_iter().filter(learnt).collect();
+        let tiles = run.indices(self.dataset, Split::Train)?;
+        let tiles = learnt(self.dataset, tiles, classes, zoo.learns_from_normal_only());
         let loader = training_loader(&run.config, self.dataset, tiles, classes, run.intake())?;
         let mut shown = Vec::new();
         for batch in loader.epoch(0, 0) {
             let batch = batch?;
             let pixels = batch.pixels.chunks_exact(TILE_BYTES);
             for ((index, class), pixels) in batch.indices.iter().zip(&batch.labels).zip(pixels) {
-                let (entry, label) = (entry(*index), classes.names[*class].clone());
+                let (entry, label) = (&self.dataset.entries[*index], classes.names[*class].clone());
                 let (made_up, name) = (entry.label != label, entry.path.display().to_string());
                 shown.push(TrainingTile { tile: tile_of(pixels.to_vec())?, label, made_up, name });
                 if shown.len() == SHEET_TILES {
@@ -210,7 +210,7 @@ pub fn report(run: &Run, moved: Option<&Path>, parity: Option<Parity>, latency: 
     let loader = |split| run.raw_loader(&dataset, run.indices(&dataset, split)?, batch);
     let tested = run.loader(&dataset, run.indices(&dataset, Split::Test)?, batch)?;
     let test = score_tiles(&zoo, run.front(), classes, &tested, &device)?;
-    let [baseline, _] = finish::colour_scores(&dataset, classes, &loader(Split::Train)?, &loader(Split::Test)?, &test)?;
+    let (baseline, _) = finish::colour_scores(&dataset, classes, &loader(Split::Train)?, &loader(Split::Test)?, &test)?;
     let metrics: Metrics = serde_json::from_value(run.metrics()?)
         .map_err(|error| Error::run(run.layout.root(), format!("metrics.json: {error}")))?;
     let history = run.history()?;
@@ -220,7 +220,7 @@ pub fn report(run: &Run, moved: Option<&Path>, parity: Option<Parity>, latency: 
         zoo: &zoo,
         device: &device,
         test: &test,
-        baseline: &baseline,
+        baseline: baseline.as_deref(),
         metrics: &metrics,
         history: &history,
     };

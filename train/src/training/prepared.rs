@@ -7,6 +7,7 @@ use std::sync::Arc;
 use kiln_tile::stain::StainNormaliser;
 use kiln_tile::{Decoder, publish};
 
+use super::checkpoint;
 use super::intake::Intake;
 use super::run::{plain_loader, sampling, training_loader};
 use super::seeds::{Purpose, seed};
@@ -44,13 +45,22 @@ impl Prepared {
         let decoder = Decoder::new(config.data.size_policy);
         let digests = data::digests(&dataset, &decoder)?;
         refuse_damaged(&dataset, &decoder, &digests)?;
-        let plan = resolve_split(request, layout, &dataset, &digests)?;
+        let (plan, fresh) = resolve_split(request, layout, &dataset, &digests)?;
         data::check_leaks(&dataset, &plan, &digests)?;
         let data_sha256 = data::digest(&dataset, &digests);
         let prepared = Self { config, dataset, data_path, data_sha256, digests, plan, classes, stain: None };
         prepared.check_synthesis()?;
+        prepared.check_splits()?;
+        prepared.class_weights()?;
+        prepared.config.training.device.open()?;
         let of = prepared.training_tiles(!prepared.config.model.has_classes());
         let stain = stain::fitted(&prepared.config, &prepared.dataset, of, prepared.seed(Purpose::Stain, 0))?;
+        if fresh {
+            // Last, so that a folder keeps to no configuration that was refused.
+            let resolved = prepared.config.to_yaml()?;
+            publish::write_file(&layout.config(), resolved.as_bytes()).map_err(Error::io(&layout.config()))?;
+            prepared.plan.write_csv(&prepared.dataset, &layout.split())?;
+        }
         Ok(Self { stain, ..prepared })
     }
 
@@ -116,10 +126,30 @@ impl Prepared {
         Err(Error::Config { origin: "data.synthesis.generated".to_owned(), reason })
     }
 
+    /// Every split must hold what it is for, which shows only hours later otherwise.
+    fn check_splits(&self) -> Result<()> {
+        let learns_anomalies = self.config.model.has_classes() && self.config.data.synthesis.generated == 0.0;
+        for split in Split::ALL {
+            let tiles = self.with_classes(&self.plan.indices(split));
+            let anomalous = tiles.iter().filter(|(_, class)| self.classes.is_anomalous(*class)).count();
+            let wants_both = split != Split::Train || learns_anomalies;
+            let missing = match (tiles.len() - anomalous, anomalous) {
+                (0, _) => "normal",
+                (_, 0) if wants_both => "anomalous",
+                _ => continue,
+            };
+            let reason = format!(
+                "of its {} tiles none is {missing}; give it some by a `split` column or --split-file, or by other fractions \
+                 in data.split",
+                tiles.len()
+            );
+            return Err(Error::Config { origin: format!("split {split}"), reason });
+        }
+        Ok(())
+    }
+
     fn training_tiles(&self, normal_only: bool) -> Vec<usize> {
-        let normal = self.classes.normal_names();
-        let learnt = |index: &usize| !normal_only || normal.contains(&self.dataset.entries[*index].label);
-        self.plan.indices(Split::Train).into_iter().filter(learnt).collect()
+        learnt(&self.dataset, self.plan.indices(Split::Train), &self.classes, normal_only)
     }
 
     /// Entries with their class numbers.
@@ -139,30 +169,50 @@ fn refuse_damaged(dataset: &Dataset, decoder: &Decoder, digests: &[TileDigest]) 
     }
 }
 
-/// The split of a resumed run is the one that it wrote; a fresh run makes one and writes it before anything else.
+/// The training tiles that a model learns from: all, or the normal ones.
+pub(super) fn learnt(dataset: &Dataset, tiles: Vec<usize>, classes: &Classes, normal_only: bool) -> Vec<usize> {
+    let normal = classes.normal_names();
+    let learnt = |index: &usize| !normal_only || normal.contains(&dataset.entries[*index].label);
+    tiles.into_iter().filter(learnt).collect()
+}
+
+/// The split, and whether it is a fresh one. A training that has a checkpoint keeps to what it was begun with.
 fn resolve_split(
     request: &TrainRequest,
     layout: &Layout,
     dataset: &Dataset,
     digests: &[TileDigest],
-) -> Result<SplitPlan> {
+) -> Result<(SplitPlan, bool)> {
     let config = &request.config;
-    let resolved = config.to_yaml()?;
-    if layout.split().is_file() && layout.config().is_file() {
-        let before = fs::read_to_string(layout.config()).map_err(Error::io(&layout.config()))?;
-        if before != resolved {
-            let reason = "was begun with another configuration (see its config.yaml); resume with that one, or choose \
+    let fractions = [config.data.split.train, config.data.split.val, config.data.split.test];
+    let asked = match &request.split {
+        Some(file) => Some(SplitPlan::read_csv(dataset, file)?),
+        None => None,
+    };
+    if layout.split().is_file() && checkpoint::is_there(&layout.checkpoints())? {
+        same_configuration(layout, config)?;
+        let begun = SplitPlan::read_csv(dataset, &layout.split())?;
+        if asked.is_some_and(|asked| asked != begun) {
+            let reason = "was begun with another split (see its split.csv); resume without --split-file, or choose \
                           another folder with --out";
             return Err(Error::run(layout.root(), reason));
         }
-        return Ok(SplitPlan::read_csv(dataset, &layout.split())?);
+        return Ok((begun, false));
     }
-    let fractions = [config.data.split.train, config.data.split.val, config.data.split.test];
-    let plan = match &request.split {
-        Some(file) => SplitPlan::read_csv(dataset, file)?,
+    let plan = match asked {
+        Some(plan) => plan,
         None => SplitPlan::make_with(dataset, digests, fractions, seed(config.training.seed, Purpose::Split, 0))?,
     };
-    publish::write_file(&layout.config(), resolved.as_bytes()).map_err(Error::io(&layout.config()))?;
-    plan.write_csv(dataset, &layout.split())?;
-    Ok(plan)
+    Ok((plan, true))
+}
+
+/// A training keeps to the configuration that it was begun with.
+pub(super) fn same_configuration(layout: &Layout, config: &Config) -> Result<()> {
+    let before = Config::read(&layout.config(), &[])?;
+    let Some(key) = before.first_difference(config)? else { return Ok(()) };
+    let reason = format!(
+        "was begun with another `{key}` (see its config.yaml); resume with that configuration, or choose another folder \
+         with --out"
+    );
+    Err(Error::run(layout.root(), reason))
 }

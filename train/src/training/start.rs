@@ -46,6 +46,7 @@ pub(super) fn sources(
     let extractor = Extractor {
         model: &model,
         device,
+        trained_on: prepared.config.training.device,
         dataset: &prepared.dataset,
         digests: &prepared.digests,
         decoder: prepared.intake().for_model(),

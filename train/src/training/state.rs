@@ -22,6 +22,12 @@ pub(crate) struct TrainingState {
     pub(crate) history: Vec<EpochRecord>,
     /// The best epoch, from 1; 0 before there is one.
     pub(crate) best_epoch: u64,
+    /// The last epoch that patience counts as better, from 1; 0 before there is one.
+    #[serde(default)]
+    pub(crate) improved_epoch: u64,
+    /// SHA-256 over the data set's labels, groups and tile digests.
+    #[serde(default)]
+    pub(crate) data_sha256: String,
     /// Training is over.
     pub(crate) finished: bool,
     /// SHA-256 of the file that the backbone's weights came from.
@@ -49,11 +55,22 @@ impl TrainingState {
         self.loss_sum / self.step_of_epoch.max(1) as f64
     }
 
-    /// Closes the epoch with its record and tells whether it is the best so far.
-    pub(crate) fn close_epoch(&mut self, record: EpochRecord, metric: StoppingMetric, min_delta: f64) -> bool {
-        let best = self.best().is_none_or(|best| is_better(&record, best, metric, min_delta));
+    /// Closes the epoch with its record and tells whether it is the best so far. Any advance makes an epoch the best;
+    /// patience begins anew only with one of `min_delta`.
+    pub(crate) fn close_epoch(
+        &mut self,
+        record: EpochRecord,
+        metric: StoppingMetric,
+        stopping: Option<EarlyStopping>,
+    ) -> bool {
+        let min_delta = stopping.map_or(0.0, |stopping| stopping.min_delta);
+        let better = |than: u64, by: f64| self.record(than).is_none_or(|before| is_better(&record, before, metric, by));
+        let (best, improved) = (better(self.best_epoch, 0.0), better(self.improved_epoch, min_delta));
         if best {
             self.best_epoch = record.epoch;
+        }
+        if improved {
+            self.improved_epoch = record.epoch;
         }
         self.history.push(record);
         self.epoch += 1;
@@ -66,7 +83,7 @@ impl TrainingState {
     /// Begins stage two: no epoch before it is its best.
     pub(crate) fn begin_stage_two(&mut self) {
         self.stage_two = Some(StageTwo { epoch: self.epoch, step: self.step, from: self.best_epoch });
-        self.best_epoch = 0;
+        (self.best_epoch, self.improved_epoch) = (0, 0);
     }
 
     /// Whether `stopping` says that enough epochs went by without a better one.
@@ -76,11 +93,12 @@ impl TrainingState {
 
     /// Whether patience is at its end.
     pub(crate) fn stops_early(&self, stopping: Option<EarlyStopping>) -> bool {
-        stopping.is_some_and(|stopping| self.best_epoch > 0 && self.epoch - self.best_epoch >= stopping.patience)
+        stopping
+            .is_some_and(|stopping| self.improved_epoch > 0 && self.epoch - self.improved_epoch >= stopping.patience)
     }
 
-    fn best(&self) -> Option<&EpochRecord> {
-        self.history.iter().find(|record| record.epoch == self.best_epoch)
+    fn record(&self, epoch: u64) -> Option<&EpochRecord> {
+        self.history.iter().find(|record| record.epoch == epoch)
     }
 }
 
@@ -114,20 +132,34 @@ mod tests {
     fn patience_counts_epochs_since_the_best_one() {
         let stopping = Some(EarlyStopping { patience: 2, min_delta: 0.0 });
         let mut state = TrainingState::default();
-        assert!(state.close_epoch(record(1, 0.5, 0.9), StoppingMetric::ValLoss, 0.0));
-        assert!(!state.close_epoch(record(2, 0.6, 0.95), StoppingMetric::ValLoss, 0.0));
+        assert!(state.close_epoch(record(1, 0.5, 0.9), StoppingMetric::ValLoss, None));
+        assert!(!state.close_epoch(record(2, 0.6, 0.95), StoppingMetric::ValLoss, None));
         assert!(!state.is_over(10, stopping));
-        assert!(!state.close_epoch(record(3, 0.55, 0.95), StoppingMetric::ValLoss, 0.0));
+        assert!(!state.close_epoch(record(3, 0.55, 0.95), StoppingMetric::ValLoss, None));
         assert!(state.is_over(10, stopping));
         assert_eq!(state.best_epoch, 1);
     }
 
     #[test]
+    fn the_best_epoch_is_kept_by_any_advance_and_patience_wants_min_delta() {
+        let stopping = Some(EarlyStopping { patience: 2, min_delta: 0.1 });
+        let mut state = TrainingState::default();
+        let mut closed = |loss, auroc| {
+            let record = record(state.epoch + 1, loss, auroc);
+            (state.close_epoch(record, StoppingMetric::ValAuroc, stopping), state.stops_early(stopping))
+        };
+        assert_eq!(closed(0.5, 0.80), (true, false));
+        // Better, but by too little for patience; then worse, at a lower loss.
+        assert_eq!(closed(0.5, 0.85), (true, false));
+        assert_eq!(closed(0.1, 0.84), (false, true));
+    }
+
+    #[test]
     fn stage_two_has_a_best_epoch_of_its_own() {
         let mut state = TrainingState::default();
-        state.close_epoch(record(1, 0.5, 0.9), StoppingMetric::ValLoss, 0.0);
+        state.close_epoch(record(1, 0.5, 0.9), StoppingMetric::ValLoss, None);
         state.begin_stage_two();
-        assert!(state.close_epoch(record(2, 7.0, 0.9), StoppingMetric::ValLoss, 0.0));
+        assert!(state.close_epoch(record(2, 7.0, 0.9), StoppingMetric::ValLoss, None));
         assert_eq!(state.best_epoch, 2);
         assert_eq!(state.stage_two.map(|stage| (stage.epoch, stage.from)), Some((1, 1)));
     }
@@ -135,9 +167,9 @@ mod tests {
     #[test]
     fn by_auroc_the_lower_loss_decides_between_equals() {
         let mut state = TrainingState::default();
-        assert!(state.close_epoch(record(1, 0.5, 0.9), StoppingMetric::ValAuroc, 0.0));
-        assert!(state.close_epoch(record(2, 0.4, 0.9), StoppingMetric::ValAuroc, 0.0));
-        assert!(!state.close_epoch(record(3, 0.3, 0.8), StoppingMetric::ValAuroc, 0.0));
+        assert!(state.close_epoch(record(1, 0.5, 0.9), StoppingMetric::ValAuroc, None));
+        assert!(state.close_epoch(record(2, 0.4, 0.9), StoppingMetric::ValAuroc, None));
+        assert!(!state.close_epoch(record(3, 0.3, 0.8), StoppingMetric::ValAuroc, None));
         assert_eq!(state.best_epoch, 2);
     }
 }

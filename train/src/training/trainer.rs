@@ -12,7 +12,7 @@ use burn::tensor::{Device, Int, Tensor};
 use kiln_tile::{SIDE, publish};
 
 use super::evaluation::{feature_tensor, label_tensor, no_features, normal_mask, read, tile_tensor, validate};
-use super::prepared::Prepared;
+use super::prepared::{self, Prepared};
 use super::seeds::Purpose;
 use super::source::{Batch, Input, Source};
 use super::stage::{self, Stage};
@@ -74,6 +74,7 @@ pub fn train_unless_stopped(request: &TrainRequest, observer: &mut dyn Observer)
     let _lock = lock(&layout, request.resume)?;
     tidy(&layout)?;
     if layout.facts().is_file() {
+        prepared::same_configuration(&layout, &request.config)?;
         return Ok(Outcome::Finished(Box::new(Run::open(&request.out)?)));
     }
     let prepared = Prepared::new(request, &layout)?;
@@ -153,6 +154,12 @@ impl<'a> Trainer<'a> {
         let (mut zoo, optimizer, state) = checkpoint::read(&layout.checkpoints(), zoo, adam(config))?;
         let resumed_at = state.as_ref().map(|state| state.step);
         let mut state = state.unwrap_or_default();
+        let before = std::mem::replace(&mut state.data_sha256, prepared.data_sha256.clone());
+        if !before.is_empty() && before != prepared.data_sha256 {
+            let reason = "was begun on other tiles: their pixels, labels or groups have changed; bring them back, or choose \
+                          another folder with --out";
+            return Err(Error::run(layout.root(), reason));
+        }
         if resumed_at.is_none() {
             (zoo, state.backbone_sha256) = start::with_pretrained(zoo, config, &device, observer)?;
         }
@@ -235,6 +242,9 @@ impl<'a> Trainer<'a> {
         let front = self.prepared.intake().front();
         let (val_loss, scored) =
             validate(&inferring, &self.prepared.classes, &self.val, front, &self.inference, &options)?;
+        if !val_loss.is_finite() {
+            return Err(self.diverged(format!("the validation loss is {val_loss}")));
+        }
         let measured = finish::with_truth(&self.prepared.dataset, &self.prepared.classes, &scored);
         let record = EpochRecord {
             epoch: self.state.epoch + 1,
@@ -246,8 +256,7 @@ impl<'a> Trainer<'a> {
             seconds: self.state.seconds + ticked.elapsed().as_secs_f64(),
         };
         let training = &self.prepared.config.training;
-        let min_delta = training.early_stopping.map_or(0.0, |stopping| stopping.min_delta);
-        let best = self.state.close_epoch(record, training.best, min_delta);
+        let best = self.state.close_epoch(record, training.best, training.early_stopping);
         if best {
             checkpoint::save_weights(&self.layout.best(), &inferring)?;
         }
@@ -305,15 +314,19 @@ impl<'a> Trainer<'a> {
         let loss = loss.total;
         let value = read(loss.clone().inner().into_data())?.first().copied().unwrap_or(f64::NAN);
         if !value.is_finite() {
-            return Err(Error::Diverged {
-                epoch: self.state.epoch + 1,
-                step: self.state.step + 1,
-                reason: format!("the loss is {value}; try a smaller training.learning_rate"),
-            });
+            return Err(self.diverged(format!("the loss is {value}")));
         }
         let gradients = GradientsParams::from_grads(loss.backward(), &zoo);
         let rates = self.stage().learning_rates(self.state.step, &zoo);
         Ok((self.optimizer.step(rates, zoo, gradients), value))
+    }
+
+    fn diverged(&self, found: String) -> Error {
+        Error::Diverged {
+            epoch: self.state.epoch + 1,
+            step: self.state.step + 1,
+            reason: format!("{found}; try a smaller training.learning_rate"),
+        }
     }
 
     /// The part of the tiles that this step sees, at a place that depends on the step alone.

@@ -127,7 +127,7 @@ fn options_that_make_no_sense_are_refused() {
     let at = files.dataset.entries.iter().position(|entry| entry.label == "b").unwrap();
     assert!(refused(LoaderOptions { classes, ..options(1) }, vec![at]).contains("label `b` is none of the classes a"));
     let augmentation = Some(Augmentation { zoom: f32::NAN, ..Augmentation::default() });
-    assert!(refused(LoaderOptions { augmentation, ..options(1) }, vec![0]).contains("augmentation.zoom is NaN"));
+    assert!(refused(LoaderOptions { augmentation, ..options(1) }, vec![0]).contains("data.augmentation.zoom is NaN"));
 }
 
 #[test]
