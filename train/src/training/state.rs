@@ -106,7 +106,7 @@ fn is_better(new: &EpochRecord, best: &EpochRecord, metric: StoppingMetric, min_
     let lower_loss = new.val_loss < best.val_loss - min_delta;
     match (metric, new.val_auroc, best.val_auroc) {
         (StoppingMetric::ValAuroc, Some(new_auroc), Some(best_auroc)) => {
-            new_auroc > best_auroc + min_delta || ((new_auroc - best_auroc).abs() <= min_delta && lower_loss)
+            new_auroc > best_auroc + min_delta || (new_auroc.total_cmp(&best_auroc).is_eq() && lower_loss)
         }
         _ => lower_loss,
     }
