@@ -348,5 +348,5 @@ fn a_second_training_in_the_same_folder_waits_for_nobody_and_harms_nothing() {
     // A killed training gives up its lock, and another configuration is not mixed into it.
     kiln!("train", fixture.config(Kind::Cnn), "--data", fixture.tiles(), "--out", &run, "--resume")
         .code(2)
-        .says(&["another configuration"]);
+        .says(&["another `training.epochs`"]);
 }
