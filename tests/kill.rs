@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use kiln_tile::digest::sha256_file;
 
 use crate::support::{
-    Fixture, Killer, Kind, command, contents, finish, fixture, kill_when, kiln, names, read_json, repetitions, scratch,
+    Fixture, Killer, Kind, command, contents, copy, finish, fixture, kill_when, kiln, names, read_json, repetitions,
+    scratch,
 };
 
 /// How long the work takes when nobody kills it, with something on top so that a kill may also come too late.
@@ -52,6 +53,28 @@ fn assert_no_half_run(run: &Path) {
         let history = fs::read_to_string(run.join("history.jsonl")).unwrap();
         assert!(history.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{history}");
     }
+}
+
+#[test]
+fn a_killed_training_goes_on_with_no_other_split_and_no_other_tiles() {
+    let (fixture, folder) = (fixture(), scratch());
+    let (tiles, run) = (copy(&fixture.tiles(), &folder.path().join("tiles")), folder.path().join("run"));
+    let resume = |words: &[&str]| {
+        let mut training = command();
+        training.arg("train").arg(fixture.config(Kind::Hybrid)).arg("--data").arg(&tiles).arg("--out").arg(&run);
+        training.args(["--resume", "--set", "training.epochs=30"]).args(words);
+        training
+    };
+    kill_after_a_checkpoint(&mut resume(&[]), &run);
+    let other = folder.path().join("other.csv");
+    let split = fs::read_to_string(run.join("split.csv")).unwrap();
+    let swapped = split.replace(",val\n", ",kept\n").replace(",test\n", ",val\n").replace(",kept\n", ",test\n");
+    assert_ne!(swapped, split);
+    fs::write(&other, swapped).unwrap();
+    finish(resume(&["--split-file", other.to_str().unwrap()])).code(2).says(&["another split"]);
+    let tile = tiles.join(fixture.tile(0).strip_prefix(fixture.tiles()).unwrap());
+    image::open(&tile).unwrap().fliph().save(&tile).unwrap();
+    finish(resume(&[])).code(2).says(&["other tiles"]);
 }
 
 #[test]
