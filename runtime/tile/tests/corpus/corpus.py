@@ -203,3 +203,10 @@ def damages(data, start, seed, cuts=(0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98)):
         position = int(rng.integers(start, length - 2))
         bit = 1 << int(rng.integers(0, 8))
         yield "flipped-bits", f"{number}", data[:position] + bytes([data[position] ^ bit]) + data[position + 1:]
+
+
+def text_modes(data):
+    """Transfers in text mode that change the bytes."""
+    changed = {"crlf": data.replace(b"\n", b"\r\n"), "lf": data.replace(b"\r", b"\n"),
+               "7-bit": bytes(b & 127 for b in data), "utf8": data.decode("latin-1").encode("utf-8")}
+    return [(name, other) for name, other in changed.items() if other != data]

@@ -109,7 +109,6 @@ def coding(corpus):
                 put(corpus, "jpeg-progressive-noninterleaved-dc", layout, encode(planes, sampling, progressive=True, scans=split))
     planes = planes_for(LAYOUTS["444"], (67, 53), corpus.seed)
     jpeg = encode(planes, LAYOUTS["444"], scans=[([i], 0, 63, 0, 0) for i in range(3)], restart=4)
-    at = jpeg.index(DRI)
     put(corpus, "jpeg-restart", "zero-interval", encode(planes, LAYOUTS["444"]),
         join([*encode(planes, LAYOUTS["444"]).segments[:-2], (DRI, b"\0\0"), *encode(planes, LAYOUTS["444"]).segments[-2:]]))
     plain = encode(planes, LAYOUTS["444"], scans=[([i], 0, 63, 0, 0) for i in range(3)])
@@ -137,7 +136,6 @@ def coding(corpus):
                 segment = (0xC0, bytes(body))
             segments.append(segment)
         put(corpus, "jpeg-quant-table-ids", name, other, join(segments))
-    assert at
 
 
 def sampling(corpus):

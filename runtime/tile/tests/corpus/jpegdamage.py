@@ -1,6 +1,6 @@
 """JPEG files that are damaged, incomplete or against the standard."""
 
-from corpus import damages, picture
+from corpus import damages, picture, pillow, text_modes
 from jpeg import LAYOUTS, planes_for, put
 from jpegwriter import DHT, DNL, DQT, DRI, EOI, JFIF, SOI, SOS, encode, join, progressive_script, ycbcr
 
@@ -27,8 +27,8 @@ def transfers(corpus):
             if kind in ("truncated", "zero-tail") and variant in ("10", "50", "90"):
                 data = (data[:-2] if kind == "zero-tail" else data) + b"\xff\xd9"
                 corpus.add(f"jpeg-{kind}-with-eoi", f"{name}-{variant}", "jpg", data)
-        put(corpus, "jpeg-no-eoi", name, jpeg, whole[:-2])
-        put(corpus, "jpeg-no-eoi", f"half-marker-{name}", jpeg, whole[:-1])
+        put(corpus, "jpeg-no-eoi", name, jpeg, whole[:-2], decoder=lambda _, whole=whole: pillow(whole))
+        put(corpus, "jpeg-no-eoi", f"half-marker-{name}", jpeg, whole[:-1], decoder=lambda _, whole=whole: pillow(whole))
     name, jpeg, start = next(samples(corpus.seed))
     for at in (1, 2, 3, 10, 20, 60, 120, start - 15, start - 3, start):
         corpus.add("jpeg-truncated", f"header-{at}", "jpg", jpeg.bytes()[:at])
@@ -64,9 +64,9 @@ def restarts(corpus):
         corpus.add("jpeg-restart-unexpected", f"no-dri-{layout}", "jpg", join(undeclared))
         wrong = [(DRI, b"\0\5") if s[0] == DRI else s for s in jpeg.segments]
         corpus.add("jpeg-restart-unexpected", f"wrong-interval-{layout}", "jpg", join(wrong))
-        put_coded("jpeg-extra-scan-data", "one-byte", coded + b"\x55")
-        put_coded("jpeg-extra-scan-data", "many-bytes", coded + bytes(range(1, 200)))
-        put_coded("jpeg-extra-scan-data", "repeated", coded + coded)
+        for name, extra in (("one-byte", b"\x55"), ("many-bytes", bytes(range(1, 200))), ("repeated", coded), ("zeros", bytes(40))):
+            longer = join([*jpeg.segments[:at], (SOS, head, coded + extra), *jpeg.segments[at + 1:]])
+            put(corpus, "jpeg-extra-scan-data", f"{name}-{layout}", jpeg, longer)
         put_coded("jpeg-short-scan", "no-data", b"")
         put_coded("jpeg-short-scan", "half", coded[:len(coded) // 2])
         put_coded("jpeg-short-scan", "last-bytes", coded[:-3])
@@ -84,7 +84,7 @@ def scans(corpus):
             left = every[:missing] + every[missing + 1:]
             corpus.add("jpeg-missing-scan", f"component-{missing}-{layout}", "jpg", encode(planes, LAYOUTS[layout], scans=left).bytes())
         corpus.add("jpeg-missing-scan", f"none-{layout}", "jpg", join(encode(planes, LAYOUTS[layout]).without(SOS)))
-        corpus.add("jpeg-scan-twice", f"luma-{layout}", "jpg", encode(planes, LAYOUTS[layout], scans=[*every, every[0]]).bytes())
+        put(corpus, "jpeg-scan-twice", f"luma-{layout}", encode(planes, LAYOUTS[layout], scans=[*every, every[0]]))
         script = progressive_script(3)
         for last in range(1, len(script)):
             data = encode(planes, LAYOUTS[layout], progressive=True, scans=script[:last]).bytes()
@@ -132,10 +132,12 @@ def headers(corpus):
             body[position:position + len(values)] = values
             return body
 
-        for name, values in (("height-0", (0, 0)), ("height-65500", (255, 220)), ("height-8", (0, 8)), ("height-200", (0, 200))):
+        for name, values in (("height-0", (0, 0)), ("height-65500", (255, 220)), ("height-200", (0, 200))):
             corpus.add("jpeg-bad-dimensions", f"{name}-{layout}", "jpg", with_frame(changed(1, *values)))
-        for name, values in (("width-0", (0, 0)), ("width-65500", (255, 220)), ("width-8", (0, 8)), ("width-200", (0, 200))):
+        for name, values in (("width-0", (0, 0)), ("width-65500", (255, 220)), ("width-200", (0, 200))):
             corpus.add("jpeg-bad-dimensions", f"{name}-{layout}", "jpg", with_frame(changed(3, *values)))
+        corpus.add("jpeg-smaller-dimensions", f"height-8-{layout}", "jpg", with_frame(changed(1, 0, 8)))
+        corpus.add("jpeg-smaller-dimensions", f"width-8-{layout}", "jpg", with_frame(changed(3, 0, 8)))
         corpus.add("jpeg-bad-dimensions", f"both-65535-{layout}", "jpg", with_frame(changed(1, 255, 255, 255, 255)))
         for factors in (0x00, 0x01, 0x10, 0x51, 0x15, 0xFF, 0x44):
             corpus.add("jpeg-bad-sampling", f"{factors:02x}-{layout}", "jpg", with_frame(changed(7, factors)))
@@ -159,8 +161,7 @@ def headers(corpus):
         corpus.add("jpeg-sof-after-sos", layout, "jpg", join([*segments[:frame_at], *segments[frame_at + 1:-1], segments[frame_at], (EOI,)]))
         corpus.add("jpeg-sof-after-sos", f"second-{layout}", "jpg", join([*segments[:-1], segments[frame_at], segments[scan_at], (EOI,)]))
         corpus.add("jpeg-missing-sof", layout, "jpg", join(jpeg.without(0xC0)))
-        for marker in (0xC1, 0xC2):
-            corpus.add("jpeg-false-process", f"baseline-as-sof{marker & 15}-{layout}", "jpg", with_frame(payload, marker))
+        corpus.add("jpeg-false-process", f"baseline-as-sof2-{layout}", "jpg", with_frame(payload, 0xC2))
         progressive = encode(planes_for(LAYOUTS[layout], size, corpus.seed), LAYOUTS[layout], progressive=True)
         at = progressive.index(0xC2)
         corpus.add("jpeg-false-process", f"progressive-as-sof0-{layout}", "jpg", join([*progressive.segments[:at], (0xC0, payload), *progressive.segments[at + 1:]]))
@@ -181,10 +182,8 @@ def headers(corpus):
         corpus.add("jpeg-dnl-conflict", f"height-0-no-dnl-{layout}", "jpg", join(unknown))
         corpus.add("jpeg-junk-before-soi", f"zeros-{layout}", "jpg", bytes(8) + whole)
         corpus.add("jpeg-junk-between-segments", f"text-{layout}", "jpg", whole[:at] + b"junk" + whole[at:])
-        corpus.add("jpeg-text-mode", f"crlf-{layout}", "jpg", whole.replace(b"\n", b"\r\n"))
-        corpus.add("jpeg-text-mode", f"lf-{layout}", "jpg", whole.replace(b"\r", b"\n"))
-        corpus.add("jpeg-text-mode", f"7-bit-{layout}", "jpg", bytes(b & 127 for b in whole))
-        corpus.add("jpeg-text-mode", f"utf8-{layout}", "jpg", whole.decode("latin-1").encode("utf-8"))
+        for name, data in text_modes(whole):
+            corpus.add("jpeg-text-mode", f"{name}-{layout}", "jpg", data)
         double = join([(SOI,), *segments])
         corpus.add("jpeg-double-soi", layout, "jpg", double)
     corpus.add("jpeg-empty-file", "soi", "jpg", b"\xff\xd8")
