@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 
-from corpus import alpha_channel, damages, grey_picture, picture, text_modes
+from corpus import alpha_channel, damages, grey_picture, picture, pillow, text_modes
 from png import indices, palette_of
 from pngwriter import (GREY, PALETTE, RGB, RGBA, SIGNATURE, chunk, chunks_of, header, image_data, packed_rows,
                        png)
@@ -26,8 +26,8 @@ def transfers(corpus):
         start = next(begin for kind, begin, _ in chunks_of(data) if kind == b"IDAT") + 12
         for kind, variant, broken in damages(data, start, corpus.seed):
             corpus.add(f"png-{kind}", f"{name}-{variant}", "png", broken)
-        corpus.add("png-missing-iend", name, "png", data[:-12], rgb if name != "palette" else None)
-        corpus.add("png-missing-iend", f"half-{name}", "png", data[:-5], rgb if name != "palette" else None)
+        corpus.add("png-missing-iend", name, "png", data[:-12], pillow(data))
+        corpus.add("png-missing-iend", f"half-{name}", "png", data[:-5], pillow(data))
         for variant, other in text_modes(data):
             corpus.add("png-text-mode", f"{variant}-{name}", "png", other)
     data = png(rgb, 8, RGB)
@@ -44,7 +44,7 @@ def checksums(corpus):
     for name, data in files.items():
         for number, (kind, _, end) in enumerate(chunks_of(data)):
             broken = data[:end - 1] + bytes([data[end - 1] ^ 0x10]) + data[end:]
-            corpus.add(f"png-wrong-crc-{kind.decode().lower()}", f"{name}-{number}", "png", broken)
+            corpus.add(f"png-wrong-crc-{kind.decode().lower()}", f"{name}-{number}", "png", broken, pillow(data) if kind in (b"tEXt", b"IEND") else None)
         corpus.add("png-wrong-crc-all", name, "png", zero_checksums(data))
     for adam7 in (False, True):
         raw = zlib.compress(image_data(rgb, 8, adam7))
