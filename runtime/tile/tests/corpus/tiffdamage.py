@@ -73,10 +73,12 @@ def chunks(corpus):
         counts = [len(c) for c in made.chunks]
         last = len(counts) - 1
 
-        def changed(case, variant, new_offsets=None, new_counts=None):
+        def changed(case, variant, new_offsets=None, new_counts=None, twin=None):
             other = Page(made.tags, made.chunks, made.tiled, offsets=new_offsets or offsets, counts=new_counts or counts)
-            corpus.add(case, f"{variant}-{name}", "tif", tiff(other))
+            worst, mean = (3, 0.6) if name == "jpeg" else (0, 0)
+            corpus.add(case, f"{variant}-{name}", "tif", tiff(other), twin, None, worst, mean)
 
+        whole = pillow(tiff(made))
         for which, label in ((0, "first"), (last, "last")):
             def at_index(values, value, which=which):
                 return values[:which] + [value] + values[which + 1:]
@@ -87,7 +89,7 @@ def chunks(corpus):
             changed("tiff-chunk-missing", f"zero-count-{label}", None, at_index(counts, 0))
             changed("tiff-byte-count-wrong", f"short-{label}", None, at_index(counts, counts[which] // 2))
             changed("tiff-byte-count-wrong", f"huge-{label}", None, at_index(counts, 0x7FFFFFFF))
-            changed("tiff-byte-count-long", label, None, at_index(counts, counts[which] + 1))
+            changed("tiff-byte-count-long", label, None, at_index(counts, counts[which] + 1), whole)
             damaged = [bytes(reversed(c)) if i == which else c for i, c in enumerate(made.chunks)]
             if name not in ("none", "packbits"):
                 corpus.add("tiff-damaged-codec", f"reversed-{label}-{name}", "tif", tiff(Page(made.tags, damaged, made.tiled)))
@@ -99,7 +101,7 @@ def chunks(corpus):
             changed("tiff-chunk-count-wrong", "one-fewer", offsets[:-1], counts[:-1])
             changed("tiff-chunk-count-wrong", "offsets-fewer", offsets[:-1])
             changed("tiff-chunk-count-wrong", "counts-fewer", None, counts[:-1])
-        changed("tiff-chunk-count-wrong", "one-more", offsets + [8], counts + [counts[0]])
+        changed("tiff-chunk-count-wrong", "one-more", offsets + [8], counts + [counts[0]], whole)
         without = {**made.tags, (324 if made.tiled else STRIP_OFFSETS): None}
         corpus.add("tiff-chunk-count-wrong", f"no-offsets-{name}", "tif", tiff(Page(without, made.chunks, made.tiled)))
     rgb = picture(*SIZE, corpus.seed)
@@ -113,8 +115,8 @@ def tags(corpus):
     base = page(rgb, 8, RGB, rows=10)
     tiled = page(rgb, 8, RGB, tile=(32, 32))
 
-    def changed(case, variant, number, value, made=base):
-        corpus.add(case, variant, "tif", tiff(Page({**made.tags, number: value}, made.chunks, made.tiled)))
+    def changed(case, variant, number, value, made=base, twin=None):
+        corpus.add(case, variant, "tif", tiff(Page({**made.tags, number: value}, made.chunks, made.tiled)), twin)
 
     for name, number in (("width", WIDTH), ("height", HEIGHT)):
         for label, value in (("0", 0), ("65500", 65500), ("4g", 0xFFFFFFFF), ("more", 150)):
@@ -145,7 +147,7 @@ def tags(corpus):
     corpus.add("tiff-palette-missing", "8", "tif", tiff(index))
     for label, count in (("short", 300), ("empty", 3), ("long", 900)):
         changed("tiff-palette-wrong-length", label, COLOUR_MAP, (SHORT, list(range(count))), index)
-    changed("tiff-compression-missing", "", COMPRESSION, None)
+    changed("tiff-compression-missing", "", COMPRESSION, None, twin=rgb)
     for label, kind, value in (("ascii", 2, b"67\0"), ("double", 12, [67.0]), ("rational", 5, [(67, 1)]), ("unknown-type", 99, b"\x43\0\0\0")):
         changed("tiff-bad-tag-type", f"width-{label}", WIDTH, (kind, value))
     changed("tiff-bad-tag-type", "width-two-values", WIDTH, (SHORT, [67, 20]))
