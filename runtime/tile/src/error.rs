@@ -32,7 +32,10 @@ pub enum TileError {
     /// Not a PNG, JPEG, TIFF, BMP or WebP image.
     #[error("not a PNG, JPEG, TIFF, BMP or WebP image")]
     Unsupported,
-    /// The image data are damaged, or of a kind that cannot become RGB.
+    /// An image of a kind that is not decoded, because its meaning is open or no decoder gets it right.
+    #[error("{0}, which Kiln does not decode; convert it to an 8-bit RGB PNG")]
+    Refused(String),
+    /// The image data are damaged.
     #[error("cannot be decoded: {0}")]
     Damaged(String),
     /// Another size than the policy accepts.
@@ -59,7 +62,7 @@ impl TileError {
             Self::Io(_) | Self::NotAFile | Self::Damaged(_) => "unreadable",
             Self::TooLarge { .. } => "too_large",
             Self::Truncated => "truncated",
-            Self::Unsupported => "unsupported",
+            Self::Unsupported | Self::Refused(_) => "unsupported",
             Self::WrongSize { .. } | Self::WrongLength(_) => "wrong_size",
         }
     }

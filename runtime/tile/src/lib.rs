@@ -16,7 +16,7 @@ pub mod stain;
 mod tile;
 pub mod wheel;
 
-pub use decode::{Decoder, Limits, is_tile_path};
+pub use decode::{Decoder, ImageFormat, Limits, Notes, RgbImage, is_tile_path};
 pub use error::TileError;
 pub use fault::Fault;
 pub use policy::SizePolicy;

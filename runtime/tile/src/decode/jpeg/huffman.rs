@@ -1,0 +1,133 @@
+//! Huffman tables of a JPEG (ITU-T T.81, annex C and F.2.2.3) and the bits that they are read from.
+
+/// Tables of each class that a JPEG can define.
+pub(super) const MAX_TABLES: usize = 4;
+
+/// Bits that one look-up covers. Nearly all codes are that short.
+const FAST: u32 = 10;
+
+/// A symbol, decoded: the length of its code and the symbol. The code length is 0 for a code that does not exist.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Symbol {
+    pub(super) length: u8,
+    pub(super) value: u8,
+}
+
+/// A canonical Huffman table.
+pub(super) struct HuffmanTable {
+    fast: Box<[Symbol]>,
+    /// For each code length 1 to 16: the first code that is longer, aligned to 16 bits.
+    limit: [u32; 17],
+    /// For each code length: the index of its first symbol less its first code.
+    offset: [i32; 17],
+    symbols: Vec<u8>,
+}
+
+impl HuffmanTable {
+    /// From the number of codes of each length, and their symbols; `None` if the lengths do not make a prefix code. Symbols
+    /// of DC tables are bit counts: 0 to 11 in 8-bit images. Low halves of AC symbols are bit counts: 0 to 10.
+    pub(super) fn new(lengths: &[u8; 16], symbols: &[u8], is_ac: bool) -> Option<Self> {
+        let sound = |symbol: &u8| if is_ac { symbol & 15 <= 10 } else { *symbol <= 11 };
+        if symbols.is_empty() || symbols.len() > 256 || !symbols.iter().all(sound) {
+            return None;
+        }
+        let mut fast = vec![Symbol::default(); 1 << FAST].into_boxed_slice();
+        let (mut limit, mut offset) = ([0; 17], [0; 17]);
+        let (mut code, mut index) = (0_u32, 0_usize);
+        for length in 1..=16_u32 {
+            let count = u32::from(lengths[length as usize - 1]);
+            offset[length as usize] = i32::try_from(index).ok()? - i32::try_from(code).ok()?;
+            for _ in 0..count {
+                // The code of all ones is reserved, T.81 annex C; some encoders use it.
+                if code >= 1 << length {
+                    return None;
+                }
+                if length <= FAST {
+                    let first = (code << (FAST - length)) as usize;
+                    let symbol = Symbol { length: length as u8, value: symbols[index] };
+                    fast[first..first + (1 << (FAST - length))].fill(symbol);
+                }
+                code += 1;
+                index += 1;
+            }
+            limit[length as usize] = code << (16 - length);
+            code <<= 1;
+        }
+        Some(Self { fast, limit, offset, symbols: symbols.to_vec() })
+    }
+
+    /// The symbol at the head of 16 `bits`.
+    #[inline]
+    pub(super) fn symbol(&self, bits: u32) -> Symbol {
+        let symbol = self.fast[(bits >> (16 - FAST)) as usize & ((1 << FAST) - 1)];
+        if symbol.length != 0 { symbol } else { self.long(bits) }
+    }
+
+    #[cold]
+    fn long(&self, bits: u32) -> Symbol {
+        let length = (FAST as usize + 1..=16).find(|length| bits < self.limit[*length]);
+        let found = length.and_then(|length| {
+            let index = i32::try_from(bits >> (16 - length)).ok()? + self.offset[length];
+            let value = *self.symbols.get(usize::try_from(index).ok()?)?;
+            Some(Symbol { length: length as u8, value })
+        });
+        found.unwrap_or_default()
+    }
+}
+
+/// Bits of one restart interval, stuffed zeros removed.
+pub(super) struct Bits<'a> {
+    /// The data, and at least 8 bytes behind them.
+    data: &'a [u8],
+    /// The next bit.
+    at: usize,
+    /// Bits that there are.
+    end: usize,
+}
+
+/// Bytes that must lie behind the data of [`Bits`].
+pub(super) const PADDING: usize = 8;
+
+impl<'a> Bits<'a> {
+    /// Over `data`, whose last [`PADDING`] bytes do not count.
+    pub(super) fn new(data: &'a [u8]) -> Self {
+        Self { data, at: 0, end: 8 * data.len().saturating_sub(PADDING) }
+    }
+
+    /// The next 32 bits or more, at the top of 64; zeros behind the end.
+    #[inline]
+    pub(super) fn peek(&self) -> u64 {
+        let byte = self.at / 8;
+        let word = self.data.get(byte..byte + 8).and_then(|word| word.try_into().ok()).map_or(0, u64::from_be_bytes);
+        word << (self.at % 8)
+    }
+
+    #[inline]
+    pub(super) fn skip(&mut self, bits: u32) {
+        self.at += bits as usize;
+    }
+
+    /// Takes up to 16 bits as a number.
+    #[inline]
+    pub(super) fn take(&mut self, bits: u32) -> u32 {
+        let value = if bits == 0 { 0 } else { (self.peek() >> (64 - bits)) as u32 };
+        self.skip(bits);
+        value
+    }
+
+    /// Bits taken.
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
+
+    /// Whether more was taken than there is.
+    #[inline]
+    pub(super) fn is_overrun(&self) -> bool {
+        self.at > self.end
+    }
+
+    /// Bits that are left.
+    pub(super) fn left(&self) -> usize {
+        self.end.saturating_sub(self.at)
+    }
+}

@@ -1,0 +1,244 @@
+//! JPEG. The file is first read strictly, from marker to marker ([`markers`]) and from code to code ([`entropy`]), because
+//! image decoders show a picture for nearly any bytes. What passes is handed to `zune-jpeg` as a plain stream: without
+//! application markers, and with the colour space decided here as libjpeg does it. Layouts that `zune-jpeg` gets wrong,
+//! and colours that cannot become RGB without a profile, are refused by name.
+
+mod entropy;
+mod huffman;
+mod markers;
+mod zeros;
+
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use self::entropy::Walk;
+use self::markers::{
+    APP14, Applications, DHT, DNL, DQT, DRI, Frame, Reader, SOF_BASELINE, SOF_PROGRESSIVE, SOS, Scan, Segment, Tables,
+    damaged, refused,
+};
+use super::{Image, ImageFormat, Limits, Notes, Pixels};
+use crate::TileError;
+
+/// Scans of one image. The longest scripts of encoders have some tens; each scan can cost the time of a whole image.
+const MAX_SCANS: usize = 256;
+
+/// Colour space of the components.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Colour {
+    /// Decided by the markers, as libjpeg does.
+    ByMarkers,
+    Rgb,
+    YCbCr,
+}
+
+/// Decodes a JPEG file.
+///
+/// # Errors
+/// Why there is no picture.
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> {
+    decode_as(bytes, Colour::ByMarkers, limits)
+}
+
+/// Decodes a JPEG whose colour space is known from elsewhere, such as the tags of a TIFF.
+///
+/// # Errors
+/// Why there is no picture.
+pub(super) fn decode_as(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Image, TileError> {
+    let checked = check(bytes, colour, limits)?;
+    let grey = checked.frame.components.len() == 1;
+    let failed = |error: zune_jpeg::errors::DecodeErrors| damaged(error.to_string());
+    let side = limits.max_side as usize;
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(side)
+        .set_max_height(side)
+        .jpeg_set_out_colorspace(if grey { ColorSpace::Luma } else { ColorSpace::RGB });
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&checked.plain), options);
+    let pixels = decoder.decode().map_err(failed)?;
+    let (width, height) = (checked.frame.width, checked.frame.height);
+    let channels = if grey { 1 } else { 3 };
+    if decoder.dimensions() != Some((width as usize, height as usize))
+        || pixels.len() != channels * width as usize * height as usize
+    {
+        return Err(damaged("the decoder made an image of another size than the header has".to_owned()));
+    }
+    let pixels = if grey { Pixels::Grey8(pixels) } else { Pixels::Rgb8(pixels) };
+    let notes = Notes { icc_profile: checked.icc, orientation: checked.orientation, trailing_bytes: checked.trailing, ..Notes::new(ImageFormat::Jpeg) };
+    Ok(Image { width, height, pixels, notes })
+}
+
+/// The size in pixels, from the frame header.
+///
+/// # Errors
+/// Why there is no frame header.
+pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32), TileError> {
+    let mut reader = Reader::new(bytes);
+    while let Some(segment) = reader.segment()? {
+        if is_frame(segment.marker) {
+            let frame = frame(&segment)?;
+            return Ok((frame.width, frame.height));
+        }
+    }
+    Err(no_frame())
+}
+
+/// A whole JPEG, checked.
+struct Checked {
+    frame: Frame,
+    /// The same image without application markers and trailing bytes.
+    plain: Vec<u8>,
+    icc: bool,
+    orientation: Option<u8>,
+    trailing: bool,
+}
+
+fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileError> {
+    let mut reader = Reader::new(bytes);
+    let (mut tables, mut applications) = (Tables::default(), Applications::default());
+    let mut plain = Vec::with_capacity(bytes.len() + 32);
+    plain.extend_from_slice(&bytes[..2]);
+    let mut image: Option<(Frame, Walk)> = None;
+    let mut scans = 0;
+    loop {
+        let start = reader.at;
+        let Some(segment) = reader.segment()? else { break };
+        match segment.marker {
+            SOS => {
+                let (frame, walk) = image.as_mut().ok_or_else(no_frame)?;
+                let scan = Scan::read(segment.payload, frame, &tables)?;
+                supported_scan(frame, &scan)?;
+                scans += 1;
+                if scans > MAX_SCANS {
+                    return Err(refused(format!("a JPEG with more than {MAX_SCANS} scans")));
+                }
+                walk.scan(&mut reader, frame, &scan, &tables)?;
+                plain.extend_from_slice(&bytes[start..reader.at]);
+            }
+            DHT => {
+                tables.huffman(segment.payload)?;
+                plain.extend_from_slice(&bytes[start..reader.at]);
+            }
+            DQT if image.as_ref().is_some_and(|_| scans > 0) => {
+                return Err(refused("a JPEG that changes its quantisation tables between scans"));
+            }
+            DQT => {
+                tables.quantisation(segment.payload)?;
+                plain.extend_from_slice(&bytes[start..reader.at]);
+            }
+            DRI => {
+                tables.restart(segment.payload)?;
+                plain.extend_from_slice(&bytes[start..reader.at]);
+            }
+            DNL => return Err(refused("a JPEG whose height follows its first scan (DNL marker)")),
+            marker if is_frame(marker) => {
+                if image.is_some() {
+                    return Err(damaged("it has two frame headers".to_owned()));
+                }
+                let frame = frame(&segment)?;
+                limits.check_size(frame.width, frame.height)?;
+                supported_frame(&frame)?;
+                begin_frame(&mut plain, &segment, &frame, is_rgb(colour, &frame, &applications));
+                image = Some((frame.with_single_sampling(), ()))
+                    .map(|(frame, ())| { let walk = Walk::new(&frame); (frame, walk) });
+            }
+            0xe0..=0xef => applications.read(&segment),
+            // Comments (fe), and JPEG extensions, which may not matter to a decoder.
+            0xf0..=0xfe => {}
+            marker => return Err(refused(format!("a JPEG with the marker {marker:02x}"))),
+        }
+    }
+    let (frame, walk) = image.ok_or_else(no_frame)?;
+    if !walk.is_complete() {
+        return Err(TileError::Truncated);
+    }
+    plain.extend_from_slice(&[0xff, 0xd9]);
+    let Applications { icc, orientation, .. } = applications;
+    Ok(Checked { frame, plain, icc, orientation, trailing: reader.at < bytes.len() })
+}
+
+fn is_frame(marker: u8) -> bool {
+    matches!(marker, 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf | 0xde | 0xf7)
+}
+
+fn frame(segment: &Segment<'_>) -> Result<Frame, TileError> {
+    match segment.marker {
+        SOF_BASELINE..=SOF_PROGRESSIVE => Frame::read(segment),
+        0xc3 | 0xc7 | 0xcb | 0xcf => Err(refused("a lossless JPEG")),
+        0xc9..=0xce => Err(refused("a JPEG with arithmetic coding")),
+        0xf7 => Err(refused("a JPEG-LS image")),
+        _ => Err(refused("a hierarchical JPEG")),
+    }
+}
+
+fn supported_frame(frame: &Frame) -> Result<(), TileError> {
+    let factors: Vec<_> = frame.components.iter().map(|one| (one.horizontal, one.vertical)).collect();
+    match factors[..] {
+        [_] | [(1 | 2, 1 | 2), (1, 1), (1, 1)] => Ok(()),
+        [_, _, _] => {
+            let text: Vec<_> = factors.iter().map(|(horizontal, vertical)| format!("{horizontal}x{vertical}")).collect();
+            Err(refused(format!("a JPEG with the sampling factors {}", text.join(", "))))
+        }
+        [_, _, _, _] => Err(refused("a CMYK or YCCK JPEG: its colours depend on a profile")),
+        _ => Err(refused(format!("a JPEG with {} components", factors.len()))),
+    }
+}
+
+fn supported_scan(frame: &Frame, scan: &Scan) -> Result<(), TileError> {
+    if !frame.progressive && scan.components.len() != frame.components.len() {
+        return Err(refused("a sequential JPEG with a scan for each component (not interleaved)"));
+    }
+    Ok(())
+}
+
+/// Whether three components are red, green and blue, by the rules of libjpeg: JFIF is YCbCr; else the Adobe marker
+/// decides; else the component identifiers.
+fn is_rgb(colour: Colour, frame: &Frame, applications: &Applications) -> bool {
+    let ids: Vec<u8> = frame.components.iter().map(|one| one.id).collect();
+    ids.len() == 3
+        && match (colour, applications.jfif, applications.adobe) {
+            (Colour::Rgb, ..) => true,
+            (Colour::YCbCr, ..) | (Colour::ByMarkers, true, _) => false,
+            (Colour::ByMarkers, false, Some(transform)) => transform == 0,
+            (Colour::ByMarkers, false, None) => ids == *b"RGB",
+        }
+}
+
+/// Writes the frame header; before it, for red, green and blue, the Adobe marker that announces them.
+fn begin_frame(plain: &mut Vec<u8>, segment: &Segment<'_>, frame: &Frame, rgb: bool) {
+    if rgb {
+        plain.extend_from_slice(&[0xff, APP14, 0, 14]);
+        plain.extend_from_slice(b"Adobe\0\x64\0\0\0\0\0");
+    }
+    let start = plain.len();
+    plain.extend_from_slice(&[0xff, segment.marker]);
+    plain.extend_from_slice(&u16::try_from(segment.payload.len() + 2).unwrap_or(u16::MAX).to_be_bytes());
+    plain.extend_from_slice(segment.payload);
+    if let ([_], Some(factors)) = (&frame.components[..], plain.get_mut(start + 11)) {
+        // A single component is never interleaved, so that its sampling factors mean nothing.
+        *factors = 0x11;
+    }
+}
+
+impl Frame {
+    /// The same with the sampling factors of a single component set to 1.
+    fn with_single_sampling(mut self) -> Self {
+        if let [component] = &mut self.components[..] {
+            (component.horizontal, component.vertical) = (1, 1);
+        }
+        self
+    }
+}
+
+/// One stream from the shared tables of a TIFF (`JPEGTables`) and the abbreviated stream of a strip or tile.
+pub(super) fn with_tables(tables: &[u8], stream: &[u8]) -> Vec<u8> {
+    let tables = tables.strip_prefix(&[0xff, 0xd8]).unwrap_or_default();
+    let tables = tables.strip_suffix(&[0xff, 0xd9]).unwrap_or(tables);
+    let (start, rest) = stream.split_at(2.min(stream.len()));
+    [start, tables, rest].concat()
+}
+
+fn no_frame() -> TileError {
+    damaged("it has no frame header".to_owned())
+}

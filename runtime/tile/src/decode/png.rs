@@ -1,0 +1,133 @@
+//! PNG. Chunks are walked through first: the file must go on to its IEND. Checksums are checked, animations refused.
+
+use png::{ColorType, DecodeOptions, DecodingError, Decoder, Transformations};
+
+use super::image::{high_byte, unpack};
+use super::{Image, ImageFormat, Limits, MAX_DECODED_BYTES, Notes, Pixels, exif};
+use crate::TileError;
+
+const SIGNATURE: usize = 8;
+
+/// Decodes a PNG file.
+///
+/// # Errors
+/// Why there is no picture.
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> {
+    let notes = walk(bytes)?;
+    let mut options = DecodeOptions::default();
+    options.set_ignore_checksums(false);
+    options.set_skip_ancillary_crc_failures(false);
+    options.set_ignore_text_chunk(true);
+    options.set_ignore_iccp_chunk(true);
+    let mut decoder = Decoder::new_with_options(std::io::Cursor::new(bytes), options);
+    decoder.set_limits(png::Limits { bytes: MAX_DECODED_BYTES });
+    let info = decoder.read_header_info().map_err(failed)?;
+    let (width, height) = (info.width, info.height);
+    limits.check_size(width, height)?;
+    let indexed = info.color_type == ColorType::Indexed;
+    // Indices are looked up here, because one that is not in the palette must not become black.
+    decoder.set_transformations(if indexed { Transformations::IDENTITY } else { Transformations::EXPAND });
+    let mut reader = decoder.read_info().map_err(failed)?;
+    let length = reader.output_buffer_size().filter(|length| *length <= MAX_DECODED_BYTES);
+    let length = length.ok_or_else(|| TileError::Damaged("it needs more memory than a tile may".to_owned()))?;
+    let mut buffer = vec![0; length];
+    let output = reader.next_frame(&mut buffer).map_err(failed)?;
+    reader.finish().map_err(failed)?;
+    let pixels = if indexed {
+        let info = reader.info();
+        let palette = info.palette.as_deref().unwrap_or_default();
+        let alpha = info.trns.as_deref().unwrap_or_default();
+        looked_up(&buffer, output.line_size, width, output.bit_depth as u32, palette, alpha)?
+    } else {
+        let samples = match output.bit_depth {
+            png::BitDepth::Sixteen => buffer.as_chunks::<2>().0.iter().map(|v| high_byte(u16::from_be_bytes(*v))).collect(),
+            _ => buffer,
+        };
+        match output.color_type {
+            ColorType::Grayscale => Pixels::Grey8(samples),
+            ColorType::GrayscaleAlpha => Pixels::GreyAlpha8(samples),
+            ColorType::Rgb => Pixels::Rgb8(samples),
+            ColorType::Rgba => Pixels::Rgba8(samples),
+            ColorType::Indexed => return Err(TileError::Damaged("a palette where none can be".to_owned())),
+        }
+    };
+    Ok(Image { width, height, pixels, notes })
+}
+
+/// The size in pixels, from the header chunk.
+pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32), TileError> {
+    let mut decoder = Decoder::new(std::io::Cursor::new(bytes));
+    let info = decoder.read_header_info().map_err(failed)?;
+    Ok((info.width, info.height))
+}
+
+/// Goes through the chunks up to IEND.
+fn walk(bytes: &[u8]) -> Result<Notes, TileError> {
+    let mut notes = Notes::new(ImageFormat::Png);
+    let mut at = SIGNATURE;
+    loop {
+        let header = bytes.get(at..at + 8).ok_or(TileError::Truncated)?;
+        let length = u32::from_be_bytes([header[0], header[1], header[2], header[3]]) as usize;
+        let name = &header[4..8];
+        // A length that does not fit is damage where the name is none, and else the end of the file.
+        if !name.iter().all(u8::is_ascii_alphabetic) {
+            return Err(TileError::Damaged(format!("no chunk at byte {at}")));
+        }
+        let data = bytes.get(at + 8..at + 8 + length).ok_or(TileError::Truncated)?;
+        at += 12 + length;
+        if at > bytes.len() {
+            return Err(TileError::Truncated);
+        }
+        match name {
+            b"IEND" => break,
+            b"IHDR" | b"PLTE" | b"IDAT" => {}
+            b"acTL" if data.get(..4) != Some(&[0, 0, 0, 1]) => {
+                return Err(TileError::Refused("an animated PNG".to_owned()));
+            }
+            b"iCCP" => notes.icc_profile = true,
+            b"eXIf" => notes.orientation = notes.orientation.or(exif::orientation(data)),
+            b"CgBI" => return Err(TileError::Refused("a PNG in the form that iPhones use (CgBI)".to_owned())),
+            // PNG, 5.4: an upper-case first letter makes a chunk critical.
+            critical if critical[0].is_ascii_uppercase() => {
+                let name = String::from_utf8_lossy(critical).into_owned();
+                return Err(TileError::Refused(format!("a PNG with the critical chunk {name}")));
+            }
+            _ => {}
+        }
+    }
+    notes.trailing_bytes = at < bytes.len();
+    Ok(notes)
+}
+
+fn looked_up(
+    packed: &[u8],
+    line: usize,
+    width: u32,
+    bits: u32,
+    palette: &[u8],
+    alpha: &[u8],
+) -> Result<Pixels, TileError> {
+    let mut indices = Vec::with_capacity(packed.len() * 8 / bits as usize);
+    packed.chunks_exact(line).for_each(|row| unpack(row, bits, width as usize, &mut indices));
+    let colours = palette.as_chunks::<3>().0;
+    let colour = |index: &u8| colours.get(usize::from(*index)).copied();
+    let outside = || TileError::Damaged("a pixel's index is not in the palette".to_owned());
+    if alpha.is_empty() {
+        let rgb: Option<Vec<[u8; 3]>> = indices.iter().map(colour).collect();
+        return Ok(Pixels::Rgb8(rgb.ok_or_else(outside)?.into_flattened()));
+    }
+    let with_alpha = |index: &u8| {
+        let [red, green, blue] = colour(index)?;
+        Some([red, green, blue, alpha.get(usize::from(*index)).copied().unwrap_or(u8::MAX)])
+    };
+    let rgba: Option<Vec<[u8; 4]>> = indices.iter().map(with_alpha).collect();
+    Ok(Pixels::Rgba8(rgba.ok_or_else(outside)?.into_flattened()))
+}
+
+fn failed(error: DecodingError) -> TileError {
+    match error {
+        DecodingError::IoError(error) => error.into(),
+        DecodingError::LimitsExceeded => TileError::Damaged("it needs more memory than a tile may".to_owned()),
+        other => TileError::Damaged(other.to_string()),
+    }
+}

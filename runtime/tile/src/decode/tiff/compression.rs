@@ -1,0 +1,124 @@
+//! Compression schemes of a TIFF that are decoded, by the libraries that know them.
+
+use std::io::Read as _;
+
+use super::directory::Directory;
+use super::tag;
+use crate::TileError;
+
+/// How strips and tiles are compressed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Compression {
+    None,
+    Lzw,
+    Jpeg,
+    Deflate,
+    PackBits,
+    Zstd,
+}
+
+impl Compression {
+    pub(super) fn read(page: &Directory<'_>) -> Result<Self, TileError> {
+        let name = match page.number(tag::COMPRESSION, 1)? {
+            1 => return Ok(Self::None),
+            5 => return Ok(Self::Lzw),
+            7 => return Ok(Self::Jpeg),
+            8 | 32946 => return Ok(Self::Deflate),
+            32773 => return Ok(Self::PackBits),
+            50000 => return Ok(Self::Zstd),
+            2..=4 | 32771 => "CCITT fax compression",
+            6 => "old-style JPEG compression",
+            9 | 10 | 34661 => "JBIG compression",
+            32809 => "ThunderScan compression",
+            33003 | 33004 | 33005 | 34712 => "JPEG 2000 compression",
+            34676 | 34677 => "SGI log compression",
+            34887 => "LERC compression",
+            34892 => "lossy JPEG (DNG) compression",
+            34925 => "LZMA compression",
+            50001 => "WebP compression",
+            50002 | 52546 => "JPEG XL compression",
+            other => return Err(TileError::Refused(format!("a TIFF with the compression {other}"))),
+        };
+        Err(TileError::Refused(format!("a TIFF with {name}")))
+    }
+
+    /// Whether readers agree that the tag `Predictor` counts.
+    pub(super) fn takes_predictor(self) -> bool {
+        matches!(self, Self::Lzw | Self::Deflate | Self::Zstd)
+    }
+
+    /// The first `length` bytes of the data.
+    ///
+    /// # Errors
+    /// If they are damaged or fewer.
+    pub(super) fn expand(self, data: &[u8], length: usize) -> Result<Vec<u8>, TileError> {
+        let mut expanded = Vec::with_capacity(length);
+        match self {
+            Self::None | Self::Jpeg => expanded.extend_from_slice(&data[..length.min(data.len())]),
+            Self::Lzw => lzw(data, length, &mut expanded)?,
+            Self::Deflate => read(flate2::read::ZlibDecoder::new(data), length, &mut expanded)?,
+            Self::PackBits => pack_bits(data, length, &mut expanded),
+            Self::Zstd => {
+                let decoder = ruzstd::decoding::StreamingDecoder::new(data).map_err(|error| failed(&error))?;
+                read(decoder, length, &mut expanded)?;
+            }
+        }
+        if expanded.len() < length { Err(TileError::Truncated) } else { Ok(expanded) }
+    }
+}
+
+fn read(decoder: impl std::io::Read, length: usize, expanded: &mut Vec<u8>) -> Result<(), TileError> {
+    decoder.take(length as u64).read_to_end(expanded).map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => TileError::Truncated,
+        _ => failed(&error),
+    })?;
+    Ok(())
+}
+
+fn lzw(data: &[u8], length: usize, expanded: &mut Vec<u8>) -> Result<(), TileError> {
+    // TIFF 6.0 begins with the code 256 of 9 bits, most significant first; an older form has them the other way round.
+    if data.first() == Some(&0) && data.get(1).is_some_and(|byte| byte & 1 == 1) {
+        return Err(TileError::Refused("a TIFF with old-style LZW compression".to_owned()));
+    }
+    let mut decoder = weezl::decode::Configuration::with_tiff_size_switch(weezl::BitOrder::Msb, 8)
+        .with_yield_on_full_buffer(true)
+        .build();
+    expanded.resize(length, 0);
+    let (mut taken, mut made) = (0, 0);
+    while made < length {
+        let result = decoder.decode_bytes(&data[taken..], &mut expanded[made..]);
+        taken += result.consumed_in;
+        made += result.consumed_out;
+        match result.status.map_err(|error| failed(&error))? {
+            weezl::LzwStatus::Ok if result.consumed_in + result.consumed_out > 0 => {}
+            _ => break,
+        }
+    }
+    expanded.truncate(made);
+    Ok(())
+}
+
+/// TIFF 6.0, section 9.
+fn pack_bits(data: &[u8], length: usize, expanded: &mut Vec<u8>) {
+    let mut rest = data;
+    while let ([head, tail @ ..], true) = (rest, expanded.len() < length) {
+        rest = match head.cast_signed() {
+            -128 => tail,
+            count @ 0.. => {
+                let count = (usize::from(count.unsigned_abs()) + 1).min(tail.len());
+                expanded.extend_from_slice(&tail[..count]);
+                &tail[count..]
+            }
+            count => {
+                let Some((value, tail)) = tail.split_first() else { return };
+                expanded.resize(expanded.len() + usize::from(count.unsigned_abs()) + 1, *value);
+                tail
+            }
+        };
+    }
+    expanded.truncate(length);
+}
+
+fn failed(error: &dyn std::fmt::Display) -> TileError {
+    TileError::Damaged(format!("its compressed data are damaged: {error}"))
+}
