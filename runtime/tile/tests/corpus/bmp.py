@@ -133,7 +133,7 @@ def masks(corpus):
             one[-1, -1] |= np.uint64(fields[3])
             twin = np.full_like(rgb, 255)
             twin[-1, -1] = flat[-1, -1, :3]
-            corpus.add("bmp-alpha-one-opaque-pixel", f"{label}-{name}", "bmp", bmp(info(124, size, bits, BITFIELDS, masks=fields), rows_of(one, bits)))
+            corpus.add("bmp-alpha-one-opaque-pixel", f"{label}-{name}", "bmp", bmp(info(124, size, bits, BITFIELDS, masks=fields), rows_of(one, bits)), twin, None, 1, 1)
         pixels, _ = masked(rgb, (*FIELDS_888, 0xFF000000), alpha)
         data = rows_of(pixels, 32)
         for kind in (108, 124):
@@ -251,7 +251,7 @@ def oddities(corpus):
     for tail in (b"\0", b"\0\0", b"trailer", bytes(5000)):
         corpus.add("bmp-trailing-bytes", str(len(tail)), "bmp", bmp(head, data, tail=tail), rgb, check=pillow)
     for planes in (0, 2, 3):
-        corpus.add("bmp-planes-wrong", str(planes), "bmp", bmp(info(40, size, 24, planes=planes), data))
+        corpus.add("bmp-planes-wrong", str(planes), "bmp", bmp(info(40, size, 24, planes=planes), data), rgb)
     for label, dimensions in (("width-0", (0, 53)), ("height-0", (67, 0)), ("width-negative", (-67, 53)), ("huge", (2**31 - 1, 2**31 - 1)), ("height-min", (67, -2**31)), ("wide", (65500, 53)), ("tall", (67, 65500)), ("more-rows", (67, 60))):
         corpus.add("bmp-bad-dimensions", label, "bmp", bmp(info(40, dimensions, 24), data))
     corpus.add("bmp-smaller-dimensions", "rows", "bmp", bmp(info(40, (67, 20), 24), data))
@@ -277,10 +277,11 @@ def oddities(corpus):
     for kind, variant, broken in damages(whole, 54, corpus.seed):
         if kind in ("truncated", "zero-tail", "flipped-bits"):
             corpus.add("bmp-truncated" if kind == "truncated" else f"bmp-{kind}-uncompressed", f"24-{variant}", "bmp", broken)
+    # A row of 201 bytes is padded with 3: up to there no pixel is lost.
     for cut in (1, 2, 3):
+        corpus.add("bmp-truncated-padding", f"last-{cut}", "bmp", whole[:-cut], rgb)
+    for cut in (4, 5, 6, 203):
         corpus.add("bmp-truncated", f"last-{cut}", "bmp", whole[:-cut])
-    # The last row is the top one; only its padding is lost.
-    corpus.add("bmp-truncated-padding", "3", "bmp", whole[:-3], rgb)
     for at in (1, 2, 13, 14, 18, 30, 53, 54):
         corpus.add("bmp-truncated", f"header-{at}", "bmp", whole[:at])
     table = palette_of(256, 1)
