@@ -53,7 +53,7 @@ class Corpus:
             compare(name, decode, data, twin, max_abs, mean_abs)
         (self.out / "twins" / f"{name}.rgb").write_bytes(np.ascontiguousarray(twin).tobytes())
         height, width = twin.shape[:2]
-        self.rows.append([name, file, case, width, height, max_abs, mean_abs])
+        self.rows.append([name, file, case, width, height, int(max_abs), float(mean_abs)])
 
     def skip(self, what):
         """Reports a variant that cannot be made on this machine."""

@@ -8,7 +8,7 @@ import subprocess
 
 import imagecodecs
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 
 from corpus import SIZES, SMALL, WHOLE, difference, grey_picture, grey_to_rgb, picture, pillow, sized, to_8
 from jpegsamples import ARITHMETIC
@@ -353,14 +353,14 @@ def exif_block(orientation, thumbnail=b""):
 
 
 def srgb_profile():
-    from PIL import ImageCms
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    """LittleCMS's sRGB without its date, so that each run writes the same bytes."""
+    data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return data[:24] + bytes(12) + data[36:]
 
 
 def wide_gamut_profile():
     """sRGB with red and green exchanged: a reader that applies it shows plainly other colours."""
     data = bytearray(srgb_profile())
-    data[24:36] = bytes(12)
     tags = {bytes(data[132 + 12 * i:136 + 12 * i]): 132 + 12 * i for i in range(int.from_bytes(data[128:132], "big"))}
     red, green = tags[b"rXYZ"], tags[b"gXYZ"]
     data[red + 4:red + 12], data[green + 4:green + 12] = data[green + 4:green + 12], data[red + 4:red + 12]
