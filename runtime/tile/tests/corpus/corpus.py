@@ -30,7 +30,9 @@ class Corpus:
         self.seed = seed
         self.rows = []
         self.skipped = []
-        self.disagreements = []
+
+    def clear(self):
+        """Makes the folders and removes old files."""
         for folder in ("files", "twins"):
             (self.out / folder).mkdir(parents=True, exist_ok=True)
             for old in (self.out / folder).iterdir():
@@ -39,8 +41,6 @@ class Corpus:
     def add(self, case, variant, extension, data, twin=None, size=None, max_abs=0, mean_abs=0, check=()):
         """Writes one file. `check` lists decoders that must agree with the twin within the tolerance."""
         name = f"{case}--{variant}" if variant else case
-        if any(row[0] == name for row in self.rows):
-            raise ValueError(f"{name}: the name is taken")
         file = f"{name}.{extension}"
         (self.out / "files" / file).write_bytes(data)
         if twin is None:
@@ -58,11 +58,6 @@ class Corpus:
     def skip(self, what):
         """Reports a variant that cannot be made on this machine."""
         self.skipped.append(what)
-        print(f"skipped: {what}")
-
-    def disagree(self, name, what):
-        """Notes that two decoders show different pictures."""
-        self.disagreements.append((name, what))
 
     def rng(self, name):
         """A generator of random numbers for one file, independent of all other files."""
@@ -70,14 +65,17 @@ class Corpus:
 
     def finish(self):
         """Writes the index and prints the number of files of each case."""
+        repeated = [name for name, count in Counter(row[0] for row in self.rows).items() if count > 1]
+        if repeated:
+            raise ValueError(f"names used twice: {repeated}")
         with open(self.out / "index.csv", "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["name", "file", "case", "width", "height", "max_abs", "mean_abs"])
             writer.writerows(self.rows)
         for case, count in sorted(Counter(row[2] for row in self.rows).items()):
             print(f"{count:5} {case}")
-        for name, what in self.disagreements:
-            print(f"decoders disagree: {name}: {what}")
+        for what in self.skipped:
+            print(f"skipped: {what}")
         twins = sum(row[5] != "" for row in self.rows)
         cases = len({row[2] for row in self.rows})
         print(f"{len(self.rows)} files, {twins} twins, {cases} cases")

@@ -12,8 +12,8 @@ from PIL import Image, ImageCms
 
 from corpus import SIZES, SMALL, WHOLE, difference, grey_picture, grey_to_rgb, picture, pillow, sized, to_8
 from jpegsamples import ARITHMETIC
-from jpegwriter import (APP0, APP1, APP2, APP14, COM, DHT, DNL, DQT, DRI, EOI, JFIF, SOI, SOS, adobe, encode, join,
-                        reconstruct, ycbcr)
+from jpegwriter import (APP0, APP1, APP2, APP14, COM, DHT, DNL, DQT, DRI, EOI, JFIF, LUMA, SOI, SOS, adobe, encode,
+                        join, quantisation, reconstruct, ycbcr)
 
 LAYOUTS = {
     "444": [(1, 1)] * 3, "422": [(2, 1), (1, 1), (1, 1)], "440": [(1, 2), (1, 1), (1, 1)],
@@ -188,6 +188,18 @@ def colour(corpus):
         put(corpus, "jpeg-adobe1", f"rgb-ids-{label}", encode(yuv, three, markers=[adobe(1)], ids=b"RGB"))
         put(corpus, "jpeg-adobe0-and-exif", label, encode(raw, three, markers=[exif, adobe(0)]), colour="rgb")
         put(corpus, "jpeg-jfif-and-rgb-ids", label, encode(yuv, three, ids=b"RGB"))
+        frame = encode(raw, three, markers=[])
+        at = frame.index(0xC0) + 1
+        put(corpus, "jpeg-markers-after-frame", f"adobe0-{label}", frame, join([*frame.segments[:at], adobe(0), *frame.segments[at:]]), colour="rgb")
+        frame = encode(yuv, three, markers=[adobe(0)])
+        put(corpus, "jpeg-markers-after-frame", f"jfif-{label}", frame, join([*frame.segments[:at + 1], JFIF, *frame.segments[at + 1:]]))
+        put(corpus, "jpeg-adobe-twice", f"0-1-{label}", encode(yuv, three, markers=[adobe(0), adobe(1)]))
+        put(corpus, "jpeg-adobe-twice", f"1-0-{label}", encode(raw, three, markers=[adobe(1), adobe(0)]), colour="rgb")
+        put(corpus, "jpeg-jfif-not-first", label, encode(yuv, three, markers=[exif, (COM, b"note"), JFIF, adobe(0)]))
+        put(corpus, "jpeg-grey-adobe", label, encode(yuv[:1], [(1, 1)], markers=[adobe(0)]))
+        corpus.add("jpeg-jfif-short", label, "jpg", encode(raw, three, markers=[(APP0, b"JFIF\0"), adobe(0)]).bytes(), size=size)
+        one = encode(yuv, three, tables=[quantisation(LUMA, 92)])
+        put(corpus, "jpeg-quant-table-ids", f"one-table-{label}", one)
         short = (APP14, b"Adobe\0\x64")
         put(corpus, "jpeg-adobe-short", label, encode(yuv, three, markers=[short]))
         put(corpus, "jpeg-adobe-unknown-transform", label, encode(yuv, three, markers=[adobe(2)]))

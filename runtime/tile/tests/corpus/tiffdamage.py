@@ -154,7 +154,6 @@ def tags(corpus):
     changed("tiff-bad-tag-type", "long8-in-classic", WIDTH, (LONG8, [67]))
     data = tiff(base)
     at = int.from_bytes(data[4:8], "little")
-    entries = int.from_bytes(data[at:at + 2], "little")
     first, second = data[at + 2:at + 14], data[at + 14:at + 26]
     corpus.add("tiff-tags-unsorted", "swapped", "tif", data[:at + 2] + second + first + data[at + 26:], rgb)
     corpus.add("tiff-tags-repeated", "width", "tif", data[:at + 14] + first[:8] + struct.pack("<I", 20) + data[at + 26:])
