@@ -1,7 +1,8 @@
 //! Applies the size policy to decoded pixels.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::{SIDE, SizePolicy, TILE_BYTES, Tile, TileError};
 
@@ -19,11 +20,13 @@ pub(crate) fn fit(pixels: Vec<u8>, width: u32, height: u32, policy: SizePolicy) 
 
 fn resize(pixels: &[u8], width: u32, height: u32) -> Result<Tile, TileError> {
     let damaged = |error: &dyn std::fmt::Display| TileError::Damaged(error.to_string());
-    let source = ImageRef::new(width, height, pixels, PixelType::U8x3).map_err(|e| damaged(&e))?;
-    let mut target = Image::new(SIDE, SIDE, PixelType::U8x3);
+    let source = TypedImageRef::<U8x3>::from_buffer(width, height, pixels).map_err(|e| damaged(&e))?;
+    let mut resized = vec![0; TILE_BYTES];
+    let mut target = TypedImage::<U8x3>::from_buffer(SIDE, SIDE, &mut resized).map_err(|e| damaged(&e))?;
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    Resizer::new().resize(&source, &mut target, &options).map_err(|e| damaged(&e))?;
-    Tile::from_pixels(target.into_vec())
+    // For one type of pixels: `Resizer::resize` compiles all of them, two minutes of work.
+    Resizer::new().resize_typed(&source, &mut target, &options).map_err(|e| damaged(&e))?;
+    Tile::from_pixels(resized)
 }
 
 fn crop(pixels: &[u8], width: u32, height: u32) -> Vec<u8> {

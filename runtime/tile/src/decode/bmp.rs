@@ -48,7 +48,12 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> 
         DynamicImage::ImageRgba8(image) => opaque_if_empty(image.into_raw()),
         _ => return Err(TileError::Refused("a BMP with other samples than 8-bit colour".to_owned())),
     };
-    Ok(Image { width, height, pixels, notes: Notes { icc_profile: header.icc_profile, ..Notes::new(ImageFormat::Bmp) } })
+    let notes = Notes {
+        icc_profile: header.icc_profile,
+        trailing_bytes: header.end().is_some_and(|end| end < bytes.len()),
+        ..Notes::new(ImageFormat::Bmp)
+    };
+    Ok(Image { width, height, pixels, notes })
 }
 
 /// The size in pixels, from the headers.
@@ -125,14 +130,21 @@ impl Header {
         let colours = self.colours.min((self.pixels_at - palette_at) / palette_entry);
         if self.compression == BI_BITFIELDS {
             self.check_masks()?;
+        } else if self.bits == 32 && self.masks[3] != 0 {
+            return refused("a BMP with an alpha mask and without bit fields".to_owned());
         }
-        let line = (self.width as usize * usize::from(self.bits)).div_ceil(32) * 4;
-        let data = self.pixels_at.checked_add(line * self.height as usize).and_then(|end| bytes.get(self.pixels_at..end));
-        let data = data.ok_or(TileError::Truncated)?;
-        if self.bits <= 8 {
-            self.check_indices(data, line, colours)?;
-        }
-        Ok(())
+        let data = self.end().and_then(|end| bytes.get(self.pixels_at..end)).ok_or(TileError::Truncated)?;
+        if self.bits <= 8 { self.check_indices(data, colours) } else { Ok(()) }
+    }
+
+    /// Bytes of a row; rows are filled up to whole words of 32 bits.
+    fn line(&self) -> usize {
+        (self.width as usize * usize::from(self.bits)).div_ceil(32) * 4
+    }
+
+    /// The end of the pixels in the file.
+    fn end(&self) -> Option<usize> {
+        self.line().checked_mul(self.height as usize)?.checked_add(self.pixels_at)
     }
 
     fn check_masks(&self) -> Result<(), TileError> {
@@ -150,12 +162,12 @@ impl Header {
         Ok(())
     }
 
-    fn check_indices(&self, data: &[u8], line: usize, colours: usize) -> Result<(), TileError> {
+    fn check_indices(&self, data: &[u8], colours: usize) -> Result<(), TileError> {
         if colours >= 1 << self.bits {
             return Ok(());
         }
         let mut indices = Vec::with_capacity(self.width as usize);
-        for row in data.chunks_exact(line) {
+        for row in data.chunks_exact(self.line()) {
             indices.clear();
             super::image::unpack(row, self.bits.into(), self.width as usize, &mut indices);
             if indices.iter().any(|index| usize::from(*index) >= colours) {

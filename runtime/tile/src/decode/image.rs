@@ -27,7 +27,7 @@ pub struct Notes {
     pub icc_profile: bool,
     /// Orientation tag, 1 to 8. Orientations are not applied.
     pub orientation: Option<u8>,
-    /// Further images of the file: reduced versions and masks of a TIFF.
+    /// Further images of the file: reduced versions in a TIFF.
     pub further_images: usize,
     /// Bytes follow the end of the image.
     pub trailing_bytes: bool,

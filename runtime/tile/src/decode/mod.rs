@@ -113,8 +113,7 @@ impl Decoder {
     /// Why there is no tile.
     pub fn decode_with_notes(&self, bytes: &[u8]) -> Result<(Tile, Notes), TileError> {
         if self.policy == SizePolicy::Error {
-            let (width, height) = dimensions(bytes)?;
-            self.limits.check_size(width, height)?;
+            let (width, height) = self.size(bytes)?;
             if (width, height) != (crate::SIDE, crate::SIDE) {
                 return Err(TileError::WrongSize { width, height });
             }
@@ -133,6 +132,7 @@ impl Decoder {
     /// # Errors
     /// Why there is no picture.
     pub fn decode_image(&self, bytes: &[u8]) -> Result<RgbImage, TileError> {
+        self.size(bytes)?;
         guarded(|| {
             let image = match format(bytes)? {
                 ImageFormat::Jpeg => jpeg::decode(bytes, &self.limits),
@@ -156,6 +156,13 @@ impl Decoder {
     /// Why the header cannot be read.
     pub fn dimensions(&self, path: &Path) -> Result<(u32, u32), TileError> {
         dimensions(&self.read_file(path)?)
+    }
+
+    /// Width and height in pixels, within the limits. Headers come first, so that a huge image costs nothing.
+    fn size(&self, bytes: &[u8]) -> Result<(u32, u32), TileError> {
+        let (width, height) = dimensions(bytes)?;
+        self.limits.check_size(width, height)?;
+        Ok((width, height))
     }
 
     /// Reads the bytes of a file, under the limit on its length.

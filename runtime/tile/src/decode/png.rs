@@ -64,6 +64,7 @@ pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32), TileError> {
 /// Goes through the chunks up to IEND.
 fn walk(bytes: &[u8]) -> Result<Notes, TileError> {
     let mut notes = Notes::new(ImageFormat::Png);
+    let mut order = Order::default();
     let mut at = SIGNATURE;
     loop {
         let header = bytes.get(at..at + 8).ok_or(TileError::Truncated)?;
@@ -78,6 +79,7 @@ fn walk(bytes: &[u8]) -> Result<Notes, TileError> {
         if at > bytes.len() {
             return Err(TileError::Truncated);
         }
+        order.check(name, data)?;
         match name {
             b"IEND" => break,
             b"IHDR" | b"PLTE" | b"IDAT" => {}
@@ -97,6 +99,63 @@ fn walk(bytes: &[u8]) -> Result<Notes, TileError> {
     }
     notes.trailing_bytes = at < bytes.len();
     Ok(notes)
+}
+
+/// Checks of the chunks that decide about pixels: decoders pass over a palette or transparency in the wrong place, and
+/// the picture is another one.
+#[derive(Default)]
+struct Order {
+    depth: u8,
+    colour: u8,
+    palette: Option<usize>,
+    transparency: bool,
+    /// Image data have begun, and have ended.
+    data: (bool, bool),
+}
+
+impl Order {
+    fn check(&mut self, name: &[u8], data: &[u8]) -> Result<(), TileError> {
+        let damaged = |reason: &str| Err(TileError::Damaged(reason.to_owned()));
+        let (begun, ended) = self.data;
+        self.data.1 |= begun && name != b"IDAT";
+        match name {
+            b"IHDR" => {
+                (self.depth, self.colour) = data.get(8..10).map_or((0, 0), |bytes| (bytes[0], bytes[1]));
+            }
+            b"IDAT" if ended => return damaged("its image data are interrupted by another chunk"),
+            b"IDAT" => self.data.0 = true,
+            b"PLTE" => {
+                let colours = data.len() / 3;
+                let most = if self.colour == 3 { 1_usize << self.depth.min(8) } else { 256 };
+                if begun || self.palette.is_some() || self.transparency || matches!(self.colour, 0 | 4) {
+                    return damaged("its palette is in the wrong place");
+                }
+                if data.len() % 3 != 0 || !(1..=most).contains(&colours) {
+                    return damaged("its palette has an impossible length");
+                }
+                self.palette = Some(colours);
+            }
+            b"tRNS" => {
+                if begun || self.transparency {
+                    return damaged("its transparency is in the wrong place");
+                }
+                self.transparency = true;
+                let most = 1_u32 << self.depth.min(16);
+                let known = |key: &[u8; 2]| u32::from(u16::from_be_bytes(*key)) < most;
+                let sound = match self.colour {
+                    0 => data.len() == 2 && data.as_chunks::<2>().0.iter().all(known),
+                    2 => data.len() == 6 && data.as_chunks::<2>().0.iter().all(known),
+                    3 => !data.is_empty() && self.palette.is_some_and(|colours| data.len() <= colours),
+                    _ => false,
+                };
+                if !sound {
+                    return damaged("its transparency does not fit its colours");
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 fn looked_up(

@@ -44,19 +44,59 @@ fn walk(bytes: &[u8]) -> Result<Notes, TileError> {
     if end > bytes.len() {
         return Err(TileError::Truncated);
     }
-    let (mut at, mut images) = (12, 0);
+    let (mut at, mut images, mut alpha, mut announced) = (12, 0, false, false);
     while at < end {
         let next = long(at + 4).and_then(|length| (at + 8).checked_add(length)).ok_or(TileError::Truncated)?;
-        if next > end {
-            return Err(TileError::Damaged("a chunk goes past the end of its container".to_owned()));
+        let data = bytes.get(at + 8..next).filter(|_| next <= end);
+        let data = data.ok_or_else(|| damaged("a chunk goes past the end of its container"))?;
+        match &bytes[at..at + 4] {
+            // Bit 4 of the flags announces transparency.
+            b"VP8X" => announced = data.first().is_some_and(|flags| flags & 0x10 != 0),
+            b"ALPH" if images > 0 || !announced => {
+                return Err(damaged("its transparency is in the wrong place, or not announced"));
+            }
+            b"ALPH" => alpha = true,
+            b"VP8 " => {
+                images += 1;
+                check_lossy(data)?;
+            }
+            b"VP8L" if alpha => return Err(damaged("it has transparency twice")),
+            b"VP8L" => images += 1,
+            b"ANIM" | b"ANMF" => return Err(TileError::Refused("an animated WebP".to_owned())),
+            _ => {}
         }
-        images += usize::from([b"VP8 ", b"VP8L", b"ANMF"].iter().any(|name| bytes[at..].starts_with(*name)));
         at = next + next % 2;
     }
-    if images > 1 {
-        return Err(TileError::Refused("an animated WebP".to_owned()));
+    match images {
+        1 => Ok(Notes { trailing_bytes: end < bytes.len(), ..Notes::new(ImageFormat::WebP) }),
+        0 => Err(damaged("it has no image")),
+        _ => Err(damaged("it has several images")),
     }
-    Ok(Notes { trailing_bytes: end < bytes.len(), ..Notes::new(ImageFormat::WebP) })
+}
+
+/// Checks a VP8 frame (RFC 6386, 9.1): a key frame that is shown, of a known version, not scaled.
+fn check_lossy(frame: &[u8]) -> Result<(), TileError> {
+    let [a, b, c, 0x9d, 0x01, 0x2a, _, width, _, height, ..] = frame else {
+        return Err(damaged("its frame does not begin as one"));
+    };
+    let tag = u32::from_le_bytes([*a, *b, *c, 0]);
+    if tag & 1 != 0 || tag >> 1 & 7 > 3 || tag >> 4 & 1 == 0 || width >> 6 != 0 || height >> 6 != 0 {
+        return Err(damaged("its frame is not one that can be shown alone"));
+    }
+    if (tag >> 5) as usize > frame.len() - 10 {
+        return Err(TileError::Truncated);
+    }
+    // Arithmetic-coded data of a whole file have no long run of zeros; parts that were never written have.
+    const LONGEST_ZEROS: usize = 32;
+    let longest = frame.split(|byte| *byte != 0).map(<[u8]>::len).max();
+    if longest.is_some_and(|longest| longest >= LONGEST_ZEROS) {
+        return Err(damaged("a part of the image data is zeros: the file has a hole"));
+    }
+    Ok(())
+}
+
+fn damaged(reason: &str) -> TileError {
+    TileError::Damaged(reason.to_owned())
 }
 
 fn orientation(exif: &[u8]) -> Option<u8> {

@@ -100,6 +100,8 @@ fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileE
     let mut plain = Vec::with_capacity(bytes.len() + 32);
     plain.extend_from_slice(&bytes[..2]);
     let mut image: Option<(Frame, Walk)> = None;
+    // The frame header waits for the first scan: the marker that decides about its colours may come after it.
+    let mut waiting: Option<Segment<'_>> = None;
     let mut scans = 0;
     loop {
         let start = reader.at;
@@ -113,8 +115,14 @@ fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileE
                 if scans > MAX_SCANS {
                     return Err(refused(format!("a JPEG with more than {MAX_SCANS} scans")));
                 }
+                if let Some(segment) = waiting.take() {
+                    begin_frame(&mut plain, &segment, frame, is_rgb(colour, frame, &applications)?);
+                }
+                let header = plain.len();
+                let data = reader.at;
                 walk.scan(&mut reader, frame, &scan, &tables)?;
                 plain.extend_from_slice(&bytes[start..reader.at]);
+                number_components(&mut plain[header..], data - start, &scan);
             }
             DHT => {
                 tables.huffman(segment.payload)?;
@@ -139,9 +147,10 @@ fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileE
                 let frame = frame(&segment)?;
                 limits.check_size(frame.width, frame.height)?;
                 supported_frame(&frame)?;
-                begin_frame(&mut plain, &segment, &frame, is_rgb(colour, &frame, &applications));
-                image = Some((frame.with_single_sampling(), ()))
-                    .map(|(frame, ())| { let walk = Walk::new(&frame); (frame, walk) });
+                let frame = frame.with_single_sampling();
+                let walk = Walk::new(&frame);
+                image = Some((frame, walk));
+                waiting = Some(segment);
             }
             0xe0..=0xef => applications.read(&segment),
             // Comments (fe), and JPEG extensions, which may not matter to a decoder.
@@ -174,8 +183,14 @@ fn frame(segment: &Segment<'_>) -> Result<Frame, TileError> {
 
 fn supported_frame(frame: &Frame) -> Result<(), TileError> {
     let factors: Vec<_> = frame.components.iter().map(|one| (one.horizontal, one.vertical)).collect();
+    // Measured against libjpeg: right where the first component has the most samples and the others divide them evenly.
+    let even = factors.iter().all(|(across, down)| {
+        let (most_across, most_down) = factors[0];
+        across.is_power_of_two() && down.is_power_of_two() && *across <= most_across && *down <= most_down
+    });
     match factors[..] {
-        [_] | [(1 | 2, 1 | 2), (1, 1), (1, 1)] => Ok(()),
+        [_] => Ok(()),
+        [_, _, _] if even => Ok(()),
         [_, _, _] => {
             let text: Vec<_> = factors.iter().map(|(horizontal, vertical)| format!("{horizontal}x{vertical}")).collect();
             Err(refused(format!("a JPEG with the sampling factors {}", text.join(", "))))
@@ -193,19 +208,31 @@ fn supported_scan(frame: &Frame, scan: &Scan) -> Result<(), TileError> {
 }
 
 /// Whether three components are red, green and blue, by the rules of libjpeg: JFIF is YCbCr; else the Adobe marker
-/// decides; else the component identifiers.
-fn is_rgb(colour: Colour, frame: &Frame, applications: &Applications) -> bool {
+/// decides; else the component identifiers. Where the colour space is known from elsewhere, markers must not contradict it.
+fn is_rgb(colour: Colour, frame: &Frame, applications: &Applications) -> Result<bool, TileError> {
+    if frame.components.len() != 3 {
+        return Ok(false);
+    }
     let ids: Vec<u8> = frame.components.iter().map(|one| one.id).collect();
-    ids.len() == 3
-        && match (colour, applications.jfif, applications.adobe) {
-            (Colour::Rgb, ..) => true,
-            (Colour::YCbCr, ..) | (Colour::ByMarkers, true, _) => false,
-            (Colour::ByMarkers, false, Some(transform)) => transform == 0,
-            (Colour::ByMarkers, false, None) => ids == *b"RGB",
-        }
+    let marked = match (applications.jfif, applications.adobe) {
+        (true, _) => Some(false),
+        (false, Some(transform)) => Some(transform == 0),
+        (false, None) => (ids == *b"RGB").then_some(true),
+    };
+    let rgb = match colour {
+        Colour::ByMarkers => return Ok(marked.unwrap_or(false)),
+        Colour::Rgb => true,
+        Colour::YCbCr => false,
+    };
+    let subsampled = frame.largest() != (1, 1);
+    if marked.is_some_and(|marked| marked != rgb) || (rgb && subsampled) {
+        return Err(refused("a JPEG stream whose colour space contradicts the tags around it"));
+    }
+    Ok(rgb)
 }
 
-/// Writes the frame header; before it, for red, green and blue, the Adobe marker that announces them.
+/// Writes the frame header; before it, for red, green and blue, the Adobe marker that announces them. Components become 1,
+/// 2, 3: `zune-jpeg` takes other identifiers for a colour space.
 fn begin_frame(plain: &mut Vec<u8>, segment: &Segment<'_>, frame: &Frame, rgb: bool) {
     if rgb {
         plain.extend_from_slice(&[0xff, APP14, 0, 14]);
@@ -215,14 +242,31 @@ fn begin_frame(plain: &mut Vec<u8>, segment: &Segment<'_>, frame: &Frame, rgb: b
     plain.extend_from_slice(&[0xff, segment.marker]);
     plain.extend_from_slice(&u16::try_from(segment.payload.len() + 2).unwrap_or(u16::MAX).to_be_bytes());
     plain.extend_from_slice(segment.payload);
-    if let ([_], Some(factors)) = (&frame.components[..], plain.get_mut(start + 11)) {
-        // A single component is never interleaved, so that its sampling factors mean nothing.
-        *factors = 0x11;
+    for (index, component) in frame.components.iter().enumerate() {
+        if let Some([id, factors]) = plain.get_mut(start + 10 + 3 * index..start + 12 + 3 * index) {
+            *id = number(index);
+            // Those of a single component were set to 1 x 1.
+            *factors = (component.horizontal << 4 | component.vertical) as u8;
+        }
     }
 }
 
+/// Gives the components of a scan header, which ends at `end`, the numbers that they have in the frame header.
+fn number_components(scan: &mut [u8], end: usize, header: &Scan) {
+    // Behind the pairs of component and tables stand three bytes more.
+    let first = end - 3 - 2 * header.components.len();
+    for (position, (index, ..)) in header.components.iter().enumerate() {
+        scan[first + 2 * position] = number(*index);
+    }
+}
+
+fn number(component: usize) -> u8 {
+    u8::try_from(component + 1).unwrap_or(u8::MAX)
+}
+
 impl Frame {
-    /// The same with the sampling factors of a single component set to 1.
+    /// The same with the sampling factors of a single component set to 1: it is never interleaved, so that they mean
+    /// nothing.
     fn with_single_sampling(mut self) -> Self {
         if let [component] = &mut self.components[..] {
             (component.horizontal, component.vertical) = (1, 1);

@@ -23,7 +23,7 @@ impl ZeroRuns {
     pub(super) fn find(data: &[u8]) -> Self {
         let mut runs = Vec::new();
         let mut at = 0;
-        // Every run holds a whole aligned word of zeros, so that looking at one byte in `SHORTEST` finds all of them.
+        // A run covers at least one byte in every `SHORTEST`, so that looking at these finds all runs.
         while at < data.len() {
             if data[at] != 0 {
                 at += SHORTEST;

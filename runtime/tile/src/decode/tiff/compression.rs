@@ -47,23 +47,35 @@ impl Compression {
         matches!(self, Self::Lzw | Self::Deflate | Self::Zstd)
     }
 
-    /// The first `length` bytes of the data.
+    /// The data, expanded to `length` bytes. Some writers fill the last strip, so that it may have up to `most`; anything
+    /// else is damage. Reading on to the end is also what checks the checksums.
     ///
     /// # Errors
-    /// If they are damaged or fewer.
-    pub(super) fn expand(self, data: &[u8], length: usize) -> Result<Vec<u8>, TileError> {
+    /// If they are damaged, fewer or more.
+    pub(super) fn expand(self, data: &[u8], length: usize, most: usize) -> Result<Vec<u8>, TileError> {
         let mut expanded = Vec::with_capacity(length);
         match self {
-            Self::None | Self::Jpeg => expanded.extend_from_slice(&data[..length.min(data.len())]),
-            Self::Lzw => lzw(data, length, &mut expanded)?,
-            Self::Deflate => read(flate2::read::ZlibDecoder::new(data), length, &mut expanded)?,
-            Self::PackBits => pack_bits(data, length, &mut expanded),
+            Self::None | Self::Jpeg => expanded.extend_from_slice(&data[..data.len().min(most + 1)]),
+            Self::Lzw => lzw(data, most + 1, &mut expanded)?,
+            Self::Deflate => read(flate2::read::ZlibDecoder::new(data), most + 1, &mut expanded)?,
+            Self::PackBits => pack_bits(data, most + 1, &mut expanded),
             Self::Zstd => {
-                let decoder = ruzstd::decoding::StreamingDecoder::new(data).map_err(|error| failed(&error))?;
-                read(decoder, length, &mut expanded)?;
+                let mut decoder = ruzstd::decoding::StreamingDecoder::new(data).map_err(|error| failed(&error))?;
+                read(&mut decoder, most + 1, &mut expanded)?;
+                let frame = decoder.into_frame_decoder();
+                if frame.get_checksum_from_data().is_some_and(|sum| Some(sum) != frame.get_calculated_checksum()) {
+                    return Err(failed(&"the checksum is another"));
+                }
             }
         }
-        if expanded.len() < length { Err(TileError::Truncated) } else { Ok(expanded) }
+        if expanded.len() < length {
+            return Err(TileError::Truncated);
+        }
+        if expanded.len() != length && expanded.len() != most {
+            return Err(TileError::Damaged("a strip or tile has more data than pixels".to_owned()));
+        }
+        expanded.truncate(length);
+        Ok(expanded)
     }
 }
 

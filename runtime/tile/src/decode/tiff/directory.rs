@@ -112,7 +112,8 @@ impl<'a> Directory<'a> {
     pub(super) fn numbers(&self, tag: u16) -> Result<Option<Vec<u64>>, TileError> {
         let Some(entry) = self.entries.get(&tag) else { return Ok(None) };
         let size = match entry.kind {
-            1 | 3 | 4 | 13 | 16 | 18 => size_of_kind(entry.kind).unwrap_or(1),
+            1 | 3 | 4 | 13 => size_of_kind(entry.kind).unwrap_or(1),
+            16 | 18 if self.container.big => 8,
             kind => return Err(TileError::Damaged(format!("tag {tag} has the type {kind}, expected an unsigned one"))),
         };
         if entry.count > MAX_VALUES {
@@ -122,9 +123,13 @@ impl<'a> Directory<'a> {
         (0..entry.count).map(|index| self.container.number(entry.at + index * size, size)).collect::<Result<_, _>>().map(Some)
     }
 
-    /// First value of a tag, or `default`.
+    /// The only value of a tag, or `default` without it.
     pub(super) fn number(&self, tag: u16, default: u64) -> Result<u64, TileError> {
-        Ok(self.numbers(tag)?.and_then(|values| values.first().copied()).unwrap_or(default))
+        match self.numbers(tag)?.as_deref() {
+            None => Ok(default),
+            Some([value]) => Ok(*value),
+            Some(values) => Err(TileError::Damaged(format!("tag {tag} has {} values, expected one", values.len()))),
+        }
     }
 
     /// Bytes of a tag of bytes, text or unknown content; empty without it.

@@ -44,7 +44,7 @@ pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32), TileError> {
     layout::size(pages.first().ok_or_else(no_page)?)
 }
 
-/// The first page, if all others are reduced versions or masks of it.
+/// The first page, if all others are reduced versions of it.
 fn only_page<'a, 'b>(pages: &'b [Directory<'a>]) -> Result<&'b Directory<'a>, TileError> {
     let (first, further) = pages.split_first().ok_or_else(no_page)?;
     const REDUCED: u64 = 1;
@@ -53,7 +53,11 @@ fn only_page<'a, 'b>(pages: &'b [Directory<'a>]) -> Result<&'b Directory<'a>, Ti
         return Err(TileError::Refused("a TIFF that begins with a reduced version or a mask".to_owned()));
     }
     for page in further {
-        if page.number(tag::NEW_SUBFILE_TYPE, 0)? & (REDUCED | MASK) == 0 {
+        let kind = page.number(tag::NEW_SUBFILE_TYPE, 0)?;
+        if kind & MASK != 0 {
+            return Err(TileError::Refused("a TIFF with a transparency mask as a page of its own".to_owned()));
+        }
+        if kind & REDUCED == 0 {
             return Err(TileError::Refused(format!("a TIFF with several pages ({} directories)", pages.len())));
         }
     }

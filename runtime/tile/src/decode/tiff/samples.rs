@@ -13,7 +13,8 @@ pub(super) fn expanded(data: &[u8], layout: &Layout, rows: u32, little_endian: b
     let stride = (in_row * layout.bits as usize).div_ceil(8);
     let length = stride.checked_mul(rows as usize).filter(|length| *length <= MAX_DECODED_BYTES);
     let length = length.ok_or_else(|| damaged("its strips or tiles need more memory than a tile may"))?;
-    let mut bytes = layout.compression.expand(data, length)?;
+    let whole = if layout.tiled { length } else { stride.saturating_mul(layout.chunk.1 as usize) };
+    let mut bytes = layout.compression.expand(data, length, whole)?;
     if layout.reversed_bits {
         bytes.iter_mut().for_each(|byte| *byte = byte.reverse_bits());
     }
