@@ -1,0 +1,36 @@
+//! The table of labels that every verb shows before it learns from tiles or measures on them.
+
+use kiln_train::Error;
+use kiln_train::data::{LabelCount, close_labels, shown};
+
+/// The table, a line each, and what looks like a slip in it.
+pub(crate) fn lines(labels: &[LabelCount]) -> Vec<String> {
+    let name = |label: &str| shown(label).trim_matches('`').to_owned();
+    let width = labels.iter().map(|row| name(&row.label).chars().count()).max().unwrap_or(0).clamp(5, 60);
+    let mut lines = vec![format!("{:<width$}  {:>7}  counts as", "label", "tiles")];
+    lines.extend(
+        labels.iter().map(|row| format!("{:<width$}  {:>7}  {}", name(&row.label), row.tiles, row.counts_as.name())),
+    );
+    lines.extend(close_labels(labels).into_iter().map(|(normal, anomalous)| {
+        format!(
+            "warning: {} counts as normal and {} as anomalous, and one letter tells them apart",
+            shown(normal),
+            shown(anomalous)
+        )
+    }));
+    lines
+}
+
+/// Adds the configuration file, or the `--set`, to an error that has a key alone.
+pub(crate) fn with_origin(error: Error, config: &std::path::Path, sets: &[String]) -> Error {
+    let Error::Config { origin, reason } = error else { return error };
+    if !["data.", "training.", "model."].iter().any(|section| origin.starts_with(section)) || origin.contains(' ') {
+        return Error::Config { origin, reason };
+    }
+    let of_key = |set: &&String| set.split_once('=').is_some_and(|(key, _)| key == origin);
+    let origin = match sets.iter().rev().find(of_key) {
+        Some(set) => format!("--set {set}"),
+        None => format!("{}: {origin}", config.display()),
+    };
+    Error::Config { origin, reason }
+}
