@@ -101,7 +101,7 @@ fn without_a_word_on_normal_classes_labels_must_be_the_known_ones() {
     let tiles = sound(folder.path());
     let run = folder.path().join("run");
     let set = "data.normal_classes=null";
-    train(&tiles, &run, &[set]).code(0).says(&["benign       12  normal", "tumour       12  anomalous"]);
+    train(&tiles, &run, &[set]).code(0).says(&["12  normal     benign", "12  anomalous  tumour"]);
     for label in ["Normal", "NEGATIVE", "heal thy", "he\u{430}lthy"] {
         let tiles = folder.path().join(label);
         place(&tiles, "benign", even(24..30));
@@ -226,7 +226,7 @@ fn what_counts_as_normal_is_shown_before_the_first_step() {
     let stderr = said.stderr();
     let (table, first) = (stderr.find("tumours").unwrap(), stderr.find("epoch 1 ").unwrap());
     assert!(table < first, "{stderr}");
-    for row in ["label      tiles  counts as", "benign        12  normal", "tumour        12  anomalous"] {
+    for row in ["tiles  counts as  label", "12  normal     benign", "12  anomalous  tumour"] {
         assert!(stderr[..first].contains(row), "`{row}` is not in:\n{stderr}");
     }
     let expected = serde_json::json!([
@@ -251,7 +251,7 @@ fn what_counts_as_normal_is_shown_before_the_first_step() {
     let evaluated = kiln!("--json", "evaluate", &run, "--split", "all").code(0).says(&["counts as"]).json();
     assert_eq!(evaluated["labels"], expected);
     let shown = kiln!("data", "inspect", &tiles, "--normal", "benign", "--normal", "tumour").code(0).stdout();
-    assert!(shown.contains("tumour        12  normal"), "{shown}");
+    assert!(shown.contains("12  normal     tumour"), "{shown}");
     assert!(shown.contains("warning: `tumour` counts as normal and `tumours` as anomalous"), "{shown}");
     let studied =
         study(folder.path(), &tiles, "name: s\ndata: {normal_classes: [benign]}\n").code(0).says(&["counts as"]);

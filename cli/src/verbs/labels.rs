@@ -5,11 +5,12 @@ use kiln_train::data::{LabelCount, close_labels, shown};
 
 /// The table, a line each, and what looks like a slip in it.
 pub(crate) fn lines(labels: &[LabelCount]) -> Vec<String> {
-    let name = |label: &str| shown(label).trim_matches('`').to_owned();
-    let width = labels.iter().map(|row| name(&row.label).chars().count()).max().unwrap_or(0).clamp(5, 60);
-    let mut lines = vec![format!("{:<width$}  {:>7}  counts as", "label", "tiles")];
+    let mut lines = vec![format!("{:>7}  {:<9}  label", "tiles", "counts as")];
+    // The label comes last, where a long one pushes nothing out of its column.
     lines.extend(
-        labels.iter().map(|row| format!("{:<width$}  {:>7}  {}", name(&row.label), row.tiles, row.counts_as.name())),
+        labels.iter().map(|row| {
+            format!("{:>7}  {:<9}  {}", row.tiles, row.counts_as.name(), shown(&row.label).trim_matches('`'))
+        }),
     );
     lines.extend(close_labels(labels).into_iter().map(|(normal, anomalous)| {
         format!(
