@@ -15,6 +15,8 @@ use crate::{Error, Result};
 
 /// A configuration longer than this is not one.
 const MAX_BYTES: u64 = 1 << 20;
+/// The largest weight, rate or size that a key takes: far beyond any use, and far from where f32 ends.
+const MOST: f64 = 1e6;
 /// Weights that a model has at most: 4 GB of them, before Adam's moments.
 const MAX_WEIGHTS: f64 = 1e9;
 
@@ -75,8 +77,11 @@ impl Config {
             (training.batch <= 65_536, "training.batch: must be at most 65536".to_owned()),
             ((1..=1_000_000).contains(&training.epochs), "training.epochs: must be 1 to 1000000".to_owned()),
             (self.data.workers <= 1024, "data.workers: must be at most 1024".to_owned()),
-            (positive(training.learning_rate), "training.learning_rate: must be over 0".to_owned()),
-            (not_negative(training.weight_decay), "training.weight_decay: must be 0 or over".to_owned()),
+            (
+                positive(training.learning_rate),
+                "training.learning_rate: must be over 0, and at most 1000000".to_owned(),
+            ),
+            (not_negative(training.weight_decay), "training.weight_decay: must be 0 to 1000000".to_owned()),
             (
                 training.early_stopping.is_none_or(|stopping| stopping.patience > 0),
                 "training.early_stopping.patience: must be at least 1; null instead of the mapping never stops"
@@ -84,12 +89,12 @@ impl Config {
             ),
             (
                 training.early_stopping.is_none_or(|stopping| not_negative(stopping.min_delta)),
-                "training.early_stopping.min_delta: must be 0 or over".to_owned(),
+                "training.early_stopping.min_delta: must be 0 to 1000000".to_owned(),
             ),
             (training.schedule.is_sound(), "training.schedule.minimum: must be in [0, 1]".to_owned()),
             (
                 self.data.micrometres_per_pixel.is_none_or(positive),
-                "data.micrometres_per_pixel: must be over 0".to_owned(),
+                "data.micrometres_per_pixel: must be over 0, and at most 1000000".to_owned(),
             ),
             ((0.0..1.0).contains(&training.label_smoothing), "training.label_smoothing: must be in [0, 1)".to_owned()),
             (
@@ -313,7 +318,7 @@ fn model_problem(model: &ModelConfig) -> Option<String> {
         ModelConfig::Vae(vae) if vae.latent == 0 || vae.filters.contains(&0) => {
             Some("model: latent and filters must be over 0".to_owned())
         }
-        ModelConfig::Vae(vae) if !not_negative(vae.beta) => Some("model.beta: must be 0 or over".to_owned()),
+        ModelConfig::Vae(vae) if !not_negative(vae.beta) => Some("model.beta: must be 0 to 1000000".to_owned()),
         ModelConfig::Hybrid(hybrid) => hybrid.problem(),
         ModelConfig::Transfer(transfer) => transfer.problem(),
         ModelConfig::MemoryBank(bank) => bank.problem(),
@@ -335,11 +340,11 @@ fn differing_key(one: &Value, other: &Value) -> Option<String> {
 }
 
 pub(super) fn not_negative(value: f64) -> bool {
-    value.is_finite() && value >= 0.0
+    (0.0..=MOST).contains(&value)
 }
 
 fn positive(value: f64) -> bool {
-    value.is_finite() && value > 0.0
+    value > 0.0 && value <= MOST
 }
 
 pub(crate) fn config_error(origin: &str, reason: impl Into<String>) -> Error {

@@ -212,23 +212,13 @@ fn a_number_that_is_none_is_refused_at_every_key() {
         for key in keys {
             let last = key.rsplit('.').next().unwrap();
             for value in [".nan", ".inf", "-.inf", "-1", "1e300", "99999999999999999999999", "many", "[1]"] {
-                // The seed and the seconds take any whole number; so does what a later check bounds.
                 let set = format!("{key}={value}");
-                match Config::parse(&text, "x.yaml", std::slice::from_ref(&set)) {
-                    Ok(_) => assert!(
-                        value == "1e300"
-                            && ["beta", "learning_rate", "weight_decay", "min_delta", "reconstruction_weight"]
-                                .iter()
-                                .chain(&["micrometres_per_pixel"])
-                                .any(|open| *open == last),
-                        "{set} is taken"
-                    ),
-                    Err(error) => {
-                        let message = error.to_string();
-                        let section = key.split('.').next().unwrap();
-                        assert!(message.contains(last) || message.contains(section), "{set}: {message}");
-                    }
-                }
+                let Err(error) = Config::parse(&text, "x.yaml", std::slice::from_ref(&set)) else {
+                    panic!("{set} is taken");
+                };
+                let message = error.to_string();
+                let section = key.split('.').next().unwrap();
+                assert!(message.contains(last) || message.contains(section), "{set}: {message}");
             }
         }
     }
