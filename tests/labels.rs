@@ -253,9 +253,8 @@ fn what_counts_as_normal_is_shown_before_the_first_step() {
     let shown = kiln!("data", "inspect", &tiles, "--normal", "benign", "--normal", "tumour").code(0).stdout();
     assert!(shown.contains("12  normal     tumour"), "{shown}");
     assert!(shown.contains("warning: `tumour` counts as normal and `tumours` as anomalous"), "{shown}");
-    let studied =
-        study(folder.path(), &tiles, "name: s\ndata: {normal_classes: [benign]}\n").code(0).says(&["counts as"]);
-    drop(studied);
+    let text = "name: s\ndata: {normal_classes: [benign]}\nbaselines: [colour]\n";
+    study(folder.path(), &tiles, text).code(0).says(&["counts as"]);
     assert_eq!(read_json(&folder.path().join("study/report.json"))["labels"], expected);
 }
 
@@ -452,8 +451,7 @@ fn a_resumed_training_keeps_to_labels_with_commas() {
     train(&tiles, &run, &[]).code(0);
     // As if it had been killed before its last file was written.
     fs::remove_file(run.join("run.json")).unwrap();
-    let again = kiln!("train", run.join("config.yaml"), "--data", &tiles, "--out", &run, "--resume").code(0);
-    drop(again);
+    kiln!("train", run.join("config.yaml"), "--data", &tiles, "--out", &run, "--resume").code(0);
     let names = read_json(&run.join("run.json"))["classes"]["names"].clone();
     assert_eq!(names, serde_json::json!(["benign", "tumour, grade 2"]));
 }
