@@ -349,7 +349,7 @@ fn a_name_that_a_row_cannot_carry_is_refused_before_the_first_step() {
 fn a_name_that_a_row_carries_comes_through_from_the_folder_to_the_scores() {
     let folder = scratch();
     let tiles = folder.path().join("ti,les \"x\"");
-    let normal = "benign, \"not\" <b>tumour</b>";
+    let normal = "benign, \"not\" <b>tumour";
     let labels = ["#1 tumour|necrosis", "=SUM(a,b)", "腫瘍 é 'x';\\y"];
     place(&tiles, normal, even(0..48));
     for (number, label) in labels.iter().enumerate() {
@@ -387,7 +387,7 @@ fn a_name_that_a_row_carries_comes_through_from_the_folder_to_the_scores() {
     kiln!("evaluate", &run, "--resamples", "100").code(0);
     kiln!("train", run.join("config.yaml"), "--data", &tiles, "--out", &run, "--resume").code(0);
     let report = fs::read_to_string(run.join("report.html")).unwrap();
-    assert!(!report.contains("<b>tumour</b>") && report.contains("&lt;b&gt;tumour"));
+    assert!(!report.contains("<b>tumour") && report.contains("&lt;b&gt;tumour"));
     let bundle = folder.path().join("bundle");
     kiln!("export", &run, "--out", &bundle).code(0);
     assert_eq!(tree(&read_json(&bundle.join("manifest.json"))["classes"]), classes);

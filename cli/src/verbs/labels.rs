@@ -22,10 +22,13 @@ pub(crate) fn lines(labels: &[LabelCount]) -> Vec<String> {
     lines
 }
 
-/// Adds the configuration file, or the `--set`, to an error that has a key alone.
+/// The keys whose values are labels.
+const KEYS: [&str; 2] = ["data.normal_classes", "training.class_weights"];
+
+/// Adds the configuration file, or the `--set`, to an error in a label, which has a key alone.
 pub(crate) fn with_origin(error: Error, config: &std::path::Path, sets: &[String]) -> Error {
     let Error::Config { origin, reason } = error else { return error };
-    if !["data.", "training.", "model."].iter().any(|section| origin.starts_with(section)) || origin.contains(' ') {
+    if !KEYS.contains(&origin.as_str()) {
         return Error::Config { origin, reason };
     }
     let of_key = |set: &&String| set.split_once('=').is_some_and(|(key, _)| key == origin);
