@@ -1,5 +1,6 @@
 //! Calling the binary, and reading what it left.
 
+pub mod browser;
 mod fixture;
 mod kill;
 #[cfg(unix)]

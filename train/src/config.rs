@@ -20,7 +20,7 @@ pub use backbone::{
 pub use device::TrainingDevice;
 pub use imbalance::{ClassWeights, WeightRule};
 pub use model::{CnnConfig, Head, HybridConfig, HybridScore, ModelConfig, Reconstruct, VaeConfig};
-pub(crate) use parse::{config_error, parse_yaml, read_text};
+pub(crate) use parse::{config_error, labels_problem, parse_yaml, read_text};
 pub use training::{EarlyStopping, Schedule, StoppingMetric, TrainingConfig};
 
 use crate::data::{Augmentation, Synthesis};
@@ -58,8 +58,9 @@ pub struct DataConfig {
     pub size_policy: SizePolicy,
     /// Brings all tiles to the stains of the training tiles, before anything else is done with them; `null` for none.
     pub stain_normalisation: Option<StainMethod>,
-    /// Labels that count as normal; every other label of the data set is anomalous.
-    pub normal_classes: Vec<String>,
+    /// Labels that count as normal; every other label of the data set is anomalous. Each must be the label of a tile.
+    /// `null` for those of [`NORMAL_LABELS`](crate::data::NORMAL_LABELS) that the data set has.
+    pub normal_classes: Option<Vec<String>>,
     /// Resolution in micrometres per pixel, if known. Travels to the bundle.
     pub micrometres_per_pixel: Option<f64>,
     /// Fractions of the split.
@@ -80,7 +81,7 @@ impl Default for DataConfig {
             path: None,
             size_policy: SizePolicy::Error,
             stain_normalisation: None,
-            normal_classes: ["benign", "normal"].map(str::to_owned).to_vec(),
+            normal_classes: None,
             micrometres_per_pixel: None,
             split: SplitConfig::default(),
             augmentation: Some(Augmentation::default()),

@@ -9,13 +9,13 @@ use burn::tensor::Device;
 use kiln_tile::{Decoder, Tile};
 use rayon::prelude::*;
 
-use crate::Result;
 use crate::baseline::{ColourNeighbours, TileColour};
-use crate::data::{DataError, Dataset};
+use crate::data::{self, CountsAs, DataError, Dataset, LabelCount, look_alike, shown};
 use crate::metrics::{Bootstrap, COLOUR_FEATURES, ColourBaseline, Judgement, Metrics, Scored, folds_of, measure_by};
 use crate::picture::{SheetTile, choose_tiles, roc_and_pr, score_sheet};
 use crate::report::Figure;
-use crate::training::{Run, ScoredTile, score_tiles};
+use crate::training::{Run, ScoredTile, nearest_of, score_tiles};
+use crate::{Error, Result};
 
 /// Tiles on the score sheet.
 const SHEET_TILES: usize = 24;
@@ -120,10 +120,10 @@ impl Evaluation<'_> {
             return Ok(true);
         }
         let reason = format!(
-            "tile {} has the label `{}`, which the model does not know; its labels are {}",
-            entry.path.display(),
-            entry.label,
-            self.classes.join(", ")
+            "tile {} has the label {}, which the model does not know; {}",
+            shown(&entry.path.to_string_lossy()),
+            shown(&entry.label),
+            nearest_of(&entry.label, self.classes)
         );
         Err(DataError::Dataset { path: self.dataset.root.clone(), reason }.into())
     }
@@ -194,6 +194,59 @@ fn neighbours_out_of_fold(colours: &[TileColour], anomalous: &[bool], groups: &[
         held_out.into_iter().zip(distances).for_each(|(tile, distance)| scores[tile] = distance);
     }
     Ok(scores)
+}
+
+/// Checks, before anything is scored, that the labels of the tiles to measure are the model's, and that normal and
+/// anomalous tiles are among them. Gives the labels with their tiles. `classes` and `normal` are the model's; an empty
+/// `classes` takes every other label for an anomaly.
+///
+/// # Errors
+/// A label that the model does not know, or that a reader would take for one of its labels; no normal tile, or no
+/// anomalous one.
+pub fn check_labels(
+    dataset: &Dataset,
+    indices: &[usize],
+    classes: &[String],
+    normal: &[String],
+) -> Result<Vec<LabelCount>> {
+    let entries = indices.iter().map(|&index| dataset.entries[index].clone()).collect();
+    let part = Dataset { root: dataset.root.clone(), entries, list: dataset.list.clone() };
+    let rows = data::label_counts(&part, normal);
+    let wrong = |reason: String| Error::from(DataError::Dataset { path: dataset.root.clone(), reason });
+    let tile = |label: &str| {
+        part.entries.iter().find(|entry| entry.label == label).map(|entry| shown(&entry.path.to_string_lossy()))
+    };
+    for row in rows.iter().filter(|row| row.counts_as == CountsAs::Anomalous) {
+        let label = row.label.as_str();
+        let known = if classes.is_empty() { normal } else { classes };
+        let named = || format!("the label {} (tile {})", shown(label), tile(label).unwrap_or_default());
+        if let Some(twin) = known.iter().find(|known| *known != label && look_alike(known, label)) {
+            return Err(wrong(format!(
+                "{} resembles {} of the model, and is not the same\nhint: give the tiles the model's label",
+                named(),
+                shown(twin)
+            )));
+        }
+        if !classes.is_empty() && !classes.iter().any(|class| class == label) {
+            return Err(wrong(format!("{} is none that the model knows; {}", named(), nearest_of(label, classes))));
+        }
+    }
+    let of = |counts_as| rows.iter().any(|row| row.counts_as == counts_as);
+    let lacking = match (of(CountsAs::Normal), of(CountsAs::Anomalous)) {
+        (true, true) => return Ok(rows),
+        (false, _) => CountsAs::Normal,
+        (true, false) => CountsAs::Anomalous,
+    };
+    let labels: Vec<String> = rows.iter().map(|row| shown(&row.label)).collect();
+    let normal: Vec<String> = normal.iter().map(|label| shown(label)).collect();
+    Err(wrong(format!(
+        "none of the {} tiles to measure is {}, and the AUROC needs both kinds; their labels are {}, and the model's normal \
+         ones are {}\nhint: measure tiles of both kinds, or take the scores alone with `kiln score`",
+        indices.len(),
+        lacking.name(),
+        labels.join(", "),
+        normal.join(", ")
+    )))
 }
 
 /// Scores entries of a data set with a run's weights, through burn on the processor, in order.

@@ -7,7 +7,9 @@ use anyhow::bail;
 use clap::{Args as ClapArgs, Subcommand};
 use kiln_tile::{Decoder, Limits, SizePolicy};
 use kiln_train::Error;
-use kiln_train::data::{self, ColourCheck, DataError, Dataset, Inspection, Split, SplitPlan, synth};
+use kiln_train::data::{self, ColourCheck, DataError, Dataset, Inspection, LabelCount, Split, SplitPlan, synth};
+use kiln_train::training::classes;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::exit::Exit;
@@ -75,6 +77,10 @@ struct InspectArgs {
     /// The class that the colour check takes as anomalous [default: `anomalous`, or the last by name].
     #[arg(long, value_name = "LABEL")]
     positive: Option<String>,
+
+    /// A label that counts as normal; may be given several times [default: benign, normal, healthy, negative, colon_n].
+    #[arg(long, value_name = "LABEL")]
+    normal: Vec<String>,
 }
 
 #[derive(ClapArgs)]
@@ -134,23 +140,52 @@ fn synthesise(args: &SynthArgs, out: &Output) -> anyhow::Result<Exit> {
 
 fn inspect(args: &InspectArgs, out: &Output) -> anyhow::Result<Exit> {
     let dataset = Dataset::open(&args.data).map_err(Error::from)?;
+    let labels = labels(&dataset, &args.normal)?;
+    data::check_masks(&dataset, &Decoder::new(SizePolicy::Resize)).map_err(Error::from)?;
     let bar = out.progress(Some(dataset.len() as u64), "reading");
     let found =
         data::inspect(&dataset, args.positive.as_deref(), Limits::default(), &|| bar.inc(1)).map_err(Error::from)?;
     bar.finish_and_clear();
     if out.json {
-        out.document(&found)?
+        let (labels, undecided) = (labels.as_ref().ok(), labels.as_ref().err());
+        out.document(&Document { labels, labels_undecided: undecided, found: &found })?
     } else {
-        show(&found, out)
+        show(&found, &labels, out)
     }
     let sound = found.unreadable.is_empty() && found.label_conflicts.is_empty();
     Ok(if sound { Exit::Done } else { Exit::Input })
 }
 
-fn show(found: &Inspection, out: &Output) {
+/// What `--json` shows: the findings, and what each label counts as, or why that is for a configuration to say.
+#[derive(Serialize)]
+struct Document<'a> {
+    labels: Option<&'a Vec<LabelCount>>,
+    labels_undecided: Option<&'a String>,
+    #[serde(flatten)]
+    found: &'a Inspection,
+}
+
+/// What each label counts as, or why that is for a configuration to say.
+type Labels = Result<Vec<LabelCount>, String>;
+
+fn labels(dataset: &Dataset, normal: &[String]) -> Result<Labels, Error> {
+    let named = (!normal.is_empty()).then_some(normal);
+    match (classes(dataset, named), named) {
+        (Ok(classes), _) => Ok(Ok(data::label_counts(dataset, classes.normal_names()))),
+        (Err(Error::Config { reason, .. }), Some(_)) => Err(Error::Config { origin: "--normal".to_owned(), reason }),
+        (Err(Error::Config { reason, .. }), None) => Ok(Err(reason)),
+        (Err(error), _) => Err(error),
+    }
+}
+
+fn show(found: &Inspection, labels: &Labels, out: &Output) {
     out.line(format_args!("tiles      {} in {}", found.tiles, found.root.display()));
     for class in &found.classes {
         out.line(format_args!("class      {:6} tiles of {:5} groups  {}", class.tiles, class.groups, class.label));
+    }
+    match labels {
+        Ok(labels) => super::labels::lines(labels).iter().for_each(|line| out.line(line)),
+        Err(reason) => out.line(format_args!("labels     not decided which are normal: {reason}")),
     }
     match (found.groups.iter().map(|group| group.tiles).max(), found.without_group) {
         (Some(most), 0) => out.line(format_args!("groups     {}, of at most {most} tiles", found.groups.len())),
@@ -221,6 +256,7 @@ fn split(args: &SplitArgs, out: &Output) -> anyhow::Result<Exit> {
         let reason = "is there already; choose another file with --out, or replace it with --force".to_owned();
         return Err(Error::from(DataError::Dataset { path: target, reason }).into());
     }
+    data::check_masks(&dataset, &Decoder::new(SizePolicy::Resize)).map_err(Error::from)?;
     let digests = data::digests(&dataset, &Decoder::new(SizePolicy::Resize)).map_err(Error::from)?;
     let plan = SplitPlan::make_with(&dataset, &digests, [train, val, test], args.seed).map_err(Error::from)?;
     plan.write_csv(&dataset, &target).map_err(Error::from)?;

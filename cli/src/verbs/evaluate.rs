@@ -10,8 +10,8 @@ use kiln_runtime::score::{self, Listed, PipelineOptions};
 use kiln_runtime::{Bundle, DecisionRule, Providers, Session, SessionOptions, library};
 use kiln_tile::{Decoder, publish};
 use kiln_train::Error;
-use kiln_train::data::{self, Dataset, Split, SplitPlan};
-use kiln_train::evaluation::{Evaluation, Findings, save, score_run};
+use kiln_train::data::{self, Dataset, LabelCount, Split, SplitPlan};
+use kiln_train::evaluation::{Evaluation, Findings, check_labels, save, score_run};
 use kiln_train::metrics::{Bootstrap, Failures, Interval, Metrics};
 use kiln_train::report::{self, Report};
 use kiln_train::training::Run;
@@ -105,6 +105,7 @@ struct Subject {
     threshold: f64,
     /// Tiles without a score.
     failed: usize,
+    labels: Vec<LabelCount>,
     facts: Vec<(String, String)>,
 }
 
@@ -115,6 +116,7 @@ struct Document<'a> {
     data: &'a Path,
     split: &'static str,
     failed: usize,
+    labels: &'a [LabelCount],
     #[serde(flatten)]
     metrics: &'a Metrics,
 }
@@ -165,6 +167,8 @@ fn of_run(args: &Args, out: &Output) -> anyhow::Result<Subject> {
         Part::Of(Split::Train) => (of(Split::Train)?, Vec::new()),
         Part::Of(split) => (of(split)?, of(Split::Train)?),
     };
+    let known = &run.facts.classes;
+    let labels = checked_labels(&dataset, decoder, &indices, &known.names, known.normal_names(), out)?;
     let scored = score_run(&run, &dataset, indices)?;
     let threshold = &run.facts.threshold;
     Ok(Subject {
@@ -178,6 +182,7 @@ fn of_run(args: &Args, out: &Output) -> anyhow::Result<Subject> {
         train,
         threshold: threshold.value,
         failed: 0,
+        labels,
         facts: facts(
             &dataset,
             args,
@@ -203,6 +208,7 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
         _ => part_of(args, &dataset, decoder, &manifest.provenance.data_sha256, out)?,
     };
     let (indices, train) = bundle_indices(args, part, &dataset)?;
+    let labels = checked_labels(&dataset, decoder, &indices, &manifest.classes, &manifest.normal_classes, out)?;
     let mut session = open(args, &bundle, out)?;
     let rule = DecisionRule::of(manifest);
     let tiles: Vec<Listed> =
@@ -238,6 +244,7 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
         train,
         threshold: threshold.value,
         failed,
+        labels,
         facts: facts(
             &dataset,
             args,
@@ -247,6 +254,21 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
         ),
         dataset,
     })
+}
+
+/// The table of labels, shown before anything is scored; or why these tiles cannot be measured by this model.
+fn checked_labels(
+    dataset: &Dataset,
+    decoder: Decoder,
+    indices: &[usize],
+    classes: &[String],
+    normal: &[String],
+    out: &Output,
+) -> anyhow::Result<Vec<LabelCount>> {
+    let labels = check_labels(dataset, indices, classes, normal)?;
+    data::check_masks(dataset, &decoder).map_err(Error::from)?;
+    super::labels::lines(&labels).iter().for_each(|line| out.note(line));
+    Ok(labels)
 }
 
 /// The part that is asked for; else the test split of the tiles that were trained on, and all of others.
@@ -340,7 +362,14 @@ fn show(args: &Args, subject: &Subject, metrics: &Metrics, out: &Output) -> anyh
     if out.json {
         let data = &subject.dataset.root;
         let split = subject.part.name();
-        return out.document(&Document { subject: &args.subject, data, split, failed: subject.failed, metrics });
+        return out.document(&Document {
+            subject: &args.subject,
+            data,
+            split,
+            failed: subject.failed,
+            labels: &subject.labels,
+            metrics,
+        });
     }
     let interval = |figure: Interval| format!("{:.3} [{:.3}, {:.3}]", figure.value, figure.low, figure.high);
     let row = |name: &str, figure: Interval, remark: &str| {

@@ -11,6 +11,8 @@ mod endpoint;
 mod evaluate;
 #[cfg(feature = "export")]
 mod export;
+#[cfg(feature = "train")]
+mod labels;
 mod merge;
 #[cfg(feature = "package")]
 mod package;

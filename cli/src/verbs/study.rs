@@ -7,6 +7,7 @@ use kiln_train::metrics::Interval;
 use kiln_train::study::{Results, StudyEvent, StudyLayout, StudyRequest, study};
 use kiln_train::training::{Event, Observer};
 
+use super::labels;
 use super::train::Display;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -42,6 +43,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let mut display = Display::new(out);
     let mut total = 0;
     let results = study(&request, &mut |event| match event {
+        StudyEvent::Labels { labels } => labels::lines(labels).iter().for_each(|line| out.note(line)),
         StudyEvent::Started { tiles, folds, trials } => {
             total = *trials;
             out.note(format_args!("{tiles} tiles, {folds} fold(s), at most {trials} trainings"));
@@ -57,7 +59,8 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         }
         StudyEvent::Reporting => out.note("making the report"),
         _ => {}
-    })?;
+    })
+    .map_err(|error| labels::with_origin(error, &args.config, &args.set))?;
     show(&request, &results, out)?;
     Ok(Exit::Done)
 }

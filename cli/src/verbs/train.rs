@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use kiln_train::Config;
 use kiln_train::training::{Event, Observer, Run, TrainRequest, train};
 
+use super::labels;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -48,7 +49,8 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let config = Config::read(&args.config, &args.set)?;
     let folder = args.out.unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
     let request = TrainRequest { config, data: args.data, out: folder, resume: args.resume, split: args.split_file };
-    let run = train(&request, &mut Display::new(out))?;
+    let run =
+        train(&request, &mut Display::new(out)).map_err(|error| labels::with_origin(error, &args.config, &args.set))?;
     summarise(&run, out)?;
     Ok(Exit::Done)
 }
@@ -59,7 +61,8 @@ pub(crate) fn summarise(run: &Run, out: &Output) -> anyhow::Result<()> {
     if out.json {
         return out.document(&serde_json::json!({
             "run": run.layout.root(), "epochs": run.facts.epochs, "best_epoch": run.facts.best_epoch,
-            "parameters": run.facts.parameters, "threshold": run.facts.threshold, "metrics": metrics,
+            "parameters": run.facts.parameters, "threshold": run.facts.threshold, "labels": run.label_counts()?,
+            "metrics": metrics,
         }));
     }
     let interval = |name: &str| {
@@ -112,6 +115,7 @@ impl<'a> Display<'a> {
 impl Observer for Display<'_> {
     fn event(&mut self, event: &Event<'_>) {
         match event {
+            Event::Labels { labels } => labels::lines(labels).into_iter().for_each(|line| self.say(line)),
             Event::Started { train, val, test, parameters, steps, epochs, resumed_at } => {
                 self.say(format!(
                     "{train} training, {val} validation and {test} test tiles; {parameters} weights; up to {epochs} \

@@ -63,7 +63,7 @@ fn data(manifest: &Manifest, split: &BTreeMap<Split, SplitFacts>) -> String {
     labels.sort();
     labels.dedup();
     let mut text = String::from("| split | tiles | groups |");
-    labels.iter().for_each(|label| text.push_str(&format!(" {label} |")));
+    labels.iter().for_each(|label| text.push_str(&format!(" {} |", escaped(label))));
     let _ = write!(text, "\n|---|---|---|{}\n", "---|".repeat(labels.len()));
     for (name, facts) in split {
         let groups = if facts.by_group { facts.groups.to_string() } else { "unknown".to_owned() };
@@ -83,9 +83,22 @@ fn data(manifest: &Manifest, split: &BTreeMap<Split, SplitFacts>) -> String {
         text,
         "\n{apart} Weights were found on train; the kept epoch and the threshold were chosen on val; figures are of test. \
          Normal: {}.\n",
-        manifest.normal_classes.join(", ")
+        list(&manifest.normal_classes)
     );
     text
+}
+
+/// Labels in a sentence; one that has a comma itself stands in quotes.
+fn list(labels: &[String]) -> String {
+    let named = |label: &String| {
+        if label.contains(',') { format!("\"{}\"", escaped(label)) } else { escaped(label) }
+    };
+    labels.iter().map(named).collect::<Vec<_>>().join(", ")
+}
+
+/// A label as text of a Markdown table: neither the end of a cell nor HTML.
+fn escaped(label: &str) -> String {
+    label.replace('\\', "\\\\").replace('|', "\\|").replace('&', "&amp;").replace('<', "&lt;").replace('`', "\\`")
 }
 
 /// A named figure, and where it stands in `metrics.json`.
@@ -174,7 +187,7 @@ fn decision(manifest: &Manifest) -> String {
         );
     }
     if !manifest.classes.is_empty() {
-        let _ = write!(text, "\nClasses, in the order of `probabilities`: {}.\n", manifest.classes.join(", "));
+        let _ = write!(text, "\nClasses, in the order of `probabilities`: {}.\n", list(&manifest.classes));
     }
     if let Some(counts) = manifest.metrics.get("confusion").filter(|counts| counts.is_object()) {
         let _ = write!(
@@ -201,7 +214,7 @@ fn failures(metrics: &Value) -> String {
     let mut text = String::from("| label | test tiles | wrong | mean score |\n|---|---|---|---|\n");
     for class in failures["classes"].as_array().into_iter().flatten() {
         let mean = short(class["mean_score"].as_f64().unwrap_or(f64::NAN));
-        let label = class["label"].as_str().unwrap_or("");
+        let label = escaped(class["label"].as_str().unwrap_or(""));
         let _ = writeln!(text, "| {label} | {} | {} | {mean} |", class["n"], class["wrong"]);
     }
     let groups: Vec<String> = failures["groups"]
@@ -211,7 +224,7 @@ fn failures(metrics: &Value) -> String {
         .take(5)
         .map(|group| {
             let count = |name: &str| group[name].as_u64().unwrap_or(0);
-            let name = group["group"].as_str().unwrap_or("");
+            let name = escaped(group["group"].as_str().unwrap_or(""));
             format!("{name} ({} of {})", count("false_positive") + count("false_negative"), count("n"))
         })
         .collect();

@@ -1,15 +1,19 @@
 //! What is done where one class is rarer than another: weights in the loss, repeated tiles, made-up ones.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Config, ModelConfig};
+use crate::data::shown;
 use crate::model::Classes;
+use crate::training::nearest_of;
 
 /// What a tile of each class counts in the cross-entropy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected `balanced`, or a weight for labels, such as {benign: 1.0, tumour: 4.0}")]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum ClassWeights {
     /// By a rule.
     Rule(WeightRule),
@@ -35,7 +39,8 @@ impl ClassWeights {
             Self::Rule(WeightRule::Balanced) => Ok(balanced(classes.names.len(), counts)),
             Self::Given(weights) => {
                 if let Some(unknown) = weights.keys().find(|label| classes.number(label).is_none()) {
-                    return Err(format!("`{unknown}` is none of the labels {}", classes.names.join(", ")));
+                    let nearest = nearest_of(unknown, &classes.names);
+                    return Err(format!("no tile has the label {}; {nearest}", shown(unknown)));
                 }
                 Ok(classes.names.iter().map(|label| weights.get(label).copied().unwrap_or(1.0)).collect())
             }
@@ -46,6 +51,42 @@ impl ClassWeights {
         let Self::Given(weights) = self else { return None };
         let wrong = weights.iter().find(|(_, weight)| !(weight.is_finite() && **weight > 0.0));
         wrong.map(|(label, weight)| format!("training.class_weights.{label}: {weight} is not over 0"))
+    }
+}
+
+impl<'de> Deserialize<'de> for ClassWeights {
+    /// By hand, because an untagged enum reads a label as YAML types it: the label `0` would be a number, and of two
+    /// equal labels the last would win.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(WeightsVisitor)
+    }
+}
+
+struct WeightsVisitor;
+
+impl<'de> Visitor<'de> for WeightsVisitor {
+    type Value = ClassWeights;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("expected `balanced`, or a weight for labels, such as {benign: 1.0, tumour: 4.0}")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<ClassWeights, E> {
+        if text == "balanced" {
+            return Ok(ClassWeights::Rule(WeightRule::Balanced));
+        }
+        Err(E::invalid_value(Unexpected::Str(text), &self))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ClassWeights, A::Error> {
+        let mut weights = BTreeMap::new();
+        while let Some((label, weight)) = map.next_entry::<String, f32>()? {
+            if weights.contains_key(&label) {
+                return Err(de::Error::custom(format!("the label {} is there twice", shown(&label))));
+            }
+            weights.insert(label, weight);
+        }
+        Ok(ClassWeights::Given(weights))
     }
 }
 
@@ -111,7 +152,7 @@ mod tests {
     fn given_weights_are_of_labels_that_there_are() {
         assert_eq!(weights("{tumour: 4.0}").resolved(&classes(), &[]).unwrap(), [1.0, 4.0, 1.0]);
         let error = weights("{tumor: 4.0}").resolved(&classes(), &[]).unwrap_err();
-        assert!(error.contains("`tumor`") && error.contains("benign, tumour, necrosis"), "{error}");
+        assert!(error.contains("`tumor`") && error.contains("nearest label is `tumour`"), "{error}");
     }
 
     fn refused(text: &str) -> String {

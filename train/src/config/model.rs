@@ -195,8 +195,8 @@ impl HybridConfig {
             (count <= 6, "model.cnn.filters: the encoder halves the maps twice more, so at most 6"),
             (self.latent > 0 && !self.filters.contains(&0), "model: latent and filters must be over 0"),
             ((0.0..=1.0).contains(&self.classifier_rate), "model.classifier_rate: must be in [0, 1]"),
-            (not_negative(self.beta), "model.beta: must be 0 or over"),
-            (not_negative(self.reconstruction_weight), "model.reconstruction_weight: must be 0 or over"),
+            (not_negative(self.beta), "model.beta: must be 0 to 1000000"),
+            (not_negative(self.reconstruction_weight), "model.reconstruction_weight: must be 0 to 1000000"),
         ];
         checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem.to_owned())
     }

@@ -1,16 +1,24 @@
 //! Reading a configuration: the file, then each `--set`, then the checks that types cannot make.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use kiln_tile::SIDE;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
-use super::{CnnConfig, Config, Head, HybridConfig, ModelConfig, imbalance};
+use super::{ClassWeights, CnnConfig, Config, Head, HybridConfig, ModelConfig, VaeConfig, imbalance};
+use crate::data::shown;
 use crate::{Error, Result};
 
 /// A configuration longer than this is not one.
 const MAX_BYTES: u64 = 1 << 20;
+/// The largest weight, rate or size that a key takes: far beyond any use, and far from where f32 ends.
+const MOST: f64 = 1e6;
+/// Weights that a model has at most: 4 GB of them, before Adam's moments.
+const MAX_WEIGHTS: f64 = 1e9;
 
 impl Config {
     /// Reads `path` and applies `sets`, each `key=value` with a dotted key and a YAML value.
@@ -57,15 +65,23 @@ impl Config {
         let split = &self.data.split;
         let sum = split.train + split.val + split.test;
         let training = &self.training;
-        let named = !self.name.is_empty() && !self.name.contains(['/', '\\']) && self.name != "..";
+        let named = !["", ".", ".."].contains(&self.name.as_str())
+            && self.name.len() <= 200
+            && self.name.trim() == self.name
+            && !self.name.contains(|letter: char| letter == '/' || letter == '\\' || letter.is_control());
         let checks = [
-            (named, "name: must be a plain name without slashes".to_owned()),
+            (named, "name: must be a plain name without slashes, of at most 200 bytes".to_owned()),
             ((sum - 1.0).abs() < 1e-6, format!("data.split: the fractions add up to {sum}, not 1")),
             (split.train.min(split.val).min(split.test) > 0.0, "data.split: every fraction must be over 0".to_owned()),
             (training.batch >= 2, "training.batch: must be at least 2 (batch normalisation needs a batch)".to_owned()),
-            (training.epochs >= 1, "training.epochs: must be at least 1".to_owned()),
-            (positive(training.learning_rate), "training.learning_rate: must be over 0".to_owned()),
-            (not_negative(training.weight_decay), "training.weight_decay: must be 0 or over".to_owned()),
+            (training.batch <= 65_536, "training.batch: must be at most 65536".to_owned()),
+            ((1..=1_000_000).contains(&training.epochs), "training.epochs: must be 1 to 1000000".to_owned()),
+            (self.data.workers <= 1024, "data.workers: must be at most 1024".to_owned()),
+            (
+                positive(training.learning_rate),
+                "training.learning_rate: must be over 0, and at most 1000000".to_owned(),
+            ),
+            (not_negative(training.weight_decay), "training.weight_decay: must be 0 to 1000000".to_owned()),
             (
                 training.early_stopping.is_none_or(|stopping| stopping.patience > 0),
                 "training.early_stopping.patience: must be at least 1; null instead of the mapping never stops"
@@ -73,19 +89,22 @@ impl Config {
             ),
             (
                 training.early_stopping.is_none_or(|stopping| not_negative(stopping.min_delta)),
-                "training.early_stopping.min_delta: must be 0 or over".to_owned(),
+                "training.early_stopping.min_delta: must be 0 to 1000000".to_owned(),
             ),
             (training.schedule.is_sound(), "training.schedule.minimum: must be in [0, 1]".to_owned()),
             (
                 self.data.micrometres_per_pixel.is_none_or(positive),
-                "data.micrometres_per_pixel: must be over 0".to_owned(),
+                "data.micrometres_per_pixel: must be over 0, and at most 1000000".to_owned(),
             ),
             ((0.0..1.0).contains(&training.label_smoothing), "training.label_smoothing: must be in [0, 1)".to_owned()),
-            (!self.data.normal_classes.is_empty(), "data.normal_classes: name at least one label".to_owned()),
-            (self.bootstrap_resamples >= 100, "bootstrap_resamples: must be at least 100".to_owned()),
+            (
+                (100..=1_000_000).contains(&self.bootstrap_resamples),
+                "bootstrap_resamples: must be 100 to 1000000".to_owned(),
+            ),
         ];
         let problem = checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem);
         problem
+            .or_else(|| labels_problem(self.data.normal_classes.as_deref()))
             .or_else(|| model_problem(&self.model))
             .or_else(|| self.crop_problem())
             .or_else(|| self.stage_problem())
@@ -124,11 +143,15 @@ impl Config {
 /// A YAML document of known keys, changed by `sets` before it is checked; an unknown key is named with the nearest known one.
 pub(crate) fn parse_yaml<T: DeserializeOwned>(text: &str, origin: &str, sets: &[String]) -> Result<T> {
     let located = |error: serde_yaml::Error| config_error(origin, explain(&error.to_string()));
+    // A mapping of any keys refuses a key that is there twice, at every depth.
+    let mut value: Value = serde_yaml::from_str(text).map_err(located)?;
     if sets.is_empty() {
-        // Straight from the text, so that an error knows its line.
+        // Straight from the text, so that an error has its line, and labels are as they are written.
         return serde_yaml::from_str(text).map_err(located);
     }
-    let mut value: Value = serde_yaml::from_str(text).map_err(located)?;
+    if let Ok(labels) = serde_yaml::from_str::<Labelled>(text) {
+        labels.write_to(&mut value);
+    }
     for set in sets {
         apply(&mut value, set)?;
     }
@@ -142,16 +165,125 @@ pub(crate) fn parse_yaml<T: DeserializeOwned>(text: &str, origin: &str, sets: &[
     serde_yaml::from_str(&changed).map_err(unplaced)
 }
 
+/// The keys whose values are labels. YAML reads `0`, `1.50` or `true` as another type than text, and would write it
+/// back in another form; a label is taken as it is written.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Labelled {
+    data: LabelledData,
+    training: LabelledTraining,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct LabelledData {
+    normal_classes: Option<Vec<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct LabelledTraining {
+    class_weights: Option<ClassWeights>,
+}
+
+impl Labelled {
+    /// The labels in the value of `--set KEY=TEXT`.
+    fn of_set(key: &str, text: &str) -> Option<Self> {
+        let labels = match key {
+            "data" => Self { data: serde_yaml::from_str(text).ok()?, ..Self::default() },
+            "data.normal_classes" => {
+                Self { data: LabelledData { normal_classes: serde_yaml::from_str(text).ok()? }, ..Self::default() }
+            }
+            "training" => Self { training: serde_yaml::from_str(text).ok()?, ..Self::default() },
+            "training.class_weights" => Self {
+                training: LabelledTraining { class_weights: serde_yaml::from_str(text).ok()? },
+                ..Self::default()
+            },
+            _ => return None,
+        };
+        Some(labels)
+    }
+
+    fn write_to(self, root: &mut Value) {
+        let place = |root: &mut Value, section: &str, key: &str, value: Value| {
+            if let Some(place) = root.get_mut(section).and_then(|section| section.get_mut(key)) {
+                *place = value;
+            }
+        };
+        if let Some(labels) = self.data.normal_classes {
+            place(root, "data", "normal_classes", labels.into());
+        }
+        if let Some(Ok(weights)) = self.training.class_weights.map(serde_yaml::to_value) {
+            place(root, "training", "class_weights", weights);
+        }
+    }
+}
+
 /// The text of a configuration file, which is small.
 pub(crate) fn read_text(path: &Path) -> Result<String> {
-    let length = std::fs::metadata(path).map_err(Error::io(path))?.len();
-    if length > MAX_BYTES {
-        return Err(config_error(
-            &path.display().to_string(),
-            format!("{length} bytes are too many for a configuration"),
-        ));
+    let origin = path.display().to_string();
+    if path.is_dir() {
+        return Err(config_error(&origin, "is a folder; a configuration is a YAML file"));
     }
-    std::fs::read_to_string(path).map_err(Error::io(path))
+    let mut bytes = Vec::new();
+    // The limit bounds the read itself: a pipe has no length, and a file may grow.
+    File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(Error::io(path))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(config_error(&origin, format!("over {MAX_BYTES} bytes are too many for a configuration")));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count();
+        config_error(&origin, format!("line {line} is not UTF-8; save the file as UTF-8"))
+    })
+}
+
+/// What is wrong with `data.normal_classes` by itself.
+pub(crate) fn labels_problem(labels: Option<&[String]>) -> Option<String> {
+    let labels = labels?;
+    if labels.is_empty() {
+        return Some("data.normal_classes: name at least one label, or null".to_owned());
+    }
+    if labels.iter().any(|label| label.trim().is_empty()) {
+        return Some("data.normal_classes: a label is empty".to_owned());
+    }
+    let twice = labels.iter().enumerate().find(|(at, label)| labels[..*at].contains(label));
+    twice.map(|(_, label)| format!("data.normal_classes: the label {} is there twice", shown(label)))
+}
+
+/// About how many weights a model has, by its convolutions and dense layers.
+fn weights(model: &ModelConfig) -> f64 {
+    let pairs = |widths: &[f64]| widths.windows(2).map(|pair| pair[0] * pair[1]).sum::<f64>();
+    let floats = |widths: &[usize]| widths.iter().map(|width| *width as f64).collect::<Vec<_>>();
+    let cnn = |cnn: &CnnConfig| {
+        let filters = [vec![3.0], floats(&cnn.filters)].concat();
+        let last = filters.last().copied().unwrap_or_default();
+        let side = f64::from(SIDE) / 2_f64.powi(i32::try_from(cnn.filters.len()).unwrap_or(i32::MAX));
+        let inputs = if cnn.head == Head::Pooled { last } else { last * side * side };
+        9.0 * pairs(&filters) + pairs(&[vec![inputs], floats(&cnn.dense)].concat())
+    };
+    let autoencoder = |filters: [usize; 2], latent: usize, side: f64| {
+        let [first, second] = filters.map(|width| width as f64);
+        18.0 * first * second + 3.0 * second * side * side * latent as f64
+    };
+    match model {
+        ModelConfig::Cnn(config) => cnn(config),
+        ModelConfig::Vae(VaeConfig { filters, latent, stride, .. }) => {
+            let stride = (*stride).max(1) as f64;
+            autoencoder(*filters, *latent, f64::from(SIDE) / (stride * stride))
+        }
+        ModelConfig::Hybrid(hybrid) => {
+            let halved = i32::try_from(hybrid.cnn.filters.len() + 2).unwrap_or(i32::MAX);
+            cnn(&hybrid.cnn) + autoencoder(hybrid.filters, hybrid.latent, f64::from(SIDE) / 2_f64.powi(halved))
+        }
+        ModelConfig::Transfer(transfer) => pairs(&[vec![1.0], floats(&transfer.dense)].concat()),
+        ModelConfig::MemoryBank(bank) => {
+            let entries = |entries: Option<usize>| entries.unwrap_or_default() as f64;
+            // About a thousand features a vector.
+            1e3 * (entries(bank.tile.as_ref().map(|bank| bank.entries))
+                + entries(bank.patch.as_ref().map(|bank| bank.entries)))
+        }
+    }
 }
 
 fn model_problem(model: &ModelConfig) -> Option<String> {
@@ -172,6 +304,13 @@ fn model_problem(model: &ModelConfig) -> Option<String> {
             return Some(format!("model.dropout: {} is not in [0, 1)", cnn.dropout));
         }
     }
+    let weights = weights(model);
+    if weights > MAX_WEIGHTS {
+        let reason = format!(
+            "model: filters, dense layers and latent dimensions come to {weights:.1e} weights; at most {MAX_WEIGHTS:.0e}"
+        );
+        return Some(reason);
+    }
     match model {
         ModelConfig::Vae(vae) if ![2, 4, 8].contains(&vae.stride) => {
             Some(format!("model.stride: {} is not 2, 4 or 8", vae.stride))
@@ -179,7 +318,7 @@ fn model_problem(model: &ModelConfig) -> Option<String> {
         ModelConfig::Vae(vae) if vae.latent == 0 || vae.filters.contains(&0) => {
             Some("model: latent and filters must be over 0".to_owned())
         }
-        ModelConfig::Vae(vae) if !not_negative(vae.beta) => Some("model.beta: must be 0 or over".to_owned()),
+        ModelConfig::Vae(vae) if !not_negative(vae.beta) => Some("model.beta: must be 0 to 1000000".to_owned()),
         ModelConfig::Hybrid(hybrid) => hybrid.problem(),
         ModelConfig::Transfer(transfer) => transfer.problem(),
         ModelConfig::MemoryBank(bank) => bank.problem(),
@@ -201,11 +340,11 @@ fn differing_key(one: &Value, other: &Value) -> Option<String> {
 }
 
 pub(super) fn not_negative(value: f64) -> bool {
-    value.is_finite() && value >= 0.0
+    (0.0..=MOST).contains(&value)
 }
 
 fn positive(value: f64) -> bool {
-    value.is_finite() && value > 0.0
+    value > 0.0 && value <= MOST
 }
 
 pub(crate) fn config_error(origin: &str, reason: impl Into<String>) -> Error {
@@ -220,7 +359,7 @@ fn apply(root: &mut Value, set: &str) -> Result<()> {
         .filter(|(key, _)| !key.is_empty())
         .ok_or_else(|| config_error(&origin, "expected key=value, such as training.epochs=3"))?;
     let value: Value = serde_yaml::from_str(text).map_err(|error| config_error(&origin, error.to_string()))?;
-    let mut place = root;
+    let mut place = &mut *root;
     for part in key.split('.') {
         if place.is_null() {
             *place = Value::Mapping(Mapping::new());
@@ -231,6 +370,9 @@ fn apply(root: &mut Value, set: &str) -> Result<()> {
         place = mapping.entry(Value::from(part)).or_insert(Value::Null);
     }
     *place = value;
+    if let Some(labels) = Labelled::of_set(key, text) {
+        labels.write_to(root);
+    }
     Ok(())
 }
 

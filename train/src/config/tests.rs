@@ -103,3 +103,188 @@ fn the_cosine_schedule_warms_up_and_comes_down() {
     assert!((schedule.factor(60, 110) - 0.55).abs() < 1e-12);
     assert!((schedule.factor(110, 110) - 0.1).abs() < 1e-12);
 }
+
+/// What `data.normal_classes` is read as.
+fn normal(text: &str, sets: &[&str]) -> Vec<String> {
+    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+    Config::parse(text, "small.yaml", &sets).unwrap().data.normal_classes.unwrap()
+}
+
+/// Words that one version of YAML or another reads as something else than text.
+const TYPED: [&str; 22] = [
+    "0",
+    "1",
+    "01",
+    "007",
+    "+1",
+    "1.0",
+    "1.50",
+    "1e3",
+    "0x10",
+    "0o7",
+    "1_000",
+    "12:30",
+    "no",
+    "yes",
+    "on",
+    "y",
+    "true",
+    "True",
+    "null",
+    "~",
+    "2024-01-01",
+    ".inf",
+];
+
+#[test]
+fn a_label_is_taken_as_it_is_written() {
+    for word in TYPED {
+        for written in [word.to_owned(), format!("'{word}'"), format!("\"{word}\"")] {
+            let text = format!("{SMALL}data: {{normal_classes: [{written}]}}\n");
+            assert_eq!(normal(&text, &[]), [word], "{written}");
+            // Another key that is set must not change how the file's labels are read.
+            assert_eq!(normal(&text, &["training.epochs=3"]), [word], "{written}");
+            assert_eq!(normal(SMALL, &[&format!("data.normal_classes=[{written}]")]), [word], "{written}");
+            assert_eq!(normal(SMALL, &[&format!("data={{normal_classes: [{written}]}}")]), [word], "{written}");
+        }
+        let config = Config::parse(&format!("{SMALL}data: {{normal_classes: [{word}]}}\n"), "small.yaml", &[]).unwrap();
+        let again = Config::parse(&config.to_yaml().unwrap(), "resolved", &["training.seed=1".to_owned()]).unwrap();
+        assert_eq!(config.data, again.data, "{word}");
+    }
+}
+
+#[test]
+fn a_label_with_a_weight_is_taken_as_it_is_written() {
+    for word in TYPED.iter().filter(|word| **word != "~") {
+        let given = |text: &str, sets: &[String]| {
+            let weights = Config::parse(text, "small.yaml", sets).unwrap().training.class_weights;
+            let Some(super::ClassWeights::Given(weights)) = weights else { panic!("{text} gives no weights") };
+            weights.into_iter().collect::<Vec<_>>()
+        };
+        let text = format!("{SMALL}training: {{class_weights: {{{word}: 2.5}}}}\n");
+        let expected = [((*word).to_owned(), 2.5)];
+        assert_eq!(given(&text, &[]), expected);
+        assert_eq!(given(&text, &["training.seed=1".to_owned()]), expected);
+        assert_eq!(given(SMALL, &[format!("training.class_weights={{{word}: 2.5}}")]), expected);
+    }
+    assert!(problem(SMALL, &["training.class_weights={a: many}"]).contains("training.class_weights"));
+    assert!(problem(SMALL, &["training.class_weights=3"]).contains("class_weights"));
+}
+
+#[test]
+fn a_key_that_is_there_twice_is_refused() {
+    for (text, key) in [
+        ("name: x\nname: y\nmodel: {kind: cnn}\n", "name"),
+        ("name: x\nmodel: {kind: cnn}\ntraining: {epochs: 1, epochs: 2}\n", "epochs"),
+        ("name: x\nmodel: {kind: cnn}\ntraining: {class_weights: {a: 1.0, a: 2.0}}\n", "a"),
+        ("name: x\nmodel: {kind: cnn, filters: [1], filters: [2]}\n", "filters"),
+        ("name: x\nmodel: {kind: cnn}\ndata: {normal_classes: [a]}\ndata: {normal_classes: [b]}\n", "data"),
+        ("name: x\nmodel: {kind: cnn}\ndata: {normal_classes: [a], normal_classes: [b]}\n", "normal_classes"),
+    ] {
+        for sets in [&[][..], &["training.seed=1"]] {
+            let message = problem(text, sets);
+            assert!(message.contains(key) && message.contains("duplicate"), "{text}: {message}");
+        }
+    }
+}
+
+#[test]
+fn normal_classes_that_cannot_be_are_refused_by_their_key() {
+    for value in ["[]", "['']", "[' ']", "[a, a]", "benign", "{a: b}", "[[a]]", "[{a: b}]", "3"] {
+        let message = problem(SMALL, &[&format!("data.normal_classes={value}")]);
+        assert!(message.contains("data.normal_classes"), "{value}: {message}");
+    }
+}
+
+#[test]
+fn a_number_that_is_none_is_refused_at_every_key() {
+    let models =
+        ["{kind: cnn, head: pooled}", "{kind: vae}", "{kind: hybrid}", "{kind: transfer}", "{kind: memory_bank}"];
+    let more = "training: {class_weights: {a: 1.0}, early_stopping: {patience: 2}}\n";
+    for model in models {
+        let with_classes = !(model.contains("vae") || model.contains("memory_bank"));
+        let text = format!("name: x\nmodel: {model}\n{}", if with_classes { more } else { "" });
+        let config = Config::parse(&text, "x.yaml", &[]).unwrap();
+        let resolved: serde_yaml::Value = serde_yaml::from_str(&config.to_yaml().unwrap()).unwrap();
+        let mut keys = Vec::new();
+        numbers(&resolved, "", &mut keys);
+        assert!(keys.len() > 15, "{keys:?}");
+        for key in keys {
+            let last = key.rsplit('.').next().unwrap();
+            for value in [".nan", ".inf", "-.inf", "-1", "1e300", "99999999999999999999999", "many", "[1]"] {
+                let set = format!("{key}={value}");
+                let Err(error) = Config::parse(&text, "x.yaml", std::slice::from_ref(&set)) else {
+                    panic!("{set} is taken");
+                };
+                let message = error.to_string();
+                let section = key.split('.').next().unwrap();
+                assert!(message.contains(last) || message.contains(section), "{set}: {message}");
+            }
+        }
+    }
+}
+
+/// The dotted keys of all numbers.
+fn numbers(value: &serde_yaml::Value, at: &str, keys: &mut Vec<String>) {
+    match value {
+        serde_yaml::Value::Number(_) => keys.push(at.to_owned()),
+        serde_yaml::Value::Mapping(mapping) => {
+            for (key, value) in mapping {
+                let key = key.as_str().unwrap();
+                numbers(value, &if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") }, keys);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn a_model_that_no_machine_holds_is_refused_before_it_is_made() {
+    for set in [
+        "model.filters=[100000, 100000]",
+        "model.dense=[1000000, 1000000]",
+        "training.batch=1000000000",
+        "data.workers=1000000",
+        "bootstrap_resamples=10000000000",
+        "training.epochs=18446744073709551615",
+    ] {
+        let key = set.split(['=', '.']).next().unwrap();
+        assert!(problem(SMALL, &[set]).contains(key), "{set}");
+    }
+    assert!(problem("name: v\nmodel: {kind: vae, latent: 100000000}\n", &[]).contains("latent"));
+    Config::parse("name: v\nmodel: {kind: cnn}\n", "paper.yaml", &[]).unwrap();
+}
+
+#[test]
+fn a_document_of_aliases_ends() {
+    let mut text = "name: x\nmodel: {kind: cnn}\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let above = level - 1;
+        let row = vec![format!("*a{above}"); 10].join(", ");
+        text.push_str(&format!("a{level}: &a{level} [{row}]\n"));
+    }
+    problem(&text, &[]);
+    problem(&text, &["training.seed=1"]);
+    let deep = format!("name: x\nmodel: {{kind: cnn}}\ndata: {}{}\n", "[".repeat(50_000), "]".repeat(50_000));
+    problem(&deep, &[]);
+    // An anchor that is used once is like any other value.
+    let shared = "name: x\nmodel: {kind: cnn}\ndata: {normal_classes: &n [benign]}\n";
+    assert_eq!(normal(shared, &[]), ["benign"]);
+    for text in
+        ["name: x\nmodel: {kind: cnn}\n<<: {seed: 1}\n", "name: x\nmodel: {kind: cnn}\n---\nname: y\n", "", "- a\n"]
+    {
+        problem(text, &[]);
+    }
+}
+
+#[test]
+fn a_file_that_is_no_text_is_refused_as_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.yaml");
+    std::fs::write(&path, b"name: x\nmodel: {kind: cnn}\ndata: {path: \xff}\n").unwrap();
+    for (path, words) in [(path.as_path(), "line 3 is not UTF-8"), (folder.path(), "is a folder")] {
+        let error = Config::read(path, &[]).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+        assert_eq!(error.fault(), kiln_tile::Fault::Input);
+    }
+}

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use kiln_tile::is_tile_path;
 
 use super::split::Split;
-use super::{DataError, Result, list};
+use super::{DataError, Result, labels, list};
 
 /// The list that a data folder may hold.
 const LIST_NAME: &str = "tiles.csv";
@@ -46,6 +46,8 @@ impl Dataset {
     ///
     /// # Errors
     /// No tiles, a line of the list that is wrong, a path that climbs out of the root, or what the file system said.
+    /// Two labels that a reader would take for one, a folder that is no class by its name (`masks`, `train`), and a name
+    /// that a CSV row cannot carry.
     pub fn open(path: &Path) -> Result<Self> {
         let metadata = fs::metadata(path).map_err(DataError::io(path))?;
         let list = path.join(LIST_NAME);
@@ -106,6 +108,7 @@ fn from_list(root: &Path, list: &Path) -> Result<Dataset> {
     if entries.is_empty() {
         return Err(DataError::dataset(list, "the list holds a header and no tiles"));
     }
+    labels::check(list, &entries)?;
     Ok(Dataset { root: root.to_owned(), entries, list: Some(list.to_owned()) })
 }
 
@@ -118,13 +121,21 @@ fn from_class_folders(root: &Path) -> Result<Dataset> {
         }
         let mut tiles = Vec::new();
         collect(root, Path::new(&name), 0, &mut tiles)?;
+        if let Some(problem) = tiles.iter().find_map(|tile| refused(root, tile)) {
+            return Err(DataError::dataset(root, problem));
+        }
         entries.extend(tiles.into_iter().map(|path| Entry { path, label: name.clone(), group: None, split: None }));
     }
     if entries.is_empty() {
         let reason = "no tiles: expected one subfolder a class with PNG, JPEG, TIFF, BMP or WebP files, or a tiles.csv";
         return Err(DataError::dataset(root, reason));
     }
+    labels::check(root, &entries)?;
     Ok(Dataset { root: root.to_owned(), entries, list: None })
+}
+
+fn refused(root: &Path, tile: &Path) -> Option<String> {
+    labels::folder_problem(root, tile).or_else(|| labels::path_problem(tile))
 }
 
 fn collect(root: &Path, folder: &Path, depth: usize, tiles: &mut Vec<PathBuf>) -> Result<()> {

@@ -8,6 +8,7 @@ use kiln_tile::{Decoder, Limits, SizePolicy, TileError, digest};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::labels::{nearest, shown};
 use super::leaks::{TileDigest, same_image_pairs};
 use super::{DataError, Dataset, Result, Split};
 use crate::metrics::{Bootstrap, ColourBaseline, Interval, Scored, ThresholdRule, colour_features, measure};
@@ -153,7 +154,12 @@ pub fn inspect(
 ) -> Result<Inspection> {
     let labels = dataset.labels();
     if let Some(positive) = positive.filter(|positive| !labels.iter().any(|label| label == positive)) {
-        let reason = format!("no tile has the label `{positive}`; there are {}", labels.join(", "));
+        let near = nearest(positive, labels.iter().map(String::as_str)).map_or_else(String::new, shown);
+        let reason = format!(
+            "no tile has the label {}; there are {}; the nearest is {near}",
+            shown(positive),
+            labels.join(", ")
+        );
         return Err(DataError::dataset(&dataset.root, reason));
     }
     // Resized, so that tiles of any size are compared as the model would see them; sizes are counted before that.

@@ -1,18 +1,19 @@
 //! Lists of tiles as CSV: `path,label[,group][,split]`. Lists are hostile: the size is checked before reading, paths
 //! stay under the root, and every complaint names its line. A column of another name is refused, because a mistyped
-//! `group` would silently turn a split by slide into a split by tile.
+//! `group` would silently turn a split by slide into a split by tile. [`write`] refuses what [`read`] would not give
+//! back as it was: a training must not end in a `split.csv` that nothing can read.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
-use csv::{ReaderBuilder, StringRecord, Trim};
+use csv::{QuoteStyle, ReaderBuilder, StringRecord, WriterBuilder};
 use kiln_tile::publish;
 
 use super::dataset::Entry;
 use super::split::Split;
-use super::{DataError, Result};
+use super::{DataError, Result, labels};
 
 /// Bytes of a list: about half a million tiles.
 const MAX_BYTES: u64 = 64 << 20;
@@ -21,14 +22,23 @@ const COLUMNS: [&str; 4] = ["path", "label", "group", "split"];
 /// Reads a list. Either all rows have a split or none has.
 pub(super) fn read(path: &Path) -> Result<Vec<Entry>> {
     let text = read_text(path)?;
-    let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text.trim_start_matches('\u{feff}').as_bytes());
-    let columns = Columns::find(path, reader.headers().map_err(|error| csv_error(path, &error))?)?;
+    let text = text.trim_start_matches('\u{feff}');
+    let mut reader = ReaderBuilder::new().from_reader(text.as_bytes());
+    let mut header = reader.headers().map_err(|error| csv_error(path, &error))?.clone();
+    header.trim();
+    let columns = Columns::find(path, &header)?;
     let mut entries = Vec::new();
     let mut lines = HashMap::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| csv_error(path, &error))?;
+    let mut record = StringRecord::new();
+    loop {
+        let start = offset(&reader);
+        if !reader.read_record(&mut record).map_err(|error| csv_error(path, &error))? {
+            break;
+        }
         let line = record.position().map_or(0, csv::Position::line);
-        let entry = columns.entry(&record).map_err(|reason| at(path, line, reason))?;
+        let written = text.get(start..offset(&reader)).unwrap_or_default();
+        let record: Result<Vec<&str>, String> = record.iter().map(|field| trimmed(written, field)).collect();
+        let entry = record.and_then(|record| columns.entry(&record)).map_err(|reason| at(path, line, reason))?;
         if let Some(first) = lines.insert(entry.path.clone(), line) {
             let reason = format!("`{}` stands in line {first} already; remove one of the two", entry.path.display());
             return Err(at(path, line, reason));
@@ -39,10 +49,34 @@ pub(super) fn read(path: &Path) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
+fn offset<R: Read>(reader: &csv::Reader<R>) -> usize {
+    usize::try_from(reader.position().byte()).unwrap_or(usize::MAX)
+}
+
+/// A field without the white space around it, unless quotes say that the white space belongs to it. `written` is the
+/// whole row as the file has it.
+fn trimmed<'a>(written: &str, field: &'a str) -> Result<&'a str, String> {
+    let bare = field.trim();
+    if bare.len() == field.len() || written.contains(&format!("\"{}\"", field.replace('"', "\"\""))) {
+        return Ok(field);
+    }
+    if bare.starts_with('"') {
+        return Err(format!("the quote in {field:?} comes after white space; remove the white space before it"));
+    }
+    Ok(bare)
+}
+
 /// Writes a list, whole or not at all. The `split` column is there if `splits` is given, one for each entry.
+///
+/// # Errors
+/// An entry that [`read`] would not give back, by name; or what the file system said.
 pub(super) fn write(path: &Path, entries: &[Entry], splits: Option<&[Split]>) -> Result<()> {
     let columns = if splits.is_some() { &COLUMNS[..] } else { &COLUMNS[..3] };
-    let mut writer = csv::Writer::from_writer(Vec::new());
+    entries.iter().try_for_each(|entry| check(path, entry))?;
+    // White space at an edge needs quotes, which the writer sets only where a comma, a quote or a line break does.
+    let edged = entries.iter().any(|entry| entry.path.to_str().is_none_or(|name| name.trim() != name));
+    let style = if edged { QuoteStyle::Always } else { QuoteStyle::Necessary };
+    let mut writer = WriterBuilder::new().quote_style(style).from_writer(Vec::new());
     let unwritable = |error: csv::Error| DataError::Io { path: path.to_owned(), reason: error.into() };
     writer.write_record(columns).map_err(unwritable)?;
     for (index, entry) in entries.iter().enumerate() {
@@ -53,7 +87,24 @@ pub(super) fn write(path: &Path, entries: &[Entry], splits: Option<&[Split]>) ->
     }
     let bytes =
         writer.into_inner().map_err(|error| DataError::Io { path: path.to_owned(), reason: error.into_error() })?;
+    if bytes.len() as u64 > MAX_BYTES {
+        let reason = format!("the list of {} tiles would be over {MAX_BYTES} bytes; split the data set", entries.len());
+        return Err(DataError::dataset(path, reason));
+    }
     publish::write_file(path, &bytes).map_err(DataError::io(path))
+}
+
+fn check(list: &Path, entry: &Entry) -> Result<()> {
+    let path = entry.path.to_str().ok_or_else(|| "the path is not UTF-8".to_owned()).and_then(contained);
+    let label = named("label", &entry.label);
+    let group = entry.group.as_deref().map_or(Ok(String::new()), |group| named("group", group));
+    let wrong = |reason: String| {
+        DataError::dataset(
+            list,
+            format!("tile {:?} cannot stand in a list: {reason}", entry.path.display().to_string()),
+        )
+    };
+    path.and(label).and(group).map(|_| ()).map_err(wrong)
 }
 
 fn read_text(path: &Path) -> Result<String> {
@@ -131,8 +182,9 @@ impl Columns {
         })
     }
 
-    fn entry(&self, record: &StringRecord) -> Result<Entry, String> {
-        let field = |index: Option<usize>| index.and_then(|index| record.get(index)).filter(|text| !text.is_empty());
+    fn entry(&self, record: &[&str]) -> Result<Entry, String> {
+        let field =
+            |index: Option<usize>| index.and_then(|index| record.get(index).copied()).filter(|text| !text.is_empty());
         let path = contained(field(Some(self.path)).ok_or("the path is empty")?)?;
         let label = named("label", field(Some(self.label)).ok_or("the label is empty")?)?;
         let group = field(self.group).map(|text| named("group", text)).transpose()?;
@@ -143,8 +195,8 @@ impl Columns {
 
 /// A relative path without `..`, in its shortest form, so that `a/./b` and `a/b` are seen to be one tile.
 fn contained(text: &str) -> Result<PathBuf, String> {
-    if text.contains(char::is_control) {
-        return Err(format!("the path {text:?} holds a control character"));
+    if let Some(problem) = labels::path_problem(Path::new(text)) {
+        return Err(problem);
     }
     let mut path = PathBuf::new();
     for component in Path::new(text).components() {
@@ -160,8 +212,8 @@ fn contained(text: &str) -> Result<PathBuf, String> {
 }
 
 fn named(what: &str, text: &str) -> Result<String, String> {
-    if text.contains(char::is_control) {
-        return Err(format!("the {what} {text:?} holds a control character"));
+    match labels::problem(text) {
+        Some(problem) => Err(format!("the {what} {problem}")),
+        None => Ok(text.to_owned()),
     }
-    Ok(text.to_owned())
 }

@@ -9,9 +9,11 @@ mod elastic;
 mod error;
 mod inspect;
 mod jitter;
+mod labels;
 mod leaks;
 mod list;
 mod loader;
+mod masks;
 pub(crate) mod random;
 mod sampling;
 mod split;
@@ -27,8 +29,10 @@ pub use inspect::{
     ClassCount, ColourCheck, GroupCount, Inspection, LabelConflict, SizeCount, SplitCount, TwinTiles, Unreadable,
     inspect,
 };
+pub use labels::{CountsAs, LabelCount, NORMAL_LABELS, close_labels, label_counts, look_alike, nearest, shown};
 pub use leaks::{TileDigest, check_leaks, digest, digests};
 pub use loader::{Batches, Loader, LoaderOptions, TileBatch};
+pub use masks::check_masks;
 pub(crate) use sampling::{Sample, class_counts, samples};
 pub use sampling::{Sampling, Synthesis};
 pub use split::{Split, SplitPlan};

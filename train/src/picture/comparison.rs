@@ -6,12 +6,14 @@ use plotters::prelude::*;
 
 use super::canvas::{Area, Canvas};
 use super::chart::{Chart, legend, unit_square};
-use super::style::{LINE, PALETTE};
+use super::style::{self, LINE, PALETTE, SMALL};
 use super::{Picture, PictureError};
 use crate::metrics::{Scored, pr_curve, roc_curve};
 
 const PANEL: u32 = 1000;
 const HEIGHT: u32 = 1040;
+/// Room for a name in the legend, in pixels.
+const NAME: u32 = 680;
 
 /// Steps of the common axis.
 const STEPS: usize = 200;
@@ -108,24 +110,24 @@ fn draw_panel(
 ) -> Result<(), PictureError> {
     let mut chart = unit_square(area, words)?;
     for curve in curves {
-        curve.draw(&mut chart)?;
+        curve.draw(&mut chart, &style::fit(area, curve.name, &style::font(SMALL), NAME))?;
     }
     legend(&mut chart, position, 64)
 }
 
 impl Curve<'_> {
-    fn draw<'a, 'b: 'a>(&self, chart: &mut Chart<'a, 'b>) -> Result<(), PictureError> {
+    fn draw<'a, 'b: 'a>(&self, chart: &mut Chart<'a, 'b>, name: &str) -> Result<(), PictureError> {
         let stroke = PALETTE[self.number % MOST].stroke_width(LINE);
         let (points, dash) = (self.points.clone(), DASHES[self.number % DASHES.len()]);
         if dash == 0 {
             chart
                 .draw_series(LineSeries::new(points, stroke))?
-                .label(self.name)
+                .label(name)
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 50, y)], stroke));
         } else {
             chart
                 .draw_series(DashedLineSeries::new(points, dash, dash, stroke))?
-                .label(self.name)
+                .label(name)
                 .legend(move |(x, y)| DashedPathElement::new([(x, y), (x + 50, y)], dash, dash, stroke));
         }
         Ok(())

@@ -77,9 +77,10 @@ fn panel(area: &Area<'_>, [title, axis]: [&str; 2], points: &[(&Cost, f64)]) -> 
         let interval = [(*time, cost.auroc.low), (*time, cost.auroc.high)];
         chart.draw_series([PathElement::new(interval, BLUE.stroke_width(4))])?;
         chart.draw_series([Circle::new((*time, cost.auroc.value), 9, BLUE.filled())])?;
-        let name =
-            EmptyElement::at((*time, cost.auroc.value)) + Text::new(cost.name.clone(), (16, -10), style::font(SMALL));
-        chart.draw_series([name])?;
+        let (font, place) = (style::font(SMALL), chart.backend_coord(&(*time, cost.auroc.value)).0);
+        let right = u32::try_from(area.get_pixel_range().0.end - place - 40).unwrap_or(0);
+        let name = style::fit(area, &cost.name, &font, right);
+        chart.draw_series([EmptyElement::at((*time, cost.auroc.value)) + Text::new(name, (16, -10), font)])?;
     }
     Ok(())
 }

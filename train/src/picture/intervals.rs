@@ -67,7 +67,11 @@ fn scale(root: &Area<'_>, range: &Range<f64>, bottom: i32, place: &impl Fn(f64) 
     for number in (first..).take_while(|number| *number as f64 * step <= range.end) {
         let (value, x) = (number as f64 * step, place(number as f64 * step));
         root.draw(&PathElement::new([(x, HEADER.cast_signed()), (x, bottom)], FAINT.stroke_width(2)))?;
-        style::write(root, (x - 30, bottom + 14), &format!("{value:.decimals$}"), &style::font(SMALL))?;
+        let (text, font) = (format!("{value:.decimals$}"), style::font(SMALL));
+        let width = root.estimate_text_size(&text, &font)?.0.cast_signed();
+        // The last number stands left of the edge, however long it is.
+        let left = (x - width / 2).min(WIDTH.cast_signed() - width - 12);
+        style::write(root, (left, bottom + 14), &text, &font)?;
     }
     Ok(())
 }

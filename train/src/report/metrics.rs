@@ -55,7 +55,7 @@ fn rows(metrics: &Metrics) -> Vec<Vec<String>> {
         |auroc| format!("{:.3} ({}) by colour alone", auroc.value, range(auroc)),
     );
     let row = |name: &str, figure: Interval, beside: String| {
-        vec![name.to_owned(), format!("{:.3}", figure.value), range(figure), beside]
+        vec![name.to_owned(), format!("{:.3}", figure.value), together(&range(figure)), beside]
     };
     let mut rows = vec![
         row("AUROC", metrics.auroc, colour),
@@ -95,7 +95,7 @@ fn rows(metrics: &Metrics) -> Vec<Vec<String>> {
 /// A figure that may be a thousandth.
 fn small(name: &str, figure: Interval) -> Vec<String> {
     let range = format!("{:.2e} to {:.2e}", figure.low, figure.high);
-    vec![name.to_owned(), format!("{:.2e}", figure.value), range, String::new()]
+    vec![name.to_owned(), format!("{:.2e}", figure.value), together(&range), String::new()]
 }
 
 fn reliability(calibration: &Calibration) -> Markup {
@@ -115,7 +115,7 @@ fn failed(failures: &Failures) -> Markup {
         let truth = if class.anomalous { "anomalous" } else { "normal" };
         let share = 100.0 * class.wrong as f64 / class.n as f64;
         let label = class.label.clone();
-        vec![label, truth.to_owned(), class.n.to_string(), class.wrong.to_string(), format!("{share:.1} %")]
+        vec![label, truth.to_owned(), class.n.to_string(), class.wrong.to_string(), together(&format!("{share:.1} %"))]
     };
     let group = |group: &GroupFailures| {
         let counts = [group.n, group.false_positive, group.false_negative].map(|count| count.to_string());
@@ -133,6 +133,11 @@ fn failed(failures: &Failures) -> Markup {
             ))
         }
     }
+}
+
+/// Words that stay on one line.
+fn together(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
 }
 
 fn range(interval: Interval) -> String {

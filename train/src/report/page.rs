@@ -82,7 +82,12 @@ fn configuration(config: &str) -> Markup {
     }
 }
 
-/// A table inside a box that scrolls by itself, so that a narrow screen does not scroll the page.
+/// Whether a cell holds a word, such as a list of keys, that no column has room for.
+fn is_long(cell: &str) -> bool {
+    cell.split_whitespace().any(|word| word.chars().count() > 24)
+}
+
+/// A table inside a box that scrolls by itself, so that a narrow screen does not scroll the page. Cells wrap first.
 pub(crate) fn table(caption: &str, columns: &[&str], rows: &[Vec<String>]) -> Markup {
     html! {
         div.scroll role="region" aria-label=(caption) tabindex="0" {
@@ -93,7 +98,7 @@ pub(crate) fn table(caption: &str, columns: &[&str], rows: &[Vec<String>]) -> Ma
                     @for row in rows {
                         tr {
                             @for (at, cell) in row.iter().enumerate() {
-                                @if at == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
+                                @if at == 0 { th scope="row" { (cell) } } @else { td.long[is_long(cell)] { (cell) } }
                             }
                         }
                     }

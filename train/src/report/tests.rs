@@ -1,4 +1,7 @@
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs, unreachable_pub)]
+
+#[path = "../../../tests/support/browser.rs"]
+mod browser;
 
 use super::*;
 use crate::metrics::{Bootstrap, Scored, measure};
@@ -85,4 +88,60 @@ fn a_report_is_written_whole() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), render(&report()));
     let error = write(&path.join("under-a-file.html"), &report()).unwrap_err();
     assert!(error.to_string().contains("under-a-file.html"), "{error}");
+}
+
+/// A report whose every text is long and has no space to break at.
+fn awkward() -> Report {
+    let long = "adenocarcinoma_of_the_colon_poorly_differentiated_with_signet_ring_cells_and_necrosis_grade".repeat(2);
+    let labels: Vec<String> = (0..120).map(|at| format!("{long}_{}", at % 14)).collect();
+    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+    let tile = |at: usize| {
+        let anomalous = at.is_multiple_of(3);
+        Scored { score: (at * 37 % 100) as f64 / 100.0, anomalous, group: format!("{long}_slide_{}", at / 4) }
+    };
+    let scored: Vec<Scored> = (0..120).map(tile).collect();
+    let judgement = crate::metrics::Judgement {
+        probabilities: true,
+        colour: Some(&scored),
+        neighbours: Some(&scored),
+        labels: Some(&labels),
+        ..crate::metrics::Judgement::at(0.5, Bootstrap { resamples: 100, seed: 1 })
+    };
+    let mut report = report();
+    report.metrics = Some(crate::metrics::measure_by(&scored, &judgement).unwrap());
+    report.title = format!("{long} on {long}");
+    report.summary = long.clone();
+    report.facts =
+        vec![("Data".to_owned(), format!("/{long}/{long}")), ("SHA-256".to_owned(), "0123456789abcdef".repeat(4))];
+    report.figures[0].title.clone_from(&long);
+    report.figures[0].caption.clone_from(&long);
+    report.config = Some(format!("data:\n  path: /{long}/{long}\n"));
+    let parity = report.parity.as_mut().unwrap();
+    parity.outputs[0].name.clone_from(&long);
+    parity.nodes.insert(long.clone(), 3);
+    let latency = report.latency.as_mut().unwrap();
+    latency.reasons.push(long.clone());
+    latency.results[0].provider.clone_from(&long);
+    report
+}
+
+#[test]
+fn long_words_wrap_and_nothing_is_cut_off() {
+    // Rules that a page needs to fit; the browser, where there is one, looks at what they come to.
+    let style = include_str!("report.css");
+    for rule in ["overflow-wrap: anywhere", "white-space: pre-wrap", "max-width: 100%"] {
+        assert!(style.contains(rule), "{rule} is missing");
+    }
+    assert!(!style.contains("nowrap"), "text that does not wrap is cut off");
+    let Some(browser) = browser::chromium() else {
+        eprintln!("skipped: there is no Chromium on this machine");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for report in [report(), awkward()] {
+        for width in browser::WIDTHS {
+            let found = browser::misfits(browser, &render(&report), width, folder.path());
+            assert_eq!(found, "", "{} at {width} pixels", report.title);
+        }
+    }
 }

@@ -12,10 +12,12 @@ use super::folds;
 use super::layout::StudyLayout;
 use super::results::{FoldFacts, Measured, Results, Role, SearchResult, entries};
 use super::run::StudyRequest;
+use super::variant::Variant;
 use crate::baseline::{BaselineKind, TileFeatures};
 use crate::config::config_error;
 use crate::data::{self, DataError, Dataset, Split, SplitPlan};
 use crate::metrics::{Bootstrap, Scored, Trial};
+use crate::model::Classes;
 use crate::training::classes;
 use crate::{Error, Result};
 
@@ -26,17 +28,19 @@ pub(super) struct Bench {
     pub(super) dataset: Arc<Dataset>,
     pub(super) data_path: PathBuf,
     data_sha256: String,
-    normal: Vec<String>,
+    pub(super) classes: Classes,
     pub(super) plans: Vec<SplitPlan>,
     bootstrap: Bootstrap,
 }
 
 impl Bench {
-    pub(super) fn new(request: &StudyRequest, layout: StudyLayout) -> Result<Self> {
+    pub(super) fn new(request: &StudyRequest, layout: StudyLayout, variants: &[Variant]) -> Result<Self> {
         let study = request.config.clone();
         let data_path = data_path(request)?;
         let dataset = Arc::new(Dataset::open(&data_path)?);
-        let normal = classes(&dataset, &study.data.normal_classes)?.normal_names().to_vec();
+        let classes = classes(&dataset, study.data.normal_classes.as_deref())?;
+        variants.iter().try_for_each(|variant| variant.check_labels(&study, &classes))?;
+        data::check_masks(&dataset, &Decoder::new(study.data.size_policy))?;
         let digests = data::digests(&dataset, &Decoder::new(study.data.size_policy))?;
         let data_sha256 = data::digest(&dataset, &digests);
         same_study(&layout, &study, &data_sha256)?;
@@ -46,11 +50,11 @@ impl Bench {
             plan.write_csv(&dataset, &layout.fold(number))?;
         }
         let bootstrap = Bootstrap { resamples: study.bootstrap_resamples, seed: study.split.seed };
-        Ok(Self { study, layout, dataset, data_path, data_sha256, normal, plans, bootstrap })
+        Ok(Self { study, layout, dataset, data_path, data_sha256, classes, plans, bootstrap })
     }
 
     fn is_anomalous(&self, index: usize) -> bool {
-        !self.normal.contains(&self.dataset.entries[index].label)
+        !self.classes.normal_names().contains(&self.dataset.entries[index].label)
     }
 
     /// The tiles of a part of a fold with their truth; scores are for others to fill in.
@@ -117,6 +121,7 @@ impl Bench {
             name: self.study.name.clone(),
             data_sha256: self.data_sha256.clone(),
             tiles: self.dataset.len(),
+            labels: data::label_counts(&self.dataset, self.classes.normal_names()),
             groups: groups.len(),
             folds: self.plans.iter().map(fold).collect(),
             seeds: self.study.seeds.clone(),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::baseline::BaselineKind;
-use crate::config::{SplitConfig, config_error, parse_yaml, read_text};
+use crate::config::{SplitConfig, config_error, labels_problem, parse_yaml, read_text};
 use crate::metrics::ThresholdRule;
 
 /// What is compared, and how.
@@ -60,14 +60,14 @@ pub struct StudyData {
     pub path: Option<PathBuf>,
     /// What is done with tiles that are not 256x256.
     pub size_policy: SizePolicy,
-    /// Labels that count as normal; every other label is anomalous.
-    pub normal_classes: Vec<String>,
+    /// Labels that count as normal, each the label of a tile; every other label is anomalous. `null` for those of
+    /// [`NORMAL_LABELS`](crate::data::NORMAL_LABELS) that the data set has.
+    pub normal_classes: Option<Vec<String>>,
 }
 
 impl Default for StudyData {
     fn default() -> Self {
-        let normal_classes = ["benign", "normal"].map(str::to_owned).to_vec();
-        Self { path: None, size_policy: SizePolicy::Error, normal_classes }
+        Self { path: None, size_policy: SizePolicy::Error, normal_classes: None }
     }
 }
 
@@ -251,22 +251,34 @@ impl StudyConfig {
         let unique: BTreeSet<&str> = names.iter().copied().collect();
         let seeds: BTreeSet<u64> = self.seeds.iter().copied().collect();
         let folds = self.split.folds.is_none_or(|folds| (3..=100).contains(&folds));
-        let plain = |name: &&str| !name.is_empty() && !name.contains(['/', '\\']) && !name.starts_with('.');
+        let plain = |name: &&str| {
+            let odd = |letter: char| letter == '/' || letter == '\\' || letter.is_control();
+            !name.trim().is_empty() && name.len() <= 200 && !name.contains(odd) && !name.starts_with('.')
+        };
+        let changes: Vec<&str> =
+            self.ablations.iter().flat_map(|ablation| &ablation.changes).map(|change| change.name.as_str()).collect();
+        let printable = |name: &&str| !name.trim().is_empty() && !name.contains(char::is_control);
         let checks = [
             (plain(&self.name.as_str()), "name: must be a plain name without slashes".to_owned()),
             (!names.is_empty(), "models: name at least one model or baseline".to_owned()),
             (names.iter().all(plain), "models: every name must be a plain name without slashes".to_owned()),
+            (changes.iter().all(printable), "ablations.changes: every name must be a line of text".to_owned()),
             (unique.len() == names.len(), "models: two models have the same name".to_owned()),
             (
                 !self.seeds.is_empty() && seeds.len() == self.seeds.len(),
                 "seeds: give one or more, each once".to_owned(),
             ),
             (folds, "split.folds: 3 to 100 (train, validation and test need one each), or null".to_owned()),
-            (self.bootstrap_resamples >= 100, "bootstrap_resamples: must be at least 100".to_owned()),
-            (!self.data.normal_classes.is_empty(), "data.normal_classes: name at least one label".to_owned()),
+            (
+                (100..=1_000_000).contains(&self.bootstrap_resamples),
+                "bootstrap_resamples: must be 100 to 1000000".to_owned(),
+            ),
         ];
         let problem = checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem);
-        problem.or_else(|| self.unknown_name(&unique)).or_else(|| self.search.as_ref().and_then(Search::problem))
+        problem
+            .or_else(|| labels_problem(self.data.normal_classes.as_deref()))
+            .or_else(|| self.unknown_name(&unique))
+            .or_else(|| self.search.as_ref().and_then(Search::problem))
     }
 
     /// Ablations and the search speak of models, the reference of anything that is there.
@@ -288,8 +300,8 @@ impl StudyConfig {
 
 impl Search {
     fn problem(&self) -> Option<String> {
-        if self.trials == 0 || self.space.is_empty() {
-            return Some("search: give at least one trial and one parameter".to_owned());
+        if !(1..=100_000).contains(&self.trials) || self.space.is_empty() {
+            return Some("search: give 1 to 100000 trials, and at least one parameter".to_owned());
         }
         self.space.iter().find_map(|(key, parameter)| Some(format!("search.space.{key}: {}", parameter.problem()?)))
     }

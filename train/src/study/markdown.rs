@@ -27,7 +27,7 @@ pub(super) fn render(results: &Results, times: &Times) -> String {
 fn write_table(text: &mut String, table: &Table) {
     let _ = writeln!(text, "\n**{}**\n", table.caption);
     let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let cells: Vec<String> = cells.map(|cell| cell.replace('|', "\\|")).collect();
+        let cells: Vec<String> = cells.map(|cell| cell.replace('|', "\\|").replace('<', "&lt;")).collect();
         format!("| {} |\n", cells.join(" | "))
     };
     text.push_str(&line(&mut table.columns.iter().copied()));

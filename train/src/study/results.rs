@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{SearchMethod, StudyConfig};
 use super::trial::TrialRecord;
+use crate::data::LabelCount;
 use crate::metrics::{Bootstrap, Comparison, Summary, Trial, auroc, compare, summarise};
 use crate::{Error, Result};
 
@@ -35,6 +36,9 @@ pub struct Results {
     pub data_sha256: String,
     /// Tiles of the data set.
     pub tiles: usize,
+    /// The labels with their tiles, and what each counts as.
+    #[serde(default)]
+    pub labels: Vec<LabelCount>,
     /// Groups that they come from.
     pub groups: usize,
     /// Tiles in each part of each fold.

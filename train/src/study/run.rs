@@ -13,7 +13,7 @@ use super::times::Times;
 use super::trial::{self, Tiles, TrialRecord, TrialSpec};
 use super::variant::{Variant, slug};
 use crate::config::config_error;
-use crate::data::Split;
+use crate::data::{self, LabelCount, Split};
 use crate::picture::EpochRecord;
 use crate::training::{Event, Observer};
 use crate::{Error, Result};
@@ -35,6 +35,11 @@ pub struct StudyRequest {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StudyEvent<'a> {
+    /// The labels of the data set, and what each counts as. Comes before anything is learnt.
+    Labels {
+        /// Normal ones first.
+        labels: &'a [LabelCount],
+    },
     /// Tiles are read and split.
     Started {
         /// Tiles of the data set.
@@ -86,7 +91,9 @@ pub fn study(request: &StudyRequest, listener: &mut Listener<'_>) -> Result<Resu
     let layout = StudyLayout::new(&request.out);
     let _lock = lock(&layout)?;
     layout.sweep()?;
-    let bench = Bench::new(request, layout)?;
+    let bench = Bench::new(request, layout, &variants)?;
+    let labels = data::label_counts(&bench.dataset, bench.classes.normal_names());
+    listener(&StudyEvent::Labels { labels: &labels });
     let mut work = Work { bench: &bench, listener, number: 0 };
     work.started(variants.len());
     let mut measured = bench.baselines()?;

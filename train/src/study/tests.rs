@@ -73,7 +73,7 @@ fn every_form_of_a_model_is_a_configuration_that_the_study_has_the_last_word_on(
     assert_eq!(names, [("net", Role::Model), ("net without augmentation", Role::Ablation)]);
     let config = variants[0].config(&study, 9).unwrap();
     assert_eq!((config.training.seed, config.training.batch, config.training.epochs), (9, 4, 3));
-    assert_eq!(config.data.normal_classes, ["healthy"]);
+    assert_eq!(config.data.normal_classes, Some(vec!["healthy".to_owned()]));
     assert!(config.data.augmentation.is_some());
     let ablated = variants[1].config(&study, 9).unwrap();
     assert_eq!((ablated.name.as_str(), ablated.data.augmentation), ("net-without-augmentation", None));

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::config::{ConfigSource, StudyConfig, StudyModel};
 use super::results::Role;
 use crate::config::{config_error, read_text};
+use crate::model::Classes;
 use crate::{Config, Result};
 
 /// One form of a model.
@@ -71,8 +72,19 @@ impl Variant {
         }
     }
 
+    /// Refuses class weights of labels that no tile has, before the first trial.
+    pub(super) fn check_labels(&self, study: &StudyConfig, classes: &Classes) -> Result<()> {
+        let Some(weights) = self.config(study, 0)?.training.class_weights else { return Ok(()) };
+        let origin = format!("{}: training.class_weights", self.name);
+        weights.resolved(classes, &[]).map(|_| ()).map_err(|reason| config_error(&origin, reason))
+    }
+
     /// The configuration of a run. What the study decides for every model alike wins.
     pub(super) fn config(&self, study: &StudyConfig, seed: u64) -> Result<Config> {
+        if let Some(set) = self.sets.iter().find(|set| names_normal_classes(set)) {
+            let reason = format!("`{set}` would be ignored: data.normal_classes of the study holds for every model");
+            return Err(config_error(&format!("models.{}.set", self.name), reason));
+        }
         let mut config = Config::parse(&self.text, &self.origin, &self.sets)?;
         config.name = slug(&self.name);
         config.training.seed = seed;
@@ -81,6 +93,12 @@ impl Variant {
         config.data.normal_classes = study.data.normal_classes.clone();
         Ok(config)
     }
+}
+
+/// Whether a change names the normal classes of one model alone.
+fn names_normal_classes(set: &str) -> bool {
+    let (key, value) = set.split_once('=').unwrap_or((set, ""));
+    key.starts_with("data.normal_classes") || (key == "data" && value.contains("normal_classes"))
 }
 
 /// A name that is a folder's on every system.

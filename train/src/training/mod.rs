@@ -24,6 +24,7 @@ mod state;
 mod trainer;
 
 pub use classes::classes;
+pub(crate) use classes::nearest_of;
 pub use evaluation::{ScoredTile, score_tiles};
 pub(crate) use evaluation::{read, tile_tensor};
 pub use observer::{Event, Observer, Silent};

@@ -2,12 +2,18 @@
 
 use std::path::Path;
 
+use crate::data::LabelCount;
 use crate::picture::EpochRecord;
 
 /// Something that happened.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// The labels of the data set, and what each counts as. Comes before anything is learnt.
+    Labels {
+        /// Normal ones first.
+        labels: &'a [LabelCount],
+    },
     /// The data are read and split, the model is made.
     Started {
         /// Tiles that weights are found on.

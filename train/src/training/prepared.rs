@@ -41,10 +41,11 @@ impl Prepared {
             reason: format!("{error}; give a folder or a CSV of tiles with --data"),
         })?;
         let dataset = Arc::new(Dataset::open(&data_path)?);
-        let classes = classes(&dataset, &config.data.normal_classes)?;
+        let classes = classes(&dataset, config.data.normal_classes.as_deref())?;
         let decoder = Decoder::new(config.data.size_policy);
         let digests = data::digests(&dataset, &decoder)?;
         refuse_damaged(&dataset, &decoder, &digests)?;
+        data::check_masks(&dataset, &decoder)?;
         let (plan, fresh) = resolve_split(request, layout, &dataset, &digests)?;
         data::check_leaks(&dataset, &plan, &digests)?;
         let data_sha256 = data::digest(&dataset, &digests);

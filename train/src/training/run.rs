@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint;
 use super::intake::Intake;
 use super::seeds::{Purpose, seed};
-use crate::data::{Dataset, Loader, LoaderOptions, Sampling, Split, SplitPlan};
+use crate::data::{Dataset, LabelCount, Loader, LoaderOptions, Sampling, Split, SplitPlan, label_counts};
 use crate::model::{Classes, Front, Zoo};
 use crate::picture::EpochRecord;
 use crate::{Config, Error, Result};
@@ -254,6 +254,14 @@ impl Run {
             facts.entry(split).or_default().groups = groups.len();
         }
         Ok(facts)
+    }
+
+    /// The labels of the run's own `split.csv` with their tiles, and what each counts as.
+    ///
+    /// # Errors
+    /// If the file is missing or wrong.
+    pub fn label_counts(&self) -> Result<Vec<LabelCount>> {
+        Ok(label_counts(&Dataset::open(&self.layout.split())?, self.facts.classes.normal_names()))
     }
 
     /// Makes tiles as the exported graph takes them: with the run's stain normalisation, unless [`Run::front`] has it.

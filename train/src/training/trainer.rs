@@ -19,7 +19,7 @@ use super::stage::{self, Stage};
 use super::state::TrainingState;
 use super::{Event, Layout, Observer, Run, checkpoint, finish, fit, start};
 use crate::config::ModelConfig;
-use crate::data::Split;
+use crate::data::{self, Split};
 use crate::metrics::auroc;
 use crate::model::{LossOptions, MemoryBank, Zoo};
 use crate::picture::EpochRecord;
@@ -78,6 +78,8 @@ pub fn train_unless_stopped(request: &TrainRequest, observer: &mut dyn Observer)
         return Ok(Outcome::Finished(Box::new(Run::open(&request.out)?)));
     }
     let prepared = Prepared::new(request, &layout)?;
+    let labels = data::label_counts(&prepared.dataset, prepared.classes.normal_names());
+    observer.event(&Event::Labels { labels: &labels });
     let (mut trainer, mut zoo) = Trainer::new(&prepared, &layout, observer)?;
     observer.event(&trainer.started(&zoo));
     while !trainer.state.finished {

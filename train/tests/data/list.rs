@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use kiln_tile::Fault;
-use kiln_train::data::{Dataset, Split};
+use kiln_train::data::{Dataset, Entry, Split, SplitPlan};
 
 use crate::{save, tile};
 
@@ -122,4 +122,81 @@ fn real_lists_open() {
     let dataset = Dataset::open(&real).unwrap();
     assert_eq!((dataset.len(), dataset.labels()), (1608, vec!["colon_aca".to_owned(), "colon_n".to_owned()]));
     assert!((0..dataset.len()).all(|index| dataset.full_path(index).is_file()));
+}
+
+/// Names as people and programs make them: words, and whatever else a file system takes.
+fn name() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let odd = "[ \t\r\n,;\"'#|=\\\\\u{a0}\u{feff}\u{200b}\u{301}\u{2028}a-c\u{e9}]{1,8}";
+    prop_oneof!["[a-z]{1,6}", odd, "\\PC{1,12}"]
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(400))]
+
+    /// What is written is read back as it was, or refused by name before anything is written.
+    #[test]
+    fn a_split_is_read_back_as_it_was_written(
+        rows in proptest::collection::vec((name(), name(), proptest::option::of(name()), 0_usize..3), 1..6),
+    ) {
+        let mut paths = std::collections::BTreeSet::new();
+        let rows: Vec<_> = rows.into_iter().filter(|(path, ..)| paths.insert(path.clone())).collect();
+        let entries = rows.iter().map(|(path, label, group, _)| Entry {
+            path: format!("{path}.png").into(),
+            label: label.clone(),
+            group: group.clone(),
+            split: None,
+        });
+        let dataset = Dataset { root: "imagined".into(), entries: entries.collect(), list: None };
+        let assignments: Vec<Split> = rows.iter().map(|row| Split::ALL[row.3]).collect();
+        let plan = SplitPlan { assignments, seed: 0 };
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("split.csv");
+        match plan.write_csv(&dataset, &file) {
+            Ok(()) => proptest::prop_assert_eq!(SplitPlan::read_csv(&dataset, &file).unwrap(), plan),
+            Err(error) => {
+                proptest::prop_assert!(error.to_string().contains("cannot stand in a list"), "{}", error);
+                proptest::prop_assert!(!file.exists());
+            }
+        }
+    }
+}
+
+#[test]
+fn white_space_belongs_to_a_field_only_in_quotes() {
+    let dataset = open_list("path,label\n\" a/1.png\", benign \na/2.png ,\tbenign\n").unwrap();
+    let rows: Vec<_> =
+        dataset.entries.iter().map(|entry| (entry.path.to_str().unwrap(), entry.label.as_str())).collect();
+    assert_eq!(rows, [(" a/1.png", "benign"), ("a/2.png", "benign")]);
+    for (text, words) in [
+        ("path,label\n1.png,\"benign \"\n", "begins or ends with white space"),
+        ("path,label\n1.png,\" benign\"\n", "begins or ends with white space"),
+        ("path,label\n1.png,\"\u{a0}benign\"\n", "begins or ends with white space"),
+        ("path,label\n1.png, \"benign\"\n", "remove the white space before it"),
+        ("path,label,group\n1.png,a,\"slide 1 \"\n", "begins or ends with white space"),
+        ("path,label\n1.png,\"a\nb\"\n", "control character"),
+        ("path,label\n1.png,a\u{202e}b\n", "turns the direction"),
+        ("path,label\n1.png,\u{200b}\n", "nothing that can be seen"),
+        ("path,label\n1.png,a\u{2028}b\n", "line break"),
+    ] {
+        let message = open_list(text).unwrap_err();
+        assert!(message.contains("line 2: ") && message.contains(words), "{text:?}: {message}");
+    }
+}
+
+#[test]
+fn labels_and_groups_with_two_spellings_are_refused_with_a_tile_of_each() {
+    for (one, other) in
+        [("benign", "Benign"), ("caf\u{e9}", "cafe\u{301}"), ("benign", "b\u{435}nign"), ("a b", "a  b")]
+    {
+        let message = open_list(format!("path,label\n1.png,{one}\n2.png,{other}\n")).unwrap_err();
+        assert!(message.contains(&format!("`{one}`")) && message.contains(&format!("`{other}`")), "{message}");
+        assert!(message.contains("`1.png`") && message.contains("`2.png`"), "{message}");
+    }
+    for (one, other) in [("slide 1", "slide  1"), ("caf\u{e9}", "cafe\u{301}"), ("slide 1", "slide\u{a0}1")] {
+        let message = open_list(format!("path,label,group\n1.png,a,{one}\n2.png,a,{other}\n")).unwrap_err();
+        assert!(message.contains("the groups") && message.contains("`2.png`"), "{message}");
+    }
+    // Identifiers of slides are taken as they are.
+    open_list("path,label,group\n1.png,a,S1\n2.png,a,s1\n3.png,a,Sl\n").unwrap();
 }

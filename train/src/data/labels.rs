@@ -1,0 +1,508 @@
+//! Labels as people write them. Two labels that a reader takes for one (`Benign` and `benign`, a Cyrillic `а` in the
+//! place of a Latin one) would be two classes, so [`check`] refuses them. [`label_counts`] is the table that is shown
+//! before a training, and [`nearest`] finds the label that a misspelt word was meant to be.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+use unicode_security::confusable_detection::skeleton;
+
+use super::dataset::Entry;
+use super::{DataError, Dataset, Result};
+
+/// Labels of normal tiles, in use where a configuration names none.
+pub const NORMAL_LABELS: [&str; 5] = ["benign", "normal", "healthy", "negative", "colon_n"];
+
+/// What a label counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CountsAs {
+    /// A normal tile.
+    Normal,
+    /// An anomalous tile.
+    Anomalous,
+}
+
+impl CountsAs {
+    /// `normal` or `anomalous`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Anomalous => "anomalous",
+        }
+    }
+}
+
+/// One row of the table of labels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelCount {
+    /// The label.
+    pub label: String,
+    /// Its tiles.
+    pub tiles: usize,
+    /// What it counts as.
+    pub counts_as: CountsAs,
+}
+
+/// The labels of a data set with their tiles, normal ones first.
+#[must_use]
+pub fn label_counts(dataset: &Dataset, normal: &[String]) -> Vec<LabelCount> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for entry in &dataset.entries {
+        *counts.entry(&entry.label).or_default() += 1;
+    }
+    let row = |(label, tiles): (&str, usize)| {
+        let counts_as = if normal.iter().any(|name| name == label) { CountsAs::Normal } else { CountsAs::Anomalous };
+        LabelCount { label: label.to_owned(), tiles, counts_as }
+    };
+    let mut rows: Vec<LabelCount> = counts.into_iter().map(row).collect();
+    rows.sort_by_key(|row| row.counts_as == CountsAs::Anomalous);
+    rows
+}
+
+/// Pairs of a normal and an anomalous label that differ in one letter. Both may be right (`normal` and `anormal`), so
+/// they are shown and not refused.
+#[must_use]
+pub fn close_labels(rows: &[LabelCount]) -> Vec<(&str, &str)> {
+    let of = |wanted| rows.iter().filter(move |row| row.counts_as == wanted);
+    let letters = |label: &str| label.chars().count() >= 5 && !label.chars().any(char::is_numeric);
+    let pairs = of(CountsAs::Normal).flat_map(|normal| of(CountsAs::Anomalous).map(move |other| (normal, other)));
+    pairs
+        .map(|(normal, other)| (normal.label.as_str(), other.label.as_str()))
+        .filter(|(normal, other)| letters(normal) && letters(other))
+        .filter(|(normal, other)| strsim::damerau_levenshtein(&normal.to_lowercase(), &other.to_lowercase()) == 1)
+        .collect()
+}
+
+/// The label that `word` resembles most: one that a reader would take for it, else the one with the fewest changed
+/// letters.
+#[must_use]
+pub fn nearest<'a>(word: &str, labels: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let distance = |label: &str| {
+        let letters = strsim::damerau_levenshtein(&word.to_lowercase(), &label.to_lowercase());
+        (!look_alike(word, label), letters)
+    };
+    labels.into_iter().min_by_key(|label| distance(label))
+}
+
+/// Whether a reader would take one label for the other.
+#[must_use]
+pub fn look_alike(one: &str, other: &str) -> bool {
+    one == other || keys(one).iter().zip(keys(other)).any(|(one, other)| *one == other)
+}
+
+/// A label in backticks, with what cannot be seen written out as code points.
+#[must_use]
+pub fn shown(label: &str) -> String {
+    let edge = label.len() - label.trim_start().len()..label.trim_end().len();
+    let mut text = "`".to_owned();
+    for (at, letter) in label.char_indices() {
+        let plain = letter == ' ' || !letter.is_whitespace();
+        if edge.contains(&at) && plain && !letter.is_control() && !is_invisible(letter) {
+            text.push(letter);
+        } else if letter.is_control() {
+            text.extend(letter.escape_default());
+        } else {
+            let _ = write!(text, "\\u{{{:x}}}", u32::from(letter));
+        }
+    }
+    text.push('`');
+    text
+}
+
+/// What is wrong with a label or a group by itself.
+pub(super) fn problem(text: &str) -> Option<String> {
+    let seen = || text.chars().filter(|letter| !letter.is_whitespace() && !is_invisible(*letter));
+    if text.contains(char::is_control) {
+        return Some(format!("{text:?} holds a control character"));
+    }
+    if text.contains(['\u{2028}', '\u{2029}']) {
+        return Some(format!("{text:?} holds a line break"));
+    }
+    if text.contains(turns_text) {
+        return Some(format!("{} holds a character that turns the direction of text", shown(text)));
+    }
+    if seen().next().is_none() {
+        return Some(format!("{} holds nothing that can be seen", shown(text)));
+    }
+    (text.trim() != text).then(|| format!("{} begins or ends with white space", shown(text)))
+}
+
+/// Refuses labels, and groups, that a reader takes for one and that are two.
+///
+/// # Errors
+/// [`DataError::Dataset`], naming both with a tile of each.
+pub(super) fn check(origin: &Path, entries: &[Entry]) -> Result<()> {
+    let mut labels: BTreeMap<&str, &Path> = BTreeMap::new();
+    let mut groups: BTreeMap<&str, &Path> = BTreeMap::new();
+    for entry in entries {
+        labels.entry(&entry.label).or_insert(&entry.path);
+        if let Some(group) = &entry.group {
+            groups.entry(group).or_insert(&entry.path);
+        }
+    }
+    let label_keys = |label: &str| keys(label).to_vec();
+    if let Some((one, other)) = first_pair(labels.keys().copied(), label_keys) {
+        return Err(pair_error(origin, "labels", (one, labels[one]), (other, labels[other])));
+    }
+    // Identifiers of slides may differ in case alone, and in `I` and `1`, so groups are compared more narrowly.
+    if let Some((one, other)) = first_pair(groups.keys().copied(), |group| vec![spelling(group)]) {
+        return Err(pair_error(origin, "groups", (one, groups[one]), (other, groups[other])));
+    }
+    Ok(())
+}
+
+fn first_pair<'a>(
+    texts: impl Iterator<Item = &'a str>,
+    keys: impl Fn(&str) -> Vec<String>,
+) -> Option<(&'a str, &'a str)> {
+    let mut seen: HashMap<(usize, String), &str> = HashMap::new();
+    for text in texts {
+        for key in keys(text).into_iter().enumerate() {
+            if let Some(first) = seen.insert(key, text) {
+                return Some((first, text));
+            }
+        }
+    }
+    None
+}
+
+fn pair_error(origin: &Path, what: &str, one: (&str, &Path), other: (&str, &Path)) -> DataError {
+    let named = |(text, tile): (&str, &Path)| {
+        format!("{}{} (tile {})", shown(text), code_points(text), shown(&tile.to_string_lossy()))
+    };
+    let rename = if what == "labels" {
+        "give both one name if they are one class; rename one so that a reader can tell them apart if they are two"
+    } else {
+        "a group is one slide, patient or source image, and must have one spelling"
+    };
+    let reason = format!(
+        "the {what} {} and {} differ only in {}\nhint: {rename}",
+        named(one),
+        named(other),
+        difference(one.0, other.0)
+    );
+    DataError::dataset(origin, reason)
+}
+
+/// In what two look-alikes differ, as far as one word covers it.
+fn difference(one: &str, other: &str) -> &'static str {
+    let same = |change: &dyn Fn(&str) -> String| change(one) == change(other);
+    let visible = |text: &str| text.chars().filter(|letter| !is_invisible(*letter)).collect::<String>();
+    let unspaced = |text: &str| text.chars().filter(|letter| !letter.is_whitespace()).collect::<String>();
+    if same(&|text| text.nfc().collect()) {
+        "Unicode normalisation (NFC and NFD)"
+    } else if same(&visible) {
+        "invisible characters"
+    } else if same(&unspaced) {
+        "white space"
+    } else if same(&fold) {
+        "case"
+    } else {
+        "case, white space or characters that look alike"
+    }
+}
+
+/// The code points beyond ASCII, which is where look-alikes differ.
+fn code_points(text: &str) -> String {
+    let foreign = |letter: &char| !letter.is_ascii() && !is_invisible(*letter) && !letter.is_whitespace();
+    let found: Vec<String> =
+        text.chars().filter(foreign).take(8).map(|letter| format!("U+{:04X}", u32::from(letter))).collect();
+    if found.is_empty() { String::new() } else { format!(", with {},", found.join(" ")) }
+}
+
+/// Three forms of a label; two labels that agree in one of them look alike. They are the skeletons of UTS 39: of the
+/// label as it is, of the label without case, and of the label without case once foreign letters are Latin ones. Case
+/// comes before the skeleton because `I` is a look-alike of `l`, and `N`, `I` and `L` are three labels.
+fn keys(label: &str) -> [String; 3] {
+    let plain: String = label.nfkc().filter(|letter| !letter.is_whitespace() && !is_invisible(*letter)).collect();
+    let mut latin = String::new();
+    for letter in plain.chars() {
+        if letter.is_ascii() {
+            latin.push(letter);
+        } else {
+            latin.extend(skeleton(letter.encode_utf8(&mut [0; 4])));
+        }
+    }
+    [skeleton(&plain).collect(), skeleton(&fold(&plain)).collect(), skeleton(&fold(&latin)).collect()]
+}
+
+/// A group without what a spreadsheet or a file system changes: normalisation, invisible characters, runs of spaces.
+fn spelling(group: &str) -> String {
+    let visible: String = group.nfkc().filter(|letter| !is_invisible(*letter)).collect();
+    visible.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Without case; upper case first, so that `ß` and `ss`, `ς` and `σ` become one.
+fn fold(text: &str) -> String {
+    text.to_uppercase().to_lowercase()
+}
+
+/// Characters that text is drawn without: the default-ignorable code points of Unicode 16.
+fn is_invisible(letter: char) -> bool {
+    matches!(u32::from(letter),
+        0xAD | 0x34F | 0x61C | 0x115F..=0x1160 | 0x17B4..=0x17B5 | 0x180B..=0x180F | 0x200B..=0x200F | 0x202A..=0x202E
+        | 0x2060..=0x206F | 0x3164 | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 | 0xFFF0..=0xFFF8 | 0x1BCA0..=0x1BCA3
+        | 0x1D173..=0x1D17A | 0xE0000..=0xE0FFF)
+}
+
+/// Embeddings, overrides and isolates of the bidirectional algorithm: they reorder the table that a label stands in.
+fn turns_text(letter: char) -> bool {
+    matches!(u32::from(letter), 0x202A..=0x202E | 0x2066..=0x2069)
+}
+
+/// Names of folders that hold what belongs to tiles and is none.
+const BESIDE_TILES: [&str; 19] = [
+    "mask",
+    "masks",
+    "annotation",
+    "annotations",
+    "thumbnail",
+    "thumbnails",
+    "thumb",
+    "thumbs",
+    "overlay",
+    "overlays",
+    "heatmap",
+    "heatmaps",
+    "preview",
+    "previews",
+    "segmentation",
+    "segmentations",
+    "groundtruth",
+    "macosx",
+    "eadir",
+];
+/// The same, where the whole name must fit.
+const SYSTEM: [&str; 6] =
+    ["$recycle.bin", "#recycle", "system volume information", "lost+found", "ipynb_checkpoints", "ground_truth"];
+/// Names of class folders that programs leave behind.
+const LEFTOVERS: [&str; 22] = [
+    "result",
+    "results",
+    "output",
+    "outputs",
+    "prediction",
+    "predictions",
+    "log",
+    "logs",
+    "run",
+    "runs",
+    "checkpoint",
+    "checkpoints",
+    "report",
+    "reports",
+    "figure",
+    "figures",
+    "plots",
+    "metadata",
+    "tmp",
+    "temp",
+    "trash",
+    "backup",
+];
+/// Names of splits.
+const SPLITS: [&str; 11] =
+    ["train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval", "holdout", "fold"];
+/// Words that stand beside the name of a split.
+const BESIDE_SPLITS: [&str; 8] = ["set", "split", "data", "tiles", "images", "patches", "out", "hold"];
+
+/// What is wrong with the folders that a tile of a class folder is in; `path` is relative to the data set.
+pub(super) fn folder_problem(root: &Path, path: &Path) -> Option<String> {
+    let folders: Vec<String> = path.parent()?.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+    let class = folders.first()?;
+    if let Some(problem) = problem(class) {
+        return Some(format!("the class folder {problem}\nhint: rename the folder"));
+    }
+    if let Some(name) = folders.iter().find(|name| is_beside_tiles(name)) {
+        return Some(format!(
+            "the folder {} holds tiles (such as {}), and by its name they are no tissue tiles of a class\nhint: move the \
+             folder out of {}, or list the tiles and their labels in a tiles.csv",
+            shown(name),
+            shown(&path.to_string_lossy()),
+            root.display()
+        ));
+    }
+    if LEFTOVERS.contains(&class.to_lowercase().as_str()) {
+        return Some(format!(
+            "the class folder {} would be a class, and by its name it is what a program left\nhint: move the folder out \
+             of {}, rename it, or list the tiles and their labels in a tiles.csv",
+            shown(class),
+            root.display()
+        ));
+    }
+    is_split(class).then(|| {
+        format!(
+            "the class folder {0} would be a class, and by its name it is a split\nhint: give the folder inside, such as \
+             {1}, or list all tiles in a tiles.csv with the columns path, label and split",
+            shown(class),
+            root.join(class).display()
+        )
+    })
+}
+
+fn words(name: &str) -> Vec<String> {
+    let separate = |letter: char| !letter.is_alphanumeric() || letter.is_numeric();
+    name.to_lowercase().split(separate).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+fn is_beside_tiles(name: &str) -> bool {
+    SYSTEM.contains(&name.to_lowercase().as_str())
+        || words(name).iter().any(|word| BESIDE_TILES.contains(&word.as_str()))
+}
+
+fn is_split(name: &str) -> bool {
+    let words = words(name);
+    let splits = words.iter().filter(|word| SPLITS.contains(&word.as_str())).count();
+    let beside = words.iter().filter(|word| BESIDE_SPLITS.contains(&word.as_str())).count();
+    (splits == 1 || words == ["hold", "out"]) && splits + beside == words.len().max(1)
+}
+
+/// A path with its problem, where a CSV row cannot carry it.
+pub(super) fn path_problem(path: &Path) -> Option<String> {
+    let text = path.to_string_lossy();
+    if text.contains(char::is_control) || text.contains(['\u{2028}', '\u{2029}']) {
+        return Some(format!(
+            "the path {text:?} holds a control character or a line break\nhint: rename the file or folder"
+        ));
+    }
+    None
+}
+
+/// An example tile of a label.
+pub(super) fn example<'a>(dataset: &'a Dataset, label: &str) -> Option<&'a PathBuf> {
+    dataset.entries.iter().find(|entry| entry.label == label).map(|entry| &entry.path)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn labels_that_a_reader_takes_for_one_look_alike() {
+        for (one, other) in [
+            ("benign", "Benign"),
+            ("benign", "BENIGN"),
+            ("benign", "benign "),
+            ("benign", "\u{a0}benign"),
+            ("grade 1", "grade  1"),
+            ("grade 1", "grade\u{a0}1"),
+            ("grade 1", "grade1"),
+            ("caf\u{e9}", "cafe\u{301}"),
+            ("Caf\u{e9}", "cafe\u{301}"),
+            ("benign", "b\u{435}nign"),
+            ("benign", "\u{412}enign"),
+            ("alpha", "\u{3b1}lpha"),
+            ("tumour", "tum\u{43e}ur"),
+            ("benign", "\u{ff42}\u{ff45}\u{ff4e}\u{ff49}\u{ff47}\u{ff4e}"),
+            ("benign", "be\u{200b}nign"),
+            ("benign", "be\u{ad}nign"),
+            ("benign", "\u{feff}benign"),
+            ("strasse", "stra\u{df}e"),
+            ("file", "\u{fb01}le"),
+            ("O", "0"),
+            ("benign", "\u{1d41b}enign"),
+        ] {
+            assert!(look_alike(one, other), "{one:?} and {other:?}");
+            assert!(look_alike(other, one), "{other:?} and {one:?}");
+        }
+    }
+
+    #[test]
+    fn labels_that_differ_stay_two() {
+        let words = [
+            "benign",
+            "malignant",
+            "normal",
+            "abnormal",
+            "anormal",
+            "colon_n",
+            "colon_aca",
+            "grade 1",
+            "grade 2",
+            "tumour",
+            "tumor",
+            "caf\u{e9}",
+            "cafe",
+            "腫瘍",
+            "正常",
+            "опухоль",
+            "здоровая",
+        ];
+        let digits = ["0", "1", "2", "5", "8", "10", "01", "11", "12"];
+        let letters = ["N", "I", "L", "IL", "LI", "IV", "II", "O", "S", "B"];
+        for all in [&words[..], &digits, &letters] {
+            for (at, one) in all.iter().enumerate() {
+                for other in &all[at + 1..] {
+                    assert!(!look_alike(one, other), "{one:?} and {other:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_nearest_label_is_the_one_that_was_meant() {
+        let labels = ["healthy", "Benign", "tumour"];
+        for (word, meant) in
+            [("helthy", "healthy"), ("benign", "Benign"), ("b\u{435}nign", "Benign"), ("tumor", "tumour")]
+        {
+            assert_eq!(nearest(word, labels), Some(meant), "{word}");
+        }
+        assert_eq!(nearest("x", []), None);
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_written_out() {
+        assert_eq!(shown("grade 1"), "`grade 1`");
+        assert_eq!(shown("benign "), "`benign\\u{20}`");
+        assert_eq!(shown("be\u{200b}nign"), "`be\\u{200b}nign`");
+        assert_eq!(shown("a\nb"), "`a\\nb`");
+        assert_eq!(shown("腫瘍"), "`腫瘍`");
+    }
+
+    #[test]
+    fn folders_that_are_no_classes_are_known_by_name() {
+        let problem = |path: &str| folder_problem(Path::new("tiles"), Path::new(path));
+        for path in [
+            "masks/1.png",
+            "Mask/1.png",
+            "tumour_masks/1.png",
+            "benign/masks/1.png",
+            "benign/slide 1/Annotations/1.png",
+            "thumbnails/1.png",
+            "benign/@eaDir/1.png",
+            "__MACOSX/1.png",
+            "ipynb_checkpoints/1.png",
+            "results/1.png",
+            "Predictions/1.png",
+            "train/benign/1.png",
+            "Test/1.png",
+            "val_set/1.png",
+            "fold_3/1.png",
+            "hold-out/1.png",
+            "train 2/benign/1.png",
+        ] {
+            assert!(problem(path).is_some(), "{path}");
+        }
+        for path in [
+            "benign/1.png",
+            "benign/train/1.png",
+            "benign/results/1.png",
+            "fold change/1.png",
+            "testis/1.png",
+            "training effect/1.png",
+            "unmasked/1.png",
+            "0/1.png",
+            "data/1.png",
+            "validated tumour/1.png",
+        ] {
+            assert_eq!(problem(path), None, "{path}");
+        }
+    }
+}
