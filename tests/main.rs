@@ -23,6 +23,8 @@ mod package;
 mod real_tiles;
 mod score;
 mod score_input;
+mod score_out;
+mod score_resume;
 mod shard;
 mod stain;
 mod study;

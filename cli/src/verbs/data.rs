@@ -10,6 +10,7 @@ use kiln_train::Error;
 use kiln_train::data::{self, ColourCheck, DataError, Dataset, Inspection, Split, SplitPlan, synth};
 use serde_json::json;
 
+use super::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -220,6 +221,11 @@ fn split(args: &SplitArgs, out: &Output) -> anyhow::Result<Exit> {
     if target.symlink_metadata().is_ok() && !args.force {
         let reason = "is there already; choose another file with --out, or replace it with --force".to_owned();
         return Err(Error::from(DataError::Dataset { path: target, reason }).into());
+    }
+    let file = Destination::new("--out", &target);
+    let list = dataset.list.iter().cloned();
+    for input in list.chain((0..dataset.len()).map(|index| dataset.full_path(index))) {
+        file.is_not("the data set's", &input)?;
     }
     let digests = data::digests(&dataset, &Decoder::new(SizePolicy::Resize)).map_err(Error::from)?;
     let plan = SplitPlan::make_with(&dataset, &digests, [train, val, test], args.seed).map_err(Error::from)?;

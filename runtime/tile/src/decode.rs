@@ -57,7 +57,7 @@ impl Decoder {
     /// # Errors
     /// Why there is no tile.
     pub fn decode_file(&self, path: &Path) -> Result<Tile, TileError> {
-        self.decode_bytes(&self.read(path)?)
+        self.decode_bytes(&self.read_file(path)?)
     }
 
     /// Decodes the bytes of an image file, as [`Decoder::decode_file`] does.
@@ -85,10 +85,14 @@ impl Decoder {
     /// # Errors
     /// Why the header cannot be read.
     pub fn dimensions(&self, path: &Path) -> Result<(u32, u32), TileError> {
-        Ok(open(&self.read(path)?)?.dimensions())
+        Ok(open(&self.read_file(path)?)?.dimensions())
     }
 
-    fn read(&self, path: &Path) -> Result<Vec<u8>, TileError> {
+    /// Reads a file whole, under the limit on its size, without decoding it. [`Decoder::decode_bytes`] takes the bytes.
+    ///
+    /// # Errors
+    /// If it is missing, no regular file, too large, or cannot be read.
+    pub fn read_file(&self, path: &Path) -> Result<Vec<u8>, TileError> {
         // Asked by name first: to open a named pipe is to wait for its writer.
         let metadata = std::fs::metadata(path)?;
         if !metadata.is_file() {
