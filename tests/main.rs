@@ -25,6 +25,8 @@ mod pages;
 mod real_tiles;
 mod score;
 mod score_input;
+mod score_out;
+mod score_resume;
 mod shard;
 mod stain;
 mod study;

@@ -28,8 +28,8 @@ struct Cli {
     #[arg(long, global = true, value_name = "LEVEL", default_value = "warn", help_heading = GLOBAL)]
     log: String,
 
-    /// The ONNX Runtime library to load, instead of the installed one.
-    #[arg(long, global = true, value_name = "PATH", env = "ORT_DYLIB_PATH", help_heading = GLOBAL)]
+    /// The ONNX Runtime library to load, instead of the installed one [env: ORT_DYLIB_PATH].
+    #[arg(long, global = true, value_name = "PATH", help_heading = GLOBAL)]
     onnxruntime: Option<PathBuf>,
 
     #[command(subcommand)]
@@ -38,7 +38,7 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let out = Output { json: cli.json, onnxruntime: cli.onnxruntime };
+    let out = Output { json: cli.json, onnxruntime: cli.onnxruntime.or_else(|| variable("ORT_DYLIB_PATH")) };
     if let Err(error) = start_logging(&cli.log) {
         out.note(format_args!("error: --log {}: {error}", cli.log));
         return exit::Exit::Input.into();
@@ -50,6 +50,12 @@ fn main() -> ExitCode {
             exit::of_error(&error).into()
         }
     }
+}
+
+/// An environment variable. One that is set and empty counts as unset, as `VARIABLE= kiln …` means it; clap's own support
+/// of variables takes it for an empty value.
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 fn start_logging(filter: &str) -> anyhow::Result<()> {

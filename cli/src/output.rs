@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use kiln_tile::text::escaped;
 use serde::Serialize;
 
 /// Where a verb's words go, and the global flags that every verb may read.
@@ -30,9 +31,11 @@ impl Output {
         Ok(())
     }
 
-    /// A remark on stderr.
+    /// A remark on stderr. Control characters in it come from file names and files, and are escaped: only lines may end.
     pub(crate) fn note(&self, text: impl Display) {
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
+        let text = text.to_string();
+        let lines: Vec<_> = text.split('\n').map(escaped).collect();
+        let _ = writeln!(std::io::stderr().lock(), "{}", lines.join("\n"));
     }
 
     /// A progress bar on a terminal; hidden elsewhere, where the verb prints plain lines instead.

@@ -12,6 +12,7 @@ use kiln_train::training::classes;
 use serde::Serialize;
 use serde_json::json;
 
+use super::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -257,6 +258,11 @@ fn split(args: &SplitArgs, out: &Output) -> anyhow::Result<Exit> {
         return Err(Error::from(DataError::Dataset { path: target, reason }).into());
     }
     data::check_masks(&dataset, &Decoder::new(SizePolicy::Resize)).map_err(Error::from)?;
+    let file = Destination::new("--out", &target);
+    let list = dataset.list.iter().cloned();
+    for input in list.chain((0..dataset.len()).map(|index| dataset.full_path(index))) {
+        file.is_not("the data set's", &input)?;
+    }
     let digests = data::digests(&dataset, &Decoder::new(SizePolicy::Resize)).map_err(Error::from)?;
     let plan = SplitPlan::make_with(&dataset, &digests, [train, val, test], args.seed).map_err(Error::from)?;
     plan.write_csv(&dataset, &target).map_err(Error::from)?;

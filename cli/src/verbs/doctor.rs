@@ -16,6 +16,7 @@ use serde::Serialize;
 use self::bundle::BundleReport;
 use self::machine::Machine;
 use self::trial::{Ask, Loaded};
+use super::destination::Destination;
 use super::runtime::origin;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -82,6 +83,9 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     }
     if args.options {
         return options::show(out);
+    }
+    if let (Some(file), Some(bundle)) = (&args.report, &args.bundle) {
+        Destination::new("--report", file).is_not_in("the bundle", bundle)?;
     }
     let bundle = args.bundle.as_deref().map(Bundle::open).transpose()?;
     let found = library::candidates(out.onnxruntime.as_deref());

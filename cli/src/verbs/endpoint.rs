@@ -116,7 +116,8 @@ pub(super) fn report(endpoint: &Endpoint) -> ServersReport<'_> {
 }
 
 fn token() -> anyhow::Result<Option<Token>> {
-    match env::var_os(TOKEN_VARIABLE) {
+    // Set and empty counts as unset.
+    match env::var_os(TOKEN_VARIABLE).filter(|text| !text.is_empty()) {
         None => Ok(None),
         Some(text) => Ok(Some(Token::new(&text.to_string_lossy()).map_err(kiln_runtime::Error::from)?)),
     }

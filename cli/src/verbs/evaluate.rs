@@ -8,6 +8,7 @@ use std::thread::available_parallelism;
 use anyhow::bail;
 use kiln_runtime::score::{self, Listed, PipelineOptions};
 use kiln_runtime::{Bundle, DecisionRule, Providers, Session, SessionOptions, library};
+use kiln_tile::text::escaped;
 use kiln_tile::{Decoder, publish};
 use kiln_train::Error;
 use kiln_train::data::{self, Dataset, LabelCount, Split, SplitPlan};
@@ -17,6 +18,7 @@ use kiln_train::report::{self, Report};
 use kiln_train::training::Run;
 use serde::Serialize;
 
+use super::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -123,6 +125,7 @@ struct Document<'a> {
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let bundle = args.subject.join("manifest.json").is_file();
+    refuse_inputs(&args, bundle)?;
     let subject = if bundle { of_bundle(&args, out)? } else { of_run(&args, out)? };
     let evaluation = Evaluation {
         dataset: &subject.dataset,
@@ -141,6 +144,21 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     }
     show(&args, &subject, &findings.metrics, out)?;
     Ok(if subject.failed == 0 { Exit::Done } else { Exit::Input })
+}
+
+/// Refuses a report over the run's own, inside a bundle, among the tiles, or over the list or the split that is read.
+fn refuse_inputs(args: &Args, is_bundle: bool) -> kiln_runtime::Result<()> {
+    let Some(folder) = &args.out else { return Ok(()) };
+    let target = Destination::new("--out", folder);
+    if is_bundle {
+        target.is_not_in("the bundle", &args.subject)?;
+    } else {
+        target.is_not("the run", &args.subject)?;
+    }
+    for input in args.data.iter().chain(&args.split_file) {
+        target.is_not("the folder", input)?;
+    }
+    Ok(())
 }
 
 /// Scores of a run's tiles, through burn.
@@ -223,7 +241,7 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
             (Some(&index), Some(score)) => scores.push((index, f64::from(score))),
             _ => {
                 failed += 1;
-                out.note(format_args!("{}: {}", row.path, row.status));
+                out.note(format_args!("{}: {}", escaped(&row.path), row.status));
             }
         }
         Ok(())

@@ -8,6 +8,7 @@ use kiln_export::{Calibration, Precision};
 use kiln_runtime::library;
 use kiln_runtime::parity::ParityReport;
 
+use super::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -69,6 +70,11 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         calibration: args.calibration,
         replace: args.replace,
     };
+    let target = Destination::new("--out", &request.out);
+    target.does_not_hold("the run", &request.run)?;
+    if let Some(data) = &request.data {
+        target.does_not_hold("the data set", data)?;
+    }
     let exported = export_with_progress(&request, out)?;
     if out.json {
         out.document(&serde_json::json!({

@@ -1,17 +1,24 @@
 //! `kiln merge`: parts of a sharded scoring become one file.
 
+use std::fs::File;
 use std::io::{self, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
 
-use kiln_runtime::score::{self, Format, merge};
+use anyhow::{Context as _, bail};
+use kiln_runtime::Error;
+use kiln_runtime::score::{self, Format, Listed, MergeOptions, PartRecord, RowWriter, Separator, merge};
 
+use super::destination::Destination;
+use super::score::STDOUT;
 use crate::exit::Exit;
 use crate::output::Output;
 
 /// Join the parts that `kiln score --shard` left, in the order of the list.
 ///
-/// The file appears only if it is the list, tile by tile: every part once, all of the same list and model, none changed
-/// since it was scored. Otherwise the exit status is 1 and what is missing, or there twice, is named.
+/// The file appears only if it is the list, tile by tile: every part once, all of the same list, model and settings, none
+/// changed since it was scored. Tiles that can be found by their paths are read, and a part whose tiles were replaced since
+/// is refused. Otherwise the exit status is 1 and what is missing, there twice or replaced is named.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln merge parts/*.csv --out scores.csv\n  \
     kiln merge parts/part-*.parquet --out scores.parquet --list @tiles.txt")]
@@ -20,36 +27,98 @@ pub(crate) struct Args {
     #[arg(required = true)]
     parts: Vec<PathBuf>,
 
-    /// File to write; replaces what is there.
+    /// File to write; replaces what is there, but never an input. With -, rows go to stdout once all parts are checked.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 
-    /// csv, jsonl or parquet [default: by the name of --out, else csv].
+    /// csv, jsonl or parquet. Without it: by the name of --out, and on stdout csv, or jsonl under --json.
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
 
     /// What was scored, as `kiln score` was given it: the parts must be of that list. May be repeated.
     #[arg(long, value_name = "INPUT")]
     list: Vec<PathBuf>,
+
+    /// Names in the lists of --list end with NUL, as `find -print0` writes them.
+    #[arg(long, requires = "list")]
+    null: bool,
+
+    /// Do not read the tiles. For a machine where other tiles have the names of those that were scored, and to save the time.
+    #[arg(long)]
+    skip_tile_check: bool,
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
-    let format = args.format.or_else(|| Format::of_path(&args.out)).unwrap_or(Format::Csv);
+    let is_stdout = args.out.as_os_str() == STDOUT;
+    let format = match args.format {
+        Some(Format::Parquet) if is_stdout => bail!("--out -: Parquet cannot be streamed; name a file to write it to"),
+        asked if is_stdout => asked.unwrap_or(if out.json { Format::Jsonl } else { Format::Csv }),
+        asked => Format::for_file(&args.out, asked)?,
+    };
+    let separator = if args.null { Separator::Null } else { Separator::Line };
     let list = match args.list.as_slice() {
         [] => None,
-        inputs => Some(score::list(inputs, &mut BufReader::new(io::stdin()))?),
+        inputs => Some(score::search(inputs, &mut BufReader::new(io::stdin()), separator)?.tiles),
     };
-    let merged = merge(&args.parts, &args.out, format, list.as_deref())?;
+    if !is_stdout {
+        refuse_inputs(&args, list.as_deref().unwrap_or_default())?;
+    }
+    let options = MergeOptions {
+        list: list.as_deref(),
+        compare_tiles: !args.skip_tile_check,
+        workers: available_parallelism().map_or(1, usize::from),
+    };
+    // A reader of stdout gets the whole list or nothing: rows wait in a file until all parts are checked.
+    let scratch = is_stdout.then(tempfile::tempdir).transpose().context("cannot make a folder for temporary files")?;
+    let file = scratch.as_ref().map_or_else(|| args.out.clone(), |folder| folder.path().join("rows"));
+    let merged = merge(&args.parts, |classes| RowWriter::to_file(&file, format, classes), options)?;
     out.note(format_args!(
         "{} parts, {} tiles: {} with a score, {} without",
         merged.parts, merged.tiles, merged.scored, merged.failed
     ));
+    if merged.not_compared > 0 && !args.skip_tile_check {
+        out.note(format_args!(
+            "{} tiles are not here, so that it is not known whether they have changed since they were scored",
+            merged.not_compared
+        ));
+    }
+    if is_stdout {
+        return print(&file);
+    }
     if out.json {
-        let (parts, tiles, scored, failed) = (merged.parts, merged.tiles, merged.scored, merged.failed);
         out.document(&serde_json::json!({
-            "out": args.out, "parts": parts, "tiles": tiles, "scored": scored, "failed": failed,
+            "out": args.out, "parts": merged.parts, "tiles": merged.tiles, "scored": merged.scored,
+            "failed": merged.failed, "compared": merged.compared, "not_compared": merged.not_compared,
         }))?;
     }
     out.line(args.out.display());
     Ok(Exit::Done)
+}
+
+fn print(file: &Path) -> anyhow::Result<Exit> {
+    let copied = File::open(file).and_then(|mut file| io::copy(&mut file, &mut io::stdout().lock()));
+    match copied {
+        // A reader that went away (`kiln merge … | head`) has all that it wanted.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
+        copied => {
+            let failed = |source| Error::Write { path: PathBuf::from("standard output"), source };
+            copied.map(|_| Exit::Done).map_err(|source| failed(source).into())
+        }
+    }
+}
+
+/// Refuses to write over a part, its record, a list or a tile.
+fn refuse_inputs(args: &Args, tiles: &[Listed]) -> kiln_runtime::Result<()> {
+    let target = Destination::new("--out", &args.out);
+    for part in &args.parts {
+        target.is_not("the part", part)?;
+        target.is_not("the record of a part", &PartRecord::path_of(part))?;
+    }
+    for list in args.list.iter().filter_map(|input| score::list_file(input)) {
+        target.is_not("the list", &list)?;
+    }
+    if target.exists() {
+        tiles.iter().try_for_each(|tile| target.is_not("the tile", &tile.path))?;
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@ mod bench;
 mod data;
 #[cfg(feature = "export")]
 mod demo;
+mod destination;
 mod doctor;
 mod endpoint;
 #[cfg(feature = "train")]

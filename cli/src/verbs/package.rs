@@ -6,6 +6,7 @@ use clap::{ArgGroup, Args as ClapArgs};
 use kiln_package::{Deployment, PackageRequest, Packaged, RepositoryReport, Target, check, package};
 use kiln_runtime::ProviderKind;
 
+use super::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -153,6 +154,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let (Some(bundle), Some(target), Some(folder)) = (args.bundle, args.target, args.out) else {
         anyhow::bail!("name a bundle, --target and --out, or --check");
     };
+    Destination::new("--out", &folder).is_not_in("the bundle", &bundle)?;
     let packaged = package(&args.options.request(bundle, folder, target, args.precision))?;
     if out.json {
         out.document(&packaged)?;

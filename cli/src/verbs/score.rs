@@ -10,16 +10,20 @@ use std::str::FromStr;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use kiln_runtime::score::{self, Format, Layout, Listed, PipelineOptions, ScoreRow, Summary};
+use anyhow::{Context as _, bail};
+use kiln_runtime::score::{
+    self, Format, Layout, Listed, PartRecord, PipelineOptions, ResumableFile, ScoreRow, Separator, Summary,
+};
 use kiln_runtime::{Bundle, DecisionRule, Engine, Error, Providers, Session, library};
-use kiln_tile::{Decoder, SizePolicy, TILE_BYTES, Tile};
+use kiln_tile::text::escaped;
+use kiln_tile::{Decoder, SizePolicy, TILE_BYTES, Tile, TileDigest};
 use serde::Serialize;
 
 use self::sink::Sink;
+use super::destination::Destination;
 use super::endpoint::EndpointArgs;
 use super::provider::ProviderArgs;
-use super::shard::ShardArgs;
+use super::shard::{Part, ShardArgs};
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -29,12 +33,15 @@ use crate::output::Output;
 /// one p_CLASS for each class. A higher score is more anomalous. A tile that cannot be scored keeps its row: `status`
 /// says why, and the exit status is 2 once the rest is scored.
 ///
-/// With --out the file appears whole at the end or not at all, and a run that was stopped goes on where it was when it is
-/// started again: until the end its rows are in FILE.progress. Without --out rows go to stdout as they come.
+/// Folders and patterns leave out hidden files and folders and those of the operating system.
+///
+/// With --out the file appears whole at the end or not at all, and a run that was stopped goes on when it is started again:
+/// until the end its rows are in FILE.progress. Rows are kept only for tiles whose files still have the bytes that were
+/// scored. Without --out rows go to stdout as they come.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln score bundle/ tiles/ --out scores.parquet\n  \
     kiln score bundle/ a.png 'slides/*/tile_*.jpg' @list.txt\n  \
-    find tiles -name '*.png' | kiln --json score bundle/ - | jq .score")]
+    find tiles -name '*.png' -print0 | kiln --json score bundle/ - --null | jq .score")]
 pub(crate) struct Args {
     /// The bundle to score with.
     bundle: PathBuf,
@@ -42,6 +49,10 @@ pub(crate) struct Args {
     /// Files, folders (searched through), patterns, @FILE for a list of files, or - for a list on stdin.
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
+
+    /// Names in lists (@FILE and -) end with NUL, as `find -print0` writes them, and not with a line break.
+    #[arg(long)]
+    null: bool,
 
     #[command(flatten)]
     provider: ProviderArgs,
@@ -51,11 +62,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     precision: Option<String>,
 
-    /// File to write; replaces what is there. Without it, rows go to stdout.
+    /// File to write; replaces what is there, but never an input. Without it, or with -, rows go to stdout.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// csv, jsonl or parquet. Without it: by the name of --out, else csv, or jsonl under --json.
+    /// csv, jsonl or parquet. Without it: by the name of --out, and on stdout csv, or jsonl under --json.
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
 
@@ -108,6 +119,9 @@ impl fmt::Display for BatchSize {
     }
 }
 
+/// The `--out` that means standard output.
+pub(super) const STDOUT: &str = "-";
+
 /// How long each batch size is tried.
 const PROBE: Duration = Duration::from_millis(300);
 
@@ -137,29 +151,44 @@ struct Skipped<'a> {
     reason: &'a str,
 }
 
-pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
-    let mut tiles = score::list(&args.inputs, &mut BufReader::new(io::stdin()))?;
+pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
+    if args.out.as_deref().is_some_and(|file| file.as_os_str() == STDOUT) {
+        if args.shard.is_named() || args.restart {
+            bail!("--out - is standard output; --shard and --restart need a file");
+        }
+        args.out = None;
+    }
+    let format = format(&args, out)?;
+    let separator = if args.null { Separator::Null } else { Separator::Line };
+    let listing = score::search(&args.inputs, &mut BufReader::new(io::stdin()), separator)?;
+    let mut tiles = listing.tiles;
+    refuse_inputs(&args, &tiles)?;
+    if listing.left_out > 0 {
+        out.note(format_args!(
+            "{} hidden or system files and folders are left out; name a file to score it",
+            listing.left_out
+        ));
+    }
     let part = args.shard.take(&mut tiles, out)?;
     let bundle = Bundle::open(&args.bundle)?;
     let rule = DecisionRule::of(&bundle.manifest);
+    let work = |precision| Work { args: &args, bundle: &bundle, rule: &rule, tiles: &tiles, precision, format };
     if args.endpoint.is_named() {
-        let exit = endpoint::run(&args, &bundle, &rule, &tiles, out)?;
-        part.record(args.out.as_ref(), &bundle, &rule, args.precision.as_deref().unwrap_or("fp32"))?;
-        return Ok(exit);
+        return endpoint::run(&work(args.precision.as_deref().unwrap_or("fp32")), part, out);
     }
     let providers = args.provider.providers()?;
-    let precision = args.precision.as_deref().unwrap_or_else(|| bundle.precision_for(providers.first()));
-    let work = Work { args: &args, bundle: &bundle, rule: &rule, tiles: &tiles, precision };
+    let work = work(args.precision.as_deref().unwrap_or_else(|| bundle.precision_for(providers.first())));
     let mut sessions = work.open(&providers, out)?;
     let batch = work.batch(&mut sessions, out)?;
     // After the session: where nothing can be scored, stdout gets no header that promises rows.
-    let sink = Sink::open(&work, &providers.to_string(), out)?;
+    let engine = engine(&sessions, &providers);
+    let sink = Sink::open(&work, &engine.each_ref().map(String::as_str), out)?;
     for (provider, reason) in sessions.first().into_iter().flat_map(Session::skipped) {
         out.note(format_args!("{provider} was skipped: {reason}"));
     }
     match work.score(&mut sessions, batch, sink, out) {
-        Ok(summary) => {
-            part.record(args.out.as_ref(), &bundle, &rule, precision)?;
+        Ok((summary, digests)) => {
+            work.record(part, digests)?;
             if let Some(session) = sessions.first() {
                 report(&work, session, batch, &summary, out)?;
             }
@@ -173,6 +202,46 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     }
 }
 
+/// All of a session that rows depend on: what was asked for with its options, the provider that runs, the library.
+fn engine(sessions: &[Session], providers: &Providers) -> [String; 3] {
+    let session = sessions.first();
+    [
+        format!("{providers:?}"),
+        session.map(|session| session.provider().to_owned()).unwrap_or_default(),
+        session.map(Engine::version).unwrap_or_default(),
+    ]
+}
+
+/// The format of the rows, before any work: what cannot be written is refused at once.
+fn format(args: &Args, out: &Output) -> kiln_runtime::Result<Format> {
+    match (&args.out, args.format) {
+        (Some(file), asked) => Format::for_file(file, asked),
+        (None, Some(format)) => Ok(format),
+        (None, None) => Ok(if out.json { Format::Jsonl } else { Format::Csv }),
+    }
+}
+
+/// Refuses to write over a tile, a list or the bundle. The files beside the result count too.
+fn refuse_inputs(args: &Args, tiles: &[Listed]) -> kiln_runtime::Result<()> {
+    let Some(file) = &args.out else { return Ok(()) };
+    let mut files = vec![file.clone(), ResumableFile::progress_of(file)];
+    if args.shard.is_named() {
+        files.push(PartRecord::path_of(file));
+    }
+    for file in &files {
+        let target = Destination::new("--out", file);
+        target.is_not_in("the bundle", &args.bundle)?;
+        for list in args.inputs.iter().filter_map(|input| score::list_file(input)) {
+            target.is_not("the list", &list)?;
+        }
+        // Where nothing is there, nothing is overwritten: a long list is not gone through.
+        if target.exists() {
+            tiles.iter().try_for_each(|tile| target.is_not("the tile", &tile.path))?;
+        }
+    }
+    Ok(())
+}
+
 /// What is to be scored, with what.
 struct Work<'a> {
     args: &'a Args,
@@ -180,6 +249,7 @@ struct Work<'a> {
     rule: &'a DecisionRule,
     tiles: &'a [Listed],
     precision: &'a str,
+    format: Format,
 }
 
 impl Work<'_> {
@@ -221,20 +291,30 @@ impl Work<'_> {
         Decoder { policy: self.args.size_policy.unwrap_or(spec.size_policy), ..spec.decoder() }
     }
 
-    /// Scores what has no row yet; the summary is of all.
+    /// The size policy by name.
+    fn policy(&self) -> String {
+        self.decoder().policy.to_string()
+    }
+
+    /// Leaves the record of a part beside it.
+    fn record(&self, part: Part, digests: Vec<Option<TileDigest>>) -> kiln_runtime::Result<()> {
+        part.record(self.args.out.as_ref(), self.bundle, self.rule, (self.precision, &self.policy()), digests)
+    }
+
+    /// Scores what has no row yet; the summary is of all. Gives the digest of each tile's bytes where rows go to a file.
     fn score<E: Engine + Send>(
         &self,
         engines: &mut [E],
         batch: usize,
         mut sink: Sink,
         out: &Output,
-    ) -> kiln_runtime::Result<Summary> {
+    ) -> kiln_runtime::Result<(Summary, Vec<Option<TileDigest>>)> {
         let options = PipelineOptions { batch, workers: threads(self.args), decoder: self.decoder() };
-        let (rows, scored) = sink.before();
-        let left = &self.tiles[rows..];
+        let left = sink.todo(self.tiles);
+        let kept = self.tiles.len() - left.len();
         let bar = (left.len() > MAX_NAMED).then(|| out.progress(Some(left.len() as u64), "score"));
         let mut bad = 0;
-        let summary = score::run_streams(engines, self.rule, left, &options, &mut |row| {
+        let summary = score::run_streams(engines, self.rule, &left, &options, &mut |row| {
             if !row.is_ok() {
                 bad += 1;
                 name_bad_tile(&row, bad, out);
@@ -248,17 +328,17 @@ impl Work<'_> {
             bar.finish_and_clear();
         }
         let mut summary = summary?;
-        sink.finish()?;
-        summary.tiles += rows;
-        summary.scored += scored;
-        summary.failed += rows - scored;
-        Ok(summary)
+        let digests = sink.finish()?;
+        // Rows that were kept have a score.
+        summary.tiles += kept;
+        summary.scored += kept;
+        Ok((summary, digests))
     }
 }
 
 fn name_bad_tile(row: &ScoreRow, bad: usize, out: &Output) {
     match bad {
-        ..=MAX_NAMED => out.note(format_args!("{}: {}", row.path, row.status)),
+        ..=MAX_NAMED => out.note(format_args!("{}: {}", escaped(&row.path), row.status)),
         n if n == MAX_NAMED + 1 => out.note("more tiles have no score; every one is in the rows, with its status"),
         _ => {}
     }
@@ -279,7 +359,7 @@ fn report(work: &Work<'_>, session: &Session, batch: usize, summary: &Summary, o
     let Some(file) = &work.args.out else { return Ok(()) };
     if out.json {
         let skipped = session.skipped().iter().map(|(provider, reason)| Skipped { provider, reason }).collect();
-        let format = work.args.format.unwrap_or_else(|| default_format(work.args, out)).to_string();
+        let format = work.format.to_string();
         let (provider, nodes, precision) = (session.provider(), session.nodes(), work.precision);
         out.document(&Report { out: file, format, summary, provider, precision, batch, skipped, nodes })
             .context("printing the summary")?;
@@ -287,11 +367,6 @@ fn report(work: &Work<'_>, session: &Session, batch: usize, summary: &Summary, o
         out.line(file.display());
     }
     Ok(())
-}
-
-fn default_format(args: &Args, out: &Output) -> Format {
-    let by_name = args.out.as_deref().and_then(Format::of_path);
-    by_name.unwrap_or(if out.json && args.out.is_none() { Format::Jsonl } else { Format::Csv })
 }
 
 fn threads(args: &Args) -> usize {

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use kiln_runtime::score::{Listed, PartRecord, Shard};
+use kiln_runtime::score::{self, Listed, PartRecord, ScoredBy, Shard};
 use kiln_runtime::{Bundle, DecisionRule};
+use kiln_tile::TileDigest;
 
 use crate::output::Output;
 
@@ -20,6 +21,11 @@ pub(super) struct ShardArgs {
 pub(super) struct Part(Option<(Shard, Vec<Listed>)>);
 
 impl ShardArgs {
+    /// Whether a part was asked for.
+    pub(super) fn is_named(&self) -> bool {
+        self.shard.is_some()
+    }
+
     /// Leaves in `tiles` what this process shall score.
     pub(super) fn take(&self, tiles: &mut Vec<Listed>, out: &Output) -> anyhow::Result<Part> {
         let Some(text) = &self.shard else { return Ok(Part(None)) };
@@ -33,16 +39,22 @@ impl ShardArgs {
 }
 
 impl Part {
-    /// Leaves the record beside a part that is complete.
+    /// Leaves the record beside a part that is complete, with the digests of the tiles that were scored.
     pub(super) fn record(
         self,
         file: Option<&PathBuf>,
         bundle: &Bundle,
         rule: &DecisionRule,
-        precision: &str,
+        (precision, policy): (&str, &str),
+        digests: Vec<Option<TileDigest>>,
     ) -> kiln_runtime::Result<()> {
         let (Some((shard, whole)), Some(file)) = (self.0, file) else { return Ok(()) };
-        let model = format!("{} {precision}", bundle.manifest.provenance.weights_sha256);
-        PartRecord::new(shard, &whole, rule.classes(), model).write(Path::new(file)).map(drop)
+        let manifest = &bundle.manifest;
+        let by = ScoredBy {
+            model: format!("{} {precision}", manifest.provenance.weights_sha256),
+            // Parts may be scored on machines of different kinds: the provider is no part of it.
+            settings: score::run_key(manifest, &[precision, policy], &[]),
+        };
+        PartRecord::new(shard, &whole, rule.classes(), by, digests).write(Path::new(file)).map(drop)
     }
 }

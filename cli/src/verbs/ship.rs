@@ -11,6 +11,7 @@ use kiln_runtime::parity::{GOLDEN_BATCHES, ParityReport, against_golden};
 use kiln_runtime::{Bundle, DecisionRule, Session, SessionOptions, golden, library};
 use serde::Serialize;
 
+use super::destination::Destination;
 use super::export::{export_with_progress, parity_lines, variant_lines};
 use super::package::{PackageOptions, check_lines, packaged_lines};
 use crate::exit::Exit;
@@ -85,6 +86,9 @@ struct Seconds {
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let path = args.bundle.clone().unwrap_or_else(|| args.run.join("bundle"));
+    Destination::new("--out", &args.out).is_not_in("the bundle", &path)?;
+    let bundle = Destination::new("--bundle", &path);
+    bundle.does_not_hold("the run", &args.run)?;
     let mut seconds = Seconds::default();
     let exported = timed(&mut seconds.export, || export_with_progress(&export_request(&args, &path), out))?;
     let golden = timed(&mut seconds.verify, || verify(&path, out))?;

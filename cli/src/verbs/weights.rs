@@ -6,6 +6,7 @@ use clap::Subcommand;
 use kiln_train::config::BackboneKind;
 use kiln_train::weights;
 
+use super::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -52,6 +53,7 @@ enum Action {
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     match args.action {
         Action::Import { file, backbone, out: target } => {
+            Destination::new("--out", &target).is_not("the file", &file)?;
             let imported = weights::import(&file, backbone, &target)?;
             if out.json {
                 out.document(&imported)?;

@@ -1,14 +1,17 @@
-//! Parts of a sharded scoring become one file, in the order of the list, or an error that says what is missing, there
-//! twice, or from another list. The paths of the joined rows are hashed and compared with the digest of the list that every
-//! part carries: the file appears only if it is the list, tile by tile.
+//! Parts of a sharded scoring become one file, in the order of the list, or an error with what is missing, there twice, or
+//! from another list. The paths of the joined rows are hashed and compared with the digest of the list that every part
+//! carries: the file appears only if it is the list, tile by tile. Tiles that are within reach are read and compared with
+//! what was scored, so that rows of replaced tiles are not joined with rows of their replacements.
 
 use std::path::{Path, PathBuf};
 
+use kiln_tile::text::escaped;
 use serde::Serialize;
 
 use super::read::rows;
-use super::shard::{ListDigest, PartRecord, list_digest};
-use super::{Format, Listed, RowWriter};
+use super::shard::{ListDigest, PartRecord, list_digest, names_digest};
+use super::unchanged::{Compared, compare};
+use super::{Format, Listed, RowWriter, ScoreRow};
 use crate::{Error, Result};
 
 /// What was joined.
@@ -20,15 +23,38 @@ pub struct Merged {
     pub tiles: usize,
     /// Rows with a score.
     pub scored: usize,
-    /// Rows that say why there is none.
+    /// Rows whose status is the reason why there is no score.
     pub failed: usize,
+    /// Tiles whose files have the bytes that were scored.
+    pub compared: usize,
+    /// Tiles that were scored and whose files are not here, so that they could not be compared.
+    pub not_compared: usize,
 }
 
-/// Joins `parts` into the file `out`. With `list`, they must be parts of that very list.
+/// What parts are held against before they become one file.
+#[derive(Debug, Clone, Copy)]
+pub struct MergeOptions<'a> {
+    /// The list that was scored: the parts must be of it.
+    pub list: Option<&'a [Listed]>,
+    /// Read every tile that is here, and refuse parts whose tiles have other bytes now.
+    pub compare_tiles: bool,
+    /// Threads that read tiles.
+    pub workers: usize,
+}
+
+/// Rows whose tiles are compared at a time.
+const BLOCK: usize = 4_096;
+
+/// Joins `parts` and gives their rows to `writer`, which is finished only if all is well.
 ///
 /// # Errors
-/// [`Error::Parts`] if a part is missing, there twice, damaged, or of another list or model; the file is then not written.
-pub fn merge(parts: &[PathBuf], out: &Path, format: Format, list: Option<&[Listed]>) -> Result<Merged> {
+/// [`Error::Parts`] if a part is missing, there twice, damaged, of another list or model, or a tile was replaced since it
+/// was scored; the file is then not written.
+pub fn merge(
+    parts: &[PathBuf],
+    open: impl FnOnce(&[String]) -> Result<RowWriter>,
+    options: MergeOptions<'_>,
+) -> Result<Merged> {
     let mut records = Vec::new();
     for part in parts {
         records.push((part.as_path(), PartRecord::read(part)?));
@@ -40,20 +66,23 @@ pub fn merge(parts: &[PathBuf], out: &Path, format: Format, list: Option<&[Liste
         alike((records[0].0, &first), (path, record))?;
     }
     complete(&records, first.shards)?;
-    if let Some(list) = list {
+    if let Some(list) = options.list {
         is_of(list, &first)?;
     }
-    join(&records, &first, out, format)
+    join(&records, &first, open(&first.classes)?, options)
 }
 
 /// Two parts of one scoring.
 fn alike((one, expected): (&Path, &PartRecord), (other, found): (&Path, &PartRecord)) -> Result<()> {
-    let differs = if found.list_sha256 != expected.list_sha256 || found.tiles != expected.tiles {
+    let list = |record: &PartRecord| (record.tiles, record.list_sha256.clone(), record.names_sha256.clone());
+    let differs = if list(found) != list(expected) {
         "lists"
     } else if found.shards != expected.shards {
         "numbers of parts"
     } else if found.model != expected.model || found.classes != expected.classes {
         "models"
+    } else if found.settings != expected.settings {
+        "settings: another bundle, size policy or release of Kiln"
     } else {
         return Ok(());
     };
@@ -79,7 +108,8 @@ fn complete(records: &[(&Path, PartRecord)], shards: usize) -> Result<()> {
 
 fn is_of(list: &[Listed], record: &PartRecord) -> Result<()> {
     let digest = list_digest(list.iter().map(|tile| tile.path.to_string_lossy()));
-    if digest == record.list_sha256 {
+    let is_same_by_bytes = record.names_sha256.is_empty() || names_digest(list) == record.names_sha256;
+    if digest == record.list_sha256 && is_same_by_bytes {
         return Ok(());
     }
     Err(refuse(format!(
@@ -89,22 +119,36 @@ fn is_of(list: &[Listed], record: &PartRecord) -> Result<()> {
     )))
 }
 
-fn join(records: &[(&Path, PartRecord)], first: &PartRecord, out: &Path, format: Format) -> Result<Merged> {
-    let mut writer = RowWriter::to_file(out, format, &first.classes)?;
+fn join(
+    records: &[(&Path, PartRecord)],
+    first: &PartRecord,
+    mut writer: RowWriter,
+    options: MergeOptions<'_>,
+) -> Result<Merged> {
     let mut digest = ListDigest::default();
-    let mut merged = Merged { parts: records.len(), tiles: 0, scored: 0, failed: 0 };
+    let mut merged = Merged { parts: records.len(), tiles: 0, scored: 0, failed: 0, compared: 0, not_compared: 0 };
     for (path, record) in records {
         let before = merged.tiles;
-        for row in rows(path, format_of(path)?, &first.classes)? {
-            let row = row.map_err(|reason| refuse(format!("{}: {reason}", path.display())))?;
-            digest.add(&row.path);
-            merged.tiles += 1;
-            if row.is_ok() {
-                merged.scored += 1
-            } else {
-                merged.failed += 1
+        let mut rows = rows(path, format_of(path)?, &first.classes)?;
+        loop {
+            let block: std::result::Result<Vec<ScoreRow>, String> = rows.by_ref().take(BLOCK).collect();
+            let block = block.map_err(|reason| refuse(format!("{}: {reason}", path.display())))?;
+            if block.is_empty() {
+                break;
             }
-            writer.write(&row)?;
+            if options.compare_tiles {
+                unchanged(&block, (path, record), merged.tiles, before, options, &mut merged)?;
+            }
+            for row in &block {
+                digest.add(&row.path);
+                merged.tiles += 1;
+                if row.is_ok() {
+                    merged.scored += 1
+                } else {
+                    merged.failed += 1
+                }
+                writer.write(row)?;
+            }
         }
         let found = merged.tiles - before;
         if found != record.rows {
@@ -119,6 +163,48 @@ fn join(records: &[(&Path, PartRecord)], first: &PartRecord, out: &Path, format:
     }
     writer.finish()?;
     Ok(merged)
+}
+
+/// Refuses a part with a row of a tile whose file is here and has other bytes now. `at` is the place of the block's first
+/// row in the list, `start` that of the part's.
+fn unchanged(
+    block: &[ScoreRow],
+    (part, record): (&Path, &PartRecord),
+    at: usize,
+    start: usize,
+    options: MergeOptions<'_>,
+    merged: &mut Merged,
+) -> Result<()> {
+    // The list has the names as they are; a row shows a name that is not UTF-8 with replacement characters.
+    let path = |number: usize| {
+        let listed = options.list.and_then(|list| list.get(at + number)).map(|tile| tile.path.as_path());
+        listed.unwrap_or(Path::new(&block[number].path))
+    };
+    let scored = block.iter().enumerate().filter(|(_, row)| row.is_ok()).map(|(number, _)| number);
+    let digest = |number: usize| record.tile_digests.get(at - start + number).copied().flatten();
+    let asked: Vec<_> = scored.filter_map(|number| Some((path(number), digest(number)?))).collect();
+    merged.not_compared += block.iter().filter(|row| row.is_ok()).count() - asked.len();
+    for ((tile, _), found) in asked.iter().zip(compare(&asked, options.workers, &|| ())) {
+        match found {
+            Compared::Same => merged.compared += 1,
+            Compared::Missing => merged.not_compared += 1,
+            Compared::Changed => {
+                return Err(refuse(format!(
+                    "{} is not the tile that part {}/{} ({}) was scored on: its file was replaced since\n\
+                     hint: score this part again with --shard {}/{}; if {} is another tile of the same name, run kiln merge \
+                     where the scored tiles are, or with --skip-tile-check",
+                    escaped(&tile.to_string_lossy()),
+                    record.shard,
+                    record.shards,
+                    part.display(),
+                    record.shard,
+                    record.shards,
+                    escaped(&tile.to_string_lossy()),
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A part's format, by its name.
@@ -136,8 +222,10 @@ fn refuse(reason: String) -> Error {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::shard::Shard;
-    use super::super::{OK, ScoreRow};
+    use kiln_tile::TileDigest;
+
+    use super::super::OK;
+    use super::super::shard::{ScoredBy, Shard};
     use super::*;
 
     const CLASSES: [&str; 2] = ["benign", "odd, \"very\""];
@@ -151,7 +239,7 @@ mod tests {
     fn row(tile: &Listed, number: usize) -> ScoreRow {
         let path = tile.path.to_string_lossy().into_owned();
         if number % 7 == 5 {
-            return ScoreRow::failed(path, "truncated: the image, \"data\" end early".to_owned());
+            return ScoreRow::failed(path, "truncated: the image, \"data\" end early");
         }
         let score = 1.0 / (number as f32 + 3.0);
         let probabilities = vec![1.0 - score, score];
@@ -161,7 +249,17 @@ mod tests {
             label: Some(CLASSES[number % 2].to_owned()),
             status: OK.to_owned(),
             probabilities,
+            digest: None,
         }
+    }
+
+    fn by(model: &str) -> ScoredBy {
+        ScoredBy { model: model.to_owned(), settings: String::new() }
+    }
+
+    fn merge(parts: &[PathBuf], out: &Path, format: Format, list: Option<&[Listed]>) -> Result<Merged> {
+        let options = MergeOptions { list, compare_tiles: true, workers: 2 };
+        super::merge(parts, |classes| RowWriter::to_file(out, format, classes), options)
     }
 
     fn score(list: &[Listed], shard: Option<Shard>, path: &Path, model: &str) -> PathBuf {
@@ -171,7 +269,7 @@ mod tests {
         range.for_each(|number| writer.write(&row(&list[number], number)).unwrap());
         writer.finish().unwrap();
         if let Some(shard) = shard {
-            PartRecord::new(shard, list, &classes, model.to_owned()).write(path).unwrap();
+            PartRecord::new(shard, list, &classes, by(model), vec![]).write(path).unwrap();
         }
         path.to_owned()
     }
@@ -248,8 +346,59 @@ mod tests {
         let shard = |index| Shard { index, count: 2 };
         let one = score(&tiles, Some(shard(0)), &folder.path().join("a.csv"), "m");
         let two = score(&other, Some(shard(1)), &folder.path().join("b.csv"), "m");
-        PartRecord::new(shard(1), &tiles, &CLASSES.map(str::to_owned), "m".to_owned()).write(&two).unwrap();
+        PartRecord::new(shard(1), &tiles, &CLASSES.map(str::to_owned), by("m"), vec![]).write(&two).unwrap();
         let error = merge(&[one, two], &folder.path().join("out.csv"), Format::Csv, None).unwrap_err();
         assert!(error.to_string().contains("not the list"), "{error}");
+    }
+
+    #[test]
+    fn a_part_of_other_settings_or_of_names_that_only_look_alike_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let tiles = list(8);
+        let shard = |index| Shard { index, count: 2 };
+        let one = score(&tiles, Some(shard(0)), &folder.path().join("a.csv"), "m");
+        let two = score(&tiles, Some(shard(1)), &folder.path().join("b.csv"), "m");
+        let record = PartRecord::read(&two).unwrap();
+        let out = folder.path().join("out.csv");
+        let other = PartRecord { settings: "resize".to_owned(), ..record.clone() };
+        other.write(&two).unwrap();
+        let error = merge(&[one.clone(), two.clone()], &out, Format::Csv, None).unwrap_err();
+        assert!(error.to_string().contains("two settings"), "{error}");
+        let other = PartRecord { names_sha256: "other".to_owned(), ..record };
+        other.write(&two).unwrap();
+        let error = merge(&[one, two], &out, Format::Csv, None).unwrap_err();
+        assert!(error.to_string().contains("two lists"), "{error}");
+    }
+
+    #[test]
+    fn a_part_whose_tile_was_replaced_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let tile = |i: usize| {
+            let path = folder.path().join(format!("t{i}.png"));
+            std::fs::write(&path, format!("tile {i}")).unwrap();
+            Listed { path, refused: None }
+        };
+        let tiles: Vec<_> = (0..4).map(tile).collect();
+        let classes = CLASSES.map(str::to_owned);
+        let part = |index: usize| {
+            let shard = Shard { index, count: 2 };
+            let part = score(&tiles, Some(shard), &folder.path().join(format!("{index}.csv")), "m");
+            let digests =
+                tiles[shard.range(4)].iter().map(|tile| Some(TileDigest::of(&std::fs::read(&tile.path).unwrap())));
+            PartRecord::new(shard, &tiles, &classes, by("m"), digests.collect()).write(&part).unwrap();
+            part
+        };
+        let parts = [part(0), part(1)];
+        let out = folder.path().join("out.csv");
+        let merged = merge(&parts, &out, Format::Csv, Some(&tiles)).unwrap();
+        assert_eq!((merged.compared, merged.not_compared), (4, 0));
+        std::fs::remove_file(&out).unwrap();
+        std::fs::write(&tiles[2].path, "another tile").unwrap();
+        let error = merge(&parts, &out, Format::Csv, None).unwrap_err().to_string();
+        assert!(error.contains("t2.png is not the tile") && error.contains("--shard 1/2"), "{error}");
+        assert!(!out.exists());
+        std::fs::remove_file(&tiles[2].path).unwrap();
+        let merged = merge(&parts, &out, Format::Csv, None).unwrap();
+        assert_eq!((merged.compared, merged.not_compared), (3, 1));
     }
 }

@@ -9,7 +9,7 @@ use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use kiln_tile::{Decoder, TILE_BYTES, Tile, TileError};
+use kiln_tile::{Decoder, TILE_BYTES, Tile, TileDigest, TileError};
 use serde::Serialize;
 
 use super::{Listed, ScoreRow};
@@ -86,8 +86,13 @@ pub fn run(
     Ok(Summary::of(tiles.len(), batches.scored, started.elapsed()))
 }
 
-/// A tile, or the `status` that says why there is none.
-type Decoded = Result<Tile, String>;
+/// What a worker made of a file.
+pub(super) struct Decoded {
+    /// The digest of the very bytes that were decoded; none if they could not be read.
+    digest: Option<TileDigest>,
+    /// A tile, or the `status` with the reason why there is none.
+    tile: Result<Tile, String>,
+}
 
 fn work(todo: &Receiver<usize>, done: &Sender<(usize, Decoded)>, tiles: &[Listed], decoder: &Decoder) {
     for index in todo {
@@ -98,17 +103,25 @@ fn work(todo: &Receiver<usize>, done: &Sender<(usize, Decoded)>, tiles: &[Listed
 }
 
 pub(super) fn decoded(decoder: &Decoder, tile: &Listed) -> Decoded {
-    match &tile.refused {
-        Some(reason) => Err(reason.clone()),
-        None => decode(decoder, &tile.path),
+    if let Some(reason) = &tile.refused {
+        return Decoded { digest: None, tile: Err(reason.clone()) };
+    }
+    match decoder.read_file(&tile.path) {
+        // One read for both: a file that is replaced meanwhile cannot give the score of one and the digest of the other.
+        Ok(bytes) => Decoded { digest: Some(TileDigest::of(&bytes)), tile: decode(decoder, &bytes) },
+        Err(error) => Decoded { digest: None, tile: Err(status(&error)) },
     }
 }
 
 /// A decoder that panics on a hostile file costs that file its score, not the run.
-fn decode(decoder: &Decoder, path: &Path) -> Decoded {
-    catch_unwind(AssertUnwindSafe(|| decoder.decode_file(path)))
+fn decode(decoder: &Decoder, bytes: &[u8]) -> Result<Tile, String> {
+    catch_unwind(AssertUnwindSafe(|| decoder.decode_bytes(bytes)))
         .unwrap_or_else(|_| Err(TileError::Damaged("the image decoder failed on it".to_owned())))
-        .map_err(|error| format!("{}: {error}", error.code()))
+        .map_err(|error| status(&error))
+}
+
+fn status(error: &TileError) -> String {
+    format!("{}: {error}", error.code())
 }
 
 /// Hands out jobs and gives their results back in order.
@@ -188,9 +201,17 @@ pub(super) struct Batches<'a> {
     rule: &'a DecisionRule,
     on_row: &'a mut dyn FnMut(ScoreRow) -> Result<()>,
     pixels: Vec<u8>,
-    /// Rows in order; without a status it is a tile whose pixels wait in the batch.
-    pending: Vec<(String, Option<String>)>,
+    /// Rows in order.
+    pending: Vec<Pending>,
     scored: usize,
+}
+
+/// A row that waits for its batch.
+struct Pending {
+    path: String,
+    digest: Option<TileDigest>,
+    /// Why there is no tile; none for a tile whose pixels wait in the batch.
+    status: Option<String>,
 }
 
 /// Rows that may wait for one batch: a million bad tiles behind one good one must not pile up.
@@ -204,8 +225,8 @@ impl<'a> Batches<'a> {
 
 impl Batches<'_> {
     pub(super) fn push(&mut self, path: &Path, decoded: Decoded) {
-        let status = decoded.map(|tile| self.pixels.extend_from_slice(tile.pixels())).err();
-        self.pending.push((path.to_string_lossy().into_owned(), status));
+        let status = decoded.tile.map(|tile| self.pixels.extend_from_slice(tile.pixels())).err();
+        self.pending.push(Pending { path: path.to_string_lossy().into_owned(), digest: decoded.digest, status });
     }
 
     /// Tiles in the batch.
@@ -227,11 +248,12 @@ impl Batches<'_> {
             }
         };
         self.pixels.clear();
-        for (path, status) in self.pending.drain(..) {
+        for Pending { path, digest, status } in self.pending.drain(..) {
             let row = match status {
-                Some(status) => ScoreRow::failed(path, status),
+                Some(status) => ScoreRow::failed(path, &status),
                 None => answers.next(path, self.rule),
             };
+            let row = ScoreRow { digest, ..row };
             self.scored += usize::from(row.is_ok());
             (self.on_row)(row)?;
         }
@@ -240,8 +262,8 @@ impl Batches<'_> {
 
     /// The error with the tiles that it is about.
     fn named(&self, error: Error, tiles: usize) -> Error {
-        let first = self.pending.iter().find(|(_, status)| status.is_none());
-        let first = first.map(|(path, _)| path.clone()).unwrap_or_default();
+        let first = self.pending.iter().find(|row| row.status.is_none());
+        let first = first.map(|row| row.path.clone()).unwrap_or_default();
         Error::Batch { first, tiles, source: Box::new(error) }
     }
 }
@@ -374,6 +396,7 @@ mod tests {
             assert_eq!((summary.tiles, summary.scored, summary.failed), (40, 35, 5));
             for (index, (row, tile)) in rows.iter().zip(&tiles).enumerate() {
                 assert_eq!(row.path, tile.path.to_string_lossy());
+                assert_eq!(row.digest, std::fs::read(&tile.path).ok().map(|bytes| TileDigest::of(&bytes)));
                 let expected = (index % 7 != 6).then_some(f32::from(u8::try_from(index).unwrap()));
                 assert_eq!(row.score, expected);
                 assert_eq!(row.status == "not_found: no such file", expected.is_none(), "{}", row.status);

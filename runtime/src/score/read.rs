@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
+use kiln_tile::text::one_line;
 use parquet::file::reader::SerializedFileReader;
 use parquet::record::{Field, Row};
 use serde_json::{Map, Value};
@@ -45,8 +46,9 @@ fn csv_rows(file: File, columns: Vec<String>) -> std::result::Result<Rows, Strin
             path: record[0].to_owned(),
             score: if score.is_empty() { None } else { Some(number(score)?) },
             label: (!score.is_empty()).then(|| label.to_owned()),
-            status: record[3].to_owned(),
+            status: one_line(&record[3]).into_owned(),
             probabilities: probabilities.collect::<std::result::Result<_, _>>()?,
+            digest: None,
         })
     };
     Ok(Box::new(reader.into_records().map(row)))
@@ -65,8 +67,9 @@ fn json_rows(file: File, columns: Vec<String>) -> Rows {
             path: text(path)?.ok_or("a row without `path`")?,
             score: number(score)?,
             label: text(label)?,
-            status: text(status)?.ok_or("a row without `status`")?,
+            status: one_line(&text(status)?.ok_or("a row without `status`")?).into_owned(),
             probabilities: probabilities.filter_map(Result::transpose).collect::<std::result::Result<_, _>>()?,
+            digest: None,
         })
     };
     Box::new(BufReader::new(file).lines().map(row))
@@ -95,8 +98,9 @@ fn parquet_rows(file: File, columns: Vec<String>) -> std::result::Result<Rows, S
             path: text(0)?.ok_or("a row without `path`")?,
             score: number(1)?,
             label: text(2)?,
-            status: text(3)?.ok_or("a row without `status`")?,
+            status: one_line(&text(3)?.ok_or("a row without `status`")?).into_owned(),
             probabilities: probabilities.filter_map(Result::transpose).collect::<std::result::Result<_, _>>()?,
+            digest: None,
         })
     };
     Ok(Box::new(reader.into_iter().map(row)))

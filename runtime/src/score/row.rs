@@ -1,5 +1,7 @@
 //! One row of results, and the names of its columns: the same in every format.
 
+use kiln_tile::TileDigest;
+use kiln_tile::text::one_line;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -21,6 +23,9 @@ pub struct ScoreRow {
     pub status: String,
     /// A probability for each class, in the manifest's order; empty where the model has no classes or no score exists.
     pub probabilities: Vec<f32>,
+    /// The digest of the file's bytes as they were read for this row; no column. `None` where they could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<TileDigest>,
 }
 
 impl ScoreRow {
@@ -30,17 +35,19 @@ impl ScoreRow {
         if !score.is_finite() || probabilities.iter().any(|value| !value.is_finite()) {
             return Self::failed(
                 path,
-                format!("not_finite: the model gave the score {score}, or a probability that is no number"),
+                &format!("not_finite: the model gave the score {score}, or a probability that is no number"),
             );
         }
         let label = Some(rule.label(score, &probabilities).to_owned());
-        Self { path, score: Some(score), label, status: OK.to_owned(), probabilities }
+        Self { path, score: Some(score), label, status: OK.to_owned(), probabilities, digest: None }
     }
 
-    /// A tile without a score.
+    /// A tile without a score. The reason becomes one line without control characters, whatever a decoder or a server
+    /// wrote: a row is one line of CSV.
     #[must_use]
-    pub fn failed(path: String, status: String) -> Self {
-        Self { path, score: None, label: None, status, probabilities: Vec::new() }
+    pub fn failed(path: String, status: &str) -> Self {
+        let status = one_line(status).into_owned();
+        Self { path, score: None, label: None, status, probabilities: Vec::new(), digest: None }
     }
 
     /// Whether it has a score.
@@ -82,6 +89,12 @@ impl Serialize for Named<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_status_is_one_line_without_control_characters() {
+        let row = ScoreRow::failed("a.png".to_owned(), "unreadable: bad\r\nchunk \u{1b}[31m\u{0}IHDR\n");
+        assert_eq!(row.status, "unreadable: bad chunk [31m IHDR");
+    }
 
     #[test]
     fn a_score_that_is_no_number_is_no_score() {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use kiln_tile::digest::sha256_file;
-use kiln_tile::publish;
+use kiln_tile::{TileDigest, publish};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -15,8 +15,8 @@ use crate::{Error, Result};
 
 /// The record's schema version.
 const SCHEMA: u32 = 1;
-/// The longest record that is read, in bytes.
-const LIMIT: u64 = 1 << 20;
+/// The longest record that is read, in bytes: a part of some 30 million tiles.
+const LIMIT: u64 = 1 << 30;
 
 /// Where `--shard auto` looks: the part's number, then the number of parts, then the lowest number and the step.
 const SCHEDULERS: [[&str; 4]; 2] = [
@@ -63,7 +63,10 @@ impl Shard {
 
     fn of_scheduler(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let number = |name: &str| -> Result<Option<usize>> {
-            let Some(text) = variable(name).filter(|_| !name.is_empty()) else { return Ok(None) };
+            // A variable that is set and empty counts as unset.
+            let Some(text) = variable(name).filter(|text| !name.is_empty() && !text.is_empty()) else {
+                return Ok(None);
+            };
             text.parse().map(Some).map_err(|_| wrong("auto", &format!("{name} is `{text}`, which is no number")))
         };
         for [id, count, lowest, step] in SCHEDULERS {
@@ -112,18 +115,46 @@ pub struct PartRecord {
     pub list_sha256: String,
     /// Class names of the model, in the order of the columns `p_<class>`.
     pub classes: Vec<String>,
+    /// SHA-256 of the bytes of the list's names, each followed by NUL. Names that are not UTF-8 may look alike in
+    /// `list_sha256`. Empty in records of earlier releases.
+    #[serde(default)]
+    pub names_sha256: String,
     /// SHA-256 of the trained weights, and the precision that ran: parts of two models do not join.
     pub model: String,
+    /// Digest of all other settings that the rows depend on: the bundle, the size policy and the release of Kiln. Empty in
+    /// records of earlier releases.
+    #[serde(default)]
+    pub settings: String,
     /// Length of the part's file in bytes.
     pub bytes: u64,
     /// SHA-256 of the part's file.
     pub sha256: String,
+    /// For each row, the digest of the bytes that were scored; `null` where they could not be read. Empty in records of
+    /// earlier releases.
+    #[serde(default)]
+    pub tile_digests: Vec<Option<TileDigest>>,
+}
+
+/// What scored a part: only parts with equal ones join.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScoredBy {
+    /// SHA-256 of the trained weights, and the precision that ran.
+    pub model: String,
+    /// Digest of all other settings that the rows depend on.
+    pub settings: String,
 }
 
 impl PartRecord {
-    /// The record of a part that is not written yet: `shard` of `list`, scored by `model`.
+    /// The record of a part that is not written yet: `shard` of `list`, whose tiles had these digests when they were
+    /// scored.
     #[must_use]
-    pub fn new(shard: Shard, list: &[Listed], classes: &[String], model: String) -> Self {
+    pub fn new(
+        shard: Shard,
+        list: &[Listed],
+        classes: &[String],
+        by: ScoredBy,
+        tile_digests: Vec<Option<TileDigest>>,
+    ) -> Self {
         Self {
             schema: SCHEMA,
             shard: shard.index,
@@ -131,10 +162,13 @@ impl PartRecord {
             tiles: list.len(),
             rows: shard.range(list.len()).len(),
             list_sha256: list_digest(list.iter().map(|tile| tile.path.to_string_lossy())),
+            names_sha256: names_digest(list),
             classes: classes.to_vec(),
-            model,
+            model: by.model,
+            settings: by.settings,
             bytes: 0,
             sha256: String::new(),
+            tile_digests,
         }
     }
 
@@ -155,10 +189,17 @@ impl PartRecord {
         self.bytes = std::fs::metadata(part).map_err(read)?.len();
         self.sha256 = sha256_file(part).map_err(read)?;
         let path = Self::path_of(part);
-        let text = serde_json::to_string_pretty(&self).map_err(std::io::Error::other);
+        let text = self.text().map_err(std::io::Error::other);
         let written = text.and_then(|text| publish::write_file(&path, format!("{text}\n").as_bytes()));
         written.map_err(|source| Error::Write { path: path.clone(), source })?;
         Ok(path)
+    }
+
+    /// Indented for people, but for the digests: one for each row, on one line.
+    fn text(&mut self) -> serde_json::Result<String> {
+        let digests = serde_json::to_string(&std::mem::take(&mut self.tile_digests))?;
+        let text = serde_json::to_string_pretty(&self)?;
+        Ok(text.replacen("\"tile_digests\": []", &format!("\"tile_digests\": {digests}"), 1))
     }
 
     /// Reads the record of a part, and compares the part with it.
@@ -174,13 +215,17 @@ impl PartRecord {
         if length > LIMIT {
             return Err(missing(format!("{length} bytes, over the limit of {LIMIT}")));
         }
-        let bytes = std::fs::read(&path).map_err(|error| missing(error.to_string()))?;
-        let record: Self = serde_json::from_slice(&bytes).map_err(|error| missing(error.to_string()))?;
+        let file = std::fs::File::open(&path).map_err(|error| missing(error.to_string()))?;
+        let reader = std::io::BufReader::new(std::io::Read::take(file, LIMIT));
+        let record: Self = serde_json::from_reader(reader).map_err(|error| missing(error.to_string()))?;
         if record.schema != SCHEMA {
             return Err(missing(format!("schema {}, and this release reads {SCHEMA}", record.schema)));
         }
         if record.shard >= record.shards {
             return Err(missing(format!("there is no part {} of {}", record.shard, record.shards)));
+        }
+        if !record.tile_digests.is_empty() && record.tile_digests.len() != record.rows {
+            return Err(missing(format!("{} digests for {} rows", record.tile_digests.len(), record.rows)));
         }
         let found = sha256_file(part).map_err(|source| Error::Read { path: part.to_owned(), source })?;
         if found != record.sha256 {
@@ -202,6 +247,20 @@ pub fn list_digest(paths: impl Iterator<Item = impl AsRef<str>>) -> String {
     digest.finish()
 }
 
+/// SHA-256 over the bytes of the names of a list, each followed by NUL.
+pub(super) fn names_digest(list: &[Listed]) -> String {
+    let mut digest = Sha256::new();
+    for tile in list {
+        digest.update(tile.path.as_os_str().as_encoded_bytes());
+        digest.update(b"\0");
+    }
+    hex(&digest.finalize())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// [`list_digest`], one path at a time.
 #[derive(Default)]
 pub(super) struct ListDigest(Sha256);
@@ -213,7 +272,7 @@ impl ListDigest {
     }
 
     pub(super) fn finish(self) -> String {
-        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.0.finalize())
     }
 }
 
@@ -270,6 +329,8 @@ mod tests {
         assert_eq!(slurm("20").unwrap(), Shard { index: 2, count: 3 });
         assert!(slurm("9").is_err() && slurm("25").is_err());
         assert!(auto(&kubernetes[..1]).unwrap_err().to_string().contains("KILN_SHARDS"));
+        let empty = [("JOB_COMPLETION_INDEX", ""), ("SLURM_ARRAY_TASK_ID", "1"), ("SLURM_ARRAY_TASK_COUNT", "2")];
+        assert_eq!(auto(&empty).unwrap(), Shard { index: 1, count: 2 });
         assert!(auto(&[]).unwrap_err().to_string().contains("I/N"));
         assert!(auto(&[("JOB_COMPLETION_INDEX", "two")]).is_err());
     }

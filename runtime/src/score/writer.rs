@@ -114,7 +114,7 @@ mod tests {
         let rule = DecisionRule::new(0.5, classes(), &classes()[..1]);
         vec![
             ScoreRow::scored("a, b.png".to_owned(), 0.75, vec![0.25, 0.75], &rule),
-            ScoreRow::failed("c.png".to_owned(), "truncated: the image data end early".to_owned()),
+            ScoreRow::failed("c.png".to_owned(), "truncated: the image data end early"),
         ]
     }
 

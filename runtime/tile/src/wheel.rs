@@ -83,9 +83,11 @@ pub fn extract(wheel: &Path, entry: &str, bytes: u64, sha256: &str) -> Result<Ve
 }
 
 fn python() -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
+    let path = env::var_os("PATH").filter(|path| !path.is_empty())?;
     let names = [format!("python3{}", env::consts::EXE_SUFFIX), format!("python{}", env::consts::EXE_SUFFIX)];
-    let mut found = names.iter().flat_map(|name| env::split_paths(&path).map(move |folder| folder.join(name)));
+    // An empty entry means the working folder to a shell; a program out of the working folder is not what is meant.
+    let folders: Vec<_> = env::split_paths(&path).filter(|folder| !folder.as_os_str().is_empty()).collect();
+    let mut found = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     found.find(|file| file.is_file())
 }
 

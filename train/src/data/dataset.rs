@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kiln_tile::is_tile_path;
+use kiln_tile::{is_left_out, is_tile_path};
 
 use super::split::Split;
 use super::{DataError, Result, labels, list};
@@ -41,8 +41,8 @@ pub struct Dataset {
 
 impl Dataset {
     /// Opens a data set: a `.csv` list (`path,label[,group][,split]`, paths relative to the list), a folder that holds
-    /// `tiles.csv` (that list is used), or a folder with one subfolder a class, searched recursively. Names that begin
-    /// with a dot are left out.
+    /// `tiles.csv` (that list is used), or a folder with one subfolder a class, searched recursively. Hidden files and
+    /// folders and those of the operating system are left out, as scoring leaves them out: see [`is_left_out`].
     ///
     /// # Errors
     /// No tiles, a line of the list that is wrong, a path that climbs out of the root, or what the file system said.
@@ -156,14 +156,16 @@ fn collect(root: &Path, folder: &Path, depth: usize, tiles: &mut Vec<PathBuf>) -
     Ok(())
 }
 
-/// The names in a folder, sorted, without hidden ones. A name that is not UTF-8 cannot stand in a list, so it is
-/// refused here, by name.
+/// The names in a folder, sorted, without those that [`is_left_out`] leaves out. A name that is not UTF-8 cannot stand in
+/// a list, so it is refused here, by name.
 fn sorted_names(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for item in fs::read_dir(folder).map_err(DataError::io(folder))? {
         let name = item.map_err(DataError::io(folder))?.file_name();
+        if is_left_out(&name) {
+            continue;
+        }
         match name.to_str() {
-            Some(name) if name.starts_with('.') => {}
             Some(name) => names.push(name.to_owned()),
             None => {
                 let reason = format!("the file name {} is not UTF-8; rename it", name.display());

@@ -14,6 +14,7 @@ use kiln_runtime::score::MAX_STREAMS;
 use kiln_runtime::{Bundle, ProviderKind, Providers, Runtime, Session, SessionOptions, golden, library};
 use kiln_tile::publish::Staged;
 
+use super::destination::Destination;
 use super::endpoint::EndpointArgs;
 use super::provider::ProviderOptionArgs;
 use super::score::at_least_one;
@@ -106,6 +107,9 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let bundle = Bundle::open(&args.bundle)?;
+    if let Some(folder) = &args.out {
+        may_replace(folder, &args)?;
+    }
     let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
     let report = match args.provider.as_slice() {
         _ if args.endpoint.is_named() => endpoint::measure(&args, &bundle, out)?,
@@ -213,13 +217,47 @@ fn read_baseline(file: &Path) -> anyhow::Result<Report> {
     serde_json::from_str(&text).with_context(|| format!("{} is no report of kiln bench --json", file.display()))
 }
 
+/// The files of a report.
+const FILES: [&str; 3] = ["bench.json", "bench.md", "bench.png"];
+
+/// Refuses, before minutes of measuring, a folder that is no earlier report and nothing else: it is replaced whole.
+fn may_replace(folder: &Path, args: &Args) -> anyhow::Result<()> {
+    let target = Destination::new("--out", folder);
+    target.is_not_in("the bundle", &args.bundle)?;
+    target.does_not_hold("the bundle", &args.bundle)?;
+    if let Some(baseline) = &args.baseline {
+        target.does_not_hold("the baseline", baseline)?;
+    }
+    if !target.exists() {
+        return Ok(());
+    }
+    let cannot = || format!("cannot replace {}", folder.display());
+    let mut is_report = false;
+    for entry in std::fs::read_dir(folder).with_context(cannot)? {
+        let name = entry.with_context(cannot)?.file_name();
+        let is_ours = FILES.iter().any(|file| name == *file);
+        anyhow::ensure!(
+            is_ours,
+            "--out {}: it holds {}, which is no file of a report, so it is not replaced; name another folder",
+            folder.display(),
+            name.display()
+        );
+        is_report = true;
+    }
+    anyhow::ensure!(
+        is_report,
+        "--out {}: it is there and holds no bench.json, so it is not replaced; name another folder",
+        folder.display()
+    );
+    Ok(())
+}
+
 fn write(folder: &Path, report: &Report, comparisons: &[Comparison]) -> anyhow::Result<()> {
     let staged = Staged::beside(folder)?;
-    std::fs::write(staged.path().join("bench.json"), serde_json::to_vec_pretty(report)?)?;
-    std::fs::write(staged.path().join("bench.md"), bench::markdown(report, comparisons))?;
-    std::fs::write(staged.path().join("bench.png"), bench::picture(report)?)?;
-    let is_ours = folder.join("bench.json").is_file() || !folder.exists();
-    anyhow::ensure!(is_ours, "it is there and holds no bench.json, so it is not replaced; name another folder");
+    let [json, markdown, picture] = FILES.map(|name| staged.path().join(name));
+    std::fs::write(json, serde_json::to_vec_pretty(report)?)?;
+    std::fs::write(markdown, bench::markdown(report, comparisons))?;
+    std::fs::write(picture, bench::picture(report)?)?;
     Ok(staged.publish(true)?)
 }
 

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kiln_runtime::endpoint::{Endpoint, check_golden};
-use kiln_runtime::score::{Listed, Summary};
-use kiln_runtime::{Bundle, DecisionRule, Engine as _, Error};
+use kiln_runtime::score::Summary;
+use kiln_runtime::{Engine as _, Error};
 use serde::Serialize;
 
 use super::sink::Sink;
-use super::{Args, Work, default_format};
+use super::{Part, Work};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::verbs::endpoint::{ServersReport, describe, report as servers};
@@ -31,27 +31,21 @@ struct Report<'a> {
     nodes: BTreeMap<String, usize>,
 }
 
-pub(super) fn run(
-    args: &Args,
-    bundle: &Bundle,
-    rule: &DecisionRule,
-    tiles: &[Listed],
-    out: &Output,
-) -> anyhow::Result<Exit> {
+pub(super) fn run(work: &Work<'_>, part: Part, out: &Output) -> anyhow::Result<Exit> {
+    let Work { args, bundle, rule, precision, .. } = *work;
     let needed: &[&str] = if rule.classes().is_empty() { &["score"] } else { &["score", "probabilities"] };
-    let precision = args.precision.as_deref().unwrap_or("fp32");
     let endpoint = args.endpoint.connect(bundle, Some(needed), out)?;
     check_golden(&endpoint, bundle, precision)?;
-    let work = Work { args, bundle, rule, tiles, precision };
     let mut engines = endpoint.handles();
-    let batch = batch(&work, &endpoint, &mut engines, out)?;
+    let batch = batch(work, &endpoint, &mut engines, out)?;
     // After the servers were checked: where nothing can be scored, stdout gets no header that promises rows. Which
     // servers answer is no part of what the rows depend on, so that other ones may go on where these were lost.
-    let sink = Sink::open(&work, &format!("endpoint {}", endpoint.version().unwrap_or_default()), out)?;
+    let sink = Sink::open(work, &["endpoint", endpoint.model(), endpoint.version().unwrap_or_default()], out)?;
     let kept = sink.progress();
     match work.score(&mut engines, batch, sink, out) {
-        Ok(summary) => {
-            report(&work, &endpoint, batch, &summary, out)?;
+        Ok((summary, digests)) => {
+            work.record(part, digests)?;
+            report(work, &endpoint, batch, &summary, out)?;
             Ok(if summary.failed == 0 { Exit::Done } else { Exit::Input })
         }
         // A reader that went away (`kiln score … | head`) has all that it wanted.
@@ -100,7 +94,7 @@ fn report(work: &Work<'_>, endpoint: &Endpoint, batch: usize, summary: &Summary,
         out.line(file.display());
         return Ok(());
     }
-    let format = work.args.format.unwrap_or_else(|| default_format(work.args, out)).to_string();
+    let format = work.format.to_string();
     let (provider, nodes, precision) = (endpoint.provider(), endpoint.nodes(), work.precision);
     let servers = servers(endpoint);
     out.document(&Report { out: file, format, summary, provider, precision, batch, servers, nodes })

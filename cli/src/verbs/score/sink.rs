@@ -1,11 +1,13 @@
 //! Where the rows of `kiln score` go: a file that a stopped run can go on with, or standard output.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
-use kiln_runtime::score::{self, Found, ResumableFile, RowWriter, ScoreRow};
+use kiln_runtime::score::{self, Found, Kept, Listed, ResumableFile, Resume, RowWriter, ScoreRow};
+use kiln_tile::TileDigest;
 
-use super::{Work, default_format};
+use super::{MAX_NAMED, Work, threads};
 use crate::output::Output;
 
 /// Where rows go.
@@ -17,34 +19,48 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    pub(super) fn open(work: &Work<'_>, engine: &str, out: &Output) -> anyhow::Result<Self> {
+    /// Opens the target. `engine` is all that the rows depend on beside bundle, precision, size policy and tiles.
+    pub(super) fn open(work: &Work<'_>, engine: &[&str], out: &Output) -> anyhow::Result<Self> {
         let (args, classes) = (work.args, work.rule.classes());
-        let format = args.format.unwrap_or_else(|| default_format(args, out));
         let Some(target) = &args.out else {
-            return Ok(Self::Stream(RowWriter::to_stream(Box::new(io::stdout()), format, classes)?));
+            return Ok(Self::Stream(RowWriter::to_stream(Box::new(io::stdout()), work.format, classes)?));
         };
-        let policy = args.size_policy.unwrap_or(work.bundle.manifest.tile.size_policy).to_string();
-        let key = score::run_key(&work.bundle.manifest, &[work.precision, engine, &policy], work.tiles);
-        let (file, found) = ResumableFile::open(target, format, classes, &key, work.tiles, args.restart)?;
+        let policy = work.policy();
+        let key =
+            score::run_key(&work.bundle.manifest, &[&[work.precision, policy.as_str()], engine].concat(), work.tiles);
+        let bar = (work.tiles.len() > MAX_NAMED).then(|| out.progress(None, "compare tiles with the earlier run"));
+        let on_tile = || {
+            if let Some(bar) = &bar {
+                bar.inc(1);
+            }
+        };
+        let resume = Resume { restart: args.restart, workers: threads(args), on_tile: &on_tile };
+        let opened = ResumableFile::open(target, work.format, classes, &key, work.tiles, &resume);
+        if let Some(bar) = &bar {
+            bar.finish_and_clear();
+        }
+        let (file, found) = opened?;
+        let progress = file.progress().display();
         match found {
-            Found::Rows(rows) if rows > 0 => out.note(format_args!(
-                "going on after {rows} of {} tiles, which an earlier run has scored; --restart scores them again",
-                work.tiles.len()
+            Found::Nothing => {}
+            Found::Rows(kept) => note_kept(kept, work.tiles.len(), out),
+            Found::OtherRun => out.note(format_args!(
+                "{progress} does not match this run (other tiles, bundle, options or release of Kiln); starting over"
             )),
-            Found::Other => out.note(format_args!(
-                "{} was of another run, or tiles have changed since; beginning anew",
-                file.progress().display()
-            )),
-            _ => {}
+            Found::OtherFormat => {
+                out.note(format_args!("{progress} was written by another release of Kiln; starting over"));
+            }
         }
         Ok(Self::File(file))
     }
 
-    /// Rows that were there, and how many of them have a score.
-    pub(super) fn before(&self) -> (usize, usize) {
+    /// The tiles that have no row yet.
+    pub(super) fn todo<'a>(&self, tiles: &'a [Listed]) -> Cow<'a, [Listed]> {
         match self {
-            Self::File(file) => (file.rows(), file.scored()),
-            Self::Stream(_) => (0, 0),
+            Self::File(file) if file.todo().len() < tiles.len() => {
+                file.todo().iter().filter_map(|place| tiles.get(*place)).cloned().collect()
+            }
+            _ => Cow::Borrowed(tiles),
         }
     }
 
@@ -63,10 +79,27 @@ impl Sink {
         }
     }
 
-    pub(super) fn finish(self) -> kiln_runtime::Result<()> {
+    /// Makes the file appear. Gives the digest of each tile's bytes, for a file.
+    pub(super) fn finish(self) -> kiln_runtime::Result<Vec<Option<TileDigest>>> {
         match self {
             Self::File(file) => file.finish(),
-            Self::Stream(writer) => writer.finish(),
+            Self::Stream(writer) => writer.finish().map(|()| Vec::new()),
         }
+    }
+}
+
+fn note_kept(kept: Kept, tiles: usize, out: &Output) {
+    let Kept { rows, changed, without_score } = kept;
+    if rows > 0 {
+        out.note(format_args!(
+            "going on after {rows} of {tiles} tiles, which an earlier run has scored and which have not changed; \
+             --restart scores them again"
+        ));
+    }
+    if changed > 0 {
+        out.note(format_args!("{changed} tiles have changed since an earlier run scored them; scoring them again"));
+    }
+    if without_score > 0 {
+        out.note(format_args!("{without_score} tiles got no score from an earlier run; trying them again"));
     }
 }

@@ -1,0 +1,111 @@
+//! What a verb may write to: never one of its own inputs, by whatever path, link or hard link the two are named.
+
+use std::path::{Path, PathBuf};
+
+use kiln_runtime::{Error, Result};
+use kiln_tile::FileIdentity;
+
+/// A path that the user asked a verb to write to.
+pub(super) struct Destination<'a> {
+    /// The flag that names it, for errors.
+    flag: &'static str,
+    path: &'a Path,
+    /// None where nothing is there yet.
+    identity: Option<FileIdentity>,
+}
+
+impl<'a> Destination<'a> {
+    pub(super) fn new(flag: &'static str, path: &'a Path) -> Self {
+        Self { flag, path, identity: FileIdentity::of(path).ok() }
+    }
+
+    /// Whether there is something that could be overwritten.
+    pub(super) fn exists(&self) -> bool {
+        self.identity.is_some()
+    }
+
+    /// Refuses a target that is this input.
+    pub(super) fn is_not(&self, what: &str, input: &Path) -> Result<()> {
+        if self.exists() && FileIdentity::of(input).ok() == self.identity {
+            return Err(self.refused(&format!("is {what} {}, which would be overwritten", input.display())));
+        }
+        Ok(())
+    }
+
+    /// Refuses a target that is this folder or lies in it.
+    pub(super) fn is_not_in(&self, what: &str, folder: &Path) -> Result<()> {
+        if place(self.path).starts_with(place(folder)) {
+            return Err(self.refused(&format!("is in {what} {}, which is only read", folder.display())));
+        }
+        self.is_not(what, folder)
+    }
+
+    /// Refuses a folder that is to be replaced and holds this input.
+    #[cfg_attr(not(feature = "export"), allow(dead_code))]
+    pub(super) fn does_not_hold(&self, what: &str, input: &Path) -> Result<()> {
+        if place(input).starts_with(place(self.path)) {
+            return Err(self.refused(&format!("holds {what} {}, which would be removed", input.display())));
+        }
+        self.is_not(what, input)
+    }
+
+    fn refused(&self, reason: &str) -> Error {
+        Error::Argument {
+            argument: format!("{} {}", self.flag, self.path.display()),
+            reason: format!("{reason}\nhint: name another path with {}", self.flag),
+        }
+    }
+}
+
+/// The path without links and `..`, as far as it exists.
+fn place(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let existing = absolute.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    match existing {
+        Some((above, real)) => match absolute.strip_prefix(above) {
+            Ok(rest) if !rest.as_os_str().is_empty() => real.join(rest),
+            _ => real,
+        },
+        None => absolute,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_target_is_known_by_every_spelling() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        fs::create_dir_all(here.join("bundle/inner")).unwrap();
+        fs::write(here.join("bundle/model.onnx"), "x").unwrap();
+        let target = |name: &str| here.join(name);
+        let is_in = |name: &str| {
+            Destination::new("--out", &target(name)).is_not_in("the bundle", &here.join("bundle")).is_err()
+        };
+        for inside in ["bundle", "bundle/model.onnx", "bundle/new.csv", "bundle/a/b.csv", "x/../bundle/new.csv"] {
+            let exists_on_the_way = here.join("x");
+            fs::create_dir_all(exists_on_the_way).unwrap();
+            assert!(is_in(inside), "{inside}");
+        }
+        for outside in ["bundle.csv", "bundle2/new.csv", "scores.csv", "bundle/../new.csv"] {
+            assert!(!is_in(outside), "{outside}");
+        }
+        let holds = |name: &str| {
+            Destination::new("--out", &target(name))
+                .does_not_hold("the graph", &here.join("bundle/model.onnx"))
+                .is_err()
+        };
+        assert!(holds("bundle") && holds(".") && holds("bundle/model.onnx"));
+        assert!(!holds("bundle/inner") && !holds("elsewhere"));
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(here.join("bundle"), here.join("link")).unwrap();
+            assert!(is_in("link/new.csv") && holds("link"));
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Result files that survive a stop. Rows go to `<file>.progress` as they come; the result file itself appears whole at
+//! the end, made from them. A run that was killed leaves its progress, and the same run started again keeps every row
+//! whose tile has the same bytes now: the file is read again and its digest compared with that of the bytes that were
+//! scored, so that neither times nor names decide. Other tiles, and tiles without a score, are scored again.
+//!
+//! A progress file is JSON lines. The first names the run; each further one is `[place in the list, row]`. Rows of tiles
+//! that are scored again are added at the end: the last row of a place counts.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use kiln_tile::TileDigest;
+use kiln_tile::digest::sha256_hex;
+use serde::{Deserialize, Serialize};
+
+use super::unchanged::{Compared, compare};
+use super::{Format, Listed, RowWriter, ScoreRow};
+use crate::bundle::Manifest;
+use crate::{Error, Result};
+
+/// Version of the progress file's form. 1 had no digests and no places.
+const FORMAT: u32 = 2;
+/// How a progress file begins, of this form and of the first.
+const BEGINNINGS: [&[u8]; 2] = [b"{\"progress\":", b"{\"run\":\""];
+
+/// The first line of a progress file.
+#[derive(Serialize, Deserialize, PartialEq)]
+struct Head {
+    /// [`FORMAT`].
+    progress: u32,
+    /// SHA-256 of all that the rows depend on.
+    run: String,
+    /// Tiles in all.
+    tiles: usize,
+}
+
+/// All that a run's rows depend on beside the tiles' own bytes, as one digest: this release of Kiln, the bundle with the
+/// digests of its files, `options`, and the list.
+#[must_use]
+pub fn run_key(manifest: &Manifest, options: &[&str], tiles: &[Listed]) -> String {
+    let manifest = serde_json::to_string(manifest).unwrap_or_default();
+    key(&[&[env!("CARGO_PKG_VERSION"), &manifest], options].concat(), tiles)
+}
+
+fn key(facts: &[&str], tiles: &[Listed]) -> String {
+    // Digests of parts: the list may be long, and is hashed as it is read. Bytes, because two names that are not UTF-8 may
+    // look alike as text.
+    let paths = tiles.chunks(4_096).map(|part| {
+        let names: Vec<_> = part.iter().map(|tile| tile.path.as_os_str().as_encoded_bytes()).collect();
+        sha256_hex(&names.join(&b'\0'))
+    });
+    let facts = facts.iter().map(|fact| sha256_hex(fact.as_bytes()));
+    sha256_hex(facts.chain(paths).collect::<Vec<_>>().join("\n").as_bytes())
+}
+
+/// A result file in the making.
+pub struct ResumableFile {
+    target: PathBuf,
+    progress: PathBuf,
+    file: BufWriter<File>,
+    format: Format,
+    classes: Vec<String>,
+    /// Where the row of each tile begins in the progress file; none for a tile that is not scored yet.
+    rows: Vec<Option<u64>>,
+    /// Places of the tiles that are to be scored.
+    todo: Vec<usize>,
+    /// How many of them have their row.
+    done: usize,
+    /// Bytes of the progress file.
+    end: u64,
+}
+
+/// What was there when a result file was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing of an earlier run.
+    Nothing,
+    /// Rows of the same run.
+    Rows(Kept),
+    /// Progress of another run: other tiles, another bundle, other options or another release. It has been dropped.
+    OtherRun,
+    /// Progress in the form of another release of Kiln. It has been dropped.
+    OtherFormat,
+}
+
+/// What became of the rows of an earlier run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Kept {
+    /// Rows that stand.
+    pub rows: usize,
+    /// Tiles whose bytes are not those that were scored, or that cannot be read any more. They are scored again.
+    pub changed: usize,
+    /// Rows without a score. Their tiles are tried again.
+    pub without_score: usize,
+}
+
+/// How the progress of an earlier run is read.
+pub struct Resume<'a> {
+    /// Drop it unread.
+    pub restart: bool,
+    /// Threads that read tiles.
+    pub workers: usize,
+    /// Called for each tile that was compared.
+    pub on_tile: &'a (dyn Fn() + Sync),
+}
+
+impl ResumableFile {
+    /// Opens the progress of `target`. Rows of the same run are kept if their tiles have the bytes that were scored,
+    /// unless the caller restarts: every such tile is read once.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if `target` is no regular file, another process is writing the same file, or a file that is
+    /// no progress of Kiln's has the name of the progress file; [`Error::Write`].
+    pub fn open(
+        target: &Path,
+        format: Format,
+        classes: &[String],
+        key: &str,
+        tiles: &[Listed],
+        resume: &Resume<'_>,
+    ) -> Result<(Self, Found)> {
+        // Finds what is wrong with the target before anything is scored.
+        drop(RowWriter::to_file(target, format, classes)?);
+        let progress = Self::progress_of(target);
+        let failed = |source| Error::Write { path: progress.clone(), source };
+        let refused = |path: &Path, reason: &str| Error::Argument {
+            argument: path.display().to_string(),
+            reason: reason.to_owned(),
+        };
+        let mut options = OpenOptions::new();
+        let mut file = options.read(true).write(true).create(true).truncate(false).open(&progress).map_err(failed)?;
+        if file.try_lock().is_err() {
+            return Err(refused(target, "another process is scoring into this file; wait for it, or name another"));
+        }
+        if !is_progress(&file).map_err(failed)? {
+            return Err(refused(
+                &progress,
+                "this file is in the place of the progress file and was not written by kiln score; move it, or name another --out",
+            ));
+        }
+        let head = Head { progress: FORMAT, run: key.to_owned(), tiles: tiles.len() };
+        let earlier =
+            if resume.restart { Earlier::Nothing } else { Earlier::read(&file, &head, tiles).map_err(failed)? };
+        let (end, rows, found) = match earlier {
+            Earlier::Rows { end, rows } => {
+                let (rows, kept) = keep(rows, tiles, resume);
+                (end, rows, Found::Rows(kept))
+            }
+            Earlier::Nothing => (0, vec![None; tiles.len()], Found::Nothing),
+            Earlier::OtherRun => (0, vec![None; tiles.len()], Found::OtherRun),
+            Earlier::OtherFormat => (0, vec![None; tiles.len()], Found::OtherFormat),
+        };
+        file.set_len(end).and_then(|()| file.seek(SeekFrom::Start(end))).map_err(failed)?;
+        let todo = (0..tiles.len()).filter(|place| rows[*place].is_none()).collect();
+        let (target, classes) = (target.to_owned(), classes.to_vec());
+        let file = BufWriter::new(file);
+        let mut this = Self { target, progress, file, format, classes, rows, todo, done: 0, end };
+        if end == 0 {
+            this.line(&head)?;
+            let flushed = this.file.flush();
+            flushed.map_err(|source| this.failed(source))?;
+        }
+        Ok((this, found))
+    }
+
+    /// The progress file of a result file: the same name and `.progress`.
+    #[must_use]
+    pub fn progress_of(target: &Path) -> PathBuf {
+        let mut name = target.as_os_str().to_owned();
+        name.push(".progress");
+        PathBuf::from(name)
+    }
+
+    /// The tiles that are to be scored, by their places in the list, in rising order.
+    #[must_use]
+    pub fn todo(&self) -> &[usize] {
+        &self.todo
+    }
+
+    /// Where the rows are until the result file appears.
+    #[must_use]
+    pub fn progress(&self) -> &Path {
+        &self.progress
+    }
+
+    /// Takes the row of the next tile of [`ResumableFile::todo`].
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn write(&mut self, row: &ScoreRow) -> Result<()> {
+        let Some(&place) = self.todo.get(self.done) else {
+            return Err(self.failed(std::io::Error::other("more rows than tiles")));
+        };
+        self.rows[place] = Some(self.end);
+        self.done += 1;
+        self.line(&(place, row))
+    }
+
+    fn line(&mut self, value: &impl Serialize) -> Result<()> {
+        let mut line = serde_json::to_vec(value).map_err(|error| self.failed(error.into()))?;
+        line.push(b'\n');
+        self.file.write_all(&line).map_err(|source| self.failed(source))?;
+        self.end += line.len() as u64;
+        Ok(())
+    }
+
+    fn failed(&self, source: std::io::Error) -> Error {
+        Error::Write { path: self.progress.clone(), source }
+    }
+
+    /// Makes the result file from all rows in the order of the list, puts it in place, and removes the progress. Gives the
+    /// digest of each tile's bytes; none where they could not be read.
+    ///
+    /// # Errors
+    /// [`Error::Write`], [`Error::Read`]; the progress is then still there.
+    pub fn finish(mut self) -> Result<Vec<Option<TileDigest>>> {
+        let flushed = self.file.flush();
+        flushed.map_err(|source| self.failed(source))?;
+        let unreadable = |source| Error::Read { path: self.progress.clone(), source };
+        let mut writer = RowWriter::to_file(&self.target, self.format, &self.classes)?;
+        let mut reader = BufReader::new(File::open(&self.progress).map_err(unreadable)?);
+        let mut digests = Vec::with_capacity(self.rows.len());
+        let (mut at, mut line) = (0_u64, String::new());
+        for (place, start) in self.rows.iter().enumerate() {
+            let missing = || unreadable(std::io::Error::other(format!("tile {place} has no row")));
+            let start = start.ok_or_else(missing)?;
+            // Rows in a run of neighbours follow each other: within the buffer nothing is read twice.
+            reader.seek_relative(start.cast_signed() - at.cast_signed()).map_err(unreadable)?;
+            line.clear();
+            at = start + reader.read_line(&mut line).map_err(unreadable)? as u64;
+            let (_, row): (usize, ScoreRow) = serde_json::from_str(&line).map_err(|error| unreadable(error.into()))?;
+            writer.write(&row)?;
+            digests.push(row.digest);
+        }
+        writer.finish()?;
+        std::fs::remove_file(&self.progress).map_err(|source| self.failed(source))?;
+        Ok(digests)
+    }
+}
+
+/// Whether a file is empty or begins as a progress file does, as far as it is long. Zeros are what a machine that went
+/// down may leave of it.
+fn is_progress(mut file: &File) -> std::io::Result<bool> {
+    let mut first = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.take(12).read_to_end(&mut first)?;
+    let begins = |with: &&[u8]| {
+        let both = with.len().min(first.len());
+        with[..both] == first[..both]
+    };
+    Ok(BEGINNINGS.iter().any(begins) || first.iter().all(|byte| *byte == 0))
+}
+
+/// The row of an earlier run.
+#[derive(Clone, Copy)]
+struct EarlierRow {
+    /// Where it begins in the progress file.
+    start: u64,
+    /// The digest of the bytes that were scored; none for a row without a score.
+    digest: Option<TileDigest>,
+}
+
+/// What a progress file holds.
+enum Earlier {
+    Nothing,
+    OtherRun,
+    OtherFormat,
+    /// Rows of this run by their places, and the end of the last whole line.
+    Rows {
+        end: u64,
+        rows: Vec<Option<EarlierRow>>,
+    },
+}
+
+impl Earlier {
+    /// Reads a progress file as far as its lines are whole.
+    fn read(mut file: &File, head: &Head, tiles: &[Listed]) -> std::io::Result<Self> {
+        file.seek(SeekFrom::Start(0))?;
+        let mut reader = BufReader::new(file);
+        let mut line = Vec::new();
+        let mut end = reader.read_until(b'\n', &mut line)? as u64;
+        if end == 0 {
+            return Ok(Self::Nothing);
+        }
+        if !line.starts_with(BEGINNINGS[0]) {
+            return Ok(Self::OtherFormat);
+        }
+        match serde_json::from_slice::<Head>(&line) {
+            Ok(found) if found == *head && line.ends_with(b"\n") => {}
+            Ok(found) if found.progress != FORMAT => return Ok(Self::OtherFormat),
+            _ => return Ok(Self::OtherRun),
+        }
+        let mut rows = vec![None; tiles.len()];
+        loop {
+            line.clear();
+            let length = reader.read_until(b'\n', &mut line)? as u64;
+            // A line that is no row was cut by the end of the machine, not of the process.
+            let row = serde_json::from_slice::<(usize, ScoreRow)>(&line).ok().filter(|_| line.ends_with(b"\n"));
+            let Some((place, row)) = row else { break };
+            if tiles.get(place).is_none_or(|tile| tile.path.to_string_lossy() != row.path) {
+                break;
+            }
+            rows[place] = Some(EarlierRow { start: end, digest: row.digest.filter(|_| row.is_ok()) });
+            end += length;
+        }
+        Ok(Self::Rows { end, rows })
+    }
+}
+
+/// Keeps the rows with a score whose tiles have the bytes that were scored.
+fn keep(rows: Vec<Option<EarlierRow>>, tiles: &[Listed], resume: &Resume<'_>) -> (Vec<Option<u64>>, Kept) {
+    let mut kept = Kept::default();
+    let scored: Vec<(usize, u64, TileDigest)> = rows
+        .iter()
+        .enumerate()
+        .filter_map(|(place, row)| row.and_then(|row| Some((place, row.start, row.digest?))))
+        .collect();
+    kept.without_score = rows.iter().flatten().count() - scored.len();
+    let asked = scored.iter().map(|(place, _, digest)| (tiles[*place].path.as_path(), *digest)).collect::<Vec<_>>();
+    let compared = compare(&asked, resume.workers, resume.on_tile);
+    let mut starts = vec![None; tiles.len()];
+    for ((place, start, _), compared) in scored.iter().zip(compared) {
+        if compared == Compared::Same {
+            starts[*place] = Some(*start);
+            kept.rows += 1;
+        } else {
+            kept.changed += 1;
+        }
+    }
+    (starts, kept)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! Whether tiles still are what was scored, decided by their bytes: every file is read, on several threads, and its
+//! digest compared.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use kiln_tile::{Decoder, TileDigest, TileError};
+
+/// What a tile is now, compared with what was scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compared {
+    /// The very bytes.
+    Same,
+    /// Other bytes, or a file that cannot be read.
+    Changed,
+    /// No such file.
+    Missing,
+}
+
+/// Compares the files with digests of the bytes that were scored, in the order given.
+pub(super) fn compare(tiles: &[(&Path, TileDigest)], workers: usize, on_tile: &(dyn Fn() + Sync)) -> Vec<Compared> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut found = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some((path, digest)) = tiles.get(at) else { return found };
+            found.push((at, now(path, *digest)));
+            on_tile();
+        }
+    };
+    // A thread that ended early leaves its tiles as changed, which is scored again and never wrong.
+    let mut all = vec![Compared::Changed; tiles.len()];
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers.clamp(1, tiles.len().max(1))).map(|_| scope.spawn(work)).collect();
+        for found in threads.into_iter().filter_map(|thread| thread.join().ok()) {
+            found.into_iter().for_each(|(at, one)| all[at] = one);
+        }
+    });
+    all
+}
+
+fn now(path: &Path, digest: TileDigest) -> Compared {
+    match Decoder::default().read_file(path) {
+        Ok(bytes) if TileDigest::of(&bytes) == digest => Compared::Same,
+        Err(TileError::NotFound) => Compared::Missing,
+        _ => Compared::Changed,
+    }
+}

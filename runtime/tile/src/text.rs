@@ -1,0 +1,58 @@
+//! Text from files, names and servers, made safe for a line of a table or a terminal.
+
+use std::borrow::Cow;
+
+/// The text on one line, every run of white space and control characters as one space, none at its ends. For reasons,
+/// which a table shows in one cell and a terminal on one line.
+#[must_use]
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) && text.trim().len() == text.len() {
+        return Cow::Borrowed(text);
+    }
+    let words: Vec<&str> = text.split(|c: char| c == ' ' || is_unsafe(c)).filter(|word| !word.is_empty()).collect();
+    Cow::Owned(words.join(" ").trim().to_owned())
+}
+
+/// The text with line breaks, control characters and characters that turn the direction of writing escaped as Rust
+/// escapes them (`\n`, `\u{1b}`). For file names on a terminal: a name can hold any of these.
+#[must_use]
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |c: char| if is_unsafe(c) { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(escape).collect())
+}
+
+/// Line breaks, control characters, and the marks that make a terminal show text in another order.
+fn is_unsafe(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_one_line() {
+        let cases = [
+            ("plain: as it was", "plain: as it was"),
+            ("ends in a break\n", "ends in a break"),
+            ("\r\ntwo\r\n lines", "two lines"),
+            ("a\u{1b}[31mred\u{7}\0", "a [31mred"),
+            ("\u{85}next\u{2028}line", "next line"),
+            ("\n", ""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(one_line(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_shows_its_control_characters() {
+        assert_eq!(escaped("tile 1.png"), "tile 1.png");
+        assert_eq!(escaped("a\nb\u{1b}[2J.png"), "a\\nb\\u{1b}[2J.png");
+        assert_eq!(escaped("\u{202e}gnp.exe"), "\\u{202e}gnp.exe");
+        assert_eq!(escaped("Gewebe-ä.png"), "Gewebe-ä.png");
+    }
+}
