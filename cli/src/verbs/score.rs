@@ -157,19 +157,36 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     for (provider, reason) in sessions.first().into_iter().flat_map(Session::skipped) {
         out.note(format_args!("{provider} was skipped: {reason}"));
     }
-    match work.score(&mut sessions, batch, sink, out) {
-        Ok(summary) => {
-            part.record(args.out.as_ref(), &bundle, &rule, precision)?;
-            if let Some(session) = sessions.first() {
-                report(&work, session, batch, &summary, out)?;
-            }
-            Ok(if summary.failed == 0 { Exit::Done } else { Exit::Input })
+    let scored = work.score(&mut sessions, batch, sink, out)?;
+    if let Scored::All(summary) = &scored {
+        part.record(args.out.as_ref(), &bundle, &rule, precision)?;
+        if let Some(session) = sessions.first() {
+            report(&work, session, batch, summary, out)?;
         }
-        // A reader that went away (`kiln score … | head`) has all that it wanted.
-        Err(Error::Write { source, .. }) if args.out.is_none() && source.kind() == io::ErrorKind::BrokenPipe => {
-            Ok(Exit::Done)
-        }
-        Err(error) => Err(error.into()),
+    }
+    Ok(scored.exit())
+}
+
+/// How far scoring came.
+enum Scored {
+    /// Every tile has its row.
+    All(Summary),
+    /// The reader of stdout went away (`kiln score … | head`): it has all that it wanted, and scoring ends there.
+    ReaderLeft {
+        /// Tiles without a score before that.
+        failed: usize,
+    },
+}
+
+impl Scored {
+    /// Tiles without a score are an error of the input, whoever reads the rows.
+    fn exit(&self) -> Exit {
+        let (Self::All(Summary { failed, .. }) | Self::ReaderLeft { failed }) = self;
+        if *failed == 0 { Exit::Done } else { Exit::Input }
+    }
+
+    fn reader_left(error: &Error, to_stdout: bool) -> bool {
+        to_stdout && matches!(error, Error::Write { source, .. } if source.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 
@@ -228,7 +245,7 @@ impl Work<'_> {
         batch: usize,
         mut sink: Sink,
         out: &Output,
-    ) -> kiln_runtime::Result<Summary> {
+    ) -> kiln_runtime::Result<Scored> {
         let options = PipelineOptions { batch, workers: threads(self.args), decoder: self.decoder() };
         let (rows, scored) = sink.before();
         let left = &self.tiles[rows..];
@@ -247,12 +264,16 @@ impl Work<'_> {
         if let Some(bar) = bar {
             bar.finish_and_clear();
         }
-        let mut summary = summary?;
-        sink.finish()?;
+        let mut summary = match summary.and_then(|summary| sink.finish().map(|()| summary)) {
+            Err(error) if Scored::reader_left(&error, self.args.out.is_none()) => {
+                return Ok(Scored::ReaderLeft { failed: bad });
+            }
+            summary => summary?,
+        };
         summary.tiles += rows;
         summary.scored += scored;
         summary.failed += rows - scored;
-        Ok(summary)
+        Ok(Scored::All(summary))
     }
 }
 

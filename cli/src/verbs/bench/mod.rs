@@ -120,12 +120,10 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         Some(before) => bench::compare(&report, before, args.allow / 100.0)?,
         None => Vec::new(),
     };
-    if let Some(folder) = &args.out {
-        write(folder, &report, &comparisons).with_context(|| format!("cannot write {}", folder.display()))?;
-    }
     show::show(&report, &comparisons, out)?;
     let slower = comparisons.iter().any(Comparison::is_regression);
-    Ok(if report.verdict == Verdict::Invalid || slower { Exit::CheckFailed } else { Exit::Done })
+    let exit = if report.verdict == Verdict::Invalid || slower { Exit::CheckFailed } else { Exit::Done };
+    exit.after_report(args.out.iter().try_for_each(|folder| write(folder, &report, &comparisons)), out)
 }
 
 /// One provider list, in this process.
@@ -214,13 +212,19 @@ fn read_baseline(file: &Path) -> anyhow::Result<Report> {
 }
 
 fn write(folder: &Path, report: &Report, comparisons: &[Comparison]) -> anyhow::Result<()> {
-    let staged = Staged::beside(folder)?;
-    std::fs::write(staged.path().join("bench.json"), serde_json::to_vec_pretty(report)?)?;
-    std::fs::write(staged.path().join("bench.md"), bench::markdown(report, comparisons))?;
-    std::fs::write(staged.path().join("bench.png"), bench::picture(report)?)?;
     let is_ours = folder.join("bench.json").is_file() || !folder.exists();
-    anyhow::ensure!(is_ours, "it is there and holds no bench.json, so it is not replaced; name another folder");
-    Ok(staged.publish(true)?)
+    let path = folder.display();
+    anyhow::ensure!(is_ours, "{path} is there and holds no bench.json, so it is not replaced; name another folder");
+    let json = serde_json::to_vec_pretty(report)?;
+    let (text, picture) = (bench::markdown(report, comparisons), bench::picture(report)?);
+    let publish = || -> std::io::Result<()> {
+        let staged = Staged::beside(folder)?;
+        std::fs::write(staged.path().join("bench.json"), json)?;
+        std::fs::write(staged.path().join("bench.md"), text)?;
+        std::fs::write(staged.path().join("bench.png"), picture)?;
+        staged.publish(true)
+    };
+    Ok(publish().map_err(|source| kiln_runtime::Error::Write { path: folder.to_owned(), source })?)
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

@@ -1,17 +1,16 @@
 //! `kiln score --endpoint`: the same rows, by model servers.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use kiln_runtime::endpoint::{Endpoint, check_golden};
 use kiln_runtime::score::{Listed, Summary};
-use kiln_runtime::{Bundle, DecisionRule, Engine as _, Error};
+use kiln_runtime::{Bundle, DecisionRule, Engine as _};
 use serde::Serialize;
 
 use super::sink::Sink;
-use super::{Args, Work, default_format};
+use super::{Args, Scored, Work, default_format};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::verbs::endpoint::{ServersReport, describe, report as servers};
@@ -50,13 +49,11 @@ pub(super) fn run(
     let sink = Sink::open(&work, &format!("endpoint {}", endpoint.version().unwrap_or_default()), out)?;
     let kept = sink.progress();
     match work.score(&mut engines, batch, sink, out) {
-        Ok(summary) => {
-            report(&work, &endpoint, batch, &summary, out)?;
-            Ok(if summary.failed == 0 { Exit::Done } else { Exit::Input })
-        }
-        // A reader that went away (`kiln score … | head`) has all that it wanted.
-        Err(Error::Write { source, .. }) if args.out.is_none() && source.kind() == io::ErrorKind::BrokenPipe => {
-            Ok(Exit::Done)
+        Ok(scored) => {
+            if let Scored::All(summary) = &scored {
+                report(&work, &endpoint, batch, summary, out)?;
+            }
+            Ok(scored.exit())
         }
         Err(error) => {
             out.note(how_to_continue(kept));
