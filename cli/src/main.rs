@@ -5,11 +5,13 @@ mod exit;
 mod output;
 mod verbs;
 
+use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::builder::OsStringValueParser;
 use tracing_subscriber::EnvFilter;
 
 use crate::exit::Exit;
@@ -31,8 +33,10 @@ struct Cli {
     log: String,
 
     /// The ONNX Runtime library to load, instead of the installed one.
-    #[arg(long, global = true, value_name = "PATH", env = "ORT_DYLIB_PATH", help_heading = GLOBAL)]
-    onnxruntime: Option<PathBuf>,
+    // An empty variable is as good as none, which the parser of paths would refuse.
+    #[arg(long, global = true, value_name = "PATH", env = "ORT_DYLIB_PATH", help_heading = GLOBAL,
+        value_parser = OsStringValueParser::new())]
+    onnxruntime: Option<OsString>,
 
     #[command(subcommand)]
     verb: verbs::Verb,
@@ -46,7 +50,8 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => return show_usage(&usage),
     };
-    let out = Output::new(cli.json, cli.onnxruntime);
+    let library = cli.onnxruntime.filter(|path| !path.is_empty()).map(PathBuf::from);
+    let out = Output::new(cli.json, library);
     let exit = match start_logging(&cli.log) {
         Ok(()) => run(cli.verb, &out),
         Err(error) => {

@@ -86,9 +86,6 @@ impl Manifest {
             }
         }
         let output = |name: &str| self.outputs.iter().find(|port| port.name == name);
-        if output(SCORE).is_none() {
-            return wrong("outputs", format_args!("there is no `{SCORE}`"));
-        }
         let classes = self.classes.len() as u64;
         match output(PROBABILITIES).map(|port| port.shape.as_slice()) {
             None if classes > 0 => {
@@ -130,6 +127,9 @@ pub(super) fn graph_agrees(manifest: &Manifest, variant: &Variant, graph: &Graph
     let file = &variant.file;
     ports_agree(file, "inputs", &manifest.inputs, &graph.inputs)?;
     ports_agree(file, "outputs", &manifest.outputs, &graph.outputs)?;
+    if !manifest.outputs.iter().any(|port| port.name == SCORE) {
+        return wrong("outputs", format_args!("there is no `{SCORE}`, and none in {file}"));
+    }
     for port in graph.inputs.iter().chain(&graph.outputs) {
         let first = port.shape.as_deref().and_then(<[Dim]>::first);
         let agrees = match (first, &variant.batch) {
@@ -180,20 +180,26 @@ fn ports_agree(file: &str, kind: &str, stated: &[Port], found: &[graph::Port]) -
     let differs = |key: String, stated: String, found: String| {
         Err(format!("{file}: {MANIFEST} has {stated} for `{key}`, and the graph has {found}"))
     };
-    let names = |names: Vec<&str>| format!("{names:?}");
-    let stated_names: Vec<&str> = stated.iter().map(|port| port.name.as_str()).collect();
-    let found_names: Vec<&str> = found.iter().map(|port| port.name.as_str()).collect();
-    if stated_names != found_names {
-        return differs(kind.to_owned(), names(stated_names), names(found_names));
+    if stated.len() != found.len() {
+        let stated: Vec<&str> = stated.iter().map(|port| port.name.as_str()).collect();
+        let found: Vec<&str> = found.iter().map(|port| port.name.as_str()).collect();
+        return differs(kind.to_owned(), format!("{stated:?}"), format!("{found:?}"));
     }
-    for (stated, found) in stated.iter().zip(found) {
-        let name = &stated.name;
+    for (at, (stated, found)) in stated.iter().zip(found).enumerate() {
+        let name = stated.name.escape_debug();
+        if stated.name != found.name {
+            return differs(
+                format!("{kind}[{at}].name"),
+                format!("`{name}`"),
+                format!("`{}`", found.name.escape_debug()),
+            );
+        }
         if stated.dtype != found.dtype {
-            return differs(format!("{kind}.{name}.dtype"), stated.dtype.clone(), found.dtype.clone());
+            return differs(format!("{kind}[{at}].dtype` of `{name}"), stated.dtype.clone(), found.dtype.clone());
         }
         if !found.shape.as_ref().is_some_and(|shape| shapes_agree(&stated.shape, shape)) {
             let found = found.shape.as_deref().map_or_else(|| "no shape".to_owned(), dims);
-            return differs(format!("{kind}.{name}.shape"), dims(&stated.shape), found);
+            return differs(format!("{kind}[{at}].shape` of `{name}"), dims(&stated.shape), found);
         }
     }
     Ok(())
@@ -217,7 +223,12 @@ fn metadata_agrees(manifest: &Manifest, file: &str, graph: &Graph) -> Checked {
             ));
         }
     }
-    let stated = manifest.tile.stain_normalisation;
+    stain_agrees(manifest, file, graph)
+}
+
+/// Method and place: a caller who normalises tiles that the graph normalises again, or leaves to the graph what it does not
+/// do, gets wrong scores. The target's numbers are tried by `kiln verify`, on golden tiles.
+fn stain_agrees(manifest: &Manifest, file: &str, graph: &Graph) -> Checked {
     let found = match graph.metadata.get(STAIN) {
         Some(text) => Some(
             serde_json::from_str::<StainNormalisation>(text)
@@ -227,14 +238,15 @@ fn metadata_agrees(manifest: &Manifest, file: &str, graph: &Graph) -> Checked {
         None if graph.metadata.contains_key("kiln.version") => None,
         None => return Ok(()),
     };
+    let shown = |stain: Option<StainNormalisation>| {
+        stain.map_or("none".to_owned(), |stain| format!("{} in the {}", stain.normaliser.method(), place(stain.place)))
+    };
+    let (stated, found) = (shown(manifest.tile.stain_normalisation), shown(found));
     if stated == found {
         return Ok(());
     }
-    let method = |stain: Option<StainNormalisation>| stain.map_or("none".to_owned(), |stain| format!("{stain:?}"));
     Err(format!(
-        "{file}: {MANIFEST} has {} for `tile.stain_normalisation`, and `{STAIN}` in the graph is {}",
-        method(stated),
-        method(found)
+        "{file}: {MANIFEST} has {stated} for `tile.stain_normalisation`, and `{STAIN}` in the graph is {found}"
     ))
 }
 
