@@ -87,6 +87,14 @@ fn without_onnx_runtime_each_verb_that_needs_it_says_what_to_type() {
 }
 
 #[test]
+fn an_empty_variable_for_the_library_is_as_if_it_were_not_set() {
+    let fixture = fixture();
+    let mut verify = command();
+    verify.arg("verify").arg(fixture.bundle(Kind::Cnn)).env("ORT_DYLIB_PATH", "");
+    finish(verify).code(0);
+}
+
+#[test]
 fn a_library_that_is_none_is_refused_with_its_name() {
     let fixture = fixture();
     let folder = scratch();

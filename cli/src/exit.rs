@@ -1,9 +1,12 @@
 //! How a verb ends, and how any error becomes an exit status. This is the one place where kinds of error turn into
 //! numbers: 0 done, 1 a check failed, 2 the input is wrong, 3 the environment lacks something.
 
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use kiln_tile::Fault;
+
+use crate::output::Output;
 
 /// How a verb that ran to its end came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +19,20 @@ pub(crate) enum Exit {
     Input,
     /// The machine lacks something.
     Environment,
+}
+
+impl Exit {
+    /// The status of a verb that came out as `self`, and of the report that it wrote to files then. The verdict stays as it
+    /// is where it is a bad one: it must not depend on whether it could be written.
+    pub(crate) fn after_report(self, written: anyhow::Result<()>, out: &Output) -> anyhow::Result<Self> {
+        match written {
+            Err(error) if self != Self::Done => {
+                out.note(format_args!("error: {}", kiln_runtime::chain(error.as_ref())));
+                Ok(self)
+            }
+            written => written.map(|()| self),
+        }
+    }
 }
 
 impl From<Fault> for Exit {
@@ -39,9 +56,19 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// The exit status of an error: what the first Kiln error in its chain says, else 2.
+/// The exit status of an error: that of the first Kiln error in its chain, else 3 for a disk that takes no more, else 2.
+/// A full disk is the machine's fault whichever message it comes with.
 pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
+    if error.chain().filter_map(|error| error.downcast_ref::<io::Error>()).any(is_full) {
+        return Exit::Environment;
+    }
     error.chain().find_map(fault).map_or(Exit::Input, Exit::from)
+}
+
+/// No space, no quota, over a limit of size, or a file system that only reads.
+fn is_full(error: &io::Error) -> bool {
+    use ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge | ReadOnlyFilesystem)
 }
 
 fn fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
@@ -65,4 +92,37 @@ fn fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
         return Some(error.fault());
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    fn status(kind: ErrorKind) -> Exit {
+        let failed: anyhow::Result<()> = Err(io::Error::from(kind)).context("cannot write report.json");
+        failed.map_or_else(|error| of_error(&error), |()| Exit::Done)
+    }
+
+    #[test]
+    fn a_full_disk_is_the_machines_fault_whoever_wrote() {
+        for kind in
+            [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge, ErrorKind::ReadOnlyFilesystem]
+        {
+            assert_eq!(status(kind), Exit::Environment, "{kind}");
+        }
+        assert_eq!(status(ErrorKind::NotFound), Exit::Input);
+    }
+
+    #[test]
+    fn a_bad_verdict_stays_whether_it_could_be_written_or_not() {
+        let out = Output::new(true, None);
+        let failed = || Err(anyhow::Error::from(io::Error::from(ErrorKind::StorageFull)));
+        for exit in [Exit::CheckFailed, Exit::Input, Exit::Environment] {
+            assert_eq!(exit.after_report(failed(), &out).ok(), Some(exit));
+        }
+        assert!(Exit::Done.after_report(failed(), &out).is_err());
+        assert_eq!(Exit::Done.after_report(Ok(()), &out).ok(), Some(Exit::Done));
+    }
 }

@@ -5,12 +5,14 @@ mod exit;
 mod output;
 mod verbs;
 
+use std::io::{self, ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
+use crate::exit::Exit;
 use crate::output::Output;
 
 /// Over the flags of every verb in the help text, after the verb's own.
@@ -37,18 +39,57 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let out = Output { json: cli.json, onnxruntime: cli.onnxruntime.or_else(|| variable("ORT_DYLIB_PATH")) };
-    if let Err(error) = start_logging(&cli.log) {
-        out.note(format_args!("error: --log {}: {error}", cli.log));
-        return exit::Exit::Input.into();
-    }
-    match verbs::run(cli.verb, &out) {
-        Ok(exit) => exit.into(),
+    // SAFETY: this process has one thread yet, so nothing else reads or writes the environment.
+    unsafe { kiln_runtime::library::disable_telemetry() };
+    ignore_size_signal();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return show_usage(&usage),
+    };
+    let out = Output::new(cli.json, cli.onnxruntime.or_else(|| variable("ORT_DYLIB_PATH")));
+    let exit = match start_logging(&cli.log) {
+        Ok(()) => run(cli.verb, &out),
         Err(error) => {
-            out.note(format_args!("error: {}", kiln_runtime::chain(error.as_ref())));
-            exit::of_error(&error).into()
+            out.note(format_args!("error: --log {}: {error}", cli.log));
+            Exit::Input
         }
+    };
+    finish(exit, out.finish()).into()
+}
+
+/// Runs the verb to its end, and shows its error.
+fn run(verb: verbs::Verb, out: &Output) -> Exit {
+    verbs::run(verb, out).unwrap_or_else(|error| {
+        out.note(format_args!("error: {}", kiln_runtime::chain(error.as_ref())));
+        exit::of_error(&error)
+    })
+}
+
+/// The exit status of a verb that ended with `exit`, and of the stream that it wrote to. A failure of the verb itself stays:
+/// its status must not depend on the disk that its report went to.
+fn finish(exit: Exit, stdout: io::Result<()>) -> Exit {
+    let Err(error) = stdout else { return exit };
+    let _ = writeln!(io::stderr().lock(), "error: cannot write to standard output: {error}");
+    if exit == Exit::Done { Exit::Environment } else { exit }
+}
+
+/// Help and version on stdout, errors of usage on stderr.
+fn show_usage(usage: &clap::Error) -> ExitCode {
+    let printed = usage.print().and_then(|()| io::stdout().lock().flush());
+    if usage.use_stderr() {
+        return Exit::Input.into();
+    }
+    let printed = printed.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) });
+    finish(Exit::Done, printed).into()
+}
+
+/// A file that grows over the limit of its process (`ulimit -f`) is a write error as a full disk is, and not the end of the
+/// process by a signal.
+fn ignore_size_signal() {
+    #[cfg(unix)]
+    // SAFETY: no handler is installed, and no other thread runs yet.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
 }
 
@@ -60,6 +101,8 @@ fn variable(name: &str) -> Option<PathBuf> {
 
 fn start_logging(filter: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter)?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    // Without `log_internal_errors(false)`, a line that stderr does not take is reported there with a panic.
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).without_time();
+    log.log_internal_errors(false).init();
     Ok(())
 }

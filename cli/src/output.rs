@@ -1,47 +1,82 @@
-//! What a person or a program sees. Data goes to stdout, everything else to stderr; with `--json` stdout is JSON alone.
+//! The text that a person or a program sees. Data goes to stdout, everything else to stderr; with `--json` stdout is JSON
+//! alone. A stream that cannot be written never changes or interrupts the work of a verb: the first failure of stdout is
+//! kept, and `main` asks for it at the end ([`Output::finish`]); failures of stderr are ignored.
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kiln_tile::text::escaped;
 use serde::Serialize;
 
-/// Where a verb's words go, and the global flags that every verb may read.
+/// Where a verb's output goes, and the global flags that every verb may read.
 pub(crate) struct Output {
     /// Stdout is JSON.
     pub(crate) json: bool,
     /// The ONNX Runtime library that the user named.
     pub(crate) onnxruntime: Option<PathBuf>,
+    /// The first failure of stdout.
+    failure: OnceLock<io::Error>,
 }
 
 impl Output {
+    pub(crate) fn new(json: bool, onnxruntime: Option<PathBuf>) -> Self {
+        Self { json, onnxruntime, failure: OnceLock::new() }
+    }
+
     /// A line of data for a person. Silent under `--json`.
     pub(crate) fn line(&self, text: impl Display) {
         if !self.json {
-            write_or_leave(&mut std::io::stdout().lock(), &text);
+            self.write(&text);
         }
     }
 
     /// A JSON document on stdout.
     pub(crate) fn document(&self, value: &impl Serialize) -> anyhow::Result<()> {
-        let text = serde_json::to_string_pretty(value)?;
-        write_or_leave(&mut std::io::stdout().lock(), &text);
+        self.write(&serde_json::to_string_pretty(value)?);
         Ok(())
+    }
+
+    /// Writes out what is still buffered for stdout.
+    ///
+    /// # Errors
+    /// The first failure of stdout, unless its reader went away (`kiln … | head`): that is no failure.
+    pub(crate) fn finish(self) -> io::Result<()> {
+        if self.failure.get().is_none() {
+            self.keep(io::stdout().lock().flush());
+        }
+        match self.failure.into_inner() {
+            Some(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// One line on stdout, unless an earlier one failed: a report with a gap would look whole.
+    fn write(&self, text: &impl Display) {
+        if self.failure.get().is_none() {
+            self.keep(writeln!(io::stdout().lock(), "{text}"));
+        }
+    }
+
+    fn keep(&self, written: io::Result<()>) {
+        if let Err(error) = written {
+            let _ = self.failure.set(error);
+        }
     }
 
     /// A remark on stderr. Control characters in it come from file names and files, and are escaped: only lines may end.
     pub(crate) fn note(&self, text: impl Display) {
         let text = text.to_string();
         let lines: Vec<_> = text.split('\n').map(escaped).collect();
-        let _ = writeln!(std::io::stderr().lock(), "{}", lines.join("\n"));
+        let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
     }
 
     /// A progress bar on a terminal; hidden elsewhere, where the verb prints plain lines instead.
     pub(crate) fn progress(&self, len: Option<u64>, label: &str) -> ProgressBar {
         let bar = len.map_or_else(ProgressBar::no_length, ProgressBar::new);
-        if !std::io::stderr().is_terminal() {
+        if !io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
         let template = "{prefix} {wide_bar} {pos}/{len} {per_sec} {eta} {msg}";
@@ -49,12 +84,5 @@ impl Output {
             bar.set_style(style);
         }
         bar.with_prefix(label.to_owned())
-    }
-}
-
-/// A reader that went away (`kiln … | head`) is no error: the process ends quietly, as a filter should.
-fn write_or_leave(stdout: &mut impl Write, text: &impl Display) {
-    if writeln!(stdout, "{text}").is_err() {
-        std::process::exit(0);
     }
 }

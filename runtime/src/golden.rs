@@ -101,13 +101,17 @@ fn from_reader(reader: impl Read + Seek) -> Result<Golden, String> {
     if archive.len() > MAX_ARRAYS {
         return Err(format!("{} arrays, over the limit of {MAX_ARRAYS}", archive.len()));
     }
+    // Readers differ in which of two entries of one name they take.
+    if archive.has_duplicate_names() {
+        return Err("an array is there twice".to_owned());
+    }
     let mut room = MAX_BYTES;
     let (mut tiles, mut decoded) = (None, None);
     let mut arrays = BTreeMap::new();
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(text)?;
         let file = entry.name().map_err(text)?.into_owned();
-        let name = file.strip_suffix(".npy").ok_or_else(|| format!("`{file}` is not an .npy array"))?.to_owned();
+        let name = array_name(&file)?.to_owned();
         let size = entry.size();
         room = room.checked_sub(size).ok_or_else(|| format!("arrays over the limit of {MAX_BYTES} bytes together"))?;
         match name.as_str() {
@@ -121,6 +125,16 @@ fn from_reader(reader: impl Read + Seek) -> Result<Golden, String> {
     let golden = Golden { tiles, decoded, outputs };
     golden.check()?;
     Ok(golden)
+}
+
+/// The array that an entry of the archive holds. A path is no name, even though nothing is ever unpacked to it.
+fn array_name(file: &str) -> Result<&str, String> {
+    let shown = file.escape_debug();
+    let name = file.strip_suffix(".npy").ok_or_else(|| format!("`{shown}` is not an .npy array"))?;
+    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', ':']) || name.contains(char::is_control) {
+        return Err(format!("`{shown}` is not the name of an array"));
+    }
+    Ok(name)
 }
 
 impl Golden {
@@ -291,12 +305,62 @@ mod tests {
             (archive(&[("tile.npy", f4("(1, 256, 256, 3)", 4 * TILE_BYTES))]), "array `tile`: incorrect descriptor"),
             (archive(&[("tile.npy", whole.clone()), ("score.npy", f4("(2,)", 8))]), "array `score` has shape [2]"),
             (archive(&[("tile.npy", whole.clone()), ("score.npy", f4("()", 4))]), "array `score` has shape []"),
-            (archive(&[("tile.npy", whole), ("notes.txt", vec![])]), "`notes.txt` is not an .npy array"),
+            (archive(&[("tile.npy", whole.clone()), ("notes.txt", vec![])]), "`notes.txt` is not an .npy array"),
+            (archive(&[("tile.npy", whole.clone()), ("../x.npy", f4("(1,)", 4))]), "`../x.npy` is not the name"),
+            (archive(&[("tile.npy", whole.clone()), ("/x.npy", f4("(1,)", 4))]), "`/x.npy` is not the name"),
+            (archive(&[("tile.npy", whole.clone()), ("a\\b.npy", f4("(1,)", 4))]), "is not the name"),
+            (archive(&[("tile.npy", whole.clone()), (".npy", f4("(1,)", 4))]), "`.npy` is not the name"),
+            (archive(&[("tile.npy", whole), ("a\nb.npy", f4("(1,)", 4))]), "is not the name"),
         ];
         for (bytes, expected) in cases {
             let reason = parse(&bytes).unwrap_err();
             assert!(reason.contains(expected), "{reason}");
         }
+    }
+
+    #[test]
+    fn arrays_of_other_kinds_are_refused_and_fortran_order_is_read_right() {
+        let whole = npy_of_tiles(&tiles(2)).unwrap();
+        let with = |score: Vec<u8>| parse(&archive(&[("tile.npy", whole.clone()), ("score.npy", score)]));
+        for kind in ["|O", ">f4", "<f8", "<f2", "|S4", "<U1", "<i4", "|V4", "=f4"] {
+            let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': (2,), }}");
+            assert!(with(forged(&header, 8)).unwrap_err().contains("array `score`"), "{kind}");
+        }
+        let record = "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }";
+        assert!(with(forged(record, 8)).is_err());
+        for header in ["{}", "{'descr': '<f4'}", "{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", "x", ""]
+        {
+            assert!(with(forged(header, 8)).is_err(), "{header}");
+        }
+        // Two rows of three, by columns.
+        let mut columns = forged("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }", 0);
+        columns.extend([0_f32, 10.0, 1.0, 11.0, 2.0, 12.0].iter().flat_map(|value| value.to_le_bytes()));
+        let found = with(columns).unwrap();
+        let rows: Vec<f32> = found.outputs.arrays["score"].iter().copied().collect();
+        assert_eq!(rows, [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]);
+    }
+
+    #[test]
+    fn an_array_that_is_there_twice_is_refused() {
+        let mut bytes = archive(&[("tile.npy", npy_of_tiles(&tiles(1)).unwrap()), ("tale.npy", Vec::new())]);
+        let names: Vec<usize> = (0..bytes.len() - 4).filter(|at| &bytes[*at..*at + 4] == b"tale").collect();
+        assert_eq!(names.len(), 2, "the local header and the central directory");
+        names.into_iter().for_each(|at| bytes[at..at + 4].copy_from_slice(b"tile"));
+        assert!(parse(&bytes).unwrap_err().contains("twice"));
+    }
+
+    #[test]
+    fn an_archive_that_unpacks_to_more_than_it_states_is_refused() {
+        let zeros = vec![0_u8; 64 << 20];
+        let mut bytes = archive(&[("tile.npy", zeros)]);
+        assert!(bytes.len() < 1 << 20, "a bomb: {} bytes", bytes.len());
+        assert!(parse(&bytes).unwrap_err().contains("array `tile`"));
+        // The central directory, and the local header, state 12 bytes.
+        for (signature, offset) in [(b"PK\x01\x02", 24), (b"PK\x03\x04", 22)] {
+            let at = bytes.windows(4).position(|window| window == signature).unwrap() + offset;
+            bytes[at..at + 4].copy_from_slice(&12_u32.to_le_bytes());
+        }
+        assert!(parse(&bytes).is_err());
     }
 
     #[test]

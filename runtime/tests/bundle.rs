@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// Opens a bundle whose manifest was changed, and gives the refusal.
 fn refusal(change: impl FnOnce(&mut Value)) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let model = onnx::tile_model(None);
+    let model = onnx::class_model(None);
     bundle::write(folder.path(), &model);
     let mut manifest = bundle::manifest(&model);
     change(&mut manifest);
@@ -32,7 +32,7 @@ fn refused(folder: &Path) -> String {
 
 fn whole() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    bundle::write(folder.path(), &onnx::tile_model(None));
+    bundle::write(folder.path(), &onnx::class_model(None));
     folder
 }
 

@@ -4,12 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use kiln_export::bundle::{Batch, ExportRequest};
 use kiln_runtime::bench::{self, Opened, Plan, Window};
 use kiln_runtime::score::{self, Format, PipelineOptions, RowWriter, Summary};
-use kiln_runtime::{Bundle, DecisionRule, Package, Runtime, Session, SessionOptions, golden, install, library};
+use kiln_runtime::{Bundle, DecisionRule, Error, Package, Runtime, Session, SessionOptions, golden, install, library};
 use kiln_tile::publish;
 use kiln_train::data::synth::{self, SynthOptions};
 use kiln_train::training::{self, Run, TrainRequest, train};
@@ -114,16 +113,17 @@ struct Folder(PathBuf);
 impl Folder {
     /// Makes the folder, replacing that of an earlier demo and nothing else.
     fn fresh(path: &Path) -> anyhow::Result<Self> {
+        let write = |source| Error::Write { path: path.to_owned(), source };
         if path.join(MARKER).is_file() {
-            fs::remove_dir_all(path).with_context(|| path.display().to_string())?;
+            fs::remove_dir_all(path).map_err(write)?;
         } else if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) {
             anyhow::bail!(
                 "{} is not empty and not of an earlier demo; choose another folder with --out",
                 path.display()
             );
         }
-        fs::create_dir_all(path).with_context(|| path.display().to_string())?;
-        fs::write(path.join(MARKER), "").with_context(|| path.display().to_string())?;
+        fs::create_dir_all(path).map_err(write)?;
+        fs::write(path.join(MARKER), "").map_err(write)?;
         Ok(Self(path.to_owned()))
     }
 
@@ -224,7 +224,8 @@ fn write_report(folder: &Folder, run: &Run, parity: &impl Serialize, latency: &b
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> anyhow::Result<()> {
-    publish::write_file(path, &serde_json::to_vec_pretty(value)?).with_context(|| path.display().to_string())
+    let text = serde_json::to_vec_pretty(value)?;
+    Ok(publish::write_file(path, &text).map_err(|source| Error::Write { path: path.to_owned(), source })?)
 }
 
 fn finish_json(

@@ -99,11 +99,13 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     } else {
         print(&report, out);
     }
-    if let (Some(file), Some(bundle)) = (&args.report, &bundle) {
-        proof::write(file, &report, bundle, out)?;
-    }
     let works = report.libraries.iter().any(|library| library.providers.iter().any(|provider| provider.runs));
-    Ok(if works { Exit::Done } else { Exit::Environment })
+    let exit = if works { Exit::Done } else { Exit::Environment };
+    let written = match (&args.report, &bundle) {
+        (Some(file), Some(bundle)) => proof::write(file, &report, bundle, out),
+        _ => Ok(()),
+    };
+    exit.after_report(written, out)
 }
 
 /// Each provider that runs, once: in the library of its own package where that is installed.

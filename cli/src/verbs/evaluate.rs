@@ -139,11 +139,9 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         bootstrap: Bootstrap { resamples: args.resamples, seed: args.seed },
     };
     let findings = evaluation.measure()?;
-    if let Some(folder) = &args.out {
-        leave(folder, &subject, &evaluation, &findings)?;
-    }
     show(&args, &subject, &findings.metrics, out)?;
-    Ok(if subject.failed == 0 { Exit::Done } else { Exit::Input })
+    let exit = if subject.failed == 0 { Exit::Done } else { Exit::Input };
+    exit.after_report(args.out.iter().try_for_each(|folder| leave(folder, &subject, &evaluation, &findings)), out)
 }
 
 /// Refuses a report over the run's own, inside a bundle, among the tiles, or over the list or the split that is read.

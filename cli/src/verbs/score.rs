@@ -186,19 +186,37 @@ pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
     for (provider, reason) in sessions.first().into_iter().flat_map(Session::skipped) {
         out.note(format_args!("{provider} was skipped: {reason}"));
     }
-    match work.score(&mut sessions, batch, sink, out) {
-        Ok((summary, digests)) => {
-            work.record(part, digests)?;
-            if let Some(session) = sessions.first() {
-                report(&work, session, batch, &summary, out)?;
-            }
-            Ok(if summary.failed == 0 { Exit::Done } else { Exit::Input })
+    let scored = work.score(&mut sessions, batch, sink, out)?;
+    let exit = scored.exit();
+    if let Scored::All(summary, digests) = scored {
+        work.record(part, digests)?;
+        if let Some(session) = sessions.first() {
+            report(&work, session, batch, &summary, out)?;
         }
-        // A reader that went away (`kiln score … | head`) has all that it wanted.
-        Err(Error::Write { source, .. }) if args.out.is_none() && source.kind() == io::ErrorKind::BrokenPipe => {
-            Ok(Exit::Done)
-        }
-        Err(error) => Err(error.into()),
+    }
+    Ok(exit)
+}
+
+/// How far scoring came.
+enum Scored {
+    /// Every tile has its row; where rows go to a file, with the digest of each tile's bytes.
+    All(Summary, Vec<Option<TileDigest>>),
+    /// The reader of stdout went away (`kiln score … | head`): it has all that it wanted, and scoring ends there.
+    ReaderLeft {
+        /// Tiles without a score before that.
+        failed: usize,
+    },
+}
+
+impl Scored {
+    /// Tiles without a score are an error of the input, whoever reads the rows.
+    fn exit(&self) -> Exit {
+        let (Self::All(Summary { failed, .. }, _) | Self::ReaderLeft { failed }) = self;
+        if *failed == 0 { Exit::Done } else { Exit::Input }
+    }
+
+    fn reader_left(error: &Error, to_stdout: bool) -> bool {
+        to_stdout && matches!(error, Error::Write { source, .. } if source.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 
@@ -301,14 +319,14 @@ impl Work<'_> {
         part.record(self.args.out.as_ref(), self.bundle, self.rule, (self.precision, &self.policy()), digests)
     }
 
-    /// Scores what has no row yet; the summary is of all. Gives the digest of each tile's bytes where rows go to a file.
+    /// Scores what has no row yet; the summary is of all.
     fn score<E: Engine + Send>(
         &self,
         engines: &mut [E],
         batch: usize,
         mut sink: Sink,
         out: &Output,
-    ) -> kiln_runtime::Result<(Summary, Vec<Option<TileDigest>>)> {
+    ) -> kiln_runtime::Result<Scored> {
         let options = PipelineOptions { batch, workers: threads(self.args), decoder: self.decoder() };
         let left = sink.todo(self.tiles);
         let kept = self.tiles.len() - left.len();
@@ -327,12 +345,17 @@ impl Work<'_> {
         if let Some(bar) = bar {
             bar.finish_and_clear();
         }
-        let mut summary = summary?;
-        let digests = sink.finish()?;
+        let (mut summary, digests) =
+            match summary.and_then(|summary| sink.finish().map(|digests| (summary, digests))) {
+                Err(error) if Scored::reader_left(&error, self.args.out.is_none()) => {
+                    return Ok(Scored::ReaderLeft { failed: bad });
+                }
+                scored => scored?,
+            };
         // Rows that were kept have a score.
         summary.tiles += kept;
         summary.scored += kept;
-        Ok((summary, digests))
+        Ok(Scored::All(summary, digests))
     }
 }
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use burn::tensor::{DType, Device, Int, Tensor};
 use kiln_runtime::bundle::manifest::StainNormalisation;
+use kiln_runtime::bundle::write_names;
 use kiln_tile::SIDE;
 use kiln_train::model::{Scores, Zoo};
 use kiln_train::training::Run;
@@ -92,13 +93,13 @@ fn named(scores: Scores) -> Vec<(&'static str, AnyTensor)> {
     outputs
 }
 
-/// What the file says of itself. Lists are joined by commas.
+/// The graph's `metadata_props`. Lists are JSON arrays.
 fn metadata(run: &Run) -> Result<Vec<(&'static str, String)>> {
     let facts = &run.facts;
     let mut pairs = vec![
         ("kiln.version", facts.kiln.clone()),
         ("kiln.model", run.config.model.kind().to_owned()),
-        ("kiln.normal_classes", facts.classes.normal_names().join(",")),
+        ("kiln.normal_classes", write_names(facts.classes.normal_names())),
         ("kiln.threshold", facts.threshold.value.to_string()),
         ("kiln.threshold_rule", facts.threshold.rule.clone()),
         ("kiln.size_policy", run.config.data.size_policy.to_string()),
@@ -107,7 +108,7 @@ fn metadata(run: &Run) -> Result<Vec<(&'static str, String)>> {
         ("kiln.weights_sha256", facts.weights_sha256.clone()),
     ];
     if run.config.model.has_classes() {
-        pairs.push(("kiln.classes", facts.classes.names.join(",")));
+        pairs.push(("kiln.classes", write_names(&facts.classes.names)));
     }
     if let Some(stain) = facts.stain_normalisation {
         pairs.push(("kiln.stain_normalisation", json_of(&StainNormalisation::from(stain))?.to_string()));

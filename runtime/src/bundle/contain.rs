@@ -1,21 +1,39 @@
-//! Paths out of a manifest: relative, forward slashes, no way up, and no link that leads out of the bundle.
+//! Files that a manifest lists: plain relative names that mean the same file on every machine, and files that belong to
+//! the bundle alone. A link out of the folder, or a second name (hard link) elsewhere, could change a file after its digest
+//! was compared.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::MANIFEST;
 use super::manifest::FileEntry;
 
-/// Each path once, and never the manifest itself, which cannot hold its own digest.
+/// The longest name of a file or folder that every usual file system takes, in bytes.
+const NAME_LIMIT: usize = 255;
+
+/// Characters that Windows does not allow in a name, or gives a meaning.
+const NOT_PORTABLE: [char; 9] = ['\\', ':', '*', '?', '"', '<', '>', '|', '\0'];
+
+/// Device names of Windows, with any ending and in any case.
+const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
+
+/// Each path once (in any case, since some file systems ignore it), and never the manifest itself, which cannot contain
+/// its own digest.
 pub(super) fn unique(files: &[FileEntry]) -> Result<(), String> {
-    let mut seen = BTreeSet::new();
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     for entry in files {
-        if entry.path == MANIFEST {
-            return Err(format!("{MANIFEST} lists itself"));
+        let folded = entry.path.to_lowercase();
+        if folded == MANIFEST {
+            return Err(format!("{MANIFEST} lists itself, as `{}`", entry.path));
         }
-        if !seen.insert(&entry.path) {
-            return Err(format!("{MANIFEST} lists `{}` twice", entry.path));
+        match seen.insert(folded, &entry.path) {
+            Some(other) if other == entry.path => return Err(format!("{MANIFEST} lists `{other}` twice")),
+            Some(other) => {
+                let path = &entry.path;
+                return Err(format!("{MANIFEST} lists `{other}` and `{path}`, which are one file on some systems"));
+            }
+            None => {}
         }
     }
     Ok(())
@@ -23,9 +41,7 @@ pub(super) fn unique(files: &[FileEntry]) -> Result<(), String> {
 
 /// The file under `folder` that `path` names. `folder` is canonical.
 pub(super) fn resolve(folder: &Path, path: &str) -> Result<PathBuf, String> {
-    if !is_contained(path) {
-        return Err(format!("`{path}` is not a plain relative path, so it may lead out of the bundle"));
-    }
+    plain(path)?;
     let found = folder.join(path).canonicalize().map_err(|error| format!("{path}: {error}"))?;
     if !found.starts_with(folder) {
         return Err(format!("`{path}` is a link that leads out of the bundle"));
@@ -37,24 +53,133 @@ pub(super) fn resolve(folder: &Path, path: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// Windows' separators, drives and streams are refused everywhere: a bundle means the same on every machine.
-fn is_contained(path: &str) -> bool {
-    let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
-    !path.contains(['\\', ':', '\0']) && path.split('/').all(plain)
+/// Refuses a path with a link in it, even one that stays inside the bundle.
+pub(super) fn without_links(folder: &Path, path: &str) -> Result<(), String> {
+    let mut place = folder.to_owned();
+    for part in path.split('/') {
+        place.push(part);
+        let metadata = fs::symlink_metadata(&place).map_err(|error| format!("{path}: {error}"))?;
+        if metadata.is_symlink() {
+            return Err(format!("`{path}` is a link; weights must be a file of the bundle itself"));
+        }
+    }
+    Ok(())
+}
+
+/// Windows' separators, drives, streams and device names are refused everywhere: a bundle means the same on every
+/// machine. So are letters beyond ASCII, for which file systems differ in what is the same name.
+pub(super) fn plain(path: &str) -> Result<(), String> {
+    let whole = |part: &str| !part.is_empty() && part != "." && part != "..";
+    if path.contains(NOT_PORTABLE) || !path.split('/').all(whole) {
+        let path = path.escape_debug();
+        return Err(format!("`{path}` is not a plain relative path, so it may lead out of the bundle"));
+    }
+    match path.split('/').find_map(unportable) {
+        Some(reason) => Err(format!("`{}` is not a portable file name: {reason}", path.escape_debug())),
+        None => Ok(()),
+    }
+}
+
+/// Why a name is no name, or another name, on some system.
+fn unportable(name: &str) -> Option<&'static str> {
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
+    let numbered = |port: &str| stem.strip_prefix(port).is_some_and(|number| number.len() == 1 && number != "0");
+    if !name.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        Some("only printable ASCII is the same name everywhere")
+    } else if name.ends_with(['.', ' ']) || name.starts_with(' ') {
+        Some("Windows drops a dot or a space at an end of a name")
+    } else if DEVICES.contains(&stem.as_str()) || numbered("com") || numbered("lpt") {
+        Some("it is the name of a device on Windows")
+    } else if name.len() > NAME_LIMIT {
+        Some("it is longer than 255 bytes")
+    } else {
+        None
+    }
+}
+
+/// Refuses files that have a name outside of the bundle too. `files` are the listed paths with the files they resolve to,
+/// the manifest included. Two names inside the bundle are no harm.
+#[cfg(unix)]
+pub(super) fn sole_owner<'a>(files: impl Iterator<Item = (&'a str, &'a Path)>) -> Result<(), String> {
+    use std::collections::BTreeSet;
+    use std::os::unix::fs::MetadataExt as _;
+
+    let mut inodes: BTreeMap<(u64, u64), (u64, &str, BTreeSet<&Path>)> = BTreeMap::new();
+    for (path, found) in files {
+        let metadata = fs::metadata(found).map_err(|error| format!("{path}: {error}"))?;
+        let inode = inodes.entry((metadata.dev(), metadata.ino())).or_insert((metadata.nlink(), path, BTreeSet::new()));
+        inode.2.insert(found);
+    }
+    match inodes.values().find(|(links, _, names)| *links > names.len() as u64) {
+        Some((links, path, _)) => Err(format!(
+            "{path}: this file has {links} names (hard links), not all of them files of the bundle, so it can be changed \
+             from elsewhere; hint: `cp -r` makes a copy of the bundle with files of its own"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Links cannot be counted here; digests are compared all the same.
+#[cfg(not(unix))]
+pub(super) fn sole_owner<'a>(_: impl Iterator<Item = (&'a str, &'a Path)>) -> Result<(), String> {
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
     fn only_plain_relative_paths_are_contained() {
-        for path in ["model.onnx", "a/b.bin", "..model", "a..b"] {
-            assert!(is_contained(path), "{path}");
+        for path in
+            ["model.onnx", "a/b.bin", "..model", "a..b", "model.3f9a0c51e7d2.data", "com0", "console", "a b", ".x"]
+        {
+            assert_eq!(plain(path), Ok(()), "{path}");
         }
-        let hostile = ["", "/etc/passwd", "../x", "a/../../x", "a//b", "./a", "a/", "C:x", "a\\..\\b", "a\0b", ".."];
+        let hostile =
+            ["", "/etc/passwd", "../x", "a/../../x", "a//b", "./a", "a/", "C:x", "a\\..\\b", "a\0b", "..", "//host/x"];
         for path in hostile {
-            assert!(!is_contained(path), "{path}");
+            assert!(plain(path).unwrap_err().contains("may lead out"), "{path}");
         }
+    }
+
+    #[test]
+    fn names_that_are_others_elsewhere_are_refused() {
+        let long = "x".repeat(256);
+        let odd = [
+            "con",
+            "NUL.onnx",
+            "aux.tar.gz",
+            "a/COM1",
+            "lpt9.data",
+            "prn .x",
+            "CONOUT$",
+            "model.onnx.",
+            "model.onnx ",
+            "a /b",
+            "a./b",
+            " a",
+            "modèle.onnx",
+            "model\u{202e}xnno",
+            "a\nb",
+            "a\u{7f}b",
+            "a\tb",
+            &long,
+        ];
+        for path in odd {
+            assert!(plain(path).unwrap_err().contains("not a portable file name"), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn two_names_that_are_one_file_somewhere_are_refused() {
+        let entry = |path: &str| FileEntry { path: path.to_owned(), bytes: 0, sha256: String::new() };
+        let list = |paths: &[&str]| unique(&paths.iter().map(|path| entry(path)).collect::<Vec<_>>());
+        assert_eq!(list(&["a", "b", "a.b"]), Ok(()));
+        assert!(list(&["a", "b", "a"]).unwrap_err().contains("`a` twice"));
+        assert!(list(&["Model.onnx", "model.onnx"]).unwrap_err().contains("`Model.onnx` and `model.onnx`"));
+        assert!(list(&["manifest.json"]).unwrap_err().contains("lists itself"));
+        assert!(list(&["MANIFEST.json"]).unwrap_err().contains("lists itself"));
     }
 }

@@ -1,15 +1,20 @@
 //! Reading a bundle, the folder that export leaves. Its files are treated as hostile: sizes are checked before anything
-//! is read, paths stay inside the folder, and every digest is compared before any file is used. Writing one is left to
+//! is read, paths stay inside the folder, every digest is compared before any file is used, and the manifest must describe
+//! the graphs that are there. Files that the manifest does not list are never opened. Writing a bundle is left to
 //! `kiln-export`.
 
+mod agree;
 mod contain;
+mod graph;
+mod json;
 pub mod manifest;
+mod metadata;
 
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use kiln_tile::digest::sha256_file;
+use kiln_tile::digest::{sha256_file, sha256_hex};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
@@ -17,8 +22,10 @@ use crate::error::{Error, Result};
 use crate::provider::ProviderKind;
 use crate::session::Profile;
 
+use graph::Graph;
 pub use manifest::Manifest;
 use manifest::{Dim, FileEntry, SCHEMA, Variant};
+pub use metadata::{read_names, write_names};
 
 /// Name of the manifest in a bundle.
 pub const MANIFEST: &str = "manifest.json";
@@ -28,8 +35,10 @@ pub const GOLDEN: &str = "golden.npz";
 pub const MANIFEST_LIMIT: u64 = 16 << 20;
 /// The most files that a manifest may list.
 pub const FILES_LIMIT: usize = 4_096;
+/// The longest graph file, in bytes: protobuf's own limit. Larger models have their weights in files beside it.
+pub const GRAPH_LIMIT: u64 = i32::MAX as u64;
 
-/// A bundle whose every listed file was found whole.
+/// A bundle whose every listed file was found whole, and whose graphs are those that its manifest describes.
 #[derive(Debug, Clone)]
 pub struct Bundle {
     /// The folder, absolute and free of links.
@@ -45,10 +54,11 @@ struct Header {
 }
 
 impl Bundle {
-    /// Reads the manifest and compares every file that it lists with its size and digest.
+    /// Reads the manifest, compares every file that it lists with its size and digest, and every graph with the manifest.
+    /// Nothing is loaded into ONNX Runtime.
     ///
     /// # Errors
-    /// [`Error::Bundle`] with the file or key, what was found and what was expected; [`Error::Read`].
+    /// [`Error::Bundle`] with the file or key, the value that was found and the expected one; [`Error::Read`].
     pub fn open(path: &Path) -> Result<Self> {
         let folder = path.canonicalize().map_err(|source| Error::Read { path: path.to_owned(), source })?;
         if !folder.is_dir() {
@@ -128,31 +138,52 @@ impl Bundle {
         self.manifest.files.iter().find(|entry| entry.path == path)
     }
 
-    /// All paths before any size, all sizes before any digest: what is cheap to refuse is refused first.
+    /// All paths before any size, all sizes before any digest, all digests before any graph: the cheapest check that
+    /// refuses comes first.
     fn check(&self) -> std::result::Result<(), String> {
         let files = &self.manifest.files;
         if files.len() > FILES_LIMIT {
             return Err(format!("{MANIFEST} lists {} files, over the limit of {FILES_LIMIT}", files.len()));
         }
         contain::unique(files)?;
+        self.manifest.check()?;
         self.check_variants()?;
         let paths = files.iter().map(|entry| contain::resolve(&self.path, &entry.path));
         let paths = paths.collect::<std::result::Result<Vec<_>, _>>()?;
+        let manifest = contain::resolve(&self.path, MANIFEST)?;
+        let listed = files.iter().map(|entry| entry.path.as_str()).zip(paths.iter().map(PathBuf::as_path));
+        contain::sole_owner(listed.chain([(MANIFEST, manifest.as_path())]))?;
         files.iter().zip(&paths).try_for_each(|(entry, path)| check_size(entry, path))?;
-        files.iter().zip(&paths).try_for_each(|(entry, path)| check_digest(entry, path))
+        let mut graphs = Vec::new();
+        for (entry, path) in files.iter().zip(&paths) {
+            match self.manifest.variants.iter().find(|variant| variant.file == entry.path) {
+                Some(variant) => graphs.push((variant, read_graph(entry, path)?)),
+                None => check_digest(entry, path)?,
+            }
+        }
+        graphs.iter().try_for_each(|(variant, graph)| self.check_graph(variant, graph))
     }
 
     fn check_variants(&self) -> std::result::Result<(), String> {
-        if self.manifest.variants.is_empty() {
-            return Err(format!("{MANIFEST} lists no variants, so there is no graph to run"));
+        for Variant { precision, file, .. } in &self.manifest.variants {
+            if self.entry(file).is_none() {
+                return Err(format!(
+                    "{MANIFEST}: variant `{precision}` is `{file}`, which is not in `files` and so has no digest"
+                ));
+            }
+            // ONNX Runtime goes by the name: it reads `model.ort` in a format of its own.
+            if Path::new(file).extension().is_none_or(|extension| extension != "onnx") {
+                return Err(format!("{MANIFEST}: variant `{precision}` is `{file}`, and a graph's name ends in .onnx"));
+            }
         }
-        match self.manifest.variants.iter().find(|variant| self.entry(&variant.file).is_none()) {
-            Some(variant) => Err(format!(
-                "{MANIFEST}: variant `{}` is `{}`, which is not in `files` and so has no digest",
-                variant.precision, variant.file
-            )),
-            None => Ok(()),
+        Ok(())
+    }
+
+    fn check_graph(&self, variant: &Variant, graph: &Graph) -> std::result::Result<(), String> {
+        for path in agree::external_is_listed(&self.manifest, variant, graph)? {
+            contain::without_links(&self.path, &path)?;
         }
+        agree::graph_agrees(&self.manifest, variant, graph)
     }
 }
 
@@ -166,12 +197,13 @@ fn is_all_of_it(variant: &Variant) -> bool {
 fn read_manifest(folder: &Path) -> std::result::Result<Manifest, String> {
     let path = contain::resolve(folder, MANIFEST)?;
     let bytes = read_at_most(&path, MANIFEST_LIMIT).map_err(|error| format!("{MANIFEST}: {error}"))?;
+    let text = json::check(&bytes).map_err(|error| format!("{MANIFEST}: {error}"))?;
     // The version first: another schema would fail on whichever key happens to differ.
-    let header: Header = serde_json::from_slice(&bytes).map_err(|error| format!("{MANIFEST}: {error}"))?;
+    let header: Header = serde_json::from_str(text).map_err(|error| format!("{MANIFEST}: {error}"))?;
     if header.schema != SCHEMA {
         return Err(format!("{MANIFEST}: schema {}; this release reads schema {SCHEMA}", header.schema));
     }
-    serde_json::from_slice(&bytes).map_err(|error| format!("{MANIFEST}: {error}"))
+    serde_json::from_str(text).map_err(|error| format!("{MANIFEST}: {error}"))
 }
 
 fn read_at_most(path: &Path, limit: u64) -> std::result::Result<Vec<u8>, String> {
@@ -195,7 +227,18 @@ fn check_size(entry: &FileEntry, path: &Path) -> std::result::Result<(), String>
 }
 
 fn check_digest(entry: &FileEntry, path: &Path) -> std::result::Result<(), String> {
-    let found = sha256_file(path).map_err(|error| format!("{}: {error}", entry.path))?;
+    digest_agrees(entry, &sha256_file(path).map_err(|error| format!("{}: {error}", entry.path))?)
+}
+
+/// The graph in the very bytes whose digest was compared.
+fn read_graph(entry: &FileEntry, path: &Path) -> std::result::Result<Graph, String> {
+    let named = |reason: String| format!("{}: {reason}", entry.path);
+    let bytes = read_at_most(path, GRAPH_LIMIT).map_err(named)?;
+    digest_agrees(entry, &sha256_hex(&bytes))?;
+    Graph::read(&bytes).map_err(|reason| format!("{} {reason}", entry.path))
+}
+
+fn digest_agrees(entry: &FileEntry, found: &str) -> std::result::Result<(), String> {
     if !found.eq_ignore_ascii_case(&entry.sha256) {
         return Err(format!("{}: SHA-256 {found}, and {MANIFEST} says {}", entry.path, entry.sha256));
     }

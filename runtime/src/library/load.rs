@@ -1,6 +1,7 @@
-//! Loading: one library a process, checked before it is mapped.
+//! Loading: one library a process, checked before it is mapped, and with its telemetry off.
 
 use std::collections::BTreeSet;
+use std::env;
 use std::error::Error as _;
 use std::ffi::CStr;
 use std::path::Path;
@@ -14,6 +15,10 @@ use tracing::level_filters::LevelFilter;
 use super::Library;
 use crate::error::{Error, Result, chain};
 use crate::provider::{ProviderKind, built_with, user_name};
+
+/// The variable that ONNX Runtime reads when it is loaded (1.31: `ORT_DISABLE_TELEMETRY`, "1" is off). Its interface has a
+/// call for the same, which comes too late: by then a device id is written and an event database is open.
+const TELEMETRY_OFF: (&str, &str) = ("ORT_DISABLE_TELEMETRY", "1");
 
 static LOADED: Mutex<Option<&'static Runtime>> = Mutex::new(None);
 
@@ -79,7 +84,22 @@ impl std::fmt::Debug for Runtime {
     }
 }
 
-/// Loads a library, or gives the one that this process has loaded already.
+/// Switches ONNX Runtime's telemetry off for this process and its children, by the environment. [`load`] does the same
+/// just before it loads a library; a program with threads of other languages calls this first thing in `main`.
+///
+/// # Safety
+/// No other thread may read or write the environment at the same time, except through `std::env`.
+pub unsafe fn disable_telemetry() {
+    let (name, value) = TELEMETRY_OFF;
+    if env::var_os(name).is_none_or(|found| found != value) {
+        // SAFETY: passed on to the caller.
+        unsafe { env::set_var(name, value) };
+    }
+}
+
+/// Loads a library, or gives the one that this process has loaded already. ONNX Runtime's telemetry is off: the first call
+/// sets `ORT_DISABLE_TELEMETRY` unless it is set already. A program in which code of other languages reads the environment
+/// in other threads sets it before they start: see [`disable_telemetry`].
 ///
 /// # Errors
 /// [`Error::DamagedPackage`] if an installed file has changed, [`Error::Library`] with the loader's whole reason,
@@ -102,6 +122,10 @@ pub fn load(library: &Library) -> Result<&'static Runtime> {
 
 fn start(library: &Library) -> Result<Runtime> {
     let unusable = |reason| Error::Library { path: library.path.clone(), reason };
+    // SAFETY: Rust code reads the environment through `std::env`, which is locked against this. Code of other languages
+    // that reads it in another thread at this moment is excluded by what `load` documents; a program that has such code
+    // sets the variable first, and then nothing is written here. The lock on `LOADED` keeps a second `load` out.
+    unsafe { disable_telemetry() };
     let version = open(&library.path).map_err(unusable)?;
     let builder = ort::init_from(&library.path).map_err(|error| unusable(chain(&error)))?;
     let environment = builder.with_telemetry(false).build();

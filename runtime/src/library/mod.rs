@@ -18,7 +18,7 @@ use crate::provider::{ProviderKind, Providers};
 pub use cache::{cache_dir, engines_dir};
 pub(crate) use cache::{check_all, folder, installed, packages_dir};
 pub(crate) use elf::check as check_elf;
-pub use load::{Runtime, load};
+pub use load::{Runtime, disable_telemetry, load};
 pub use package::Package;
 pub(crate) use package::{PinnedFile, Pins, Role};
 

@@ -1,4 +1,4 @@
-//! A small bundle on disk, and ways to spoil it.
+//! A small bundle on disk, with two classes, and ways to spoil it.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use kiln_tile::digest::sha256_hex;
 use serde_json::{Value, json};
 
-/// Writes `model.onnx` and a manifest that describes it.
+/// Writes `model.onnx`, a [`class_model`](super::onnx::class_model), and a manifest that describes it.
 pub fn write(folder: &Path, model: &[u8]) {
     fs::create_dir_all(folder).unwrap();
     fs::write(folder.join("model.onnx"), model).unwrap();
@@ -22,7 +22,10 @@ pub fn manifest(model: &[u8]) -> Value {
         "schema": 1,
         "model": { "kind": "cnn", "name": "test", "parameters": 1 },
         "inputs": [{ "name": "tile", "dtype": "uint8", "shape": ["batch", 256, 256, 3], "meaning": "RGB pixels" }],
-        "outputs": [{ "name": "score", "dtype": "float32", "shape": ["batch"], "meaning": "mean" }],
+        "outputs": [
+            { "name": "score", "dtype": "float32", "shape": ["batch"], "meaning": "mean" },
+            { "name": "probabilities", "dtype": "float32", "shape": ["batch", 2], "meaning": "of each class" }
+        ],
         "classes": ["benign", "anomalous"],
         "normal_classes": ["benign"],
         "threshold": { "value": 0.5, "rule": "max_f1", "chosen_on": "nothing" },
@@ -35,4 +38,14 @@ pub fn manifest(model: &[u8]) -> Value {
         "parity": {},
         "metrics": {}
     })
+}
+
+/// Writes a file of a bundle and makes the manifest agree, as somebody would who repairs the digest alone.
+pub fn put(folder: &Path, manifest: &mut Value, name: &str, bytes: &[u8]) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+    let files = manifest["files"].as_array_mut().unwrap();
+    files.retain(|file| file["path"] != name);
+    files.push(json!({ "path": name, "bytes": bytes.len(), "sha256": sha256_hex(bytes) }));
 }

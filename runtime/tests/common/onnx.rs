@@ -97,6 +97,75 @@ pub fn tile_model(batch: Option<u64>) -> Vec<u8> {
     )
 }
 
+/// A tile graph with two classes: `score` is the mean of the pixels in 0..1, `[batch]`; `probabilities` are one minus that,
+/// and that, `[batch, 2]`.
+pub fn class_model(batch: Option<u64>) -> Vec<u8> {
+    class_model_with(batch, &[], &[])
+}
+
+/// The same with more nodes and constants, as protobuf bytes.
+pub fn class_model_with(batch: Option<u64>, nodes: &[Vec<u8>], constants: &[Vec<u8>]) -> Vec<u8> {
+    let dim = || batch.map_or(Dim::Name("batch"), Dim::Length);
+    let mean = |output, keep| {
+        node(
+            "ReduceMean",
+            &["scaled"],
+            output,
+            &[Attribute::Ints("axes", vec![1, 2, 3]), Attribute::Int("keepdims", keep)],
+        )
+    };
+    let own = [
+        node("Cast", &["tile"], "float", &[Attribute::Int("to", F32)]),
+        node("Div", &["float", "white"], "scaled", &[]),
+        mean("score", 0),
+        mean("cube", 1),
+        node("Flatten", &["cube"], "anomalous", &[]),
+        node("Sub", &["one", "anomalous"], "benign", &[]),
+        node("Concat", &["benign", "anomalous"], "probabilities", &[Attribute::Int("axis", 1)]),
+    ];
+    model(
+        &[&own, nodes].concat(),
+        &[&[scalar("white", 255.0), scalar("one", 1.0)], constants].concat(),
+        &[value("tile", U8, &[dim(), Dim::Length(256), Dim::Length(256), Dim::Length(3)])],
+        &[value("score", F32, &[dim()]), value("probabilities", F32, &[dim(), Dim::Length(2)])],
+    )
+}
+
+/// A tensor of two f32 whose data is in another file.
+pub fn external(name: &str, entries: &[(&str, &str)]) -> Vec<u8> {
+    let entry = |(key, value): &(&str, &str)| bytes(13, [bytes(1, key), bytes(2, value)].concat());
+    let entries = entries.iter().flat_map(entry).collect::<Vec<u8>>();
+    [number(1, 2), number(2, F32), bytes(8, name), entries, number(14, 1)].concat()
+}
+
+/// A `Constant` node with this tensor.
+pub fn constant(output: &str, tensor: &[u8]) -> Vec<u8> {
+    let attribute = [bytes(1, "value"), bytes(5, tensor), number(20, 4)].concat();
+    [bytes(2, output), bytes(4, "Constant"), bytes(5, attribute)].concat()
+}
+
+/// A node with a graph inside that has this tensor as a weight.
+pub fn subgraph(output: &str, tensor: &[u8]) -> Vec<u8> {
+    let attribute = [bytes(1, "then_branch"), bytes(6, bytes(5, tensor)), number(20, 5)].concat();
+    [bytes(2, output), bytes(4, "If"), bytes(5, attribute)].concat()
+}
+
+/// A node that wants a compiled engine from a file.
+pub fn engine(file: &str) -> Vec<u8> {
+    let context = [bytes(1, "ep_cache_context"), bytes(4, file), number(20, 3)].concat();
+    let mode = [bytes(1, "embed_mode"), number(3, 0), number(20, 2)].concat();
+    [bytes(4, "EPContext"), bytes(5, context), bytes(5, mode)].concat()
+}
+
+/// Fields of the model behind those of `model`: a function with this tensor, or one more entry of the metadata.
+pub fn with_function(model: &[u8], tensor: &[u8]) -> Vec<u8> {
+    [model.to_vec(), bytes(25, [bytes(1, "f"), bytes(7, constant("c", tensor))].concat())].concat()
+}
+
+pub fn with_metadata(model: &[u8], key: &str, value: &str) -> Vec<u8> {
+    [model.to_vec(), bytes(14, [bytes(1, key), bytes(2, value)].concat())].concat()
+}
+
 /// `y = x` for one element type, any length.
 pub fn identity(kind: u64) -> Vec<u8> {
     let dims = [Dim::Name("n"), Dim::Length(2)];

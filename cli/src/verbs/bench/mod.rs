@@ -124,12 +124,10 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         Some(before) => bench::compare(&report, before, args.allow / 100.0)?,
         None => Vec::new(),
     };
-    if let Some(folder) = &args.out {
-        write(folder, &report, &comparisons).with_context(|| format!("cannot write {}", folder.display()))?;
-    }
     show::show(&report, &comparisons, out)?;
     let slower = comparisons.iter().any(Comparison::is_regression);
-    Ok(if report.verdict == Verdict::Invalid || slower { Exit::CheckFailed } else { Exit::Done })
+    let exit = if report.verdict == Verdict::Invalid || slower { Exit::CheckFailed } else { Exit::Done };
+    exit.after_report(args.out.iter().try_for_each(|folder| write(folder, &report, &comparisons)), out)
 }
 
 /// One provider list, in this process.
@@ -253,12 +251,17 @@ fn may_replace(folder: &Path, args: &Args) -> anyhow::Result<()> {
 }
 
 fn write(folder: &Path, report: &Report, comparisons: &[Comparison]) -> anyhow::Result<()> {
-    let staged = Staged::beside(folder)?;
-    let [json, markdown, picture] = FILES.map(|name| staged.path().join(name));
-    std::fs::write(json, serde_json::to_vec_pretty(report)?)?;
-    std::fs::write(markdown, bench::markdown(report, comparisons))?;
-    std::fs::write(picture, bench::picture(report)?)?;
-    Ok(staged.publish(true)?)
+    let json = serde_json::to_vec_pretty(report)?;
+    let (text, image) = (bench::markdown(report, comparisons), bench::picture(report)?);
+    let publish = || -> std::io::Result<()> {
+        let staged = Staged::beside(folder)?;
+        let [json_file, markdown, picture] = FILES.map(|name| staged.path().join(name));
+        std::fs::write(json_file, json)?;
+        std::fs::write(markdown, text)?;
+        std::fs::write(picture, image)?;
+        staged.publish(true)
+    };
+    Ok(publish().map_err(|source| kiln_runtime::Error::Write { path: folder.to_owned(), source })?)
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use kiln_runtime::Bundle;
+use kiln_runtime::{Bundle, Error};
 use kiln_tile::publish;
 use serde::Serialize;
 use serde_json::Value;
@@ -46,7 +46,7 @@ pub(super) fn write(file: &Path, report: &Report, bundle: &Bundle, out: &Output)
         checks.push(check(&library.path, &bench, out)?);
     }
     let bytes = serde_json::to_vec_pretty(&Proof { doctor: report, checks })?;
-    publish::write_file(file, &bytes).with_context(|| format!("cannot write {}", file.display()))?;
+    publish::write_file(file, &bytes).map_err(|source| Error::Write { path: file.to_owned(), source })?;
     out.note(format_args!("wrote {}", file.display()));
     Ok(())
 }

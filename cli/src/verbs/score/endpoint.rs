@@ -1,17 +1,16 @@
 //! `kiln score --endpoint`: the same rows, by model servers.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use kiln_runtime::endpoint::{Endpoint, check_golden};
+use kiln_runtime::Engine as _;
 use kiln_runtime::score::Summary;
-use kiln_runtime::{Engine as _, Error};
 use serde::Serialize;
 
 use super::sink::Sink;
-use super::{Part, Work};
+use super::{Part, Scored, Work};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::verbs::endpoint::{ServersReport, describe, report as servers};
@@ -43,14 +42,13 @@ pub(super) fn run(work: &Work<'_>, part: Part, out: &Output) -> anyhow::Result<E
     let sink = Sink::open(work, &["endpoint", endpoint.model(), endpoint.version().unwrap_or_default()], out)?;
     let kept = sink.progress();
     match work.score(&mut engines, batch, sink, out) {
-        Ok((summary, digests)) => {
-            work.record(part, digests)?;
-            report(work, &endpoint, batch, &summary, out)?;
-            Ok(if summary.failed == 0 { Exit::Done } else { Exit::Input })
-        }
-        // A reader that went away (`kiln score … | head`) has all that it wanted.
-        Err(Error::Write { source, .. }) if args.out.is_none() && source.kind() == io::ErrorKind::BrokenPipe => {
-            Ok(Exit::Done)
+        Ok(scored) => {
+            let exit = scored.exit();
+            if let Scored::All(summary, digests) = scored {
+                work.record(part, digests)?;
+                report(work, &endpoint, batch, &summary, out)?;
+            }
+            Ok(exit)
         }
         Err(error) => {
             out.note(how_to_continue(kept));

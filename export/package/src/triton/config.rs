@@ -6,6 +6,7 @@
 
 use kiln_runtime::ProviderKind;
 use kiln_runtime::bundle::manifest::Dim;
+use kiln_runtime::bundle::write_names;
 use protobuf::{EnumOrUnknown, MessageField};
 
 use super::accelerator;
@@ -128,10 +129,11 @@ fn instances(request: &PackageRequest) -> ModelInstanceGroup {
 /// shows it. The backend passes over keys that it does not know.
 fn parameters(source: &Source) -> Vec<ParametersEntry> {
     let manifest = &source.bundle.manifest;
+    let names = |names: &[String]| if names.is_empty() { String::new() } else { write_names(names) };
     let entries = [
         ("kiln.threshold", manifest.threshold.value.to_string()),
-        ("kiln.classes", manifest.classes.join(",")),
-        ("kiln.normal_classes", manifest.normal_classes.join(",")),
+        ("kiln.classes", names(&manifest.classes)),
+        ("kiln.normal_classes", names(&manifest.normal_classes)),
         ("kiln.precision", source.variant.precision.clone()),
         ("kiln.weights_sha256", manifest.provenance.weights_sha256.clone()),
     ];
