@@ -20,7 +20,10 @@ fn child() {
     let explicit = std::env::var_os("CHILD_LIBRARY").map(PathBuf::from);
     let loaded = library::find_for(explicit.as_deref(), &providers).and_then(|library| library::load(&library));
     match loaded {
-        Ok(runtime) => println!("loaded {} {:?}", runtime.version(), runtime.library().origin),
+        Ok(runtime) => {
+            println!("loaded {} {:?}", runtime.version(), runtime.library().origin);
+            println!("telemetry {:?}", std::env::var("ORT_DISABLE_TELEMETRY"));
+        }
         Err(error) => println!("{:?}: {}", error.fault(), chain(&error)),
     }
 }
@@ -80,6 +83,20 @@ fn truncate(path: &Path) -> u64 {
 fn an_installed_library_loads() {
     let (cache, _) = cache();
     assert!(load_in_child(cache.path(), None, "cpu").contains("loaded 1.31.1 Cache(Cpu)"));
+}
+
+/// `tests/telemetry.rs` of the workspace shows that the variable does it, by files and calls.
+#[test]
+fn telemetry_is_off_for_programs_that_use_the_library_whatever_the_variable_was() {
+    let (cache, _) = cache();
+    for value in [None, Some(""), Some("0"), Some("1")] {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--ignored", "--exact", "child", "--nocapture", "--test-threads", "1"]);
+        child.env("KILN_CACHE", cache.path()).env("CHILD_PROVIDERS", "cpu").env_remove("ORT_DISABLE_TELEMETRY");
+        child.envs(value.map(|value| ("ORT_DISABLE_TELEMETRY", value)));
+        let text = String::from_utf8(child.output().unwrap().stdout).unwrap();
+        assert!(text.contains("telemetry Ok(\"1\")"), "{value:?}: {text}");
+    }
 }
 
 #[test]

@@ -98,7 +98,7 @@ pub unsafe fn disable_telemetry() {
 }
 
 /// Loads a library, or gives the one that this process has loaded already. ONNX Runtime's telemetry is off: the first call
-/// sets `ORT_DISABLE_TELEMETRY` unless it is set already. A program in which code of other languages reads the environment
+/// sets `ORT_DISABLE_TELEMETRY=1` unless it is that already. A program in which code of other languages reads the environment
 /// in other threads sets it before they start: see [`disable_telemetry`].
 ///
 /// # Errors
