@@ -206,6 +206,9 @@ fn show(found: &Inspection, labels: &Labels, out: &Output) {
     for size in &found.sizes {
         out.line(format_args!("size       {:6} tiles  {}x{}", size.tiles, size.width, size.height));
     }
+    for (what, tiles) in found.left_aside.counts().into_iter().filter(|(_, tiles)| *tiles > 0) {
+        out.line(format_args!("aside      {tiles:6} tiles  {what}"));
+    }
     out.line(format_args!("colour     {}", colour(found.colour.as_ref())));
     let twins = found.duplicates.iter();
     list(

@@ -123,6 +123,29 @@ fn a_file_cut_anywhere_is_refused() {
     println!("{cuts} cut files refused");
 }
 
+#[test]
+fn contents_that_are_left_aside_are_noted() {
+    let Some(files) = files() else { return };
+    let mut seen = BTreeSet::new();
+    for file in &files {
+        let Ok(image) = decode(&file.bytes) else { continue };
+        let notes = image.notes;
+        let noted = match file.case.as_str() {
+            // A BMP may name a colour space without holding a profile.
+            case if case.ends_with("-icc") => notes.icc_profile || case.starts_with("bmp"),
+            // Of a TIFF, no header says where it ends.
+            case if case.ends_with("-trailing-bytes") => notes.trailing_bytes || case.starts_with("tiff"),
+            case if case.ends_with("-orientation") => notes.orientation.is_some() || file.name.contains("-1"),
+            "tiff-page-and-thumbnail" => notes.further_images > 0,
+            "png-rgba-8" | "webp-lossy-alpha" | "tiff-alpha-associated" => notes.transparent,
+            _ => continue,
+        };
+        assert!(noted, "{} ({}): {notes:?}", file.name, file.case);
+        seen.insert(file.case.clone());
+    }
+    assert!(seen.len() > 10, "{seen:?}");
+}
+
 /// Prints what happens to each case now, for whoever writes the table.
 fn report(files: &[File]) {
     let mut cases: BTreeMap<&str, BTreeMap<String, Vec<&str>>> = BTreeMap::new();

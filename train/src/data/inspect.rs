@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use kiln_tile::{Decoder, Limits, SizePolicy, TileError, digest};
+use kiln_tile::{Decoder, Limits, Notes, SizePolicy, TileError, digest};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -41,6 +41,8 @@ pub struct Inspection {
     pub label_conflicts: Vec<LabelConflict>,
     /// Files that are no tile, and why.
     pub unreadable: Vec<Unreadable>,
+    /// Contents of files that decoding leaves aside.
+    pub left_aside: LeftAside,
     /// Whether colour alone tells two classes apart; none if there are not exactly two with two groups each.
     pub colour: Option<ColourCheck>,
     /// SHA-256 over all tiles, labels and groups; none if a file cannot be read.
@@ -120,6 +122,35 @@ pub struct Unreadable {
     pub reason: String,
 }
 
+/// Numbers of tiles whose files hold more than pixels. Nothing of it is applied: a tile is used as stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct LeftAside {
+    /// Tiles with an ICC profile.
+    pub icc_profile: usize,
+    /// Tiles with an orientation tag that turns or mirrors them.
+    pub orientation: usize,
+    /// Tiles with further, reduced images in their file.
+    pub reduced_images: usize,
+    /// Tiles with bytes behind the image.
+    pub trailing_bytes: usize,
+    /// Tiles with transparent pixels, which are laid over white.
+    pub transparent: usize,
+}
+
+impl LeftAside {
+    /// Each count with its name, for people.
+    #[must_use]
+    pub fn counts(&self) -> [(&'static str, usize); 5] {
+        [
+            ("ICC profile, not applied", self.icc_profile),
+            ("orientation tag, not applied", self.orientation),
+            ("further reduced images, not used", self.reduced_images),
+            ("bytes behind the image", self.trailing_bytes),
+            ("transparent pixels, laid over white", self.transparent),
+        ]
+    }
+}
+
 /// How well a logistic regression on the mean and standard deviation of the three channels tells two classes apart.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ColourCheck {
@@ -138,6 +169,7 @@ struct Look {
     file: Option<String>,
     pixels: Option<String>,
     features: Option<[f64; 6]>,
+    notes: Option<Notes>,
     error: Option<TileError>,
 }
 
@@ -185,30 +217,42 @@ pub fn inspect(
         duplicates,
         label_conflicts,
         unreadable: unreadable(dataset, &looks),
+        left_aside: left_aside(&looks),
         colour: colour(dataset, &labels, &looks, positive),
         data_sha256: data_sha256(dataset, &looks),
     })
 }
 
 fn look_at(dataset: &Dataset, decoder: &Decoder, index: usize) -> Look {
-    let path = dataset.full_path(index);
-    let nothing = |error| Look { size: None, file: None, pixels: None, features: None, error: Some(error) };
-    // Asked before opening: opening a pipe would wait for a writer.
-    match std::fs::metadata(&path) {
-        Ok(metadata) if !metadata.is_file() => return nothing(TileError::NotAFile),
-        Err(error) => return nothing(error.into()),
-        Ok(_) => {}
-    }
-    let size = match decoder.dimensions(&path) {
-        Err(error @ TileError::TooLarge { .. }) => return nothing(error),
+    let nothing = Look { size: None, file: None, pixels: None, features: None, notes: None, error: None };
+    let bytes = match decoder.read_file(&dataset.full_path(index)) {
+        Ok(bytes) => bytes,
+        Err(error) => return Look { error: Some(error), ..nothing },
+    };
+    let size = match decoder.size(&bytes) {
+        Err(error @ TileError::TooLarge { .. }) => return Look { error: Some(error), ..nothing },
         size => size.ok(),
     };
-    let file = digest::sha256_file(&path).ok();
-    match decoder.decode_file(&path) {
-        Ok(tile) => {
-            Look { size, file, pixels: Some(tile.sha256()), features: Some(colour_features(&tile)), error: None }
-        }
-        Err(error) => Look { size, file, error: Some(error), pixels: None, features: None },
+    let look = Look { size, file: Some(digest::sha256_hex(&bytes)), ..nothing };
+    match decoder.decode_with_notes(&bytes) {
+        Ok((tile, notes)) => Look {
+            pixels: Some(tile.sha256()),
+            features: Some(colour_features(&tile)),
+            notes: Some(notes),
+            ..look
+        },
+        Err(error) => Look { error: Some(error), ..look },
+    }
+}
+
+fn left_aside(looks: &[Look]) -> LeftAside {
+    let count = |holds: fn(&Notes) -> bool| looks.iter().filter_map(|look| look.notes).filter(holds).count();
+    LeftAside {
+        icc_profile: count(|notes| notes.icc_profile),
+        orientation: count(Notes::is_turned),
+        reduced_images: count(|notes| notes.further_images > 0),
+        trailing_bytes: count(|notes| notes.trailing_bytes),
+        transparent: count(|notes| notes.transparent),
     }
 }
 

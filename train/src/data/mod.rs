@@ -26,8 +26,8 @@ pub use augmentation::{Augmentation, ColourJitter};
 pub use dataset::{Dataset, Entry};
 pub use error::DataError;
 pub use inspect::{
-    ClassCount, ColourCheck, GroupCount, Inspection, LabelConflict, SizeCount, SplitCount, TwinTiles, Unreadable,
-    inspect,
+    ClassCount, ColourCheck, GroupCount, Inspection, LabelConflict, LeftAside, SizeCount, SplitCount, TwinTiles,
+    Unreadable, inspect,
 };
 pub use labels::{CountsAs, LabelCount, NORMAL_LABELS, close_labels, label_counts, look_alike, nearest, shown};
 pub use leaks::{TileDigest, check_leaks, digest, digests};

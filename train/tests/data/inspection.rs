@@ -55,6 +55,24 @@ fn every_finding_has_its_place() {
     assert_eq!(found.data_sha256, None);
 }
 
+#[test]
+fn contents_that_decoding_leaves_aside_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for (number, name) in ["a/1.png", "a/2.png", "b/3.png"].into_iter().enumerate() {
+        save(&tile(number as u32), &at(name));
+    }
+    let whole = fs::read(at("a/2.png")).unwrap();
+    fs::write(at("a/2.png"), [&whole[..], b"and more"].concat()).unwrap();
+    image::RgbaImage::from_pixel(256, 256, image::Rgba([200, 100, 150, 128])).save(at("b/clear.png")).unwrap();
+    let found = inspect(&Dataset::open(folder.path()).unwrap(), None, Limits::default(), &|| {}).unwrap();
+    let json = serde_json::to_value(found.left_aside).unwrap();
+    let expected = serde_json::json!({
+        "icc_profile": 0, "orientation": 0, "reduced_images": 0, "trailing_bytes": 1, "transparent": 1
+    });
+    assert_eq!(json, expected);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_pipe_is_no_tile_and_nobody_waits_for_it() {

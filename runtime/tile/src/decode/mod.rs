@@ -158,8 +158,11 @@ impl Decoder {
         dimensions(&self.read_file(path)?)
     }
 
-    /// Width and height in pixels, within the limits. Headers come first, so that a huge image costs nothing.
-    fn size(&self, bytes: &[u8]) -> Result<(u32, u32), TileError> {
+    /// Width and height in pixels, from the header alone, within the limits: a huge image costs nothing.
+    ///
+    /// # Errors
+    /// If the header cannot be read, or the image is too large.
+    pub fn size(&self, bytes: &[u8]) -> Result<(u32, u32), TileError> {
         let (width, height) = dimensions(bytes)?;
         self.limits.check_size(width, height)?;
         Ok((width, height))
