@@ -345,13 +345,12 @@ impl Work<'_> {
         if let Some(bar) = bar {
             bar.finish_and_clear();
         }
-        let (mut summary, digests) =
-            match summary.and_then(|summary| sink.finish().map(|digests| (summary, digests))) {
-                Err(error) if Scored::reader_left(&error, self.args.out.is_none()) => {
-                    return Ok(Scored::ReaderLeft { failed: bad });
-                }
-                scored => scored?,
-            };
+        let (mut summary, digests) = match summary.and_then(|summary| sink.finish().map(|digests| (summary, digests))) {
+            Err(error) if Scored::reader_left(&error, self.args.out.is_none()) => {
+                return Ok(Scored::ReaderLeft { failed: bad });
+            }
+            scored => scored?,
+        };
         // Rows that were kept have a score.
         summary.tiles += kept;
         summary.scored += kept;

@@ -52,7 +52,10 @@ fn difference(image: &RgbImage, twin: &Twin) -> Result<(), String> {
     let (max, sum) = differences.fold((0.0_f64, 0.0), |(max, sum), one| (max.max(one), sum + one));
     let mean = sum / twin.pixels.len() as f64;
     if max > twin.max || mean > twin.mean {
-        return Err(format!("differs by {max} at most and {mean:.3} on average, allowed {} and {}", twin.max, twin.mean));
+        return Err(format!(
+            "differs by {max} at most and {mean:.3} on average, allowed {} and {}",
+            twin.max, twin.mean
+        ));
     }
     Ok(())
 }
@@ -151,7 +154,9 @@ fn report(files: &[File]) {
     let mut cases: BTreeMap<&str, BTreeMap<String, Vec<&str>>> = BTreeMap::new();
     for file in files {
         let outcome = match (decode(&file.bytes), &file.twin) {
-            (Ok(image), Some(twin)) => difference(&image, twin).map_or_else(|why| format!("WRONG {why}"), |()| "right".to_owned()),
+            (Ok(image), Some(twin)) => {
+                difference(&image, twin).map_or_else(|why| format!("WRONG {why}"), |()| "right".to_owned())
+            }
             (Ok(_), None) => "DECODED WITHOUT A TWIN".to_owned(),
             (Err(error), _) => format!("{}: {error}", error.code()),
         };
@@ -222,7 +227,8 @@ fn files() -> Option<Vec<File>> {
             max,
             mean: number(6).unwrap(),
         });
-        let bytes = fs::read(folder.join(&record[1])).or_else(|_| fs::read(folder.join("files").join(&record[1]))).unwrap();
+        let bytes =
+            fs::read(folder.join(&record[1])).or_else(|_| fs::read(folder.join("files").join(&record[1]))).unwrap();
         File { name: record[0].to_owned(), case: record[2].to_owned(), bytes, twin }
     });
     Some(files.collect())
@@ -235,7 +241,8 @@ fn made() -> Result<PathBuf, String> {
         let scripts = root().join("runtime/tile/tests/corpus");
         let mut sources: Vec<_> = fs::read_dir(&scripts).unwrap().map(|entry| entry.unwrap().path()).collect();
         sources.sort();
-        let text: Vec<u8> = sources.iter().filter(|path| path.is_file()).flat_map(|path| fs::read(path).unwrap()).collect();
+        let text: Vec<u8> =
+            sources.iter().filter(|path| path.is_file()).flat_map(|path| fs::read(path).unwrap()).collect();
         let digest = kiln_tile::digest::sha256_hex(&text);
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("corpus-{}", &digest[..12]));
         if folder.join("index.csv").exists() {
@@ -260,7 +267,9 @@ fn python(requirements: &Path) -> Result<PathBuf, String> {
     let environment = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("corpus-python");
     let python = environment.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(requirements))?;
+    run(Command::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+        .arg(requirements))?;
     Ok(python)
 }
 

@@ -42,7 +42,8 @@ fn images_that_were_decoded_wrongly_are_right_or_refused() {
             (Ok(tile), true) => {
                 let twin = decoder.decode_file(&twin).unwrap();
                 let differences = tile.pixels().iter().zip(twin.pixels()).map(|(one, other)| one.abs_diff(*other));
-                let (sum, most) = differences.fold((0_u64, 0), |(sum, most), one| (sum + u64::from(one), most.max(one)));
+                let (sum, most) =
+                    differences.fold((0_u64, 0), |(sum, most), one| (sum + u64::from(one), most.max(one)));
                 let mean = sum as f64 / tile.pixels().len() as f64;
                 println!("    differs by {most} at most, {mean:.3} on average");
                 // The twin of this one is the picture before it was compressed; libjpeg differs from it by 79 and 2.1.
@@ -52,7 +53,10 @@ fn images_that_were_decoded_wrongly_are_right_or_refused() {
                 assert!(twinless || mean < mean_allowed && most <= most_allowed, "{name}: differs by {most}, {mean}");
             }
             (Ok(_), false) => assert!(name == "whole.jpg", "{name} was decoded, and is damaged"),
-            (Err(error), _) => assert!(name != "twin.png" && name != "whole.jpg" && !error.to_string().contains('\n'), "{name}: {error}"),
+            (Err(error), _) => assert!(
+                name != "twin.png" && name != "whole.jpg" && !error.to_string().contains('\n'),
+                "{name}: {error}"
+            ),
         }
     }
 }

@@ -235,12 +235,9 @@ fn look_at(dataset: &Dataset, decoder: &Decoder, index: usize) -> Look {
     };
     let look = Look { size, file: Some(digest::sha256_hex(&bytes)), ..nothing };
     match decoder.decode_with_notes(&bytes) {
-        Ok((tile, notes)) => Look {
-            pixels: Some(tile.sha256()),
-            features: Some(colour_features(&tile)),
-            notes: Some(notes),
-            ..look
-        },
+        Ok((tile, notes)) => {
+            Look { pixels: Some(tile.sha256()), features: Some(colour_features(&tile)), notes: Some(notes), ..look }
+        }
         Err(error) => Look { error: Some(error), ..look },
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kiln_runtime::endpoint::{Endpoint, check_golden};
 use kiln_runtime::Engine as _;
+use kiln_runtime::endpoint::{Endpoint, check_golden};
 use kiln_runtime::score::Summary;
 use serde::Serialize;
 

@@ -74,7 +74,8 @@ fn opaque_if_empty(mut pixels: Vec<u8>) -> Pixels {
 impl Header {
     fn read(bytes: &[u8]) -> Result<Self, TileError> {
         let short = |at: usize| {
-            let bytes: [u8; 2] = bytes.get(at..at + 2).and_then(|bytes| bytes.try_into().ok()).ok_or(TileError::Truncated)?;
+            let bytes: [u8; 2] =
+                bytes.get(at..at + 2).and_then(|bytes| bytes.try_into().ok()).ok_or(TileError::Truncated)?;
             Ok::<_, TileError>(u16::from_le_bytes(bytes))
         };
         let long = |at: usize| Ok::<_, TileError>(u32::from(short(at)?) | u32::from(short(at + 2)?) << 16);
@@ -86,7 +87,17 @@ impl Header {
             let (width, height) = (short(at(4))?.into(), short(at(6))?.into());
             let bits = short(at(10))?;
             let colours = if bits < 16 { 1 << bits.min(8) } else { 0 };
-            return Ok(Self { width, height, pixels_at, length, bits, compression: BI_RGB, colours, masks: [0; 4], icc_profile: false });
+            return Ok(Self {
+                width,
+                height,
+                pixels_at,
+                length,
+                bits,
+                compression: BI_RGB,
+                colours,
+                masks: [0; 4],
+                icc_profile: false,
+            });
         }
         if ![40, 52, 56, 108, 124].contains(&length) {
             return Err(TileError::Refused(format!("a BMP with a header of {length} bytes")));
@@ -108,7 +119,17 @@ impl Header {
         let masks = [mask(0)?, mask(1)?, mask(2)?, mask(3)?];
         // BITMAPV5HEADER: the colour spaces LINK and MBED mean a profile.
         let icc_profile = length == 124 && [*b"KNIL", *b"DEBM"].contains(&long(at(56))?.to_le_bytes());
-        Ok(Self { width, height: height.unsigned_abs(), pixels_at, length, bits, compression, colours, masks, icc_profile })
+        Ok(Self {
+            width,
+            height: height.unsigned_abs(),
+            pixels_at,
+            length,
+            bits,
+            compression,
+            colours,
+            masks,
+            icc_profile,
+        })
     }
 
     /// Refuses what decoders disagree about, and files that end early.
@@ -157,7 +178,9 @@ impl Header {
         let known = [red, green, blue].iter().all(|mask| contiguous(*mask) && bits(*mask) <= 8)
             && (alpha == 0 || (contiguous(alpha) && bits(alpha) <= 8));
         if overlap || wide || !known {
-            return Err(TileError::Refused(format!("a BMP with the bit fields {red:x}, {green:x}, {blue:x}, {alpha:x}")));
+            return Err(TileError::Refused(format!(
+                "a BMP with the bit fields {red:x}, {green:x}, {blue:x}, {alpha:x}"
+            )));
         }
         Ok(())
     }

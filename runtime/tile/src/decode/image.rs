@@ -98,7 +98,8 @@ impl Image {
                 pixels::<4>(&values).flat_map(|[r, g, b, a]| [r, g, b].map(|value| over_white(*value, *a))).collect()
             }
             Pixels::PremultipliedGreyAlpha8(values) => {
-                let grey = pixels::<2>(&values).map(|[grey, alpha]| multiplied_over_white(*grey, *alpha).map(|v| [v; 3]));
+                let grey =
+                    pixels::<2>(&values).map(|[grey, alpha]| multiplied_over_white(*grey, *alpha).map(|v| [v; 3]));
                 grey.collect::<Option<Vec<_>>>().ok_or_else(too_bright)?.into_flattened()
             }
             Pixels::PremultipliedRgba8(values) => {

@@ -15,8 +15,8 @@ use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-pub use self::image::{ImageFormat, Notes};
 use self::image::{Image, Pixels};
+pub use self::image::{ImageFormat, Notes};
 use crate::stain::StainNormaliser;
 use crate::{SizePolicy, Tile, TileError, resize};
 

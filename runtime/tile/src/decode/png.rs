@@ -1,6 +1,6 @@
 //! PNG. Chunks are walked through first: the file must go on to its IEND. Checksums are checked, animations refused.
 
-use png::{ColorType, DecodeOptions, DecodingError, Decoder, Transformations};
+use png::{ColorType, DecodeOptions, Decoder, DecodingError, Transformations};
 
 use super::image::{high_byte, unpack};
 use super::{Image, ImageFormat, Limits, MAX_DECODED_BYTES, Notes, Pixels, exif};
@@ -40,7 +40,9 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> 
         looked_up(&buffer, output.line_size, width, output.bit_depth as u32, palette, alpha)?
     } else {
         let samples = match output.bit_depth {
-            png::BitDepth::Sixteen => buffer.as_chunks::<2>().0.iter().map(|v| high_byte(u16::from_be_bytes(*v))).collect(),
+            png::BitDepth::Sixteen => {
+                buffer.as_chunks::<2>().0.iter().map(|v| high_byte(u16::from_be_bytes(*v))).collect()
+            }
             _ => buffer,
         };
         match output.color_type {

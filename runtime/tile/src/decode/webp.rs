@@ -23,7 +23,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> 
     notes.icc_profile = decoder.icc_profile().map_err(failed)?.is_some();
     notes.orientation = decoder.exif_metadata().map_err(failed)?.and_then(|exif| orientation(&exif));
     let length = decoder.output_buffer_size().filter(|length| *length <= MAX_DECODED_BYTES);
-    let mut pixels = vec![0; length.ok_or_else(|| TileError::Damaged("it needs more memory than a tile may".to_owned()))?];
+    let mut pixels =
+        vec![0; length.ok_or_else(|| TileError::Damaged("it needs more memory than a tile may".to_owned()))?];
     decoder.read_image(&mut pixels).map_err(failed)?;
     let pixels = if decoder.has_alpha() { Pixels::Rgba8(pixels) } else { Pixels::Rgb8(pixels) };
     Ok(Image { width, height, pixels, notes })

@@ -107,15 +107,18 @@ impl Walk {
         let zeros = ZeroRuns::find(data);
         data.extend_from_slice(&[0; PADDING]);
         let mut state = State { bits: Bits::new(data), bands: 0, zeros };
-        let codings: Vec<Coding<'_>> =
-            scan.components.iter().map(|one| Coding::new(frame, scan, tables, *one)).collect::<Option<_>>().ok_or_else(no_code)?;
+        let codings: Vec<Coding<'_>> = scan
+            .components
+            .iter()
+            .map(|one| Coding::new(frame, scan, tables, *one))
+            .collect::<Option<_>>()
+            .ok_or_else(no_code)?;
         if !frame.progressive {
             // No block depends on another one, so that only their number counts.
             for _ in units {
                 for ((index, ..), coding) in scan.components.iter().zip(&codings) {
                     let component = &frame.components[*index];
-                    let blocks =
-                        if scan.components.len() == 1 { 1 } else { component.horizontal * component.vertical };
+                    let blocks = if scan.components.len() == 1 { 1 } else { component.horizontal * component.vertical };
                     for _ in 0..blocks {
                         state.block(coding, &mut 0)?;
                     }
@@ -222,13 +225,7 @@ impl State<'_> {
         Ok(())
     }
 
-    fn ac_first(
-        &mut self,
-        table: &HuffmanTable,
-        first: u32,
-        last: u32,
-        nonzero: &mut u64,
-    ) -> Result<(), TileError> {
+    fn ac_first(&mut self, table: &HuffmanTable, first: u32, last: u32, nonzero: &mut u64) -> Result<(), TileError> {
         if self.bands > 0 {
             self.bands -= 1;
             return Ok(());
@@ -262,13 +259,7 @@ impl State<'_> {
         if at > last + 1 { Err(past_the_end()) } else { Ok(()) }
     }
 
-    fn ac_refine(
-        &mut self,
-        table: &HuffmanTable,
-        first: u32,
-        last: u32,
-        nonzero: &mut u64,
-    ) -> Result<(), TileError> {
+    fn ac_refine(&mut self, table: &HuffmanTable, first: u32, last: u32, nonzero: &mut u64) -> Result<(), TileError> {
         let mut at = first;
         while self.bands == 0 && at <= last {
             let symbol = table.symbol((self.bits.peek() >> 48) as u32);

@@ -223,7 +223,8 @@ impl Scan {
             components.push((index, usize::from(pair[1] >> 4), usize::from(pair[1] & 15)));
         }
         let [first, last, approximation] = [0, 1, 2].map(|at| rest[2 * count + at]);
-        let scan = Self { components, spectrum: (first, last), approximation: (approximation >> 4, approximation & 15) };
+        let scan =
+            Self { components, spectrum: (first, last), approximation: (approximation >> 4, approximation & 15) };
         if scan.is_sound(frame) { scan.with_tables(frame, tables) } else { Err(wrong()) }
     }
 
@@ -237,13 +238,12 @@ impl Scan {
     }
 
     fn with_tables(self, frame: &Frame, tables: &Tables) -> Result<Self, TileError> {
-        let defined = |set: &[Option<HuffmanTable>; MAX_TABLES], index: usize| set.get(index).is_some_and(Option::is_some);
+        let defined =
+            |set: &[Option<HuffmanTable>; MAX_TABLES], index: usize| set.get(index).is_some_and(Option::is_some);
         let all = self.components.iter().all(|(index, dc, ac)| {
             let needs_dc = self.spectrum.0 == 0 && self.approximation.0 == 0;
             let quantised = tables.quantisation[frame.components[*index].quantisation];
-            quantised
-                && (!needs_dc || defined(&tables.dc, *dc))
-                && (self.spectrum.1 == 0 || defined(&tables.ac, *ac))
+            quantised && (!needs_dc || defined(&tables.dc, *dc)) && (self.spectrum.1 == 0 || defined(&tables.ac, *ac))
         });
         if all { Ok(self) } else { Err(refused("a JPEG without its Huffman or quantisation tables")) }
     }

@@ -65,7 +65,12 @@ pub(super) fn decode_as(bytes: &[u8], colour: Colour, limits: &Limits) -> Result
         return Err(damaged("the decoder made an image of another size than the header has".to_owned()));
     }
     let pixels = if grey { Pixels::Grey8(pixels) } else { Pixels::Rgb8(pixels) };
-    let notes = Notes { icc_profile: checked.icc, orientation: checked.orientation, trailing_bytes: checked.trailing, ..Notes::new(ImageFormat::Jpeg) };
+    let notes = Notes {
+        icc_profile: checked.icc,
+        orientation: checked.orientation,
+        trailing_bytes: checked.trailing,
+        ..Notes::new(ImageFormat::Jpeg)
+    };
     Ok(Image { width, height, pixels, notes })
 }
 
@@ -192,7 +197,8 @@ fn supported_frame(frame: &Frame) -> Result<(), TileError> {
         [_] => Ok(()),
         [_, _, _] if even => Ok(()),
         [_, _, _] => {
-            let text: Vec<_> = factors.iter().map(|(horizontal, vertical)| format!("{horizontal}x{vertical}")).collect();
+            let text: Vec<_> =
+                factors.iter().map(|(horizontal, vertical)| format!("{horizontal}x{vertical}")).collect();
             Err(refused(format!("a JPEG with the sampling factors {}", text.join(", "))))
         }
         [_, _, _, _] => Err(refused("a CMYK or YCCK JPEG: its colours depend on a profile")),

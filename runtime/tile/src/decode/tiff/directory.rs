@@ -120,7 +120,10 @@ impl<'a> Directory<'a> {
             return Err(TileError::Damaged(format!("tag {tag} has {} values", entry.count)));
         }
         self.container.slice(entry.at, entry.count * size)?;
-        (0..entry.count).map(|index| self.container.number(entry.at + index * size, size)).collect::<Result<_, _>>().map(Some)
+        (0..entry.count)
+            .map(|index| self.container.number(entry.at + index * size, size))
+            .collect::<Result<_, _>>()
+            .map(Some)
     }
 
     /// The only value of a tag, or `default` without it.

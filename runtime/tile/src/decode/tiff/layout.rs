@@ -86,7 +86,9 @@ impl Layout {
             chunk,
             tiled,
             offsets: page.numbers(offsets)?.ok_or_else(|| damaged("it does not list its strips or tiles"))?,
-            byte_counts: page.numbers(byte_counts)?.ok_or_else(|| damaged("it does not list the lengths of its strips or tiles"))?,
+            byte_counts: page
+                .numbers(byte_counts)?
+                .ok_or_else(|| damaged("it does not list the lengths of its strips or tiles"))?,
         };
         layout.check()?;
         Ok(layout)

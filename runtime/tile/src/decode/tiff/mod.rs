@@ -136,13 +136,7 @@ fn samples(
 }
 
 /// The samples of a strip or tile of JPEG data.
-fn jpeg_chunk(
-    tables: &[u8],
-    data: &[u8],
-    layout: &Layout,
-    rows: u32,
-    limits: &Limits,
-) -> Result<Vec<u8>, TileError> {
+fn jpeg_chunk(tables: &[u8], data: &[u8], layout: &Layout, rows: u32, limits: &Limits) -> Result<Vec<u8>, TileError> {
     if !data.starts_with(&[0xff, 0xd8]) {
         return Err(damaged("a strip or tile is no JPEG stream"));
     }
@@ -165,7 +159,9 @@ fn pixels(mut samples: Vec<u8>, page: &Directory<'_>, layout: &Layout) -> Result
     if layout.photometric == Photometric::WhiteIsZero {
         // Alpha, where there is one, is no colour.
         let colours = if layout.extra == Extra::None { layout.samples } else { last };
-        samples.chunks_exact_mut(layout.samples).for_each(|pixel| pixel[..colours].iter_mut().for_each(|v| *v = 255 - *v));
+        samples
+            .chunks_exact_mut(layout.samples)
+            .for_each(|pixel| pixel[..colours].iter_mut().for_each(|v| *v = 255 - *v));
     }
     let grey = !matches!(layout.photometric, Photometric::Rgb | Photometric::YCbCr);
     match (layout.extra, grey) {

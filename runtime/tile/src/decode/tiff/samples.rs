@@ -21,7 +21,9 @@ pub(super) fn expanded(data: &[u8], layout: &Layout, rows: u32, little_endian: b
     let step = layout.chunk_samples();
     if layout.bits == 8 {
         if layout.differences {
-            bytes.chunks_exact_mut(stride).for_each(|row| add_up(row, step, |before, value| before.wrapping_add(value)));
+            bytes
+                .chunks_exact_mut(stride)
+                .for_each(|row| add_up(row, step, |before, value| before.wrapping_add(value)));
         }
         return Ok(bytes);
     }
@@ -29,7 +31,8 @@ pub(super) fn expanded(data: &[u8], layout: &Layout, rows: u32, little_endian: b
     for row in bytes.chunks_exact(stride) {
         match layout.bits {
             16 => {
-                let word = |pair: &[u8; 2]| if little_endian { u16::from_le_bytes(*pair) } else { u16::from_be_bytes(*pair) };
+                let word =
+                    |pair: &[u8; 2]| if little_endian { u16::from_le_bytes(*pair) } else { u16::from_be_bytes(*pair) };
                 let mut words: Vec<u16> = row.as_chunks::<2>().0.iter().map(word).collect();
                 if layout.differences {
                     add_up(&mut words, step, |before, value| before.wrapping_add(value));
