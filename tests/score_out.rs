@@ -138,7 +138,7 @@ fn names_with_control_characters_are_read_back_and_escaped_on_a_terminal() {
     let (bundle, folder) = (fixture().bundle(Kind::Cnn), scratch());
     let here = folder.path();
     fs::create_dir(here.join("tiles")).unwrap();
-    NAMES.iter().for_each(|name| drop(fs::write(here.join("tiles").join(name), "no image").unwrap()));
+    NAMES.iter().for_each(|name| fs::write(here.join("tiles").join(name), "no image").unwrap());
     let null: String = NAMES.iter().map(|name| format!("tiles/{name}\0")).collect();
     let score = |more: &[&str]| {
         let mut command = command();

@@ -1,12 +1,13 @@
-//! From the bytes of a file to a tile, and its stain normalisation, one thread.
+//! From the bytes of a file to a tile, the digest of the bytes, and stain normalisation, one thread.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod common;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use image::ImageFormat;
+use kiln_tile::digest::sha256_hex;
 use kiln_tile::stain::{StainMethod, StainNormaliser};
-use kiln_tile::{Decoder, SizePolicy, Tile};
+use kiln_tile::{Decoder, SizePolicy, Tile, TileDigest};
 
 fn decode(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decode");
@@ -15,6 +16,18 @@ fn decode(criterion: &mut Criterion) {
     for (name, format) in [("jpeg", ImageFormat::Jpeg), ("png", ImageFormat::Png)] {
         let bytes = common::encoded(1, format);
         group.bench_function(name, |bencher| bencher.iter(|| decoder.decode_bytes(&bytes)));
+    }
+    group.finish();
+}
+
+/// What it costs to remember which bytes were scored, beside decoding them.
+fn digest(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("digest");
+    group.throughput(Throughput::Elements(1));
+    for (name, format) in [("jpeg", ImageFormat::Jpeg), ("png", ImageFormat::Png)] {
+        let bytes = common::encoded(1, format);
+        group.bench_function(name, |bencher| bencher.iter(|| TileDigest::of(&bytes)));
+        group.bench_function(format!("{name}, SHA-256"), |bencher| bencher.iter(|| sha256_hex(&bytes)));
     }
     group.finish();
 }
@@ -30,5 +43,5 @@ fn stain(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decode, stain);
+criterion_group!(benches, decode, digest, stain);
 criterion_main!(benches);

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use super::target::can_be_file;
 use crate::Error;
 
 /// A format of results.
@@ -32,8 +33,10 @@ impl Format {
     /// another format than its name promises.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the name has no extension of a format and none is asked for, or an extension of another one.
+    /// [`Error::Argument`] if the name has no extension of a format and none is asked for, or an extension of another one;
+    /// if a folder or a device is there.
     pub fn for_file(path: &Path, asked: Option<Self>) -> Result<Self, Error> {
+        can_be_file(path)?;
         let wrong = |reason: String| Error::Argument { argument: path.display().to_string(), reason };
         match (Self::of_path(path), asked) {
             (Some(named), Some(asked)) if named != asked => Err(wrong(format!(

@@ -21,13 +21,7 @@ impl Target {
     pub(super) fn file(path: &Path) -> Result<Self> {
         // A link is followed to the file that it stands for; a device or a folder must not be renamed away.
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        if path.exists() && !path.is_file() {
-            return Err(Error::Argument {
-                argument: path.display().to_string(),
-                reason: "not a regular file; name a new file, or leave out the target to get the rows on stdout"
-                    .to_owned(),
-            });
-        }
+        can_be_file(&path)?;
         let scratch = publish::scratch_file(&path).map_err(|source| Error::Write { path: path.clone(), source })?;
         Ok(Self::File { path, scratch: BufWriter::new(scratch) })
     }
@@ -55,6 +49,17 @@ impl Target {
             Self::Stream(_) => PathBuf::from("the output stream"),
         }
     }
+}
+
+/// Refuses a folder or a device as the place of a result file.
+pub(super) fn can_be_file(path: &Path) -> Result<()> {
+    if path.exists() && !path.is_file() {
+        return Err(Error::Argument {
+            argument: path.display().to_string(),
+            reason: "not a regular file; name a new file, or leave out the target to get the rows on stdout".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 impl Write for Target {
