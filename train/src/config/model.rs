@@ -1,13 +1,15 @@
 //! Configuration of the model zoo. The defaults are the paper's.
 
+use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_yaml::{Mapping, Value};
 
 use super::backbone::are_stages;
 use super::parse::not_negative;
 use super::{BackboneConfig, MemoryBankConfig, TransferConfig};
 
 /// Which model of the zoo, and its sizes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ModelConfig {
     /// A convolutional classifier.
@@ -20,6 +22,35 @@ pub enum ModelConfig {
     Transfer(TransferConfig),
     /// Distances from normal tiles in the features of a backbone.
     MemoryBank(MemoryBankConfig),
+}
+
+impl<'de> Deserialize<'de> for ModelConfig {
+    /// By hand, because a tagged enum reads its keys from a buffer, and an error in one of them would not name it.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const KINDS: [&str; 5] = ["cnn", "vae", "hybrid", "transfer", "memory_bank"];
+        let mut keys = Mapping::deserialize(deserializer)?;
+        match keys.remove("kind") {
+            Some(Value::String(kind)) => match kind.as_str() {
+                "cnn" => keyed(&keys).map(Self::Cnn),
+                "vae" => keyed(&keys).map(Self::Vae),
+                "hybrid" => keyed(&keys).map(Self::Hybrid),
+                "transfer" => keyed(&keys).map(Self::Transfer),
+                "memory_bank" => keyed(&keys).map(Self::MemoryBank),
+                other => Err(D::Error::unknown_variant(other, &KINDS)),
+            },
+            Some(_) => Err(D::Error::custom("kind: expected a word, such as cnn")),
+            None => Err(D::Error::missing_field("kind")),
+        }
+    }
+}
+
+/// Reads keys through text, because only an error from text begins with the key that is wrong.
+fn keyed<T: DeserializeOwned, E: Error>(keys: &Mapping) -> Result<T, E> {
+    let text = serde_yaml::to_string(keys).map_err(E::custom)?;
+    serde_yaml::from_str(&text).map_err(|error| {
+        let message = error.to_string();
+        E::custom(message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason))
+    })
 }
 
 impl ModelConfig {
@@ -222,7 +253,7 @@ impl Default for HybridConfig {
 
 /// A classifier within a hybrid: the same keys and defaults, but for the head.
 fn pooled_unless_said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CnnConfig, D::Error> {
-    let mut keys = serde_yaml::Mapping::deserialize(deserializer)?;
+    let mut keys = Mapping::deserialize(deserializer)?;
     keys.entry("head".into()).or_insert_with(|| "pooled".into());
-    serde_yaml::from_value(keys.into()).map_err(serde::de::Error::custom)
+    keyed(&keys)
 }

@@ -17,6 +17,8 @@ use crate::{Error, Result};
 const MAX_BYTES: u64 = 1 << 20;
 /// The largest weight, rate or size that a key takes: far beyond any use, and far from where f32 ends.
 const MOST: f64 = 1e6;
+/// Brackets within brackets; a parser takes long over thousands of them.
+const MAX_DEPTH: usize = 100;
 /// Weights that a model has at most: 4 GB of them, before Adam's moments.
 const MAX_WEIGHTS: f64 = 1e9;
 
@@ -142,6 +144,9 @@ impl Config {
 
 /// A YAML document of known keys, changed by `sets` before it is checked; an unknown key is named with the nearest known one.
 pub(crate) fn parse_yaml<T: DeserializeOwned>(text: &str, origin: &str, sets: &[String]) -> Result<T> {
+    if too_deep(text) {
+        return Err(config_error(origin, format!("nested more than {MAX_DEPTH} levels deep")));
+    }
     let located = |error: serde_yaml::Error| config_error(origin, explain(&error.to_string()));
     // A mapping of any keys refuses a key that is there twice, at every depth.
     let mut value: Value = serde_yaml::from_str(text).map_err(located)?;
@@ -163,6 +168,19 @@ pub(crate) fn parse_yaml<T: DeserializeOwned>(text: &str, origin: &str, sets: &[
         config_error(origin, explain(reason))
     };
     serde_yaml::from_str(&changed).map_err(unplaced)
+}
+
+/// Whether more brackets are open at once than any configuration needs, however they are meant.
+fn too_deep(text: &str) -> bool {
+    let mut open = 0_usize;
+    text.bytes().any(|byte| {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open > MAX_DEPTH
+    })
 }
 
 /// The keys whose values are labels. YAML reads `0`, `1.50` or `true` as another type than text, and would write it
@@ -358,6 +376,9 @@ fn apply(root: &mut Value, set: &str) -> Result<()> {
         .split_once('=')
         .filter(|(key, _)| !key.is_empty())
         .ok_or_else(|| config_error(&origin, "expected key=value, such as training.epochs=3"))?;
+    if too_deep(text) {
+        return Err(config_error(key, format!("nested more than {MAX_DEPTH} levels deep")));
+    }
     let value: Value = serde_yaml::from_str(text).map_err(|error| config_error(&origin, error.to_string()))?;
     let mut place = &mut *root;
     for part in key.split('.') {
@@ -376,13 +397,14 @@ fn apply(root: &mut Value, set: &str) -> Result<()> {
     Ok(())
 }
 
-/// Adds the nearest known key to serde's message about an unknown one.
+/// Adds the nearest known key to serde's message about an unknown one, and makes one dotted key of the path.
 fn explain(message: &str) -> String {
+    let message = &dotted(message);
     let Some((_, rest)) = message.split_once("unknown field `") else {
-        return message.to_owned();
+        return message.clone();
     };
     let Some((unknown, rest)) = rest.split_once('`') else {
-        return message.to_owned();
+        return message.clone();
     };
     let known = rest.split('`').skip(1).step_by(2);
     let nearest = known
@@ -391,6 +413,15 @@ fn explain(message: &str) -> String {
         .filter(|(distance, name)| *distance <= name.len().max(unknown.len()) / 2);
     match nearest {
         Some((_, name)) => format!("{message}; did you mean `{name}`?"),
-        None => message.to_owned(),
+        None => message.clone(),
     }
+}
+
+/// `model: cnn: dropout: REASON` as `model.cnn.dropout: REASON`: keys of a model are read in steps, each with its path.
+fn dotted(message: &str) -> String {
+    let is_key = |part: &str| part.chars().all(|letter| letter.is_ascii_alphanumeric() || "_.[]".contains(letter));
+    let parts: Vec<&str> = message.split(": ").collect();
+    let keys = parts[..parts.len() - 1].iter().take_while(|part| is_key(part)).count();
+    let path = parts[..keys].join(".");
+    if keys == 0 { message.to_owned() } else { format!("{path}: {}", parts[keys..].join(": ")) }
 }

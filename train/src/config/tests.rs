@@ -217,8 +217,11 @@ fn a_number_that_is_none_is_refused_at_every_key() {
                     panic!("{set} is taken");
                 };
                 let message = error.to_string();
-                let section = key.split('.').next().unwrap();
-                assert!(message.contains(last) || message.contains(section), "{set}: {message}");
+                // A fraction of the split, or a size of the model, may be wrong only together with the others.
+                let section = &key[..key.len() - last.len()];
+                let named =
+                    message.contains(last) || !section.is_empty() && message.contains(section.trim_end_matches('.'));
+                assert!(named, "{set}: {message}");
             }
         }
     }
