@@ -8,8 +8,8 @@ use std::fmt;
 use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// Arrays and objects inside each other. Kiln writes 8 at most; `config`, `metrics` and `parity` have room to grow.
-pub(super) const DEPTH_LIMIT: usize = 24;
+/// Arrays and objects inside each other. Kiln writes 6 or 7; `config`, `metrics` and `parity` have room to grow.
+pub(super) const DEPTH_LIMIT: usize = 16;
 
 /// The text of a JSON document that has one meaning.
 ///
