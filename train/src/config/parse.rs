@@ -11,6 +11,12 @@ use crate::{Error, Result};
 
 /// A configuration longer than this is not one.
 const MAX_BYTES: u64 = 1 << 20;
+/// Brackets and braces inside each other. No key needs more than five; the parser's time grows with the square of it.
+const MAX_DEPTH: usize = 100;
+/// Bytes of an unknown key that is compared with the known ones: the comparison takes memory by the product of lengths.
+const MAX_KEY: usize = 64;
+/// Characters of a parser's message that are shown. It repeats keys and values of the file.
+const MAX_MESSAGE: usize = 1_000;
 
 impl Config {
     /// Reads `path` and applies `sets`, each `key=value` with a dotted key and a YAML value.
@@ -123,6 +129,7 @@ impl Config {
 
 /// A YAML document of known keys, changed by `sets` before it is checked; an unknown key is named with the nearest known one.
 pub(crate) fn parse_yaml<T: DeserializeOwned>(text: &str, origin: &str, sets: &[String]) -> Result<T> {
+    check_depth(text).map_err(|reason| config_error(origin, reason))?;
     let located = |error: serde_yaml::Error| config_error(origin, explain(&error.to_string()));
     if sets.is_empty() {
         // Straight from the text, so that an error knows its line.
@@ -219,6 +226,7 @@ fn apply(root: &mut Value, set: &str) -> Result<()> {
         .split_once('=')
         .filter(|(key, _)| !key.is_empty())
         .ok_or_else(|| config_error(&origin, "expected key=value, such as training.epochs=3"))?;
+    check_depth(text).map_err(|reason| config_error(&origin, reason))?;
     let value: Value = serde_yaml::from_str(text).map_err(|error| config_error(&origin, error.to_string()))?;
     let mut place = root;
     for part in key.split('.') {
@@ -234,15 +242,47 @@ fn apply(root: &mut Value, set: &str) -> Result<()> {
     Ok(())
 }
 
+/// Refuses brackets and braces that nest without need. Those in comments and quoted text count too: there is no use for a
+/// hundred of them there either.
+fn check_depth(text: &str) -> std::result::Result<(), String> {
+    let mut depth = 0_usize;
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Err(format!("more than {MAX_DEPTH} brackets or braces are open at a time"));
+        }
+    }
+    Ok(())
+}
+
+/// A message without its middle, if it is too long to be read.
+fn shortened(message: &str) -> String {
+    let length = message.chars().count();
+    if length <= MAX_MESSAGE {
+        return message.to_owned();
+    }
+    let begin: String = message.chars().take(MAX_MESSAGE / 2).collect();
+    let end: String = message.chars().skip(length - MAX_MESSAGE / 2).collect();
+    format!("{begin} … {end}")
+}
+
 /// Adds the nearest known key to serde's message about an unknown one.
 fn explain(message: &str) -> String {
+    let message = &shortened(message);
     let Some((_, rest)) = message.split_once("unknown field `") else {
         return message.to_owned();
     };
     let Some((unknown, rest)) = rest.split_once('`') else {
         return message.to_owned();
     };
-    let known = rest.split('`').skip(1).step_by(2);
+    if unknown.len() > MAX_KEY {
+        return message.to_owned();
+    }
+    let known = rest.split('`').skip(1).step_by(2).filter(|name| name.len() <= MAX_KEY);
     let nearest = known
         .map(|name| (strsim::damerau_levenshtein(unknown, name), name))
         .min()
@@ -250,5 +290,42 @@ fn explain(message: &str) -> String {
     match nearest {
         Some((_, name)) => format!("{message}; did you mean `{name}`?"),
         None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const SOUND: &str = "name: a\nmodel: {kind: cnn}\n";
+
+    fn refusal(text: &str, sets: &[&str]) -> String {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        Config::parse(&format!("{SOUND}{text}"), "a.yaml", &sets).unwrap_err().to_string()
+    }
+
+    /// Found by fuzzing: a key with a back-quote was compared with itself, in memory by the square of its length.
+    #[test]
+    fn a_long_unknown_key_is_refused_in_little_memory_and_few_words() {
+        let (long, other) = ("a".repeat(400_000), "b".repeat(400_000));
+        let reason = refusal(&format!("? \"{long}`x`{other}\"\n: 1"), &[]);
+        assert!(reason.contains("unknown field") && reason.len() < 2_000, "{reason}");
+        let reason = refusal(&format!("? \"a`x`{other}\"\n: 1"), &[]);
+        assert!(reason.len() < 2_000, "{reason}");
+        assert!(refusal("modle: 1", &[]).contains("did you mean `model`?"));
+    }
+
+    /// Found by fuzzing: the parser's time grows with the square of the depth, and 900,000 brackets took minutes.
+    #[test]
+    fn brackets_that_nest_without_need_are_refused_at_once() {
+        for open in ["[", "{", "[{", "{a: "] {
+            assert!(refusal(&format!("x: {}", open.repeat(450_000)), &[]).contains("open at a time"), "{open}");
+        }
+        let set = format!("data={}", "[".repeat(450_000));
+        assert!(refusal("", &[&set]).contains("open at a time"));
+        assert!(
+            refusal(&format!("data: {{normal_classes: [{}]}}", "[], ".repeat(1_000)), &[]).contains("normal_classes")
+        );
     }
 }
