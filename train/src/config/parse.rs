@@ -227,6 +227,10 @@ fn apply(root: &mut Value, set: &str) -> Result<()> {
         .filter(|(key, _)| !key.is_empty())
         .ok_or_else(|| config_error(&origin, "expected key=value, such as training.epochs=3"))?;
     check_depth(text).map_err(|reason| config_error(&origin, reason))?;
+    // Each dot is a mapping in a mapping, and these are written and dropped by recursion.
+    if key.split('.').count() > MAX_DEPTH {
+        return Err(config_error("--set", format!("a key of more than {MAX_DEPTH} parts")));
+    }
     let value: Value = serde_yaml::from_str(text).map_err(|error| config_error(&origin, error.to_string()))?;
     let mut place = root;
     for part in key.split('.') {
@@ -322,6 +326,8 @@ mod tests {
         for open in ["[", "{", "[{", "{a: "] {
             assert!(refusal(&format!("x: {}", open.repeat(450_000)), &[]).contains("open at a time"), "{open}");
         }
+        let set = format!("{}=1", "a.".repeat(30_000));
+        assert!(refusal("", &[&set]).contains("parts"));
         let set = format!("data={}", "[".repeat(450_000));
         assert!(refusal("", &[&set]).contains("open at a time"));
         assert!(

@@ -24,7 +24,7 @@ pub(crate) const TARGET: Target = Target {
         "tile.npy",
         "score.npy",
         "decoded.npy",
-        "\u{93}NUMPY",
+        "NUMPY",
         "'descr':",
         "'<f4'",
         "'|u1'",

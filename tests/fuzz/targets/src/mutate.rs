@@ -71,6 +71,9 @@ const WRITTEN: [&str; 22] = [
     "99999999999999999999999999999999999999999",
 ];
 
+/// Bytes with a meaning in one format or another.
+const MARKS: &[u8] = b"{}[]()\"'\\:,;<>-.\n\r\t #&*!|%@`";
+
 impl Mutator {
     fn changed(&self, number: u64) -> Vec<u8> {
         let mut random = ChaCha8Rng::seed_from_u64(number);
@@ -143,7 +146,7 @@ fn set(bytes: &mut [u8], random: &mut ChaCha8Rng) {
     let value = match random.random_range(0..4) {
         0 => 0,
         1 => 0xff,
-        2 => b"{}[]()\"'\\:,;<>-.\n\r\t #&*!|%@`"[random.random_range(0..29)],
+        2 => MARKS[random.random_range(0..MARKS.len())],
         _ => random.random(),
     };
     if let Some(byte) = bytes.get_mut(at) {

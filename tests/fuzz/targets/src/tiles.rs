@@ -29,7 +29,7 @@ pub(crate) const TARGET: Target = Target {
         "path", "label", "group", "split", "train", "val", "test", ",", "\"", "\"\"", "\r\n", "\u{feff}", "../", "./",
         "/", "\0", "\t", "\u{a0}", ".png",
     ],
-    rounds: 40_000,
+    rounds: 12_000,
     memory: 2 << 20,
 };
 
