@@ -24,6 +24,8 @@ pub mod decision;
 pub mod endpoint;
 pub mod engine;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod golden;
 pub mod install;
 pub mod library;

@@ -151,11 +151,7 @@ fn check_version(path: &Path, model: &str, version: u64) -> (CheckedVersion, Opt
 /// The configuration against the newest version's graph, and every sample of the warm-up.
 fn check_triton(folder: &Path, name: &str, record: &Record) -> Vec<String> {
     let problem = |reason: String| vec![format!("{}: {reason}", triton::CONFIG)];
-    let text = match fs::read_to_string(folder.join(triton::CONFIG)) {
-        Ok(text) => text,
-        Err(error) => return problem(error.to_string()),
-    };
-    let config = match triton::parse(&text) {
+    let config = match triton::read(folder) {
         Ok(config) => config,
         Err(reason) => return problem(reason),
     };

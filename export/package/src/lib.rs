@@ -18,6 +18,8 @@
 mod check;
 mod element;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod graph;
 mod kserve;
 mod ovms;

@@ -158,8 +158,8 @@ fn may_follow(plan: &Plan, folder: &Path, version: Option<u64>) -> Result<()> {
     }
     let path = folder.join(triton::CONFIG);
     let there = versions(folder).is_ok_and(|versions| !versions.is_empty());
-    let (Some(files), true, Ok(text)) = (&plan.config, there, fs::read_to_string(&path)) else { return Ok(()) };
-    let old = triton::parse(&text).map_err(|why| Error::argument(path.display(), format!("cannot be read: {why}")))?;
+    let (Some(files), true, true) = (&plan.config, there, path.exists()) else { return Ok(()) };
+    let old = triton::read(folder).map_err(|why| Error::argument(path.display(), format!("cannot be read: {why}")))?;
     triton::serves_as(&old, &files.config).map_err(|(field, reason)| {
         let advice = "clients of the versions that are there would break; give this model another --name";
         Error::mismatch(&path, field, format!("{reason}; {advice}"))

@@ -132,8 +132,7 @@ impl Transport for Grpc {
     fn server(&mut self) -> Result<ServerMetadata, Failure> {
         let answer: message::ServerMetadataResponse =
             self.call("/inference.GRPCInferenceService/ServerMetadata", message::ServerRequest {}, MAX_DOCUMENT)?;
-        let message::ServerMetadataResponse { name, version, extensions } = answer;
-        Ok(ServerMetadata { name, version, extensions })
+        Ok(server_metadata(answer))
     }
 
     fn model_ready(&mut self, model: &ModelId) -> Result<bool, Failure> {
@@ -142,27 +141,16 @@ impl Transport for Grpc {
     }
 
     fn model(&mut self, model: &ModelId) -> Result<ModelMetadata, Failure> {
-        let answer: message::ModelMetadataResponse =
-            self.ask("/inference.GRPCInferenceService/ModelMetadata", model)?;
-        let message::ModelMetadataResponse { name, versions, platform, inputs, outputs } = answer;
-        let tensor = |tensor: message::TensorMetadata| {
-            let message::TensorMetadata { name, datatype, shape } = tensor;
-            TensorMetadata { name, datatype, shape }
-        };
-        let inputs = inputs.into_iter().map(tensor).collect();
-        let outputs = outputs.into_iter().map(tensor).collect();
-        Ok(ModelMetadata { name, versions, platform, inputs, outputs })
+        Ok(model_metadata(self.ask("/inference.GRPCInferenceService/ModelMetadata", model)?))
     }
 
     fn max_batch(&mut self, model: &ModelId) -> Result<Option<usize>, Failure> {
-        let answer: message::ModelConfigResponse = self.ask("/inference.GRPCInferenceService/ModelConfig", model)?;
-        let batch = answer.config.map_or(0, |config| config.max_batch_size);
-        Ok(usize::try_from(batch).ok().filter(|batch| *batch > 0))
+        Ok(max_batch(self.ask("/inference.GRPCInferenceService/ModelConfig", model)?))
     }
 
     fn statistics(&mut self, model: &ModelId) -> Result<Statistics, Failure> {
         let answer: message::StatisticsResponse = self.ask("/inference.GRPCInferenceService/ModelStatistics", model)?;
-        Ok(answer.model_stats.iter().fold(Statistics::default(), |total, one| total.and(&counters(one))))
+        Ok(total(&answer))
     }
 
     fn infer(&mut self, query: &Query<'_>) -> Result<Answer, Failure> {
@@ -190,7 +178,34 @@ fn request(query: &Query<'_>) -> message::InferRequest {
     }
 }
 
-fn into_answer(answer: message::InferResponse) -> Result<Answer, String> {
+pub(super) fn server_metadata(answer: message::ServerMetadataResponse) -> ServerMetadata {
+    let message::ServerMetadataResponse { name, version, extensions } = answer;
+    ServerMetadata { name, version, extensions }
+}
+
+pub(super) fn model_metadata(answer: message::ModelMetadataResponse) -> ModelMetadata {
+    let message::ModelMetadataResponse { name, versions, platform, inputs, outputs } = answer;
+    let tensor = |tensor: message::TensorMetadata| {
+        let message::TensorMetadata { name, datatype, shape } = tensor;
+        TensorMetadata { name, datatype, shape }
+    };
+    let inputs = inputs.into_iter().map(tensor).collect();
+    let outputs = outputs.into_iter().map(tensor).collect();
+    ModelMetadata { name, versions, platform, inputs, outputs }
+}
+
+/// `None` where the model has no batch of its own.
+pub(super) fn max_batch(answer: message::ModelConfigResponse) -> Option<usize> {
+    let batch = answer.config.map_or(0, |config| config.max_batch_size);
+    usize::try_from(batch).ok().filter(|batch| *batch > 0)
+}
+
+/// All versions together.
+pub(super) fn total(answer: &message::StatisticsResponse) -> Statistics {
+    answer.model_stats.iter().fold(Statistics::default(), |total, one| total.and(&counters(one)))
+}
+
+pub(super) fn into_answer(answer: message::InferResponse) -> Result<Answer, String> {
     let (outputs, raw) = (answer.outputs, answer.raw_output_contents);
     if !raw.is_empty() && raw.len() != outputs.len() {
         return Err(format!("it names {} outputs and holds the values of {}", outputs.len(), raw.len()));

@@ -175,8 +175,7 @@ impl Transport for Http {
     }
 
     fn max_batch(&mut self, model: &ModelId) -> Result<Option<usize>, Failure> {
-        let config: json::Config = self.document(&format!("{}/config", path(model)))?;
-        Ok(usize::try_from(config.max_batch_size).ok().filter(|batch| *batch > 0))
+        Ok(max_batch(&self.document(&format!("{}/config", path(model)))?))
     }
 
     fn statistics(&mut self, model: &ModelId) -> Result<Statistics, Failure> {
@@ -215,6 +214,11 @@ fn say_once(text: &str) {
     if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned()) {
         tracing::warn!("{text}");
     }
+}
+
+/// `None` where the model has no batch of its own.
+pub(super) fn max_batch(config: &json::Config) -> Option<usize> {
+    usize::try_from(config.max_batch_size).ok().filter(|batch| *batch > 0)
 }
 
 fn is_ready(status: u16) -> bool {

@@ -15,6 +15,7 @@ mod contract;
 mod engine;
 mod error;
 mod failure;
+pub(crate) mod fuzzing;
 mod golden;
 mod grpc;
 mod http;

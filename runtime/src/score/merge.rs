@@ -14,6 +14,9 @@ use super::unchanged::{Compared, compare};
 use super::{Format, Listed, RowWriter, ScoreRow};
 use crate::{Error, Result};
 
+/// Missing parts that an error lists.
+const MAX_SHOWN: usize = 20;
+
 /// What was joined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Merged {
@@ -98,12 +101,18 @@ fn complete(records: &[(&Path, PartRecord)], shards: usize) -> Result<()> {
         return Err(refuse(reason));
     }
     let there = |index: &usize| records.iter().any(|(_, record)| record.shard == *index);
-    let missing: Vec<String> =
-        (0..shards).filter(|index| !there(index)).map(|index| format!("{index}/{shards}")).collect();
-    if missing.is_empty() {
+    let missing = shards.saturating_sub(records.len());
+    if missing == 0 {
         return Ok(());
     }
-    Err(refuse(format!("missing: part {}; score it with --shard, or name its file", missing.join(", "))))
+    // A record may state any number of parts, so that not all that are missing can be listed.
+    let shown: Vec<String> =
+        (0..shards).filter(|index| !there(index)).take(MAX_SHOWN).map(|index| format!("{index}/{shards}")).collect();
+    let others = match missing - shown.len() {
+        0 => String::new(),
+        others => format!(" and {others} others"),
+    };
+    Err(refuse(format!("missing: part {}{others}; score it with --shard, or name its file", shown.join(", "))))
 }
 
 fn is_of(list: &[Listed], record: &PartRecord) -> Result<()> {
@@ -336,6 +345,19 @@ mod tests {
             assert!(!out.exists());
         }
         assert!(merge(&whole, &out, Format::Csv, Some(&list(19))).unwrap_err().to_string().contains("another list"));
+    }
+
+    /// Found by fuzzing: every missing part was listed, until memory was full.
+    #[test]
+    fn a_record_of_more_parts_than_can_be_is_refused_in_few_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let tiles = list(8);
+        let part = score(&tiles, Some(Shard { index: 0, count: 2 }), &folder.path().join("a.csv"), "m");
+        let path = PartRecord::path_of(&part);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("\"shards\": 2", "\"shards\": 18446744073709551615")).unwrap();
+        let error = merge(&[part], &folder.path().join("out.csv"), Format::Csv, None).unwrap_err().to_string();
+        assert!(error.contains("18446744073709551594 others") && error.len() < 2_000, "{error}");
     }
 
     #[test]

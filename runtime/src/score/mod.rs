@@ -4,6 +4,7 @@
 
 mod csv;
 mod format;
+pub(crate) mod fuzzing;
 mod jsonl;
 mod listing;
 mod merge;

@@ -28,7 +28,22 @@ pub(super) fn rows(path: &Path, format: Format, classes: &[String]) -> Result<Ro
         Format::Jsonl => Ok(json_rows(file, columns)),
         Format::Parquet => parquet_rows(file, columns),
     };
-    rows.map_err(|reason| Error::Argument { argument: path.display().to_string(), reason })
+    let rows = rows.map_err(|reason| Error::Argument { argument: path.display().to_string(), reason })?;
+    let classes = classes.len();
+    Ok(Box::new(rows.map(move |row| row.and_then(|row| whole(row, classes)))))
+}
+
+/// Refuses a row that contradicts itself: a status of `ok` without a score, a score that is no number, or a probability
+/// that is missing, so that the others would move to its place.
+fn whole(row: ScoreRow, classes: usize) -> std::result::Result<ScoreRow, String> {
+    let finite = row.score.iter().chain(&row.probabilities).all(|value| value.is_finite());
+    let scored = row.score.is_some() && row.label.is_some();
+    let unscored = row.score.is_none() && row.probabilities.is_empty();
+    let complete = row.probabilities.is_empty() || row.probabilities.len() == classes;
+    if finite && complete && if row.is_ok() { scored } else { unscored } {
+        return Ok(row);
+    }
+    Err(format!("the row of `{}` contradicts itself: status, score, label and probabilities do not fit", row.path))
 }
 
 fn csv_rows(file: File, columns: Vec<String>) -> std::result::Result<Rows, String> {
@@ -104,4 +119,43 @@ fn parquet_rows(file: File, columns: Vec<String>) -> std::result::Result<Rows, S
         })
     };
     Ok(Box::new(reader.into_iter().map(row)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn read(name: &str, text: &str) -> Vec<std::result::Result<ScoreRow, String>> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        rows(&path, Format::of_path(&path).unwrap(), &["a".to_owned(), "b".to_owned()]).unwrap().collect()
+    }
+
+    /// Found by fuzzing: a missing probability let the next one take its place, and `ok` needed no score.
+    #[test]
+    fn a_row_that_contradicts_itself_is_refused() {
+        let sound = ["t.png,0.5,a,ok,0.5,0.5", "t.png,0.5,a,ok,,", "t.png,,,truncated: early,,"];
+        for row in sound {
+            assert!(read("s.csv", &format!("path,score,label,status,p_a,p_b\n{row}\n"))[0].is_ok(), "{row}");
+        }
+        let broken = [
+            "t.png,,,ok,0.5,0.5",
+            "t.png,NaN,a,ok,0.5,0.5",
+            "t.png,inf,a,ok,0.5,0.5",
+            "t.png,0.5,a,ok,,0.5",
+            "t.png,0.5,a,ok,nan,0.5",
+            "t.png,0.5,a,truncated: early,,",
+            "t.png,,,truncated: early,0.5,0.5",
+        ];
+        for row in broken {
+            let reason = read("s.csv", &format!("path,score,label,status,p_a,p_b\n{row}\n")).remove(0).unwrap_err();
+            assert!(reason.contains("`t.png` contradicts itself"), "{row}: {reason}");
+        }
+        for fields in [r#""score":1e39,"label":"a""#, r#""score":"1","label":"a""#, r#""score":1,"label":null"#] {
+            let row = format!(r#"{{"path":"t.png","status":"ok",{fields},"p_a":0.5,"p_b":0.5}}"#);
+            assert!(read("s.jsonl", &row)[0].is_err(), "{row}");
+        }
+    }
 }

@@ -17,10 +17,14 @@ use crate::{Error, Result};
 const MAX_BYTES: u64 = 1 << 20;
 /// The largest weight, rate or size that a key takes: far beyond any use, and far from where f32 ends.
 const MOST: f64 = 1e6;
-/// Brackets within brackets; a parser takes long over thousands of them.
-const MAX_DEPTH: usize = 100;
 /// Weights that a model has at most: 4 GB of them, before Adam's moments.
 const MAX_WEIGHTS: f64 = 1e9;
+/// Brackets and braces inside each other. No key needs more than five; the parser's time grows with the square of it.
+const MAX_DEPTH: usize = 100;
+/// Bytes of an unknown key that is compared with the known ones: the comparison takes memory by the product of lengths.
+const MAX_KEY: usize = 64;
+/// Characters of a parser's message that are shown. It repeats keys and values of the file.
+const MAX_MESSAGE: usize = 1_000;
 
 impl Config {
     /// Reads `path` and applies `sets`, each `key=value` with a dotted key and a YAML value.
@@ -144,9 +148,7 @@ impl Config {
 
 /// A YAML document of known keys, changed by `sets` before it is checked; an unknown key is named with the nearest known one.
 pub(crate) fn parse_yaml<T: DeserializeOwned>(text: &str, origin: &str, sets: &[String]) -> Result<T> {
-    if too_deep(text) {
-        return Err(config_error(origin, format!("nested more than {MAX_DEPTH} levels deep")));
-    }
+    check_depth(text).map_err(|reason| config_error(origin, reason))?;
     let located = |error: serde_yaml::Error| config_error(origin, explain(&error.to_string()));
     // A mapping of any keys refuses a key that is there twice, at every depth.
     let mut value: Value = serde_yaml::from_str(text).map_err(located)?;
@@ -168,19 +170,6 @@ pub(crate) fn parse_yaml<T: DeserializeOwned>(text: &str, origin: &str, sets: &[
         config_error(origin, explain(reason))
     };
     serde_yaml::from_str(&changed).map_err(unplaced)
-}
-
-/// Whether more brackets are open at once than any configuration needs, however they are meant.
-fn too_deep(text: &str) -> bool {
-    let mut open = 0_usize;
-    text.bytes().any(|byte| {
-        match byte {
-            b'[' | b'{' => open += 1,
-            b']' | b'}' => open = open.saturating_sub(1),
-            _ => {}
-        }
-        open > MAX_DEPTH
-    })
 }
 
 /// The keys whose values are labels. YAML reads `0`, `1.50` or `true` as another type than text, and would write it
@@ -376,8 +365,10 @@ fn apply(root: &mut Value, set: &str) -> Result<()> {
         .split_once('=')
         .filter(|(key, _)| !key.is_empty())
         .ok_or_else(|| config_error(&origin, "expected key=value, such as training.epochs=3"))?;
-    if too_deep(text) {
-        return Err(config_error(key, format!("nested more than {MAX_DEPTH} levels deep")));
+    check_depth(text).map_err(|reason| config_error(&origin, reason))?;
+    // Each dot is a mapping in a mapping, and these are written and dropped by recursion.
+    if key.split('.').count() > MAX_DEPTH {
+        return Err(config_error("--set", format!("a key of more than {MAX_DEPTH} parts")));
     }
     let value: Value = serde_yaml::from_str(text).map_err(|error| config_error(&origin, error.to_string()))?;
     let mut place = &mut *root;
@@ -397,16 +388,47 @@ fn apply(root: &mut Value, set: &str) -> Result<()> {
     Ok(())
 }
 
+/// Refuses brackets and braces that nest without need. Those in comments and quoted text count too: there is no use for a
+/// hundred of them there either.
+fn check_depth(text: &str) -> std::result::Result<(), String> {
+    let mut depth = 0_usize;
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Err(format!("more than {MAX_DEPTH} brackets or braces are open at a time"));
+        }
+    }
+    Ok(())
+}
+
+/// A message without its middle, if it is too long to be read.
+fn shortened(message: &str) -> String {
+    let length = message.chars().count();
+    if length <= MAX_MESSAGE {
+        return message.to_owned();
+    }
+    let begin: String = message.chars().take(MAX_MESSAGE / 2).collect();
+    let end: String = message.chars().skip(length - MAX_MESSAGE / 2).collect();
+    format!("{begin} … {end}")
+}
+
 /// Adds the nearest known key to serde's message about an unknown one, and makes one dotted key of the path.
 fn explain(message: &str) -> String {
-    let message = &dotted(message);
+    let message = &dotted(&shortened(message));
     let Some((_, rest)) = message.split_once("unknown field `") else {
         return message.clone();
     };
     let Some((unknown, rest)) = rest.split_once('`') else {
         return message.clone();
     };
-    let known = rest.split('`').skip(1).step_by(2);
+    if unknown.len() > MAX_KEY {
+        return message.to_owned();
+    }
+    let known = rest.split('`').skip(1).step_by(2).filter(|name| name.len() <= MAX_KEY);
     let nearest = known
         .map(|name| (strsim::damerau_levenshtein(unknown, name), name))
         .min()
@@ -424,4 +446,43 @@ fn dotted(message: &str) -> String {
     let keys = parts[..parts.len() - 1].iter().take_while(|part| is_key(part)).count();
     let path = parts[..keys].join(".");
     if keys == 0 { message.to_owned() } else { format!("{path}: {}", parts[keys..].join(": ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const SOUND: &str = "name: a\nmodel: {kind: cnn}\n";
+
+    fn refusal(text: &str, sets: &[&str]) -> String {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        Config::parse(&format!("{SOUND}{text}"), "a.yaml", &sets).unwrap_err().to_string()
+    }
+
+    /// Found by fuzzing: a key with a back-quote was compared with itself, in memory by the square of its length.
+    #[test]
+    fn a_long_unknown_key_is_refused_in_little_memory_and_few_words() {
+        let (long, other) = ("a".repeat(400_000), "b".repeat(400_000));
+        let reason = refusal(&format!("? \"{long}`x`{other}\"\n: 1"), &[]);
+        assert!(reason.contains("unknown field") && reason.len() < 2_000, "{reason}");
+        let reason = refusal(&format!("? \"a`x`{other}\"\n: 1"), &[]);
+        assert!(reason.len() < 2_000, "{reason}");
+        assert!(refusal("modle: 1", &[]).contains("did you mean `model`?"));
+    }
+
+    /// Found by fuzzing: the parser's time grows with the square of the depth, and 900,000 brackets took minutes.
+    #[test]
+    fn brackets_that_nest_without_need_are_refused_at_once() {
+        for open in ["[", "{", "[{", "{a: "] {
+            assert!(refusal(&format!("x: {}", open.repeat(450_000)), &[]).contains("open at a time"), "{open}");
+        }
+        let set = format!("{}=1", "a.".repeat(30_000));
+        assert!(refusal("", &[&set]).contains("parts"));
+        let set = format!("data={}", "[".repeat(450_000));
+        assert!(refusal("", &[&set]).contains("open at a time"));
+        assert!(
+            refusal(&format!("data: {{normal_classes: [{}]}}", "[], ".repeat(1_000)), &[]).contains("normal_classes")
+        );
+    }
 }

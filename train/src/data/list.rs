@@ -17,6 +17,8 @@ use super::{DataError, Result, labels};
 
 /// Bytes of a list: about half a million tiles.
 const MAX_BYTES: u64 = 64 << 20;
+/// Characters of an unknown column's name that are shown, and compared with known names.
+const MAX_SHOWN: usize = 64;
 const COLUMNS: [&str; 4] = ["path", "label", "group", "split"];
 
 /// Reads a list. Either all rows have a split or none has.
@@ -163,7 +165,9 @@ impl Columns {
         let mut found = [None; 4];
         for (index, name) in header.iter().enumerate() {
             let Some(column) = COLUMNS.iter().position(|column| *column == name) else {
-                let nearest = COLUMNS.iter().min_by_key(|column| strsim::levenshtein(column, name)).unwrap_or(&"path");
+                // A name may be as long as the list, and may hold anything.
+                let name: String = name.escape_debug().take(MAX_SHOWN).collect();
+                let nearest = COLUMNS.iter().min_by_key(|column| strsim::levenshtein(column, &name)).unwrap_or(&"path");
                 let reason = format!("unknown column `{name}`, nearest `{nearest}`; known: path, label, group, split");
                 return Err(at(list, 1, reason));
             };

@@ -7,10 +7,12 @@ mod config;
 mod text;
 mod warmup;
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 pub(crate) use agree::{agrees, serves_as};
-pub(crate) use text::parse;
+pub(crate) use text::{parse, print};
 
 use crate::error::{Error, Result};
 use crate::proto::model_config::ModelConfig;
@@ -21,6 +23,23 @@ use crate::source::Source;
 pub(crate) const CONFIG: &str = "config.pbtxt";
 /// The class names' file, in the model's folder.
 pub(crate) const LABELS: &str = "labels.txt";
+
+/// The longest configuration that is read, in bytes.
+const LIMIT: u64 = 1 << 20;
+
+/// Reads the configuration of a model's folder.
+///
+/// # Errors
+/// Why it cannot be read.
+pub(crate) fn read(folder: &Path) -> std::result::Result<ModelConfig, String> {
+    let mut bytes = Vec::new();
+    let file = File::open(folder.join(CONFIG)).map_err(|error| error.to_string())?;
+    file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > LIMIT {
+        return Err(format!("over the limit of {LIMIT} bytes"));
+    }
+    parse(std::str::from_utf8(&bytes).map_err(|error| format!("not UTF-8: {error}"))?)
+}
 
 /// What stands in a model's folder beside its versions.
 pub(crate) struct ModelFiles {

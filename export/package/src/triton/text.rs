@@ -31,12 +31,16 @@ pub(crate) fn parse(text: &str) -> std::result::Result<ModelConfig, String> {
 /// do, and the parser asks for it.
 fn with_colons(text: &str) -> String {
     let (mut out, mut quote, mut comment, mut escaped) = (String::with_capacity(text.len()), None, false, false);
+    // The last letter before white space and comments. Looking back for it would take time by the square of the spaces.
+    let mut last = ' ';
     for letter in text.chars() {
-        let of_a_name = out.trim_end().ends_with(|last: char| last.is_alphanumeric() || last == '_');
-        if letter == '[' && quote.is_none() && !comment && of_a_name {
+        if letter == '[' && quote.is_none() && !comment && (last.is_alphanumeric() || last == '_') {
             out.push(':');
         }
         out.push(letter);
+        if !comment && !letter.is_whitespace() && (letter != '#' || quote.is_some()) {
+            last = letter;
+        }
         (quote, comment) = match (quote, letter) {
             (None, '#') if !comment => (None, true),
             (None, '\n') => (None, false),
@@ -81,6 +85,16 @@ mod tests {
     fn brackets_in_words_stay_as_they_are() {
         let text = "name: \"a [b] \\\" c [\" # d [\ninput [ ]";
         assert_eq!(with_colons(text), "name: \"a [b] \\\" c [\" # d [\ninput :[ ]");
+        assert_eq!(with_colons("input # of the graph.\n  [ ]"), "input # of the graph.\n  :[ ]");
+        assert_eq!(with_colons("input: # all\n[ ]"), "input: # all\n[ ]");
+    }
+
+    /// Found by fuzzing: a megabyte of spaces took minutes.
+    #[test]
+    fn spaces_without_end_are_read_at_once() {
+        let spaces = " ".repeat(1 << 20);
+        assert_eq!(parse(&format!("max_batch_size: 3{spaces}")).unwrap().max_batch_size, Some(3));
+        assert_eq!(parse(&format!("input{spaces}[{spaces}]")).unwrap().input.len(), 0);
     }
 
     #[test]

@@ -1,0 +1,32 @@
+//! Seeds and words as libFuzzer takes them: one file a seed, and a dictionary.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use kiln_tile::digest::sha256_hex;
+
+use crate::Target;
+
+/// Writes the seeds into `folder/corpus/NAME`, where `cargo fuzz` looks, and the words to `folder/corpus/NAME.dict`. Seeds
+/// that are there stay.
+pub fn write_corpus(target: &Target, folder: &Path) {
+    let corpus = folder.join("corpus");
+    let seeds = corpus.join(target.name);
+    fs::create_dir_all(&seeds).unwrap();
+    for seed in (target.sound)().into_iter().chain((target.hostile)()) {
+        let path = seeds.join(&sha256_hex(&seed)[..16]);
+        if !path.exists() {
+            fs::write(path, seed).unwrap();
+        }
+    }
+    let mut words = String::new();
+    for word in target.words {
+        words.push('"');
+        for byte in word.bytes() {
+            write!(words, "\\x{byte:02x}").unwrap();
+        }
+        words.push_str("\"\n");
+    }
+    fs::write(corpus.join(format!("{}.dict", target.name)), words).unwrap();
+}

@@ -1,0 +1,232 @@
+//! A search for inputs that break a target, on a stable toolchain. Every input goes to a thread with the usual stack of 2
+//! MiB, in a process of its own: whatever happens there (a panic, a stack overflow, an abort for lack of memory, an endless
+//! loop), the process that started it has the input in a file and reports it. The same numbers always give the same
+//! inputs.
+
+use std::fs::{self, File};
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::panic::PanicHookInfo;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use kiln_tile::digest::sha256_hex;
+
+use crate::{MEMORY_PER_BYTE, Mutator, Target, input, memory, room};
+
+/// The longest that one input may take.
+pub const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+/// Exit status of a process that has found something itself.
+const FOUND: i32 = 70;
+/// Bytes of stack of a thread that the standard library starts.
+const STACK: usize = 2 << 20;
+/// The file that the searching process writes each input to, by which it is told that it is that process.
+const CURRENT: &str = "KILN_FUZZ_CURRENT";
+
+/// What is searched, and how long.
+#[derive(Clone, Copy)]
+pub struct Hunt<'a> {
+    /// The target.
+    pub target: Target,
+    /// Name of the test function that hunts, by which it is started again in a process of its own.
+    pub test: &'a str,
+    /// The folder for findings.
+    pub folder: &'a Path,
+    /// Seconds to search for; without, the target's number of rounds.
+    pub seconds: Option<f64>,
+    /// Number of the first changed seed.
+    pub from: u64,
+    /// Run this input alone.
+    pub only: Option<&'a Path>,
+    /// The longest that one input may take.
+    pub time_limit: Duration,
+}
+
+/// An input that broke a target.
+#[derive(Debug)]
+pub struct Finding {
+    /// What happened.
+    pub reason: String,
+    /// The input.
+    pub path: PathBuf,
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}\nthe input is {}", self.reason, self.path.display())
+    }
+}
+
+/// Searches. Returns the number of inputs, how many of them were accepted, and the time that it took, in words.
+///
+/// # Errors
+/// The first input that breaks the target.
+pub fn hunt(hunt: &Hunt<'_>) -> Result<String, Finding> {
+    if let Some(current) = std::env::var_os(CURRENT) {
+        search(hunt, Path::new(&current));
+    }
+    fs::create_dir_all(hunt.folder).unwrap();
+    let current = hunt.folder.join(format!("{}.current", hunt.test));
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([hunt.test, "--exact", "--nocapture", "--test-threads=1"]).env(CURRENT, &current);
+    let output = command.output().unwrap();
+    room::sweep();
+    let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() {
+        let _ = fs::remove_file(current);
+        return Ok(said.lines().last().unwrap_or_default().to_owned());
+    }
+    let bytes = fs::read(&current).unwrap_or_default();
+    let path = hunt.folder.join(format!("{}-{}", hunt.target.name, &sha256_hex(&bytes)[..16]));
+    fs::rename(&current, &path).unwrap();
+    Err(Finding { reason: format!("{}: {}", output.status, said.trim()), path })
+}
+
+/// The searching process; never returns.
+fn search(hunt: &Hunt<'_>, current: &Path) -> ! {
+    let message = Arc::new(Mutex::new(String::new()));
+    let heard = Arc::clone(&message);
+    std::panic::set_hook(Box::new(move |panic| note(panic, &heard)));
+    let (watch, searching) = (Arc::new(Watch::default()), Search::new(hunt, current));
+    watch.clone().start(hunt.time_limit);
+    let searcher = thread::Builder::new().stack_size(STACK);
+    let searcher = searcher.spawn(move || searching.run(&watch)).unwrap();
+    match searcher.join() {
+        Ok(report) => {
+            eprintln!("{report}");
+            std::process::exit(0)
+        }
+        Err(_) => found(&message.lock().unwrap_or_else(PoisonError::into_inner)),
+    }
+}
+
+fn found(reason: &str) -> ! {
+    eprintln!("{reason}");
+    std::process::exit(FOUND)
+}
+
+/// A panic of this project's own code is a finding even where it is caught. A dependency's is one only where it is not:
+/// the tile decoder turns it into a refusal on purpose.
+fn note(panic: &PanicHookInfo<'_>, message: &Mutex<String>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let text = format!("panicked at {place}: {}", panic.payload_as_str().unwrap_or("no message"));
+    if is_own(&place) {
+        found(&text);
+    }
+    *message.lock().unwrap_or_else(PoisonError::into_inner) = text;
+}
+
+/// Whether a place in source code belongs to this project and not to a registry's package or the standard library.
+pub(crate) fn is_own(place: &str) -> bool {
+    !["/registry/src/", "\\registry\\src\\", "/rustc/"].iter().any(|mark| place.contains(mark))
+}
+
+/// When the present input was begun.
+struct Watch {
+    start: Instant,
+    begun_ms: AtomicU64,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self { start: Instant::now(), begun_ms: AtomicU64::new(u64::MAX) }
+    }
+}
+
+impl Watch {
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn start(self: Arc<Self>, limit: Duration) {
+        let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        thread::spawn(move || {
+            loop {
+                thread::sleep(Duration::from_millis(50));
+                let begun = self.begun_ms.load(Ordering::Acquire);
+                if begun != u64::MAX && self.now().saturating_sub(begun) > limit_ms {
+                    found(&format!("one input takes longer than {limit:?}"));
+                }
+            }
+        });
+    }
+
+    fn around<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.begun_ms.store(self.now(), Ordering::Release);
+        let done = work();
+        self.begun_ms.store(u64::MAX, Ordering::Release);
+        done
+    }
+}
+
+struct Search {
+    target: Target,
+    mutator: Mutator,
+    sound: usize,
+    current: File,
+    seconds: Option<f64>,
+    from: u64,
+    only: Option<Vec<u8>>,
+}
+
+impl Search {
+    fn new(hunt: &Hunt<'_>, current: &Path) -> Self {
+        let target = hunt.target;
+        let mut seeds = (target.sound)();
+        let sound = seeds.len();
+        seeds.extend((target.hostile)());
+        Self {
+            target,
+            mutator: Mutator { seeds, words: target.words },
+            sound,
+            current: File::create(current).unwrap(),
+            seconds: hunt.seconds,
+            from: hunt.from,
+            only: hunt.only.map(|path| fs::read(path).unwrap()),
+        }
+    }
+
+    fn run(mut self, watch: &Watch) -> String {
+        if let Some(bytes) = self.only.take() {
+            let accepted = self.try_one(&bytes, watch);
+            return format!("{}: the input is {}", self.target.name, if accepted { "accepted" } else { "refused" });
+        }
+        let begun = Instant::now();
+        let seeds = self.mutator.seeds.len() as u64;
+        let (mut tried, mut accepted) = (0_u64, 0_u64);
+        for number in (0..seeds).chain(self.from.max(seeds)..) {
+            let ends = match self.seconds {
+                Some(seconds) => begun.elapsed().as_secs_f64() >= seconds,
+                None => tried >= self.target.rounds,
+            };
+            if ends && number >= seeds {
+                break;
+            }
+            let bytes = input(&self.mutator, number);
+            let is_accepted = self.try_one(&bytes, watch);
+            if number < self.sound as u64 && !is_accepted {
+                found(&format!("{}: sound seed {number} is refused", self.target.name));
+            }
+            tried += 1;
+            accepted += u64::from(is_accepted);
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        format!("{}: {tried} inputs in {seconds:.1} s, {accepted} accepted", self.target.name)
+    }
+
+    fn try_one(&mut self, bytes: &[u8], watch: &Watch) -> bool {
+        self.current.set_len(0).unwrap();
+        self.current.seek(SeekFrom::Start(0)).unwrap();
+        self.current.write_all(bytes).unwrap();
+        let (accepted, peak) = watch.around(|| memory::peak(|| (self.target.run)(bytes)));
+        let allowed = self.target.memory + MEMORY_PER_BYTE * bytes.len();
+        if peak > allowed {
+            found(&format!("{peak} bytes of memory for an input of {} bytes; {allowed} are allowed", bytes.len()));
+        }
+        accepted
+    }
+}

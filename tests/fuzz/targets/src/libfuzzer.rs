@@ -1,0 +1,31 @@
+//! The targets under libFuzzer: `fuzz_targets/NAME.rs` begins and runs one of them.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use crate::hunt::is_own;
+use crate::{Target, target, write_corpus};
+
+static TARGET: OnceLock<Target> = OnceLock::new();
+
+/// Writes the seeds of the target to where libFuzzer is about to look, below the project's folder.
+pub fn begin(name: &str, project: &str) {
+    let target = target(name).expect("a target of this name");
+    write_corpus(&target, Path::new(project));
+    TARGET.get_or_init(|| target);
+    // libFuzzer's own hook aborts at every panic. One of a dependency that is caught is no finding.
+    let abort = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        if is_own(&place) {
+            abort(panic);
+        } else {
+            eprintln!("panicked at {place}: {}", panic.payload_as_str().unwrap_or_default());
+        }
+    }));
+}
+
+/// Runs the target.
+pub fn run(bytes: &[u8]) {
+    (TARGET.get().expect("begin() comes first").run)(bytes);
+}
