@@ -163,7 +163,6 @@ fn a_folder_that_is_no_class_by_its_name_is_refused() {
         "masks",
         "annotations",
         "thumbnails",
-        "__MACOSX",
         "results",
         "train",
         "Validation",
@@ -171,7 +170,6 @@ fn a_folder_that_is_no_class_by_its_name_is_refused() {
         "fold_1",
         "benign/masks",
         "tumour_mask",
-        "@eaDir",
     ] {
         let tiles = folder.path().join(name.replace('/', "-"));
         place(&tiles, "benign", even(0..4));
@@ -188,6 +186,15 @@ fn a_folder_that_is_no_class_by_its_name_is_refused() {
             .collect();
         fs::write(tiles.join("tiles.csv"), format!("path,label\n{rows}")).unwrap();
         kiln!("data", "inspect", &tiles).code(0);
+    }
+    // Folders of operating systems are left out, as scoring leaves them out.
+    for name in ["__MACOSX", "@eaDir"] {
+        let tiles = folder.path().join(format!("with {name}"));
+        place(&tiles, "benign", even(0..4));
+        place(&tiles, "tumour", odd(0..8));
+        place(&tiles, name, even(4..8));
+        let found = kiln!("--json", "data", "inspect", &tiles).code(0).json();
+        assert_eq!(found["tiles"], 8, "{name}");
     }
     // Folders that begin with a dot hold no tiles.
     let tiles = sound(folder.path());
