@@ -397,14 +397,13 @@ fn apply(root: &mut Value, set: &str) -> Result<()> {
     Ok(())
 }
 
-/// Adds the nearest known key to serde's message about an unknown one, and makes one dotted key of the path.
+/// Adds the nearest known key to serde's message about an unknown one.
 fn explain(message: &str) -> String {
-    let message = &dotted(message);
     let Some((_, rest)) = message.split_once("unknown field `") else {
-        return message.clone();
+        return message.to_owned();
     };
     let Some((unknown, rest)) = rest.split_once('`') else {
-        return message.clone();
+        return message.to_owned();
     };
     let known = rest.split('`').skip(1).step_by(2);
     let nearest = known
@@ -413,15 +412,6 @@ fn explain(message: &str) -> String {
         .filter(|(distance, name)| *distance <= name.len().max(unknown.len()) / 2);
     match nearest {
         Some((_, name)) => format!("{message}; did you mean `{name}`?"),
-        None => message.clone(),
+        None => message.to_owned(),
     }
-}
-
-/// `model: cnn: dropout: REASON` as `model.cnn.dropout: REASON`: keys of a model are read in steps, each with its path.
-fn dotted(message: &str) -> String {
-    let is_key = |part: &str| part.chars().all(|letter| letter.is_ascii_alphanumeric() || "_.[]".contains(letter));
-    let parts: Vec<&str> = message.split(": ").collect();
-    let keys = parts[..parts.len() - 1].iter().take_while(|part| is_key(part)).count();
-    let path = parts[..keys].join(".");
-    if keys == 0 { message.to_owned() } else { format!("{path}: {}", parts[keys..].join(": ")) }
 }
