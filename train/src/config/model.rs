@@ -31,25 +31,28 @@ impl<'de> Deserialize<'de> for ModelConfig {
         let mut keys = Mapping::deserialize(deserializer)?;
         match keys.remove("kind") {
             Some(Value::String(kind)) => match kind.as_str() {
-                "cnn" => keyed(&keys).map(Self::Cnn),
-                "vae" => keyed(&keys).map(Self::Vae),
-                "hybrid" => keyed(&keys).map(Self::Hybrid),
-                "transfer" => keyed(&keys).map(Self::Transfer),
-                "memory_bank" => keyed(&keys).map(Self::MemoryBank),
+                "cnn" => keyed(&keys, "model").map(Self::Cnn),
+                "vae" => keyed(&keys, "model").map(Self::Vae),
+                "hybrid" => keyed(&keys, "model").map(Self::Hybrid),
+                "transfer" => keyed(&keys, "model").map(Self::Transfer),
+                "memory_bank" => keyed(&keys, "model").map(Self::MemoryBank),
                 other => Err(D::Error::unknown_variant(other, &KINDS)),
             },
-            Some(_) => Err(D::Error::custom("kind: expected a word, such as cnn")),
+            Some(_) => Err(D::Error::custom("model.kind: expected a word, such as cnn")),
             None => Err(D::Error::missing_field("kind")),
         }
     }
 }
 
-/// Reads keys through text, because only an error from text begins with the key that is wrong.
-fn keyed<T: DeserializeOwned, E: Error>(keys: &Mapping) -> Result<T, E> {
+/// Reads the keys below `section` through text, because only an error from text begins with the key that is wrong.
+fn keyed<T: DeserializeOwned, E: Error>(keys: &Mapping, section: &str) -> Result<T, E> {
     let text = serde_yaml::to_string(keys).map_err(E::custom)?;
     serde_yaml::from_str(&text).map_err(|error| {
         let message = error.to_string();
-        E::custom(message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason))
+        let reason = message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason);
+        let is_key = |(key, _): &(&str, &str)| !key.contains(' ');
+        let join = if reason.split_once(": ").is_some_and(|parts| is_key(&parts)) { "." } else { ": " };
+        E::custom(format!("{section}{join}{reason}"))
     })
 }
 
@@ -255,5 +258,5 @@ impl Default for HybridConfig {
 fn pooled_unless_said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CnnConfig, D::Error> {
     let mut keys = Mapping::deserialize(deserializer)?;
     keys.entry("head".into()).or_insert_with(|| "pooled".into());
-    keyed(&keys)
+    keyed(&keys, "cnn")
 }

@@ -416,17 +416,17 @@ fn shortened(message: &str) -> String {
     format!("{begin} … {end}")
 }
 
-/// Adds the nearest known key to serde's message about an unknown one, and makes one dotted key of the path.
+/// Adds the nearest known key to serde's message about an unknown one.
 fn explain(message: &str) -> String {
-    let message = &dotted(&shortened(message));
+    let message = shortened(message);
     let Some((_, rest)) = message.split_once("unknown field `") else {
-        return message.clone();
+        return message;
     };
     let Some((unknown, rest)) = rest.split_once('`') else {
-        return message.clone();
+        return message;
     };
     if unknown.len() > MAX_KEY {
-        return message.to_owned();
+        return message;
     }
     let known = rest.split('`').skip(1).step_by(2).filter(|name| name.len() <= MAX_KEY);
     let nearest = known
@@ -435,17 +435,8 @@ fn explain(message: &str) -> String {
         .filter(|(distance, name)| *distance <= name.len().max(unknown.len()) / 2);
     match nearest {
         Some((_, name)) => format!("{message}; did you mean `{name}`?"),
-        None => message.clone(),
+        None => message,
     }
-}
-
-/// `model: cnn: dropout: REASON` as `model.cnn.dropout: REASON`: keys of a model are read in steps, each with its path.
-fn dotted(message: &str) -> String {
-    let is_key = |part: &str| part.chars().all(|letter| letter.is_ascii_alphanumeric() || "_.[]".contains(letter));
-    let parts: Vec<&str> = message.split(": ").collect();
-    let keys = parts[..parts.len() - 1].iter().take_while(|part| is_key(part)).count();
-    let path = parts[..keys].join(".");
-    if keys == 0 { message.to_owned() } else { format!("{path}: {}", parts[keys..].join(": ")) }
 }
 
 #[cfg(test)]

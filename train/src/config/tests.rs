@@ -291,3 +291,22 @@ fn a_file_that_is_no_text_is_refused_as_input() {
         assert_eq!(error.fault(), kiln_tile::Fault::Input);
     }
 }
+
+#[test]
+fn an_error_in_a_models_key_names_it_from_the_root() {
+    for (model, words) in [
+        ("{kind: cnn, dropout: many}", "model.dropout: invalid type"),
+        ("{kind: cnn, filters: [a]}", "model.filters[0]: invalid type"),
+        ("{kind: hybrid, cnn: {dropout: many}}", "model.cnn.dropout: invalid type"),
+        ("{kind: transfer, backbone: {width: many}}", "model.backbone.width: invalid type"),
+        ("{kind: cnn, fliters: [1]}", "did you mean `filters`"),
+        ("{kind: [cnn]}", "model.kind: expected a word"),
+        ("{kind: transformer}", "unknown variant `transformer`"),
+        ("{dropout: 0.1}", "missing field `kind`"),
+    ] {
+        for sets in [&[][..], &["training.seed=1"]] {
+            let message = problem(&format!("name: x\nmodel: {model}\n"), sets);
+            assert!(message.contains(words), "{model}: {message}");
+        }
+    }
+}
