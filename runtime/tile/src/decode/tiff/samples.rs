@@ -63,7 +63,11 @@ fn add_up<T: Copy>(row: &mut [T], step: usize, add: impl Fn(T, T) -> T) {
 fn twelve_bits(row: &[u8], index: usize) -> u32 {
     let first = index / 2 * 3;
     let byte = |at: usize| u32::from(row.get(at).copied().unwrap_or_default());
-    if index % 2 == 0 { byte(first) << 4 | byte(first + 1) >> 4 } else { (byte(first + 1) & 15) << 8 | byte(first + 2) }
+    if index.is_multiple_of(2) {
+        byte(first) << 4 | byte(first + 1) >> 4
+    } else {
+        (byte(first + 1) & 15) << 8 | byte(first + 2)
+    }
 }
 
 /// A sample of 0 to `most` as one of 0 to 255, rounded to the nearest.
