@@ -43,7 +43,7 @@ pub(crate) const TARGET: Target = Target {
         "{{{{{{{{",
         "((((((((",
     ],
-    rounds: 6_000,
+    rounds: 4_000,
     memory: 8 << 20,
 };
 

@@ -181,7 +181,7 @@ impl Search {
         seeds.extend((target.hostile)());
         Self {
             target,
-            mutator: Mutator { seeds, words: target.words },
+            mutator: Mutator::new(seeds, target.words),
             sound,
             current: File::create(current).unwrap(),
             seconds: hunt.seconds,
@@ -196,7 +196,7 @@ impl Search {
             return format!("{}: the input is {}", self.target.name, if accepted { "accepted" } else { "refused" });
         }
         let begun = Instant::now();
-        let seeds = self.mutator.seeds.len() as u64;
+        let seeds = self.mutator.seeds();
         let (mut tried, mut accepted) = (0_u64, 0_u64);
         for number in (0..seeds).chain(self.from.max(seeds)..) {
             let ends = match self.seconds {

@@ -14,11 +14,15 @@ pub fn input(mutator: &Mutator, number: u64) -> Vec<u8> {
 
 /// Seeds and words that inputs are made from.
 pub struct Mutator {
-    /// Whole inputs; never empty.
-    pub seeds: Vec<Vec<u8>>,
-    /// Words of the format.
-    pub words: &'static [&'static str],
+    seeds: Vec<Vec<u8>>,
+    /// The seeds that are changed; never empty.
+    short: Vec<usize>,
+    words: &'static [&'static str],
 }
+
+/// The longest seed that is changed, in bytes, unless all are longer. Long ones are tried as they are: changing them would
+/// take the time of a hundred short ones.
+const MAX_SEED: usize = 16 << 10;
 
 /// The longest input that is made, in bytes, unless a seed is longer.
 const MAX_LENGTH: usize = 64 << 10;
@@ -75,9 +79,29 @@ const WRITTEN: [&str; 22] = [
 const MARKS: &[u8] = b"{}[]()\"'\\:,;<>-.\n\r\t #&*!|%@`";
 
 impl Mutator {
+    /// Makes inputs from these whole inputs, of which there is at least one, and words of their format.
+    #[must_use]
+    pub fn new(seeds: Vec<Vec<u8>>, words: &'static [&'static str]) -> Self {
+        let mut short: Vec<usize> = (0..seeds.len()).filter(|at| seeds[*at].len() <= MAX_SEED).collect();
+        if short.is_empty() {
+            short = (0..seeds.len()).collect();
+        }
+        Self { seeds, short, words }
+    }
+
+    /// The number of seeds, which are the first inputs.
+    #[must_use]
+    pub fn seeds(&self) -> u64 {
+        self.seeds.len() as u64
+    }
+
+    fn seed(&self, random: &mut ChaCha8Rng) -> &[u8] {
+        &self.seeds[self.short[random.random_range(0..self.short.len())]]
+    }
+
     fn changed(&self, number: u64) -> Vec<u8> {
         let mut random = ChaCha8Rng::seed_from_u64(number);
-        let mut bytes = self.seeds[random.random_range(0..self.seeds.len())].clone();
+        let mut bytes = self.seed(&mut random).to_vec();
         let limit = MAX_LENGTH.max(bytes.len() + bytes.len() / 4);
         for _ in 0..1 << random.random_range(0..5) {
             self.change(&mut bytes, &mut random);
@@ -115,7 +139,7 @@ impl Mutator {
 
     /// The beginning of one seed and the end of another.
     fn splice(&self, bytes: &mut Vec<u8>, random: &mut ChaCha8Rng) {
-        let other = &self.seeds[random.random_range(0..self.seeds.len())];
+        let other = self.seed(random);
         let (here, there) = (place(bytes, random), place(other, random));
         bytes.truncate(here);
         bytes.extend_from_slice(&other[there..]);

@@ -101,7 +101,7 @@ pub(crate) const CONFIG: Target = Target {
         "1_000",
         "true",
     ],
-    rounds: 8_000,
+    rounds: 12_000,
     memory: 16 << 20,
 };
 
@@ -161,7 +161,7 @@ pub(crate) const STUDY: Target = Target {
         "{",
         "? ",
     ],
-    rounds: 8_000,
+    rounds: 12_000,
     memory: 16 << 20,
 };
 
