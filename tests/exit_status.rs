@@ -14,11 +14,14 @@ use tempfile::TempDir;
 
 use crate::support::{Kind, command, copy, fixture, kiln, read_json, scratch};
 
+/// Makes the arguments of a call, given a scratch folder.
+type Arguments = Box<dyn Fn(&Path) -> Vec<OsString>>;
+
 /// A call of a verb: its arguments, given a folder to write to, and the statuses that it may end with.
 struct Call {
     /// The verb as its help names it, such as `data inspect`.
     verb: &'static str,
-    arguments: Box<dyn Fn(&Path) -> Vec<OsString>>,
+    arguments: Arguments,
     expected: &'static [i32],
     /// Seconds of work: tried in fewer ways.
     slow: bool,

@@ -207,7 +207,7 @@ fn a_folder_that_is_no_class_by_its_name_is_refused() {
 fn a_label_whose_tiles_are_all_masks_is_refused_by_every_verb() {
     let folder = scratch();
     let tiles = sound(folder.path());
-    let side = |number: u32| if number % 2 == 0 { 256 } else { 300 };
+    let side = |number: u32| if number.is_multiple_of(2) { 256 } else { 300 };
     for number in 0..4_u32 {
         let disc = |x: u32, y: u32| x.abs_diff(100 + 9 * number).pow(2) + y.abs_diff(120).pow(2) < 4000;
         let mask = GrayImage::from_fn(side(number), side(number), |x, y| Luma([if disc(x, y) { 255 } else { 0 }]));

@@ -1,7 +1,7 @@
 //! Hostile bundles, made one change at a time from a sound one. Each is refused with the fault of its input (exit status 2)
 //! and names the file or the key, before any graph is loaded; or it is one of the harmless changes that `docs/bundle.md`
 //! lists, and opens.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+#![allow(clippy::type_complexity, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod common;
 
