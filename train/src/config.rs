@@ -4,6 +4,7 @@
 mod backbone;
 mod device;
 mod imbalance;
+mod limits;
 mod model;
 mod parse;
 mod training;

@@ -3,7 +3,6 @@
 //! but its own place.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
@@ -108,16 +107,12 @@ pub(super) fn decoded(decoder: &Decoder, tile: &Listed) -> Decoded {
     }
     match decoder.read_file(&tile.path) {
         // One read for both: a file that is replaced meanwhile cannot give the score of one and the digest of the other.
-        Ok(bytes) => Decoded { digest: Some(TileDigest::of(&bytes)), tile: decode(decoder, &bytes) },
+        Ok(bytes) => Decoded {
+            digest: Some(TileDigest::of(&bytes)),
+            tile: decoder.decode_bytes(&bytes).map_err(|error| status(&error)),
+        },
         Err(error) => Decoded { digest: None, tile: Err(status(&error)) },
     }
-}
-
-/// A decoder that panics on a hostile file costs that file its score, not the run.
-fn decode(decoder: &Decoder, bytes: &[u8]) -> Result<Tile, String> {
-    catch_unwind(AssertUnwindSafe(|| decoder.decode_bytes(bytes)))
-        .unwrap_or_else(|_| Err(TileError::Damaged("the image decoder failed on it".to_owned())))
-        .map_err(|error| status(&error))
 }
 
 fn status(error: &TileError) -> String {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
-use super::{ClassWeights, CnnConfig, Config, Head, HybridConfig, ModelConfig, VaeConfig, imbalance};
+use super::{ClassWeights, CnnConfig, Config, Head, HybridConfig, ModelConfig, VaeConfig, imbalance, limits};
 use crate::data::shown;
 use crate::{Error, Result};
 
@@ -19,8 +19,6 @@ const MAX_BYTES: u64 = 1 << 20;
 const MOST: f64 = 1e6;
 /// Weights that a model has at most: 4 GB of them, before Adam's moments.
 const MAX_WEIGHTS: f64 = 1e9;
-/// Brackets and braces inside each other. No key needs more than five; the parser's time grows with the square of it.
-const MAX_DEPTH: usize = 100;
 /// Bytes of an unknown key that is compared with the known ones: the comparison takes memory by the product of lengths.
 const MAX_KEY: usize = 64;
 /// Characters of a parser's message that are shown. It repeats keys and values of the file.
@@ -148,7 +146,7 @@ impl Config {
 
 /// A YAML document of known keys, changed by `sets` before it is checked; an unknown key is named with the nearest known one.
 pub(crate) fn parse_yaml<T: DeserializeOwned>(text: &str, origin: &str, sets: &[String]) -> Result<T> {
-    check_depth(text).map_err(|reason| config_error(origin, reason))?;
+    limits::check(text).map_err(|reason| config_error(origin, reason))?;
     let located = |error: serde_yaml::Error| config_error(origin, explain(&error.to_string()));
     // A mapping of any keys refuses a key that is there twice, at every depth.
     let mut value: Value = serde_yaml::from_str(text).map_err(located)?;
@@ -365,10 +363,10 @@ fn apply(root: &mut Value, set: &str) -> Result<()> {
         .split_once('=')
         .filter(|(key, _)| !key.is_empty())
         .ok_or_else(|| config_error(&origin, "expected key=value, such as training.epochs=3"))?;
-    check_depth(text).map_err(|reason| config_error(&origin, reason))?;
+    limits::check(text).map_err(|reason| config_error(&origin, reason))?;
     // Each dot is a mapping in a mapping, and these are written and dropped by recursion.
-    if key.split('.').count() > MAX_DEPTH {
-        return Err(config_error("--set", format!("a key of more than {MAX_DEPTH} parts")));
+    if key.split('.').count() > limits::MAX_DEPTH {
+        return Err(config_error("--set", format!("a key of more than {} parts", limits::MAX_DEPTH)));
     }
     let value: Value = serde_yaml::from_str(text).map_err(|error| config_error(&origin, error.to_string()))?;
     let mut place = &mut *root;
@@ -384,23 +382,6 @@ fn apply(root: &mut Value, set: &str) -> Result<()> {
     *place = value;
     if let Some(labels) = Labelled::of_set(key, text) {
         labels.write_to(root);
-    }
-    Ok(())
-}
-
-/// Refuses brackets and braces that nest without need. Those in comments and quoted text count too: there is no use for a
-/// hundred of them there either.
-fn check_depth(text: &str) -> std::result::Result<(), String> {
-    let mut depth = 0_usize;
-    for byte in text.bytes() {
-        match byte {
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > MAX_DEPTH {
-            return Err(format!("more than {MAX_DEPTH} brackets or braces are open at a time"));
-        }
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::labels::{nearest, shown};
-use super::leaks::{TileDigest, same_image_pairs};
+use super::leaks::{ContentDigests, same_image_pairs};
 use super::{DataError, Dataset, Result, Split};
 use crate::metrics::{Bootstrap, ColourBaseline, Interval, Scored, ThresholdRule, colour_features, measure};
 
@@ -296,11 +296,11 @@ fn sizes(looks: &[Look]) -> Vec<SizeCount> {
 
 fn twins(dataset: &Dataset, looks: &[Look]) -> (Vec<TwinTiles>, Vec<LabelConflict>) {
     // A file without a digest is like no other; its own number stands in for the digest.
-    let stand_in = |at: usize, look: &Look| TileDigest {
+    let stand_in = |at: usize, look: &Look| ContentDigests {
         file: look.file.clone().unwrap_or_else(|| format!("unread {at}")),
         pixels: look.pixels.clone(),
     };
-    let digests: Vec<TileDigest> = looks.iter().enumerate().map(|(at, look)| stand_in(at, look)).collect();
+    let digests: Vec<ContentDigests> = looks.iter().enumerate().map(|(at, look)| stand_in(at, look)).collect();
     let (mut twins, mut conflicts, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
     for (same, (first, later)) in same_image_pairs(&digests) {
         // Equal bytes decode to equal pixels: such a pair is told once.
@@ -326,8 +326,8 @@ fn unreadable(dataset: &Dataset, looks: &[Look]) -> Vec<Unreadable> {
 }
 
 fn data_sha256(dataset: &Dataset, looks: &[Look]) -> Option<String> {
-    let digest = |look: &Look| Some(TileDigest { file: look.file.clone()?, pixels: None });
-    let digests: Option<Vec<TileDigest>> = looks.iter().map(digest).collect();
+    let digest = |look: &Look| Some(ContentDigests { file: look.file.clone()?, pixels: None });
+    let digests: Option<Vec<ContentDigests>> = looks.iter().map(digest).collect();
     digests.map(|digests| super::digest(dataset, &digests))
 }
 

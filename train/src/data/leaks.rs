@@ -12,7 +12,7 @@ use super::{DataError, Dataset, Result};
 
 /// What a tile is, apart from its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TileDigest {
+pub struct ContentDigests {
     /// SHA-256 of the file's bytes.
     pub file: String,
     /// SHA-256 of the decoded pixels; `None` if the file cannot be decoded.
@@ -24,12 +24,12 @@ pub struct TileDigest {
 ///
 /// # Errors
 /// A tile that is missing, over the size limit or not a file. One that is merely damaged has no pixel digest.
-pub fn digests(dataset: &Dataset, decoder: &Decoder) -> Result<Vec<TileDigest>> {
+pub fn digests(dataset: &Dataset, decoder: &Decoder) -> Result<Vec<ContentDigests>> {
     let decoder = decoder.with_stain(None);
     (0..dataset.len()).into_par_iter().map(|index| tile_digest(dataset, &decoder, index)).collect()
 }
 
-fn tile_digest(dataset: &Dataset, decoder: &Decoder, index: usize) -> Result<TileDigest> {
+fn tile_digest(dataset: &Dataset, decoder: &Decoder, index: usize) -> Result<ContentDigests> {
     let path = dataset.full_path(index);
     let refuse = |reason| DataError::Tile { path: path.clone(), reason };
     // Asked before opening: opening a pipe would wait for a writer.
@@ -43,13 +43,13 @@ fn tile_digest(dataset: &Dataset, decoder: &Decoder, index: usize) -> Result<Til
     }
     let file = sha256_file(&path).map_err(|error| refuse(error.into()))?;
     let pixels = decoder.decode_file(&path).ok().map(|tile| tile.sha256());
-    Ok(TileDigest { file, pixels })
+    Ok(ContentDigests { file, pixels })
 }
 
 /// The data set's own digest (`data_sha256`): SHA-256 over path, label, group and file digest of every tile, sorted by
 /// path, so that it depends on neither the order of the list nor the place of the folder.
 #[must_use]
-pub fn digest(dataset: &Dataset, digests: &[TileDigest]) -> String {
+pub fn digest(dataset: &Dataset, digests: &[ContentDigests]) -> String {
     let mut rows: Vec<String> = dataset
         .entries
         .iter()
@@ -68,7 +68,7 @@ pub fn digest(dataset: &Dataset, digests: &[TileDigest]) -> String {
 ///
 /// # Errors
 /// [`DataError::Leak`], naming both tiles; [`DataError::Split`] if the plan or the digests are of another data set.
-pub fn check_leaks(dataset: &Dataset, plan: &SplitPlan, digests: &[TileDigest]) -> Result<()> {
+pub fn check_leaks(dataset: &Dataset, plan: &SplitPlan, digests: &[ContentDigests]) -> Result<()> {
     check_lengths(dataset, digests)?;
     if plan.assignments.len() != dataset.len() {
         let (splits, tiles) = (plan.assignments.len(), dataset.len());
@@ -100,7 +100,7 @@ pub fn check_leaks(dataset: &Dataset, plan: &SplitPlan, digests: &[TileDigest]) 
 }
 
 /// Refuses one image under two labels: whichever is wrong, a model cannot learn both.
-pub(super) fn check_labels(dataset: &Dataset, digests: &[TileDigest]) -> Result<()> {
+pub(super) fn check_labels(dataset: &Dataset, digests: &[ContentDigests]) -> Result<()> {
     check_lengths(dataset, digests)?;
     for (kind, (a, b)) in same_image_pairs(digests) {
         let (a, b) = (&dataset.entries[a], &dataset.entries[b]);
@@ -119,7 +119,7 @@ pub(super) fn check_labels(dataset: &Dataset, digests: &[TileDigest]) -> Result<
 
 /// The tiles that must stay together, as lists of indices: groups, joined where they share an image. Ordered by name,
 /// so that they are the same for any order of the list.
-pub(super) fn joined_groups(dataset: &Dataset, digests: &[TileDigest]) -> Vec<Vec<usize>> {
+pub(super) fn joined_groups(dataset: &Dataset, digests: &[ContentDigests]) -> Vec<Vec<usize>> {
     let mut parents: Vec<usize> = (0..dataset.len()).collect();
     let images = same_image_pairs(digests).into_iter().map(|(_, pair)| pair);
     for (a, b) in images.chain(same_group_pairs(dataset)) {
@@ -150,7 +150,7 @@ fn find(parents: &mut [usize], mut index: usize) -> usize {
 }
 
 /// Each tile paired with the first one of the same image, by the kind of sameness.
-pub(super) fn same_image_pairs(digests: &[TileDigest]) -> Vec<(&'static str, (usize, usize))> {
+pub(super) fn same_image_pairs(digests: &[ContentDigests]) -> Vec<(&'static str, (usize, usize))> {
     let files = pairs(digests.iter().map(|digest| Some(digest.file.as_str())));
     let pixels = pairs(digests.iter().map(|digest| digest.pixels.as_deref()));
     let files = files.into_iter().map(|pair| ("file content", pair));
@@ -175,7 +175,7 @@ fn pairs<'a>(keys: impl Iterator<Item = Option<&'a str>>) -> Vec<(usize, usize)>
     found
 }
 
-fn check_lengths(dataset: &Dataset, digests: &[TileDigest]) -> Result<()> {
+fn check_lengths(dataset: &Dataset, digests: &[ContentDigests]) -> Result<()> {
     if digests.len() == dataset.len() {
         return Ok(());
     }

@@ -30,7 +30,7 @@ pub use inspect::{
     Unreadable, inspect,
 };
 pub use labels::{CountsAs, LabelCount, NORMAL_LABELS, close_labels, label_counts, look_alike, nearest, shown};
-pub use leaks::{TileDigest, check_leaks, digest, digests};
+pub use leaks::{ContentDigests, check_leaks, digest, digests};
 pub use loader::{Batches, Loader, LoaderOptions, TileBatch};
 pub use masks::check_masks;
 pub(crate) use sampling::{Sample, class_counts, samples};

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use kiln_tile::{Decoder, SizePolicy};
 use serde::{Deserialize, Serialize};
 
-use super::leaks::{self, TileDigest};
+use super::leaks::{self, ContentDigests};
 use super::{DataError, Dataset, Result, list, stratify};
 
 /// What a tile is for.
@@ -84,7 +84,7 @@ impl SplitPlan {
     /// # Errors
     /// Fractions that are none; identical tiles with different labels; a label with fewer groups than there are
     /// splits; a `split` column that leaks.
-    pub fn make_with(dataset: &Dataset, digests: &[TileDigest], fractions: [f64; 3], seed: u64) -> Result<Self> {
+    pub fn make_with(dataset: &Dataset, digests: &[ContentDigests], fractions: [f64; 3], seed: u64) -> Result<Self> {
         check_fractions(fractions)?;
         leaks::check_labels(dataset, digests)?;
         if let Some(assignments) = dataset.entries.iter().map(|entry| entry.split).collect::<Option<Vec<_>>>() {

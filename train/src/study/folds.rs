@@ -3,11 +3,11 @@
 
 use super::config::StudySplit;
 use crate::config::config_error;
-use crate::data::{Dataset, Split, SplitPlan, TileDigest};
+use crate::data::{ContentDigests, Dataset, Split, SplitPlan};
 use crate::{Error, Result};
 
 /// The splits, one a fold.
-pub(super) fn plans(dataset: &Dataset, digests: &[TileDigest], split: &StudySplit) -> Result<Vec<SplitPlan>> {
+pub(super) fn plans(dataset: &Dataset, digests: &[ContentDigests], split: &StudySplit) -> Result<Vec<SplitPlan>> {
     let Some(folds) = split.folds else {
         let fractions = [split.fractions.train, split.fractions.val, split.fractions.test];
         return Ok(vec![SplitPlan::make_with(dataset, digests, fractions, split.seed)?]);
@@ -29,7 +29,7 @@ pub(super) fn plans(dataset: &Dataset, digests: &[TileDigest], split: &StudySpli
 }
 
 /// The fold of every tile.
-fn fold_of(dataset: &Dataset, digests: &[TileDigest], folds: usize, seed: u64) -> Result<Vec<usize>> {
+fn fold_of(dataset: &Dataset, digests: &[ContentDigests], folds: usize, seed: u64) -> Result<Vec<usize>> {
     let mut fold_of = vec![folds - 1; dataset.len()];
     let mut rest: Vec<usize> = (0..dataset.len()).collect();
     for fold in 0..folds - 1 {
@@ -38,7 +38,7 @@ fn fold_of(dataset: &Dataset, digests: &[TileDigest], folds: usize, seed: u64) -
             entries: rest.iter().map(|&index| dataset.entries[index].clone()).collect(),
             list: None,
         };
-        let of_part: Vec<TileDigest> = rest.iter().map(|&index| digests[index].clone()).collect();
+        let of_part: Vec<ContentDigests> = rest.iter().map(|&index| digests[index].clone()).collect();
         let share = 1.0 / (folds - fold) as f64;
         let plan = SplitPlan::make_with(&part, &of_part, [1.0 - share, 0.0, share], seed.wrapping_add(fold as u64))
             .map_err(|error| too_few(error, folds))?;

@@ -7,7 +7,7 @@ use super::config::{StudyConfig, StudySplit};
 use super::search::{Proposer, goes_on};
 use super::variant::Variant;
 use super::{Role, Stopping, folds};
-use crate::data::{Dataset, Entry, Split, TileDigest};
+use crate::data::{ContentDigests, Dataset, Entry, Split};
 use crate::picture::EpochRecord;
 
 const SMALL: &str = "
@@ -86,14 +86,14 @@ fn every_form_of_a_model_is_a_configuration_that_the_study_has_the_last_word_on(
 }
 
 /// Tiles by label and group, without files.
-fn tiles() -> (Dataset, Vec<TileDigest>) {
+fn tiles() -> (Dataset, Vec<ContentDigests>) {
     let entry = |at: usize| Entry {
         path: PathBuf::from(format!("{at}.png")),
         label: ["benign", "tumour"][at % 2].to_owned(),
         group: Some(format!("slide-{}", at / 6)),
         split: None,
     };
-    let digest = |at: usize| TileDigest { file: at.to_string(), pixels: Some(at.to_string()) };
+    let digest = |at: usize| ContentDigests { file: at.to_string(), pixels: Some(at.to_string()) };
     let dataset = Dataset { root: PathBuf::from("tiles"), entries: (0..120).map(entry).collect(), list: None };
     (dataset, (0..120).map(digest).collect())
 }

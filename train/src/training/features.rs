@@ -16,7 +16,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use super::evaluation::tile_tensor;
 use super::{Event, Observer};
 use crate::config::TrainingDevice;
-use crate::data::{Augmentation, DataError, Dataset, TileDigest, random};
+use crate::data::{Augmentation, ContentDigests, DataError, Dataset, random};
 use crate::model::Transfer;
 use crate::{Error, Result};
 
@@ -29,7 +29,7 @@ pub(crate) struct Extractor<'a> {
     pub(crate) device: &'a Device,
     pub(crate) trained_on: TrainingDevice,
     pub(crate) dataset: &'a Dataset,
-    pub(crate) digests: &'a [TileDigest],
+    pub(crate) digests: &'a [ContentDigests],
     pub(crate) decoder: Decoder,
 }
 

@@ -13,7 +13,7 @@ use super::run::{plain_loader, sampling, training_loader};
 use super::seeds::{Purpose, seed};
 use super::trainer::TrainRequest;
 use super::{Layout, classes, stain};
-use crate::data::{self, Dataset, Loader, Sampling, Split, SplitPlan, TileDigest};
+use crate::data::{self, ContentDigests, Dataset, Loader, Sampling, Split, SplitPlan};
 use crate::model::Classes;
 use crate::{Config, Error, Result};
 
@@ -23,7 +23,7 @@ pub(crate) struct Prepared {
     pub(crate) dataset: Arc<Dataset>,
     pub(crate) data_path: PathBuf,
     pub(crate) data_sha256: String,
-    pub(crate) digests: Vec<TileDigest>,
+    pub(crate) digests: Vec<ContentDigests>,
     pub(crate) plan: SplitPlan,
     pub(crate) classes: Classes,
     pub(crate) stain: Option<StainNormaliser>,
@@ -161,7 +161,7 @@ impl Prepared {
 }
 
 /// A tile that cannot be decoded ends the training now, not when its split's turn comes, hours later.
-fn refuse_damaged(dataset: &Dataset, decoder: &Decoder, digests: &[TileDigest]) -> Result<()> {
+fn refuse_damaged(dataset: &Dataset, decoder: &Decoder, digests: &[ContentDigests]) -> Result<()> {
     let Some(index) = digests.iter().position(|digest| digest.pixels.is_none()) else { return Ok(()) };
     let path = dataset.full_path(index);
     match decoder.decode_file(&path) {
@@ -182,7 +182,7 @@ fn resolve_split(
     request: &TrainRequest,
     layout: &Layout,
     dataset: &Dataset,
-    digests: &[TileDigest],
+    digests: &[ContentDigests],
 ) -> Result<(SplitPlan, bool)> {
     let config = &request.config;
     let fractions = [config.data.split.train, config.data.split.val, config.data.split.test];

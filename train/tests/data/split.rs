@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kiln_train::data::{DataError, Dataset, Entry, Split, SplitPlan, TileDigest, check_leaks};
+use kiln_train::data::{ContentDigests, DataError, Dataset, Entry, Split, SplitPlan, check_leaks};
 use proptest::prelude::*;
 
 use crate::imagined;
@@ -10,8 +10,8 @@ use crate::imagined;
 const FRACTIONS: [f64; 3] = SplitPlan::FRACTIONS;
 
 /// Digests of tiles that are all different.
-fn distinct(dataset: &Dataset) -> Vec<TileDigest> {
-    let digest = |entry: &Entry| TileDigest { file: entry.path.display().to_string(), pixels: None };
+fn distinct(dataset: &Dataset) -> Vec<ContentDigests> {
+    let digest = |entry: &Entry| ContentDigests { file: entry.path.display().to_string(), pixels: None };
     dataset.entries.iter().map(digest).collect()
 }
 

@@ -301,11 +301,16 @@ impl Earlier {
             if tiles.get(place).is_none_or(|tile| tile.path.to_string_lossy() != row.path) {
                 break;
             }
-            rows[place] = Some(EarlierRow { start: end, digest: row.digest.filter(|_| row.is_ok()) });
+            rows[place] = Some(EarlierRow { start: end, digest: row.digest.filter(|_| is_whole(&row)) });
             end += length;
         }
         Ok(Self::Rows { end, rows })
     }
+}
+
+/// Whether a row has all that a row with a score has.
+fn is_whole(row: &ScoreRow) -> bool {
+    row.is_ok() && row.score.is_some_and(f32::is_finite) && row.label.is_some()
 }
 
 /// Keeps the rows with a score whose tiles have the bytes that were scored.

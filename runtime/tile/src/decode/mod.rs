@@ -112,19 +112,19 @@ impl Decoder {
     /// # Errors
     /// Why there is no tile.
     pub fn decode_with_notes(&self, bytes: &[u8]) -> Result<(Tile, Notes), TileError> {
-        if self.policy == SizePolicy::Error {
-            let (width, height) = self.size(bytes)?;
-            if (width, height) != (crate::SIDE, crate::SIDE) {
+        guarded(|| {
+            let (format, width, height) = self.header(bytes)?;
+            if self.policy == SizePolicy::Error && (width, height) != (crate::SIDE, crate::SIDE) {
                 return Err(TileError::WrongSize { width, height });
             }
-        }
-        let RgbImage { width, height, pixels, notes } = self.decode_image(bytes)?;
-        let tile = resize::fit(pixels, width, height, self.policy)?;
-        let tile = match &self.stain {
-            Some(stain) => stain.apply(tile),
-            None => tile,
-        };
-        Ok((tile, notes))
+            let RgbImage { width, height, pixels, notes } = self.picture(format, bytes)?;
+            let tile = resize::fit(pixels, width, height, self.policy)?;
+            let tile = match &self.stain {
+                Some(stain) => stain.apply(tile),
+                None => tile,
+            };
+            Ok((tile, notes))
+        })
     }
 
     /// Decodes the bytes of an image file, and leaves the size as it is.
@@ -132,22 +132,34 @@ impl Decoder {
     /// # Errors
     /// Why there is no picture.
     pub fn decode_image(&self, bytes: &[u8]) -> Result<RgbImage, TileError> {
-        self.size(bytes)?;
         guarded(|| {
-            let image = match format(bytes)? {
-                ImageFormat::Jpeg => jpeg::decode(bytes, &self.limits),
-                ImageFormat::Png => png::decode(bytes, &self.limits),
-                ImageFormat::Tiff => tiff::decode(bytes, &self.limits),
-                ImageFormat::Bmp => bmp::decode(bytes, &self.limits),
-                ImageFormat::WebP => webp::decode(bytes, &self.limits),
-            }?;
-            let (width, height) = (image.width, image.height);
-            let (pixels, notes) = image.into_rgb()?;
-            if pixels.len() != 3 * width as usize * height as usize {
-                return Err(TileError::Damaged("the decoder made another number of pixels".to_owned()));
-            }
-            Ok(RgbImage { width, height, pixels, notes })
+            let (format, _, _) = self.header(bytes)?;
+            self.picture(format, bytes)
         })
+    }
+
+    /// Format and size within the limits, before anything of that size is allocated.
+    fn header(&self, bytes: &[u8]) -> Result<(ImageFormat, u32, u32), TileError> {
+        let format = format(bytes)?;
+        let (width, height) = dimensions(format, bytes)?;
+        self.limits.check_size(width, height)?;
+        Ok((format, width, height))
+    }
+
+    fn picture(&self, format: ImageFormat, bytes: &[u8]) -> Result<RgbImage, TileError> {
+        let image = match format {
+            ImageFormat::Jpeg => jpeg::decode(bytes, &self.limits),
+            ImageFormat::Png => png::decode(bytes, &self.limits),
+            ImageFormat::Tiff => tiff::decode(bytes, &self.limits),
+            ImageFormat::Bmp => bmp::decode(bytes, &self.limits),
+            ImageFormat::WebP => webp::decode(bytes, &self.limits),
+        }?;
+        let (width, height) = (image.width, image.height);
+        let (pixels, notes) = image.into_rgb()?;
+        if pixels.len() != 3 * width as usize * height as usize {
+            return Err(TileError::Damaged("the decoder made another number of pixels".to_owned()));
+        }
+        Ok(RgbImage { width, height, pixels, notes })
     }
 
     /// Width and height in pixels, from the header alone.
@@ -155,7 +167,8 @@ impl Decoder {
     /// # Errors
     /// Why the header cannot be read.
     pub fn dimensions(&self, path: &Path) -> Result<(u32, u32), TileError> {
-        dimensions(&self.read_file(path)?)
+        let bytes = self.read_file(path)?;
+        guarded(|| dimensions(format(&bytes)?, &bytes))
     }
 
     /// Width and height in pixels, from the header alone, within the limits: a huge image costs nothing.
@@ -163,9 +176,7 @@ impl Decoder {
     /// # Errors
     /// If the header cannot be read, or the image is too large.
     pub fn size(&self, bytes: &[u8]) -> Result<(u32, u32), TileError> {
-        let (width, height) = dimensions(bytes)?;
-        self.limits.check_size(width, height)?;
-        Ok((width, height))
+        guarded(|| self.header(bytes).map(|(_, width, height)| (width, height)))
     }
 
     /// Reads the bytes of a file, under the limit on its length.
@@ -215,14 +226,14 @@ fn format(bytes: &[u8]) -> Result<ImageFormat, TileError> {
     }
 }
 
-fn dimensions(bytes: &[u8]) -> Result<(u32, u32), TileError> {
-    guarded(|| match format(bytes)? {
+fn dimensions(format: ImageFormat, bytes: &[u8]) -> Result<(u32, u32), TileError> {
+    match format {
         ImageFormat::Jpeg => jpeg::dimensions(bytes),
         ImageFormat::Png => png::dimensions(bytes),
         ImageFormat::Tiff => tiff::dimensions(bytes),
         ImageFormat::Bmp => bmp::dimensions(bytes),
         ImageFormat::WebP => webp::dimensions(bytes),
-    })
+    }
 }
 
 /// A decoder that panics on a hostile file costs that file its tile, not the process.

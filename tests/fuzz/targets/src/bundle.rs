@@ -1,4 +1,4 @@
-//! The manifest of a bundle, opened beside a real graph file.
+//! A bundle: its manifest beside a real graph, and its graph beside a manifest that lists it.
 
 use std::fs;
 use std::path::{Component, Path};
@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use crate::protobuf::{bytes, number};
 use crate::{Target, room};
 
-pub(crate) const TARGET: Target = Target {
+pub(crate) const MANIFEST: Target = Target {
     name: "manifest",
-    run,
-    sound,
-    hostile,
+    run: run_manifest,
+    sound: sound_manifests,
+    hostile: hostile_manifests,
     words: &[
         "\"schema\":",
         "\"model\":",
@@ -58,7 +58,52 @@ pub(crate) const TARGET: Target = Target {
     memory: 4 << 20,
 };
 
-fn run(manifest: &[u8]) -> bool {
+pub(crate) const GRAPH: Target = Target {
+    name: "graph",
+    run: run_graph,
+    sound: || vec![graph(), [graph(), weights(DATA, 16)].concat(), [graph(), nested(3)].concat()],
+    hostile: || {
+        let with = |extra: Vec<u8>| [graph(), extra].concat();
+        vec![
+            with(weights("../manifest.json", 0)),
+            with(weights("/etc/passwd", 0)),
+            with(weights("other.bin", 0)),
+            with(weights(DATA, u64::MAX)),
+            with(nested(200)),
+            with(nested(2_000)),
+            [graph(), graph()].concat(),
+            with(bytes(7, bytes(11, bytes(1, "another input")))),
+            with(bytes(7, bytes(12, []).repeat(5_000))),
+            b"\x20\0\0\0ORTM\0\0\0\0".to_vec(),
+            b"\xff".repeat(1_000),
+        ]
+    },
+    words: &[
+        "tile",
+        "score",
+        "probabilities",
+        "batch",
+        "location",
+        "offset",
+        "length",
+        "checksum",
+        "weights.bin",
+        "../",
+        "EPContext",
+        "embed_mode",
+        "ep_cache_context",
+        "ORTM",
+        "\u{1}",
+        "\u{2}",
+    ],
+    rounds: 30_000,
+    memory: 4 << 20,
+};
+
+/// The one other file that the graph's bundle lists, of 16 bytes.
+const DATA: &str = "weights.bin";
+
+fn run_manifest(manifest: &[u8]) -> bool {
     let folder = room::folder().join("bundle");
     if !folder.is_dir() {
         fs::create_dir_all(&folder).unwrap();
@@ -84,7 +129,43 @@ fn run(manifest: &[u8]) -> bool {
     true
 }
 
-/// A model that says `score` and `probabilities`, without nodes: its ports are all that is looked at.
+/// A bundle with this graph. If it opens, the graph is the one that the manifest describes, and reads no file that is not
+/// listed.
+fn run_graph(graph: &[u8]) -> bool {
+    let folder = room::folder().join("graph");
+    let weights = [0_u8; 16];
+    if !folder.is_dir() {
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(DATA), weights).unwrap();
+    }
+    let entry = |path: &str, bytes: &[u8]| json!({ "path": path, "bytes": bytes.len(), "sha256": sha256_hex(bytes) });
+    let mut manifest = manifest();
+    manifest["files"] = json!([entry("model.onnx", graph), entry(DATA, &weights)]);
+    fs::write(folder.join("manifest.json"), manifest.to_string()).unwrap();
+    fs::write(folder.join("model.onnx"), graph).unwrap();
+    if Bundle::open(&folder).is_err() {
+        return false;
+    }
+    for name in ["tile", "score", "probabilities"] {
+        let there = graph.windows(name.len()).any(|window| window == name.as_bytes());
+        assert!(there, "`{name}` is not in the graph");
+    }
+    true
+}
+
+/// A weight in another file (`TensorProto.external_data`), as a further part of the model: protobuf merges the two.
+fn weights(location: &str, length: u64) -> Vec<u8> {
+    let entry = |key: &str, value: &str| bytes(13, [bytes(1, key), bytes(2, value)].concat());
+    let data = [entry("location", location), entry("length", &length.to_string()), number(14, 1)].concat();
+    bytes(7, bytes(5, [bytes(8, "w"), data].concat()))
+}
+
+/// Graphs inside of each other, in attributes of nodes.
+fn nested(levels: usize) -> Vec<u8> {
+    bytes(7, (0..levels).fold(Vec::new(), |inner, _| bytes(1, bytes(5, bytes(6, inner)))))
+}
+
+/// A model with the outputs `score` and `probabilities` and without nodes: its ports are all that is looked at.
 fn graph() -> Vec<u8> {
     let named = |name: &str| bytes(1, bytes(2, name));
     let length = |length: u64| bytes(1, number(1, length));
@@ -127,14 +208,14 @@ fn manifest() -> Value {
     })
 }
 
-fn sound() -> Vec<Vec<u8>> {
+fn sound_manifests() -> Vec<Vec<u8>> {
     let mut regressor = manifest();
     regressor["tile"]["micrometres_per_pixel"] = Value::Null;
     regressor["provenance"]["git_revision"] = json!("0123456789abcdef");
     vec![serde_json::to_vec(&manifest()).unwrap(), serde_json::to_vec_pretty(&regressor).unwrap()]
 }
 
-fn hostile() -> Vec<Vec<u8>> {
+fn hostile_manifests() -> Vec<Vec<u8>> {
     let changed = |pointer: &str, value: Value| {
         let mut manifest = manifest();
         *manifest.pointer_mut(pointer).unwrap() = value;

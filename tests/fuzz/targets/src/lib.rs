@@ -22,6 +22,8 @@ mod part;
 #[cfg(feature = "runtime")]
 mod pbtxt;
 #[cfg(feature = "runtime")]
+mod progress;
+#[cfg(feature = "runtime")]
 mod protobuf;
 #[cfg_attr(not(any(feature = "runtime", feature = "train")), allow(dead_code))]
 mod room;
@@ -66,7 +68,9 @@ pub fn targets() -> Vec<Target> {
     [
         &[tile::TARGET][..],
         #[cfg(feature = "runtime")]
-        &[bundle::TARGET, golden::TARGET, list::TARGET, rows::TARGET, part::TARGET, pbtxt::TARGET],
+        &[bundle::MANIFEST, bundle::GRAPH, golden::TARGET, list::LINES, list::NUL, rows::TARGET, part::TARGET],
+        #[cfg(feature = "runtime")]
+        &[progress::TARGET, pbtxt::TARGET],
         #[cfg(feature = "runtime")]
         &[endpoint::HTTP, endpoint::GRPC],
         #[cfg(feature = "train")]
