@@ -76,11 +76,7 @@ fn fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
         return Some(error.fault());
     }
     #[cfg(feature = "export")]
-    if let Some(error) = error.downcast_ref::<kiln_export::bundle::BundleError>() {
-        return Some(error.fault());
-    }
-    #[cfg(feature = "export")]
-    if let Some(error) = error.downcast_ref::<kiln_export::Error>() {
+    if let Some(error) = error.downcast_ref::<kiln_export::BundleError>() {
         return Some(error.fault());
     }
     #[cfg(feature = "package")]

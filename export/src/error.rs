@@ -1,170 +1,88 @@
-//! What can go wrong between a burn module and an ONNX file. Every message names the operation, its module path or the
-//! tensor, says what was found and what to do; nothing here is for control flow.
+//! Why there is no bundle.
 
-use std::fmt;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
+use kiln_runtime::parity::ParityReport;
 use kiln_tile::Fault;
 
-/// The result of everything in this crate.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// An operation of the model that has no ONNX form here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unsupported {
-    /// Position of the operation in the captured forward pass, counted from 0.
-    pub index: usize,
-    /// The burn operation, such as `Float::Quantize`.
-    pub kind: String,
-    /// Path of the module that the operation belongs to, empty for the root.
-    pub module: String,
-    /// Why it cannot be written.
-    pub reason: String,
-}
-
-impl fmt::Display for Unsupported {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "operation {} {} in {}: {}", self.index, self.kind, place(&self.module), self.reason)
-    }
-}
-
-/// Why an export failed.
+/// Why there is no bundle.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
-    /// The exporter was set up wrongly: names, axes, opset.
-    #[error("{0}")]
-    Setup(String),
-
-    /// The module's forward function panicked while it was being recorded.
-    #[error(
-        "the forward function stopped while it was recorded{}: {message}{}; recording never computes, so a forward \
-         function must not read values back (`into_data`, `into_scalar`) nor branch on them{}",
-        with(.sizes),
-        at(.location),
-        if .sizes.is_empty() { "" } else { "; and if it is for some sizes only, name three of them with `symbol_sizes`" }
-    )]
-    Forward {
-        /// The panic's message.
-        message: String,
-        /// `file:line:column` of the panic, where known.
-        location: Option<String>,
-        /// Sizes of the symbolic axes in that recording, such as `batch = 4`; empty if there are none.
-        sizes: String,
-    },
-
-    /// burn's capture refused the graph.
-    #[error("burn could not record the forward function: {0}")]
-    Capture(String),
-
-    /// A tensor handed back by the forward function was not recorded.
-    #[error("output `{name}` was not computed from the recorded module: {reason}")]
-    Output {
-        /// Name of the graph output.
-        name: String,
-        /// What was found.
+pub enum BundleError {
+    /// The graph cannot be written.
+    #[error(transparent)]
+    Export(#[from] burn_onnx_export::Error),
+    /// The run, or its data, cannot be read.
+    #[error(transparent)]
+    Train(#[from] kiln_train::Error),
+    /// ONNX Runtime is missing, or cannot run the graph.
+    #[error(transparent)]
+    Runtime(#[from] kiln_runtime::Error),
+    /// ONNX Runtime and burn do not answer the same.
+    #[error("{}", missed(.0))]
+    Parity(Box<ParityReport>),
+    /// The target cannot be written, or is there already.
+    #[error("{}: {reason}", path.display())]
+    Target {
+        /// The bundle's folder.
+        path: PathBuf,
+        /// What is wrong and what to do.
         reason: String,
     },
-
-    /// The number of names and of tensors differ.
-    #[error("{declared} output names were given, but the forward function returned {returned} tensors")]
-    OutputCount {
-        /// Names given to the exporter.
-        declared: usize,
-        /// Tensors that the forward function returned.
-        returned: usize,
-    },
-
-    /// Two recordings that differ only in their symbolic axes, or only in the values of the inputs, have different graphs.
-    #[error("operation {index} {kind} in {} differs between two recordings: {reason}", place(.module))]
-    Unstable {
-        /// Position of the operation.
-        index: usize,
-        /// The burn operation.
-        kind: String,
-        /// Module path.
-        module: String,
+    /// The bundle and the run do not belong together.
+    #[error("{}: {reason}", path.display())]
+    Mismatch {
+        /// The bundle's folder.
+        path: PathBuf,
         /// What differs.
         reason: String,
     },
-
-    /// A size that depends on a symbolic axis in a way that cannot be told from the recordings.
-    #[error(
-        "operation {index} {kind} in {}: a size cannot be derived from the symbolic axes; shapes were {} in the \
-         recordings; fix the axis, or give it other sizes with `symbol_sizes`",
-        place(.module),
-        concrete(.shapes)
-    )]
-    Ambiguous {
-        /// Position of the operation.
-        index: usize,
-        /// The burn operation.
-        kind: String,
-        /// Module path.
-        module: String,
-        /// The shape of the result in each recording.
-        shapes: Vec<Vec<usize>>,
-    },
-
-    /// Every operation of the model that cannot be lowered.
-    #[error("{}", list(.0))]
-    Unsupported(Vec<Unsupported>),
-
-    /// The module's device did not give a parameter.
-    #[error("a parameter of the module cannot be read from its device: {0}")]
-    Unreadable(String),
-
-    /// The model is too large for one protobuf message.
-    #[error(
-        "the model needs {bytes} bytes, more than the 2 GiB that one ONNX file can hold; save it with external data"
-    )]
-    TooLarge {
-        /// Bytes of the whole message.
-        bytes: u64,
-    },
-
-    /// The protobuf could not be written.
-    #[error("the ONNX message could not be written: {0}")]
-    Encode(String),
-
-    /// The file could not be written.
-    #[error("cannot write {path}: {source}")]
-    Write {
-        /// The target.
+    /// The file system refused.
+    #[error("{}", path.display())]
+    Io {
+        /// The file or folder.
         path: PathBuf,
         /// What the file system said.
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
-impl Error {
-    /// Whose fault it is: the caller's model or arguments, or the environment.
+/// A result of this module.
+pub type Result<T, E = BundleError> = std::result::Result<T, E>;
+
+impl BundleError {
+    /// Whose turn it is after this error.
+    #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Write { .. } => Fault::Environment,
-            _ => Fault::Input,
+            Self::Export(burn_onnx_export::Error::Write { .. }) => Fault::Environment,
+            Self::Export(_) => Fault::Input,
+            Self::Train(error) => error.fault(),
+            Self::Runtime(error) => error.fault(),
+            Self::Parity(_) => Fault::Check,
+            Self::Target { .. } | Self::Mismatch { .. } => Fault::Input,
+            Self::Io { .. } => Fault::Environment,
         }
+    }
+
+    pub(crate) fn io(path: &Path) -> impl Fn(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Io { path: path.clone(), source }
     }
 }
 
-/// A module path as a person reads it.
-fn place(module: &str) -> String {
-    if module.is_empty() { "the root module".to_owned() } else { format!("`{module}`") }
-}
-
-fn at(location: &Option<String>) -> String {
-    location.as_ref().map(|location| format!(" (at {location})")).unwrap_or_default()
-}
-
-fn with(sizes: &str) -> String {
-    if sizes.is_empty() { String::new() } else { format!(" with {sizes}") }
-}
-
-fn concrete(shapes: &[Vec<usize>]) -> String {
-    shapes.iter().map(|shape| format!("{shape:?}")).collect::<Vec<_>>().join(", ")
-}
-
-fn list(unsupported: &[Unsupported]) -> String {
-    let lines: Vec<_> = unsupported.iter().map(|one| format!("\n  {one}")).collect();
-    format!("{} operations of the model cannot be written as ONNX:{}", unsupported.len(), lines.concat())
+/// One line for each output that missed, and one for the decisions.
+fn missed(report: &ParityReport) -> String {
+    let outputs = report.outputs.iter().filter(|output| !output.passed).map(|output| {
+        let problem = output.problem.as_deref().unwrap_or("over its tolerance");
+        format!(
+            "\n  {}: {problem}; largest difference {:.3e}, tolerance {:?}",
+            output.name, output.max_abs, output.tolerance
+        )
+    });
+    let decisions = (report.decisions_changed > 0)
+        .then(|| format!("\n  decisions changed on {} tiles: {:?}", report.decisions_changed, report.changed_tiles));
+    let lines: String = outputs.chain(decisions).collect();
+    format!("ONNX Runtime and burn do not answer the same on {} tiles; no bundle was written:{lines}", report.tiles)
 }

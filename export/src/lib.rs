@@ -1,42 +1,20 @@
-//! Exports any burn module to ONNX, and packs and verifies the bundles that Kiln ships.
-//!
-//! The way of a module: its forward function is recorded (`capture`), recorded again with other sizes to find what
-//! follows a symbolic axis (`symbolic`), turned into ONNX nodes (`lower`, one file a family of operations), tidied and
-//! named (`graph`), and written (`onnx`). [`Exporter`] is all that a user needs; see there for an example. It computes
-//! nothing, needs no ONNX Runtime, and gives the same bytes for the same module.
-//!
-//! ```
-//! use burn::nn::conv::Conv2dConfig;
-//! use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-//! use kiln_export::Exporter;
-//!
-//! let device = Device::flex();
-//! let module = Conv2dConfig::new([3, 4], [3, 3]).init(&device);
-//! let pixels = TensorData::zeros::<u8, _>([1, 32, 32, 3]);
-//! let sample = Tensor::<4, Int>::from_data(pixels, (&device, DType::U8));
-//! let model = Exporter::new()
-//!     .input("tile", sample, ["batch", "", "", ""])
-//!     .outputs(["features"])
-//!     .export(&module, |module, tile| module.forward(tile.float().permute([0, 3, 1, 2]) / 255.0))?;
-//! assert_eq!(model.operators(), ["Cast", "Transpose", "Div", "Conv"]);
-//! # Ok::<(), kiln_export::Error>(())
-//! ```
+//! From a run to a bundle: the graph is written, compared with burn on the run's own test tiles, and only then does the
+//! folder appear, whole. What a bundle holds is told by [`kiln_runtime::bundle::manifest`]; reading one needs neither
+//! this crate nor burn.
 
-#[cfg(feature = "bundle")]
-pub mod bundle;
-mod capture;
+mod card;
 mod error;
-mod exporter;
+mod export;
+mod gate;
 mod graph;
-mod lower;
-mod onnx;
-mod precision;
-mod symbolic;
-mod tensors;
+mod manifest;
+mod reference;
+mod variant;
 
-pub use error::{Error, Result, Unsupported};
-pub use exporter::{DEFAULT_OPSET, Exporter, OPSETS};
-pub use lower::not_expressible;
-pub use onnx::OnnxModel;
-pub use precision::{Activations, Calibration, Int8, Precision};
-pub use tensors::{AnyTensor, Append, Feed, Inputs, Outputs};
+pub use burn_onnx_export::{Activations, Calibration, Int8, OnnxModel, Precision};
+pub use error::{BundleError, Result};
+pub use export::{ExportRequest, Exported, Step, export};
+pub use gate::{GATE_BATCHES, verify, verify_run};
+pub use graph::{Batch, graph};
+pub use reference::BurnModel;
+pub use variant::{AUROC_LOST, Attempt, DECISIONS_CHANGED, VariantReport};

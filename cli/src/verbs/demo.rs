@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args as ClapArgs;
-use kiln_export::bundle::{Batch, ExportRequest};
+use kiln_export::{Batch, ExportRequest};
 use kiln_runtime::bench::{self, Opened, Plan, Window};
 use kiln_runtime::score::{self, Format, PipelineOptions, RowWriter, Summary};
 use kiln_runtime::{Bundle, DecisionRule, Error, Package, Runtime, Session, SessionOptions, golden, install, library};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use kiln_export::bundle::{AUROC_LOST, Batch, DECISIONS_CHANGED, ExportRequest, Exported, Step, VariantReport, export};
+use kiln_export::{AUROC_LOST, Batch, DECISIONS_CHANGED, ExportRequest, Exported, Step, VariantReport, export};
 use kiln_export::{Calibration, Precision};
 use kiln_runtime::library;
 use kiln_runtime::parity::ParityReport;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use kiln_export::bundle::{Batch, ExportRequest, Exported};
+use kiln_export::{Batch, ExportRequest, Exported};
 use kiln_export::{Calibration, Precision};
 use kiln_package::{Packaged, RepositoryReport, Target, check, package};
 use kiln_runtime::parity::{GOLDEN_BATCHES, ParityReport, against_golden};
@@ -68,7 +68,7 @@ struct Shipped<'a> {
     bundle: &'a Path,
     parity: &'a ParityReport,
     golden: &'a ParityReport,
-    variants: &'a [kiln_export::bundle::VariantReport],
+    variants: &'a [kiln_export::VariantReport],
     package: &'a Packaged,
     check: &'a RepositoryReport,
     seconds: Seconds,

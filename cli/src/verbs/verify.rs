@@ -75,7 +75,7 @@ fn verify_run(
 ) -> anyhow::Result<ParityReport> {
     let run = kiln_train::training::Run::open(run)?;
     let bar = out.progress(Some(1), "verifying");
-    let report = kiln_export::bundle::verify_run(session, bundle, &run, data, |done, tiles| {
+    let report = kiln_export::verify_run(session, bundle, &run, data, |done, tiles| {
         bar.set_length(tiles as u64);
         bar.set_position(done as u64);
     });

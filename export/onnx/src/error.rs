@@ -1,0 +1,154 @@
+//! What can go wrong between a burn module and an ONNX file. Every message names the operation, its module path or the
+//! tensor, says what was found and what to do; nothing here is for control flow.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// The result of everything in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An operation of the model that has no ONNX form here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsupported {
+    /// Position of the operation in the captured forward pass, counted from 0.
+    pub index: usize,
+    /// The burn operation, such as `Float::Quantize`.
+    pub kind: String,
+    /// Path of the module that the operation belongs to, empty for the root.
+    pub module: String,
+    /// Why it cannot be written.
+    pub reason: String,
+}
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "operation {} {} in {}: {}", self.index, self.kind, place(&self.module), self.reason)
+    }
+}
+
+/// Why an export failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The exporter was set up wrongly: names, axes, opset.
+    #[error("{0}")]
+    Setup(String),
+
+    /// The module's forward function panicked while it was being recorded.
+    #[error(
+        "the forward function stopped while it was recorded{}: {message}{}; recording never computes, so a forward \
+         function must not read values back (`into_data`, `into_scalar`) nor branch on them{}",
+        with(.sizes),
+        at(.location),
+        if .sizes.is_empty() { "" } else { "; and if it is for some sizes only, name three of them with `symbol_sizes`" }
+    )]
+    Forward {
+        /// The panic's message.
+        message: String,
+        /// `file:line:column` of the panic, where known.
+        location: Option<String>,
+        /// Sizes of the symbolic axes in that recording, such as `batch = 4`; empty if there are none.
+        sizes: String,
+    },
+
+    /// burn's capture refused the graph.
+    #[error("burn could not record the forward function: {0}")]
+    Capture(String),
+
+    /// A tensor handed back by the forward function was not recorded.
+    #[error("output `{name}` was not computed from the recorded module: {reason}")]
+    Output {
+        /// Name of the graph output.
+        name: String,
+        /// What was found.
+        reason: String,
+    },
+
+    /// The number of names and of tensors differ.
+    #[error("{declared} output names were given, but the forward function returned {returned} tensors")]
+    OutputCount {
+        /// Names given to the exporter.
+        declared: usize,
+        /// Tensors that the forward function returned.
+        returned: usize,
+    },
+
+    /// Two recordings that differ only in their symbolic axes, or only in the values of the inputs, have different graphs.
+    #[error("operation {index} {kind} in {} differs between two recordings: {reason}", place(.module))]
+    Unstable {
+        /// Position of the operation.
+        index: usize,
+        /// The burn operation.
+        kind: String,
+        /// Module path.
+        module: String,
+        /// What differs.
+        reason: String,
+    },
+
+    /// A size that depends on a symbolic axis in a way that cannot be told from the recordings.
+    #[error(
+        "operation {index} {kind} in {}: a size cannot be derived from the symbolic axes; shapes were {} in the \
+         recordings; fix the axis, or give it other sizes with `symbol_sizes`",
+        place(.module),
+        concrete(.shapes)
+    )]
+    Ambiguous {
+        /// Position of the operation.
+        index: usize,
+        /// The burn operation.
+        kind: String,
+        /// Module path.
+        module: String,
+        /// The shape of the result in each recording.
+        shapes: Vec<Vec<usize>>,
+    },
+
+    /// Every operation of the model that cannot be lowered.
+    #[error("{}", list(.0))]
+    Unsupported(Vec<Unsupported>),
+
+    /// The module's device did not give a parameter.
+    #[error("a parameter of the module cannot be read from its device: {0}")]
+    Unreadable(String),
+
+    /// The model is too large for one protobuf message.
+    #[error(
+        "the model needs {bytes} bytes, more than the 2 GiB that one ONNX file can hold; save it with external data"
+    )]
+    TooLarge {
+        /// Bytes of the whole message.
+        bytes: u64,
+    },
+
+    /// The file could not be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The target.
+        path: PathBuf,
+        /// What the file system said.
+        source: std::io::Error,
+    },
+}
+
+/// A module path as a person reads it.
+fn place(module: &str) -> String {
+    if module.is_empty() { "the root module".to_owned() } else { format!("`{module}`") }
+}
+
+fn at(location: &Option<String>) -> String {
+    location.as_ref().map(|location| format!(" (at {location})")).unwrap_or_default()
+}
+
+fn with(sizes: &str) -> String {
+    if sizes.is_empty() { String::new() } else { format!(" with {sizes}") }
+}
+
+fn concrete(shapes: &[Vec<usize>]) -> String {
+    shapes.iter().map(|shape| format!("{shape:?}")).collect::<Vec<_>>().join(", ")
+}
+
+fn list(unsupported: &[Unsupported]) -> String {
+    let lines: Vec<_> = unsupported.iter().map(|one| format!("\n  {one}")).collect();
+    format!("{} operations of the model cannot be written as ONNX:{}", unsupported.len(), lines.concat())
+}

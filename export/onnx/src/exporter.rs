@@ -1,0 +1,346 @@
+//! The front door: says what a module's graph takes and gives, records the module, lowers it, and hands back the model.
+
+use std::collections::BTreeSet;
+
+use burn::module::Module;
+use burn::tensor::{DType, Device, Tensor};
+
+use crate::capture::{Recording, panics};
+use crate::error::{Error, Result};
+use crate::graph::{names, passes};
+use crate::lower::{self, Choices};
+use crate::onnx::{self, Header, OnnxModel};
+use crate::symbolic::{Plan, Size, Symbol, Trace};
+use crate::tensors::{Append, Feed, Inputs, Outputs};
+
+/// Opsets that can be written: the newest is the newest that ONNX Runtime 1.31 reads.
+pub const OPSETS: std::ops::RangeInclusive<i64> = 17..=26;
+
+/// The opset written unless another is chosen: every runtime in use reads it, ONNX Runtime since 1.14.
+pub const DEFAULT_OPSET: i64 = 18;
+
+/// What the exporter knows of one graph input.
+#[derive(Clone, Debug)]
+struct Input {
+    name: String,
+    dtype: DType,
+    dims: Vec<usize>,
+    /// Symbol of each axis, empty for a fixed one.
+    axes: Vec<String>,
+    /// The sample's device.
+    device: Device,
+}
+
+/// Exports a burn module as an ONNX model.
+///
+/// Each [`input`](Self::input) adds an argument to the forward function: none yet is `Exporter<()>`, one is its tensor,
+/// more are a tuple.
+///
+/// ```
+/// use burn::module::Module;
+/// use burn::nn::{Linear, LinearConfig};
+/// use burn::tensor::{Device, Tensor, activation::softmax};
+/// use burn_onnx_export::Exporter;
+///
+/// #[derive(Module, Debug)]
+/// struct Classifier {
+///     dense: Linear,
+/// }
+///
+/// impl Classifier {
+///     fn forward(&self, features: Tensor<2>) -> Tensor<2> {
+///         softmax(self.dense.forward(features), 1)
+///     }
+/// }
+///
+/// let device = Device::flex();
+/// let module = Classifier { dense: LinearConfig::new(8, 2).init(&device) };
+/// let model = Exporter::new()
+///     .input("features", Tensor::<2>::zeros([1, 8], &device), ["batch", ""])
+///     .outputs(["probabilities"])
+///     .metadata("classes", "benign,tumour")
+///     .export(&module, |module, features| module.forward(features))?;
+/// assert_eq!(model.operators(), ["Gemm", "Softmax"]);
+/// # Ok::<(), burn_onnx_export::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Exporter<I = ()> {
+    inputs: Vec<Input>,
+    outputs: Vec<String>,
+    sizes: Vec<(String, [usize; 3])>,
+    header: Header,
+    /// The opset that was chosen.
+    opset: Option<i64>,
+    allow_random: bool,
+    arguments: std::marker::PhantomData<fn() -> I>,
+}
+
+impl Exporter {
+    /// An exporter without inputs.
+    pub fn new() -> Self {
+        Self {
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            sizes: Vec::new(),
+            header: Header { name: "main".to_owned(), ..Header::default() },
+            opset: None,
+            allow_random: false,
+            arguments: std::marker::PhantomData,
+        }
+    }
+}
+
+impl Default for Exporter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<I> Exporter<I> {
+    /// Adds an input. Of `sample` only rank, kind, element type and shape matter; its values are never looked at.
+    ///
+    /// `axes` names the axes whose size is left open, with `""` for those that keep the sample's size. The same name on
+    /// several axes means the same size.
+    pub fn input<const D: usize, K>(
+        mut self,
+        name: impl Into<String>,
+        sample: Tensor<D, K>,
+        axes: [&str; D],
+    ) -> Exporter<I::Longer>
+    where
+        K: burn::tensor::kind::Basic,
+        I: Append<Tensor<D, K>>,
+    {
+        let axes = axes.map(str::to_owned).to_vec();
+        let (name, device) = (name.into(), sample.device());
+        self.inputs.push(Input { name, dtype: sample.dtype(), dims: sample.dims().to_vec(), axes, device });
+        Exporter {
+            inputs: self.inputs,
+            outputs: self.outputs,
+            sizes: self.sizes,
+            header: self.header,
+            opset: self.opset,
+            allow_random: self.allow_random,
+            arguments: std::marker::PhantomData,
+        }
+    }
+
+    /// Names the outputs, in the order in which the forward function returns them.
+    pub fn outputs<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.outputs = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Adds an entry to the model's `metadata_props`. Entries are written in the order of their keys; a key that is
+    /// given twice keeps the last value.
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        let key = key.into();
+        self.header.metadata.retain(|(other, _)| *other != key);
+        self.header.metadata.push((key, value.into()));
+        self.header.metadata.sort();
+        self
+    }
+
+    /// Sets the graph's name and the model's description.
+    pub fn describe(mut self, name: impl Into<String>, description: impl Into<String>) -> Self {
+        self.header.name = name.into();
+        self.header.description = description.into();
+        self
+    }
+
+    /// Sets the opset, one of [`OPSETS`]. Without it the model has [`DEFAULT_OPSET`], or the lowest newer one that
+    /// expresses all of its operations: see [`OnnxModel::newer_opset_for`].
+    pub fn opset(mut self, opset: i64) -> Self {
+        self.opset = Some(opset);
+        self
+    }
+
+    /// Allows operations that draw random numbers, which make a model answer differently each time.
+    pub fn allow_random(mut self) -> Self {
+        self.allow_random = true;
+        self
+    }
+
+    /// Sets the three different sizes with which a symbolic axis is recorded, for a forward function that takes some
+    /// sizes only. Otherwise they are once, twice and three times the sample's size (2, 4 and 6 for a sample of 1), and
+    /// a prime beyond these if the forward function takes it.
+    pub fn symbol_sizes(mut self, symbol: impl Into<String>, sizes: [usize; 3]) -> Self {
+        self.sizes.push((symbol.into(), sizes));
+        self
+    }
+
+    /// Records `forward` on the module and writes it as ONNX.
+    ///
+    /// `forward` runs several times and computes nothing. The module may be on any device, and in training or not: what
+    /// is exported is [`Module::valid`].
+    ///
+    /// # Errors
+    /// [`Error::Setup`] for wrong names, axes or opset; [`Error::Forward`] if `forward` panics, which a read-back of a
+    /// value does; [`Error::Unstable`] and [`Error::Ambiguous`] if symbolic axes cannot be followed;
+    /// [`Error::Unsupported`] with every operation that has no ONNX form.
+    pub fn export<M, O, F>(&self, module: &M, forward: F) -> Result<OnnxModel>
+    where
+        M: Module,
+        I: Inputs,
+        O: Outputs,
+        F: Fn(&M, I) -> O,
+    {
+        let opset = self.opset.unwrap_or(DEFAULT_OPSET);
+        let refused = match (self.export_at(opset, module, &forward), self.opset) {
+            (Err(Error::Unsupported(refused)), None) => refused,
+            (other, _) => return other,
+        };
+        if refused.iter().all(|one| lower::not_expressible(&one.kind).is_none()) {
+            for newer in DEFAULT_OPSET + 1..=*OPSETS.end() {
+                if let Ok(model) = self.export_at(newer, module, &forward) {
+                    return Ok(model.with_newer_opset_for(refused));
+                }
+            }
+        }
+        Err(Error::Unsupported(refused))
+    }
+
+    fn export_at<M, O, F>(&self, opset: i64, module: &M, forward: &F) -> Result<OnnxModel>
+    where
+        M: Module,
+        I: Inputs,
+        O: Outputs,
+        F: Fn(&M, I) -> O,
+    {
+        let mut plan = self.plan()?;
+        self.check_names(opset)?;
+        let Some(Input { device, .. }) = self.inputs.first() else {
+            return Err(Error::Setup("the model has no input; add one with `input`".to_owned()));
+        };
+        let record = |plan: &Plan, recording: usize| {
+            Recording::make(module, &self.feeds(plan, recording), forward, plan.describe(recording), device)
+        };
+        let mut base = record(&plan, 0)?;
+        let mut others = (1..plan.recordings()).map(|one| record(&plan, one)).collect::<Result<Vec<_>>>()?;
+        others.iter_mut().for_each(Recording::forget_parameters);
+        // Not every forward function takes a prime number of rows; one that does says more of its sizes.
+        let odd = Plan { odd: !plan.symbols.is_empty(), ..plan.clone() };
+        if odd.odd
+            && let Ok(last) = record(&odd, plan.recordings())
+        {
+            others.push(last);
+            plan = odd;
+        }
+        self.name_outputs(&mut base)?;
+        let shapes = self.shapes(&plan);
+        let trace = Trace::align(plan.clone(), base, others)?;
+        let names: Vec<String> = self.inputs.iter().map(|input| input.name.clone()).collect();
+        let choices = Choices { opset, allow_random: self.allow_random };
+        let names = names.iter().map(String::as_str).zip(shapes);
+        let graph = panics::reading(|| {
+            let mut graph = lower::lower(trace, names, choices)?;
+            passes::tidy(&mut graph, opset);
+            Ok(graph)
+        })?;
+        let names = names::assign(&graph);
+        Ok(OnnxModel::new(onnx::encode(&graph, &names, &plan, &self.header, opset)))
+    }
+
+    /// Symbols in the order in which inputs name them.
+    fn plan(&self) -> Result<Plan> {
+        let mut symbols: Vec<Symbol> = Vec::new();
+        for (position, input) in self.inputs.iter().enumerate() {
+            for (axis, name) in input.axes.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+                let size = input.dims[axis];
+                match symbols.iter().find(|symbol| symbol.name == *name) {
+                    Some(symbol) if self.inputs[symbol.input].dims[symbol.axis] != size => {
+                        return Err(Error::Setup(format!(
+                            "axis `{name}` has size {} in input `{}` and {size} in input `{}`; samples must agree",
+                            self.inputs[symbol.input].dims[symbol.axis], self.inputs[symbol.input].name, input.name
+                        )));
+                    }
+                    Some(_) => {}
+                    None => {
+                        let (sizes, odd) = self.sizes_of(name, size)?;
+                        symbols.push(Symbol { name: name.clone(), input: position, axis, sizes, odd });
+                    }
+                }
+            }
+        }
+        if let Some((name, _)) = self.sizes.iter().find(|(name, _)| symbols.iter().all(|symbol| symbol.name != *name)) {
+            return Err(Error::Setup(format!("`symbol_sizes` names `{name}`, which is no axis of an input")));
+        }
+        Ok(Plan { symbols, odd: false })
+    }
+
+    fn sizes_of(&self, name: &str, sample: usize) -> Result<([usize; 3], usize)> {
+        let Some((_, sizes)) = self.sizes.iter().find(|(other, _)| other == name) else {
+            return Ok(Symbol::usual_sizes(sample));
+        };
+        let distinct: BTreeSet<_> = sizes.iter().collect();
+        if distinct.len() < 3 || sizes.iter().any(|size| *size < 2) {
+            return Err(Error::Setup(format!(
+                "axis `{name}` needs three different sizes of at least 2, not {sizes:?}"
+            )));
+        }
+        Ok((*sizes, sizes[2]))
+    }
+
+    fn check_names(&self, opset: i64) -> Result<()> {
+        if !OPSETS.contains(&opset) {
+            return Err(Error::Setup(format!(
+                "opset {opset} cannot be written; choose {} to {}",
+                OPSETS.start(),
+                OPSETS.end()
+            )));
+        }
+        unique(self.inputs.iter().map(|input| input.name.as_str()).chain(self.outputs.iter().map(String::as_str)))
+    }
+
+    fn feeds(&self, plan: &Plan, recording: usize) -> Vec<Feed> {
+        let dims = |input: &Input| self.dims(plan, input, recording);
+        let ones = recording > 0;
+        self.inputs.iter().map(|input| Feed { dtype: input.dtype, dims: dims(input), ones }).collect()
+    }
+
+    fn dims(&self, plan: &Plan, input: &Input, recording: usize) -> Vec<usize> {
+        let sizes = plan.sizes(recording);
+        let size = |(axis, name): (usize, &String)| {
+            let symbol = plan.symbols.iter().position(|symbol| symbol.name == *name);
+            symbol.map_or(input.dims[axis], |symbol| sizes[symbol])
+        };
+        input.axes.iter().enumerate().map(size).collect()
+    }
+
+    /// Sizes of every input in every recording.
+    fn shapes(&self, plan: &Plan) -> Vec<Vec<Size>> {
+        let shape = |input: &Input| {
+            let all: Vec<Vec<usize>> = (0..plan.recordings()).map(|one| self.dims(plan, input, one)).collect();
+            (0..input.dims.len()).map(|axis| Size(all.iter().map(|dims| dims[axis] as i64).collect())).collect()
+        };
+        self.inputs.iter().map(shape).collect()
+    }
+
+    /// Gives the outputs the declared names, unless the forward function brought names of its own.
+    fn name_outputs(&self, base: &mut Recording) -> Result<()> {
+        let own = base.outputs.iter().filter(|(name, _)| name.is_some()).count();
+        if own == 0 && !self.outputs.is_empty() && self.outputs.len() != base.outputs.len() {
+            return Err(Error::OutputCount { declared: self.outputs.len(), returned: base.outputs.len() });
+        }
+        for (position, (name, _)) in base.outputs.iter_mut().enumerate() {
+            let declared = || self.outputs.get(position).cloned().unwrap_or_else(|| format!("output_{position}"));
+            name.get_or_insert_with(declared);
+        }
+        let outputs = base.outputs.iter().filter_map(|(name, _)| name.as_deref());
+        unique(self.inputs.iter().map(|input| input.name.as_str()).chain(outputs))
+    }
+}
+
+/// Names of inputs and outputs share one space in a graph.
+fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if name.is_empty() {
+            return Err(Error::Setup("an input or output has an empty name".to_owned()));
+        }
+        if !seen.insert(name) {
+            return Err(Error::Setup(format!("two inputs or outputs are named `{name}`")));
+        }
+    }
+    Ok(())
+}

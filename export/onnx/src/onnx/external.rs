@@ -1,0 +1,73 @@
+//! Weights in a file of their own beside the model, as ONNX's external data: what a model above 2 GiB needs, and what
+//! lets a runtime map weights into memory. The file is named after its own content, so that a model and the weights that
+//! it was written with cannot be mixed up, whatever is written over them and whenever it is interrupted.
+
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+use super::encode::Initializer;
+use super::proto::{StringStringEntryProto, TensorProto};
+use super::write::Parts;
+use crate::error::{Error, Result};
+use crate::publish;
+
+/// Tensors begin at multiples of this, the size of a page of memory, so that they can be mapped (ONNX, External Data;
+/// Windows maps from multiples of 64 KiB).
+pub(crate) const ALIGNMENT: u64 = 64 * 1024;
+
+/// Smaller tensors stay in the model: shapes and axes must be there for a checker to infer shapes.
+pub(crate) const SMALLEST: usize = 1024;
+
+/// Writes the large tensors of `parts` to a file beside `model`; gives the parts that refer to it, and the file's name.
+pub(crate) fn write(parts: &Parts, model: &Path) -> Result<(Parts, String)> {
+    let failed = |source| Error::Write { path: model.to_owned(), source };
+    let scratch = publish::scratch_file(model).map_err(failed)?;
+    let mut file = BufWriter::new(scratch.as_file());
+    let mut digest = Sha256::new();
+    let mut position = 0;
+    let mut places = Vec::new();
+    for initializer in parts.initializers.iter().filter(|one| is_large(one)) {
+        let gap = vec![0; (u64::next_multiple_of(position, ALIGNMENT) - position) as usize];
+        let length = initializer.constant.size() as u64;
+        places.push((position + gap.len() as u64, length));
+        position += gap.len() as u64 + length;
+        for part in std::iter::once(gap.into()).chain(initializer.constant.data.parts()) {
+            file.write_all(&part).map_err(failed)?;
+            digest.update(&part);
+        }
+    }
+    file.flush().map_err(failed)?;
+    drop(file);
+    let name = file_name(model, &digest.finalize());
+    publish::publish_file(scratch, &model.with_file_name(&name)).map_err(failed)?;
+    let mut parts = parts.clone();
+    let large = parts.initializers.iter_mut().filter(|one| is_large(one));
+    large.zip(places).for_each(|(initializer, place)| refer(&mut initializer.tensor, &name, place));
+    Ok((parts, name))
+}
+
+fn is_large(initializer: &Initializer) -> bool {
+    initializer.constant.size() >= SMALLEST
+}
+
+/// `model.3f9a0c51e7d2.data` for `model.onnx`.
+fn file_name(model: &Path, digest: &[u8]) -> String {
+    let stem = model.file_stem().unwrap_or_default().to_string_lossy();
+    let digest: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    format!("{stem}.{digest}.data")
+}
+
+/// Says where a tensor's data is. The location has no folder, so it cannot lead out of the model's own.
+fn refer(tensor: &mut TensorProto, name: &str, (offset, length): (u64, u64)) {
+    tensor.data_location = EXTERNAL;
+    tensor.external_data = vec![
+        StringStringEntryProto::new("location", name),
+        StringStringEntryProto::new("offset", offset.to_string()),
+        StringStringEntryProto::new("length", length.to_string()),
+    ];
+}
+
+/// `TensorProto.DataLocation.EXTERNAL` in onnx.proto.
+pub(crate) const EXTERNAL: i32 = 1;

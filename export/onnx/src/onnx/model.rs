@@ -1,0 +1,158 @@
+//! The finished model: bytes for whoever wants them, and files that appear whole or not at all.
+
+use std::fmt;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+
+use super::external;
+use super::proto::{GraphProto, ModelProto};
+use super::write::Parts;
+use crate::capture::panics;
+use crate::error::{Error, Result, Unsupported};
+use crate::publish;
+
+/// protobuf messages end at 2 GiB.
+const LARGEST: u64 = i32::MAX as u64;
+
+/// An ONNX model, ready to be written.
+///
+/// The weights stay with the module's tensors, whose memory the model shares, and are read in parts as they are
+/// written, so that writing takes no second copy of them.
+#[derive(Clone)]
+pub struct OnnxModel {
+    parts: Parts,
+    newer_opset_for: Vec<Unsupported>,
+}
+
+impl OnnxModel {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self { parts, newer_opset_for: Vec::new() }
+    }
+
+    pub(crate) fn with_newer_opset_for(self, refused: Vec<Unsupported>) -> Self {
+        Self { newer_opset_for: refused, ..self }
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// Names of the graph inputs, in order.
+    pub fn inputs(&self) -> Vec<&str> {
+        self.parts.graph.input.iter().map(|port| port.name.as_str()).collect()
+    }
+
+    /// Names of the graph outputs, in order.
+    pub fn outputs(&self) -> Vec<&str> {
+        self.parts.graph.output.iter().map(|port| port.name.as_str()).collect()
+    }
+
+    /// ONNX operator of every node, in the order of execution.
+    pub fn operators(&self) -> Vec<&str> {
+        self.parts.graph.node.iter().map(|node| node.op_type.as_str()).collect()
+    }
+
+    /// Names of the weights and other constants, in the order in which they are written.
+    pub fn initializers(&self) -> Vec<&str> {
+        self.parts.initializers.iter().map(|initializer| initializer.tensor.name.as_str()).collect()
+    }
+
+    /// The opset that the model needs.
+    pub fn opset(&self) -> i64 {
+        self.parts.model.opset_import.first().map_or(0, |import| import.version)
+    }
+
+    /// The operations that [`DEFAULT_OPSET`](crate::DEFAULT_OPSET) cannot express, each with the reason, if the model has
+    /// a newer opset because of them; empty if the opset was chosen or is the default.
+    pub fn newer_opset_for(&self) -> &[Unsupported] {
+        &self.newer_opset_for
+    }
+
+    /// The graph without its initializers: nodes, inputs and outputs.
+    pub fn graph(&self) -> &GraphProto {
+        &self.parts.graph
+    }
+
+    /// The whole protobuf message with a copy of the weights, for passes of one's own.
+    pub fn to_message(&self) -> ModelProto {
+        let mut message = self.parts.model.clone();
+        let mut graph = self.parts.graph.clone();
+        for initializer in &self.parts.initializers {
+            let mut tensor = initializer.tensor.clone();
+            tensor.raw_data = initializer.constant.data.read();
+            graph.initializer.push(tensor);
+        }
+        message.graph = Some(graph);
+        message
+    }
+
+    /// Bytes of the model in one file.
+    pub fn size(&self) -> u64 {
+        self.parts.size()
+    }
+
+    /// The serialised model. The same module gives the same bytes.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] at 2 GiB.
+    pub fn bytes(&self) -> Result<Vec<u8>> {
+        let size = self.size();
+        if size > LARGEST {
+            return Err(Error::TooLarge { bytes: size });
+        }
+        panics::reading(|| {
+            let mut bytes = Vec::with_capacity(size as usize);
+            // A vector takes every write.
+            let _ = self.parts.write(&mut bytes);
+            Ok(bytes)
+        })
+    }
+
+    /// Writes the model to a file, replacing what is there; an interrupted write leaves the old file. A model of 2 GiB
+    /// or more is written as [`save_external`](Self::save_external) does, since one file cannot hold it.
+    ///
+    /// # Errors
+    /// [`Error::Write`] with what the file system said.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        if self.size() > LARGEST {
+            return self.save_external(path).map(drop);
+        }
+        panics::reading(|| save(&self.parts, path.as_ref()))
+    }
+
+    /// Writes the weights to a file of their own beside the model, and gives its name: `model.3f9a0c51e7d2.data` for
+    /// `model.onnx`, after the SHA-256 of its content. Tensors of less than 1 KiB stay in the model. The others begin at
+    /// multiples of 64 KiB, so that a runtime can map them into memory. The same module gives the same bytes.
+    ///
+    /// The weights appear first and the model last. A file of weights that an earlier model used is left where it is.
+    ///
+    /// # Errors
+    /// [`Error::Write`] with what the file system said.
+    pub fn save_external(&self, path: impl AsRef<Path>) -> Result<String> {
+        panics::reading(|| {
+            let (parts, name) = external::write(&self.parts, path.as_ref())?;
+            save(&parts, path.as_ref())?;
+            Ok(name)
+        })
+    }
+}
+
+fn save(parts: &Parts, path: &Path) -> Result<()> {
+    let failed = |source| Error::Write { path: path.to_owned(), source };
+    let scratch = publish::scratch_file(path).map_err(failed)?;
+    let mut file = BufWriter::new(scratch.as_file());
+    parts.write(&mut file).and_then(|()| file.flush()).map_err(failed)?;
+    drop(file);
+    publish::publish_file(scratch, path).map_err(failed)
+}
+
+impl fmt::Debug for OnnxModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnnxModel")
+            .field("opset", &self.opset())
+            .field("inputs", &self.inputs())
+            .field("outputs", &self.outputs())
+            .field("nodes", &self.parts.graph.node.len())
+            .finish()
+    }
+}

@@ -1,0 +1,203 @@
+//! The tensors that cross the border of an exported graph: what a forward function may take ([`Inputs`]) and what it may
+//! return ([`Outputs`]). Both accept tensors of any rank and kind; [`AnyTensor`] erases rank and kind, for models that
+//! decide at run time what they return.
+
+use std::any::Any;
+use std::fmt;
+
+use burn::backend::capture::{CaptureBackend, TensorId};
+use burn::tensor::{Bool, DType, Device, Float, Int, Tensor, TensorData};
+
+/// A tensor whose rank and kind are not part of its type.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use burn_onnx_export::AnyTensor;
+///
+/// let score = Tensor::<1>::zeros([4], &Device::flex());
+/// let map = Tensor::<3>::zeros([4, 8, 8], &Device::flex());
+/// let outputs = vec![("score", AnyTensor::from(score)), ("map", AnyTensor::from(map))];
+/// # let _ = outputs;
+/// ```
+pub struct AnyTensor {
+    id: Result<TensorId, String>,
+    // A dropped handle would let a later operation consume the tensor in place, and burn then refuses it as an output.
+    _handle: Box<dyn Any>,
+}
+
+impl AnyTensor {
+    /// The recorded tensor, or why there is none.
+    pub(crate) fn id(&self) -> Result<TensorId, String> {
+        self.id.clone()
+    }
+}
+
+impl fmt::Debug for AnyTensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnyTensor").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// What an exporter must know of an input to make one: rank and kind are in the type, the rest is here.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    pub(crate) dtype: DType,
+    pub(crate) dims: Vec<usize>,
+    pub(crate) ones: bool,
+}
+
+impl Feed {
+    fn data(&self) -> TensorData {
+        let value =
+            if self.dtype.is_float() { f64::from(u8::from(self.ones)).into() } else { i64::from(self.ones).into() };
+        match self.dtype {
+            DType::Bool(_) => TensorData::full(self.dims.clone(), self.ones),
+            dtype => TensorData::full_dtype::<burn::tensor::Scalar, _>(self.dims.clone(), value, dtype),
+        }
+    }
+}
+
+/// The arguments of a forward function: a tensor, or a tuple of up to eight.
+///
+/// Implemented here for all that an [`Exporter`](crate::Exporter) can build; not meant to be implemented elsewhere.
+pub trait Inputs: Sized {
+    /// Builds the arguments on `device`, one tensor a feed, in order; gives their recorded ids too.
+    #[doc(hidden)]
+    fn build(feeds: &[Feed], device: &Device) -> Option<(Self, Vec<AnyTensor>)>;
+}
+
+/// Argument lists that can take one more tensor.
+pub trait Append<T> {
+    /// The longer argument list.
+    type Longer;
+}
+
+/// What a forward function may return: a tensor, tuples of up to eight, arrays and vectors of tensors, and
+/// `Vec<(name, AnyTensor)>`, whose names replace those given to [`Exporter::outputs`](crate::Exporter::outputs).
+pub trait Outputs {
+    /// Hands over the tensors in order, with their names where they have any.
+    #[doc(hidden)]
+    fn collect(self, into: &mut Vec<(Option<String>, AnyTensor)>);
+}
+
+macro_rules! tensor {
+    ($($kind:ty),+) => {$(
+        impl<const D: usize> From<Tensor<D, $kind>> for AnyTensor {
+            fn from(tensor: Tensor<D, $kind>) -> Self {
+                let id = tensor
+                    .clone()
+                    .try_into_primitive::<CaptureBackend>()
+                    .map(|primitive| primitive.id())
+                    .map_err(|error| format!("it is not on the recording device ({error:?})"));
+                Self { id, _handle: Box::new(tensor) }
+            }
+        }
+
+        impl<const D: usize> Inputs for Tensor<D, $kind> {
+            fn build(feeds: &[Feed], device: &Device) -> Option<(Self, Vec<AnyTensor>)> {
+                let [feed] = feeds else { return None };
+                let tensor = Self::from_data(feed.data(), (device, feed.dtype));
+                let any = AnyTensor::from(tensor.clone());
+                Some((tensor, vec![any]))
+            }
+        }
+
+        impl<const D: usize> Append<Tensor<D, $kind>> for () {
+            type Longer = Tensor<D, $kind>;
+        }
+
+        impl<const D: usize, T> Append<T> for Tensor<D, $kind> {
+            type Longer = (Self, T);
+        }
+
+        impl<const D: usize> Outputs for Tensor<D, $kind> {
+            fn collect(self, into: &mut Vec<(Option<String>, AnyTensor)>) {
+                into.push((None, self.into()));
+            }
+        }
+    )+};
+}
+
+tensor!(Float, Int, Bool);
+
+macro_rules! tuple {
+    ($($name:ident)+) => {
+        impl<$($name: Inputs),+> Inputs for ($($name,)+) {
+            #[allow(non_snake_case, reason = "a type parameter names its own value")]
+            fn build(feeds: &[Feed], device: &Device) -> Option<(Self, Vec<AnyTensor>)> {
+                let mut all = Vec::new();
+                let mut rest = feeds.iter();
+                $(
+                    let ($name, mut any) = $name::build(std::slice::from_ref(rest.next()?), device)?;
+                    all.append(&mut any);
+                )+
+                rest.next().is_none().then_some((($($name,)+), all))
+            }
+        }
+
+        impl<$($name: Outputs),+> Outputs for ($($name,)+) {
+            #[allow(non_snake_case, reason = "a type parameter names its own value")]
+            fn collect(self, into: &mut Vec<(Option<String>, AnyTensor)>) {
+                let ($($name,)+) = self;
+                $($name.collect(into);)+
+            }
+        }
+    };
+}
+
+macro_rules! longer {
+    ($($name:ident)+) => {
+        impl<$($name,)+ Next> Append<Next> for ($($name,)+) {
+            type Longer = ($($name,)+ Next);
+        }
+    };
+}
+
+tuple!(A);
+tuple!(A B);
+tuple!(A B C);
+tuple!(A B C D);
+tuple!(A B C D E);
+tuple!(A B C D E F);
+tuple!(A B C D E F G);
+tuple!(A B C D E F G H);
+longer!(A B);
+longer!(A B C);
+longer!(A B C D);
+longer!(A B C D E);
+longer!(A B C D E F);
+longer!(A B C D E F G);
+
+impl Outputs for AnyTensor {
+    fn collect(self, into: &mut Vec<(Option<String>, AnyTensor)>) {
+        into.push((None, self));
+    }
+}
+
+impl Outputs for (String, AnyTensor) {
+    fn collect(self, into: &mut Vec<(Option<String>, AnyTensor)>) {
+        into.push((Some(self.0), self.1));
+    }
+}
+
+impl Outputs for (&str, AnyTensor) {
+    fn collect(self, into: &mut Vec<(Option<String>, AnyTensor)>) {
+        into.push((Some(self.0.to_owned()), self.1));
+    }
+}
+
+impl<T: Outputs> Outputs for Vec<T> {
+    fn collect(self, into: &mut Vec<(Option<String>, AnyTensor)>) {
+        for output in self {
+            output.collect(into);
+        }
+    }
+}
+
+impl<T: Outputs, const N: usize> Outputs for [T; N] {
+    fn collect(self, into: &mut Vec<(Option<String>, AnyTensor)>) {
+        for output in self {
+            output.collect(into);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The whole way from a run to a published bundle.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kiln_runtime::bundle::manifest::FileEntry;
+use kiln_runtime::bundle::{GOLDEN, MANIFEST};
+use kiln_runtime::decision::DecisionRule;
+use kiln_runtime::golden::{self, Golden};
+use kiln_runtime::parity::ParityReport;
+use kiln_runtime::{Runtime, Session, SessionOptions};
+use kiln_tile::digest::sha256_file;
+use kiln_tile::publish::Staged;
+use kiln_tile::stain::StainNormaliser;
+use kiln_tile::{Decoder, TILE_BYTES, Tile};
+use kiln_train::data::Split;
+use kiln_train::training::Run;
+
+use super::manifest::{self, Parts};
+use super::variant::{VariantReport, Workshop};
+use super::{Batch, BundleError, BurnModel, Result, card, gate, graph};
+use burn_onnx_export::{Calibration, Precision};
+
+/// Tiles in `golden.npz`: enough to hold both kinds, few enough to travel.
+const GOLDEN_TILES: usize = 8;
+
+/// The graph's file.
+pub(crate) const MODEL: &str = "model.onnx";
+
+/// The model card's file.
+const CARD: &str = "README.md";
+
+/// What to export, and how.
+#[derive(Debug, Clone)]
+pub struct ExportRequest {
+    /// The run's folder.
+    pub run: PathBuf,
+    /// The bundle's folder.
+    pub out: PathBuf,
+    /// Where the run's data set lies now, if it has moved.
+    pub data: Option<PathBuf>,
+    /// The graph's batch.
+    pub batch: Batch,
+    /// The ONNX operator set; `None` for the exporter's default.
+    pub opset: Option<i64>,
+    /// Weights stand in a file of their own beside `model.onnx`; a model of 2 GiB or more does so anyway.
+    pub external_data: bool,
+    /// Other precisions that the bundle should offer; each has a gate of its own.
+    pub precisions: Vec<Precision>,
+    /// How the activations of 8-bit layers are calibrated.
+    pub calibration: Calibration,
+    /// A bundle that is there already gives way.
+    pub replace: bool,
+}
+
+/// What an export says of itself while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The model is recorded and lowered.
+    Lowering,
+    /// ONNX Runtime and burn are compared.
+    Verifying {
+        /// Tiles compared.
+        done: usize,
+        /// Tiles of the test split.
+        tiles: usize,
+    },
+    /// Another precision is made and measured.
+    Variant(Precision),
+    /// The folder is written.
+    Publishing,
+}
+
+/// A published bundle.
+#[derive(Debug, Clone)]
+pub struct Exported {
+    /// Its folder.
+    pub path: PathBuf,
+    /// The gate's report.
+    pub parity: ParityReport,
+    /// What became of the other precisions.
+    pub variants: Vec<VariantReport>,
+    /// Bytes of `model.onnx`, and of its weights where these have a file of their own.
+    pub model_bytes: u64,
+}
+
+/// Exports a run. The bundle appears only if ONNX Runtime answers as burn does, on every tile of the test split.
+///
+/// # Errors
+/// [`BundleError::Parity`] if it does not; [`BundleError::Target`] if the target is there and must not be replaced.
+pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: impl FnMut(Step)) -> Result<Exported> {
+    check_target(request)?;
+    let run = Run::open(&request.run)?;
+    let dataset = run.dataset(request.data.as_deref())?;
+    let test = run.indices(&dataset, Split::Test)?;
+    let tiles = test.len();
+    on_step(Step::Lowering);
+    let burn = BurnModel::load(&run)?;
+    let model = graph::graph(&run, &burn, request.batch, request.opset)?;
+    // What is compared is the file that will be shipped.
+    let staged = Staged::beside(&request.out).map_err(BundleError::io(&request.out))?;
+    let path = staged.path().join(MODEL);
+    if request.external_data {
+        model.save_external(&path)?;
+    } else {
+        model.save(&path)?;
+    }
+    let model_bytes = bytes(staged.path())?;
+    let mut session = Session::open(runtime, &path, &SessionOptions::default())?;
+    let loader = run.loader(&dataset, test.clone(), gate::CHUNK)?;
+    let parity =
+        gate::verify(&mut session, &burn, &rule(&run), &loader, |done| on_step(Step::Verifying { done, tiles }))?;
+    if !parity.passed {
+        return Err(BundleError::Parity(Box::new(parity)));
+    }
+    let mut variants = Vec::new();
+    for precision in request.precisions.iter().filter(|precision| **precision != Precision::Fp32) {
+        on_step(Step::Variant(*precision));
+        let mut workshop = Workshop {
+            run: &run,
+            dataset: &dataset,
+            rule: &rule(&run),
+            runtime,
+            model: &model,
+            reference: &mut session,
+            folder: staged.path(),
+        };
+        variants.push(workshop.make(*precision, request.calibration)?);
+    }
+    on_step(Step::Publishing);
+    let golden = golden_answers(&run, &dataset, &test, &burn)?;
+    let parts = Parts {
+        run: &run,
+        batch: request.batch,
+        opset: model.opset(),
+        session: &session,
+        golden: &golden.outputs,
+        parity: &parity,
+        variants: &variants,
+    };
+    publish(request, &parts, staged, &golden)?;
+    Ok(Exported { path: request.out.clone(), parity, variants, model_bytes })
+}
+
+/// The decision rule of a run, as its bundle will state it.
+pub(crate) fn rule(run: &Run) -> DecisionRule {
+    let classes = if run.config.model.has_classes() { run.facts.classes.names.clone() } else { Vec::new() };
+    DecisionRule::new(run.facts.threshold.value, classes, run.facts.classes.normal_names())
+}
+
+/// Refuses a target before any work is done on its behalf, and never replaces what is not a bundle.
+fn check_target(request: &ExportRequest) -> Result<()> {
+    let path = &request.out;
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let reason = match (request.replace, path.join(MANIFEST).is_file()) {
+        (true, true) => return Ok(()),
+        (true, false) => "is there and is not a bundle, so it is not replaced; choose another folder",
+        (false, _) => "is there already; choose another folder, or replace the bundle with --replace",
+    };
+    Err(BundleError::Target { path: path.clone(), reason: reason.to_owned() })
+}
+
+/// The first normal and the first anomalous tiles of the test split, and burn's answers for them.
+fn golden_answers(
+    run: &Run,
+    dataset: &std::sync::Arc<kiln_train::data::Dataset>,
+    test: &[usize],
+    burn: &BurnModel,
+) -> Result<Golden> {
+    let normal = |index: &&usize| run.facts.classes.normal_names().contains(&dataset.entries[**index].label);
+    let some = GOLDEN_TILES / 2;
+    let first_normal = test.iter().filter(normal).take(some);
+    let first_anomalous = test.iter().filter(|index| !normal(index)).take(some);
+    let chosen: Vec<usize> = first_normal.chain(first_anomalous).copied().collect();
+    let decoder = Decoder::new(run.config.data.size_policy);
+    let decode = |index: &usize| {
+        let path = dataset.full_path(*index);
+        decoder.decode_file(&path).map_err(|reason| kiln_train::data::DataError::Tile { path, reason })
+    };
+    let decoded = run.facts.stain_normalisation.and_then(StainNormaliser::before_graph).map(|_| {
+        let tiles: std::result::Result<Vec<Tile>, _> = chosen.iter().map(decode).collect();
+        tiles.map_err(kiln_train::Error::from)
+    });
+    let decoded = decoded.transpose()?;
+    let mut pixels = Vec::with_capacity(chosen.len() * TILE_BYTES);
+    for part in run.loader(dataset, chosen, GOLDEN_TILES)?.epoch(0, 0) {
+        pixels.extend(part.map_err(kiln_train::Error::from)?.pixels);
+    }
+    let tiles = pixels.chunks_exact(TILE_BYTES).filter_map(|pixels| Tile::from_pixels(pixels.to_vec()).ok());
+    let tiles: Vec<Tile> = tiles.collect();
+    let outputs = burn.run(pixels, tiles.len())?;
+    Ok(Golden { tiles, decoded, outputs })
+}
+
+fn publish(request: &ExportRequest, parts: &Parts<'_>, staged: Staged, golden: &Golden) -> Result<()> {
+    let folder = staged.path();
+    golden::write(&folder.join(GOLDEN), golden)?;
+    let mut manifest = parts.manifest(listed(folder)?)?;
+    write(folder, CARD, card::card(&manifest, &parts.run.split_facts()?).as_bytes())?;
+    manifest.files.push(entry(&folder.join(CARD), CARD)?);
+    manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
+    write(folder, MANIFEST, &manifest::text(&manifest)?)?;
+    staged.publish(request.replace).map_err(BundleError::io(&request.out))
+}
+
+/// Path, size and digest of every file in a folder, by name.
+fn listed(folder: &Path) -> Result<Vec<FileEntry>> {
+    let failed = BundleError::io(folder);
+    let mut entries = Vec::new();
+    for found in fs::read_dir(folder).map_err(&failed)? {
+        let found = found.map_err(&failed)?;
+        entries.push(entry(&found.path(), &found.file_name().to_string_lossy())?);
+    }
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(entries)
+}
+
+fn entry(file: &Path, name: &str) -> Result<FileEntry> {
+    let failed = BundleError::io(file);
+    let bytes = fs::metadata(file).map_err(&failed)?.len();
+    Ok(FileEntry { path: name.to_owned(), bytes, sha256: sha256_file(file).map_err(&failed)? })
+}
+
+/// Bytes of all files in a folder.
+fn bytes(folder: &Path) -> Result<u64> {
+    let failed = BundleError::io(folder);
+    let size = |found: std::io::Result<fs::DirEntry>| found?.metadata().map(|data| data.len());
+    fs::read_dir(folder).map_err(&failed)?.map(size).sum::<std::io::Result<u64>>().map_err(&failed)
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
+    let path = folder.join(name);
+    fs::write(&path, bytes).map_err(BundleError::io(&path))
+}

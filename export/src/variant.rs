@@ -1,0 +1,292 @@
+//! Graphs of other precision beside the one in 32 bits, each behind a gate of its own: on the run's validation split, the
+//! variant may lose next to no AUROC and change next to no decision against the fp32 graph. One that misses is not
+//! published, and the report says by how much.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use kiln_runtime::decision::DecisionRule;
+use kiln_runtime::engine::run_padded;
+use kiln_runtime::parity::{Accumulator, OutputParity};
+use kiln_runtime::{Outputs, Runtime, Session, SessionOptions};
+use kiln_tile::TILE_BYTES;
+use kiln_train::data::{Dataset, Loader, Split};
+use kiln_train::metrics::{Scored, auroc};
+use kiln_train::training::Run;
+use serde::Serialize;
+
+use super::Result;
+use burn_onnx_export::{Activations, Calibration, Int8, OnnxModel, Precision};
+
+/// AUROC that a variant may lose.
+pub const AUROC_LOST: f64 = 0.002;
+
+/// Share of the decisions that a variant may change.
+pub const DECISIONS_CHANGED: f64 = 0.005;
+
+/// Tiles of the training split on which activations are observed.
+const OBSERVED: usize = 128;
+
+/// Tiles that are answered at a time, where the graph does not fix it.
+const BATCH: usize = 8;
+
+/// What became of a variant.
+#[derive(Debug, Clone, Serialize)]
+pub struct VariantReport {
+    /// `fp16` or `int8`.
+    pub precision: String,
+    /// Whether it holds the gate, and so is in the bundle.
+    pub published: bool,
+    /// Its file in the bundle.
+    pub file: String,
+    /// Bytes of that file.
+    pub bytes: u64,
+    /// Tiles of the validation split.
+    pub tiles: usize,
+    /// AUROC of the fp32 graph on these; none where they are all of one kind.
+    pub auroc_reference: Option<f64>,
+    /// AUROC of the variant.
+    pub auroc: Option<f64>,
+    /// What it lost; at most [`AUROC_LOST`].
+    pub auroc_lost: Option<f64>,
+    /// Decisions that differ from the fp32 graph's.
+    pub decisions_changed: usize,
+    /// Their share; at most [`DECISIONS_CHANGED`].
+    pub decisions_changed_share: f64,
+    /// Differences of every output from the fp32 graph's. Reported, not judged: their tolerances are those of 32 bits.
+    pub outputs: Vec<OutputParity>,
+    /// How activations were calibrated; for int8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<String>,
+    /// Layers that 8 bits serve, and those that were kept in float because they hurt most.
+    pub layers: Vec<String>,
+    /// Layers kept in 32 bits.
+    pub kept_in_float: Vec<String>,
+    /// What was tried before, with fewer layers in float, and missed the gate.
+    pub attempts: Vec<Attempt>,
+}
+
+/// A variant that missed the gate.
+#[derive(Debug, Clone, Serialize)]
+pub struct Attempt {
+    /// Layers kept in 32 bits.
+    pub kept_in_float: Vec<String>,
+    /// AUROC that it lost.
+    pub auroc_lost: Option<f64>,
+    /// Decisions that it changed.
+    pub decisions_changed: usize,
+    /// Mean absolute difference of the scores from the fp32 graph's.
+    pub score_mean_abs: f64,
+}
+
+impl VariantReport {
+    fn attempt(&self) -> Attempt {
+        Attempt {
+            kept_in_float: self.kept_in_float.clone(),
+            auroc_lost: self.auroc_lost,
+            decisions_changed: self.decisions_changed,
+            score_mean_abs: self.score_mean_abs(),
+        }
+    }
+
+    fn score_mean_abs(&self) -> f64 {
+        self.outputs.iter().find(|output| output.name == "score").map_or(0.0, |output| output.mean_abs)
+    }
+
+    fn holds(&self) -> bool {
+        self.auroc_lost.is_none_or(|lost| lost <= AUROC_LOST) && self.decisions_changed_share <= DECISIONS_CHANGED
+    }
+}
+
+/// What variants are made with.
+pub(crate) struct Workshop<'a> {
+    pub(crate) run: &'a Run,
+    pub(crate) dataset: &'a Arc<Dataset>,
+    pub(crate) rule: &'a DecisionRule,
+    pub(crate) runtime: &'static Runtime,
+    pub(crate) model: &'a OnnxModel,
+    /// The fp32 graph.
+    pub(crate) reference: &'a mut Session,
+    /// Where files are written.
+    pub(crate) folder: &'a Path,
+}
+
+impl Workshop<'_> {
+    /// Makes, measures and keeps or drops one variant.
+    pub(crate) fn make(&mut self, precision: Precision, calibration: Calibration) -> Result<VariantReport> {
+        match precision {
+            Precision::Int8 => self.int8(calibration),
+            _ => {
+                let model = self.model.to_fp16()?;
+                let report = self.measured(Precision::Fp16, &model)?;
+                self.keep(report, &model)
+            }
+        }
+    }
+
+    /// Puts the layers back into float, the one that hurts most first, until the gate holds.
+    fn int8(&mut self, calibration: Calibration) -> Result<VariantReport> {
+        // Channels are evened out first, by what they are on the same tiles.
+        let plain = Int8::of(self.model);
+        let int8 = Int8::of(&plain.equalised(&self.observed(&plain, Calibration::MinMax)?));
+        let activations = self.observed(&int8, calibration)?;
+        let mut floats = BTreeSet::new();
+        let mut ranking: Option<Vec<String>> = None;
+        let mut attempts = Vec::new();
+        loop {
+            let model = int8.model(&activations, calibration, &floats)?;
+            let mut report = self.measured(Precision::Int8, &model)?;
+            report.calibration = Some(calibration.to_string());
+            report.kept_in_float = floats.iter().cloned().collect();
+            let layers = int8.layers().into_iter().filter(|name| !floats.contains(*name));
+            report.layers = layers.map(str::to_owned).collect();
+            if report.holds() || report.layers.len() <= 1 {
+                report.attempts = attempts;
+                return self.keep(report, &model);
+            }
+            attempts.push(report.attempt());
+            if ranking.is_none() {
+                ranking = Some(self.sensitivity(&int8, &activations, calibration)?);
+            }
+            let worst = ranking.as_mut().and_then(Vec::pop);
+            floats.extend(worst);
+        }
+    }
+
+    /// Layers by what each of them alone does to the scores, the worst last.
+    fn sensitivity(&mut self, int8: &Int8, activations: &Activations, calibration: Calibration) -> Result<Vec<String>> {
+        let all: BTreeSet<String> = int8.layers().into_iter().map(str::to_owned).collect();
+        let mut measured = Vec::new();
+        for layer in &all {
+            let others = all.iter().filter(|other| *other != layer).cloned().collect();
+            let report = self.measured(Precision::Int8, &int8.model(activations, calibration, &others)?)?;
+            measured.push((report.score_mean_abs(), layer.clone()));
+        }
+        measured.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Ok(measured.into_iter().map(|(_, layer)| layer).collect())
+    }
+
+    /// Activations on tiles of the training split, evenly spread.
+    fn observed(&mut self, int8: &Int8, calibration: Calibration) -> Result<Activations> {
+        let observer = int8.observer();
+        let mut session =
+            Session::open_bytes(self.runtime, "observer", &observer.bytes()?, &SessionOptions::default())?;
+        let watched: Vec<&str> = int8.watched();
+        let watched: Vec<&str> =
+            watched.into_iter().filter(|name| session.outputs().iter().any(|port| port.name == *name)).collect();
+        session.select_outputs(&watched)?;
+        let train = self.run.indices(self.dataset, Split::Train)?;
+        let stride = train.len().div_ceil(OBSERVED).max(1);
+        let chosen: Vec<usize> = train.into_iter().step_by(stride).collect();
+        let mut activations = Activations::default();
+        let loader = self.run.loader(self.dataset, chosen, 1)?;
+        let mut pass = |activations: &mut Activations, second: bool| -> Result<()> {
+            for part in loader.epoch(0, 0) {
+                let mut pixels = part.map_err(kiln_train::Error::from)?.pixels;
+                let tiles = pixels.len() / TILE_BYTES;
+                for (name, array) in run_padded(&mut session, &mut pixels, tiles)?.arrays {
+                    let values: Vec<f32> = array.iter().copied().collect();
+                    if second {
+                        activations.count(&name, values);
+                    } else {
+                        activations.observe_channels(&name, array.shape(), &values);
+                    }
+                }
+            }
+            Ok(())
+        };
+        pass(&mut activations, false)?;
+        if calibration != Calibration::MinMax {
+            pass(&mut activations, true)?;
+        }
+        Ok(activations)
+    }
+
+    /// Runs a variant beside the fp32 graph over the validation split.
+    fn measured(&mut self, precision: Precision, model: &OnnxModel) -> Result<VariantReport> {
+        let name = file(precision);
+        let mut session = Session::open_bytes(self.runtime, &name, &model.bytes()?, &SessionOptions::default())?;
+        let tiles = self.run.indices(self.dataset, Split::Val)?;
+        // Both graphs have the same batch, if it is fixed.
+        let batch = self.reference.fixed_batch().unwrap_or(BATCH);
+        let loader = self.run.loader(self.dataset, tiles, batch)?;
+        let sides = compare(self.reference, &mut session, self.rule, &loader, self.run)?;
+        let parity = sides.parity.finish(session.provider(), session.nodes().clone());
+        let (before, after) = (auroc(&sides.reference).ok(), auroc(&sides.variant).ok());
+        Ok(VariantReport {
+            precision: precision.name().to_owned(),
+            published: false,
+            file: name,
+            bytes: model.size(),
+            tiles: parity.tiles,
+            auroc_reference: before,
+            auroc: after,
+            auroc_lost: before.zip(after).map(|(before, after)| before - after),
+            decisions_changed: parity.decisions_changed,
+            decisions_changed_share: parity.decisions_changed as f64 / parity.tiles.max(1) as f64,
+            outputs: parity.outputs,
+            calibration: None,
+            layers: Vec::new(),
+            kept_in_float: Vec::new(),
+            attempts: Vec::new(),
+        })
+    }
+
+    fn keep(&self, mut report: VariantReport, model: &OnnxModel) -> Result<VariantReport> {
+        report.published = report.holds();
+        if report.published {
+            model.save(self.folder.join(&report.file))?;
+        }
+        Ok(report)
+    }
+}
+
+/// The graph's file of a precision.
+fn file(precision: Precision) -> String {
+    format!("model.{precision}.onnx")
+}
+
+/// Both graphs on the same tiles.
+struct Sides {
+    parity: Accumulator,
+    reference: Vec<Scored>,
+    variant: Vec<Scored>,
+}
+
+fn compare(
+    reference: &mut Session,
+    variant: &mut Session,
+    rule: &DecisionRule,
+    loader: &Loader,
+    run: &Run,
+) -> Result<Sides> {
+    let mut sides = Sides { parity: Accumulator::new(rule.clone()), reference: Vec::new(), variant: Vec::new() };
+    let mut done = 0;
+    for part in loader.epoch(0, 0) {
+        let part = part.map_err(kiln_train::Error::from)?;
+        let mut pixels = part.pixels.clone();
+        let before = run_padded(reference, &mut pixels, part.len())?;
+        let after = run_padded(variant, &mut pixels, part.len())?;
+        sides.parity.add(done, &before, &after);
+        let anomalous: Vec<bool> = part.labels.iter().map(|label| run.facts.classes.is_anomalous(*label)).collect();
+        sides.reference.extend(scored(&before, &anomalous)?);
+        sides.variant.extend(scored(&after, &anomalous)?);
+        done += part.len();
+    }
+    Ok(sides)
+}
+
+fn scored(outputs: &Outputs, anomalous: &[bool]) -> Result<Vec<Scored>> {
+    let missing = || burn_onnx_export::Error::Output {
+        name: "score".to_owned(),
+        reason: "the graph does not give it".to_owned(),
+    };
+    let scores = outputs.arrays.get("score").ok_or_else(missing)?;
+    let tile = |(score, anomalous): (&f32, &bool)| Scored {
+        score: f64::from(*score),
+        anomalous: *anomalous,
+        group: String::new(),
+    };
+    Ok(scores.iter().zip(anomalous).map(tile).collect())
+}
