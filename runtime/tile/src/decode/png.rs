@@ -111,6 +111,10 @@ struct Order {
     colour: u8,
     palette: Option<usize>,
     transparency: bool,
+    /// The image is marked as an animation of one frame.
+    animated: bool,
+    /// A frame of the animation has been announced.
+    frame: bool,
     /// Image data have begun, and have ended.
     data: (bool, bool),
 }
@@ -125,7 +129,15 @@ impl Order {
                 (self.depth, self.colour) = data.get(8..10).map_or((0, 0), |bytes| (bytes[0], bytes[1]));
             }
             b"IDAT" if ended => return damaged("its image data are interrupted by another chunk"),
+            b"IDAT" if self.animated && !self.frame => {
+                return Err(TileError::Refused("an animated PNG that hides its first image".to_owned()));
+            }
             b"IDAT" => self.data.0 = true,
+            b"acTL" if begun => return damaged("its animation is announced in the wrong place"),
+            b"acTL" => self.animated = true,
+            b"fcTL" if self.frame => return Err(TileError::Refused("an animated PNG".to_owned())),
+            b"fcTL" => self.frame = true,
+            b"fdAT" => return Err(TileError::Refused("an animated PNG".to_owned())),
             b"PLTE" => {
                 let colours = data.len() / 3;
                 let most = if self.colour == 3 { 1_usize << self.depth.min(8) } else { 256 };

@@ -7,12 +7,16 @@ use image_webp::{DecodingError, WebPDecoder};
 use super::{Image, ImageFormat, Limits, MAX_DECODED_BYTES, Notes, Pixels, exif};
 use crate::TileError;
 
+/// The flag of a VP8X header that announces transparency.
+const ALPHA: u8 = 0x10;
+
 /// Decodes a WebP file.
 ///
 /// # Errors
 /// Why there is no picture.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> {
-    let mut notes = walk(bytes)?;
+    let (mut notes, corrected) = walk(bytes)?;
+    let bytes = corrected.as_deref().unwrap_or(bytes);
     let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(failed)?;
     decoder.set_memory_limit(MAX_DECODED_BYTES);
     let (width, height) = decoder.dimensions();
@@ -35,8 +39,9 @@ pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32), TileError> {
     Ok(WebPDecoder::new(Cursor::new(bytes)).map_err(failed)?.dimensions())
 }
 
-/// Goes through the chunks of the RIFF container.
-fn walk(bytes: &[u8]) -> Result<Notes, TileError> {
+/// Goes through the chunks of the RIFF container. If its header contradicts a lossless image about transparency, returns a
+/// copy with the header corrected: the image decides, as in libwebp.
+fn walk(bytes: &[u8]) -> Result<(Notes, Option<Vec<u8>>), TileError> {
     let long = |at: usize| {
         let bytes: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
         usize::try_from(u32::from_le_bytes(bytes)).ok()
@@ -46,30 +51,52 @@ fn walk(bytes: &[u8]) -> Result<Notes, TileError> {
         return Err(TileError::Truncated);
     }
     let (mut at, mut images, mut alpha, mut announced) = (12, 0, false, false);
+    let (mut header, mut lossless) = (None, None);
     while at < end {
         let next = long(at + 4).and_then(|length| (at + 8).checked_add(length)).ok_or(TileError::Truncated)?;
         let data = bytes.get(at + 8..next).filter(|_| next <= end);
         let data = data.ok_or_else(|| damaged("a chunk goes past the end of its container"))?;
         match &bytes[at..at + 4] {
-            // Bit 4 of the flags announces transparency.
-            b"VP8X" => announced = data.first().is_some_and(|flags| flags & 0x10 != 0),
+            b"VP8X" => {
+                announced = data.first().is_some_and(|flags| flags & ALPHA != 0);
+                header = header.or(Some(at + 8));
+            }
             b"ALPH" if images > 0 || !announced => {
                 return Err(damaged("its transparency is in the wrong place, or not announced"));
             }
-            b"ALPH" => alpha = true,
+            b"ALPH" => {
+                alpha = true;
+                if let [method, data @ ..] = data
+                    && method & 3 == 1
+                {
+                    check_holes(data, 64)?;
+                }
+            }
             b"VP8 " => {
                 images += 1;
                 check_lossy(data)?;
             }
             b"VP8L" if alpha => return Err(damaged("it has transparency twice")),
-            b"VP8L" => images += 1,
+            b"VP8L" => {
+                images += 1;
+                lossless = Some(check_lossless(data)?);
+            }
             b"ANIM" | b"ANMF" => return Err(TileError::Refused("an animated WebP".to_owned())),
             _ => {}
         }
         at = next + next % 2;
     }
     match images {
-        1 => Ok(Notes { trailing_bytes: end < bytes.len(), ..Notes::new(ImageFormat::WebP) }),
+        1 => {
+            let notes = Notes { trailing_bytes: end < bytes.len(), ..Notes::new(ImageFormat::WebP) };
+            let flags = header.filter(|_| lossless.is_some_and(|alpha| alpha != announced));
+            let corrected = flags.map(|at| {
+                let mut bytes = bytes.to_vec();
+                bytes[at] ^= ALPHA;
+                bytes
+            });
+            Ok((notes, corrected))
+        }
         0 => Err(damaged("it has no image")),
         _ => Err(damaged("it has several images")),
     }
@@ -87,11 +114,27 @@ fn check_lossy(frame: &[u8]) -> Result<(), TileError> {
     if (tag >> 5) as usize > frame.len() - 10 {
         return Err(TileError::Truncated);
     }
-    // Arithmetic-coded data of a whole file have no long run of zeros; parts that were never written have.
-    const LONGEST_ZEROS: usize = 32;
-    let longest = frame.split(|byte| *byte != 0).map(<[u8]>::len).max();
-    if longest.is_some_and(|longest| longest >= LONGEST_ZEROS) {
-        return Err(damaged("a part of the image data is zeros: the file has a hole"));
+    check_holes(frame, 32)
+}
+
+/// Checks a VP8L image (RFC 9649, 3.4): its signature and version. Returns whether it says that it is transparent.
+fn check_lossless(image: &[u8]) -> Result<bool, TileError> {
+    let [0x2f, _, _, _, high, data @ ..] = image else { return Err(damaged("its image does not begin as one")) };
+    if high >> 5 != 0 {
+        return Err(damaged("its image is of an unknown version"));
+    }
+    // Tables of codes that have all one length have runs of up to 32 bytes.
+    check_holes(data, 64)?;
+    Ok(high & 0x10 != 0)
+}
+
+/// Compressed data of a whole file have no long run of one byte; parts that were never written, or were erased, have.
+fn check_holes(data: &[u8], shortest: usize) -> Result<(), TileError> {
+    for byte in [0, u8::MAX] {
+        let longest = data.split(|other| *other != byte).map(<[u8]>::len).max();
+        if longest.is_some_and(|longest| longest >= shortest) {
+            return Err(damaged("a part of the image data is empty: the file has a hole"));
+        }
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! this walk is how a truncated or damaged file is told from a whole one. Sequential and progressive Huffman coding, ITU-T
 //! T.81, annexes F and G.
 
-use super::huffman::{Bits, HuffmanTable, PADDING};
+use super::huffman::{Bits, HuffmanTable, PADDING, Symbol};
 use super::markers::{Frame, Reader, Scan, Tables, damaged};
 use super::zeros::ZeroRuns;
 use crate::TileError;
@@ -43,14 +43,15 @@ impl Walk {
         self.coded.iter().flatten().all(|low| *low == Some(0))
     }
 
-    /// Walks through the data of one scan; `reader` stands at their first byte, and afterwards at the next marker.
+    /// Walks through the data of one scan; `reader` stands at their first byte, and afterwards at the next marker. Returns
+    /// where the data end: zeros, or a restart marker, may stand between there and the next marker.
     pub(super) fn scan(
         &mut self,
         reader: &mut Reader<'_>,
         frame: &Frame,
         scan: &Scan,
         tables: &Tables,
-    ) -> Result<(), TileError> {
+    ) -> Result<usize, TileError> {
         self.progress(scan)?;
         let (across, down) = match scan.components[..] {
             [(index, ..)] => frame.blocks(&frame.components[index]),
@@ -59,20 +60,28 @@ impl Walk {
         let units = across * down;
         let interval = if tables.restart_interval == 0 { units } else { tables.restart_interval };
         let (mut unit, mut restarts) = (0, 0_u8);
+        let mut end = reader.at;
         while unit < units {
             self.data.clear();
             let restart = reader.entropy_coded(&mut self.data)?;
             let next = (unit + interval).min(units);
-            self.units(frame, scan, tables, across, unit..next)?;
+            let is_last = next == units;
+            let zeros = self.units(frame, scan, tables, across, unit..next, is_last)?;
+            end = reader.at - zeros - if restart.is_some() { 2 } else { 0 };
             match restart {
-                Some(number) if next < units && number == restarts % 8 => restarts = restarts.wrapping_add(1),
-                None if next == units => {}
-                None => return Err(TileError::Truncated),
+                Some(number) if number == restarts % 8 => restarts = restarts.wrapping_add(1),
                 Some(_) => return Err(damaged("a restart marker is missing or out of its order".to_owned())),
+                None if is_last => return Ok(end),
+                None => return Err(TileError::Truncated),
             }
             unit = next;
         }
-        Ok(())
+        // Some encoders write a restart marker behind the last interval, too.
+        self.data.clear();
+        if reader.entropy_coded(&mut self.data)?.is_some() || !self.data.is_empty() {
+            return Err(left_over());
+        }
+        Ok(end)
     }
 
     /// Checks that the scan codes what is next for its coefficients, and keeps that it did.
@@ -94,7 +103,8 @@ impl Walk {
         Ok(())
     }
 
-    /// One restart interval: the minimum coded units `units`, of `across` in a row.
+    /// One restart interval: the minimum coded units `units`, of `across` in a row. Returns the number of zero bytes that
+    /// are left behind the last one.
     fn units(
         &mut self,
         frame: &Frame,
@@ -102,11 +112,12 @@ impl Walk {
         tables: &Tables,
         across: u32,
         units: std::ops::Range<u32>,
-    ) -> Result<(), TileError> {
+        is_last: bool,
+    ) -> Result<usize, TileError> {
         let Self { data, nonzero, .. } = self;
         let zeros = ZeroRuns::find(data);
         data.extend_from_slice(&[0; PADDING]);
-        let mut state = State { bits: Bits::new(data), bands: 0, zeros };
+        let mut state = State { bits: Bits::new(data), bands: 0, zeros, levels: levels(frame, scan, tables) };
         let codings: Vec<Coding<'_>> = scan
             .components
             .iter()
@@ -116,20 +127,20 @@ impl Walk {
         if !frame.progressive {
             // No block depends on another one, so that only their number counts.
             for _ in units {
-                for ((index, ..), coding) in scan.components.iter().zip(&codings) {
+                for (position, ((index, ..), coding)) in scan.components.iter().zip(&codings).enumerate() {
                     let component = &frame.components[*index];
                     let blocks = if scan.components.len() == 1 { 1 } else { component.horizontal * component.vertical };
                     for _ in 0..blocks {
-                        state.block(coding, &mut 0)?;
+                        state.block(coding, position, &mut 0)?;
                     }
                 }
             }
-            return state.finish();
+            return state.finish(is_last);
         }
         let (units_across, _) = frame.units();
         for unit in units {
             let (x, y) = (unit % across, unit / across);
-            for ((index, ..), coding) in scan.components.iter().zip(&codings) {
+            for (position, ((index, ..), coding)) in scan.components.iter().zip(&codings).enumerate() {
                 let component = &frame.components[*index];
                 let stride = units_across * component.horizontal;
                 let (horizontal, vertical) =
@@ -137,12 +148,12 @@ impl Walk {
                 for row in y * vertical..(y + 1) * vertical {
                     for column in x * horizontal..(x + 1) * horizontal {
                         let block = nonzero[*index].get_mut((row * stride + column) as usize).ok_or_else(no_code)?;
-                        state.block(coding, block)?;
+                        state.block(coding, position, block)?;
                     }
                 }
             }
         }
-        state.finish()
+        state.finish(is_last)
     }
 }
 
@@ -166,14 +177,34 @@ struct State<'a> {
     /// Blocks to come that the last end-of-band symbol covers.
     bands: u32,
     zeros: ZeroRuns,
+    /// Of each component of the scan.
+    levels: [Level; 4],
+}
+
+/// The mean of a component's last block, and the largest that an encoder makes, in quantisation steps.
+#[derive(Clone, Copy, Default)]
+struct Level {
+    now: i32,
+    most: i32,
+}
+
+/// Means of 8-bit samples are in -1024..=1016, T.81 A.3.3; encoders that undo ringing overshoot by 31 levels.
+fn levels(frame: &Frame, scan: &Scan, tables: &Tables) -> [Level; 4] {
+    const MOST: i32 = 8 * (128 + 31);
+    let mut levels = [Level::default(); 4];
+    for (level, (index, ..)) in levels.iter_mut().zip(&scan.components) {
+        let step = i32::from(tables.dc_step(&frame.components[*index]));
+        level.most = ((MOST + step) / step >> scan.approximation.1) + 1;
+    }
+    levels
 }
 
 impl State<'_> {
     #[inline]
-    fn block(&mut self, coding: &Coding<'_>, nonzero: &mut u64) -> Result<(), TileError> {
+    fn block(&mut self, coding: &Coding<'_>, position: usize, nonzero: &mut u64) -> Result<(), TileError> {
         match *coding {
-            Coding::Sequential { dc, ac } => self.sequential(dc, ac)?,
-            Coding::DcFirst(table) => self.dc(table)?,
+            Coding::Sequential { dc, ac } => self.sequential(dc, ac, position)?,
+            Coding::DcFirst(table) => self.dc(table, position)?,
             Coding::DcRefine => self.bits.skip(1),
             Coding::AcFirst { table, first, last } => self.ac_first(table, first, last, nonzero)?,
             Coding::AcRefine { table, first, last } => self.ac_refine(table, first, last, nonzero)?,
@@ -182,45 +213,71 @@ impl State<'_> {
     }
 
     #[inline]
-    fn dc(&mut self, table: &HuffmanTable) -> Result<(), TileError> {
-        let symbol = table.symbol((self.bits.peek() >> 48) as u32);
-        if symbol.length == 0 {
+    fn dc(&mut self, table: &HuffmanTable, position: usize) -> Result<(), TileError> {
+        let bits = self.bits.peek();
+        let Symbol { length, value: size } = table.symbol((bits >> 48) as u32);
+        if length == 0 {
             return Err(no_code());
         }
-        self.coefficient(symbol.length, symbol.value)
+        if size > 0 {
+            // T.81, F.2.2.1: numbers whose first bit is 0 are negative.
+            let value = (bits << length >> (64 - size)) as i32;
+            let difference = if value >> (size - 1) == 0 { value - (1 << size) + 1 } else { value };
+            let level = &mut self.levels[position];
+            level.now += difference;
+            if level.now.abs() > level.most {
+                return Err(damaged("a block is brighter or darker than any image".to_owned()));
+            }
+        }
+        self.coefficient(length, size)
     }
 
     #[inline]
-    fn sequential(&mut self, dc: &HuffmanTable, ac: &HuffmanTable) -> Result<(), TileError> {
-        self.dc(dc)?;
+    fn sequential(&mut self, dc: &HuffmanTable, ac: &HuffmanTable, position: usize) -> Result<(), TileError> {
+        self.bits.fill();
+        self.dc(dc, position)?;
         let mut at = 1;
-        while at < 64 {
-            let symbol = ac.symbol((self.bits.peek() >> 48) as u32);
-            let (run, size) = (u32::from(symbol.value >> 4), symbol.value & 15);
-            if symbol.length == 0 {
-                return Err(no_code());
+        // Two symbols for each fill.
+        while self.sequential_ac(ac, &mut at)? {
+            self.bits.fill();
+            if !self.sequential_ac(ac, &mut at)? {
+                break;
             }
-            if size == 0 {
-                self.bits.skip(symbol.length.into());
-                if run != 15 {
-                    break;
-                }
-                at += 16;
-                continue;
-            }
-            self.coefficient(symbol.length, size)?;
-            at += run + 1;
         }
         if at > 64 { Err(past_the_end()) } else { Ok(()) }
+    }
+
+    /// One symbol of a block; false after the last one.
+    #[inline(always)]
+    fn sequential_ac(&mut self, table: &HuffmanTable, at: &mut u32) -> Result<bool, TileError> {
+        if *at >= 64 {
+            return Ok(false);
+        }
+        let Symbol { length, value } = table.symbol((self.bits.filled() >> 48) as u32);
+        let (run, size) = (u32::from(value >> 4), value & 15);
+        if length == 0 {
+            return Err(no_code());
+        }
+        if size > 0 {
+            self.coefficient(length, size)?;
+            *at += run + 1;
+            return Ok(true);
+        }
+        self.bits.skip(length.into());
+        if run == 15 {
+            *at += 16;
+        }
+        Ok(run == 15)
     }
 
     /// Skips a code and the bits of its value.
     #[inline]
     fn coefficient(&mut self, length: u8, size: u8) -> Result<(), TileError> {
-        let start = self.bits.position();
-        self.bits.skip(u32::from(length) + u32::from(size));
+        let bits = u32::from(length) + u32::from(size);
+        self.bits.skip(bits);
         if size > 0 && !self.zeros.is_empty() {
-            return self.zeros.coefficient(start, self.bits.position());
+            let end = self.bits.position();
+            return self.zeros.coefficient(end - bits as usize, end);
         }
         Ok(())
     }
@@ -301,16 +358,23 @@ impl State<'_> {
         Ok(())
     }
 
-    /// Fewer than eight bits may be left: those that fill the last byte.
-    fn finish(self) -> Result<(), TileError> {
-        if self.bits.left() >= 8 {
-            return Err(damaged("image data are left over before the next marker".to_owned()));
+    /// Fewer than eight bits may be left: those that fill the last byte. Some encoders write zeros behind a whole scan;
+    /// returns how many bytes.
+    fn finish(self, is_last: bool) -> Result<usize, TileError> {
+        const MOST_ZEROS: usize = 64;
+        let rest = self.bits.rest();
+        if !rest.is_empty() && !(is_last && rest.len() <= MOST_ZEROS && rest.iter().all(|byte| *byte == 0)) {
+            return Err(left_over());
         }
         if self.bands > 0 {
             return Err(damaged("a band goes on past the end of its scan".to_owned()));
         }
-        Ok(())
+        Ok(rest.len())
     }
+}
+
+fn left_over() -> TileError {
+    damaged("image data are left over before the next marker".to_owned())
 }
 
 fn no_code() -> TileError {

@@ -77,10 +77,14 @@ impl HuffmanTable {
 
 /// Bits of one restart interval, stuffed zeros removed.
 pub(super) struct Bits<'a> {
-    /// The data, and at least 8 bytes behind them.
+    /// The data, and [`PADDING`] bytes behind them.
     data: &'a [u8],
-    /// The next bit.
-    at: usize,
+    /// The next byte that goes into the word.
+    next: usize,
+    /// The next bits, from the top. Behind them are bits that come in again with the next fill, or zeros.
+    word: u64,
+    /// Bits in the word.
+    count: u32,
     /// Bits that there are.
     end: usize,
 }
@@ -91,20 +95,49 @@ pub(super) const PADDING: usize = 8;
 impl<'a> Bits<'a> {
     /// Over `data`, whose last [`PADDING`] bytes do not count.
     pub(super) fn new(data: &'a [u8]) -> Self {
-        Self { data, at: 0, end: 8 * data.len().saturating_sub(PADDING) }
+        Self { data, next: 0, word: 0, count: 0, end: 8 * data.len().saturating_sub(PADDING) }
+    }
+
+    /// Fills the word with 56 bits or more, zeros behind the end: enough for two symbols with their values.
+    #[inline]
+    pub(super) fn fill(&mut self) {
+        let bytes = self.data.get(self.next..self.next + 8).and_then(|bytes| bytes.try_into().ok());
+        self.word |= bytes.map_or(0, u64::from_be_bytes) >> self.count;
+        self.next += ((63 - self.count) >> 3) as usize;
+        self.count |= 56;
+    }
+
+    /// The next bits, at the top: as many as are left of those that [`Bits::fill`] brought.
+    #[inline]
+    pub(super) fn filled(&self) -> u64 {
+        self.word
     }
 
     /// The next 32 bits or more, at the top of 64; zeros behind the end.
     #[inline]
-    pub(super) fn peek(&self) -> u64 {
-        let byte = self.at / 8;
-        let word = self.data.get(byte..byte + 8).and_then(|word| word.try_into().ok()).map_or(0, u64::from_be_bytes);
-        word << (self.at % 8)
+    pub(super) fn peek(&mut self) -> u64 {
+        if self.count < 32 {
+            self.fill();
+        }
+        self.word
     }
 
     #[inline]
     pub(super) fn skip(&mut self, bits: u32) {
-        self.at += bits as usize;
+        if bits <= self.count {
+            self.word <<= bits;
+            self.count -= bits;
+        } else {
+            self.seek(self.position() + bits as usize);
+        }
+    }
+
+    #[cold]
+    fn seek(&mut self, position: usize) {
+        (self.next, self.word, self.count) = (position / 8, 0, 0);
+        self.fill();
+        self.word <<= position % 8;
+        self.count -= (position % 8) as u32;
     }
 
     /// Takes up to 16 bits as a number.
@@ -116,18 +149,19 @@ impl<'a> Bits<'a> {
     }
 
     /// Bits taken.
+    #[inline]
     pub(super) fn position(&self) -> usize {
-        self.at
+        8 * self.next - self.count as usize
     }
 
     /// Whether more was taken than there is.
     #[inline]
     pub(super) fn is_overrun(&self) -> bool {
-        self.at > self.end
+        self.position() > self.end
     }
 
-    /// Bits that are left.
-    pub(super) fn left(&self) -> usize {
-        self.end.saturating_sub(self.at)
+    /// Whole bytes that are left behind the one with the last bit taken.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.data.get(self.position().div_ceil(8)..self.end / 8).unwrap_or_default()
     }
 }

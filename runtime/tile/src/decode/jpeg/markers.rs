@@ -20,7 +20,7 @@ pub(super) struct Component {
     /// Sampling factors, 1 to 4.
     pub(super) horizontal: u32,
     pub(super) vertical: u32,
-    quantisation: usize,
+    pub(super) quantisation: usize,
 }
 
 /// Scan header (SOS) with the tables in force at that point.
@@ -38,7 +38,7 @@ pub(super) struct Scan {
 pub(super) struct Tables {
     pub(super) dc: [Option<HuffmanTable>; MAX_TABLES],
     pub(super) ac: [Option<HuffmanTable>; MAX_TABLES],
-    quantisation: [bool; MAX_TABLES],
+    quantisation: [Option<[u16; 64]>; MAX_TABLES],
     pub(super) restart_interval: u32,
 }
 
@@ -242,7 +242,7 @@ impl Scan {
             |set: &[Option<HuffmanTable>; MAX_TABLES], index: usize| set.get(index).is_some_and(Option::is_some);
         let all = self.components.iter().all(|(index, dc, ac)| {
             let needs_dc = self.spectrum.0 == 0 && self.approximation.0 == 0;
-            let quantised = tables.quantisation[frame.components[*index].quantisation];
+            let quantised = tables.quantisation[frame.components[*index].quantisation].is_some();
             quantised && (!needs_dc || defined(&tables.dc, *dc)) && (self.spectrum.1 == 0 || defined(&tables.ac, *ac))
         });
         if all { Ok(self) } else { Err(refused("a JPEG without its Huffman or quantisation tables")) }
@@ -268,20 +268,30 @@ impl Tables {
         Ok(())
     }
 
-    /// Takes the tables of a DQT segment.
-    pub(super) fn quantisation(&mut self, mut payload: &[u8]) -> Result<(), TileError> {
+    /// The quantisation step of a component's first coefficient; 1 without its table.
+    pub(super) fn dc_step(&self, component: &Component) -> u16 {
+        self.quantisation[component.quantisation].map_or(1, |table| table[0])
+    }
+
+    /// Takes the tables of a DQT segment. Returns whether they differ from those that were there.
+    pub(super) fn quantisation(&mut self, mut payload: &[u8]) -> Result<bool, TileError> {
+        let mut changed = false;
         let wrong = || damaged("a quantisation table is damaged".to_owned());
         while let Some((kind, rest)) = payload.split_first() {
             let (wide, index) = (kind >> 4, usize::from(kind & 15));
             let length = 64 * (1 + usize::from(wide));
             let table = rest.get(..length).filter(|_| wide < 2 && index < MAX_TABLES).ok_or_else(wrong)?;
-            if table.chunks_exact(1 + usize::from(wide)).any(|value| value.iter().all(|byte| *byte == 0)) {
+            let mut steps = [0; 64];
+            for (step, bytes) in steps.iter_mut().zip(table.chunks_exact(1 + usize::from(wide))) {
+                *step = bytes.iter().fold(0, |step, byte| step << 8 | u16::from(*byte));
+            }
+            if steps.contains(&0) {
                 return Err(wrong());
             }
-            self.quantisation[index] = true;
+            changed |= self.quantisation[index].replace(steps) != Some(steps);
             payload = &rest[length..];
         }
-        Ok(())
+        Ok(changed)
     }
 
     /// Takes the interval of a DRI segment.

@@ -125,20 +125,21 @@ fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileE
                 }
                 let header = plain.len();
                 let data = reader.at;
-                walk.scan(&mut reader, frame, &scan, &tables)?;
-                plain.extend_from_slice(&bytes[start..reader.at]);
+                let end = walk.scan(&mut reader, frame, &scan, &tables)?;
+                plain.extend_from_slice(&bytes[start..end]);
                 number_components(&mut plain[header..], data - start, &scan);
             }
             DHT => {
                 tables.huffman(segment.payload)?;
                 plain.extend_from_slice(&bytes[start..reader.at]);
             }
-            DQT if image.as_ref().is_some_and(|_| scans > 0) => {
-                return Err(refused("a JPEG that changes its quantisation tables between scans"));
-            }
             DQT => {
-                tables.quantisation(segment.payload)?;
-                plain.extend_from_slice(&bytes[start..reader.at]);
+                let changed = tables.quantisation(segment.payload)?;
+                if scans == 0 {
+                    plain.extend_from_slice(&bytes[start..reader.at]);
+                } else if changed {
+                    return Err(refused("a JPEG that changes its quantisation tables between scans"));
+                }
             }
             DRI => {
                 tables.restart(segment.payload)?;

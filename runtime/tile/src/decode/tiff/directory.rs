@@ -64,6 +64,8 @@ impl<'a> Container<'a> {
     /// All directories of the main chain.
     pub(super) fn directories(self, first: u64) -> Result<Vec<Directory<'a>>, TileError> {
         let (mut found, mut places) = (Vec::new(), std::collections::HashSet::new());
+        // Directories that do not overlap cannot have more entries than there is room for.
+        let mut room = self.bytes.len() as u64 / self.entry_size();
         let mut next = Some(first);
         while let Some(at) = next.filter(|at| *at != 0) {
             if !places.insert(at) {
@@ -73,14 +75,20 @@ impl<'a> Container<'a> {
                 return Err(TileError::Refused(format!("a TIFF with more than {MAX_DIRECTORIES} pages")));
             }
             let directory = self.directory(at)?;
+            let left = room.checked_sub(directory.entries.len() as u64);
+            room = left.ok_or_else(|| damaged("its directories overlap"))?;
             next = directory.next;
             found.push(directory);
         }
         Ok(found)
     }
 
+    fn entry_size(self) -> u64 {
+        if self.big { 20 } else { 12 }
+    }
+
     fn directory(self, at: u64) -> Result<Directory<'a>, TileError> {
-        let (head, size, inline) = if self.big { (8, 20, 8) } else { (2, 12, 4) };
+        let (head, size, inline) = if self.big { (8, self.entry_size(), 8) } else { (2, self.entry_size(), 4) };
         let count = self.number(at, head)?;
         let first = at + head;
         // Checked as a whole, so that a damaged count ends here.
@@ -133,6 +141,11 @@ impl<'a> Directory<'a> {
             Some([value]) => Ok(*value),
             Some(values) => Err(TileError::Damaged(format!("tag {tag} has {} values, expected one", values.len()))),
         }
+    }
+
+    /// Number of values of a tag; 0 without it.
+    pub(super) fn count(&self, tag: u16) -> u64 {
+        self.entries.get(&tag).map_or(0, |entry| entry.count)
     }
 
     /// Bytes of a tag of bytes, text or unknown content; empty without it.

@@ -6,6 +6,7 @@ mod compression;
 mod directory;
 mod layout;
 mod samples;
+mod stack;
 mod tag;
 
 use self::compression::Compression;
@@ -61,32 +62,8 @@ fn only_page<'a, 'b>(pages: &'b [Directory<'a>]) -> Result<&'b Directory<'a>, Ti
             return Err(TileError::Refused(format!("a TIFF with several pages ({} directories)", pages.len())));
         }
     }
-    check_stack(first)?;
+    stack::check(first)?;
     Ok(first)
-}
-
-/// Microscopes store channels and planes as pages, and name them in the description of the first one. A file of which only
-/// the first page is left would pass as grey.
-fn check_stack(page: &Directory<'_>) -> Result<(), TileError> {
-    let description = String::from_utf8_lossy(page.bytes(tag::IMAGE_DESCRIPTION)?);
-    let samples = page.number(tag::SAMPLES_PER_PIXEL, 1)?;
-    let value = |key: &str, end: char| {
-        let rest = &description[description.find(key)? + key.len()..];
-        rest[..rest.find(end).unwrap_or(rest.len())].trim().parse::<u64>().ok()
-    };
-    let several = if description.starts_with("ImageJ=") {
-        ["\nimages=", "\nframes=", "\nslices="].iter().any(|key| value(key, '\n').is_some_and(|count| count > 1))
-            || value("\nchannels=", '\n').is_some_and(|count| count > samples)
-    } else if description.contains("<OME") {
-        [" SizeZ=\"", " SizeT=\""].iter().any(|key| value(key, '"').is_some_and(|count| count > 1))
-            || value(" SizeC=\"", '"').is_some_and(|count| count > samples)
-    } else {
-        false
-    };
-    if several {
-        return Err(TileError::Refused("a TIFF with one of several channels or planes".to_owned()));
-    }
-    Ok(())
 }
 
 /// `[height, width, samples]`, 8 bits each.

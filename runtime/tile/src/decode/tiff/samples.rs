@@ -11,7 +11,10 @@ pub(super) fn expanded(data: &[u8], layout: &Layout, rows: u32, little_endian: b
     let in_row = layout.chunk.0 as usize * layout.chunk_samples();
     // Every row begins with a whole byte.
     let stride = (in_row * layout.bits as usize).div_ceil(8);
-    let length = stride.checked_mul(rows as usize).filter(|length| *length <= MAX_DECODED_BYTES);
+    // Whatever the bits of a sample are, it becomes a byte.
+    let widest = stride.max(in_row);
+    let fits = widest.checked_mul(rows as usize).is_some_and(|length| length <= MAX_DECODED_BYTES);
+    let length = stride.checked_mul(rows as usize).filter(|_| fits);
     let length = length.ok_or_else(|| damaged("its strips or tiles need more memory than a tile may"))?;
     let whole = if layout.tiled { length } else { stride.saturating_mul(layout.chunk.1 as usize) };
     let mut bytes = layout.compression.expand(data, length, whole)?;

@@ -24,4 +24,8 @@ pub(super) const SUB_IFDS: u16 = 330;
 pub(super) const EXTRA_SAMPLES: u16 = 338;
 pub(super) const SAMPLE_FORMAT: u16 = 339;
 pub(super) const JPEG_TABLES: u16 = 347;
+/// Depth of a volume, SGI's extension.
+pub(super) const IMAGE_DEPTH: u16 = 32997;
+/// One value a plane, in the stacks of MetaMorph.
+pub(super) const METAMORPH_PLANES: u16 = 33629;
 pub(super) const ICC_PROFILE: u16 = 34675;
