@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use kiln_tile::digest::sha256_hex;
+use kiln_files::digest::sha256_hex;
 use serde_json::json;
 use tempfile::TempDir;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use kiln_tile::digest::sha256_file;
+use kiln_files::digest::sha256_file;
 
 use crate::support::{
     Fixture, Killer, Kind, command, contents, copy, finish, fixture, kill_when, kiln, names, read_json, repetitions,

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use kiln_tile::digest::sha256_file;
+use kiln_files::digest::sha256_file;
 use serde_json::Value;
 
 use crate::support::{

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use kiln_tile::digest::sha256_hex;
+use kiln_files::digest::sha256_hex;
 use serde_json::{Value, json};
 
 use crate::support::{Kind, copy, fixture, kiln, read_json, scratch};

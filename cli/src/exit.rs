@@ -4,7 +4,7 @@
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
-use kiln_tile::Fault;
+use kiln_files::Fault;
 
 use crate::output::Output;
 

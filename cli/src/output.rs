@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use kiln_tile::text::escaped;
+use kiln_files::text::escaped;
 use serde::Serialize;
 
 /// Where a verb's output goes, and the global flags that every verb may read.

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use kiln_files::Fault;
 use kiln_runtime::parity::ParityReport;
-use kiln_tile::Fault;
 
 /// Why there is no bundle.
 #[derive(Debug, thiserror::Error)]

@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kiln_files::digest::sha256_file;
+use kiln_files::publish::Staged;
 use kiln_runtime::bundle::manifest::FileEntry;
 use kiln_runtime::bundle::{GOLDEN, MANIFEST};
 use kiln_runtime::decision::DecisionRule;
 use kiln_runtime::golden::{self, Golden};
 use kiln_runtime::parity::ParityReport;
 use kiln_runtime::{Runtime, Session, SessionOptions};
-use kiln_tile::digest::sha256_file;
-use kiln_tile::publish::Staged;
 use kiln_tile::stain::StainNormaliser;
 use kiln_tile::{Decoder, TILE_BYTES, Tile};
 use kiln_train::data::Split;

@@ -5,9 +5,10 @@ mod common;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use image::ImageFormat;
-use kiln_tile::digest::sha256_hex;
+use kiln_files::FileDigest;
+use kiln_files::digest::sha256_hex;
 use kiln_tile::stain::{StainMethod, StainNormaliser};
-use kiln_tile::{Decoder, SizePolicy, Tile, TileDigest};
+use kiln_tile::{Decoder, SizePolicy, Tile};
 
 fn decode(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decode");
@@ -26,7 +27,7 @@ fn digest(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     for (name, format) in [("jpeg", ImageFormat::Jpeg), ("png", ImageFormat::Png)] {
         let bytes = common::encoded(1, format);
-        group.bench_function(name, |bencher| bencher.iter(|| TileDigest::of(&bytes)));
+        group.bench_function(name, |bencher| bencher.iter(|| FileDigest::of(&bytes)));
         group.bench_function(format!("{name}, SHA-256"), |bencher| bencher.iter(|| sha256_hex(&bytes)));
     }
     group.finish();

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use kiln_tile::Fault;
+use kiln_files::Fault;
 
 use crate::library::Package;
 use crate::provider::ProviderKind;

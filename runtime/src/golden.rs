@@ -8,7 +8,8 @@ use std::io::{BufReader, Cursor, Read, Seek, Write as _};
 use std::iter;
 use std::path::Path;
 
-use kiln_tile::{SIDE, TILE_BYTES, Tile, publish};
+use kiln_files::publish;
+use kiln_tile::{SIDE, TILE_BYTES, Tile};
 use ndarray::{ArrayD, ArrayView4, ArrayViewD};
 use ndarray_npy::{ViewElement, ViewNpyExt, WriteNpyExt};
 use zip::write::SimpleFileOptions;

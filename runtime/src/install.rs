@@ -7,8 +7,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use kiln_tile::publish::Staged;
-use kiln_tile::wheel::{self, Wheel};
+use kiln_files::publish::Staged;
+use kiln_files::wheel::{self, Wheel};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, chain};

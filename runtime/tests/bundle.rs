@@ -7,9 +7,9 @@ use std::fs;
 use std::path::Path;
 
 use common::{bundle, onnx};
+use kiln_files::Fault;
 use kiln_runtime::bundle::{FILES_LIMIT, MANIFEST_LIMIT};
 use kiln_runtime::{Bundle, Error};
-use kiln_tile::Fault;
 use serde_json::{Value, json};
 
 /// Opens a bundle whose manifest was changed, and gives the refusal.

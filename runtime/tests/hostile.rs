@@ -9,8 +9,8 @@ use std::fs;
 use std::path::Path;
 
 use common::{bundle, onnx};
+use kiln_files::Fault;
 use kiln_runtime::Bundle;
-use kiln_tile::Fault;
 use serde_json::{Value, json};
 
 /// A change to a bundle's folder and to its manifest, which is written afterwards; and the words of the refusal.

@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use kiln_files::Fault;
 use kiln_runtime::{Origin, Package, Providers, chain, install, library};
-use kiln_tile::Fault;
 
 /// What a child does: finds a library for `CHILD_PROVIDERS`, loads it, and prints how that went.
 #[test]
@@ -198,7 +198,7 @@ fn an_install_that_is_whole_is_not_repeated() {
     let record: install::InstallRecord = serde_json::from_slice(&record).unwrap();
     assert_eq!((record.package, record.version.as_str()), (Package::Cpu, "1.31.1"));
     for file in record.files {
-        let found = kiln_tile::digest::sha256_file(&folder.join(&file.name)).unwrap();
+        let found = kiln_files::digest::sha256_file(&folder.join(&file.name)).unwrap();
         assert_eq!(found, file.sha256, "{}", file.name);
     }
     assert!(Package::ALL.iter().all(|package| package.providers().contains(&kiln_runtime::ProviderKind::Cpu)));

@@ -5,11 +5,12 @@
 mod common;
 
 use common::onnx;
+use kiln_files::Fault;
 use kiln_runtime::provider::probe::probe;
 use kiln_runtime::{
     Array, Error, Origin, Package, ProviderKind, Providers, Runtime, Session, SessionOptions, chain, install, library,
 };
-use kiln_tile::{Fault, TILE_BYTES};
+use kiln_tile::TILE_BYTES;
 use ndarray::Array3;
 
 fn openvino() -> Option<&'static Runtime> {

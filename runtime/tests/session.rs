@@ -6,9 +6,10 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{onnx, runtime};
+use kiln_files::Fault;
 use kiln_runtime::provider::probe::probe;
 use kiln_runtime::{Array, Error, Optimisation, ProviderKind, Providers, Session, SessionOptions, chain, library};
-use kiln_tile::{Fault, TILE_BYTES};
+use kiln_tile::TILE_BYTES;
 use ndarray::{Array2, arr1, arr2};
 
 fn open(model: &[u8]) -> Session {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::UNIX_EPOCH;
 
-use kiln_tile::digest::sha256_hex;
+use kiln_files::digest::sha256_hex;
 use serde_json::Value;
 
 use super::kiln;

@@ -13,7 +13,7 @@ use std::process::Command;
 
 use assert_cmd::assert::Assert;
 use image::{ImageFormat, Rgb, RgbImage};
-use kiln_tile::digest::sha256_file;
+use kiln_files::digest::sha256_file;
 use serde_json::Value;
 use tempfile::TempDir;
 

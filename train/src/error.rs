@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use kiln_tile::Fault;
+use kiln_files::Fault;
 
 /// What can go wrong between a configuration and a run.
 #[derive(Debug, thiserror::Error)]

@@ -275,7 +275,8 @@ pub fn save(figures: Vec<(&'static str, Figure)>, folder: &Path) -> Result<Vec<F
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use kiln_tile::{Fault, SizePolicy};
+    use kiln_files::Fault;
+    use kiln_tile::SizePolicy;
 
     use super::*;
 

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use clap::Args as ClapArgs;
 use kiln_export::{Batch, ExportRequest};
+use kiln_files::publish;
 use kiln_runtime::bench::{self, Opened, Plan, Window};
 use kiln_runtime::score::{self, Format, PipelineOptions, RowWriter, Summary};
 use kiln_runtime::{Bundle, DecisionRule, Error, Package, Runtime, Session, SessionOptions, golden, install, library};
-use kiln_tile::publish;
 use kiln_train::data::synth::{self, SynthOptions};
 use kiln_train::training::{self, Run, TrainRequest, train};
 use kiln_train::{Config, report};

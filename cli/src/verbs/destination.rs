@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use kiln_files::FileIdentity;
 use kiln_runtime::{Error, Result};
-use kiln_tile::FileIdentity;
 
 /// A path that the user asked a verb to write to.
 pub(super) struct Destination<'a> {

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use anyhow::bail;
+use kiln_files::publish;
+use kiln_files::text::escaped;
 use kiln_runtime::score::{self, Listed, PipelineOptions};
 use kiln_runtime::{Bundle, DecisionRule, Providers, Session, SessionOptions, library};
-use kiln_tile::text::escaped;
-use kiln_tile::{Decoder, publish};
+use kiln_tile::Decoder;
 use kiln_train::Error;
 use kiln_train::data::{self, Dataset, LabelCount, Split, SplitPlan};
 use kiln_train::evaluation::{Evaluation, Findings, check_labels, save, score_run};

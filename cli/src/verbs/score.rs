@@ -11,12 +11,13 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use kiln_files::FileDigest;
+use kiln_files::text::escaped;
 use kiln_runtime::score::{
     self, Format, Layout, Listed, PartRecord, PipelineOptions, ResumableFile, ScoreRow, Separator, Summary,
 };
 use kiln_runtime::{Bundle, DecisionRule, Engine, Error, Providers, Session, library};
-use kiln_tile::text::escaped;
-use kiln_tile::{Decoder, SizePolicy, TILE_BYTES, Tile, TileDigest};
+use kiln_tile::{Decoder, SizePolicy, TILE_BYTES, Tile};
 use serde::Serialize;
 
 use self::sink::Sink;
@@ -200,7 +201,7 @@ pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
 /// How far scoring came.
 enum Scored {
     /// Every tile has its row; where rows go to a file, with the digest of each tile's bytes.
-    All(Summary, Vec<Option<TileDigest>>),
+    All(Summary, Vec<Option<FileDigest>>),
     /// The reader of stdout went away (`kiln score … | head`): it has all that it wanted, and scoring ends there.
     ReaderLeft {
         /// Tiles without a score before that.
@@ -315,7 +316,7 @@ impl Work<'_> {
     }
 
     /// Leaves the record of a part beside it.
-    fn record(&self, part: Part, digests: Vec<Option<TileDigest>>) -> kiln_runtime::Result<()> {
+    fn record(&self, part: Part, digests: Vec<Option<FileDigest>>) -> kiln_runtime::Result<()> {
         part.record(self.args.out.as_ref(), self.bundle, self.rule, (self.precision, &self.policy()), digests)
     }
 

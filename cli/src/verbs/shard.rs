@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use kiln_files::FileDigest;
 use kiln_runtime::score::{self, Listed, PartRecord, ScoredBy, Shard};
 use kiln_runtime::{Bundle, DecisionRule};
-use kiln_tile::TileDigest;
 
 use crate::output::Output;
 
@@ -46,7 +46,7 @@ impl Part {
         bundle: &Bundle,
         rule: &DecisionRule,
         (precision, policy): (&str, &str),
-        digests: Vec<Option<TileDigest>>,
+        digests: Vec<Option<FileDigest>>,
     ) -> kiln_runtime::Result<()> {
         let (Some((shard, whole)), Some(file)) = (self.0, file) else { return Ok(()) };
         let manifest = &bundle.manifest;

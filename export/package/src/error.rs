@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use kiln_tile::Fault;
+use kiln_files::Fault;
 
 /// Why there is no package.
 #[derive(Debug, thiserror::Error)]

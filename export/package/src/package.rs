@@ -6,9 +6,9 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use kiln_files::digest::sha256_file;
 use kiln_runtime::Bundle;
 use kiln_runtime::bundle::manifest::FileEntry;
-use kiln_tile::digest::sha256_file;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -257,5 +257,5 @@ fn record(request: &PackageRequest, plan: &Plan, version: u64, files: Vec<FileEn
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Error::Format { what: "a JSON file", reason: error.to_string() })?;
-    kiln_tile::publish::write_file(path, format!("{text}\n").as_bytes()).map_err(Error::write(path))
+    kiln_files::publish::write_file(path, format!("{text}\n").as_bytes()).map_err(Error::write(path))
 }

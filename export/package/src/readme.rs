@@ -22,7 +22,7 @@ pub(crate) fn write(request: &PackageRequest, plans: &[Plan]) -> Result<Option<P
     if std::fs::read_to_string(&path).is_ok_and(|there| !there.contains(MARK)) {
         return Ok(None);
     }
-    kiln_tile::publish::write_file(&path, text(request, plans).as_bytes()).map_err(Error::write(&path))?;
+    kiln_files::publish::write_file(&path, text(request, plans).as_bytes()).map_err(Error::write(&path))?;
     Ok(Some(path))
 }
 

@@ -14,7 +14,7 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use kiln_tile::digest::{sha256_file, sha256_hex};
+use kiln_files::digest::{sha256_file, sha256_hex};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};

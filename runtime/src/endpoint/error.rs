@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use kiln_tile::Fault;
+use kiln_files::Fault;
 
 use super::TOKEN_VARIABLE;
 use super::failure::Kind;

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use kiln_tile::digest::sha256_file;
+use kiln_files::digest::sha256_file;
 
 use super::{Library, Origin, Package, PinnedFile, Role};
 use crate::error::{Error, Result};
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 /// # Errors
 /// [`Error::Install`] if the user has no home folder and `KILN_CACHE` is not set.
 pub fn cache_dir() -> Result<PathBuf> {
-    kiln_tile::cache::dir().ok_or_else(|| Error::Install {
+    kiln_files::cache::dir().ok_or_else(|| Error::Install {
         package: Package::Cpu,
         reason: "there is no home folder to hold the cache; set KILN_CACHE to a folder".to_owned(),
     })

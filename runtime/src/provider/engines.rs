@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use kiln_tile::digest::{sha256_file, sha256_hex};
+use kiln_files::digest::{sha256_file, sha256_hex};
 use serde::Serialize;
 
 use super::{Provider, ProviderOptions, gpu};

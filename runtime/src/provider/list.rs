@@ -293,7 +293,7 @@ impl FromStr for Providers {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use kiln_tile::Fault;
+    use kiln_files::Fault;
 
     use super::*;
 

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use kiln_tile::text::escaped;
+use kiln_files::text::escaped;
 use serde::Serialize;
 
 use super::read::rows;
@@ -231,7 +231,7 @@ fn refuse(reason: String) -> Error {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use kiln_tile::TileDigest;
+    use kiln_files::FileDigest;
 
     use super::super::OK;
     use super::super::shard::{ScoredBy, Shard};
@@ -340,7 +340,7 @@ mod tests {
         let out = here.join("out.csv");
         for (parts, expected) in cases {
             let error = merge(&parts, &out, Format::Csv, None).unwrap_err();
-            assert_eq!(error.fault(), kiln_tile::Fault::Check, "{error}");
+            assert_eq!(error.fault(), kiln_files::Fault::Check, "{error}");
             assert!(error.to_string().contains(expected), "{expected}: {error}");
             assert!(!out.exists());
         }
@@ -406,7 +406,7 @@ mod tests {
             let shard = Shard { index, count: 2 };
             let part = score(&tiles, Some(shard), &folder.path().join(format!("{index}.csv")), "m");
             let digests =
-                tiles[shard.range(4)].iter().map(|tile| Some(TileDigest::of(&std::fs::read(&tile.path).unwrap())));
+                tiles[shard.range(4)].iter().map(|tile| Some(FileDigest::of(&std::fs::read(&tile.path).unwrap())));
             PartRecord::new(shard, &tiles, &classes, by("m"), digests.collect()).write(&part).unwrap();
             part
         };

@@ -8,7 +8,8 @@ use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use kiln_tile::{Decoder, TILE_BYTES, Tile, TileDigest, TileError};
+use kiln_files::FileDigest;
+use kiln_tile::{Decoder, TILE_BYTES, Tile, TileError};
 use serde::Serialize;
 
 use super::{Listed, ScoreRow};
@@ -88,7 +89,7 @@ pub fn run(
 /// What a worker made of a file.
 pub(super) struct Decoded {
     /// The digest of the very bytes that were decoded; none if they could not be read.
-    digest: Option<TileDigest>,
+    digest: Option<FileDigest>,
     /// A tile, or the `status` with the reason why there is none.
     tile: Result<Tile, String>,
 }
@@ -108,7 +109,7 @@ pub(super) fn decoded(decoder: &Decoder, tile: &Listed) -> Decoded {
     match decoder.read_file(&tile.path) {
         // One read for both: a file that is replaced meanwhile cannot give the score of one and the digest of the other.
         Ok(bytes) => Decoded {
-            digest: Some(TileDigest::of(&bytes)),
+            digest: Some(FileDigest::of(&bytes)),
             tile: decoder.decode_bytes(&bytes).map_err(|error| status(&error)),
         },
         Err(error) => Decoded { digest: None, tile: Err(status(&error)) },
@@ -204,7 +205,7 @@ pub(super) struct Batches<'a> {
 /// A row that waits for its batch.
 struct Pending {
     path: String,
-    digest: Option<TileDigest>,
+    digest: Option<FileDigest>,
     /// Why there is no tile; none for a tile whose pixels wait in the batch.
     status: Option<String>,
 }
@@ -391,7 +392,7 @@ mod tests {
             assert_eq!((summary.tiles, summary.scored, summary.failed), (40, 35, 5));
             for (index, (row, tile)) in rows.iter().zip(&tiles).enumerate() {
                 assert_eq!(row.path, tile.path.to_string_lossy());
-                assert_eq!(row.digest, std::fs::read(&tile.path).ok().map(|bytes| TileDigest::of(&bytes)));
+                assert_eq!(row.digest, std::fs::read(&tile.path).ok().map(|bytes| FileDigest::of(&bytes)));
                 let expected = (index % 7 != 6).then_some(f32::from(u8::try_from(index).unwrap()));
                 assert_eq!(row.score, expected);
                 assert_eq!(row.status == "not_found: no such file", expected.is_none(), "{}", row.status);

@@ -1,7 +1,7 @@
 //! One row of results, and the names of its columns: the same in every format.
 
-use kiln_tile::TileDigest;
-use kiln_tile::text::one_line;
+use kiln_files::FileDigest;
+use kiln_files::text::one_line;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -25,7 +25,7 @@ pub struct ScoreRow {
     pub probabilities: Vec<f32>,
     /// The digest of the file's bytes as they were read for this row; no column. `None` where they could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<TileDigest>,
+    pub digest: Option<FileDigest>,
 }
 
 impl ScoreRow {

@@ -5,8 +5,8 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use kiln_tile::digest::sha256_file;
-use kiln_tile::{TileDigest, publish};
+use kiln_files::digest::sha256_file;
+use kiln_files::{FileDigest, publish};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -132,7 +132,7 @@ pub struct PartRecord {
     /// For each row, the digest of the bytes that were scored; `null` where they could not be read. Empty in records of
     /// earlier releases.
     #[serde(default)]
-    pub tile_digests: Vec<Option<TileDigest>>,
+    pub tile_digests: Vec<Option<FileDigest>>,
 }
 
 /// What scored a part: only parts with equal ones join.
@@ -153,7 +153,7 @@ impl PartRecord {
         list: &[Listed],
         classes: &[String],
         by: ScoredBy,
-        tile_digests: Vec<Option<TileDigest>>,
+        tile_digests: Vec<Option<FileDigest>>,
     ) -> Self {
         Self {
             schema: SCHEMA,
@@ -313,7 +313,7 @@ mod tests {
         assert_eq!(shard("3/4").unwrap(), Shard { index: 3, count: 4 });
         assert!(shard("4/4").unwrap_err().to_string().contains("the last one is 3/4"));
         for text in ["", "1", "0/0", "-1/4", "1/", "a/b", "1/2/3"] {
-            assert_eq!(shard(text).unwrap_err().fault(), kiln_tile::Fault::Input, "{text}");
+            assert_eq!(shard(text).unwrap_err().fault(), kiln_files::Fault::Input, "{text}");
         }
     }
 

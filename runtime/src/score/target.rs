@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use kiln_tile::publish;
+use kiln_files::publish;
 use tempfile::NamedTempFile;
 
 use crate::{Error, Result};

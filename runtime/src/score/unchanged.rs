@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use kiln_tile::{Decoder, TileDigest, TileError};
+use kiln_files::FileDigest;
+use kiln_tile::{Decoder, TileError};
 
 /// What a tile is now, compared with what was scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(super) enum Compared {
 }
 
 /// Compares the files with digests of the bytes that were scored, in the order given.
-pub(super) fn compare(tiles: &[(&Path, TileDigest)], workers: usize, on_tile: &(dyn Fn() + Sync)) -> Vec<Compared> {
+pub(super) fn compare(tiles: &[(&Path, FileDigest)], workers: usize, on_tile: &(dyn Fn() + Sync)) -> Vec<Compared> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut found = Vec::new();
@@ -41,9 +42,9 @@ pub(super) fn compare(tiles: &[(&Path, TileDigest)], workers: usize, on_tile: &(
     all
 }
 
-fn now(path: &Path, digest: TileDigest) -> Compared {
+fn now(path: &Path, digest: FileDigest) -> Compared {
     match Decoder::default().read_file(path) {
-        Ok(bytes) if TileDigest::of(&bytes) == digest => Compared::Same,
+        Ok(bytes) if FileDigest::of(&bytes) == digest => Compared::Same,
         Err(TileError::NotFound) => Compared::Missing,
         _ => Compared::Changed,
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use kiln_tile::digest::sha256_hex;
+use kiln_files::digest::sha256_hex;
 use serde_json::{Value, json};
 
 /// Writes `model.onnx`, a [`class_model`](super::onnx::class_model), and a manifest that describes it.

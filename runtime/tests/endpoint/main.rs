@@ -9,9 +9,10 @@ mod tls;
 
 use std::time::Duration;
 
+use kiln_files::Fault;
 use kiln_runtime::endpoint::{Endpoint, EndpointOptions};
 use kiln_runtime::{Engine as _, Manifest, Result};
-use kiln_tile::{Fault, TILE_BYTES};
+use kiln_tile::TILE_BYTES;
 use serde_json::json;
 
 use fake::Fake;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use kiln_files::Fault;
 use kiln_runtime::endpoint::{EndpointOptions, Token};
-use kiln_tile::Fault;
 use serde_json::{Value, json};
 
 use crate::fake::{Fake, Reply, Request, answer, binary, metadata, output};

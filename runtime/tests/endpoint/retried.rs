@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use kiln_files::Fault;
 use kiln_runtime::endpoint::EndpointOptions;
-use kiln_tile::Fault;
 use serde_json::json;
 
 use crate::fake::{Fake, Reply, answer, metadata};

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use crate::{Fault, SIDE};
+use kiln_files::Fault;
+
+use crate::SIDE;
 
 /// Why there is no tile. The message holds the reason alone: the caller knows the path and says it.
 #[derive(Debug, thiserror::Error)]

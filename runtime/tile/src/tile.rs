@@ -1,7 +1,7 @@
 //! The tile itself: 256x256 RGB pixels of 8 bits.
 
 use crate::TileError;
-use crate::digest::sha256_hex;
+use kiln_files::digest::sha256_hex;
 
 /// Width and height of a tile in pixels.
 pub const SIDE: u32 = 256;

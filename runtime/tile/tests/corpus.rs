@@ -245,7 +245,7 @@ fn made() -> Result<PathBuf, String> {
         sources.sort();
         let text: Vec<u8> =
             sources.iter().filter(|path| path.is_file()).flat_map(|path| fs::read(path).unwrap()).collect();
-        let digest = kiln_tile::digest::sha256_hex(&text);
+        let digest = kiln_files::digest::sha256_hex(&text);
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("corpus-{}", &digest[..12]));
         if folder.join("index.csv").exists() {
             return Ok(folder);

@@ -288,7 +288,7 @@ fn a_file_that_is_no_text_is_refused_as_input() {
     for (path, words) in [(path.as_path(), "line 3 is not UTF-8"), (folder.path(), "is a folder")] {
         let error = Config::read(path, &[]).unwrap_err();
         assert!(error.to_string().contains(words), "{error}");
-        assert_eq!(error.fault(), kiln_tile::Fault::Input);
+        assert_eq!(error.fault(), kiln_files::Fault::Input);
     }
 }
 

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use kiln_tile::{Fault, TileError};
+use kiln_files::Fault;
+use kiln_tile::TileError;
 
 /// What can go wrong between files of tiles and batches.
 #[derive(Debug, thiserror::Error)]

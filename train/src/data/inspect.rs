@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use kiln_tile::{Decoder, Limits, Notes, SizePolicy, TileError, digest};
+use kiln_files::digest;
+use kiln_tile::{Decoder, Limits, Notes, SizePolicy, TileError};
 use rayon::prelude::*;
 use serde::Serialize;
 

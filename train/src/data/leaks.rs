@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use kiln_tile::digest::{sha256_file, sha256_hex};
+use kiln_files::digest::{sha256_file, sha256_hex};
 use kiln_tile::{Decoder, TileError};
 use rayon::prelude::*;
 

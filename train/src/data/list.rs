@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use csv::{QuoteStyle, ReaderBuilder, StringRecord, WriterBuilder};
-use kiln_tile::publish;
+use kiln_files::publish;
 
 use super::dataset::Entry;
 use super::split::Split;

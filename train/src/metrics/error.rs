@@ -1,7 +1,7 @@
 //! What can be wrong with scores before anything is measured on them. Every message says what was found and what to
 //! do; a measurement never runs on input that would make its figure meaningless.
 
-use kiln_tile::Fault;
+use kiln_files::Fault;
 
 /// A measurement that cannot be made.
 #[derive(Debug, thiserror::Error)]

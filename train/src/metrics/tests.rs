@@ -3,7 +3,8 @@
 //! `StandardScaler`, and `np.percentile` over 20,000 resamples of the 40 groups.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use kiln_tile::{Fault, TILE_BYTES, Tile};
+use kiln_files::Fault;
+use kiln_tile::{TILE_BYTES, Tile};
 use proptest::prelude::*;
 
 use super::*;

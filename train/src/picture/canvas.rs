@@ -55,7 +55,7 @@ impl Picture {
     /// # Errors
     /// When the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), PictureError> {
-        kiln_tile::publish::write_file(path, &self.png)
+        kiln_files::publish::write_file(path, &self.png)
             .map_err(|source| PictureError::Write { path: path.to_owned(), source })
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use kiln_tile::Fault;
+use kiln_files::Fault;
 
 use super::canvas::DrawError;
 use crate::metrics::MetricsError;

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use kiln_tile::{Fault, TILE_BYTES, Tile};
+use kiln_files::Fault;
+use kiln_tile::{TILE_BYTES, Tile};
 
 use super::*;
 use crate::metrics::{Bootstrap, Scored, measure};

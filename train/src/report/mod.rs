@@ -61,7 +61,7 @@ pub fn render(report: &Report) -> String {
 /// # Errors
 /// When the file cannot be written.
 pub fn write(path: &Path, report: &Report) -> Result<(), PictureError> {
-    kiln_tile::publish::write_file(path, render(report).as_bytes())
+    kiln_files::publish::write_file(path, render(report).as_bytes())
         .map_err(|source| PictureError::Write { path: path.to_owned(), source })
 }
 

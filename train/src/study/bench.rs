@@ -5,7 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use kiln_tile::{Decoder, publish};
+use kiln_files::publish;
+use kiln_tile::Decoder;
 
 use super::config::StudyConfig;
 use super::folds;

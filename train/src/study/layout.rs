@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kiln_tile::publish;
+use kiln_files::publish;
 
 use crate::{Error, Result};
 

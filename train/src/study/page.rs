@@ -1,6 +1,6 @@
 //! Writes the report: figures as JSON, the same for people as Markdown and as one HTML page with pictures.
 
-use kiln_tile::publish;
+use kiln_files::publish;
 use maud::{Markup, html};
 
 use super::layout::StudyLayout;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use kiln_tile::publish;
+use kiln_files::publish;
 use serde::{Deserialize, Serialize};
 
 use super::layout::StudyLayout;

@@ -8,7 +8,7 @@ use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::store::ModuleRecord;
 use burn::tensor::Bytes;
-use kiln_tile::publish::{self, Staged};
+use kiln_files::publish::{self, Staged};
 
 use super::state::TrainingState;
 use crate::model::Zoo;
@@ -75,7 +75,7 @@ pub(crate) fn is_there(folder: &Path) -> Result<bool> {
 pub(crate) fn save_weights(path: &Path, zoo: &Zoo) -> Result<String> {
     let bytes = zoo.clone().into_record().into_bytes().map_err(|error| Error::run(path, error.to_string()))?;
     publish::write_file(path, &bytes).map_err(Error::io(path))?;
-    Ok(kiln_tile::digest::sha256_hex(&bytes))
+    Ok(kiln_files::digest::sha256_hex(&bytes))
 }
 
 /// Reads weights into a model of the same shape.

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::Device;
-use kiln_tile::digest::sha256_hex;
-use kiln_tile::{Decoder, cache, publish};
+use kiln_files::digest::sha256_hex;
+use kiln_files::{cache, publish};
+use kiln_tile::Decoder;
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 

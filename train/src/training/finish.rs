@@ -7,7 +7,8 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use kiln_tile::{ScoreRule, TILE_BYTES, Tile, publish};
+use kiln_files::publish;
+use kiln_tile::{ScoreRule, TILE_BYTES, Tile};
 
 use super::Layout;
 use super::calibrate::calibrated;

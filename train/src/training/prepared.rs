@@ -4,8 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use kiln_files::publish;
+use kiln_tile::Decoder;
 use kiln_tile::stain::StainNormaliser;
-use kiln_tile::{Decoder, publish};
 
 use super::checkpoint;
 use super::intake::Intake;

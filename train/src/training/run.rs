@@ -206,7 +206,7 @@ impl Run {
     /// If the weights are missing, damaged (by their digest) or of another model.
     pub fn model(&self, device: &Device) -> Result<Zoo> {
         let path = self.layout.weights();
-        let found = kiln_tile::digest::sha256_file(&path).map_err(Error::io(&path))?;
+        let found = kiln_files::digest::sha256_file(&path).map_err(Error::io(&path))?;
         if found != self.facts.weights_sha256 {
             let reason = format!(
                 "model.bpk has SHA-256 {found}, run.json says {}: the weights were changed or damaged; train again",

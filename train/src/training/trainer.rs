@@ -9,7 +9,8 @@ use burn::module::Module;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Int, Tensor};
-use kiln_tile::{SIDE, publish};
+use kiln_files::publish;
+use kiln_tile::SIDE;
 
 use super::evaluation::{feature_tensor, label_tensor, no_features, normal_mask, read, tile_tensor, validate};
 use super::prepared::{self, Prepared};

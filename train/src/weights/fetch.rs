@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kiln_tile::wheel::{self, Wheel};
-use kiln_tile::{cache, publish};
+use kiln_files::wheel::{self, Wheel};
+use kiln_files::{cache, publish};
 
 use super::import;
 use crate::config::BackboneKind;

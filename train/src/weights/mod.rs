@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::store::{ModuleRecord, RecordError};
 use burn::tensor::{Bytes, Device};
-use kiln_tile::digest::sha256_hex;
-use kiln_tile::publish;
+use kiln_files::digest::sha256_hex;
+use kiln_files::publish;
 
 pub use fetch::fetch;
 pub use import::{Imported, import};

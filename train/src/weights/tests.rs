@@ -204,7 +204,7 @@ fn damaged_weights_and_those_of_another_backbone_are_refused() {
     import(&write(&folder, &published(resnet, 1)), resnet, &out).unwrap();
     let other = load(&out, &config(BackboneKind::EfficientnetLite0), &Device::flex()).unwrap_err();
     assert!(other.to_string().contains("no weights of efficientnet-lite0"), "{other}");
-    assert_eq!(other.fault(), kiln_tile::Fault::Input);
+    assert_eq!(other.fault(), kiln_files::Fault::Input);
     let mut bytes = fs::read(&out).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -216,7 +216,7 @@ fn damaged_weights_and_those_of_another_backbone_are_refused() {
 #[test]
 fn the_published_weights_give_what_pytorch_gives() {
     let kind = BackboneKind::EfficientnetLite0;
-    let folder = kiln_tile::cache::dir().map(|folder| folder.join("weights"));
+    let folder = kiln_files::cache::dir().map(|folder| folder.join("weights"));
     let files = folder.and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
     let mut files = files.map(|entry| entry.path());
     let Some(file) = files.find(|path| path.extension().is_some_and(|extension| extension == "bpk")) else {

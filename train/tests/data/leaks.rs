@@ -1,7 +1,8 @@
 //! The same image never stands on two sides, whatever its files are called.
 
+use kiln_files::Fault;
 use kiln_tile::stain::{StainMethod, StainNormaliser};
-use kiln_tile::{Decoder, Fault, TILE_BYTES, Tile};
+use kiln_tile::{Decoder, TILE_BYTES, Tile};
 use kiln_train::data::{DataError, Dataset, Split, SplitPlan, check_leaks, digest, digests};
 
 use crate::{save, tile};

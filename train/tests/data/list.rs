@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use kiln_tile::Fault;
+use kiln_files::Fault;
 use kiln_train::data::{Dataset, Entry, Split, SplitPlan};
 
 use crate::{save, tile};

@@ -9,10 +9,10 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use kiln_files::publish::Staged;
 use kiln_runtime::bench::{self, Comparison, Opened, Plan, Report, Scenario, Verdict, Window};
 use kiln_runtime::score::MAX_STREAMS;
 use kiln_runtime::{Bundle, ProviderKind, Providers, Runtime, Session, SessionOptions, golden, library};
-use kiln_tile::publish::Staged;
 
 use super::destination::Destination;
 use super::endpoint::EndpointArgs;

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use kiln_files::publish;
 use kiln_runtime::{Bundle, Error};
-use kiln_tile::publish;
 use serde::Serialize;
 use serde_json::Value;
 

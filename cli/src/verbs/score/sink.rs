@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
+use kiln_files::FileDigest;
 use kiln_runtime::score::{self, Found, Kept, Listed, ResumableFile, Resume, RowWriter, ScoreRow};
-use kiln_tile::TileDigest;
 
 use super::{MAX_NAMED, Work, threads};
 use crate::output::Output;
@@ -80,7 +80,7 @@ impl Sink {
     }
 
     /// Makes the file appear. Gives the digest of each tile's bytes, for a file.
-    pub(super) fn finish(self) -> kiln_runtime::Result<Vec<Option<TileDigest>>> {
+    pub(super) fn finish(self) -> kiln_runtime::Result<Vec<Option<FileDigest>>> {
         match self {
             Self::File(file) => file.finish(),
             Self::Stream(writer) => writer.finish().map(|()| Vec::new()),

@@ -10,7 +10,7 @@ mod service;
 
 use std::path::PathBuf;
 
-use kiln_tile::publish;
+use kiln_files::publish;
 use serde::Serialize;
 
 use crate::error::{Error, Result};

@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use kiln_tile::publish::{self, Staged};
+use kiln_files::publish::{self, Staged};
 
 use crate::error::{Error, Result};
 
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(folder.next(None).unwrap(), 11);
         assert_eq!(folder.next(Some(3)).unwrap(), 3);
         let error = folder.next(Some(9)).unwrap_err();
-        assert_eq!(error.fault(), kiln_tile::Fault::Input);
+        assert_eq!(error.fault(), kiln_files::Fault::Input);
         assert!(error.to_string().contains("never overwritten"), "{error}");
     }
 

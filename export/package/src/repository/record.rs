@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kiln_files::digest::{sha256_file, sha256_hex};
 use kiln_runtime::bundle::MANIFEST;
 use kiln_runtime::bundle::manifest::{FileEntry, Port, StainNormalisation, Threshold};
-use kiln_tile::digest::{sha256_file, sha256_hex};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};

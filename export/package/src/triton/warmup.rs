@@ -1,9 +1,9 @@
 //! Requests that Triton sends to a model before it calls it ready: golden tiles of the bundle, alone and as a full batch,
 //! so that kernels are chosen, engines built and memory taken before the first client comes.
 
+use kiln_files::digest::sha256_hex;
 use kiln_runtime::golden;
 use kiln_tile::TILE_BYTES;
-use kiln_tile::digest::sha256_hex;
 use protobuf::{EnumOrUnknown, MessageField};
 
 use crate::error::Result;

@@ -10,8 +10,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use kiln_tile::TileDigest;
-use kiln_tile::digest::sha256_hex;
+use kiln_files::FileDigest;
+use kiln_files::digest::sha256_hex;
 use serde::{Deserialize, Serialize};
 
 use super::unchanged::{Compared, compare};
@@ -214,7 +214,7 @@ impl ResumableFile {
     ///
     /// # Errors
     /// [`Error::Write`], [`Error::Read`]; the progress is then still there.
-    pub fn finish(mut self) -> Result<Vec<Option<TileDigest>>> {
+    pub fn finish(mut self) -> Result<Vec<Option<FileDigest>>> {
         let flushed = self.file.flush();
         flushed.map_err(|source| self.failed(source))?;
         let unreadable = |source| Error::Read { path: self.progress.clone(), source };
@@ -258,7 +258,7 @@ struct EarlierRow {
     /// Where it begins in the progress file.
     start: u64,
     /// The digest of the bytes that were scored; none for a row without a score.
-    digest: Option<TileDigest>,
+    digest: Option<FileDigest>,
 }
 
 /// What a progress file holds.
@@ -316,7 +316,7 @@ fn is_whole(row: &ScoreRow) -> bool {
 /// Keeps the rows with a score whose tiles have the bytes that were scored.
 fn keep(rows: Vec<Option<EarlierRow>>, tiles: &[Listed], resume: &Resume<'_>) -> (Vec<Option<u64>>, Kept) {
     let mut kept = Kept::default();
-    let scored: Vec<(usize, u64, TileDigest)> = rows
+    let scored: Vec<(usize, u64, FileDigest)> = rows
         .iter()
         .enumerate()
         .filter_map(|(place, row)| row.and_then(|row| Some((place, row.start, row.digest?))))

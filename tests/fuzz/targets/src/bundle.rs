@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Component, Path};
 
+use kiln_files::digest::sha256_hex;
 use kiln_runtime::Bundle;
-use kiln_tile::digest::sha256_hex;
 use serde_json::{Value, json};
 
 use crate::protobuf::{bytes, number};

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use kiln_tile::digest::sha256_hex;
+use kiln_files::digest::sha256_hex;
 
 use crate::Target;
 

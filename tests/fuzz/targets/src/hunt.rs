@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kiln_tile::digest::sha256_hex;
+use kiln_files::digest::sha256_hex;
 
 use crate::{MEMORY_PER_BYTE, Mutator, Target, input, memory, room};
 

@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use kiln_files::digest::sha256_hex;
 use kiln_runtime::score::PartRecord;
-use kiln_tile::digest::sha256_hex;
 use serde_json::{Value, json};
 
 use crate::{Target, room};

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use kiln_files::FileDigest;
 use kiln_runtime::score::{Format, Found, Listed, ResumableFile, Resume, ScoreRow};
-use kiln_tile::TileDigest;
 use serde_json::{Value, json};
 
 use crate::{Target, room};
@@ -69,7 +69,7 @@ fn head() -> Value {
 /// The tiles' files hold their own names.
 fn row(place: usize) -> Value {
     let (path, name) = (path(place), TILES[place]);
-    let digest = TileDigest::of(name.as_bytes()).to_string();
+    let digest = FileDigest::of(name.as_bytes()).to_string();
     json!([place, { "path": path, "score": 0.5, "label": "b", "status": "ok", "probabilities": [0.5, 0.5], "digest": digest }])
 }
 
@@ -106,7 +106,7 @@ fn run(bytes: &[u8]) -> bool {
     let digests = file.finish().unwrap();
     for (place, digest) in digests.iter().enumerate() {
         let kept = !todo.contains(&place);
-        assert_eq!(*digest, kept.then(|| TileDigest::of(TILES[place].as_bytes())), "tile {place}");
+        assert_eq!(*digest, kept.then(|| FileDigest::of(TILES[place].as_bytes())), "tile {place}");
     }
     let written = fs::read_to_string(&target).unwrap();
     let mut rows = csv::Reader::from_reader(written.as_bytes());

@@ -30,7 +30,8 @@ use std::path::{Path, PathBuf};
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
-use kiln_tile::{SIDE, Tile, TileError, publish};
+use kiln_files::publish;
+use kiln_tile::{SIDE, Tile, TileError};
 use rayon::prelude::*;
 
 use super::dataset::Entry;

@@ -194,7 +194,7 @@ fn levels(frame: &Frame, scan: &Scan, tables: &Tables) -> [Level; 4] {
     let mut levels = [Level::default(); 4];
     for (level, (index, ..)) in levels.iter_mut().zip(&scan.components) {
         let step = i32::from(tables.dc_step(&frame.components[*index]));
-        level.most = ((MOST + step) / step >> scan.approximation.1) + 1;
+        level.most = (((MOST + step) / step) >> scan.approximation.1) + 1;
     }
     levels
 }
@@ -363,7 +363,8 @@ impl State<'_> {
     fn finish(self, is_last: bool) -> Result<usize, TileError> {
         const MOST_ZEROS: usize = 64;
         let rest = self.bits.rest();
-        if !rest.is_empty() && !(is_last && rest.len() <= MOST_ZEROS && rest.iter().all(|byte| *byte == 0)) {
+        let harmless = is_last && rest.len() <= MOST_ZEROS && rest.iter().all(|byte| *byte == 0);
+        if !rest.is_empty() && !harmless {
             return Err(left_over());
         }
         if self.bands > 0 {

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use kiln_tile::publish::{Staged, scratch_file, sweep, write_file};
+use kiln_files::publish::{Staged, scratch_file, sweep, write_file};
 
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> =

@@ -12,9 +12,9 @@ use sha2::{Digest as _, Sha256};
 /// were scored. BLAKE3 is fast without special instructions: SHA-256 costs a tenth of decoding a tile on processors that
 /// lack SHA extensions.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TileDigest([u8; 16]);
+pub struct FileDigest([u8; 16]);
 
-impl TileDigest {
+impl FileDigest {
     /// The digest of a file's bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
@@ -35,25 +35,25 @@ impl TileDigest {
     }
 }
 
-impl fmt::Display for TileDigest {
+impl fmt::Display for FileDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex(&self.0))
     }
 }
 
-impl fmt::Debug for TileDigest {
+impl fmt::Debug for FileDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl Serialize for TileDigest {
+impl Serialize for FileDigest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for TileDigest {
+impl<'de> Deserialize<'de> for FileDigest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| de::Error::custom("expected a digest of 32 hexadecimal digits"))
@@ -97,13 +97,13 @@ mod tests {
     #[test]
     fn a_tile_digest_is_what_b3sum_prints() {
         // The specification's test vector for no input, cut to 16 bytes.
-        assert_eq!(TileDigest::of(b"").to_string(), "af1349b9f5f9a1a6a0404dea36dcc949");
-        let digest = TileDigest::of(b"tile");
+        assert_eq!(FileDigest::of(b"").to_string(), "af1349b9f5f9a1a6a0404dea36dcc949");
+        let digest = FileDigest::of(b"tile");
         let text = serde_json::to_string(&digest).unwrap();
-        assert_eq!(serde_json::from_str::<TileDigest>(&text).unwrap(), digest);
+        assert_eq!(serde_json::from_str::<FileDigest>(&text).unwrap(), digest);
         for wrong in ["\"\"", "\"xf1349b9f5f9a1a6a0404dea36dcc949\"", "\"af13\"", "7", "\"éééééééééééééééé\""]
         {
-            assert!(serde_json::from_str::<TileDigest>(wrong).is_err(), "{wrong}");
+            assert!(serde_json::from_str::<FileDigest>(wrong).is_err(), "{wrong}");
         }
     }
 }
