@@ -1,9 +1,10 @@
 //! Figures with intervals, for a run through burn and for its bundle through ONNX Runtime: the same ones.
 
 use std::fs;
+use std::path::Path;
 
 use crate::demo::assert_self_contained;
-use crate::support::{Kind, draw_truncated, fixture, kiln, names, read_json, scratch};
+use crate::support::{Kind, copy, draw_truncated, fixture, kiln, names, read_csv, read_json, scratch};
 use crate::train::assert_stable_metrics;
 
 #[test]
@@ -121,4 +122,42 @@ fn tiles_from_elsewhere_are_measured_whole_by_the_threshold_that_was_chosen_befo
     // The tiles of the training are still its test split, wherever they lie.
     let own = kiln!("--json", "evaluate", &run, "--data", fixture.tiles(), "--resamples", "200").code(0).json();
     assert_eq!((&own["n"], &own["split"]), (&24.into(), &"test".into()));
+}
+
+#[test]
+fn tiles_that_a_training_saw_are_not_measured_unasked() {
+    let (fixture, folder) = (fixture(), scratch());
+    let run = fixture.run(Kind::Cnn);
+    let tiles = copy(&fixture.tiles(), &folder.path().join("tiles"));
+    let (_, rows) = read_csv(&fs::read_to_string(run.join("split.csv")).unwrap());
+    let paths = |is_test: bool| -> Vec<&str> {
+        rows.iter().filter(|row| (row["split"] == "test") == is_test).map(|row| row["path"].as_str()).collect()
+    };
+    let (seen, tested) = (paths(false), paths(true));
+    let list = fs::read_to_string(tiles.join("tiles.csv")).unwrap();
+    let listed = |name: &str, keeps: &dyn Fn(&str) -> bool| {
+        let (header, rows) = list.split_once('\n').unwrap();
+        let kept: Vec<&str> = rows.lines().filter(|row| keeps(row)).collect();
+        let path = tiles.join(name);
+        fs::write(&path, format!("{header}\n{}\n", kept.join("\n"))).unwrap();
+        path
+    };
+    let fewer = listed("fewer.csv", &|row: &str| !row.starts_with(seen[0]));
+    let only_tested = listed("tested.csv", &|row: &str| tested.iter().any(|path| row.starts_with(*path)));
+    let renamed = tiles.join("renamed.csv");
+    fs::copy(tiles.join(seen[0]), tiles.join("renamed.png")).unwrap();
+    fs::write(&renamed, "path,label,group\nrenamed.png,benign,elsewhere\n").unwrap();
+    let refused = |data: &Path, count: usize, first: &str| {
+        let found = format!("({count}, the first `{first}`)");
+        let words = [run.to_str().unwrap(), found.as_str(), "--split all measures them all the same"];
+        kiln!("evaluate", &run, "--data", data, "--resamples", "100").code(2).says(&words);
+    };
+    refused(&fewer, seen.len() - 1, seen[1]);
+    refused(&renamed, 1, "renamed.png");
+    kiln!("evaluate", &run, "--data", &fewer, "--split", "all", "--resamples", "100").code(0);
+    let said = kiln!("--json", "evaluate", &run, "--data", &only_tested, "--resamples", "100");
+    assert_eq!(said.code(0).says(&["is not the data set of the training"]).json()["n"], tested.len());
+    let changed = tiles.join(seen[0]);
+    image::open(&changed).unwrap().fliph().save(&changed).unwrap();
+    refused(&tiles, seen.len() - 1, seen[1]);
 }

@@ -129,6 +129,8 @@ fn labels_that_a_reader_takes_for_one_are_refused_by_every_verb_with_a_tile_of_e
         "benign\u{200d}",
         "\u{feff}benign",
         "B\u{395}NIGN",
+        "benign_",
+        "Benign.",
     ]
     .iter()
     .enumerate()
@@ -170,6 +172,14 @@ fn a_folder_that_is_no_class_by_its_name_is_refused() {
         "fold_1",
         "benign/masks",
         "tumour_mask",
+        "tumourmask",
+        "labels",
+        "images",
+        "split1",
+        "nan",
+        "benign copy",
+        "benign_old",
+        "benign (1)",
     ] {
         let tiles = folder.path().join(name.replace('/', "-"));
         place(&tiles, "benign", even(0..4));

@@ -2,6 +2,7 @@
 //! work is done. Kills and resuming are in `kill`.
 
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -229,6 +230,56 @@ fn a_finished_run_keeps_to_its_configuration() {
     train("training.epochs=1").code(0);
 }
 
+/// The split of a run with training and test tiles changed over.
+fn changed_over(run: &Path) -> String {
+    let split = fs::read_to_string(run.join("split.csv")).unwrap();
+    let changed = split.replace(",train\n", ",kept\n").replace(",test\n", ",train\n").replace(",kept\n", ",test\n");
+    assert_ne!(changed, split);
+    changed
+}
+
+#[test]
+fn a_finished_run_keeps_to_its_tiles_and_its_split() {
+    let (fixture, folder) = (fixture(), scratch());
+    let run = copy(&fixture.run(Kind::Cnn), &folder.path().join("run"));
+    let tiles = copy(&fixture.tiles(), &folder.path().join("tiles"));
+    let resume = |words: &[&Path]| {
+        let mut again = command();
+        again.arg("train").arg(fixture.config(Kind::Cnn)).arg("--out").arg(&run).arg("--resume").args(words);
+        finish(again)
+    };
+    let [data, split] = ["--data", "--split-file"].map(Path::new);
+    let (same, own, other) = (fixture.tiles(), run.join("split.csv"), folder.path().join("other.csv"));
+    fs::write(&other, changed_over(&run)).unwrap();
+    resume(&[data, &tiles, split, &own]).code(0);
+    resume(&[data, &same, split, &other]).code(2).says(&["another split"]);
+    resume(&[split, &other]).code(2).says(&["another split"]);
+    resume(&[data, &folder.path().join("nowhere")]).code(2).says(&["nowhere"]);
+    let tile = tiles.join(fixture.tile(0).strip_prefix(fixture.tiles()).unwrap());
+    image::open(&tile).unwrap().fliph().save(&tile).unwrap();
+    resume(&[data, &tiles]).code(2).says(&["other tiles"]);
+    // Its tiles may be gone, where none are named.
+    resume(&[]).code(0);
+}
+
+#[test]
+fn a_run_is_read_by_the_split_that_it_was_left_with() {
+    let (fixture, folder) = (fixture(), scratch());
+    let run = copy(&fixture.run(Kind::Cnn), &folder.path().join("run"));
+    fs::write(run.join("split.csv"), changed_over(&run)).unwrap();
+    let words = ["split.csv does not match run.json"];
+    let (tiles, bundle) = (fixture.tiles(), folder.path().join("bundle"));
+    kiln!("evaluate", &run, "--resamples", "100").code(2).says(&words);
+    kiln!("export", &run, "--out", &bundle).code(2).says(&words);
+    assert!(!bundle.exists());
+    kiln!("train", fixture.config(Kind::Cnn), "--data", tiles, "--out", &run, "--resume").code(2).says(&words);
+    // A run that an older Kiln left holds no digest of it.
+    let mut facts = read_json(&run.join("run.json"));
+    facts.as_object_mut().unwrap().remove("split_sha256").unwrap();
+    fs::write(run.join("run.json"), facts.to_string()).unwrap();
+    kiln!("evaluate", &run, "--resamples", "100").code(0);
+}
+
 #[test]
 fn a_tile_that_cannot_be_decoded_is_named_before_any_step() {
     let fixture = fixture();
@@ -320,4 +371,10 @@ fn a_second_training_in_the_same_folder_waits_for_nobody_and_harms_nothing() {
     kiln!("train", fixture.config(Kind::Cnn), "--data", fixture.tiles(), "--out", &run, "--resume")
         .code(2)
         .says(&["another `training.epochs`"]);
+    // Nor is a split that was edited since.
+    fs::write(run.join("split.csv"), changed_over(&run)).unwrap();
+    let (long, tiles) = ("training.epochs=50", fixture.tiles());
+    kiln!("train", fixture.config(Kind::Cnn), "--data", tiles, "--out", &run, "--resume", "--set", long)
+        .code(2)
+        .says(&["split.csv does not match the checkpoint"]);
 }

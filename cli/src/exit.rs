@@ -59,16 +59,29 @@ impl From<Exit> for ExitCode {
 /// The exit status of an error: that of the first Kiln error in its chain, else 3 for a disk that takes no more, else 2.
 /// A full disk is the machine's fault whichever message it comes with.
 pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
-    if error.chain().filter_map(|error| error.downcast_ref::<io::Error>()).any(is_full) {
+    let refusals = || error.chain().filter_map(|error| error.downcast_ref::<io::Error>());
+    if refusals().any(is_full) {
         return Exit::Environment;
+    }
+    if refusals().any(is_misnamed) {
+        return Exit::Input;
     }
     error.chain().find_map(fault).map_or(Exit::Input, Exit::from)
 }
 
-/// No space, no quota, over a limit of size, or a file system that only reads.
+/// No space, no quota, over a limit of size or of open files, or a file system that only reads.
 fn is_full(error: &io::Error) -> bool {
     use ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    /// `ENFILE` and `EMFILE` on every Unix.
+    const OPEN_FILES: [i32; 2] = [23, 24];
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge | ReadOnlyFilesystem)
+        || (cfg!(unix) && error.raw_os_error().is_some_and(|number| OPEN_FILES.contains(&number)))
+}
+
+/// A file in the place of a folder, a folder in the place of a file, or a device in the place of either.
+fn is_misnamed(error: &io::Error) -> bool {
+    use ErrorKind::{AlreadyExists, InvalidInput, IsADirectory, NotADirectory};
+    matches!(error.kind(), AlreadyExists | InvalidInput | IsADirectory | NotADirectory)
 }
 
 fn fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {

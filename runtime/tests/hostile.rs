@@ -338,6 +338,26 @@ fn graphs() -> Vec<Attack> {
             &["model.onnx", "`normal_classes`", "kiln.normal_classes"],
         ),
         (
+            "another threshold",
+            onnx::with_metadata(&onnx::class_model(None), "kiln.threshold", "0.25"),
+            &["model.onnx", "`threshold.value`", "kiln.threshold"],
+        ),
+        (
+            "another size policy",
+            onnx::with_metadata(&onnx::class_model(None), "kiln.size_policy", "resize"),
+            &["model.onnx", "`tile.size_policy`", "kiln.size_policy"],
+        ),
+        (
+            "another kind of model",
+            onnx::with_metadata(&onnx::class_model(None), "kiln.model", "vae"),
+            &["model.onnx", "`model.kind`", "kiln.model"],
+        ),
+        (
+            "other weights",
+            onnx::with_metadata(&onnx::class_model(None), "kiln.weights_sha256", "00"),
+            &["model.onnx", "`provenance.weights_sha256`", "kiln.weights_sha256"],
+        ),
+        (
             "stain normalisation that the manifest does not have",
             onnx::with_metadata(
                 &onnx::class_model(None),

@@ -101,11 +101,10 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     }
     let works = report.libraries.iter().any(|library| library.providers.iter().any(|provider| provider.runs));
     let exit = if works { Exit::Done } else { Exit::Environment };
-    let written = match (&args.report, &bundle) {
-        (Some(file), Some(bundle)) => proof::write(file, &report, bundle, out),
-        _ => Ok(()),
-    };
-    exit.after_report(written, out)
+    let (Some(file), Some(bundle)) = (&args.report, &bundle) else { return Ok(exit) };
+    let checks = proof::checks(&report, bundle, out)?;
+    let exit = if works && checks.iter().any(proof::Check::is_red) { Exit::CheckFailed } else { exit };
+    exit.after_report(proof::write(file, &report, checks, out), out)
 }
 
 /// Each provider that runs, once: in the library of its own package where that is installed.

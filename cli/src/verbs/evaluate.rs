@@ -172,7 +172,7 @@ fn of_run(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     let dataset = run.dataset(args.data.as_deref())?;
     let decoder = Decoder::new(run.config.data.size_policy);
     let part = match &args.data {
-        Some(_) => part_of(args, &dataset, decoder, &run.facts.data_sha256, out)?,
+        Some(_) => part_of(args, &dataset, decoder, &run.facts.data_sha256, Some(&run), out)?,
         None => args.split.unwrap_or(Part::Of(Split::Test)),
     };
     let of = |split| match &args.split_file {
@@ -222,7 +222,7 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     let brings_split = dataset.entries.iter().all(|entry| entry.split.is_some());
     let part = match args.split {
         None if brings_split => Part::Of(Split::Test),
-        _ => part_of(args, &dataset, decoder, &manifest.provenance.data_sha256, out)?,
+        _ => part_of(args, &dataset, decoder, &manifest.provenance.data_sha256, None, out)?,
     };
     let (indices, train) = bundle_indices(args, part, &dataset)?;
     let labels = checked_labels(&dataset, decoder, &indices, &manifest.classes, &manifest.normal_classes, out)?;
@@ -288,8 +288,16 @@ fn checked_labels(
     Ok(labels)
 }
 
-/// The part that is asked for; else the test split of the tiles that were trained on, and all of others.
-fn part_of(args: &Args, dataset: &Dataset, decoder: Decoder, trained_on: &str, out: &Output) -> anyhow::Result<Part> {
+/// The part that is asked for; else the test split of the tiles that were trained on, and all of others. `trained_on`
+/// is the digest of the training's data, `run` what it left, where that is known.
+fn part_of(
+    args: &Args,
+    dataset: &Dataset,
+    decoder: Decoder,
+    trained_on: &str,
+    run: Option<&Run>,
+    out: &Output,
+) -> anyhow::Result<Part> {
     if let Some(part) = args.split {
         return Ok(part);
     }
@@ -301,8 +309,24 @@ fn part_of(args: &Args, dataset: &Dataset, decoder: Decoder, trained_on: &str, o
     if data::digest(dataset, &digests) == trained_on {
         return Ok(test);
     }
+    if let Some(run) = run {
+        refuse_seen(run, dataset, &run.seen(&digests)?)?;
+    }
     out.note(format_args!("{} is not the data set of the training: all of it is measured", dataset.root.display()));
     Ok(Part::All)
+}
+
+/// Refuses to measure a model, unasked, on tiles that it was trained on.
+fn refuse_seen(run: &Run, dataset: &Dataset, seen: &[usize]) -> anyhow::Result<()> {
+    let Some(&first) = seen.first() else { return Ok(()) };
+    bail!(
+        "{} is not the data set of the training, but holds training or validation tiles of the run {} \
+         ({}, the first {}); leave them out, or --split all measures them all the same",
+        dataset.root.display(),
+        run.layout.root().display(),
+        seen.len(),
+        data::shown(&dataset.entries[first].path.to_string_lossy())
+    );
 }
 
 /// The tiles to measure, and those that the colour baseline is fitted on.

@@ -24,8 +24,14 @@ pub fn write_file(target: &Path, bytes: &[u8]) -> io::Result<()> {
 /// A scratch file beside `target`, for a writer that streams. Give it to [`publish_file`] when it is complete.
 ///
 /// # Errors
-/// What the file system said.
+/// `InvalidInput` if the target is a folder, a device or a pipe, else what the file system said.
 pub fn scratch_file(target: &Path) -> io::Result<NamedTempFile> {
+    if target.metadata().is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is not a regular file, so it is not replaced by one",
+        ));
+    }
     let folder = folder_of(target);
     fs::create_dir_all(folder)?;
     Builder::new().prefix(&prefix(target)).suffix(SCRATCH).tempfile_in(folder)

@@ -77,3 +77,19 @@ fn what_is_published_is_as_readable_as_any_file() {
     staged.publish(false).unwrap();
     assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o755);
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_not_replaced_by_one() {
+    use std::os::unix::fs::FileTypeExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::os::unix::fs::symlink(&pipe, folder.path().join("link")).unwrap();
+    for name in ["pipe", "link", "."] {
+        let error = write_file(&folder.path().join(name), b"x").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name}: {error}");
+    }
+    assert!(pipe.metadata().unwrap().file_type().is_fifo());
+    assert_eq!(names(folder.path()), ["link", "pipe"]);
+}

@@ -223,6 +223,20 @@ fn metadata_agrees(manifest: &Manifest, file: &str, graph: &Graph) -> Checked {
             ));
         }
     }
+    let stated = [
+        ("model.kind", "kiln.model", manifest.model.kind.clone()),
+        ("tile.size_policy", "kiln.size_policy", manifest.tile.size_policy.to_string()),
+        ("provenance.weights_sha256", "kiln.weights_sha256", manifest.provenance.weights_sha256.clone()),
+        ("threshold.value", "kiln.threshold", manifest.threshold.value.to_string()),
+    ];
+    for (of_manifest, key, stated) in stated {
+        if let Some(found) = graph.metadata.get(key).filter(|found| **found != stated) {
+            let found = found.escape_debug();
+            return Err(format!(
+                "{file}: {MANIFEST} has {stated} for `{of_manifest}`, and `{key}` in the graph is {found}"
+            ));
+        }
+    }
     stain_agrees(manifest, file, graph)
 }
 

@@ -163,6 +163,10 @@ struct Columns {
 impl Columns {
     fn find(list: &Path, header: &StringRecord) -> Result<Self> {
         let mut found = [None; 4];
+        if let Some(separator) = header.get(0).filter(|_| header.len() == 1).and_then(other_separator) {
+            let reason = format!("the header is separated by {separator}; columns are separated by commas");
+            return Err(at(list, 1, reason));
+        }
         for (index, name) in header.iter().enumerate() {
             let Some(column) = COLUMNS.iter().position(|column| *column == name) else {
                 // A name may be as long as the list, and may hold anything.
@@ -197,6 +201,12 @@ impl Columns {
     }
 }
 
+/// What separates the columns of a header that holds no comma.
+fn other_separator(header: &str) -> Option<&'static str> {
+    let separators = [(';', "semicolons (`;`)"), ('\t', "tabs")];
+    separators.into_iter().find(|(separator, _)| header.contains(*separator)).map(|(_, name)| name)
+}
+
 /// A relative path without `..`, in its shortest form, so that `a/./b` and `a/b` are seen to be one tile.
 fn contained(text: &str) -> Result<PathBuf, String> {
     if let Some(problem) = labels::path_problem(Path::new(text)) {
@@ -216,8 +226,44 @@ fn contained(text: &str) -> Result<PathBuf, String> {
 }
 
 fn named(what: &str, text: &str) -> Result<String, String> {
-    match labels::problem(text) {
+    let problem = if what == "label" { labels::label_problem(text) } else { labels::problem(text) };
+    match problem {
         Some(problem) => Err(format!("the {what} {problem}")),
         None => Ok(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("tiles.csv");
+        std::fs::write(&list, text).unwrap();
+        read(&list).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_separator_that_is_no_comma_is_named() {
+        for (text, words) in [
+            ("path;label;group\na.png;benign;s1\n", "line 1: the header is separated by semicolons (`;`)"),
+            ("\u{feff}\"path\";\"label\"\n\"a.png\";\"benign\"\n", "separated by semicolons"),
+            ("path\tlabel\na.png\tbenign\n", "line 1: the header is separated by tabs"),
+        ] {
+            let message = refusal(text);
+            assert!(message.contains(words) && message.contains("separated by commas"), "{text:?}: {message}");
+        }
+        assert!(refusal("path,label,a;b\n").contains("unknown column `a;b`"));
+    }
+
+    #[test]
+    fn a_label_that_stands_for_a_missing_value_is_refused() {
+        for label in ["nan", "NaN", "NAN"] {
+            let message = refusal(&format!("path,label\na.png,{label}\n"));
+            assert!(message.contains(&format!("line 2: the label `{label}` is what a program writes")), "{message}");
+        }
     }
 }

@@ -55,20 +55,26 @@ pub(crate) fn read(
     let Some(newest) = all(folder)?.pop() else {
         return Ok((zoo, optimizer, None));
     };
-    let broken = |what: &str, error: &dyn std::fmt::Display| {
-        Error::run(&newest, format!("{what} cannot be read: {error}; remove this folder to start again"))
-    };
-    let state = fs::read(newest.join(STATE)).map_err(Error::io(&newest))?;
-    let state = serde_json::from_slice(&state).map_err(|error| broken(STATE, &error))?;
+    let state = state_of(&newest)?;
     let zoo = load_weights(&newest.join(WEIGHTS), zoo)?;
     let bytes = fs::read(newest.join(OPTIMIZER)).map_err(Error::io(&newest))?;
-    let optimizer = optimizer.from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|error| broken(OPTIMIZER, &error))?;
+    let optimizer =
+        optimizer.from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|error| broken(&newest, OPTIMIZER, &error))?;
     Ok((zoo, optimizer, Some(state)))
 }
 
-/// Whether there is a checkpoint under `folder`.
-pub(crate) fn is_there(folder: &Path) -> Result<bool> {
-    Ok(!all(folder)?.is_empty())
+/// The state of the newest checkpoint under `folder`, if there is one.
+pub(crate) fn state(folder: &Path) -> Result<Option<TrainingState>> {
+    all(folder)?.pop().map(|newest| state_of(&newest)).transpose()
+}
+
+fn state_of(checkpoint: &Path) -> Result<TrainingState> {
+    let text = fs::read(checkpoint.join(STATE)).map_err(Error::io(checkpoint))?;
+    serde_json::from_slice(&text).map_err(|error| broken(checkpoint, STATE, &error))
+}
+
+fn broken(checkpoint: &Path, what: &str, error: &dyn std::fmt::Display) -> Error {
+    Error::run(checkpoint, format!("{what} cannot be read: {error}; remove this folder to start again"))
 }
 
 /// Writes weights whole; returns the SHA-256 of the file.

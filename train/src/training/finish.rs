@@ -18,6 +18,7 @@ use super::pictures::Gallery;
 use super::prepared::Prepared;
 use super::run::{Run, RunFacts, ThresholdFacts};
 use super::seeds::Purpose;
+use super::seen;
 use super::state::TrainingState;
 use super::trainer::git_revision;
 use crate::baseline::{ColourNeighbours, TileColour};
@@ -62,7 +63,9 @@ pub(crate) fn finish(
     write_json(layout, &layout.metrics(), &metrics)?;
     let chosen_on = format!("validation split, {} tiles", val.len());
     let threshold = ThresholdFacts { value, rule: rule.to_string(), chosen_on };
-    let facts = facts(prepared, state, threshold, combination, zoo, save_weights(&layout.weights(), zoo)?);
+    let seen_sha256 = seen::write(prepared, layout)?;
+    let weights_sha256 = save_weights(&layout.weights(), zoo)?;
+    let facts = facts(prepared, state, threshold, combination, zoo, weights_sha256, seen_sha256);
     let run = Run { layout: layout.clone(), config: prepared.config.clone(), facts };
     let history = &state.history;
     let baseline = baseline.as_deref();
@@ -82,6 +85,7 @@ fn facts(
     score: Option<ScoreRule>,
     zoo: &Zoo,
     weights_sha256: String,
+    seen_sha256: String,
 ) -> RunFacts {
     RunFacts {
         schema: 1,
@@ -89,6 +93,8 @@ fn facts(
         threshold,
         data: prepared.data_path.clone(),
         data_sha256: prepared.data_sha256.clone(),
+        split_sha256: state.split_sha256.clone(),
+        seen_sha256: Some(seen_sha256),
         weights_sha256,
         backbone_sha256: state.backbone_sha256.clone(),
         score,

@@ -16,6 +16,7 @@ mod pictures;
 mod prepared;
 mod run;
 mod seeds;
+mod seen;
 mod source;
 mod stage;
 mod stain;

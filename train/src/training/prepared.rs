@@ -1,7 +1,7 @@
 //! What a training stands on: tiles, classes, split and stain target, all of it checked before the first step.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kiln_files::publish;
@@ -10,7 +10,7 @@ use kiln_tile::stain::StainNormaliser;
 
 use super::checkpoint;
 use super::intake::Intake;
-use super::run::{plain_loader, sampling, training_loader};
+use super::run::{Run, plain_loader, same_file, sampling, training_loader};
 use super::seeds::{Purpose, seed};
 use super::trainer::TrainRequest;
 use super::{Layout, classes, stain};
@@ -37,10 +37,7 @@ impl Prepared {
             origin: "data.path".to_owned(),
             reason: "no data set is named; give --data DIR, or make one with `kiln data synth --out DIR`".to_owned(),
         })?;
-        let data_path = fs::canonicalize(&data_path).map_err(|error| Error::Config {
-            origin: format!("data set {}", data_path.display()),
-            reason: format!("{error}; give a folder or a CSV of tiles with --data"),
-        })?;
+        let data_path = located(&data_path)?;
         let dataset = Arc::new(Dataset::open(&data_path)?);
         let classes = classes(&dataset, config.data.normal_classes.as_deref())?;
         let decoder = Decoder::new(config.data.size_policy);
@@ -161,6 +158,14 @@ impl Prepared {
     }
 }
 
+/// Where a data set is, whatever the working folder.
+fn located(data: &Path) -> Result<PathBuf> {
+    fs::canonicalize(data).map_err(|error| Error::Config {
+        origin: format!("data set {}", data.display()),
+        reason: format!("{error}; give a folder or a CSV of tiles with --data"),
+    })
+}
+
 /// A tile that cannot be decoded ends the training now, not when its split's turn comes, hours later.
 fn refuse_damaged(dataset: &Dataset, decoder: &Decoder, digests: &[ContentDigests]) -> Result<()> {
     let Some(index) = digests.iter().position(|digest| digest.pixels.is_none()) else { return Ok(()) };
@@ -191,14 +196,12 @@ fn resolve_split(
         Some(file) => Some(SplitPlan::read_csv(dataset, file)?),
         None => None,
     };
-    if layout.split().is_file() && checkpoint::is_there(&layout.checkpoints())? {
+    let begun = if layout.split().is_file() { checkpoint::state(&layout.checkpoints())? } else { None };
+    if let Some(state) = begun {
         same_configuration(layout, config)?;
+        same_file(layout, &layout.split(), state.split_sha256.as_deref(), "the checkpoint")?;
         let begun = SplitPlan::read_csv(dataset, &layout.split())?;
-        if asked.is_some_and(|asked| asked != begun) {
-            let reason = "was begun with another split (see its split.csv); resume without --split-file, or choose \
-                          another folder with --out";
-            return Err(Error::run(layout.root(), reason));
-        }
+        same_split(layout, asked.as_ref(), &begun)?;
         return Ok((begun, false));
     }
     let plan = match asked {
@@ -217,4 +220,40 @@ pub(super) fn same_configuration(layout: &Layout, config: &Config) -> Result<()>
          with --out"
     );
     Err(Error::run(layout.root(), reason))
+}
+
+/// A training keeps to the tiles that it was begun on.
+pub(super) fn same_tiles(layout: &Layout, before: &str, now: &str) -> Result<()> {
+    if before == now {
+        return Ok(());
+    }
+    let reason = "was begun on other tiles: their pixels, labels or groups have changed; bring them back, or choose \
+                  another folder with --out";
+    Err(Error::run(layout.root(), reason))
+}
+
+/// A training keeps to the split that it was begun with.
+fn same_split(layout: &Layout, asked: Option<&SplitPlan>, begun: &SplitPlan) -> Result<()> {
+    if asked.is_none_or(|asked| asked == begun) {
+        return Ok(());
+    }
+    let reason = "was begun with another split (see its split.csv); resume without --split-file, or choose \
+                  another folder with --out";
+    Err(Error::run(layout.root(), reason))
+}
+
+/// A finished run keeps to its tiles and its split as an unfinished one does. Where no data set is named, its tiles may
+/// be gone.
+pub(super) fn same_data(request: &TrainRequest, run: &Run) -> Result<()> {
+    let own = run.own_split()?;
+    let named = request.data.as_ref().or(request.config.data.path.as_ref());
+    if named.is_none() && request.split.is_none() {
+        return Ok(());
+    }
+    let dataset = Dataset::open(&located(named.unwrap_or(&run.facts.data))?)?;
+    let digests = data::digests(&dataset, &Decoder::new(run.config.data.size_policy))?;
+    same_tiles(&run.layout, &run.facts.data_sha256, &data::digest(&dataset, &digests))?;
+    let Some(file) = &request.split else { return Ok(()) };
+    let asked = SplitPlan::read_csv(&dataset, file)?;
+    same_split(&run.layout, Some(&asked), &SplitPlan::read_csv(&dataset, &own)?)
 }

@@ -50,6 +50,12 @@ impl Layout {
         self.root.join("split.csv")
     }
 
+    /// Digests of the tiles that the training learnt from or chose by.
+    #[must_use]
+    pub fn seen(&self) -> PathBuf {
+        self.root.join("seen.txt")
+    }
+
     /// The best epoch's weights, in burn's own format.
     #[must_use]
     pub fn weights(&self) -> PathBuf {
@@ -118,6 +124,12 @@ pub struct RunFacts {
     pub data: PathBuf,
     /// SHA-256 over the data set's labels, groups and tile digests.
     pub data_sha256: String,
+    /// SHA-256 of `split.csv`; none in a run that an older Kiln left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_sha256: Option<String>,
+    /// SHA-256 of `seen.txt`; none in a run that an older Kiln left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_sha256: Option<String>,
     /// SHA-256 of `model.bpk`.
     pub weights_sha256: String,
     /// SHA-256 of the file that the backbone's weights came from, if the model has one and they did.
@@ -229,17 +241,24 @@ impl Run {
     /// The entries of `dataset` in `split`, by the run's own `split.csv`.
     ///
     /// # Errors
-    /// If the data set is not the one that was split.
+    /// If the data set is not the one that was split, or the file not the one that the run was left with.
     pub fn indices(&self, dataset: &Dataset, split: Split) -> Result<Vec<usize>> {
-        Ok(SplitPlan::read_csv(dataset, &self.layout.split())?.indices(split))
+        Ok(SplitPlan::read_csv(dataset, &self.own_split()?)?.indices(split))
+    }
+
+    /// The run's own `split.csv`, once it is known to be the one that the run was left with.
+    pub(super) fn own_split(&self) -> Result<PathBuf> {
+        let path = self.layout.split();
+        same_file(&self.layout, &path, self.facts.split_sha256.as_deref(), "run.json")?;
+        Ok(path)
     }
 
     /// What the run's own `split.csv` holds, whether or not its tiles are still there.
     ///
     /// # Errors
-    /// If the file is missing or wrong.
+    /// If the file is missing or wrong, or not the one that the run was left with.
     pub fn split_facts(&self) -> Result<BTreeMap<Split, SplitFacts>> {
-        let list = Dataset::open(&self.layout.split())?;
+        let list = Dataset::open(&self.own_split()?)?;
         let mut groups = BTreeMap::<Split, BTreeSet<String>>::new();
         let mut facts = BTreeMap::<Split, SplitFacts>::new();
         for (index, entry) in list.entries.iter().enumerate() {
@@ -259,9 +278,9 @@ impl Run {
     /// The labels of the run's own `split.csv` with their tiles, and what each counts as.
     ///
     /// # Errors
-    /// If the file is missing or wrong.
+    /// If the file is missing or wrong, or not the one that the run was left with.
     pub fn label_counts(&self) -> Result<Vec<LabelCount>> {
-        Ok(label_counts(&Dataset::open(&self.layout.split())?, self.facts.classes.normal_names()))
+        Ok(label_counts(&Dataset::open(&self.own_split()?)?, self.facts.classes.normal_names()))
     }
 
     /// Makes tiles as the exported graph takes them: with the run's stain normalisation, unless [`Run::front`] has it.
@@ -313,6 +332,21 @@ impl Run {
         let text = fs::read(&path).map_err(Error::io(&path))?;
         serde_json::from_slice(&text).map_err(|error| Error::run(self.layout.root(), format!("metrics.json: {error}")))
     }
+}
+
+/// Refuses a file of a run whose SHA-256 is not the one that `keeper` holds. An older Kiln left none to compare with.
+pub(super) fn same_file(layout: &Layout, path: &Path, known: Option<&str>, keeper: &str) -> Result<()> {
+    let Some(known) = known else { return Ok(()) };
+    let found = kiln_files::digest::sha256_file(path).map_err(Error::io(path))?;
+    if found == known {
+        return Ok(());
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let reason = format!(
+        "{name} does not match {keeper}: it has SHA-256 {found} and had {known}; bring the file back, or train again \
+         in another folder"
+    );
+    Err(Error::run(layout.root(), reason))
 }
 
 /// The epochs that a run's folder knows of, whether or not it is complete.

@@ -28,6 +28,9 @@ pub(crate) struct TrainingState {
     /// SHA-256 over the data set's labels, groups and tile digests.
     #[serde(default)]
     pub(crate) data_sha256: String,
+    /// SHA-256 of `split.csv`; none in a checkpoint that an older Kiln left.
+    #[serde(default)]
+    pub(crate) split_sha256: Option<String>,
     /// Training is over.
     pub(crate) finished: bool,
     /// SHA-256 of the file that the backbone's weights came from.

@@ -9,11 +9,13 @@ use burn::module::Module;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Int, Tensor};
+use kiln_files::digest::sha256_file;
 use kiln_files::publish;
 use kiln_tile::SIDE;
 
 use super::evaluation::{feature_tensor, label_tensor, no_features, normal_mask, read, tile_tensor, validate};
 use super::prepared::{self, Prepared};
+use super::run::same_file;
 use super::seeds::Purpose;
 use super::source::{Batch, Input, Source};
 use super::stage::{self, Stage};
@@ -76,7 +78,9 @@ pub fn train_unless_stopped(request: &TrainRequest, observer: &mut dyn Observer)
     tidy(&layout)?;
     if layout.facts().is_file() {
         prepared::same_configuration(&layout, &request.config)?;
-        return Ok(Outcome::Finished(Box::new(Run::open(&request.out)?)));
+        let run = Run::open(&request.out)?;
+        prepared::same_data(request, &run)?;
+        return Ok(Outcome::Finished(Box::new(run)));
     }
     let prepared = Prepared::new(request, &layout)?;
     let labels = data::label_counts(&prepared.dataset, prepared.classes.normal_names());
@@ -158,11 +162,12 @@ impl<'a> Trainer<'a> {
         let resumed_at = state.as_ref().map(|state| state.step);
         let mut state = state.unwrap_or_default();
         let before = std::mem::replace(&mut state.data_sha256, prepared.data_sha256.clone());
-        if !before.is_empty() && before != prepared.data_sha256 {
-            let reason = "was begun on other tiles: their pixels, labels or groups have changed; bring them back, or choose \
-                          another folder with --out";
-            return Err(Error::run(layout.root(), reason));
+        if !before.is_empty() {
+            prepared::same_tiles(layout, &before, &prepared.data_sha256)?;
         }
+        let split = layout.split();
+        same_file(layout, &split, state.split_sha256.as_deref(), "the checkpoint")?;
+        state.split_sha256 = Some(sha256_file(&split).map_err(Error::io(&split))?);
         if resumed_at.is_none() {
             (zoo, state.backbone_sha256) = start::with_pretrained(zoo, config, &device, observer)?;
         }

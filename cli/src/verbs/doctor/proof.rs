@@ -22,7 +22,7 @@ struct Proof<'a> {
 
 /// One command and what came of it.
 #[derive(Serialize)]
-struct Check {
+pub(super) struct Check {
     command: String,
     exit: Option<i32>,
     /// The document that it printed; none if it printed none.
@@ -31,8 +31,15 @@ struct Check {
     remarks: String,
 }
 
-/// Runs every check, one after the other, and writes the file.
-pub(super) fn write(file: &Path, report: &Report, bundle: &Bundle, out: &Output) -> anyhow::Result<()> {
+impl Check {
+    /// `kiln verify` found that the bundle does not answer as it should.
+    pub(super) fn is_red(&self) -> bool {
+        self.command.starts_with("verify ") && self.exit == Some(1)
+    }
+}
+
+/// Runs every check, one after the other.
+pub(super) fn checks(report: &Report, bundle: &Bundle, out: &Output) -> anyhow::Result<Vec<Check>> {
     let path = bundle.path.display().to_string();
     let precisions: Vec<_> = bundle.manifest.variants.iter().map(|variant| variant.precision.as_str()).collect();
     let mut checks = Vec::new();
@@ -45,6 +52,11 @@ pub(super) fn write(file: &Path, report: &Report, bundle: &Bundle, out: &Output)
         let bench = ["bench", &path, "--provider", provider, "--precision", &precisions, "--batch", "1,8"];
         checks.push(check(&library.path, &bench, out)?);
     }
+    Ok(checks)
+}
+
+/// Writes the file.
+pub(super) fn write(file: &Path, report: &Report, checks: Vec<Check>, out: &Output) -> anyhow::Result<()> {
     let bytes = serde_json::to_vec_pretty(&Proof { doctor: report, checks })?;
     publish::write_file(file, &bytes).map_err(|source| Error::Write { path: file.to_owned(), source })?;
     out.note(format_args!("wrote {}", file.display()));

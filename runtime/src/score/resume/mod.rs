@@ -3,8 +3,8 @@
 //! whose tile has the same bytes now: the file is read again and its digest compared with that of the bytes that were
 //! scored, so that neither times nor names decide. Other tiles, and tiles without a score, are scored again.
 //!
-//! A progress file is JSON lines. The first names the run; each further one is `[place in the list, row]`. Rows of tiles
-//! that are scored again are added at the end: the last row of a place counts.
+//! A progress file is JSON lines. The first names the run; each further one is `[place in the list, row, digest of both]`.
+//! Rows of tiles that are scored again are added at the end: the last row of a place counts.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
@@ -19,8 +19,8 @@ use super::{Format, Listed, RowWriter, ScoreRow};
 use crate::bundle::Manifest;
 use crate::{Error, Result};
 
-/// Version of the progress file's form. 1 had no digests and no places.
-const FORMAT: u32 = 2;
+/// Version of the progress file's form. 1 had no digests and no places, 2 no digests of rows.
+const FORMAT: u32 = 3;
 /// How a progress file begins, of this form and of the first.
 const BEGINNINGS: [&[u8]; 2] = [b"{\"progress\":", b"{\"run\":\""];
 
@@ -194,7 +194,7 @@ impl ResumableFile {
         };
         self.rows[place] = Some(self.end);
         self.done += 1;
-        self.line(&(place, row))
+        self.line(&(place, row, row_digest(place, row)))
     }
 
     fn line(&mut self, value: &impl Serialize) -> Result<()> {
@@ -229,7 +229,8 @@ impl ResumableFile {
             reader.seek_relative(start.cast_signed() - at.cast_signed()).map_err(unreadable)?;
             line.clear();
             at = start + reader.read_line(&mut line).map_err(unreadable)? as u64;
-            let (_, row): (usize, ScoreRow) = serde_json::from_str(&line).map_err(|error| unreadable(error.into()))?;
+            let (_, row) = whole_row(line.as_bytes())
+                .ok_or_else(|| unreadable(std::io::Error::other(format!("the row of tile {place} is damaged"))))?;
             writer.write(&row)?;
             digests.push(row.digest);
         }
@@ -296,8 +297,7 @@ impl Earlier {
             line.clear();
             let length = reader.read_until(b'\n', &mut line)? as u64;
             // A line that is no row was cut by the end of the machine, not of the process.
-            let row = serde_json::from_slice::<(usize, ScoreRow)>(&line).ok().filter(|_| line.ends_with(b"\n"));
-            let Some((place, row)) = row else { break };
+            let Some((place, row)) = whole_row(&line).filter(|_| line.ends_with(b"\n")) else { break };
             if tiles.get(place).is_none_or(|tile| tile.path.to_string_lossy() != row.path) {
                 break;
             }
@@ -306,6 +306,16 @@ impl Earlier {
         }
         Ok(Self::Rows { end, rows })
     }
+}
+
+/// The place and the row of a line; none if the line is damaged.
+fn whole_row(line: &[u8]) -> Option<(usize, ScoreRow)> {
+    let (place, row, digest) = serde_json::from_slice::<(usize, ScoreRow, FileDigest)>(line).ok()?;
+    (digest == row_digest(place, &row)).then_some((place, row))
+}
+
+fn row_digest(place: usize, row: &ScoreRow) -> FileDigest {
+    FileDigest::of(&serde_json::to_vec(&(place, row)).unwrap_or_default())
 }
 
 /// Whether a row has all that a row with a score has.

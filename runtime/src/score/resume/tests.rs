@@ -110,6 +110,19 @@ fn wherever_a_run_is_cut_the_next_one_gives_the_same_file() {
 }
 
 #[test]
+fn a_row_that_was_changed_is_scored_again_with_all_that_follow() {
+    let run = Run::new();
+    run.stop_after("k", 7, 0.0);
+    let text = fs::read_to_string(run.progress()).unwrap();
+    let third = text.lines().nth(3).unwrap();
+    for (from, to) in [("\"label\":\"", "\"label\":\"x"), ("0.25", "0.35"), ("\"score\":0.2", "\"score\":0.9")] {
+        assert!(third.contains(from), "{third}");
+        fs::write(run.progress(), text.replace(third, &third.replace(from, to))).unwrap();
+        assert_eq!(run.open("k").1, kept(2, 0, 0), "{to}");
+    }
+}
+
+#[test]
 fn another_run_another_release_and_a_restart_begin_again() {
     let run = Run::new();
     assert_eq!(run.stop_after("k", 2, 0.0), Found::Nothing);
@@ -121,7 +134,7 @@ fn another_run_another_release_and_a_restart_begin_again() {
     let before = format!("{{\"run\":\"k\",\"tiles\":10}}\n{{\"path\":\"{}\"}}\n", run.tiles[0].path.display());
     fs::write(run.progress(), before).unwrap();
     assert_eq!(run.open("k").1, Found::OtherFormat);
-    fs::write(run.progress(), "{\"progress\":3,\"run\":\"k\",\"tiles\":10}\n").unwrap();
+    fs::write(run.progress(), "{\"progress\":4,\"run\":\"k\",\"tiles\":10}\n").unwrap();
     assert_eq!(run.open("k").1, Found::OtherFormat);
 }
 

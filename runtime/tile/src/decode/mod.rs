@@ -189,6 +189,10 @@ impl Decoder {
         if !metadata.is_file() {
             return Err(TileError::NotAFile);
         }
+        // Files of the kernel have no length, and reading one may wait for ever.
+        if metadata.len() == 0 {
+            return Err(TileError::Truncated);
+        }
         let file = File::open(path)?;
         let limit = self.limits.max_file_bytes;
         let too_large = |found| TileError::TooLarge { what: "file in bytes", found, limit };

@@ -15,9 +15,9 @@ const ALPHA: u8 = 0x10;
 /// # Errors
 /// Why there is no picture.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> {
-    let (mut notes, corrected) = walk(bytes)?;
-    let bytes = corrected.as_deref().unwrap_or(bytes);
-    let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(failed)?;
+    let Walked { mut notes, lossless_end, corrected } = walk(bytes)?;
+    let mut reader = Cursor::new(corrected.as_deref().unwrap_or(bytes));
+    let mut decoder = WebPDecoder::new(&mut reader).map_err(failed)?;
     decoder.set_memory_limit(MAX_DECODED_BYTES);
     let (width, height) = decoder.dimensions();
     limits.check_size(width, height)?;
@@ -31,6 +31,11 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> 
         vec![0; length.ok_or_else(|| TileError::Damaged("it needs more memory than a tile may".to_owned()))?];
     decoder.read_image(&mut pixels).map_err(failed)?;
     let pixels = if decoder.has_alpha() { Pixels::Rgba8(pixels) } else { Pixels::Rgb8(pixels) };
+    // Zeros in the place of data are short codes: the picture is then complete before its data end.
+    const READ_AHEAD: u64 = 8;
+    if lossless_end.is_some_and(|end| reader.position() + READ_AHEAD < end) {
+        return Err(damaged("image data are left over: the file has a hole"));
+    }
     Ok(Image { width, height, pixels, notes })
 }
 
@@ -39,9 +44,18 @@ pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32), TileError> {
     Ok(WebPDecoder::new(Cursor::new(bytes)).map_err(failed)?.dimensions())
 }
 
-/// Goes through the chunks of the RIFF container. If its header contradicts a lossless image about transparency, returns a
-/// copy with the header corrected: the image decides, as in libwebp.
-fn walk(bytes: &[u8]) -> Result<(Notes, Option<Vec<u8>>), TileError> {
+/// A container, checked.
+struct Walked {
+    notes: Notes,
+    /// The end of the data of a lossless image.
+    lossless_end: Option<u64>,
+    /// The file with its header corrected, if that contradicts a lossless image about transparency: the image decides, as
+    /// in libwebp.
+    corrected: Option<Vec<u8>>,
+}
+
+/// Goes through the chunks of the RIFF container.
+fn walk(bytes: &[u8]) -> Result<Walked, TileError> {
     let long = |at: usize| {
         let bytes: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
         usize::try_from(u32::from_le_bytes(bytes)).ok()
@@ -64,14 +78,7 @@ fn walk(bytes: &[u8]) -> Result<(Notes, Option<Vec<u8>>), TileError> {
             b"ALPH" if images > 0 || !announced => {
                 return Err(damaged("its transparency is in the wrong place, or not announced"));
             }
-            b"ALPH" => {
-                alpha = true;
-                if let [method, data @ ..] = data
-                    && method & 3 == 1
-                {
-                    check_holes(data, 64)?;
-                }
-            }
+            b"ALPH" => alpha = true,
             b"VP8 " => {
                 images += 1;
                 check_lossy(data)?;
@@ -79,7 +86,7 @@ fn walk(bytes: &[u8]) -> Result<(Notes, Option<Vec<u8>>), TileError> {
             b"VP8L" if alpha => return Err(damaged("it has transparency twice")),
             b"VP8L" => {
                 images += 1;
-                lossless = Some(check_lossless(data)?);
+                lossless = Some((check_lossless(data)?, next as u64));
             }
             b"ANIM" | b"ANMF" => return Err(TileError::Refused("an animated WebP".to_owned())),
             _ => {}
@@ -89,13 +96,13 @@ fn walk(bytes: &[u8]) -> Result<(Notes, Option<Vec<u8>>), TileError> {
     match images {
         1 => {
             let notes = Notes { trailing_bytes: end < bytes.len(), ..Notes::new(ImageFormat::WebP) };
-            let flags = header.filter(|_| lossless.is_some_and(|alpha| alpha != announced));
+            let flags = header.filter(|_| lossless.is_some_and(|(alpha, _)| alpha != announced));
             let corrected = flags.map(|at| {
                 let mut bytes = bytes.to_vec();
                 bytes[at] ^= ALPHA;
                 bytes
             });
-            Ok((notes, corrected))
+            Ok(Walked { notes, lossless_end: lossless.map(|(_, end)| end), corrected })
         }
         0 => Err(damaged("it has no image")),
         _ => Err(damaged("it has several images")),
@@ -114,25 +121,24 @@ fn check_lossy(frame: &[u8]) -> Result<(), TileError> {
     if (tag >> 5) as usize > frame.len() - 10 {
         return Err(TileError::Truncated);
     }
-    check_holes(frame, 32)
+    check_holes(frame)
 }
 
 /// Checks a VP8L image (RFC 9649, 3.4): its signature and version. Returns whether it says that it is transparent.
 fn check_lossless(image: &[u8]) -> Result<bool, TileError> {
-    let [0x2f, _, _, _, high, data @ ..] = image else { return Err(damaged("its image does not begin as one")) };
+    let [0x2f, _, _, _, high, ..] = image else { return Err(damaged("its image does not begin as one")) };
     if high >> 5 != 0 {
         return Err(damaged("its image is of an unknown version"));
     }
-    // Tables of codes that have all one length have runs of up to 32 bytes.
-    check_holes(data, 64)?;
     Ok(high & 0x10 != 0)
 }
 
-/// Compressed data of a whole file have no long run of one byte; parts that were never written, or were erased, have.
-fn check_holes(data: &[u8], shortest: usize) -> Result<(), TileError> {
+/// Arithmetic-coded data of a whole file have no long run of one byte; parts that were never written, or were erased, have.
+fn check_holes(data: &[u8]) -> Result<(), TileError> {
+    const SHORTEST: usize = 32;
     for byte in [0, u8::MAX] {
         let longest = data.split(|other| *other != byte).map(<[u8]>::len).max();
-        if longest.is_some_and(|longest| longest >= shortest) {
+        if longest.is_some_and(|longest| longest >= SHORTEST) {
             return Err(damaged("a part of the image data is empty: the file has a hole"));
         }
     }

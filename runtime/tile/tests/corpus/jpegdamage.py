@@ -64,7 +64,8 @@ def restarts(corpus):
         corpus.add("jpeg-restart-unexpected", f"no-dri-{layout}", "jpg", join(undeclared))
         wrong = [(DRI, b"\0\5") if s[0] == DRI else s for s in jpeg.segments]
         corpus.add("jpeg-restart-unexpected", f"wrong-interval-{layout}", "jpg", join(wrong))
-        for name, extra in (("one-byte", b"\x55"), ("many-bytes", bytes(range(1, 200))), ("repeated", coded), ("zeros", bytes(40))):
+        put_coded("jpeg-restart-out-of-order", "wrong-behind-the-last", coded + bytes([0xFF, 0xD0 + (len(marks) + 1) % 8]))
+        for name, extra in (("one-byte", b"\x55"), ("many-bytes", bytes(range(1, 200))), ("repeated", coded), ("zeros-and-one", bytes(15) + b"\1")):
             longer = join([*jpeg.segments[:at], (SOS, head, coded + extra), *jpeg.segments[at + 1:]])
             put(corpus, "jpeg-extra-scan-data", f"{name}-{layout}", jpeg, longer)
         put_coded("jpeg-short-scan", "no-data", b"")
@@ -73,6 +74,43 @@ def restarts(corpus):
         put_coded("jpeg-marker-in-scan", "app0", coded[:second + 9] + b"\xff\xe0\0\4xx" + coded[second + 9:])
         put_coded("jpeg-marker-in-scan", "eoi", coded[:second + 9] + b"\xff\xd9" + coded[second + 9:])
         put_coded("jpeg-marker-in-scan", "reserved", coded[:second + 9] + b"\xff\x02" + coded[second + 9:])
+
+
+def endings(corpus):
+    """What encoders write behind the last coded unit."""
+    for layout in ("420", "444", "grey"):
+        planes = planes_for(LAYOUTS[layout], (67, 53), corpus.seed)
+        for progressive in (False, True):
+            for restart in (0, 4):
+                name = layout + "-progressive" * progressive + "-restart" * (restart > 0)
+                jpeg = encode(planes, LAYOUTS[layout], progressive=progressive, restart=restart)
+                whole = jpeg.bytes()[:-2]
+                for count in (1, 2, 4, 16, 64):
+                    put(corpus, "jpeg-zeros-before-eoi", f"{count}-{name}", jpeg, whole + bytes(count) + b"\xff\xd9")
+                for count in (65, 100, 3000):
+                    put(corpus, "jpeg-many-zeros-before-eoi", f"{count}-{name}", jpeg, whole + bytes(count) + b"\xff\xd9")
+                if restart:
+                    coded = jpeg.segments[-2][2]
+                    marks = sum(coded.count(bytes([0xFF, 0xD0 + n])) for n in range(8))
+                    put(corpus, "jpeg-restart-behind-the-last", name, jpeg, whole + bytes([0xFF, 0xD0 + marks % 8]) + b"\xff\xd9")
+
+
+def repeated_tables(corpus):
+    """Quantisation tables between the scans of a progressive file."""
+    for layout in ("420", "444", "grey"):
+        jpeg = encode(planes_for(LAYOUTS[layout], (67, 53), corpus.seed), LAYOUTS[layout], progressive=True)
+        tables = [s for s in jpeg.segments if s[0] == DQT]
+        other = [(DQT, s[1][:1] + bytes(v + 1 for v in s[1][1:])) for s in tables]
+        merged = [(DQT, b"".join(s[1] for s in tables))]
+        for case, kinds in (("jpeg-quant-repeated", {"all": tables, "one": tables[:1], "merged": merged}), ("jpeg-quant-changed", {"all": other, "one": other[:1]})):
+            for name, extra in kinds.items():
+                for nth in (1, 2, 5):
+                    at = jpeg.index(SOS, nth)
+                    data = join([*jpeg.segments[:at], *extra, *jpeg.segments[at:]])
+                    if case == "jpeg-quant-repeated":
+                        put(corpus, case, f"{name}-scan-{nth}-{layout}", jpeg, data)
+                    else:
+                        corpus.add(case, f"{name}-scan-{nth}-{layout}", "jpg", data)
 
 
 def scans(corpus):
@@ -195,5 +233,7 @@ def headers(corpus):
 def add_all(corpus):
     transfers(corpus)
     restarts(corpus)
+    endings(corpus)
+    repeated_tables(corpus)
     scans(corpus)
     headers(corpus)

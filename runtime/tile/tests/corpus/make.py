@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 sys.dont_write_bytecode = True
 # The slow ones first; the index is in this order too.
-MODULES = ["jpeg", "tiffcodecs", "webp", "tiff", "png", "bmp", "jpegdamage", "tiffdamage", "pngdamage", "others"]
+MODULES = ["jpeg", "tiffcodecs", "webp", "tiff", "webpplain", "png", "bmp", "jpegdamage", "tiffdamage", "pngdamage", "sectors", "tiffstacks", "others"]
 
 
 def part(name, out, seed):

@@ -213,8 +213,12 @@ def animated(corpus):
     later = control(0, size) + chunk(b"fdAT", struct.pack(">I", 1) + frame) + control(2, (20, 20), (5, 9)) + chunk(b"fdAT", struct.pack(">I", 3) + zlib.compress(image_data(second[:20, :20], 8)))
     data = png(first, 8, RGB, before=chunk(b"acTL", struct.pack(">II", 2, 0)), after=later)
     corpus.add("png-apng", "default-apart", "png", data, first, check=[libpng])
-    data = png(first, 8, RGB, before=chunk(b"acTL", struct.pack(">II", 1, 0)) + control(0, size))
-    corpus.add("png-apng", "one-frame", "png", data, first, check=[libpng, pillow])
+    one = chunk(b"acTL", struct.pack(">II", 1, 0))
+    for name, before in (("control-after", one + control(0, size)), ("text-between", one + chunk(b"tEXt", b"a\0b") + control(0, size))):
+        corpus.add("png-apng-one-frame", name, "png", png(first, 8, RGB, before=before), first, check=[libpng, pillow])
+    for width, height in (size, (20, 20)):
+        later = control(0, (width, height)) + chunk(b"fdAT", struct.pack(">I", 1) + zlib.compress(image_data(second[:height, :width], 8)))
+        corpus.add("png-apng-default-hidden", sized((width, height)), "png", png(first, 8, RGB, before=one, after=later))
     frames = [Image.fromarray(picture(*size, n)) for n in range(3)]
     out = io.BytesIO()
     frames[0].save(out, "PNG", save_all=True, append_images=frames[1:])

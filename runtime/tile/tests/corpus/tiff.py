@@ -238,6 +238,13 @@ def add_all(corpus):
     pages(corpus)
 
 
+def by_tifffile(array, **options):
+    """The file that tifffile writes, without random numbers."""
+    out = io.BytesIO()
+    tifffile.imwrite(out, array, **options)
+    return re.sub(rb"urn:uuid:[0-9a-f-]{36}", b"urn:uuid:" + b"0" * 36, out.getvalue())
+
+
 def pages(corpus):
     size = (67, 53)
     rgb, other = picture(*size, corpus.seed), picture(*size, corpus.seed + 1)
@@ -270,11 +277,6 @@ def pages(corpus):
         corpus.add("tiff-subifds", f"image-in-subifd{end}", "tif", tiff(preview, big=big))
         corpus.add("tiff-ifd-loop", f"one-page{end}", "tif", tiff(one, big=big, loop=True), rgb)
         corpus.add("tiff-ifd-loop", f"two-pages{end}", "tif", tiff([one, two], big=big, loop=True))
-
-    def by_tifffile(array, **options):
-        out = io.BytesIO()
-        tifffile.imwrite(out, array, **options)
-        return re.sub(rb"urn:uuid:[0-9a-f-]{36}", b"urn:uuid:" + b"0" * 36, out.getvalue())
 
     corpus.add("tiff-ome", "rgb", "tif", by_tifffile(rgb, ome=True, photometric="rgb", metadata={"axes": "YXS"}), rgb, check=[pillow, reads(rgb, rgb)])
     corpus.add("tiff-ome", "channels", "tif", by_tifffile(np.moveaxis(rgb, -1, 0), ome=True, photometric="minisblack", metadata={"axes": "CYX"}))

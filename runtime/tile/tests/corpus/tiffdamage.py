@@ -1,6 +1,7 @@
 """TIFF files that are damaged or against the standard."""
 
 import struct
+import zlib
 
 import numpy as np
 
@@ -189,7 +190,37 @@ def tags(corpus):
         corpus.add("tiff-ycbcr-raw-bad-subsampling", f"{h}{v}", "tif", tiff(Page({**plain.tags, YCBCR_SUBSAMPLING: (SHORT, [h, v])}, plain.chunks)))
 
 
+def sizes(corpus):
+    """Small files that would need very much memory or time."""
+    for side in (32768, 65536):
+        tags = {WIDTH: (SHORT, [256]), HEIGHT: (SHORT, [256]), BITS: (SHORT, [1]), COMPRESSION: (SHORT, [8]), PHOTOMETRIC: (SHORT, [BLACK_IS_ZERO]),
+                SAMPLES: (SHORT, [1]), TILE_WIDTH: (LONG, [side]), TILE_HEIGHT: (LONG, [side])}
+        corpus.add("tiff-tile-too-large", f"1-bit-{side}", "tif", tiff(Page(tags, [deflated_zeros(side * side // 8)], True)))
+    for entries, count in ((5000, 60), (1000, 4000), (40, 1000)):
+        corpus.add("tiff-directories-overlap", f"{count}-of-{entries}", "tif", overlapping(entries, count))
+
+
+def deflated_zeros(length):
+    """What `zlib.compress(bytes(length))` stands for, of a whole number of MiB."""
+    coder = zlib.compressobj(9)
+    piece = coder.compress(bytes(1 << 20)) + coder.flush(zlib.Z_FULL_FLUSH)
+    # Two bytes of header, an empty last block, and the Adler-32 of zeros.
+    return piece[:2] + piece[2:] * (length >> 20) + b"\3\0" + struct.pack(">HH", length % 65521, 1)
+
+
+def overlapping(entries, count):
+    """A chain of directories that each begin 12 bytes behind the one before, and share most of their entries."""
+    first = 8
+    out = bytearray(b"II*\0" + struct.pack("<IH", first, entries))
+    for number in range(entries + count - 1):
+        # The tag of an entry is the pointer behind the last entry of an earlier directory.
+        place = first + 12 * (number - entries + 1)
+        out += struct.pack("<IIHH", place if number >= entries else place % 65536, 1, 0, entries)
+    return bytes(out + bytes(12))
+
+
 def add_all(corpus):
     transfers(corpus)
     chunks(corpus)
     tags(corpus)
+    sizes(corpus)

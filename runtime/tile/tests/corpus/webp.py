@@ -117,7 +117,9 @@ def containers(corpus):
         put("webp-bad-chunk", "animation-flag-on-still", riff([extended(size, 2), *stream]), None)
         start = 30 if kind == "lossy" else 25
         for fault, variant, broken in damages(data, start, corpus.seed):
-            corpus.add(f"webp-{fault}", f"{kind}-{variant}", "webp", broken)
+            # The tail is too short to be told from coded data.
+            short = "-short" if (fault, variant) == ("zero-tail", "98") else ""
+            corpus.add(f"webp-{fault}{short}", f"{kind}-{variant}", "webp", broken)
         for at in (1, 4, 11, 12, 16, 20, 24, 29):
             corpus.add("webp-truncated", f"{kind}-header-{at}", "webp", data[:at])
         # The file is shorter and its lengths agree, so only the stream shows that something is missing.
@@ -171,6 +173,30 @@ def alphas(corpus):
         corpus.add("webp-alpha-chunk-damaged", f"after-frame-{name}", "webp", riff([extended(size, 16), stream, (b"ALPH", plain)]))
 
 
+def announcements(corpus):
+    """The header and the lossless stream disagree about transparency. The stream decides in libwebp."""
+    for size in ((67, 53), WHOLE):
+        rgb, name = picture(*size, corpus.seed), sized(size)
+        for label, alpha in (("gradient", alpha_channel(*size)), ("masked", disc(size))):
+            rgba, shown = np.dstack([rgb, alpha]), over_white(rgb, alpha)
+            stream, = [c for c in chunks_of(saved(Image.fromarray(rgba), lossless=True, exact=True)) if c[0] == b"VP8L"]
+            for kind, flags, before, after in (("bare", 0, [], []), ("xmp", 4, [], [(b"XMP ", b"<x:xmpmeta/>")]), ("exif", 8, [], [(b"EXIF", exif_block(1))]), ("icc", 32, [(b"ICCP", srgb_profile())], [])):
+                data = riff([extended(size, flags), *before, stream, *after])
+                corpus.add("webp-alpha-not-announced", f"{label}-{kind}-{name}", "webp", data, shown, None, 1, 1, check=[pillow, libwebp])
+            # The samples of the alpha channel are there; the bit that gives them a meaning is not.
+            cleared = (b"VP8L", stream[1][:4] + bytes([stream[1][4] & ~0x10]) + stream[1][5:])
+            corpus.add("webp-alpha-in-header-only", f"{label}-{name}", "webp", riff([extended(size, 16), cleared]), rgb, check=[pillow, libwebp])
+        stream = chunks_of(saved(Image.fromarray(rgb), lossless=True))
+        corpus.add("webp-alpha-in-header-only", f"opaque-{name}", "webp", riff([extended(size, 16), *stream]), rgb, check=[pillow, libwebp])
+
+
+def disc(size):
+    """An opaque disc; transparent outside."""
+    y, x = np.mgrid[0:size[1], 0:size[0]]
+    inside = (x - size[0] / 2) ** 2 + (y - size[1] / 2) ** 2 < (min(size) * 0.4) ** 2
+    return (inside * 255).astype(np.uint8)
+
+
 def animations(corpus):
     size = (67, 53)
     frames = [Image.fromarray(picture(*size, corpus.seed + n)) for n in range(3)]
@@ -198,4 +224,5 @@ def add_all(corpus):
     transforms(corpus)
     containers(corpus)
     alphas(corpus)
+    announcements(corpus)
     animations(corpus)

@@ -32,15 +32,15 @@ pub(crate) const TARGET: Target = Target {
             changed(json!(1), "probabilities", Value::from(vec![0.5; 5_000])),
             changed(json!(1), "digest", json!("00")),
             changed(json!(1), "path", json!("../b.png")),
-            lines(&[json!({ "progress": 2, "run": KEY, "tiles": u64::MAX })]),
-            lines(&[json!({ "progress": 1, "run": KEY, "tiles": 3 })]),
+            lines(&[json!({ "progress": 3, "run": KEY, "tiles": u64::MAX })]),
+            lines(&[json!({ "progress": 2, "run": KEY, "tiles": 3 })]),
             [lines(&[head()]), "[".repeat(100_000).into_bytes()].concat(),
             b"path,score\n".to_vec(),
             vec![0; 4096],
         ]
     },
     words: &[
-        "{\"progress\":2,",
+        "{\"progress\":3,",
         "{\"run\":\"",
         "\"tiles\":3}\n",
         "\"path\":",
@@ -63,14 +63,21 @@ const KEY: &str = "key";
 const TILES: [&str; 3] = ["a.png", "b.png", "c.png"];
 
 fn head() -> Value {
-    json!({ "progress": 2, "run": KEY, "tiles": TILES.len() })
+    json!({ "progress": 3, "run": KEY, "tiles": TILES.len() })
 }
 
 /// The tiles' files hold their own names.
 fn row(place: usize) -> Value {
-    let (path, name) = (path(place), TILES[place]);
-    let digest = FileDigest::of(name.as_bytes()).to_string();
-    json!([place, { "path": path, "score": 0.5, "label": "b", "status": "ok", "probabilities": [0.5, 0.5], "digest": digest }])
+    let row = ScoreRow {
+        path: path(place).to_string_lossy().into_owned(),
+        score: Some(0.5),
+        label: Some("b".to_owned()),
+        status: "ok".to_owned(),
+        probabilities: vec![0.5, 0.5],
+        digest: Some(FileDigest::of(TILES[place].as_bytes())),
+    };
+    let digest = FileDigest::of(&serde_json::to_vec(&(place, &row)).unwrap());
+    json!([place, row, digest])
 }
 
 fn path(place: usize) -> PathBuf {
