@@ -40,6 +40,13 @@ impl<'a> Destination<'a> {
         self.is_not(what, folder)
     }
 
+    /// Refuses a target below a folder of class folders: its pictures would be tiles of a class.
+    #[cfg_attr(not(feature = "train"), allow(dead_code))]
+    pub(super) fn is_not_among_tiles(&self, data: &Path) -> Result<()> {
+        let class_folders = data.is_dir() && !data.join("tiles.csv").exists();
+        if class_folders { self.is_not_in("the data set", data) } else { self.is_not("the data set", data) }
+    }
+
     /// Refuses a folder that is to be replaced and holds this input.
     #[cfg_attr(not(feature = "export"), allow(dead_code))]
     pub(super) fn does_not_hold(&self, what: &str, input: &Path) -> Result<()> {
@@ -102,6 +109,11 @@ mod tests {
         };
         assert!(holds("bundle") && holds(".") && holds("bundle/model.onnx"));
         assert!(!holds("bundle/inner") && !holds("elsewhere"));
+        let among =
+            |name: &str| Destination::new("--out", &target(name)).is_not_among_tiles(&here.join("bundle")).is_err();
+        assert!(among("bundle") && among("bundle/run") && !among("run"));
+        fs::write(here.join("bundle/tiles.csv"), "x").unwrap();
+        assert!(among("bundle") && !among("bundle/run"));
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink(here.join("bundle"), here.join("link")).unwrap();

@@ -154,10 +154,10 @@ fn refuse_inputs(args: &Args, is_bundle: bool) -> kiln_runtime::Result<()> {
     } else {
         target.is_not("the run", &args.subject)?;
     }
-    for input in args.data.iter().chain(&args.split_file) {
-        target.is_not("the folder", input)?;
+    if let Some(data) = &args.data {
+        target.is_not_among_tiles(data)?;
     }
-    Ok(())
+    args.split_file.iter().try_for_each(|file| target.is_not("the file", file))
 }
 
 /// Scores of a run's tiles, through burn.

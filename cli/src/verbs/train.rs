@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use kiln_train::Config;
 use kiln_train::training::{Event, Observer, Run, TrainRequest, train};
 
+use super::destination::Destination;
 use super::labels;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -48,6 +49,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let config = Config::read(&args.config, &args.set)?;
     let folder = args.out.unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
+    if let Some(data) = args.data.as_ref().or(config.data.path.as_ref()) {
+        Destination::new("--out", &folder).is_not_among_tiles(data)?;
+    }
     let request = TrainRequest { config, data: args.data, out: folder, resume: args.resume, split: args.split_file };
     let run =
         train(&request, &mut Display::new(out)).map_err(|error| labels::with_origin(error, &args.config, &args.set))?;
