@@ -78,10 +78,9 @@ fn is_full(error: &io::Error) -> bool {
         || (cfg!(unix) && error.raw_os_error().is_some_and(|number| OPEN_FILES.contains(&number)))
 }
 
-/// A file in the place of a folder, a folder in the place of a file, or a device in the place of either.
+/// A path that cannot be one, or that leads to a device or a pipe where a file is to be written.
 fn is_misnamed(error: &io::Error) -> bool {
-    use ErrorKind::{AlreadyExists, InvalidInput, IsADirectory, NotADirectory};
-    matches!(error.kind(), AlreadyExists | InvalidInput | IsADirectory | NotADirectory)
+    error.kind() == ErrorKind::InvalidInput
 }
 
 fn fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {

@@ -256,10 +256,6 @@ fn split(args: &SplitArgs, out: &Output) -> anyhow::Result<Exit> {
     let [train, val, test] = args.fractions[..] else { bail!("--fractions takes three numbers: train,val,test") };
     let dataset = Dataset::open(&args.data).map_err(Error::from)?;
     let target = args.out.clone().unwrap_or_else(|| dataset.root.join("split.csv"));
-    if target.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("csv")) {
-        let reason = "a split is a CSV file; name one that ends in .csv with --out".to_owned();
-        return Err(Error::from(DataError::Dataset { path: target, reason }).into());
-    }
     if target.symlink_metadata().is_ok() && !args.force {
         let reason = "is there already; choose another file with --out, or replace it with --force".to_owned();
         return Err(Error::from(DataError::Dataset { path: target, reason }).into());
@@ -269,6 +265,10 @@ fn split(args: &SplitArgs, out: &Output) -> anyhow::Result<Exit> {
     let list = dataset.list.iter().cloned();
     for input in list.chain((0..dataset.len()).map(|index| dataset.full_path(index))) {
         file.is_not("the data set's", &input)?;
+    }
+    if target.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("csv")) {
+        let reason = "a split is a CSV file; name one that ends in .csv with --out".to_owned();
+        return Err(Error::from(DataError::Dataset { path: target, reason }).into());
     }
     let digests = data::digests(&dataset, &Decoder::new(SizePolicy::Resize)).map_err(Error::from)?;
     let plan = SplitPlan::make_with(&dataset, &digests, [train, val, test], args.seed).map_err(Error::from)?;

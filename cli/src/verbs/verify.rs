@@ -47,21 +47,30 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
-    let bundle = Bundle::open(&args.bundle)?;
     if args.endpoint.is_named() {
-        return endpoint::run(&args, &bundle, out);
+        return endpoint::run(&args, &Bundle::open(&args.bundle)?, out);
     }
+    let bundle = Bundle::open_to_verify(&args.bundle)?;
     let mut session = open(&bundle, &args, out)?;
     let golden = golden::read(&bundle.golden_path()?)?;
     let stain = StainParity::of(&bundle.manifest.tile, &golden);
     #[cfg(feature = "export")]
     if let Some(run) = &args.run {
-        return show(&verify_run(&mut session, &bundle, run, args.data.as_deref(), out)?.with_stain(stain), out);
+        let report = verify_run(&mut session, &bundle, run, args.data.as_deref(), out)?;
+        return show_or_refuse(&report.with_stain(stain), &args, out);
     }
     let rule = DecisionRule::of(&bundle.manifest);
     let tolerances = gate_tolerances(bundle.variant(&args.precision)?);
     let report = against_golden_within(&mut session, &golden, &rule, &GOLDEN_BATCHES, tolerances)?;
-    show(&report.with_stain(stain), out)
+    show_or_refuse(&report.with_stain(stain), &args, out)
+}
+
+/// A bundle whose outputs agree must also be one that every other verb takes.
+fn show_or_refuse(report: &ParityReport, args: &Args, out: &Output) -> anyhow::Result<Exit> {
+    if report.passed {
+        Bundle::open(&args.bundle)?;
+    }
+    show(report, out)
 }
 
 /// Burn against ONNX Runtime on the test split of the run.

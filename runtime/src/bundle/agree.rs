@@ -223,6 +223,11 @@ fn metadata_agrees(manifest: &Manifest, file: &str, graph: &Graph) -> Checked {
             ));
         }
     }
+    stain_agrees(manifest, file, graph)
+}
+
+/// Statements of the manifest that the graph repeats as single values.
+pub(super) fn statements_agree(manifest: &Manifest, file: &str, graph: &Graph) -> Checked {
     let stated = [
         ("model.kind", "kiln.model", manifest.model.kind.clone()),
         ("tile.size_policy", "kiln.size_policy", manifest.tile.size_policy.to_string()),
@@ -237,7 +242,7 @@ fn metadata_agrees(manifest: &Manifest, file: &str, graph: &Graph) -> Checked {
             ));
         }
     }
-    stain_agrees(manifest, file, graph)
+    Ok(())
 }
 
 /// Method and place: a caller who normalises tiles that the graph normalises again, or leaves to the graph what it does not

@@ -60,14 +60,32 @@ impl Bundle {
     /// # Errors
     /// [`Error::Bundle`] with the file or key, the value that was found and the expected one; [`Error::Read`].
     pub fn open(path: &Path) -> Result<Self> {
+        let (bundle, graphs) = Self::load(path)?;
+        let agree = graphs.iter().try_for_each(|(file, graph)| agree::statements_agree(&bundle.manifest, file, graph));
+        agree.map_err(|reason| refused(path, reason))?;
+        Ok(bundle)
+    }
+
+    /// As [`Bundle::open`], for a verifier alone: a graph may repeat another threshold, size policy, kind of model or
+    /// digest of weights than the manifest has. The outputs of such a graph are likely to differ, and by how much is what
+    /// a verifier reports; if they do not, [`Bundle::open`] still refuses it.
+    ///
+    /// # Errors
+    /// As [`Bundle::open`].
+    pub fn open_to_verify(path: &Path) -> Result<Self> {
+        Self::load(path).map(|(bundle, _)| bundle)
+    }
+
+    /// The bundle, and its graphs with the names of their files.
+    fn load(path: &Path) -> Result<(Self, Vec<(String, Graph)>)> {
         let folder = path.canonicalize().map_err(|source| Error::Read { path: path.to_owned(), source })?;
         if !folder.is_dir() {
             return Err(refused(path, "is not a folder; a bundle is a folder with a manifest.json".to_owned()));
         }
         let manifest = read_manifest(&folder).map_err(|reason| refused(path, reason))?;
         let bundle = Self { path: folder, manifest };
-        bundle.check().map_err(|reason| refused(path, reason))?;
-        Ok(bundle)
+        let graphs = bundle.check().map_err(|reason| refused(path, reason))?;
+        Ok((bundle, graphs))
     }
 
     /// The graph of one precision, such as `fp32`.
@@ -139,8 +157,8 @@ impl Bundle {
     }
 
     /// All paths before any size, all sizes before any digest, all digests before any graph: the cheapest check that
-    /// refuses comes first.
-    fn check(&self) -> std::result::Result<(), String> {
+    /// refuses comes first. Returns the graphs with the names of their files.
+    fn check(&self) -> std::result::Result<Vec<(String, Graph)>, String> {
         let files = &self.manifest.files;
         if files.len() > FILES_LIMIT {
             return Err(format!("{MANIFEST} lists {} files, over the limit of {FILES_LIMIT}", files.len()));
@@ -161,7 +179,8 @@ impl Bundle {
                 None => check_digest(entry, path)?,
             }
         }
-        graphs.iter().try_for_each(|(variant, graph)| self.check_graph(variant, graph))
+        graphs.iter().try_for_each(|(variant, graph)| self.check_graph(variant, graph))?;
+        Ok(graphs.into_iter().map(|(variant, graph)| (variant.file.clone(), graph)).collect())
     }
 
     fn check_variants(&self) -> std::result::Result<(), String> {
