@@ -163,7 +163,7 @@ fn a_triton_killed_while_scoring_costs_no_tile() {
         server.restart();
         let said = run.wait_with_output().unwrap();
         let words = String::from_utf8_lossy(&said.stderr).into_owned();
-        assert!(said.status.success() && words.contains("is lost") && words.contains("is there again"), "{words}");
+        assert!(said.status.success() && words.contains("is lost") && words.contains("is reachable again"), "{words}");
         assert_same(&rows(&out), &expected);
         fs::remove_file(&out).unwrap();
         // It does not: the run says which tile is next, and the same command goes on there.

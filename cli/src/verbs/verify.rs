@@ -53,7 +53,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let bundle = Bundle::open_to_verify(&args.bundle)?;
     let mut session = open(&bundle, &args, out)?;
     let golden = golden::read(&bundle.golden_path()?)?;
-    let stain = StainParity::of(&bundle.manifest.tile, &golden);
+    let stain = StainParity::measure(&bundle.manifest.tile, &golden);
     #[cfg(feature = "export")]
     if let Some(run) = &args.run {
         let report = verify_run(&mut session, &bundle, run, args.data.as_deref(), out)?;

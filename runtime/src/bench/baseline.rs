@@ -8,10 +8,10 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 use super::{Measurement, Report, Verdict};
 use crate::{Error, Result};
 
-/// How one measurement stands to the same one before.
+/// One measurement compared with the same measurement of an earlier run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
-    /// Which measurement: provider, precision, scenario, batch, threads.
+    /// The measurement: provider, precision, scenario, batch, threads.
     pub measurement: String,
     /// Latency now over latency before; under 1 is faster. None where they cannot be compared.
     pub ratio: Option<f64>,
@@ -24,15 +24,15 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Whether it is slower by more than is allowed, beyond doubt.
+    /// Slower by more than is allowed: the whole interval is above the limit.
     #[must_use]
     pub fn is_regression(&self) -> bool {
         self.outcome == "slower"
     }
 }
 
-/// Compares every measurement of `now` with the one of the same name in `before`. Slower means that the whole interval
-/// lies above `1 + allowed`.
+/// Compares every measurement of `now` with the measurement of the same name in `before`. Slower means that the whole
+/// interval is above `1 + allowed`.
 ///
 /// # Errors
 /// [`Error::Argument`] if the two are of different machines, or nothing can be compared.

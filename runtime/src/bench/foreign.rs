@@ -1,4 +1,4 @@
-//! How busy other processes kept the cores that this one may use, from the kernel's own counters.
+//! CPU time that other processes took on the cores of this process, from the kernel's counters.
 
 use std::fs;
 use std::time::Instant;
@@ -10,7 +10,7 @@ const TICKS_A_SECOND: f64 = 100.0;
 #[derive(Debug, Clone)]
 pub(super) struct Reading {
     at: Instant,
-    /// Seconds that the allowed cores were busy, with whatever; `None` where the kernel does not tell.
+    /// Seconds that the allowed cores were busy, over all processes; `None` where the kernel has no such counter.
     busy: Option<f64>,
     /// Seconds that this process ran on any core.
     own: Option<f64>,
@@ -26,8 +26,8 @@ impl Reading {
         Self { at: Instant::now(), busy: busy_seconds(&stat, &cores), own: own_seconds(&own), cores: cores.len() }
     }
 
-    /// The share of the allowed cores that went to others since this reading: 0 is none, 1 is all of them. `None`
-    /// where the kernel does not tell.
+    /// The share of the allowed cores that other processes took since this reading: 0 is none, 1 is all of them.
+    /// `None` where the kernel has no such counter.
     pub(super) fn foreign_share(&self) -> Option<f64> {
         let now = Self::now();
         let others = (now.busy? - self.busy?) - (now.own? - self.own?);
@@ -52,7 +52,7 @@ fn parse_list(list: &str) -> Vec<usize> {
     list.split(',').filter_map(range).flatten().collect()
 }
 
-/// Time that the given cores did anything but idle or wait for a disk, from `/proc/stat`.
+/// Seconds that the given cores were neither idle nor waiting for a disk, from `/proc/stat`.
 fn busy_seconds(stat: &str, cores: &[usize]) -> Option<f64> {
     let lines: Vec<&str> = stat.lines().collect();
     let of_core = |core: &usize| {

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::proc::{bytes, field};
 use crate::provider::nvidia_gpus;
 
-/// What a figure must be compared on.
+/// The hardware of a measurement. Figures compare only between equal machines.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Machine {
-    /// The CPU's name; none where the system does not tell.
+    /// The CPU's name; `None` if the system does not report it.
     pub cpu: Option<String>,
     /// Cores that the process may use.
     pub cores: usize,

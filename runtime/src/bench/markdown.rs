@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Comparison, Report, Verdict};
 
-/// The whole report, with the comparisons that were made.
+/// Formats a report, and its comparison with an earlier run.
 #[must_use]
 pub fn markdown(report: &Report, comparisons: &[Comparison]) -> String {
     let mut text = String::from("# Latency\n\n");

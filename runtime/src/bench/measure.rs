@@ -15,16 +15,16 @@ use super::{machine, server, verdict};
 use crate::engine::Engine;
 use crate::{Error, Result};
 
-/// What is to be measured.
+/// The measurements to make.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Tiles in a batch; each is measured. An engine with a fixed batch is measured at that alone.
     pub batches: Vec<usize>,
     /// Threads in all; each number is measured.
     pub threads: Vec<usize>,
-    /// How queries arrive; each is measured.
+    /// Arrival patterns of queries; each is measured.
     pub scenarios: Vec<Scenario>,
-    /// When measuring begins and ends.
+    /// Warm-up and length of a measurement.
     pub window: Window,
     /// The precision to write into the report.
     pub precision: String,
@@ -34,7 +34,7 @@ pub struct Plan {
     pub bound_ms: f64,
     /// Engines side by side of the offline scenario, at most; the threads are shared among them.
     pub offline_engines: usize,
-    /// What is done with each decoded tile before the graph takes it; its time counts with decoding.
+    /// Stain normalisation of each decoded tile before the graph; its time counts as decoding.
     pub stain: Option<StainNormaliser>,
 }
 
@@ -67,14 +67,14 @@ pub struct Opened<E> {
     pub engine: E,
     /// Milliseconds that opening took, with every engine of the provider built before.
     pub load_ms: f64,
-    /// Milliseconds of an opening that built one; none where none had to be built.
+    /// Milliseconds of an opening that built an engine; `None` if none had to be built.
     pub engine_build_ms: Option<f64>,
     /// Providers that were asked for and skipped, each with the reason.
     pub skipped: Vec<(String, String)>,
 }
 
 /// Measures `plan` on engines that `open` gives for a number of threads. `tiles` are the input, repeated as needed;
-/// `on_step` hears what is about to be measured.
+/// `on_step` is called with the name of each measurement before it begins.
 ///
 /// # Errors
 /// If the plan is empty, or an engine cannot be opened or run. Figures that may not be used are no error: see
@@ -122,7 +122,7 @@ struct Bench<'a> {
     report: Report,
 }
 
-/// What all measurements of one session have in common.
+/// Properties that all measurements of one session share.
 struct Setting {
     threads: usize,
     engines: usize,
@@ -132,7 +132,7 @@ struct Setting {
     skipped: Vec<(String, String)>,
 }
 
-/// What one window gave.
+/// Result of one window.
 struct Taken {
     recording: Recording,
     foreign_share: Option<f64>,
@@ -245,7 +245,8 @@ impl Bench<'_> {
         stages: Option<super::Breakdown>,
     ) -> Result<()> {
         let latencies = &taken.recording.latencies_ms;
-        let latency = Latency::of(latencies).ok_or_else(|| wrong("window", "it is too short for one query"))?;
+        let latency =
+            Latency::from_samples(latencies).ok_or_else(|| wrong("window", "it is too short for one query"))?;
         let (queries, seconds) = (latencies.len(), taken.recording.window.as_secs_f64());
         let measured = Measurement {
             provider: engine.provider(),

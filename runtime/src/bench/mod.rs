@@ -1,7 +1,7 @@
-//! Latency that can be believed: warm-up, a window of minimum length and count, percentiles, and a verdict. A figure
-//! comes with the reasons why it may not be used: the provider fell back, an engine was built inside the window, the
-//! machine was shared, the run was too short or not steady. Load time, engine building and the first inference are told
-//! apart from what follows. How queries arrive is a scenario, as MLPerf Inference's LoadGen names them.
+//! Latency and throughput with a verdict: warm-up, a window of minimum length and count, percentiles. A figure that must
+//! not be used comes with the reasons: the provider fell back, an engine was built inside the window, the machine was
+//! shared, the run was too short or not steady. Load time, engine building and the first inference are reported apart
+//! from the steady state. The arrival pattern of queries is a scenario, named as in MLPerf Inference's LoadGen.
 
 mod baseline;
 mod foreign;

@@ -1,5 +1,5 @@
-//! Offline: tiles as files hold them, decoded and run by several engines side by side, as fast as they can. A latency is
-//! that of one batch in one engine, from its first byte to its last answer.
+//! The offline scenario: encoded tiles are decoded and run by several scorers in parallel at full speed. A latency is
+//! that of one batch in one scorer, from its first byte to its last output.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use super::scenario::{Recording, Scenario, Window};
 use crate::engine::{Engine, run_padded};
 use crate::{Error, Result};
 
-/// Quality of the JPEG files that tiles are stored as: what slide scanners and tile sets commonly use.
+/// JPEG quality of the encoded tiles: common for slide scanners and tile sets.
 const JPEG_QUALITY: u8 = 90;
 
 /// Tiles as JPEG files in memory.

@@ -1,4 +1,4 @@
-//! A bench run as a picture: one row a measurement, from the median to the 99.9th percentile, so that a tail shows.
+//! Chart of a benchmark: one row a measurement, from the median to the 99.9th percentile, which makes a long tail visible.
 
 use std::io::Cursor;
 
@@ -16,12 +16,12 @@ const WIDTH: u32 = 1400;
 const HEAD: u32 = 90;
 const ROW: u32 = 56;
 const FOOT: u32 = 80;
-/// Where the names end and the chart begins.
+/// Pixels between the left edge and the chart: room for the names.
 const LEFT: i32 = 560;
 /// Room for the judged figure.
 const RIGHT: i32 = 230;
 const FONT: &str = "DejaVu Sans";
-/// Okabe and Ito's blue and vermillion, which colour-blind eyes tell apart.
+/// Okabe and Ito's blue and vermillion, distinct for colour-blind readers.
 const BLUE: RGBColor = RGBColor(0, 114, 178);
 const VERMILLION: RGBColor = RGBColor(213, 94, 0);
 const INK: RGBColor = RGBColor(32, 32, 32);

@@ -1,4 +1,4 @@
-//! What a bench run says. Field names are those of `kiln bench --json`.
+//! The report of a benchmark. Its field names are part of Kiln's JSON output.
 
 use std::collections::BTreeMap;
 
@@ -7,25 +7,25 @@ use serde::{Deserialize, Serialize};
 use super::{Breakdown, Latency, Machine, Scenario};
 use crate::endpoint::ServerTimes;
 
-/// Whether the figures may be used.
+/// Validity of the figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Verdict {
-    /// Every measurement held to the rules.
+    /// Every measurement kept the rules.
     #[default]
     Valid,
-    /// At least one did not, for the reasons given.
+    /// At least one broke a rule; the reasons are in the report.
     Invalid,
 }
 
-/// A whole bench run.
+/// A benchmark with one or several measurements.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Report {
-    /// Whether all of the figures may be used.
+    /// Valid only if every measurement is.
     pub verdict: Verdict,
-    /// Why not: one sentence each, beginning with the measurement meant.
+    /// Reasons why figures must not be used: one sentence each, which begins with the measurement's name.
     pub reasons: Vec<String>,
-    /// What should be known and does not make a figure unusable.
+    /// Warnings, which do not make a figure invalid.
     pub warnings: Vec<String>,
     /// One measurement for each precision, each number of threads and each batch size.
     pub results: Vec<Measurement>,
@@ -33,7 +33,7 @@ pub struct Report {
     pub load_ms: f64,
     /// Milliseconds of the very first inference after that, at the first batch size.
     pub first_ms: f64,
-    /// The machine that all of it belongs to.
+    /// The machine of all measurements.
     #[serde(default)]
     pub machine: Machine,
     /// The most memory that the measuring process held, in bytes; of the larger one where there were several.
@@ -59,11 +59,11 @@ impl Report {
 /// One measurement: one session at one batch size.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
-    /// The provider that ran it.
+    /// The execution provider.
     pub provider: String,
     /// The variant's precision, such as `fp32`.
     pub precision: String,
-    /// How queries arrived.
+    /// Arrival pattern of queries.
     pub scenario: Scenario,
     /// Tiles in a query.
     pub batch: usize,
@@ -78,19 +78,20 @@ pub struct Measurement {
     /// Engines side by side.
     #[serde(default = "one")]
     pub engines: usize,
-    /// Queries a second, where they arrived at a rate.
+    /// Arrival rate in queries a second; server scenario only.
     #[serde(default)]
     pub qps: Option<f64>,
-    /// The bound of the 99th percentile, in milliseconds, where there was one.
+    /// The bound of the 99th percentile, in milliseconds; server scenario only.
     #[serde(default)]
     pub bound_ms: Option<f64>,
-    /// Where the time of one tile goes.
+    /// Time of one tile by stage.
     #[serde(default)]
     pub stages: Option<Breakdown>,
-    /// Medians of twenty blocks in the order of time, in milliseconds: what a later run is compared with.
+    /// Medians of twenty blocks in the order of time, in milliseconds; a later run is compared with these.
     #[serde(default)]
     pub blocks_ms: Vec<f64>,
-    /// Milliseconds to open the session while its engine was built, where one was; `load_ms` is then of a second opening.
+    /// Milliseconds to open the session with building its TensorRT engine; `None` if none was built. `load_ms` is then the
+    /// time of a second opening.
     #[serde(default)]
     pub engine_build_ms: Option<f64>,
     /// Engines that were built inside the window, which makes it invalid.
@@ -102,9 +103,9 @@ pub struct Measurement {
     pub queries: usize,
     /// Length of the window in seconds.
     pub seconds: f64,
-    /// Share of the cores that other processes took during the window, 0 to 1; `None` where the kernel does not tell.
+    /// Share of the cores that other processes took during the window, 0 to 1; `None` if the kernel has no such counter.
     pub foreign_share: Option<f64>,
-    /// Where a request's time went on the model servers, warm-up included; `None` where no server computes or tells.
+    /// Time of a request on the model servers by step, warm-up included; `None` without a server that has statistics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub served: Option<ServerTimes>,
     /// Nodes that each provider ran.
@@ -120,20 +121,20 @@ fn one() -> usize {
 }
 
 impl Measurement {
-    /// What it is a measurement of.
+    /// The measurement's name: provider, precision, scenario, batch, threads.
     #[must_use]
     pub fn name(&self) -> String {
         let Self { provider, precision, scenario, batch, threads, .. } = self;
         format!("{provider} {precision} {scenario}, batch {batch}, {threads} threads")
     }
 
-    /// Whether a model server ran it, and not an ONNX Runtime in this process.
+    /// Returns true if a model server ran it instead of an ONNX Runtime in this process.
     #[must_use]
     pub fn is_served(&self) -> bool {
         self.onnxruntime.is_empty()
     }
 
-    /// The figure by which its scenario is judged, with its unit.
+    /// The main figure of its scenario, and its unit.
     #[must_use]
     pub fn judged(&self) -> (f64, &'static str) {
         match self.scenario {
@@ -157,7 +158,7 @@ pub(super) mod tests {
             scenario: Scenario::SingleStream,
             batch: 1,
             threads: 2,
-            latency: Latency::of(&[1.0, 1.01, 0.99, 1.0]).unwrap(),
+            latency: Latency::from_samples(&[1.0, 1.01, 0.99, 1.0]).unwrap(),
             onnxruntime: "1.31.1".to_owned(),
             engines: 1,
             qps: None,

@@ -1,6 +1,5 @@
-//! How queries arrive, as MLPerf Inference's LoadGen defines it: each scenario has a pattern of arrival and the one figure
-//! that it is judged by. A scenario is a loop of its own that fills a [`Recording`]; [`super::offline`] holds the one that
-//! is no loop of queries.
+//! Arrival patterns of queries by MLPerf Inference's LoadGen. Each scenario has one main figure, and a loop that fills a
+//! [`Recording`]; the loop of the offline scenario is in [`super::offline`].
 
 use std::time::{Duration, Instant};
 
@@ -13,18 +12,18 @@ use crate::{Error, Result};
 /// Tiles of a multi-stream query (LoadGen: samples per query).
 pub const MULTI_STREAM_TILES: usize = 8;
 
-/// How queries arrive.
+/// Arrival pattern of queries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scenario {
-    /// One query at a time, the next as soon as the last has come back; judged by the 90th percentile.
+    /// One query at a time, the next as soon as the last one is answered. Main figure: 90th percentile.
     SingleStream,
-    /// The same with [`MULTI_STREAM_TILES`] tiles in every query; judged by the 99th percentile.
+    /// One query of [`MULTI_STREAM_TILES`] tiles at a time. Main figure: 99th percentile.
     MultiStream,
-    /// Queries arrive at random (Poisson), whether or not the last has come back; judged by the most queries a second
-    /// at which the 99th percentile stays under a bound.
+    /// Queries arrive at random (Poisson), independent of earlier answers. Main figure: the highest rate in queries a
+    /// second at which the 99th percentile stays under a bound.
     Server,
-    /// All tiles are there from the start, as files hold them; judged by tiles a second, decoding included.
+    /// All encoded tiles are available from the start. Main figure: tiles a second, decoding included.
     Offline,
 }
 
@@ -43,8 +42,8 @@ impl Scenario {
         Self::ALL.iter().find(|(_, scenario)| *scenario == self).map_or("", |(name, _)| name)
     }
 
-    /// The fewest queries of a window, unless told otherwise: what the judged percentile needs (for the 99th LoadGen asks
-    /// 662 at least, to be 99 % sure of it within its margin).
+    /// Default of the fewest queries of a window, by the percentile of the main figure (for the 99th LoadGen requires at
+    /// least 662, for 99 % confidence within its margin).
     #[must_use]
     pub fn min_count(self) -> usize {
         match self {
@@ -73,21 +72,21 @@ impl std::fmt::Display for Scenario {
     }
 }
 
-/// When measuring begins and ends.
+/// Warm-up and length of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     /// Queries before this time are not counted; at least [`Window::MIN_WARM_UP`] of them are made.
     pub warm_up: Duration,
-    /// The window is at least so long.
+    /// The least length of the window.
     pub min_duration: Duration,
-    /// And holds at least so many queries; 0 for what the scenario needs.
+    /// The fewest queries in the window; 0 for the scenario's default.
     pub min_count: usize,
-    /// unless it has become so long.
+    /// The greatest length of the window, even with fewer queries.
     pub max_duration: Duration,
 }
 
 impl Window {
-    /// Queries of a warm-up, however short it is.
+    /// The fewest queries of a warm-up.
     pub const MIN_WARM_UP: usize = 3;
 
     /// The fewest queries for a scenario.
@@ -96,7 +95,7 @@ impl Window {
         if self.min_count == 0 { scenario.min_count() } else { self.min_count }
     }
 
-    /// Whether a window that has lasted so long with so many queries goes on.
+    /// Returns true if a window of this length and number of queries must go on.
     pub(super) fn goes_on(&self, lasted: Duration, queries: usize, scenario: Scenario) -> bool {
         lasted < self.max_duration && (lasted < self.min_duration || queries < self.min_count(scenario))
     }
@@ -114,7 +113,7 @@ impl Default for Window {
     }
 }
 
-/// What a scenario measured.
+/// Latencies of a scenario.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recording {
     /// One latency a query, in milliseconds, in the order of time.
@@ -123,7 +122,7 @@ pub struct Recording {
     pub window: Duration,
 }
 
-/// Makes queries until the warm-up is over.
+/// Runs queries until the warm-up is over.
 pub(super) fn warm_up(window: &Window, query: &mut dyn FnMut() -> Result<()>) -> Result<()> {
     let started = Instant::now();
     let mut made = 0;
@@ -134,8 +133,8 @@ pub(super) fn warm_up(window: &Window, query: &mut dyn FnMut() -> Result<()>) ->
     Ok(())
 }
 
-/// One query after another until `window` is full; for single and multi stream. `on_start` is called where the warm-up
-/// ends.
+/// Runs one query after another until `window` is full; for single and multi stream. `on_start` is called at the end of
+/// the warm-up.
 ///
 /// # Errors
 /// The first error of a query.
@@ -149,8 +148,8 @@ pub(super) fn streams(
     record(scenario, window, query, on_start, &mut |_, last| last)
 }
 
-/// Queries at random times, `qps` of them a second on average, answered in the order in which they came. A latency goes
-/// from the moment when the query was due, so that waiting behind others counts.
+/// Runs queries at random times, `qps` a second on average, in order of arrival. A latency begins when the query was due,
+/// so that queueing counts.
 ///
 /// # Errors
 /// The first error of a query.
@@ -174,8 +173,8 @@ pub(super) fn poisson(
     })
 }
 
-/// Makes queries until `window` is full. `due` waits until the next one may begin and says from when its latency counts,
-/// given when the window began and when the last query ended.
+/// Runs queries until `window` is full. `due` takes the begin of the window and the end of the last query, waits until the
+/// next query may begin and returns the begin of its latency.
 fn record(
     scenario: Scenario,
     window: &Window,

@@ -1,4 +1,4 @@
-//! The most queries a second that hold the latency bound: a search over rates, each tried for a short window.
+//! Search for the highest query rate that keeps the latency bound: each rate is tried for a short window.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use crate::Result;
 
 /// Rates that are tried before the one that is measured.
 const TRIALS: usize = 7;
-/// How long each is tried.
+/// Length of one trial.
 pub(super) const TRIAL: Duration = Duration::from_secs(2);
-/// The fewest queries of a trial: the second-longest of them stands for the 99th percentile.
+/// The fewest queries of a trial; the second-longest latency approximates the 99th percentile.
 const TRIAL_QUERIES: usize = 100;
 
-/// Finds a rate by halving: between nothing and what queries back to back reach.
+/// Finds a rate by bisection between zero and the rate of back-to-back queries.
 pub(super) fn search(bound_ms: f64, trial: Duration, query: &mut dyn FnMut() -> Result<()>) -> Result<f64> {
     let capacity = back_to_back(trial / 2, query)?;
     let trial =
@@ -22,14 +22,14 @@ pub(super) fn search(bound_ms: f64, trial: Duration, query: &mut dyn FnMut() -> 
     for _ in 0..TRIALS {
         let middle = f64::midpoint(low, high);
         let recording = poisson(middle, &trial, query, &mut || ())?;
-        let holds = Latency::of(&recording.latencies_ms).is_some_and(|latency| latency.p99_ms <= bound_ms);
+        let holds = Latency::from_samples(&recording.latencies_ms).is_some_and(|latency| latency.p99_ms <= bound_ms);
         if holds { low = middle } else { high = middle }
     }
     // A short trial is kinder than the window that follows: leave it a little room.
     Ok(if low > 0.0 { 0.97 * low } else { capacity / 100.0 })
 }
 
-/// Queries a second, one after another.
+/// Queries a second of back-to-back queries.
 fn back_to_back(lasting: Duration, query: &mut dyn FnMut() -> Result<()>) -> Result<f64> {
     warm_up(&Window { warm_up: lasting, ..Window::default() }, query)?;
     let started = std::time::Instant::now();
@@ -52,7 +52,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(2));
             Ok(())
         };
-        // The window that follows says that it does not hold.
+        // The window that follows reports that the bound does not hold.
         let rate = search(0.0001, Duration::from_millis(100), &mut query).unwrap();
         assert!(rate > 0.0 && rate < 20.0, "{rate}");
     }

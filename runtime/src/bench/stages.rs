@@ -1,5 +1,5 @@
-//! Where the time of a tile goes: decoding, preprocessing, copies to and from the device, computing. Each is measured
-//! apart, in a short loop of its own, so that the sum explains a latency and does not define it.
+//! Time of a tile by stage: decoding, preprocessing, copies to and from the device, computing. Each stage is measured in a
+//! separate short loop, so the sum explains a latency but need not equal it.
 
 use std::time::{Duration, Instant};
 
@@ -10,19 +10,19 @@ use serde::{Deserialize, Serialize};
 use crate::engine::Engine;
 use crate::{Error, Result};
 
-/// How long each loop runs.
+/// Length of each loop.
 const LOOP: Duration = Duration::from_millis(200);
 
 /// Milliseconds for one tile.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Breakdown {
-    /// JPEG to pixels, on one thread; with stain normalisation where the runtime does it.
+    /// JPEG to pixels on one thread, with stain normalisation if the runtime does it.
     pub decode_ms: f64,
     /// Pixels into the batch; scaling and layout are inside the graph.
     pub preprocess_ms: f64,
-    /// To the device and back; 0 where tiles are read where they lie.
+    /// To the device and back; 0 if the device reads host memory directly.
     pub transfer_ms: f64,
-    /// The graph.
+    /// Running the graph.
     pub compute_ms: f64,
 }
 

@@ -1,4 +1,4 @@
-//! What a list of latencies says.
+//! Summary statistics of latencies.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 pub struct Latency {
     /// Median.
     pub p50_ms: f64,
-    /// 90th percentile. Percentiles are nearest-rank: the smallest latency that at least so many queries do not exceed.
+    /// 90th percentile. Percentiles are nearest-rank: the smallest latency that at least that share of queries does not exceed.
     pub p90_ms: f64,
     /// 95th percentile.
     pub p95_ms: f64,
-    /// 99th percentile; means something from 100 queries on.
+    /// 99th percentile; meaningful from 100 queries on.
     pub p99_ms: f64,
-    /// 99.9th percentile; means something from 1000 queries on.
+    /// 99.9th percentile; meaningful from 1000 queries on.
     pub p999_ms: f64,
     /// Mean.
     pub mean_ms: f64,
@@ -30,7 +30,7 @@ pub struct Latency {
 impl Latency {
     /// Summarises latencies in the order in which they were measured; `None` if there are none.
     #[must_use]
-    pub fn of(latencies_ms: &[f64]) -> Option<Self> {
+    pub fn from_samples(latencies_ms: &[f64]) -> Option<Self> {
         let sorted = sorted(latencies_ms);
         let (min_ms, max_ms) = (*sorted.first()?, *sorted.last()?);
         let mean_ms = mean(latencies_ms);
@@ -48,7 +48,7 @@ impl Latency {
         })
     }
 
-    /// How far the thirds lie apart: (longest - shortest) / shortest.
+    /// Spread of the thirds: (longest - shortest) / shortest.
     #[must_use]
     pub fn drift(&self) -> f64 {
         let [first, second, third] = self.thirds_ms;
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn percentiles_are_nearest_rank() {
         let values: Vec<f64> = (1..=100).rev().map(f64::from).collect();
-        let latency = Latency::of(&values).unwrap();
+        let latency = Latency::from_samples(&values).unwrap();
         assert_eq!([latency.p50_ms, latency.p90_ms, latency.p95_ms, latency.p99_ms], [50.0, 90.0, 95.0, 99.0]);
         assert_eq!([latency.min_ms, latency.max_ms, latency.mean_ms], [1.0, 100.0, 50.5]);
         assert!((latency.cv - 29.011_491_975_882_016 / 50.5).abs() < 1e-12);
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn the_last_percentile_is_of_a_thousand() {
         let values: Vec<f64> = (1..=2_000).map(f64::from).collect();
-        assert_eq!(Latency::of(&values).unwrap().p999_ms.to_bits(), 1998.0_f64.to_bits());
+        assert_eq!(Latency::from_samples(&values).unwrap().p999_ms.to_bits(), 1998.0_f64.to_bits());
     }
 
     #[test]
@@ -126,15 +126,15 @@ mod tests {
 
     #[test]
     fn a_single_value_is_every_percentile() {
-        let latency = Latency::of(&[3.0]).unwrap();
+        let latency = Latency::from_samples(&[3.0]).unwrap();
         assert_eq!([latency.p50_ms, latency.p99_ms, latency.cv, latency.drift()], [3.0, 3.0, 0.0, 0.0]);
-        assert_eq!(Latency::of(&[]), None);
+        assert_eq!(Latency::from_samples(&[]), None);
     }
 
     #[test]
     fn warming_up_inside_the_window_shows_as_drift() {
         let values: Vec<f64> = [vec![2.0; 30], vec![1.0; 60]].concat();
-        let latency = Latency::of(&values).unwrap();
+        let latency = Latency::from_samples(&values).unwrap();
         assert_eq!(latency.thirds_ms, [2.0, 1.0, 1.0]);
         assert!((latency.drift() - 1.0).abs() < 1e-12);
     }

@@ -1,15 +1,15 @@
-//! When a figure may be used. The limits stand here and nowhere else.
+//! Rules for a valid figure. All limits are defined here.
 
 use super::{Measurement, Scenario, Window};
 
-/// Thirds of the window may differ by so much (Triton's perf_analyzer holds its three windows to the same).
+/// Greatest spread of the window's thirds (the limit of Triton's perf_analyzer for its three windows).
 const MAX_DRIFT: f64 = 0.10;
-/// Above this coefficient of variation a warning is given (trtexec warns at the same).
+/// Coefficient of variation above which a warning is given (trtexec's limit).
 const CV_WARNING: f64 = 0.025;
-/// Other processes may take so much of the cores: an idle machine's own services stay under it.
+/// Greatest share of the cores for other processes: the services of an idle machine stay below it.
 const MAX_FOREIGN: f64 = 0.05;
 
-/// Why a measurement may not be used. `skipped` are providers that were asked for and did not run.
+/// Returns the reasons why a measurement is invalid. `skipped` are providers that were asked for and did not run.
 pub(super) fn reasons(measured: &Measurement, window: &Window, skipped: &[(String, String)]) -> Vec<String> {
     let mut reasons: Vec<String> =
         skipped.iter().map(|(provider, reason)| format!("it fell back from `{provider}`: {reason}")).collect();
@@ -50,7 +50,7 @@ pub(super) fn reasons(measured: &Measurement, window: &Window, skipped: &[(Strin
     reasons
 }
 
-/// What should be known of a measurement and does not make it unusable.
+/// Returns warnings, which do not make a measurement invalid.
 pub(super) fn warnings(measured: &Measurement) -> Vec<String> {
     let mut warnings = Vec::new();
     if is_steady_by_nature(measured.scenario) && measured.latency.cv > CV_WARNING {
@@ -66,13 +66,13 @@ pub(super) fn warnings(measured: &Measurement) -> Vec<String> {
     warnings
 }
 
-/// Queries at random times wait as long as chance has it: what holds there is the bound.
+/// The server scenario is judged by its bound instead: queueing times of random arrivals vary by chance.
 fn is_steady_by_nature(scenario: Scenario) -> bool {
     scenario != Scenario::Server
 }
 
 fn placement(measured: &Measurement) -> Option<String> {
-    // Which provider a server runs is the server's affair, and in its own log.
+    // The provider of a model server is configured and logged there.
     if measured.is_served() {
         return None;
     }
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn noise_and_silence_are_warnings() {
-        let noisy = Measurement { latency: Latency::of(&[1.0, 2.0]).unwrap(), foreign_share: None, ..good() };
+        let noisy = Measurement { latency: Latency::from_samples(&[1.0, 2.0]).unwrap(), foreign_share: None, ..good() };
         assert_eq!(warnings(&noisy).len(), 2);
         assert_eq!(warnings(&Measurement { scenario: Scenario::Server, ..noisy }).len(), 1);
     }

@@ -1,5 +1,5 @@
-//! From what a server sent to outputs: names, element types, shapes and lengths are compared with what was asked before
-//! a value is used.
+//! Conversion of a server's answer to outputs. Names, element types, shapes and lengths are checked against the request
+//! before any value is used.
 
 use bytes::Bytes;
 use ndarray::{ArrayD, IxDyn};
@@ -8,7 +8,7 @@ use super::metadata::protocol_dtype;
 use crate::bundle::manifest::{Dim, Port};
 use crate::session::Outputs;
 
-/// An output as the bundle has it.
+/// An output of the bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Expected {
     /// Its name.
@@ -20,8 +20,8 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    /// The output that a manifest states; `None` if an axis behind the batch is no number, so that nothing could be checked.
-    pub(super) fn of(port: &Port) -> Option<Self> {
+    /// The output of a manifest's port; `None` if an axis after the batch is not a number, because nothing could be checked.
+    pub(super) fn from_port(port: &Port) -> Option<Self> {
         let length = |dim: &Dim| match dim {
             Dim::Fixed(length) => usize::try_from(*length).ok(),
             Dim::Symbolic(_) => None,
@@ -40,10 +40,10 @@ impl Expected {
     }
 }
 
-/// What a server gave for a batch.
+/// A server's answer for a batch.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
-    /// The version that answered, where the server says so.
+    /// The model version that answered, if the server reports it.
     pub(super) version: Option<String>,
     /// The outputs, in the server's order.
     pub(super) tensors: Vec<Tensor>,
@@ -54,9 +54,9 @@ pub(super) struct Answer {
 pub(super) struct Tensor {
     /// Its name.
     pub(super) name: String,
-    /// Its element type as the server writes it.
+    /// Its element type in the server's notation.
     pub(super) dtype: String,
-    /// Its shape as the server writes it.
+    /// Its shape in the server's notation.
     pub(super) shape: Vec<i64>,
     /// Its values.
     pub(super) data: Data,
@@ -72,10 +72,10 @@ pub(super) enum Data {
 }
 
 impl Answer {
-    /// The outputs that were asked for. What the server gave beside them is left alone.
+    /// Returns the requested outputs. Other outputs are ignored.
     ///
     /// # Errors
-    /// What was expected and what was found.
+    /// The expected and the found value.
     pub(super) fn into_outputs(self, batch: usize, expected: &[Expected]) -> Result<Outputs, String> {
         let mut tensors = self.tensors;
         let arrays = expected.iter().map(|expected| {

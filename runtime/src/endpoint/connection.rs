@@ -1,5 +1,5 @@
-//! A place in the line of requests: at most so many are on their way as there are connections. Each has a server of its
-//! own to begin with, and goes to the others when that one does not answer.
+//! A connection for one request at a time; the number of connections limits the requests in flight. Each begins with one
+//! server and moves to the others when that server does not answer.
 
 use super::contract::Contract;
 use super::failure::{Failure, Kind};
@@ -15,7 +15,7 @@ pub(super) struct Connection {
     transports: Vec<Option<Box<dyn Transport>>>,
 }
 
-/// A batch on its way.
+/// A batch to send.
 #[derive(Clone, Copy)]
 pub(super) struct Batch<'a> {
     pub(super) pixels: &'a [u8],
@@ -24,7 +24,7 @@ pub(super) struct Batch<'a> {
     pub(super) only: Option<usize>,
 }
 
-/// What came back, and from where.
+/// The outputs of a batch and the server that computed them.
 pub(super) struct Answered {
     pub(super) outputs: Outputs,
     pub(super) version: Option<String>,
@@ -51,7 +51,7 @@ impl Connection {
         }
     }
 
-    /// One attempt: each server is asked until one answers, those that were lately away last.
+    /// Makes one attempt: tries each server until one answers, recently lost servers last.
     pub(super) fn attempt(
         &mut self,
         servers: &[Server],
@@ -68,7 +68,7 @@ impl Connection {
         for server in order {
             match self.ask(server, servers, options, contract, batch) {
                 Err(trouble) if trouble.is_transient() => {
-                    // A server that is busy is there, and serves what it served.
+                    // A busy server is reachable and still serves the same model.
                     if !trouble.is_busy() {
                         servers[server].was_lost(&trouble.to_string());
                     }
@@ -97,7 +97,7 @@ impl Connection {
         }
         let failed = |failure| Trouble::Failed { url: url.to_string(), action: "inference", failure };
         let answer = match transport.infer(&contract.query(batch.pixels, batch.tiles)) {
-            // The model was there when it was checked: it is being loaded again.
+            // The model was found when it was checked, so the server is loading it again.
             Err(failure @ Failure::Status { kind: Kind::NotFound, .. }) => {
                 servers[server].was_lost("the model is gone");
                 return Err(still_loading(failed(failure)));
@@ -110,7 +110,7 @@ impl Connection {
     }
 }
 
-/// A server that was away comes back before its models do.
+/// A restarted server is reachable before its models are loaded.
 fn still_loading(trouble: Trouble) -> Trouble {
     match trouble {
         Trouble::Failed { url, action, failure: Failure::Status { kind: Kind::NotFound, status, said } } => {

@@ -1,5 +1,5 @@
-//! What the bundle holds and a server must serve. It is checked before the first tile, and again on a server that was
-//! away, because another one may have come back.
+//! The model that a server must serve for a bundle. It is checked before the first tile, and again when a lost server
+//! returns, because another model may be loaded now.
 
 use super::answer::Expected;
 use super::failure::{Failure, Kind};
@@ -11,7 +11,7 @@ use crate::bundle::manifest::{Dim, Manifest, Port};
 use crate::error::{Error, Result};
 use crate::session::Outputs;
 
-/// Model and ports, as the bundle has them.
+/// Model and ports of the bundle.
 #[derive(Debug)]
 pub(super) struct Contract {
     /// The model on the server.
@@ -19,13 +19,13 @@ pub(super) struct Contract {
     /// The input's name.
     input: Port,
     outputs: Vec<Port>,
-    /// The outputs to ask for.
+    /// The outputs to request.
     pub(super) wanted: Vec<Expected>,
     wanted_names: Vec<String>,
 }
 
 impl Contract {
-    /// The bundle's ports, and of its outputs those that are asked for; all of them without `outputs`.
+    /// Takes the bundle's ports and the named outputs; all outputs if `outputs` is `None`.
     pub(super) fn new(manifest: &Manifest, options: &EndpointOptions, outputs: Option<&[&str]>) -> Result<Self> {
         let graph = |reason: String| Error::Graph { model: manifest.model.name.clone(), reason };
         let [input] = manifest.inputs.as_slice() else {
@@ -40,7 +40,7 @@ impl Contract {
         let expected = |name: &String| {
             let port = manifest.outputs.iter().find(|port| port.name == *name);
             port.filter(|port| port.dtype == "float32")
-                .and_then(Expected::of)
+                .and_then(Expected::from_port)
                 .ok_or_else(|| graph(format!("output `{name}` is no float32 output of known size in the manifest")))
         };
         Ok(Self {
@@ -52,7 +52,7 @@ impl Contract {
         })
     }
 
-    /// Asks a server whether it is ready and serves the model as the bundle has it.
+    /// Checks that a server is ready and serves the bundle's model.
     pub(super) fn check(
         &self,
         url: &EndpointUrl,
@@ -78,7 +78,7 @@ impl Contract {
         Ok(Served { url: url.to_string(), server, model, fixed_batch, max_batch })
     }
 
-    /// Names, element types, shapes and version.
+    /// Compares names, element types, shapes and version.
     fn agree(&self, url: &EndpointUrl, model: &ModelMetadata) -> std::result::Result<(), Trouble> {
         let inputs = std::slice::from_ref(&self.input);
         let mut differences = model.differences(inputs, &self.outputs, &self.wanted_names);
@@ -96,7 +96,7 @@ impl Contract {
         Trouble::Final(EndpointError::Mismatch { url, model, differences })
     }
 
-    /// No metadata: perhaps there is another version.
+    /// Explains missing metadata: the server may have another version.
     fn missing(&self, url: &EndpointUrl, transport: &mut dyn Transport, failure: Failure) -> Trouble {
         let Failure::Status { kind: Kind::NotFound | Kind::Invalid, said, .. } = &failure else {
             return Trouble::Failed { url: url.to_string(), action: "metadata", failure };
@@ -123,7 +123,7 @@ impl Contract {
         }
     }
 
-    /// The golden outputs that are asked for.
+    /// The golden outputs among the requested ones.
     pub(super) fn only_wanted(&self, outputs: &Outputs) -> Outputs {
         let wanted = outputs.arrays.iter().filter(|(name, _)| self.wanted_names.contains(name));
         Outputs { batch: outputs.batch, arrays: wanted.map(|(name, array)| (name.clone(), array.clone())).collect() }

@@ -1,5 +1,5 @@
-//! What can go wrong between Kiln and a model server, and whose turn it is then. Both sides stand in the message: what
-//! was asked or what the bundle holds, and what the server has or said.
+//! Errors between Kiln and a model server. Messages contain both sides: the request or the bundle's value, and the server's
+//! value or message.
 
 use std::path::PathBuf;
 
@@ -8,62 +8,62 @@ use kiln_files::Fault;
 use super::TOKEN_VARIABLE;
 use super::failure::Kind;
 
-/// An error on the way to a model server and back.
+/// An error of a model server or of the connection to it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
-    /// An address that is none.
+    /// An invalid address.
     #[error("the endpoint `{url}` {reason}; write http://HOST:PORT, https://…, grpc://HOST:PORT or grpcs://…")]
     Url {
         /// The address as written, without credentials.
         url: String,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
-    /// Certificates that cannot be used.
+    /// Unusable certificates.
     #[error("the certificates {}: {reason}", path.display())]
     Certificates {
-        /// The file, or what the certificates are.
+        /// The file, or a description of the certificates.
         path: PathBuf,
-        /// What was found, and what to do.
+        /// The fault and its remedy.
         reason: String,
     },
-    /// A bearer token that cannot be sent.
+    /// A bearer token that no header can contain.
     #[error("{TOKEN_VARIABLE} {reason}")]
     Token {
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
-    /// Options that cannot hold together.
+    /// Options that contradict each other.
     #[error("{option}: {reason}")]
     Option {
         /// The option.
         option: &'static str,
-        /// What was found, and what to do.
+        /// The fault and its remedy.
         reason: String,
     },
-    /// Nobody answers, or the connection broke and stayed broken.
+    /// No answer, or a broken connection that could not be restored.
     #[error("{url} did not answer: {reason}{}", tried(*attempts, *seconds))]
     Unreachable {
         /// The server, or the servers.
         url: String,
-        /// What the network said.
+        /// The network's message.
         reason: String,
-        /// How often it was tried.
+        /// Number of attempts.
         attempts: usize,
-        /// Over how many seconds.
+        /// Seconds over all attempts.
         seconds: f64,
     },
-    /// The server is there and not ready, or too busy.
+    /// The server is reachable but not ready, or too busy.
     #[error("{url} is not ready: {reason}{}", tried(*attempts, *seconds))]
     NotReady {
         /// The server.
         url: String,
-        /// What is not ready.
+        /// The part that is not ready.
         reason: String,
-        /// How often it was tried.
+        /// Number of attempts.
         attempts: usize,
-        /// Over how many seconds.
+        /// Seconds over all attempts.
         seconds: f64,
     },
     /// The server does not have the model.
@@ -75,10 +75,10 @@ pub enum EndpointError {
         url: String,
         /// The model that was asked for.
         model: String,
-        /// What the server said.
+        /// The server's message.
         said: String,
     },
-    /// The server has the model, and it is another one than the bundle's.
+    /// The server's model differs from the bundle's.
     #[error("model `{model}` on {url} is not this bundle: {}", differences.join("; "))]
     Mismatch {
         /// The server.
@@ -88,36 +88,36 @@ pub enum EndpointError {
         /// One difference each, with both sides.
         differences: Vec<String>,
     },
-    /// The server refused a request, or failed at it, and would do so again.
+    /// The server refused a request or failed at it, and a retry would not help.
     #[error("{url} refused the {action} of model `{model}`: {status}: {said}{}", hint(*kind))]
     Refused {
         /// The server.
         url: String,
         /// The model.
         model: String,
-        /// What was asked: `metadata`, `inference`.
+        /// The request: `metadata`, `inference`.
         action: &'static str,
         /// The status, such as `HTTP 400`.
         status: String,
-        /// What kind of status that is.
+        /// Category of the status.
         kind: Kind,
-        /// What the server said.
+        /// The server's message.
         said: String,
     },
-    /// An answer that is not what was announced.
+    /// An answer that violates the protocol or the announced shapes.
     #[error("model `{model}` on {url} gave an answer that cannot be used: {reason}")]
     Answer {
         /// The server.
         url: String,
         /// The model.
         model: String,
-        /// What was expected and what was found.
+        /// The expected and the found value.
         reason: String,
     },
 }
 
 impl EndpointError {
-    /// Whose turn it is: the caller's input, the machine, or a check that did not hold.
+    /// Error category; decides the exit status.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {

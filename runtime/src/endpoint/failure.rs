@@ -1,33 +1,32 @@
-//! What a transport can say when it has no answer, before anybody knows which batch was meant. Retrying is decided on
-//! this alone.
+//! Failures of a transport, without the context of model and batch. The decision to retry depends on these alone.
 
 /// Characters of a server's message that are shown.
 const MAX_MESSAGE: usize = 400;
 
-/// Why there is no answer.
+/// The reason for a missing answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
     /// No connection, a broken one, or no answer in time.
     Transport(String),
-    /// The server answered with a status that is no success.
+    /// The server answered with an error status.
     Status {
-        /// What follows from it.
+        /// Category of the status.
         kind: Kind,
-        /// As the protocol has it: `HTTP 503`, `gRPC UNAVAILABLE`.
+        /// The status in the protocol's notation: `HTTP 503`, `gRPC UNAVAILABLE`.
         status: String,
-        /// What the server said.
+        /// The server's message.
         said: String,
     },
-    /// An answer came and is not one.
+    /// The answer violates the protocol.
     Answer(String),
 }
 
-/// What follows from a status.
+/// Category of a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Later it may work: overload, a model that loads, a gateway without a server behind it.
+    /// Temporary: overload, a model that is being loaded, a gateway without a server.
     Busy,
-    /// There is no such model or version.
+    /// No such model or version.
     NotFound,
     /// Credentials are missing or do not suffice.
     Unauthorized,
@@ -38,8 +37,8 @@ pub enum Kind {
 }
 
 impl Failure {
-    /// By HTTP's status (RFC 9110).
-    pub(super) fn of_http(code: u16, said: &str) -> Self {
+    /// Category of an HTTP status (RFC 9110).
+    pub(super) fn from_http(code: u16, said: &str) -> Self {
         let kind = match code {
             408 | 425 | 429 | 502 | 503 | 504 => Kind::Busy,
             404 => Kind::NotFound,
@@ -50,13 +49,13 @@ impl Failure {
         Self::Status { kind, status: format!("HTTP {code}"), said: shown(said) }
     }
 
-    /// Whether the same request may succeed later.
+    /// Returns true if the same request may succeed later.
     pub(super) fn is_transient(&self) -> bool {
         matches!(self, Self::Transport(_) | Self::Status { kind: Kind::Busy, .. })
     }
 }
 
-/// A server's words on one line, without control characters and not too long: they go to a terminal.
+/// A server's message on one line, without control characters and shortened, fit for a terminal.
 pub(super) fn shown(text: &str) -> String {
     let words: Vec<_> =
         text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
@@ -76,7 +75,7 @@ mod tests {
         for (code, again) in
             [(503, true), (429, true), (502, true), (400, false), (404, false), (401, false), (500, false)]
         {
-            assert_eq!(Failure::of_http(code, "").is_transient(), again, "{code}");
+            assert_eq!(Failure::from_http(code, "").is_transient(), again, "{code}");
         }
         assert!(Failure::Transport(String::new()).is_transient());
         assert!(!Failure::Answer(String::new()).is_transient());

@@ -1,4 +1,4 @@
-//! Answers of model servers from bytes, as [`super::http`] and [`super::grpc`] read them.
+//! Entry points for fuzzing: answers of model servers, parsed by the code of [`super::http`] and [`super::grpc`].
 
 use prost::Message;
 
@@ -41,7 +41,7 @@ impl Documents {
 /// The answer to an inference over HTTP. `json` is the length of its JSON part, where binary tensors follow.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The violation of the protocol.
 pub fn http_answer(body: &[u8], json: Option<usize>, batch: usize, outputs: &[Port]) -> Result<Outputs, String> {
     json::answer(body.to_vec(), json)?.into_outputs(batch, &expected(outputs)?)
 }
@@ -63,7 +63,7 @@ pub fn http_documents(body: &[u8], inputs: &[Port], outputs: &[Port]) -> Documen
 /// The answer to an inference over gRPC, as a protobuf message.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The violation of the protocol.
 pub fn grpc_answer(message: &[u8], batch: usize, outputs: &[Port]) -> Result<Outputs, String> {
     let answer = message::InferResponse::decode(message).map_err(|error| error.to_string())?;
     grpc::into_answer(answer)?.into_outputs(batch, &expected(outputs)?)
@@ -83,5 +83,8 @@ pub fn grpc_documents(message: &[u8], inputs: &[Port], outputs: &[Port]) -> Docu
 }
 
 fn expected(outputs: &[Port]) -> Result<Vec<Expected>, String> {
-    outputs.iter().map(|port| Expected::of(port).ok_or_else(|| format!("`{}` has no known size", port.name))).collect()
+    outputs
+        .iter()
+        .map(|port| Expected::from_port(port).ok_or_else(|| format!("`{}` has no known size", port.name)))
+        .collect()
 }

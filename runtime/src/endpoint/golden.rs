@@ -1,5 +1,5 @@
-//! Whether the model behind a name is the bundle's. Metadata cannot tell two models of one architecture apart; the
-//! bundle's golden tiles can, in one request a server.
+//! Check that a server's model is the bundle's, with golden tiles in one request a server. Metadata alone cannot
+//! distinguish two models of one architecture.
 
 use super::{Endpoint, EndpointError};
 use crate::bundle::Bundle;
@@ -12,11 +12,11 @@ use crate::parity::{ParityReport, against_golden_within, gate_tolerances};
 /// Tiles in the one request.
 const BATCH: usize = 8;
 
-/// Sends the bundle's golden tiles to each server. `precision` is the graph that the servers run, by which answers are
-/// judged: see [`gate_tolerances`].
+/// Sends the bundle's golden tiles to each server. `precision` is the precision of the served graph and selects the
+/// tolerances: see [`gate_tolerances`].
 ///
 /// # Errors
-/// [`EndpointError::Mismatch`] with how far the answers are apart; what the engine said.
+/// [`EndpointError::Mismatch`] with the largest difference; errors of the server.
 pub fn check_golden(endpoint: &Endpoint, bundle: &Bundle, precision: &str) -> Result<()> {
     let golden = golden::read(&bundle.golden_path()?)?;
     let golden = Golden { outputs: endpoint.only_wanted(&golden.outputs), ..golden };

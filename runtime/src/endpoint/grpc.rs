@@ -1,5 +1,5 @@
-//! The protocol over gRPC, tensors raw. One connection drives itself on the thread that waits for its answer; there are
-//! no threads behind it.
+//! The protocol over gRPC with raw tensors. A connection runs on the thread that waits for its answer, without background
+//! threads.
 
 use std::error::Error as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,9 +22,9 @@ use super::tls::Roots;
 use super::transport::{ModelId, Query, Transport};
 use super::{EndpointError, EndpointOptions, EndpointUrl, ModelMetadata, ServerMetadata, TensorMetadata};
 
-/// Bytes of an answer that holds no tensors, and of what stands around tensors.
+/// Size limit in bytes of an answer without tensors, and of the fields around tensors.
 const MAX_DOCUMENT: usize = 1 << 20;
-/// Bytes that may be under way before the other side has taken them: HTTP/2's default of 64 KiB stops a tile four times.
+/// Flow-control window in bytes: HTTP/2's default of 64 KiB stops a tile four times.
 const STREAM_WINDOW: u32 = 4 << 20;
 
 /// One gRPC connection.
@@ -63,7 +63,7 @@ impl Grpc {
         Ok(Self { runtime, channel, timeout: options.timeout, token: options.token.clone(), authorization })
     }
 
-    /// One call of the service. The answer may have `limit` bytes.
+    /// Calls the service once. The answer may have up to `limit` bytes.
     fn call<Q, A>(&self, method: &'static str, question: Q, limit: usize) -> Result<A, Failure>
     where
         Q: prost::Message + 'static,
@@ -96,16 +96,16 @@ impl Grpc {
             Some(token) => shown(&token.hide(status.message())),
             None => shown(status.message()),
         };
-        // A status with a source was made here: the connection broke, or was never there.
+        // A status with a source comes from this side: the connection broke or was never made.
         if let Some(source) = status.source() {
             return Failure::Transport(innermost(source));
         }
         let kind = match status.code() {
             Code::OutOfRange if said.contains("decoded message length too large") => return Failure::Answer(said),
             Code::Cancelled => return Failure::Transport(said),
-            // What tonic says when a stream ends in the middle of an answer.
+            // tonic's message for a stream that ends in the middle of an answer.
             Code::Internal | Code::Unknown if is_broken(&said) => return Failure::Transport(said),
-            // The same code as for overload, but the same request will never pass.
+            // Same code as for overload, but this request can never succeed.
             Code::ResourceExhausted if said.contains("larger than max") => Kind::Invalid,
             Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded | Code::Aborted => Kind::Busy,
             Code::NotFound => Kind::NotFound,
@@ -194,7 +194,7 @@ pub(super) fn model_metadata(answer: message::ModelMetadataResponse) -> ModelMet
     ModelMetadata { name, versions, platform, inputs, outputs }
 }
 
-/// `None` where the model has no batch of its own.
+/// `None` if the model has no batch dimension.
 pub(super) fn max_batch(answer: message::ModelConfigResponse) -> Option<usize> {
     let batch = answer.config.map_or(0, |config| config.max_batch_size);
     usize::try_from(batch).ok().filter(|batch| *batch > 0)
@@ -240,7 +240,7 @@ fn authorization(token: &Token) -> Result<AsciiMetadataValue, EndpointError> {
     Ok(value)
 }
 
-/// The last reason of a chain: what the operating system or TLS said.
+/// The last reason of a chain: the message of the operating system or of TLS.
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {

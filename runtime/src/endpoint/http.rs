@@ -1,5 +1,5 @@
-//! The protocol over HTTP/1.1. Tensors travel as bytes behind the JSON; as numbers in JSON, many times slower, only to a
-//! server that refused bytes, and then it is said.
+//! The protocol over HTTP/1.1. Tensors are sent as bytes after the JSON. Servers that refuse bytes get numbers in JSON,
+//! which is many times slower and gives a warning.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -19,13 +19,13 @@ use super::tls::Roots;
 use super::transport::{ModelId, Query, Transport};
 use super::{EndpointError, EndpointOptions, EndpointUrl, ModelMetadata, ServerMetadata};
 
-/// Bytes of an answer that holds no tensors.
+/// Size limit in bytes of an answer without tensors.
 const MAX_DOCUMENT: u64 = 1 << 20;
 /// Bytes of one number in JSON, with its comma: 24 digits are the longest double.
 const MAX_NUMBER: u64 = 32;
-/// Where the JSON part of a body with binary tensors ends.
+/// Header with the length of the JSON part of a body with binary tensors.
 const JSON_LENGTH: &str = "Inference-Header-Content-Length";
-/// What a segment of a path may hold as it is (RFC 3986, unreserved).
+/// Characters of a path segment that need no escape (RFC 3986, unreserved).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// One HTTP connection.
@@ -38,10 +38,10 @@ pub(super) struct Http {
     body: Vec<u8>,
 }
 
-/// How tensors travel.
+/// Encoding of tensors.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tensors {
-    /// As bytes; the server has not yet shown that it takes them.
+    /// As bytes; not yet confirmed that the server accepts them.
     Tried,
     /// As bytes.
     Binary,
@@ -63,7 +63,7 @@ impl Http {
     pub(super) fn new(url: &EndpointUrl, options: &EndpointOptions) -> Result<Self, EndpointError> {
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
-            // A redirection would take tiles and token to a server that nobody named.
+            // A redirection would send tiles and token to a server that the user did not name.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_global(Some(options.timeout))
@@ -94,7 +94,7 @@ impl Http {
         let reply = self.get(path)?;
         self.success(&reply)?;
         let document = serde_json::from_slice(&reply.body);
-        document.map_err(|error| Failure::Answer(format!("{path} is not what the protocol says: {error}")))
+        document.map_err(|error| Failure::Answer(format!("{path} violates the protocol: {error}")))
     }
 
     fn success(&self, reply: &Reply) -> Result<(), Failure> {
@@ -102,7 +102,7 @@ impl Http {
             return Ok(());
         }
         let said = json::error_text(&reply.body);
-        Err(Failure::of_http(reply.status, &self.token.as_ref().map_or(said.clone(), |token| token.hide(&said))))
+        Err(Failure::from_http(reply.status, &self.token.as_ref().map_or(said.clone(), |token| token.hide(&said))))
     }
 
     /// Sends `self.body`, whose first `json` bytes are JSON if tensors follow them.
@@ -118,7 +118,7 @@ impl Http {
         self.read(request.send(self.body.as_slice()), limit)
     }
 
-    /// Reads no more than `limit` bytes, and nothing if more are announced.
+    /// Reads at most `limit` bytes, and nothing if more are announced.
     fn read(&self, response: Result<Response<ureq::Body>, ureq::Error>, limit: u64) -> Result<Reply, Failure> {
         let mut response = response.map_err(|error| failure(&error))?;
         if let Some(length) = response.body().content_length().filter(|length| *length > limit) {
@@ -154,7 +154,7 @@ impl Http {
 
 impl Transport for Http {
     fn server_ready(&mut self) -> Result<bool, Failure> {
-        // Triton says 400, others 503.
+        // Triton answers 400, others 503.
         Ok(is_ready(self.get("/health/ready")?.status))
     }
 
@@ -208,7 +208,7 @@ impl Transport for Http {
     }
 }
 
-/// Every connection finds out by itself; once is enough to say it.
+/// Every connection detects it separately; one warning is enough.
 fn say_once(text: &str) {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned()) {
@@ -216,7 +216,7 @@ fn say_once(text: &str) {
     }
 }
 
-/// `None` where the model has no batch of its own.
+/// `None` if the model has no batch dimension.
 pub(super) fn max_batch(config: &json::Config) -> Option<usize> {
     usize::try_from(config.max_batch_size).ok().filter(|batch| *batch > 0)
 }

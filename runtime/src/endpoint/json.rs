@@ -8,7 +8,7 @@ use super::answer::{Answer, Data, Tensor};
 use super::statistics::Statistics;
 use super::transport::Query;
 
-/// What stands before the pixels of a request, or the whole of it where pixels are numbers.
+/// The JSON before the pixels of a request, or the whole request if pixels are numbers.
 pub(super) fn request(query: &Query<'_>, binary: bool) -> Value {
     let mut input = json!({ "name": query.input, "shape": query.shape, "datatype": "UINT8" });
     if binary {
@@ -46,10 +46,10 @@ struct Parameters {
     binary_data_size: Option<usize>,
 }
 
-/// An answer. `json` is the length of its JSON part, where binary tensors follow.
+/// Parses an answer. `json` is the length of its JSON part if binary tensors follow.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The violation of the protocol.
 pub(super) fn answer(body: Vec<u8>, json: Option<usize>) -> Result<Answer, String> {
     let body = Bytes::from(body);
     let length = json.unwrap_or(body.len());
@@ -91,7 +91,7 @@ fn numbers(name: &str, data: &Value) -> Result<Vec<f32>, String> {
     Ok(values)
 }
 
-/// The words of an error, whatever form it has.
+/// The message of an error, in any of the servers' forms.
 pub(super) fn error_text(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let parsed: Option<Value> = serde_json::from_str(&text).ok();

@@ -1,14 +1,14 @@
-//! The protocol's protobuf messages, as far as they are spoken here. Field numbers as in KServe's
+//! The protobuf messages of the protocol, limited to the fields that Kiln uses. Field numbers as in KServe's
 //! `grpc_predict_v2.proto`; the configuration and the statistics are Triton's `grpc_service.proto`.
 
 use bytes::Bytes;
 use prost::Message;
 
-/// Asks the server itself: ready, metadata.
+/// Request about the server: ready, metadata.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ServerRequest {}
 
-/// Whether server or model is ready.
+/// Readiness of a server or model.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ReadyResponse {
     #[prost(bool, tag = "1")]
@@ -25,7 +25,7 @@ pub(super) struct ServerMetadataResponse {
     pub(super) extensions: Vec<String>,
 }
 
-/// Asks about a model: ready, metadata, configuration, statistics.
+/// Request about a model: ready, metadata, configuration, statistics.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ModelRequest {
     #[prost(string, tag = "1")]

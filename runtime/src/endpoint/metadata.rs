@@ -1,10 +1,10 @@
-//! What a server says about itself and a model, and where that differs from a bundle's manifest.
+//! Metadata of a server and its model, and their differences from a bundle's manifest.
 
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::manifest::{Dim, Port};
 
-/// What a server says about itself.
+/// Metadata of a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerMetadata {
     /// Its name: `triton`.
@@ -13,20 +13,20 @@ pub struct ServerMetadata {
     /// Its version.
     #[serde(default)]
     pub version: String,
-    /// The extensions of the protocol that it has.
+    /// Protocol extensions of the server.
     #[serde(default)]
     pub extensions: Vec<String>,
 }
 
 impl ServerMetadata {
-    /// Whether it says that it has an extension.
+    /// Returns true if the server lists the extension.
     #[must_use]
     pub fn has(&self, extension: &str) -> bool {
         self.extensions.iter().any(|known| known == extension)
     }
 }
 
-/// What a server says about a model.
+/// Metadata of a model on a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelMetadata {
     /// Its name on the server.
@@ -34,7 +34,7 @@ pub struct ModelMetadata {
     /// Versions that are ready.
     #[serde(default)]
     pub versions: Vec<String>,
-    /// What runs it.
+    /// The backend that runs it.
     #[serde(default)]
     pub platform: String,
     /// Its inputs.
@@ -45,14 +45,14 @@ pub struct ModelMetadata {
     pub outputs: Vec<TensorMetadata>,
 }
 
-/// An input or output as a server announces it.
+/// An input or output in a server's metadata.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TensorMetadata {
     /// Its name.
     pub name: String,
     /// Element type as the protocol writes it: `UINT8`, `FP32`.
     pub datatype: String,
-    /// Length of each axis, -1 where any will do. The first is the batch, unless the server leaves it out.
+    /// Length of each axis, -1 for any length. The first is the batch, unless the server omits it.
     pub shape: Vec<i64>,
 }
 
@@ -63,15 +63,15 @@ impl std::fmt::Display for TensorMetadata {
 }
 
 impl ModelMetadata {
-    /// Where the model is another one than the manifest's, one sentence each. An output that is not `needed` may be
-    /// missing; what is there must agree.
+    /// Returns the differences between this model and the manifest, one sentence each. An output that is not `needed` may
+    /// be missing; outputs that exist must agree.
     pub(super) fn differences(&self, inputs: &[Port], outputs: &[Port], needed: &[String]) -> Vec<String> {
         let mut found = Vec::new();
         for port in inputs {
             found.extend(difference("input", port, &self.inputs, true));
         }
         for extra in self.inputs.iter().filter(|served| !inputs.iter().any(|port| port.name == served.name)) {
-            found.push(format!("input `{}`: the bundle has none, the server wants {extra}", extra.name));
+            found.push(format!("input `{}`: the bundle has none, the server requires {extra}", extra.name));
         }
         for port in outputs {
             found.extend(difference("output", port, &self.outputs, needed.contains(&port.name)));
@@ -99,8 +99,8 @@ fn difference(side: &str, port: &Port, served: &[TensorMetadata], needed: bool) 
     (!agrees).then(|| format!("{side} `{name}`: the bundle has {bundle}, the server has {found}"))
 }
 
-/// The manifest's axes, with or without the first one, or with a 1 behind them: Triton's configuration cannot say that
-/// an output has no axis but the batch, and so announces `[-1, 1]` for a score.
+/// Accepts the manifest's axes, with or without the first one, or followed by a 1: Triton's configuration cannot express
+/// an output whose only axis is the batch, and so announces `[-1, 1]` for a score.
 fn fits(port: &Port, served: &[i64]) -> bool {
     let axes = &port.shape;
     let all = |axes: &[Dim], served: &[i64]| {
@@ -121,7 +121,7 @@ fn fits_axis(axis: &Dim, length: i64) -> bool {
     }
 }
 
-/// ONNX's name of an element type as the protocol writes it.
+/// The protocol's name of an ONNX element type.
 pub(super) fn protocol_dtype(onnx: &str) -> String {
     match onnx {
         "float16" => "FP16".to_owned(),

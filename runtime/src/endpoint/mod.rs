@@ -1,10 +1,10 @@
-//! A model server as an engine: what a bundle holds, served by Triton, KServe, OpenVINO Model Server or MLServer, is
-//! checked, scored and measured over the Open Inference Protocol v2, by HTTP with binary tensors or by gRPC.
+//! A model server as a scorer: a bundle that Triton, KServe, OpenVINO Model Server or MLServer serves is checked, scored
+//! and measured over the Open Inference Protocol v2, by HTTP with binary tensors or by gRPC.
 //!
-//! Promised: nothing is sent before the server's metadata agree with the bundle's manifest; no answer is believed before
-//! its names, element types, shapes and sizes are what was announced; an inference that may have been lost is sent again,
-//! because it changes nothing on the server, until a stated time is over. Left to others: which tiles are sent
-//! ([`score`](crate::score)), and whether answers are right ([`parity`](crate::parity)).
+//! Guarantees: nothing is sent before the server's metadata agree with the bundle's manifest; no answer is used before its
+//! names, element types, shapes and sizes are checked; an inference that may have been lost is sent again until a time
+//! limit, which is safe because inferences change nothing on the server. Left to others: the choice of tiles
+//! ([`score`](crate::score)) and the comparison of answers ([`parity`](crate::parity)).
 //!
 //! Source: Open Inference Protocol v2 (KServe), and Triton's extensions `binary_tensor_data`, `model_configuration` and
 //! `statistics`.

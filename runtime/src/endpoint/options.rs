@@ -1,4 +1,4 @@
-//! How servers are spoken to.
+//! Options of a connection to model servers.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,39 +6,39 @@ use std::time::Duration;
 
 use super::{EndpointError, EndpointUrl};
 
-/// The environment variable that holds the bearer token, so that it stands in no list of processes.
+/// The environment variable with the bearer token, which keeps it out of process lists.
 pub const TOKEN_VARIABLE: &str = "KILN_ENDPOINT_TOKEN";
 
-/// Servers, the model on them, and how patient to be.
+/// Servers, their model, and time limits.
 #[derive(Debug, Clone)]
 pub struct EndpointOptions {
     /// Servers of the same model; they share the load.
     pub urls: Vec<EndpointUrl>,
     /// The model's name on the servers.
     pub model: String,
-    /// The version that must answer; without one, the server's own choice, which must then stay the same.
+    /// The model version that must answer. `None` leaves the choice to the server; it must then stay the same.
     pub version: Option<String>,
-    /// Requests on their way at once, over all servers.
+    /// Requests in flight at once, over all servers.
     pub concurrency: usize,
-    /// For one request, from connecting to the last byte of the answer.
+    /// Time limit of one request, from connecting to the last byte of the answer.
     pub timeout: Duration,
-    /// For one batch, over all its attempts.
+    /// Time limit of one batch, over all its attempts.
     pub retry_for: Duration,
-    /// Certificates in PEM that are trusted beside the system's.
+    /// PEM file of certificates that are trusted in addition to the system's.
     pub ca: Option<PathBuf>,
     /// Sent as `Authorization: Bearer …`.
     pub token: Option<Token>,
 }
 
 impl EndpointOptions {
-    /// Requests on their way at once, unless told otherwise: one is computed while another travels.
+    /// Default of `concurrency`: one request is computed while another is in transit.
     pub const DEFAULT_CONCURRENCY: usize = 2;
-    /// For one request, unless told otherwise.
+    /// Default time limit of one request.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
-    /// For one batch, unless told otherwise: a server that loads a model of some hundred megabytes is back by then.
+    /// Default time limit of one batch: long enough for a server to load a model of some hundred megabytes.
     pub const DEFAULT_RETRY_FOR: Duration = Duration::from_secs(60);
 
-    /// Options for one model on these servers, all else as by default.
+    /// Options for one model on these servers, with defaults for the rest.
     #[must_use]
     pub fn new(urls: Vec<EndpointUrl>, model: impl Into<String>) -> Self {
         Self {
@@ -54,15 +54,15 @@ impl EndpointOptions {
     }
 }
 
-/// A bearer token. It is never shown, and cut out of what a server says.
+/// A bearer token. It is never printed, and is removed from a server's messages.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
 impl Token {
-    /// A token as it stands in the environment.
+    /// Takes a token from the environment variable's value.
     ///
     /// # Errors
-    /// [`EndpointError::Token`] if it is empty or could not stand in a header.
+    /// [`EndpointError::Token`] if it is empty or cannot be part of a header.
     pub fn new(text: &str) -> Result<Self, EndpointError> {
         let text = text.trim();
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {

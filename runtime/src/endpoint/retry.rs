@@ -1,6 +1,5 @@
-//! When a request is sent again. An inference changes nothing on the server, so that one that may have been lost can be
-//! sent twice; what would fail in the same way is not sent twice. Waits grow and are drawn at random (exponential backoff
-//! with jitter), so that many clients of one server do not come back at one moment.
+//! Retries. An inference changes nothing on the server, so a possibly lost one may be sent twice; a request that would fail
+//! again is not. Waits grow exponentially with jitter, so that many clients of one server do not return at once.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,8 +13,8 @@ use super::failure::{Failure, Kind};
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// Since when nothing has succeeded any more, over all connections: once the time is over for one batch, the others do
-/// not each wait as long again.
+/// Time of the last success over all connections: when the time limit is over for one batch, the others do not each wait
+/// as long again.
 #[derive(Debug, Default)]
 pub(super) struct Outage(Mutex<Option<Instant>>);
 
@@ -33,29 +32,29 @@ impl Outage {
     }
 }
 
-/// Why an attempt came to nothing.
+/// The reason why an attempt failed.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// What a server, or the way there, said.
+    /// The server refused, or the connection failed.
     Failed {
         /// The server.
         url: String,
-        /// What was asked.
+        /// The request: `metadata`, `inference`.
         action: &'static str,
-        /// What came.
+        /// The failure.
         failure: Failure,
     },
-    /// What no further attempt can change.
+    /// An error that no further attempt can change.
     Final(EndpointError),
 }
 
 impl Trouble {
-    /// Whether the same may succeed later.
+    /// Returns true if the same request may succeed later.
     pub(super) fn is_transient(&self) -> bool {
         matches!(self, Self::Failed { failure, .. } if failure.is_transient())
     }
 
-    /// Whether the server is there, and asks to come later.
+    /// Returns true if the server is reachable but busy.
     pub(super) fn is_busy(&self) -> bool {
         matches!(self, Self::Failed { failure: Failure::Status { kind: Kind::Busy, .. }, .. })
     }
@@ -77,19 +76,19 @@ impl Trouble {
     }
 }
 
-/// How long to try.
+/// Time limits of retries.
 #[derive(Clone, Copy)]
 pub(super) struct Patience<'a> {
-    /// For one request, over all attempts, and for all requests, since one succeeded.
+    /// Limit of one request over all attempts, and of all requests since the last success.
     pub(super) retry_for: Duration,
-    /// What all requests have in common.
+    /// State shared by all requests.
     pub(super) outage: &'a Outage,
 }
 
-/// Tries until it succeeds, until `again` says no, or until patience is over.
+/// Tries until success, until `again` returns false, or until the time limit.
 ///
 /// # Errors
-/// The last trouble, with how often and how long it was tried.
+/// The last trouble, with the number of attempts and their duration.
 pub(super) fn retry<T>(
     model: &str,
     patience: Patience<'_>,
@@ -152,13 +151,13 @@ mod tests {
 
     #[test]
     fn what_may_pass_is_tried_until_it_does() {
-        let (result, made) = attempts(Duration::from_secs(60), &Failure::of_http(503, "later"), 3);
+        let (result, made) = attempts(Duration::from_secs(60), &Failure::from_http(503, "later"), 3);
         assert_eq!((result.unwrap(), made), (3, 3));
     }
 
     #[test]
     fn what_will_not_pass_is_tried_once() {
-        let (result, made) = attempts(Duration::from_secs(60), &Failure::of_http(400, "no"), 3);
+        let (result, made) = attempts(Duration::from_secs(60), &Failure::from_http(400, "no"), 3);
         assert_eq!(made, 1);
         assert!(result.unwrap_err().to_string().contains("HTTP 400: no"));
     }

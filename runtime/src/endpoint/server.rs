@@ -1,5 +1,5 @@
-//! What is known of one server: what it serves, and whether it was lately away. Shared by all connections to it, so that
-//! one of them finding it dead spares the others the wait.
+//! State of one server: its model, and whether it was recently lost. All connections share it, so only the first one waits
+//! for a dead server.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -9,21 +9,21 @@ use serde::Serialize;
 
 use super::{EndpointUrl, ModelMetadata, ServerMetadata};
 
-/// For how long others are asked first after a server did not answer.
+/// Time for which other servers are preferred after a server did not answer.
 const REST: Duration = Duration::from_secs(2);
 
-/// What a server serves, as it was found.
+/// A server and its model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Served {
     /// The server's address.
     pub url: String,
-    /// What it says about itself.
+    /// Metadata of the server.
     pub server: ServerMetadata,
-    /// What it says about the model.
+    /// Metadata of the model.
     pub model: ModelMetadata,
-    /// The only batch that it takes.
+    /// The only batch size that it accepts; `None` if any.
     pub fixed_batch: Option<usize>,
-    /// The largest batch that it takes.
+    /// The largest batch that it accepts; `None` if it states none.
     pub max_batch: Option<usize>,
 }
 
@@ -41,12 +41,12 @@ impl Server {
         Self { url, rests_until: Mutex::new(None), unchecked: AtomicBool::new(true) }
     }
 
-    /// Whether it did not answer a moment ago.
+    /// Returns true if it did not answer recently.
     pub(super) fn rests(&self) -> bool {
         self.rests_until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() < until)
     }
 
-    /// It did not answer, for this reason: whoever comes back there must be checked.
+    /// Marks the server as lost, with the reason; it must be checked again when it returns.
     pub(super) fn was_lost(&self, reason: &str) {
         *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + REST);
         if !self.unchecked.swap(true, Ordering::AcqRel) {
@@ -54,16 +54,16 @@ impl Server {
         }
     }
 
-    /// Whether it must be checked before the next batch.
+    /// Returns true if it must be checked before the next batch.
     pub(super) fn is_unchecked(&self) -> bool {
         self.unchecked.load(Ordering::Acquire)
     }
 
-    /// It was checked.
+    /// Marks the server as checked.
     pub(super) fn was_checked(&self) {
         let rested = self.rests_until.lock().unwrap_or_else(PoisonError::into_inner).take().is_some();
         if self.unchecked.swap(false, Ordering::AcqRel) && rested {
-            tracing::warn!("{} is there again, and serves the same model", self.url);
+            tracing::warn!("{} is reachable again and serves the same model", self.url);
         }
     }
 }

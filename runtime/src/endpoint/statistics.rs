@@ -1,5 +1,5 @@
-//! The server's own view of its time, by Triton's extension `statistics`: counters since the server started, of which the
-//! difference over a measurement says where its requests spent their time.
+//! Times measured by the server, from Triton's extension `statistics`: counters since the server started. Their difference
+//! over a measurement gives the time of its requests by step.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ pub struct Statistics {
     pub requests: u64,
     /// Tiles in them.
     pub inferences: u64,
-    /// Runs of the model: fewer than requests where the server gathers requests into batches.
+    /// Runs of the model: fewer than requests if the server batches them.
     pub executions: u64,
     /// Waiting in the queue.
     pub queue_ns: u64,
@@ -25,7 +25,7 @@ pub struct Statistics {
 /// Mean times of a request on the server, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ServerTimes {
-    /// Requests over which the mean is taken. Other clients' requests count too.
+    /// Requests of the mean, including those of other clients.
     pub requests: u64,
     /// Tiles in a run of the model.
     pub tiles_per_execution: f64,
@@ -55,13 +55,13 @@ impl std::fmt::Display for ServerTimes {
 }
 
 impl Statistics {
-    /// Two models' or servers' counters together.
+    /// Sum of two models' or servers' counters.
     #[must_use]
     pub fn and(self, other: &Self) -> Self {
         self.zip(other, u64::saturating_add)
     }
 
-    /// What was counted since `earlier`; `None` if nothing was, or if the server has started anew in between.
+    /// Difference since `earlier`; `None` if nothing was counted, or if the server restarted in between.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Option<ServerTimes> {
         if self.requests <= earlier.requests || self.executions <= earlier.executions {

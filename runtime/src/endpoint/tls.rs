@@ -1,4 +1,4 @@
-//! Whom to trust: the system's certificates, and those that the user names beside them.
+//! Trusted certificates: the system's, and the user's additional ones.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,11 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::EndpointError;
 
-/// Certificates that may vouch for a server.
+/// Trusted root certificates.
 pub(super) struct Roots {
     /// The system's.
     system: Vec<CertificateDer<'static>>,
-    /// The user's file, in PEM, and what it holds.
+    /// The user's PEM file and its contents.
     own: Option<(Vec<u8>, Vec<CertificateDer<'static>>)>,
 }
 

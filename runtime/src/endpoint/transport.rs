@@ -1,5 +1,5 @@
-//! The calls of the protocol, whatever carries them. A transport is one connection: it keeps it open, and opens it again
-//! at the next call when it broke. It never retries.
+//! The calls of the protocol, over HTTP or gRPC. A transport is one connection: it stays open, and is opened again at the
+//! next call after a failure. It never retries.
 
 use super::answer::{Answer, Expected};
 use super::failure::Failure;
@@ -8,12 +8,12 @@ use super::http::Http;
 use super::statistics::Statistics;
 use super::{EndpointError, EndpointOptions, EndpointUrl, ModelMetadata, ServerMetadata};
 
-/// Which model is meant.
+/// A model on a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ModelId {
     /// Its name on the server.
     pub(super) name: String,
-    /// Its version; `None` leaves it to the server.
+    /// Its version; `None` leaves the choice to the server.
     pub(super) version: Option<String>,
 }
 
@@ -28,12 +28,12 @@ pub(super) struct Query<'a> {
     pub(super) shape: [usize; 4],
     /// The input, u8.
     pub(super) pixels: &'a [u8],
-    /// The outputs to be given.
+    /// The requested outputs.
     pub(super) outputs: &'a [Expected],
 }
 
 impl Query<'_> {
-    /// Elements of all outputs together: what bounds an answer.
+    /// Elements of all outputs together, which bound the size of an answer.
     pub(super) fn elements(&self) -> usize {
         self.outputs.iter().map(|output| output.elements(self.shape[0])).sum()
     }
@@ -41,17 +41,17 @@ impl Query<'_> {
 
 /// One connection to one server.
 pub(super) trait Transport: Send {
-    /// Whether the server says that it can take requests.
+    /// Returns true if the server reports that it is ready.
     fn server_ready(&mut self) -> Result<bool, Failure>;
-    /// What the server says about itself.
+    /// Returns the server's metadata.
     fn server(&mut self) -> Result<ServerMetadata, Failure>;
-    /// Whether the model can take requests.
+    /// Returns true if the server reports that the model is ready.
     fn model_ready(&mut self, model: &ModelId) -> Result<bool, Failure>;
-    /// What the server says about the model.
+    /// Returns the model's metadata.
     fn model(&mut self, model: &ModelId) -> Result<ModelMetadata, Failure>;
-    /// The largest batch by the extension `model_configuration`; `None` if the model has no batch of its own there.
+    /// Returns the largest batch by the extension `model_configuration`; `None` if the model has no batch dimension.
     fn max_batch(&mut self, model: &ModelId) -> Result<Option<usize>, Failure>;
-    /// What the server counted since it started, by the extension `statistics`.
+    /// Returns the counters of the extension `statistics`.
     fn statistics(&mut self, model: &ModelId) -> Result<Statistics, Failure>;
     /// Runs a batch.
     fn infer(&mut self, query: &Query<'_>) -> Result<Answer, Failure>;

@@ -1,5 +1,5 @@
-//! Where a model server is. The scheme says which protocol is spoken and whether it is encrypted; credentials have no
-//! place in a URL, because URLs are printed.
+//! The address of a model server. The scheme selects the protocol and encryption. Credentials are refused, because URLs
+//! are printed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use ::http::Uri;
 
 use super::EndpointError;
 
-/// What is spoken, and whether through TLS.
+/// Protocol and encryption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     /// HTTP/1.1.
@@ -22,7 +22,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    fn of(name: &str) -> Option<Self> {
+    fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "http" => Self::Http,
             "https" => Self::Https,
@@ -32,13 +32,13 @@ impl Scheme {
         })
     }
 
-    /// Whether gRPC is spoken.
+    /// Returns true for gRPC.
     #[must_use]
     pub fn is_grpc(self) -> bool {
         matches!(self, Self::Grpc | Self::Grpcs)
     }
 
-    /// Whether TLS is around it.
+    /// Returns true for TLS.
     #[must_use]
     pub fn is_encrypted(self) -> bool {
         matches!(self, Self::Https | Self::Grpcs)
@@ -55,20 +55,20 @@ pub struct EndpointUrl {
 }
 
 impl EndpointUrl {
-    /// What is spoken there.
+    /// Protocol and encryption.
     #[must_use]
     pub fn scheme(&self) -> Scheme {
         self.scheme
     }
 
-    /// The address as an HTTP client wants it, without a slash at its end: gRPC is HTTP/2 underneath.
+    /// The address with the scheme `http` or `https`, without a slash at its end: gRPC uses HTTP/2.
     #[must_use]
     pub(super) fn as_http(&self) -> String {
         let scheme = if self.scheme.is_encrypted() { "https" } else { "http" };
         format!("{scheme}://{}{}", self.authority, self.path)
     }
 
-    /// Whether it leads to this very machine.
+    /// Returns true for a loopback address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         let host = self.authority.rsplit_once(':').map_or(self.authority.as_str(), |(host, _)| host);
@@ -84,7 +84,7 @@ impl FromStr for EndpointUrl {
         let wrong = |reason: &str| EndpointError::Url { url: without_secret(text), reason: reason.to_owned() };
         let uri: Uri = text.parse().map_err(|error| wrong(&format!("is not a URL ({error})")))?;
         let scheme = uri.scheme_str().ok_or_else(|| wrong("has no scheme"))?;
-        let scheme = Scheme::of(scheme).ok_or_else(|| wrong(&format!("has the scheme `{scheme}`")))?;
+        let scheme = Scheme::from_name(scheme).ok_or_else(|| wrong(&format!("has the scheme `{scheme}`")))?;
         let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
         if authority.contains('@') {
             return Err(wrong(&format!("holds credentials; set {} instead", super::TOKEN_VARIABLE)));
@@ -103,7 +103,7 @@ impl FromStr for EndpointUrl {
     }
 }
 
-/// The text without what stands before an `@`.
+/// The text without the part before an `@`.
 fn without_secret(text: &str) -> String {
     match (text.split_once("://"), text.rfind('@')) {
         (Some((scheme, _)), Some(at)) => format!("{scheme}://…{}", &text[at..]),

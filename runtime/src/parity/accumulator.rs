@@ -1,4 +1,4 @@
-//! Many batches, one verdict.
+//! Comparison of two sets of outputs over many batches, with one verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,14 +9,14 @@ use super::{OutputParity, StainParity, Tolerance};
 use crate::decision::DecisionRule;
 use crate::session::Outputs;
 
-/// The outcome of a comparison. Its field names are those of `kiln verify --json`.
+/// The outcome of a comparison. Its field names are part of Kiln's JSON output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ParityReport {
     /// Every output is within its tolerance and no decision changed.
     pub passed: bool,
     /// One entry an output of the reference, by name.
     pub outputs: Vec<OutputParity>,
-    /// Tiles whose side of the threshold, or most probable class, came out differently at any batch size.
+    /// Tiles whose decision changed at any batch size: another side of the threshold, or another most probable class.
     pub decisions_changed: usize,
     /// The first of those tiles, counted from 0; at most [`MAX_NAMED`].
     pub changed_tiles: Vec<usize>,
@@ -24,19 +24,19 @@ pub struct ParityReport {
     pub tiles: usize,
     /// Batch sizes at which they were compared, ascending.
     pub batches: Vec<usize>,
-    /// Smallest distance of a reference score from the threshold: how near a decision was to changing.
+    /// Smallest distance of a reference score from the threshold: the margin of the closest decision.
     pub closest_to_threshold: Option<f64>,
     /// The provider that was asked to run the candidate.
     pub provider: String,
-    /// Nodes that each provider really ran.
+    /// Nodes that each provider ran.
     pub nodes: BTreeMap<String, usize>,
-    /// Stain normalisation, where the graph's caller does it and it was looked at.
+    /// Check of stain normalisation; `None` if the graph's caller does none, or it was not checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stain_normalisation: Option<StainParity>,
 }
 
 impl ParityReport {
-    /// The same with what stain normalisation came to; a difference there is a miss.
+    /// Adds the check of stain normalisation; a difference there is a miss.
     #[must_use]
     pub fn with_stain(self, stain: Option<StainParity>) -> Self {
         let passed = self.passed && stain.is_none_or(|stain| stain.passed());
@@ -44,10 +44,10 @@ impl ParityReport {
     }
 }
 
-/// How many changed tiles a report names.
+/// The most changed tiles that a report names.
 pub const MAX_NAMED: usize = 20;
 
-/// Gathers the differences of many batches. The same tiles may pass at several batch sizes: they count once.
+/// Collects the differences of many batches. Tiles that are compared at several batch sizes count once.
 #[derive(Debug, Clone)]
 pub struct Accumulator {
     rule: DecisionRule,
@@ -74,14 +74,14 @@ impl Accumulator {
         }
     }
 
-    /// The same with tolerances of its own for some outputs, by name: for a graph of another precision.
+    /// Replaces the tolerances of some outputs, by name: for fp16 and int8 graphs.
     #[must_use]
     pub fn with_tolerances(self, tolerances: BTreeMap<String, Tolerance>) -> Self {
         Self { tolerances, ..self }
     }
 
-    /// Adds a batch: what the reference and the candidate answered for the tiles `first_tile ..`. An output that only
-    /// one side has is a miss of that output.
+    /// Adds a batch: the outputs of reference and candidate for the tiles `first_tile ..`. An output that only one side has
+    /// is a miss of that output.
     pub fn add(&mut self, first_tile: usize, reference: &Outputs, candidate: &Outputs) {
         for (name, array) in &reference.arrays {
             let difference = self.difference(name);
@@ -120,7 +120,7 @@ impl Accumulator {
 
     fn difference(&mut self, name: &str) -> &mut Difference {
         let tolerance = self.tolerances.get(name).copied();
-        let tolerance = tolerance.unwrap_or_else(|| Tolerance::of_output(name, !self.rule.classes().is_empty()));
+        let tolerance = tolerance.unwrap_or_else(|| Tolerance::for_output(name, !self.rule.classes().is_empty()));
         self.outputs.entry(name.to_owned()).or_insert_with(|| Difference::new(tolerance))
     }
 

@@ -1,14 +1,14 @@
-//! The difference between two arrays of one output, gathered over any number of batches.
+//! The difference between two arrays of one output, over any number of batches.
 
 use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
 
 use super::Tolerance;
 
-/// Below this magnitude a reference counts as zero for the relative error, as PyTorch's export verification has it.
+/// References below this magnitude count as zero for the relative error (the limit of PyTorch's export verification).
 const RELATIVE_FLOOR: f64 = 1e-7;
 
-/// How one output compares with its reference, over every element that was compared.
+/// One output compared with its reference, over all elements.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutputParity {
     /// The output's name in the graph.
@@ -17,8 +17,8 @@ pub struct OutputParity {
     pub max_abs: f64,
     /// Mean absolute difference.
     pub mean_abs: f64,
-    /// Largest difference relative to the reference's magnitude (at least 1e-7). Reported, never judged: it is large
-    /// wherever the reference is nearly zero.
+    /// Largest difference relative to the reference's magnitude (at least 1e-7). Reported but never part of the verdict:
+    /// it is large wherever the reference is nearly zero.
     pub max_rel: f64,
     /// Cosine similarity of all elements as one vector: 1 is the same direction.
     pub cosine: f64,
@@ -26,7 +26,7 @@ pub struct OutputParity {
     pub tolerance: f64,
     /// Relative part of the tolerance, added to it: `tolerance_relative * |reference|`.
     pub tolerance_relative: f64,
-    /// Whether every element is finite and within the tolerance.
+    /// Every element is finite and within the tolerance.
     pub passed: bool,
     /// Elements compared.
     pub elements: u64,
@@ -36,13 +36,13 @@ pub struct OutputParity {
     pub non_finite: u64,
     /// The tile that holds the largest absolute difference, counted from 0.
     pub worst_tile: Option<usize>,
-    /// What kept the two from being compared: a missing output, another shape.
+    /// The reason why the two cannot be compared: a missing output, another shape.
     pub problem: Option<String>,
 }
 
 /// Compares one output of one batch, `candidate` against `reference`, both `[batch, ...]`.
 ///
-/// Another shape is no error but a miss, with the reason in [`OutputParity::problem`].
+/// A different shape is not an error but a miss, with the reason in [`OutputParity::problem`].
 #[must_use]
 pub fn compare(name: &str, reference: &ArrayD<f32>, candidate: &ArrayD<f32>, tolerance: Tolerance) -> OutputParity {
     let mut difference = Difference::new(tolerance);
@@ -50,7 +50,7 @@ pub fn compare(name: &str, reference: &ArrayD<f32>, candidate: &ArrayD<f32>, tol
     difference.finish(name)
 }
 
-/// What has been seen so far of one output.
+/// Differences of one output so far.
 #[derive(Debug, Clone)]
 pub(super) struct Difference {
     tolerance: Tolerance,

@@ -1,4 +1,4 @@
-//! A bundle against its own golden outputs: what any machine can check without burn.
+//! Comparison of a bundle with its golden outputs, possible on any machine without burn.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub fn against_golden(
     against_golden_within(engine, golden, rule, batches, BTreeMap::new())
 }
 
-/// The same with tolerances of its own for some outputs: those of [`gate_tolerances`], for a graph of another precision.
+/// [`check_golden`] with other tolerances for some outputs: those of [`gate_tolerances`], for fp16 and int8 graphs.
 ///
 /// # Errors
 /// What the engine said when it failed to run.
@@ -52,19 +52,19 @@ pub fn against_golden_within(
     Ok(accumulator.finish(&engine.provider(), engine.nodes()))
 }
 
-/// Differences may be so many times as large as the largest that the gate saw: golden tiles are others, and another
-/// provider rounds at other places.
+/// Margin over the largest difference that the export measured: golden tiles differ from the gate's tiles, and each
+/// provider rounds differently.
 const GATE_MARGIN: f64 = 2.0;
 
-/// The tolerances by which a graph of another precision is judged: for every output, what it differed from the fp32 graph
-/// when it passed its gate, with a margin. Empty for the fp32 graph, whose tolerances follow from single precision.
+/// Tolerances of an fp16 or int8 graph: for every output, twice the largest difference from the fp32 graph that the export
+/// measured at its gate. Empty for the fp32 graph, whose tolerances follow from single precision.
 #[must_use]
 pub fn gate_tolerances(variant: &Variant) -> BTreeMap<String, Tolerance> {
     let outputs = variant.gate.as_ref().and_then(|gate| gate.get("outputs")?.as_array().cloned()).unwrap_or_default();
     let tolerance = |output: &serde_json::Value| {
         let name = output.get("name")?.as_str()?.to_owned();
         let seen = output.get("max_abs")?.as_f64()?;
-        let reason = "twice the largest difference that its gate saw on the validation split";
+        let reason = "twice the largest difference that the export measured on the validation split";
         Some((name, Tolerance { absolute: GATE_MARGIN * seen, relative: 0.0, reason }))
     };
     outputs.iter().filter_map(tolerance).collect()

@@ -1,6 +1,5 @@
-//! Whether two engines answered the same: errors of every output, and the decisions that would have come out
-//! differently. It promises to say no when it cannot tell: a missing output, another shape or a value that is not finite
-//! is a miss. Which engines and which tiles are compared is the caller's affair.
+//! Comparison of two scorers' outputs: the error of every output, and the decisions that would change. Guarantee: doubt is
+//! a miss, be it a missing output, another shape or a value that is not finite. The caller chooses scorers and tiles.
 
 mod accumulator;
 mod difference;

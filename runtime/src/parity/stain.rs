@@ -1,5 +1,5 @@
-//! Stain normalisation that the graph's caller does: whether this machine makes of the golden tiles what the model was
-//! tried on. Every step of it is exactly rounded or tabulated, so a single level is a difference.
+//! Check of stain normalisation that the graph's caller does: on golden tiles this machine must give the pixels that the
+//! model was tested on. Every step is exactly rounded or tabulated, so a difference of one level is a miss.
 
 use kiln_tile::Tile;
 use kiln_tile::stain::{StainMethod, StainNormaliser};
@@ -8,23 +8,23 @@ use serde::{Deserialize, Serialize};
 use crate::bundle::manifest::TileSpec;
 use crate::golden::Golden;
 
-/// What normalising the golden tiles came to.
+/// Result of normalising the golden tiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StainParity {
     /// The method.
     pub method: StainMethod,
-    /// Tiles compared; 0 where the bundle holds none to try it on, which is a miss.
+    /// Tiles compared; 0 if the bundle has none for this check, which is a miss.
     pub tiles: usize,
     /// Tiles that came out differently.
     pub different: usize,
-    /// The largest difference of a channel's value, in levels of 0 to 255.
+    /// The largest difference of a channel's value (0 to 255).
     pub max_abs: u8,
 }
 
 impl StainParity {
-    /// Normalises the golden tiles as `spec` says; `None` where the graph's caller has nothing to normalise.
+    /// Normalises the golden tiles by `spec`; `None` if the graph's caller has nothing to normalise.
     #[must_use]
-    pub fn of(spec: &TileSpec, golden: &Golden) -> Option<Self> {
+    pub fn measure(spec: &TileSpec, golden: &Golden) -> Option<Self> {
         let normaliser = spec.before_graph()?;
         let pairs = golden.decoded.iter().flatten().zip(&golden.tiles);
         let differences = pairs.map(|(decoded, expected)| difference(&normaliser, decoded, expected));
@@ -37,7 +37,7 @@ impl StainParity {
         }))
     }
 
-    /// Whether there were tiles, and all of them came out as they should.
+    /// Returns true if there were tiles and none of them differs.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.tiles > 0 && self.different == 0

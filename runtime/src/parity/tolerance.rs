@@ -1,4 +1,4 @@
-//! How far an output may be from its reference, by what it means. The one place where tolerances are written down.
+//! Tolerances of outputs by their meaning. All tolerances of the fp32 graph are defined here.
 
 /// The limit for one output: `|candidate - reference| <= absolute + relative * |reference|`, for every element.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -7,7 +7,7 @@ pub struct Tolerance {
     pub absolute: f64,
     /// Relative part; 0 where the output has a bounded range.
     pub relative: f64,
-    /// Why these numbers.
+    /// Justification of the two numbers.
     pub reason: &'static str,
 }
 
@@ -15,7 +15,7 @@ impl Tolerance {
     /// The tolerance of a named output in single precision. `classifier`: the model has classes, so that `score` is a
     /// probability.
     #[must_use]
-    pub fn of_output(name: &str, classifier: bool) -> Self {
+    pub fn for_output(name: &str, classifier: bool) -> Self {
         match name {
             "probabilities" => PROBABILITY,
             "score" if classifier => PROBABILITY,
@@ -56,7 +56,7 @@ const LATENT: Tolerance = Tolerance {
     relative: 1e-4,
     reason: "an unbounded sum over some 10^4 to 10^5 products in single precision",
 };
-const OTHER: Tolerance = Tolerance { absolute: 1e-4, relative: 1e-4, reason: "nothing is known of its range" };
+const OTHER: Tolerance = Tolerance { absolute: 1e-4, relative: 1e-4, reason: "its range is unknown" };
 
 #[cfg(test)]
 mod tests {
@@ -64,14 +64,14 @@ mod tests {
 
     #[test]
     fn a_score_is_a_probability_only_where_there_are_classes() {
-        assert_eq!(Tolerance::of_output("score", true), PROBABILITY);
-        assert_eq!(Tolerance::of_output("score", false), SCORE);
+        assert_eq!(Tolerance::for_output("score", true), PROBABILITY);
+        assert_eq!(Tolerance::for_output("score", false), SCORE);
     }
 
     #[test]
     fn the_promised_tolerances_hold() {
-        assert!((Tolerance::of_output("probabilities", true).at(1.0) - 1e-5).abs() < 1e-18);
-        assert!((Tolerance::of_output("reconstruction", false).at(1.0) - 1e-4).abs() < 1e-18);
-        assert!(Tolerance::of_output("latent_mean", false).at(100.0) > 1e-2);
+        assert!((Tolerance::for_output("probabilities", true).at(1.0) - 1e-5).abs() < 1e-18);
+        assert!((Tolerance::for_output("reconstruction", false).at(1.0) - 1e-4).abs() < 1e-18);
+        assert!(Tolerance::for_output("latent_mean", false).at(100.0) > 1e-2);
     }
 }

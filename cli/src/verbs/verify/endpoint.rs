@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Result<
     }
     let batches = batches(&endpoint);
     let tolerances = gate_tolerances(bundle.variant(&args.precision)?);
-    let stain = StainParity::of(&bundle.manifest.tile, &golden);
+    let stain = StainParity::measure(&bundle.manifest.tile, &golden);
     let verify = |number| {
         let report = against_golden_within(&mut endpoint.only(number), &golden, &rule, &batches, tolerances.clone())?;
         Ok::<_, kiln_runtime::Error>(report.with_stain(stain))
