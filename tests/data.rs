@@ -1,5 +1,5 @@
-//! Data sets of every kind that is wrong are refused with the line or the file; splits keep groups whole; generated
-//! tiles are the same for the same seed.
+//! Invalid data sets are refused with the line or the file; splits keep groups whole; the same seed generates the same
+//! tiles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -207,7 +207,7 @@ fn assert_leak(tiles: &Path, rows: &str, words: &[&str]) {
     assert!(!tiles.join("split.csv").exists());
 }
 
-/// Fails if a group of this split file stands in two splits.
+/// Fails if a group of this split file is in two splits.
 pub fn assert_no_group_crosses(split: &str) {
     let mut splits: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for row in read_csv(split).1 {

@@ -1,5 +1,5 @@
-//! Real model servers, driven by Kiln and by NVIDIA's own client for the same tiles. What servers that misbehave get is
-//! tested in `runtime/tests/endpoint`.
+//! Real model servers, driven by Kiln and by NVIDIA's own client for the same tiles. Misbehaving servers are tested in
+//! `runtime/tests/endpoint`.
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ fn rows(file: &Path) -> Rows {
     read_csv(&fs::read_to_string(file).unwrap()).1
 }
 
-/// The rows that ONNX Runtime gives here.
+/// Rows of ONNX Runtime in this process.
 fn rows_here(kind: Kind, folder: &Path) -> Rows {
     let out = folder.join("here.csv");
     kiln!("score", fixture().bundle(kind), fixture().tiles(), "--precision", "fp32", "--out", &out).code(0);

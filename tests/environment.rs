@@ -1,11 +1,11 @@
-//! What the machine lacks is exit status 3, with what to type; nothing falls back unless the user listed a fallback.
+//! A missing part of the machine is exit status 3, with the command that helps; no fallback unless the user listed one.
 
 use std::fs;
 use std::path::Path;
 
 use crate::support::{Kind, Outcome, command, finish, fixture, kiln, scratch, skip};
 
-/// Whether an NVIDIA driver is at work here: then these providers may well run.
+/// Returns true if an NVIDIA driver runs here, so that these providers may work.
 fn has_nvidia() -> bool {
     Path::new("/proc/driver/nvidia/version").exists()
 }
@@ -156,7 +156,7 @@ fn doctor_lists_every_option_with_its_default_unit_and_what_it_sets() {
     assert!(text.contains("tensorrt.workspace (bytes; default unset; sets trt_max_workspace_size)"), "{text}");
 }
 
-/// On every path, a provider that cannot run here is exit status 3 and one sentence, and never a number.
+/// Every verb refuses a provider that cannot run here with exit status 3 and one sentence, never with a number.
 #[test]
 fn a_provider_that_cannot_run_is_no_score_no_verdict_and_no_latency() {
     let fixture = fixture();

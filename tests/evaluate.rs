@@ -1,4 +1,4 @@
-//! Figures with intervals, for a run through burn and for its bundle through ONNX Runtime: the same ones.
+//! Figures with intervals are equal for a run through burn and for its bundle through ONNX Runtime.
 
 use std::fs;
 use std::path::Path;

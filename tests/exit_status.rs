@@ -1,5 +1,5 @@
-//! The exit status tells how a verb came out, whoever reads its output: a check that failed is 1 and wrong input is 2 where
-//! stdout and stderr cannot be written, too; only a verb that was done and could not show it becomes 3.
+//! The exit status does not depend on the reader of the output: a failed check is 1 and wrong input is 2 even if stdout and
+//! stderr cannot be written; only a verb that succeeded and could not print its result becomes 3.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -136,7 +136,7 @@ fn keep() -> TempDir {
     folder
 }
 
-/// What can be wrong with a stream.
+/// A fault of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Broken {
     /// A full disk.

@@ -1,4 +1,4 @@
-//! Export: deterministic, verified before it appears, never over something that is there unless told so.
+//! Export: deterministic, verified before it appears, never over an existing bundle without `--force`.
 
 use std::fs;
 

@@ -13,7 +13,7 @@ use crate::support::{
     scratch,
 };
 
-/// How long the work takes when nobody kills it, with something on top so that a kill may also come too late.
+/// Duration of the undisturbed work, with a margin so that a kill may also come too late.
 fn timed(work: impl FnOnce()) -> Duration {
     let started = Instant::now();
     work();
@@ -38,7 +38,7 @@ fn weights(run: &Path) -> String {
     sha256_file(&run.join("model.bpk")).unwrap()
 }
 
-/// Every checkpoint that is there is whole, and `run.json` stands for a whole run.
+/// Every checkpoint is whole, and `run.json` exists only in a whole run.
 fn assert_no_half_run(run: &Path) {
     for name in names(&run.join("checkpoints")).iter().filter(|name| name.starts_with("step-")) {
         let checkpoint = run.join("checkpoints").join(name);

@@ -2,7 +2,7 @@
 //! a promise. All share one set of generated tiles and the small runs and bundles made of them; see [`support`].
 //!
 //! `KILN_SLOW_TESTS=1` repeats the kills twenty times. Tests that need what a machine may lack (real tiles, Python's
-//! packages) end early and say why: `cargo test --release --workspace --test whole_path -- --nocapture`.
+//! packages) are skipped with a printed reason: `cargo test --release --workspace --test whole_path -- --nocapture`.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod support;

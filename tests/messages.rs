@@ -1,5 +1,5 @@
-//! What users read, as snapshots: a changed help text or error message is a change that somebody has looked at. Accept
-//! one with `cargo insta review`, or by running the tests with `INSTA_UPDATE=always`.
+//! Help texts and error messages as snapshots, so that each change of them is reviewed. Accept one with
+//! `cargo insta review`, or by running the tests with `INSTA_UPDATE=always`.
 
 use std::path::Path;
 

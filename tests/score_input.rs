@@ -1,4 +1,4 @@
-//! What can be scored: files, folders, patterns, lists, standard input. The order is the user's.
+//! Inputs of scoring: files, folders, patterns, lists, standard input. The order is the user's.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! A stopped scoring keeps a row only while its tile has the bytes that were scored, whatever times, names, links and
-//! working folders say; all others are scored again, and the result is the one of a run that was never stopped.
+//! A stopped scoring keeps a row only while its tile has the bytes that were scored, regardless of times, names, links and
+//! working folders; all others are scored again, and the result equals that of an uninterrupted run.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ impl Stopped {
         self.path(row[1]["path"].as_str().unwrap())
     }
 
-    /// Goes on, and compares with a run that was never stopped. Gives what was said.
+    /// Resumes, and compares with an uninterrupted run. Returns the messages.
     fn same_as_a_whole_run(&self, tiles: &str) -> String {
         let said = finish(self.score(tiles, "scores.csv")).code(0).stderr();
         finish(self.score(tiles, "whole.csv")).code(0);

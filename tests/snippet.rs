@@ -1,5 +1,5 @@
-//! The Python script of `docs/bundle.md` scores as `kiln score` does, or says that it does not handle the file. The script
-//! that runs here is the text of the document.
+//! The Python script of `docs/bundle.md` scores as `kiln score` does, or refuses the file. The script is taken from the
+//! document.
 
 use std::collections::BTreeMap;
 use std::fs;

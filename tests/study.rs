@@ -1,4 +1,4 @@
-//! A study is one file in, one report out; it goes on where it was killed, to the same figures.
+//! A study makes one report from one file; after a kill it resumes and gives the same figures.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,7 +65,7 @@ fn whole() -> &'static (tempfile::TempDir, Duration) {
     })
 }
 
-/// What does not depend on the clock: the report up to the times.
+/// The report without its times, which depend on the clock.
 fn figures(out: &Path) -> (String, String) {
     let markdown = fs::read_to_string(out.join("report.md")).unwrap();
     let (markdown, _) = markdown.split_once("## Time").unwrap();

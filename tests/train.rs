@@ -12,7 +12,7 @@ use crate::data::assert_no_group_crosses;
 use crate::demo::assert_self_contained;
 use crate::support::{Kind, command, contents, copy, finish, fixture, kiln, names, read_json, scratch};
 
-/// What differs between two runs of one seed: how long they took, where the tiles lay, the report that shows both.
+/// Files that differ between two runs of one seed: they contain durations or the path of the tiles.
 const NOT_FROM_THE_SEED: [&str; 4] = ["history.jsonl", "run.json", "report.html", "pictures/loss.png"];
 
 #[test]

@@ -1,5 +1,5 @@
-//! The gate: green on what was exported, red on a graph that answers otherwise, and an error that names the file for a
-//! bundle that was changed.
+//! The gate: green on an exported bundle, red on a graph with other outputs, and an error that names the file for a changed
+//! bundle.
 
 use std::fs;
 use std::path::Path;

@@ -43,7 +43,7 @@ pub fn chromium() -> Option<&'static str> {
     })
 }
 
-/// What does not fit on a page at a width; empty where all does. `folder` is for scratch files.
+/// Returns the elements that do not fit on a page at a width. `folder` is for scratch files.
 pub fn misfits(browser: &str, page: &str, width: u32, folder: &Path) -> String {
     let copy = folder.join(format!("measured-{width}.html"));
     fs::write(&copy, page.replace("</body>", &format!("{MEASURE}</body>"))).unwrap();

@@ -14,7 +14,7 @@ use super::kiln;
 
 /// Tiles of the fixture: 12 slides, so that each split has several.
 pub const TILES: usize = 144;
-/// What every configuration of the fixture has in common: seconds, not skill.
+/// Keys of every configuration of the fixture, chosen for speed rather than accuracy.
 const COMMON: &str = "
 data:
   size_policy: error
@@ -66,7 +66,7 @@ impl Kind {
     }
 }
 
-/// What the tests share.
+/// Data that the tests share.
 pub struct Fixture {
     root: PathBuf,
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-/// How often a kill is repeated: a few times, or twenty with `KILN_SLOW_TESTS=1`.
+/// Repetitions of a kill: a few, or twenty with `KILN_SLOW_TESTS=1`.
 pub fn repetitions() -> usize {
     if env::var_os("KILN_SLOW_TESTS").is_some_and(|value| value != "0") { 20 } else { 3 }
 }
@@ -27,7 +27,7 @@ impl Killer {
         Self { rng: ChaCha8Rng::seed_from_u64(seed), longest }
     }
 
-    /// Starts the process, kills it at a random moment, and tells whether it was still at work.
+    /// Starts the process and kills it at a random moment. Returns true if it was still running.
     pub fn kill(&mut self, command: &mut Command) -> bool {
         let part = f64::from(self.rng.next_u32()) / f64::from(u32::MAX);
         let mut child = start(command);

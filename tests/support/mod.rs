@@ -20,7 +20,7 @@ use tempfile::TempDir;
 pub use fixture::{Fixture, Kind, fixture, install_library, lock};
 pub use kill::{Killer, kill_when, names, repetitions};
 
-/// Runs the binary with these arguments and gives what it said: `kiln!("score", &bundle, "a.png").code(0)`.
+/// Runs the binary with these arguments and returns its output: `kiln!("score", &bundle, "a.png").code(0)`.
 macro_rules! kiln {
     ($($argument:expr),* $(,)?) => {{
         #[allow(unused_mut)]
@@ -38,7 +38,7 @@ pub fn command() -> Command {
     command
 }
 
-/// What a finished process said.
+/// Output of a finished process.
 pub struct Outcome(Assert);
 
 /// Runs the process to its end.
@@ -46,7 +46,7 @@ pub fn finish(command: Command) -> Outcome {
     Outcome(assert_cmd::Command::from_std(command).assert())
 }
 
-/// Runs another program to its end: what it printed, or what it said when it failed.
+/// Runs another program to its end. Returns its output, or its error output if it failed.
 pub fn succeeds(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {
@@ -61,7 +61,7 @@ pub fn finish_with_input(command: Command, input: impl Into<Vec<u8>>) -> Outcome
 }
 
 impl Outcome {
-    /// Fails, showing all that was said, unless this is the exit status.
+    /// Fails with all output unless this is the exit status.
     pub fn code(self, expected: i32) -> Self {
         Self(self.0.code(expected))
     }
@@ -104,7 +104,7 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Says why a test ends early, where `--nocapture` shows it.
+/// Prints why a test is skipped; visible with `--nocapture`.
 pub fn skip(reason: &str) {
     eprintln!("skipped: {reason}");
 }

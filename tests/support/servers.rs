@@ -222,7 +222,7 @@ fn is_ready(url: &str) -> bool {
     stream.write_all(request.as_bytes()).is_ok() && stream.read_exact(&mut answer).is_ok() && answer.ends_with(b" 200")
 }
 
-/// What `kiln package --target triton` would write, for the Python backend.
+/// The folder that `kiln package --target triton` writes, for the Python backend.
 fn triton_repository(bundle: &Path, models: &Path) {
     let version = models.join(MODEL).join("1");
     fs::create_dir_all(&version).unwrap();
