@@ -1,5 +1,5 @@
-//! `kiln doctor`: what would work on this machine, and why not what does not. A process can load one ONNX Runtime and a
-//! broken provider may end the process that tries it, so every trial is a child: this program again, with a hidden flag.
+//! `kiln doctor`: tries every library and provider on this machine. A process can load one ONNX Runtime and a broken
+//! provider may end the process that tries it, so every trial is a child: this program again, with a hidden flag.
 
 mod bundle;
 mod machine;
@@ -10,7 +10,7 @@ mod trial;
 use std::path::PathBuf;
 
 use kiln_runtime::library::{self, Candidate};
-use kiln_runtime::{Bundle, Package};
+use kiln_runtime::{Bundle, RuntimeWheel};
 use serde::Serialize;
 
 use self::bundle::BundleReport;
@@ -43,7 +43,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "bundle")]
     options: bool,
 
-    /// What a child process is to try. Not for people.
+    /// The trial of a child process. Internal.
     #[arg(long, hide = true)]
     trial: Option<String>,
 }
@@ -64,7 +64,7 @@ struct LibraryReport {
     path: String,
     version: Option<String>,
     origin: &'static str,
-    package: Option<Package>,
+    package: Option<RuntimeWheel>,
     usable: bool,
     reason: Option<String>,
     providers: Vec<ProviderReport>,
@@ -107,7 +107,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     exit.after_report(proof::write(file, &report, checks, out), out)
 }
 
-/// Each provider that runs, once: in the library of its own package where that is installed.
+/// Each provider that runs, once: in the first library of the search that has it.
 fn places(libraries: &[LibraryReport]) -> Vec<(&LibraryReport, &str)> {
     let mut places: Vec<(&LibraryReport, &str)> = Vec::new();
     for (library, provider) in libraries.iter().flat_map(|l| l.providers.iter().map(move |p| (l, p))) {
@@ -162,7 +162,7 @@ fn print(report: &Report, out: &Output) {
 }
 
 fn print_library(library: &LibraryReport, out: &Output) {
-    let what = library.package.map_or(library.origin, Package::name);
+    let what = library.package.map_or(library.origin, RuntimeWheel::name);
     let version = library.version.as_deref().unwrap_or("version unknown");
     out.line(format_args!("\nONNX Runtime {version} ({what}) {}", library.path));
     if let Some(reason) = &library.reason {
