@@ -3,7 +3,7 @@
 use ort::ep::{CUDA, ExecutionProviderDispatch};
 
 use super::configured::{BoundMemory, ConfiguredProvider, Memory, SessionSetup, dispatch};
-use super::option::{BY_KILN, provider_options, words};
+use super::option::{BY_KILN, Settings as _, provider_options, words};
 
 words! {
     /// cuDNN's search for the algorithm of a convolution.

@@ -5,7 +5,7 @@ use ort::ep::{ExecutionProviderDispatch, OpenVINO};
 
 use super::compiled::Keeping;
 use super::configured::{ConfiguredProvider, SessionSetup, dispatch};
-use super::option::{BY_KILN, provider_options, words};
+use super::option::{BY_KILN, Settings as _, provider_options, words};
 
 words! {
     /// Precision of the computation.

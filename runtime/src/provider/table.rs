@@ -27,10 +27,10 @@ struct Row {
     family: &'static dyn ProviderFamily,
 }
 
-/// Declares the enum and the table from rows of `Kind = "name" ("ONNX Runtime's name"), needs "...", options FAMILY;`. After `needs`
-/// come, if they apply, `wheel WHEEL,` for the runtime wheel that has it and `fastest "PRECISION",` for the precision that is
-/// likely the fastest there: int8 on CPUs, whose 8-bit products are two to four times as fast while 16 bits gain nothing, fp16 on
-/// NVIDIA GPUs. Without it, nothing was measured and it is fp32.
+/// Declares the enum and the table from rows of `Kind = "name" ("ONNX Runtime's name"), needs "...", options FAMILY;`. Two
+/// optional parts follow `needs`: `wheel WHEEL,` for the runtime wheel that has the provider, and `fastest "PRECISION",`
+/// for the precision that is likely the fastest on it. That is int8 on CPUs, whose 8-bit products are two to four times as
+/// fast while 16 bits gain nothing, and fp16 on NVIDIA GPUs; elsewhere nothing was measured, and fp32 is the default.
 macro_rules! providers {
     ($(
         $(#[doc = $doc:literal])+ $kind:ident = $name:literal ($onnx_name:literal), needs $needs:literal,

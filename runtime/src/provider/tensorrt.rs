@@ -9,7 +9,7 @@ use ort::ep::{ExecutionProviderDispatch, TensorRT};
 
 use super::compiled::Keeping;
 use super::configured::{BoundMemory, ConfiguredProvider, Memory, SessionSetup, dispatch};
-use super::option::{BY_KILN, provider_options};
+use super::option::{BY_KILN, Settings as _, provider_options};
 
 provider_options! {
     /// Options of `tensorrt`.
@@ -145,7 +145,8 @@ mod tests {
     fn an_engine_takes_every_batch_of_the_shape_profile() {
         let profile = ShapeProfile { input: "tile".to_owned(), axes: vec![256, 256, 3], min: 1, opt: 8, max: 32 };
         let setup = SessionSetup { threads: None, shape_profile: Some(&profile), compiled: None };
-        let settings = TensorRtOptions::default().settings_for(&setup);
+        let options = TensorRtOptions::default();
+        let settings = options.settings_for(&setup);
         for (key, shape) in [("min", "tile:1x256x256x3"), ("opt", "tile:8x256x256x3"), ("max", "tile:32x256x256x3")] {
             assert!(
                 settings.contains(&(format!("trt_profile_{key}_shapes").as_str(), shape.to_owned())),
