@@ -21,7 +21,7 @@ use super::runtime::origin;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// Say what would work on this machine and why not; with a bundle, the fastest line to use here.
+/// Report what works on this machine and why the rest does not; with a bundle, the fastest line to use here.
 ///
 /// Every library that is found is loaded in a process of its own and every provider in it runs a small graph; a provider
 /// that does not run is shown with its whole reason. Exits with 3 if nothing can run at all.
@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// A bundle to try for half a minute: every provider that runs here, with every precision, batch and number of threads.
     bundle: Option<PathBuf>,
 
-    /// How long the bundle is tried, in seconds.
+    /// Duration of the bundle's trial, in seconds.
     #[arg(long, value_name = "S", default_value_t = 30.0, requires = "bundle")]
     seconds: f64,
 

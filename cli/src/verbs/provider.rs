@@ -6,7 +6,7 @@ use kiln_runtime::{Bundle, Providers, SessionOptions};
 /// The provider list and its options.
 #[derive(clap::Args, Clone)]
 pub(crate) struct ProviderArgs {
-    /// Where to run: cpu, cuda, tensorrt, openvino, or any other that ONNX Runtime has. One name is strict; a list such as
+    /// Execution provider: cpu, cuda, tensorrt, openvino, or any other of ONNX Runtime. One name is strict; a list such as
     /// `tensorrt,cuda` allows a fallback; @FILE is a YAML list with options.
     #[arg(long, value_name = "LIST|@FILE", default_value = "cpu")]
     provider: String,

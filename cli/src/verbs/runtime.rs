@@ -23,18 +23,18 @@ pub(crate) struct Args {
 enum Action {
     /// Install an ONNX Runtime: `cpu` (24 MB), `openvino` (84 MB, any x86-64 CPU), `cuda` (256 MB, with TensorRT).
     ///
-    /// The CUDA package needs an NVIDIA driver, CUDA 13, cuDNN 9 and, for TensorRT, TensorRT 10 on the machine; `kiln
-    /// doctor` says what is missing. Installing again checks every file and repairs what was damaged.
+    /// The CUDA wheel needs an NVIDIA driver, CUDA 13, cuDNN 9 and, for TensorRT, TensorRT 10 on the machine; `kiln
+    /// doctor` reports what is missing. Installing again checks every file and repairs damaged ones.
     #[command(after_help = "Example:\n  kiln runtime install cpu")]
     Install {
-        /// What to install: cpu, openvino or cuda.
+        /// The wheel to install: cpu, openvino or cuda.
         #[arg(default_value = "cpu", value_name = "PACKAGE")]
         wheel: RuntimeWheel,
     },
     /// List the libraries in search order, with the providers of each and whether its files are whole.
     ///
-    /// The first usable line is what other verbs load on the CPU; a verb that is given `--provider openvino` or `cuda`
-    /// takes the package that has it.
+    /// The first usable line is the library that other verbs load on the CPU; with `--provider openvino` or `cuda` they
+    /// load the wheel that has it.
     #[command(after_help = "Example:\n  kiln runtime list")]
     List,
 }

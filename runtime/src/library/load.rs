@@ -46,7 +46,7 @@ impl Runtime {
     }
 
     /// The providers that the library was built with, by the names that users type, in ONNX Runtime's order of preference.
-    /// They need not run on this machine: see [`crate::session::probe`].
+    /// They need not run on this machine: see [`crate::session::probe()`].
     #[must_use]
     pub fn providers(&self) -> &[String] {
         &self.providers

@@ -1,7 +1,7 @@
 //! Execution providers by the names that users type. A requested provider runs or is an error; only a list written by the
 //! user allows a fallback. `table.rs` has one row a provider; each provider, or family of providers, has one file with
 //! its options and its registration. The providers of a loaded library are in [`crate::library::Runtime`];
-//! [`crate::session::probe`] finds out which of them run on this machine.
+//! [`crate::session::probe()`] finds out which of them run on this machine.
 //!
 //! ```
 //! use kiln_runtime::Providers;
