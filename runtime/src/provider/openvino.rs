@@ -39,7 +39,7 @@ impl ConfiguredProvider for OpenVinoOptions {
     fn check(&self) -> Result<(), String> {
         if !is_device(&self.device) {
             let known = "CPU, GPU, GPU.0, NPU, HETERO:GPU,CPU, MULTI:…, AUTO:…";
-            return Err(format!("`device` is `{}`; it takes such as {known}", self.device));
+            return Err(format!("`device` is `{}`; it takes for example {known}", self.device));
         }
         if self.threads == Some(0) || self.streams.is_some_and(|streams| !(1..=255).contains(&streams)) {
             return Err("`threads` and `streams` are at least 1, `streams` at most 255".to_owned());

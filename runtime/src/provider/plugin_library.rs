@@ -38,7 +38,7 @@ impl PluginLibrary {
             let names: BTreeSet<_> =
                 environment.devices().filter_map(|device| device.ep().ok().map(str::to_owned)).collect();
             let names = names.into_iter().collect::<Vec<_>>().join(", ");
-            return Err(self.refused(format!("it has no device on this machine; devices are there for: {names}")));
+            return Err(self.refused(format!("it has no device on this machine; the machine has devices for: {names}")));
         }
         // Keys carry the provider's name: a session may have devices of several.
         let options: Vec<_> =

@@ -159,7 +159,10 @@ fn shape(port: &Port, batch: usize) -> ort::Result<Vec<usize>> {
         Dim::Symbolic(_) if place == 0 => Ok(batch),
         Dim::Fixed(length) => usize::try_from(*length).map_err(ort::Error::wrap),
         Dim::Symbolic(name) => {
-            let text = format!("`{}` has the open axis `{name}`; io_binding needs every axis but the batch", port.name);
+            let text = format!(
+                "`{}` has the symbolic axis `{name}`; io_binding needs a fixed length on every axis but the batch",
+                port.name
+            );
             Err(ort::Error::new(text))
         }
     };

@@ -157,7 +157,7 @@ fn f32_array(model: &str, name: &str, value: &DynValue) -> Result<ArrayD<f32>> {
 fn copied(model: &str, provider: &str, name: &str, value: &DynValue) -> Result<Array> {
     let array = Array::from_output(value);
     let array =
-        array.ok_or_else(|| wrong(model, format!("output `{name}` is {}, which has no array", value.dtype())))?;
+        array.ok_or_else(|| wrong(model, format!("output `{name}` is {}, an unsupported type", value.dtype())))?;
     array.map_err(|source| failed(model, provider, source))
 }
 
