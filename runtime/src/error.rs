@@ -6,8 +6,7 @@ use std::path::PathBuf;
 
 use kiln_files::Fault;
 
-use crate::library::Package;
-use crate::provider::ProviderKind;
+use crate::library::{RuntimeWheel, UnknownWheel};
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -18,17 +17,17 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// No ONNX Runtime anywhere.
     #[error(
-        "no ONNX Runtime library was found (looked at: {}); type `kiln runtime install {package}`, or name a library with \
+        "no ONNX Runtime library was found (looked at: {}); type `kiln runtime install {wheel}`, or name a library with \
          --onnxruntime PATH",
         searched.join(", ")
     )]
     NoLibrary {
-        /// Every place that was looked at.
+        /// Every place of the search.
         searched: Vec<String>,
-        /// The package that would serve what was asked.
-        package: Package,
+        /// The runtime wheel that has the preferred provider.
+        wheel: RuntimeWheel,
     },
-    /// A library that is there and cannot be loaded.
+    /// A library that exists and cannot be loaded.
     #[error("the ONNX Runtime library {} cannot be loaded: {reason}", path.display())]
     Library {
         /// The library.
@@ -36,17 +35,17 @@ pub enum Error {
         /// The whole chain of reasons.
         reason: String,
     },
-    /// A file of an installed package is not what was installed.
+    /// A file of an installed runtime wheel has changed.
     #[error(
-        "{} is damaged: {reason}; type `kiln runtime install {package}` to get it again", path.display()
+        "{} is damaged: {reason}; type `kiln runtime install {wheel}` to get it again", path.display()
     )]
-    DamagedPackage {
+    DamagedWheel {
         /// The file.
         path: PathBuf,
-        /// What was found and what was expected.
+        /// The values found and expected.
         reason: String,
-        /// The package that it belongs to.
-        package: Package,
+        /// The wheel that it belongs to.
+        wheel: RuntimeWheel,
     },
     /// ONNX Runtime can be loaded once in a process.
     #[error(
@@ -56,15 +55,15 @@ pub enum Error {
     AnotherLibrary {
         /// The library in use.
         loaded: PathBuf,
-        /// The library that was asked for.
+        /// The requested library.
         asked: PathBuf,
     },
-    /// A package could not be installed.
-    #[error("ONNX Runtime for {package} cannot be installed: {reason}")]
+    /// A runtime wheel could not be installed.
+    #[error("ONNX Runtime for {wheel} cannot be installed: {reason}")]
     Install {
-        /// What was to be installed.
-        package: Package,
-        /// What went wrong, and what to do.
+        /// The wheel.
+        wheel: RuntimeWheel,
+        /// The cause, and what to do.
         reason: String,
     },
     /// A name that is no provider.
@@ -75,12 +74,12 @@ pub enum Error {
         /// Every name that is known.
         known: Vec<&'static str>,
     },
-    /// An option of a provider that it has not, or a value that it does not take.
+    /// An option that the provider does not have, or a value that the option does not take.
     #[error("provider `{provider}`: {reason}")]
     ProviderOption {
         /// The provider.
         provider: String,
-        /// The option, what was found, what it takes.
+        /// The option, its value, and the values that it takes.
         reason: String,
     },
     /// A provider's own library that cannot be used.
@@ -101,37 +100,36 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A name that is no package.
-    #[error("unknown ONNX Runtime package `{name}`; known are: cpu, openvino, cuda")]
-    UnknownPackage {
-        /// The name as written.
-        name: String,
-    },
-    /// The loaded library has no such provider in it.
+    /// A name that is no runtime wheel.
+    #[error(transparent)]
+    UnknownWheel(#[from] UnknownWheel),
+    /// The loaded library was built without the provider.
     #[error(
-        "provider `{provider}` was asked for, but {} (ONNX Runtime {version}) was built with: {}; {}",
-        library.display(), built.join(", "), provider.how_to_get()
+        "provider `{provider}` was asked for, but {} (ONNX Runtime {version}) was built with: {}; {hint}",
+        library.display(), built.join(", ")
     )]
     ProviderNotBuilt {
-        /// What was asked for.
-        provider: ProviderKind,
+        /// The requested provider.
+        provider: &'static str,
         /// The library in use.
         library: PathBuf,
         /// Its version.
         version: String,
-        /// What it was built with.
+        /// The providers that it was built with.
         built: Vec<String>,
+        /// The way to get a library with the provider.
+        hint: String,
     },
-    /// The provider is in the library and does not start on this machine.
+    /// The library has the provider, which does not start on this machine.
     #[error(
         "provider `{provider}` was asked for, but cannot run here with {}: it needs {needs}; `kiln doctor` shows what can \
          run, and a list such as `{provider},cpu` allows a fallback",
         library.display()
     )]
     ProviderUnavailable {
-        /// What was asked for.
+        /// The requested provider.
         provider: String,
-        /// What a machine must have for it.
+        /// The hardware and software that it needs.
         needs: &'static str,
         /// The library in use.
         library: PathBuf,
@@ -139,18 +137,18 @@ pub enum Error {
         #[source]
         source: ort::Error,
     },
-    /// The provider started, and other providers got nodes that nobody allowed them to have.
+    /// The provider started, and nodes went to providers that the user did not list.
     #[error(
         "provider `{provider}` was asked for, but {found}; a list such as `{provider},cpu` allows other providers to \
          take what it cannot run"
     )]
     ProviderPassedOver {
-        /// What was asked for.
+        /// The requested provider.
         provider: String,
-        /// Which provider got which nodes.
+        /// The nodes, with the providers that got them.
         found: String,
     },
-    /// None of the listed providers works.
+    /// None of the listed providers can run the graph.
     #[error("none of the listed providers can run this graph here: {}", reasons.join("; "))]
     NoProvider {
         /// One reason a provider, in the order of the list.
@@ -267,7 +265,7 @@ impl Error {
             Self::Parts { .. } => Fault::Check,
             Self::NoLibrary { .. }
             | Self::Library { .. }
-            | Self::DamagedPackage { .. }
+            | Self::DamagedWheel { .. }
             | Self::AnotherLibrary { .. }
             | Self::Install { .. }
             | Self::ProviderNotBuilt { .. }
@@ -281,7 +279,7 @@ impl Error {
             Self::UnknownProvider { .. }
             | Self::ProviderList { .. }
             | Self::ProviderOption { .. }
-            | Self::UnknownPackage { .. }
+            | Self::UnknownWheel(_)
             | Self::Model { .. }
             | Self::Graph { .. }
             | Self::Bundle { .. }

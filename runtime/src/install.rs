@@ -1,6 +1,6 @@
-//! Getting an official ONNX Runtime into the user's cache: the pinned wheel through pip with required hashes, the few
-//! files that are needed out of it, each compared with its own pin, and the folder published whole. Two installs at once
-//! are safe: a lock file lets one wait for the other.
+//! Installs a runtime wheel into the user's cache: pip fetches the pinned wheel with required hashes, the needed files are
+//! unpacked, each compared with its own pin, and the folder appears whole. Two installs at once are safe: a lock file
+//! makes one wait for the other.
 
 use std::env;
 use std::fs::{self, File};
@@ -8,21 +8,22 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use kiln_files::publish::Staged;
-use kiln_files::wheel::{self, Wheel};
+use kiln_files::wheel::Wheel;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, chain};
-use crate::library::{self, Library, Package, PinnedFile, Pins};
+use crate::library::{self, Library, PinnedFile, Pins, RuntimeWheel};
 use crate::provider::Providers;
 
-/// Name of the record in a package's folder.
+/// Name of the record in a wheel's folder.
 pub const RECORD: &str = "install.json";
 
-/// What was installed, for people and tools. Loading relies on the digests pinned in the program, not on this file.
+/// The record of an install, for people and tools. Loading relies on the digests pinned in the program, not on this file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstallRecord {
-    /// The package.
-    pub package: Package,
+    /// The runtime wheel.
+    #[serde(rename = "package")]
+    pub wheel: RuntimeWheel,
     /// Name on the package index.
     pub distribution: String,
     /// Version of ONNX Runtime.
@@ -44,38 +45,38 @@ pub struct InstalledFile {
     pub sha256: String,
 }
 
-/// Installs a package, or finds it installed and whole. `on_step` hears what happens, one plain line at a time.
+/// Installs a runtime wheel, or finds it installed and whole. `on_step` gets each step as one line of text.
 ///
 /// # Errors
-/// [`Error::Install`] with what to do: no pins for this platform, no Python, pip's own words, a wheel or a file with
-/// other bytes than the pinned ones, a full disk.
-pub fn install(package: Package, on_step: &mut dyn FnMut(&str)) -> Result<Library> {
-    let pins = package.pins().ok_or_else(|| failed(package, no_pins()))?;
-    let folder = library::folder(package)?;
-    let parent = library::packages_dir()?;
-    let disk = |error: io::Error| failed(package, format!("{}: {error}", parent.display()));
+/// [`Error::Install`] with the cause and the remedy: no pins for this platform, no Python, pip's own message, a wheel or
+/// a file with other bytes than the pinned ones, a full disk.
+pub fn install(wheel: RuntimeWheel, on_step: &mut dyn FnMut(&str)) -> Result<Library> {
+    let pins = wheel.pins().ok_or_else(|| failed(wheel, no_pins()))?;
+    let folder = library::wheel_dir(wheel)?;
+    let parent = library::wheels_dir()?;
+    let disk = |error: io::Error| failed(wheel, format!("{}: {error}", parent.display()));
     fs::create_dir_all(&parent).map_err(disk)?;
-    // Held until the end of this function; a process that dies gives it up.
-    let lock = File::create(parent.join(format!(".{package}.lock"))).map_err(disk)?;
+    // Held until the end of this function; the system releases it if the process dies.
+    let lock = File::create(parent.join(format!(".{wheel}.lock"))).map_err(disk)?;
     lock.lock().map_err(disk)?;
-    match present(package, &folder) {
+    match present(wheel, &folder) {
         Some(Ok(library)) => {
-            on_step(&format!("{package}: {} is installed and whole", library.path.display()));
+            on_step(&format!("{wheel}: {} is installed and whole", library.path.display()));
             return Ok(library);
         }
-        Some(Err(error)) => on_step(&format!("{package}: {}; installing again", chain(&error))),
+        Some(Err(error)) => on_step(&format!("{wheel}: {}; installing again", chain(&error))),
         None => {}
     }
-    remove_leftovers(package, pins, &parent).map_err(disk)?;
-    let scratch = tempfile::Builder::new().prefix(&scratch_prefix(package)).tempdir_in(&parent).map_err(disk)?;
-    let wheel = download(package, pins, scratch.path(), on_step)?;
-    on_step(&format!("{package}: unpacking into {}", folder.display()));
-    unpack(package, pins, &wheel, &folder)?;
-    library::installed(package).ok_or_else(|| failed(package, format!("{} did not appear", folder.display())))
+    remove_leftovers(wheel, pins, &parent).map_err(disk)?;
+    let scratch = tempfile::Builder::new().prefix(&scratch_prefix(wheel)).tempdir_in(&parent).map_err(disk)?;
+    let file = download(wheel, pins, scratch.path(), on_step)?;
+    on_step(&format!("{wheel}: unpacking into {}", folder.display()));
+    unpack(wheel, pins, &file, &folder)?;
+    Library::installed(wheel).ok_or_else(|| failed(wheel, format!("{} did not appear", folder.display())))
 }
 
-/// The library that `find_for` gives; if there is none at all, or the cached one is damaged, the package of the first
-/// provider is installed. For `demo` and for tests: other verbs tell the user what to type.
+/// The library that [`library::find_for`] finds. If there is none at all, or the cached one is damaged, the runtime wheel
+/// of the first provider is installed. For demonstrations and tests: elsewhere an error names the command to type.
 ///
 /// # Errors
 /// As [`install`] and [`library::find_for`].
@@ -86,22 +87,22 @@ pub fn find_or_install(
 ) -> Result<Library> {
     match library::find_for(explicit, providers) {
         Ok(library) if library.check().is_ok() => Ok(library),
-        Err(Error::NoLibrary { package, .. }) => {
-            on_step(&format!("no ONNX Runtime here yet: installing the {package} package"));
-            install(package, on_step)
+        Err(Error::NoLibrary { wheel, .. }) => {
+            on_step(&format!("no ONNX Runtime here yet: installing the {wheel} wheel"));
+            install(wheel, on_step)
         }
-        Ok(Library { origin: library::Origin::Cache(package), .. }) => install(package, on_step),
+        Ok(Library { origin: library::Origin::Cache(wheel), .. }) => install(wheel, on_step),
         found => found,
     }
 }
 
-fn scratch_prefix(package: Package) -> String {
-    format!(".download-{package}.")
+fn scratch_prefix(wheel: RuntimeWheel) -> String {
+    format!(".download-{wheel}.")
 }
 
-/// What an install that was killed has left. The lock is held, so nobody is at work in there.
-fn remove_leftovers(package: Package, pins: &Pins, parent: &Path) -> io::Result<()> {
-    let prefixes = [scratch_prefix(package), format!(".{package}-{}.", pins.version)];
+/// Removes the files of an install that was killed. The lock is held, so no other install uses them.
+fn remove_leftovers(wheel: RuntimeWheel, pins: &Pins, parent: &Path) -> io::Result<()> {
+    let prefixes = [scratch_prefix(wheel), format!(".{wheel}-{}.", pins.version)];
     for entry in fs::read_dir(parent)? {
         let entry = entry?;
         let name = entry.file_name();
@@ -120,49 +121,47 @@ fn no_pins() -> String {
     )
 }
 
-/// The package's library if its folder is there, or what is wrong with any of its files.
-fn present(package: Package, folder: &Path) -> Option<Result<Library>> {
+/// The wheel's library if its folder exists, or the error of a damaged file.
+fn present(wheel: RuntimeWheel, folder: &Path) -> Option<Result<Library>> {
     if !folder.exists() {
         return None;
     }
     let check = || {
-        library::check_all(package)?;
-        library::installed(package).ok_or_else(|| failed(package, format!("{} has no library", folder.display())))
+        library::check_all(wheel)?;
+        Library::installed(wheel).ok_or_else(|| failed(wheel, format!("{} has no library", folder.display())))
     };
     Some(check())
 }
 
-/// Fetches the wheel and gives its path.
-fn download(package: Package, pins: &Pins, scratch: &Path, on_step: &mut dyn FnMut(&str)) -> Result<PathBuf> {
-    on_step(&format!("{package}: fetching {} {} with pip", pins.distribution, pins.version));
+/// Fetches the wheel file and returns its path.
+fn download(wheel: RuntimeWheel, pins: &Pins, scratch: &Path, on_step: &mut dyn FnMut(&str)) -> Result<PathBuf> {
+    on_step(&format!("{wheel}: fetching {} {} with pip", pins.distribution, pins.version));
     let Pins { distribution, version, platform, wheel_sha256: sha256, .. } = *pins;
-    let wheel = Wheel { distribution, version, sha256, platform: Some(platform) };
-    wheel
-        .fetch(scratch)
-        .map_err(|reason| failed(package, format!("{reason}; or name a library with --onnxruntime PATH")))
+    let file = Wheel { distribution, version, sha256, platform: Some(platform) };
+    file.fetch(scratch).map_err(|reason| failed(wheel, format!("{reason}; or name a library with --onnxruntime PATH")))
 }
 
-fn unpack(package: Package, pins: &Pins, wheel: &Path, folder: &Path) -> Result<()> {
-    let disk = |error: io::Error| failed(package, format!("{}: {error}", folder.display()));
+fn unpack(wheel: RuntimeWheel, pins: &Pins, fetched: &Path, folder: &Path) -> Result<()> {
+    let disk = |error: io::Error| failed(wheel, format!("{}: {error}", folder.display()));
     let staged = Staged::beside(folder).map_err(disk)?;
     for file in pins.files {
-        let bytes = wheel::extract(wheel, file.entry, file.bytes, file.sha256)
-            .map_err(|reason| failed(package, format!("{}: {reason}", file.entry)))?;
+        let bytes = kiln_files::wheel::extract(fetched, file.entry, file.bytes, file.sha256)
+            .map_err(|reason| failed(wheel, format!("{}: {reason}", file.entry)))?;
         fs::write(staged.path().join(file.name()), bytes).map_err(disk)?;
     }
-    let record = serde_json::to_vec_pretty(&record(package, pins)).map_err(|error| disk(error.into()))?;
+    let record = serde_json::to_vec_pretty(&record(wheel, pins)).map_err(|error| disk(error.into()))?;
     fs::write(staged.path().join(RECORD), record).map_err(disk)?;
     staged.publish(true).map_err(disk)
 }
 
-fn record(package: Package, pins: &Pins) -> InstallRecord {
+fn record(wheel: RuntimeWheel, pins: &Pins) -> InstallRecord {
     let file = |file: &PinnedFile| InstalledFile {
         name: file.name().to_owned(),
         bytes: file.bytes,
         sha256: file.sha256.to_owned(),
     };
     InstallRecord {
-        package,
+        wheel,
         distribution: pins.distribution.to_owned(),
         version: pins.version.to_owned(),
         wheel_sha256: pins.wheel_sha256.to_owned(),
@@ -170,6 +169,6 @@ fn record(package: Package, pins: &Pins) -> InstallRecord {
     }
 }
 
-fn failed(package: Package, reason: String) -> Error {
-    Error::Install { package, reason }
+fn failed(wheel: RuntimeWheel, reason: String) -> Error {
+    Error::Install { wheel, reason }
 }

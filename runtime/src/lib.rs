@@ -39,6 +39,6 @@ pub use bundle::{Bundle, Manifest};
 pub use decision::DecisionRule;
 pub use engine::Engine;
 pub use error::{Error, Result, chain};
-pub use library::{Library, Origin, Package, Runtime};
+pub use library::{Library, Origin, Runtime, RuntimeWheel};
 pub use provider::{ProviderKind, Providers};
 pub use session::{Array, Optimisation, Outputs, Session, SessionOptions};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use kiln_files::Fault;
-use kiln_runtime::{Origin, Package, Providers, chain, install, library};
+use kiln_runtime::{Origin, Providers, RuntimeWheel, chain, install, library};
 
 /// What a child does: finds a library for `CHILD_PROVIDERS`, loads it, and prints how that went.
 #[test]
@@ -32,7 +32,7 @@ fn child() {
 #[test]
 #[ignore = "run by the other tests as a child process"]
 fn install_child() {
-    match install::install(Package::Cpu, &mut |step| println!("step {step}")) {
+    match install::install(RuntimeWheel::Cpu, &mut |step| println!("step {step}")) {
         Ok(library) => println!("installed {}", library.path.display()),
         Err(error) => println!("{:?}: {}", error.fault(), chain(&error)),
     }
@@ -59,7 +59,7 @@ fn load_in_child(cache: &Path, explicit: Option<&Path>, providers: &str) -> Stri
 /// A cache with the CPU package in it, and its library.
 fn cache() -> (tempfile::TempDir, PathBuf) {
     let installed = common::runtime().library().clone();
-    assert_eq!(installed.origin, Origin::Cache(Package::Cpu), "these tests need the installed CPU package");
+    assert_eq!(installed.origin, Origin::Cache(RuntimeWheel::Cpu), "these tests need the installed CPU package");
     let from = installed.path.parent().unwrap();
     let cache = tempfile::tempdir().unwrap();
     let to = cache.path().join("onnxruntime").join(from.file_name().unwrap());
@@ -191,18 +191,18 @@ fn candidates_say_why_a_library_cannot_be_loaded() {
 fn an_install_that_is_whole_is_not_repeated() {
     common::runtime();
     let mut steps = Vec::new();
-    let library = install::install(Package::Cpu, &mut |step| steps.push(step.to_owned())).unwrap();
+    let library = install::install(RuntimeWheel::Cpu, &mut |step| steps.push(step.to_owned())).unwrap();
     assert!(steps.len() == 1 && steps[0].contains("installed and whole"), "{steps:?}");
     let folder = library.path.parent().unwrap();
     let record = fs::read(folder.join(install::RECORD)).unwrap();
     let record: install::InstallRecord = serde_json::from_slice(&record).unwrap();
-    assert_eq!((record.package, record.version.as_str()), (Package::Cpu, "1.31.1"));
+    assert_eq!((record.wheel, record.version.as_str()), (RuntimeWheel::Cpu, "1.31.1"));
     for file in record.files {
         let found = kiln_files::digest::sha256_file(&folder.join(&file.name)).unwrap();
         assert_eq!(found, file.sha256, "{}", file.name);
     }
-    assert!(Package::ALL.iter().all(|package| package.providers().contains(&kiln_runtime::ProviderKind::Cpu)));
-    assert_eq!(kiln_runtime::Error::UnknownPackage { name: String::new() }.fault(), Fault::Input);
+    assert!(RuntimeWheel::ALL.iter().all(|wheel| wheel.providers().contains(&"cpu")));
+    assert_eq!(kiln_runtime::Error::from(library::UnknownWheel { name: String::new() }).fault(), Fault::Input);
 }
 
 #[test]

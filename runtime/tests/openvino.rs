@@ -6,19 +6,20 @@ mod common;
 
 use common::onnx;
 use kiln_files::Fault;
-use kiln_runtime::provider::probe::probe;
+use kiln_runtime::session::probe;
 use kiln_runtime::{
-    Array, Error, Origin, Package, ProviderKind, Providers, Runtime, Session, SessionOptions, chain, install, library,
+    Array, Error, Origin, ProviderKind, Providers, Runtime, RuntimeWheel, Session, SessionOptions, chain, install,
+    library,
 };
 use kiln_tile::TILE_BYTES;
 use ndarray::Array3;
 
 fn openvino() -> Option<&'static Runtime> {
     if std::env::var("KILN_TEST_INSTALL").is_ok_and(|packages| packages.contains("openvino")) {
-        install::install(Package::Openvino, &mut |step| eprintln!("{step}")).unwrap();
+        install::install(RuntimeWheel::Openvino, &mut |step| eprintln!("{step}")).unwrap();
     }
     let found = library::find_for(None, &Providers::only(ProviderKind::OpenVino)).ok();
-    let found = found.filter(|library| library.origin == Origin::Cache(Package::Openvino));
+    let found = found.filter(|library| library.origin == Origin::Cache(RuntimeWheel::Openvino));
     if found.is_none() {
         println!("skipped: the openvino package is not installed");
     }

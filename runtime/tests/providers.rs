@@ -7,25 +7,24 @@ use std::fs;
 use std::path::Path;
 
 use kiln_runtime::ProviderKind;
-use kiln_runtime::provider::{options_of, passed_through};
 
 const BEGIN: &str = "--test providers -->\n";
 const END: &str = "<!-- end of options -->";
 
 fn table() -> String {
     let mut text = String::new();
-    for kind in ProviderKind::ALL.iter().filter(|kind| !options_of(**kind).is_empty()) {
+    for kind in ProviderKind::ALL.iter().filter(|kind| !kind.options().is_empty()) {
         let name = kind.name();
         let _ = write!(text, "\n### `{name}`\n\nNeeds {}.\n\n", kind.needs());
         text.push_str("| option | default | unit or values | sets | |\n|---|---|---|---|---|\n");
-        for option in options_of(*kind) {
+        for option in kind.options() {
             let (default, doc) = (option.default_value(), option.doc.trim());
             let _ = writeln!(text, "| `{}` | `{default}` | {} | `{}` | {doc} |", option.name, option.unit, option.sets);
         }
     }
     text.push_str("\n### Passed through\n\n| provider | needs | keys of ONNX Runtime |\n|---|---|---|\n");
-    for kind in ProviderKind::ALL.iter().filter(|kind| options_of(**kind).is_empty()) {
-        let keys: Vec<_> = passed_through(*kind).iter().map(|key| format!("`{key}`")).collect();
+    for kind in ProviderKind::ALL.iter().filter(|kind| kind.options().is_empty()) {
+        let keys: Vec<_> = kind.passed_through().iter().map(|key| format!("`{key}`")).collect();
         let keys = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
         let keys = if *kind == ProviderKind::Plugin { "`name`, `library`, `options`".to_owned() } else { keys };
         let _ = writeln!(text, "| `{}` | {} | {keys} |", kind.name(), kind.needs());

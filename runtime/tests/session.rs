@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use common::{onnx, runtime};
 use kiln_files::Fault;
-use kiln_runtime::provider::probe::probe;
+use kiln_runtime::session::probe;
 use kiln_runtime::{Array, Error, Optimisation, ProviderKind, Providers, Session, SessionOptions, chain, library};
 use kiln_tile::TILE_BYTES;
 use ndarray::{Array2, arr1, arr2};
@@ -203,12 +203,12 @@ fn options_change_speed_and_not_results() {
 }
 
 #[test]
-fn a_profile_is_written_where_it_was_asked_for() {
+fn a_profiling_file_is_written_where_it_was_asked_for() {
     let folder = tempfile::tempdir().unwrap();
-    let options = SessionOptions { profile: Some(folder.path().join("profile")), ..SessionOptions::default() };
+    let options = SessionOptions { profiling: Some(folder.path().join("profile")), ..SessionOptions::default() };
     let mut session = Session::open_bytes(runtime(), "m", &onnx::tile_model(None), &options).unwrap();
     session.run(&vec![0; TILE_BYTES], 1).unwrap();
-    let file = session.end_profile().unwrap();
+    let file = session.end_profiling().unwrap();
     assert!(std::fs::read_to_string(file).unwrap().contains("CPUExecutionProvider"));
 }
 

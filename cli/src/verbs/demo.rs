@@ -9,7 +9,9 @@ use kiln_export::{Batch, ExportRequest};
 use kiln_files::publish;
 use kiln_runtime::bench::{self, Opened, Plan, Window};
 use kiln_runtime::score::{self, Format, PipelineOptions, RowWriter, Summary};
-use kiln_runtime::{Bundle, DecisionRule, Error, Package, Runtime, Session, SessionOptions, golden, install, library};
+use kiln_runtime::{
+    Bundle, DecisionRule, Error, Providers, Runtime, Session, SessionOptions, golden, install, library,
+};
 use kiln_train::data::synth::{self, SynthOptions};
 use kiln_train::training::{self, Run, TrainRequest, train};
 use kiln_train::{Config, report};
@@ -154,15 +156,8 @@ impl Folder {
 
 /// The library that is there, or the pinned one for the CPU, fetched now.
 fn onnx_runtime(out: &Output) -> anyhow::Result<&'static Runtime> {
-    let found = library::find(out.onnxruntime.as_deref());
-    let library = match found {
-        Ok(library) => library,
-        Err(error) if out.onnxruntime.is_some() => return Err(error.into()),
-        Err(_) => {
-            out.note("ONNX Runtime is missing: getting the pinned library for the CPU through pip");
-            install::install(Package::Cpu, &mut |step| out.note(step))?
-        }
-    };
+    let explicit = out.onnxruntime.as_deref();
+    let library = install::find_or_install(explicit, &Providers::default(), &mut |step| out.note(step))?;
     Ok(library::load(&library)?)
 }
 

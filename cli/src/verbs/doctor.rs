@@ -1,5 +1,5 @@
-//! `kiln doctor`: what would work on this machine, and why not what does not. A process can load one ONNX Runtime and a
-//! broken provider may end the process that tries it, so every trial is a child: this program again, with a hidden flag.
+//! `kiln doctor`: tries every library and provider on this machine. A process can load one ONNX Runtime and a broken
+//! provider may end the process that tries it, so every trial is a child: this program again, with a hidden flag.
 
 mod bundle;
 mod machine;
@@ -10,7 +10,7 @@ mod trial;
 use std::path::PathBuf;
 
 use kiln_runtime::library::{self, Candidate};
-use kiln_runtime::{Bundle, Package};
+use kiln_runtime::{Bundle, RuntimeWheel};
 use serde::Serialize;
 
 use self::bundle::BundleReport;
@@ -21,7 +21,7 @@ use super::runtime::origin;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// Say what would work on this machine and why not; with a bundle, the fastest line to use here.
+/// Report what works on this machine and why the rest does not; with a bundle, the fastest line to use here.
 ///
 /// Every library that is found is loaded in a process of its own and every provider in it runs a small graph; a provider
 /// that does not run is shown with its whole reason. Exits with 3 if nothing can run at all.
@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// A bundle to try for half a minute: every provider that runs here, with every precision, batch and number of threads.
     bundle: Option<PathBuf>,
 
-    /// How long the bundle is tried, in seconds.
+    /// Duration of the bundle's trial, in seconds.
     #[arg(long, value_name = "S", default_value_t = 30.0, requires = "bundle")]
     seconds: f64,
 
@@ -43,7 +43,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "bundle")]
     options: bool,
 
-    /// What a child process is to try. Not for people.
+    /// The trial of a child process. Internal.
     #[arg(long, hide = true)]
     trial: Option<String>,
 }
@@ -64,7 +64,7 @@ struct LibraryReport {
     path: String,
     version: Option<String>,
     origin: &'static str,
-    package: Option<Package>,
+    package: Option<RuntimeWheel>,
     usable: bool,
     reason: Option<String>,
     providers: Vec<ProviderReport>,
@@ -107,7 +107,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     exit.after_report(proof::write(file, &report, checks, out), out)
 }
 
-/// Each provider that runs, once: in the library of its own package where that is installed.
+/// Each provider that runs, once: in the first library of the search that has it.
 fn places(libraries: &[LibraryReport]) -> Vec<(&LibraryReport, &str)> {
     let mut places: Vec<(&LibraryReport, &str)> = Vec::new();
     for (library, provider) in libraries.iter().flat_map(|l| l.providers.iter().map(move |p| (l, p))) {
@@ -162,7 +162,7 @@ fn print(report: &Report, out: &Output) {
 }
 
 fn print_library(library: &LibraryReport, out: &Output) {
-    let what = library.package.map_or(library.origin, Package::name);
+    let what = library.package.map_or(library.origin, RuntimeWheel::name);
     let version = library.version.as_deref().unwrap_or("version unknown");
     out.line(format_args!("\nONNX Runtime {version} ({what}) {}", library.path));
     if let Some(reason) = &library.reason {

@@ -1,12 +1,12 @@
-//! The flags with which every verb that runs a graph says where to run it.
+//! The flags for the execution providers, which every verb that runs a graph has.
 
-use kiln_runtime::session::Profile;
+use kiln_runtime::provider::ShapeProfile;
 use kiln_runtime::{Bundle, Providers, SessionOptions};
 
-/// Where to run.
+/// The provider list and its options.
 #[derive(clap::Args, Clone)]
 pub(crate) struct ProviderArgs {
-    /// Where to run: cpu, cuda, tensorrt, openvino, or any other that ONNX Runtime has. One name is strict; a list such as
+    /// Execution provider: cpu, cuda, tensorrt, openvino, or any other of ONNX Runtime. One name is strict; a list such as
     /// `tensorrt,cuda` allows a fallback; @FILE is a YAML list with options.
     #[arg(long, value_name = "LIST|@FILE", default_value = "cpu")]
     provider: String,
@@ -15,7 +15,7 @@ pub(crate) struct ProviderArgs {
     more: ProviderOptionArgs,
 }
 
-/// What holds for every provider list.
+/// Options of every provider list.
 #[derive(clap::Args, Clone)]
 pub(crate) struct ProviderOptionArgs {
     /// An option of a provider, such as cuda.device_id=1; `kiln doctor --options` lists them. May be repeated.
@@ -45,7 +45,7 @@ impl ProviderArgs {
 }
 
 impl ProviderOptionArgs {
-    /// A list as it is written, with the options that concern it.
+    /// A provider list with its options.
     pub(crate) fn providers(&self, list: &str) -> kiln_runtime::Result<Providers> {
         Providers::from_arguments(list, &self.provider_option)
     }
@@ -61,7 +61,7 @@ impl ProviderOptionArgs {
         Ok(SessionOptions {
             providers: providers.for_precision(precision),
             require_all: self.require_all,
-            profile_shapes: profile(bundle, precision, batches)?,
+            shape_profile: shape_profile(bundle, precision, batches)?,
             ..SessionOptions::default()
         })
     }
@@ -75,8 +75,8 @@ impl ProviderOptionArgs {
     }
 }
 
-/// The batches that a compiled graph must take; none where the graph has but one.
-fn profile(bundle: &Bundle, precision: &str, batches: &[usize]) -> kiln_runtime::Result<Option<Profile>> {
+/// The batches that a compiled graph must accept; none if the graph's batch is fixed.
+fn shape_profile(bundle: &Bundle, precision: &str, batches: &[usize]) -> kiln_runtime::Result<Option<ShapeProfile>> {
     let most = batches.iter().copied().max().unwrap_or(1);
     // The last part of the tiles may be of any size below.
     bundle.profile(precision, 1, most)

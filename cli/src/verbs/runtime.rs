@@ -1,8 +1,8 @@
-//! `kiln runtime`: get an official ONNX Runtime, and see which ones are there.
+//! `kiln runtime`: installs an official ONNX Runtime, and lists the libraries of the machine.
 
 use clap::Subcommand;
 use kiln_runtime::library::{self, Candidate};
-use kiln_runtime::{Origin, Package, install};
+use kiln_runtime::{Origin, RuntimeWheel, install};
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -23,32 +23,32 @@ pub(crate) struct Args {
 enum Action {
     /// Install an ONNX Runtime: `cpu` (24 MB), `openvino` (84 MB, any x86-64 CPU), `cuda` (256 MB, with TensorRT).
     ///
-    /// The CUDA package needs an NVIDIA driver, CUDA 13, cuDNN 9 and, for TensorRT, TensorRT 10 on the machine; `kiln
-    /// doctor` says what is missing. Installing again checks every file and repairs what was damaged.
+    /// The CUDA wheel needs an NVIDIA driver, CUDA 13, cuDNN 9 and, for TensorRT, TensorRT 10 on the machine; `kiln
+    /// doctor` reports what is missing. Installing again checks every file and repairs damaged ones.
     #[command(after_help = "Example:\n  kiln runtime install cpu")]
     Install {
-        /// What to install: cpu, openvino or cuda.
-        #[arg(default_value = "cpu")]
-        package: Package,
+        /// The wheel to install: cpu, openvino or cuda.
+        #[arg(default_value = "cpu", value_name = "PACKAGE")]
+        wheel: RuntimeWheel,
     },
     /// List the libraries in search order, with the providers of each and whether its files are whole.
     ///
-    /// The first usable line is what other verbs load on the CPU; a verb that is given `--provider openvino` or `cuda`
-    /// takes the package that has it.
+    /// The first usable line is the library that other verbs load on the CPU; with `--provider openvino` or `cuda` they
+    /// load the wheel that has it.
     #[command(after_help = "Example:\n  kiln runtime list")]
     List,
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     match args.action {
-        Action::Install { package } => install_package(package, out),
+        Action::Install { wheel } => install_wheel(wheel, out),
         Action::List => list(out),
     }
 }
 
-fn install_package(package: Package, out: &Output) -> anyhow::Result<Exit> {
-    let library = install::install(package, &mut |step| out.note(step))?;
-    let row = Row::of(&Candidate { library, status: Ok(()) });
+fn install_wheel(wheel: RuntimeWheel, out: &Output) -> anyhow::Result<Exit> {
+    let library = install::install(wheel, &mut |step| out.note(step))?;
+    let row = Row::new(&Candidate { library, status: Ok(()) });
     if out.json {
         out.document(&row)?;
     } else {
@@ -58,7 +58,7 @@ fn install_package(package: Package, out: &Output) -> anyhow::Result<Exit> {
 }
 
 fn list(out: &Output) -> anyhow::Result<Exit> {
-    let rows: Vec<Row> = library::candidates(out.onnxruntime.as_deref()).iter().map(Row::of).collect();
+    let rows: Vec<Row> = library::candidates(out.onnxruntime.as_deref()).iter().map(Row::new).collect();
     if out.json {
         out.document(&rows)?;
     } else {
@@ -76,22 +76,22 @@ struct Row {
     path: String,
     version: Option<String>,
     origin: &'static str,
-    package: Option<Package>,
-    /// The providers of a package; unknown until it is loaded for others, which `kiln doctor` does.
-    providers: Option<Vec<&'static str>>,
+    package: Option<RuntimeWheel>,
+    /// The providers of a runtime wheel; those of other libraries are unknown until they are loaded, as `kiln doctor` does.
+    providers: Option<&'static [&'static str]>,
     usable: bool,
     reason: Option<String>,
 }
 
 impl Row {
-    fn of(found: &Candidate) -> Self {
+    fn new(found: &Candidate) -> Self {
         let (origin, package) = origin(found.library.origin);
         Self {
             path: found.library.path.display().to_string(),
             version: found.library.version.clone(),
             origin,
             package,
-            providers: package.map(|package| package.providers().iter().map(|kind| kind.name()).collect()),
+            providers: package.map(RuntimeWheel::providers),
             usable: found.status.is_ok(),
             reason: found.status.clone().err(),
         }
@@ -99,7 +99,7 @@ impl Row {
 
     fn text(&self) -> String {
         let version = self.version.as_deref().unwrap_or("version unknown");
-        let what = self.package.map_or(self.origin, Package::name);
+        let what = self.package.map_or(self.origin, RuntimeWheel::name);
         let providers =
             self.providers.as_ref().map_or_else(String::new, |names| format!("  with {}", names.join(", ")));
         let state = self.reason.as_deref().map_or_else(|| "whole".to_owned(), |reason| format!("UNUSABLE: {reason}"));
@@ -107,11 +107,11 @@ impl Row {
     }
 }
 
-/// The name of an origin in JSON, and the package if it is one.
-pub(super) fn origin(origin: Origin) -> (&'static str, Option<Package>) {
+/// The name of an origin in JSON, and the runtime wheel if it is one.
+pub(super) fn origin(origin: Origin) -> (&'static str, Option<RuntimeWheel>) {
     match origin {
         Origin::Explicit => ("explicit", None),
-        Origin::Cache(package) => ("cache", Some(package)),
+        Origin::Cache(wheel) => ("cache", Some(wheel)),
         Origin::System => ("system", None),
     }
 }

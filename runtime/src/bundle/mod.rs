@@ -20,7 +20,7 @@ use serde::Deserialize;
 use crate::error::{Error, Result};
 
 use crate::provider::ProviderKind;
-use crate::session::Profile;
+use crate::provider::ShapeProfile;
 
 use graph::Graph;
 pub use manifest::Manifest;
@@ -104,13 +104,7 @@ impl Bundle {
     /// offers. What is in a bundle beside fp32 has held its gate, so nothing but time is at stake; `kiln doctor` measures.
     #[must_use]
     pub fn precision_for(&self, provider: ProviderKind) -> &str {
-        let wish = match provider {
-            // 8-bit products are two to four times as fast there; 16 bits gain nothing.
-            ProviderKind::Cpu | ProviderKind::OpenVino => "int8",
-            ProviderKind::Cuda | ProviderKind::TensorRt | ProviderKind::NvTensorRtRtx => "fp16",
-            // Nothing was measured there.
-            _ => "fp32",
-        };
+        let wish = provider.fastest_precision();
         let known = self.manifest.variants.iter().find(|variant| variant.precision == wish);
         let pays = |variant: &&Variant| provider != ProviderKind::Cpu || is_all_of_it(variant);
         known.filter(pays).map_or("fp32", |variant| &variant.precision)
@@ -121,7 +115,7 @@ impl Bundle {
     ///
     /// # Errors
     /// As [`Bundle::variant`].
-    pub fn profile(&self, precision: &str, min: usize, max: usize) -> Result<Option<Profile>> {
+    pub fn profile(&self, precision: &str, min: usize, max: usize) -> Result<Option<ShapeProfile>> {
         if matches!(self.variant(precision)?.batch, Dim::Fixed(_)) {
             return Ok(None);
         }
@@ -130,7 +124,7 @@ impl Bundle {
             Dim::Fixed(length) => Some(*length),
             Dim::Symbolic(_) => None,
         });
-        Ok(Some(Profile { input: port.name.clone(), axes: axes.collect(), min, opt: max, max }))
+        Ok(Some(ShapeProfile { input: port.name.clone(), axes: axes.collect(), min, opt: max, max }))
     }
 
     /// Path of the graph file of one precision.

@@ -1,5 +1,5 @@
-//! Is a file a whole shared library? The loader maps a truncated one and the process dies of SIGBUS at the first page
-//! that is not there, so the ends of all segments are compared with the file's length before it is loaded. Layout:
+//! A check that a file is a whole shared library. The loader maps a truncated one and the process dies of SIGBUS at the
+//! first missing page, so the ends of all segments are compared with the file's length before it is loaded. Layout:
 //! System V ABI, ELF-64 object files. Other formats are left to the loader.
 
 use std::fs::File;
@@ -10,7 +10,10 @@ const HEADER: usize = 64;
 /// More program headers than any library has.
 const MOST_SEGMENTS: usize = 1_024;
 
-/// Nothing, or why the file cannot be a library.
+/// Checks that the file can be a library.
+///
+/// # Errors
+/// The reason why it cannot.
 pub(crate) fn check(path: &Path) -> Result<(), String> {
     let mut file = File::open(path).map_err(|error| error.to_string())?;
     let metadata = file.metadata().map_err(|error| error.to_string())?;
@@ -37,7 +40,7 @@ fn check_head(head: &[u8], length: u64) -> Result<(), String> {
     if end > length { Err(format!("cut short: {length} bytes, but its header announces {end}")) } else { Ok(()) }
 }
 
-/// Where the last segment or the section table ends, whichever is later.
+/// The end of the last segment or of the section table, whichever is later.
 fn end_of_segments(head: &[u8]) -> Option<u64> {
     let start = usize::try_from(long(head, 32)?).ok()?;
     let (size, count) = (usize::from(short(head, 54)?), usize::from(short(head, 56)?));

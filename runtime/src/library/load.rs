@@ -1,4 +1,4 @@
-//! Loading: one library a process, checked before it is mapped, and with its telemetry off.
+//! Loading a library: one a process, checked before it is mapped, with its telemetry off.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -12,9 +12,10 @@ use ort::logging::LogLevel;
 use ort::sys::OrtApiBase;
 use tracing::level_filters::LevelFilter;
 
-use super::Library;
+use super::built::built_with;
+use super::file::Library;
 use crate::error::{Error, Result, chain};
-use crate::provider::{ProviderKind, built_with, user_name};
+use crate::provider::{ProviderKind, user_name};
 
 /// The variable that ONNX Runtime reads when it is loaded (1.31: `ORT_DISABLE_TELEMETRY`, "1" is off). Its interface has a
 /// call for the same, which comes too late: by then a device id is written and an event database is open.
@@ -44,33 +45,34 @@ impl Runtime {
         &self.version
     }
 
-    /// What the library was built with, by the names that users type, in ONNX Runtime's order of preference. Whether
-    /// they run on this machine is another question: see [`crate::provider::probe`].
+    /// The providers that the library was built with, by the names that users type, in ONNX Runtime's order of preference.
+    /// They need not run on this machine: see [`crate::session::probe()`].
     #[must_use]
     pub fn providers(&self) -> &[String] {
         &self.providers
     }
 
-    /// ONNX Runtime's environment, for those who use `ort` beside Kiln: a process has one.
+    /// ONNX Runtime's environment, for programs that use `ort` beside Kiln: a process has one.
     #[must_use]
     pub fn environment(&self) -> &Environment {
         &self.environment
     }
 
-    /// Refuses a provider that the library does not have, or whose own libraries are not what was installed. Digests
+    /// Refuses a provider that the library does not have, or whose own libraries differ from the installed ones. Digests
     /// are computed once a process.
     pub(crate) fn check_provider(&self, provider: ProviderKind) -> Result<()> {
         if !self.providers.iter().any(|name| name == provider.name()) {
             return Err(Error::ProviderNotBuilt {
-                provider,
+                provider: provider.name(),
                 library: self.library.path.clone(),
                 version: self.version.clone(),
                 built: self.providers.clone(),
+                hint: provider.how_to_get(),
             });
         }
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         if !checked.contains(&provider) {
-            self.library.check_provider(provider)?;
+            self.library.check_provider(provider.name())?;
             checked.insert(provider);
         }
         Ok(())
@@ -97,12 +99,12 @@ pub unsafe fn disable_telemetry() {
     }
 }
 
-/// Loads a library, or gives the one that this process has loaded already. ONNX Runtime's telemetry is off: the first call
-/// sets `ORT_DISABLE_TELEMETRY=1` unless it is that already. A program in which code of other languages reads the environment
+/// Loads a library, or returns the one that this process has loaded already. ONNX Runtime's telemetry is off: the first call
+/// sets `ORT_DISABLE_TELEMETRY=1` unless it has that value. A program in which code of other languages reads the environment
 /// in other threads sets it before they start: see [`disable_telemetry`].
 ///
 /// # Errors
-/// [`Error::DamagedPackage`] if an installed file has changed, [`Error::Library`] with the loader's whole reason,
+/// [`Error::DamagedWheel`] if an installed file has changed, [`Error::Library`] with the loader's whole reason,
 /// [`Error::AnotherLibrary`] if the process has loaded another one.
 pub fn load(library: &Library) -> Result<&'static Runtime> {
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -141,7 +143,8 @@ fn start(library: &Library) -> Result<Runtime> {
 }
 
 /// Maps the library and asks for its version. It stays mapped for the rest of the process, where ort finds it again:
-/// opened here first, the loader's whole reason is at hand and a library that is no ONNX Runtime meets no assertion.
+/// opened here first, the loader's whole reason is available, and a library that is not an ONNX Runtime fails no
+/// assertion of ort.
 fn open(path: &Path) -> std::result::Result<String, String> {
     // SAFETY: loading runs the library's initialisers; the user chose it, or its digest is the pinned one.
     let library = unsafe { libloading::Library::new(path) }
@@ -150,9 +153,9 @@ fn open(path: &Path) -> std::result::Result<String, String> {
         // SAFETY: every ONNX Runtime exports this function with this signature.
         let base: libloading::Symbol<'_, unsafe extern "C" fn() -> *const OrtApiBase> =
             unsafe { library.get(b"OrtGetApiBase") }
-                .map_err(|_| "it is no ONNX Runtime: it does not export OrtGetApiBase".to_owned())?;
-        // SAFETY: the function takes nothing and gives a pointer to a static, or null.
-        let base = unsafe { base().as_ref() }.ok_or("OrtGetApiBase gave nothing")?;
+                .map_err(|_| "it is not an ONNX Runtime: it does not export OrtGetApiBase".to_owned())?;
+        // SAFETY: the function takes nothing and returns a pointer to a static, or null.
+        let base = unsafe { base().as_ref() }.ok_or("OrtGetApiBase returned null")?;
         // SAFETY: the version is a NUL-terminated static string.
         unsafe { CStr::from_ptr((base.GetVersionString)()) }.to_string_lossy().into_owned()
     };
@@ -164,7 +167,7 @@ fn open(path: &Path) -> std::result::Result<String, String> {
     Ok(version)
 }
 
-/// ONNX Runtime formats each message before it is filtered, so it is asked for no more than somebody listens to.
+/// The level of the program's own log: ONNX Runtime formats each message before it is filtered.
 fn log_level() -> LogLevel {
     match LevelFilter::current() {
         LevelFilter::TRACE => LogLevel::Verbose,

@@ -1,10 +1,10 @@
-//! Libraries that the machine brings: the folders of the loader's path and the usual places.
+//! Libraries of the system: in the folders of the loader's path and in the usual library folders.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Library, Origin};
+use super::file::{Library, Origin};
 
 const USUAL: [&str; 7] = [
     "/usr/local/lib",
@@ -23,7 +23,7 @@ pub(super) fn folders() -> Vec<PathBuf> {
     named.chain(USUAL.iter().map(PathBuf::from)).collect()
 }
 
-/// The libraries in these folders, one a file even where links lead to it from several names.
+/// The libraries in these folders; a file with several links counts once.
 pub(super) fn libraries() -> Vec<Library> {
     let mut found: Vec<Library> = Vec::new();
     for path in folders().iter().filter_map(|folder| library_in(folder)) {
@@ -46,7 +46,7 @@ fn library_in(folder: &Path) -> Option<PathBuf> {
     path.canonicalize().ok()
 }
 
-/// `1.31.1` of `libonnxruntime.so.1.31.1`.
+/// The version in a file's name: `1.31.1` of `libonnxruntime.so.1.31.1`.
 pub(super) fn version_in_name(path: &Path) -> Option<String> {
     let version = path.file_name()?.to_str()?.strip_prefix("libonnxruntime.so.")?;
     version.split('.').all(|part| part.parse::<u32>().is_ok()).then(|| version.to_owned())

@@ -1,11 +1,12 @@
-//! NVIDIA CUDA: needs the `cuda` package, an NVIDIA driver, and CUDA 13 with cuDNN 9 where the loader finds them.
+//! NVIDIA CUDA: needs the `cuda` runtime wheel, an NVIDIA driver, and CUDA 13 with cuDNN 9 on the loader's path.
 
-use ort::ep::{ArbitrarilyConfigurableExecutionProvider as _, CUDA, ExecutionProviderDispatch};
+use ort::ep::{CUDA, ExecutionProviderDispatch};
 
-use super::option::{BY_KILN, OptionTable, provider_options, words};
+use super::configured::{BoundMemory, ConfiguredProvider, Memory, SessionSetup, dispatch};
+use super::option::{BY_KILN, Settings as _, provider_options, words};
 
 words! {
-    /// How cuDNN finds the algorithm of a convolution.
+    /// cuDNN's search for the algorithm of a convolution.
     ConvSearch {
         /// Every algorithm is timed at the first run of a shape: slow then, fastest after.
         Exhaustive = "exhaustive", "EXHAUSTIVE";
@@ -17,11 +18,11 @@ words! {
 }
 
 words! {
-    /// How the arena grows.
+    /// Growth of the arena.
     ArenaExtend {
         /// By powers of two.
         NextPowerOfTwo = "next_power_of_two", "kNextPowerOfTwo";
-        /// By what is asked for.
+        /// By the requested size.
         SameAsRequested = "same_as_requested", "kSameAsRequested";
     }
 }
@@ -29,16 +30,16 @@ words! {
 provider_options! {
     /// Options of `cuda`.
     CudaOptions {
-        /// The GPU, as CUDA numbers them.
+        /// The GPU's number in CUDA.
         device_id: u32 = 0, "a number from 0", sets "device_id";
-        /// The most that the arena takes; cuDNN's own workspace comes on top.
+        /// Largest size of the arena; cuDNN's own workspace comes on top.
         memory_limit: Option<u64> = None, "bytes", sets "gpu_mem_limit";
-        /// How the arena grows.
+        /// Growth of the arena.
         arena_extend: ArenaExtend = ArenaExtend::NextPowerOfTwo, "next_power_of_two or same_as_requested",
             sets "arena_extend_strategy";
-        /// How the algorithm of each convolution is chosen.
+        /// Search for the algorithm of each convolution.
         conv_search: ConvSearch = ConvSearch::Exhaustive, "exhaustive, heuristic or default", sets "cudnn_conv_algo_search";
-        /// The search may take all the memory that it wants.
+        /// The search may use all free memory of the GPU.
         conv_max_workspace: bool = true, "true or false", sets "cudnn_conv_use_max_workspace";
         /// Products in TensorFloat-32. Off, unlike in ONNX Runtime: 10 bits of mantissa move scores by more than parity allows.
         tf32: bool = false, "true or false", sets "use_tf32";
@@ -53,9 +54,7 @@ provider_options! {
     }
 }
 
-impl OptionTable for CudaOptions {
-    const TABLE: &'static [super::OptionDoc] = Self::TABLE;
-
+impl ConfiguredProvider for CudaOptions {
     fn check(&self) -> Result<(), String> {
         if self.cuda_graph && !self.io_binding {
             return Err(
@@ -64,9 +63,13 @@ impl OptionTable for CudaOptions {
         }
         Ok(())
     }
-}
 
-pub(super) fn registration(options: &CudaOptions) -> ExecutionProviderDispatch {
-    let told = options.settings().into_iter();
-    told.fold(CUDA::default(), |cuda, (key, value)| cuda.with_arbitrary_config(key, value)).build().error_on_failure()
+    fn registration(&self, _setup: &SessionSetup<'_>) -> Option<ExecutionProviderDispatch> {
+        Some(dispatch(CUDA::default(), self.settings()))
+    }
+
+    fn io_binding(&self) -> Option<BoundMemory> {
+        let memory = Memory::Cuda { device: self.device_id };
+        self.io_binding.then_some(BoundMemory { memory, cuda_graph: self.cuda_graph })
+    }
 }

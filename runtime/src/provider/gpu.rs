@@ -1,4 +1,4 @@
-//! The NVIDIA GPUs of this machine, as far as the driver tells without being asked through CUDA.
+//! The NVIDIA GPUs of this machine, read from the driver's files without CUDA.
 
 use std::fs;
 

@@ -1,141 +1,125 @@
-//! What the user wrote: providers in the order of preference, each with its options. `tensorrt,cuda` on the command line,
+//! The providers that a user asks for, in order of preference, each with its options: `tensorrt,cuda` on the command line,
 //! a list in YAML.
 
 use std::fmt;
-use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use serde_yaml::{Mapping, Value};
+use ort::ep::ExecutionProviderDispatch;
+use serde_yaml::Mapping;
 
-use super::option::{known_keys, read, text};
-use super::{
-    CpuOptions, CudaOptions, OpenVinoOptions, PassThrough, PluginOptions, ProviderKind, TensorRtOptions, other,
-    user_name,
-};
+use super::compiled::Keeping;
+use super::configured::{BoundMemory, ConfiguredProvider, SessionSetup};
+use super::plugin_library::PluginLibrary;
+use super::table::{ProviderKind, user_name};
+use super::written::{self, Written};
 use crate::error::{Error, Result};
 
-/// Options of one provider, typed where Kiln knows them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProviderOptions {
-    /// Options of `cpu`.
-    Cpu(CpuOptions),
-    /// Options of `cuda`.
-    Cuda(CudaOptions),
-    /// Options of `tensorrt`.
-    TensorRt(TensorRtOptions),
-    /// Options of `openvino`.
-    OpenVino(OpenVinoOptions),
-    /// Options of `plugin`.
-    Plugin(PluginOptions),
-    /// Options of any other provider, by ONNX Runtime's keys.
-    Other(PassThrough),
-}
-
-impl ProviderOptions {
-    /// The defaults of a provider.
-    fn default_of(kind: ProviderKind) -> Self {
-        match kind {
-            ProviderKind::Cpu => Self::Cpu(CpuOptions::default()),
-            ProviderKind::Cuda => Self::Cuda(CudaOptions::default()),
-            ProviderKind::TensorRt => Self::TensorRt(TensorRtOptions::default()),
-            ProviderKind::OpenVino => Self::OpenVino(OpenVinoOptions::default()),
-            ProviderKind::Plugin => Self::Plugin(PluginOptions::default()),
-            _ => Self::Other(PassThrough::new()),
-        }
-    }
-}
-
 /// A provider and its options.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// ```
+/// use kiln_runtime::ProviderKind;
+/// use kiln_runtime::provider::Provider;
+///
+/// let options = [("device_id".into(), 1.into())].into_iter().collect();
+/// let cuda = Provider::new(ProviderKind::Cuda, &options)?;
+/// assert!(cuda.settings().contains(&("device_id", "1".to_owned())));
+/// # Ok::<(), kiln_runtime::Error>(())
+/// ```
+#[derive(Debug, Clone)]
 pub struct Provider {
     kind: ProviderKind,
-    options: ProviderOptions,
+    configured: Arc<dyn ConfiguredProvider>,
 }
 
 impl Provider {
-    /// A provider with options as YAML holds them.
+    /// A provider with options from YAML.
     ///
     /// # Errors
     /// [`Error::ProviderOption`] that names the provider and the key: unknown, of a wrong type, or out of range.
     pub fn new(kind: ProviderKind, written: &Mapping) -> Result<Self> {
-        let options = match kind {
-            ProviderKind::Cpu => read(written).map(ProviderOptions::Cpu),
-            ProviderKind::Cuda => read(written).map(ProviderOptions::Cuda),
-            ProviderKind::TensorRt => read(written).map(ProviderOptions::TensorRt),
-            ProviderKind::OpenVino => read(written).map(ProviderOptions::OpenVino),
-            ProviderKind::Plugin => plugin(written).map(ProviderOptions::Plugin),
-            other => passed_through(other, written).map(ProviderOptions::Other),
-        };
-        let options = options.map_err(|reason| Error::ProviderOption { provider: kind.name().to_owned(), reason })?;
-        Ok(Self { kind, options })
+        let configured = kind.family().configure(written);
+        let configured =
+            configured.map_err(|reason| Error::ProviderOption { provider: kind.name().to_owned(), reason })?;
+        Ok(Self { kind, configured })
     }
 
-    /// Which provider it is.
+    /// A provider with its defaults.
+    fn with_defaults(kind: ProviderKind) -> Self {
+        Self { kind, configured: kind.family().defaults() }
+    }
+
+    /// The kind of provider.
     #[must_use]
     pub fn kind(&self) -> ProviderKind {
         self.kind
     }
 
-    /// Its options.
-    #[must_use]
-    pub fn options(&self) -> &ProviderOptions {
-        &self.options
-    }
-
-    /// Its name, as users type it; a plugin's is that of the provider that it brings.
+    /// The name that users type; for a plugin, the name of the provider in its library.
     #[must_use]
     pub fn name(&self) -> String {
-        match &self.options {
-            ProviderOptions::Plugin(plugin) => user_name(&plugin.name),
-            _ => self.kind.name().to_owned(),
-        }
+        self.own_library().map_or_else(|| self.kind.name().to_owned(), |library| user_name(&library.name))
     }
 
-    /// What ONNX Runtime is told of its own options.
+    /// The provider's options by ONNX Runtime's keys.
     #[must_use]
     pub fn settings(&self) -> Vec<(&str, String)> {
-        match &self.options {
-            ProviderOptions::Cpu(options) => options.settings(),
-            ProviderOptions::Cuda(options) => options.settings(),
-            ProviderOptions::TensorRt(options) => options.settings(),
-            ProviderOptions::OpenVino(options) => options.settings(),
-            ProviderOptions::Plugin(plugin) => pairs(&plugin.options),
-            ProviderOptions::Other(options) => pairs(options),
-        }
+        self.configured.settings()
+    }
+
+    /// True for ONNX Runtime's own provider for the CPU.
+    pub(crate) fn is_cpu(&self) -> bool {
+        self.kind == ProviderKind::Cpu
+    }
+
+    /// The registration for a session, which fails if the provider does not start.
+    pub(crate) fn registration(&self, setup: &SessionSetup<'_>) -> Option<ExecutionProviderDispatch> {
+        self.configured.registration(setup).map(ExecutionProviderDispatch::error_on_failure)
+    }
+
+    pub(crate) fn own_library(&self) -> Option<&PluginLibrary> {
+        self.configured.own_library()
+    }
+
+    pub(crate) fn keeps_compiled(&self) -> Option<Keeping> {
+        self.configured.keeps_compiled()
+    }
+
+    pub(crate) fn writes_context(&self) -> bool {
+        self.configured.writes_context()
+    }
+
+    pub(crate) fn flushes_to_zero(&self) -> bool {
+        self.configured.flushes_to_zero()
+    }
+
+    pub(crate) fn io_binding(&self) -> Option<BoundMemory> {
+        self.configured.io_binding()
     }
 }
 
-fn pairs(options: &PassThrough) -> Vec<(&str, String)> {
-    options.iter().map(|(key, value)| (key.as_str(), value.clone())).collect()
-}
-
-fn plugin(written: &Mapping) -> std::result::Result<PluginOptions, String> {
-    known_keys(written, &PluginOptions::KEYS)?;
-    let options: PluginOptions =
-        serde_yaml::from_value(Value::Mapping(written.clone())).map_err(|error| error.to_string())?;
-    options.check()?;
-    Ok(options)
-}
-
-fn passed_through(kind: ProviderKind, written: &Mapping) -> std::result::Result<PassThrough, String> {
-    known_keys(written, other::keys(kind))?;
-    let options = written.iter().map(|(key, value)| (text(key), text(value))).collect();
-    other::check(kind, &options)?;
-    Ok(options)
-}
-
-/// Providers in the order in which the user prefers them, such as `tensorrt,cuda,cpu`.
+/// Providers in the user's order of preference, such as `tensorrt,cuda,cpu`.
 ///
 /// One name is strict: it runs every node or opening the session is an error. With several, the first that works is
-/// used, what it cannot run goes to those listed after it, and the session tells what was skipped and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// used, nodes that it cannot run go to those listed after it, and [`crate::Session::skipped`] lists the others with the
+/// reasons.
+///
+/// ```
+/// use kiln_runtime::{ProviderKind, Providers};
+///
+/// let providers = Providers::from_yaml("- tensorrt: {fp16: true}\n- cuda\n")?;
+/// assert_eq!(providers.first(), ProviderKind::TensorRt);
+/// assert_eq!(providers.to_string(), "tensorrt,cuda");
+/// # Ok::<(), kiln_runtime::Error>(())
+/// ```
+#[derive(Debug, Clone)]
 pub struct Providers(Vec<Provider>);
 
 impl Providers {
-    /// One provider with its defaults, strictly. A plugin has none: opening a session says that its library is missing.
+    /// One provider with its defaults, strictly. A plugin has no defaults: opening a session with it is an error.
     #[must_use]
     pub fn only(kind: ProviderKind) -> Self {
-        Self(vec![Provider { kind, options: ProviderOptions::default_of(kind) }])
+        Self(vec![Provider::with_defaults(kind)])
     }
 
     /// A list in order of preference.
@@ -159,15 +143,7 @@ impl Providers {
     /// # Errors
     /// As [`Providers::new`] and [`Provider::new`]; [`Error::Read`] and [`Error::Argument`] for the file.
     pub fn from_arguments(text: &str, settings: &[String]) -> Result<Self> {
-        let mut written = match text.strip_prefix('@') {
-            Some(file) => from_file(Path::new(file))?,
-            None => names(text)?,
-        };
-        for setting in settings {
-            set(&mut written, setting)?;
-        }
-        let providers = written.iter().map(|(kind, options)| Provider::new(*kind, options));
-        Self::new(providers.collect::<Result<_>>()?)
+        Self::from_written(&written::from_arguments(text, settings)?)
     }
 
     /// Reads a YAML list: a provider's name, or its name with a mapping of options.
@@ -175,8 +151,12 @@ impl Providers {
     /// # Errors
     /// As [`Providers::from_arguments`].
     pub fn from_yaml(yaml: &str) -> Result<Self> {
-        let list = from_yaml(yaml).map_err(|reason| Error::ProviderOption { provider: "YAML".to_owned(), reason })?;
-        Self::new(list.iter().map(|(kind, options)| Provider::new(*kind, options)).collect::<Result<_>>()?)
+        let written = written::from_yaml(yaml);
+        Self::from_written(&written.map_err(|reason| Error::ProviderOption { provider: "YAML".to_owned(), reason })?)
+    }
+
+    fn from_written(written: &Written) -> Result<Self> {
+        Self::new(written.iter().map(|(kind, options)| Provider::new(*kind, options)).collect::<Result<_>>()?)
     }
 
     /// The providers in order of preference; at least one.
@@ -185,89 +165,28 @@ impl Providers {
         &self.0
     }
 
-    /// Which providers they are, in order of preference.
+    /// The kinds of the providers, in order of preference.
     pub fn kinds(&self) -> impl Iterator<Item = ProviderKind> + '_ {
         self.0.iter().map(Provider::kind)
     }
 
-    /// The one that the user prefers.
+    /// The kind of the preferred provider.
     #[must_use]
     pub fn first(&self) -> ProviderKind {
         self.0.first().map_or(ProviderKind::Cpu, Provider::kind)
     }
 
-    /// For a graph of this precision: TensorRT may choose kernels of it, unless the user said something else.
+    /// The same providers for a graph of this precision: TensorRT may choose kernels of it, unless the user has set the
+    /// option.
     #[must_use]
     pub fn for_precision(mut self, precision: &str) -> Self {
         for provider in &mut self.0 {
-            if let ProviderOptions::TensorRt(options) = &mut provider.options {
-                options.fp16.get_or_insert(precision == "fp16");
-                options.int8.get_or_insert(precision == "int8");
+            if let Some(configured) = provider.configured.for_precision(precision) {
+                provider.configured = configured;
             }
         }
         self
     }
-}
-
-/// As users write them: a kind, and options by name.
-type Written = Vec<(ProviderKind, Mapping)>;
-
-fn names(list: &str) -> Result<Written> {
-    if list.trim().is_empty() {
-        return Err(Error::ProviderList { list: list.to_owned(), reason: "is empty" });
-    }
-    list.split(',').map(|name| Ok((name.parse()?, Mapping::new()))).collect()
-}
-
-fn from_file(file: &Path) -> Result<Written> {
-    let yaml = std::fs::read_to_string(file).map_err(|source| Error::Read { path: file.to_owned(), source })?;
-    from_yaml(&yaml).map_err(|reason| Error::Argument { argument: file.display().to_string(), reason })
-}
-
-fn from_yaml(yaml: &str) -> std::result::Result<Written, String> {
-    let list: Vec<Value> = serde_yaml::from_str(yaml)
-        .map_err(|error| format!("it is no YAML list of providers such as `- cuda: {{device_id: 0}}`: {error}"))?;
-    list.into_iter().map(entry).collect()
-}
-
-fn entry(value: Value) -> std::result::Result<(ProviderKind, Mapping), String> {
-    let kind = |name: &Value| text(name).parse::<ProviderKind>().map_err(|error| error.to_string());
-    match value {
-        Value::Mapping(mapping) if mapping.len() == 1 => {
-            let (name, options) = mapping.into_iter().next().unwrap_or_default();
-            let kind = kind(&name)?;
-            match options {
-                Value::Null => Ok((kind, Mapping::new())),
-                Value::Mapping(options) => Ok((kind, options)),
-                other => Err(format!("`{kind}` has `{}` where a mapping of options is expected", text(&other))),
-            }
-        }
-        name @ Value::String(_) => Ok((kind(&name)?, Mapping::new())),
-        other => Err(format!("`{}` is neither a provider nor a provider with its options", text(&other))),
-    }
-}
-
-/// Adds `PROVIDER.OPTION=VALUE`, or `plugin.options.KEY=VALUE`.
-fn set(written: &mut Written, setting: &str) -> Result<()> {
-    let wrong = |reason: String| Error::Argument { argument: setting.to_owned(), reason };
-    let form = || wrong("write PROVIDER.OPTION=VALUE, such as cuda.device_id=1".to_owned());
-    let (name, value) = setting.split_once('=').ok_or_else(form)?;
-    let (provider, key) = name.split_once('.').ok_or_else(form)?;
-    let kind: ProviderKind = provider.parse()?;
-    let Some((_, options)) = written.iter_mut().find(|(listed, _)| *listed == kind) else {
-        return Err(wrong(format!("`{kind}` is not among the providers asked for")));
-    };
-    let value: Value = serde_yaml::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-    match key.strip_prefix("options.").filter(|_| kind == ProviderKind::Plugin) {
-        Some(key) => {
-            let inner = options.entry("options".into()).or_insert_with(|| Value::Mapping(Mapping::new()));
-            if let Value::Mapping(inner) = inner {
-                inner.insert(key.into(), Value::String(text(&value)));
-            }
-        }
-        None => drop(options.insert(key.into(), value)),
-    }
-    Ok(())
 }
 
 impl Default for Providers {
@@ -303,7 +222,7 @@ mod tests {
         providers.list()[0].settings().into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
-    fn told(settings: &[(String, String)], key: &str) -> Option<String> {
+    fn value_of(settings: &[(String, String)], key: &str) -> Option<String> {
         settings.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone())
     }
 
@@ -328,13 +247,13 @@ mod tests {
     fn options_reach_onnx_runtime_by_its_own_keys() {
         let cuda =
             settings("cuda", &["cuda.device_id=1", "cuda.memory_limit=1073741824", "cuda.conv_search=heuristic"]);
-        assert_eq!(told(&cuda, "device_id").as_deref(), Some("1"));
-        assert_eq!(told(&cuda, "gpu_mem_limit").as_deref(), Some("1073741824"));
-        assert_eq!(told(&cuda, "cudnn_conv_algo_search").as_deref(), Some("HEURISTIC"));
-        assert_eq!(told(&cuda, "use_tf32").as_deref(), Some("0"), "parity comes before speed");
+        assert_eq!(value_of(&cuda, "device_id").as_deref(), Some("1"));
+        assert_eq!(value_of(&cuda, "gpu_mem_limit").as_deref(), Some("1073741824"));
+        assert_eq!(value_of(&cuda, "cudnn_conv_algo_search").as_deref(), Some("HEURISTIC"));
+        assert_eq!(value_of(&cuda, "use_tf32").as_deref(), Some("0"), "parity comes before speed");
         assert!(!cuda.iter().any(|(key, _)| key == "Kiln"));
         let qnn = settings("qnn", &["qnn.backend_path=/lib/libQnnHtp.so", "qnn.vtcm_mb=8"]);
-        assert_eq!(told(&qnn, "vtcm_mb").as_deref(), Some("8"));
+        assert_eq!(value_of(&qnn, "vtcm_mb").as_deref(), Some("8"));
     }
 
     #[test]
@@ -360,8 +279,8 @@ mod tests {
         };
         assert_eq!(open("tensorrt", &[]), 1);
         let providers = Providers::from_arguments("tensorrt", &["tensorrt.int8=false".to_owned()]).unwrap();
-        let told = providers.for_precision("int8");
-        assert!(told.list()[0].settings().contains(&("trt_int8_enable", "0".to_owned())));
+        let chosen = providers.for_precision("int8");
+        assert!(chosen.list()[0].settings().contains(&("trt_int8_enable", "0".to_owned())));
     }
 
     #[test]

@@ -1,53 +1,42 @@
-//! Execution providers by the names that users type. A provider that is asked for runs or is an error; only a list that
-//! the user wrote allows another one. One table says which there are, one file a family says what its options are and
-//! what is registered; what a library was built with, and what runs on this machine, is asked of the library itself.
+//! Execution providers by the names that users type. A requested provider runs or is an error; only a list written by the
+//! user allows a fallback. `table.rs` has one row a provider; each provider, or family of providers, has one file with
+//! its options and its registration. The providers of a loaded library are in [`crate::library::Runtime`];
+//! [`crate::session::probe()`] finds out which of them run on this machine.
+//!
+//! ```
+//! use kiln_runtime::Providers;
+//!
+//! let options = ["cuda.device_id=1".to_owned()];
+//! let providers = Providers::from_arguments("cuda,cpu", &options)?;
+//! assert_eq!(providers.to_string(), "cuda,cpu");
+//! let error = Providers::from_arguments("cuda", &["cuda.devise_id=1".to_owned()]).unwrap_err();
+//! assert!(error.to_string().contains("did you mean `device_id`?"));
+//! # Ok::<(), kiln_runtime::Error>(())
+//! ```
 
-mod built;
+mod compiled;
+mod configured;
 mod cpu;
 mod cuda;
-mod engines;
+mod family;
 mod gpu;
-mod kind;
 mod list;
 mod openvino;
 mod option;
-mod other;
+mod passed_through;
 mod plugin;
-pub mod probe;
-pub(crate) mod registration;
+mod plugin_library;
+mod shape_profile;
+mod table;
 mod tensorrt;
+mod written;
 
-pub use cpu::CpuOptions;
-pub use cuda::{ArenaExtend, ConvSearch, CudaOptions};
-pub use engines::{EngineIdentity, Engines};
 pub use gpu::{nvidia_driver, nvidia_gpus};
-pub use kind::ProviderKind;
-pub use list::{Provider, ProviderOptions, Providers};
-pub use openvino::{OpenVinoOptions, OpenVinoPrecision};
+pub use list::{Provider, Providers};
 pub use option::OptionDoc;
-pub use other::PassThrough;
-pub use plugin::PluginOptions;
-pub use tensorrt::TensorRtOptions;
+pub use shape_profile::ShapeProfile;
+pub use table::ProviderKind;
 
-pub(crate) use built::built_with;
-pub(crate) use engines::{ModelBytes, engines};
-pub(crate) use kind::user_name;
-pub(crate) use plugin::register as register_plugin;
-
-/// The typed options of a provider, one row each; empty where options are passed through.
-#[must_use]
-pub fn options_of(kind: ProviderKind) -> &'static [OptionDoc] {
-    match kind {
-        ProviderKind::Cpu => CpuOptions::TABLE,
-        ProviderKind::Cuda => CudaOptions::TABLE,
-        ProviderKind::TensorRt => TensorRtOptions::TABLE,
-        ProviderKind::OpenVino => OpenVinoOptions::TABLE,
-        _ => &[],
-    }
-}
-
-/// The keys of ONNX Runtime that are passed through to a provider without typed options.
-#[must_use]
-pub fn passed_through(kind: ProviderKind) -> &'static [&'static str] {
-    other::keys(kind)
-}
+pub(crate) use compiled::{CompiledGraphs, CompiledIdentity};
+pub(crate) use configured::{BoundMemory, Memory, SessionSetup};
+pub(crate) use table::user_name;

@@ -1,15 +1,16 @@
-//! Intel OpenVINO: the `openvino` package brings all that it needs and runs on any x86-64 CPU; Intel GPUs and NPUs need
+//! Intel OpenVINO: the `openvino` runtime wheel has all its libraries and runs on any x86-64 CPU; Intel GPUs and NPUs need
 //! their own drivers.
 
-use ort::ep::{ArbitrarilyConfigurableExecutionProvider as _, ExecutionProviderDispatch, OpenVINO};
+use ort::ep::{ExecutionProviderDispatch, OpenVINO};
 
-use super::option::{BY_KILN, OptionTable, provider_options, words};
-use super::registration::Site;
+use super::compiled::Keeping;
+use super::configured::{ConfiguredProvider, SessionSetup, dispatch};
+use super::option::{BY_KILN, Settings as _, provider_options, words};
 
 words! {
-    /// The precision in which OpenVINO computes.
+    /// Precision of the computation.
     OpenVinoPrecision {
-        /// The graph's own: left alone, OpenVINO may compute in bf16 where the CPU has it.
+        /// The graph's own: without it, OpenVINO may compute in bf16 on CPUs that support it.
         Accuracy = "accuracy", "ACCURACY";
         /// Single precision.
         Fp32 = "fp32", "FP32";
@@ -21,9 +22,9 @@ words! {
 provider_options! {
     /// Options of `openvino`.
     OpenVinoOptions {
-        /// Where it runs: `CPU`, `GPU`, `GPU.1`, `NPU`, or a list such as `HETERO:GPU,CPU`, `AUTO:NPU,CPU`.
+        /// Device: `CPU`, `GPU`, `GPU.1`, `NPU`, or a list such as `HETERO:GPU,CPU`, `AUTO:NPU,CPU`.
         device: String = "CPU".to_owned(), "CPU, GPU, GPU.N, NPU, or HETERO:, MULTI:, AUTO: and a list", sets "device_type";
-        /// The precision in which it computes.
+        /// Precision of the computation.
         precision: OpenVinoPrecision = OpenVinoPrecision::Accuracy, "accuracy, fp32 or fp16", sets "precision";
         /// Threads; without it, those of the session.
         threads: Option<u32> = None, "a number from 1", sets "num_of_threads";
@@ -34,18 +35,31 @@ provider_options! {
     }
 }
 
-impl OptionTable for OpenVinoOptions {
-    const TABLE: &'static [super::OptionDoc] = Self::TABLE;
-
+impl ConfiguredProvider for OpenVinoOptions {
     fn check(&self) -> Result<(), String> {
         if !is_device(&self.device) {
             let known = "CPU, GPU, GPU.0, NPU, HETERO:GPU,CPU, MULTI:…, AUTO:…";
-            return Err(format!("`device` is `{}`; it takes such as {known}", self.device));
+            return Err(format!("`device` is `{}`; it takes for example {known}", self.device));
         }
         if self.threads == Some(0) || self.streams.is_some_and(|streams| !(1..=255).contains(&streams)) {
             return Err("`threads` and `streams` are at least 1, `streams` at most 255".to_owned());
         }
         Ok(())
+    }
+
+    fn registration(&self, setup: &SessionSetup<'_>) -> Option<ExecutionProviderDispatch> {
+        let mut settings = self.settings();
+        if let (None, Some(threads)) = (self.threads, setup.threads) {
+            settings.push(("num_of_threads", threads.to_string()));
+        }
+        if let (true, Some(compiled)) = (self.compiled_cache, setup.compiled) {
+            settings.push(("cache_dir", compiled.folder().display().to_string()));
+        }
+        Some(dispatch(OpenVINO::default(), settings))
+    }
+
+    fn keeps_compiled(&self) -> Option<Keeping> {
+        self.compiled_cache.then_some(Keeping { root: None, tensorrt: None, depends_on_threads: true })
     }
 }
 
@@ -59,18 +73,6 @@ fn is_device(text: &str) -> bool {
         Some((way, list)) => ["HETERO", "MULTI", "AUTO"].contains(&way) && list.split(',').all(one),
         None => text == "AUTO" || one(text),
     }
-}
-
-pub(super) fn registration(options: &OpenVinoOptions, site: &Site<'_>) -> ExecutionProviderDispatch {
-    let mut told = options.settings();
-    if let (None, Some(threads)) = (options.threads, site.threads) {
-        told.push(("num_of_threads", threads.to_string()));
-    }
-    if let (true, Some(engines)) = (options.compiled_cache, site.engines) {
-        told.push(("cache_dir", engines.folder().display().to_string()));
-    }
-    let provider = told.into_iter().fold(OpenVINO::default(), |p, (key, value)| p.with_arbitrary_config(key, value));
-    provider.build().error_on_failure()
 }
 
 #[cfg(test)]

@@ -8,30 +8,30 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
-/// What one option is.
+/// One option of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct OptionDoc {
-    /// Key, as users write it.
+    /// Key that users write.
     pub name: &'static str,
-    /// Default, as Rust writes it; see [`OptionDoc::default_value`].
+    /// Default as a Rust expression; see [`OptionDoc::default_value`].
     pub default: &'static str,
-    /// Unit, or the values that it takes.
+    /// Unit, or the accepted values.
     pub unit: &'static str,
-    /// The option of ONNX Runtime that it sets; `Kiln` where Kiln itself acts on it.
+    /// The option of ONNX Runtime that it sets; `Kiln` for options that Kiln itself acts on.
     pub sets: &'static str,
-    /// What it does.
+    /// Effect of the option.
     pub doc: &'static str,
 }
 
 impl OptionDoc {
-    /// The default as users would write it; `unset` where ONNX Runtime's own holds.
+    /// The default in the form that users write; `unset` if ONNX Runtime's own holds.
     #[must_use]
     pub fn default_value(&self) -> String {
         let word = self.default.rsplit("::").next().unwrap_or(self.default);
         let word = word.trim_end_matches(".to_owned()").trim_matches('"');
         match word {
             "None" => "unset".to_owned(),
-            // A variant's name in Rust is a word in lower case for users, `NextPowerOfTwo` next_power_of_two.
+            // Users write a variant of Rust in lower case: `NextPowerOfTwo` is next_power_of_two.
             word if word != self.default && self.default.contains("::") => snake(word),
             word => word.to_owned(),
         }
@@ -49,17 +49,18 @@ fn snake(word: &str) -> String {
 }
 
 /// A typed table of options.
-pub(crate) trait OptionTable: Default + DeserializeOwned {
+pub(crate) trait OptionTable: Settings + Default + DeserializeOwned {
     /// One row an option, in the order of declaration.
     const TABLE: &'static [OptionDoc];
-
-    /// What is wrong with the values together or alone, beyond their types.
-    fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
 }
 
-/// A value that ONNX Runtime takes as text; `None` leaves its own default.
+/// Options that ONNX Runtime reads as text.
+pub(crate) trait Settings {
+    /// Keys and values for ONNX Runtime.
+    fn settings(&self) -> Vec<(&str, String)>;
+}
+
+/// A value that ONNX Runtime reads as text; `None` leaves its own default.
 pub(crate) trait Setting {
     fn setting(&self) -> Option<String>;
 }
@@ -70,7 +71,7 @@ impl Setting for bool {
     }
 }
 
-/// Values whose `Display` is what ONNX Runtime reads.
+/// Values whose `Display` ONNX Runtime reads.
 macro_rules! displayed {
     ($($type:ty),*) => {
         $(impl Setting for $type {
@@ -95,10 +96,11 @@ impl<T: Setting> Setting for Option<T> {
     }
 }
 
-/// The name of rows that set no option of ONNX Runtime.
+/// Marks rows that set no option of ONNX Runtime.
 pub(crate) const BY_KILN: &str = "Kiln";
 
-/// Declares a struct of options from rows of `field: type = default, "unit", sets "key";`, each with its documentation.
+/// Declares a struct of options from rows of `field: type = default, "unit", sets "key";`, each with its documentation,
+/// and implements [`OptionTable`] and [`Settings`] for it.
 macro_rules! provider_options {
     (
         $(#[$meta:meta])* $name:ident {
@@ -108,8 +110,8 @@ macro_rules! provider_options {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields, default)]
-        pub struct $name {
-            $($(#[doc = $doc])+ pub $field: $type,)*
+        pub(crate) struct $name {
+            $($(#[doc = $doc])+ pub(crate) $field: $type,)*
         }
 
         impl Default for $name {
@@ -118,34 +120,33 @@ macro_rules! provider_options {
             }
         }
 
-        impl $name {
-            /// One row an option.
-            pub const TABLE: &'static [$crate::provider::OptionDoc] = &[$($crate::provider::OptionDoc {
+        impl $crate::provider::option::OptionTable for $name {
+            const TABLE: &'static [$crate::provider::OptionDoc] = &[$($crate::provider::OptionDoc {
                 name: stringify!($field),
                 default: stringify!($default),
                 unit: $unit,
                 sets: $key,
                 doc: concat!($($doc),+),
             },)*];
+        }
 
-            /// What ONNX Runtime is told: keys and values.
-            #[must_use]
-            pub fn settings(&self) -> Vec<(&'static str, String)> {
+        impl $crate::provider::option::Settings for $name {
+            fn settings(&self) -> Vec<(&str, String)> {
                 use $crate::provider::option::Setting as _;
                 let all = [$(($key, self.$field.setting()),)*];
-                let told = all.into_iter().filter(|(key, _)| *key != $crate::provider::option::BY_KILN);
-                told.filter_map(|(key, value)| Some((key, value?))).collect()
+                let passed = all.into_iter().filter(|(key, _)| *key != $crate::provider::option::BY_KILN);
+                passed.filter_map(|(key, value)| Some((key, value?))).collect()
             }
         }
     };
 }
 
-/// Declares an enum of words: what users write, and what ONNX Runtime reads.
+/// Declares an enum of words: the user's word, then ONNX Runtime's.
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[doc = $doc:literal])+ $word:ident = $written:literal, $read:literal;)* }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-        pub enum $name {
+        pub(crate) enum $name {
             $($(#[doc = $doc])+ #[serde(rename = $written)] $word,)*
         }
 
@@ -159,12 +160,12 @@ macro_rules! words {
 
 pub(crate) use {provider_options, words};
 
-/// Reads options that a user wrote.
+/// Reads the types of the options that a user wrote.
 pub(crate) fn read<T: OptionTable>(written: &Mapping) -> Result<T, String> {
     let known: Vec<_> = T::TABLE.iter().map(|row| row.name).collect();
     known_keys(written, &known)?;
-    let options: T = serde_yaml::from_value(Value::Mapping(written.clone())).map_err(|error| {
-        // serde names the field only for some errors: the one that fails alone is it.
+    serde_yaml::from_value(Value::Mapping(written.clone())).map_err(|error| {
+        // serde names the field only for some errors: the field that fails alone is the wrong one.
         let wrong = written.iter().find(|(key, value)| {
             let alone = Mapping::from_iter([((*key).clone(), (*value).clone())]);
             serde_yaml::from_value::<T>(Value::Mapping(alone)).is_err()
@@ -176,16 +177,14 @@ pub(crate) fn read<T: OptionTable>(written: &Mapping) -> Result<T, String> {
             }
             None => error.to_string(),
         }
-    })?;
-    options.check()?;
-    Ok(options)
+    })
 }
 
 fn unit<T: OptionTable>(key: &str) -> &'static str {
     T::TABLE.iter().find(|row| row.name == key).map_or("another value", |row| row.unit)
 }
 
-/// Refuses a key that is not known, and names the nearest that is.
+/// Refuses an unknown key, and names the nearest known one.
 pub(crate) fn known_keys(written: &Mapping, known: &[&str]) -> Result<(), String> {
     let unknown = written.keys().map(text).find(|key| !known.contains(&key.as_str()));
     let Some(unknown) = unknown else { return Ok(()) };
@@ -200,7 +199,7 @@ fn listed(known: &[&str]) -> String {
     format!("Known are: {}", known.join(", "))
 }
 
-/// A scalar as its user wrote it.
+/// The text of a scalar.
 pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

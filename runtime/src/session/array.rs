@@ -1,10 +1,10 @@
-//! Arrays of the element types that graphs exchange, for graphs that are no tile models.
+//! Arrays of every element type that graphs exchange, for graphs other than tile models.
 
 use ndarray::{ArrayD, ArrayView, Dimension};
 use ort::session::SessionInputValue;
 use ort::value::{DynValue, PrimitiveTensorElementType, TensorElementType, TensorRef};
 
-/// One table says which element types there are; the enum, the conversions and both directions of exchange follow.
+/// The table of element types, from which the enum, the conversions and both directions of exchange follow.
 macro_rules! elements {
     ($($variant:ident($type:ty, $name:literal) = $element:ident;)*) => {
         /// An n-dimensional array of any element type that graphs exchange with Rust. Built with `From` from an
@@ -27,7 +27,7 @@ macro_rules! elements {
                 match self { $(Self::$variant(array) => array.shape(),)* }
             }
 
-            /// The array in row-major order, so that ONNX Runtime can read it where it lies.
+            /// The array in row-major order, which ONNX Runtime reads in place.
             pub(super) fn contiguous(&self) -> std::borrow::Cow<'_, Self> {
                 use std::borrow::Cow;
                 match self {
@@ -44,8 +44,8 @@ macro_rules! elements {
                 match self { $(Self::$variant(array) => view(array.view()),)* }
             }
 
-            /// Copies a graph output; `None` if it has an element type that is not in the table.
-            pub(super) fn of(value: &DynValue) -> Option<ort::Result<Self>> {
+            /// Copies a graph output; `None` if its element type is not in the table.
+            pub(super) fn from_output(value: &DynValue) -> Option<ort::Result<Self>> {
                 Some(match value.dtype().tensor_type()? {
                     $(TensorElementType::$element => copy::<$type>(value).map(Self::$variant),)*
                     _ => return None,

@@ -1,5 +1,5 @@
-//! Tiles and answers in the memory of the device: one buffer of pinned memory for the tiles, one on the device, and the
-//! same for every answer. They are made once a batch size, so that a run copies in, computes and copies out and allocates
+//! Tiles and outputs in the memory of the device: one buffer of pinned memory for the tiles, one on the device, and the
+//! same for every output. They are made once a batch size, so that a run copies in, computes and copies out and allocates
 //! nothing, and so that CUDA graphs find the same addresses again.
 
 use std::collections::BTreeMap;
@@ -11,57 +11,47 @@ use ort::session::{IoBinding, RunOptions};
 use ort::value::Tensor;
 use serde::Serialize;
 
-use super::Port;
+use super::port::Port;
 use crate::bundle::manifest::Dim;
+use crate::provider::{BoundMemory, Memory};
 
-/// Where the time of one run went.
+/// The time of one run by stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Stages {
     /// Tiles to the device.
     pub to_device: Duration,
     /// Computing, until the device is done.
     pub compute: Duration,
-    /// Answers back.
+    /// Outputs back from the device.
     pub from_device: Duration,
 }
 
-/// Which memory to bind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Memory {
-    /// An NVIDIA GPU's, beside pinned memory of the host.
-    Cuda { device: u32 },
-    /// The host's own on both sides: for testing without a GPU.
-    Host,
+fn on_device(memory: Memory) -> ort::Result<MemoryInfo<'static>> {
+    let (device, id) = match memory {
+        Memory::Cuda { device } => (AllocationDevice::CUDA, i32::try_from(device).unwrap_or(i32::MAX)),
+        Memory::Host => (AllocationDevice::CPU, 0),
+    };
+    MemoryInfo::new(device, id, AllocatorType::Device, MemoryType::Default)
 }
 
-impl Memory {
-    fn device(self) -> ort::Result<MemoryInfo<'static>> {
-        let (place, id) = match self {
-            Self::Cuda { device } => (AllocationDevice::CUDA, i32::try_from(device).unwrap_or(i32::MAX)),
-            Self::Host => (AllocationDevice::CPU, 0),
-        };
-        MemoryInfo::new(place, id, AllocatorType::Device, MemoryType::Default)
-    }
-
-    /// Memory of the host that the device copies from and to by itself.
-    fn pinned(self) -> ort::Result<MemoryInfo<'static>> {
-        match self {
-            Self::Cuda { device } => {
-                let id = i32::try_from(device).unwrap_or(i32::MAX);
-                MemoryInfo::new(AllocationDevice::CUDA_PINNED, id, AllocatorType::Device, MemoryType::CPU)
-            }
-            Self::Host => self.device(),
+/// Memory of the host that the device copies from and to by itself.
+fn pinned(memory: Memory) -> ort::Result<MemoryInfo<'static>> {
+    match memory {
+        Memory::Cuda { device } => {
+            let id = i32::try_from(device).unwrap_or(i32::MAX);
+            MemoryInfo::new(AllocationDevice::CUDA_PINNED, id, AllocatorType::Device, MemoryType::CPU)
         }
+        Memory::Host => on_device(memory),
     }
 }
 
 /// The bound memory of a session.
 pub(super) struct Binding {
     memory: Memory,
-    /// CUDA graphs are told apart by batch size.
+    /// Records a CUDA graph for each batch size.
     cuda_graph: bool,
-    /// Outputs that are wanted; all of them without.
-    wanted: Option<Vec<String>>,
+    /// The selected outputs; all of them if there is no selection.
+    selected: Option<Vec<String>>,
     bound: Option<Bound>,
     stages: Option<Stages>,
 }
@@ -70,26 +60,27 @@ pub(super) struct Binding {
 struct Bound {
     batch: usize,
     tiles: Tensor<u8>,
-    tiles_there: Tensor<u8>,
-    answers: Vec<Answer>,
+    tiles_on_device: Tensor<u8>,
+    outputs: Vec<BoundOutput>,
     io: IoBinding,
     options: RunOptions,
 }
 
-struct Answer {
+struct BoundOutput {
     name: String,
-    there: Tensor<f32>,
-    here: Tensor<f32>,
+    on_device: Tensor<f32>,
+    on_host: Tensor<f32>,
 }
 
 impl Binding {
-    pub(super) fn new(memory: Memory, cuda_graph: bool) -> Self {
-        Self { memory, cuda_graph, wanted: None, bound: None, stages: None }
+    pub(super) fn new(bound: BoundMemory) -> Self {
+        let BoundMemory { memory, cuda_graph } = bound;
+        Self { memory, cuda_graph, selected: None, bound: None, stages: None }
     }
 
-    /// From now on only these outputs are computed and copied.
+    /// Computes and copies only these outputs from now on.
     pub(super) fn select(&mut self, names: &[&str]) {
-        self.wanted = Some(names.iter().map(|name| (*name).to_owned()).collect());
+        self.selected = Some(names.iter().map(|name| (*name).to_owned()).collect());
         self.bound = None;
     }
 
@@ -112,17 +103,17 @@ impl Binding {
         let Some(bound) = &mut self.bound else { return Ok(BTreeMap::new()) };
         let started = Instant::now();
         bound.tiles.try_extract_tensor_mut::<u8>()?.1.copy_from_slice(pixels);
-        bound.tiles.copy_into(&mut bound.tiles_there)?;
+        bound.tiles.copy_into(&mut bound.tiles_on_device)?;
         let copied = Instant::now();
         drop(session.run_binding_with_options(&bound.io, &bound.options)?);
         bound.io.synchronize_outputs()?;
         let computed = Instant::now();
         let mut arrays = BTreeMap::new();
-        for answer in &mut bound.answers {
-            answer.there.copy_into(&mut answer.here)?;
-            let (shape, values) = answer.here.try_extract_tensor::<f32>()?;
+        for output in &mut bound.outputs {
+            output.on_device.copy_into(&mut output.on_host)?;
+            let (shape, values) = output.on_host.try_extract_tensor::<f32>()?;
             let array = ArrayD::from_shape_vec(shape.to_ixdyn(), values.to_vec()).map_err(ort::Error::wrap)?;
-            arrays.insert(answer.name.clone(), array);
+            arrays.insert(output.name.clone(), array);
         }
         self.stages =
             Some(Stages { to_device: copied - started, compute: computed - copied, from_device: computed.elapsed() });
@@ -136,39 +127,42 @@ impl Binding {
         outputs: &[Port],
         batch: usize,
     ) -> ort::Result<Bound> {
-        let there = Allocator::new(session, self.memory.device()?)?;
-        let here = Allocator::new(session, self.memory.pinned()?)?;
+        let device = Allocator::new(session, on_device(self.memory)?)?;
+        let host = Allocator::new(session, pinned(self.memory)?)?;
         let mut io = session.create_binding()?;
         let input = inputs.first().ok_or_else(|| ort::Error::new("the graph has no input"))?;
-        let tiles = Tensor::new(&here, shape(input, batch)?)?;
-        let tiles_there = Tensor::new(&there, shape(input, batch)?)?;
-        io.bind_input(&input.name, &tiles_there)?;
-        let wanted = |port: &&Port| self.wanted.as_ref().is_none_or(|names| names.contains(&port.name));
-        let mut answers = Vec::new();
-        for port in outputs.iter().filter(wanted) {
-            let mut answer = Answer {
+        let tiles = Tensor::new(&host, shape(input, batch)?)?;
+        let tiles_on_device = Tensor::new(&device, shape(input, batch)?)?;
+        io.bind_input(&input.name, &tiles_on_device)?;
+        let selected = |port: &&Port| self.selected.as_ref().is_none_or(|names| names.contains(&port.name));
+        let mut bound = Vec::new();
+        for port in outputs.iter().filter(selected) {
+            let mut output = BoundOutput {
                 name: port.name.clone(),
-                there: Tensor::new(&there, shape(port, batch)?)?,
-                here: Tensor::new(&here, shape(port, batch)?)?,
+                on_device: Tensor::new(&device, shape(port, batch)?)?,
+                on_host: Tensor::new(&host, shape(port, batch)?)?,
             };
-            io.bind_output(&port.name, &mut answer.there)?;
-            answers.push(answer);
+            io.bind_output(&port.name, &mut output.on_device)?;
+            bound.push(output);
         }
         let mut options = RunOptions::new()?;
         if self.cuda_graph {
             options.set("gpu_graph_id", batch.to_string())?;
         }
-        Ok(Bound { batch, tiles, tiles_there, answers, io, options })
+        Ok(Bound { batch, tiles, tiles_on_device, outputs: bound, io, options })
     }
 }
 
-/// The lengths of a port's axes at a batch; every axis but the first must have its own.
+/// The lengths of a port's axes at a batch; every axis but the first must have a fixed length.
 fn shape(port: &Port, batch: usize) -> ort::Result<Vec<usize>> {
     let axis = |(place, dim): (usize, &Dim)| match dim {
         Dim::Symbolic(_) if place == 0 => Ok(batch),
         Dim::Fixed(length) => usize::try_from(*length).map_err(ort::Error::wrap),
         Dim::Symbolic(name) => {
-            let text = format!("`{}` has the open axis `{name}`; io_binding needs every axis but the batch", port.name);
+            let text = format!(
+                "`{}` has the symbolic axis `{name}`; io_binding needs a fixed length on every axis but the batch",
+                port.name
+            );
             Err(ort::Error::new(text))
         }
     };

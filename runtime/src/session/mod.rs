@@ -1,14 +1,17 @@
-//! A graph, loaded on the providers that the user named, ready to run. Opening one either puts every node where the
-//! user allowed it to be or is an error; which provider got how many nodes is asked of ONNX Runtime, not assumed.
+//! A graph, loaded on the providers that the user named, ready to run. Opening one puts every node on a listed provider or
+//! is an error. The placement of the nodes is read from ONNX Runtime, not assumed.
 
 mod array;
 mod binding;
 mod context;
+mod kept;
 mod open;
 mod options;
 mod placement;
 mod port;
+mod probe;
 mod run;
+mod source;
 
 use std::collections::BTreeMap;
 
@@ -17,17 +20,18 @@ use ort::session::{HasSelectedOutputs, RunOptions};
 
 use self::binding::Binding;
 use crate::library::Runtime;
-use crate::provider::Engines;
+use crate::provider::CompiledGraphs;
 
 pub use array::Array;
 pub use binding::Stages;
-pub use options::{Optimisation, Profile, SessionOptions};
+pub use options::{Optimisation, SessionOptions};
 pub use placement::PlacedNode;
 pub use port::Port;
+pub use probe::probe;
 
-/// A loaded graph. See the module.
+/// A loaded graph, ready to run.
 pub struct Session {
-    /// Device memory; before the session that it belongs to, so that it goes first.
+    /// Device memory; declared before its session, so that it is dropped first.
     binding: Option<Binding>,
     inner: ort::session::Session,
     runtime: &'static Runtime,
@@ -40,12 +44,12 @@ pub struct Session {
     outputs: Vec<Port>,
     load_ms: f64,
     selected: Option<RunOptions<HasSelectedOutputs>>,
-    /// Kept engines, and how many of them there were to build when the session was opened.
-    engines: Option<Engines>,
+    compiled: Option<CompiledGraphs>,
+    /// Graphs that were compiled to open the session.
     built: usize,
 }
 
-/// What a run of a tile graph gave.
+/// The outputs of a run of a tile graph.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outputs {
     /// Number of tiles.
@@ -67,7 +71,7 @@ impl Session {
         &self.skipped
     }
 
-    /// How many nodes each provider runs, by the name that users type. Counted when ONNX Runtime divides the graph among
+    /// The number of nodes on each provider, by the name that users type. Counted when ONNX Runtime divides the graph among
     /// the providers, before each of them fuses its nodes.
     #[must_use]
     pub fn nodes(&self) -> &BTreeMap<String, usize> {
@@ -86,20 +90,20 @@ impl Session {
         self.load_ms
     }
 
-    /// Engines that had to be built to open the session: [`Session::load_ms`] holds that time too. 0 where the provider
-    /// builds none, or found them in the cache.
+    /// Engines that were built to open the session; [`Session::load_ms`] contains that time. 0 if the provider builds none,
+    /// or found them in the cache.
     #[must_use]
     pub fn engines_built(&self) -> usize {
         self.built
     }
 
-    /// Engines that were built since the session was opened, within runs: a batch came that no engine was made for.
+    /// Engines that were built within runs since the session was opened, for batches without an engine.
     #[must_use]
     pub fn engines_built_since(&self) -> usize {
-        self.engines.as_ref().map_or(0, |engines| engines.built().saturating_sub(self.built))
+        self.compiled.as_ref().map_or(0, |compiled| compiled.built().saturating_sub(self.built))
     }
 
-    /// How the last run's time went to copies and to computing; none where tiles are read where they lie.
+    /// The last run's time by copying and computing; none if tiles are read in place.
     #[must_use]
     pub fn stages(&self) -> Option<Stages> {
         self.binding.as_ref()?.stages()
@@ -117,7 +121,7 @@ impl Session {
         &self.outputs
     }
 
-    /// The batch that a tile graph insists on, or `None` if any will do.
+    /// The fixed batch of a tile graph, or `None` if it takes any.
     #[must_use]
     pub fn fixed_batch(&self) -> Option<usize> {
         self.inputs.first()?.fixed(0)
@@ -129,7 +133,7 @@ impl Session {
         self.runtime
     }
 
-    /// The file, or what the bytes are.
+    /// The file, or the name given to the bytes.
     #[must_use]
     pub fn model(&self) -> &str {
         &self.model

@@ -5,54 +5,50 @@ use std::time::Instant;
 
 use ort::session::builder::SessionBuilder;
 
-use super::binding::{Binding, Memory};
-use super::context::Writing;
+use super::binding::Binding;
+use super::context::ContextWriter;
+use super::kept::compiled_graphs;
 use super::placement::{RECORD, count, placement};
+use super::source::Source;
 use super::{PlacedNode, Port, Session, SessionOptions};
 use crate::error::{Error, Result, chain};
 use crate::library::Runtime;
-use crate::provider::registration::{self, Site};
-use crate::provider::{Engines, ModelBytes, Provider, ProviderOptions, engines, register_plugin};
+use crate::provider::{CompiledGraphs, Provider, SessionSetup};
 
-/// Where the graph is.
-#[derive(Clone, Copy)]
-enum Source<'a> {
-    File(&'a Path),
-    Bytes(&'a [u8]),
-}
-
-/// A loaded graph and where its nodes are.
+/// A loaded graph and the placement of its nodes.
 struct Opened {
     session: ort::session::Session,
     placed: Vec<PlacedNode>,
-    engines: Option<Engines>,
-}
-
-impl<'a> Source<'a> {
-    fn bytes(self) -> ModelBytes<'a> {
-        match self {
-            Self::File(path) => ModelBytes::File(path),
-            Self::Bytes(bytes) => ModelBytes::Bytes(bytes),
-        }
-    }
+    compiled: Option<CompiledGraphs>,
 }
 
 impl Session {
     /// Loads a graph file on the providers of `options`.
     ///
     /// With one provider, a node that it cannot run is an error. With several, the first that works is used, nodes that
-    /// it cannot run go to those listed after it, and [`Session::skipped`] tells what did not work and why.
+    /// it cannot run go to those listed after it, and [`Session::skipped`] lists the others with the reasons.
+    ///
+    /// ```no_run
+    /// use kiln_runtime::{Providers, Session, SessionOptions, library};
+    ///
+    /// let providers: Providers = "cuda,cpu".parse()?;
+    /// let runtime = library::load(&library::find_for(None, &providers)?)?;
+    /// let options = SessionOptions { providers, ..SessionOptions::default() };
+    /// let session = Session::open(runtime, "model.onnx".as_ref(), &options)?;
+    /// println!("{:?} on {}, skipped {:?}", session.nodes(), session.provider(), session.skipped());
+    /// # Ok::<(), kiln_runtime::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Error::Model`] if the file is no graph that this ONNX Runtime can load; [`Error::ProviderNotBuilt`],
+    /// [`Error::Model`] if this ONNX Runtime cannot load the file as a graph; [`Error::ProviderNotBuilt`],
     /// [`Error::ProviderUnavailable`], [`Error::ProviderPassedOver`] for a single provider, [`Error::NoProvider`] for a
-    /// list; [`Error::DamagedPackage`].
+    /// list; [`Error::DamagedWheel`].
     pub fn open(runtime: &'static Runtime, model: &Path, options: &SessionOptions) -> Result<Self> {
         std::fs::metadata(model).map_err(|source| Error::Read { path: model.to_owned(), source })?;
         open(runtime, model.display().to_string(), Source::File(model), options)
     }
 
-    /// Loads a graph from memory, as [`Session::open`] does from a file. `name` stands for the file in messages.
+    /// Loads a graph from memory, as [`Session::open`] does from a file. Messages contain `name` in place of the file.
     ///
     /// # Errors
     /// As [`Session::open`].
@@ -92,25 +88,25 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     fn run(&self, skipped: &mut Vec<(String, String)>) -> Result<Opened> {
         let first = &self.providers[0];
-        let (mut builder, engines) = self.register(builder(self.runtime, self.options, first)?, first)?;
+        let (mut builder, compiled) = self.register(builder(self.runtime, self.options, first)?, first)?;
         for other in &self.providers[1..] {
             match self.register(builder.clone(), other) {
                 Ok((more, _)) => builder = more,
                 Err(error) => skip(skipped, other, chain(&error)),
             }
         }
-        let mut opened = match engines.as_ref().filter(|_| registration::wants_context(first)) {
-            Some(engines) => self.compiled(builder, engines)?,
+        let mut opened = match compiled.as_ref().filter(|_| first.writes_context()) {
+            Some(compiled) => self.open_context(builder, compiled)?,
             None => self.commit(builder)?,
         };
         self.check_placement(&opened.placed)?;
-        opened.engines = engines;
+        opened.compiled = compiled;
         Ok(opened)
     }
 
     /// Opens the EP-context model that was written before, or writes it.
-    fn compiled(&self, builder: SessionBuilder, engines: &Engines) -> Result<Opened> {
-        let file = engines.context();
+    fn open_context(&self, builder: SessionBuilder, compiled: &CompiledGraphs) -> Result<Opened> {
+        let file = compiled.context();
         if file.is_file() {
             match commit(builder.clone(), Source::File(&file), self.cpu_allowed()) {
                 Ok(opened) => return Ok(opened),
@@ -120,9 +116,9 @@ impl Attempt<'_> {
                 std::fs::remove_dir_all(folder).map_err(|source| Error::Write { path: folder.to_owned(), source })?;
             }
         }
-        let (builder, writing) = Writing::begin(builder, engines)?;
+        let (builder, writer) = ContextWriter::begin(builder, compiled)?;
         let opened = self.commit(builder)?;
-        writing.finish();
+        writer.finish();
         Ok(opened)
     }
 
@@ -132,10 +128,10 @@ impl Attempt<'_> {
 
     fn cpu_allowed(&self) -> bool {
         let allowed = if self.options.require_all { &self.providers[..1] } else { self.providers };
-        allowed.iter().any(registration::is_cpu)
+        allowed.iter().any(Provider::is_cpu)
     }
 
-    /// ONNX Runtime refuses a node on the CPU without naming it. Loaded again without that rule, the placement tells.
+    /// ONNX Runtime refuses a node on the CPU without naming it. Loading again without that rule gives its placement.
     fn explain(&self, builder: SessionBuilder, error: ort::Error) -> Error {
         if !self.cpu_allowed()
             && let Ok(opened) = commit(builder, self.source, true)
@@ -146,24 +142,28 @@ impl Attempt<'_> {
         load_error(self.runtime, self.model, &self.providers[0], error)
     }
 
-    fn register(&self, builder: SessionBuilder, provider: &Provider) -> Result<(SessionBuilder, Option<Engines>)> {
-        if let ProviderOptions::Plugin(plugin) = provider.options() {
-            return Ok((register_plugin(self.runtime, builder, plugin)?, None));
+    fn register(
+        &self,
+        builder: SessionBuilder,
+        provider: &Provider,
+    ) -> Result<(SessionBuilder, Option<CompiledGraphs>)> {
+        if let Some(library) = provider.own_library() {
+            return Ok((library.register(self.runtime.environment(), builder)?, None));
         }
         self.runtime.check_provider(provider.kind())?;
-        let engines = engines(self.runtime, &self.source.bytes(), provider, self.options)?;
-        let site = Site {
+        let compiled = compiled_graphs(self.runtime, &self.source, provider, self.options)?;
+        let setup = SessionSetup {
             threads: self.options.threads,
-            profile: self.options.profile_shapes.as_ref(),
-            engines: engines.as_ref(),
+            shape_profile: self.options.shape_profile.as_ref(),
+            compiled: compiled.as_ref(),
         };
-        let Some(registration) = registration::registration(provider, &site) else { return Ok((builder, engines)) };
+        let Some(registration) = provider.registration(&setup) else { return Ok((builder, compiled)) };
         let registered = builder.with_execution_providers([registration]);
         let registered = registered.map_err(|error| unavailable(self.runtime, provider, error.into()))?;
-        Ok((registered, engines))
+        Ok((registered, compiled))
     }
 
-    /// Every node is on a listed provider (on the first, where all are required there), and the first has at least one.
+    /// Checks that every node is on a listed provider (on the first, if it must run all), and that the first has at least one.
     fn check_placement(&self, placed: &[PlacedNode]) -> Result<()> {
         let first = self.providers[0].name();
         let nodes = count(placed);
@@ -194,10 +194,10 @@ fn builder(runtime: &Runtime, options: &SessionOptions, first: &Provider) -> Res
         if let Some(threads) = options.threads {
             builder = builder.with_intra_threads(threads)?;
         }
-        if let Some(profile) = &options.profile {
-            builder = builder.with_profiling(profile)?;
+        if let Some(prefix) = &options.profiling {
+            builder = builder.with_profiling(prefix)?;
         }
-        if registration::flushes_to_zero(first) {
+        if first.flushes_to_zero() {
             builder = builder.with_flush_to_zero()?;
         }
         Ok(builder)
@@ -205,17 +205,14 @@ fn builder(runtime: &Runtime, options: &SessionOptions, first: &Provider) -> Res
     build().map_err(|source| Error::Runtime { action: "preparing a session", source })
 }
 
-/// Where the CPU is not allowed, ONNX Runtime itself refuses to give it a node.
+/// Loads the graph; unless the CPU is allowed, ONNX Runtime itself refuses to give it a node.
 fn commit(mut builder: SessionBuilder, source: Source<'_>, cpu_allowed: bool) -> ort::Result<Opened> {
     if !cpu_allowed {
         builder = builder.with_disable_cpu_fallback()?;
     }
-    let session = match source {
-        Source::File(path) => builder.commit_from_file(path)?,
-        Source::Bytes(bytes) => builder.commit_from_memory(bytes)?,
-    };
+    let session = source.commit(builder)?;
     let placed = placement(&session)?;
-    Ok(Opened { session, placed, engines: None })
+    Ok(Opened { session, placed, compiled: None })
 }
 
 fn session(
@@ -226,7 +223,7 @@ fn session(
     skipped: Vec<(String, String)>,
     load_ms: f64,
 ) -> Session {
-    let Opened { session, placed, engines } = opened;
+    let Opened { session, placed, compiled } = opened;
     for (name, reason) in &skipped {
         tracing::info!("provider {name} was skipped: {reason}");
     }
@@ -234,33 +231,17 @@ fn session(
         runtime,
         model,
         provider: provider.name(),
-        binding: binding(provider),
-        built: engines.as_ref().map_or(0, Engines::built),
-        engines,
+        binding: provider.io_binding().map(Binding::new),
+        built: compiled.as_ref().map_or(0, CompiledGraphs::built),
+        compiled,
         skipped,
         nodes: count(&placed),
         placed,
-        inputs: session.inputs().iter().map(Port::of).collect(),
-        outputs: session.outputs().iter().map(Port::of).collect(),
+        inputs: session.inputs().iter().map(Port::from_outlet).collect(),
+        outputs: session.outputs().iter().map(Port::from_outlet).collect(),
         load_ms,
         selected: None,
         inner: session,
-    }
-}
-
-/// Bound memory, where the provider's options ask for it.
-fn binding(provider: &Provider) -> Option<Binding> {
-    match provider.options() {
-        ProviderOptions::Cpu(options) => options.io_binding.then(|| Binding::new(Memory::Host, false)),
-        ProviderOptions::Cuda(options) => {
-            let memory = Memory::Cuda { device: options.device_id };
-            options.io_binding.then(|| Binding::new(memory, options.cuda_graph))
-        }
-        ProviderOptions::TensorRt(options) => {
-            let memory = Memory::Cuda { device: options.device_id };
-            options.io_binding.then(|| Binding::new(memory, options.cuda_graph))
-        }
-        _ => None,
     }
 }
 
@@ -276,12 +257,12 @@ fn unavailable(runtime: &Runtime, provider: &Provider, source: ort::Error) -> Er
     Error::ProviderUnavailable { provider: provider.name(), needs: provider.kind().needs(), library, source }
 }
 
-/// On the CPU, a graph that does not load is a bad graph. On another provider it may be the provider: the same graph is
-/// loaded again on the CPU by whoever listed it, and its error says then what is wrong with it.
+/// On the CPU, a graph that does not load is a bad graph. On another provider the provider may be the cause: if the CPU is
+/// listed too, the graph is loaded there next, and that error names the fault of the graph.
 fn load_error(runtime: &Runtime, model: &str, provider: &Provider, source: ort::Error) -> Error {
     use ort::ErrorCode::{InvalidGraph, InvalidProtobuf, NoModel, NoSuchFile};
     let bad_graph = matches!(source.code(), InvalidGraph | InvalidProtobuf | NoModel | NoSuchFile);
-    if bad_graph || registration::is_cpu(provider) {
+    if bad_graph || provider.is_cpu() {
         let version = runtime.version().to_owned();
         return Error::Model { model: model.to_owned(), version, source };
     }

@@ -1,12 +1,12 @@
-//! How a session is opened.
+//! Options of a session.
 
 use std::path::PathBuf;
 
-use crate::provider::Providers;
+use crate::provider::{Providers, ShapeProfile};
 
-/// How a session is opened. The default runs on the CPU with every optimisation and as many threads as ONNX Runtime
-/// thinks right (one a physical core).
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Options of a session. The default runs on the CPU with every optimisation and ONNX Runtime's own number of threads (one
+/// a physical core).
+#[derive(Debug, Clone)]
 pub struct SessionOptions {
     /// The providers, in order of preference.
     pub providers: Providers,
@@ -14,40 +14,16 @@ pub struct SessionOptions {
     pub threads: Option<usize>,
     /// Threads wait for work by spinning: lower latency back to back, at the price of a busy core between runs.
     pub spinning: bool,
-    /// How far the graph is rewritten before it runs.
+    /// Level of the rewrites before the graph runs.
     pub optimisation: Optimisation,
-    /// Where to write ONNX Runtime's profile, as a path prefix; [`crate::Session::end_profile`] completes it.
-    pub profile: Option<PathBuf>,
-    /// A provider that does not run every node is skipped, whatever else is listed.
+    /// Path prefix of ONNX Runtime's profiling file, which [`crate::Session::end_profiling`] completes; none profiles
+    /// nothing.
+    pub profiling: Option<PathBuf>,
+    /// Skips a provider that does not run every node, even if others are listed.
     pub require_all: bool,
-    /// The batches that the session will be given, for providers that compile for sizes (TensorRT's optimisation
-    /// profiles). Without it, they compile for the first that comes, and again for any outside of what they have seen.
-    pub profile_shapes: Option<Profile>,
-}
-
-/// The batches that a compiled graph is to take.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Profile {
-    /// The graph's input.
-    pub input: String,
-    /// Lengths of its axes after the batch.
-    pub axes: Vec<u64>,
-    /// The smallest batch.
-    pub min: usize,
-    /// The batch to be fastest at.
-    pub opt: usize,
-    /// The largest batch.
-    pub max: usize,
-}
-
-impl Profile {
-    /// The input's shape at a batch, as TensorRT reads it: `tile:8x256x256x3`.
-    #[must_use]
-    pub fn shape(&self, batch: usize) -> String {
-        let axes = self.axes.iter().map(ToString::to_string);
-        let axes: Vec<_> = std::iter::once(batch.to_string()).chain(axes).collect();
-        format!("{}:{}", self.input, axes.join("x"))
-    }
+    /// The batches of the session, for providers that compile for sizes (TensorRT's shape profiles). Without it, they
+    /// compile for the first batch, and again for each batch outside of the range so far.
+    pub shape_profile: Option<ShapeProfile>,
 }
 
 impl Default for SessionOptions {
@@ -57,9 +33,9 @@ impl Default for SessionOptions {
             threads: None,
             spinning: true,
             optimisation: Optimisation::All,
-            profile: None,
+            profiling: None,
             require_all: false,
-            profile_shapes: None,
+            shape_profile: None,
         }
     }
 }
@@ -67,7 +43,7 @@ impl Default for SessionOptions {
 /// ONNX Runtime's levels of graph optimisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Optimisation {
-    /// The graph runs as written: 20 to 40 % slower, for finding out whether an optimisation is at fault.
+    /// The graph runs as written: 20 to 40 % slower, to find out whether an optimisation is at fault.
     Off,
     /// Rewrites that hold on every provider: constant folding, redundant nodes.
     Basic,

@@ -1,4 +1,4 @@
-//! Which provider runs which node. `ort` has no wrapper for this call yet, so it is made through the C API; it answers
+//! The placement of nodes on providers. `ort` has no wrapper for this call yet, so it is made through the C API; it works
 //! only for sessions that were opened with [`RECORD`] set to `1`.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::provider::user_name;
 
-/// The session entry that makes ONNX Runtime remember the placement.
+/// The session entry that makes ONNX Runtime record the placement.
 pub(super) const RECORD: &str = "session.record_ep_graph_assignment_info";
 
 /// A node and its provider.
@@ -19,7 +19,7 @@ pub(super) const RECORD: &str = "session.record_ep_graph_assignment_info";
 pub struct PlacedNode {
     /// Provider, by the name that users type.
     pub provider: String,
-    /// Name in the graph, after the optimisations that hold on every provider; may be empty.
+    /// Name in the graph, after the optimisations for every provider; may be empty.
     pub name: String,
     /// ONNX operator, such as `Conv`.
     pub operator: String,
@@ -33,7 +33,7 @@ pub(super) fn count(placed: &[PlacedNode]) -> BTreeMap<String, usize> {
     })
 }
 
-/// Asks ONNX Runtime where the nodes of `session` are.
+/// Reads the placement of the session's nodes from ONNX Runtime.
 pub(super) fn placement(session: &ort::session::Session) -> ort::Result<Vec<PlacedNode>> {
     let mut subgraphs: *const *const OrtEpAssignedSubgraph = ptr::null();
     let mut count = 0;
@@ -73,7 +73,7 @@ unsafe fn add_nodes(subgraph: *const OrtEpAssignedSubgraph, placed: &mut Vec<Pla
 }
 
 /// # Safety
-/// `get` writes a pointer to a NUL-terminated string, or gives an error.
+/// `get` writes a pointer to a NUL-terminated string, or returns an error.
 unsafe fn text(get: impl FnOnce(*mut *const c_char) -> OrtStatusPtr) -> ort::Result<String> {
     let mut string: *const c_char = ptr::null();
     checked(get(&raw mut string))?;

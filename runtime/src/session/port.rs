@@ -1,4 +1,4 @@
-//! Graph inputs and outputs as the loaded graph declares them.
+//! Inputs and outputs of a loaded graph.
 
 use ort::value::{Outlet, TensorElementType, ValueType};
 use serde::Serialize;
@@ -10,14 +10,14 @@ use crate::bundle::manifest::Dim;
 pub struct Port {
     /// Name in the graph.
     pub name: String,
-    /// ONNX element type, lower case: `uint8`, `float32`; for what is no tensor, what it is.
+    /// ONNX element type in lower case, such as `uint8`, `float32`; for a value that is no tensor, the kind of value.
     pub dtype: String,
-    /// Dimensions: a number, or the name of a symbolic axis (empty where the graph has no name for it).
+    /// Dimensions: a number, or the name of a symbolic axis (empty if the graph has no name for it).
     pub shape: Vec<Dim>,
 }
 
 impl Port {
-    pub(super) fn of(outlet: &Outlet) -> Self {
+    pub(super) fn from_outlet(outlet: &Outlet) -> Self {
         let (dtype, shape) = match outlet.dtype() {
             ValueType::Tensor { ty, shape, dimension_symbols } => {
                 let symbols = dimension_symbols.iter().cloned().chain(std::iter::repeat(String::new()));
@@ -38,7 +38,7 @@ impl Port {
         }
     }
 
-    /// Whether an array of this shape fits: equal rank, and equal lengths wherever they are numbers.
+    /// True if an array of this shape fits: equal rank, and equal lengths on every axis of fixed length.
     #[must_use]
     pub fn accepts(&self, shape: &[usize]) -> bool {
         let fits = |(axis, length): (usize, &usize)| self.fixed(axis).is_none_or(|fixed| fixed == *length);
@@ -83,6 +83,6 @@ pub(super) fn dtype_name(kind: TensorElementType) -> &'static str {
         TensorElementType::Int64 => "int64",
         TensorElementType::Bool => "bool",
         TensorElementType::String => "string",
-        _ => "an element type that Kiln does not know",
+        _ => "an unknown element type",
     }
 }

@@ -12,10 +12,10 @@ use super::{Array, Outputs, Port, Session};
 use crate::error::{Error, Result};
 
 impl Session {
-    /// Runs a tile graph. `pixels` are u8 RGB, `[batch, 256, 256, 3]`; ONNX Runtime reads them where they lie.
+    /// Runs a tile graph. `pixels` are u8 RGB, `[batch, 256, 256, 3]`; ONNX Runtime reads them in place.
     ///
     /// # Errors
-    /// [`Error::Graph`] if the graph does not take such a batch or gives something other than f32, [`Error::Run`].
+    /// [`Error::Graph`] if the graph does not take such a batch or has an output other than f32, [`Error::Run`].
     pub fn run(&mut self, pixels: &[u8], batch: usize) -> Result<Outputs> {
         self.check_tiles(pixels.len(), batch)?;
         if let Some(binding) = &mut self.binding {
@@ -28,7 +28,7 @@ impl Session {
         let model = &self.model;
         let outputs = run(&mut self.inner, self.selected.as_ref(), [tiles.into()].as_slice());
         let outputs = outputs.map_err(|source| failed(model, &self.provider, source))?;
-        let arrays = outputs.iter().map(|(name, value)| Ok((name.to_owned(), f32_of(model, name, &value)?)));
+        let arrays = outputs.iter().map(|(name, value)| Ok((name.to_owned(), f32_array(model, name, &value)?)));
         Ok(Outputs { batch, arrays: arrays.collect::<Result<_>>()? })
     }
 
@@ -36,7 +36,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Graph`] if an input is missing, unknown, or of another type or shape than the graph declares, or if an
-    /// output is of a type that [`Array`] has not; [`Error::Run`].
+    /// output has a type that [`Array`] lacks; [`Error::Run`].
     pub fn run_named<'a>(
         &mut self,
         inputs: impl IntoIterator<Item = (&'a str, &'a Array)>,
@@ -51,11 +51,11 @@ impl Session {
         let outputs = outputs.map_err(|source| failed(model, &self.provider, source))?;
         outputs
             .iter()
-            .map(|(name, value)| Ok((name.to_owned(), array_of(model, &self.provider, name, &value)?)))
+            .map(|(name, value)| Ok((name.to_owned(), copied(model, &self.provider, name, &value)?)))
             .collect()
     }
 
-    /// From now on only these outputs are computed and copied: a score alone need not carry its reconstruction.
+    /// Computes and copies only these outputs from now on: a score is cheaper without its reconstruction.
     ///
     /// # Errors
     /// [`Error::Graph`] if the graph has no output of one of the names.
@@ -73,16 +73,16 @@ impl Session {
         Ok(())
     }
 
-    /// Completes the profile that [`super::SessionOptions::profile`] asked for, and gives the name of its file.
+    /// Completes the profiling of [`super::SessionOptions::profiling`] and returns the name of its file.
     ///
     /// # Errors
     /// [`Error::Run`] if ONNX Runtime cannot write it.
-    pub fn end_profile(&mut self) -> Result<String> {
+    pub fn end_profiling(&mut self) -> Result<String> {
         let provider = &self.provider;
         self.inner.end_profiling().map_err(|source| failed(&self.model, provider, source))
     }
 
-    /// The graph's own metadata by key: what a bare `model.onnx` says about itself.
+    /// The graph's own metadata by key, which a bare `model.onnx` contains too.
     ///
     /// # Errors
     /// [`Error::Run`] if ONNX Runtime cannot read them.
@@ -150,14 +150,14 @@ fn run<'s>(
     }
 }
 
-fn f32_of(model: &str, name: &str, value: &DynValue) -> Result<ArrayD<f32>> {
+fn f32_array(model: &str, name: &str, value: &DynValue) -> Result<ArrayD<f32>> {
     copy(value).map_err(|_| wrong(model, format!("output `{name}` is {}; a tile graph gives float32", value.dtype())))
 }
 
-fn array_of(model: &str, provider: &str, name: &str, value: &DynValue) -> Result<Array> {
-    let array = Array::of(value);
+fn copied(model: &str, provider: &str, name: &str, value: &DynValue) -> Result<Array> {
+    let array = Array::from_output(value);
     let array =
-        array.ok_or_else(|| wrong(model, format!("output `{name}` is {}, which has no array", value.dtype())))?;
+        array.ok_or_else(|| wrong(model, format!("output `{name}` is {}, an unsupported type", value.dtype())))?;
     array.map_err(|source| failed(model, provider, source))
 }
 

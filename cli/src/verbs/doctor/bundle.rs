@@ -1,5 +1,5 @@
 //! A bundle on this machine: every provider that runs here with every precision, batch and number of threads, for half a
-//! minute in all, and the line to type.
+//! minute in all, and the best command line.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::trial::{self, Ask, Way};
 use super::{LibraryReport, places};
 use crate::output::Output;
 
-/// What was tried, and what is best.
+/// The timings of a bundle, and the best of them.
 #[derive(Serialize)]
 pub(super) struct BundleReport {
     path: String,
@@ -23,7 +23,7 @@ pub(super) struct BundleReport {
     lowest_latency: Option<String>,
 }
 
-/// One provider, precision and number of threads. Hints, no benchmark.
+/// One provider, precision and number of threads. A hint, not a benchmark.
 #[derive(Serialize)]
 struct Timing {
     provider: String,
@@ -37,7 +37,7 @@ struct Timing {
     /// Median latency of one tile in milliseconds.
     p50_ms: Option<f64>,
     nodes: Option<BTreeMap<String, usize>>,
-    /// Why it does not run the bundle.
+    /// The reason if it does not run the bundle.
     reason: Option<String>,
 }
 
@@ -50,7 +50,7 @@ pub(super) fn examine(bundle: &Bundle, libraries: &[LibraryReport], budget: f64)
     for (library, provider) in places {
         let ask = Ask::Tune { provider: provider.to_owned(), bundle: bundle.path.clone(), seconds };
         let ways = trial::ask::<Vec<Way>>(library.path.as_ref(), &ask)?;
-        timings.extend(of_provider(provider, &library.path, ways));
+        timings.extend(timings_of(provider, &library.path, ways));
     }
     let most = |figure: fn(&Timing) -> Option<f64>| {
         let ran = timings.iter().filter(|timing| figure(timing).is_some());
@@ -63,7 +63,7 @@ pub(super) fn examine(bundle: &Bundle, libraries: &[LibraryReport], budget: f64)
     Ok(BundleReport { path, model, timings, fastest, lowest_latency })
 }
 
-fn of_provider(provider: &str, library: &str, ways: Result<Vec<Way>, String>) -> Vec<Timing> {
+fn timings_of(provider: &str, library: &str, ways: Result<Vec<Way>, String>) -> Vec<Timing> {
     let timing = |way: Option<Way>, reason| {
         let (provider, library) = (provider.to_owned(), library.to_owned());
         let none = Timing {
@@ -96,7 +96,7 @@ fn of_provider(provider: &str, library: &str, ways: Result<Vec<Way>, String>) ->
     }
 }
 
-/// What to type. A cached library is found by the provider's name; any other has to be named.
+/// The command line. A cached library is found by the provider's name; any other has to be named.
 fn line(bundle: &Bundle, best: &Timing, libraries: &[LibraryReport], batch: usize) -> Option<String> {
     let library = libraries.iter().find(|library| library.path == best.library);
     let cached = library.is_some_and(|library| library.package.is_some());

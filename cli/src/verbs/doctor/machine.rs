@@ -1,4 +1,4 @@
-//! The machine as far as it matters for inference, from the places where Linux shows it; elsewhere less is known.
+//! The machine's properties that matter for inference, from `/proc`; on systems other than Linux some are missing.
 
 use std::fs;
 
@@ -6,14 +6,14 @@ use kiln_runtime::proc::{bytes, field};
 use kiln_runtime::provider::{nvidia_driver, nvidia_gpus};
 use serde::Serialize;
 
-/// What this machine is.
+/// Properties of this machine.
 #[derive(Serialize)]
 pub(super) struct Machine {
     os: &'static str,
     arch: &'static str,
     cpu: Option<String>,
     logical_cores: usize,
-    /// The vector extensions that inference kernels care about.
+    /// The vector extensions that inference kernels use.
     features: Vec<String>,
     memory_bytes: Option<u64>,
     nvidia_driver: Option<String>,

@@ -1,7 +1,7 @@
-//! `kiln doctor --options`: every provider with its options, from the tables that the providers themselves are made of.
+//! `kiln doctor --options`: every provider with its options, from the tables that declare them.
 
 use kiln_runtime::ProviderKind;
-use kiln_runtime::provider::{OptionDoc, options_of, passed_through};
+use kiln_runtime::provider::OptionDoc;
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -37,7 +37,7 @@ struct Described {
 }
 
 impl Described {
-    fn of(option: &OptionDoc) -> Self {
+    fn new(option: &OptionDoc) -> Self {
         let OptionDoc { name, unit, sets, doc, .. } = *option;
         Self { name, default: option.default_value(), unit, sets, doc: doc.trim() }
     }
@@ -48,8 +48,8 @@ fn row(kind: ProviderKind) -> Row {
         provider: kind.name(),
         onnxruntime: kind.onnx_name(),
         needs: kind.needs(),
-        options: options_of(kind).iter().map(Described::of).collect(),
-        passed_through: passed_through(kind),
+        options: kind.options().iter().map(Described::new).collect(),
+        passed_through: kind.passed_through(),
     }
 }
 

@@ -1,5 +1,5 @@
-//! One file that proves what runs here: for every provider that runs at all, what `kiln verify` and `kiln bench` say of a
-//! bundle, beside what the doctor found. Made to be sent to somebody who has no such machine.
+//! One file as proof of this machine: the doctor's report, and the results of `kiln verify` and `kiln bench` on a bundle
+//! for every provider that runs here. For sending to somebody without such a machine.
 
 use std::path::Path;
 
@@ -13,26 +13,26 @@ use super::{Report, places};
 use crate::output::Output;
 use crate::verbs::again;
 
-/// All of it.
+/// The whole file.
 #[derive(Serialize)]
 struct Proof<'a> {
     doctor: &'a Report,
     checks: Vec<Check>,
 }
 
-/// One command and what came of it.
+/// One command and its result.
 #[derive(Serialize)]
 pub(super) struct Check {
     command: String,
     exit: Option<i32>,
     /// The document that it printed; none if it printed none.
     said: Option<Value>,
-    /// What it said on stderr.
+    /// Its text on stderr.
     remarks: String,
 }
 
 impl Check {
-    /// `kiln verify` found that the bundle does not answer as it should.
+    /// True if `kiln verify` found wrong outputs.
     pub(super) fn is_red(&self) -> bool {
         self.command.starts_with("verify ") && self.exit == Some(1)
     }

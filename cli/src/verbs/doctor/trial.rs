@@ -1,4 +1,4 @@
-//! Trials in child processes: the question goes in as a hidden flag, the answer comes back as one JSON document. A child
+//! Trials in child processes: the request goes in as a hidden flag, the answer comes back as one JSON document. A child
 //! that dies or hangs is an answer too.
 
 use std::collections::BTreeMap;
@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use kiln_runtime::provider::probe::probe;
 use kiln_runtime::score::{self, Layout};
+use kiln_runtime::session::probe;
 use kiln_runtime::{
     Bundle, DecisionRule, ProviderKind, Providers, Runtime, Session, SessionOptions, chain, golden, library,
 };
@@ -22,18 +22,18 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::verbs::again;
 
-/// A provider that compiles its kernels on first use takes this long at most.
+/// Longest trial: enough for a provider that compiles its kernels on first use.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What a child is asked.
+/// The request to a child.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Ask {
-    /// Does the library load, and what is in it?
+    /// Loads the library and lists its providers.
     Load,
-    /// Does this provider run a small graph?
+    /// Runs a small graph on a provider.
     Provider { provider: String },
-    /// How fast does a bundle score, in each way that there is?
+    /// Measures the scoring of a bundle with every precision and number of threads.
     Tune { provider: String, bundle: PathBuf, seconds: f64 },
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Loaded {
     pub(super) providers: Vec<String>,
 }
 
-/// One way of scoring, and how fast it is.
+/// One way of scoring, with its speed.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Way {
     pub(super) precision: String,
@@ -57,10 +57,10 @@ pub(super) struct Way {
     pub(super) nodes: BTreeMap<String, usize>,
 }
 
-/// What went well, or the whole reason why nothing did.
+/// The result, or the whole reason of the failure.
 type Answer<T> = Result<T, String>;
 
-/// Asks a child that loads `library`.
+/// Sends a request to a child that loads `library`.
 pub(super) fn ask<T: DeserializeOwned>(library: &Path, ask: &Ask) -> anyhow::Result<Answer<T>> {
     let mut child = again(Some(library), "off")?
         .args(["doctor", "--trial", &serde_json::to_string(ask)?])
@@ -83,7 +83,7 @@ fn reader(pipe: Option<impl std::io::Read + Send + 'static>) -> thread::JoinHand
     thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(mut pipe) = pipe {
-            // What was read before an error is kept: it is only shown.
+            // Bytes before an error are kept: they are only shown.
             let _ = pipe.by_ref().take(1 << 20).read_to_end(&mut bytes);
         }
         String::from_utf8_lossy(&bytes).into_owned()
@@ -123,10 +123,10 @@ pub(super) fn answer(ask: &str, out: &Output) -> anyhow::Result<Exit> {
 }
 
 fn try_provider(runtime: &'static Runtime, name: &str) -> Answer<()> {
-    // Providers that Kiln does not know are listed all the same: the library has them.
+    // The library may have providers that are not in the table.
     let kind: ProviderKind = name.parse().map_err(|_| "Kiln does not know this provider".to_owned())?;
     probe(runtime, kind).map_err(|error| match error {
-        // Which provider and which library the report says already.
+        // The report names the provider and the library already.
         kiln_runtime::Error::ProviderUnavailable { source, .. } => {
             format!("it needs {}: {}", kind.needs(), chain(&source))
         }
@@ -134,7 +134,7 @@ fn try_provider(runtime: &'static Runtime, name: &str) -> Answer<()> {
     })
 }
 
-/// Batches that are tried; fewer than `kiln score --batch auto` does, for there is more to try.
+/// The batches of a trial: fewer than those of `kiln score --batch auto`, since a trial also varies the rest.
 const BATCHES: [usize; 5] = [1, 4, 8, 16, 32];
 
 /// Every precision at every number of threads, as `kiln score` would run it.
@@ -151,9 +151,9 @@ fn tune(runtime: &'static Runtime, provider: &str, bundle: &Path, seconds: f64) 
     let mut ways = Vec::new();
     for variant in variants {
         let model = bundle.model_path(&variant.precision)?;
-        let profile_shapes = bundle.profile(&variant.precision, 1, BATCHES[BATCHES.len() - 1])?;
+        let shape_profile = bundle.profile(&variant.precision, 1, BATCHES[BATCHES.len() - 1])?;
         let providers = providers.clone().for_precision(&variant.precision);
-        let options = SessionOptions { providers, profile_shapes, ..SessionOptions::default() };
+        let options = SessionOptions { providers, shape_profile, ..SessionOptions::default() };
         for threads in &threads {
             let p50_ms = one_at_a_time(runtime, &model, &options, *threads, slice)?;
             let layout = Layout::of(&options.providers, *threads, usize::MAX);

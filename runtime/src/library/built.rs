@@ -1,16 +1,16 @@
-//! What the loaded library was built with. Says nothing about this machine: a library with CUDA in it lists CUDA
-//! everywhere.
+//! The providers that the loaded library was built with. They need not run on this machine: a library with CUDA in it
+//! lists CUDA everywhere.
 
 use std::ffi::{CStr, c_char};
 use std::ptr;
 
 use crate::error::{Error, Result};
 
-/// Compiled into every official library and never a place to run a graph: it sends requests to a cloud service.
-const NOT_A_PLACE: &str = "AzureExecutionProvider";
+/// The provider that every official library has and that runs no graph: it sends requests to a cloud service.
+const AZURE: &str = "AzureExecutionProvider";
 
 /// ONNX Runtime's names of the providers in the loaded library, in its order of preference.
-pub(crate) fn built_with() -> Result<Vec<String>> {
+pub(super) fn built_with() -> Result<Vec<String>> {
     let mut names: *mut *mut c_char = ptr::null_mut();
     let mut count = 0;
     // SAFETY: both out-pointers are valid; ONNX Runtime fills them or returns an error.
@@ -18,7 +18,7 @@ pub(crate) fn built_with() -> Result<Vec<String>> {
     let found = (0..usize::try_from(count).unwrap_or(0))
         // SAFETY: the array holds `count` NUL-terminated strings.
         .map(|i| unsafe { CStr::from_ptr(*names.add(i)) }.to_string_lossy().into_owned())
-        .filter(|name| name != NOT_A_PLACE)
+        .filter(|name| name != AZURE)
         .collect();
     // SAFETY: the array came from GetAvailableProviders with this count, and nothing points into it any more.
     checked(unsafe { (ort::api().ReleaseAvailableProviders)(names, count) })?;

@@ -1,14 +1,14 @@
-//! Does a provider run on this machine? The only honest answer is to run something on it. One process can load one
-//! library and some providers end the process that they fail in, so callers do this in a child process.
+//! A probe that a provider runs on this machine: it runs one node on it. One process can load one library, and some
+//! providers end the process that they fail in, so callers do this in a child process.
 
 use std::collections::BTreeMap;
 
 use ndarray::arr1;
 
-use super::{ProviderKind, Providers};
+use super::{Array, Session, SessionOptions};
 use crate::error::{Error, Result};
 use crate::library::Runtime;
-use crate::session::{Array, Session, SessionOptions};
+use crate::provider::{ProviderKind, Providers};
 
 /// A graph of one node: `y = Relu(x)`, f32 `[4]`, opset 17.
 const GRAPH: &[u8] = b"\x08\x08\
@@ -19,10 +19,10 @@ const GRAPH: &[u8] = b"\x08\x08\
         \x62\x0f\x0a\x01y\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x04\
     \x42\x02\x10\x11";
 
-/// Runs one node on one provider, strictly, and checks the answer.
+/// Runs one node on one provider, strictly, and checks its output.
 ///
 /// # Errors
-/// Why the provider does not run here; [`Error::Graph`] if it answers wrongly.
+/// As [`Session::open`] and [`Session::run_named`]; [`Error::Graph`] if the output is wrong.
 pub fn probe(runtime: &'static Runtime, provider: ProviderKind) -> Result<()> {
     let options = SessionOptions { providers: Providers::only(provider), ..SessionOptions::default() };
     let mut session = Session::open_bytes(runtime, "the probe graph", GRAPH, &options)?;

@@ -1,18 +1,16 @@
-//! The packages that can be installed, with every hash pinned here: a wheel or a library with other bytes is refused,
-//! whoever serves it. Pins are per platform; where there are none, the user names a library instead.
+//! The runtime wheels: the official ONNX Runtime wheels that can be installed, with every hash pinned here. A wheel or a
+//! library with other bytes is refused, whoever serves it. Pins are per platform; on a platform without pins the user
+//! names a library instead.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::provider::ProviderKind;
-
-/// An official build of ONNX Runtime.
+/// An official build of ONNX Runtime, installed from a Python wheel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Package {
+pub enum RuntimeWheel {
     /// The CPU alone: 24 MB to fetch.
     Cpu,
     /// OpenVINO and the CPU: 84 MB to fetch.
@@ -21,18 +19,18 @@ pub enum Package {
     Cuda,
 }
 
-/// What a file of a package is for, and so when its digest is checked.
+/// Purpose of a file of a wheel; decides when its digest is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     /// ONNX Runtime itself.
     Core,
-    /// Loaded when this provider is asked for.
-    Provider(ProviderKind),
+    /// Loaded with the provider of this name.
+    Provider(&'static str),
     /// Licence and notices.
     Text,
 }
 
-/// One file of a package.
+/// One file of a wheel.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PinnedFile {
     /// Path inside the wheel.
@@ -41,7 +39,7 @@ pub(crate) struct PinnedFile {
     pub(crate) bytes: u64,
     /// SHA-256 in lower-case hexadecimal.
     pub(crate) sha256: &'static str,
-    /// What it is for.
+    /// Its purpose.
     pub(crate) role: Role,
 }
 
@@ -52,7 +50,7 @@ impl PinnedFile {
     }
 }
 
-/// A package on one platform.
+/// A wheel on one platform.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pins {
     /// Name on the package index.
@@ -63,12 +61,12 @@ pub(crate) struct Pins {
     pub(crate) platform: &'static str,
     /// SHA-256 of the wheel for Python 3.11; the libraries in it need no Python.
     pub(crate) wheel_sha256: &'static str,
-    /// What is unpacked.
+    /// The files that are unpacked.
     pub(crate) files: &'static [PinnedFile],
 }
 
-impl Package {
-    /// Every package.
+impl RuntimeWheel {
+    /// Every wheel.
     pub const ALL: [Self; 3] = [Self::Cpu, Self::Openvino, Self::Cuda];
 
     /// The name that users type.
@@ -81,17 +79,17 @@ impl Package {
         }
     }
 
-    /// The providers in it, in the order of preference of ONNX Runtime.
+    /// The names of its providers, in ONNX Runtime's order of preference.
     #[must_use]
-    pub fn providers(self) -> &'static [ProviderKind] {
+    pub fn providers(self) -> &'static [&'static str] {
         match self {
-            Self::Cpu => &[ProviderKind::Cpu],
-            Self::Openvino => &[ProviderKind::OpenVino, ProviderKind::Cpu],
-            Self::Cuda => &[ProviderKind::TensorRt, ProviderKind::Cuda, ProviderKind::Cpu],
+            Self::Cpu => &["cpu"],
+            Self::Openvino => &["openvino", "cpu"],
+            Self::Cuda => &["tensorrt", "cuda", "cpu"],
         }
     }
 
-    /// The pins for the platform that this program was built for, if there are any.
+    /// The pins for the platform that this program was built for, if it has pins.
     pub(crate) fn pins(self) -> Option<&'static Pins> {
         if !cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) {
             return None;
@@ -104,20 +102,26 @@ impl Package {
     }
 }
 
-impl fmt::Display for Package {
+impl fmt::Display for RuntimeWheel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
 }
 
-impl FromStr for Package {
-    type Err = Error;
+/// A name that is no runtime wheel.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown ONNX Runtime wheel `{name}`; known are: cpu, openvino, cuda")]
+pub struct UnknownWheel {
+    /// The name as the user wrote it.
+    pub name: String,
+}
 
-    fn from_str(name: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|package| package.name() == name)
-            .ok_or_else(|| Error::UnknownPackage { name: name.to_owned() })
+impl FromStr for RuntimeWheel {
+    type Err = UnknownWheel;
+
+    fn from_str(name: &str) -> Result<Self, UnknownWheel> {
+        let known = Self::ALL.into_iter().find(|wheel| wheel.name() == name);
+        known.ok_or_else(|| UnknownWheel { name: name.to_owned() })
     }
 }
 
@@ -174,13 +178,13 @@ static CUDA: Pins = Pins {
             "086ec1d5388f64153d9c63470d126693db9a182c8ce236d3a1119068471b8a0d",
         ),
         file(
-            Role::Provider(ProviderKind::Cuda),
+            Role::Provider("cuda"),
             "onnxruntime/capi/libonnxruntime_providers_cuda.so",
             284_014_752,
             "d5290158115fa5569a3fe8f1f4037ee9b0e86658a96e52f852bbb7039aa88137",
         ),
         file(
-            Role::Provider(ProviderKind::TensorRt),
+            Role::Provider("tensorrt"),
             "onnxruntime/capi/libonnxruntime_providers_tensorrt.so",
             994_968,
             "1882ee49fdb0e6fc2d272b00cfaf9a3310bf8580a34385c0eec4d82014ea172e",
@@ -190,9 +194,9 @@ static CUDA: Pins = Pins {
     ],
 };
 
-/// What OpenVINO loads by itself, at the latest when its provider starts.
+/// A library that OpenVINO loads by itself, at the latest when its provider starts.
 const fn openvino(entry: &'static str, bytes: u64, sha256: &'static str) -> PinnedFile {
-    file(Role::Provider(ProviderKind::OpenVino), entry, bytes, sha256)
+    file(Role::Provider("openvino"), entry, bytes, sha256)
 }
 
 static OPENVINO: Pins = Pins {
@@ -254,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_package_has_one_core_library_its_licence_and_whole_digests() {
+    fn every_wheel_has_one_core_library_its_licence_and_whole_digests() {
         for pins in [&CPU, &OPENVINO, &CUDA] {
             let cores = pins.files.iter().filter(|file| file.name().starts_with("libonnxruntime.so."));
             assert_eq!(cores.count(), 1, "{}", pins.distribution);
@@ -268,8 +272,8 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_package_is_an_input_error_that_names_the_known_ones() {
-        let error = "gpu".parse::<Package>().map_err(|error| error.to_string());
-        assert_eq!(error, Err("unknown ONNX Runtime package `gpu`; known are: cpu, openvino, cuda".to_owned()));
+    fn an_unknown_wheel_is_an_error_that_names_the_known_ones() {
+        let error = "gpu".parse::<RuntimeWheel>().map_err(|error| error.to_string());
+        assert_eq!(error, Err("unknown ONNX Runtime wheel `gpu`; known are: cpu, openvino, cuda".to_owned()));
     }
 }

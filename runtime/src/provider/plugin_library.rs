@@ -1,0 +1,66 @@
+//! Providers in libraries of their own, which ONNX Runtime loads on request and asks for their devices. A library without
+//! devices is refused: a session made with none would run on the CPU without a warning.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use ort::device::Device;
+use ort::environment::Environment;
+use ort::session::builder::SessionBuilder;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result, chain};
+use crate::library::check_elf;
+
+/// A provider's own library: the options of `plugin`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct PluginLibrary {
+    /// The provider's name in its library, such as `OpenVINOExecutionProvider`.
+    pub(crate) name: String,
+    /// The library.
+    pub(crate) library: PathBuf,
+    /// Options of the provider, which decides on their keys.
+    pub(crate) options: BTreeMap<String, String>,
+}
+
+/// Libraries that this process has registered already.
+static REGISTERED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+impl PluginLibrary {
+    /// Loads the library unless the process has it, and adds the provider's devices to a session.
+    pub(crate) fn register(&self, environment: &Environment, builder: SessionBuilder) -> Result<SessionBuilder> {
+        self.load(environment)?;
+        let has_name = |device: &Device<'_>| device.ep().is_ok_and(|name| name == self.name);
+        let devices: Vec<_> = environment.devices().filter(has_name).collect();
+        if devices.is_empty() {
+            let names: BTreeSet<_> =
+                environment.devices().filter_map(|device| device.ep().ok().map(str::to_owned)).collect();
+            let names = names.into_iter().collect::<Vec<_>>().join(", ");
+            return Err(self.refused(format!("it has no device on this machine; the machine has devices for: {names}")));
+        }
+        // Keys carry the provider's name: a session may have devices of several.
+        let options: Vec<_> =
+            self.options.iter().map(|(key, value)| (format!("{}.{key}", self.name), value.clone())).collect();
+        let added = builder.with_devices(devices, Some(&options));
+        added.map_err(|error| self.refused(chain(&ort::Error::<()>::from(error))))
+    }
+
+    fn load(&self, environment: &Environment) -> Result<()> {
+        let mut registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
+        if registered.contains(&self.library) {
+            return Ok(());
+        }
+        let path = self.library.canonicalize().map_err(|error| self.refused(error.to_string()))?;
+        check_elf(&path).map_err(|reason| self.refused(reason))?;
+        let result = environment.register_ep_library(&self.name, &path);
+        result.map_err(|error| self.refused(chain(&error)))?;
+        registered.push(self.library.clone());
+        Ok(())
+    }
+
+    fn refused(&self, reason: String) -> Error {
+        Error::Plugin { library: self.library.clone(), name: self.name.clone(), reason }
+    }
+}
