@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     let exit = match start_logging(&cli.log) {
         Ok(()) => run(cli.verb, &out),
         Err(error) => {
-            out.note(format_args!("error: --log {}: {error}", cli.log));
+            out.note(format_args!("error: --log {}: {error}\nhint: use a level such as debug, or ort=debug", cli.log));
             Exit::Input
         }
     };

@@ -7,7 +7,7 @@ use anyhow::bail;
 use clap::{Args as ClapArgs, Subcommand};
 use kiln_tile::{Decoder, Limits, SizePolicy};
 use kiln_train::Error;
-use kiln_train::data::{self, ColourCheck, DataError, Dataset, Inspection, LabelCount, Split, SplitPlan, synth};
+use kiln_train::data::{self, ColourCheck, Dataset, Inspection, LabelCount, Split, SplitPlan, synth};
 use kiln_train::training::classes;
 use serde::Serialize;
 use serde_json::json;
@@ -186,7 +186,7 @@ fn show(found: &Inspection, labels: &Labels, out: &Output) {
     }
     match labels {
         Ok(labels) => super::labels::lines(labels).iter().for_each(|line| out.line(line)),
-        Err(reason) => out.line(format_args!("labels     not decided which are normal: {reason}")),
+        Err(reason) => out.line(format_args!("labels     meaning not decided: {reason}")),
     }
     match (found.groups.iter().map(|group| group.tiles).max(), found.without_group) {
         (Some(most), 0) => out.line(format_args!("groups     {}, with at most {most} tiles", found.groups.len())),
@@ -259,8 +259,7 @@ fn split(args: &SplitArgs, out: &Output) -> anyhow::Result<Exit> {
     let dataset = Dataset::open(&args.data).map_err(Error::from)?;
     let target = args.out.clone().unwrap_or_else(|| dataset.root.join("split.csv"));
     if target.symlink_metadata().is_ok() && !args.force {
-        let reason = "exists already\nhint: replace it with --force, or choose another file with --out".to_owned();
-        return Err(Error::from(DataError::Dataset { path: target, reason }).into());
+        bail!("{} exists already\nhint: replace it with --force, or choose another file with --out", target.display());
     }
     data::check_masks(&dataset, &Decoder::new(SizePolicy::Resize)).map_err(Error::from)?;
     let file = Destination::new("--out", &target);
@@ -269,9 +268,10 @@ fn split(args: &SplitArgs, out: &Output) -> anyhow::Result<Exit> {
         file.is_not("the data set's file", &input)?;
     }
     if target.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("csv")) {
-        let reason =
-            "a split is a CSV file, so its name must end in .csv\nhint: name another file with --out".to_owned();
-        return Err(Error::from(DataError::Dataset { path: target, reason }).into());
+        bail!(
+            "cannot write the split to {}: its name must end in .csv\nhint: name another file with --out",
+            target.display()
+        );
     }
     let digests = data::digests(&dataset, &Decoder::new(SizePolicy::Resize)).map_err(Error::from)?;
     let plan = SplitPlan::make_with(&dataset, &digests, [train, val, test], args.seed).map_err(Error::from)?;

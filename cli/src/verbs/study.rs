@@ -56,7 +56,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         // A study shows epochs; the start and end of each training are not worth a line here.
         StudyEvent::Training(event @ (Event::Step { .. } | Event::Epoch { .. })) => display.event(event),
         StudyEvent::Stopped { id, epochs } => {
-            out.note(format_args!("{id} stopped at epoch {epochs}: worse than the median trial"))
+            out.note(format_args!("{id} stopped after epoch {epochs}: worse than the median trial"))
         }
         StudyEvent::Reporting => out.note("writing the report"),
         _ => {}
@@ -72,7 +72,7 @@ fn show(request: &StudyRequest, results: &Results, out: &Output) -> anyhow::Resu
     }
     let interval = |figure: Interval| format!("{:.3} [{:.3}, {:.3}]", figure.value, figure.low, figure.high);
     let width = results.entries.iter().map(|entry| entry.name.chars().count()).max().unwrap_or(0).max(5);
-    out.line(format_args!("{:<width$}  {:<22}  {:<22}  less {}", "model", "AUROC", "F1", results.reference));
+    out.line(format_args!("{:<width$}  {:<22}  {:<22}  minus {}", "model", "AUROC", "F1", results.reference));
     for entry in &results.entries {
         let against = entry.against_reference.map_or_else(String::new, |comparison| {
             let p = comparison.p_bootstrap.map_or_else(String::new, |p| format!("  p {p:.3}"));
@@ -84,7 +84,12 @@ fn show(request: &StudyRequest, results: &Results, out: &Output) -> anyhow::Resu
     }
     if let Some(search) = &results.search {
         let best = &search.trials[search.best];
-        out.line(format_args!("search: trial {} of {}, {}", search.best, search.trials.len(), best.set.join(", ")));
+        out.line(format_args!(
+            "search: trial {} of {} is the best: {}",
+            search.best,
+            search.trials.len(),
+            best.set.join(", ")
+        ));
     }
     if let Some(caution) = results.caution() {
         out.line(format_args!("caution: {caution}"));

@@ -14,15 +14,13 @@ use kiln_runtime::bench::{self, Comparison, Opened, Plan, Report, Scenario, Verd
 use kiln_runtime::score::MAX_STREAMS;
 use kiln_runtime::{Bundle, ProviderKind, Providers, Runtime, Session, SessionOptions, golden, library};
 
+use super::EXECUTION;
 use super::destination::Destination;
 use super::endpoint::EndpointArgs;
 use super::provider::ProviderOptionArgs;
 use super::score::at_least_one;
 use crate::exit::Exit;
 use crate::output::Output;
-
-/// Heading of the flags that select the graph and its provider.
-const EXECUTION: &str = "Execution";
 
 /// Heading of the flags that define a measurement.
 const MEASUREMENT: &str = "Measurement";
