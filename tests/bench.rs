@@ -137,7 +137,7 @@ fn a_baseline_of_which_this_is_a_regression_is_exit_1_and_another_machine_is_the
     std::fs::write(&file, report.to_string()).unwrap();
     short(&["--baseline", file.to_str().unwrap()]).code(2).says(&["another machine"]);
     std::fs::write(&file, "{}").unwrap();
-    short(&["--baseline", file.to_str().unwrap()]).code(2).says(&["no report of kiln bench"]);
+    short(&["--baseline", file.to_str().unwrap()]).code(2).says(&["is not a report of `kiln bench`"]);
 }
 
 #[test]

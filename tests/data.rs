@@ -1,4 +1,4 @@
-//! Invalid data sets are refused with the line or the file; splits keep groups whole; the same seed generates the same
+//! Invalid data sets are refused with the line or the file; splits keep groups together; the same seed generates the same
 //! tiles.
 
 use std::collections::{BTreeMap, BTreeSet};

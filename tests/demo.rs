@@ -1,4 +1,4 @@
-//! `kiln demo` with nothing prepared: it ends well, and every part that it names is there.
+//! `kiln demo` with nothing prepared: it succeeds, and every file that it names exists.
 
 use std::fs;
 

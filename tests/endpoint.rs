@@ -119,7 +119,7 @@ fn a_triton_that_serves_something_else_is_refused_before_the_first_tile() {
     }
 }
 
-/// A scoring process that goes on while the test does something to the server.
+/// A scoring process that runs while the test disturbs the server.
 fn start(url: &str, retry_for: &str, out: &Path) -> std::process::Child {
     let mut score = command();
     score.arg("score").arg(fixture().bundle(Kind::Cnn)).arg(fixture().tiles()).arg("--out").arg(out);
@@ -127,7 +127,7 @@ fn start(url: &str, retry_for: &str, out: &Path) -> std::process::Child {
     score.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Waits until the server has counted so many tiles.
+/// Waits until the server has counted this many tiles.
 fn wait_for_tiles(server: &Server, tiles: u64) {
     let started = Instant::now();
     loop {

@@ -1,4 +1,5 @@
-//! A missing part of the machine is exit status 3, with the command that helps; no fallback unless the user listed one.
+//! If the machine lacks something, the exit status is 3 and the error names the command that helps. Nothing falls back to
+//! another provider unless the user listed one.
 
 use std::fs;
 use std::path::Path;

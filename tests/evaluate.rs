@@ -1,4 +1,4 @@
-//! Figures with intervals are equal for a run through burn and for its bundle through ONNX Runtime.
+//! Metrics and intervals of a run through burn equal those of its bundle through ONNX Runtime.
 
 use std::fs;
 use std::path::Path;

@@ -17,24 +17,24 @@ use crate::support::{Kind, command, copy, fixture, kiln, read_json, scratch};
 /// Makes the arguments of a call, given a scratch folder.
 type Arguments = Box<dyn Fn(&Path) -> Vec<OsString>>;
 
-/// A call of a verb: its arguments, given a folder to write to, and the statuses that it may end with.
+/// A call of a verb: its arguments, given a folder to write to, and the exit statuses that are allowed.
 struct Call {
     /// The verb as its help names it, such as `data inspect`.
     verb: &'static str,
     arguments: Arguments,
     expected: &'static [i32],
-    /// Seconds of work: tried in fewer ways.
+    /// True if it works for seconds: it is tried with fewer faults.
     slow: bool,
 }
 
-/// Verbs that are not called here, and why. Every other verb must be in [`calls`].
+/// Verbs that are not called here, with the reason. Every other verb must be in [`calls`].
 const NOT_CALLED: [(&str, &str); 3] = [
     ("demo", "takes minutes, and is train, export, verify, score and bench in one"),
     ("weights fetch", "fetches from the network"),
     ("runtime install", "fetches from the network where nothing is installed"),
 ];
 
-/// Every verb that prints, where it succeeds and where it fails.
+/// Calls of every verb that prints, some that succeed and some that fail.
 fn calls() -> Vec<Call> {
     let fixture = fixture();
     let mut calls = Vec::new();
@@ -108,7 +108,7 @@ models:
 bootstrap_resamples: 100
 ";
 
-/// Inputs that the calls share: a bundle that answers otherwise than its golden outputs, two parts of a scoring, a study
+/// Inputs that the calls share: a bundle whose outputs differ from its golden outputs, two parts of a scoring run, a study
 /// whose trials are done.
 fn kept() -> &'static Path {
     static KEPT: OnceLock<TempDir> = OnceLock::new();
@@ -141,9 +141,9 @@ fn keep() -> TempDir {
 enum Broken {
     /// A full disk.
     Full,
-    /// A pipe whose reader went away.
+    /// A pipe that its reader closed.
     Left,
-    /// A descriptor that is closed.
+    /// A closed descriptor.
     Shut,
 }
 
@@ -316,7 +316,7 @@ fn help_and_logs_are_output_too() {
     }
 }
 
-/// Files on a disk that is full: here every file that grows is over the limit of its process.
+/// Files on a full disk, simulated by a limit on the size of files.
 #[test]
 fn a_file_that_cannot_be_written_is_3_and_leaves_nothing_behind() {
     let fixture = fixture();

@@ -1,4 +1,4 @@
-//! Export: deterministic, verified before it appears, never over an existing bundle without `--force`.
+//! Export: deterministic, verified before it appears, never over an existing bundle without `--replace`.
 
 use std::fs;
 

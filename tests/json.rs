@@ -1,4 +1,4 @@
-//! With `--json` stdout is JSON and nothing else, for every verb; without it, data still goes to stdout alone.
+//! With `--json` every verb writes JSON and nothing else to stdout; without it, stdout still contains data alone.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! `kill -9` at random moments of training, export and scoring: afterwards there is no half bundle and no half line, and
-//! the same command goes on or starts again to the same bytes. Three kills each, or twenty with `KILN_SLOW_TESTS=1`.
+//! `kill -9` at random moments of training, export and scoring: it leaves no half bundle and no half line, and the same
+//! command resumes or starts over to the same bytes. Three kills each, or twenty with `KILN_SLOW_TESTS=1`.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::support::{
     scratch,
 };
 
-/// Duration of the undisturbed work, with a margin so that a kill may also come too late.
+/// Duration of the uninterrupted work plus a margin, so that some kills come too late.
 fn timed(work: impl FnOnce()) -> Duration {
     let started = Instant::now();
     work();
@@ -307,7 +307,7 @@ fn scoring_killed_at_any_moment_leaves_no_half_line() {
     }
 }
 
-/// Rows of a result file, which fails to read if it is not whole.
+/// Rows of a result file; fails if the file is incomplete.
 fn rows(path: &Path, format: &str) -> usize {
     use parquet::file::reader::{FileReader as _, SerializedFileReader};
     if format == "parquet" {

@@ -1,6 +1,6 @@
-//! Labels cannot slip: a class that no tile has, two labels that a reader takes for one, and a folder that is no class
-//! are refused by name before anything is learnt or measured, and the table of labels is shown before the first step. A
-//! name that a CSV row carries comes through from the folder to the columns of scores; any other is refused up front.
+//! Mistakes in labels are refused by name before anything is trained or measured: a class without tiles, two labels that look
+//! alike, a folder that is not a class. The table of labels is printed before the first step. A label that a CSV file can
+//! contain reaches the columns of scores unchanged; any other is refused at the start.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::{Kind, Outcome, contents, copy, fixture, kiln, read_csv, read_json, scratch};
 
-/// Tiles of the fixture under a label of their own; even numbers are benign tissue, odd ones anomalous.
+/// Copies tiles of the fixture under another label; even numbers are benign tissue, odd ones anomalous.
 fn place(root: &Path, label: &str, numbers: impl Iterator<Item = usize>) {
     let folder = root.join(label);
     fs::create_dir_all(&folder).unwrap();
@@ -27,7 +27,7 @@ fn odd(range: std::ops::Range<usize>) -> impl Iterator<Item = usize> {
     range.filter(|number| number % 2 == 1)
 }
 
-/// A data set of two sound classes.
+/// A valid data set of two classes.
 fn sound(root: &Path) -> PathBuf {
     let tiles = root.join("tiles");
     place(&tiles, "benign", even(0..24));

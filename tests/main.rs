@@ -1,7 +1,7 @@
-//! Whole-path tests: they drive the `kiln` binary as a user would and look at exit status, output and files. One module
-//! a promise. All share one set of generated tiles and the small runs and bundles made of them; see [`support`].
+//! Whole-path tests: they run the `kiln` binary as a user would and check exit status, output and files. Each module tests
+//! one promise. All share one set of generated tiles and the small runs and bundles made from them; see [`support`].
 //!
-//! `KILN_SLOW_TESTS=1` repeats the kills twenty times. Tests that need what a machine may lack (real tiles, Python's
+//! `KILN_SLOW_TESTS=1` repeats the kills twenty times. Tests that need something that a machine may lack (real tiles, Python
 //! packages) are skipped with a printed reason: `cargo test --release --workspace --test whole_path -- --nocapture`.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 

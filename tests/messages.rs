@@ -27,7 +27,7 @@ const VERBS: [&[&str]; 19] = [
     &["ship"],
 ];
 
-/// Snapshots in `tests/snapshots`, named by what they show, without what differs between machines.
+/// Snapshots in `tests/snapshots`, named by their contents, without anything that differs between machines.
 fn snapshots() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/snapshots"));
@@ -99,7 +99,7 @@ fn errors() {
     settings.bind(|| insta::assert_snapshot!("errors", shown));
 }
 
-/// A path as a regular expression that matches it alone.
+/// A regular expression that matches this path alone.
 fn escaped(path: &str) -> String {
     path.chars().flat_map(|letter| if letter.is_alphanumeric() { vec![letter] } else { vec!['\\', letter] }).collect()
 }

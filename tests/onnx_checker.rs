@@ -6,8 +6,8 @@ use std::process::Command;
 
 use crate::support::{Kind, finish, fixture, kiln, lock, repository, scratch, skip, succeeds};
 
-/// A Python with `onnx` in the folder that cargo keeps for tests, made on first use, or why there is none. The exporter's
-/// own tests use the same one.
+/// A Python environment with `onnx` in cargo's folder for tests, made on first use, or the reason why there is none. The
+/// exporter's tests use the same one.
 fn checker() -> Result<PathBuf, String> {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("onnx-checker");
     let python = home.join("bin/python");

@@ -1,5 +1,5 @@
-//! Packages: what a server is told agrees with the graph, versions appear whole and stay as they are, and what is wrong is
-//! named. The servers' own schemas judge the configurations where Python's packages can be had.
+//! Server packages: the configuration agrees with the graph, versions appear whole and stay unchanged, and errors name the
+//! file or field. The servers' own schemas check the configurations if their Python packages can be installed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ fn python() -> Result<PathBuf, String> {
     Ok(python)
 }
 
-/// What the servers' own schemas say of files: `check_package.py KIND FILE...`.
+/// Checks files with the servers' own schemas: `check_package.py KIND FILE...`.
 fn judged(kind: &str, files: &[PathBuf]) -> Option<Value> {
     let python = match python() {
         Ok(python) => python,
@@ -259,7 +259,7 @@ fn a_check_names_every_change_and_refuses_links() {
     kiln!("package", "--check", fixture.tiles()).code(2).says(&["kiln.json"]);
 }
 
-/// Every version that a server would take, read as a server that believes nothing would read it.
+/// Reads every version that a server would load, and checks all of it.
 fn read_versions(model: &Path) -> usize {
     let mut read = 0;
     for name in names(model).iter().filter(|name| name.parse::<u64>().is_ok()) {

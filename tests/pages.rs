@@ -1,5 +1,5 @@
-//! Pages are looked at in a browser at 800, 1,200 and 1,920 pixels, with long labels, long names and many classes:
-//! nothing is cut off and nothing overlaps.
+//! Report pages in a browser at 800, 1,200 and 1,920 pixels, with long labels, long names and many classes: nothing is cut
+//! off and nothing overlaps.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The same promises on real H&E tiles (LC25000, 224x224 JPEG), where they lie beside the repository.
+//! The same promises on real H&E tiles (LC25000, 224x224 JPEG), if they are beside the repository.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::data::assert_no_group_crosses;
 use crate::support::{Kind, finish, fixture, kiln, read_csv, repository, scratch, skip};
 
-/// The folder of real tiles, or nothing and a word about it.
+/// The folder of real tiles; `None`, with a printed note, if it is missing.
 fn real_tiles() -> Option<PathBuf> {
     let folder = repository().join("../shared/data/lc25000-colon");
     if !folder.join("tiles.csv").is_file() {

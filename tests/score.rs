@@ -1,5 +1,5 @@
 //! Results of scoring: the same rows in every format, batch and number of threads, in the order of the input; a file is
-//! whole or not there.
+//! complete or absent.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -12,7 +12,7 @@ fn scored(stdout: &str) -> Vec<String> {
     rows.iter().map(|row| Path::new(&row["path"]).file_name().unwrap().to_str().unwrap().to_owned()).collect()
 }
 
-/// `t1.png`, `t2.jpg`, `t10.bmp`, `sub/u.webp`, `sub/v.tif`, and a file that is no tile.
+/// `t1.png`, `t2.jpg`, `t10.bmp`, `sub/u.webp`, `sub/v.tif`, and a file that is not a tile.
 fn drawn(folder: &Path) {
     for name in ["t10.bmp", "t2.jpg", "t1.png", "sub/u.webp", "sub/v.tif"] {
         draw(&folder.join(name), 256, 256);

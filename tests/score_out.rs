@@ -1,5 +1,5 @@
-//! A result never lands where it should not: not over an input, not under a name that promises another format, and not
-//! broken by a name or a reason that holds line breaks.
+//! Result files: never written over an input or under a name that promises another format, and never broken by a line break in
+//! a name or a reason.
 
 use std::fs;
 use std::path::Path;
@@ -113,7 +113,7 @@ fn no_verb_writes_over_its_inputs() {
     kiln!("bench", &nested, "--out", &report, quick[0], quick[1]).code(2).says(&["holds the bundle"]);
     let baseline = report.join("bench.json");
     kiln!("bench", &bundle, "--out", &report, "--baseline", &baseline).code(2).says(&["holds the baseline"]);
-    kiln!("bench", &bundle, "--out", &report, quick[0], quick[1]).code(2).says(&["it holds bundle"]);
+    kiln!("bench", &bundle, "--out", &report, quick[0], quick[1]).code(2).says(&["contains bundle"]);
     kiln!("doctor", &bundle, "--report", bundle.join("manifest.json")).code(2).says(&["is in the bundle"]);
     kiln!("data", "split", &tiles, "--out", &list, "--force").code(2).says(&["is the data set's"]);
     let tile = tiles.join(fixture.tile(0).strip_prefix(fixture.tiles()).unwrap());
@@ -129,7 +129,7 @@ fn no_verb_writes_over_its_inputs() {
     assert!(contents(here) == before, "something was written");
 }
 
-/// A tile whose name would end a line, clear a terminal, or hold what CSV quotes.
+/// Names of tiles that end a line, clear a terminal, or contain characters that CSV quotes.
 const NAMES: [&str; 4] = ["two\nlines.png", "clear\u{1b}[2J.png", "quote \"x\", y.png", "carriage\rreturn.png"];
 
 #[cfg(unix)]

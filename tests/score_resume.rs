@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::support::{Kind, command, copy, finish, fixture, kill_when, kiln, names, read_csv, scratch, skip};
 
-/// A folder with tiles and the command that scores it, four times over: work enough to be stopped in the middle of.
+/// A folder with tiles and the command that scores it four times over: enough work to be interrupted.
 struct Stopped {
     folder: tempfile::TempDir,
 }
@@ -56,7 +56,7 @@ impl Stopped {
     }
 }
 
-/// Puts other bytes in a file's place with a time long before, as `cp -p`, rsync, tar and unzip leave it.
+/// Replaces a file by other bytes with an old time stamp, as `cp -p`, rsync, tar and unzip do.
 fn replace(tile: &Path, with: &Path) {
     fs::copy(with, tile).unwrap();
     let before = SystemTime::now() - Duration::from_secs(1_000_000);
@@ -189,7 +189,7 @@ fn a_part_whose_tile_was_replaced_is_not_joined_with_the_others() {
     assert_eq!((&report["compared"], &report["not_compared"]), (&6.into(), &0.into()));
     // Where the tiles are not, nothing can be compared, and that is said.
     tiles.iter().for_each(|tile| fs::remove_file(tile).unwrap());
-    kiln!("merge", part(0), part(1), "--out", &out).code(0).says(&["6 tiles are not here"]);
+    kiln!("merge", part(0), part(1), "--out", &out).code(0).says(&["6 tiles were not found"]);
     // A part of another size policy is of another scoring.
     for tile in &tiles {
         fs::copy(fixture.tile(0), tile).unwrap();

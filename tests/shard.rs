@@ -1,4 +1,4 @@
-//! One list on many machines: parts are disjoint and complete, and join to what one machine would have written.
+//! One list on many machines: parts are disjoint and complete, and together equal the file of a single machine.
 
 use std::fs;
 

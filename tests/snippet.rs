@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use crate::support::{Kind, fixture, lock, read_csv, repository, scratch, skip, succeeds};
 
-/// Scores of one picture in two files, or by two decoders that round alike.
+/// Tolerance between scores of one picture in two files, or by two decoders that round alike.
 const EQUAL: f64 = 1e-5;
-/// Scores of a JPEG by two decoders.
+/// Tolerance between scores of a JPEG by two decoders.
 const JPEG: f64 = 0.02;
 
-/// A Python with what the script needs, or why there is none.
+/// A Python environment for the script, or the reason why there is none.
 fn python() -> Result<PathBuf, String> {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("snippet");
     let python = home.join("bin/python");

@@ -1,5 +1,6 @@
-//! Stain normalisation the whole way: fitted in training, kept in the run, in the graph or before it, and the same scores
-//! from burn, from ONNX Runtime and, never unasked, from a server.
+//! Stain normalisation from training to server: fitted in training, stored in the run, applied in the graph or before it, with
+//! the same scores from burn and from ONNX Runtime. A server package whose graph does not normalise needs
+//! `--client-normalises`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::{Kind, contents, fixture, kiln, read_csv, read_json, scratch};
 
-/// Trains one epoch of the fixture's model with this word.
+/// Trains one epoch of the fixture's model with this method.
 fn train(kind: Kind, method: &str, run: &Path) {
     let fixture = fixture();
     let word = format!("data.stain_normalisation={method}");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::demo::assert_self_contained;
 use crate::support::{Killer, command, finish, fixture, kill_when, kiln, names, read_json, repetitions, scratch};
 
-/// Small enough for seconds, with everything that a study can have.
+/// A study that runs in seconds and has every part that a study can have.
 const STUDY: &str = "
 name: tiny
 data: {size_policy: error, normal_classes: [benign]}
@@ -52,7 +52,7 @@ fn study(config: &Path, out: &Path) -> Command {
     command
 }
 
-/// A study that nobody killed, and how long it took.
+/// A study that was not killed, and its duration.
 fn whole() -> &'static (tempfile::TempDir, Duration) {
     static WHOLE: OnceLock<(tempfile::TempDir, Duration)> = OnceLock::new();
     WHOLE.get_or_init(|| {

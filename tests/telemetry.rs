@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::support::{Kind, command, finish, fixture, kiln, repository, scratch, skip, succeeds};
 
-/// Kiln's longest run here, in seconds: ONNX Runtime 1.31 looks its server up within 20.
+/// Duration of Kiln's longest run here, in seconds: ONNX Runtime 1.31 looks up its server within 20.
 const SECONDS: &str = "24";
 
 /// An empty home, a log of calls to the network, and the library that writes it.

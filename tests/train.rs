@@ -1,5 +1,5 @@
-//! Training: the same seed gives the same run, a run holds all that it should, and what is wrong is refused before any
-//! work is done. Kills and resuming are in `kill`.
+//! Training: the same seed gives the same run, a run is complete, and mistakes are refused before any work is done. Kills and
+//! resuming are in `kill`.
 
 use std::fs;
 use std::path::Path;
@@ -65,7 +65,7 @@ fn a_run_holds_its_configuration_split_history_figures_and_pictures() {
     }
 }
 
-/// The names that other programs read.
+/// Checks the names that other programs read.
 pub fn assert_stable_metrics(metrics: &Value) {
     assert!(metrics["n"].is_u64() && metrics["threshold"].is_number());
     for name in ["auroc", "aupr", "accuracy", "precision", "recall", "f1"] {
@@ -230,7 +230,7 @@ fn a_finished_run_keeps_to_its_configuration() {
     train("training.epochs=1").code(0);
 }
 
-/// The split of a run with training and test tiles changed over.
+/// The split of a run with training and test tiles swapped.
 fn changed_over(run: &Path) -> String {
     let split = fs::read_to_string(run.join("split.csv")).unwrap();
     let changed = split.replace(",train\n", ",kept\n").replace(",test\n", ",train\n").replace(",kept\n", ",test\n");

@@ -1,5 +1,4 @@
-//! The gate: green on an exported bundle, red on a graph with other outputs, and an error that names the file for a changed
-//! bundle.
+//! `kiln verify`: passes on an exported bundle, fails on a graph with other outputs, and names the changed file of a bundle.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Kind, copy, fixture, kiln, read_json, scratch};
 
-/// Puts another file into a bundle and makes the manifest agree, as somebody would who repairs the digest alone.
+/// Replaces a file of a bundle and corrects its digest in the manifest.
 fn replace_file(bundle: &Path, name: &str, bytes: &[u8]) {
     fs::write(bundle.join(name), bytes).unwrap();
     let path = bundle.join("manifest.json");

@@ -1,5 +1,5 @@
-//! How a verb ends, and how any error becomes an exit status. This is the one place where kinds of error turn into
-//! numbers: 0 done, 1 a check failed, 2 the input is wrong, 3 the environment lacks something.
+//! Exit status of a verb. This is the only place that turns error categories into numbers: 0 done, 1 a check failed, 2 the
+//! input is wrong, 3 the machine lacks something.
 
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
@@ -8,22 +8,22 @@ use kiln_files::Fault;
 
 use crate::output::Output;
 
-/// How a verb that ran to its end came out.
+/// Result of a verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// All that was asked for was done.
+    /// Everything succeeded.
     Done,
-    /// A check did not hold: parity miss, a figure that is not valid, a gate that was not met.
+    /// A check failed: parity, a gate, or the validity of a benchmark.
     CheckFailed,
-    /// Input, arguments or configuration are wrong, in part or wholly.
+    /// Input, arguments or configuration are wrong, at least in part.
     Input,
     /// The machine lacks something.
     Environment,
 }
 
 impl Exit {
-    /// The status of a verb that came out as `self`, and of the report that it wrote to files then. The verdict stays as it
-    /// is where it is a bad one: it must not depend on whether it could be written.
+    /// Combines the result of a verb with the result of writing its report. A bad verdict stays: it must not depend on the
+    /// report's disk.
     pub(crate) fn after_report(self, written: anyhow::Result<()>, out: &Output) -> anyhow::Result<Self> {
         match written {
             Err(error) if self != Self::Done => {
@@ -56,8 +56,8 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// The exit status of an error: that of the first Kiln error in its chain, else 3 for a disk that takes no more, else 2.
-/// A full disk is the machine's fault whichever message it comes with.
+/// The exit status of an error: 3 for a full disk, whichever error reports it; 2 for a path that cannot be written; else the
+/// category of the first Kiln error in the chain, or 2 if there is none.
 pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
     let refusals = || error.chain().filter_map(|error| error.downcast_ref::<io::Error>());
     if refusals().any(is_full) {
@@ -69,16 +69,16 @@ pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
     error.chain().find_map(fault).map_or(Exit::Input, Exit::from)
 }
 
-/// No space, no quota, over a limit of size or of open files, or a file system that only reads.
+/// No space, no quota, a limit on file size or open files, or a read-only file system.
 fn is_full(error: &io::Error) -> bool {
     use ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    /// `ENFILE` and `EMFILE` on every Unix.
+    /// `ENFILE` and `EMFILE`, the same on every Unix.
     const OPEN_FILES: [i32; 2] = [23, 24];
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge | ReadOnlyFilesystem)
         || (cfg!(unix) && error.raw_os_error().is_some_and(|number| OPEN_FILES.contains(&number)))
 }
 
-/// A path that cannot be one, or that leads to a device or a pipe where a file is to be written.
+/// An invalid path, or a device or pipe in the place of a file to write.
 fn is_misnamed(error: &io::Error) -> bool {
     error.kind() == ErrorKind::InvalidInput
 }

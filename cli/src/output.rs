@@ -1,6 +1,6 @@
-//! The text that a person or a program sees. Data goes to stdout, everything else to stderr; with `--json` stdout is JSON
-//! alone. A stream that cannot be written never changes or interrupts the work of a verb: the first failure of stdout is
-//! kept, and `main` asks for it at the end ([`Output::finish`]); failures of stderr are ignored.
+//! Output of all verbs. Data goes to stdout, everything else to stderr; with `--json` stdout is JSON alone. A stream that
+//! cannot be written never changes or interrupts the work of a verb: the first failure of stdout is kept, and `main` reads it
+//! at the end ([`Output::finish`]); failures of stderr are ignored.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -11,13 +11,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kiln_files::text::escaped;
 use serde::Serialize;
 
-/// Where a verb's output goes, and the global flags that every verb may read.
+/// The output streams of a verb, and the global flags that it may read.
 pub(crate) struct Output {
-    /// Stdout is JSON.
+    /// `--json`: stdout is JSON.
     pub(crate) json: bool,
-    /// The ONNX Runtime library that the user named.
+    /// `--onnxruntime`: the library that the user named.
     pub(crate) onnxruntime: Option<PathBuf>,
-    /// The first failure of stdout.
+    /// The first failure of writing to stdout.
     failure: OnceLock<io::Error>,
 }
 
@@ -26,23 +26,23 @@ impl Output {
         Self { json, onnxruntime, failure: OnceLock::new() }
     }
 
-    /// A line of data for a person. Silent under `--json`.
+    /// Prints a line of data for a person; nothing with `--json`.
     pub(crate) fn line(&self, text: impl Display) {
         if !self.json {
             self.write(&text);
         }
     }
 
-    /// A JSON document on stdout.
+    /// Prints a JSON document on stdout.
     pub(crate) fn document(&self, value: &impl Serialize) -> anyhow::Result<()> {
         self.write(&serde_json::to_string_pretty(value)?);
         Ok(())
     }
 
-    /// Writes out what is still buffered for stdout.
+    /// Flushes stdout.
     ///
     /// # Errors
-    /// The first failure of stdout, unless its reader went away (`kiln … | head`): that is no failure.
+    /// The first failure of stdout. A reader that closed the pipe (`kiln … | head`) does not count.
     pub(crate) fn finish(self) -> io::Result<()> {
         if self.failure.get().is_none() {
             self.keep(io::stdout().lock().flush());
@@ -53,7 +53,7 @@ impl Output {
         }
     }
 
-    /// One line on stdout, unless an earlier one failed: a report with a gap would look whole.
+    /// Writes one line to stdout, unless an earlier one failed: a report with a gap would look complete.
     fn write(&self, text: &impl Display) {
         if self.failure.get().is_none() {
             self.keep(writeln!(io::stdout().lock(), "{text}"));
@@ -66,14 +66,14 @@ impl Output {
         }
     }
 
-    /// A remark on stderr. Control characters in it come from file names and files, and are escaped: only lines may end.
+    /// Prints a note on stderr. Control characters, which come from files and their names, are escaped, except line breaks.
     pub(crate) fn note(&self, text: impl Display) {
         let text = text.to_string();
         let lines: Vec<_> = text.split('\n').map(escaped).collect();
         let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
     }
 
-    /// A progress bar on a terminal; hidden elsewhere, where the verb prints plain lines instead.
+    /// A progress bar on a terminal. It is hidden elsewhere; the verb prints plain lines there.
     pub(crate) fn progress(&self, len: Option<u64>, label: &str) -> ProgressBar {
         let bar = len.map_or_else(ProgressBar::no_length, ProgressBar::new);
         if !io::stderr().is_terminal() {

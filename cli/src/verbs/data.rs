@@ -1,4 +1,4 @@
-//! `kiln data`: tiles drawn by code, a look at a data set, a split as a file.
+//! `kiln data`: generates tiles, inspects a data set, and writes a split as a file.
 
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use anyhow::bail;
 use clap::{Args as ClapArgs, Subcommand};
 use kiln_tile::{Decoder, Limits, SizePolicy};
 use kiln_train::Error;
-use kiln_train::data::{self, ColourCheck, DataError, Dataset, Inspection, LabelCount, Split, SplitPlan, synth};
+use kiln_train::data::{self, ColourCheck, Dataset, Inspection, LabelCount, Split, SplitPlan, synth};
 use kiln_train::training::classes;
 use serde::Serialize;
 use serde_json::json;
@@ -16,12 +16,12 @@ use super::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// The highest AUROC of colour alone that generated tiles may have.
+/// The highest AUROC by colour alone that generated tiles may have.
 const MOST_COLOUR: f64 = 0.65;
-/// Findings of one kind that are shown to a person; `--json` has all.
+/// The number of findings of one kind that are printed; `--json` lists all.
 const SHOWN: usize = 20;
 
-/// Draw tissue tiles, look through a data set, or split it.
+/// Generate synthetic tiles, inspect a data set, or split it.
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -30,79 +30,79 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Draw H&E-like tiles, benign and anomalous, that differ in structure and not in colour.
+    /// Generate H&E-like tiles, benign and anomalous, that differ in structure but not in colour.
     ///
-    /// The folder gets one subfolder a class and a tiles.csv with the made-up slide as group. The same seed gives the
-    /// same files. Ends with what colour alone can tell: an AUROC of 0.5 is chance.
-    ///
-    /// Example: kiln data synth --out tiles --tiles 400 --seed 7
+    /// The folder gets one subfolder per class and a tiles.csv with the simulated slide of each tile as its group. The
+    /// same seed gives the same files. At the end the AUROC by colour alone is printed: 0.5 is chance, and above 0.65 the
+    /// exit status is 1.
+    #[command(after_help = "Examples:\n  kiln data synth --out tiles/\n  \
+        kiln data synth --out tiles/ --tiles 1000 --seed 8")]
     Synth(SynthArgs),
 
-    /// Show what a data set holds: classes, groups, sizes, duplicates, unreadable files, and what colour alone tells.
+    /// List a data set's classes, groups, sizes, duplicates and unreadable files, and the AUROC by colour alone.
     ///
-    /// Ends with status 2 if a file is no tile, or if one image has two labels.
-    ///
-    /// Example: kiln data inspect tiles --json
+    /// The exit status is 2 if a file is not a tile, or if one image has two labels.
+    #[command(after_help = "Examples:\n  kiln data inspect tiles/\n  kiln --json data inspect tiles/ | jq .classes")]
     Inspect(InspectArgs),
 
-    /// Split a data set into train, val and test, and write the split as CSV (path,label,group,split).
+    /// Split a data set into train, val and test, and write the split as a CSV file (path,label,group,split).
     ///
-    /// Groups stay whole, labels are spread evenly, identical tiles stay together. The same seed gives the same split.
-    /// `kiln train` makes such a split by itself; one that is copied over tiles.csv is used as it is.
-    ///
-    /// Example: kiln data split tiles --out split.csv --fractions 0.7,0.15,0.15
+    /// The tiles of a group stay together, as do identical tiles, and labels are spread evenly. The same seed gives the same
+    /// split. `kiln train` makes its own split in this way, unless tiles.csv has a split column, as a copy of this file has.
+    #[command(after_help = "Examples:\n  kiln data split tiles/ --out split.csv\n  \
+        kiln data split tiles/ --out split.csv --fractions 0.7,0.15,0.15 --seed 8")]
     Split(SplitArgs),
 }
 
 #[derive(ClapArgs)]
 struct SynthArgs {
-    /// The folder to make. It must not be there yet.
+    /// Folder to create; it must not exist yet.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 
-    /// How many tiles, half of them anomalous; 12 a slide.
+    /// Number of tiles, half of them anomalous; 12 per slide.
     #[arg(long, value_name = "N", default_value_t = synth::SynthOptions::default().tiles)]
     tiles: usize,
 
-    /// Another seed draws other tissue.
-    #[arg(long, value_name = "S", default_value_t = synth::SynthOptions::default().seed)]
+    /// Seed of the tiles; another seed gives other tissue.
+    #[arg(long, value_name = "N", default_value_t = synth::SynthOptions::default().seed)]
     seed: u64,
 }
 
 #[derive(ClapArgs)]
 struct InspectArgs {
-    /// The data set: a folder with one subfolder a class, a folder with a tiles.csv, or a CSV.
+    /// Data set: a folder with one subfolder per class, a folder with a tiles.csv, or a CSV file.
     #[arg(value_name = "DIR|CSV")]
     data: PathBuf,
 
-    /// The class that the colour check takes as anomalous [default: `anomalous`, or the last by name].
+    /// Label that the colour check takes as anomalous [default: `anomalous`, else the last one by name].
     #[arg(long, value_name = "LABEL")]
     positive: Option<String>,
 
-    /// A label that counts as normal; may be given several times [default: benign, normal, healthy, negative, colon_n].
+    /// Label that counts as normal; may be repeated [default: benign, normal, healthy, negative, colon_n].
     #[arg(long, value_name = "LABEL")]
     normal: Vec<String>,
 }
 
 #[derive(ClapArgs)]
 struct SplitArgs {
-    /// The data set: a folder with one subfolder a class, a folder with a tiles.csv, or a CSV.
+    /// Data set: a folder with one subfolder per class, a folder with a tiles.csv, or a CSV file.
     #[arg(value_name = "DIR|CSV")]
     data: PathBuf,
 
-    /// The file to write [default: split.csv in the data set's folder].
+    /// CSV file to write [default: split.csv in the data set's folder].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// The parts of train, val and test; they sum to 1.
+    /// Fractions of train, val and test; their sum is 1.
     #[arg(long, value_name = "TRAIN,VAL,TEST", value_delimiter = ',', default_values_t = SplitPlan::FRACTIONS)]
     fractions: Vec<f64>,
 
-    /// Another seed gives another split.
-    #[arg(long, value_name = "S", default_value_t = 7)]
+    /// Seed of the split; another seed gives another split.
+    #[arg(long, value_name = "N", default_value_t = 7)]
     seed: u64,
 
-    /// Replace the file if it is there.
+    /// Replace the file if it exists.
     #[arg(long)]
     force: bool,
 }
@@ -132,7 +132,7 @@ fn synthesise(args: &SynthArgs, out: &Output) -> anyhow::Result<Exit> {
     out.line(format_args!("colour     {}", colour(inspection.colour.as_ref())));
     if inspection.colour.is_some_and(|colour| colour.auroc.value > MOST_COLOUR) {
         out.note(format_args!(
-            "error: colour alone tells the classes apart (AUROC over {MOST_COLOUR}); choose another seed"
+            "error: colour alone separates the classes (AUROC over {MOST_COLOUR})\nhint: choose another seed with --seed"
         ));
         return Ok(Exit::CheckFailed);
     }
@@ -157,7 +157,7 @@ fn inspect(args: &InspectArgs, out: &Output) -> anyhow::Result<Exit> {
     Ok(if sound { Exit::Done } else { Exit::Input })
 }
 
-/// What `--json` shows: the findings, and what each label counts as, or why that is for a configuration to say.
+/// The JSON document: the findings, and the labels with their meaning, or the reason why a configuration must define it.
 #[derive(Serialize)]
 struct Document<'a> {
     labels: Option<&'a Vec<LabelCount>>,
@@ -166,7 +166,7 @@ struct Document<'a> {
     found: &'a Inspection,
 }
 
-/// What each label counts as, or why that is for a configuration to say.
+/// The labels with their meaning (normal or anomalous), or the reason why a configuration must define it.
 type Labels = Result<Vec<LabelCount>, String>;
 
 fn labels(dataset: &Dataset, normal: &[String]) -> Result<Labels, Error> {
@@ -186,18 +186,18 @@ fn show(found: &Inspection, labels: &Labels, out: &Output) {
     }
     match labels {
         Ok(labels) => super::labels::lines(labels).iter().for_each(|line| out.line(line)),
-        Err(reason) => out.line(format_args!("labels     not decided which are normal: {reason}")),
+        Err(reason) => out.line(format_args!("labels     meaning not decided: {reason}")),
     }
     match (found.groups.iter().map(|group| group.tiles).max(), found.without_group) {
-        (Some(most), 0) => out.line(format_args!("groups     {}, of at most {most} tiles", found.groups.len())),
+        (Some(most), 0) => out.line(format_args!("groups     {}, with at most {most} tiles", found.groups.len())),
         (Some(most), rest) => {
             out.line(format_args!(
-                "groups     {}, of at most {most} tiles; {rest} tiles have none",
+                "groups     {}, with at most {most} tiles; {rest} tiles have no group",
                 found.groups.len()
             ));
         }
         (None, _) => {
-            out.line("groups     unknown: each tile counts as its own, so tiles of one slide may be split apart")
+            out.line("groups     unknown: each tile is its own group, so tiles of one slide may be in different splits")
         }
     }
     for split in &found.splits {
@@ -231,7 +231,7 @@ fn show(found: &Inspection, labels: &Labels, out: &Output) {
     }
 }
 
-/// The first findings of a kind, and how many there are.
+/// Prints the first findings of a kind, and their number.
 fn list(out: &Output, kind: &str, findings: impl ExactSizeIterator<Item = impl Display>) {
     let all = findings.len();
     for finding in findings.take(SHOWN) {
@@ -248,27 +248,30 @@ fn colour(check: Option<&ColourCheck>) -> String {
             "AUROC {:.3} [{:.3}, {:.3}] for `{positive}` by colour statistics alone, {folds} folds by group; 0.5 is chance",
             auroc.value, auroc.low, auroc.high
         ),
-        None => "not measured: that needs two classes, each in several groups".to_owned(),
+        None => "not measured: it needs two classes, each in several groups".to_owned(),
     }
 }
 
 fn split(args: &SplitArgs, out: &Output) -> anyhow::Result<Exit> {
-    let [train, val, test] = args.fractions[..] else { bail!("--fractions takes three numbers: train,val,test") };
+    let [train, val, test] = args.fractions[..] else {
+        bail!("--fractions takes three numbers: train,val,test\nhint: write for example --fractions 0.8,0.1,0.1");
+    };
     let dataset = Dataset::open(&args.data).map_err(Error::from)?;
     let target = args.out.clone().unwrap_or_else(|| dataset.root.join("split.csv"));
     if target.symlink_metadata().is_ok() && !args.force {
-        let reason = "is there already; choose another file with --out, or replace it with --force".to_owned();
-        return Err(Error::from(DataError::Dataset { path: target, reason }).into());
+        bail!("{} exists already\nhint: replace it with --force, or choose another file with --out", target.display());
     }
     data::check_masks(&dataset, &Decoder::new(SizePolicy::Resize)).map_err(Error::from)?;
     let file = Destination::new("--out", &target);
     let list = dataset.list.iter().cloned();
     for input in list.chain((0..dataset.len()).map(|index| dataset.full_path(index))) {
-        file.is_not("the data set's", &input)?;
+        file.is_not("the data set's file", &input)?;
     }
     if target.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("csv")) {
-        let reason = "a split is a CSV file; name one that ends in .csv with --out".to_owned();
-        return Err(Error::from(DataError::Dataset { path: target, reason }).into());
+        bail!(
+            "cannot write the split to {}: its name must end in .csv\nhint: name another file with --out",
+            target.display()
+        );
     }
     let digests = data::digests(&dataset, &Decoder::new(SizePolicy::Resize)).map_err(Error::from)?;
     let plan = SplitPlan::make_with(&dataset, &digests, [train, val, test], args.seed).map_err(Error::from)?;

@@ -1,4 +1,4 @@
-//! `kiln demo`: the whole way on generated tiles, with nothing prepared.
+//! `kiln demo`: every step from tiles to latency, on generated tiles, with nothing prepared.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,27 +25,26 @@ use crate::output::Output;
 
 /// The configuration that the demo trains; the same file as `configs/demo.yaml`.
 const CONFIG: &str = include_str!("../../../configs/demo.yaml");
-/// Names a folder as the demo's own, so that a second demo may replace it.
+/// File that marks a folder as the demo's, so that a later demo may replace it.
 const MARKER: &str = ".kiln-demo";
 
-/// Do all of it on generated tiles, in minutes, with nothing prepared.
+/// Run every step on generated tiles in a few minutes: train, export, verify, score, measure latency.
 ///
-/// Gets ONNX Runtime if it is missing, draws tissue-like tiles, trains a small hybrid model, exports it, compares ONNX
-/// Runtime with burn, scores the tiles, measures latency, and says where to look. The model is a toy: what the demo
-/// shows is the way.
-///
-/// Example: kiln demo --out kiln-demo
+/// Installs ONNX Runtime if it is missing, generates H&E-like tiles, trains a small hybrid model, exports it, compares
+/// ONNX Runtime with burn, scores the tiles, measures latency, and prints the next commands to try. The tiles are
+/// generated and the model is small: the demo shows the steps, not a result.
 #[derive(ClapArgs)]
+#[command(after_help = "Examples:\n  kiln demo\n  kiln demo --out kiln-demo --set training.epochs=2")]
 pub(crate) struct Args {
-    /// The folder for tiles, run, bundle, scores and report. A folder of an earlier demo is replaced.
+    /// Folder for tiles, run, bundle, scores and report; the folder of an earlier demo is replaced.
     #[arg(long, value_name = "DIR", default_value = "kiln-demo")]
     out: PathBuf,
 
-    /// Tiles to draw.
+    /// Number of tiles to generate, 120 to 20000.
     #[arg(long, value_name = "N", default_value_t = 320, value_parser = clap::value_parser!(u64).range(120..=20_000))]
     tiles: u64,
 
-    /// Change one key of configs/demo.yaml, as in training.epochs=2. May be given several times.
+    /// Set one key of configs/demo.yaml, such as training.epochs=2; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
@@ -54,11 +53,15 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let folder = Folder::fresh(&args.out)?;
     let runtime = onnx_runtime(out)?;
-    say(out, started, &format!("drawing {} tiles, benign and anomalous, alike in colour", args.tiles));
+    step(
+        out,
+        started,
+        &format!("generating {} tiles, half of them anomalous, in {}", args.tiles, folder.tiles().display()),
+    );
     let seed = SynthOptions::default().seed;
     let tiles = usize::try_from(args.tiles)?;
     synth::write(&folder.tiles(), &SynthOptions { tiles, seed }, &|| {}).map_err(kiln_train::Error::from)?;
-    say(out, started, "training configs/demo.yaml");
+    step(out, started, "training a small model (configs/demo.yaml)");
     let request = TrainRequest {
         config: Config::parse(CONFIG, "configs/demo.yaml", &args.set)?,
         data: Some(folder.tiles()),
@@ -67,7 +70,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         split: None,
     };
     let run = train(&request, &mut Display::new(out))?;
-    say(out, started, "exporting to ONNX, and comparing ONNX Runtime with burn on every test tile");
+    step(out, started, "exporting the model to ONNX, and comparing ONNX Runtime with burn on every test tile");
     let request = ExportRequest {
         run: folder.run(),
         out: folder.bundle(),
@@ -81,9 +84,9 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     };
     let exported = export_with_progress(&request, out)?;
     let bundle = Bundle::open(&folder.bundle())?;
-    say(out, started, "scoring every tile through ONNX Runtime");
+    step(out, started, "scoring every tile with ONNX Runtime");
     let scored = score_tiles(&folder, &bundle, runtime)?;
-    say(out, started, "measuring latency");
+    step(out, started, "measuring latency on the CPU");
     let latency = measure(&bundle, runtime)?;
     write_json(&folder.bench(), &latency)?;
     write_report(&folder, &run, &exported.parity, &latency)?;
@@ -102,25 +105,35 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     ));
     latency_lines(&latency, out);
     out.line(format_args!("bundle     {}", folder.bundle().display()));
-    out.line(format_args!("report     {}", folder.report().display()));
     out.line(format_args!(
-        "took       {seconds:.0} s; the tiles are generated, so no figure here says anything about tissue"
+        "took       {seconds:.0} s; the tiles are generated, so these figures do not hold for real tissue"
     ));
+    next_lines(&folder, out);
     Ok(Exit::Done)
 }
 
-/// Where the demo's parts lie.
+/// Prints the report to open and the commands to try next.
+fn next_lines(folder: &Folder, out: &Output) {
+    let bundle = folder.bundle();
+    let bundle = bundle.display();
+    out.line(format_args!("report     {}", folder.report().display()));
+    out.line(format_args!("next       kiln verify {bundle}"));
+    out.line(format_args!("           kiln score {bundle} {}", folder.tiles().display()));
+    out.line(format_args!("           kiln doctor {bundle}"));
+}
+
+/// The demo's folder and the paths in it.
 struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes the folder, replacing that of an earlier demo and nothing else.
+    /// Creates the folder. It replaces the folder of an earlier demo and nothing else.
     fn fresh(path: &Path) -> anyhow::Result<Self> {
         let write = |source| Error::Write { path: path.to_owned(), source };
         if path.join(MARKER).is_file() {
             fs::remove_dir_all(path).map_err(write)?;
         } else if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) {
             anyhow::bail!(
-                "{} is not empty and not of an earlier demo; choose another folder with --out",
+                "{} is not empty and not from an earlier demo\nhint: choose another folder with --out",
                 path.display()
             );
         }
@@ -154,15 +167,16 @@ impl Folder {
     }
 }
 
-/// The library that is there, or the pinned one for the CPU, fetched now.
+/// The installed library, or the `cpu` runtime wheel, which is installed now.
 fn onnx_runtime(out: &Output) -> anyhow::Result<&'static Runtime> {
     let explicit = out.onnxruntime.as_deref();
     let library = install::find_or_install(explicit, &Providers::default(), &mut |step| out.note(step))?;
     Ok(library::load(&library)?)
 }
 
-fn say(out: &Output, started: Instant, what: &str) {
-    out.note(format_args!("[{:>4.0} s] {what}", started.elapsed().as_secs_f64()));
+/// Announces a step with the time since the start.
+fn step(out: &Output, started: Instant, doing: &str) {
+    out.note(format_args!("[{:>4.0} s] {doing}", started.elapsed().as_secs_f64()));
 }
 
 fn score_tiles(folder: &Folder, bundle: &Bundle, runtime: &'static Runtime) -> anyhow::Result<Summary> {

@@ -1,16 +1,16 @@
-//! What a verb may write to: never one of its own inputs, by whatever path, link or hard link the two are named.
+//! The target of a verb's output. It is never one of the verb's inputs, whatever path, link or hard link leads to it.
 
 use std::path::{Path, PathBuf};
 
 use kiln_files::FileIdentity;
 use kiln_runtime::{Error, Result};
 
-/// A path that the user asked a verb to write to.
+/// A path to write to, named by the user.
 pub(super) struct Destination<'a> {
-    /// The flag that names it, for errors.
+    /// The flag that named it, for errors.
     flag: &'static str,
     path: &'a Path,
-    /// None where nothing is there yet.
+    /// `None` if nothing exists at the path.
     identity: Option<FileIdentity>,
 }
 
@@ -19,12 +19,12 @@ impl<'a> Destination<'a> {
         Self { flag, path, identity: FileIdentity::of(path).ok() }
     }
 
-    /// Whether there is something that could be overwritten.
+    /// True if something exists at the path and could be overwritten.
     pub(super) fn exists(&self) -> bool {
         self.identity.is_some()
     }
 
-    /// Refuses a target that is this input.
+    /// Refuses a target that is this input; `what` names the input in the error.
     pub(super) fn is_not(&self, what: &str, input: &Path) -> Result<()> {
         if self.exists() && FileIdentity::of(input).ok() == self.identity {
             return Err(self.refused(&format!("is {what} {}, which would be overwritten", input.display())));
@@ -32,7 +32,7 @@ impl<'a> Destination<'a> {
         Ok(())
     }
 
-    /// Refuses a target that is this folder or lies in it.
+    /// Refuses a target that is this folder or is in it.
     pub(super) fn is_not_in(&self, what: &str, folder: &Path) -> Result<()> {
         if place(self.path).starts_with(place(folder)) {
             return Err(self.refused(&format!("is in {what} {}, which is only read", folder.display())));
@@ -40,14 +40,14 @@ impl<'a> Destination<'a> {
         self.is_not(what, folder)
     }
 
-    /// Refuses a target below a folder of class folders: its pictures would be tiles of a class.
+    /// Refuses a target inside a folder of class folders: pictures there would become tiles of a class.
     #[cfg_attr(not(feature = "train"), allow(dead_code))]
     pub(super) fn is_not_among_tiles(&self, data: &Path) -> Result<()> {
         let class_folders = data.is_dir() && !data.join("tiles.csv").exists();
         if class_folders { self.is_not_in("the data set", data) } else { self.is_not("the data set", data) }
     }
 
-    /// Refuses a folder that is to be replaced and holds this input.
+    /// Refuses a folder that will be replaced and contains this input.
     #[cfg_attr(not(feature = "export"), allow(dead_code))]
     pub(super) fn does_not_hold(&self, what: &str, input: &Path) -> Result<()> {
         if place(input).starts_with(place(self.path)) {
@@ -64,7 +64,7 @@ impl<'a> Destination<'a> {
     }
 }
 
-/// The path without links and `..`, as far as it exists.
+/// The path with links and `..` resolved, as far as it exists.
 fn place(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let existing = absolute.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));

@@ -1,4 +1,4 @@
-//! `kiln evaluate`: figures with intervals for a run or a bundle, on data that it is pointed at.
+//! `kiln evaluate`: metrics with intervals for a run or a bundle, on its own test split or on other data.
 
 mod reconstruction;
 
@@ -23,12 +23,12 @@ use super::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// Measure a run or a bundle: AUROC and the like, each with a 95 % interval over groups.
+/// Measure a run or a bundle: AUROC and other metrics, each with a 95 % interval over groups.
 ///
-/// A run is measured through burn on its own test split; a bundle through ONNX Runtime. What colour alone reaches on
-/// the same tiles stands beside it. Tiles that are not the ones of the training are measured whole, by the threshold
-/// that was chosen on the training's validation tiles: nothing is tuned on them. A bundle does not hold its split: for
-/// the tiles of its training give the run's split.csv with --split-file, or data whose list has a split column.
+/// A run is measured through burn on its own test split; a bundle through ONNX Runtime. The AUROC by colour alone on the
+/// same tiles is printed beside the model's. On a data set other than the training's, all tiles are measured, at the
+/// threshold that was chosen on the validation split of the training: nothing is tuned on them. A bundle does not contain
+/// its split: for the tiles of its training, give the run's split.csv with --split-file, or a list with a split column.
 ///
 /// With --out, the folder gets metrics.json, roc_pr.png, scores.png and report.html.
 #[derive(clap::Args)]
@@ -36,44 +36,46 @@ use crate::output::Output;
     kiln evaluate bundle/ --data tiles/ --split-file runs/cnn/split.csv --out evaluation/\n  \
     kiln --json evaluate bundle/ --data other-hospital/ | jq .auroc")]
 pub(crate) struct Args {
-    /// The run or the bundle.
+    /// Run or bundle to measure.
     #[arg(value_name = "RUN|BUNDLE")]
     subject: PathBuf,
 
-    /// The tiles: a folder or a CSV. A run knows where its own were.
+    /// Data set: a folder with one subfolder per class, a folder with a tiles.csv, or a CSV file; required for a bundle
+    /// [default: the run's data set].
     #[arg(long, value_name = "DIR|CSV")]
     data: Option<PathBuf>,
 
-    /// train, val, test, or all [default: test; all for tiles that are not the training's].
+    /// Split to measure: train, val, test or all [default: test; all for a data set other than the training's].
     #[arg(long, value_name = "SPLIT", value_parser = part)]
     split: Option<Part>,
 
-    /// The split.csv of the run that a bundle was made from.
+    /// CSV file with the split, such as split.csv of the run that a bundle was exported from.
     #[arg(long, value_name = "FILE")]
     split_file: Option<PathBuf>,
 
-    /// Folder for metrics.json, pictures and report.html.
+    /// Folder to write metrics.json, figures and report.html into.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Bundle only: where to run. A list such as `cuda,cpu` allows a fallback [default: cpu].
-    #[arg(long, value_name = "LIST")]
+    /// Bundle only: execution provider to run on, such as cpu, cuda, tensorrt or openvino. A single name never falls back;
+    /// a list such as `cuda,cpu` allows it; @FILE is a YAML list with options [default: cpu].
+    #[arg(long, value_name = "LIST|@FILE")]
     provider: Option<Providers>,
 
-    /// Bundle only: which of its graphs to run [default: fp32].
+    /// Bundle only: precision to run: fp32, fp16, int8 [default: fp32].
     #[arg(long, value_name = "NAME")]
     precision: Option<String>,
 
-    /// Resamples behind each interval.
+    /// Number of bootstrap resamples behind each interval.
     #[arg(long, value_name = "N", default_value_t = 2000)]
     resamples: usize,
 
-    /// Seed of the resamples.
+    /// Seed of the bootstrap.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 }
 
-/// Which tiles are measured.
+/// The tiles to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     All,
@@ -94,7 +96,7 @@ fn part(text: &str) -> Result<Part, String> {
     split.or((text == "all").then_some(Part::All)).ok_or_else(|| "train, val, test or all is expected".to_owned())
 }
 
-/// Scores, and what is needed to judge them.
+/// The scores of a run or a bundle, with everything that measuring them needs.
 struct Subject {
     name: String,
     part: Part,
@@ -112,7 +114,7 @@ struct Subject {
     facts: Vec<(String, String)>,
 }
 
-/// What `--json` shows: `metrics.json`, and what was measured.
+/// The JSON document: `metrics.json`, and the subject of the measurement.
 #[derive(Serialize)]
 struct Document<'a> {
     subject: &'a Path,
@@ -145,7 +147,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     exit.after_report(args.out.iter().try_for_each(|folder| leave(folder, &subject, &evaluation, &findings)), out)
 }
 
-/// Refuses a report over the run's own, inside a bundle, among the tiles, or over the list or the split that is read.
+/// Refuses an `--out` that is the run, is in the bundle or among the tiles, or is the list or split that is read.
 fn refuse_inputs(args: &Args, is_bundle: bool) -> kiln_runtime::Result<()> {
     let Some(folder) = &args.out else { return Ok(()) };
     let target = Destination::new("--out", folder);
@@ -164,7 +166,7 @@ fn refuse_inputs(args: &Args, is_bundle: bool) -> kiln_runtime::Result<()> {
 fn of_run(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     if args.provider.is_some() || args.precision.is_some() {
         bail!(
-            "--provider and --precision are for a bundle; {} is none (it has no manifest.json)",
+            "--provider and --precision are for a bundle, but {} is not one (it has no manifest.json)",
             args.subject.display()
         );
     }
@@ -211,13 +213,18 @@ fn of_run(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     })
 }
 
-/// Scores of tiles through ONNX Runtime. A tile that cannot be scored is named and left out.
+/// Scores of tiles, through ONNX Runtime. A tile that cannot be scored is named and left out.
 fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     let bundle = Bundle::open(&args.subject)?;
-    let Some(data) = &args.data else { bail!("a bundle does not know its tiles; say where they are with --data DIR") };
+    let Some(data) = &args.data else {
+        bail!(
+            "cannot evaluate {}: a bundle does not contain a data set\nhint: name one with --data DIR",
+            args.subject.display()
+        );
+    };
     let dataset = std::sync::Arc::new(Dataset::open(data).map_err(Error::from)?);
     let manifest = &bundle.manifest;
-    // Colour tells what it tells of tiles as they are.
+    // The colour baseline is measured on tiles before stain normalisation.
     let decoder = Decoder::new(manifest.tile.size_policy);
     let brings_split = dataset.entries.iter().all(|entry| entry.split.is_some());
     let part = match args.split {
@@ -273,7 +280,7 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     })
 }
 
-/// The table of labels, shown before anything is scored; or why these tiles cannot be measured by this model.
+/// Prints the table of labels before anything is scored, and refuses tiles that this model cannot be measured on.
 fn checked_labels(
     dataset: &Dataset,
     decoder: Decoder,
@@ -288,8 +295,8 @@ fn checked_labels(
     Ok(labels)
 }
 
-/// The part that is asked for; else the test split of the tiles that were trained on, and all of others. `trained_on`
-/// is the digest of the training's data, `run` what it left, where that is known.
+/// The part that was asked for, else the test split of the training's data set, or all tiles of another one. `trained_on`
+/// is the digest of the training's data set; `run` is its run, if known.
 fn part_of(
     args: &Args,
     dataset: &Dataset,
@@ -312,16 +319,19 @@ fn part_of(
     if let Some(run) = run {
         refuse_seen(run, dataset, &run.seen(&digests)?)?;
     }
-    out.note(format_args!("{} is not the data set of the training: all of it is measured", dataset.root.display()));
+    out.note(format_args!(
+        "{} is not the data set of the training, so all its tiles are measured",
+        dataset.root.display()
+    ));
     Ok(Part::All)
 }
 
-/// Refuses to measure a model, unasked, on tiles that it was trained on.
+/// Refuses to measure a model on tiles that it was trained on, unless `--split` was given.
 fn refuse_seen(run: &Run, dataset: &Dataset, seen: &[usize]) -> anyhow::Result<()> {
     let Some(&first) = seen.first() else { return Ok(()) };
     bail!(
-        "{} is not the data set of the training, but holds training or validation tiles of the run {} \
-         ({}, the first {}); leave them out, or --split all measures them all the same",
+        "{} is not the data set of the training, but contains training or validation tiles of the run {} \
+         ({}, the first is {})\nhint: leave them out, or measure all tiles nevertheless with --split all",
         dataset.root.display(),
         run.layout.root().display(),
         seen.len(),
@@ -329,7 +339,7 @@ fn refuse_seen(run: &Run, dataset: &Dataset, seen: &[usize]) -> anyhow::Result<(
     );
 }
 
-/// The tiles to measure, and those that the colour baseline is fitted on.
+/// The tiles to measure, and the tiles to fit the colour baseline on.
 fn bundle_indices(args: &Args, part: Part, dataset: &Dataset) -> anyhow::Result<(Vec<usize>, Vec<usize>)> {
     let Part::Of(split) = part else { return Ok(((0..dataset.len()).collect(), Vec::new())) };
     let splits: Vec<Option<Split>> = match &args.split_file {
@@ -340,8 +350,8 @@ fn bundle_indices(args: &Args, part: Part, dataset: &Dataset) -> anyhow::Result<
     };
     if splits.iter().any(Option::is_none) {
         bail!(
-            "{} does not say which tiles are in the {} split; give the run's split.csv with --split-file, or measure \
-             every tile with --split all",
+            "{} does not assign every tile to a split, so its {} split is unknown\nhint: give the run's split.csv with \
+             --split-file, or measure all tiles with --split all",
             dataset.root.display(),
             split.name()
         );
@@ -376,7 +386,7 @@ fn facts(dataset: &Dataset, args: &Args, part: Part, threshold: String, scored_b
     ]
 }
 
-/// Writes `metrics.json`, the pictures and the report.
+/// Writes `metrics.json`, the figures and the report.
 fn leave(folder: &Path, subject: &Subject, evaluation: &Evaluation<'_>, findings: &Findings) -> anyhow::Result<()> {
     let json = serde_json::to_vec_pretty(&findings.metrics)?;
     let path = folder.join("metrics.json");
@@ -441,12 +451,12 @@ fn show(args: &Args, subject: &Subject, metrics: &Metrics, out: &Output) -> anyh
         [("TPR, 1 % FPR", metrics.tpr_at_1_percent_fpr), ("TPR, 5 % FPR", metrics.tpr_at_5_percent_fpr)]
     {
         if let Some(figure) = figure {
-            row(name, figure, "at a threshold of its own");
+            row(name, figure, "at the threshold with that FPR");
         }
     }
     if let Some(calibration) = &metrics.calibration {
         row("Brier", calibration.brier, "0 is best");
-        row("calibration", calibration.ece, "expected error of the probability");
+        row("calibration", calibration.ece, "expected calibration error; 0 is best");
     }
     if let Some(reconstruction) = metrics.reconstruction {
         row("MSE normal", reconstruction.mse_normal, "of the reconstruction");
@@ -464,7 +474,7 @@ fn show(args: &Args, subject: &Subject, metrics: &Metrics, out: &Output) -> anyh
     Ok(())
 }
 
-/// Wrong decisions by label, and the groups that hold the most.
+/// Prints the wrong decisions by label, and the group with the most.
 fn show_failures(failures: &Failures, out: &Output) {
     for class in &failures.classes {
         out.line(format_args!("wrong        {} of {} tiles labelled {}", class.wrong, class.n, class.label));

@@ -1,4 +1,4 @@
-//! `kiln export`: a run becomes a bundle, verified before it appears.
+//! `kiln export`: turns a run into a bundle that is verified before it appears.
 
 use std::path::PathBuf;
 
@@ -12,50 +12,50 @@ use super::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// Export a run as a bundle that ONNX Runtime scores exactly as burn does.
+/// Export a run as a bundle for ONNX Runtime, after checking that its outputs agree with burn.
 ///
-/// The graph takes decoded tiles (u8, NHWC) and holds scaling, normalisation and layout. Before the bundle appears,
-/// ONNX Runtime and burn are compared on every tile of the run's test split, at batches of 1, 3 and 8; a difference
-/// beyond the tolerance, or one changed decision, ends with exit status 1 and no bundle.
-///
-/// Example: kiln export runs/cnn --out bundles/cnn
+/// The graph takes decoded tiles (u8, NHWC) and includes scaling, normalisation and layout. Before the bundle appears,
+/// ONNX Runtime and burn are compared on every tile of the run's test split, in batches of 1, 3 and 8. If one output
+/// differs by more than its tolerance, or one decision changes, there is no bundle and the exit status is 1.
 #[derive(ClapArgs)]
+#[command(after_help = "Examples:\n  kiln export runs/cnn --out bundles/cnn\n  \
+    kiln export runs/cnn --out bundles/cnn --precision fp32,int8 --replace")]
 pub(crate) struct Args {
-    /// The run's folder.
+    /// Run to export.
     run: PathBuf,
 
-    /// The bundle's folder; appears whole or not at all.
-    #[arg(long, value_name = "BUNDLE")]
-    out: PathBuf,
-
-    /// Where the run's tiles lie now, if they have moved.
+    /// Data set of the run, if it has moved.
     #[arg(long, value_name = "DIR|CSV")]
     data: Option<PathBuf>,
 
-    /// The graph's batch: `dynamic`, or a number for servers and accelerators that want one.
-    #[arg(long, value_name = "dynamic|N", default_value = "dynamic")]
+    /// Folder of the bundle; it appears whole or not at all.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+
+    /// Replace the bundle if it exists.
+    #[arg(long)]
+    replace: bool,
+
+    /// Precisions to export: fp32, fp16, int8. fp32 is always included; another one is published only if, on the
+    /// validation split, it loses at most 0.002 AUROC and changes at most 0.5 % of the decisions.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "fp32")]
+    precision: Vec<Precision>,
+
+    /// Batch size of the graph: `dynamic`, or a number for servers and accelerators that need a fixed one.
+    #[arg(long, value_name = "N|dynamic", default_value = "dynamic")]
     batch: Batch,
 
-    /// The ONNX operator set [default: the exporter's].
+    /// Version of the ONNX operator set, 17 to 26 [default: 18, or the lowest newer one that the model needs].
     #[arg(long, value_name = "N")]
     opset: Option<i64>,
 
-    /// Keep the weights in a file of their own beside `model.onnx`, as models of 2 GiB and more do anyway.
+    /// Write the weights to a separate file beside model.onnx, as is always done for models of 2 GiB and more.
     #[arg(long)]
     external_data: bool,
 
-    /// The precisions that the bundle offers: fp32, fp16, int8. fp32 is always there; each other one is published only
-    /// if, on the validation split, it loses at most 0.002 AUROC and changes at most 0.5 % of the decisions.
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "fp32")]
-    precision: Vec<Precision>,
-
-    /// How the range of activations is taken for int8, on tiles of the training split: min-max, percentile, entropy.
+    /// Method that chooses the range of int8 activations on training tiles: min-max, percentile, entropy.
     #[arg(long, value_name = "NAME", default_value_t)]
     calibration: Calibration,
-
-    /// Replace the bundle that is there.
-    #[arg(long)]
-    replace: bool,
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
@@ -90,7 +90,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     Ok(if all { Exit::Done } else { Exit::CheckFailed })
 }
 
-/// What a precision lost, and whether that was little enough.
+/// Prints the gate of an fp16 or int8 variant: its AUROC, the changed decisions, and the verdict.
 pub(crate) fn variant_lines(variant: &VariantReport, out: &Output) {
     let figure = |value: Option<f64>| value.map_or("unknown".to_owned(), |value| format!("{value:.4}"));
     let verdict = if variant.published { "published" } else { "NOT published" };
@@ -105,18 +105,18 @@ pub(crate) fn variant_lines(variant: &VariantReport, out: &Output) {
     ));
     if !variant.published {
         out.line(format_args!(
-            "  it may lose {AUROC_LOST} AUROC and lost {}; it may change {:.1} % of the decisions and changed {:.1} %",
+            "  AUROC lost {} (at most {AUROC_LOST}), decisions changed {:.1} % (at most {:.1} %)",
             figure(variant.auroc_lost),
-            100.0 * DECISIONS_CHANGED,
-            100.0 * variant.decisions_changed_share
+            100.0 * variant.decisions_changed_share,
+            100.0 * DECISIONS_CHANGED
         ));
     }
     if !variant.kept_in_float.is_empty() {
-        out.line(format_args!("  kept in float: {}", variant.kept_in_float.join(", ")));
+        out.line(format_args!("  layers kept in float: {}", variant.kept_in_float.join(", ")));
     }
 }
 
-/// Exports, with a bar while tiles are compared.
+/// Exports, with a progress bar while tiles are compared.
 pub(crate) fn export_with_progress(request: &ExportRequest, out: &Output) -> anyhow::Result<Exported> {
     let runtime = library::load(&library::find(out.onnxruntime.as_deref())?)?;
     let bar = out.progress(Some(1), "verifying");
@@ -130,7 +130,7 @@ pub(crate) fn export_with_progress(request: &ExportRequest, out: &Output) -> any
     Ok(exported?)
 }
 
-/// A comparison for a person: a line an output, and the decisions.
+/// Prints a comparison: the decisions, and one line per output.
 pub(crate) fn parity_lines(parity: &ParityReport, out: &Output) {
     let verdict = if parity.passed { "passed" } else { "FAILED" };
     out.line(format_args!(
@@ -144,7 +144,7 @@ pub(crate) fn parity_lines(parity: &ParityReport, out: &Output) {
             output.max_abs,
             output.mean_abs,
             output.cosine,
-            if output.passed { "ok" } else { "over its tolerance" }
+            if output.passed { "ok" } else { "over tolerance" }
         ));
     }
     let nodes: Vec<String> = parity.nodes.iter().map(|(provider, nodes)| format!("{provider} {nodes}")).collect();

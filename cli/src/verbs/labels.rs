@@ -1,12 +1,12 @@
-//! The table of labels that every verb shows before it learns from tiles or measures on them.
+//! The table of labels that every verb prints before it trains or measures on tiles.
 
 use kiln_train::Error;
 use kiln_train::data::{LabelCount, close_labels, shown};
 
-/// The table, a line each, and what looks like a slip in it.
+/// The lines of the table, then a warning for every pair of labels that looks like a spelling mistake.
 pub(crate) fn lines(labels: &[LabelCount]) -> Vec<String> {
     let mut lines = vec![format!("{:>7}  {:<9}  label", "tiles", "counts as")];
-    // The label comes last, where a long one pushes nothing out of its column.
+    // The label comes last, so that a long one moves no other column.
     lines.extend(
         labels.iter().map(|row| {
             format!("{:>7}  {:<9}  {}", row.tiles, row.counts_as.name(), shown(&row.label).trim_matches('`'))
@@ -14,7 +14,7 @@ pub(crate) fn lines(labels: &[LabelCount]) -> Vec<String> {
     );
     lines.extend(close_labels(labels).into_iter().map(|(normal, anomalous)| {
         format!(
-            "warning: {} counts as normal and {} as anomalous, and one letter tells them apart",
+            "warning: {} counts as normal and {} as anomalous, but they differ in one letter only",
             shown(normal),
             shown(anomalous)
         )
@@ -22,10 +22,10 @@ pub(crate) fn lines(labels: &[LabelCount]) -> Vec<String> {
     lines
 }
 
-/// The keys whose values are labels.
+/// The keys of a configuration that contain labels.
 const KEYS: [&str; 2] = ["data.normal_classes", "training.class_weights"];
 
-/// Adds the configuration file, or the `--set`, to an error in a label, which has a key alone.
+/// Adds the source, the configuration file or the `--set`, to an error in a label; the error names the key alone.
 pub(crate) fn with_origin(error: Error, config: &std::path::Path, sets: &[String]) -> Error {
     let Error::Config { origin, reason } = error else { return error };
     if !KEYS.contains(&origin.as_str()) {

@@ -1,4 +1,4 @@
-//! `kiln merge`: parts of a sharded scoring become one file.
+//! `kiln merge`: joins the parts of a sharded scoring run into one file.
 
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -14,20 +14,20 @@ use super::score::STDOUT;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// Join the parts that `kiln score --shard` left, in the order of the list.
+/// Join the parts of `kiln score --shard` into one file, in the order of the list.
 ///
-/// The file appears only if it is the list, tile by tile: every part once, all of the same list, model and settings, none
-/// changed since it was scored. Tiles that can be found by their paths are read, and a part whose tiles were replaced since
-/// is refused. Otherwise the exit status is 1 and what is missing, there twice or replaced is named.
+/// The file appears only if it has exactly one row for every tile of the list: every part once, all of the same list, model
+/// and settings, none changed since it was scored. Tiles that are found at their paths are read, and a part is refused if
+/// its tiles were replaced after scoring. A missing, repeated or changed part is named, with exit status 1.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln merge parts/*.csv --out scores.csv\n  \
     kiln merge parts/part-*.parquet --out scores.parquet --list @tiles.txt")]
 pub(crate) struct Args {
-    /// The parts, in any order; beside each lies its record, PART.shard.json.
+    /// Parts to join, in any order, each with its record PART.shard.json beside it.
     #[arg(required = true)]
     parts: Vec<PathBuf>,
 
-    /// File to write; replaces what is there, but never an input. With -, rows go to stdout once all parts are checked.
+    /// File to write; an existing one is replaced, but never an input. `-` is stdout, once all parts are checked.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 
@@ -35,15 +35,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
 
-    /// What was scored, as `kiln score` was given it: the parts must be of that list. May be repeated.
+    /// Input of `kiln score` (files, folders, patterns, @FILE) that the parts must match; may be repeated.
     #[arg(long, value_name = "INPUT")]
     list: Vec<PathBuf>,
 
-    /// Names in the lists of --list end with NUL, as `find -print0` writes them.
+    /// Names in the lists of --list end with NUL instead of a line break, as from `find -print0`.
     #[arg(long, requires = "list")]
     null: bool,
 
-    /// Do not read the tiles. For a machine where other tiles have the names of those that were scored, and to save the time.
+    /// Do not compare the tiles with the scored ones: to save time, or if other tiles have these names on this machine.
     #[arg(long)]
     skip_tile_check: bool,
 }
@@ -68,7 +68,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         compare_tiles: !args.skip_tile_check,
         workers: available_parallelism().map_or(1, usize::from),
     };
-    // A reader of stdout gets the whole list or nothing: rows wait in a file until all parts are checked.
+    // A reader of stdout gets all rows or none, so they wait in a file until all parts are checked.
     let scratch = is_stdout.then(tempfile::tempdir).transpose().context("cannot make a folder for temporary files")?;
     let file = scratch.as_ref().map_or_else(|| args.out.clone(), |folder| folder.path().join("rows"));
     let merged = merge(&args.parts, |classes| RowWriter::to_file(&file, format, classes), options)?;
@@ -78,7 +78,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     ));
     if merged.not_compared > 0 && !args.skip_tile_check {
         out.note(format_args!(
-            "{} tiles are not here, so that it is not known whether they have changed since they were scored",
+            "{} tiles were not found, so changes since they were scored cannot be ruled out",
             merged.not_compared
         ));
     }
@@ -98,7 +98,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
 fn print(file: &Path) -> anyhow::Result<Exit> {
     let copied = File::open(file).and_then(|mut file| io::copy(&mut file, &mut io::stdout().lock()));
     match copied {
-        // A reader that went away (`kiln merge … | head`) has all that it wanted.
+        // The reader closed the pipe (`kiln merge … | head`): it needs no more.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
         copied => {
             let failed = |source| Error::Write { path: PathBuf::from("standard output"), source };

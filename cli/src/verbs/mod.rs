@@ -1,4 +1,4 @@
-//! One file a verb: its arguments, and the calls that they turn into.
+//! The verbs, one file each: arguments, and the library calls that they become.
 
 mod bench;
 #[cfg(feature = "train")]
@@ -40,7 +40,10 @@ use clap::Subcommand;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// What `kiln` can do, in the order in which a model meets it.
+/// Heading of the flags that select the graph, its provider and its threads, in verbs with many flags.
+const EXECUTION: &str = "Execution";
+
+/// The verbs, in the order in which a model passes through them.
 #[derive(Subcommand)]
 pub(crate) enum Verb {
     #[cfg(feature = "export")]
@@ -69,9 +72,9 @@ pub(crate) enum Verb {
     Ship(Box<ship::Args>),
 }
 
-/// This program once more, for what wants a process of its own: with this library, JSON on stdout, nothing on stdin.
+/// The command that runs this program in a separate process, with this library, JSON on stdout and an empty stdin.
 fn again(library: Option<&Path>, log: &str) -> anyhow::Result<Command> {
-    let program = std::env::current_exe().context("cannot find this program to run it again")?;
+    let program = std::env::current_exe().context("cannot find the path of this program to start it again")?;
     let mut command = Command::new(program);
     command.args(["--json", "--log", log]).stdin(Stdio::null());
     if let Some(library) = library {
@@ -80,7 +83,7 @@ fn again(library: Option<&Path>, log: &str) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Runs a verb to its end.
+/// Runs a verb.
 pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
     match verb {
         #[cfg(feature = "export")]

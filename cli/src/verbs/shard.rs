@@ -1,4 +1,4 @@
-//! `--shard` of `kiln score`: which part of the list this process scores, and the record that it leaves beside the part.
+//! `--shard` of `kiln score`: selects the shard of the list that this process scores, and writes the record beside the part.
 
 use std::path::{Path, PathBuf};
 
@@ -8,38 +8,43 @@ use kiln_runtime::{Bundle, DecisionRule};
 
 use crate::output::Output;
 
-/// The argument.
+/// The flag `--shard`.
 #[derive(clap::Args)]
 pub(super) struct ShardArgs {
-    /// Score part I of N of the list, counted from 0 (0/4 to 3/4), into --out; `kiln merge` joins the parts. `auto` takes
-    /// the part from a Slurm array, or from a Kubernetes Indexed Job whose count stands in KILN_SHARDS.
+    /// Shard of the list to score: I of N, counted from 0 (0/4 to 3/4). `kiln merge` joins the parts. `auto` takes I and N
+    /// from a Slurm array, or I from a Kubernetes Indexed Job and N from KILN_SHARDS.
     #[arg(long, value_name = "I/N|auto", requires = "out")]
     shard: Option<String>,
 }
 
-/// The part that was asked for.
+/// The selected shard with the whole list; `None` without `--shard`.
 pub(super) struct Part(Option<(Shard, Vec<Listed>)>);
 
 impl ShardArgs {
-    /// Whether a part was asked for.
+    /// True if `--shard` was given.
     pub(super) fn is_named(&self) -> bool {
         self.shard.is_some()
     }
 
-    /// Leaves in `tiles` what this process shall score.
+    /// Reduces `tiles` to the tiles of this shard.
     pub(super) fn take(&self, tiles: &mut Vec<Listed>, out: &Output) -> anyhow::Result<Part> {
         let Some(text) = &self.shard else { return Ok(Part(None)) };
         let shard = Shard::resolve(text, |name| std::env::var(name).ok())?;
         let whole = std::mem::take(tiles);
         let range = shard.range(whole.len());
         *tiles = whole[range.clone()].to_vec();
-        out.note(format_args!("part {shard}: tiles {} to {} of {}", range.start, range.end, whole.len()));
+        out.note(format_args!(
+            "shard {shard}: {} of {} tiles, after the first {}",
+            range.len(),
+            whole.len(),
+            range.start
+        ));
         Ok(Part(Some((shard, whole))))
     }
 }
 
 impl Part {
-    /// Leaves the record beside a part that is complete, with the digests of the tiles that were scored.
+    /// Writes the record beside a complete part, with the digests of the scored tiles.
     pub(super) fn record(
         self,
         file: Option<&PathBuf>,
@@ -52,7 +57,7 @@ impl Part {
         let manifest = &bundle.manifest;
         let by = ScoredBy {
             model: format!("{} {precision}", manifest.provenance.weights_sha256),
-            // Parts may be scored on machines of different kinds: the provider is no part of it.
+            // Parts may be scored on different kinds of machines, so the provider does not count.
             settings: score::run_key(manifest, &[precision, policy], &[]),
         };
         PartRecord::new(shard, &whole, rule.classes(), by, digests).write(Path::new(file)).map(drop)

@@ -1,4 +1,4 @@
-//! `kiln study`: models, seeds, ablations, folds and a search, from one file, with one report.
+//! `kiln study`: compares models, seeds, ablations, folds and a search, from one file, in one report.
 
 use std::path::PathBuf;
 
@@ -12,28 +12,29 @@ use super::train::Display;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// Compare models on the same tiles: baselines, seeds, ablations, folds, a search over hyper-parameters, one report.
+/// Compare models on the same tiles (baselines, seeds, ablations, folds, hyper-parameter search) in one report.
 ///
-/// A study that was killed goes on when the same command is given again: a trial that is finished never runs twice, one
-/// that was under way is resumed to the same weights, and the figures are those of a study that was never killed.
+/// The same command resumes a study that was interrupted: a finished trial never runs twice, an unfinished one continues to
+/// the same weights, and the figures equal those of an uninterrupted study.
 ///
-/// The folder gets report.html, report.md, report.json (every figure), times.json, and a run for each trial.
+/// The folder gets report.html, report.md, report.json (every figure), times.json, and one run per trial.
 #[derive(ClapArgs)]
 #[command(after_help = "Examples:\n  kiln study configs/study.yaml --data tiles/ --out studies/tiles\n  \
     kiln study configs/study.yaml --data tiles/ --set split.folds=5 --set 'seeds=[1, 2, 3]'")]
 pub(crate) struct Args {
-    /// The study, such as configs/study.yaml.
+    /// Study file (YAML), such as configs/study.yaml.
     config: PathBuf,
 
-    /// The tiles: a folder with one subfolder a class, a folder with a tiles.csv, or a CSV (path,label[,group]).
+    /// Data set: a folder with one subfolder per class, a folder with a tiles.csv, or a CSV file (path,label[,group])
+    /// [default: data.path of the study].
     #[arg(long, value_name = "DIR|CSV")]
     data: Option<PathBuf>,
 
-    /// The study's folder [default: studies/NAME of the configuration].
+    /// Folder of the study [default: studies/NAME, with the study's name].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Change one key of the study, as in split.folds=5. May be given several times.
+    /// Set one key of the study, such as split.folds=5; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
@@ -46,18 +47,18 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         StudyEvent::Labels { labels } => labels::lines(labels).iter().for_each(|line| out.note(line)),
         StudyEvent::Started { tiles, folds, trials } => {
             total = *trials;
-            out.note(format_args!("{tiles} tiles, {folds} fold(s), at most {trials} trainings"));
+            out.note(format_args!("tiles: {tiles}, folds: {folds}, trainings: at most {trials}"));
         }
         StudyEvent::Trial { id, number, done } => {
             let state = if *done { "is done" } else { "" };
             out.note(format_args!("[{number}/{total}] {id} {state}").to_string().trim_end());
         }
-        // A study tells of epochs; what a training has to say at its start and end is not worth a line here.
+        // A study shows epochs; the start and end of each training are not worth a line here.
         StudyEvent::Training(event @ (Event::Step { .. } | Event::Epoch { .. })) => display.event(event),
         StudyEvent::Stopped { id, epochs } => {
-            out.note(format_args!("{id} was stopped after {epochs} epoch(s): worse than the median"))
+            out.note(format_args!("{id} stopped after epoch {epochs}: worse than the median trial"))
         }
-        StudyEvent::Reporting => out.note("making the report"),
+        StudyEvent::Reporting => out.note("writing the report"),
         _ => {}
     })
     .map_err(|error| labels::with_origin(error, &args.config, &args.set))?;
@@ -71,7 +72,7 @@ fn show(request: &StudyRequest, results: &Results, out: &Output) -> anyhow::Resu
     }
     let interval = |figure: Interval| format!("{:.3} [{:.3}, {:.3}]", figure.value, figure.low, figure.high);
     let width = results.entries.iter().map(|entry| entry.name.chars().count()).max().unwrap_or(0).max(5);
-    out.line(format_args!("{:<width$}  {:<22}  {:<22}  less {}", "model", "AUROC", "F1", results.reference));
+    out.line(format_args!("{:<width$}  {:<22}  {:<22}  minus {}", "model", "AUROC", "F1", results.reference));
     for entry in &results.entries {
         let against = entry.against_reference.map_or_else(String::new, |comparison| {
             let p = comparison.p_bootstrap.map_or_else(String::new, |p| format!("  p {p:.3}"));
@@ -83,7 +84,12 @@ fn show(request: &StudyRequest, results: &Results, out: &Output) -> anyhow::Resu
     }
     if let Some(search) = &results.search {
         let best = &search.trials[search.best];
-        out.line(format_args!("search: trial {} of {}, {}", search.best, search.trials.len(), best.set.join(", ")));
+        out.line(format_args!(
+            "search: trial {} of {} is the best: {}",
+            search.best,
+            search.trials.len(),
+            best.set.join(", ")
+        ));
     }
     if let Some(caution) = results.caution() {
         out.line(format_args!("caution: {caution}"));

@@ -1,4 +1,4 @@
-//! `kiln train`: a configuration and tiles become a run.
+//! `kiln train`: trains a model from a configuration and tiles, and writes a run.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -14,36 +14,39 @@ use super::labels;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// Train a model from a configuration, and leave a run.
+/// Train a model from a configuration, and write a run.
 ///
-/// A run is a folder: the resolved configuration, the split, the best epoch's weights, the history, figures on the
-/// test split, pictures and report.html. A training that was killed goes on with --resume, to the same weights.
-///
-/// Example: kiln train configs/cnn.yaml --data tiles --out runs/cnn --set training.epochs=3
+/// A run is a folder with the resolved configuration, the split, the best epoch's weights, the history, the metrics on the
+/// test split, figures and report.html. A training that was interrupted continues with --resume, to the same weights.
 #[derive(ClapArgs)]
+#[command(after_help = "Examples:\n  kiln train configs/cnn.yaml --data tiles/\n  \
+    kiln train configs/cnn.yaml --data tiles/ --out runs/cnn --set training.epochs=3\n  \
+    kiln train configs/cnn.yaml --data tiles/ --out runs/cnn --resume")]
 pub(crate) struct Args {
-    /// The configuration, such as configs/cnn.yaml.
+    /// Configuration file (YAML), such as configs/cnn.yaml.
     config: PathBuf,
 
-    /// The tiles: a folder with one subfolder a class, a folder with a tiles.csv, or a CSV (path,label[,group][,split]).
+    /// Data set: a folder with one subfolder per class, a folder with a tiles.csv, or a CSV file (path,label[,group][,split])
+    /// [default: data.path of the configuration].
     #[arg(long, value_name = "DIR|CSV")]
     data: Option<PathBuf>,
 
-    /// The run's folder [default: runs/NAME of the configuration].
-    #[arg(long, value_name = "RUN")]
+    /// CSV file with the split (path,label,group,split), such as another run's split.csv [default: a split made from the
+    /// seed].
+    #[arg(long, value_name = "FILE")]
+    split_file: Option<PathBuf>,
+
+    /// Folder of the run [default: runs/NAME, with the configuration's name].
+    #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Change one key of the configuration, as in training.epochs=3. May be given several times.
+    /// Set one key of the configuration, such as training.epochs=3; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 
-    /// Go on with the training that the run's folder holds.
+    /// Continue the training in the run's folder.
     #[arg(long)]
     resume: bool,
-
-    /// Use this split (path,label,group,split) instead of one made from the seed, as in another run's split.csv.
-    #[arg(long, value_name = "FILE")]
-    split_file: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
@@ -59,7 +62,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The run's figures, for a person or a program.
+/// Prints the run's metrics, as lines or as JSON.
 pub(crate) fn summarise(run: &Run, out: &Output) -> anyhow::Result<()> {
     let metrics = run.metrics()?;
     if out.json {
@@ -77,7 +80,7 @@ pub(crate) fn summarise(run: &Run, out: &Output) -> anyhow::Result<()> {
         }
     };
     out.line(format_args!("run        {}", run.layout.root().display()));
-    out.line(format_args!("kept       epoch {} of {}", run.facts.best_epoch, run.facts.epochs));
+    out.line(format_args!("best       epoch {} of {}", run.facts.best_epoch, run.facts.epochs));
     out.line(format_args!(
         "AUROC      {}  on {} test tiles, 95 % interval over groups",
         interval("auroc"),
@@ -95,7 +98,7 @@ pub(crate) fn summarise(run: &Run, out: &Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A bar on a terminal, a plain line now and then elsewhere.
+/// Progress of a training: a bar on a terminal, elsewhere a plain line every few seconds.
 pub(crate) struct Display<'a> {
     out: &'a Output,
     bar: ProgressBar,
@@ -122,7 +125,7 @@ impl Observer for Display<'_> {
             Event::Labels { labels } => labels::lines(labels).into_iter().for_each(|line| self.say(line)),
             Event::Started { train, val, test, parameters, steps, epochs, resumed_at } => {
                 self.say(format!(
-                    "{train} training, {val} validation and {test} test tiles; {parameters} weights; up to {epochs} \
+                    "{train} training, {val} validation and {test} test tiles; {parameters} parameters; up to {epochs} \
                      epochs of {steps} steps"
                 ));
                 if let Some(step) = resumed_at {
@@ -157,10 +160,11 @@ impl Observer for Display<'_> {
                     record.epoch, record.train_loss, record.val_loss, record.seconds
                 ));
             }
-            Event::StageTwo { from } => self
-                .say(format!("the classifier has learnt alone: from epoch {from} on, the autoencoder learns with it")),
+            Event::StageTwo { from } => self.say(format!(
+                "first stage (classifier alone) done: from epoch {from} on, classifier and autoencoder are trained"
+            )),
             Event::StoppedEarly { best_epoch } => {
-                self.say(format!("stopped early: no epoch was better than {best_epoch}"))
+                self.say(format!("stopped early: no epoch since {best_epoch} was better"))
             }
             Event::Evaluating => {
                 self.bar.finish_and_clear();

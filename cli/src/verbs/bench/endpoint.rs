@@ -1,5 +1,5 @@
-//! `kiln bench --endpoint`: the scenarios from the client's side, and where the servers' own statistics tell, how long a
-//! request waited there and was computed.
+//! `kiln bench --endpoint`: the scenarios, measured at the client. If the servers publish statistics, the report includes the
+//! time that requests waited and were computed there.
 
 use std::time::Instant;
 
@@ -15,7 +15,9 @@ use crate::verbs::endpoint::describe;
 
 pub(super) fn measure(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Result<Report> {
     let [precision] = args.precision.as_slice() else {
-        anyhow::bail!("--precision: a server runs one graph; name the one that it runs");
+        anyhow::bail!(
+            "--precision: a server runs one graph, so one precision is expected\nhint: name the precision of that graph"
+        );
     };
     let classes = !bundle.manifest.classes.is_empty();
     let needed: &[&str] = if classes { &["score", "probabilities"] } else { &["score"] };
@@ -26,7 +28,7 @@ pub(super) fn measure(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Res
     out.note(describe(&endpoint));
     let tiles = golden::read(&bundle.golden_path()?)?.tiles;
     let mut whole: Option<Report> = None;
-    // One at a time, so that the servers' counters belong to one measurement.
+    // One plan at a time, so that the servers' counters belong to one measurement.
     for plan in plans(args, precision, endpoint.max_batch()) {
         let report = one(&endpoint, &plan, &tiles, load_ms, out)?;
         whole = Some(match whole {
@@ -34,11 +36,11 @@ pub(super) fn measure(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Res
             None => report,
         });
     }
-    whole.context("--batch: the server takes none of these sizes")
+    whole.context("--batch: the servers accept none of these sizes")
 }
 
-/// Each scenario at each batch size that the servers take. Threads are requests on their way at once, where a scenario
-/// sends several.
+/// A plan for each scenario at each batch size that the servers accept. Threads are concurrent requests, if a scenario sends
+/// several.
 fn plans(args: &Args, precision: &str, most: Option<usize>) -> Vec<Plan> {
     let concurrency = args.endpoint.concurrency();
     let mut plan = plan_of(args, precision, concurrency);

@@ -1,5 +1,5 @@
-//! Several providers: each is measured by a process of its own, one after the other, because a process can load one ONNX
-//! Runtime and a figure must not depend on what ran before it.
+//! Several providers. Each one is measured in a separate process, one after the other, because a process can load only one
+//! ONNX Runtime and a figure must not depend on what ran before it.
 
 use std::process::Stdio;
 
@@ -11,8 +11,8 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::verbs::again;
 
-/// Measures every list in turn, once all of them are known to open. A provider that cannot run ends it before anything is
-/// measured: its process has said why, and how it ended is given back.
+/// Measures every provider list in turn, after all of them have opened. If a provider cannot run, nothing is measured: its
+/// process has printed the reason, and its exit status is returned.
 pub(super) fn measure(args: &Args, providers: &[String], out: &Output) -> anyhow::Result<Result<Report, Exit>> {
     for provider in providers {
         if let Err(exit) = child(args, provider, &["--open-only"], out)? {
@@ -21,27 +21,28 @@ pub(super) fn measure(args: &Args, providers: &[String], out: &Output) -> anyhow
     }
     let mut whole: Option<Report> = None;
     for provider in providers {
-        let said = match child(args, provider, &[], out)? {
-            Ok(said) => said,
+        let printed = match child(args, provider, &[], out)? {
+            Ok(printed) => printed,
             Err(exit) => return Ok(Err(exit)),
         };
-        let report: Report = serde_json::from_slice(&said).context("the report of the measuring process")?;
+        let report: Report =
+            serde_json::from_slice(&printed).context("cannot read the report of the measuring process")?;
         whole = Some(match whole {
             Some(before) => before.and(report),
             None => report,
         });
     }
-    Ok(Ok(whole.context("--provider names nothing")?))
+    Ok(Ok(whole.context("--provider is empty")?))
 }
 
-/// What a process for one list printed, or how it ended.
+/// Runs the process for one list. Returns the document that it printed, or its exit status.
 fn child(args: &Args, provider: &str, more: &[&str], out: &Output) -> anyhow::Result<Result<Vec<u8>, Exit>> {
     let mut command = again(out.onnxruntime.as_deref(), "error")?;
     command.arg("bench").arg(&args.bundle).args(["--provider", provider]).args(args.flags()).args(more);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::inherit());
-    let output = child.output().context("cannot run this program again")?;
+    let output = child.output().context("cannot start this program again")?;
     match output.status.code() {
-        // An invalid run is a report too.
+        // An INVALID benchmark is a report too.
         Some(0) => Ok(Ok(output.stdout)),
         Some(1) if !output.stdout.is_empty() => Ok(Ok(output.stdout)),
         Some(3) => Ok(Err(Exit::Environment)),
@@ -51,7 +52,7 @@ fn child(args: &Args, provider: &str, more: &[&str], out: &Output) -> anyhow::Re
 }
 
 impl Args {
-    /// The flags that a measuring process gets as they are.
+    /// The flags that are passed on to a measuring process.
     fn flags(&self) -> Vec<String> {
         let list = |values: Vec<String>| values.join(",");
         let numbers = |values: &[usize]| list(values.iter().map(ToString::to_string).collect());

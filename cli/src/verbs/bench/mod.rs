@@ -1,4 +1,4 @@
-//! `kiln bench`: latency and throughput of a bundle.
+//! `kiln bench`: measures latency and throughput of a bundle.
 
 mod endpoint;
 mod matrix;
@@ -14,6 +14,7 @@ use kiln_runtime::bench::{self, Comparison, Opened, Plan, Report, Scenario, Verd
 use kiln_runtime::score::MAX_STREAMS;
 use kiln_runtime::{Bundle, ProviderKind, Providers, Runtime, Session, SessionOptions, golden, library};
 
+use super::EXECUTION;
 use super::destination::Destination;
 use super::endpoint::EndpointArgs;
 use super::provider::ProviderOptionArgs;
@@ -21,85 +22,90 @@ use super::score::at_least_one;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// Measure latency and throughput of a bundle.
+/// Heading of the flags that define a measurement.
+const MEASUREMENT: &str = "Measurement";
+
+/// Measure latency and throughput of a bundle, with a verdict on the measurement.
 ///
-/// The input is the bundle's own golden tiles. Every scenario is measured at every batch size, number of threads,
-/// precision and provider, after a warm-up, over a window of minimum length and count. The verdict is INVALID, and the
-/// exit status 1, if a provider fell back, an engine was built inside the window, the run was too short or not steady, a
-/// bound did not hold, or other processes shared the cores; the reasons are printed with it.
+/// The input is the bundle's golden tiles. Every scenario is measured for every batch size, number of threads, precision and
+/// provider: a warm-up, then a window of a minimum duration and number of queries. The verdict is VALID, or INVALID with
+/// the reasons and exit status 1: a provider fell back, a TensorRT engine was built inside the window, the window was too
+/// short or not steady, a bound was exceeded, or other processes shared the cores.
 ///
-/// Scenarios are those of MLPerf Inference: single_stream (one query after another; p90), multi_stream (8 tiles a query;
-/// p99), server (queries at random times; the most a second with p99 under --bound), offline (all tiles at once, decoding
-/// included; tiles a second).
+/// The scenarios are those of MLPerf Inference: single_stream (one query after another; p90 latency), multi_stream (8 tiles
+/// per query; p99 latency), server (queries at random times; the most queries per second with p99 within --bound), offline
+/// (all tiles at once, decoding included; tiles per second).
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln bench bundle/\n  \
-    kiln bench bundle/ --provider cpu --provider openvino --precision fp32,int8 --batch 1,8 --out latency/\n  \
+    kiln bench bundle/ --provider cpu --provider openvino --precision fp32,int8 --out latency/\n  \
     kiln bench bundle/ --scenario single_stream,offline --baseline latency/bench.json\n  \
     kiln --json bench bundle/ --scenario server --bound 50 --threads 2")]
 pub(crate) struct Args {
-    /// The bundle to measure.
+    /// Bundle to measure.
     bundle: PathBuf,
 
-    /// Where to run: cpu, cuda, tensorrt, openvino, or any other that ONNX Runtime has; @FILE is a YAML list with options.
-    /// Repeat it to measure several, each in a process and with a library of its own. A list such as `cuda,cpu` allows a
-    /// fallback, which is not VALID.
-    #[arg(long, value_name = "LIST|@FILE", default_value = "cpu")]
-    provider: Vec<String>,
-
-    #[command(flatten)]
-    options: ProviderOptionArgs,
-
-    /// Which of the bundle's graphs to run, one after the other: fp32, fp16, int8.
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "fp32")]
-    precision: Vec<String>,
-
-    /// How queries arrive: single_stream, multi_stream, server, offline.
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "single_stream")]
-    scenario: Vec<Scenario>,
-
-    /// Batch sizes, where the graph does not fix it.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 8], value_parser = at_least_one)]
-    batch: Vec<usize>,
-
-    /// Numbers of threads in all. Without it, one for each core.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = at_least_one, conflicts_with = "endpoint")]
-    threads: Vec<usize>,
-
-    /// Queries a second of the server scenario. Without it, the most that hold --bound are searched for.
-    #[arg(long, value_name = "N")]
-    qps: Option<f64>,
-
-    /// Bound of the server scenario's 99th percentile, in milliseconds.
-    #[arg(long, value_name = "MS", default_value_t = Plan::DEFAULT_BOUND_MS)]
-    bound: f64,
-
-    /// Shortest window of a measurement, in seconds.
-    #[arg(long, value_name = "S", default_value_t = 5.0, value_parser = seconds)]
-    seconds: f64,
-
-    /// Warm-up before each measurement, in seconds.
-    #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = seconds)]
-    warm_up: f64,
-
-    /// Fewest queries of a measurement. Without it, what the scenario needs: 200, 662 for a 99th percentile, 20 offline.
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    queries: Option<usize>,
-
-    /// Folder to write bench.json, bench.md and bench.png into; replaces what is there.
+    /// Folder to write bench.json, bench.md and bench.png into; an earlier report in it is replaced.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// An earlier bench.json of this machine to compare with; exits with 1 if something is slower beyond doubt.
+    /// Earlier bench.json of this machine to compare with; the exit status is 1 if one is significantly slower.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
 
-    /// Open the sessions and measure nothing. Not for people.
-    #[arg(long, hide = true)]
-    open_only: bool,
-
-    /// How much slower than the baseline is allowed, in per cent.
+    /// Slowdown against the baseline that is allowed, in per cent.
     #[arg(long, value_name = "PERCENT", default_value_t = 5.0, requires = "baseline")]
     allow: f64,
+
+    /// Execution provider to run on: cpu, cuda, tensorrt, openvino, or another that ONNX Runtime has. Repeat the flag to
+    /// measure several, each in a separate process with its own library. A list such as `cuda,cpu` allows a fallback, which
+    /// makes the verdict INVALID; @FILE is a YAML list with options.
+    #[arg(long, value_name = "LIST|@FILE", default_value = "cpu", help_heading = EXECUTION)]
+    provider: Vec<String>,
+
+    #[command(flatten, next_help_heading = EXECUTION)]
+    options: ProviderOptionArgs,
+
+    /// Precisions to run, one after the other: fp32, fp16, int8.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "fp32", help_heading = EXECUTION)]
+    precision: Vec<String>,
+
+    /// Batch sizes, unless the graph has a fixed one.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 8], value_parser = at_least_one,
+          help_heading = EXECUTION)]
+    batch: Vec<usize>,
+
+    /// Total numbers of threads [default: one per core].
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = at_least_one, conflicts_with = "endpoint",
+          help_heading = EXECUTION)]
+    threads: Vec<usize>,
+
+    /// Arrival of the queries: single_stream, multi_stream, server, offline.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "single_stream", help_heading = MEASUREMENT)]
+    scenario: Vec<Scenario>,
+
+    /// Queries per second in the server scenario [default: the most that keep p99 within --bound].
+    #[arg(long, value_name = "N", help_heading = MEASUREMENT)]
+    qps: Option<f64>,
+
+    /// Bound on the p99 latency in the server scenario, in milliseconds.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = Plan::DEFAULT_BOUND_MS, help_heading = MEASUREMENT)]
+    bound: f64,
+
+    /// Minimum duration of a measurement.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = seconds, help_heading = MEASUREMENT)]
+    seconds: f64,
+
+    /// Warm-up before each measurement.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds, help_heading = MEASUREMENT)]
+    warm_up: f64,
+
+    /// Minimum number of queries of a measurement [default: 200; 662 for a 99th percentile; 20 offline].
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = MEASUREMENT)]
+    queries: Option<usize>,
+
+    /// Open the sessions and measure nothing; for the child processes.
+    #[arg(long, hide = true)]
+    open_only: bool,
 
     #[command(flatten)]
     endpoint: EndpointArgs,
@@ -130,7 +136,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     exit.after_report(args.out.iter().try_for_each(|folder| write(folder, &report, &comparisons)), out)
 }
 
-/// One provider list, in this process.
+/// Measures one provider list in this process.
 fn measure(args: &Args, bundle: &Bundle, provider: &str, out: &Output) -> anyhow::Result<Report> {
     let providers = args.options.providers(provider)?;
     let tiles = golden::read(&bundle.golden_path()?)?.tiles;
@@ -148,10 +154,10 @@ fn measure(args: &Args, bundle: &Bundle, provider: &str, out: &Output) -> anyhow
             None => report,
         });
     }
-    whole.context("--precision names no graph")
+    whole.context("--precision is empty")
 }
 
-/// Opens what would be measured, so that a provider that cannot run is known before minutes are spent on others.
+/// Opens every session without measuring, so that a provider that cannot run is found before minutes are spent on others.
 fn open_only(args: &Args, bundle: &Bundle, provider: &str, out: &Output) -> anyhow::Result<Exit> {
     let providers = args.options.providers(provider)?;
     let runtime = library::load(&library::find_for(out.onnxruntime.as_deref(), &providers)?)?;
@@ -191,7 +197,7 @@ fn plan_of(args: &Args, precision: &str, offline_engines: usize) -> Plan {
     }
 }
 
-/// Opens a session. One that had to build engines is opened again, so that building and loading are told apart.
+/// Opens a session. If it built TensorRT engines, it is opened again, so that building and loading are timed separately.
 fn open(
     runtime: &'static Runtime,
     model: &Path,
@@ -212,13 +218,13 @@ fn open(
 fn read_baseline(file: &Path) -> anyhow::Result<Report> {
     let text =
         std::fs::read_to_string(file).map_err(|source| kiln_runtime::Error::Read { path: file.to_owned(), source })?;
-    serde_json::from_str(&text).with_context(|| format!("{} is no report of kiln bench --json", file.display()))
+    serde_json::from_str(&text).with_context(|| format!("{} is not a report of `kiln bench`", file.display()))
 }
 
 /// The files of a report.
 const FILES: [&str; 3] = ["bench.json", "bench.md", "bench.png"];
 
-/// Refuses, before minutes of measuring, a folder that is no earlier report and nothing else: it is replaced whole.
+/// Refuses, before minutes of measuring, a folder that contains anything but an earlier report: it is replaced as a whole.
 fn may_replace(folder: &Path, args: &Args) -> anyhow::Result<()> {
     let target = Destination::new("--out", folder);
     target.is_not_in("the bundle", &args.bundle)?;
@@ -236,7 +242,7 @@ fn may_replace(folder: &Path, args: &Args) -> anyhow::Result<()> {
         let is_ours = FILES.iter().any(|file| name == *file);
         anyhow::ensure!(
             is_ours,
-            "--out {}: it holds {}, which is no file of a report, so it is not replaced; name another folder",
+            "--out {}: not replaced, because it contains {}, which is not part of a report\nhint: name another folder",
             folder.display(),
             name.display()
         );
@@ -244,7 +250,7 @@ fn may_replace(folder: &Path, args: &Args) -> anyhow::Result<()> {
     }
     anyhow::ensure!(
         is_report,
-        "--out {}: it is there and holds no bench.json, so it is not replaced; name another folder",
+        "--out {}: not replaced, because it exists and contains no report\nhint: name another folder",
         folder.display()
     );
     Ok(())

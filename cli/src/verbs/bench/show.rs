@@ -1,11 +1,11 @@
-//! A bench run on a screen.
+//! Printing a benchmark.
 
 use kiln_runtime::bench::{Comparison, Measurement, Report, Verdict};
 use serde::Serialize;
 
 use crate::output::Output;
 
-/// The report, and what came of comparing it.
+/// The JSON document: the report, and its comparison with the baseline.
 #[derive(Serialize)]
 struct Document<'a> {
     #[serde(flatten)]
@@ -66,20 +66,20 @@ fn row(result: &Measurement) -> String {
     )
 }
 
-/// What surrounds the windows: opening, and where the time of one tile goes.
+/// Prints the time to open each session, and the time of one tile by stage.
 fn stages(report: &Report, out: &Output) {
-    let mut said = Vec::new();
+    let mut printed = Vec::new();
     for result in &report.results {
-        // The same for every scenario that ran on one session.
+        // The line is the same for every scenario that ran on one session.
         let session = (&result.provider, &result.precision, result.batch, result.threads, result.engines);
-        if said.contains(&session) {
+        if printed.contains(&session) {
             continue;
         }
-        said.push(session);
-        let build = result.engine_build_ms.map_or(String::new(), |ms| format!("engine build {ms:.0} ms, "));
+        printed.push(session);
+        let build = result.engine_build_ms.map_or(String::new(), |ms| format!("TensorRT engine build {ms:.0} ms, "));
         let stages = result.stages.map_or(String::new(), |stages| {
             format!(
-                "; a tile: decode {:.3}, preprocess {:.3}, transfer {:.3}, compute {:.3} ms",
+                "; per tile: decode {:.3}, preprocess {:.3}, transfer {:.3}, compute {:.3} ms",
                 stages.decode_ms, stages.preprocess_ms, stages.transfer_ms, stages.compute_ms
             )
         });
@@ -103,7 +103,7 @@ fn compared(comparison: &Comparison) -> String {
     let Comparison { measurement, ratio, low, high, outcome } = comparison;
     match (ratio, low, high) {
         (Some(ratio), Some(low), Some(high)) => {
-            format!("{measurement}: {outcome}, {ratio:.3} [{low:.3}, {high:.3}] of the baseline's time")
+            format!("{measurement}: {outcome}, {ratio:.3} [{low:.3}, {high:.3}] times the baseline")
         }
         _ => format!("{measurement}: {outcome}"),
     }

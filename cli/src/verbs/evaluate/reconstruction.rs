@@ -1,4 +1,4 @@
-//! How well a bundle rebuilds tiles. In a pass of its own, because scoring carries scores alone.
+//! Reconstruction errors of a bundle, in a separate pass: the scoring pipeline returns scores alone.
 
 use std::path::PathBuf;
 
@@ -8,11 +8,11 @@ use kiln_tile::{Decoder, TILE_BYTES};
 
 use crate::output::Output;
 
-/// Tiles in a batch, where the graph leaves it open.
+/// Tiles in a batch, if the graph's batch is dynamic.
 const BATCH: usize = 8;
 
 /// The mean squared error of each tile's reconstruction over pixels and channels, intensities in 0 to 1: the mean of its
-/// error map. `None` of a model that rebuilds no tiles; the map of rebuilt features is no error of pixels.
+/// error map. `None` if the model reconstructs no tiles; an error map of features is not an error of pixels.
 pub(super) fn squared_errors(
     session: &mut Session,
     decoder: &Decoder,
@@ -34,11 +34,11 @@ pub(super) fn squared_errors(
             pixels.extend_from_slice(tile.pixels());
         }
         if let Some(batch) = fixed {
-            // A graph of one batch size alone takes black tiles in the place of those that are missing.
+            // A fixed batch is filled up with black tiles.
             pixels.resize(batch * TILE_BYTES, 0);
         }
         let outputs = session.run(&pixels, pixels.len() / TILE_BYTES)?;
-        let maps = outputs.arrays.get("error_map").context("the graph gave no error_map")?;
+        let maps = outputs.arrays.get("error_map").context("the graph returned no error_map")?;
         let means = maps.outer_iter().take(chunk.len());
         errors.extend(means.map(|map| map.iter().map(|value| f64::from(*value)).sum::<f64>() / map.len() as f64));
         bar.inc(chunk.len() as u64);
