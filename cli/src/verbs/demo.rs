@@ -171,7 +171,7 @@ fn say(out: &Output, started: Instant, what: &str) {
 }
 
 fn score_tiles(folder: &Folder, bundle: &Bundle, runtime: &'static Runtime) -> anyhow::Result<Summary> {
-    let rule = DecisionRule::of(&bundle.manifest);
+    let rule = DecisionRule::from_manifest(&bundle.manifest);
     let inputs = [folder.tiles()];
     let tiles = score::list(&inputs, &mut std::io::empty())?;
     let mut session = Session::open(runtime, &bundle.model_path("fp32")?, &SessionOptions::default())?;

@@ -138,7 +138,7 @@ fn verify(path: &Path, out: &Output) -> anyhow::Result<ParityReport> {
     let runtime = library::load(&library::find(out.onnxruntime.as_deref())?)?;
     let mut session = Session::open(runtime, &bundle.model_path("fp32")?, &SessionOptions::default())?;
     let golden = golden::read(&bundle.golden_path()?)?;
-    Ok(against_golden(&mut session, &golden, &DecisionRule::of(&bundle.manifest), &GOLDEN_BATCHES)?)
+    Ok(against_golden(&mut session, &golden, &DecisionRule::from_manifest(&bundle.manifest), &GOLDEN_BATCHES)?)
 }
 
 /// What was asked for and has held its gate.
