@@ -3,7 +3,7 @@
 
 use kiln_tile::{SIDE, stain::StainPlace};
 
-use super::graph::{self, Graph};
+use super::graph::{Graph, GraphPort};
 use super::manifest::{Dim, Manifest, Port, StainNormalisation, TileSpec, Variant};
 use super::{MANIFEST, contain, metadata};
 
@@ -176,7 +176,7 @@ pub(super) fn external_is_listed(manifest: &Manifest, variant: &Variant, graph: 
     Ok(files)
 }
 
-fn ports_agree(file: &str, kind: &str, stated: &[Port], found: &[graph::Port]) -> Checked {
+fn ports_agree(file: &str, kind: &str, stated: &[Port], found: &[GraphPort]) -> Checked {
     let differs = |key: String, stated: String, found: String| {
         Err(format!("{file}: {MANIFEST} has {stated} for `{key}`, but the graph has {found}"))
     };

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use kiln_files::digest::sha256_file;
 
-use super::manifest::FileEntry;
 use super::MANIFEST;
+use super::manifest::FileEntry;
 
 /// Reads a file whole, unless it is longer than `limit`.
 pub(super) fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, String> {

@@ -15,8 +15,8 @@ use super::file;
 use super::manifest::Dim;
 use crate::error::Error;
 use proto::{
-    AttributeProto, Dimension, Entry, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto,
-    dimension, type_proto,
+    AttributeProto, Dimension, Entry, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto,
+    ValueInfoProto, dimension, type_proto,
 };
 
 /// `TensorProto.DataLocation.EXTERNAL`.
@@ -142,7 +142,12 @@ impl NodeProto {
         let Some(context) = of("ep_cache_context").filter(|_| !embedded) else { return Ok(()) };
         let location = String::from_utf8(context.s.clone())
             .map_err(|_| "the file name of an EPContext node is not UTF-8".to_owned())?;
-        found.push(ExternalData { of: format!("node `{}`", self.name.escape_debug()), location, offset: 0, length: None });
+        found.push(ExternalData {
+            of: format!("node `{}`", self.name.escape_debug()),
+            location,
+            offset: 0,
+            length: None,
+        });
         Ok(())
     }
 }
