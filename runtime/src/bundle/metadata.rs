@@ -17,7 +17,7 @@ pub fn read_names(text: &str) -> Vec<String> {
     }
 }
 
-/// Whether a string lists these names, in either form.
+/// Returns true if a string lists these names, in either form.
 pub(super) fn lists(text: &str, names: &[String]) -> bool {
     text == write_names(names) || text == names.join(",") || read_names(text) == names
 }

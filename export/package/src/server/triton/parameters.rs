@@ -11,6 +11,7 @@ use crate::source::Source;
 
 /// Keys of Kiln's begin with this.
 const PREFIX: &str = "kiln.";
+const CLASSES: &str = "kiln.classes";
 const NORMAL_CLASSES: &str = "kiln.normal_classes";
 
 /// Every parameter of Kiln's, by key; an empty value is not written.
@@ -37,7 +38,7 @@ fn values(threshold: f64, classes: &[String], normal: &[String], precision: &str
     let names = |names: &[String]| if names.is_empty() { String::new() } else { write_names(names) };
     [
         ("kiln.threshold", threshold.to_string()),
-        ("kiln.classes", names(classes)),
+        (CLASSES, names(classes)),
         (NORMAL_CLASSES, names(normal)),
         ("kiln.precision", precision.to_owned()),
         ("kiln.weights_sha256", weights_sha256.to_owned()),
@@ -72,12 +73,17 @@ pub(super) fn parameters_agree(config: &ModelConfig, record: &Record, graph: &Se
             continue;
         }
         let found = entries.first().and_then(|entry| entry.value.as_ref()).map_or("", |value| &value.string_value);
-        if found != value {
+        if found != value && !lists_the_same(key, found, value) {
             let place = if *key == NORMAL_CLASSES { "the graph" } else { RECORD };
             return Err((field(key), format!("is `{}`; {place} has `{value}`", found.escape_debug())));
         }
     }
     Ok(())
+}
+
+/// Returns true for names that an earlier release joined by commas.
+fn lists_the_same(key: &str, found: &str, value: &str) -> bool {
+    [CLASSES, NORMAL_CLASSES].contains(&key) && !found.is_empty() && write_names(&read_names(found)) == value
 }
 
 #[cfg(test)]
@@ -126,6 +132,9 @@ mod tests {
         let normal = Some(r#"["benign"]"#);
         assert_eq!(compared(&whole, normal), Ok(()));
         assert_eq!(compared(&whole, None), Ok(()), "graphs of other origins have no metadata of Kiln's");
+        let mut joined = whole;
+        joined[1].1 = "benign,tumour";
+        assert_eq!(compared(&joined, normal), Ok(()), "earlier releases joined names by commas");
         for at in 0..5 {
             let key = whole[at].0;
             let field = format!("parameters[{key}]");
