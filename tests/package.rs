@@ -171,7 +171,7 @@ fn a_model_whose_clients_would_break_is_refused_with_the_field() {
 }
 
 #[test]
-fn a_manifest_that_speaks_of_another_graph_is_refused_with_the_field() {
+fn a_manifest_of_another_graph_is_refused_with_the_field() {
     let fixture = fixture();
     let folder = scratch();
     let bundle = copy(&fixture.bundle(Kind::Cnn), &folder.path().join("bundle"));
