@@ -1,4 +1,4 @@
-"""Reads packages with the servers' own schemas and prints what they understood, as one JSON list.
+"""Reads server packages with the servers' own schemas and prints the messages as one JSON list.
 
 check_package.py triton CONFIG...   tritonclient's model_config_pb2
 check_package.py kserve YAML...     the models of the kserve and kubernetes packages
@@ -13,7 +13,7 @@ import types
 
 
 def load(package, path):
-    """A module by its file, without the package around it, which wants far more than a schema."""
+    """Loads a module by its file, without its package, which needs far more than a schema."""
     root = pathlib.Path(importlib.util.find_spec(package).submodule_search_locations[0])
     spec = importlib.util.spec_from_file_location(path.replace("/", "_"), root / f"{path}.py")
     module = importlib.util.module_from_spec(spec)
@@ -31,7 +31,7 @@ def triton(files):
 
 
 def unknown(value, model, path, models):
-    """Every key of a document must be a field of the published model, all the way down."""
+    """Checks that every key of a document, at every depth, is a field of the published model."""
     known = {wire: name for name, wire in model.attribute_map.items()}
     for key, inner in value.items():
         assert key in known, f"{path}.{key} is no field of {model.__name__}"
@@ -52,7 +52,7 @@ def kserve(files):
     import yaml
 
     root = pathlib.Path(importlib.util.find_spec("kserve").submodule_search_locations[0])
-    # The package without its __init__, which would import a server.
+    # The package without its __init__, which imports a server.
     bare = types.ModuleType("kserve")
     bare.__path__ = [str(root)]
     sys.modules["kserve"] = bare

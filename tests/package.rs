@@ -1,5 +1,5 @@
-//! Server packages: the configuration agrees with the graph, versions appear whole and stay unchanged, and errors name the
-//! file or field. The servers' own schemas check the configurations if their Python packages can be installed.
+//! Server packages: configurations agree with graphs, versions appear whole and never change, and faults are named. The
+//! servers' own schemas check the configurations if Python's packages can be installed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,11 +21,11 @@ fn package(bundle: &Path, out: &Path, more: &[&str]) -> Command {
     command
 }
 
-/// A Python with the servers' schemas, or why there is none.
+/// Returns a Python with the servers' schemas, or the reason why there is none.
 fn python() -> Result<PathBuf, String> {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("server-schemas");
     let python = home.join("bin/python");
-    // All of it, the last to be installed too: another test may be installing right now.
+    // All packages, including the last to be installed: another test may be installing at this moment.
     let all = "import importlib.util, tritonclient, google.protobuf, yaml; assert importlib.util.find_spec('kserve')";
     let works = || succeeds(Command::new(&python).args(["-c", all])).is_ok();
     if !works() {
@@ -33,7 +33,7 @@ fn python() -> Result<PathBuf, String> {
         if !works() {
             succeeds(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
             let pip = ["-m", "pip", "install", "--quiet", "--only-binary", ":all:"];
-            // KServe's own dependencies are a server; its models need none of them but Kubernetes' models.
+            // KServe depends on a whole server; its models need only Kubernetes' models.
             let needed = ["tritonclient>=2.60,<3", "protobuf>=6.33.5,<7", "kubernetes>=30,<37", "pyyaml"];
             succeeds(Command::new(&python).args(pip).args(needed))?;
             succeeds(Command::new(&python).args(pip).args(["--no-deps", "kserve==0.21.0"]))?;
@@ -42,7 +42,7 @@ fn python() -> Result<PathBuf, String> {
     Ok(python)
 }
 
-/// Checks files with the servers' own schemas: `check_package.py KIND FILE...`.
+/// Reads files with the servers' own schemas: `check_package.py KIND FILE...`.
 fn judged(kind: &str, files: &[PathBuf]) -> Option<Value> {
     let python = match python() {
         Ok(python) => python,
@@ -171,7 +171,7 @@ fn a_model_whose_clients_would_break_is_refused_with_the_field() {
 }
 
 #[test]
-fn a_manifest_that_speaks_of_another_graph_is_refused_with_the_field() {
+fn a_manifest_of_another_graph_is_refused_with_the_field() {
     let fixture = fixture();
     let folder = scratch();
     let bundle = copy(&fixture.bundle(Kind::Cnn), &folder.path().join("bundle"));
@@ -243,6 +243,24 @@ fn a_check_names_every_change_and_refuses_links() {
         fs::write(path, text).unwrap();
     });
     assert!(config.contains("input[0].data_type"), "{config}");
+    let origin = read_json(&fixture.bundle(Kind::Cnn).join("manifest.json"))["provenance"]["weights_sha256"].clone();
+    let edits = [
+        ("\"fp32\"", "\"int8\"", "parameters[kiln.precision]` is `int8`; kiln.json has `fp32`"),
+        (origin.as_str().unwrap(), "00", "parameters[kiln.weights_sha256]` is `00`"),
+        (r#""[\"benign\"]""#, r#""[\"anomalous\"]""#, "parameters[kiln.normal_classes]"),
+        ("kiln.threshold", "kiln.limit", "parameters[kiln.limit]` is no parameter"),
+        ("\"labels.txt\"", "\"other.txt\"", ".label_filename` of `probabilities` is `other.txt`"),
+        ("\"tile-", "\"other-", "model_warmup[0].inputs.input_data_file"),
+    ];
+    for (at, (from, to, expected)) in edits.into_iter().enumerate() {
+        let found = spoil(&format!("edit-{at}"), &|model| {
+            let path = model.join("config.pbtxt");
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.contains(from), "no {from} in\n{text}");
+            fs::write(path, text.replace(from, to)).unwrap();
+        });
+        assert!(found.contains(expected), "{from}: {found}");
+    }
     let labels = spoil("labels", &|model| fs::write(model.join("labels.txt"), "one\n").unwrap());
     assert!(labels.contains("labels.txt"), "{labels}");
     #[cfg(unix)]
@@ -259,7 +277,7 @@ fn a_check_names_every_change_and_refuses_links() {
     kiln!("package", "--check", fixture.tiles()).code(2).says(&["kiln.json"]);
 }
 
-/// Reads every version that a server would load, and checks all of it.
+/// Reads every version that a server would load, and compares every file with its digest. Returns their number.
 fn read_versions(model: &Path) -> usize {
     let mut read = 0;
     for name in names(model).iter().filter(|name| name.parse::<u64>().is_ok()) {
@@ -285,7 +303,7 @@ fn a_server_that_polls_never_reads_half_a_version_however_packaging_is_killed() 
     let models = folder.path().join("models");
     let started = Instant::now();
     finish(package(&bundle, &folder.path().join("timed"), &[])).code(0);
-    // Twice what it takes, so that some come to their end and others follow them.
+    // Twice the usual time, so that some runs complete and others follow them.
     let mut killer = Killer::new(5, started.elapsed().mul_f64(2.0));
     finish(package(&bundle, &models, &[])).code(0);
     let stop = AtomicBool::new(false);

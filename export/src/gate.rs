@@ -76,6 +76,6 @@ pub fn verify_run(
     let test = run.indices(&dataset, Split::Test)?;
     let tiles = test.len();
     let loader = run.loader(&dataset, test, CHUNK)?;
-    let rule = DecisionRule::of(&bundle.manifest);
+    let rule = DecisionRule::from_manifest(&bundle.manifest);
     verify(session, &BurnModel::load(run)?, &rule, &loader, |done| on_tiles(done, tiles))
 }

@@ -14,7 +14,7 @@ fn pipeline(criterion: &mut Criterion) {
     let Some(bundle) = common::bundle() else { return };
     let folder = common::folder(TILES);
     let tiles = score::list(&[folder.path().to_owned()], &mut std::io::empty()).unwrap();
-    let rule = DecisionRule::of(&bundle.manifest);
+    let rule = DecisionRule::from_manifest(&bundle.manifest);
     let mut session = common::session(&bundle, common::cores(), false);
     let options = PipelineOptions {
         batch: PipelineOptions::DEFAULT_BATCH,

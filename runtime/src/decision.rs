@@ -1,14 +1,24 @@
-//! How a score becomes a decision: the threshold and the class names of a bundle, applied in one place, so that scoring,
-//! verification and evaluation cannot disagree about which side a tile is on.
+//! The decision rule of a bundle: its threshold and class names, applied in one place, so that scoring, verification and
+//! evaluation cannot put a tile on different sides.
 
 use crate::bundle::manifest::Manifest;
 
-/// Label of a tile at or over the threshold, where the model has no class of that side.
+/// Label of a tile at or above the threshold, if the model has no anomalous class.
 pub const ANOMALOUS: &str = "anomalous";
-/// Label of a tile under the threshold, where the model has no class of that side.
+/// Label of a tile below the threshold, if the model has no normal class.
 pub const NORMAL: &str = "normal";
 
 /// The decision rule of a bundle: `score >= threshold` is anomalous.
+///
+/// ```
+/// use kiln_runtime::DecisionRule;
+///
+/// let classes = ["benign", "tumour", "necrosis"].map(str::to_owned);
+/// let rule = DecisionRule::new(0.2, classes.to_vec(), &["benign".to_owned()]);
+/// assert!(rule.is_anomalous(0.2));
+/// // The most probable class of the anomalous side, although `benign` is the most probable of all.
+/// assert_eq!(rule.label(0.3, &[0.7, 0.2, 0.1]), "tumour");
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecisionRule {
     threshold: f64,
@@ -17,13 +27,13 @@ pub struct DecisionRule {
 }
 
 impl DecisionRule {
-    /// The rule that a manifest states.
+    /// The rule of a manifest.
     #[must_use]
-    pub fn of(manifest: &Manifest) -> Self {
+    pub fn from_manifest(manifest: &Manifest) -> Self {
         Self::new(manifest.threshold.value, manifest.classes.clone(), &manifest.normal_classes)
     }
 
-    /// A rule of one threshold, over class names in the order of `probabilities`; `normal` names those that count as
+    /// A rule with this threshold. `classes` are in the order of `probabilities`; `normal` are the classes that count as
     /// normal.
     #[must_use]
     pub fn new(threshold: f64, classes: Vec<String>, normal: &[String]) -> Self {
@@ -31,26 +41,26 @@ impl DecisionRule {
         Self { threshold, classes, normal }
     }
 
-    /// From which score on a tile is anomalous.
+    /// The threshold at or above which a tile is anomalous.
     #[must_use]
     pub fn threshold(&self) -> f64 {
         self.threshold
     }
 
-    /// Class names in the order of `probabilities`; empty where the model has none.
+    /// Class names in the order of `probabilities`; empty if the model has none.
     #[must_use]
     pub fn classes(&self) -> &[String] {
         &self.classes
     }
 
-    /// Whether a score is on the anomalous side.
+    /// Returns true for a score at or above the threshold.
     #[must_use]
     pub fn is_anomalous(&self, score: f32) -> bool {
         f64::from(score) >= self.threshold
     }
 
-    /// The word for a tile: the most probable class *of the side that the threshold puts it on*, so that label and
-    /// threshold never contradict each other; [`ANOMALOUS`] or [`NORMAL`] where the model has no class there.
+    /// The label of a tile: the most probable class *on its side of the threshold*, so that label and threshold never
+    /// contradict each other; [`ANOMALOUS`] or [`NORMAL`] if the model has no class on that side.
     #[must_use]
     pub fn label(&self, score: f32, probabilities: &[f32]) -> &str {
         let anomalous = self.is_anomalous(score);

@@ -1,6 +1,6 @@
-//! `golden.npz`: a few real tiles and the outputs that the trained model gave for them, so that any machine can check
-//! itself without the trainer. Any NumPy reads it; the same content gives the same bytes; and a reader believes no
-//! size that the file states before it has compared it with the bytes that are there.
+//! `golden.npz`: a few real tiles and the trained model's outputs for them, so that any machine can verify a bundle without
+//! the trainer. Any NumPy reads it; the same content gives the same bytes; and the reader compares every size in the file
+//! with the bytes that follow before it uses the size.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,32 +18,32 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 use crate::session::Outputs;
 use crate::{Error, Result};
 
-/// Bytes that a golden file, and any array in it, may have.
+/// The limit for the bytes of a golden file, and of its arrays together.
 const MAX_BYTES: u64 = 512 << 20;
-/// Arrays that a golden file may hold: the tiles and one for each output.
+/// The limit for the number of arrays: the tiles and one for each output.
 const MAX_ARRAYS: usize = 64;
-/// Bytes of an array's header: NumPy writes 118 for any array that a tile model gives.
+/// The limit for the bytes of an array's header: NumPy writes 118 for every array of a tile model.
 const MAX_HEADER: u16 = 1024;
-/// The name of the array of tiles, which is also the graph's input.
+/// The name of the array of tiles, and of the graph's input.
 const TILE: &str = "tile";
 /// The name of the array of tiles before stain normalisation.
 const DECODED: &str = "decoded";
 
-/// Tiles and what the model gave for them.
+/// Tiles and the trained model's outputs for them.
 #[derive(Debug, Clone)]
 pub struct Golden {
     /// The tiles, in the order of the outputs' first axis.
     pub tiles: Vec<Tile>,
-    /// The same tiles before stain normalisation, where the graph's caller does that.
+    /// The same tiles before stain normalisation, if the graph's caller normalises.
     pub decoded: Option<Vec<Tile>>,
     /// Each graph output by name, f32 `[tiles, ...]`.
     pub outputs: Outputs,
 }
 
-/// Writes a golden file whole, replacing what is there.
+/// Writes a golden file in one step, replacing an earlier one.
 ///
 /// # Errors
-/// If an output has another number of rows than there are tiles, or the file cannot be written.
+/// [`Error::Golden`] if the number of rows of an output is not the number of tiles; [`Error::Write`].
 pub fn write(path: &Path, golden: &Golden) -> Result<()> {
     let bytes = to_bytes(golden).map_err(|reason| Error::Golden { path: path.to_owned(), reason })?;
     publish::write_file(path, &bytes).map_err(|source| Error::Write { path: path.to_owned(), source })
@@ -51,8 +51,15 @@ pub fn write(path: &Path, golden: &Golden) -> Result<()> {
 
 /// Reads a golden file.
 ///
+/// ```no_run
+/// let golden = kiln_runtime::golden::read("bundle/golden.npz".as_ref())?;
+/// println!("{} tiles score {}", golden.tiles.len(), golden.outputs.arrays["score"]);
+/// # Ok::<(), kiln_runtime::Error>(())
+/// ```
+///
 /// # Errors
-/// If it cannot be read, is over a limit, or does not hold u8 `tile` (and `decoded`) `[n, 256, 256, 3]` and f32 arrays of `n` rows.
+/// [`Error::Read`]; [`Error::Golden`] if the file is over a limit, or does not contain u8 `tile` (and `decoded`)
+/// `[n, 256, 256, 3]` and f32 arrays of `n` rows.
 pub fn read(path: &Path) -> Result<Golden> {
     let golden = |reason| Error::Golden { path: path.to_owned(), reason };
     let io = |source| Error::Read { path: path.to_owned(), source };
@@ -64,8 +71,8 @@ pub fn read(path: &Path) -> Result<Golden> {
     from_reader(BufReader::new(file)).map_err(golden)
 }
 
-/// An `.npz` with fixed time stamps and arrays in the order `tile`, `decoded`, then outputs by name. Stored, not deflated: pixels
-/// and floats hardly shrink, and what is stored cannot be a bomb.
+/// Makes an `.npz` with fixed time stamps and arrays in the order `tile`, `decoded`, then outputs by name. Entries are
+/// stored, not deflated: pixels and floats hardly shrink, and a stored entry cannot be a decompression bomb.
 fn to_bytes(golden: &Golden) -> Result<Vec<u8>, String> {
     golden.check()?;
     let options = SimpleFileOptions::default()
@@ -102,9 +109,9 @@ fn from_reader(reader: impl Read + Seek) -> Result<Golden, String> {
     if archive.len() > MAX_ARRAYS {
         return Err(format!("{} arrays, over the limit of {MAX_ARRAYS}", archive.len()));
     }
-    // Readers differ in which of two entries of one name they take.
+    // Of two entries with one name, some readers take the first, some the last.
     if archive.has_duplicate_names() {
-        return Err("an array is there twice".to_owned());
+        return Err("an array appears twice".to_owned());
     }
     let mut room = MAX_BYTES;
     let (mut tiles, mut decoded) = (None, None);
@@ -121,14 +128,14 @@ fn from_reader(reader: impl Read + Seek) -> Result<Golden, String> {
             _ => drop(arrays.insert(name.clone(), read_array::<f32>(&name, &mut entry, size)?)),
         }
     }
-    let tiles = tiles.ok_or("it has no array `tile`")?;
+    let tiles = tiles.ok_or("no array `tile`")?;
     let outputs = Outputs { batch: tiles.len(), arrays };
     let golden = Golden { tiles, decoded, outputs };
     golden.check()?;
     Ok(golden)
 }
 
-/// The array that an entry of the archive holds. A path is no name, even though nothing is ever unpacked to it.
+/// The name of the array in an entry of the archive. Paths are refused, although nothing is ever unpacked to them.
 fn array_name(file: &str) -> Result<&str, String> {
     let shown = file.escape_debug();
     let name = file.strip_suffix(".npy").ok_or_else(|| format!("`{shown}` is not an .npy array"))?;
@@ -139,7 +146,7 @@ fn array_name(file: &str) -> Result<&str, String> {
 }
 
 impl Golden {
-    /// Every array has one row a tile.
+    /// Checks that every array has one row for each tile.
     fn check(&self) -> Result<(), String> {
         let rows = self.tiles.len();
         match &self.decoded {
@@ -152,7 +159,7 @@ impl Golden {
     }
 }
 
-/// Reads one array of the `size` bytes that the archive states. Memory grows with the bytes that are really there.
+/// Reads one array of `size` bytes, as stated in the archive. Memory grows with the bytes that are read, not with `size`.
 fn read_array<A>(name: &str, entry: &mut impl Read, size: u64) -> Result<ArrayD<A>, String>
 where
     A: ViewElement + bytemuck::Pod,
@@ -161,10 +168,10 @@ where
     let mut bytes = Vec::new();
     entry.take(size + 1).read_to_end(&mut bytes).map_err(|error| wrong(&error))?;
     if bytes.len() as u64 != size {
-        return Err(wrong(&format!("{} bytes where the archive states {size}", bytes.len())));
+        return Err(wrong(&format!("{} bytes, but the archive states {size}", bytes.len())));
     }
     check_header(&bytes).map_err(|reason| wrong(&reason))?;
-    // A view checks the stated shape against the bytes before anything of that shape exists, but wants them aligned.
+    // A view checks the shape against the bytes before it allocates anything of that shape, but needs them aligned.
     let mut aligned = vec![A::zeroed(); bytes.len().div_ceil(size_of::<A>())];
     let place = bytemuck::cast_slice_mut::<A, u8>(&mut aligned);
     place[..bytes.len()].copy_from_slice(&bytes);
@@ -172,8 +179,8 @@ where
     Ok(view.as_standard_layout().into_owned())
 }
 
-/// Refuses headers that no array here has. The reader's literal parser recurses as deep as a header nests, and takes every
-/// brace for a dictionary first and for a set then: each brace inside another one doubles its time.
+/// Refuses headers that no golden array has. The literal parser recurses as deep as a header nests, and tries every brace
+/// first as a dictionary, then as a set: each nested brace doubles its time.
 fn check_header(bytes: &[u8]) -> Result<(), String> {
     let [0x93, b'N', b'U', b'M', b'P', b'Y', 1, 0, low, high, rest @ ..] = bytes else {
         return Err("not in .npy format 1.0".to_owned());
@@ -185,7 +192,7 @@ fn check_header(bytes: &[u8]) -> Result<(), String> {
     let header = rest.get(..length.into()).unwrap_or(rest);
     let count = |wanted: u8| header.iter().filter(|byte| **byte == wanted).count();
     if count(b'{') > 1 || count(b'(') > 1 || count(b'[') > 0 {
-        return Err("its header has more than one dictionary and one tuple".to_owned());
+        return Err("the header has more than one dictionary and one tuple".to_owned());
     }
     Ok(())
 }

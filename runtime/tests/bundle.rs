@@ -80,7 +80,7 @@ fn a_truncated_file_is_found_by_its_size() {
     let model = fs::read(&path).unwrap();
     fs::write(path, &model[..model.len() / 2]).unwrap();
     let error = refused(folder.path());
-    assert!(error.contains(&format!("{} bytes, and manifest.json says {}", model.len() / 2, model.len())), "{error}");
+    assert!(error.contains(&format!("{} bytes; manifest.json has {}", model.len() / 2, model.len())), "{error}");
 }
 
 #[test]

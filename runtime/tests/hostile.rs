@@ -305,8 +305,8 @@ fn statements() -> Vec<Attack> {
         ("/variants/0/batch", json!(0), &["variants[fp32].batch"]),
         ("/variants/0/batch", json!("any"), &["variants[fp32].batch", "any"]),
         ("/variants/1/batch", json!(1), &["model.int8.onnx", "variants[int8].batch"]),
-        ("/variants/1/precision", json!("fp32"), &["`fp32` is there twice"]),
-        ("/variants/1/file", json!("model.onnx"), &["`model.onnx` is there twice"]),
+        ("/variants/1/precision", json!("fp32"), &["`fp32` appears twice"]),
+        ("/variants/1/file", json!("model.onnx"), &["`model.onnx` appears twice"]),
     ];
     let attacks = values.into_iter().map(|(pointer, value, words)| {
         attack(format!("{pointer} is {value}"), words, move |_, manifest| set(manifest, pointer, value.clone()))
@@ -417,9 +417,9 @@ fn texts(manifest: &Value) -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("a NUL behind the end", with(b"", b"\0"), "trailing"),
         ("half of it", bytes[..bytes.len() / 2].to_vec(), "EOF"),
         ("nothing", Vec::new(), "EOF"),
-        ("a key twice", key("\"schema\":1"), "`schema` is there twice"),
-        ("an escaped key twice", key("\"\\u0073chema\":1"), "`schema` is there twice"),
-        ("a key twice that nobody reads", key("\"x\":{\"a\":1,\"a\":2}"), "`a` is there twice"),
+        ("a key twice", key("\"schema\":1"), "`schema` appears twice"),
+        ("an escaped key twice", key("\"\\u0073chema\":1"), "`schema` appears twice"),
+        ("a key twice that nobody reads", key("\"x\":{\"a\":1,\"a\":2}"), "`a` appears twice"),
         ("20 levels", nested(20), "nested deeper"),
         ("100 levels", nested(100), "nested deeper"),
         ("a million levels", nested(1_000_000), "nested deeper"),

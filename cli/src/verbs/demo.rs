@@ -180,7 +180,7 @@ fn step(out: &Output, started: Instant, doing: &str) {
 }
 
 fn score_tiles(folder: &Folder, bundle: &Bundle, runtime: &'static Runtime) -> anyhow::Result<Summary> {
-    let rule = DecisionRule::of(&bundle.manifest);
+    let rule = DecisionRule::from_manifest(&bundle.manifest);
     let inputs = [folder.tiles()];
     let tiles = score::list(&inputs, &mut std::io::empty())?;
     let mut session = Session::open(runtime, &bundle.model_path("fp32")?, &SessionOptions::default())?;

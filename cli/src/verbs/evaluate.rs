@@ -234,7 +234,7 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     let (indices, train) = bundle_indices(args, part, &dataset)?;
     let labels = checked_labels(&dataset, decoder, &indices, &manifest.classes, &manifest.normal_classes, out)?;
     let mut session = open(args, &bundle, out)?;
-    let rule = DecisionRule::of(manifest);
+    let rule = DecisionRule::from_manifest(manifest);
     let tiles: Vec<Listed> =
         indices.iter().map(|&index| Listed { path: dataset.full_path(index), refused: None }).collect();
     let workers = available_parallelism().map_or(1, usize::from);

@@ -1,4 +1,4 @@
-//! `kiln package`: a bundle becomes what an inference server loads.
+//! `kiln package`: turns a bundle into the files that an inference server loads.
 
 use std::path::PathBuf;
 
@@ -10,14 +10,14 @@ use super::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// Package a bundle for Triton, KServe or OpenVINO Model Server, or check a package where it lies.
+/// Package a bundle for Triton, KServe or OpenVINO Model Server, or check a server package.
 ///
-/// What the server is told (names, types, shapes, the batch rule) is compared with the graph before anything is written; a
-/// disagreement is exit status 1 with the field named. A version appears whole, by one rename, and is never overwritten: a
-/// server may poll the folder meanwhile.
+/// The server's configuration (names, types, shapes, the batch axis) is compared with the graph before anything is written; a
+/// disagreement is exit status 1 with the field named. A version appears whole, by one rename, and is never overwritten, so
+/// a server may poll the folder meanwhile.
 #[derive(ClapArgs)]
 #[command(
-    // `--version` is the model's here.
+    // `--version` is the model's version here.
     disable_version_flag = true,
     group(ArgGroup::new("work").required(true).args(["bundle", "check"])),
     after_help = "Examples:\n  kiln package bundle/ --target triton --out models/\n  \
@@ -30,19 +30,18 @@ pub(crate) struct Args {
     /// The bundle to package.
     bundle: Option<PathBuf>,
 
-    /// Check every version below REPO: digests, links, and the configuration against the graph.
+    /// Check every version below REPO: digests, links, and the configuration against graph and record.
     #[arg(long, value_name = "REPO", conflicts_with_all = ["target", "out"])]
     check: Option<PathBuf>,
 
-    /// The server: triton, kserve, ovms.
-    #[arg(long, value_name = "NAME", required_unless_present = "check")]
+    #[arg(long, value_name = "NAME", required_unless_present = "check", help = target_help())]
     target: Option<Target>,
 
-    /// The package's folder. A repository that holds other models, or earlier versions of this one, keeps them.
+    /// The server package's folder. Other models in it, and earlier versions of this one, are kept.
     #[arg(long, value_name = "DIR", required_unless_present = "check")]
     out: Option<PathBuf>,
 
-    /// The precisions to package, such as fp32,int8; each other than fp32 is a model NAME_PRECISION of its own.
+    /// The precisions to package, such as fp32,int8; each one but fp32 becomes a separate model NAME_PRECISION.
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "fp32")]
     precision: Vec<String>,
 
@@ -50,22 +49,22 @@ pub(crate) struct Args {
     options: PackageOptions,
 }
 
-/// How a model shall lie and run on its server: shared with `kiln ship`.
+/// Options of a model on its server, shared with `kiln ship`.
 #[derive(ClapArgs)]
 pub(crate) struct PackageOptions {
     /// The model's name on the server [default: the bundle's].
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
-    /// The execution provider inside the server: cpu, cuda, tensorrt, openvino.
+    /// The execution provider in the server: cpu, cuda, tensorrt, openvino.
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     provider: ProviderKind,
 
-    /// Most tiles in a batch, where the graph does not fix it.
+    /// The largest batch in tiles, if the graph does not fix it.
     #[arg(long, value_name = "N", default_value_t = PackageRequest::MAX_BATCH)]
     max_batch: u32,
 
-    /// How long the server may hold a request back to fill a batch, in microseconds.
+    /// The longest delay of a request to fill a batch, in microseconds.
     #[arg(long, value_name = "MICROSECONDS", default_value_t = PackageRequest::MAX_QUEUE_DELAY_US)]
     max_queue_delay_us: u64,
 
@@ -73,28 +72,28 @@ pub(crate) struct PackageOptions {
     #[arg(long, value_name = "N", default_value_t = 1)]
     instances: u32,
 
-    /// Do not let the server run golden tiles before it calls itself ready.
+    /// Do not run golden tiles before the server reports that it is ready.
     #[arg(long)]
     no_warmup: bool,
 
-    /// A writable folder inside the server's container for TensorRT's engine and timing caches.
+    /// A writable folder in the server's container for TensorRT's engine and timing caches.
     #[arg(long, value_name = "DIR", default_value = PackageRequest::ENGINE_CACHE)]
     engine_cache: String,
 
-    /// The version number; one that is there is refused [default: the next free one].
+    /// The version number; an existing one is refused [default: the next free one].
     #[arg(long = "version", value_name = "N", id = "model_version")]
     version: Option<u64>,
 
-    /// Keep the newest N versions and remove the others, once the new one is there.
+    /// Keep the newest N versions and remove the others after the new one is published.
     #[arg(long, value_name = "N")]
     keep: Option<usize>,
 
-    /// ovms: show a port of the graph under another name; may be repeated.
+    /// ovms: rename a port of the graph; may be repeated.
     #[arg(long, value_name = "NAME=NEW", value_parser = pair)]
     rename: Vec<(String, String)>,
 
-    /// Every client is kiln, or normalises the stains of tiles as it does. Without this word a bundle whose graph leaves
-    /// that to its caller (Macenko, Vahadane) is refused.
+    /// Every client is kiln, or normalises the stains of tiles as kiln does. Required for bundles that leave stain
+    /// normalisation to the caller of the graph (Macenko, Vahadane).
     #[arg(long)]
     client_normalises: bool,
 
@@ -102,11 +101,11 @@ pub(crate) struct PackageOptions {
     deployment: DeploymentOptions,
 }
 
-/// For `--target kserve`.
+/// Options for `--target kserve`.
 #[derive(ClapArgs)]
 #[command(next_help_heading = "Options for --target kserve")]
 struct DeploymentOptions {
-    /// Where the cluster finds the package's `repository` folder, such as pvc://CLAIM/PATH.
+    /// The location of the server package's `repository` folder in the cluster, such as pvc://CLAIM/PATH.
     #[arg(long, value_name = "URI", default_value = "", hide_default_value = true)]
     storage_uri: String,
 
@@ -114,11 +113,11 @@ struct DeploymentOptions {
     #[arg(long, value_name = "N", default_value_t = 0)]
     gpu: u32,
 
-    /// Processor cores of one replica, as Kubernetes writes them.
+    /// CPU cores of one replica, as a Kubernetes quantity.
     #[arg(long, value_name = "QUANTITY", default_value = "2")]
     cpu: String,
 
-    /// Memory of one replica, as Kubernetes writes it.
+    /// Memory of one replica, as a Kubernetes quantity.
     #[arg(long, value_name = "QUANTITY", default_value = "4Gi")]
     memory: String,
 
@@ -164,7 +163,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
 }
 
 impl PackageOptions {
-    /// The request that these options make of a bundle.
+    /// The request for a server package of `bundle` with these options.
     pub(super) fn request(
         self,
         bundle: PathBuf,
@@ -205,7 +204,7 @@ impl PackageOptions {
     }
 }
 
-/// A package for a person: a line a model, and what to type next.
+/// Prints a server package: one line for each model and file, and the command that checks it.
 pub(super) fn packaged_lines(packaged: &Packaged, out: &Output) {
     for model in &packaged.models {
         out.line(format_args!("model      {} ({}), version {}", model.model, model.precision, model.version));
@@ -221,7 +220,7 @@ pub(super) fn packaged_lines(packaged: &Packaged, out: &Output) {
     out.line(format_args!("check      kiln package --check {}", packaged.path.display()));
 }
 
-/// Prints what a check found, and turns it into an exit status.
+/// Prints the result of a check, and returns its exit status.
 fn show_check(report: &RepositoryReport, out: &Output) -> anyhow::Result<Exit> {
     if out.json {
         out.document(report)?;
@@ -230,7 +229,7 @@ fn show_check(report: &RepositoryReport, out: &Output) -> anyhow::Result<Exit> {
     Ok(if report.passed { Exit::Done } else { Exit::CheckFailed })
 }
 
-/// A check for a person: a line a version, and every problem.
+/// Prints a check: one line for each version, and every problem.
 pub(super) fn check_lines(report: &RepositoryReport, out: &Output) {
     for model in &report.models {
         for version in &model.versions {
@@ -252,6 +251,11 @@ pub(super) fn check_lines(report: &RepositoryReport, out: &Output) {
     out.line(if report.passed { "PASSED" } else { "FAILED" });
 }
 
+/// The help of `--target`.
+pub(super) fn target_help() -> String {
+    format!("The server: {}", Target::names())
+}
+
 /// `269.4 MB`, `41.2 kB`.
 fn size(bytes: u64) -> String {
     match bytes as f64 {
@@ -263,6 +267,6 @@ fn size(bytes: u64) -> String {
 fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, new)) if !name.is_empty() && !new.is_empty() => Ok((name.to_owned(), new.to_owned())),
-        _ => Err("NAME=NEW is expected, such as tile=input".to_owned()),
+        _ => Err("expected NAME=NEW, such as tile=input".to_owned()),
     }
 }

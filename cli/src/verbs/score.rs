@@ -172,7 +172,7 @@ pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
     }
     let part = args.shard.take(&mut tiles, out)?;
     let bundle = Bundle::open(&args.bundle)?;
-    let rule = DecisionRule::of(&bundle.manifest);
+    let rule = DecisionRule::from_manifest(&bundle.manifest);
     let work = |precision| Work { args: &args, bundle: &bundle, rule: &rule, tiles: &tiles, precision, format };
     if args.endpoint.is_named() {
         return endpoint::run(&work(args.precision.as_deref().unwrap_or("fp32")), part, out);

@@ -1,5 +1,5 @@
-//! `kiln ship`: from a run to what a server loads, in one command with one report. Each step is a verb of its own; this one
-//! does them in turn and stops at the first that does not hold.
+//! `kiln ship`: from a run to a server package, in one command with one report. Each step is also a separate verb; this verb
+//! runs them in order and stops at the first that fails.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -13,16 +13,16 @@ use serde::Serialize;
 
 use super::destination::Destination;
 use super::export::{export_with_progress, parity_lines, variant_lines};
-use super::package::{PackageOptions, check_lines, packaged_lines};
+use super::package::{PackageOptions, check_lines, packaged_lines, target_help};
 use crate::exit::Exit;
 use crate::output::Output;
 
 /// Export, verify, package and check a run, in one command.
 ///
-/// The run becomes a bundle, ONNX Runtime is compared with burn on every tile of the test split, the bundle as written is
-/// compared with its golden outputs, the server's files are made and compared with the graph, and the package is checked
-/// where it lies. The first step that does not hold ends it with exit status 1, and nothing reaches the server's folder
-/// before all of the model's own checks have held.
+/// Exports the run to a bundle, compares ONNX Runtime with burn on every tile of the test split, compares the written bundle
+/// with its golden outputs, makes the server's files and compares them with the graph, and checks the server package on
+/// disk. The first failing step ends the command with exit status 1, and nothing reaches the server's folder before all
+/// checks of the model have passed.
 #[derive(clap::Args)]
 #[command(
     disable_version_flag = true,
@@ -33,19 +33,18 @@ pub(crate) struct Args {
     /// The run's folder.
     run: PathBuf,
 
-    /// The server: triton, kserve, ovms.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = target_help())]
     target: Target,
 
-    /// The package's folder.
+    /// The server package's folder.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 
-    /// Where the bundle is kept, for `kiln verify BUNDLE --endpoint`; one that is there is replaced [default: RUN/bundle].
+    /// The bundle's folder, for `kiln verify BUNDLE --endpoint`; an existing bundle is replaced [default: RUN/bundle].
     #[arg(long, value_name = "BUNDLE")]
     bundle: Option<PathBuf>,
 
-    /// Where the run's tiles lie now, if they have moved.
+    /// The run's tiles, if they have moved.
     #[arg(long, value_name = "DIR|CSV")]
     data: Option<PathBuf>,
 
@@ -53,7 +52,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "dynamic|N", default_value = "dynamic")]
     batch: Batch,
 
-    /// The precisions to ship: fp32, fp16, int8, each a model of its own; one that misses its gate is not shipped.
+    /// The precisions to ship: fp32, fp16, int8, each a separate model; a precision that misses its gate is not shipped.
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "fp32")]
     precision: Vec<Precision>,
 
@@ -61,7 +60,7 @@ pub(crate) struct Args {
     options: PackageOptions,
 }
 
-/// The report: what each step found, and how long it took.
+/// The report: each step's result and duration.
 #[derive(Serialize)]
 struct Shipped<'a> {
     passed: bool,
@@ -94,7 +93,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let golden = timed(&mut seconds.verify, || verify(&path, out))?;
     if !golden.passed {
         parity_lines(&golden, out);
-        out.note("the bundle does not give its golden outputs; nothing was packaged");
+        out.note("the bundle does not reproduce its golden outputs; nothing was packaged");
         return Ok(Exit::CheckFailed);
     }
     let (target, folder) = (args.target, args.out.clone());
@@ -132,16 +131,16 @@ fn export_request(args: &Args, bundle: &Path) -> ExportRequest {
     }
 }
 
-/// The bundle as it was written, against its golden outputs: what any machine can repeat without burn.
+/// Compares the written bundle with its golden outputs. Any machine can repeat this without burn.
 fn verify(path: &Path, out: &Output) -> anyhow::Result<ParityReport> {
     let bundle = Bundle::open(path)?;
     let runtime = library::load(&library::find(out.onnxruntime.as_deref())?)?;
     let mut session = Session::open(runtime, &bundle.model_path("fp32")?, &SessionOptions::default())?;
     let golden = golden::read(&bundle.golden_path()?)?;
-    Ok(against_golden(&mut session, &golden, &DecisionRule::of(&bundle.manifest), &GOLDEN_BATCHES)?)
+    Ok(against_golden(&mut session, &golden, &DecisionRule::from_manifest(&bundle.manifest), &GOLDEN_BATCHES)?)
 }
 
-/// What was asked for and has held its gate.
+/// The requested precisions that passed their gates.
 fn shipped(asked: &[Precision], exported: &Exported) -> Vec<String> {
     let holds = |precision: &Precision| {
         let report = exported.variants.iter().find(|variant| variant.precision == precision.name());

@@ -57,18 +57,18 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     #[cfg(feature = "export")]
     if let Some(run) = &args.run {
         let report = verify_run(&mut session, &bundle, run, args.data.as_deref(), out)?;
-        return show_or_refuse(&report.with_stain(stain), &args, out);
+        return show_or_refuse(&report.with_stain(stain), &bundle, out);
     }
-    let rule = DecisionRule::of(&bundle.manifest);
+    let rule = DecisionRule::from_manifest(&bundle.manifest);
     let tolerances = gate_tolerances(bundle.variant(&args.precision)?);
     let report = against_golden_within(&mut session, &golden, &rule, &GOLDEN_BATCHES, tolerances)?;
-    show_or_refuse(&report.with_stain(stain), &args, out)
+    show_or_refuse(&report.with_stain(stain), &bundle, out)
 }
 
-/// A bundle whose outputs agree must also be one that every other verb takes.
-fn show_or_refuse(report: &ParityReport, args: &Args, out: &Output) -> anyhow::Result<Exit> {
+/// Refuses a bundle whose outputs agree but whose graph repeats other values than its manifest: every other verb would.
+fn show_or_refuse(report: &ParityReport, bundle: &Bundle, out: &Output) -> anyhow::Result<Exit> {
     if report.passed {
-        Bundle::open(&args.bundle)?;
+        bundle.check_statements()?;
     }
     show(report, out)
 }

@@ -1,5 +1,5 @@
-//! A package as it lies: digests of every version, no file too many, no link, and a configuration that still agrees with
-//! the graphs. Reads only; may run beside a server, and beside a packager.
+//! Checks a server package on disk: digests of every version, no extra file, no link, and a configuration that agrees with
+//! graph and record. Reads only; may run beside a server and beside a packager.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,20 +7,18 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::graph::Graph;
-use crate::package::MODEL;
 use crate::repository::{RECORD, Record, versions};
-use crate::request::Target;
-use crate::{ovms, triton};
+use crate::server;
+use crate::target::Target;
 
-/// What a check found.
+/// The result of a check.
 #[derive(Debug, Clone, Serialize)]
 pub struct RepositoryReport {
-    /// Whether there is no problem anywhere.
+    /// True if there is no problem.
     pub passed: bool,
     /// The models that Kiln packaged.
     pub models: Vec<CheckedModel>,
-    /// Folders beside them that hold no version of Kiln's; they were not checked.
+    /// Folders beside them without a version of Kiln's, which were not checked.
     pub not_checked: Vec<String>,
 }
 
@@ -31,7 +29,7 @@ pub struct CheckedModel {
     pub model: String,
     /// Its versions, in rising order.
     pub versions: Vec<CheckedVersion>,
-    /// What is wrong beside the versions: configuration, labels, warm-up samples.
+    /// Problems beside the versions: configuration, labels, warm-up samples.
     pub problems: Vec<String>,
 }
 
@@ -40,18 +38,19 @@ pub struct CheckedModel {
 pub struct CheckedVersion {
     /// Its number.
     pub version: u64,
-    /// Its precision; empty if its record cannot be read.
+    /// Its precision; empty if its record is unreadable.
     pub precision: String,
     /// Files that were compared with their digests.
     pub files: usize,
-    /// What is wrong with it.
+    /// Its problems.
     pub problems: Vec<String>,
 }
 
-/// Checks every version that Kiln packaged below `repository`: a package's folder, or a server's model repository.
+/// Checks every version that Kiln packaged below `repository`: a server package's folder, or a server's model repository.
 ///
 /// # Errors
-/// If there is none, or a folder cannot be read. Problems of a package are no errors: they are in the report.
+/// [`Error::Argument`] if there is no version of Kiln's; [`Error::Read`]. Problems of a server package are not errors: the
+/// report lists them.
 pub fn check(repository: &Path) -> Result<RepositoryReport> {
     let mut report = RepositoryReport { passed: true, models: Vec::new(), not_checked: Vec::new() };
     for folder in model_folders(repository)? {
@@ -62,7 +61,7 @@ pub fn check(repository: &Path) -> Result<RepositoryReport> {
         }
     }
     if report.models.is_empty() {
-        let reason = format!("holds no version with a {RECORD}, so nothing that `kiln package` made");
+        let reason = format!("no version here has a {RECORD}, so Kiln packaged none of them");
         return Err(Error::argument(repository.display(), reason));
     }
     let whole = |model: &CheckedModel| {
@@ -72,7 +71,7 @@ pub fn check(repository: &Path) -> Result<RepositoryReport> {
     Ok(report)
 }
 
-/// The models' folders of a package, in order of their names.
+/// The models' folders of a server package, by name.
 fn model_folders(repository: &Path) -> Result<Vec<PathBuf>> {
     let inner = Target::ALL.iter().map(|(_, target)| target.models_folder()).filter(|name| !name.is_empty());
     let places = inner.map(|name| repository.join(name)).chain([repository.to_owned()]);
@@ -109,7 +108,7 @@ fn check_model(folder: &Path, name: &str) -> Result<Option<CheckedModel>> {
     for version in versions(folder).map_err(Error::read(folder))? {
         let path = folder.join(version.to_string());
         let (checked, record) = check_version(&path, name, version);
-        // A packager may have taken an old version away since the folder was listed.
+        // A packager may have removed an old version since the folder was listed.
         if path.exists() {
             model.versions.push(checked);
             newest = record.or(newest);
@@ -117,10 +116,7 @@ fn check_model(folder: &Path, name: &str) -> Result<Option<CheckedModel>> {
     }
     if let Some(record) = newest {
         model.problems = record.problems_beside(folder);
-        model.problems.extend(match record.target {
-            Target::Triton | Target::Kserve => check_triton(folder, name, &record),
-            Target::Ovms => ovms::check(folder, name),
-        });
+        model.problems.extend(server::for_target(record.target).check(folder, name, &record));
     }
     Ok(Some(model))
 }
@@ -128,7 +124,7 @@ fn check_model(folder: &Path, name: &str) -> Result<Option<CheckedModel>> {
 fn check_version(path: &Path, model: &str, version: u64) -> (CheckedVersion, Option<Record>) {
     let mut checked = CheckedVersion { version, precision: String::new(), files: 0, problems: Vec::new() };
     if path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) {
-        checked.problems.push("a link; a version is a folder of its own".to_owned());
+        checked.problems.push("a link; a version must be a folder".to_owned());
         return (checked, None);
     }
     let record = match Record::read(path) {
@@ -141,31 +137,9 @@ fn check_version(path: &Path, model: &str, version: u64) -> (CheckedVersion, Opt
     checked.precision.clone_from(&record.precision);
     checked.files = record.files.len();
     if (record.model.as_str(), record.version) != (model, version) {
-        let problem = format!("{RECORD}: says model {} version {}", record.model, record.version);
+        let problem = format!("{RECORD}: is of model {} version {}", record.model, record.version);
         checked.problems.push(problem);
     }
     checked.problems.extend(record.problems(path));
     (checked, Some(record))
-}
-
-/// The configuration against the newest version's graph, and every sample of the warm-up.
-fn check_triton(folder: &Path, name: &str, record: &Record) -> Vec<String> {
-    let problem = |reason: String| vec![format!("{}: {reason}", triton::CONFIG)];
-    let config = match triton::read(folder) {
-        Ok(config) => config,
-        Err(reason) => return problem(reason),
-    };
-    let graph = folder.join(record.version.to_string()).join(&record.graph);
-    let graph = match Graph::read(&graph) {
-        Ok(graph) => graph,
-        Err(error) => return vec![error.to_string()],
-    };
-    let mut problems = Vec::new();
-    if !record.graph.starts_with(MODEL) {
-        problems.push(format!("{RECORD}: the graph is `{}`, and servers look for {MODEL}", record.graph));
-    }
-    if let Err((field, reason)) = triton::agrees(&config, name, &graph) {
-        problems.extend(problem(format!("`{field}` {reason}")));
-    }
-    problems
 }

@@ -1,43 +1,44 @@
-//! Element types under the names that each side gives them: ONNX's number, the manifest's word, Triton's constant.
+//! Element types of tensors that both ONNX and the servers have.
 
-use crate::proto::model_config::DataType;
-
-/// One element type.
+/// An element type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Element {
-    /// `TensorProto.DataType` in onnx.proto.
-    onnx: i32,
-    /// The manifest's word.
-    pub(crate) name: &'static str,
-    /// Triton's constant.
-    pub(crate) triton: DataType,
+pub(crate) enum Element {
+    Float32,
+    Uint8,
+    Int8,
+    Uint16,
+    Int16,
+    Int32,
+    Int64,
+    String,
+    Bool,
+    Float16,
+    Float64,
+    Uint32,
+    Uint64,
+    Bfloat16,
 }
-
-const fn element(onnx: i32, name: &'static str, triton: DataType) -> Element {
-    Element { onnx, name, triton }
-}
-
-/// Every type that both ONNX and Triton have.
-const ELEMENTS: [Element; 14] = [
-    element(1, "float32", DataType::TYPE_FP32),
-    element(2, "uint8", DataType::TYPE_UINT8),
-    element(3, "int8", DataType::TYPE_INT8),
-    element(4, "uint16", DataType::TYPE_UINT16),
-    element(5, "int16", DataType::TYPE_INT16),
-    element(6, "int32", DataType::TYPE_INT32),
-    element(7, "int64", DataType::TYPE_INT64),
-    element(8, "string", DataType::TYPE_STRING),
-    element(9, "bool", DataType::TYPE_BOOL),
-    element(10, "float16", DataType::TYPE_FP16),
-    element(11, "float64", DataType::TYPE_FP64),
-    element(12, "uint32", DataType::TYPE_UINT32),
-    element(13, "uint64", DataType::TYPE_UINT64),
-    element(16, "bfloat16", DataType::TYPE_BF16),
-];
 
 impl Element {
-    /// By ONNX's number.
-    pub(crate) fn of_onnx(number: i32) -> Option<Self> {
-        ELEMENTS.into_iter().find(|element| element.onnx == number)
+    /// The element type that a manifest, or a graph of `kiln_runtime`, calls `dtype`.
+    pub(crate) fn from_dtype(dtype: &str) -> Option<Self> {
+        let element = match dtype {
+            "float32" => Self::Float32,
+            "uint8" => Self::Uint8,
+            "int8" => Self::Int8,
+            "uint16" => Self::Uint16,
+            "int16" => Self::Int16,
+            "int32" => Self::Int32,
+            "int64" => Self::Int64,
+            "string" => Self::String,
+            "bool" => Self::Bool,
+            "float16" => Self::Float16,
+            "float64" => Self::Float64,
+            "uint32" => Self::Uint32,
+            "uint64" => Self::Uint64,
+            "bfloat16" => Self::Bfloat16,
+            _ => return None,
+        };
+        Some(element)
     }
 }

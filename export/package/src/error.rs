@@ -1,33 +1,33 @@
-//! Why there is no package, or why one does not hold.
+//! Errors of packaging.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use kiln_files::Fault;
 
-/// Why there is no package.
+/// An error of packaging.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The bundle, or its golden tiles, cannot be read.
     #[error(transparent)]
     Bundle(#[from] kiln_runtime::Error),
-    /// Two sides that must agree do not: the graph and the manifest, or the configuration and the graph.
+    /// A graph and its server's configuration, or an old and a new configuration, do not agree.
     #[error("{}: `{field}`: {reason}; nothing was written", path.display())]
     Mismatch {
         /// The file that was read.
         path: PathBuf,
         /// The field that differs, as its file names it: `outputs[1].dtype`, `max_batch_size`.
         field: String,
-        /// What each side says.
+        /// Both values.
         reason: String,
     },
-    /// An argument that cannot be met.
+    /// An option that cannot be met.
     #[error("{argument}: {reason}")]
     Argument {
-        /// The argument as the caller knows it.
+        /// The option, or the input that the caller named.
         argument: String,
-        /// What was found, and what to do.
+        /// The fault and the remedy.
         reason: String,
     },
     /// A file or folder that cannot be read.
@@ -35,7 +35,7 @@ pub enum Error {
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What the file system said.
+        /// The file system's error.
         #[source]
         source: io::Error,
     },
@@ -44,16 +44,16 @@ pub enum Error {
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the file system said.
+        /// The file system's error.
         #[source]
         source: io::Error,
     },
-    /// A text that Kiln itself made cannot be made: a fault of Kiln.
+    /// A file that Kiln cannot generate: a bug in Kiln.
     #[error("{what} cannot be written: {reason}")]
     Format {
-        /// What was to be written.
+        /// The file.
         what: &'static str,
-        /// What the library said.
+        /// The library's error.
         reason: String,
     },
 }
@@ -62,7 +62,7 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// Whose turn it is after this error.
+    /// The error's category, which decides the exit status.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
@@ -85,6 +85,12 @@ impl Error {
 
     pub(crate) fn argument(argument: impl ToString, reason: impl Into<String>) -> Self {
         Self::Argument { argument: argument.to_string(), reason: reason.into() }
+    }
+
+    pub(crate) fn version_exists(path: &Path) -> Self {
+        let reason = "this version exists already, and versions are never overwritten; leave out --version to get the next \
+                      free one";
+        Self::argument(path.display(), reason)
     }
 
     pub(crate) fn mismatch(path: &Path, field: impl Into<String>, reason: impl Into<String>) -> Self {

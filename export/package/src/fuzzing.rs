@@ -1,11 +1,10 @@
-//! The reader of `config.pbtxt` by itself, for the fuzz targets in `tests/fuzz`. Not part of the public interface: it may
+//! The reader of `config.pbtxt` alone, for the fuzz targets in `tests/fuzz`. Not part of the public interface: it may
 //! change in any release.
 
 /// Reads a configuration and prints it.
 ///
 /// # Errors
-/// Why it is no configuration of a model.
+/// The reason why the text is no model configuration.
 pub fn config_pbtxt(text: &str) -> std::result::Result<String, String> {
-    let config = crate::triton::parse(text)?;
-    crate::triton::print(&config).map_err(|error| error.to_string())
+    crate::server::triton::reprint(text)
 }

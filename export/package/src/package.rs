@@ -1,6 +1,7 @@
-//! From a bundle to a package. Everything is made and checked in memory first; then files beside the version, then the
-//! configuration, then the version itself by one rename, then old versions go. So a server that polls finds, at any moment,
-//! whole versions under a configuration that describes them, and a package that failed has changed nothing that is served.
+//! From a bundle to a server package. Everything is made and checked in memory first; then files beside the version are
+//! written, then the configuration, then the version itself by one rename, then old versions are removed. A server that
+//! polls finds, at any moment, whole versions under a configuration that describes them, and a failed request changes
+//! nothing that is served.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,31 +13,31 @@ use kiln_runtime::bundle::manifest::FileEntry;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::repository::{ModelFolder, Origin, RECORD, Record, SCHEMA, entry, versions};
-use crate::request::{PackageRequest, Target};
-use crate::source::Source;
-use crate::{kserve, ovms, readme, triton};
+use crate::plan::{MODEL, Plan};
+use crate::readme;
+use crate::repository::{ModelFolder, Origin, RECORD, Record, SCHEMA, entry, write_json};
+use crate::request::PackageRequest;
+use crate::server::{self, Server};
+use crate::source::{Source, split};
+use crate::target::Target;
 
-/// The graph's file on every server.
-pub(crate) const MODEL: &str = "model.onnx";
-
-/// The longest name that every server and Kubernetes take.
+/// The longest name that every server and Kubernetes accept.
 const NAME_LENGTH: usize = 63;
 
-/// What was packaged.
+/// A written server package.
 #[derive(Debug, Clone, Serialize)]
 pub struct Packaged {
-    /// The package's folder.
+    /// The server package's folder.
     pub path: PathBuf,
     /// The server.
     pub target: Target,
     /// One model for each precision.
     pub models: Vec<PackagedModel>,
-    /// Files of the package beside the models' folders.
+    /// Files beside the models' folders.
     pub files: Vec<PathBuf>,
 }
 
-/// A model of a package.
+/// A model of a server package.
 #[derive(Debug, Clone, Serialize)]
 pub struct PackagedModel {
     /// Its name on the server.
@@ -49,54 +50,55 @@ pub struct PackagedModel {
     pub path: PathBuf,
     /// Bytes of graph and weights.
     pub bytes: u64,
-    /// Versions that gave way.
+    /// Old versions that were removed.
     pub removed: Vec<u64>,
-}
-
-/// A model, made and checked, not yet written.
-pub(crate) struct Plan<'a> {
-    pub(crate) model: String,
-    pub(crate) source: Source<'a>,
-    /// Files of the version beside the graph.
-    inside: Vec<(String, Vec<u8>)>,
-    /// Files beside the versions.
-    beside: Vec<(String, Vec<u8>)>,
-    /// The configuration, which stands beside the versions too.
-    config: Option<triton::ModelFiles>,
 }
 
 /// Packages a bundle for a server.
 ///
+/// ```no_run
+/// use kiln_package::{PackageRequest, Target, package};
+///
+/// let request = PackageRequest {
+///     max_batch: 16,
+///     ..PackageRequest::new("bundle".into(), "models".into(), Target::Triton)
+/// };
+/// for model in package(&request)?.models {
+///     println!("{} version {} in {}", model.model, model.version, model.path.display());
+/// }
+/// # Ok::<(), kiln_package::Error>(())
+/// ```
+///
 /// # Errors
-/// [`Error::Mismatch`] if graph, manifest and configuration do not agree; [`Error::Argument`] for what cannot be met, such
-/// as a version that is there already; [`Error::Bundle`]; [`Error::Write`].
+/// [`Error::Mismatch`] if graph and configuration do not agree; [`Error::Argument`] for options that cannot be met, such as
+/// the number of an existing version; [`Error::Bundle`]; [`Error::Write`].
 pub fn package(request: &PackageRequest) -> Result<Packaged> {
+    let server = server::for_target(request.target);
     request.validate()?;
+    server.validate(request)?;
     let bundle = Bundle::open(&request.bundle)?;
     serves_raw_tiles(request, &bundle)?;
-    let plans = plans(request, &bundle)?;
+    let plans = plans(server, request, &bundle)?;
     let root = request.out.join(request.target.models_folder());
     for plan in &plans {
-        may_follow(plan, &root.join(&plan.model), request.version)?;
+        let folder = root.join(&plan.model);
+        is_new(&folder, request.version)?;
+        server.may_follow(&folder, &plan.files)?;
     }
-    let models = plans.iter().map(|plan| publish(request, plan, &root)).collect::<Result<Vec<_>>>()?;
-    let mut files = match request.target {
-        Target::Triton => Vec::new(),
-        Target::Kserve => kserve::write(request, &plans)?,
-        Target::Ovms => ovms::write(request, &plans)?,
-    };
-    files.extend(readme::write(request, &plans)?);
+    let models = plans.iter().map(|plan| publish(server, request, plan, &root)).collect::<Result<Vec<_>>>()?;
+    let mut files = server.write(request, &plans)?;
+    files.extend(readme::write(server, request, &plans)?);
     Ok(Packaged { path: request.out.clone(), target: request.target, models, files })
 }
 
-/// Refuses a model whose clients would send tiles that it cannot score right.
+/// Refuses a model that would give wrong scores for tiles as decoded, unless every client normalises.
 fn serves_raw_tiles(request: &PackageRequest, bundle: &Bundle) -> Result<()> {
     match bundle.manifest.tile.before_graph() {
         Some(stain) if !request.client_normalises => {
             let reason = format!(
                 "its graph takes tiles after {} stain normalisation, and a server runs the graph alone: tiles as decoded \
-                 would get wrong scores. Train with data.stain_normalisation=reinhard, which stands in the graph; or, if \
-                 every client is kiln or normalises as it does, say so with --client-normalises",
+                 would get wrong scores. Train with data.stain_normalisation=reinhard, which is part of the graph; or, if \
+                 every client is kiln or normalises as it does, pass --client-normalises",
                 stain.method()
             );
             Err(Error::argument(request.bundle.display(), reason))
@@ -105,8 +107,8 @@ fn serves_raw_tiles(request: &PackageRequest, bundle: &Bundle) -> Result<()> {
     }
 }
 
-/// Makes every model of the request, and writes nothing.
-fn plans<'a>(request: &PackageRequest, bundle: &'a Bundle) -> Result<Vec<Plan<'a>>> {
+/// Makes every model of the request; writes nothing.
+fn plans<'a>(server: &dyn Server, request: &PackageRequest, bundle: &'a Bundle) -> Result<Vec<Plan<'a>>> {
     let name = name(request, bundle)?;
     let all = ["fp32".to_owned()];
     let precisions = if request.precisions.is_empty() { &all[..] } else { &request.precisions };
@@ -116,24 +118,14 @@ fn plans<'a>(request: &PackageRequest, bundle: &'a Bundle) -> Result<Vec<Plan<'a
         if plans.iter().any(|plan| plan.model == model) {
             return Err(Error::argument("--precision", format!("{precision} is named twice")));
         }
-        plans.push(plan(request, Source::open(bundle, precision)?, model)?);
+        let source = Source::open(bundle, precision)?;
+        let files = server.model_files(request, &source, &model)?;
+        plans.push(Plan { model, source, files });
     }
     Ok(plans)
 }
 
-fn plan<'a>(request: &PackageRequest, source: Source<'a>, model: String) -> Result<Plan<'a>> {
-    let mut plan = Plan { model, source, inside: Vec::new(), beside: Vec::new(), config: None };
-    if request.target == Target::Ovms {
-        plan.inside = ovms::mapping(request, &plan.source)?;
-        return Ok(plan);
-    }
-    let mut files = triton::model_files(request, &plan.source, &plan.model)?;
-    plan.beside = std::mem::take(&mut files.files);
-    plan.config = Some(files);
-    Ok(plan)
-}
-
-/// The name on the server: letters, digits, `_`, `-` and `.`, which every server and every address takes.
+/// The name on the server: letters, digits, `_`, `-` and `.`, which every server and every address accepts.
 fn name(request: &PackageRequest, bundle: &Bundle) -> Result<String> {
     let name = request.name.as_ref().unwrap_or(&bundle.manifest.model.name);
     let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.');
@@ -143,41 +135,30 @@ fn name(request: &PackageRequest, bundle: &Bundle) -> Result<String> {
         return Ok(name.clone());
     }
     let reason = format!(
-        "not a name that servers take: letters, digits, `_`, `-` and `.`, beginning with a letter or digit, at most \
-         {NAME_LENGTH} of them; give one with --name"
+        "not a name that servers accept: letters, digits, `_`, `-` and `.`, beginning with a letter or digit, at most \
+         {NAME_LENGTH} of them; choose one with --name"
     );
     Err(Error::argument(format!("`{name}`"), reason))
 }
 
-/// Refuses, before anything is written, a version that is there and a model whose clients the new version would break.
-fn may_follow(plan: &Plan, folder: &Path, version: Option<u64>) -> Result<()> {
-    if let Some(version) = version.filter(|version| folder.join(version.to_string()).symlink_metadata().is_ok()) {
-        let reason = "this version is there already and versions are never overwritten; leave out --version to get the next \
-                      free one";
-        return Err(Error::argument(folder.join(version.to_string()).display(), reason));
+/// Refuses an existing version before anything is written.
+fn is_new(folder: &Path, version: Option<u64>) -> Result<()> {
+    match version.map(|version| folder.join(version.to_string())) {
+        Some(path) if path.symlink_metadata().is_ok() => Err(Error::version_exists(&path)),
+        _ => Ok(()),
     }
-    let path = folder.join(triton::CONFIG);
-    let there = versions(folder).is_ok_and(|versions| !versions.is_empty());
-    let (Some(files), true, true) = (&plan.config, there, path.exists()) else { return Ok(()) };
-    let old = triton::read(folder).map_err(|why| Error::argument(path.display(), format!("cannot be read: {why}")))?;
-    triton::serves_as(&old, &files.config).map_err(|(field, reason)| {
-        let advice = "clients of the versions that are there would break; give this model another --name";
-        Error::mismatch(&path, field, format!("{reason}; {advice}"))
-    })
 }
 
-fn publish(request: &PackageRequest, plan: &Plan, root: &Path) -> Result<PackagedModel> {
+fn publish(server: &dyn Server, request: &PackageRequest, plan: &Plan, root: &Path) -> Result<PackagedModel> {
     let folder = ModelFolder::open(&root.join(&plan.model))?;
     let version = folder.next(request.version)?;
-    for (name, bytes) in &plan.beside {
+    for (name, bytes) in plan.files.beside.iter().chain(&plan.files.config) {
         folder.put(name, bytes)?;
     }
-    if let Some(config) = &plan.config {
-        folder.put(triton::CONFIG, config.text.as_bytes())?;
-    }
     let staged = folder.stage(version)?;
-    let files = fill(plan, request.target, staged.path())?;
-    let record = record(request, plan, version, files)?;
+    let graph = graph_at(server, &plan.source);
+    let files = fill(plan, &graph, staged.path())?;
+    let record = record(request, plan, version, graph, files)?;
     let bytes = record.files.iter().map(|file| file.bytes).sum();
     write_json(&staged.path().join(RECORD), &record)?;
     let path = folder.path.join(version.to_string());
@@ -193,25 +174,29 @@ fn publish(request: &PackageRequest, plan: &Plan, root: &Path) -> Result<Package
     })
 }
 
-/// Where the graph lies in a version: Triton wants a graph of several files as a folder of the graph's name.
-fn graph_at(target: Target, source: &Source) -> String {
-    if target != Target::Ovms && source.is_split() { format!("{MODEL}/{MODEL}") } else { MODEL.to_owned() }
+/// The graph's path in a version.
+fn graph_at(server: &dyn Server, source: &Source) -> String {
+    if source.is_split() && server.wants_folder_for_split_graphs() {
+        format!("{MODEL}/{MODEL}")
+    } else {
+        MODEL.to_owned()
+    }
 }
 
-/// Copies graph and weights into a version's folder, each compared with the bundle's digest after it was written.
-fn fill(plan: &Plan, target: Target, folder: &Path) -> Result<Vec<FileEntry>> {
-    let graph = graph_at(target, &plan.source);
+/// Copies graph and weights into a version's folder, and compares each with the bundle's digest after writing.
+fn fill(plan: &Plan, graph: &str, folder: &Path) -> Result<Vec<FileEntry>> {
     let mut files = Vec::new();
     for (at, entry) in plan.source.files.iter().enumerate() {
-        let name = match (at, graph.rsplit_once('/')) {
-            (0, _) => graph.clone(),
-            (_, Some((inner, _))) => format!("{inner}/{}", entry.path),
-            (_, None) => entry.path.clone(),
+        let (_, file) = split(&entry.path);
+        let name = match (at, split(graph)) {
+            (0, _) => graph.to_owned(),
+            (_, ("", _)) => file.to_owned(),
+            (_, (inner, _)) => format!("{inner}/{file}"),
         };
         copy(&plan.source.bundle.path.join(&entry.path), &folder.join(&name), entry)?;
         files.push(FileEntry { path: name, ..(*entry).clone() });
     }
-    for (name, bytes) in &plan.inside {
+    for (name, bytes) in &plan.files.inside {
         let path = folder.join(name);
         fs::write(&path, bytes).map_err(Error::write(&path))?;
         files.push(entry(name, bytes));
@@ -219,7 +204,7 @@ fn fill(plan: &Plan, target: Target, folder: &Path) -> Result<Vec<FileEntry>> {
     Ok(files)
 }
 
-/// The content alone: a link in the bundle becomes a file, and no odd permission travels.
+/// Copies the content alone: a link in the bundle becomes a file, and no permission is copied.
 fn copy(from: &Path, to: &Path, entry: &FileEntry) -> Result<()> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder).map_err(Error::write(folder))?;
@@ -231,10 +216,10 @@ fn copy(from: &Path, to: &Path, entry: &FileEntry) -> Result<()> {
     if written.eq_ignore_ascii_case(&entry.sha256) {
         return Ok(());
     }
-    Err(Error::mismatch(from, "sha256", format!("the bundle says {}, and {written} was copied", entry.sha256)))
+    Err(Error::mismatch(from, "sha256", format!("the bundle has {}, but {written} was copied", entry.sha256)))
 }
 
-fn record(request: &PackageRequest, plan: &Plan, version: u64, files: Vec<FileEntry>) -> Result<Record> {
+fn record(request: &PackageRequest, plan: &Plan, version: u64, graph: String, files: Vec<FileEntry>) -> Result<Record> {
     let manifest = &plan.source.bundle.manifest;
     Ok(Record {
         schema: SCHEMA,
@@ -242,20 +227,14 @@ fn record(request: &PackageRequest, plan: &Plan, version: u64, files: Vec<FileEn
         model: plan.model.clone(),
         version,
         precision: plan.source.variant.precision.clone(),
-        graph: graph_at(request.target, &plan.source),
+        graph,
         inputs: manifest.inputs.clone(),
         outputs: manifest.outputs.clone(),
         classes: manifest.classes.clone(),
         threshold: manifest.threshold.clone(),
         stain_normalisation: manifest.tile.stain_normalisation,
-        origin: Origin::of(&plan.source)?,
+        origin: Origin::from_bundle(plan.source.bundle)?,
         files,
-        beside: plan.beside.iter().map(|(name, bytes)| entry(name, bytes)).collect(),
+        beside: plan.files.beside.iter().map(|(name, bytes)| entry(name, bytes)).collect(),
     })
-}
-
-pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|error| Error::Format { what: "a JSON file", reason: error.to_string() })?;
-    kiln_files::publish::write_file(path, format!("{text}\n").as_bytes()).map_err(Error::write(path))
 }

@@ -1,20 +1,18 @@
-//! One graph of a bundle on its way to a server: what it says of itself, and the files that it consists of. Opening one
-//! compares graph and manifest; nothing is served that does not agree.
-
-use std::path::Path;
+//! One graph of a bundle on its way to a server, with the files that it consists of. The bundle has compared both with the
+//! manifest; only what servers need beyond that is checked here.
 
 use kiln_runtime::Bundle;
-use kiln_runtime::bundle::manifest::{Dim, FileEntry, Variant};
+use kiln_runtime::bundle::manifest::{FileEntry, Variant};
 
 use crate::error::{Error, Result};
-use crate::graph::{BatchRule, Graph};
+use crate::graph::ServedGraph;
 
 /// A graph of a bundle, checked.
 #[derive(Debug)]
 pub(crate) struct Source<'a> {
     pub(crate) bundle: &'a Bundle,
     pub(crate) variant: &'a Variant,
-    pub(crate) graph: Graph,
+    pub(crate) graph: ServedGraph,
     /// The graph's file, then its files of weights.
     pub(crate) files: Vec<&'a FileEntry>,
 }
@@ -23,27 +21,22 @@ impl<'a> Source<'a> {
     /// Opens the graph of one precision.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if the graph is not what the manifest says, or keeps weights in a file that is not the
-    /// bundle's own; [`Error::Bundle`] if there is no such precision.
+    /// [`Error::Mismatch`] if no server can load the graph, or its weights are in another folder; [`Error::Bundle`] if the
+    /// bundle has no such precision.
     pub(crate) fn open(bundle: &'a Bundle, precision: &str) -> Result<Self> {
         let variant = bundle.variant(precision)?;
         let path = bundle.path.join(&variant.file);
-        let graph = Graph::read(&path)?;
-        graph.agrees(&bundle.manifest, &path)?;
-        batch_agrees(variant, &graph, &path)?;
-        let entry = |name: &str| bundle.manifest.files.iter().find(|entry| entry.path == name);
-        let mut files: Vec<&FileEntry> = entry(&variant.file).into_iter().collect();
-        for location in &graph.external {
-            files.push(plain(location).and_then(entry).ok_or_else(|| {
-                let reason =
-                    format!("weights are said to be in `{location}`, which is no file of the bundle beside the graph");
-                Error::mismatch(&path, "external_data.location", reason)
-            })?);
+        let graph = ServedGraph::new(bundle.graph(precision)?, &path)?;
+        let files = bundle.graph_files(precision)?;
+        let (folder, _) = split(&variant.file);
+        if let Some(entry) = files.iter().find(|entry| split(&entry.path).0 != folder) {
+            let reason = format!("the graph reads `{}`; servers need the weights beside the graph", entry.path);
+            return Err(Error::mismatch(&path, "external_data.location", reason));
         }
         Ok(Self { bundle, variant, graph, files })
     }
 
-    /// Whether the graph keeps weights in files of their own.
+    /// Returns true if the graph has its weights in separate files.
     pub(crate) fn is_split(&self) -> bool {
         self.files.len() > 1
     }
@@ -55,23 +48,9 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A file name, and nothing that leads elsewhere.
-fn plain(location: &str) -> Option<&str> {
-    let name = Path::new(location).file_name()?.to_str()?;
-    (name == location && !location.contains(['\\', ':'])).then_some(name)
-}
-
-fn batch_agrees(variant: &Variant, graph: &Graph, path: &Path) -> Result<()> {
-    let agrees = match (&variant.batch, graph.batch) {
-        (Dim::Symbolic(_), BatchRule::Symbolic) => true,
-        (Dim::Fixed(stated), BatchRule::Fixed(found)) => *stated == found,
-        _ => false,
-    };
-    if agrees {
-        return Ok(());
-    }
-    let reason = format!("the manifest says {:?} and the graph has {:?}", variant.batch, graph.batch);
-    Err(Error::mismatch(path, format!("variants[{}].batch", variant.precision), reason))
+/// The folder and the name of a path with forward slashes.
+pub(crate) fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
 }
 
 #[cfg(test)]
@@ -79,10 +58,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weights_lie_beside_their_graph_or_nowhere() {
-        assert_eq!(plain("model.ab12.data"), Some("model.ab12.data"));
-        for location in ["", ".", "..", "../w.data", "a/w.data", "/w.data", "a\\w.data", "C:w.data", "w.data/"] {
-            assert_eq!(plain(location), None, "{location}");
-        }
+    fn a_path_is_a_folder_and_a_name() {
+        assert_eq!(split("model.onnx"), ("", "model.onnx"));
+        assert_eq!(split("a/b/w.data"), ("a/b", "w.data"));
     }
 }

@@ -1,9 +1,9 @@
-//! A manifest against itself and against the graphs that it describes. Kiln goes by the manifest when it labels a score,
-//! so a manifest that describes another graph gives wrong labels without a word.
+//! Compares a manifest with itself and with the graphs that it describes. Kiln labels scores by the manifest, so a manifest
+//! of another graph would give wrong labels without an error.
 
 use kiln_tile::{SIDE, stain::StainPlace};
 
-use super::graph::{self, Graph};
+use super::graph::{Graph, GraphPort};
 use super::manifest::{Dim, Manifest, Port, StainNormalisation, TileSpec, Variant};
 use super::{MANIFEST, contain, metadata};
 
@@ -19,11 +19,11 @@ const NORMAL_CLASSES: &str = "kiln.normal_classes";
 const STAIN: &str = "kiln.stain_normalisation";
 
 impl Manifest {
-    /// Whether the statements of the manifest fit each other: class names, decision rule, tile, outputs and variants.
-    /// Looks at no file.
+    /// Checks that the parts of the manifest fit each other: class names, decision rule, tile, outputs and variants. Reads
+    /// no file.
     ///
     /// # Errors
-    /// The key, its value and the value that it does not fit.
+    /// The key, its value and the value that contradicts it.
     pub fn check(&self) -> Result<(), String> {
         self.check_names().and_then(|()| self.check_rule()).and_then(|()| self.check_tile())?;
         self.check_ports().and_then(|()| self.check_variants())
@@ -38,13 +38,13 @@ impl Manifest {
         let unknown = self.normal_classes.iter().find(|name| !self.classes.contains(name));
         if let Some(name) = unknown {
             let known = &self.classes;
-            return wrong("normal_classes", format_args!("`{name}` is not in `classes`, which are {known:?}"));
+            return wrong("normal_classes", format_args!("`{name}` is not one of `classes`, {known:?}"));
         }
         if self.normal_classes.is_empty() || self.normal_classes.len() == self.classes.len() {
             let (normal, all) = (self.normal_classes.len(), self.classes.len());
             return wrong(
                 "normal_classes",
-                format_args!("{normal} of the {all} `classes` are normal; some must be, not all"),
+                format_args!("{normal} of the {all} `classes` are normal; expected at least one, and not all"),
             );
         }
         Ok(())
@@ -82,19 +82,19 @@ impl Manifest {
     fn check_ports(&self) -> Checked {
         for (kind, ports) in [("inputs", &self.inputs), ("outputs", &self.outputs)] {
             if let Some((first, again)) = twice(ports.iter().map(|port| port.name.as_str())) {
-                return wrong(kind, format_args!("`{first}` is there twice, at {again} again"));
+                return wrong(kind, format_args!("`{first}` appears twice, the second time at {again}"));
             }
         }
         let output = |name: &str| self.outputs.iter().find(|port| port.name == name);
         let classes = self.classes.len() as u64;
         match output(PROBABILITIES).map(|port| port.shape.as_slice()) {
             None if classes > 0 => {
-                wrong("classes", format_args!("{classes} names, and `outputs` have no `{PROBABILITIES}`"))
+                wrong("classes", format_args!("{classes} names, but `outputs` has no `{PROBABILITIES}`"))
             }
             Some([_, Dim::Fixed(width)]) if *width == classes => Ok(()),
             Some(shape) => wrong(
                 "classes",
-                format_args!("{classes} names, and `{PROBABILITIES}` in `outputs` has the shape {}", dims(shape)),
+                format_args!("{classes} names, but `{PROBABILITIES}` in `outputs` has the shape {}", dims(shape)),
             ),
             None => Ok(()),
         }
@@ -106,10 +106,10 @@ impl Manifest {
             return Err(format!("{MANIFEST} lists no variants, so there is no graph to run"));
         }
         if let Some((first, _)) = twice(variants.iter().map(|variant| variant.precision.as_str())) {
-            return wrong("variants", format_args!("the precision `{first}` is there twice"));
+            return wrong("variants", format_args!("the precision `{first}` appears twice"));
         }
         if let Some((first, _)) = twice(variants.iter().map(|variant| variant.file.as_str())) {
-            return wrong("variants", format_args!("the file `{first}` is there twice, for two precisions"));
+            return wrong("variants", format_args!("the file `{first}` appears twice, for two precisions"));
         }
         let odd = |variant: &&Variant| !matches!(&variant.batch, Dim::Fixed(1..)) && !is_dynamic(&variant.batch);
         match variants.iter().find(odd) {
@@ -122,13 +122,13 @@ impl Manifest {
     }
 }
 
-/// Whether a variant's graph is the one that the manifest describes.
+/// Checks that a variant's graph is the one that the manifest describes.
 pub(super) fn graph_agrees(manifest: &Manifest, variant: &Variant, graph: &Graph) -> Checked {
     let file = &variant.file;
     ports_agree(file, "inputs", &manifest.inputs, &graph.inputs)?;
     ports_agree(file, "outputs", &manifest.outputs, &graph.outputs)?;
     if !manifest.outputs.iter().any(|port| port.name == SCORE) {
-        return wrong("outputs", format_args!("there is no `{SCORE}`, and none in {file}"));
+        return wrong("outputs", format_args!("neither it nor {file} has `{SCORE}`"));
     }
     for port in graph.inputs.iter().chain(&graph.outputs) {
         let first = port.shape.as_deref().and_then(<[Dim]>::first);
@@ -142,31 +142,31 @@ pub(super) fn graph_agrees(manifest: &Manifest, variant: &Variant, graph: &Graph
             let key = format!("variants[{}].batch", variant.precision);
             let name = &port.name;
             return Err(format!(
-                "{file}: {MANIFEST} has {stated} for `{key}`, and the first axis of `{name}` is {found}"
+                "{file}: {MANIFEST} has {stated} for `{key}`, but the first axis of `{name}` is {found}"
             ));
         }
     }
     metadata_agrees(manifest, file, graph)
 }
 
-/// Weights, and whatever else a graph reads, are files of the bundle with a digest, and long enough.
+/// Checks that every file which a graph reads is listed with a digest and is long enough. Returns the paths, each once.
 pub(super) fn external_is_listed(manifest: &Manifest, variant: &Variant, graph: &Graph) -> Result<Vec<String>, String> {
     let file = &variant.file;
     let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut files = Vec::new();
     for external in &graph.external {
         let (of, location) = (&external.of, external.location.escape_debug());
-        contain::plain(&external.location).map_err(|reason| format!("{file}: {of} wants to read a file: {reason}"))?;
+        contain::plain(&external.location).map_err(|reason| format!("{file}: {of} reads a file: {reason}"))?;
         let path =
             if folder.is_empty() { external.location.clone() } else { format!("{folder}/{}", external.location) };
         let Some(entry) = manifest.files.iter().find(|entry| entry.path == path) else {
-            return Err(format!("{file}: {of} wants to read `{location}`, which `files` of {MANIFEST} does not list"));
+            return Err(format!("{file}: {of} reads `{location}`, which `files` of {MANIFEST} does not list"));
         };
         let length = external.length.unwrap_or(0);
         if external.offset.checked_add(length).is_none_or(|end| end > entry.bytes) {
             let (offset, bytes) = (external.offset, entry.bytes);
             return Err(format!(
-                "{file}: {of} wants to read {length} bytes from byte {offset} on of `{location}`, which has {bytes}"
+                "{file}: {of} reads {length} bytes from byte {offset} of `{location}`, which has {bytes}"
             ));
         }
         if !files.contains(&path) {
@@ -176,9 +176,9 @@ pub(super) fn external_is_listed(manifest: &Manifest, variant: &Variant, graph: 
     Ok(files)
 }
 
-fn ports_agree(file: &str, kind: &str, stated: &[Port], found: &[graph::Port]) -> Checked {
+fn ports_agree(file: &str, kind: &str, stated: &[Port], found: &[GraphPort]) -> Checked {
     let differs = |key: String, stated: String, found: String| {
-        Err(format!("{file}: {MANIFEST} has {stated} for `{key}`, and the graph has {found}"))
+        Err(format!("{file}: {MANIFEST} has {stated} for `{key}`, but the graph has {found}"))
     };
     if stated.len() != found.len() {
         let stated: Vec<&str> = stated.iter().map(|port| port.name.as_str()).collect();
@@ -205,7 +205,7 @@ fn ports_agree(file: &str, kind: &str, stated: &[Port], found: &[graph::Port]) -
     Ok(())
 }
 
-/// Equal rank, equal numbers, and equal names where the graph has a name.
+/// Equal rank, equal lengths, and equal names where the graph has a name.
 fn shapes_agree(stated: &[Dim], found: &[Dim]) -> bool {
     let agrees = |(stated, found): (&Dim, &Dim)| match (stated, found) {
         (Dim::Symbolic(_), Dim::Symbolic(name)) if name.is_empty() => true,
@@ -217,16 +217,13 @@ fn shapes_agree(stated: &[Dim], found: &[Dim]) -> bool {
 fn metadata_agrees(manifest: &Manifest, file: &str, graph: &Graph) -> Checked {
     for (key, names) in [(CLASSES, &manifest.classes), (NORMAL_CLASSES, &manifest.normal_classes)] {
         if let Some(found) = graph.metadata.get(key).filter(|text| !metadata::lists(text, names)) {
-            let (of_manifest, found) = (key.trim_start_matches("kiln."), found.escape_debug());
-            return Err(format!(
-                "{file}: {MANIFEST} has {names:?} for `{of_manifest}`, and `{key}` in the graph is {found}"
-            ));
+            return differs(file, key.trim_start_matches("kiln."), &format!("{names:?}"), key, found);
         }
     }
     stain_agrees(manifest, file, graph)
 }
 
-/// Statements of the manifest that the graph repeats as single values.
+/// Compares the values of the manifest that the graph repeats as single values.
 pub(super) fn statements_agree(manifest: &Manifest, file: &str, graph: &Graph) -> Checked {
     let stated = [
         ("model.kind", "kiln.model", manifest.model.kind.clone()),
@@ -236,17 +233,14 @@ pub(super) fn statements_agree(manifest: &Manifest, file: &str, graph: &Graph) -
     ];
     for (of_manifest, key, stated) in stated {
         if let Some(found) = graph.metadata.get(key).filter(|found| **found != stated) {
-            let found = found.escape_debug();
-            return Err(format!(
-                "{file}: {MANIFEST} has {stated} for `{of_manifest}`, and `{key}` in the graph is {found}"
-            ));
+            return differs(file, of_manifest, &stated, key, found);
         }
     }
     Ok(())
 }
 
-/// Method and place: a caller who normalises tiles that the graph normalises again, or leaves to the graph what it does not
-/// do, gets wrong scores. The target's numbers are tried by `kiln verify`, on golden tiles.
+/// Compares method and place: a caller who normalises tiles that the graph normalises again, or leaves them to a graph that
+/// does not, gets wrong scores. The target's numbers are compared by verification, on golden tiles.
 fn stain_agrees(manifest: &Manifest, file: &str, graph: &Graph) -> Checked {
     let found = match graph.metadata.get(STAIN) {
         Some(text) => Some(
@@ -261,34 +255,35 @@ fn stain_agrees(manifest: &Manifest, file: &str, graph: &Graph) -> Checked {
         stain.map_or("none".to_owned(), |stain| format!("{} in the {}", stain.normaliser.method(), place(stain.place)))
     };
     let (stated, found) = (shown(manifest.tile.stain_normalisation), shown(found));
-    if stated == found {
-        return Ok(());
-    }
-    Err(format!(
-        "{file}: {MANIFEST} has {stated} for `tile.stain_normalisation`, and `{STAIN}` in the graph is {found}"
-    ))
+    if stated == found { Ok(()) } else { differs(file, "tile.stain_normalisation", &stated, STAIN, &found) }
 }
 
-/// Names that become labels and column names: there, once each, on one line.
+/// A value of the manifest, `stated` under `of_manifest`, that the graph's metadata contradict under `key`.
+fn differs(file: &str, of_manifest: &str, stated: &str, key: &str, found: &str) -> Checked {
+    let found = found.escape_debug();
+    Err(format!("{file}: {MANIFEST} has {stated} for `{of_manifest}`, but `{key}` in the graph is {found}"))
+}
+
+/// Checks names that become labels and column names: none is empty, spans two lines or appears twice.
 fn names(key: &str, names: &[String]) -> Checked {
     if names.iter().any(|name| name.trim().is_empty()) {
-        return wrong(key, format_args!("there is an empty name in {names:?}"));
+        return wrong(key, format_args!("empty name in {names:?}"));
     }
     if let Some(name) = names.iter().find(|name| name.chars().any(is_control)) {
-        return wrong(key, format_args!("{name:?} holds a line break or another control character"));
+        return wrong(key, format_args!("{name:?} contains a line break or another control character"));
     }
     match twice(names.iter().map(String::as_str)) {
-        Some((name, _)) => wrong(key, format_args!("{name:?} is there twice")),
+        Some((name, _)) => wrong(key, format_args!("{name:?} appears twice")),
         None => Ok(()),
     }
 }
 
-/// Line ends of Unicode too: readers of CSV and of label files break lines there.
+/// Includes Unicode's line ends: readers of CSV and of label files break lines there.
 fn is_control(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
-/// The first name that is there before, and where it is again.
+/// The first name that appeared before, and its second index.
 fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<(&'a str, usize)> {
     let mut seen = std::collections::BTreeSet::new();
     names.enumerate().find(|(_, name)| !seen.insert(*name)).map(|(at, name)| (name, at))

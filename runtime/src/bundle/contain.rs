@@ -1,6 +1,6 @@
-//! Files that a manifest lists: plain relative names that mean the same file on every machine, and files that belong to
-//! the bundle alone. A link out of the folder, or a second name (hard link) elsewhere, could change a file after its digest
-//! was compared.
+//! Containment of the files that a manifest lists: their names are plain, relative and mean the same file on every machine,
+//! and they belong to the bundle alone. Through a link out of the folder, or a hard link elsewhere, a file could change
+//! after its digest was compared.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,17 +9,17 @@ use std::path::{Path, PathBuf};
 use super::MANIFEST;
 use super::manifest::FileEntry;
 
-/// The longest name of a file or folder that every usual file system takes, in bytes.
+/// The longest name of a file or folder that every common file system accepts, in bytes.
 const NAME_LIMIT: usize = 255;
 
-/// Characters that Windows does not allow in a name, or gives a meaning.
+/// Characters that Windows forbids in a name or gives a meaning.
 const NOT_PORTABLE: [char; 9] = ['\\', ':', '*', '?', '"', '<', '>', '|', '\0'];
 
-/// Device names of Windows, with any ending and in any case.
+/// Device names of Windows, with any extension and in any case.
 const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
 
-/// Each path once (in any case, since some file systems ignore it), and never the manifest itself, which cannot contain
-/// its own digest.
+/// Refuses a path that is listed twice (in any case, since some file systems ignore it), and the manifest itself, which
+/// cannot contain its own digest.
 pub(super) fn unique(files: &[FileEntry]) -> Result<(), String> {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     for entry in files {
@@ -39,7 +39,7 @@ pub(super) fn unique(files: &[FileEntry]) -> Result<(), String> {
     Ok(())
 }
 
-/// The file under `folder` that `path` names. `folder` is canonical.
+/// Returns the file that `path` names under `folder`, which is canonical.
 pub(super) fn resolve(folder: &Path, path: &str) -> Result<PathBuf, String> {
     plain(path)?;
     let found = folder.join(path).canonicalize().map_err(|error| format!("{path}: {error}"))?;
@@ -60,14 +60,15 @@ pub(super) fn without_links(folder: &Path, path: &str) -> Result<(), String> {
         place.push(part);
         let metadata = fs::symlink_metadata(&place).map_err(|error| format!("{path}: {error}"))?;
         if metadata.is_symlink() {
-            return Err(format!("`{path}` is a link; weights must be a file of the bundle itself"));
+            return Err(format!("`{path}` is a link; weights must be a regular file inside the bundle"));
         }
     }
     Ok(())
 }
 
-/// Windows' separators, drives, streams and device names are refused everywhere: a bundle means the same on every
-/// machine. So are letters beyond ASCII, for which file systems differ in what is the same name.
+/// Refuses a path that is not plain, relative and portable. Windows' separators, drives, streams and device names are
+/// refused on every system, because a bundle means the same on every machine; so are letters beyond ASCII, which file
+/// systems normalise differently.
 pub(super) fn plain(path: &str) -> Result<(), String> {
     let whole = |part: &str| !part.is_empty() && part != "." && part != "..";
     if path.contains(NOT_PORTABLE) || !path.split('/').all(whole) {
@@ -80,16 +81,16 @@ pub(super) fn plain(path: &str) -> Result<(), String> {
     }
 }
 
-/// Why a name is no name, or another name, on some system.
+/// The reason why a name is invalid, or another name, on some system.
 fn unportable(name: &str) -> Option<&'static str> {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
     let numbered = |port: &str| stem.strip_prefix(port).is_some_and(|number| number.len() == 1 && number != "0");
     if !name.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-        Some("only printable ASCII is the same name everywhere")
+        Some("only printable ASCII is the same name on every system")
     } else if name.ends_with(['.', ' ']) || name.starts_with(' ') {
         Some("Windows drops a dot or a space at an end of a name")
     } else if DEVICES.contains(&stem.as_str()) || numbered("com") || numbered("lpt") {
-        Some("it is the name of a device on Windows")
+        Some("it names a device on Windows")
     } else if name.len() > NAME_LIMIT {
         Some("it is longer than 255 bytes")
     } else {
@@ -97,8 +98,8 @@ fn unportable(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Refuses files that have a name outside of the bundle too. `files` are the listed paths with the files they resolve to,
-/// the manifest included. Two names inside the bundle are no harm.
+/// Refuses files that also have a name outside of the bundle. `files` are the listed paths with the files that they resolve
+/// to, the manifest included. Two names inside the bundle are harmless.
 #[cfg(unix)]
 pub(super) fn sole_owner<'a>(files: impl Iterator<Item = (&'a str, &'a Path)>) -> Result<(), String> {
     use std::collections::BTreeSet;
@@ -112,14 +113,14 @@ pub(super) fn sole_owner<'a>(files: impl Iterator<Item = (&'a str, &'a Path)>) -
     }
     match inodes.values().find(|(links, _, names)| *links > names.len() as u64) {
         Some((links, path, _)) => Err(format!(
-            "{path}: this file has {links} names (hard links), not all of them files of the bundle, so it can be changed \
-             from elsewhere; hint: `cp -r` makes a copy of the bundle with files of its own"
+            "{path}: this file has {links} names (hard links), not all inside the bundle, so it can be changed from \
+             elsewhere; hint: copy the bundle with `cp -r`, which makes separate files"
         )),
         None => Ok(()),
     }
 }
 
-/// Links cannot be counted here; digests are compared all the same.
+/// Does nothing: links cannot be counted here. Digests are compared all the same.
 #[cfg(not(unix))]
 pub(super) fn sole_owner<'a>(_: impl Iterator<Item = (&'a str, &'a Path)>) -> Result<(), String> {
     Ok(())

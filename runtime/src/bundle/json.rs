@@ -1,6 +1,6 @@
-//! A strict look at JSON before serde reads it. `serde_json` alone accepts a key twice inside a free-form value (the last
-//! one wins, and other readers take the first), skips text that is not UTF-8 under an unknown key, and nests 128 deep. Two
-//! programs must never read two different manifests out of the same bytes, so all of these are refused here.
+//! A strict check of JSON before serde reads it. `serde_json` alone accepts a duplicate key inside a free-form value (it
+//! takes the last, other readers the first), skips text that is not UTF-8 under an unknown key, and nests 128 deep. Two
+//! programs must never read two different manifests from the same bytes, so all of these are refused here.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -14,7 +14,7 @@ pub(super) const DEPTH_LIMIT: usize = 16;
 /// The text of a JSON document that has one meaning.
 ///
 /// # Errors
-/// What is wrong, with line and column where there are any.
+/// The fault, with line and column if serde found it.
 pub(super) fn check(bytes: &[u8]) -> Result<&str, String> {
     if bytes.starts_with(b"\xef\xbb\xbf") {
         return Err("begins with a byte order mark, which JSON does not allow (RFC 8259, section 8.1)".to_owned());
@@ -29,7 +29,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<&str, String> {
     Ok(text)
 }
 
-/// Visits a value and all values in it, and keeps none.
+/// Visits a value and all values in it; keeps none.
 #[derive(Clone, Copy)]
 struct Strict {
     depth: usize,
@@ -95,7 +95,7 @@ impl<'de> Visitor<'de> for Strict {
         let mut seen = HashSet::new();
         while let Some(key) = object.next_key_seed(Key)? {
             if seen.contains(&key) {
-                return Err(A::Error::custom(format_args!("the key `{}` is there twice", key.escape_debug())));
+                return Err(A::Error::custom(format_args!("the key `{}` appears twice", key.escape_debug())));
             }
             object.next_value_seed(inner)?;
             seen.insert(key);
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn a_key_twice_is_refused_at_any_depth_however_it_is_written() {
         for text in [r#"{"a": 1, "a": 1}"#, r#"{"x": [{"a": 1, "b": 2, "a": 3}]}"#, r#"{"a": 1, "\u0061": 2}"#] {
-            assert!(refusal(text.as_bytes()).contains("`a` is there twice"), "{text}");
+            assert!(refusal(text.as_bytes()).contains("`a` appears twice"), "{text}");
         }
     }
 

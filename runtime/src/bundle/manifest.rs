@@ -1,5 +1,5 @@
-//! `manifest.json`: all that deployment needs to know of a bundle, as types. The writer lives in `kiln-export`; field
-//! names are stable (other programs read them), and a reader refuses a schema version that it does not know.
+//! `manifest.json` as types: all that deployment needs from a bundle. Field names are stable, since other programs read
+//! them, and unknown schema versions are refused. Writing is left to `kiln-export`.
 
 use std::collections::BTreeMap;
 
@@ -7,41 +7,88 @@ use kiln_tile::stain::{StainNormaliser, StainPlace};
 use kiln_tile::{Decoder, ScoreRule, SizePolicy};
 use serde::{Deserialize, Serialize};
 
+use super::json;
+
 /// The schema version that this release writes and reads.
 pub const SCHEMA: u32 = 1;
 
-/// The whole of `manifest.json`.
+/// The content of `manifest.json`.
+///
+/// ```
+/// use kiln_runtime::bundle::Manifest;
+///
+/// let json = r#"{
+///     "schema": 1,
+///     "model": {"kind": "cnn", "name": "demo", "parameters": 1200},
+///     "inputs": [{"name": "tile", "dtype": "uint8", "shape": ["batch", 256, 256, 3], "meaning": "RGB"}],
+///     "outputs": [{"name": "score", "dtype": "float32", "shape": ["batch"], "meaning": "0 to 1"}],
+///     "classes": [], "normal_classes": [],
+///     "threshold": {"value": 0.5, "rule": "max_f1", "chosen_on": "validation split, 160 tiles"},
+///     "tile": {"side": 256, "size_policy": "error", "micrometres_per_pixel": 0.5},
+///     "variants": [{"precision": "fp32", "file": "model.onnx", "batch": "dynamic"}],
+///     "files": [],
+///     "provenance": {"config": {}, "data_sha256": "", "weights_sha256": "", "git_revision": null, "tools": {}},
+///     "parity": {}, "metrics": {}
+/// }"#;
+/// let manifest = Manifest::from_json(json.as_bytes())?;
+/// manifest.check()?;
+/// assert_eq!(manifest.threshold.value, 0.5);
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Schema version: [`SCHEMA`].
     pub schema: u32,
-    /// What the model is.
+    /// The model's kind and size.
     pub model: Model,
     /// Graph inputs, in graph order.
     pub inputs: Vec<Port>,
     /// Graph outputs, in graph order.
     pub outputs: Vec<Port>,
-    /// Class names in the order of `probabilities`; empty where the model has none.
+    /// Class names in the order of `probabilities`; empty if the model has none.
     pub classes: Vec<String>,
     /// The class names that count as normal (a subset of `classes`, or the training labels of a VAE).
     pub normal_classes: Vec<String>,
-    /// From which score on a tile is called anomalous.
+    /// The threshold and its origin.
     pub threshold: Threshold,
-    /// How the score is put together, where it is of several parts. For people: the graph does it.
+    /// The rule that joins the parts of the score, if it has several. For people: the graph applies it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<ScoreRule>,
-    /// What must happen to a file before it is a `tile`.
+    /// The decoding of image files to `tile`.
     pub tile: TileSpec,
     /// Graph files by precision, `fp32` first.
     pub variants: Vec<Variant>,
     /// Every file of the bundle but `manifest.json` itself, sorted by path.
     pub files: Vec<FileEntry>,
-    /// Where the bundle comes from.
+    /// The bundle's origin.
     pub provenance: Provenance,
-    /// How far ONNX Runtime was from burn when the bundle was made.
+    /// Differences between ONNX Runtime and burn, measured at export.
     pub parity: serde_json::Value,
-    /// `metrics.json` of the run: figures on its test split.
+    /// `metrics.json` of the run: metrics on its test split.
     pub metrics: serde_json::Value,
+}
+
+impl Manifest {
+    /// Reads a manifest. Keys that appear twice, encodings other than UTF-8 and deep nesting are refused; the values are
+    /// left to [`Manifest::check`].
+    ///
+    /// # Errors
+    /// The fault, or the schema version if it is not [`SCHEMA`].
+    pub fn from_json(bytes: &[u8]) -> Result<Self, String> {
+        let text = json::check(bytes)?;
+        // The version first: another schema would fail on whichever key happens to differ.
+        let header: Header = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if header.schema != SCHEMA {
+            return Err(format!("schema {}; this release reads schema {SCHEMA}", header.schema));
+        }
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+}
+
+/// The key that every schema version has.
+#[derive(Deserialize)]
+struct Header {
+    schema: u32,
 }
 
 /// The model's kind and size.
@@ -64,7 +111,7 @@ pub struct Port {
     pub dtype: String,
     /// Dimensions: a number, or the name of a symbolic axis.
     pub shape: Vec<Dim>,
-    /// What the values mean, with unit and range.
+    /// Meaning of the values, with unit and range.
     pub meaning: String,
 }
 
@@ -89,27 +136,27 @@ pub struct Threshold {
     pub chosen_on: String,
 }
 
-/// How files become tiles.
+/// The decoding of image files to tiles.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TileSpec {
     /// Width and height in pixels: 256.
     pub side: u32,
-    /// What is done with other sizes.
+    /// Treatment of images of other sizes.
     pub size_policy: SizePolicy,
     /// Resolution in micrometres per pixel, if known.
     pub micrometres_per_pixel: Option<f64>,
-    /// How tiles are brought to the stains of the training tiles; none where they are not.
+    /// Stain normalisation to the training tiles; none if tiles are not normalised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stain_normalisation: Option<StainNormalisation>,
 }
 
-/// Stain normalisation with its fitted target, and who applies it.
+/// Stain normalisation with its fitted target and its place.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct StainNormalisation {
     /// `method` and `target`.
     #[serde(flatten)]
     pub normaliser: StainNormaliser,
-    /// `graph`: the graph takes tiles as decoded. `runtime`: whoever calls the graph normalises before.
+    /// `graph`: the graph takes tiles as decoded. `runtime`: the caller of the graph normalises them first.
     #[serde(rename = "where")]
     pub place: StainPlace,
 }
@@ -121,13 +168,13 @@ impl From<StainNormaliser> for StainNormalisation {
 }
 
 impl TileSpec {
-    /// Turns files into tiles as the graph takes them.
+    /// Returns the decoder that turns image files into the graph's input.
     #[must_use]
     pub fn decoder(&self) -> Decoder {
         Decoder::new(self.size_policy).with_stain(self.before_graph())
     }
 
-    /// The stain normalisation that a caller of the graph must apply.
+    /// The stain normalisation that the caller of the graph must apply, if any.
     #[must_use]
     pub fn before_graph(&self) -> Option<StainNormaliser> {
         let stain = self.stain_normalisation.filter(|stain| stain.place == StainPlace::Runtime);
@@ -144,12 +191,12 @@ pub struct Variant {
     pub file: String,
     /// Batch rule: `dynamic`, or a fixed number.
     pub batch: Dim,
-    /// What the variant lost against fp32 on the validation split; none for fp32 itself.
+    /// Differences from fp32 on the validation split; none for fp32 itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<serde_json::Value>,
 }
 
-/// One file and what its bytes must be.
+/// A file with its length and digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEntry {
     /// Path inside the bundle, with forward slashes.
@@ -160,7 +207,7 @@ pub struct FileEntry {
     pub sha256: String,
 }
 
-/// Where a bundle comes from. Holds no time stamp: the same run gives the same bytes.
+/// A bundle's origin. It has no time stamp, so the same run gives the same bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
     /// The run's resolved configuration.
@@ -169,7 +216,7 @@ pub struct Provenance {
     pub data_sha256: String,
     /// SHA-256 of the run's weights file.
     pub weights_sha256: String,
-    /// Git revision of the tree that trained the run, where it was one.
+    /// Git revision of the source tree that trained the run, if there was one.
     pub git_revision: Option<String>,
     /// Tool name to version: `kiln`, `burn`, `onnxruntime`, `opset`.
     pub tools: BTreeMap<String, String>,

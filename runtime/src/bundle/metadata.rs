@@ -1,5 +1,5 @@
 //! Lists of names in a graph's `metadata_props`, whose values are plain strings. A list is a JSON array. Releases up to
-//! 0.1 joined the names by commas, which cannot be split back where a name contains one; such a value is still read.
+//! 0.1 joined the names by commas, which is ambiguous if a name contains a comma; these values are still read.
 
 /// A list of names as one string: `["benign","anomalous"]`.
 #[must_use]
@@ -17,7 +17,7 @@ pub fn read_names(text: &str) -> Vec<String> {
     }
 }
 
-/// Whether a string lists these names, in either form.
+/// Returns true if a string lists these names, in either form.
 pub(super) fn lists(text: &str, names: &[String]) -> bool {
     text == write_names(names) || text == names.join(",") || read_names(text) == names
 }

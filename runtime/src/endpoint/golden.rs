@@ -20,7 +20,7 @@ const BATCH: usize = 8;
 pub fn check_golden(endpoint: &Endpoint, bundle: &Bundle, precision: &str) -> Result<()> {
     let golden = golden::read(&bundle.golden_path()?)?;
     let golden = Golden { outputs: endpoint.only_wanted(&golden.outputs), ..golden };
-    let rule = DecisionRule::of(&bundle.manifest);
+    let rule = DecisionRule::from_manifest(&bundle.manifest);
     let tolerances = gate_tolerances(bundle.variant(precision)?);
     let batch = endpoint.max_batch().unwrap_or(BATCH).min(BATCH);
     for (number, served) in endpoint.served().iter().enumerate() {

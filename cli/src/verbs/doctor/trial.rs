@@ -141,7 +141,7 @@ const BATCHES: [usize; 5] = [1, 4, 8, 16, 32];
 fn tune(runtime: &'static Runtime, provider: &str, bundle: &Path, seconds: f64) -> kiln_runtime::Result<Vec<Way>> {
     let providers = Providers::only(provider.parse()?);
     let bundle = Bundle::open(bundle)?;
-    let (rule, tiles) = (DecisionRule::of(&bundle.manifest), golden::read(&bundle.golden_path()?)?.tiles);
+    let (rule, tiles) = (DecisionRule::from_manifest(&bundle.manifest), golden::read(&bundle.golden_path()?)?.tiles);
     let cores = thread::available_parallelism().map_or(1, usize::from);
     // Half of the cores too: two threads of one physical core can be slower than one.
     let threads = if cores >= 4 { vec![cores, cores / 2] } else { vec![cores] };

@@ -30,7 +30,7 @@ struct ServerReport<'a> {
 
 pub(super) fn run(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Result<Exit> {
     let golden = golden::read(&bundle.golden_path()?)?;
-    let rule = DecisionRule::of(&bundle.manifest);
+    let rule = DecisionRule::from_manifest(&bundle.manifest);
     let endpoint = args.endpoint.connect(bundle, None, out)?;
     if let Some((url, _)) = endpoint.unreachable().first() {
         out.note(format_args!("{url} was named and cannot be verified"));

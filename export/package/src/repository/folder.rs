@@ -1,8 +1,8 @@
-//! A model's folder: its versions, the next free number, and how a version gets in and out so that a server which polls
-//! the folder sees whole versions only. One process at a time writes; readers need no lock.
+//! A model's folder: its versions and the next free number. Versions are added and removed by renames, so a server that
+//! polls the folder sees whole versions only. One process at a time writes; readers need no lock.
 //!
-//! What is not complete has a name that begins with a dot: no server takes such a name for a version, because it is not a
-//! number. The lock is a file beside the versions; it is given up when its process ends, however it ends.
+//! Incomplete files and folders have names that begin with a dot, which no server reads as a version number. The lock is a
+//! file beside the versions; the system releases it when its process ends, for any reason.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -12,10 +12,10 @@ use kiln_files::publish::{self, Staged};
 
 use crate::error::{Error, Result};
 
-/// The file that is locked while a process writes.
+/// The file that a writing process locks.
 const LOCK: &str = ".kiln.lock";
 
-/// A model's folder, held by this process.
+/// A model's folder, locked by this process.
 #[derive(Debug)]
 pub(crate) struct ModelFolder {
     pub(crate) path: PathBuf,
@@ -23,14 +23,14 @@ pub(crate) struct ModelFolder {
 }
 
 impl ModelFolder {
-    /// Makes the folder if it is not there, waits until no other process writes to it, and removes what killed ones left.
+    /// Creates the folder if needed, waits until no other process writes to it, and removes what killed processes left.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let failed = Error::write(path);
         fs::create_dir_all(path).map_err(&failed)?;
         let lock_path = path.join(LOCK);
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(&failed)?;
         match lock.lock() {
-            // A file system without locks: two packagers at once are then the user's own risk, as numbers may collide.
+            // A file system without locks: version numbers of two packagers at once may collide.
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
             other => other.map_err(Error::write(&lock_path))?,
         }
@@ -39,24 +39,22 @@ impl ModelFolder {
         Ok(folder)
     }
 
-    /// The number of the next version: the one asked for, or one more than the highest.
+    /// The number of the next version: `asked`, or one more than the highest.
     ///
     /// # Errors
-    /// If the one asked for is there: versions are never overwritten.
+    /// [`Error::Argument`] if `asked` exists: versions are never overwritten.
     pub(crate) fn next(&self, asked: Option<u64>) -> Result<u64> {
         let there = versions(&self.path).map_err(Error::read(&self.path))?;
         match asked {
-            Some(version) if self.path.join(version.to_string()).symlink_metadata().is_ok() => Err(Error::argument(
-                self.path.join(version.to_string()).display(),
-                "this version is there already and versions are never overwritten; leave out --version to get the next \
-                 free one",
-            )),
-            Some(version) => Ok(version),
+            Some(version) => {
+                let path = self.path.join(version.to_string());
+                if path.symlink_metadata().is_ok() { Err(Error::version_exists(&path)) } else { Ok(version) }
+            }
             None => Ok(there.last().map_or(1, |last| last + 1)),
         }
     }
 
-    /// Puts a file into the folder, whole; does nothing if it is there with these very bytes.
+    /// Writes a file into the folder in one step; does nothing if it exists with the same bytes.
     pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.path.join(name);
         if fs::read(&path).is_ok_and(|there| there == bytes) {
@@ -65,14 +63,14 @@ impl ModelFolder {
         publish::write_file(&path, bytes).map_err(Error::write(&path))
     }
 
-    /// A version in the making, under a name that no server reads.
+    /// A folder for the next version, under a name that no server reads until it is published.
     pub(crate) fn stage(&self, version: u64) -> Result<Staged> {
         let path = self.path.join(version.to_string());
         Staged::beside(&path).map_err(Error::write(&path))
     }
 
-    /// Removes the lowest versions until `keep` are left, but never `new`; gives the numbers removed. Each disappears by
-    /// one rename before its files go.
+    /// Removes the lowest versions until `keep` are left, but never `new`. Returns the removed numbers. Each version
+    /// disappears by one rename before its files are deleted.
     pub(crate) fn keep(&self, keep: usize, new: u64) -> Result<Vec<u64>> {
         let mut others = versions(&self.path).map_err(Error::read(&self.path))?;
         others.retain(|version| *version != new);
@@ -101,7 +99,7 @@ impl ModelFolder {
     }
 }
 
-/// The versions in a model's folder, in rising order: subfolders whose name is a number without leading zeros.
+/// The versions in a model's folder, in rising order: subfolders named by a number without leading zeros.
 pub(crate) fn versions(folder: &Path) -> io::Result<Vec<u64>> {
     let mut versions = Vec::new();
     for entry in fs::read_dir(folder)? {

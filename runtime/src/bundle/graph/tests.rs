@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used)]
+use super::proto::{FunctionProto, TrainingInfoProto};
 use super::*;
 
 fn tensor(entries: &[(&str, &str)]) -> TensorProto {
@@ -11,7 +12,7 @@ fn node(attribute: AttributeProto) -> NodeProto {
 }
 
 fn read(model: &ModelProto) -> Result<Graph, String> {
-    Graph::read(&model.encode_to_vec())
+    Graph::from_bytes(&model.encode_to_vec())
 }
 
 fn with(graph: GraphProto) -> ModelProto {
@@ -63,7 +64,7 @@ fn places(tensor: &TensorProto) -> Vec<(&'static str, ModelProto)> {
 fn an_external_file_is_found_wherever_a_tensor_can_be() {
     let tensor = tensor(&[("location", "w.data"), ("offset", "64"), ("length", "8")]);
     for (place, model) in places(&tensor) {
-        let expected = External { of: "tensor `w`".into(), location: "w.data".into(), offset: 64, length: Some(8) };
+        let expected = ExternalData { of: "tensor `w`".into(), location: "w.data".into(), offset: 64, length: Some(8) };
         assert_eq!(read(&model).unwrap().external, [expected], "{place}");
     }
 }
@@ -109,13 +110,13 @@ fn a_compiled_engine_in_another_file_is_a_reference_and_an_embedded_one_is_not()
 
 #[test]
 fn other_formats_junk_and_every_truncation_are_refused() {
-    assert!(Graph::read(b"\x12\x10ab ORTM").is_err());
-    assert!(Graph::read(b"\x20\0\0\0ORTM\0\0").unwrap_err().contains("own format"));
-    assert!(Graph::read(b"").unwrap_err().contains("no graph"));
-    assert!(Graph::read(b"not a model").is_err());
+    assert!(Graph::from_bytes(b"\x12\x10ab ORTM").is_err());
+    assert!(Graph::from_bytes(b"\x20\0\0\0ORTM\0\0").unwrap_err().contains("own format"));
+    assert!(Graph::from_bytes(b"").unwrap_err().contains("no graph"));
+    assert!(Graph::from_bytes(b"not a model").is_err());
     let whole = places(&tensor(&[("location", "w.data")])).remove(0).1.encode_to_vec();
     for length in 0..whole.len() {
-        assert!(Graph::read(&whole[..length]).is_err(), "{length} of {}", whole.len());
+        assert!(Graph::from_bytes(&whole[..length]).is_err(), "{length} of {}", whole.len());
     }
 }
 

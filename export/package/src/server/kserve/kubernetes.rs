@@ -1,10 +1,10 @@
-//! The part of Kubernetes' core types that the manifests use, by the names of its API reference (v1).
+//! The part of Kubernetes' core types that the manifests use, with the names of its API reference (v1).
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// The user that runs everything: any but root; 1000 is what KServe's own runtimes have.
+/// The user of every process: any but root. 1000 is the user of KServe's own runtimes.
 const USER: u32 = 1000;
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -79,7 +79,7 @@ impl ContainerSecurity {
     }
 }
 
-/// What a container asks for and may take: the same, so that the scheduler's promise is what it gets.
+/// A container's requests and limits. They are equal, so that it gets exactly the resources that were scheduled.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Resources {
     requests: BTreeMap<String, String>,
@@ -116,7 +116,7 @@ impl Probe {
     }
 }
 
-/// A volume of a pod: memory or disk that goes with it, or a claim that stays.
+/// A volume of a pod: temporary space, or a claim that persists.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Volume {

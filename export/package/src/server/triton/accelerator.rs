@@ -1,28 +1,25 @@
-//! The `optimization` block: which execution provider runs the graph inside Triton's ONNX Runtime backend, and how. Keys
-//! are those of the backend's documentation (onnxruntime_backend, README); none of them ran on a GPU here.
+//! The `optimization` block: the execution provider that runs the graph in Triton's ONNX Runtime backend, and its options.
+//! Keys are those of the backend's documentation (onnxruntime_backend, README); none of them ran on a GPU here.
 
 use kiln_runtime::ProviderKind;
-use protobuf::MessageField;
 
+use super::message::{Accelerator, AcceleratorEntry, ExecutionAccelerators, ModelOptimizationPolicy};
+use super::shape::dims;
 use crate::error::{Error, Result};
 use crate::graph::Port;
-use crate::proto::model_config::ModelOptimizationPolicy;
-use crate::proto::model_config::model_optimization_policy::ExecutionAccelerators;
-use crate::proto::model_config::model_optimization_policy::execution_accelerators::Accelerator;
-use crate::proto::model_config::model_optimization_policy::execution_accelerators::accelerator::ParametersEntry;
 use crate::request::PackageRequest;
 use crate::source::Source;
 
-/// The block for the provider of the request; none for the CPU, whose kernels are the backend's own.
+/// The block for the request's provider; none for the CPU, whose kernels are the backend's own.
 ///
 /// # Errors
-/// [`Error::Argument`] if the provider does not take this precision.
+/// [`Error::Argument`] if the provider does not support the precision.
 pub(super) fn optimization(
     request: &PackageRequest,
     source: &Source,
     model: &str,
     max_batch: i32,
-) -> Result<MessageField<ModelOptimizationPolicy>> {
+) -> Result<Option<ModelOptimizationPolicy>> {
     let mut accelerators = ExecutionAccelerators::default();
     match request.provider {
         ProviderKind::OpenVino => accelerators.cpu_execution_accelerator.push(accelerator("openvino", vec![])),
@@ -31,19 +28,18 @@ pub(super) fn optimization(
             let keys = tensorrt(request, source, model, max_batch)?;
             accelerators.gpu_execution_accelerator.push(accelerator("tensorrt", keys));
         }
-        _ => return Ok(MessageField::none()),
+        _ => return Ok(None),
     }
-    let execution_accelerators = MessageField::some(accelerators);
-    Ok(MessageField::some(ModelOptimizationPolicy { execution_accelerators, ..ModelOptimizationPolicy::default() }))
+    Ok(Some(ModelOptimizationPolicy { execution_accelerators: Some(accelerators) }))
 }
 
-/// Batches of many sizes come from a dynamic batcher. The exhaustive search, cuDNN's default here, would start anew for
-/// each of them, in the middle of serving.
+/// A dynamic batcher makes batches of many sizes. The exhaustive search, cuDNN's default here, would start anew for each of
+/// them while serving.
 fn cuda() -> Vec<(&'static str, String)> {
     vec![("cudnn_conv_algo_search", "HEURISTIC".to_owned()), ("cudnn_conv_use_max_workspace", "1".to_owned())]
 }
 
-/// Engines are as precise as the file says and no less; built once for the whole range of batches, and kept.
+/// TensorRT engines have the precision of the graph, are built once for the whole range of batches, and are cached.
 fn tensorrt(
     request: &PackageRequest,
     source: &Source,
@@ -55,7 +51,7 @@ fn tensorrt(
         "fp16" => "FP16",
         other => {
             let reason = format!(
-                "TensorRT takes no activations of 8 bits without sign, which the {other} graph has; package fp32 or fp16 for \
+                "TensorRT does not support unsigned 8-bit activations, which the {other} graph has; package fp32 or fp16 for \
                  it"
             );
             return Err(Error::argument("--precision", reason));
@@ -70,17 +66,17 @@ fn tensorrt(
         ("trt_timing_cache_path", cache),
     ];
     if max_batch > 0 {
-        keys.push(("trt_profile_min_shapes", profile(&source.graph.inputs, 1)));
-        keys.push(("trt_profile_opt_shapes", profile(&source.graph.inputs, max_batch)));
-        keys.push(("trt_profile_max_shapes", profile(&source.graph.inputs, max_batch)));
+        keys.push(("trt_profile_min_shapes", shape_profile(&source.graph.inputs, 1)));
+        keys.push(("trt_profile_opt_shapes", shape_profile(&source.graph.inputs, max_batch)));
+        keys.push(("trt_profile_max_shapes", shape_profile(&source.graph.inputs, max_batch)));
     }
     Ok(keys)
 }
 
 /// `tile:8x256x256x3`, one entry for each input.
-pub(super) fn profile(inputs: &[Port], batch: i32) -> String {
+fn shape_profile(inputs: &[Port], batch: i32) -> String {
     let shape = |port: &Port| {
-        let (dims, reshaped) = super::config::dims(port, 1);
+        let (dims, reshaped) = dims(port, 1);
         let rest = reshaped.unwrap_or(dims);
         let sizes: Vec<String> = std::iter::once(i64::from(batch)).chain(rest).map(|size| size.to_string()).collect();
         format!("{}:{}", port.name, sizes.join("x"))
@@ -89,8 +85,6 @@ pub(super) fn profile(inputs: &[Port], batch: i32) -> String {
 }
 
 fn accelerator(name: &str, keys: Vec<(&str, String)>) -> Accelerator {
-    let entry =
-        |(key, value): (&str, String)| ParametersEntry { key: key.to_owned(), value, ..ParametersEntry::default() };
-    let parameters = keys.into_iter().map(entry).collect();
-    Accelerator { name: name.to_owned(), parameters, ..Accelerator::default() }
+    let entry = |(key, value): (&str, String)| AcceleratorEntry { key: key.to_owned(), value };
+    Accelerator { name: name.to_owned(), parameters: keys.into_iter().map(entry).collect() }
 }

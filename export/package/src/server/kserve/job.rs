@@ -1,12 +1,12 @@
-//! The Indexed Job: one list of tiles in parts, each scored by a pod of its own. Kubernetes tells a pod which part is its
-//! own, starts failed parts again and keeps count; `kiln score --shard auto` reads the number, and `kiln merge` joins.
+//! The Indexed Job: one list of tiles in parts, each scored by one pod. Kubernetes gives each pod the number of its part,
+//! restarts failed parts and counts them; `kiln score --shard auto` reads the number, and `kiln merge` joins the parts.
 
 use serde::Serialize;
 
 use super::kubernetes::{ContainerSecurity, Metadata, Mount, PodSecurity, Resources, Variable, Volume};
 use crate::request::PackageRequest;
 
-/// Where the claim lies in the pods.
+/// The claim's mount path in the pods.
 const DATA: &str = "/data";
 
 #[derive(Debug, Serialize)]
@@ -61,7 +61,7 @@ struct Container {
     volume_mounts: [Mount; 2],
 }
 
-/// The manifest. The claim holds `bundle/`, `tiles.txt` (paths as the pods see them) and takes `scores/`.
+/// The manifest. The claim holds `bundle/` and `tiles.txt` (with paths in the pods), and receives `scores/`.
 pub(super) fn job(request: &PackageRequest, model: &str, precision: &str) -> Job {
     let deployment = &request.deployment;
     let args = [
@@ -73,7 +73,7 @@ pub(super) fn job(request: &PackageRequest, model: &str, precision: &str) -> Job
         "--precision",
         precision,
         "--out",
-        // Kubernetes puts the part's number in, from 0 on.
+        // Kubernetes inserts the part's number, counted from 0.
         "/data/scores/part-$(JOB_COMPLETION_INDEX).parquet",
     ];
     let metadata = Metadata::named(&format!("{model}-score"));

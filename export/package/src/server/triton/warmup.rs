@@ -1,37 +1,36 @@
-//! Requests that Triton sends to a model before it calls it ready: golden tiles of the bundle, alone and as a full batch,
-//! so that kernels are chosen, engines built and memory taken before the first client comes.
+//! Requests that Triton sends to a model before it reports that the model is ready: golden tiles of the bundle, alone and as
+//! a full batch, so that kernels are chosen, engines built and memory allocated before the first client connects.
 
 use kiln_files::digest::sha256_hex;
 use kiln_runtime::golden;
 use kiln_tile::TILE_BYTES;
-use protobuf::{EnumOrUnknown, MessageField};
 
+use super::message::{DataType, ModelWarmup, WarmupEntry, WarmupInput};
+use super::shape::dims;
+use crate::element::Element;
 use crate::error::Result;
-use crate::graph::{BatchRule, Graph, Port};
-use crate::proto::model_config::ModelWarmup;
-use crate::proto::model_config::model_warmup::input::Input_data_type;
-use crate::proto::model_config::model_warmup::{Input, InputsEntry};
+use crate::graph::{BatchRule, Port, ServedGraph};
 use crate::source::Source;
 
-/// Where Triton looks for samples, in the model's folder.
-pub(crate) const FOLDER: &str = "warmup";
+/// The folder for samples in a model's folder; the name is Triton's.
+pub(super) const FOLDER: &str = "warmup";
 
 /// One request of the warm-up.
-pub(crate) struct Sample {
-    /// What Triton's log calls it.
+pub(super) struct Sample {
+    /// The request's name in Triton's log.
     name: String,
-    /// Triton repeats the sample this many times.
+    /// The number of times that Triton repeats the sample.
     batch: u32,
     /// The input that it feeds.
     input: String,
     /// A file named after its content: a configuration and its samples cannot be mixed up.
-    pub(crate) file: String,
-    pub(crate) bytes: Vec<u8>,
+    pub(super) file: String,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// A golden tile alone, and another as the largest batch. A graph of fixed batch gets one request, filled with golden tiles.
 /// None for graphs that do not take tiles as decoded.
-pub(crate) fn samples(source: &Source, max_batch: i32) -> Result<Vec<Sample>> {
+pub(super) fn samples(source: &Source, max_batch: i32) -> Result<Vec<Sample>> {
     let [port] = source.graph.inputs.as_slice() else { return Ok(Vec::new()) };
     if !takes_tiles(port) {
         return Ok(Vec::new());
@@ -54,24 +53,17 @@ pub(crate) fn samples(source: &Source, max_batch: i32) -> Result<Vec<Sample>> {
     Ok(samples)
 }
 
-/// u8 NHWC tiles of one batch axis.
+/// Returns true for u8 NHWC tiles with one batch axis.
 fn takes_tiles(port: &Port) -> bool {
-    let (dims, _) = super::config::dims(port, 1);
-    port.element.name == "uint8" && dims.iter().product::<i64>() == TILE_BYTES as i64
+    port.element == Element::Uint8 && dims(port, 1).0.iter().product::<i64>() == TILE_BYTES as i64
 }
 
 /// The message of a sample.
-pub(super) fn warmup(sample: &Sample, graph: &Graph, max_batch: i32) -> ModelWarmup {
+pub(super) fn warmup(sample: &Sample, graph: &ServedGraph, max_batch: i32) -> ModelWarmup {
     let port = graph.inputs.iter().find(|port| port.name == sample.input);
-    let (data_type, dims) = port
-        .map(|port| (EnumOrUnknown::new(port.element.triton), super::config::dims(port, max_batch).0))
-        .unwrap_or_default();
-    let input = Input {
-        data_type,
-        dims,
-        input_data_type: Some(Input_data_type::InputDataFile(sample.file.clone())),
-        ..Input::default()
-    };
-    let entry = InputsEntry { key: sample.input.clone(), value: MessageField::some(input), ..InputsEntry::default() };
-    ModelWarmup { name: sample.name.clone(), batch_size: sample.batch, inputs: vec![entry], ..ModelWarmup::default() }
+    let (data_type, dims) =
+        port.map(|port| (DataType::from(port.element).into(), dims(port, max_batch).0)).unwrap_or_default();
+    let input = WarmupInput { data_type, dims, input_data_file: Some(sample.file.clone()) };
+    let entry = WarmupEntry { key: sample.input.clone(), value: Some(input) };
+    ModelWarmup { name: sample.name.clone(), batch_size: sample.batch, inputs: vec![entry] }
 }

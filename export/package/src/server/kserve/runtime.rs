@@ -1,4 +1,4 @@
-//! The ServingRuntime: how Triton is started on a model repository that KServe has put under `/mnt/models`.
+//! The ServingRuntime: starts Triton on the model repository that KServe puts under `/mnt/models`.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::request::PackageRequest;
 
 /// The port of Triton's HTTP endpoint.
 const HTTP: u16 = 8080;
-/// Writable space: ONNX Runtime's and TensorRT's caches. The rest of the file system is read-only.
+/// The writable volume, for ONNX Runtime's and TensorRT's caches. The rest of the file system is read-only.
 pub(super) const SCRATCH: &str = "scratch";
 
 #[derive(Debug, Serialize)]
@@ -63,7 +63,7 @@ pub(super) fn runtime(request: &PackageRequest, model: &str) -> ServingRuntime {
     let args = [
         "tritonserver",
         "--model-repository=/mnt/models",
-        // The configuration is complete; what Triton would guess from the graph is not wanted.
+        // The configuration is complete; Triton must not guess anything from the graph.
         "--disable-auto-complete-config",
         "--http-port=8080",
         "--grpc-port=9000",
@@ -76,7 +76,7 @@ pub(super) fn runtime(request: &PackageRequest, model: &str) -> ServingRuntime {
         ports: [Port { container_port: HTTP, protocol: "TCP" }],
         resources: Resources::new(&deployment.cpu, &deployment.memory, deployment.gpus),
         security_context: ContainerSecurity::strict(),
-        // Building TensorRT's engines for the first time takes minutes.
+        // Building TensorRT engines for the first time takes minutes.
         startup_probe: Probe::get("/v2/health/ready", HTTP, 5, 240),
         readiness_probe: Probe::get("/v2/health/ready", HTTP, 5, 3),
         liveness_probe: Probe::get("/v2/health/live", HTTP, 10, 3),
@@ -87,7 +87,7 @@ pub(super) fn runtime(request: &PackageRequest, model: &str) -> ServingRuntime {
         kind: "ServingRuntime",
         metadata: Metadata::named(&name(model)),
         spec: Spec {
-            // Chosen by name in the InferenceService, never by itself: other models of the namespace are left alone.
+            // Selected by name in the InferenceService, never automatically: other models of the namespace are unaffected.
             supported_model_formats: [Format { name: "triton", version: "2", auto_select: false }],
             protocol_versions: ["v2", "grpc-v2"],
             multi_model: false,

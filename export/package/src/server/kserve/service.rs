@@ -1,4 +1,4 @@
-//! The InferenceService: which repository is deployed, on what, and between how many replicas.
+//! The InferenceService: the deployed repository, its resources, and the range of replicas.
 
 use serde::Serialize;
 
@@ -48,8 +48,8 @@ struct Format {
     version: &'static str,
 }
 
-/// The manifest. Replicas follow the load of the processors, which Kubernetes measures without further parts: so the
-/// deployment mode is the plain one.
+/// The manifest. Replicas follow CPU load, which Kubernetes measures without further components, so the deployment mode is
+/// `RawDeployment`.
 pub(super) fn service(request: &PackageRequest, model: &str) -> InferenceService {
     let deployment = &request.deployment;
     let mut metadata = Metadata::named(model);
