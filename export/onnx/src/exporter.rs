@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor};
 
-use crate::capture::{Recording, panics};
+use crate::capture::Recording;
 use crate::error::{Error, Result};
-use crate::graph::{names, passes};
+use crate::graph::{Draft, Header, names, passes};
 use crate::lower::{self, Choices};
-use crate::onnx::{self, Header, OnnxModel};
-use crate::symbolic::{Plan, Size, Symbol, Trace};
+use crate::onnx::OnnxModel;
+use crate::panics;
+use crate::symbolic::{Plan, Size, Symbol};
 use crate::tensors::{Append, Feed, Inputs, Outputs};
+use crate::trace::Trace;
 
 /// Opsets that can be written: the newest is the newest that ONNX Runtime 1.31 reads.
 pub const OPSETS: std::ops::RangeInclusive<i64> = 17..=26;
@@ -232,13 +234,13 @@ impl<I> Exporter<I> {
         let names: Vec<String> = self.inputs.iter().map(|input| input.name.clone()).collect();
         let choices = Choices { opset, allow_random: self.allow_random };
         let names = names.iter().map(String::as_str).zip(shapes);
-        let graph = panics::reading(|| {
+        let mut graph = panics::reading(|| {
             let mut graph = lower::lower(trace, names, choices)?;
             passes::tidy(&mut graph, opset);
             Ok(graph)
         })?;
-        let names = names::assign(&graph);
-        Ok(OnnxModel::new(onnx::encode(&graph, &names, &plan, &self.header, opset)))
+        names::assign(&mut graph);
+        Ok(OnnxModel::new(Draft { graph, plan, header: self.header.clone(), opset }))
     }
 
     /// Symbols in the order in which inputs name them.

@@ -23,15 +23,18 @@
 //! ```
 
 mod capture;
+mod element;
 mod error;
 mod exporter;
 mod graph;
 mod lower;
 mod onnx;
+mod panics;
 mod precision;
 mod publish;
 mod symbolic;
 mod tensors;
+mod trace;
 
 pub use error::{Error, Result, Unsupported};
 pub use exporter::{DEFAULT_OPSET, Exporter, OPSETS};

@@ -153,9 +153,9 @@ fn eight_bit_layers_answer_nearly_the_same_by_every_calibration() {
     let tile = tiles(6, 16).into_data();
     let before = answer(&model, "tile", &tile);
     for calibration in [Calibration::MinMax, Calibration::Percentile(99.99), Calibration::Entropy] {
-        let plain = Int8::of(&model);
+        let plain = Int8::new(&model);
         let even = plain.equalised(&observed(&plain, "tile", &some_tiles(), Calibration::MinMax));
-        let int8 = Int8::of(&even);
+        let int8 = Int8::new(&even);
         assert_eq!(int8.layers().len(), 4);
         let activations = observed(&int8, "tile", &some_tiles(), calibration);
         let small = int8.model(&activations, calibration, &Default::default()).unwrap();
@@ -171,7 +171,7 @@ fn even_channels_are_the_same_function_and_round_better() {
     let model = uneven();
     let tile = tiles(6, 16).into_data();
     let before = answer(&model, "tile", &tile);
-    let plain = Int8::of(&model);
+    let plain = Int8::new(&model);
     let first = observed(&plain, "tile", &some_tiles(), Calibration::MinMax);
     let even = plain.equalised(&first);
     assert!(apart(&before, &answer(&even, "tile", &tile)) < 1e-5);
@@ -179,7 +179,7 @@ fn even_channels_are_the_same_function_and_round_better() {
         let model = int8.model(activations, Calibration::MinMax, &Default::default()).unwrap();
         apart(&before, &answer(&model, "tile", &tile))
     };
-    let int8 = Int8::of(&even);
+    let int8 = Int8::new(&even);
     let second = observed(&int8, "tile", &some_tiles(), Calibration::MinMax);
     let (uneven, even) = (rounded(&plain, &first), rounded(&int8, &second));
     assert!(even < 0.5 * uneven, "even {even}, uneven {uneven}");
@@ -188,7 +188,7 @@ fn even_channels_are_the_same_function_and_round_better() {
 #[test]
 fn layers_can_be_kept_in_float() {
     let model = uneven();
-    let int8 = Int8::of(&model);
+    let int8 = Int8::new(&model);
     let activations = observed(&int8, "tile", &some_tiles(), Calibration::MinMax);
     let all = int8.layers().into_iter().map(str::to_owned).collect();
     let none = int8.model(&activations, Calibration::MinMax, &all).unwrap();
@@ -210,7 +210,7 @@ fn layers_can_be_kept_in_float() {
 #[test]
 fn the_same_observations_give_the_same_bytes() {
     let model = uneven();
-    let int8 = Int8::of(&model);
+    let int8 = Int8::new(&model);
     let activations = observed(&int8, "tile", &some_tiles(), Calibration::MinMax);
     let make = || int8.model(&activations, Calibration::MinMax, &Default::default()).unwrap().bytes().unwrap();
     assert_eq!(make(), make());

@@ -3,8 +3,8 @@
 
 mod dense;
 mod device;
+mod kind;
 mod modules;
-pub(crate) mod panics;
 mod paths;
 mod standins;
 
@@ -15,12 +15,14 @@ use burn::backend::ir::{BaseOperationIr, OperationIr};
 use burn::module::Module;
 use burn::tensor::{Device, TensorData};
 
+pub(crate) use kind::kind;
 pub(crate) use modules::Modules;
 use paths::Paths;
 use standins::{Dequantise, StandIns};
 
 use crate::error::{Error, Result};
 use crate::graph::Weight;
+use crate::panics;
 use crate::tensors::{AnyTensor, Feed, Inputs, Outputs};
 
 /// One recorded forward pass.

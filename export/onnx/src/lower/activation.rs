@@ -4,10 +4,11 @@ use std::f64::consts::SQRT_2;
 
 use burn::backend::ir::{ActivationOperationIr, BinaryOpIr, DimOpIr, TensorIr, UnaryOpIr};
 
-use super::numeric::unary;
-use super::{Context, Lowered, axis, float, refuse, refused};
-use crate::graph::{Attributes, ValueId};
-use crate::onnx::Element;
+use super::build::arithmetic::unary;
+use super::context::{Context, Lowered, refuse};
+use super::refused;
+use crate::element::Element;
+use crate::graph::{Attributes, ValueId, axis, float};
 
 pub(super) fn lower(cx: &mut Context<'_>, op: &ActivationOperationIr) -> Lowered {
     use ActivationOperationIr as Op;

@@ -2,10 +2,10 @@
 
 use burn::backend::ir::{DeformConv2dOpIr, ScalarIr, TensorIr, Unfold4dOpIr};
 
-use super::base::reshape;
-use super::{Context, Lowered, int, ints, refuse};
-use crate::graph::Constant;
-use crate::onnx::scalar_bytes;
+use super::build::shape::reshape;
+use super::context::{Context, Lowered, Refusal, refuse};
+use crate::element::scalar_bytes;
+use crate::graph::{Attributes, Constant, int, ints};
 use crate::symbolic::Size;
 
 /// The options that every convolution has; padding is (before, after) for each axis.
@@ -80,7 +80,7 @@ fn padded(cx: &mut Context<'_>, tensors: &Tensors<'_>, window: &Window<'_>, extr
     cx.bind(tensors.out, result)
 }
 
-fn inputs(cx: &mut Context<'_>, tensors: &Tensors<'_>) -> Result<Vec<usize>, super::Refusal> {
+fn inputs(cx: &mut Context<'_>, tensors: &Tensors<'_>) -> Result<Vec<usize>, Refusal> {
     let mut inputs = vec![cx.value(tensors.x)?, cx.value(tensors.weight)?];
     if let Some(bias) = tensors.bias {
         inputs.push(cx.value(bias)?);
@@ -88,7 +88,7 @@ fn inputs(cx: &mut Context<'_>, tensors: &Tensors<'_>) -> Result<Vec<usize>, sup
     Ok(inputs)
 }
 
-fn attributes(tensors: &Tensors<'_>, window: &Window<'_>) -> crate::graph::Attributes {
+fn attributes(tensors: &Tensors<'_>, window: &Window<'_>) -> Attributes {
     vec![
         ints("dilations", window.dilation.iter().copied()),
         int("group", window.groups as i64),

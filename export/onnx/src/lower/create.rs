@@ -1,15 +1,13 @@
 //! Tensors that come from nothing: filled with one value, or drawn at random.
 
-use burn::backend::ir::{FullOpIr, NumericOperationIr, OperationIr, RandomOpIr, ScalarIr, TensorIr};
+use burn::backend::ir::{FullOpIr, NumericOperationIr, OperationIr, RandomOpIr, ScalarIr};
 use burn::tensor::Distribution;
 
-use super::numeric::number_of;
-use super::{Context, Lowered, Refusal, float, refuse, tensor, to};
-use crate::graph::{Constant, ValueId};
-use crate::onnx::{Element, scalar_bytes};
-
-/// Constants up to this many elements are written out; larger ones are made at run time.
-const SMALL: i64 = 256;
+use super::build::fill::{fill, fill_as, filled};
+use super::build::recorded::number_of;
+use super::context::{Context, Lowered, refuse};
+use crate::element::Element;
+use crate::graph::{Attributes, ValueId, float, to};
 
 /// A tensor of one value, which may follow a symbolic axis.
 pub(super) fn full(cx: &mut Context<'_>, op: &FullOpIr) -> Lowered {
@@ -28,29 +26,6 @@ fn value_of(operation: &OperationIr) -> Option<f64> {
         OperationIr::NumericFloat(_, Op::Full(op)) | OperationIr::NumericInt(_, Op::Full(op)) => Some(op.value.elem()),
         _ => None,
     }
-}
-
-/// A tensor of one value.
-pub(super) fn filled(cx: &mut Context<'_>, out: &TensorIr, value: ScalarIr) -> Lowered {
-    let filled = fill(cx, out, value)?;
-    cx.bind(out, filled)
-}
-
-fn fill(cx: &mut Context<'_>, out: &TensorIr, value: ScalarIr) -> Result<ValueId, Refusal> {
-    fill_as(cx, out, value, cx.element(out)?)
-}
-
-fn fill_as(cx: &mut Context<'_>, out: &TensorIr, value: ScalarIr, element: Element) -> Result<ValueId, Refusal> {
-    let shape = cx.shape(out);
-    let bytes = scalar_bytes(value, element);
-    let count: Option<i64> = shape.iter().map(|size| size.fixed()).product();
-    if let Some(count) = count.filter(|count| *count <= SMALL) {
-        let dims = shape.iter().filter_map(|size| size.fixed()).map(|size| size as usize).collect();
-        return Ok(cx.constant(Constant { element, dims, data: bytes.repeat(count as usize).into() }));
-    }
-    let sizes = cx.sizes(&shape)?;
-    let value = Constant { element, dims: vec![1], data: bytes.into() };
-    Ok(cx.typed("ConstantOfShape", &[sizes], vec![tensor("value", value)], element))
 }
 
 /// Random numbers, where the user allows a model that answers differently each time.
@@ -123,7 +98,7 @@ fn uniform(cx: &mut Context<'_>, like: ValueId, low: f64, high: f64, element: El
 }
 
 /// Random operators call their type `dtype`.
-fn renamed(mut attributes: crate::graph::Attributes) -> crate::graph::Attributes {
+fn renamed(mut attributes: Attributes) -> Attributes {
     attributes.iter_mut().filter(|(name, _)| *name == "to").for_each(|(name, _)| *name = "dtype");
     attributes
 }

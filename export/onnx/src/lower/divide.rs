@@ -3,10 +3,10 @@
 
 use burn::backend::ir::{BinaryOpIr, ScalarOpIr, TensorIr};
 
-use super::numeric::{operands, scalar_operands};
-use super::{Context, Lowered, Refusal, int};
-use crate::graph::ValueId;
-use crate::onnx::Element;
+use super::build::arithmetic::{operands, scalar_operands};
+use super::context::{Context, Lowered, Refusal};
+use crate::element::Element;
+use crate::graph::{ValueId, int};
 
 pub(super) fn quotient(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
     let [lhs, rhs] = widened(cx, op)?;
@@ -38,7 +38,7 @@ pub(super) fn remainder(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
 
 pub(super) fn remainder_scalar(cx: &mut Context<'_>, op: &ScalarOpIr) -> Lowered {
     let [lhs, rhs] = scalar_operands(cx, op)?;
-    let rhs = if !cx.element_of(lhs).is_float() && op.rhs.elem::<f64>() == -1.0 { cx.whole(1, lhs) } else { rhs };
+    let rhs = if !cx.element_of(lhs).is_float() && op.rhs.elem::<f64>() == -1.0 { cx.integer(1, lhs) } else { rhs };
     rest(cx, lhs, rhs, &op.out)
 }
 
@@ -57,7 +57,7 @@ fn has_widest(cx: &Context<'_>, op: &BinaryOpIr) -> Result<bool, Refusal> {
 
 /// Where the divisor is -1, and the divisor with 1 in its place.
 fn guard(cx: &mut Context<'_>, rhs: ValueId) -> (ValueId, ValueId) {
-    let (minus, one) = (cx.whole(-1, rhs), cx.whole(1, rhs));
+    let (minus, one) = (cx.integer(-1, rhs), cx.integer(1, rhs));
     let turned = cx.typed("Equal", &[rhs, minus], Vec::new(), Element::Bool);
     let safe = cx.typed("Where", &[turned, one, rhs], Vec::new(), cx.element_of(rhs));
     (turned, safe)

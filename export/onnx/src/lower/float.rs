@@ -3,14 +3,17 @@
 use std::f64::consts::{FRAC_PI_2, PI};
 
 use burn::backend::ir::{
-    BinaryOpIr, CrossOpIr, FloatOperationIr, GridSample2dOpIr, GridSamplePaddingModeIr, InterpolateModeIr, MatmulOpIr,
-    UnaryOpIr,
+    BinaryOpIr, CrossOpIr, FloatOperationIr, GridSample2dOpIr, GridSamplePaddingModeIr, InterpolateModeIr, UnaryOpIr,
 };
 
-use super::numeric::{binary, binary_scalar, unary};
-use super::{Context, Lowered, axis, base, create, double, int, refuse, refused, text};
-use crate::graph::ValueId;
-use crate::onnx::Element;
+use super::build::arithmetic::{binary, binary_scalar, matmul, unary};
+use super::build::cast::cast;
+use super::build::double;
+use super::context::{Context, Lowered, refuse};
+use super::create;
+use super::refused;
+use crate::element::Element;
+use crate::graph::{ValueId, axis, int, text};
 
 pub(super) fn lower(cx: &mut Context<'_>, op: &FloatOperationIr) -> Lowered {
     use FloatOperationIr as Op;
@@ -40,7 +43,7 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &FloatOperationIr) -> Lowered {
         Op::Floor(op) => unary(cx, "Floor", op),
         Op::Ceil(op) => unary(cx, "Ceil", op),
         Op::Trunc(op) => trunc(cx, op),
-        Op::IntoInt(op) => base::cast(cx, op),
+        Op::IntoInt(op) => cast(cx, op),
         Op::Matmul(op) => matmul(cx, op),
         Op::Cross(op) => cross(cx, op),
         Op::Random(op) => create::random(cx, op),
@@ -51,15 +54,6 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &FloatOperationIr) -> Lowered {
         Op::GridSample2d(op) => grid_sample(cx, op),
         Op::Quantize(_) | Op::Dequantize(_) => refuse(refused::QUANTISATION),
     }
-}
-
-/// A matrix product of floats or integers.
-pub(super) fn matmul(cx: &mut Context<'_>, op: &MatmulOpIr) -> Lowered {
-    let (lhs, rhs) = (cx.value(&op.lhs)?, cx.value(&op.rhs)?);
-    let element = cx.arithmetic(cx.element_of(lhs));
-    let operands = [cx.cast(lhs, element), cx.cast(rhs, element)];
-    let product = cx.node("MatMul", &operands, Vec::new());
-    cx.bind(&op.out, product)
 }
 
 fn test(cx: &mut Context<'_>, op_type: &'static str, op: &UnaryOpIr) -> Lowered {

@@ -3,9 +3,10 @@
 use burn::backend::ir::{GatherNdOpIr, GatherOpIr, ScatterNdOpIr, ScatterOpIr, SelectAssignOpIr, SelectOpIr, TensorIr};
 use burn::tensor::IndexingUpdateOp;
 
-use super::{Context, Lowered, Refusal, axis, int, refuse, text};
-use crate::graph::{Attributes, ValueId};
-use crate::onnx::Element;
+use super::build::shape::reshape;
+use super::context::{Context, Lowered, Refusal, refuse};
+use crate::element::Element;
+use crate::graph::{Attributes, ValueId, axis, int, text};
 use crate::symbolic::Size;
 
 pub(super) fn select(cx: &mut Context<'_>, op: &SelectOpIr) -> Lowered {
@@ -62,7 +63,7 @@ pub(super) fn scatter_nd(cx: &mut Context<'_>, op: &ScatterNdOpIr) -> Lowered {
     let column = cx.sizes(&column)?;
     let positions = cx.node("Reshape", &[positions, column], Vec::new());
     let written = write_rows(cx, data, positions, values, 0, update.reduction)?;
-    let back = super::base::reshape(cx, written, &[], &cx.shape(&op.out))?;
+    let back = reshape(cx, written, &[], &cx.shape(&op.out))?;
     cx.bind(&op.out, back)
 }
 
@@ -90,7 +91,7 @@ pub(super) fn select_assign(cx: &mut Context<'_>, op: &SelectAssignOpIr) -> Lowe
     let mut line = vec![one; op.tensor.shape.num_dims()];
     let flat: Vec<Size> = cx.shape(&op.indices);
     line[op.dim].clone_from(&flat[0]);
-    let positions = super::base::reshape(cx, indices, &flat, &line)?;
+    let positions = reshape(cx, indices, &flat, &line)?;
     let written = write_rows(cx, update.input, positions, update.value, op.dim, update.reduction)?;
     cx.bind(&op.out, written)
 }

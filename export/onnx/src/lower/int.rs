@@ -2,10 +2,10 @@
 
 use burn::backend::ir::{BinaryOpIr, IntOperationIr, ScalarIr, ScalarOpIr, TensorIr, UnaryOpIr};
 
-use super::float::matmul;
-use super::{Context, Lowered, refuse, text};
-use crate::graph::ValueId;
-use crate::onnx::Element;
+use super::build::arithmetic::matmul;
+use super::context::{Context, Lowered, refuse};
+use crate::element::Element;
+use crate::graph::{ValueId, text};
 
 pub(super) fn lower(cx: &mut Context<'_>, op: &IntOperationIr) -> Lowered {
     use IntOperationIr as Op;
@@ -94,7 +94,7 @@ fn shift_right(cx: &mut Context<'_>, lhs: ValueId, count: ValueId, out: &TensorI
         return cx.bind(out, shifted);
     }
     needs_18(cx)?;
-    let zero = cx.whole(0, lhs);
+    let zero = cx.integer(0, lhs);
     let negative = cx.typed("Less", &[lhs, zero], Vec::new(), Element::Bool);
     let complement = cx.node("BitwiseNot", &[lhs], Vec::new());
     let magnitude = cx.typed("Where", &[negative, complement, lhs], Vec::new(), signed);
@@ -109,14 +109,14 @@ fn shift_right(cx: &mut Context<'_>, lhs: ValueId, count: ValueId, out: &TensorI
 fn count(cx: &mut Context<'_>, lhs: ValueId, count: ValueId) -> ValueId {
     let element = cx.arithmetic(cx.element_of(lhs));
     let count = cx.cast(count, element);
-    let width = cx.whole(8 * cx.element_of(lhs).size() as i64, count);
+    let width = cx.integer(8 * cx.element_of(lhs).size() as i64, count);
     cx.node("Mod", &[count, width], Vec::new())
 }
 
 /// The same of a number.
 fn count_of(cx: &mut Context<'_>, lhs: ValueId, count: ScalarIr) -> ValueId {
     let width = 8 * cx.element_of(lhs).size() as i64;
-    cx.whole(count.elem::<i64>().rem_euclid(width), lhs)
+    cx.integer(count.elem::<i64>().rem_euclid(width), lhs)
 }
 
 /// The unsigned type in which to shift: ONNX Runtime has 8, 32 and 64 bits.

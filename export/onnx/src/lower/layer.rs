@@ -5,12 +5,15 @@ use burn::backend::ir::{
     AttentionOpIr, BatchNormOpIr, EmbeddingOpIr, LayerNormOpIr, LinearOpIr, ModuleOperationIr, ScalarIr, TensorIr,
 };
 
-use super::base::{reshape, transpose};
+use super::build::reduce::reduce_axes;
+use super::build::shape::{reshape, transpose};
+use super::context::{Context, Lowered, Refusal, refuse};
 use super::conv::{self, Tensors, Window, both};
 use super::pool::{self, Pool};
-use super::{Context, Lowered, Refusal, axis, float, int, refuse, refused, resize, tensor};
-use crate::graph::{Constant, ValueId};
-use crate::onnx::Element;
+use super::refused;
+use super::resize;
+use crate::element::Element;
+use crate::graph::{Constant, ValueId, axis, float, int, tensor};
 use crate::symbolic::Size;
 
 macro_rules! tensors {
@@ -211,7 +214,7 @@ fn future(cx: &mut Context<'_>, op: &AttentionOpIr) -> Result<ValueId, Refusal> 
 }
 
 fn zero_where_all_masked(cx: &mut Context<'_>, scores: ValueId, weights: ValueId) -> ValueId {
-    let largest = super::reduce::along(cx, "ReduceMax", scores, 3);
+    let largest = reduce_axes(cx, "ReduceMax", scores, &[3]);
     let nothing = cx.number(f64::NEG_INFINITY, scores);
     let masked = cx.typed("Equal", &[largest, nothing], Vec::new(), Element::Bool);
     let zero = cx.number(0.0, scores);

@@ -4,15 +4,14 @@
 mod activation;
 mod base;
 mod boolean;
+mod build;
 mod context;
 mod conv;
 mod create;
 mod divide;
-mod double;
 mod float;
 mod index;
 mod int;
-mod kind;
 mod layer;
 mod numeric;
 mod pool;
@@ -21,7 +20,6 @@ mod reduce;
 mod refused;
 mod resize;
 mod scan;
-mod separable;
 mod slice;
 mod sort;
 
@@ -29,17 +27,14 @@ use std::collections::BTreeMap;
 
 use burn::backend::ir::OperationIr;
 
-pub(crate) use context::{Context, Refusal};
-pub(crate) use kind::kind;
+use context::{Context, Lowered, Refusal, refuse};
 pub use refused::not_expressible;
 
+use crate::capture::kind;
 use crate::error::{Error, Result, Unsupported};
-use crate::graph::{Attribute, Constant, Graph, Origin, passes};
-use crate::onnx::Element;
-use crate::symbolic::{Size, Trace};
-
-/// What a lowering gives: nothing, since it has added its nodes to the context, or why it cannot.
-type Lowered = Result<(), Refusal>;
+use crate::graph::{Graph, Origin, passes};
+use crate::symbolic::Size;
+use crate::trace::Trace;
 
 /// What the user chose.
 #[derive(Clone, Copy, Debug)]
@@ -120,44 +115,4 @@ fn ambiguous(trace: &Trace, index: usize, operation: &OperationIr) -> Error {
     let shape = |one: &OperationIr| one.outputs().next().map(|out| out.shape.to_vec()).unwrap_or_default();
     let shapes = trace.variants(index).map(shape).collect();
     Error::Ambiguous { index, kind: kind(operation), module: trace.modules.path(index).to_owned(), shapes }
-}
-
-/// Says that an operation cannot be lowered.
-fn refuse<T>(reason: impl Into<String>) -> Result<T, Refusal> {
-    Err(Refusal::Unsupported(reason.into()))
-}
-
-/// An integer attribute.
-fn int(name: &'static str, value: impl Into<i64>) -> (&'static str, Attribute) {
-    (name, Attribute::Int(value.into()))
-}
-
-/// An axis attribute.
-fn axis(axis: usize) -> (&'static str, Attribute) {
-    (("axis"), Attribute::Int(axis as i64))
-}
-
-/// An attribute of several sizes.
-fn ints(name: &'static str, values: impl IntoIterator<Item = usize>) -> (&'static str, Attribute) {
-    (name, Attribute::Ints(values.into_iter().map(|value| value as i64).collect()))
-}
-
-/// A float attribute.
-fn float(name: &'static str, value: f32) -> (&'static str, Attribute) {
-    (name, Attribute::Float(value))
-}
-
-/// A text attribute.
-fn text(name: &'static str, value: &'static str) -> (&'static str, Attribute) {
-    (name, Attribute::Text(value))
-}
-
-/// The target type of a cast.
-fn to(element: Element) -> (&'static str, Attribute) {
-    ("to", Attribute::Int(i64::from(element.code())))
-}
-
-/// A tensor attribute.
-fn tensor(name: &'static str, value: Constant) -> (&'static str, Attribute) {
-    (name, Attribute::Tensor(value))
 }

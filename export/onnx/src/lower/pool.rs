@@ -2,12 +2,12 @@
 
 use burn::backend::ir::TensorIr;
 
+use super::build::reduce::{Axes, reduce};
+use super::build::separable::{self, Map, plane};
+use super::context::{Context, Lowered, Refusal, refuse};
 use super::conv::{both, pads};
-use super::reduce::{Axes, reduce};
-use super::separable::{self, Map, plane};
-use super::{Context, Lowered, Refusal, int, ints, refuse};
-use crate::graph::{Attributes, ValueId};
-use crate::onnx::Element;
+use crate::element::Element;
+use crate::graph::{Attributes, ValueId, int, ints};
 
 /// A pooling window, one number an axis.
 pub(super) struct Pool<'a> {
@@ -79,7 +79,7 @@ pub(super) fn max_with_indices(cx: &mut Context<'_>, pool: &Pool<'_>, indices: &
     let cover = pool.cover(cx);
     let results = max_values(cx, pool, &cover, &[Element::I64])?;
     let padded: Vec<usize> = sizes.iter().zip(&cover.added).map(|(size, added)| size + added).collect();
-    let whole = cx.whole(padded.iter().product::<usize>() as i64, results[1]);
+    let whole = cx.integer(padded.iter().product::<usize>() as i64, results[1]);
     let mut within = cx.node("Mod", &[results[1], whole], Vec::new());
     if let ([_, width], [_, wide]) = (sizes.as_slice(), padded.as_slice())
         && width != wide
@@ -92,7 +92,7 @@ pub(super) fn max_with_indices(cx: &mut Context<'_>, pool: &Pool<'_>, indices: &
 
 /// A place counted in rows of `from` as one in rows of `to`.
 fn in_rows_of(cx: &mut Context<'_>, place: ValueId, from: i64, to: i64) -> ValueId {
-    let (from, to) = (cx.whole(from, place), cx.whole(to, place));
+    let (from, to) = (cx.integer(from, place), cx.integer(to, place));
     let (row, column) = (cx.node("Div", &[place, from], Vec::new()), cx.node("Mod", &[place, from], Vec::new()));
     let start = cx.node("Mul", &[row, to], Vec::new());
     cx.node("Add", &[start, column], Vec::new())

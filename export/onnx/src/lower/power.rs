@@ -3,10 +3,10 @@
 
 use burn::backend::ir::{BinaryOpIr, ScalarOpIr};
 
-use super::numeric::{binary, binary_scalar, operands};
-use super::{Context, Lowered};
+use super::build::arithmetic::{binary, binary_scalar, operands};
+use super::context::{Context, Lowered};
+use crate::element::Element;
 use crate::graph::ValueId;
-use crate::onnx::Element;
 
 /// The largest exponent that is written out as products: beyond it every integer but -1, 0, 1 has wrapped to nothing.
 const LARGEST: i64 = 64;
@@ -36,9 +36,9 @@ fn product(cx: &mut Context<'_>, base: ValueId, exponent: i64) -> ValueId {
         }
     }
     result.unwrap_or_else(|| {
-        let zero = cx.whole(0, base);
+        let zero = cx.integer(0, base);
         let nothing = cx.node("Mul", &[base, zero], Vec::new());
-        let one = cx.whole(1, base);
+        let one = cx.integer(1, base);
         cx.node("Add", &[nothing, one], Vec::new())
     })
 }

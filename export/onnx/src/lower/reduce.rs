@@ -2,44 +2,11 @@
 
 use burn::backend::ir::{ReduceDimOpIr, ReduceDimWithIndicesOpIr, ReduceDimsOpIr, ReduceOpIr, TensorIr};
 
-use super::{Context, Lowered, Refusal, axis, int, ints};
-use crate::graph::ValueId;
-use crate::onnx::Element;
-
-/// What to reduce.
-pub(super) enum Axes {
-    /// Everything, to a tensor of shape `[1]`.
-    All { rank: usize },
-    /// These axes, each kept with size one.
-    Kept(Vec<usize>),
-}
-
-/// Reduces a value, in the type it has.
-pub(super) fn reduce(cx: &mut Context<'_>, op: &'static str, input: ValueId, axes: Axes) -> Result<ValueId, Refusal> {
-    match axes {
-        Axes::Kept(axes) => Ok(reduce_axes(cx, op, input, &axes)),
-        Axes::All { rank: 1 } => Ok(reduce_axes(cx, op, input, &[0])),
-        Axes::All { .. } => {
-            let scalar = cx.node(op, &[input], vec![int("keepdims", 0)]);
-            let one = cx.vector(&[1]);
-            Ok(cx.node("Reshape", &[scalar, one], Vec::new()))
-        }
-    }
-}
-
-fn reduce_axes(cx: &mut Context<'_>, op: &'static str, input: ValueId, axes: &[usize]) -> ValueId {
-    if axes.is_empty() {
-        // ONNX would reduce everything.
-        return input;
-    }
-    // ReduceSum takes its axes as an input since opset 13, the others since 18.
-    if op == "ReduceSum" || cx.opset() >= 18 {
-        let axes: Vec<i64> = axes.iter().map(|axis| *axis as i64).collect();
-        let axes = cx.vector(&axes);
-        return cx.node(op, &[input, axes], vec![int("keepdims", 1)]);
-    }
-    cx.node(op, &[input], vec![ints("axes", axes.iter().copied()), int("keepdims", 1)])
-}
+use super::build::reduce::{Axes, reduce, reduce_axes};
+use super::build::shape::reshape;
+use super::context::{Context, Lowered, Refusal};
+use crate::element::Element;
+use crate::graph::{ValueId, axis, int};
 
 /// A reduction of the whole tensor.
 pub(super) fn all(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceOpIr) -> Lowered {
@@ -151,7 +118,7 @@ pub(super) fn product_all(cx: &mut Context<'_>, op: &ReduceOpIr) -> Lowered {
     let count: Option<i64> = shape.iter().map(|size| size.fixed()).product();
     let Some(count) = count.filter(|_| !is_float(cx, &op.input)) else { return all(cx, "ReduceProd", op) };
     let input = operand(cx, &op.input)?;
-    let flat = super::base::reshape(cx, input, &shape, &[cx.all(count)])?;
+    let flat = reshape(cx, input, &shape, &[cx.all(count)])?;
     let result = halved(cx, flat, 0, count);
     cx.bind(&op.out, result)
 }
@@ -191,9 +158,4 @@ fn halved(cx: &mut Context<'_>, mut value: ValueId, along: usize, mut size: i64)
         (value, size) = (product, half + size % 2);
     }
     value
-}
-
-/// A reduction of one axis of a value inside another lowering.
-pub(super) fn along(cx: &mut Context<'_>, op: &'static str, input: ValueId, axis: usize) -> ValueId {
-    reduce_axes(cx, op, input, &[axis])
 }

@@ -4,10 +4,10 @@ use std::f64::consts::PI;
 
 use burn::backend::ir::{InterpolateModeIr, InterpolateOpIr, ScalarIr};
 
-use super::separable::{self, Map, plane};
-use super::{Context, Lowered, float, refuse, text};
-use crate::graph::{Attributes, Constant};
-use crate::onnx::{Element, scalar_bytes};
+use super::build::separable::{self, Map, plane};
+use super::context::{Context, Lowered, refuse};
+use crate::element::{Element, scalar_bytes};
+use crate::graph::{Attributes, Constant, float, text};
 
 pub(super) fn interpolate(cx: &mut Context<'_>, op: &InterpolateOpIr) -> Lowered {
     let corners = if op.options.align_corners { "align_corners" } else { "half_pixel" };

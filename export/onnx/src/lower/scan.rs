@@ -2,9 +2,9 @@
 
 use burn::backend::ir::{DimOpIr, ScalarIr};
 
-use super::{Context, Lowered, refuse, text};
-use crate::graph::ValueId;
-use crate::onnx::Element;
+use super::context::{Context, Lowered, refuse};
+use crate::element::Element;
+use crate::graph::{ValueId, text};
 
 pub(super) fn sum(cx: &mut Context<'_>, op: &DimOpIr) -> Lowered {
     scan(cx, op, "CumSum")
@@ -62,10 +62,10 @@ fn neutral(cx: &mut Context<'_>, join: &str, like: ValueId) -> ValueId {
         (_, false) => i64::MAX,
     };
     match join {
-        "Mul" => cx.whole(1, like),
+        "Mul" => cx.integer(1, like),
         "Max" if element.is_float() => cx.number(f64::NEG_INFINITY, like),
-        "Max" => cx.whole(integer(true), like),
+        "Max" => cx.integer(integer(true), like),
         _ if element.is_float() => cx.number(f64::INFINITY, like),
-        _ => cx.whole(integer(false), like),
+        _ => cx.integer(integer(false), like),
     }
 }

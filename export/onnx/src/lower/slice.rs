@@ -4,9 +4,10 @@
 use burn::backend::ir::{BaseOperationIr, SliceAssignOpIr, SliceOpIr, TensorIr};
 use burn::tensor::Slice;
 
-use super::base::{transpose, variants};
-use super::{Context, Lowered, Refusal, axis, refuse};
-use crate::graph::{Constant, ValueId};
+use super::build::recorded::base_variants;
+use super::build::shape::transpose;
+use super::context::{Context, Lowered, Refusal, refuse};
+use crate::graph::{Constant, ValueId, axis};
 use crate::symbolic::Size;
 
 /// The range of one axis: `begin..end` counted from the front, then every `step`-th, from the back if negative.
@@ -142,7 +143,7 @@ fn strided(
 /// The ranges of the operation being lowered, in every recording.
 fn ranges(cx: &Context<'_>, tensor: &TensorIr, count: usize) -> Result<Vec<Range>, Refusal> {
     let shape = cx.shape(tensor);
-    let all: Vec<&[Slice]> = variants(cx)
+    let all: Vec<&[Slice]> = base_variants(cx)
         .filter_map(|one| match one {
             BaseOperationIr::Slice(op) => Some(op.ranges.as_slice()),
             BaseOperationIr::SliceAssign(op) => Some(op.ranges.as_slice()),

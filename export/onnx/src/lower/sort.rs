@@ -2,9 +2,9 @@
 
 use burn::backend::ir::{ReduceDimOpIr, SortOpIr, SortWithIndicesOpIr, TensorIr, TopKWithIndicesOpIr};
 
-use super::{Context, Lowered, Refusal, axis, int};
-use crate::graph::ValueId;
-use crate::onnx::Element;
+use super::context::{Context, Lowered, Refusal};
+use crate::element::Element;
+use crate::graph::{ValueId, axis, int};
 use crate::symbolic::Size;
 
 pub(super) fn top_k(cx: &mut Context<'_>, op: &ReduceDimOpIr) -> Lowered {

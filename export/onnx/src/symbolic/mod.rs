@@ -2,11 +2,9 @@
 //! is recorded several times with other sizes of the symbolic axes, and what changes between the recordings is read as
 //! a function of them. What cannot be told apart is an error, never a guess.
 
-mod align;
 mod made;
 mod size;
 
-pub(crate) use align::Trace;
 pub(crate) use made::Made;
 pub(crate) use size::{Form, Size};
 

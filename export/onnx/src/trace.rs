@@ -8,10 +8,9 @@ use burn::backend::ir::{OperationIr, TensorIr};
 use burn::tensor::TensorData;
 use serde_json::Value as Json;
 
-use super::{Made, Plan, Size};
-use crate::capture::{Modules, Recording};
+use crate::capture::{Modules, Recording, kind};
 use crate::error::{Error, Result};
-use crate::lower::kind;
+use crate::symbolic::{Made, Plan, Size};
 
 /// The aligned recordings of one forward function.
 pub(crate) struct Trace {

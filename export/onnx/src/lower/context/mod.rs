@@ -1,26 +1,23 @@
 //! What a lowering works with: values of burn tensors, new nodes, constants, and sizes at run time. It keeps element
 //! types right, so that a lowering need not think of them, and it alone knows where a symbolic size can be read.
 
+mod refusal;
+mod sizes;
+
 use std::collections::{BTreeMap, HashMap};
 
 use burn::backend::capture::TensorId;
 use burn::backend::ir::{ScalarIr, TensorIr};
 use burn::tensor::TensorData;
 
-use super::{Choices, int, to};
-use crate::error::{Error, Result};
-use crate::graph::{Attributes, Constant, Data, Graph, Node, Origin, ValueId, Weight, bytes_of};
-use crate::onnx::{Element, scalar_bytes};
-use crate::symbolic::{Form, Made, Size, Trace};
+pub(crate) use refusal::{Lowered, Refusal, refuse};
 
-/// Why a lowering gave up.
-#[derive(Debug)]
-pub(crate) enum Refusal {
-    /// ONNX, or this exporter, has no form for it.
-    Unsupported(String),
-    /// A size depends on symbolic axes in an unknown way.
-    Ambiguous,
-}
+use super::Choices;
+use crate::element::{Element, scalar_bytes};
+use crate::error::{Error, Result};
+use crate::graph::{Attributes, Constant, Data, Graph, Node, Origin, ValueId, Weight, bytes_of, to};
+use crate::symbolic::Size;
+use crate::trace::Trace;
 
 /// The state of a lowering in progress.
 pub(crate) struct Context<'a> {
@@ -62,7 +59,7 @@ impl<'a> Context<'a> {
     pub(crate) fn inputs<'n>(&mut self, inputs: impl Iterator<Item = (&'n str, Vec<Size>)>) -> Result<()> {
         for (id, (name, shape)) in self.trace.base.inputs.iter().zip(inputs) {
             let data = self.values.remove(id);
-            let element = data.as_ref().and_then(|data| Element::of(data.dtype()));
+            let element = data.as_ref().and_then(|data| Element::from_dtype(data.dtype()));
             let element = element.ok_or_else(|| Error::Setup(format!("input `{name}` has a type that ONNX lacks")))?;
             let value = self.graph.value(element, None);
             self.graph.values[value].name = Some(name.to_owned());
@@ -124,7 +121,7 @@ impl<'a> Context<'a> {
             }
             (None, None) => return Ok(None),
         };
-        let Some(element) = Element::of(dtype) else {
+        let Some(element) = Element::from_dtype(dtype) else {
             return Err(Refusal::Unsupported(format!("a constant has type {dtype:?}; dequantise the module first")));
         };
         let value = self.graph.constant(Constant { element, dims: dims.clone(), data });
@@ -133,69 +130,6 @@ impl<'a> Context<'a> {
         let name = self.trace.base.parameters.get(&id);
         self.graph.values[value].name = name.cloned().filter(|name| !name.is_empty());
         Ok(Some(value))
-    }
-
-    /// A constant that counts up from the sizes.
-    fn made(&mut self, made: &Made) -> Result<ValueId, Refusal> {
-        let element = Element::of(made.dtype)
-            .ok_or_else(|| Refusal::Unsupported(format!("a constant has type {:?}", made.dtype)))?;
-        // Booleans and small integers are counted as numbers that every operator knows.
-        let wide = if element.is_float() { Element::F32 } else { Element::I64 };
-        let start = self.varying(&made.start, wide)?;
-        let sizes = |cx: &mut Self, dims: &[Size]| cx.sizes(dims);
-        let value = if made.step.iter().all(|step| *step == 0.0) {
-            let sizes = sizes(self, &made.dims)?;
-            self.node("Expand", &[start, sizes], Vec::new())
-        } else {
-            let count = (0..self.trace.plan.recordings()).map(|one| made.dims.iter().map(|size| size.0[one]).product());
-            let count = Size(count.collect());
-            let count = self.size(&count)?;
-            let (count, zero, one) = (self.squeezed(count), self.whole_number(0), self.whole_number(1));
-            let range = self.node("Range", &[zero, count, one], Vec::new());
-            let range = self.cast(range, wide);
-            let step = self.varying(&made.step, wide)?;
-            let scaled = self.node("Mul", &[range, step], Vec::new());
-            let moved = self.node("Add", &[scaled, start], Vec::new());
-            if let [_] = made.dims.as_slice() {
-                moved
-            } else {
-                let sizes = sizes(self, &made.dims)?;
-                self.node("Reshape", &[moved, sizes], Vec::new())
-            }
-        };
-        let value = self.cast(value, element);
-        self.graph.values[value].shape = Some(made.dims.clone());
-        Ok(value)
-    }
-
-    fn whole_number(&mut self, value: i64) -> ValueId {
-        self.scalar(ScalarIr::Int(value), Element::I64)
-    }
-
-    /// A vector of one element as a scalar.
-    pub(crate) fn squeezed(&mut self, value: ValueId) -> ValueId {
-        let axes = self.vector(&[0]);
-        self.node("Squeeze", &[value, axes], Vec::new())
-    }
-
-    /// A number that is what it was in each recording: a constant, or a size of the graph, or one by a size. A vector of
-    /// one element if it is not constant.
-    pub(crate) fn varying(&mut self, numbers: &[f64], element: Element) -> Result<ValueId, Refusal> {
-        let first = numbers.first().copied().ok_or(Refusal::Ambiguous)?;
-        if numbers.iter().all(|number| number.to_bits() == first.to_bits()) {
-            return Ok(self.scalar(ScalarIr::Float(first), element));
-        }
-        let whole = |numbers: &[f64]| numbers.iter().all(|number| number.fract() == 0.0 && number.abs() < 1e15);
-        let inverse: Vec<f64> = numbers.iter().map(|number| (1.0 / number).round()).collect();
-        let is_inverse = numbers.iter().zip(&inverse).all(|(number, inverse)| (number * inverse - 1.0).abs() < 1e-6);
-        let (sizes, inverted) = match (whole(numbers), is_inverse) {
-            (true, _) => (numbers.to_vec(), false),
-            (false, true) => (inverse, true),
-            _ => return Err(Refusal::Ambiguous),
-        };
-        let size = self.size(&Size(sizes.into_iter().map(|size| size as i64).collect()))?;
-        let size = self.cast(size, element);
-        Ok(if inverted { self.node("Reciprocal", &[size], Vec::new()) } else { size })
     }
 
     /// Says that a burn result is `value`, converted to the result's type if need be.
@@ -212,7 +146,8 @@ impl<'a> Context<'a> {
 
     /// Stands in for the result of an operation that was refused.
     pub(crate) fn placeholder(&mut self, out: &TensorIr) {
-        let value = self.graph.value(Element::of(out.dtype).unwrap_or(Element::F32), Some(self.trace.shape(out)));
+        let value =
+            self.graph.value(Element::from_dtype(out.dtype).unwrap_or(Element::F32), Some(self.trace.shape(out)));
         self.bound.insert(out.id, value);
     }
 
@@ -256,7 +191,7 @@ impl<'a> Context<'a> {
 
     /// The element type of a burn tensor.
     pub(crate) fn element(&self, tensor: &TensorIr) -> Result<Element, Refusal> {
-        Element::of(tensor.dtype)
+        Element::from_dtype(tensor.dtype)
             .ok_or_else(|| Refusal::Unsupported(format!("{:?} has no ONNX type here", tensor.dtype)))
     }
 
@@ -303,7 +238,7 @@ impl<'a> Context<'a> {
     }
 
     /// An integer scalar constant of the type of `like`.
-    pub(crate) fn whole(&mut self, value: i64, like: ValueId) -> ValueId {
+    pub(crate) fn integer(&mut self, value: i64, like: ValueId) -> ValueId {
         self.scalar(ScalarIr::Int(value), self.element_of(like))
     }
 
@@ -330,102 +265,6 @@ impl<'a> Context<'a> {
     /// A size that means something of its own to an operator, such as -1.
     pub(crate) fn all(&self, size: i64) -> Size {
         Size(vec![size; self.trace.plan.recordings()])
-    }
-
-    /// Sizes as an integer vector: a constant if all are fixed, read from the graph if not.
-    pub(crate) fn sizes(&mut self, sizes: &[Size]) -> Result<ValueId, Refusal> {
-        let mut parts: Vec<ValueId> = Vec::new();
-        let mut run: Vec<i64> = Vec::new();
-        for size in sizes {
-            match size.fixed() {
-                Some(fixed) => run.push(fixed),
-                None => {
-                    self.close(&mut run, &mut parts);
-                    parts.push(self.size(size)?);
-                }
-            }
-        }
-        self.close(&mut run, &mut parts);
-        match parts.as_slice() {
-            [] => Ok(self.vector(&[])),
-            [one] => Ok(*one),
-            _ => Ok(self.node("Concat", &parts, vec![int("axis", 0)])),
-        }
-    }
-
-    fn close(&mut self, run: &mut Vec<i64>, parts: &mut Vec<ValueId>) {
-        if !run.is_empty() {
-            parts.push(self.vector(run));
-            run.clear();
-        }
-    }
-
-    /// One size as an integer vector of one element.
-    pub(crate) fn size(&mut self, size: &Size) -> Result<ValueId, Refusal> {
-        if let Some(value) = self.sizes.get(size) {
-            return Ok(*value);
-        }
-        let value = match self.places.get(size).copied() {
-            Some((value, axis)) => {
-                let span = vec![int("start", axis as i64), int("end", axis as i64 + 1)];
-                self.typed("Shape", &[value], span, Element::I64)
-            }
-            None => self.computed(size)?,
-        };
-        self.sizes.insert(size.clone(), value);
-        Ok(value)
-    }
-
-    fn computed(&mut self, size: &Size) -> Result<ValueId, Refusal> {
-        let plan = &self.trace.plan;
-        let symbol =
-            |position: usize| Size((0..plan.recordings()).map(|one| plan.sizes(one)[position] as i64).collect());
-        match size.form(plan).ok_or(Refusal::Ambiguous)? {
-            Form::Fixed(fixed) => Ok(self.vector(&[fixed])),
-            Form::Linear { constant, factors, divisor } => {
-                let mut sum = None;
-                for (position, factor) in factors.iter().enumerate().filter(|(_, factor)| **factor != 0) {
-                    let term = self.term(&symbol(position), *factor)?;
-                    sum = Some(sum.map_or(term, |sum| self.node("Add", &[sum, term], Vec::new())));
-                }
-                let sum = sum.ok_or(Refusal::Ambiguous)?;
-                let constant = (constant != 0).then(|| self.vector(&[constant]));
-                let sum = constant.map_or(sum, |constant| self.node("Add", &[sum, constant], Vec::new()));
-                Ok(self.divided(sum, divisor))
-            }
-            Form::Product { factor, powers, divisor } => {
-                let all = powers.iter().enumerate().flat_map(|(at, power)| std::iter::repeat_n(at, *power as usize));
-                let all: Vec<Size> = all.map(symbol).collect();
-                let (first, rest) = all.split_first().ok_or(Refusal::Ambiguous)?;
-                let mut product = self.term(first, factor)?;
-                for next in rest {
-                    let next = self.size(next)?;
-                    product = self.node("Mul", &[product, next], Vec::new());
-                }
-                Ok(self.divided(product, divisor))
-            }
-        }
-    }
-
-    fn divided(&mut self, size: ValueId, divisor: i64) -> ValueId {
-        if divisor == 1 {
-            return size;
-        }
-        let divisor = self.vector(&[divisor]);
-        self.node("Div", &[size, divisor], Vec::new())
-    }
-
-    fn term(&mut self, symbol: &Size, factor: i64) -> Result<ValueId, Refusal> {
-        // A symbol that no value shows would come back here for ever.
-        if !self.places.contains_key(symbol) {
-            return Err(Refusal::Ambiguous);
-        }
-        let value = self.size(symbol)?;
-        if factor == 1 {
-            return Ok(value);
-        }
-        let factor = self.vector(&[factor]);
-        Ok(self.node("Mul", &[value, factor], Vec::new()))
     }
 
     /// Binds the graph outputs; one that is an input, a constant, or already an output gets a node of its own.
