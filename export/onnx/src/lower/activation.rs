@@ -70,7 +70,7 @@ fn prelu(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
     cx.bind(&op.out, result)
 }
 
-/// `x` above zero and `x · slope` below, for 64 bits, of which ONNX Runtime has neither operator.
+/// `x` above zero and `x · slope` below, for 64 bits: ONNX Runtime has neither `LeakyRelu` nor `PRelu` for them.
 fn bent(cx: &mut Context<'_>, x: ValueId, slope: ValueId, out: &TensorIr) -> Lowered {
     let zero = cx.number(0.0, x);
     let below = cx.typed("Less", &[x, zero], Vec::new(), Element::Bool);
@@ -79,8 +79,8 @@ fn bent(cx: &mut Context<'_>, x: ValueId, slope: ValueId, out: &TensorIr) -> Low
     cx.bind(out, result)
 }
 
-/// The exact one, by the error function: an operator since opset 20, `x * (1 + erf(x / sqrt 2)) / 2` before, which ONNX
-/// Runtime fuses.
+/// The exact GELU, by the error function: an operator from opset 20, before that `x * (1 + erf(x / sqrt 2)) / 2`, which
+/// ONNX Runtime fuses.
 fn gelu(cx: &mut Context<'_>, op: &UnaryOpIr) -> Lowered {
     if cx.opset() >= 20 {
         return unary(cx, "Gelu", op);

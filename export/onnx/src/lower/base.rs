@@ -64,7 +64,7 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &BaseOperationIr) -> Lowered {
     }
 }
 
-/// What a mask is filled with.
+/// The number that fills a mask.
 fn filling(operation: &OperationIr) -> Option<f64> {
     match operation {
         OperationIr::BaseFloat(BaseOperationIr::MaskFill(op)) | OperationIr::BaseInt(BaseOperationIr::MaskFill(op)) => {
@@ -101,7 +101,7 @@ fn expand(cx: &mut Context<'_>, op: &ShapeOpIr) -> Lowered {
     let (from, to) = (cx.shape(&op.input), cx.shape(&op.out));
     let input = cx.value(&op.input)?;
     let added = to.len() - from.len();
-    // A size that stays is written as 1: ONNX broadcasts both ways, so nothing need be read from the graph for it.
+    // An unchanged size is written as 1: ONNX broadcasts both ways, so it need not be read from the graph.
     let kept = |position: usize| position >= added && from[position - added] == to[position];
     let one = cx.fixed(1);
     let sizes: Vec<Size> = (0..to.len()).map(|at| if kept(at) { one.clone() } else { to[at].clone() }).collect();
@@ -128,11 +128,11 @@ fn unfold(cx: &mut Context<'_>, op: &UnfoldOpIr) -> Lowered {
     cx.bind(&op.out, result)
 }
 
-/// `mask ? yes : no`, in a type that ONNX Runtime has the operator for.
+/// `mask ? yes : no`, in a type for which ONNX Runtime has a kernel.
 pub(super) fn choose(cx: &mut Context<'_>, mask: ValueId, yes: ValueId, no: ValueId, out: &TensorIr) -> Lowered {
     let element = cx.element(out)?;
     let element = match element {
-        // A choice of booleans is one of bytes to ONNX Runtime.
+        // ONNX Runtime has no `Where` of booleans; their bytes do.
         Element::Bool | Element::U8 => Element::U8,
         other => cx.arithmetic(other),
     };
@@ -184,7 +184,7 @@ fn cat(cx: &mut Context<'_>, op: &CatOpIr) -> Lowered {
     cx.bind(&op.out, joined)
 }
 
-/// Whether all, or any, are true. ONNX reduces booleans from opset 20 only, so they are counted as integers.
+/// Tests for all or any true elements. ONNX reduces booleans only from opset 20, so they are reduced as integers.
 fn truth(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceOpIr) -> Lowered {
     let flags = flags(cx, &op.input)?;
     let reduced = reduce(cx, op_type, flags, Axes::All { rank: op.input.shape.num_dims() })?;
@@ -197,7 +197,7 @@ fn truth_dim(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceDimOpIr) ->
     is_one(cx, reduced, &op.out)
 }
 
-/// Of nothing at all, the largest is the smallest number there is, which is not true.
+/// The maximum of no elements is the smallest number of the type, so the result is false.
 fn is_one(cx: &mut Context<'_>, reduced: ValueId, out: &TensorIr) -> Lowered {
     let zero = cx.integer(0, reduced);
     let truth = cx.typed("Greater", &[reduced, zero], Vec::new(), Element::Bool);

@@ -1,4 +1,4 @@
-//! Tensors that come from nothing: filled with one value, or drawn at random.
+//! Tensors without operands: filled with one value, or random.
 
 use burn::backend::ir::{FullOpIr, NumericOperationIr, OperationIr, RandomOpIr, ScalarIr};
 use burn::tensor::Distribution;
@@ -28,7 +28,7 @@ fn value_of(operation: &OperationIr) -> Option<f64> {
     }
 }
 
-/// Random numbers, where the user allows a model that answers differently each time.
+/// Random numbers, if the user allows a model that gives another result each time.
 pub(super) fn random(cx: &mut Context<'_>, op: &RandomOpIr) -> Lowered {
     if !cx.allow_random() {
         return refuse(
@@ -59,7 +59,7 @@ pub(super) fn random(cx: &mut Context<'_>, op: &RandomOpIr) -> Lowered {
     cx.bind(&op.out, drawn)
 }
 
-/// ONNX draws floats only; integers are drawn as 64-bit floats and rounded down to the range's own numbers.
+/// ONNX draws only floats. Integers are drawn as 64-bit floats and rounded down.
 fn random_integers(cx: &mut Context<'_>, op: &RandomOpIr, element: Element) -> Lowered {
     let like = fill_as(cx, &op.out, ScalarIr::Int(0), Element::F64)?;
     let drawn = match op.distribution {
@@ -83,7 +83,7 @@ fn random_integers(cx: &mut Context<'_>, op: &RandomOpIr, element: Element) -> L
     cx.bind(&op.out, drawn)
 }
 
-/// Whole numbers in `low..high`. The operator's own bounds are 32-bit floats, so the range is made afterwards.
+/// Integers in `low..high`. The operator's bounds are 32-bit floats, so numbers are scaled to the range afterwards.
 fn whole_uniform(cx: &mut Context<'_>, like: ValueId, low: f64, high: f64) -> ValueId {
     let drawn = uniform(cx, like, 0.0, 1.0, Element::F64);
     let (range, start) = (cx.number(high - low, like), cx.number(low, like));
@@ -97,7 +97,7 @@ fn uniform(cx: &mut Context<'_>, like: ValueId, low: f64, high: f64, element: El
     cx.typed("RandomUniformLike", &[like], renamed(attributes), element)
 }
 
-/// Random operators call their type `dtype`.
+/// Renames `to` to `dtype`, the name in random operators.
 fn renamed(mut attributes: Attributes) -> Attributes {
     attributes.iter_mut().filter(|(name, _)| *name == "to").for_each(|(name, _)| *name = "dtype");
     attributes

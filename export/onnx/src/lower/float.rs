@@ -38,7 +38,7 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &FloatOperationIr) -> Lowered {
         Op::ArcTan(op) => unary(cx, "Atan", op),
         Op::ArcTanh(op) => unary(cx, "Atanh", op),
         Op::ArcTan2(op) => atan2(cx, op),
-        // Both round halves to the even neighbour.
+        // burn and ONNX round halves to even.
         Op::Round(op) => unary(cx, "Round", op),
         Op::Floor(op) => unary(cx, "Floor", op),
         Op::Ceil(op) => unary(cx, "Ceil", op),
@@ -62,8 +62,8 @@ fn test(cx: &mut Context<'_>, op_type: &'static str, op: &UnaryOpIr) -> Lowered 
     cx.bind(&op.out, result)
 }
 
-/// `log(1 + x)` that keeps the digits of a small `x`: what was lost in `u = 1 + x` is put back by `x / (u - 1)`
-/// (Kahan; see Goldberg 1991, theorem 4).
+/// `log(1 + x)` with full precision for small `x`: the factor `x / (u - 1)` corrects the rounding of `u = 1 + x` (Kahan;
+/// see Goldberg 1991, theorem 4).
 fn log1p(cx: &mut Context<'_>, op: &UnaryOpIr) -> Lowered {
     let x = cx.value(&op.input)?;
     let one = cx.number(1.0, x);
@@ -72,7 +72,7 @@ fn log1p(cx: &mut Context<'_>, op: &UnaryOpIr) -> Lowered {
     let kept = cx.node("Sub", &[sum, one], Vec::new());
     let ratio = cx.node("Div", &[x, kept], Vec::new());
     let better = cx.node("Mul", &[log, ratio], Vec::new());
-    // Where 1 + x is 1, or infinite, the ratio means nothing.
+    // If 1 + x is 1 or infinite, the ratio is undefined.
     let tiny = cx.typed("Equal", &[sum, one], Vec::new(), Element::Bool);
     let endless = cx.typed("IsInf", &[log], Vec::new(), Element::Bool);
     let inner = cx.typed("Where", &[endless, log, better], Vec::new(), cx.element_of(x));
@@ -80,14 +80,14 @@ fn log1p(cx: &mut Context<'_>, op: &UnaryOpIr) -> Lowered {
     cx.bind(&op.out, result)
 }
 
-/// ONNX has the arc tangent of one operand only; the quadrant is added. The sign of a zero does not count: ONNX Runtime's
-/// optimiser does not keep it either.
+/// ONNX has only the arc tangent of one operand; the quadrant is added. The sign of a zero is ignored, as by ONNX Runtime's
+/// optimiser.
 fn atan2(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
     let (y, x) = (cx.value(&op.lhs)?, cx.value(&op.rhs)?);
     let element = cx.element_of(y);
     let zero = cx.number(0.0, y);
     let choose = |cx: &mut Context<'_>, mask, yes, no| cx.typed("Where", &[mask, yes, no], Vec::new(), element);
-    // Two infinities stand for a diagonal, though their quotient is nothing.
+    // Two infinities form a diagonal, though their quotient is NaN.
     let [far_y, far_x] = [y, x].map(|value| cx.typed("IsInf", &[value], Vec::new(), Element::Bool));
     let far = cx.node("And", &[far_y, far_x], Vec::new());
     let [y, x] = [y, x].map(|value| {
@@ -104,7 +104,7 @@ fn atan2(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
     let turn = choose(cx, below, back, half_turn);
     let turned = cx.node("Add", &[angle, turn], Vec::new());
     let angle = choose(cx, left, turned, angle);
-    // On the vertical axis the quotient is infinite, or nothing at all.
+    // On the vertical axis the quotient is infinite or NaN.
     let vertical = cx.typed("Equal", &[x, zero], Vec::new(), Element::Bool);
     let (up, down) = (cx.number(FRAC_PI_2, y), cx.number(-FRAC_PI_2, y));
     let above = less(cx, zero, y);
@@ -138,7 +138,7 @@ fn cross(cx: &mut Context<'_>, op: &CrossOpIr) -> Lowered {
     cx.bind(&op.out, result)
 }
 
-/// The larger side is taken out of the root, so that squares neither overflow nor vanish.
+/// The larger side is factored out of the root, so that squares neither overflow nor underflow.
 fn hypot(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
     let (a, b) = (cx.value(&op.lhs)?, cx.value(&op.rhs)?);
     let (a, b) = (cx.node("Abs", &[a], Vec::new()), cx.node("Abs", &[b], Vec::new()));

@@ -37,8 +37,8 @@ pub(super) fn scatter(cx: &mut Context<'_>, op: &ScatterOpIr) -> Lowered {
     cx.bind(&op.out, written)
 }
 
-/// ONNX Runtime's `ScatterND` loses updates where two of them meet and several threads run; its `ScatterElements` does
-/// not. So coordinates become positions in the flattened leading axes, and rows are written there.
+/// ONNX Runtime's `ScatterND` loses colliding updates when several threads run; its `ScatterElements` does not. So
+/// coordinates become positions in the flattened leading axes, and rows are written there.
 pub(super) fn scatter_nd(cx: &mut Context<'_>, op: &ScatterNdOpIr) -> Lowered {
     let coordinates = indices(cx, &op.indices)?;
     let coordinates = cx.cast(coordinates, Element::I64);
@@ -67,7 +67,7 @@ pub(super) fn scatter_nd(cx: &mut Context<'_>, op: &ScatterNdOpIr) -> Lowered {
     cx.bind(&op.out, back)
 }
 
-/// The leading axes as one, of `count` rows.
+/// Merges the leading axes to one of `count` rows.
 fn flat_rows(
     cx: &mut Context<'_>,
     value: ValueId,
@@ -96,7 +96,7 @@ pub(super) fn select_assign(cx: &mut Context<'_>, op: &SelectAssignOpIr) -> Lowe
     cx.bind(&op.out, written)
 }
 
-/// Writes rows at positions along an axis, which are repeated for every element of a row.
+/// Writes rows at positions along an axis. The positions are repeated for every element of a row.
 fn write_rows(
     cx: &mut Context<'_>,
     data: ValueId,
@@ -112,14 +112,14 @@ fn write_rows(
     Ok(cx.node("ScatterElements", &[data, positions, rows], attributes))
 }
 
-/// Index tensors as ONNX takes them.
+/// An index tensor in a type that ONNX accepts.
 fn indices(cx: &mut Context<'_>, tensor: &TensorIr) -> Result<ValueId, Refusal> {
     let value = cx.value(tensor)?;
     let wide = matches!(cx.element_of(value), Element::I32 | Element::I64);
     Ok(if wide { value } else { cx.cast(value, Element::I64) })
 }
 
-/// The operands of a scatter and how it joins old and new.
+/// The operands of a scatter, and the operation that combines old and new elements.
 struct Update {
     input: ValueId,
     value: ValueId,
@@ -137,7 +137,7 @@ impl Update {
         let element = cx.element_of(input);
         let joined = match update {
             IndexingUpdateOp::Assign => None,
-            // burn's "add" of booleans is "or"; as integers, which then become booleans again, adding is just that.
+            // burn's "add" of booleans is "or", and so is the addition of integers that are cast back to booleans.
             IndexingUpdateOp::Add => Some("add"),
             IndexingUpdateOp::Mul => Some("mul"),
             IndexingUpdateOp::Min | IndexingUpdateOp::Max if cx.opset() < 18 => {

@@ -1,5 +1,6 @@
-//! Turns burn operations into ONNX nodes. One file serves one family of operations; [`one`] says which. A lowering is a
-//! few lines over [`Context`]; where burn and ONNX mean different things, it bridges the difference and says so.
+//! Lowers burn operations to ONNX nodes. There is one file for each family of operations, listed in [`one`], and
+//! [`build`] has the blocks that families share. A lowering is a few lines over [`Context`]; it bridges the differences
+//! between burn and ONNX, and a comment describes each.
 
 mod activation;
 mod base;
@@ -36,7 +37,7 @@ use crate::graph::{Graph, Origin, passes};
 use crate::symbolic::Size;
 use crate::trace::Trace;
 
-/// What the user chose.
+/// The user's settings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Choices {
     pub(crate) opset: i64,
@@ -62,7 +63,7 @@ pub(crate) fn lower<'n>(
             Err(Refusal::Unsupported(reason)) => {
                 let module = trace.modules.path(index).to_owned();
                 unsupported.push(Unsupported { index, kind: kind(operation), module, reason });
-                // Results of what cannot be lowered still have a type, so that later operations can be looked at.
+                // Refused operations get results of the right type, so that later operations can be checked too.
                 operation.outputs().for_each(|out| context.placeholder(out));
             }
             Err(Refusal::Ambiguous) => return Err(ambiguous(&trace, index, operation)),
@@ -74,21 +75,21 @@ pub(crate) fn lower<'n>(
     context.outputs()?;
     let mut graph = context.finish();
     let missing = passes::kernels::settle(&mut graph, choices.opset);
-    // Origins are the operations in their order, and then the outputs.
     let without = missing.into_iter().map(|one| without_kernel(&graph, &one)).collect::<Vec<_>>();
     if without.is_empty() { Ok(graph) } else { Err(Error::Unsupported(without)) }
 }
 
+/// The refusal of a node. Origins are numbered like operations, and the outputs come after them.
 fn without_kernel(graph: &Graph, missing: &passes::kernels::Missing) -> Unsupported {
     let origin = &graph.origins[missing.origin];
     let reason = format!(
-        "ONNX Runtime's CPU provider does not compute {} of {:?}; use 32 bits there",
+        "ONNX Runtime's CPU provider has no kernel of {} for {:?}; use 32 bits there",
         missing.op, missing.element
     );
     Unsupported { index: missing.origin, kind: origin.kind.clone(), module: origin.module.clone(), reason }
 }
 
-/// The table of families: which file serves which.
+/// Lowers an operation with the file of its family.
 fn one(context: &mut Context<'_>, operation: &OperationIr) -> Lowered {
     match operation {
         OperationIr::BaseFloat(op) | OperationIr::BaseInt(op) | OperationIr::BaseBool(op) => base::lower(context, op),

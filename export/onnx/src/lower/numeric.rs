@@ -102,7 +102,7 @@ fn upper_bound(operation: &OperationIr) -> Option<f64> {
     }
 }
 
-/// A bound, and how to find it in a recording.
+/// A bound, and the function that reads it from a recording.
 type Bound = (ScalarIr, fn(&OperationIr) -> Option<f64>);
 
 fn clip(cx: &mut Context<'_>, tensor: &TensorIr, bounds: [Option<Bound>; 2], out: &TensorIr) -> Lowered {
@@ -122,7 +122,7 @@ fn clip(cx: &mut Context<'_>, tensor: &TensorIr, bounds: [Option<Bound>; 2], out
     cx.bind(out, clipped)
 }
 
-/// `Clip` takes scalars only.
+/// A bound as a scalar, which `Clip` requires.
 fn scalar_bound(
     cx: &mut Context<'_>,
     base: ScalarIr,
@@ -133,7 +133,7 @@ fn scalar_bound(
     Ok(if cx.is_constant(bound) { bound } else { cx.squeezed(bound) })
 }
 
-/// A bound within a type: one beyond it bounds nothing.
+/// A bound clamped to the range of a type.
 fn bounded(value: ScalarIr, element: Element) -> ScalarIr {
     let Some((low, high)) = element.bounds() else { return value };
     let number = match value {

@@ -1,4 +1,4 @@
-//! Sorting and the largest elements, which are one ONNX operator: `TopK`.
+//! Sorting and the largest elements, both by ONNX's `TopK`.
 
 use burn::backend::ir::{ReduceDimOpIr, SortOpIr, SortWithIndicesOpIr, TensorIr, TopKWithIndicesOpIr};
 
@@ -47,7 +47,7 @@ fn whole(cx: &mut Context<'_>, input: &TensorIr, dim: usize, descending: bool) -
     ordered(cx, input, dim, &count, descending)
 }
 
-/// The first `count` elements in order, and where they were.
+/// The first `count` elements in order, and their positions.
 fn ordered(
     cx: &mut Context<'_>,
     input: &TensorIr,

@@ -1,4 +1,4 @@
-//! Element-wise operations, comparisons and matrix products, in a type that ONNX Runtime computes with.
+//! Element-wise operations, comparisons and matrix products, in types for which ONNX Runtime has kernels.
 
 use burn::backend::ir::{
     BaseOperationIr, BinaryOpIr, FloatOperationIr, MatmulOpIr, NumericOperationIr, OperationIr, ScalarOpIr, TensorIr,
@@ -11,14 +11,15 @@ use crate::element::{Element, narrowed};
 use crate::graph::ValueId;
 use crate::lower::context::{Context, Lowered, Refusal};
 
-/// Both operands in the type in which the operation is computed, which follows the left one. burn lets operands of two
-/// integer types meet, since capture and other devices have other default types.
+/// Both operands in the type of the computation, which follows the left one. burn allows operands of two integer types,
+/// since the recording device and other devices have different default types.
 pub(crate) fn operands(cx: &mut Context<'_>, lhs: &TensorIr, rhs: &TensorIr) -> Result<[ValueId; 2], Refusal> {
     let (left, right) = (cx.value(lhs)?, cx.value(rhs)?);
     let element = cx.arithmetic(cx.element_of(left));
     Ok([cx.cast(left, element), cx.cast(right, element)])
 }
 
+/// The operand and the number of an operation, in the type of the computation.
 pub(crate) fn scalar_operands(cx: &mut Context<'_>, op: &ScalarOpIr) -> Result<[ValueId; 2], Refusal> {
     let left = cx.value(&op.lhs)?;
     let element = cx.arithmetic(cx.element_of(left));
@@ -27,9 +28,9 @@ pub(crate) fn scalar_operands(cx: &mut Context<'_>, op: &ScalarOpIr) -> Result<[
     Ok([left, right])
 }
 
-/// The operation's number; one that is a size that follows a symbolic axis is read from the graph.
+/// The operation's number. A size that follows a symbolic axis is read from the graph.
 fn scalar(cx: &mut Context<'_>, op: &ScalarOpIr, element: Element) -> Result<ValueId, Refusal> {
-    // burn reads the number in the tensor's own type before it computes.
+    // burn converts the number to the tensor's type before it computes.
     number_of(cx, narrowed(op.rhs, cx.element(&op.lhs)?), element, number)
 }
 

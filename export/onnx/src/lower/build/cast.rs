@@ -5,14 +5,14 @@ use burn::backend::ir::CastOpIr;
 use crate::element::Element;
 use crate::lower::context::{Context, Lowered};
 
-/// burn stops at the bounds of an integer type where ONNX leaves open what happens. To 32 and 64 bits with sign, a plain
-/// cast must do: what is beyond them is lost in either.
+/// A cast. burn saturates at the bounds of an integer type, while ONNX leaves the result undefined. Casts to signed 32 and
+/// 64 bits are plain: numbers beyond them are lost in both.
 pub(crate) fn cast(cx: &mut Context<'_>, op: &CastOpIr) -> Lowered {
     let mut input = cx.value(&op.input)?;
     let target = cx.element(&op.out)?;
     let bounds = target.bounds().filter(|_| !matches!(target, Element::I32 | Element::I64));
     if let (true, Some((low, high))) = (cx.element_of(input).is_float(), bounds) {
-        // 32 bits do not fit into a 32-bit float.
+        // A 32-bit float cannot represent every 32-bit integer.
         if target.size() >= 4 {
             input = cx.cast(input, Element::F64);
         }

@@ -6,19 +6,21 @@ use crate::element::{Element, scalar_bytes};
 use crate::graph::{Constant, ValueId, tensor};
 use crate::lower::context::{Context, Lowered, Refusal};
 
-/// Constants up to this many elements are written out; larger ones are made at run time.
+/// The largest number of elements that is written to the file; larger tensors are made at run time.
 const SMALL: i64 = 256;
 
-/// A tensor of one value.
+/// Binds a result to a tensor of one value.
 pub(crate) fn filled(cx: &mut Context<'_>, out: &TensorIr, value: ScalarIr) -> Lowered {
     let filled = fill(cx, out, value)?;
     cx.bind(out, filled)
 }
 
+/// The value of a filled tensor.
 pub(crate) fn fill(cx: &mut Context<'_>, out: &TensorIr, value: ScalarIr) -> Result<ValueId, Refusal> {
     fill_as(cx, out, value, cx.element(out)?)
 }
 
+/// The value of a filled tensor, in another element type than the result's.
 pub(crate) fn fill_as(
     cx: &mut Context<'_>,
     out: &TensorIr,

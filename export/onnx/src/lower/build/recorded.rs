@@ -6,7 +6,7 @@ use crate::element::Element;
 use crate::graph::ValueId;
 use crate::lower::context::{Context, Refusal};
 
-/// The operation being lowered in every recording, base first.
+/// The operation being lowered, in every recording, base first.
 pub(crate) fn base_variants<'a>(cx: &Context<'a>) -> impl Iterator<Item = &'a BaseOperationIr> + use<'a> {
     cx.trace.variants(cx.index()).filter_map(|one| match one {
         OperationIr::BaseFloat(op) | OperationIr::BaseInt(op) | OperationIr::BaseBool(op) => Some(op),
@@ -14,7 +14,7 @@ pub(crate) fn base_variants<'a>(cx: &Context<'a>) -> impl Iterator<Item = &'a Ba
     })
 }
 
-/// A number of the operation being lowered, which `read` finds in every recording.
+/// A number of the operation being lowered. `read` extracts it from every recording.
 pub(crate) fn number_of(
     cx: &mut Context<'_>,
     base: ScalarIr,

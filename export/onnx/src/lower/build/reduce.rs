@@ -1,17 +1,17 @@
-//! Reductions of a value, and the two ways in which ONNX takes the axes.
+//! Reductions of a value. ONNX takes the axes as an input or an attribute, depending on the opset.
 
 use crate::graph::{ValueId, int, ints};
 use crate::lower::context::{Context, Refusal};
 
-/// What to reduce.
+/// The axes to reduce.
 pub(crate) enum Axes {
-    /// Everything, to a tensor of shape `[1]`.
+    /// All axes, to a tensor of shape `[1]`.
     All { rank: usize },
     /// These axes, each kept with size one.
     Kept(Vec<usize>),
 }
 
-/// Reduces a value, in the type it has.
+/// Reduces a value without changing its type.
 pub(crate) fn reduce(cx: &mut Context<'_>, op: &'static str, input: ValueId, axes: Axes) -> Result<ValueId, Refusal> {
     match axes {
         Axes::Kept(axes) => Ok(reduce_axes(cx, op, input, &axes)),
@@ -24,9 +24,10 @@ pub(crate) fn reduce(cx: &mut Context<'_>, op: &'static str, input: ValueId, axe
     }
 }
 
+/// Reduces axes, each kept with size one.
 pub(crate) fn reduce_axes(cx: &mut Context<'_>, op: &'static str, input: ValueId, axes: &[usize]) -> ValueId {
     if axes.is_empty() {
-        // ONNX would reduce everything.
+        // ONNX would reduce all axes.
         return input;
     }
     // ReduceSum takes its axes as an input since opset 13, the others since 18.

@@ -1,5 +1,5 @@
-//! Linear maps of each spatial axis by itself, as products with fixed matrices: pooling to windows of different sizes, and
-//! the interpolations that ONNX has no mode for.
+//! Linear maps of each spatial axis as products with fixed matrices: pooling to windows of different sizes, and
+//! interpolations without an ONNX mode.
 
 use burn::backend::ir::ScalarIr;
 
@@ -8,7 +8,7 @@ use crate::element::{Element, scalar_bytes};
 use crate::graph::{Constant, ValueId};
 use crate::lower::context::Context;
 
-/// The weights of one axis: those of each result over all that it is made of.
+/// The weights of one axis, for each result over all elements.
 pub(crate) struct Map {
     /// `[to][from]`.
     pub(crate) weights: Vec<Vec<f64>>,
@@ -39,7 +39,7 @@ pub(crate) fn apply(cx: &mut Context<'_>, input: ValueId, maps: &[Map]) -> Value
         if axis + 2 == rank {
             return cx.node("MatMul", &[matrix, value], Vec::new());
         }
-        // Matrix products are over the last two axes; an earlier one changes places with the last.
+        // Matrix products are over the last two axes, so an earlier axis is swapped with the last.
         let order = swapped(rank, axis);
         let last = transpose(cx, value, order.clone());
         let product = cx.node("MatMul", &[last, matrix], Vec::new());

@@ -4,14 +4,14 @@ use crate::graph::{ValueId, int, ints};
 use crate::lower::context::{Context, Refusal};
 use crate::symbolic::Size;
 
-/// Reshapes a value. A size that follows a symbolic axis is copied from the input where it stands at the same place,
-/// or inferred where it is the only one left; the rest are read from the graph.
+/// Reshapes a value. A size that follows a symbolic axis is copied from the same position of the input, or inferred if no
+/// other is; the rest are read from the graph.
 pub(crate) fn reshape(cx: &mut Context<'_>, input: ValueId, from: &[Size], to: &[Size]) -> Result<ValueId, Refusal> {
     let zero = to.iter().any(|size| size.fixed() == Some(0));
     let copied = |position: usize, size: &Size| size.fixed().is_none() && from.get(position) == Some(size);
     let open: Vec<usize> = (0..to.len()).filter(|at| to[*at].fixed().is_none() && !copied(*at, &to[*at])).collect();
     if zero {
-        // With a zero among the sizes ONNX can infer none, and 0 must mean zero, not "copy".
+        // With a zero among the sizes, ONNX can infer none, and 0 must not be read as "copy".
         let sizes = cx.sizes(to)?;
         return Ok(cx.node("Reshape", &[input, sizes], vec![int("allowzero", 1)]));
     }

@@ -1,5 +1,5 @@
-//! What a lowering works with: values of burn tensors, new nodes, constants, and sizes at run time. It keeps element
-//! types right, so that a lowering need not think of them, and it alone knows where a symbolic size can be read.
+//! The state of a lowering: values of burn tensors, new nodes, constants, and sizes at run time. The context converts
+//! element types and finds the values from which symbolic sizes can be read, so that lowerings do neither.
 
 mod refusal;
 mod sizes;
@@ -29,13 +29,13 @@ pub(crate) struct Context<'a> {
     bound: HashMap<TensorId, ValueId>,
     /// One-element integer tensors that hold a symbolic size.
     sizes: HashMap<Size, ValueId>,
-    /// The first value that has a size, and on which axis.
+    /// The first value with a size, and the axis.
     places: HashMap<Size, (ValueId, usize)>,
     index: usize,
 }
 
 impl<'a> Context<'a> {
-    /// Starts with an empty graph; `values` and `weights` are the recorded constants, taken when they are first used.
+    /// Starts with an empty graph. `values` and `weights` are the recorded constants, moved to the graph on first use.
     pub(crate) fn new(
         trace: &'a Trace,
         values: BTreeMap<TensorId, TensorData>,
@@ -55,12 +55,12 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Declares the graph inputs under their names, with their sizes.
+    /// Declares the graph inputs with their names and sizes.
     pub(crate) fn inputs<'n>(&mut self, inputs: impl Iterator<Item = (&'n str, Vec<Size>)>) -> Result<()> {
         for (id, (name, shape)) in self.trace.base.inputs.iter().zip(inputs) {
             let data = self.values.remove(id);
             let element = data.as_ref().and_then(|data| Element::from_dtype(data.dtype()));
-            let element = element.ok_or_else(|| Error::Setup(format!("input `{name}` has a type that ONNX lacks")))?;
+            let element = element.ok_or_else(|| Error::Setup(format!("input `{name}` has a type that ONNX does not have")))?;
             let value = self.graph.value(element, None);
             self.graph.values[value].name = Some(name.to_owned());
             self.remember(value, &shape);
@@ -77,12 +77,12 @@ impl<'a> Context<'a> {
         self.graph.origins.push(origin);
     }
 
-    /// The opset that is written.
+    /// The opset of the model.
     pub(crate) fn opset(&self) -> i64 {
         self.choices.opset
     }
 
-    /// Whether the user allows random operations.
+    /// Returns true if the user allows random operations.
     pub(crate) fn allow_random(&self) -> bool {
         self.choices.allow_random
     }
@@ -92,7 +92,7 @@ impl<'a> Context<'a> {
         self.index
     }
 
-    /// The value of a burn tensor that the operation reads.
+    /// The value of an operand.
     pub(crate) fn value(&mut self, tensor: &TensorIr) -> Result<ValueId, Refusal> {
         if let Some(value) = self.bound.get(&tensor.id) {
             return Ok(*value);
@@ -108,7 +108,7 @@ impl<'a> Context<'a> {
         Ok(value)
     }
 
-    /// A constant or a parameter, if the tensor is one.
+    /// The value of a constant or a parameter; none for another tensor.
     fn captured(&mut self, id: TensorId) -> Result<Option<ValueId>, Refusal> {
         let (data, dtype, dims): (Data, _, _) = match (self.weights.remove(&id), self.values.remove(&id)) {
             (Some(weight), _) => {
@@ -132,7 +132,7 @@ impl<'a> Context<'a> {
         Ok(Some(value))
     }
 
-    /// Says that a burn result is `value`, converted to the result's type if need be.
+    /// Binds the result of a burn operation to `value`, converted to the result's type.
     pub(crate) fn bind(&mut self, out: &TensorIr, value: ValueId) -> Result<(), Refusal> {
         let value = self.cast(value, self.element(out)?);
         let shape = self.trace.shape(out);
@@ -144,7 +144,7 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    /// Stands in for the result of an operation that was refused.
+    /// Binds the result of a refused operation to a placeholder.
     pub(crate) fn placeholder(&mut self, out: &TensorIr) {
         let value =
             self.graph.value(Element::from_dtype(out.dtype).unwrap_or(Element::F32), Some(self.trace.shape(out)));
@@ -195,7 +195,7 @@ impl<'a> Context<'a> {
             .ok_or_else(|| Refusal::Unsupported(format!("{:?} has no ONNX type here", tensor.dtype)))
     }
 
-    /// Whether a value is a constant of the graph.
+    /// Returns true if a value is a constant of the graph.
     pub(crate) fn is_constant(&self, value: ValueId) -> bool {
         self.graph.constants.contains_key(&value)
     }
@@ -205,9 +205,9 @@ impl<'a> Context<'a> {
         self.graph.values[value].element
     }
 
-    /// The element type in which arithmetic on `element` is done: ONNX Runtime computes 32- and 64-bit integers and
-    /// floats everywhere, other integers hardly anywhere. Results are cast back, which keeps the wrap-around of the
-    /// narrower type.
+    /// The element type for arithmetic on `element`. ONNX Runtime has kernels for floats and for integers of 32 and 64 bits
+    /// almost everywhere, for other integers almost nowhere. Results are cast back, which preserves the wrap-around of
+    /// the narrower type.
     pub(crate) fn arithmetic(&self, element: Element) -> Element {
         match element {
             Element::I8 | Element::I16 | Element::U8 | Element::U16 | Element::Bool => Element::I32,
@@ -262,12 +262,12 @@ impl<'a> Context<'a> {
         Size(vec![size as i64; self.trace.plan.recordings()])
     }
 
-    /// A size that means something of its own to an operator, such as -1.
+    /// A number with a special meaning among sizes, such as -1.
     pub(crate) fn all(&self, size: i64) -> Size {
         Size(vec![size; self.trace.plan.recordings()])
     }
 
-    /// Binds the graph outputs; one that is an input, a constant, or already an output gets a node of its own.
+    /// Declares the graph outputs. An input, a constant or a repeated output gets an `Identity` node.
     pub(crate) fn outputs(&mut self) -> Result<()> {
         for (position, (name, id)) in self.trace.base.outputs.iter().enumerate() {
             let name = name.clone().unwrap_or_else(|| format!("output_{position}"));
@@ -302,7 +302,7 @@ impl<'a> Context<'a> {
         copy
     }
 
-    /// Gives the finished graph away.
+    /// Returns the finished graph.
     pub(crate) fn finish(self) -> Graph {
         self.graph
     }

@@ -1,4 +1,4 @@
-//! Sizes at run time: constants where they are fixed, read from the graph where they follow a symbolic axis.
+//! Sizes at run time: constants if they are fixed, read from the graph if they follow a symbolic axis.
 
 use burn::backend::ir::ScalarIr;
 
@@ -8,11 +8,11 @@ use crate::graph::{ValueId, int};
 use crate::symbolic::{Form, Made, Size};
 
 impl Context<'_> {
-    /// A constant that counts up from the sizes.
+    /// Computes a constant that depends on sizes.
     pub(super) fn made(&mut self, made: &Made) -> Result<ValueId, Refusal> {
         let element = Element::from_dtype(made.dtype)
             .ok_or_else(|| Refusal::Unsupported(format!("a constant has type {:?}", made.dtype)))?;
-        // Booleans and small integers are counted as numbers that every operator knows.
+        // Booleans and small integers are computed in types that every operator supports.
         let wide = if element.is_float() { Element::F32 } else { Element::I64 };
         let start = self.varying(&made.start, wide)?;
         let sizes = |cx: &mut Self, dims: &[Size]| cx.sizes(dims);
@@ -51,8 +51,8 @@ impl Context<'_> {
         self.node("Squeeze", &[value, axes], Vec::new())
     }
 
-    /// A number that is what it was in each recording: a constant, or a size of the graph, or one by a size. A vector of
-    /// one element if it is not constant.
+    /// Emits a number that may differ between recordings: a constant, a size, or the reciprocal of a size. The last two are
+    /// vectors of one element.
     pub(crate) fn varying(&mut self, numbers: &[f64], element: Element) -> Result<ValueId, Refusal> {
         let first = numbers.first().copied().ok_or(Refusal::Ambiguous)?;
         if numbers.iter().all(|number| number.to_bits() == first.to_bits()) {
@@ -71,7 +71,7 @@ impl Context<'_> {
         Ok(if inverted { self.node("Reciprocal", &[size], Vec::new()) } else { size })
     }
 
-    /// Sizes as an integer vector: a constant if all are fixed, read from the graph if not.
+    /// Sizes as an integer vector: a constant if all are fixed, otherwise read from the graph.
     pub(crate) fn sizes(&mut self, sizes: &[Size]) -> Result<ValueId, Refusal> {
         let mut parts: Vec<ValueId> = Vec::new();
         let mut run: Vec<i64> = Vec::new();
@@ -155,7 +155,7 @@ impl Context<'_> {
     }
 
     fn term(&mut self, symbol: &Size, factor: i64) -> Result<ValueId, Refusal> {
-        // A symbol that no value shows would come back here for ever.
+        // A symbol without a place would recurse for ever.
         if !self.places.contains_key(symbol) {
             return Err(Refusal::Ambiguous);
         }
