@@ -40,7 +40,9 @@ impl Target {
                     opset = number.parse().map_err(|_| format!("--opset needs a number, not `{number}`"))?;
                 }
                 flag if flag.starts_with('-') => return Err(format!("unknown flag `{flag}`")),
-                _ if folder.is_some() => return Err(format!("unexpected argument `{argument}`: the folder is given already")),
+                _ if folder.is_some() => {
+                    return Err(format!("unexpected argument `{argument}`: the folder is given already"));
+                }
                 _ => folder = Some(PathBuf::from(argument)),
             }
         }

@@ -57,7 +57,7 @@ impl Element {
         }
     }
 
-    /// Whether it is a floating-point type.
+    /// Returns true for a floating-point type.
     pub(crate) fn is_float(self) -> bool {
         matches!(self, Self::F32 | Self::F64 | Self::F16 | Self::Bf16)
     }
@@ -72,7 +72,7 @@ impl Element {
         Some(if self.is_unsigned() { (0, 2 * half - 1) } else { (-half, half - 1) })
     }
 
-    /// Whether it is an unsigned integer type.
+    /// Returns true for an unsigned integer type.
     pub(crate) fn is_unsigned(self) -> bool {
         matches!(self, Self::U8 | Self::U16 | Self::U32 | Self::U64)
     }

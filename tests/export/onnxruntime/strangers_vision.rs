@@ -1,4 +1,4 @@
-//! Networks of images, block by block: height and width stay open wherever the block itself leaves them open.
+//! Image networks, block by block. Height and width are symbolic if the block supports that.
 
 use burn::module::Module;
 use burn::nn::activation::{Activation, ActivationConfig};
@@ -45,7 +45,7 @@ impl Excite {
         Self { squeeze: conv([channels, 4], 1, device), excite: conv([4, channels], 1, device) }
     }
 
-    /// Weights for the channels, before they are squashed.
+    /// Weights of the channels, before the activation.
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         self.excite.forward(relu(self.squeeze.forward(x.mean_dims(&[2, 3]))))
     }
@@ -342,7 +342,7 @@ fn channels_are_split_shuffled_and_unfolded_into_pixels() {
         let x = x.reshape([batch, 2, channels / 2, height, width]).swap_dims(1, 2);
         m.up.forward(x.reshape([batch, channels, height, width]))
     });
-    // Rows and columns have learnt places of their own, as in DETR.
+    // Rows and columns have learnt positions, as in DETR.
     layer(&module, [1, 8, 5, 6], |m, x| {
         let device = x.device();
         let rows = m.rows.forward(Tensor::<1, Int>::arange(0..5, &device).unsqueeze::<2>()).unsqueeze_dim::<4>(2);
@@ -351,8 +351,8 @@ fn channels_are_split_shuffled_and_unfolded_into_pixels() {
     });
 }
 
-/// How much padding keeps the size depends on whether the size is odd, which a recording with even sizes cannot show.
-/// Either the graph is right for every size, or there is none.
+/// The padding that keeps the size depends on its parity, which recordings with even sizes do not show. The graph must be
+/// right for every size, or the export must fail.
 #[test]
 fn padding_that_depends_on_an_open_size_is_right_or_refused() {
     let config = Conv2dConfig::new([3, 4], [3, 3]).with_stride([2, 2]).with_padding(PaddingConfig2d::Same);

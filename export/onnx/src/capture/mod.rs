@@ -142,7 +142,7 @@ where
     })
 }
 
-/// Whether an operation created a placeholder.
+/// Returns true if an operation created a placeholder.
 fn is_placeholder(operation: &OperationIr, weights: &HashMap<TensorId, Weight>) -> bool {
     use OperationIr::{BaseBool, BaseFloat, BaseInt};
     match operation {

@@ -46,6 +46,6 @@ pub(crate) struct Origin {
     pub(crate) kind: String,
     pub(crate) module: String,
     pub(crate) module_type: String,
-    /// Whether the operation reads the module's own parameters.
+    /// True if the operation reads the module's own parameters.
     pub(crate) owned: bool,
 }

@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 
 use burn::backend::ir::OperationIr;
 
+pub(crate) use context::Choices;
 use context::{Context, Lowered, Refusal, refuse};
 pub use refused::not_expressible;
 
@@ -36,13 +37,6 @@ use crate::error::{Error, Result, Unsupported};
 use crate::graph::{Graph, Origin, passes};
 use crate::symbolic::Size;
 use crate::trace::Trace;
-
-/// The user's settings.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Choices {
-    pub(crate) opset: i64,
-    pub(crate) allow_random: bool,
-}
 
 /// Lowers a whole trace. Operations that cannot be lowered are all reported at once.
 pub(crate) fn lower<'n>(

@@ -36,7 +36,9 @@ impl Pool<'_> {
     fn cover(&self, cx: &Context<'_>) -> Cover {
         let none = vec![0; self.kernel.len()];
         let unchanged = Cover { padding: both(&self.padding), added: none.clone(), ceil: self.ceil };
-        let (true, Some(from), Some(to)) = (self.ceil, plane(cx, self.x), plane(cx, self.out)) else { return unchanged };
+        let (true, Some(from), Some(to)) = (self.ceil, plane(cx, self.x), plane(cx, self.out)) else {
+            return unchanged;
+        };
         let more = |at: usize| {
             let window = self.dilation[at] * (self.kernel[at] - 1) + 1;
             let covered = (to[at].max(1) - 1) * self.stride[at] + window;

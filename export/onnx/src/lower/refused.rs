@@ -11,7 +11,8 @@ const INIT: &str = "not computed: tensors made of data become initializers";
 /// The end of a tensor's life.
 const DROP: &str = "not computed: it manages memory";
 /// Quantisation inside the forward function.
-pub(super) const QUANTISATION: &str = "burn's recording device has no quantised tensors; quantised parameters are exported dequantised";
+pub(super) const QUANTISATION: &str =
+    "burn's recording device has no quantised tensors; quantised parameters are exported dequantised";
 
 /// Returns the reason why no ONNX model can contain an operation of burn; `None` if it can be exported. `kind` is its name in
 /// [`Unsupported::kind`](crate::Unsupported), such as `Module::Conv2dXBackward`.

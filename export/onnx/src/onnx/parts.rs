@@ -21,7 +21,7 @@ pub(crate) struct Initializer {
 }
 
 impl Initializer {
-    /// Whether its data is part of the message, not in a file beside it.
+    /// Returns true if its data is part of the message, false if it is in a separate file.
     pub(crate) fn is_inside(&self) -> bool {
         self.tensor.external_data.is_empty()
     }

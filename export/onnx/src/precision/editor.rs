@@ -14,7 +14,7 @@ pub(super) struct Editor {
     origin: usize,
 }
 
-/// Stands for the reader of a graph output in [`Editor::readers`].
+/// The reader of a graph output in [`Editor::readers`].
 pub(super) const OUTSIDE: usize = usize::MAX;
 
 impl Editor {
@@ -49,12 +49,12 @@ impl Editor {
         self.draft.graph.values[id].element
     }
 
-    /// Whether a value is an output of the graph.
+    /// Returns true for an output of the graph.
     pub(super) fn is_output(&self, id: ValueId) -> bool {
         self.draft.graph.outputs.contains(&id)
     }
 
-    /// Whether a value is an input of the graph with unsigned 8-bit elements, the form of pixels.
+    /// Returns true for an input of the graph with unsigned 8-bit elements, the form of pixels.
     pub(super) fn is_byte_input(&self, id: ValueId) -> bool {
         self.draft.graph.inputs.contains(&id) && self.element(id) == Element::U8
     }

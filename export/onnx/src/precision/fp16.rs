@@ -41,7 +41,7 @@ const HALF: [&str; 22] = [
 /// Operators at which pixels end.
 const LAYERS: [&str; 4] = ["Conv", "ConvTranspose", "Gemm", "MatMul"];
 
-/// Whether an operand takes the node's precision. The scales of a `Resize` always have 32 bits.
+/// Returns true if an operand has the node's precision. The scales of a `Resize` always have 32 bits.
 fn follows_precision(op: &str, position: usize) -> bool {
     op != "Resize" || position == 0
 }

@@ -9,7 +9,7 @@ const BINS: usize = 2048;
 /// The number of values below which a distribution has too little evidence to cut anything off.
 const ENOUGH: u64 = 10_000;
 
-/// The probability that stands for zero in a logarithm.
+/// Replaces a probability of zero in a logarithm.
 const LEAST: f64 = 1e-9;
 
 /// Levels of an unsigned 8-bit number.

@@ -26,7 +26,7 @@ impl Layer {
             let weight = editor.constant(node.input(1)?)?;
             let output = *node.outputs.first()?;
             let fits = weight.element == Element::F32 && weight.dims.len() > axis;
-            // An activation that nothing else reads around belongs to the layer.
+            // An activation belongs to the layer if it is the only reader of its result.
             let only = readers.get(&output).and_then(|readers| <[usize; 1]>::try_from(readers.as_slice()).ok());
             let relu = only.and_then(|[at]| editor.nodes().get(at)).filter(|node| node.op == "Relu");
             let result = relu.map_or(output, |node| node.outputs[0]);
@@ -36,7 +36,7 @@ impl Layer {
         editor.nodes().iter().filter_map(layer).collect()
     }
 
-    /// Whether it is a convolution, not a dense layer.
+    /// Returns true for a convolution, false for a dense layer.
     pub(super) fn is_convolution(&self) -> bool {
         self.axis == 0
     }

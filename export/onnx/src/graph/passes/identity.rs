@@ -43,7 +43,7 @@ fn is_identity(graph: &Graph, node: &Node) -> bool {
     }
 }
 
-/// Whether the second operand is the number 1, which keeps every value, infinite ones too.
+/// Returns true if the second operand is the number 1, which preserves every value, even infinite ones.
 fn by_one(graph: &Graph, node: &Node) -> bool {
     let factor = node.input(1).and_then(|id| graph.constants.get(&id));
     factor.is_some_and(|factor| factor.dims.is_empty() && factor.number() == Some(1.0))
@@ -74,7 +74,7 @@ fn join_one(graph: &mut Graph) -> bool {
     true
 }
 
-/// Whether a reshape copies sizes of its input, which joining would change.
+/// Returns true if a reshape copies sizes of its input, which joining would change.
 fn copies_sizes(graph: &Graph, node: &Node) -> bool {
     let shape = node.input(1).and_then(|id| graph.constants.get(&id)?.integers());
     shape.is_none_or(|shape| shape.contains(&0))

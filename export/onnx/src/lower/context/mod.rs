@@ -12,12 +12,18 @@ use burn::tensor::TensorData;
 
 pub(crate) use refusal::{Lowered, Refusal, refuse};
 
-use super::Choices;
 use crate::element::{Element, scalar_bytes};
 use crate::error::{Error, Result};
 use crate::graph::{Attributes, Constant, Data, Graph, Node, Origin, ValueId, Weight, bytes_of, to};
 use crate::symbolic::Size;
 use crate::trace::Trace;
+
+/// The user's settings.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choices {
+    pub(crate) opset: i64,
+    pub(crate) allow_random: bool,
+}
 
 /// The state of a lowering in progress.
 pub(crate) struct Context<'a> {
@@ -60,7 +66,8 @@ impl<'a> Context<'a> {
         for (id, (name, shape)) in self.trace.base.inputs.iter().zip(inputs) {
             let data = self.values.remove(id);
             let element = data.as_ref().and_then(|data| Element::from_dtype(data.dtype()));
-            let element = element.ok_or_else(|| Error::Setup(format!("input `{name}` has a type that ONNX does not have")))?;
+            let element =
+                element.ok_or_else(|| Error::Setup(format!("input `{name}` has a type that ONNX does not have")))?;
             let value = self.graph.value(element, None);
             self.graph.values[value].name = Some(name.to_owned());
             self.remember(value, &shape);

@@ -158,12 +158,12 @@ impl Search<'_> {
     }
 }
 
-/// Whether two numbers are equal up to rounding to 32 bits.
+/// Returns true for numbers that are equal up to rounding to 32 bits.
 pub(super) fn near(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-6 * b.abs().max(1e-30)
 }
 
-/// Whether a value holds 32-bit floats; some operators have kernels for no other type in ONNX Runtime.
+/// Returns true for 32-bit floats. Some operators have kernels for no other type in ONNX Runtime.
 pub(super) fn is_f32(graph: &Graph, value: ValueId) -> bool {
     graph.values[value].element == Element::F32
 }
