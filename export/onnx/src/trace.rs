@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use crate::capture::{Modules, Recording, kind};
 use crate::error::{Error, Result};
-use crate::symbolic::{Made, Plan, Size};
+use crate::symbolic::{Plan, Size, VaryingConstant};
 
 /// The aligned recordings of one forward function.
 pub(crate) struct Trace {
@@ -19,7 +19,7 @@ pub(crate) struct Trace {
     pub(crate) plan: Plan,
     pub(crate) modules: Modules,
     /// Constants that the forward function computed from sizes.
-    pub(crate) made: HashMap<TensorId, Made>,
+    pub(crate) varying: HashMap<TensorId, VaryingConstant>,
     others: Vec<Recording>,
     shapes: HashMap<TensorId, Vec<Size>>,
 }
@@ -29,7 +29,7 @@ impl Trace {
     pub(crate) fn align(plan: Plan, base: Recording, others: Vec<Recording>) -> Result<Self> {
         let modules = Modules::new(&base);
         let mut numbers: Vec<Numbers> = others.iter().map(|other| Numbers::pair(&base, other)).collect();
-        let mut trace = Self { base, plan, modules, made: HashMap::new(), others, shapes: HashMap::new() };
+        let mut trace = Self { base, plan, modules, varying: HashMap::new(), others, shapes: HashMap::new() };
         let mut varying = BTreeMap::new();
         for (position, (other, numbers)) in trace.others.iter().zip(&mut numbers).enumerate() {
             let found = trace.compare(other, numbers).map_err(|error| trace.placed(error, position + 1))?;
@@ -38,9 +38,9 @@ impl Trace {
             }
         }
         for (id, (recording, Place { index, reason })) in varying {
-            let made = trace.made(id, &numbers);
-            let made = made.ok_or_else(|| trace.placed(trace.unstable(index, reason), recording))?;
-            trace.made.insert(id, made);
+            let rule = trace.varying_constant(id, &numbers);
+            let rule = rule.ok_or_else(|| trace.placed(trace.unstable(index, reason), recording))?;
+            trace.varying.insert(id, rule);
         }
         trace.shapes = trace.collect_shapes();
         Ok(trace)
@@ -71,12 +71,12 @@ impl Trace {
     }
 
     /// The rule that explains a constant in all recordings.
-    fn made(&self, id: TensorId, numbers: &[Numbers]) -> Option<Made> {
+    fn varying_constant(&self, id: TensorId, numbers: &[Numbers]) -> Option<VaryingConstant> {
         let mut data: Vec<&TensorData> = vec![self.base.value(id)?];
         for (other, numbers) in self.others.iter().zip(numbers) {
             data.push(other.value(*numbers.pairs.get(&id)?)?);
         }
-        Made::from_recordings(&data)
+        VaryingConstant::from_recordings(&data)
     }
 
     /// Compares one recording with the base. Returns the constants whose data differs.

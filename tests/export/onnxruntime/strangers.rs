@@ -24,11 +24,11 @@ pub(crate) struct ConvNorm {
 
 impl ConvNorm {
     pub(crate) fn new(channels: [usize; 2], kernel: usize, device: &Device) -> Self {
-        Self::of(Conv2dConfig::new(channels, [kernel; 2]).with_padding(same(kernel)), device)
+        Self::from_config(Conv2dConfig::new(channels, [kernel; 2]).with_padding(same(kernel)), device)
     }
 
     /// Any convolution. It has no bias, which the normalisation would cancel.
-    pub(crate) fn of(config: Conv2dConfig, device: &Device) -> Self {
+    pub(crate) fn from_config(config: Conv2dConfig, device: &Device) -> Self {
         let channels = config.channels[1];
         Self {
             conv: config.with_bias(false).init(device),

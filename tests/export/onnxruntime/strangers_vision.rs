@@ -21,7 +21,7 @@ const OPEN: [(usize, usize); 3] = [(8, 12), (9, 7), (6, 10)];
 
 fn strided(channels: [usize; 2], kernel: usize, groups: usize, device: &Device) -> ConvNorm {
     let config = Conv2dConfig::new(channels, [kernel; 2]).with_stride([2, 2]).with_groups(groups);
-    ConvNorm::of(config.with_padding(same(kernel)), device)
+    ConvNorm::from_config(config.with_padding(same(kernel)), device)
 }
 
 /// Resizes to the height and width of another image.
@@ -84,7 +84,7 @@ fn efficient_blocks_add_what_came_in() {
     let depthwise = Conv2dConfig::new([12, 12], [3, 3]).with_groups(12).with_padding(PaddingConfig2d::Same);
     let module = MobileBlock {
         expand: ConvNorm::new([3, 12], 1, &device),
-        depthwise: ConvNorm::of(depthwise, &device),
+        depthwise: ConvNorm::from_config(depthwise, &device),
         excite: Some(Excite::new(12, &device)),
         project: ConvNorm::new([12, 3], 1, &device),
     };
@@ -162,7 +162,7 @@ fn inception_branches_meet_again() {
     let narrow = |kernel: [usize; 2]| Conv2dConfig::new([4, 4], kernel).with_padding(PaddingConfig2d::Same);
     let module = Inception {
         single: ConvNorm::new([3, 4], 1, &device),
-        tall_and_wide: (ConvNorm::of(narrow([1, 7]), &device), ConvNorm::of(narrow([7, 1]), &device)),
+        tall_and_wide: (ConvNorm::from_config(narrow([1, 7]), &device), ConvNorm::from_config(narrow([7, 1]), &device)),
         five: [ConvNorm::new([3, 4], 1, &device), ConvNorm::new([4, 4], 5, &device)],
         pool: MaxPool2dConfig::new([3, 3]).with_strides([1, 1]).with_padding(same(3)).init(),
         after_pool: ConvNorm::new([3, 4], 1, &device),
@@ -192,7 +192,7 @@ fn atrous_pyramids_grow_back_to_the_image() {
     let dilated = |rate: usize| {
         let padding = PaddingConfig2d::Explicit(rate, rate, rate, rate);
         let config = Conv2dConfig::new([8, 4], [3, 3]).with_dilation([rate; 2]).with_padding(padding);
-        ConvNorm::of(config, &device)
+        ConvNorm::from_config(config, &device)
     };
     let module = Atrous {
         stem: strided([3, 8], 3, 1, &device),
@@ -327,8 +327,8 @@ fn channels_are_split_shuffled_and_unfolded_into_pixels() {
     let grouped = Conv2dConfig::new([8, 8], [1, 1]).with_groups(2);
     let depthwise = Conv2dConfig::new([8, 8], [3, 3]).with_groups(8).with_padding(PaddingConfig2d::Same);
     let module = Shuffled {
-        grouped: ConvNorm::of(grouped, &device),
-        depthwise: ConvNorm::of(depthwise, &device),
+        grouped: ConvNorm::from_config(grouped, &device),
+        depthwise: ConvNorm::from_config(depthwise, &device),
         rows: EmbeddingConfig::new(8, 8).init(&device),
         columns: EmbeddingConfig::new(8, 8).init(&device),
         up: PixelShuffleConfig::new(2).init(),

@@ -165,7 +165,7 @@ fn is_signed(dtype: IntDType) -> bool {
 }
 
 /// Integers of a type, in the range of 8 bits.
-fn whole<const D: usize>(shape: [usize; D], seed: usize, dtype: IntDType) -> Tensor<D, Int> {
+fn integers_of<const D: usize>(shape: [usize; D], seed: usize, dtype: IntDType) -> Tensor<D, Int> {
     let (low, high) = if is_signed(dtype) { (-120.0, 120.0) } else { (0.0, 250.0) };
     floats(shape, seed, low, high).int().cast(dtype)
 }
@@ -174,7 +174,7 @@ fn whole<const D: usize>(shape: [usize; D], seed: usize, dtype: IntDType) -> Ten
 fn integer_types<O: Outputs + Ports>(operation: impl Fn(IntDType, Tensor<3, Int>, Tensor<3, Int>) -> O) {
     for dtype in INTEGERS {
         for_all(case::<3>(), |case| {
-            let make = |shape| (whole(shape, case.seed, dtype), whole(shape, case.seed + 1, dtype));
+            let make = |shape| (integers_of(shape, case.seed, dtype), integers_of(shape, case.seed + 1, dtype));
             let (a, b) = make(case.shape);
             let exporter = Exporter::new().input("a", a, case.axes()).input("b", b, case.axes());
             let inputs = case.shapes().into_iter().map(make).collect();
@@ -242,7 +242,7 @@ fn integers_of_every_type_reduce_and_sort() {
 fn products_wrap_around() {
     for dtype in INTEGERS {
         for_all(case::<3>(), |case| {
-            let a = whole(case.shape, case.seed, dtype);
+            let a = integers_of(case.shape, case.seed, dtype);
             let exporter = Exporter::new().input("a", a.clone(), [""; 3]);
             check(&nothing(), exporter, vec![a], |_, a| (a.clone().prod_dim(1), a.prod()));
         });

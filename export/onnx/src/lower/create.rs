@@ -72,19 +72,19 @@ fn random_integers(cx: &mut Context<'_>, op: &RandomOpIr, element: Element) -> L
             let attributes = vec![to(Element::F64), float("mean", mean as f32), float("scale", deviation as f32)];
             cx.typed("RandomNormalLike", &[like], renamed(attributes), Element::F64)
         }
-        Distribution::Uniform(low, high) => whole_uniform(cx, like, low.trunc(), high.trunc()),
+        Distribution::Uniform(low, high) => integer_uniform(cx, like, low.trunc(), high.trunc()),
         Distribution::Default => {
             let bits = 8 * element.size() as i32;
             let (low, high) = if element.is_unsigned() { (0, bits) } else { (bits - 1, bits - 1) };
             let low = if low == 0 { 0.0 } else { -(2f64.powi(low)) };
-            whole_uniform(cx, like, low, 2f64.powi(high))
+            integer_uniform(cx, like, low, 2f64.powi(high))
         }
     };
     cx.bind(&op.out, drawn)
 }
 
 /// Integers in `low..high`. The operator's bounds are 32-bit floats, so numbers are scaled to the range afterwards.
-fn whole_uniform(cx: &mut Context<'_>, like: ValueId, low: f64, high: f64) -> ValueId {
+fn integer_uniform(cx: &mut Context<'_>, like: ValueId, low: f64, high: f64) -> ValueId {
     let drawn = uniform(cx, like, 0.0, 1.0, Element::F64);
     let (range, start) = (cx.number(high - low, like), cx.number(low, like));
     let scaled = cx.node("Mul", &[drawn, range], Vec::new());

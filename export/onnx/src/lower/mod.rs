@@ -1,4 +1,4 @@
-//! Lowers burn operations to ONNX nodes. There is one file for each family of operations, listed in [`one`], and
+//! Lowers burn operations to ONNX nodes. There is one file for each family of operations, listed in [`lower_operation`], and
 //! [`build`] has the blocks that families share. A lowering is a few lines over [`Context`]; it bridges the differences
 //! between burn and ONNX, and a comment describes each.
 
@@ -52,7 +52,7 @@ pub(crate) fn lower<'n>(
     for (index, operation) in trace.base.operations.iter().enumerate() {
         let owned = operation.inputs().any(|tensor| trace.base.parameters.contains_key(&tensor.id));
         context.begin(index, origin(&trace, index, operation, owned));
-        match one(&mut context, operation) {
+        match lower_operation(&mut context, operation) {
             Ok(()) => {}
             Err(Refusal::Unsupported(reason)) => {
                 let module = trace.modules.path(index).to_owned();
@@ -68,7 +68,7 @@ pub(crate) fn lower<'n>(
     }
     context.outputs()?;
     let mut graph = context.finish();
-    let missing = passes::kernels::settle(&mut graph, choices.opset);
+    let missing = passes::kernels::insert_casts(&mut graph, choices.opset);
     let without = missing.into_iter().map(|one| without_kernel(&graph, &one)).collect::<Vec<_>>();
     if without.is_empty() { Ok(graph) } else { Err(Error::Unsupported(without)) }
 }
@@ -84,7 +84,7 @@ fn without_kernel(graph: &Graph, missing: &passes::kernels::Missing) -> Unsuppor
 }
 
 /// Lowers an operation with the file of its family.
-fn one(context: &mut Context<'_>, operation: &OperationIr) -> Lowered {
+fn lower_operation(context: &mut Context<'_>, operation: &OperationIr) -> Lowered {
     match operation {
         OperationIr::BaseFloat(op) | OperationIr::BaseInt(op) | OperationIr::BaseBool(op) => base::lower(context, op),
         OperationIr::NumericFloat(_, op) | OperationIr::NumericInt(_, op) => numeric::lower(context, op),

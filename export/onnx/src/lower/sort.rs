@@ -27,22 +27,22 @@ pub(super) fn top_k_with_indices(cx: &mut Context<'_>, op: &TopKWithIndicesOpIr)
 }
 
 pub(super) fn sort(cx: &mut Context<'_>, op: &SortOpIr) -> Lowered {
-    let [values, _] = whole(cx, &op.input, op.dim, op.descending)?;
+    let [values, _] = sorted(cx, &op.input, op.dim, op.descending)?;
     cx.bind(&op.out, values)
 }
 
 pub(super) fn arg_sort(cx: &mut Context<'_>, op: &SortOpIr) -> Lowered {
-    let [_, indices] = whole(cx, &op.input, op.dim, op.descending)?;
+    let [_, indices] = sorted(cx, &op.input, op.dim, op.descending)?;
     cx.bind(&op.out, indices)
 }
 
 pub(super) fn sort_with_indices(cx: &mut Context<'_>, op: &SortWithIndicesOpIr) -> Lowered {
-    let [values, indices] = whole(cx, &op.input, op.dim, op.descending)?;
+    let [values, indices] = sorted(cx, &op.input, op.dim, op.descending)?;
     cx.bind(&op.out, values)?;
     cx.bind(&op.out_indices, indices)
 }
 
-fn whole(cx: &mut Context<'_>, input: &TensorIr, dim: usize, descending: bool) -> Result<[ValueId; 2], Refusal> {
+fn sorted(cx: &mut Context<'_>, input: &TensorIr, dim: usize, descending: bool) -> Result<[ValueId; 2], Refusal> {
     let count = cx.shape(input)[dim].clone();
     ordered(cx, input, dim, &count, descending)
 }

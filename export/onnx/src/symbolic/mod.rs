@@ -2,11 +2,11 @@
 //! times with other sizes of the symbolic axes, and each size is explained as a function of them. An ambiguous size is an
 //! error, never a guess.
 
-mod made;
 mod size;
+mod varying;
 
-pub(crate) use made::Made;
 pub(crate) use size::{Form, Size};
+pub(crate) use varying::VaryingConstant;
 
 /// A symbolic axis, and an input from which the graph can read its size.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -82,8 +82,8 @@ impl Size {
         };
         let mut constants = (exact..exact + divisor).filter(explains);
         let constant = constants.next()?;
-        let settled = constants.next().is_none() || (!plan.odd && constant == exact);
-        settled.then_some(Form::Linear { constant, factors, divisor })
+        let is_unambiguous = constants.next().is_none() || (!plan.odd && constant == exact);
+        is_unambiguous.then_some(Form::Linear { constant, factors, divisor })
     }
 
     fn product(&self, plan: &Plan) -> Option<Form> {

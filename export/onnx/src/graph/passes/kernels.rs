@@ -15,7 +15,7 @@ pub(crate) struct Missing {
 }
 
 /// Inserts the casts that nodes need. Returns the nodes that have no kernel even so.
-pub(crate) fn settle(graph: &mut Graph, opset: i64) -> Vec<Missing> {
+pub(crate) fn insert_casts(graph: &mut Graph, opset: i64) -> Vec<Missing> {
     let mut missing = Vec::new();
     let nodes = std::mem::take(&mut graph.nodes);
     for mut node in nodes {

@@ -104,8 +104,8 @@ impl<'a> Context<'a> {
         if let Some(value) = self.bound.get(&tensor.id) {
             return Ok(*value);
         }
-        if let Some(made) = self.trace.made.get(&tensor.id) {
-            let value = self.made(made)?;
+        if let Some(constant) = self.trace.varying.get(&tensor.id) {
+            let value = self.varying_constant(constant)?;
             self.bound.insert(tensor.id, value);
             return Ok(value);
         }
@@ -280,11 +280,11 @@ impl<'a> Context<'a> {
             let name = name.clone().unwrap_or_else(|| format!("output_{position}"));
             self.begin(self.index, Origin { kind: "Output".to_owned(), ..Origin::default() });
             let missing = |reason: String| Error::Output { name: name.clone(), reason };
-            let made = self.trace.made.get(id);
-            let value = match (self.bound.get(id), made) {
+            let varying = self.trace.varying.get(id);
+            let value = match (self.bound.get(id), varying) {
                 (Some(value), _) => *value,
-                (None, Some(made)) => {
-                    let value = self.made(made);
+                (None, Some(constant)) => {
+                    let value = self.varying_constant(constant);
                     value.map_err(|_| missing("its size cannot be derived from the symbolic axes".to_owned()))?
                 }
                 (None, None) => {

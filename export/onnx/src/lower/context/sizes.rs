@@ -5,43 +5,44 @@ use burn::backend::ir::ScalarIr;
 use super::{Context, Refusal};
 use crate::element::Element;
 use crate::graph::{ValueId, int};
-use crate::symbolic::{Form, Made, Size};
+use crate::symbolic::{Form, Size, VaryingConstant};
 
 impl Context<'_> {
     /// Computes a constant that depends on sizes.
-    pub(super) fn made(&mut self, made: &Made) -> Result<ValueId, Refusal> {
-        let element = Element::from_dtype(made.dtype)
-            .ok_or_else(|| Refusal::Unsupported(format!("a constant has type {:?}", made.dtype)))?;
+    pub(super) fn varying_constant(&mut self, constant: &VaryingConstant) -> Result<ValueId, Refusal> {
+        let element = Element::from_dtype(constant.dtype)
+            .ok_or_else(|| Refusal::Unsupported(format!("a constant has type {:?}", constant.dtype)))?;
         // Booleans and small integers are computed in types that every operator supports.
         let wide = if element.is_float() { Element::F32 } else { Element::I64 };
-        let start = self.varying(&made.start, wide)?;
+        let start = self.varying(&constant.start, wide)?;
         let sizes = |cx: &mut Self, dims: &[Size]| cx.sizes(dims);
-        let value = if made.step.iter().all(|step| *step == 0.0) {
-            let sizes = sizes(self, &made.dims)?;
+        let value = if constant.step.iter().all(|step| *step == 0.0) {
+            let sizes = sizes(self, &constant.dims)?;
             self.node("Expand", &[start, sizes], Vec::new())
         } else {
-            let count = (0..self.trace.plan.recordings()).map(|one| made.dims.iter().map(|size| size.0[one]).product());
+            let count =
+                (0..self.trace.plan.recordings()).map(|one| constant.dims.iter().map(|size| size.0[one]).product());
             let count = Size(count.collect());
             let count = self.size(&count)?;
-            let (count, zero, one) = (self.squeezed(count), self.whole_number(0), self.whole_number(1));
+            let (count, zero, one) = (self.squeezed(count), self.index_scalar(0), self.index_scalar(1));
             let range = self.node("Range", &[zero, count, one], Vec::new());
             let range = self.cast(range, wide);
-            let step = self.varying(&made.step, wide)?;
+            let step = self.varying(&constant.step, wide)?;
             let scaled = self.node("Mul", &[range, step], Vec::new());
             let moved = self.node("Add", &[scaled, start], Vec::new());
-            if let [_] = made.dims.as_slice() {
+            if let [_] = constant.dims.as_slice() {
                 moved
             } else {
-                let sizes = sizes(self, &made.dims)?;
+                let sizes = sizes(self, &constant.dims)?;
                 self.node("Reshape", &[moved, sizes], Vec::new())
             }
         };
         let value = self.cast(value, element);
-        self.graph.values[value].shape = Some(made.dims.clone());
+        self.graph.values[value].shape = Some(constant.dims.clone());
         Ok(value)
     }
 
-    fn whole_number(&mut self, value: i64) -> ValueId {
+    fn index_scalar(&mut self, value: i64) -> ValueId {
         self.scalar(ScalarIr::Int(value), Element::I64)
     }
 

@@ -7,7 +7,7 @@ use super::Size;
 
 /// A constant as a function of the sizes.
 #[derive(Clone, Debug)]
-pub(crate) struct Made {
+pub(crate) struct VaryingConstant {
     pub(crate) dtype: DType,
     /// The sizes of the tensor.
     pub(crate) dims: Vec<Size>,
@@ -17,7 +17,7 @@ pub(crate) struct Made {
     pub(crate) step: Vec<f64>,
 }
 
-impl Made {
+impl VaryingConstant {
     /// The rule that explains the data of all recordings, base first; none if it is neither of the two.
     pub(crate) fn from_recordings(data: &[&TensorData]) -> Option<Self> {
         let rank = data.first()?.shape().to_vec().len();
