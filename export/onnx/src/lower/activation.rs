@@ -4,7 +4,7 @@ use std::f64::consts::SQRT_2;
 
 use burn::backend::ir::{ActivationOperationIr, BinaryOpIr, DimOpIr, TensorIr, UnaryOpIr};
 
-use super::build::arithmetic::unary;
+use super::blocks::arithmetic::unary;
 use super::context::{Context, Lowered, refuse};
 use super::refused;
 use crate::element::Element;

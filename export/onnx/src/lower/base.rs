@@ -5,12 +5,12 @@ use burn::backend::ir::{
 };
 use burn::backend::ir::{OperationIr, ReduceDimOpIr, ReduceOpIr, ScalarIr, TensorIr};
 
-use super::build::arithmetic::{compare, compare_scalar};
-use super::build::cast::cast;
-use super::build::fill::filled;
-use super::build::recorded::{base_variants, number_of};
-use super::build::reduce::{Axes, reduce};
-use super::build::shape::{reshape, transpose};
+use super::blocks::arithmetic::{compare, compare_scalar};
+use super::blocks::cast::cast;
+use super::blocks::fill::filled;
+use super::blocks::recorded::{base_variants, number_of};
+use super::blocks::reduce::{Axes, reduce};
+use super::blocks::shape::{reshape, transpose};
 use super::context::{Context, Lowered, Refusal, refuse};
 use super::index;
 use super::slice;

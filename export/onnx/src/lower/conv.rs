@@ -2,7 +2,7 @@
 
 use burn::backend::ir::{DeformConv2dOpIr, ScalarIr, TensorIr, Unfold4dOpIr};
 
-use super::build::shape::reshape;
+use super::blocks::shape::reshape;
 use super::context::{Context, Lowered, Refusal, refuse};
 use crate::element::scalar_bytes;
 use crate::graph::{Attributes, Constant, int, ints};

@@ -3,8 +3,8 @@
 use burn::backend::ir::{FullOpIr, NumericOperationIr, OperationIr, RandomOpIr, ScalarIr};
 use burn::tensor::Distribution;
 
-use super::build::fill::{fill, fill_as, filled};
-use super::build::recorded::number_of;
+use super::blocks::fill::{fill, fill_as, filled};
+use super::blocks::recorded::number_of;
 use super::context::{Context, Lowered, refuse};
 use crate::element::Element;
 use crate::graph::{Attributes, ValueId, float, to};

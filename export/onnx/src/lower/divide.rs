@@ -3,7 +3,7 @@
 
 use burn::backend::ir::{BinaryOpIr, ScalarOpIr, TensorIr};
 
-use super::build::arithmetic::{operands, scalar_operands};
+use super::blocks::arithmetic::{operands, scalar_operands};
 use super::context::{Context, Lowered, Refusal};
 use crate::element::Element;
 use crate::graph::{ValueId, int};

@@ -6,9 +6,9 @@ use burn::backend::ir::{
     BinaryOpIr, CrossOpIr, FloatOperationIr, GridSample2dOpIr, GridSamplePaddingModeIr, InterpolateModeIr, UnaryOpIr,
 };
 
-use super::build::arithmetic::{binary, binary_scalar, matmul, unary};
-use super::build::cast::cast;
-use super::build::double;
+use super::blocks::arithmetic::{binary, binary_scalar, matmul, unary};
+use super::blocks::cast::cast;
+use super::blocks::double;
 use super::context::{Context, Lowered, refuse};
 use super::create;
 use super::refused;

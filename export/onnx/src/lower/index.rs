@@ -3,7 +3,7 @@
 use burn::backend::ir::{GatherNdOpIr, GatherOpIr, ScatterNdOpIr, ScatterOpIr, SelectAssignOpIr, SelectOpIr, TensorIr};
 use burn::tensor::IndexingUpdateOp;
 
-use super::build::shape::reshape;
+use super::blocks::shape::reshape;
 use super::context::{Context, Lowered, Refusal, refuse};
 use crate::element::Element;
 use crate::graph::{Attributes, ValueId, axis, int, text};

@@ -2,7 +2,7 @@
 
 use burn::backend::ir::{BinaryOpIr, IntOperationIr, ScalarIr, ScalarOpIr, TensorIr, UnaryOpIr};
 
-use super::build::arithmetic::matmul;
+use super::blocks::arithmetic::matmul;
 use super::context::{Context, Lowered, refuse};
 use crate::element::Element;
 use crate::graph::{ValueId, text};

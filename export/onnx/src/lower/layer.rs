@@ -5,8 +5,8 @@ use burn::backend::ir::{
     AttentionOpIr, BatchNormOpIr, EmbeddingOpIr, LayerNormOpIr, LinearOpIr, ModuleOperationIr, ScalarIr, TensorIr,
 };
 
-use super::build::reduce::reduce_axes;
-use super::build::shape::{reshape, transpose};
+use super::blocks::reduce::reduce_axes;
+use super::blocks::shape::{reshape, transpose};
 use super::context::{Context, Lowered, Refusal, refuse};
 use super::conv::{self, Tensors, Window, both};
 use super::pool::{self, Pool};

@@ -1,11 +1,11 @@
 //! Lowers burn operations to ONNX nodes. There is one file for each family of operations, listed in [`lower_operation`], and
-//! [`build`] has the blocks that families share. A lowering is a few lines over [`Context`]; it bridges the differences
+//! [`blocks`] has the blocks that families share. A lowering is a few lines over [`Context`]; it bridges the differences
 //! between burn and ONNX, and a comment describes each.
 
 mod activation;
 mod base;
+mod blocks;
 mod boolean;
-mod build;
 mod context;
 mod conv;
 mod create;

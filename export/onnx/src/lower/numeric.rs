@@ -2,8 +2,8 @@
 
 use burn::backend::ir::{ClampOpIr, NumericOperationIr, OperationIr, PadModeIr, PadOpIr, ScalarIr, TensorIr};
 
-use super::build::arithmetic::{binary, binary_scalar, compare, compare_scalar, unary};
-use super::build::recorded::number_of;
+use super::blocks::arithmetic::{binary, binary_scalar, compare, compare_scalar, unary};
+use super::blocks::recorded::number_of;
 use super::context::{Context, Lowered, Refusal};
 use super::create;
 use super::divide;

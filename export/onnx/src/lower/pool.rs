@@ -2,8 +2,8 @@
 
 use burn::backend::ir::TensorIr;
 
-use super::build::reduce::{Axes, reduce};
-use super::build::separable::{self, Map, plane};
+use super::blocks::reduce::{Axes, reduce};
+use super::blocks::separable::{self, Map, plane};
 use super::context::{Context, Lowered, Refusal, refuse};
 use super::conv::{both, pads};
 use crate::element::Element;

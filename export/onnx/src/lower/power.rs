@@ -3,7 +3,7 @@
 
 use burn::backend::ir::{BinaryOpIr, ScalarOpIr};
 
-use super::build::arithmetic::{binary, binary_scalar, operands};
+use super::blocks::arithmetic::{binary, binary_scalar, operands};
 use super::context::{Context, Lowered};
 use crate::element::Element;
 use crate::graph::ValueId;

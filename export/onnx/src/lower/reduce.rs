@@ -2,8 +2,8 @@
 
 use burn::backend::ir::{ReduceDimOpIr, ReduceDimWithIndicesOpIr, ReduceDimsOpIr, ReduceOpIr, TensorIr};
 
-use super::build::reduce::{Axes, reduce, reduce_axes};
-use super::build::shape::reshape;
+use super::blocks::reduce::{Axes, reduce, reduce_axes};
+use super::blocks::shape::reshape;
 use super::context::{Context, Lowered, Refusal};
 use crate::element::Element;
 use crate::graph::{ValueId, axis, int};

@@ -4,7 +4,7 @@ use std::f64::consts::PI;
 
 use burn::backend::ir::{InterpolateModeIr, InterpolateOpIr, ScalarIr};
 
-use super::build::separable::{self, Map, plane};
+use super::blocks::separable::{self, Map, plane};
 use super::context::{Context, Lowered, refuse};
 use crate::element::{Element, scalar_bytes};
 use crate::graph::{Attributes, Constant, float, text};

@@ -4,8 +4,8 @@
 use burn::backend::ir::{BaseOperationIr, SliceAssignOpIr, SliceOpIr, TensorIr};
 use burn::tensor::Slice;
 
-use super::build::recorded::base_variants;
-use super::build::shape::transpose;
+use super::blocks::recorded::base_variants;
+use super::blocks::shape::transpose;
 use super::context::{Context, Lowered, Refusal, refuse};
 use crate::graph::{Constant, ValueId, axis};
 use crate::symbolic::Size;
