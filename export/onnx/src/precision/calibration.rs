@@ -31,7 +31,7 @@ impl FromStr for Calibration {
             "min-max" => Ok(Self::MinMax),
             "percentile" => Ok(Self::Percentile(99.99)),
             "entropy" => Ok(Self::Entropy),
-            _ => Err(format!("`{text}` is no calibration; there are min-max, percentile and entropy")),
+            _ => Err(format!("unknown calibration `{text}`; expected min-max, percentile or entropy")),
         }
     }
 }

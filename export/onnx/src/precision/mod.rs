@@ -69,7 +69,7 @@ impl FromStr for Precision {
 
     fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
         let known = Self::ALL.into_iter().find(|precision| precision.name() == text);
-        known.ok_or_else(|| format!("`{text}` is no precision; there are fp32, fp16 and int8"))
+        known.ok_or_else(|| format!("unknown precision `{text}`; expected fp32, fp16 or int8"))
     }
 }
 
