@@ -128,8 +128,8 @@ impl Workshop<'_> {
     /// Puts the layers back into float, the one that hurts most first, until the gate holds.
     fn int8(&mut self, calibration: Calibration) -> Result<VariantReport> {
         // Channels are evened out first, by what they are on the same tiles.
-        let plain = Int8::of(self.model);
-        let int8 = Int8::of(&plain.equalised(&self.observed(&plain, Calibration::MinMax)?));
+        let plain = Int8::new(self.model);
+        let int8 = Int8::new(&plain.equalised(&self.observed(&plain, Calibration::MinMax)?));
         let activations = self.observed(&int8, calibration)?;
         let mut floats = BTreeSet::new();
         let mut ranking: Option<Vec<String>> = None;

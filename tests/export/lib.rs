@@ -1,1 +1,1 @@
-//! Tests of `burn-onnx-export` that need ONNX Runtime or burn's importer: see the folders beside this file.
+//! Tests of `burn-onnx-export` that need ONNX Runtime or burn's importer. They are in the folders beside this file.

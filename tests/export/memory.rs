@@ -1,4 +1,4 @@
-//! What an export takes beyond the module itself, counted by an allocator: no second copy of the weights while recording
+//! The memory of an export beyond the module itself, counted by an allocator: no second copy of the weights while recording
 //! and lowering, and one weight at a time while writing.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
@@ -14,7 +14,7 @@ use burn::tensor::activation::{relu, softmax};
 use burn::tensor::{Device, Tensor};
 use burn_onnx_export::Exporter;
 
-/// Counts bytes that are allocated, and the most that ever were.
+/// Counts allocated bytes, and their maximum.
 struct Counting;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
@@ -25,17 +25,17 @@ fn grown(bytes: usize) {
     MOST.fetch_max(now, Ordering::Relaxed);
 }
 
-// SAFETY: every call goes to the system's allocator as it came.
+// SAFETY: every call is forwarded to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         grown(layout.size());
-        // SAFETY: the caller's promise is handed on.
+        // SAFETY: the caller guarantees the same to the system's allocator.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         NOW.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise is handed on.
+        // SAFETY: the caller guarantees the same to the system's allocator.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -66,7 +66,7 @@ impl Paper {
         use burn::tensor::ops::MaxPoolOptions;
         let halved = |x| max_pool2d(x, MaxPoolOptions::new([2, 2]).with_stride([2, 2]));
         let x = self.convs.iter().fold(tile, |x, conv| halved(relu(conv.forward(x))));
-        // 128 channels of 32 by 32: one more pool than the paper names, as its 131,072 features say.
+        // 128 channels of 32 by 32: one more pool than in the paper's text, since it has 131,072 features.
         let x: Tensor<2> = x.flatten(1, 3);
         let x = self.hidden.iter().fold(x, |x, dense| relu(dense.forward(x)));
         softmax(self.head.forward(x), 1)
@@ -77,7 +77,7 @@ impl Paper {
 fn an_export_takes_at_most_half_again_the_weights() {
     let device = Device::flex();
     let module = Paper::new(&device);
-    // Parameters are made on first use.
+    // Parameters are initialised on first use.
     let weights = 4 * module.num_params();
     drop(module.forward(Tensor::zeros([1, 3, 256, 256], &device)));
     let folder = tempfile::tempdir().unwrap();

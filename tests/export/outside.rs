@@ -1,11 +1,11 @@
-//! A crate outside of the workspace depends on the exporter by its path alone, and exports.
+//! A crate outside of the workspace can depend on the exporter alone, by its path.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// As a user's own crate would be, with the versions of the workspace's lock file.
+/// The manifest of a user's crate. It shares the workspace's lock file.
 fn manifest(exporter: &Path) -> String {
     format!(
         r#"[package]
@@ -40,11 +40,11 @@ fn a_crate_outside_the_workspace_exports() {
         .env("CARGO_TARGET_DIR", folder.join("target"))
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    let said = String::from_utf8_lossy(&output.stdout);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(
-        said,
+        text,
         "classifier.onnx: opset 18, Cast Transpose Div Conv Relu GlobalAveragePool Reshape Gemm Softmax\n"
     );
     let model = fs::read(folder.join("classifier.onnx")).unwrap();

@@ -2,13 +2,13 @@
 """Compares Kiln's exporter with PyTorch's on the same architectures: a ResNet-18, a U-Net and a ViT-tiny.
 
 Both write the networks with a symbolic batch. Compared are the numbers of nodes, and the times of ONNX Runtime on the
-CPU, with both models in one process and run in turn. The networks here say the same as those in `architectures/`, so
-change them together. Weights are random on both sides: neither nodes nor times depend on them.
+CPU, with both models in one process and run in turn. The networks here are those in `architectures/`; change
+them together. Weights are random on both sides: neither nodes nor times depend on them.
 
     python3 pytorch.py FOLDER [--threads 2] [--batch 1,8] [--pairs 15] [--runs 5] [--json]
 
-FOLDER is where `cargo run --release --example architectures -- FOLDER` left Kiln's files. Exit status: 0
-done, 1 if Kiln has more nodes than PyTorch or a file fails the checker, 2 if the files are missing or hold other
+FOLDER contains the files of `cargo run --release --example architectures -- FOLDER`. Exit status: 0
+done, 1 if Kiln has more nodes than PyTorch or a file fails the checker, 2 if the files are missing or contain other
 networks.
 
 Needs: torch, onnx, onnxscript, onnxruntime, numpy.
@@ -34,7 +34,7 @@ from torch.nn import functional
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions around which the input is carried."""
+    """Two 3x3 convolutions with a skip connection."""
 
     def __init__(self, inputs, outputs, stride):
         super().__init__()
@@ -90,7 +90,7 @@ class DoubleConv(nn.Sequential):
 
 
 class Level(nn.Module):
-    """One step up: twice the side, the skip beside it, then a double convolution."""
+    """One step up: twice the side, concatenated with the skip connection, then a double convolution."""
 
     def __init__(self, inputs, outputs, learnt):
         super().__init__()
@@ -105,7 +105,7 @@ class Level(nn.Module):
 
 
 class UNet(nn.Module):
-    """A U-Net whose even levels go up by a transposed convolution, the others by repeating pixels."""
+    """A U-Net whose even levels upsample by a transposed convolution, the others by repeating pixels."""
 
     def __init__(self, widths=(32, 64, 128, 256)):
         super().__init__()
@@ -181,7 +181,7 @@ ARCHITECTURES = [("resnet18", ResNet, 224), ("unet", UNet, 256), ("vit_tiny", Vi
 
 
 def as_if_trained(module):
-    """Gives batch normalisation statistics of its own: folded fresh ones leave a bias of zeros, which disappears."""
+    """Randomises the statistics of batch normalisation: fresh ones fold to a bias of zeros, which disappears."""
     for layer in module.modules():
         if isinstance(layer, nn.BatchNorm2d):
             for values, low, high in [(layer.weight, 0.5, 1.5), (layer.running_var, 0.5, 1.5), (layer.bias, -0.1, 0.1)]:
@@ -190,7 +190,7 @@ def as_if_trained(module):
 
 
 def opset_of(path):
-    """The opset that a file asks for."""
+    """The opset of a file."""
     imports = onnx.load(path, load_external_data=False).opset_import
     return next(one.version for one in imports if one.domain in ("", "ai.onnx"))
 
@@ -212,7 +212,7 @@ def export(module, side, path, opset):
 
 
 def nodes(graph):
-    """Every node, those of nested graphs too. Constants count as initializers, which is what most writers make them."""
+    """Every node, including nested graphs. Constants count as initializers, as most writers emit them."""
     for node in graph.node:
         if node.op_type != "Constant":
             yield node
@@ -222,7 +222,7 @@ def nodes(graph):
 
 
 def describe(path):
-    """What one file holds: nodes by operator, weights, and what the official checker says of it."""
+    """The content of one file: nodes by operator, weights, and the result of the official checker."""
     model = onnx.load(path)
     model = onnx.inliner.inline_local_functions(model) if model.functions else model
     try:
@@ -231,14 +231,14 @@ def describe(path):
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         problem = str(error)
     operators = collections.Counter(node.op_type for node in nodes(model.graph))
-    # Kernels and matrices only: a folded normalisation changes how many vectors there are, but no kernel's size.
+    # Kernels and matrices only: a folded normalisation changes the number of vectors, but no kernel's size.
     shapes = [tensor.dims for tensor in model.graph.initializer]
     weights = sum(math.prod(dims) for dims in shapes if sum(size > 1 for size in dims) > 1)
     return {"nodes": operators.total(), "operators": dict(operators), "weights": weights, "problem": problem}
 
 
 def differing(ours, theirs):
-    """Operators of which the two have different numbers, with both numbers."""
+    """Operators whose numbers of nodes differ, with both numbers."""
     names = sorted(ours["operators"].keys() | theirs["operators"].keys())
     pairs = {name: [side["operators"].get(name, 0) for side in (ours, theirs)] for name in names}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
@@ -263,7 +263,7 @@ def milliseconds(session, feed, runs):
 
 
 def measure(paths, side, batch, arguments):
-    """Times of both files in turn. The ratio is taken within each pair, so that what slows a machine slows both."""
+    """Times of both files in turn. The ratio is taken within each pair, so that a slow phase of the machine affects both."""
     pixels = numpy.random.default_rng(0).random((batch, 3, side, side), numpy.float32)
     sessions = [session(path, arguments.threads) for path in paths]
     feeds = [{one.get_inputs()[0].name: pixels} for one in sessions]
@@ -332,7 +332,7 @@ def show(report):
 
 
 def judge(found):
-    """Says what is wrong; gives the exit status."""
+    """Prints the problems and returns the exit status."""
     status = 0
     for one in found:
         name, ours, theirs = one["name"], one["kiln"], one["pytorch"]

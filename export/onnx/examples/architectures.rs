@@ -2,9 +2,9 @@
 //!
 //! `cargo run --release --example architectures -- OUT_DIR [--opset N]`
 //!
-//! writes `resnet18.onnx`, `unet.onnx` and `vit_tiny.onnx`, and says how many nodes each has and how long it took. The
+//! writes `resnet18.onnx`, `unet.onnx` and `vit_tiny.onnx`, and prints the number of nodes and the time of each. The
 //! weights are seeded, so that two runs write the same files. `benches/pytorch.py` compares them with PyTorch's.
-// It is a program that prints.
+// A program that prints.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 #[path = "../benches/architectures/mod.rs"]
@@ -22,7 +22,7 @@ use burn_onnx_export::{DEFAULT_OPSET, Exporter, Outputs};
 
 const USAGE: &str = "usage: architectures OUT_DIR [--opset N]";
 
-/// Where the files go, and how they are written.
+/// The folder and the options of the files.
 struct Target {
     folder: PathBuf,
     opset: i64,
@@ -30,7 +30,7 @@ struct Target {
 }
 
 impl Target {
-    /// From the command line.
+    /// Parses the command line.
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut folder, mut opset) = (None, DEFAULT_OPSET);
         while let Some(argument) = arguments.next() {
@@ -40,11 +40,13 @@ impl Target {
                     opset = number.parse().map_err(|_| format!("--opset needs a number, not `{number}`"))?;
                 }
                 flag if flag.starts_with('-') => return Err(format!("unknown flag `{flag}`")),
-                _ if folder.is_some() => return Err(format!("one folder is enough, what is `{argument}`?")),
+                _ if folder.is_some() => {
+                    return Err(format!("unexpected argument `{argument}`: the folder is given already"));
+                }
                 _ => folder = Some(PathBuf::from(argument)),
             }
         }
-        Ok(Self { folder: folder.ok_or("no folder given")?, opset, device: Device::flex() })
+        Ok(Self { folder: folder.ok_or("OUT_DIR is missing")?, opset, device: Device::flex() })
     }
 
     /// Exports one module that takes images `[batch, 3, side, side]`.

@@ -31,7 +31,7 @@ impl Classifier {
         }
     }
 
-    /// `[batch, height, width, 3]` pixels, as an image file holds them, to `[batch, 2]` probabilities.
+    /// `[batch, height, width, 3]` pixels, in the layout of an image file, to `[batch, 2]` probabilities.
     fn forward(&self, pixels: Tensor<4, Int>) -> Tensor<2> {
         let x = pixels.float().permute([0, 3, 1, 2]) / 255.0;
         let x = self.pool.forward(relu(self.norm.forward(self.conv.forward(x))));

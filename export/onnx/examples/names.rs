@@ -1,5 +1,5 @@
-//! Exports with chosen names: inputs, outputs that the forward function names itself, metadata, graph name, and the
-//! weights in a file beside the model.
+//! Exports with names of inputs, of outputs returned by the forward function, and of the graph; with metadata, and with the
+//! weights in a separate file beside the model.
 //!
 //! `cargo run --release --example names -- FOLDER`
 #![allow(clippy::print_stdout)]
@@ -21,7 +21,7 @@ struct Heads {
 }
 
 impl Heads {
-    /// One named output for each head that the module has.
+    /// Returns one named output for each head.
     fn forward(&self, features: Tensor<2>) -> Vec<(String, AnyTensor)> {
         let x = relu(self.body.forward(features));
         let mut outputs = vec![("grade".to_owned(), AnyTensor::from(softmax(self.grade.forward(x.clone()), 1)))];

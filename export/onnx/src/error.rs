@@ -1,10 +1,9 @@
-//! What can go wrong between a burn module and an ONNX file. Every message names the operation, its module path or the
-//! tensor, says what was found and what to do; nothing here is for control flow.
+//! Errors of an export. Every message names the operation, its module path or the tensor, the finding and the remedy.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// The result of everything in this crate.
+/// The result of an export.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An operation of the model that has no ONNX form here.
@@ -16,7 +15,7 @@ pub struct Unsupported {
     pub kind: String,
     /// Path of the module that the operation belongs to, empty for the root.
     pub module: String,
-    /// Why it cannot be written.
+    /// The reason.
     pub reason: String,
 }
 
@@ -26,26 +25,26 @@ impl fmt::Display for Unsupported {
     }
 }
 
-/// Why an export failed.
+/// The error of an export.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The exporter was set up wrongly: names, axes, opset.
+    /// Invalid names, axes or opset of the exporter.
     #[error("{0}")]
     Setup(String),
 
     /// The module's forward function panicked while it was being recorded.
     #[error(
-        "the forward function stopped while it was recorded{}: {message}{}; recording never computes, so a forward \
-         function must not read values back (`into_data`, `into_scalar`) nor branch on them{}",
+        "the forward function panicked while it was recorded{}: {message}{}; recording computes nothing, so a forward \
+         function must not read values back (`into_data`, `into_scalar`) or branch on them{}",
         with(.sizes),
         at(.location),
-        if .sizes.is_empty() { "" } else { "; and if it is for some sizes only, name three of them with `symbol_sizes`" }
+        if .sizes.is_empty() { "" } else { "; if it accepts only some sizes, set three of them with `symbol_sizes`" }
     )]
     Forward {
         /// The panic's message.
         message: String,
-        /// `file:line:column` of the panic, where known.
+        /// `file:line:column` of the panic, if known.
         location: Option<String>,
         /// Sizes of the symbolic axes in that recording, such as `batch = 4`; empty if there are none.
         sizes: String,
@@ -55,16 +54,16 @@ pub enum Error {
     #[error("burn could not record the forward function: {0}")]
     Capture(String),
 
-    /// A tensor handed back by the forward function was not recorded.
+    /// A tensor returned by the forward function was not recorded.
     #[error("output `{name}` was not computed from the recorded module: {reason}")]
     Output {
         /// Name of the graph output.
         name: String,
-        /// What was found.
+        /// The finding.
         reason: String,
     },
 
-    /// The number of names and of tensors differ.
+    /// The numbers of output names and of tensors differ.
     #[error("{declared} output names were given, but the forward function returned {returned} tensors")]
     OutputCount {
         /// Names given to the exporter.
@@ -73,7 +72,7 @@ pub enum Error {
         returned: usize,
     },
 
-    /// Two recordings that differ only in their symbolic axes, or only in the values of the inputs, have different graphs.
+    /// Two recordings that differ only in symbolic sizes or in input values have different graphs.
     #[error("operation {index} {kind} in {} differs between two recordings: {reason}", place(.module))]
     Unstable {
         /// Position of the operation.
@@ -82,14 +81,14 @@ pub enum Error {
         kind: String,
         /// Module path.
         module: String,
-        /// What differs.
+        /// The difference.
         reason: String,
     },
 
-    /// A size that depends on a symbolic axis in a way that cannot be told from the recordings.
+    /// The recordings do not determine the formula by which a size depends on a symbolic axis.
     #[error(
         "operation {index} {kind} in {}: a size cannot be derived from the symbolic axes; shapes were {} in the \
-         recordings; fix the axis, or give it other sizes with `symbol_sizes`",
+         recordings; fix the axis, or set other sizes with `symbol_sizes`",
         place(.module),
         concrete(.shapes)
     )]
@@ -108,7 +107,7 @@ pub enum Error {
     #[error("{}", list(.0))]
     Unsupported(Vec<Unsupported>),
 
-    /// The module's device did not give a parameter.
+    /// A parameter cannot be read from the module's device.
     #[error("a parameter of the module cannot be read from its device: {0}")]
     Unreadable(String),
 
@@ -126,12 +125,12 @@ pub enum Error {
     Write {
         /// The target.
         path: PathBuf,
-        /// What the file system said.
+        /// The error of the file system.
         source: std::io::Error,
     },
 }
 
-/// A module path as a person reads it.
+/// A module path for messages.
 fn place(module: &str) -> String {
     if module.is_empty() { "the root module".to_owned() } else { format!("`{module}`") }
 }

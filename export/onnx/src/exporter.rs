@@ -1,31 +1,33 @@
-//! The front door: says what a module's graph takes and gives, records the module, lowers it, and hands back the model.
+//! The entry point: declares the inputs and outputs of a graph, records a module, lowers it, and returns the model.
 
 use std::collections::BTreeSet;
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor};
 
-use crate::capture::{Recording, panics};
+use crate::capture::Recording;
 use crate::error::{Error, Result};
-use crate::graph::{names, passes};
+use crate::graph::{Draft, Header, names, passes};
 use crate::lower::{self, Choices};
-use crate::onnx::{self, Header, OnnxModel};
-use crate::symbolic::{Plan, Size, Symbol, Trace};
+use crate::onnx::OnnxModel;
+use crate::panics;
+use crate::symbolic::{Plan, Size, Symbol};
 use crate::tensors::{Append, Feed, Inputs, Outputs};
+use crate::trace::Trace;
 
-/// Opsets that can be written: the newest is the newest that ONNX Runtime 1.31 reads.
+/// The opsets that can be written, up to the newest that ONNX Runtime 1.31 reads.
 pub const OPSETS: std::ops::RangeInclusive<i64> = 17..=26;
 
-/// The opset written unless another is chosen: every runtime in use reads it, ONNX Runtime since 1.14.
+/// The default opset. Every runtime in use reads it; ONNX Runtime since 1.14.
 pub const DEFAULT_OPSET: i64 = 18;
 
-/// What the exporter knows of one graph input.
+/// A declared graph input.
 #[derive(Clone, Debug)]
 struct Input {
     name: String,
     dtype: DType,
     dims: Vec<usize>,
-    /// Symbol of each axis, empty for a fixed one.
+    /// The symbol of each axis; empty for a fixed one.
     axes: Vec<String>,
     /// The sample's device.
     device: Device,
@@ -33,8 +35,8 @@ struct Input {
 
 /// Exports a burn module as an ONNX model.
 ///
-/// Each [`input`](Self::input) adds an argument to the forward function: none yet is `Exporter<()>`, one is its tensor,
-/// more are a tuple.
+/// Each [`input`](Self::input) adds an argument to the forward function. The type parameter is `()` without inputs, the
+/// tensor with one, a tuple with more.
 ///
 /// ```
 /// use burn::module::Module;
@@ -69,7 +71,7 @@ pub struct Exporter<I = ()> {
     outputs: Vec<String>,
     sizes: Vec<(String, [usize; 3])>,
     header: Header,
-    /// The opset that was chosen.
+    /// The opset, if one was chosen.
     opset: Option<i64>,
     allow_random: bool,
     arguments: std::marker::PhantomData<fn() -> I>,
@@ -97,10 +99,10 @@ impl Default for Exporter {
 }
 
 impl<I> Exporter<I> {
-    /// Adds an input. Of `sample` only rank, kind, element type and shape matter; its values are never looked at.
+    /// Adds an input. Only the rank, kind, element type and shape of `sample` matter; its values are never read.
     ///
-    /// `axes` names the axes whose size is left open, with `""` for those that keep the sample's size. The same name on
-    /// several axes means the same size.
+    /// `axes` names the symbolic axes; an axis named `""` keeps the sample's size. Axes of the same name have the same
+    /// size.
     pub fn input<const D: usize, K>(
         mut self,
         name: impl Into<String>,
@@ -131,8 +133,7 @@ impl<I> Exporter<I> {
         self
     }
 
-    /// Adds an entry to the model's `metadata_props`. Entries are written in the order of their keys; a key that is
-    /// given twice keeps the last value.
+    /// Adds an entry to the model's `metadata_props`. Entries are sorted by key; the last value of a key counts.
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         let key = key.into();
         self.header.metadata.retain(|(other, _)| *other != key);
@@ -148,35 +149,35 @@ impl<I> Exporter<I> {
         self
     }
 
-    /// Sets the opset, one of [`OPSETS`]. Without it the model has [`DEFAULT_OPSET`], or the lowest newer one that
-    /// expresses all of its operations: see [`OnnxModel::newer_opset_for`].
+    /// Sets the opset, one of [`OPSETS`]. By default the model has [`DEFAULT_OPSET`], or the lowest newer opset that
+    /// expresses all of its operations; see [`OnnxModel::newer_opset_for`].
     pub fn opset(mut self, opset: i64) -> Self {
         self.opset = Some(opset);
         self
     }
 
-    /// Allows operations that draw random numbers, which make a model answer differently each time.
+    /// Allows operations that draw random numbers, with which a model gives another result each time.
     pub fn allow_random(mut self) -> Self {
         self.allow_random = true;
         self
     }
 
-    /// Sets the three different sizes with which a symbolic axis is recorded, for a forward function that takes some
-    /// sizes only. Otherwise they are once, twice and three times the sample's size (2, 4 and 6 for a sample of 1), and
-    /// a prime beyond these if the forward function takes it.
+    /// Sets the three different sizes with which a symbolic axis is recorded, for a forward function that accepts only
+    /// some sizes. By default they are once, twice and three times the sample's size (2, 4 and 6 for a sample of 1), and
+    /// a larger prime if the forward function accepts it.
     pub fn symbol_sizes(mut self, symbol: impl Into<String>, sizes: [usize; 3]) -> Self {
         self.sizes.push((symbol.into(), sizes));
         self
     }
 
-    /// Records `forward` on the module and writes it as ONNX.
+    /// Records `forward` on the module and returns the ONNX model.
     ///
-    /// `forward` runs several times and computes nothing. The module may be on any device, and in training or not: what
-    /// is exported is [`Module::valid`].
+    /// `forward` runs several times and computes nothing. The module may be on any device, in training or not; the export
+    /// is of [`Module::valid`].
     ///
     /// # Errors
-    /// [`Error::Setup`] for wrong names, axes or opset; [`Error::Forward`] if `forward` panics, which a read-back of a
-    /// value does; [`Error::Unstable`] and [`Error::Ambiguous`] if symbolic axes cannot be followed;
+    /// [`Error::Setup`] for wrong names, axes or opset; [`Error::Forward`] if `forward` panics, for example because
+    /// it reads a value back; [`Error::Unstable`] and [`Error::Ambiguous`] if symbolic axes cannot be followed;
     /// [`Error::Unsupported`] with every operation that has no ONNX form.
     pub fn export<M, O, F>(&self, module: &M, forward: F) -> Result<OnnxModel>
     where
@@ -217,8 +218,8 @@ impl<I> Exporter<I> {
         };
         let mut base = record(&plan, 0)?;
         let mut others = (1..plan.recordings()).map(|one| record(&plan, one)).collect::<Result<Vec<_>>>()?;
-        others.iter_mut().for_each(Recording::forget_parameters);
-        // Not every forward function takes a prime number of rows; one that does says more of its sizes.
+        others.iter_mut().for_each(Recording::drop_parameters);
+        // Not every forward function accepts a prime size, but one that does determines its sizes better.
         let odd = Plan { odd: !plan.symbols.is_empty(), ..plan.clone() };
         if odd.odd
             && let Ok(last) = record(&odd, plan.recordings())
@@ -232,16 +233,16 @@ impl<I> Exporter<I> {
         let names: Vec<String> = self.inputs.iter().map(|input| input.name.clone()).collect();
         let choices = Choices { opset, allow_random: self.allow_random };
         let names = names.iter().map(String::as_str).zip(shapes);
-        let graph = panics::reading(|| {
+        let mut graph = panics::reading(|| {
             let mut graph = lower::lower(trace, names, choices)?;
             passes::tidy(&mut graph, opset);
             Ok(graph)
         })?;
-        let names = names::assign(&graph);
-        Ok(OnnxModel::new(onnx::encode(&graph, &names, &plan, &self.header, opset)))
+        names::assign(&mut graph);
+        Ok(OnnxModel::new(Draft { graph, plan, header: self.header.clone(), opset }))
     }
 
-    /// Symbols in the order in which inputs name them.
+    /// The symbols, in the order of the inputs.
     fn plan(&self) -> Result<Plan> {
         let mut symbols: Vec<Symbol> = Vec::new();
         for (position, input) in self.inputs.iter().enumerate() {
@@ -263,7 +264,7 @@ impl<I> Exporter<I> {
             }
         }
         if let Some((name, _)) = self.sizes.iter().find(|(name, _)| symbols.iter().all(|symbol| symbol.name != *name)) {
-            return Err(Error::Setup(format!("`symbol_sizes` names `{name}`, which is no axis of an input")));
+            return Err(Error::Setup(format!("`symbol_sizes` names `{name}`, but no input has such an axis")));
         }
         Ok(Plan { symbols, odd: false })
     }
@@ -316,7 +317,7 @@ impl<I> Exporter<I> {
         self.inputs.iter().map(shape).collect()
     }
 
-    /// Gives the outputs the declared names, unless the forward function brought names of its own.
+    /// Gives the outputs the declared names, unless the forward function returned names.
     fn name_outputs(&self, base: &mut Recording) -> Result<()> {
         let own = base.outputs.iter().filter(|(name, _)| name.is_some()).count();
         if own == 0 && !self.outputs.is_empty() && self.outputs.len() != base.outputs.len() {
@@ -331,7 +332,7 @@ impl<I> Exporter<I> {
     }
 }
 
-/// Names of inputs and outputs share one space in a graph.
+/// Checks that no name is empty or used twice: inputs and outputs share one namespace.
 fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
     let mut seen = BTreeSet::new();
     for name in names {

@@ -1,9 +1,11 @@
 //! Exports any [burn](https://burn.dev) module to ONNX.
 //!
-//! The way of a module: its forward function is recorded (`capture`), recorded again with other sizes to find what
-//! follows a symbolic axis (`symbolic`), turned into ONNX nodes (`lower`, one file a family of operations), tidied and
-//! named (`graph`), and written (`onnx`). [`Exporter`] is all that a user needs; see there for an example. It computes
-//! nothing, needs no ONNX Runtime, and gives the same bytes for the same module.
+//! [`Exporter`] is the entry point. It computes nothing, needs no ONNX Runtime, and writes the same bytes for the same
+//! module. A model can then be converted to 16-bit floats ([`OnnxModel::to_fp16`]) or to 8-bit layers ([`Int8`]).
+//!
+//! The steps of an export: the forward function is recorded (`capture`), recorded again with other sizes and compared
+//! (`trace`, `symbolic`), lowered to a graph of ONNX nodes (`lower`, one file for each family of operations), tidied and
+//! named (`graph`), and written (`onnx`). Lower precision (`precision`) changes the same graph.
 //!
 //! ```
 //! use burn::nn::conv::Conv2dConfig;
@@ -23,15 +25,18 @@
 //! ```
 
 mod capture;
+mod element;
 mod error;
 mod exporter;
 mod graph;
 mod lower;
 mod onnx;
+mod panics;
 mod precision;
 mod publish;
 mod symbolic;
 mod tensors;
+mod trace;
 
 pub use error::{Error, Result, Unsupported};
 pub use exporter::{DEFAULT_OPSET, Exporter, OPSETS};
@@ -40,7 +45,7 @@ pub use onnx::{OnnxModel, proto};
 pub use precision::{Activations, Calibration, Int8, Precision};
 pub use tensors::{AnyTensor, Append, Feed, Inputs, Outputs};
 
-/// The code of README.md compiles.
+/// Compiles the code of README.md.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all: written beside their target, synced, renamed, and the folder above synced too.
+//! Files that appear whole or not at all: written beside their target, synced and renamed; then their folder is synced.
 
 use std::fs::{self, File};
 use std::io;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::{Builder, NamedTempFile};
 
-/// A scratch file beside `target`, for a writer that streams.
+/// Creates a scratch file beside `target`.
 pub(crate) fn scratch_file(target: &Path) -> io::Result<NamedTempFile> {
     let folder = folder_of(target);
     fs::create_dir_all(folder)?;
@@ -22,7 +22,7 @@ pub(crate) fn scratch_file(target: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// Puts a complete scratch file in the place of `target`.
+/// Replaces `target` with a complete scratch file.
 pub(crate) fn publish_file(scratch: NamedTempFile, target: &Path) -> io::Result<()> {
     scratch.as_file().sync_all()?;
     scratch.persist(target).map_err(|error| error.error)?;

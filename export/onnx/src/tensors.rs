@@ -1,6 +1,5 @@
-//! The tensors that cross the border of an exported graph: what a forward function may take ([`Inputs`]) and what it may
-//! return ([`Outputs`]). Both accept tensors of any rank and kind; [`AnyTensor`] erases rank and kind, for models that
-//! decide at run time what they return.
+//! Arguments ([`Inputs`]) and results ([`Outputs`]) of forward functions. Both accept tensors of any rank and kind.
+//! [`AnyTensor`] erases rank and kind, for models that choose their outputs at run time.
 
 use std::any::Any;
 use std::fmt;
@@ -21,12 +20,12 @@ use burn::tensor::{Bool, DType, Device, Float, Int, Tensor, TensorData};
 /// ```
 pub struct AnyTensor {
     id: Result<TensorId, String>,
-    // A dropped handle would let a later operation consume the tensor in place, and burn then refuses it as an output.
+    // If the handle is dropped, a later operation may consume the tensor in place, and burn refuses it as an output.
     _handle: Box<dyn Any>,
 }
 
 impl AnyTensor {
-    /// The recorded tensor, or why there is none.
+    /// The recorded tensor, or the reason why there is none.
     pub(crate) fn id(&self) -> Result<TensorId, String> {
         self.id.clone()
     }
@@ -38,7 +37,7 @@ impl fmt::Debug for AnyTensor {
     }
 }
 
-/// What an exporter must know of an input to make one: rank and kind are in the type, the rest is here.
+/// The element type and shape of an input to record. Rank and kind are in its type.
 #[derive(Clone, Debug)]
 pub struct Feed {
     pub(crate) dtype: DType,
@@ -59,23 +58,23 @@ impl Feed {
 
 /// The arguments of a forward function: a tensor, or a tuple of up to eight.
 ///
-/// Implemented here for all that an [`Exporter`](crate::Exporter) can build; not meant to be implemented elsewhere.
+/// Implemented for everything that an [`Exporter`](crate::Exporter) can build; not meant to be implemented elsewhere.
 pub trait Inputs: Sized {
-    /// Builds the arguments on `device`, one tensor a feed, in order; gives their recorded ids too.
+    /// Builds the arguments on `device`, one tensor for each feed, and returns them also as recorded tensors.
     #[doc(hidden)]
     fn build(feeds: &[Feed], device: &Device) -> Option<(Self, Vec<AnyTensor>)>;
 }
 
-/// Argument lists that can take one more tensor.
+/// An argument list to which a tensor can be appended.
 pub trait Append<T> {
     /// The longer argument list.
     type Longer;
 }
 
-/// What a forward function may return: a tensor, tuples of up to eight, arrays and vectors of tensors, and
-/// `Vec<(name, AnyTensor)>`, whose names replace those given to [`Exporter::outputs`](crate::Exporter::outputs).
+/// The results of a forward function: a tensor, a tuple of up to eight, an array or vector of tensors, or
+/// `Vec<(name, AnyTensor)>`, whose names replace the names of [`Exporter::outputs`](crate::Exporter::outputs).
 pub trait Outputs {
-    /// Hands over the tensors in order, with their names where they have any.
+    /// Appends the tensors in order, with their names if they have names.
     #[doc(hidden)]
     fn collect(self, into: &mut Vec<(Option<String>, AnyTensor)>);
 }

@@ -1,12 +1,12 @@
-//! The official ONNX checker, with full check and strict shape inference, on every model that the other tests export; and
-//! how many cases these compare with ONNX Runtime.
+//! The official ONNX checker, with full check and strict shape inference, on every model that the other tests export. Also
+//! checks the number of cases that they compare with ONNX Runtime.
 //!
-//! The tests run once more for this, as a child process that keeps its models.
+//! The tests run a second time for this, as a child process that keeps its models.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Cases that a run compares at least, unless `KILN_CASES` asks for fewer.
+/// The minimum number of compared cases, unless `KILN_CASES` sets fewer.
 const CASES: u64 = 5_000;
 
 const CHECK: &str = "
@@ -32,7 +32,7 @@ print(len(models), 'models,', failed, 'refused, by onnx', onnx.__version__)
 sys.exit(1 if failed or not models else 0)
 ";
 
-/// A Python with the `onnx` package in the build folder, made on first use; nothing where that cannot be.
+/// A Python environment with the `onnx` package in the build folder, created on first use; none if that fails.
 fn python() -> Option<PathBuf> {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("onnx-checker");
     let python = home.join("bin/python");
@@ -40,7 +40,7 @@ fn python() -> Option<PathBuf> {
         |python: &Path| Command::new(python).args(["-c", "import onnx"]).output().is_ok_and(|out| out.status.success());
     if !works(&python) {
         let made = Command::new("python3").args(["-m", "venv"]).arg(&home).output().ok()?;
-        // The newest opset that is written needs 1.20.
+        // The newest opset needs 1.20.
         let pip = ["-m", "pip", "install", "--quiet", "--only-binary", ":all:", "onnx>=1.20,<2"];
         let installed = Command::new(&python).args(pip).output().ok()?;
         if !made.status.success() || !installed.status.success() {
@@ -61,7 +61,7 @@ fn the_official_checker_takes_everything_that_the_tests_export() {
         .output()
         .unwrap();
     // The tests report their own failures.
-    assert!(out.status.success(), "the other tests fail: run them alone to see why");
+    assert!(out.status.success(), "the other tests fail; run them alone for the reason");
     let compared = std::fs::metadata(&count).unwrap().len();
     eprintln!("{compared} cases compared with ONNX Runtime");
     if std::env::var_os("KILN_CASES").is_none() {

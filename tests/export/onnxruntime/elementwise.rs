@@ -25,7 +25,7 @@ fn trigonometry() {
     unary((-0.95, 0.95), |x| (x.clone().asin(), x.clone().acos(), x.clone().atan(), x.clone().atanh(), x.asinh()));
     unary((1.05, 4.0), |x| x.acosh());
     binary((-2.0, 2.0), |a, b| a.atan2(b));
-    // Zeros have no sign here: ONNX tells -0 from 0 nowhere else either.
+    // Zeros have no sign here: ONNX distinguishes -0 from 0 nowhere else either.
     binary((-1.5, 1.5), |a, b| (a.round() + 0.0).atan2(b.round() + 0.0));
 }
 
@@ -91,7 +91,7 @@ fn not_numbers_and_infinities() {
     let input = Tensor::<1>::from_floats(values, &device());
     let exporter = Exporter::new().input("x", input.clone(), ["n"]);
     check(&nothing(), exporter, vec![input], |_, x| {
-        // Not `sign`: of NaN it is 0 in burn and NaN in ONNX Runtime, and the standard does not say.
+        // Not `sign`: for NaN it is 0 in burn and NaN in ONNX Runtime, and the standard leaves it open.
         (x.clone().is_nan(), x.clone().is_inf(), x.clone().abs(), x.clone().exp(), x.recip())
     });
 }

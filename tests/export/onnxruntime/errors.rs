@@ -1,4 +1,4 @@
-//! What cannot be exported is an error that says what and where, never a panic.
+//! A module that cannot be exported is an error that names the operation and its place, never a panic.
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};

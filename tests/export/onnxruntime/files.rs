@@ -1,4 +1,4 @@
-//! Model files: whole or not at all, the same bytes each time, and weights in a file of their own where that is wanted.
+//! Model files: whole or not at all, the same bytes each time, and weights in a separate file on request.
 
 use std::fs;
 use std::path::Path;
@@ -67,7 +67,7 @@ fn weights_of_their_own_file_answer_the_same() {
     let weights = model.save_external(&path).unwrap();
     assert_eq!(names(folder.path()), [weights.as_str(), "model.onnx"]);
     assert!(weights.starts_with("model.") && weights.ends_with(".data"), "{weights}");
-    // The bias of three numbers stays in the model.
+    // The bias of three numbers remains in the model.
     assert!(fs::metadata(&path).unwrap().len() < 2048);
     answers_like(&module, &path);
 }
@@ -118,7 +118,7 @@ fn a_folder_that_cannot_be_written_is_named() {
     assert!(matches!(&error, Error::Write { path, .. } if path.ends_with("model.onnx")), "{error}");
 }
 
-/// 2.1 GiB of weights: what no single protobuf file can hold.
+/// 2.1 GiB of weights, more than a protobuf file can contain.
 #[test]
 fn a_model_above_two_gibibytes_is_saved_with_its_weights_beside_it() {
     if std::env::var_os("KILN_SLOW_TESTS").is_none() {

@@ -1,4 +1,4 @@
-//! Generated cases: shapes, values, and which axes are symbolic. `KILN_CASES` sets how many an operation gets.
+//! Generated cases: shapes, symbolic axes and values. `KILN_CASES` sets their number for each operation.
 
 use burn::module::Module;
 use burn::nn::Linear;
@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::support::{Ports, Tolerance, USUAL, check_within, device};
 
-/// A module without anything in it, for operations that need no parameters.
+/// A module without parameters.
 #[derive(Module, Debug)]
 pub(crate) struct Nothing {
     nothing: Vec<Linear>,
@@ -19,12 +19,12 @@ pub(crate) fn nothing() -> Nothing {
     Nothing { nothing: Vec::new() }
 }
 
-/// How many cases an operation gets.
+/// The number of cases for each operation.
 pub(crate) fn cases() -> u32 {
     std::env::var("KILN_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(40)
 }
 
-/// Runs a property on generated values, the same ones each time.
+/// Runs a property on generated values, which are the same in each run.
 pub(crate) fn for_all<S: Strategy>(strategy: S, property: impl Fn(S::Value)) {
     let config = Config { cases: cases(), failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
@@ -37,7 +37,7 @@ pub(crate) fn for_all<S: Strategy>(strategy: S, property: impl Fn(S::Value)) {
     }
 }
 
-/// A shape of rank `D`, which of its axes are symbolic, and a seed for values.
+/// A shape of rank `D`, its symbolic axes, and a seed for values.
 #[derive(Clone, Debug)]
 pub(crate) struct Case<const D: usize> {
     pub(crate) shape: [usize; D],
@@ -63,12 +63,12 @@ impl<const D: usize> Case<D> {
         std::array::from_fn(|axis| self.shape[axis] + if self.open[axis] { 1 + axis } else { 0 })
     }
 
-    /// The shape as it is, and with other sizes where these are symbolic.
+    /// The shape, and the shape with other sizes if any is symbolic.
     pub(crate) fn shapes(&self) -> Vec<[usize; D]> {
         if self.open.contains(&true) { vec![self.shape, self.other()] } else { vec![self.shape] }
     }
 
-    /// Everything fixed, for operations that follow no symbolic axis.
+    /// The case without symbolic axes, for operations that support none.
     pub(crate) fn closed(mut self) -> Self {
         self.open = [false; D];
         self

@@ -16,10 +16,10 @@ use proptest::prelude::*;
 use crate::generate::{Nothing, floats, for_all, ints, nothing};
 use crate::support::{Tolerance, USUAL, check, check_within, compare, run};
 
-/// Sums of many products differ in their last digits with the order of addition.
+/// For sums of many products, whose last digits depend on the order of addition.
 const SUMS: Tolerance = Tolerance { absolute: 1e-5, relative: 1e-5 };
 
-/// Checks a layer on a batch that is symbolic.
+/// Checks a layer with a symbolic batch.
 fn layer<const D: usize, const O: usize>(shape: [usize; D], seed: usize, forward: impl Fn(Tensor<D>) -> Tensor<O>) {
     let with_batch = |batch: usize| {
         let mut shape = shape;
@@ -69,7 +69,7 @@ fn convolutions() {
 fn transposed_convolutions() {
     let strategy = (window(), window(), 1..3usize, any::<bool>(), 0..999usize);
     for_all(strategy, |(a, b, groups, bias, seed)| {
-        // What is cut off and what is added must fit the kernel and the stride.
+        // Padding and output padding must fit the kernel and the stride.
         let cut = |one: [usize; 4]| one[2].min(one[3] * (one[0] - 1));
         let (pa, pb) = (cut(a), cut(b));
         let more = |one: [usize; 4]| (one[1] - 1).min(1);

@@ -1,4 +1,4 @@
-//! Exported models against ONNX Runtime: what burn computes on its CPU backend, ONNX Runtime must compute from the file.
+//! Exported models in ONNX Runtime, which must compute the same results as burn's CPU backend.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::type_complexity)]
 

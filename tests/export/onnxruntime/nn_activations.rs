@@ -1,4 +1,4 @@
-//! Every activation and every normalisation of `burn::nn`, bare and inside burn's two wrappers.
+//! Every activation and every normalisation of `burn::nn`, directly and inside burn's two wrappers.
 
 use burn::nn::activation::{
     Activation, ActivationConfig, CeluConfig, EluConfig, GLU, Gelu, HardShrinkConfig, HardSigmoidConfig, HardSwish,
@@ -15,7 +15,7 @@ use burn::nn::{
 use crate::nn_layers::{images, layer, layer_at, sequences, shaken};
 use crate::support::device;
 
-/// One test for each activation, over values where it bends and where it is flat.
+/// One test for each activation, over values in its curved and its flat parts.
 macro_rules! activations {
     ($($name:ident: $layer:expr;)+) => {$(
         #[test]
@@ -181,7 +181,7 @@ fn the_wrapper_holds_any_normalisation() {
         RmsNormConfig::new(0).into(),
     ];
     for config in all {
-        // Of channels and of the last axis alike.
+        // Over channels and over the last axis.
         let wrapped = shaken(config.with_num_features(4).init(&device()));
         layer(&wrapped, [1, 4, 5, 4], |m, x| m.forward(x));
     }

@@ -1,5 +1,5 @@
-//! Every layer of `burn::nn` that is no normalisation, activation, recurrence or attention, each with all its options.
-//! The batch is symbolic, and burn and ONNX Runtime must agree at batches of 1, 3 and 8.
+//! Every layer of `burn::nn` except normalisations, activations, recurrent layers and attention, with all options. The batch
+//! is symbolic, and burn and ONNX Runtime must agree at batches of 1, 3 and 8.
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::nn::conv::{
@@ -23,11 +23,10 @@ use burn_onnx_export::{DEFAULT_OPSET, Exporter, Outputs};
 use crate::generate::{floats, ints};
 use crate::support::{Ports, Tolerance, check_within, compare, device, run};
 
-/// Sums of many products differ in their last digits with the order of addition.
+/// For sums of many products, whose last digits depend on the order of addition.
 pub(crate) const SUMS: Tolerance = Tolerance { absolute: 1e-5, relative: 1e-5 };
 
-/// Gives every parameter and every running statistic other values, so that a gain of one or a shift of zero hides
-/// nothing.
+/// Randomises every parameter and every running statistic, so that a gain of one or a shift of zero hides no error.
 pub(crate) fn shaken<M: Module>(module: M) -> M {
     module.map(&mut Shake { parameters: 0 })
 }
@@ -56,7 +55,7 @@ pub(crate) fn layer<M: Module, O: Outputs + Ports, const D: usize>(
     layer_at(0, (-1.0, 1.0), module, shape, forward);
 }
 
-/// Checks a module of one tensor, whose values lie in a range and whose batch may stand on any axis.
+/// Checks a module of one tensor, with values in a range and the batch on any axis.
 pub(crate) fn layer_at<M: Module, O: Outputs + Ports, const D: usize>(
     axis: usize,
     range: (f32, f32),
@@ -94,7 +93,7 @@ pub(crate) fn pair<M: Module, O: Outputs + Ports, const D: usize>(
     check_within(SUMS, module, exporter, [1, 3, 8].map(inputs).to_vec(), forward);
 }
 
-/// Checks a module of sequences, whose length is symbolic as well.
+/// Checks a module of sequences with symbolic length.
 pub(crate) fn sequences<M: Module, O: Outputs + Ports>(
     module: &M,
     features: usize,
@@ -105,7 +104,7 @@ pub(crate) fn sequences<M: Module, O: Outputs + Ports>(
     check_within(SUMS, module, exporter, [(1, 5), (3, 7), (8, 2)].map(input).to_vec(), forward);
 }
 
-/// Checks a module of images, whose height and width are symbolic as well.
+/// Checks a module of images with symbolic height and width.
 pub(crate) fn images<M: Module, O: Outputs + Ports>(
     module: &M,
     channels: usize,
@@ -129,7 +128,7 @@ fn convolutions_of_a_line_take_every_option() {
     }
     let dilated = Conv1dConfig::new(4, 6, 3).with_stride(2).with_dilation(2).with_bias(false).init(&device);
     layer(&dilated, [1, 4, 11], |m, x| m.forward(x));
-    // A window of even length has more padding behind than before.
+    // A window of even length has more padding after than before.
     let even = Conv1dConfig::new(4, 6, 4).with_padding(PaddingConfig1d::Same).init(&device);
     layer(&even, [1, 4, 9], |m, x| m.forward(x));
 }
@@ -275,7 +274,7 @@ fn dense_layers_of_both_layouts() {
     let device = device();
     for layout in [LinearLayout::Row, LinearLayout::Col] {
         for bias in [true, false] {
-            // Not shaken: a layer of columns turns its weight when it is first used, which must be seen here.
+            // Not randomised: a layer of columns transposes its weight on first use, which is tested here.
             let dense = LinearConfig::new(6, 4).with_layout(layout).with_bias(bias).init(&device);
             layer(&dense, [1, 6], |m, x| m.forward(x));
             layer(&dense, [1, 3, 6], |m, x| m.forward(x));
@@ -429,7 +428,7 @@ fn planes_are_interpolated_by_lanczos_windows() {
     }
 }
 
-/// burn's CPU backend cannot compute this mode; that it means what it says is tested with the operations of layers.
+/// burn's CPU backend cannot compute this mode; its results are tested with the operations of layers.
 #[test]
 fn exact_nearest_interpolation_is_one_resize() {
     let config = Interpolate2dConfig::new().with_mode(InterpolateMode::NearestExact).with_output_size(Some([14, 3]));

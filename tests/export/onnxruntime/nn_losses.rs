@@ -1,4 +1,4 @@
-//! Losses of `burn::nn`, exported as functions of predictions and targets: reduced in every way and not reduced.
+//! Losses of `burn::nn`, exported as functions of predictions and targets, with every reduction and none.
 
 use burn::nn::loss::{
     BinaryCrossEntropyLossConfig, CTCLossConfig, CosineEmbeddingLossConfig, CrossEntropyLossConfig,
@@ -14,7 +14,7 @@ use crate::generate::{floats, ints, nothing};
 use crate::nn_layers::{SUMS, pair};
 use crate::support::{check_within, device};
 
-/// Scores of five classes, and the class that is right.
+/// Scores of five classes, and the right class.
 fn labelled(range: (f32, f32)) -> impl Fn(usize) -> (Tensor<2>, Tensor<1, Int>) + Copy {
     move |batch| (floats([batch, 5], batch, range.0, range.1), ints([batch], batch + 3, 0, 5))
 }
@@ -105,7 +105,7 @@ fn cross_entropy_of_classes() {
 
 #[test]
 fn cross_entropy_leaves_padding_out() {
-    // The first label is never padding, or the mean of a batch of one might be that of nothing.
+    // The first label is never padding, so that the mean of a batch of one is never over no elements.
     let inputs = |batch: usize| {
         let labels = ints([batch], batch + 3, 0, 5);
         let first = labels.clone().narrow(0, 0, 1).zeros_like() + 4;

@@ -20,7 +20,7 @@ use crate::generate::floats;
 use crate::nn_layers::{SUMS, layer, layer_at, sequences, shaken};
 use crate::support::{check_within, device};
 
-/// Some true, fewer than half.
+/// A mask with some true elements, fewer than half.
 fn flags<const D: usize>(shape: [usize; D], seed: usize) -> Tensor<D, Bool> {
     floats(shape, seed, -1.0, 0.6).greater_elem(0.0)
 }
@@ -84,7 +84,7 @@ fn attention_without_biases_between_two_sequences() {
 fn causal_attention_of_a_fixed_length() {
     layer(&attention_layer(), [1, 6, 8], |m, x| {
         let [batch, time, _] = x.dims();
-        // burn's masks are true where a key is hidden.
+        // burn's masks are true for hidden keys.
         let future = generate_autoregressive_mask(batch, time, &x.device());
         m.forward(MhaInput::self_attn(x).mask_attn(future)).context
     });
@@ -149,8 +149,8 @@ fn feed_forward_layers_take_any_activation() {
     }
 }
 
-/// The activation of these layers is a field that burn skips when it moves a module, so the slopes of a PReLU stay
-/// behind. That is no model to export, but no reason to stop with a panic either.
+/// burn skips the activation of these layers when it moves a module to another device, so the slopes of a PReLU stay on
+/// the old one. The export must fail without a panic.
 #[test]
 fn parameters_that_burn_leaves_behind_are_an_error() {
     let slopes = ActivationConfig::PRelu(PReluConfig::new());
@@ -421,7 +421,7 @@ fn stacked_recurrence_hands_on_what_it_heard() {
     });
 }
 
-/// burn unrolls the steps, so a graph has as many as were recorded; another length is another graph.
+/// burn unrolls the steps, so another length is another graph.
 #[test]
 fn recurrence_over_an_open_length_is_refused() {
     let lstm = LstmConfig::new(6, 5, true).init(&device());

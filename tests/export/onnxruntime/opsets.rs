@@ -1,4 +1,4 @@
-//! Every opset that can be written: the same model gives the same answers.
+//! Every opset that can be written: the same model gives the same results.
 
 use burn::module::Module;
 use burn::nn::attention::{MhaInput, MultiHeadAttention, MultiHeadAttentionConfig};
@@ -12,7 +12,7 @@ use burn_onnx_export::{Exporter, OPSETS, OnnxModel};
 
 use crate::support::{Tolerance, check_within, device, tiles};
 
-/// A bit of everything that changed between opsets.
+/// Layers whose operators changed between opsets.
 #[derive(Module, Debug)]
 struct Mixture {
     conv: Conv2d,

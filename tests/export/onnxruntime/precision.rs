@@ -1,8 +1,8 @@
-//! Models in 16-bit floats and with 8-bit layers: they run, keep their inputs and outputs, and answer nearly the same.
+//! Models in 16-bit floats and with 8-bit layers: they run, keep their inputs and outputs, and give nearly the same results.
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
+use burn::nn::{Linear, LinearConfig, Lstm, LstmConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::module::{adaptive_avg_pool2d, max_pool2d};
 use burn::tensor::ops::MaxPoolOptions;
@@ -13,17 +13,17 @@ use crate::architectures::{ResNet, UNet, Vit, VitConfig};
 use crate::generate::floats;
 use crate::support::{device, keep_model, numbers, run, tiles};
 
-/// Gives weights the same numbers in every run: how much rounding costs depends on them.
-struct Settle {
+/// Gives weights the same numbers in every run, since the loss by rounding depends on them.
+struct FixedWeights {
     seed: usize,
 }
 
-impl ModuleMapper for Settle {
+impl ModuleMapper for FixedWeights {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         self.seed += 1;
         param.map(|tensor| {
             let values: Vec<f32> = tensor.to_data().iter::<f32>().collect();
-            // What begins as a constant, such as the gain of a norm, stays one.
+            // Constant parameters, such as the gain of a norm, remain constant.
             if values.iter().all(|value| *value == values[0]) {
                 return tensor;
             }
@@ -34,11 +34,11 @@ impl ModuleMapper for Settle {
     }
 }
 
-fn settled<M: Module>(module: M) -> M {
-    module.map(&mut Settle { seed: 0 })
+fn with_fixed_weights<M: Module>(module: M) -> M {
+    module.map(&mut FixedWeights { seed: 0 })
 }
 
-/// Convolutions whose channels are of very different size, which is what makes 8 bits hard.
+/// Convolutions with channels of very different ranges, which are the hardest for 8 bits.
 #[derive(Module, Debug)]
 struct Uneven {
     convs: [Conv2d; 2],
@@ -49,7 +49,7 @@ struct Uneven {
 impl Uneven {
     fn new(device: &Device) -> Self {
         let conv = |from, to| Conv2dConfig::new([from, to], [3, 3]).with_padding(PaddingConfig2d::Same).init(device);
-        let mut module = settled(Self {
+        let mut module = with_fixed_weights(Self {
             convs: [conv(3, 8), conv(8, 8)],
             hidden: LinearConfig::new(8, 16).init(device),
             head: LinearConfig::new(16, 2).init(device),
@@ -93,7 +93,7 @@ fn answer(model: &OnnxModel, input: &str, data: &TensorData) -> Vec<f64> {
     numbers(&run(model, &[(input, data.clone())])["answer"]).1
 }
 
-/// How far two answers are apart, as a share of the first one's size.
+/// The distance of two results, relative to the norm of the first.
 fn apart(before: &[f64], after: &[f64]) -> f64 {
     assert_eq!(before.len(), after.len());
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
@@ -129,9 +129,9 @@ fn some_tiles() -> Vec<TensorData> {
 #[test]
 fn networks_in_sixteen_bits_answer_nearly_the_same() {
     let config = VitConfig { image: 16, patch: 4, width: 8, depth: 2, heads: 2, hidden: 16, classes: 3 };
-    let resnet = settled(ResNet::new(3, 8, &device()));
-    let unet = settled(UNet::new([4, 8, 8, 8], &device()));
-    let vit = settled(Vit::new(&config, &device()));
+    let resnet = with_fixed_weights(ResNet::new(3, 8, &device()));
+    let unet = with_fixed_weights(UNet::new([4, 8, 8, 8], &device()));
+    let vit = with_fixed_weights(Vit::new(&config, &device()));
     let models = [
         (network(&resnet, 64, |m, x| m.forward(x)), 64),
         (network(&unet, 16, |m, x| m.forward(x)), 16),
@@ -147,19 +147,32 @@ fn networks_in_sixteen_bits_answer_nearly_the_same() {
     }
 }
 
+/// The initial state is a constant of symbolic size, computed in 32 bits by the graph.
+#[test]
+fn a_recurrent_network_in_sixteen_bits_answers_nearly_the_same() {
+    let lstm: Lstm = with_fixed_weights(LstmConfig::new(4, 8, true).init(&device()));
+    let series = floats([1, 5, 4], 0, -1.0, 1.0);
+    let exporter = Exporter::new().input("series", series, ["batch", "", ""]).outputs(["answer"]);
+    let model = exporter.export(&lstm, |lstm, series: Tensor<3>| lstm.forward(series, None).0).unwrap();
+    let series = floats([3, 5, 4], 1, -1.0, 1.0).into_data();
+    let half = model.to_fp16().unwrap();
+    let distance = apart(&answer(&model, "series", &series), &answer(&half, "series", &series));
+    assert!(distance < 0.01, "{distance}");
+}
+
 #[test]
 fn eight_bit_layers_answer_nearly_the_same_by_every_calibration() {
     let model = uneven();
     let tile = tiles(6, 16).into_data();
     let before = answer(&model, "tile", &tile);
     for calibration in [Calibration::MinMax, Calibration::Percentile(99.99), Calibration::Entropy] {
-        let plain = Int8::of(&model);
+        let plain = Int8::new(&model);
         let even = plain.equalised(&observed(&plain, "tile", &some_tiles(), Calibration::MinMax));
-        let int8 = Int8::of(&even);
+        let int8 = Int8::new(&even);
         assert_eq!(int8.layers().len(), 4);
         let activations = observed(&int8, "tile", &some_tiles(), calibration);
         let small = int8.model(&activations, calibration, &Default::default()).unwrap();
-        // The pixels go in as they are.
+        // The first layer reads the pixels directly.
         assert!(!small.operators().contains(&"Cast") && !small.operators().contains(&"Div"));
         let distance = apart(&before, &answer(&small, "tile", &tile));
         assert!(distance < 0.05, "{calibration}: {distance}");
@@ -171,7 +184,7 @@ fn even_channels_are_the_same_function_and_round_better() {
     let model = uneven();
     let tile = tiles(6, 16).into_data();
     let before = answer(&model, "tile", &tile);
-    let plain = Int8::of(&model);
+    let plain = Int8::new(&model);
     let first = observed(&plain, "tile", &some_tiles(), Calibration::MinMax);
     let even = plain.equalised(&first);
     assert!(apart(&before, &answer(&even, "tile", &tile)) < 1e-5);
@@ -179,7 +192,7 @@ fn even_channels_are_the_same_function_and_round_better() {
         let model = int8.model(activations, Calibration::MinMax, &Default::default()).unwrap();
         apart(&before, &answer(&model, "tile", &tile))
     };
-    let int8 = Int8::of(&even);
+    let int8 = Int8::new(&even);
     let second = observed(&int8, "tile", &some_tiles(), Calibration::MinMax);
     let (uneven, even) = (rounded(&plain, &first), rounded(&int8, &second));
     assert!(even < 0.5 * uneven, "even {even}, uneven {uneven}");
@@ -188,7 +201,7 @@ fn even_channels_are_the_same_function_and_round_better() {
 #[test]
 fn layers_can_be_kept_in_float() {
     let model = uneven();
-    let int8 = Int8::of(&model);
+    let int8 = Int8::new(&model);
     let activations = observed(&int8, "tile", &some_tiles(), Calibration::MinMax);
     let all = int8.layers().into_iter().map(str::to_owned).collect();
     let none = int8.model(&activations, Calibration::MinMax, &all).unwrap();
@@ -197,7 +210,7 @@ fn layers_can_be_kept_in_float() {
         operators.sort();
         operators
     };
-    // An activation and a pool change places, nothing else.
+    // An activation and a pool are swapped, nothing else.
     assert_eq!(sorted(&none), sorted(&model));
     let one = std::iter::once(int8.layers()[1].to_owned()).collect();
     let most = int8.model(&activations, Calibration::MinMax, &one).unwrap();
@@ -210,7 +223,7 @@ fn layers_can_be_kept_in_float() {
 #[test]
 fn the_same_observations_give_the_same_bytes() {
     let model = uneven();
-    let int8 = Int8::of(&model);
+    let int8 = Int8::new(&model);
     let activations = observed(&int8, "tile", &some_tiles(), Calibration::MinMax);
     let make = || int8.model(&activations, Calibration::MinMax, &Default::default()).unwrap().bytes().unwrap();
     assert_eq!(make(), make());

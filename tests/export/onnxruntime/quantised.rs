@@ -1,4 +1,4 @@
-//! Modules with quantised parameters are exported as the floats that these stand for.
+//! Modules with quantised parameters are exported dequantised.
 
 use burn::module::{Module, Quantizer};
 use burn::nn::{Linear, LinearConfig};

@@ -1,4 +1,4 @@
-//! Operations that move elements about.
+//! Operations that move elements.
 
 use burn::tensor::ops::PadMode;
 use burn::tensor::{Int, Tensor, s};

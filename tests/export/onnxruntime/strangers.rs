@@ -1,5 +1,5 @@
-//! Modules as somebody writes them who knows burn and nothing of this exporter. Here: every way in which a module can
-//! hold its parts, and what a forward function may take and return. Those built for a purpose have files of their own.
+//! Modules written for burn without regard to this exporter. This file: all containers of a module's parts, and the
+//! arguments and results of a forward function. Modules of one domain have separate files.
 
 use burn::module::{Initializer, Lora, Module, Param, ParamId};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -15,7 +15,7 @@ use crate::generate::{floats, ints, nothing};
 use crate::nn_layers::{SUMS, layer, shaken};
 use crate::support::{check_within, compare, device, run};
 
-/// A convolution that keeps the size, and its normalisation: what most networks of images are made of.
+/// A convolution that keeps the size, and its normalisation, the usual block of image networks.
 #[derive(Module, Debug)]
 pub(crate) struct ConvNorm {
     conv: Conv2d,
@@ -24,11 +24,11 @@ pub(crate) struct ConvNorm {
 
 impl ConvNorm {
     pub(crate) fn new(channels: [usize; 2], kernel: usize, device: &Device) -> Self {
-        Self::of(Conv2dConfig::new(channels, [kernel; 2]).with_padding(same(kernel)), device)
+        Self::from_config(Conv2dConfig::new(channels, [kernel; 2]).with_padding(same(kernel)), device)
     }
 
-    /// Any convolution. It has no bias, which the normalisation would take away again.
-    pub(crate) fn of(config: Conv2dConfig, device: &Device) -> Self {
+    /// Any convolution. It has no bias, which the normalisation would cancel.
+    pub(crate) fn from_config(config: Conv2dConfig, device: &Device) -> Self {
         let channels = config.channels[1];
         Self {
             conv: config.with_bias(false).init(device),
@@ -83,7 +83,7 @@ impl Block {
     }
 }
 
-/// Every container that burn has: lists, pairs, arrays, choices, what may be missing, and what is no module at all.
+/// Every container of burn: lists, pairs, arrays, enums, optional modules, and fields that are no modules.
 #[derive(Module, Debug)]
 struct Cupboard {
     blocks: Vec<Block>,
@@ -158,7 +158,7 @@ fn a_module_may_hold_its_parts_in_any_container() {
     }
 }
 
-/// Tables that belong to a module and are no parameters, of every kind, some marked as parameters all the same.
+/// Tables of a module that are not trained, of every kind, some of them declared as parameters.
 #[derive(Module, Debug)]
 struct Tables {
     mean: Tensor<4>,
@@ -242,7 +242,7 @@ fn adapters_of_low_rank_are_part_of_the_weights() {
     let device = device();
     let dense = || LinearConfig::new(6, 6).init(&device);
     let module = Siblings { first: dense(), second: dense(), third: dense() };
-    // Shaken, since an adapter adds nothing until it is trained.
+    // Randomised, since an untrained adapter adds nothing.
     let adapted = shaken(module.apply_lora(Lora::new(2, 4.0)));
     layer(&adapted, [1, 6], |m, x| m.third.forward(relu(m.second.forward(relu(m.first.forward(x))))));
 }
@@ -258,7 +258,7 @@ fn one_layer_may_run_many_times() {
     let device = device();
     let module = Recursive { step: LinearConfig::new(6, 6).init(&device), stop: LinearConfig::new(6, 1).init(&device) };
     layer(&module, [1, 6], |m, x| {
-        // What is left of the chance to go on weighs each step.
+        // Each step is weighted by the remaining probability to continue.
         let mut left = Tensor::<2>::ones([x.dims()[0], 1], &x.device());
         let mut state = x;
         let mut answer = state.zeros_like();
@@ -301,7 +301,7 @@ fn outputs_may_come_from_no_input_at_all() {
         let [batch, _] = x.dims();
         let device = x.device();
         let constant = Tensor::<1>::from_floats([0.1, 0.2, 0.3], &device);
-        // A constant, a parameter, and something of the batch's size.
+        // A constant, a parameter, and a tensor of the batch's size.
         (m.forward(x), constant, m.weight.val(), Tensor::<2>::full([batch, 2], 0.25, &device))
     });
 }
@@ -386,10 +386,10 @@ fn a_forward_function_may_look_at_its_parameters() {
 #[test]
 fn a_forward_function_that_looks_at_its_input_is_refused() {
     let exporter = || Exporter::new().input("labels", ints([2], 0, 0, 4), ["batch"]);
-    // `one_hot` looks at its indices to check them.
+    // `one_hot` reads its indices to check them.
     let error = exporter().export(&nothing(), |_, x: Tensor<1, Int>| x.one_hot::<2>(4)).unwrap_err();
     assert!(matches!(error, Error::Forward { .. } | Error::Unstable { .. }), "{error}");
-    // How many are chosen depends on the values.
+    // The number of selected elements depends on the values.
     let exporter = Exporter::new().input("x", floats([2, 3], 0, -1.0, 1.0), ["batch", ""]);
     let error = exporter.export(&nothing(), |_, x: Tensor<2>| x.clone().mask_select(x.greater_elem(0.0))).unwrap_err();
     assert!(matches!(error, Error::Forward { .. }), "{error}");

@@ -1,5 +1,4 @@
-//! Models of language: generation with and without a memory of what was read, masks, places, decoders that feed
-//! themselves.
+//! Language models: generation with and without a cache, masks, positions, autoregressive decoders.
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::attention::{
@@ -104,7 +103,7 @@ impl Gpt {
         }
     }
 
-    /// Scores of the next word by the table that embeds them.
+    /// Scores of the next word by the embedding table.
     fn logits(&self, x: Tensor<3>) -> Tensor<3> {
         self.norm.forward(x).matmul(self.words.weight.val().transpose().unsqueeze::<3>())
     }
@@ -134,7 +133,7 @@ fn language_models_with_a_causal_mask_and_tied_words() {
     });
 }
 
-/// One step of generation, as it is served: what was read before comes in, and goes out one word longer.
+/// One step of generation with a cache, which is an input and, one word longer, an output.
 #[test]
 fn language_models_go_on_from_what_they_have_read() {
     let module = shaken(Gpt::new(&device()));
@@ -281,13 +280,13 @@ fn recognised_letters_are_read_off() {
         let [batch, time, _] = scores.dims();
         let (sure, best) = scores.max_dim_with_indices(2);
         let (sure, best) = (sure.squeeze_dim::<2>(2), best.squeeze_dim::<2>(2));
-        // A letter counts where it is not blank and not what stood there before.
+        // A letter counts if it is not blank and differs from the one before.
         let before =
             Tensor::cat(vec![best.clone().narrow(1, 0, 1).zeros_like() - 1, best.clone().narrow(1, 0, time - 1)], 1);
         let kept = best.clone().not_equal(before).bool_and(best.clone().greater_elem(0));
         let places = kept.clone().int().cumsum(1) - 1;
         let hidden = kept.clone().bool_not();
-        // Letters move to the front; what is left over goes to a place behind the last, which is cut off.
+        // Letters move to the front; the others go to a place after the last, which is cut off.
         let places = places.mask_fill(hidden, time as i64);
         let blank = Tensor::<2, Int>::zeros([batch, time + 1], &best.device());
         let text = blank.scatter(1, places, best, IndexingUpdateOp::Add).narrow(1, 0, time);
@@ -318,7 +317,7 @@ fn attention_fades_with_the_distance() {
         let places = Tensor::<1, Int>::arange(0..time as i64, &device);
         let apart = places.clone().unsqueeze_dim::<2>(0) - places.unsqueeze_dim::<2>(1);
         let fading = apart.clone().abs().float().unsqueeze::<3>() * m.slopes.clone().reshape([2, 1, 1]) * -1.0;
-        // Learnt biases of near neighbours; whoever is further away shares the outermost.
+        // Learnt biases of near neighbours; all farther ones share the outermost bias.
         let bucket = (apart.clone().clamp(-2, 2) + 2).reshape([time * time]);
         let near = m.near.val().select(0, bucket).reshape([time, time, 2]).permute([2, 0, 1]);
         let heads = |x: Tensor<3>| x.reshape([batch, time, 2, 4]).swap_dims(1, 2);

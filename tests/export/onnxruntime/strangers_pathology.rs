@@ -1,4 +1,4 @@
-//! Models of tissue: bags of tiles of any size, stains and colours, filters, latent spaces, survival.
+//! Pathology models: bags of tiles of any size, stains and colours, filters, latent spaces, survival.
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::attention::{MhaInput, MultiHeadAttention, MultiHeadAttentionConfig};
@@ -19,7 +19,7 @@ fn dense(from: usize, to: usize, device: &Device) -> Linear {
     LinearConfig::new(from, to).init(device)
 }
 
-/// Checks a module of raw tiles: bytes, channels last, of open height and width.
+/// Checks a module of raw tiles: bytes, channels last, with symbolic height and width.
 fn raw<M: Module, O: Outputs + Ports>(module: &M, forward: impl Fn(&M, Tensor<4, Int>) -> O) {
     let exporter = Exporter::new().input("tile", tiles(1, 8), ["batch", "height", "width", ""]);
     check_within(SUMS, module, exporter, vec![tiles(1, 8), tiles(3, 12), tiles(8, 6)], forward);
@@ -45,7 +45,7 @@ impl GatedPooling {
         }
     }
 
-    /// The embedded tiles and, for each score, what each tile weighs: `[batch, scores, tiles]`.
+    /// The embedded tiles, and the weight of each tile for each score: `[batch, scores, tiles]`.
     fn weigh(&self, bag: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
         let x = relu(self.embed.forward(bag));
         let gated = self.what.forward(x.clone()).tanh() * sigmoid(self.gate.forward(x.clone()));
@@ -142,7 +142,7 @@ fn correlated_tiles_see_their_neighbours() {
     };
     layer(&shaken(module), [1, 13, 6], |m, bag| {
         let [batch, count, _] = bag.dims();
-        // The bag is filled up to a square with its own first tiles.
+        // The bag is padded to a square with its first tiles.
         let side = (count as f64).sqrt().ceil() as usize;
         let x = relu(m.embed.forward(bag));
         let x = Tensor::cat(vec![x.clone(), x.narrow(1, 0, side * side - count)], 1);
@@ -185,7 +185,7 @@ fn the_critical_tile_asks_all_others() {
     });
 }
 
-/// How much of haematoxylin, eosin and the rest there is, by Ruifrok and Johnston's optical densities.
+/// Amounts of haematoxylin, eosin and the residual, by Ruifrok and Johnston's optical densities.
 fn stains(tile: Tensor<4, Int>) -> Tensor<4> {
     let device = tile.device();
     let colours = Tensor::<2>::from_floats([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]], &device);
@@ -263,7 +263,7 @@ fn blurs_and_edges_have_kernels_made_on_the_spot() {
         let grey = x.clone().mean_dim(1).pad([(1, 1), (1, 1)], PadMode::Edge);
         let slopes = conv2d(grey, both, None, ConvOptions::new([1, 1], [0, 0], [1, 1], 1));
         let strength = (slopes.clone().square().sum_dim(1) + 1e-6).sqrt();
-        // A ridge is as strong as the strongest around it.
+        // A ridge is a local maximum of the strength.
         let options = MaxPoolOptions::new([3, 3]).with_stride([1, 1]).with_padding([1, 1]);
         let ridge = strength.clone().equal(max_pool2d(strength.clone(), options));
         let sharp = x.clone() + (x - blurred.clone()) * 0.7;
@@ -369,7 +369,7 @@ fn one_trunk_has_many_heads() {
         let kinds = m.kinds.forward(x.clone()).argmax(1).squeeze_dim::<3>(1);
         let masked = kinds.mask_fill(inside.clone().lower_elem(0.5), 0);
         let slopes = m.slopes.forward(x.clone()).tanh();
-        // What the classifier looked at, as a map of the first class.
+        // The class activation map of the first class.
         let weights = m.head.weight.val().slice(s![.., 0..1]).reshape([1, 6, 1, 1]);
         let seen = relu((x.clone() * weights).sum_dim(1));
         let highest = seen.clone().max_dims(&[2, 3]);
@@ -423,7 +423,7 @@ fn hazards_become_survival_and_risk() {
         let risk = -survival.clone().sum_dim(1).squeeze_dim::<1>(1);
         let scale = softplus(logits.slice(s![.., 0]).squeeze_dim::<1>(1), 1.0) + 0.1;
         let weibull = (-(time / scale).powf(m.shape.val())).exp();
-        // Who is above the middle of all that came in together.
+        // Samples above the mean of the batch.
         let high = risk.clone().greater(risk.clone().mean());
         (survival, risk, weibull, high)
     });

@@ -1,4 +1,4 @@
-//! Models of signals and vectors: temporal convolutions, flows, running sums, experts, scanned states.
+//! Models of signals and vectors: temporal convolutions, flows, running sums, mixtures of experts, scanned states.
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::conv::{Conv1d, Conv1dConfig};
@@ -24,7 +24,7 @@ struct Temporal {
 }
 
 impl Temporal {
-    /// Convolutions that look back only, twice as far from layer to layer.
+    /// Causal convolutions, each layer with twice the dilation of the one before.
     fn new(device: &Device) -> Self {
         let causal = |at: usize| {
             let far = 1 << at;
@@ -147,7 +147,7 @@ fn attention_without_a_softmax_sums_first() {
         let memory = einsum!("btk,btv->bkv", &key, &value);
         let total = einsum!("btk,bk->bt", &query, key.clone().sum_dim(1).squeeze_dim::<2>(1));
         let whole = einsum!("btk,bkv->btv", &query, memory) / total.unsqueeze_dim::<3>(2);
-        // The same for a model that must not look ahead: running sums instead of whole ones.
+        // The same for a causal model: running sums instead of total sums.
         let outer = key.clone().unsqueeze_dim::<4>(3) * value.unsqueeze_dim::<4>(2);
         let so_far = (outer.cumsum(1) * query.clone().unsqueeze_dim::<4>(3)).sum_dim(2).squeeze_dim::<3>(2);
         let causal = so_far / (key.cumsum(1) * query).sum_dim(2);

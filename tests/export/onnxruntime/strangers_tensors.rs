@@ -1,4 +1,4 @@
-//! Forward functions that lean on the tensor API: order, masks, grids, sums of products, reading and writing by index.
+//! Forward functions that use the tensor API: order, masks, grids, sums of products, reading and writing by index.
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
@@ -45,7 +45,7 @@ fn values_are_sorted_ranked_and_summed_up() {
         let (sorted, places) = x.clone().sort_descending_with_indices(2);
         let ranks = places.clone().argsort(2);
         let shares = softmax(sorted.clone(), 2).cumsum(2);
-        // The smallest set of columns that holds seven tenths of the mass.
+        // The smallest set of columns with seven tenths of the mass.
         let kept = shares.clone().lower_equal_elem(0.7).float().gather(2, ranks.clone());
         (sorted, ranks, kept, shares, x.clone().argsort_descending(1), x.cumprod(1))
     });
@@ -184,7 +184,7 @@ fn grids_of_a_fixed_size() {
     });
 }
 
-/// Where a heat map says that something is, as the mean of its coordinates.
+/// The expected coordinates under a heat map.
 fn expected_place(x: Tensor<4>) -> (Tensor<3>, Tensor<3>) {
     let [batch, channels, height, width] = x.dims();
     let device = x.device();
@@ -428,7 +428,7 @@ fn a_row_is_repeated_for_each_of_the_batch() {
         let bias = m.bias.as_ref().unwrap().val();
         let repeated = bias.clone().unsqueeze::<2>().repeat_dim(0, batch);
         let expanded = bias.unsqueeze::<2>().expand([batch, 4]);
-        // Every row beside every other: the axis that is repeated has the size that follows the batch as well.
+        // Every row beside every other: the repeated axis follows the batch too.
         let y = m.forward(x);
         let beside = y.clone().unsqueeze_dim::<3>(1).repeat(&[1, batch, 1]);
         let under = y.unsqueeze_dim::<3>(0).expand([batch, batch, 4]);

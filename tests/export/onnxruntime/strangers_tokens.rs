@@ -1,4 +1,4 @@
-//! Networks that take an image apart into tokens: mixers, non-local blocks, transformers, windows.
+//! Networks that split an image into tokens: mixers, non-local blocks, transformers, windows.
 
 use burn::module::{Initializer, Module, Param, ParamId};
 use burn::nn::attention::{MhaInput, MultiHeadAttention, MultiHeadAttentionConfig};
@@ -171,7 +171,7 @@ impl Window {
         }
     }
 
-    /// Attention inside windows that are moved by half of one.
+    /// Attention inside windows that are shifted by half a window.
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [batch, height, width, channels] = x.dims();
         let (rows, columns, area) = (height / Self::SIDE, width / Self::SIDE, Self::SIDE * Self::SIDE);
@@ -192,7 +192,7 @@ impl Window {
         x + read.roll(&[1, 1], &[1, 2])
     }
 
-    /// Every four neighbours become one.
+    /// Merges every four neighbours.
     fn merged(&self, x: Tensor<4>) -> Tensor<4> {
         let parts = [(0, 0), (1, 0), (0, 1), (1, 1)];
         let part = |(row, column): (i32, i32)| x.clone().slice(s![.., row..;2, column..;2, ..]);

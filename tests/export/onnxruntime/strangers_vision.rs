@@ -1,4 +1,4 @@
-//! Networks of images, block by block: height and width stay open wherever the block itself leaves them open.
+//! Image networks, block by block. Height and width are symbolic if the block supports that.
 
 use burn::module::Module;
 use burn::nn::activation::{Activation, ActivationConfig};
@@ -21,7 +21,7 @@ const OPEN: [(usize, usize); 3] = [(8, 12), (9, 7), (6, 10)];
 
 fn strided(channels: [usize; 2], kernel: usize, groups: usize, device: &Device) -> ConvNorm {
     let config = Conv2dConfig::new(channels, [kernel; 2]).with_stride([2, 2]).with_groups(groups);
-    ConvNorm::of(config.with_padding(same(kernel)), device)
+    ConvNorm::from_config(config.with_padding(same(kernel)), device)
 }
 
 /// Resizes to the height and width of another image.
@@ -45,7 +45,7 @@ impl Excite {
         Self { squeeze: conv([channels, 4], 1, device), excite: conv([4, channels], 1, device) }
     }
 
-    /// Weights for the channels, before they are squashed.
+    /// Weights of the channels, before the activation.
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         self.excite.forward(relu(self.squeeze.forward(x.mean_dims(&[2, 3]))))
     }
@@ -84,7 +84,7 @@ fn efficient_blocks_add_what_came_in() {
     let depthwise = Conv2dConfig::new([12, 12], [3, 3]).with_groups(12).with_padding(PaddingConfig2d::Same);
     let module = MobileBlock {
         expand: ConvNorm::new([3, 12], 1, &device),
-        depthwise: ConvNorm::of(depthwise, &device),
+        depthwise: ConvNorm::from_config(depthwise, &device),
         excite: Some(Excite::new(12, &device)),
         project: ConvNorm::new([12, 3], 1, &device),
     };
@@ -162,7 +162,7 @@ fn inception_branches_meet_again() {
     let narrow = |kernel: [usize; 2]| Conv2dConfig::new([4, 4], kernel).with_padding(PaddingConfig2d::Same);
     let module = Inception {
         single: ConvNorm::new([3, 4], 1, &device),
-        tall_and_wide: (ConvNorm::of(narrow([1, 7]), &device), ConvNorm::of(narrow([7, 1]), &device)),
+        tall_and_wide: (ConvNorm::from_config(narrow([1, 7]), &device), ConvNorm::from_config(narrow([7, 1]), &device)),
         five: [ConvNorm::new([3, 4], 1, &device), ConvNorm::new([4, 4], 5, &device)],
         pool: MaxPool2dConfig::new([3, 3]).with_strides([1, 1]).with_padding(same(3)).init(),
         after_pool: ConvNorm::new([3, 4], 1, &device),
@@ -192,7 +192,7 @@ fn atrous_pyramids_grow_back_to_the_image() {
     let dilated = |rate: usize| {
         let padding = PaddingConfig2d::Explicit(rate, rate, rate, rate);
         let config = Conv2dConfig::new([8, 4], [3, 3]).with_dilation([rate; 2]).with_padding(padding);
-        ConvNorm::of(config, &device)
+        ConvNorm::from_config(config, &device)
     };
     let module = Atrous {
         stem: strided([3, 8], 3, 1, &device),
@@ -327,8 +327,8 @@ fn channels_are_split_shuffled_and_unfolded_into_pixels() {
     let grouped = Conv2dConfig::new([8, 8], [1, 1]).with_groups(2);
     let depthwise = Conv2dConfig::new([8, 8], [3, 3]).with_groups(8).with_padding(PaddingConfig2d::Same);
     let module = Shuffled {
-        grouped: ConvNorm::of(grouped, &device),
-        depthwise: ConvNorm::of(depthwise, &device),
+        grouped: ConvNorm::from_config(grouped, &device),
+        depthwise: ConvNorm::from_config(depthwise, &device),
         rows: EmbeddingConfig::new(8, 8).init(&device),
         columns: EmbeddingConfig::new(8, 8).init(&device),
         up: PixelShuffleConfig::new(2).init(),
@@ -342,7 +342,7 @@ fn channels_are_split_shuffled_and_unfolded_into_pixels() {
         let x = x.reshape([batch, 2, channels / 2, height, width]).swap_dims(1, 2);
         m.up.forward(x.reshape([batch, channels, height, width]))
     });
-    // Rows and columns have learnt places of their own, as in DETR.
+    // Rows and columns have learnt positions, as in DETR.
     layer(&module, [1, 8, 5, 6], |m, x| {
         let device = x.device();
         let rows = m.rows.forward(Tensor::<1, Int>::arange(0..5, &device).unsqueeze::<2>()).unsqueeze_dim::<4>(2);
@@ -351,8 +351,8 @@ fn channels_are_split_shuffled_and_unfolded_into_pixels() {
     });
 }
 
-/// How much padding keeps the size depends on whether the size is odd, which a recording with even sizes cannot show.
-/// Either the graph is right for every size, or there is none.
+/// The padding that keeps the size depends on its parity, which recordings with even sizes do not show. The graph must be
+/// right for every size, or the export must fail.
 #[test]
 fn padding_that_depends_on_an_open_size_is_right_or_refused() {
     let config = Conv2dConfig::new([3, 4], [3, 3]).with_stride([2, 2]).with_padding(PaddingConfig2d::Same);

@@ -9,7 +9,7 @@ use burn_onnx_export::{Exporter, Inputs, OnnxModel, Outputs};
 use kiln_runtime::{Array, Providers, Runtime, Session, SessionOptions, install, library};
 use ndarray::{ArrayD, IxDyn};
 
-/// The device that gives the reference.
+/// The device of the reference.
 pub(crate) fn device() -> Device {
     Device::flex()
 }
@@ -23,7 +23,7 @@ pub(crate) fn runtime() -> &'static Runtime {
     })
 }
 
-/// Tensors that can be looked at.
+/// Tensors that can be read.
 pub(crate) trait Ports {
     fn data(&self) -> Vec<TensorData>;
 }
@@ -68,7 +68,7 @@ tuple!(A B C D E F);
 tuple!(A B C D E F G);
 tuple!(A B C D E F G H);
 
-/// How far two numbers may be apart: absolute, or relative to the larger.
+/// The allowed difference of two numbers: absolute, or relative to the larger.
 #[derive(Clone, Copy)]
 pub(crate) struct Tolerance {
     pub(crate) absolute: f64,
@@ -77,7 +77,7 @@ pub(crate) struct Tolerance {
 
 pub(crate) const USUAL: Tolerance = Tolerance { absolute: 1e-6, relative: 1e-5 };
 
-/// Exports the module, and compares ONNX Runtime's answers with burn's on every set of inputs.
+/// Exports the module, and compares ONNX Runtime's results with burn's on every set of inputs.
 pub(crate) fn check<M, I, O>(
     module: &M,
     exporter: Exporter<I>,
@@ -138,8 +138,8 @@ pub(crate) fn run(model: &OnnxModel, inputs: &[(&str, TensorData)]) -> BTreeMap<
     session.unwrap().run_named(arrays.iter().map(|(name, array)| (*name, array))).unwrap()
 }
 
-/// Leaves the model where a person or the official checker can look at it, if asked to: in the folder that
-/// `KILN_KEEP_MODELS` names, under the test's name and a digest of the model.
+/// Saves the model for a person or the official checker if `KILN_KEEP_MODELS` names a folder. The file is named after the
+/// test and a digest of the model.
 pub(crate) fn keep_model(bytes: &[u8]) {
     if let Ok(folder) = std::env::var("KILN_KEEP_MODELS") {
         use std::hash::{Hash as _, Hasher as _};
@@ -151,7 +151,7 @@ pub(crate) fn keep_model(bytes: &[u8]) {
     }
 }
 
-/// Notes a comparison with ONNX Runtime in the file that `KILN_COUNT_CASES` names, one byte each.
+/// Appends one byte for a comparison with ONNX Runtime to the file in `KILN_COUNT_CASES`.
 fn count() {
     if let Ok(path) = std::env::var("KILN_COUNT_CASES") {
         use std::io::Write as _;
@@ -221,7 +221,7 @@ pub(crate) fn compare(name: &str, given: &Array, expected: &TensorData, toleranc
     }
 }
 
-/// Tiles as a decoder gives them: u8, NHWC.
+/// Tiles in the form of a decoder: u8, NHWC.
 pub(crate) fn tiles(batch: usize, side: usize) -> Tensor<4, Int> {
     let count = batch * side * side * 3;
     let pixels: Vec<u8> = (0..count).map(|at| ((at * 2_654_435_761) >> 7) as u8).collect();

@@ -1,4 +1,4 @@
-//! Symbolic axes: what follows them stays open, what does not is fixed, and what cannot be told is refused.
+//! Symbolic axes: sizes that follow them are symbolic, others are fixed, and ambiguous ones are refused.
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::attention::{MhaInput, MultiHeadAttention, MultiHeadAttentionConfig};

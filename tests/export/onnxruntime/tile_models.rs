@@ -1,4 +1,4 @@
-//! Models of the kind that Kiln trains: a classifier, a variational autoencoder and their mixture, fed with raw tiles.
+//! Models like those of Kiln: a classifier, a variational autoencoder and a hybrid of both, on raw tiles.
 
 use crate::support::{check, check_within, device, tiles};
 use burn::module::Module;

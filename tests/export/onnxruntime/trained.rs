@@ -1,4 +1,4 @@
-//! Whole networks with random weights and with weights that were trained, whose batch normalisation has seen something.
+//! Whole networks with random and with trained weights, which have other statistics of batch normalisation.
 
 use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams};
@@ -9,17 +9,17 @@ use crate::architectures::{ResNet, UNet, Vit, VitConfig};
 use crate::generate::floats;
 use crate::support::{Tolerance, check_within, device};
 
-/// Sums over many channels differ in their last digits with the order of addition.
+/// For sums over many channels, whose last digits depend on the order of addition.
 const DEEP: Tolerance = Tolerance { absolute: 1e-5, relative: 1e-5 };
 
-/// Steps of training: enough to move every weight and every running statistic.
+/// Steps of training, enough to change every weight and every running statistic.
 const STEPS: usize = 3;
 
 fn images(batch: usize, side: usize) -> Tensor<4> {
     floats([batch, 3, side, side], batch, -1.0, 1.0)
 }
 
-/// Trains a module to give back a fixed answer.
+/// Trains a module to return a fixed result.
 fn trained<M: Module, const D: usize>(
     mut module: M,
     side: usize,

@@ -1,5 +1,5 @@
-//! Every element type: arithmetic that wraps around as burn's does, casts, and operations for which ONNX Runtime has no
-//! kernel of that type.
+//! Every element type: arithmetic with burn's wrap-around, casts, and operations for which ONNX Runtime has no kernel of
+//! that type.
 
 use burn::tensor::activation::{
     gelu, hard_sigmoid, leaky_relu, log_sigmoid, log_softmax, prelu, relu, sigmoid, softmax, softplus,
@@ -12,7 +12,7 @@ use burn_onnx_export::{Error, Exporter, Outputs};
 use crate::generate::{Case, case, floats, for_all, nothing};
 use crate::support::{Ports, Tolerance, check, check_within, device};
 
-/// Digits that a type holds, over some operations.
+/// The precision of a type over some operations.
 fn tolerance(dtype: FloatDType) -> Tolerance {
     match dtype {
         FloatDType::F16 => Tolerance { absolute: 4e-3, relative: 4e-3 },
@@ -21,12 +21,11 @@ fn tolerance(dtype: FloatDType) -> Tolerance {
     }
 }
 
-/// Checks an operation of two floats of each type; they come in and go out as 32 bits, or as they are if these are not
-/// enough.
+/// Checks an operation of two floats of each type. Inputs have 32 bits and are cast to the type.
 fn float_types<O: Outputs + Ports>(range: (f32, f32), operation: impl Fn(Tensor<3>, Tensor<3>) -> O) {
     for dtype in [FloatDType::F64, FloatDType::F16, FloatDType::BF16] {
         for_all(case::<3>(), |case| {
-            // Numbers that every type holds: ONNX Runtime may leave out a cast to fewer digits and back.
+            // Numbers that every type represents: ONNX Runtime may drop a cast to fewer digits and back.
             let make = |shape, seed| (floats(shape, seed, range.0, range.1) * 32.0).round() / 32.0;
             let sample = make(case.shape, case.seed);
             let exporter = Exporter::new().input("a", sample.clone(), case.axes()).input("b", sample, case.axes());
@@ -38,7 +37,7 @@ fn float_types<O: Outputs + Ports>(range: (f32, f32), operation: impl Fn(Tensor<
     }
 }
 
-/// The result in 32 bits, for types that a test cannot look at.
+/// The result in 32 bits, for types that a test cannot read.
 fn plain<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let wide = matches!(x.dtype(), DType::F64);
     if wide { x } else { x.cast(FloatDType::F32) }
@@ -107,7 +106,7 @@ fn angles_of_every_type_compute() {
             plain(a.clone().atan()),
             plain(a.clone().tan()),
             plain(a.clone().atanh()),
-            // Away from zeros, whose sign does not count.
+            // Without zeros, whose sign does not count.
             plain((a + 0.015_625).atan2(b + 0.015_625)),
         )
     });
@@ -165,8 +164,8 @@ fn is_signed(dtype: IntDType) -> bool {
     matches!(dtype, IntDType::I64 | IntDType::I32 | IntDType::I16 | IntDType::I8)
 }
 
-/// Integers of a type, over a range that its 8 bits hold.
-fn whole<const D: usize>(shape: [usize; D], seed: usize, dtype: IntDType) -> Tensor<D, Int> {
+/// Integers of a type, in the range of 8 bits.
+fn integers_of<const D: usize>(shape: [usize; D], seed: usize, dtype: IntDType) -> Tensor<D, Int> {
     let (low, high) = if is_signed(dtype) { (-120.0, 120.0) } else { (0.0, 250.0) };
     floats(shape, seed, low, high).int().cast(dtype)
 }
@@ -175,7 +174,7 @@ fn whole<const D: usize>(shape: [usize; D], seed: usize, dtype: IntDType) -> Ten
 fn integer_types<O: Outputs + Ports>(operation: impl Fn(IntDType, Tensor<3, Int>, Tensor<3, Int>) -> O) {
     for dtype in INTEGERS {
         for_all(case::<3>(), |case| {
-            let make = |shape| (whole(shape, case.seed, dtype), whole(shape, case.seed + 1, dtype));
+            let make = |shape| (integers_of(shape, case.seed, dtype), integers_of(shape, case.seed + 1, dtype));
             let (a, b) = make(case.shape);
             let exporter = Exporter::new().input("a", a, case.axes()).input("b", b, case.axes());
             let inputs = case.shapes().into_iter().map(make).collect();
@@ -202,7 +201,7 @@ fn integers_of_every_type_wrap_around() {
 #[test]
 fn integers_of_every_type_divide() {
     integer_types(|dtype, a, b| {
-        // Nothing is divided by zero.
+        // No divisor is zero.
         let divisor = if is_signed(dtype) { b.clone().abs().clamp_max(100) + 1 } else { b.clone().clamp(1, 200) };
         (a.clone() / divisor.clone(), a.clone().remainder(divisor), a.clone() / 7, a % 7)
     });
@@ -238,12 +237,12 @@ fn integers_of_every_type_reduce_and_sort() {
     });
 }
 
-/// Along an axis of known size; along a symbolic one they are exact below 2^53.
+/// Along an axis of known size. Along a symbolic one they are exact below 2^53.
 #[test]
 fn products_wrap_around() {
     for dtype in INTEGERS {
         for_all(case::<3>(), |case| {
-            let a = whole(case.shape, case.seed, dtype);
+            let a = integers_of(case.shape, case.seed, dtype);
             let exporter = Exporter::new().input("a", a.clone(), [""; 3]);
             check(&nothing(), exporter, vec![a], |_, a| (a.clone().prod_dim(1), a.prod()));
         });
@@ -280,7 +279,7 @@ fn integers_of_every_type_shift_by_more_than_they_have() {
     });
 }
 
-/// burn stops at the bounds; ONNX says nothing of numbers that do not fit.
+/// burn saturates; ONNX leaves numbers that do not fit undefined.
 #[test]
 fn floats_stop_at_the_bounds_of_small_integers() {
     let values = [-1e9, -300.0, -129.0, -1.5, -0.5, 0.0, 0.5, 1.5, 127.9, 128.0, 255.9, 256.0, 7e4, 1e9, f32::INFINITY];
@@ -292,7 +291,7 @@ fn floats_stop_at_the_bounds_of_small_integers() {
     });
 }
 
-/// The processor stops a process that divides the smallest integer by -1.
+/// Dividing the smallest integer by -1 kills the process.
 #[test]
 fn the_smallest_integer_by_minus_one_wraps_around() {
     let small = |values: [i32; 4]| Tensor::<1, Int>::from_data(TensorData::from(values), (&device(), DType::I32));
@@ -302,7 +301,7 @@ fn the_smallest_integer_by_minus_one_wraps_around() {
         (a.clone() / b.clone(), a.clone().remainder(b), a.clone() / -1, a.remainder_scalar(-1))
     });
     let wide = |values: [i64; 3]| Tensor::<1, Int>::from_data(TensorData::from(values), (&device(), DType::I64));
-    // burn itself panics for the quotient of this pair, so the rest alone is compared.
+    // burn panics for the quotient of this pair, so only the remainder is compared.
     let inputs = (wide([i64::MIN, 9, -9]), wide([-1, -1, 4]));
     let exporter = Exporter::new().input("a", inputs.0.clone(), ["n"]).input("b", inputs.1.clone(), ["n"]);
     check(&nothing(), exporter, vec![inputs], |_, (a, b)| a.remainder(b));
@@ -315,7 +314,7 @@ fn sums_wrap_around_and_do_not_stop() {
     check(&nothing(), exporter, vec![x], |_, x| (x.clone().sum(), x.clone().cumsum(0), x.mean()));
 }
 
-/// Many threads meet at the same rows.
+/// Many threads write the same rows.
 #[test]
 fn updates_that_meet_are_all_made() {
     let rows = 20_000;
@@ -350,7 +349,7 @@ fn choices_between_booleans_run() {
     });
 }
 
-/// What is drawn differs each time; what it is drawn from does not.
+/// The numbers differ each time; their distribution does not.
 #[test]
 fn random_integers_stay_in_their_range() {
     let x = floats([2, 500], 0, 0.0, 1.0);

@@ -14,7 +14,7 @@ use burn::tensor::ops::{
 use burn::tensor::{Bool, DType, Device, Distribution, IndexingUpdateOp, Int, Tensor};
 use burn_onnx_export::{Exporter, OnnxModel, Outputs, Result};
 
-/// A module with nothing in it.
+/// A module without parameters.
 #[derive(Module, Debug)]
 struct Nothing {
     nothing: Vec<Linear>,
@@ -104,7 +104,7 @@ fn picks<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D, Int> {
     Tensor::<D, Int>::zeros(shape, &Device::flex()).to_device(device)
 }
 
-/// Every operation that can be recorded, by family.
+/// Cases of every operation that can be recorded, by family.
 pub(crate) fn all() -> Vec<Case> {
     [base(), numeric(), float(), int(), boolean(), activation(), layer()].into_iter().flatten().collect()
 }
@@ -340,7 +340,7 @@ fn activation() -> Vec<Case> {
 fn layer() -> Vec<Case> {
     let line = || Tensor::<3>::zeros([2, 4, 8], &device());
     let mut all = vec![
-        // Alone, since after a convolution it is folded.
+        // Without a convolution before it, into which it would be folded.
         one("Module::BatchNorm", image(), |x| {
             let each = |x: &Tensor<4>| ones([4], &x.device());
             nn::batch_norm(x.clone(), each(&x), each(&x), each(&x), each(&x), 1e-5)

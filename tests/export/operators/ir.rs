@@ -1,9 +1,9 @@
-//! The operations that burn's intermediate representation has, read from its source, so that a new one cannot be missed.
+//! The operations of burn's intermediate representation, read from its source, so that a new one cannot be missed.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The enumerations of operations, and the family that each is.
+/// The enumerations of operations, and their families.
 const ENUMS: [(&str, &str); 8] = [
     ("BaseOperationIr", "Base"),
     ("NumericOperationIr", "Numeric"),
@@ -15,10 +15,10 @@ const ENUMS: [(&str, &str); 8] = [
     ("DistributedOperationIr", "Distributed"),
 ];
 
-/// burn-ir as cargo has it.
+/// The metadata of the burn-ir package.
 fn package() -> serde_json::Value {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    // Packages of other platforms need not be there.
+    // Packages of other platforms may be missing.
     let rustc = Command::new("rustc").arg("-vV").output().unwrap();
     let version = String::from_utf8(rustc.stdout).unwrap();
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
@@ -33,7 +33,7 @@ fn package() -> serde_json::Value {
     packages.iter().find(|package| package["name"] == "burn-ir").unwrap().clone()
 }
 
-/// Its version.
+/// The version of burn-ir.
 pub(crate) fn version() -> String {
     package()["version"].as_str().unwrap().to_owned()
 }
@@ -44,7 +44,7 @@ pub(crate) fn families() -> Vec<(&'static str, Vec<String>)> {
     let source = std::fs::read_to_string(manifest.with_file_name("src").join("operation.rs")).unwrap();
     let mut families: Vec<_> = ENUMS.iter().map(|(name, family)| (*family, variants(&source, name, family))).collect();
     let rest = ["Init", "Drop", "Custom"].map(str::to_owned).to_vec();
-    // Those of `OperationIr` itself that are no family.
+    // Variants of `OperationIr` that are no family.
     for kind in &rest {
         assert!(source.contains(&format!("    {kind}(")), "burn-ir no longer has {kind}");
     }

@@ -1,8 +1,8 @@
-//! Cross-checks by code that is not ours: burn-onnx's importer makes burn code of the exported models, and burn-onnx's
-//! exporter gives a second opinion.
+//! Cross-checks with burn-onnx: its importer converts the exported models to burn code, and its exporter gives a second
+//! opinion.
 //!
-//! The importer writes Rust, which has to be compiled before it can run, so what it wrote is kept in `generated/`; a test
-//! tells when the importer would write something else, and `KILN_UPDATE_DOCS=1` writes it anew.
+//! The importer writes Rust, which must be compiled before it can run, so its output is kept in `generated/`. A test fails
+//! if the importer would write other code; `KILN_UPDATE_DOCS=1` writes it again.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -45,15 +45,15 @@ fn export<M: Module, O: Outputs>(module: &M, side: usize, forward: impl Fn(&M, T
     exporter.export(module, forward).unwrap()
 }
 
-/// A model's code and weights as the importer makes them.
+/// The importer's weights of a model.
 struct Imported {
     _folder: tempfile::TempDir,
     weights: PathBuf,
 }
 
 impl Imported {
-    /// Imports a model, and checks that its code is the one that was compiled.
-    fn of(name: &str, model: &OnnxModel) -> Self {
+    /// Imports a model, and checks that the importer writes the code that was compiled.
+    fn new(name: &str, model: &OnnxModel) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(format!("{name}.onnx"));
         model.save(&file).unwrap();
@@ -63,14 +63,14 @@ impl Imported {
             .load_strategy(LoadStrategy::Bytes)
             .run_from_cli();
         let code = fs::read_to_string(folder.path().join(format!("{name}.rs"))).unwrap();
-        // The first line names the folder of this run.
+        // The first line contains the temporary folder.
         let code = format!("// Made by burn-onnx from {name}.onnx\n{}", code.split_once('\n').unwrap().1);
         let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("reimport/generated/{name}.rs"));
         if std::env::var_os("KILN_UPDATE_DOCS").is_some() {
             fs::write(&kept, &code).unwrap();
         }
         let written = fs::read_to_string(&kept).unwrap_or_default();
-        assert!(written == code, "the importer makes other code of {name}; write it with KILN_UPDATE_DOCS=1");
+        assert!(written == code, "the importer writes other code for {name}; update it with KILN_UPDATE_DOCS=1");
         Self { weights: folder.path().join(format!("{name}.bpk")), _folder: folder }
     }
 
@@ -89,7 +89,7 @@ macro_rules! comes_back {
         fn $test() {
             let module = $module;
             let model = export(&module, $side, |module, image| module.forward(image));
-            let imported = Imported::of(stringify!($name), &model);
+            let imported = Imported::new(stringify!($name), &model);
             let again = generated::$name::Model::from_bytes(imported.weights(), &device());
             for batch in [1, 3] {
                 let x = images(batch, $side);

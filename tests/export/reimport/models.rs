@@ -8,7 +8,7 @@ use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor};
 
-/// A small classifier with dropout's place left empty.
+/// A small classifier without dropout.
 #[derive(Module, Debug)]
 pub(crate) struct Classifier {
     conv: [Conv2d; 2],
@@ -50,7 +50,7 @@ impl Autoencoder {
         }
     }
 
-    /// `[batch, 3, 16, 16]` to the same.
+    /// `[batch, 3, 16, 16]` to `[batch, 3, 16, 16]`.
     pub(crate) fn forward(&self, image: Tensor<4>) -> Tensor<4> {
         sigmoid(self.up.forward(relu(self.down.forward(image))))
     }

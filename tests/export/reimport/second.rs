@@ -1,5 +1,5 @@
-//! burn-onnx's own exporter on the same modules: where it can write a model, ONNX Runtime must get the same answers from
-//! its file as from ours. What it refuses stands here with its reason, so that the day it learns more is noticed.
+//! burn-onnx's exporter on the same modules. If it can write a model, ONNX Runtime must compute the same results from its
+//! file as from ours. Models that it refuses are listed with the reason, so that progress is noticed.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -20,7 +20,7 @@ fn runtime() -> &'static Runtime {
     })
 }
 
-/// The only output of a model of one input, whatever their names.
+/// The only output of a model with one input.
 fn answer(model: &[u8], x: &Tensor<4>) -> Vec<f32> {
     let mut session = Session::open_bytes(runtime(), "model", model, &SessionOptions::default()).unwrap();
     let shape = IxDyn(&x.dims());
@@ -42,7 +42,7 @@ where
 {
     let x = images(1, side);
     let ours = export(module, side, &forward).bytes().unwrap();
-    // Last, since it moves the running statistics of the caller's module to a recording device that is then closed.
+    // Called last, since it moves the running statistics of the caller's module to a recording device that is then closed.
     let theirs = OnnxExporter::new().export(module, x.clone(), &forward).map_err(|error| error.to_string())?;
     Ok((answer(&ours, &x), answer(theirs.as_bytes(), &x)))
 }
@@ -80,6 +80,6 @@ fn what_the_other_exporter_refuses() {
         }),
     ];
     for (operation, reason) in refused {
-        assert!(reason.contains(operation), "it now stops at something else than {operation}: {reason}");
+        assert!(reason.contains(operation), "the reason no longer names {operation}: {reason}");
     }
 }

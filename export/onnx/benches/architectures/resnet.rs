@@ -8,7 +8,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig2d
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-/// A convolution whose padding keeps the side, but for the stride, and the normalisation that does what a bias would.
+/// A convolution whose padding keeps the side except for the stride, and a normalisation, which replaces the bias.
 fn conv(channels: [usize; 2], kernel: usize, stride: usize, device: &Device) -> (Conv2d, BatchNorm) {
     let half = kernel / 2;
     let conv = Conv2dConfig::new(channels, [kernel, kernel])
@@ -19,7 +19,7 @@ fn conv(channels: [usize; 2], kernel: usize, stride: usize, device: &Device) -> 
     (conv.init(device), BatchNormConfig::new(channels[1]).init(device))
 }
 
-/// What the input of a block goes through where the block changes its shape.
+/// The path of a block's input if the block changes the shape.
 #[derive(Module, Debug)]
 struct Downsample {
     conv: Conv2d,
@@ -37,7 +37,7 @@ impl Downsample {
     }
 }
 
-/// Two 3x3 convolutions around which the input is carried.
+/// Two 3x3 convolutions with a skip connection.
 #[derive(Module, Debug)]
 struct BasicBlock {
     conv1: Conv2d,

@@ -1,5 +1,5 @@
-//! A U-Net (Ronneberger et al. 2015) with padded convolutions and batch normalisation. Its levels go up by a transposed
-//! convolution and by repeating pixels in turn, so that one network holds both ways in use.
+//! A U-Net (Ronneberger et al. 2015) with padded convolutions and batch normalisation. Its levels upsample
+//! alternately by a transposed convolution and by repeating pixels, so that one network covers both common methods.
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
@@ -20,7 +20,7 @@ struct DoubleConv {
 
 impl DoubleConv {
     fn new(channels: [usize; 2], device: &Device) -> Self {
-        // The normalisation's shift does what a bias would.
+        // The normalisation's shift replaces the bias.
         let conv = |inputs| {
             Conv2dConfig::new([inputs, channels[1]], [3, 3]).with_padding(PaddingConfig2d::Same).with_bias(false)
         };
@@ -39,14 +39,14 @@ impl DoubleConv {
     }
 }
 
-/// Every pixel four times, then a 1x1 convolution.
+/// Repeats every pixel four times, then applies a 1x1 convolution.
 #[derive(Module, Debug)]
 struct Repeat {
     resize: Interpolate2d,
     conv: Conv2d,
 }
 
-/// How a level doubles the side.
+/// The method by which a level doubles the side.
 #[derive(Module, Debug)]
 enum Up {
     Learnt(ConvTranspose2d),
@@ -74,7 +74,7 @@ impl Up {
     }
 }
 
-/// One step up: twice the side, the skip beside it, then a double convolution.
+/// One step up: twice the side, concatenated with the skip connection, then a double convolution.
 #[derive(Module, Debug)]
 struct Level {
     up: Up,

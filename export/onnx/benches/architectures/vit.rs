@@ -67,7 +67,7 @@ impl Mlp {
     }
 }
 
-/// Attention, then dense layers, both on normalised tokens and both added to what came in.
+/// Attention, then dense layers, both on normalised tokens and with skip connections.
 #[derive(Module, Debug)]
 struct Encoder {
     norm1: LayerNorm,

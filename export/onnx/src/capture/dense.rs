@@ -1,6 +1,6 @@
-//! Puts dense layers together again. burn takes a dense layer apart into reshapes, a matrix product and an addition, and
-//! how it does so depends on the number of rows, so that two recordings of one layer may look different. Both forms
-//! mean `x · weight + bias`, for which burn's operations have a name of their own.
+//! Reassembles dense layers. burn decomposes a dense layer into reshapes, a matrix product and an addition, in a way that
+//! depends on the number of rows, so that two recordings of one layer may differ. All forms are `x · weight + bias`, which
+//! is one of burn's operations.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,9 +10,9 @@ use burn::backend::ir::{
     OperationIr, ShapeOpIr, TensorIr,
 };
 
-/// Replaces every dense layer's operations by one.
+/// Replaces the operations of every dense layer by one.
 pub(super) fn rejoin(operations: Vec<OperationIr>, outputs: &HashSet<TensorId>) -> Vec<OperationIr> {
-    let flow = Flow::of(&operations, outputs);
+    let flow = Flow::new(&operations, outputs);
     let mut gone = HashSet::new();
     let mut dense = HashMap::new();
     for (index, operation) in operations.iter().enumerate() {
@@ -29,20 +29,20 @@ pub(super) fn rejoin(operations: Vec<OperationIr>, outputs: &HashSet<TensorId>) 
     kept.collect()
 }
 
-/// Who makes and who reads each tensor.
+/// The operations that compute and read each tensor.
 struct Flow {
     maker: HashMap<TensorId, usize>,
     readers: HashMap<TensorId, Vec<usize>>,
 }
 
 impl Flow {
-    fn of(operations: &[OperationIr], outputs: &HashSet<TensorId>) -> Self {
+    fn new(operations: &[OperationIr], outputs: &HashSet<TensorId>) -> Self {
         let mut flow = Self { maker: HashMap::new(), readers: HashMap::new() };
         for (index, operation) in operations.iter().enumerate() {
             flow.maker.extend(operation.outputs().map(|out| (out.id, index)));
             operation.inputs().for_each(|input| flow.readers.entry(input.id).or_default().push(index));
         }
-        // A graph output is read from outside, so nothing may take its maker away.
+        // A graph output is read from outside, so its operation must stay.
         outputs.iter().for_each(|id| flow.readers.entry(*id).or_default().push(usize::MAX));
         flow
     }
@@ -59,9 +59,9 @@ impl Flow {
 /// A dense layer found in a recording.
 struct Layer {
     operation: LinearOpIr,
-    /// Position of the operation that gave the result.
+    /// Position of the operation that computes the result.
     last: usize,
-    /// Positions of all its operations.
+    /// Positions of all operations of the layer.
     parts: Vec<usize>,
 }
 
@@ -122,14 +122,14 @@ fn addition(operation: &OperationIr) -> Option<&BinaryOpIr> {
     }
 }
 
-/// Whether a reshape only adds axes of size 1 in front.
+/// Returns true for a reshape that only prepends axes of size 1.
 fn is_widened(op: &ShapeOpIr) -> bool {
     let (from, to) = (op.input.shape.to_vec(), op.out.shape.to_vec());
     let added = to.len().saturating_sub(from.len());
     to.ends_with(&from) && to[..added].iter().all(|size| *size == 1)
 }
 
-/// Whether two shapes differ in their last axis at most.
+/// Returns true for shapes that are equal except for the last axis.
 fn is_same_but_last(a: &TensorIr, b: &TensorIr) -> bool {
     let (a, b) = (a.shape.to_vec(), b.shape.to_vec());
     a.len() == b.len() && !a.is_empty() && a[..a.len() - 1] == b[..b.len() - 1]

@@ -1,6 +1,6 @@
-//! The device that records. burn's default types differ from device to device (integers have 32 bits on the CPU backend
-//! and 64 on the recording device), and a forward function that makes a tensor of indices and compares it with an input
-//! meets both. So recording happens on a device that is set up like the one that the module is on.
+//! The recording device. burn's default types differ between devices (integers have 32 bits on the CPU backend and 64 on
+//! the recording device), and a forward function that compares a new tensor of indices with an input would mix both. So
+//! the recording device is configured like the device of the module.
 
 use std::cell::RefCell;
 
@@ -10,7 +10,7 @@ use burn::tensor::{BoolDType, Device, DeviceConfig, FloatDType, IntDType};
 type Defaults = (FloatDType, IntDType, BoolDType);
 
 thread_local! {
-    /// One for each kind of defaults: burn has numbers for 65,536 recording devices in a process, and none is given back.
+    /// One device for each set of defaults: burn has ids for 65,536 recording devices in a process and releases none.
     static DEVICES: RefCell<Vec<(Defaults, Device)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -19,7 +19,7 @@ fn defaults(device: &Device) -> Defaults {
     (settings.float_dtype, settings.int_dtype, settings.bool_dtype)
 }
 
-/// A recording device for the default types of `like`. They are [`set`] when recording begins.
+/// Returns a recording device for the default types of `like`, which [`set`] applies when recording begins.
 pub(crate) fn recording(like: &Device) -> Device {
     let wanted = defaults(like);
     DEVICES.with_borrow_mut(|devices| {
@@ -32,11 +32,11 @@ pub(crate) fn recording(like: &Device) -> Device {
     })
 }
 
-/// Gives a recording device the default types of `like`, if it has none yet. Must be called inside a recording, before
-/// anything is recorded.
+/// Configures a recording device with the default types of `like`, unless it is configured. Must be called inside a
+/// recording, before the first operation.
 pub(crate) fn set(device: &Device, like: &Device) {
     let (float, int, bool) = defaults(like);
     let config = DeviceConfig::default().float_dtype(float).int_dtype(int).bool_dtype(bool);
-    // It fails if they have been set before, to the same, or if recording does not know a type; then burn's own stay.
+    // This fails if the same types were set before, or if recording does not support a type; then burn's defaults remain.
     let _ = device.clone().configure(config);
 }

@@ -1,12 +1,12 @@
-//! Records a forward function as burn's operation graph, without computing anything. Promises that a panic inside the
-//! function comes back as an error and that the module is left as it was; meaning is left to [`crate::lower`].
+//! Records a forward function as burn's operation graph, without computing anything. A panic inside the function becomes an
+//! error, and the module does not change. [`crate::lower`] interprets the operations.
 
 mod dense;
 mod device;
+mod kind;
 mod modules;
-pub(crate) mod panics;
 mod paths;
-mod standins;
+mod placeholders;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -15,35 +15,37 @@ use burn::backend::ir::{BaseOperationIr, OperationIr};
 use burn::module::Module;
 use burn::tensor::{Device, TensorData};
 
+pub(crate) use kind::kind;
 pub(crate) use modules::Modules;
 use paths::Paths;
-use standins::{Dequantise, StandIns};
+use placeholders::{Dequantise, Placeholders};
 
 use crate::error::{Error, Result};
 use crate::graph::Weight;
+use crate::panics;
 use crate::tensors::{AnyTensor, Feed, Inputs, Outputs};
 
 /// One recorded forward pass.
 pub(crate) struct Recording {
     /// Operations in the order of execution, without initialisations.
     pub(crate) operations: Vec<OperationIr>,
-    /// Runtime inputs, in declared order.
+    /// Inputs, in the order of declaration.
     pub(crate) inputs: Vec<TensorId>,
-    /// Outputs in returned order; one tensor may stand twice.
+    /// Outputs, in the order of return. A tensor may occur twice.
     pub(crate) outputs: Vec<(Option<String>, TensorId)>,
-    /// Constants, and parameters whose values the forward function looked at.
+    /// Constants, and parameters whose values the forward function reads.
     pub(crate) values: BTreeMap<TensorId, TensorData>,
     /// Parameters, unread.
     pub(crate) weights: HashMap<TensorId, Weight>,
     /// Path of each parameter.
     pub(crate) parameters: HashMap<TensorId, String>,
-    /// Path of each module to its type.
+    /// The type of each module by its path.
     pub(crate) types: BTreeMap<String, String>,
 }
 
 impl Recording {
-    /// Records `forward` on inputs described by `feeds`; `sizes` says for people which symbolic sizes these have;
-    /// a module without parameters is taken to be on the device `like`.
+    /// Records `forward` on inputs described by `feeds`. `sizes` describes their symbolic sizes in messages. A module
+    /// without parameters is treated as one on the device `like`.
     pub(crate) fn make<M, I, O>(
         module: &M,
         feeds: &[Feed],
@@ -57,8 +59,8 @@ impl Recording {
         O: Outputs,
     {
         let catch = |parameters| panics::catch(|| record(module, feeds, forward, parameters, like));
-        // Some forward functions look at the value of a parameter, which a stand-in has not.
-        let recorded = catch(Parameters::StandIns).or_else(|_| catch(Parameters::Real));
+        // Some forward functions read the value of a parameter, which a placeholder does not have.
+        let recorded = catch(Parameters::Placeholders).or_else(|_| catch(Parameters::Real));
         recorded.unwrap_or_else(|panic| Err(Error::Forward { message: panic.message, location: panic.location, sizes }))
     }
 
@@ -67,23 +69,23 @@ impl Recording {
         self.values.get(&id)
     }
 
-    /// Forgets the parameters' values, where the forward function needed copies of them.
-    pub(crate) fn forget_parameters(&mut self) {
+    /// Drops the copies of parameters that the forward function needed.
+    pub(crate) fn drop_parameters(&mut self) {
         let parameters = &self.parameters;
         self.values.retain(|id, _| !parameters.contains_key(id));
     }
 }
 
-/// What a recording is made with.
+/// The parameters of a recorded module.
 #[derive(Clone, Copy)]
 enum Parameters {
-    /// Tensors of the right shape that hold nothing.
-    StandIns,
+    /// Tensors of the right shape and type without values.
+    Placeholders,
     /// Copies of the parameters.
     Real,
 }
 
-/// What the closure inside the capture scope learns.
+/// The result of the forward function inside a capture scope.
 struct Seen {
     inputs: Vec<TensorId>,
     outputs: Vec<(Option<String>, AnyTensor)>,
@@ -119,14 +121,14 @@ where
     });
     let seen = seen?;
     let captured = captured.map_err(|error| Error::Capture(error.to_string()))?;
-    // Burn resolves aliases while it completes the scope, so its ids are taken, not ours.
+    // burn resolves aliases while it completes the scope, so its ids count, not ours.
     let resolved: HashMap<_, _> = distinct(&seen.outputs).into_iter().zip(captured.graph.outputs).collect();
     let outputs = seen.outputs.into_iter().map(|(name, tensor)| {
         let id = tensor.id().map_err(|reason| Error::Output { name: name.clone().unwrap_or_default(), reason })?;
         Ok((name, resolved.get(&id).copied().unwrap_or(id)))
     });
     let outputs: Vec<_> = outputs.collect::<Result<_>>()?;
-    let forward = |one: &OperationIr| !matches!(one, OperationIr::Init(_)) && !is_stand_in(one, &seen.weights);
+    let forward = |one: &OperationIr| !matches!(one, OperationIr::Init(_)) && !is_placeholder(one, &seen.weights);
     let operations = captured.graph.operations.into_iter().filter(forward).collect();
     let results = outputs.iter().map(|(_, id)| *id).collect();
     Ok(Recording {
@@ -140,8 +142,8 @@ where
     })
 }
 
-/// Whether an operation made a stand-in.
-fn is_stand_in(operation: &OperationIr, weights: &HashMap<TensorId, Weight>) -> bool {
+/// Returns true if an operation created a placeholder.
+fn is_placeholder(operation: &OperationIr, weights: &HashMap<TensorId, Weight>) -> bool {
     use OperationIr::{BaseBool, BaseFloat, BaseInt};
     match operation {
         BaseFloat(BaseOperationIr::Zeros(op)) | BaseInt(BaseOperationIr::Zeros(op)) => weights.contains_key(&op.out.id),
@@ -162,17 +164,17 @@ where
     I: Inputs,
     O: Outputs,
 {
-    // `valid` takes the module off an autodiff device, and gives running statistics a copy of their own: a clone
-    // would share them, and moving it here would move the caller's statistics too.
+    // `valid` moves the module off an autodiff device and copies running statistics: a clone would share them, and moving
+    // it would move the caller's statistics too.
     let module = module.valid();
     let (module, weights) = match parameters {
-        Parameters::StandIns => StandIns::put(module, device),
+        Parameters::Placeholders => Placeholders::put(module, device),
         Parameters::Real => (module.map(&mut Dequantise), HashMap::new()),
     };
     let module = module.to_device(device);
-    let paths = Paths::of(&module);
+    let paths = Paths::new(&module);
     let (arguments, tensors) = I::build(feeds, device).ok_or_else(|| {
-        Error::Setup("the forward function takes another number of inputs than were declared".to_owned())
+        Error::Setup("the forward function and the exporter have different numbers of inputs".to_owned())
     })?;
     let inputs = tensors.iter().map(AnyTensor::id).collect::<Result<Vec<_>, _>>().map_err(Error::Capture)?;
     let mut outputs = Vec::new();
@@ -184,7 +186,7 @@ where
     Ok(Seen { inputs, outputs, paths, weights })
 }
 
-/// Recorded ids of the outputs, each once, in order.
+/// The recorded ids of the outputs, in order, without duplicates.
 fn distinct(outputs: &[(Option<String>, AnyTensor)]) -> Vec<TensorId> {
     let mut seen = HashSet::new();
     outputs.iter().filter_map(|(_, tensor)| tensor.id().ok()).filter(|id| seen.insert(*id)).collect()

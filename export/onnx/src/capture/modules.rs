@@ -1,6 +1,6 @@
-//! Derives the module path of every operation. burn records no module scope, so the path comes from the parameters:
-//! an operation that reads the parameters of `encoder.conv1` belongs to it; one that reads none belongs to the module
-//! that holds the module of the value it reads, which is where a forward function's own arithmetic stands.
+//! Derives the module path of every operation. burn records no module scope, so the path follows from the parameters: an
+//! operation that reads the parameters of `encoder.conv1` belongs to `encoder.conv1`. An operation without parameters
+//! belongs to the parent of the module whose value it reads, since the parent's forward function contains it.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ pub(crate) struct Modules {
 
 impl Modules {
     /// Derives the paths of one recording.
-    pub(crate) fn of(recording: &Recording) -> Self {
+    pub(crate) fn new(recording: &Recording) -> Self {
         let mut scope = Scope::default();
         for (id, path) in &recording.parameters {
             scope.owners.insert(*id, parent(path).to_owned());
@@ -34,9 +34,9 @@ impl Modules {
 
 #[derive(Default)]
 struct Scope {
-    /// Tensors that come from parameters alone, and the module that owns these.
+    /// Tensors computed from parameters alone, and the module that owns the parameters.
     owners: HashMap<TensorId, String>,
-    /// Tensors that depend on an input, and the module in which the next operation on them stands.
+    /// Tensors that depend on an input, and the module of the next operation on them.
     places: HashMap<TensorId, String>,
 }
 
@@ -58,12 +58,12 @@ impl Scope {
     }
 }
 
-/// The module that holds `path`.
+/// The parent of a path.
 fn parent(path: &str) -> &str {
     path.rsplit_once('.').map_or("", |(parent, _)| parent)
 }
 
-/// The longest path that both are within.
+/// The longest common ancestor of two paths.
 fn common(a: &str, b: &str) -> String {
     let shared = a.split('.').zip(b.split('.')).take_while(|(a, b)| a == b).map(|(a, _)| a);
     shared.collect::<Vec<_>>().join(".")

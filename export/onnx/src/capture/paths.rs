@@ -1,5 +1,5 @@
-//! Finds the module path of every parameter on the capture device. Operations carry no module, so paths of operations
-//! are derived from the parameters that they read (see [`super::modules`]).
+//! Collects the module path of every parameter on the recording device. [`super::modules`] derives the paths of operations
+//! from them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,16 +10,16 @@ use burn::tensor::{Bool, Int, Tensor};
 /// Paths of a module's parameters, such as `encoder.conv1.weight`.
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
-    /// Tensor of each parameter to its path.
+    /// The path of each parameter.
     pub(crate) parameters: HashMap<TensorId, String>,
-    /// Path of each module to its type, such as `encoder.conv1` to `Conv2d`.
+    /// The type of each module by its path, such as `Conv2d` by `encoder.conv1`.
     pub(crate) types: BTreeMap<String, String>,
     stack: Vec<String>,
 }
 
 impl Paths {
-    /// Visits a module whose parameters are on the capture device.
-    pub(crate) fn of<M: Module>(module: &M) -> Self {
+    /// Visits a module whose parameters are on the recording device.
+    pub(crate) fn new<M: Module>(module: &M) -> Self {
         let mut paths = Self::default();
         module.visit(&mut paths);
         paths
@@ -34,7 +34,7 @@ impl Paths {
 
 impl ModuleVisitor for Paths {
     fn enter_module(&mut self, name: &str, container_type: &str) {
-        // The visitor is told of a field's name together with the type of the module that holds the field.
+        // The visitor receives a field's name together with the type of the module that contains the field.
         if let Some(kind) = container_type.strip_prefix("Struct:").or_else(|| container_type.strip_prefix("Enum:")) {
             self.types.entry(self.stack.join(".")).or_insert_with(|| kind.to_owned());
         }

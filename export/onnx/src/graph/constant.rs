@@ -1,5 +1,5 @@
-//! Constant tensors of a graph. Small ones hold their bytes; a module's parameter is only pointed at, and read when it
-//! is written or computed with, so that a graph of a large module takes no second copy of its weights.
+//! Constant tensors of a graph. Small ones hold their bytes. A module's parameter is a reference, read when it is written
+//! or computed with, so that a graph of a large module takes no second copy of its weights.
 
 use std::fmt;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use burn::tensor::{DType, TensorData};
 use prost::bytes::Bytes;
 
-use crate::onnx::Element;
+use crate::element::Element;
 
 /// A constant tensor, row-major, little-endian.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,17 +18,17 @@ pub(crate) struct Constant {
     pub(crate) data: Data,
 }
 
-/// Where a constant's bytes are.
+/// The elements of a constant.
 #[derive(Clone, Debug)]
 pub(crate) enum Data {
-    /// Here.
+    /// Bytes in memory.
     Bytes(Bytes),
-    /// In a parameter of the exported module.
+    /// A parameter of the exported module.
     Weight(Weight),
 }
 
 impl Data {
-    /// The bytes, as ONNX stores raw data.
+    /// The bytes, in the form of ONNX's raw data.
     pub(crate) fn read(&self) -> Bytes {
         match self {
             Self::Bytes(bytes) => bytes.clone(),
@@ -36,7 +36,7 @@ impl Data {
         }
     }
 
-    /// The bytes in parts, in order, so that a large parameter is never copied as a whole.
+    /// The bytes in parts, in order. A large parameter is never copied as a whole.
     pub(crate) fn parts(&self) -> Box<dyn Iterator<Item = Bytes> + '_> {
         match self {
             Self::Bytes(bytes) => Box::new(std::iter::once(bytes.clone())),
@@ -53,7 +53,7 @@ impl Data {
 const PART: usize = 4 << 20;
 
 impl PartialEq for Data {
-    /// Whether they are known to be equal without reading a parameter.
+    /// Returns true only for data whose equality shows without reading a parameter.
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Bytes(a), Self::Bytes(b)) => a == b,
@@ -84,7 +84,7 @@ pub(crate) struct Weight {
 }
 
 impl Weight {
-    /// A parameter of which `read` copies a range of its elements, row-major, from the module's device.
+    /// A parameter. `read` copies a range of its elements, row-major, from the module's device.
     pub(crate) fn new(
         dtype: DType,
         dims: Vec<usize>,
@@ -104,8 +104,8 @@ impl fmt::Debug for Weight {
     }
 }
 
-/// The bytes of burn's data, shared where they are stored as ONNX stores them: a boolean is one byte there, whatever it
-/// was in burn.
+/// The bytes of burn's data in the form of ONNX's raw data. Shared, except for booleans, which have one byte in ONNX and
+/// several forms in burn.
 pub(crate) fn bytes_of(data: TensorData) -> Bytes {
     struct Owner(TensorData);
     impl AsRef<[u8]> for Owner {
@@ -120,7 +120,13 @@ pub(crate) fn bytes_of(data: TensorData) -> Bytes {
 }
 
 impl Constant {
-    /// A vector of 64-bit integers, as shapes and axes are given.
+    /// 32-bit floats.
+    pub(crate) fn from_f32(dims: Vec<usize>, values: impl IntoIterator<Item = f32>) -> Self {
+        let data = values.into_iter().flat_map(f32::to_le_bytes).collect::<Vec<_>>().into();
+        Self { element: Element::F32, dims, data }
+    }
+
+    /// A vector of 64-bit integers, the form of shapes and axes.
     pub(crate) fn vector(values: &[i64]) -> Self {
         let data = values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>().into();
         Self { element: Element::I64, dims: vec![values.len()], data }
@@ -143,7 +149,7 @@ impl Constant {
         (self.element == Element::F32).then(|| self.data.read().chunks_exact(4).map(read).collect())?
     }
 
-    /// The number, if there is one element, of a floating-point type.
+    /// The only element, if it is a float.
     pub(crate) fn number(&self) -> Option<f64> {
         if self.dims.iter().product::<usize>() != 1 {
             return None;

@@ -1,38 +1,72 @@
-//! Names every value after the module it belongs to: `encoder.conv1/out` for what a module's own operation gives,
-//! `encoder/relu` for arithmetic in a module's forward function. Promises unique names that depend on nothing but the
-//! graph.
+//! Names of values. A value is named after its module: `encoder.conv1/out` for the result of a module's own operation,
+//! `encoder/relu` for arithmetic in a module's forward function. Names are unique and depend on nothing but the graph.
 
 use std::collections::HashSet;
 
-use super::{Graph, Node};
+use super::{Graph, Node, ValueId};
 
-/// A name for every value, by position.
-pub(crate) fn assign(graph: &Graph) -> Vec<String> {
-    let mut names = vec![String::new(); graph.values.len()];
-    let mut taken = HashSet::new();
+/// Names that are in use.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    taken: HashSet<String>,
+}
+
+impl Names {
+    /// The names in a graph: those of constants, inputs, outputs and results of nodes.
+    pub(crate) fn new(graph: &Graph) -> Self {
+        let results = graph.nodes.iter().flat_map(|node| &node.outputs);
+        let ids = graph.constants.keys().chain(&graph.inputs).chain(&graph.outputs).chain(results);
+        Self { taken: ids.map(|id| graph.name(*id).to_owned()).collect() }
+    }
+
+    /// Reserves `wish`, or `wish_2`, `wish_3` and so on if it is in use.
+    pub(crate) fn reserve(&mut self, wish: &str) -> String {
+        let numbered = (1..).map(|number| if number == 1 { wish.to_owned() } else { format!("{wish}_{number}") });
+        let mut free = numbered.filter(|name| !self.taken.contains(name));
+        let name = free.next().unwrap_or_default();
+        self.taken.insert(name.clone());
+        name
+    }
+}
+
+/// Names every value.
+pub(crate) fn assign(graph: &mut Graph) {
+    let mut assignment = Assignment { names: vec![None; graph.values.len()], used: Names::default() };
     // Inputs and outputs have the names that the user gave; a parameter of the same name makes way.
     let ports = graph.inputs.iter().chain(&graph.outputs).copied();
-    for id in ports.chain(graph.constants.keys().copied()).filter(|id| graph.values[*id].name.is_some()) {
-        if names[id].is_empty() {
-            names[id] = unique(graph.values[id].name.as_deref().unwrap_or_default(), &mut taken);
+    for id in ports.chain(graph.constants.keys().copied()) {
+        if let Some(name) = &graph.values[id].name {
+            assignment.name(id, || name.clone());
         }
     }
     for node in &graph.nodes {
         for (position, id) in node.outputs.iter().enumerate() {
-            if names[*id].is_empty() {
-                names[*id] = unique(&base(graph, node, position), &mut taken);
-            }
+            assignment.name(*id, || base(graph, node, position));
         }
         for id in node.inputs.iter().flatten() {
-            if names[*id].is_empty() {
-                names[*id] = unique(&format!("{}/constant", prefix(graph, node)), &mut taken);
-            }
+            assignment.name(*id, || format!("{}/constant", prefix(graph, node)));
         }
     }
-    for (id, name) in names.iter_mut().enumerate().filter(|(_, name)| name.is_empty()) {
-        *name = unique(&format!("value_{id}"), &mut taken);
+    for id in 0..graph.values.len() {
+        assignment.name(id, || format!("value_{id}"));
     }
-    names
+    for (value, name) in graph.values.iter_mut().zip(assignment.names) {
+        value.name = name;
+    }
+}
+
+struct Assignment {
+    names: Vec<Option<String>>,
+    used: Names,
+}
+
+impl Assignment {
+    /// Names a value that has no name yet.
+    fn name(&mut self, id: ValueId, wish: impl FnOnce() -> String) {
+        if self.names[id].is_none() {
+            self.names[id] = Some(self.used.reserve(wish().trim_start_matches('/')));
+        }
+    }
 }
 
 fn base(graph: &Graph, node: &Node, position: usize) -> String {
@@ -40,18 +74,9 @@ fn base(graph: &Graph, node: &Node, position: usize) -> String {
     let last = graph.nodes.iter().rfind(|other| other.origin == node.origin);
     let is_result = last.is_some_and(|last| last.outputs == node.outputs) && position == 0;
     let what = if origin.owned && is_result { "out".to_owned() } else { node.op.to_lowercase() };
-    format!("{}/{what}", prefix(graph, node)).trim_start_matches('/').to_owned()
+    format!("{}/{what}", prefix(graph, node))
 }
 
 fn prefix<'a>(graph: &'a Graph, node: &Node) -> &'a str {
     &graph.origins[node.origin].module
-}
-
-fn unique(base: &str, taken: &mut HashSet<String>) -> String {
-    let base = base.trim_start_matches('/');
-    let numbered = (1..).map(|number| if number == 1 { base.to_owned() } else { format!("{base}_{number}") });
-    let mut free = numbered.filter(|name| !taken.contains(name));
-    let name = free.next().unwrap_or_default();
-    taken.insert(name.clone());
-    name
 }

@@ -4,10 +4,11 @@ use std::f64::consts::SQRT_2;
 
 use burn::backend::ir::{ActivationOperationIr, BinaryOpIr, DimOpIr, TensorIr, UnaryOpIr};
 
-use super::numeric::unary;
-use super::{Context, Lowered, axis, float, refuse, refused};
-use crate::graph::{Attributes, ValueId};
-use crate::onnx::Element;
+use super::blocks::arithmetic::unary;
+use super::context::{Context, Lowered, refuse};
+use super::refused;
+use crate::element::Element;
+use crate::graph::{Attributes, ValueId, axis, float};
 
 pub(super) fn lower(cx: &mut Context<'_>, op: &ActivationOperationIr) -> Lowered {
     use ActivationOperationIr as Op;
@@ -69,7 +70,7 @@ fn prelu(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
     cx.bind(&op.out, result)
 }
 
-/// `x` above zero and `x · slope` below, for 64 bits, of which ONNX Runtime has neither operator.
+/// `x` above zero and `x · slope` below, for 64 bits: ONNX Runtime has neither `LeakyRelu` nor `PRelu` for them.
 fn bent(cx: &mut Context<'_>, x: ValueId, slope: ValueId, out: &TensorIr) -> Lowered {
     let zero = cx.number(0.0, x);
     let below = cx.typed("Less", &[x, zero], Vec::new(), Element::Bool);
@@ -78,8 +79,8 @@ fn bent(cx: &mut Context<'_>, x: ValueId, slope: ValueId, out: &TensorIr) -> Low
     cx.bind(out, result)
 }
 
-/// The exact one, by the error function: an operator since opset 20, `x * (1 + erf(x / sqrt 2)) / 2` before, which ONNX
-/// Runtime fuses.
+/// The exact GELU, by the error function: an operator from opset 20, before that `x * (1 + erf(x / sqrt 2)) / 2`, which
+/// ONNX Runtime fuses.
 fn gelu(cx: &mut Context<'_>, op: &UnaryOpIr) -> Lowered {
     if cx.opset() >= 20 {
         return unary(cx, "Gelu", op);

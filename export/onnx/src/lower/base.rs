@@ -1,15 +1,21 @@
 //! Operations on tensors of any kind: shape, selection, comparison, creation.
 
 use burn::backend::ir::{
-    BaseOperationIr, BinaryOpIr, CastOpIr, CatOpIr, FlipOpIr, RepeatDimOpIr, ScalarOpIr, ShapeOpIr, UnfoldOpIr,
+    BaseOperationIr, BinaryOpIr, CatOpIr, FlipOpIr, RepeatDimOpIr, ScalarOpIr, ShapeOpIr, UnfoldOpIr,
 };
 use burn::backend::ir::{OperationIr, ReduceDimOpIr, ReduceOpIr, ScalarIr, TensorIr};
 
-use super::numeric::{compare, compare_scalar, number_of};
-use super::reduce::{Axes, reduce};
-use super::{Context, Lowered, Refusal, axis, create, index, int, ints, refuse, slice};
-use crate::graph::{Constant, ValueId};
-use crate::onnx::Element;
+use super::blocks::arithmetic::{compare, compare_scalar};
+use super::blocks::cast::cast;
+use super::blocks::fill::filled;
+use super::blocks::recorded::{base_variants, number_of};
+use super::blocks::reduce::{Axes, reduce};
+use super::blocks::shape::{reshape, transpose};
+use super::context::{Context, Lowered, Refusal, refuse};
+use super::index;
+use super::slice;
+use crate::element::Element;
+use crate::graph::{Constant, ValueId, axis};
 use crate::symbolic::Size;
 
 pub(super) fn lower(cx: &mut Context<'_>, op: &BaseOperationIr) -> Lowered {
@@ -49,8 +55,8 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &BaseOperationIr) -> Lowered {
         Op::RepeatDim(op) => repeat(cx, op),
         Op::Cat(op) => cat(cx, op),
         Op::Cast(op) => cast(cx, op),
-        Op::Empty(op) | Op::Zeros(op) => create::filled(cx, &op.out, ScalarIr::Int(0)),
-        Op::Ones(op) => create::filled(cx, &op.out, ScalarIr::Int(1)),
+        Op::Empty(op) | Op::Zeros(op) => filled(cx, &op.out, ScalarIr::Int(0)),
+        Op::Ones(op) => filled(cx, &op.out, ScalarIr::Int(1)),
         Op::All(op) => truth(cx, "ReduceMin", op),
         Op::Any(op) => truth(cx, "ReduceMax", op),
         Op::AllDim(op) => truth_dim(cx, "ReduceMin", op),
@@ -58,7 +64,7 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &BaseOperationIr) -> Lowered {
     }
 }
 
-/// What a mask is filled with.
+/// The number that fills a mask.
 fn filling(operation: &OperationIr) -> Option<f64> {
     match operation {
         OperationIr::BaseFloat(BaseOperationIr::MaskFill(op)) | OperationIr::BaseInt(BaseOperationIr::MaskFill(op)) => {
@@ -68,23 +74,6 @@ fn filling(operation: &OperationIr) -> Option<f64> {
     }
 }
 
-/// burn stops at the bounds of an integer type where ONNX leaves open what happens. To 32 and 64 bits with sign, a plain
-/// cast must do: what is beyond them is lost in either.
-pub(super) fn cast(cx: &mut Context<'_>, op: &CastOpIr) -> Lowered {
-    let mut input = cx.value(&op.input)?;
-    let target = cx.element(&op.out)?;
-    let bounds = target.bounds().filter(|_| !matches!(target, Element::I32 | Element::I64));
-    if let (true, Some((low, high))) = (cx.element_of(input).is_float(), bounds) {
-        // 32 bits do not fit into a 32-bit float.
-        if target.size() >= 4 {
-            input = cx.cast(input, Element::F64);
-        }
-        let (low, high) = (cx.number(low as f64, input), cx.number(high as f64, input));
-        input = cx.node("Clip", &[input, low, high], Vec::new());
-    }
-    cx.bind(&op.out, input)
-}
-
 fn reshape_op(cx: &mut Context<'_>, op: &ShapeOpIr) -> Lowered {
     let (from, to) = (cx.shape(&op.input), cx.shape(&op.out));
     let input = cx.value(&op.input)?;
@@ -92,39 +81,10 @@ fn reshape_op(cx: &mut Context<'_>, op: &ShapeOpIr) -> Lowered {
     cx.bind(&op.out, reshaped)
 }
 
-/// Reshapes a value. A size that follows a symbolic axis is copied from the input where it stands at the same place,
-/// or inferred where it is the only one left; the rest are read from the graph.
-pub(super) fn reshape(cx: &mut Context<'_>, input: ValueId, from: &[Size], to: &[Size]) -> Result<ValueId, Refusal> {
-    let zero = to.iter().any(|size| size.fixed() == Some(0));
-    let copied = |position: usize, size: &Size| size.fixed().is_none() && from.get(position) == Some(size);
-    let open: Vec<usize> = (0..to.len()).filter(|at| to[*at].fixed().is_none() && !copied(*at, &to[*at])).collect();
-    if zero {
-        // With a zero among the sizes ONNX can infer none, and 0 must mean zero, not "copy".
-        let sizes = cx.sizes(to)?;
-        return Ok(cx.node("Reshape", &[input, sizes], vec![int("allowzero", 1)]));
-    }
-    let mut target = to.to_vec();
-    for (position, size) in to.iter().enumerate().filter(|(position, size)| copied(*position, size)) {
-        target[position] = Size(vec![0; size.0.len()]);
-    }
-    if let Some(inferred) =
-        open.iter().copied().find(|at| to[*at].form(&cx.trace.plan).is_none()).or(open.first().copied())
-    {
-        target[inferred] = Size(vec![-1; to[inferred].0.len()]);
-    }
-    let sizes = cx.sizes(&target)?;
-    Ok(cx.node("Reshape", &[input, sizes], Vec::new()))
-}
-
 fn permute(cx: &mut Context<'_>, input: &TensorIr, out: &TensorIr, order: Vec<usize>) -> Lowered {
     let input = cx.value(input)?;
     let result = transpose(cx, input, order);
     cx.bind(out, result)
-}
-
-/// Transposes a value.
-pub(super) fn transpose(cx: &mut Context<'_>, input: ValueId, order: Vec<usize>) -> ValueId {
-    cx.node("Transpose", &[input], vec![ints("perm", order)])
 }
 
 fn flip(cx: &mut Context<'_>, op: &FlipOpIr) -> Lowered {
@@ -141,7 +101,7 @@ fn expand(cx: &mut Context<'_>, op: &ShapeOpIr) -> Lowered {
     let (from, to) = (cx.shape(&op.input), cx.shape(&op.out));
     let input = cx.value(&op.input)?;
     let added = to.len() - from.len();
-    // A size that stays is written as 1: ONNX broadcasts both ways, so nothing need be read from the graph for it.
+    // An unchanged size is written as 1: ONNX broadcasts both ways, so it need not be read from the graph.
     let kept = |position: usize| position >= added && from[position - added] == to[position];
     let one = cx.fixed(1);
     let sizes: Vec<Size> = (0..to.len()).map(|at| if kept(at) { one.clone() } else { to[at].clone() }).collect();
@@ -168,11 +128,11 @@ fn unfold(cx: &mut Context<'_>, op: &UnfoldOpIr) -> Lowered {
     cx.bind(&op.out, result)
 }
 
-/// `mask ? yes : no`, in a type that ONNX Runtime has the operator for.
+/// `mask ? yes : no`, in a type for which ONNX Runtime has a kernel.
 pub(super) fn choose(cx: &mut Context<'_>, mask: ValueId, yes: ValueId, no: ValueId, out: &TensorIr) -> Lowered {
     let element = cx.element(out)?;
     let element = match element {
-        // A choice of booleans is one of bytes to ONNX Runtime.
+        // ONNX Runtime has no `Where` of booleans; their bytes do.
         Element::Bool | Element::U8 => Element::U8,
         other => cx.arithmetic(other),
     };
@@ -201,7 +161,7 @@ fn negate_bound(cx: &mut Context<'_>, out: &TensorIr) -> Lowered {
 fn repeat(cx: &mut Context<'_>, op: &RepeatDimOpIr) -> Lowered {
     let input = cx.value(&op.tensor)?;
     let times = Size(
-        variants(cx)
+        base_variants(cx)
             .filter_map(|one| if let BaseOperationIr::RepeatDim(op) = one { Some(op.times as i64) } else { None })
             .collect(),
     );
@@ -224,15 +184,7 @@ fn cat(cx: &mut Context<'_>, op: &CatOpIr) -> Lowered {
     cx.bind(&op.out, joined)
 }
 
-/// The operation being lowered in every recording, base first.
-pub(super) fn variants<'a>(cx: &Context<'a>) -> impl Iterator<Item = &'a BaseOperationIr> + use<'a> {
-    cx.trace.variants(cx.index()).filter_map(|one| match one {
-        OperationIr::BaseFloat(op) | OperationIr::BaseInt(op) | OperationIr::BaseBool(op) => Some(op),
-        _ => None,
-    })
-}
-
-/// Whether all, or any, are true. ONNX reduces booleans from opset 20 only, so they are counted as integers.
+/// Tests for all or any true elements. ONNX reduces booleans only from opset 20, so they are reduced as integers.
 fn truth(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceOpIr) -> Lowered {
     let flags = flags(cx, &op.input)?;
     let reduced = reduce(cx, op_type, flags, Axes::All { rank: op.input.shape.num_dims() })?;
@@ -245,9 +197,9 @@ fn truth_dim(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceDimOpIr) ->
     is_one(cx, reduced, &op.out)
 }
 
-/// Of nothing at all, the largest is the smallest number there is, which is not true.
+/// The maximum of no elements is the smallest number of the type, so the result is false.
 fn is_one(cx: &mut Context<'_>, reduced: ValueId, out: &TensorIr) -> Lowered {
-    let zero = cx.whole(0, reduced);
+    let zero = cx.integer(0, reduced);
     let truth = cx.typed("Greater", &[reduced, zero], Vec::new(), Element::Bool);
     cx.bind(out, truth)
 }

@@ -2,7 +2,7 @@
 
 use burn::backend::ir::{BinaryOpIr, BoolOperationIr};
 
-use super::{Context, Lowered};
+use super::context::{Context, Lowered};
 
 pub(super) fn lower(cx: &mut Context<'_>, op: &BoolOperationIr) -> Lowered {
     use BoolOperationIr as Op;

@@ -2,13 +2,13 @@
 
 use burn::backend::ir::{DeformConv2dOpIr, ScalarIr, TensorIr, Unfold4dOpIr};
 
-use super::base::reshape;
-use super::{Context, Lowered, int, ints, refuse};
-use crate::graph::Constant;
-use crate::onnx::scalar_bytes;
+use super::blocks::shape::reshape;
+use super::context::{Context, Lowered, Refusal, refuse};
+use crate::element::scalar_bytes;
+use crate::graph::{Attributes, Constant, int, ints};
 use crate::symbolic::Size;
 
-/// The options that every convolution has; padding is (before, after) for each axis.
+/// The options of every convolution. Padding is (before, after) for each axis.
 pub(super) struct Window<'a> {
     pub(super) stride: &'a [usize],
     pub(super) padding: Vec<(usize, usize)>,
@@ -40,7 +40,7 @@ pub(super) fn conv(cx: &mut Context<'_>, tensors: &Tensors<'_>, window: &Window<
     cx.bind(tensors.out, result)
 }
 
-/// Weights are `[in, out / groups, ...]` in both.
+/// A transposed convolution. Weights are `[in, out / groups, ...]` in burn and in ONNX.
 pub(super) fn transposed(cx: &mut Context<'_>, tensors: &Tensors<'_>, window: &Window<'_>, extra: &[usize]) -> Lowered {
     let mut attributes = attributes(tensors, window);
     if extra.iter().zip(window.stride).all(|(extra, stride)| extra < stride) {
@@ -54,8 +54,8 @@ pub(super) fn transposed(cx: &mut Context<'_>, tensors: &Tensors<'_>, window: &W
     padded(cx, tensors, window, extra)
 }
 
-/// ONNX refuses an output padding of a stride or more. Cutting less off at the end is the same; what then is still
-/// missing holds nothing but the bias.
+/// ONNX rejects an output padding of a stride or more. Cropping less at the end is equivalent; elements that are still
+/// missing contain only the bias.
 fn padded(cx: &mut Context<'_>, tensors: &Tensors<'_>, window: &Window<'_>, extra: &[usize]) -> Lowered {
     let cut = |((before, after), extra): (&(usize, usize), &usize)| (*before, after.saturating_sub(*extra));
     let padding = window.padding.iter().zip(extra).map(cut).collect();
@@ -80,7 +80,7 @@ fn padded(cx: &mut Context<'_>, tensors: &Tensors<'_>, window: &Window<'_>, extr
     cx.bind(tensors.out, result)
 }
 
-fn inputs(cx: &mut Context<'_>, tensors: &Tensors<'_>) -> Result<Vec<usize>, super::Refusal> {
+fn inputs(cx: &mut Context<'_>, tensors: &Tensors<'_>) -> Result<Vec<usize>, Refusal> {
     let mut inputs = vec![cx.value(tensors.x)?, cx.value(tensors.weight)?];
     if let Some(bias) = tensors.bias {
         inputs.push(cx.value(bias)?);
@@ -88,7 +88,7 @@ fn inputs(cx: &mut Context<'_>, tensors: &Tensors<'_>) -> Result<Vec<usize>, sup
     Ok(inputs)
 }
 
-fn attributes(tensors: &Tensors<'_>, window: &Window<'_>) -> crate::graph::Attributes {
+fn attributes(tensors: &Tensors<'_>, window: &Window<'_>) -> Attributes {
     vec![
         ints("dilations", window.dilation.iter().copied()),
         int("group", window.groups as i64),
@@ -122,7 +122,7 @@ pub(super) fn deformable(cx: &mut Context<'_>, op: &DeformConv2dOpIr) -> Lowered
     cx.bind(&op.out, result)
 }
 
-/// Windows as columns: a grouped convolution whose filters each pick one place of the window.
+/// Windows as columns: a grouped convolution in which each filter selects one place of the window.
 pub(super) fn columns(cx: &mut Context<'_>, op: &Unfold4dOpIr) -> Lowered {
     let (channels, places) = (op.x.shape[1], op.kernel_size[0] * op.kernel_size[1]);
     let input = cx.value(&op.x)?;
@@ -141,7 +141,7 @@ pub(super) fn columns(cx: &mut Context<'_>, op: &Unfold4dOpIr) -> Lowered {
     ];
     let columns = cx.node("Conv", &[input, filters], attributes);
     let to = cx.shape(&op.out);
-    // Batch and channels stay where they are; the plane becomes one axis, whose size is inferred if it must be.
+    // Batch and channels do not change; the plane becomes one axis, whose size is inferred if it is symbolic.
     let from: Vec<Size> = to[..2].to_vec();
     let columns = reshape(cx, columns, &from, &to)?;
     cx.bind(&op.out, columns)

@@ -1,15 +1,13 @@
-//! Tensors that come from nothing: filled with one value, or drawn at random.
+//! Tensors without operands: filled with one value, or random.
 
-use burn::backend::ir::{FullOpIr, NumericOperationIr, OperationIr, RandomOpIr, ScalarIr, TensorIr};
+use burn::backend::ir::{FullOpIr, NumericOperationIr, OperationIr, RandomOpIr, ScalarIr};
 use burn::tensor::Distribution;
 
-use super::numeric::number_of;
-use super::{Context, Lowered, Refusal, float, refuse, tensor, to};
-use crate::graph::{Constant, ValueId};
-use crate::onnx::{Element, scalar_bytes};
-
-/// Constants up to this many elements are written out; larger ones are made at run time.
-const SMALL: i64 = 256;
+use super::blocks::fill::{fill, fill_as, filled};
+use super::blocks::recorded::number_of;
+use super::context::{Context, Lowered, refuse};
+use crate::element::Element;
+use crate::graph::{Attributes, ValueId, float, to};
 
 /// A tensor of one value, which may follow a symbolic axis.
 pub(super) fn full(cx: &mut Context<'_>, op: &FullOpIr) -> Lowered {
@@ -30,30 +28,7 @@ fn value_of(operation: &OperationIr) -> Option<f64> {
     }
 }
 
-/// A tensor of one value.
-pub(super) fn filled(cx: &mut Context<'_>, out: &TensorIr, value: ScalarIr) -> Lowered {
-    let filled = fill(cx, out, value)?;
-    cx.bind(out, filled)
-}
-
-fn fill(cx: &mut Context<'_>, out: &TensorIr, value: ScalarIr) -> Result<ValueId, Refusal> {
-    fill_as(cx, out, value, cx.element(out)?)
-}
-
-fn fill_as(cx: &mut Context<'_>, out: &TensorIr, value: ScalarIr, element: Element) -> Result<ValueId, Refusal> {
-    let shape = cx.shape(out);
-    let bytes = scalar_bytes(value, element);
-    let count: Option<i64> = shape.iter().map(|size| size.fixed()).product();
-    if let Some(count) = count.filter(|count| *count <= SMALL) {
-        let dims = shape.iter().filter_map(|size| size.fixed()).map(|size| size as usize).collect();
-        return Ok(cx.constant(Constant { element, dims, data: bytes.repeat(count as usize).into() }));
-    }
-    let sizes = cx.sizes(&shape)?;
-    let value = Constant { element, dims: vec![1], data: bytes.into() };
-    Ok(cx.typed("ConstantOfShape", &[sizes], vec![tensor("value", value)], element))
-}
-
-/// Random numbers, where the user allows a model that answers differently each time.
+/// Random numbers, if the user allows a model that gives another result each time.
 pub(super) fn random(cx: &mut Context<'_>, op: &RandomOpIr) -> Lowered {
     if !cx.allow_random() {
         return refuse(
@@ -84,7 +59,7 @@ pub(super) fn random(cx: &mut Context<'_>, op: &RandomOpIr) -> Lowered {
     cx.bind(&op.out, drawn)
 }
 
-/// ONNX draws floats only; integers are drawn as 64-bit floats and rounded down to the range's own numbers.
+/// ONNX draws only floats. Integers are drawn as 64-bit floats and rounded down.
 fn random_integers(cx: &mut Context<'_>, op: &RandomOpIr, element: Element) -> Lowered {
     let like = fill_as(cx, &op.out, ScalarIr::Int(0), Element::F64)?;
     let drawn = match op.distribution {
@@ -97,19 +72,19 @@ fn random_integers(cx: &mut Context<'_>, op: &RandomOpIr, element: Element) -> L
             let attributes = vec![to(Element::F64), float("mean", mean as f32), float("scale", deviation as f32)];
             cx.typed("RandomNormalLike", &[like], renamed(attributes), Element::F64)
         }
-        Distribution::Uniform(low, high) => whole_uniform(cx, like, low.trunc(), high.trunc()),
+        Distribution::Uniform(low, high) => integer_uniform(cx, like, low.trunc(), high.trunc()),
         Distribution::Default => {
             let bits = 8 * element.size() as i32;
             let (low, high) = if element.is_unsigned() { (0, bits) } else { (bits - 1, bits - 1) };
             let low = if low == 0 { 0.0 } else { -(2f64.powi(low)) };
-            whole_uniform(cx, like, low, 2f64.powi(high))
+            integer_uniform(cx, like, low, 2f64.powi(high))
         }
     };
     cx.bind(&op.out, drawn)
 }
 
-/// Whole numbers in `low..high`. The operator's own bounds are 32-bit floats, so the range is made afterwards.
-fn whole_uniform(cx: &mut Context<'_>, like: ValueId, low: f64, high: f64) -> ValueId {
+/// Integers in `low..high`. The operator's bounds are 32-bit floats, so numbers are scaled to the range afterwards.
+fn integer_uniform(cx: &mut Context<'_>, like: ValueId, low: f64, high: f64) -> ValueId {
     let drawn = uniform(cx, like, 0.0, 1.0, Element::F64);
     let (range, start) = (cx.number(high - low, like), cx.number(low, like));
     let scaled = cx.node("Mul", &[drawn, range], Vec::new());
@@ -122,8 +97,8 @@ fn uniform(cx: &mut Context<'_>, like: ValueId, low: f64, high: f64, element: El
     cx.typed("RandomUniformLike", &[like], renamed(attributes), element)
 }
 
-/// Random operators call their type `dtype`.
-fn renamed(mut attributes: crate::graph::Attributes) -> crate::graph::Attributes {
+/// Renames `to` to `dtype`, the name in random operators.
+fn renamed(mut attributes: Attributes) -> Attributes {
     attributes.iter_mut().filter(|(name, _)| *name == "to").for_each(|(name, _)| *name = "dtype");
     attributes
 }

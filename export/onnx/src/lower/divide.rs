@@ -1,12 +1,12 @@
-//! Division and its rest. Integers divide towards zero in burn and in ONNX, but ONNX Runtime's processor instruction
-//! stops the whole process where the smallest integer is divided by -1, so that pair must never reach it.
+//! Division and remainder. Integers divide towards zero in burn and in ONNX. Dividing the smallest integer by -1 kills the
+//! process, by the processor instruction that ONNX Runtime uses, so that pair must never reach it.
 
 use burn::backend::ir::{BinaryOpIr, ScalarOpIr, TensorIr};
 
-use super::numeric::{operands, scalar_operands};
-use super::{Context, Lowered, Refusal, int};
-use crate::graph::ValueId;
-use crate::onnx::Element;
+use super::blocks::arithmetic::{operands, scalar_operands};
+use super::context::{Context, Lowered, Refusal};
+use crate::element::Element;
+use crate::graph::{ValueId, int};
 
 pub(super) fn quotient(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
     let [lhs, rhs] = widened(cx, op)?;
@@ -31,33 +31,33 @@ pub(super) fn quotient_scalar(cx: &mut Context<'_>, op: &ScalarOpIr) -> Lowered 
 
 pub(super) fn remainder(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
     let [lhs, rhs] = widened(cx, op)?;
-    // The rest by 1 is that by -1.
+    // The remainder by 1 equals that by -1.
     let rhs = if has_widest(cx, op)? { guard(cx, rhs).1 } else { rhs };
-    rest(cx, lhs, rhs, &op.out)
+    modulo(cx, lhs, rhs, &op.out)
 }
 
 pub(super) fn remainder_scalar(cx: &mut Context<'_>, op: &ScalarOpIr) -> Lowered {
     let [lhs, rhs] = scalar_operands(cx, op)?;
-    let rhs = if !cx.element_of(lhs).is_float() && op.rhs.elem::<f64>() == -1.0 { cx.whole(1, lhs) } else { rhs };
-    rest(cx, lhs, rhs, &op.out)
+    let rhs = if !cx.element_of(lhs).is_float() && op.rhs.elem::<f64>() == -1.0 { cx.integer(1, lhs) } else { rhs };
+    modulo(cx, lhs, rhs, &op.out)
 }
 
-/// Operands in a wider type, in which the dangerous pair cannot occur. Of 8 and 16 bits, the smallest number is far from
-/// the smallest of the 32 bits in which they are computed anyway.
+/// Operands in a wider type, in which the dangerous pair cannot occur. Integers of 8 and 16 bits are computed in 32 bits
+/// anyway.
 fn widened(cx: &mut Context<'_>, op: &BinaryOpIr) -> Result<[ValueId; 2], Refusal> {
     let operands = operands(cx, &op.lhs, &op.rhs)?;
     let narrow = cx.element(&op.lhs)? == Element::I32;
     Ok(if narrow { operands.map(|operand| cx.cast(operand, Element::I64)) } else { operands })
 }
 
-/// Whether there is no wider type.
+/// Returns true for 64-bit integers, which have no wider type.
 fn has_widest(cx: &Context<'_>, op: &BinaryOpIr) -> Result<bool, Refusal> {
     Ok(cx.element(&op.lhs)? == Element::I64)
 }
 
-/// Where the divisor is -1, and the divisor with 1 in its place.
+/// A mask of the divisors that are -1, and the divisors with 1 instead.
 fn guard(cx: &mut Context<'_>, rhs: ValueId) -> (ValueId, ValueId) {
-    let (minus, one) = (cx.whole(-1, rhs), cx.whole(1, rhs));
+    let (minus, one) = (cx.integer(-1, rhs), cx.integer(1, rhs));
     let turned = cx.typed("Equal", &[rhs, minus], Vec::new(), Element::Bool);
     let safe = cx.typed("Where", &[turned, one, rhs], Vec::new(), cx.element_of(rhs));
     (turned, safe)
@@ -68,9 +68,9 @@ fn divided(cx: &mut Context<'_>, lhs: ValueId, rhs: ValueId, out: &TensorIr) -> 
     cx.bind(out, quotient)
 }
 
-/// burn's remainder has the sign of the divisor. `Mod` does so for integers only; for floats it has C's `fmod`, whose
-/// sign is the dividend's, so a rest of the wrong sign is moved by one divisor.
-fn rest(cx: &mut Context<'_>, lhs: ValueId, rhs: ValueId, out: &TensorIr) -> Lowered {
+/// burn's remainder has the sign of the divisor. So has `Mod` for integers; for floats it is C's `fmod`, with the sign of
+/// the dividend, so the divisor is added to a remainder of the wrong sign.
+fn modulo(cx: &mut Context<'_>, lhs: ValueId, rhs: ValueId, out: &TensorIr) -> Lowered {
     if !cx.element_of(lhs).is_float() {
         let rest = cx.node("Mod", &[lhs, rhs], Vec::new());
         return cx.bind(out, rest);

@@ -3,14 +3,17 @@
 use std::f64::consts::{FRAC_PI_2, PI};
 
 use burn::backend::ir::{
-    BinaryOpIr, CrossOpIr, FloatOperationIr, GridSample2dOpIr, GridSamplePaddingModeIr, InterpolateModeIr, MatmulOpIr,
-    UnaryOpIr,
+    BinaryOpIr, CrossOpIr, FloatOperationIr, GridSample2dOpIr, GridSamplePaddingModeIr, InterpolateModeIr, UnaryOpIr,
 };
 
-use super::numeric::{binary, binary_scalar, unary};
-use super::{Context, Lowered, axis, base, create, double, int, refuse, refused, text};
-use crate::graph::ValueId;
-use crate::onnx::Element;
+use super::blocks::arithmetic::{binary, binary_scalar, matmul, unary};
+use super::blocks::cast::cast;
+use super::blocks::double;
+use super::context::{Context, Lowered, refuse};
+use super::create;
+use super::refused;
+use crate::element::Element;
+use crate::graph::{ValueId, axis, int, text};
 
 pub(super) fn lower(cx: &mut Context<'_>, op: &FloatOperationIr) -> Lowered {
     use FloatOperationIr as Op;
@@ -35,12 +38,12 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &FloatOperationIr) -> Lowered {
         Op::ArcTan(op) => unary(cx, "Atan", op),
         Op::ArcTanh(op) => unary(cx, "Atanh", op),
         Op::ArcTan2(op) => atan2(cx, op),
-        // Both round halves to the even neighbour.
+        // burn and ONNX round halves to even.
         Op::Round(op) => unary(cx, "Round", op),
         Op::Floor(op) => unary(cx, "Floor", op),
         Op::Ceil(op) => unary(cx, "Ceil", op),
         Op::Trunc(op) => trunc(cx, op),
-        Op::IntoInt(op) => base::cast(cx, op),
+        Op::IntoInt(op) => cast(cx, op),
         Op::Matmul(op) => matmul(cx, op),
         Op::Cross(op) => cross(cx, op),
         Op::Random(op) => create::random(cx, op),
@@ -53,23 +56,14 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &FloatOperationIr) -> Lowered {
     }
 }
 
-/// A matrix product of floats or integers.
-pub(super) fn matmul(cx: &mut Context<'_>, op: &MatmulOpIr) -> Lowered {
-    let (lhs, rhs) = (cx.value(&op.lhs)?, cx.value(&op.rhs)?);
-    let element = cx.arithmetic(cx.element_of(lhs));
-    let operands = [cx.cast(lhs, element), cx.cast(rhs, element)];
-    let product = cx.node("MatMul", &operands, Vec::new());
-    cx.bind(&op.out, product)
-}
-
 fn test(cx: &mut Context<'_>, op_type: &'static str, op: &UnaryOpIr) -> Lowered {
     let input = cx.value(&op.input)?;
     let result = cx.typed(op_type, &[input], Vec::new(), Element::Bool);
     cx.bind(&op.out, result)
 }
 
-/// `log(1 + x)` that keeps the digits of a small `x`: what was lost in `u = 1 + x` is put back by `x / (u - 1)`
-/// (Kahan; see Goldberg 1991, theorem 4).
+/// `log(1 + x)` with full precision for small `x`: the factor `x / (u - 1)` corrects the rounding of `u = 1 + x` (Kahan;
+/// see Goldberg 1991, theorem 4).
 fn log1p(cx: &mut Context<'_>, op: &UnaryOpIr) -> Lowered {
     let x = cx.value(&op.input)?;
     let one = cx.number(1.0, x);
@@ -78,7 +72,7 @@ fn log1p(cx: &mut Context<'_>, op: &UnaryOpIr) -> Lowered {
     let kept = cx.node("Sub", &[sum, one], Vec::new());
     let ratio = cx.node("Div", &[x, kept], Vec::new());
     let better = cx.node("Mul", &[log, ratio], Vec::new());
-    // Where 1 + x is 1, or infinite, the ratio means nothing.
+    // If 1 + x is 1 or infinite, the ratio is undefined.
     let tiny = cx.typed("Equal", &[sum, one], Vec::new(), Element::Bool);
     let endless = cx.typed("IsInf", &[log], Vec::new(), Element::Bool);
     let inner = cx.typed("Where", &[endless, log, better], Vec::new(), cx.element_of(x));
@@ -86,14 +80,14 @@ fn log1p(cx: &mut Context<'_>, op: &UnaryOpIr) -> Lowered {
     cx.bind(&op.out, result)
 }
 
-/// ONNX has the arc tangent of one operand only; the quadrant is added. The sign of a zero does not count: ONNX Runtime's
-/// optimiser does not keep it either.
+/// ONNX has only the arc tangent of one operand; the quadrant is added. The sign of a zero is ignored, as by ONNX Runtime's
+/// optimiser.
 fn atan2(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
     let (y, x) = (cx.value(&op.lhs)?, cx.value(&op.rhs)?);
     let element = cx.element_of(y);
     let zero = cx.number(0.0, y);
     let choose = |cx: &mut Context<'_>, mask, yes, no| cx.typed("Where", &[mask, yes, no], Vec::new(), element);
-    // Two infinities stand for a diagonal, though their quotient is nothing.
+    // Two infinities form a diagonal, though their quotient is NaN.
     let [far_y, far_x] = [y, x].map(|value| cx.typed("IsInf", &[value], Vec::new(), Element::Bool));
     let far = cx.node("And", &[far_y, far_x], Vec::new());
     let [y, x] = [y, x].map(|value| {
@@ -110,7 +104,7 @@ fn atan2(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
     let turn = choose(cx, below, back, half_turn);
     let turned = cx.node("Add", &[angle, turn], Vec::new());
     let angle = choose(cx, left, turned, angle);
-    // On the vertical axis the quotient is infinite, or nothing at all.
+    // On the vertical axis the quotient is infinite or NaN.
     let vertical = cx.typed("Equal", &[x, zero], Vec::new(), Element::Bool);
     let (up, down) = (cx.number(FRAC_PI_2, y), cx.number(-FRAC_PI_2, y));
     let above = less(cx, zero, y);
@@ -144,7 +138,7 @@ fn cross(cx: &mut Context<'_>, op: &CrossOpIr) -> Lowered {
     cx.bind(&op.out, result)
 }
 
-/// The larger side is taken out of the root, so that squares neither overflow nor vanish.
+/// The larger side is factored out of the root, so that squares neither overflow nor underflow.
 fn hypot(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
     let (a, b) = (cx.value(&op.lhs)?, cx.value(&op.rhs)?);
     let (a, b) = (cx.node("Abs", &[a], Vec::new()), cx.node("Abs", &[b], Vec::new()));

@@ -3,9 +3,10 @@
 use burn::backend::ir::{GatherNdOpIr, GatherOpIr, ScatterNdOpIr, ScatterOpIr, SelectAssignOpIr, SelectOpIr, TensorIr};
 use burn::tensor::IndexingUpdateOp;
 
-use super::{Context, Lowered, Refusal, axis, int, refuse, text};
-use crate::graph::{Attributes, ValueId};
-use crate::onnx::Element;
+use super::blocks::shape::reshape;
+use super::context::{Context, Lowered, Refusal, refuse};
+use crate::element::Element;
+use crate::graph::{Attributes, ValueId, axis, int, text};
 use crate::symbolic::Size;
 
 pub(super) fn select(cx: &mut Context<'_>, op: &SelectOpIr) -> Lowered {
@@ -36,8 +37,8 @@ pub(super) fn scatter(cx: &mut Context<'_>, op: &ScatterOpIr) -> Lowered {
     cx.bind(&op.out, written)
 }
 
-/// ONNX Runtime's `ScatterND` loses updates where two of them meet and several threads run; its `ScatterElements` does
-/// not. So coordinates become positions in the flattened leading axes, and rows are written there.
+/// ONNX Runtime's `ScatterND` loses colliding updates when several threads run; its `ScatterElements` does not. So
+/// coordinates become positions in the flattened leading axes, and rows are written there.
 pub(super) fn scatter_nd(cx: &mut Context<'_>, op: &ScatterNdOpIr) -> Lowered {
     let coordinates = indices(cx, &op.indices)?;
     let coordinates = cx.cast(coordinates, Element::I64);
@@ -62,11 +63,11 @@ pub(super) fn scatter_nd(cx: &mut Context<'_>, op: &ScatterNdOpIr) -> Lowered {
     let column = cx.sizes(&column)?;
     let positions = cx.node("Reshape", &[positions, column], Vec::new());
     let written = write_rows(cx, data, positions, values, 0, update.reduction)?;
-    let back = super::base::reshape(cx, written, &[], &cx.shape(&op.out))?;
+    let back = reshape(cx, written, &[], &cx.shape(&op.out))?;
     cx.bind(&op.out, back)
 }
 
-/// The leading axes as one, of `count` rows.
+/// Merges the leading axes to one of `count` rows.
 fn flat_rows(
     cx: &mut Context<'_>,
     value: ValueId,
@@ -90,12 +91,12 @@ pub(super) fn select_assign(cx: &mut Context<'_>, op: &SelectAssignOpIr) -> Lowe
     let mut line = vec![one; op.tensor.shape.num_dims()];
     let flat: Vec<Size> = cx.shape(&op.indices);
     line[op.dim].clone_from(&flat[0]);
-    let positions = super::base::reshape(cx, indices, &flat, &line)?;
+    let positions = reshape(cx, indices, &flat, &line)?;
     let written = write_rows(cx, update.input, positions, update.value, op.dim, update.reduction)?;
     cx.bind(&op.out, written)
 }
 
-/// Writes rows at positions along an axis, which are repeated for every element of a row.
+/// Writes rows at positions along an axis. The positions are repeated for every element of a row.
 fn write_rows(
     cx: &mut Context<'_>,
     data: ValueId,
@@ -111,14 +112,14 @@ fn write_rows(
     Ok(cx.node("ScatterElements", &[data, positions, rows], attributes))
 }
 
-/// Index tensors as ONNX takes them.
+/// An index tensor in a type that ONNX accepts.
 fn indices(cx: &mut Context<'_>, tensor: &TensorIr) -> Result<ValueId, Refusal> {
     let value = cx.value(tensor)?;
     let wide = matches!(cx.element_of(value), Element::I32 | Element::I64);
     Ok(if wide { value } else { cx.cast(value, Element::I64) })
 }
 
-/// The operands of a scatter and how it joins old and new.
+/// The operands of a scatter, and the operation that combines old and new elements.
 struct Update {
     input: ValueId,
     value: ValueId,
@@ -136,7 +137,7 @@ impl Update {
         let element = cx.element_of(input);
         let joined = match update {
             IndexingUpdateOp::Assign => None,
-            // burn's "add" of booleans is "or"; as integers, which then become booleans again, adding is just that.
+            // burn's "add" of booleans is "or", and so is the addition of integers that are cast back to booleans.
             IndexingUpdateOp::Add => Some("add"),
             IndexingUpdateOp::Mul => Some("mul"),
             IndexingUpdateOp::Min | IndexingUpdateOp::Max if cx.opset() < 18 => {

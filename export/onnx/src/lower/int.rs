@@ -2,10 +2,10 @@
 
 use burn::backend::ir::{BinaryOpIr, IntOperationIr, ScalarIr, ScalarOpIr, TensorIr, UnaryOpIr};
 
-use super::float::matmul;
-use super::{Context, Lowered, refuse, text};
-use crate::graph::ValueId;
-use crate::onnx::Element;
+use super::blocks::arithmetic::matmul;
+use super::context::{Context, Lowered, refuse};
+use crate::element::Element;
+use crate::graph::{ValueId, text};
 
 pub(super) fn lower(cx: &mut Context<'_>, op: &IntOperationIr) -> Lowered {
     use IntOperationIr as Op;
@@ -23,22 +23,22 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &IntOperationIr) -> Lowered {
         Op::BitwiseNot(op) => not(cx, op),
         Op::BitwiseLeftShift(op) => {
             let (lhs, rhs) = (cx.value(&op.lhs)?, cx.value(&op.rhs)?);
-            let count = count(cx, lhs, rhs);
+            let count = shift_count(cx, lhs, rhs);
             shift_left(cx, lhs, count, &op.out)
         }
         Op::BitwiseLeftShiftScalar(op) => {
             let lhs = cx.value(&op.lhs)?;
-            let count = count_of(cx, lhs, op.rhs);
+            let count = shift_count_for(cx, lhs, op.rhs);
             shift_left(cx, lhs, count, &op.out)
         }
         Op::BitwiseRightShift(op) => {
             let (lhs, rhs) = (cx.value(&op.lhs)?, cx.value(&op.rhs)?);
-            let count = count(cx, lhs, rhs);
+            let count = shift_count(cx, lhs, rhs);
             shift_right(cx, lhs, count, &op.out)
         }
         Op::BitwiseRightShiftScalar(op) => {
             let lhs = cx.value(&op.lhs)?;
-            let count = count_of(cx, lhs, op.rhs);
+            let count = shift_count_for(cx, lhs, op.rhs);
             shift_right(cx, lhs, count, &op.out)
         }
         Op::Matmul(op) => matmul(cx, op),
@@ -72,7 +72,7 @@ fn not(cx: &mut Context<'_>, op: &UnaryOpIr) -> Lowered {
     cx.bind(&op.out, result)
 }
 
-/// ONNX shifts unsigned integers only; to the left the bits are the same.
+/// ONNX shifts only unsigned integers; shifted to the left, signed ones have the same bits.
 fn shift_left(cx: &mut Context<'_>, lhs: ValueId, count: ValueId, out: &TensorIr) -> Lowered {
     let element = wide(cx.element_of(lhs));
     let operands = [cx.cast(lhs, element), cx.cast(count, element)];
@@ -80,7 +80,7 @@ fn shift_left(cx: &mut Context<'_>, lhs: ValueId, count: ValueId, out: &TensorIr
     cx.bind(out, shifted)
 }
 
-/// To the right, the sign must come in from the left: a negative number is shifted as its complement.
+/// Shifts to the right with sign extension: a negative number is shifted as its complement.
 fn shift_right(cx: &mut Context<'_>, lhs: ValueId, count: ValueId, out: &TensorIr) -> Lowered {
     let signed = cx.element_of(lhs);
     let element = wide(signed);
@@ -94,7 +94,7 @@ fn shift_right(cx: &mut Context<'_>, lhs: ValueId, count: ValueId, out: &TensorI
         return cx.bind(out, shifted);
     }
     needs_18(cx)?;
-    let zero = cx.whole(0, lhs);
+    let zero = cx.integer(0, lhs);
     let negative = cx.typed("Less", &[lhs, zero], Vec::new(), Element::Bool);
     let complement = cx.node("BitwiseNot", &[lhs], Vec::new());
     let magnitude = cx.typed("Where", &[negative, complement, lhs], Vec::new(), signed);
@@ -105,21 +105,21 @@ fn shift_right(cx: &mut Context<'_>, lhs: ValueId, count: ValueId, out: &TensorI
     cx.bind(out, result)
 }
 
-/// burn takes the count modulo the width of the type; ONNX Runtime shifts everything out.
-fn count(cx: &mut Context<'_>, lhs: ValueId, count: ValueId) -> ValueId {
+/// The shift count modulo the width of the type, as in burn; ONNX Runtime would shift everything out.
+fn shift_count(cx: &mut Context<'_>, lhs: ValueId, count: ValueId) -> ValueId {
     let element = cx.arithmetic(cx.element_of(lhs));
     let count = cx.cast(count, element);
-    let width = cx.whole(8 * cx.element_of(lhs).size() as i64, count);
+    let width = cx.integer(8 * cx.element_of(lhs).size() as i64, count);
     cx.node("Mod", &[count, width], Vec::new())
 }
 
-/// The same of a number.
-fn count_of(cx: &mut Context<'_>, lhs: ValueId, count: ScalarIr) -> ValueId {
+/// The shift count for a constant.
+fn shift_count_for(cx: &mut Context<'_>, lhs: ValueId, count: ScalarIr) -> ValueId {
     let width = 8 * cx.element_of(lhs).size() as i64;
-    cx.whole(count.elem::<i64>().rem_euclid(width), lhs)
+    cx.integer(count.elem::<i64>().rem_euclid(width), lhs)
 }
 
-/// The unsigned type in which to shift: ONNX Runtime has 8, 32 and 64 bits.
+/// The unsigned type for a shift: ONNX Runtime has kernels for 8, 32 and 64 bits.
 fn wide(element: Element) -> Element {
     match element.unsigned() {
         Element::U16 => Element::U32,

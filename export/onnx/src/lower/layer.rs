@@ -1,16 +1,19 @@
-//! Operations of neural-network layers: dense, normalisation, embedding, attention. Convolutions, pools and
-//! interpolation have files of their own.
+//! Operations of neural-network layers: dense, normalisation, embedding, attention. Convolutions, pools and interpolation
+//! have separate files.
 
 use burn::backend::ir::{
     AttentionOpIr, BatchNormOpIr, EmbeddingOpIr, LayerNormOpIr, LinearOpIr, ModuleOperationIr, ScalarIr, TensorIr,
 };
 
-use super::base::{reshape, transpose};
+use super::blocks::reduce::reduce_axes;
+use super::blocks::shape::{reshape, transpose};
+use super::context::{Context, Lowered, Refusal, refuse};
 use super::conv::{self, Tensors, Window, both};
 use super::pool::{self, Pool};
-use super::{Context, Lowered, Refusal, axis, float, int, refuse, refused, resize, tensor};
-use crate::graph::{Constant, ValueId};
-use crate::onnx::Element;
+use super::refused;
+use super::resize;
+use crate::element::Element;
+use crate::graph::{Constant, ValueId, axis, float, int, tensor};
 use crate::symbolic::Size;
 
 macro_rules! tensors {
@@ -81,12 +84,12 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &ModuleOperationIr) -> Lowered {
         Op::Interpolate(op) => resize::interpolate(cx, op),
         Op::Unfold4d(op) => conv::columns(cx, op),
         Op::CtcLoss(_) => refuse("burn composes this loss of other operations before it is recorded"),
-        // What is left are gradients; `docs/operators.md` is checked to name every operation there is.
+        // The rest are gradients; a test checks that `docs/operators.md` lists every operation.
         _ => refuse(refused::BACKWARD),
     }
 }
 
-/// burn's weights are `[in, out]`, as `Gemm` and `MatMul` take them. `Gemm` has two axes; more go through `MatMul`.
+/// burn's weights are `[in, out]`, the order of `Gemm` and `MatMul`. `Gemm` takes two axes; `MatMul` serves for more.
 fn linear(cx: &mut Context<'_>, op: &LinearOpIr) -> Lowered {
     let (x, weight) = (cx.value(&op.x)?, cx.value(&op.weight)?);
     let bias = op.bias.as_ref().map(|bias| cx.value(bias)).transpose()?;
@@ -126,11 +129,11 @@ fn embedding(cx: &mut Context<'_>, op: &EmbeddingOpIr) -> Lowered {
     cx.bind(&op.out, result)
 }
 
-/// Scaled dot products, softened, masked, weighted: `softmax(q k' * scale) v`. burn's rows that are masked throughout
-/// give zero, where a plain softmax gives NaN.
+/// Scaled dot-product attention: `softmax(q k' * scale) v`. A fully masked row gives zero in burn, but NaN by a plain
+/// softmax.
 fn attention(cx: &mut Context<'_>, op: &AttentionOpIr) -> Lowered {
     let (query, key, value) = (cx.value(&op.query)?, shared(cx, op, &op.key)?, shared(cx, op, &op.value)?);
-    // burn's backends compute all of it with 32 bits at least.
+    // burn's backends compute attention with at least 32 bits.
     let narrow = matches!(cx.element_of(query), Element::F16 | Element::Bf16);
     let wide = |cx: &mut Context<'_>, value| if narrow { cx.cast(value, Element::F32) } else { value };
     let (query, key, value) = (wide(cx, query), wide(cx, key), wide(cx, value));
@@ -167,7 +170,7 @@ fn attention(cx: &mut Context<'_>, op: &AttentionOpIr) -> Lowered {
     cx.bind(&op.out, result)
 }
 
-/// Keys or values as many as there are queries' heads: a head of theirs may serve several (grouped queries).
+/// Keys or values repeated to the heads of the queries: with grouped queries, one head serves several.
 fn shared(cx: &mut Context<'_>, op: &AttentionOpIr, tensor: &TensorIr) -> Result<ValueId, Refusal> {
     let value = cx.value(tensor)?;
     let (heads, own) = (op.query.shape[1], tensor.shape[1]);
@@ -185,7 +188,7 @@ fn shared(cx: &mut Context<'_>, op: &AttentionOpIr, tensor: &TensorIr) -> Result
     reshape(cx, repeated, &[], &[batch, heads, length, width])
 }
 
-/// Whether the first queries come before every key.
+/// Returns true if the first queries come before every key.
 fn sees_nothing(cx: &Context<'_>, op: &AttentionOpIr) -> bool {
     let (queries, keys) = (&cx.shape(&op.query)[2], &cx.shape(&op.key)[2]);
     op.options.is_causal && queries.0.iter().zip(&keys.0).any(|(queries, keys)| queries > keys)
@@ -202,7 +205,7 @@ fn future(cx: &mut Context<'_>, op: &AttentionOpIr) -> Result<ValueId, Refusal> 
     let sizes = cx.sizes(&[queries.clone(), keys.clone()])?;
     let one = Constant { dims: vec![1], ..Constant::vector(&[1]) };
     let ones = cx.typed("ConstantOfShape", &[sizes], vec![tensor("value", one)], Element::I64);
-    // With more keys than queries, the last query sees the last key.
+    // With more keys than queries, the last query attends to the last key.
     let lead = Size(keys.0.iter().zip(&queries.0).map(|(keys, queries)| keys - queries).collect());
     let lead = lead.fixed().ok_or(Refusal::Ambiguous)?;
     let above = cx.scalar(ScalarIr::Int(1 + lead), Element::I64);
@@ -211,7 +214,7 @@ fn future(cx: &mut Context<'_>, op: &AttentionOpIr) -> Result<ValueId, Refusal> 
 }
 
 fn zero_where_all_masked(cx: &mut Context<'_>, scores: ValueId, weights: ValueId) -> ValueId {
-    let largest = super::reduce::along(cx, "ReduceMax", scores, 3);
+    let largest = reduce_axes(cx, "ReduceMax", scores, &[3]);
     let nothing = cx.number(f64::NEG_INFINITY, scores);
     let masked = cx.typed("Equal", &[largest, nothing], Vec::new(), Element::Bool);
     let zero = cx.number(0.0, scores);

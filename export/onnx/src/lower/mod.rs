@@ -1,18 +1,18 @@
-//! Turns burn operations into ONNX nodes. One file serves one family of operations; [`one`] says which. A lowering is a
-//! few lines over [`Context`]; where burn and ONNX mean different things, it bridges the difference and says so.
+//! Lowers burn operations to ONNX nodes. There is one file for each family of operations, listed in [`lower_operation`], and
+//! [`blocks`] has the blocks that families share. A lowering is a few lines over [`Context`]; it bridges the differences
+//! between burn and ONNX, and a comment describes each.
 
 mod activation;
 mod base;
+mod blocks;
 mod boolean;
 mod context;
 mod conv;
 mod create;
 mod divide;
-mod double;
 mod float;
 mod index;
 mod int;
-mod kind;
 mod layer;
 mod numeric;
 mod pool;
@@ -21,7 +21,6 @@ mod reduce;
 mod refused;
 mod resize;
 mod scan;
-mod separable;
 mod slice;
 mod sort;
 
@@ -29,24 +28,15 @@ use std::collections::BTreeMap;
 
 use burn::backend::ir::OperationIr;
 
-pub(crate) use context::{Context, Refusal};
-pub(crate) use kind::kind;
+pub(crate) use context::Choices;
+use context::{Context, Lowered, Refusal, refuse};
 pub use refused::not_expressible;
 
+use crate::capture::kind;
 use crate::error::{Error, Result, Unsupported};
-use crate::graph::{Attribute, Constant, Graph, Origin, passes};
-use crate::onnx::Element;
-use crate::symbolic::{Size, Trace};
-
-/// What a lowering gives: nothing, since it has added its nodes to the context, or why it cannot.
-type Lowered = Result<(), Refusal>;
-
-/// What the user chose.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Choices {
-    pub(crate) opset: i64,
-    pub(crate) allow_random: bool,
-}
+use crate::graph::{Graph, Origin, passes};
+use crate::symbolic::Size;
+use crate::trace::Trace;
 
 /// Lowers a whole trace. Operations that cannot be lowered are all reported at once.
 pub(crate) fn lower<'n>(
@@ -62,12 +52,12 @@ pub(crate) fn lower<'n>(
     for (index, operation) in trace.base.operations.iter().enumerate() {
         let owned = operation.inputs().any(|tensor| trace.base.parameters.contains_key(&tensor.id));
         context.begin(index, origin(&trace, index, operation, owned));
-        match one(&mut context, operation) {
+        match lower_operation(&mut context, operation) {
             Ok(()) => {}
             Err(Refusal::Unsupported(reason)) => {
                 let module = trace.modules.path(index).to_owned();
                 unsupported.push(Unsupported { index, kind: kind(operation), module, reason });
-                // Results of what cannot be lowered still have a type, so that later operations can be looked at.
+                // Refused operations get results of the right type, so that later operations can be checked too.
                 operation.outputs().for_each(|out| context.placeholder(out));
             }
             Err(Refusal::Ambiguous) => return Err(ambiguous(&trace, index, operation)),
@@ -78,23 +68,23 @@ pub(crate) fn lower<'n>(
     }
     context.outputs()?;
     let mut graph = context.finish();
-    let missing = passes::kernels::settle(&mut graph, choices.opset);
-    // Origins are the operations in their order, and then the outputs.
+    let missing = passes::kernels::insert_casts(&mut graph, choices.opset);
     let without = missing.into_iter().map(|one| without_kernel(&graph, &one)).collect::<Vec<_>>();
     if without.is_empty() { Ok(graph) } else { Err(Error::Unsupported(without)) }
 }
 
+/// The refusal of a node. Origins are numbered like operations, and the outputs come after them.
 fn without_kernel(graph: &Graph, missing: &passes::kernels::Missing) -> Unsupported {
     let origin = &graph.origins[missing.origin];
     let reason = format!(
-        "ONNX Runtime's CPU provider does not compute {} of {:?}; use 32 bits there",
+        "ONNX Runtime's CPU provider has no kernel of {} for {:?}; use 32 bits there",
         missing.op, missing.element
     );
     Unsupported { index: missing.origin, kind: origin.kind.clone(), module: origin.module.clone(), reason }
 }
 
-/// The table of families: which file serves which.
-fn one(context: &mut Context<'_>, operation: &OperationIr) -> Lowered {
+/// Lowers an operation with the file of its family.
+fn lower_operation(context: &mut Context<'_>, operation: &OperationIr) -> Lowered {
     match operation {
         OperationIr::BaseFloat(op) | OperationIr::BaseInt(op) | OperationIr::BaseBool(op) => base::lower(context, op),
         OperationIr::NumericFloat(_, op) | OperationIr::NumericInt(_, op) => numeric::lower(context, op),
@@ -120,44 +110,4 @@ fn ambiguous(trace: &Trace, index: usize, operation: &OperationIr) -> Error {
     let shape = |one: &OperationIr| one.outputs().next().map(|out| out.shape.to_vec()).unwrap_or_default();
     let shapes = trace.variants(index).map(shape).collect();
     Error::Ambiguous { index, kind: kind(operation), module: trace.modules.path(index).to_owned(), shapes }
-}
-
-/// Says that an operation cannot be lowered.
-fn refuse<T>(reason: impl Into<String>) -> Result<T, Refusal> {
-    Err(Refusal::Unsupported(reason.into()))
-}
-
-/// An integer attribute.
-fn int(name: &'static str, value: impl Into<i64>) -> (&'static str, Attribute) {
-    (name, Attribute::Int(value.into()))
-}
-
-/// An axis attribute.
-fn axis(axis: usize) -> (&'static str, Attribute) {
-    (("axis"), Attribute::Int(axis as i64))
-}
-
-/// An attribute of several sizes.
-fn ints(name: &'static str, values: impl IntoIterator<Item = usize>) -> (&'static str, Attribute) {
-    (name, Attribute::Ints(values.into_iter().map(|value| value as i64).collect()))
-}
-
-/// A float attribute.
-fn float(name: &'static str, value: f32) -> (&'static str, Attribute) {
-    (name, Attribute::Float(value))
-}
-
-/// A text attribute.
-fn text(name: &'static str, value: &'static str) -> (&'static str, Attribute) {
-    (name, Attribute::Text(value))
-}
-
-/// The target type of a cast.
-fn to(element: Element) -> (&'static str, Attribute) {
-    ("to", Attribute::Int(i64::from(element.code())))
-}
-
-/// A tensor attribute.
-fn tensor(name: &'static str, value: Constant) -> (&'static str, Attribute) {
-    (name, Attribute::Tensor(value))
 }

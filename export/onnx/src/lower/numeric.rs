@@ -1,13 +1,18 @@
 //! Arithmetic that integers and floats share.
 
-use burn::backend::ir::{
-    BaseOperationIr, BinaryOpIr, ClampOpIr, FloatOperationIr, NumericOperationIr, OperationIr, PadModeIr, PadOpIr,
-    ScalarIr, ScalarOpIr, TensorIr, UnaryOpIr,
-};
+use burn::backend::ir::{ClampOpIr, NumericOperationIr, OperationIr, PadModeIr, PadOpIr, ScalarIr, TensorIr};
 
-use super::{Context, Lowered, Refusal, create, divide, double, power, reduce, scan, sort, text};
-use crate::graph::ValueId;
-use crate::onnx::{Element, narrowed};
+use super::blocks::arithmetic::{binary, binary_scalar, compare, compare_scalar, unary};
+use super::blocks::recorded::number_of;
+use super::context::{Context, Lowered, Refusal};
+use super::create;
+use super::divide;
+use super::power;
+use super::reduce;
+use super::scan;
+use super::sort;
+use crate::element::Element;
+use crate::graph::{ValueId, text};
 
 pub(super) fn lower(cx: &mut Context<'_>, op: &NumericOperationIr) -> Lowered {
     use NumericOperationIr as Op;
@@ -71,100 +76,6 @@ pub(super) fn lower(cx: &mut Context<'_>, op: &NumericOperationIr) -> Lowered {
     }
 }
 
-/// Both operands in the type in which the operation is computed, which follows the left one. burn lets operands of two
-/// integer types meet, since capture and other devices have other default types.
-pub(super) fn operands(cx: &mut Context<'_>, lhs: &TensorIr, rhs: &TensorIr) -> Result<[ValueId; 2], Refusal> {
-    let (left, right) = (cx.value(lhs)?, cx.value(rhs)?);
-    let element = cx.arithmetic(cx.element_of(left));
-    Ok([cx.cast(left, element), cx.cast(right, element)])
-}
-
-pub(super) fn scalar_operands(cx: &mut Context<'_>, op: &ScalarOpIr) -> Result<[ValueId; 2], Refusal> {
-    let left = cx.value(&op.lhs)?;
-    let element = cx.arithmetic(cx.element_of(left));
-    let left = cx.cast(left, element);
-    let right = scalar(cx, op, element)?;
-    Ok([left, right])
-}
-
-/// The operation's number; one that is a size that follows a symbolic axis is read from the graph.
-fn scalar(cx: &mut Context<'_>, op: &ScalarOpIr, element: Element) -> Result<ValueId, Refusal> {
-    // burn reads the number in the tensor's own type before it computes.
-    number_of(cx, narrowed(op.rhs, cx.element(&op.lhs)?), element, number)
-}
-
-/// A number of the operation being lowered, which `read` finds in every recording.
-pub(super) fn number_of(
-    cx: &mut Context<'_>,
-    base: ScalarIr,
-    element: Element,
-    read: fn(&OperationIr) -> Option<f64>,
-) -> Result<ValueId, Refusal> {
-    let numbers: Vec<f64> = cx.trace.variants(cx.index()).filter_map(read).collect();
-    let first = numbers.first().map(|number| number.to_bits());
-    if numbers.iter().all(|number| Some(number.to_bits()) == first) {
-        return Ok(cx.scalar(base, element));
-    }
-    cx.varying(&numbers, element)
-}
-
-/// The number of an operation of a tensor and a number.
-fn number(operation: &OperationIr) -> Option<f64> {
-    use BaseOperationIr as Base;
-    use NumericOperationIr as Numeric;
-    let op = match operation {
-        OperationIr::BaseFloat(Base::EqualElem(op) | Base::NotEqualElem(op)) => op,
-        OperationIr::BaseInt(Base::EqualElem(op) | Base::NotEqualElem(op)) => op,
-        OperationIr::BaseBool(Base::EqualElem(op) | Base::NotEqualElem(op)) => op,
-        OperationIr::Float(_, FloatOperationIr::PowfScalar(op)) => op,
-        OperationIr::NumericFloat(_, op) | OperationIr::NumericInt(_, op) => match op {
-            Numeric::AddScalar(op) | Numeric::SubScalar(op) | Numeric::MulScalar(op) | Numeric::DivScalar(op) => op,
-            Numeric::RemScalar(op) | Numeric::PowiScalar(op) | Numeric::GreaterElem(op) => op,
-            Numeric::GreaterEqualElem(op) | Numeric::LowerElem(op) | Numeric::LowerEqualElem(op) => op,
-            _ => return None,
-        },
-        _ => return None,
-    };
-    Some(op.rhs.elem())
-}
-
-/// An operation of one operand.
-pub(super) fn unary(cx: &mut Context<'_>, op_type: &'static str, op: &UnaryOpIr) -> Lowered {
-    let input = cx.value(&op.input)?;
-    let input = cx.cast(input, cx.arithmetic(cx.element_of(input)));
-    let double = if cx.element_of(input) == Element::F64 { double::function(cx, op_type, input) } else { None };
-    let result = double.unwrap_or_else(|| cx.node(op_type, &[input], Vec::new()));
-    cx.bind(&op.out, result)
-}
-
-/// An operation of two tensors.
-pub(super) fn binary(cx: &mut Context<'_>, op_type: &'static str, op: &BinaryOpIr) -> Lowered {
-    let operands = operands(cx, &op.lhs, &op.rhs)?;
-    let result = cx.node(op_type, &operands, Vec::new());
-    cx.bind(&op.out, result)
-}
-
-/// An operation of a tensor and a number.
-pub(super) fn binary_scalar(cx: &mut Context<'_>, op_type: &'static str, op: &ScalarOpIr) -> Lowered {
-    let operands = scalar_operands(cx, op)?;
-    let result = cx.node(op_type, &operands, Vec::new());
-    cx.bind(&op.out, result)
-}
-
-/// A comparison of two tensors.
-pub(super) fn compare(cx: &mut Context<'_>, op_type: &'static str, op: &BinaryOpIr) -> Lowered {
-    let operands = operands(cx, &op.lhs, &op.rhs)?;
-    let result = cx.typed(op_type, &operands, Vec::new(), Element::Bool);
-    cx.bind(&op.out, result)
-}
-
-/// A comparison of a tensor and a number.
-pub(super) fn compare_scalar(cx: &mut Context<'_>, op_type: &'static str, op: &ScalarOpIr) -> Lowered {
-    let operands = scalar_operands(cx, op)?;
-    let result = cx.typed(op_type, &operands, Vec::new(), Element::Bool);
-    cx.bind(&op.out, result)
-}
-
 fn clamp(cx: &mut Context<'_>, op: &ClampOpIr) -> Lowered {
     clip(cx, &op.tensor, [Some((op.min, lower_bound)), Some((op.max, upper_bound))], &op.out)
 }
@@ -191,7 +102,7 @@ fn upper_bound(operation: &OperationIr) -> Option<f64> {
     }
 }
 
-/// A bound, and how to find it in a recording.
+/// A bound, and the function that reads it from a recording.
 type Bound = (ScalarIr, fn(&OperationIr) -> Option<f64>);
 
 fn clip(cx: &mut Context<'_>, tensor: &TensorIr, bounds: [Option<Bound>; 2], out: &TensorIr) -> Lowered {
@@ -211,7 +122,7 @@ fn clip(cx: &mut Context<'_>, tensor: &TensorIr, bounds: [Option<Bound>; 2], out
     cx.bind(out, clipped)
 }
 
-/// `Clip` takes scalars only.
+/// A bound as a scalar, which `Clip` requires.
 fn scalar_bound(
     cx: &mut Context<'_>,
     base: ScalarIr,
@@ -222,7 +133,7 @@ fn scalar_bound(
     Ok(if cx.is_constant(bound) { bound } else { cx.squeezed(bound) })
 }
 
-/// A bound within a type: one beyond it bounds nothing.
+/// A bound clamped to the range of a type.
 fn bounded(value: ScalarIr, element: Element) -> ScalarIr {
     let Some((low, high)) = element.bounds() else { return value };
     let number = match value {

@@ -2,14 +2,14 @@
 
 use burn::backend::ir::TensorIr;
 
+use super::blocks::reduce::{Axes, reduce};
+use super::blocks::separable::{self, Map, plane};
+use super::context::{Context, Lowered, Refusal, refuse};
 use super::conv::{both, pads};
-use super::reduce::{Axes, reduce};
-use super::separable::{self, Map, plane};
-use super::{Context, Lowered, Refusal, int, ints, refuse};
-use crate::graph::{Attributes, ValueId};
-use crate::onnx::Element;
+use crate::element::Element;
+use crate::graph::{Attributes, ValueId, int, ints};
 
-/// A pooling window, one number an axis.
+/// A pooling window, with one number for each axis.
 pub(super) struct Pool<'a> {
     pub(super) x: &'a TensorIr,
     pub(super) kernel: Vec<usize>,
@@ -20,23 +20,25 @@ pub(super) struct Pool<'a> {
     pub(super) out: &'a TensorIr,
 }
 
-/// How the windows of a pool cover each axis.
+/// The padding with which windows cover each axis.
 struct Cover {
-    /// What the operator pads before and after every axis.
+    /// Padding by the operator, before and after every axis.
     padding: Vec<(usize, usize)>,
-    /// What must be added to the end of every axis first, where the operator may not pad as much.
+    /// Padding at the end of every axis by a separate node, if it exceeds the operator's limit.
     added: Vec<usize>,
-    /// Whether the rounding is left to the operator.
+    /// Sets `ceil_mode` of the operator.
     ceil: bool,
 }
 
 impl Pool<'_> {
-    /// burn rounds the number of windows up but leaves out one that would begin in the padding at the end. Shape inference
-    /// of ONNX counts that one too, so wherever sizes are known the end is padded to what burn's windows cover.
+    /// burn rounds the number of windows up, except for a window that would begin in the padding at the end. ONNX's shape
+    /// inference counts that window too, so if sizes are known, the end is padded to the extent of burn's windows.
     fn cover(&self, cx: &Context<'_>) -> Cover {
         let none = vec![0; self.kernel.len()];
-        let as_it_is = Cover { padding: both(&self.padding), added: none.clone(), ceil: self.ceil };
-        let (true, Some(from), Some(to)) = (self.ceil, plane(cx, self.x), plane(cx, self.out)) else { return as_it_is };
+        let unchanged = Cover { padding: both(&self.padding), added: none.clone(), ceil: self.ceil };
+        let (true, Some(from), Some(to)) = (self.ceil, plane(cx, self.x), plane(cx, self.out)) else {
+            return unchanged;
+        };
         let more = |at: usize| {
             let window = self.dilation[at] * (self.kernel[at] - 1) + 1;
             let covered = (to[at].max(1) - 1) * self.stride[at] + window;
@@ -44,7 +46,7 @@ impl Pool<'_> {
         };
         let more: Vec<usize> = (0..from.len()).map(more).collect();
         let end = |at: usize| self.padding[at] + more[at];
-        // ONNX Runtime pads by less than a kernel, whatever its dilation.
+        // ONNX Runtime pads by less than a kernel without dilation.
         if (0..more.len()).any(|at| end(at) >= self.kernel[at]) {
             return Cover { padding: both(&self.padding), added: more, ceil: false };
         }
@@ -73,13 +75,13 @@ pub(super) fn max(cx: &mut Context<'_>, pool: &Pool<'_>) -> Lowered {
     cx.bind(pool.out, result)
 }
 
-/// ONNX counts indices over the whole tensor, burn over one channel's plane.
+/// Converts indices over the whole tensor, as in ONNX, to indices over a channel's plane, as in burn.
 pub(super) fn max_with_indices(cx: &mut Context<'_>, pool: &Pool<'_>, indices: &TensorIr) -> Lowered {
     let Some(sizes) = plane(cx, pool.x) else { return refuse("indices of pooling over a symbolic plane") };
     let cover = pool.cover(cx);
     let results = max_values(cx, pool, &cover, &[Element::I64])?;
     let padded: Vec<usize> = sizes.iter().zip(&cover.added).map(|(size, added)| size + added).collect();
-    let whole = cx.whole(padded.iter().product::<usize>() as i64, results[1]);
+    let whole = cx.integer(padded.iter().product::<usize>() as i64, results[1]);
     let mut within = cx.node("Mod", &[results[1], whole], Vec::new());
     if let ([_, width], [_, wide]) = (sizes.as_slice(), padded.as_slice())
         && width != wide
@@ -90,9 +92,9 @@ pub(super) fn max_with_indices(cx: &mut Context<'_>, pool: &Pool<'_>, indices: &
     cx.bind(pool.out, results[0])
 }
 
-/// A place counted in rows of `from` as one in rows of `to`.
+/// Converts an index over rows of length `from` to one over rows of length `to`.
 fn in_rows_of(cx: &mut Context<'_>, place: ValueId, from: i64, to: i64) -> ValueId {
-    let (from, to) = (cx.whole(from, place), cx.whole(to, place));
+    let (from, to) = (cx.integer(from, place), cx.integer(to, place));
     let (row, column) = (cx.node("Div", &[place, from], Vec::new()), cx.node("Mod", &[place, from], Vec::new()));
     let start = cx.node("Mul", &[row, to], Vec::new());
     cx.node("Add", &[start, column], Vec::new())
@@ -117,7 +119,7 @@ pub(super) fn average(cx: &mut Context<'_>, pool: &Pool<'_>, include_padding: bo
     let mut cover = pool.cover(cx);
     let mut counted = include_padding && pool.padding.iter().any(|padding| *padding > 0);
     if counted && cover.padding != both(&pool.padding) {
-        // The padding that burn counts becomes part of the input; what lies beyond it is not counted.
+        // The padding that burn counts becomes part of the input; further padding is not counted.
         input = padded(cx, input, &pool.padding, &pool.padding, None);
         let rest = cover.padding.iter().zip(&pool.padding).map(|((_, after), padding)| (0, after - padding));
         cover.padding = rest.collect();
@@ -131,7 +133,7 @@ pub(super) fn average(cx: &mut Context<'_>, pool: &Pool<'_>, include_padding: bo
     cx.bind(pool.out, result)
 }
 
-/// Pads every axis after batch and channels, with zeros unless told otherwise.
+/// Pads every axis after batch and channels, with zeros by default.
 fn padded(cx: &mut Context<'_>, input: ValueId, before: &[usize], after: &[usize], value: Option<ValueId>) -> ValueId {
     let side =
         |padding: &[usize]| [0, 0].into_iter().chain(padding.iter().map(|size| *size as i64)).collect::<Vec<_>>();
@@ -140,7 +142,7 @@ fn padded(cx: &mut Context<'_>, input: ValueId, before: &[usize], after: &[usize
     cx.node("Pad", &inputs, Vec::new())
 }
 
-/// Averages over windows that split each axis as evenly as it goes.
+/// Averages over windows that divide each axis as evenly as possible.
 pub(super) fn adaptive(cx: &mut Context<'_>, x: &TensorIr, target: &[usize], out: &TensorIr) -> Lowered {
     let input = cx.value(x)?;
     if target.iter().all(|size| *size == 1) {

@@ -1,17 +1,17 @@
-//! Powers with whole exponents. ONNX Runtime computes integer powers in floating point, which loses digits and does not
-//! wrap around; products do both right.
+//! Powers with integer exponents. ONNX Runtime computes integer powers in floating point, which loses digits and does not
+//! wrap around; products are exact and wrap around.
 
 use burn::backend::ir::{BinaryOpIr, ScalarOpIr};
 
-use super::numeric::{binary, binary_scalar, operands};
-use super::{Context, Lowered};
+use super::blocks::arithmetic::{binary, binary_scalar, operands};
+use super::context::{Context, Lowered};
+use crate::element::Element;
 use crate::graph::ValueId;
-use crate::onnx::Element;
 
-/// The largest exponent that is written out as products: beyond it every integer but -1, 0, 1 has wrapped to nothing.
+/// The largest exponent that is expanded to products.
 const LARGEST: i64 = 64;
 
-/// A power with one exponent: squared and multiplied for integers.
+/// A power with one exponent; for integers by repeated squaring.
 pub(super) fn scalar(cx: &mut Context<'_>, op: &ScalarOpIr) -> Lowered {
     let exponent = op.rhs.elem::<i64>();
     if cx.element(&op.lhs)?.is_float() || !(0..=LARGEST).contains(&exponent) {
@@ -36,14 +36,14 @@ fn product(cx: &mut Context<'_>, base: ValueId, exponent: i64) -> ValueId {
         }
     }
     result.unwrap_or_else(|| {
-        let zero = cx.whole(0, base);
+        let zero = cx.integer(0, base);
         let nothing = cx.node("Mul", &[base, zero], Vec::new());
-        let one = cx.whole(1, base);
+        let one = cx.integer(1, base);
         cx.node("Add", &[nothing, one], Vec::new())
     })
 }
 
-/// A power with an exponent for each element; exact below 2^53.
+/// A power with an exponent for each element. Integers are exact below 2^53.
 pub(super) fn tensor(cx: &mut Context<'_>, op: &BinaryOpIr) -> Lowered {
     if cx.element(&op.lhs)?.is_float() {
         return binary(cx, "Pow", op);

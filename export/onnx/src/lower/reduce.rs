@@ -1,45 +1,12 @@
-//! Reductions along axes, and the two ways in which ONNX takes the axes.
+//! Reductions of tensors.
 
 use burn::backend::ir::{ReduceDimOpIr, ReduceDimWithIndicesOpIr, ReduceDimsOpIr, ReduceOpIr, TensorIr};
 
-use super::{Context, Lowered, Refusal, axis, int, ints};
-use crate::graph::ValueId;
-use crate::onnx::Element;
-
-/// What to reduce.
-pub(super) enum Axes {
-    /// Everything, to a tensor of shape `[1]`.
-    All { rank: usize },
-    /// These axes, each kept with size one.
-    Kept(Vec<usize>),
-}
-
-/// Reduces a value, in the type it has.
-pub(super) fn reduce(cx: &mut Context<'_>, op: &'static str, input: ValueId, axes: Axes) -> Result<ValueId, Refusal> {
-    match axes {
-        Axes::Kept(axes) => Ok(reduce_axes(cx, op, input, &axes)),
-        Axes::All { rank: 1 } => Ok(reduce_axes(cx, op, input, &[0])),
-        Axes::All { .. } => {
-            let scalar = cx.node(op, &[input], vec![int("keepdims", 0)]);
-            let one = cx.vector(&[1]);
-            Ok(cx.node("Reshape", &[scalar, one], Vec::new()))
-        }
-    }
-}
-
-fn reduce_axes(cx: &mut Context<'_>, op: &'static str, input: ValueId, axes: &[usize]) -> ValueId {
-    if axes.is_empty() {
-        // ONNX would reduce everything.
-        return input;
-    }
-    // ReduceSum takes its axes as an input since opset 13, the others since 18.
-    if op == "ReduceSum" || cx.opset() >= 18 {
-        let axes: Vec<i64> = axes.iter().map(|axis| *axis as i64).collect();
-        let axes = cx.vector(&axes);
-        return cx.node(op, &[input, axes], vec![int("keepdims", 1)]);
-    }
-    cx.node(op, &[input], vec![ints("axes", axes.iter().copied()), int("keepdims", 1)])
-}
+use super::blocks::reduce::{Axes, reduce, reduce_axes};
+use super::blocks::shape::reshape;
+use super::context::{Context, Lowered, Refusal};
+use crate::element::Element;
+use crate::graph::{ValueId, axis, int};
 
 /// A reduction of the whole tensor.
 pub(super) fn all(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceOpIr) -> Lowered {
@@ -62,8 +29,8 @@ pub(super) fn dims(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceDimsO
     cx.bind(&op.out, reduced)
 }
 
-/// The mean of the whole tensor. The mean of integers is burn's sum divided by the count, rounded to zero, which ONNX
-/// Runtime's `ReduceMean` is not for all types.
+/// The mean of the whole tensor. For integers it is burn's sum divided by the count and rounded to zero, which differs from
+/// ONNX Runtime's `ReduceMean` for some types.
 pub(super) fn mean_all(cx: &mut Context<'_>, op: &ReduceOpIr) -> Lowered {
     if cx.element(&op.input)?.is_float() {
         return all(cx, "ReduceMean", op);
@@ -108,14 +75,14 @@ pub(super) fn max_abs_dim(cx: &mut Context<'_>, op: &ReduceDimOpIr) -> Lowered {
     cx.bind(&op.out, reduced)
 }
 
-/// Where the extreme is. Of equals, both burn and ONNX name the first.
+/// The position of the extreme. Among equal elements, burn and ONNX return the first.
 pub(super) fn arg(cx: &mut Context<'_>, op_type: &'static str, op: &ReduceDimOpIr) -> Lowered {
     let input = operand(cx, &op.input)?;
     let found = cx.typed(op_type, &[input], vec![axis(op.axis), int("keepdims", 1)], Element::I64);
     cx.bind(&op.out, found)
 }
 
-/// The extreme and where it is.
+/// The extreme and its position.
 pub(super) fn with_indices(cx: &mut Context<'_>, ops: [&'static str; 2], op: &ReduceDimWithIndicesOpIr) -> Lowered {
     let input = operand(cx, &op.tensor)?;
     let found = cx.typed(ops[1], &[input], vec![axis(op.dim), int("keepdims", 1)], Element::I64);
@@ -130,15 +97,15 @@ fn operand(cx: &mut Context<'_>, tensor: &TensorIr) -> Result<ValueId, Refusal> 
     Ok(cx.cast(value, cx.arithmetic(cx.element_of(value))))
 }
 
-/// What is summed, or multiplied along a symbolic axis: integers of up to 32 bits as 64 bits, since ONNX Runtime stops at the bounds of the type
-/// where burn wraps around. Of 64 bits, it is exact below 2^53.
+/// The operand of a sum, or of a product along a symbolic axis. Integers of up to 32 bits become 64 bits, since ONNX Runtime
+/// saturates where burn wraps around. With 64 bits, the result is exact below 2^53.
 fn summand(cx: &mut Context<'_>, tensor: &TensorIr, op: &str) -> Result<ValueId, Refusal> {
     let value = operand(cx, tensor)?;
     let narrow = cx.element_of(value) == Element::I32;
     Ok(if narrow && matches!(op, "ReduceSum" | "ReduceProd") { cx.cast(value, Element::I64) } else { value })
 }
 
-/// burn's mean of integers divides a sum that has wrapped around in their own type.
+/// A sum wrapped around to the type of `tensor`: burn's mean of integers divides such a sum.
 fn wrapped(cx: &mut Context<'_>, sum: ValueId, tensor: &TensorIr) -> Result<ValueId, Refusal> {
     let (own, wide) = (cx.element(tensor)?, cx.element_of(sum));
     let narrow = cx.cast(sum, own);
@@ -151,7 +118,7 @@ pub(super) fn product_all(cx: &mut Context<'_>, op: &ReduceOpIr) -> Lowered {
     let count: Option<i64> = shape.iter().map(|size| size.fixed()).product();
     let Some(count) = count.filter(|_| !is_float(cx, &op.input)) else { return all(cx, "ReduceProd", op) };
     let input = operand(cx, &op.input)?;
-    let flat = super::base::reshape(cx, input, &shape, &[cx.all(count)])?;
+    let flat = reshape(cx, input, &shape, &[cx.all(count)])?;
     let result = halved(cx, flat, 0, count);
     cx.bind(&op.out, result)
 }
@@ -169,8 +136,8 @@ fn is_float(cx: &Context<'_>, tensor: &TensorIr) -> bool {
     cx.element(tensor).is_ok_and(Element::is_float)
 }
 
-/// ONNX Runtime multiplies integers as floating-point numbers, which loses digits and does not wrap around. Products of
-/// one half with the other do both right, in `log2(n)` steps.
+/// ONNX Runtime multiplies integers as floating-point numbers, which loses digits and does not wrap around. Multiplying one
+/// half with the other is exact and wraps around; it takes `log2(n)` steps.
 fn halved(cx: &mut Context<'_>, mut value: ValueId, along: usize, mut size: i64) -> ValueId {
     if size == 0 {
         return reduce_axes(cx, "ReduceProd", value, &[along]);
@@ -191,9 +158,4 @@ fn halved(cx: &mut Context<'_>, mut value: ValueId, along: usize, mut size: i64)
         (value, size) = (product, half + size % 2);
     }
     value
-}
-
-/// A reduction of one axis of a value inside another lowering.
-pub(super) fn along(cx: &mut Context<'_>, op: &'static str, input: ValueId, axis: usize) -> ValueId {
-    reduce_axes(cx, op, input, &[axis])
 }

@@ -4,10 +4,10 @@ use std::f64::consts::PI;
 
 use burn::backend::ir::{InterpolateModeIr, InterpolateOpIr, ScalarIr};
 
-use super::separable::{self, Map, plane};
-use super::{Context, Lowered, float, refuse, text};
-use crate::graph::{Attributes, Constant};
-use crate::onnx::{Element, scalar_bytes};
+use super::blocks::separable::{self, Map, plane};
+use super::context::{Context, Lowered, refuse};
+use crate::element::{Element, scalar_bytes};
+use crate::graph::{Attributes, Constant, float, text};
 
 pub(super) fn interpolate(cx: &mut Context<'_>, op: &InterpolateOpIr) -> Lowered {
     let corners = if op.options.align_corners { "align_corners" } else { "half_pixel" };
@@ -17,7 +17,7 @@ pub(super) fn interpolate(cx: &mut Context<'_>, op: &InterpolateOpIr) -> Lowered
         InterpolateModeIr::Bilinear => vec![text("coordinate_transformation_mode", corners), text("mode", "linear")],
         InterpolateModeIr::Bicubic => vec![
             text("coordinate_transformation_mode", corners),
-            // The coefficient of PyTorch and OpenCV, which burn uses as well.
+            // The coefficient of PyTorch, OpenCV and burn.
             float("cubic_coeff_a", -0.75),
             text("mode", "cubic"),
         ],
@@ -30,7 +30,7 @@ pub(super) fn interpolate(cx: &mut Context<'_>, op: &InterpolateOpIr) -> Lowered
         (Some(height), Some(width)) => exact(height).zip(exact(width)),
         _ => None,
     };
-    // Scales are the more portable form, and need no batch size; but only exact ones give the size that is asked for.
+    // Scales are more portable and need no batch size, but only exact ones give the right size.
     let inputs = match scales {
         Some((height, width)) => vec![Some(input), None, Some(scale(cx, [1.0, 1.0, height, width]))],
         None => vec![Some(input), None, None, Some(cx.sizes(&to)?)],
@@ -40,8 +40,8 @@ pub(super) fn interpolate(cx: &mut Context<'_>, op: &InterpolateOpIr) -> Lowered
     cx.bind(&op.out, result)
 }
 
-/// ONNX has no such mode, but with fixed sizes it is a product with a matrix for each axis. burn leaves out what is
-/// beyond the border and makes the weights that remain add up to one.
+/// ONNX has no such mode, but with fixed sizes it is a product with a matrix for each axis. burn ignores pixels beyond the
+/// border and normalises the remaining weights.
 fn lanczos(cx: &mut Context<'_>, op: &InterpolateOpIr) -> Lowered {
     let (Some(from), Some(to)) = (plane(cx, &op.x), plane(cx, &op.out)) else {
         return refuse("Lanczos interpolation of a symbolic plane");
@@ -62,7 +62,7 @@ fn lanczos_map(from: usize, to: usize, corners: bool) -> Map {
     let place = |at: usize| if corners { at as f64 * ratio } else { (at as f64 + 0.5) * ratio - 0.5 };
     let row = |at: usize| {
         let centre = place(at);
-        // Three places on each side, counted from the one below.
+        // Three places on each side of the centre.
         let near = |place: f64| (-2.0..=3.0).contains(&(place - centre.floor()));
         let raw: Vec<f64> =
             (0..from).map(|at| if near(at as f64) { lanczos_weight(centre - at as f64) } else { 0.0 }).collect();

@@ -2,9 +2,9 @@
 
 use burn::backend::ir::{DimOpIr, ScalarIr};
 
-use super::{Context, Lowered, refuse, text};
-use crate::graph::ValueId;
-use crate::onnx::Element;
+use super::context::{Context, Lowered, refuse};
+use crate::element::Element;
+use crate::graph::{ValueId, text};
 
 pub(super) fn sum(cx: &mut Context<'_>, op: &DimOpIr) -> Lowered {
     scan(cx, op, "CumSum")
@@ -18,8 +18,8 @@ fn scan(cx: &mut Context<'_>, op: &DimOpIr, op_type: &'static str) -> Lowered {
     cx.bind(&op.out, result)
 }
 
-/// ONNX has the cumulative sum, and from opset 26 the product. The others take `log2(n)` steps: after the step of distance `d`, each element
-/// holds the result over the `2 d` elements that end at it (Hillis and Steele 1986).
+/// A cumulative product, minimum or maximum. ONNX has the product from opset 26. The others take `log2(n)` steps: after the
+/// step of distance `d`, each element contains the result over the `2 d` elements that end at it (Hillis and Steele 1986).
 pub(super) fn doubling(cx: &mut Context<'_>, op: &DimOpIr, join: &'static str) -> Lowered {
     if join == "Mul" && cx.opset() >= 26 {
         return scan(cx, op, "CumProd");
@@ -43,7 +43,7 @@ pub(super) fn doubling(cx: &mut Context<'_>, op: &DimOpIr, join: &'static str) -
     cx.bind(&op.out, value)
 }
 
-/// Moves everything `distance` further along the axis and fills what is left open.
+/// Shifts a value by `distance` along the axis and fills the gap.
 fn shift(cx: &mut Context<'_>, value: ValueId, fill: ValueId, op: &DimOpIr, distance: i64) -> ValueId {
     let mut pads = vec![0; 2 * op.input.shape.num_dims()];
     pads[op.axis] = distance;
@@ -62,10 +62,10 @@ fn neutral(cx: &mut Context<'_>, join: &str, like: ValueId) -> ValueId {
         (_, false) => i64::MAX,
     };
     match join {
-        "Mul" => cx.whole(1, like),
+        "Mul" => cx.integer(1, like),
         "Max" if element.is_float() => cx.number(f64::NEG_INFINITY, like),
-        "Max" => cx.whole(integer(true), like),
+        "Max" => cx.integer(integer(true), like),
         _ if element.is_float() => cx.number(f64::INFINITY, like),
-        _ => cx.whole(integer(false), like),
+        _ => cx.integer(integer(false), like),
     }
 }

@@ -1,22 +1,24 @@
-//! Slices and assignments to slices. burn settles ranges to numbers before it records them, so a range that follows a
-//! symbolic axis is recognised by comparing the recordings.
+//! Slices and assignments to slices. burn records ranges as numbers, so a range that follows a symbolic axis is recognised
+//! by comparing the recordings.
 
 use burn::backend::ir::{BaseOperationIr, SliceAssignOpIr, SliceOpIr, TensorIr};
 use burn::tensor::Slice;
 
-use super::base::{transpose, variants};
-use super::{Context, Lowered, Refusal, axis, refuse};
-use crate::graph::{Constant, ValueId};
+use super::blocks::recorded::base_variants;
+use super::blocks::shape::transpose;
+use super::context::{Context, Lowered, Refusal, refuse};
+use crate::graph::{Constant, ValueId, axis};
 use crate::symbolic::Size;
 
-/// The range of one axis: `begin..end` counted from the front, then every `step`-th, from the back if negative.
+/// The range of one axis: `begin..end` counted from the front, of which every `step`-th element counts, from the back if
+/// `step` is negative.
 #[derive(Clone, Debug)]
 struct Range {
     axis: usize,
     begin: Size,
     end: Size,
     step: i64,
-    /// Size of the whole axis.
+    /// The size of the axis.
     whole: Size,
 }
 
@@ -25,7 +27,7 @@ impl Range {
         self.step == 1 && self.begin.fixed() == Some(0) && self.end == self.whole
     }
 
-    /// An index in the form that needs nothing at run time, if there is one.
+    /// An index relative to the end, if that makes it a constant.
     fn index(&self, at: &Size) -> Size {
         let from_end = Size(at.0.iter().zip(&self.whole.0).map(|(at, whole)| at - whole).collect());
         match (at.fixed(), from_end.fixed()) {
@@ -38,7 +40,7 @@ impl Range {
         Size(vec![value; self.whole.0.len()])
     }
 
-    /// Start and end operands of ONNX `Slice`.
+    /// The start and end operands of ONNX `Slice`.
     fn operands(&self) -> (Size, Size) {
         let less = |size: &Size| Size(size.0.iter().map(|value| value - 1).collect());
         if self.step > 0 {
@@ -48,7 +50,7 @@ impl Range {
         if self.begin == self.end {
             return (self.constant(0), self.constant(0));
         }
-        // burn takes the range first and then walks it backwards; ONNX starts at the far end.
+        // burn selects the range and then reverses it; ONNX starts at the far end.
         let start = if self.end == self.whole { self.constant(-1) } else { self.index(&less(&self.end)) };
         let end = if self.begin.fixed() == Some(0) { self.constant(i64::MIN) } else { self.index(&less(&self.begin)) };
         (start, end)
@@ -78,7 +80,7 @@ fn take(cx: &mut Context<'_>, input: ValueId, ranges: &[Range]) -> Result<ValueI
     Ok(cx.node("Slice", &inputs, Vec::new()))
 }
 
-/// Rebuilds the tensor around the new part, one axis after the other: what is before, the part, what is after.
+/// Rebuilds the tensor around the new part, one axis after the other: the elements before, the part, the elements after.
 pub(super) fn assign(cx: &mut Context<'_>, op: &SliceAssignOpIr) -> Lowered {
     let (input, value) = (cx.value(&op.tensor)?, cx.value(&op.value)?);
     let value = cx.cast(value, cx.element(&op.out)?);
@@ -117,7 +119,7 @@ fn place(
     Ok(cx.node("Concat", &parts, vec![axis(range.axis)]))
 }
 
-/// Writes rows that are not neighbours: the axis goes to the front, where ONNX can scatter whole rows.
+/// Writes rows that are not adjacent. The axis is moved to the front, where ONNX can scatter whole rows.
 fn strided(
     cx: &mut Context<'_>,
     input: ValueId,
@@ -142,7 +144,7 @@ fn strided(
 /// The ranges of the operation being lowered, in every recording.
 fn ranges(cx: &Context<'_>, tensor: &TensorIr, count: usize) -> Result<Vec<Range>, Refusal> {
     let shape = cx.shape(tensor);
-    let all: Vec<&[Slice]> = variants(cx)
+    let all: Vec<&[Slice]> = base_variants(cx)
         .filter_map(|one| match one {
             BaseOperationIr::Slice(op) => Some(op.ranges.as_slice()),
             BaseOperationIr::SliceAssign(op) => Some(op.ranges.as_slice()),

@@ -1,10 +1,10 @@
-//! Sorting and the largest elements, which are one ONNX operator: `TopK`.
+//! Sorting and the largest elements, both by ONNX's `TopK`.
 
 use burn::backend::ir::{ReduceDimOpIr, SortOpIr, SortWithIndicesOpIr, TensorIr, TopKWithIndicesOpIr};
 
-use super::{Context, Lowered, Refusal, axis, int};
-use crate::graph::ValueId;
-use crate::onnx::Element;
+use super::context::{Context, Lowered, Refusal};
+use crate::element::Element;
+use crate::graph::{ValueId, axis, int};
 use crate::symbolic::Size;
 
 pub(super) fn top_k(cx: &mut Context<'_>, op: &ReduceDimOpIr) -> Lowered {
@@ -27,27 +27,27 @@ pub(super) fn top_k_with_indices(cx: &mut Context<'_>, op: &TopKWithIndicesOpIr)
 }
 
 pub(super) fn sort(cx: &mut Context<'_>, op: &SortOpIr) -> Lowered {
-    let [values, _] = whole(cx, &op.input, op.dim, op.descending)?;
+    let [values, _] = sorted(cx, &op.input, op.dim, op.descending)?;
     cx.bind(&op.out, values)
 }
 
 pub(super) fn arg_sort(cx: &mut Context<'_>, op: &SortOpIr) -> Lowered {
-    let [_, indices] = whole(cx, &op.input, op.dim, op.descending)?;
+    let [_, indices] = sorted(cx, &op.input, op.dim, op.descending)?;
     cx.bind(&op.out, indices)
 }
 
 pub(super) fn sort_with_indices(cx: &mut Context<'_>, op: &SortWithIndicesOpIr) -> Lowered {
-    let [values, indices] = whole(cx, &op.input, op.dim, op.descending)?;
+    let [values, indices] = sorted(cx, &op.input, op.dim, op.descending)?;
     cx.bind(&op.out, values)?;
     cx.bind(&op.out_indices, indices)
 }
 
-fn whole(cx: &mut Context<'_>, input: &TensorIr, dim: usize, descending: bool) -> Result<[ValueId; 2], Refusal> {
+fn sorted(cx: &mut Context<'_>, input: &TensorIr, dim: usize, descending: bool) -> Result<[ValueId; 2], Refusal> {
     let count = cx.shape(input)[dim].clone();
     ordered(cx, input, dim, &count, descending)
 }
 
-/// The first `count` elements in order, and where they were.
+/// The first `count` elements in order, and their positions.
 fn ordered(
     cx: &mut Context<'_>,
     input: &TensorIr,

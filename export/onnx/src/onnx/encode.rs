@@ -1,24 +1,16 @@
-//! Writes a graph as ONNX protobuf messages, in a fixed order and without anything that a process counts up.
+//! Encodes a graph as ONNX protobuf messages, in a fixed order and without counters of the process.
 
 use prost::bytes::Bytes;
 
+use super::parts::{Initializer, Parts};
 use super::proto::{
     AttributeProto, AttributeType, Dimension, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
     StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
-use super::write::Parts;
-use crate::graph::{Attribute, Constant, Graph, Node, ValueId};
+use crate::graph::{Attribute, Constant, Draft, Graph, Node, ValueId};
 use crate::symbolic::{Plan, Size};
 
-/// What stands beside the graph in a model file.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Header {
-    pub(crate) name: String,
-    pub(crate) description: String,
-    pub(crate) metadata: Vec<(String, String)>,
-}
-
-/// The IR version that came with an opset; an older reader refuses a newer one.
+/// The IR version that was released with an opset. An older reader refuses a newer version.
 fn ir_version(opset: i64) -> i64 {
     match opset {
         ..=18 => 8,
@@ -30,44 +22,31 @@ fn ir_version(opset: i64) -> i64 {
     }
 }
 
-/// A constant of the graph, and its message without the data.
-#[derive(Clone)]
-pub(crate) struct Initializer {
-    pub(crate) tensor: TensorProto,
-    pub(crate) constant: Constant,
-}
-
-impl Initializer {
-    /// Whether its data is part of the message, not in a file beside it.
-    pub(crate) fn is_inside(&self) -> bool {
-        self.tensor.external_data.is_empty()
-    }
-}
-
 /// Builds the model's message. No weight is read.
-pub(crate) fn encode(graph: &Graph, names: &[String], plan: &Plan, header: &Header, opset: i64) -> Parts {
+pub(crate) fn encode(draft: &Draft) -> Parts {
+    let Draft { graph, plan, header, opset } = draft;
     let model = ModelProto {
-        ir_version: ir_version(opset),
+        ir_version: ir_version(*opset),
         producer_name: env!("CARGO_PKG_NAME").to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         doc_string: header.description.clone(),
         graph: None,
-        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: opset }],
+        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: *opset }],
         metadata_props: header.metadata.iter().map(|(key, value)| StringStringEntryProto::new(key, value)).collect(),
     };
     let initializer = |(id, constant): (&ValueId, &Constant)| Initializer {
-        tensor: described(&names[*id], constant),
+        tensor: described(graph.name(*id), constant),
         constant: constant.clone(),
     };
     let mut initializers: Vec<_> = graph.constants.iter().map(initializer).collect();
     initializers.sort_by(|a, b| a.tensor.name.cmp(&b.tensor.name));
-    Parts { model, graph: graph_message(graph, names, plan, &header.name), initializers }
+    Parts { model, graph: graph_message(graph, plan, &header.name), initializers }
 }
 
-fn graph_message(graph: &Graph, names: &[String], plan: &Plan, name: &str) -> GraphProto {
-    let port = |id: &ValueId| port(graph, *id, names, plan);
+fn graph_message(graph: &Graph, plan: &Plan, name: &str) -> GraphProto {
+    let port = |id: &ValueId| port(graph, *id, plan);
     GraphProto {
-        node: graph.nodes.iter().map(|one| node(graph, one, names)).collect(),
+        node: graph.nodes.iter().map(|one| node(graph, one)).collect(),
         name: name.to_owned(),
         initializer: Vec::new(),
         input: graph.inputs.iter().map(port).collect(),
@@ -76,7 +55,7 @@ fn graph_message(graph: &Graph, names: &[String], plan: &Plan, name: &str) -> Gr
 }
 
 /// Name, type and shape of a graph input or output.
-fn port(graph: &Graph, id: ValueId, names: &[String], plan: &Plan) -> ValueInfoProto {
+fn port(graph: &Graph, id: ValueId, plan: &Plan) -> ValueInfoProto {
     let value = &graph.values[id];
     let dimension = |size: &Size| {
         let value = match size.fixed() {
@@ -85,19 +64,20 @@ fn port(graph: &Graph, id: ValueId, names: &[String], plan: &Plan) -> ValueInfoP
         };
         DimensionProto { value }
     };
-    let shape = TensorShapeProto { dim: value.shape.iter().flatten().map(dimension).collect() };
-    let tensor = TensorTypeProto { elem_type: value.element.code(), shape: Some(shape) };
-    ValueInfoProto { name: names[id].clone(), r#type: Some(TypeProto { tensor_type: Some(tensor) }) }
+    let shape = value.shape.as_ref().map(|shape| TensorShapeProto { dim: shape.iter().map(dimension).collect() });
+    let tensor = TensorTypeProto { elem_type: value.element.code(), shape };
+    ValueInfoProto { name: graph.name(id).to_owned(), r#type: Some(TypeProto { tensor_type: Some(tensor) }) }
 }
 
-fn node(graph: &Graph, node: &Node, names: &[String]) -> NodeProto {
-    let output: Vec<String> = node.outputs.iter().map(|id| names[*id].clone()).collect();
+fn node(graph: &Graph, node: &Node) -> NodeProto {
+    let name = |id: ValueId| graph.name(id).to_owned();
+    let output: Vec<String> = node.outputs.iter().copied().map(name).collect();
     let origin = &graph.origins[node.origin];
     let origin =
         [("burn.module", &origin.module), ("burn.type", &origin.module_type), ("burn.operation", &origin.kind)];
     let known = origin.into_iter().filter(|(_, value)| !value.is_empty());
     NodeProto {
-        input: node.inputs.iter().map(|input| input.map(|id| names[id].clone()).unwrap_or_default()).collect(),
+        input: node.inputs.iter().map(|input| input.map(name).unwrap_or_default()).collect(),
         name: output.first().cloned().unwrap_or_default(),
         output,
         op_type: node.op.to_owned(),
@@ -108,7 +88,7 @@ fn node(graph: &Graph, node: &Node, names: &[String]) -> NodeProto {
 }
 
 /// An attribute's message.
-pub(crate) fn attribute(name: &str, value: &Attribute) -> AttributeProto {
+fn attribute(name: &str, value: &Attribute) -> AttributeProto {
     let named =
         |kind: AttributeType| AttributeProto { name: name.to_owned(), r#type: kind.into(), ..Default::default() };
     match value {
@@ -126,7 +106,7 @@ pub(crate) fn attribute(name: &str, value: &Attribute) -> AttributeProto {
 }
 
 /// A constant's message without its data.
-pub(crate) fn described(name: &str, constant: &Constant) -> TensorProto {
+fn described(name: &str, constant: &Constant) -> TensorProto {
     TensorProto {
         dims: constant.dims.iter().map(|size| *size as i64).collect(),
         data_type: constant.element.code(),

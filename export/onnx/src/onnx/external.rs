@@ -1,26 +1,25 @@
-//! Weights in a file of their own beside the model, as ONNX's external data: what a model above 2 GiB needs, and what
-//! lets a runtime map weights into memory. The file is named after its own content, so that a model and the weights that
-//! it was written with cannot be mixed up, whatever is written over them and whenever it is interrupted.
+//! Weights in a separate file beside the model: ONNX's external data. A model above 2 GiB needs it, and a runtime can map
+//! the file into memory. The file is named after a digest of its content, so that a model never refers to the weights of
+//! another one, not even after an interrupted or repeated write.
 
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use super::encode::Initializer;
+use super::parts::{Initializer, Parts};
 use super::proto::{StringStringEntryProto, TensorProto};
-use super::write::Parts;
 use crate::error::{Error, Result};
 use crate::publish;
 
-/// Tensors begin at multiples of this, the size of a page of memory, so that they can be mapped (ONNX, External Data;
-/// Windows maps from multiples of 64 KiB).
+/// Tensors begin at multiples of this number of bytes, so that they can be mapped into memory (ONNX, External Data; Windows
+/// maps from multiples of 64 KiB).
 pub(crate) const ALIGNMENT: u64 = 64 * 1024;
 
-/// Smaller tensors stay in the model: shapes and axes must be there for a checker to infer shapes.
+/// Tensors of fewer bytes stay in the model: a checker needs shapes and axes there to infer shapes.
 pub(crate) const SMALLEST: usize = 1024;
 
-/// Writes the large tensors of `parts` to a file beside `model`; gives the parts that refer to it, and the file's name.
+/// Writes the large tensors of `parts` to a file beside `model`. Returns parts that refer to it, and the file's name.
 pub(crate) fn write(parts: &Parts, model: &Path) -> Result<(Parts, String)> {
     let failed = |source| Error::Write { path: model.to_owned(), source };
     let scratch = publish::scratch_file(model).map_err(failed)?;
@@ -59,7 +58,7 @@ fn file_name(model: &Path, digest: &[u8]) -> String {
     format!("{stem}.{digest}.data")
 }
 
-/// Says where a tensor's data is. The location has no folder, so it cannot lead out of the model's own.
+/// Makes a tensor refer to the file. The location has no folder, so it cannot leave the model's folder.
 fn refer(tensor: &mut TensorProto, name: &str, (offset, length): (u64, u64)) {
     tensor.data_location = EXTERNAL;
     tensor.external_data = vec![

@@ -1,14 +1,11 @@
-//! The ONNX side: element types, protobuf messages, and the finished model. Promises that the same graph always gives
-//! the same bytes; it decides nothing about the graph.
+//! The ONNX side: protobuf messages and the finished model. The same graph always gives the same bytes. Nothing here
+//! changes the graph.
 
-mod element;
 mod encode;
 mod external;
 mod model;
+mod parts;
 pub mod proto;
 mod write;
 
-pub(crate) use element::{Element, narrowed, scalar_bytes};
-pub(crate) use encode::{Header, Initializer, attribute, described, encode};
 pub use model::OnnxModel;
-pub(crate) use write::Parts;

@@ -1,40 +1,63 @@
-//! The finished model: bytes for whoever wants them, and files that appear whole or not at all.
+//! The finished model: serialised in memory, or as files that appear whole or not at all.
 
 use std::fmt;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
-use super::external;
+use super::parts::Parts;
 use super::proto::{GraphProto, ModelProto};
-use super::write::Parts;
-use crate::capture::panics;
+use super::{encode, external};
 use crate::error::{Error, Result, Unsupported};
-use crate::publish;
+use crate::graph::Draft;
+use crate::{panics, publish};
 
-/// protobuf messages end at 2 GiB.
+/// The largest protobuf message: 2 GiB.
 const LARGEST: u64 = i32::MAX as u64;
 
 /// An ONNX model, ready to be written.
 ///
-/// The weights stay with the module's tensors, whose memory the model shares, and are read in parts as they are
-/// written, so that writing takes no second copy of them.
+/// The model shares the memory of the module's tensors. Weights are read in parts while they are written, so that writing
+/// takes no second copy of them.
+///
+/// ```
+/// use burn::nn::LinearConfig;
+/// use burn::tensor::{Device, Tensor};
+/// use burn_onnx_export::Exporter;
+///
+/// let device = Device::flex();
+/// let module = LinearConfig::new(8, 2).init(&device);
+/// let model = Exporter::new()
+///     .input("features", Tensor::<2>::zeros([1, 8], &device), ["batch", ""])
+///     .outputs(["logits"])
+///     .export(&module, |module, features| module.forward(features))?;
+/// assert_eq!((model.inputs(), model.outputs()), (vec!["features"], vec!["logits"]));
+/// assert_eq!(model.initializers(), ["bias", "weight"]);
+/// let folder = tempfile::tempdir().unwrap();
+/// model.save(folder.path().join("dense.onnx"))?;
+/// # Ok::<(), burn_onnx_export::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct OnnxModel {
+    draft: Draft,
+    /// The messages of `draft`.
     parts: Parts,
     newer_opset_for: Vec<Unsupported>,
 }
 
 impl OnnxModel {
-    pub(crate) fn new(parts: Parts) -> Self {
-        Self { parts, newer_opset_for: Vec::new() }
+    /// Encodes a draft.
+    pub(crate) fn new(draft: Draft) -> Self {
+        let parts = encode::encode(&draft);
+        Self { draft, parts, newer_opset_for: Vec::new() }
     }
 
     pub(crate) fn with_newer_opset_for(self, refused: Vec<Unsupported>) -> Self {
         Self { newer_opset_for: refused, ..self }
     }
 
-    pub(crate) fn parts(&self) -> &Parts {
-        &self.parts
+    /// The exporter's own form of the model, for passes.
+    pub(crate) fn draft(&self) -> &Draft {
+        &self.draft
     }
 
     /// Names of the graph inputs, in order.
@@ -62,8 +85,8 @@ impl OnnxModel {
         self.parts.model.opset_import.first().map_or(0, |import| import.version)
     }
 
-    /// The operations that [`DEFAULT_OPSET`](crate::DEFAULT_OPSET) cannot express, each with the reason, if the model has
-    /// a newer opset because of them; empty if the opset was chosen or is the default.
+    /// The operations that [`DEFAULT_OPSET`](crate::DEFAULT_OPSET) cannot express, each with the reason. Empty unless the
+    /// exporter raised the opset because of them.
     pub fn newer_opset_for(&self) -> &[Unsupported] {
         &self.newer_opset_for
     }
@@ -73,7 +96,7 @@ impl OnnxModel {
         &self.parts.graph
     }
 
-    /// The whole protobuf message with a copy of the weights, for passes of one's own.
+    /// The whole protobuf message with a copy of the weights, for further processing.
     pub fn to_message(&self) -> ModelProto {
         let mut message = self.parts.model.clone();
         let mut graph = self.parts.graph.clone();
@@ -102,17 +125,17 @@ impl OnnxModel {
         }
         panics::reading(|| {
             let mut bytes = Vec::with_capacity(size as usize);
-            // A vector takes every write.
+            // Writing to a vector cannot fail.
             let _ = self.parts.write(&mut bytes);
             Ok(bytes)
         })
     }
 
-    /// Writes the model to a file, replacing what is there; an interrupted write leaves the old file. A model of 2 GiB
-    /// or more is written as [`save_external`](Self::save_external) does, since one file cannot hold it.
+    /// Writes the model to a file, replacing an existing one; an interrupted write leaves the old file. A model of 2 GiB
+    /// or more is written as by [`save_external`](Self::save_external), since one file cannot hold it.
     ///
     /// # Errors
-    /// [`Error::Write`] with what the file system said.
+    /// [`Error::Write`] with the error of the file system.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         if self.size() > LARGEST {
             return self.save_external(path).map(drop);
@@ -120,14 +143,15 @@ impl OnnxModel {
         panics::reading(|| save(&self.parts, path.as_ref()))
     }
 
-    /// Writes the weights to a file of their own beside the model, and gives its name: `model.3f9a0c51e7d2.data` for
-    /// `model.onnx`, after the SHA-256 of its content. Tensors of less than 1 KiB stay in the model. The others begin at
-    /// multiples of 64 KiB, so that a runtime can map them into memory. The same module gives the same bytes.
+    /// Writes the model, and the weights to a separate file beside it. Returns that file's name, which contains a part of
+    /// the SHA-256 of its content: `model.3f9a0c51e7d2.data` for `model.onnx`. Tensors of less than 1 KiB stay in the
+    /// model. The others begin at multiples of 64 KiB, so that a runtime can map them into memory. The same module gives
+    /// the same bytes.
     ///
-    /// The weights appear first and the model last. A file of weights that an earlier model used is left where it is.
+    /// The weights appear first and the model last. The weights of an earlier model are not removed.
     ///
     /// # Errors
-    /// [`Error::Write`] with what the file system said.
+    /// [`Error::Write`] with the error of the file system.
     pub fn save_external(&self, path: impl AsRef<Path>) -> Result<String> {
         panics::reading(|| {
             let (parts, name) = external::write(&self.parts, path.as_ref())?;

@@ -1,8 +1,7 @@
 //! The ONNX messages that an exported model consists of (`onnx.proto`, IR version 13), as [`prost`] types.
 //!
-//! Names and field numbers are those of the ONNX standard. Messages and fields that the exporter never writes are left
-//! out: functions, sequences, maps, sparse tensors, training information. Reading a foreign model with these types
-//! drops what is left out.
+//! Names and field numbers follow the ONNX standard. Messages and fields that the exporter never writes are omitted:
+//! functions, sequences, maps, sparse tensors, training information. Reading another model with these types drops them.
 
 use prost::bytes::Bytes;
 use prost::{Enumeration, Message, Oneof};
@@ -19,7 +18,7 @@ pub struct ModelProto {
     /// Version of that program.
     #[prost(string, tag = "3")]
     pub producer_version: String,
-    /// Description for people.
+    /// Description.
     #[prost(string, tag = "6")]
     pub doc_string: String,
     /// The computation.
@@ -28,7 +27,7 @@ pub struct ModelProto {
     /// Operator sets that the graph needs.
     #[prost(message, repeated, tag = "8")]
     pub opset_import: Vec<OperatorSetIdProto>,
-    /// Key-value pairs of any meaning.
+    /// Arbitrary key-value pairs.
     #[prost(message, repeated, tag = "14")]
     pub metadata_props: Vec<StringStringEntryProto>,
 }
@@ -64,7 +63,7 @@ impl StringStringEntryProto {
 /// A graph of nodes in order of execution.
 #[derive(Clone, PartialEq, Message)]
 pub struct GraphProto {
-    /// The nodes; each comes after those whose results it reads.
+    /// The nodes; each comes after the nodes whose results it reads.
     #[prost(message, repeated, tag = "1")]
     pub node: Vec<NodeProto>,
     /// Name of the graph.
@@ -84,7 +83,7 @@ pub struct GraphProto {
 /// One operation.
 #[derive(Clone, PartialEq, Message)]
 pub struct NodeProto {
-    /// Names of the values that it reads; an empty name is an optional input that is not given.
+    /// Names of the input values; an empty name is an omitted optional input.
     #[prost(string, repeated, tag = "1")]
     pub input: Vec<String>,
     /// Names of its results.
@@ -102,7 +101,7 @@ pub struct NodeProto {
     /// Domain of the operator; empty for the standard operators.
     #[prost(string, tag = "7")]
     pub domain: String,
-    /// Key-value pairs; the exporter writes the burn module and operation that the node comes from.
+    /// Key-value pairs; the exporter writes the burn module and operation of the node.
     #[prost(message, repeated, tag = "9")]
     pub metadata_props: Vec<StringStringEntryProto>,
 }
@@ -137,7 +136,7 @@ pub struct AttributeProto {
     /// Value if `r#type` is `Strings`, UTF-8.
     #[prost(bytes = "bytes", repeated, tag = "9")]
     pub strings: Vec<Bytes>,
-    /// Which of the fields holds the value.
+    /// The field that contains the value.
     #[prost(enumeration = "AttributeType", tag = "20")]
     pub r#type: i32,
 }
@@ -181,7 +180,7 @@ pub struct TensorProto {
     /// Elements, row-major, little-endian.
     #[prost(bytes = "bytes", tag = "9")]
     pub raw_data: Bytes,
-    /// File, offset and length of elements that are outside of the model file.
+    /// File, offset and length of elements outside of the model file.
     #[prost(message, repeated, tag = "13")]
     pub external_data: Vec<StringStringEntryProto>,
     /// `TensorProto.DataLocation`: 0 in the model file, 1 outside.
@@ -217,7 +216,7 @@ impl ValueInfoProto {
 /// A type.
 #[derive(Clone, PartialEq, Message)]
 pub struct TypeProto {
-    /// A tensor's type, which is all that the exporter writes.
+    /// A tensor's type, the only one that the exporter writes.
     #[prost(message, optional, tag = "1")]
     pub tensor_type: Option<TensorTypeProto>,
 }
@@ -244,7 +243,7 @@ pub struct TensorShapeProto {
 /// `TensorShapeProto.Dimension`: the size of an axis.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct DimensionProto {
-    /// The size; none if nothing is known of it.
+    /// The size; none if it is unknown.
     #[prost(oneof = "Dimension", tags = "1, 2")]
     pub value: Option<Dimension>,
 }

@@ -1,28 +1,17 @@
 //! Writes a model as one protobuf message without holding it in memory: every weight is read from its module in parts,
-//! which are written and let go.
+//! and each part is dropped once it is written.
 
 use std::io::{self, Write};
 
 use prost::Message as _;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
-use super::encode::Initializer;
-use super::proto::{GraphProto, ModelProto};
+use super::parts::{Initializer, Parts};
 
 /// `ModelProto.graph`, `GraphProto.initializer`, `TensorProto.raw_data` in onnx.proto.
 const GRAPH: u32 = 7;
 const INITIALIZER: u32 = 5;
 const RAW_DATA: u32 = 9;
-
-/// The parts of a model's message.
-#[derive(Clone)]
-pub(crate) struct Parts {
-    /// The model without its graph.
-    pub(crate) model: ModelProto,
-    /// The graph without its initializers.
-    pub(crate) graph: GraphProto,
-    pub(crate) initializers: Vec<Initializer>,
-}
 
 impl Parts {
     /// Bytes of the whole message.
@@ -30,7 +19,7 @@ impl Parts {
         self.model.encoded_len() as u64 + field(GRAPH, self.graph_size())
     }
 
-    /// Writes the whole message. Fields may stand in any order; the large ones come last.
+    /// Writes the whole message. The order of fields is free in protobuf; the large ones come last.
     pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         out.write_all(&self.model.encode_to_vec())?;
         begin(out, GRAPH, self.graph_size())?;

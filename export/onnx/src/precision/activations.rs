@@ -1,19 +1,30 @@
-//! What a model's values were on some inputs: ranges, channels, distributions.
+//! Observed activations: ranges, channels and distributions of a model's values on sample inputs.
 
 use std::collections::BTreeMap;
 
-use super::range::{Calibration, Histogram, Levels, Range};
+use super::calibration::Calibration;
+use super::histogram::Histogram;
+use super::range::{QuantParams, Range};
 
-/// What a model's values were on some inputs.
+/// Statistics of a model's values on sample inputs.
+///
+/// ```
+/// use burn_onnx_export::Activations;
+///
+/// let mut activations = Activations::default();
+/// // A value of shape [batch, channels, width].
+/// activations.observe_channels("features", &[1, 2, 2], &[0.0, 0.5, 1.0, 8.0]);
+/// // A second pass, for calibrations other than min-max.
+/// activations.count("features", [0.0, 0.5, 1.0, 8.0]);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Activations {
     ranges: BTreeMap<String, Range>,
-    /// What each channel of a value was.
     channels: BTreeMap<String, Vec<Channel>>,
     histograms: BTreeMap<String, Histogram>,
 }
 
-/// What a channel was.
+/// Statistics of one channel.
 #[derive(Clone, Copy, Debug, Default)]
 struct Channel {
     /// Its largest magnitude.
@@ -23,13 +34,13 @@ struct Channel {
 }
 
 impl Activations {
-    /// Widens the range of a value.
+    /// Extends the range of a value.
     pub fn observe(&mut self, name: &str, values: impl IntoIterator<Item = f32>) {
         let range = self.ranges.entry(name.to_owned()).or_insert(Range::EMPTY);
         *range = range.with(values.into_iter());
     }
 
-    /// Widens the range of a value `[batch, channels, ...]`, and of each of its channels, which
+    /// Extends the range of a value `[batch, channels, ...]` and of each of its channels, which
     /// [`Int8::equalised`](super::Int8::equalised) needs. `values` are row-major.
     pub fn observe_channels(&mut self, name: &str, shape: &[usize], values: &[f32]) {
         self.observe(name, values.iter().copied());
@@ -45,6 +56,7 @@ impl Activations {
         }
     }
 
+    /// The largest magnitude of each channel.
     pub(super) fn peaks(&self, name: &str) -> Option<Vec<f32>> {
         Some(self.channels.get(name)?.iter().map(|channel| channel.peak).collect())
     }
@@ -55,15 +67,16 @@ impl Activations {
         Some(self.channels.get(name)?.iter().map(mean).collect())
     }
 
-    /// Counts a value's distribution, on a second pass over the same inputs; calibrations other than min-max need it.
+    /// Adds to a value's histogram, on a second pass over the same inputs. Calibrations other than min-max need it.
     pub fn count(&mut self, name: &str, values: impl IntoIterator<Item = f32>) {
         let Some(range) = self.ranges.get(name) else { return };
         self.histograms.entry(name.to_owned()).or_insert_with(|| Histogram::new(*range)).add(values.into_iter());
     }
 
-    pub(super) fn levels(&self, name: &str, calibration: Calibration) -> Option<Levels> {
-        let whole = self.ranges.get(name)?;
-        let kept = self.histograms.get(name).map_or(*whole, |histogram| histogram.kept(calibration));
-        Some(kept.levels())
+    /// The quantisation parameters of a value; none if it was not observed.
+    pub(super) fn parameters(&self, name: &str, calibration: Calibration) -> Option<QuantParams> {
+        let range = self.ranges.get(name)?;
+        let kept = self.histograms.get(name).map_or(*range, |histogram| histogram.kept(calibration));
+        Some(kept.parameters())
     }
 }

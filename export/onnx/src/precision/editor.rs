@@ -1,149 +1,134 @@
-//! Edits a finished model: its nodes as protobuf messages, its constants by name.
+//! Edits a copy of a model's graph: adds values, constants and nodes, and gives each new value a unique name.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::OnnxModel;
-use crate::graph::{Attribute, Constant};
-use crate::onnx::proto::{AttributeProto, NodeProto, StringStringEntryProto, ValueInfoProto};
-use crate::onnx::{Element, Initializer, Parts, attribute, described};
+use crate::element::Element;
+use crate::graph::{Attributes, Constant, Draft, Graph, Node, Origin, ValueId, names::Names, passes};
 
-/// A model being edited.
+/// A graph being edited.
 pub(super) struct Editor {
-    parts: Parts,
-    constants: BTreeMap<String, Constant>,
-    taken: HashSet<String>,
+    draft: Draft,
+    names: Names,
+    /// The empty origin of added nodes.
+    origin: usize,
 }
 
+/// The reader of a graph output in [`Editor::readers`].
+pub(super) const OUTSIDE: usize = usize::MAX;
+
 impl Editor {
-    pub(super) fn of(model: &OnnxModel) -> Self {
-        let parts = model.parts().clone();
-        let name = |one: &Initializer| (one.tensor.name.clone(), one.constant.clone());
-        let constants: BTreeMap<_, _> = parts.initializers.iter().map(name).collect();
-        let ports = parts.graph.input.iter().chain(&parts.graph.output).map(|port| port.name.clone());
-        let made = parts.graph.node.iter().flat_map(|node| node.output.iter().cloned());
-        let taken = constants.keys().cloned().chain(ports).chain(made).collect();
-        Self { parts, constants, taken }
+    /// Copies the graph of a model. Weights are shared.
+    pub(super) fn new(model: &OnnxModel) -> Self {
+        let mut draft = model.draft().clone();
+        let names = Names::new(&draft.graph);
+        let origin = draft.graph.origins.len();
+        draft.graph.origins.push(Origin::default());
+        Self { draft, names, origin }
+    }
+
+    pub(super) fn graph(&self) -> &Graph {
+        &self.draft.graph
     }
 
     /// The nodes, in the order of execution.
-    pub(super) fn nodes(&self) -> &[NodeProto] {
-        &self.parts.graph.node
+    pub(super) fn nodes(&self) -> &[Node] {
+        &self.draft.graph.nodes
     }
 
-    pub(super) fn set_nodes(&mut self, nodes: Vec<NodeProto>) {
-        self.parts.graph.node = nodes;
+    pub(super) fn set_nodes(&mut self, nodes: Vec<Node>) {
+        self.draft.graph.nodes = nodes;
     }
 
-    pub(super) fn constant(&self, name: &str) -> Option<&Constant> {
-        self.constants.get(name)
+    pub(super) fn constant(&self, id: ValueId) -> Option<&Constant> {
+        self.draft.graph.constants.get(&id)
     }
 
-    /// Names of the graph's outputs.
-    pub(super) fn outputs(&self) -> HashSet<String> {
-        self.parts.graph.output.iter().map(|port| port.name.clone()).collect()
+    /// The element type of a value.
+    pub(super) fn element(&self, id: ValueId) -> Element {
+        self.draft.graph.values[id].element
     }
 
-    /// Names of the graph's inputs with their element types.
-    pub(super) fn inputs(&self) -> HashMap<String, i32> {
-        let kind = |port: &ValueInfoProto| (port.name.clone(), port.tensor_type().map_or(0, |tensor| tensor.elem_type));
-        self.parts.graph.input.iter().map(kind).collect()
+    /// Returns true for an output of the graph.
+    pub(super) fn is_output(&self, id: ValueId) -> bool {
+        self.draft.graph.outputs.contains(&id)
     }
 
-    /// The sizes of a graph input; -1 for a symbolic one.
-    pub(super) fn input_dims(&self, name: &str) -> Option<Vec<i64>> {
-        let port = self.parts.graph.input.iter().find(|port| port.name == name)?;
-        Some(port.dims()?.iter().map(|dim| dim.dim_value().unwrap_or(-1)).collect())
+    /// Returns true for an input of the graph with unsigned 8-bit elements, the form of pixels.
+    pub(super) fn is_byte_input(&self, id: ValueId) -> bool {
+        self.draft.graph.inputs.contains(&id) && self.element(id) == Element::U8
     }
 
-    /// A name that nothing has, like `wish`.
-    pub(super) fn free(&mut self, wish: &str) -> String {
-        let numbered = (1..).map(|n| if n == 1 { wish.to_owned() } else { format!("{wish}_{n}") });
-        let name = numbered.into_iter().find(|name| !self.taken.contains(name)).unwrap_or_default();
-        self.taken.insert(name.clone());
-        name
+    /// The sizes of a value of known shape; -1 for a symbolic one.
+    pub(super) fn sizes(&self, id: ValueId) -> Option<Vec<i64>> {
+        let shape = self.draft.graph.values[id].shape.as_ref()?;
+        Some(shape.iter().map(|size| size.fixed().unwrap_or(-1)).collect())
     }
 
-    /// Adds a constant; gives its name.
-    pub(super) fn add(&mut self, wish: &str, constant: Constant) -> String {
-        let name = self.free(wish);
-        self.constants.insert(name.clone(), constant);
-        name
+    /// Copies the shape of one value to another.
+    pub(super) fn copy_shape(&mut self, from: ValueId, to: ValueId) {
+        let shape = self.draft.graph.values[from].shape.clone();
+        self.draft.graph.values[to].shape = shape;
     }
 
-    /// Puts another constant in the place of one.
-    pub(super) fn replace(&mut self, name: &str, constant: Constant) {
-        self.constants.insert(name.to_owned(), constant);
+    /// Adds a value, named after another one: `name/suffix`.
+    pub(super) fn value(&mut self, base: ValueId, suffix: &str, element: Element) -> ValueId {
+        let wish = format!("{}/{suffix}", self.draft.graph.name(base));
+        let id = self.draft.graph.value(element, None);
+        self.draft.graph.values[id].name = Some(self.names.reserve(&wish));
+        id
     }
 
-    /// Nodes that read each value; an output of the graph is read once more, by nobody (`usize::MAX`).
-    pub(super) fn readers(&self) -> HashMap<String, Vec<usize>> {
-        let mut readers: HashMap<String, Vec<usize>> = HashMap::new();
+    /// Adds a constant, named after a value: `name/suffix`.
+    pub(super) fn add(&mut self, base: ValueId, suffix: &str, constant: Constant) -> ValueId {
+        let id = self.value(base, suffix, constant.element);
+        self.draft.graph.constants.insert(id, constant);
+        id
+    }
+
+    /// Adds a variant of a constant, under its name with a number.
+    pub(super) fn add_variant(&mut self, base: ValueId, constant: Constant) -> ValueId {
+        let id = self.draft.graph.constant(constant);
+        self.draft.graph.values[id].name = Some(self.names.reserve(self.draft.graph.name(base)));
+        id
+    }
+
+    /// Replaces the data of a constant.
+    pub(super) fn replace(&mut self, id: ValueId, constant: Constant) {
+        self.draft.graph.constants.insert(id, constant);
+    }
+
+    /// A node of one output.
+    pub(super) fn node(&self, op: &'static str, inputs: &[ValueId], output: ValueId, attributes: Attributes) -> Node {
+        let inputs = inputs.iter().copied().map(Some).collect();
+        Node { op, inputs, outputs: vec![output], attributes, origin: self.origin }
+    }
+
+    /// Positions of the nodes that read each value; [`OUTSIDE`] for an output of the graph.
+    pub(super) fn readers(&self) -> HashMap<ValueId, Vec<usize>> {
+        let mut readers: HashMap<ValueId, Vec<usize>> = HashMap::new();
         for (at, node) in self.nodes().iter().enumerate() {
-            node.input.iter().for_each(|name| readers.entry(name.clone()).or_default().push(at));
+            node.inputs.iter().flatten().for_each(|id| readers.entry(*id).or_default().push(at));
         }
-        self.outputs().into_iter().for_each(|name| readers.entry(name).or_default().push(usize::MAX));
+        self.graph().outputs.iter().for_each(|id| readers.entry(*id).or_default().push(OUTSIDE));
         readers
     }
 
-    /// Says in the model's own metadata what was done to it.
+    /// The node whose first output is a value.
+    pub(super) fn maker(&self, output: ValueId) -> Option<&Node> {
+        self.nodes().iter().find(|node| node.outputs.first() == Some(&output))
+    }
+
+    /// Records in the model's metadata what was done to it.
     pub(super) fn note(&mut self, key: &str, value: &str) {
-        let metadata = &mut self.parts.model.metadata_props;
-        metadata.push(StringStringEntryProto::new(key, value));
-        metadata.sort_by(|a, b| a.key.cmp(&b.key));
+        let metadata = &mut self.draft.header.metadata;
+        metadata.push((key.to_owned(), value.to_owned()));
+        metadata.sort_by(|a, b| a.0.cmp(&b.0));
     }
 
-    /// The edited model, without constants and nodes that nothing reads.
+    /// The edited model, without unused constants and nodes.
     pub(super) fn finish(mut self) -> OnnxModel {
-        let mut needed = self.outputs();
-        let mut kept = Vec::new();
-        for node in std::mem::take(&mut self.parts.graph.node).into_iter().rev() {
-            if node.output.iter().any(|name| needed.contains(name)) {
-                needed.extend(node.input.iter().cloned());
-                kept.push(node);
-            }
-        }
-        kept.reverse();
-        self.parts.graph.node = kept;
-        let constants = self.constants.into_iter().filter(|(name, _)| needed.contains(name));
-        self.parts.initializers =
-            constants.map(|(name, constant)| Initializer { tensor: described(&name, &constant), constant }).collect();
-        OnnxModel::new(self.parts)
+        passes::remove_unused(&mut self.draft.graph);
+        OnnxModel::new(self.draft)
     }
-}
-
-/// A node of one output.
-pub(super) fn node(op: &str, inputs: &[&str], output: &str, attributes: Vec<AttributeProto>) -> NodeProto {
-    NodeProto {
-        input: inputs.iter().map(|name| (*name).to_owned()).collect(),
-        output: vec![output.to_owned()],
-        name: output.to_owned(),
-        op_type: op.to_owned(),
-        attribute: attributes,
-        ..NodeProto::default()
-    }
-}
-
-/// An integer attribute.
-pub(super) fn int(name: &str, value: i64) -> AttributeProto {
-    attribute(name, &Attribute::Int(value))
-}
-
-/// An attribute of several integers.
-pub(super) fn ints(name: &str, values: &[i64]) -> AttributeProto {
-    attribute(name, &Attribute::Ints(values.to_vec()))
-}
-
-/// The integer attribute of a node.
-pub(super) fn int_of(node: &NodeProto, name: &str) -> Option<i64> {
-    node.attribute.iter().find(|attribute| attribute.name == name).map(|attribute| attribute.i)
-}
-
-/// A cast.
-pub(super) fn cast(input: &str, output: &str, element: Element) -> NodeProto {
-    node("Cast", &[input], output, vec![int("to", i64::from(element.code()))])
-}
-
-/// A scalar of 32-bit floats.
-pub(super) fn scalar(value: f32) -> Constant {
-    Constant { element: Element::F32, dims: Vec::new(), data: value.to_le_bytes().to_vec().into() }
 }

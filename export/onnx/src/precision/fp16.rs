@@ -1,20 +1,18 @@
-//! 16-bit floats: half the size, and on GPUs twice the speed and more. Inputs and outputs keep their types. Operations
-//! whose results 16 bits cannot hold, or in which small errors grow, stay in 32 bits: exponentials, powers, sums over many
-//! elements, normalisations, softmax, and whatever computes with pixels of 8 bits before the first layer: these are numbers up
-//! to 255, and their colours may be normalised there.
+//! 16-bit floats: half the size, and at least twice the speed on GPUs. Inputs and outputs keep their types. Operations
+//! whose results exceed 16 bits, or in which small errors grow, stay in 32 bits: exponentials, powers, sums over many
+//! elements, normalisations, softmax. So does everything between 8-bit pixels and the first layer: these are numbers up to
+//! 255, and their colours may be normalised there.
 
 use std::collections::{HashMap, HashSet};
 
 use burn::tensor::f16;
 
-use super::editor::{Editor, cast};
+use super::editor::Editor;
 use crate::OnnxModel;
-use crate::error::Result;
-use crate::graph::Constant;
-use crate::onnx::Element;
-use crate::onnx::proto::NodeProto;
+use crate::element::Element;
+use crate::graph::{Constant, Node, ValueId, to};
 
-/// What is computed in 16 bits: products, and what only moves or compares values.
+/// Operators that are computed in 16 bits: products, and operators that only move or compare values.
 const HALF: [&str; 22] = [
     "Add",
     "AveragePool",
@@ -40,155 +38,117 @@ const HALF: [&str; 22] = [
     "Transpose",
 ];
 
-/// Operands that are no numbers to compute with.
-fn is_number(op: &str, position: usize) -> bool {
-    match op {
-        "Reshape" | "Expand" | "Slice" | "Resize" => position == 0,
-        _ => true,
-    }
+/// Operators at which pixels end.
+const LAYERS: [&str; 4] = ["Conv", "ConvTranspose", "Gemm", "MatMul"];
+
+/// Returns true if an operand has the node's precision. The scales of a `Resize` always have 32 bits.
+fn follows_precision(op: &str, position: usize) -> bool {
+    op != "Resize" || position == 0
 }
 
-pub(super) fn convert(model: &OnnxModel) -> Result<OnnxModel> {
-    let mut editor = Editor::of(model);
+pub(super) fn convert(model: &OnnxModel) -> OnnxModel {
+    let mut editor = Editor::new(model);
     editor.note("kiln.precision", "fp16");
-    let floats = float_values(&editor);
-    let outputs = editor.outputs();
     let pixels = pixel_values(&editor);
-    let mut conversion = Conversion { halves: HashMap::new(), wholes: HashMap::new(), nodes: Vec::new() };
+    let mut conversion = Conversion { halves: HashMap::new(), computed: HashMap::new(), nodes: Vec::new() };
     for node in editor.nodes().to_vec() {
-        let narrow = |name: &String| floats.contains_key(name) && !pixels.contains(name);
-        let half = HALF.contains(&node.op_type.as_str()) && node.output.iter().all(narrow);
-        conversion.node(&mut editor, node, half, &floats, &outputs);
-    }
-    editor.set_nodes(conversion.nodes);
-    Ok(editor.finish())
-}
-
-/// Values of 32-bit floats that do not come straight from scaled pixels: these are numbers up to 255 and their kin.
-fn float_values(editor: &Editor) -> HashMap<String, ()> {
-    let inputs = editor.inputs();
-    let mut floats: HashMap<String, ()> = HashMap::new();
-    let float = Element::F32.code();
-    floats.extend(inputs.iter().filter(|(_, kind)| **kind == float).map(|(name, _)| (name.clone(), ())));
-    for node in editor.nodes() {
-        let reads_float = |(position, name): (usize, &String)| {
-            is_number(&node.op_type, position)
-                && (floats.contains_key(name) || editor.constant(name).is_some_and(|one| one.element == Element::F32))
-        };
-        let gives_float = match node.op_type.as_str() {
-            "Cast" => super::editor::int_of(node, "to") == Some(i64::from(float)),
-            "Shape" | "Size" | "Equal" | "Less" | "Greater" | "LessOrEqual" | "GreaterOrEqual" | "IsNaN" | "IsInf"
-            | "ArgMax" | "ArgMin" | "Not" | "And" | "Or" | "Xor" => false,
-            _ => node.input.iter().enumerate().any(reads_float),
-        };
-        if gives_float {
-            // TopK and MaxPool give indices beside their values.
-            floats.extend(node.output.first().map(|name| (name.clone(), ())));
+        let narrow = |id: &ValueId| editor.element(*id) == Element::F32 && !pixels.contains(id);
+        if HALF.contains(&node.op) && node.outputs.iter().all(narrow) {
+            conversion.in_half(&mut editor, node);
+        } else {
+            conversion.in_full(&mut editor, node);
         }
     }
-    floats
+    editor.set_nodes(conversion.nodes);
+    editor.finish()
 }
 
-/// Values that are made of 8-bit inputs alone, with no layer in between.
-fn pixel_values(editor: &Editor) -> HashSet<String> {
-    let bytes = i32::from(Element::U8.code() as u8);
-    let inputs = editor.inputs();
-    let mut pixels: HashSet<String> =
-        inputs.iter().filter(|(_, kind)| **kind == bytes).map(|(name, _)| name.clone()).collect();
-    for node in editor.nodes().iter().filter(|node| !LAYERS.contains(&node.op_type.as_str())) {
-        let mut computed =
-            node.input.iter().filter(|name| !name.is_empty() && editor.constant(name).is_none()).peekable();
-        if computed.peek().is_some() && computed.all(|name| pixels.contains(name)) {
-            pixels.extend(node.output.iter().cloned());
+/// Values computed from 8-bit inputs alone, with no layer in between.
+fn pixel_values(editor: &Editor) -> HashSet<ValueId> {
+    let inputs = editor.graph().inputs.iter().copied();
+    let mut pixels: HashSet<ValueId> = inputs.filter(|id| editor.is_byte_input(*id)).collect();
+    for node in editor.nodes().iter().filter(|node| !LAYERS.contains(&node.op)) {
+        let mut computed = node.inputs.iter().flatten().filter(|id| editor.constant(**id).is_none()).peekable();
+        if computed.peek().is_some() && computed.all(|id| pixels.contains(id)) {
+            pixels.extend(&node.outputs);
         }
     }
     pixels
 }
 
-/// What pixels end in.
-const LAYERS: [&str; 4] = ["Conv", "ConvTranspose", "Gemm", "MatMul"];
-
 struct Conversion {
-    /// The 16-bit copy of each 32-bit value, and the other way round.
-    halves: HashMap<String, String>,
-    wholes: HashMap<String, String>,
-    nodes: Vec<NodeProto>,
+    /// The 16-bit copy of each 32-bit value that has one.
+    halves: HashMap<ValueId, ValueId>,
+    /// Values that are computed in 16 bits, and their 32-bit copy once a node has needed it.
+    computed: HashMap<ValueId, Option<ValueId>>,
+    /// The new nodes.
+    nodes: Vec<Node>,
 }
 
 impl Conversion {
-    fn node(
-        &mut self,
-        editor: &mut Editor,
-        mut node: NodeProto,
-        half: bool,
-        floats: &HashMap<String, ()>,
-        outputs: &std::collections::HashSet<String>,
-    ) {
-        let op = node.op_type.clone();
-        for (position, name) in node.input.iter_mut().enumerate().filter(|(_, name)| !name.is_empty()) {
-            if half && is_number(&op, position) {
-                *name = self.half(editor, name, floats);
-            } else {
-                *name = self.whole(editor, name);
-            }
+    /// Keeps a node in 32 bits.
+    fn in_full(&mut self, editor: &mut Editor, mut node: Node) {
+        for id in node.inputs.iter_mut().flatten() {
+            *id = self.full(editor, *id);
         }
-        if !half {
-            self.nodes.push(node);
-            return;
+        self.nodes.push(node);
+    }
+
+    /// Computes a node in 16 bits.
+    fn in_half(&mut self, editor: &mut Editor, mut node: Node) {
+        for (position, input) in node.inputs.iter_mut().enumerate() {
+            let Some(id) = input else { continue };
+            *id = if follows_precision(node.op, position) { self.half(editor, *id) } else { self.full(editor, *id) };
         }
         let mut casts = Vec::new();
-        for name in &mut node.output {
-            let narrow = editor.free(&format!("{name}/fp16"));
-            if outputs.contains(name) {
-                casts.push(cast(&narrow, name, Element::F32));
+        for output in &mut node.outputs {
+            let narrow = editor.value(*output, "fp16", Element::F16);
+            if editor.is_output(*output) {
+                casts.push(editor.node("Cast", &[narrow], *output, vec![to(Element::F32)]));
             } else {
-                self.wholes.insert(narrow.clone(), String::new());
+                self.computed.insert(*output, None);
             }
-            self.halves.insert(name.clone(), narrow.clone());
-            *name = narrow;
+            self.halves.insert(*output, narrow);
+            *output = narrow;
         }
-        node.name.clone_from(&node.output[0]);
         self.nodes.push(node);
         self.nodes.append(&mut casts);
     }
 
-    /// The value in 16 bits.
-    fn half(&mut self, editor: &mut Editor, name: &str, floats: &HashMap<String, ()>) -> String {
-        if let Some(known) = self.halves.get(name) {
-            return known.clone();
+    /// A value in 16 bits, if it is a 32-bit float.
+    fn half(&mut self, editor: &mut Editor, id: ValueId) -> ValueId {
+        if let Some(known) = self.halves.get(&id) {
+            return *known;
         }
-        let narrow = match editor.constant(name).filter(|constant| constant.element == Element::F32) {
-            Some(constant) => {
-                let narrow = halved(constant);
-                editor.add(name, narrow)
-            }
-            None if floats.contains_key(name) => {
-                let narrow = editor.free(&format!("{name}/fp16"));
-                self.nodes.push(cast(name, &narrow, Element::F16));
+        if editor.element(id) != Element::F32 {
+            return id;
+        }
+        let narrow = match editor.constant(id).map(halved) {
+            Some(constant) => editor.add_variant(id, constant),
+            None => {
+                let narrow = editor.value(id, "fp16", Element::F16);
+                self.nodes.push(editor.node("Cast", &[id], narrow, vec![to(Element::F16)]));
                 narrow
             }
-            None => return name.to_owned(),
         };
-        self.halves.insert(name.to_owned(), narrow.clone());
+        self.halves.insert(id, narrow);
         narrow
     }
 
-    /// The value in 32 bits, if it was computed in 16.
-    fn whole(&mut self, editor: &mut Editor, name: &str) -> String {
-        let Some(narrow) = self.halves.get(name).filter(|narrow| self.wholes.contains_key(*narrow)).cloned() else {
-            return name.to_owned();
-        };
-        if let Some(known) = self.wholes.get(&narrow).filter(|known| !known.is_empty()) {
-            return known.clone();
+    /// A value in 32 bits; a copy if it was computed in 16.
+    fn full(&mut self, editor: &mut Editor, id: ValueId) -> ValueId {
+        let (Some(copy), Some(narrow)) = (self.computed.get(&id), self.halves.get(&id)) else { return id };
+        if let Some(known) = copy {
+            return *known;
         }
-        let wide = editor.free(&format!("{name}/fp32"));
-        self.nodes.push(cast(&narrow, &wide, Element::F32));
-        self.wholes.insert(narrow, wide.clone());
+        let wide = editor.value(id, "fp32", Element::F32);
+        self.nodes.push(editor.node("Cast", &[*narrow], wide, vec![to(Element::F32)]));
+        self.computed.insert(id, Some(wide));
         wide
     }
 }
 
-/// A constant in 16 bits. What these cannot hold becomes the largest that they can, not infinity.
+/// A constant in 16 bits. Numbers beyond their range become the largest finite one, not infinity.
 fn halved(constant: &Constant) -> Constant {
     let values = constant.floats().unwrap_or_default();
     let narrow = |value: f32| f16::from_f32(value.clamp(-65_504.0, 65_504.0));

@@ -1,13 +1,16 @@
-//! Models of other precision: the same graph in 16-bit floats, or with 8-bit integers where it pays. A variant is made
-//! from the finished model, so it works for any module; what it costs in quality is for the caller to
-//! measure.
+//! Variants of a model in lower precision: 16-bit floats, or 8-bit integers in the layers that profit. A variant is made
+//! from the finished model, so it works for any module. Its loss of quality is for the caller to measure.
 
 mod activations;
+mod calibration;
 mod editor;
 mod equalise;
 mod fp16;
+mod histogram;
 mod int8;
+mod layer;
 mod pixels;
+mod qdq;
 mod range;
 mod rowfold;
 mod weight;
@@ -16,16 +19,23 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use activations::Activations;
+pub use calibration::Calibration;
 pub use int8::Int8;
-pub use range::Calibration;
 
-use crate::OnnxModel;
 use crate::error::Result;
+use crate::{OnnxModel, panics};
 
-/// In which numbers a graph computes.
+/// The numbers in which a graph computes.
+///
+/// ```
+/// use burn_onnx_export::Precision;
+///
+/// assert_eq!("int8".parse(), Ok(Precision::Int8));
+/// assert_eq!(Precision::Fp16.to_string(), "fp16");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Precision {
-    /// 32-bit floats, as burn does.
+    /// 32-bit floats, like burn.
     Fp32,
     /// 16-bit floats, with inputs, outputs and delicate operations in 32 bits.
     Fp16,
@@ -37,7 +47,7 @@ impl Precision {
     /// Every precision.
     pub const ALL: [Self; 3] = [Self::Fp32, Self::Fp16, Self::Int8];
 
-    /// The name that users type and manifests hold.
+    /// The name in commands and manifests.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -59,16 +69,29 @@ impl FromStr for Precision {
 
     fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
         let known = Self::ALL.into_iter().find(|precision| precision.name() == text);
-        known.ok_or_else(|| format!("`{text}` is no precision; there are fp32, fp16 and int8"))
+        known.ok_or_else(|| format!("unknown precision `{text}`; expected fp32, fp16 or int8"))
     }
 }
 
 impl OnnxModel {
     /// The model in 16-bit floats. Inputs and outputs keep their types.
     ///
+    /// ```
+    /// use burn::nn::LinearConfig;
+    /// use burn::tensor::{Device, Tensor};
+    /// use burn_onnx_export::Exporter;
+    ///
+    /// let device = Device::flex();
+    /// let module = LinearConfig::new(8, 2).init(&device);
+    /// let exporter = Exporter::new().input("x", Tensor::<2>::zeros([1, 8], &device), ["batch", ""]).outputs(["y"]);
+    /// let model = exporter.export(&module, |module, x| module.forward(x))?;
+    /// assert_eq!(model.to_fp16()?.operators(), ["Cast", "Gemm", "Cast"]);
+    /// # Ok::<(), burn_onnx_export::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`crate::Error::Unreadable`] if a parameter cannot be read.
     pub fn to_fp16(&self) -> Result<Self> {
-        fp16::convert(self)
+        panics::reading(|| Ok(fp16::convert(self)))
     }
 }

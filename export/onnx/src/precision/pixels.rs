@@ -1,61 +1,58 @@
-//! Where a graph begins with pixels: bytes that are cast, divided by a number and turned to channels first. Levels can be
-//! these bytes themselves.
+//! Finds the start of a graph over pixels: bytes that are cast, divided by a number and transposed to channels first. The
+//! bytes can serve as quantised values without rounding.
 
 use std::collections::HashMap;
 
 use super::editor::Editor;
-use crate::onnx::Element;
-use crate::onnx::proto::NodeProto;
+use crate::graph::{Node, ValueId};
 
-/// Pixels of 8 bits that are cast, divided by a number and turned: value to what it is made of.
-pub(super) struct Pixels(HashMap<String, Turned>);
+/// Values that are computed from 8-bit pixels by a cast, a division and a transposition alone.
+pub(super) struct Pixels(HashMap<ValueId, Scaled>);
 
-/// Pixels and what was done to them.
+/// Pixels, and the steps from them to a value.
 #[derive(Clone)]
-pub(super) struct Turned {
-    pub(super) pixels: String,
+pub(super) struct Scaled {
+    /// The graph input.
+    pub(super) pixels: ValueId,
     pub(super) divisor: f32,
-    /// The node that turns them, if one does.
-    pub(super) turn: Option<NodeProto>,
+    /// The node that transposes them, if one does.
+    pub(super) transpose: Option<Node>,
 }
 
 impl Pixels {
-    pub(super) fn of(editor: &Editor) -> Self {
-        let mut found: HashMap<String, Turned> = HashMap::new();
-        let mut turns: HashMap<String, Turned> = HashMap::new();
-        let bytes = i32::from(Element::U8.code() as u8);
+    /// Finds them in a graph.
+    pub(super) fn find(editor: &Editor) -> Self {
+        let mut found: HashMap<ValueId, Scaled> = HashMap::new();
+        let mut transposed: HashMap<ValueId, Scaled> = HashMap::new();
         for node in editor.nodes() {
-            let Some(input) = node.input.first() else { continue };
-            // Pixels may be turned before they are cast.
-            if node.op_type == "Transpose" && editor.inputs().get(input) == Some(&bytes) {
-                let turned = Turned { pixels: input.clone(), divisor: 1.0, turn: Some(node.clone()) };
-                turns.insert(node.output[0].clone(), turned);
+            let Some(input) = node.input(0) else { continue };
+            // Pixels may be transposed before they are cast.
+            if node.op == "Transpose" && editor.is_byte_input(input) {
+                let scaled = Scaled { pixels: input, divisor: 1.0, transpose: Some(node.clone()) };
+                transposed.insert(node.outputs[0], scaled);
                 continue;
             }
-            let turned = match node.op_type.as_str() {
-                "Cast" if editor.inputs().get(input) == Some(&bytes) => {
-                    Some(Turned { pixels: input.clone(), divisor: 1.0, turn: None })
-                }
-                "Cast" => turns.get(input).cloned(),
-                "Div" => found.get(input).cloned().and_then(|pixels| {
-                    let number = editor.constant(node.input.get(1)?)?.number()? as f32;
-                    (number > 0.0).then(|| Turned { divisor: pixels.divisor * number, ..pixels })
+            let scaled = match node.op {
+                "Cast" if editor.is_byte_input(input) => Some(Scaled { pixels: input, divisor: 1.0, transpose: None }),
+                "Cast" => transposed.get(&input).cloned(),
+                "Div" => found.get(&input).cloned().and_then(|pixels| {
+                    let number = editor.constant(node.input(1)?)?.number()? as f32;
+                    (number > 0.0).then(|| Scaled { divisor: pixels.divisor * number, ..pixels })
                 }),
-                "Transpose" => found
-                    .get(input)
-                    .cloned()
-                    .and_then(|pixels| pixels.turn.is_none().then(|| Turned { turn: Some(node.clone()), ..pixels })),
+                "Transpose" => found.get(&input).cloned().and_then(|pixels| {
+                    pixels.transpose.is_none().then(|| Scaled { transpose: Some(node.clone()), ..pixels })
+                }),
                 _ => None,
             };
-            if let Some(turned) = turned {
-                found.insert(node.output[0].clone(), turned);
+            if let Some(scaled) = scaled {
+                found.insert(node.outputs[0], scaled);
             }
         }
         Self(found)
     }
 
-    /// The pixels that a value is made of.
-    pub(super) fn of_value(&self, name: &str) -> Option<&Turned> {
-        self.0.get(name)
+    /// The pixels behind a value.
+    pub(super) fn behind(&self, id: ValueId) -> Option<&Scaled> {
+        self.0.get(&id)
     }
 }

@@ -1,44 +1,42 @@
-//! A first convolution over pixels, over four pixels of a row at a time. Three channels are too few for ONNX Runtime's
-//! integer kernels: they take channels by fours, and everything else is padded. Four neighbouring pixels of a row make
-//! twelve channels. The convolution over them gives the results of four places at once, as channels, which are then laid
-//! side by side again. The integers are the same; only their order in memory differs.
+//! Folds a first convolution over pixels so that it reads four pixels of a row at a time. ONNX Runtime's integer kernels
+//! take channels by fours and pad other counts, so three channels are too few; four adjacent pixels of a row make twelve
+//! channels. The folded convolution gives the results of adjacent places at once, as channels, which are then laid side by
+//! side again. The integers are the same; only their order in memory differs.
 
-use super::editor::{int, int_of, ints};
-use crate::graph::Constant;
-use crate::onnx::Element;
-use crate::onnx::proto::{AttributeProto, NodeProto};
+use crate::element::Element;
+use crate::graph::{Attribute, Attributes, Constant, Node};
 
-/// Pixels that are folded.
+/// Pixels that are folded into one.
 const FOLD: i64 = 4;
 
-/// How a convolution is folded.
+/// The sizes of a folded convolution.
 #[derive(Clone, Debug)]
 pub(super) struct Fold {
     height: i64,
     width: i64,
     channels: i64,
-    /// Size of the result before it is unfolded: rows, and channels of one place.
+    /// Rows of the result before it is unfolded.
     rows: i64,
+    /// Channels of one place of the result.
     filters: i64,
     stride: i64,
     left: i64,
     kernel: [i64; 2],
     pads: [i64; 2],
     row_stride: i64,
-    /// First and last block of four that a result needs, from its own.
+    /// The first and the last block of four pixels that a result reads, relative to its own block.
     blocks: [i64; 2],
 }
 
 impl Fold {
-    /// The fold of a convolution over an image `[batch, height, width, channels]`, if it has one.
-    pub(super) fn of(conv: &NodeProto, weight: &[usize], image: &[i64]) -> Option<Self> {
+    /// The fold of a convolution over an image `[batch, height, width, channels]`. None if its sizes do not allow one.
+    pub(super) fn new(conv: &Node, weight: &[usize], image: &[i64]) -> Option<Self> {
         let [_, height, width, channels] = <[i64; 4]>::try_from(image).ok()?;
         let [filters, inputs, kernel_height, kernel_width] = <[usize; 4]>::try_from(weight).ok()?;
-        let list = |name: &str| conv.attribute.iter().find(|one| one.name == name).map(|one| one.ints.clone());
-        let [top, left, bottom, right] = <[i64; 4]>::try_from(list("pads")?).ok()?;
-        let [row_stride, stride] = <[i64; 2]>::try_from(list("strides")?).ok()?;
-        let plain = list("dilations").is_none_or(|dilations| dilations == [1, 1]);
-        let group = int_of(conv, "group").unwrap_or(1);
+        let [top, left, bottom, right] = <[i64; 4]>::try_from(conv.ints("pads")?).ok()?;
+        let [row_stride, stride] = <[i64; 2]>::try_from(conv.ints("strides")?).ok()?;
+        let undilated = conv.ints("dilations").is_none_or(|dilations| dilations == [1, 1]);
+        let group = conv.int("group").unwrap_or(1);
         let kernel = [kernel_height as i64, kernel_width as i64];
         let fits = height > 0
             && channels == inputs as i64
@@ -46,11 +44,11 @@ impl Fold {
             && width > 0
             && width % FOLD == 0
             && FOLD % stride == 0
-            // The results of a row must be as many as blocks give.
+            // A row must have as many results as its blocks give.
             && (width + left + right - kernel[1]) / stride + 1 == width / stride;
         let at_once = FOLD / stride;
         let last = ((at_once - 1) * stride + kernel[1] - 1 - left).div_euclid(FOLD);
-        (plain && group == 1 && fits).then_some(Self {
+        (undilated && group == 1 && fits).then_some(Self {
             height,
             width,
             channels,
@@ -65,7 +63,7 @@ impl Fold {
         })
     }
 
-    /// Results of neighbouring places that one block gives.
+    /// The number of adjacent results that one block gives.
     pub(super) fn at_once(&self) -> usize {
         (FOLD / self.stride) as usize
     }
@@ -80,12 +78,12 @@ impl Fold {
         [0, self.rows, self.width / self.stride, self.filters]
     }
 
-    /// Weights `[filters, channels, height, width]` of 8 bits, folded.
-    pub(super) fn weight(&self, levels: &Constant) -> Constant {
+    /// Folds weights `[filters, channels, height, width]` of 8 bits.
+    pub(super) fn weight(&self, numbers: &Constant) -> Constant {
         let width = self.blocks[1] - self.blocks[0] + 1;
         let dims = [self.at_once() as i64 * self.filters, FOLD * self.channels, self.kernel[0], width];
         let mut data = vec![0_u8; dims.iter().product::<i64>() as usize];
-        let source = levels.data.read();
+        let source = numbers.data.read();
         let mut from = 0;
         for filter in 0..self.filters {
             for channel in 0..self.channels {
@@ -108,15 +106,14 @@ impl Fold {
     }
 
     /// The attributes of the folded convolution.
-    pub(super) fn attributes(&self) -> Vec<AttributeProto> {
-        let [top, bottom] = self.pads;
-        let width = self.blocks[1] - self.blocks[0] + 1;
+    pub(super) fn attributes(&self) -> Attributes {
+        let ([top, bottom], [first, last]) = (self.pads, self.blocks);
         vec![
-            ints("dilations", &[1, 1]),
-            int("group", 1),
-            ints("kernel_shape", &[self.kernel[0], width]),
-            ints("pads", &[top, -self.blocks[0], bottom, self.blocks[1]]),
-            ints("strides", &[self.row_stride, 1]),
+            ("dilations", Attribute::Ints(vec![1, 1])),
+            ("group", Attribute::Int(1)),
+            ("kernel_shape", Attribute::Ints(vec![self.kernel[0], last - first + 1])),
+            ("pads", Attribute::Ints(vec![top, -first, bottom, last])),
+            ("strides", Attribute::Ints(vec![self.row_stride, 1])),
         ]
     }
 }

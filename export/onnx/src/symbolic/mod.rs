@@ -1,16 +1,14 @@
-//! Finds out which sizes depend on which symbolic axis. A recording knows concrete shapes only, so the forward function
-//! is recorded several times with other sizes of the symbolic axes, and what changes between the recordings is read as
-//! a function of them. What cannot be told apart is an error, never a guess.
+//! Sizes as functions of symbolic axes. A recording has concrete shapes only, so the forward function is recorded several
+//! times with other sizes of the symbolic axes, and each size is explained as a function of them. An ambiguous size is an
+//! error, never a guess.
 
-mod align;
-mod made;
 mod size;
+mod varying;
 
-pub(crate) use align::Trace;
-pub(crate) use made::Made;
 pub(crate) use size::{Form, Size};
+pub(crate) use varying::VaryingConstant;
 
-/// A named axis whose size is left open, and where the graph can read it.
+/// A symbolic axis, and an input from which the graph can read its size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Symbol {
     pub(crate) name: String,
@@ -18,15 +16,15 @@ pub(crate) struct Symbol {
     pub(crate) input: usize,
     /// The axis of that input.
     pub(crate) axis: usize,
-    /// Sizes to record with: the first is the base.
+    /// The sizes to record with, the base first.
     pub(crate) sizes: [usize; 3],
-    /// A size without common factors, for the recording that a forward function may refuse.
+    /// A size without common factors, for the optional recording.
     pub(crate) odd: usize,
 }
 
 impl Symbol {
-    /// Sizes for a sample of size `sample`: it, twice and three times it, which suits a forward function that takes
-    /// multiples only, and a prime beyond these. A size of 1 would be taken for a broadcast.
+    /// The sizes for a sample of size `sample`: once, twice and three times that size, since some forward functions accept
+    /// only multiples, and a larger prime. Sizes start at 2, because a size of 1 looks like a broadcast.
     pub(crate) fn usual_sizes(sample: usize) -> ([usize; 3], usize) {
         let base = sample.max(2);
         let is_prime = |number: &usize| {
@@ -39,24 +37,24 @@ impl Symbol {
 
 /// Sizes of each symbol in each recording.
 ///
-/// Recording 0 is the base; recording `i + 1` changes symbol `i` alone, so that its effect can be told from the others';
-/// the next one changes all, which tests what was concluded. Where the forward function takes it, a last one has odd
-/// sizes, which tells a size from one that was divided and multiplied on the way.
+/// Recording 0 is the base. Recording `i + 1` changes only symbol `i`, which isolates its effect. The next one changes all
+/// symbols, which tests the formulas. If the forward function accepts them, a last one has odd sizes, which distinguishes
+/// a size from one that was divided and multiplied again.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) symbols: Vec<Symbol>,
-    /// Whether the odd sizes are recorded too.
+    /// Includes the recording with odd sizes.
     pub(crate) odd: bool,
 }
 
 impl Plan {
-    /// How many recordings the plan needs. A plan without symbols needs two as well: the second has other input
-    /// values, which finds a forward function that reads them.
+    /// The number of recordings. It is two even without symbols: the second has other input values, which exposes a
+    /// forward function that reads them.
     pub(crate) fn recordings(&self) -> usize {
         self.symbols.len() + 2 + usize::from(self.odd)
     }
 
-    /// Size of every symbol in a recording.
+    /// The size of every symbol in a recording.
     pub(crate) fn sizes(&self, recording: usize) -> Vec<usize> {
         let all = self.symbols.len() + 1;
         let pick = |(position, symbol): (usize, &Symbol)| match recording {
@@ -69,7 +67,7 @@ impl Plan {
         self.symbols.iter().enumerate().map(pick).collect()
     }
 
-    /// The sizes of a recording as a person reads them: `batch = 4, time = 10`.
+    /// The sizes of a recording for messages: `batch = 4, time = 10`.
     pub(crate) fn describe(&self, recording: usize) -> String {
         let sizes = self.sizes(recording);
         let each = self.symbols.iter().zip(sizes).map(|(symbol, size)| format!("{} = {size}", symbol.name));

@@ -1,4 +1,4 @@
-//! One size of a tensor or a slice, as it was in every recording, and the formula that explains all of them.
+//! The size of an axis or a slice in every recording, and the formula that explains it.
 
 use super::{Plan, Symbol};
 
@@ -6,14 +6,14 @@ use super::{Plan, Symbol};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Size(pub(crate) Vec<i64>);
 
-/// How a size follows from the symbols.
+/// The formula of a size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// The same in every recording.
     Fixed(i64),
     /// `(constant + sum(factor * symbol)) / divisor`, rounded down.
     Linear { constant: i64, factors: Vec<i64>, divisor: i64 },
-    /// `factor * product(symbol ^ power) / divisor`, without a rest.
+    /// `factor * product(symbol ^ power) / divisor`, without a remainder.
     Product { factor: i64, powers: Vec<u32>, divisor: i64 },
 }
 
@@ -61,8 +61,8 @@ impl Size {
         }
     }
 
-    /// Rounding is how convolutions with strides count. Of several constants that round to the same sizes, none is
-    /// chosen, unless no odd size was recorded: then the forward function takes multiples only, which divide evenly.
+    /// The sizes of strided convolutions are rounded down. If several constants round to the same sizes, the formula is
+    /// ambiguous, unless no odd size was recorded: then the forward function accepts only multiples, which divide evenly.
     fn linear(&self, plan: &Plan) -> Option<Form> {
         let slope = |(position, symbol): (usize, &Symbol)| {
             let step = symbol.sizes[1] as i64 - symbol.sizes[0] as i64;
@@ -82,8 +82,8 @@ impl Size {
         };
         let mut constants = (exact..exact + divisor).filter(explains);
         let constant = constants.next()?;
-        let settled = constants.next().is_none() || (!plan.odd && constant == exact);
-        settled.then_some(Form::Linear { constant, factors, divisor })
+        let is_unambiguous = constants.next().is_none() || (!plan.odd && constant == exact);
+        is_unambiguous.then_some(Form::Linear { constant, factors, divisor })
     }
 
     fn product(&self, plan: &Plan) -> Option<Form> {
@@ -132,27 +132,27 @@ mod tests {
         Plan { symbols: vec![symbol("batch", [2, 4, 6], 7), symbol("time", [6, 12, 18], 19)], odd: true }
     }
 
-    /// Sizes of a formula in all recordings of the plan.
-    fn of(formula: impl Fn(i64, i64) -> i64) -> Size {
+    /// The sizes of a formula in all recordings of the plan.
+    fn sizes(formula: impl Fn(i64, i64) -> i64) -> Size {
         let plan = plan();
         Size((0..plan.recordings()).map(|i| plan.sizes(i)).map(|s| formula(s[0] as i64, s[1] as i64)).collect())
     }
 
     #[test]
     fn formulas_are_found_and_named() {
-        assert_eq!(of(|_, _| 7).form(&plan()), Some(Form::Fixed(7)));
-        assert_eq!(of(|b, _| b).name(&plan()).as_deref(), Some("batch"));
-        assert_eq!(of(|b, t| 3 * b * t).name(&plan()).as_deref(), Some("3*batch*time"));
-        assert_eq!(of(|_, t| t - 1).name(&plan()).as_deref(), Some("time + -1"));
-        assert_eq!(of(|_, t| (t + 1) / 2).name(&plan()).as_deref(), Some("(time + 1)/2"));
-        assert_eq!(of(|_, t| t * t).name(&plan()).as_deref(), Some("time*time"));
+        assert_eq!(sizes(|_, _| 7).form(&plan()), Some(Form::Fixed(7)));
+        assert_eq!(sizes(|b, _| b).name(&plan()).as_deref(), Some("batch"));
+        assert_eq!(sizes(|b, t| 3 * b * t).name(&plan()).as_deref(), Some("3*batch*time"));
+        assert_eq!(sizes(|_, t| t - 1).name(&plan()).as_deref(), Some("time + -1"));
+        assert_eq!(sizes(|_, t| (t + 1) / 2).name(&plan()).as_deref(), Some("(time + 1)/2"));
+        assert_eq!(sizes(|_, t| t * t).name(&plan()).as_deref(), Some("time*time"));
     }
 
     #[test]
     fn what_no_formula_explains_is_not_guessed() {
-        assert_eq!(of(|b, t| b * t + 1).form(&plan()), None);
-        assert_eq!(of(|b, t| b * t / 5).form(&plan()), None);
+        assert_eq!(sizes(|b, t| b * t + 1).form(&plan()), None);
+        assert_eq!(sizes(|b, t| b * t / 5).form(&plan()), None);
         // Of multiples alone, this would be the size itself.
-        assert_eq!(of(|_, t| t / 2 * 2).form(&plan()), None);
+        assert_eq!(sizes(|_, t| t / 2 * 2).form(&plan()), None);
     }
 }

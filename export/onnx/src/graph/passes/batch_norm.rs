@@ -1,11 +1,10 @@
 //! Folds batch normalisation into the convolution or dense layer before it. In inference both are linear in the same
-//! channel, so the layer takes over the scale and the shift: `w' = w · s`, `b' = (b - mean) · s + beta` with
+//! channel, so the layer absorbs the scale and the shift: `w' = w · s`, `b' = (b - mean) · s + beta` with
 //! `s = gamma / sqrt(variance + epsilon)`. Computed in 64-bit floats and rounded once.
 
-use crate::graph::{Attribute, Constant, Data, Graph, Node, ValueId};
-use crate::onnx::Element;
+use crate::graph::{Constant, Graph, Node, ValueId};
 
-/// Folds every batch normalisation that follows a layer which nothing else reads.
+/// Folds every batch normalisation that is the only reader of a layer.
 pub(crate) fn fold(graph: &mut Graph) {
     let mut position = 0;
     while position < graph.nodes.len() {
@@ -17,20 +16,17 @@ pub(crate) fn fold(graph: &mut Graph) {
     }
 }
 
-/// What a batch normalisation does to each channel.
+/// A batch normalisation as a linear function of each channel.
 struct Line {
     scale: Vec<f64>,
     shift: Vec<f64>,
 }
 
 impl Line {
-    fn of(graph: &Graph, norm: &Node) -> Option<Self> {
-        let floats = |at: usize| graph.constants.get(&norm.inputs.get(at).copied()??)?.floats();
+    fn new(graph: &Graph, norm: &Node) -> Option<Self> {
+        let floats = |at: usize| graph.constants.get(&norm.input(at)?)?.floats();
         let (gamma, beta, mean, variance) = (floats(1)?, floats(2)?, floats(3)?, floats(4)?);
-        let epsilon = norm.attributes.iter().find_map(|(name, value)| match value {
-            Attribute::Float(value) if *name == "epsilon" => Some(f64::from(*value)),
-            _ => None,
-        })?;
+        let epsilon = f64::from(norm.float("epsilon")?);
         let scale = gamma
             .iter()
             .zip(&variance)
@@ -44,17 +40,17 @@ impl Line {
 
 fn fold_at(graph: &mut Graph, position: usize) -> Option<()> {
     let norm = graph.nodes.get(position).filter(|node| node.op == "BatchNormalization")?.clone();
-    let input = (*norm.inputs.first()?)?;
+    let input = norm.input(0)?;
     let source = graph.nodes[..position].iter().position(|node| node.outputs == [input])?;
     if graph.uses()[input] != 1 || graph.outputs.contains(&input) {
         return None;
     }
     let layer = graph.nodes[source].clone();
-    let line = Line::of(graph, &norm)?;
-    let weight = layer.inputs.get(1).copied()??;
+    let line = Line::new(graph, &norm)?;
+    let weight = layer.input(1)?;
     let channels = channels(&layer, graph.constants.get(&weight)?)?;
     let scaled = scaled(graph.constants.get(&weight)?, &channels, &line)?;
-    let old = layer.inputs.get(2).copied().flatten();
+    let old = layer.input(2);
     let bias = match old {
         Some(bias) => graph.constants.get(&bias)?.floats()?,
         None => vec![0.0; line.scale.len()],
@@ -71,7 +67,7 @@ fn fold_at(graph: &mut Graph, position: usize) -> Option<()> {
     Some(())
 }
 
-/// The output channel of a weight's element, by its position.
+/// Maps the position of an element of a weight to its output channel.
 fn channels(layer: &Node, weight: &Constant) -> Option<Box<dyn Fn(usize) -> usize>> {
     let dims = &weight.dims;
     let inner = |from: usize| dims[from..].iter().product::<usize>().max(1);
@@ -80,12 +76,9 @@ fn channels(layer: &Node, weight: &Constant) -> Option<Box<dyn Fn(usize) -> usiz
             let each = inner(1);
             Some(Box::new(move |at| at / each))
         }
-        // [in, out / groups, ...]: the first axis says which group.
+        // [in, out / groups, ...]: the first axis determines the group.
         "ConvTranspose" => {
-            let groups = layer.attributes.iter().find_map(|(name, value)| match value {
-                Attribute::Int(value) if *name == "group" => Some(*value as usize),
-                _ => None,
-            })?;
+            let groups = layer.int("group")? as usize;
             let (out, place, each) = (dims[1], inner(2), dims[0] / groups);
             Some(Box::new(move |at| at / place / out / each * out + at / place % out))
         }
@@ -104,11 +97,10 @@ fn scaled(weight: &Constant, channel: &dyn Fn(usize) -> usize, line: &Line) -> O
 }
 
 fn floats(dims: Vec<usize>, values: Vec<f64>) -> Constant {
-    let data: Vec<u8> = values.into_iter().flat_map(|value| (value as f32).to_le_bytes()).collect();
-    Constant { element: Element::F32, dims, data: Data::from(data) }
+    Constant::from_f32(dims, values.into_iter().map(|value| value as f32))
 }
 
-/// Adds a constant under the name, and with the shape, of the one that it stands for.
+/// Adds a constant with the name and the shape of the one that it replaces.
 fn replaced(graph: &mut Graph, old: ValueId, constant: Constant) -> ValueId {
     let new = graph.constant(constant);
     graph.values[new].name = graph.values[old].name.clone();
@@ -116,7 +108,7 @@ fn replaced(graph: &mut Graph, old: ValueId, constant: Constant) -> ValueId {
     new
 }
 
-/// The bias's own name, or one beside the weight's.
+/// The name of the old bias, or one derived from the weight's.
 fn bias_name(graph: &Graph, weight: ValueId, bias: Option<ValueId>) -> Option<String> {
     let own = bias.and_then(|bias| graph.values[bias].name.clone());
     own.or_else(|| {

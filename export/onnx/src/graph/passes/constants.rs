@@ -1,7 +1,7 @@
-//! Computes nodes whose operands are all constants, where that is a matter of moving bytes: reshaping and transposing
-//! weights, so that a transposed weight is written transposed.
+//! Computes nodes with constant operands that only move bytes: a reshaped or transposed weight is written reshaped or
+//! transposed.
 
-use crate::graph::{Attribute, Constant, Graph, Node};
+use crate::graph::{Constant, Graph, Node};
 
 /// Folds every such node.
 pub(crate) fn fold(graph: &mut Graph) {
@@ -19,9 +19,9 @@ pub(crate) fn fold(graph: &mut Graph) {
     }
 }
 
-/// The folded constant takes over the parameter's name if nothing else reads the parameter.
+/// Gives the folded constant the parameter's name if nothing else reads the parameter.
 fn inherit_name(graph: &mut Graph, node: &Node, output: usize) {
-    let Some(input) = node.inputs[0] else { return };
+    let Some(input) = node.input(0) else { return };
     if graph.values[output].name.is_none() && graph.uses()[input] == 0 {
         graph.values[output].name = graph.values[input].name.take();
     }
@@ -32,17 +32,14 @@ fn folded(graph: &Graph, node: &Node) -> Option<Constant> {
     if graph.outputs.contains(output) {
         return None;
     }
-    let input = graph.constants.get(&(*node.inputs.first()?)?)?;
+    let input = graph.constants.get(&node.input(0)?)?;
     match node.op {
         "Reshape" => {
             let dims = graph.values[*output].shape.as_ref()?;
             let dims = dims.iter().map(|size| size.fixed().map(|size| size as usize)).collect::<Option<Vec<_>>>()?;
             Some(Constant { dims, ..input.clone() })
         }
-        "Transpose" => match node.attributes.first() {
-            Some(("perm", Attribute::Ints(order))) => Some(transposed(input, order)),
-            _ => None,
-        },
+        "Transpose" => Some(transposed(input, node.ints("perm")?)),
         _ => None,
     }
 }

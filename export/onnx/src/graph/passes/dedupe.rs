@@ -1,11 +1,11 @@
-//! Makes equal constants one, and equal nodes one: a shape or an axis list is written once however often it is used.
+//! Merges equal constants and equal nodes, so that a shape or an axis list is written once however often it is used.
 
 use std::collections::hash_map::{DefaultHasher, Entry};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hasher as _;
 
+use crate::element::Element;
 use crate::graph::{Data, Graph, Node, ValueId};
-use crate::onnx::Element;
 
 /// Merges equal constants and equal nodes. Of equal parameters, the first keeps its name.
 pub(crate) fn merge(graph: &mut Graph) {
@@ -19,7 +19,7 @@ fn merge_constants(graph: &mut Graph) {
         alike.entry((constant.element, &constant.dims)).or_default().push(*id);
     }
     let mut changes = Vec::new();
-    // A parameter that is alone in its shape is not read for this.
+    // A parameter with a unique shape has no equal and is not read.
     for ids in alike.into_values().filter(|ids| ids.len() > 1) {
         let mut first: HashMap<u64, ValueId> = HashMap::new();
         for id in ids {
@@ -36,7 +36,7 @@ fn merge_constants(graph: &mut Graph) {
     changes.sort_unstable();
     for (from, to) in &changes {
         graph.constants.remove(from);
-        // Of a parameter and a nameless constant, the name stays.
+        // A parameter that is merged into a nameless constant passes its name on.
         if graph.values[*to].name.is_none() {
             graph.values[*to].name = graph.values[*from].name.take();
         }
@@ -50,7 +50,7 @@ fn hash(data: &Data) -> u64 {
     hasher.finish()
 }
 
-/// Nodes stand in the order of execution, so by the time a node is looked at, its operands have been merged.
+/// Nodes are in the order of execution, so the operands of a node are merged before it is compared.
 fn merge_nodes(graph: &mut Graph) {
     let mut first: HashMap<(&'static str, Vec<Option<ValueId>>), Vec<usize>> = HashMap::new();
     let mut changes: HashMap<ValueId, ValueId> = HashMap::new();
@@ -66,7 +66,7 @@ fn merge_nodes(graph: &mut Graph) {
         let twins = first.entry((node.op, node.inputs.clone())).or_default();
         let same = |other: &Node| other.attributes == node.attributes && other.outputs.len() == node.outputs.len();
         let twin = twins.iter().map(|at| &graph.nodes[*at]).find(|other| same(other));
-        // A graph output must keep the name it was given, so it keeps its node too.
+        // A graph output must keep its name, so it keeps its node too.
         match twin.filter(|_| node.outputs.iter().all(|output| !graph.outputs.contains(output))) {
             Some(twin) => {
                 changes.extend(node.outputs.iter().copied().zip(twin.outputs.iter().copied()));

@@ -1,5 +1,5 @@
-//! Removes nodes that hand their input on unchanged: casts to the same type, reshapes to the same shape, transposes
-//! that keep the order; and joins transposes and reshapes that follow one another.
+//! Removes nodes that return their input unchanged: casts to the same type, reshapes to the same shape, transposes that
+//! keep the order. Joins successive transposes and successive reshapes.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ pub(crate) fn remove(graph: &mut Graph) {
     while drop_all(graph) || join_one(graph) {}
 }
 
-/// Drops every node that changes nothing. Operands come first, so one walk finds chains of them too.
+/// Drops every node without effect. Operands come first, so one walk finds chains too.
 fn drop_all(graph: &mut Graph) -> bool {
     let mut changes: HashMap<ValueId, ValueId> = HashMap::new();
     let mut kept = Vec::with_capacity(graph.nodes.len());
@@ -27,7 +27,7 @@ fn drop_all(graph: &mut Graph) -> bool {
 
 fn is_identity(graph: &Graph, node: &Node) -> bool {
     let (Some(Some(input)), Some(output)) = (node.inputs.first(), node.outputs.first()) else { return false };
-    // An output keeps its name, so it keeps the node that gives it, unless another node can take the name over.
+    // A graph output keeps its name, so it keeps its node.
     if graph.outputs.contains(output) {
         return false;
     }
@@ -38,14 +38,14 @@ fn is_identity(graph: &Graph, node: &Node) -> bool {
         "Cast" => before.element == after.element,
         "Reshape" | "Expand" => same_shape,
         "Mul" | "Div" => before.element == after.element && by_one(graph, node),
-        "Transpose" => order(node).is_some_and(|order| (0..order.len() as i64).eq(order.iter().copied())),
+        "Transpose" => node.ints("perm").is_some_and(|order| (0..order.len() as i64).eq(order.iter().copied())),
         _ => false,
     }
 }
 
-/// Whether the second operand is the number 1, which keeps every value, infinite ones too.
+/// Returns true if the second operand is the number 1, which preserves every value, even infinite ones.
 fn by_one(graph: &Graph, node: &Node) -> bool {
-    let factor = node.inputs.get(1).copied().flatten().and_then(|id| graph.constants.get(&id));
+    let factor = node.input(1).and_then(|id| graph.constants.get(&id));
     factor.is_some_and(|factor| factor.dims.is_empty() && factor.number() == Some(1.0))
 }
 
@@ -56,7 +56,7 @@ fn join_one(graph: &mut Graph) -> bool {
         if !matches!(node.op, "Transpose" | "Reshape") {
             return None;
         }
-        let input = (*node.inputs.first()?)?;
+        let input = node.input(0)?;
         let source = *makers.get(&input)?;
         let same = graph.nodes[source].op == node.op;
         let plain = node.op == "Transpose" || !copies_sizes(graph, node);
@@ -65,7 +65,7 @@ fn join_one(graph: &mut Graph) -> bool {
     let Some((source, position)) = pair else { return false };
     let first = graph.nodes[source].clone();
     let second = &mut graph.nodes[position];
-    if let (Some(before), Some(after)) = (order(&first), order(second)) {
+    if let (Some(before), Some(after)) = (first.ints("perm"), second.ints("perm")) {
         let joined = after.iter().map(|axis| before[*axis as usize]).collect();
         second.attributes = vec![("perm", Attribute::Ints(joined))];
     }
@@ -74,15 +74,8 @@ fn join_one(graph: &mut Graph) -> bool {
     true
 }
 
-/// Whether a reshape copies sizes of its input, which joining would change.
+/// Returns true if a reshape copies sizes of its input, which joining would change.
 fn copies_sizes(graph: &Graph, node: &Node) -> bool {
-    let shape = node.inputs.get(1).copied().flatten().and_then(|id| graph.constants.get(&id)?.integers());
+    let shape = node.input(1).and_then(|id| graph.constants.get(&id)?.integers());
     shape.is_none_or(|shape| shape.contains(&0))
-}
-
-fn order(node: &Node) -> Option<Vec<i64>> {
-    match node.attributes.first() {
-        Some(("perm", Attribute::Ints(order))) => Some(order.clone()),
-        _ => None,
-    }
 }

@@ -1,12 +1,12 @@
 //! Casts operands to types that ONNX Runtime has kernels for. The standard allows more types than its CPU provider
-//! computes with; a model that names one of the others would not load. What a cast cannot bridge is refused: there is
-//! nothing wider than 64 bits.
+//! implements, and a model with one of the others does not load. An operation without a kernel of a wider type is refused:
+//! there is nothing wider than 64 bits.
 
-use crate::graph::{Attribute, Graph, Node, ValueId};
-use crate::onnx::Element;
-use crate::onnx::Element::{Bf16, Bool, F16, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64};
+use crate::element::Element;
+use crate::element::Element::{Bf16, Bool, F16, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64};
+use crate::graph::{Graph, Node, ValueId, to};
 
-/// A node that no cast can help.
+/// A node without a kernel, with or without casts.
 pub(crate) struct Missing {
     /// Position in [`Graph::origins`].
     pub(crate) origin: usize,
@@ -14,8 +14,8 @@ pub(crate) struct Missing {
     pub(crate) element: Element,
 }
 
-/// Inserts casts where they are needed; gives what cannot be helped.
-pub(crate) fn settle(graph: &mut Graph, opset: i64) -> Vec<Missing> {
+/// Inserts the casts that nodes need. Returns the nodes that have no kernel even so.
+pub(crate) fn insert_casts(graph: &mut Graph, opset: i64) -> Vec<Missing> {
     let mut missing = Vec::new();
     let nodes = std::mem::take(&mut graph.nodes);
     for mut node in nodes {
@@ -65,18 +65,16 @@ fn cast(graph: &mut Graph, value: ValueId, to: Element, origin: usize) -> ValueI
     wide
 }
 
-fn casting(from: ValueId, to: ValueId, element: Element, origin: usize) -> Node {
-    let attributes = vec![("to", Attribute::Int(i64::from(element.code())))];
-    Node { op: "Cast", inputs: vec![Some(from)], outputs: vec![to], attributes, origin }
+fn casting(from: ValueId, into: ValueId, element: Element, origin: usize) -> Node {
+    Node { op: "Cast", inputs: vec![Some(from)], outputs: vec![into], attributes: vec![to(element)], origin }
 }
 
-/// The operand whose type chooses the kernel.
+/// The operand whose type selects the kernel.
 fn operand(node: &Node) -> Option<ValueId> {
-    let at = usize::from(node.op == "Where");
-    node.inputs.get(at).copied().flatten()
+    node.input(usize::from(node.op == "Where"))
 }
 
-/// The next type that there is a kernel for and that holds every number of this one.
+/// The narrowest type with a kernel that holds every number of this type.
 fn wider(element: Element, kernels: &[Element]) -> Option<Element> {
     let candidates: &[Element] = match element {
         F16 | Bf16 => &[F32],
@@ -89,8 +87,8 @@ fn wider(element: Element, kernels: &[Element]) -> Option<Element> {
     candidates.iter().copied().find(|candidate| kernels.contains(candidate))
 }
 
-/// The types for which ONNX Runtime 1.31's CPU provider runs an operator; none where it runs all of them. Half precision
-/// counts as present where the provider casts by itself.
+/// The types for which ONNX Runtime 1.31's CPU provider has a kernel of an operator; none if it has all of them. Half
+/// precision is included if the provider inserts casts itself.
 fn kernels(node: &Node, opset: i64) -> Option<Vec<Element>> {
     const INTEGERS: [Element; 8] = [I8, I16, I32, I64, U8, U16, U32, U64];
     let with = |floats: &[Element], others: &[Element]| Some([floats, others].concat());
@@ -128,7 +126,7 @@ fn kernels(node: &Node, opset: i64) -> Option<Vec<Element>> {
         | "ConvTranspose" | "AveragePool" | "GlobalAveragePool" | "HardSigmoid" | "LeakyRelu" | "PRelu" => {
             with(&[F32, F16], &[])
         }
-        // Updates that are joined with what is there.
+        // Updates that are combined with the old elements.
         "ScatterElements" | "ScatterND" if node.attributes.iter().any(|(name, _)| *name == "reduction") => {
             with(&[F32, F64], &INTEGERS)
         }

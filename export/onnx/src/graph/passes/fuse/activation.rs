@@ -1,7 +1,7 @@
 //! Activation functions that burn composes and ONNX has an operator for.
 
 use super::Pattern::{Is, Number};
-use super::{Match, Pattern, Replacement, Rule, X, float_of, is_f32, near, node};
+use super::{Match, Pattern, Replacement, Rule, X, is_f32, near, node};
 use crate::graph::{Attribute, Attributes, Graph};
 
 pub(super) fn rules() -> Vec<Rule> {
@@ -24,7 +24,7 @@ fn one(op: &'static str, found: &Match, attributes: Attributes) -> Option<Replac
 
 fn hard_swish(graph: &mut Graph, found: &Match) -> Option<Replacement> {
     let sigmoid = found.node(graph, "HardSigmoid")?;
-    let usual = near(float_of(sigmoid, "alpha")?, 1.0 / 6.0) && near(float_of(sigmoid, "beta")?, 0.5);
+    let usual = near(sigmoid.float("alpha")?.into(), 1.0 / 6.0) && near(sigmoid.float("beta")?.into(), 0.5);
     (usual && is_f32(graph, found.value(0)?)).then(|| one("HardSwish", found, Vec::new()))?
 }
 
@@ -40,7 +40,7 @@ fn gelu(graph: &mut Graph, found: &Match) -> Option<Replacement> {
     is_f32(graph, found.value(0)?).then(|| one("Gelu", found, attributes))?
 }
 
-/// `log(1 + x)` as [`crate::lower`] writes it.
+/// `log(1 + x)` in the form of [`crate::lower`].
 fn log1p(x: Pattern) -> Pattern {
     let sum = node("Add", [x.clone(), Is(1.0)]);
     let log = node("Log", [sum.clone()]);
@@ -50,14 +50,14 @@ fn log1p(x: Pattern) -> Pattern {
     node("Where", [node("Equal", [sum, Is(1.0)]), x, inner])
 }
 
-/// burn takes `x` itself above a threshold.
+/// burn returns `x` itself above a threshold.
 fn softplus_pattern() -> Pattern {
     let above = node("Greater", [X, Number(0)]);
     let bounded = node("Where", [above.clone(), Number(0), X]);
     node("Where", [above, X, log1p(node("Exp", [bounded]))])
 }
 
-/// Above 17, a 32-bit float cannot tell `x` from `softplus(x)`.
+/// Above 17, `x` and `softplus(x)` are the same 32-bit float.
 fn softplus(graph: &mut Graph, found: &Match) -> Option<Replacement> {
     let same = found.number(0)? >= 17.0 && is_f32(graph, found.value(0)?);
     same.then(|| one("Softplus", found, Vec::new()))?

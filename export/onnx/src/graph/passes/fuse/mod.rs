@@ -1,6 +1,6 @@
-//! Replaces several nodes by the one operator that means the same. burn writes many layers as formulas; a person would
-//! have written the operator, and a runtime has a kernel for it. A rule is a picture of the nodes ([`Pattern`]) and what
-//! stands for them; one file holds the rules of one family.
+//! Replaces several nodes by one equivalent operator. burn writes many layers as formulas for which ONNX has an operator
+//! and a runtime has a kernel. A rule consists of a [`Pattern`] of nodes and their replacement; one file holds the rules of
+//! one family.
 
 mod activation;
 mod norm;
@@ -8,19 +8,19 @@ mod test;
 
 use std::collections::HashMap;
 
-use crate::graph::{Attribute, Attributes, Constant, Graph, Node, ValueId};
-use crate::onnx::Element;
+use crate::element::Element;
+use crate::graph::{Attributes, Constant, Graph, Node, ValueId};
 
-/// A picture of nodes, seen from the last one.
+/// A pattern of nodes, beginning with the last one.
 #[derive(Clone)]
 pub(super) enum Pattern {
-    /// Any value. The same number is the same value.
+    /// Any value. Equal numbers match the same value.
     Value(usize),
-    /// A constant of one element, kept under this number.
+    /// Any constant of one element, stored under this number.
     Number(usize),
-    /// A constant of this one number.
+    /// A constant with this number as its only element.
     Is(f64),
-    /// A node with these operands; those of a sum or a product may stand in any order.
+    /// A node with these operands; in any order if it is a sum or a product.
     Node(&'static str, Vec<Pattern>),
 }
 
@@ -28,15 +28,15 @@ pub(super) fn node(op: &'static str, operands: impl IntoIterator<Item = Pattern>
     Pattern::Node(op, operands.into_iter().collect())
 }
 
-/// The value that most patterns are about.
+/// The input of most patterns.
 pub(super) const X: Pattern = Pattern::Value(0);
 
-/// Nodes found in the form of a pattern.
+/// Nodes that match a pattern.
 #[derive(Clone, Default)]
 pub(super) struct Match {
     values: HashMap<usize, ValueId>,
     numbers: HashMap<usize, f64>,
-    /// Positions of the nodes and how often the pattern reached each; the last node is the first here.
+    /// Positions of the nodes, the last node first, and how often the pattern reached each.
     nodes: Vec<(usize, usize)>,
 }
 
@@ -49,7 +49,7 @@ impl Match {
         self.numbers.get(&number).copied()
     }
 
-    /// The first node of an operator, in the order in which the pattern names them.
+    /// The first node of an operator, in the order of the pattern.
     pub(super) fn node<'g>(&self, graph: &'g Graph, op: &str) -> Option<&'g Node> {
         self.nodes.iter().map(|(position, _)| &graph.nodes[*position]).find(|node| node.op == op)
     }
@@ -67,7 +67,7 @@ impl Match {
     }
 }
 
-/// The node that stands for a match.
+/// The node that replaces a match.
 pub(super) struct Replacement {
     pub(super) op: &'static str,
     pub(super) inputs: Vec<ValueId>,
@@ -76,14 +76,14 @@ pub(super) struct Replacement {
 
 /// One replacement.
 pub(super) struct Rule {
-    /// The opset that brought the operator.
+    /// The opset that introduced the operator.
     pub(super) opset: i64,
     pub(super) pattern: Pattern,
-    /// What stands for the nodes, if the match is one after all.
+    /// Returns the replacement, or none if the match fails a condition that patterns cannot express.
     pub(super) replace: fn(&mut Graph, &Match) -> Option<Replacement>,
 }
 
-/// Replaces until no rule finds anything.
+/// Applies every rule until it matches nothing.
 pub(crate) fn apply(graph: &mut Graph, opset: i64) {
     let rules: Vec<Rule> = [activation::rules(), norm::rules(), test::rules()].into_iter().flatten().collect();
     for rule in rules.iter().filter(|rule| rule.opset <= opset) {
@@ -98,7 +98,7 @@ fn apply_one(graph: &mut Graph, rule: &Rule) -> bool {
         let output = graph.nodes[position].outputs[0];
         let search = Search { graph, makers: &makers };
         let Some(found) = search.find(&rule.pattern, output, Match::default()) else { continue };
-        // What something else reads as well must stay, and then nothing is gained.
+        // Nodes with another reader must stay, and then nothing is gained.
         let inner = found.nodes.iter().skip(1);
         let alone = inner.clone().all(|(at, times)| uses[graph.nodes[*at].outputs[0]] == *times);
         if !alone {
@@ -158,26 +158,17 @@ impl Search<'_> {
     }
 }
 
-/// A float attribute of a node.
-pub(super) fn float_of(node: &Node, name: &str) -> Option<f64> {
-    node.attributes.iter().find_map(|(other, value)| match value {
-        Attribute::Float(value) if *other == name => Some(f64::from(*value)),
-        _ => None,
-    })
-}
-
-/// Whether two numbers are the same but for rounding to 32 bits.
+/// Returns true for numbers that are equal up to rounding to 32 bits.
 pub(super) fn near(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-6 * b.abs().max(1e-30)
 }
 
-/// Whether a value holds 32-bit floats, for operators whose kernels ONNX Runtime has for these alone.
+/// Returns true for 32-bit floats. Some operators have kernels for no other type in ONNX Runtime.
 pub(super) fn is_f32(graph: &Graph, value: ValueId) -> bool {
     graph.values[value].element == Element::F32
 }
 
 /// A vector of `count` equal floats.
 pub(super) fn repeated(graph: &mut Graph, value: f32, count: usize) -> ValueId {
-    let data = value.to_le_bytes().repeat(count).into();
-    graph.constant(Constant { element: Element::F32, dims: vec![count], data })
+    graph.constant(Constant::from_f32(vec![count], std::iter::repeat_n(value, count)))
 }

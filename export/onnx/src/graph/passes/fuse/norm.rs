@@ -28,8 +28,8 @@ fn standardised(square: fn(Pattern) -> Pattern) -> Pattern {
     node("Div", [centred, node("Sqrt", [node("Add", [variance, Number(0)])])])
 }
 
-/// Over the last of three axes, which is how burn writes group and instance normalisation, this is ONNX's
-/// `InstanceNormalization` without scale and shift.
+/// Over the last of three axes, this is ONNX's `InstanceNormalization` without scale and shift. burn writes group and
+/// instance normalisation in this form.
 fn instance_norm(graph: &mut Graph, found: &Match) -> Option<Replacement> {
     let x = found.value(0)?;
     let shape = graph.values[x].shape.clone()?;
@@ -73,7 +73,7 @@ fn rms_norm(graph: &mut Graph, found: &Match) -> Option<Replacement> {
     })
 }
 
-/// A constant as a vector, under its own name.
+/// A constant as a vector, under the same name.
 fn flattened(graph: &mut Graph, value: ValueId) -> Option<ValueId> {
     let mut constant = graph.constants.get(&value)?.clone();
     constant.dims = vec![constant.dims.iter().product()];
@@ -83,13 +83,10 @@ fn flattened(graph: &mut Graph, value: ValueId) -> Option<ValueId> {
     Some(flat)
 }
 
-/// The axes of a reduction, which are an input or an attribute by opset.
+/// The axes of a reduction: an input or an attribute, depending on the opset.
 fn axes(graph: &Graph, node: &Node) -> Option<Vec<i64>> {
-    if let Some(axes) = node.inputs.get(1) {
-        return graph.constants.get(&(*axes)?)?.integers();
+    match node.inputs.get(1) {
+        Some(axes) => graph.constants.get(&(*axes)?)?.integers(),
+        None => node.ints("axes").map(<[i64]>::to_vec),
     }
-    node.attributes.iter().find_map(|(name, value)| match value {
-        Attribute::Ints(axes) if *name == "axes" => Some(axes.clone()),
-        _ => None,
-    })
 }

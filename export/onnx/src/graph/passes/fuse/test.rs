@@ -1,4 +1,4 @@
-//! Tests for values that are no number, which burn composes of comparisons.
+//! Tests for NaN and infinity, which burn composes of comparisons.
 
 use super::Pattern::Is;
 use super::{Match, Replacement, Rule, X, node};
@@ -11,7 +11,7 @@ pub(super) fn rules() -> Vec<Rule> {
     ]
 }
 
-/// Nothing but NaN differs from itself.
+/// Only NaN differs from itself.
 fn is_nan(graph: &mut Graph, found: &Match) -> Option<Replacement> {
     test(graph, found, "IsNaN")
 }

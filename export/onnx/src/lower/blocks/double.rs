@@ -1,13 +1,13 @@
-//! Functions that ONNX Runtime's CPU provider computes with 32 bits only, for 64 bits by functions that it has.
+//! 64-bit functions for which ONNX Runtime's CPU provider has only 32-bit kernels, composed of functions that it has.
 
 use std::f64::consts::FRAC_PI_2;
 
-use super::{Context, to};
-use crate::graph::ValueId;
-use crate::onnx::Element;
+use crate::element::Element;
+use crate::graph::{ValueId, to};
+use crate::lower::context::Context;
 
-/// The function `op` of a 64-bit value, if it is one of these.
-pub(super) fn function(cx: &mut Context<'_>, op: &str, x: ValueId) -> Option<ValueId> {
+/// The function `op` of a 64-bit value; none if ONNX Runtime has its kernel.
+pub(crate) fn function(cx: &mut Context<'_>, op: &str, x: ValueId) -> Option<ValueId> {
     Some(match op {
         "Cosh" => cosh(cx, x),
         "Sinh" => {
@@ -59,8 +59,8 @@ fn log_of_root(cx: &mut Context<'_>, x: ValueId, more: f64) -> ValueId {
     cx.node("Log", &[whole], Vec::new())
 }
 
-/// The 32-bit angle, made better by one step of Newton's method on `sin y = x cos y`.
-pub(super) fn atan(cx: &mut Context<'_>, x: ValueId) -> ValueId {
+/// The 32-bit angle, refined by one step of Newton's method on `sin y = x cos y`.
+pub(crate) fn atan(cx: &mut Context<'_>, x: ValueId) -> ValueId {
     let narrow = cx.typed("Cast", &[x], vec![to(Element::F32)], Element::F32);
     let rough = cx.node("Atan", &[narrow], Vec::new());
     let rough = cx.typed("Cast", &[rough], vec![to(Element::F64)], Element::F64);

@@ -1,9 +1,9 @@
-//! ONNX element types and how burn's types and scalars map onto them.
+//! ONNX element types, and their counterparts among burn's types and scalars.
 
 use burn::backend::ir::ScalarIr;
 use burn::tensor::{DType, bf16, f16};
 
-/// An element type, as ONNX counts them in `TensorProto.DataType`.
+/// An element type, with its number in `TensorProto.DataType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Element {
     F32 = 1,
@@ -22,8 +22,8 @@ pub(crate) enum Element {
 }
 
 impl Element {
-    /// The element type of a burn tensor; none for quantised ones.
-    pub(crate) fn of(dtype: DType) -> Option<Self> {
+    /// The element type of a burn tensor; none for a quantised tensor.
+    pub(crate) fn from_dtype(dtype: DType) -> Option<Self> {
         Some(match dtype {
             DType::F64 => Self::F64,
             DType::F32 | DType::Flex32 => Self::F32,
@@ -57,7 +57,7 @@ impl Element {
         }
     }
 
-    /// Whether it is a floating-point type.
+    /// Returns true for a floating-point type.
     pub(crate) fn is_float(self) -> bool {
         matches!(self, Self::F32 | Self::F64 | Self::F16 | Self::Bf16)
     }
@@ -72,7 +72,7 @@ impl Element {
         Some(if self.is_unsigned() { (0, 2 * half - 1) } else { (-half, half - 1) })
     }
 
-    /// Whether it is an unsigned integer type.
+    /// Returns true for an unsigned integer type.
     pub(crate) fn is_unsigned(self) -> bool {
         matches!(self, Self::U8 | Self::U16 | Self::U32 | Self::U64)
     }
@@ -88,8 +88,8 @@ impl Element {
     }
 }
 
-/// Little-endian bytes of a scalar in an element type, as ONNX stores raw data. A number that the type cannot hold is
-/// converted as Rust's `as` does, which is how burn reads a scalar: integers wrap, floats stop at the bounds.
+/// Little-endian bytes of a scalar in an element type, in the form of ONNX's raw data. A number outside of the type's
+/// range is converted as by Rust's `as`, which burn uses too: integers wrap, floats saturate.
 pub(crate) fn scalar_bytes(value: ScalarIr, element: Element) -> Vec<u8> {
     macro_rules! integer {
         ($type:ty) => {
@@ -120,7 +120,7 @@ pub(crate) fn scalar_bytes(value: ScalarIr, element: Element) -> Vec<u8> {
     }
 }
 
-/// A scalar as an element type holds it, in the widest type of its kind.
+/// A scalar rounded or wrapped to an element type, in the widest type of its kind.
 pub(crate) fn narrowed(value: ScalarIr, element: Element) -> ScalarIr {
     let bytes = scalar_bytes(value, element);
     macro_rules! read {

@@ -1,5 +1,5 @@
-//! Lays the recordings of one forward function side by side: the same operations, wired the same way, that differ in
-//! sizes alone. Anything else that differs is an error that names the operation.
+//! Aligns the recordings of one forward function: the same operations with the same connections, different only in sizes.
+//! Any other difference is an error that names the operation.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,10 +8,9 @@ use burn::backend::ir::{OperationIr, TensorIr};
 use burn::tensor::TensorData;
 use serde_json::Value as Json;
 
-use super::{Made, Plan, Size};
-use crate::capture::{Modules, Recording};
+use crate::capture::{Modules, Recording, kind};
 use crate::error::{Error, Result};
-use crate::lower::kind;
+use crate::symbolic::{Plan, Size, VaryingConstant};
 
 /// The aligned recordings of one forward function.
 pub(crate) struct Trace {
@@ -19,18 +18,18 @@ pub(crate) struct Trace {
     pub(crate) base: Recording,
     pub(crate) plan: Plan,
     pub(crate) modules: Modules,
-    /// Constants that the forward function made for the sizes it found.
-    pub(crate) made: HashMap<TensorId, Made>,
+    /// Constants that the forward function computed from sizes.
+    pub(crate) varying: HashMap<TensorId, VaryingConstant>,
     others: Vec<Recording>,
     shapes: HashMap<TensorId, Vec<Size>>,
 }
 
 impl Trace {
-    /// Aligns recordings that were made in the plan's order, base first.
+    /// Aligns recordings in the plan's order, base first.
     pub(crate) fn align(plan: Plan, base: Recording, others: Vec<Recording>) -> Result<Self> {
-        let modules = Modules::of(&base);
+        let modules = Modules::new(&base);
         let mut numbers: Vec<Numbers> = others.iter().map(|other| Numbers::pair(&base, other)).collect();
-        let mut trace = Self { base, plan, modules, made: HashMap::new(), others, shapes: HashMap::new() };
+        let mut trace = Self { base, plan, modules, varying: HashMap::new(), others, shapes: HashMap::new() };
         let mut varying = BTreeMap::new();
         for (position, (other, numbers)) in trace.others.iter().zip(&mut numbers).enumerate() {
             let found = trace.compare(other, numbers).map_err(|error| trace.placed(error, position + 1))?;
@@ -39,9 +38,9 @@ impl Trace {
             }
         }
         for (id, (recording, Place { index, reason })) in varying {
-            let made = trace.made(id, &numbers);
-            let made = made.ok_or_else(|| trace.placed(trace.unstable(index, reason), recording))?;
-            trace.made.insert(id, made);
+            let rule = trace.varying_constant(id, &numbers);
+            let rule = rule.ok_or_else(|| trace.placed(trace.unstable(index, reason), recording))?;
+            trace.varying.insert(id, rule);
         }
         trace.shapes = trace.collect_shapes();
         Ok(trace)
@@ -71,16 +70,16 @@ impl Trace {
         shapes
     }
 
-    /// The rule by which a constant goes through all recordings.
-    fn made(&self, id: TensorId, numbers: &[Numbers]) -> Option<Made> {
+    /// The rule that explains a constant in all recordings.
+    fn varying_constant(&self, id: TensorId, numbers: &[Numbers]) -> Option<VaryingConstant> {
         let mut data: Vec<&TensorData> = vec![self.base.value(id)?];
         for (other, numbers) in self.others.iter().zip(numbers) {
             data.push(other.value(*numbers.pairs.get(&id)?)?);
         }
-        Made::of(&data)
+        VaryingConstant::from_recordings(&data)
     }
 
-    /// Compares one recording with the base; gives the constants whose data differs.
+    /// Compares one recording with the base. Returns the constants whose data differs.
     fn compare(&self, other: &Recording, numbers: &mut Numbers) -> Result<BTreeMap<TensorId, Place>> {
         let mut varying = BTreeMap::new();
         let pairs = self.base.operations.iter().zip(&other.operations);
@@ -113,7 +112,8 @@ impl Trace {
         Ok(varying)
     }
 
-    /// Whether two operands are the same value of the two recordings; for a constant whose data differs, how.
+    /// Compares an operand of the two recordings. Returns the difference if it is a constant with other data, an error if
+    /// it is another value.
     fn compare_inputs(
         &self,
         other: &Recording,
@@ -121,7 +121,7 @@ impl Trace {
         ours: TensorId,
         theirs: TensorId,
     ) -> Result<Option<String>, String> {
-        if numbers.known(ours) {
+        if numbers.contains(ours) {
             let same = numbers.same(ours, theirs);
             return same.then_some(None).ok_or_else(|| "it reads another value".to_owned());
         }
@@ -132,8 +132,8 @@ impl Trace {
         }
         if ours.shape() != theirs.shape() {
             return Ok(Some(format!(
-                "a constant that it reads has shape {:?} in one and {:?} in another, and its data neither counts up \
-                 evenly nor is one number throughout, so it is not known how it goes on; compute it from tensors",
+                "a constant that it reads has shape {:?} in one and {:?} in another, and its data is neither an even \
+                 progression nor a single repeated number, so it cannot be continued to other sizes; compute it from tensors",
                 ours.shape().as_slice(),
                 theirs.shape().as_slice()
             )));
@@ -143,14 +143,14 @@ impl Trace {
         Ok((ours.as_bytes() != theirs.as_bytes()).then(|| differs.to_owned()))
     }
 
-    /// Says with which sizes a difference showed.
+    /// Adds the sizes of the recordings to the reason of an error.
     fn placed(&self, error: Error, recording: usize) -> Error {
         match error {
             Error::Unstable { index, kind, module, reason } if !self.plan.symbols.is_empty() => {
                 let (one, other) = (self.plan.describe(0), self.plan.describe(recording));
                 let mut reason = format!("{reason} (recorded with {one}, and with {other}");
                 if recording == self.plan.symbols.len() + 2 {
-                    reason += "; if the model is for some sizes only, name three of them with `symbol_sizes`";
+                    reason += "; if the model accepts only some sizes, set three of them with `symbol_sizes`";
                 }
                 Error::Unstable { index, kind, module, reason: reason + ")" }
             }
@@ -164,13 +164,13 @@ impl Trace {
     }
 }
 
-/// Where a constant was found to differ.
+/// The operation at which a constant differs, and the difference.
 struct Place {
     index: usize,
     reason: String,
 }
 
-/// Which tensor of one recording is which of the other.
+/// The tensors of one recording, and their counterparts in another.
 struct Numbers {
     pairs: HashMap<TensorId, TensorId>,
 }
@@ -183,7 +183,7 @@ impl Numbers {
         Self { pairs }
     }
 
-    fn known(&self, ours: TensorId) -> bool {
+    fn contains(&self, ours: TensorId) -> bool {
         self.pairs.contains_key(&ours)
     }
 
@@ -196,7 +196,7 @@ impl Numbers {
     }
 }
 
-/// Options that a lowering reads from every recording, so they may follow a symbolic axis.
+/// Options that may follow a symbolic axis, because the lowering reads them from every recording.
 fn may_vary(operation: &str) -> &'static [&'static str] {
     match operation {
         "Base::Slice" | "Base::SliceAssign" => &["ranges"],
@@ -209,7 +209,7 @@ fn may_vary(operation: &str) -> &'static [&'static str] {
         numeric if numeric.starts_with("Numeric::") && (numeric.ends_with("Scalar") || numeric.ends_with("Elem")) => {
             &["rhs"]
         }
-        // A hint for the precision of sums.
+        // This is a hint for the precision of sums.
         _ => &["accumulator_len"],
     }
 }
@@ -219,7 +219,7 @@ fn compare_options(ours: &OperationIr, theirs: &OperationIr) -> Result<(), Strin
     differ(&json(ours)?, &json(theirs)?, "", may_vary(&kind(ours))).map_or(Ok(()), Err)
 }
 
-/// The first option that differs, leaving out ids, shapes and what may vary.
+/// The first difference, except in ids, shapes and the options that may vary.
 fn differ(ours: &Json, theirs: &Json, path: &str, vary: &[&str]) -> Option<String> {
     match (ours, theirs) {
         (Json::Object(a), Json::Object(b)) => {

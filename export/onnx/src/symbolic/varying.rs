@@ -1,25 +1,25 @@
-//! Constants that a forward function makes anew for the sizes that it finds: positions, masks, grids. Their data differs
-//! from recording to recording; where it counts up evenly, or is one number throughout, it is known how it goes on.
+//! Constants that a forward function computes from sizes: positions, masks, grids. Their data differs between recordings.
+//! An even progression or a single repeated number can be continued to other sizes.
 
 use burn::tensor::{DType, TensorData};
 
 use super::Size;
 
-/// How a constant follows from the sizes.
+/// A constant as a function of the sizes.
 #[derive(Clone, Debug)]
-pub(crate) struct Made {
+pub(crate) struct VaryingConstant {
     pub(crate) dtype: DType,
     /// The sizes of the tensor.
     pub(crate) dims: Vec<Size>,
     /// The first element, in each recording.
     pub(crate) start: Vec<f64>,
-    /// What is added from one element to the next, row-major, in each recording.
+    /// The difference between successive elements, row-major, in each recording.
     pub(crate) step: Vec<f64>,
 }
 
-impl Made {
-    /// The rule that explains the data of all recordings, base first, if it is one of these.
-    pub(crate) fn of(data: &[&TensorData]) -> Option<Self> {
+impl VaryingConstant {
+    /// The rule that explains the data of all recordings, base first; none if it is neither of the two.
+    pub(crate) fn from_recordings(data: &[&TensorData]) -> Option<Self> {
         let rank = data.first()?.shape().to_vec().len();
         if data.iter().any(|one| one.shape().to_vec().len() != rank) {
             return None;
@@ -31,7 +31,7 @@ impl Made {
     }
 }
 
-/// First element and step of data that counts up evenly.
+/// The first element and the step of an even progression.
 fn line(data: &TensorData) -> Option<(f64, f64)> {
     let values: Vec<f64> = if data.dtype().is_bool() {
         data.iter::<bool>().map(|x| f64::from(u8::from(x))).collect()
@@ -41,7 +41,7 @@ fn line(data: &TensorData) -> Option<(f64, f64)> {
     let first = *values.first()?;
     let step = values.get(1).map_or(0.0, |second| second - first);
     let size = first.abs().max(values.last()?.abs());
-    // 32-bit floats do not count evenly to the last digit.
+    // Rounded to 32 bits, a progression is uneven in its last digits.
     let slack = if data.dtype().is_float() { 4.0 * f64::from(f32::EPSILON) * size } else { 0.0 };
     let even = values.iter().enumerate().all(|(at, value)| (value - (first + at as f64 * step)).abs() <= slack);
     even.then_some((first, step))

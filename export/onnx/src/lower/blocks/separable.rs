@@ -1,17 +1,17 @@
-//! Linear maps of each spatial axis by itself, as products with fixed matrices: pooling to windows of different sizes, and
-//! the interpolations that ONNX has no mode for.
+//! Linear maps of each spatial axis as products with fixed matrices: pooling to windows of different sizes, and
+//! interpolations without an ONNX mode.
 
 use burn::backend::ir::ScalarIr;
 
-use super::Context;
-use super::base::transpose;
+use super::shape::transpose;
+use crate::element::{Element, scalar_bytes};
 use crate::graph::{Constant, ValueId};
-use crate::onnx::{Element, scalar_bytes};
+use crate::lower::context::Context;
 
-/// The weights of one axis: those of each result over all that it is made of.
-pub(super) struct Map {
+/// The weights of one axis, for each result over all elements.
+pub(crate) struct Map {
     /// `[to][from]`.
-    pub(super) weights: Vec<Vec<f64>>,
+    pub(crate) weights: Vec<Vec<f64>>,
 }
 
 impl Map {
@@ -30,7 +30,7 @@ impl Map {
 }
 
 /// Applies one map to each axis after batch and channels.
-pub(super) fn apply(cx: &mut Context<'_>, input: ValueId, maps: &[Map]) -> ValueId {
+pub(crate) fn apply(cx: &mut Context<'_>, input: ValueId, maps: &[Map]) -> ValueId {
     let element = cx.element_of(input);
     let rank = maps.len() + 2;
     maps.iter().enumerate().fold(input, |value, (at, map)| {
@@ -39,7 +39,7 @@ pub(super) fn apply(cx: &mut Context<'_>, input: ValueId, maps: &[Map]) -> Value
         if axis + 2 == rank {
             return cx.node("MatMul", &[matrix, value], Vec::new());
         }
-        // Matrix products are over the last two axes; an earlier one changes places with the last.
+        // Matrix products are over the last two axes, so an earlier axis is swapped with the last.
         let order = swapped(rank, axis);
         let last = transpose(cx, value, order.clone());
         let product = cx.node("MatMul", &[last, matrix], Vec::new());
@@ -54,6 +54,6 @@ fn swapped(rank: usize, axis: usize) -> Vec<usize> {
 }
 
 /// The fixed sizes of the axes after batch and channels.
-pub(super) fn plane(cx: &Context<'_>, tensor: &burn::backend::ir::TensorIr) -> Option<Vec<usize>> {
+pub(crate) fn plane(cx: &Context<'_>, tensor: &burn::backend::ir::TensorIr) -> Option<Vec<usize>> {
     cx.shape(tensor).iter().skip(2).map(|size| Some(size.fixed()? as usize)).collect()
 }

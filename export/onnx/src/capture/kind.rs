@@ -1,4 +1,4 @@
-//! Names burn operations for people: `Float::Exp`, `Module::Conv2d`.
+//! Names of burn operations: `Float::Exp`, `Module::Conv2d`.
 
 use burn::backend::ir::OperationIr;
 
@@ -23,10 +23,10 @@ pub(crate) fn kind(operation: &OperationIr) -> String {
     if debug.is_empty() { family.to_owned() } else { format!("{family}::{debug}") }
 }
 
-/// The variant's name, which the derived `Debug` writes first.
+/// The name of the variant: the start of the derived `Debug` output.
 fn variant(operation: &impl std::fmt::Debug) -> String {
     let mut head = Head(String::new());
-    // The writer stops at the first character that is not part of a name, so that shapes are not formatted in vain.
+    // The writer stops at the first character after the name, so that shapes are not formatted.
     let _ = std::fmt::write(&mut head, format_args!("{operation:?}"));
     head.0
 }

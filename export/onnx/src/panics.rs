@@ -1,5 +1,5 @@
-//! Runs a closure and turns its panic into a value, without anything on stderr. burn reports a read-back inside a
-//! recording as a panic, and a library must hand that on as an error.
+//! Converts panics to errors, without output on stderr. burn panics when a recorded value is read back; a library must
+//! return that as an error.
 
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
@@ -7,7 +7,7 @@ use std::sync::Once;
 
 use crate::error::Error;
 
-/// What a panic said and where.
+/// The message and the place of a panic.
 #[derive(Debug)]
 pub(crate) struct Panic {
     pub(crate) message: String,
@@ -15,7 +15,7 @@ pub(crate) struct Panic {
 }
 
 thread_local! {
-    /// `Some` while this thread is inside [`catch`]: whether panics are kept from the usual hook, and the last one's place.
+    /// `Some` while this thread is inside [`catch`], and then the usual hook is not called. Contains the last panic's place.
     static WATCH: RefCell<Option<Option<String>>> = const { RefCell::new(None) };
 }
 
@@ -28,12 +28,12 @@ pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     result.map_err(|payload| Panic { message: message(&*payload), location })
 }
 
-/// Does work that reads parameters from their device, which burn answers with a panic if it cannot.
+/// Does work that reads parameters from their device; burn panics if it cannot.
 pub(crate) fn reading<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     catch(work).unwrap_or_else(|panic| Err(Error::Unreadable(panic.message)))
 }
 
-/// Wraps the process's panic hook once: threads that are not inside [`catch`] see the hook that was there before.
+/// Wraps the process's panic hook once. Threads outside of [`catch`] keep the previous hook.
 fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
