@@ -1,10 +1,11 @@
 //! Macenko and others, "A method for normalizing histology slides for quantitative analysis" (ISBI 2009): two dyes span a
 //! plane in optical density, and the colours of the dyes are the outermost directions in it.
 
-use super::dyes::{DyePair, tissue};
 use super::eigen::symmetric;
 use super::matrix::{Matrix, dot, unit};
-use super::median::quantile;
+use super::pair::StainPair;
+use super::quantile::quantile;
+use super::tissue::tissue;
 
 /// Pixels of tissue that are looked at: percentiles of more are the same.
 const LIMIT: usize = 16_384;
@@ -14,7 +15,7 @@ const OUTERMOST: [f64; 2] = [0.01, 0.99];
 
 /// The dyes of a tile, `[256, 256, 3]`; `None` if there is too little tissue, or its dyes cannot be told
 /// apart.
-pub(super) fn dyes(pixels: &[u8]) -> Option<DyePair> {
+pub(super) fn dyes(pixels: &[u8]) -> Option<StainPair> {
     let tissue = tissue(pixels, LIMIT)?;
     let mean = mean(&tissue);
     let [(_, first), (_, second), _] = symmetric(covariance(&tissue, &mean));
@@ -28,7 +29,7 @@ pub(super) fn dyes(pixels: &[u8]) -> Option<DyePair> {
         let angle = quantile(&mut angles, part);
         combined(&ahead, libm::cos(angle), &aside, libm::sin(angle))
     });
-    DyePair::of(colours, &tissue)
+    StainPair::new(colours, &tissue)
 }
 
 fn mean(rows: &[[f64; 3]]) -> [f64; 3] {

@@ -4,10 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::dyes::DyePair;
+use super::pair::StainPair;
 use super::reinhard::ColourStatistics;
 use super::{macenko, optical, vahadane};
-use crate::Tile;
+use crate::tile::Tile;
 
 /// How tiles are brought to one look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -71,9 +71,9 @@ pub enum StainNormaliser {
     /// [`StainMethod::Reinhard`].
     Reinhard(ColourStatistics),
     /// [`StainMethod::Macenko`].
-    Macenko(DyePair),
+    Macenko(StainPair),
     /// [`StainMethod::Vahadane`].
-    Vahadane(DyePair),
+    Vahadane(StainPair),
 }
 
 /// Why there is no target.
@@ -97,9 +97,9 @@ impl StainNormaliser {
     /// If there is no other.
     pub fn fit(method: StainMethod, tiles: &[Tile]) -> Result<Self, StainError> {
         let none = StainError::NoTissue { method, tiles: tiles.len() };
-        let pairs = |of: fn(&[u8]) -> Option<DyePair>| {
-            let pairs: Vec<DyePair> = tiles.iter().filter_map(|tile| of(tile.pixels())).collect();
-            if pairs.is_empty() { None } else { DyePair::median(&pairs) }.ok_or(none)
+        let pairs = |of: fn(&[u8]) -> Option<StainPair>| {
+            let pairs: Vec<StainPair> = tiles.iter().filter_map(|tile| of(tile.pixels())).collect();
+            if pairs.is_empty() { None } else { StainPair::median(&pairs) }.ok_or(none)
         };
         Ok(match method {
             StainMethod::Reinhard => {

@@ -8,9 +8,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::gain::gain;
 use super::matrix::{Matrix, inverse, product, transposed};
-use super::median::medians;
-use super::{LEAST_TISSUE, PIXELS, gain};
+use super::quantile::medians;
+use super::tissue::{LEAST_TISSUE, PIXELS};
 
 /// Mean and standard deviation of the tissue of a tile on the axes l, α and β, with logarithms to base 10.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -3,9 +3,10 @@
 //! pixels hold little of one of the two. Colours and amounts are found in turn; each pixel's two amounts have a closed
 //! form, so nothing is drawn at random and nothing depends on a solver.
 
-use super::dyes::{DyePair, RUIFROK, tissue};
 use super::matrix::{dot, unit};
 use super::optical::Densities;
+use super::pair::{RUIFROK, StainPair};
+use super::tissue::tissue;
 
 /// Pixels of tissue that the colours are found on.
 const LIMIT: usize = 4096;
@@ -18,13 +19,13 @@ const SPARSITY: f64 = 0.1;
 
 /// The dyes of a tile, `[256, 256, 3]`; `None` if there is too little tissue, or its dyes cannot be told
 /// apart.
-pub(super) fn dyes(pixels: &[u8]) -> Option<DyePair> {
+pub(super) fn dyes(pixels: &[u8]) -> Option<StainPair> {
     let tissue = tissue(pixels, LIMIT)?;
     let mut colours = [RUIFROK[0], RUIFROK[1]];
     for _ in 0..ROUNDS {
         colours = next(&colours, &tissue);
     }
-    DyePair::of(colours, &tissue)
+    StainPair::new(colours, &tissue)
 }
 
 /// Better colours for these densities: each in turn is what fits best with the other as it is (Mairal and others, 2010),
@@ -66,7 +67,7 @@ fn amounts(colours: &[[f64; 3]; 2], density: &[f64; 3], cost: f64) -> [f64; 2] {
 }
 
 /// Dyes every pixel anew: the amounts of `own`, none of them negative, in the colours and strength of `target`.
-pub(super) fn transform(pixels: &mut [u8], own: &DyePair, target: &DyePair) {
+pub(super) fn transform(pixels: &mut [u8], own: &StainPair, target: &StainPair) {
     let densities = Densities::get();
     let gains = own.gains(target);
     let dyed: [[f64; 3]; 2] = [0, 1].map(|dye| target.stains[dye].map(|density| density * gains[dye]));

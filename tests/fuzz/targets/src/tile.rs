@@ -7,15 +7,15 @@ use base64::engine::general_purpose::STANDARD;
 use image::{DynamicImage, ImageFormat, RgbImage};
 use kiln_tile::{Decoder, Limits, SizePolicy, TILE_BYTES, Tile};
 
-use crate::Target;
+use crate::target::Target;
 
 /// 1024 pixels a side, so that an input costs milliseconds; users have 8192.
 const LIMITS: Limits = Limits { max_file_bytes: 64 << 20, max_side: 1024 };
 
-/// Small images by format and kind, one a line: a name, and base64.
+/// Small images by format and kind, one per line: a name, and base64.
 const SMALL: &str = include_str!("tile_seeds.txt");
 
-/// The kinds of [`SMALL`] that a decoder may refuse by name.
+/// The kinds of [`SMALL`] that a decoder may refuse.
 const MAY_BE_REFUSED: [&str; 2] = ["jpeg-cmyk", "tiff-pages"];
 
 pub(crate) const TARGET: Target = Target {
@@ -40,7 +40,7 @@ fn run(bytes: &[u8]) -> bool {
     accepted
 }
 
-/// Decodes by every policy, which must agree with each other.
+/// Decodes by every policy; the results must agree with each other.
 fn decode(bytes: &[u8]) -> bool {
     let by = |policy| Decoder { limits: LIMITS, ..Decoder::new(policy) }.decode_bytes(bytes).ok().map(whole);
     let resized = by(SizePolicy::Resize);
@@ -63,7 +63,8 @@ fn whole(tile: Tile) -> Tile {
     tile
 }
 
-/// The file with the checksum of every chunk made right, or a decoder would hardly ever look into a changed chunk.
+/// Returns the file with the checksum of every chunk corrected; otherwise decoders would reject nearly every changed
+/// chunk unread.
 fn with_png_checksums(bytes: &[u8]) -> Option<Vec<u8>> {
     if !bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
         return None;

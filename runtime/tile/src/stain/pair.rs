@@ -3,10 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::gain::gain;
 use super::matrix::{Matrix, dot, unit};
-use super::median::{medians, quantile};
-use super::optical::Densities;
-use super::{LEAST_TISSUE, PIXELS, gain};
+use super::quantile::{medians, quantile};
 
 /// Optical densities of haematoxylin, eosin and what is left, as Ruifrok and Johnston (2001) measured them; rows of
 /// length 1.
@@ -15,16 +14,12 @@ pub const RUIFROK: Matrix = [[0.650, 0.704, 0.286], [0.072, 0.990, 0.105], [0.26
 /// Two dyes and their amounts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DyePair {
+pub struct StainPair {
     /// Optical density of haematoxylin and of eosin in red, green and blue; rows of length 1.
     pub stains: [[f64; 3]; 2],
     /// The 99th percentile of each dye's amount over the tissue, in optical density.
     pub most: [f64; 2],
 }
-
-/// Tissue is what absorbs at least this much, in the mean of the channels (Macenko's beta). Asked of every channel, as it
-/// often is, it would leave out pale eosin, which takes next to nothing of the red.
-const TISSUE: f32 = 0.15;
 
 /// The amount that stands for the largest one: a percentile, so that a speck of dirt does not.
 const MOST_PART: f64 = 0.99;
@@ -32,24 +27,9 @@ const MOST_PART: f64 = 0.99;
 /// Dyes whose colours are nearer to each other than some three degrees cannot be told apart: squared sine.
 const APART: f64 = 0.0027;
 
-/// Densities of up to about `limit` tissue pixels, evenly spread; `None` if the tile holds too little tissue.
-pub(super) fn tissue(pixels: &[u8], limit: usize) -> Option<Vec<[f64; 3]>> {
-    debug_assert_eq!(pixels.len(), 3 * PIXELS);
-    let densities = Densities::get();
-    let is_tissue = |pixel: &&[u8]| densities.of_pixel(pixel).iter().sum::<f32>() >= 3.0 * TISSUE;
-    let count = pixels.chunks_exact(3).filter(is_tissue).count();
-    if count < LEAST_TISSUE {
-        return None;
-    }
-    // An odd step: an even one would keep to some columns, and JPEG's blocks are eight wide.
-    let step = (count / limit) | 1;
-    let chosen = pixels.chunks_exact(3).filter(is_tissue).step_by(step);
-    Some(chosen.map(|pixel| densities.of_pixel(pixel).map(f64::from)).collect())
-}
-
-impl DyePair {
+impl StainPair {
     /// Dyes of two colours, haematoxylin first, with their amounts in `tissue`; `None` if the two are one.
-    pub(super) fn of(colours: [[f64; 3]; 2], tissue: &[[f64; 3]]) -> Option<Self> {
+    pub(super) fn new(colours: [[f64; 3]; 2], tissue: &[[f64; 3]]) -> Option<Self> {
         // Haematoxylin takes more of the red.
         let [first, second] = colours.map(|colour| unit(colour.map(|value| value.max(0.0))));
         let (first, second) = (first?, second?);
@@ -116,14 +96,14 @@ mod tests {
     #[test]
     fn one_dye_is_no_pair() {
         let tissue = [[0.3, 0.5, 0.2]; 10];
-        assert_eq!(DyePair::of([RUIFROK[0], RUIFROK[0]], &tissue), None);
-        let pair = DyePair::of([RUIFROK[1], RUIFROK[0]], &tissue);
+        assert_eq!(StainPair::new([RUIFROK[0], RUIFROK[0]], &tissue), None);
+        let pair = StainPair::new([RUIFROK[1], RUIFROK[0]], &tissue);
         assert!(pair.is_some_and(|pair| pair.stains[0][0] > pair.stains[1][0]), "haematoxylin is first");
     }
 
     #[test]
     fn a_pair_towards_itself_keeps_what_its_dyes_explain() {
-        let pair = DyePair { stains: [RUIFROK[0], RUIFROK[1]], most: [1.0, 0.8] };
+        let pair = StainPair { stains: [RUIFROK[0], RUIFROK[1]], most: [1.0, 0.8] };
         let matrix = pair.towards(&pair);
         for dye in pair.stains {
             let after: [f64; 3] = std::array::from_fn(|to| (0..3).map(|from| dye[from] * matrix[from][to]).sum());
