@@ -1,9 +1,9 @@
-//! Stain normalisation: tiles of other laboratories and scanners are brought to the colours of the tiles that a model
-//! learnt from. A target is fitted once, on training tiles; every tile is then changed by its own statistics and the
-//! target alone, so that the result depends on neither the batch nor the thread, and, with [`libm`], not on the machine.
-//! Also here, because stain augmentation needs them too: optical density and the dyes' own colours.
+//! Stain normalisation: tiles of other laboratories and scanners get the colours of the training tiles. A target is fitted
+//! once, on training tiles. Every tile is then changed by its own statistics and the target alone, so the result depends
+//! on neither the batch nor the thread nor, thanks to [`libm`], the machine. Stain augmentation shares this module's
+//! optical densities and stain colours.
 //!
-//! A tile that holds too little tissue has no statistics to go by, and stays as it is.
+//! A tile with too little tissue has no statistics and is not changed.
 
 mod eigen;
 mod gain;

@@ -1,5 +1,5 @@
-//! Two dyes of a tile: the colour of each in optical density, and how much of it there is. Macenko's and Vahadane's
-//! methods differ in how they find the colours, and share what is done with them.
+//! The two stains of a tile: the colour of each in optical density, and its amount. Macenko's and Vahadane's methods find
+//! the colours differently, and share the rest.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,30 +7,29 @@ use super::gain::gain;
 use super::matrix::{Matrix, dot, unit};
 use super::quantile::{medians, quantile};
 
-/// Optical densities of haematoxylin, eosin and what is left, as Ruifrok and Johnston (2001) measured them; rows of
-/// length 1.
+/// Optical densities of haematoxylin, eosin and the residual, measured by Ruifrok and Johnston (2001); rows of length 1.
 pub const RUIFROK: Matrix = [[0.650, 0.704, 0.286], [0.072, 0.990, 0.105], [0.268, 0.570, 0.776]];
 
-/// Two dyes and their amounts.
+/// Two stains and their amounts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StainPair {
     /// Optical density of haematoxylin and of eosin in red, green and blue; rows of length 1.
     pub stains: [[f64; 3]; 2],
-    /// The 99th percentile of each dye's amount over the tissue, in optical density.
+    /// The 99th percentile of each stain's amount over the tissue, in optical density.
     pub most: [f64; 2],
 }
 
-/// The amount that stands for the largest one: a percentile, so that a speck of dirt does not.
+/// Quantile used as the largest amount, so that a speck of dirt does not count.
 const MOST_PART: f64 = 0.99;
 
-/// Dyes whose colours are nearer to each other than some three degrees cannot be told apart: squared sine.
+/// Smallest squared sine of the angle between two stains, of some three degrees; closer ones cannot be distinguished.
 const APART: f64 = 0.0027;
 
 impl StainPair {
-    /// Dyes of two colours, haematoxylin first, with their amounts in `tissue`; `None` if the two are one.
+    /// Makes a pair of two colours, haematoxylin first, with their amounts in `tissue`; `None` if the two are too similar.
     pub(super) fn new(colours: [[f64; 3]; 2], tissue: &[[f64; 3]]) -> Option<Self> {
-        // Haematoxylin takes more of the red.
+        // Haematoxylin absorbs more red.
         let [first, second] = colours.map(|colour| unit(colour.map(|value| value.max(0.0))));
         let (first, second) = (first?, second?);
         let stains = if first[0] >= second[0] { [first, second] } else { [second, first] };
@@ -39,38 +38,39 @@ impl StainPair {
             return None;
         }
         let amounts = amounts_of(&stains);
-        let most = [0, 1].map(|dye| {
-            let mut values: Vec<f64> = tissue.iter().map(|density| dot(density, &amounts[dye])).collect();
+        let most = [0, 1].map(|stain| {
+            let mut values: Vec<f64> = tissue.iter().map(|density| dot(density, &amounts[stain])).collect();
             quantile(&mut values, MOST_PART)
         });
-        // Percentiles of what is there; less than nothing of a dye is none.
+        // Negative amounts are none.
         Some(Self { stains, most: most.map(|amount| amount.max(0.0)) })
     }
 
-    /// The pair that many tiles have: the median of each value. `None` if the medians are no pair.
+    /// Returns the median of each value; `None` if a colour becomes 0.
     pub(super) fn median(pairs: &[Self]) -> Option<Self> {
-        let [h, e] = [0, 1].map(|dye| unit(medians(&pairs.iter().map(|pair| pair.stains[dye]).collect::<Vec<_>>())));
+        let [h, e] =
+            [0, 1].map(|stain| unit(medians(&pairs.iter().map(|pair| pair.stains[stain]).collect::<Vec<_>>())));
         let most = medians(&pairs.iter().map(|pair| pair.most).collect::<Vec<_>>());
         Some(Self { stains: [h?, e?], most })
     }
 
-    /// How much more of each dye the target has.
+    /// Returns the ratio of the target's amount of each stain to this one, within [`gain`]'s limits.
     pub(super) fn gains(&self, target: &Self) -> [f64; 2] {
-        [0, 1].map(|dye| gain(target.most[dye], self.most[dye]))
+        [0, 1].map(|stain| gain(target.most[stain], self.most[stain]))
     }
 
-    /// From densities of a tile with these dyes to densities with the target's: the amounts by least squares, scaled, and
-    /// the target's colours. What neither dye explains is left out, as in Macenko's method.
+    /// Returns the matrix from densities with these stains to densities with the target's: amounts by least squares,
+    /// scaled, times the target's colours. The residual is dropped, as in Macenko's method.
     pub(super) fn towards(&self, target: &Self) -> Matrix {
         let (amounts, gains) = (amounts_of(&self.stains), self.gains(target));
         let value = |from: usize, to: usize| {
-            [0, 1].map(|dye| amounts[dye][from] * gains[dye] * target.stains[dye][to]).iter().sum()
+            [0, 1].map(|stain| amounts[stain][from] * gains[stain] * target.stains[stain][to]).iter().sum()
         };
         std::array::from_fn(|from| std::array::from_fn(|to| value(from, to)))
     }
 }
 
-/// What a density is multiplied by to give the amount of each dye, by least squares: the pseudo-inverse of the colours.
+/// Returns the pseudo-inverse of the colours. Its product with a density is the least-squares amount of each stain.
 pub(super) fn amounts_of(stains: &[[f64; 3]; 2]) -> [[f64; 3]; 2] {
     let [h, e] = stains;
     let (hh, he, ee) = (dot(h, h), dot(h, e), dot(e, e));
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn one_dye_is_no_pair() {
+    fn one_stain_is_no_pair() {
         let tissue = [[0.3, 0.5, 0.2]; 10];
         assert_eq!(StainPair::new([RUIFROK[0], RUIFROK[0]], &tissue), None);
         let pair = StainPair::new([RUIFROK[1], RUIFROK[0]], &tissue);
@@ -102,12 +102,15 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_towards_itself_keeps_what_its_dyes_explain() {
+    fn a_pair_towards_itself_keeps_what_its_stains_explain() {
         let pair = StainPair { stains: [RUIFROK[0], RUIFROK[1]], most: [1.0, 0.8] };
         let matrix = pair.towards(&pair);
-        for dye in pair.stains {
-            let after: [f64; 3] = std::array::from_fn(|to| (0..3).map(|from| dye[from] * matrix[from][to]).sum());
-            assert!(after.iter().zip(dye).all(|(after, before)| (after - before).abs() < 1e-3), "{after:?} {dye:?}");
+        for stain in pair.stains {
+            let after: [f64; 3] = std::array::from_fn(|to| (0..3).map(|from| stain[from] * matrix[from][to]).sum());
+            assert!(
+                after.iter().zip(stain).all(|(after, before)| (after - before).abs() < 1e-3),
+                "{after:?} {stain:?}"
+            );
         }
     }
 }
