@@ -210,6 +210,6 @@ fn failed(error: ImageError) -> TileError {
     match error {
         ImageError::IoError(error) => error.into(),
         ImageError::Limits(_) => too_much_memory(),
-        other => TileError::Damaged(other.to_string()),
+        other => TileError::Damaged(format!("its BMP data are damaged: {other}")),
     }
 }

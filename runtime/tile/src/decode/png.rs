@@ -203,6 +203,6 @@ fn failed(error: DecodingError) -> TileError {
     match error {
         DecodingError::IoError(error) => error.into(),
         DecodingError::LimitsExceeded => too_much_memory(),
-        other => TileError::Damaged(other.to_string()),
+        other => TileError::Damaged(format!("its PNG data are damaged: {other}")),
     }
 }

@@ -159,6 +159,6 @@ fn orientation(exif: &[u8]) -> Option<u8> {
 fn failed(error: DecodingError) -> TileError {
     match error {
         DecodingError::IoError(error) => error.into(),
-        other => TileError::Damaged(other.to_string()),
+        other => TileError::Damaged(format!("its WebP data are damaged: {other}")),
     }
 }

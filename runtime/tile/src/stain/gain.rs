@@ -4,7 +4,7 @@
 /// to no stain would be amplified to the target's amount.
 pub const MOST_GAIN: f64 = 3.0;
 
-/// Returns the factor from `found` to `wanted`, within [`MOST_GAIN`].
-pub(super) fn gain(wanted: f64, found: f64) -> f64 {
-    if found > 0.0 { (wanted / found).clamp(1.0 / MOST_GAIN, MOST_GAIN) } else { 1.0 }
+/// Returns the factor from `found` to `target`, within [`MOST_GAIN`].
+pub(super) fn gain(target: f64, found: f64) -> f64 {
+    if found > 0.0 { (target / found).clamp(1.0 / MOST_GAIN, MOST_GAIN) } else { 1.0 }
 }

@@ -50,7 +50,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> 
 pub(super) fn decode_as(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Image, TileError> {
     let checked = check(bytes, colour, limits)?;
     let grey = checked.frame.components.len() == 1;
-    let failed = |error: zune_jpeg::errors::DecodeErrors| damaged(error.to_string());
+    let failed = |error: zune_jpeg::errors::DecodeErrors| damaged(format!("its JPEG data are damaged: {error}"));
     let side = limits.max_side as usize;
     let options = DecoderOptions::default()
         .set_strict_mode(true)

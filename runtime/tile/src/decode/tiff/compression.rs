@@ -132,6 +132,5 @@ fn pack_bits(data: &[u8], length: usize, expanded: &mut Vec<u8>) {
 }
 
 fn failed(error: &dyn std::fmt::Display) -> TileError {
-    // In the libraries' words: they have some dozens of messages, which describe the damage, not the file.
     TileError::Damaged(format!("its compressed data are damaged: {error}"))
 }
