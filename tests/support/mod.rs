@@ -5,6 +5,10 @@ mod fixture;
 mod kill;
 #[cfg(unix)]
 pub mod servers;
+#[path = "../../runtime/tile/tests/encode/tiff.rs"]
+mod tiff;
+#[path = "../../runtime/tile/tests/encode/webp.rs"]
+mod webp;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -157,7 +161,12 @@ pub fn read_csv(text: &str) -> (Vec<String>, Vec<BTreeMap<String, String>>) {
 pub fn draw(path: &Path, width: u32, height: u32) -> PathBuf {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let shade = |x: u32, y: u32| Rgb([(x % 251) as u8, (y % 241) as u8, ((x + y) % 239) as u8]);
-    RgbImage::from_fn(width, height, shade).save(path).unwrap();
+    let image = RgbImage::from_fn(width, height, shade);
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("tif") => fs::write(path, tiff::tiff(&image)).unwrap(),
+        Some("webp") => fs::write(path, webp::webp(&image)).unwrap(),
+        _ => image.save(path).unwrap(),
+    }
     path.to_owned()
 }
 

@@ -16,7 +16,7 @@ pub(super) struct Destination<'a> {
 
 impl<'a> Destination<'a> {
     pub(super) fn new(flag: &'static str, path: &'a Path) -> Self {
-        Self { flag, path, identity: FileIdentity::of(path).ok() }
+        Self { flag, path, identity: FileIdentity::from_path(path).ok() }
     }
 
     /// True if something exists at the path and could be overwritten.
@@ -26,7 +26,7 @@ impl<'a> Destination<'a> {
 
     /// Refuses a target that is this input; `what` names the input in the error.
     pub(super) fn is_not(&self, what: &str, input: &Path) -> Result<()> {
-        if self.exists() && FileIdentity::of(input).ok() == self.identity {
+        if self.exists() && FileIdentity::from_path(input).ok() == self.identity {
             return Err(self.refused(&format!("is {what} {}, which would be overwritten", input.display())));
         }
         Ok(())

@@ -1,11 +1,18 @@
-//! The user's cache folder: what can be fetched or computed again, and is dear to.
+//! The user's cache folder, for data that is expensive to download or recompute.
 
 use std::env;
 use std::path::PathBuf;
 
 use directories::BaseDirs;
 
-/// `$KILN_CACHE`, else `kiln` in the user's cache folder; `None` if the user has no home folder. It need not exist.
+/// Returns `$KILN_CACHE`, else `kiln` in the user's cache folder; `None` if the user has no home folder. The folder may
+/// not exist yet.
+///
+/// ```
+/// if let Some(cache) = kiln_files::cache::dir() {
+///     println!("cached weights: {}", cache.join("weights").display());
+/// }
+/// ```
 #[must_use]
 pub fn dir() -> Option<PathBuf> {
     match env::var_os("KILN_CACHE") {

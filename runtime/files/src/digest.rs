@@ -1,4 +1,4 @@
-//! Digests in lower-case hexadecimal: SHA-256 for files that others check, BLAKE3 for tiles on their way to a score.
+//! Digests in lower-case hexadecimal: SHA-256 for files that others check, BLAKE3 for tiles that are scored.
 
 use std::fmt::{self, Write as _};
 use std::fs::File;
@@ -8,16 +8,23 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
-/// The first 16 bytes of the BLAKE3 digest of a tile's file, as `b3sum --length 16` prints it. Identifies the bytes that
-/// were scored. BLAKE3 is fast without special instructions: SHA-256 costs a tenth of decoding a tile on processors that
-/// lack SHA extensions.
+/// The first 16 bytes of the BLAKE3 digest of a tile's file, as `b3sum --length 16` prints it. Identifies the scored
+/// bytes. BLAKE3 is fast without special instructions: SHA-256 costs a tenth of decoding a tile on processors without SHA
+/// extensions.
+///
+/// ```
+/// use kiln_files::FileDigest;
+///
+/// assert_eq!(FileDigest::new(b"").to_string(), "af1349b9f5f9a1a6a0404dea36dcc949");
+/// assert_ne!(FileDigest::new(b"one tile"), FileDigest::new(b"another tile"));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileDigest([u8; 16]);
 
 impl FileDigest {
-    /// The digest of a file's bytes.
+    /// Computes the digest of a file's bytes.
     #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
+    pub fn new(bytes: &[u8]) -> Self {
         let mut digest = [0; 16];
         digest.copy_from_slice(&blake3::hash(bytes).as_bytes()[..16]);
         Self(digest)
@@ -60,16 +67,16 @@ impl<'de> Deserialize<'de> for FileDigest {
     }
 }
 
-/// SHA-256 of `bytes`.
+/// Returns the SHA-256 of `bytes`.
 #[must_use]
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// SHA-256 of a file's bytes, read in pieces.
+/// Returns the SHA-256 of a file, read in pieces.
 ///
 /// # Errors
-/// What the file system said.
+/// The file system's error.
 pub fn sha256_file(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
@@ -97,8 +104,8 @@ mod tests {
     #[test]
     fn a_tile_digest_is_what_b3sum_prints() {
         // The specification's test vector for no input, cut to 16 bytes.
-        assert_eq!(FileDigest::of(b"").to_string(), "af1349b9f5f9a1a6a0404dea36dcc949");
-        let digest = FileDigest::of(b"tile");
+        assert_eq!(FileDigest::new(b"").to_string(), "af1349b9f5f9a1a6a0404dea36dcc949");
+        let digest = FileDigest::new(b"tile");
         let text = serde_json::to_string(&digest).unwrap();
         assert_eq!(serde_json::from_str::<FileDigest>(&text).unwrap(), digest);
         for wrong in ["\"\"", "\"xf1349b9f5f9a1a6a0404dea36dcc949\"", "\"af13\"", "7", "\"éééééééééééééééé\""]

@@ -1,25 +1,33 @@
-//! Whether two paths lead to one file, by any spelling, symbolic link or hard link.
+//! File identity, to find two paths that lead to one file by another spelling, a symbolic link or a hard link.
 
 use std::io;
 use std::path::Path;
 
-/// What a path leads to. Two paths that lead to one file have equal identities.
+/// Identity of the file or folder that a path leads to. Two paths to one file have equal identities.
+///
+/// ```
+/// use std::path::Path;
+/// use kiln_files::FileIdentity;
+///
+/// assert_eq!(FileIdentity::from_path(Path::new("."))?, FileIdentity::from_path(Path::new("./."))?);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileIdentity(
     /// Device and inode.
     #[cfg(unix)]
     (u64, u64),
-    /// The path without links. Hard links are not seen.
+    /// The path without links. Hard links are not recognised.
     #[cfg(not(unix))]
     std::path::PathBuf,
 );
 
 impl FileIdentity {
-    /// The identity of the file or folder that `path` leads to. Opens nothing: a pipe is not waited for.
+    /// Returns the identity of the file or folder that `path` leads to. Does not open it, so it never waits for a pipe.
     ///
     /// # Errors
     /// The file system's error, such as `NotFound`.
-    pub fn of(path: &Path) -> io::Result<Self> {
+    pub fn from_path(path: &Path) -> io::Result<Self> {
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt as _;
@@ -43,7 +51,7 @@ mod tests {
         std::fs::create_dir(here.join("a")).unwrap();
         std::fs::write(here.join("tile.png"), "x").unwrap();
         std::fs::write(here.join("other.png"), "x").unwrap();
-        let identity = |name: &str| FileIdentity::of(&here.join(name)).unwrap();
+        let identity = |name: &str| FileIdentity::from_path(&here.join(name)).unwrap();
         assert_eq!(identity("tile.png"), identity("a/../tile.png"));
         assert_ne!(identity("tile.png"), identity("other.png"));
         #[cfg(unix)]
@@ -53,6 +61,6 @@ mod tests {
             assert_eq!(identity("tile.png"), identity("link"));
             assert_eq!(identity("tile.png"), identity("hard"));
         }
-        assert_eq!(FileIdentity::of(&here.join("missing")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(FileIdentity::from_path(&here.join("missing")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

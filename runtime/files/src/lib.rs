@@ -1,6 +1,16 @@
-//! Files as every crate of Kiln treats them: written whole or not at all ([`publish`]), named by what they hold
-//! ([`digest`]), cached for the user ([`cache`]), taken out of pinned Python wheels ([`wheel`]), and described in text that
-//! is safe to print ([`text`]). Nothing in this crate knows tiles, burn or ONNX Runtime.
+//! File handling for all crates of Kiln: atomic writes ([`publish`]), digests ([`digest`]), the user's cache folder
+//! ([`cache`]), files from pinned Python wheels ([`wheel`]), and text that is safe to print ([`text`]). The crate depends
+//! on neither tiles nor burn nor ONNX Runtime.
+//!
+//! ```
+//! use kiln_files::publish;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let report = folder.path().join("report.json");
+//! publish::write_file(&report, b"{}")?;
+//! assert_eq!(kiln_files::digest::sha256_file(&report)?, kiln_files::digest::sha256_hex(b"{}"));
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 pub mod cache;
 pub mod digest;

@@ -1,6 +1,21 @@
-//! Files and folders that appear whole or not at all: written beside their target, synced, renamed, and the folder
-//! above synced too, so that a crash at any moment leaves the old thing, or the new one, or a scratch file whose name
-//! begins with a dot.
+//! Atomic writes of files and folders: written beside their target, synced and renamed, and the parent folder synced too.
+//! A crash at any moment leaves the old version, or the new one, or a scratch file whose name begins with a dot.
+//!
+//! ```
+//! use std::fs;
+//! use kiln_files::publish::{Staged, write_file};
+//!
+//! let folder = tempfile::tempdir()?;
+//! write_file(&folder.path().join("scores.csv"), b"path,score\n")?;
+//!
+//! let bundle = folder.path().join("bundle");
+//! let staged = Staged::beside(&bundle)?;
+//! fs::write(staged.path().join("manifest.json"), "{}")?;
+//! assert!(!bundle.exists());
+//! staged.publish(false)?;
+//! assert_eq!(fs::read(bundle.join("manifest.json"))?, b"{}");
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -8,39 +23,37 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile, TempDir};
 
-/// How the names of scratch files and folders end.
+/// Suffix of the names of scratch files and folders.
 const SCRATCH: &str = ".partial";
 
-/// Writes a file whole, replacing what is there.
+/// Writes a whole file, replacing an existing one.
 ///
 /// # Errors
-/// What the file system said; the target is then as it was.
+/// `InvalidInput` if the target is a folder, a device or a pipe, else the file system's error; the target is then
+/// unchanged.
 pub fn write_file(target: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut scratch = scratch_file(target)?;
     scratch.write_all(bytes)?;
     publish_file(scratch, target)
 }
 
-/// A scratch file beside `target`, for a writer that streams. Give it to [`publish_file`] when it is complete.
+/// Creates a scratch file beside `target`, for a writer that streams. Pass it to [`publish_file`] when it is complete.
 ///
 /// # Errors
-/// `InvalidInput` if the target is a folder, a device or a pipe, else what the file system said.
+/// `InvalidInput` if the target is a folder, a device or a pipe, else the file system's error.
 pub fn scratch_file(target: &Path) -> io::Result<NamedTempFile> {
     if target.metadata().is_ok_and(|there| !there.is_file()) {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is not a regular file, so it is not replaced by one",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file, so it cannot be replaced by one"));
     }
     let folder = folder_of(target);
     fs::create_dir_all(folder)?;
     Builder::new().prefix(&prefix(target)).suffix(SCRATCH).tempfile_in(folder)
 }
 
-/// Puts a complete scratch file in the place of `target`.
+/// Renames a complete scratch file to `target`.
 ///
 /// # Errors
-/// What the file system said; the target is then as it was.
+/// The file system's error; the target is then unchanged.
 pub fn publish_file(scratch: NamedTempFile, target: &Path) -> io::Result<()> {
     set_usual_permissions(scratch.as_file())?;
     scratch.as_file().sync_all()?;
@@ -48,11 +61,11 @@ pub fn publish_file(scratch: NamedTempFile, target: &Path) -> io::Result<()> {
     sync_dir(folder_of(target))
 }
 
-/// Removes the scratch files and folders that killed writers left in `folder`. Only for a folder that the caller holds
-/// a lock on: what another process is writing there would go, too. A folder that is not there holds none.
+/// Removes the scratch files and folders that killed writers left in `folder`. The caller must hold a lock on the folder:
+/// files that another process is writing there would be removed too. Does nothing if the folder does not exist.
 ///
 /// # Errors
-/// What the file system said.
+/// The file system's error.
 pub fn sweep(folder: &Path) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -70,7 +83,7 @@ pub fn sweep(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A folder in the making. Dropped without [`Staged::publish`], it is removed.
+/// A scratch folder that will replace its target. Dropped without [`Staged::publish`], it is removed.
 #[derive(Debug)]
 pub struct Staged {
     scratch: TempDir,
@@ -78,10 +91,10 @@ pub struct Staged {
 }
 
 impl Staged {
-    /// Makes an empty scratch folder beside `target`.
+    /// Creates an empty scratch folder beside `target`.
     ///
     /// # Errors
-    /// What the file system said.
+    /// The file system's error.
     pub fn beside(target: &Path) -> io::Result<Self> {
         let folder = folder_of(target);
         fs::create_dir_all(folder)?;
@@ -89,37 +102,37 @@ impl Staged {
         Ok(Self { scratch, target: target.to_owned() })
     }
 
-    /// Where to write.
+    /// The scratch folder to write to.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.scratch.path()
     }
 
-    /// Syncs all that was written and puts it in the place of the target. With `replace`, a folder that is there gives
-    /// way: on Linux the two change places in one step; elsewhere the old one is set aside first and removed last, so
-    /// that one of the two is always whole.
+    /// Syncs the folder and renames it to the target. With `replace`, it replaces an existing folder: on Linux the two are
+    /// exchanged in one step; elsewhere the old one is renamed first and removed last, so that one of the two is always
+    /// whole.
     ///
     /// # Errors
-    /// `AlreadyExists` if the target is there and must not be replaced, else what the file system said.
+    /// `AlreadyExists` if the target exists and `replace` is false, else the file system's error.
     pub fn publish(self, replace: bool) -> io::Result<()> {
         sync_tree(self.scratch.path())?;
         set_usual_folder_permissions(self.scratch.path())?;
         let folder = folder_of(&self.target).to_owned();
         let old = match (self.target.symlink_metadata().is_ok(), replace) {
-            (true, false) => return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it exists already")),
+            (true, false) => return Err(io::Error::new(io::ErrorKind::AlreadyExists, "already exists")),
             (true, true) => Some(self.change_places()?),
             (false, _) => {
                 fs::rename(self.scratch.path(), &self.target)?;
                 None
             }
         };
-        // The scratch folder has moved: what lies under its name now is the old folder, or nothing.
+        // The scratch folder has moved: its old path is now the old folder, or nothing.
         let _ = self.scratch.keep();
         sync_dir(&folder)?;
         old.map_or(Ok(()), fs::remove_dir_all)
     }
 
-    /// Swaps scratch and target; gives where the old folder lies now.
+    /// Swaps scratch and target. Returns the new path of the old folder.
     fn change_places(&self) -> io::Result<PathBuf> {
         if exchange(self.scratch.path(), &self.target).is_ok() {
             return Ok(self.scratch.path().to_owned());
@@ -133,7 +146,7 @@ impl Staged {
     }
 }
 
-/// Two folders change places in one step, where system and file system can.
+/// Exchanges two folders in one step, if system and file system support it.
 #[cfg(target_os = "linux")]
 fn exchange(one: &Path, other: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -148,14 +161,14 @@ fn exchange(_one: &Path, _other: &Path) -> io::Result<()> {
 /// Makes a folder's entries durable.
 ///
 /// # Errors
-/// What the file system said.
+/// The file system's error.
 pub fn sync_dir(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
 fn set_aside(target: &Path) -> io::Result<PathBuf> {
     let aside = Builder::new().prefix(&prefix(target)).suffix(".old").tempdir_in(folder_of(target))?.keep();
-    // An empty folder gives way to a folder in a rename.
+    // A rename may replace an empty folder.
     fs::rename(target, &aside)?;
     Ok(aside)
 }
@@ -179,7 +192,7 @@ fn prefix(target: &Path) -> String {
     format!(".{}.", target.file_name().unwrap_or_default().to_string_lossy())
 }
 
-/// Scratch files are private while they grow; what is published is as readable as any file of the user's.
+/// Gives a scratch file, which is private while it is written, the permissions of an ordinary file.
 fn set_usual_permissions(file: &File) -> io::Result<()> {
     #[cfg(unix)]
     {

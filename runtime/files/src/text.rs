@@ -1,9 +1,9 @@
-//! Text from files, names and servers, made safe for a line of a table or a terminal.
+//! Untrusted text from files, names and servers, made safe for a line of a table or a terminal.
 
 use std::borrow::Cow;
 
-/// The text on one line, every run of white space and control characters as one space, none at its ends. For reasons,
-/// which a table shows in one cell and a terminal on one line.
+/// Returns the text on one line: every run of white space and control characters becomes one space, and the ends are
+/// trimmed. For reasons, which fill one cell of a table or one line of a terminal.
 #[must_use]
 pub fn one_line(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) && text.trim().len() == text.len() {
@@ -13,8 +13,8 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(words.join(" ").trim().to_owned())
 }
 
-/// The text with line breaks, control characters and characters that turn the direction of writing escaped as Rust
-/// escapes them (`\n`, `\u{1b}`). For file names on a terminal: a name can hold any of these.
+/// Returns the text with line breaks, control characters and characters that change the direction of writing escaped as
+/// in Rust (`\n`, `\u{1b}`). For file names on a terminal: a name can contain any of these.
 #[must_use]
 pub fn escaped(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
@@ -24,7 +24,7 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(escape).collect())
 }
 
-/// Line breaks, control characters, and the marks that make a terminal show text in another order.
+/// Returns true for line breaks, control characters, and marks that reorder text on a terminal.
 fn is_unsafe(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

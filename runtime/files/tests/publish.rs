@@ -1,4 +1,4 @@
-//! What publishing promises: whole or not at all, and nothing left behind.
+//! Promises of publishing: whole or not at all, and nothing left behind.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::fs;
@@ -39,7 +39,7 @@ fn what_a_killed_writer_left_is_swept_and_nothing_else() {
     for name in ["report.html", ".lock", "weights.partial", ".hidden/kept"] {
         write_file(&folder.path().join(name), b"kept").unwrap();
     }
-    // As a kill leaves them: never dropped.
+    // Never dropped, as after a kill.
     scratch_file(&folder.path().join("report.html")).unwrap().keep().unwrap();
     let staged = Staged::beside(&folder.path().join("step-7")).unwrap();
     fs::write(staged.path().join("weights.bpk"), b"half").unwrap();

@@ -406,7 +406,7 @@ mod tests {
             let shard = Shard { index, count: 2 };
             let part = score(&tiles, Some(shard), &folder.path().join(format!("{index}.csv")), "m");
             let digests =
-                tiles[shard.range(4)].iter().map(|tile| Some(FileDigest::of(&std::fs::read(&tile.path).unwrap())));
+                tiles[shard.range(4)].iter().map(|tile| Some(FileDigest::new(&std::fs::read(&tile.path).unwrap())));
             PartRecord::new(shard, &tiles, &classes, by("m"), digests.collect()).write(&part).unwrap();
             part
         };

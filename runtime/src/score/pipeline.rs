@@ -109,7 +109,7 @@ pub(super) fn decoded(decoder: &Decoder, tile: &Listed) -> Decoded {
     match decoder.read_file(&tile.path) {
         // One read for both: a file that is replaced meanwhile cannot give the score of one and the digest of the other.
         Ok(bytes) => Decoded {
-            digest: Some(FileDigest::of(&bytes)),
+            digest: Some(FileDigest::new(&bytes)),
             tile: decoder.decode_bytes(&bytes).map_err(|error| status(&error)),
         },
         Err(error) => Decoded { digest: None, tile: Err(status(&error)) },
@@ -392,7 +392,7 @@ mod tests {
             assert_eq!((summary.tiles, summary.scored, summary.failed), (40, 35, 5));
             for (index, (row, tile)) in rows.iter().zip(&tiles).enumerate() {
                 assert_eq!(row.path, tile.path.to_string_lossy());
-                assert_eq!(row.digest, std::fs::read(&tile.path).ok().map(|bytes| FileDigest::of(&bytes)));
+                assert_eq!(row.digest, std::fs::read(&tile.path).ok().map(|bytes| FileDigest::new(&bytes)));
                 let expected = (index % 7 != 6).then_some(f32::from(u8::try_from(index).unwrap()));
                 assert_eq!(row.score, expected);
                 assert_eq!(row.status == "not_found: no such file", expected.is_none(), "{}", row.status);

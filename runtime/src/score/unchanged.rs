@@ -44,7 +44,7 @@ pub(super) fn compare(tiles: &[(&Path, FileDigest)], workers: usize, on_tile: &(
 
 fn now(path: &Path, digest: FileDigest) -> Compared {
     match Decoder::default().read_file(path) {
-        Ok(bytes) if FileDigest::of(&bytes) == digest => Compared::Same,
+        Ok(bytes) if FileDigest::new(&bytes) == digest => Compared::Same,
         Err(TileError::NotFound) => Compared::Missing,
         _ => Compared::Changed,
     }

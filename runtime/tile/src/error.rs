@@ -1,31 +1,31 @@
-//! Why a file is not a tile.
+//! The error of decoding.
 
 use std::io;
 
 use kiln_files::Fault;
 
-use crate::SIDE;
+use crate::size::SIDE;
 
-/// Why there is no tile. The message holds the reason alone: the caller knows the path and says it.
+/// The reason why a file is not a tile. The message does not name the file: the caller adds the path.
 #[derive(Debug, thiserror::Error)]
 pub enum TileError {
-    /// No file of that name.
+    /// No file at this path.
     #[error("no such file")]
     NotFound,
-    /// The file could not be read from disk.
+    /// Reading the file failed.
     #[error("cannot be read: {0}")]
     Io(#[source] io::Error),
     /// A folder, a pipe or a device.
     #[error("not a regular file")]
     NotAFile,
-    /// The file, or the image that its header announces, is over a limit.
+    /// The file, or the image announced by its header, is over a limit.
     #[error("{what} is {found}, over the limit of {limit}")]
     TooLarge {
-        /// What was measured: `file` in bytes, `width` or `height` in pixels.
+        /// The quantity: `file` in bytes, `width` or `height` in pixels.
         what: &'static str,
-        /// The measure.
+        /// Its value.
         found: u64,
-        /// What is allowed.
+        /// The limit.
         limit: u64,
     },
     /// The image data end before the image does.
@@ -34,13 +34,13 @@ pub enum TileError {
     /// Not a PNG, JPEG, TIFF, BMP or WebP image.
     #[error("not a PNG, JPEG, TIFF, BMP or WebP image")]
     Unsupported,
-    /// An image of a kind that is not decoded, because its meaning is open or no decoder gets it right.
+    /// An image of an unsupported kind: its meaning is ambiguous, or no decoder is exact.
     #[error("{0}, which Kiln does not decode; convert it to an 8-bit RGB PNG")]
     Refused(String),
     /// The image data are damaged.
     #[error("cannot be decoded: {0}")]
     Damaged(String),
-    /// Another size than the policy accepts.
+    /// A size that the policy does not accept.
     #[error(
         "{width}x{height} pixels, expected {SIDE}x{SIDE}; choose the size policy `resize` or `center_crop` to accept it"
     )]
@@ -56,7 +56,7 @@ pub enum TileError {
 }
 
 impl TileError {
-    /// A short stable name of the reason, for tables and counts.
+    /// Returns a short stable name of the reason, for tables and counts.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -69,7 +69,7 @@ impl TileError {
         }
     }
 
-    /// A tile that cannot be read is wrong input.
+    /// Returns the error category: always wrong input.
     #[must_use]
     pub fn fault(&self) -> Fault {
         Fault::Input

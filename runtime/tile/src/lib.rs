@@ -1,6 +1,19 @@
-//! What a tile is, for the crates that train on tiles and the crates that score them: both decode a file to the very
-//! same pixels, or parity would mean nothing. Also here: stain normalisation, and how a score is put together. Nothing in
-//! this crate knows burn or ONNX Runtime.
+//! Tiles: decoding under limits, the size policy and stain normalisation. Training and scoring share this crate, because
+//! parity requires that both decode a file to the same pixels. It depends on neither burn nor ONNX Runtime.
+//!
+//! ```
+//! use kiln_tile::{Decoder, SIDE, SizePolicy, TILE_BYTES};
+//!
+//! // A BMP of 256 x 256 grey pixels, 24 bits each.
+//! let mut file = b"BM\x36\0\x03\0\0\0\0\0\x36\0\0\0\x28\0\0\0\0\x01\0\0\0\x01\0\0\x01\0\x18\0".to_vec();
+//! file.resize(54, 0);
+//! file.resize(54 + TILE_BYTES, 200);
+//!
+//! let tile = Decoder::new(SizePolicy::Error).decode_bytes(&file)?;
+//! assert_eq!(tile.pixels().len(), 3 * (SIDE * SIDE) as usize);
+//! assert_eq!(tile.pixels()[0], 200);
+//! # Ok::<(), kiln_tile::TileError>(())
+//! ```
 
 mod decode;
 mod error;
@@ -8,6 +21,7 @@ mod policy;
 mod resize;
 mod score;
 mod search;
+mod size;
 pub mod stain;
 mod tile;
 
@@ -16,4 +30,5 @@ pub use error::TileError;
 pub use policy::SizePolicy;
 pub use score::{ScorePart, ScoreRule};
 pub use search::is_left_out;
-pub use tile::{SIDE, TILE_BYTES, Tile};
+pub use size::{SIDE, TILE_BYTES};
+pub use tile::Tile;

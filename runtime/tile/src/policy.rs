@@ -1,19 +1,26 @@
-//! What is done with an image that is not 256x256.
+//! The size policy: resize, crop or refuse images that are not 256x256.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What is done with an image that is not 256x256 pixels.
+/// Treatment of an image that is not 256x256 pixels.
+///
+/// ```
+/// use kiln_tile::SizePolicy;
+///
+/// assert_eq!("center_crop".parse(), Ok(SizePolicy::CenterCrop));
+/// assert_eq!(SizePolicy::default().to_string(), "error");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SizePolicy {
-    /// Bilinear to 256x256, averaging over source pixels when shrinking. The aspect ratio is not kept.
+    /// Resize to 256x256, bilinear, averaging over source pixels when shrinking. The aspect ratio is not kept.
     Resize,
-    /// The middle 256x256 pixels. An image with a shorter side is refused.
+    /// Take the middle 256x256 pixels. An image with a shorter side is refused.
     CenterCrop,
-    /// Refused.
+    /// Refuse the image.
     #[default]
     Error,
 }

@@ -1,10 +1,9 @@
 //! Applies the size policy to decoded pixels.
 
-use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::U8x3;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
-
-use crate::{SIDE, SizePolicy, TILE_BYTES, Tile, TileError};
+use crate::error::TileError;
+use crate::policy::SizePolicy;
+use crate::size::{SIDE, TILE_BYTES};
+use crate::tile::Tile;
 
 /// Makes a tile of `[height, width, 3]` pixels by `policy`.
 pub(crate) fn fit(pixels: Vec<u8>, width: u32, height: u32, policy: SizePolicy) -> Result<Tile, TileError> {
@@ -12,21 +11,13 @@ pub(crate) fn fit(pixels: Vec<u8>, width: u32, height: u32, policy: SizePolicy) 
         return Tile::from_pixels(pixels);
     }
     match policy {
-        SizePolicy::Resize => resize(&pixels, width, height),
+        SizePolicy::Resize => {
+            let resized = kiln_resize::bilinear(pixels, (width, height), (SIDE, SIDE)).map_err(TileError::Damaged)?;
+            Tile::from_pixels(resized)
+        }
         SizePolicy::CenterCrop if width >= SIDE && height >= SIDE => Tile::from_pixels(crop(&pixels, width, height)),
         SizePolicy::CenterCrop | SizePolicy::Error => Err(TileError::WrongSize { width, height }),
     }
-}
-
-fn resize(pixels: &[u8], width: u32, height: u32) -> Result<Tile, TileError> {
-    let damaged = |error: &dyn std::fmt::Display| TileError::Damaged(error.to_string());
-    let source = TypedImageRef::<U8x3>::from_buffer(width, height, pixels).map_err(|e| damaged(&e))?;
-    let mut resized = vec![0; TILE_BYTES];
-    let mut target = TypedImage::<U8x3>::from_buffer(SIDE, SIDE, &mut resized).map_err(|e| damaged(&e))?;
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    // For one type of pixels: `Resizer::resize` compiles all of them, two minutes of work.
-    Resizer::new().resize_typed(&source, &mut target, &options).map_err(|e| damaged(&e))?;
-    Tile::from_pixels(resized)
 }
 
 fn crop(pixels: &[u8], width: u32, height: u32) -> Vec<u8> {

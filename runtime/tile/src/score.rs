@@ -1,18 +1,18 @@
-//! How a score of several parts is put together, as a run notes it and a bundle states it. For people and for checks: the
-//! graph does it.
+//! The rule that combines the parts of a score, as recorded in runs and bundles. For readers and for checks: the graph
+//! computes the score.
 
 use serde::{Deserialize, Serialize};
 
-/// A score of several parts: the logistic function of the intercept and the sum of the weighed parts.
+/// The rule for a score of several parts: the logistic function of the intercept plus the weighted sum of the parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScoreRule {
     /// `logistic`.
     pub rule: String,
     /// The parts.
     pub parts: Vec<ScorePart>,
-    /// What the log-odds are where all parts are 0.
+    /// Log-odds when all parts are 0.
     pub intercept: f64,
-    /// The tiles that weights and intercept were fitted on.
+    /// The tiles on which weights and intercept were fitted.
     pub fitted_on: String,
 }
 
@@ -21,6 +21,6 @@ pub struct ScoreRule {
 pub struct ScorePart {
     /// `classifier_log_odds`, `log_reconstruction_error` or `latent_distance`.
     pub name: String,
-    /// What one more of it adds to the log-odds: never below 0, and 0 for a part that told nothing.
+    /// Added to the log-odds per unit of the part: never below 0, and 0 for a part without information.
     pub weight: f64,
 }

@@ -1,10 +1,10 @@
-//! The rule for files and folders that a search leaves out. Training and scoring both search folders by it, so that the
-//! same folder holds the same tiles for both. A file that is named, in an argument or a list, is taken whatever its name.
+//! The rule for files and folders that a search skips. Training and scoring share it, so that both find the same tiles in
+//! a folder. A file named in an argument or a list is never skipped.
 
 use std::ffi::OsStr;
 
-/// Names that operating systems and storage servers put beside people's files: thumbnails, metadata, deleted files.
-/// Compared without regard to ASCII case.
+/// Names of files and folders that operating systems and storage servers add: thumbnails, metadata, deleted files.
+/// Compared ignoring ASCII case.
 const SYSTEM_NAMES: [&str; 9] = [
     // macOS archives opened elsewhere: `__MACOSX/._tile.png` is no image.
     "__MACOSX",
@@ -21,7 +21,7 @@ const SYSTEM_NAMES: [&str; 9] = [
     "lost+found",
 ];
 
-/// Whether a search leaves out a file or folder of this name: it begins with a dot (`._tile.png`,
+/// Returns true if a search skips a file or folder of this name: it begins with a dot (`._tile.png`,
 /// `.ipynb_checkpoints`, `.Trash-0`, `.git`), or an operating system made it (`__MACOSX`, `Thumbs.db`, `@eaDir`).
 #[must_use]
 pub fn is_left_out(name: &OsStr) -> bool {

@@ -1,25 +1,21 @@
-//! The tile itself: 256x256 RGB pixels of 8 bits.
+//! A tile: 256x256 RGB pixels of 8 bits.
 
-use crate::TileError;
 use kiln_files::digest::sha256_hex;
 
-/// Width and height of a tile in pixels.
-pub const SIDE: u32 = 256;
+use crate::error::TileError;
+use crate::size::TILE_BYTES;
 
-/// Bytes of a tile: 256 x 256 x 3.
-pub const TILE_BYTES: usize = 196_608;
-
-/// RGB pixels, u8, `[256, 256, 3]`, rows from the top, as decoded.
+/// RGB pixels as decoded: u8, `[256, 256, 3]`, rows from the top.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Tile {
     pixels: Vec<u8>,
 }
 
 impl Tile {
-    /// Takes `[256, 256, 3]` pixels.
+    /// Makes a tile of `[256, 256, 3]` pixels.
     ///
     /// # Errors
-    /// [`TileError::WrongLength`] if there are not exactly [`TILE_BYTES`] of them.
+    /// [`TileError::WrongLength`] unless there are exactly [`TILE_BYTES`] bytes.
     pub fn from_pixels(pixels: Vec<u8>) -> Result<Self, TileError> {
         if pixels.len() == TILE_BYTES { Ok(Self { pixels }) } else { Err(TileError::WrongLength(pixels.len())) }
     }
@@ -30,19 +26,19 @@ impl Tile {
         &self.pixels
     }
 
-    /// Gives the pixels away, `[256, 256, 3]`.
+    /// Returns the pixels, `[256, 256, 3]`, without a copy.
     #[must_use]
     pub fn into_pixels(self) -> Vec<u8> {
         self.pixels
     }
 
-    /// The same tile with its pixels changed in place.
+    /// Returns the tile with its pixels changed in place.
     pub(crate) fn changed(mut self, change: impl FnOnce(&mut [u8])) -> Self {
         change(&mut self.pixels);
         self
     }
 
-    /// SHA-256 over the pixels: two files with one digest show the same tile, whatever their format.
+    /// Returns the SHA-256 of the pixels. It is equal for two files with the same tile in different formats.
     #[must_use]
     pub fn sha256(&self) -> String {
         sha256_hex(&self.pixels)

@@ -1,6 +1,6 @@
-//! The table of image formats in `docs/data.md`, checked: for each of its rows, files are made in Python and decoded here.
-//! A row that is decoded must give the picture that an independent decoder gives; a row that is refused must be refused
-//! with the status that the table names; and no file, cut anywhere, gives another picture than the whole one.
+//! Checks the table of image formats in `docs/data.md`: for each of its rows, Python generates files, which are decoded
+//! here. Decoded rows must give the picture of an independent decoder; refused rows must have the status in the table; and
+//! no file, cut anywhere, may give another picture than the whole one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, missing_docs)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ struct File {
     name: String,
     case: String,
     bytes: Vec<u8>,
-    /// The picture, from an independent decoder, with the largest and the mean difference that are allowed.
+    /// The picture by an independent decoder, with the allowed largest and mean difference.
     twin: Option<Twin>,
 }
 
@@ -27,15 +27,15 @@ struct Twin {
     mean: f64,
 }
 
-/// What the table promises for a case.
+/// The table's promise for a case.
 #[derive(Clone, PartialEq, Debug)]
 enum Promise {
     Decoded,
-    /// With this code as status, or with any.
+    /// Refused with this status code, or with any.
     Refused(Option<String>),
     /// Decoded exactly or refused: the case has files of both kinds.
     Either,
-    /// Damage that the format cannot reveal, or a picture that no second decoder gives: only a panic is wrong.
+    /// Damage that the format cannot reveal, or a picture without a second decoder: only a panic is wrong.
     Unchecked,
 }
 
@@ -60,7 +60,7 @@ fn difference(image: &RgbImage, twin: &Twin) -> Result<(), String> {
     Ok(())
 }
 
-/// `None` if the promise is kept.
+/// Returns a message if the promise is broken.
 fn broken(file: &File, promise: &Promise) -> Option<String> {
     let found = decode(&file.bytes);
     let wrong = match (promise, &found, &file.twin) {
@@ -151,7 +151,7 @@ fn contents_that_are_left_aside_are_noted() {
     assert!(seen.len() > 10, "{seen:?}");
 }
 
-/// Prints what happens to each case now, for whoever writes the table.
+/// Prints the outcome of each case, for authors of the table.
 fn report(files: &[File]) {
     let mut cases: BTreeMap<&str, BTreeMap<String, Vec<&str>>> = BTreeMap::new();
     for file in files {
@@ -171,7 +171,7 @@ fn report(files: &[File]) {
     }
 }
 
-/// The rows of the table: case to promise. Cells hold cases as code, with the status in parentheses where one is promised.
+/// Reads the rows of the table: case to promise. Cells contain cases as code, and a promised status in parentheses.
 fn table() -> BTreeMap<String, Promise> {
     let text = fs::read_to_string(root().join("docs/data.md")).unwrap();
     let begin = text.find("| possibility |").expect("docs/data.md has no table of image formats");
@@ -193,7 +193,7 @@ fn table() -> BTreeMap<String, Promise> {
     table
 }
 
-/// "`a` `b` (code)" as a and b, each with the code that follows it, or the next one.
+/// Parses "`a` `b` (code)" as a and b, each with the next code.
 fn cases(cell: &str) -> Vec<(String, Option<String>)> {
     let (mut found, mut waiting) = (Vec::new(), Vec::new());
     for word in cell.split_whitespace() {
@@ -209,7 +209,7 @@ fn cases(cell: &str) -> Vec<(String, Option<String>)> {
     found
 }
 
-/// The generated files, or `None` with a printed reason.
+/// Returns the generated files, or prints a reason and returns `None`.
 fn files() -> Option<Vec<File>> {
     let folder = match made() {
         Ok(folder) => folder,
@@ -236,7 +236,7 @@ fn files() -> Option<Vec<File>> {
     Some(files.collect())
 }
 
-/// Makes the files once for each state of the scripts that make them.
+/// Generates the files once per version of the scripts.
 fn made() -> Result<PathBuf, String> {
     static MADE: std::sync::OnceLock<Result<PathBuf, String>> = std::sync::OnceLock::new();
     MADE.get_or_init(|| {
@@ -255,7 +255,7 @@ fn made() -> Result<PathBuf, String> {
         run(Command::new(python).arg(scripts.join("make.py")).arg("--out").arg(scratch.path()).args(["--seed", "13"]))?;
         match fs::rename(scratch.path(), &folder) {
             Ok(()) => drop(scratch.keep()),
-            // Another test program was faster.
+            // Another test process was faster.
             Err(_) if folder.join("index.csv").exists() => {}
             Err(error) => return Err(error.to_string()),
         }
@@ -264,7 +264,7 @@ fn made() -> Result<PathBuf, String> {
     .clone()
 }
 
-/// A Python with the packages that make the files, in an environment of its own.
+/// Returns a Python with the required packages, in a virtual environment.
 fn python(requirements: &Path) -> Result<PathBuf, String> {
     let environment = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("corpus-python");
     let python = environment.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
@@ -281,7 +281,7 @@ fn run(command: &mut Command) -> Result<(), String> {
         return Ok(());
     }
     let text = String::from_utf8_lossy(&output.stderr);
-    // A script that was started and fails is a fault of ours, not of the machine.
+    // A failing script is a bug here, not a problem of the machine.
     assert!(!format!("{command:?}").contains("make.py"), "{text}");
     Err(format!("{command:?}: {}", text.lines().last().unwrap_or_default()))
 }

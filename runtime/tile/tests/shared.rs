@@ -1,5 +1,5 @@
-//! Real files, where they are at hand: images that were once decoded wrongly, and tiles that must not be refused. Neither
-//! is part of this repository, so each test skips where its folder is missing.
+//! Real files, if available: images that were once decoded wrongly, and tiles that must not be refused. Neither is part
+//! of this repository, so each test skips if its folder is missing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 use std::fs;

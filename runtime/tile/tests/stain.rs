@@ -1,4 +1,4 @@
-//! What stain normalisation promises, on tiles whose dyes are known.
+//! Promises of stain normalisation, on tiles with known stains.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use kiln_tile::stain::optical::Densities;
@@ -7,7 +7,7 @@ use kiln_tile::{Decoder, SIDE, SizePolicy, TILE_BYTES, Tile};
 
 const METHODS: [StainMethod; 3] = [StainMethod::Reinhard, StainMethod::Macenko, StainMethod::Vahadane];
 
-/// The dyes of another laboratory: the reference pair of the widely used MATLAB code for Macenko's method.
+/// The stains of another laboratory: the reference pair of the widely used MATLAB code for Macenko's method.
 const OTHER: [[f64; 3]; 2] = [[0.5626, 0.7201, 0.4062], [0.2159, 0.8012, 0.5581]];
 const OURS: [[f64; 3]; 2] = [RUIFROK[0], RUIFROK[1]];
 
@@ -25,14 +25,14 @@ fn amounts(x: u32, y: u32) -> [f64; 2] {
     [nucleus, fibre]
 }
 
-fn tile(dyes: [[f64; 3]; 2], strength: [f64; 2]) -> Tile {
+fn tile(stains: [[f64; 3]; 2], strength: [f64; 2]) -> Tile {
     let densities = Densities::get();
     let mut pixels = Vec::with_capacity(TILE_BYTES);
     for y in 0..SIDE {
         for x in 0..SIDE {
             let [h, e] = amounts(x, y);
             pixels.extend((0..3).map(|channel| {
-                let density = h * strength[0] * dyes[0][channel] + e * strength[1] * dyes[1][channel];
+                let density = h * strength[0] * stains[0][channel] + e * strength[1] * stains[1][channel];
                 densities.value(density as f32)
             }));
         }
@@ -52,14 +52,14 @@ fn fitted(method: StainMethod, tile: &Tile) -> StainNormaliser {
 }
 
 #[test]
-fn a_tile_dyed_elsewhere_comes_back_to_the_look_of_here() {
+fn a_tile_stained_elsewhere_comes_back_to_the_look_of_here() {
     let here = tile(OURS, [1.0, 1.0]);
-    for (dyes, strength) in [(OTHER, [1.0, 1.0]), (OURS, [1.5, 0.7]), (OTHER, [0.7, 1.4])] {
-        let elsewhere = tile(dyes, strength);
+    for (stains, strength) in [(OTHER, [1.0, 1.0]), (OURS, [1.5, 0.7]), (OTHER, [0.7, 1.4])] {
+        let elsewhere = tile(stains, strength);
         let (before, _) = apart(&here, &elsewhere);
         for method in METHODS {
             let (after, _) = apart(&here, &fitted(method, &here).apply(elsewhere.clone()));
-            // Reinhard moves colours, not dyes: amounts that changed against each other stay changed.
+            // Reinhard moves colours, not stains: amounts that changed against each other stay changed.
             let limit = if method == StainMethod::Reinhard { 0.65 * before } else { 1.0 };
             assert!(after < limit, "{method}: {before:.2} levels apart before, {after:.2} after");
         }
@@ -67,15 +67,15 @@ fn a_tile_dyed_elsewhere_comes_back_to_the_look_of_here() {
 }
 
 #[test]
-fn known_dyes_are_found() {
+fn known_stains_are_found() {
     let tile = tile(OTHER, [1.0, 1.0]);
     for method in [StainMethod::Macenko, StainMethod::Vahadane] {
         let (StainNormaliser::Macenko(pair) | StainNormaliser::Vahadane(pair)) = fitted(method, &tile) else {
-            panic!("{method} has dyes");
+            panic!("{method} has stains");
         };
-        for (found, dye) in pair.stains.iter().zip(OTHER) {
-            let length = dye.iter().map(|value| value * value).sum::<f64>().sqrt();
-            let cosine = found.iter().zip(dye).map(|(a, b)| a * b / length).sum::<f64>();
+        for (found, stain) in pair.stains.iter().zip(OTHER) {
+            let length = stain.iter().map(|value| value * value).sum::<f64>().sqrt();
+            let cosine = found.iter().zip(stain).map(|(a, b)| a * b / length).sum::<f64>();
             assert!(cosine > 0.995, "{method}: {pair:?}");
         }
         assert!(pair.most[0] > 1.2 && pair.most[0] < 1.8 && pair.most[1] > 0.5 && pair.most[1] < 0.9, "{pair:?}");
@@ -111,7 +111,7 @@ fn glass_and_tiles_without_tissue_stay_as_they_are() {
         }
         let after = normaliser.apply(elsewhere.clone());
         let glass = |tile: &Tile| tile.pixels().chunks_exact(3 * SIDE as usize).all(|row| row[3 * 201..] == [255; 165]);
-        assert!(glass(&elsewhere) && glass(&after), "{method}: glass is not dyed");
+        assert!(glass(&elsewhere) && glass(&after), "{method}: glass is not stained");
     }
 }
 
@@ -124,7 +124,7 @@ fn levels_at_both_ends_do_no_harm() {
     for method in METHODS {
         let normaliser = fitted(method, &here);
         assert_eq!(normaliser.apply(ends.clone()).pixels().len(), TILE_BYTES);
-        // Reinhard moves any mean to the target's; what dyes explain stays as dark as it was.
+        // Reinhard moves any mean to the target's; what stains explain stays as dark as it was.
         let after = normaliser.apply(black.clone());
         let dark = after.pixels().iter().all(|value| *value < 120);
         assert!(dark || method == StainMethod::Reinhard, "{method}: {:?}", &after.pixels()[..3]);
@@ -154,7 +154,7 @@ fn amounts_are_stretched_by_a_limited_factor() {
         let after = fitted(method, &here).apply(pale.clone());
         let darkest = |tile: &Tile| tile.pixels().iter().min().copied().unwrap();
         let densities = Densities::get();
-        let stretched = densities.of(darkest(&after)) / densities.of(darkest(&pale));
+        let stretched = densities.density(darkest(&after)) / densities.density(darkest(&pale));
         assert!(stretched <= MOST_GAIN as f32 + 0.1, "{method}: {stretched}");
     }
 }

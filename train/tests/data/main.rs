@@ -8,6 +8,8 @@ mod list;
 mod loader;
 mod split;
 mod synth;
+#[path = "../../../runtime/tile/tests/encode/tiff.rs"]
+mod tiff;
 
 use std::fs;
 use std::path::Path;
@@ -25,7 +27,10 @@ pub(crate) fn tile(number: u32) -> Tile {
 pub(crate) fn save(tile: &Tile, path: &Path) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let image = image::RgbImage::from_raw(SIDE, SIDE, tile.pixels().to_vec()).unwrap();
-    image.save(path).unwrap();
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("tiff") => fs::write(path, tiff::tiff(&image)).unwrap(),
+        _ => image.save(path).unwrap(),
+    }
 }
 
 /// A data set whose files need not be there.

@@ -315,7 +315,7 @@ fn whole_row(line: &[u8]) -> Option<(usize, ScoreRow)> {
 }
 
 fn row_digest(place: usize, row: &ScoreRow) -> FileDigest {
-    FileDigest::of(&serde_json::to_vec(&(place, row)).unwrap_or_default())
+    FileDigest::new(&serde_json::to_vec(&(place, row)).unwrap_or_default())
 }
 
 /// Whether a row has all that a row with a score has.

@@ -51,12 +51,13 @@ impl Run {
         let path = self.tiles[place].path.to_string_lossy().into_owned();
         match fs::read(&self.tiles[place].path) {
             Ok(bytes) if bytes.starts_with(b"tile") => ScoreRow {
-                digest: Some(FileDigest::of(&bytes)),
+                digest: Some(FileDigest::new(&bytes)),
                 ..ScoreRow::scored(path, generation + place as f32 / 7.0, vec![0.25, 0.75], &rule)
             },
-            Ok(bytes) => {
-                ScoreRow { digest: Some(FileDigest::of(&bytes)), ..ScoreRow::failed(path, "unsupported: no \"image\"") }
-            }
+            Ok(bytes) => ScoreRow {
+                digest: Some(FileDigest::new(&bytes)),
+                ..ScoreRow::failed(path, "unsupported: no \"image\"")
+            },
             Err(_) => ScoreRow::failed(path, "not_found: no such file"),
         }
     }

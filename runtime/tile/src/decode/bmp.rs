@@ -1,13 +1,15 @@
-//! BMP, through `image`. The headers are read here first: which fields exist depends on the header's length, and decoders
-//! differ in what they make of a fourth byte.
+//! BMP, decoded by `image`. The headers are read here first: the header's length decides which fields exist, and decoders
+//! interpret the fourth byte of a pixel differently.
 
 use std::io::Cursor;
 
 use image::codecs::bmp::BmpDecoder;
-use image::{DynamicImage, ImageDecoder as _, ImageError};
+use image::{ColorType, ImageDecoder as _, ImageError};
 
-use super::{Image, ImageFormat, Limits, Notes, Pixels};
-use crate::TileError;
+use super::format::ImageFormat;
+use super::image::{Image, Notes, Pixels, unpack};
+use super::limits::{Limits, too_much_memory};
+use crate::error::TileError;
 
 const FILE_HEADER: usize = 14;
 
@@ -16,7 +18,7 @@ const BI_RLE8: u32 = 1;
 const BI_RLE4: u32 = 2;
 const BI_BITFIELDS: u32 = 3;
 
-/// The fields of both headers that decide how a bitmap is read.
+/// The fields of both headers that decoding depends on.
 struct Header {
     width: u32,
     height: u32,
@@ -33,7 +35,7 @@ struct Header {
 /// Decodes a BMP file.
 ///
 /// # Errors
-/// Why there is no picture.
+/// If the file is damaged, too large or unsupported.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> {
     let header = Header::read(bytes)?;
     let (width, height) = (header.width, header.height);
@@ -43,9 +45,12 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> 
     if decoder.dimensions() != (width, height) {
         return Err(TileError::Damaged("its headers contradict each other".to_owned()));
     }
-    let pixels = match DynamicImage::from_decoder(decoder).map_err(failed)? {
-        DynamicImage::ImageRgb8(image) => Pixels::Rgb8(image.into_raw()),
-        DynamicImage::ImageRgba8(image) => opaque_if_empty(image.into_raw()),
+    let color = decoder.color_type();
+    let mut samples = vec![0; usize::try_from(decoder.total_bytes()).map_err(|_| too_much_memory())?];
+    decoder.read_image(&mut samples).map_err(failed)?;
+    let pixels = match color {
+        ColorType::Rgb8 => Pixels::Rgb8(samples),
+        ColorType::Rgba8 => opaque_if_empty(samples),
         _ => return Err(TileError::Refused("a BMP with other samples than 8-bit colour".to_owned())),
     };
     let notes = Notes {
@@ -56,14 +61,14 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> 
     Ok(Image { width, height, pixels, notes })
 }
 
-/// The size in pixels, from the headers.
+/// Reads the size in pixels from the headers.
 pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32), TileError> {
     let header = Header::read(bytes)?;
     Ok((header.width, header.height))
 }
 
-/// Many programs reserve the fourth byte for alpha and leave it at 0. Viewers show such an image opaque, because one that
-/// is transparent everywhere would make no sense.
+/// Makes an image opaque if its alpha is 0 everywhere. Many programs leave the fourth byte at 0, and viewers show such an
+/// image opaque.
 fn opaque_if_empty(mut pixels: Vec<u8>) -> Pixels {
     if pixels.iter().skip(3).step_by(4).all(|alpha| *alpha == 0) {
         pixels.iter_mut().skip(3).step_by(4).for_each(|alpha| *alpha = u8::MAX);
@@ -113,7 +118,7 @@ impl Header {
             (_, 0) => 1 << bits.min(8),
             (_, used) => used,
         };
-        // With a header of 40 bytes, the masks of bit fields follow it.
+        // The masks of bit fields follow a header of 40 bytes.
         let masked = length >= 52 || compression == BI_BITFIELDS;
         let mask = |index: usize| if masked && (index < 3 || length >= 56) { long(at(40 + 4 * index)) } else { Ok(0) };
         let masks = [mask(0)?, mask(1)?, mask(2)?, mask(3)?];
@@ -132,7 +137,7 @@ impl Header {
         })
     }
 
-    /// Refuses what decoders disagree about, and files that end early.
+    /// Refuses forms that decoders disagree about, and files that end early.
     fn check(&self, bytes: &[u8]) -> Result<(), TileError> {
         let refused = |reason: String| Err(TileError::Refused(reason));
         match (self.bits, self.compression) {
@@ -146,7 +151,7 @@ impl Header {
         let masks_behind = if self.length == 40 && self.compression == BI_BITFIELDS { 12 } else { 0 };
         let palette_at = FILE_HEADER + self.length + masks_behind;
         if self.pixels_at < palette_at {
-            return Err(TileError::Damaged("its pixels begin inside of its headers".to_owned()));
+            return Err(TileError::Damaged("its pixels overlap its headers".to_owned()));
         }
         let colours = self.colours.min((self.pixels_at - palette_at) / palette_entry);
         if self.compression == BI_BITFIELDS {
@@ -158,12 +163,12 @@ impl Header {
         if self.bits <= 8 { self.check_indices(data, colours) } else { Ok(()) }
     }
 
-    /// Bytes of a row; rows are filled up to whole words of 32 bits.
+    /// Bytes of a row, padded to whole words of 32 bits.
     fn line(&self) -> usize {
         (self.width as usize * usize::from(self.bits)).div_ceil(32) * 4
     }
 
-    /// The end of the pixels in the file.
+    /// Offset of the end of the pixels in the file.
     fn end(&self) -> Option<usize> {
         self.line().checked_mul(self.height as usize)?.checked_add(self.pixels_at)
     }
@@ -192,9 +197,9 @@ impl Header {
         let mut indices = Vec::with_capacity(self.width as usize);
         for row in data.chunks_exact(self.line()) {
             indices.clear();
-            super::image::unpack(row, self.bits.into(), self.width as usize, &mut indices);
+            unpack(row, self.bits.into(), self.width as usize, &mut indices);
             if indices.iter().any(|index| usize::from(*index) >= colours) {
-                return Err(TileError::Damaged("a pixel's index is not in the palette".to_owned()));
+                return Err(TileError::Damaged("a pixel's index is outside the palette".to_owned()));
             }
         }
         Ok(())
@@ -204,7 +209,7 @@ impl Header {
 fn failed(error: ImageError) -> TileError {
     match error {
         ImageError::IoError(error) => error.into(),
-        ImageError::Limits(_) => TileError::Damaged("it needs more memory than a tile may".to_owned()),
-        other => TileError::Damaged(other.to_string()),
+        ImageError::Limits(_) => too_much_memory(),
+        other => TileError::Damaged(format!("its BMP data are damaged: {other}")),
     }
 }

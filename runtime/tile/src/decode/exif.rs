@@ -1,6 +1,6 @@
-//! The orientation of an Exif block. Nothing else of it is read.
+//! The orientation of an Exif block; nothing else is read.
 
-/// The orientation, 1 to 8 (Exif 2.3, tag 0x0112), of a TIFF header with its first directory; `None` without one.
+/// Reads the orientation, 1 to 8 (Exif 2.3, tag 0x0112), from the first directory; `None` without the tag.
 pub(super) fn orientation(exif: &[u8]) -> Option<u8> {
     let little = match exif.get(..4)? {
         b"II*\0" => true,

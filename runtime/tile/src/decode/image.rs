@@ -1,37 +1,22 @@
-//! A decoded image before it becomes a tile, and what is known about the file beside its pixels.
+//! A decoded image before it becomes a tile, and notes about the file.
 
-use crate::TileError;
+use super::format::ImageFormat;
+use crate::error::TileError;
 
-/// File formats of tiles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ImageFormat {
-    /// JPEG, ITU-T T.81.
-    Jpeg,
-    /// PNG, third edition.
-    Png,
-    /// TIFF 6.0 and BigTIFF.
-    Tiff,
-    /// Windows and OS/2 bitmap.
-    Bmp,
-    /// WebP.
-    WebP,
-}
-
-/// Contents of a file that decoding leaves aside. None of them changes the pixels of a tile.
+/// Contents of a file that decoding ignores. None of them changes the pixels of a tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Notes {
-    /// Format of the file, found from its content.
+    /// Format of the file, detected by its content.
     pub format: ImageFormat,
     /// The file has an ICC profile. Profiles are not applied.
     pub icc_profile: bool,
     /// Orientation tag, 1 to 8. Orientations are not applied.
     pub orientation: Option<u8>,
-    /// Further images of the file: reduced versions in a TIFF.
+    /// Number of further images in the file: reduced versions in a TIFF.
     pub further_images: usize,
     /// Bytes follow the end of the image.
     pub trailing_bytes: bool,
-    /// The image had transparent pixels, which were laid over white.
+    /// The image had transparent pixels, which were blended with white.
     pub transparent: bool,
 }
 
@@ -47,14 +32,14 @@ impl Notes {
         }
     }
 
-    /// Whether the file asks to be turned or mirrored.
+    /// Returns true if the orientation tag requests a rotation or reflection.
     #[must_use]
     pub fn is_turned(&self) -> bool {
         self.orientation.is_some_and(|orientation| orientation > 1)
     }
 }
 
-/// Rows from the top, 8 bits a sample.
+/// Pixels in rows from the top, 8 bits per sample.
 pub(super) enum Pixels {
     Grey8(Vec<u8>),
     /// Grey and straight alpha.
@@ -62,9 +47,9 @@ pub(super) enum Pixels {
     Rgb8(Vec<u8>),
     /// Colour and straight alpha.
     Rgba8(Vec<u8>),
-    /// Colour that is multiplied with alpha already, and alpha.
+    /// Colour premultiplied with alpha, and alpha.
     PremultipliedRgba8(Vec<u8>),
-    /// Grey that is multiplied with alpha already, and alpha.
+    /// Grey premultiplied with alpha, and alpha.
     PremultipliedGreyAlpha8(Vec<u8>),
 }
 
@@ -77,7 +62,7 @@ pub(super) struct Image {
 }
 
 impl Image {
-    /// `[height, width, 3]` RGB pixels, transparency laid over white.
+    /// Returns `[height, width, 3]` RGB pixels; transparent ones are blended with white.
     ///
     /// # Errors
     /// [`TileError::Damaged`] if premultiplied colour is brighter than its alpha allows.
@@ -127,22 +112,22 @@ fn over_white(value: u8, alpha: u8) -> u8 {
     u8::try_from((value * alpha + 255 * (255 - alpha) + 127) / 255).unwrap_or(u8::MAX)
 }
 
-/// `None` where the colour is brighter than its alpha by more than rounding: such a file is not premultiplied.
+/// Returns `None` if the colour exceeds its alpha by more than rounding: the file is not premultiplied.
 fn multiplied_over_white(value: u8, alpha: u8) -> Option<u8> {
     let sum = u32::from(value) + 255 - u32::from(alpha);
     (sum <= 256).then(|| u8::try_from(sum).unwrap_or(u8::MAX))
 }
 
 fn too_bright() -> TileError {
-    TileError::Damaged("its alpha is marked as premultiplied, and its colours are not".to_owned())
+    TileError::Damaged("its alpha is marked as premultiplied, but its colours are not".to_owned())
 }
 
-/// 16 bits to 8, rounded to the nearest.
+/// Converts 16 bits to 8, rounded to the nearest.
 pub(super) fn high_byte(value: u16) -> u8 {
     u8::try_from((u32::from(value) + 128) / 257).unwrap_or(u8::MAX)
 }
 
-/// Appends `count` samples of 1, 2, 4 or 8 bits, packed from the most significant bit on.
+/// Appends `count` samples of 1, 2, 4 or 8 bits, packed from the most significant bit.
 pub(super) fn unpack(row: &[u8], bits: u32, count: usize, out: &mut Vec<u8>) {
     if bits == 8 {
         out.extend_from_slice(&row[..count.min(row.len())]);

@@ -1,17 +1,19 @@
-//! PNG. Chunks are walked through first: the file must go on to its IEND. Checksums are checked, animations refused.
+//! PNG. The chunks are checked first, up to IEND, which must be present. Checksums are verified, animations refused.
 
 use png::{ColorType, DecodeOptions, Decoder, DecodingError, Transformations};
 
-use super::image::{high_byte, unpack};
-use super::{Image, ImageFormat, Limits, MAX_DECODED_BYTES, Notes, Pixels, exif};
-use crate::TileError;
+use super::exif;
+use super::format::ImageFormat;
+use super::image::{Image, Notes, Pixels, high_byte, unpack};
+use super::limits::{Limits, MAX_DECODED_BYTES, too_much_memory};
+use crate::error::TileError;
 
 const SIGNATURE: usize = 8;
 
 /// Decodes a PNG file.
 ///
 /// # Errors
-/// Why there is no picture.
+/// If the file is damaged, too large or unsupported.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> {
     let notes = walk(bytes)?;
     let mut options = DecodeOptions::default();
@@ -25,11 +27,11 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> 
     let (width, height) = (info.width, info.height);
     limits.check_size(width, height)?;
     let indexed = info.color_type == ColorType::Indexed;
-    // Indices are looked up here, because one that is not in the palette must not become black.
+    // Indices are looked up here: `png` turns one outside the palette into black.
     decoder.set_transformations(if indexed { Transformations::IDENTITY } else { Transformations::EXPAND });
     let mut reader = decoder.read_info().map_err(failed)?;
     let length = reader.output_buffer_size().filter(|length| *length <= MAX_DECODED_BYTES);
-    let length = length.ok_or_else(|| TileError::Damaged("it needs more memory than a tile may".to_owned()))?;
+    let length = length.ok_or_else(too_much_memory)?;
     let mut buffer = vec![0; length];
     let output = reader.next_frame(&mut buffer).map_err(failed)?;
     reader.finish().map_err(failed)?;
@@ -50,20 +52,20 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> 
             ColorType::GrayscaleAlpha => Pixels::GreyAlpha8(samples),
             ColorType::Rgb => Pixels::Rgb8(samples),
             ColorType::Rgba => Pixels::Rgba8(samples),
-            ColorType::Indexed => return Err(TileError::Damaged("a palette where none can be".to_owned())),
+            ColorType::Indexed => return Err(TileError::Damaged("a palette in an image without one".to_owned())),
         }
     };
     Ok(Image { width, height, pixels, notes })
 }
 
-/// The size in pixels, from the header chunk.
+/// Reads the size in pixels from the header chunk.
 pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32), TileError> {
     let mut decoder = Decoder::new(std::io::Cursor::new(bytes));
     let info = decoder.read_header_info().map_err(failed)?;
     Ok((info.width, info.height))
 }
 
-/// Goes through the chunks up to IEND.
+/// Checks the chunks up to IEND.
 fn walk(bytes: &[u8]) -> Result<Notes, TileError> {
     let mut notes = Notes::new(ImageFormat::Png);
     let mut order = Order::default();
@@ -72,7 +74,7 @@ fn walk(bytes: &[u8]) -> Result<Notes, TileError> {
         let header = bytes.get(at..at + 8).ok_or(TileError::Truncated)?;
         let length = u32::from_be_bytes([header[0], header[1], header[2], header[3]]) as usize;
         let name = &header[4..8];
-        // A length that does not fit is damage where the name is none, and else the end of the file.
+        // With a valid name, a length past the end means a truncated file; with an invalid one, damage.
         if !name.iter().all(u8::is_ascii_alphabetic) {
             return Err(TileError::Damaged(format!("no chunk at byte {at}")));
         }
@@ -103,8 +105,8 @@ fn walk(bytes: &[u8]) -> Result<Notes, TileError> {
     Ok(notes)
 }
 
-/// Checks of the chunks that decide about pixels: decoders pass over a palette or transparency in the wrong place, and
-/// the picture is another one.
+/// Checks the chunks that affect pixels: decoders ignore a palette or transparency in the wrong place, which changes the
+/// picture.
 #[derive(Default)]
 struct Order {
     depth: u8,
@@ -113,7 +115,7 @@ struct Order {
     transparency: bool,
     /// The image is marked as an animation of one frame.
     animated: bool,
-    /// A frame of the animation has been announced.
+    /// A frame of the animation has been declared.
     frame: bool,
     /// Image data have begun, and have ended.
     data: (bool, bool),
@@ -133,7 +135,7 @@ impl Order {
                 return Err(TileError::Refused("an animated PNG that hides its first image".to_owned()));
             }
             b"IDAT" => self.data.0 = true,
-            b"acTL" if begun => return damaged("its animation is announced in the wrong place"),
+            b"acTL" if begun => return damaged("its animation chunk is in the wrong place"),
             b"acTL" => self.animated = true,
             b"fcTL" if self.frame => return Err(TileError::Refused("an animated PNG".to_owned())),
             b"fcTL" => self.frame = true,
@@ -184,7 +186,7 @@ fn looked_up(
     packed.chunks_exact(line).for_each(|row| unpack(row, bits, width as usize, &mut indices));
     let colours = palette.as_chunks::<3>().0;
     let colour = |index: &u8| colours.get(usize::from(*index)).copied();
-    let outside = || TileError::Damaged("a pixel's index is not in the palette".to_owned());
+    let outside = || TileError::Damaged("a pixel's index is outside the palette".to_owned());
     if alpha.is_empty() {
         let rgb: Option<Vec<[u8; 3]>> = indices.iter().map(colour).collect();
         return Ok(Pixels::Rgb8(rgb.ok_or_else(outside)?.into_flattened()));
@@ -200,7 +202,7 @@ fn looked_up(
 fn failed(error: DecodingError) -> TileError {
     match error {
         DecodingError::IoError(error) => error.into(),
-        DecodingError::LimitsExceeded => TileError::Damaged("it needs more memory than a tile may".to_owned()),
-        other => TileError::Damaged(other.to_string()),
+        DecodingError::LimitsExceeded => too_much_memory(),
+        other => TileError::Damaged(format!("its PNG data are damaged: {other}")),
     }
 }

@@ -1,19 +1,22 @@
-//! WebP, through `image-webp`. The RIFF container must be as long as it announces; animations are refused.
+//! WebP, decoded by `image-webp`. The RIFF container must have its declared length; animations are refused.
 
 use std::io::Cursor;
 
 use image_webp::{DecodingError, WebPDecoder};
 
-use super::{Image, ImageFormat, Limits, MAX_DECODED_BYTES, Notes, Pixels, exif};
-use crate::TileError;
+use super::exif;
+use super::format::ImageFormat;
+use super::image::{Image, Notes, Pixels};
+use super::limits::{Limits, MAX_DECODED_BYTES, too_much_memory};
+use crate::error::TileError;
 
-/// The flag of a VP8X header that announces transparency.
+/// The transparency flag of a VP8X header.
 const ALPHA: u8 = 0x10;
 
 /// Decodes a WebP file.
 ///
 /// # Errors
-/// Why there is no picture.
+/// If the file is damaged, too large or unsupported.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> {
     let Walked { mut notes, lossless_end, corrected } = walk(bytes)?;
     let mut reader = Cursor::new(corrected.as_deref().unwrap_or(bytes));
@@ -27,11 +30,10 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> 
     notes.icc_profile = decoder.icc_profile().map_err(failed)?.is_some();
     notes.orientation = decoder.exif_metadata().map_err(failed)?.and_then(|exif| orientation(&exif));
     let length = decoder.output_buffer_size().filter(|length| *length <= MAX_DECODED_BYTES);
-    let mut pixels =
-        vec![0; length.ok_or_else(|| TileError::Damaged("it needs more memory than a tile may".to_owned()))?];
+    let mut pixels = vec![0; length.ok_or_else(too_much_memory)?];
     decoder.read_image(&mut pixels).map_err(failed)?;
     let pixels = if decoder.has_alpha() { Pixels::Rgba8(pixels) } else { Pixels::Rgb8(pixels) };
-    // Zeros in the place of data are short codes: the picture is then complete before its data end.
+    // Zeros instead of data are short codes: the picture is then complete before its data end.
     const READ_AHEAD: u64 = 8;
     if lossless_end.is_some_and(|end| reader.position() + READ_AHEAD < end) {
         return Err(damaged("image data are left over: the file has a hole"));
@@ -39,22 +41,23 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> 
     Ok(Image { width, height, pixels, notes })
 }
 
-/// The size in pixels, from the headers.
+/// Reads the size in pixels from the headers.
 pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32), TileError> {
-    Ok(WebPDecoder::new(Cursor::new(bytes)).map_err(failed)?.dimensions())
+    // The same reader type as in `decode`: another one would compile the decoder again.
+    Ok(WebPDecoder::new(&mut Cursor::new(bytes)).map_err(failed)?.dimensions())
 }
 
-/// A container, checked.
+/// A checked container.
 struct Walked {
     notes: Notes,
     /// The end of the data of a lossless image.
     lossless_end: Option<u64>,
-    /// The file with its header corrected, if that contradicts a lossless image about transparency: the image decides, as
-    /// in libwebp.
+    /// The file with a corrected header, if that contradicts a lossless image about transparency: as in libwebp, the image
+    /// decides.
     corrected: Option<Vec<u8>>,
 }
 
-/// Goes through the chunks of the RIFF container.
+/// Checks the chunks of the RIFF container.
 fn walk(bytes: &[u8]) -> Result<Walked, TileError> {
     let long = |at: usize| {
         let bytes: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
@@ -69,14 +72,14 @@ fn walk(bytes: &[u8]) -> Result<Walked, TileError> {
     while at < end {
         let next = long(at + 4).and_then(|length| (at + 8).checked_add(length)).ok_or(TileError::Truncated)?;
         let data = bytes.get(at + 8..next).filter(|_| next <= end);
-        let data = data.ok_or_else(|| damaged("a chunk goes past the end of its container"))?;
+        let data = data.ok_or_else(|| damaged("a chunk extends past the end of its container"))?;
         match &bytes[at..at + 4] {
             b"VP8X" => {
                 announced = data.first().is_some_and(|flags| flags & ALPHA != 0);
                 header = header.or(Some(at + 8));
             }
             b"ALPH" if images > 0 || !announced => {
-                return Err(damaged("its transparency is in the wrong place, or not announced"));
+                return Err(damaged("its transparency is in the wrong place or not declared"));
             }
             b"ALPH" => alpha = true,
             b"VP8 " => {
@@ -112,11 +115,11 @@ fn walk(bytes: &[u8]) -> Result<Walked, TileError> {
 /// Checks a VP8 frame (RFC 6386, 9.1): a key frame that is shown, of a known version, not scaled.
 fn check_lossy(frame: &[u8]) -> Result<(), TileError> {
     let [a, b, c, 0x9d, 0x01, 0x2a, _, width, _, height, ..] = frame else {
-        return Err(damaged("its frame does not begin as one"));
+        return Err(damaged("its frame header is damaged"));
     };
     let tag = u32::from_le_bytes([*a, *b, *c, 0]);
     if tag & 1 != 0 || tag >> 1 & 7 > 3 || tag >> 4 & 1 == 0 || width >> 6 != 0 || height >> 6 != 0 {
-        return Err(damaged("its frame is not one that can be shown alone"));
+        return Err(damaged("its frame is not a shown key frame of a known version"));
     }
     if (tag >> 5) as usize > frame.len() - 10 {
         return Err(TileError::Truncated);
@@ -124,16 +127,16 @@ fn check_lossy(frame: &[u8]) -> Result<(), TileError> {
     check_holes(frame)
 }
 
-/// Checks a VP8L image (RFC 9649, 3.4): its signature and version. Returns whether it says that it is transparent.
+/// Checks the signature and version of a VP8L image (RFC 9649, 3.4). Returns its transparency flag.
 fn check_lossless(image: &[u8]) -> Result<bool, TileError> {
-    let [0x2f, _, _, _, high, ..] = image else { return Err(damaged("its image does not begin as one")) };
+    let [0x2f, _, _, _, high, ..] = image else { return Err(damaged("its image header is damaged")) };
     if high >> 5 != 0 {
         return Err(damaged("its image is of an unknown version"));
     }
     Ok(high & 0x10 != 0)
 }
 
-/// Arithmetic-coded data of a whole file have no long run of one byte; parts that were never written, or were erased, have.
+/// Refuses long runs of one byte: arithmetic-coded data have none, parts that were never written or were erased have.
 fn check_holes(data: &[u8]) -> Result<(), TileError> {
     const SHORTEST: usize = 32;
     for byte in [0, u8::MAX] {
@@ -156,6 +159,6 @@ fn orientation(exif: &[u8]) -> Option<u8> {
 fn failed(error: DecodingError) -> TileError {
     match error {
         DecodingError::IoError(error) => error.into(),
-        other => TileError::Damaged(other.to_string()),
+        other => TileError::Damaged(format!("its WebP data are damaged: {other}")),
     }
 }

@@ -1,12 +1,12 @@
-//! Eigenvectors of symmetric three-by-three matrices, by Jacobi's rotations: for a matrix this small they are exact to
-//! the last digits after a few sweeps, and need no library.
+//! Eigenvectors of symmetric three-by-three matrices by Jacobi rotations: for so small a matrix they are exact to the last
+//! digits after a few sweeps, and need no library.
 
 use super::matrix::Matrix;
 
-/// Sweeps over the three places off the diagonal. Convergence is quadratic: five do for doubles.
+/// Sweeps over the three off-diagonal elements. Convergence is quadratic: five suffice for doubles.
 const SWEEPS: usize = 12;
 
-/// Eigenvalues, largest first, each with its eigenvector of length 1.
+/// Returns the eigenvalues, largest first, each with its eigenvector of length 1.
 pub(super) fn symmetric(mut m: Matrix) -> [(f64, [f64; 3]); 3] {
     let mut vectors: Matrix = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
     for _ in 0..SWEEPS {
@@ -19,7 +19,7 @@ pub(super) fn symmetric(mut m: Matrix) -> [(f64, [f64; 3]); 3] {
     pairs
 }
 
-/// Turns the plane of `p` and `q` until the value between them is 0.
+/// Rotates in the plane of `p` and `q` so that their off-diagonal element becomes 0.
 fn rotate(m: &mut Matrix, vectors: &mut Matrix, p: usize, q: usize) {
     if m[p][q].abs() < f64::MIN_POSITIVE {
         return;

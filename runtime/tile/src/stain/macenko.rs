@@ -1,24 +1,25 @@
-//! Macenko and others, "A method for normalizing histology slides for quantitative analysis" (ISBI 2009): two dyes span a
-//! plane in optical density, and the colours of the dyes are the outermost directions in it.
+//! Macenko and others, "A method for normalizing histology slides for quantitative analysis" (ISBI 2009): two stains span
+//! a plane in optical density, and their colours are the outermost directions in it.
 
-use super::dyes::{DyePair, tissue};
 use super::eigen::symmetric;
 use super::matrix::{Matrix, dot, unit};
-use super::median::quantile;
+use super::pair::StainPair;
+use super::quantile::quantile;
+use super::tissue::tissue;
 
-/// Pixels of tissue that are looked at: percentiles of more are the same.
+/// Limit of the tissue pixels used: more do not change the percentiles.
 const LIMIT: usize = 16_384;
 
-/// The outermost directions are these percentiles of the angle (the paper's alpha of 1), so that a stray pixel is none.
+/// Percentiles of the angle that are the outermost directions (the paper's alpha of 1), so that stray pixels do not count.
 const OUTERMOST: [f64; 2] = [0.01, 0.99];
 
-/// The dyes of a tile, `[256, 256, 3]`; `None` if there is too little tissue, or its dyes cannot be told
-/// apart.
-pub(super) fn dyes(pixels: &[u8]) -> Option<DyePair> {
+/// Finds the stains of a tile, `[256, 256, 3]`; `None` if there is too little tissue, or the stains cannot be
+/// distinguished.
+pub(super) fn stains(pixels: &[u8]) -> Option<StainPair> {
     let tissue = tissue(pixels, LIMIT)?;
     let mean = mean(&tissue);
     let [(_, first), (_, second), _] = symmetric(covariance(&tissue, &mean));
-    // Of all bases of the plane the one that looks along the mean: no angle is near the place where angles begin anew.
+    // The basis of the plane along the mean, so that no angle is near the wrap-around.
     let (along, across) = (dot(&mean, &first), dot(&mean, &second));
     let ahead = unit(combined(&first, along, &second, across))?;
     let aside = unit(combined(&first, -across, &second, along))?;
@@ -28,7 +29,7 @@ pub(super) fn dyes(pixels: &[u8]) -> Option<DyePair> {
         let angle = quantile(&mut angles, part);
         combined(&ahead, libm::cos(angle), &aside, libm::sin(angle))
     });
-    DyePair::of(colours, &tissue)
+    StainPair::new(colours, &tissue)
 }
 
 fn mean(rows: &[[f64; 3]]) -> [f64; 3] {

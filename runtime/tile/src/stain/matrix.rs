@@ -1,21 +1,21 @@
-//! Three-by-three matrices: as many dyes as channels. Rows of vectors go through them from the left.
+//! Three-by-three matrices: as many stains as channels. Row vectors are multiplied from the left.
 
 /// Rows of three values.
 pub type Matrix = [[f64; 3]; 3];
 
-/// Rows of `a` through `b`.
+/// Returns the product `a` x `b`.
 #[must_use]
 pub fn product(a: &Matrix, b: &Matrix) -> Matrix {
     std::array::from_fn(|row| std::array::from_fn(|column| (0..3).map(|k| a[row][k] * b[k][column]).sum()))
 }
 
-/// Rows as columns.
+/// Returns the transpose.
 #[must_use]
 pub fn transposed(m: &Matrix) -> Matrix {
     std::array::from_fn(|row| std::array::from_fn(|column| m[column][row]))
 }
 
-/// By cofactors; `None` if two rows are the same.
+/// Returns the inverse, by cofactors; `None` for a singular matrix.
 #[must_use]
 pub fn inverse(m: &Matrix) -> Option<Matrix> {
     let minor = |row: usize, column: usize| {
@@ -30,12 +30,12 @@ pub fn inverse(m: &Matrix) -> Option<Matrix> {
     Some(std::array::from_fn(|row| std::array::from_fn(|column| minor(column, row) / determinant)))
 }
 
-/// Sum of the products.
+/// Returns the dot product.
 pub(super) fn dot(a: &[f64; 3], b: &[f64; 3]) -> f64 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
-/// The same direction with length 1; `None` for a vector that has next to none.
+/// Scales a vector to length 1; `None` if its length is nearly 0.
 pub(super) fn unit(vector: [f64; 3]) -> Option<[f64; 3]> {
     let length = dot(&vector, &vector).sqrt();
     (length > 1e-9).then(|| vector.map(|value| value / length))

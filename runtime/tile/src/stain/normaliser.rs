@@ -1,29 +1,29 @@
-//! A method with its fitted target.
+//! A stain normalisation method with its fitted target.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::dyes::DyePair;
+use super::pair::StainPair;
 use super::reinhard::ColourStatistics;
 use super::{macenko, optical, vahadane};
-use crate::Tile;
+use crate::tile::Tile;
 
-/// How tiles are brought to one look.
+/// The method of stain normalisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StainMethod {
-    /// Mean and spread of colour (Reinhard and others, 2001). Stands in the exported graph.
+    /// Mean and spread of colour (Reinhard and others, 2001). Part of the exported graph.
     Reinhard,
-    /// Two dyes as the outermost directions in optical density (Macenko and others, 2009).
+    /// Two stains as the outermost directions in optical density (Macenko and others, 2009).
     Macenko,
-    /// Two dyes by sparse non-negative factors of optical density (Vahadane and others, 2016).
+    /// Two stains by sparse non-negative factors of optical density (Vahadane and others, 2016).
     Vahadane,
 }
 
 impl StainMethod {
-    /// Where tiles are normalised once a model is deployed. Macenko's and Vahadane's methods need percentiles and loops
-    /// that run until they have found something, for which ONNX has no operators that every provider runs.
+    /// Returns where tiles are normalised after deployment. Macenko's and Vahadane's methods need percentiles and loops, for
+    /// which ONNX has no operators that every provider supports.
     #[must_use]
     pub fn place(self) -> StainPlace {
         match self {
@@ -43,17 +43,17 @@ impl fmt::Display for StainMethod {
     }
 }
 
-/// Who normalises the tiles of a deployed model.
+/// The component that normalises the tiles of a deployed model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StainPlace {
-    /// The graph: it takes tiles as decoded.
+    /// The graph: its input is tiles as decoded.
     Graph,
-    /// Whoever calls the graph, before.
+    /// The caller, before running the graph.
     Runtime,
 }
 
-/// A method and the look that it brings tiles to.
+/// A method and its fitted target.
 ///
 /// ```
 /// use kiln_tile::Tile;
@@ -71,50 +71,51 @@ pub enum StainNormaliser {
     /// [`StainMethod::Reinhard`].
     Reinhard(ColourStatistics),
     /// [`StainMethod::Macenko`].
-    Macenko(DyePair),
+    Macenko(StainPair),
     /// [`StainMethod::Vahadane`].
-    Vahadane(DyePair),
+    Vahadane(StainPair),
 }
 
-/// Why there is no target.
+/// The reason why no target could be fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StainError {
-    /// No tile has statistics of its own.
-    #[error("none of the {tiles} tiles that {method} was to be fitted on holds enough tissue in two dyes")]
+    /// No tile has enough tissue.
+    #[error("{method} cannot be fitted: none of the {tiles} tiles has enough tissue with two stains")]
     NoTissue {
         /// The method.
         method: StainMethod,
-        /// Tiles looked at.
+        /// Number of tiles.
         tiles: usize,
     },
 }
 
 impl StainNormaliser {
-    /// The look of `tiles`: each tile's own statistics, and of each figure the median over the tiles, so that a few odd ones
-    /// do not count. Tiles with too little tissue are passed over.
+    /// Fits a target: the median over the tiles of each of their statistics, so that outliers do not count. Tiles with too
+    /// little tissue are skipped.
     ///
     /// # Errors
-    /// If there is no other.
+    /// If no tile has enough tissue.
     pub fn fit(method: StainMethod, tiles: &[Tile]) -> Result<Self, StainError> {
         let none = StainError::NoTissue { method, tiles: tiles.len() };
-        let pairs = |of: fn(&[u8]) -> Option<DyePair>| {
-            let pairs: Vec<DyePair> = tiles.iter().filter_map(|tile| of(tile.pixels())).collect();
-            if pairs.is_empty() { None } else { DyePair::median(&pairs) }.ok_or(none)
+        let pairs = |stains: fn(&[u8]) -> Option<StainPair>| {
+            let pairs: Vec<StainPair> = tiles.iter().filter_map(|tile| stains(tile.pixels())).collect();
+            if pairs.is_empty() { None } else { StainPair::median(&pairs) }.ok_or(none)
         };
         Ok(match method {
             StainMethod::Reinhard => {
-                let all: Vec<_> = tiles.iter().filter_map(|tile| ColourStatistics::of(tile.pixels())).collect();
+                let all: Vec<_> =
+                    tiles.iter().filter_map(|tile| ColourStatistics::from_pixels(tile.pixels())).collect();
                 if all.is_empty() {
                     return Err(none);
                 }
                 Self::Reinhard(ColourStatistics::median(&all))
             }
-            StainMethod::Macenko => Self::Macenko(pairs(macenko::dyes)?),
-            StainMethod::Vahadane => Self::Vahadane(pairs(vahadane::dyes)?),
+            StainMethod::Macenko => Self::Macenko(pairs(macenko::stains)?),
+            StainMethod::Vahadane => Self::Vahadane(pairs(vahadane::stains)?),
         })
     }
 
-    /// The method.
+    /// Returns the method.
     #[must_use]
     pub fn method(&self) -> StainMethod {
         match self {
@@ -124,31 +125,31 @@ impl StainNormaliser {
         }
     }
 
-    /// Where it is applied once the model is deployed.
+    /// Returns where the normalisation is applied after deployment.
     #[must_use]
     pub fn place(&self) -> StainPlace {
         self.method().place()
     }
 
-    /// The same, if it is the runtime that applies it: a graph that normalises takes tiles as they are.
+    /// Returns the normaliser if the runtime applies it, else `None`: a graph that normalises needs unchanged tiles.
     #[must_use]
     pub fn before_graph(self) -> Option<Self> {
         (self.place() == StainPlace::Runtime).then_some(self)
     }
 
-    /// A tile brought to the target's look. One with too little tissue, or whose dyes cannot be told apart, stays as it
-    /// is.
+    /// Normalises a tile to the target. A tile with too little tissue, or with stains that cannot be distinguished, is not
+    /// changed.
     #[must_use]
     pub fn apply(&self, tile: Tile) -> Tile {
         tile.changed(|pixels| match self {
             Self::Reinhard(target) => target.apply(pixels),
             Self::Macenko(target) => {
-                if let Some(own) = macenko::dyes(pixels) {
+                if let Some(own) = macenko::stains(pixels) {
                     optical::transform(pixels, &own.towards(target), [0.0; 3]);
                 }
             }
             Self::Vahadane(target) => {
-                if let Some(own) = vahadane::dyes(pixels) {
+                if let Some(own) = vahadane::stains(pixels) {
                     vahadane::transform(pixels, &own, target);
                 }
             }

@@ -1,74 +1,74 @@
-//! Optical density: the natural logarithm of how much less light comes out than went in (Beer and Lambert). Amounts of
-//! dye are proportional to it, so dyes add up there and not in pixels. A pixel of 255 has none.
+//! Optical density: the natural logarithm of the ratio of incoming to outgoing light (Beer and Lambert). It is
+//! proportional to the amount of stain, so stains add up in densities, not in pixels. A pixel of 255 has density 0.
 
 use std::sync::LazyLock;
 
 use super::matrix::Matrix;
 
-/// Values of a channel.
+/// Number of values of a channel.
 const LEVELS: usize = 256;
-/// Steps of the table back, fine enough that the value nearest to a density is the right one or beside it.
+/// Steps of the inverse table, fine enough for an error of at most one value.
 const STEPS: usize = 16_384;
-/// The largest density of the table: that of the darkest value.
+/// The largest density of the table, that of the darkest value.
 const MOST: f32 = 5.6;
-/// Density over all channels from which a pixel counts as tissue.
+/// Sum of the densities of all channels at which a pixel counts fully as tissue.
 const TISSUE: f32 = 0.45;
 
 static TABLES: LazyLock<Densities> = LazyLock::new(Densities::new);
 
-/// Tables in both directions.
+/// Tables from values of a channel to densities and back.
 pub struct Densities {
-    of_value: Vec<f32>,
-    of_density: Vec<u8>,
+    density_of_value: Vec<f32>,
+    value_of_density: Vec<u8>,
 }
 
 impl Densities {
-    /// The tables, made once a process.
+    /// Returns the tables, which are computed once per process.
     #[must_use]
     pub fn get() -> &'static Self {
         &TABLES
     }
 
     fn new() -> Self {
-        // One is added on both sides, so that black has a density and white has none.
+        // One is added to both values, so that black has a finite density and white has 0.
         let density = |value: usize| -libm::logf((value as f32 + 1.0) / LEVELS as f32);
         let value = |step: usize| {
             let density = step as f32 * MOST / (STEPS - 1) as f32;
             (LEVELS as f32 * libm::expf(-density) - 1.0).round().clamp(0.0, 255.0) as u8
         };
-        Self { of_value: (0..LEVELS).map(density).collect(), of_density: (0..STEPS).map(value).collect() }
+        Self { density_of_value: (0..LEVELS).map(density).collect(), value_of_density: (0..STEPS).map(value).collect() }
     }
 
-    /// Density of a channel's value.
+    /// Returns the density of a channel's value.
     #[must_use]
-    pub fn of(&self, value: u8) -> f32 {
-        self.of_value[usize::from(value)]
+    pub fn density(&self, value: u8) -> f32 {
+        self.density_of_value[usize::from(value)]
     }
 
-    /// Densities of a pixel.
-    pub(super) fn of_pixel(&self, pixel: &[u8]) -> [f32; 3] {
-        [self.of(pixel[0]), self.of(pixel[1]), self.of(pixel[2])]
+    /// Returns the densities of a pixel.
+    pub(super) fn pixel_densities(&self, pixel: &[u8]) -> [f32; 3] {
+        [self.density(pixel[0]), self.density(pixel[1]), self.density(pixel[2])]
     }
 
-    /// The value nearest to a density; what is below 0 is glass.
+    /// Returns the value nearest to a density; densities below 0 become 255.
     #[must_use]
     pub fn value(&self, density: f32) -> u8 {
         let step = (density.max(0.0) * ((STEPS - 1) as f32 / MOST) + 0.5) as usize;
-        self.of_density[step.min(STEPS - 1)]
+        self.value_of_density[step.min(STEPS - 1)]
     }
 }
 
-/// Changes the density of every pixel (RGB, interleaved) to `density x matrix + shift`. The shift is of dye that is
-/// there: it fades out towards glass, which stays glass.
+/// Changes the density of every pixel (RGB, interleaved) to `density x matrix + shift`. The shift fades out towards glass,
+/// which is not changed.
 pub fn transform(pixels: &mut [u8], matrix: &Matrix, shift: [f64; 3]) {
     let densities = Densities::get();
     let (matrix, shift) = (matrix.map(|row| row.map(|value| value as f32)), shift.map(|value| value as f32));
     for pixel in pixels.chunks_exact_mut(3) {
-        let before = densities.of_pixel(pixel);
-        let dyed = (before.iter().sum::<f32>() / TISSUE).min(1.0);
+        let before = densities.pixel_densities(pixel);
+        let share = (before.iter().sum::<f32>() / TISSUE).min(1.0);
         for (channel, value) in pixel.iter_mut().enumerate() {
             let density: f32 = (0..3).map(|from| before[from] * matrix[from][channel]).sum();
-            *value = densities.value(density + dyed * shift[channel]);
+            *value = densities.value(density + share * shift[channel]);
         }
     }
 }
@@ -92,8 +92,8 @@ mod tests {
     fn a_value_comes_back_within_one() {
         let densities = Densities::get();
         for value in 0..=255 {
-            assert!(densities.value(densities.of(value)).abs_diff(value) <= 1, "{value}");
+            assert!(densities.value(densities.density(value)).abs_diff(value) <= 1, "{value}");
         }
-        assert_eq!((densities.of(255), densities.value(-1.0), densities.value(f32::INFINITY)), (0.0, 255, 0));
+        assert_eq!((densities.density(255), densities.value(-1.0), densities.value(f32::INFINITY)), (0.0, 255, 0));
     }
 }

@@ -1,16 +1,17 @@
 //! Reinhard and others, "Color transfer between images" (IEEE Computer Graphics and Applications 2001): in the colour
-//! space lαβ, whose axes vary apart from each other, a tile gets the target's mean and standard deviation on each axis.
-//! That is sums, logarithms and exponentials, so it can stand in a graph.
+//! space lαβ, whose axes are decorrelated, a tile gets the target's mean and standard deviation on each axis. The method
+//! needs only sums, logarithms and exponentials, so it can be part of a graph.
 //!
-//! Two things differ from the paper, which knew no slides. Figures are of tissue: with glass among them, a tile of half
-//! tissue would be darkened until its mean were the target's. And glass stays as it is. Both go by one weight, which
-//! fades from 1 in tissue to 0 in glass, so that no edge is drawn between the two.
+//! Two details differ from the paper, which does not cover slides. Statistics are of tissue only: with glass included, a
+//! tile of half tissue would be darkened until its mean matched the target's. And glass is not changed. Both use one
+//! weight, which fades from 1 in tissue to 0 in glass, so that no edge appears between the two.
 
 use serde::{Deserialize, Serialize};
 
+use super::gain::gain;
 use super::matrix::{Matrix, inverse, product, transposed};
-use super::median::medians;
-use super::{LEAST_TISSUE, PIXELS, gain};
+use super::quantile::medians;
+use super::tissue::{LEAST_TISSUE, PIXELS};
 
 /// Mean and standard deviation of the tissue of a tile on the axes l, α and β, with logarithms to base 10.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -22,15 +23,15 @@ pub struct ColourStatistics {
     pub deviation: [f64; 3],
 }
 
-/// From RGB (columns) to the response of the eye's cones, LMS: the paper's matrix.
+/// The paper's matrix from RGB (columns) to the response of the eye's cones, LMS.
 pub const CONES: Matrix = [[0.3811, 0.5783, 0.0402], [0.1967, 0.7244, 0.0782], [0.0241, 0.1288, 0.8444]];
 
-/// A pixel whose channels add up to this or less is tissue,
+/// Largest sum of the channels of a tissue pixel: a mean of 215.
 pub const TISSUE: f32 = 645.0;
-/// and one whose channels add up to this or more is glass: means of 215 and 235.
+/// Smallest sum of the channels of a glass pixel: a mean of 235.
 pub const GLASS: f32 = 705.0;
 
-/// The way from a pixel `v` to lαβ and back: `lαβ = opponent · ln(cones · (v + 1) / 256)` and
+/// The matrices from a pixel `v` to lαβ and back: `lαβ = opponent · ln(cones · (v + 1) / 256)` and
 /// `v = 256 · cones_back · exp(opponent_back · lαβ) - 1`. One is added, as for optical density, so that black has a
 /// logarithm. Matrices act on columns.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,7 +47,7 @@ pub struct ColourSpace {
 }
 
 impl ColourSpace {
-    /// Ruderman's lαβ, as the paper has it.
+    /// Returns Ruderman's lαβ as in the paper.
     #[must_use]
     pub fn lab() -> Self {
         let root = |number: f64| 1.0 / number.sqrt();
@@ -56,21 +57,21 @@ impl ColourSpace {
         Self {
             cones: CONES,
             opponent: axes.map(|row| row.map(|value| value / ln_10)),
-            // The axes are at right angles and of length 1.
+            // The axes are orthonormal.
             opponent_back: transposed(&axes).map(|row| row.map(|value| value * ln_10)),
-            // The matrix is a constant that has an inverse.
+            // This constant matrix is invertible.
             cones_back: inverse(&CONES).unwrap_or(CONES),
         }
     }
 }
 
-/// How much a pixel counts as tissue, 0 to 1.
+/// Returns the weight of a pixel as tissue, 0 to 1.
 fn weight(pixel: &[u8]) -> f32 {
     let sum: f32 = pixel.iter().map(|value| f32::from(*value)).sum();
     ((GLASS - sum) / (GLASS - TISSUE)).clamp(0.0, 1.0)
 }
 
-/// Column through a matrix.
+/// Multiplies a matrix and a column.
 fn through(matrix: &[[f32; 3]; 3], column: [f32; 3]) -> [f32; 3] {
     matrix.map(|row| row[0] * column[0] + row[1] * column[1] + row[2] * column[2])
 }
@@ -79,20 +80,20 @@ fn single(matrix: &Matrix) -> [[f32; 3]; 3] {
     matrix.map(|row| row.map(|value| value as f32))
 }
 
-/// lαβ of every pixel.
+/// Returns lαβ of every pixel.
 fn lab(pixels: &[u8]) -> Vec<[f32; 3]> {
     let space = ColourSpace::lab();
     let (cones, opponent) = (single(&space.cones), single(&space.opponent));
-    let of = |pixel: &[u8]| {
+    let lab_of = |pixel: &[u8]| {
         let light = [pixel[0], pixel[1], pixel[2]].map(|value| (f32::from(value) + 1.0) / 256.0);
         through(&opponent, through(&cones, light).map(libm::logf))
     };
-    pixels.chunks_exact(3).map(of).collect()
+    pixels.chunks_exact(3).map(lab_of).collect()
 }
 
 impl ColourStatistics {
-    /// Those of a tile, `[256, 256, 3]`; `None` if it holds too little tissue.
-    pub(super) fn of(pixels: &[u8]) -> Option<Self> {
+    /// Computes the statistics of a tile, `[256, 256, 3]`; `None` if it has too little tissue.
+    pub(super) fn from_pixels(pixels: &[u8]) -> Option<Self> {
         debug_assert_eq!(pixels.len(), 3 * PIXELS);
         Self::over(&lab(pixels), pixels)
     }
@@ -115,15 +116,15 @@ impl ColourStatistics {
         Some(Self { mean, deviation })
     }
 
-    /// What many tiles have: the median of each figure.
+    /// Returns the median of each statistic.
     pub(super) fn median(all: &[Self]) -> Self {
         Self {
-            mean: medians(&all.iter().map(|one| one.mean).collect::<Vec<_>>()),
-            deviation: medians(&all.iter().map(|one| one.deviation).collect::<Vec<_>>()),
+            mean: medians(&all.iter().map(|tile| tile.mean).collect::<Vec<_>>()),
+            deviation: medians(&all.iter().map(|tile| tile.deviation).collect::<Vec<_>>()),
         }
     }
 
-    /// Gives the tissue of a tile, `[256, 256, 3]`, these statistics. A tile without tissue stays as it is.
+    /// Gives the tissue of a tile, `[256, 256, 3]`, these statistics. A tile with too little tissue is not changed.
     pub(super) fn apply(&self, pixels: &mut [u8]) {
         let lab = lab(pixels);
         let Some(own) = Self::over(&lab, pixels) else { return };
@@ -137,8 +138,8 @@ impl ColourStatistics {
                 continue;
             }
             let moved = std::array::from_fn(|axis| (place[axis] - from[axis]) * gains[axis] + to[axis]);
-            let dyed = through(&light, through(&back, moved).map(libm::expf));
-            for (value, light) in pixel.iter_mut().zip(dyed) {
+            let normalised = through(&light, through(&back, moved).map(libm::expf));
+            for (value, light) in pixel.iter_mut().zip(normalised) {
                 let before = f32::from(*value);
                 let after = before + weight * ((256.0 * light - 1.0).clamp(0.0, 255.0) - before);
                 *value = after.round_ties_even() as u8;

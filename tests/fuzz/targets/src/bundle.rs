@@ -8,7 +8,8 @@ use kiln_runtime::Bundle;
 use serde_json::{Value, json};
 
 use crate::protobuf::{bytes, number};
-use crate::{Target, room};
+use crate::scratch;
+use crate::target::Target;
 
 pub(crate) const MANIFEST: Target = Target {
     name: "manifest",
@@ -100,11 +101,11 @@ pub(crate) const GRAPH: Target = Target {
     memory: 4 << 20,
 };
 
-/// The one other file that the graph's bundle lists, of 16 bytes.
+/// The only other file in the graph's bundle, of 16 bytes.
 const DATA: &str = "weights.bin";
 
 fn run_manifest(manifest: &[u8]) -> bool {
-    let folder = room::folder().join("bundle");
+    let folder = scratch::folder().join("bundle");
     if !folder.is_dir() {
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("model.onnx"), graph()).unwrap();
@@ -123,16 +124,15 @@ fn run_manifest(manifest: &[u8]) -> bool {
         let listed = bundle.manifest.files.iter().any(|entry| entry.path == variant.file);
         assert!(listed, "variant `{}` has no digest", variant.precision);
     }
-    // Another program must be able to read what this one has read.
+    // The manifest must survive being written and read again.
     let text = serde_json::to_string(&bundle.manifest).unwrap();
     assert_eq!(serde_json::from_str::<kiln_runtime::Manifest>(&text).unwrap(), bundle.manifest);
     true
 }
 
-/// A bundle with this graph. If it opens, the graph is the one that the manifest describes, and reads no file that is not
-/// listed.
+/// Opens a bundle with this graph. If it opens, the graph matches the manifest and reads only listed files.
 fn run_graph(graph: &[u8]) -> bool {
-    let folder = room::folder().join("graph");
+    let folder = scratch::folder().join("graph");
     let weights = [0_u8; 16];
     if !folder.is_dir() {
         fs::create_dir_all(&folder).unwrap();
@@ -160,12 +160,12 @@ fn weights(location: &str, length: u64) -> Vec<u8> {
     bytes(7, bytes(5, [bytes(8, "w"), data].concat()))
 }
 
-/// Graphs inside of each other, in attributes of nodes.
+/// Nested graphs, in attributes of nodes.
 fn nested(levels: usize) -> Vec<u8> {
     bytes(7, (0..levels).fold(Vec::new(), |inner, _| bytes(1, bytes(5, bytes(6, inner)))))
 }
 
-/// A model with the outputs `score` and `probabilities` and without nodes: its ports are all that is looked at.
+/// A model with the outputs `score` and `probabilities` and without nodes: only its ports are checked.
 fn graph() -> Vec<u8> {
     let named = |name: &str| bytes(1, bytes(2, name));
     let length = |length: u64| bytes(1, number(1, length));
@@ -181,7 +181,7 @@ fn graph() -> Vec<u8> {
     [number(1, 8), bytes(7, graph), bytes(8, number(2, 17))].concat()
 }
 
-/// The manifest of a classifier with everything that a manifest can have.
+/// The manifest of a classifier with every optional key.
 fn manifest() -> Value {
     let graph = graph();
     json!({

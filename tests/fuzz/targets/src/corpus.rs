@@ -1,4 +1,4 @@
-//! Seeds and words as libFuzzer takes them: one file a seed, and a dictionary.
+//! Seeds and words in libFuzzer's format: one file per seed, and a dictionary.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use kiln_files::digest::sha256_hex;
 
-use crate::Target;
+use crate::target::Target;
 
-/// Writes the seeds into `folder/corpus/NAME`, where `cargo fuzz` looks, and the words to `folder/corpus/NAME.dict`. Seeds
-/// that are there stay.
+/// Writes the seeds to `folder/corpus/NAME`, which `cargo fuzz` reads, and the words to `folder/corpus/NAME.dict`.
+/// Existing seeds are kept.
 pub fn write_corpus(target: &Target, folder: &Path) {
     let corpus = folder.join("corpus");
     let seeds = corpus.join(target.name);

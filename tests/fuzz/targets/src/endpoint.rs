@@ -4,14 +4,14 @@ use kiln_runtime::Outputs;
 use kiln_runtime::bundle::manifest::{Dim, Port};
 use kiln_runtime::fuzzing::{Documents, grpc_answer, grpc_documents, http_answer, http_documents};
 
-use crate::Target;
 use crate::protobuf::{bytes, number, varint};
+use crate::target::Target;
 
 /// Tiles of the inference that is answered.
 const BATCH: usize = 2;
-/// Where the JSON part of a body with binary tensors ends.
+/// Header with the length of the JSON part of a body with binary tensors.
 const JSON_LENGTH: &str = "Inference-Header-Content-Length: ";
-/// Characters of a server's message that are shown, with the sign that there are more.
+/// Characters shown of a server's message, including the ellipsis.
 const MOST_SHOWN: usize = 401;
 
 pub(crate) const HTTP: Target = Target {
@@ -107,8 +107,7 @@ fn port(name: &str, dtype: &str, shape: Vec<Dim>) -> Port {
     Port { name: name.to_owned(), dtype: dtype.to_owned(), shape, meaning: String::new() }
 }
 
-/// A body, behind the one header of the protocol if there is one. It is read as the answer to an inference and as every
-/// other document.
+/// Reads a body, after the protocol's header if present, as the answer to an inference and as every other document.
 fn run_http(input: &[u8]) -> bool {
     let (json, body) = split(input);
     let answer = http_answer(body, json, BATCH, &outputs());
@@ -130,7 +129,7 @@ fn run_grpc(message: &[u8]) -> bool {
     check_documents(&grpc_documents(message, &inputs(), &outputs())) || answer.is_ok()
 }
 
-/// An answer has every output that was asked for, in the shape that was asked for.
+/// Asserts that an answer has every requested output, in the requested shape.
 fn check_answer(answer: &Result<Outputs, String>) {
     let Ok(Outputs { batch, arrays }) = answer else { return };
     assert_eq!((*batch, arrays.len()), (BATCH, outputs().len()));
@@ -138,7 +137,8 @@ fn check_answer(answer: &Result<Outputs, String>) {
     assert_eq!(arrays["probabilities"].shape(), [BATCH, 2]);
 }
 
-/// A model whose metadata do not differ has the ports of the bundle. Returns whether anything could be read.
+/// Asserts that a model without reported differences has the ports of the bundle. Returns whether anything could be
+/// read.
 fn check_documents(documents: &Documents) -> bool {
     let Documents { server, model, max_batch, statistics, differences, fixed_batch, .. } = documents;
     assert!(max_batch.is_none_or(|batch| batch > 0) && fixed_batch.is_none_or(|batch| batch > 0));

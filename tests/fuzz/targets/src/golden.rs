@@ -7,7 +7,8 @@ use kiln_tile::TILE_BYTES;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use crate::{Target, room};
+use crate::scratch;
+use crate::target::Target;
 
 pub(crate) const TARGET: Target = Target {
     name: "golden",
@@ -47,7 +48,7 @@ pub(crate) const TARGET: Target = Target {
     memory: 8 << 20,
 };
 
-/// The input as a whole file, and as the array `score` of a file that is sound in all else: a change to an array inside an
+/// Reads the input as a whole file, or as the array `score` of an otherwise sound file: a change to an array inside an
 /// archive fails at the archive's checksum, and would not reach the reader of arrays.
 fn run(bytes: &[u8]) -> bool {
     let whole = read(bytes);
@@ -58,7 +59,7 @@ fn run(bytes: &[u8]) -> bool {
 }
 
 fn read(archive: &[u8]) -> bool {
-    let Ok(found) = golden::read(&room::put("golden.npz", archive)) else { return false };
+    let Ok(found) = golden::read(&scratch::put("golden.npz", archive)) else { return false };
     let Golden { tiles, decoded, outputs } = &found;
     assert!(!tiles.is_empty() && tiles.iter().all(|tile| tile.pixels().len() == TILE_BYTES));
     assert!(decoded.as_ref().is_none_or(|decoded| decoded.len() == tiles.len()));

@@ -1,7 +1,6 @@
-//! A search for inputs that break a target, on a stable toolchain. Every input goes to a thread with the usual stack of 2
-//! MiB, in a process of its own: whatever happens there (a panic, a stack overflow, an abort for lack of memory, an endless
-//! loop), the process that started it has the input in a file and reports it. The same numbers always give the same
-//! inputs.
+//! A search for inputs that break a target, on a stable toolchain. A child process runs every input on a thread with the
+//! usual stack of 2 MiB. After a panic, a stack overflow, an abort for lack of memory or an endless loop, the parent
+//! process has the input in a file and reports it. The same numbers always give the same inputs.
 
 use std::fs::{self, File};
 use std::io::{Seek as _, SeekFrom, Write as _};
@@ -15,43 +14,45 @@ use std::time::{Duration, Instant};
 
 use kiln_files::digest::sha256_hex;
 
-use crate::{MEMORY_PER_BYTE, Mutator, Target, input, memory, room};
+use crate::mutate::{Mutator, input};
+use crate::target::{MEMORY_PER_BYTE, Target};
+use crate::{memory, scratch};
 
-/// The longest that one input may take.
+/// Time limit of one input.
 pub const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// Exit status of a process that has found something itself.
+/// Exit status of a child process that found a broken target itself.
 const FOUND: i32 = 70;
-/// Bytes of stack of a thread that the standard library starts.
+/// Default stack size of the standard library's threads, in bytes.
 const STACK: usize = 2 << 20;
-/// The file that the searching process writes each input to, by which it is told that it is that process.
+/// Environment variable with the file for the current input; set only in the child process.
 const CURRENT: &str = "KILN_FUZZ_CURRENT";
 
-/// What is searched, and how long.
+/// A target to search, and the limits of the search.
 #[derive(Clone, Copy)]
 pub struct Hunt<'a> {
     /// The target.
     pub target: Target,
-    /// Name of the test function that hunts, by which it is started again in a process of its own.
+    /// Name of the test function that calls [`hunt`]; the child process runs it again.
     pub test: &'a str,
     /// The folder for findings.
     pub folder: &'a Path,
-    /// Seconds to search for; without, the target's number of rounds.
+    /// Seconds to search for; `None` runs the target's number of rounds.
     pub seconds: Option<f64>,
     /// Number of the first changed seed.
     pub from: u64,
-    /// Run this input alone.
+    /// The only input to run, if set.
     pub only: Option<&'a Path>,
-    /// The longest that one input may take.
+    /// Time limit of one input.
     pub time_limit: Duration,
 }
 
 /// An input that broke a target.
 #[derive(Debug)]
 pub struct Finding {
-    /// What happened.
+    /// The failure.
     pub reason: String,
-    /// The input.
+    /// The file with the input.
     pub path: PathBuf,
 }
 
@@ -61,7 +62,7 @@ impl std::fmt::Display for Finding {
     }
 }
 
-/// Searches. Returns the number of inputs, how many of them were accepted, and the time that it took, in words.
+/// Searches. Returns a line with the number of inputs, the number accepted, and the time taken.
 ///
 /// # Errors
 /// The first input that breaks the target.
@@ -74,23 +75,23 @@ pub fn hunt(hunt: &Hunt<'_>) -> Result<String, Finding> {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([hunt.test, "--exact", "--nocapture", "--test-threads=1"]).env(CURRENT, &current);
     let output = command.output().unwrap();
-    room::sweep();
-    let said = String::from_utf8_lossy(&output.stderr);
+    scratch::sweep();
+    let stderr = String::from_utf8_lossy(&output.stderr);
     if output.status.success() {
         let _ = fs::remove_file(current);
-        return Ok(said.lines().last().unwrap_or_default().to_owned());
+        return Ok(stderr.lines().last().unwrap_or_default().to_owned());
     }
     let bytes = fs::read(&current).unwrap_or_default();
     let path = hunt.folder.join(format!("{}-{}", hunt.target.name, &sha256_hex(&bytes)[..16]));
     fs::rename(&current, &path).unwrap();
-    Err(Finding { reason: format!("{}: {}", output.status, said.trim()), path })
+    Err(Finding { reason: format!("{}: {}", output.status, stderr.trim()), path })
 }
 
-/// The searching process; never returns.
+/// Runs the search in the child process; never returns.
 fn search(hunt: &Hunt<'_>, current: &Path) -> ! {
     let message = Arc::new(Mutex::new(String::new()));
-    let heard = Arc::clone(&message);
-    std::panic::set_hook(Box::new(move |panic| note(panic, &heard)));
+    let last_panic = Arc::clone(&message);
+    std::panic::set_hook(Box::new(move |panic| note(panic, &last_panic)));
     let (watch, searching) = (Arc::new(Watch::default()), Search::new(hunt, current));
     watch.clone().start(hunt.time_limit);
     let searcher = thread::Builder::new().stack_size(STACK);
@@ -109,8 +110,8 @@ fn found(reason: &str) -> ! {
     std::process::exit(FOUND)
 }
 
-/// A panic of this project's own code is a finding even where it is caught. A dependency's is one only where it is not:
-/// the tile decoder turns it into a refusal on purpose.
+/// Handles a panic. In this project's own code it is a finding even if caught; in a dependency, only if not caught: the
+/// tile decoder turns it into a refusal on purpose.
 fn note(panic: &PanicHookInfo<'_>, message: &Mutex<String>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let text = format!("panicked at {place}: {}", panic.payload_as_str().unwrap_or("no message"));
@@ -120,12 +121,12 @@ fn note(panic: &PanicHookInfo<'_>, message: &Mutex<String>) {
     *message.lock().unwrap_or_else(PoisonError::into_inner) = text;
 }
 
-/// Whether a place in source code belongs to this project and not to a registry's package or the standard library.
+/// Returns true if a source location belongs to this project, not to a registry's package or the standard library.
 pub(crate) fn is_own(place: &str) -> bool {
     !["/registry/src/", "\\registry\\src\\", "/rustc/"].iter().any(|mark| place.contains(mark))
 }
 
-/// When the present input was begun.
+/// The start time of the current input.
 struct Watch {
     start: Instant,
     begun_ms: AtomicU64,

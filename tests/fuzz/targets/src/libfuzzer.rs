@@ -1,14 +1,16 @@
-//! The targets under libFuzzer: `fuzz_targets/NAME.rs` begins and runs one of them.
+//! The targets under libFuzzer: `fuzz_targets/NAME.rs` starts and runs one of them.
 
 use std::path::Path;
 use std::sync::OnceLock;
 
+use crate::corpus::write_corpus;
 use crate::hunt::is_own;
-use crate::{Target, target, write_corpus};
+use crate::registry::target;
+use crate::target::Target;
 
 static TARGET: OnceLock<Target> = OnceLock::new();
 
-/// Writes the seeds of the target to where libFuzzer is about to look, below the project's folder.
+/// Writes the seeds of the target to the corpus folder that libFuzzer reads, below the project's folder.
 pub fn begin(name: &str, project: &str) {
     let target = target(name).expect("a target of this name");
     write_corpus(&target, Path::new(project));

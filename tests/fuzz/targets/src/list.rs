@@ -1,10 +1,10 @@
-//! Lists of tiles that `kiln score` takes.
+//! Lists of tiles for `kiln score`.
 
 use std::path::PathBuf;
 
 use kiln_runtime::score::{self, Separator};
 
-use crate::Target;
+use crate::target::Target;
 
 pub(crate) const LINES: Target = Target {
     name: "score_list",
@@ -26,7 +26,7 @@ pub(crate) const LINES: Target = Target {
     memory: 1 << 20,
 };
 
-/// The same with `--null`.
+/// Lists separated by NUL (`--null`).
 pub(crate) const NUL: Target = Target {
     name: "score_list_nul",
     run: run_nul,

@@ -1,9 +1,9 @@
-//! Counts what a thread allocates, so that a reader that believes a length before it has seen the bytes is found.
+//! Counts the bytes that a thread allocates, to find readers that trust an announced length before reading the bytes.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// The system's allocator, counting for each thread.
+/// The system's allocator with a counter per thread.
 pub struct Counting;
 
 thread_local! {
@@ -11,8 +11,8 @@ thread_local! {
     static PEAK: Cell<isize> = const { Cell::new(0) };
 }
 
-// SAFETY: every call goes to the system's allocator as it is. The counters are plain cells without destructors, so that
-// they can be used while a thread begins or ends.
+// SAFETY: every call goes to the system's allocator unchanged. The counters are plain cells without destructors, so they
+// can be used while a thread starts or ends.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         add(layout.size());
@@ -49,7 +49,8 @@ fn remove(bytes: usize) {
     LIVE.set(LIVE.get().saturating_sub_unsigned(bytes));
 }
 
-/// The most bytes that `work` had allocated on this thread at a time; 0 unless [`Counting`] is the global allocator.
+/// Runs `work` and returns its result with the peak of bytes allocated on this thread; 0 unless [`Counting`] is the global
+/// allocator.
 pub(crate) fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = LIVE.get();
     PEAK.set(before);

@@ -1,9 +1,9 @@
-//! Inputs from seeds: the same target and number always give the same input, so that a finding is named by its number.
+//! Inputs from seeds. The same target and number always give the same input, so a number identifies a finding.
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Input `number` of a run: the seeds first, then changed seeds.
+/// Returns input `number` of a run: the seeds first, then changed seeds.
 #[must_use]
 pub fn input(mutator: &Mutator, number: u64) -> Vec<u8> {
     match usize::try_from(number).ok().and_then(|number| mutator.seeds.get(number)) {
@@ -12,22 +12,22 @@ pub fn input(mutator: &Mutator, number: u64) -> Vec<u8> {
     }
 }
 
-/// Seeds and words that inputs are made from.
+/// Makes inputs from seeds and words.
 pub struct Mutator {
     seeds: Vec<Vec<u8>>,
-    /// The seeds that are changed; never empty.
+    /// Indices of the seeds to change; never empty.
     short: Vec<usize>,
     words: &'static [&'static str],
 }
 
-/// The longest seed that is changed, in bytes, unless all are longer. Long ones are tried as they are: changing them would
+/// Length in bytes of the longest seed to change, unless all are longer. Longer ones run unchanged: changing them would
 /// take the time of a hundred short ones.
 const MAX_SEED: usize = 16 << 10;
 
-/// The longest input that is made, in bytes, unless a seed is longer.
+/// Length in bytes of the longest input, unless a seed is longer.
 const MAX_LENGTH: usize = 64 << 10;
 
-/// Numbers at which readers go wrong.
+/// Numbers that often break readers.
 const NUMBERS: [u64; 18] = [
     0,
     1,
@@ -49,7 +49,7 @@ const NUMBERS: [u64; 18] = [
     0xffff_ffff_ffff_ffff,
 ];
 
-/// The same in text, with values that are no numbers.
+/// Numbers as text, and values that are not numbers.
 const WRITTEN: [&str; 22] = [
     "0",
     "-1",
@@ -75,11 +75,11 @@ const WRITTEN: [&str; 22] = [
     "99999999999999999999999999999999999999999",
 ];
 
-/// Bytes with a meaning in one format or another.
+/// Bytes with a meaning in some format.
 const MARKS: &[u8] = b"{}[]()\"'\\:,;<>-.\n\r\t #&*!|%@`";
 
 impl Mutator {
-    /// Makes inputs from these whole inputs, of which there is at least one, and words of their format.
+    /// Makes inputs from `seeds`, at least one, and words of their format.
     #[must_use]
     pub fn new(seeds: Vec<Vec<u8>>, words: &'static [&'static str]) -> Self {
         let mut short: Vec<usize> = (0..seeds.len()).filter(|at| seeds[*at].len() <= MAX_SEED).collect();
@@ -89,7 +89,7 @@ impl Mutator {
         Self { seeds, short, words }
     }
 
-    /// The number of seeds, which are the first inputs.
+    /// Number of seeds; they are the first inputs.
     #[must_use]
     pub fn seeds(&self) -> u64 {
         self.seeds.len() as u64
@@ -137,7 +137,7 @@ impl Mutator {
         bytes.splice(at..at + over, word.iter().copied());
     }
 
-    /// The beginning of one seed and the end of another.
+    /// Joins the beginning of one seed and the end of another.
     fn splice(&self, bytes: &mut Vec<u8>, random: &mut ChaCha8Rng) {
         let other = self.seed(random);
         let (here, there) = (place(bytes, random), place(other, random));
@@ -146,7 +146,7 @@ impl Mutator {
     }
 }
 
-/// Half of the places are near the beginning, where headers are.
+/// Returns a random position; half of them are near the beginning, in the headers.
 fn place(bytes: &[u8], random: &mut ChaCha8Rng) -> usize {
     let reach = if random.random() { bytes.len() } else { bytes.len().min(256) };
     random.random_range(0..=reach)
@@ -190,7 +190,7 @@ fn insert_copy(bytes: &mut Vec<u8>, random: &mut ChaCha8Rng) {
     bytes.splice(at..at, copy);
 }
 
-/// A short block many times: nesting, long names, many entries.
+/// Repeats a short block many times: nesting, long names, many entries.
 fn repeat(bytes: &mut Vec<u8>, random: &mut ChaCha8Rng) {
     let mut from = block(bytes, random);
     from.end = from.end.min(from.start + 64);
@@ -212,7 +212,7 @@ fn write_number(bytes: &mut [u8], random: &mut ChaCha8Rng) {
     }
     let at = place(bytes, random).min(bytes.len() - width);
     let mut value = NUMBERS[random.random_range(0..NUMBERS.len())];
-    // Lengths of the input itself, and numbers beside the interesting ones.
+    // The input's own length, and neighbours of the interesting numbers.
     match random.random_range(0..4) {
         0 => value = bytes.len() as u64,
         1 => value = value.wrapping_add(random.random_range(0..5)).wrapping_sub(2),
@@ -225,7 +225,7 @@ fn write_number(bytes: &mut [u8], random: &mut ChaCha8Rng) {
     }
 }
 
-/// Another number in the place of a written one.
+/// Replaces a number in the text by another one.
 fn write_digits(bytes: &mut Vec<u8>, random: &mut ChaCha8Rng) {
     let start = place(bytes, random);
     let Some(first) = bytes[start..].iter().position(u8::is_ascii_digit) else { return };

@@ -1,4 +1,4 @@
-//! The records beside the parts of a sharded scoring.
+//! Records of the parts of a sharded scoring.
 
 use std::fs;
 
@@ -6,7 +6,8 @@ use kiln_files::digest::sha256_hex;
 use kiln_runtime::score::PartRecord;
 use serde_json::{Value, json};
 
-use crate::{Target, room};
+use crate::scratch;
+use crate::target::Target;
 
 pub(crate) const TARGET: Target = Target {
     name: "part_record",
@@ -57,7 +58,7 @@ fn record() -> Value {
 }
 
 fn run(bytes: &[u8]) -> bool {
-    let part = room::folder().join("part.csv");
+    let part = scratch::folder().join("part.csv");
     if !part.is_file() {
         fs::write(&part, PART).unwrap();
     }

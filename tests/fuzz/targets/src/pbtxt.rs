@@ -2,7 +2,7 @@
 
 use kiln_package::fuzzing::config_pbtxt;
 
-use crate::Target;
+use crate::target::Target;
 
 pub(crate) const TARGET: Target = Target {
     name: "config_pbtxt",
@@ -87,7 +87,7 @@ fn run(bytes: &[u8]) -> bool {
     true
 }
 
-/// As the packager prints it, and as people write it.
+/// Configurations as the packager prints them and as people write them.
 fn sound() -> Vec<Vec<u8>> {
     let texts = [
         r#"name: "cnn"

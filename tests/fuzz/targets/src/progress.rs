@@ -1,4 +1,4 @@
-//! The progress file that a stopped scoring leaves.
+//! The progress file of an interrupted scoring.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,7 +7,8 @@ use kiln_files::FileDigest;
 use kiln_runtime::score::{Format, Found, Listed, ResumableFile, Resume, ScoreRow};
 use serde_json::{Value, json};
 
-use crate::{Target, room};
+use crate::scratch;
+use crate::target::Target;
 
 pub(crate) const TARGET: Target = Target {
     name: "progress",
@@ -66,7 +67,7 @@ fn head() -> Value {
     json!({ "progress": 3, "run": KEY, "tiles": TILES.len() })
 }
 
-/// The tiles' files hold their own names.
+/// Makes a row of a tile; the content of each tile's file is its name.
 fn row(place: usize) -> Value {
     let row = ScoreRow {
         path: path(place).to_string_lossy().into_owned(),
@@ -74,21 +75,21 @@ fn row(place: usize) -> Value {
         label: Some("b".to_owned()),
         status: "ok".to_owned(),
         probabilities: vec![0.5, 0.5],
-        digest: Some(FileDigest::of(TILES[place].as_bytes())),
+        digest: Some(FileDigest::new(TILES[place].as_bytes())),
     };
-    let digest = FileDigest::of(&serde_json::to_vec(&(place, &row)).unwrap());
+    let digest = FileDigest::new(&serde_json::to_vec(&(place, &row)).unwrap());
     json!([place, row, digest])
 }
 
 fn path(place: usize) -> PathBuf {
-    room::folder().join(TILES[place])
+    scratch::folder().join(TILES[place])
 }
 
 fn lines(values: &[Value]) -> Vec<u8> {
     values.iter().map(|value| format!("{value}\n")).collect::<String>().into_bytes()
 }
 
-/// Continues the run. Each row that is kept is of the tile in its place, and what is finished has one row a tile.
+/// Resumes the run. Every kept row is of the tile in its place, and the finished file has one row per tile.
 fn run(bytes: &[u8]) -> bool {
     let tiles: Vec<Listed> = (0..TILES.len()).map(|place| Listed { path: path(place), refused: None }).collect();
     for (tile, name) in tiles.iter().zip(TILES) {
@@ -96,7 +97,7 @@ fn run(bytes: &[u8]) -> bool {
             fs::write(&tile.path, name).unwrap();
         }
     }
-    let target = room::folder().join("scores.csv");
+    let target = scratch::folder().join("scores.csv");
     fs::write(ResumableFile::progress_of(&target), bytes).unwrap();
     let resume = Resume { restart: false, workers: 1, on_tile: &|| () };
     let classes = ["a".to_owned(), "b".to_owned()];
@@ -113,7 +114,7 @@ fn run(bytes: &[u8]) -> bool {
     let digests = file.finish().unwrap();
     for (place, digest) in digests.iter().enumerate() {
         let kept = !todo.contains(&place);
-        assert_eq!(*digest, kept.then(|| FileDigest::of(TILES[place].as_bytes())), "tile {place}");
+        assert_eq!(*digest, kept.then(|| FileDigest::new(TILES[place].as_bytes())), "tile {place}");
     }
     let written = fs::read_to_string(&target).unwrap();
     let mut rows = csv::Reader::from_reader(written.as_bytes());

@@ -1,4 +1,4 @@
-//! Protobuf's wire format, as far as seeds need it.
+//! The parts of Protobuf's wire format that the seeds need.
 
 pub(crate) fn varint(mut value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();

@@ -3,7 +3,8 @@
 use kiln_runtime::score::{Format, OK, RowWriter, ScoreRow};
 use kiln_runtime::{DecisionRule, fuzzing};
 
-use crate::{Target, room};
+use crate::scratch;
+use crate::target::Target;
 
 pub(crate) const TARGET: Target = Target {
     name: "score_rows",
@@ -56,14 +57,14 @@ fn classes() -> Vec<String> {
     CLASSES.map(str::to_owned).to_vec()
 }
 
-/// A file begins as its format does.
+/// Reads the input in the format that its first byte selects.
 fn run(bytes: &[u8]) -> bool {
     let (format, name) = match bytes.first() {
         Some(b'P') => (Format::Parquet, "rows.parquet"),
         Some(b'{') => (Format::Jsonl, "rows.jsonl"),
         _ => (Format::Csv, "rows.csv"),
     };
-    let Ok(rows) = fuzzing::rows(&room::put(name, bytes), format, &classes()) else { return false };
+    let Ok(rows) = fuzzing::rows(&scratch::put(name, bytes), format, &classes()) else { return false };
     let accepted = rows.iter().all(Result::is_ok);
     for row in rows.into_iter().flatten() {
         if row.is_ok() {
@@ -85,7 +86,7 @@ fn sound() -> Vec<Vec<u8>> {
 /// Rows as `kiln score` writes them.
 fn written(name: &str, format: Format) -> Vec<u8> {
     let rule = DecisionRule::new(0.5, classes(), &["benign".to_owned()]);
-    let path = room::folder().join(name);
+    let path = scratch::folder().join(name);
     let mut writer = RowWriter::to_file(&path, format, &classes()).unwrap();
     for number in 0..6_u8 {
         let score = f32::from(number) / 7.0;

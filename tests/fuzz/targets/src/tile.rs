@@ -4,18 +4,18 @@ use std::io::Cursor;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use image::{DynamicImage, ImageFormat, RgbImage};
+use image::{ColorType, DynamicImage, ImageFormat, RgbImage};
 use kiln_tile::{Decoder, Limits, SizePolicy, TILE_BYTES, Tile};
 
-use crate::Target;
+use crate::target::Target;
 
 /// 1024 pixels a side, so that an input costs milliseconds; users have 8192.
 const LIMITS: Limits = Limits { max_file_bytes: 64 << 20, max_side: 1024 };
 
-/// Small images by format and kind, one a line: a name, and base64.
+/// Small images by format and kind, one per line: a name, and base64.
 const SMALL: &str = include_str!("tile_seeds.txt");
 
-/// The kinds of [`SMALL`] that a decoder may refuse by name.
+/// The kinds of [`SMALL`] that a decoder may refuse.
 const MAY_BE_REFUSED: [&str; 2] = ["jpeg-cmyk", "tiff-pages"];
 
 pub(crate) const TARGET: Target = Target {
@@ -40,7 +40,7 @@ fn run(bytes: &[u8]) -> bool {
     accepted
 }
 
-/// Decodes by every policy, which must agree with each other.
+/// Decodes by every policy; the results must agree with each other.
 fn decode(bytes: &[u8]) -> bool {
     let by = |policy| Decoder { limits: LIMITS, ..Decoder::new(policy) }.decode_bytes(bytes).ok().map(whole);
     let resized = by(SizePolicy::Resize);
@@ -63,7 +63,8 @@ fn whole(tile: Tile) -> Tile {
     tile
 }
 
-/// The file with the checksum of every chunk made right, or a decoder would hardly ever look into a changed chunk.
+/// Returns the file with the checksum of every chunk corrected; otherwise decoders would reject nearly every changed
+/// chunk unread.
 fn with_png_checksums(bytes: &[u8]) -> Option<Vec<u8>> {
     if !bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
         return None;
@@ -99,7 +100,7 @@ fn small() -> Vec<(&'static str, Vec<u8>)> {
     lines.map(|(name, text)| (name, STANDARD.decode(text).unwrap())).collect()
 }
 
-/// 256x256 pixels in the formats that make them small, and 12x9 pixels in all.
+/// 256x256 pixels in the formats that compress them well, and 12x9 pixels in all but TIFF, which is in [`SMALL`].
 fn encoded() -> Vec<Vec<u8>> {
     let shade = |x: u32, y: u32| image::Rgb([(x / 4) as u8, (y / 8) as u8, ((x + y) / 16) as u8]);
     let large = DynamicImage::from(RgbImage::from_fn(256, 256, shade));
@@ -110,20 +111,33 @@ fn encoded() -> Vec<Vec<u8>> {
         little.to_rgba8().into(),
         little.to_luma16().into(),
     ];
-    let mut files = Vec::new();
-    for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP] {
-        files.push(encode(&large, format));
-    }
+    let mut files = vec![encode(&large, ImageFormat::Png), encode(&large, ImageFormat::Jpeg)];
+    files.extend(webp(&large));
     for kind in &little_kinds {
-        for format in [ImageFormat::Png, ImageFormat::Tiff, ImageFormat::Bmp, ImageFormat::WebP] {
+        for format in [ImageFormat::Png, ImageFormat::Bmp] {
             let mut bytes = Cursor::new(Vec::new());
             // Not every format has every kind.
             if kind.write_to(&mut bytes, format).is_ok() {
                 files.push(bytes.into_inner());
             }
         }
+        files.extend(webp(kind));
     }
     files
+}
+
+/// Encodes a lossless WebP; `None` for 16 bits, which WebP does not have.
+fn webp(image: &DynamicImage) -> Option<Vec<u8>> {
+    let color = match image.color() {
+        ColorType::L8 => image_webp::ColorType::L8,
+        ColorType::Rgb8 => image_webp::ColorType::Rgb8,
+        ColorType::Rgba8 => image_webp::ColorType::Rgba8,
+        _ => return None,
+    };
+    let mut bytes = Vec::new();
+    let encoder = image_webp::WebPEncoder::new(&mut bytes);
+    encoder.encode(image.as_bytes(), image.width(), image.height(), color).unwrap();
+    Some(bytes)
 }
 
 fn encode(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {

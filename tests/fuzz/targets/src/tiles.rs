@@ -5,7 +5,8 @@ use std::path::Component;
 
 use kiln_train::data::{Dataset, SplitPlan};
 
-use crate::{Target, room};
+use crate::scratch;
+use crate::target::Target;
 
 pub(crate) const TARGET: Target = Target {
     name: "tiles_csv",
@@ -34,7 +35,7 @@ pub(crate) const TARGET: Target = Target {
 };
 
 fn run(bytes: &[u8]) -> bool {
-    let path = room::put("list.csv", bytes);
+    let path = scratch::put("list.csv", bytes);
     let Ok(dataset) = Dataset::open(&path) else { return false };
     let lines = bytes.split(|byte| *byte == b'\n' || *byte == b'\r').count();
     assert!((1..lines.max(2)).contains(&dataset.len()), "{} tiles from {lines} lines", dataset.len());

@@ -1,11 +1,11 @@
-//! Configurations of trainings and studies.
+//! Configurations of training runs and studies.
 
 use kiln_train::Config;
 use kiln_train::study::StudyConfig;
 
-use crate::Target;
+use crate::target::Target;
 
-/// What separates the file from the values of `--set` in an input.
+/// Separator in an input between the file and the values of `--set`.
 const SET: &str = "\n--set ";
 
 pub(crate) const CONFIG: Target = Target {
@@ -165,7 +165,7 @@ pub(crate) const STUDY: Target = Target {
     memory: 16 << 20,
 };
 
-/// A configuration, and changes to it. What is accepted reads back as the same after it was written.
+/// Reads a configuration and changes to it. An accepted one is the same when written and read back.
 fn run_config(bytes: &[u8]) -> bool {
     let Some((text, sets)) = parts(bytes) else { return false };
     let Ok(config) = Config::parse(text, "fuzzed", &sets) else { return false };
@@ -184,7 +184,7 @@ fn run_study(bytes: &[u8]) -> bool {
     true
 }
 
-/// The file reader refuses text that is not UTF-8.
+/// Splits an input into a file and its changes; `None` if it is not UTF-8, which the file reader refuses.
 fn parts(bytes: &[u8]) -> Option<(&str, Vec<String>)> {
     let mut parts = std::str::from_utf8(bytes).ok()?.split(SET);
     Some((parts.next().unwrap_or_default(), parts.map(str::to_owned).collect()))

@@ -1,6 +1,6 @@
-//! Every fuzz target on a stable toolchain: seeds, and some thousand changed seeds each, about three seconds a target.
+//! Every fuzz target on a stable toolchain: seeds, and some thousand changed seeds each, about three seconds per target.
 //!
-//! `KILN_FUZZ_SECONDS=1800` searches for that long in each target, `KILN_FUZZ_FROM=1000000` begins at another number, and
+//! `KILN_FUZZ_SECONDS=1800` searches each target for that long, `KILN_FUZZ_FROM=1000000` starts at another number, and
 //! `KILN_FUZZ_INPUT=FILE` runs one input alone. CONTRIBUTING.md, "Fuzz".
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
@@ -80,7 +80,7 @@ fn a_number_gives_the_same_input_every_time() {
     }
 }
 
-/// A target that does this with every input but its seed, `sound`.
+/// A target with the seed `sound` that calls `run` for every input.
 fn broken(run: fn(&[u8]) -> bool) -> Target {
     Target {
         name: "broken",
@@ -93,7 +93,7 @@ fn broken(run: fn(&[u8]) -> bool) -> Target {
     }
 }
 
-/// What a hunt reports of a broken target, whose input must be there to be run again.
+/// Returns the reason that a search reports for a broken target; its input must be kept for another run.
 fn reported(run: fn(&[u8]) -> bool, test: &str, time_limit: Duration, input: &[u8]) -> String {
     let folder = findings();
     let finding = hunt(&Hunt { time_limit, ..at(broken(run), test, &folder) }).expect_err("nothing was found");

@@ -1,23 +1,22 @@
-//! Walks through the entropy-coded data of a JPEG without making pixels: every code must exist, every block must be
-//! there, and nothing may be left over before the next marker. Image decoders fill in what is missing and show a picture;
-//! this walk is how a truncated or damaged file is told from a whole one. Sequential and progressive Huffman coding, ITU-T
-//! T.81, annexes F and G.
+//! Checks the entropy-coded data of a JPEG without decoding pixels: every code must exist, every block must be present,
+//! and no data may be left before the next marker. Image decoders fill in missing data and return a picture; this check
+//! detects truncated and damaged files. Sequential and progressive Huffman coding, ITU-T T.81, annexes F and G.
 
 use super::huffman::{Bits, HuffmanTable, PADDING, Symbol};
 use super::markers::{Frame, Reader, Scan, Tables, damaged};
 use super::zeros::ZeroRuns;
-use crate::TileError;
+use crate::error::TileError;
 
 /// The state of a walk over all scans of a frame.
 pub(super) struct Walk {
-    /// Of each component and coefficient: the bit position down to which it has been coded; `None` before its first scan.
+    /// Per component and coefficient: the bit position down to which it has been coded; `None` before its first scan.
     coded: Vec<[Option<u8>; 64]>,
-    /// Progressive frames: of each component and block, which coefficients are not zero.
+    /// Progressive frames: the non-zero coefficients of each component and block.
     nonzero: Vec<Vec<u64>>,
     data: Vec<u8>,
 }
 
-/// The code of a scan: what is read of each block.
+/// The coding of a scan.
 enum Coding<'a> {
     Sequential { dc: &'a HuffmanTable, ac: &'a HuffmanTable },
     DcFirst(&'a HuffmanTable),
@@ -38,13 +37,13 @@ impl Walk {
         }
     }
 
-    /// Whether every coefficient of every component has been coded to its last bit.
+    /// Returns true if every coefficient of every component has been coded to its last bit.
     pub(super) fn is_complete(&self) -> bool {
         self.coded.iter().flatten().all(|low| *low == Some(0))
     }
 
-    /// Walks through the data of one scan; `reader` stands at their first byte, and afterwards at the next marker. Returns
-    /// where the data end: zeros, or a restart marker, may stand between there and the next marker.
+    /// Walks through the data of one scan. Moves `reader` from their first byte to the next marker. Returns the end of the
+    /// data: zeros, or a restart marker, may follow before the next marker.
     pub(super) fn scan(
         &mut self,
         reader: &mut Reader<'_>,
@@ -76,7 +75,7 @@ impl Walk {
             }
             unit = next;
         }
-        // Some encoders write a restart marker behind the last interval, too.
+        // Some encoders write a restart marker after the last interval, too.
         self.data.clear();
         if reader.entropy_coded(&mut self.data)?.is_some() || !self.data.is_empty() {
             return Err(left_over());
@@ -84,18 +83,18 @@ impl Walk {
         Ok(end)
     }
 
-    /// Checks that the scan codes what is next for its coefficients, and keeps that it did.
+    /// Checks that the scan codes the next bits of its coefficients, and records them.
     fn progress(&mut self, scan: &Scan) -> Result<(), TileError> {
         let (high, low) = scan.approximation;
         let expected = if high == 0 { None } else { Some(high) };
         for (index, ..) in &scan.components {
             let (first, last) = (usize::from(scan.spectrum.0), usize::from(scan.spectrum.1));
             if first > 0 && self.coded[*index][0].is_none() {
-                return Err(damaged("a scan comes before the one that it refines".to_owned()));
+                return Err(damaged("a scan precedes the one that it refines".to_owned()));
             }
             for coded in &mut self.coded[*index][first..=last] {
                 if *coded != expected {
-                    return Err(damaged("a scan codes what is coded already, or refines what is not".to_owned()));
+                    return Err(damaged("a scan codes coefficients again, or refines uncoded ones".to_owned()));
                 }
                 *coded = Some(low);
             }
@@ -103,8 +102,8 @@ impl Walk {
         Ok(())
     }
 
-    /// One restart interval: the minimum coded units `units`, of `across` in a row. Returns the number of zero bytes that
-    /// are left behind the last one.
+    /// Walks through one restart interval: the minimum coded units `units`, with `across` per row. Returns the number of
+    /// zero bytes after the last one.
     fn units(
         &mut self,
         frame: &Frame,
@@ -125,7 +124,7 @@ impl Walk {
             .collect::<Option<_>>()
             .ok_or_else(no_code)?;
         if !frame.progressive {
-            // No block depends on another one, so that only their number counts.
+            // No block depends on another one, so only their number matters.
             for _ in units {
                 for (position, ((index, ..), coding)) in scan.components.iter().zip(&codings).enumerate() {
                     let component = &frame.components[*index];
@@ -158,7 +157,7 @@ impl Walk {
 }
 
 impl<'a> Coding<'a> {
-    /// `None` where a table is missing, which the scan header's check has excluded.
+    /// Returns `None` if a table is missing, which the scan header's check has excluded.
     fn new(frame: &Frame, scan: &Scan, tables: &'a Tables, (_, dc, ac): (usize, usize, usize)) -> Option<Self> {
         let (dc, ac) = (|| tables.dc.get(dc)?.as_ref(), || tables.ac.get(ac)?.as_ref());
         let (first, last) = (u32::from(scan.spectrum.0), u32::from(scan.spectrum.1));
@@ -174,14 +173,14 @@ impl<'a> Coding<'a> {
 
 struct State<'a> {
     bits: Bits<'a>,
-    /// Blocks to come that the last end-of-band symbol covers.
+    /// Remaining blocks of the last end-of-band symbol.
     bands: u32,
     zeros: ZeroRuns,
-    /// Of each component of the scan.
+    /// Per component of the scan.
     levels: [Level; 4],
 }
 
-/// The mean of a component's last block, and the largest that an encoder makes, in quantisation steps.
+/// The mean of a component's last block, and the largest mean that an encoder writes, in quantisation steps.
 #[derive(Clone, Copy, Default)]
 struct Level {
     now: i32,
@@ -247,7 +246,7 @@ impl State<'_> {
         if at > 64 { Err(past_the_end()) } else { Ok(()) }
     }
 
-    /// One symbol of a block; false after the last one.
+    /// Reads one symbol of a block; returns false after the last one.
     #[inline(always)]
     fn sequential_ac(&mut self, table: &HuffmanTable, at: &mut u32) -> Result<bool, TileError> {
         if *at >= 64 {
@@ -330,7 +329,7 @@ impl State<'_> {
                 break;
             }
             self.bits.skip(size.into());
-            // Coefficients that are not zero are corrected on the way to the one that becomes so.
+            // Non-zero coefficients before the new one are corrected.
             while at <= last {
                 if *nonzero >> at & 1 == 1 {
                     self.bits.skip(1);
@@ -358,8 +357,8 @@ impl State<'_> {
         Ok(())
     }
 
-    /// Fewer than eight bits may be left: those that fill the last byte. Some encoders write zeros behind a whole scan;
-    /// returns how many bytes.
+    /// Checks that fewer than eight bits are left, the padding of the last byte. Some encoders write zeros after a whole
+    /// scan; returns their number of bytes.
     fn finish(self, is_last: bool) -> Result<usize, TileError> {
         const MOST_ZEROS: usize = 64;
         let rest = self.bits.rest();

@@ -1,12 +1,12 @@
-//! Huffman tables of a JPEG (ITU-T T.81, annex C and F.2.2.3) and the bits that they are read from.
+//! Huffman tables of a JPEG (ITU-T T.81, annex C and F.2.2.3) and a bit reader.
 
-/// Tables of each class that a JPEG can define.
+/// Number of tables of each class in a JPEG.
 pub(super) const MAX_TABLES: usize = 4;
 
-/// Bits that one look-up covers. Nearly all codes are that short.
+/// Bits of one table look-up. Nearly all codes are that short.
 const FAST: u32 = 10;
 
-/// A symbol, decoded: the length of its code and the symbol. The code length is 0 for a code that does not exist.
+/// A decoded symbol and the length of its code. The length is 0 for a code that does not exist.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Symbol {
     pub(super) length: u8,
@@ -16,16 +16,16 @@ pub(super) struct Symbol {
 /// A canonical Huffman table.
 pub(super) struct HuffmanTable {
     fast: Box<[Symbol]>,
-    /// For each code length 1 to 16: the first code that is longer, aligned to 16 bits.
+    /// For each code length 1 to 16: the first longer code, aligned to 16 bits.
     limit: [u32; 17],
-    /// For each code length: the index of its first symbol less its first code.
+    /// For each code length: the index of its first symbol minus its first code.
     offset: [i32; 17],
     symbols: Vec<u8>,
 }
 
 impl HuffmanTable {
-    /// From the number of codes of each length, and their symbols; `None` if the lengths do not make a prefix code. Symbols
-    /// of DC tables are bit counts: 0 to 11 in 8-bit images. Low halves of AC symbols are bit counts: 0 to 10.
+    /// Builds a table from the number of codes of each length, and their symbols; `None` if the lengths are not a prefix
+    /// code. Symbols of DC tables are bit counts: 0 to 11 in 8-bit images. Low halves of AC symbols are bit counts: 0 to 10.
     pub(super) fn new(lengths: &[u8; 16], symbols: &[u8], is_ac: bool) -> Option<Self> {
         let sound = |symbol: &u8| if is_ac { symbol & 15 <= 10 } else { *symbol <= 11 };
         if symbols.is_empty() || symbols.len() > 256 || !symbols.iter().all(sound) {
@@ -56,7 +56,7 @@ impl HuffmanTable {
         Some(Self { fast, limit, offset, symbols: symbols.to_vec() })
     }
 
-    /// The symbol at the head of 16 `bits`.
+    /// Returns the symbol at the start of 16 `bits`.
     #[inline]
     pub(super) fn symbol(&self, bits: u32) -> Symbol {
         let symbol = self.fast[(bits >> (16 - FAST)) as usize & ((1 << FAST) - 1)];
@@ -77,28 +77,28 @@ impl HuffmanTable {
 
 /// Bits of one restart interval, stuffed zeros removed.
 pub(super) struct Bits<'a> {
-    /// The data, and [`PADDING`] bytes behind them.
+    /// The data, followed by [`PADDING`] bytes.
     data: &'a [u8],
-    /// The next byte that goes into the word.
+    /// Index of the next byte to load into the word.
     next: usize,
-    /// The next bits, from the top. Behind them are bits that come in again with the next fill, or zeros.
+    /// The next bits, from the top; then bits that the next fill loads again, or zeros.
     word: u64,
-    /// Bits in the word.
+    /// Number of valid bits in the word.
     count: u32,
-    /// Bits that there are.
+    /// Number of bits in the data.
     end: usize,
 }
 
-/// Bytes that must lie behind the data of [`Bits`].
+/// Bytes that must follow the data of [`Bits`].
 pub(super) const PADDING: usize = 8;
 
 impl<'a> Bits<'a> {
-    /// Over `data`, whose last [`PADDING`] bytes do not count.
+    /// Reads `data` without its last [`PADDING`] bytes.
     pub(super) fn new(data: &'a [u8]) -> Self {
         Self { data, next: 0, word: 0, count: 0, end: 8 * data.len().saturating_sub(PADDING) }
     }
 
-    /// Fills the word with 56 bits or more, zeros behind the end: enough for two symbols with their values.
+    /// Fills the word with 56 bits or more, zeros after the end: enough for two symbols with their values.
     #[inline]
     pub(super) fn fill(&mut self) {
         let bytes = self.data.get(self.next..self.next + 8).and_then(|bytes| bytes.try_into().ok());
@@ -107,13 +107,13 @@ impl<'a> Bits<'a> {
         self.count |= 56;
     }
 
-    /// The next bits, at the top: as many as are left of those that [`Bits::fill`] brought.
+    /// Returns the next bits, at the top: the rest of those loaded by [`Bits::fill`].
     #[inline]
     pub(super) fn filled(&self) -> u64 {
         self.word
     }
 
-    /// The next 32 bits or more, at the top of 64; zeros behind the end.
+    /// Returns the next 32 bits or more, at the top of 64; zeros after the end.
     #[inline]
     pub(super) fn peek(&mut self) -> u64 {
         if self.count < 32 {
@@ -140,7 +140,7 @@ impl<'a> Bits<'a> {
         self.count -= (position % 8) as u32;
     }
 
-    /// Takes up to 16 bits as a number.
+    /// Reads up to 16 bits as a number.
     #[inline]
     pub(super) fn take(&mut self, bits: u32) -> u32 {
         let value = if bits == 0 { 0 } else { (self.peek() >> (64 - bits)) as u32 };
@@ -148,19 +148,19 @@ impl<'a> Bits<'a> {
         value
     }
 
-    /// Bits taken.
+    /// Returns the number of bits read.
     #[inline]
     pub(super) fn position(&self) -> usize {
         8 * self.next - self.count as usize
     }
 
-    /// Whether more was taken than there is.
+    /// Returns true if more bits were read than exist.
     #[inline]
     pub(super) fn is_overrun(&self) -> bool {
         self.position() > self.end
     }
 
-    /// Whole bytes that are left behind the one with the last bit taken.
+    /// Returns the whole bytes after the one with the last bit read.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.data.get(self.position().div_ceil(8)..self.end / 8).unwrap_or_default()
     }

@@ -1,9 +1,9 @@
 //! The marker structure of a JPEG (ITU-T T.81, annex B), read strictly: every segment has its length, every scan ends at
-//! a marker, and the file ends with the end-of-image marker. Image decoders skip over what they do not expect; here the
-//! first oddity refuses the file.
+//! a marker, and the file ends with the end-of-image marker. Image decoders skip unexpected data; here the first violation
+//! refuses the file.
 
 use super::huffman::{HuffmanTable, MAX_TABLES};
-use crate::TileError;
+use crate::error::TileError;
 
 /// Frame header (SOF0, SOF1 or SOF2).
 pub(super) struct Frame {
@@ -23,9 +23,9 @@ pub(super) struct Component {
     pub(super) quantisation: usize,
 }
 
-/// Scan header (SOS) with the tables in force at that point.
+/// Scan header (SOS) with the tables defined at that point.
 pub(super) struct Scan {
-    /// Index into [`Frame::components`] with the DC and AC table of each component.
+    /// Index in [`Frame::components`], DC table and AC table of each component.
     pub(super) components: Vec<(usize, usize, usize)>,
     /// First and last coefficient, 0 to 63.
     pub(super) spectrum: (u8, u8),
@@ -42,7 +42,7 @@ pub(super) struct Tables {
     pub(super) restart_interval: u32,
 }
 
-/// Markers of applications that decide about colours or are counted by `data inspect`.
+/// Application markers that determine the colour space or become notes.
 #[derive(Default)]
 pub(super) struct Applications {
     pub(super) jfif: bool,
@@ -53,7 +53,7 @@ pub(super) struct Applications {
     pub(super) orientation: Option<u8>,
 }
 
-/// A marker segment: its code, and its bytes behind the length.
+/// A marker segment: its code, and its bytes after the length.
 pub(super) struct Segment<'a> {
     pub(super) marker: u8,
     pub(super) payload: &'a [u8],
@@ -79,12 +79,12 @@ const APP1: u8 = 0xe1;
 const APP2: u8 = 0xe2;
 
 impl<'a> Reader<'a> {
-    /// Starts behind the start-of-image marker.
+    /// Starts after the start-of-image marker.
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 2 }
     }
 
-    /// The next segment; `None` at the end-of-image marker.
+    /// Reads the next segment; `None` at the end-of-image marker.
     pub(super) fn segment(&mut self) -> Result<Option<Segment<'a>>, TileError> {
         let marker = self.marker()?;
         if marker == EOI {
@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
         Ok(Some(Segment { marker, payload }))
     }
 
-    /// A marker code; fill bytes (ff) may precede it.
+    /// Reads a marker code; fill bytes (ff) may precede it.
     fn marker(&mut self) -> Result<u8, TileError> {
         if self.byte()? != 0xff {
             return Err(damaged(format!("no marker at byte {}", self.at - 1)));
@@ -121,8 +121,8 @@ impl<'a> Reader<'a> {
         Ok(byte)
     }
 
-    /// Takes entropy-coded bytes up to the next marker, and appends them to `data` without the stuffed zeros. Returns the
-    /// number of the restart marker that ended them; at any other marker `None`, and the reader stands before it.
+    /// Reads entropy-coded bytes up to the next marker, and appends them to `data` without the stuffed zeros. Returns the
+    /// number of the restart marker that ended them; at any other marker, stops before it and returns `None`.
     pub(super) fn entropy_coded(&mut self, data: &mut Vec<u8>) -> Result<Option<u8>, TileError> {
         loop {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
                     self.at = next + 1;
                     return Ok(Some(marker - 0xd0));
                 }
-                Some(0x00) => return Err(damaged("fill bytes inside of entropy-coded data".to_owned())),
+                Some(0x00) => return Err(damaged("fill bytes in entropy-coded data".to_owned())),
                 Some(_) => return Ok(None),
             }
         }
@@ -163,30 +163,30 @@ impl Frame {
             return Err(refused("a JPEG whose height follows its first scan (DNL marker)"));
         }
         if width == 0 || components.len() != 3 * usize::from(*count) {
-            return Err(damaged("the frame header has no width, or another number of components".to_owned()));
+            return Err(damaged("the frame header has no width, or a wrong number of components".to_owned()));
         }
         let components = components.chunks_exact(3).map(Component::read).collect::<Result<Vec<_>, _>>()?;
         let distinct = (1..components.len()).all(|at| components[..at].iter().all(|one| one.id != components[at].id));
         if !distinct {
-            return Err(damaged("two components have one identifier".to_owned()));
+            return Err(damaged("two components have the same identifier".to_owned()));
         }
         let progressive = segment.marker == SOF_PROGRESSIVE;
         Ok(Self { progressive, width: width.into(), height: height.into(), components })
     }
 
-    /// Largest sampling factors, horizontal and vertical.
+    /// Returns the largest sampling factors, horizontal and vertical.
     pub(super) fn largest(&self) -> (u32, u32) {
         let largest = |of: fn(&Component) -> u32| self.components.iter().map(of).max().unwrap_or(1);
         (largest(|one| one.horizontal), largest(|one| one.vertical))
     }
 
-    /// Minimum coded units of an interleaved scan, across and down.
+    /// Returns the minimum coded units of an interleaved scan, across and down.
     pub(super) fn units(&self) -> (u32, u32) {
         let (horizontal, vertical) = self.largest();
         (self.width.div_ceil(8 * horizontal), self.height.div_ceil(8 * vertical))
     }
 
-    /// Blocks of a component in a scan of its own, across and down.
+    /// Returns the blocks of a component in a non-interleaved scan, across and down.
     pub(super) fn blocks(&self, component: &Component) -> (u32, u32) {
         let (horizontal, vertical) = self.largest();
         let blocks = |side: u32, own: u32, largest: u32| (side * own).div_ceil(largest).div_ceil(8);
@@ -198,7 +198,7 @@ impl Component {
     fn read(bytes: &[u8]) -> Result<Self, TileError> {
         let (horizontal, vertical) = (u32::from(bytes[1] >> 4), u32::from(bytes[1] & 15));
         if !(1..=4).contains(&horizontal) || !(1..=4).contains(&vertical) || usize::from(bytes[2]) >= MAX_TABLES {
-            return Err(damaged("a component has sampling factors or a table that do not exist".to_owned()));
+            return Err(damaged("a component has invalid sampling factors or an invalid table".to_owned()));
         }
         Ok(Self { id: bytes[0], horizontal, vertical, quantisation: usize::from(bytes[2]) })
     }
@@ -216,7 +216,7 @@ impl Scan {
         let mut components: Vec<(usize, usize, usize)> = Vec::with_capacity(count);
         for pair in rest[..2 * count].chunks_exact(2) {
             let index = frame.components.iter().position(|one| one.id == pair[0]).ok_or_else(wrong)?;
-            // T.81, B.2.3: components stand in the order of the frame.
+            // T.81, B.2.3: components are in the order of the frame.
             if components.last().is_some_and(|(last, ..)| *last >= index) {
                 return Err(wrong());
             }
@@ -250,7 +250,7 @@ impl Scan {
 }
 
 impl Tables {
-    /// Takes the tables of a DHT segment.
+    /// Reads the tables of a DHT segment.
     pub(super) fn huffman(&mut self, mut payload: &[u8]) -> Result<(), TileError> {
         let wrong = || damaged("a Huffman table is damaged".to_owned());
         while let Some((kind, rest)) = payload.split_first() {
@@ -268,12 +268,12 @@ impl Tables {
         Ok(())
     }
 
-    /// The quantisation step of a component's first coefficient; 1 without its table.
+    /// Returns the quantisation step of a component's first coefficient; 1 without its table.
     pub(super) fn dc_step(&self, component: &Component) -> u16 {
         self.quantisation[component.quantisation].map_or(1, |table| table[0])
     }
 
-    /// Takes the tables of a DQT segment. Returns whether they differ from those that were there.
+    /// Reads the tables of a DQT segment. Returns true if they differ from the previous ones.
     pub(super) fn quantisation(&mut self, mut payload: &[u8]) -> Result<bool, TileError> {
         let mut changed = false;
         let wrong = || damaged("a quantisation table is damaged".to_owned());
@@ -294,7 +294,7 @@ impl Tables {
         Ok(changed)
     }
 
-    /// Takes the interval of a DRI segment.
+    /// Reads the interval of a DRI segment.
     pub(super) fn restart(&mut self, payload: &[u8]) -> Result<(), TileError> {
         let interval: [u8; 2] =
             payload.try_into().map_err(|_| damaged("the restart interval is damaged".to_owned()))?;
@@ -304,7 +304,7 @@ impl Tables {
 }
 
 impl Applications {
-    /// Takes what an APPn segment holds.
+    /// Reads an APPn segment.
     pub(super) fn read(&mut self, segment: &Segment<'_>) {
         let payload = segment.payload;
         match segment.marker {

@@ -1,7 +1,7 @@
-//! JPEG. The file is first read strictly, from marker to marker ([`markers`]) and from code to code ([`entropy`]), because
-//! image decoders show a picture for nearly any bytes. What passes is handed to `zune-jpeg` as a plain stream: without
-//! application markers, and with the colour space decided here as libjpeg does it. Layouts that `zune-jpeg` gets wrong,
-//! and colours that cannot become RGB without a profile, are refused by name.
+//! JPEG. The file is first checked strictly, marker by marker ([`markers`]) and code by code ([`entropy`]), because image
+//! decoders return a picture for nearly any bytes. A valid file goes to `zune-jpeg` as a plain stream: without application
+//! markers, and with the colour space determined here by libjpeg's rules. Layouts that `zune-jpeg` decodes wrongly, and
+//! colours that need a profile, are refused with a reason.
 
 mod entropy;
 mod huffman;
@@ -18,16 +18,18 @@ use self::markers::{
     APP14, Applications, DHT, DNL, DQT, DRI, Frame, Reader, SOF_BASELINE, SOF_PROGRESSIVE, SOS, Scan, Segment, Tables,
     damaged, refused,
 };
-use super::{Image, ImageFormat, Limits, Notes, Pixels};
-use crate::TileError;
+use super::format::ImageFormat;
+use super::image::{Image, Notes, Pixels};
+use super::limits::Limits;
+use crate::error::TileError;
 
-/// Scans of one image. The longest scripts of encoders have some tens; each scan can cost the time of a whole image.
+/// Limit of the scans of one image. Encoders write at most some tens; each scan can take as long as a whole image.
 const MAX_SCANS: usize = 256;
 
 /// Colour space of the components.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Colour {
-    /// Decided by the markers, as libjpeg does.
+    /// Determined from the markers by libjpeg's rules.
     ByMarkers,
     Rgb,
     YCbCr,
@@ -36,19 +38,19 @@ pub(super) enum Colour {
 /// Decodes a JPEG file.
 ///
 /// # Errors
-/// Why there is no picture.
+/// If the file is damaged, too large or unsupported.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> {
     decode_as(bytes, Colour::ByMarkers, limits)
 }
 
-/// Decodes a JPEG whose colour space is known from elsewhere, such as the tags of a TIFF.
+/// Decodes a JPEG with a given colour space, such as that of a TIFF's tags.
 ///
 /// # Errors
-/// Why there is no picture.
+/// If the file is damaged, too large or unsupported.
 pub(super) fn decode_as(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Image, TileError> {
     let checked = check(bytes, colour, limits)?;
     let grey = checked.frame.components.len() == 1;
-    let failed = |error: zune_jpeg::errors::DecodeErrors| damaged(error.to_string());
+    let failed = |error: zune_jpeg::errors::DecodeErrors| damaged(format!("its JPEG data are damaged: {error}"));
     let side = limits.max_side as usize;
     let options = DecoderOptions::default()
         .set_strict_mode(true)
@@ -62,7 +64,7 @@ pub(super) fn decode_as(bytes: &[u8], colour: Colour, limits: &Limits) -> Result
     if decoder.dimensions() != Some((width as usize, height as usize))
         || pixels.len() != channels * width as usize * height as usize
     {
-        return Err(damaged("the decoder made an image of another size than the header has".to_owned()));
+        return Err(damaged("the decoder returned another size than the header announces".to_owned()));
     }
     let pixels = if grey { Pixels::Grey8(pixels) } else { Pixels::Rgb8(pixels) };
     let notes = Notes {
@@ -74,10 +76,10 @@ pub(super) fn decode_as(bytes: &[u8], colour: Colour, limits: &Limits) -> Result
     Ok(Image { width, height, pixels, notes })
 }
 
-/// The size in pixels, from the frame header.
+/// Reads the size in pixels from the frame header.
 ///
 /// # Errors
-/// Why there is no frame header.
+/// If there is no valid frame header.
 pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32), TileError> {
     let mut reader = Reader::new(bytes);
     while let Some(segment) = reader.segment()? {
@@ -89,7 +91,7 @@ pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32), TileError> {
     Err(no_frame())
 }
 
-/// A whole JPEG, checked.
+/// A checked JPEG.
 struct Checked {
     frame: Frame,
     /// The same image without application markers and trailing bytes.
@@ -105,7 +107,7 @@ fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileE
     let mut plain = Vec::with_capacity(bytes.len() + 32);
     plain.extend_from_slice(&bytes[..2]);
     let mut image: Option<(Frame, Walk)> = None;
-    // The frame header waits for the first scan: the marker that decides about its colours may come after it.
+    // The frame header is written at the first scan: the marker that determines its colour space may follow it.
     let mut waiting: Option<Segment<'_>> = None;
     let mut scans = 0;
     loop {
@@ -159,7 +161,7 @@ fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileE
                 waiting = Some(segment);
             }
             0xe0..=0xef => applications.read(&segment),
-            // Comments (fe), and JPEG extensions, which may not matter to a decoder.
+            // Comments (fe), and JPEG extensions, which decoders may ignore.
             0xf0..=0xfe => {}
             marker => return Err(refused(format!("a JPEG with the marker {marker:02x}"))),
         }
@@ -189,7 +191,7 @@ fn frame(segment: &Segment<'_>) -> Result<Frame, TileError> {
 
 fn supported_frame(frame: &Frame) -> Result<(), TileError> {
     let factors: Vec<_> = frame.components.iter().map(|one| (one.horizontal, one.vertical)).collect();
-    // Measured against libjpeg: right where the first component has the most samples and the others divide them evenly.
+    // Measured against libjpeg: exact if the first component has the most samples and the others divide them evenly.
     let even = factors.iter().all(|(across, down)| {
         let (most_across, most_down) = factors[0];
         across.is_power_of_two() && down.is_power_of_two() && *across <= most_across && *down <= most_down
@@ -214,8 +216,8 @@ fn supported_scan(frame: &Frame, scan: &Scan) -> Result<(), TileError> {
     Ok(())
 }
 
-/// Whether three components are red, green and blue, by the rules of libjpeg: JFIF is YCbCr; else the Adobe marker
-/// decides; else the component identifiers. Where the colour space is known from elsewhere, markers must not contradict it.
+/// Returns true if the three components are red, green and blue, by libjpeg's rules: JFIF is YCbCr; else the Adobe marker
+/// decides; else the component identifiers. Markers must not contradict a given colour space.
 fn is_rgb(colour: Colour, frame: &Frame, applications: &Applications) -> Result<bool, TileError> {
     if frame.components.len() != 3 {
         return Ok(false);
@@ -238,8 +240,8 @@ fn is_rgb(colour: Colour, frame: &Frame, applications: &Applications) -> Result<
     Ok(rgb)
 }
 
-/// Writes the frame header; before it, for red, green and blue, the Adobe marker that announces them. Components become 1,
-/// 2, 3: `zune-jpeg` takes other identifiers for a colour space.
+/// Writes the frame header, after an Adobe marker if the colour space is RGB. Components are numbered 1, 2, 3:
+/// `zune-jpeg` derives a colour space from other identifiers.
 fn begin_frame(plain: &mut Vec<u8>, segment: &Segment<'_>, frame: &Frame, rgb: bool) {
     if rgb {
         plain.extend_from_slice(&[0xff, APP14, 0, 14]);
@@ -252,15 +254,15 @@ fn begin_frame(plain: &mut Vec<u8>, segment: &Segment<'_>, frame: &Frame, rgb: b
     for (index, component) in frame.components.iter().enumerate() {
         if let Some([id, factors]) = plain.get_mut(start + 10 + 3 * index..start + 12 + 3 * index) {
             *id = number(index);
-            // Those of a single component were set to 1 x 1.
+            // The factors of a single component were set to 1 x 1.
             *factors = (component.horizontal << 4 | component.vertical) as u8;
         }
     }
 }
 
-/// Gives the components of a scan header, which ends at `end`, the numbers that they have in the frame header.
+/// Numbers the components of a scan header, which ends at `end`, as in the frame header.
 fn number_components(scan: &mut [u8], end: usize, header: &Scan) {
-    // Behind the pairs of component and tables stand three bytes more.
+    // Three bytes follow the pairs of component and tables.
     let first = end - 3 - 2 * header.components.len();
     for (position, (index, ..)) in header.components.iter().enumerate() {
         scan[first + 2 * position] = number(*index);
@@ -272,8 +274,7 @@ fn number(component: usize) -> u8 {
 }
 
 impl Frame {
-    /// The same with the sampling factors of a single component set to 1: it is never interleaved, so that they mean
-    /// nothing.
+    /// Sets the sampling factors of a single component to 1: it is never interleaved, so they have no effect.
     fn with_single_sampling(mut self) -> Self {
         if let [component] = &mut self.components[..] {
             (component.horizontal, component.vertical) = (1, 1);
@@ -282,7 +283,7 @@ impl Frame {
     }
 }
 
-/// One stream from the shared tables of a TIFF (`JPEGTables`) and the abbreviated stream of a strip or tile.
+/// Joins the shared tables of a TIFF (`JPEGTables`) and the abbreviated stream of a strip or tile.
 pub(super) fn with_tables(tables: &[u8], stream: &[u8]) -> Vec<u8> {
     let tables = tables.strip_prefix(&[0xff, 0xd8]).unwrap_or_default();
     let tables = tables.strip_suffix(&[0xff, 0xd9]).unwrap_or(tables);

@@ -1,17 +1,17 @@
-//! Holes in entropy-coded data: parts of a file that were never written read as zeros. A run of zeros often is a valid
-//! sequence of codes, and the picture behind it goes on, shifted. A whole file has long runs of zero bytes only in flat
+//! Holes in entropy-coded data: parts of a file that were never written read as zeros. A run of zeros is often a valid
+//! sequence of codes, and the picture continues after it, shifted. A whole file has long runs of zero bytes only in flat
 //! areas, whose blocks have no coefficients; a run that codes many coefficients, all negative, is a hole.
 
 use super::markers::damaged;
-use crate::TileError;
+use crate::error::TileError;
 
-/// Zero bytes that make a run.
+/// Length of the shortest run, in bytes.
 const SHORTEST: usize = 24;
 
-/// Coefficients inside of one run that make it a hole: more than any smooth block has of equal ones.
+/// Most coefficients in a run that is not a hole: more than the equal coefficients of any smooth block.
 const MOST_COEFFICIENTS: usize = 24;
 
-/// Runs of zero bytes, in bits, and the coefficients seen inside of the current one.
+/// Runs of zero bytes, in bits, and the number of coefficients in the current run.
 pub(super) struct ZeroRuns {
     runs: Vec<std::ops::Range<usize>>,
     current: usize,
@@ -19,11 +19,11 @@ pub(super) struct ZeroRuns {
 }
 
 impl ZeroRuns {
-    /// The runs in `data`.
+    /// Finds the runs in `data`.
     pub(super) fn find(data: &[u8]) -> Self {
         let mut runs = Vec::new();
         let mut at = 0;
-        // A run covers at least one byte in every `SHORTEST`, so that looking at these finds all runs.
+        // A run covers at least one byte in every `SHORTEST`, so checking these finds all runs.
         while at < data.len() {
             if data[at] != 0 {
                 at += SHORTEST;
@@ -43,7 +43,7 @@ impl ZeroRuns {
         self.runs.is_empty()
     }
 
-    /// Takes note of a coefficient coded by the bits from `start` to `end`.
+    /// Counts a coefficient coded by the bits from `start` to `end`.
     pub(super) fn coefficient(&mut self, start: usize, end: usize) -> Result<(), TileError> {
         while self.runs.get(self.current).is_some_and(|run| run.end < end) {
             self.current += 1;
@@ -52,7 +52,7 @@ impl ZeroRuns {
         if self.runs.get(self.current).is_some_and(|run| run.start <= start) {
             self.coefficients += 1;
             if self.coefficients > MOST_COEFFICIENTS {
-                return Err(damaged("a part of the image data is zeros: the file has a hole".to_owned()));
+                return Err(damaged("part of the image data is zeros: the file has a hole".to_owned()));
             }
         }
         Ok(())

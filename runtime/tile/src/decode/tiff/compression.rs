@@ -1,12 +1,12 @@
-//! Compression schemes of a TIFF that are decoded, by the libraries that know them.
+//! Compression schemes of a TIFF.
 
 use std::io::Read as _;
 
 use super::directory::Directory;
 use super::tag;
-use crate::TileError;
+use crate::error::TileError;
 
-/// How strips and tiles are compressed.
+/// The compression scheme of strips and tiles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Compression {
     None,
@@ -42,16 +42,16 @@ impl Compression {
         Err(TileError::Refused(format!("a TIFF with {name}")))
     }
 
-    /// Whether readers agree that the tag `Predictor` counts.
+    /// Returns true if readers agree on the tag `Predictor` for this scheme.
     pub(super) fn takes_predictor(self) -> bool {
         matches!(self, Self::Lzw | Self::Deflate | Self::Zstd)
     }
 
-    /// The data, expanded to `length` bytes. Some writers fill the last strip, so that it may have up to `most`; anything
-    /// else is damage. Reading on to the end is also what checks the checksums.
+    /// Expands the data to `length` bytes. Some writers pad the last strip to `most` bytes; any other length is damage.
+    /// Reading to the end also verifies the checksums.
     ///
     /// # Errors
-    /// If they are damaged, fewer or more.
+    /// If the data are damaged, too short or too long.
     pub(super) fn expand(self, data: &[u8], length: usize, most: usize) -> Result<Vec<u8>, TileError> {
         let mut expanded = Vec::with_capacity(length);
         match self {
@@ -64,7 +64,7 @@ impl Compression {
                 read(&mut decoder, most + 1, &mut expanded)?;
                 let frame = decoder.into_frame_decoder();
                 if frame.get_checksum_from_data().is_some_and(|sum| Some(sum) != frame.get_calculated_checksum()) {
-                    return Err(failed(&"the checksum is another"));
+                    return Err(failed(&"wrong checksum"));
                 }
             }
         }
@@ -88,7 +88,7 @@ fn read(decoder: impl std::io::Read, length: usize, expanded: &mut Vec<u8>) -> R
 }
 
 fn lzw(data: &[u8], length: usize, expanded: &mut Vec<u8>) -> Result<(), TileError> {
-    // TIFF 6.0 begins with the code 256 of 9 bits, most significant first; an older form has them the other way round.
+    // TIFF 6.0 begins with the code 256 of 9 bits, most significant bit first; an older form is least significant first.
     if data.first() == Some(&0) && data.get(1).is_some_and(|byte| byte & 1 == 1) {
         return Err(TileError::Refused("a TIFF with old-style LZW compression".to_owned()));
     }

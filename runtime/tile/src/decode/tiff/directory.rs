@@ -1,16 +1,16 @@
-//! Directories of a TIFF (TIFF 6.0, section 2) or BigTIFF: tags and their values. Values are read on demand, under limits.
+//! Directories of a TIFF (TIFF 6.0, section 2) or BigTIFF: tags and their values. Values are read on demand, with limits.
 
 use std::collections::BTreeMap;
 
-use crate::TileError;
+use crate::error::TileError;
 
-/// Values of one tag. The longest lists are offsets of strips and tiles.
+/// Limit of the values of one tag. The longest lists are offsets of strips and tiles.
 const MAX_VALUES: u64 = 1 << 20;
 
-/// Directories of one file.
+/// Limit of the directories of one file.
 const MAX_DIRECTORIES: usize = 4096;
 
-/// A TIFF file: its bytes, and how numbers in it are written.
+/// A TIFF file: its bytes and the format of its numbers.
 #[derive(Clone, Copy)]
 pub(super) struct Container<'a> {
     pub(super) bytes: &'a [u8],
@@ -22,19 +22,19 @@ pub(super) struct Container<'a> {
 pub(super) struct Directory<'a> {
     container: Container<'a>,
     entries: BTreeMap<u16, Entry>,
-    /// Where the next one is.
+    /// Offset of the next directory.
     pub(super) next: Option<u64>,
 }
 
 struct Entry {
     kind: u16,
     count: u64,
-    /// Where the value is: in the entry or elsewhere in the file.
+    /// Offset of the value, in the entry or elsewhere in the file.
     at: u64,
 }
 
 impl<'a> Container<'a> {
-    /// Reads the header, and gives the place of the first directory.
+    /// Reads the header. Returns the container and the offset of the first directory.
     pub(super) fn open(bytes: &'a [u8]) -> Result<(Self, u64), TileError> {
         let little_endian = bytes.first() == Some(&b'I');
         let mut container = Self { bytes, little_endian, big: false };
@@ -48,28 +48,28 @@ impl<'a> Container<'a> {
         Ok((container, container.number(8, 8)?))
     }
 
-    /// Unsigned number of 1, 2, 4 or 8 bytes.
+    /// Reads an unsigned number of 1, 2, 4 or 8 bytes.
     fn number(&self, at: u64, length: u64) -> Result<u64, TileError> {
         let bytes = self.slice(at, length)?;
         let join = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
         Ok(if self.little_endian { bytes.iter().rev().fold(0, join) } else { bytes.iter().fold(0, join) })
     }
 
-    /// Bytes of the file.
+    /// Returns a range of bytes of the file.
     pub(super) fn slice(&self, at: u64, length: u64) -> Result<&'a [u8], TileError> {
         let range = at.checked_add(length).and_then(|end| Some(usize::try_from(at).ok()?..usize::try_from(end).ok()?));
         range.and_then(|range| self.bytes.get(range)).ok_or(TileError::Truncated)
     }
 
-    /// All directories of the main chain.
+    /// Reads all directories of the main chain.
     pub(super) fn directories(self, first: u64) -> Result<Vec<Directory<'a>>, TileError> {
         let (mut found, mut places) = (Vec::new(), std::collections::HashSet::new());
-        // Directories that do not overlap cannot have more entries than there is room for.
+        // Directories that do not overlap cannot have more entries than fit in the file.
         let mut room = self.bytes.len() as u64 / self.entry_size();
         let mut next = Some(first);
         while let Some(at) = next.filter(|at| *at != 0) {
             if !places.insert(at) {
-                return Err(damaged("its directories go round in a circle"));
+                return Err(damaged("its directories form a cycle"));
             }
             if found.len() == MAX_DIRECTORIES {
                 return Err(TileError::Refused(format!("a TIFF with more than {MAX_DIRECTORIES} pages")));
@@ -91,7 +91,7 @@ impl<'a> Container<'a> {
         let (head, size, inline) = if self.big { (8, self.entry_size(), 8) } else { (2, self.entry_size(), 4) };
         let count = self.number(at, head)?;
         let first = at + head;
-        // Checked as a whole, so that a damaged count ends here.
+        // Checked as a whole, so that a damaged count fails here.
         let length = count.checked_mul(size).ok_or(TileError::Truncated)?;
         self.slice(first, length)?;
         let mut entries = BTreeMap::new();
@@ -103,7 +103,7 @@ impl<'a> Container<'a> {
             let length = size_of_kind(kind).map(|size| count.saturating_mul(size));
             let at = if length.is_some_and(|length| length > inline) { self.number(value, inline)? } else { value };
             if entries.insert(tag, Entry { kind, count, at }).is_some() {
-                return Err(damaged("a tag is there twice"));
+                return Err(damaged("a tag is present twice"));
             }
         }
         let next = self.number(first + length, inline)?;
@@ -116,7 +116,7 @@ impl<'a> Directory<'a> {
         self.entries.contains_key(&tag)
     }
 
-    /// Unsigned values of a tag; `None` without it.
+    /// Reads the unsigned values of a tag; `None` without the tag.
     pub(super) fn numbers(&self, tag: u16) -> Result<Option<Vec<u64>>, TileError> {
         let Some(entry) = self.entries.get(&tag) else { return Ok(None) };
         let size = match entry.kind {
@@ -134,7 +134,7 @@ impl<'a> Directory<'a> {
             .map(Some)
     }
 
-    /// The only value of a tag, or `default` without it.
+    /// Reads the only value of a tag; `default` without the tag.
     pub(super) fn number(&self, tag: u16, default: u64) -> Result<u64, TileError> {
         match self.numbers(tag)?.as_deref() {
             None => Ok(default),
@@ -143,12 +143,12 @@ impl<'a> Directory<'a> {
         }
     }
 
-    /// Number of values of a tag; 0 without it.
+    /// Returns the number of values of a tag; 0 without the tag.
     pub(super) fn count(&self, tag: u16) -> u64 {
         self.entries.get(&tag).map_or(0, |entry| entry.count)
     }
 
-    /// Bytes of a tag of bytes, text or unknown content; empty without it.
+    /// Returns the bytes of a tag of bytes, text or unknown content; empty without the tag.
     pub(super) fn bytes(&self, tag: u16) -> Result<&'a [u8], TileError> {
         match self.entries.get(&tag) {
             Some(entry) if size_of_kind(entry.kind) == Some(1) => self.container.slice(entry.at, entry.count),

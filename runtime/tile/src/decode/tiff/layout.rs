@@ -1,10 +1,10 @@
-//! How the pixels of one page of a TIFF are stored, as far as it can be decoded; everything else is refused by name.
+//! The storage layout of a TIFF page. Layouts that cannot be decoded exactly are refused with a reason.
 
 use super::compression::Compression;
 use super::directory::{Directory, damaged};
 use super::tag;
-use crate::TileError;
-use crate::decode::Limits;
+use crate::decode::limits::Limits;
+use crate::error::TileError;
 
 /// Meaning of the samples of a pixel (`PhotometricInterpretation`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,18 +13,18 @@ pub(super) enum Photometric {
     BlackIsZero,
     Rgb,
     Palette,
-    /// Only inside of JPEG streams.
+    /// Only in JPEG streams.
     YCbCr,
 }
 
-/// Meaning of the sample behind the colours (`ExtraSamples`).
+/// Meaning of the sample after the colours (`ExtraSamples`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Extra {
     None,
-    /// Colours are multiplied with it.
+    /// Colours are premultiplied with it.
     Associated,
     Unassociated,
-    /// Not defined: only accepted where it makes no difference.
+    /// Not defined: only accepted if it is opaque everywhere.
     Unspecified,
 }
 
@@ -41,13 +41,13 @@ pub(super) struct Layout {
     pub(super) compression: Compression,
     /// Horizontal differencing.
     pub(super) differences: bool,
-    /// Bits of each byte stand in reverse order.
+    /// The bits of each byte are in reverse order.
     pub(super) reversed_bits: bool,
-    /// One plane for each sample.
+    /// One plane per sample.
     pub(super) planar: bool,
     /// Width and height of a strip or tile.
     pub(super) chunk: (u32, u32),
-    /// Strips may be shorter at the bottom; tiles are always whole.
+    /// The last strip may be shorter; tiles are always whole.
     pub(super) tiled: bool,
     pub(super) offsets: Vec<u64>,
     pub(super) byte_counts: Vec<u64>,
@@ -118,18 +118,18 @@ impl Layout {
         Ok(())
     }
 
-    /// Strips or tiles of a plane, across and down.
+    /// Returns the number of strips or tiles of a plane, across and down.
     pub(super) fn chunks(&self) -> (u32, u32) {
         (self.width.div_ceil(self.chunk.0), self.height.div_ceil(self.chunk.1))
     }
 
-    /// Samples of a pixel in one chunk.
+    /// Returns the samples per pixel in one chunk.
     pub(super) fn chunk_samples(&self) -> usize {
         if self.planar { 1 } else { self.samples }
     }
 }
 
-/// Width and height in pixels.
+/// Reads width and height in pixels.
 pub(super) fn size(page: &Directory<'_>) -> Result<(u32, u32), TileError> {
     let side = |tag| u32::try_from(page.number(tag, 0)?).map_err(|_| damaged("its size is impossible"));
     Ok((side(tag::IMAGE_WIDTH)?, side(tag::IMAGE_LENGTH)?))
@@ -145,9 +145,9 @@ fn photometric(page: &Directory<'_>, compression: Compression) -> Result<Photome
         Some(2) => Ok(Photometric::Rgb),
         Some(3) => Ok(Photometric::Palette),
         Some(6) if compression == Compression::Jpeg => Ok(Photometric::YCbCr),
-        Some(4) => refused("a transparency mask in the place of an image"),
+        Some(4) => refused("a transparency mask instead of an image"),
         Some(5) => refused("CMYK colours: they depend on a profile"),
-        Some(6) => refused("YCbCr colours outside of JPEG data"),
+        Some(6) => refused("YCbCr colours outside JPEG data"),
         Some(8..=10) => refused("CIE L*a*b* colours"),
         Some(32803) => refused("the raw data of a colour filter array"),
         Some(32844 | 32845) => refused("LogLuv colours"),

@@ -1,6 +1,6 @@
-//! TIFF and BigTIFF. Directories and layouts are read here ([`directory`], [`layout`]), compressed data by the libraries
-//! that know them ([`compression`]): general TIFF decoders fail on valid layouts, or guess where the standard leaves the
-//! meaning of samples open. A file with several pages is refused, because no rule says which one is the tile.
+//! TIFF and BigTIFF. This module reads directories and layouts ([`directory`], [`layout`]); libraries decompress the data
+//! ([`compression`]). General TIFF decoders fail on valid layouts, or guess where the standard leaves the meaning of
+//! samples open. A file with several pages is refused, because no rule selects the page to use.
 
 mod compression;
 mod directory;
@@ -12,14 +12,16 @@ mod tag;
 use self::compression::Compression;
 use self::directory::{Container, Directory, damaged};
 use self::layout::{Extra, Layout, Photometric};
+use super::format::ImageFormat;
+use super::image::{Image, Notes, Pixels};
 use super::jpeg::{self, Colour};
-use super::{Image, ImageFormat, Limits, MAX_DECODED_BYTES, Notes, Pixels};
-use crate::TileError;
+use super::limits::{Limits, MAX_DECODED_BYTES, too_much_memory};
+use crate::error::TileError;
 
 /// Decodes a TIFF file.
 ///
 /// # Errors
-/// Why there is no picture.
+/// If the file is damaged, too large or unsupported.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> {
     let (container, first) = Container::open(bytes)?;
     let pages = container.directories(first)?;
@@ -38,14 +40,14 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> 
     Ok(Image { width: layout.width, height: layout.height, pixels, notes })
 }
 
-/// The size in pixels, from the first directory.
+/// Reads the size in pixels from the first directory.
 pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32), TileError> {
     let (container, first) = Container::open(bytes)?;
     let pages = container.directories(first)?;
     layout::size(pages.first().ok_or_else(no_page)?)
 }
 
-/// The first page, if all others are reduced versions of it.
+/// Returns the first page, if all others are reduced versions of it.
 fn only_page<'a, 'b>(pages: &'b [Directory<'a>]) -> Result<&'b Directory<'a>, TileError> {
     let (first, further) = pages.split_first().ok_or_else(no_page)?;
     const REDUCED: u64 = 1;
@@ -56,7 +58,7 @@ fn only_page<'a, 'b>(pages: &'b [Directory<'a>]) -> Result<&'b Directory<'a>, Ti
     for page in further {
         let kind = page.number(tag::NEW_SUBFILE_TYPE, 0)?;
         if kind & MASK != 0 {
-            return Err(TileError::Refused("a TIFF with a transparency mask as a page of its own".to_owned()));
+            return Err(TileError::Refused("a TIFF with a transparency mask as a page".to_owned()));
         }
         if kind & REDUCED == 0 {
             return Err(TileError::Refused(format!("a TIFF with several pages ({} directories)", pages.len())));
@@ -66,7 +68,7 @@ fn only_page<'a, 'b>(pages: &'b [Directory<'a>]) -> Result<&'b Directory<'a>, Ti
     Ok(first)
 }
 
-/// `[height, width, samples]`, 8 bits each.
+/// Returns `[height, width, samples]`, 8 bits each.
 fn samples(
     container: &Container<'_>,
     page: &Directory<'_>,
@@ -76,7 +78,7 @@ fn samples(
     let (width, height) = (layout.width as usize, layout.height as usize);
     let total = width * height * layout.samples;
     if total > MAX_DECODED_BYTES {
-        return Err(damaged("it needs more memory than a tile may"));
+        return Err(too_much_memory());
     }
     let mut image = vec![0; total];
     let (across, down) = layout.chunks();
@@ -87,7 +89,7 @@ fn samples(
         let in_plane = index as u32 % (across * down);
         let (x, y) = (in_plane % across * layout.chunk.0, in_plane / across * layout.chunk.1);
         let plane = index / (across * down) as usize;
-        // Strips end with the image; tiles go on past its edges.
+        // Strips end with the image; tiles may extend past its edges.
         let rows = if layout.tiled { layout.chunk.1 } else { layout.chunk.1.min(layout.height - y) };
         let data = container.slice(*offset, *count)?;
         let chunk = if layout.compression == Compression::Jpeg {
@@ -112,17 +114,17 @@ fn samples(
     Ok(image)
 }
 
-/// The samples of a strip or tile of JPEG data.
+/// Returns the samples of a strip or tile of JPEG data.
 fn jpeg_chunk(tables: &[u8], data: &[u8], layout: &Layout, rows: u32, limits: &Limits) -> Result<Vec<u8>, TileError> {
     if !data.starts_with(&[0xff, 0xd8]) {
-        return Err(damaged("a strip or tile is no JPEG stream"));
+        return Err(damaged("a strip or tile is not a JPEG stream"));
     }
-    // The tags decide about colours, not the markers inside: TIFF Technical Note 2.
+    // The tags determine the colour space, not the markers in the stream: TIFF Technical Note 2.
     let colour = if layout.photometric == Photometric::YCbCr { Colour::YCbCr } else { Colour::Rgb };
     let image = jpeg::decode_as(&jpeg::with_tables(tables, data), colour, limits)?;
     let tall_enough = image.height == rows || (!layout.tiled && image.height >= rows);
     if image.width != layout.chunk.0 || !tall_enough {
-        return Err(damaged("a strip or tile has another size than the image's tags announce"));
+        return Err(damaged("a strip or tile has another size than its tags"));
     }
     match (image.pixels, layout.chunk_samples()) {
         (Pixels::Grey8(pixels), 1) | (Pixels::Rgb8(pixels), 3) => Ok(pixels),
@@ -130,11 +132,11 @@ fn jpeg_chunk(tables: &[u8], data: &[u8], layout: &Layout, rows: u32, limits: &L
     }
 }
 
-/// Gives the samples their meaning.
+/// Converts samples to pixels by their photometric interpretation.
 fn pixels(mut samples: Vec<u8>, page: &Directory<'_>, layout: &Layout) -> Result<Pixels, TileError> {
     let last = layout.samples - 1;
     if layout.photometric == Photometric::WhiteIsZero {
-        // Alpha, where there is one, is no colour.
+        // Alpha is not inverted.
         let colours = if layout.extra == Extra::None { layout.samples } else { last };
         samples
             .chunks_exact_mut(layout.samples)
@@ -165,7 +167,7 @@ fn palette(indices: &[u8], page: &Directory<'_>, bits: u32) -> Result<Pixels, Ti
         return Err(damaged("its palette has another length than its indices need"));
     }
     if map.iter().all(|value| *value < 256) && map.iter().any(|value| *value > 0) {
-        return Err(TileError::Refused("a TIFF with a palette of 8 bits in the place of 16".to_owned()));
+        return Err(TileError::Refused("a TIFF with a palette of 8 bits instead of 16".to_owned()));
     }
     // Some writers fill the low byte with zeros, others repeat the high byte in it.
     let level = |index: usize| (map[index] >> 8) as u8;

@@ -1,21 +1,20 @@
-//! From the bytes of a strip or tile to samples of 8 bits.
+//! Conversion of the bytes of a strip or tile to samples of 8 bits.
 
-use super::directory::damaged;
 use super::layout::{Layout, Photometric};
-use crate::TileError;
-use crate::decode::MAX_DECODED_BYTES;
 use crate::decode::image::{high_byte, unpack};
+use crate::decode::limits::{MAX_DECODED_BYTES, too_much_memory};
+use crate::error::TileError;
 
-/// Samples of `rows` rows of a strip or tile, 8 bits each. Fewer bits are stretched to 8, but for indices of a palette.
+/// Returns the samples of `rows` rows of a strip or tile, 8 bits each. Fewer bits are scaled to 8, except palette indices.
 pub(super) fn expanded(data: &[u8], layout: &Layout, rows: u32, little_endian: bool) -> Result<Vec<u8>, TileError> {
     let in_row = layout.chunk.0 as usize * layout.chunk_samples();
-    // Every row begins with a whole byte.
+    // Every row begins at a byte boundary.
     let stride = (in_row * layout.bits as usize).div_ceil(8);
-    // Whatever the bits of a sample are, it becomes a byte.
+    // Samples of any depth become bytes.
     let widest = stride.max(in_row);
     let fits = widest.checked_mul(rows as usize).is_some_and(|length| length <= MAX_DECODED_BYTES);
     let length = stride.checked_mul(rows as usize).filter(|_| fits);
-    let length = length.ok_or_else(|| damaged("its strips or tiles need more memory than a tile may"))?;
+    let length = length.ok_or_else(too_much_memory)?;
     let whole = if layout.tiled { length } else { stride.saturating_mul(layout.chunk.1 as usize) };
     let mut bytes = layout.compression.expand(data, length, whole)?;
     if layout.reversed_bits {
@@ -73,7 +72,7 @@ fn twelve_bits(row: &[u8], index: usize) -> u32 {
     }
 }
 
-/// A sample of 0 to `most` as one of 0 to 255, rounded to the nearest.
+/// Scales a sample of 0 to `most` to 0 to 255, rounded to the nearest.
 fn stretched(value: u32, most: u32) -> u8 {
     u8::try_from((value * 255 + most / 2) / most).unwrap_or(u8::MAX)
 }

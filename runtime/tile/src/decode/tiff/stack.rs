@@ -1,11 +1,11 @@
-//! Stacks of channels or planes, of which a TIFF holds one or more in a single page. Microscopes and scientific programs
-//! describe them in tags and texts of their own. A page of such a file would pass as a grey tile.
+//! Stacks of channels or planes in a TIFF. Microscopes and scientific programs describe them in private tags and texts. A
+//! page of such a file would pass as a grey tile.
 
 use super::directory::Directory;
 use super::tag;
-use crate::TileError;
+use crate::error::TileError;
 
-/// Refuses a page that is one of several channels or planes, or is followed by others without a directory.
+/// Refuses a page that is one of several channels or planes, or that others follow without a directory.
 pub(super) fn check(page: &Directory<'_>) -> Result<(), TileError> {
     let text = String::from_utf8_lossy(page.bytes(tag::IMAGE_DESCRIPTION)?);
     let samples = page.number(tag::SAMPLES_PER_PIXEL, 1)?;
@@ -31,15 +31,15 @@ fn imagej(text: &str, samples: u64) -> bool {
         && (["images", "frames", "slices"].iter().any(|key| values(key) > 1) || values("channels") > samples)
 }
 
-/// OME-XML: the attributes `SizeC`, `SizeZ`, `SizeT` of `Pixels`, under any namespace prefix and with either kind of
-/// quote; or a reference to another file that has them (`BinaryOnly`).
+/// OME-XML: the attributes `SizeC`, `SizeZ`, `SizeT` of `Pixels`, with any namespace prefix and either kind of quote; or
+/// a reference to another file with these attributes (`BinaryOnly`).
 fn ome(text: &str, samples: u64) -> bool {
     let size = |key: &str| attributes(text, key).max().unwrap_or(0);
     text.contains("OME")
         && (size("SizeZ") > 1 || size("SizeT") > 1 || size("SizeC") > samples || text.contains("BinaryOnly"))
 }
 
-/// Numbers of every XML attribute of this name.
+/// Returns the numbers of every XML attribute of this name.
 fn attributes(text: &str, key: &str) -> impl Iterator<Item = u64> {
     text.match_indices(key).filter_map(move |(at, _)| {
         let rest = text[at + key.len()..].trim_start().strip_prefix('=')?.trim_start();
@@ -48,7 +48,7 @@ fn attributes(text: &str, key: &str) -> impl Iterator<Item = u64> {
     })
 }
 
-/// The description of Python's tifffile: JSON with the `shape` of all that was written.
+/// The description by Python's tifffile: JSON with the `shape` of the whole array.
 fn tifffile(text: &str, values: u64) -> bool {
     const LONGEST: usize = 64 << 10;
     let shape = || {

@@ -1,6 +1,6 @@
 //! Order statistics.
 
-/// The value below which the part `part` (0 to 1) of the values lies, by nearest rank; 0 of none. Reorders the values.
+/// Returns the quantile `part` (0 to 1) by nearest rank; 0 for no values. Reorders the values.
 pub(super) fn quantile(values: &mut [f64], part: f64) -> f64 {
     if values.is_empty() {
         return 0.0;
@@ -9,7 +9,7 @@ pub(super) fn quantile(values: &mut [f64], part: f64) -> f64 {
     *values.select_nth_unstable_by(rank, f64::total_cmp).1
 }
 
-/// The median of each place, over rows of equal length.
+/// Returns the median of each column.
 pub(super) fn medians<const N: usize>(rows: &[[f64; N]]) -> [f64; N] {
     std::array::from_fn(|place| quantile(&mut rows.iter().map(|row| row[place]).collect::<Vec<f64>>(), 0.5))
 }

@@ -1,4 +1,4 @@
-//! A folder in memory for readers that take a path: a file on disk would cost more time than reading it.
+//! A folder in memory for readers that take a path: writing to disk would take longer than reading.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 const PREFIX: &str = "kiln-fuzz-";
 
-/// The folder of this process.
+/// Returns the folder of this process.
 pub(crate) fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -17,14 +17,14 @@ pub(crate) fn folder() -> &'static Path {
     })
 }
 
-/// Writes a file of that folder.
+/// Writes a file in that folder.
 pub(crate) fn put(name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder().join(name);
     fs::write(&path, bytes).unwrap();
     path
 }
 
-/// Removes the folders of processes that are gone: a process that dies while it searches cannot remove its own.
+/// Removes the folders of processes that have ended: a process that dies during a search cannot remove its own.
 pub(crate) fn sweep() {
     let Ok(entries) = fs::read_dir(root()) else { return };
     for entry in entries.flatten() {
