@@ -1,22 +1,26 @@
-//! What stands between a decoded tile and a model in the exported graph.
+//! Operations of the exported graph between a decoded tile and the model.
+
+mod pixel_values;
+mod reinhard;
 
 use burn::tensor::{Int, Tensor};
 use kiln_tile::stain::{ColourStatistics, StainNormaliser};
 
-use super::Levels;
-use super::reinhard::reinhard;
+pub use pixel_values::PixelValues;
+pub(crate) use pixel_values::prepare;
+use reinhard::reinhard;
 
-/// Stain normalisation inside the graph, or nothing. Whatever scores tiles through burn begins with it, so that
-/// thresholds and figures are those of the graph that is shipped.
+/// Stain normalisation inside the graph, or nothing. All scoring through burn begins with it, so that thresholds and
+/// figures are those of the exported graph.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Front {
+pub struct Preprocessing {
     target: Option<ColourStatistics>,
 }
 
-impl Front {
-    /// The front of a run with this normalisation. Methods that the runtime does leave nothing for the graph.
+impl Preprocessing {
+    /// The preprocessing of a run with this normalisation. Methods that the runtime applies leave nothing for the graph.
     #[must_use]
-    pub fn of(stain: Option<&StainNormaliser>) -> Self {
+    pub fn new(stain: Option<&StainNormaliser>) -> Self {
         let target = match stain {
             Some(StainNormaliser::Reinhard(target)) => Some(*target),
             Some(StainNormaliser::Macenko(_) | StainNormaliser::Vahadane(_)) | None => None,
@@ -24,9 +28,9 @@ impl Front {
         Self { target }
     }
 
-    /// Levels for a model, of tiles as the graph takes them (u8, `[batch, 256, 256, 3]`).
+    /// The model's input, from the graph's input (u8, `[batch, 256, 256, 3]`).
     #[must_use]
-    pub fn levels(&self, tile: Tensor<4, Int>) -> Levels {
+    pub fn apply(&self, tile: Tensor<4, Int>) -> PixelValues {
         match &self.target {
             Some(target) => reinhard(tile, target),
             None => tile.into(),
@@ -43,7 +47,7 @@ mod tests {
     use kiln_tile::{TILE_BYTES, Tile};
 
     use super::*;
-    use crate::training::{read, tile_tensor};
+    use crate::model::tensors::{read, tile_tensor};
 
     /// Purple specks in pink, with glass beside; `pale` from 0 to 1.
     fn tile(pale: f64, glass: usize) -> Tile {
@@ -61,13 +65,14 @@ mod tests {
     }
 
     #[test]
-    fn the_graphs_levels_are_those_of_training_but_for_rounding() {
+    fn the_graphs_pixel_values_are_those_of_training_but_for_rounding() {
         let target = StainNormaliser::fit(StainMethod::Reinhard, &[tile(0.0, 30)]).unwrap();
         let blank = Tile::from_pixels(vec![250; TILE_BYTES]).unwrap();
         let black = Tile::from_pixels(vec![0; TILE_BYTES]).unwrap();
         let tiles = [tile(0.0, 30), tile(0.4, 30), tile(0.3, 0), tile(0.2, 200), blank.clone(), black];
         let pixels: Vec<u8> = tiles.iter().flat_map(|tile| tile.pixels().to_vec()).collect();
-        let levels = Front::of(Some(&target)).levels(tile_tensor(pixels, &Device::flex())).0.permute([0, 2, 3, 1]);
+        let levels =
+            Preprocessing::new(Some(&target)).apply(tile_tensor(pixels, &Device::flex())).0.permute([0, 2, 3, 1]);
         let levels = read(levels.into_data()).unwrap();
         for (number, (tile, levels)) in tiles.iter().zip(levels.chunks_exact(TILE_BYTES)).enumerate() {
             let rounded = target.apply(tile.clone());
@@ -79,12 +84,13 @@ mod tests {
     }
 
     #[test]
-    fn what_the_runtime_does_is_no_part_of_the_graph() {
+    fn methods_of_the_runtime_are_not_part_of_the_graph() {
         let target = StainNormaliser::fit(StainMethod::Macenko, &[tile(0.0, 30)]).unwrap();
-        assert_eq!(Front::of(Some(&target)), Front::default());
-        assert_eq!(Front::of(None), Front::default());
+        assert_eq!(Preprocessing::new(Some(&target)), Preprocessing::default());
+        assert_eq!(Preprocessing::new(None), Preprocessing::default());
         let pixels = tile(0.5, 10).into_pixels();
-        let levels = Front::default().levels(tile_tensor(pixels.clone(), &Device::flex())).0.permute([0, 2, 3, 1]);
+        let levels =
+            Preprocessing::default().apply(tile_tensor(pixels.clone(), &Device::flex())).0.permute([0, 2, 3, 1]);
         let same = read(levels.into_data()).unwrap();
         assert!(same.iter().zip(&pixels).all(|(level, pixel)| *level == f64::from(*pixel)));
     }

@@ -27,9 +27,9 @@ impl Decoder {
         Self { dense, deconvs, channels: first, side, pixels: true }
     }
 
-    /// The same decoder of values that have no bounds.
+    /// The decoder without the final sigmoid, for feature maps, whose values have no bounds.
     #[must_use]
-    pub fn of_maps(self) -> Self {
+    pub fn for_maps(self) -> Self {
         Self { pixels: false, ..self }
     }
 

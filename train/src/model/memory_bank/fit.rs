@@ -5,23 +5,15 @@ use linfa_linalg::cholesky::Cholesky;
 use linfa_linalg::triangular::{SolveTriangular, UPLO};
 use ndarray_of_linfa::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 
-use super::evaluation::{read, tile_tensor};
-use crate::config::MemoryBankConfig;
-use crate::data::{Loader, random};
-use crate::model::{Bank, MemoryBank};
+use super::{Bank, MemoryBank, MemoryBankConfig};
+use crate::data::random;
+use crate::model::OnePass;
+use crate::model::tensors::{read, tile_tensor};
 use crate::{Error, Result};
 
-/// `model` with the vectors of the tiles of `loader`, over as many epochs as there are views. `on_batch` hears after
-/// how many tiles of how many.
-pub(super) fn fit(
-    model: MemoryBank,
-    config: &MemoryBankConfig,
-    loader: &Loader,
-    views: u64,
-    seed: u64,
-    device: &Device,
-    on_batch: &mut dyn FnMut(usize, usize),
-) -> Result<MemoryBank> {
+/// The model with banks of the tiles of `pass`.
+pub(super) fn fitted(model: MemoryBank, config: &MemoryBankConfig, pass: &mut OnePass<'_>) -> Result<MemoryBank> {
+    let OnePass { loader, views, seed, device, .. } = *pass;
     let (rows, of_each) =
         (loader.tiles() * views as usize, config.patch.as_ref().map_or(0, |patch| patch.of_each_tile));
     if let Some(bank) = &config.tile {
@@ -35,7 +27,7 @@ pub(super) fn fit(
     for view in 0..views {
         for batch in loader.epoch(view, 0) {
             let batch = batch?;
-            let (whole, parts) = model.vectors(tile_tensor(batch.pixels, device));
+            let (whole, parts) = model.vectors(tile_tensor(batch.pixels, device).into());
             tiles.extend(read(whole.into_data())?);
             if let Some(parts) = parts {
                 let width = parts.dims()[1];
@@ -47,7 +39,7 @@ pub(super) fn fit(
                 }
             }
             done += batch.indices.len();
-            on_batch(done, all);
+            (pass.on_batch)(done, all);
         }
     }
     let features = config.backbone.features();
@@ -65,18 +57,18 @@ fn chosen(parts: &[f64], width: usize, count: usize, rng: &mut impl rand::Rng) -
     places.into_iter().flat_map(|place| parts[place * width..(place + 1) * width].iter().copied()).collect()
 }
 
-/// A bank cannot hold more vectors than there are; known before the first one is computed.
+/// Refuses a bank of more vectors than there are, before the first one is computed.
 fn check_room(name: &str, entries: usize, vectors: usize) -> Result<()> {
     if vectors >= entries.max(2) {
         return Ok(());
     }
     let reason = format!(
-        "{entries} are asked for, and the normal training tiles give {vectors} vectors; ask for at most so many"
+        "{entries} are asked for, but the normal training tiles give {vectors} vectors; ask for at most that many"
     );
     Err(Error::Config { origin: format!("model.{name}.entries"), reason })
 }
 
-/// A bank of the vectors that lie furthest from each other where all vary equally in every direction.
+/// A bank of the whitened vectors that are furthest from each other.
 fn filled(
     name: &str,
     values: Vec<f64>,
@@ -97,11 +89,17 @@ fn filled(
         Tensor::<2>::from_data(TensorData::new(values, [matrix.nrows(), matrix.ncols()]), device)
     };
     let row = centre.insert_axis(Axis(0));
-    Ok(Bank::of(name, tensor(&row).squeeze_dim(0), tensor(&whitening), tensor(&kept.t().to_owned()), neighbours))
+    Ok(Bank::from_entries(
+        name,
+        tensor(&row).squeeze_dim(0),
+        tensor(&whitening),
+        tensor(&kept.t().to_owned()),
+        neighbours,
+    ))
 }
 
-/// The matrix after which centred vectors, `[n, features]`, have no covariance and variance 1: each feature over its
-/// deviation, then the inverse of the Cholesky factor of what is left, shrunk as Ledoit and Wolf (2004) have it.
+/// The matrix that maps centred vectors, `[n, features]`, to vectors without covariance and with variance 1: each feature
+/// over its deviation, then the inverse of the Cholesky factor of the shrunk covariance (Ledoit and Wolf, 2004).
 fn whitening(centred: &Array2<f64>) -> std::result::Result<Array2<f64>, String> {
     let deviation = centred.map_axis(Axis(0), deviation);
     let covariance = shrunk_covariance(&(centred / &deviation));
@@ -111,14 +109,14 @@ fn whitening(centred: &Array2<f64>) -> std::result::Result<Array2<f64>, String> 
     Ok(&inverse.t() / &deviation.insert_axis(Axis(1)))
 }
 
-/// Root of the mean square of centred values; a value that never changes counts as 1.
+/// Root of the mean square of centred values; 1 for a constant.
 fn deviation(column: ArrayView1<'_, f64>) -> f64 {
     let root = (column.dot(&column) / column.len() as f64).sqrt();
     if root > 1e-9 { root } else { 1.0 }
 }
 
-/// The covariance of centred vectors, drawn towards its mean variance by the part that Ledoit and Wolf (2004) show to be
-/// best: with fewer tiles than features the plain one has no inverse.
+/// The covariance of centred vectors, shrunk towards its mean variance by the optimal share of Ledoit and Wolf (2004): with
+/// fewer tiles than features the plain covariance has no inverse.
 fn shrunk_covariance(centred: &Array2<f64>) -> Array2<f64> {
     let (count, features) = (centred.nrows() as f64, centred.ncols() as f64);
     let sample = centred.t().dot(centred) / count;
@@ -133,7 +131,7 @@ fn shrunk_covariance(centred: &Array2<f64>) -> Array2<f64> {
     shrunk
 }
 
-/// `count` of the vectors: the one nearest to the centre, then always the one furthest from those that are chosen
+/// Chooses `count` of the vectors: the one nearest to the centre, then repeatedly the one furthest from all chosen ones
 /// (greedy k-centre, as PatchCore's coreset).
 fn spread(vectors: ArrayView2<'_, f64>, count: usize) -> Array2<f64> {
     let squared = |a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>| {
@@ -152,7 +150,7 @@ fn spread(vectors: ArrayView2<'_, f64>, count: usize) -> Array2<f64> {
     vectors.select(Axis(0), &chosen)
 }
 
-/// Place of the largest value, the first of equals.
+/// Index of the largest value, the first of equals.
 fn extreme(values: impl Iterator<Item = f64>) -> usize {
     values
         .enumerate()

@@ -6,7 +6,7 @@ use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Distribution, Tensor};
 
-/// A diagonal Gaussian over the latent space; of a plain autoencoder, a point in it.
+/// A diagonal Gaussian over the latent space; a point for a plain autoencoder.
 #[derive(Debug, Clone)]
 pub struct Latent {
     /// Mean, `[batch, latent]`.
@@ -16,7 +16,7 @@ pub struct Latent {
 }
 
 impl Latent {
-    /// A draw, differentiable by the reparameterisation of Kingma and Welling (2014); a point is its own draw.
+    /// A draw, differentiable by the reparameterisation of Kingma and Welling (2014); a point is returned unchanged.
     #[must_use]
     pub fn sample(&self) -> Tensor<2> {
         let Some(log_variance) = &self.log_variance else { return self.mean.clone() };
@@ -70,7 +70,7 @@ impl Encoder {
         let maps = relu(self.conv2.forward(relu(self.conv1.forward(maps))));
         let vector: Tensor<2> = maps.flatten(1, 3);
         let mean = self.mean.forward(vector.clone());
-        // A variance beyond e^10 or below e^-10 says nothing more and can overflow its exponential.
+        // Beyond e^10 or below e^-10 the variance no longer matters, and its exponential can overflow.
         let log_variance = self.log_variance.as_ref().map(|layer| layer.forward(vector).clamp(-10.0, 10.0));
         Latent { mean, log_variance }
     }

@@ -1,4 +1,4 @@
-//! What is done where one class is rarer than another: weights in the loss, repeated tiles, made-up ones.
+//! Weights of classes in the loss.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,34 +6,32 @@ use std::fmt;
 use serde::de::{self, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Config, ModelConfig};
 use crate::data::shown;
-use crate::model::Classes;
-use crate::training::nearest_of;
+use crate::model::{Classes, nearest_of};
 
-/// What a tile of each class counts in the cross-entropy.
+/// The weight of a tile in the cross-entropy, by class.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum ClassWeights {
     /// By a rule.
     Rule(WeightRule),
-    /// By label; labels that are not named count 1.
+    /// By label; 1 for labels that are not named.
     Given(BTreeMap<String, f32>),
 }
 
-/// How class weights follow from the tiles.
+/// A rule that computes class weights from the tiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WeightRule {
-    /// Inversely as frequent as the class is among an epoch's tiles, 1 on average over them: `n / (classes * n_class)`.
+    /// Inverse frequency of the class among an epoch's tiles, 1 on average over the tiles: `n / (classes * n_class)`.
     Balanced,
 }
 
 impl ClassWeights {
-    /// The weights of `classes`, `[classes]`, where an epoch has `counts` tiles of each.
+    /// The weights of `classes`, `[classes]`, for an epoch with `counts` tiles of each.
     ///
     /// # Errors
-    /// What is wrong with the weights that are given.
+    /// A label that no tile has.
     pub(crate) fn resolved(&self, classes: &Classes, counts: &[usize]) -> Result<Vec<f32>, String> {
         match self {
             Self::Rule(WeightRule::Balanced) => Ok(balanced(classes.names.len(), counts)),
@@ -47,7 +45,8 @@ impl ClassWeights {
         }
     }
 
-    fn problem(&self) -> Option<String> {
+    /// The first weight that is not over 0.
+    pub(super) fn problem(&self) -> Option<String> {
         let Self::Given(weights) = self else { return None };
         let wrong = weights.iter().find(|(_, weight)| !(weight.is_finite() && **weight > 0.0));
         wrong.map(|(label, weight)| format!("training.class_weights.{label}: {weight} is not over 0"))
@@ -82,7 +81,7 @@ impl<'de> Visitor<'de> for WeightsVisitor {
         let mut weights = BTreeMap::new();
         while let Some((label, weight)) = map.next_entry::<String, f32>()? {
             if weights.contains_key(&label) {
-                return Err(de::Error::custom(format!("the label {} is there twice", shown(&label))));
+                return Err(de::Error::custom(format!("the label {} is listed twice", shown(&label))));
             }
             weights.insert(label, weight);
         }
@@ -97,38 +96,12 @@ fn balanced(classes: usize, counts: &[usize]) -> Vec<f32> {
     (0..classes).map(|class| count(class).map_or(1.0, |count| all / (present * count as f32))).collect()
 }
 
-/// What of the configuration does not go with its model.
-pub(super) fn problem(config: &Config) -> Option<String> {
-    let (data, training) = (&config.data, &config.training);
-    let synthesis = !data.synthesis.is_off();
-    let asked = [
-        ("training.class_weights", training.class_weights.is_some()),
-        ("data.oversampling", data.oversampling),
-        ("data.synthesis", synthesis),
-    ];
-    let asked = asked.into_iter().find(|(_, asked)| *asked).map(|(key, _)| key);
-    if let (Some(key), false) = (asked, config.model.has_classes()) {
-        return Some(format!(
-            "{key}: a {} learns from normal tiles alone and balances no classes",
-            config.model.kind()
-        ));
-    }
-    if synthesis && matches!(&config.model, ModelConfig::Transfer(transfer) if transfer.frozen) {
-        let reason = "data.synthesis: a frozen backbone learns from features of the tiles as they are; set \
-                      model.frozen=false, or use data.oversampling or training.class_weights";
-        return Some(reason.to_owned());
-    }
-    if let Err(error) = data.synthesis.check() {
-        return Some(error.to_string());
-    }
-    training.class_weights.as_ref().and_then(ClassWeights::problem)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
+    use crate::Config;
 
     fn classes() -> Classes {
         Classes { names: ["benign", "tumour", "necrosis"].map(str::to_owned).to_vec(), normal: 1 }

@@ -1,23 +1,23 @@
-//! A hybrid's score: what its parts say, put together by a logistic regression. Its weights are not learnt with the
-//! model but fitted afterwards, on the validation split; until then the score is the classifier's probability.
+//! A hybrid's score: a logistic regression on the results of its parts. Its weights are not learnt with the model but
+//! fitted afterwards, on the validation split; until then the score is the classifier's probability.
 
 use burn::module::{Module, RunningState};
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Standard, identity};
+use crate::model::{Standard, identity};
 
-/// What the score is made of, in the order of its weights: the classifier's log-odds of an anomaly; the natural
+/// Parts of the score, in the order of its weights: the classifier's log-odds of an anomaly; the natural
 /// logarithm of the mean squared reconstruction error; the distance of the latent mean from those of normal tiles.
-pub const PARTS: [&str; 3] = ["classifier_log_odds", "log_reconstruction_error", "latent_distance"];
+pub(super) const PARTS: [&str; 3] = ["classifier_log_odds", "log_reconstruction_error", "latent_distance"];
 
-/// Log-odds beyond this say nothing more, and would drown the other parts.
+/// Limit of the log-odds: larger ones add no information and would drown the other parts.
 const LOG_ODDS: f64 = 15.0;
 
-/// Where normal tiles lie in the latent space, and the weights of the parts.
+/// The distribution of normal tiles in the latent space, and the weights of the parts.
 #[derive(Module, Debug)]
-pub struct Combination {
-    /// By the latent means of normal training tiles.
+pub(super) struct Combination {
+    /// Moments of the latent means of normal training tiles.
     normal: Standard,
     /// One for each of [`PARTS`], `[3]`.
     weights: RunningState<Tensor<1>>,
@@ -27,30 +27,30 @@ pub struct Combination {
 
 /// The fitted weights of a combination.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Weights {
-    /// One for each of [`PARTS`]: none is below 0.
-    pub of_parts: [f64; 3],
-    /// What the score's log-odds are where all parts are 0.
-    pub intercept: f64,
+pub(super) struct PartWeights {
+    /// One for each of [`PARTS`], at least 0.
+    pub(super) of_parts: [f64; 3],
+    /// Log-odds of the score if all parts are 0.
+    pub(super) intercept: f64,
 }
 
-impl Weights {
+impl PartWeights {
     /// The classifier alone.
     const CLASSIFIER: Self = Self { of_parts: [1.0, 0.0, 0.0], intercept: 0.0 };
 }
 
 impl Combination {
     /// The classifier's probability.
-    pub(crate) fn new(latent: usize, device: &Device) -> Self {
-        Self::of(Standard::new(latent, device), Weights::CLASSIFIER, device)
+    pub(super) fn new(latent: usize, device: &Device) -> Self {
+        Self::from_parts(Standard::new(latent, device), PartWeights::CLASSIFIER, device)
     }
 
-    fn of(normal: Standard, weights: Weights, device: &Device) -> Self {
+    fn from_parts(normal: Standard, weights: PartWeights, device: &Device) -> Self {
         let state = |name: &str, values: &[f64]| {
             let values: Vec<f32> = values.iter().map(|value| *value as f32).collect();
             let shape = [values.len()];
             let values = Tensor::<1>::from_data(TensorData::new(values, shape), device);
-            RunningState::with_id(identity::of_path(&format!("combination.{name}")), values)
+            RunningState::with_id(identity::for_path(&format!("combination.{name}")), values)
         };
         Self {
             normal,
@@ -59,39 +59,40 @@ impl Combination {
         }
     }
 
-    /// The same weights, with distances measured from these latent means of normal tiles, `[tiles, latent]`.
-    pub(crate) fn around(&self, latents: Tensor<2>) -> Self {
-        Self { normal: Standard::of(latents, 1e-3), ..self.clone() }
+    /// The combination with distances measured from these latent means of normal tiles, `[tiles, latent]`.
+    pub(super) fn around(&self, latents: Tensor<2>) -> Self {
+        Self { normal: Standard::from_features(latents, 1e-3), ..self.clone() }
     }
 
-    /// The same distances under other weights.
-    pub(crate) fn weighing(&self, weights: Weights) -> Self {
+    /// The combination with other weights.
+    pub(super) fn weighing(&self, weights: PartWeights) -> Self {
         let device = self.weights.value().device();
-        Self::of(self.normal.clone(), weights, &device)
+        Self::from_parts(self.normal.clone(), weights, &device)
     }
 
-    /// The parts of a batch, `[batch, 3]`, of log-odds, squared errors and latent means.
-    pub(crate) fn parts(&self, log_odds: Tensor<1>, squared_error: Tensor<1>, latent_mean: Tensor<2>) -> Tensor<2> {
+    /// The parts of a batch, `[batch, 3]`, from log-odds, squared errors and latent means.
+    pub(super) fn parts(&self, log_odds: Tensor<1>, squared_error: Tensor<1>, latent_mean: Tensor<2>) -> Tensor<2> {
         let error = squared_error.add_scalar(1e-8).log();
         let parts = [log_odds.clamp(-LOG_ODDS, LOG_ODDS), error, self.distance(latent_mean)];
         Tensor::cat(parts.map(|part| part.unsqueeze_dim(1)).to_vec(), 1)
     }
 
-    /// About 1 for a normal tile: the root of the mean square of its deviations over the dimensions, `[batch]`.
+    /// Distance from normal tiles, `[batch]`, about 1 for a normal one: the root of the mean square of its deviations over
+    /// the dimensions.
     fn distance(&self, latent_mean: Tensor<2>) -> Tensor<1> {
         let away = self.normal.forward(latent_mean);
         (away.clone() * away).mean_dim(1).sqrt().squeeze_dim(1)
     }
 
-    /// The score of parts `[batch, 3]`: the probability of an anomaly, `[batch]`.
-    pub(crate) fn score(&self, parts: Tensor<2>) -> Tensor<1> {
+    /// The probability of an anomaly, `[batch]`, from parts `[batch, 3]`.
+    pub(super) fn score(&self, parts: Tensor<2>) -> Tensor<1> {
         let weighed = (parts * self.weights.value().unsqueeze()).sum_dim(1).squeeze_dim(1);
         sigmoid(weighed + self.intercept.value())
     }
 }
 
-/// Log-odds, `[batch]`, of the classes from `normal` on against those before it, of logits `[batch, classes]`.
-pub(crate) fn log_odds(logits: Tensor<2>, normal: usize) -> Tensor<1> {
+/// Log-odds, `[batch]`, of the classes from `normal` on against the classes before it, from logits `[batch, classes]`.
+pub(super) fn log_odds(logits: Tensor<2>, normal: usize) -> Tensor<1> {
     let classes = logits.dims()[1];
     let normal_part = log_sum_exp(logits.clone().narrow(1, 0, normal));
     (log_sum_exp(logits.narrow(1, normal, classes - normal)) - normal_part).squeeze_dim(1)

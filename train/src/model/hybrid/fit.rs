@@ -1,77 +1,60 @@
-//! Puts a hybrid's score together after its training: where normal training tiles lie in the latent space, and how much
-//! each part of the score weighs, by logistic regression on the validation split.
+//! Fits a hybrid's score after training: the distribution of normal training tiles in the latent space, and the weight of
+//! each part of the score, by logistic regression on the validation split.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use kiln_tile::{ScorePart, ScoreRule};
 use ndarray_of_linfa::{Array1, Array2, Axis};
 
-use super::evaluation::{read, tile_tensor};
-use super::prepared::Prepared;
-use crate::data::Loader;
+use super::{Hybrid, PARTS, PartWeights};
 use crate::metrics::logistic;
-use crate::model::{Classes, Front, Hybrid, PARTS, Weights, Zoo};
+use crate::model::FitTiles;
+use crate::model::tensors::{read, tile_tensor};
 use crate::{Error, Result};
 
 /// Number of parts.
 const N: usize = PARTS.len();
 
-/// The same model with its score put together, and how; any model without such a score as it is. `val` gives the
-/// validation tiles.
+/// The model with its score fitted, and the rule that describes the score.
 ///
 /// # Errors
 /// A tile that cannot be decoded; a validation split of one class.
-pub(super) fn calibrated(
-    zoo: Zoo,
-    prepared: &Prepared,
-    val: &Loader,
-    device: &Device,
-) -> Result<(Zoo, Option<ScoreRule>)> {
-    let hybrid = match zoo {
-        Zoo::Hybrid(hybrid) if hybrid.combines() => hybrid,
-        other => return Ok((other, None)),
-    };
-    let normal = prepared.normal_loader()?;
-    let front = prepared.intake().front();
-    let latents =
-        normal.epoch(0, 0).map(|batch| Ok(hybrid.latent_means(front.levels(tile_tensor(batch?.pixels, device)))));
-    let combination = hybrid.combination().around(Tensor::cat(latents.collect::<Result<Vec<_>>>()?, 0));
+pub(super) fn fitted(hybrid: Hybrid, tiles: &FitTiles<'_>) -> Result<(Hybrid, ScoreRule)> {
+    let normal = (tiles.normal)()?;
+    let latents = normal
+        .epoch(0, 0)
+        .map(|batch| Ok(hybrid.latent_means(tiles.preprocessing.apply(tile_tensor(batch?.pixels, tiles.device)))));
+    let combination = hybrid.combination.around(Tensor::cat(latents.collect::<Result<Vec<_>>>()?, 0));
     let hybrid = hybrid.combining(combination);
-    let (parts, anomalous) = parts(&hybrid, front, &prepared.classes, val, device)?;
+    let (parts, anomalous) = parts(&hybrid, tiles)?;
     let weights = fit(&parts, &anomalous)?;
-    let combination = hybrid.combination().weighing(weights);
+    let combination = hybrid.combination.weighing(weights);
     let part = |(name, weight): (&&str, f64)| ScorePart { name: (*name).to_owned(), weight };
     let rule = ScoreRule {
         rule: "logistic".to_owned(),
         parts: PARTS.iter().zip(weights.of_parts).map(part).collect(),
         intercept: weights.intercept,
-        fitted_on: format!("validation split, {} tiles", val.tiles()),
+        fitted_on: format!("validation split, {} tiles", tiles.val.tiles()),
     };
-    Ok((Zoo::Hybrid(hybrid.combining(combination)), Some(rule)))
+    Ok((hybrid.combining(combination), rule))
 }
 
-/// The parts of the score of all tiles of `loader`, and whether each is anomalous.
-fn parts(
-    hybrid: &Hybrid,
-    front: Front,
-    classes: &Classes,
-    loader: &Loader,
-    device: &Device,
-) -> Result<(Array2<f64>, Vec<bool>)> {
+/// The parts of the score of all validation tiles, and whether each is anomalous.
+fn parts(hybrid: &Hybrid, tiles: &FitTiles<'_>) -> Result<(Array2<f64>, Vec<bool>)> {
     let (mut values, mut anomalous) = (Vec::new(), Vec::new());
-    for batch in loader.epoch(0, 0) {
+    for batch in tiles.val.epoch(0, 0) {
         let batch = batch?;
-        let levels = front.levels(tile_tensor(batch.pixels, device));
-        let parts = hybrid.parts_of_score(levels, classes.normal);
+        let input = tiles.preprocessing.apply(tile_tensor(batch.pixels, tiles.device));
+        let parts = hybrid.parts_of_score(input, tiles.classes.normal);
         values.extend(read(parts.into_data())?);
-        anomalous.extend(batch.labels.iter().map(|class| classes.is_anomalous(*class)));
+        anomalous.extend(batch.labels.iter().map(|class| tiles.classes.is_anomalous(*class)));
     }
     let rows = Array2::from_shape_vec([anomalous.len(), N], values).map_err(failed)?;
     Ok((rows, anomalous))
 }
 
-/// Weights of a logistic regression on standardised parts, with an L2 penalty of 1. More of any part must never mean
-/// less of an anomaly, so a part whose weight would be negative has none, and the others are fitted again.
-fn fit(parts: &Array2<f64>, anomalous: &[bool]) -> Result<Weights> {
+/// Weights of a logistic regression on standardised parts, with an L2 penalty of 1. More of any part must never lower
+/// the score, so a part whose weight would be negative is left out, and the others are fitted again.
+fn fit(parts: &Array2<f64>, anomalous: &[bool]) -> Result<PartWeights> {
     let mean = parts.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(N));
     let deviation = parts.std_axis(Axis(0), 0.0).mapv(|value| if value > 1e-9 { value } else { 1.0 });
     let standard = (parts - &mean) / &deviation;
@@ -86,15 +69,21 @@ fn fit(parts: &Array2<f64>, anomalous: &[bool]) -> Result<Weights> {
     }
 }
 
-/// Weights of the parts themselves, of those of standardised ones.
-fn in_units(used: &[usize], weights: &[f64], intercept: f64, mean: &Array1<f64>, deviation: &Array1<f64>) -> Weights {
+/// Converts the weights of standardised parts to weights of the parts.
+fn in_units(
+    used: &[usize],
+    weights: &[f64],
+    intercept: f64,
+    mean: &Array1<f64>,
+    deviation: &Array1<f64>,
+) -> PartWeights {
     let mut of_parts = [0.0; N];
     let mut shifted = intercept;
     for (part, weight) in used.iter().zip(weights) {
         of_parts[*part] = weight / deviation[*part];
         shifted -= of_parts[*part] * mean[*part];
     }
-    Weights { of_parts, intercept: shifted }
+    PartWeights { of_parts, intercept: shifted }
 }
 
 fn regression(rows: Array2<f64>, anomalous: &[bool]) -> Result<(Vec<f64>, f64)> {
@@ -118,7 +107,7 @@ mod tests {
     use super::*;
     use crate::data::random;
 
-    /// Parts of which the first tells something, the second nothing, and the third the opposite.
+    /// The first part is higher on anomalous tiles, the second independent, the third lower.
     fn tiles() -> (Array2<f64>, Vec<bool>) {
         let mut rng = random::stream(3, b"test    ", 0, 0);
         let anomalous: Vec<bool> = (0..400).map(|at| at % 2 == 1).collect();
@@ -131,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tells_the_opposite_of_an_anomaly_has_no_weight() {
+    fn a_part_that_is_lower_on_anomalies_has_no_weight() {
         let (parts, anomalous) = tiles();
         let weights = fit(&parts, &anomalous).unwrap();
         assert!(weights.of_parts[0] > 0.2, "{weights:?}");
