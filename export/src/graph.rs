@@ -1,8 +1,5 @@
 //! A run's model as an ONNX graph whose metadata suffice to use the bare file.
 
-use std::fmt;
-use std::str::FromStr;
-
 use burn::tensor::{DType, Device, Int, Tensor};
 use kiln_runtime::bundle::manifest::StainNormalisation;
 use kiln_runtime::bundle::write_names;
@@ -11,39 +8,8 @@ use kiln_train::model::{ModelVisitor, OutputTensor, Preprocessing, Scores, TileM
 use kiln_train::training::Run;
 
 use super::manifest::{json_of, pixels};
-use super::{BurnModel, Result};
+use super::{Batch, BurnModel, Result};
 use burn_onnx_export::{AnyTensor, Exporter, OnnxModel};
-
-/// The first axis of the graph's input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Batch {
-    /// Symbolic, named `batch`.
-    #[default]
-    Dynamic,
-    /// A number, for servers and accelerators that need one.
-    Fixed(usize),
-}
-
-impl FromStr for Batch {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.parse::<usize>() {
-            Ok(number) if (1..=1024).contains(&number) => Ok(Self::Fixed(number)),
-            _ if text == "dynamic" => Ok(Self::Dynamic),
-            _ => Err(format!("`{text}` is neither `dynamic` nor a number in 1..=1024")),
-        }
-    }
-}
-
-impl fmt::Display for Batch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Dynamic => f.write_str("dynamic"),
-            Self::Fixed(number) => write!(f, "{number}"),
-        }
-    }
-}
 
 /// Records the model of `run` and lowers it, with the metadata that a user of the bare file needs.
 ///

@@ -13,9 +13,11 @@ use kiln_train::config::Weights;
 use kiln_train::training::Run;
 use serde_json::{Value, json};
 
-use super::export::MODEL;
 use super::variant::VariantReport;
 use super::{Batch, BundleError, Result};
+
+/// The graph's file.
+pub(crate) const MODEL: &str = "model.onnx";
 
 /// The inputs of a manifest beside the files.
 pub(crate) struct Parts<'a> {

@@ -75,8 +75,8 @@ impl Config {
         let settings = self.model.settings();
         let first = if settings.classifier_epochs() > 0 { Part::Classifier } else { Part::Whole };
         let Some(halvings) = settings.window_halvings(first) else {
-            let reason = "training.crop: only a cnn with a pooled head, or a hybrid's while it learns alone \
-                          (model.classifier_epochs), takes tiles of another size";
+            let reason = "training.crop: this model needs whole tiles; windows need a pooled head and, in a hybrid, a \
+                          first stage (model.classifier_epochs)";
             return Some(reason.to_owned());
         };
         let step = 1 << halvings;

@@ -60,8 +60,8 @@ pub trait ModelSettings {
         0
     }
 
-    /// How many times the model halves the side of a tile, if `part` can learn from windows of tiles; `None` if it needs
-    /// whole tiles.
+    /// Number of times that the model halves the side of a tile, if `part` can learn from windows of tiles; `None` if it
+    /// needs whole tiles.
     fn window_halvings(&self, part: Part) -> Option<usize> {
         let _ = part;
         None
@@ -229,7 +229,7 @@ pub struct FitTiles<'a> {
     pub normal: &'a dyn Fn() -> Result<Loader>,
     /// The validation tiles.
     pub val: &'a Loader,
-    /// What the exported graph does before the model.
+    /// The operations of the exported graph before the model.
     pub preprocessing: Preprocessing,
     /// The classes of the data set.
     pub classes: &'a Classes,

@@ -86,4 +86,4 @@ pub(crate) fn materialised<M: Module>(module: M) -> M {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod testing;

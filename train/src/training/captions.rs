@@ -24,7 +24,7 @@ pub(super) fn training_figure(picture: Picture, config: &Config) -> Figure {
         alternative: "The first tiles of the training after augmentation, each with its label".to_owned(),
         caption: format!(
             "The first {SHEET_TILES} tiles of the first epoch, after stain normalisation, synthesis and augmentation. If \
-             you would not know their class yourself, the augmentation is too strong.{window}"
+             you cannot recognise their classes yourself, the augmentation is too strong.{window}"
         ),
         picture,
     }
@@ -40,7 +40,7 @@ pub(super) fn loss_figure(picture: Picture, config: &Config) -> Figure {
         0 => String::new(),
         alone => {
             format!(
-                " The classifier learnt alone for up to {alone} epochs, then all together; the losses do not compare."
+                " The classifier learnt alone for up to {alone} epochs, then the whole model; the losses are not comparable."
             )
         }
     };
@@ -49,7 +49,7 @@ pub(super) fn loss_figure(picture: Picture, config: &Config) -> Figure {
         alternative: "Loss of the training and validation split, and AUROC of the validation split, by epoch"
             .to_owned(),
         caption: format!(
-            "Kept is the epoch of {metric}{}.{stage}",
+            "The kept epoch has {metric}{}.{stage}",
             if stage.is_empty() { "" } else { " of the second stage" }
         ),
         picture,
@@ -61,7 +61,7 @@ pub(super) fn ranking_figure(picture: Picture) -> Figure {
     Figure {
         title: "Ranking and threshold".to_owned(),
         alternative: "ROC and precision-recall curves of the test split, with the threshold marked".to_owned(),
-        caption: "The curve of colour statistics alone shows how far staining gives the answer away.".to_owned(),
+        caption: "The curve of colour statistics shows how well staining alone separates the classes.".to_owned(),
         picture,
     }
 }
@@ -71,8 +71,7 @@ pub(super) fn sheet_figure(picture: Picture) -> Figure {
     Figure {
         title: "Tiles and their scores".to_owned(),
         alternative: "A sheet of test tiles with their scores, wrong decisions first".to_owned(),
-        caption: "Broken frames mark wrong decisions; of the rest, tiles are spread over the range of scores."
-            .to_owned(),
+        caption: "Broken frames mark wrong decisions; the other tiles are spread over the range of scores.".to_owned(),
         picture,
     }
 }
@@ -81,8 +80,8 @@ pub(super) fn sheet_figure(picture: Picture) -> Figure {
 pub(super) fn reconstruction_figure(picture: Picture) -> Figure {
     Figure {
         title: "Reconstructions".to_owned(),
-        alternative: "Test tiles, what the decoder made of them, and the squared error of each pixel".to_owned(),
-        caption: "The autoencoder learnt from normal tiles alone: what it rebuilds badly is unusual.".to_owned(),
+        alternative: "Test tiles, their reconstructions, and the squared error of each pixel".to_owned(),
+        caption: "The autoencoder learnt from normal tiles only: large errors mark unusual structures.".to_owned(),
         picture,
     }
 }

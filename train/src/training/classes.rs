@@ -53,7 +53,7 @@ fn unlike_normal(label: &str) -> Result<(), String> {
     let twin = NORMAL_LABELS.iter().find(|known| **known != label && look_alike(label, known));
     match twin {
         Some(twin) => Err(format!(
-            "the label {} resembles {}, which counts as normal, and is not the same\nhint: name the normal labels, as in \
+            "the label {} resembles {}, which counts as normal, but differs from it\nhint: name the normal labels, as in \
              --set 'data.normal_classes=[LABEL]'",
             shown(label),
             shown(twin)

@@ -54,7 +54,7 @@ fn insight(gallery: &Gallery<'_>, scored: &ScoredTile, anomalous: bool) -> Resul
     let tile = gallery.decode(scored.index)?;
     let normal = gallery.run.facts.classes.normal;
     let answers = gallery.zoo.score(tile_tensor(tile.pixels().to_vec(), gallery.device), normal);
-    // Only maps of reconstruction errors; a map without one shows distances.
+    // A map without a reconstruction error shows distances; the sheet has room for errors only.
     let error_map = answers.error_map.filter(|_| answers.squared_error.is_some());
     let error_map = error_map.map(|map| read(map.into_data())).transpose()?;
     let name = gallery.dataset.entries[scored.index].path.display();
@@ -91,7 +91,7 @@ fn map(gallery: &Gallery<'_>) -> Result<Option<Figure>> {
     }))
 }
 
-/// From one normal tile to another, and from a normal one to an anomalous one.
+/// Strips from one normal tile to another, and from a normal tile to an anomalous one.
 fn strips(gallery: &Gallery<'_>) -> Result<Option<Figure>> {
     let classes = &gallery.run.facts.classes;
     let latents = |anomalous: bool| {
@@ -116,8 +116,7 @@ fn strips(gallery: &Gallery<'_>) -> Result<Option<Figure>> {
     Ok(Some(Figure {
         title: "Between two tiles".to_owned(),
         alternative: "Decoded points on the straight line between the latent means of two tiles".to_owned(),
-        caption: "Both ends are reconstructions themselves, by a decoder that learnt from normal tiles alone."
-            .to_owned(),
+        caption: "Both ends are reconstructions, too, by a decoder that learnt from normal tiles only.".to_owned(),
         picture: interpolation_strips(&drawn)?,
     }))
 }
@@ -129,8 +128,8 @@ fn worst_figure(picture: Picture) -> Figure {
                       errors over the tile"
             .to_owned(),
         caption:
-            "Grad-CAM weighs the feature maps that the classifier reads by how much the anomalous logit grows with them. Each map has its \
-                  own scale; an aid to the eye, not a proof."
+            "Grad-CAM weighs the feature maps that the classifier reads by the gradient of the anomalous logit. Each map has a separate \
+                  scale; an aid to the eye, not a proof."
                 .to_owned(),
         picture,
     }

@@ -47,13 +47,13 @@ impl Gallery<'_> {
         let stain = facts.stain_normalisation.map(|stain| {
             fact(
                 "Stain normalisation",
-                format!("{}, fitted on training tiles; tiles are shown after it", stain.method()),
+                format!("{}, fitted on training tiles; tiles are shown normalised", stain.method()),
             )
         });
         Ok(Report {
             title: format!("{} on {data}", run.config.name),
             summary: format!(
-                "A {} with {} weights, trained for {} epochs and measured on {} tiles that no decision was made on. For \
+                "A {} with {} weights, trained for {} epochs and measured on {} tiles that influenced no decision. For \
                  research; not for diagnosis.",
                 run.config.model.kind(),
                 facts.parameters,

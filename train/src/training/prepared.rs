@@ -218,7 +218,7 @@ pub(super) fn same_configuration(layout: &Layout, config: &Config) -> Result<()>
     let before = Config::read(&layout.config(), &[])?;
     let Some(key) = before.first_difference(config)? else { return Ok(()) };
     let reason = format!(
-        "was begun with another `{key}` (see its config.yaml); resume with that configuration, or choose another folder \
+        "was started with another `{key}` (see its config.yaml); resume with that configuration, or choose another folder \
          with --out"
     );
     Err(Error::run(layout.root(), reason))
@@ -229,7 +229,7 @@ pub(super) fn same_tiles(layout: &Layout, before: &str, now: &str) -> Result<()>
     if before == now {
         return Ok(());
     }
-    let reason = "was begun on other tiles: their pixels, labels or groups have changed; bring them back, or choose \
+    let reason = "was started on other tiles: their pixels, labels or groups have changed; bring them back, or choose \
                   another folder with --out";
     Err(Error::run(layout.root(), reason))
 }
@@ -239,7 +239,7 @@ fn same_split(layout: &Layout, asked: Option<&SplitPlan>, begun: &SplitPlan) -> 
     if asked.is_none_or(|asked| asked == begun) {
         return Ok(());
     }
-    let reason = "was begun with another split (see its split.csv); resume without --split-file, or choose \
+    let reason = "was started with another split (see its split.csv); resume without --split-file, or choose \
                   another folder with --out";
     Err(Error::run(layout.root(), reason))
 }

@@ -69,7 +69,7 @@ impl From<TileBatch> for Batch {
 
 /// The error of features for a model that takes none. Features are made only for models that do.
 pub(crate) fn no_features() -> Error {
-    Error::Config { origin: "model".to_owned(), reason: "only a frozen transfer model learns from features".to_owned() }
+    Error::Config { origin: "model".to_owned(), reason: "this model does not learn from features".to_owned() }
 }
 
 /// Batches of features, epoch after epoch.

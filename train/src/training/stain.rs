@@ -29,6 +29,6 @@ pub(super) fn fitted(
     };
     let tiles = tiles.par_iter().map(decode).collect::<Result<Vec<Tile>>>()?;
     let without_target =
-        |error| config_error("data.stain_normalisation", format!("{error}; set it to null, or look at the tiles"));
+        |error| config_error("data.stain_normalisation", format!("{error}; set it to null, or check the tiles"));
     StainNormaliser::fit(method, &tiles).map(Some).map_err(without_target)
 }

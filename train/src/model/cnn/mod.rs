@@ -73,3 +73,11 @@ impl TileModel for Cnn {
         Some(self.classifier.classified(self.features.forward(prepare(tile))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_cnn_keeps_the_promises_of_a_kind() {
+        crate::model::testing::check_kind("{kind: cnn, filters: [4, 4], head: pooled, dense: [4]}");
+    }
+}

@@ -212,3 +212,13 @@ fn mirrored(settings: &HybridConfig) -> Vec<usize> {
     let stages = settings.cnn.filters[..deepest].iter().rev().skip(1).map(|filters| (filters / 2).max(1));
     [second, first].into_iter().chain([first]).chain(stages).chain([3]).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_hybrid_keeps_the_promises_of_a_kind() {
+        crate::model::testing::check_kind(
+            "{kind: hybrid, cnn: {filters: [4, 4], dense: [4]}, filters: [4, 4], latent: 4}",
+        );
+    }
+}

@@ -121,3 +121,14 @@ impl TileModel for MemoryBank {
         fit::fitted(self, settings, pass)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_memory_bank_keeps_the_promises_of_a_kind() {
+        crate::model::testing::check_kind(
+            "{kind: memory_bank, backbone: {name: resnet18, weights: random, stages: [1], width: 0.25}, \
+             tile: {entries: 4, neighbours: 1}, patch: {side: 4, entries: 4}}",
+        );
+    }
+}

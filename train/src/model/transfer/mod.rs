@@ -131,3 +131,13 @@ impl FeatureModel for Transfer {
         Scores::from_logits(self.logits(features), normal)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_transfer_keeps_the_promises_of_a_kind() {
+        crate::model::testing::check_kind(
+            "{kind: transfer, backbone: {name: resnet18, weights: random, stages: [1, 2], width: 0.25}, dense: [4]}",
+        );
+    }
+}

@@ -77,3 +77,11 @@ impl TileModel for Vae {
         Some(self.decoder.forward(latent))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_vae_keeps_the_promises_of_a_kind() {
+        crate::model::testing::check_kind("{kind: vae, filters: [4, 4], stride: 8, latent: 4}");
+    }
+}
