@@ -1,5 +1,5 @@
-//! The configuration of a run: one YAML file of known keys, with defaults in the types. `--set key=value` changes a key
-//! before the file is checked, so a mistyped key is an error either way.
+//! The configuration of a run: one YAML file of known keys, with defaults in the types. Overrides (`key=value`) are
+//! applied before the file is checked, so a mistyped key is an error in either.
 //!
 //! ```
 //! use kiln_train::Config;
@@ -70,7 +70,7 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
-    /// Folder or CSV; `--data` overrides it.
+    /// Folder or CSV; the data set of a [`TrainRequest`](crate::training::TrainRequest) overrides it.
     pub path: Option<PathBuf>,
     /// The handling of tiles that are not 256x256.
     pub size_policy: SizePolicy,

@@ -28,7 +28,7 @@ struct LabelledTraining {
 }
 
 impl Labelled {
-    /// The labels in the value of `--set KEY=TEXT`.
+    /// The labels in the value of the override `key=text`.
     pub(super) fn from_set(key: &str, text: &str) -> Option<Self> {
         let labels = match key {
             "data" => Self { data: serde_yaml::from_str(text).ok()?, ..Self::default() },

@@ -1,4 +1,4 @@
-//! Reading a configuration: the file, then each `--set`, then the checks that types cannot make.
+//! Reading a configuration: the file, then each override, then the checks that types cannot make.
 
 use std::fs::File;
 use std::io::Read;

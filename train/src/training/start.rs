@@ -39,11 +39,12 @@ pub(super) fn sources(
     device: &Device,
     observer: &mut dyn Observer,
 ) -> Result<(Source, Source)> {
-    let inferring = zoo.valid();
-    let Some(model) = inferring.frozen() else {
+    if zoo.frozen().is_none() {
         let train = prepared.training_loader(zoo.learns_from_normal_only())?;
         return Ok((Source::Tiles(train), Source::Tiles(prepared.loader(Split::Val)?)));
-    };
+    }
+    let inferring = zoo.valid();
+    let model = inferring.frozen().ok_or_else(no_features)?;
     let extractor = Extractor {
         model,
         device,

@@ -54,7 +54,7 @@ pub enum Weights {
     Fetch,
     /// Weights drawn from the seed: for tests, and for measuring the effect of pretraining.
     Random,
-    /// A file that `kiln weights import` wrote.
+    /// A file that [`weights::import`](crate::weights::import) wrote.
     File(PathBuf),
 }
 
