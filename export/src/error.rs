@@ -1,4 +1,4 @@
-//! Why there is no bundle.
+//! Errors of an export.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use kiln_files::Fault;
 use kiln_runtime::parity::ParityReport;
 
-/// Why there is no bundle.
+/// An export failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
@@ -19,31 +19,31 @@ pub enum BundleError {
     /// ONNX Runtime is missing, or cannot run the graph.
     #[error(transparent)]
     Runtime(#[from] kiln_runtime::Error),
-    /// ONNX Runtime and burn do not answer the same.
+    /// The outputs of ONNX Runtime and burn disagree.
     #[error("{}", missed(.0))]
     Parity(Box<ParityReport>),
-    /// The target cannot be written, or is there already.
+    /// The target cannot be written, or exists.
     #[error("{}: {reason}", path.display())]
     Target {
         /// The bundle's folder.
         path: PathBuf,
-        /// What is wrong and what to do.
+        /// The cause and the remedy.
         reason: String,
     },
-    /// The bundle and the run do not belong together.
+    /// The bundle was not exported from the run.
     #[error("{}: {reason}", path.display())]
     Mismatch {
         /// The bundle's folder.
         path: PathBuf,
-        /// What differs.
+        /// The difference.
         reason: String,
     },
-    /// The file system refused.
+    /// The file system failed.
     #[error("{}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the file system said.
+        /// The error of the file system.
         source: io::Error,
     },
 }
@@ -52,7 +52,7 @@ pub enum BundleError {
 pub type Result<T, E = BundleError> = std::result::Result<T, E>;
 
 impl BundleError {
-    /// Whose turn it is after this error.
+    /// Category of the error; decides the exit status.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
@@ -72,7 +72,7 @@ impl BundleError {
     }
 }
 
-/// One line for each output that missed, and one for the decisions.
+/// One line for each failed output, and one for the decisions.
 fn missed(report: &ParityReport) -> String {
     let outputs = report.outputs.iter().filter(|output| !output.passed).map(|output| {
         let problem = output.problem.as_deref().unwrap_or("over its tolerance");
@@ -84,5 +84,5 @@ fn missed(report: &ParityReport) -> String {
     let decisions = (report.decisions_changed > 0)
         .then(|| format!("\n  decisions changed on {} tiles: {:?}", report.decisions_changed, report.changed_tiles));
     let lines: String = outputs.chain(decisions).collect();
-    format!("ONNX Runtime and burn do not answer the same on {} tiles; no bundle was written:{lines}", report.tiles)
+    format!("outputs of ONNX Runtime and burn disagree on {} tiles; no bundle was written:{lines}", report.tiles)
 }

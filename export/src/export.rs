@@ -1,4 +1,4 @@
-//! The whole way from a run to a published bundle.
+//! From a run to a published bundle.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,44 +16,41 @@ use kiln_tile::{Decoder, TILE_BYTES, Tile};
 use kiln_train::data::Split;
 use kiln_train::training::Run;
 
-use super::manifest::{self, Parts};
-use super::variant::{VariantReport, Workshop};
+use super::manifest::{self, MODEL, Parts};
+use super::variant::{VariantBuilder, VariantReport};
 use super::{Batch, BundleError, BurnModel, Result, card, gate, graph};
 use burn_onnx_export::{Calibration, Precision};
 
-/// Tiles in `golden.npz`: enough to hold both kinds, few enough to travel.
+/// Tiles in `golden.npz`: enough for both kinds, few enough for a small file.
 const GOLDEN_TILES: usize = 8;
-
-/// The graph's file.
-pub(crate) const MODEL: &str = "model.onnx";
 
 /// The model card's file.
 const CARD: &str = "README.md";
 
-/// What to export, and how.
+/// The request of an export.
 #[derive(Debug, Clone)]
 pub struct ExportRequest {
     /// The run's folder.
     pub run: PathBuf,
     /// The bundle's folder.
     pub out: PathBuf,
-    /// Where the run's data set lies now, if it has moved.
+    /// The new path of the run's data set, if it has moved.
     pub data: Option<PathBuf>,
     /// The graph's batch.
     pub batch: Batch,
     /// The ONNX operator set; `None` for the exporter's default.
     pub opset: Option<i64>,
-    /// Weights stand in a file of their own beside `model.onnx`; a model of 2 GiB or more does so anyway.
+    /// Writes weights to a separate file beside `model.onnx`; always done for a model of 2 GiB or more.
     pub external_data: bool,
-    /// Other precisions that the bundle should offer; each has a gate of its own.
+    /// Other precisions in the bundle; each has a separate gate.
     pub precisions: Vec<Precision>,
-    /// How the activations of 8-bit layers are calibrated.
+    /// Calibration of the activations of 8-bit layers.
     pub calibration: Calibration,
-    /// A bundle that is there already gives way.
+    /// Replaces an existing bundle.
     pub replace: bool,
 }
 
-/// What an export says of itself while it runs.
+/// Progress of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// The model is recorded and lowered.
@@ -65,7 +62,7 @@ pub enum Step {
         /// Tiles of the test split.
         tiles: usize,
     },
-    /// Another precision is made and measured.
+    /// A variant of another precision is built and measured.
     Variant(Precision),
     /// The folder is written.
     Publishing,
@@ -78,16 +75,16 @@ pub struct Exported {
     pub path: PathBuf,
     /// The gate's report.
     pub parity: ParityReport,
-    /// What became of the other precisions.
+    /// Reports of the other precisions.
     pub variants: Vec<VariantReport>,
-    /// Bytes of `model.onnx`, and of its weights where these have a file of their own.
+    /// Bytes of `model.onnx` and of its separate weights, if any.
     pub model_bytes: u64,
 }
 
-/// Exports a run. The bundle appears only if ONNX Runtime answers as burn does, on every tile of the test split.
+/// Exports a run. The bundle appears only if the outputs of ONNX Runtime and burn agree on every tile of the test split.
 ///
 /// # Errors
-/// [`BundleError::Parity`] if it does not; [`BundleError::Target`] if the target is there and must not be replaced.
+/// [`BundleError::Parity`] if they disagree; [`BundleError::Target`] if the target exists and must not be replaced.
 pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: impl FnMut(Step)) -> Result<Exported> {
     check_target(request)?;
     let run = Run::open(&request.run)?;
@@ -97,7 +94,7 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
     on_step(Step::Lowering);
     let burn = BurnModel::load(&run)?;
     let model = graph::graph(&run, &burn, request.batch, request.opset)?;
-    // What is compared is the file that will be shipped.
+    // The comparison uses the very file of the bundle.
     let staged = Staged::beside(&request.out).map_err(BundleError::io(&request.out))?;
     let path = staged.path().join(MODEL);
     if request.external_data {
@@ -116,7 +113,7 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
     let mut variants = Vec::new();
     for precision in request.precisions.iter().filter(|precision| **precision != Precision::Fp32) {
         on_step(Step::Variant(*precision));
-        let mut workshop = Workshop {
+        let mut builder = VariantBuilder {
             run: &run,
             dataset: &dataset,
             rule: &rule(&run),
@@ -125,10 +122,10 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
             reference: &mut session,
             folder: staged.path(),
         };
-        variants.push(workshop.make(*precision, request.calibration)?);
+        variants.push(builder.build(*precision, request.calibration)?);
     }
     on_step(Step::Publishing);
-    let golden = golden_answers(&run, &dataset, &test, &burn)?;
+    let golden = golden(&run, &dataset, &test, &burn)?;
     let parts = Parts {
         run: &run,
         batch: request.batch,
@@ -142,13 +139,13 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
     Ok(Exported { path: request.out.clone(), parity, variants, model_bytes })
 }
 
-/// The decision rule of a run, as its bundle will state it.
-pub(crate) fn rule(run: &Run) -> DecisionRule {
+/// The decision rule of a run, as in its bundle.
+fn rule(run: &Run) -> DecisionRule {
     let classes = if run.config.model.has_classes() { run.facts.classes.names.clone() } else { Vec::new() };
     DecisionRule::new(run.facts.threshold.value, classes, run.facts.classes.normal_names())
 }
 
-/// Refuses a target before any work is done on its behalf, and never replaces what is not a bundle.
+/// Refuses a target before any work is done, and a target that is not a bundle even with `replace`.
 fn check_target(request: &ExportRequest) -> Result<()> {
     let path = &request.out;
     if path.symlink_metadata().is_err() {
@@ -162,8 +159,8 @@ fn check_target(request: &ExportRequest) -> Result<()> {
     Err(BundleError::Target { path: path.clone(), reason: reason.to_owned() })
 }
 
-/// The first normal and the first anomalous tiles of the test split, and burn's answers for them.
-fn golden_answers(
+/// The first normal and the first anomalous tiles of the test split, with burn's outputs.
+fn golden(
     run: &Run,
     dataset: &std::sync::Arc<kiln_train::data::Dataset>,
     test: &[usize],
@@ -205,7 +202,7 @@ fn publish(request: &ExportRequest, parts: &Parts<'_>, staged: Staged, golden: &
     staged.publish(request.replace).map_err(BundleError::io(&request.out))
 }
 
-/// Path, size and digest of every file in a folder, by name.
+/// Path, size and digest of every file in a folder, sorted by name.
 fn listed(folder: &Path) -> Result<Vec<FileEntry>> {
     let failed = BundleError::io(folder);
     let mut entries = Vec::new();

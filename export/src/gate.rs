@@ -1,5 +1,5 @@
-//! The gate: ONNX Runtime against burn over real tiles, at several batch sizes. Burn answers once for each tile;
-//! ONNX Runtime answers at every batch size and must give the same each time.
+//! The gate: ONNX Runtime against burn on real tiles, at several batch sizes. Burn computes each tile once; ONNX Runtime must
+//! agree at every batch size.
 
 use std::path::Path;
 
@@ -13,16 +13,17 @@ use kiln_train::training::Run;
 
 use super::{BundleError, BurnModel, Result};
 
-/// Tiles that burn answers at a time: a multiple of every gate batch.
+/// Tiles per batch of burn: a multiple of every gate batch.
 pub(crate) const CHUNK: usize = 24;
 
-/// Batch sizes at which the graph is compared where its batch is symbolic: one, an odd one, a power of two.
+/// Batch sizes at which a graph with a symbolic batch is compared: one, an odd one, a power of two.
 pub const GATE_BATCHES: [usize; 3] = [1, 3, 8];
 
-/// Compares `engine` with `burn` over all tiles of `loader`; `on_tiles` hears how many are done.
+/// Compares `engine` with `burn` over all tiles of `loader`; `on_tiles` is called with the number of tiles
+/// done.
 ///
 /// # Errors
-/// If a tile cannot be decoded, or a side cannot answer.
+/// If a tile cannot be decoded, or either side fails.
 pub fn verify(
     engine: &mut impl Engine,
     burn: &BurnModel,
@@ -52,11 +53,11 @@ pub fn verify(
     Ok(accumulator.finish(&engine.provider(), engine.nodes()))
 }
 
-/// Compares a bundle's graph, opened as `session`, with the run that it was made of, over the run's test split.
-/// `moved` is where the run's data set lies now, if it has moved.
+/// Compares a bundle's graph, opened as `session`, with the run that it was exported from, over the run's test split.
+/// `moved` is the new path of the run's data set, if it has moved.
 ///
 /// # Errors
-/// [`BundleError::Mismatch`] if the bundle was made of other weights; else as [`verify`].
+/// [`BundleError::Mismatch`] if the weights differ; else as [`verify`].
 pub fn verify_run(
     session: &mut Session,
     bundle: &Bundle,
@@ -67,7 +68,7 @@ pub fn verify_run(
     let (of_bundle, of_run) = (&bundle.manifest.provenance.weights_sha256, &run.facts.weights_sha256);
     if of_bundle != of_run {
         let reason = format!(
-            "was made of weights {of_bundle}, and the run {} has {of_run}; give the run that it was exported from",
+            "was exported from weights {of_bundle}, but the run {} has {of_run}; give the run that it was exported from",
             run.layout.root().display()
         );
         return Err(BundleError::Mismatch { path: bundle.path.clone(), reason });

@@ -1,54 +1,20 @@
-//! A run's model as an ONNX graph that explains itself.
-
-use std::fmt;
-use std::str::FromStr;
+//! A run's model as an ONNX graph whose metadata suffice to use the bare file.
 
 use burn::tensor::{DType, Device, Int, Tensor};
 use kiln_runtime::bundle::manifest::StainNormalisation;
 use kiln_runtime::bundle::write_names;
 use kiln_tile::SIDE;
-use kiln_train::model::{Scores, Zoo};
+use kiln_train::model::{ModelVisitor, OutputTensor, Preprocessing, Scores, TileModel};
 use kiln_train::training::Run;
 
 use super::manifest::{json_of, pixels};
-use super::{BurnModel, Result};
+use super::{Batch, BurnModel, Result};
 use burn_onnx_export::{AnyTensor, Exporter, OnnxModel};
 
-/// The first axis of the graph's input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Batch {
-    /// Symbolic, named `batch`.
-    #[default]
-    Dynamic,
-    /// A number, for servers and accelerators that want one.
-    Fixed(usize),
-}
-
-impl FromStr for Batch {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.parse::<usize>() {
-            Ok(number) if (1..=1024).contains(&number) => Ok(Self::Fixed(number)),
-            _ if text == "dynamic" => Ok(Self::Dynamic),
-            _ => Err(format!("`{text}` is neither `dynamic` nor a number in 1..=1024")),
-        }
-    }
-}
-
-impl fmt::Display for Batch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Dynamic => f.write_str("dynamic"),
-            Self::Fixed(number) => write!(f, "{number}"),
-        }
-    }
-}
-
-/// Records the model of `run` and lowers it. What is needed to use the bare file is in its metadata.
+/// Records the model of `run` and lowers it, with the metadata that a user of the bare file needs.
 ///
 /// # Errors
-/// Every operation that cannot be lowered, at once.
+/// All operations that cannot be lowered.
 pub fn graph(run: &Run, burn: &BurnModel, batch: Batch, opset: Option<i64>) -> Result<OnnxModel> {
     let side = SIDE as usize;
     let (size, axis) = match batch {
@@ -63,34 +29,37 @@ pub fn graph(run: &Run, burn: &BurnModel, batch: Batch, opset: Option<i64>) -> R
         None => exporter,
     };
     let exporter = metadata(run)?.into_iter().fold(exporter, |exporter, (key, value)| exporter.metadata(key, value));
-    let (normal, front) = (burn.normal(), burn.front());
-    // The model itself rather than the zoo, so that the graph's names begin with the model's own parts.
-    Ok(match burn.zoo() {
-        Zoo::Cnn(cnn) => exporter.export(cnn, |cnn, tile| named(cnn.score(front.levels(tile), normal))),
-        Zoo::Vae(vae) => exporter.export(vae, |vae, tile| named(vae.score(front.levels(tile)))),
-        Zoo::Hybrid(hybrid) => exporter.export(hybrid, |hybrid, tile| named(hybrid.score(front.levels(tile), normal))),
-        Zoo::Transfer(model) => exporter.export(model, |model, tile| named(model.score(front.levels(tile), normal))),
-        Zoo::MemoryBank(bank) => exporter.export(bank, |bank, tile| named(bank.score(front.levels(tile)))),
-    }?)
+    Ok(burn.zoo().accept(Export { exporter, preprocessing: burn.preprocessing(), normal: burn.normal() })?)
+}
+
+/// Exports the model itself instead of the zoo, so that names in the graph begin with the parts of the model.
+struct Export {
+    exporter: Exporter<Tensor<4, Int>>,
+    preprocessing: Preprocessing,
+    normal: usize,
+}
+
+impl ModelVisitor for Export {
+    type Output = burn_onnx_export::Result<OnnxModel>;
+
+    fn visit<M: TileModel>(self, model: &M) -> Self::Output {
+        let (preprocessing, normal) = (self.preprocessing, self.normal);
+        self.exporter.export(model, |model, tile| named(model.score(preprocessing.apply(tile), normal)))
+    }
 }
 
 fn description(run: &Run) -> String {
-    let kind = match run.config.model.kind() {
-        "memory_bank" => "memory bank",
-        "transfer" => "classifier on a pretrained backbone",
-        kind => kind,
-    };
-    format!("A {kind} for 256x256 tissue tiles. For research; not for diagnosis.")
+    format!("A {} for 256x256 tissue tiles. For research; not for diagnosis.", run.config.model.phrase())
 }
 
 fn named(scores: Scores) -> Vec<(&'static str, AnyTensor)> {
-    let mut outputs = vec![("score", AnyTensor::from(scores.score))];
-    outputs.extend(scores.probabilities.map(|tensor| ("probabilities", tensor.into())));
-    outputs.extend(scores.reconstruction.map(|tensor| ("reconstruction", tensor.into())));
-    outputs.extend(scores.error_map.map(|tensor| ("error_map", tensor.into())));
-    outputs.extend(scores.latent_mean.map(|tensor| ("latent_mean", tensor.into())));
-    outputs.extend(scores.latent_log_variance.map(|tensor| ("latent_log_variance", tensor.into())));
-    outputs
+    let any = |tensor| match tensor {
+        OutputTensor::Rank1(tensor) => AnyTensor::from(tensor),
+        OutputTensor::Rank2(tensor) => tensor.into(),
+        OutputTensor::Rank3(tensor) => tensor.into(),
+        OutputTensor::Rank4(tensor) => tensor.into(),
+    };
+    scores.into_outputs().into_iter().map(|(name, tensor)| (name, any(tensor))).collect()
 }
 
 /// The graph's `metadata_props`. Lists are JSON arrays.

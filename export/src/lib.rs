@@ -1,7 +1,8 @@
-//! From a run to a bundle: the graph is written, compared with burn on the run's own test tiles, and only then does the
-//! folder appear, whole. What a bundle holds is told by [`kiln_runtime::bundle::manifest`]; reading one needs neither
-//! this crate nor burn.
+//! Export of a run to a bundle: the graph is written and compared with burn on the run's test tiles; only then does the
+//! complete folder appear. The content of a bundle is described in [`kiln_runtime::bundle::manifest`]; reading one needs
+//! neither this crate nor burn.
 
+mod batch;
 mod card;
 mod error;
 mod export;
@@ -11,10 +12,11 @@ mod manifest;
 mod reference;
 mod variant;
 
+pub use batch::Batch;
 pub use burn_onnx_export::{Activations, Calibration, Int8, OnnxModel, Precision};
 pub use error::{BundleError, Result};
 pub use export::{ExportRequest, Exported, Step, export};
 pub use gate::{GATE_BATCHES, verify, verify_run};
-pub use graph::{Batch, graph};
+pub use graph::graph;
 pub use reference::BurnModel;
 pub use variant::{AUROC_LOST, Attempt, DECISIONS_CHANGED, VariantReport};

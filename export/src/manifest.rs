@@ -1,4 +1,4 @@
-//! Fills in `manifest.json` from a run, a graph and the gate's report.
+//! `manifest.json` from a run, a graph and the gate's report.
 
 use std::path::Path;
 
@@ -9,15 +9,17 @@ use kiln_runtime::parity::ParityReport;
 use kiln_runtime::{Outputs, Session};
 use kiln_tile::SIDE;
 use kiln_tile::stain::StainPlace;
-use kiln_train::config::{ModelConfig, Reconstruct, Weights};
+use kiln_train::config::Weights;
 use kiln_train::training::Run;
 use serde_json::{Value, json};
 
-use super::export::MODEL;
 use super::variant::VariantReport;
 use super::{Batch, BundleError, Result};
 
-/// All that a manifest is made of beside the files.
+/// The graph's file.
+pub(crate) const MODEL: &str = "model.onnx";
+
+/// The inputs of a manifest beside the files.
 pub(crate) struct Parts<'a> {
     pub(crate) run: &'a Run,
     pub(crate) batch: Batch,
@@ -63,7 +65,7 @@ impl Parts<'_> {
         })
     }
 
-    /// fp32 first, then what held its gate.
+    /// fp32 first, then the variants that passed their gates.
     fn variants(&self) -> Result<Vec<Variant>> {
         let variant = |precision: &str, file: &str, gate| Variant {
             precision: precision.to_owned(),
@@ -111,36 +113,19 @@ impl Parts<'_> {
     }
 
     fn meaning(&self, name: &str) -> String {
-        let text = match (name, &self.run.config.model) {
-            ("score", ModelConfig::Vae(_)) => {
-                "higher is more anomalous: mean squared error in 0..1 units plus beta times the KL divergence, a pixel value"
-            }
-            ("score", ModelConfig::MemoryBank(_)) => {
-                "higher is more anomalous: distance from the nearest normal tiles, about 1 for a normal one"
-            }
-            ("error_map", ModelConfig::MemoryBank(_)) => {
-                "distance of each place from the nearest normal patch, about 1 for a normal one, between patches by interpolation"
-            }
-            ("score", ModelConfig::Hybrid(_)) if self.run.facts.score.is_some() => {
-                "higher is more anomalous: probability of an anomaly, 0..1, of the parts that `score` of this file names"
-            }
-            ("error_map", ModelConfig::Hybrid(hybrid)) if hybrid.reconstruct == Reconstruct::Features => {
-                "squared error of the rebuilt feature maps, mean over the channels, between their places by interpolation"
-            }
-            (name, _) => general_meaning(name),
-        };
-        text.to_owned()
+        let fitted_score = self.run.facts.score.is_some();
+        self.run.config.model.settings().output_meaning(name, fitted_score).to_owned()
     }
 
     fn provenance(&self) -> Result<Provenance> {
         let facts = &self.run.facts;
         let mut config = json_of(&self.run.config)?;
-        // Where the tiles lay is nobody's business downstream; which they were, the digest says.
+        // Local paths stay private; the digest identifies the tiles.
         if let Some(path) = config.pointer_mut("/data/path") {
             *path = Value::Null;
         }
         if let Some(weights) = config.pointer_mut("/model/backbone/weights")
-            && matches!(self.run.config.model.backbone(), Some(backbone) if matches!(backbone.weights, Weights::File(_)))
+            && matches!(self.run.config.model.settings().backbone(), Some(backbone) if matches!(backbone.weights, Weights::File(_)))
         {
             *weights = Value::Null;
         }
@@ -160,23 +145,11 @@ impl Parts<'_> {
     }
 }
 
-/// What the pixels are that the graph takes.
+/// The processing of the graph's input pixels.
 pub(crate) fn pixels(run: &Run) -> &'static str {
     match run.facts.stain_normalisation.map(|stain| stain.place()) {
         None | Some(StainPlace::Graph) => "as decoded",
         Some(StainPlace::Runtime) => "decoded and with their stains normalised",
-    }
-}
-
-fn general_meaning(output: &str) -> &'static str {
-    match output {
-        "score" => "higher is more anomalous: probability of the anomalous classes together, 0..1",
-        "probabilities" => "probability of each class, in the order of `classes`, adding up to 1",
-        "reconstruction" => "the tile as rebuilt, 0..1, layout as the input's",
-        "error_map" => "squared error of each pixel in 0..1 units, mean over the channels",
-        "latent_mean" => "mean of the latent Gaussian",
-        "latent_log_variance" => "natural logarithm of the latent Gaussian's variance",
-        _ => "",
     }
 }
 
@@ -185,7 +158,7 @@ pub(crate) fn json_of(value: &impl serde::Serialize) -> Result<Value> {
         .map_err(|error| BundleError::Target { path: Path::new("manifest.json").to_owned(), reason: error.to_string() })
 }
 
-/// `manifest.json`, indented for people, with a last line end.
+/// `manifest.json`, indented, with a final newline.
 pub(crate) fn text(manifest: &Manifest) -> Result<Vec<u8>> {
     let mut text = serde_json::to_vec_pretty(&json!(manifest)).map_err(|error| BundleError::Target {
         path: Path::new("manifest.json").to_owned(),

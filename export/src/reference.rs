@@ -1,21 +1,21 @@
-//! The trained model in burn, with the face of an engine: what ONNX Runtime is compared with.
+//! The trained model in burn: the reference that ONNX Runtime is compared with.
 
 use std::collections::BTreeMap;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use kiln_runtime::Outputs;
 use kiln_tile::SIDE;
-use kiln_train::model::{Front, Zoo};
+use kiln_train::model::{Preprocessing, Zoo};
 use kiln_train::training::Run;
 use ndarray::{ArrayD, IxDyn};
 
 use super::{BundleError, Result};
 
-/// What the graph of a run computes, on burn's CPU backend: its front and its model in inference mode.
+/// The computation of a run's graph on burn's CPU backend: preprocessing and model in inference mode.
 #[derive(Debug)]
 pub struct BurnModel {
     zoo: Zoo,
-    front: Front,
+    preprocessing: Preprocessing,
     normal: usize,
     device: Device,
 }
@@ -27,7 +27,12 @@ impl BurnModel {
     /// If they are missing or damaged.
     pub fn load(run: &Run) -> Result<Self> {
         let device = Device::flex();
-        Ok(Self { zoo: run.model(&device)?, front: run.front(), normal: run.facts.classes.normal, device })
+        Ok(Self {
+            zoo: run.model(&device)?,
+            preprocessing: run.preprocessing(),
+            normal: run.facts.classes.normal,
+            device,
+        })
     }
 
     /// The burn module.
@@ -36,27 +41,27 @@ impl BurnModel {
         &self.zoo
     }
 
-    /// What the graph does with tiles before the module.
+    /// The operations of the graph before the module.
     #[must_use]
-    pub fn front(&self) -> Front {
-        self.front
+    pub fn preprocessing(&self) -> Preprocessing {
+        self.preprocessing
     }
 
-    /// How many classes, from the first, are normal.
+    /// Number of normal classes, which come first.
     #[must_use]
     pub fn normal(&self) -> usize {
         self.normal
     }
 
-    /// Answers for tiles as the graph takes them, u8 `[batch, 256, 256, 3]`.
+    /// Outputs for decoded tiles, u8 `[batch, 256, 256, 3]`.
     ///
     /// # Errors
-    /// If burn gives a tensor that is not of float values.
+    /// If an output of burn is not a float tensor.
     pub fn run(&self, pixels: Vec<u8>, batch: usize) -> Result<Outputs> {
         let side = SIDE as usize;
         let data = TensorData::new(pixels, [batch, side, side, 3]);
         let tile = Tensor::<4, Int>::from_data(data, (&self.device, DType::U8));
-        let named = self.zoo.score(self.front.levels(tile), self.normal).into_data();
+        let named = self.zoo.score(self.preprocessing.apply(tile), self.normal).into_data();
         let arrays = named.into_iter().map(|(name, data)| Ok((name.to_owned(), array(name, data)?)));
         Ok(Outputs { batch, arrays: arrays.collect::<Result<BTreeMap<_, _>>>()? })
     }

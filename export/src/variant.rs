@@ -1,6 +1,6 @@
-//! Graphs of other precision beside the one in 32 bits, each behind a gate of its own: on the run's validation split, the
-//! variant may lose next to no AUROC and change next to no decision against the fp32 graph. One that misses is not
-//! published, and the report says by how much.
+//! Graphs of other precisions beside fp32, each with a gate: on the run's validation split, a variant may lose next to no AUROC
+//! and change next to no decision against the fp32 graph. A variant that fails is not published; its report contains the
+//! figures.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,24 +19,24 @@ use serde::Serialize;
 use super::Result;
 use burn_onnx_export::{Activations, Calibration, Int8, OnnxModel, Precision};
 
-/// AUROC that a variant may lose.
+/// Largest loss of AUROC of a variant.
 pub const AUROC_LOST: f64 = 0.002;
 
-/// Share of the decisions that a variant may change.
+/// Largest share of the decisions that a variant changes.
 pub const DECISIONS_CHANGED: f64 = 0.005;
 
-/// Tiles of the training split on which activations are observed.
+/// Number of training tiles on which activations are observed.
 const OBSERVED: usize = 128;
 
-/// Tiles that are answered at a time, where the graph does not fix it.
+/// Tiles per batch if the graph does not fix it.
 const BATCH: usize = 8;
 
-/// What became of a variant.
+/// The result of a variant.
 #[derive(Debug, Clone, Serialize)]
 pub struct VariantReport {
     /// `fp16` or `int8`.
     pub precision: String,
-    /// Whether it holds the gate, and so is in the bundle.
+    /// It passed the gate and is in the bundle.
     pub published: bool,
     /// Its file in the bundle.
     pub file: String,
@@ -44,37 +44,37 @@ pub struct VariantReport {
     pub bytes: u64,
     /// Tiles of the validation split.
     pub tiles: usize,
-    /// AUROC of the fp32 graph on these; none where they are all of one kind.
+    /// AUROC of the fp32 graph on these; `None` if they are all of one kind.
     pub auroc_reference: Option<f64>,
     /// AUROC of the variant.
     pub auroc: Option<f64>,
-    /// What it lost; at most [`AUROC_LOST`].
+    /// Loss of AUROC; at most [`AUROC_LOST`].
     pub auroc_lost: Option<f64>,
     /// Decisions that differ from the fp32 graph's.
     pub decisions_changed: usize,
     /// Their share; at most [`DECISIONS_CHANGED`].
     pub decisions_changed_share: f64,
-    /// Differences of every output from the fp32 graph's. Reported, not judged: their tolerances are those of 32 bits.
+    /// Differences of every output from the fp32 graph's. No part of the gate: their tolerances are for 32 bits.
     pub outputs: Vec<OutputParity>,
-    /// How activations were calibrated; for int8.
+    /// Calibration of activations, for int8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibration: Option<String>,
-    /// Layers that 8 bits serve, and those that were kept in float because they hurt most.
+    /// Layers in 8 bits.
     pub layers: Vec<String>,
     /// Layers kept in 32 bits.
     pub kept_in_float: Vec<String>,
-    /// What was tried before, with fewer layers in float, and missed the gate.
+    /// Earlier attempts with fewer layers in 32 bits, which failed the gate.
     pub attempts: Vec<Attempt>,
 }
 
-/// A variant that missed the gate.
+/// A variant that failed the gate.
 #[derive(Debug, Clone, Serialize)]
 pub struct Attempt {
     /// Layers kept in 32 bits.
     pub kept_in_float: Vec<String>,
-    /// AUROC that it lost.
+    /// Loss of AUROC.
     pub auroc_lost: Option<f64>,
-    /// Decisions that it changed.
+    /// Number of decisions changed.
     pub decisions_changed: usize,
     /// Mean absolute difference of the scores from the fp32 graph's.
     pub score_mean_abs: f64,
@@ -94,13 +94,13 @@ impl VariantReport {
         self.outputs.iter().find(|output| output.name == "score").map_or(0.0, |output| output.mean_abs)
     }
 
-    fn holds(&self) -> bool {
+    fn passes(&self) -> bool {
         self.auroc_lost.is_none_or(|lost| lost <= AUROC_LOST) && self.decisions_changed_share <= DECISIONS_CHANGED
     }
 }
 
-/// What variants are made with.
-pub(crate) struct Workshop<'a> {
+/// Builds and measures variants of an exported graph.
+pub(crate) struct VariantBuilder<'a> {
     pub(crate) run: &'a Run,
     pub(crate) dataset: &'a Arc<Dataset>,
     pub(crate) rule: &'a DecisionRule,
@@ -108,13 +108,13 @@ pub(crate) struct Workshop<'a> {
     pub(crate) model: &'a OnnxModel,
     /// The fp32 graph.
     pub(crate) reference: &'a mut Session,
-    /// Where files are written.
+    /// The folder of the bundle.
     pub(crate) folder: &'a Path,
 }
 
-impl Workshop<'_> {
-    /// Makes, measures and keeps or drops one variant.
-    pub(crate) fn make(&mut self, precision: Precision, calibration: Calibration) -> Result<VariantReport> {
+impl VariantBuilder<'_> {
+    /// Builds and measures a variant; saves it if it passes the gate.
+    pub(crate) fn build(&mut self, precision: Precision, calibration: Calibration) -> Result<VariantReport> {
         match precision {
             Precision::Int8 => self.int8(calibration),
             _ => {
@@ -125,23 +125,23 @@ impl Workshop<'_> {
         }
     }
 
-    /// Puts the layers back into float, the one that hurts most first, until the gate holds.
+    /// An 8-bit variant. Skips layers, the one with the largest effect first, until the gate is passed.
     fn int8(&mut self, calibration: Calibration) -> Result<VariantReport> {
-        // Channels are evened out first, by what they are on the same tiles.
+        // Channels are equalised first, by their activations on the same tiles.
         let plain = Int8::new(self.model);
         let int8 = Int8::new(&plain.equalised(&self.observed(&plain, Calibration::MinMax)?));
         let activations = self.observed(&int8, calibration)?;
-        let mut floats = BTreeSet::new();
+        let mut skipped = BTreeSet::new();
         let mut ranking: Option<Vec<String>> = None;
         let mut attempts = Vec::new();
         loop {
-            let model = int8.model(&activations, calibration, &floats)?;
+            let model = int8.model(&activations, calibration, &skipped)?;
             let mut report = self.measured(Precision::Int8, &model)?;
             report.calibration = Some(calibration.to_string());
-            report.kept_in_float = floats.iter().cloned().collect();
-            let layers = int8.layers().into_iter().filter(|name| !floats.contains(*name));
+            report.kept_in_float = skipped.iter().cloned().collect();
+            let layers = int8.layers().into_iter().filter(|name| !skipped.contains(*name));
             report.layers = layers.map(str::to_owned).collect();
-            if report.holds() || report.layers.len() <= 1 {
+            if report.passes() || report.layers.len() <= 1 {
                 report.attempts = attempts;
                 return self.keep(report, &model);
             }
@@ -150,11 +150,11 @@ impl Workshop<'_> {
                 ranking = Some(self.sensitivity(&int8, &activations, calibration)?);
             }
             let worst = ranking.as_mut().and_then(Vec::pop);
-            floats.extend(worst);
+            skipped.extend(worst);
         }
     }
 
-    /// Layers by what each of them alone does to the scores, the worst last.
+    /// Layers by the effect of each alone on the scores, the largest last.
     fn sensitivity(&mut self, int8: &Int8, activations: &Activations, calibration: Calibration) -> Result<Vec<String>> {
         let all: BTreeSet<String> = int8.layers().into_iter().map(str::to_owned).collect();
         let mut measured = Vec::new();
@@ -167,7 +167,7 @@ impl Workshop<'_> {
         Ok(measured.into_iter().map(|(_, layer)| layer).collect())
     }
 
-    /// Activations on tiles of the training split, evenly spread.
+    /// Activations on evenly spaced tiles of the training split.
     fn observed(&mut self, int8: &Int8, calibration: Calibration) -> Result<Activations> {
         let observer = int8.observer();
         let mut session =
@@ -203,7 +203,7 @@ impl Workshop<'_> {
         Ok(activations)
     }
 
-    /// Runs a variant beside the fp32 graph over the validation split.
+    /// Compares a variant with the fp32 graph on the validation split.
     fn measured(&mut self, precision: Precision, model: &OnnxModel) -> Result<VariantReport> {
         let name = file(precision);
         let mut session = Session::open_bytes(self.runtime, &name, &model.bytes()?, &SessionOptions::default())?;
@@ -234,7 +234,7 @@ impl Workshop<'_> {
     }
 
     fn keep(&self, mut report: VariantReport, model: &OnnxModel) -> Result<VariantReport> {
-        report.published = report.holds();
+        report.published = report.passes();
         if report.published {
             model.save(self.folder.join(&report.file))?;
         }
@@ -247,7 +247,7 @@ fn file(precision: Precision) -> String {
     format!("model.{precision}.onnx")
 }
 
-/// Both graphs on the same tiles.
+/// Results of both graphs on the same tiles.
 struct Sides {
     parity: Accumulator,
     reference: Vec<Scored>,
@@ -280,7 +280,7 @@ fn compare(
 fn scored(outputs: &Outputs, anomalous: &[bool]) -> Result<Vec<Scored>> {
     let missing = || burn_onnx_export::Error::Output {
         name: "score".to_owned(),
-        reason: "the graph does not give it".to_owned(),
+        reason: "the graph has no such output".to_owned(),
     };
     let scores = outputs.arrays.get("score").ok_or_else(missing)?;
     let tile = |(score, anomalous): (&f32, &bool)| Scored {

@@ -1,13 +1,27 @@
-//! The configuration of a run: one YAML file, every key known, every default in its type. `--set key=value` changes a
-//! key before the file is checked, so a mistyped key is an error either way.
+//! The configuration of a run: one YAML file of known keys, with defaults in the types. Overrides (`key=value`) are
+//! applied before the file is checked, so a mistyped key is an error in either.
+//!
+//! ```
+//! use kiln_train::Config;
+//!
+//! let text = "name: small\nmodel: {kind: cnn, filters: [8, 16], head: pooled}\n";
+//! let config = Config::parse(text, "small.yaml", &["training.epochs=3".to_owned()])?;
+//! assert_eq!((config.model.kind(), config.training.epochs), ("cnn", 3));
+//!
+//! let wrong = Config::parse("name: small\nmodel: {kind: cnn, fliters: [8]}\n", "small.yaml", &[]);
+//! assert!(wrong.is_err_and(|error| error.to_string().contains("did you mean `filters`?")));
+//! # Ok::<(), kiln_train::Error>(())
+//! ```
 
-mod backbone;
+mod check;
+mod class_weights;
 mod device;
-mod imbalance;
+mod labels;
 mod limits;
-mod model;
+mod message;
 mod parse;
 mod training;
+pub(crate) mod value;
 
 use std::path::PathBuf;
 
@@ -15,17 +29,20 @@ use kiln_tile::SizePolicy;
 use kiln_tile::stain::StainMethod;
 use serde::{Deserialize, Serialize};
 
-pub use backbone::{
-    BackboneConfig, BackboneKind, BankConfig, MemoryBankConfig, PatchBankConfig, TransferConfig, Weights,
-};
+pub use class_weights::{ClassWeights, WeightRule};
 pub use device::TrainingDevice;
-pub use imbalance::{ClassWeights, WeightRule};
-pub use model::{CnnConfig, Head, HybridConfig, HybridScore, ModelConfig, Reconstruct, VaeConfig};
-pub(crate) use parse::{config_error, labels_problem, parse_yaml, read_text};
+pub(crate) use labels::labels_problem;
+pub(crate) use parse::{parse_yaml, read_text};
 pub use training::{EarlyStopping, Schedule, StoppingMetric, TrainingConfig};
+pub(crate) use value::config_error;
 
 use crate::data::{Augmentation, Synthesis};
 use crate::metrics::ThresholdRule;
+pub use crate::model::backbone::{BackboneConfig, BackboneKind, Weights};
+pub use crate::model::{
+    BankConfig, CnnConfig, Head, HybridConfig, HybridScore, MemoryBankConfig, ModelConfig, PatchBankConfig,
+    Reconstruct, TransferConfig, VaeConfig,
+};
 
 /// The whole configuration of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,41 +55,42 @@ pub struct Config {
     /// The tiles.
     #[serde(default)]
     pub data: DataConfig,
-    /// How weights are found.
+    /// The optimiser, its schedule, and early stopping.
     #[serde(default)]
     pub training: TrainingConfig,
-    /// How the threshold is chosen on the validation split.
+    /// The rule that chooses the threshold on the validation split.
     #[serde(default = "max_f1")]
     pub threshold: ThresholdRule,
-    /// Resamples of the bootstrap behind every interval.
+    /// Number of bootstrap resamples for every interval.
     #[serde(default = "resamples")]
     pub bootstrap_resamples: usize,
 }
 
-/// Which tiles, and how they are split.
+/// The tiles and their split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
-    /// Folder or CSV; `--data` wins over it.
+    /// Folder or CSV; the data set of a [`TrainRequest`](crate::training::TrainRequest) overrides it.
     pub path: Option<PathBuf>,
-    /// What is done with tiles that are not 256x256.
+    /// The handling of tiles that are not 256x256.
     pub size_policy: SizePolicy,
-    /// Brings all tiles to the stains of the training tiles, before anything else is done with them; `null` for none.
+    /// Normalises the stains of all tiles to those of the training tiles, as the first step; `null` for none.
     pub stain_normalisation: Option<StainMethod>,
     /// Labels that count as normal; every other label of the data set is anomalous. Each must be the label of a tile.
-    /// `null` for those of [`NORMAL_LABELS`](crate::data::NORMAL_LABELS) that the data set has.
+    /// `null` for the [`NORMAL_LABELS`](crate::data::NORMAL_LABELS) in the data set.
     pub normal_classes: Option<Vec<String>>,
-    /// Resolution in micrometres per pixel, if known. Travels to the bundle.
+    /// Resolution in micrometres per pixel, if known. Copied to the bundle.
     pub micrometres_per_pixel: Option<f64>,
-    /// Fractions of the split.
+    /// The fractions of the split.
     pub split: SplitConfig,
     /// Random changes to training tiles; `null` for none.
     pub augmentation: Option<Augmentation>,
-    /// Repeats training tiles of rarer classes, varied anew, until an epoch has as many of every class.
+    /// Repeats training tiles of rarer classes, each time with a new variation, until all classes are equally frequent in
+    /// an epoch.
     pub oversampling: bool,
-    /// Anomalies made up of training tiles, in addition to those that there are.
+    /// Synthetic anomalies made from training tiles, in addition to the real ones.
     pub synthesis: Synthesis,
-    /// Decoding threads; 0 for one a core.
+    /// Decoding threads; 0 for one per core.
     pub workers: usize,
 }
 
@@ -93,15 +111,15 @@ impl Default for DataConfig {
     }
 }
 
-/// Fractions of the tiles in each split; they add up to 1.
+/// Fractions of the tiles in each split, adding up to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SplitConfig {
-    /// For finding weights.
+    /// For training.
     pub train: f64,
-    /// For stopping, and for the threshold.
+    /// For early stopping and the threshold.
     pub val: f64,
-    /// For the figures; seen once, at the end.
+    /// For the figures; used once, at the end.
     pub test: f64,
 }
 

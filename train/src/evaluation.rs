@@ -12,9 +12,10 @@ use rayon::prelude::*;
 use crate::baseline::{ColourNeighbours, TileColour};
 use crate::data::{self, CountsAs, DataError, Dataset, LabelCount, look_alike, shown};
 use crate::metrics::{Bootstrap, COLOUR_FEATURES, ColourBaseline, Judgement, Metrics, Scored, folds_of, measure_by};
+use crate::model::nearest_of;
 use crate::picture::{SheetTile, choose_tiles, roc_and_pr, score_sheet};
 use crate::report::Figure;
-use crate::training::{Run, ScoredTile, nearest_of, score_tiles};
+use crate::training::{Run, ScoredTile, score_tiles};
 use crate::{Error, Result};
 
 /// Tiles on the score sheet.
@@ -256,7 +257,7 @@ pub fn check_labels(
 pub fn score_run(run: &Run, dataset: &Arc<Dataset>, indices: Vec<usize>) -> Result<Vec<ScoredTile>> {
     let device = Device::flex();
     let loader = run.loader(dataset, indices, run.config.training.batch)?;
-    score_tiles(&run.model(&device)?, run.front(), &run.facts.classes, &loader, &device)
+    score_tiles(&run.model(&device)?, run.preprocessing(), &run.facts.classes, &loader, &device)
 }
 
 /// Saves pictures into a folder under their names, and gives the figures on for the report.

@@ -1,8 +1,7 @@
-//! From labelled tiles to a trained model: data sets and their splits ([`data`]), the model zoo ([`model`]), weights
-//! from elsewhere ([`weights`]), the training loop and the run that it leaves ([`training`]), a look inside the model
-//! ([`inside`]), the figures ([`metrics`]), the baselines ([`baseline`]) and the pictures ([`picture`], [`report`]). Many
-//! trainings that are compared make a [`study`]. Knows burn and nothing of ONNX: what a run becomes is the export
-//! crate's business.
+//! From labelled tiles to a trained model: data sets and their splits ([`data`]), models ([`model`]), pretrained weights
+//! ([`weights`]), the training loop and the run that it writes ([`training`]), explanations of a model's decisions
+//! ([`inside`]), figures ([`metrics`]), baselines ([`baseline`]), pictures and reports ([`picture`], [`report`]). A
+//! [`study`] compares several trainings. Depends on burn and not on ONNX; the export crate turns a run into a bundle.
 
 pub mod baseline;
 pub mod config;

@@ -1,4 +1,4 @@
-//! Where a training computes.
+//! The device of a training.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,11 +6,11 @@ use std::str::FromStr;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::config_error;
+use super::value::config_error;
 use crate::Result;
 
-/// Where a training computes: `flex`, `cuda` or `cuda:N`, `tch`, `tch-cuda` or `tch-cuda:N`. Evaluation, export and
-/// everything else of Kiln compute with flex, whatever a run was trained on.
+/// The device of a training: `flex`, `cuda` or `cuda:N`, `tch`, `tch-cuda` or `tch-cuda:N`. Evaluation, export and
+/// everything else in Kiln use flex, regardless of the device that trained a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum TrainingDevice {
@@ -35,7 +35,7 @@ impl TrainingDevice {
             Self::Flex => Ok(Device::flex()),
             #[cfg(feature = "cuda")]
             Self::Cuda(number) => Ok(Device::cuda(number)),
-            // The wish of those who have it; burn would rather have its own kernels used.
+            // Deprecated by burn in favour of its own kernels; kept for users of LibTorch.
             #[cfg(feature = "tch")]
             #[allow(deprecated)]
             Self::Tch => Ok(Device::libtorch()),
@@ -47,7 +47,7 @@ impl TrainingDevice {
         }
     }
 
-    /// What a build without the device says.
+    /// The error of a build without the device.
     fn not_built(self) -> String {
         let feature = match self {
             Self::Flex | Self::Cuda(_) => "cuda",
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_device_is_read_as_it_is_written() {
+    fn a_device_reads_back_as_itself() {
         for text in ["flex", "cuda", "cuda:2", "tch", "tch-cuda", "tch-cuda:1"] {
             assert_eq!(text.parse::<TrainingDevice>().map(|device| device.to_string()), Ok(text.to_owned()));
         }
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     #[cfg(not(feature = "cuda"))]
-    fn a_device_that_was_not_built_in_is_refused_and_nothing_takes_its_place() {
+    fn a_device_that_was_not_built_in_is_refused_without_fallback() {
         let error = TrainingDevice::Cuda(1).open().map_err(|error| error.to_string());
         assert!(error.is_err_and(|text| text.contains("no `cuda:1`") && text.contains("--features cuda")));
     }

@@ -1,29 +1,29 @@
-//! Limits that a YAML text must keep before a parser builds anything from it.
+//! Limits on a YAML text, checked before a parser builds anything from it.
 
 use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
-/// Brackets and braces inside each other. No key needs more than five; the parser's time grows with the square of it.
+/// Nesting of brackets and braces. No key needs more than five; the parser's time grows with the square of the depth.
 pub(super) const MAX_DEPTH: usize = 100;
-/// Keys and values of a text, each alias counted as all that it stands for. The longest configuration has some 200.
+/// Keys and values of a text, with every alias expanded. The longest configuration has some 200.
 const MAX_VALUES: usize = 10_000;
 
-/// Refuses a text that asks for much more time or memory than its length explains. A text that is not YAML passes: the
-/// parser says better what is wrong with it.
+/// Refuses a text that needs much more time or memory than its length explains. A text that is not YAML passes: the
+/// parser's error is better.
 pub(super) fn check(text: &str) -> Result<(), String> {
     check_depth(text)?;
     let values = Cell::new(0);
     let _ = Count(&values).deserialize(serde_yaml::Deserializer::from_str(text));
     if values.get() > MAX_VALUES {
-        return Err(format!("more than {MAX_VALUES} keys and values, counting an alias as all that it stands for"));
+        return Err(format!("more than {MAX_VALUES} keys and values, with every alias expanded"));
     }
     Ok(())
 }
 
-/// Refuses brackets and braces that nest without need. Those in comments and quoted text count too: there is no use for a
-/// hundred of them there either.
+/// Refuses brackets and braces that nest too deeply. Comments and quoted text count too: a hundred brackets have no use
+/// there either.
 fn check_depth(text: &str) -> Result<(), String> {
     let mut depth = 0_usize;
     for byte in text.bytes() {
@@ -39,7 +39,7 @@ fn check_depth(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Counts the values of a document without keeping one, and stops at [`MAX_VALUES`].
+/// Counts the values of a document without storing them, and stops at [`MAX_VALUES`].
 #[derive(Clone, Copy)]
 struct Count<'a>(&'a Cell<usize>);
 
@@ -131,7 +131,7 @@ mod tests {
 
     /// Found by fuzzing: 4,810 bytes of aliases became 45 MB of values before serde_yaml's own limit stopped them.
     #[test]
-    fn aliases_that_stand_for_much_more_than_the_text_are_refused() {
+    fn aliases_that_expand_to_much_more_than_the_text_are_refused() {
         for leaf in ["[x]", "{a: b}", "!tag {a: b}", "!tag [x]", "{? [a, b] : c}"] {
             for levels in [5, 12] {
                 let reason = check(&bomb(levels, leaf)).unwrap_err();
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_yaml_is_left_to_the_parser() {
+    fn a_text_that_is_not_yaml_is_left_to_the_parser() {
         for text in ["a: [", "a: &a [*a]", "\"\\x", "a: *b", "", "---\n---\n", "%YAML 9.9\n---\n"] {
             check(text).unwrap();
         }

@@ -12,7 +12,7 @@ fn problem(text: &str, sets: &[&str]) -> String {
 #[test]
 fn defaults_are_the_papers() {
     let config = Config::parse(SMALL, "small.yaml", &[]).unwrap();
-    let ModelConfig::Cnn(cnn) = &config.model else { panic!("a cnn was asked for") };
+    let ModelConfig::Cnn(cnn) = &config.model else { panic!("not a cnn") };
     assert_eq!(cnn.filters, [32, 64, 128]);
     assert_eq!(cnn.dense, [512, 256]);
     assert!((config.training.learning_rate - 0.001).abs() < 1e-12);
@@ -73,7 +73,7 @@ fn a_hybrids_classifier_is_pooled_unless_it_says_otherwise() {
     {
         let text = format!("name: h\nmodel: {{kind: hybrid{keys}}}\n");
         let config = Config::parse(&text, "hybrid.yaml", &[]).unwrap();
-        let ModelConfig::Hybrid(hybrid) = &config.model else { panic!("a hybrid was asked for") };
+        let ModelConfig::Hybrid(hybrid) = &config.model else { panic!("not a hybrid") };
         assert_eq!(hybrid.cnn.head, head, "{text}");
     }
     let message = problem("name: h\nmodel: {kind: hybrid, cnn: {fliters: [1]}}\n", &[]);
@@ -104,7 +104,7 @@ fn the_cosine_schedule_warms_up_and_comes_down() {
     assert!((schedule.factor(110, 110) - 0.1).abs() < 1e-12);
 }
 
-/// What `data.normal_classes` is read as.
+/// The value of `data.normal_classes`.
 fn normal(text: &str, sets: &[&str]) -> Vec<String> {
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
     Config::parse(text, "small.yaml", &sets).unwrap().data.normal_classes.unwrap()

@@ -1,38 +1,39 @@
-//! Configuration of the optimiser, its schedule, and when to stop.
+//! The keys below `training:`.
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClassWeights, TrainingDevice};
+use super::class_weights::ClassWeights;
+use super::device::TrainingDevice;
 
-/// How weights are found.
+/// The optimiser, its schedule, and early stopping.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainingConfig {
     /// Seed of everything random: split, weights, order, augmentation, dropout, latent noise.
     pub seed: u64,
-    /// Where the training computes.
+    /// The device of the training.
     pub device: TrainingDevice,
     /// Passes over the training split, at most.
     pub epochs: u64,
-    /// Tiles a step.
+    /// Tiles per step.
     pub batch: usize,
-    /// Side in pixels of the random window that a step sees of its tiles; `null` for whole tiles. A pooled head takes
-    /// any size, so a classifier can learn from quarters of tiles in a quarter of the time. Validation, test and the
-    /// exported graph always see whole tiles.
+    /// Side in pixels of the random window of its tiles that a step uses; `null` for whole tiles. A pooled head takes any
+    /// size, so a classifier can learn from quarters of tiles in a quarter of the time. Validation, test and the exported
+    /// graph always use whole tiles.
     pub crop: Option<usize>,
     /// Adam's step size at its highest (the paper's 0.001).
     pub learning_rate: f64,
-    /// How the step size changes over the training.
+    /// The course of the step size over the training.
     pub schedule: Schedule,
     /// Adam's weight decay; 0 for none.
     pub weight_decay: f64,
     /// Part of the target spread evenly over all classes; 0 for none.
     pub label_smoothing: f32,
-    /// What a tile of each class counts in the loss; `null` for all the same.
+    /// The weight of a tile in the loss, by class; `null` for equal weights.
     pub class_weights: Option<ClassWeights>,
-    /// When to stop before the last epoch; `null` for never.
+    /// Early stopping; `null` for none.
     pub early_stopping: Option<EarlyStopping>,
-    /// What makes an epoch's weights the best ones.
+    /// The figure that decides which epoch is the best.
     pub best: StoppingMetric,
     /// Seconds between checkpoints within an epoch; one is also written at each epoch's end.
     pub checkpoint_seconds: u64,
@@ -58,18 +59,18 @@ impl Default for TrainingConfig {
     }
 }
 
-/// How the learning rate changes with the step.
+/// The course of the learning rate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Schedule {
-    /// Always the same.
+    /// Constant.
     Constant,
     /// Linear warm-up, then a half cosine down to `minimum` times the learning rate at the last step.
     Cosine {
         /// Steps of the warm-up.
         #[serde(default)]
         warmup_steps: u64,
-        /// Fraction of the learning rate that is left at the end.
+        /// Fraction of the learning rate at the last step.
         #[serde(default)]
         minimum: f64,
     },
@@ -82,7 +83,7 @@ impl Default for Schedule {
 }
 
 impl Schedule {
-    /// Whether the step size never goes below 0 or over its highest.
+    /// The step size stays between 0 and its highest.
     pub(super) fn is_sound(&self) -> bool {
         match self {
             Self::Constant => true,
@@ -105,13 +106,13 @@ impl Schedule {
     }
 }
 
-/// When to stop before the last epoch.
+/// Early stopping.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EarlyStopping {
-    /// Epochs without a better one.
+    /// Number of epochs without improvement.
     pub patience: u64,
-    /// By how much an epoch must be better to count.
+    /// Least improvement that counts.
     pub min_delta: f64,
 }
 
@@ -121,7 +122,7 @@ impl Default for EarlyStopping {
     }
 }
 
-/// The figure of the validation split by which epochs are compared.
+/// The figure of the validation split that epochs are compared by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StoppingMetric {

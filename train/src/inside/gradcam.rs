@@ -1,14 +1,13 @@
 //! Grad-CAM (Selvaraju et al., ICCV 2017): the feature maps that a classifier reads, each weighed by how much the logit grows with it.
 
-use burn::module::Module;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use kiln_tile::Tile;
 
 use crate::Result;
 use crate::model::maps::enlarged;
-use crate::model::{Classifier, Features, Zoo, prepare};
-use crate::training::{read, tile_tensor};
+use crate::model::tensors::{read, tile_tensor};
+use crate::model::{ClassifiedMaps, Zoo};
 
 /// What in a tile speaks for an anomaly, `[256, 256]`: 0 where nothing does; the scale is the model's own and compares
 /// within one model only. Nothing for a model without convolutional classifier.
@@ -22,20 +21,9 @@ use crate::training::{read, tile_tensor};
 /// If a tensor cannot be read back.
 pub fn grad_cam(zoo: &Zoo, normal: usize, tile: &Tile, device: &Device) -> Result<Option<Vec<f32>>> {
     let tile = tile_tensor(tile.pixels().to_vec(), device);
-    // Heads are frozen, so that dropout stays out and gradients reach the maps alone.
-    let of_classifier = |(features, classifier): (&Features, &Classifier)| {
-        let head = classifier.clone().train().freeze();
-        evidence(|maps| head.forward(Tensor::cat(maps, 1)), vec![features.forward(prepare(tile.clone()))], normal)
-    };
-    match zoo {
-        Zoo::Cnn(cnn) => of_classifier(cnn.parts()),
-        Zoo::Hybrid(hybrid) => of_classifier(hybrid.parts()),
-        Zoo::Transfer(model) => {
-            let head = model.clone().train().freeze();
-            evidence(|maps| head.logits_of_maps(maps), model.maps(tile.clone()), normal)
-        }
-        #[allow(unreachable_patterns, reason = "the zoo grows")]
-        _ => Ok(None),
+    match zoo.classified_maps(tile) {
+        Some(ClassifiedMaps { maps, head }) => evidence(head, maps, normal),
+        None => Ok(None),
     }
 }
 

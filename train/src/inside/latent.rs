@@ -7,7 +7,7 @@ use linfa_reduction::Pca;
 use ndarray_of_linfa::Array2;
 
 use crate::model::Zoo;
-use crate::training::read;
+use crate::model::tensors::read;
 use crate::{Error, Result};
 
 /// Fewer tiles than this make no map.
@@ -58,12 +58,7 @@ pub fn interpolate(zoo: &Zoo, from: &[f32], to: &[f32], steps: usize, device: &D
         })
         .collect();
     let latent = Tensor::<2>::from_data(TensorData::new(points, [steps, from.len().min(to.len())]), device);
-    let rebuilt = match zoo {
-        Zoo::Vae(vae) => vae.decode(latent),
-        Zoo::Hybrid(hybrid) if hybrid.rebuilds_image() => hybrid.decode(latent),
-        #[allow(unreachable_patterns, reason = "the zoo grows")]
-        _ => return Ok(None),
-    };
+    let Some(rebuilt) = zoo.decoded(latent) else { return Ok(None) };
     let values = read(rebuilt.permute([0, 2, 3, 1]).into_data())?;
     let pixels: Vec<u8> = values.iter().map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
     let tiles = pixels.chunks_exact(pixels.len() / steps.max(1)).map(|tile| Tile::from_pixels(tile.to_vec()));

@@ -1,6 +1,6 @@
-//! Parameter identities that depend on nothing but the parameter's path, so that the same seed gives the same bytes
-//! in every process: burn draws them at random. Running figures of a normalisation keep the identity that they are made
-//! with, whatever a mapper says, so [`normalisation`] makes them with the right one.
+//! Parameter identities that follow from the parameter's path alone, so that the same seed gives the same bytes in every
+//! process: burn draws them at random. The running figures of a normalisation keep the identity that they are created
+//! with, and no mapper changes it; [`normalisation`] creates them with the right one.
 
 use burn::module::{Module, ModuleMapper, Param, ParamId, RunningState};
 use burn::nn::{BatchNorm, BatchNormConfig};
@@ -17,13 +17,13 @@ struct ByPath {
 
 impl ByPath {
     fn identity(&self) -> ParamId {
-        of_path(&self.path.join("."))
+        for_path(&self.path.join("."))
     }
 }
 
-/// The identity of a path: FNV-1a, 64 bits. Short, stable, and no two paths of one module meet in practice; a clash
-/// would show as a refused record, not as mixed weights.
-pub(crate) fn of_path(path: &str) -> ParamId {
+/// The identity of a path: FNV-1a, 64 bits. Short and stable; two paths of one module do not collide in practice, and a
+/// collision would give a refused record, not mixed weights.
+pub(crate) fn for_path(path: &str) -> ParamId {
     let hash = path
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
@@ -55,7 +55,7 @@ impl ModuleMapper for ByPath {
     }
 }
 
-/// Batch normalisation whose running figures carry the identity of `path`.
+/// Batch normalisation whose running figures have the identity of `path`.
 pub(crate) fn normalisation(config: &BatchNormConfig, path: &str, device: &Device) -> BatchNorm {
     let mut norm = config.init(device);
     let (mean, variance) = (norm.running_mean.value(), norm.running_var.value());
@@ -65,6 +65,6 @@ pub(crate) fn normalisation(config: &BatchNormConfig, path: &str, device: &Devic
 
 /// Sets the running figures, `[channels]` each, under the identity of `path`.
 pub(crate) fn set_running_figures(norm: &mut BatchNorm, path: &str, mean: Tensor<1>, variance: Tensor<1>) {
-    norm.running_mean = RunningState::with_id(of_path(&format!("{path}.running_mean")), mean);
-    norm.running_var = RunningState::with_id(of_path(&format!("{path}.running_var")), variance);
+    norm.running_mean = RunningState::with_id(for_path(&format!("{path}.running_mean")), mean);
+    norm.running_var = RunningState::with_id(for_path(&format!("{path}.running_var")), variance);
 }

@@ -1,46 +1,89 @@
-//! The model zoo. Each model is a burn module that takes tiles as they are decoded (u8, `[batch, 256, 256, 3]`), so
-//! that scaling and layout are part of the model and cannot be got wrong downstream. Shapes and losses follow the
-//! paper; what a model answers is [`Scores`], with the names that the exported graph gives them.
-
-pub mod backbone;
-mod cnn;
-mod combination;
-mod decoder;
-mod encoder;
-mod front;
-mod hybrid;
-mod identity;
-mod levels;
-mod loss;
-pub(crate) mod maps;
-mod memory_bank;
-mod reinhard;
-mod scores;
-mod standard;
-mod transfer;
-mod vae;
-mod zoo;
-
-pub use cnn::{Classifier, Cnn, Features};
-pub use combination::{Combination, PARTS, Weights};
-pub use decoder::Decoder;
-pub use encoder::{Encoder, Latent};
-pub use front::Front;
-pub use hybrid::{Encoded, Hybrid};
-pub use levels::Levels;
-pub(crate) use levels::prepare;
-pub use loss::{Loss, LossOptions, Part};
-pub(crate) use memory_bank::Bank;
-pub use memory_bank::MemoryBank;
-pub use scores::Scores;
-pub(crate) use standard::Standard;
-pub use transfer::Transfer;
-pub use vae::Vae;
-pub use zoo::{Classes, Zoo};
+//! The models. Each kind has a folder with its settings, its burn module and the meaning of its outputs; the list below
+//! makes it known to the rest of Kiln. A module takes decoded tiles (u8, `[batch, 256, 256, 3]`), so scaling and layout
+//! are part of the model and cannot go wrong downstream. Architectures and losses follow the paper. The result of a model
+//! is [`Scores`], with the names of the exported graph's outputs.
+//!
+//! `docs/adding-a-model.md` adds a kind step by step.
+//!
+//! A model from a configuration, and its scores for one grey tile:
+//!
+//! ```
+//! use burn::module::Module;
+//! use burn::tensor::{DType, Device, Tensor, TensorData};
+//! use kiln_train::Config;
+//! use kiln_train::model::Zoo;
+//!
+//! let text = "name: small\nmodel: {kind: cnn, filters: [4, 4], head: pooled, dense: []}\n";
+//! let config = Config::parse(text, "small.yaml", &[])?;
+//! let device = Device::flex();
+//! let model = Zoo::new(&config.model, 2, 42, &device).valid();
+//!
+//! let pixels = TensorData::new(vec![128_u8; 256 * 256 * 3], [1, 256, 256, 3]);
+//! let tile = Tensor::from_data(pixels, (&device, DType::U8));
+//! let scores = model.score(tile, 1);
+//! assert_eq!(scores.score.dims(), [1]);
+//! assert_eq!(scores.probabilities.map(|values| values.dims()), Some([1, 2]));
+//! # Ok::<(), kiln_train::Error>(())
+//! ```
 
 use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor};
+
+// The kinds: one folder and one row of the list each.
+mod cnn;
+mod hybrid;
+mod memory_bank;
+mod transfer;
+mod vae;
+
+pub use cnn::{Classifier, Cnn, CnnConfig, Features, Head};
+pub use hybrid::{Hybrid, HybridConfig, HybridScore, Reconstruct};
+pub use memory_bank::{BankConfig, MemoryBank, MemoryBankConfig, PatchBankConfig};
+pub use transfer::{Transfer, TransferConfig};
+pub use vae::{Vae, VaeConfig};
+
+zoo::models! {
+    /// A convolutional classifier.
+    Cnn(CnnConfig),
+    /// A variational autoencoder, trained on normal tiles only.
+    Vae(VaeConfig),
+    /// A classifier whose feature maps feed a variational autoencoder.
+    Hybrid(HybridConfig),
+    /// A classifier on a pretrained backbone.
+    Transfer(TransferConfig),
+    /// Distances from normal tiles in the features of a pretrained backbone.
+    MemoryBank(MemoryBankConfig),
+}
+
+// Parts that several kinds share.
+mod autoencoder;
+pub mod backbone;
+mod classes;
+mod identity;
+mod kind;
+mod loss;
+pub(crate) mod maps;
+mod preprocessing;
+mod scores;
+mod standard;
+pub(crate) mod tensors;
+mod zoo;
+
+pub use autoencoder::{Decoder, Encoder, Latent};
+use backbone::Backbone;
+pub use classes::Classes;
+pub(crate) use classes::{listed, nearest_of};
+pub use kind::{ClassifiedMaps, FeatureModel, FitTiles, ModelSettings, ModelVisitor, OnePass, TileModel};
+pub use loss::{Loss, LossOptions, Part};
+pub(crate) use preprocessing::prepare;
+pub use preprocessing::{PixelValues, Preprocessing};
+pub use scores::{OutputTensor, Scores};
+pub(crate) use standard::Standard;
 
 /// A module whose parameters are drawn, each under the identity that its path implies.
 pub(crate) fn materialised<M: Module>(module: M) -> M {
     identity::by_path(module.materialize())
 }
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,201 +1,261 @@
-//! Every model of the zoo behind one face: fresh weights from a configuration, a loss, scores.
+//! The macro that turns the list of kinds into [`ModelConfig`](super::ModelConfig), its settings by kind, and
+//! [`Zoo`](super::Zoo), its module by kind. Promises that a kind that is in the list is configured, trained, reported and
+//! exported by what it implements, and that an error in a key names the key from the root (`model.cnn.dropout`).
 
-use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor};
-use kiln_tile::TILE_BYTES;
-
-use super::backbone::Backbone;
-use super::loss::{cross_entropy, cross_entropy_of_probabilities, masked_mean, negative_bound, squared_error, squares};
-use super::{
-    Cnn, Encoded, Hybrid, Latent, Levels, Loss, LossOptions, MemoryBank, Part, Scores, Transfer, Vae, identity,
-    materialised, prepare,
-};
-use crate::config::ModelConfig;
-
-/// The labels of a data set as numbers: normal classes first, each part in alphabetical order.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Classes {
-    /// Labels by class number.
-    pub names: Vec<String>,
-    /// How many of them, from the start, are normal.
-    pub normal: usize,
-}
-
-impl Classes {
-    /// Whether a class number is anomalous.
-    #[must_use]
-    pub fn is_anomalous(&self, class: usize) -> bool {
-        class >= self.normal
-    }
-
-    /// The labels that count as normal.
-    #[must_use]
-    pub fn normal_names(&self) -> &[String] {
-        &self.names[..self.normal]
-    }
-
-    /// The number of a label.
-    #[must_use]
-    pub fn number(&self, label: &str) -> Option<usize> {
-        self.names.iter().position(|name| name == label)
-    }
-}
-
-/// A model of the zoo.
-#[derive(Module, Debug)]
-pub enum Zoo {
-    /// The classifier.
-    Cnn(Cnn),
-    /// The autoencoder.
-    Vae(Vae),
-    /// Both on shared feature maps.
-    Hybrid(Hybrid),
-    /// A classifier on a backbone.
-    Transfer(Transfer),
-    /// Distances from normal tiles in a backbone's features.
-    MemoryBank(MemoryBank),
-}
-
-impl Zoo {
-    /// Fresh weights drawn from `seed`: the same seed gives the same weights, parameter identities included.
-    #[must_use]
-    pub fn new(config: &ModelConfig, classes: usize, seed: u64, device: &Device) -> Self {
-        device.seed(seed);
-        let zoo = match config {
-            ModelConfig::Cnn(config) => Self::Cnn(Cnn::new(config, classes, device)),
-            ModelConfig::Vae(config) => Self::Vae(Vae::new(config, device)),
-            ModelConfig::Hybrid(config) => Self::Hybrid(Hybrid::new(config, classes, device)),
-            ModelConfig::Transfer(config) => Self::Transfer(Transfer::new(config, classes, device)),
-            ModelConfig::MemoryBank(config) => Self::MemoryBank(MemoryBank::new(config, device)),
-        };
-        // Parameters are drawn when first used: here and now, so that the order is this one.
-        materialised(zoo)
-    }
-
-    /// The same model with its backbone passed through `change`; a model without one as it is.
-    ///
-    /// # Errors
-    /// What `change` gives.
-    pub(crate) fn with_backbone<E>(self, change: impl FnOnce(Backbone) -> Result<Backbone, E>) -> Result<Self, E> {
-        let zoo = match self {
-            Self::Transfer(model) => {
-                let backbone = change(model.backbone().clone())?;
-                Self::Transfer(model.on(backbone))
-            }
-            Self::MemoryBank(model) => {
-                let backbone = change(model.backbone().clone())?;
-                Self::MemoryBank(model.on(backbone))
-            }
-            other => other,
-        };
-        Ok(identity::by_path(zoo))
-    }
-
-    /// The model whose frozen backbone gives features that need computing once, if it is one.
-    #[must_use]
-    pub fn frozen(&self) -> Option<&Transfer> {
-        match self {
-            Self::Transfer(model) if model.is_frozen() => Some(model),
-            _ => None,
+/// Generates the two enums and their dispatch. Variants are named like modules, because saved weights contain these names.
+macro_rules! models {
+    ($($(#[$doc:meta])* $kind:ident($settings:ident)),+ $(,)?) => {
+        /// The settings of a model, by kind: the section `model` of a configuration.
+        #[derive(Debug, Clone, PartialEq, serde::Serialize)]
+        #[serde(tag = "kind", rename_all = "snake_case")]
+        pub enum ModelConfig {
+            $($(#[$doc])* $kind($settings)),+
         }
-    }
 
-    /// Whether the model learns from normal tiles alone.
-    #[must_use]
-    pub fn learns_from_normal_only(&self) -> bool {
-        matches!(self, Self::Vae(_) | Self::MemoryBank(_))
-    }
+        impl ModelConfig {
+            /// Names of all kinds.
+            pub const KINDS: &'static [&'static str] = &[$(<$kind as TileModel>::KIND),+];
 
-    /// The loss of decoded tiles (u8, `[batch, 256, 256, 3]`) with class numbers `[batch]`; `normal` is 1 for normal
-    /// tiles and 0 for others, `[batch]`: autoencoders learn from normal tiles alone.
-    #[must_use]
-    pub fn loss(&self, tile: Tensor<4, Int>, labels: Tensor<1, Int>, normal: Tensor<1>, options: &LossOptions) -> Loss {
-        let total = match self {
-            Self::Cnn(cnn) => cross_entropy(cnn.logits(prepare(tile)), labels, options),
-            Self::Vae(vae) => {
-                let image = prepare(tile);
-                let latent = vae.encode(image.clone());
-                let error = squared_error(squares(image, vae.decode(latent.sample())));
-                let bound = negative_bound(error, &latent, vae.beta() * options.divergence, TILE_BYTES);
-                masked_mean(bound, normal)
+            /// The name of the kind, such as `cnn`.
+            #[must_use]
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$kind(_) => <$kind as TileModel>::KIND),+
+                }
             }
-            Self::Hybrid(hybrid) if options.part == Part::Classifier => {
-                cross_entropy(hybrid.logits(prepare(tile)), labels, options)
+
+            /// Noun phrase for the kind; see [`TileModel::PHRASE`].
+            #[must_use]
+            pub fn phrase(&self) -> &'static str {
+                match self {
+                    $(Self::$kind(_) => <$kind as TileModel>::PHRASE),+
+                }
             }
-            Self::Hybrid(hybrid) => {
-                let Encoded { logits, latent, target } = hybrid.encode(prepare(tile));
-                // What is to be rebuilt must not be drawn towards what can be.
-                let error = squared_error(squares(target.detach(), hybrid.decode(latent.sample())));
-                let bound = negative_bound(error, &latent, hybrid.beta() * options.divergence, hybrid.rebuilt_values());
-                let entropy = cross_entropy(logits, labels, options);
-                entropy + masked_mean(bound, normal).mul_scalar(hybrid.reconstruction_weight())
+
+            /// The model separates the labels of the data set. If false, it learns from normal tiles only.
+            #[must_use]
+            pub fn has_classes(&self) -> bool {
+                match self {
+                    $(Self::$kind(_) => <$kind as TileModel>::HAS_CLASSES),+
+                }
             }
-            Self::Transfer(model) => return model.loss(model.features(tile), labels, options),
-            Self::MemoryBank(bank) => masked_mean(bank.score(tile).score, normal),
-        };
-        Loss { total }
-    }
 
-    /// The same model whose running figures of batch normalisation are those of `batches` (u8, `[batch, side, side, 3]`)
-    /// under its present weights. While Adam moves weights by its full step, running figures lag behind them, and
-    /// validation would judge a model that never was (precise batch normalisation: Wu and Johnson, 2021). For a model
-    /// in inference mode.
-    ///
-    /// # Errors
-    /// The first that `batches` gives.
-    pub fn settled<E>(self, batches: impl Iterator<Item = Result<Tensor<4, Int>, E>>) -> Result<Self, E> {
-        let prepared = batches.map(|batch| batch.map(prepare));
-        Ok(match self {
-            Self::Cnn(cnn) => Self::Cnn(cnn.settled(prepared)?),
-            Self::Hybrid(hybrid) => Self::Hybrid(hybrid.settled(prepared)?),
-            // What has no running figures of its own keeps what it has; a backbone keeps those of its weights.
-            other @ (Self::Vae(_) | Self::Transfer(_) | Self::MemoryBank(_)) => other,
-        })
-    }
+            /// The settings of the kind.
+            #[must_use]
+            pub fn settings(&self) -> &dyn ModelSettings {
+                match self {
+                    $(Self::$kind(settings) => settings),+
+                }
+            }
 
-    /// The same loss from the answers of [`Zoo::score`], where an autoencoder rebuilds from the mean of its latent
-    /// distribution: one pass gives validation both its loss and its scores.
-    #[must_use]
-    pub fn loss_of(&self, scores: &Scores, labels: Tensor<1, Int>, normal: Tensor<1>, options: &LossOptions) -> Loss {
-        let entropy = scores
-            .probabilities
-            .clone()
-            .map(|probabilities| cross_entropy_of_probabilities(probabilities, labels, options));
-        let bound = |beta: f64, values: usize| {
-            let latent = Latent { mean: scores.latent_mean.clone()?, log_variance: scores.latent_log_variance.clone() };
-            let error = scores.squared_error.clone()?;
-            Some(masked_mean(negative_bound(error, &latent, beta, values), normal.clone()))
-        };
-        let (bound, weight) = match self {
-            Self::Cnn(_) | Self::Transfer(_) => (None, 0.0),
-            Self::MemoryBank(_) => (Some(masked_mean(scores.score.clone(), normal.clone())), 1.0),
-            Self::Vae(vae) => (bound(vae.beta(), TILE_BYTES), 1.0),
-            Self::Hybrid(hybrid) => (bound(hybrid.beta(), hybrid.rebuilt_values()), hybrid.reconstruction_weight()),
-        };
-        let parts = [entropy, bound.map(|bound| bound.mul_scalar(weight))];
-        let zero = Tensor::zeros([1], &scores.score.device());
-        Loss { total: parts.into_iter().flatten().fold(zero, |sum, part| sum + part) }
-    }
-
-    /// As [`Zoo::score`], of the part that learns.
-    #[must_use]
-    pub(crate) fn score_of(&self, part: Part, tile: impl Into<Levels>, normal: usize) -> Scores {
-        match (self, part) {
-            (Self::Hybrid(hybrid), Part::Classifier) => hybrid.classify(tile, normal),
-            _ => self.score(tile, normal),
+            /// Reads the keys of `kind`; `None` if there is no such kind.
+            fn from_keys<E: serde::de::Error>(kind: &str, keys: &serde_yaml::Mapping) -> Option<Result<Self, E>> {
+                $(if kind == <$kind as TileModel>::KIND {
+                    return Some(crate::config::value::keyed(keys, "model").map(Self::$kind));
+                })+
+                None
+            }
         }
-    }
 
-    /// What the model answers for decoded tiles (u8, `[batch, 256, 256, 3]`) or for [`Levels`], the first `normal`
-    /// classes being the normal ones. Draws nothing at random: an autoencoder rebuilds from the mean of its latent distribution.
-    #[must_use]
-    pub fn score(&self, tile: impl Into<Levels>, normal: usize) -> Scores {
-        match self {
-            Self::Cnn(cnn) => cnn.score(tile, normal),
-            Self::Vae(vae) => vae.score(tile),
-            Self::Hybrid(hybrid) => hybrid.score(tile, normal),
-            Self::Transfer(model) => model.score(tile, normal),
-            Self::MemoryBank(bank) => bank.score(tile),
+        impl<'de> serde::Deserialize<'de> for ModelConfig {
+            /// By hand, because a tagged enum reads its keys from a buffer, and an error in one of them would not name it.
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                use serde::de::Error;
+                let mut keys = serde_yaml::Mapping::deserialize(deserializer)?;
+                match keys.remove("kind") {
+                    Some(serde_yaml::Value::String(kind)) => Self::from_keys(&kind, &keys)
+                        .unwrap_or_else(|| Err(D::Error::unknown_variant(&kind, Self::KINDS))),
+                    Some(_) => Err(D::Error::custom("model.kind: expected a word, such as cnn")),
+                    None => Err(D::Error::missing_field("kind")),
+                }
+            }
         }
-    }
+
+        /// A model of any kind.
+        #[derive(Module, Debug)]
+        pub enum Zoo {
+            $($(#[$doc])* $kind($kind)),+
+        }
+
+        impl Zoo {
+            /// Fresh weights drawn from `seed`. The same seed gives the same weights, parameter identities included.
+            #[must_use]
+            pub fn new(config: &ModelConfig, classes: usize, seed: u64, device: &Device) -> Self {
+                device.seed(seed);
+                let zoo = match config {
+                    $(ModelConfig::$kind(settings) => Self::$kind(TileModel::from_settings(settings, classes, device))),+
+                };
+                // Parameters are drawn when first used: here and now, so that the order is this one.
+                materialised(zoo)
+            }
+
+            /// Runs `visitor` on the model itself.
+            pub fn accept<V: ModelVisitor>(&self, visitor: V) -> V::Output {
+                match self {
+                    $(Self::$kind(model) => visitor.visit(model)),+
+                }
+            }
+
+            /// The model learns from normal tiles only.
+            #[must_use]
+            pub fn learns_from_normal_only(&self) -> bool {
+                match self {
+                    $(Self::$kind(_) => !<$kind as TileModel>::HAS_CLASSES),+
+                }
+            }
+
+            /// Scores of decoded tiles (u8, `[batch, 256, 256, 3]`) or of [`PixelValues`]. The first `normal` classes are the
+            /// normal ones. Nothing is drawn at random: an autoencoder rebuilds from the mean of its latent distribution.
+            #[must_use]
+            pub fn score(&self, tile: impl Into<PixelValues>, normal: usize) -> Scores {
+                match self {
+                    $(Self::$kind(model) => TileModel::score(model, tile.into(), normal)),+
+                }
+            }
+
+            /// Scores by the part of the model that is learning.
+            #[must_use]
+            pub(crate) fn score_part(&self, part: Part, tile: impl Into<PixelValues>, normal: usize) -> Scores {
+                match self {
+                    $(Self::$kind(model) => model.score_part(part, tile.into(), normal)),+
+                }
+            }
+
+            /// Training loss of decoded tiles (u8, `[batch, 256, 256, 3]`) with class numbers, `[batch]`; `normal` is 1 for
+            /// normal tiles and 0 for others, `[batch]`. Autoencoders learn from normal tiles only.
+            #[must_use]
+            pub fn loss(
+                &self,
+                tile: Tensor<4, Int>,
+                labels: Tensor<1, Int>,
+                normal: Tensor<1>,
+                options: &LossOptions,
+            ) -> Loss {
+                let total = match self {
+                    $(Self::$kind(model) => TileModel::loss(model, tile, labels, normal, options)),+
+                };
+                Loss { total }
+            }
+
+            /// The loss computed from scores, where an autoencoder rebuilds from the mean of its latent distribution: one
+            /// pass gives validation both its loss and its scores.
+            #[must_use]
+            pub fn loss_of_scores(
+                &self,
+                scores: &Scores,
+                labels: Tensor<1, Int>,
+                normal: Tensor<1>,
+                options: &LossOptions,
+            ) -> Loss {
+                let total = match self {
+                    $(Self::$kind(model) => model.loss_of_scores(scores, labels, normal, options)),+
+                };
+                Loss { total }
+            }
+
+            /// The model with the running figures of its batch normalisation recalibrated on `batches` (u8,
+            /// `[batch, side, side, 3]`) under its present weights. While Adam moves weights by its full step, running
+            /// figures lag behind, and validation would measure a model that never existed (precise batch normalisation:
+            /// Wu and Johnson, 2021). For a model in inference mode.
+            ///
+            /// # Errors
+            /// The first error that `batches` yields.
+            pub fn recalibrated<E>(
+                self,
+                batches: impl Iterator<Item = Result<Tensor<4, Int>, E>>,
+            ) -> Result<Self, E> {
+                let prepared = batches.map(|batch| batch.map(prepare));
+                Ok(match self {
+                    $(Self::$kind(model) => Self::$kind(model.recalibrated(prepared)?)),+
+                })
+            }
+
+            /// The model with its backbone replaced; unchanged if it has none.
+            #[must_use]
+            pub(crate) fn with_backbone(self, backbone: Backbone) -> Self {
+                let zoo = match self {
+                    $(Self::$kind(model) => Self::$kind(model.with_backbone(backbone))),+
+                };
+                identity::by_path(zoo)
+            }
+
+            /// The model as one that classifies feature vectors, if it is one.
+            #[must_use]
+            pub(crate) fn feature_model(&self) -> Option<&dyn FeatureModel> {
+                match self {
+                    $(Self::$kind(model) => model.feature_model()),+
+                }
+            }
+
+            /// The model as one whose features need computing only once.
+            #[must_use]
+            pub(crate) fn frozen(&self) -> Option<&dyn FeatureModel> {
+                self.feature_model().filter(|model| model.is_frozen())
+            }
+
+            /// The model with its features standardised by these, `[tiles, features]`.
+            #[must_use]
+            pub(crate) fn standardised(self, features: Tensor<2>) -> Self {
+                match self {
+                    $(Self::$kind(model) => Self::$kind(model.standardised(features))),+
+                }
+            }
+
+            /// The model fitted in a single pass. `config` is the one that the model was made of.
+            ///
+            /// # Errors
+            /// A tile that cannot be decoded, or too few of them.
+            pub(crate) fn fitted(self, config: &ModelConfig, pass: &mut OnePass<'_>) -> crate::Result<Self> {
+                match (self, config) {
+                    $((Self::$kind(model), ModelConfig::$kind(settings)) => {
+                        model.fitted(settings, pass).map(Self::$kind)
+                    })+
+                    #[allow(unreachable_patterns, reason = "reachable with more than one kind")]
+                    (other, _) => Ok(other),
+                }
+            }
+
+            /// The model with a score that is fitted after training, and the rule that describes the score.
+            ///
+            /// # Errors
+            /// A tile that cannot be decoded, or a validation split on which the score cannot be fitted.
+            pub(crate) fn with_fitted_score(
+                self,
+                tiles: &FitTiles<'_>,
+            ) -> crate::Result<(Self, Option<kiln_tile::ScoreRule>)> {
+                match self {
+                    $(Self::$kind(model) => {
+                        let (model, rule) = model.with_fitted_score(tiles)?;
+                        Ok((Self::$kind(model), rule))
+                    })+
+                }
+            }
+
+            /// Parameters of the parts that the first of two stages trains.
+            #[must_use]
+            pub(crate) fn first_stage_params(&self) -> Vec<burn::module::ParamGroup> {
+                match self {
+                    $(Self::$kind(model) => model.first_stage_params()),+
+                }
+            }
+
+            /// Tiles in 0..1, `[batch, 3, 256, 256]`, decoded from points in the latent space, if the model rebuilds tiles.
+            #[must_use]
+            pub(crate) fn decoded(&self, latent: Tensor<2>) -> Option<Tensor<4>> {
+                match self {
+                    $(Self::$kind(model) => model.decoded(latent)),+
+                }
+            }
+
+            /// The feature maps of a tile and the head that classifies them, for Grad-CAM.
+            #[must_use]
+            pub(crate) fn classified_maps(&self, tile: impl Into<PixelValues>) -> Option<ClassifiedMaps> {
+                match self {
+                    $(Self::$kind(model) => model.classified_maps(tile.into())),+
+                }
+            }
+        }
+    };
 }
+
+pub(crate) use models;

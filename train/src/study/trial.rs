@@ -119,7 +119,7 @@ fn finished(run: &Run, dataset: &Arc<Dataset>, spec: &TrialSpec) -> Result<Trial
     let model = run.model(&device)?;
     let loader = run.loader(dataset, run.indices(dataset, Split::Test)?, run.config.training.batch)?;
     let started = Instant::now();
-    let scored = score_tiles(&model, run.front(), &run.facts.classes, &loader, &device)?;
+    let scored = score_tiles(&model, run.preprocessing(), &run.facts.classes, &loader, &device)?;
     let inference_ms = started.elapsed().as_secs_f64() * 1000.0 / scored.len().max(1) as f64;
     let scores: Vec<f64> = scored.iter().map(|tile| tile.score).collect();
     let tested = Tested {

@@ -1,5 +1,5 @@
-//! Checkpoints: a folder `step-N` that appears whole, holding weights, optimiser and state. The newest one is the last;
-//! the one before it goes only when the newest is in place, so a kill at any moment leaves one that can be resumed.
+//! Checkpoints: a folder `step-N` with weights, optimiser and state, published atomically. Older checkpoints are removed only
+//! after the newest is in place, so a kill at any moment leaves one that can be resumed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ pub(crate) fn write(folder: &Path, zoo: &Zoo, optimizer: &ModuleOptimizer, state
     let staged = Staged::beside(&target).map_err(Error::io(&target))?;
     let record =
         |error: burn::store::RecordError| Error::run(folder, format!("the checkpoint cannot be written: {error}"));
-    // Batch normalisation keeps its newest running figures aside until they are asked for; a record does not ask, and
+    // Batch normalisation applies its newest running figures only when they are read; a record does not read them, and
     // `valid` does.
     let _ = zoo.valid();
     let weights = zoo.clone().into_record().into_bytes().map_err(record)?;
@@ -77,7 +77,7 @@ fn broken(checkpoint: &Path, what: &str, error: &dyn std::fmt::Display) -> Error
     Error::run(checkpoint, format!("{what} cannot be read: {error}; remove this folder to start again"))
 }
 
-/// Writes weights whole; returns the SHA-256 of the file.
+/// Writes weights atomically; returns the SHA-256 of the file.
 pub(crate) fn save_weights(path: &Path, zoo: &Zoo) -> Result<String> {
     let bytes = zoo.clone().into_record().into_bytes().map_err(|error| Error::run(path, error.to_string()))?;
     publish::write_file(path, &bytes).map_err(Error::io(path))?;
@@ -94,7 +94,7 @@ pub(crate) fn load_weights(path: &Path, zoo: Zoo) -> Result<Zoo> {
     zoo.try_load_record(record).map_err(wrong)
 }
 
-/// Whole checkpoints, oldest first: scratch folders begin with a dot and do not count.
+/// Complete checkpoints, oldest first, without scratch folders, which begin with a dot.
 fn all(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let entries = match fs::read_dir(folder) {
@@ -107,7 +107,7 @@ fn all(folder: &Path) -> Result<Vec<PathBuf>> {
         if name.starts_with(PREFIX) {
             found.push(path);
         } else if name.starts_with('.') {
-            // Left behind by a kill; nobody else writes here, the run is locked.
+            // The leftover of a kill; the run is locked, so no other process writes here.
             let _ = fs::remove_dir_all(&path);
         }
     }

@@ -1,15 +1,15 @@
-//! Which labels of a data set are normal.
+//! The normal and anomalous labels of a data set.
 
-use crate::data::{Dataset, NORMAL_LABELS, look_alike, nearest, shown};
-use crate::model::Classes;
+use crate::data::{Dataset, NORMAL_LABELS, look_alike, shown};
+use crate::model::{Classes, listed, nearest_of};
 use crate::{Error, Result};
 
 /// Orders the labels of `dataset`: those of `normal_classes` first, the anomalous ones after them. Without
-/// `normal_classes`, the labels that stand in [`NORMAL_LABELS`] are normal.
+/// `normal_classes`, the labels in [`NORMAL_LABELS`] are normal.
 ///
 /// # Errors
-/// [`Error::Config`] if no tile has a label that is named, with the nearest label that there is; if the data set has no
-/// normal label, or no anomalous one.
+/// [`Error::Config`] if no tile has a named label, with the nearest existing one; if the data set has no normal label, or
+/// no anomalous one.
 pub fn classes(dataset: &Dataset, normal_classes: Option<&[String]>) -> Result<Classes> {
     let labels = dataset.labels();
     let wrong = |reason| Error::Config { origin: "data.normal_classes".to_owned(), reason };
@@ -31,15 +31,15 @@ pub fn classes(dataset: &Dataset, normal_classes: Option<&[String]>) -> Result<C
         (true, _) => format!(
             "none of {} is a label of {root}, whose labels are {}\nhint: name the normal ones, as in \
              --set 'data.normal_classes=[LABEL]'",
-            list(&NORMAL_LABELS.map(str::to_owned)),
-            list(&anomalous)
+            listed(&NORMAL_LABELS.map(str::to_owned)),
+            listed(&anomalous)
         ),
-        (false, true) => format!("every label of {root} is normal: {}", list(&normal)),
+        (false, true) => format!("every label of {root} is normal: {}", listed(&normal)),
     };
     Err(wrong(problem))
 }
 
-/// Refuses a name that no tile has as its label.
+/// Refuses a label that no tile has.
 fn known(dataset: &Dataset, labels: &[String], name: &str) -> Result<(), String> {
     if labels.iter().any(|label| label == name) {
         return Ok(());
@@ -48,28 +48,16 @@ fn known(dataset: &Dataset, labels: &[String], name: &str) -> Result<(), String>
     Err(format!("no tile of {root} has the label {}; {}", shown(name), nearest_of(name, labels)))
 }
 
-/// Refuses a label that a reader takes for one that counts as normal, and that is not the same.
+/// Refuses a label that a reader would mistake for a normal one.
 fn unlike_normal(label: &str) -> Result<(), String> {
     let twin = NORMAL_LABELS.iter().find(|known| **known != label && look_alike(label, known));
     match twin {
         Some(twin) => Err(format!(
-            "the label {} resembles {}, which counts as normal, and is not the same\nhint: name the normal labels, as in \
+            "the label {} resembles {}, which counts as normal, but differs from it\nhint: name the normal labels, as in \
              --set 'data.normal_classes=[LABEL]'",
             shown(label),
             shown(twin)
         )),
         None => Ok(()),
     }
-}
-
-/// The label that was probably meant, and all labels.
-pub(crate) fn nearest_of(name: &str, labels: &[String]) -> String {
-    match nearest(name, labels.iter().map(String::as_str)) {
-        Some(near) => format!("the nearest label is {}; the labels are {}", shown(near), list(labels)),
-        None => "there are no labels".to_owned(),
-    }
-}
-
-fn list(labels: &[String]) -> String {
-    labels.iter().map(|label| shown(label)).collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,6 @@
 //! Features of tiles by a frozen backbone, computed once and kept in the user's cache, so that a second training on the
-//! same tiles (another seed, another split, another head) computes none. A kept vector is named by the digest of the
-//! tile's pixels, and its file by all else that it follows from; what is missing or damaged is computed again.
+//! same tiles (another seed, another split, another head) computes none. A vector is named by the digest of the tile's
+//! pixels, its file by a digest of all its other inputs; missing or damaged vectors are computed again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -14,19 +14,19 @@ use kiln_tile::Decoder;
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::evaluation::tile_tensor;
 use super::{Event, Observer};
 use crate::config::TrainingDevice;
 use crate::data::{Augmentation, ContentDigests, DataError, Dataset, random};
-use crate::model::Transfer;
+use crate::model::FeatureModel;
+use crate::model::tensors::tile_tensor;
 use crate::{Error, Result};
 
 /// Tiles that go through the backbone together.
 const BATCH: usize = 16;
 
-/// What features are computed of, and by what.
+/// Computes features of the tiles of a data set.
 pub(crate) struct Extractor<'a> {
-    pub(crate) model: &'a Transfer,
+    pub(crate) model: &'a dyn FeatureModel,
     pub(crate) device: &'a Device,
     pub(crate) trained_on: TrainingDevice,
     pub(crate) dataset: &'a Dataset,
@@ -34,14 +34,14 @@ pub(crate) struct Extractor<'a> {
     pub(crate) decoder: Decoder,
 }
 
-/// Vectors of some tiles, one for each view.
+/// Feature vectors of some tiles, one for each view.
 #[derive(Debug)]
 pub(crate) struct FeatureTable {
     views: Vec<BTreeMap<usize, Vec<f32>>>,
 }
 
 impl FeatureTable {
-    /// How many variations of each tile there are, at least one.
+    /// Number of variations of each tile, at least 1.
     pub(crate) fn views(&self) -> u64 {
         self.views.len().max(1) as u64
     }
@@ -58,7 +58,7 @@ impl FeatureTable {
 }
 
 impl Extractor<'_> {
-    /// Vectors of the entries `indices`: of the tiles as they are, or of `views` variations of each.
+    /// Vectors of the entries `indices`: of the unchanged tiles, or of `views` variations of each.
     pub(crate) fn table(
         &self,
         indices: &[usize],
@@ -102,7 +102,7 @@ impl Extractor<'_> {
 
     fn compute(&self, indices: &[usize], view: Option<(&Augmentation, u64)>) -> Result<Vec<Vec<f32>>> {
         let pixels: Vec<Vec<u8>> = indices.par_iter().map(|index| self.pixels(*index, view)).collect::<Result<_>>()?;
-        let features = self.model.features(tile_tensor(pixels.concat(), self.device));
+        let features = self.model.features(tile_tensor(pixels.concat(), self.device).into());
         let [_, width] = features.dims();
         let values = features.into_data().try_into_vec::<f32>();
         let values = values.map_err(|error| Error::run(&self.dataset.root, format!("features: {error:?}")))?;
@@ -113,13 +113,13 @@ impl Extractor<'_> {
         let path = self.dataset.full_path(index);
         let tile = self.decoder.decode_file(&path).map_err(|reason| DataError::Tile { path, reason })?;
         let Some((augmentation, view)) = view else { return Ok(tile.pixels().to_vec()) };
-        // By the tile itself, not by its place in a list, so that the same tile has the same variations everywhere.
+        // Seeded by the pixels, not by the place in a list, so that a tile has the same variations everywhere.
         let own = u64::from_str_radix(&self.name(index)[..16], 16).unwrap_or(0);
         let mut rng = random::stream(0, b"view    ", view, own);
         Ok(augmentation.apply(&tile, &mut rng).pixels().to_vec())
     }
 
-    /// A tile's name in a cache file: the digest of its pixels. Tiles that cannot be decoded were refused before.
+    /// A tile's name in a cache file: the digest of its pixels. Tiles that cannot be decoded are refused earlier.
     fn name(&self, index: usize) -> &str {
         self.digests[index].pixels.as_deref().unwrap_or("0000000000000000")
     }
@@ -130,12 +130,12 @@ impl Extractor<'_> {
         Ok(sha256_hex(&bytes))
     }
 
-    /// The file of a view; `None` where there is no cache.
+    /// The cache file of a view; `None` without a cache.
     fn file(&self, view: Option<(&Augmentation, u64)>, backbone: &str) -> Result<Option<PathBuf>> {
         let Some(folder) = cache::dir() else { return Ok(None) };
         let view = serde_json::to_string(&view).map_err(|error| Error::run(&folder, error.to_string()))?;
         let mut key = format!("1 {backbone} {:?} {view}", self.model.stages());
-        // Features of one device are not to the bit those of another.
+        // Features differ between devices in their last bits.
         if self.trained_on != TrainingDevice::Flex {
             key += &self.trained_on.to_string();
         }
@@ -148,7 +148,7 @@ impl Extractor<'_> {
     }
 }
 
-/// Vectors by name. A file that is missing or damaged holds none.
+/// Vectors by name; none if the file is missing or damaged.
 fn read(file: &Path) -> HashMap<String, Vec<f32>> {
     let Ok(bytes) = fs::read(file) else { return HashMap::new() };
     let Ok(tensors) = SafeTensors::deserialize(&bytes) else { return HashMap::new() };

@@ -1,34 +1,31 @@
-//! What follows the last epoch: the threshold from the validation split, the figures from the test split, pictures,
-//! the report, and `run.json` last of all.
+//! The end of a training: the threshold from the validation split, the figures from the test split, pictures, the report,
+//! and last `run.json`.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
 use kiln_files::publish;
-use kiln_tile::{ScoreRule, TILE_BYTES, Tile};
+use kiln_tile::ScoreRule;
 
 use super::Layout;
-use super::calibrate::calibrated;
 use super::checkpoint::save_weights;
-use super::evaluation::{ScoredTile, score_tiles};
-use super::pictures::Gallery;
+use super::colour::colour_scores;
+use super::evaluation::score_tiles;
+use super::facts::{RunFacts, ThresholdFacts};
+use super::gallery::Gallery;
 use super::prepared::Prepared;
-use super::run::{Run, RunFacts, ThresholdFacts};
+use super::run::Run;
 use super::seeds::Purpose;
 use super::seen;
 use super::state::TrainingState;
-use super::trainer::git_revision;
-use crate::baseline::{ColourNeighbours, TileColour};
-use crate::data::{Dataset, Loader, Split};
-use crate::metrics::{Bootstrap, ColourBaseline, Judgement, Scored, measure_by};
-use crate::model::{Classes, Zoo};
-use crate::picture::EpochRecord;
+use super::truth::{gives_probabilities, squared_errors, with_truth};
+use crate::data::{Loader, Split};
+use crate::metrics::{Bootstrap, Judgement, measure_by};
+use crate::model::{FitTiles, Zoo};
 use crate::{Error, Result, report};
 
-/// Makes a run of trained weights.
+/// Completes the run of trained weights.
 pub(crate) fn finish(
     prepared: &Prepared,
     layout: &Layout,
@@ -38,9 +35,11 @@ pub(crate) fn finish(
 ) -> Result<()> {
     let (dataset, classes) = (&prepared.dataset, &prepared.classes);
     let (val, tested) = (prepared.loader(Split::Val)?, prepared.loader(Split::Test)?);
-    let (zoo, combination) = calibrated(zoo, prepared, &val, device)?;
+    let preprocessing = prepared.tile_pipeline().in_graph();
+    let fit_tiles = FitTiles { normal: &|| prepared.normal_loader(), val: &val, preprocessing, classes, device };
+    let (zoo, score_rule) = zoo.with_fitted_score(&fit_tiles)?;
     let zoo = &zoo;
-    let score = |loader: &Loader| score_tiles(zoo, prepared.intake().front(), classes, loader, device);
+    let score = |loader: &Loader| score_tiles(zoo, preprocessing, classes, loader, device);
     let (val, test) = (score(&val)?, score(&tested)?);
     let rule = prepared.config.threshold;
     let value = rule.choose(&with_truth(dataset, classes, &val))?;
@@ -65,7 +64,7 @@ pub(crate) fn finish(
     let threshold = ThresholdFacts { value, rule: rule.to_string(), chosen_on };
     let seen_sha256 = seen::write(prepared, layout)?;
     let weights_sha256 = save_weights(&layout.weights(), zoo)?;
-    let facts = facts(prepared, state, threshold, combination, zoo, weights_sha256, seen_sha256);
+    let facts = facts(prepared, state, threshold, score_rule, zoo, weights_sha256, seen_sha256);
     let run = Run { layout: layout.clone(), config: prepared.config.clone(), facts };
     let history = &state.history;
     let baseline = baseline.as_deref();
@@ -108,84 +107,14 @@ fn facts(
     }
 }
 
-/// Whether a model's scores say how likely a tile is to be anomalous.
-pub(crate) fn gives_probabilities(zoo: &Zoo, scored: &[Scored]) -> bool {
-    !zoo.learns_from_normal_only() && scored.iter().all(|tile| (0.0..=1.0).contains(&tile.score))
-}
-
-/// Errors of all reconstructions, where the model makes them.
-pub(crate) fn squared_errors(scored: &[ScoredTile]) -> Option<Vec<f64>> {
-    scored.iter().map(|tile| tile.squared_error).collect()
-}
-
-/// Scores with the truth and the group that intervals need.
-pub(crate) fn with_truth(dataset: &Dataset, classes: &Classes, scored: &[ScoredTile]) -> Vec<Scored> {
-    let truth = |tile: &ScoredTile| Scored {
-        score: tile.score,
-        anomalous: classes.is_anomalous(tile.class),
-        group: dataset.group_name(tile.index),
-    };
-    scored.iter().map(truth).collect()
-}
-
-/// Scores of `test` by colour statistics, fitted on the tiles of `train`: a logistic regression on all of them, if they
-/// have both classes, and the distance to the normal ones. Both loaders give tiles without stain normalisation.
-pub(crate) fn colour_scores(
-    dataset: &Dataset,
-    classes: &Classes,
-    train: &Loader,
-    tested: &Loader,
-    test: &[ScoredTile],
-) -> Result<(Option<Vec<Scored>>, Vec<Scored>)> {
-    let learnt = colours(train)?;
-    let values: Vec<[f64; 6]> = learnt.values().map(|(_, colour)| colour.statistics).collect();
-    let anomalous: Vec<bool> = learnt.values().map(|(class, _)| classes.is_anomalous(*class)).collect();
-    let both = anomalous.contains(&true) && anomalous.contains(&false);
-    let baseline = both.then(|| ColourBaseline::fit(&values, &anomalous)).transpose()?;
-    let normal = learnt.values().filter(|(class, _)| !classes.is_anomalous(*class));
-    let normal: Vec<&[f64]> = normal.map(|(_, colour)| colour.histogram.as_slice()).collect();
-    let tested = colours(tested)?;
-    let colour = |tile: &ScoredTile| {
-        let missing = || Error::run(Path::new("tile"), format!("tile {} has no colour", tile.index));
-        tested.get(&tile.index).map(|(_, colour)| colour).ok_or_else(missing)
-    };
-    let colours = test.iter().map(colour).collect::<Result<Vec<&TileColour>>>()?;
-    let supervised = baseline.map(|baseline| colours.iter().map(|colour| baseline.score(&colour.statistics)).collect());
-    let histograms: Vec<&[f64]> = colours.iter().map(|colour| colour.histogram.as_slice()).collect();
-    let distances = ColourNeighbours::fit(&normal)?.score(&histograms)?;
-    let with = |scores: Vec<f64>| {
-        let places = with_truth(dataset, classes, test).into_iter().zip(scores);
-        places.map(|(tile, score)| Scored { score, ..tile }).collect()
-    };
-    Ok((supervised.map(with), with(distances)))
-}
-
-/// Class number and colours of each tile, by its entry.
-fn colours(loader: &Loader) -> Result<BTreeMap<usize, (usize, TileColour)>> {
-    let mut features = BTreeMap::new();
-    for batch in loader.epoch(0, 0) {
-        let batch = batch?;
-        let tiles = batch.pixels.chunks_exact(TILE_BYTES).map(|pixels| Tile::from_pixels(pixels.to_vec()));
-        for ((index, class), tile) in batch.indices.iter().zip(&batch.labels).zip(tiles) {
-            let tile = tile.map_err(|error| Error::run(Path::new("tile"), error.to_string()))?;
-            features.insert(*index, (*class, TileColour::of(&tile)));
-        }
-    }
-    Ok(features)
-}
-
-/// `history.jsonl`, whole.
-pub(crate) fn write_history(layout: &Layout, history: &[EpochRecord]) -> Result<()> {
-    let path = layout.history();
-    let mut text = String::new();
-    for record in history {
-        let line = serde_json::to_string(record).map_err(|error| Error::run(layout.root(), error.to_string()))?;
-        let _ = writeln!(text, "{line}");
-    }
-    publish::write_file(&path, text.as_bytes()).map_err(Error::io(&path))
-}
-
 fn write_json(layout: &Layout, path: &Path, value: &impl serde::Serialize) -> Result<()> {
     let text = serde_json::to_vec_pretty(value).map_err(|error| Error::run(layout.root(), error.to_string()))?;
     publish::write_file(path, &text).map_err(Error::io(path))
+}
+
+/// Git revision of the working folder, for provenance.
+fn git_revision(folder: &Path) -> Option<String> {
+    let output = std::process::Command::new("git").args(["rev-parse", "HEAD"]).current_dir(folder).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned()).filter(|text| !text.is_empty())
 }

@@ -1,21 +1,22 @@
 //! The part of a run's report that looks inside the model: its worst decisions with maps over the tiles, a map of the
-//! latent space, and what lies between two tiles of it.
+//! latent space, and interpolations between two tiles.
 
-use super::evaluation::tile_tensor;
-use super::evaluation::{ScoredTile, read};
-use super::pictures::{Gallery, Named};
+use super::captions::Named;
+use super::evaluation::ScoredTile;
+use super::gallery::Gallery;
 use crate::Result;
 use crate::inside::{Projection, grad_cam, interpolate, project};
 use crate::metrics::Scored;
+use crate::model::tensors::{read, tile_tensor};
 use crate::picture::{Insight, LatentPlace, Picture, insight_sheet, interpolation_strips, latent_map};
 use crate::report::Figure;
 
-/// Wrong decisions of either kind that are shown.
+/// Number of wrong decisions of either kind that are shown.
 const WORST: usize = 4;
 /// Tiles of a strip, its ends included.
 const STEPS: usize = 7;
 
-/// The pictures that the model and its mistakes give.
+/// The pictures of the model and its mistakes.
 pub(super) fn figures(gallery: &Gallery<'_>) -> Result<Vec<Named>> {
     let mut figures = Vec::new();
     let rows = worst(gallery)?;
@@ -39,7 +40,7 @@ fn worst(gallery: &Gallery<'_>) -> Result<Vec<Insight>> {
     Ok(rows)
 }
 
-/// Places of wrong decisions on tiles of one truth, the furthest from the threshold first.
+/// Indices of wrong decisions on normal or on anomalous tiles, the furthest from the threshold first.
 fn furthest(scored: &[Scored], threshold: f64, anomalous: bool) -> Vec<usize> {
     let wrong = |tile: &Scored| tile.anomalous == anomalous && (tile.score >= threshold) != anomalous;
     let mut wrong: Vec<usize> = (0..scored.len()).filter(|&at| wrong(&scored[at])).collect();
@@ -53,7 +54,7 @@ fn insight(gallery: &Gallery<'_>, scored: &ScoredTile, anomalous: bool) -> Resul
     let tile = gallery.decode(scored.index)?;
     let normal = gallery.run.facts.classes.normal;
     let answers = gallery.zoo.score(tile_tensor(tile.pixels().to_vec(), gallery.device), normal);
-    // A memory bank's map is of distances, and has a picture of its own.
+    // A map without a reconstruction error shows distances; the sheet has room for errors only.
     let error_map = answers.error_map.filter(|_| answers.squared_error.is_some());
     let error_map = error_map.map(|map| read(map.into_data())).transpose()?;
     let name = gallery.dataset.entries[scored.index].path.display();
@@ -82,15 +83,15 @@ fn map(gallery: &Gallery<'_>) -> Result<Option<Figure>> {
         title: "Latent space".to_owned(),
         alternative: "Test tiles on the two principal axes of the latent means, normal and anomalous".to_owned(),
         caption: format!(
-            "The two axes hold {:.0} % of the variance of the latent means; what lies apart here is apart, what lies \
-             together need not be near.",
+            "The two axes hold {:.0} % of the variance of the latent means. Points that are apart here are apart; points that \
+             are close here need not be.",
             100.0 * held
         ),
         picture,
     }))
 }
 
-/// From one normal tile to another, and from a normal one to an anomalous one.
+/// Strips from one normal tile to another, and from a normal tile to an anomalous one.
 fn strips(gallery: &Gallery<'_>) -> Result<Option<Figure>> {
     let classes = &gallery.run.facts.classes;
     let latents = |anomalous: bool| {
@@ -114,9 +115,8 @@ fn strips(gallery: &Gallery<'_>) -> Result<Option<Figure>> {
     }
     Ok(Some(Figure {
         title: "Between two tiles".to_owned(),
-        alternative: "What the decoder makes of points on the straight way between two tiles' latent means".to_owned(),
-        caption: "Both ends are reconstructions themselves, by a decoder that learnt from normal tiles alone."
-            .to_owned(),
+        alternative: "Decoded points on the straight line between the latent means of two tiles".to_owned(),
+        caption: "Both ends are reconstructions, too, by a decoder that learnt from normal tiles only.".to_owned(),
         picture: interpolation_strips(&drawn)?,
     }))
 }
@@ -124,12 +124,12 @@ fn strips(gallery: &Gallery<'_>) -> Result<Option<Figure>> {
 fn worst_figure(picture: Picture) -> Figure {
     Figure {
         title: "The worst decisions".to_owned(),
-        alternative: "Missed anomalies and false alarms, with maps of what spoke for an anomaly and of reconstruction \
+        alternative: "Missed anomalies and false alarms, with maps of the evidence for an anomaly and of reconstruction \
                       errors over the tile"
             .to_owned(),
         caption:
-            "Grad-CAM weighs the feature maps that the classifier reads by how much the anomalous logit grows with them. Each map has its \
-                  own scale; an aid to the eye, not a proof."
+            "Grad-CAM weighs the feature maps that the classifier reads by the gradient of the anomalous logit. Each map has a separate \
+                  scale; an aid to the eye, not a proof."
                 .to_owned(),
         picture,
     }

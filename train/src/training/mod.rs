@@ -1,19 +1,24 @@
-//! The training loop and the run that it leaves. The loop is Kiln's own rather than `burn-train`'s learner because a
-//! killed training must resume to the very same weights: every step draws its randomness from (seed, step) alone, and
-//! a checkpoint holds weights, optimiser, history and early-stopping state together.
+//! The training loop and the run that it writes. The loop is written here, not taken from `burn-train`, because a resumed
+//! training must give exactly the same weights: the randomness of every step follows from (seed, step) alone, and a
+//! checkpoint holds weights, optimiser, history and early-stopping state together.
 
-mod calibrate;
+mod captions;
 mod checkpoint;
 mod classes;
+mod colour;
 mod evaluation;
+mod facts;
 mod features;
 mod finish;
-mod fit;
+mod gallery;
+mod history;
 mod insights;
-mod intake;
+mod layout;
+mod loaders;
 mod observer;
 mod pictures;
 mod prepared;
+mod request;
 mod run;
 mod seeds;
 mod seen;
@@ -22,15 +27,18 @@ mod stage;
 mod stain;
 mod start;
 mod state;
+mod tile_pipeline;
+mod train;
 mod trainer;
+mod truth;
 
 pub use classes::classes;
-pub(crate) use classes::nearest_of;
 pub use evaluation::{ScoredTile, score_tiles};
-pub(crate) use evaluation::{read, tile_tensor};
+pub use facts::{RunFacts, SplitFacts, ThresholdFacts};
+pub(crate) use history::read_history;
+pub use layout::Layout;
 pub use observer::{Event, Observer, Silent};
 pub use pictures::report;
-pub(crate) use run::read_history;
-pub use run::{Layout, Run, RunFacts, SplitFacts, ThresholdFacts};
-
-pub use trainer::{Outcome, TrainRequest, train, train_unless_stopped};
+pub use request::{Outcome, TrainRequest};
+pub use run::Run;
+pub use train::{train, train_unless_stopped};

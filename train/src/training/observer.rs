@@ -1,42 +1,42 @@
-//! What a training says of itself while it runs, for a progress display or a log.
+//! Events of a training, for a progress display or a log.
 
 use std::path::Path;
 
 use crate::data::LabelCount;
 use crate::picture::EpochRecord;
 
-/// Something that happened.
+/// An event of a training.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// The labels of the data set, and what each counts as. Comes before anything is learnt.
+    /// The labels of the data set with their counts, before training starts.
     Labels {
         /// Normal ones first.
         labels: &'a [LabelCount],
     },
-    /// The data are read and split, the model is made.
+    /// The data are read and split, the model is created.
     Started {
-        /// Tiles that weights are found on.
+        /// Training tiles.
         train: usize,
-        /// Tiles for stopping and threshold.
+        /// Validation tiles.
         val: usize,
-        /// Tiles for the figures.
+        /// Test tiles.
         test: usize,
         /// Trained weights.
         parameters: usize,
-        /// Steps an epoch.
+        /// Steps per epoch.
         steps: usize,
-        /// Epochs at most.
+        /// Largest number of epochs.
         epochs: u64,
-        /// Steps done before, by the training that is resumed.
+        /// Steps done by the training that is resumed.
         resumed_at: Option<u64>,
     },
-    /// Something is fetched or read before the training can start.
+    /// Data are downloaded or read before training starts.
     Preparing {
-        /// What, in a plain line.
+        /// The action, as one line.
         what: &'a str,
     },
-    /// A frozen backbone goes through tiles that its features are not known of yet.
+    /// A frozen backbone computes features of tiles.
     Features {
         /// Tiles done.
         done: usize,
@@ -61,17 +61,17 @@ pub enum Event<'a> {
         /// It is the best so far.
         best: bool,
     },
-    /// A hybrid's classifier has learnt alone; from here on all learns together.
+    /// The classifier has learnt alone; from now on the whole model learns.
     StageTwo {
-        /// The epoch whose weights it goes on from, from 1.
+        /// The epoch whose weights stage two starts from, from 1.
         from: u64,
     },
-    /// No better epoch came for long enough.
+    /// Patience ran out.
     StoppedEarly {
         /// The epoch whose weights are kept.
         best_epoch: u64,
     },
-    /// The test split is scored, figures and pictures are made.
+    /// The test split is scored; figures and pictures follow.
     Evaluating,
     /// The run is complete.
     Finished {
@@ -80,20 +80,20 @@ pub enum Event<'a> {
     },
 }
 
-/// Hears of events. Called from the training's own thread: be quick.
+/// A receiver of events. Called on the training's thread, so it must return quickly.
 pub trait Observer {
-    /// Something happened.
+    /// Receives an event.
     fn event(&mut self, event: &Event<'_>);
 
-    /// Whether another epoch is wanted after these; asked before each epoch, the first included. A search stops bad
-    /// trials by it.
+    /// Returns false to stop the training after these epochs. Called before each epoch, including the first. A search uses
+    /// it to stop bad trials.
     fn goes_on(&mut self, history: &[EpochRecord]) -> bool {
         let _ = history;
         true
     }
 }
 
-/// Hears nothing.
+/// Ignores all events.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Silent;
 

@@ -1,4 +1,4 @@
-//! What a training stands on: tiles, classes, split and stain target, all of it checked before the first step.
+//! The prerequisites of a training: tiles, classes, split and stain target, all checked before the first step.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,18 @@ use kiln_tile::Decoder;
 use kiln_tile::stain::StainNormaliser;
 
 use super::checkpoint;
-use super::intake::Intake;
-use super::run::{Run, plain_loader, same_file, sampling, training_loader};
+use super::layout::{Layout, same_file};
+use super::loaders::{plain_loader, sampling, training_loader};
+use super::request::TrainRequest;
+use super::run::Run;
 use super::seeds::{Purpose, seed};
-use super::trainer::TrainRequest;
-use super::{Layout, classes, stain};
+use super::tile_pipeline::TilePipeline;
+use super::{classes, stain};
 use crate::data::{self, ContentDigests, Dataset, Loader, Sampling, Split, SplitPlan};
 use crate::model::Classes;
 use crate::{Config, Error, Result};
 
-/// All that stays the same while training.
+/// The fixed inputs of a training.
 pub(crate) struct Prepared {
     pub(crate) config: Config,
     pub(crate) dataset: Arc<Dataset>,
@@ -55,7 +57,7 @@ impl Prepared {
         let of = prepared.training_tiles(!prepared.config.model.has_classes());
         let stain = stain::fitted(&prepared.config, &prepared.dataset, of, prepared.seed(Purpose::Stain, 0))?;
         if fresh {
-            // Last, so that a folder keeps to no configuration that was refused.
+            // Last, so that a folder never keeps a configuration that was refused.
             let resolved = prepared.config.to_yaml()?;
             publish::write_file(&layout.config(), resolved.as_bytes()).map_err(Error::io(&layout.config()))?;
             prepared.plan.write_csv(&prepared.dataset, &layout.split())?;
@@ -67,25 +69,25 @@ impl Prepared {
         seed(self.config.training.seed, purpose, number)
     }
 
-    /// How tiles become what the model takes.
-    pub(super) fn intake(&self) -> Intake {
-        Intake { size_policy: self.config.data.size_policy, stain: self.stain }
+    /// The run's way from a file to the model's input.
+    pub(super) fn tile_pipeline(&self) -> TilePipeline {
+        TilePipeline { size_policy: self.config.data.size_policy, stain: self.stain }
     }
 
-    /// The tiles of a split as the exported graph will take them, in order: for scores, which begin with
-    /// [`Intake::front`].
+    /// The tiles of a split as input of the exported graph, in order: for scores, which begin with
+    /// [`TilePipeline::in_graph`].
     pub(crate) fn loader(&self, split: Split) -> Result<Loader> {
-        self.in_order(self.plan.indices(split), self.intake().for_graph())
+        self.in_order(self.plan.indices(split), self.tile_pipeline().for_graph())
     }
 
     /// The tiles of a split without stain normalisation.
     pub(crate) fn raw_loader(&self, split: Split) -> Result<Loader> {
-        self.in_order(self.plan.indices(split), self.intake().raw())
+        self.in_order(self.plan.indices(split), self.tile_pipeline().raw())
     }
 
-    /// The normal training tiles, as [`Prepared::loader`] gives those of a split.
+    /// The normal training tiles, as input of the exported graph.
     pub(crate) fn normal_loader(&self) -> Result<Loader> {
-        self.in_order(self.training_tiles(true), self.intake().for_graph())
+        self.in_order(self.training_tiles(true), self.tile_pipeline().for_graph())
     }
 
     fn in_order(&self, indices: Vec<usize>, decoder: Decoder) -> Result<Loader> {
@@ -95,15 +97,15 @@ impl Prepared {
 
     pub(crate) fn training_loader(&self, normal_only: bool) -> Result<Loader> {
         let tiles = self.training_tiles(normal_only);
-        training_loader(&self.config, &self.dataset, tiles, &self.classes, self.intake())
+        training_loader(&self.config, &self.dataset, tiles, &self.classes, self.tile_pipeline())
     }
 
-    /// Which tiles an epoch holds.
+    /// The sampling of an epoch.
     pub(crate) fn sampling(&self) -> Sampling {
         sampling(&self.config, &self.classes)
     }
 
-    /// What a tile of each class counts in the loss, where they do not count the same.
+    /// The weights of the classes in the loss; `None` for equal weights.
     pub(super) fn class_weights(&self) -> Result<Option<Arc<[f32]>>> {
         let Some(weights) = &self.config.training.class_weights else { return Ok(None) };
         let tiles = self.with_classes(&self.plan.indices(Split::Train));
@@ -112,33 +114,33 @@ impl Prepared {
         Ok(Some(weights.resolved(&self.classes, &counts).map_err(wrong)?.into()))
     }
 
-    /// A generated anomaly has a label only where there is just one to have.
+    /// Refuses generated anomalies if there are several anomalous labels: their label would be ambiguous.
     fn check_synthesis(&self) -> Result<()> {
         let anomalous = &self.classes.names[self.classes.normal..];
         if self.config.data.synthesis.generated == 0.0 || anomalous.len() == 1 {
             return Ok(());
         }
         let reason = format!(
-            "a generated anomaly would be one of {}, and nothing says which; use data.synthesis.cut_paste",
+            "a generated anomaly could have any of the labels {}; use data.synthesis.cut_paste",
             anomalous.join(", ")
         );
         Err(Error::Config { origin: "data.synthesis.generated".to_owned(), reason })
     }
 
-    /// Every split must hold what it is for, which shows only hours later otherwise.
+    /// Refuses a split that lacks normal or anomalous tiles; otherwise the error would come hours later.
     fn check_splits(&self) -> Result<()> {
         let learns_anomalies = self.config.model.has_classes() && self.config.data.synthesis.generated == 0.0;
         for split in Split::ALL {
             let tiles = self.with_classes(&self.plan.indices(split));
             let anomalous = tiles.iter().filter(|(_, class)| self.classes.is_anomalous(*class)).count();
-            let wants_both = split != Split::Train || learns_anomalies;
+            let needs_both = split != Split::Train || learns_anomalies;
             let missing = match (tiles.len() - anomalous, anomalous) {
                 (0, _) => "normal",
-                (_, 0) if wants_both => "anomalous",
+                (_, 0) if needs_both => "anomalous",
                 _ => continue,
             };
             let reason = format!(
-                "of its {} tiles none is {missing}; give it some by a `split` column or --split-file, or by other fractions \
+                "no {missing} tile among its {}; assign some with a `split` column, with --split-file, or with other fractions \
                  in data.split",
                 tiles.len()
             );
@@ -158,7 +160,7 @@ impl Prepared {
     }
 }
 
-/// Where a data set is, whatever the working folder.
+/// Absolute path of a data set.
 fn located(data: &Path) -> Result<PathBuf> {
     fs::canonicalize(data).map_err(|error| Error::Config {
         origin: format!("data set {}", data.display()),
@@ -166,7 +168,7 @@ fn located(data: &Path) -> Result<PathBuf> {
     })
 }
 
-/// A tile that cannot be decoded ends the training now, not when its split's turn comes, hours later.
+/// Refuses a tile that cannot be decoded now, not hours later when its split is read.
 fn refuse_damaged(dataset: &Dataset, decoder: &Decoder, digests: &[ContentDigests]) -> Result<()> {
     let Some(index) = digests.iter().position(|digest| digest.pixels.is_none()) else { return Ok(()) };
     let path = dataset.full_path(index);
@@ -176,14 +178,14 @@ fn refuse_damaged(dataset: &Dataset, decoder: &Decoder, digests: &[ContentDigest
     }
 }
 
-/// The training tiles that a model learns from: all, or the normal ones.
+/// The training tiles that a model learns from: all, or only the normal ones.
 pub(super) fn learnt(dataset: &Dataset, tiles: Vec<usize>, classes: &Classes, normal_only: bool) -> Vec<usize> {
     let normal = classes.normal_names();
     let learnt = |index: &usize| !normal_only || normal.contains(&dataset.entries[*index].label);
     tiles.into_iter().filter(learnt).collect()
 }
 
-/// The split, and whether it is a fresh one. A training that has a checkpoint keeps to what it was begun with.
+/// The split, and true if it is new. A training with a checkpoint keeps its split.
 fn resolve_split(
     request: &TrainRequest,
     layout: &Layout,
@@ -211,39 +213,39 @@ fn resolve_split(
     Ok((plan, true))
 }
 
-/// A training keeps to the configuration that it was begun with.
+/// Refuses a resumed training with another configuration.
 pub(super) fn same_configuration(layout: &Layout, config: &Config) -> Result<()> {
     let before = Config::read(&layout.config(), &[])?;
     let Some(key) = before.first_difference(config)? else { return Ok(()) };
     let reason = format!(
-        "was begun with another `{key}` (see its config.yaml); resume with that configuration, or choose another folder \
+        "was started with another `{key}` (see its config.yaml); resume with that configuration, or choose another folder \
          with --out"
     );
     Err(Error::run(layout.root(), reason))
 }
 
-/// A training keeps to the tiles that it was begun on.
+/// Refuses a resumed training on other tiles.
 pub(super) fn same_tiles(layout: &Layout, before: &str, now: &str) -> Result<()> {
     if before == now {
         return Ok(());
     }
-    let reason = "was begun on other tiles: their pixels, labels or groups have changed; bring them back, or choose \
+    let reason = "was started on other tiles: their pixels, labels or groups have changed; bring them back, or choose \
                   another folder with --out";
     Err(Error::run(layout.root(), reason))
 }
 
-/// A training keeps to the split that it was begun with.
+/// Refuses a resumed training with another split.
 fn same_split(layout: &Layout, asked: Option<&SplitPlan>, begun: &SplitPlan) -> Result<()> {
     if asked.is_none_or(|asked| asked == begun) {
         return Ok(());
     }
-    let reason = "was begun with another split (see its split.csv); resume without --split-file, or choose \
+    let reason = "was started with another split (see its split.csv); resume without --split-file, or choose \
                   another folder with --out";
     Err(Error::run(layout.root(), reason))
 }
 
-/// A finished run keeps to its tiles and its split as an unfinished one does. Where no data set is named, its tiles may
-/// be gone.
+/// Refuses other tiles or another split for a finished run, as for an unfinished one. If no data set is named, its tiles
+/// may be missing.
 pub(super) fn same_data(request: &TrainRequest, run: &Run) -> Result<()> {
     let own = run.own_split()?;
     let named = request.data.as_ref().or(request.config.data.path.as_ref());

@@ -1,6 +1,6 @@
-//! Seeds for each purpose, drawn from the run's one seed so that no two streams meet.
+//! Seeds for each purpose, derived from the run's seed so that no two streams coincide.
 
-/// What a seed is for.
+/// The purpose of a seed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose {
     /// Group-aware split.
@@ -13,7 +13,7 @@ pub(crate) enum Purpose {
     Step = 4,
     /// Bootstrap resamples.
     Bootstrap = 5,
-    /// The window of its tiles that one step sees.
+    /// The window of its tiles that one step uses.
     Window = 6,
     /// Tiles that a stain normalisation is fitted on.
     Stain = 9,

@@ -1,5 +1,5 @@
-//! `seen.txt`: the tiles that a training learnt from or chose by, each as the SHA-256 of its pixels, sorted, one a
-//! line. Promises that such a tile is found again under any name and in any lossless file format.
+//! `seen.txt`: the training and validation tiles of a run, each as the SHA-256 of its pixels, sorted, one per line.
+//! Promises that a listed tile is recognised under any name and in any lossless file format.
 
 use std::collections::HashSet;
 use std::fs;
@@ -7,8 +7,9 @@ use std::fs;
 use kiln_files::digest::sha256_hex;
 use kiln_files::publish;
 
+use super::layout::{Layout, same_file};
 use super::prepared::Prepared;
-use super::run::{Layout, Run, same_file};
+use super::run::Run;
 use crate::data::{ContentDigests, Split};
 use crate::{Error, Result};
 
@@ -25,11 +26,11 @@ pub(super) fn write(prepared: &Prepared, layout: &Layout) -> Result<String> {
 }
 
 impl Run {
-    /// The tiles whose pixels the run's training learnt from or chose by, as places in `digests`. Those are of a
-    /// decoder with the run's size policy. None are known of a run that an older Kiln left.
+    /// Indices in `digests` of tiles whose pixels the run was trained or validated on. The digests must be of a decoder
+    /// with the run's size policy. Empty for a run of an older Kiln.
     ///
     /// # Errors
-    /// If the run's list is missing, or is not the one that it was left with.
+    /// If the run's list is missing or was changed.
     pub fn seen(&self, digests: &[ContentDigests]) -> Result<Vec<usize>> {
         let Some(known) = self.facts.seen_sha256.as_deref() else { return Ok(Vec::new()) };
         let path = self.layout.seen();

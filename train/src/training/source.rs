@@ -1,21 +1,22 @@
-//! Where the batches of a training come from: tiles decoded anew in every epoch, or features that a frozen backbone
-//! gave once. Both give the same tiles in the same order for the same seed.
+//! The source of a training's batches: tiles decoded in every epoch, or features that a frozen backbone computed once. Both
+//! give the same tiles in the same order for the same seed.
 
 use std::sync::Arc;
 
 use super::features::FeatureTable;
+use crate::Error;
 use crate::data::{self, Loader, Result, Sample, Sampling, TileBatch, random};
 
 /// Batches for a model.
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
-    /// Of decoded tiles.
+    /// Batches of decoded tiles.
     Tiles(Loader),
-    /// Of features.
+    /// Batches of features.
     Features(FeatureLoader),
 }
 
-/// Some tiles as the model takes them.
+/// A batch of tiles as input of the model.
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
     pub(crate) input: Input,
@@ -25,7 +26,7 @@ pub(crate) struct Batch {
     pub(crate) indices: Vec<usize>,
 }
 
-/// What a model learns from.
+/// The input of a model.
 #[derive(Debug, Clone)]
 pub(crate) enum Input {
     /// u8 `[n, 256, 256, 3]`.
@@ -66,7 +67,12 @@ impl From<TileBatch> for Batch {
     }
 }
 
-/// Gives features in batches, epoch after epoch.
+/// The error of features for a model that takes none. Features are made only for models that do.
+pub(crate) fn no_features() -> Error {
+    Error::Config { origin: "model".to_owned(), reason: "this model does not learn from features".to_owned() }
+}
+
+/// Batches of features, epoch after epoch.
 #[derive(Debug, Clone)]
 pub(crate) struct FeatureLoader {
     pub(crate) table: Arc<FeatureTable>,
@@ -75,14 +81,14 @@ pub(crate) struct FeatureLoader {
     batch: usize,
     /// Shuffles anew in every epoch; `None` keeps the order.
     shuffle_seed: Option<u64>,
-    /// Which tiles an epoch holds beside each one once.
+    /// The sampling of an epoch.
     sampling: Sampling,
     /// Tiles in an epoch.
     length: usize,
 }
 
 impl FeatureLoader {
-    /// Gives the features of `indices`, entries of the data set with their class numbers.
+    /// A loader of the features of `indices`: entries of the data set with their class numbers.
     pub(crate) fn new(
         table: FeatureTable,
         indices: Vec<(usize, usize)>,
@@ -108,7 +114,7 @@ impl FeatureLoader {
         let starts = (0..order.len()).step_by(batch).skip(first);
         starts.map(move |start| {
             let chosen = &order[start..(start + batch).min(order.len())];
-            // A tile that comes again in an epoch comes in another variation, as long as there are more.
+            // A repeated tile of an epoch is another variation, if there are more.
             let row = |sample: &Sample| table.row(sample.index, (epoch + sample.repeat) % table.views());
             Batch {
                 input: Input::Features(chosen.iter().flat_map(|sample| row(sample).iter().copied()).collect()),

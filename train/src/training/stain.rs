@@ -1,15 +1,15 @@
-//! The look that a run brings its tiles to. It is fitted before anything else is learnt, on training tiles alone, from the
-//! run's seed: a resumed training finds the same one again.
+//! The target of a run's stain normalisation. It is fitted before training, on training tiles only, from the run's seed, so
+//! that a resumed training gets the same target.
 
 use kiln_tile::stain::StainNormaliser;
 use kiln_tile::{Decoder, Tile};
 use rayon::prelude::*;
 
-use crate::config::config_error;
+use crate::config::value::config_error;
 use crate::data::{DataError, Dataset, random};
 use crate::{Config, Result};
 
-/// Tiles that a target is fitted on, at most: the medians of more are the same.
+/// Largest number of tiles that a target is fitted on: more do not change the medians.
 const TILES: usize = 100;
 
 /// The configured normalisation with a target from some of `tiles`, drawn by `seed`.
@@ -29,6 +29,6 @@ pub(super) fn fitted(
     };
     let tiles = tiles.par_iter().map(decode).collect::<Result<Vec<Tile>>>()?;
     let without_target =
-        |error| config_error("data.stain_normalisation", format!("{error}; set it to null, or look at the tiles"));
+        |error| config_error("data.stain_normalisation", format!("{error}; set it to null, or check the tiles"));
     StainNormaliser::fit(method, &tiles).map(Some).map_err(without_target)
 }

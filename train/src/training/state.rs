@@ -1,4 +1,5 @@
-//! Where a training stands: all that is needed, beside weights and optimiser, to go on as if nothing had happened.
+//! The state of a training: everything beside weights and optimiser that a resumed training needs to equal an
+//! uninterrupted one.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,7 @@ use crate::picture::EpochRecord;
 /// The state of a training between two steps.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct TrainingState {
-    /// Epoch under way, from 0.
+    /// Current epoch, from 0.
     pub(crate) epoch: u64,
     /// Steps done in it.
     pub(crate) step_of_epoch: usize,
@@ -16,7 +17,7 @@ pub(crate) struct TrainingState {
     pub(crate) step: u64,
     /// Sum of the losses of this epoch's steps.
     pub(crate) loss_sum: f64,
-    /// Seconds spent in this epoch, over all its sittings.
+    /// Seconds spent in this epoch, over all interruptions.
     pub(crate) seconds: f64,
     /// Figures of the complete epochs.
     pub(crate) history: Vec<EpochRecord>,
@@ -28,27 +29,27 @@ pub(crate) struct TrainingState {
     /// SHA-256 over the data set's labels, groups and tile digests.
     #[serde(default)]
     pub(crate) data_sha256: String,
-    /// SHA-256 of `split.csv`; none in a checkpoint that an older Kiln left.
+    /// SHA-256 of `split.csv`; missing in a checkpoint of an older Kiln.
     #[serde(default)]
     pub(crate) split_sha256: Option<String>,
     /// Training is over.
     pub(crate) finished: bool,
-    /// SHA-256 of the file that the backbone's weights came from.
+    /// SHA-256 of the file of the backbone's pretrained weights.
     #[serde(default)]
     pub(crate) backbone_sha256: Option<String>,
-    /// Where stage two began, once it has: a hybrid's classifier learnt alone before.
+    /// Beginning of stage two; `None` before it.
     #[serde(default)]
     pub(crate) stage_two: Option<StageTwo>,
 }
 
-/// Where the second stage of a training began.
+/// Beginning of the second stage of a training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StageTwo {
     /// Epochs before it.
     pub(crate) epoch: u64,
     /// Steps before it.
     pub(crate) step: u64,
-    /// The epoch whose weights it went on from, from 1.
+    /// The epoch whose weights it started from, from 1.
     pub(crate) from: u64,
 }
 
@@ -58,8 +59,8 @@ impl TrainingState {
         self.loss_sum / self.step_of_epoch.max(1) as f64
     }
 
-    /// Closes the epoch with its record and tells whether it is the best so far. Any advance makes an epoch the best;
-    /// patience begins anew only with one of `min_delta`.
+    /// Closes the epoch with its record; returns true if it is the best so far. Any improvement makes an epoch the best;
+    /// only an improvement of `min_delta` resets patience.
     pub(crate) fn close_epoch(
         &mut self,
         record: EpochRecord,
@@ -83,18 +84,18 @@ impl TrainingState {
         best
     }
 
-    /// Begins stage two: no epoch before it is its best.
+    /// Begins stage two, in which no earlier epoch counts as the best.
     pub(crate) fn begin_stage_two(&mut self) {
         self.stage_two = Some(StageTwo { epoch: self.epoch, step: self.step, from: self.best_epoch });
         (self.best_epoch, self.improved_epoch) = (0, 0);
     }
 
-    /// Whether `stopping` says that enough epochs went by without a better one.
+    /// The stage has had its epochs, or patience has run out.
     pub(crate) fn is_over(&self, epochs: u64, stopping: Option<EarlyStopping>) -> bool {
         self.epoch >= epochs || self.stops_early(stopping)
     }
 
-    /// Whether patience is at its end.
+    /// Patience has run out.
     pub(crate) fn stops_early(&self, stopping: Option<EarlyStopping>) -> bool {
         stopping
             .is_some_and(|stopping| self.improved_epoch > 0 && self.epoch - self.improved_epoch >= stopping.patience)
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_epoch_is_kept_by_any_advance_and_patience_wants_min_delta() {
+    fn any_improvement_keeps_an_epoch_and_min_delta_resets_patience() {
         let stopping = Some(EarlyStopping { patience: 2, min_delta: 0.1 });
         let mut state = TrainingState::default();
         let mut closed = |loss, auroc| {
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn stage_two_has_a_best_epoch_of_its_own() {
+    fn stage_two_has_a_separate_best_epoch() {
         let mut state = TrainingState::default();
         state.close_epoch(record(1, 0.5, 0.9), StoppingMetric::ValLoss, None);
         state.begin_stage_two();

@@ -1,6 +1,6 @@
 //! EfficientNet-Lite0: the published form of EfficientNet-B0 without squeeze-and-excitation and with ReLU6 (Tan and Le,
 //! 2019; the Lite variants are TensorFlow's, 2020). Convolutions pad as TensorFlow's `SAME` does, so that the published
-//! weights mean here what they meant there: for an even side and stride 2 the odd zero goes to the right and below.
+//! weights fit: for an even side and stride 2 the odd zero goes to the right and below.
 
 use burn::module::Module;
 use burn::tensor::activation::relu6;
@@ -14,12 +14,12 @@ const EPSILON: f64 = 1e-3;
 const STEM: usize = 32;
 const HEAD: usize = 1280;
 
-/// A stage: blocks in a row, of which the first changes the size.
+/// A stage: consecutive blocks, the first of which changes the size.
 struct StageRow {
     blocks: usize,
     kernel: usize,
     stride: usize,
-    /// How many times wider a block is inside.
+    /// Factor on the channels inside a block.
     expansion: usize,
     channels: usize,
 }

@@ -1,4 +1,4 @@
-//! The layer that every backbone is made of: a convolution and the normalisation that follows it.
+//! The layer of every backbone: a convolution and its batch normalisation.
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::model::identity;
 
-/// What a layer's convolution is, and where its zeros go.
+/// The shape of a layer's convolution.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LayerShape {
     /// Channels in and out.
@@ -25,8 +25,8 @@ pub(super) struct LayerShape {
     pub(super) epsilon: f64,
 }
 
-/// Convolution without bias, then batch normalisation by the running figures, while training too: a batch of a few
-/// tiles would replace the figures of a million images by its own.
+/// Convolution without bias, then batch normalisation by the running figures, in training too: a batch of a few tiles
+/// would replace the figures of a million images by its own.
 #[derive(Module, Debug)]
 pub(super) struct Layer {
     conv: Conv2d,
@@ -34,7 +34,7 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// Fresh weights; `path` is the layer's own within its backbone.
+    /// Fresh weights; `path` is the layer's path within its backbone.
     pub(super) fn new(shape: LayerShape, path: &str, device: &Device) -> Self {
         let [before, after] = shape.padding;
         let conv = Conv2dConfig::new(shape.channels, [shape.kernel; 2])

@@ -1,8 +1,9 @@
-//! Backbones: networks whose weights were found on millions of photographs, and whose feature maps say more of a few
-//! hundred tiles than weights found on those tiles alone. Each is a burn module that follows its published form layer
-//! by layer, takes decoded tiles, and does the normalisation that its weights were found with, so that it stands in the
-//! exported graph. What is made of the maps is the models' business; where weights come from, [`crate::weights`]'s.
+//! Backbones: networks pretrained on millions of photographs, whose feature maps separate a few hundred tiles better than
+//! weights learnt on those tiles alone. Each is a burn module that follows its published form layer by layer, takes
+//! decoded tiles, and includes the input normalisation of its weights, so that the exported graph contains it. The use of
+//! the maps is left to the models, the source of weights to [`crate::weights`].
 
+mod config;
 mod efficientnet;
 mod layer;
 mod resnet;
@@ -11,11 +12,12 @@ use burn::module::Module;
 use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
 
+pub(crate) use config::are_stages;
+pub use config::{BackboneConfig, BackboneKind, Weights};
 pub use efficientnet::EfficientNet;
 pub use resnet::ResNet;
 
-use super::{Levels, prepare};
-use crate::config::BackboneKind;
+use super::{PixelValues, prepare};
 
 /// A backbone up to the deepest stage that is used.
 #[derive(Module, Debug)]
@@ -40,10 +42,10 @@ impl Backbone {
     /// Maps `[batch, channels, side, side]` of decoded tiles (u8, `[batch, 256, 256, 3]`) after each of `stages`,
     /// counted from 1.
     #[must_use]
-    pub fn maps(&self, tile: impl Into<Levels>, stages: &[usize]) -> Vec<Tensor<4>> {
+    pub fn maps(&self, tile: impl Into<PixelValues>, stages: &[usize]) -> Vec<Tensor<4>> {
         let all = match self {
             Self::EfficientNetLite0(network) => {
-                // The published weights were found on (value - 127) / 128.
+                // The published weights expect (value - 127) / 128.
                 network.forward(tile.into().0.sub_scalar(127.0).div_scalar(128.0))
             }
             Self::ResNet18(network) => network.forward(imagenet(tile)),
@@ -51,20 +53,20 @@ impl Backbone {
         stages.iter().filter_map(|stage| all.get(stage - 1).cloned()).collect()
     }
 
-    /// The mean of each map over the tile, all `stages` side by side, `[batch, features]`.
+    /// The mean of each map over the tile, concatenated over `stages`, `[batch, features]`.
     #[must_use]
-    pub fn features(&self, tile: impl Into<Levels>, stages: &[usize]) -> Tensor<2> {
+    pub fn features(&self, tile: impl Into<PixelValues>, stages: &[usize]) -> Tensor<2> {
         pooled(self.maps(tile, stages))
     }
 }
 
-/// The mean of each map, those of all stages side by side, `[batch, features]`.
+/// The mean of each map, concatenated over all stages, `[batch, features]`.
 pub(crate) fn pooled(maps: Vec<Tensor<4>>) -> Tensor<2> {
     Tensor::cat(maps.into_iter().map(|maps| adaptive_avg_pool2d(maps, [1, 1]).flatten(1, 3)).collect(), 1)
 }
 
-/// Tiles as torchvision's weights want them: each channel in 0..1, less the mean of ImageNet and over its deviation.
-fn imagenet(tile: impl Into<Levels>) -> Tensor<4> {
+/// Tiles as input of torchvision's weights: each channel in 0..1, minus the mean of ImageNet, over its deviation.
+fn imagenet(tile: impl Into<PixelValues>) -> Tensor<4> {
     let image = prepare(tile);
     let device = image.device();
     let channels = |values: [f32; 3]| Tensor::<1>::from_floats(values, &device).reshape([1, 3, 1, 1]);
@@ -82,8 +84,8 @@ impl BackboneKind {
         channels.iter().map(|channels| efficientnet::scaled(*channels, width)).collect()
     }
 
-    /// The path of each convolution and normalisation in [`Backbone`], and its names in published files: one file has
-    /// all its names from one column.
+    /// The path of each convolution and normalisation in [`Backbone`], and its names in published files: all names of one
+    /// file are from one column.
     pub(crate) fn published_names(self) -> Vec<[String; 3]> {
         match self {
             Self::EfficientnetLite0 => EfficientNet::names(),
@@ -91,7 +93,7 @@ impl BackboneKind {
         }
     }
 
-    /// How the classifier is called in published files: the only tensors that an import leaves behind.
+    /// Names of the classifier in published files: the only tensors that an import leaves out.
     pub(crate) fn classifier_names(self) -> &'static [&'static str] {
         match self {
             Self::EfficientnetLite0 => &["_fc.", "classifier."],

@@ -1,0 +1,124 @@
+//! Checks that types cannot make: ranges, and keys that contradict each other.
+
+use kiln_tile::SIDE;
+
+use super::Config;
+use super::labels::labels_problem;
+use super::value::{not_negative, positive};
+use crate::model::Part;
+
+/// Largest number of weights of a model: 4 GB, without Adam's moments.
+const MAX_WEIGHTS: f64 = 1e9;
+
+impl Config {
+    /// The first problem, beginning with its key.
+    pub(super) fn problem(&self) -> Option<String> {
+        let split = &self.data.split;
+        let sum = split.train + split.val + split.test;
+        let training = &self.training;
+        let named = !["", ".", ".."].contains(&self.name.as_str())
+            && self.name.len() <= 200
+            && self.name.trim() == self.name
+            && !self.name.contains(|letter: char| letter == '/' || letter == '\\' || letter.is_control());
+        let checks = [
+            (named, "name: must be a plain name without slashes, of at most 200 bytes".to_owned()),
+            ((sum - 1.0).abs() < 1e-6, format!("data.split: the fractions add up to {sum}, not 1")),
+            (split.train.min(split.val).min(split.test) > 0.0, "data.split: every fraction must be over 0".to_owned()),
+            (training.batch >= 2, "training.batch: must be at least 2 (batch normalisation needs a batch)".to_owned()),
+            (training.batch <= 65_536, "training.batch: must be at most 65536".to_owned()),
+            ((1..=1_000_000).contains(&training.epochs), "training.epochs: must be 1 to 1000000".to_owned()),
+            (self.data.workers <= 1024, "data.workers: must be at most 1024".to_owned()),
+            (
+                positive(training.learning_rate),
+                "training.learning_rate: must be over 0, and at most 1000000".to_owned(),
+            ),
+            (not_negative(training.weight_decay), "training.weight_decay: must be 0 to 1000000".to_owned()),
+            (
+                training.early_stopping.is_none_or(|stopping| stopping.patience > 0),
+                "training.early_stopping.patience: must be at least 1; null instead of the mapping never stops"
+                    .to_owned(),
+            ),
+            (
+                training.early_stopping.is_none_or(|stopping| not_negative(stopping.min_delta)),
+                "training.early_stopping.min_delta: must be 0 to 1000000".to_owned(),
+            ),
+            (training.schedule.is_sound(), "training.schedule.minimum: must be in [0, 1]".to_owned()),
+            (
+                self.data.micrometres_per_pixel.is_none_or(positive),
+                "data.micrometres_per_pixel: must be over 0, and at most 1000000".to_owned(),
+            ),
+            ((0.0..1.0).contains(&training.label_smoothing), "training.label_smoothing: must be in [0, 1)".to_owned()),
+            (
+                (100..=1_000_000).contains(&self.bootstrap_resamples),
+                "bootstrap_resamples: must be 100 to 1000000".to_owned(),
+            ),
+        ];
+        let problem = checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem);
+        problem
+            .or_else(|| labels_problem(self.data.normal_classes.as_deref()))
+            .or_else(|| self.model_problem())
+            .or_else(|| self.crop_problem())
+            .or_else(|| self.stage_problem())
+            .or_else(|| self.data.augmentation.as_ref()?.check().err().map(|error| error.to_string()))
+            .or_else(|| self.imbalance_problem())
+    }
+
+    fn stage_problem(&self) -> Option<String> {
+        let (alone, all) = (self.model.settings().classifier_epochs(), self.training.epochs);
+        let problem =
+            || format!("model.classifier_epochs: {alone} of training.epochs={all} leave none for both together");
+        (alone >= all).then(problem)
+    }
+
+    fn crop_problem(&self) -> Option<String> {
+        let crop = self.training.crop?;
+        let settings = self.model.settings();
+        let first = if settings.classifier_epochs() > 0 { Part::Classifier } else { Part::Whole };
+        let Some(halvings) = settings.window_halvings(first) else {
+            let reason = "training.crop: this model needs whole tiles; windows need a pooled head and, in a hybrid, a \
+                          first stage (model.classifier_epochs)";
+            return Some(reason.to_owned());
+        };
+        let step = 1 << halvings;
+        let fits = crop >= 32 && crop <= SIDE as usize && crop.is_multiple_of(step);
+        (!fits).then(|| format!("training.crop: {crop} is not a multiple of {step} in 32..=256"))
+    }
+
+    fn model_problem(&self) -> Option<String> {
+        let settings = self.model.settings();
+        settings.problem().or_else(|| {
+            let weights = settings.estimated_weights();
+            (weights > MAX_WEIGHTS).then(|| {
+                format!(
+                    "model: filters, dense layers and latent dimensions come to {weights:.1e} weights; at most \
+                     {MAX_WEIGHTS:.0e}"
+                )
+            })
+        })
+    }
+
+    /// Balancing of classes that the model cannot use.
+    fn imbalance_problem(&self) -> Option<String> {
+        let (data, training) = (&self.data, &self.training);
+        let synthesis = !data.synthesis.is_off();
+        let asked = [
+            ("training.class_weights", training.class_weights.is_some()),
+            ("data.oversampling", data.oversampling),
+            ("data.synthesis", synthesis),
+        ];
+        let asked = asked.into_iter().find(|(_, asked)| *asked).map(|(key, _)| key);
+        if let (Some(key), false) = (asked, self.model.has_classes()) {
+            let kind = self.model.kind();
+            return Some(format!("{key}: a {kind} learns from normal tiles alone and balances no classes"));
+        }
+        if synthesis && self.model.settings().learns_from_features() {
+            let reason = "data.synthesis: a frozen backbone learns from features of the tiles as they are; set \
+                          model.frozen=false, or use data.oversampling or training.class_weights";
+            return Some(reason.to_owned());
+        }
+        if let Err(error) = data.synthesis.check() {
+            return Some(error.to_string());
+        }
+        training.class_weights.as_ref().and_then(|weights| weights.problem())
+    }
+}

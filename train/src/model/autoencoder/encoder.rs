@@ -1,0 +1,85 @@
+//! The encoder of both autoencoders: two strided convolutions, then dense mean and log-variance.
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Distribution, Tensor};
+
+/// A diagonal Gaussian over the latent space; a point for a plain autoencoder.
+#[derive(Debug, Clone)]
+pub struct Latent {
+    /// Mean, `[batch, latent]`.
+    pub mean: Tensor<2>,
+    /// Natural logarithm of the variance, `[batch, latent]`; `None` for a point.
+    pub log_variance: Option<Tensor<2>>,
+}
+
+impl Latent {
+    /// A draw, differentiable by the reparameterisation of Kingma and Welling (2014); a point is returned unchanged.
+    #[must_use]
+    pub fn sample(&self) -> Tensor<2> {
+        let Some(log_variance) = &self.log_variance else { return self.mean.clone() };
+        let noise = self.mean.random_like(Distribution::Normal(0.0, 1.0));
+        self.mean.clone() + log_variance.clone().mul_scalar(0.5).exp() * noise
+    }
+
+    /// KL divergence from the standard normal, summed over the latent dimensions, `[batch]`, in nats; `None` for a
+    /// point.
+    #[must_use]
+    pub fn divergence(&self) -> Option<Tensor<1>> {
+        let log_variance = self.log_variance.clone()?;
+        let mean_squared = self.mean.clone() * self.mean.clone();
+        let terms = mean_squared + log_variance.clone().exp() - log_variance;
+        Some(terms.sub_scalar(1.0).mul_scalar(0.5).sum_dim(1).squeeze_dim(1))
+    }
+}
+
+/// Two strided convolutions with ReLU, then a dense layer each for mean and log-variance.
+#[derive(Module, Debug)]
+pub struct Encoder {
+    conv1: Conv2d,
+    conv2: Conv2d,
+    mean: Linear,
+    log_variance: Option<Linear>,
+}
+
+impl Encoder {
+    /// Fresh weights for maps of `channels` and `side`, which each convolution divides by `stride`.
+    #[must_use]
+    pub fn new(
+        [channels, side]: [usize; 2],
+        filters: [usize; 2],
+        stride: usize,
+        latent: usize,
+        variational: bool,
+        device: &Device,
+    ) -> Self {
+        let inputs = filters[1] * (side / (stride * stride)).pow(2);
+        Self {
+            conv1: strided([channels, filters[0]], stride).init(device),
+            conv2: strided(filters, stride).init(device),
+            mean: LinearConfig::new(inputs, latent).init(device),
+            log_variance: variational.then(|| LinearConfig::new(inputs, latent).init(device)),
+        }
+    }
+
+    /// The latent distribution of each map.
+    #[must_use]
+    pub fn forward(&self, maps: Tensor<4>) -> Latent {
+        let maps = relu(self.conv2.forward(relu(self.conv1.forward(maps))));
+        let vector: Tensor<2> = maps.flatten(1, 3);
+        let mean = self.mean.forward(vector.clone());
+        // Beyond e^10 or below e^-10 the variance no longer matters, and its exponential can overflow.
+        let log_variance = self.log_variance.as_ref().map(|layer| layer.forward(vector).clamp(-10.0, 10.0));
+        Latent { mean, log_variance }
+    }
+}
+
+/// A convolution that divides the side by `stride` exactly: kernel `stride + 2`, padding 1.
+fn strided(channels: [usize; 2], stride: usize) -> Conv2dConfig {
+    let kernel = stride + 2;
+    Conv2dConfig::new(channels, [kernel, kernel])
+        .with_stride([stride, stride])
+        .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+}

@@ -1,0 +1,67 @@
+//! The keys of a `cnn`. The defaults are the paper's.
+
+use kiln_tile::SIDE;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ModelSettings, Part};
+
+/// The layer between the last feature map and the first dense layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Head {
+    /// Every value of the feature map, as in the paper: 128 x 32 x 32 = 131,072 inputs to the first dense layer.
+    Flatten,
+    /// Global average pooling: one mean per filter. Two hundred times fewer weights.
+    Pooled,
+}
+
+/// The classifier: convolutions of 3x3, each with batch normalisation, ReLU and 2x2 max-pooling, then dense layers with
+/// dropout.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CnnConfig {
+    /// Filters of each convolution.
+    pub filters: Vec<usize>,
+    /// Widths of the dense layers before the classes.
+    pub dense: Vec<usize>,
+    /// Fraction of dense activations dropped while training.
+    pub dropout: f64,
+    /// The layer that turns feature maps into a vector.
+    pub head: Head,
+}
+
+impl Default for CnnConfig {
+    fn default() -> Self {
+        Self { filters: vec![32, 64, 128], dense: vec![512, 256], dropout: 0.5, head: Head::Flatten }
+    }
+}
+
+impl ModelSettings for CnnConfig {
+    fn problem(&self) -> Option<String> {
+        // Each stage halves the side; 256 can be halved eight times.
+        if self.filters.is_empty() || self.filters.len() > 8 || self.filters.contains(&0) {
+            return Some("model.filters: give 1 to 8 convolutions with at least one filter each".to_owned());
+        }
+        if self.dense.contains(&0) {
+            return Some("model.dense: a layer of width 0 passes nothing on".to_owned());
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Some(format!("model.dropout: {} is not in [0, 1)", self.dropout));
+        }
+        None
+    }
+
+    fn estimated_weights(&self) -> f64 {
+        let widths = |widths: &[usize]| widths.iter().map(|width| *width as f64).collect::<Vec<_>>();
+        let pairs = |widths: &[f64]| widths.windows(2).map(|pair| pair[0] * pair[1]).sum::<f64>();
+        let filters = [vec![3.0], widths(&self.filters)].concat();
+        let last = filters.last().copied().unwrap_or_default();
+        let side = f64::from(SIDE) / 2_f64.powi(i32::try_from(self.filters.len()).unwrap_or(i32::MAX));
+        let inputs = if self.head == Head::Pooled { last } else { last * side * side };
+        9.0 * pairs(&filters) + pairs(&[vec![inputs], widths(&self.dense)].concat())
+    }
+
+    fn window_halvings(&self, _part: Part) -> Option<usize> {
+        (self.head == Head::Pooled).then_some(self.filters.len())
+    }
+}

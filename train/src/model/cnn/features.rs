@@ -1,0 +1,136 @@
+//! The convolutional part of a classifier.
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
+use burn::tensor::activation::relu;
+use burn::tensor::module::batch_norm;
+use burn::tensor::{Device, Tensor};
+use kiln_tile::SIDE;
+
+use crate::model::identity;
+
+/// One stage: 3x3 convolution, batch normalisation, ReLU, 2x2 max-pooling.
+#[derive(Module, Debug)]
+struct Stage {
+    conv: Conv2d,
+    norm: BatchNorm,
+    pool: MaxPool2d,
+}
+
+impl Stage {
+    fn new(channels: [usize; 2], number: usize, device: &Device) -> Self {
+        // The shift of the normalisation replaces a bias.
+        let conv = Conv2dConfig::new(channels, [3, 3]).with_padding(PaddingConfig2d::Same).with_bias(false);
+        let norm = BatchNormConfig::new(channels[1]);
+        Self {
+            conv: conv.init(device),
+            norm: identity::normalisation(&norm, &norm_path(number), device),
+            pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
+        }
+    }
+
+    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        self.pool.forward(relu(self.norm.forward(self.conv.forward(input))))
+    }
+
+    /// As in training: maps normalised by the moments of the batch, and these moments.
+    fn observe(&self, input: Tensor<4>) -> (Tensor<4>, Moments) {
+        let maps = self.conv.forward(input);
+        let moments = Moments::measure(&maps);
+        let Moments { mean, variance } = moments.clone();
+        let (gamma, beta) = (self.norm.gamma.val(), self.norm.beta.val());
+        let normal = batch_norm(maps, gamma, beta, mean, variance, self.norm.epsilon);
+        (self.pool.forward(relu(normal)), moments)
+    }
+}
+
+/// Path of a stage's normalisation, in every kind of model.
+fn norm_path(number: usize) -> String {
+    format!("features.stages.{number}.norm")
+}
+
+/// Mean and variance of each channel over a batch, `[channels]` each.
+#[derive(Debug, Clone)]
+struct Moments {
+    mean: Tensor<1>,
+    variance: Tensor<1>,
+}
+
+impl Moments {
+    fn measure(maps: &Tensor<4>) -> Self {
+        let over = |values: Tensor<4>| values.mean_dim(0).mean_dim(2).mean_dim(3);
+        let mean = over(maps.clone());
+        let distance = maps.clone() - mean.clone();
+        let variance = over(distance.clone() * distance);
+        let [_, channels, _, _] = maps.dims();
+        Self { mean: mean.reshape([channels]), variance: variance.reshape([channels]) }
+    }
+}
+
+/// The convolutional part: `[batch, 3, 256, 256]` to `[batch, filters, side, side]`, the side halved by each stage.
+#[derive(Module, Debug)]
+pub struct Features {
+    stages: Vec<Stage>,
+}
+
+impl Features {
+    /// Fresh weights for these numbers of filters.
+    #[must_use]
+    pub fn new(filters: &[usize], device: &Device) -> Self {
+        let inputs = std::iter::once(3).chain(filters.iter().copied());
+        let stages = inputs.zip(filters).enumerate();
+        Self { stages: stages.map(|(number, (from, to))| Stage::new([from, *to], number, device)).collect() }
+    }
+
+    /// Feature maps of prepared tiles.
+    #[must_use]
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        self.stages.iter().fold(input, |maps, stage| stage.forward(maps))
+    }
+
+    /// The maps after each stage, in order.
+    pub(crate) fn each(&self, input: Tensor<4>) -> Vec<Tensor<4>> {
+        let after = |maps: &mut Tensor<4>, stage: &Stage| {
+            *maps = stage.forward(maps.clone());
+            Some(maps.clone())
+        };
+        self.stages.iter().scan(input, after).collect()
+    }
+
+    /// The features with running figures that are the means over `batches` of prepared tiles, at least one.
+    ///
+    /// # Errors
+    /// The first error that `batches` yields.
+    pub(crate) fn recalibrated<E>(mut self, batches: impl Iterator<Item = Result<Tensor<4>, E>>) -> Result<Self, E> {
+        let mut sums: Vec<Moments> = Vec::new();
+        let mut count = 0.0_f32;
+        for batch in batches {
+            let mut maps = batch?;
+            count += 1.0;
+            for (number, stage) in self.stages.iter().enumerate() {
+                let (next, moments) = stage.observe(maps);
+                maps = next;
+                match sums.get_mut(number) {
+                    Some(sum) => {
+                        sum.mean = sum.mean.clone() + moments.mean;
+                        sum.variance = sum.variance.clone() + moments.variance;
+                    }
+                    None => sums.push(moments),
+                }
+            }
+        }
+        for (number, (stage, sum)) in self.stages.iter_mut().zip(sums).enumerate() {
+            let (mean, variance) = (sum.mean.div_scalar(count), sum.variance.div_scalar(count));
+            identity::set_running_figures(&mut stage.norm, &norm_path(number), mean, variance);
+        }
+        Ok(self)
+    }
+
+    /// Side of the feature maps after `stages` stages.
+    #[must_use]
+    pub fn side(stages: usize) -> usize {
+        SIDE as usize >> stages
+    }
+}

@@ -1,0 +1,151 @@
+//! The keys of a `hybrid`.
+
+use kiln_tile::SIDE;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_yaml::Mapping;
+
+use crate::config::value::{keyed, not_negative};
+use crate::model::autoencoder::estimated_weights;
+use crate::model::backbone::are_stages;
+use crate::model::{CnnConfig, Head, ModelSettings, Part, Scores};
+
+/// The target of the autoencoder's reconstruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reconstruct {
+    /// The tile.
+    Image,
+    /// The feature maps that the encoder reads: subtle anomalies show there before they show in pixels.
+    Features,
+}
+
+/// The score of a hybrid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HybridScore {
+    /// The classifier's probability of the anomalous classes together.
+    Probability,
+    /// A logistic combination of the classifier's log-odds, the reconstruction error and the distance from normal tiles
+    /// in the latent space, its weights fitted on the validation split.
+    Combined,
+}
+
+/// The hybrid: the classifier's feature maps feed the autoencoder's encoder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HybridConfig {
+    /// The classifier; its head is pooled by default.
+    #[serde(deserialize_with = "pooled_by_default")]
+    pub cnn: CnnConfig,
+    /// Filters of the encoder's two convolutions, on top of the feature maps.
+    pub filters: [usize; 2],
+    /// Dimensions of the latent space.
+    pub latent: usize,
+    /// Stages of the classifier whose maps the encoder reads, from 1, ascending; maps of several are resized to the
+    /// smallest. `null` for the last stage alone.
+    pub stages: Option<Vec<usize>>,
+    /// The target of the decoder.
+    pub reconstruct: Reconstruct,
+    /// Weight of the KL divergence, as in the VAE.
+    pub beta: f64,
+    /// Epochs over which that weight grows from 0, counted from where the autoencoder begins to learn.
+    pub beta_warmup_epochs: u64,
+    /// Weight of reconstruction and KL beside the cross-entropy.
+    pub reconstruction_weight: f64,
+    /// Epochs of stage one, in which the classifier learns alone; the rest of `training.epochs` continue from its best
+    /// epoch with both together. 0 for both together from the start.
+    pub classifier_epochs: u64,
+    /// Factor on the learning rate, in stage two, of the parts that stage one trained: the autoencoder starts from nothing
+    /// and needs the full rate, under which the classifier would forget. 0 leaves the classifier unchanged.
+    pub classifier_rate: f64,
+    /// The score.
+    pub score: HybridScore,
+}
+
+impl HybridConfig {
+    /// The stages that the encoder reads, from 1.
+    #[must_use]
+    pub fn read_stages(&self) -> Vec<usize> {
+        self.stages.clone().unwrap_or_else(|| vec![self.cnn.filters.len()])
+    }
+}
+
+impl Default for HybridConfig {
+    fn default() -> Self {
+        Self {
+            cnn: CnnConfig { head: Head::Pooled, ..CnnConfig::default() },
+            filters: [64, 64],
+            latent: 128,
+            stages: None,
+            reconstruct: Reconstruct::Image,
+            beta: 1.0,
+            beta_warmup_epochs: 0,
+            reconstruction_weight: 1.0,
+            classifier_epochs: 0,
+            classifier_rate: 0.1,
+            score: HybridScore::Combined,
+        }
+    }
+}
+
+/// The classifier of a hybrid: keys and defaults of a `cnn`, except for the head.
+fn pooled_by_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CnnConfig, D::Error> {
+    let mut keys = Mapping::deserialize(deserializer)?;
+    keys.entry("head".into()).or_insert_with(|| "pooled".into());
+    keyed(&keys, "cnn")
+}
+
+impl ModelSettings for HybridConfig {
+    fn problem(&self) -> Option<String> {
+        if let Some(problem) = self.cnn.problem() {
+            return Some(problem);
+        }
+        let count = self.cnn.filters.len();
+        if !are_stages(&self.read_stages(), count) {
+            return Some(format!("model.stages: give stages of the classifier in ascending order, of 1 to {count}"));
+        }
+        let checks = [
+            (count <= 6, "model.cnn.filters: the encoder halves the maps twice more, so at most 6"),
+            (self.latent > 0 && !self.filters.contains(&0), "model: latent and filters must be over 0"),
+            ((0.0..=1.0).contains(&self.classifier_rate), "model.classifier_rate: must be in [0, 1]"),
+            (not_negative(self.beta), "model.beta: must be 0 to 1000000"),
+            (not_negative(self.reconstruction_weight), "model.reconstruction_weight: must be 0 to 1000000"),
+        ];
+        checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem.to_owned())
+    }
+
+    fn estimated_weights(&self) -> f64 {
+        let halved = i32::try_from(self.cnn.filters.len() + 2).unwrap_or(i32::MAX);
+        let side = f64::from(SIDE) / 2_f64.powi(halved);
+        self.cnn.estimated_weights() + estimated_weights(self.filters, self.latent, side)
+    }
+
+    fn output_meaning(&self, output: &str, fitted_score: bool) -> &'static str {
+        match output {
+            "score" if fitted_score => {
+                "higher is more anomalous: probability of an anomaly, 0..1, of the parts that `score` of this file names"
+            }
+            "error_map" if self.reconstruct == Reconstruct::Features => {
+                "squared error of the rebuilt feature maps, mean over the channels, between their places by interpolation"
+            }
+            _ => Scores::meaning(output),
+        }
+    }
+
+    fn classifier_epochs(&self) -> u64 {
+        self.classifier_epochs
+    }
+
+    fn classifier_rate(&self) -> f64 {
+        self.classifier_rate
+    }
+
+    fn beta_warmup_epochs(&self) -> u64 {
+        self.beta_warmup_epochs
+    }
+
+    /// The autoencoder needs whole tiles; the classifier alone, in stage one, does not.
+    fn window_halvings(&self, part: Part) -> Option<usize> {
+        self.cnn.window_halvings(part).filter(|_| part == Part::Classifier && self.classifier_epochs > 0)
+    }
+}

@@ -1,0 +1,224 @@
+//! The hybrid: one set of feature maps feeds a classifier and a variational autoencoder, and the results of both are
+//! combined into one score. The paper's model; what the paper leaves open is configurable: which feature maps the
+//! autoencoder reads, whether it rebuilds the tile or those maps, and how the score is computed.
+
+mod combination;
+mod config;
+mod fit;
+
+use burn::module::{Module, ParamGroup};
+use burn::tensor::{Device, Int, Tensor};
+use kiln_tile::{SIDE, ScoreRule, TILE_BYTES};
+
+use combination::{Combination, PARTS, PartWeights, log_odds};
+pub use config::{HybridConfig, HybridScore, Reconstruct};
+
+use super::loss::{
+    cross_entropy, cross_entropy_of_scores, masked_mean, negative_bound, negative_bound_of_scores, squared_error,
+    squares,
+};
+use super::maps::resized;
+use super::{
+    ClassifiedMaps, Classifier, Decoder, Encoder, Features, FitTiles, Latent, LossOptions, Part, PixelValues, Scores,
+    TileModel, prepare,
+};
+
+/// Classifier and autoencoder on shared feature maps.
+#[derive(Module, Debug)]
+pub struct Hybrid {
+    features: Features,
+    classifier: Classifier,
+    encoder: Encoder,
+    decoder: Decoder,
+    combination: Combination,
+    beta: f64,
+    reconstruction_weight: f64,
+    rebuilds_image: bool,
+    values: usize,
+    combines: bool,
+    #[module(skip)]
+    stages: Vec<usize>,
+}
+
+/// Results of both parts for a batch of prepared tiles.
+struct Encoded {
+    /// `[batch, classes]`.
+    logits: Tensor<2>,
+    latent: Latent,
+    /// The target of the decoder: the tiles, or the feature maps `[batch, channels, side, side]`.
+    target: Tensor<4>,
+}
+
+impl Hybrid {
+    /// Logits of prepared tiles, `[batch, classes]`. A pooled head takes tiles of any side that the stages divide.
+    fn logits(&self, prepared: Tensor<4>) -> Tensor<2> {
+        self.classifier.forward(self.features.forward(prepared))
+    }
+
+    /// Results of both parts for prepared tiles.
+    fn encode(&self, prepared: Tensor<4>) -> Encoded {
+        let maps = self.features.each(prepared.clone());
+        let read = self.read(&maps);
+        let last = maps.last().unwrap_or(&prepared);
+        let logits = self.classifier.forward(last.clone());
+        let latent = self.encoder.forward(read.clone());
+        Encoded { logits, latent, target: if self.rebuilds_image { prepared } else { read } }
+    }
+
+    /// The maps that the encoder reads, resized to the smallest of them.
+    fn read(&self, maps: &[Tensor<4>]) -> Tensor<4> {
+        let of_stages: Vec<Tensor<4>> = self.stages.iter().filter_map(|stage| maps.get(stage - 1)).cloned().collect();
+        // Stages ascend, so the last is the smallest; a configuration without stages is refused.
+        let side = of_stages.last().map_or(1, |maps| maps.dims()[3]);
+        Tensor::cat(of_stages.into_iter().map(|maps| resized(maps, side)).collect(), 1)
+    }
+
+    /// Latent means of tiles, `[batch, latent]`.
+    fn latent_means(&self, tile: PixelValues) -> Tensor<2> {
+        self.encode(prepare(tile)).latent.mean
+    }
+
+    /// The parts of the score, `[batch, 3]`.
+    fn parts_of_score(&self, tile: PixelValues, normal: usize) -> Tensor<2> {
+        let Encoded { logits, latent, target } = self.encode(prepare(tile));
+        let error = squared_error(squares(target, self.decoder.forward(latent.mean.clone())));
+        self.combination.parts(log_odds(logits, normal), error, latent.mean)
+    }
+
+    /// The model with another combination.
+    fn combining(self, combination: Combination) -> Self {
+        Self { combination, ..self }
+    }
+}
+
+impl TileModel for Hybrid {
+    type Settings = HybridConfig;
+
+    const KIND: &'static str = "hybrid";
+    const PHRASE: &'static str = "hybrid";
+
+    fn from_settings(settings: &HybridConfig, classes: usize, device: &Device) -> Self {
+        let stages = settings.read_stages();
+        let channels: usize = stages.iter().filter_map(|stage| settings.cnn.filters.get(stage - 1)).sum();
+        let side = Features::side(stages.last().copied().unwrap_or(1));
+        let rebuilds_image = settings.reconstruct == Reconstruct::Image;
+        let [first, second] = settings.filters;
+        let decoder = |channels: &[usize]| Decoder::new(settings.latent, side / 4, channels, 2, device);
+        Self {
+            features: Features::new(&settings.cnn.filters, device),
+            classifier: Classifier::new(&settings.cnn, classes, device),
+            encoder: Encoder::new([channels, side], settings.filters, 2, settings.latent, true, device),
+            decoder: if rebuilds_image {
+                decoder(&mirrored(settings))
+            } else {
+                decoder(&[second, first, channels]).for_maps()
+            },
+            combination: Combination::new(settings.latent, device),
+            beta: settings.beta,
+            reconstruction_weight: settings.reconstruction_weight,
+            rebuilds_image,
+            values: if rebuilds_image { TILE_BYTES } else { channels * side * side },
+            combines: settings.score == HybridScore::Combined,
+            stages,
+        }
+    }
+
+    /// Rebuilds from the latent mean.
+    fn score(&self, tile: PixelValues, normal: usize) -> Scores {
+        let Encoded { logits, latent, target } = self.encode(prepare(tile));
+        let rebuilt = self.decoder.forward(latent.mean.clone());
+        let squares = squares(target, rebuilt.clone());
+        let error = squared_error(squares.clone());
+        let mut scores = Scores::from_logits(logits.clone(), normal);
+        if self.combines {
+            let odds = log_odds(logits, normal);
+            scores.score = self.combination.score(self.combination.parts(odds, error.clone(), latent.mean.clone()));
+        }
+        scores.squared_error = Some(error);
+        let scores = if self.rebuilds_image { scores.with_image(rebuilt, squares) } else { scores.with_maps(squares) };
+        scores.with_latent(latent)
+    }
+
+    fn score_part(&self, part: Part, tile: PixelValues, normal: usize) -> Scores {
+        match part {
+            Part::Classifier => Scores::from_logits(self.logits(prepare(tile)), normal),
+            Part::Whole => self.score(tile, normal),
+        }
+    }
+
+    fn loss(
+        &self,
+        tile: Tensor<4, Int>,
+        labels: Tensor<1, Int>,
+        normal: Tensor<1>,
+        options: &LossOptions,
+    ) -> Tensor<1> {
+        if options.part == Part::Classifier {
+            return cross_entropy(self.logits(prepare(tile)), labels, options);
+        }
+        let Encoded { logits, latent, target } = self.encode(prepare(tile));
+        // The target must not move towards what is easy to rebuild.
+        let error = squared_error(squares(target.detach(), self.decoder.forward(latent.sample())));
+        let bound = negative_bound(error, &latent, self.beta * options.divergence, self.values);
+        let entropy = cross_entropy(logits, labels, options);
+        entropy + masked_mean(bound, normal).mul_scalar(self.reconstruction_weight)
+    }
+
+    fn loss_of_scores(
+        &self,
+        scores: &Scores,
+        labels: Tensor<1, Int>,
+        normal: Tensor<1>,
+        options: &LossOptions,
+    ) -> Tensor<1> {
+        let entropy = cross_entropy_of_scores(scores, labels, options);
+        match negative_bound_of_scores(scores, normal, self.beta, self.values) {
+            Some(bound) => entropy + bound.mul_scalar(self.reconstruction_weight),
+            None => entropy,
+        }
+    }
+
+    fn recalibrated<E>(self, batches: impl Iterator<Item = Result<Tensor<4>, E>>) -> Result<Self, E> {
+        Ok(Self { features: self.features.recalibrated(batches)?, ..self })
+    }
+
+    fn with_fitted_score(self, tiles: &FitTiles<'_>) -> crate::Result<(Self, Option<ScoreRule>)> {
+        if !self.combines {
+            return Ok((self, None));
+        }
+        let (model, rule) = fit::fitted(self, tiles)?;
+        Ok((model, Some(rule)))
+    }
+
+    fn first_stage_params(&self) -> Vec<ParamGroup> {
+        vec![ParamGroup::ids_from_module(self.features.clone()), ParamGroup::ids_from_module(self.classifier.clone())]
+    }
+
+    fn decoded(&self, latent: Tensor<2>) -> Option<Tensor<4>> {
+        self.rebuilds_image.then(|| self.decoder.forward(latent))
+    }
+
+    fn classified_maps(&self, tile: PixelValues) -> Option<ClassifiedMaps> {
+        Some(self.classifier.classified(self.features.forward(prepare(tile))))
+    }
+}
+
+/// The channels of a decoder of tiles: the encoder's two convolutions and the classifier's stages in reverse, down to
+/// RGB. The stages of full size are halved in width, because they take most of the work and contribute the least.
+fn mirrored(settings: &HybridConfig) -> Vec<usize> {
+    let deepest = settings.read_stages().last().copied().unwrap_or(1);
+    debug_assert_eq!(Features::side(deepest) << deepest, SIDE as usize);
+    let [first, second] = settings.filters;
+    let stages = settings.cnn.filters[..deepest].iter().rev().skip(1).map(|filters| (filters / 2).max(1));
+    [second, first].into_iter().chain([first]).chain(stages).chain([3]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_hybrid_keeps_the_promises_of_a_kind() {
+        crate::model::testing::check_kind(
+            "{kind: hybrid, cnn: {filters: [4, 4], dense: [4]}, filters: [4, 4], latent: 4}",
+        );
+    }
+}

@@ -1,0 +1,206 @@
+//! Fills the banks of a memory bank from normal tiles: one pass through the backbone, no gradient.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use linfa_linalg::cholesky::Cholesky;
+use linfa_linalg::triangular::{SolveTriangular, UPLO};
+use ndarray_of_linfa::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
+
+use super::{Bank, MemoryBank, MemoryBankConfig};
+use crate::data::random;
+use crate::model::OnePass;
+use crate::model::tensors::{read, tile_tensor};
+use crate::{Error, Result};
+
+/// The model with banks of the tiles of `pass`.
+pub(super) fn fitted(model: MemoryBank, config: &MemoryBankConfig, pass: &mut OnePass<'_>) -> Result<MemoryBank> {
+    let OnePass { loader, views, seed, device, .. } = *pass;
+    let (rows, of_each) =
+        (loader.tiles() * views as usize, config.patch.as_ref().map_or(0, |patch| patch.of_each_tile));
+    if let Some(bank) = &config.tile {
+        check_room("tile", bank.entries, rows)?;
+    }
+    if let Some(bank) = &config.patch {
+        check_room("patch", bank.entries, rows * of_each)?;
+    }
+    let (mut tiles, mut patches) = (Vec::new(), Vec::new());
+    let (mut done, all) = (0, rows);
+    for view in 0..views {
+        for batch in loader.epoch(view, 0) {
+            let batch = batch?;
+            let (whole, parts) = model.vectors(tile_tensor(batch.pixels, device).into());
+            tiles.extend(read(whole.into_data())?);
+            if let Some(parts) = parts {
+                let width = parts.dims()[1];
+                let parts = read(parts.into_data())?;
+                let of_tile = parts.len() / batch.indices.len();
+                for (index, parts) in batch.indices.iter().zip(parts.chunks_exact(of_tile)) {
+                    let mut rng = random::stream(seed, b"patches ", view, *index as u64);
+                    patches.extend(chosen(parts, width, of_each, &mut rng));
+                }
+            }
+            done += batch.indices.len();
+            (pass.on_batch)(done, all);
+        }
+    }
+    let features = config.backbone.features();
+    let tile =
+        config.tile.as_ref().map(|bank| filled("tile", tiles, features, [bank.entries, bank.neighbours], device));
+    let patch = config.patch.as_ref().map(|bank| filled("patch", patches, features, [bank.entries, 1], device));
+    Ok(model.with_banks(tile.transpose()?, patch.transpose()?))
+}
+
+/// Some patches of a tile, drawn without repetition.
+fn chosen(parts: &[f64], width: usize, count: usize, rng: &mut impl rand::Rng) -> Vec<f64> {
+    let mut places: Vec<usize> = (0..parts.len() / width).collect();
+    random::shuffle(&mut places, rng);
+    places.truncate(count);
+    places.into_iter().flat_map(|place| parts[place * width..(place + 1) * width].iter().copied()).collect()
+}
+
+/// Refuses a bank of more vectors than there are, before the first one is computed.
+fn check_room(name: &str, entries: usize, vectors: usize) -> Result<()> {
+    if vectors >= entries.max(2) {
+        return Ok(());
+    }
+    let reason = format!(
+        "{entries} are asked for, but the normal training tiles give {vectors} vectors; ask for at most that many"
+    );
+    Err(Error::Config { origin: format!("model.{name}.entries"), reason })
+}
+
+/// A bank of the whitened vectors that are furthest from each other.
+fn filled(
+    name: &str,
+    values: Vec<f64>,
+    features: usize,
+    [entries, neighbours]: [usize; 2],
+    device: &Device,
+) -> Result<Bank> {
+    let wrong = |reason: String| Error::Config { origin: format!("model.{name}"), reason };
+    let count = values.len() / features;
+    check_room(name, entries, count)?;
+    let vectors = Array2::from_shape_vec([count, features], values).map_err(|error| wrong(error.to_string()))?;
+    let centre = vectors.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(features));
+    let centred = vectors - &centre;
+    let whitening = whitening(&centred).map_err(wrong)?;
+    let kept = spread(centred.dot(&whitening).view(), entries);
+    let tensor = |matrix: &Array2<f64>| {
+        let values: Vec<f32> = matrix.iter().map(|value| *value as f32).collect();
+        Tensor::<2>::from_data(TensorData::new(values, [matrix.nrows(), matrix.ncols()]), device)
+    };
+    let row = centre.insert_axis(Axis(0));
+    Ok(Bank::from_entries(
+        name,
+        tensor(&row).squeeze_dim(0),
+        tensor(&whitening),
+        tensor(&kept.t().to_owned()),
+        neighbours,
+    ))
+}
+
+/// The matrix that maps centred vectors, `[n, features]`, to vectors without covariance and with variance 1: each feature
+/// over its deviation, then the inverse of the Cholesky factor of the shrunk covariance (Ledoit and Wolf, 2004).
+fn whitening(centred: &Array2<f64>) -> std::result::Result<Array2<f64>, String> {
+    let deviation = centred.map_axis(Axis(0), deviation);
+    let covariance = shrunk_covariance(&(centred / &deviation));
+    let factor = covariance.cholesky().map_err(|error| format!("the features have no covariance: {error}"))?;
+    let unit = Array2::eye(factor.nrows());
+    let inverse = factor.solve_triangular(&unit, UPLO::Lower).map_err(|error| error.to_string())?;
+    Ok(&inverse.t() / &deviation.insert_axis(Axis(1)))
+}
+
+/// Root of the mean square of centred values; 1 for a constant.
+fn deviation(column: ArrayView1<'_, f64>) -> f64 {
+    let root = (column.dot(&column) / column.len() as f64).sqrt();
+    if root > 1e-9 { root } else { 1.0 }
+}
+
+/// The covariance of centred vectors, shrunk towards its mean variance by the optimal share of Ledoit and Wolf (2004): with
+/// fewer tiles than features the plain covariance has no inverse.
+fn shrunk_covariance(centred: &Array2<f64>) -> Array2<f64> {
+    let (count, features) = (centred.nrows() as f64, centred.ncols() as f64);
+    let sample = centred.t().dot(centred) / count;
+    let mean = sample.diag().sum() / features;
+    let squares: f64 = sample.iter().map(|value| value * value).sum();
+    let fourth: f64 = centred.rows().into_iter().map(|row| row.dot(&row).powi(2)).sum();
+    let spread = (squares - 2.0 * mean * sample.diag().sum() + features * mean * mean) / features;
+    let error = ((fourth / count - squares) / (count * features)).min(spread);
+    let part = if spread > 0.0 { error / spread } else { 1.0 };
+    let mut shrunk = sample * (1.0 - part);
+    shrunk.diag_mut().mapv_inplace(|value| value + part * mean);
+    shrunk
+}
+
+/// Chooses `count` of the vectors: the one nearest to the centre, then repeatedly the one furthest from all chosen ones
+/// (greedy k-centre, as PatchCore's coreset).
+fn spread(vectors: ArrayView2<'_, f64>, count: usize) -> Array2<f64> {
+    let squared = |a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>| {
+        Zip::from(a).and(b).fold(0.0, |sum, a, b| sum + (a - b) * (a - b))
+    };
+    let lengths = vectors.map_axis(Axis(1), |row| row.dot(&row));
+    let mut next = extreme(lengths.iter().map(|length| -length));
+    let mut far = Array1::from_elem(vectors.nrows(), f64::INFINITY);
+    let mut chosen = Vec::with_capacity(count);
+    for _ in 0..count {
+        chosen.push(next);
+        let newest = vectors.row(next);
+        Zip::from(&mut far).and(vectors.rows()).for_each(|far, row| *far = far.min(squared(row, newest)));
+        next = extreme(far.iter().copied());
+    }
+    vectors.select(Axis(0), &chosen)
+}
+
+/// Index of the largest value, the first of equals.
+fn extreme(values: impl Iterator<Item = f64>) -> usize {
+    values
+        .enumerate()
+        .fold((0, f64::NEG_INFINITY), |best, (at, value)| if value > best.1 { (at, value) } else { best })
+        .0
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    /// Two features that vary together, and one that never changes.
+    fn vectors() -> Array2<f64> {
+        let mut rng = random::stream(1, b"test    ", 0, 0);
+        let row = |_| {
+            let (a, b) = (f64::from(random::normal(&mut rng)), f64::from(random::normal(&mut rng)));
+            [3.0 * a, 3.0 * a + 0.5 * b, 0.0]
+        };
+        let rows: Vec<[f64; 3]> = (0..4000).map(row).collect();
+        let all = Array2::from(rows);
+        let mean = all.mean_axis(Axis(0)).unwrap();
+        all - &mean
+    }
+
+    #[test]
+    fn after_whitening_features_vary_alike_and_apart() {
+        let vectors = vectors();
+        let white = vectors.dot(&whitening(&vectors).unwrap());
+        let covariance = white.t().dot(&white) / white.nrows() as f64;
+        assert!((covariance[[0, 0]] - 1.0).abs() < 0.1 && (covariance[[1, 1]] - 1.0).abs() < 0.1, "{covariance}");
+        assert!(covariance[[0, 1]].abs() < 0.1, "{covariance}");
+    }
+
+    #[test]
+    fn fewer_vectors_than_features_still_have_a_covariance_with_an_inverse() {
+        let few = Array2::from_shape_fn([5, 8], |(row, column)| ((row * 7 + column * 3) % 5) as f64 - 2.0);
+        assert!(whitening(&few).unwrap().iter().all(|value| value.is_finite()));
+    }
+
+    #[test]
+    fn what_is_kept_is_spread_out() {
+        let line = Array2::from_shape_vec([5, 1], vec![0.0, 0.1, 0.2, 10.0, -9.0]).unwrap();
+        assert_eq!(spread(line.view(), 3).into_raw_vec_and_offset().0, [0.0, 10.0, -9.0]);
+    }
+
+    #[test]
+    fn too_few_vectors_are_refused_with_the_key() {
+        let error = filled("tile", vec![0.0; 6], 2, [4, 1], &Device::flex()).unwrap_err().to_string();
+        assert!(error.contains("model.tile") && error.contains("3 vectors"), "{error}");
+    }
+}

@@ -1,0 +1,134 @@
+//! Distances from normal tiles in the features of a pretrained backbone. Needs no anomalous tile, because it learns only the
+//! features of normal ones. After PatchCore (Roth and others, 2022), with two changes: distances are Mahalanobis's, as in
+//! PaDiM (Defard and others, 2021), because features of one tissue vary together; and whole tiles have a separate bank,
+//! because in tissue the arrangement is anomalous more often than any single patch.
+
+mod bank;
+mod config;
+mod fit;
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor};
+
+use bank::Bank;
+pub use config::{BankConfig, MemoryBankConfig, PatchBankConfig};
+
+use super::backbone::{Backbone, pooled};
+use super::loss::masked_mean;
+use super::maps::{enlarged, resized};
+use super::{LossOptions, OnePass, PixelValues, Scores, TileModel};
+
+/// A backbone, and a bank of vectors for tiles, for patches, or for both.
+#[derive(Module, Debug)]
+pub struct MemoryBank {
+    backbone: Backbone,
+    tile: Option<Bank>,
+    patch: Option<Bank>,
+    side: usize,
+    #[module(skip)]
+    stages: Vec<usize>,
+}
+
+impl MemoryBank {
+    /// The model with other banks.
+    fn with_banks(self, tile: Option<Bank>, patch: Option<Bank>) -> Self {
+        Self { tile, patch, ..self }
+    }
+
+    /// The vectors of tiles: of whole tiles, `[batch, features]`, and of their patches, `[batch * side * side, features]`,
+    /// if there is a bank for them.
+    fn vectors(&self, tile: PixelValues) -> (Tensor<2>, Option<Tensor<2>>) {
+        let maps = self.backbone.maps(tile, &self.stages);
+        let means = pooled(maps.clone());
+        let patches = self.patch.as_ref().map(|_| {
+            let all: Vec<Tensor<4>> = maps.into_iter().map(|maps| resized(maps, self.side)).collect();
+            let all = Tensor::cat(all, 1);
+            let [batch, features, height, width] = all.dims();
+            all.permute([0, 2, 3, 1]).reshape([batch * height * width, features])
+        });
+        (means, patches)
+    }
+}
+
+impl TileModel for MemoryBank {
+    type Settings = MemoryBankConfig;
+
+    const KIND: &'static str = "memory_bank";
+    const PHRASE: &'static str = "memory bank";
+    const HAS_CLASSES: bool = false;
+
+    /// Empty banks and fresh weights.
+    fn from_settings(settings: &MemoryBankConfig, _classes: usize, device: &Device) -> Self {
+        let backbone = &settings.backbone;
+        let features = backbone.features();
+        let bank = |name, entries, neighbours| Bank::new(name, [features, entries], neighbours, device);
+        Self {
+            backbone: Backbone::new(backbone.name, backbone.depth(), backbone.width, device),
+            tile: settings.tile.as_ref().map(|tile| bank("tile", tile.entries, tile.neighbours)),
+            patch: settings.patch.as_ref().map(|patch| bank("patch", patch.entries, 1)),
+            side: settings.patch.as_ref().map_or(1, |patch| patch.side),
+            stages: backbone.stages.clone(),
+        }
+    }
+
+    fn score(&self, tile: PixelValues, _normal: usize) -> Scores {
+        let (whole, patches) = self.vectors(tile);
+        let [batch, _] = whole.dims();
+        let map = self
+            .patch
+            .as_ref()
+            .zip(patches)
+            .map(|(bank, patches)| bank.distances(patches).reshape([batch, 1, self.side, self.side]));
+        let score = match (&self.tile, &map) {
+            (Some(bank), _) => bank.distances(whole),
+            (None, Some(map)) => map.clone().mean_dim(3).mean_dim(2).reshape([batch]),
+            // A configuration without a bank is refused.
+            (None, None) => Tensor::zeros([batch], &whole.device()),
+        };
+        Scores { error_map: map.map(enlarged), ..Scores::new(score) }
+    }
+
+    /// The mean distance of normal tiles. There is no gradient to follow: [`TileModel::fitted`] does the training.
+    fn loss(
+        &self,
+        tile: Tensor<4, Int>,
+        _labels: Tensor<1, Int>,
+        normal: Tensor<1>,
+        _options: &LossOptions,
+    ) -> Tensor<1> {
+        masked_mean(self.score(tile.into(), 0).score, normal)
+    }
+
+    fn loss_of_scores(
+        &self,
+        scores: &Scores,
+        _labels: Tensor<1, Int>,
+        normal: Tensor<1>,
+        _options: &LossOptions,
+    ) -> Tensor<1> {
+        masked_mean(scores.score.clone(), normal)
+    }
+
+    fn backbone(&self) -> Option<&Backbone> {
+        Some(&self.backbone)
+    }
+
+    fn with_backbone(self, backbone: Backbone) -> Self {
+        Self { backbone, ..self }
+    }
+
+    fn fitted(self, settings: &MemoryBankConfig, pass: &mut OnePass<'_>) -> crate::Result<Self> {
+        fit::fitted(self, settings, pass)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_memory_bank_keeps_the_promises_of_a_kind() {
+        crate::model::testing::check_kind(
+            "{kind: memory_bank, backbone: {name: resnet18, weights: random, stages: [1], width: 0.25}, \
+             tile: {entries: 4, neighbours: 1}, patch: {side: 4, entries: 4}}",
+        );
+    }
+}

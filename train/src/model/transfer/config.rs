@@ -1,0 +1,59 @@
+//! The keys of a `transfer` model.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::ModelSettings;
+use crate::model::backbone::BackboneConfig;
+
+/// A dense classifier on a backbone's pooled maps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TransferConfig {
+    /// The backbone.
+    pub backbone: BackboneConfig,
+    /// The backbone's weights do not learn: its features are computed once, and only the classifier learns.
+    pub frozen: bool,
+    /// Number of variations of each training tile that a frozen backbone's features are computed of; epochs cycle through
+    /// them. 1 without augmentation.
+    pub views: u64,
+    /// Widths of the dense layers before the classes.
+    pub dense: Vec<usize>,
+    /// Fraction of dense activations, and of features, dropped while training.
+    pub dropout: f64,
+}
+
+impl Default for TransferConfig {
+    fn default() -> Self {
+        Self { backbone: BackboneConfig::default(), frozen: true, views: 2, dense: vec![128], dropout: 0.3 }
+    }
+}
+
+impl ModelSettings for TransferConfig {
+    fn problem(&self) -> Option<String> {
+        let checks = [
+            ((1..=1000).contains(&self.views), "model.views: must be 1 to 1000".to_owned()),
+            (!self.dense.contains(&0), "model.dense: a layer of width 0 passes nothing on".to_owned()),
+            ((0.0..1.0).contains(&self.dropout), format!("model.dropout: {} is not in [0, 1)", self.dropout)),
+        ];
+        let problem = checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem);
+        self.backbone.problem().or(problem)
+    }
+
+    /// The dense layers alone; the backbone is small.
+    fn estimated_weights(&self) -> f64 {
+        let widths: Vec<f64> = std::iter::once(1.0).chain(self.dense.iter().map(|width| *width as f64)).collect();
+        widths.windows(2).map(|pair| pair[0] * pair[1]).sum()
+    }
+
+    fn backbone(&self) -> Option<&BackboneConfig> {
+        Some(&self.backbone)
+    }
+
+    fn views(&self) -> u64 {
+        self.views
+    }
+
+    fn learns_from_features(&self) -> bool {
+        self.frozen
+    }
+}

@@ -1,0 +1,96 @@
+//! The course of a training: preparation, epochs, completion.
+
+use std::fs::{self, File, TryLockError};
+
+use burn::module::Module;
+use kiln_files::publish;
+
+use super::prepared::{self, Prepared};
+use super::request::{Outcome, TrainRequest};
+use super::trainer::Trainer;
+use super::{Event, Layout, Observer, Run, checkpoint, finish};
+use crate::data;
+use crate::{Error, Result};
+
+/// Trains to a complete run.
+///
+/// # Errors
+/// A fault of the configuration, the data or the folder, or a loss that is not a number. The folder then holds a training
+/// that can be resumed. Stopping by the observer is an error, too.
+pub fn train(request: &TrainRequest, observer: &mut dyn Observer) -> Result<Run> {
+    match train_unless_stopped(request, observer)? {
+        Outcome::Finished(run) => Ok(*run),
+        Outcome::Stopped(history) => {
+            let reason = format!("was stopped after epoch {}; go on with it by --resume", history.len());
+            Err(Error::run(&request.out, reason))
+        }
+    }
+}
+
+/// Trains until done or until the observer stops it; it is asked before each epoch.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_unless_stopped(request: &TrainRequest, observer: &mut dyn Observer) -> Result<Outcome> {
+    let layout = Layout::new(&request.out);
+    let _lock = lock(&layout, request.resume)?;
+    tidy(&layout)?;
+    if layout.facts().is_file() {
+        prepared::same_configuration(&layout, &request.config)?;
+        let run = Run::open(&request.out)?;
+        prepared::same_data(request, &run)?;
+        return Ok(Outcome::Finished(Box::new(run)));
+    }
+    let prepared = Prepared::new(request, &layout)?;
+    let labels = data::label_counts(&prepared.dataset, prepared.classes.normal_names());
+    observer.event(&Event::Labels { labels: &labels });
+    let (mut trainer, mut zoo) = Trainer::new(&prepared, &layout, observer)?;
+    observer.event(&trainer.started(&zoo));
+    while !trainer.state.finished {
+        // A resumed training asks again about its epochs, so a kill between epoch and answer changes nothing.
+        if !observer.goes_on(&trainer.state.history) {
+            return Ok(Outcome::Stopped(trainer.state.history.clone()));
+        }
+        zoo = trainer.epoch(zoo, observer)?;
+    }
+    observer.event(&Event::Evaluating);
+    let zoo = checkpoint::load_weights(&layout.best(), zoo.valid())?;
+    finish::finish(&prepared, &layout, zoo, &trainer.state, &trainer.inference)?;
+    tidy(&layout)?;
+    observer.event(&Event::Finished { run: layout.root() });
+    Ok(Outcome::Finished(Box::new(Run::open(&request.out)?)))
+}
+
+/// Lock file of a training in a run's folder. Present before and after training, with or without a run.
+const LOCK: &str = ".lock";
+
+/// Locks the folder for one training. The lock ends with the process.
+fn lock(layout: &Layout, resume: bool) -> Result<File> {
+    let root = layout.root();
+    let own = |entry: &std::io::Result<fs::DirEntry>| entry.as_ref().is_ok_and(|entry| entry.file_name() == LOCK);
+    let occupied = fs::read_dir(root).is_ok_and(|mut entries| entries.any(|entry| !own(&entry)));
+    if occupied && !resume {
+        let reason = "exists already; go on with it by --resume, or choose another folder with --out";
+        return Err(Error::run(root, reason));
+    }
+    fs::create_dir_all(root).map_err(Error::io(root))?;
+    let path = root.join(LOCK);
+    let file = File::create(&path).map_err(Error::io(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::run(root, "another training is at work in this folder")),
+        Err(TryLockError::Error(error)) => Err(Error::Io { path, source: error }),
+    }
+}
+
+/// Removes the leftovers of a killed training: unfinished files, and the checkpoints of a complete run.
+fn tidy(layout: &Layout) -> Result<()> {
+    for folder in [layout.root(), &layout.pictures()] {
+        publish::sweep(folder).map_err(Error::io(folder))?;
+    }
+    let checkpoints = layout.checkpoints();
+    if layout.facts().is_file() && checkpoints.is_dir() {
+        fs::remove_dir_all(&checkpoints).map_err(Error::io(&checkpoints))?;
+    }
+    Ok(())
+}
