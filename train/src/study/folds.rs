@@ -10,7 +10,7 @@ use crate::{Error, Result};
 pub(super) fn plans(dataset: &Dataset, digests: &[ContentDigests], split: &StudySplit) -> Result<Vec<SplitPlan>> {
     let Some(folds) = split.folds else {
         let fractions = [split.fractions.train, split.fractions.val, split.fractions.test];
-        return Ok(vec![SplitPlan::make_with(dataset, digests, fractions, split.seed)?]);
+        return Ok(vec![SplitPlan::with_digests(dataset, digests, fractions, split.seed)?]);
     };
     if dataset.entries.iter().any(|entry| entry.split.is_some()) {
         let reason = "the list of tiles brings a split of its own; take its split column away, or set folds to null";
@@ -40,7 +40,7 @@ fn fold_of(dataset: &Dataset, digests: &[ContentDigests], folds: usize, seed: u6
         };
         let of_part: Vec<ContentDigests> = rest.iter().map(|&index| digests[index].clone()).collect();
         let share = 1.0 / (folds - fold) as f64;
-        let plan = SplitPlan::make_with(&part, &of_part, [1.0 - share, 0.0, share], seed.wrapping_add(fold as u64))
+        let plan = SplitPlan::with_digests(&part, &of_part, [1.0 - share, 0.0, share], seed.wrapping_add(fold as u64))
             .map_err(|error| too_few(error, folds))?;
         let (taken, left): (Vec<_>, Vec<_>) =
             rest.into_iter().zip(plan.assignments).partition(|(_, side)| *side == Split::Test);

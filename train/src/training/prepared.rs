@@ -41,12 +41,12 @@ impl Prepared {
         let dataset = Arc::new(Dataset::open(&data_path)?);
         let classes = classes(&dataset, config.data.normal_classes.as_deref())?;
         let decoder = Decoder::new(config.data.size_policy);
-        let digests = data::digests(&dataset, &decoder)?;
+        let digests = data::tile_digests(&dataset, &decoder)?;
         refuse_damaged(&dataset, &decoder, &digests)?;
         data::check_masks(&dataset, &decoder)?;
         let (plan, fresh) = resolve_split(request, layout, &dataset, &digests)?;
         data::check_leaks(&dataset, &plan, &digests)?;
-        let data_sha256 = data::digest(&dataset, &digests);
+        let data_sha256 = data::dataset_digest(&dataset, &digests);
         let prepared = Self { config, dataset, data_path, data_sha256, digests, plan, classes, stain: None };
         prepared.check_synthesis()?;
         prepared.check_splits()?;
@@ -206,7 +206,7 @@ fn resolve_split(
     }
     let plan = match asked {
         Some(plan) => plan,
-        None => SplitPlan::make_with(dataset, digests, fractions, seed(config.training.seed, Purpose::Split, 0))?,
+        None => SplitPlan::with_digests(dataset, digests, fractions, seed(config.training.seed, Purpose::Split, 0))?,
     };
     Ok((plan, true))
 }
@@ -251,8 +251,8 @@ pub(super) fn same_data(request: &TrainRequest, run: &Run) -> Result<()> {
         return Ok(());
     }
     let dataset = Dataset::open(&located(named.unwrap_or(&run.facts.data))?)?;
-    let digests = data::digests(&dataset, &Decoder::new(run.config.data.size_policy))?;
-    same_tiles(&run.layout, &run.facts.data_sha256, &data::digest(&dataset, &digests))?;
+    let digests = data::tile_digests(&dataset, &Decoder::new(run.config.data.size_policy))?;
+    same_tiles(&run.layout, &run.facts.data_sha256, &data::dataset_digest(&dataset, &digests))?;
     let Some(file) = &request.split else { return Ok(()) };
     let asked = SplitPlan::read_csv(&dataset, file)?;
     same_split(&run.layout, Some(&asked), &SplitPlan::read_csv(&dataset, &own)?)

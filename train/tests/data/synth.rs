@@ -121,7 +121,7 @@ fn variance_within_blocks(tile: &Tile, side: usize) -> f64 {
 fn the_groups_can_be_split() {
     let folder = tempfile::tempdir().unwrap();
     let dataset = write(&folder.path().join("set"), 120, 5);
-    let plan = SplitPlan::make(&dataset, SplitPlan::FRACTIONS, 7).unwrap();
+    let plan = SplitPlan::new(&dataset, SplitPlan::FRACTIONS, 7).unwrap();
     assert_eq!(Split::ALL.map(|split| plan.indices(split).len()), [96, 12, 12]);
 }
 

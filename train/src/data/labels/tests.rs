@@ -1,6 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
+use std::path::Path;
+
+use super::folders::first_copy;
 use super::*;
+use crate::data::dataset::Entry;
 
 #[test]
 fn labels_that_a_reader_takes_for_one_look_alike() {
@@ -101,7 +105,7 @@ fn what_two_labels_differ_in_has_a_name() {
 fn a_label_that_stands_for_a_missing_value_is_refused() {
     for label in ["nan", "NaN", "NAN"] {
         let problem = label_problem(label).unwrap();
-        assert_eq!(problem, format!("`{label}` is what a program writes for a missing value"));
+        assert_eq!(problem, format!("`{label}` usually means a missing value"));
     }
     for label in ["nancy", "na", "null", "none"] {
         assert_eq!(label_problem(label), None, "{label}");
