@@ -2,6 +2,7 @@
 //! knows lives there.
 
 mod exit;
+mod hint;
 mod output;
 mod verbs;
 
@@ -60,7 +61,7 @@ fn main() -> ExitCode {
 /// Runs the verb to its end, and shows its error.
 fn run(verb: verbs::Verb, out: &Output) -> Exit {
     verbs::run(verb, out).unwrap_or_else(|error| {
-        out.note(format_args!("error: {}", kiln_runtime::chain(error.as_ref())));
+        out.error(&error);
         exit::of_error(&error)
     })
 }

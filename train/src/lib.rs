@@ -1,6 +1,6 @@
 //! From labelled tiles to a trained model: data sets and their splits ([`data`]), the model zoo ([`model`]), weights
 //! from elsewhere ([`weights`]), the training loop and the run that it leaves ([`training`]), a look inside the model
-//! ([`inside`]), the figures ([`metrics`]), the baselines ([`baseline`]) and the pictures ([`picture`], [`report`]). Many
+//! ([`explain`]), the figures ([`metrics`]), the baselines ([`baseline`]) and the pictures ([`picture`], [`report`]). Many
 //! trainings that are compared make a [`study`]. Knows burn and nothing of ONNX: what a run becomes is the export
 //! crate's business.
 
@@ -9,7 +9,7 @@ pub mod config;
 pub mod data;
 mod error;
 pub mod evaluation;
-pub mod inside;
+pub mod explain;
 pub mod metrics;
 pub mod model;
 pub mod picture;

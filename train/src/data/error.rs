@@ -222,7 +222,7 @@ fn list(labels: &[String]) -> String {
 
 fn nearest_of(label: &str, classes: &[String]) -> String {
     let near = nearest(label, classes.iter().map(String::as_str));
-    near.map_or_else(String::new, |near| format!("; the nearest is {}", shown(near)))
+    near.map_or_else(String::new, |near| format!("; the nearest label is {}", shown(near)))
 }
 
 fn counts(labels: &[(String, usize)]) -> String {

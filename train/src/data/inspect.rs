@@ -9,8 +9,8 @@ use kiln_tile::{Decoder, Limits, Notes, SizePolicy, TileError};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::labels::{nearest, shown};
 use super::content::{self, ContentDigests, same_image_pairs};
+use super::labels::{nearest, shown};
 use super::{DataError, Dataset, Result, Split};
 use crate::metrics::{Bootstrap, ColourBaseline, Interval, Scored, ThresholdRule, colour_features, measure};
 
@@ -237,9 +237,12 @@ fn inspect_tile(dataset: &Dataset, decoder: &Decoder, index: usize) -> TileRepor
     };
     let report = TileReport { size, file: Some(digest::sha256_hex(&bytes)), ..nothing };
     match decoder.decode_with_notes(&bytes) {
-        Ok((tile, notes)) => {
-            TileReport { pixels: Some(tile.sha256()), features: Some(colour_features(&tile)), notes: Some(notes), ..report }
-        }
+        Ok((tile, notes)) => TileReport {
+            pixels: Some(tile.sha256()),
+            features: Some(colour_features(&tile)),
+            notes: Some(notes),
+            ..report
+        },
         Err(error) => TileReport { error: Some(error), ..report },
     }
 }

@@ -262,7 +262,10 @@ mod tests {
     fn a_label_for_a_missing_value_is_refused() {
         for label in ["nan", "NaN", "NAN"] {
             let message = refusal(&format!("path,label\na.png,{label}\n"));
-            assert!(message.contains(&format!("line 2: the label `{label}` usually means a missing value")), "{message}");
+            assert!(
+                message.contains(&format!("line 2: the label `{label}` usually means a missing value")),
+                "{message}"
+            );
         }
     }
 }

@@ -38,9 +38,9 @@ pub use labels::{CountsAs, LabelCount, NORMAL_LABELS, close_labels, label_counts
 pub use leaks::check_leaks;
 pub use loader::{Batches, Loader, LoaderOptions, TileBatch};
 pub use masks::check_masks;
+pub use plan::SplitPlan;
 pub(crate) use sampling::{Sample, class_counts, samples};
 pub use sampling::{Sampling, Synthesis};
-pub use plan::SplitPlan;
 pub use split::Split;
 
 pub(crate) type Result<T, E = DataError> = std::result::Result<T, E>;

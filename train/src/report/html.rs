@@ -1,25 +1,14 @@
-//! The page around the sections: head, style, facts, figures, configuration.
+//! Parts of an HTML page: the document, figures, tables, verdicts.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{Figure, Report, latency, metrics, parity};
+use super::Figure;
 
 const STYLE: &str = include_str!("report.css");
 
-pub(super) fn page(report: &Report) -> String {
-    let main = html! {
-        @if let Some(figures) = &report.metrics { (metrics::section(figures)) }
-        @for figure in &report.figures { (figure_section(figure)) }
-        @if let Some(found) = &report.parity { (parity::section(found)) }
-        @if let Some(found) = &report.latency { (latency::section(found)) }
-        @if let Some(config) = &report.config { (configuration(config)) }
-    };
-    shell(&report.title, &report.summary, &report.facts, &main)
-}
-
-/// The document around the sections.
+/// The whole document with title, summary, facts and `main`.
 pub(crate) fn shell(title: &str, summary: &str, short: &[(String, String)], main: &Markup) -> String {
     let document = html! {
         (DOCTYPE)
@@ -55,7 +44,7 @@ fn facts(facts: &[(String, String)]) -> Markup {
     }
 }
 
-/// A picture with its heading and its words.
+/// A section with a picture, its heading and its caption.
 pub(crate) fn figure_section(figure: &Figure) -> Markup {
     let (width, height) = figure.picture.shown_size();
     let source = format!("data:image/png;base64,{}", STANDARD.encode(figure.picture.png()));
@@ -70,24 +59,12 @@ pub(crate) fn figure_section(figure: &Figure) -> Markup {
     }
 }
 
-fn configuration(config: &str) -> Markup {
-    html! {
-        section {
-            h2 { "Configuration" }
-            details {
-                summary { "The resolved configuration of the run" }
-                pre tabindex="0" { code { (config) } }
-            }
-        }
-    }
-}
-
-/// Whether a cell holds a word, such as a list of keys, that no column has room for.
+/// True if a cell has a word that is too long for a column, such as a list of keys.
 fn is_long(cell: &str) -> bool {
     cell.split_whitespace().any(|word| word.chars().count() > 24)
 }
 
-/// A table inside a box that scrolls by itself, so that a narrow screen does not scroll the page. Cells wrap first.
+/// A table in a scrollable box, so that a wide table does not widen the page on a narrow screen.
 pub(crate) fn table(caption: &str, columns: &[&str], rows: &[Vec<String>]) -> Markup {
     html! {
         div.scroll role="region" aria-label=(caption) tabindex="0" {
@@ -108,7 +85,7 @@ pub(crate) fn table(caption: &str, columns: &[&str], rows: &[Vec<String>]) -> Ma
     }
 }
 
-/// A verdict in a word and a sign; the colour only repeats it.
+/// A verdict in words and a sign; the colour repeats it.
 pub(super) fn verdict(good: bool, words: &str) -> Markup {
     html! {
         p.verdict.good[good].bad[!good] { (if good { "✓ " } else { "✗ " }) (words) }

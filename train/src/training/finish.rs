@@ -21,9 +21,9 @@ use super::seeds::Purpose;
 use super::seen;
 use super::state::TrainingState;
 use super::trainer::git_revision;
-use crate::baseline::{ColourNeighbours, TileColour};
+use crate::baseline::{ColourFeatures, ColourNeighbours};
 use crate::data::{Dataset, Loader, Split};
-use crate::metrics::{Bootstrap, ColourBaseline, Judgement, Scored, measure_by};
+use crate::metrics::{Bootstrap, ColourBaseline, MeasureOptions, Scored, measure_with};
 use crate::model::{Classes, Zoo};
 use crate::picture::EpochRecord;
 use crate::{Error, Result, report};
@@ -51,15 +51,15 @@ pub(crate) fn finish(
     let scored = with_truth(dataset, classes, &test);
     let labels: Vec<&str> = test.iter().map(|tile| dataset.entries[tile.index].label.as_str()).collect();
     let errors = squared_errors(&test);
-    let judgement = Judgement {
+    let options = MeasureOptions {
         probabilities: gives_probabilities(zoo, &scored),
         colour: baseline.as_deref(),
         neighbours: Some(&neighbours),
         squared_errors: errors.as_deref(),
         labels: Some(&labels),
-        ..Judgement::at(value, bootstrap)
+        ..MeasureOptions::new(value, bootstrap)
     };
-    let metrics = measure_by(&scored, &judgement)?;
+    let metrics = measure_with(&scored, &options)?;
     write_json(layout, &layout.metrics(), &metrics)?;
     let chosen_on = format!("validation split, {} tiles", val.len());
     let threshold = ThresholdFacts { value, rule: rule.to_string(), chosen_on };
@@ -149,7 +149,7 @@ pub(crate) fn colour_scores(
         let missing = || Error::run(Path::new("tile"), format!("tile {} has no colour", tile.index));
         tested.get(&tile.index).map(|(_, colour)| colour).ok_or_else(missing)
     };
-    let colours = test.iter().map(colour).collect::<Result<Vec<&TileColour>>>()?;
+    let colours = test.iter().map(colour).collect::<Result<Vec<&ColourFeatures>>>()?;
     let supervised = baseline.map(|baseline| colours.iter().map(|colour| baseline.score(&colour.statistics)).collect());
     let histograms: Vec<&[f64]> = colours.iter().map(|colour| colour.histogram.as_slice()).collect();
     let distances = ColourNeighbours::fit(&normal)?.score(&histograms)?;
@@ -161,14 +161,14 @@ pub(crate) fn colour_scores(
 }
 
 /// Class number and colours of each tile, by its entry.
-fn colours(loader: &Loader) -> Result<BTreeMap<usize, (usize, TileColour)>> {
+fn colours(loader: &Loader) -> Result<BTreeMap<usize, (usize, ColourFeatures)>> {
     let mut features = BTreeMap::new();
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
         let tiles = batch.pixels.chunks_exact(TILE_BYTES).map(|pixels| Tile::from_pixels(pixels.to_vec()));
         for ((index, class), tile) in batch.indices.iter().zip(&batch.labels).zip(tiles) {
             let tile = tile.map_err(|error| Error::run(Path::new("tile"), error.to_string()))?;
-            features.insert(*index, (*class, TileColour::of(&tile)));
+            features.insert(*index, (*class, ColourFeatures::new(&tile)));
         }
     }
     Ok(features)

@@ -14,7 +14,7 @@ use super::run::{Run, plain_loader, same_file, sampling, training_loader};
 use super::seeds::{Purpose, seed};
 use super::trainer::TrainRequest;
 use super::{Layout, classes, stain};
-use crate::data::{self, ContentDigests, Dataset, Loader, Sampling, Split, SplitPlan};
+use crate::data::{self, ContentDigests, CountsAs, Dataset, Loader, Sampling, Split, SplitPlan};
 use crate::model::Classes;
 use crate::{Config, Error, Result};
 
@@ -33,10 +33,7 @@ pub(crate) struct Prepared {
 impl Prepared {
     pub(super) fn new(request: &TrainRequest, layout: &Layout) -> Result<Self> {
         let config = request.config.clone();
-        let data_path = request.data.clone().or_else(|| config.data.path.clone()).ok_or_else(|| Error::Config {
-            origin: "data.path".to_owned(),
-            reason: "no data set is named; give --data DIR, or make one with `kiln data synth --out DIR`".to_owned(),
-        })?;
+        let data_path = request.data.clone().or_else(|| config.data.path.clone()).ok_or(Error::NoData)?;
         let data_path = located(&data_path)?;
         let dataset = Arc::new(Dataset::open(&data_path)?);
         let classes = classes(&dataset, config.data.normal_classes.as_deref())?;
@@ -133,16 +130,11 @@ impl Prepared {
             let anomalous = tiles.iter().filter(|(_, class)| self.classes.is_anomalous(*class)).count();
             let wants_both = split != Split::Train || learns_anomalies;
             let missing = match (tiles.len() - anomalous, anomalous) {
-                (0, _) => "normal",
-                (_, 0) if wants_both => "anomalous",
+                (0, _) => CountsAs::Normal,
+                (_, 0) if wants_both => CountsAs::Anomalous,
                 _ => continue,
             };
-            let reason = format!(
-                "of its {} tiles none is {missing}; give it some by a `split` column or --split-file, or by other fractions \
-                 in data.split",
-                tiles.len()
-            );
-            return Err(Error::Config { origin: format!("split {split}"), reason });
+            return Err(Error::SplitLacks { split, tiles: tiles.len(), missing });
         }
         Ok(())
     }
@@ -160,10 +152,7 @@ impl Prepared {
 
 /// Where a data set is, whatever the working folder.
 fn located(data: &Path) -> Result<PathBuf> {
-    fs::canonicalize(data).map_err(|error| Error::Config {
-        origin: format!("data set {}", data.display()),
-        reason: format!("{error}; give a folder or a CSV of tiles with --data"),
-    })
+    fs::canonicalize(data).map_err(|reason| Error::DataPath { path: data.to_owned(), reason })
 }
 
 /// A tile that cannot be decoded ends the training now, not when its split's turn comes, hours later.
@@ -215,11 +204,7 @@ fn resolve_split(
 pub(super) fn same_configuration(layout: &Layout, config: &Config) -> Result<()> {
     let before = Config::read(&layout.config(), &[])?;
     let Some(key) = before.first_difference(config)? else { return Ok(()) };
-    let reason = format!(
-        "was begun with another `{key}` (see its config.yaml); resume with that configuration, or choose another folder \
-         with --out"
-    );
-    Err(Error::run(layout.root(), reason))
+    Err(Error::OtherConfiguration { path: layout.root().to_owned(), key })
 }
 
 /// A training keeps to the tiles that it was begun on.
@@ -227,9 +212,7 @@ pub(super) fn same_tiles(layout: &Layout, before: &str, now: &str) -> Result<()>
     if before == now {
         return Ok(());
     }
-    let reason = "was begun on other tiles: their pixels, labels or groups have changed; bring them back, or choose \
-                  another folder with --out";
-    Err(Error::run(layout.root(), reason))
+    Err(Error::OtherTiles { path: layout.root().to_owned() })
 }
 
 /// A training keeps to the split that it was begun with.
@@ -237,9 +220,7 @@ fn same_split(layout: &Layout, asked: Option<&SplitPlan>, begun: &SplitPlan) -> 
     if asked.is_none_or(|asked| asked == begun) {
         return Ok(());
     }
-    let reason = "was begun with another split (see its split.csv); resume without --split-file, or choose \
-                  another folder with --out";
-    Err(Error::run(layout.root(), reason))
+    Err(Error::OtherSplit { path: layout.root().to_owned() })
 }
 
 /// A finished run keeps to its tiles and its split as an unfinished one does. Where no data set is named, its tiles may
