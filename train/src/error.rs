@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use kiln_files::Fault;
 
-use crate::data::{CountsAs, Split};
+use crate::data::{LabelKind, Split};
 
 /// An error between a configuration and a trained run or study.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +41,7 @@ pub enum Error {
         /// Number of its tiles.
         tiles: usize,
         /// The kind that no tile has.
-        missing: CountsAs,
+        missing: LabelKind,
     },
     /// A metric cannot be computed.
     #[error(transparent)]

@@ -10,7 +10,7 @@ use kiln_tile::{Decoder, Tile};
 use rayon::prelude::*;
 
 use crate::baseline::{ColourFeatures, ColourNeighbours};
-use crate::data::{self, CountsAs, DataError, Dataset, LabelCount, look_alike, shown};
+use crate::data::{self, DataError, Dataset, LabelCount, LabelKind, look_alike, shown};
 use crate::metrics::{
     Bootstrap, COLOUR_FEATURES, ColourBaseline, MeasureOptions, Metrics, Scored, assign_folds, measure_with,
 };
@@ -217,7 +217,7 @@ pub fn check_labels(
     let tile = |label: &str| {
         part.entries.iter().find(|entry| entry.label == label).map(|entry| entry.path.clone()).unwrap_or_default()
     };
-    for row in rows.iter().filter(|row| row.counts_as == CountsAs::Anomalous) {
+    for row in rows.iter().filter(|row| row.counts_as == LabelKind::Anomalous) {
         let label = row.label.as_str();
         let known = if classes.is_empty() { normal } else { classes };
         if let Some(twin) = known.iter().find(|known| *known != label && look_alike(known, label)) {
@@ -239,10 +239,10 @@ pub fn check_labels(
         }
     }
     let of = |counts_as| rows.iter().any(|row| row.counts_as == counts_as);
-    let missing = match (of(CountsAs::Normal), of(CountsAs::Anomalous)) {
+    let missing = match (of(LabelKind::Normal), of(LabelKind::Anomalous)) {
         (true, true) => return Ok(rows),
-        (false, _) => CountsAs::Normal,
-        (true, false) => CountsAs::Anomalous,
+        (false, _) => LabelKind::Normal,
+        (true, false) => LabelKind::Anomalous,
     };
     Err(DataError::OneKind {
         path: dataset.root.clone(),
@@ -264,10 +264,10 @@ pub fn score_run(run: &Run, dataset: &Arc<Dataset>, indices: Vec<usize>) -> Resu
     score_tiles(&run.model(&device)?, run.front(), &run.facts.classes, &loader, &device)
 }
 
-/// Saves pictures into a folder under their names, and gives the figures on for the report.
+/// Saves pictures in a folder by name, and returns the figures for the report.
 ///
 /// # Errors
-/// If a file cannot be written.
+/// A file that cannot be written.
 pub fn save(figures: Vec<(&'static str, Figure)>, folder: &Path) -> Result<Vec<Figure>> {
     let saved = figures.into_iter().map(|(name, figure)| {
         figure.picture.save(&folder.join(name))?;
@@ -329,7 +329,7 @@ mod tests {
         let colour = findings.metrics.baseline.colour_auroc.unwrap();
         assert!(colour.value > 0.9, "{colour:?}");
         let neighbours = findings.metrics.baseline.neighbours_auroc.unwrap();
-        // Tiles of one grey each: those of the test are all in bins that no training tile has, and so equally far.
+        // Each tile has one grey value; the test tiles are in bins without training tiles, and so equally distant.
         assert_eq!(neighbours.value, 0.5);
         let failures = findings.metrics.failures.as_ref().unwrap();
         assert_eq!((failures.groups_with_failures, failures.groups[0].false_negative), (1, 1));

@@ -7,7 +7,7 @@ use kiln_files::Fault;
 use kiln_tile::TileError;
 
 use super::Split;
-use super::labels::{CountsAs, nearest, shown};
+use super::labels::{LabelKind, nearest, shown};
 
 /// An error between files of tiles and batches.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +62,7 @@ pub enum DataError {
         /// Number of tiles to evaluate.
         tiles: usize,
         /// The kind that no tile has.
-        missing: CountsAs,
+        missing: LabelKind,
         /// The labels of the tiles.
         labels: Vec<String>,
         /// The model's normal labels.

@@ -190,7 +190,7 @@ pub fn inspect(
     if let Some(positive) = positive.filter(|positive| !labels.iter().any(|label| label == positive)) {
         let near = nearest(positive, labels.iter().map(String::as_str)).map_or_else(String::new, shown);
         let reason = format!(
-            "no tile has the label {}; there are {}; the nearest is {near}",
+            "no tile has the label {}; the labels are {}; the nearest is {near}",
             shown(positive),
             labels.join(", ")
         );

@@ -34,7 +34,7 @@ pub use inspect::{
     ClassCount, ColourCheck, DuplicateTiles, GroupCount, IgnoredContent, Inspection, LabelConflict, SizeCount,
     SplitCount, Unreadable, inspect,
 };
-pub use labels::{CountsAs, LabelCount, NORMAL_LABELS, close_labels, label_counts, look_alike, nearest, shown};
+pub use labels::{LabelCount, LabelKind, NORMAL_LABELS, close_labels, label_counts, look_alike, nearest, shown};
 pub use leaks::check_leaks;
 pub use loader::{Batches, Loader, LoaderOptions, TileBatch};
 pub use masks::check_masks;

@@ -57,7 +57,7 @@ impl Dataset {
         }
         Err(DataError::dataset(
             path,
-            "neither a folder nor a .csv list; give a folder with one subfolder a class, or a list",
+            "neither a folder nor a .csv list; give a folder with one subfolder per class, or a list",
         ))
     }
 }
@@ -86,7 +86,7 @@ fn from_class_folders(root: &Path) -> Result<Dataset> {
         entries.extend(tiles.into_iter().map(|path| Entry { path, label: name.clone(), group: None, split: None }));
     }
     if entries.is_empty() {
-        let reason = "expected one subfolder a class with PNG, JPEG, TIFF, BMP or WebP files, or a tiles.csv";
+        let reason = "expected one subfolder per class with PNG, JPEG, TIFF, BMP or WebP files, or a tiles.csv";
         return Err(DataError::NoTiles { path: root.to_owned(), reason });
     }
     labels::check(root, &entries)?;
@@ -100,7 +100,7 @@ fn refused(root: &Path, tile: &Path) -> Option<String> {
 
 fn collect(root: &Path, folder: &Path, depth: usize, tiles: &mut Vec<PathBuf>) -> Result<()> {
     if depth > MAX_DEPTH {
-        let reason = format!("folders nested deeper than {MAX_DEPTH}; does a link lead back?");
+        let reason = format!("folders nested deeper than {MAX_DEPTH}; is there a link to a parent folder?");
         return Err(DataError::dataset(&root.join(folder), reason));
     }
     for name in sorted_names(&root.join(folder))? {

@@ -42,8 +42,8 @@ impl Setup {
         let classes = classes(&dataset, study.data.normal_classes.as_deref())?;
         variants.iter().try_for_each(|variant| variant.check_labels(&study, &classes))?;
         data::check_masks(&dataset, &Decoder::new(study.data.size_policy))?;
-        let digests = data::digests(&dataset, &Decoder::new(study.data.size_policy))?;
-        let data_sha256 = data::digest(&dataset, &digests);
+        let digests = data::tile_digests(&dataset, &Decoder::new(study.data.size_policy))?;
+        let data_sha256 = data::dataset_digest(&dataset, &digests);
         check_same_study(&layout, &study, &data_sha256)?;
         let plans = folds::plans(&dataset, &digests, &study.split)?;
         for (number, plan) in plans.iter().enumerate() {

@@ -14,7 +14,7 @@ use super::run::{Run, plain_loader, same_file, sampling, training_loader};
 use super::seeds::{Purpose, seed};
 use super::trainer::TrainRequest;
 use super::{Layout, classes, stain};
-use crate::data::{self, ContentDigests, CountsAs, Dataset, Loader, Sampling, Split, SplitPlan};
+use crate::data::{self, ContentDigests, Dataset, LabelKind, Loader, Sampling, Split, SplitPlan};
 use crate::model::Classes;
 use crate::{Config, Error, Result};
 
@@ -130,8 +130,8 @@ impl Prepared {
             let anomalous = tiles.iter().filter(|(_, class)| self.classes.is_anomalous(*class)).count();
             let wants_both = split != Split::Train || learns_anomalies;
             let missing = match (tiles.len() - anomalous, anomalous) {
-                (0, _) => CountsAs::Normal,
-                (_, 0) if wants_both => CountsAs::Anomalous,
+                (0, _) => LabelKind::Normal,
+                (_, 0) if wants_both => LabelKind::Anomalous,
                 _ => continue,
             };
             return Err(Error::SplitLacks { split, tiles: tiles.len(), missing });

@@ -109,7 +109,7 @@ fn a_link_that_leads_back_ends() {
     let folder = tempfile::tempdir().unwrap();
     save(&tile(1), &folder.path().join("a/1.png"));
     std::os::unix::fs::symlink(folder.path(), folder.path().join("a/back")).unwrap();
-    assert!(Dataset::open(folder.path()).unwrap_err().to_string().contains("does a link lead back?"));
+    assert!(Dataset::open(folder.path()).unwrap_err().to_string().contains("is there a link to a parent folder?"));
 }
 
 #[test]

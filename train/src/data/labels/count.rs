@@ -14,14 +14,14 @@ pub const NORMAL_LABELS: [&str; 5] = ["benign", "normal", "healthy", "negative",
 /// The kind of a label: normal or anomalous.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum CountsAs {
+pub enum LabelKind {
     /// A normal tile.
     Normal,
     /// An anomalous tile.
     Anomalous,
 }
 
-impl CountsAs {
+impl LabelKind {
     /// `normal` or `anomalous`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -40,7 +40,7 @@ pub struct LabelCount {
     /// Number of its tiles.
     pub tiles: usize,
     /// Normal or anomalous.
-    pub counts_as: CountsAs,
+    pub counts_as: LabelKind,
 }
 
 /// The labels of a data set with their numbers of tiles, normal ones first.
@@ -51,11 +51,11 @@ pub fn label_counts(dataset: &Dataset, normal: &[String]) -> Vec<LabelCount> {
         *counts.entry(&entry.label).or_default() += 1;
     }
     let row = |(label, tiles): (&str, usize)| {
-        let counts_as = if normal.iter().any(|name| name == label) { CountsAs::Normal } else { CountsAs::Anomalous };
+        let counts_as = if normal.iter().any(|name| name == label) { LabelKind::Normal } else { LabelKind::Anomalous };
         LabelCount { label: label.to_owned(), tiles, counts_as }
     };
     let mut rows: Vec<LabelCount> = counts.into_iter().map(row).collect();
-    rows.sort_by_key(|row| row.counts_as == CountsAs::Anomalous);
+    rows.sort_by_key(|row| row.counts_as == LabelKind::Anomalous);
     rows
 }
 
@@ -65,7 +65,7 @@ pub fn label_counts(dataset: &Dataset, normal: &[String]) -> Vec<LabelCount> {
 pub fn close_labels(rows: &[LabelCount]) -> Vec<(&str, &str)> {
     let of = |wanted| rows.iter().filter(move |row| row.counts_as == wanted);
     let letters = |label: &str| label.chars().count() >= 5 && !label.chars().any(char::is_numeric);
-    let pairs = of(CountsAs::Normal).flat_map(|normal| of(CountsAs::Anomalous).map(move |other| (normal, other)));
+    let pairs = of(LabelKind::Normal).flat_map(|normal| of(LabelKind::Anomalous).map(move |other| (normal, other)));
     pairs
         .map(|(normal, other)| (normal.label.as_str(), other.label.as_str()))
         .filter(|(normal, other)| letters(normal) && letters(other))

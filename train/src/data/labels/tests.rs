@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::folders::first_copy;
+use super::spelling::difference;
 use super::*;
 use crate::data::dataset::Entry;
 
@@ -118,7 +119,7 @@ fn a_label_that_stands_for_a_missing_value_is_refused() {
 fn a_normal_and_an_anomalous_label_that_are_one_slip_apart_are_close() {
     let row = |label: &str, counts_as| LabelCount { label: label.to_owned(), tiles: 1, counts_as };
     let close = |other: &str| {
-        let rows = [row("benign", CountsAs::Normal), row(other, CountsAs::Anomalous)];
+        let rows = [row("benign", LabelKind::Normal), row(other, LabelKind::Anomalous)];
         !close_labels(&rows).is_empty()
     };
     for other in ["benigm", "bening", "begnin", "Bengin", "benigne", "benin"] {

@@ -14,7 +14,7 @@ const TAU: f32 = std::f32::consts::TAU;
 pub(super) fn benign(rng: &mut impl Rng) -> Tissue {
     let mut tissue = Tissue::stroma(rng);
     let mut glands: Vec<Gland> = Vec::new();
-    // Glands of a tile are alike in size, and those of another tile smaller or larger. The smaller, the more fit in.
+    // Glands have similar sizes within a tile, and different sizes between tiles; more small ones fit.
     let size = between(rng, 0.7, 1.0);
     let most = (4.0 / (size * size)).round() as usize;
     for _ in 0..160 {

@@ -95,6 +95,23 @@ pub fn write(folder: &Path, options: &SynthOptions, progress: &(dyn Fn() + Sync)
 ///
 /// # Errors
 /// None in practice: a pixel buffer of the wrong length.
+///
+/// # Examples
+/// ```
+/// # fn main() -> Result<(), kiln_train::data::DataError> {
+/// use kiln_train::data::synth;
+///
+/// // Even numbers are benign, odd ones anomalous; both have the same colours in other places.
+/// let (benign, anomalous) = (synth::tile(7, 0)?, synth::tile(7, 1)?);
+/// let sorted = |tile: &kiln_tile::Tile| {
+///     let mut colours: Vec<&[u8]> = tile.pixels().chunks_exact(3).collect();
+///     colours.sort_unstable();
+///     colours.concat()
+/// };
+/// assert_eq!(sorted(&benign), sorted(&anomalous));
+/// # Ok(())
+/// # }
+/// ```
 pub fn tile(seed: u64, number: usize) -> Result<Tile> {
     let [benign, anomalous] = render::pair(seed, number / 2)?;
     Ok(if number.is_multiple_of(2) { benign } else { anomalous })
