@@ -70,12 +70,13 @@ fn roc_panel<'a>(scored: &[Scored], baseline: Option<&[Scored]>, metrics: &Metri
     });
     // A curve below chance would be hidden by the legend in its usual corner.
     let hidden = curves.iter().flat_map(|curve| &curve.points).any(|&(x, y)| y < 0.19 && x > 0.2 && y < x - 0.15);
-    let (catch, spare) = (metrics.recall.value, metrics.specificity.value);
-    let words = format!("threshold {}: sensitivity {catch:.3}, specificity {spare:.3}", short(metrics.threshold));
+    let (sensitivity, specificity) = (metrics.recall.value, metrics.specificity.value);
+    let words =
+        format!("threshold {}: sensitivity {sensitivity:.3}, specificity {specificity:.3}", short(metrics.threshold));
     Ok(Panel {
         words: ["ROC", "false positive rate (1 − specificity)", "true positive rate (sensitivity)"],
         curves,
-        threshold: ((1.0 - spare, catch), words),
+        threshold: ((1.0 - specificity, sensitivity), words),
         legend: if hidden { SeriesLabelPosition::UpperLeft } else { SeriesLabelPosition::LowerRight },
     })
 }
