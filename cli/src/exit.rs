@@ -27,7 +27,7 @@ impl Exit {
     pub(crate) fn after_report(self, written: anyhow::Result<()>, out: &Output) -> anyhow::Result<Self> {
         match written {
             Err(error) if self != Self::Done => {
-                out.note(format_args!("error: {}", kiln_runtime::chain(error.as_ref())));
+                out.error(&error);
                 Ok(self)
             }
             written => written.map(|()| self),

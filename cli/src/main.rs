@@ -2,6 +2,7 @@
 //! prints the results; everything that a library user needs is in the libraries.
 
 mod exit;
+mod hint;
 mod output;
 mod verbs;
 
@@ -60,7 +61,7 @@ fn main() -> ExitCode {
 /// Runs the verb and prints its error.
 fn run(verb: verbs::Verb, out: &Output) -> Exit {
     verbs::run(verb, out).unwrap_or_else(|error| {
-        out.note(format_args!("error: {}", kiln_runtime::chain(error.as_ref())));
+        out.error(&error);
         exit::of_error(&error)
     })
 }

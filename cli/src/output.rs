@@ -11,6 +11,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kiln_files::text::escaped;
 use serde::Serialize;
 
+use crate::hint::hint;
+
 /// The output streams of a verb, and the global flags that it may read.
 pub(crate) struct Output {
     /// `--json`: stdout is JSON.
@@ -71,6 +73,14 @@ impl Output {
         let text = text.to_string();
         let lines: Vec<_> = text.split('\n').map(escaped).collect();
         let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
+    }
+
+    /// An error on stderr, and its hint on a second line.
+    pub(crate) fn error(&self, error: &anyhow::Error) {
+        self.note(format_args!("error: {}", kiln_runtime::chain(error.as_ref())));
+        if let Some(hint) = hint(error) {
+            self.note(format_args!("hint: {hint}"));
+        }
     }
 
     /// A progress bar on a terminal. It is hidden elsewhere; the verb prints plain lines there.

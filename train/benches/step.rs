@@ -1,7 +1,7 @@
-//! A training step of the pooled classifier, beside what it cannot do without: the bare forward pass, backward pass and
-//! Adam's step on tiles that lie in memory. The difference is what decoding, augmentation and copies cost a training.
+//! A training step of the pooled classifier, compared with the bare forward pass, backward pass and Adam's step on tiles in
+//! memory. The difference is the cost of decoding, augmentation and copies.
 //!
-//! The two are timed in turn, so that other work on the machine meets both: `cargo bench -p kiln-train --bench step`.
+//! The two are timed alternately, so that other load on the machine affects both: `cargo bench -p kiln-train --bench step`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::hint::black_box;
@@ -18,9 +18,9 @@ use kiln_train::training::{Event, TrainRequest, train_unless_stopped};
 
 const BATCH: usize = 16;
 const CROP: usize = 128;
-/// Steps of the training that is timed, the first of which warms up.
+/// Number of timed training steps; the first is for warming up.
 const STEPS: usize = 20;
-/// About 340 of them are for training: some 21 batches.
+/// Number of tiles; about 340 are for training: some 21 batches.
 const TILES: usize = 360;
 
 fn config() -> Config {
@@ -34,7 +34,7 @@ fn config() -> Config {
     Config::parse(text, "cnn.yaml", &sets).unwrap()
 }
 
-/// Seconds of each step of a training, but for the first.
+/// Time of each training step, except the first.
 fn training(data: &std::path::Path) -> Vec<Duration> {
     let out = tempfile::tempdir().unwrap();
     let request = TrainRequest {
@@ -58,7 +58,7 @@ fn training(data: &std::path::Path) -> Vec<Duration> {
     steps
 }
 
-/// Seconds of as many bare steps.
+/// Time of `count` bare steps.
 fn bare(count: usize) -> Vec<Duration> {
     let device = Device::flex().autodiff();
     let mut zoo = Zoo::new(&config().model, 2, 1, &device);
@@ -99,7 +99,7 @@ fn step(criterion: &mut Criterion) {
         bencher.iter_custom(|count| mean(&training(&tiles)) * count as u32);
     });
     group.finish();
-    // In pairs, because these are what a claim rests on.
+    // Measured in pairs, for a reliable ratio.
     let mut ratios: Vec<f64> =
         (0..5).map(|_| mean(&training(&tiles)).as_secs_f64() / mean(&bare(STEPS - 1)).as_secs_f64()).collect();
     ratios.sort_by(f64::total_cmp);

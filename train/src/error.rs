@@ -1,88 +1,192 @@
-//! The one error type of this crate. Each message names the file, the key or the tile, and says what to do.
+//! The error type of this crate. Each message names the file, the key or the tile, and the cause.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use kiln_files::Fault;
 
-/// What can go wrong between a configuration and a run.
+use crate::data::{LabelKind, Split};
+
+/// An error between a configuration and a trained run or study.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The configuration file, or a `--set`, is wrong.
+    /// The configuration is invalid.
     #[error("{origin}: {reason}")]
     Config {
-        /// The file, or the `--set` that was given.
+        /// The file, the change or the key.
         origin: String,
-        /// What is wrong with which key.
+        /// The problem, and how to solve it.
         reason: String,
     },
-    /// The data set is wrong.
+    /// No data set is given, neither in the request nor in the configuration.
+    #[error("data.path: no data set is named")]
+    NoData,
+    /// The data set does not exist or cannot be reached.
+    #[error("data set {}: {reason}", path.display())]
+    DataPath {
+        /// The path.
+        path: PathBuf,
+        /// The cause. It is part of the message, and therefore not a source.
+        reason: io::Error,
+    },
+    /// The data set is invalid.
     #[error(transparent)]
     Data(#[from] crate::data::DataError),
-    /// A figure cannot be computed.
+    /// A split lacks normal or anomalous tiles.
+    #[error("split {split}: no {} tile among its {tiles}", missing.name())]
+    SplitLacks {
+        /// The split.
+        split: Split,
+        /// Number of its tiles.
+        tiles: usize,
+        /// The kind that no tile has.
+        missing: LabelKind,
+    },
+    /// A metric cannot be computed.
     #[error(transparent)]
     Metrics(#[from] crate::metrics::MetricsError),
     /// A picture cannot be drawn or written.
     #[error(transparent)]
     Picture(#[from] crate::picture::PictureError),
-    /// The run folder is not what was expected.
+    /// The run folder is invalid.
     #[error("run {}: {reason}", path.display())]
     Run {
         /// The run's folder.
         path: PathBuf,
-        /// What is wrong and what to do.
+        /// The problem, and how to solve it.
         reason: String,
     },
-    /// Weights from elsewhere are not what was expected.
+    /// The folder for a new run exists already.
+    #[error("run {}: exists already", path.display())]
+    RunExists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder is not a run.
+    #[error("run {}: is not a run: run.json is missing", path.display())]
+    NotARun {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The training of the run is not finished.
+    #[error("run {}: training is not finished", path.display())]
+    RunUnfinished {
+        /// The run's folder.
+        path: PathBuf,
+    },
+    /// An observer stopped the training.
+    #[error("run {}: was stopped after epoch {epochs}", path.display())]
+    RunStopped {
+        /// The run's folder.
+        path: PathBuf,
+        /// Number of finished epochs.
+        epochs: usize,
+    },
+    /// The run was started with another configuration.
+    #[error("run {}: was begun with another `{key}` (see its config.yaml)", path.display())]
+    OtherConfiguration {
+        /// The run's folder.
+        path: PathBuf,
+        /// The first key that differs.
+        key: String,
+    },
+    /// The run was started on other tiles.
+    #[error("run {}: was begun on other tiles: their pixels, labels or groups have changed", path.display())]
+    OtherTiles {
+        /// The run's folder.
+        path: PathBuf,
+    },
+    /// The run was started with another split.
+    #[error("run {}: was begun with another split (see its split.csv)", path.display())]
+    OtherSplit {
+        /// The run's folder.
+        path: PathBuf,
+    },
+    /// The folder for a new study exists already, without a study.
+    #[error("study {}: the folder exists already and holds no study", path.display())]
+    NotAStudy {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder has a study of another configuration or of other tiles.
+    #[error("study {}: was begun with another configuration or other tiles (see its study.yaml)", path.display())]
+    OtherStudy {
+        /// The study's folder.
+        path: PathBuf,
+    },
+    /// Another process uses the folder.
+    #[error("{}: another {process} is at work in this folder", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+        /// `training` or `study`.
+        process: &'static str,
+    },
+    /// A file of weights is invalid.
     #[error("weights {}: {reason}", path.display())]
     Weights {
         /// The file.
         path: PathBuf,
-        /// What is wrong and what to do.
+        /// The problem, and how to solve it.
         reason: String,
     },
-    /// What is published cannot be had.
+    /// A file does not have the weights of the configured backbone.
+    #[error("weights {}: no weights of {backbone}: {reason}", path.display())]
+    OtherBackbone {
+        /// The file.
+        path: PathBuf,
+        /// The configured backbone.
+        backbone: String,
+        /// The cause.
+        reason: String,
+    },
+    /// No published weights are pinned for a backbone.
+    #[error("weights of {backbone} cannot be fetched: none are pinned")]
+    NotPublished {
+        /// The backbone.
+        backbone: String,
+    },
+    /// A download failed.
     #[error("{what} cannot be fetched: {reason}")]
     Fetch {
-        /// What was asked for.
+        /// The requested file.
         what: String,
-        /// Why not, and what to do.
+        /// The problem, and how to solve it.
         reason: String,
     },
-    /// Training went wrong in its numbers.
+    /// The loss is not a finite number.
     #[error("training stopped at epoch {epoch}, step {step}: {reason}")]
     Diverged {
         /// Epoch, from 1.
         epoch: u64,
-        /// Step over the whole training, from 1.
+        /// Step since the start of training, from 1.
         step: u64,
-        /// What was seen and what to do.
+        /// The problem, and how to solve it.
         reason: String,
     },
-    /// The file system refused.
+    /// The file system reported an error.
     #[error("{}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the file system said.
+        /// The cause.
         source: io::Error,
     },
 }
 
 impl Error {
-    /// Whose turn it is after this error.
+    /// Error category; decides the exit status.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Config { .. } | Self::Run { .. } | Self::Weights { .. } => Fault::Input,
-            Self::Fetch { .. } => Fault::Environment,
             Self::Data(error) => error.fault(),
             Self::Metrics(error) => error.fault(),
             Self::Picture(error) => error.fault(),
             Self::Diverged { .. } => Fault::Check,
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Fault::Input,
-            Self::Io { .. } => Fault::Environment,
+            Self::Fetch { .. } | Self::NotPublished { .. } => Fault::Environment,
+            Self::Io { source, .. } if source.kind() != io::ErrorKind::NotFound => Fault::Environment,
+            _ => Fault::Input,
         }
     }
 

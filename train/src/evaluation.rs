@@ -1,6 +1,6 @@
-//! From scores to figures, pictures and a report, whoever made the scores: burn from a run, ONNX Runtime from a
-//! bundle, or another program. Promises that both sides of such a comparison are measured alike, on the same tiles and
-//! beside the same colour baseline. Scoring is the caller's, but for runs: [`score_run`].
+//! Evaluates scores: metrics, pictures and a report, for scores by burn, by ONNX Runtime or by another program. Guarantees
+//! that all are evaluated in the same way and with the same colour baseline. Scoring is left to the caller, except for
+//! runs: [`score_run`].
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,96 +9,97 @@ use burn::tensor::Device;
 use kiln_tile::{Decoder, Tile};
 use rayon::prelude::*;
 
-use crate::baseline::{ColourNeighbours, TileColour};
-use crate::data::{self, CountsAs, DataError, Dataset, LabelCount, look_alike, shown};
-use crate::metrics::{Bootstrap, COLOUR_FEATURES, ColourBaseline, Judgement, Metrics, Scored, folds_of, measure_by};
-use crate::model::nearest_of;
+use crate::baseline::{ColourFeatures, ColourNeighbours};
+use crate::data::{self, DataError, Dataset, LabelCount, LabelKind, look_alike, shown};
+use crate::metrics::{
+    Bootstrap, COLOUR_FEATURES, ColourBaseline, MeasureOptions, Metrics, Scored, assign_folds, measure_with,
+};
 use crate::picture::{SheetTile, choose_tiles, roc_and_pr, score_sheet};
 use crate::report::Figure;
 use crate::training::{Run, ScoredTile, score_tiles};
 use crate::{Error, Result};
 
-/// Tiles on the score sheet.
+/// Number of tiles on the score sheet.
 const SHEET_TILES: usize = 24;
 
-/// Parts that tiles without a training split of their own are dealt into, to fit the colour baseline on the others.
+/// Number of folds for the colour baseline, for tiles without a training split.
 const FOLDS: usize = 5;
 
-/// Scored tiles of a data set, and how to judge them.
+/// Scored tiles of a data set, with everything that their evaluation needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Evaluation<'a> {
     /// The data set.
     pub dataset: &'a Dataset,
-    /// How its files become tiles. Without stain normalisation: what colour tells is told of tiles as they are.
+    /// Decoder for the colour baseline, without stain normalisation.
     pub decoder: Decoder,
-    /// Labels that the model knows; empty if it knows normal tiles only, and everything else is anomalous.
+    /// The model's classes; empty for a model of normal tiles, for which all other labels are anomalous.
     pub classes: &'a [String],
-    /// Labels that count as normal.
+    /// The normal labels.
     pub normal_classes: &'a [String],
-    /// Index of an entry, and its score.
+    /// Index and score of each entry.
     pub scores: &'a [(usize, f64)],
-    /// Mean squared error of each tile's reconstruction, in the order of `scores`, where it is known.
+    /// Mean squared error of each tile's reconstruction, in the order of `scores`, if known.
     pub squared_errors: Option<&'a [f64]>,
-    /// Entries that the colour baseline is fitted on. If there are none, each part of the scored tiles gets the
-    /// baseline of the other parts.
+    /// Entries that the colour baseline is fitted to. If empty, it is cross-validated on the scored tiles.
     pub train: &'a [usize],
-    /// `score >= threshold` is called anomalous.
+    /// Tiles that score at or above this are anomalous.
     pub threshold: f64,
-    /// How intervals are drawn.
+    /// Options of the intervals.
     pub bootstrap: Bootstrap,
 }
 
-/// What an [`Evaluation`] found.
+/// The result of an [`Evaluation`].
 #[derive(Debug, Clone)]
 pub struct Findings {
     /// The scores with their truth.
     pub scored: Vec<Scored>,
-    /// What colour alone makes of the same tiles.
+    /// Scores of the colour baseline for the same tiles.
     pub baseline: Vec<Scored>,
-    /// All figures.
+    /// All metrics.
     pub metrics: Metrics,
 }
 
 impl Evaluation<'_> {
-    /// Measures. Tiles are decoded on all cores for the colour baseline.
+    /// Computes all metrics. Decodes tiles on all cores for the colour baseline.
     ///
     /// # Errors
-    /// A label that the model does not know, a tile that cannot be decoded, or scores on which nothing can be measured.
+    /// A label that is not a class of the model, a tile that cannot be decoded, or scores without defined metrics.
     pub fn measure(&self) -> Result<Findings> {
         let scored = self.scored()?;
         let [baseline, neighbours] = self.baselines(&scored)?;
         let labels: Vec<&str> =
             self.scores.iter().map(|(index, _)| self.dataset.entries[*index].label.as_str()).collect();
-        let judgement = Judgement {
+        let options = MeasureOptions {
             probabilities: !self.classes.is_empty() && scored.iter().all(|tile| (0.0..=1.0).contains(&tile.score)),
             colour: Some(&baseline),
             neighbours: Some(&neighbours),
             squared_errors: self.squared_errors,
             labels: Some(&labels),
-            ..Judgement::at(self.threshold, self.bootstrap)
+            ..MeasureOptions::new(self.threshold, self.bootstrap)
         };
-        let metrics = measure_by(&scored, &judgement)?;
+        let metrics = measure_with(&scored, &options)?;
         Ok(Findings { scored, baseline, metrics })
     }
 
-    /// Pictures of the findings with their file names: the curves, and a sheet of tiles.
+    /// Pictures with their file names: the curves, and a sheet of tiles.
     ///
     /// # Errors
     /// A tile that cannot be decoded, or a picture that cannot be drawn.
     pub fn figures(&self, findings: &Findings) -> Result<Vec<(&'static str, Figure)>> {
         let ranking = Figure {
             title: "Ranking and threshold".to_owned(),
-            alternative: "ROC and precision-recall curves, with the threshold marked; the figures are in the table"
+            alternative: "ROC and precision-recall curves, with the threshold marked; the values are in the table"
                 .to_owned(),
-            caption: "The curve of colour alone shows how far staining gives the answer away.".to_owned(),
+            caption: "The curve of colour alone shows how much of the task staining solves.".to_owned(),
             picture: roc_and_pr(&findings.scored, Some(&findings.baseline), &findings.metrics)?,
         };
         let sheet = Figure {
             title: "Tiles and their scores".to_owned(),
-            alternative: "A sheet of tiles by ascending score, each with the model's call".to_owned(),
-            caption: "Broken frames mark wrong calls, missed anomalies and false alarms in turn; the other tiles are \
-                      spread over the range of scores."
-                .to_owned(),
+            alternative: "A sheet of tiles by ascending score, each with the model's decision".to_owned(),
+            caption:
+                "Dashed frames mark wrong decisions: missed anomalies and false alarms; the other tiles are spread \
+                      over the range of scores."
+                    .to_owned(),
             picture: score_sheet(&self.sheet(&findings.scored)?, self.threshold)?,
         };
         Ok(vec![("roc_pr.png", ranking), ("scores.png", sheet)])
@@ -120,16 +121,16 @@ impl Evaluation<'_> {
         if self.classes.is_empty() || self.classes.contains(&entry.label) {
             return Ok(true);
         }
-        let reason = format!(
-            "tile {} has the label {}, which the model does not know; {}",
-            shown(&entry.path.to_string_lossy()),
-            shown(&entry.label),
-            nearest_of(&entry.label, self.classes)
-        );
-        Err(DataError::Dataset { path: self.dataset.root.clone(), reason }.into())
+        Err(DataError::UnknownLabel {
+            path: self.dataset.root.clone(),
+            label: entry.label.clone(),
+            tile: entry.path.clone(),
+            classes: self.classes.to_vec(),
+        }
+        .into())
     }
 
-    /// What colour tells with anomalous tiles to learn from, and without.
+    /// Scores of the colour baselines that are fitted with and without anomalous tiles.
     fn baselines(&self, scored: &[Scored]) -> Result<[Vec<Scored>; 2]> {
         let indices: Vec<usize> = self.scores.iter().map(|&(index, _)| index).collect();
         let colours = self.colours(&indices)?;
@@ -155,8 +156,8 @@ impl Evaluation<'_> {
         Ok([with(colour), with(neighbours)])
     }
 
-    fn colours(&self, indices: &[usize]) -> Result<Vec<TileColour>> {
-        indices.par_iter().map(|&index| Ok(TileColour::of(&self.decode(index)?))).collect()
+    fn colours(&self, indices: &[usize]) -> Result<Vec<ColourFeatures>> {
+        indices.par_iter().map(|&index| Ok(ColourFeatures::new(&self.decode(index)?))).collect()
     }
 
     fn sheet(&self, scored: &[Scored]) -> Result<Vec<SheetTile>> {
@@ -174,13 +175,13 @@ impl Evaluation<'_> {
     }
 }
 
-fn statistics(colours: &[TileColour]) -> Vec<[f64; COLOUR_FEATURES]> {
+fn statistics(colours: &[ColourFeatures]) -> Vec<[f64; COLOUR_FEATURES]> {
     colours.iter().map(|colour| colour.statistics).collect()
 }
 
 /// Distances of all tiles to the nearest normal tiles of the other folds.
-fn neighbours_out_of_fold(colours: &[TileColour], anomalous: &[bool], groups: &[String]) -> Result<Vec<f64>> {
-    let fold_of = folds_of(anomalous, groups, FOLDS);
+fn neighbours_out_of_fold(colours: &[ColourFeatures], anomalous: &[bool], groups: &[String]) -> Result<Vec<f64>> {
+    let fold_of = assign_folds(anomalous, groups, FOLDS);
     let row = |tile: usize| colours[tile].histogram.as_slice();
     let mut scores = vec![0.0; colours.len()];
     for fold in 0..FOLDS {
@@ -197,13 +198,12 @@ fn neighbours_out_of_fold(colours: &[TileColour], anomalous: &[bool], groups: &[
     Ok(scores)
 }
 
-/// Checks, before anything is scored, that the labels of the tiles to measure are the model's, and that normal and
-/// anomalous tiles are among them. Gives the labels with their tiles. `classes` and `normal` are the model's; an empty
-/// `classes` takes every other label for an anomaly.
+/// Checks before scoring that the labels of the tiles are those of the model, and that there are normal and anomalous
+/// tiles. Returns the labels with their numbers of tiles. `classes` and `normal` are the model's; with empty `classes`
+/// every other label is anomalous.
 ///
 /// # Errors
-/// A label that the model does not know, or that a reader would take for one of its labels; no normal tile, or no
-/// anomalous one.
+/// [`DataError::UnknownLabel`]; a label that a reader would confuse with one of the model; [`DataError::OneKind`].
 pub fn check_labels(
     dataset: &Dataset,
     indices: &[usize],
@@ -215,55 +215,59 @@ pub fn check_labels(
     let rows = data::label_counts(&part, normal);
     let wrong = |reason: String| Error::from(DataError::Dataset { path: dataset.root.clone(), reason });
     let tile = |label: &str| {
-        part.entries.iter().find(|entry| entry.label == label).map(|entry| shown(&entry.path.to_string_lossy()))
+        part.entries.iter().find(|entry| entry.label == label).map(|entry| entry.path.clone()).unwrap_or_default()
     };
-    for row in rows.iter().filter(|row| row.counts_as == CountsAs::Anomalous) {
+    for row in rows.iter().filter(|row| row.counts_as == LabelKind::Anomalous) {
         let label = row.label.as_str();
         let known = if classes.is_empty() { normal } else { classes };
-        let named = || format!("the label {} (tile {})", shown(label), tile(label).unwrap_or_default());
         if let Some(twin) = known.iter().find(|known| *known != label && look_alike(known, label)) {
             return Err(wrong(format!(
-                "{} resembles {} of the model, and is not the same\nhint: give the tiles the model's label",
-                named(),
+                "the label {} (tile {}) resembles {} of the model, and is not the same\nhint: use the label of the model",
+                shown(label),
+                shown(&tile(label).to_string_lossy()),
                 shown(twin)
             )));
         }
         if !classes.is_empty() && !classes.iter().any(|class| class == label) {
-            return Err(wrong(format!("{} is none that the model knows; {}", named(), nearest_of(label, classes))));
+            return Err(DataError::UnknownLabel {
+                path: dataset.root.clone(),
+                label: label.to_owned(),
+                tile: tile(label),
+                classes: classes.to_vec(),
+            }
+            .into());
         }
     }
     let of = |counts_as| rows.iter().any(|row| row.counts_as == counts_as);
-    let lacking = match (of(CountsAs::Normal), of(CountsAs::Anomalous)) {
+    let missing = match (of(LabelKind::Normal), of(LabelKind::Anomalous)) {
         (true, true) => return Ok(rows),
-        (false, _) => CountsAs::Normal,
-        (true, false) => CountsAs::Anomalous,
+        (false, _) => LabelKind::Normal,
+        (true, false) => LabelKind::Anomalous,
     };
-    let labels: Vec<String> = rows.iter().map(|row| shown(&row.label)).collect();
-    let normal: Vec<String> = normal.iter().map(|label| shown(label)).collect();
-    Err(wrong(format!(
-        "none of the {} tiles to measure is {}, and the AUROC needs both kinds; their labels are {}, and the model's normal \
-         ones are {}\nhint: measure tiles of both kinds, or take the scores alone with `kiln score`",
-        indices.len(),
-        lacking.name(),
-        labels.join(", "),
-        normal.join(", ")
-    )))
+    Err(DataError::OneKind {
+        path: dataset.root.clone(),
+        tiles: indices.len(),
+        missing,
+        labels: rows.into_iter().map(|row| row.label).collect(),
+        normal: normal.to_vec(),
+    }
+    .into())
 }
 
-/// Scores entries of a data set with a run's weights, through burn on the processor, in order.
+/// Scores entries of a data set with a run's weights, with burn on the CPU, in order.
 ///
 /// # Errors
-/// If the weights are missing or damaged, or a tile cannot be decoded.
+/// Missing or damaged weights, or a tile that cannot be decoded.
 pub fn score_run(run: &Run, dataset: &Arc<Dataset>, indices: Vec<usize>) -> Result<Vec<ScoredTile>> {
     let device = Device::flex();
     let loader = run.loader(dataset, indices, run.config.training.batch)?;
     score_tiles(&run.model(&device)?, run.preprocessing(), &run.facts.classes, &loader, &device)
 }
 
-/// Saves pictures into a folder under their names, and gives the figures on for the report.
+/// Saves pictures in a folder by name, and returns the figures for the report.
 ///
 /// # Errors
-/// If a file cannot be written.
+/// A file that cannot be written.
 pub fn save(figures: Vec<(&'static str, Figure)>, folder: &Path) -> Result<Vec<Figure>> {
     let saved = figures.into_iter().map(|(name, figure)| {
         figure.picture.save(&folder.join(name))?;
@@ -325,7 +329,7 @@ mod tests {
         let colour = findings.metrics.baseline.colour_auroc.unwrap();
         assert!(colour.value > 0.9, "{colour:?}");
         let neighbours = findings.metrics.baseline.neighbours_auroc.unwrap();
-        // Tiles of one grey each: those of the test are all in bins that no training tile has, and so equally far.
+        // Each tile has one grey value; the test tiles are in bins without training tiles, and so equally distant.
         assert_eq!(neighbours.value, 0.5);
         let failures = findings.metrics.failures.as_ref().unwrap();
         assert_eq!((failures.groups_with_failures, failures.groups[0].false_negative), (1, 1));

@@ -1,6 +1,6 @@
 //! From labelled tiles to a trained model: data sets and their splits ([`data`]), models ([`model`]), pretrained weights
 //! ([`weights`]), the training loop and the run that it writes ([`training`]), explanations of a model's decisions
-//! ([`inside`]), figures ([`metrics`]), baselines ([`baseline`]), pictures and reports ([`picture`], [`report`]). A
+//! ([`explain`]), figures ([`metrics`]), baselines ([`baseline`]), pictures and reports ([`picture`], [`report`]). A
 //! [`study`] compares several trainings. Depends on burn and not on ONNX; the export crate turns a run into a bundle.
 
 pub mod baseline;
@@ -8,7 +8,7 @@ pub mod config;
 pub mod data;
 mod error;
 pub mod evaluation;
-pub mod inside;
+pub mod explain;
 pub mod metrics;
 pub mod model;
 pub mod picture;

@@ -273,8 +273,8 @@ fn split(args: &SplitArgs, out: &Output) -> anyhow::Result<Exit> {
             target.display()
         );
     }
-    let digests = data::digests(&dataset, &Decoder::new(SizePolicy::Resize)).map_err(Error::from)?;
-    let plan = SplitPlan::make_with(&dataset, &digests, [train, val, test], args.seed).map_err(Error::from)?;
+    let digests = data::tile_digests(&dataset, &Decoder::new(SizePolicy::Resize)).map_err(Error::from)?;
+    let plan = SplitPlan::with_digests(&dataset, &digests, [train, val, test], args.seed).map_err(Error::from)?;
     plan.write_csv(&dataset, &target).map_err(Error::from)?;
     report(&dataset, &plan, &target, out)?;
     Ok(Exit::Done)

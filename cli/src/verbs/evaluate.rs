@@ -312,8 +312,8 @@ fn part_of(
     if args.split_file.is_some() {
         return Ok(test);
     }
-    let digests = data::digests(dataset, &decoder).map_err(Error::from)?;
-    if data::digest(dataset, &digests) == trained_on {
+    let digests = data::tile_digests(dataset, &decoder).map_err(Error::from)?;
+    if data::dataset_digest(dataset, &digests) == trained_on {
         return Ok(test);
     }
     if let Some(run) = run {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use kiln_train::metrics::Interval;
-use kiln_train::study::{Results, StudyEvent, StudyLayout, StudyRequest, study};
+use kiln_train::study::{self, Results, StudyEvent, StudyLayout, StudyRequest};
 use kiln_train::training::{Event, Observer};
 
 use super::labels;
@@ -43,7 +43,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let request = StudyRequest::read(&args.config, &args.set, args.data, args.out)?;
     let mut display = Display::new(out);
     let mut total = 0;
-    let results = study(&request, &mut |event| match event {
+    let results = study::run(&request, &mut |event| match event {
         StudyEvent::Labels { labels } => labels::lines(labels).iter().for_each(|line| out.note(line)),
         StudyEvent::Started { tiles, folds, trials } => {
             total = *trials;

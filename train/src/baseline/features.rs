@@ -1,4 +1,4 @@
-//! What the classical baselines see of a tile.
+//! Features of a tile for the classical baselines.
 
 use kiln_tile::{SIDE, Tile};
 
@@ -7,44 +7,44 @@ use crate::metrics::{COLOUR_FEATURES, colour_features};
 /// Side of the thumbnail in pixels.
 const SMALL: usize = 32;
 
-/// Values of a thumbnail: 32 x 32 x 3.
+/// Number of values of a thumbnail: 32 x 32 x 3.
 pub const THUMBNAIL: usize = SMALL * SMALL * 3;
 
-/// Bins of a channel's histogram.
+/// Number of bins of a channel's histogram.
 const BINS: usize = 16;
 
-/// What colour there is in a tile, wherever it lies.
+/// Colour features of a tile, independent of position.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TileColour {
+pub struct ColourFeatures {
     /// Mean and standard deviation of each channel, `[6]`.
     pub statistics: [f64; COLOUR_FEATURES],
-    /// Square roots of the shares of 16 bins of each channel, `[48]`. Between square roots Euclid's distance is
-    /// Hellinger's, which does not let the few full bins drown the others.
+    /// Square roots of the fractions in 16 bins of each channel, `[48]`. Between square roots the Euclidean distance is
+    /// the Hellinger distance, in which a few full bins do not dominate.
     pub histogram: Vec<f64>,
 }
 
-impl TileColour {
-    /// Takes it of a decoded tile.
+impl ColourFeatures {
+    /// Computes the features of a decoded tile.
     #[must_use]
-    pub fn of(tile: &Tile) -> Self {
+    pub fn new(tile: &Tile) -> Self {
         Self { statistics: colour_features(tile), histogram: histogram(tile) }
     }
 }
 
-/// One tile for the baselines.
+/// All features of a tile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TileFeatures {
-    /// Its colours.
-    pub colour: TileColour,
+    /// Colour features.
+    pub colour: ColourFeatures,
     /// Mean of each block of 8 x 8 pixels in `0..=1`, `[32, 32, 3]`.
     pub thumbnail: Vec<f32>,
 }
 
 impl TileFeatures {
-    /// Takes them of a decoded tile.
+    /// Computes the features of a decoded tile.
     #[must_use]
-    pub fn of(tile: &Tile) -> Self {
-        Self { colour: TileColour::of(tile), thumbnail: thumbnail(tile) }
+    pub fn new(tile: &Tile) -> Self {
+        Self { colour: ColourFeatures::new(tile), thumbnail: thumbnail(tile) }
     }
 }
 

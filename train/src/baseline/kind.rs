@@ -1,21 +1,23 @@
-//! The baselines by name, behind one face.
+//! The baselines by name, with one interface.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ColourNeighbours, PixelPca, TileFeatures};
+use super::features::TileFeatures;
+use super::neighbours::ColourNeighbours;
+use super::pca::PixelPca;
 use crate::metrics::{COLOUR_FEATURES, ColourBaseline, MetricsError};
 
 /// A classical baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BaselineKind {
-    /// Logistic regression on colour statistics; learns from normal and anomalous tiles.
+    /// Logistic regression on colour statistics; fitted to normal and anomalous tiles.
     Colour,
-    /// Distance to the nearest normal tiles by colour histograms; learns from normal tiles alone.
+    /// Distance to the nearest normal tiles by colour histograms; fitted to normal tiles only.
     ColourNeighbours,
-    /// Error of a reconstruction by principal components of small tiles; learns from normal tiles alone.
+    /// Error of a reconstruction by principal components of thumbnails; fitted to normal tiles only.
     Pca,
 }
 
@@ -33,34 +35,34 @@ impl BaselineKind {
         }
     }
 
-    /// What it is, in a few words.
+    /// A short description.
     #[must_use]
     pub fn description(self) -> &'static str {
         match self {
             Self::Colour => "logistic regression on colour statistics",
             Self::ColourNeighbours => "distance to the nearest normal tiles by colour histograms; normal tiles only",
-            Self::Pca => "error of a reconstruction by principal components of small tiles; normal tiles only",
+            Self::Pca => "error of a reconstruction by principal components of thumbnails; normal tiles only",
         }
     }
 
-    /// Fits on training tiles; a normal-only baseline looks at the normal ones alone.
+    /// Fits to training tiles; a normal-only baseline ignores anomalous tiles.
     ///
     /// # Errors
-    /// When there are too few tiles, or one class only where both are needed.
-    pub fn fit(self, tiles: &[&TileFeatures], anomalous: &[bool]) -> Result<Fitted, MetricsError> {
+    /// Too few tiles, or one class only if both are needed.
+    pub fn fit(self, tiles: &[&TileFeatures], anomalous: &[bool]) -> Result<FittedBaseline, MetricsError> {
         let normal = || tiles.iter().zip(anomalous).filter(|(_, anomalous)| !**anomalous).map(|(tile, _)| *tile);
         match self {
             Self::Colour => {
                 let rows: Vec<[f64; COLOUR_FEATURES]> = tiles.iter().map(|tile| tile.colour.statistics).collect();
-                Ok(Fitted::Colour(ColourBaseline::fit(&rows, anomalous)?))
+                Ok(FittedBaseline::Colour(ColourBaseline::fit(&rows, anomalous)?))
             }
             Self::ColourNeighbours => {
                 let rows: Vec<&[f64]> = normal().map(|tile| tile.colour.histogram.as_slice()).collect();
-                Ok(Fitted::ColourNeighbours(ColourNeighbours::fit(&rows)?))
+                Ok(FittedBaseline::ColourNeighbours(ColourNeighbours::fit(&rows)?))
             }
             Self::Pca => {
                 let rows: Vec<&[f32]> = normal().map(|tile| tile.thumbnail.as_slice()).collect();
-                Ok(Fitted::Pca(PixelPca::fit(&rows)?))
+                Ok(FittedBaseline::Pca(PixelPca::fit(&rows)?))
             }
         }
     }
@@ -72,9 +74,9 @@ impl fmt::Display for BaselineKind {
     }
 }
 
-/// A baseline that has seen the training tiles.
+/// A baseline that was fitted to training tiles.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Fitted {
+pub enum FittedBaseline {
     /// See [`BaselineKind::Colour`].
     Colour(ColourBaseline),
     /// See [`BaselineKind::ColourNeighbours`].
@@ -83,11 +85,11 @@ pub enum Fitted {
     Pca(PixelPca),
 }
 
-impl Fitted {
+impl FittedBaseline {
     /// Scores of tiles; higher is more anomalous.
     ///
     /// # Errors
-    /// Features of another size than were fitted on.
+    /// Features of another size than in training.
     pub fn score(&self, tiles: &[&TileFeatures]) -> Result<Vec<f64>, MetricsError> {
         match self {
             Self::Colour(fitted) => Ok(tiles.iter().map(|tile| fitted.score(&tile.colour.statistics)).collect()),
@@ -102,7 +104,7 @@ impl Fitted {
         }
     }
 
-    /// Whether its scores are probabilities.
+    /// True if its scores are probabilities.
     #[must_use]
     pub fn gives_probabilities(&self) -> bool {
         matches!(self, Self::Colour(_))

@@ -1,16 +1,15 @@
-//! What a sceptic would ask for beside a network: methods that cost seconds and know little. Each is fitted on the
-//! training split and scores the same tiles as the models do, so that a study compares like with like. Colour
-//! statistics tell how far staining gives the answer away, with anomalous tiles to learn from
-//! ([`crate::metrics::ColourBaseline`]) and without ([`ColourNeighbours`]); [`PixelPca`] tells how far tiles can be
-//! rebuilt without any network. The fits are linfa's.
+//! Classical baselines that run in seconds. Each is fitted to the training split and scores the same tiles as the models.
+//! The colour baselines show how much of the task staining alone solves, with anomalous tiles in training
+//! ([`crate::metrics::ColourBaseline`]) and without ([`ColourNeighbours`]); [`PixelPca`] shows how well tiles can be
+//! reconstructed without a network. Fitted by linfa.
 
 mod features;
 mod kind;
 mod neighbours;
 mod pca;
 
-pub use features::{THUMBNAIL, TileColour, TileFeatures, thumbnail};
-pub use kind::{BaselineKind, Fitted};
+pub use features::{ColourFeatures, THUMBNAIL, TileFeatures, thumbnail};
+pub use kind::{BaselineKind, FittedBaseline};
 pub use neighbours::ColourNeighbours;
 pub use pca::PixelPca;
 

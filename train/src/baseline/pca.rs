@@ -1,17 +1,17 @@
-//! Anomaly as what few linear components cannot rebuild: the classical counterpart of an autoencoder. Principal
-//! components of small normal tiles by `linfa-reduction`; the score is the mean squared error of a reconstruction.
+//! Reconstruction by principal components, the linear counterpart of an autoencoder. Principal components of normal
+//! thumbnails by `linfa-reduction`; the score is the mean squared error of the reconstruction.
 
 use linfa::traits::{Fit, Predict};
 use linfa_reduction::Pca;
 use ndarray_of_linfa::{Array2, Axis};
 
-use super::THUMBNAIL;
+use super::features::THUMBNAIL;
 use crate::metrics::MetricsError;
 
-/// Components, where there are tiles enough for them.
+/// Number of components, if there are enough tiles.
 const COMPONENTS: usize = 32;
 
-/// Training tiles a component: the solver searches in three times as many dimensions as it finds.
+/// Training tiles for each component: the solver searches in three times as many dimensions as it finds.
 const TILES_A_COMPONENT: usize = 5;
 
 /// Principal components of normal thumbnails.
@@ -21,18 +21,18 @@ pub struct PixelPca {
 }
 
 impl PixelPca {
-    /// Fits on thumbnails of normal tiles, `[32, 32, 3]` each.
+    /// Fits to thumbnails of normal tiles, `[32, 32, 3]` each.
     ///
     /// # Errors
-    /// When there are fewer than ten tiles, or the solver finds no components.
+    /// Fewer than ten tiles, or a failure of the solver.
     pub fn fit(normal: &[&[f32]]) -> Result<Self, MetricsError> {
         let components = COMPONENTS.min(normal.len() / TILES_A_COMPONENT);
         if components < 2 {
-            let reason = format!("{} normal tiles to learn from, at least 10 are needed", normal.len());
-            return Err(refused(reason));
+            let reason = format!("{} normal training tiles, at least 10 are needed", normal.len());
+            return Err(failed(reason));
         }
         let dataset = linfa::DatasetBase::from(records(normal)?);
-        let pca = Pca::params(components).fit(&dataset).map_err(|error| refused(error.to_string()))?;
+        let pca = Pca::params(components).fit(&dataset).map_err(|error| failed(error.to_string()))?;
         Ok(Self { pca })
     }
 
@@ -57,9 +57,9 @@ impl PixelPca {
 
 fn records(thumbnails: &[&[f32]]) -> Result<Array2<f64>, MetricsError> {
     let values: Vec<f64> = thumbnails.iter().flat_map(|row| row.iter().map(|value| f64::from(*value))).collect();
-    Array2::from_shape_vec((thumbnails.len(), THUMBNAIL), values).map_err(|error| refused(error.to_string()))
+    Array2::from_shape_vec((thumbnails.len(), THUMBNAIL), values).map_err(|error| failed(error.to_string()))
 }
 
-fn refused(reason: String) -> MetricsError {
+fn failed(reason: String) -> MetricsError {
     MetricsError::Fit { baseline: "pca", reason }
 }

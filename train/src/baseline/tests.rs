@@ -43,7 +43,7 @@ fn distance_to_normal_colour_is_counted_in_deviations() {
 #[test]
 fn a_histogram_holds_square_roots_of_shares() {
     // A quarter of the pixels is black, the others are white.
-    let colour = TileColour::of(&edged(64, 0, 255));
+    let colour = ColourFeatures::new(&edged(64, 0, 255));
     for channel in 0..3 {
         let bins = &colour.histogram[16 * channel..16 * (channel + 1)];
         assert!((bins[0] - 0.5).abs() < 1e-12 && (bins[15] - 0.75_f64.sqrt()).abs() < 1e-12, "{bins:?}");
@@ -55,12 +55,12 @@ fn a_histogram_holds_square_roots_of_shares() {
 fn components_rebuild_what_they_were_fitted_on_and_nothing_else() {
     // Normal tiles differ in two greys alone, which two components hold; an edge elsewhere is beyond them.
     let normal: Vec<TileFeatures> =
-        (0..12_u8).map(|at| TileFeatures::of(&edged(128, 10 * at, 250 - 7 * (at % 5)))).collect();
+        (0..12_u8).map(|at| TileFeatures::new(&edged(128, 10 * at, 250 - 7 * (at % 5)))).collect();
     let rows: Vec<&[f32]> = normal.iter().map(|tile| tile.thumbnail.as_slice()).collect();
     let fitted = PixelPca::fit(&rows).unwrap();
     assert_eq!(fitted.components(), 2);
     let known = fitted.score(&rows).unwrap();
-    let strange = TileFeatures::of(&edged(64, 30, 200));
+    let strange = TileFeatures::new(&edged(64, 30, 200));
     let unknown = fitted.score(&[&strange.thumbnail]).unwrap();
     assert!(known.iter().all(|error| *error < 1e-6), "{known:?}");
     assert!(unknown[0] > 1e-3, "{unknown:?}");
@@ -71,7 +71,8 @@ fn components_rebuild_what_they_were_fitted_on_and_nothing_else() {
 
 #[test]
 fn every_baseline_goes_through_one_face_and_only_one_looks_at_anomalous_tiles() {
-    let tiles: Vec<TileFeatures> = (0..40_u8).map(|at| TileFeatures::of(&flat([100 + at, 80 + at % 7, 120]))).collect();
+    let tiles: Vec<TileFeatures> =
+        (0..40_u8).map(|at| TileFeatures::new(&flat([100 + at, 80 + at % 7, 120]))).collect();
     let anomalous: Vec<bool> = (0..40).map(|at| at >= 20).collect();
     let all: Vec<&TileFeatures> = tiles.iter().collect();
     for kind in BaselineKind::ALL {

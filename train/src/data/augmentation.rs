@@ -1,18 +1,18 @@
-//! Variations of a training tile that leave its label true: tissue has no up or down, is cut at any scale near the
-//! nominal one, and is stained and scanned differently every day. Works on decoded 8-bit pixels, before a batch is
-//! made, so that it costs the training loop nothing.
+//! Random variations of a training tile that do not change its label: orientation, scale, shape, colour and stain. They
+//! work on decoded 8-bit pixels in the loader's threads, before a batch is made.
 
 use kiln_tile::{SIDE, TILE_BYTES, Tile};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::colour_jitter::ColourJitter;
 use super::random::{below, between, unit};
 use super::stain::StainJitter;
-use super::{DataError, Result, elastic, jitter};
+use super::{DataError, Result, elastic};
 
 const N: usize = SIDE as usize;
 
-/// What is varied, and how far.
+/// The kinds of variation, and their amounts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augmentation {
@@ -20,9 +20,9 @@ pub struct Augmentation {
     pub rotation: bool,
     /// Mirrors left to right in half of the cases; with the turns, all eight symmetries of a square.
     pub flips: bool,
-    /// The largest part of the side that is cut off before the rest is enlarged to 256x256, from 0 (off) to 0.9.
+    /// The largest part of the side that is cropped before the rest is enlarged to 256x256, from 0 (off) to 0.9.
     pub zoom: f32,
-    /// The furthest that a place is moved by elastic deformation, as a part of the side, from 0 (off) to 0.1.
+    /// The largest displacement by elastic deformation, as a part of the side, from 0 (off) to 0.1.
     pub elastic: f32,
     /// Changes of colour.
     pub colour_jitter: ColourJitter,
@@ -30,36 +30,15 @@ pub struct Augmentation {
     pub stain_jitter: StainJitter,
 }
 
-/// The largest change of each quality of colour; 0 is off. Factors are drawn from `1 - x .. 1 + x`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ColourJitter {
-    /// Factor on all channels, 0 to 1.
-    pub brightness: f32,
-    /// Factor on the distance from the tile's mean luma, 0 to 1.
-    pub contrast: f32,
-    /// Factor on the distance from grey, 0 to 1.
-    pub saturation: f32,
-    /// Turn of the hue, as a part of the full circle, 0 to 0.5.
-    pub hue: f32,
-}
-
 impl Default for Augmentation {
-    /// The kinds that the paper names: rotation, flips, zoom and colour jitter. It gives no amounts; these are mild.
+    /// The kinds that the paper names: rotation, flips, zoom and colour jitter. The paper gives no amounts; these are mild.
     fn default() -> Self {
         Self { rotation: true, flips: true, zoom: 0.1, colour_jitter: ColourJitter::default(), ..Self::off() }
     }
 }
 
-impl Default for ColourJitter {
-    /// A tenth of brightness, contrast and saturation, and 2 % of the colour circle.
-    fn default() -> Self {
-        Self { brightness: 0.1, contrast: 0.1, saturation: 0.1, hue: 0.02 }
-    }
-}
-
 impl Augmentation {
-    /// Changes nothing.
+    /// An augmentation that changes nothing.
     #[must_use]
     pub fn off() -> Self {
         let colour_jitter = ColourJitter { brightness: 0.0, contrast: 0.0, saturation: 0.0, hue: 0.0 };
@@ -104,21 +83,20 @@ impl Augmentation {
             let (left, top) = (between(rng, 0.0, N as f32 - side), between(rng, 0.0, N as f32 - side));
             pixels = enlarge(&pixels, left, top, side);
         }
-        jitter::apply(&self.colour_jitter, &mut pixels, rng);
-        // Last, and only where asked for, so that what is drawn above stays what it was.
+        self.colour_jitter.apply(&mut pixels, rng);
+        // These come last and draw nothing when off, so that they do not change the draws above.
         if self.elastic > 0.0 {
             pixels = elastic::apply(self.elastic, &pixels, rng);
         }
         if !self.stain_jitter.is_off() {
             self.stain_jitter.apply(&mut pixels, rng);
         }
-        // Every step keeps the length, so the tile as it was is never what comes back here.
+        // Every step keeps the length, so the fallback is never used.
         Tile::from_pixels(pixels).unwrap_or_else(|_| tile.clone())
     }
 }
 
-/// Turns by `turns` quarters and mirrors. Each target pixel has one source pixel, and a row of the target is a straight
-/// walk through the source, so one start and one step a row are enough.
+/// Turns by `turns` quarters and mirrors.
 pub(super) fn turn(pixels: &[u8], turns: usize, mirror: bool) -> Vec<u8> {
     let last = N - 1;
     let source = |x: usize, y: usize| {

@@ -1,5 +1,5 @@
-//! Elastic deformation: tissue is soft, and is stretched on the glass. A coarse grid of displacements is drawn and
-//! blended smoothly over the tile (after Simard and others, 2003, who blur a field of single pixels).
+//! Elastic deformation: tissue is stretched on the glass. A coarse grid of displacements is drawn and interpolated
+//! smoothly over the tile (after Simard and others, 2003, who blur a field of single pixels).
 
 use kiln_tile::SIDE;
 use rand::Rng;
@@ -10,7 +10,7 @@ const N: usize = SIDE as usize;
 /// Cells of the grid along a side.
 const CELLS: usize = 6;
 
-/// Moves every place of `pixels` (RGB, interleaved, 256x256) by at most `amount` of the side in each direction.
+/// Moves every point of `pixels` (RGB, interleaved, 256x256) by at most `amount` of the side in each direction.
 pub(super) fn apply(amount: f32, pixels: &[u8], rng: &mut impl Rng) -> Vec<u8> {
     let reach = amount * N as f32;
     let grid: Vec<[f32; 2]> =
@@ -32,7 +32,7 @@ pub(super) fn apply(amount: f32, pixels: &[u8], rng: &mut impl Rng) -> Vec<u8> {
     target
 }
 
-/// The cell of a place, and how far in it is, eased at both ends so that cells join without a crease.
+/// The cell of a coordinate, and its position within the cell, eased at both ends so that cells join smoothly.
 fn cell(place: usize) -> (usize, f32) {
     let scaled = place as f32 * CELLS as f32 / N as f32;
     let part = scaled.fract();
@@ -43,7 +43,7 @@ fn mix(a: f32, b: f32, part: f32) -> f32 {
     a + (b - a) * part
 }
 
-/// Adds the colour at a place between pixels; beyond the border the border goes on.
+/// Appends the bilinear colour at a point; the border is repeated outside.
 fn sample(pixels: &[u8], x: f32, y: f32, target: &mut Vec<u8>) {
     let last = (N - 1) as f32;
     let (x, y) = (x.clamp(0.0, last), y.clamp(0.0, last));

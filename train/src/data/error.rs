@@ -1,4 +1,4 @@
-//! What can be wrong with a data set, a list, a split or a tile. Every message names the file, the line or the tile.
+//! Errors of data sets, lists, splits and tiles. Every message names the file, the line or the tile.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use kiln_files::Fault;
 use kiln_tile::TileError;
 
-/// What can go wrong between files of tiles and batches.
+use super::Split;
+use super::labels::{LabelKind, nearest, shown};
+
+/// An error between files of tiles and batches.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
@@ -15,49 +18,174 @@ pub enum DataError {
     Dataset {
         /// The folder or the list.
         path: PathBuf,
-        /// What was found and what to do.
+        /// The problem, and how to solve it.
         reason: String,
     },
-    /// A line of a CSV list is wrong.
+    /// The data set has no tiles.
+    #[error("data set {}: no tiles: {reason}", path.display())]
+    NoTiles {
+        /// The folder or the list.
+        path: PathBuf,
+        /// The expected content, or the cause.
+        reason: &'static str,
+    },
+    /// The folder for a new data set exists already.
+    #[error("data set {}: exists already; choose another folder, or remove it", path.display())]
+    Exists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A tile has a label that the model has no class for.
+    #[error(
+        "data set {}: tile {}: the label {} is none of the classes {}{}",
+        path.display(), shown(&tile.to_string_lossy()), shown(label), list(classes), nearest_of(label, classes)
+    )]
+    UnknownLabel {
+        /// The root of the data set.
+        path: PathBuf,
+        /// The label.
+        label: String,
+        /// A tile with it.
+        tile: PathBuf,
+        /// The model's classes.
+        classes: Vec<String>,
+    },
+    /// All tiles to evaluate are normal, or all are anomalous.
+    #[error(
+        "data set {}: none of the {tiles} tiles to evaluate is {}, and the AUROC needs both kinds; their labels are {}, and \
+         the model's normal labels are {}",
+        path.display(), missing.name(), list(labels), list(normal)
+    )]
+    OneKind {
+        /// The root of the data set.
+        path: PathBuf,
+        /// Number of tiles to evaluate.
+        tiles: usize,
+        /// The kind that no tile has.
+        missing: LabelKind,
+        /// The labels of the tiles.
+        labels: Vec<String>,
+        /// The model's normal labels.
+        normal: Vec<String>,
+    },
+    /// A line of a CSV list is invalid.
     #[error("{}, line {line}: {reason}", path.display())]
     List {
         /// The list.
         path: PathBuf,
         /// The line, from 1; the header is line 1.
         line: u64,
-        /// What was found and what to do.
+        /// The problem, and how to solve it.
         reason: String,
     },
-    /// No split can be made, or a stored one does not fit the data set.
-    #[error("split: {0}")]
-    Split(String),
-    /// Tiles that must stand together stand in two splits.
-    #[error("the split leaks: {0}")]
-    Leak(String),
+    /// A label has fewer groups than there are splits.
+    #[error(
+        "split: label `{label}` has {groups} group(s) of tiles, and {splits} splits that hold whole groups need at least \
+         {splits}; add tiles of other groups, or set the fraction of a split to 0"
+    )]
+    TooFewGroups {
+        /// The label.
+        label: String,
+        /// Number of its groups.
+        groups: usize,
+        /// Number of splits with a fraction above 0.
+        splits: usize,
+    },
+    /// No assignment of groups gives every split every label.
+    #[error(
+        "split: the {groups} groups cannot be divided so that each split has every label ({}); each label needs at least \
+         {splits} groups that can be placed apart, so add tiles of other groups",
+        counts(labels)
+    )]
+    Indivisible {
+        /// Number of groups.
+        groups: usize,
+        /// Each label with the number of its groups.
+        labels: Vec<(String, usize)>,
+        /// Number of splits with a fraction above 0.
+        splits: usize,
+    },
+    /// One image has two labels.
+    #[error(
+        "split: `{}` (label `{}`) and `{}` (label `{}`) have the same {same}; correct the label, or remove one of the two",
+        tiles[0].display(), labels[0], tiles[1].display(), labels[1]
+    )]
+    ConflictingLabels {
+        /// The part that is equal: `file content` or `pixels`.
+        same: &'static str,
+        /// The two tiles.
+        tiles: [PathBuf; 2],
+        /// Their labels.
+        labels: [String; 2],
+    },
+    /// One image is in two splits.
+    #[error(
+        "the split leaks: `{}` ({}) and `{}` ({}) have the same {same}; remove one of the two, or give them one group",
+        tiles[0].display(), splits[0], tiles[1].display(), splits[1]
+    )]
+    ImageInTwoSplits {
+        /// The part that is equal: `file content` or `pixels`.
+        same: &'static str,
+        /// The two tiles.
+        tiles: [PathBuf; 2],
+        /// Their splits.
+        splits: [Split; 2],
+    },
+    /// One group is in two splits.
+    #[error(
+        "the split leaks: `{}` ({}) and `{}` ({}) are both of group `{group}`; a group belongs to one split",
+        tiles[0].display(), splits[0], tiles[1].display(), splits[1]
+    )]
+    GroupInTwoSplits {
+        /// The group.
+        group: String,
+        /// The two tiles.
+        tiles: [PathBuf; 2],
+        /// Their splits.
+        splits: [Split; 2],
+    },
+    /// Digests or assignments of another data set.
+    #[error("split: {found} {of} for {tiles} tiles")]
+    Length {
+        /// Number of values.
+        found: usize,
+        /// The values: `digests` or `assignments`.
+        of: &'static str,
+        /// Number of tiles of the data set.
+        tiles: usize,
+    },
+    /// An index beyond the data set.
+    #[error("split: tile {index} of {tiles} does not exist")]
+    Index {
+        /// The index.
+        index: usize,
+        /// Number of tiles of the data set.
+        tiles: usize,
+    },
     /// A tile cannot be used.
     #[error("tile {}: {reason}", path.display())]
     Tile {
         /// The tile's file.
         path: PathBuf,
-        /// Why there is no tile. Said in the message, so it is not given as its source as well.
+        /// The cause. It is part of the message, and therefore not a source.
         reason: TileError,
     },
-    /// An option is out of its range.
+    /// An option is out of range.
     #[error("{key} is {found}: {expected}")]
     Option {
         /// The option's name, as in a configuration.
         key: &'static str,
-        /// What was given.
+        /// The given value.
         found: String,
-        /// What is accepted.
+        /// The accepted values.
         expected: &'static str,
     },
-    /// The file system refused.
+    /// The file system reported an error.
     #[error("{}: {reason}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the file system said. Part of the message, so it is not given as its source as well.
+        /// The cause. It is part of the message, and therefore not a source.
         reason: io::Error,
     },
     /// A loader's thread ended before its work did.
@@ -66,15 +194,15 @@ pub enum DataError {
 }
 
 impl DataError {
-    /// Whose turn it is after this error.
+    /// Error category; decides the exit status.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Dataset { .. } | Self::List { .. } | Self::Split(_) | Self::Option { .. } => Fault::Input,
-            Self::Leak(_) => Fault::Check,
+            Self::ImageInTwoSplits { .. } | Self::GroupInTwoSplits { .. } => Fault::Check,
             Self::Tile { reason, .. } => reason.fault(),
-            Self::Io { reason, .. } if reason.kind() == io::ErrorKind::NotFound => Fault::Input,
-            Self::Io { .. } | Self::WorkerLost => Fault::Environment,
+            Self::Io { reason, .. } if reason.kind() != io::ErrorKind::NotFound => Fault::Environment,
+            Self::WorkerLost => Fault::Environment,
+            _ => Fault::Input,
         }
     }
 
@@ -86,4 +214,17 @@ impl DataError {
         let path = path.to_owned();
         move |reason| Self::Io { path, reason }
     }
+}
+
+fn list(labels: &[String]) -> String {
+    labels.iter().map(|label| shown(label)).collect::<Vec<_>>().join(", ")
+}
+
+fn nearest_of(label: &str, classes: &[String]) -> String {
+    let near = nearest(label, classes.iter().map(String::as_str));
+    near.map_or_else(String::new, |near| format!("; the nearest label is {}", shown(near)))
+}
+
+fn counts(labels: &[(String, usize)]) -> String {
+    labels.iter().map(|(label, groups)| format!("`{label}` in {groups}")).collect::<Vec<_>>().join(", ")
 }

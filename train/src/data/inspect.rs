@@ -1,5 +1,5 @@
-//! What a data set holds, before anything is learnt from it: counts, sizes, tiles that are there twice, files that
-//! cannot be read, and whether colour alone tells the classes apart. Looks at every file and stops at none.
+//! Inspects a data set before training: counts, sizes, duplicates, unreadable files, and a check whether colour alone
+//! separates the classes. Reads every file, and does not stop at an unreadable one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -9,20 +9,20 @@ use kiln_tile::{Decoder, Limits, Notes, SizePolicy, TileError};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::content::{self, ContentDigests, same_image_pairs};
 use super::labels::{nearest, shown};
-use super::leaks::{ContentDigests, same_image_pairs};
 use super::{DataError, Dataset, Result, Split};
 use crate::metrics::{Bootstrap, ColourBaseline, Interval, Scored, ThresholdRule, colour_features, measure};
 
 /// Folds of the colour check.
 const FOLDS: usize = 5;
 
-/// A data set, looked through. The field names are stable.
+/// The report of an inspection. The field names are stable.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inspection {
     /// The folder that paths are relative to.
     pub root: PathBuf,
-    /// The list that was read, if there is one.
+    /// The list that was read, if any.
     pub list: Option<PathBuf>,
     /// Number of tiles.
     pub tiles: usize,
@@ -30,80 +30,81 @@ pub struct Inspection {
     pub classes: Vec<ClassCount>,
     /// Tiles of each group, by name; empty if no tile has a group.
     pub groups: Vec<GroupCount>,
-    /// Tiles without a group: each counts as its own.
+    /// Number of tiles without a group; each counts as a group.
     pub without_group: usize,
     /// Tiles of each split; empty if the list assigns none.
     pub splits: Vec<SplitCount>,
     /// Sizes in pixels, the most frequent first.
     pub sizes: Vec<SizeCount>,
     /// Tiles that are the same image as an earlier one.
-    pub duplicates: Vec<TwinTiles>,
-    /// Those of the duplicates that have another label than the earlier one: one of the two is wrong.
+    pub duplicates: Vec<DuplicateTiles>,
+    /// The duplicates whose label differs from that of the earlier tile: one of the two is wrong.
     pub label_conflicts: Vec<LabelConflict>,
-    /// Files that are no tile, and why.
+    /// Files that cannot be used as a tile, with the reason.
     pub unreadable: Vec<Unreadable>,
-    /// Contents of files that decoding leaves aside.
-    pub left_aside: LeftAside,
-    /// Whether colour alone tells two classes apart; none if there are not exactly two with two groups each.
+    /// Content of files that decoding ignores.
+    pub left_aside: IgnoredContent,
+    /// The check whether colour alone separates the classes; none unless there are exactly two classes with two groups
+    /// each.
     pub colour: Option<ColourCheck>,
     /// SHA-256 over all tiles, labels and groups; none if a file cannot be read.
     pub data_sha256: Option<String>,
 }
 
-/// A class.
+/// Number of tiles and groups of a class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClassCount {
-    /// The class's label.
+    /// The label.
     pub label: String,
-    /// Its tiles.
+    /// Number of its tiles.
     pub tiles: usize,
-    /// The groups that they are from; a tile without a group counts as one.
+    /// Number of their groups; a tile without a group counts as one.
     pub groups: usize,
 }
 
-/// A group.
+/// Number of tiles of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GroupCount {
-    /// The group's name.
+    /// Name of the group.
     pub group: String,
-    /// Its tiles.
+    /// Number of its tiles.
     pub tiles: usize,
-    /// Its tiles of each label.
+    /// Number of its tiles of each label.
     pub labels: BTreeMap<String, usize>,
 }
 
-/// A split that the list assigns.
+/// Number of tiles of a split in the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SplitCount {
-    /// Which.
+    /// The split.
     pub split: Split,
-    /// Its tiles.
+    /// Number of its tiles.
     pub tiles: usize,
 }
 
-/// A size that occurs.
+/// Number of tiles of a size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SizeCount {
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
-    /// Tiles of that size.
+    /// Number of tiles.
     pub tiles: usize,
 }
 
-/// Two tiles that are one image.
+/// Two tiles with the same image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TwinTiles {
+pub struct DuplicateTiles {
     /// The later one in the list.
     pub path: PathBuf,
     /// The earlier one.
     pub same_as: PathBuf,
-    /// What is the same: `file content` or `pixels`.
+    /// The part that is equal: `file content` or `pixels`.
     pub same: &'static str,
 }
 
-/// Two tiles that are one image and have two labels.
+/// Two tiles with the same image and different labels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LabelConflict {
     /// The two tiles.
@@ -112,60 +113,60 @@ pub struct LabelConflict {
     pub labels: [String; 2],
 }
 
-/// A file that is no tile.
+/// A file that cannot be used as a tile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unreadable {
     /// The file.
     pub path: PathBuf,
-    /// A short name of the reason: `not_found`, `unreadable`, `too_large`, `truncated`, `unsupported`.
+    /// Code of the reason: `not_found`, `unreadable`, `too_large`, `truncated`, `unsupported`.
     pub status: &'static str,
-    /// The reason in words.
+    /// The reason as a sentence.
     pub reason: String,
 }
 
-/// Numbers of tiles whose files hold more than pixels. Nothing of it is applied: a tile is used as stored.
+/// Numbers of tiles whose files have content that is ignored: the pixels are used as stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct LeftAside {
+pub struct IgnoredContent {
     /// Tiles with an ICC profile.
     pub icc_profile: usize,
-    /// Tiles with an orientation tag that turns or mirrors them.
+    /// Tiles with an orientation tag that would rotate or mirror them.
     pub orientation: usize,
     /// Tiles with further, reduced images in their file.
     pub reduced_images: usize,
-    /// Tiles with bytes behind the image.
+    /// Tiles with bytes after the image.
     pub trailing_bytes: usize,
-    /// Tiles with transparent pixels, which are laid over white.
+    /// Tiles with transparent pixels, which are blended with white.
     pub transparent: usize,
 }
 
-impl LeftAside {
-    /// Each count with its name, for people.
+impl IgnoredContent {
+    /// Each count with a description.
     #[must_use]
     pub fn counts(&self) -> [(&'static str, usize); 5] {
         [
             ("ICC profile, not applied", self.icc_profile),
             ("orientation tag, not applied", self.orientation),
             ("further reduced images, not used", self.reduced_images),
-            ("bytes behind the image", self.trailing_bytes),
-            ("transparent pixels, laid over white", self.transparent),
+            ("bytes after the image", self.trailing_bytes),
+            ("transparent pixels, blended with white", self.transparent),
         ]
     }
 }
 
-/// How well a logistic regression on the mean and standard deviation of the three channels tells two classes apart.
+/// The performance of a logistic regression on the mean and standard deviation of the three channels.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ColourCheck {
     /// Area under the ROC curve with its 95 % interval over groups; 0.5 is chance. Each tile is scored by a
-    /// regression that saw no tile of its group.
+    /// regression that was fitted without its group.
     pub auroc: Interval,
-    /// The class that a high score means.
+    /// The class of high scores.
     pub positive: String,
-    /// The folds of the cross-validation.
+    /// Number of folds of the cross-validation.
     pub folds: usize,
 }
 
-/// What one look at a tile gives.
-struct Look {
+/// The findings on one tile.
+struct TileReport {
     size: Option<(u32, u32)>,
     file: Option<String>,
     pixels: Option<String>,
@@ -174,11 +175,11 @@ struct Look {
     error: Option<TileError>,
 }
 
-/// Looks at every tile, on all cores. `positive` names the class that the colour check takes as anomalous; otherwise
-/// it is the class called `anomalous`, or the last by name. `progress` is called once a tile, from any thread.
+/// Inspects every tile, on all cores. `positive` is the class that the colour check takes as anomalous; without it, the
+/// class `anomalous`, or the last by name. `progress` is called once for each tile, from any thread.
 ///
 /// # Errors
-/// A `positive` that is no label. A bad tile is a finding, not an error.
+/// A `positive` that is not a label. An unreadable tile is a finding, not an error.
 pub fn inspect(
     dataset: &Dataset,
     positive: Option<&str>,
@@ -189,23 +190,23 @@ pub fn inspect(
     if let Some(positive) = positive.filter(|positive| !labels.iter().any(|label| label == positive)) {
         let near = nearest(positive, labels.iter().map(String::as_str)).map_or_else(String::new, shown);
         let reason = format!(
-            "no tile has the label {}; there are {}; the nearest is {near}",
+            "no tile has the label {}; the labels are {}; the nearest is {near}",
             shown(positive),
             labels.join(", ")
         );
         return Err(DataError::dataset(&dataset.root, reason));
     }
-    // Resized, so that tiles of any size are compared as the model would see them; sizes are counted before that.
+    // Tiles are resized as for the model, so that tiles of any size are compared; sizes are counted before that.
     let decoder = Decoder { limits, ..Decoder::new(SizePolicy::Resize) };
-    let looks: Vec<Look> = (0..dataset.len())
+    let reports: Vec<TileReport> = (0..dataset.len())
         .into_par_iter()
         .map(|index| {
-            let look = look_at(dataset, &decoder, index);
+            let report = inspect_tile(dataset, &decoder, index);
             progress();
-            look
+            report
         })
         .collect();
-    let (duplicates, label_conflicts) = twins(dataset, &looks);
+    let (duplicates, label_conflicts) = duplicates(dataset, &reports);
     Ok(Inspection {
         root: dataset.root.clone(),
         list: dataset.list.clone(),
@@ -214,38 +215,41 @@ pub fn inspect(
         groups: groups(dataset),
         without_group: dataset.entries.iter().filter(|entry| entry.group.is_none()).count(),
         splits: splits(dataset),
-        sizes: sizes(&looks),
+        sizes: sizes(&reports),
         duplicates,
         label_conflicts,
-        unreadable: unreadable(dataset, &looks),
-        left_aside: left_aside(&looks),
-        colour: colour(dataset, &labels, &looks, positive),
-        data_sha256: data_sha256(dataset, &looks),
+        unreadable: unreadable(dataset, &reports),
+        left_aside: ignored_content(&reports),
+        colour: colour(dataset, &labels, &reports, positive),
+        data_sha256: data_sha256(dataset, &reports),
     })
 }
 
-fn look_at(dataset: &Dataset, decoder: &Decoder, index: usize) -> Look {
-    let nothing = Look { size: None, file: None, pixels: None, features: None, notes: None, error: None };
+fn inspect_tile(dataset: &Dataset, decoder: &Decoder, index: usize) -> TileReport {
+    let nothing = TileReport { size: None, file: None, pixels: None, features: None, notes: None, error: None };
     let bytes = match decoder.read_file(&dataset.full_path(index)) {
         Ok(bytes) => bytes,
-        Err(error) => return Look { error: Some(error), ..nothing },
+        Err(error) => return TileReport { error: Some(error), ..nothing },
     };
     let size = match decoder.size(&bytes) {
-        Err(error @ TileError::TooLarge { .. }) => return Look { error: Some(error), ..nothing },
+        Err(error @ TileError::TooLarge { .. }) => return TileReport { error: Some(error), ..nothing },
         size => size.ok(),
     };
-    let look = Look { size, file: Some(digest::sha256_hex(&bytes)), ..nothing };
+    let report = TileReport { size, file: Some(digest::sha256_hex(&bytes)), ..nothing };
     match decoder.decode_with_notes(&bytes) {
-        Ok((tile, notes)) => {
-            Look { pixels: Some(tile.sha256()), features: Some(colour_features(&tile)), notes: Some(notes), ..look }
-        }
-        Err(error) => Look { error: Some(error), ..look },
+        Ok((tile, notes)) => TileReport {
+            pixels: Some(tile.sha256()),
+            features: Some(colour_features(&tile)),
+            notes: Some(notes),
+            ..report
+        },
+        Err(error) => TileReport { error: Some(error), ..report },
     }
 }
 
-fn left_aside(looks: &[Look]) -> LeftAside {
-    let count = |holds: fn(&Notes) -> bool| looks.iter().filter_map(|look| look.notes).filter(holds).count();
-    LeftAside {
+fn ignored_content(reports: &[TileReport]) -> IgnoredContent {
+    let count = |has: fn(&Notes) -> bool| reports.iter().filter_map(|report| report.notes).filter(has).count();
+    IgnoredContent {
         icc_profile: count(|notes| notes.icc_profile),
         orientation: count(Notes::is_turned),
         reduced_images: count(|notes| notes.further_images > 0),
@@ -284,9 +288,9 @@ fn splits(dataset: &Dataset) -> Vec<SplitCount> {
     counts.into_iter().filter(|count| count.tiles > 0).collect()
 }
 
-fn sizes(looks: &[Look]) -> Vec<SizeCount> {
+fn sizes(reports: &[TileReport]) -> Vec<SizeCount> {
     let mut sizes: BTreeMap<(u32, u32), usize> = BTreeMap::new();
-    for size in looks.iter().filter_map(|look| look.size) {
+    for size in reports.iter().filter_map(|report| report.size) {
         *sizes.entry(size).or_default() += 1;
     }
     let mut sizes: Vec<SizeCount> =
@@ -295,49 +299,49 @@ fn sizes(looks: &[Look]) -> Vec<SizeCount> {
     sizes
 }
 
-fn twins(dataset: &Dataset, looks: &[Look]) -> (Vec<TwinTiles>, Vec<LabelConflict>) {
-    // A file without a digest is like no other; its own number stands in for the digest.
-    let stand_in = |at: usize, look: &Look| ContentDigests {
-        file: look.file.clone().unwrap_or_else(|| format!("unread {at}")),
-        pixels: look.pixels.clone(),
+fn duplicates(dataset: &Dataset, reports: &[TileReport]) -> (Vec<DuplicateTiles>, Vec<LabelConflict>) {
+    // A file without a digest equals no other; its number replaces the digest.
+    let digests_of = |at: usize, report: &TileReport| ContentDigests {
+        file: report.file.clone().unwrap_or_else(|| format!("unread {at}")),
+        pixels: report.pixels.clone(),
     };
-    let digests: Vec<ContentDigests> = looks.iter().enumerate().map(|(at, look)| stand_in(at, look)).collect();
-    let (mut twins, mut conflicts, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let digests: Vec<ContentDigests> = reports.iter().enumerate().map(|(at, report)| digests_of(at, report)).collect();
+    let (mut duplicates, mut conflicts, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
     for (same, (first, later)) in same_image_pairs(&digests) {
-        // Equal bytes decode to equal pixels: such a pair is told once.
+        // Equal bytes decode to equal pixels: such a pair is reported once.
         if !seen.insert(later) {
             continue;
         }
         let (first, later) = (&dataset.entries[first], &dataset.entries[later]);
-        twins.push(TwinTiles { path: later.path.clone(), same_as: first.path.clone(), same });
+        duplicates.push(DuplicateTiles { path: later.path.clone(), same_as: first.path.clone(), same });
         if first.label != later.label {
             let paths = [first.path.clone(), later.path.clone()];
             conflicts.push(LabelConflict { paths, labels: [first.label.clone(), later.label.clone()] });
         }
     }
-    (twins, conflicts)
+    (duplicates, conflicts)
 }
 
-fn unreadable(dataset: &Dataset, looks: &[Look]) -> Vec<Unreadable> {
-    let finding = |(entry, look): (&super::Entry, &Look)| {
-        let error = look.error.as_ref()?;
+fn unreadable(dataset: &Dataset, reports: &[TileReport]) -> Vec<Unreadable> {
+    let finding = |(entry, report): (&super::Entry, &TileReport)| {
+        let error = report.error.as_ref()?;
         Some(Unreadable { path: entry.path.clone(), status: error.code(), reason: error.to_string() })
     };
-    dataset.entries.iter().zip(looks).filter_map(finding).collect()
+    dataset.entries.iter().zip(reports).filter_map(finding).collect()
 }
 
-fn data_sha256(dataset: &Dataset, looks: &[Look]) -> Option<String> {
-    let digest = |look: &Look| Some(ContentDigests { file: look.file.clone()?, pixels: None });
-    let digests: Option<Vec<ContentDigests>> = looks.iter().map(digest).collect();
-    digests.map(|digests| super::digest(dataset, &digests))
+fn data_sha256(dataset: &Dataset, reports: &[TileReport]) -> Option<String> {
+    let digest = |report: &TileReport| Some(ContentDigests { file: report.file.clone()?, pixels: None });
+    let digests: Option<Vec<ContentDigests>> = reports.iter().map(digest).collect();
+    digests.map(|digests| content::dataset_digest(dataset, &digests))
 }
 
 /// The out-of-fold colour baseline; none where it cannot be measured.
-fn colour(dataset: &Dataset, labels: &[String], looks: &[Look], positive: Option<&str>) -> Option<ColourCheck> {
+fn colour(dataset: &Dataset, labels: &[String], reports: &[TileReport], positive: Option<&str>) -> Option<ColourCheck> {
     let [first, second] = labels else { return None };
     let positive = positive.unwrap_or(if first == "anomalous" { first } else { second });
-    let seen: Vec<usize> = (0..looks.len()).filter(|index| looks[*index].features.is_some()).collect();
-    let features: Vec<[f64; 6]> = seen.iter().filter_map(|index| looks[*index].features).collect();
+    let seen: Vec<usize> = (0..reports.len()).filter(|index| reports[*index].features.is_some()).collect();
+    let features: Vec<[f64; 6]> = seen.iter().filter_map(|index| reports[*index].features).collect();
     let anomalous: Vec<bool> = seen.iter().map(|index| dataset.entries[*index].label == positive).collect();
     let groups: Vec<String> = seen.iter().map(|index| dataset.group_name(*index)).collect();
     let scores = ColourBaseline::out_of_fold(&features, &anomalous, &groups, FOLDS).ok()?;

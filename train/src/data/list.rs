@@ -1,7 +1,7 @@
-//! Lists of tiles as CSV: `path,label[,group][,split]`. Lists are hostile: the size is checked before reading, paths
-//! stay under the root, and every complaint names its line. A column of another name is refused, because a mistyped
-//! `group` would silently turn a split by slide into a split by tile. [`write`] refuses what [`read`] would not give
-//! back as it was: a training must not end in a `split.csv` that nothing can read.
+//! Lists of tiles as CSV: `path,label[,group][,split]`. Lists are untrusted input: the size is limited, paths must be
+//! under the root, and every error names its line. An unknown column is an error, because a mistyped `group` would
+//! silently turn a split by slide into a split by tile. [`write`] refuses entries that [`read`] would not return
+//! unchanged, so that a training never ends in a `split.csv` that cannot be read.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -15,13 +15,13 @@ use super::dataset::Entry;
 use super::split::Split;
 use super::{DataError, Result, labels};
 
-/// Bytes of a list: about half a million tiles.
+/// Largest size of a list in bytes: about half a million tiles.
 const MAX_BYTES: u64 = 64 << 20;
-/// Characters of an unknown column's name that are shown, and compared with known names.
+/// Characters of an unknown column's name that are printed and compared with known names.
 const MAX_SHOWN: usize = 64;
 const COLUMNS: [&str; 4] = ["path", "label", "group", "split"];
 
-/// Reads a list. Either all rows have a split or none has.
+/// Reads a list. Either all rows have a split, or none.
 pub(super) fn read(path: &Path) -> Result<Vec<Entry>> {
     let text = read_text(path)?;
     let text = text.trim_start_matches('\u{feff}');
@@ -42,7 +42,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Entry>> {
         let record: Result<Vec<&str>, String> = record.iter().map(|field| trimmed(written, field)).collect();
         let entry = record.and_then(|record| columns.entry(&record)).map_err(|reason| at(path, line, reason))?;
         if let Some(first) = lines.insert(entry.path.clone(), line) {
-            let reason = format!("`{}` stands in line {first} already; remove one of the two", entry.path.display());
+            let reason = format!("`{}` is in line {first} already; remove one of the two", entry.path.display());
             return Err(at(path, line, reason));
         }
         entries.push(entry);
@@ -55,8 +55,7 @@ fn offset<R: Read>(reader: &csv::Reader<R>) -> usize {
     usize::try_from(reader.position().byte()).unwrap_or(usize::MAX)
 }
 
-/// A field without the white space around it, unless quotes say that the white space belongs to it. `written` is the
-/// whole row as the file has it.
+/// A field without the white space around it; quoted white space is kept. `written` is the whole row as in the file.
 fn trimmed<'a>(written: &str, field: &'a str) -> Result<&'a str, String> {
     let bare = field.trim();
     if bare.len() == field.len() || written.contains(&format!("\"{}\"", field.replace('"', "\"\""))) {
@@ -68,14 +67,14 @@ fn trimmed<'a>(written: &str, field: &'a str) -> Result<&'a str, String> {
     Ok(bare)
 }
 
-/// Writes a list, whole or not at all. The `split` column is there if `splits` is given, one for each entry.
+/// Writes a list, whole or not at all. It has a `split` column if `splits` is given, one for each entry.
 ///
 /// # Errors
-/// An entry that [`read`] would not give back, by name; or what the file system said.
+/// An entry that [`read`] would not return unchanged, by name; or an error of the file system.
 pub(super) fn write(path: &Path, entries: &[Entry], splits: Option<&[Split]>) -> Result<()> {
     let columns = if splits.is_some() { &COLUMNS[..] } else { &COLUMNS[..3] };
     entries.iter().try_for_each(|entry| check(path, entry))?;
-    // White space at an edge needs quotes, which the writer sets only where a comma, a quote or a line break does.
+    // White space at an edge needs quotes; by default the writer quotes only commas, quotes and line breaks.
     let edged = entries.iter().any(|entry| entry.path.to_str().is_none_or(|name| name.trim() != name));
     let style = if edged { QuoteStyle::Always } else { QuoteStyle::Necessary };
     let mut writer = WriterBuilder::new().quote_style(style).from_writer(Vec::new());
@@ -103,7 +102,7 @@ fn check(list: &Path, entry: &Entry) -> Result<()> {
     let wrong = |reason: String| {
         DataError::dataset(
             list,
-            format!("tile {:?} cannot stand in a list: {reason}", entry.path.display().to_string()),
+            format!("tile {:?} cannot be written to a list: {reason}", entry.path.display().to_string()),
         )
     };
     path.and(label).and(group).map(|_| ()).map_err(wrong)
@@ -152,7 +151,7 @@ fn require_all_or_no_splits(path: &Path, entries: &[Entry], lines: &HashMap<Path
     }
 }
 
-/// Which field of a record holds which column.
+/// Index of each column in a record.
 struct Columns {
     path: usize,
     label: usize,
@@ -169,14 +168,14 @@ impl Columns {
         }
         for (index, name) in header.iter().enumerate() {
             let Some(column) = COLUMNS.iter().position(|column| *column == name) else {
-                // A name may be as long as the list, and may hold anything.
+                // The name is untrusted: it may be as long as the list, with any characters.
                 let name: String = name.escape_debug().take(MAX_SHOWN).collect();
                 let nearest = COLUMNS.iter().min_by_key(|column| strsim::levenshtein(column, &name)).unwrap_or(&"path");
                 let reason = format!("unknown column `{name}`, nearest `{nearest}`; known: path, label, group, split");
                 return Err(at(list, 1, reason));
             };
             if found[column].replace(index).is_some() {
-                return Err(at(list, 1, format!("the column `{name}` stands twice in the header")));
+                return Err(at(list, 1, format!("the column `{name}` is in the header twice")));
             }
         }
         let [path, label, group, split] = found;
@@ -201,13 +200,13 @@ impl Columns {
     }
 }
 
-/// What separates the columns of a header that holds no comma.
+/// The separator of a header without commas.
 fn other_separator(header: &str) -> Option<&'static str> {
     let separators = [(';', "semicolons (`;`)"), ('\t', "tabs")];
     separators.into_iter().find(|(separator, _)| header.contains(*separator)).map(|(_, name)| name)
 }
 
-/// A relative path without `..`, in its shortest form, so that `a/./b` and `a/b` are seen to be one tile.
+/// A relative path without `..`, in its shortest form, so that `a/./b` and `a/b` are the same tile.
 fn contained(text: &str) -> Result<PathBuf, String> {
     if let Some(problem) = labels::path_problem(Path::new(text)) {
         return Err(problem);
@@ -218,7 +217,7 @@ fn contained(text: &str) -> Result<PathBuf, String> {
             Component::Normal(name) => path.push(name),
             Component::CurDir => {}
             _ => {
-                return Err(format!("`{text}` leads out of the list's folder; paths are relative to it, without `..`"));
+                return Err(format!("`{text}` is outside the list's folder; paths are relative to it, without `..`"));
             }
         }
     }
@@ -260,10 +259,13 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_stands_for_a_missing_value_is_refused() {
+    fn a_label_for_a_missing_value_is_refused() {
         for label in ["nan", "NaN", "NAN"] {
             let message = refusal(&format!("path,label\na.png,{label}\n"));
-            assert!(message.contains(&format!("line 2: the label `{label}` is what a program writes")), "{message}");
+            assert!(
+                message.contains(&format!("line 2: the label `{label}` usually means a missing value")),
+                "{message}"
+            );
         }
     }
 }

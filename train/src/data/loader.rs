@@ -1,6 +1,6 @@
-//! Batches for the training loop, decoded and augmented on threads of their own. A batch depends on the seed, the epoch
-//! and its place alone, never on the number of workers or on timing, and an epoch can be taken up at any batch: that is
-//! what makes a resumed run equal to one that was never stopped.
+//! Batches for the training loop, decoded and augmented on worker threads. A batch depends on the seed, the epoch and its
+//! number alone, not on the number of workers or on timing, and an epoch can start at any batch; so a resumed run equals
+//! an uninterrupted one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -10,29 +10,29 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use kiln_tile::{Decoder, TILE_BYTES, Tile};
 use rand::Rng;
 
-use super::sampling::{Made, Sample, Sampling, samples};
+use super::sampling::{Origin, Sample, Sampling, samples};
 use super::{Augmentation, DataError, Dataset, Result, random, synthesis};
 
-/// How tiles become batches.
+/// Options of a [`Loader`].
 #[derive(Debug, Clone)]
 pub struct LoaderOptions {
-    /// How files become tiles.
+    /// Decodes the files.
     pub decoder: Decoder,
     /// Tiles in a batch; the last batch of an epoch may hold fewer.
     pub batch: usize,
-    /// Shuffles anew in every epoch, and seeds the augmentation. `None` keeps the order of the indices.
+    /// Seed of the shuffle of every epoch, and of the augmentation. `None` keeps the order of the indices.
     pub shuffle_seed: Option<u64>,
-    /// Varies each tile, differently in every epoch.
+    /// Random variations of each tile, different in every epoch.
     pub augmentation: Option<Augmentation>,
-    /// Threads that decode. 0 counts as 1.
+    /// Number of worker threads. 0 counts as 1.
     pub workers: usize,
-    /// The class number of every label that may occur.
+    /// Class number of every label of the data set.
     pub classes: BTreeMap<String, usize>,
-    /// Which tiles an epoch holds beside each one once.
+    /// Additional tiles of an epoch: repeated and synthetic ones.
     pub sampling: Sampling,
 }
 
-/// Some tiles, ready for the model.
+/// A batch of tiles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TileBatch {
     /// u8 `[n, 256, 256, 3]`, RGB.
@@ -50,14 +50,14 @@ impl TileBatch {
         self.indices.len()
     }
 
-    /// Whether there are no tiles. A loader gives no such batch.
+    /// True if there are no tiles. A loader never returns an empty batch.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.indices.is_empty()
     }
 }
 
-/// Gives the tiles of one split in batches, epoch after epoch.
+/// Loads the tiles of one split in batches, epoch after epoch.
 #[derive(Debug, Clone)]
 pub struct Loader {
     source: Arc<Source>,
@@ -70,7 +70,7 @@ pub struct Loader {
     length: usize,
 }
 
-/// What a worker needs to make a batch.
+/// Everything that a worker needs to make a batch.
 #[derive(Debug)]
 struct Source {
     dataset: Arc<Dataset>,
@@ -92,17 +92,18 @@ impl Loader {
             augmentation.check()?;
         }
         if indices.is_empty() {
-            return Err(DataError::dataset(&dataset.root, "no tiles to load: the split is empty"));
+            return Err(DataError::NoTiles { path: dataset.root.clone(), reason: "the split is empty" });
         }
         options.sampling.synthesis.check()?;
         let with_class = |index: usize| {
             let Some(entry) = dataset.entries.get(index) else {
-                return Err(DataError::Split(format!("tile {index} of {} does not exist", dataset.len())));
+                return Err(DataError::Index { index, tiles: dataset.len() });
             };
-            let class = options.classes.get(&entry.label).copied().ok_or_else(|| {
-                let known: Vec<&str> = options.classes.keys().map(String::as_str).collect();
-                let reason = format!("the label `{}` is none of the classes {}", entry.label, known.join(", "));
-                DataError::dataset(&dataset.root, reason)
+            let class = options.classes.get(&entry.label).copied().ok_or_else(|| DataError::UnknownLabel {
+                path: dataset.root.clone(),
+                label: entry.label.clone(),
+                tile: entry.path.clone(),
+                classes: options.classes.keys().cloned().collect(),
             })?;
             Ok((index, class))
         };
@@ -125,9 +126,9 @@ impl Loader {
         self.length
     }
 
-    /// The batches of an epoch from `first_batch` on, in order. Two batches for each worker are made ahead; dropping
-    /// the iterator ends the workers. A tile that cannot be decoded comes as an error that names it, in the place of
-    /// its batch.
+    /// The batches of an epoch from `first_batch` on, in order. Two batches for each worker are prefetched; dropping the
+    /// iterator stops the workers. A tile that cannot be decoded is returned as an error with its path, in place of its
+    /// batch.
     #[must_use]
     pub fn epoch(&self, epoch: u64, first_batch: usize) -> Batches {
         let mut order = samples(&self.tiles, &self.sampling, self.source.seed.unwrap_or(0), epoch);
@@ -147,7 +148,7 @@ impl Loader {
         let source = Arc::clone(&self.source);
         thread::spawn(move || {
             for job in queue {
-                // Nobody waits any more if the iterator was dropped; the queue is then closed as well.
+                // Fails if the iterator was dropped; the queue is then closed as well.
                 let _ = job.done.send(source.batch(&job.samples, epoch));
             }
         })
@@ -162,7 +163,7 @@ struct Job {
 /// The rest of an epoch: an iterator over batches in order.
 pub struct Batches {
     work: VecDeque<Vec<Sample>>,
-    /// How many batches may be in the making: the bound on memory.
+    /// Largest number of batches in work: the bound on memory.
     ahead: usize,
     jobs: Option<Sender<Job>>,
     pending: VecDeque<Receiver<Result<TileBatch>>>,
@@ -201,7 +202,7 @@ impl Drop for Batches {
         self.pending.clear();
         self.jobs = None;
         for thread in self.threads.drain(..) {
-            // A thread that panicked has been reported as a lost worker.
+            // A thread that panicked was reported as a lost worker.
             let _ = thread.join();
         }
     }
@@ -226,12 +227,12 @@ impl Source {
 
     fn tile(&self, sample: &Sample, epoch: u64) -> Result<Tile> {
         let tile = self.decoded(sample.index)?;
-        Ok(match sample.made {
-            Made::AsIs => tile,
-            Made::CutPaste(other) => {
+        Ok(match sample.origin {
+            Origin::Entry => tile,
+            Origin::CutPaste(other) => {
                 synthesis::cut_paste(&tile, &self.decoded(other)?, &mut self.stream(b"piece   ", sample, epoch))
             }
-            Made::Generated(other) => {
+            Origin::Generated(other) => {
                 synthesis::generated(&tile, &self.decoded(other)?, &mut self.stream(b"piece   ", sample, epoch))
             }
         })
@@ -242,9 +243,9 @@ impl Source {
         self.decoder.decode_file(&path).map_err(|reason| DataError::Tile { path, reason })
     }
 
-    /// What is random about a tile of an epoch: its own, whatever batch and thread it comes in.
+    /// The random stream of a tile in an epoch. It does not depend on the batch or the thread.
     fn stream(&self, purpose: &[u8; 8], sample: &Sample, epoch: u64) -> impl Rng + use<> {
-        // A repetition draws anew. Data sets have far fewer than 2^40 entries.
+        // A repetition has another stream. Data sets have far fewer than 2^40 entries.
         let own = sample.index as u64 | sample.repeat << 40;
         random::stream(self.seed.unwrap_or(0), purpose, epoch, own)
     }

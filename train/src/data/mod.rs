@@ -1,19 +1,22 @@
-//! Labelled tiles on disk, and their way into training: what a data set holds ([`Dataset`]), how it is split
-//! ([`SplitPlan`]), what would leak ([`check_leaks`]), and how tiles reach the model in batches ([`Loader`],
-//! [`Augmentation`]). Promises that the same files and the same seed give the same split and the same bytes, on any
-//! number of threads. What a pixel is, is [`kiln_tile`]'s business; what is learnt from it, the training loop's.
+//! Labelled tiles on disk, and batches for training: data sets ([`Dataset`]), splits ([`SplitPlan`]), checks for leaks
+//! ([`check_leaks`]), and batches ([`Loader`], [`Augmentation`]). Guarantees that the same files and the same seed give
+//! the same split and the same bytes, on any number of threads. Decoding is left to [`kiln_tile`].
 
 mod augmentation;
+mod colour_jitter;
+mod content;
 mod dataset;
 mod elastic;
 mod error;
 mod inspect;
-mod jitter;
 mod labels;
 mod leaks;
 mod list;
 mod loader;
 mod masks;
+mod open;
+mod partition;
+mod plan;
 pub(crate) mod random;
 mod sampling;
 mod split;
@@ -22,19 +25,22 @@ mod stratify;
 pub mod synth;
 mod synthesis;
 
-pub use augmentation::{Augmentation, ColourJitter};
+pub use augmentation::Augmentation;
+pub use colour_jitter::ColourJitter;
+pub use content::{ContentDigests, dataset_digest, tile_digests};
 pub use dataset::{Dataset, Entry};
 pub use error::DataError;
 pub use inspect::{
-    ClassCount, ColourCheck, GroupCount, Inspection, LabelConflict, LeftAside, SizeCount, SplitCount, TwinTiles,
-    Unreadable, inspect,
+    ClassCount, ColourCheck, DuplicateTiles, GroupCount, IgnoredContent, Inspection, LabelConflict, SizeCount,
+    SplitCount, Unreadable, inspect,
 };
-pub use labels::{CountsAs, LabelCount, NORMAL_LABELS, close_labels, label_counts, look_alike, nearest, shown};
-pub use leaks::{ContentDigests, check_leaks, digest, digests};
+pub use labels::{LabelCount, LabelKind, NORMAL_LABELS, close_labels, label_counts, look_alike, nearest, shown};
+pub use leaks::check_leaks;
 pub use loader::{Batches, Loader, LoaderOptions, TileBatch};
 pub use masks::check_masks;
+pub use plan::SplitPlan;
 pub(crate) use sampling::{Sample, class_counts, samples};
 pub use sampling::{Sampling, Synthesis};
-pub use split::{Split, SplitPlan};
+pub use split::Split;
 
 pub(crate) type Result<T, E = DataError> = std::result::Result<T, E>;

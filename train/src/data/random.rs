@@ -1,13 +1,13 @@
-//! Random numbers whose values never change between releases: ChaCha with 8 rounds, one stream for each thing that is
-//! drawn, and the few distributions that are needed, written out here. The distributions of a library may change with
-//! its version, and a split or a generated tile must not.
+//! Random numbers that are the same in every release: ChaCha with 8 rounds, one stream for each purpose, and the few
+//! distributions that are needed. The distributions of a library may change with its version; splits and synthetic tiles
+//! must not.
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// The stream for one thing: `purpose` keeps kinds of use apart, `a` and `b` number the things (epoch and tile).
-/// Distinct arguments give independent streams.
+/// The random stream for a `purpose` and two numbers, such as epoch and tile. Distinct arguments give independent
+/// streams.
 pub(crate) fn stream(seed: u64, purpose: &[u8; 8], a: u64, b: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -17,7 +17,7 @@ pub(crate) fn stream(seed: u64, purpose: &[u8; 8], a: u64, b: u64) -> ChaCha8Rng
     ChaCha8Rng::from_seed(key)
 }
 
-/// Uniform in `0..1`, of 24 bits.
+/// Uniform in `0..1`, with 24 bits.
 pub(crate) fn unit(rng: &mut impl Rng) -> f32 {
     // 24 bits fit an f32 exactly.
     (rng.next_u32() >> 8) as f32 / (1 << 24) as f32
@@ -44,7 +44,7 @@ pub(crate) fn normal(rng: &mut impl Rng) -> f32 {
     (0..12).map(|_| unit(rng)).sum::<f32>() - 6.0
 }
 
-/// Fisher-Yates.
+/// Fisher-Yates shuffle.
 pub(crate) fn shuffle<T>(items: &mut [T], rng: &mut impl Rng) {
     for last in (1..items.len()).rev() {
         items.swap(last, below(rng, last + 1));

@@ -1,5 +1,5 @@
-//! What an epoch holds: every training tile once, and where classes are imbalanced more of the rare ones, as they are or
-//! made up.
+//! The tiles of an epoch: every training tile once, and, against class imbalance, repeated tiles of rare classes and
+//! synthetic anomalies.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,36 +8,36 @@ use serde::{Deserialize, Serialize};
 use super::random::{self, below, stream};
 use super::{DataError, Result};
 
-/// How an epoch is made of training tiles.
+/// Options for the tiles of an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Sampling {
     /// Repeats tiles of rarer classes until every class is as frequent as the commonest.
     pub oversampling: bool,
-    /// Anomalies that are made up in addition.
+    /// Additional synthetic anomalies.
     pub synthesis: Synthesis,
     /// Class numbers below this one are normal.
     pub normal: usize,
 }
 
-/// Made-up anomalies of an epoch, each kind as a part of the number of its normal tiles; 0 for none.
+/// Synthetic anomalies of an epoch, each kind as a fraction of the number of its normal tiles; 0 for none.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Synthesis {
-    /// A piece of an anomalous training tile laid into a normal one, 0 to 2. It has the anomalous tile's label.
+    /// A piece of an anomalous training tile pasted into a normal one, 0 to 2. It has the anomalous tile's label.
     pub cut_paste: f32,
-    /// A piece of a normal training tile, enlarged and with more haematoxylin, laid into another one, 0 to 2: crowded
-    /// nuclei that are too large and too dark. For data sets with one anomalous class, whose label it has.
+    /// A piece of a normal training tile, enlarged and with more haematoxylin, pasted into another one, 0 to 2: crowded
+    /// nuclei that are too large and too dark. For data sets with one anomalous class; the tile has its label.
     pub generated: f32,
 }
 
 impl Synthesis {
-    /// Whether nothing is made up.
+    /// True if both kinds are 0.
     #[must_use]
     pub fn is_off(&self) -> bool {
         self.cut_paste == 0.0 && self.generated == 0.0
     }
 
-    /// Refuses amounts out of their range.
+    /// Checks that the amounts are in range.
     ///
     /// # Errors
     /// [`DataError::Option`], naming the key.
@@ -56,31 +56,31 @@ impl Synthesis {
 /// One tile of an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sample {
-    /// Entry of the data set; of a made-up tile, the one that the other is laid into.
+    /// Entry of the data set; for a synthetic tile, the one that a piece is pasted into.
     pub(crate) index: usize,
     /// Class number.
     pub(crate) class: usize,
-    /// How many tiles of the epoch before this one are of the same entry.
+    /// Number of earlier tiles of the epoch with the same entry.
     pub(crate) repeat: u64,
-    pub(crate) made: Made,
+    pub(crate) origin: Origin,
 }
 
-/// How a tile comes about.
+/// The origin of a tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Made {
-    /// Decoded.
-    AsIs,
-    /// With a piece of this anomalous entry.
+pub(crate) enum Origin {
+    /// The entry itself.
+    Entry,
+    /// The entry with a piece of this anomalous entry.
     CutPaste(usize),
-    /// With a changed piece of this normal entry.
+    /// The entry with a changed piece of this normal entry.
     Generated(usize),
 }
 
-/// The tiles `(entry, class)` of one epoch in the order of `tiles`, made-up ones after them, repeated ones last.
+/// The tiles of one epoch: `tiles` (entry, class) in their order, then synthetic ones, then repeated ones.
 pub(crate) fn samples(tiles: &[(usize, usize)], sampling: &Sampling, seed: u64, epoch: u64) -> Vec<Sample> {
-    let as_is = |&(index, class): &(usize, usize)| Sample { index, class, repeat: 0, made: Made::AsIs };
+    let as_is = |&(index, class): &(usize, usize)| Sample { index, class, repeat: 0, origin: Origin::Entry };
     let mut samples: Vec<Sample> = tiles.iter().map(as_is).collect();
-    made_up(tiles, sampling, seed, epoch, &mut samples);
+    add_synthetic(tiles, sampling, seed, epoch, &mut samples);
     if sampling.oversampling {
         repeat_rare(tiles, seed, epoch, &mut samples);
     }
@@ -93,7 +93,7 @@ pub(crate) fn samples(tiles: &[(usize, usize)], sampling: &Sampling, seed: u64, 
     samples
 }
 
-fn made_up(tiles: &[(usize, usize)], sampling: &Sampling, seed: u64, epoch: u64, samples: &mut Vec<Sample>) {
+fn add_synthetic(tiles: &[(usize, usize)], sampling: &Sampling, seed: u64, epoch: u64, samples: &mut Vec<Sample>) {
     let (normal, anomalous): (Vec<_>, Vec<_>) = tiles.iter().copied().partition(|(_, class)| *class < sampling.normal);
     if normal.is_empty() {
         return;
@@ -102,7 +102,7 @@ fn made_up(tiles: &[(usize, usize)], sampling: &Sampling, seed: u64, epoch: u64,
     for (index, class) in anomalous {
         donors.entry(class).or_default().push(index);
     }
-    // Each anomalous class in turn, so that every epoch has as many tiles of each.
+    // The anomalous classes take turns, so that their numbers are the same in every epoch.
     let donors: Vec<(usize, Vec<usize>)> = donors.into_iter().collect();
     let Synthesis { cut_paste, generated } = sampling.synthesis;
     let count = |part: f32| (part * normal.len() as f32).round() as usize;
@@ -110,17 +110,18 @@ fn made_up(tiles: &[(usize, usize)], sampling: &Sampling, seed: u64, epoch: u64,
         let mut rng = stream(seed, b"cutpaste", epoch, number as u64);
         let (class, of_class) = &donors[number % donors.len()];
         let (canvas, donor) = (normal[below(&mut rng, normal.len())].0, of_class[below(&mut rng, of_class.len())]);
-        samples.push(Sample { index: canvas, class: *class, repeat: 0, made: Made::CutPaste(donor) });
+        samples.push(Sample { index: canvas, class: *class, repeat: 0, origin: Origin::CutPaste(donor) });
     }
     for number in 0..count(generated) {
         let mut rng = stream(seed, b"generate", epoch, number as u64);
         let (canvas, donor) = (normal[below(&mut rng, normal.len())], normal[below(&mut rng, normal.len())]);
-        let made = Made::Generated(donor.0);
-        samples.push(Sample { index: canvas.0, class: sampling.normal, repeat: 0, made });
+        let origin = Origin::Generated(donor.0);
+        samples.push(Sample { index: canvas.0, class: sampling.normal, repeat: 0, origin });
     }
 }
 
-/// Adds tiles of rarer classes, each as often as the others of its class but for one, until all classes are as frequent.
+/// Repeats tiles of rarer classes until all classes are equally frequent. Within a class, the numbers of repetitions
+/// differ by at most one.
 fn repeat_rare(tiles: &[(usize, usize)], seed: u64, epoch: u64, samples: &mut Vec<Sample>) {
     let counts = class_counts(samples.iter().map(|sample| sample.class));
     let most = counts.iter().copied().max().unwrap_or(0);
@@ -131,12 +132,12 @@ fn repeat_rare(tiles: &[(usize, usize)], seed: u64, epoch: u64, samples: &mut Ve
         }
         random::shuffle(&mut own, &mut stream(seed, b"oversamp", epoch, class as u64));
         for number in 0..most - count {
-            samples.push(Sample { index: own[number % own.len()], class, repeat: 0, made: Made::AsIs });
+            samples.push(Sample { index: own[number % own.len()], class, repeat: 0, origin: Origin::Entry });
         }
     }
 }
 
-/// How often each class number occurs.
+/// Number of occurrences of each class number.
 pub(crate) fn class_counts(classes: impl Iterator<Item = usize>) -> Vec<usize> {
     let mut counts = Vec::new();
     for class in classes {
@@ -191,10 +192,10 @@ mod tests {
         assert_eq!(first.len(), 24 + 10 + 5);
         for sample in &first[24..] {
             assert!(sample.index < 20 && sample.class >= 1);
-            match sample.made {
-                Made::CutPaste(donor) => assert_eq!(sample.class, tiles()[donor].1),
-                Made::Generated(donor) => assert!(donor < 20 && sample.class == 1),
-                Made::AsIs => panic!("not made up"),
+            match sample.origin {
+                Origin::CutPaste(donor) => assert_eq!(sample.class, tiles()[donor].1),
+                Origin::Generated(donor) => assert!(donor < 20 && sample.class == 1),
+                Origin::Entry => panic!("not made up"),
             }
         }
         let own: BTreeSet<(usize, u64)> = first.iter().map(|sample| (sample.index, sample.repeat)).collect();

@@ -1,6 +1,6 @@
-//! Assigns groups to splits so that every label has its share everywhere. Few and uneven groups make the greedy
-//! assignment poor, so it is repeated from several orders and each result is improved by moves and swaps; the best one
-//! is kept. Labels of the rarest kind are placed first (iterative stratification, Sechidis et al., ECML 2011).
+//! Assigns groups to splits so that every split has its share of every label. With few and uneven groups a greedy
+//! assignment is poor, so it is repeated from several orders, and each result is improved by moves and swaps; the best
+//! one is kept. The rarest labels are placed first (iterative stratification, Sechidis et al., ECML 2011).
 
 use rand::Rng;
 
@@ -8,14 +8,14 @@ use super::random;
 use super::split::Split;
 use super::{DataError, Dataset, Result};
 
-/// A label that a split lacks costs more than any unevenness can.
+/// Cost of a label that a split lacks: more than any unevenness.
 const MISSING: f64 = 1e3;
-/// Above this many groups one start is as good as many.
+/// Above this many groups, one start is enough.
 const MANY: usize = 600;
 const STARTS: u64 = 16;
 const MAX_PASSES: usize = 40;
 
-/// The split of every tile; `units` are the tiles that stay together.
+/// The split of every tile; the tiles of one unit are in one split.
 pub(super) fn assign(dataset: &Dataset, units: &[Vec<usize>], fractions: [f64; 3], seed: u64) -> Result<Vec<Split>> {
     let problem = Problem::new(dataset, units, fractions);
     problem.check_groups()?;
@@ -32,7 +32,7 @@ pub(super) fn assign(dataset: &Dataset, units: &[Vec<usize>], fractions: [f64; 3
     }
     match best {
         Some((cost, sides)) if cost < MISSING => Ok(problem.assignments(units, &sides, dataset.len())),
-        _ => Err(problem.unsplittable()),
+        _ => Err(problem.indivisible()),
     }
 }
 
@@ -74,28 +74,18 @@ impl Problem {
         for (label, name) in self.labels.iter().enumerate() {
             let groups = self.groups_with(label);
             if groups < needed {
-                return Err(DataError::Split(format!(
-                    "label `{name}` has {groups} group(s) of tiles, and {needed} splits that hold whole groups need at \
-                     least {needed}; add tiles of other groups, or set the fraction of a split to 0"
-                )));
+                return Err(DataError::TooFewGroups { label: name.clone(), groups, splits: needed });
             }
         }
         Ok(())
     }
 
-    fn unsplittable(&self) -> DataError {
-        let counts: Vec<String> =
-            self.labels.iter().enumerate().map(|(at, name)| format!("`{name}` in {}", self.groups_with(at))).collect();
-        DataError::Split(format!(
-            "the {} groups cannot be divided so that each split has every label ({}); each label needs at least {} \
-             groups that can be placed apart, so add tiles of other groups",
-            self.units.len(),
-            counts.join(", "),
-            self.open.len()
-        ))
+    fn indivisible(&self) -> DataError {
+        let labels = self.labels.iter().enumerate().map(|(at, name)| (name.clone(), self.groups_with(at))).collect();
+        DataError::Indivisible { groups: self.units.len(), labels, splits: self.open.len() }
     }
 
-    /// Places the units of the rarest label first, the largest of them first, each where that label is most wanted.
+    /// Places the units of the rarest label first, the largest first, each in the split that lacks most of that label.
     fn greedy(&self, rng: &mut impl Rng) -> Solution<'_> {
         let mut solution = Solution {
             problem: self,
@@ -151,7 +141,7 @@ impl Solution<'_> {
         self.sides[unit] = side;
     }
 
-    /// Squared differences between the share that each split has of each label and the share it should have.
+    /// Squared differences between the actual and the intended share of each label in each split.
     fn cost(&self) -> f64 {
         let mut cost = 0.0;
         for (label, counts) in self.counts.iter().enumerate() {
@@ -163,7 +153,7 @@ impl Solution<'_> {
         cost
     }
 
-    /// Moves single units, and swaps pairs where there are few, until neither helps.
+    /// Moves single units, and swaps pairs if there are few, until the cost no longer falls.
     fn improve(&mut self, rng: &mut impl Rng) {
         let mut order: Vec<usize> = (0..self.sides.len()).collect();
         random::shuffle(&mut order, rng);

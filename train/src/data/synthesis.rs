@@ -1,7 +1,7 @@
-//! Anomalies that are made up of training tiles: a piece of one tile laid into another, its outline ragged and its edge
-//! soft. Cut and paste takes the piece of an anomalous tile (after copy-paste augmentation, Ghiasi and others, CVPR
-//! 2021); a generated one needs none: the piece is of a normal tile, enlarged and with more haematoxylin, so its nuclei
-//! are too large and too dark (noise masks after DRAEM, Zavrtanik and others, ICCV 2021).
+//! Synthetic anomalies from training tiles: a piece of one tile pasted into another, with a ragged outline and a soft
+//! edge. Cut and paste uses a piece of an anomalous tile (after copy-paste augmentation, Ghiasi and others, CVPR 2021). A
+//! generated anomaly needs none: the piece is of a normal tile, enlarged and with more haematoxylin, so its nuclei are
+//! too large and too dark (noise masks after DRAEM, Zavrtanik and others, ICCV 2021).
 
 use kiln_tile::{SIDE, TILE_BYTES, Tile};
 use rand::Rng;
@@ -13,11 +13,11 @@ use super::synth::field::{Field, step};
 
 const N: usize = SIDE as usize;
 
-/// `normal` with a piece of `anomalous`, which is turned at random.
+/// `normal` with a piece of `anomalous`, in a random orientation.
 pub(crate) fn cut_paste(normal: &Tile, anomalous: &Tile, rng: &mut impl Rng) -> Tile {
     let turns = below(rng, 4);
     let mirror = below(rng, 2) == 1;
-    laid(normal, &turn(anomalous.pixels(), turns, mirror), rng)
+    pasted(normal, &turn(anomalous.pixels(), turns, mirror), rng)
 }
 
 /// `normal` with a piece of `other`, enlarged by 1.4 to 2.2 and with 1.25 to 1.7 times its haematoxylin.
@@ -26,11 +26,11 @@ pub(crate) fn generated(normal: &Tile, other: &Tile, rng: &mut impl Rng) -> Tile
     let (left, top) = (between(rng, 0.0, N as f32 - side), between(rng, 0.0, N as f32 - side));
     let mut piece = enlarge(other.pixels(), left, top, side);
     restain(&mut piece, [between(rng, 1.25, 1.7), between(rng, 0.9, 1.1)]);
-    laid(normal, &piece, rng)
+    pasted(normal, &piece, rng)
 }
 
-/// A piece of `pixels` over `tile`.
-fn laid(tile: &Tile, pixels: &[u8], rng: &mut impl Rng) -> Tile {
+/// `tile` with a piece of `pixels` over it.
+fn pasted(tile: &Tile, pixels: &[u8], rng: &mut impl Rng) -> Tile {
     let cover = outline(rng);
     let mut target = Vec::with_capacity(TILE_BYTES);
     for ((below, above), cover) in tile.pixels().chunks_exact(3).zip(pixels.chunks_exact(3)).zip(&cover) {
@@ -39,12 +39,12 @@ fn laid(tile: &Tile, pixels: &[u8], rng: &mut impl Rng) -> Tile {
             target.push((below + cover * (above - below) + 0.5) as u8);
         }
     }
-    // As many pixels as the tile has, so it is never the tile as it was that comes back here.
+    // The number of pixels is right, so the fallback is never used.
     Tile::from_pixels(target).unwrap_or_else(|_| tile.clone())
 }
 
-/// How much of each pixel the piece covers, `[256, 256]`: a disc of 40 to 110 pixels whose outline follows noise, with
-/// an edge some pixels wide.
+/// Coverage of each pixel by the piece, `[256, 256]`: a disc of 40 to 110 pixels with a noisy outline and an edge some
+/// pixels wide.
 fn outline(rng: &mut impl Rng) -> Vec<f32> {
     let radius = between(rng, 40.0, 110.0);
     let place = |rng: &mut _| between(rng, 0.15 * N as f32, 0.85 * N as f32);

@@ -1,6 +1,6 @@
 //! Percentile intervals by resampling whole groups with replacement (Efron and Tibshirani 1993, chapters 8 and 13).
-//! Tiles of one slide resemble each other: resampling tiles would claim a certainty that is not there. Each resample
-//! has a random stream of its own, so the result does not depend on how many threads draw them.
+//! Tiles of one slide are correlated, so resampling tiles would give intervals that are too narrow. Each resample has its
+//! own random stream, so the result does not depend on the number of threads.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use serde::{Deserialize, Serialize};
 
 use super::{MetricsError, Scored};
 
-/// The share of resamples that an interval covers.
+/// Confidence level of the intervals.
 pub(super) const LEVEL: f64 = 0.95;
 
-/// Fewer resamples than this have no point outside the interval on each side.
+/// With fewer resamples there is no point outside the interval on each side.
 const LEAST_RESAMPLES: usize = 40;
 
-/// Draws that may lack a class before a resample is given up. With each class in two groups or more a draw lacks one
-/// with a chance below 0.3, so that this is never reached in practice.
+/// Draws without one of the classes before a resample is dropped. With each class in two groups or more, a draw lacks
+/// one with a probability below 0.3, so this is never reached in practice.
 const DRAWS: usize = 64;
 
-/// A figure and its 95 % interval.
+/// A metric and its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
-    /// The figure on all tiles.
+    /// The metric on all tiles.
     pub value: f64,
     /// 2.5th percentile over the resamples.
     pub low: f64,
@@ -32,7 +32,7 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// How intervals are drawn.
+/// Options of the bootstrap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bootstrap {
     /// Number of resamples, 40 or more.
@@ -47,7 +47,7 @@ impl Default for Bootstrap {
     }
 }
 
-/// Which group each tile is in, and which classes each group holds.
+/// The group of each tile, and the classes in each group.
 pub(super) struct Groups {
     /// Group number of each tile.
     of: Vec<usize>,
@@ -56,15 +56,15 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// Groups numbered by the order of their names, whatever the order of the tiles.
+    /// Numbers the groups in the order of their names, independent of the order of the tiles.
     pub(super) fn new(scored: &[Scored]) -> Self {
         let mut numbers: BTreeMap<&str, usize> = scored.iter().map(|tile| (tile.group.as_str(), 0)).collect();
         numbers.values_mut().enumerate().for_each(|(number, value)| *value = number);
         let of: Vec<usize> = scored.iter().map(|tile| numbers[tile.group.as_str()]).collect();
         let (mut anomalous, mut normal) = (vec![false; numbers.len()], vec![false; numbers.len()]);
         for (tile, &group) in scored.iter().zip(&of) {
-            let holds = if tile.anomalous { &mut anomalous } else { &mut normal };
-            holds[group] = true;
+            let present = if tile.anomalous { &mut anomalous } else { &mut normal };
+            present[group] = true;
         }
         Self { of, anomalous, normal }
     }
@@ -73,18 +73,18 @@ impl Groups {
         self.anomalous.len()
     }
 
-    /// The number of groups that hold the class which is found in fewer of them.
-    pub(super) fn of_rarer_class(&self) -> usize {
-        let count = |holds: &[bool]| holds.iter().filter(|&&holds| holds).count();
+    /// The number of groups with the rarer class: the one in fewer groups.
+    pub(super) fn with_rarer_class(&self) -> usize {
+        let count = |present: &[bool]| present.iter().filter(|&&present| present).count();
         count(&self.anomalous).min(count(&self.normal))
     }
 
-    /// Whether groups vary enough to be resampled: each class must be in two groups or more.
+    /// True if groups can be resampled: each class must be in two groups or more.
     pub(super) fn can_resample(&self) -> bool {
-        self.of_rarer_class() >= 2
+        self.with_rarer_class() >= 2
     }
 
-    /// How often each group is drawn in resample `index`; none if no draw held both classes.
+    /// Number of times that each group is drawn in resample `index`; none if no draw had both classes.
     fn draw(&self, seed: u64, index: usize) -> Option<Vec<u32>> {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         random.set_stream(index as u64);
@@ -93,14 +93,14 @@ impl Groups {
             for _ in 0..self.len() {
                 times[random.random_range(0..self.len())] += 1;
             }
-            let drawn = |holds: &[bool]| holds.iter().zip(&times).any(|(&holds, &times)| holds && times > 0);
+            let drawn = |present: &[bool]| present.iter().zip(&times).any(|(&present, &times)| present && times > 0);
             (drawn(&self.anomalous) && drawn(&self.normal)).then_some(times)
         })
     }
 }
 
 impl Bootstrap {
-    /// `statistic` of every resample, given the weight of each tile in it; none where groups cannot be resampled.
+    /// `statistic` of every resample, from the weight of each tile in it; none if groups cannot be resampled.
     pub(super) fn resample<T: Send>(
         self,
         groups: &Groups,
@@ -121,9 +121,8 @@ impl Bootstrap {
 }
 
 impl Interval {
-    /// The percentile interval. Without resamples nothing is known of the spread, and the interval is all of
-    /// `range`.
-    pub(super) fn of(value: f64, mut resampled: Vec<f64>, range: (f64, f64)) -> Self {
+    /// The percentile interval. Without resamples the spread is unknown, and the interval is the whole `range`.
+    pub(super) fn from_resamples(value: f64, mut resampled: Vec<f64>, range: (f64, f64)) -> Self {
         if resampled.is_empty() {
             return Self { value, low: range.0, high: range.1 };
         }
@@ -133,7 +132,7 @@ impl Interval {
     }
 }
 
-/// Linear interpolation between the two nearest ranks, as NumPy's default.
+/// Linear interpolation between the two nearest ranks, like NumPy's default.
 fn percentile(sorted: &[f64], share: f64) -> f64 {
     let at = share * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);

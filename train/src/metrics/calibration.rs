@@ -1,23 +1,23 @@
-//! Whether a probability means what it says. The Brier score (Brier, Monthly Weather Review 1950) and the expected
-//! calibration error over bins that hold equally many tiles (Nixon et al., CVPR Workshops 2019): bins of equal width
-//! stand almost empty where a model is sure, and then tell of a handful of tiles.
+//! Calibration of probabilities: the Brier score (Brier, Monthly Weather Review 1950), and the expected calibration error
+//! over bins with equally many tiles (Nixon et al., CVPR Workshops 2019). Bins of equal width would be almost empty for a
+//! confident model.
 
 use serde::{Deserialize, Serialize};
 
 use super::Scored;
 use super::ranking::Ranking;
 
-/// Bins of the calibration error.
+/// Number of bins of the calibration error.
 const BINS: usize = 10;
 
 /// One bin of the reliability table.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct CalibrationBin {
-    /// Tiles in it.
+    /// Number of tiles.
     pub n: u64,
-    /// Mean score of them: what the model says.
+    /// Mean score: the predicted probability.
     pub mean_score: f64,
-    /// Share of them that is anomalous: what is.
+    /// Fraction of anomalous tiles: the observed frequency.
     pub anomalous: f64,
 }
 
@@ -32,8 +32,8 @@ pub(super) fn brier(scored: &[Scored], weight: &dyn Fn(usize) -> u32) -> f64 {
     sum / mass
 }
 
-/// Tiles in bins of equal mass, from the lowest score up. Tiles of one score stay together, in the bin where the
-/// middle of their mass falls, so that the order of tiles changes nothing; a bin may so be empty and is left out.
+/// Tiles in bins of equal mass, from the lowest score up. Tiles with equal scores are in one bin, that of the middle of
+/// their mass, so the order of tiles does not matter. Empty bins are omitted.
 pub(super) fn bins(scored: &[Scored], ranking: &Ranking, weight: &dyn Fn(usize) -> u32) -> Vec<CalibrationBin> {
     let total: u64 = (0..scored.len()).map(|index| u64::from(weight(index))).sum();
     let mut bins = [CalibrationBin::default(); BINS];
@@ -60,7 +60,7 @@ pub(super) fn bins(scored: &[Scored], ranking: &Ranking, weight: &dyn Fn(usize) 
         .collect()
 }
 
-/// Expected calibration error: the mean distance between what is said and what is, over tiles.
+/// Expected calibration error: the mean distance between predicted probability and observed frequency, over tiles.
 pub(super) fn error(bins: &[CalibrationBin]) -> f64 {
     let total: u64 = bins.iter().map(|bin| bin.n).sum();
     bins.iter().map(|bin| bin.n as f64 * (bin.mean_score - bin.anomalous).abs()).sum::<f64>() / total as f64

@@ -1,6 +1,6 @@
-//! What colour alone can tell: a logistic regression on the mean and spread of each channel. Stains and scanners
-//! leave colour in a data set that has nothing to do with tissue, so a model's AUROC means little until this stands
-//! beside it. The fit is `linfa-logistic`'s; what is kept of it is six weights and an intercept.
+//! The colour baseline: a logistic regression on the mean and standard deviation of each channel. Stains and scanners
+//! cause colour differences that have nothing to do with tissue, so a model's AUROC must be compared with this baseline.
+//! Fitted by `linfa-logistic`; the result is six weights and an intercept.
 
 use kiln_tile::Tile;
 use ndarray_of_linfa::Array2;
@@ -23,7 +23,7 @@ pub struct ColourBaseline {
     intercept: f64,
 }
 
-/// Mean of red, green and blue, then their standard deviations, each in `0..=1`.
+/// Means of red, green and blue, then their standard deviations, each in `0..=1`.
 #[must_use]
 pub fn colour_features(tile: &Tile) -> Row {
     let (mut sums, mut squares) = ([0_u64; 3], [0_u64; 3]);
@@ -46,10 +46,10 @@ pub fn colour_features(tile: &Tile) -> Row {
 }
 
 impl ColourBaseline {
-    /// Fits on one row of [`colour_features`] and one label a tile.
+    /// Fits to one row of [`colour_features`] and one label for each tile.
     ///
     /// # Errors
-    /// When there is no row, one class only, a feature that is not finite, or as many labels as rows are not given.
+    /// No rows, one class only, a feature that is not finite, or different numbers of labels and rows.
     pub fn fit(features: &[Row], anomalous: &[bool]) -> Result<Self, MetricsError> {
         check_features(features, anomalous)?;
         let (mean, deviation) = moments(features);
@@ -60,7 +60,7 @@ impl ColourBaseline {
         Ok(Self { mean, deviation, weights, intercept })
     }
 
-    /// The probability that a tile of this colour is anomalous.
+    /// The probability that a tile with these features is anomalous.
     #[must_use]
     pub fn score(&self, features: &Row) -> f64 {
         let row = standardised(features, &self.mean, &self.deviation);
@@ -68,11 +68,11 @@ impl ColourBaseline {
         1.0 / (1.0 + (-(logit + self.intercept)).exp())
     }
 
-    /// Scores of all tiles, each by a baseline that was fitted on the other folds. Groups are not torn apart, and
-    /// each fold gets its part of either class; for data that has no training split of its own.
+    /// Scores of all tiles by cross-validation: each tile is scored by a baseline that was fitted to the other folds. Folds
+    /// are made of whole groups, stratified by class. For data without a training split.
     ///
     /// # Errors
-    /// As [`ColourBaseline::fit`], on what is left when a fold is taken away.
+    /// As [`ColourBaseline::fit`], on the remaining folds.
     pub fn out_of_fold(
         features: &[Row],
         anomalous: &[bool],
@@ -81,9 +81,9 @@ impl ColourBaseline {
     ) -> Result<Vec<f64>, MetricsError> {
         check_features(features, anomalous)?;
         if groups.len() != features.len() {
-            return Err(MetricsError::Features(format!("{} rows but {} groups", features.len(), groups.len())));
+            return Err(MetricsError::Length { found: groups.len(), of: "groups", expected: features.len() });
         }
-        let fold_of = folds_of(anomalous, groups, folds.max(2));
+        let fold_of = assign_folds(anomalous, groups, folds.max(2));
         let mut scores = vec![0.0; features.len()];
         for fold in 0..folds.max(2) {
             let held_out: Vec<usize> = (0..features.len()).filter(|&tile| fold_of[tile] == fold).collect();
@@ -100,8 +100,9 @@ impl ColourBaseline {
     }
 }
 
-/// Deals groups out to folds in turn, those with more anomalous tiles first, so that each fold gets both kinds.
-pub(crate) fn folds_of(anomalous: &[bool], groups: &[String], folds: usize) -> Vec<usize> {
+/// Assigns groups to folds in turn, those with a larger fraction of anomalous tiles first, so that each fold has both
+/// classes.
+pub(crate) fn assign_folds(anomalous: &[bool], groups: &[String], folds: usize) -> Vec<usize> {
     let mut shares = std::collections::BTreeMap::<&str, (usize, usize)>::new();
     for (group, &anomalous) in groups.iter().zip(anomalous) {
         let share = shares.entry(group).or_default();
@@ -119,10 +120,10 @@ pub(crate) fn folds_of(anomalous: &[bool], groups: &[String], folds: usize) -> V
 fn check_features(features: &[Row], anomalous: &[bool]) -> Result<(), MetricsError> {
     let n = features.len();
     if n != anomalous.len() {
-        return Err(MetricsError::Features(format!("{n} rows but {} labels", anomalous.len())));
+        return Err(MetricsError::Length { found: anomalous.len(), of: "labels", expected: n });
     }
-    if let Some(row) = features.iter().position(|row| row.iter().any(|value| !value.is_finite())) {
-        return Err(MetricsError::Features(format!("row {row} holds a value that is not finite")));
+    if let Some(tile) = features.iter().position(|row| row.iter().any(|value| !value.is_finite())) {
+        return Err(MetricsError::Feature { tile });
     }
     match anomalous.iter().filter(|&&anomalous| anomalous).count() {
         _ if n == 0 => Err(MetricsError::Empty),
@@ -132,7 +133,7 @@ fn check_features(features: &[Row], anomalous: &[bool]) -> Result<(), MetricsErr
     }
 }
 
-/// Mean and standard deviation of each feature; a feature that never varies gets 1, and so no weight.
+/// Mean and standard deviation of each feature; 1 for a constant feature, which so has no effect.
 fn moments(features: &[Row]) -> (Row, Row) {
     let count = features.len() as f64;
     let mean: Row = std::array::from_fn(|at| features.iter().map(|row| row[at]).sum::<f64>() / count);

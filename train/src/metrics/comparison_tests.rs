@@ -38,8 +38,8 @@ fn true_positives_at_few_false_ones_equal_those_of_scikit_learn() {
 
 #[test]
 fn calibration_equals_the_reference() {
-    let judgement = Judgement { probabilities: true, ..Judgement::at(0.5, DRAWS) };
-    let calibration = measure_by(&probabilities(), &judgement).unwrap().calibration.unwrap();
+    let options = MeasureOptions { probabilities: true, ..MeasureOptions::new(0.5, DRAWS) };
+    let calibration = measure_with(&probabilities(), &options).unwrap().calibration.unwrap();
     close(calibration.brier.value, 0.152_203_363_9, 1e-12);
     close(calibration.ece.value, 0.118_363, 1e-9);
     let counts: Vec<u64> = calibration.bins.iter().map(|bin| bin.n).collect();
@@ -52,26 +52,26 @@ fn calibration_equals_the_reference() {
 fn a_probability_that_is_right_on_average_costs_nothing_and_one_outside_is_refused() {
     let mut always = tiles();
     always.iter_mut().for_each(|tile| tile.score = 0.35);
-    let judgement = Judgement { probabilities: true, ..Judgement::at(0.5, DRAWS) };
-    let calibration = measure_by(&always, &judgement).unwrap().calibration.unwrap();
+    let options = MeasureOptions { probabilities: true, ..MeasureOptions::new(0.5, DRAWS) };
+    let calibration = measure_with(&always, &options).unwrap().calibration.unwrap();
     // 70 of 200 are anomalous.
     close(calibration.ece.value, 0.0, 1e-12);
     close(calibration.brier.value, 0.35 * 0.65, 1e-12);
     assert_eq!(calibration.bins.len(), 1);
-    let outside = measure_by(&tiles(), &judgement).unwrap_err().to_string();
+    let outside = measure_with(&tiles(), &options).unwrap_err().to_string();
     assert!(outside.contains("no probability"), "{outside}");
 }
 
 #[test]
 fn errors_of_reconstructions_are_averaged_by_truth() {
     let errors: Vec<f64> = tiles().iter().map(|tile| if tile.anomalous { 0.02 } else { 0.01 }).collect();
-    let judgement = Judgement { squared_errors: Some(&errors), ..Judgement::at(0.5, DRAWS) };
-    let found = measure_by(&tiles(), &judgement).unwrap().reconstruction.unwrap();
+    let options = MeasureOptions { squared_errors: Some(&errors), ..MeasureOptions::new(0.5, DRAWS) };
+    let found = measure_with(&tiles(), &options).unwrap().reconstruction.unwrap();
     close(found.mse_normal.value, 0.01, 1e-12);
     close(found.mse_anomalous.high, 0.02, 1e-12);
     close(found.mse.value, 0.0135, 1e-12);
-    let short = Judgement { squared_errors: Some(&errors[1..]), ..judgement };
-    assert!(measure_by(&tiles(), &short).is_err());
+    let short = MeasureOptions { squared_errors: Some(&errors[1..]), ..options };
+    assert!(measure_with(&tiles(), &short).is_err());
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn failures_are_counted_by_label_and_group() {
     let scores = [(0.9, false, "a"), (0.1, true, "a"), (0.2, true, "b"), (0.8, true, "b"), (0.1, false, "c")];
     let scored: Vec<Scored> =
         scores.iter().map(|&(score, anomalous, group)| Scored { score, anomalous, group: group.to_owned() }).collect();
-    let failures = Failures::of(&scored, &["benign", "tumour", "necrosis", "tumour", "benign"], 0.5);
+    let failures = Failures::new(&scored, &["benign", "tumour", "necrosis", "tumour", "benign"], 0.5);
     let classes: Vec<(&str, usize, usize)> =
         failures.classes.iter().map(|class| (class.label.as_str(), class.n, class.wrong)).collect();
     assert_eq!(classes, [("benign", 2, 1), ("necrosis", 1, 1), ("tumour", 2, 1)]);
@@ -123,7 +123,7 @@ fn models_are_only_compared_on_the_same_tiles() {
     turned[7].anomalous = !turned[7].anomalous;
     assert!(compare(&[trial(0, 1, tiles())], &[trial(0, 1, turned)], DRAWS).is_err());
     let fold = compare(&[trial(0, 1, tiles()), trial(1, 1, others())], &[trial(0, 1, tiles())], DRAWS);
-    assert!(fold.unwrap_err().to_string().contains("1 folds beside 2"));
+    assert!(fold.unwrap_err().to_string().contains("1 folds cannot be compared with 2"));
     assert!(compare(&[], &[trial(0, 1, tiles())], DRAWS).is_err());
 }
 

@@ -1,53 +1,53 @@
-//! What can be wrong with scores before anything is measured on them. Every message says what was found and what to
-//! do; a measurement never runs on input that would make its figure meaningless.
+//! Errors of the metrics. Input on which a metric would be meaningless is an error.
 
 use kiln_files::Fault;
 
-/// A measurement that cannot be made.
+/// An error in the input of a metric.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum MetricsError {
-    /// There is nothing to measure.
-    #[error("there are no tiles to measure; choose a split that holds some")]
+    /// There are no tiles.
+    #[error("there are no tiles to evaluate; choose a split that has some")]
     Empty,
-    /// Ranking and threshold figures need both classes.
+    /// The tiles are all normal or all anomalous.
     #[error(
         "all {n} tiles are {present}: AUROC, precision and the threshold need anomalous and normal tiles; \
-         choose a split that holds both"
+         choose a split that has both"
     )]
     OneClass {
         /// Number of tiles.
         n: usize,
-        /// The class that is there.
+        /// `normal` or `anomalous`.
         present: &'static str,
     },
     /// A score is NaN or infinite.
     #[error("the score of tile {index} (group `{group}`) is {score}, not a finite number; check the model's weights")]
     NotFinite {
-        /// Index of the tile among those that were given.
+        /// Index of the tile.
         index: usize,
-        /// Its group.
+        /// Group of the tile.
         group: String,
         /// The score.
         score: f64,
     },
     /// The threshold is NaN or infinite.
-    #[error("the threshold is {0}, not a finite number; choose it anew on the validation split")]
+    #[error("the threshold is {0}, not a finite number; choose it again on the validation split")]
     Threshold(f64),
-    /// A rule name that is not known.
+    /// An unknown name of a rule.
     #[error("unknown threshold rule `{0}`; the rules are max_f1 and youden")]
     Rule(String),
     /// Too few resamples for a percentile interval.
     #[error("{found} bootstrap resamples are too few for a 95 % interval; use {least} or more (2000 is usual)")]
     Resamples {
-        /// What was asked for.
+        /// The requested number.
         found: usize,
-        /// The smallest number that is accepted.
+        /// The smallest accepted number.
         least: usize,
     },
-    /// A score that should be a probability is none.
-    #[error("the score {score} of a tile in group `{group}` is no probability; measure it without calibration")]
+    /// A score that should be a probability is outside 0 to 1.
+    #[error("the score {score} of a tile in group `{group}` is not a probability; evaluate it without calibration")]
     Probability {
-        /// Its group.
+        /// Group of the tile.
         group: String,
         /// The score.
         score: f64,
@@ -55,24 +55,50 @@ pub enum MetricsError {
     /// A classical baseline cannot be fitted.
     #[error("the baseline `{baseline}` cannot be fitted: {reason}")]
     Fit {
-        /// Its name.
+        /// Name of the baseline.
         baseline: &'static str,
-        /// What is missing.
+        /// The cause.
         reason: String,
     },
-    /// Baseline scores are not of the same tiles.
-    #[error("the baseline does not describe the same tiles: {0}; score both on one list, in one order")]
-    Baseline(String),
-    /// Features and labels do not match, or a feature is not finite.
-    #[error("the colour baseline cannot be fitted: {0}")]
-    Features(String),
+    /// Two lists that should have one value for each tile differ in length.
+    #[error("{found} {of} for {expected} tiles; use the same tiles, in the same order")]
+    Length {
+        /// Number of values.
+        found: usize,
+        /// The values, such as `scores` or `labels`.
+        of: &'static str,
+        /// Number of tiles.
+        expected: usize,
+    },
+    /// Two lists of scores have different labels or groups.
+    #[error(
+        "tile {index} has another label or group in the other list of scores; use the same tiles, in the same order"
+    )]
+    OtherTile {
+        /// Index of the first tile that differs.
+        index: usize,
+    },
+    /// Two models were trained on different numbers of folds.
+    #[error("{other} folds cannot be compared with {folds}; use the same folds for both models")]
+    Folds {
+        /// Number of folds of the one model.
+        folds: usize,
+        /// Number of folds of the other model.
+        other: usize,
+    },
+    /// A feature is NaN or infinite.
+    #[error("the colour baseline cannot be fitted: the features of tile {tile} are not all finite")]
+    Feature {
+        /// Index of the tile.
+        tile: usize,
+    },
     /// The logistic regression failed.
     #[error("the colour baseline's logistic regression failed")]
     Regression(#[from] linfa_logistic::error::Error),
 }
 
 impl MetricsError {
-    /// Whose fault it is: always the input's.
+    /// Error category: always [`Fault::Input`].
     #[must_use]
     pub fn fault(&self) -> Fault {
         Fault::Input

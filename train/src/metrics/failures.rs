@@ -1,5 +1,5 @@
-//! Where wrong decisions fall: by label, because a rare kind of anomaly may be missed altogether while every figure
-//! looks well, and by group, because one slide may hold all of them.
+//! Wrong decisions by label and by group: a rare kind of anomaly may be missed completely although the metrics are good,
+//! and all errors may be on one slide.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Scored;
 
-/// Groups that are listed; the count says how many have failures in all.
+/// Largest number of groups in the list.
 const LISTED: usize = 20;
 
 /// Wrong decisions by label and by group.
@@ -17,7 +17,7 @@ pub struct Failures {
     pub classes: Vec<ClassFailures>,
     /// Groups with wrong decisions, the most first, at most 20.
     pub groups: Vec<GroupFailures>,
-    /// Groups with wrong decisions, all of them.
+    /// Number of all groups with wrong decisions.
     pub groups_with_failures: usize,
 }
 
@@ -26,11 +26,11 @@ pub struct Failures {
 pub struct ClassFailures {
     /// The label.
     pub label: String,
-    /// Whether its tiles are anomalous.
+    /// True if its tiles are anomalous.
     pub anomalous: bool,
-    /// Tiles of it.
+    /// Number of its tiles.
     pub n: usize,
-    /// How many were decided wrongly.
+    /// Number of wrong decisions.
     pub wrong: usize,
     /// Mean score of its tiles.
     pub mean_score: f64,
@@ -39,20 +39,20 @@ pub struct ClassFailures {
 /// Wrong decisions in one group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GroupFailures {
-    /// Its name.
+    /// Name of the group.
     pub group: String,
-    /// Tiles of it.
+    /// Number of its tiles.
     pub n: usize,
-    /// Normal tiles that were called anomalous.
+    /// Number of normal tiles that were classified as anomalous.
     pub false_positive: usize,
-    /// Anomalous tiles that were called normal.
+    /// Number of anomalous tiles that were classified as normal.
     pub false_negative: usize,
 }
 
 impl Failures {
-    /// Counts; `labels` are the tiles' labels in the order of `scored`.
+    /// Counts wrong decisions; `labels` are the tiles' labels in the order of `scored`.
     #[must_use]
-    pub fn of(scored: &[Scored], labels: &[&str], threshold: f64) -> Self {
+    pub fn new(scored: &[Scored], labels: &[&str], threshold: f64) -> Self {
         let mut classes = BTreeMap::<&str, ClassFailures>::new();
         let mut groups = BTreeMap::<&str, GroupFailures>::new();
         for (tile, label) in scored.iter().zip(labels) {
@@ -81,7 +81,7 @@ impl Failures {
             classes.into_values().map(|class| ClassFailures { mean_score: class.mean_score / class.n as f64, ..class });
         let mut failed: Vec<GroupFailures> = groups.into_values().filter(|group| group.wrong() > 0).collect();
         let groups_with_failures = failed.len();
-        // Sorting is stable, so equals stay in the order of their names.
+        // The sort is stable, so equal counts are in the order of their names.
         failed.sort_by_key(|group| std::cmp::Reverse(group.wrong()));
         failed.truncate(LISTED);
         Self { classes: classes.collect(), groups: failed, groups_with_failures }
@@ -89,7 +89,7 @@ impl Failures {
 }
 
 impl GroupFailures {
-    /// Wrong decisions of both kinds.
+    /// Number of wrong decisions of both kinds.
     #[must_use]
     pub fn wrong(&self) -> usize {
         self.false_positive + self.false_negative

@@ -1,4 +1,4 @@
-//! The logistic regression behind the colour baseline and a hybrid's score: `linfa-logistic`'s.
+//! The logistic regression of the colour baseline and of a hybrid's score, by `linfa-logistic`.
 
 use linfa::traits::Fit;
 use linfa_logistic::LogisticRegression;

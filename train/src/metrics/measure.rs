@@ -1,82 +1,81 @@
-//! All figures of one set of scored tiles, under the names that `metrics.json` and `kiln evaluate --json` keep. The
-//! model and the colour baseline are resampled together, so that their difference has an interval too.
+//! All metrics of one set of scored tiles, with the field names of `metrics.json`. The model and the colour baseline are
+//! resampled together, so that their difference has an interval too.
 
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap::{Groups, LEVEL};
-use super::figures::{Figures, Judge};
+use super::evaluator::{Evaluator, Values};
 use super::ranking::Ranking;
 use super::{Bootstrap, CalibrationBin, Confusion, Failures, Interval, MetricsError, Scored, check};
 
-/// `metrics.json`: every figure with its 95 % interval.
+/// All metrics with their 95 % intervals: the content of `metrics.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// Number of tiles.
     pub n: usize,
-    /// Number of them that are anomalous.
+    /// Number of anomalous tiles.
     pub anomalous: usize,
-    /// Number of groups that they come from.
+    /// Number of their groups.
     pub groups: usize,
     /// Area under the ROC curve.
     pub auroc: Interval,
     /// Average precision. Chance is `anomalous / n`.
     pub aupr: Interval,
-    /// Share of right decisions at the threshold.
+    /// Fraction of correct decisions at the threshold.
     pub accuracy: Interval,
-    /// Share of the tiles called anomalous that is; 0 when none is called so.
+    /// Fraction of true positives among predicted positives; 0 without predicted positives.
     pub precision: Interval,
-    /// Share of the anomalous tiles that is called so (sensitivity).
+    /// True-positive rate (sensitivity).
     pub recall: Interval,
-    /// Share of the normal tiles that is called so.
+    /// True-negative rate.
     pub specificity: Interval,
     /// Harmonic mean of precision and recall.
     pub f1: Interval,
-    /// The highest recall of any threshold that calls at most 1 % of the normal tiles anomalous.
+    /// The highest recall at a false-positive rate of at most 1 %.
     #[serde(default)]
     pub tpr_at_1_percent_fpr: Option<Interval>,
-    /// The same at 5 %.
+    /// The highest recall at a false-positive rate of at most 5 %.
     #[serde(default)]
     pub tpr_at_5_percent_fpr: Option<Interval>,
-    /// Whether the score means what it says, where it is a probability.
+    /// Calibration, if the score is a probability.
     #[serde(default)]
     pub calibration: Option<Calibration>,
-    /// How well tiles are rebuilt, where the model rebuilds them.
+    /// Reconstruction error, if the model reconstructs tiles.
     #[serde(default)]
     pub reconstruction: Option<Reconstruction>,
     /// Wrong decisions by label and by group.
     #[serde(default)]
     pub failures: Option<Failures>,
-    /// `score >= threshold` is called anomalous.
+    /// Tiles that score at or above this are anomalous.
     pub threshold: f64,
-    /// Decisions counted at the threshold.
+    /// Confusion matrix at the threshold.
     pub confusion: Confusion,
-    /// What colour alone reaches on the same tiles.
+    /// Colour baselines on the same tiles.
     pub baseline: Baseline,
-    /// How the intervals were drawn.
+    /// Method of the intervals.
     pub intervals: Resampling,
 }
 
-/// What a model that sees nothing but mean and spread of colour reaches; nothing where it was not measured.
+/// Metrics of the colour baselines; none if they were not evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Baseline {
-    /// Its area under the ROC curve.
+    /// Area under the ROC curve of the logistic regression on colour statistics.
     pub colour_auroc: Option<Interval>,
-    /// The model's AUROC less the baseline's, resampled in pairs. An interval above 0 says that the model sees more
-    /// than colour.
+    /// The model's AUROC minus the baseline's, resampled in pairs. An interval above 0 shows that the model uses more than
+    /// colour.
     pub gain: Option<Interval>,
-    /// Area under the ROC curve of the distance to the nearest normal tiles by colour: what a baseline reaches that
-    /// has never seen an anomalous tile.
+    /// Area under the ROC curve of the distance to the nearest normal tiles by colour: a baseline that is fitted without
+    /// anomalous tiles.
     #[serde(default)]
     pub neighbours_auroc: Option<Interval>,
 }
 
-/// Whether a score means what it says.
+/// Calibration of scores that are probabilities.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
-    /// Mean squared distance of the score from 0 or 1; 0.25 is what always saying one half gets.
+    /// Mean squared distance of the score from 0 or 1; a constant score of one half gives 0.25.
     pub brier: Interval,
-    /// Expected calibration error over ten bins of equally many tiles. It is never quite 0 on few tiles: chance alone
-    /// moves the share of a bin.
+    /// Expected calibration error over ten bins of equally many tiles. On few tiles it is above 0 by chance.
     pub ece: Interval,
     /// The bins, from the lowest score up.
     pub bins: Vec<CalibrationBin>,
@@ -85,37 +84,37 @@ pub struct Calibration {
 /// Mean squared error between tiles and their reconstructions, over pixels and channels, with intensities in `0..=1`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Reconstruction {
-    /// Over all tiles.
+    /// Error over all tiles.
     pub mse: Interval,
-    /// Over normal tiles.
+    /// Error over normal tiles.
     pub mse_normal: Interval,
-    /// Over anomalous tiles.
+    /// Error over anomalous tiles.
     pub mse_anomalous: Interval,
 }
 
-/// What scores are judged by, beside the scores themselves.
+/// Options of [`measure_with`]: the threshold, and further data about the same tiles.
 #[derive(Debug, Clone, Copy)]
-pub struct Judgement<'a> {
-    /// `score >= threshold` is called anomalous.
+pub struct MeasureOptions<'a> {
+    /// Tiles that score at or above this are anomalous.
     pub threshold: f64,
-    /// Scores are probabilities of being anomalous, so that calibration means something.
+    /// True if scores are probabilities of being anomalous; adds the calibration.
     pub probabilities: bool,
     /// Scores of the supervised colour baseline for the same tiles.
     pub colour: Option<&'a [Scored]>,
     /// Scores of the normal-only colour baseline for the same tiles.
     pub neighbours: Option<&'a [Scored]>,
-    /// Mean squared error of each tile's reconstruction.
+    /// Mean squared error of each tile's reconstruction; adds the reconstruction error.
     pub squared_errors: Option<&'a [f64]>,
-    /// Label of each tile, for the failures by class.
+    /// Label of each tile; adds the failures.
     pub labels: Option<&'a [&'a str]>,
-    /// How intervals are drawn.
+    /// Options of the intervals.
     pub bootstrap: Bootstrap,
 }
 
-impl Judgement<'_> {
-    /// A judgement by threshold alone.
+impl MeasureOptions<'_> {
+    /// Options with a threshold and nothing else.
     #[must_use]
-    pub fn at(threshold: f64, bootstrap: Bootstrap) -> Self {
+    pub fn new(threshold: f64, bootstrap: Bootstrap) -> Self {
         Self {
             threshold,
             probabilities: false,
@@ -128,91 +127,116 @@ impl Judgement<'_> {
     }
 }
 
-/// How intervals were drawn.
+/// The method of the intervals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Resampling {
-    /// `percentile bootstrap over groups`, or `none` where groups cannot be resampled.
+    /// `percentile bootstrap over groups`, or `none` if groups cannot be resampled.
     pub method: String,
-    /// Why the intervals say less than they seem to, where they do.
+    /// Warning if the intervals are unreliable.
     pub caution: Option<String>,
-    /// The share of resamples that an interval covers: 0.95.
+    /// Confidence level: 0.95.
     pub level: f64,
-    /// Resamples drawn; 0 where groups cannot be resampled and every interval is the whole range.
+    /// Number of resamples; 0 if groups cannot be resampled and every interval is the whole range.
     pub resamples: usize,
     /// Seed of the draws.
     pub seed: u64,
 }
 
-/// Percentile intervals over fewer groups than this cover clearly less than their level.
+/// With fewer groups than this, percentile intervals are clearly too narrow.
 pub(super) const FEW_GROUPS: usize = 10;
 
-/// The figures of one resample.
+/// The metrics of one resample.
 struct Resample {
-    figures: Figures,
+    values: Values,
     colour: Option<f64>,
     neighbours: Option<f64>,
-    /// Of all, normal and anomalous tiles.
+    /// Reconstruction errors of all, normal and anomalous tiles.
     errors: Option<[f64; 3]>,
 }
 
-/// Measures scored tiles at a threshold, with the colour baseline's scores of the same tiles beside them.
+/// Computes all metrics of scored tiles at a threshold, and compares them with a baseline's scores of the same tiles.
 ///
-/// Intervals are 95 % percentile intervals over whole groups. Where a class is found in one group only, groups cannot
-/// be resampled: nothing is known of the spread, and every interval is its whole range. `intervals.caution` says this, and
-/// when so few groups or mistakes are behind an interval that it is likely too narrow.
+/// Intervals are 95 % percentile intervals over whole groups. If a class is in one group only, groups cannot be
+/// resampled: the spread is unknown, and every interval is its whole range. `intervals.caution` reports this, and also
+/// intervals that are likely too narrow because of few groups or errors.
 ///
 /// # Errors
-/// When there are no tiles, one class only, a score or threshold that is not finite, a baseline of other tiles, or
-/// fewer than 40 resamples.
+/// No tiles, one class only, a score or threshold that is not finite, a baseline of other tiles, or fewer than 40
+/// resamples.
+///
+/// # Examples
+/// ```
+/// # fn main() -> Result<(), kiln_train::metrics::MetricsError> {
+/// use kiln_train::metrics::{Bootstrap, Scored, ThresholdRule, measure};
+///
+/// let tile = |(number, score): (usize, f64)| Scored {
+///     score,
+///     anomalous: number % 2 == 1,
+///     group: format!("slide {}", number % 6),
+/// };
+/// let scores = [0.1, 0.9, 0.2, 0.7, 0.4, 0.3, 0.1, 0.8, 0.3, 0.6, 0.2, 0.5];
+/// let scored: Vec<Scored> = scores.into_iter().enumerate().map(tile).collect();
+/// // Choose the threshold on validation tiles; here, for brevity, on the same ones.
+/// let threshold = ThresholdRule::MaxF1.choose(&scored)?;
+/// let metrics = measure(&scored, threshold, None, Bootstrap { resamples: 200, seed: 0 })?;
+/// assert!(metrics.auroc.low <= metrics.auroc.value && metrics.auroc.value <= metrics.auroc.high);
+/// assert_eq!(metrics.confusion.true_positive + metrics.confusion.false_negative, 6);
+/// # Ok(())
+/// # }
+/// ```
 pub fn measure(
     scored: &[Scored],
     threshold: f64,
     baseline: Option<&[Scored]>,
     bootstrap: Bootstrap,
 ) -> Result<Metrics, MetricsError> {
-    measure_by(scored, &Judgement { colour: baseline, ..Judgement::at(threshold, bootstrap) })
+    measure_with(scored, &MeasureOptions { colour: baseline, ..MeasureOptions::new(threshold, bootstrap) })
 }
 
-/// As [`measure`], with all that can be said of the tiles beside their scores.
+/// As [`measure`], with further data about the tiles.
 ///
 /// # Errors
-/// As [`measure`]; and a probability outside 0..1, or as many errors or labels as tiles are not given.
-pub fn measure_by(scored: &[Scored], judgement: &Judgement<'_>) -> Result<Metrics, MetricsError> {
-    check_judgement(scored, judgement)?;
-    let judge = Judge::new(scored, judgement.threshold, judgement.probabilities);
+/// As [`measure`]; and a probability outside 0 to 1, or a number of errors or labels that differs from the number of
+/// tiles.
+pub fn measure_with(scored: &[Scored], options: &MeasureOptions<'_>) -> Result<Metrics, MetricsError> {
+    check_input(scored, options)?;
+    let evaluator = Evaluator::new(scored, options.threshold, options.probabilities);
     let ranked = |baseline: Option<&'_ [Scored]>| baseline.map(Ranking::new);
-    let (colour, neighbours) = (ranked(judgement.colour), ranked(judgement.neighbours));
+    let (colour, neighbours) = (ranked(options.colour), ranked(options.neighbours));
     let resample = |weight: &dyn Fn(usize) -> u32| Resample {
-        figures: judge.figures(weight),
+        values: evaluator.values(weight),
         colour: colour.as_ref().map(|ranking| ranking.auroc(weight)),
         neighbours: neighbours.as_ref().map(|ranking| ranking.auroc(weight)),
-        errors: judgement.squared_errors.map(|errors| mean_errors(scored, errors, weight)),
+        errors: options.squared_errors.map(|errors| mean_errors(scored, errors, weight)),
     };
     let groups = Groups::new(scored);
-    let resampled = judgement.bootstrap.resample(&groups, resample)?;
-    Ok(Summary { all: resample(&|_| 1), resampled, bins: judge.bins() }.metrics(scored, judgement, &groups))
+    let resampled = options.bootstrap.resample(&groups, resample)?;
+    Ok(Resamples { all: resample(&|_| 1), resampled, bins: evaluator.bins() }.metrics(scored, options, &groups))
 }
 
-fn check_judgement(scored: &[Scored], judgement: &Judgement<'_>) -> Result<(), MetricsError> {
+fn check_input(scored: &[Scored], options: &MeasureOptions<'_>) -> Result<(), MetricsError> {
     check(scored)?;
-    if !judgement.threshold.is_finite() {
-        return Err(MetricsError::Threshold(judgement.threshold));
+    if !options.threshold.is_finite() {
+        return Err(MetricsError::Threshold(options.threshold));
     }
-    for baseline in [judgement.colour, judgement.neighbours].into_iter().flatten() {
+    for baseline in [options.colour, options.neighbours].into_iter().flatten() {
         check_pairs(scored, baseline)?;
     }
-    let outside = |tile: &&Scored| judgement.probabilities && !(0.0..=1.0).contains(&tile.score);
+    let outside = |tile: &&Scored| options.probabilities && !(0.0..=1.0).contains(&tile.score);
     if let Some(tile) = scored.iter().find(outside) {
         return Err(MetricsError::Probability { group: tile.group.clone(), score: tile.score });
     }
-    let counts = [judgement.squared_errors.map(<[f64]>::len), judgement.labels.map(<[&str]>::len)];
-    match counts.into_iter().flatten().find(|&count| count != scored.len()) {
-        Some(count) => Err(MetricsError::Baseline(format!("{count} values beside {} tiles", scored.len()))),
-        None => Ok(()),
+    let counts =
+        [("squared errors", options.squared_errors.map(<[f64]>::len)), ("labels", options.labels.map(<[&str]>::len))];
+    for (of, found) in counts {
+        if let Some(found) = found.filter(|&found| found != scored.len()) {
+            return Err(MetricsError::Length { found, of, expected: scored.len() });
+        }
     }
+    Ok(())
 }
 
-/// Mean over all, normal and anomalous tiles.
+/// Mean errors over all, normal and anomalous tiles.
 fn mean_errors(scored: &[Scored], errors: &[f64], weight: &dyn Fn(usize) -> u32) -> [f64; 3] {
     let mut sums = [(0.0, 0.0); 3];
     for (index, (tile, error)) in scored.iter().zip(errors).enumerate() {
@@ -225,48 +249,49 @@ fn mean_errors(scored: &[Scored], errors: &[f64], weight: &dyn Fn(usize) -> u32)
     sums.map(|(sum, mass)| sum / mass)
 }
 
-/// Both lists must describe the same tiles in the same order.
+/// Checks that both lists have the same tiles in the same order.
 pub(super) fn check_pairs(scored: &[Scored], baseline: &[Scored]) -> Result<(), MetricsError> {
     if scored.len() != baseline.len() {
-        return Err(MetricsError::Baseline(format!("{} scores beside {} tiles", baseline.len(), scored.len())));
+        return Err(MetricsError::Length { found: baseline.len(), of: "baseline scores", expected: scored.len() });
     }
     let differs = |(a, b): (&Scored, &Scored)| a.anomalous != b.anomalous || a.group != b.group;
     if let Some(index) = scored.iter().zip(baseline).position(differs) {
-        return Err(MetricsError::Baseline(format!("tile {index} has another label or group")));
+        return Err(MetricsError::OtherTile { index });
     }
     check(baseline)
 }
 
-struct Summary {
+/// The metrics of all tiles and of the resamples.
+struct Resamples {
     all: Resample,
     resampled: Vec<Resample>,
     bins: Vec<CalibrationBin>,
 }
 
-impl Summary {
-    fn metrics(self, scored: &[Scored], judgement: &Judgement<'_>, groups: &Groups) -> Metrics {
-        let threshold = judgement.threshold;
+impl Resamples {
+    fn metrics(self, scored: &[Scored], options: &MeasureOptions<'_>, groups: &Groups) -> Metrics {
+        let threshold = options.threshold;
         Metrics {
             n: scored.len(),
             anomalous: scored.iter().filter(|tile| tile.anomalous).count(),
             groups: groups.len(),
-            auroc: self.share(|figures| figures.auroc),
-            aupr: self.share(|figures| figures.aupr),
-            accuracy: self.share(|figures| figures.decisions.accuracy()),
-            precision: self.share(|figures| figures.decisions.precision()),
-            recall: self.share(|figures| figures.decisions.recall()),
-            specificity: self.share(|figures| figures.decisions.specificity()),
-            f1: self.share(|figures| figures.decisions.f1()),
-            tpr_at_1_percent_fpr: Some(self.share(|figures| figures.tpr[0])),
-            tpr_at_5_percent_fpr: Some(self.share(|figures| figures.tpr[1])),
+            auroc: self.share(|values| values.auroc),
+            aupr: self.share(|values| values.aupr),
+            accuracy: self.share(|values| values.decisions.accuracy()),
+            precision: self.share(|values| values.decisions.precision()),
+            recall: self.share(|values| values.decisions.recall()),
+            specificity: self.share(|values| values.decisions.specificity()),
+            f1: self.share(|values| values.decisions.f1()),
+            tpr_at_1_percent_fpr: Some(self.share(|values| values.tpr[0])),
+            tpr_at_5_percent_fpr: Some(self.share(|values| values.tpr[1])),
             calibration: self.calibration(),
             reconstruction: self.reconstruction(),
-            failures: judgement.labels.map(|labels| Failures::of(scored, labels, threshold)),
+            failures: options.labels.map(|labels| Failures::new(scored, labels, threshold)),
             threshold,
-            confusion: self.all.figures.decisions,
+            confusion: self.all.values.decisions,
             baseline: Baseline {
                 colour_auroc: self.interval((0.0, 1.0), |all| all.colour),
-                gain: self.interval((-1.0, 1.0), |all| Some(all.figures.auroc - all.colour?)),
+                gain: self.interval((-1.0, 1.0), |all| Some(all.values.auroc - all.colour?)),
                 neighbours_auroc: self.interval((0.0, 1.0), |all| all.neighbours),
             },
             intervals: Resampling {
@@ -274,27 +299,27 @@ impl Summary {
                 caution: self.caution(groups),
                 level: LEVEL,
                 resamples: self.resampled.len(),
-                seed: judgement.bootstrap.seed,
+                seed: options.bootstrap.seed,
             },
         }
     }
 
     fn caution(&self, groups: &Groups) -> Option<String> {
-        let auroc = self.share(|figures| figures.auroc);
-        match groups.of_rarer_class() {
-            ..2 => Some("a class is found in one group only, so nothing is known of the spread".to_owned()),
-            count @ ..FEW_GROUPS => Some(format!(
-                "a class is found in {count} groups only, so the intervals are rough and likely too narrow"
-            )),
+        let auroc = self.share(|values| values.auroc);
+        match groups.with_rarer_class() {
+            ..2 => Some("a class is in one group only, so the spread is unknown".to_owned()),
+            count @ ..FEW_GROUPS => {
+                Some(format!("a class is in {count} groups only, so the intervals are rough and likely too narrow"))
+            }
             _ if auroc.low >= auroc.high => {
-                Some("no resample held a mistake, which does not say that there is none".to_owned())
+                Some("no resample had an error, which does not prove that there are none".to_owned())
             }
             _ => None,
         }
     }
 
     fn calibration(&self) -> Option<Calibration> {
-        let part = |at: usize| self.interval((0.0, 1.0), move |all| Some(all.figures.calibration?[at]));
+        let part = |at: usize| self.interval((0.0, 1.0), move |all| Some(all.values.calibration?[at]));
         Some(Calibration { brier: part(0)?, ece: part(1)?, bins: self.bins.clone() })
     }
 
@@ -303,13 +328,13 @@ impl Summary {
         Some(Reconstruction { mse: part(0)?, mse_normal: part(1)?, mse_anomalous: part(2)? })
     }
 
-    fn share(&self, of: impl Fn(&Figures) -> f64) -> Interval {
-        let resampled = self.resampled.iter().map(|one| of(&one.figures)).collect();
-        Interval::of(of(&self.all.figures), resampled, (0.0, 1.0))
+    fn share(&self, of: impl Fn(&Values) -> f64) -> Interval {
+        let resampled = self.resampled.iter().map(|one| of(&one.values)).collect();
+        Interval::from_resamples(of(&self.all.values), resampled, (0.0, 1.0))
     }
 
     fn interval(&self, range: (f64, f64), of: impl Fn(&Resample) -> Option<f64>) -> Option<Interval> {
         let resampled = self.resampled.iter().filter_map(&of).collect();
-        Some(Interval::of(of(&self.all)?, resampled, range))
+        Some(Interval::from_resamples(of(&self.all)?, resampled, range))
     }
 }

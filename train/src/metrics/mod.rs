@@ -1,16 +1,16 @@
-//! Figures on scored tiles: how well scores rank anomalous over normal tiles, how well a threshold decides, and how
-//! sure one can be of either. Promises that no figure comes without an interval, that intervals treat tiles of one
-//! group (slide, patient, source image) as the repeats that they are, and that the same input and seed give the same
-//! figures on any number of threads. Which tiles are measured is the caller's choice.
+//! Metrics of scored tiles: ranking of anomalous over normal tiles, decisions at a threshold, calibration. Guarantees that
+//! every metric has an interval, that intervals treat tiles of one group (slide, patient, source image) as correlated,
+//! and that the same input and seed give the same values on any number of threads. The choice of tiles is left to the
+//! caller.
 //!
-//! A score is higher the more anomalous a tile is, and `score >= threshold` is called anomalous.
+//! A higher score means more anomalous; tiles that score at or above the threshold are anomalous.
 
 mod bootstrap;
 mod calibration;
 mod colour;
 mod error;
+mod evaluator;
 mod failures;
-mod figures;
 mod logistic;
 mod measure;
 mod paired;
@@ -20,29 +20,29 @@ mod threshold;
 
 pub use bootstrap::{Bootstrap, Interval};
 pub use calibration::CalibrationBin;
-pub(crate) use colour::folds_of;
+pub(crate) use colour::assign_folds;
 pub use colour::{COLOUR_FEATURES, ColourBaseline, colour_features};
 pub use error::MetricsError;
 pub use failures::{ClassFailures, Failures, GroupFailures};
 pub(crate) use logistic::logistic;
-pub use measure::{Baseline, Calibration, Judgement, Metrics, Reconstruction, Resampling, measure, measure_by};
+pub use measure::{Baseline, Calibration, MeasureOptions, Metrics, Reconstruction, Resampling, measure, measure_with};
 pub use paired::{Comparison, PairedTest, compare};
 pub use ranking::{PrPoint, RocPoint, auroc, average_precision, pr_curve, roc_curve};
 pub use summary::{Summary, Trial, summarise};
 pub use threshold::{Confusion, ThresholdRule};
 
-/// One tile's score and what it should have been.
+/// Score and truth of one tile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scored {
     /// Higher is more anomalous.
     pub score: f64,
     /// The truth.
     pub anomalous: bool,
-    /// Slide, patient or source image; a tile of its own where nothing is known.
+    /// Slide, patient or source image; unique to the tile if unknown.
     pub group: String,
 }
 
-/// Refuses input on which no figure means anything: nothing, one class only, a score that is no number.
+/// Refuses input on which no metric is defined: no tiles, one class only, a score that is not finite.
 fn check(scored: &[Scored]) -> Result<(), MetricsError> {
     if let Some((index, tile)) = scored.iter().enumerate().find(|(_, tile)| !tile.score.is_finite()) {
         return Err(MetricsError::NotFinite { index, group: tile.group.clone(), score: tile.score });

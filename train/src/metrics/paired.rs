@@ -1,8 +1,7 @@
-//! Whether one model ranks better than another on the same tiles. Three answers, from the one that assumes most to the
-//! one that assumes least: DeLong's test (DeLong, DeLong and Clarke-Pearson, Biometrics 1988), which takes tiles for
-//! independent; its extension to clustered data (Obuchowski, Biometrics 1997), which takes groups for independent; and a
-//! bootstrap that draws whole groups. All three compare the very weights that were trained: how much another seed would
-//! change is not in them.
+//! Tests whether one model ranks better than another on the same tiles, in order of decreasing assumptions: DeLong's test
+//! (DeLong, DeLong and Clarke-Pearson, Biometrics 1988) assumes independent tiles; its extension to clustered data
+//! (Obuchowski, Biometrics 1997) assumes independent groups; the bootstrap resamples whole groups. All three compare
+//! trained weights: variation between seeds is not included.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
@@ -12,39 +11,39 @@ use super::ranking::Ranking;
 use super::summary::{Fold, Trial, folds, resampled};
 use super::{Bootstrap, Interval, MetricsError, Scored};
 
-/// How two models differ in AUROC on the same tiles.
+/// The difference in AUROC of two models on the same tiles.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// AUROC of the one less AUROC of the other, with a 95 % interval over groups.
+    /// AUROC of the one minus AUROC of the other, with a 95 % interval over groups.
     pub difference: Interval,
-    /// Two-sided p-value of the bootstrap over groups, never below one over the number of resamples; nothing where
-    /// groups cannot be resampled.
+    /// Two-sided p-value of the bootstrap over groups, at least one over the number of resamples; none if groups cannot be
+    /// resampled.
     pub p_bootstrap: Option<f64>,
-    /// Tiles taken for independent.
+    /// Test that assumes independent tiles.
     pub delong: PairedTest,
-    /// Groups taken for independent: the one to go by where tiles of a group resemble each other.
+    /// Test that assumes independent groups; preferable if tiles of a group are correlated.
     pub clustered: PairedTest,
 }
 
 /// A test of the difference against the normal distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PairedTest {
-    /// Standard error of the difference; nothing where a class is found in one group only.
+    /// Standard error of the difference; none if a class is in one group only.
     pub standard_error: Option<f64>,
-    /// The difference in standard errors; nothing where there is none.
+    /// The difference in standard errors; none without a standard error.
     pub z: Option<f64>,
-    /// Two-sided p-value; 1 where the two models rank alike.
+    /// Two-sided p-value; 1 if the two models rank alike.
     pub p: Option<f64>,
 }
 
 /// Compares `model` with `other`, which must have scored the same tiles in the same folds.
 ///
 /// # Errors
-/// When their tiles differ, or nothing can be measured on them.
+/// Different tiles or folds, or tiles on which the AUROC is not defined.
 pub fn compare(model: &[Trial], other: &[Trial], bootstrap: Bootstrap) -> Result<Comparison, MetricsError> {
     let (model, other) = (folds(model)?, folds(other)?);
     if model.len() != other.len() {
-        return Err(MetricsError::Baseline(format!("{} folds beside {}", other.len(), model.len())));
+        return Err(MetricsError::Folds { folds: model.len(), other: other.len() });
     }
     for (a, b) in model.iter().zip(&other) {
         check_pairs(&a.trials[0].scored, &b.trials[0].scored)?;
@@ -57,14 +56,14 @@ pub fn compare(model: &[Trial], other: &[Trial], bootstrap: Bootstrap) -> Result
         |fold: usize, weight: &dyn Fn(usize) -> u32| [auroc(&ours[fold], weight) - auroc(&theirs[fold], weight)];
     let value = model.iter().enumerate().map(|(at, fold)| fold.share * difference(at, &|_| 1)[0]).sum();
     let drawn: Vec<f64> = resampled(&model, bootstrap, difference)?.into_iter().map(|[value]| value).collect();
-    let parts: Vec<Part<'_>> =
-        model.iter().enumerate().map(|(at, fold)| Part::new(fold, &ours[at], &theirs[at])).collect();
+    let parts: Vec<FoldDifferences<'_>> =
+        model.iter().enumerate().map(|(at, fold)| FoldDifferences::new(fold, &ours[at], &theirs[at])).collect();
     let variance = |cluster: Cluster| parts.iter().map(|part| part.variance(cluster)).sum::<Option<f64>>();
     Ok(Comparison {
-        p_bootstrap: p_of(&drawn),
-        difference: Interval::of(value, drawn, (-1.0, 1.0)),
-        delong: PairedTest::of(value, variance(Cluster::Tile)),
-        clustered: PairedTest::of(value, variance(Cluster::Group)),
+        p_bootstrap: p_value(&drawn),
+        difference: Interval::from_resamples(value, drawn, (-1.0, 1.0)),
+        delong: PairedTest::new(value, variance(Cluster::Tile)),
+        clustered: PairedTest::new(value, variance(Cluster::Group)),
     })
 }
 
@@ -73,23 +72,23 @@ fn auroc(rankings: &[Ranking], weight: &dyn Fn(usize) -> u32) -> f64 {
     rankings.iter().map(|ranking| ranking.auroc(weight)).sum::<f64>() / rankings.len() as f64
 }
 
-/// Twice the share of resamples on the rarer side of zero.
-fn p_of(drawn: &[f64]) -> Option<f64> {
+/// Twice the fraction of resamples on the rarer side of zero.
+fn p_value(drawn: &[f64]) -> Option<f64> {
     let count = |side: fn(f64) -> bool| drawn.iter().filter(|&&value| side(value)).count();
     let rarer = count(|value| value <= 0.0).min(count(|value| value >= 0.0));
     let total = drawn.len();
     (total > 0).then(|| (2.0 * (rarer.max(1)) as f64 / total as f64).min(1.0))
 }
 
-/// What is taken for independent.
+/// The unit that a test assumes to be independent.
 #[derive(Debug, Clone, Copy)]
 enum Cluster {
     Tile,
     Group,
 }
 
-/// A fold's differences of placements, tile by tile.
-struct Part<'a> {
+/// The differences in placement of each tile of a fold.
+struct FoldDifferences<'a> {
     scored: &'a [Scored],
     differences: Vec<f64>,
     share: f64,
@@ -102,7 +101,7 @@ struct Sums {
     tiles: [f64; 2],
 }
 
-impl<'a> Part<'a> {
+impl<'a> FoldDifferences<'a> {
     fn new(fold: &Fold<'a>, ours: &[Ranking], theirs: &[Ranking]) -> Self {
         let scored: &[Scored] = &fold.trials[0].scored;
         let (ours, theirs) = (mean_placements(ours), mean_placements(theirs));
@@ -110,8 +109,8 @@ impl<'a> Part<'a> {
         Self { scored, differences, share: fold.share }
     }
 
-    /// Obuchowski's variance of the difference of two areas, times the square of the fold's share. With every tile a
-    /// cluster of its own it is DeLong's. Nothing where a class has fewer than two clusters.
+    /// Obuchowski's variance of the difference of two areas, times the square of the fold's share. With each tile as a
+    /// cluster it is DeLong's. None if a class has fewer than two clusters.
     fn variance(&self, cluster: Cluster) -> Option<f64> {
         let mut clusters = std::collections::BTreeMap::<(&str, usize), Sums>::new();
         let mut tiles = [0.0; 2];
@@ -154,10 +153,10 @@ fn mean_placements(rankings: &[Ranking]) -> Vec<f64> {
 }
 
 impl PairedTest {
-    fn of(difference: f64, variance: Option<f64>) -> Self {
+    fn new(difference: f64, variance: Option<f64>) -> Self {
         let standard_error = variance.map(f64::sqrt);
         match standard_error {
-            // Alike in every placement: there is nothing that could differ by chance.
+            // All placements are equal, so no difference is due to chance.
             Some(error) if error <= f64::EPSILON => {
                 let p = if difference.abs() <= 1e-12 { Some(1.0) } else { None };
                 Self { standard_error, z: None, p }
@@ -171,7 +170,7 @@ impl PairedTest {
     }
 }
 
-/// Chance that a standard normal lies further from zero than `z`.
+/// Probability that a standard normal is further from zero than `z`.
 fn two_sided(z: f64) -> f64 {
     2.0 * Normal::standard().sf(z.abs())
 }

@@ -1,6 +1,6 @@
-//! Figures that need no threshold. AUROC is the Mann-Whitney statistic with ties counted half (Hanley and McNeil,
-//! Radiology 1982); AUPR is average precision, the step-wise sum that does not interpolate between thresholds (Davis
-//! and Goadrich, ICML 2006). Both take a weight a tile, so that a bootstrap resample costs one pass and no sort.
+//! Metrics without a threshold. AUROC is the Mann-Whitney statistic with ties counted half (Hanley and McNeil, Radiology
+//! 1982); AUPR is average precision, the step-wise sum that does not interpolate between thresholds (Davis and Goadrich,
+//! ICML 2006). Both accept a weight for each tile, so that a bootstrap resample costs one pass and no sort.
 
 use super::{MetricsError, Scored, check};
 
@@ -46,11 +46,11 @@ impl Ranking {
         })
     }
 
-    /// Area under the ROC curve; NaN when a class has no weight.
+    /// Area under the ROC curve; NaN if a class has no weight.
     pub(super) fn auroc(&self, weight: impl Fn(usize) -> u32) -> f64 {
         let (mut above, mut doubled) = (Mass::default(), 0_u64);
         for run in self.masses(weight) {
-            // Each normal tile loses to the anomalous tiles above it, and draws with those beside it.
+            // A normal tile counts 1 for each anomalous tile above it, and 1/2 for each with an equal score.
             doubled += run.normal * (2 * above.anomalous + run.anomalous);
             above.anomalous += run.anomalous;
             above.normal += run.normal;
@@ -58,7 +58,7 @@ impl Ranking {
         doubled as f64 / (2.0 * above.anomalous as f64 * above.normal as f64)
     }
 
-    /// Average precision; NaN when there is no anomalous weight.
+    /// Average precision; NaN without anomalous weight.
     pub(super) fn average_precision(&self, weight: impl Fn(usize) -> u32) -> f64 {
         let (mut above, mut sum) = (Mass::default(), 0.0);
         for run in self.masses(weight) {
@@ -71,8 +71,8 @@ impl Ranking {
         sum / above.anomalous as f64
     }
 
-    /// The highest true-positive rate of any threshold whose false-positive rate is at most `rate`; nothing is
-    /// interpolated between thresholds. NaN when a class has no weight.
+    /// The highest true-positive rate of any threshold with a false-positive rate of at most `rate`, without
+    /// interpolation. NaN if a class has no weight.
     pub(super) fn true_positive_rate_at(&self, rate: f64, weight: impl Fn(usize) -> u32) -> f64 {
         let masses: Vec<Mass> = self.masses(weight).collect();
         let normal: u64 = masses.iter().map(|run| run.normal).sum();
@@ -90,7 +90,7 @@ impl Ranking {
         reached as f64 / anomalous as f64
     }
 
-    /// For each tile the share of the other class that it is ranked rightly against, ties counted half: DeLong's
+    /// For each tile the fraction of the other class that it is correctly ranked against, ties counted half: DeLong's
     /// structural components. Their mean over either class is the AUROC.
     pub(super) fn placements(&self) -> Vec<f64> {
         let masses: Vec<Mass> = self.masses(|_| 1).collect();
@@ -111,17 +111,17 @@ impl Ranking {
     }
 }
 
-/// Area under the ROC curve, in `0..=1`: the chance that an anomalous tile scores above a normal one, ties counted
-/// half.
+/// Area under the ROC curve, in `0..=1`: the probability that an anomalous tile scores above a normal one, ties counted
+/// half. [`measure`](super::measure) adds an interval.
 ///
 /// # Errors
-/// When there are no tiles, one class only, or a score that is not finite.
+/// No tiles, one class only, or a score that is not finite.
 pub fn auroc(scored: &[Scored]) -> Result<f64, MetricsError> {
     check(scored)?;
     Ok(Ranking::new(scored).auroc(|_| 1))
 }
 
-/// Area under the precision-recall curve as average precision, in `0..=1`. Chance is the share of anomalous tiles.
+/// Area under the precision-recall curve as average precision, in `0..=1`. Chance is the fraction of anomalous tiles.
 ///
 /// # Errors
 /// As [`auroc`].
@@ -133,15 +133,15 @@ pub fn average_precision(scored: &[Scored]) -> Result<f64, MetricsError> {
 /// A point of the ROC curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RocPoint {
-    /// Scores from here on are called anomalous; infinite at the first point, where none is.
+    /// Tiles that score at or above this are anomalous; infinite at the first point.
     pub threshold: f64,
-    /// Share of the normal tiles that is called anomalous.
+    /// Fraction of the normal tiles at or above the threshold.
     pub false_positive_rate: f64,
-    /// Share of the anomalous tiles that is called anomalous.
+    /// Fraction of the anomalous tiles at or above the threshold.
     pub true_positive_rate: f64,
 }
 
-/// The ROC curve from (0, 0) to (1, 1), one point a distinct score.
+/// The ROC curve from (0, 0) to (1, 1), with one point for each distinct score.
 ///
 /// # Errors
 /// As [`auroc`].
@@ -160,15 +160,15 @@ pub fn roc_curve(scored: &[Scored]) -> Result<Vec<RocPoint>, MetricsError> {
 /// A point of the precision-recall curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PrPoint {
-    /// Scores from here on are called anomalous.
+    /// Tiles that score at or above this are anomalous.
     pub threshold: f64,
-    /// Share of the anomalous tiles that is called anomalous.
+    /// Fraction of the anomalous tiles at or above the threshold.
     pub recall: f64,
-    /// Share of the tiles called anomalous that is.
+    /// Fraction of anomalous tiles among those at or above the threshold.
     pub precision: f64,
 }
 
-/// The precision-recall curve in order of growing recall, one point a distinct score.
+/// The precision-recall curve by increasing recall, with one point for each distinct score.
 ///
 /// # Errors
 /// As [`auroc`].
@@ -183,7 +183,7 @@ pub fn pr_curve(scored: &[Scored]) -> Result<Vec<PrPoint>, MetricsError> {
     Ok(points.collect())
 }
 
-/// Each distinct score from the highest down, with what lies at or above it.
+/// Each distinct score from the highest down, with the weight at or above it.
 fn steps(scored: &[Scored]) -> Result<Vec<(f64, Mass)>, MetricsError> {
     check(scored)?;
     let ranking = Ranking::new(scored);

@@ -1,13 +1,13 @@
-//! One model over several trainings: folds, each with its own test tiles, and seeds within a fold. A figure is the mean
-//! over the seeds of a fold, then the mean over folds by their number of tiles; scores of different trainings are never
-//! thrown into one ranking, because their scales differ. Groups are resampled within each fold.
+//! Metrics of one model over several trainings: folds, each with its own test tiles, and seeds within a fold. A metric is
+//! averaged over the seeds of a fold, then over folds, weighted by their number of tiles. Scores of different trainings are
+//! never ranked together, because their scales differ. Groups are resampled within each fold.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap::Groups;
-use super::figures::{Figures, Judge};
+use super::evaluator::{Evaluator, Values};
 use super::measure::{FEW_GROUPS, check_pairs};
 use super::{Bootstrap, Interval, MetricsError, Scored, check};
 
@@ -20,46 +20,46 @@ pub struct Trial {
     pub seed: u64,
     /// The scores with their truth.
     pub scored: Vec<Scored>,
-    /// The threshold that this training chose on its validation tiles.
+    /// The threshold, chosen on the training's validation tiles.
     pub threshold: f64,
-    /// Scores are probabilities of being anomalous.
+    /// True if scores are probabilities of being anomalous.
     pub probabilities: bool,
 }
 
-/// Figures of a model over all of its trials, each with a 95 % interval over groups.
+/// Metrics of a model over all its trials, each with a 95 % interval over groups.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Trainings.
+    /// Number of trainings.
     pub trials: usize,
-    /// Test tiles over all folds.
+    /// Number of test tiles over all folds.
     pub n: usize,
-    /// Groups that they come from.
+    /// Number of their groups.
     pub groups: usize,
     /// Area under the ROC curve.
     pub auroc: Interval,
-    /// Standard deviation of it over seeds; nothing for one seed.
+    /// Standard deviation of the AUROC over seeds; none for one seed.
     pub auroc_sd: Option<f64>,
     /// Average precision.
     pub aupr: Interval,
-    /// Share of right decisions, each trial at its own threshold, as for all that follows.
+    /// Fraction of correct decisions. This and the following metrics use the threshold of each trial.
     pub accuracy: Interval,
-    /// Share of the tiles called anomalous that is.
+    /// Fraction of true positives among predicted positives.
     pub precision: Interval,
-    /// Share of the anomalous tiles that is called so.
+    /// True-positive rate (sensitivity).
     pub recall: Interval,
-    /// Share of the normal tiles that is called so.
+    /// True-negative rate.
     pub specificity: Interval,
     /// Harmonic mean of precision and recall.
     pub f1: Interval,
-    /// The highest recall of any threshold that calls at most 1 % of the normal tiles anomalous.
+    /// The highest recall at a false-positive rate of at most 1 %.
     pub tpr_at_1_percent_fpr: Interval,
-    /// The same at 5 %.
+    /// The highest recall at a false-positive rate of at most 5 %.
     pub tpr_at_5_percent_fpr: Interval,
-    /// Mean squared distance of a probability from 0 or 1.
+    /// Brier score: mean squared distance of a probability from 0 or 1.
     pub brier: Option<Interval>,
     /// Expected calibration error of a probability.
     pub ece: Option<Interval>,
-    /// Why the intervals, and every test on the same tiles, say less than they seem to, where they do.
+    /// Warning if the intervals and tests are unreliable.
     pub caution: Option<String>,
 }
 
@@ -72,11 +72,11 @@ type Rates = [f64; RATES];
 pub(super) struct Fold<'a> {
     pub(super) trials: Vec<&'a Trial>,
     pub(super) groups: Groups,
-    /// Its part of all test tiles.
+    /// Its fraction of all test tiles.
     pub(super) share: f64,
 }
 
-/// Puts trials into folds, by number.
+/// Groups trials by fold.
 pub(super) fn folds(trials: &[Trial]) -> Result<Vec<Fold<'_>>, MetricsError> {
     let mut by_number = BTreeMap::<usize, Vec<&Trial>>::new();
     for trial in trials {
@@ -106,7 +106,7 @@ pub(super) fn folds(trials: &[Trial]) -> Result<Vec<Fold<'_>>, MetricsError> {
         .collect())
 }
 
-/// The statistic of every resample: that of each fold, weighed by its share. Nothing where a fold cannot be resampled.
+/// The statistic of every resample: the mean over folds, weighted by their size. Empty if a fold cannot be resampled.
 pub(super) fn resampled<const N: usize>(
     folds: &[Fold<'_>],
     bootstrap: Bootstrap,
@@ -114,7 +114,7 @@ pub(super) fn resampled<const N: usize>(
 ) -> Result<Vec<[f64; N]>, MetricsError> {
     let mut sums: Option<Vec<[f64; N]>> = None;
     for (number, fold) in folds.iter().enumerate() {
-        // Folds share no group, so each gets draws of its own.
+        // Folds have different groups, so each has its own draws.
         let own = Bootstrap { seed: bootstrap.seed.wrapping_add(number as u64), ..bootstrap };
         let drawn = own.resample(&fold.groups, |weight| statistic(number, weight).map(|value| fold.share * value))?;
         sums = Some(match sums {
@@ -125,19 +125,21 @@ pub(super) fn resampled<const N: usize>(
     Ok(sums.unwrap_or_default())
 }
 
-/// The figures of a model over its trials.
+/// Summarises the metrics of a model over its trials.
 ///
 /// # Errors
-/// When there are no trials, a fold's tiles cannot be measured, or trials of one fold have other tiles.
+/// No trials, tiles on which the metrics are not defined, or trials of one fold with different tiles.
 pub fn summarise(trials: &[Trial], bootstrap: Bootstrap) -> Result<Summary, MetricsError> {
     let folds = folds(trials)?;
     let probabilities = trials.iter().all(|trial| trial.probabilities);
-    let judges: Vec<Vec<Judge<'_>>> = folds
+    let evaluators: Vec<Vec<Evaluator<'_>>> = folds
         .iter()
-        .map(|fold| fold.trials.iter().map(|trial| Judge::new(&trial.scored, trial.threshold, probabilities)).collect())
+        .map(|fold| {
+            fold.trials.iter().map(|trial| Evaluator::new(&trial.scored, trial.threshold, probabilities)).collect()
+        })
         .collect();
     let of_fold = |number: usize, weight: &dyn Fn(usize) -> u32| {
-        mean(judges[number].iter().map(|judge| rates(&judge.figures(weight))))
+        mean(evaluators[number].iter().map(|evaluator| rates(&evaluator.values(weight))))
     };
     let resampled = resampled(&folds, bootstrap, of_fold)?;
     let mut all = [0.0; RATES];
@@ -145,13 +147,14 @@ pub fn summarise(trials: &[Trial], bootstrap: Bootstrap) -> Result<Summary, Metr
         let values = of_fold(number, &|_| 1);
         all.iter_mut().zip(values).for_each(|(sum, value)| *sum += fold.share * value);
     }
-    let interval = |at: usize| Interval::of(all[at], resampled.iter().map(|rates| rates[at]).collect(), (0.0, 1.0));
+    let interval =
+        |at: usize| Interval::from_resamples(all[at], resampled.iter().map(|rates| rates[at]).collect(), (0.0, 1.0));
     Ok(Summary {
         trials: trials.len(),
         n: folds.iter().map(|fold| fold.trials[0].scored.len()).sum(),
         groups: folds.iter().map(|fold| fold.groups.len()).sum(),
         auroc: interval(0),
-        auroc_sd: over_seeds(&folds, &judges),
+        auroc_sd: over_seeds(&folds, &evaluators),
         aupr: interval(1),
         accuracy: interval(2),
         precision: interval(3),
@@ -168,27 +171,27 @@ pub fn summarise(trials: &[Trial], bootstrap: Bootstrap) -> Result<Summary, Metr
 
 fn caution(folds: &[Fold<'_>]) -> Option<String> {
     if folds.iter().any(|fold| !fold.groups.can_resample()) {
-        return Some("in a fold a class is found in one group only, so nothing is known of the spread".to_owned());
+        return Some("in one fold, a class is in one group only, so the spread is unknown".to_owned());
     }
-    let count: usize = folds.iter().map(|fold| fold.groups.of_rarer_class()).sum();
+    let count: usize = folds.iter().map(|fold| fold.groups.with_rarer_class()).sum();
     (count < FEW_GROUPS).then(|| {
-        format!("a class is found in {count} groups only, so intervals and tests are rough and likely too sure")
+        format!("a class is in {count} groups only, so intervals are likely too narrow and p-values too small")
     })
 }
 
-fn rates(figures: &Figures) -> Rates {
-    let decisions = figures.decisions;
-    let [brier, ece] = figures.calibration.unwrap_or([0.0; 2]);
+fn rates(values: &Values) -> Rates {
+    let decisions = values.decisions;
+    let [brier, ece] = values.calibration.unwrap_or([0.0; 2]);
     [
-        figures.auroc,
-        figures.aupr,
+        values.auroc,
+        values.aupr,
         decisions.accuracy(),
         decisions.precision(),
         decisions.recall(),
         decisions.specificity(),
         decisions.f1(),
-        figures.tpr[0],
-        figures.tpr[1],
+        values.tpr[0],
+        values.tpr[1],
         brier,
         ece,
     ]
@@ -203,14 +206,14 @@ fn mean(values: impl Iterator<Item = Rates>) -> Rates {
     sums.map(|sum| sum / count)
 }
 
-/// Standard deviation over seeds of the AUROC over all folds; only for seeds that every fold has.
-fn over_seeds(folds: &[Fold<'_>], judges: &[Vec<Judge<'_>>]) -> Option<f64> {
+/// Standard deviation over seeds of the AUROC over all folds; only for seeds that all folds have.
+fn over_seeds(folds: &[Fold<'_>], evaluators: &[Vec<Evaluator<'_>>]) -> Option<f64> {
     let mut by_seed = BTreeMap::<u64, (usize, f64)>::new();
-    for (fold, judges) in folds.iter().zip(judges) {
-        for (trial, judge) in fold.trials.iter().zip(judges) {
+    for (fold, evaluators) in folds.iter().zip(evaluators) {
+        for (trial, evaluator) in fold.trials.iter().zip(evaluators) {
             let place = by_seed.entry(trial.seed).or_default();
             place.0 += 1;
-            place.1 += fold.share * judge.auroc(&|_| 1);
+            place.1 += fold.share * evaluator.auroc(&|_| 1);
         }
     }
     let whole: Vec<f64> =

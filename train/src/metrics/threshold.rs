@@ -1,6 +1,6 @@
-//! Decisions at a threshold: how one is chosen, and the figures that follow from the counts of right and wrong
-//! decisions. A threshold lies midway between two scores that were seen, so that a last-digit difference between two
-//! machines does not change a decision on the tiles that it was chosen on.
+//! Decisions at a threshold: the choice of the threshold, and the metrics of the confusion matrix. A threshold is midway
+//! between two observed scores, so that rounding differences between machines do not change a decision on the tiles that
+//! it was chosen on.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::ranking::roc_curve;
 use super::{MetricsError, Scored};
 
-/// How a threshold is chosen. It is chosen on the validation split and never on the tiles it is judged by.
+/// Rule for the choice of a threshold. Choose it on the validation split, never on the test split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThresholdRule {
@@ -31,18 +31,17 @@ impl ThresholdRule {
         }
     }
 
-    /// The threshold that the rule prefers on these tiles. Of equally good ones it takes the one in the widest gap
-    /// between scores, since that is the one least likely to be crossed by chance. Where single precision can tell
-    /// the two neighbouring scores apart, the threshold is a single-precision number too, so that a server that
-    /// compares in f32 decides alike.
+    /// The best threshold on these tiles. Of equally good thresholds it takes the one in the widest gap between scores,
+    /// which is the most robust. If the two neighbouring scores differ in single precision, the threshold is a
+    /// single-precision number too, so that a server that compares in f32 makes the same decisions.
     ///
     /// # Errors
-    /// When there are no tiles, one class only, or a score that is not finite.
+    /// No tiles, one class only, or a score that is not finite.
     pub fn choose(self, scored: &[Scored]) -> Result<f64, MetricsError> {
         let curve = roc_curve(scored)?;
         let anomalous = scored.iter().filter(|tile| tile.anomalous).count() as f64;
         let normal = scored.len() as f64 - anomalous;
-        // The first point calls nothing anomalous, which no rule prefers.
+        // At the first point no tile is anomalous, which is never the best.
         let mut best = Candidate { merit: f64::NEG_INFINITY, gap: 0.0, threshold: 0.0 };
         for (at, point) in curve.iter().enumerate().skip(1) {
             let below = curve.get(at + 1).map_or(point.threshold, |next| next.threshold);
@@ -69,12 +68,12 @@ struct Candidate {
 
 impl Candidate {
     fn beats(&self, other: &Self) -> bool {
-        // Merits that differ by rounding alone are equal.
+        // Values that differ only by rounding are equal.
         if (self.merit - other.merit).abs() > 1e-12 { self.merit > other.merit } else { self.gap > other.gap }
     }
 }
 
-/// A number in `(low, high]`, midway where that can be written down.
+/// A number in `(low, high]`, midway if it can be represented.
 fn midpoint(low: f64, high: f64) -> f64 {
     let middle = f64::midpoint(low, high);
     let single = f64::from(middle as f32);
@@ -99,21 +98,21 @@ impl FromStr for ThresholdRule {
     }
 }
 
-/// Tiles counted by what they are and what they were called.
+/// The confusion matrix: tiles counted by truth and decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Confusion {
-    /// Anomalous, and called so.
+    /// Anomalous tiles that were classified as anomalous.
     pub true_positive: u64,
-    /// Normal, but called anomalous.
+    /// Normal tiles that were classified as anomalous.
     pub false_positive: u64,
-    /// Normal, and called so.
+    /// Normal tiles that were classified as normal.
     pub true_negative: u64,
-    /// Anomalous, but called normal.
+    /// Anomalous tiles that were classified as normal.
     pub false_negative: u64,
 }
 
 impl Confusion {
-    /// Counts decisions, each tile as often as its weight says.
+    /// Counts decisions, each tile with its weight.
     pub(super) fn count(scored: &[Scored], threshold: f64, weight: impl Fn(usize) -> u32) -> Self {
         let mut counts = Self::default();
         for (index, tile) in scored.iter().enumerate() {
@@ -128,26 +127,26 @@ impl Confusion {
         counts
     }
 
-    /// Share of right decisions.
+    /// Fraction of correct decisions.
     #[must_use]
     pub fn accuracy(&self) -> f64 {
         let right = self.true_positive + self.true_negative;
         ratio(right, right + self.false_positive + self.false_negative)
     }
 
-    /// Share of the tiles called anomalous that is; 0 when none is called so.
+    /// Fraction of true positives among predicted positives; 0 without predicted positives.
     #[must_use]
     pub fn precision(&self) -> f64 {
         ratio(self.true_positive, self.true_positive + self.false_positive)
     }
 
-    /// Share of the anomalous tiles that is called so (sensitivity).
+    /// True-positive rate (sensitivity).
     #[must_use]
     pub fn recall(&self) -> f64 {
         ratio(self.true_positive, self.true_positive + self.false_negative)
     }
 
-    /// Share of the normal tiles that is called so.
+    /// True-negative rate.
     #[must_use]
     pub fn specificity(&self) -> f64 {
         ratio(self.true_negative, self.true_negative + self.false_positive)
@@ -160,7 +159,7 @@ impl Confusion {
     }
 }
 
-/// Zero where the denominator is.
+/// Part over whole; 0 if the whole is 0.
 fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

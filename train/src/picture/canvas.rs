@@ -1,20 +1,14 @@
-//! A white RGB canvas that plotters draws on and tiles are pasted into, and the PNG that it becomes.
+//! A white RGB canvas for plotters and tiles, and its PNG.
 
 use std::io::Cursor;
 use std::path::Path;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
-use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::{PictureError, style};
-
-/// What plotters says when it gives up.
-pub(super) type DrawError = DrawingAreaErrorKind<<BitMapBackend<'static> as DrawingBackend>::ErrorType>;
-
-/// Part of a canvas, in pixels.
-pub(super) type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+use super::PictureError;
+use super::style::{self, Area};
 
 /// A finished PNG.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +26,7 @@ impl Picture {
         &self.png
     }
 
-    /// The bytes of the PNG file, given away.
+    /// Converts into the bytes of the PNG file.
     #[must_use]
     pub fn into_png(self) -> Vec<u8> {
         self.png
@@ -44,7 +38,7 @@ impl Picture {
         (self.width, self.height)
     }
 
-    /// Width and height that it is meant to be seen at, in CSS pixels: charts have two pixels for each of these.
+    /// Display size in CSS pixels; charts have two pixels for each CSS pixel.
     #[must_use]
     pub fn shown_size(&self) -> (u32, u32) {
         (self.width / self.density, self.height / self.density)
@@ -53,14 +47,14 @@ impl Picture {
     /// Writes the PNG, whole or not at all.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// A file that cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), PictureError> {
         kiln_files::publish::write_file(path, &self.png)
             .map_err(|source| PictureError::Write { path: path.to_owned(), source })
     }
 }
 
-/// A picture in the making.
+/// A picture under construction.
 pub(super) struct Canvas {
     pixels: Vec<u8>,
     width: u32,
@@ -73,7 +67,7 @@ impl Canvas {
         Ok(Self { pixels: vec![255; width as usize * height as usize * 3], width, height })
     }
 
-    /// Lets plotters draw on the whole canvas.
+    /// Draws on the whole canvas with plotters.
     pub(super) fn draw(
         &mut self,
         drawing: impl FnOnce(&Area<'_>) -> Result<(), PictureError>,
@@ -94,7 +88,7 @@ impl Canvas {
         }
     }
 
-    /// Encodes a picture that has `density` pixels for each CSS pixel.
+    /// Encodes the picture, with `density` pixels for each CSS pixel.
     pub(super) fn finish(self, density: u32) -> Result<Picture, PictureError> {
         let mut png = Cursor::new(Vec::new());
         PngEncoder::new_with_quality(&mut png, CompressionType::Best, FilterType::Adaptive).write_image(

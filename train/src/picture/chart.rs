@@ -1,16 +1,15 @@
-//! What every chart has in common: the square in which curves of shares are drawn, and the legend.
+//! Common parts of charts: axes from 0 to 1, and the legend.
 
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use super::PictureError;
-use super::canvas::Area;
-use super::style::{self, FAINT, GREY, LABEL, SMALL, TITLE};
+use super::style::{self, Area, FAINT, GREY, LABEL, SMALL, TITLE};
 
-/// A chart of two axes of numbers.
+/// A chart with two numeric axes.
 pub(super) type Chart<'a, 'b> = ChartContext<'a, BitMapBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// A chart from 0 to 1 on both axes; the words are title, x axis and y axis.
+/// A chart from 0 to 1 on both axes, with title, x label and y label.
 pub(super) fn unit_square<'a, 'b: 'a>(
     area: &Area<'b>,
     [title, x, y]: [&str; 3],
@@ -38,7 +37,7 @@ pub(super) fn unit_square<'a, 'b: 'a>(
     Ok(chart)
 }
 
-/// Draws the names of what was drawn before; `width` is room for the sample of each, in pixels.
+/// Draws the legend of all series so far; `width` is the size of a sample in pixels.
 pub(super) fn legend<'a, 'b: 'a>(
     chart: &mut Chart<'a, 'b>,
     position: SeriesLabelPosition,

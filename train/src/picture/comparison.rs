@@ -1,52 +1,52 @@
-//! Several models in one picture: their ROC and precision-recall curves. Over several trainings a curve is the mean over
-//! them, at equal false-positive rates or recalls: scores of different trainings have no common scale.
+//! ROC and precision-recall curves of several models. A curve is the mean over a model's trainings, at equal
+//! false-positive rates or recalls, because scores of different trainings have no common scale.
 
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
-use super::canvas::{Area, Canvas};
+use super::canvas::Canvas;
 use super::chart::{Chart, legend, unit_square};
-use super::style::{self, LINE, PALETTE, SMALL};
+use super::style::{self, Area, LINE, PALETTE, SMALL};
 use super::{Picture, PictureError};
 use crate::metrics::{Scored, pr_curve, roc_curve};
 
 const PANEL: u32 = 1000;
 const HEIGHT: u32 = 1040;
-/// Room for a name in the legend, in pixels.
+/// Width of a name in the legend, in pixels.
 const NAME: u32 = 680;
 
-/// Steps of the common axis.
+/// Number of steps of the common axis.
 const STEPS: usize = 200;
 
-/// Curves beyond these cannot be told apart.
+/// Largest number of curves that are distinguishable.
 const MOST: usize = PALETTE.len();
 
-/// Lengths of dashes in pixels that tell curves apart without colour; 0 for a full line.
+/// Lengths of dashes in pixels, which distinguish curves without colour; 0 for a full line.
 const DASHES: [i32; 4] = [0, 16, 8, 4];
 
-/// A model's scores, one list a training.
+/// A model's scores, with one list for each training.
 #[derive(Debug, Clone)]
 pub struct ComparedScores<'a> {
-    /// What the legend says of it.
+    /// Label in the legend.
     pub name: String,
     /// Scored test tiles of each training.
     pub lists: Vec<&'a [Scored]>,
 }
 
-/// Places on the common axis and the values there, of one list.
+/// Points on the common axis with their values, for one list.
 type Points = Result<Vec<(f64, f64)>, PictureError>;
 
-/// A line, what the legend says, and how it is told apart.
+/// A line with its label, and a number that decides colour and dash.
 struct Curve<'a> {
     name: &'a str,
     points: Vec<(f64, f64)>,
     number: usize,
 }
 
-/// Draws the mean ROC and precision-recall curves of at most seven models; further ones are left out.
+/// Draws the mean ROC and precision-recall curves of at most seven models; further ones are omitted.
 ///
 /// # Errors
-/// When there is no model, or a list that no curve can be drawn of.
+/// No model, or a list without a defined curve.
 pub fn compared_curves(models: &[ComparedScores<'_>]) -> Result<Picture, PictureError> {
     if models.iter().all(|model| model.lists.is_empty()) {
         return Err(PictureError::Nothing { picture: "compared curves", reason: "no model was given".to_owned() });

@@ -1,34 +1,34 @@
-//! Quality against what it costs: the AUROC of each model over its training and inference time.
+//! The AUROC of each model over its training and inference time.
 
 use std::ops::Range;
 
 use plotters::prelude::*;
 
-use super::canvas::{Area, Canvas};
-use super::style::{self, BLUE, FAINT, GREY, LABEL, SMALL, TITLE};
+use super::canvas::Canvas;
+use super::style::{self, Area, BLUE, FAINT, GREY, LABEL, SMALL, TITLE};
 use super::{Picture, PictureError};
 use crate::metrics::Interval;
 
 const PANEL: u32 = 1000;
 const HEIGHT: u32 = 900;
 
-/// A model, what it reaches and what it costs.
+/// AUROC and time of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cost {
-    /// Its name.
+    /// Name of the model.
     pub name: String,
     /// Area under the ROC curve.
     pub auroc: Interval,
-    /// Seconds that one training takes.
+    /// Seconds per training.
     pub training_s: f64,
-    /// Milliseconds a tile, where it was measured.
+    /// Milliseconds per tile, if measured.
     pub inference_ms: Option<f64>,
 }
 
-/// Draws AUROC over training time, and over inference time where it is known, on logarithmic axes.
+/// Draws AUROC over training time, and over inference time if measured, on logarithmic axes.
 ///
 /// # Errors
-/// When no model has a time above 0.
+/// No model with a time above 0.
 pub fn quality_by_cost(costs: &[Cost]) -> Result<Picture, PictureError> {
     let points = |time: fn(&Cost) -> Option<f64>| -> Vec<(&Cost, f64)> {
         costs.iter().filter_map(|cost| Some((cost, time(cost).filter(|time| *time > 0.0)?))).collect()
@@ -40,11 +40,11 @@ pub fn quality_by_cost(costs: &[Cost]) -> Result<Picture, PictureError> {
     let mut canvas = Canvas::new(2 * PANEL, HEIGHT)?;
     canvas.draw(|root| {
         let panels = root.split_evenly((1, 2));
-        panel(&panels[0], ["Quality by training time", "seconds a training"], &training)?;
+        panel(&panels[0], ["Quality by training time", "seconds per training"], &training)?;
         if inference.is_empty() {
             return Ok(());
         }
-        panel(&panels[1], ["Quality by inference time", "milliseconds a tile, burn, decoding included"], &inference)
+        panel(&panels[1], ["Quality by inference time", "milliseconds per tile (burn, decoding included)"], &inference)
     })?;
     canvas.finish(2)
 }
@@ -85,7 +85,7 @@ fn panel(area: &Area<'_>, [title, axis]: [&str; 2], points: &[(&Cost, f64)]) -> 
     Ok(())
 }
 
-/// Room on the right for the names.
+/// The range of times, with room for names on the right.
 fn span(points: &[(&Cost, f64)]) -> Range<f64> {
     let (low, high) =
         points.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), (_, time)| (low.min(*time), high.max(*time)));

@@ -1,4 +1,4 @@
-//! How training went: losses, and the validation AUROC where it was measured, by epoch.
+//! Training curves: losses, and the validation AUROC if measured, by epoch.
 
 use std::ops::Range;
 
@@ -6,12 +6,12 @@ use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::canvas::{Area, Canvas};
+use super::canvas::Canvas;
 use super::chart::{Chart, legend};
-use super::style::{self, BLUE, DASH, FAINT, GREY, LABEL, LINE, MARK, SMALL, TITLE, VERMILLION};
+use super::style::{self, Area, BLUE, DASH, FAINT, GREY, LABEL, LINE, MARK, SMALL, TITLE, VERMILLION};
 use super::{Picture, PictureError};
 
-/// One line of `history.jsonl`: what an epoch came to.
+/// The result of an epoch: one line of `history.jsonl`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
     /// Epoch, from 1.
@@ -24,7 +24,7 @@ pub struct EpochRecord {
     pub train_loss: f64,
     /// Mean loss over the validation split.
     pub val_loss: f64,
-    /// Area under the ROC curve on the validation split, where it has both classes.
+    /// Area under the ROC curve on the validation split, if it has both classes.
     pub val_auroc: Option<f64>,
     /// Wall-clock time of the epoch in seconds.
     pub seconds: f64,
@@ -33,10 +33,10 @@ pub struct EpochRecord {
 const HEIGHT: u32 = 900;
 const PANEL: u32 = 1000;
 
-/// Share of a panel above the highest value, where the legend hides nothing.
+/// Fraction of a panel above the highest value, for the legend.
 const HEADROOM: f64 = 0.26;
 
-/// Points beyond this many an axis would run into each other: lines only.
+/// Largest number of points that are drawn with marks.
 const MARKED: usize = 60;
 
 /// A line through epochs.
@@ -47,12 +47,12 @@ struct Curve {
     dashed: bool,
 }
 
-/// Draws training and validation loss by epoch, with the epoch `kept` (from 1) marked, and beside them the validation
-/// AUROC where it was measured. Epochs whose loss is no number leave a gap. Kept need not be the lowest loss of all: a
-/// training of two stages keeps an epoch of the second.
+/// Draws training and validation loss by epoch, with the epoch `kept` (from 1) marked, and the validation AUROC if
+/// measured. An epoch whose loss is not finite leaves a gap. The kept epoch need not have the lowest loss: a training in
+/// two stages keeps an epoch of the second.
 ///
 /// # Errors
-/// When no epoch has a finite loss.
+/// No epoch with a finite loss.
 pub fn loss_curves(history: &[EpochRecord], kept: u64) -> Result<Picture, PictureError> {
     let losses = vec![
         curve(history, "training", BLUE, false, |epoch| Some(epoch.train_loss)),
@@ -97,7 +97,7 @@ fn curve(
     Curve { name: name.to_owned(), points: points.collect(), colour, dashed }
 }
 
-/// Five digits of a loss, which may be thousands or thousandths.
+/// Formats a loss with five digits.
 fn short(loss: f64) -> String {
     let whole = loss.abs().max(1.0).log10() as usize;
     format!("{loss:.*}", 4_usize.saturating_sub(whole))
@@ -110,7 +110,7 @@ fn epoch_range(history: &[EpochRecord]) -> Range<f64> {
     first - margin..last + margin
 }
 
-/// From 0 where that wastes little of the panel, else from just below the lowest loss.
+/// The range of values: from 0 if that wastes little space, else from just below the lowest value.
 fn value_range(curves: &[Curve]) -> Range<f64> {
     let values = || curves.iter().flat_map(|curve| &curve.points).map(|point| point.1);
     let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
@@ -139,7 +139,7 @@ fn draw_panel(
     mark: Option<((f64, f64), String)>,
 ) -> Result<(), PictureError> {
     let (bottom, top) = (values.start, values.end);
-    // No number stands where no value can: beside the legend.
+    // There are no labels beside the legend, where no value can be.
     let highest = top - (top - bottom) * HEADROOM / (1.0 + HEADROOM) + (top - bottom) * 1e-6;
     let decimals = match top - bottom {
         span if span < 0.05 => 4,
@@ -183,7 +183,7 @@ fn draw_panel(
 }
 
 impl Curve {
-    /// A full line with round marks, or a broken one with triangles.
+    /// Draws a full line with round marks, or a dashed line with triangles.
     fn draw<'a, 'b: 'a>(&self, chart: &mut Chart<'a, 'b>) -> Result<(), PictureError> {
         let (stroke, fill, points) = (self.colour.stroke_width(LINE), self.colour.filled(), self.points.clone());
         let marked = points.len() <= MARKED;

@@ -1,40 +1,44 @@
-//! Why a picture or a report could not be made. Drawing itself hardly fails; wrong input and a full disk do.
+//! Errors of pictures and reports.
 
 use std::io;
 use std::path::PathBuf;
 
 use kiln_files::Fault;
+use plotters::prelude::{BitMapBackend, DrawingAreaErrorKind, DrawingBackend};
 
-use super::canvas::DrawError;
 use crate::metrics::MetricsError;
+
+/// An error of plotters.
+type DrawError = DrawingAreaErrorKind<<BitMapBackend<'static> as DrawingBackend>::ErrorType>;
 
 /// A picture that cannot be drawn or written.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PictureError {
-    /// There is nothing to show.
+    /// There is nothing to draw.
     #[error("{picture}: there is nothing to draw: {reason}")]
     Nothing {
-        /// Which picture.
+        /// The kind of picture.
         picture: &'static str,
-        /// What is missing.
+        /// The missing input.
         reason: String,
     },
-    /// A map or a tile does not have the pixels that it should have.
-    #[error("{picture}: row {row} has {found} values, {expected} are needed")]
+    /// A map with a wrong number of pixels.
+    #[error("{picture}: row {row} has {found} values, expected {expected}")]
     Shape {
-        /// Which picture.
+        /// The kind of picture.
         picture: &'static str,
         /// Row of the sheet, from 0.
         row: usize,
-        /// Values found.
+        /// Number of values.
         found: usize,
-        /// Values needed.
+        /// Expected number of values.
         expected: usize,
     },
     /// The curves cannot be computed.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
-    /// The drawing library gave up.
+    /// The drawing library failed.
     #[error("drawing failed: {0}")]
     Draw(String),
     /// The picture cannot be encoded.
@@ -45,13 +49,13 @@ pub enum PictureError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the file system said.
+        /// The cause.
         source: io::Error,
     },
 }
 
 impl PictureError {
-    /// Whose turn it is after this error.
+    /// Error category; decides the exit status.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {

@@ -1,10 +1,10 @@
-//! Wrong decisions at a second look: each tile with what in it spoke for an anomaly, and where it was rebuilt badly.
+//! Wrong decisions: each tile with its evidence for an anomaly and its reconstruction error.
 
 use kiln_tile::{SIDE, Tile};
 
-use super::canvas::{Area, Canvas};
+use super::canvas::Canvas;
 use super::reconstruction::heat;
-use super::style::{self, GREY, SHEET_LABEL, SHEET_SMALL, SHEET_TITLE};
+use super::style::{self, Area, GREY, SHEET_LABEL, SHEET_SMALL, SHEET_TITLE};
 use super::{Picture, PictureError};
 
 const GAP: u32 = 20;
@@ -13,7 +13,7 @@ const HEADER: u32 = 92;
 const CAPTION: u32 = 44;
 const PIXELS: usize = (SIDE * SIDE) as usize;
 
-/// Values above this share of a map's own are drawn as its end.
+/// Quantile of a map that is the end of its colour scale.
 const CLIP: f64 = 0.995;
 
 /// A tile and its maps.
@@ -21,19 +21,19 @@ const CLIP: f64 = 0.995;
 pub struct Insight {
     /// The input.
     pub tile: Tile,
-    /// What in it spoke for an anomaly, `[256, 256]`, where the model is a classifier.
+    /// Evidence for an anomaly, `[256, 256]`, if the model is a classifier.
     pub evidence: Option<Vec<f32>>,
-    /// Squared error of each pixel, `[256, 256]`, where the model rebuilds tiles.
+    /// Squared error of each pixel, `[256, 256]`, if the model reconstructs tiles.
     pub error_map: Option<Vec<f32>>,
-    /// A line below the row: name, score and what went wrong.
+    /// Line below the row: name, score and error.
     pub caption: String,
 }
 
-/// Draws one row a tile: the tile, its evidence and its errors over the tile in grey. Each map has a scale of its own,
-/// dark to bright: how far a tile is from others is said by its score, not by its colours.
+/// Draws one row per tile: the tile, its evidence and its errors over the tile in grey. Each map has its own scale from
+/// dark to bright, so colours of different tiles are not comparable.
 ///
 /// # Errors
-/// When there are no rows, or a map has not 65,536 values.
+/// No rows, or a map without 65,536 values.
 pub fn insight_sheet(rows: &[Insight]) -> Result<Picture, PictureError> {
     const NAME: &str = "insight sheet";
     if rows.is_empty() {
@@ -66,12 +66,12 @@ pub fn insight_sheet(rows: &[Insight]) -> Result<Picture, PictureError> {
     canvas.finish(1)
 }
 
-/// A column's name, and its map of a row.
+/// Name of a column, and its map in a row.
 type Column = (&'static str, fn(&Insight) -> Option<&Vec<f32>>);
 
 fn columns(rows: &[Insight]) -> Vec<Column> {
     let all: [Column; 2] = [
-        ("speaks for an anomaly (Grad-CAM)", |row| row.evidence.as_ref()),
+        ("evidence for an anomaly (Grad-CAM)", |row| row.evidence.as_ref()),
         ("squared error of the reconstruction", |row| row.error_map.as_ref()),
     ];
     all.into_iter().filter(|(_, map)| rows.iter().any(|row| map(row).is_some())).collect()
@@ -103,14 +103,14 @@ fn pixel(tile: &Tile, x: u32, y: u32) -> [u8; 3] {
     [pixels[at], pixels[at + 1], pixels[at + 2]]
 }
 
-/// The scale's colour over the tile in grey, the stronger the higher.
+/// The scale's colour over the tile in grey; higher values are more opaque.
 fn over(tile: [u8; 3], share: f64) -> [u8; 3] {
     let grey = tile.iter().map(|value| f64::from(*value)).sum::<f64>() / 3.0;
     let weight = 0.25 + 0.5 * share.clamp(0.0, 1.0);
     heat(share).map(|value| (weight * f64::from(value) + (1.0 - weight) * grey).round() as u8)
 }
 
-/// The value that 99.5 % of a map do not exceed; never zero.
+/// The 99.5 % quantile of a map; never zero.
 fn top(map: &[f32]) -> f64 {
     let mut values: Vec<f32> = map.iter().copied().filter(|value| value.is_finite()).collect();
     if values.is_empty() {

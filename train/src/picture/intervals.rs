@@ -1,12 +1,12 @@
-//! Figures with their intervals, one line a model, so that what overlaps is seen to overlap.
+//! Values with their intervals, one line per model.
 
 use std::ops::Range;
 
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
-use super::canvas::{Area, Canvas};
-use super::style::{self, BLUE, FAINT, GREY, LABEL, SMALL, TITLE};
+use super::canvas::Canvas;
+use super::style::{self, Area, BLUE, FAINT, GREY, LABEL, SMALL, TITLE};
 use super::{Picture, PictureError};
 use crate::metrics::Interval;
 
@@ -17,11 +17,11 @@ const FOOTER: u32 = 110;
 const NAMES: i32 = 640;
 const RIGHT: i32 = 1660;
 
-/// Draws one line a row: its name, a dot at its value and a bar over its interval; a broken line stands at `mark`, such
-/// as the value of the reference.
+/// Draws one line per row: name, a dot at the value and a bar over the interval; a dashed line marks `mark`, such as the
+/// value of the reference.
 ///
 /// # Errors
-/// When there are no rows.
+/// No rows.
 pub fn interval_rows(
     [title, axis]: [&str; 2],
     rows: &[(String, Interval)],
@@ -69,14 +69,14 @@ fn scale(root: &Area<'_>, range: &Range<f64>, bottom: i32, place: &impl Fn(f64) 
         root.draw(&PathElement::new([(x, HEADER.cast_signed()), (x, bottom)], FAINT.stroke_width(2)))?;
         let (text, font) = (format!("{value:.decimals$}"), style::font(SMALL));
         let width = root.estimate_text_size(&text, &font)?.0.cast_signed();
-        // The last number stands left of the edge, however long it is.
+        // The last label is moved left if it would cross the edge.
         let left = (x - width / 2).min(WIDTH.cast_signed() - width - 12);
         style::write(root, (left, bottom + 14), &text, &font)?;
     }
     Ok(())
 }
 
-/// A round step that makes four to ten of a span.
+/// A round step that divides a span into four to ten parts.
 fn step(span: f64) -> f64 {
     let power = 10_f64.powf(span.log10().floor());
     [0.1, 0.2, 0.5, 1.0].into_iter().map(|part| part * power).find(|step| span / step <= 10.0).unwrap_or(power)

@@ -1,4 +1,4 @@
-//! The latent space of an autoencoder in two pictures: a map of its tiles, and strips of what lies between two of them.
+//! The latent space of an autoencoder: a map of tiles, and interpolations between two tiles.
 
 use std::ops::Range;
 
@@ -19,24 +19,24 @@ const MARGIN: u32 = 16;
 const HEADER: u32 = 60;
 const CAPTION: u32 = 34;
 
-/// A tile's place on two axes of the latent space, and its truth.
+/// Position of a tile on two axes of the latent space, and its truth.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LatentPlace {
-    /// Place on the first axis.
+pub struct LatentPoint {
+    /// Position on the first axis.
     pub x: f64,
-    /// Place on the second axis.
+    /// Position on the second axis.
     pub y: f64,
     /// The truth.
     pub anomalous: bool,
 }
 
-/// Draws tiles in two dimensions: normal ones as blue circles, anomalous ones as red triangles. `held` is the share of
-/// all variance that the two axes hold.
+/// Draws tiles in two dimensions: normal ones as blue circles, anomalous ones as red triangles. `explained` is the
+/// fraction of variance that the two axes explain.
 ///
 /// # Errors
-/// When there are no places.
-pub fn latent_map(places: &[LatentPlace], held: f64) -> Result<Picture, PictureError> {
-    if places.is_empty() {
+/// No points.
+pub fn latent_map(points: &[LatentPoint], explained: f64) -> Result<Picture, PictureError> {
+    if points.is_empty() {
         return Err(PictureError::Nothing { picture: "latent map", reason: "no tile was given".to_owned() });
     }
     let mut canvas = Canvas::new(MAP, MAP)?;
@@ -46,20 +46,20 @@ pub fn latent_map(places: &[LatentPlace], held: f64) -> Result<Picture, PictureE
             .margin(24)
             .x_label_area_size(90)
             .y_label_area_size(110)
-            .build_cartesian_2d(range(places, |place| place.x), range(places, |place| place.y))?;
+            .build_cartesian_2d(range(points, |place| place.x), range(points, |place| place.y))?;
         chart
             .configure_mesh()
             .light_line_style(WHITE)
             .bold_line_style(FAINT)
             .axis_style(GREY)
-            .x_desc(format!("first principal axis; both hold {:.0} % of the variance", 100.0 * held))
+            .x_desc(format!("first principal axis; both explain {:.0} % of the variance", 100.0 * explained))
             .y_desc("second principal axis")
             .x_labels(6)
             .y_labels(6)
             .label_style(style::font(SMALL))
             .axis_desc_style(style::font(LABEL))
             .draw()?;
-        let of = |anomalous: bool| places.iter().filter(move |place| place.anomalous == anomalous);
+        let of = |anomalous: bool| points.iter().filter(move |place| place.anomalous == anomalous);
         let circles = of(false).map(|place| Circle::new((place.x, place.y), 6, BLUE.stroke_width(2)));
         chart.draw_series(circles)?.label("normal").legend(|(x, y)| Circle::new((x + 25, y), 7, BLUE.stroke_width(2)));
         let triangles = of(true).map(|place| TriangleMarker::new((place.x, place.y), 8, VERMILLION.filled()));
@@ -72,17 +72,17 @@ pub fn latent_map(places: &[LatentPlace], held: f64) -> Result<Picture, PictureE
     canvas.finish(2)
 }
 
-fn range(places: &[LatentPlace], of: impl Fn(&LatentPlace) -> f64) -> Range<f64> {
-    let ends = places.iter().map(of);
+fn range(points: &[LatentPoint], of: impl Fn(&LatentPoint) -> f64) -> Range<f64> {
+    let ends = points.iter().map(of);
     let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), at| (low.min(at), high.max(at)));
     let margin = ((high - low) * 0.06).max(1e-6);
     low - margin..high + margin
 }
 
-/// Draws one strip a row: what a decoder makes on the way from one tile to another. Strips have equally many tiles.
+/// Draws one strip per row: decoded points between two tiles. Strips have equally many tiles.
 ///
 /// # Errors
-/// When there are no strips, or one is empty.
+/// No strips, or only empty ones.
 pub fn interpolation_strips(strips: &[(String, Vec<Tile>)]) -> Result<Picture, PictureError> {
     let longest = strips.iter().map(|(_, tiles)| tiles.len()).max().unwrap_or(0);
     if longest == 0 {
@@ -102,7 +102,7 @@ pub fn interpolation_strips(strips: &[(String, Vec<Tile>)]) -> Result<Picture, P
         style::write(
             root,
             (MARGIN.cast_signed(), 16),
-            "Between two tiles in the latent space",
+            "Interpolation between two tiles in the latent space",
             &style::bold(SHEET_TITLE),
         )?;
         for (y, (name, _)) in (0..rows).map(|at| HEADER + at * (SHOWN + CAPTION) + SHOWN + 4).zip(strips) {

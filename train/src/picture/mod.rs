@@ -1,9 +1,9 @@
-//! Pictures of a run: loss curves, ROC and precision-recall, sheets of tiles. Each function gives a [`Picture`], a PNG
-//! in memory that can be saved or put into the report. Promises to look the same on every machine (the font is
-//! compiled in) and to be readable without colour: what a colour says, a shape, a dash or a word says too. Which tiles
-//! are worth showing is partly the caller's choice; [`choose_tiles`] helps.
+//! Pictures of a run: loss curves, ROC and precision-recall curves, sheets of tiles. Each function returns a [`Picture`], a
+//! PNG in memory that can be saved or embedded in the report. Guarantees the same look on every machine (the font is
+//! compiled in), and that every colour is accompanied by a shape, a dash or a word. The choice of tiles is left to the
+//! caller; [`choose_tiles`] helps.
 //!
-//! Charts are drawn at twice the size that they are meant to be seen at, for sharp text on dense screens.
+//! Charts have twice the pixels of their display size, for sharp text on dense screens.
 
 mod canvas;
 mod chart;
@@ -26,7 +26,7 @@ pub use curves::{EpochRecord, loss_curves};
 pub use error::PictureError;
 pub use insight::{Insight, insight_sheet};
 pub use intervals::interval_rows;
-pub use latent::{LatentPlace, interpolation_strips, latent_map};
+pub use latent::{LatentPoint, interpolation_strips, latent_map};
 pub use ranking::roc_and_pr;
 pub use reconstruction::{Reconstruction, reconstruction_sheet};
 pub use sheet::{SheetTile, TrainingTile, choose_tiles, score_sheet, training_sheet};

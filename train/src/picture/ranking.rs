@@ -1,18 +1,18 @@
-//! ROC and precision-recall side by side, with the threshold marked on both.
+//! ROC and precision-recall curves, with the threshold marked on both.
 
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
-use super::canvas::{Area, Canvas};
+use super::canvas::Canvas;
 use super::chart::{Chart, legend, unit_square};
-use super::style::{self, BLUE, DASH, GREY, LINE, VERMILLION};
+use super::style::{self, Area, BLUE, DASH, GREY, LINE, VERMILLION};
 use super::{Picture, PictureError};
 use crate::metrics::{Confusion, Interval, Metrics, Scored, pr_curve, roc_curve};
 
 const PANEL: u32 = 1000;
 const HEIGHT: u32 = 1040;
 
-/// A curve and how it is told apart.
+/// A curve with its style.
 struct Curve {
     name: String,
     points: Vec<(f64, f64)>,
@@ -21,20 +21,20 @@ struct Curve {
     dash: Option<i32>,
 }
 
-/// What one panel shows.
+/// Content of one panel.
 struct Panel<'a> {
     words: [&'a str; 3],
     curves: Vec<Curve>,
-    /// Where the threshold lies, and what it means there.
+    /// Position and label of the threshold.
     threshold: ((f64, f64), String),
     legend: SeriesLabelPosition,
 }
 
-/// Draws the ROC and the precision-recall curve of `scored`, with `metrics` of the same tiles in the legend and the
-/// colour baseline's curve beside the model's where it is given.
+/// Draws the ROC and the precision-recall curve of `scored`, with `metrics` of the same tiles in the legend, and the ROC
+/// curve of the colour baseline if given.
 ///
 /// # Errors
-/// When there are no tiles, one class only, or a score that is not finite.
+/// No tiles, one class only, or a score that is not finite.
 pub fn roc_and_pr(scored: &[Scored], baseline: Option<&[Scored]>, metrics: &Metrics) -> Result<Picture, PictureError> {
     let panels = [roc_panel(scored, baseline, metrics)?, pr_panel(scored, metrics)?];
     let mut canvas = Canvas::new(2 * PANEL, HEIGHT)?;
@@ -68,20 +68,21 @@ fn roc_panel<'a>(scored: &[Scored], baseline: Option<&[Scored]>, metrics: &Metri
         stroke: BLUE.stroke_width(LINE + 1),
         dash: None,
     });
-    // A curve below chance goes where the legend usually stands.
+    // A curve below chance would be hidden by the legend in its usual corner.
     let hidden = curves.iter().flat_map(|curve| &curve.points).any(|&(x, y)| y < 0.19 && x > 0.2 && y < x - 0.15);
-    let (catch, spare) = (metrics.recall.value, metrics.specificity.value);
-    let words = format!("threshold {}: sensitivity {catch:.3}, specificity {spare:.3}", short(metrics.threshold));
+    let (sensitivity, specificity) = (metrics.recall.value, metrics.specificity.value);
+    let words =
+        format!("threshold {}: sensitivity {sensitivity:.3}, specificity {specificity:.3}", short(metrics.threshold));
     Ok(Panel {
         words: ["ROC", "false positive rate (1 − specificity)", "true positive rate (sensitivity)"],
         curves,
-        threshold: ((1.0 - spare, catch), words),
+        threshold: ((1.0 - specificity, sensitivity), words),
         legend: if hidden { SeriesLabelPosition::UpperLeft } else { SeriesLabelPosition::LowerRight },
     })
 }
 
 fn pr_panel<'a>(scored: &[Scored], metrics: &Metrics) -> Result<Panel<'a>, PictureError> {
-    // Average precision takes each step's own precision, so the curve is drawn in steps as well.
+    // Average precision uses the precision of each step, so the curve is drawn in steps as well.
     let (mut steps, mut recall) = (Vec::new(), 0.0);
     for point in pr_curve(scored)? {
         if point.recall > recall {
@@ -100,7 +101,7 @@ fn pr_panel<'a>(scored: &[Scored], metrics: &Metrics) -> Result<Panel<'a>, Pictu
     let Confusion { true_positive, false_positive, .. } = metrics.confusion;
     let at = (metrics.recall.value, metrics.precision.value);
     let words = if true_positive + false_positive == 0 {
-        format!("threshold {}: nothing called anomalous", short(metrics.threshold))
+        format!("threshold {}: no tile is anomalous", short(metrics.threshold))
     } else {
         format!("threshold {}: precision {:.3}, recall {:.3}", short(metrics.threshold), at.1, at.0)
     };
@@ -120,7 +121,7 @@ fn spread(interval: Interval) -> String {
     format!("{:.3} ({:.3} to {:.3})", interval.value, interval.low, interval.high)
 }
 
-/// A threshold with four significant digits: a reconstruction error may be a thousandth.
+/// Formats a threshold with four digits, in scientific notation if it is very small or large.
 fn short(threshold: f64) -> String {
     if threshold != 0.0 && !(0.01..1e4).contains(&threshold.abs()) {
         format!("{threshold:.3e}")

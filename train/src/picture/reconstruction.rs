@@ -1,11 +1,11 @@
-//! What an autoencoder makes of tiles: input, reconstruction and error map side by side, on one scale for all rows.
+//! Reconstructions by an autoencoder: input, reconstruction and error map side by side, with one scale for all rows.
 
 use colorous::INFERNO;
 use kiln_tile::{SIDE, Tile};
 use plotters::prelude::*;
 
-use super::canvas::{Area, Canvas};
-use super::style::{self, GREY, SHEET_LABEL, SHEET_SMALL, SHEET_TITLE};
+use super::canvas::Canvas;
+use super::style::{self, Area, GREY, SHEET_LABEL, SHEET_SMALL, SHEET_TITLE};
 use super::{Picture, PictureError};
 
 const GAP: u32 = 20;
@@ -16,26 +16,26 @@ const SCALE: u32 = 190;
 const BAR: u32 = 32;
 const PIXELS: usize = (SIDE * SIDE) as usize;
 
-/// Pixels above this share of all errors are drawn as the scale's end: one dead pixel must not darken all maps.
+/// Quantile of all errors that is the end of the colour scale, so that one outlier does not darken all maps.
 const CLIP: f64 = 0.995;
 
-/// A tile, what the model rebuilt, and where it failed.
+/// A tile, its reconstruction and its error map.
 #[derive(Debug, Clone)]
 pub struct Reconstruction {
     /// The input.
     pub tile: Tile,
-    /// What the decoder made of it.
+    /// The reconstruction.
     pub reconstruction: Tile,
     /// Squared error of each pixel, mean over the channels with intensities in `0..=1`, `[256, 256]`.
     pub error_map: Vec<f32>,
-    /// A line below the row, such as its name and score.
+    /// Line below the row, such as name and score.
     pub caption: String,
 }
 
-/// Draws one row a tile. Error maps share one perceptually even scale (inferno), drawn at the right.
+/// Draws one row per tile. Error maps share one perceptually uniform scale (inferno), drawn at the right.
 ///
 /// # Errors
-/// When there are no rows, or an error map has not 65,536 values.
+/// No rows, or an error map without 65,536 values.
 pub fn reconstruction_sheet(rows: &[Reconstruction]) -> Result<Picture, PictureError> {
     const NAME: &str = "reconstruction sheet";
     if rows.is_empty() {
@@ -70,7 +70,7 @@ pub fn reconstruction_sheet(rows: &[Reconstruction]) -> Result<Picture, PictureE
 }
 
 fn words(root: &Area<'_>, rows: &[Reconstruction], left: impl Fn(u32) -> u32) -> Result<(), PictureError> {
-    style::write(root, (MARGIN.cast_signed(), 16), "What the model rebuilds", &style::bold(SHEET_TITLE))?;
+    style::write(root, (MARGIN.cast_signed(), 16), "Reconstructions", &style::bold(SHEET_TITLE))?;
     for (column, name) in (0..).zip(["input", "reconstruction", "squared error"]) {
         style::write(root, (left(column).cast_signed(), 62), name, &style::font(SHEET_LABEL))?;
     }
@@ -92,7 +92,7 @@ fn scale(root: &Area<'_>, x: i32, top: f64) -> Result<(), PictureError> {
         let sign = if at == 4 { "≥ " } else { "" };
         style::write(root, (x + 14, y - 10), &format!("{sign}{}", number(share * top)), &style::font(SHEET_LABEL - 1))?;
     }
-    for (at, line) in (0..).zip(["mean over RGB of", "(input − rebuilt)²,", "intensity 0 to 1"]) {
+    for (at, line) in (0..).zip(["mean over RGB of", "(input − reconstr.)²,", "intensity 0 to 1"]) {
         let at = (x - BAR.cast_signed(), start + SIDE.cast_signed() + 14 + at * 20);
         style::write(root, at, line, &style::font(SHEET_SMALL).color(&GREY))?;
     }
@@ -109,7 +109,7 @@ fn number(error: f64) -> String {
     }
 }
 
-/// The error that 99.5 % of all pixels do not exceed; never zero.
+/// The 99.5 % quantile of all errors; never zero.
 fn scale_end(rows: &[Reconstruction]) -> f64 {
     let mut errors: Vec<f32> = rows.iter().flat_map(|row| &row.error_map).copied().filter(|e| e.is_finite()).collect();
     if errors.is_empty() {
@@ -120,7 +120,7 @@ fn scale_end(rows: &[Reconstruction]) -> f64 {
     f64::from(end).max(f64::from(f32::MIN_POSITIVE))
 }
 
-/// A colour for a share of the scale; what is no number is drawn as its end.
+/// Colour at a fraction of the scale; NaN has the colour of its end.
 pub(super) fn heat(share: f64) -> [u8; 3] {
     let share = if share.is_nan() { 1.0 } else { share.clamp(0.0, 1.0) };
     let colour = INFERNO.eval_continuous(share);

@@ -1,4 +1,4 @@
-//! A sheet of tiles with their scores and what the model made of them: where figures become something to look at.
+//! Sheets of tiles with scores and decisions, or with training labels.
 
 use image::imageops::{FilterType, resize};
 use image::{ImageBuffer, Rgb};
@@ -6,8 +6,8 @@ use kiln_tile::{SIDE, Tile};
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
-use super::canvas::{Area, Canvas};
-use super::style::{self, BLUE, GREY, SHEET_LABEL, SHEET_SMALL, SHEET_TITLE, VERMILLION};
+use super::canvas::Canvas;
+use super::style::{self, Area, BLUE, GREY, SHEET_LABEL, SHEET_SMALL, SHEET_TITLE, VERMILLION};
 use super::{Picture, PictureError};
 use crate::metrics::Scored;
 
@@ -20,28 +20,28 @@ const MARGIN: u32 = 16;
 const FRAME: u32 = 4;
 const COLUMNS: u32 = 6;
 
-/// A tile, its score and its truth.
+/// A tile with its score and truth.
 #[derive(Debug, Clone)]
 pub struct SheetTile {
     /// The pixels.
     pub tile: Tile,
-    /// Its name, usually the path; cut at the front where it is too long.
+    /// Name, usually the path; cut at the front if too long.
     pub name: String,
-    /// Higher is more anomalous.
+    /// The score; higher is more anomalous.
     pub score: f64,
     /// The truth.
     pub anomalous: bool,
 }
 
-/// Picks at most `n` tiles that tell most: up to half of them wrong calls of both kinds, furthest from the threshold
-/// first, the rest spread evenly over the ranks of the score. Gives indices into `scored`, by ascending score.
+/// Chooses at most `n` informative tiles: up to half of them wrong decisions of both kinds, furthest from the threshold
+/// first, the rest spread evenly over the ranks of the score. Returns indices into `scored`, by ascending score.
 #[must_use]
 pub fn choose_tiles(scored: &[Scored], threshold: f64, n: usize) -> Vec<usize> {
     let mut by_score: Vec<usize> = (0..scored.len()).filter(|&at| scored[at].score.is_finite()).collect();
     by_score.sort_by(|&a, &b| scored[a].score.total_cmp(&scored[b].score));
     let is_wrong = |at: &usize| (scored[*at].score >= threshold) != scored[*at].anomalous;
     let (wrong, right): (Vec<usize>, Vec<usize>) = by_score.iter().copied().partition(is_wrong);
-    // Missed tiles come before false calls of the same rank: there are usually fewer, and they cost more.
+    // Missed anomalies come before false alarms of the same rank: they are usually fewer and more serious.
     let distance = |at: &usize| (scored[*at].score - threshold).abs();
     let (mut missed, mut raised): (Vec<usize>, Vec<usize>) = wrong.into_iter().partition(|&at| scored[at].anomalous);
     for wrong in [&mut missed, &mut raised] {
@@ -57,38 +57,38 @@ pub fn choose_tiles(scored: &[Scored], threshold: f64, n: usize) -> Vec<usize> {
     chosen
 }
 
-/// A tile as a training saw it.
+/// A tile as in training, after augmentation.
 #[derive(Debug, Clone)]
 pub struct TrainingTile {
     /// The pixels.
     pub tile: Tile,
-    /// The label that it was learnt with.
+    /// Label in training.
     pub label: String,
-    /// Whether it was made of others.
+    /// True if it is synthetic.
     pub made_up: bool,
-    /// Name of the entry that it is, or that another was laid into.
+    /// Name of its entry; for a synthetic tile, of the one that a piece was pasted into.
     pub name: String,
 }
 
-/// Draws tiles in the given order, six a row, each with its score and a verdict: a full blue frame and a tick where
-/// the call at `threshold` is right, a broken red frame and a cross where it is wrong.
+/// Draws tiles in the given order, six per row, each with its score and decision: a full blue frame and a tick if the
+/// decision at `threshold` is correct, a dashed red frame and a cross if it is wrong.
 ///
 /// # Errors
-/// When there are no tiles.
+/// No tiles.
 pub fn score_sheet(tiles: &[SheetTile], threshold: f64) -> Result<Picture, PictureError> {
-    let title = format!("Tiles by score; anomalous from {} on", number(threshold));
+    let title = format!("Tiles by score; anomalous at or above {}", number(threshold));
     sheet("score sheet", &title, tiles, |shown| &shown.tile, |root, at, shown| caption(root, at, shown, threshold))
 }
 
-/// Draws tiles in the given order, six a row, each with the label that it was learnt with; made-up ones say so.
+/// Draws tiles in the given order, six per row, each with its label in training; synthetic tiles are marked.
 ///
 /// # Errors
-/// When there are no tiles.
+/// No tiles.
 pub fn training_sheet(tiles: &[TrainingTile]) -> Result<Picture, PictureError> {
-    sheet("training sheet", "Tiles as the training saw them", tiles, |shown| &shown.tile, training_caption)
+    sheet("training sheet", "Training tiles after augmentation", tiles, |shown| &shown.tile, training_caption)
 }
 
-/// Tiles in rows under a title, each with what `caption` draws below its corner.
+/// Draws tiles in rows under a title, each with a caption.
 fn sheet<T>(
     picture: &'static str,
     title: &str,
@@ -126,10 +126,10 @@ fn sheet<T>(
 }
 
 fn training_caption(root: &Area<'_>, place: (i32, i32), shown: &TrainingTile) -> Result<(), PictureError> {
-    let made = if shown.made_up { "made up" } else { "" };
+    let synthetic = if shown.made_up { "synthetic" } else { "" };
     let lines = [
         (shown.label.as_str(), style::bold(SHEET_LABEL)),
-        (made, style::font(SHEET_LABEL - 2).color(&VERMILLION)),
+        (synthetic, style::font(SHEET_LABEL - 2).color(&VERMILLION)),
         (shown.name.as_str(), style::font(SHEET_SMALL).color(&GREY)),
     ];
     write_below(root, place, &lines)
@@ -154,7 +154,7 @@ fn caption(root: &Area<'_>, (x, y): (i32, i32), shown: &SheetTile, threshold: f6
     write_below(root, (x, y), &lines)
 }
 
-/// Lines of text below a tile, cut where they are too long.
+/// Writes lines of text below a tile, cut if too long.
 fn write_below(root: &Area<'_>, (x, y): (i32, i32), lines: &[(&str, TextStyle<'_>)]) -> Result<(), PictureError> {
     let side = SHOWN.cast_signed();
     for (at, (text, style)) in (0..).zip(lines) {
@@ -164,7 +164,7 @@ fn write_below(root: &Area<'_>, (x, y): (i32, i32), lines: &[(&str, TextStyle<'_
     Ok(())
 }
 
-/// A full frame round a right call, a broken one round a wrong call.
+/// Draws a full frame around a correct decision, a dashed one around a wrong decision.
 fn frame(root: &Area<'_>, (x, y): (i32, i32), right: bool) -> Result<(), PictureError> {
     let (low, high) = (-FRAME.cast_signed() / 2, SHOWN.cast_signed() + FRAME.cast_signed() / 2);
     let corners = [(low, low), (high, low), (high, high), (low, high), (low, low)].map(|(dx, dy)| (x + dx, y + dy));
@@ -176,7 +176,7 @@ fn frame(root: &Area<'_>, (x, y): (i32, i32), right: bool) -> Result<(), Picture
     Ok(())
 }
 
-/// A score with three digits behind the point, or in powers of ten where that would say nothing.
+/// Formats a score with three decimals, in scientific notation if it is very small or large.
 fn number(score: f64) -> String {
     if score != 0.0 && !(0.0005..1e5).contains(&score.abs()) { format!("{score:.2e}") } else { format!("{score:.3}") }
 }

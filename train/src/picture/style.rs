@@ -1,14 +1,17 @@
-//! Font, sizes and colours of all pictures. The colours are those of Okabe and Ito (2008), which stay apart for
-//! colour-blind eyes; each is tied to a dash or a shape in the pictures that use it.
+//! Font, sizes and colours of all pictures. The colours are those of Okabe and Ito (2008), which are distinct for
+//! colour-blind readers; each is combined with a dash or a shape.
 
 use std::sync::OnceLock;
 
+use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::register_font;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::PictureError;
-use super::canvas::Area;
+
+/// Part of a canvas, in pixels.
+pub(super) type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
 pub(super) const BLUE: RGBColor = RGBColor(0, 114, 178);
 pub(super) const VERMILLION: RGBColor = RGBColor(213, 94, 0);
@@ -16,7 +19,7 @@ pub(super) const INK: RGBColor = RGBColor(32, 32, 32);
 pub(super) const GREY: RGBColor = RGBColor(110, 110, 110);
 pub(super) const FAINT: RGBColor = RGBColor(222, 222, 222);
 
-/// Colours for curves side by side, in the order in which they are given out.
+/// Colours for several curves, in order of use.
 pub(super) const PALETTE: [RGBColor; 7] = [
     VERMILLION,
     BLUE,
@@ -27,7 +30,7 @@ pub(super) const PALETTE: [RGBColor; 7] = [
     INK,
 ];
 
-/// Sizes in pixels of a chart, which is seen at half its size.
+/// Sizes in pixels of a chart, which is displayed at half its size.
 pub(super) const TITLE: i32 = 36;
 pub(super) const LABEL: i32 = 30;
 pub(super) const SMALL: i32 = 26;
@@ -35,15 +38,15 @@ pub(super) const LINE: u32 = 4;
 pub(super) const DASH: i32 = 14;
 pub(super) const MARK: i32 = 8;
 
-/// Sizes in pixels of a sheet of tiles, which is seen as it is.
+/// Sizes in pixels of a sheet of tiles, which is displayed at its full size.
 pub(super) const SHEET_TITLE: i32 = 23;
 pub(super) const SHEET_LABEL: i32 = 18;
 pub(super) const SHEET_SMALL: i32 = 15;
 
-/// The name under which the compiled-in font is registered.
+/// Name of the compiled-in font.
 const FONT: &str = "DejaVu Sans";
 
-/// Makes the compiled-in font known to plotters, once a process.
+/// Registers the compiled-in font with plotters, once per process.
 pub(super) fn register_fonts() -> Result<(), PictureError> {
     static REGISTERED: OnceLock<bool> = OnceLock::new();
     let registered = REGISTERED.get_or_init(|| {
@@ -65,14 +68,14 @@ pub(super) fn bold(size: i32) -> TextStyle<'static> {
 
 /// Writes a line of text with its upper left corner at a point.
 pub(super) fn write(area: &Area<'_>, at: (i32, i32), text: &str, style: &TextStyle<'_>) -> Result<(), PictureError> {
-    // plotters' ab_glyph backend takes the middle of the line for its top.
+    // plotters' ab_glyph backend uses the middle of the line as its top.
     let down = (style.font.get_size() * 0.3) as i32;
     let style = style.pos(Pos::new(HPos::Left, VPos::Top));
     area.draw(&Text::new(text.to_owned(), (at.0, at.1 + down), style))?;
     Ok(())
 }
 
-/// Cuts a text at the front until it is not wider than `width` pixels; the end of a path tells more than its start.
+/// Cuts a text at the front until it fits into `width` pixels; the end of a path is more informative than its start.
 pub(super) fn fit(area: &Area<'_>, text: &str, style: &TextStyle<'_>, width: u32) -> String {
     let fits = |text: &str| area.estimate_text_size(text, style).is_ok_and(|size| size.0 <= width);
     if fits(text) {

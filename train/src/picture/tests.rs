@@ -240,8 +240,8 @@ fn maps_lie_over_their_tiles() {
 
 #[test]
 fn the_latent_space_is_drawn_by_truth_and_as_strips() {
-    let place = |at: usize| LatentPlace { x: at as f64, y: (at * at % 7) as f64, anomalous: at.is_multiple_of(3) };
-    let places: Vec<LatentPlace> = (0..30).map(place).collect();
+    let place = |at: usize| LatentPoint { x: at as f64, y: (at * at % 7) as f64, anomalous: at.is_multiple_of(3) };
+    let places: Vec<LatentPoint> = (0..30).map(place).collect();
     let map = decode(&latent_map(&places, 0.4).unwrap());
     assert!(count(&map, style::BLUE) > 100 && count(&map, style::VERMILLION) > 100);
     latent_map(&places[..1], 1.0).unwrap();

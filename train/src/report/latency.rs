@@ -1,36 +1,36 @@
-//! The latency section, from the names that `kiln bench --json` keeps.
+//! The latency section.
 
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::page::{table, verdict};
+use super::html::{table, verdict};
 
-/// How fast a bundle is. Reads `kiln bench --json`.
+/// Latency of a bundle, with the field names of the benchmark's JSON.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Latency {
-    /// `valid` where the figures can be trusted.
+    /// `valid` if the measurements are reliable.
     pub verdict: String,
-    /// Why they cannot.
+    /// Reasons why they are not.
     #[serde(default)]
     pub reasons: Vec<String>,
-    /// One entry a measured setting.
+    /// One entry per setting.
     pub results: Vec<LatencyResult>,
-    /// Loading the model, in milliseconds.
+    /// Time to load the model in milliseconds.
     pub load_ms: Option<f64>,
-    /// The first inference, in milliseconds.
+    /// Time of the first inference in milliseconds.
     pub first_ms: Option<f64>,
 }
 
 /// Latency at one setting.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct LatencyResult {
-    /// The provider that ran.
+    /// Execution provider.
     pub provider: String,
-    /// `fp32` and the like.
+    /// Precision, such as `fp32`.
     pub precision: String,
-    /// Tiles a batch.
+    /// Tiles per batch.
     pub batch: u64,
-    /// Threads inside an operation, where they were set.
+    /// Threads within an operation, if set.
     pub threads: Option<u64>,
     /// Median latency of a batch in milliseconds.
     pub p50_ms: f64,
@@ -40,9 +40,9 @@ pub struct LatencyResult {
     pub p95_ms: f64,
     /// 99th percentile in milliseconds.
     pub p99_ms: f64,
-    /// Tiles a second.
+    /// Tiles per second.
     pub tiles_per_s: f64,
-    /// Standard deviation over mean of the batches' latencies.
+    /// Coefficient of variation of the batch latencies.
     pub cv: Option<f64>,
 }
 

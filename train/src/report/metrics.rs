@@ -1,8 +1,8 @@
-//! The figures section: every figure with its interval, and what colour alone reaches beside it.
+//! The metrics section: every metric with its interval and its baseline.
 
 use maud::{Markup, html};
 
-use super::page::{table, verdict};
+use super::html::{table, verdict};
 use crate::metrics::{Calibration, CalibrationBin, ClassFailures, Failures, GroupFailures, Interval, Metrics};
 
 pub(super) fn section(metrics: &Metrics) -> Markup {
@@ -10,11 +10,11 @@ pub(super) fn section(metrics: &Metrics) -> Markup {
     let normal = metrics.n - metrics.anomalous;
     html! {
         section {
-            h2 { "Figures" }
+            h2 { "Metrics" }
             (baseline(metrics))
             (table(
                 &format!("{} tiles in {} groups: {} anomalous, {normal} normal", metrics.n, metrics.groups, metrics.anomalous),
-                &["figure", "value", &format!("{percent:.0} % interval"), "chance or baseline"],
+                &["metric", "value", &format!("{percent:.0} % interval"), "chance or baseline"],
                 &rows(metrics),
             ))
             (confusion(metrics))
@@ -30,17 +30,17 @@ pub(super) fn section(metrics: &Metrics) -> Markup {
     }
 }
 
-/// Whether the model sees more than colour, said plainly.
+/// The verdict on the model against the colour baseline.
 fn baseline(metrics: &Metrics) -> Markup {
     let Some(gain) = metrics.baseline.gain else {
-        return html! { p.note { "What colour alone reaches on these tiles was not measured." } };
+        return html! { p.note { "The colour baseline was not evaluated on these tiles." } };
     };
     let words = if gain.low > 0.0 {
         "The model ranks better than colour alone"
     } else if gain.high < 0.0 {
         "The model ranks worse than colour alone"
     } else {
-        "The model is not shown to rank better than colour alone"
+        "The model does not rank significantly better than colour alone"
     };
     verdict(
         gain.low > 0.0,
@@ -60,11 +60,11 @@ fn rows(metrics: &Metrics) -> Vec<Vec<String>> {
     let mut rows = vec![
         row("AUROC", metrics.auroc, colour),
         row("AUPR (average precision)", metrics.aupr, format!("{share:.3} by chance")),
-        row("accuracy", metrics.accuracy, format!("{:.3} by calling all alike", share.max(1.0 - share))),
+        row("accuracy", metrics.accuracy, format!("{:.3} by one decision for all", share.max(1.0 - share))),
         row("precision", metrics.precision, String::new()),
         row("recall (sensitivity)", metrics.recall, String::new()),
         row("specificity", metrics.specificity, String::new()),
-        row("F1", metrics.f1, format!("{:.3} by calling all anomalous", 2.0 * share / (1.0 + share))),
+        row("F1", metrics.f1, format!("{:.3} if all are anomalous", 2.0 * share / (1.0 + share))),
     ];
     let neighbours = metrics.baseline.neighbours_auroc.map_or_else(String::new, |auroc| {
         format!("{:.3} ({}) by distance to normal colour", auroc.value, range(auroc))
@@ -81,7 +81,7 @@ fn rows(metrics: &Metrics) -> Vec<Vec<String>> {
         rows.push(row(
             "Brier score",
             calibration.brier,
-            format!("{:.3} by always saying the share", share * (1.0 - share)),
+            format!("{:.3} by a constant probability", share * (1.0 - share)),
         ));
         rows.push(row("expected calibration error", calibration.ece, String::new()));
     }
@@ -92,7 +92,7 @@ fn rows(metrics: &Metrics) -> Vec<Vec<String>> {
     rows
 }
 
-/// A figure that may be a thousandth.
+/// A row in scientific notation, for small values.
 fn small(name: &str, figure: Interval) -> Vec<String> {
     let range = format!("{:.2e} to {:.2e}", figure.low, figure.high);
     vec![name.to_owned(), format!("{:.2e}", figure.value), together(&range), String::new()]
@@ -104,8 +104,8 @@ fn reliability(calibration: &Calibration) -> Markup {
     };
     let rows: Vec<Vec<String>> = calibration.bins.iter().map(row).collect();
     table(
-        "Does the probability mean what it says? Bins of equally many tiles",
-        &["said", "was anomalous", "tiles"],
+        "Calibration: predicted probability and observed frequency, in bins of equally many tiles",
+        &["predicted", "observed", "tiles"],
         &rows,
     )
 }
@@ -124,10 +124,10 @@ fn failed(failures: &Failures) -> Markup {
     let classes: Vec<Vec<String>> = failures.classes.iter().map(class).collect();
     let groups: Vec<Vec<String>> = failures.groups.iter().map(group).collect();
     html! {
-        (table("Wrong calls by label", &["label", "truth", "tiles", "wrong", "share"], &classes))
+        (table("Errors by label", &["label", "truth", "tiles", "wrong", "share"], &classes))
         @if !groups.is_empty() {
             (table(
-                &format!("Groups with wrong calls, the most first: {} of {}", groups.len(), failures.groups_with_failures),
+                &format!("Groups with the most errors: {} of {}", groups.len(), failures.groups_with_failures),
                 &["group", "tiles", "false alarms", "missed"],
                 &groups,
             ))
@@ -135,7 +135,7 @@ fn failed(failures: &Failures) -> Markup {
     }
 }
 
-/// Words that stay on one line.
+/// Replaces spaces, so that the text stays on one line.
 fn together(text: &str) -> String {
     text.replace(' ', "\u{a0}")
 }
@@ -144,7 +144,7 @@ fn range(interval: Interval) -> String {
     format!("{:.3} to {:.3}", interval.low, interval.high)
 }
 
-/// A threshold that may be a probability or a tiny reconstruction error.
+/// Formats a threshold, in scientific notation if it is very small.
 fn short(threshold: f64) -> String {
     if threshold.abs() < 0.01 { format!("{threshold:.3e}") } else { format!("{threshold:.4}") }
 }
@@ -153,8 +153,8 @@ fn confusion(metrics: &Metrics) -> Markup {
     let counts = metrics.confusion;
     let row = |name: &str, cells: [u64; 2]| vec![name.to_owned(), cells[0].to_string(), cells[1].to_string()];
     table(
-        &format!("Calls at the threshold: anomalous from {} on", short(metrics.threshold)),
-        &["truth", "called anomalous", "called normal"],
+        &format!("Decisions at the threshold: anomalous at or above {}", short(metrics.threshold)),
+        &["truth", "predicted anomalous", "predicted normal"],
         &[
             row("anomalous", [counts.true_positive, counts.false_negative]),
             row("normal", [counts.false_positive, counts.true_negative]),

@@ -1,31 +1,31 @@
-//! The parity section, from the names that `kiln verify --json` keeps.
+//! The parity section.
 
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::page::{table, verdict};
+use super::html::{table, verdict};
 
-/// How far ONNX Runtime's outputs are from burn's. Reads `kiln verify --json`.
+/// Differences between the outputs of ONNX Runtime and burn, with the field names of the verification's JSON.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Parity {
-    /// Whether every output is within its tolerance and no decision changed.
+    /// True if every output is within its tolerance and no decision changed.
     pub passed: bool,
-    /// One entry an output.
+    /// One entry per output.
     pub outputs: Vec<OutputParity>,
-    /// Tiles that would be called otherwise.
+    /// Number of tiles with another decision.
     pub decisions_changed: u64,
-    /// Tiles compared.
+    /// Number of compared tiles.
     pub tiles: u64,
-    /// The provider that was asked for.
+    /// The requested execution provider.
     pub provider: String,
-    /// How many graph nodes ran on which provider.
+    /// Number of graph nodes on each provider.
     #[serde(default)]
     pub nodes: BTreeMap<String, u64>,
 }
 
-/// How far one output is off.
+/// Differences of one output.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct OutputParity {
     /// Name in the graph.
@@ -38,13 +38,12 @@ pub struct OutputParity {
     pub max_rel: f64,
     /// Cosine similarity.
     pub cosine: f64,
-    /// The largest absolute difference that is accepted.
+    /// The largest accepted absolute difference.
     pub tolerance: f64,
 }
 
 pub(super) fn section(parity: &Parity) -> Markup {
-    let words =
-        if parity.passed { "ONNX Runtime gives what burn gives" } else { "ONNX Runtime does not give what burn gives" };
+    let words = if parity.passed { "ONNX Runtime agrees with burn" } else { "ONNX Runtime does not agree with burn" };
     let words = format!("{words}: {} tiles, {} decisions changed", parity.tiles, parity.decisions_changed);
     let rows: Vec<Vec<String>> = parity.outputs.iter().map(row).collect();
     let nodes: Vec<String> = parity.nodes.iter().map(|(provider, count)| format!("{count} on {provider}")).collect();

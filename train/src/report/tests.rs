@@ -100,15 +100,15 @@ fn awkward() -> Report {
         Scored { score: (at * 37 % 100) as f64 / 100.0, anomalous, group: format!("{long}_slide_{}", at / 4) }
     };
     let scored: Vec<Scored> = (0..120).map(tile).collect();
-    let judgement = crate::metrics::Judgement {
+    let options = crate::metrics::MeasureOptions {
         probabilities: true,
         colour: Some(&scored),
         neighbours: Some(&scored),
         labels: Some(&labels),
-        ..crate::metrics::Judgement::at(0.5, Bootstrap { resamples: 100, seed: 1 })
+        ..crate::metrics::MeasureOptions::new(0.5, Bootstrap { resamples: 100, seed: 1 })
     };
     let mut report = report();
-    report.metrics = Some(crate::metrics::measure_by(&scored, &judgement).unwrap());
+    report.metrics = Some(crate::metrics::measure_with(&scored, &options).unwrap());
     report.title = format!("{long} on {long}");
     report.summary = long.clone();
     report.facts =

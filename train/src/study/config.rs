@@ -1,4 +1,4 @@
-//! The configuration of a study: one YAML file, every key known.
+//! The configuration of a study: one YAML file of known keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,25 +11,25 @@ use crate::baseline::BaselineKind;
 use crate::config::{SplitConfig, config_error, labels_problem, parse_yaml, read_text};
 use crate::metrics::ThresholdRule;
 
-/// What is compared, and how.
+/// The configuration of a study.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StudyConfig {
-    /// Names the study; the default folder is `studies/NAME`.
+    /// Name of the study; the default folder is `studies/NAME`.
     pub name: String,
-    /// The tiles, for every model alike.
+    /// The tiles, equal for all models.
     #[serde(default)]
     pub data: StudyData,
-    /// How tiles are split, for every model alike.
+    /// The split, equal for all models.
     #[serde(default)]
     pub split: StudySplit,
-    /// Seeds that each model is trained with.
+    /// Seeds of the trainings of each model.
     #[serde(default = "seeds")]
     pub seeds: Vec<u64>,
     /// Classical baselines.
     #[serde(default = "baselines")]
     pub baselines: Vec<BaselineKind>,
-    /// The baseline or model that every other is compared with.
+    /// The baseline or model that all others are compared with.
     #[serde(default = "reference")]
     pub reference: String,
     /// Changes to every model's configuration, `key=value`.
@@ -38,7 +38,7 @@ pub struct StudyConfig {
     /// The models.
     #[serde(default)]
     pub models: Vec<StudyModel>,
-    /// Components that are removed or changed, one at a time.
+    /// Ablations: components that are removed or changed, one at a time.
     #[serde(default)]
     pub ablations: Vec<Ablation>,
     /// A search over hyper-parameters.
@@ -47,21 +47,21 @@ pub struct StudyConfig {
     /// Rule for the baselines' threshold, on the validation split.
     #[serde(default)]
     pub threshold: ThresholdRule,
-    /// Resamples behind each interval.
+    /// Number of bootstrap resamples.
     #[serde(default = "resamples")]
     pub bootstrap_resamples: usize,
 }
 
-/// The tiles of a study. Wins over what a model's configuration says.
+/// The tiles of a study. Overrides the models' configurations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StudyData {
-    /// Folder or CSV; `--data` wins over it.
+    /// Folder or CSV; [`StudyRequest::data`](super::StudyRequest) overrides it.
     pub path: Option<PathBuf>,
-    /// What is done with tiles that are not 256x256.
+    /// Policy for tiles that are not 256x256.
     pub size_policy: SizePolicy,
-    /// Labels that count as normal, each the label of a tile; every other label is anomalous. `null` for those of
-    /// [`NORMAL_LABELS`](crate::data::NORMAL_LABELS) that the data set has.
+    /// Normal labels, each the label of a tile; all other labels are anomalous. `null` for the labels in
+    /// [`NORMAL_LABELS`](crate::data::NORMAL_LABELS).
     pub normal_classes: Option<Vec<String>>,
 }
 
@@ -71,14 +71,14 @@ impl Default for StudyData {
     }
 }
 
-/// How the tiles of a study are split: once by fractions, or into folds of which each is the test split in turn.
+/// The split of a study: one split by fractions, or folds, of which each is the test split in turn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StudySplit {
-    /// Another seed gives another split.
+    /// Seed of the split.
     pub seed: u64,
-    /// Folds of whole groups, 3 or more: in turn one is tested on, the next one validated on, the others trained on.
-    /// `null` for one split by the fractions.
+    /// Number of folds of whole groups, 3 or more: each is the test split in turn, the next one is the validation split,
+    /// and the others are the training split. `null` for one split by fractions.
     pub folds: Option<usize>,
     /// Fractions of a single split.
     pub fractions: SplitConfig,
@@ -94,102 +94,101 @@ impl Default for StudySplit {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StudyModel {
-    /// Its name in the report.
+    /// Name in the report.
     pub name: String,
     /// The configuration of a run.
     pub config: ConfigSource,
-    /// Changes to it, `key=value`.
+    /// Changes to the configuration, `key=value`.
     #[serde(default)]
     pub set: Vec<String>,
 }
 
-/// Where a model's configuration is.
+/// The source of a model's configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ConfigSource {
-    /// A file, relative to the study's own.
+    /// A file, relative to the study's file.
     File(PathBuf),
-    /// Written out in place.
+    /// A mapping in the study's file.
     Inline(serde_yaml::Mapping),
 }
 
-/// Components of a model that are removed or changed, one at a time.
+/// Ablations of a model: components that are removed or changed, one at a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ablation {
     /// The model.
     pub of: String,
-    /// The changes; each makes a model of its own.
+    /// The changes; each gives one model.
     pub changes: Vec<Change>,
 }
 
-/// One change.
+/// One change of an ablation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Change {
-    /// What it is, such as `without augmentation`.
+    /// Name, such as `without augmentation`.
     pub name: String,
     /// The changed keys, `key=value`.
     pub set: Vec<String>,
 }
 
-/// A search over hyper-parameters, judged by the validation AUROC of one split and seed. What it finds is then trained
-/// with every seed on every fold, as the model `NAME-tuned`.
+/// A search over hyper-parameters by the validation AUROC of one split and seed. The best values are then trained with
+/// every seed on every fold, as the model `NAME-tuned`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Search {
-    /// The model whose configuration is searched around.
+    /// The model whose hyper-parameters are searched.
     pub of: String,
-    /// How values are drawn.
+    /// Method of the search.
     #[serde(default)]
     pub method: SearchMethod,
-    /// Trials.
+    /// Number of trials.
     pub trials: usize,
     /// Seed of the draws.
     #[serde(default)]
     pub seed: u64,
     /// The parameters by their key in the configuration.
     pub space: BTreeMap<String, Parameter>,
-    /// When a bad trial ends early; `null` for never.
+    /// Early stopping of bad trials; `null` for none.
     #[serde(default = "stopping")]
     pub stopping: Option<Stopping>,
 }
 
-/// How a search draws its values.
+/// The method of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SearchMethod {
-    /// Independently (Bergstra and Bengio, JMLR 2012).
+    /// Random search (Bergstra and Bengio, JMLR 2012).
     #[default]
     Random,
-    /// By a tree-structured Parzen estimator over the trials before (Bergstra et al., NeurIPS 2011), after four that are
-    /// drawn independently.
+    /// Tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011), after four random trials.
     Tpe,
 }
 
-/// Values that a parameter may have: exactly one of the three.
+/// The range of a parameter: exactly one of the three.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameter {
-    /// Any number between two.
+    /// A number between two, uniform.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uniform: Option<[f64; 2]>,
-    /// Any number between two, evenly by its logarithm.
+    /// A number between two, uniform in its logarithm.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<[f64; 2]>,
-    /// One of these.
+    /// One of these values.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub choice: Option<Vec<serde_yaml::Value>>,
 }
 
-/// The median rule (Golovin et al., KDD 2017): a trial ends when its best validation AUROC is below the median of what
-/// the trials before it had reached by the same epoch.
+/// The median rule (Golovin et al., KDD 2017): a trial stops when its best validation AUROC is below the median of the
+/// earlier trials' at the same epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Stopping {
-    /// Trials that must have reached the epoch before any is stopped at it.
+    /// Number of earlier trials that must have reached the epoch.
     pub after_trials: usize,
-    /// Epochs that every trial gets.
+    /// Number of epochs before a trial may stop.
     pub after_epochs: usize,
 }
 
@@ -223,12 +222,12 @@ impl StudyConfig {
     /// Reads `path` and applies `sets`, each `key=value` with a dotted key and a YAML value.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] names the key that is unknown or wrong.
+    /// [`crate::Error::Config`] with the key that is unknown or invalid.
     pub fn read(path: &Path, sets: &[String]) -> Result<Self> {
         Self::parse(&read_text(path)?, &path.display().to_string(), sets)
     }
 
-    /// As [`StudyConfig::read`], from text; `origin` stands in errors.
+    /// As [`StudyConfig::read`], from text; `origin` is the file's name in errors.
     ///
     /// # Errors
     /// As [`StudyConfig::read`].
@@ -266,9 +265,9 @@ impl StudyConfig {
             (unique.len() == names.len(), "models: two models have the same name".to_owned()),
             (
                 !self.seeds.is_empty() && seeds.len() == self.seeds.len(),
-                "seeds: give one or more, each once".to_owned(),
+                "seeds: must be one or more different numbers".to_owned(),
             ),
-            (folds, "split.folds: 3 to 100 (train, validation and test need one each), or null".to_owned()),
+            (folds, "split.folds: must be 3 to 100 (train, validation and test need one each), or null".to_owned()),
             (
                 (100..=1_000_000).contains(&self.bootstrap_resamples),
                 "bootstrap_resamples: must be 100 to 1000000".to_owned(),
@@ -281,7 +280,7 @@ impl StudyConfig {
             .or_else(|| self.search.as_ref().and_then(Search::problem))
     }
 
-    /// Ablations and the search speak of models, the reference of anything that is there.
+    /// Checks that ablations and the search refer to models, and the reference to a model or baseline.
     fn unknown_name(&self, names: &BTreeSet<&str>) -> Option<String> {
         let models: Vec<&str> = self.models.iter().map(|model| model.name.as_str()).collect();
         let of = self.ablations.iter().map(|ablation| ("ablations.of", &ablation.of));

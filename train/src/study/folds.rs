@@ -1,19 +1,19 @@
-//! The splits of a study: one by fractions, or one a fold. Folds are peeled off one after the other by the data
-//! module's own stratified split, so groups and identical tiles stay together and labels are spread evenly.
+//! The splits of a study: one by fractions, or one per fold. Folds are split off one after the other by the stratified
+//! split of the data module, so groups and identical tiles stay together and labels are spread evenly.
 
 use super::config::StudySplit;
 use crate::config::config_error;
-use crate::data::{ContentDigests, Dataset, Split, SplitPlan};
+use crate::data::{ContentDigests, DataError, Dataset, Split, SplitPlan};
 use crate::{Error, Result};
 
-/// The splits, one a fold.
+/// The splits, one per fold.
 pub(super) fn plans(dataset: &Dataset, digests: &[ContentDigests], split: &StudySplit) -> Result<Vec<SplitPlan>> {
     let Some(folds) = split.folds else {
         let fractions = [split.fractions.train, split.fractions.val, split.fractions.test];
-        return Ok(vec![SplitPlan::make_with(dataset, digests, fractions, split.seed)?]);
+        return Ok(vec![SplitPlan::with_digests(dataset, digests, fractions, split.seed)?]);
     };
     if dataset.entries.iter().any(|entry| entry.split.is_some()) {
-        let reason = "the list of tiles brings a split of its own; take its split column away, or set folds to null";
+        let reason = "the list of tiles has a split of its own; remove its split column, or set folds to null";
         return Err(config_error("split.folds", reason));
     }
     let fold_of = fold_of(dataset, digests, folds, split.seed)?;
@@ -40,7 +40,7 @@ fn fold_of(dataset: &Dataset, digests: &[ContentDigests], folds: usize, seed: u6
         };
         let of_part: Vec<ContentDigests> = rest.iter().map(|&index| digests[index].clone()).collect();
         let share = 1.0 / (folds - fold) as f64;
-        let plan = SplitPlan::make_with(&part, &of_part, [1.0 - share, 0.0, share], seed.wrapping_add(fold as u64))
+        let plan = SplitPlan::with_digests(&part, &of_part, [1.0 - share, 0.0, share], seed.wrapping_add(fold as u64))
             .map_err(|error| too_few(error, folds))?;
         let (taken, left): (Vec<_>, Vec<_>) =
             rest.into_iter().zip(plan.assignments).partition(|(_, side)| *side == Split::Test);
@@ -50,10 +50,10 @@ fn fold_of(dataset: &Dataset, digests: &[ContentDigests], folds: usize, seed: u6
     Ok(fold_of)
 }
 
-fn too_few(error: crate::data::DataError, folds: usize) -> Error {
+fn too_few(error: DataError, folds: usize) -> Error {
     match error {
-        crate::data::DataError::Split(reason) => {
-            config_error("split.folds", format!("{folds} folds cannot be made: {reason}"))
+        DataError::TooFewGroups { .. } | DataError::Indivisible { .. } | DataError::ConflictingLabels { .. } => {
+            config_error("split.folds", format!("{folds} folds cannot be made: {error}"))
         }
         other => other.into(),
     }

@@ -1,4 +1,4 @@
-//! Where the parts of a study lie.
+//! The paths of the files of a study.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ impl StudyLayout {
         &self.root
     }
 
-    /// The configuration, every default written out.
+    /// The configuration with all defaults.
     #[must_use]
     pub fn config(&self) -> PathBuf {
         self.root.join("study.yaml")
@@ -44,19 +44,19 @@ impl StudyLayout {
         self.root.join("trials").join(id).join("run")
     }
 
-    /// What a trial came to; written last.
+    /// The result of a trial; written last.
     #[must_use]
     pub fn trial(&self, id: &str) -> PathBuf {
         self.root.join("trials").join(id).join("trial.json")
     }
 
-    /// Every figure, and nothing that depends on the clock.
+    /// The results, without times.
     #[must_use]
     pub fn results(&self) -> PathBuf {
         self.root.join("report.json")
     }
 
-    /// How long it took.
+    /// The times.
     #[must_use]
     pub fn times(&self) -> PathBuf {
         self.root.join("times.json")
@@ -68,7 +68,7 @@ impl StudyLayout {
         self.root.join("report.md")
     }
 
-    /// The report for people, in one file.
+    /// The report as HTML, in one file.
     #[must_use]
     pub fn page(&self) -> PathBuf {
         self.root.join("report.html")
@@ -80,7 +80,7 @@ impl StudyLayout {
         self.root.join("pictures").join(name)
     }
 
-    /// Removes the files in the making that a killed study left; a training sweeps its own folder.
+    /// Removes temporary files of a killed study; a training cleans its own folder.
     pub(super) fn sweep(&self) -> Result<()> {
         let trials = self.root.join("trials");
         let mut folders = vec![self.root.clone(), self.root.join("folds"), self.root.join("pictures")];

@@ -1,23 +1,23 @@
-//! The report as Markdown. Times stand at its end, so that everything before them is the same for a study that was
-//! killed and resumed.
+//! The report as Markdown. Times are at its end; everything before them is the same for a study that was killed and
+//! resumed.
 
 use std::fmt::Write as _;
 
-use super::page::{facts, summary};
 use super::results::Results;
-use super::tables::{Table, of_results, of_times};
+use super::summary::{facts, summary};
+use super::tables::{Table, result_tables, time_table};
 use super::times::Times;
 
-/// The whole document.
+/// Renders the document.
 pub(super) fn render(results: &Results, times: &Times) -> String {
     let mut text = format!("# {}\n\n{}\n\n", results.name, summary(results));
     for (name, value) in facts(results) {
         let _ = writeln!(text, "- {name}: {value}");
     }
-    for table in of_results(results) {
+    for table in result_tables(results) {
         write_table(&mut text, &table);
     }
-    if let Some(table) = of_times(times) {
+    if let Some(table) = time_table(times) {
         text.push_str("\n## Time\n");
         write_table(&mut text, &table);
     }

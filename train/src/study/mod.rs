@@ -1,17 +1,20 @@
-//! A study: models, seeds, ablations, folds and a search over hyper-parameters, from one file, with one report. Promises
-//! that every model is measured on the same tiles and beside the same baselines, that nothing is chosen on test tiles,
-//! that a trial which is finished never runs again, and that a study which was killed ends in the very figures of one
-//! that was not: whatever depends on the clock stands apart from them. The training itself is [`crate::training`]'s.
+//! A study: models, seeds, ablations, folds and a search over hyper-parameters, from one file, with one report.
+//! Guarantees that every model is evaluated on the same tiles and with the same baselines, that nothing is chosen on test
+//! tiles, that a finished trial never runs again, and that a study that was killed and continued has the same results as
+//! an uninterrupted one (times are reported separately). Training is left to [`crate::training`].
 
-mod bench;
+mod baselines;
 mod config;
 mod folds;
 mod layout;
 mod markdown;
 mod page;
+mod request;
 mod results;
 mod run;
 mod search;
+mod setup;
+mod summary;
 mod tables;
 mod times;
 mod trial;
@@ -22,8 +25,9 @@ pub use config::{
     StudySplit,
 };
 pub use layout::StudyLayout;
-pub use results::{Entry, FoldFacts, Results, Role, SearchResult, SearchTrial, TrialFigures};
-pub use run::{StudyEvent, StudyRequest, study};
+pub use request::StudyRequest;
+pub use results::{Entry, FoldSizes, Results, Role, SearchResult, SearchTrial, TrialMetrics};
+pub use run::{StudyEvent, run};
 pub use times::{EntryTimes, Times};
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! The figures of a study, as `report.json` holds them. Nothing in it depends on the clock, so a study that was killed
-//! and resumed writes the same bytes as one that was not.
+//! The results of a study: the content of `report.json`. They do not depend on time, so a study that was killed and resumed
+//! writes the same bytes as an uninterrupted one.
 
 use std::collections::BTreeMap;
 
@@ -11,140 +11,140 @@ use crate::data::LabelCount;
 use crate::metrics::{Bootstrap, Comparison, Summary, Trial, auroc, compare, summarise};
 use crate::{Error, Result};
 
-/// What a line of the report stands for.
+/// The kind of an entry of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// A classical baseline.
     Baseline,
-    /// A model as the study names it.
+    /// A model of the configuration.
     Model,
     /// A model with a component removed or changed.
     Ablation,
-    /// A model with what the search found.
+    /// A model with the best values of the search.
     Tuned,
 }
 
-/// `report.json`.
+/// The content of `report.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Results {
-    /// Version of this file's form: 1.
+    /// Version of the format: 1.
     pub schema: u32,
     /// Name of the study.
     pub name: String,
     /// SHA-256 over the data set's paths, labels, groups and files.
     pub data_sha256: String,
-    /// Tiles of the data set.
+    /// Number of tiles of the data set.
     pub tiles: usize,
-    /// The labels with their tiles, and what each counts as.
+    /// The labels with their numbers of tiles, normal or anomalous.
     #[serde(default)]
     pub labels: Vec<LabelCount>,
-    /// Groups that they come from.
+    /// Number of groups.
     pub groups: usize,
-    /// Tiles in each part of each fold.
-    pub folds: Vec<FoldFacts>,
-    /// Seeds that each model was trained with.
+    /// Number of tiles in each split of each fold.
+    pub folds: Vec<FoldSizes>,
+    /// Seeds of the trainings of each model.
     pub seeds: Vec<u64>,
-    /// What all others are compared with.
+    /// The entry that all others are compared with.
     pub reference: String,
-    /// How intervals were drawn.
+    /// Options of the intervals.
     pub bootstrap: Bootstrap,
-    /// Baselines, models, ablations and what the search found, in this order.
+    /// Baselines, models, ablations and the tuned model, in this order.
     pub entries: Vec<Entry>,
     /// The search over hyper-parameters.
     pub search: Option<SearchResult>,
 }
 
-/// Tiles in each part of a fold.
+/// Number of tiles in each split of a fold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FoldFacts {
-    /// For finding weights.
+pub struct FoldSizes {
+    /// Training split.
     pub train: usize,
-    /// For stopping, thresholds and the search.
+    /// Validation split.
     pub val: usize,
-    /// For the figures.
+    /// Test split.
     pub test: usize,
 }
 
-/// A line of the report.
+/// An entry of the report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// What it stands for.
+    /// Kind.
     pub role: Role,
-    /// The model that it is a form of.
+    /// The model that it is a variant of.
     pub of: Option<String>,
-    /// What it is, in a few words.
+    /// Short description.
     pub description: String,
-    /// Keys that were changed, `key=value`.
+    /// Changed keys, `key=value`.
     pub changed: Vec<String>,
-    /// Trained weights.
+    /// Number of trained parameters.
     pub parameters: Option<u64>,
-    /// Figures over all trainings, on test tiles.
+    /// Metrics over all trainings, on test tiles.
     pub summary: Summary,
-    /// Against the study's reference, on the same tiles.
+    /// Comparison with the reference, on the same tiles.
     pub against_reference: Option<Comparison>,
-    /// Against the model that it is a form of, on the same tiles.
+    /// Comparison with the unchanged model, on the same tiles.
     pub against_base: Option<Comparison>,
-    /// Each training.
-    pub trials: Vec<TrialFigures>,
+    /// The trainings.
+    pub trials: Vec<TrialMetrics>,
 }
 
-/// One training.
+/// Metrics of one training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TrialFigures {
+pub struct TrialMetrics {
     /// Seed of the training.
     pub seed: u64,
-    /// The fold whose test tiles it was measured on.
+    /// Number of the fold.
     pub fold: usize,
-    /// Area under the ROC curve on them.
+    /// Area under the ROC curve on the test tiles.
     pub auroc: f64,
-    /// The kept epoch's on the validation tiles; nothing for a baseline.
+    /// Area under the ROC curve on the validation tiles at the kept epoch; none for a baseline.
     pub val_auroc: Option<f64>,
-    /// Epochs done.
+    /// Number of epochs.
     pub epochs: usize,
-    /// The epoch whose weights were kept, from 1.
+    /// The kept epoch, from 1.
     pub best_epoch: Option<u64>,
-    /// Its threshold.
+    /// The threshold.
     pub threshold: f64,
 }
 
-/// A search over hyper-parameters.
+/// The result of a search over hyper-parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SearchResult {
-    /// The model that was searched around.
+    /// The model whose hyper-parameters were searched.
     pub of: String,
-    /// How values were drawn.
+    /// Method of the search.
     pub method: SearchMethod,
-    /// Each trial.
+    /// The trials.
     pub trials: Vec<SearchTrial>,
-    /// Number of the best one by validation AUROC.
+    /// Index of the best trial by validation AUROC.
     pub best: usize,
 }
 
-/// A trial of the search. Its test tiles are not looked at.
+/// A trial of the search. Its test tiles are not used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SearchTrial {
     /// The values, `key=value`.
     pub set: Vec<String>,
     /// The best validation AUROC of any epoch.
     pub val_auroc: Option<f64>,
-    /// Epochs done.
+    /// Number of epochs.
     pub epochs: usize,
-    /// It was stopped before its end.
+    /// True if it was stopped early.
     pub stopped: bool,
 }
 
 impl Results {
-    /// Why intervals and tests say less than they seem to, where they do: the same for all, who share the tiles.
+    /// Warning if intervals and tests are unreliable; equal for all entries, which share the tiles.
     #[must_use]
     pub fn caution(&self) -> Option<&str> {
         self.entries.iter().find_map(|entry| entry.summary.caution.as_deref())
     }
 }
 
-/// Something that was trained or fitted, and its scores.
+/// A trained model or fitted baseline with its scores.
 pub(super) struct Measured {
     pub(super) name: String,
     pub(super) role: Role,
@@ -152,11 +152,11 @@ pub(super) struct Measured {
     pub(super) description: String,
     pub(super) changed: Vec<String>,
     pub(super) trials: Vec<Trial>,
-    /// What trainings came to, in the order of the trials; none for a baseline.
+    /// Records of the trainings, in the order of the trials; empty for a baseline.
     pub(super) records: Vec<TrialRecord>,
 }
 
-/// Works out every entry.
+/// Computes all entries.
 pub(super) fn entries(study: &StudyConfig, measured: &[Measured], bootstrap: Bootstrap) -> Result<Vec<Entry>> {
     let by_name: BTreeMap<&str, &Measured> = measured.iter().map(|one| (one.name.as_str(), one)).collect();
     let against = |one: &Measured, other: Option<&&Measured>| -> Result<Option<Comparison>> {
@@ -174,17 +174,17 @@ pub(super) fn entries(study: &StudyConfig, measured: &[Measured], bootstrap: Boo
             summary: summarise(&one.trials, bootstrap)?,
             against_reference: against(one, by_name.get(study.reference.as_str()))?,
             against_base: against(one, one.of.as_ref().and_then(|name| by_name.get(name.as_str())))?,
-            trials: one.figures()?,
+            trials: one.trial_metrics()?,
         })
     };
     measured.iter().map(entry).collect()
 }
 
 impl Measured {
-    fn figures(&self) -> Result<Vec<TrialFigures>> {
-        let figures = |(at, trial): (usize, &Trial)| {
+    fn trial_metrics(&self) -> Result<Vec<TrialMetrics>> {
+        let metrics = |(at, trial): (usize, &Trial)| {
             let record = self.records.get(at);
-            Ok(TrialFigures {
+            Ok(TrialMetrics {
                 seed: trial.seed,
                 fold: trial.fold,
                 auroc: auroc(&trial.scored).map_err(Error::from)?,
@@ -194,6 +194,6 @@ impl Measured {
                 threshold: trial.threshold,
             })
         };
-        self.trials.iter().enumerate().map(figures).collect()
+        self.trials.iter().enumerate().map(metrics).collect()
     }
 }

@@ -1,5 +1,5 @@
-//! Proposals for hyper-parameters. A proposal depends on the seed, its own number and the trials before it, so that a
-//! study which was killed makes the same ones again. The Parzen estimator is the crate `tpe`'s.
+//! Proposals for hyper-parameters. A proposal depends only on the seed, its number and the earlier trials, so that a
+//! resumed study makes the same proposals. The Parzen estimator is that of the crate `tpe`.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -11,14 +11,14 @@ use crate::config::config_error;
 use crate::picture::EpochRecord;
 use crate::{Error, Result};
 
-/// Trials that are drawn independently before the estimator has a say.
+/// Number of random trials before the estimator is used.
 const INDEPENDENT: usize = 4;
 
-/// Proposes values, and learns what they came to.
+/// Proposes values, and observes their results.
 pub(super) struct Proposer<'a> {
     search: &'a Search,
     axes: Vec<Axis<'a>>,
-    told: usize,
+    observed: usize,
 }
 
 struct Axis<'a> {
@@ -28,11 +28,11 @@ struct Axis<'a> {
     range: (f64, f64),
 }
 
-/// Values of one trial.
+/// The values of one trial.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Proposal {
-    /// Places on the axes, as the estimator sees them.
-    places: Vec<f64>,
+    /// Positions on the axes, in the units of the estimator.
+    positions: Vec<f64>,
     /// `key=value`, in the order of the keys.
     pub(super) sets: Vec<String>,
 }
@@ -40,35 +40,35 @@ pub(super) struct Proposal {
 impl<'a> Proposer<'a> {
     pub(super) fn new(search: &'a Search) -> Result<Self> {
         let axes = search.space.iter().map(|(key, parameter)| Axis::new(key, parameter)).collect::<Result<_>>()?;
-        Ok(Self { search, axes, told: 0 })
+        Ok(Self { search, axes, observed: 0 })
     }
 
-    /// Values for the next trial.
+    /// Proposes values for the next trial.
     pub(super) fn propose(&mut self) -> Result<Proposal> {
         let mut random = ChaCha8Rng::seed_from_u64(self.search.seed);
-        random.set_stream(self.told as u64);
-        let independent = self.search.method == SearchMethod::Random || self.told < INDEPENDENT;
-        let mut places = Vec::with_capacity(self.axes.len());
+        random.set_stream(self.observed as u64);
+        let independent = self.search.method == SearchMethod::Random || self.observed < INDEPENDENT;
+        let mut positions = Vec::with_capacity(self.axes.len());
         let mut sets = Vec::with_capacity(self.axes.len());
         for axis in &mut self.axes {
-            let place = if independent {
+            let position = if independent {
                 random.random_range(axis.range.0..axis.range.1)
             } else {
                 axis.optimizer.ask(&mut random).map_err(|error| failed(axis.key, &error))?
             };
-            sets.push(format!("{}={}", axis.key, axis.value(place)?));
-            places.push(place);
+            sets.push(format!("{}={}", axis.key, axis.value(position)?));
+            positions.push(position);
         }
-        Ok(Proposal { places, sets })
+        Ok(Proposal { positions, sets })
     }
 
-    /// The trial of `proposal` reached this validation AUROC.
-    pub(super) fn learn(&mut self, proposal: &Proposal, auroc: f64) -> Result<()> {
-        for (axis, place) in self.axes.iter_mut().zip(&proposal.places) {
-            // The estimator looks for the lowest value.
-            axis.optimizer.tell(*place, 1.0 - auroc).map_err(|error| failed(axis.key, &error))?;
+    /// Records the validation AUROC of a proposal.
+    pub(super) fn observe(&mut self, proposal: &Proposal, auroc: f64) -> Result<()> {
+        for (axis, position) in self.axes.iter_mut().zip(&proposal.positions) {
+            // The estimator minimises.
+            axis.optimizer.tell(*position, 1.0 - auroc).map_err(|error| failed(axis.key, &error))?;
         }
-        self.told += 1;
+        self.observed += 1;
         Ok(())
     }
 }
@@ -88,16 +88,16 @@ impl<'a> Axis<'a> {
         Ok(Self { key, parameter, optimizer: TpeOptimizer::new(estimator, range), range: (low, high) })
     }
 
-    /// The YAML value at a place. Numbers have five digits: more would say nothing, and make a poor label.
-    fn value(&self, place: f64) -> Result<String> {
+    /// The YAML value at a position. Numbers have five digits, which is enough and readable.
+    fn value(&self, position: f64) -> Result<String> {
         let number = |value: f64| format!("{value:.4e}").parse::<f64>().unwrap_or(value).to_string();
         match &self.parameter.choice {
             Some(values) => {
-                let at = (place as usize).min(values.len() - 1);
+                let at = (position as usize).min(values.len() - 1);
                 serde_json::to_string(&values[at]).map_err(|error| failed(self.key, &error))
             }
-            None if self.parameter.log.is_some() => Ok(number(place.exp())),
-            None => Ok(number(place)),
+            None if self.parameter.log.is_some() => Ok(number(position.exp())),
+            None => Ok(number(position)),
         }
     }
 }
@@ -123,8 +123,8 @@ pub(super) fn curve(history: &[EpochRecord]) -> Vec<Option<f64>> {
     history.iter().map(|record| record.val_auroc).collect()
 }
 
-/// Whether a trial with this curve goes on, after trials with those.
-pub(super) fn goes_on(stopping: Option<Stopping>, before: &[Vec<f64>], history: &[EpochRecord]) -> bool {
+/// Decides by the median rule whether a trial with this history continues; `before` are the curves of earlier trials.
+pub(super) fn should_continue(stopping: Option<Stopping>, before: &[Vec<f64>], history: &[EpochRecord]) -> bool {
     let (Some(stopping), own) = (stopping, best_so_far(&curve(history))) else { return true };
     let epochs = own.len();
     if epochs == 0 || epochs < stopping.after_epochs {

@@ -1,4 +1,4 @@
-//! The tables of a report, made once and written as Markdown and as HTML.
+//! The tables of a report, for Markdown and HTML.
 
 use super::results::{Entry, Results, Role};
 use super::times::Times;
@@ -11,8 +11,8 @@ pub(super) struct Table {
     pub(super) rows: Vec<Vec<String>>,
 }
 
-/// The tables of a study's figures, in the order of the report.
-pub(super) fn of_results(results: &Results) -> Vec<Table> {
+/// The tables of a study's results, in the order of the report.
+pub(super) fn result_tables(results: &Results) -> Vec<Table> {
     let mut tables = vec![ranking(results), decisions(results), against(results)];
     if results.entries.iter().any(|entry| entry.role == Role::Ablation) {
         tables.push(ablations(results));
@@ -36,8 +36,8 @@ fn ranking(results: &Results) -> Table {
         ]
     };
     Table {
-        caption: "How well anomalous tiles are ranked over normal ones, with 95 % intervals over groups".to_owned(),
-        columns: vec!["model", "AUROC", "SD over seeds", "AUPR", "TPR at 1 % FPR", "TPR at 5 % FPR", "weights"],
+        caption: "Ranking of anomalous over normal tiles, with 95 % intervals over groups".to_owned(),
+        columns: vec!["model", "AUROC", "SD over seeds", "AUPR", "TPR at 1 % FPR", "TPR at 5 % FPR", "parameters"],
         rows: results.entries.iter().map(row).collect(),
     }
 }
@@ -58,7 +58,7 @@ fn decisions(results: &Results) -> Table {
         ]
     };
     Table {
-        caption: "Decisions at the threshold that each training chose on its validation tiles".to_owned(),
+        caption: "Decisions at the threshold of each training, which is chosen on its validation tiles".to_owned(),
         columns: vec!["model", "F1", "precision", "recall", "specificity", "accuracy", "calibration error", "Brier"],
         rows: results.entries.iter().map(row).collect(),
     }
@@ -67,7 +67,7 @@ fn decisions(results: &Results) -> Table {
 fn against(results: &Results) -> Table {
     let row = |entry: &Entry| Some(compared(entry.name.clone(), &entry.against_reference?));
     Table {
-        caption: format!("AUROC less that of {}, on the same tiles", results.reference),
+        caption: format!("AUROC minus that of {}, on the same tiles", results.reference),
         columns: vec!["model", "difference", "p, bootstrap over groups", "p, clustered", "p, DeLong (tiles)"],
         rows: results.entries.iter().filter_map(row).collect(),
     }
@@ -76,7 +76,7 @@ fn against(results: &Results) -> Table {
 fn ablations(results: &Results) -> Table {
     let row = |entry: &Entry| Some(compared(entry.name.clone(), &entry.against_base?));
     Table {
-        caption: "AUROC less that of the whole model, on the same tiles: what a component was worth".to_owned(),
+        caption: "AUROC minus that of the whole model, on the same tiles: the effect of a component".to_owned(),
         columns: vec!["model", "difference", "p, bootstrap over groups", "p, clustered", "p, DeLong (tiles)"],
         rows: results.entries.iter().filter(|entry| entry.role == Role::Ablation).filter_map(row).collect(),
     }
@@ -104,22 +104,19 @@ fn search(results: &Results) -> Option<Table> {
             trial.set.join(", "),
             trial.val_auroc.map_or_else(String::new, |auroc| format!("{auroc:.4}")),
             trial.epochs.to_string(),
-            if trial.stopped { "stopped early".to_owned() } else { "to its end".to_owned() },
+            if trial.stopped { "stopped early".to_owned() } else { "completed".to_owned() },
         ]
     });
     Some(Table {
-        caption: format!(
-            "Search around {}, by validation AUROC on the first split; test tiles were not looked at",
-            search.of
-        ),
-        columns: vec!["trial", "values", "validation AUROC", "epochs", "ran"],
+        caption: format!("Search around {}, by validation AUROC on the first split, without test tiles", search.of),
+        columns: vec!["trial", "values", "validation AUROC", "epochs", "state"],
         rows: rows.collect(),
     })
 }
 
 fn trials(results: &Results) -> Table {
     let of_entry = |entry: &Entry| -> Vec<Vec<String>> {
-        let row = |trial: &super::results::TrialFigures| {
+        let row = |trial: &super::results::TrialMetrics| {
             vec![
                 entry.name.clone(),
                 if entry.role == Role::Baseline { String::new() } else { trial.seed.to_string() },
@@ -133,14 +130,14 @@ fn trials(results: &Results) -> Table {
         entry.trials.iter().map(row).collect()
     };
     Table {
-        caption: "Every training".to_owned(),
+        caption: "All trainings".to_owned(),
         columns: vec!["model", "seed", "fold", "test AUROC", "validation AUROC", "kept epoch", "threshold"],
         rows: results.entries.iter().flat_map(of_entry).collect(),
     }
 }
 
-/// How long trainings took; nothing where nothing was trained.
-pub(super) fn of_times(times: &Times) -> Option<Table> {
+/// Times of trainings; none without trainings.
+pub(super) fn time_table(times: &Times) -> Option<Table> {
     let row = |entry: &super::times::EntryTimes| {
         vec![
             entry.name.clone(),
@@ -149,13 +146,13 @@ pub(super) fn of_times(times: &Times) -> Option<Table> {
         ]
     };
     (!times.entries.is_empty()).then(|| Table {
-        caption: "Wall-clock time on the machine of the study, which other work may have shared".to_owned(),
-        columns: vec!["model", "seconds a training", "milliseconds a tile (burn, decoding included)"],
+        caption: "Wall-clock time on the machine of the study, possibly shared with other processes".to_owned(),
+        columns: vec!["model", "seconds per training", "milliseconds per tile (burn, decoding included)"],
         rows: times.entries.iter().map(row).collect(),
     })
 }
 
-/// A figure and its interval.
+/// Formats a value with its interval.
 pub(super) fn spread(interval: Interval) -> String {
     format!("{:.3} ({:.3} to {:.3})", interval.value, interval.low, interval.high)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::config::{StudyConfig, StudySplit};
-use super::search::{Proposer, goes_on};
+use super::search::{Proposer, should_continue};
 use super::variant::Variant;
 use super::{Role, Stopping, folds};
 use crate::data::{ContentDigests, Dataset, Entry, Split};
@@ -144,7 +144,7 @@ fn proposals_depend_on_the_seed_and_the_trials_before_alone() {
         for _ in 0..12 {
             let proposal = proposer.propose().unwrap();
             assert_eq!(proposal, proposer.propose().unwrap(), "asking twice changes nothing");
-            proposer.learn(&proposal, quality(&proposal.sets)).unwrap();
+            proposer.observe(&proposal, quality(&proposal.sets)).unwrap();
             proposed.push(proposal.sets);
         }
         proposed
@@ -164,7 +164,7 @@ fn what_a_search_learns_draws_it_to_better_values() {
         for _ in 0..40 {
             let proposal = proposer.propose().unwrap();
             let rate: f64 = proposal.sets[2].strip_prefix("training.learning_rate=").unwrap().parse().unwrap();
-            proposer.learn(&proposal, 1.0 - (rate.log10() + 4.0) / 10.0).unwrap();
+            proposer.observe(&proposal, 1.0 - (rate.log10() + 4.0) / 10.0).unwrap();
             rates.push(rate.log10());
         }
         rates[20..].iter().sum::<f64>() / 20.0
@@ -187,11 +187,11 @@ fn a_trial_below_the_median_of_those_before_ends() {
     };
     let stopping = Some(Stopping { after_trials: 3, after_epochs: 2 });
     let before = [vec![0.5, 0.6, 0.9], vec![0.6, 0.7, 0.8], vec![0.7, 0.8]];
-    let goes = |history: &[EpochRecord]| goes_on(stopping, &before, history);
+    let goes = |history: &[EpochRecord]| should_continue(stopping, &before, history);
     assert!(goes(&[]), "nobody is stopped before the first epoch");
     assert!(goes(&[record(1, 0.1)]), "every trial gets two epochs");
     assert!(!goes(&[record(1, 0.1), record(2, 0.69)]), "the median by the second epoch is 0.7");
     assert!(goes(&[record(1, 0.75), record(2, 0.2)]), "what counts is the best epoch so far");
     assert!(goes(&[record(1, 0.1), record(2, 0.1), record(3, 0.1)]), "two trials alone reached the third epoch");
-    assert!(goes_on(None, &before, &[record(1, 0.1), record(2, 0.1)]));
+    assert!(should_continue(None, &before, &[record(1, 0.1), record(2, 0.1)]));
 }

@@ -1,32 +1,32 @@
-//! How long everything took: `times.json`, apart from the figures because the clock never says the same twice.
+//! Times of a study: `times.json`, separate from the results because times are not reproducible.
 
 use serde::{Deserialize, Serialize};
 
 use super::results::Measured;
 
-/// `times.json`.
+/// The content of `times.json`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Times {
-    /// One line for each entry of the report that was trained.
+    /// Times of each trained entry of the report.
     pub entries: Vec<EntryTimes>,
-    /// Seconds of training in the trials of the search.
+    /// Training time of the search in seconds.
     pub search_s: Option<f64>,
 }
 
-/// How long one model took.
+/// Times of one model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EntryTimes {
     /// Name of the entry.
     pub name: String,
-    /// Mean seconds of a training, validation included.
+    /// Mean seconds per training, validation included.
     pub training_s: f64,
-    /// Mean milliseconds a test tile through burn on the processor, decoding included.
+    /// Mean milliseconds per test tile with burn on the CPU, decoding included.
     pub inference_ms: Option<f64>,
 }
 
 impl Times {
-    /// Means over the trainings of each entry.
-    pub(super) fn of(measured: &[Measured], search_s: Option<f64>) -> Self {
+    /// Averages over the trainings of each entry.
+    pub(super) fn new(measured: &[Measured], search_s: Option<f64>) -> Self {
         let trained = measured.iter().filter(|one| !one.records.is_empty());
         let entries = trained.map(|one| {
             let count = one.records.len() as f64;

@@ -1,5 +1,5 @@
-//! One trial: a training, or the rest of one, then its scores of the test tiles. `trial.json` is written last, so a
-//! trial that has one is never run again.
+//! One trial: a training, new or resumed, then the scores of the test tiles. `trial.json` is written last; a trial with
+//! this file never runs again.
 
 use std::fs;
 use std::path::Path;
@@ -18,18 +18,18 @@ use crate::picture::EpochRecord;
 use crate::training::{Layout, Observer, Outcome, Run, TrainRequest, read_history, score_tiles, train_unless_stopped};
 use crate::{Config, Error, Result};
 
-/// What is trained.
+/// The specification of a trial.
 #[derive(Debug, Clone)]
 pub(super) struct TrialSpec {
     pub(super) id: String,
     pub(super) seed: u64,
     pub(super) fold: usize,
     pub(super) config: Config,
-    /// A loss that stops being a number ends the trial and not the study: a search may propose such values.
+    /// True if a divergence ends only the trial and not the study, as in a search.
     pub(super) may_diverge: bool,
 }
 
-/// What a trial came to.
+/// The result of a trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct TrialRecord {
     pub(super) id: String,
@@ -37,38 +37,38 @@ pub(super) struct TrialRecord {
     pub(super) fold: usize,
     /// Validation AUROC by epoch.
     pub(super) val_auroc: Vec<Option<f64>>,
-    /// What was measured; nothing where the trial was stopped.
+    /// The test; none if the trial was stopped.
     pub(super) tested: Option<Tested>,
     pub(super) time: TrialTime,
 }
 
-/// A complete trial's scores of its test tiles.
+/// Scores of the test tiles by a finished trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Tested {
     pub(super) best_epoch: u64,
     pub(super) parameters: u64,
     pub(super) threshold: f64,
     pub(super) probabilities: bool,
-    /// In the order of the fold's test tiles.
+    /// Scores in the order of the fold's test tiles.
     pub(super) scores: Vec<f64>,
 }
 
-/// Wall-clock times, which no figure depends on.
+/// Wall-clock times.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct TrialTime {
-    /// Seconds in epochs, validation included, over all sittings.
+    /// Total seconds of all epochs, validation included.
     pub(super) training_s: f64,
-    /// Milliseconds a test tile through burn, decoding included.
+    /// Milliseconds per test tile with burn, decoding included.
     pub(super) inference_ms: Option<f64>,
 }
 
-/// The tiles of a study and where they are.
+/// The data set of a study and its path.
 pub(super) struct Tiles<'a> {
     pub(super) dataset: &'a Arc<Dataset>,
     pub(super) path: &'a Path,
 }
 
-/// Runs a trial to its end, or reads what it came to.
+/// Runs or resumes a trial, or reads its result.
 pub(super) fn run(
     layout: &StudyLayout,
     tiles: &Tiles<'_>,
@@ -101,12 +101,13 @@ pub(super) fn run(
     Ok(record)
 }
 
-/// What a trial came to, if it is over.
+/// Reads the result of a trial, if it is finished.
 pub(super) fn read(path: &Path) -> Result<Option<TrialRecord>> {
     match fs::read(path) {
         Ok(text) => {
-            let broken =
-                |error: serde_json::Error| Error::run(path, format!("{error}; remove this file to measure again"));
+            let broken = |error: serde_json::Error| {
+                Error::run(path, format!("{error}; remove this file to run the trial again"))
+            };
             serde_json::from_slice(&text).map(Some).map_err(broken)
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -156,7 +157,7 @@ impl TrialRecord {
         self.val_auroc.get(kept.checked_sub(1)?).copied().flatten()
     }
 
-    /// Its scores with their truth, of the fold's test tiles.
+    /// The scores with the truth of the fold's test tiles.
     pub(super) fn scored(&self, truth: &[Scored]) -> Option<Trial> {
         let tested = self.tested.as_ref()?;
         let scored = truth.iter().zip(&tested.scores).map(|(tile, score)| Scored { score: *score, ..tile.clone() });

@@ -1,5 +1,5 @@
-//! The models of a study in all their forms: as they are, with a component changed, and as a search proposes them. Each
-//! form is a configuration of a run.
+//! Variants of the models of a study: unchanged, with a changed component, and with values of the search. Each variant is a
+//! configuration of a run.
 
 use std::path::Path;
 
@@ -9,14 +9,14 @@ use crate::config::{config_error, read_text};
 use crate::model::Classes;
 use crate::{Config, Result};
 
-/// One form of a model.
+/// A variant of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Variant {
     pub(super) name: String,
     pub(super) role: Role,
-    /// The model that it is a form of.
+    /// The unchanged model.
     pub(super) of: Option<String>,
-    /// What was changed.
+    /// The changes.
     pub(super) changed: Vec<String>,
     origin: String,
     text: String,
@@ -24,7 +24,7 @@ pub(super) struct Variant {
 }
 
 impl Variant {
-    /// The models as they are, then each with one component changed.
+    /// All models unchanged, then their ablations.
     pub(super) fn all(study: &StudyConfig, folder: &Path) -> Result<Vec<Self>> {
         let models = study.models.iter().map(|model| Self::model(study, model, folder)).collect::<Result<Vec<_>>>()?;
         let mut all = models.clone();
@@ -33,7 +33,7 @@ impl Variant {
             for change in &ablation.changes {
                 let name = format!("{} {}", base.name, change.name);
                 if all.iter().any(|other| slug(&other.name) == slug(&name)) {
-                    let reason = format!("`{}` of `{}` is there twice", change.name, base.name);
+                    let reason = format!("`{}` of `{}` is listed twice", change.name, base.name);
                     return Err(config_error("ablations", reason));
                 }
                 all.push(base.changed(name, Role::Ablation, &change.set));
@@ -59,7 +59,7 @@ impl Variant {
         Ok(Self { name: model.name.clone(), role, of: None, changed: model.set.clone(), origin, text, sets })
     }
 
-    /// The same with further changes.
+    /// This variant with further changes.
     pub(super) fn changed(&self, name: String, role: Role, sets: &[String]) -> Self {
         Self {
             name,
@@ -72,14 +72,14 @@ impl Variant {
         }
     }
 
-    /// Refuses class weights of labels that no tile has, before the first trial.
+    /// Checks before the first trial that class weights are for labels of the data set.
     pub(super) fn check_labels(&self, study: &StudyConfig, classes: &Classes) -> Result<()> {
         let Some(weights) = self.config(study, 0)?.training.class_weights else { return Ok(()) };
         let origin = format!("{}: training.class_weights", self.name);
         weights.resolved(classes, &[]).map(|_| ()).map_err(|reason| config_error(&origin, reason))
     }
 
-    /// The configuration of a run. What the study decides for every model alike wins.
+    /// The configuration of a run. Options of the study override those of the model.
     pub(super) fn config(&self, study: &StudyConfig, seed: u64) -> Result<Config> {
         if let Some(set) = self.sets.iter().find(|set| names_normal_classes(set)) {
             let reason = format!("`{set}` would be ignored: data.normal_classes of the study holds for every model");
@@ -95,13 +95,13 @@ impl Variant {
     }
 }
 
-/// Whether a change names the normal classes of one model alone.
+/// True if a change sets the normal classes of one model only.
 fn names_normal_classes(set: &str) -> bool {
     let (key, value) = set.split_once('=').unwrap_or((set, ""));
     key.starts_with("data.normal_classes") || (key == "data" && value.contains("normal_classes"))
 }
 
-/// A name that is a folder's on every system.
+/// A name that is valid for a folder on every system.
 pub(super) fn slug(name: &str) -> String {
     let kept = |letter: char| if letter.is_ascii_alphanumeric() || "-_.".contains(letter) { letter } else { '-' };
     name.chars().map(kept).collect()

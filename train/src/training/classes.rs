@@ -29,8 +29,7 @@ pub fn classes(dataset: &Dataset, normal_classes: Option<&[String]>) -> Result<C
             return Ok(Classes { names: normal.into_iter().chain(anomalous).collect(), normal: count });
         }
         (true, _) => format!(
-            "none of {} is a label of {root}, whose labels are {}\nhint: name the normal ones, as in \
-             --set 'data.normal_classes=[LABEL]'",
+            "none of {} is a label of {root}, whose labels are {}\nhint: list the normal ones in `data.normal_classes`",
             listed(&NORMAL_LABELS.map(str::to_owned)),
             listed(&anomalous)
         ),
@@ -53,8 +52,7 @@ fn unlike_normal(label: &str) -> Result<(), String> {
     let twin = NORMAL_LABELS.iter().find(|known| **known != label && look_alike(label, known));
     match twin {
         Some(twin) => Err(format!(
-            "the label {} resembles {}, which counts as normal, but differs from it\nhint: name the normal labels, as in \
-             --set 'data.normal_classes=[LABEL]'",
+            "the label {} resembles {}, which counts as normal, and is not the same\nhint: list the normal labels in `data.normal_classes`",
             shown(label),
             shown(twin)
         )),

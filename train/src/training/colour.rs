@@ -7,7 +7,7 @@ use kiln_tile::{TILE_BYTES, Tile};
 
 use super::evaluation::ScoredTile;
 use super::truth::with_truth;
-use crate::baseline::{ColourNeighbours, TileColour};
+use crate::baseline::{ColourFeatures, ColourNeighbours};
 use crate::data::{Dataset, Loader};
 use crate::metrics::{ColourBaseline, Scored};
 use crate::model::Classes;
@@ -34,7 +34,7 @@ pub(super) fn colour_scores(
         let missing = || Error::run(Path::new("tile"), format!("tile {} has no colour", tile.index));
         tested.get(&tile.index).map(|(_, colour)| colour).ok_or_else(missing)
     };
-    let colours = test.iter().map(colour).collect::<Result<Vec<&TileColour>>>()?;
+    let colours = test.iter().map(colour).collect::<Result<Vec<&ColourFeatures>>>()?;
     let supervised = baseline.map(|baseline| colours.iter().map(|colour| baseline.score(&colour.statistics)).collect());
     let histograms: Vec<&[f64]> = colours.iter().map(|colour| colour.histogram.as_slice()).collect();
     let distances = ColourNeighbours::fit(&normal)?.score(&histograms)?;
@@ -46,14 +46,14 @@ pub(super) fn colour_scores(
 }
 
 /// Class number and colours of each tile, by entry.
-fn colours(loader: &Loader) -> Result<BTreeMap<usize, (usize, TileColour)>> {
+fn colours(loader: &Loader) -> Result<BTreeMap<usize, (usize, ColourFeatures)>> {
     let mut features = BTreeMap::new();
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
         let tiles = batch.pixels.chunks_exact(TILE_BYTES).map(|pixels| Tile::from_pixels(pixels.to_vec()));
         for ((index, class), tile) in batch.indices.iter().zip(&batch.labels).zip(tiles) {
             let tile = tile.map_err(|error| Error::run(Path::new("tile"), error.to_string()))?;
-            features.insert(*index, (*class, TileColour::of(&tile)));
+            features.insert(*index, (*class, ColourFeatures::new(&tile)));
         }
     }
     Ok(features)

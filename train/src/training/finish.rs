@@ -21,7 +21,7 @@ use super::seen;
 use super::state::TrainingState;
 use super::truth::{gives_probabilities, squared_errors, with_truth};
 use crate::data::{Loader, Split};
-use crate::metrics::{Bootstrap, Judgement, measure_by};
+use crate::metrics::{Bootstrap, MeasureOptions, measure_with};
 use crate::model::{FitTiles, Zoo};
 use crate::{Error, Result, report};
 
@@ -50,15 +50,15 @@ pub(crate) fn finish(
     let scored = with_truth(dataset, classes, &test);
     let labels: Vec<&str> = test.iter().map(|tile| dataset.entries[tile.index].label.as_str()).collect();
     let errors = squared_errors(&test);
-    let judgement = Judgement {
+    let options = MeasureOptions {
         probabilities: gives_probabilities(zoo, &scored),
         colour: baseline.as_deref(),
         neighbours: Some(&neighbours),
         squared_errors: errors.as_deref(),
         labels: Some(&labels),
-        ..Judgement::at(value, bootstrap)
+        ..MeasureOptions::new(value, bootstrap)
     };
-    let metrics = measure_by(&scored, &judgement)?;
+    let metrics = measure_with(&scored, &options)?;
     write_json(layout, &layout.metrics(), &metrics)?;
     let chosen_on = format!("validation split, {} tiles", val.len());
     let threshold = ThresholdFacts { value, rule: rule.to_string(), chosen_on };

@@ -5,10 +5,10 @@ use super::captions::Named;
 use super::evaluation::ScoredTile;
 use super::gallery::Gallery;
 use crate::Result;
-use crate::inside::{Projection, grad_cam, interpolate, project};
+use crate::explain::{Projection, grad_cam, interpolate, project};
 use crate::metrics::Scored;
 use crate::model::tensors::{read, tile_tensor};
-use crate::picture::{Insight, LatentPlace, Picture, insight_sheet, interpolation_strips, latent_map};
+use crate::picture::{Insight, LatentPoint, Picture, insight_sheet, interpolation_strips, latent_map};
 use crate::report::Figure;
 
 /// Number of wrong decisions of either kind that are shown.
@@ -71,21 +71,21 @@ fn map(gallery: &Gallery<'_>) -> Result<Option<Figure>> {
     let with: Vec<(&ScoredTile, &[f32])> =
         gallery.test.iter().filter_map(|tile| Some((tile, tile.latent.as_deref()?))).collect();
     let latents: Vec<&[f32]> = with.iter().map(|(_, latent)| *latent).collect();
-    let Some(Projection { places, held }) = project(&latents)? else { return Ok(None) };
+    let Some(Projection { points, explained_variance }) = project(&latents)? else { return Ok(None) };
     let classes = &gallery.run.facts.classes;
-    let places = with.iter().zip(places).map(|((tile, _), (x, y))| LatentPlace {
+    let places = with.iter().zip(points).map(|((tile, _), (x, y))| LatentPoint {
         x,
         y,
         anomalous: classes.is_anomalous(tile.class),
     });
-    let picture = latent_map(&places.collect::<Vec<_>>(), held)?;
+    let picture = latent_map(&places.collect::<Vec<_>>(), explained_variance)?;
     Ok(Some(Figure {
         title: "Latent space".to_owned(),
         alternative: "Test tiles on the two principal axes of the latent means, normal and anomalous".to_owned(),
         caption: format!(
             "The two axes hold {:.0} % of the variance of the latent means. Points that are apart here are apart; points that \
              are close here need not be.",
-            100.0 * held
+            100.0 * explained_variance
         ),
         picture,
     }))

@@ -16,7 +16,7 @@ use super::run::Run;
 use super::seeds::{Purpose, seed};
 use super::tile_pipeline::TilePipeline;
 use super::{classes, stain};
-use crate::data::{self, ContentDigests, Dataset, Loader, Sampling, Split, SplitPlan};
+use crate::data::{self, ContentDigests, Dataset, LabelKind, Loader, Sampling, Split, SplitPlan};
 use crate::model::Classes;
 use crate::{Config, Error, Result};
 
@@ -35,20 +35,17 @@ pub(crate) struct Prepared {
 impl Prepared {
     pub(super) fn new(request: &TrainRequest, layout: &Layout) -> Result<Self> {
         let config = request.config.clone();
-        let data_path = request.data.clone().or_else(|| config.data.path.clone()).ok_or_else(|| Error::Config {
-            origin: "data.path".to_owned(),
-            reason: "no data set is named; give --data DIR, or make one with `kiln data synth --out DIR`".to_owned(),
-        })?;
+        let data_path = request.data.clone().or_else(|| config.data.path.clone()).ok_or(Error::NoData)?;
         let data_path = located(&data_path)?;
         let dataset = Arc::new(Dataset::open(&data_path)?);
         let classes = classes(&dataset, config.data.normal_classes.as_deref())?;
         let decoder = Decoder::new(config.data.size_policy);
-        let digests = data::digests(&dataset, &decoder)?;
+        let digests = data::tile_digests(&dataset, &decoder)?;
         refuse_damaged(&dataset, &decoder, &digests)?;
         data::check_masks(&dataset, &decoder)?;
         let (plan, fresh) = resolve_split(request, layout, &dataset, &digests)?;
         data::check_leaks(&dataset, &plan, &digests)?;
-        let data_sha256 = data::digest(&dataset, &digests);
+        let data_sha256 = data::dataset_digest(&dataset, &digests);
         let prepared = Self { config, dataset, data_path, data_sha256, digests, plan, classes, stain: None };
         prepared.check_synthesis()?;
         prepared.check_splits()?;
@@ -135,16 +132,11 @@ impl Prepared {
             let anomalous = tiles.iter().filter(|(_, class)| self.classes.is_anomalous(*class)).count();
             let needs_both = split != Split::Train || learns_anomalies;
             let missing = match (tiles.len() - anomalous, anomalous) {
-                (0, _) => "normal",
-                (_, 0) if needs_both => "anomalous",
+                (0, _) => LabelKind::Normal,
+                (_, 0) if needs_both => LabelKind::Anomalous,
                 _ => continue,
             };
-            let reason = format!(
-                "no {missing} tile among its {}; assign some with a `split` column, with --split-file, or with other fractions \
-                 in data.split",
-                tiles.len()
-            );
-            return Err(Error::Config { origin: format!("split {split}"), reason });
+            return Err(Error::SplitLacks { split, tiles: tiles.len(), missing });
         }
         Ok(())
     }
@@ -162,10 +154,7 @@ impl Prepared {
 
 /// Absolute path of a data set.
 fn located(data: &Path) -> Result<PathBuf> {
-    fs::canonicalize(data).map_err(|error| Error::Config {
-        origin: format!("data set {}", data.display()),
-        reason: format!("{error}; give a folder or a CSV of tiles with --data"),
-    })
+    fs::canonicalize(data).map_err(|reason| Error::DataPath { path: data.to_owned(), reason })
 }
 
 /// Refuses a tile that cannot be decoded now, not hours later when its split is read.
@@ -208,7 +197,7 @@ fn resolve_split(
     }
     let plan = match asked {
         Some(plan) => plan,
-        None => SplitPlan::make_with(dataset, digests, fractions, seed(config.training.seed, Purpose::Split, 0))?,
+        None => SplitPlan::with_digests(dataset, digests, fractions, seed(config.training.seed, Purpose::Split, 0))?,
     };
     Ok((plan, true))
 }
@@ -217,11 +206,7 @@ fn resolve_split(
 pub(super) fn same_configuration(layout: &Layout, config: &Config) -> Result<()> {
     let before = Config::read(&layout.config(), &[])?;
     let Some(key) = before.first_difference(config)? else { return Ok(()) };
-    let reason = format!(
-        "was started with another `{key}` (see its config.yaml); resume with that configuration, or choose another folder \
-         with --out"
-    );
-    Err(Error::run(layout.root(), reason))
+    Err(Error::OtherConfiguration { path: layout.root().to_owned(), key })
 }
 
 /// Refuses a resumed training on other tiles.
@@ -229,9 +214,7 @@ pub(super) fn same_tiles(layout: &Layout, before: &str, now: &str) -> Result<()>
     if before == now {
         return Ok(());
     }
-    let reason = "was started on other tiles: their pixels, labels or groups have changed; bring them back, or choose \
-                  another folder with --out";
-    Err(Error::run(layout.root(), reason))
+    Err(Error::OtherTiles { path: layout.root().to_owned() })
 }
 
 /// Refuses a resumed training with another split.
@@ -239,9 +222,7 @@ fn same_split(layout: &Layout, asked: Option<&SplitPlan>, begun: &SplitPlan) -> 
     if asked.is_none_or(|asked| asked == begun) {
         return Ok(());
     }
-    let reason = "was started with another split (see its split.csv); resume without --split-file, or choose \
-                  another folder with --out";
-    Err(Error::run(layout.root(), reason))
+    Err(Error::OtherSplit { path: layout.root().to_owned() })
 }
 
 /// Refuses other tiles or another split for a finished run, as for an unfinished one. If no data set is named, its tiles
@@ -253,8 +234,8 @@ pub(super) fn same_data(request: &TrainRequest, run: &Run) -> Result<()> {
         return Ok(());
     }
     let dataset = Dataset::open(&located(named.unwrap_or(&run.facts.data))?)?;
-    let digests = data::digests(&dataset, &Decoder::new(run.config.data.size_policy))?;
-    same_tiles(&run.layout, &run.facts.data_sha256, &data::digest(&dataset, &digests))?;
+    let digests = data::tile_digests(&dataset, &Decoder::new(run.config.data.size_policy))?;
+    same_tiles(&run.layout, &run.facts.data_sha256, &data::dataset_digest(&dataset, &digests))?;
     let Some(file) = &request.split else { return Ok(()) };
     let asked = SplitPlan::read_csv(&dataset, file)?;
     same_split(&run.layout, Some(&asked), &SplitPlan::read_csv(&dataset, &own)?)

@@ -39,12 +39,12 @@ impl Run {
     pub fn open(path: &Path) -> Result<Self> {
         let layout = Layout::new(path);
         if !layout.facts().is_file() {
-            let reason = if layout.config().is_file() {
-                "training is not finished; go on with `kiln train CONFIG --out RUN --resume`"
+            let path = path.to_owned();
+            return Err(if layout.config().is_file() {
+                Error::RunUnfinished { path }
             } else {
-                "is not a run: it holds no run.json; make one with `kiln train`"
-            };
-            return Err(Error::run(path, reason));
+                Error::NotARun { path }
+            });
         }
         let text = fs::read(layout.facts()).map_err(Error::io(&layout.facts()))?;
         let facts: RunFacts =

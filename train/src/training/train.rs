@@ -20,10 +20,7 @@ use crate::{Error, Result};
 pub fn train(request: &TrainRequest, observer: &mut dyn Observer) -> Result<Run> {
     match train_unless_stopped(request, observer)? {
         Outcome::Finished(run) => Ok(*run),
-        Outcome::Stopped(history) => {
-            let reason = format!("was stopped after epoch {}; go on with it by --resume", history.len());
-            Err(Error::run(&request.out, reason))
-        }
+        Outcome::Stopped(history) => Err(Error::RunStopped { path: request.out.clone(), epochs: history.len() }),
     }
 }
 
@@ -70,15 +67,14 @@ fn lock(layout: &Layout, resume: bool) -> Result<File> {
     let own = |entry: &std::io::Result<fs::DirEntry>| entry.as_ref().is_ok_and(|entry| entry.file_name() == LOCK);
     let occupied = fs::read_dir(root).is_ok_and(|mut entries| entries.any(|entry| !own(&entry)));
     if occupied && !resume {
-        let reason = "exists already; go on with it by --resume, or choose another folder with --out";
-        return Err(Error::run(root, reason));
+        return Err(Error::RunExists { path: root.to_owned() });
     }
     fs::create_dir_all(root).map_err(Error::io(root))?;
     let path = root.join(LOCK);
     let file = File::create(&path).map_err(Error::io(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::run(root, "another training is at work in this folder")),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: root.to_owned(), process: "training" }),
         Err(TryLockError::Error(error)) => Err(Error::Io { path, source: error }),
     }
 }

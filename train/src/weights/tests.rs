@@ -210,7 +210,7 @@ fn damaged_weights_and_those_of_another_backbone_are_refused() {
     bytes[middle] ^= 1;
     fs::write(&out, bytes).unwrap();
     let damaged = load(&out, &config(resnet), &Device::flex()).unwrap_err().to_string();
-    assert!(damaged.contains("is not the one noted beside it"), "{damaged}");
+    assert!(damaged.contains("differs from the .sha256 file"), "{damaged}");
 }
 
 #[test]

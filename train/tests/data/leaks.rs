@@ -3,7 +3,7 @@
 use kiln_files::Fault;
 use kiln_tile::stain::{StainMethod, StainNormaliser};
 use kiln_tile::{Decoder, TILE_BYTES, Tile};
-use kiln_train::data::{DataError, Dataset, Split, SplitPlan, check_leaks, digest, digests};
+use kiln_train::data::{DataError, Dataset, Split, SplitPlan, check_leaks, dataset_digest, tile_digests};
 
 use crate::{save, tile};
 
@@ -24,9 +24,9 @@ fn the_same_pixels_in_another_format_stay_together() {
         save(&tile(0), &folder.path().join(copy));
     }
     let dataset = Dataset::open(folder.path()).unwrap();
-    let digests = digests(&dataset, &Decoder::default()).unwrap();
+    let digests = tile_digests(&dataset, &Decoder::default()).unwrap();
     for seed in 0..20 {
-        let plan = SplitPlan::make_with(&dataset, &digests, [0.5, 0.25, 0.25], seed).unwrap();
+        let plan = SplitPlan::with_digests(&dataset, &digests, [0.5, 0.25, 0.25], seed).unwrap();
         check_leaks(&dataset, &plan, &digests).unwrap();
         let sides: Vec<Split> = (0..dataset.len())
             .filter(|at| {
@@ -45,7 +45,7 @@ fn a_plan_that_parts_twins_is_refused_by_name() {
     save(&tile(0), &folder.path().join("a/twin.bmp"));
     std::fs::copy(folder.path().join("b/01.png"), folder.path().join("b/copy.png")).unwrap();
     let dataset = Dataset::open(folder.path()).unwrap();
-    let digests = digests(&dataset, &Decoder::default()).unwrap();
+    let digests = tile_digests(&dataset, &Decoder::default()).unwrap();
     let at = |name: &str| dataset.entries.iter().position(|entry| entry.path.ends_with(name)).unwrap();
     for (name, same) in [("twin.bmp", "pixels"), ("copy.png", "file content")] {
         let mut plan = SplitPlan { assignments: vec![Split::Train; dataset.len()], seed: 0 };
@@ -62,8 +62,8 @@ fn one_image_under_two_labels_is_refused() {
     let folder = folder();
     save(&tile(0), &folder.path().join("b/wrong.bmp"));
     let dataset = Dataset::open(folder.path()).unwrap();
-    let error = SplitPlan::make(&dataset, SplitPlan::FRACTIONS, 1).unwrap_err();
-    assert!(matches!(error, DataError::Split(_)));
+    let error = SplitPlan::new(&dataset, SplitPlan::FRACTIONS, 1).unwrap_err();
+    assert!(matches!(error, DataError::ConflictingLabels { .. }));
     let message = error.to_string();
     assert!(message.contains("00.png") && message.contains("wrong.bmp") && message.contains("label `b`"), "{message}");
 }
@@ -73,10 +73,10 @@ fn a_missing_tile_is_named_and_a_damaged_one_waits_for_training() {
     let folder = folder();
     std::fs::write(folder.path().join("a/damaged.png"), b"no image").unwrap();
     let dataset = Dataset::open(folder.path()).unwrap();
-    let found = digests(&dataset, &Decoder::default()).unwrap();
+    let found = tile_digests(&dataset, &Decoder::default()).unwrap();
     assert_eq!(found.iter().filter(|digest| digest.pixels.is_none()).count(), 1);
     std::fs::remove_file(folder.path().join("b/03.png")).unwrap();
-    let error = digests(&dataset, &Decoder::default()).unwrap_err();
+    let error = tile_digests(&dataset, &Decoder::default()).unwrap_err();
     assert!(error.to_string().contains("03.png") && error.to_string().contains("no such file"), "{error}");
     // A chain printer would otherwise say the reason twice.
     assert!(std::error::Error::source(&error).is_none());
@@ -86,18 +86,18 @@ fn a_missing_tile_is_named_and_a_damaged_one_waits_for_training() {
 fn the_data_digest_sees_content_labels_and_groups_and_not_the_order() {
     let folder = folder();
     let dataset = Dataset::open(folder.path()).unwrap();
-    let tiles = digests(&dataset, &Decoder::default()).unwrap();
-    let before = digest(&dataset, &tiles);
+    let tiles = tile_digests(&dataset, &Decoder::default()).unwrap();
+    let before = dataset_digest(&dataset, &tiles);
     assert_eq!(before.len(), 64);
     let (mut turned, mut turned_tiles) = (dataset.clone(), tiles.clone());
     turned.entries.reverse();
     turned_tiles.reverse();
-    assert_eq!(digest(&turned, &turned_tiles), before);
+    assert_eq!(dataset_digest(&turned, &turned_tiles), before);
     let mut relabelled = dataset.clone();
     relabelled.entries[0].group = Some("g".to_owned());
-    assert_ne!(digest(&relabelled, &tiles), before);
+    assert_ne!(dataset_digest(&relabelled, &tiles), before);
     save(&tile(99), &folder.path().join("a/00.png"));
-    assert_ne!(digest(&dataset, &digests(&dataset, &Decoder::default()).unwrap()), before);
+    assert_ne!(dataset_digest(&dataset, &tile_digests(&dataset, &Decoder::default()).unwrap()), before);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_tile_is_itself_whatever_its_stains_are_brought_to() {
     let stain = StainNormaliser::fit(StainMethod::Reinhard, &[purple()]).unwrap();
     save(&pink(), &folder.path().join("a/00.png"));
     let decoder = Decoder::default().with_stain(Some(stain));
-    assert_eq!(digests(&dataset, &decoder).unwrap(), digests(&dataset, &Decoder::default()).unwrap());
+    assert_eq!(tile_digests(&dataset, &decoder).unwrap(), tile_digests(&dataset, &Decoder::default()).unwrap());
     assert_ne!(stain.apply(pink()), pink());
 }
 

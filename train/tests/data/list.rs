@@ -38,15 +38,15 @@ fn every_complaint_names_its_line() {
         ("", 1, "no column `path`"),
         ("path,group\n", 1, "no column `label`"),
         ("path,label,gruop\n1.png,a,x\n", 1, "unknown column `gruop`, nearest `group`"),
-        ("path,label,path\n1.png,a,x\n", 1, "stands twice"),
+        ("path,label,path\n1.png,a,x\n", 1, "is in the header twice"),
         ("path,label\n1.png,a\n2.png\n", 3, "1 fields, but the header has 2"),
         ("path,label\n1.png,a\n2.png,b,c\n", 3, "3 fields, but the header has 2"),
         ("path,label\n1.png,\n", 2, "the label is empty"),
         ("path,label\n,a\n", 2, "the path is empty"),
-        ("path,label\n1.png,a\nx/y.png,a\n./1.png,b\n", 4, "`1.png` stands in line 2 already"),
-        ("path,label\n../1.png,a\n", 2, "leads out"),
-        ("path,label\na/../../1.png,a\n", 2, "leads out"),
-        ("path,label\n/etc/1.png,a\n", 2, "leads out"),
+        ("path,label\n1.png,a\nx/y.png,a\n./1.png,b\n", 4, "`1.png` is in line 2 already"),
+        ("path,label\n../1.png,a\n", 2, "is outside the list's folder"),
+        ("path,label\na/../../1.png,a\n", 2, "is outside the list's folder"),
+        ("path,label\n/etc/1.png,a\n", 2, "is outside the list's folder"),
         ("path,label\n.,a\n", 2, "names no file"),
         ("path,label\n\"1\n.png\",a\n", 2, "control character"),
         ("path,label\n1.png,\"a\u{7}\"\n", 2, "control character"),
@@ -109,7 +109,7 @@ fn a_link_that_leads_back_ends() {
     let folder = tempfile::tempdir().unwrap();
     save(&tile(1), &folder.path().join("a/1.png"));
     std::os::unix::fs::symlink(folder.path(), folder.path().join("a/back")).unwrap();
-    assert!(Dataset::open(folder.path()).unwrap_err().to_string().contains("does a link lead back?"));
+    assert!(Dataset::open(folder.path()).unwrap_err().to_string().contains("is there a link to a parent folder?"));
 }
 
 #[test]
@@ -155,7 +155,7 @@ proptest::proptest! {
         match plan.write_csv(&dataset, &file) {
             Ok(()) => proptest::prop_assert_eq!(SplitPlan::read_csv(&dataset, &file).unwrap(), plan),
             Err(error) => {
-                proptest::prop_assert!(error.to_string().contains("cannot stand in a list"), "{}", error);
+                proptest::prop_assert!(error.to_string().contains("cannot be written to a list"), "{}", error);
                 proptest::prop_assert!(!file.exists());
             }
         }
@@ -175,8 +175,8 @@ fn white_space_belongs_to_a_field_only_in_quotes() {
         ("path,label\n1.png, \"benign\"\n", "remove the white space before it"),
         ("path,label,group\n1.png,a,\"slide 1 \"\n", "begins or ends with white space"),
         ("path,label\n1.png,\"a\nb\"\n", "control character"),
-        ("path,label\n1.png,a\u{202e}b\n", "turns the direction"),
-        ("path,label\n1.png,\u{200b}\n", "nothing that can be seen"),
+        ("path,label\n1.png,a\u{202e}b\n", "changes the direction"),
+        ("path,label\n1.png,\u{200b}\n", "no visible character"),
         ("path,label\n1.png,a\u{2028}b\n", "line break"),
     ] {
         let message = open_list(text).unwrap_err();

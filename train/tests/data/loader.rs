@@ -125,7 +125,9 @@ fn options_that_make_no_sense_are_refused() {
     assert!(refused(options(1), vec![11]).contains("tile 11 of 11"));
     let classes = BTreeMap::from([("a".to_owned(), 0)]);
     let at = files.dataset.entries.iter().position(|entry| entry.label == "b").unwrap();
-    assert!(refused(LoaderOptions { classes, ..options(1) }, vec![at]).contains("label `b` is none of the classes a"));
+    assert!(
+        refused(LoaderOptions { classes, ..options(1) }, vec![at]).contains("label `b` is none of the classes `a`")
+    );
     let augmentation = Some(Augmentation { zoom: f32::NAN, ..Augmentation::default() });
     assert!(refused(LoaderOptions { augmentation, ..options(1) }, vec![0]).contains("data.augmentation.zoom is NaN"));
 }

@@ -16,7 +16,7 @@ fn distinct(dataset: &Dataset) -> Vec<ContentDigests> {
 }
 
 fn plan(dataset: &Dataset, seed: u64) -> Result<SplitPlan, DataError> {
-    SplitPlan::make_with(dataset, &distinct(dataset), FRACTIONS, seed)
+    SplitPlan::with_digests(dataset, &distinct(dataset), FRACTIONS, seed)
 }
 
 /// Groups of the given sizes; each tile's label is drawn by its group's kind: one label alone, or both in turn.
@@ -137,7 +137,7 @@ fn a_large_set_without_groups_is_split_in_a_moment() {
 #[test]
 fn a_fraction_of_zero_leaves_a_split_empty() {
     let dataset = grouped(&[(10, 2), (10, 2)]);
-    let plan = SplitPlan::make_with(&dataset, &distinct(&dataset), [0.5, 0.0, 0.5], 1).unwrap();
+    let plan = SplitPlan::with_digests(&dataset, &distinct(&dataset), [0.5, 0.0, 0.5], 1).unwrap();
     assert_eq!(Split::ALL.map(|split| plan.indices(split).len()), [10, 0, 10]);
 }
 
@@ -145,7 +145,7 @@ fn a_fraction_of_zero_leaves_a_split_empty() {
 fn fractions_that_are_none_are_refused() {
     let dataset = grouped(&[(10, 2); 4]);
     for fractions in [[0.8, 0.1, 0.2], [1.2, -0.1, -0.1], [f64::NAN, 0.5, 0.5], [0.0, 0.5, 0.5]] {
-        let error = SplitPlan::make_with(&dataset, &distinct(&dataset), fractions, 1).unwrap_err();
+        let error = SplitPlan::with_digests(&dataset, &distinct(&dataset), fractions, 1).unwrap_err();
         assert!(error.to_string().contains("sum to 1"), "{error}");
     }
 }

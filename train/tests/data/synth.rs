@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kiln_tile::{Decoder, Limits, SIDE, Tile};
-use kiln_train::baseline::{ColourNeighbours, TileColour};
+use kiln_train::baseline::{ColourFeatures, ColourNeighbours};
 use kiln_train::data::{Dataset, Split, SplitPlan, inspect, synth};
 use kiln_train::metrics::{Scored, auroc};
 
@@ -70,7 +70,7 @@ fn colour_does_not_tell_the_classes_apart() {
     assert!((auroc.value - 0.5).abs() < 1e-9, "statistics: {auroc:?}");
     assert_eq!((found.groups.len(), found.duplicates.len(), found.unreadable.len()), (10, 0, 0));
     let tiles = decoded(&dataset);
-    let histograms: Vec<_> = tiles.iter().map(|tile| TileColour::of(tile).histogram).collect();
+    let histograms: Vec<_> = tiles.iter().map(|tile| ColourFeatures::new(tile).histogram).collect();
     // Fitted on the normal tiles of five slides, judged on the other five.
     let normal: Vec<&[f64]> = histograms[..60].iter().step_by(2).map(Vec::as_slice).collect();
     let held_out: Vec<&[f64]> = histograms[60..].iter().map(Vec::as_slice).collect();
@@ -121,7 +121,7 @@ fn variance_within_blocks(tile: &Tile, side: usize) -> f64 {
 fn the_groups_can_be_split() {
     let folder = tempfile::tempdir().unwrap();
     let dataset = write(&folder.path().join("set"), 120, 5);
-    let plan = SplitPlan::make(&dataset, SplitPlan::FRACTIONS, 7).unwrap();
+    let plan = SplitPlan::new(&dataset, SplitPlan::FRACTIONS, 7).unwrap();
     assert_eq!(Split::ALL.map(|split| plan.indices(split).len()), [96, 12, 12]);
 }
 

@@ -1,6 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
+use std::path::Path;
+
+use super::folders::first_copy;
+use super::spelling::difference;
 use super::*;
+use crate::data::dataset::Entry;
 
 #[test]
 fn labels_that_a_reader_takes_for_one_look_alike() {
@@ -101,7 +106,7 @@ fn what_two_labels_differ_in_has_a_name() {
 fn a_label_that_stands_for_a_missing_value_is_refused() {
     for label in ["nan", "NaN", "NAN"] {
         let problem = label_problem(label).unwrap();
-        assert_eq!(problem, format!("`{label}` is what a program writes for a missing value"));
+        assert_eq!(problem, format!("`{label}` usually means a missing value"));
     }
     for label in ["nancy", "na", "null", "none"] {
         assert_eq!(label_problem(label), None, "{label}");
@@ -114,7 +119,7 @@ fn a_label_that_stands_for_a_missing_value_is_refused() {
 fn a_normal_and_an_anomalous_label_that_are_one_slip_apart_are_close() {
     let row = |label: &str, counts_as| LabelCount { label: label.to_owned(), tiles: 1, counts_as };
     let close = |other: &str| {
-        let rows = [row("benign", CountsAs::Normal), row(other, CountsAs::Anomalous)];
+        let rows = [row("benign", LabelKind::Normal), row(other, LabelKind::Anomalous)];
         !close_labels(&rows).is_empty()
     };
     for other in ["benigm", "bening", "begnin", "Bengin", "benigne", "benin"] {

@@ -1,6 +1,6 @@
-//! Stain augmentation: every laboratory dyes thicker or thinner, so the amounts of haematoxylin and eosin in a tile are
-//! changed, each by a factor and a shift of its own, and the tile is dyed anew (Tellez and others, 2018). Light is
-//! absorbed exponentially, so amounts are found and changed in optical density, where dyes add up.
+//! Stain augmentation (Tellez and others, 2018): the strength of stains differs between laboratories, so the amounts of
+//! haematoxylin and eosin in a tile are changed, each by a random factor and shift. Light is absorbed exponentially, so
+//! amounts are computed in optical density, where stains add up.
 
 use kiln_tile::stain::RUIFROK;
 use kiln_tile::stain::matrix::{Matrix, inverse, product};
@@ -10,24 +10,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::random::between;
 
-/// How far the amounts of both dyes are changed; 0 is off.
+/// The largest changes to the amounts of both stains; 0 is off.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StainJitter {
-    /// Factor on the amount of each dye, drawn from `1 - x .. 1 + x`, 0 to 0.9.
+    /// Factor on the amount of each stain, drawn from `1 - x .. 1 + x`, 0 to 0.9.
     pub factor: f32,
-    /// Added to the amount of each dye, drawn from `-x .. x` in optical density, 0 to 0.5.
+    /// Shift of the amount of each stain, drawn from `-x .. x` in optical density, 0 to 0.5.
     pub shift: f32,
 }
 
 impl StainJitter {
-    /// Whether it changes nothing.
+    /// True if it changes nothing.
     #[must_use]
     pub fn is_off(&self) -> bool {
         self.factor == 0.0 && self.shift == 0.0
     }
 
-    /// Changes the dyes of `pixels` (RGB, interleaved) by amounts drawn from `rng`.
+    /// Changes the stains of `pixels` (RGB, interleaved) by amounts drawn from `rng`.
     pub(crate) fn apply(&self, pixels: &mut [u8], rng: &mut impl Rng) {
         let mut factors = [1.0; 2];
         let mut shifts = [0.0; 2];
@@ -47,8 +47,8 @@ pub(crate) fn restain(pixels: &mut [u8], factors: [f32; 2]) {
 fn change(pixels: &mut [u8], factors: [f64; 2], shifts: [f64; 2]) {
     let Some(apart) = inverse(&RUIFROK) else { return };
     let factors = [factors[0], factors[1], 1.0];
-    let changed: Matrix = std::array::from_fn(|dye| RUIFROK[dye].map(|density| density * factors[dye]));
-    let shift = std::array::from_fn(|channel| (0..2).map(|dye| shifts[dye] * RUIFROK[dye][channel]).sum());
+    let changed: Matrix = std::array::from_fn(|stain| RUIFROK[stain].map(|density| density * factors[stain]));
+    let shift = std::array::from_fn(|channel| (0..2).map(|stain| shifts[stain] * RUIFROK[stain][channel]).sum());
     transform(pixels, &product(&apart, &changed), shift);
 }
 

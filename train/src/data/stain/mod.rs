@@ -1,6 +1,5 @@
-//! Stains: what haematoxylin and eosin do to light, and what differs between laboratories. Here are the variations of a
-//! training tile that follow from it ([`StainJitter`]); the colours of the dyes, and what takes the differences away, are
-//! in [`kiln_tile::stain`].
+//! Stain augmentation of training tiles ([`StainJitter`]). Stain colours and stain normalisation are in
+//! [`kiln_tile::stain`].
 
 mod jitter;
 

@@ -1,4 +1,4 @@
-//! Smooth random fields over the plane: value noise from an integer hash, so that any point can be asked for alone.
+//! Smooth random fields over the plane: value noise from an integer hash, so that any point can be computed alone.
 
 /// Value noise with its own lattice.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +29,7 @@ impl Field {
     }
 }
 
-/// `f32::floor` is a call into the platform's library on plain x86-64, and this is asked millions of times.
+/// `f32::floor` is a call into the platform's library on plain x86-64, and this runs millions of times.
 fn floor(value: f32) -> i32 {
     let towards_zero = value as i32;
     towards_zero - i32::from(value < towards_zero as f32)

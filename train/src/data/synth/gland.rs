@@ -1,4 +1,4 @@
-//! A benign tile: round glands with an open lumen, one row of small, even nuclei at the base of the cells, quiet
+//! Benign tissue: round glands with an open lumen, one row of small, even nuclei at the base of the cells, and
 //! stroma with spindle cells and a few lymphocytes.
 
 use rand::Rng;
@@ -14,7 +14,7 @@ const TAU: f32 = std::f32::consts::TAU;
 pub(super) fn benign(rng: &mut impl Rng) -> Tissue {
     let mut tissue = Tissue::stroma(rng);
     let mut glands: Vec<Gland> = Vec::new();
-    // Glands of a tile are alike in size, and those of another tile smaller or larger. The smaller, the more fit in.
+    // Glands have similar sizes within a tile, and different sizes between tiles; more small ones fit.
     let size = between(rng, 0.7, 1.0);
     let most = (4.0 / (size * size)).round() as usize;
     for _ in 0..160 {
@@ -33,7 +33,7 @@ pub(super) fn benign(rng: &mut impl Rng) -> Tissue {
     tissue
 }
 
-/// Fibroblasts: thin, dark, along the fibres.
+/// Adds fibroblasts: thin, dark, along the fibres.
 pub(super) fn scatter_spindles(tissue: &mut Tissue, count: usize, rng: &mut impl Rng) {
     for _ in 0..count {
         let Some((x, y)) = tissue.free_place(6, rng) else { continue };
@@ -44,7 +44,7 @@ pub(super) fn scatter_spindles(tissue: &mut Tissue, count: usize, rng: &mut impl
     }
 }
 
-/// Lymphocytes: small, round, very dark.
+/// Adds lymphocytes: small, round, very dark.
 pub(super) fn scatter_lymphocytes(tissue: &mut Tissue, count: usize, rng: &mut impl Rng) {
     for _ in 0..count {
         let Some((x, y)) = tissue.free_place(5, rng) else { continue };
@@ -99,7 +99,7 @@ impl Gland {
             }
             tissue.taken[at] |= depth < 1.2;
             let texture = grain.rough((self.x + dx) / 6.0, (self.y + dy) / 6.0);
-            // A bright seam parts the gland from the stroma; mucin pales the inner half of the cells.
+            // A bright seam separates the gland from the stroma; mucin pales the inner half of the cells.
             let pale = mucin * (1.0 - step(0.15, 0.75, depth));
             let cell = mix(0.62, 0.24, pale) + 0.22 * (texture - 0.5);
             let seam = step(1.0, 1.08, depth) * (1.0 - step(1.1, 1.25, depth));

@@ -1,20 +1,20 @@
-//! Tissue tiles drawn by code, for a first run, for tests and for machines without data. They look like H&E at 20x:
-//! pink stroma with fibres, glands, nuclei. `benign` and `anomalous` differ in structure alone (size, crowding, shape
-//! and order of nuclei and glands); colour is made equal, so that a model which tells them apart has seen structure.
-//! Nothing learnt on them says anything about a patient.
+//! Synthetic tissue tiles, for a first run and for tests. They look like H&E at 20x: pink stroma with fibres, glands,
+//! nuclei. `benign` and `anomalous` differ only in structure (size, crowding, shape and order of nuclei and glands);
+//! their colours are equal, so a model that separates them uses structure. They are not medical data: nothing learnt on
+//! them applies to a patient.
 //!
-//! Tile `2k` is benign and tile `2k + 1` anomalous. The two are rendered as a pair, of one slide and one stain, and then
-//! given one palette: both have the same number of pixels of every colour. A tile depends on the seed and its number
-//! alone, so a larger set begins with the smaller one.
+//! Tile `2k` is benign and tile `2k + 1` anomalous. The two are rendered as a pair, with one slide and one stain, and then
+//! mapped to one palette: both have the same number of pixels of every colour. A tile depends only on the seed and its
+//! number, so a larger set begins with the smaller one.
 //!
-//! # What structure tells
-//! Benign tissue is built at the scale of its glands: crypts of 45 to 100 micrometres if a pixel is half of one, each
-//! with an open lumen and one even row of nuclei, and quiet stroma between. A poorly differentiated carcinoma has lost
-//! that order. The same amounts of white, blue and pink lie in pieces of the size of a cell: crowded, uneven nuclei in
-//! sheets, slits and small holes in the place of lumina. With equal colours the variance of a tile is equal too, and
-//! more of it is then fine-grained in an anomalous tile. An autoencoder that learnt from benign tiles rebuilds the
-//! coarse part and not the fine, so its error says something of the class. It does not say all: slides differ in
-//! contrast, tumours leave islands of stroma, and glands vary in size.
+//! # Structure
+//! Benign tissue has the scale of its glands: crypts of 45 to 100 micrometres (at half a micrometre per pixel), each with
+//! an open lumen and one even row of nuclei, with stroma between them. A poorly differentiated carcinoma has lost that
+//! order. The same amounts of white, blue and pink are in pieces of the size of a cell: crowded, uneven nuclei in sheets,
+//! slits and small holes instead of lumina. With equal colours the variance of a tile is equal too, and more of it is
+//! fine-grained in an anomalous tile. An autoencoder that was trained on benign tiles reconstructs the coarse part and
+//! not the fine part, so its error depends on the class. The separation is not perfect: slides differ in contrast, tumours
+//! leave islands of stroma, and glands vary in size.
 
 pub(super) mod field;
 mod gland;
@@ -37,34 +37,34 @@ use rayon::prelude::*;
 use super::dataset::Entry;
 use super::{DataError, Dataset, Result, list};
 
-/// Tiles of one made-up slide; half of them are anomalous.
+/// Tiles of one synthetic slide; half of them are anomalous.
 pub const TILES_PER_SLIDE: usize = 12;
 /// The labels, benign first.
 pub const LABELS: [&str; 2] = ["benign", "anomalous"];
-/// More than this is surely a slip: about 15 GB.
+/// Largest number of tiles: about 15 GB.
 const MAX_TILES: usize = 100_000;
 
-/// What to draw.
+/// Options of [`write`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SynthOptions {
-    /// How many tiles, half of them anomalous.
+    /// Number of tiles; half of them are anomalous.
     pub tiles: usize,
-    /// Another seed draws other tissue.
+    /// Seed of the tissue.
     pub seed: u64,
 }
 
 impl Default for SynthOptions {
-    /// 400 tiles of 34 slides: enough for a small model, and drawn in seconds.
+    /// 400 tiles of 34 slides: enough for a small model, and rendered in seconds.
     fn default() -> Self {
         Self { tiles: 400, seed: 7 }
     }
 }
 
-/// Draws the tiles into `folder`: `benign/`, `anomalous/` and `tiles.csv` with the slide as group. The folder appears
-/// whole or not at all. `progress` is called once a tile, from any thread.
+/// Renders the tiles into `folder`: `benign/`, `anomalous/` and `tiles.csv` with the slide as group. The folder appears
+/// whole or not at all. `progress` is called once for each tile, from any thread.
 ///
 /// # Errors
-/// A number of tiles out of range, a folder that is there already, or what the file system said.
+/// A number of tiles out of range, a folder that exists already, or an error of the file system.
 pub fn write(folder: &Path, options: &SynthOptions, progress: &(dyn Fn() + Sync)) -> Result<Dataset> {
     if !(2..=MAX_TILES).contains(&options.tiles) {
         let found = options.tiles.to_string();
@@ -91,10 +91,27 @@ pub fn write(folder: &Path, options: &SynthOptions, progress: &(dyn Fn() + Sync)
     Dataset::open(folder)
 }
 
-/// Tile `number` of the endless row that `seed` begins.
+/// Tile `number` of the endless sequence of `seed`.
 ///
 /// # Errors
 /// None in practice: a pixel buffer of the wrong length.
+///
+/// # Examples
+/// ```
+/// # fn main() -> Result<(), kiln_train::data::DataError> {
+/// use kiln_train::data::synth;
+///
+/// // Even numbers are benign, odd ones anomalous; both have the same colours in other places.
+/// let (benign, anomalous) = (synth::tile(7, 0)?, synth::tile(7, 1)?);
+/// let sorted = |tile: &kiln_tile::Tile| {
+///     let mut colours: Vec<&[u8]> = tile.pixels().chunks_exact(3).collect();
+///     colours.sort_unstable();
+///     colours.concat()
+/// };
+/// assert_eq!(sorted(&benign), sorted(&anomalous));
+/// # Ok(())
+/// # }
+/// ```
 pub fn tile(seed: u64, number: usize) -> Result<Tile> {
     let [benign, anomalous] = render::pair(seed, number / 2)?;
     Ok(if number.is_multiple_of(2) { benign } else { anomalous })
@@ -109,12 +126,12 @@ fn entry(number: usize) -> Entry {
 
 fn refuse_existing(folder: &Path) -> Result<()> {
     if folder.symlink_metadata().is_ok() {
-        return Err(DataError::dataset(folder, "exists already; choose another folder, or remove it"));
+        return Err(DataError::Exists { path: folder.to_owned() });
     }
     Ok(())
 }
 
-/// PNG with fixed settings: the same pixels give the same file.
+/// Encodes as PNG with fixed settings: the same pixels give the same file.
 fn png(tile: &Tile, path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Sub);

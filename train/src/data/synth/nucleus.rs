@@ -1,4 +1,4 @@
-//! One nucleus: an outline, a rim, chromatin. Benign and malignant ones are the same drawing with other numbers.
+//! One nucleus: outline, rim, chromatin. Benign and malignant nuclei differ only in their parameters.
 
 use rand::Rng;
 
@@ -9,7 +9,7 @@ use crate::data::random::{between, normal};
 /// Samples of the outline.
 const OUTLINE: usize = 48;
 
-/// How a nucleus looks.
+/// Position, shape and chromatin of a nucleus.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Nucleus {
     pub(super) x: f32,
@@ -20,9 +20,9 @@ pub(super) struct Nucleus {
     pub(super) width: f32,
     /// Direction of the long axis.
     pub(super) angle: f32,
-    /// How far the outline leaves the ellipse: 0 smooth, 0.3 ragged.
+    /// Roughness of the outline: 0 smooth, 0.3 ragged.
     pub(super) ragged: f32,
-    /// How much haematoxylin it takes up; 1 is usual.
+    /// Amount of haematoxylin; 1 is usual.
     pub(super) dark: f32,
     /// 0 even chromatin, 1 clumped at the rim with a clear middle.
     pub(super) vesicular: f32,
@@ -31,7 +31,7 @@ pub(super) struct Nucleus {
 }
 
 impl Nucleus {
-    /// Lays the nucleus on the tissue.
+    /// Draws the nucleus on the tissue.
     pub(super) fn draw(&self, tissue: &mut Tissue, rng: &mut impl Rng) {
         let outline = self.outline(rng);
         let chromatin = Field(rng.next_u32());
@@ -58,7 +58,7 @@ impl Nucleus {
                 let away = ((dx - spot.0) * (dx - spot.0) + (dy - spot.1) * (dy - spot.1)).sqrt();
                 amount = mix(amount, 1.35 * self.dark, 1.0 - step(self.nucleolus - 0.8, self.nucleolus + 0.8, away));
             }
-            // Nuclei that overlap are darker where they do.
+            // Overlaps are darker.
             let under = tissue.haematoxylin[at];
             let eosin = 0.45 * tissue.eosin[at];
             tissue.lay(at, cover, amount + 0.25 * (under - 0.2).max(0.0), eosin);

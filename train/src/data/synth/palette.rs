@@ -1,31 +1,30 @@
-//! One palette for the two tiles of a pair. Both end with the same number of pixels of every colour, so that nothing
-//! which sees colours without their places can tell one from the other: not a mean, not a histogram, not a pair of
-//! channels. What is left is where the colours lie.
+//! One palette for the two tiles of a pair. Both get the same number of pixels of every colour, so colours without their
+//! positions cannot separate them: no mean, no histogram, no pair of channels. Only the positions of the colours differ.
 //!
-//! The palette is every second colour of both pictures, in the order of a k-d tree over their pixels. A picture takes
-//! it over by splitting its own pixels and the palette at their medians along the same direction, again and again, until
-//! one pixel faces one colour: a nearly optimal transport, so dark stays dark, blue stays blue, and a colour moves little
-//! where the two pictures have nearly the same amount of it. All of it is integers with no ties, hence the same everywhere.
+//! The palette is every second colour of both pictures, in the order of a k-d tree over their pixels. A picture is mapped
+//! to it by splitting its pixels and the palette at their medians along the same axis, recursively, until each pixel has
+//! one colour: a nearly optimal transport, so dark stays dark, blue stays blue, and a colour changes little if the two
+//! pictures have nearly the same amount of it. All arithmetic is on integers without ties, so it is the same everywhere.
 
-/// Parts of a level that are told apart before rounding: so fine that the scanner's noise leaves hardly a tie.
+/// Resolution before rounding, in parts of one pixel value: so fine that the scanner's noise leaves hardly a tie.
 const PARTS: f32 = 64.0;
 
-/// What one part more of an axis is worth in variance, so that the three compare: 6 over the squared length of
-/// brightness (1, 1, 1), red against blue (1, 0, -1), and both against green (1, -2, 1).
+/// Scale of the variance along each axis, so that the three are comparable: 6 over the squared length of brightness
+/// (1, 1, 1), red against blue (1, 0, -1), and both against green (1, -2, 1).
 const SCALES: [i128; 3] = [2, 3, 1];
 
-/// A pixel and where it stands.
+/// A pixel as a point on three colour axes.
 #[derive(Debug, Clone, Copy)]
 struct Pixel {
-    /// Brightness, red against blue, and both against green, in parts of a level.
+    /// Brightness, red against blue, and both against green, in parts of a pixel value.
     axes: [i32; 3],
-    /// Its number: no two pixels of a list have the same one.
+    /// Its index, unique within a list.
     at: u32,
 }
 
 impl Pixel {
     fn new(colour: [f32; 3], at: usize) -> Self {
-        // Far beyond any level, and far within an i32.
+        // The bounds are far outside the pixel values, and far inside an i32.
         let [red, green, blue] = colour.map(|value| (value.clamp(-64.0, 320.0) * PARTS) as i32);
         Self { axes: [red + green + blue, red - blue, red - 2 * green + blue], at: at as u32 }
     }
@@ -37,10 +36,10 @@ impl Pixel {
     }
 }
 
-/// Pictures of equal size, f32 `[pixels, 3]` from 0 to 255, as bytes with one and the same palette.
+/// Converts pictures of equal size, f32 `[pixels, 3]` from 0 to 255, to bytes with one shared palette.
 pub(super) fn shared(images: &[Vec<f32>; 2]) -> [Vec<u8>; 2] {
     let mut sides = images.each_ref().map(|image| pixels(image));
-    // Of two pixels of one colour, that of the second picture comes second.
+    // Equal colours are ordered by picture.
     let first = sides[0].len() as u32;
     let second = sides[1].iter().map(|pixel| Pixel { at: first + pixel.at, ..*pixel });
     let mut both: Vec<Pixel> = sides[0].iter().copied().chain(second).collect();
@@ -58,19 +57,19 @@ fn pixels(image: &[f32]) -> Vec<Pixel> {
     colours.iter().enumerate().map(|(at, colour)| Pixel::new(*colour, at)).collect()
 }
 
-/// Keeps one of each two pixels that are neighbours in colour, of an even number of them.
+/// Keeps one of each two pixels with neighbouring colours; the number of pixels is even.
 fn thin(pixels: &mut [Pixel], kept: &mut Vec<Pixel>) {
     if let [one] | [one, _] = pixels {
         return kept.push(*one);
     }
-    // Both halves are even again, so that just half is kept whatever the number.
+    // Both halves are even again, so that exactly half is kept.
     let (axis, middle) = (widest(pixels), pixels.len() / 4 * 2);
     let (low, high) = halves(pixels, axis, middle.max(2));
     thin(low, kept);
     thin(high, kept);
 }
 
-/// Writes into `bytes`, `[pixels, 3]`, for each pixel a colour of a palette of the same length.
+/// Writes a colour of the palette for each pixel into `bytes`, `[pixels, 3]`; both have the same length.
 fn give(pixels: &mut [Pixel], palette: &mut [Pixel], bytes: &mut [u8]) {
     if let ([pixel], [colour]) = (&*pixels, &*palette) {
         let at = 3 * pixel.at as usize;
@@ -83,7 +82,7 @@ fn give(pixels: &mut [Pixel], palette: &mut [Pixel], bytes: &mut [u8]) {
     give(high, palette_high, bytes);
 }
 
-/// The axis along which the pixels vary most.
+/// The axis with the largest variance.
 fn widest(pixels: &[Pixel]) -> usize {
     let mut sums = [(0_i64, 0_i64); 3];
     for pixel in pixels {

@@ -1,4 +1,4 @@
-//! A pair of tiles of one slide, one of each class, in the same colours.
+//! Renders a pair of tiles of one slide, one of each class, in the same colours.
 
 use kiln_tile::Tile;
 

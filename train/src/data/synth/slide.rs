@@ -1,5 +1,5 @@
-//! What varies from slide to slide and not from class to class: the stains' colours and strengths, the section's
-//! thickness, the scanner's light, sharpness and noise.
+//! Variation between slides, equal for both classes: the stains' colours and strengths, the section's thickness, the
+//! scanner's light, sharpness and noise.
 
 use rand::Rng;
 
@@ -10,20 +10,20 @@ use crate::data::random::{between, normal, stream};
 const HAEMATOXYLIN: [f32; 3] = [0.650, 0.704, 0.286];
 const EOSIN: [f32; 3] = [0.072, 0.990, 0.105];
 
-/// How one slide was stained and scanned.
+/// Stain and scanner of one slide.
 pub(super) struct Slide {
     haematoxylin: [f32; 3],
     eosin: [f32; 3],
-    /// Light that passes where there is no tissue, 0 to 255.
+    /// Intensity without tissue, 0 to 255.
     light: [f32; 3],
-    /// Part of each pixel that comes from its neighbours.
+    /// Fraction of each pixel that comes from its neighbours.
     blur: f32,
-    /// Standard deviation of the sensor's noise, in levels.
+    /// Standard deviation of the sensor's noise, in pixel values.
     noise: f32,
 }
 
 impl Slide {
-    /// Slide `number` of the row that `seed` begins.
+    /// Slide `number` of the sequence of `seed`.
     pub(super) fn new(seed: u64, number: usize) -> Self {
         let mut rng = stream(seed, b"slide   ", number as u64, 0);
         let light = between(&mut rng, 234.0, 250.0);
@@ -36,7 +36,7 @@ impl Slide {
         }
     }
 
-    /// What the scanner sees: light weakened by the stain in its way (Beer-Lambert). f32 `[256, 256, 3]`, 0 to 255.
+    /// The scanned image: light absorbed by the stains (Beer-Lambert). f32 `[256, 256, 3]`, 0 to 255.
     pub(super) fn scan(&self, tissue: &Tissue, thickness: f32, rng: &mut impl Rng) -> Vec<f32> {
         let mut image = Vec::with_capacity(3 * N * N);
         for (h, e) in tissue.haematoxylin.iter().zip(&tissue.eosin) {
@@ -57,7 +57,7 @@ fn stain(density: [f32; 3], strength: f32, rng: &mut impl Rng) -> [f32; 3] {
     density.map(|value| (strength * (value + 0.03 * normal(rng))).max(0.02))
 }
 
-/// A part of each pixel's light is spread over its four neighbours.
+/// Spreads a fraction of each pixel's light over its four neighbours.
 fn blurred(image: &[f32], part: f32) -> Vec<f32> {
     let width = 3 * N;
     let row = |y: usize| &image[y * width..(y + 1) * width];
@@ -65,7 +65,7 @@ fn blurred(image: &[f32], part: f32) -> Vec<f32> {
     for y in 0..N {
         let (up, here, down) = (row(y.saturating_sub(1)), row(y), row((y + 1).min(N - 1)));
         for x in 0..width {
-            // At the border a pixel stands in for the neighbour that it lacks.
+            // At the border a pixel replaces its missing neighbour.
             let left = here[if x >= 3 { x - 3 } else { x }];
             let right = here[if x + 3 < width { x + 3 } else { x }];
             target.push(here[x] * (1.0 - part) + (left + right + up[x] + down[x]) * part / 4.0);
@@ -74,7 +74,7 @@ fn blurred(image: &[f32], part: f32) -> Vec<f32> {
     target
 }
 
-/// Nearly normal, mean 0 and variance 1, from one word: the sum of its four bytes.
+/// Nearly normal, mean 0 and variance 1: the sum of the four bytes of one random word.
 fn quick_normal(rng: &mut impl Rng) -> f32 {
     let sum: u32 = rng.next_u32().to_le_bytes().iter().map(|byte| u32::from(*byte)).sum();
     // Four uniforms over 0..=255: mean 510, variance 4 (256^2 - 1) / 12.

@@ -1,5 +1,4 @@
-//! The tissue before it is stained and seen: how much haematoxylin and eosin lies at each pixel. Stroma is the ground
-//! that everything else is laid upon.
+//! Tissue as amounts of haematoxylin and eosin at each pixel. Stroma is the background of everything else.
 
 use kiln_tile::SIDE;
 use rand::Rng;
@@ -14,9 +13,9 @@ pub(super) const N: usize = SIDE as usize;
 pub(super) struct Tissue {
     pub(super) haematoxylin: Vec<f32>,
     pub(super) eosin: Vec<f32>,
-    /// What is taken: a gland, a space. Cells of the stroma keep off it.
+    /// Pixels of glands and spaces, without stromal cells.
     pub(super) taken: Vec<bool>,
-    /// The direction of the fibres, by which stromal nuclei lie.
+    /// The direction of the fibres and of stromal nuclei.
     grain: Grain,
 }
 
@@ -32,7 +31,7 @@ impl Grain {
 }
 
 impl Tissue {
-    /// Fibrous stroma all over.
+    /// A tile of fibrous stroma.
     pub(super) fn stroma(rng: &mut impl Rng) -> Self {
         let grain = Grain { angle: between(rng, 0.0, std::f32::consts::PI), bend: Field(rng.next_u32()) };
         let (fibres, clefts, haze) = (Field(rng.next_u32()), Field(rng.next_u32()), Field(rng.next_u32()));
@@ -41,7 +40,7 @@ impl Tissue {
         let (sine, cosine) = tissue.grain.angle.sin_cos();
         for at in 0..N * N {
             let (x, y) = ((at % N) as f32, (at / N) as f32);
-            // Fibres are noise that is long along the grain; bending the coordinates makes them wave.
+            // Fibres are noise that is stretched along the grain; bent coordinates make them wave.
             let wave = 26.0 * (tissue.grain.bend.at(x / 60.0 + 7.0, y / 60.0) - 0.5);
             let (along, across) = (x * cosine + y * sine, y * cosine - x * sine + wave);
             let fibre = fibres.rough(along / 46.0, across / 6.5);
@@ -53,12 +52,12 @@ impl Tissue {
         tissue
     }
 
-    /// The direction of the fibres at a place.
+    /// The direction of the fibres at a point.
     pub(super) fn grain_at(&self, x: f32, y: f32) -> f32 {
         self.grain.at(x, y)
     }
 
-    /// A place of the stroma that nothing has taken, and whose surroundings of `margin` pixels are free.
+    /// A random free point of the stroma, with free surroundings of `margin` pixels.
     pub(super) fn free_place(&self, margin: usize, rng: &mut impl Rng) -> Option<(f32, f32)> {
         (0..12).find_map(|_| {
             let (x, y) = (below(rng, N), below(rng, N));
@@ -72,14 +71,14 @@ impl Tissue {
         })
     }
 
-    /// Lays something over a pixel: `cover` in `0..1` of it is then of the new stuff.
+    /// Blends new amounts into a pixel; `cover` in `0..1` is their fraction.
     pub(super) fn lay(&mut self, at: usize, cover: f32, haematoxylin: f32, eosin: f32) {
         self.haematoxylin[at] = mix(self.haematoxylin[at], haematoxylin, cover);
         self.eosin[at] = mix(self.eosin[at], eosin, cover);
     }
 }
 
-/// Pixels of the box around a circle, clipped to the tile.
+/// The pixels of the bounding box of a circle, clipped to the tile.
 pub(super) fn pixels_near(x: f32, y: f32, radius: f32) -> impl Iterator<Item = (usize, f32, f32)> {
     let range = |centre: f32| {
         let from = (centre - radius).floor().clamp(0.0, N as f32) as usize;

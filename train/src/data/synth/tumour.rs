@@ -1,5 +1,5 @@
-//! An anomalous tile: nests and sheets of crowded cells that eat into the stroma, nuclei that are large, uneven,
-//! ragged and lie in any direction, slits and holes in the place of lumina, figures that look like mitoses.
+//! Anomalous tissue: nests and sheets of crowded cells that invade the stroma, nuclei that are large, uneven, ragged and
+//! randomly oriented, slits and holes instead of lumina, and figures that look like mitoses.
 
 use rand::Rng;
 
@@ -38,14 +38,14 @@ pub(super) fn anomalous(rng: &mut impl Rng) -> Tissue {
     tissue
 }
 
-/// Where the tumour is, as level sets of noise: an outline that no gland has.
+/// The tumour as level sets of noise: an outline that no gland has.
 struct Nests {
     shape: Field,
     fine: Field,
     holes: Field,
-    /// The level above which there is tumour; the lower, the more of it.
+    /// The level above which there is tumour; a lower level gives more.
     extent: f32,
-    /// The level above which there is a hole; the lower, the more of them.
+    /// The level above which there is a hole; a lower level gives more.
     open: f32,
 }
 
@@ -78,7 +78,7 @@ impl Nests {
         }
     }
 
-    /// Crowded nuclei of very different sizes: dart throwing with a distance that lets them touch and overlap.
+    /// Crowded nuclei of very different sizes: dart throwing with a distance that allows contact and overlap.
     fn nuclei(&self, rng: &mut impl Rng) -> Vec<Nucleus> {
         let mut nuclei: Vec<Nucleus> = Vec::new();
         for _ in 0..2600 {
@@ -118,7 +118,7 @@ fn malignant(x: f32, y: f32, rng: &mut impl Rng) -> Nucleus {
     }
 }
 
-/// A clump of chromosomes without a membrane, in a clear cell: a plate, or two that have parted.
+/// Draws a clump of chromosomes without a membrane, in a clear cell: one plate, or two separated ones.
 fn mitosis(tissue: &mut Tissue, x: f32, y: f32, rng: &mut impl Rng) {
     let angle = between(rng, 0.0, TAU);
     for (at, dx, dy) in pixels_near(x, y, 14.0) {

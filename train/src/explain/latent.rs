@@ -1,4 +1,4 @@
-//! The latent space of an autoencoder: where tiles lie in it, and what it holds between them.
+//! The latent space of an autoencoder: a projection of tiles, and interpolation between them.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use kiln_tile::Tile;
@@ -10,23 +10,23 @@ use crate::model::Zoo;
 use crate::model::tensors::read;
 use crate::{Error, Result};
 
-/// Fewer tiles than this make no map.
+/// Smallest number of tiles for a map.
 const FEWEST: usize = 10;
 
-/// Tiles on two axes of a latent space.
+/// Tiles on the two principal axes of a latent space.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Projection {
-    /// The places of the tiles, in their order.
-    pub places: Vec<(f64, f64)>,
-    /// The share of all variance that the two axes hold.
-    pub held: f64,
+    /// Positions of the tiles, in their order.
+    pub points: Vec<(f64, f64)>,
+    /// Fraction of the variance that the two axes explain.
+    pub explained_variance: f64,
 }
 
-/// Tiles on the two principal axes of the latent space; nothing for fewer than ten tiles or a latent space of fewer than
-/// three dimensions.
+/// Projects tiles on the two principal axes of the latent space; none for fewer than ten tiles or fewer than three
+/// dimensions.
 ///
 /// # Errors
-/// If the latent means differ in length, or the axes cannot be found.
+/// Latent means of different lengths, or a failure of the solver.
 pub fn project(latents: &[&[f32]]) -> Result<Option<Projection>> {
     let width = latents.first().map_or(0, |latent| latent.len());
     if latents.len() < FEWEST || width < 3 {
@@ -39,17 +39,18 @@ pub fn project(latents: &[&[f32]]) -> Result<Option<Projection>> {
         return Ok(None);
     }
     let pca = Pca::params(2).fit(&linfa::DatasetBase::from(records.clone())).map_err(failed)?;
-    let held: f64 = pca.singular_values().iter().map(|sigma| sigma.powi(2)).sum::<f64>() / (latents.len() - 1) as f64;
+    let explained: f64 =
+        pca.singular_values().iter().map(|sigma| sigma.powi(2)).sum::<f64>() / (latents.len() - 1) as f64;
     let placed: Array2<f64> = pca.predict(&records);
-    let places = placed.outer_iter().map(|row| (row[0], row[1])).collect();
-    Ok(Some(Projection { places, held: (held / total).min(1.0) }))
+    let points = placed.outer_iter().map(|row| (row[0], row[1])).collect();
+    Ok(Some(Projection { points, explained_variance: (explained / total).min(1.0) }))
 }
 
-/// Tiles that the decoder makes on the straight way from one latent mean to another, both ends included; nothing for a
-/// model without a decoder.
+/// Decodes `steps` points on the line from one latent mean to another, both ends included; none for a model without a
+/// decoder.
 ///
 /// # Errors
-/// If a tensor cannot be read back.
+/// A tensor that cannot be read.
 pub fn interpolate(zoo: &Zoo, from: &[f32], to: &[f32], steps: usize, device: &Device) -> Result<Option<Vec<Tile>>> {
     let points: Vec<f32> = (0..steps)
         .flat_map(|step| {

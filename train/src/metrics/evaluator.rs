@@ -1,5 +1,5 @@
-//! The figures of one list of scored tiles, each tile as often as its weight says: what a measurement, its resamples
-//! and a summary over several trainings have in common.
+//! The metrics of one list of scored tiles under weights: shared by the metrics of all tiles, of resamples, and of several
+//! trainings.
 
 use super::ranking::Ranking;
 use super::{Confusion, Scored, calibration};
@@ -7,28 +7,28 @@ use super::{Confusion, Scored, calibration};
 /// False-positive rates at which the true-positive rate is stated.
 pub(super) const FALSE_POSITIVE_RATES: [f64; 2] = [0.01, 0.05];
 
-/// Scored tiles, sorted once.
-pub(super) struct Judge<'a> {
+/// Scored tiles, sorted once, for metrics under many weightings.
+pub(super) struct Evaluator<'a> {
     scored: &'a [Scored],
     ranking: Ranking,
     threshold: f64,
     probabilities: bool,
 }
 
-/// Figures under one weighting.
+/// The metrics under one weighting.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Figures {
+pub(super) struct Values {
     pub(super) auroc: f64,
     pub(super) aupr: f64,
     pub(super) decisions: Confusion,
     /// True-positive rates at [`FALSE_POSITIVE_RATES`].
     pub(super) tpr: [f64; 2],
-    /// Brier score and expected calibration error, of scores that are probabilities.
+    /// Brier score and expected calibration error, if scores are probabilities.
     pub(super) calibration: Option<[f64; 2]>,
 }
 
-impl<'a> Judge<'a> {
-    /// For finite scores of both classes.
+impl<'a> Evaluator<'a> {
+    /// Expects finite scores and both classes.
     pub(super) fn new(scored: &'a [Scored], threshold: f64, probabilities: bool) -> Self {
         Self { scored, ranking: Ranking::new(scored), threshold, probabilities }
     }
@@ -37,12 +37,12 @@ impl<'a> Judge<'a> {
         self.ranking.auroc(weight)
     }
 
-    pub(super) fn figures(&self, weight: &dyn Fn(usize) -> u32) -> Figures {
+    pub(super) fn values(&self, weight: &dyn Fn(usize) -> u32) -> Values {
         let calibration = self.probabilities.then(|| {
             let bins = calibration::bins(self.scored, &self.ranking, weight);
             [calibration::brier(self.scored, weight), calibration::error(&bins)]
         });
-        Figures {
+        Values {
             auroc: self.ranking.auroc(weight),
             aupr: self.ranking.average_precision(weight),
             decisions: Confusion::count(self.scored, self.threshold, weight),

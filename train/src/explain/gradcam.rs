@@ -1,4 +1,4 @@
-//! Grad-CAM (Selvaraju et al., ICCV 2017): the feature maps that a classifier reads, each weighed by how much the logit grows with it.
+//! Grad-CAM (Selvaraju et al., ICCV 2017): the feature maps of a classifier, weighted by the gradient of the logit.
 
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
@@ -9,16 +9,15 @@ use crate::model::maps::enlarged;
 use crate::model::tensors::{read, tile_tensor};
 use crate::model::{ClassifiedMaps, Zoo};
 
-/// What in a tile speaks for an anomaly, `[256, 256]`: 0 where nothing does; the scale is the model's own and compares
-/// within one model only. Nothing for a model without convolutional classifier.
+/// The evidence for an anomaly in a tile, `[256, 256]`, at least 0; values are comparable within one model only. None for a
+/// model without convolutional classifier.
 ///
-/// The gradient is that of the mean logit of the anomalous classes less that of the normal ones (the first `normal`),
-/// with respect to the maps that the classifier reads, by burn's autodiff. The maps are brought to the tile's size
-/// bilinearly, so a map of 32 x 32 values tells of regions of 8 x 8 pixels. Where the classifier reads the maps of
-/// several stages, what they say is added up.
+/// The gradient is that of the mean logit of the anomalous classes minus that of the normal ones (the first `normal`),
+/// with respect to the classifier's input maps, by burn's autodiff. The maps are resized bilinearly to the tile, so a map
+/// of 32 x 32 values has a resolution of 8 x 8 pixels. The maps of several stages are summed.
 ///
 /// # Errors
-/// If a tensor cannot be read back.
+/// A tensor that cannot be read.
 pub fn grad_cam(zoo: &Zoo, normal: usize, tile: &Tile, device: &Device) -> Result<Option<Vec<f32>>> {
     let tile = tile_tensor(tile.pixels().to_vec(), device);
     match zoo.classified_maps(tile) {
@@ -27,7 +26,7 @@ pub fn grad_cam(zoo: &Zoo, normal: usize, tile: &Tile, device: &Device) -> Resul
     }
 }
 
-/// Positive evidence at the size of a tile, of the maps of each stage that `head` reads.
+/// Positive evidence at the size of a tile, from the maps of each stage of `head`.
 fn evidence(
     head: impl Fn(Vec<Tensor<4>>) -> Tensor<2>,
     maps: Vec<Tensor<4>>,
@@ -45,7 +44,7 @@ fn evidence(
     for (maps, leaf) in maps.into_iter().zip(&leaves) {
         let Some(gradient) = leaf.grad(&gradients) else { continue };
         let [_, _, side, _] = maps.dims();
-        // By the number of places, so that a place of a coarse map counts for all the pixels that it stands for.
+        // Scaled by the number of positions, so that a position of a coarse map counts for all its pixels.
         let weights = gradient.mean_dim(2).mean_dim(3).mul_scalar((side * side) as f64);
         let large = enlarged((maps * weights).sum_dim(1));
         sum = Some(sum.map_or_else(|| large.clone(), |sum| sum + large.clone()));

@@ -84,11 +84,11 @@ fn tiles_lie_on_the_axes_that_hold_the_most() {
     // Two axes of the four vary, so two hold everything.
     let latents: Vec<[f32; 4]> = (0..10).map(|at| [2.0 * at as f32, 0.5, ((at * 7) % 10) as f32, 0.5]).collect();
     let latents: Vec<&[f32]> = latents.iter().map(<[f32; 4]>::as_slice).collect();
-    let Projection { places, held } = project(&latents).unwrap().unwrap();
-    assert!((held - 1.0).abs() < 1e-9, "{held}");
+    let Projection { points, explained_variance } = project(&latents).unwrap().unwrap();
+    assert!((explained_variance - 1.0).abs() < 1e-9, "{explained_variance}");
     let distance = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).hypot(a.1 - b.1);
     let expected = f64::hypot(2.0 * 9.0, f64::from(3));
-    assert!((distance(places[0], places[9]) - expected).abs() < 1e-6, "distances within the plane are kept");
+    assert!((distance(points[0], points[9]) - expected).abs() < 1e-6, "distances within the plane are kept");
     assert!(project(&latents[..9]).unwrap().is_none());
     assert!(project(&[[1.0_f32; 4].as_slice(); 12]).unwrap().is_none(), "nothing varies");
 }

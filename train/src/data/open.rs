@@ -1,0 +1,138 @@
+//! Opens a data set from a list or from class folders. Reads names, not pixels: a tile that cannot be decoded is reported
+//! by the code that decodes it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kiln_tile::{is_left_out, is_tile_path};
+
+use super::dataset::{Dataset, Entry};
+use super::{DataError, Result, labels, list};
+
+/// Name of the list in a data folder.
+const LIST_NAME: &str = "tiles.csv";
+/// Folders nested deeper than this are probably a link to a parent folder.
+const MAX_DEPTH: usize = 16;
+
+impl Dataset {
+    /// Opens a data set: a `.csv` list (`path,label[,group][,split]`, paths relative to the list), a folder with a
+    /// `tiles.csv` (that list is used), or a folder with one subfolder for each class, searched recursively. Hidden files
+    /// and files of the operating system are skipped, as in scoring: see [`is_left_out`].
+    ///
+    /// # Errors
+    /// No tiles, an invalid line of the list, a path that leaves the root, or an error of the file system. Two labels
+    /// that a reader would confuse, a folder whose name is not that of a class (`masks`, `train`), and a name that a CSV
+    /// row cannot hold.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use kiln_train::data::Dataset;
+    ///
+    /// let folder = std::env::temp_dir().join(format!("kiln-open-{}", std::process::id()));
+    /// for (number, label) in [(0, "benign"), (1, "tumour")] {
+    ///     std::fs::create_dir_all(folder.join(label))?;
+    ///     // An empty file is enough: names are read here, pixels later.
+    ///     std::fs::write(folder.join(label).join(format!("{number}.png")), b"")?;
+    /// }
+    /// let dataset = Dataset::open(&folder)?;
+    /// assert_eq!(dataset.labels(), ["benign", "tumour"]);
+    /// assert_eq!(dataset.full_path(1), folder.join("tumour/1.png"));
+    /// # std::fs::remove_dir_all(&folder).ok();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn open(path: &Path) -> Result<Self> {
+        let metadata = fs::metadata(path).map_err(DataError::io(path))?;
+        let list = path.join(LIST_NAME);
+        if metadata.is_dir() && !list.is_file() {
+            return from_class_folders(path);
+        }
+        if metadata.is_dir() {
+            return from_list(path, &list);
+        }
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
+            let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            return from_list(root, path);
+        }
+        Err(DataError::dataset(
+            path,
+            "neither a folder nor a .csv list; give a folder with one subfolder per class, or a list",
+        ))
+    }
+}
+
+fn from_list(root: &Path, list: &Path) -> Result<Dataset> {
+    let entries = list::read(list)?;
+    if entries.is_empty() {
+        return Err(DataError::NoTiles { path: list.to_owned(), reason: "the list has a header and no rows" });
+    }
+    labels::check(list, &entries)?;
+    Ok(Dataset { root: root.to_owned(), entries, list: Some(list.to_owned()) })
+}
+
+fn from_class_folders(root: &Path) -> Result<Dataset> {
+    let mut entries = Vec::new();
+    for name in sorted_names(root)? {
+        let folder = root.join(&name);
+        if !folder.is_dir() {
+            continue;
+        }
+        let mut tiles = Vec::new();
+        collect(root, Path::new(&name), 0, &mut tiles)?;
+        if let Some(problem) = tiles.iter().find_map(|tile| refused(root, tile)) {
+            return Err(DataError::dataset(root, problem));
+        }
+        entries.extend(tiles.into_iter().map(|path| Entry { path, label: name.clone(), group: None, split: None }));
+    }
+    if entries.is_empty() {
+        let reason = "expected one subfolder per class with PNG, JPEG, TIFF, BMP or WebP files, or a tiles.csv";
+        return Err(DataError::NoTiles { path: root.to_owned(), reason });
+    }
+    labels::check(root, &entries)?;
+    Ok(Dataset { root: root.to_owned(), entries, list: None })
+}
+
+/// The reason why a tile of a class folder cannot be used.
+fn refused(root: &Path, tile: &Path) -> Option<String> {
+    labels::folder_problem(root, tile).or_else(|| labels::path_problem(tile))
+}
+
+fn collect(root: &Path, folder: &Path, depth: usize, tiles: &mut Vec<PathBuf>) -> Result<()> {
+    if depth > MAX_DEPTH {
+        let reason = format!("folders nested deeper than {MAX_DEPTH}; is there a link to a parent folder?");
+        return Err(DataError::dataset(&root.join(folder), reason));
+    }
+    for name in sorted_names(&root.join(folder))? {
+        let path = folder.join(name);
+        let full = root.join(&path);
+        if full.is_dir() {
+            collect(root, &path, depth + 1, tiles)?;
+        } else if is_tile_path(&path) {
+            // A dangling link or a pipe named `.png` is kept, and later reported as an unreadable tile.
+            tiles.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// The names in a folder, sorted, without those that [`is_left_out`] skips. A name that is not UTF-8 is an error: a list
+/// cannot hold it.
+fn sorted_names(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for item in fs::read_dir(folder).map_err(DataError::io(folder))? {
+        let name = item.map_err(DataError::io(folder))?.file_name();
+        if is_left_out(&name) {
+            continue;
+        }
+        match name.to_str() {
+            Some(name) => names.push(name.to_owned()),
+            None => {
+                let reason = format!("the file name {} is not UTF-8; rename it", name.display());
+                return Err(DataError::dataset(folder, reason));
+            }
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}

@@ -1,0 +1,116 @@
+//! The data that all trials of a study share: tiles, classes and splits.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kiln_files::publish;
+use kiln_tile::Decoder;
+
+use super::config::StudyConfig;
+use super::folds;
+use super::layout::StudyLayout;
+use super::request::StudyRequest;
+use super::results::{FoldSizes, Measured, Results, SearchResult, entries};
+use super::variant::Variant;
+use crate::config::config_error;
+use crate::data::{self, Dataset, Split, SplitPlan};
+use crate::metrics::{Bootstrap, Scored};
+use crate::model::Classes;
+use crate::training::classes;
+use crate::{Error, Result};
+
+/// Everything that is constant during a study.
+pub(super) struct Setup {
+    pub(super) study: StudyConfig,
+    pub(super) layout: StudyLayout,
+    pub(super) dataset: Arc<Dataset>,
+    pub(super) data_path: PathBuf,
+    data_sha256: String,
+    pub(super) classes: Classes,
+    pub(super) plans: Vec<SplitPlan>,
+    bootstrap: Bootstrap,
+}
+
+impl Setup {
+    /// Opens and splits the data set, and checks that the folder belongs to this study.
+    pub(super) fn new(request: &StudyRequest, layout: StudyLayout, variants: &[Variant]) -> Result<Self> {
+        let study = request.config.clone();
+        let data_path = data_path(request)?;
+        let dataset = Arc::new(Dataset::open(&data_path)?);
+        let classes = classes(&dataset, study.data.normal_classes.as_deref())?;
+        variants.iter().try_for_each(|variant| variant.check_labels(&study, &classes))?;
+        data::check_masks(&dataset, &Decoder::new(study.data.size_policy))?;
+        let digests = data::tile_digests(&dataset, &Decoder::new(study.data.size_policy))?;
+        let data_sha256 = data::dataset_digest(&dataset, &digests);
+        check_same_study(&layout, &study, &data_sha256)?;
+        let plans = folds::plans(&dataset, &digests, &study.split)?;
+        for (number, plan) in plans.iter().enumerate() {
+            data::check_leaks(&dataset, plan, &digests)?;
+            plan.write_csv(&dataset, &layout.fold(number))?;
+        }
+        let bootstrap = Bootstrap { resamples: study.bootstrap_resamples, seed: study.split.seed };
+        Ok(Self { study, layout, dataset, data_path, data_sha256, classes, plans, bootstrap })
+    }
+
+    fn is_anomalous(&self, index: usize) -> bool {
+        !self.classes.normal_names().contains(&self.dataset.entries[index].label)
+    }
+
+    /// The truth of some tiles, with a score of 0 to be replaced.
+    pub(super) fn truth(&self, indices: &[usize]) -> Vec<Scored> {
+        let tile = |&index: &usize| Scored {
+            score: 0.0,
+            anomalous: self.is_anomalous(index),
+            group: self.dataset.group_name(index),
+        };
+        indices.iter().map(tile).collect()
+    }
+
+    /// The results of the study.
+    pub(super) fn results(&self, measured: &[Measured], search: Option<SearchResult>) -> Result<Results> {
+        let groups: BTreeSet<String> = (0..self.dataset.len()).map(|index| self.dataset.group_name(index)).collect();
+        let count = |plan: &SplitPlan, split: Split| plan.indices(split).len();
+        let fold = |plan: &SplitPlan| FoldSizes {
+            train: count(plan, Split::Train),
+            val: count(plan, Split::Val),
+            test: count(plan, Split::Test),
+        };
+        Ok(Results {
+            schema: 1,
+            name: self.study.name.clone(),
+            data_sha256: self.data_sha256.clone(),
+            tiles: self.dataset.len(),
+            labels: data::label_counts(&self.dataset, self.classes.normal_names()),
+            groups: groups.len(),
+            folds: self.plans.iter().map(fold).collect(),
+            seeds: self.study.seeds.clone(),
+            reference: self.study.reference.clone(),
+            bootstrap: self.bootstrap,
+            entries: entries(&self.study, measured, self.bootstrap)?,
+            search,
+        })
+    }
+}
+
+fn data_path(request: &StudyRequest) -> Result<PathBuf> {
+    let named = request.data.clone().or_else(|| request.config.data.path.clone());
+    let path = named.ok_or(Error::NoData)?;
+    fs::canonicalize(&path).map_err(|reason| Error::DataPath { path, reason })
+}
+
+/// Writes `study.yaml`, or checks that the existing one is the same: one folder is for one study on one data set.
+fn check_same_study(layout: &StudyLayout, study: &StudyConfig, data_sha256: &str) -> Result<()> {
+    // The location of the tiles may change, their content may not.
+    let mut portable = study.clone();
+    portable.data.path = None;
+    let text = serde_yaml::to_string(&portable).map_err(|error| config_error("study", error.to_string()))?;
+    let text = format!("# On the data set of SHA-256 {data_sha256}.\n{text}");
+    let path = layout.config();
+    match fs::read_to_string(&path) {
+        Ok(before) if before == text => Ok(()),
+        Ok(_) => Err(Error::OtherStudy { path: layout.root().to_owned() }),
+        Err(_) => publish::write_file(&path, text.as_bytes()).map_err(Error::io(&path)),
+    }
+}
