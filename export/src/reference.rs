@@ -1,4 +1,4 @@
-//! The trained model in burn, with the face of an engine: what ONNX Runtime is compared with.
+//! The trained model in burn, as the reference that ONNX Runtime is compared with.
 
 use std::collections::BTreeMap;
 

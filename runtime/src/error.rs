@@ -222,14 +222,14 @@ pub enum Error {
     /// A model server, or the way there.
     #[error(transparent)]
     Endpoint(#[from] crate::endpoint::EndpointError),
-    /// An engine failed at a batch whose tiles are known.
+    /// A scorer failed at a batch whose tiles are known.
     #[error("the batch of {tiles} tiles from {first} on has no scores")]
     Batch {
         /// The first tile of the batch, as listed.
         first: String,
         /// Tiles in the batch.
         tiles: usize,
-        /// What the engine said.
+        /// Why the scorer failed.
         #[source]
         source: Box<Error>,
     },

@@ -22,7 +22,6 @@ pub mod bench;
 pub mod bundle;
 pub mod decision;
 pub mod endpoint;
-pub mod engine;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -33,12 +32,13 @@ pub mod parity;
 pub mod proc;
 pub mod provider;
 pub mod score;
+pub mod scorer;
 pub mod session;
 
 pub use bundle::{Bundle, Manifest};
 pub use decision::DecisionRule;
-pub use engine::Engine;
 pub use error::{Error, Result, chain};
 pub use library::{Library, Origin, Package, Runtime};
 pub use provider::{ProviderKind, Providers};
+pub use scorer::Scorer;
 pub use session::{Array, Optimisation, Outputs, Session, SessionOptions};

@@ -206,8 +206,8 @@ fn a_bench_measures_every_batch_and_says_who_ran_the_nodes() {
     let plan = Plan { batches: vec![1, 2], threads: vec![1], window, ..Plan::default() };
     let tiles = [Tile::from_pixels(vec![3; TILE_BYTES]).unwrap()];
     let mut open = |_| {
-        let engine = session(None);
-        Ok(Opened { load_ms: engine.load_ms(), engine_build_ms: None, skipped: engine.skipped().to_vec(), engine })
+        let scorer = session(None);
+        Ok(Opened { load_ms: scorer.load_ms(), engine_build_ms: None, skipped: scorer.skipped().to_vec(), scorer })
     };
     let report = bench::measure(&mut open, &tiles, &plan, &mut |_| ()).unwrap();
     assert_eq!(report.results.iter().map(|result| result.batch).collect::<Vec<_>>(), [1, 2]);

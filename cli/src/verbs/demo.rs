@@ -194,8 +194,8 @@ fn measure(bundle: &Bundle, runtime: &'static Runtime) -> anyhow::Result<bench::
     let plan = Plan { batches: vec![1, 8], threads: vec![cores], window, stain, ..Plan::default() };
     let mut open = |threads| {
         let options = SessionOptions { threads: Some(threads), ..SessionOptions::default() };
-        let engine = Session::open(runtime, &model, &options)?;
-        Ok(Opened { load_ms: engine.load_ms(), engine_build_ms: None, skipped: Vec::new(), engine })
+        let scorer = Session::open(runtime, &model, &options)?;
+        Ok(Opened { load_ms: scorer.load_ms(), engine_build_ms: None, skipped: Vec::new(), scorer })
     };
     Ok(bench::measure(&mut open, &tiles, &plan, &mut |_| {})?)
 }

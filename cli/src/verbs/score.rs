@@ -16,7 +16,7 @@ use kiln_files::text::escaped;
 use kiln_runtime::score::{
     self, Format, Layout, Listed, PartRecord, PipelineOptions, ResumableFile, ScoreRow, Separator, Summary,
 };
-use kiln_runtime::{Bundle, DecisionRule, Engine, Error, Providers, Session, library};
+use kiln_runtime::{Bundle, DecisionRule, Error, Providers, Scorer, Session, library};
 use kiln_tile::{Decoder, SizePolicy, TILE_BYTES, Tile};
 use serde::Serialize;
 
@@ -227,7 +227,7 @@ fn engine(sessions: &[Session], providers: &Providers) -> [String; 3] {
     [
         format!("{providers:?}"),
         session.map(|session| session.provider().to_owned()).unwrap_or_default(),
-        session.map(Engine::version).unwrap_or_default(),
+        session.map(Scorer::version).unwrap_or_default(),
     ]
 }
 
@@ -286,7 +286,7 @@ impl Work<'_> {
     }
 
     /// The batch size to score with.
-    fn batch<E: Engine + Send>(&self, engines: &mut [E], out: &Output) -> anyhow::Result<usize> {
+    fn batch<S: Scorer + Send>(&self, scorers: &mut [S], out: &Output) -> anyhow::Result<usize> {
         if let BatchSize::Tiles(batch) = self.args.batch {
             return Ok(batch);
         }
@@ -299,7 +299,7 @@ impl Work<'_> {
         // No batch is larger than what there is to score.
         let sizes: Vec<_> =
             score::PROBED_BATCHES.into_iter().filter(|size| *size == 1 || *size <= self.tiles.len()).collect();
-        let probe = score::probe(engines, &some, &sizes, PROBE)?;
+        let probe = score::probe(scorers, &some, &sizes, PROBE)?;
         let tried: Vec<_> = probe.tried.iter().map(|(size, speed)| format!("{size}: {speed:.0}")).collect();
         out.note(format_args!("--batch auto: {} (tiles/s tried: {})", probe.batch, tried.join(", ")));
         Ok(probe.batch)
@@ -321,9 +321,9 @@ impl Work<'_> {
     }
 
     /// Scores what has no row yet; the summary is of all.
-    fn score<E: Engine + Send>(
+    fn score<S: Scorer + Send>(
         &self,
-        engines: &mut [E],
+        scorers: &mut [S],
         batch: usize,
         mut sink: Sink,
         out: &Output,
@@ -333,7 +333,7 @@ impl Work<'_> {
         let kept = self.tiles.len() - left.len();
         let bar = (left.len() > MAX_NAMED).then(|| out.progress(Some(left.len() as u64), "score"));
         let mut bad = 0;
-        let summary = score::run_streams(engines, self.rule, &left, &options, &mut |row| {
+        let summary = score::run_streams(scorers, self.rule, &left, &options, &mut |row| {
             if !row.is_ok() {
                 bad += 1;
                 name_bad_tile(&row, bad, out);

@@ -75,9 +75,9 @@ pub struct Measurement {
     /// The ONNX Runtime that ran it, such as `1.31.1`; empty for a server.
     #[serde(default)]
     pub onnxruntime: String,
-    /// Engines side by side.
-    #[serde(default = "one")]
-    pub engines: usize,
+    /// Scorers side by side.
+    #[serde(default = "one", rename = "engines")]
+    pub scorers: usize,
     /// Queries a second, where they arrived at a rate.
     #[serde(default)]
     pub qps: Option<f64>,
@@ -159,7 +159,7 @@ pub(super) mod tests {
             threads: 2,
             latency: Latency::of(&[1.0, 1.01, 0.99, 1.0]).unwrap(),
             onnxruntime: "1.31.1".to_owned(),
-            engines: 1,
+            scorers: 1,
             qps: None,
             bound_ms: None,
             stages: None,

@@ -4,10 +4,10 @@
 use super::{Endpoint, EndpointError};
 use crate::bundle::Bundle;
 use crate::decision::DecisionRule;
-use crate::engine::Engine as _;
 use crate::error::Result;
 use crate::golden::{self, Golden};
 use crate::parity::{ParityReport, against_golden_within, gate_tolerances};
+use crate::scorer::Scorer as _;
 
 /// Tiles in the one request.
 const BATCH: usize = 8;
@@ -16,7 +16,7 @@ const BATCH: usize = 8;
 /// judged: see [`gate_tolerances`].
 ///
 /// # Errors
-/// [`EndpointError::Mismatch`] with how far the answers are apart; what the engine said.
+/// [`EndpointError::Mismatch`] with how far the answers are apart; or the error of a scorer.
 pub fn check_golden(endpoint: &Endpoint, bundle: &Bundle, precision: &str) -> Result<()> {
     let golden = golden::read(&bundle.golden_path()?)?;
     let golden = Golden { outputs: endpoint.only_wanted(&golden.outputs), ..golden };

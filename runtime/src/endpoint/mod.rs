@@ -1,4 +1,4 @@
-//! A model server as an engine: what a bundle holds, served by Triton, KServe, OpenVINO Model Server or MLServer, is
+//! A model server as a scorer: what a bundle holds, served by Triton, KServe, OpenVINO Model Server or MLServer, is
 //! checked, scored and measured over the Open Inference Protocol v2, by HTTP with binary tensors or by gRPC.
 //!
 //! Promised: nothing is sent before the server's metadata agree with the bundle's manifest; no answer is believed before
@@ -10,9 +10,9 @@
 //! `statistics`.
 
 mod answer;
+mod client;
 mod connection;
 mod contract;
-mod engine;
 mod error;
 mod failure;
 pub(crate) mod fuzzing;
@@ -30,7 +30,7 @@ mod tls;
 mod transport;
 mod url;
 
-pub use engine::Endpoint;
+pub use client::Endpoint;
 pub use error::EndpointError;
 pub use golden::check_golden;
 pub use metadata::{ModelMetadata, ServerMetadata, TensorMetadata};

@@ -1,6 +1,6 @@
-//! Whether two engines answered the same: errors of every output, and the decisions that would have come out
+//! Whether two scorers answered the same: errors of every output, and the decisions that would have come out
 //! differently. It promises to say no when it cannot tell: a missing output, another shape or a value that is not finite
-//! is a miss. Which engines and which tiles are compared is the caller's affair.
+//! is a miss. Which scorers and which tiles are compared is the caller's affair.
 
 mod accumulator;
 mod difference;

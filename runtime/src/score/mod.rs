@@ -1,4 +1,4 @@
-//! From files to scores: what is to be scored ([`list`]), decoding on several threads and batches to one engine
+//! From files to scores: what is to be scored ([`list`]), decoding on several threads and batches to one scorer
 //! ([`run`]), rows in input order to a file or a stream ([`RowWriter`]). A tile that cannot be decoded becomes a row
 //! that says why, and the rest is scored. Memory depends on the batch and the workers, never on the number of tiles.
 

@@ -1,4 +1,4 @@
-//! Decoding on several threads, batches to one engine, rows in input order. Jobs are handed out only so far ahead of
+//! Decoding on several threads, batches to one scorer, rows in input order. Jobs are handed out only so far ahead of
 //! the last row, so that memory stays the same for ten tiles and for ten million, and one slow tile holds up nothing
 //! but its own place.
 
@@ -14,14 +14,14 @@ use serde::Serialize;
 
 use super::{Listed, ScoreRow};
 use crate::decision::DecisionRule;
-use crate::engine::{Engine, run_padded};
+use crate::scorer::{Scorer, run_padded};
 use crate::session::Outputs;
 use crate::{Error, Result};
 
-/// How tiles are fed to the engine.
+/// How tiles are fed to the scorer.
 #[derive(Debug, Clone, Copy)]
 pub struct PipelineOptions {
-    /// Tiles in a batch. An engine with a fixed batch has its own.
+    /// Tiles in a batch. A scorer with a fixed batch has its own.
     pub batch: usize,
     /// Threads that decode.
     pub workers: usize,
@@ -61,16 +61,16 @@ impl Summary {
 /// decoded becomes a row with its reason.
 ///
 /// # Errors
-/// If the engine fails, if its outputs have no `score`, or what `on_row` said; the rows given so far stand.
+/// If the scorer fails, if its outputs have no `score`, or what `on_row` said; the rows given so far stand.
 pub fn run(
-    engine: &mut impl Engine,
+    scorer: &mut impl Scorer,
     rule: &DecisionRule,
     tiles: &[Listed],
     options: &PipelineOptions,
     on_row: &mut dyn FnMut(ScoreRow) -> Result<()>,
 ) -> Result<Summary> {
     let started = Instant::now();
-    let batch = engine.fixed_batch().unwrap_or(options.batch).max(1);
+    let batch = scorer.fixed_batch().unwrap_or(options.batch).max(1);
     let mut batches = Batches::new(rule, on_row);
     thread::scope(|scope| -> Result<()> {
         // Dropped with this closure, so that the workers end whether or not all goes well.
@@ -78,7 +78,7 @@ pub fn run(
         while let Some((index, decoded)) = feed.next()? {
             batches.push(&tiles[index].path, decoded);
             if batches.is_due(batch) || feed.is_at_end() {
-                batches.run(engine)?;
+                batches.run(scorer)?;
             }
         }
         Ok(())
@@ -143,7 +143,7 @@ impl Feed {
     ) -> Self {
         let total = tiles.len();
         let workers = options.workers.clamp(1, total.max(1));
-        // A batch in the engine, one in the making, and something for every worker.
+        // A batch in the scorer, one in the making, and something for every worker.
         let window = 2 * batch + 2 * workers;
         let (jobs, todo) = bounded(window);
         let (done, decoded) = bounded(window);
@@ -235,11 +235,11 @@ impl Batches<'_> {
         self.waiting() == 0 || self.waiting() >= batch || self.pending.len() >= MAX_PENDING
     }
 
-    pub(super) fn run(&mut self, engine: &mut impl Engine) -> Result<()> {
+    pub(super) fn run(&mut self, scorer: &mut impl Scorer) -> Result<()> {
         let mut answers = match self.waiting() {
             0 => Answers::default(),
             tiles => {
-                let outputs = run_padded(engine, &mut self.pixels, tiles).map_err(|error| self.named(error, tiles))?;
+                let outputs = run_padded(scorer, &mut self.pixels, tiles).map_err(|error| self.named(error, tiles))?;
                 Answers::of(&outputs, self.rule.classes().len())?
             }
         };
@@ -316,7 +316,7 @@ mod tests {
         broken: bool,
     }
 
-    impl Engine for FirstPixel {
+    impl Scorer for FirstPixel {
         fn run(&mut self, pixels: &[u8], batch: usize) -> Result<Outputs> {
             assert_eq!(pixels.len(), batch * TILE_BYTES);
             if self.broken {
@@ -370,13 +370,13 @@ mod tests {
     }
 
     fn scored(
-        engine: &mut FirstPixel,
+        scorer: &mut FirstPixel,
         tiles: &[Listed],
         options: &PipelineOptions,
     ) -> Result<(Vec<ScoreRow>, Summary)> {
         let mut rows = Vec::new();
         let rule = DecisionRule::new(10.0, vec![], &[]);
-        let summary = run(engine, &rule, tiles, options, &mut |row| {
+        let summary = run(scorer, &rule, tiles, options, &mut |row| {
             rows.push(row);
             Ok(())
         })?;
@@ -405,12 +405,12 @@ mod tests {
     }
 
     #[test]
-    fn engines_side_by_side_give_the_same_rows_in_the_same_order() {
+    fn scorers_side_by_side_give_the_same_rows_in_the_same_order() {
         let folder = tempfile::tempdir().unwrap();
         let tiles = tiles(folder.path(), 40);
         let (alone, _) = scored(&mut FirstPixel::default(), &tiles, &options(3, 2)).unwrap();
         for (count, fixed) in [(2, None), (3, None), (5, Some(4)), (1, None)] {
-            let mut engines: Vec<FirstPixel> =
+            let mut scorers: Vec<FirstPixel> =
                 (0..count).map(|_| FirstPixel { fixed, ..FirstPixel::default() }).collect();
             let mut rows = Vec::new();
             let rule = DecisionRule::new(10.0, vec![], &[]);
@@ -418,20 +418,20 @@ mod tests {
                 rows.push(row);
                 Ok(())
             };
-            let summary = super::super::run_streams(&mut engines, &rule, &tiles, &options(3, 2), &mut keep).unwrap();
-            assert_eq!((rows, summary.scored, summary.failed), (alone.clone(), 35, 5), "{count} engines");
+            let summary = super::super::run_streams(&mut scorers, &rule, &tiles, &options(3, 2), &mut keep).unwrap();
+            assert_eq!((rows, summary.scored, summary.failed), (alone.clone(), 35, 5), "{count} scorers");
         }
     }
 
     #[test]
-    fn one_broken_engine_of_several_ends_the_run() {
+    fn one_broken_scorer_of_several_ends_the_run() {
         let folder = tempfile::tempdir().unwrap();
         let tiles = tiles(folder.path(), 30);
-        let mut engines = [FirstPixel::default(), FirstPixel { broken: true, ..FirstPixel::default() }];
+        let mut scorers = [FirstPixel::default(), FirstPixel { broken: true, ..FirstPixel::default() }];
         let rule = DecisionRule::new(10.0, vec![], &[]);
-        let run = super::super::run_streams(&mut engines, &rule, &tiles, &options(2, 1), &mut |_| Ok(()));
-        // The other engine may have taken every batch before.
-        assert!(run.is_err() || engines[1].batches.is_empty());
+        let run = super::super::run_streams(&mut scorers, &rule, &tiles, &options(2, 1), &mut |_| Ok(()));
+        // The other scorer may have taken every batch before.
+        assert!(run.is_err() || scorers[1].batches.is_empty());
         let mut refuse = |_| Err(workers_gone());
         let mut whole = [FirstPixel::default(), FirstPixel::default()];
         assert!(super::super::run_streams(&mut whole, &rule, &tiles, &options(2, 1), &mut refuse).is_err());
@@ -440,9 +440,9 @@ mod tests {
     #[test]
     fn a_fixed_batch_is_filled_up_and_cut_off() {
         let folder = tempfile::tempdir().unwrap();
-        let mut engine = FirstPixel { fixed: Some(4), ..FirstPixel::default() };
-        let (rows, _) = scored(&mut engine, &tiles(folder.path(), 6), &options(1, 2)).unwrap();
-        assert_eq!((rows.len(), engine.batches), (6, vec![4, 4]));
+        let mut scorer = FirstPixel { fixed: Some(4), ..FirstPixel::default() };
+        let (rows, _) = scored(&mut scorer, &tiles(folder.path(), 6), &options(1, 2)).unwrap();
+        assert_eq!((rows.len(), scorer.batches), (6, vec![4, 4]));
         assert_eq!(rows[5].score, Some(5.0));
     }
 
@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_or_a_reader_that_fails_ends_the_run() {
+    fn a_scorer_or_a_reader_that_fails_ends_the_run() {
         let folder = tempfile::tempdir().unwrap();
         let tiles = tiles(folder.path(), 30);
         let mut broken = FirstPixel { broken: true, ..FirstPixel::default() };
@@ -475,11 +475,11 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_bad_tiles_needs_no_engine() {
+    fn nothing_but_bad_tiles_needs_no_scorer() {
         let missing: Vec<_> =
             (0..3000).map(|index| Listed { path: PathBuf::from(format!("no/{index}.png")), refused: None }).collect();
-        let mut engine = FirstPixel::default();
-        let (rows, summary) = scored(&mut engine, &missing, &options(8, 2)).unwrap();
-        assert_eq!((rows.len(), summary.failed, engine.batches.len()), (3000, 3000, 0));
+        let mut scorer = FirstPixel::default();
+        let (rows, summary) = scored(&mut scorer, &missing, &options(8, 2)).unwrap();
+        assert_eq!((rows.len(), summary.failed, scorer.batches.len()), (3000, 3000, 0));
     }
 }

@@ -1,6 +1,6 @@
-//! Several engines side by side, each on a thread of its own that decodes a batch and runs it. On a processor this keeps
+//! Several scorers side by side, each on a thread of its own that decodes a batch and runs it. On a processor this keeps
 //! every core at work: nothing waits for a batch that others decode, and no operator waits for the slowest of its threads.
-//! Rows come in input order all the same, and no more batches are in the making than there are engines, twice over.
+//! Rows come in input order all the same, and no more batches are in the making than there are scorers, twice over.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -12,35 +12,35 @@ use super::pipeline::{Batches, decoded, run, workers_gone};
 use super::{Listed, PipelineOptions, ScoreRow, Summary};
 use crate::Result;
 use crate::decision::DecisionRule;
-use crate::engine::Engine;
+use crate::scorer::Scorer;
 
 /// A batch by its number, and its rows.
 type Answered = (usize, Result<Vec<ScoreRow>>);
 
-/// Scores as [`run`] does, with all of `engines` at once. They must be the same graph on the same provider.
+/// Scores as [`run`] does, with all of `scorers` at once. They must be the same graph on the same provider.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_streams<E: Engine + Send>(
-    engines: &mut [E],
+pub fn run_streams<S: Scorer + Send>(
+    scorers: &mut [S],
     rule: &DecisionRule,
     tiles: &[Listed],
     options: &PipelineOptions,
     on_row: &mut dyn FnMut(ScoreRow) -> Result<()>,
 ) -> Result<Summary> {
-    if let [engine] = engines {
-        return run(engine, rule, tiles, options, on_row);
+    if let [scorer] = scorers {
+        return run(scorer, rule, tiles, options, on_row);
     }
     let started = Instant::now();
-    let batch = engines.iter().find_map(|engine| engine.fixed_batch()).unwrap_or(options.batch).max(1);
-    let (batches, window) = (tiles.len().div_ceil(batch), 2 * engines.len());
+    let batch = scorers.iter().find_map(|scorer| scorer.fixed_batch()).unwrap_or(options.batch).max(1);
+    let (batches, window) = (tiles.len().div_ceil(batch), 2 * scorers.len());
     let mut scored = 0;
     thread::scope(|scope| -> Result<()> {
         let (jobs, todo) = bounded(window);
         let (done, answered) = bounded(window);
-        for engine in engines.iter_mut() {
+        for scorer in scorers.iter_mut() {
             let (todo, done) = (todo.clone(), done.clone());
-            scope.spawn(move || work(engine, rule, tiles, options, batch, (&todo, &done)));
+            scope.spawn(move || work(scorer, rule, tiles, options, batch, (&todo, &done)));
         }
         // With these gone, the workers' ends are the only ones left, and all end when one side does.
         drop((todo, done));
@@ -70,8 +70,8 @@ pub fn run_streams<E: Engine + Send>(
     Ok(Summary::of(tiles.len(), scored, started.elapsed()))
 }
 
-fn work<E: Engine>(
-    engine: &mut E,
+fn work<S: Scorer>(
+    scorer: &mut S,
     rule: &DecisionRule,
     tiles: &[Listed],
     options: &PipelineOptions,
@@ -81,15 +81,15 @@ fn work<E: Engine>(
     for number in todo {
         let first = number * batch;
         let tiles = &tiles[first..tiles.len().min(first + batch)];
-        if done.send((number, rows(engine, rule, tiles, options))).is_err() {
+        if done.send((number, rows(scorer, rule, tiles, options))).is_err() {
             return;
         }
     }
 }
 
 /// Decodes and runs one batch.
-fn rows<E: Engine>(
-    engine: &mut E,
+fn rows<S: Scorer>(
+    scorer: &mut S,
     rule: &DecisionRule,
     tiles: &[Listed],
     options: &PipelineOptions,
@@ -103,6 +103,6 @@ fn rows<E: Engine>(
     for tile in tiles {
         batch.push(&tile.path, decoded(&options.decoder, tile));
     }
-    batch.run(engine)?;
+    batch.run(scorer)?;
     Ok(rows)
 }

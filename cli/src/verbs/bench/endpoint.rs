@@ -53,7 +53,7 @@ fn plans(args: &Args, precision: &str, most: Option<usize>) -> Vec<Plan> {
 }
 
 fn one(endpoint: &Endpoint, plan: &Plan, tiles: &[Tile], load_ms: f64, out: &Output) -> anyhow::Result<Report> {
-    let mut open = |_| Ok(Opened { load_ms, engine_build_ms: None, skipped: vec![], engine: endpoint.clone() });
+    let mut open = |_| Ok(Opened { load_ms, engine_build_ms: None, skipped: vec![], scorer: endpoint.clone() });
     let mut say = |step: &str| out.note(format_args!("measuring {step}"));
     let before = endpoint.statistics()?;
     let mut report = bench::measure(&mut open, tiles, plan, &mut say)?;

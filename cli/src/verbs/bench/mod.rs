@@ -168,7 +168,7 @@ fn plan(args: &Args, bundle: &Bundle, providers: &Providers, precision: &str) ->
     Plan { stain: bundle.manifest.tile.before_graph(), ..plan }
 }
 
-fn plan_of(args: &Args, precision: &str, offline_engines: usize) -> Plan {
+fn plan_of(args: &Args, precision: &str, offline_scorers: usize) -> Plan {
     let default = Window::default();
     let min_duration = Duration::from_secs_f64(args.seconds);
     let window = Window {
@@ -186,7 +186,7 @@ fn plan_of(args: &Args, precision: &str, offline_engines: usize) -> Plan {
         precision: precision.to_owned(),
         qps: args.qps,
         bound_ms: args.bound,
-        offline_engines,
+        offline_scorers,
         stain: None,
     }
 }
@@ -199,14 +199,14 @@ fn open(
     threads: usize,
 ) -> kiln_runtime::Result<Opened<Session>> {
     let options = SessionOptions { threads: Some(threads), ..options.clone() };
-    let mut engine = Session::open(runtime, model, &options)?;
+    let mut scorer = Session::open(runtime, model, &options)?;
     let mut engine_build_ms = None;
-    if engine.engines_built() > 0 {
-        engine_build_ms = Some(engine.load_ms());
-        drop(engine);
-        engine = Session::open(runtime, model, &options)?;
+    if scorer.engines_built() > 0 {
+        engine_build_ms = Some(scorer.load_ms());
+        drop(scorer);
+        scorer = Session::open(runtime, model, &options)?;
     }
-    Ok(Opened { load_ms: engine.load_ms(), engine_build_ms, skipped: engine.skipped().to_vec(), engine })
+    Ok(Opened { load_ms: scorer.load_ms(), engine_build_ms, skipped: scorer.skipped().to_vec(), scorer })
 }
 
 fn read_baseline(file: &Path) -> anyhow::Result<Report> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kiln_runtime::Engine as _;
+use kiln_runtime::Scorer as _;
 use kiln_runtime::endpoint::{Endpoint, check_golden};
 use kiln_runtime::score::Summary;
 use serde::Serialize;
@@ -35,13 +35,13 @@ pub(super) fn run(work: &Work<'_>, part: Part, out: &Output) -> anyhow::Result<E
     let needed: &[&str] = if rule.classes().is_empty() { &["score"] } else { &["score", "probabilities"] };
     let endpoint = args.endpoint.connect(bundle, Some(needed), out)?;
     check_golden(&endpoint, bundle, precision)?;
-    let mut engines = endpoint.handles();
-    let batch = batch(work, &endpoint, &mut engines, out)?;
+    let mut scorers = endpoint.handles();
+    let batch = batch(work, &endpoint, &mut scorers, out)?;
     // After the servers were checked: where nothing can be scored, stdout gets no header that promises rows. Which
     // servers answer is no part of what the rows depend on, so that other ones may go on where these were lost.
     let sink = Sink::open(work, &["endpoint", endpoint.model(), endpoint.version().unwrap_or_default()], out)?;
     let kept = sink.progress();
-    match work.score(&mut engines, batch, sink, out) {
+    match work.score(&mut scorers, batch, sink, out) {
         Ok(scored) => {
             let exit = scored.exit();
             if let Scored::All(summary, digests) = scored {
@@ -58,8 +58,8 @@ pub(super) fn run(work: &Work<'_>, part: Part, out: &Output) -> anyhow::Result<E
 }
 
 /// The batch that was asked for, as far as the servers take it.
-fn batch(work: &Work<'_>, endpoint: &Endpoint, engines: &mut [Endpoint], out: &Output) -> anyhow::Result<usize> {
-    let asked = work.batch(engines, out)?;
+fn batch(work: &Work<'_>, endpoint: &Endpoint, scorers: &mut [Endpoint], out: &Output) -> anyhow::Result<usize> {
+    let asked = work.batch(scorers, out)?;
     let batch = endpoint.max_batch().map_or(asked, |most| asked.min(most));
     if batch < asked {
         out.note(format_args!("batches of {batch}: the server takes no larger ones"));

@@ -1,4 +1,4 @@
-//! Servers as an [`Engine`]. All clones share a number of connections, so that more threads than that may prepare batches
+//! Servers as an [`Scorer`]. All clones share a number of connections, so that more threads than that may prepare batches
 //! while no more requests than that are on their way.
 
 use std::collections::BTreeMap;
@@ -14,8 +14,8 @@ use super::server::{Served, Server};
 use super::statistics::Statistics;
 use super::{EndpointError, EndpointOptions};
 use crate::bundle::Manifest;
-use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::scorer::Scorer;
 use crate::session::Outputs;
 
 /// Model servers that were found to serve a bundle. Cloning it gives another handle on the same connections.
@@ -239,7 +239,7 @@ fn nothing_lent() -> Error {
     Error::Argument { argument: "connections".to_owned(), reason: "one is used twice".to_owned() }
 }
 
-impl Engine for Endpoint {
+impl Scorer for Endpoint {
     fn run(&mut self, pixels: &[u8], batch: usize) -> Result<Outputs> {
         if batch == 0 || batch.checked_mul(TILE_BYTES) != Some(pixels.len()) {
             let reason = format!("{} bytes of pixels for a batch of {batch}; a tile has {TILE_BYTES}", pixels.len());
