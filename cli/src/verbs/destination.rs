@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use kiln_files::FileIdentity;
 use kiln_runtime::{Error, Result};
 
+/// The `--out` that means standard output.
+pub(super) const STDOUT: &str = "-";
+
 /// A path that the user asked a verb to write to.
 pub(super) struct Destination<'a> {
     /// The flag that names it, for errors.

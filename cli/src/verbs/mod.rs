@@ -12,9 +12,11 @@ mod endpoint;
 mod evaluate;
 #[cfg(feature = "export")]
 mod export;
+mod format;
 #[cfg(feature = "train")]
 mod labels;
 mod merge;
+mod number;
 #[cfg(feature = "package")]
 mod package;
 mod provider;

@@ -218,9 +218,9 @@ fn unchanged(
 
 /// A part's format, by its name.
 fn format_of(path: &Path) -> Result<Format> {
-    Format::of_path(path).ok_or_else(|| Error::Argument {
+    Format::from_path(path).ok_or_else(|| Error::Argument {
         argument: path.display().to_string(),
-        reason: "the name does not tell the format; parts end with .csv, .jsonl or .parquet".to_owned(),
+        reason: format!("the name does not tell the format; parts end with {}", Format::file_names()),
     })
 }
 
@@ -274,7 +274,7 @@ mod tests {
     fn score(list: &[Listed], shard: Option<Shard>, path: &Path, model: &str) -> PathBuf {
         let classes = CLASSES.map(str::to_owned);
         let range = shard.map_or(0..list.len(), |shard| shard.range(list.len()));
-        let mut writer = RowWriter::to_file(path, Format::of_path(path).unwrap(), &classes).unwrap();
+        let mut writer = RowWriter::to_file(path, Format::from_path(path).unwrap(), &classes).unwrap();
         range.for_each(|number| writer.write(&row(&list[number], number)).unwrap());
         writer.finish().unwrap();
         if let Some(shard) = shard {

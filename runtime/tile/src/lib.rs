@@ -8,6 +8,7 @@ mod policy;
 mod resize;
 mod score;
 mod search;
+mod source;
 pub mod stain;
 mod tile;
 
@@ -16,4 +17,5 @@ pub use error::TileError;
 pub use policy::SizePolicy;
 pub use score::{ScorePart, ScoreRule};
 pub use search::is_left_out;
+pub use source::{TileRead, TileSource, TileSubset};
 pub use tile::{SIDE, TILE_BYTES, Tile};

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use kiln_runtime::bench::{self, Opened, Plan, Report};
 use kiln_runtime::endpoint::{Endpoint, check_golden};
-use kiln_runtime::{Bundle, golden};
+use kiln_runtime::{Bundle, DecisionRule, golden};
 use kiln_tile::Tile;
 
 use super::{Args, plan_of};
@@ -17,10 +17,9 @@ pub(super) fn measure(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Res
     let [precision] = args.precision.as_slice() else {
         anyhow::bail!("--precision: a server runs one graph; name the one that it runs");
     };
-    let classes = !bundle.manifest.classes.is_empty();
-    let needed: &[&str] = if classes { &["score", "probabilities"] } else { &["score"] };
+    let rule = DecisionRule::of(&bundle.manifest);
     let started = Instant::now();
-    let endpoint = args.endpoint.connect(bundle, Some(needed), out)?;
+    let endpoint = args.endpoint.connect(bundle, Some(rule.outputs()), out)?;
     let load_ms = started.elapsed().as_secs_f64() * 1_000.0;
     check_golden(&endpoint, bundle, precision)?;
     out.note(describe(&endpoint));

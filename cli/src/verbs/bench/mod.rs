@@ -16,8 +16,8 @@ use kiln_runtime::{Bundle, ProviderKind, Providers, Runtime, Session, SessionOpt
 
 use super::destination::Destination;
 use super::endpoint::EndpointArgs;
+use super::number::at_least_one;
 use super::provider::ProviderOptionArgs;
-use super::score::at_least_one;
 use crate::exit::Exit;
 use crate::output::Output;
 

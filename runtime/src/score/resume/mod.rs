@@ -140,8 +140,11 @@ impl ResumableFile {
             ));
         }
         let head = Head { progress: FORMAT, run: key.to_owned(), tiles: tiles.len() };
-        let earlier =
-            if resume.restart { Earlier::Nothing } else { Earlier::read(&file, &head, tiles).map_err(failed)? };
+        let earlier = if resume.restart {
+            Earlier::Nothing
+        } else {
+            Earlier::read(&file, &head, tiles, classes.len()).map_err(failed)?
+        };
         let (end, rows, found) = match earlier {
             Earlier::Rows { end, rows } => {
                 let (rows, kept) = keep(rows, tiles, resume);
@@ -157,7 +160,8 @@ impl ResumableFile {
         let file = BufWriter::new(file);
         let mut this = Self { target, progress, file, format, classes, rows, todo, done: 0, end };
         if end == 0 {
-            this.line(&head)?;
+            let line = serde_json::to_vec(&head).map_err(|error| this.failed(error.into()))?;
+            this.write_line(line)?;
             let flushed = this.file.flush();
             flushed.map_err(|source| this.failed(source))?;
         }
@@ -194,11 +198,11 @@ impl ResumableFile {
         };
         self.rows[place] = Some(self.end);
         self.done += 1;
-        self.line(&(place, row, row_digest(place, row)))
+        let line = line_of(place, row).map_err(|error| self.failed(error.into()))?;
+        self.write_line(line)
     }
 
-    fn line(&mut self, value: &impl Serialize) -> Result<()> {
-        let mut line = serde_json::to_vec(value).map_err(|error| self.failed(error.into()))?;
+    fn write_line(&mut self, mut line: Vec<u8>) -> Result<()> {
         line.push(b'\n');
         self.file.write_all(&line).map_err(|source| self.failed(source))?;
         self.end += line.len() as u64;
@@ -276,7 +280,7 @@ enum Earlier {
 
 impl Earlier {
     /// Reads a progress file as far as its lines are whole.
-    fn read(mut file: &File, head: &Head, tiles: &[Listed]) -> std::io::Result<Self> {
+    fn read(mut file: &File, head: &Head, tiles: &[Listed], classes: usize) -> std::io::Result<Self> {
         file.seek(SeekFrom::Start(0))?;
         let mut reader = BufReader::new(file);
         let mut line = Vec::new();
@@ -301,7 +305,8 @@ impl Earlier {
             if tiles.get(place).is_none_or(|tile| tile.path.to_string_lossy() != row.path) {
                 break;
             }
-            rows[place] = Some(EarlierRow { start: end, digest: row.digest.filter(|_| is_whole(&row)) });
+            rows[place] =
+                Some(EarlierRow { start: end, digest: row.digest.filter(|_| row.is_ok() && row.is_coherent(classes)) });
             end += length;
         }
         Ok(Self::Rows { end, rows })
@@ -314,13 +319,19 @@ fn whole_row(line: &[u8]) -> Option<(usize, ScoreRow)> {
     (digest == row_digest(place, &row)).then_some((place, row))
 }
 
-fn row_digest(place: usize, row: &ScoreRow) -> FileDigest {
-    FileDigest::of(&serde_json::to_vec(&(place, row)).unwrap_or_default())
+/// `[place, row, digest of both]`. The digest is that of `[place, row]`, so that both are serialised once.
+fn line_of(place: usize, row: &ScoreRow) -> serde_json::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(&(place, row))?;
+    let digest = FileDigest::of(&line);
+    line.pop();
+    line.push(b',');
+    serde_json::to_writer(&mut line, &digest)?;
+    line.push(b']');
+    Ok(line)
 }
 
-/// Whether a row has all that a row with a score has.
-fn is_whole(row: &ScoreRow) -> bool {
-    row.is_ok() && row.score.is_some_and(f32::is_finite) && row.label.is_some()
+fn row_digest(place: usize, row: &ScoreRow) -> FileDigest {
+    FileDigest::of(&serde_json::to_vec(&(place, row)).unwrap_or_default())
 }
 
 /// Keeps the rows with a score whose tiles have the bytes that were scored.
