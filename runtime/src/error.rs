@@ -219,7 +219,8 @@ pub enum Error {
         /// What was found, and what to do.
         reason: String,
     },
-    /// A model server, or the way there.
+    /// A model server, or the connection to it.
+    #[cfg(feature = "endpoint")]
     #[error(transparent)]
     Endpoint(#[from] crate::endpoint::EndpointError),
     /// A scorer failed at a batch whose tiles are known.
@@ -288,6 +289,7 @@ impl Error {
             | Self::Golden { .. }
             | Self::Argument { .. }
             | Self::Read { .. } => Fault::Input,
+            #[cfg(feature = "endpoint")]
             Self::Endpoint(error) => error.fault(),
             Self::Batch { source, .. } => source.fault(),
         }

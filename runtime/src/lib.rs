@@ -2,6 +2,9 @@
 //! become a [`Session`] on the execution provider that the user named, and on no other. Never depends on burn: this
 //! crate alone is what an edge machine needs.
 //!
+//! Cargo features, all off by default: `endpoint` (model servers as scorers), `bench` (latency and throughput), `parquet`
+//! (result files in Apache Parquet).
+//!
 //! ```no_run
 //! use kiln_runtime::{Bundle, Providers, Session, SessionOptions, library};
 //!
@@ -18,9 +21,11 @@
 //! }
 //! ```
 
+#[cfg(feature = "bench")]
 pub mod bench;
 pub mod bundle;
 pub mod decision;
+#[cfg(feature = "endpoint")]
 pub mod endpoint;
 mod error;
 #[doc(hidden)]
@@ -33,6 +38,8 @@ pub mod proc;
 pub mod provider;
 pub mod score;
 pub mod scorer;
+#[cfg(any(feature = "bench", feature = "endpoint"))]
+mod server_times;
 pub mod session;
 
 pub use bundle::{Bundle, Manifest};

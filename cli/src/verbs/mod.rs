@@ -1,12 +1,14 @@
 //! One file a verb: its arguments, and the calls that they turn into.
 
+#[cfg(feature = "bench")]
 mod bench;
 #[cfg(feature = "train")]
 mod data;
-#[cfg(feature = "export")]
+#[cfg(all(feature = "export", feature = "bench"))]
 mod demo;
 mod destination;
 mod doctor;
+#[cfg_attr(not(feature = "endpoint"), path = "no_endpoint.rs")]
 mod endpoint;
 #[cfg(feature = "train")]
 mod evaluate;
@@ -45,7 +47,7 @@ use crate::output::Output;
 /// What `kiln` can do, in the order in which a model meets it.
 #[derive(Subcommand)]
 pub(crate) enum Verb {
-    #[cfg(feature = "export")]
+    #[cfg(all(feature = "export", feature = "bench"))]
     Demo(demo::Args),
     Runtime(runtime::Args),
     Doctor(doctor::Args),
@@ -64,6 +66,7 @@ pub(crate) enum Verb {
     Verify(verify::Args),
     Score(score::Args),
     Merge(merge::Args),
+    #[cfg(feature = "bench")]
     Bench(bench::Args),
     #[cfg(feature = "package")]
     Package(Box<package::Args>),
@@ -85,7 +88,7 @@ fn again(library: Option<&Path>, log: &str) -> anyhow::Result<Command> {
 /// Runs a verb to its end.
 pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
     match verb {
-        #[cfg(feature = "export")]
+        #[cfg(all(feature = "export", feature = "bench"))]
         Verb::Demo(args) => demo::run(args, out),
         Verb::Runtime(args) => runtime::run(args, out),
         Verb::Doctor(args) => doctor::run(args, out),
@@ -104,6 +107,7 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         Verb::Verify(args) => verify::run(args, out),
         Verb::Score(args) => score::run(args, out),
         Verb::Merge(args) => merge::run(args, out),
+        #[cfg(feature = "bench")]
         Verb::Bench(args) => bench::run(args, out),
         #[cfg(feature = "package")]
         Verb::Package(args) => package::run(*args, out),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Breakdown, Latency, Machine, Scenario};
-use crate::endpoint::ServerTimes;
+use crate::server_times::ServerTimes;
 
 /// Whether the figures may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -36,5 +36,7 @@ pub use golden::check_golden;
 pub use metadata::{ModelMetadata, ServerMetadata, TensorMetadata};
 pub use options::{EndpointOptions, TOKEN_VARIABLE, Token};
 pub use server::Served;
-pub use statistics::{ServerTimes, Statistics};
+pub use statistics::Statistics;
 pub use url::{EndpointUrl, Scheme};
+
+pub use crate::server_times::ServerTimes;

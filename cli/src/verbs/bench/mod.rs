@@ -1,5 +1,6 @@
 //! `kiln bench`: latency and throughput of a bundle.
 
+#[cfg(feature = "endpoint")]
 mod endpoint;
 mod matrix;
 mod show;
@@ -112,6 +113,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     }
     let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
     let report = match args.provider.as_slice() {
+        #[cfg(feature = "endpoint")]
         _ if args.endpoint.is_named() => endpoint::measure(&args, &bundle, out)?,
         [provider] if args.open_only => return open_only(&args, &bundle, provider, out),
         [provider] => measure(&args, &bundle, provider, out)?,

@@ -1,7 +1,6 @@
 //! The target of the rows of `kiln score`: a file that a stopped run can go on with, or standard output.
 
 use std::io;
-use std::path::PathBuf;
 
 use kiln_files::FileDigest;
 use kiln_runtime::score::{self, Found, Kept, ResumableFile, Resume, RowWriter, ScoreRow};
@@ -62,7 +61,8 @@ impl Sink {
     }
 
     /// The file that holds the rows until the result file appears.
-    pub(super) fn progress(&self) -> Option<PathBuf> {
+    #[cfg(feature = "endpoint")]
+    pub(super) fn progress(&self) -> Option<std::path::PathBuf> {
         match self {
             Self::File(file) => Some(file.progress().to_owned()),
             Self::Stream(_) => None,
