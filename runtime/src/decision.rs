@@ -1,11 +1,11 @@
-//! How a score becomes a decision: the threshold and the class names of a bundle, applied in one place, so that scoring,
+//! Decisions from scores: the threshold and the class names of a bundle, applied in one place, so that scoring,
 //! verification and evaluation cannot disagree about which side a tile is on.
 
 use crate::bundle::manifest::Manifest;
 
-/// Label of a tile at or over the threshold, where the model has no class of that side.
+/// Label of a tile at or over the threshold, if the model has no anomalous class.
 pub const ANOMALOUS: &str = "anomalous";
-/// Label of a tile under the threshold, where the model has no class of that side.
+/// Label of a tile under the threshold, if the model has no normal class.
 pub const NORMAL: &str = "normal";
 
 /// The output that every model has: a number for each tile, higher for more anomalous ones.
@@ -28,21 +28,21 @@ impl DecisionRule {
         Self::new(manifest.threshold.value, manifest.classes.clone(), &manifest.normal_classes)
     }
 
-    /// A rule of one threshold, over class names in the order of `probabilities`; `normal` names those that count as
-    /// normal.
+    /// A rule of one threshold, over class names in the order of `probabilities`; `normal` names the normal
+    /// ones.
     #[must_use]
     pub fn new(threshold: f64, classes: Vec<String>, normal: &[String]) -> Self {
         let normal = classes.iter().map(|class| normal.contains(class)).collect();
         Self { threshold, classes, normal }
     }
 
-    /// From which score on a tile is anomalous.
+    /// The threshold at or above which a tile is anomalous.
     #[must_use]
     pub fn threshold(&self) -> f64 {
         self.threshold
     }
 
-    /// Class names in the order of `probabilities`; empty where the model has none.
+    /// Class names in the order of `probabilities`; empty if the model has none.
     #[must_use]
     pub fn classes(&self) -> &[String] {
         &self.classes
@@ -54,14 +54,14 @@ impl DecisionRule {
         if self.classes.is_empty() { &[SCORE] } else { &[SCORE, PROBABILITIES] }
     }
 
-    /// Whether a score is on the anomalous side.
+    /// True if a score is on the anomalous side.
     #[must_use]
     pub fn is_anomalous(&self, score: f32) -> bool {
         f64::from(score) >= self.threshold
     }
 
     /// The word for a tile: the most probable class *of the side that the threshold puts it on*, so that label and
-    /// threshold never contradict each other; [`ANOMALOUS`] or [`NORMAL`] where the model has no class there.
+    /// threshold never contradict each other; [`ANOMALOUS`] or [`NORMAL`] if the model has no class there.
     #[must_use]
     pub fn label(&self, score: f32, probabilities: &[f32]) -> &str {
         let anomalous = self.is_anomalous(score);

@@ -1,4 +1,4 @@
-//! `--shard` of `kiln score`: which part of the list this process scores, and the record that it leaves beside the part.
+//! `--shard` of `kiln score`: the part of the list that this process scores, and the record beside it.
 
 use std::path::{Path, PathBuf};
 
@@ -17,16 +17,16 @@ pub(super) struct ShardArgs {
     shard: Option<String>,
 }
 
-/// The part that was asked for.
+/// The requested part.
 pub(super) struct Part(Option<(Shard, Vec<Listed>)>);
 
 impl ShardArgs {
-    /// Whether a part was asked for.
+    /// True if a part was requested.
     pub(super) fn is_named(&self) -> bool {
         self.shard.is_some()
     }
 
-    /// Leaves in `tiles` what this process shall score.
+    /// Reduces `tiles` to those of this process.
     pub(super) fn take(&self, tiles: &mut Vec<Listed>, out: &Output) -> anyhow::Result<Part> {
         let Some(text) = &self.shard else { return Ok(Part(None)) };
         let shard = Shard::resolve(text, |name| std::env::var(name).ok())?;

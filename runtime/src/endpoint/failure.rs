@@ -1,6 +1,8 @@
 //! What a transport can say when it has no answer, before anybody knows which batch was meant. Retrying is decided on
 //! this alone.
 
+use kiln_files::text::one_line;
+
 /// Characters of a server's message that are shown.
 const MAX_MESSAGE: usize = 400;
 
@@ -58,12 +60,10 @@ impl Failure {
 
 /// A server's words on one line, without control characters and not too long: they go to a terminal.
 pub(super) fn shown(text: &str) -> String {
-    let words: Vec<_> =
-        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
-    let text = words.join(" ");
+    let text = one_line(text);
     match text.char_indices().nth(MAX_MESSAGE) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+        None => text.into_owned(),
     }
 }
 

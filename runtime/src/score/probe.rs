@@ -16,7 +16,7 @@ pub const PROBED_BATCHES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
 /// A larger batch must be faster by so much to be worth its memory.
 const WORTH: f64 = 1.03;
 
-/// What a probe found.
+/// The result of a probe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Probe {
     /// The batch to use.

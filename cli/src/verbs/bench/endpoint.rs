@@ -26,7 +26,7 @@ pub(super) fn measure(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Res
     let tiles = golden::read(&bundle.golden_path()?)?.tiles;
     let mut whole: Option<Report> = None;
     // One at a time, so that the servers' counters belong to one measurement.
-    for plan in plans(args, precision, endpoint.max_batch()) {
+    for plan in plans(args, precision, &endpoint) {
         let report = one(&endpoint, &plan, &tiles, load_ms, out)?;
         whole = Some(match whole {
             Some(before) => before.and(report),
@@ -38,11 +38,11 @@ pub(super) fn measure(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Res
 
 /// Each scenario at each batch size that the servers take. Threads are requests on their way at once, where a scenario
 /// sends several.
-fn plans(args: &Args, precision: &str, most: Option<usize>) -> Vec<Plan> {
+fn plans(args: &Args, precision: &str, endpoint: &Endpoint) -> Vec<Plan> {
     let concurrency = args.endpoint.concurrency();
     let mut plan = plan_of(args, precision, concurrency);
     plan.threads = vec![concurrency];
-    let batches = args.batch.iter().filter(|batch| **batch <= most.unwrap_or(usize::MAX));
+    let batches = args.batch.iter().filter(|batch| endpoint.accepts(**batch));
     let batches: Vec<usize> = batches.copied().collect();
     let one = |scenario| {
         let plan = plan.clone();

@@ -89,9 +89,9 @@ impl Args {
 /// `--batch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BatchSize {
-    /// So many tiles.
+    /// This many tiles.
     Tiles(usize),
-    /// What a short trial finds.
+    /// The size that a short trial finds fastest.
     Auto,
 }
 

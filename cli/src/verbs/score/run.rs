@@ -13,7 +13,7 @@ use super::work::{FEW_TILES, Work};
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// How far scoring came.
+/// The end of a run.
 pub(super) enum Scored {
     /// Every tile has its row; with the digest of each tile's bytes if rows go to a file.
     All(Summary, Vec<Option<FileDigest>>),

@@ -12,10 +12,10 @@ use super::args::{Args, BatchSize};
 use crate::output::Output;
 use crate::verbs::shard::Part;
 
-/// How long each batch size is tried.
+/// Time for which each batch size is tried.
 const PROBE: Duration = Duration::from_millis(300);
 
-/// Tiles that a trial runs on.
+/// Tiles of a trial.
 const PROBED_TILES: usize = 8;
 
 /// Bad tiles that stderr names at most, and tiles for which no progress is shown.

@@ -32,7 +32,7 @@ impl<T> InOrder<T> {
         Some(value)
     }
 
-    /// How many values were returned.
+    /// Number of values returned.
     pub(super) fn returned(&self) -> usize {
         self.returned
     }
