@@ -1,11 +1,13 @@
 #![allow(clippy::unwrap_used)]
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::slice::from_mut;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kiln_files::FileDigest;
-use kiln_tile::{Decoder, TILE_BYTES};
+use kiln_tile::{Decoder, TILE_BYTES, Tile, TileRead};
 use ndarray::Array1;
 
 use super::super::{Listed, ListedTiles};
@@ -181,4 +183,86 @@ fn nothing_but_bad_tiles_needs_no_scorer() {
     let mut scorer = FirstPixel::default();
     let (rows, summary) = scored(&mut scorer, &missing, &options(8, 2)).unwrap();
     assert_eq!((rows.len(), summary.failed, scorer.batches.len()), (3000, 3000, 0));
+}
+
+/// Tiles without files: a grey tile, or a failure where `bad` holds. Notes the highest index that was read.
+struct Greys {
+    count: usize,
+    bad: fn(usize) -> bool,
+    highest: AtomicUsize,
+}
+
+impl Greys {
+    fn new(count: usize, bad: fn(usize) -> bool) -> Self {
+        Self { count, bad, highest: AtomicUsize::new(0) }
+    }
+}
+
+impl TileSource for Greys {
+    fn len(&self) -> usize {
+        self.count
+    }
+    fn name(&self, index: usize) -> Cow<'_, str> {
+        index.to_string().into()
+    }
+    fn read(&self, index: usize) -> TileRead {
+        self.highest.fetch_max(index, Ordering::SeqCst);
+        if (self.bad)(index) {
+            return TileRead::refused("unreadable: bad".to_owned());
+        }
+        TileRead { digest: None, tile: Ok(Tile::from_pixels(vec![index as u8; TILE_BYTES]).unwrap()) }
+    }
+}
+
+#[test]
+fn tiles_are_read_only_so_far_ahead_of_the_rows() {
+    let rule = DecisionRule::new(10.0, vec![], &[]);
+    for (count, batch, workers) in [(1, 4, 3), (3, 4, 3)] {
+        let source = Greys::new(2_000, |index| index % 11 == 3);
+        let mut scorers: Vec<_> = (0..count).map(|_| FirstPixel::default()).collect();
+        let (mut next, mut most) = (0, 0);
+        run(&mut scorers, &rule, &source, &options(batch, workers), &mut |row| {
+            assert_eq!((row.path.as_str(), row.is_ok()), (next.to_string().as_str(), next % 11 != 3));
+            most = most.max(source.highest.load(Ordering::SeqCst) - next);
+            next += 1;
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(next, 2_000);
+        // Batches on their way, the open one and the batch of this row, each with its bad tiles, and tiles being read.
+        let bound = (2 * count + 2) * (batch + 2) + 2 * workers.max(count);
+        assert!(most <= bound, "{most} tiles ahead with {count} scorers, {bound} expected at most");
+    }
+}
+
+#[test]
+fn one_tile_before_many_bad_ones_is_not_held_up() {
+    let rule = DecisionRule::new(10.0, vec![], &[]);
+    for count in [1, 2] {
+        let source = Greys::new(5_000, |index| index > 0);
+        let mut scorers: Vec<_> = (0..count).map(|_| FirstPixel::default()).collect();
+        let mut rows = 0;
+        let summary = run(&mut scorers, &rule, &source, &options(8, 2), &mut |_| {
+            rows += 1;
+            // The first row comes long before the end.
+            assert!(rows > 1 || source.highest.load(Ordering::SeqCst) < 4_000);
+            Ok(())
+        });
+        assert_eq!((summary.unwrap().failed, rows), (4_999, 5_000));
+    }
+}
+
+#[test]
+fn a_panic_of_a_thread_ends_the_run() {
+    let rule = DecisionRule::new(10.0, vec![], &[]);
+    for count in [1, 2] {
+        let source = Greys::new(500, |index| {
+            assert_ne!(index, 250, "on purpose");
+            false
+        });
+        let mut scorers: Vec<_> = (0..count).map(|_| FirstPixel::default()).collect();
+        let scored = || run(&mut scorers, &rule, &source, &options(8, 2), &mut |_| Ok(()));
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(scored));
+        assert!(outcome.is_err() || outcome.is_ok_and(|outcome| outcome.is_err()));
+    }
 }
