@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use kiln_runtime::decision::DecisionRule;
-use kiln_runtime::engine::{Engine, rows, run_padded};
 use kiln_runtime::parity::{Accumulator, ParityReport};
+use kiln_runtime::scorer::{Scorer, rows, run_padded};
 use kiln_runtime::{Bundle, Session};
 use kiln_tile::TILE_BYTES;
 use kiln_train::data::{Loader, Split};
@@ -19,20 +19,20 @@ pub(crate) const CHUNK: usize = 24;
 /// Batch sizes at which a graph with a symbolic batch is compared: one, an odd one, a power of two.
 pub const GATE_BATCHES: [usize; 3] = [1, 3, 8];
 
-/// Compares `engine` with `burn` over all tiles of `loader`; `on_tiles` is called with the number of tiles
+/// Compares `scorer` with `burn` over all tiles of `loader`; `on_tiles` is called with the number of tiles
 /// done.
 ///
 /// # Errors
 /// If a tile cannot be decoded, or either side fails.
 pub fn verify(
-    engine: &mut impl Engine,
+    scorer: &mut impl Scorer,
     burn: &BurnModel,
     rule: &DecisionRule,
     loader: &Loader,
     mut on_tiles: impl FnMut(usize),
 ) -> Result<ParityReport> {
     let mut accumulator = Accumulator::new(rule.clone());
-    let fixed = engine.fixed_batch();
+    let fixed = scorer.fixed_batch();
     let batches = fixed.as_ref().map_or(&GATE_BATCHES[..], std::slice::from_ref);
     let mut done = 0;
     for part in loader.epoch(0, 0) {
@@ -43,14 +43,14 @@ pub fn verify(
             for first in (0..tiles).step_by(*batch) {
                 let last = (first + batch).min(tiles);
                 let mut pixels = part.pixels[first * TILE_BYTES..last * TILE_BYTES].to_vec();
-                let found = run_padded(engine, &mut pixels, last - first)?;
+                let found = run_padded(scorer, &mut pixels, last - first)?;
                 accumulator.add(done + first, &rows(&expected, first, last), &found);
             }
         }
         done += tiles;
         on_tiles(done);
     }
-    Ok(accumulator.finish(&engine.provider(), engine.nodes()))
+    Ok(accumulator.finish(&scorer.provider(), scorer.nodes()))
 }
 
 /// Compares a bundle's graph, opened as `session`, with the run that it was exported from, over the run's test split.

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kiln_runtime::decision::DecisionRule;
-use kiln_runtime::engine::run_padded;
 use kiln_runtime::parity::{Accumulator, OutputParity};
+use kiln_runtime::scorer::run_padded;
 use kiln_runtime::{Outputs, Runtime, Session, SessionOptions};
 use kiln_tile::TILE_BYTES;
 use kiln_train::data::{Dataset, Loader, Split};

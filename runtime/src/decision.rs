@@ -8,6 +8,11 @@ pub const ANOMALOUS: &str = "anomalous";
 /// Label of a tile below the threshold, if the model has no normal class.
 pub const NORMAL: &str = "normal";
 
+/// The output that every model has: a number for each tile, higher for more anomalous ones.
+pub const SCORE: &str = "score";
+/// The output of a model with classes: the probability of each class, in the order of the manifest.
+pub const PROBABILITIES: &str = "probabilities";
+
 /// The decision rule of a bundle: `score >= threshold` is anomalous.
 ///
 /// ```
@@ -51,6 +56,12 @@ impl DecisionRule {
     #[must_use]
     pub fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    /// The outputs that a decision needs: [`SCORE`], and [`PROBABILITIES`] if the model has classes.
+    #[must_use]
+    pub fn outputs(&self) -> &'static [&'static str] {
+        if self.classes.is_empty() { &[SCORE] } else { &[SCORE, PROBABILITIES] }
     }
 
     /// Returns true for a score at or above the threshold.

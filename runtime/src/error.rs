@@ -217,17 +217,18 @@ pub enum Error {
         /// What was found, and what to do.
         reason: String,
     },
-    /// A model server, or the way there.
+    /// A model server, or the connection to it.
+    #[cfg(feature = "endpoint")]
     #[error(transparent)]
     Endpoint(#[from] crate::endpoint::EndpointError),
-    /// An engine failed at a batch whose tiles are known.
+    /// A scorer failed at a batch whose tiles are known.
     #[error("the batch of {tiles} tiles from {first} on has no scores")]
     Batch {
         /// The first tile of the batch, as listed.
         first: String,
         /// Tiles in the batch.
         tiles: usize,
-        /// What the engine said.
+        /// Why the scorer failed.
         #[source]
         source: Box<Error>,
     },
@@ -286,6 +287,7 @@ impl Error {
             | Self::Golden { .. }
             | Self::Argument { .. }
             | Self::Read { .. } => Fault::Input,
+            #[cfg(feature = "endpoint")]
             Self::Endpoint(error) => error.fault(),
             Self::Batch { source, .. } => source.fault(),
         }

@@ -2,6 +2,9 @@
 //! become a [`Session`] on the execution provider that the user named, and on no other. Never depends on burn: this
 //! crate alone is what an edge machine needs.
 //!
+//! Cargo features, all off by default: `endpoint` (model servers as scorers), `bench` (latency and throughput), `parquet`
+//! (result files in Apache Parquet).
+//!
 //! ```no_run
 //! use kiln_runtime::{Bundle, Providers, Session, SessionOptions, library};
 //!
@@ -18,11 +21,12 @@
 //! }
 //! ```
 
+#[cfg(feature = "bench")]
 pub mod bench;
 pub mod bundle;
 pub mod decision;
+#[cfg(feature = "endpoint")]
 pub mod endpoint;
-pub mod engine;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -33,12 +37,15 @@ pub mod parity;
 pub mod proc;
 pub mod provider;
 pub mod score;
+pub mod scorer;
+#[cfg(any(feature = "bench", feature = "endpoint"))]
+mod server_times;
 pub mod session;
 
 pub use bundle::{Bundle, Manifest};
 pub use decision::DecisionRule;
-pub use engine::Engine;
 pub use error::{Error, Result, chain};
 pub use library::{Library, Origin, Runtime, RuntimeWheel};
 pub use provider::{ProviderKind, Providers};
+pub use scorer::Scorer;
 pub use session::{Array, Optimisation, Outputs, Session, SessionOptions};

@@ -5,13 +5,14 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::slice::from_mut;
 use std::time::Duration;
 
 use common::onnx::tile_model;
 use image::{ImageFormat, Rgb, RgbImage};
 use kiln_runtime::bench::{self, Opened, Plan, Window};
 use kiln_runtime::parity::{GOLDEN_BATCHES, against_golden};
-use kiln_runtime::score::{self, Listed, PipelineOptions, ScoreRow, Summary};
+use kiln_runtime::score::{self, Listed, ListedTiles, PipelineOptions, ScoreRow, Summary};
 use kiln_runtime::{DecisionRule, Session, SessionOptions, golden};
 use kiln_tile::{Decoder, SizePolicy, TILE_BYTES, Tile};
 
@@ -47,10 +48,11 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 fn scored(session: &mut Session, tiles: &[Listed], policy: SizePolicy) -> (Vec<ScoreRow>, Summary) {
-    let options = PipelineOptions { batch: 4, workers: 3, decoder: Decoder::new(policy) };
+    let options = PipelineOptions { batch: 4, workers: 3 };
+    let source = ListedTiles::new(tiles, Decoder::new(policy));
     let rule = DecisionRule::new(0.5, vec![], &[]);
     let mut rows = Vec::new();
-    let summary = score::run(session, &rule, tiles, &options, &mut |row| {
+    let summary = score::run(from_mut(session), &rule, &source, &options, &mut |row| {
         rows.push(row);
         Ok(())
     });
@@ -206,8 +208,8 @@ fn a_bench_measures_every_batch_and_says_who_ran_the_nodes() {
     let plan = Plan { batches: vec![1, 2], threads: vec![1], window, ..Plan::default() };
     let tiles = [Tile::from_pixels(vec![3; TILE_BYTES]).unwrap()];
     let mut open = |_| {
-        let engine = session(None);
-        Ok(Opened { load_ms: engine.load_ms(), engine_build_ms: None, skipped: engine.skipped().to_vec(), engine })
+        let scorer = session(None);
+        Ok(Opened { load_ms: scorer.load_ms(), engine_build_ms: None, skipped: scorer.skipped().to_vec(), scorer })
     };
     let report = bench::measure(&mut open, &tiles, &plan, &mut |_| ()).unwrap();
     assert_eq!(report.results.iter().map(|result| result.batch).collect::<Vec<_>>(), [1, 2]);

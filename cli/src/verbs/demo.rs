@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::slice::from_mut;
 use std::time::{Duration, Instant};
 
 use clap::Args as ClapArgs;
 use kiln_export::{Batch, ExportRequest};
 use kiln_files::publish;
 use kiln_runtime::bench::{self, Opened, Plan, Window};
-use kiln_runtime::score::{self, Format, PipelineOptions, RowWriter, Summary};
+use kiln_runtime::score::{self, Format, ListedTiles, PipelineOptions, RowWriter, Summary};
 use kiln_runtime::{
     Bundle, DecisionRule, Error, Providers, Runtime, Session, SessionOptions, golden, install, library,
 };
@@ -184,11 +185,12 @@ fn score_tiles(folder: &Folder, bundle: &Bundle, runtime: &'static Runtime) -> a
     let inputs = [folder.tiles()];
     let tiles = score::list(&inputs, &mut std::io::empty())?;
     let mut session = Session::open(runtime, &bundle.model_path("fp32")?, &SessionOptions::default())?;
-    session.select_outputs(&["score", "probabilities"])?;
+    session.select_outputs(rule.outputs())?;
     let mut writer = RowWriter::to_file(&folder.scores(), Format::Csv, rule.classes())?;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let options = PipelineOptions { batch: 8, workers, decoder: bundle.manifest.tile.decoder() };
-    let summary = score::run(&mut session, &rule, &tiles, &options, &mut |row| writer.write(&row))?;
+    let options = PipelineOptions { batch: 8, workers };
+    let source = ListedTiles::new(&tiles, bundle.manifest.tile.decoder());
+    let summary = score::run(from_mut(&mut session), &rule, &source, &options, &mut |row| writer.write(&row))?;
     writer.finish()?;
     Ok(summary)
 }
@@ -203,8 +205,8 @@ fn measure(bundle: &Bundle, runtime: &'static Runtime) -> anyhow::Result<bench::
     let plan = Plan { batches: vec![1, 8], threads: vec![cores], window, stain, ..Plan::default() };
     let mut open = |threads| {
         let options = SessionOptions { threads: Some(threads), ..SessionOptions::default() };
-        let engine = Session::open(runtime, &model, &options)?;
-        Ok(Opened { load_ms: engine.load_ms(), engine_build_ms: None, skipped: Vec::new(), engine })
+        let scorer = Session::open(runtime, &model, &options)?;
+        Ok(Opened { load_ms: scorer.load_ms(), engine_build_ms: None, skipped: Vec::new(), scorer })
     };
     Ok(bench::measure(&mut open, &tiles, &plan, &mut |_| {})?)
 }

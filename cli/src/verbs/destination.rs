@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use kiln_files::FileIdentity;
 use kiln_runtime::{Error, Result};
 
+/// The `--out` that means standard output.
+pub(super) const STDOUT: &str = "-";
+
 /// A path to write to, named by the user.
 pub(super) struct Destination<'a> {
     /// The flag that named it, for errors.

@@ -8,13 +8,13 @@ use kiln_runtime::Bundle;
 use kiln_runtime::endpoint::{Endpoint, EndpointOptions, EndpointUrl, Served, TOKEN_VARIABLE, Token};
 use serde::Serialize;
 
-use super::score::at_least_one;
+use super::number::at_least_one;
 use crate::output::Output;
 
 /// Over these flags in the help text.
 const SERVERS: &str = "Model servers";
 
-/// Where the servers are, and how patient to be.
+/// The servers, and the patience with them.
 #[derive(clap::Args)]
 pub(super) struct EndpointArgs {
     /// Ask running model servers (Open Inference Protocol v2) instead of ONNX Runtime here: http://HOST:PORT, https://,
@@ -51,24 +51,30 @@ pub(super) struct EndpointArgs {
     ca: Option<PathBuf>,
 }
 
-/// What reports say of the servers.
+/// The servers' part of reports.
 #[derive(Serialize)]
 pub(super) struct ServersReport<'a> {
     /// The model's name on the servers.
     pub(super) model: &'a str,
     /// The version that answered.
     pub(super) model_version: Option<&'a str>,
-    /// What was found.
+    /// The servers.
     pub(super) servers: &'a [Served],
 }
 
+impl<'a> ServersReport<'a> {
+    pub(super) fn new(endpoint: &'a Endpoint) -> Self {
+        Self { model: endpoint.model(), model_version: endpoint.version(), servers: endpoint.served() }
+    }
+}
+
 impl EndpointArgs {
-    /// Whether servers were named.
+    /// True if servers were named.
     pub(super) fn is_named(&self) -> bool {
         !self.endpoint.is_empty()
     }
 
-    /// Connects to the servers and compares what they serve with the bundle; says what is worth knowing.
+    /// Connects to the servers and compares their models with the bundle. Notes servers that are missing.
     pub(super) fn connect(&self, bundle: &Bundle, outputs: Option<&[&str]>, out: &Output) -> anyhow::Result<Endpoint> {
         let options = EndpointOptions {
             version: self.model_version.clone(),
@@ -93,7 +99,7 @@ impl EndpointArgs {
         Ok(endpoint)
     }
 
-    /// How many requests are on their way at once.
+    /// Requests on their way at once.
     pub(super) fn concurrency(&self) -> usize {
         self.concurrency
     }
@@ -109,10 +115,6 @@ pub(super) fn describe(endpoint: &Endpoint) -> String {
     let servers: Vec<_> = endpoint.served().iter().map(server).collect();
     let version = endpoint.version().map(|version| format!(" version {version}")).unwrap_or_default();
     format!("{}, model {}{version}", servers.join(" and "), endpoint.model())
-}
-
-pub(super) fn report(endpoint: &Endpoint) -> ServersReport<'_> {
-    ServersReport { model: endpoint.model(), model_version: endpoint.version(), servers: endpoint.served() }
 }
 
 fn token() -> anyhow::Result<Option<Token>> {

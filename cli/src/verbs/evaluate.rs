@@ -3,12 +3,13 @@
 mod reconstruction;
 
 use std::path::{Path, PathBuf};
+use std::slice::from_mut;
 use std::thread::available_parallelism;
 
 use anyhow::bail;
 use kiln_files::publish;
 use kiln_files::text::escaped;
-use kiln_runtime::score::{self, Listed, PipelineOptions};
+use kiln_runtime::score::{self, Listed, ListedTiles, PipelineOptions};
 use kiln_runtime::{Bundle, DecisionRule, Providers, Session, SessionOptions, library};
 use kiln_tile::Decoder;
 use kiln_train::Error;
@@ -238,10 +239,11 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     let tiles: Vec<Listed> =
         indices.iter().map(|&index| Listed { path: dataset.full_path(index), refused: None }).collect();
     let workers = available_parallelism().map_or(1, usize::from);
-    let options = PipelineOptions { batch: PipelineOptions::DEFAULT_BATCH, workers, decoder: manifest.tile.decoder() };
+    let options = PipelineOptions { batch: PipelineOptions::DEFAULT_BATCH, workers };
+    let decoding = manifest.tile.decoder();
     let bar = out.progress(Some(tiles.len() as u64), "score");
     let (mut scores, mut failed, mut next) = (Vec::with_capacity(tiles.len()), 0, indices.iter());
-    score::run(&mut session, &rule, &tiles, &options, &mut |row| {
+    score::run(from_mut(&mut session), &rule, &ListedTiles::new(&tiles, decoding), &options, &mut |row| {
         bar.inc(1);
         match (next.next(), row.score) {
             (Some(&index), Some(score)) => scores.push((index, f64::from(score))),
@@ -254,7 +256,7 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     })?;
     bar.finish_and_clear();
     let scored: Vec<PathBuf> = scores.iter().map(|(index, _)| dataset.full_path(*index)).collect();
-    let squared_errors = reconstruction::squared_errors(&mut session, &options.decoder, &scored, out)?;
+    let squared_errors = reconstruction::squared_errors(&mut session, &decoding, &scored, out)?;
     let threshold = &manifest.threshold;
     let nodes: Vec<String> = session.nodes().iter().map(|(name, count)| format!("{count} nodes on {name}")).collect();
     Ok(Subject {
@@ -366,8 +368,7 @@ fn open(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Result<Session> {
     let options = SessionOptions { providers, ..SessionOptions::default() };
     let model = bundle.model_path(args.precision.as_deref().unwrap_or("fp32"))?;
     let mut session = Session::open(runtime, &model, &options)?;
-    let needed: &[&str] = if bundle.manifest.classes.is_empty() { &["score"] } else { &["score", "probabilities"] };
-    session.select_outputs(needed)?;
+    session.select_outputs(DecisionRule::from_manifest(&bundle.manifest).outputs())?;
     for (provider, reason) in session.skipped() {
         out.note(format_args!("{provider} was skipped: {reason}"));
     }

@@ -5,12 +5,12 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use kiln_runtime::Error;
-use kiln_runtime::score::{self, Format, Listed, MergeOptions, PartRecord, RowWriter, Separator, merge};
+use kiln_runtime::score::{self, Listed, MergeOptions, PartRecord, RowWriter, Separator, merge};
 
-use super::destination::Destination;
-use super::score::STDOUT;
+use super::destination::{Destination, STDOUT};
+use super::format::FormatArgs;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -31,9 +31,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 
-    /// csv, jsonl or parquet. Without it: by the name of --out, and on stdout csv, or jsonl under --json.
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<Format>,
+    #[command(flatten)]
+    format: FormatArgs,
 
     /// Input of `kiln score` (files, folders, patterns, @FILE) that the parts must match; may be repeated.
     #[arg(long, value_name = "INPUT")]
@@ -50,11 +49,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let is_stdout = args.out.as_os_str() == STDOUT;
-    let format = match args.format {
-        Some(Format::Parquet) if is_stdout => bail!("--out -: Parquet cannot be streamed; name a file to write it to"),
-        asked if is_stdout => asked.unwrap_or(if out.json { Format::Jsonl } else { Format::Csv }),
-        asked => Format::for_file(&args.out, asked)?,
-    };
+    let format = args.format.resolve((!is_stdout).then_some(args.out.as_path()), out)?;
     let separator = if args.null { Separator::Null } else { Separator::Line };
     let list = match args.list.as_slice() {
         [] => None,

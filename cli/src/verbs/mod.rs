@@ -1,20 +1,24 @@
 //! The verbs, one file each: arguments, and the library calls that they become.
 
+#[cfg(feature = "bench")]
 mod bench;
 #[cfg(feature = "train")]
 mod data;
-#[cfg(feature = "export")]
+#[cfg(all(feature = "export", feature = "bench"))]
 mod demo;
 mod destination;
 mod doctor;
+#[cfg_attr(not(feature = "endpoint"), path = "no_endpoint.rs")]
 mod endpoint;
 #[cfg(feature = "train")]
 mod evaluate;
 #[cfg(feature = "export")]
 mod export;
+mod format;
 #[cfg(feature = "train")]
 mod labels;
 mod merge;
+mod number;
 #[cfg(feature = "package")]
 mod package;
 mod provider;
@@ -46,7 +50,7 @@ const EXECUTION: &str = "Execution";
 /// The verbs, in the order in which a model passes through them.
 #[derive(Subcommand)]
 pub(crate) enum Verb {
-    #[cfg(feature = "export")]
+    #[cfg(all(feature = "export", feature = "bench"))]
     Demo(demo::Args),
     Runtime(runtime::Args),
     Doctor(doctor::Args),
@@ -65,6 +69,7 @@ pub(crate) enum Verb {
     Verify(verify::Args),
     Score(score::Args),
     Merge(merge::Args),
+    #[cfg(feature = "bench")]
     Bench(bench::Args),
     #[cfg(feature = "package")]
     Package(Box<package::Args>),
@@ -86,7 +91,7 @@ fn again(library: Option<&Path>, log: &str) -> anyhow::Result<Command> {
 /// Runs a verb.
 pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
     match verb {
-        #[cfg(feature = "export")]
+        #[cfg(all(feature = "export", feature = "bench"))]
         Verb::Demo(args) => demo::run(args, out),
         Verb::Runtime(args) => runtime::run(args, out),
         Verb::Doctor(args) => doctor::run(args, out),
@@ -105,6 +110,7 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         Verb::Verify(args) => verify::run(args, out),
         Verb::Score(args) => score::run(args, out),
         Verb::Merge(args) => merge::run(args, out),
+        #[cfg(feature = "bench")]
         Verb::Bench(args) => bench::run(args, out),
         #[cfg(feature = "package")]
         Verb::Package(args) => package::run(*args, out),

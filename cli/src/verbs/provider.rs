@@ -69,6 +69,7 @@ impl ProviderOptionArgs {
 
 impl ProviderOptionArgs {
     /// The same flags, for another process.
+    #[cfg(feature = "bench")]
     pub(crate) fn flags(&self) -> Vec<String> {
         let options = self.provider_option.iter().flat_map(|option| ["--provider-option".to_owned(), option.clone()]);
         options.chain(self.require_all.then(|| "--require-all".to_owned())).collect()

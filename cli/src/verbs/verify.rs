@@ -1,5 +1,6 @@
 //! `kiln verify`: whether a bundle still answers as the trained model did.
 
+#[cfg(feature = "endpoint")]
 mod endpoint;
 
 use std::path::PathBuf;
@@ -47,6 +48,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
+    #[cfg(feature = "endpoint")]
     if args.endpoint.is_named() {
         return endpoint::run(&args, &Bundle::open(&args.bundle)?, out);
     }

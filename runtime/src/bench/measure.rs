@@ -12,13 +12,13 @@ use super::stages::breakdown;
 use super::statistics::blocks;
 use super::{Latency, MULTI_STREAM_TILES, Machine, Measurement, Recording, Report, Scenario, Verdict, Window};
 use super::{machine, server, verdict};
-use crate::engine::Engine;
+use crate::scorer::Scorer;
 use crate::{Error, Result};
 
 /// The measurements to make.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// Tiles in a batch; each is measured. An engine with a fixed batch is measured at that alone.
+    /// Tiles in a batch; each is measured. A scorer with a fixed batch is measured at that alone.
     pub batches: Vec<usize>,
     /// Threads in all; each number is measured.
     pub threads: Vec<usize>,
@@ -32,8 +32,8 @@ pub struct Plan {
     pub qps: Option<f64>,
     /// The bound of the server scenario's 99th percentile, in milliseconds.
     pub bound_ms: f64,
-    /// Engines side by side of the offline scenario, at most; the threads are shared among them.
-    pub offline_engines: usize,
+    /// Scorers side by side of the offline scenario, at most; the threads are shared among them.
+    pub offline_scorers: usize,
     /// Stain normalisation of each decoded tile before the graph; its time counts as decoding.
     pub stain: Option<StainNormaliser>,
 }
@@ -54,17 +54,17 @@ impl Default for Plan {
             precision: "fp32".to_owned(),
             qps: None,
             bound_ms: Self::DEFAULT_BOUND_MS,
-            offline_engines: 1,
+            offline_scorers: 1,
             stain: None,
         }
     }
 }
 
-/// An engine that has just been opened.
+/// A scorer that has just been opened.
 #[derive(Debug)]
-pub struct Opened<E> {
-    /// The engine, on which nothing has been run yet.
-    pub engine: E,
+pub struct Opened<S> {
+    /// The scorer, on which nothing has been run yet.
+    pub scorer: S,
     /// Milliseconds that opening took, with every engine of the provider built before.
     pub load_ms: f64,
     /// Milliseconds of an opening that built an engine; `None` if none had to be built.
@@ -73,14 +73,14 @@ pub struct Opened<E> {
     pub skipped: Vec<(String, String)>,
 }
 
-/// Measures `plan` on engines that `open` gives for a number of threads. `tiles` are the input, repeated as needed;
+/// Measures `plan` on scorers that `open` gives for a number of threads. `tiles` are the input, repeated as needed;
 /// `on_step` is called with the name of each measurement before it begins.
 ///
 /// # Errors
-/// If the plan is empty, or an engine cannot be opened or run. Figures that may not be used are no error: see
+/// If the plan is empty, or a scorer cannot be opened or run. Figures that may not be used are no error: see
 /// [`Report::verdict`].
-pub fn measure<E: Engine + Send>(
-    open: &mut dyn FnMut(usize) -> Result<Opened<E>>,
+pub fn measure<S: Scorer + Send>(
+    open: &mut dyn FnMut(usize) -> Result<Opened<S>>,
     tiles: &[Tile],
     plan: &Plan,
     on_step: &mut dyn FnMut(&str),
@@ -95,7 +95,7 @@ pub fn measure<E: Engine + Send>(
     };
     for threads in &plan.threads {
         if plan.scenarios.iter().any(|scenario| *scenario != Scenario::Offline) {
-            bench.one_engine(open(*threads)?, *threads)?;
+            bench.one_scorer(open(*threads)?, *threads)?;
         }
         if plan.scenarios.contains(&Scenario::Offline) {
             bench.side_by_side(open, *threads)?;
@@ -125,7 +125,7 @@ struct Bench<'a> {
 /// Properties that all measurements of one session share.
 struct Setting {
     threads: usize,
-    engines: usize,
+    scorers: usize,
     load_ms: f64,
     engine_build_ms: Option<f64>,
     first_ms: f64,
@@ -142,61 +142,61 @@ struct Taken {
 }
 
 impl Bench<'_> {
-    /// The scenarios in which queries go to one engine.
-    fn one_engine<E: Engine + Send>(&mut self, opened: Opened<E>, threads: usize) -> Result<()> {
-        let mut engine = opened.engine;
+    /// The scenarios in which queries go to one scorer.
+    fn one_scorer<S: Scorer + Send>(&mut self, opened: Opened<S>, threads: usize) -> Result<()> {
+        let mut scorer = opened.scorer;
         let mut setting = Setting {
             threads,
-            engines: 1,
+            scorers: 1,
             load_ms: opened.load_ms,
             engine_build_ms: opened.engine_build_ms,
             first_ms: 0.0,
             skipped: opened.skipped,
         };
-        for batch in self.batches(&engine) {
+        for batch in self.batches(&scorer) {
             let pixels = self.pixels(batch);
             if setting.first_ms == 0.0 {
-                setting.first_ms = first_inference(&mut engine, &pixels, batch)?;
+                setting.first_ms = first_inference(&mut scorer, &pixels, batch)?;
             }
-            let stages = breakdown(&mut engine, self.tiles, &self.files, self.plan.stain, batch)?;
+            let stages = breakdown(&mut scorer, self.tiles, &self.files, self.plan.stain, batch)?;
             let scenarios = self.plan.scenarios.iter().filter(|scenario| **scenario != Scenario::Offline);
             for scenario in scenarios.copied().collect::<Vec<_>>() {
-                (self.on_step)(&step(&engine.provider(), &self.plan.precision, scenario, batch, threads));
-                let taken = self.window(&mut engine, scenario, &pixels, batch)?;
-                self.note(&engine, &setting, scenario, batch, taken, Some(stages))?;
+                (self.on_step)(&step(&scorer.provider(), &self.plan.precision, scenario, batch, threads));
+                let taken = self.window(&mut scorer, scenario, &pixels, batch)?;
+                self.note(&scorer, &setting, scenario, batch, taken, Some(stages))?;
             }
         }
         Ok(())
     }
 
-    /// Offline: several engines, and the threads shared among them.
-    fn side_by_side<E: Engine + Send>(
+    /// Offline: several scorers, and the threads shared among them.
+    fn side_by_side<S: Scorer + Send>(
         &mut self,
-        open: &mut dyn FnMut(usize) -> Result<Opened<E>>,
+        open: &mut dyn FnMut(usize) -> Result<Opened<S>>,
         threads: usize,
     ) -> Result<()> {
-        let count = self.plan.offline_engines.clamp(1, threads);
+        let count = self.plan.offline_scorers.clamp(1, threads);
         let opened = (0..count).map(|_| open(threads / count)).collect::<Result<Vec<_>>>()?;
-        let mut engines = Vec::with_capacity(count);
+        let mut scorers = Vec::with_capacity(count);
         let mut setting = Setting {
             threads,
-            engines: count,
+            scorers: count,
             load_ms: 0.0,
             engine_build_ms: None,
             first_ms: 0.0,
             skipped: Vec::new(),
         };
         for one in opened {
-            if engines.is_empty() {
+            if scorers.is_empty() {
                 (setting.load_ms, setting.engine_build_ms) = (one.load_ms, one.engine_build_ms);
                 setting.skipped = one.skipped;
             }
-            engines.push(one.engine);
+            scorers.push(one.scorer);
         }
-        let batches = engines.first().map(|engine| self.batches(engine)).unwrap_or_default();
+        let batches = scorers.first().map(|scorer| self.batches(scorer)).unwrap_or_default();
         for batch in batches {
             let pixels = self.pixels(batch);
-            let Some(first) = engines.first_mut() else { continue };
+            let Some(first) = scorers.first_mut() else { continue };
             if setting.first_ms == 0.0 {
                 setting.first_ms = first_inference(first, &pixels, batch)?;
             }
@@ -204,9 +204,9 @@ impl Bench<'_> {
             let before = first.engines_built();
             let mut reading = None;
             let mut start = || reading = Some(Reading::now());
-            let recording = offline(&mut engines, &self.files, self.plan.stain, batch, &self.plan.window, &mut start)?;
+            let recording = offline(&mut scorers, &self.files, self.plan.stain, batch, &self.plan.window, &mut start)?;
             let foreign_share = reading.and_then(|reading| reading.foreign_share());
-            let Some(first) = engines.first() else { continue };
+            let Some(first) = scorers.first() else { continue };
             let engines_built = first.engines_built().saturating_sub(before);
             let taken = Taken { recording, foreign_share, tiles_a_query: batch, qps: None, engines_built };
             self.note(first, &setting, Scenario::Offline, batch, taken, None)?;
@@ -214,12 +214,12 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn window(&self, engine: &mut impl Engine, scenario: Scenario, pixels: &[u8], batch: usize) -> Result<Taken> {
-        let before = engine.engines_built();
-        let runs = runs(scenario, batch, engine.fixed_batch().is_some());
+    fn window(&self, scorer: &mut impl Scorer, scenario: Scenario, pixels: &[u8], batch: usize) -> Result<Taken> {
+        let before = scorer.engines_built();
+        let runs = runs(scenario, batch, scorer.fixed_batch().is_some());
         let mut reading = None;
         let mut query =
-            || runs.iter().try_for_each(|tiles| engine.run(&pixels[..tiles * TILE_BYTES], *tiles).map(drop));
+            || runs.iter().try_for_each(|tiles| scorer.run(&pixels[..tiles * TILE_BYTES], *tiles).map(drop));
         let mut start = || reading = Some(Reading::now());
         let window = &self.plan.window;
         let (recording, qps) = if scenario == Scenario::Server {
@@ -230,14 +230,14 @@ impl Bench<'_> {
             (streams(scenario, window, &mut query, &mut start)?, None)
         };
         let foreign_share = reading.and_then(|reading| reading.foreign_share());
-        let engines_built = engine.engines_built().saturating_sub(before);
+        let engines_built = scorer.engines_built().saturating_sub(before);
         Ok(Taken { recording, foreign_share, tiles_a_query: runs.iter().sum(), qps, engines_built })
     }
 
     /// Writes one measurement into the report, with its reasons.
     fn note(
         &mut self,
-        engine: &impl Engine,
+        scorer: &impl Scorer,
         setting: &Setting,
         scenario: Scenario,
         batch: usize,
@@ -249,15 +249,15 @@ impl Bench<'_> {
             Latency::from_samples(latencies).ok_or_else(|| wrong("window", "it is too short for one query"))?;
         let (queries, seconds) = (latencies.len(), taken.recording.window.as_secs_f64());
         let measured = Measurement {
-            provider: engine.provider(),
+            provider: scorer.provider(),
             precision: self.plan.precision.clone(),
             scenario,
             batch,
             threads: setting.threads,
             blocks_ms: blocks(latencies),
             latency,
-            onnxruntime: engine.version(),
-            engines: setting.engines,
+            onnxruntime: scorer.version(),
+            scorers: setting.scorers,
             qps: taken.qps,
             bound_ms: taken.qps.map(|_| self.plan.bound_ms),
             stages,
@@ -266,9 +266,9 @@ impl Bench<'_> {
             tiles_per_s: (queries * taken.tiles_a_query) as f64 / seconds,
             queries,
             seconds,
-            foreign_share: taken.foreign_share.filter(|_| !engine.is_served()),
+            foreign_share: taken.foreign_share.filter(|_| !scorer.is_served()),
             served: None,
-            nodes: engine.nodes(),
+            nodes: scorer.nodes(),
             load_ms: setting.load_ms,
             first_ms: setting.first_ms,
         };
@@ -281,8 +281,8 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn batches(&self, engine: &impl Engine) -> Vec<usize> {
-        engine.fixed_batch().map_or_else(|| self.plan.batches.clone(), |batch| vec![batch])
+    fn batches(&self, scorer: &impl Scorer) -> Vec<usize> {
+        scorer.fixed_batch().map_or_else(|| self.plan.batches.clone(), |batch| vec![batch])
     }
 
     fn pixels(&self, batch: usize) -> Vec<u8> {
@@ -306,9 +306,9 @@ fn step(provider: &str, precision: &str, scenario: Scenario, batch: usize, threa
     format!("{provider} {precision} {scenario}, batch {batch}, {threads} threads")
 }
 
-fn first_inference(engine: &mut impl Engine, pixels: &[u8], batch: usize) -> Result<f64> {
+fn first_inference(scorer: &mut impl Scorer, pixels: &[u8], batch: usize) -> Result<f64> {
     let started = Instant::now();
-    engine.run(pixels, batch)?;
+    scorer.run(pixels, batch)?;
     Ok(started.elapsed().as_secs_f64() * 1_000.0)
 }
 
@@ -344,7 +344,7 @@ mod tests {
 
     struct Sleeps(Option<usize>);
 
-    impl Engine for Sleeps {
+    impl Scorer for Sleeps {
         fn run(&mut self, pixels: &[u8], batch: usize) -> Result<Outputs> {
             assert_eq!(pixels.len(), batch * TILE_BYTES);
             std::thread::sleep(Duration::from_millis(1));
@@ -375,7 +375,7 @@ mod tests {
         let tiles = [Tile::from_pixels(vec![7; TILE_BYTES]).unwrap()];
         let mut open = |threads: usize| {
             let load_ms = 10.0 + threads as f64;
-            Ok(Opened { engine: Sleeps(fixed), load_ms, engine_build_ms: None, skipped: skipped.to_vec() })
+            Ok(Opened { scorer: Sleeps(fixed), load_ms, engine_build_ms: None, skipped: skipped.to_vec() })
         };
         measure(&mut open, &tiles, plan, &mut |_| ())
     }
@@ -437,7 +437,7 @@ mod tests {
             window,
             qps: Some(200.0),
             bound_ms: 1_000.0,
-            offline_engines: 2,
+            offline_scorers: 2,
             ..Plan::default()
         };
         let report = report(None, &plan, &[]).unwrap();
@@ -446,7 +446,7 @@ mod tests {
         let found: Vec<_> = report
             .results
             .iter()
-            .map(|result| (result.scenario, tiles_a_query(result) as usize, result.engines, result.qps))
+            .map(|result| (result.scenario, tiles_a_query(result) as usize, result.scorers, result.qps))
             .collect();
         let expected = [
             (Scenario::SingleStream, 2, 1, None),

@@ -27,3 +27,5 @@ pub use report::{Measurement, Report, Verdict};
 pub use scenario::{MULTI_STREAM_TILES, Recording, Scenario, Window};
 pub use stages::Breakdown;
 pub use statistics::Latency;
+
+pub use crate::server_times::ServerTimes;

@@ -3,7 +3,6 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use image::codecs::jpeg::JpegEncoder;
@@ -12,7 +11,7 @@ use kiln_tile::stain::StainNormaliser;
 use kiln_tile::{Decoder, SIDE, Tile};
 
 use super::scenario::{Recording, Scenario, Window};
-use crate::engine::{Engine, run_padded};
+use crate::scorer::{Scorer, on_threads, run_padded};
 use crate::{Error, Result};
 
 /// JPEG quality of the encoded tiles: common for slide scanners and tile sets.
@@ -36,12 +35,13 @@ fn failed(error: &dyn std::fmt::Display) -> Error {
     Error::Argument { argument: "golden tiles".to_owned(), reason: error.to_string() }
 }
 
-/// Runs batches of `files`, repeated as needed and with their stains normalised by `stain`, on all of `engines` until `window` is full.
+/// Runs batches of `files`, repeated as needed and with their stains normalised by `stain`, on all of `scorers` until
+/// `window` is full.
 ///
 /// # Errors
-/// The first error of an engine.
-pub(super) fn offline<E: Engine + Send>(
-    engines: &mut [E],
+/// The first error of a scorer.
+pub(super) fn offline<S: Scorer + Send>(
+    scorers: &mut [S],
     files: &[Vec<u8>],
     stain: Option<StainNormaliser>,
     batch: usize,
@@ -49,11 +49,11 @@ pub(super) fn offline<E: Engine + Send>(
     on_start: &mut dyn FnMut(),
 ) -> Result<Recording> {
     let decoder = Decoder::default().with_stain(stain);
-    for engine in engines.iter_mut() {
+    for scorer in scorers.iter_mut() {
         let started = Instant::now();
         let mut made = 0;
         while made < Window::MIN_WARM_UP || started.elapsed() < window.warm_up {
-            one_batch(engine, files, &decoder, batch, made)?;
+            one_batch(scorer, files, &decoder, batch, made)?;
             made += 1;
         }
     }
@@ -62,28 +62,24 @@ pub(super) fn offline<E: Engine + Send>(
     let next = AtomicUsize::new(0);
     // Order of time: a batch is noted when it ends.
     let done: Mutex<Vec<(Duration, f64)>> = Mutex::new(Vec::with_capacity(1 << 14));
-    let work = |engine: &mut E| -> Result<()> {
+    let work = |scorer: &mut S| -> Result<()> {
         while window.goes_on(started.elapsed(), next.load(Ordering::Relaxed), Scenario::Offline) {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let begun = Instant::now();
-            one_batch(engine, files, &decoder, batch, number)?;
+            one_batch(scorer, files, &decoder, batch, number)?;
             let latency = begun.elapsed().as_secs_f64() * 1_000.0;
             done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((started.elapsed(), latency));
         }
         Ok(())
     };
-    thread::scope(|scope| {
-        let workers: Vec<_> = engines.iter_mut().map(|engine| scope.spawn(|| work(engine))).collect();
-        let ends = workers.into_iter().map(|worker| worker.join().map_err(|_| failed(&"a worker ended early"))?);
-        ends.collect::<Result<Vec<()>>>()
-    })?;
+    on_threads(scorers, work)?;
     let done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let window = done.iter().map(|(end, _)| *end).max().unwrap_or_default();
     Ok(Recording { latencies_ms: done.into_iter().map(|(_, latency)| latency).collect(), window })
 }
 
-fn one_batch<E: Engine>(
-    engine: &mut E,
+fn one_batch<S: Scorer>(
+    scorer: &mut S,
     files: &[Vec<u8>],
     decoder: &Decoder,
     batch: usize,
@@ -93,5 +89,5 @@ fn one_batch<E: Engine>(
     for file in files.iter().cycle().skip(number * batch % files.len().max(1)).take(batch) {
         pixels.extend_from_slice(decoder.decode_bytes(file).map_err(|error| failed(&error))?.pixels());
     }
-    run_padded(engine, &mut pixels, batch).map(drop)
+    run_padded(scorer, &mut pixels, batch).map(drop)
 }

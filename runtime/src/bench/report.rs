@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Breakdown, Latency, Machine, Scenario};
-use crate::endpoint::ServerTimes;
+use crate::server_times::ServerTimes;
 
 /// Validity of the figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -75,9 +75,9 @@ pub struct Measurement {
     /// The ONNX Runtime that ran it, such as `1.31.1`; empty for a server.
     #[serde(default)]
     pub onnxruntime: String,
-    /// Engines side by side.
-    #[serde(default = "one")]
-    pub engines: usize,
+    /// Scorers side by side.
+    #[serde(default = "one", rename = "engines")]
+    pub scorers: usize,
     /// Arrival rate in queries a second; server scenario only.
     #[serde(default)]
     pub qps: Option<f64>,
@@ -160,7 +160,7 @@ pub(super) mod tests {
             threads: 2,
             latency: Latency::from_samples(&[1.0, 1.01, 0.99, 1.0]).unwrap(),
             onnxruntime: "1.31.1".to_owned(),
-            engines: 1,
+            scorers: 1,
             qps: None,
             bound_ms: None,
             stages: None,

@@ -7,7 +7,7 @@ use kiln_tile::stain::StainNormaliser;
 use kiln_tile::{Decoder, TILE_BYTES, Tile};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Engine;
+use crate::scorer::Scorer;
 use crate::{Error, Result};
 
 /// Length of each loop.
@@ -28,7 +28,7 @@ pub struct Breakdown {
 
 /// Measures the stages for batches of `batch` tiles.
 pub(super) fn breakdown(
-    engine: &mut impl Engine,
+    scorer: &mut impl Scorer,
     tiles: &[Tile],
     files: &[Vec<u8>],
     stain: Option<StainNormaliser>,
@@ -56,9 +56,9 @@ pub(super) fn breakdown(
     let started = Instant::now();
     while runs < 3.0 || started.elapsed() < LOOP {
         let begun = Instant::now();
-        engine.run(&pixels, batch)?;
+        scorer.run(&pixels, batch)?;
         let whole = begun.elapsed().as_secs_f64();
-        let copies = engine.stages().map_or(0.0, |stages| (stages.to_device + stages.from_device).as_secs_f64());
+        let copies = scorer.stages().map_or(0.0, |stages| (stages.to_device + stages.from_device).as_secs_f64());
         (runs, transfer, compute) = (runs + 1.0, transfer + copies, compute + whole - copies);
     }
     let a_tile = |seconds: f64| 1_000.0 * seconds / runs / batch as f64;

@@ -1,5 +1,7 @@
 //! Failures of a transport, without the context of model and batch. The decision to retry depends on these alone.
 
+use kiln_files::text::one_line;
+
 /// Characters of a server's message that are shown.
 const MAX_MESSAGE: usize = 400;
 
@@ -57,12 +59,10 @@ impl Failure {
 
 /// A server's message on one line, without control characters and shortened, fit for a terminal.
 pub(super) fn shown(text: &str) -> String {
-    let words: Vec<_> =
-        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
-    let text = words.join(" ");
+    let text = one_line(text);
     match text.char_indices().nth(MAX_MESSAGE) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+        None => text.into_owned(),
     }
 }
 

@@ -4,10 +4,10 @@
 use super::{Endpoint, EndpointError};
 use crate::bundle::Bundle;
 use crate::decision::DecisionRule;
-use crate::engine::Engine as _;
 use crate::error::Result;
 use crate::golden::{self, Golden};
 use crate::parity::{ParityReport, against_golden_within, gate_tolerances};
+use crate::scorer::Scorer as _;
 
 /// Tiles in the one request.
 const BATCH: usize = 8;

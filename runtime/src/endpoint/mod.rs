@@ -10,9 +10,9 @@
 //! `statistics`.
 
 mod answer;
+mod client;
 mod connection;
 mod contract;
-mod engine;
 mod error;
 mod failure;
 pub(crate) mod fuzzing;
@@ -30,11 +30,13 @@ mod tls;
 mod transport;
 mod url;
 
-pub use engine::Endpoint;
+pub use client::Endpoint;
 pub use error::EndpointError;
 pub use golden::check_golden;
 pub use metadata::{ModelMetadata, ServerMetadata, TensorMetadata};
 pub use options::{EndpointOptions, TOKEN_VARIABLE, Token};
 pub use server::Served;
-pub use statistics::{ServerTimes, Statistics};
+pub use statistics::Statistics;
 pub use url::{EndpointUrl, Scheme};
+
+pub use crate::server_times::ServerTimes;

@@ -1,7 +1,9 @@
 //! Times measured by the server, from Triton's extension `statistics`: counters since the server started. Their difference
 //! over a measurement gives the time of its requests by step.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::server_times::ServerTimes;
 
 /// Counters of a model since the server started, all versions together. Times are summed over requests, in nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -20,38 +22,6 @@ pub struct Statistics {
     pub compute_infer_ns: u64,
     /// Taking outputs.
     pub compute_output_ns: u64,
-}
-
-/// Mean times of a request on the server, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct ServerTimes {
-    /// Requests of the mean, including those of other clients.
-    pub requests: u64,
-    /// Tiles in a run of the model.
-    pub tiles_per_execution: f64,
-    /// Waiting in the queue.
-    pub queue_ms: f64,
-    /// Preparing inputs.
-    pub compute_input_ms: f64,
-    /// Running the model.
-    pub compute_infer_ms: f64,
-    /// Taking outputs.
-    pub compute_output_ms: f64,
-}
-
-impl std::fmt::Display for ServerTimes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "on the server, a request of {}: queue {:.3}, input {:.3}, compute {:.3}, output {:.3} ms; {:.1} tiles a run",
-            self.requests,
-            self.queue_ms,
-            self.compute_input_ms,
-            self.compute_infer_ms,
-            self.compute_output_ms,
-            self.tiles_per_execution
-        )
-    }
 }
 
 impl Statistics {

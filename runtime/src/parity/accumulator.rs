@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::difference::Difference;
 use super::{OutputParity, StainParity, Tolerance};
-use crate::decision::DecisionRule;
+use crate::decision::{DecisionRule, PROBABILITIES, SCORE};
 use crate::session::Outputs;
 
 /// The outcome of a comparison. Its field names are part of Kiln's JSON output.
@@ -136,12 +136,12 @@ impl Accumulator {
 }
 
 fn score(outputs: &Outputs, row: usize) -> Option<f32> {
-    outputs.arrays.get("score").and_then(|scores| scores.get([row].as_slice()).copied())
+    outputs.arrays.get(SCORE).and_then(|scores| scores.get([row].as_slice()).copied())
 }
 
 /// The lowest index among the highest probabilities.
 fn most_probable(outputs: &Outputs, row: usize) -> Option<usize> {
-    let probabilities = outputs.arrays.get("probabilities")?;
+    let probabilities = outputs.arrays.get(PROBABILITIES)?;
     let classes = *probabilities.shape().get(1)?;
     let row = (0..classes).filter_map(|class| Some((class, *probabilities.get([row, class].as_slice())?)));
     let best = row.reduce(|best, other| if other.1 > best.1 { other } else { best });

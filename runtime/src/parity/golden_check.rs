@@ -6,32 +6,32 @@ use super::{Accumulator, ParityReport, Tolerance};
 use crate::Result;
 use crate::bundle::manifest::Variant;
 use crate::decision::DecisionRule;
-use crate::engine::{Engine, rows, run_padded};
 use crate::golden::Golden;
+use crate::scorer::{Scorer, rows, run_padded};
 
 /// Batch sizes at which golden tiles are run where the graph's batch is symbolic: one, an odd one, a power of two.
 pub const GOLDEN_BATCHES: [usize; 3] = [1, 3, 8];
 
-/// Runs the golden tiles through `engine` at every batch size and compares with the golden outputs. A last part that
+/// Runs the golden tiles through `scorer` at every batch size and compares with the golden outputs. A last part that
 /// is smaller than the batch is run as it is, or padded where the graph's batch is fixed.
 ///
 /// # Errors
-/// What the engine said when it failed to run.
+/// If the scorer fails.
 pub fn against_golden(
-    engine: &mut impl Engine,
+    scorer: &mut impl Scorer,
     golden: &Golden,
     rule: &DecisionRule,
     batches: &[usize],
 ) -> Result<ParityReport> {
-    against_golden_within(engine, golden, rule, batches, BTreeMap::new())
+    against_golden_within(scorer, golden, rule, batches, BTreeMap::new())
 }
 
 /// [`check_golden`] with other tolerances for some outputs: those of [`gate_tolerances`], for fp16 and int8 graphs.
 ///
 /// # Errors
-/// What the engine said when it failed to run.
+/// If the scorer fails.
 pub fn against_golden_within(
-    engine: &mut impl Engine,
+    scorer: &mut impl Scorer,
     golden: &Golden,
     rule: &DecisionRule,
     batches: &[usize],
@@ -39,17 +39,17 @@ pub fn against_golden_within(
 ) -> Result<ParityReport> {
     let mut accumulator = Accumulator::new(rule.clone()).with_tolerances(tolerances);
     let tiles = &golden.tiles;
-    let fixed = engine.fixed_batch();
+    let fixed = scorer.fixed_batch();
     for batch in fixed.as_ref().map_or(batches, std::slice::from_ref) {
         let batch = (*batch).max(1);
         for first in (0..tiles.len()).step_by(batch) {
             let last = (first + batch).min(tiles.len());
             let mut pixels: Vec<u8> = tiles[first..last].iter().flat_map(|tile| tile.pixels()).copied().collect();
-            let candidate = run_padded(engine, &mut pixels, last - first)?;
+            let candidate = run_padded(scorer, &mut pixels, last - first)?;
             accumulator.add(first, &rows(&golden.outputs, first, last), &candidate);
         }
     }
-    Ok(accumulator.finish(&engine.provider(), engine.nodes()))
+    Ok(accumulator.finish(&scorer.provider(), scorer.nodes()))
 }
 
 /// Margin over the largest difference that the export measured: golden tiles differ from the gate's tiles, and each

@@ -1,5 +1,7 @@
 //! Tolerances of outputs by their meaning. All tolerances of the fp32 graph are defined here.
 
+use crate::decision;
+
 /// The limit for one output: `|candidate - reference| <= absolute + relative * |reference|`, for every element.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tolerance {
@@ -17,9 +19,9 @@ impl Tolerance {
     #[must_use]
     pub fn for_output(name: &str, classifier: bool) -> Self {
         match name {
-            "probabilities" => PROBABILITY,
-            "score" if classifier => PROBABILITY,
-            "score" => SCORE,
+            decision::PROBABILITIES => PROBABILITY,
+            decision::SCORE if classifier => PROBABILITY,
+            decision::SCORE => SCORE,
             "reconstruction" => PIXEL,
             "error_map" => ERROR_MAP,
             "latent_mean" | "latent_log_variance" => LATENT,

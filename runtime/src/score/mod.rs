@@ -1,15 +1,13 @@
-//! From files to scores: what is to be scored ([`list`]), decoding on several threads and batches to one engine
-//! ([`run`]), rows in input order to a file or a stream ([`RowWriter`]). A tile that cannot be decoded becomes a row
-//! that says why, and the rest is scored. Memory depends on the batch and the workers, never on the number of tiles.
+//! From tiles to scores: the list of tiles ([`list`]), decoding on several threads and batches for one or several scorers
+//! ([`run`]), rows in input order to a file or a stream ([`RowWriter`]). A tile that cannot be decoded becomes a row with
+//! the reason, and the rest is scored. Memory depends on the batch and the workers, never on the number of tiles.
 
-mod csv;
 mod format;
 pub(crate) mod fuzzing;
-mod jsonl;
 mod listing;
 mod merge;
 mod natural;
-mod parquet;
+mod part;
 mod pipeline;
 mod probe;
 mod read;
@@ -17,7 +15,7 @@ mod resume;
 mod row;
 mod sessions;
 mod shard;
-mod streams;
+mod source;
 mod target;
 mod unchanged;
 mod writer;
@@ -25,11 +23,12 @@ mod writer;
 pub use format::Format;
 pub use listing::{Listed, Listing, STDIN, Separator, list, list_file, search};
 pub use merge::{MergeOptions, Merged, merge};
+pub use part::{PartRecord, ScoredBy, list_digest};
 pub use pipeline::{PipelineOptions, Summary, run};
 pub use probe::{PROBED_BATCHES, Probe, probe};
 pub use resume::{Found, Kept, ResumableFile, Resume, run_key};
 pub use row::{OK, ScoreRow};
 pub use sessions::{Layout, MAX_STREAMS, open_sessions};
-pub use shard::{PartRecord, ScoredBy, Shard, list_digest};
-pub use streams::run_streams;
+pub use shard::Shard;
+pub use source::ListedTiles;
 pub use writer::RowWriter;

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::iter::Peekable;
 use std::str::Bytes;
 
-/// Compares names with runs of digits taken as numbers. Names that are equal that way (`07`, `7`) are told apart byte
+/// Compares names with runs of digits taken as numbers. Names that are equal that way (`07`, `7`) are compared byte
 /// by byte, so that the order is total and the same on every machine.
 pub(super) fn compare(left: &str, right: &str) -> Ordering {
     let (mut a, mut b) = (left.bytes().peekable(), right.bytes().peekable());

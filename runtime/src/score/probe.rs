@@ -1,15 +1,14 @@
-//! The batch to score with, from a short measurement on the engines that will score: a larger batch amortises what a run
+//! The batch to score with, from a short measurement on the scorers that will score: a larger batch amortises what a run
 //! costs, until it falls out of the caches.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use kiln_tile::{TILE_BYTES, Tile};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::engine::Engine;
+use crate::scorer::{Scorer, on_threads};
 
 /// Batches that are tried.
 pub const PROBED_BATCHES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
@@ -17,7 +16,7 @@ pub const PROBED_BATCHES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
 /// A larger batch must be faster by so much to be worth its memory.
 const WORTH: f64 = 1.03;
 
-/// What a probe found.
+/// The result of a probe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Probe {
     /// The batch to use.
@@ -28,19 +27,19 @@ pub struct Probe {
     pub tried: Vec<(usize, f64)>,
 }
 
-/// Runs `engines` side by side at each of `batches` for about `slice`, on `tiles` repeated as needed (at least one).
-/// An engine with a fixed batch is tried at that alone.
+/// Runs `scorers` side by side at each of `batches` for about `slice`, on `tiles` repeated as needed (at least one).
+/// A scorer with a fixed batch is tried at that alone.
 ///
 /// # Errors
-/// What an engine said when it failed.
-pub fn probe<E: Engine + Send>(engines: &mut [E], tiles: &[Tile], batches: &[usize], slice: Duration) -> Result<Probe> {
-    let fixed = engines.iter().find_map(|engine| engine.fixed_batch());
+/// If a scorer fails.
+pub fn probe<S: Scorer + Send>(scorers: &mut [S], tiles: &[Tile], batches: &[usize], slice: Duration) -> Result<Probe> {
+    let fixed = scorers.iter().find_map(|scorer| scorer.fixed_batch());
     let batches = fixed.as_ref().map_or(batches, std::slice::from_ref);
     let mut tried: Vec<(usize, f64)> = Vec::new();
     for batch in batches {
         let mut pixels = Vec::with_capacity(batch * TILE_BYTES);
         tiles.iter().cycle().take(*batch).for_each(|tile| pixels.extend_from_slice(tile.pixels()));
-        tried.push((*batch, speed(engines, &pixels, *batch, slice)?));
+        tried.push((*batch, speed(scorers, &pixels, *batch, slice)?));
     }
     let (batch, tiles_per_s) = best(&tried);
     Ok(Probe { batch, tiles_per_s, tried })
@@ -53,26 +52,21 @@ fn best(tried: &[(usize, f64)]) -> (usize, f64) {
     good.copied().unwrap_or((1, 0.0))
 }
 
-/// Tiles a second of all engines together, after one run of each.
-fn speed<E: Engine + Send>(engines: &mut [E], pixels: &[u8], batch: usize, slice: Duration) -> Result<f64> {
-    for engine in engines.iter_mut() {
-        engine.run(pixels, batch)?;
+/// Tiles a second of all scorers together, after one run of each.
+fn speed<S: Scorer + Send>(scorers: &mut [S], pixels: &[u8], batch: usize, slice: Duration) -> Result<f64> {
+    for scorer in scorers.iter_mut() {
+        scorer.run(pixels, batch)?;
     }
     let runs = AtomicUsize::new(0);
     let started = Instant::now();
-    let work = |engine: &mut E| -> Result<()> {
+    let work = |scorer: &mut S| -> Result<()> {
         while started.elapsed() < slice {
-            engine.run(pixels, batch)?;
+            scorer.run(pixels, batch)?;
             runs.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     };
-    thread::scope(|scope| {
-        let workers: Vec<_> = engines.iter_mut().map(|engine| scope.spawn(|| work(engine))).collect();
-        let ends =
-            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(super::pipeline::workers_gone())));
-        ends.collect::<Result<Vec<()>>>()
-    })?;
+    on_threads(scorers, work)?;
     Ok((runs.load(Ordering::Relaxed) * batch) as f64 / started.elapsed().as_secs_f64())
 }
 
@@ -87,9 +81,9 @@ mod tests {
     /// Takes a millisecond a run whatever the batch, up to eight tiles; then one for every eight.
     struct Costs(Option<usize>);
 
-    impl Engine for Costs {
+    impl Scorer for Costs {
         fn run(&mut self, _: &[u8], batch: usize) -> Result<Outputs> {
-            thread::sleep(Duration::from_millis(5 * batch.div_ceil(8) as u64));
+            std::thread::sleep(Duration::from_millis(5 * batch.div_ceil(8) as u64));
             Ok(Outputs { batch, arrays: BTreeMap::new() })
         }
         fn fixed_batch(&self) -> Option<usize> {
@@ -109,8 +103,8 @@ mod tests {
 
     #[test]
     fn a_fixed_batch_is_tried_alone() {
-        let mut engines = [Costs(Some(3)), Costs(Some(3))];
-        let probe = probe(&mut engines, &tiles(), &PROBED_BATCHES, Duration::from_millis(20)).unwrap();
+        let mut scorers = [Costs(Some(3)), Costs(Some(3))];
+        let probe = probe(&mut scorers, &tiles(), &PROBED_BATCHES, Duration::from_millis(20)).unwrap();
         assert_eq!((probe.batch, probe.tried.len()), (3, 1));
     }
 

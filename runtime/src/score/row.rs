@@ -10,26 +10,26 @@ use crate::decision::DecisionRule;
 /// The `status` of a tile that has a score.
 pub const OK: &str = "ok";
 
-/// What is said of one tile.
+/// The result of one tile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScoreRow {
     /// The file, as listed; characters that are not UTF-8 are replaced.
     pub path: String,
-    /// Higher is more anomalous; `None` where there is no score.
+    /// Higher is more anomalous; `None` without a score.
     pub score: Option<f32>,
-    /// The class, or `anomalous` or `normal` where the model has none; `None` where there is no score.
+    /// The class, or `anomalous` or `normal` where the model has none; `None` without a score.
     pub label: Option<String>,
     /// [`OK`], or a short stable word, a colon and the reason why there is no score: `truncated: ...`.
     pub status: String,
-    /// A probability for each class, in the manifest's order; empty where the model has no classes or no score exists.
+    /// A probability for each class, in the manifest's order; empty without classes or a score.
     pub probabilities: Vec<f32>,
-    /// The digest of the file's bytes as they were read for this row; no column. `None` where they could not be read.
+    /// The digest of the file's bytes as they were read for this row; no column. `None` if they could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<FileDigest>,
 }
 
 impl ScoreRow {
-    /// A tile with a score. A score that is not a finite number is none: the row then says so.
+    /// A tile with a score. A score or probability that is not finite counts as no score, and becomes the row's status.
     #[must_use]
     pub fn scored(path: String, score: f32, probabilities: Vec<f32>, rule: &DecisionRule) -> Self {
         if !score.is_finite() || probabilities.iter().any(|value| !value.is_finite()) {
@@ -50,10 +50,20 @@ impl ScoreRow {
         Self { path, score: None, label: None, status, probabilities: Vec::new(), digest: None }
     }
 
-    /// Whether it has a score.
+    /// True if the tile has a score.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         self.status == OK
+    }
+
+    /// True if status, score, label and probabilities fit together: a row with a score has a label and finite numbers, one
+    /// without has none of them, and there are `classes` probabilities or none. With fewer, some would be of other classes.
+    pub(super) fn is_coherent(&self, classes: usize) -> bool {
+        let finite = self.score.iter().chain(&self.probabilities).all(|value| value.is_finite());
+        let scored = self.score.is_some() && self.label.is_some();
+        let unscored = self.score.is_none() && self.probabilities.is_empty();
+        let complete = self.probabilities.is_empty() || self.probabilities.len() == classes;
+        finite && complete && if self.is_ok() { scored } else { unscored }
     }
 }
 

@@ -1,4 +1,4 @@
-//! How many sessions score side by side, and with how many threads each. On a CPU several sessions of one thread beat one
+//! Sessions side by side, and the threads of each. On a CPU several sessions of one thread beat one
 //! session of several: no operator waits for its slowest thread, and decoding fills the gaps. A device has one session.
 
 use std::path::Path;
@@ -21,16 +21,16 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// For so many threads in all, and so many batches to run: none would have nothing to do.
+    /// The layout for `threads` in all and this many batches: every session has at least one batch.
     #[must_use]
-    pub fn of(providers: &Providers, threads: usize, batches: usize) -> Self {
+    pub fn new(providers: &Providers, threads: usize, batches: usize) -> Self {
         let only_cpu = providers.kinds().all(|kind| kind == ProviderKind::Cpu);
         let streams = if only_cpu { threads.min(MAX_STREAMS).min(batches).max(1) } else { 1 };
         Self { streams, threads: (threads / streams).max(1) }
     }
 }
 
-/// Opens the sessions, for the outputs that rows need.
+/// Opens the sessions, which compute the outputs that rows need.
 ///
 /// # Errors
 /// As [`Session::open`].
@@ -41,7 +41,6 @@ pub fn open_sessions(
     layout: Layout,
     rule: &DecisionRule,
 ) -> Result<Vec<Session>> {
-    let needed: &[&str] = if rule.classes().is_empty() { &["score"] } else { &["score", "probabilities"] };
     let options = SessionOptions {
         threads: Some(layout.threads),
         // Threads that spin between operators take the cores from those that decode: a quarter slower on two cores.
@@ -50,7 +49,7 @@ pub fn open_sessions(
     };
     let session = || -> Result<Session> {
         let mut session = Session::open(runtime, model, &options)?;
-        session.select_outputs(needed)?;
+        session.select_outputs(rule.outputs())?;
         Ok(session)
     };
     (0..layout.streams).map(|_| session()).collect()
@@ -63,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_cpu_has_a_session_for_each_thread_and_a_device_has_one() {
-        let layout = |list: &str, threads, batches| Layout::of(&list.parse().unwrap(), threads, batches);
+        let layout = |list: &str, threads, batches| Layout::new(&list.parse().unwrap(), threads, batches);
         assert_eq!(layout("cpu", 2, 100), Layout { streams: 2, threads: 1 });
         assert_eq!(layout("cpu", 16, 100), Layout { streams: 4, threads: 4 });
         assert_eq!(layout("cpu", 4, 1), Layout { streams: 1, threads: 4 });

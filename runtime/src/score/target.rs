@@ -1,4 +1,4 @@
-//! Where rows go: a file that appears whole or not at all, or a stream that carries whole lines as they come.
+//! The target of rows: a file that appears whole or not at all, or a stream that carries whole lines as they come.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -8,16 +8,16 @@ use tempfile::NamedTempFile;
 
 use crate::{Error, Result};
 
-/// A place for bytes.
+/// A file or a stream.
 pub(super) enum Target {
     /// A scratch file beside `path`, which takes its place at the end.
     File { path: PathBuf, scratch: BufWriter<NamedTempFile> },
-    /// A stream, for example stdout. Not buffered here: what comes is whole lines, and a line is one write.
+    /// A stream, for example stdout. Not buffered here: every write is a whole line.
     Stream(Box<dyn Write + Send>),
 }
 
 impl Target {
-    /// A file that is to appear at `path`, replacing what is there.
+    /// A file that will replace `path`.
     pub(super) fn file(path: &Path) -> Result<Self> {
         // A link is followed to the file that it stands for; a device or a folder must not be renamed away.
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -26,7 +26,7 @@ impl Target {
         Ok(Self::File { path, scratch: BufWriter::new(scratch) })
     }
 
-    /// Whether a reader sees what is written at once, so that only whole lines may be.
+    /// True if a reader sees every write at once, so that each must be whole lines.
     pub(super) fn is_stream(&self) -> bool {
         matches!(self, Self::Stream(_))
     }
@@ -42,7 +42,7 @@ impl Target {
         }
     }
 
-    /// What to call it in an error.
+    /// Its name in errors.
     pub(super) fn path(&self) -> PathBuf {
         match self {
             Self::File { path, .. } => path.clone(),

@@ -1,4 +1,4 @@
-//! Whether tiles still are what was scored, decided by their bytes: every file is read, on several threads, and its
+//! Comparison of tiles with those that were scored, by their bytes: every file is read, on several threads, and its
 //! digest compared.
 
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::thread;
 use kiln_files::FileDigest;
 use kiln_tile::{Decoder, TileError};
 
-/// What a tile is now, compared with what was scored.
+/// A tile now, compared with the tile that was scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compared {
     /// The very bytes.

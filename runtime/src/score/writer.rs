@@ -1,37 +1,27 @@
 //! Rows to a file or a stream, in any format.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::csv::CsvRows;
-use super::jsonl::JsonRows;
-use super::parquet::ParquetRows;
+use super::format::WriteRows;
 use super::row::probability_columns;
 use super::target::Target;
 use super::{Format, ScoreRow};
 use crate::{Error, Result};
 
-/// A format's side of [`RowWriter`].
-pub(super) trait Rows {
-    /// Takes one row.
-    fn write(&mut self, row: &ScoreRow) -> io::Result<()>;
-    /// Writes what is left and gives the target back.
-    fn finish(self: Box<Self>) -> io::Result<Target>;
-}
-
 /// Writes rows. A file appears at [`RowWriter::finish`] and not before, so that a result file is whole whenever it is
-/// there, even if the process is killed; dropped without `finish`, it leaves what was there. A stream carries each row
+/// there, even if the process is killed; dropped without `finish`, it leaves the earlier file. A stream carries each row
 /// as soon as it is given.
 pub struct RowWriter {
-    rows: Box<dyn Rows>,
+    rows: Box<dyn WriteRows>,
     path: PathBuf,
 }
 
 impl RowWriter {
-    /// Rows that are to appear as the file `path`, replacing it. `classes` are the model's, for the columns `p_<class>`.
+    /// Rows for the file `path`, which is replaced at the end. `classes` are the model's, for the columns `p_<class>`.
     ///
     /// # Errors
-    /// If `path` is something else than a file, or its folder cannot be written.
+    /// If `path` is no regular file, or its folder cannot be written.
     pub fn to_file(path: &Path, format: Format, classes: &[String]) -> Result<Self> {
         Self::new(Target::file(path)?, format, classes)
     }
@@ -39,32 +29,20 @@ impl RowWriter {
     /// Rows to a stream.
     ///
     /// # Errors
-    /// If the stream cannot be written, or the format is [`Format::Parquet`], which is nothing before it is whole.
+    /// If the stream cannot be written, or the format needs a file: see [`Format::for_stream`].
     pub fn to_stream(stream: Box<dyn Write + Send>, format: Format, classes: &[String]) -> Result<Self> {
-        if format == Format::Parquet {
-            return Err(Error::Argument {
-                argument: format.to_string(),
-                reason: "Parquet cannot be streamed; name a file to write it to".to_owned(),
-            });
-        }
-        Self::new(Target::Stream(stream), format, classes)
+        Self::new(Target::Stream(stream), format.for_stream()?, classes)
     }
 
     fn new(target: Target, format: Format, classes: &[String]) -> Result<Self> {
         let path = target.path();
-        let columns = probability_columns(classes);
-        let rows: io::Result<Box<dyn Rows>> = match format {
-            Format::Csv => CsvRows::new(target, &columns).map(|rows| Box::new(rows) as Box<dyn Rows>),
-            Format::Jsonl => Ok(Box::new(JsonRows::new(target, columns))),
-            Format::Parquet => ParquetRows::new(target, &columns).map(|rows| Box::new(rows) as Box<dyn Rows>),
-        };
-        match rows {
+        match (format.codec().write)(target, &probability_columns(classes)) {
             Ok(rows) => Ok(Self { rows, path }),
             Err(source) => Err(Error::Write { path, source }),
         }
     }
 
-    /// Takes one row.
+    /// Writes one row.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -72,10 +50,10 @@ impl RowWriter {
         self.rows.write(row).map_err(|source| Error::Write { path: self.path.clone(), source })
     }
 
-    /// Writes what is left; a file is synced and appears.
+    /// Writes the remaining bytes; a file is synced and appears.
     ///
     /// # Errors
-    /// If it cannot be written. What was at the file's place is then still there.
+    /// If it cannot be written. An earlier file in its place is then still there.
     pub fn finish(self) -> Result<()> {
         let path = self.path;
         self.rows.finish().and_then(Target::finish).map_err(|source| Error::Write { path, source })
@@ -85,6 +63,7 @@ impl RowWriter {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::io;
     use std::sync::{Arc, Mutex};
 
     use ::parquet::file::reader::{FileReader, SerializedFileReader};

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use kiln_files::Fault;
 use kiln_runtime::endpoint::{Endpoint, EndpointOptions};
-use kiln_runtime::{Engine as _, Manifest, Result};
+use kiln_runtime::{Manifest, Result, Scorer as _};
 use kiln_tile::TILE_BYTES;
 use serde_json::json;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use image::{Rgb, RgbImage};
 use kiln_runtime::endpoint::{Endpoint, EndpointOptions};
-use kiln_runtime::score::{self, Listed, PipelineOptions, ScoreRow, Summary};
+use kiln_runtime::score::{self, Listed, ListedTiles, PipelineOptions, ScoreRow, Summary};
 use kiln_runtime::{DecisionRule, Result};
 use kiln_tile::Decoder;
 use serde_json::json;
@@ -25,14 +25,15 @@ fn tiles(folder: &Path, count: u8) -> Vec<Listed> {
 }
 
 fn run(endpoint: &Endpoint, tiles: &[Listed]) -> (Vec<ScoreRow>, Result<Summary>) {
-    let options = PipelineOptions { batch: 2, workers: 2, decoder: Decoder::default() };
+    let options = PipelineOptions { batch: 2, workers: 2 };
+    let source = ListedTiles::new(tiles, Decoder::default());
     let rule = DecisionRule::new(0.5, vec![], &[]);
     let mut rows = Vec::new();
     let mut keep = |row| {
         rows.push(row);
         Ok(())
     };
-    let summary = score::run_streams(&mut endpoint.handles(), &rule, tiles, &options, &mut keep);
+    let summary = score::run(&mut endpoint.handles(), &rule, &source, &options, &mut keep);
     (rows, summary)
 }
 

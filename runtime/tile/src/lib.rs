@@ -22,6 +22,7 @@ mod resize;
 mod score;
 mod search;
 mod size;
+mod source;
 pub mod stain;
 mod tile;
 
@@ -31,4 +32,5 @@ pub use policy::SizePolicy;
 pub use score::{ScorePart, ScoreRule};
 pub use search::is_left_out;
 pub use size::{SIDE, TILE_BYTES};
+pub use source::{TileRead, TileSource, TileSubset};
 pub use tile::Tile;

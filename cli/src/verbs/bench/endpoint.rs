@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use kiln_runtime::bench::{self, Opened, Plan, Report};
 use kiln_runtime::endpoint::{Endpoint, check_golden};
-use kiln_runtime::{Bundle, golden};
+use kiln_runtime::{Bundle, DecisionRule, golden};
 use kiln_tile::Tile;
 
 use super::{Args, plan_of};
@@ -19,17 +19,16 @@ pub(super) fn measure(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Res
             "--precision: a server runs one graph, so one precision is expected\nhint: name the precision of that graph"
         );
     };
-    let classes = !bundle.manifest.classes.is_empty();
-    let needed: &[&str] = if classes { &["score", "probabilities"] } else { &["score"] };
+    let rule = DecisionRule::from_manifest(&bundle.manifest);
     let started = Instant::now();
-    let endpoint = args.endpoint.connect(bundle, Some(needed), out)?;
+    let endpoint = args.endpoint.connect(bundle, Some(rule.outputs()), out)?;
     let load_ms = started.elapsed().as_secs_f64() * 1_000.0;
     check_golden(&endpoint, bundle, precision)?;
     out.note(describe(&endpoint));
     let tiles = golden::read(&bundle.golden_path()?)?.tiles;
     let mut whole: Option<Report> = None;
     // One plan at a time, so that the servers' counters belong to one measurement.
-    for plan in plans(args, precision, endpoint.max_batch()) {
+    for plan in plans(args, precision, &endpoint) {
         let report = one(&endpoint, &plan, &tiles, load_ms, out)?;
         whole = Some(match whole {
             Some(before) => before.and(report),
@@ -41,11 +40,11 @@ pub(super) fn measure(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Res
 
 /// A plan for each scenario at each batch size that the servers accept. Threads are concurrent requests, if a scenario sends
 /// several.
-fn plans(args: &Args, precision: &str, most: Option<usize>) -> Vec<Plan> {
+fn plans(args: &Args, precision: &str, endpoint: &Endpoint) -> Vec<Plan> {
     let concurrency = args.endpoint.concurrency();
     let mut plan = plan_of(args, precision, concurrency);
     plan.threads = vec![concurrency];
-    let batches = args.batch.iter().filter(|batch| **batch <= most.unwrap_or(usize::MAX));
+    let batches = args.batch.iter().filter(|batch| endpoint.accepts(**batch));
     let batches: Vec<usize> = batches.copied().collect();
     let one = |scenario| {
         let plan = plan.clone();
@@ -55,7 +54,7 @@ fn plans(args: &Args, precision: &str, most: Option<usize>) -> Vec<Plan> {
 }
 
 fn one(endpoint: &Endpoint, plan: &Plan, tiles: &[Tile], load_ms: f64, out: &Output) -> anyhow::Result<Report> {
-    let mut open = |_| Ok(Opened { load_ms, engine_build_ms: None, skipped: vec![], engine: endpoint.clone() });
+    let mut open = |_| Ok(Opened { load_ms, engine_build_ms: None, skipped: vec![], scorer: endpoint.clone() });
     let mut say = |step: &str| out.note(format_args!("measuring {step}"));
     let before = endpoint.statistics()?;
     let mut report = bench::measure(&mut open, tiles, plan, &mut say)?;

@@ -1,5 +1,6 @@
 //! `kiln bench`: measures latency and throughput of a bundle.
 
+#[cfg(feature = "endpoint")]
 mod endpoint;
 mod matrix;
 mod show;
@@ -17,8 +18,8 @@ use kiln_runtime::{Bundle, ProviderKind, Providers, Runtime, Session, SessionOpt
 use super::EXECUTION;
 use super::destination::Destination;
 use super::endpoint::EndpointArgs;
+use super::number::at_least_one;
 use super::provider::ProviderOptionArgs;
-use super::score::at_least_one;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -118,6 +119,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     }
     let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
     let report = match args.provider.as_slice() {
+        #[cfg(feature = "endpoint")]
         _ if args.endpoint.is_named() => endpoint::measure(&args, &bundle, out)?,
         [provider] if args.open_only => return open_only(&args, &bundle, provider, out),
         [provider] => measure(&args, &bundle, provider, out)?,
@@ -174,7 +176,7 @@ fn plan(args: &Args, bundle: &Bundle, providers: &Providers, precision: &str) ->
     Plan { stain: bundle.manifest.tile.before_graph(), ..plan }
 }
 
-fn plan_of(args: &Args, precision: &str, offline_engines: usize) -> Plan {
+fn plan_of(args: &Args, precision: &str, offline_scorers: usize) -> Plan {
     let default = Window::default();
     let min_duration = Duration::from_secs_f64(args.seconds);
     let window = Window {
@@ -192,7 +194,7 @@ fn plan_of(args: &Args, precision: &str, offline_engines: usize) -> Plan {
         precision: precision.to_owned(),
         qps: args.qps,
         bound_ms: args.bound,
-        offline_engines,
+        offline_scorers,
         stain: None,
     }
 }
@@ -205,14 +207,14 @@ fn open(
     threads: usize,
 ) -> kiln_runtime::Result<Opened<Session>> {
     let options = SessionOptions { threads: Some(threads), ..options.clone() };
-    let mut engine = Session::open(runtime, model, &options)?;
+    let mut scorer = Session::open(runtime, model, &options)?;
     let mut engine_build_ms = None;
-    if engine.engines_built() > 0 {
-        engine_build_ms = Some(engine.load_ms());
-        drop(engine);
-        engine = Session::open(runtime, model, &options)?;
+    if scorer.engines_built() > 0 {
+        engine_build_ms = Some(scorer.load_ms());
+        drop(scorer);
+        scorer = Session::open(runtime, model, &options)?;
     }
-    Ok(Opened { load_ms: engine.load_ms(), engine_build_ms, skipped: engine.skipped().to_vec(), engine })
+    Ok(Opened { load_ms: scorer.load_ms(), engine_build_ms, skipped: scorer.skipped().to_vec(), scorer })
 }
 
 fn read_baseline(file: &Path) -> anyhow::Result<Report> {

@@ -71,7 +71,7 @@ fn stages(report: &Report, out: &Output) {
     let mut printed = Vec::new();
     for result in &report.results {
         // The line is the same for every scenario that ran on one session.
-        let session = (&result.provider, &result.precision, result.batch, result.threads, result.engines);
+        let session = (&result.provider, &result.precision, result.batch, result.threads, result.scorers);
         if printed.contains(&session) {
             continue;
         }
@@ -83,8 +83,8 @@ fn stages(report: &Report, out: &Output) {
                 stages.decode_ms, stages.preprocess_ms, stages.transfer_ms, stages.compute_ms
             )
         });
-        let (provider, precision, batch, threads, engines) = session;
-        let several = if engines > 1 { format!(" in {engines} sessions") } else { String::new() };
+        let (provider, precision, batch, threads, scorers) = session;
+        let several = if scorers > 1 { format!(" in {scorers} sessions") } else { String::new() };
         out.line(format_args!(
             "{provider} {precision}, batch {batch}, {threads} threads{several}: {build}load {:.1} ms, first inference \
              {:.1} ms{stages}",

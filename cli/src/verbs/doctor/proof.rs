@@ -48,9 +48,11 @@ pub(super) fn checks(report: &Report, bundle: &Bundle, out: &Output) -> anyhow::
             let verify = ["verify", &path, "--provider", provider, "--precision", precision];
             checks.push(check(&library.path, &verify, out)?);
         }
-        let precisions = precisions.join(",");
-        let bench = ["bench", &path, "--provider", provider, "--precision", &precisions, "--batch", "1,8"];
-        checks.push(check(&library.path, &bench, out)?);
+        if cfg!(feature = "bench") {
+            let precisions = precisions.join(",");
+            let bench = ["bench", &path, "--provider", provider, "--precision", &precisions, "--batch", "1,8"];
+            checks.push(check(&library.path, &bench, out)?);
+        }
     }
     Ok(checks)
 }

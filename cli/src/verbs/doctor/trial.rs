@@ -156,7 +156,7 @@ fn tune(runtime: &'static Runtime, provider: &str, bundle: &Path, seconds: f64) 
         let options = SessionOptions { providers, shape_profile, ..SessionOptions::default() };
         for threads in &threads {
             let p50_ms = one_at_a_time(runtime, &model, &options, *threads, slice)?;
-            let layout = Layout::of(&options.providers, *threads, usize::MAX);
+            let layout = Layout::new(&options.providers, *threads, usize::MAX);
             let mut sessions = score::open_sessions(runtime, &model, &options, layout, &rule)?;
             let probe = score::probe(&mut sessions, &tiles, &BATCHES, slice)?;
             let nodes = sessions.first().map(|session| session.nodes().clone()).unwrap_or_default();

@@ -1,52 +1,35 @@
 //! `kiln score --endpoint`: the same rows, by model servers.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use kiln_runtime::Engine as _;
 use kiln_runtime::endpoint::{Endpoint, check_golden};
-use kiln_runtime::score::Summary;
-use serde::Serialize;
 
+use super::report::report;
+use super::run::{Scored, score};
 use super::sink::Sink;
-use super::{Part, Scored, Work};
+use super::work::Work;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::verbs::endpoint::{ServersReport, describe, report as servers};
-
-/// What `--json` shows beside a result file.
-#[derive(Serialize)]
-struct Report<'a> {
-    out: &'a PathBuf,
-    format: String,
-    #[serde(flatten)]
-    summary: &'a Summary,
-    provider: String,
-    precision: &'a str,
-    batch: usize,
-    #[serde(flatten)]
-    servers: ServersReport<'a>,
-    nodes: BTreeMap<String, usize>,
-}
+use crate::verbs::endpoint::{ServersReport, describe};
+use crate::verbs::shard::Part;
 
 pub(super) fn run(work: &Work<'_>, part: Part, out: &Output) -> anyhow::Result<Exit> {
     let Work { args, bundle, rule, precision, .. } = *work;
-    let needed: &[&str] = if rule.classes().is_empty() { &["score"] } else { &["score", "probabilities"] };
-    let endpoint = args.endpoint.connect(bundle, Some(needed), out)?;
+    let endpoint = args.endpoint.connect(bundle, Some(rule.outputs()), out)?;
     check_golden(&endpoint, bundle, precision)?;
-    let mut engines = endpoint.handles();
-    let batch = batch(work, &endpoint, &mut engines, out)?;
+    let mut handles = endpoint.handles();
+    let batch = batch(work, &endpoint, &mut handles, out)?;
     // After the servers were checked: where nothing can be scored, stdout gets no header that promises rows. Which
     // servers answer is no part of what the rows depend on, so that other ones may go on where these were lost.
     let sink = Sink::open(work, &["endpoint", endpoint.model(), endpoint.version().unwrap_or_default()], out)?;
     let kept = sink.progress();
-    match work.score(&mut engines, batch, sink, out) {
+    match score(work, &mut handles, batch, sink, out) {
         Ok(scored) => {
             let exit = scored.exit();
             if let Scored::All(summary, digests) = scored {
                 work.record(part, digests)?;
-                report(work, &endpoint, batch, &summary, out)?;
+                let place = describe(&endpoint);
+                report(work, &endpoint, batch, &summary, (&place, ServersReport::new(&endpoint)), out)?;
             }
             Ok(exit)
         }
@@ -57,9 +40,9 @@ pub(super) fn run(work: &Work<'_>, part: Part, out: &Output) -> anyhow::Result<E
     }
 }
 
-/// The batch that was asked for, as far as the servers take it.
-fn batch(work: &Work<'_>, endpoint: &Endpoint, engines: &mut [Endpoint], out: &Output) -> anyhow::Result<usize> {
-    let asked = work.batch(engines, out)?;
+/// The requested batch, or the largest one that the servers take.
+fn batch(work: &Work<'_>, endpoint: &Endpoint, handles: &mut [Endpoint], out: &Output) -> anyhow::Result<usize> {
+    let asked = work.batch(handles, out)?;
     let batch = endpoint.max_batch().map_or(asked, |most| asked.min(most));
     if batch < asked {
         out.note(format_args!("batches of {batch}: the server takes no larger ones"));
@@ -78,22 +61,4 @@ fn how_to_continue(kept: Option<PathBuf>) -> String {
                  itself"
             .to_owned(),
     }
-}
-
-fn report(work: &Work<'_>, endpoint: &Endpoint, batch: usize, summary: &Summary, out: &Output) -> anyhow::Result<()> {
-    let seconds = Duration::from_secs_f64(summary.seconds);
-    let (scored, tiles, speed) = (summary.scored, summary.tiles, summary.tiles_per_s);
-    out.note(format_args!(
-        "{scored} of {tiles} tiles scored in {seconds:.2?}, {speed:.1} tiles/s, {}",
-        describe(endpoint)
-    ));
-    let Some(file) = &work.args.out else { return Ok(()) };
-    if !out.json {
-        out.line(file.display());
-        return Ok(());
-    }
-    let format = work.format.to_string();
-    let (provider, nodes, precision) = (endpoint.provider(), endpoint.nodes(), work.precision);
-    let servers = servers(endpoint);
-    out.document(&Report { out: file, format, summary, provider, precision, batch, servers, nodes })
 }

@@ -1,16 +1,14 @@
-//! Where the rows of `kiln score` go: a file that a stopped run can go on with, or standard output.
+//! The target of the rows of `kiln score`: a file that a stopped run can go on with, or standard output.
 
-use std::borrow::Cow;
 use std::io;
-use std::path::PathBuf;
 
 use kiln_files::FileDigest;
-use kiln_runtime::score::{self, Found, Kept, Listed, ResumableFile, Resume, RowWriter, ScoreRow};
+use kiln_runtime::score::{self, Found, Kept, ResumableFile, Resume, RowWriter, ScoreRow};
 
-use super::{MAX_NAMED, Work, threads};
+use super::work::{FEW_TILES, Work};
 use crate::output::Output;
 
-/// Where rows go.
+/// The target of rows.
 pub(super) enum Sink {
     /// A file that appears at the end.
     File(ResumableFile),
@@ -19,22 +17,22 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    /// Opens the target. `engine` is all that the rows depend on beside bundle, precision, size policy and tiles.
-    pub(super) fn open(work: &Work<'_>, engine: &[&str], out: &Output) -> anyhow::Result<Self> {
+    /// Opens the target. `settings` are those of the scorer that the rows depend on.
+    pub(super) fn open(work: &Work<'_>, settings: &[&str], out: &Output) -> anyhow::Result<Self> {
         let (args, classes) = (work.args, work.rule.classes());
         let Some(target) = &args.out else {
             return Ok(Self::Stream(RowWriter::to_stream(Box::new(io::stdout()), work.format, classes)?));
         };
         let policy = work.policy();
         let key =
-            score::run_key(&work.bundle.manifest, &[&[work.precision, policy.as_str()], engine].concat(), work.tiles);
-        let bar = (work.tiles.len() > MAX_NAMED).then(|| out.progress(None, "compare tiles with the earlier run"));
+            score::run_key(&work.bundle.manifest, &[&[work.precision, policy.as_str()], settings].concat(), work.tiles);
+        let bar = (work.tiles.len() > FEW_TILES).then(|| out.progress(None, "compare tiles with the earlier run"));
         let on_tile = || {
             if let Some(bar) = &bar {
                 bar.inc(1);
             }
         };
-        let resume = Resume { restart: args.restart, workers: threads(args), on_tile: &on_tile };
+        let resume = Resume { restart: args.restart, workers: args.threads(), on_tile: &on_tile };
         let opened = ResumableFile::open(target, work.format, classes, &key, work.tiles, &resume);
         if let Some(bar) = &bar {
             bar.finish_and_clear();
@@ -54,18 +52,17 @@ impl Sink {
         Ok(Self::File(file))
     }
 
-    /// The tiles that have no row yet.
-    pub(super) fn todo<'a>(&self, tiles: &'a [Listed]) -> Cow<'a, [Listed]> {
+    /// The places of the tiles that have no row yet; `None` if no tile has one.
+    pub(super) fn todo(&self) -> Option<Vec<usize>> {
         match self {
-            Self::File(file) if file.todo().len() < tiles.len() => {
-                file.todo().iter().filter_map(|place| tiles.get(*place)).cloned().collect()
-            }
-            _ => Cow::Borrowed(tiles),
+            Self::File(file) => Some(file.todo().to_vec()),
+            Self::Stream(_) => None,
         }
     }
 
-    /// Where the rows are until the file appears.
-    pub(super) fn progress(&self) -> Option<PathBuf> {
+    /// The file that holds the rows until the result file appears.
+    #[cfg(feature = "endpoint")]
+    pub(super) fn progress(&self) -> Option<std::path::PathBuf> {
         match self {
             Self::File(file) => Some(file.progress().to_owned()),
             Self::Stream(_) => None,

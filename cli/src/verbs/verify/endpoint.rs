@@ -54,8 +54,7 @@ pub(super) fn run(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Result<
 
 /// Those of the usual batches that the servers take.
 fn batches(endpoint: &Endpoint) -> Vec<usize> {
-    let most = endpoint.max_batch().unwrap_or(usize::MAX);
-    GOLDEN_BATCHES.into_iter().filter(|batch| *batch <= most).collect()
+    GOLDEN_BATCHES.into_iter().filter(|batch| endpoint.accepts(*batch)).collect()
 }
 
 fn show(endpoint: &Endpoint, reports: &[ParityReport], out: &Output) -> anyhow::Result<()> {

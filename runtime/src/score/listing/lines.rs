@@ -10,7 +10,7 @@ use crate::{Error, Result};
 /// Bytes of one name of a list: over twice the longest path that Linux opens.
 const MAX_NAME: u64 = 10_000;
 
-/// What stands between the names of a list.
+/// The separator between the names of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Separator {
     /// A line break, `\n` or `\r\n`. Lines that are empty or hold only white space are passed over, and so is a byte order

@@ -1,4 +1,4 @@
-//! Which tiles are to be scored, from what a user names: files, folders, patterns and lists. The order is that of the
+//! The list of tiles to score, from files, folders, patterns and lists that a user names. The order is that of the
 //! arguments, and natural order inside a folder or pattern, so that the same inputs give the same rows on any machine.
 
 mod lines;
@@ -20,16 +20,16 @@ pub use lines::Separator;
 /// The argument that means a list on standard input.
 pub const STDIN: &str = "-";
 
-/// One thing to be scored, or the reason why it cannot even be looked at.
+/// A file to score, or the reason why it is not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
     /// The file, as the user wrote it or as it was found.
     pub path: PathBuf,
-    /// Why it cannot be scored, as in a row's `status`; `None` for a file that may be a tile.
+    /// The reason, as a row's `status`; `None` for a file that may be a tile.
     pub refused: Option<String>,
 }
 
-/// All that is to be scored.
+/// All tiles to score.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
     /// In the order of the arguments.
@@ -55,7 +55,7 @@ pub fn list(arguments: &[PathBuf], stdin: &mut dyn BufRead) -> Result<Vec<Listed
     Ok(search(arguments, stdin, Separator::Line)?.tiles)
 }
 
-/// [`list`], with lists whose names are separated as `separator` says, and the number of files that were left out.
+/// [`list`], with a choice of the separator in lists, and the number of files that were left out.
 ///
 /// # Errors
 /// As [`list`].
@@ -158,7 +158,7 @@ fn walk(paths: Vec<PathBuf>, above: &mut Vec<PathBuf>, listing: &mut Listing) {
     }
 }
 
-/// What a search looks at in a folder, in natural order; counts what it leaves out.
+/// The entries of a folder that a search follows, in natural order; counts the others.
 fn entries(folder: &Path, listing: &mut Listing) -> std::io::Result<Vec<PathBuf>> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder)? {

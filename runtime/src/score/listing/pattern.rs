@@ -14,13 +14,13 @@ use crate::Result;
 const OPTIONS: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
 
-/// Whether there is something to match: a name with `*`, `?` or `[` behind the leading names that exist.
+/// True if there is something to match: a name with `*`, `?` or `[` behind the leading names that exist.
 pub(super) fn is_pattern(argument: &Path) -> bool {
     let (_, rest) = split(argument);
     rest.iter().any(|name| has_wildcards(name))
 }
 
-/// The paths that match, in no order. A folder that cannot be searched is added to `listing` as refused.
+/// The paths that match, unordered. A folder that cannot be searched is added to `listing` as refused.
 ///
 /// # Errors
 /// If the pattern is malformed.
@@ -136,7 +136,7 @@ impl Search<'_> {
         if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
     }
 
-    /// What is in a folder, each with whether a search leaves it out. None, and a refused row, if it cannot be read.
+    /// The entries of a folder; `true` for one that a search leaves out. None, and a refused row, if it cannot be read.
     fn read(&mut self, folder: &Path) -> Vec<(PathBuf, bool)> {
         let names = std::fs::read_dir(self.searched(folder))
             .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>());

@@ -2,38 +2,21 @@
 //! the end, made from them. A run that was killed leaves its progress, and the same run started again keeps every row
 //! whose tile has the same bytes now: the file is read again and its digest compared with that of the bytes that were
 //! scored, so that neither times nor names decide. Other tiles, and tiles without a score, are scored again.
-//!
-//! A progress file is JSON lines. The first names the run; each further one is `[place in the list, row, digest of both]`.
-//! Rows of tiles that are scored again are added at the end: the last row of a place counts.
+
+mod progress;
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use kiln_files::FileDigest;
 use kiln_files::digest::sha256_hex;
-use serde::{Deserialize, Serialize};
 
+use self::progress::{Earlier, EarlierRow, FORMAT, Head, is_progress, line_of, whole_row};
 use super::unchanged::{Compared, compare};
 use super::{Format, Listed, RowWriter, ScoreRow};
 use crate::bundle::Manifest;
 use crate::{Error, Result};
-
-/// Version of the progress file's form. 1 had no digests and no places, 2 no digests of rows.
-const FORMAT: u32 = 3;
-/// How a progress file begins, of this form and of the first.
-const BEGINNINGS: [&[u8]; 2] = [b"{\"progress\":", b"{\"run\":\""];
-
-/// The first line of a progress file.
-#[derive(Serialize, Deserialize, PartialEq)]
-struct Head {
-    /// [`FORMAT`].
-    progress: u32,
-    /// SHA-256 of all that the rows depend on.
-    run: String,
-    /// Tiles in all.
-    tiles: usize,
-}
 
 /// All that a run's rows depend on beside the tiles' own bytes, as one digest: this release of Kiln, the bundle with the
 /// digests of its files, `options`, and the list.
@@ -54,24 +37,24 @@ fn key(facts: &[&str], tiles: &[Listed]) -> String {
     sha256_hex(facts.chain(paths).collect::<Vec<_>>().join("\n").as_bytes())
 }
 
-/// A result file in the making.
+/// A result file that is not complete yet.
 pub struct ResumableFile {
     target: PathBuf,
     progress: PathBuf,
     file: BufWriter<File>,
     format: Format,
     classes: Vec<String>,
-    /// Where the row of each tile begins in the progress file; none for a tile that is not scored yet.
+    /// The offset of each tile's row in the progress file; none for a tile that is not scored yet.
     rows: Vec<Option<u64>>,
-    /// Places of the tiles that are to be scored.
+    /// Places of the tiles to score.
     todo: Vec<usize>,
-    /// How many of them have their row.
+    /// Number of them that have their row.
     done: usize,
     /// Bytes of the progress file.
     end: u64,
 }
 
-/// What was there when a result file was opened.
+/// State of the progress file when a result file was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     /// Nothing of an earlier run.
@@ -84,10 +67,10 @@ pub enum Found {
     OtherFormat,
 }
 
-/// What became of the rows of an earlier run.
+/// Counts of an earlier run's rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Kept {
-    /// Rows that stand.
+    /// Rows that are kept.
     pub rows: usize,
     /// Tiles whose bytes are not those that were scored, or that cannot be read any more. They are scored again.
     pub changed: usize,
@@ -95,7 +78,7 @@ pub struct Kept {
     pub without_score: usize,
 }
 
-/// How the progress of an earlier run is read.
+/// Options of reading an earlier run's progress.
 pub struct Resume<'a> {
     /// Drop it unread.
     pub restart: bool,
@@ -140,8 +123,11 @@ impl ResumableFile {
             ));
         }
         let head = Head { progress: FORMAT, run: key.to_owned(), tiles: tiles.len() };
-        let earlier =
-            if resume.restart { Earlier::Nothing } else { Earlier::read(&file, &head, tiles).map_err(failed)? };
+        let earlier = if resume.restart {
+            Earlier::Nothing
+        } else {
+            Earlier::read(&file, &head, tiles, classes.len()).map_err(failed)?
+        };
         let (end, rows, found) = match earlier {
             Earlier::Rows { end, rows } => {
                 let (rows, kept) = keep(rows, tiles, resume);
@@ -157,7 +143,8 @@ impl ResumableFile {
         let file = BufWriter::new(file);
         let mut this = Self { target, progress, file, format, classes, rows, todo, done: 0, end };
         if end == 0 {
-            this.line(&head)?;
+            let line = serde_json::to_vec(&head).map_err(|error| this.failed(error.into()))?;
+            this.write_line(line)?;
             let flushed = this.file.flush();
             flushed.map_err(|source| this.failed(source))?;
         }
@@ -172,13 +159,13 @@ impl ResumableFile {
         PathBuf::from(name)
     }
 
-    /// The tiles that are to be scored, by their places in the list, in rising order.
+    /// The tiles to score, by their places in the list, in rising order.
     #[must_use]
     pub fn todo(&self) -> &[usize] {
         &self.todo
     }
 
-    /// Where the rows are until the result file appears.
+    /// The file of the rows until the result file appears.
     #[must_use]
     pub fn progress(&self) -> &Path {
         &self.progress
@@ -194,11 +181,11 @@ impl ResumableFile {
         };
         self.rows[place] = Some(self.end);
         self.done += 1;
-        self.line(&(place, row, row_digest(place, row)))
+        let line = line_of(place, row).map_err(|error| self.failed(error.into()))?;
+        self.write_line(line)
     }
 
-    fn line(&mut self, value: &impl Serialize) -> Result<()> {
-        let mut line = serde_json::to_vec(value).map_err(|error| self.failed(error.into()))?;
+    fn write_line(&mut self, mut line: Vec<u8>) -> Result<()> {
         line.push(b'\n');
         self.file.write_all(&line).map_err(|source| self.failed(source))?;
         self.end += line.len() as u64;
@@ -209,8 +196,8 @@ impl ResumableFile {
         Error::Write { path: self.progress.clone(), source }
     }
 
-    /// Makes the result file from all rows in the order of the list, puts it in place, and removes the progress. Gives the
-    /// digest of each tile's bytes; none where they could not be read.
+    /// Makes the result file from all rows in the order of the list, puts it in place, and removes the progress. Returns
+    /// the digest of each tile's bytes; none if they could not be read.
     ///
     /// # Errors
     /// [`Error::Write`], [`Error::Read`]; the progress is then still there.
@@ -238,89 +225,6 @@ impl ResumableFile {
         std::fs::remove_file(&self.progress).map_err(|source| self.failed(source))?;
         Ok(digests)
     }
-}
-
-/// Whether a file is empty or begins as a progress file does, as far as it is long. Zeros are what a machine that went
-/// down may leave of it.
-fn is_progress(mut file: &File) -> std::io::Result<bool> {
-    let mut first = Vec::new();
-    file.seek(SeekFrom::Start(0))?;
-    file.take(12).read_to_end(&mut first)?;
-    let begins = |with: &&[u8]| {
-        let both = with.len().min(first.len());
-        with[..both] == first[..both]
-    };
-    Ok(BEGINNINGS.iter().any(begins) || first.iter().all(|byte| *byte == 0))
-}
-
-/// The row of an earlier run.
-#[derive(Clone, Copy)]
-struct EarlierRow {
-    /// Where it begins in the progress file.
-    start: u64,
-    /// The digest of the bytes that were scored; none for a row without a score.
-    digest: Option<FileDigest>,
-}
-
-/// What a progress file holds.
-enum Earlier {
-    Nothing,
-    OtherRun,
-    OtherFormat,
-    /// Rows of this run by their places, and the end of the last whole line.
-    Rows {
-        end: u64,
-        rows: Vec<Option<EarlierRow>>,
-    },
-}
-
-impl Earlier {
-    /// Reads a progress file as far as its lines are whole.
-    fn read(mut file: &File, head: &Head, tiles: &[Listed]) -> std::io::Result<Self> {
-        file.seek(SeekFrom::Start(0))?;
-        let mut reader = BufReader::new(file);
-        let mut line = Vec::new();
-        let mut end = reader.read_until(b'\n', &mut line)? as u64;
-        if end == 0 {
-            return Ok(Self::Nothing);
-        }
-        if !line.starts_with(BEGINNINGS[0]) {
-            return Ok(Self::OtherFormat);
-        }
-        match serde_json::from_slice::<Head>(&line) {
-            Ok(found) if found == *head && line.ends_with(b"\n") => {}
-            Ok(found) if found.progress != FORMAT => return Ok(Self::OtherFormat),
-            _ => return Ok(Self::OtherRun),
-        }
-        let mut rows = vec![None; tiles.len()];
-        loop {
-            line.clear();
-            let length = reader.read_until(b'\n', &mut line)? as u64;
-            // A line that is no row was cut by the end of the machine, not of the process.
-            let Some((place, row)) = whole_row(&line).filter(|_| line.ends_with(b"\n")) else { break };
-            if tiles.get(place).is_none_or(|tile| tile.path.to_string_lossy() != row.path) {
-                break;
-            }
-            rows[place] = Some(EarlierRow { start: end, digest: row.digest.filter(|_| is_whole(&row)) });
-            end += length;
-        }
-        Ok(Self::Rows { end, rows })
-    }
-}
-
-/// The place and the row of a line; none if the line is damaged.
-fn whole_row(line: &[u8]) -> Option<(usize, ScoreRow)> {
-    let (place, row, digest) = serde_json::from_slice::<(usize, ScoreRow, FileDigest)>(line).ok()?;
-    (digest == row_digest(place, &row)).then_some((place, row))
-}
-
-fn row_digest(place: usize, row: &ScoreRow) -> FileDigest {
-    FileDigest::new(&serde_json::to_vec(&(place, row)).unwrap_or_default())
-}
-
-/// Whether a row has all that a row with a score has.
-fn is_whole(row: &ScoreRow) -> bool {
-    row.is_ok() && row.score.is_some_and(f32::is_finite) && row.label.is_some()
 }
 
 /// Keeps the rows with a score whose tiles have the bytes that were scored.

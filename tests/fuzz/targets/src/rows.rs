@@ -80,7 +80,7 @@ fn run(bytes: &[u8]) -> bool {
 }
 
 fn sound() -> Vec<Vec<u8>> {
-    Format::ALL.map(|(name, format)| written(&format!("seed.{name}"), format)).to_vec()
+    Format::ALL.map(|format| written(&format!("seed.{format}"), format)).to_vec()
 }
 
 /// Rows as `kiln score` writes them.

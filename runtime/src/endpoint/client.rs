@@ -1,4 +1,4 @@
-//! Servers as an [`Engine`]. All clones share a number of connections, so that more threads than that may prepare batches
+//! Servers as an [`Scorer`]. All clones share a number of connections, so that more threads than that may prepare batches
 //! while no more requests than that are on their way.
 
 use std::collections::BTreeMap;
@@ -14,8 +14,8 @@ use super::server::{Served, Server};
 use super::statistics::Statistics;
 use super::{EndpointError, EndpointOptions};
 use crate::bundle::Manifest;
-use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::scorer::Scorer;
 use crate::session::Outputs;
 
 /// Model servers that were found to serve a bundle. Cloning it gives another handle on the same connections.
@@ -32,7 +32,7 @@ struct Pool {
     servers: Vec<Server>,
     served: Vec<Served>,
     unreachable: Vec<(String, String)>,
-    /// The version that answers; the first answer decides where none was asked for.
+    /// The version that answers: the requested one, else that of the first answer.
     version: OnceLock<String>,
     outage: Outage,
     idle: (Sender<Connection>, Receiver<Connection>),
@@ -54,8 +54,8 @@ impl Drop for Lent<'_> {
 }
 
 impl Endpoint {
-    /// Connects to the servers and asks each whether it is ready and serves what the manifest states. Of the model's
-    /// outputs those named in `outputs` are asked for with each batch; all of them without. A server that cannot be
+    /// Connects to the servers and checks that each is ready and serves the model of the manifest. Each batch requests
+    /// the `outputs`, or all of the model's outputs without them. A server that cannot be
     /// reached is left out as long as another one can: see [`Endpoint::unreachable`].
     ///
     /// # Errors
@@ -91,13 +91,19 @@ impl Endpoint {
         &self.pool.unreachable
     }
 
-    /// The largest batch that every server takes; `None` if none says.
+    /// The largest batch that every server takes; `None` if no server states one.
     #[must_use]
     pub fn max_batch(&self) -> Option<usize> {
         self.pool.served.iter().filter_map(|served| served.max_batch).min()
     }
 
-    /// The version that answers, as soon as it is known.
+    /// True if every server takes batches of this size.
+    #[must_use]
+    pub fn accepts(&self, batch: usize) -> bool {
+        self.max_batch().is_none_or(|most| batch <= most)
+    }
+
+    /// The version that answers, once known.
     #[must_use]
     pub fn version(&self) -> Option<&str> {
         self.pool.version.get().map(String::as_str)
@@ -109,7 +115,7 @@ impl Endpoint {
         &self.pool.contract.model.name
     }
 
-    /// A handle that asks one server alone: `number` counts those of [`Endpoint::served`].
+    /// A handle for one server, number `number` of [`Endpoint::served`].
     #[must_use]
     pub fn only(&self, number: usize) -> Self {
         let url = self.pool.served.get(number).map(|served| served.url.as_str());
@@ -123,7 +129,7 @@ impl Endpoint {
         vec![self.clone(); 2 * self.pool.options.concurrency]
     }
 
-    /// What the servers counted since they started, all together; `None` if one of them has no such extension.
+    /// The servers' counters since they started, added up; `None` if a server lacks the extension.
     ///
     /// # Errors
     /// [`EndpointError`] if a server does not answer.
@@ -140,20 +146,20 @@ impl Endpoint {
         Ok(Some(total))
     }
 
-    /// The outputs that are asked for, of some that the model has.
+    /// The requested ones of `outputs`.
     pub(super) fn only_wanted(&self, outputs: &Outputs) -> Outputs {
         self.pool.contract.only_wanted(outputs)
     }
 }
 
-/// What came of asking every server.
+/// Servers that answered, and servers that did not.
 #[derive(Default)]
 struct Found {
     served: Vec<Served>,
     unreachable: Vec<(String, String)>,
 }
 
-/// Every server once. What one is missing is an error; that one is missing is not, if another one is there.
+/// Checks every server once. A wrong model is an error; a missing server is none as long as another one answers.
 fn check_all(
     connection: &mut Connection,
     servers: &[Server],
@@ -239,7 +245,7 @@ fn nothing_lent() -> Error {
     Error::Argument { argument: "connections".to_owned(), reason: "one is used twice".to_owned() }
 }
 
-impl Engine for Endpoint {
+impl Scorer for Endpoint {
     fn run(&mut self, pixels: &[u8], batch: usize) -> Result<Outputs> {
         if batch == 0 || batch.checked_mul(TILE_BYTES) != Some(pixels.len()) {
             let reason = format!("{} bytes of pixels for a batch of {batch}; a tile has {TILE_BYTES}", pixels.len());
@@ -264,7 +270,7 @@ impl Engine for Endpoint {
         true
     }
 
-    /// Nobody tells.
+    /// Unknown: servers do not report it.
     fn nodes(&self) -> BTreeMap<String, usize> {
         BTreeMap::new()
     }

@@ -1,31 +1,45 @@
 //! Rows as Apache Parquet.
 
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
+use kiln_files::text::one_line;
 use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::SerializedFileReader;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::record::{Field, Row};
 use parquet::schema::types::{Type, TypePtr};
 
-use super::row::{COMMON, ScoreRow};
-use super::target::Target;
-use super::writer::Rows;
+use super::codec::{Codec, RowsRead, WriteRows};
+use crate::score::row::{COMMON, ScoreRow};
+use crate::score::target::Target;
+
+pub(super) const CODEC: Codec = Codec {
+    name: "parquet",
+    title: "Parquet",
+    extensions: &["parquet"],
+    streams: false,
+    lacks: None,
+    write: |target, columns| Ok(Box::new(ParquetRows::new(target, columns)?)),
+    read: parquet_rows,
+};
 
 /// Rows kept in memory before they are written as one row group: some 10 MB.
 const GROUP_ROWS: usize = 1 << 16;
 
 /// One row group after another: `path` and `status` required text, the rest optional.
-pub(super) struct ParquetRows {
+struct ParquetRows {
     writer: SerializedFileWriter<Target>,
     rows: Vec<ScoreRow>,
     classes: usize,
 }
 
 impl ParquetRows {
-    pub(super) fn new(target: Target, probability_columns: &[String]) -> io::Result<Self> {
+    fn new(target: Target, probability_columns: &[String]) -> io::Result<Self> {
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
         let writer = SerializedFileWriter::new(target, schema(probability_columns)?, Arc::new(properties))?;
         Ok(Self { writer, rows: Vec::new(), classes: probability_columns.len() })
@@ -45,7 +59,7 @@ impl ParquetRows {
     }
 }
 
-impl Rows for ParquetRows {
+impl WriteRows for ParquetRows {
     fn write(&mut self, row: &ScoreRow) -> io::Result<()> {
         self.rows.push(row.clone());
         if self.rows.len() == GROUP_ROWS {
@@ -109,4 +123,35 @@ fn column<T: DataType>(group: &mut Group<'_>, values: &[T::T], levels: Option<&[
     };
     column.typed::<T>().write_batch(values, levels, None)?;
     column.close()
+}
+
+fn parquet_rows(file: File, columns: Vec<String>) -> Result<RowsRead, String> {
+    let reader = SerializedFileReader::new(file).map_err(|error| error.to_string())?;
+    let row = move |row: parquet::errors::Result<Row>| {
+        let row = row.map_err(|error| error.to_string())?;
+        let cells: Vec<(&String, &Field)> = row.get_column_iter().collect();
+        if cells.iter().map(|(name, _)| *name).ne(&columns) {
+            return Err(format!("a row with other columns than {columns:?}"));
+        }
+        let text = |at: usize| match cells[at].1 {
+            Field::Str(text) => Ok(Some(text.clone())),
+            Field::Null => Ok(None),
+            other => Err(format!("`{}` is {other}", columns[at])),
+        };
+        let number = |at: usize| match cells[at].1 {
+            Field::Float(number) => Ok(Some(*number)),
+            Field::Null => Ok(None),
+            other => Err(format!("`{}` is {other}", columns[at])),
+        };
+        let probabilities = (COMMON.len()..columns.len()).map(number);
+        Ok(ScoreRow {
+            path: text(0)?.ok_or("a row without `path`")?,
+            score: number(1)?,
+            label: text(2)?,
+            status: one_line(&text(3)?.ok_or("a row without `status`")?).into_owned(),
+            probabilities: probabilities.filter_map(Result::transpose).collect::<Result<_, _>>()?,
+            digest: None,
+        })
+    };
+    Ok(Box::new(reader.into_iter().map(row)))
 }

@@ -1,0 +1,28 @@
+//! `--format` of the verbs that write rows.
+
+use std::path::Path;
+
+use kiln_runtime::score::Format;
+
+use crate::output::Output;
+
+/// The argument.
+#[derive(clap::Args)]
+pub(super) struct FormatArgs {
+    #[arg(long, value_name = "FORMAT", help = help())]
+    format: Option<Format>,
+}
+
+impl FormatArgs {
+    /// The format of the rows in `file`, or on stdout without one. Refuses impossible combinations before any work.
+    pub(super) fn resolve(&self, file: Option<&Path>, out: &Output) -> kiln_runtime::Result<Format> {
+        match file {
+            Some(file) => Format::for_file(file, self.format),
+            None => Format::for_stream(self.format.unwrap_or(if out.json { Format::Jsonl } else { Format::Csv })),
+        }
+    }
+}
+
+fn help() -> String {
+    format!("{}. Without it: by the name of --out, and on stdout csv, or jsonl under --json", Format::names())
+}

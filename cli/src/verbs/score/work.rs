@@ -1,0 +1,74 @@
+//! The tiles to score, and the model to score them with.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use kiln_files::FileDigest;
+use kiln_runtime::score::{self, Format, Listed, ListedTiles};
+use kiln_runtime::{Bundle, DecisionRule, Scorer};
+use kiln_tile::{Decoder, TILE_BYTES, Tile, TileSource as _};
+
+use super::args::{Args, BatchSize};
+use crate::output::Output;
+use crate::verbs::shard::Part;
+
+/// Time for which each batch size is tried.
+const PROBE: Duration = Duration::from_millis(300);
+
+/// Tiles of a trial.
+const PROBED_TILES: usize = 8;
+
+/// Bad tiles that stderr names at most, and tiles for which no progress is shown.
+pub(super) const FEW_TILES: usize = 20;
+
+/// Tiles and model of one run.
+pub(super) struct Work<'a> {
+    pub(super) args: &'a Args,
+    pub(super) bundle: &'a Bundle,
+    pub(super) rule: &'a DecisionRule,
+    pub(super) tiles: &'a [Listed],
+    pub(super) precision: &'a str,
+    pub(super) format: Format,
+}
+
+impl Work<'_> {
+    /// The tiles, decoded as the bundle and the arguments require.
+    pub(super) fn source(&self) -> ListedTiles<'_> {
+        ListedTiles::new(self.tiles, self.decoder())
+    }
+
+    /// The name of the size policy.
+    pub(super) fn policy(&self) -> String {
+        self.decoder().policy.to_string()
+    }
+
+    /// The batch size to score with.
+    pub(super) fn batch<S: Scorer + Send>(&self, scorers: &mut [S], out: &Output) -> anyhow::Result<usize> {
+        if let BatchSize::Tiles(batch) = self.args.batch {
+            return Ok(batch);
+        }
+        let source = self.source();
+        let decoded = (0..source.len()).filter_map(|index| source.read(index).tile.ok());
+        let mut some: Vec<Tile> = decoded.take(PROBED_TILES).collect();
+        if some.is_empty() {
+            some.push(Tile::from_pixels(vec![127; TILE_BYTES]).context("a grey tile")?);
+        }
+        // No batch is larger than the list.
+        let sizes: Vec<_> =
+            score::PROBED_BATCHES.into_iter().filter(|size| *size == 1 || *size <= self.tiles.len()).collect();
+        let probe = score::probe(scorers, &some, &sizes, PROBE)?;
+        let tried: Vec<_> = probe.tried.iter().map(|(size, speed)| format!("{size}: {speed:.0}")).collect();
+        out.note(format_args!("--batch auto: {} (tiles/s tried: {})", probe.batch, tried.join(", ")));
+        Ok(probe.batch)
+    }
+
+    /// Writes the record of a part beside it.
+    pub(super) fn record(&self, part: Part, digests: Vec<Option<FileDigest>>) -> kiln_runtime::Result<()> {
+        part.record(self.args.out.as_ref(), self.bundle, self.rule, (self.precision, &self.policy()), digests)
+    }
+
+    fn decoder(&self) -> Decoder {
+        let spec = &self.bundle.manifest.tile;
+        Decoder { policy: self.args.size_policy.unwrap_or(spec.size_policy), ..spec.decoder() }
+    }
+}
