@@ -80,11 +80,16 @@ pub fn run<S: Scorer + Send>(
     let (tiles, count) = (source.len(), scorers.len());
     let workers = options.workers.clamp(1, tiles.max(1));
     let readers = if count == 1 { workers } else { count };
-    let mut scored = 0;
+    let (mut scored, mut pixels) = (0, Vec::new());
     thread::scope(|scope| -> Result<()> {
         // Dropped with this closure, so that the threads end whether the run succeeds or fails.
         let (mut flow, queues) = Flow::new(tiles, batch, count, readers);
-        threads::start(scope, scorers, source, rule, workers, &queues);
+        if let [scorer] = scorers {
+            threads::start_readers(scope, source, workers, &queues);
+            flow.scorer = Some(Box::new(|batch| batch.score(scorer, rule, &mut pixels)));
+        } else {
+            threads::start_scorers(scope, scorers, source, rule, &queues);
+        }
         drop(queues);
         while let Some(rows) = flow.next_rows()? {
             for row in rows {
@@ -97,8 +102,13 @@ pub fn run<S: Scorer + Send>(
     Ok(Summary::new(tiles, scored, started.elapsed()))
 }
 
+/// Scores a batch on the thread of the caller.
+type ScoreHere<'a> = Box<dyn FnMut(Batch) -> Result<Vec<ScoreRow>> + 'a>;
+
 /// Distributes the work, and puts its results in order. It never waits for room in a queue.
-struct Flow {
+struct Flow<'a> {
+    /// The scorer, if there is only one: it stays on the thread of the caller.
+    scorer: Option<ScoreHere<'a>>,
     /// Dropped as soon as every tile is handed out.
     jobs: Option<Sender<usize>>,
     batches: Sender<(usize, Batch)>,
@@ -121,14 +131,15 @@ struct Flow {
     rows: InOrder<Result<Vec<ScoreRow>>>,
 }
 
-impl Flow {
+impl Flow<'_> {
     fn new(total: usize, size: usize, scorers: usize, readers: usize) -> (Self, Queues) {
-        // One tile in the making and one waiting for each reader; one batch running and one waiting for each scorer.
-        let (ahead, in_flight) = (2 * readers, 2 * scorers);
+        // The tiles of the next two batches, and two for each reader. Several scorers have a batch running and one waiting.
+        let (ahead, in_flight) = (2 * size + 2 * readers, if scorers == 1 { 1 } else { 2 * scorers });
         let (jobs, to_read) = bounded(ahead);
         let (batches, to_score) = bounded(in_flight);
         let (done_here, done) = bounded(ahead + in_flight + readers + scorers);
         let flow = Self {
+            scorer: None,
             jobs: Some(jobs),
             batches,
             done,
@@ -189,10 +200,16 @@ impl Flow {
     fn close(&mut self) -> Result<()> {
         let (number, batch) = (self.closed, self.open.take());
         self.closed += 1;
-        if batch.has_tiles() {
-            return self.batches.send((number, batch)).map_err(|_| threads_ended());
+        if !batch.has_tiles() {
+            self.rows.insert(number, Ok(batch.into_failed()));
+            return Ok(());
         }
-        self.rows.insert(number, Ok(batch.into_failed()));
+        // Tiles are read meanwhile.
+        self.hand_out()?;
+        match &mut self.scorer {
+            Some(score) => self.rows.insert(number, score(batch)),
+            None => self.batches.send((number, batch)).map_err(|_| threads_ended())?,
+        }
         Ok(())
     }
 

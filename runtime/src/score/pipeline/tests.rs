@@ -229,8 +229,8 @@ fn tiles_are_read_only_so_far_ahead_of_the_rows() {
         })
         .unwrap();
         assert_eq!(next, 2_000);
-        // Batches on their way, the open one and the batch of this row, each with its bad tiles, and tiles being read.
-        let bound = (2 * count + 2) * (batch + 2) + 2 * workers.max(count);
+        // Batches on their way, the open one, the next two and that of this row, each with bad tiles, and tiles being read.
+        let bound = (2 * count + 4) * (batch + 2) + 2 * workers.max(count);
         assert!(most <= bound, "{most} tiles ahead with {count} scorers, {bound} expected at most");
     }
 }

@@ -32,25 +32,28 @@ pub(super) struct Queues {
     pub(super) done: Sender<Done>,
 }
 
-/// Starts the threads. One scorer has a thread of its own, beside `workers` threads that read. Several scorers read tiles
-/// on their own threads whenever no batch waits, so that there are no more busy threads than scorers.
-pub(super) fn start<'scope, S: Scorer + Send, T: TileSource + ?Sized>(
+/// Starts `workers` threads that read tiles.
+pub(super) fn start_readers<'scope, T: TileSource + ?Sized>(
+    scope: &'scope Scope<'scope, '_>,
+    source: &'scope T,
+    workers: usize,
+    queues: &Queues,
+) {
+    for _ in 0..workers {
+        let mine = queues.clone();
+        scope.spawn(move || read(source, &mine));
+    }
+}
+
+/// Starts a thread for each scorer. It reads tiles whenever no batch waits, so that there are no more busy threads than
+/// scorers.
+pub(super) fn start_scorers<'scope, S: Scorer + Send, T: TileSource + ?Sized>(
     scope: &'scope Scope<'scope, '_>,
     scorers: &'scope mut [S],
     source: &'scope T,
     rule: &'scope DecisionRule,
-    workers: usize,
     queues: &Queues,
 ) {
-    if let [scorer] = scorers {
-        let mine = queues.clone();
-        scope.spawn(move || score(scorer, rule, &mine, &mut Vec::new()));
-        for _ in 0..workers {
-            let mine = queues.clone();
-            scope.spawn(move || read(source, &mine));
-        }
-        return;
-    }
     for scorer in scorers {
         let mine = queues.clone();
         scope.spawn(move || read_and_score(scorer, source, rule, &mine));
@@ -66,17 +69,8 @@ fn read(source: &(impl TileSource + ?Sized), queues: &Queues) {
     }
 }
 
-fn score(scorer: &mut impl Scorer, rule: &DecisionRule, queues: &Queues, pixels: &mut Vec<u8>) {
-    let _guard = Guard(&queues.done);
-    for (number, batch) in &queues.batches {
-        if queues.done.send(Done::Scored(number, batch.score(scorer, rule, pixels))).is_err() {
-            return;
-        }
-    }
-}
-
 fn read_and_score(scorer: &mut impl Scorer, source: &(impl TileSource + ?Sized), rule: &DecisionRule, queues: &Queues) {
-    let guard = Guard(&queues.done);
+    let _guard = Guard(&queues.done);
     let mut pixels = Vec::new();
     loop {
         let done = select_biased! {
@@ -94,8 +88,11 @@ fn read_and_score(scorer: &mut impl Scorer, source: &(impl TileSource + ?Sized),
             return;
         }
     }
-    drop(guard);
-    score(scorer, rule, queues, &mut pixels);
+    for (number, batch) in &queues.batches {
+        if queues.done.send(Done::Scored(number, batch.score(scorer, rule, &mut pixels))).is_err() {
+            return;
+        }
+    }
 }
 
 /// Reports a panic, so that nothing waits for the result of a thread that is gone.
