@@ -21,25 +21,25 @@ use super::runtime::origin;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// Report what works on this machine and why the rest does not; with a bundle, the fastest line to use here.
+/// Check which execution providers run on this machine, and find the fastest settings for a bundle.
 ///
-/// Every library that is found is loaded in a process of its own and every provider in it runs a small graph; a provider
-/// that does not run is shown with its whole reason. Exits with 3 if nothing can run at all.
+/// Every ONNX Runtime library is loaded in a separate process, and every provider in it runs a small graph; a provider
+/// that does not run is listed with the full reason. The exit status is 3 if nothing can run at all.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  kiln doctor\n  kiln doctor bundle/\n  kiln doctor --options")]
+#[command(after_help = "Examples:\n  kiln doctor\n  kiln doctor bundle/\n  kiln doctor --options")]
 pub(crate) struct Args {
-    /// A bundle to try for half a minute: every provider that runs here, with every precision, batch and number of threads.
+    /// Bundle to try on every provider that runs here, with every precision and several batches and numbers of threads.
     bundle: Option<PathBuf>,
 
-    /// Duration of the bundle's trial, in seconds.
-    #[arg(long, value_name = "S", default_value_t = 30.0, requires = "bundle")]
+    /// Time to spend on the bundle.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, requires = "bundle")]
     seconds: f64,
 
-    /// Verify and measure the bundle on every provider that runs here, and write all that was found into one JSON file.
+    /// JSON file to write, after the bundle was verified and measured on every provider that runs here.
     #[arg(long, value_name = "FILE", requires = "bundle")]
     report: Option<PathBuf>,
 
-    /// List the options of every provider, with unit, default and the option of ONNX Runtime that each sets.
+    /// List the options of every provider, with unit, default and the ONNX Runtime option that each one sets.
     #[arg(long, conflicts_with = "bundle")]
     options: bool,
 

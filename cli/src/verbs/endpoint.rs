@@ -17,36 +17,37 @@ const SERVERS: &str = "Model servers";
 /// The servers, and the patience with them.
 #[derive(clap::Args)]
 pub(super) struct EndpointArgs {
-    /// Ask running model servers (Open Inference Protocol v2) instead of ONNX Runtime here: http://HOST:PORT, https://,
-    /// grpc://HOST:PORT, grpcs://. Several share the load. KILN_ENDPOINT_TOKEN in the environment is sent as bearer token.
+    /// URLs of model servers (Open Inference Protocol v2) to use instead of ONNX Runtime here: http://HOST:PORT,
+    /// https://, grpc:// or grpcs://. Several servers share the load. KILN_ENDPOINT_TOKEN in the environment is sent as
+    /// bearer token.
     #[arg(long, value_name = "URL,…", value_delimiter = ',', help_heading = SERVERS,
           conflicts_with_all = ["provider", "provider_option", "require_all"])]
     endpoint: Vec<EndpointUrl>,
 
-    /// The model's name on the servers. Without it, the bundle's own name.
+    /// Name of the model on the servers [default: the bundle's model name].
     #[arg(long, value_name = "NAME", requires = "endpoint", help_heading = SERVERS)]
     model: Option<String>,
 
-    /// The version that must answer. Without it, the server's choice, as long as it stays the same.
-    #[arg(long, value_name = "V", requires = "endpoint", help_heading = SERVERS)]
+    /// Version of the model that must answer [default: the server's choice, which must not change meanwhile].
+    #[arg(long, value_name = "VERSION", requires = "endpoint", help_heading = SERVERS)]
     model_version: Option<String>,
 
-    /// Requests on their way at once, over all servers.
+    /// Concurrent requests, over all servers.
     #[arg(long, value_name = "N", requires = "endpoint", help_heading = SERVERS, value_parser = at_least_one,
           default_value_t = EndpointOptions::DEFAULT_CONCURRENCY)]
     concurrency: usize,
 
-    /// Seconds that a request may take, from connecting to the last byte of the answer.
-    #[arg(long, value_name = "S", requires = "endpoint", help_heading = SERVERS, value_parser = duration,
+    /// Time limit of a request, from connecting to the last byte of the answer.
+    #[arg(long, value_name = "SECONDS", requires = "endpoint", help_heading = SERVERS, value_parser = duration,
           default_value = "30")]
     timeout: Duration,
 
-    /// Seconds for which a batch is sent again where that may help: connection lost, timeout, overload. 0 for never.
-    #[arg(long, value_name = "S", requires = "endpoint", help_heading = SERVERS, value_parser = duration,
+    /// Time during which a batch is sent again after a lost connection, a timeout or overload; 0 for never.
+    #[arg(long, value_name = "SECONDS", requires = "endpoint", help_heading = SERVERS, value_parser = duration,
           default_value = "60")]
     retry_for: Duration,
 
-    /// Certificates (PEM) to trust beside the system's.
+    /// File with certificates (PEM) to trust in addition to the system's.
     #[arg(long, value_name = "FILE", requires = "endpoint", help_heading = SERVERS)]
     ca: Option<PathBuf>,
 }

@@ -24,5 +24,8 @@ impl FormatArgs {
 }
 
 fn help() -> String {
-    format!("{}. Without it: by the name of --out, and on stdout csv, or jsonl under --json", Format::names())
+    format!(
+        "Format of the rows: {} [default: by the name of --out; on stdout csv, or jsonl with --json]",
+        Format::names()
+    )
 }

@@ -12,22 +12,22 @@ use crate::output::Output;
 
 /// Package a bundle for Triton, KServe or OpenVINO Model Server, or check a server package.
 ///
-/// The server's configuration (names, types, shapes, the batch axis) is compared with the graph before anything is written; a
-/// disagreement is exit status 1 with the field named. A version appears whole, by one rename, and is never overwritten, so
-/// a server may poll the folder meanwhile.
+/// The server's configuration (names, types, shapes, the batch axis) is compared with the graph before anything is
+/// written; a mismatch is exit status 1 and names the field. A version appears whole, by one rename, and is never
+/// overwritten, so a server may poll the folder meanwhile.
 #[derive(ClapArgs)]
 #[command(
     // `--version` is the model's version here.
     disable_version_flag = true,
     group(ArgGroup::new("work").required(true).args(["bundle", "check"])),
     after_help = "Examples:\n  kiln package bundle/ --target triton --out models/\n  \
-    kiln package bundle/ --target triton --out models/ --provider tensorrt --precision fp32,fp16 --keep 2\n  \
+    kiln package bundle/ --target triton --out models/ --provider tensorrt --precision fp32,fp16\n  \
     kiln package bundle/ --target kserve --out deploy/ --storage-uri pvc://models/repository\n  \
     kiln package bundle/ --target ovms --out models/ --rename tile=input\n  \
     kiln package --check models/"
 )]
 pub(crate) struct Args {
-    /// The bundle to package.
+    /// Bundle to package.
     bundle: Option<PathBuf>,
 
     /// Check every version below REPO: digests, links, and the configuration against graph and record.
@@ -37,12 +37,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", required_unless_present = "check", help = target_help())]
     target: Option<Target>,
 
-    /// The server package's folder. Other models in it, and earlier versions of this one, are kept.
+    /// Folder of the server package; other models in it, and earlier versions of this one, are kept.
     #[arg(long, value_name = "DIR", required_unless_present = "check")]
     out: Option<PathBuf>,
 
-    /// The precisions to package, such as fp32,int8; each one but fp32 becomes a separate model NAME_PRECISION.
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "fp32")]
+    /// Precisions to package, such as fp32,int8; each one except fp32 becomes a separate model NAME_PRECISION.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "fp32")]
     precision: Vec<String>,
 
     #[command(flatten)]
@@ -52,19 +52,19 @@ pub(crate) struct Args {
 /// Options of a model on its server, shared with `kiln ship`.
 #[derive(ClapArgs)]
 pub(crate) struct PackageOptions {
-    /// The model's name on the server [default: the bundle's].
+    /// Name of the model on the server [default: the bundle's model name].
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
-    /// The execution provider in the server: cpu, cuda, tensorrt, openvino.
+    /// Execution provider in the server: cpu, cuda, tensorrt, openvino.
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     provider: ProviderKind,
 
-    /// The largest batch in tiles, if the graph does not fix it.
+    /// Largest batch in tiles, unless the graph has a fixed one.
     #[arg(long, value_name = "N", default_value_t = PackageRequest::MAX_BATCH)]
     max_batch: u32,
 
-    /// The longest delay of a request to fill a batch, in microseconds.
+    /// Longest delay of a request to fill a batch.
     #[arg(long, value_name = "MICROSECONDS", default_value_t = PackageRequest::MAX_QUEUE_DELAY_US)]
     max_queue_delay_us: u64,
 
@@ -76,24 +76,24 @@ pub(crate) struct PackageOptions {
     #[arg(long)]
     no_warmup: bool,
 
-    /// A writable folder in the server's container for TensorRT's engine and timing caches.
+    /// Writable folder in the server's container for the TensorRT engine and timing caches.
     #[arg(long, value_name = "DIR", default_value = PackageRequest::ENGINE_CACHE)]
     engine_cache: String,
 
-    /// The version number; an existing one is refused [default: the next free one].
+    /// Version number; an existing one is refused [default: the next free one].
     #[arg(long = "version", value_name = "N", id = "model_version")]
     version: Option<u64>,
 
-    /// Keep the newest N versions and remove the others after the new one is published.
+    /// Keep the newest N versions, and remove the others after the new one is published.
     #[arg(long, value_name = "N")]
     keep: Option<usize>,
 
-    /// ovms: rename a port of the graph; may be repeated.
+    /// ovms only: rename a port of the graph; may be repeated.
     #[arg(long, value_name = "NAME=NEW", value_parser = pair)]
     rename: Vec<(String, String)>,
 
-    /// Every client is kiln, or normalises the stains of tiles as kiln does. Required for bundles that leave stain
-    /// normalisation to the caller of the graph (Macenko, Vahadane).
+    /// Declare that every client normalises stains as kiln does; required for bundles that leave stain normalisation to
+    /// the caller of the graph (Macenko, Vahadane).
     #[arg(long)]
     client_normalises: bool,
 
@@ -105,43 +105,43 @@ pub(crate) struct PackageOptions {
 #[derive(ClapArgs)]
 #[command(next_help_heading = "Options for --target kserve")]
 struct DeploymentOptions {
-    /// The location of the server package's `repository` folder in the cluster, such as pvc://CLAIM/PATH.
+    /// Location of the server package's `repository` folder in the cluster, such as pvc://CLAIM/PATH.
     #[arg(long, value_name = "URI", default_value = "", hide_default_value = true)]
     storage_uri: String,
 
-    /// GPUs of one replica.
+    /// GPUs per replica.
     #[arg(long, value_name = "N", default_value_t = 0)]
     gpu: u32,
 
-    /// CPU cores of one replica, as a Kubernetes quantity.
+    /// CPU cores per replica, as a Kubernetes quantity.
     #[arg(long, value_name = "QUANTITY", default_value = "2")]
     cpu: String,
 
-    /// Memory of one replica, as a Kubernetes quantity.
+    /// Memory per replica, as a Kubernetes quantity.
     #[arg(long, value_name = "QUANTITY", default_value = "4Gi")]
     memory: String,
 
-    /// Fewest replicas.
+    /// Minimum number of replicas.
     #[arg(long, value_name = "N", default_value_t = 1)]
     min_replicas: u32,
 
-    /// Most replicas.
+    /// Maximum number of replicas.
     #[arg(long, value_name = "N", default_value_t = 4)]
     max_replicas: u32,
 
-    /// Parts of the scoring job.
+    /// Shards of the scoring job.
     #[arg(long, value_name = "N", default_value_t = 4)]
     shards: u32,
 
-    /// The volume claim with the scoring job's bundle, list, tiles and results.
+    /// Volume claim with the bundle, list, tiles and results of the scoring job.
     #[arg(long, value_name = "NAME", default_value = "kiln-data")]
     job_claim: String,
 
-    /// The server's container image.
+    /// Container image of the server.
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
 
-    /// The image that holds `kiln`, for the scoring job.
+    /// Container image with `kiln`, for the scoring job.
     #[arg(long, value_name = "IMAGE")]
     kiln_image: Option<String>,
 }
@@ -253,7 +253,7 @@ pub(super) fn check_lines(report: &RepositoryReport, out: &Output) {
 
 /// The help of `--target`.
 pub(super) fn target_help() -> String {
-    format!("The server: {}", Target::names())
+    format!("Server: {}", Target::names())
 }
 
 /// `269.4 MB`, `41.2 kB`.

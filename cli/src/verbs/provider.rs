@@ -6,8 +6,8 @@ use kiln_runtime::{Bundle, Providers, SessionOptions};
 /// The provider list and its options.
 #[derive(clap::Args, Clone)]
 pub(crate) struct ProviderArgs {
-    /// Execution provider: cpu, cuda, tensorrt, openvino, or any other of ONNX Runtime. One name is strict; a list such as
-    /// `tensorrt,cuda` allows a fallback; @FILE is a YAML list with options.
+    /// Execution provider to run on: cpu, cuda, tensorrt, openvino, or another that ONNX Runtime has. A single name
+    /// never falls back; a list such as `tensorrt,cuda` allows it; @FILE is a YAML list with options.
     #[arg(long, value_name = "LIST|@FILE", default_value = "cpu")]
     provider: String,
 
@@ -18,11 +18,11 @@ pub(crate) struct ProviderArgs {
 /// Options of every provider list.
 #[derive(clap::Args, Clone)]
 pub(crate) struct ProviderOptionArgs {
-    /// An option of a provider, such as cuda.device_id=1; `kiln doctor --options` lists them. May be repeated.
+    /// Option of a provider, such as cuda.device_id=1; may be repeated. `kiln doctor --options` lists all.
     #[arg(long, value_name = "PROVIDER.OPTION=VALUE")]
     provider_option: Vec<String>,
 
-    /// A provider that does not run every node is skipped, or refused if it is the last.
+    /// Skip a provider that does not run every node of the graph, and fail if it is the last one.
     #[arg(long)]
     require_all: bool,
 }

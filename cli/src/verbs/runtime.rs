@@ -8,12 +8,12 @@ use serde::Serialize;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// Get a pinned, hash-checked ONNX Runtime, and list those that are there.
+/// Install a pinned, hash-checked ONNX Runtime, or list the libraries on this machine.
 ///
-/// Libraries come from the official Python wheels, fetched by `python3 -m pip` with required hashes, and go into
+/// The libraries come from the official Python wheels, downloaded by `python3 -m pip` with required hashes, and go into
 /// $KILN_CACHE, else `kiln` in the user's cache folder. Python is not needed afterwards.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  kiln runtime install openvino\n  kiln runtime list --json")]
+#[command(after_help = "Examples:\n  kiln runtime install openvino\n  kiln runtime list --json")]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
@@ -23,19 +23,19 @@ pub(crate) struct Args {
 enum Action {
     /// Install an ONNX Runtime: `cpu` (24 MB), `openvino` (84 MB, any x86-64 CPU), `cuda` (256 MB, with TensorRT).
     ///
-    /// The CUDA wheel needs an NVIDIA driver, CUDA 13, cuDNN 9 and, for TensorRT, TensorRT 10 on the machine; `kiln
-    /// doctor` reports what is missing. Installing again checks every file and repairs damaged ones.
-    #[command(after_help = "Example:\n  kiln runtime install cpu")]
+    /// The `cuda` runtime wheel needs an NVIDIA driver, CUDA 13, cuDNN 9 and, for TensorRT, TensorRT 10 on the machine;
+    /// `kiln doctor` lists what is missing. Installing again checks every file and repairs damaged ones.
+    #[command(after_help = "Examples:\n  kiln runtime install cpu")]
     Install {
-        /// The wheel to install: cpu, openvino or cuda.
-        #[arg(default_value = "cpu", value_name = "PACKAGE")]
+        /// Runtime wheel to install: cpu, openvino, cuda.
+        #[arg(default_value = "cpu", value_name = "WHEEL")]
         wheel: RuntimeWheel,
     },
-    /// List the libraries in search order, with the providers of each and whether its files are whole.
+    /// List the ONNX Runtime libraries in search order, with the providers and the state of each.
     ///
-    /// The first usable line is the library that other verbs load on the CPU; with `--provider openvino` or `cuda` they
-    /// load the wheel that has it.
-    #[command(after_help = "Example:\n  kiln runtime list")]
+    /// Verbs load the first usable one on the CPU; with `--provider openvino` or `cuda` they load the runtime wheel
+    /// that has the provider.
+    #[command(after_help = "Examples:\n  kiln runtime list")]
     List,
 }
 

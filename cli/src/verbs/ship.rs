@@ -19,10 +19,10 @@ use crate::output::Output;
 
 /// Export, verify, package and check a run, in one command.
 ///
-/// Exports the run to a bundle, compares ONNX Runtime with burn on every tile of the test split, compares the written bundle
-/// with its golden outputs, makes the server's files and compares them with the graph, and checks the server package on
-/// disk. The first failing step ends the command with exit status 1, and nothing reaches the server's folder before all
-/// checks of the model have passed.
+/// The run is exported to a bundle, with ONNX Runtime compared with burn on every tile of the test split. The written
+/// bundle is compared with its golden outputs, the server's files are made and compared with the graph, and the server
+/// package is checked. The first step that fails ends the command with exit status 1, and nothing reaches the server's
+/// folder before all checks of the model have passed.
 #[derive(clap::Args)]
 #[command(
     disable_version_flag = true,
@@ -30,30 +30,30 @@ use crate::output::Output;
     kiln ship runs/cnn --target triton --out models/ --precision fp32,int8 --keep 2"
 )]
 pub(crate) struct Args {
-    /// The run's folder.
+    /// Run to ship.
     run: PathBuf,
 
     #[arg(long, value_name = "NAME", help = target_help())]
     target: Target,
 
-    /// The server package's folder.
+    /// Folder of the server package.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 
-    /// The bundle's folder, for `kiln verify BUNDLE --endpoint`; an existing bundle is replaced [default: RUN/bundle].
-    #[arg(long, value_name = "BUNDLE")]
+    /// Folder of the bundle, for `kiln verify BUNDLE --endpoint`; an existing bundle is replaced [default: RUN/bundle].
+    #[arg(long, value_name = "DIR")]
     bundle: Option<PathBuf>,
 
-    /// The run's tiles, if they have moved.
+    /// Data set of the run, if it has moved.
     #[arg(long, value_name = "DIR|CSV")]
     data: Option<PathBuf>,
 
-    /// The graph's batch: `dynamic`, or a number.
-    #[arg(long, value_name = "dynamic|N", default_value = "dynamic")]
+    /// Batch size of the graph: `dynamic`, or a number for servers and accelerators that need a fixed one.
+    #[arg(long, value_name = "N|dynamic", default_value = "dynamic")]
     batch: Batch,
 
-    /// The precisions to ship: fp32, fp16, int8, each a separate model; a precision that misses its gate is not shipped.
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "fp32")]
+    /// Precisions to ship: fp32, fp16, int8, each a separate model; one that misses its gate is not shipped.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "fp32")]
     precision: Vec<Precision>,
 
     #[command(flatten)]

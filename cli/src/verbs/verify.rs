@@ -13,24 +13,24 @@ use super::provider::ProviderArgs;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// Compare a bundle with the outputs that its trained model gave.
+/// Check that a bundle still gives the outputs of its trained model.
 ///
-/// The bundle's golden tiles are run at several batch sizes and every output is compared with what training left, within
-/// a tolerance for each output; so is every decision. Anything beyond is exit status 1. With --run, burn itself answers
-/// for every tile of the run's test split, and ONNX Runtime is compared with that.
+/// The golden tiles of the bundle are run at several batch sizes. Every output must agree, within its tolerance, with
+/// the one that burn gave, and every decision must be the same; otherwise the exit status is 1. With --run, burn runs
+/// every tile of the run's test split, and ONNX Runtime is compared with that.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln verify bundle/\n  kiln --json verify bundle/ --provider openvino\n  \
     kiln verify bundle/ --run runs/cnn")]
 pub(crate) struct Args {
-    /// The bundle to verify.
+    /// Bundle to verify.
     bundle: PathBuf,
 
-    /// The run that the bundle was exported from: compare with burn on its whole test split.
+    /// Run that the bundle was exported from, to compare with burn on its whole test split.
     #[cfg(feature = "export")]
     #[arg(long, value_name = "RUN", conflicts_with = "endpoint")]
     run: Option<PathBuf>,
 
-    /// Where the run's tiles lie now, if they have moved.
+    /// Data set of the run, if it has moved.
     #[cfg(feature = "export")]
     #[arg(long, value_name = "DIR|CSV", requires = "run")]
     data: Option<PathBuf>,
@@ -38,8 +38,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     provider: ProviderArgs,
 
-    /// Which of the bundle's graphs to run. One of another precision than fp32 is judged by what its gate saw: differences
-    /// up to twice those, and no decision changed.
+    /// Precision to run: fp32, fp16, int8. fp16 and int8 graphs may differ by up to twice what the export measured,
+    /// with no decision changed.
     #[arg(long, value_name = "NAME", default_value = "fp32")]
     precision: String,
 

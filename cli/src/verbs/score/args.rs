@@ -14,61 +14,63 @@ use crate::verbs::number::at_least_one;
 use crate::verbs::provider::ProviderArgs;
 use crate::verbs::shard::ShardArgs;
 
-/// Score tiles: files, folders, patterns and lists.
+/// Score tiles, and write one row per tile.
 ///
-/// Rows come in the order of the inputs (natural order inside a folder), with the columns path, score, label, status and
-/// one p_CLASS for each class. A higher score is more anomalous. A tile that cannot be scored keeps its row: `status`
-/// says why, and the exit status is 2 once the rest is scored.
+/// The rows are in the order of the inputs (natural order inside a folder), with the columns path, score, label,
+/// status, and p_CLASS for each class. A higher score is more anomalous. A tile that cannot be scored still gets a row,
+/// with the reason in `status`; the exit status is then 2, after all others are scored.
 ///
 /// Folders and patterns leave out hidden files and folders and those of the operating system.
 ///
-/// With --out the file appears whole at the end or not at all, and a run that was stopped goes on when it is started again:
-/// until the end its rows are in FILE.progress. Rows are kept only for tiles whose files still have the bytes that were
-/// scored. Without --out rows go to stdout as they come.
+/// With --out the file appears complete at the end or not at all. Until then its rows are in FILE.progress, and the
+/// same command resumes a run that was stopped; it keeps the rows of tiles whose files still have the same bytes.
+/// Without --out rows go to stdout as they are computed.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln score bundle/ tiles/ --out scores.parquet\n  \
     kiln score bundle/ a.png 'slides/*/tile_*.jpg' @list.txt\n  \
     find tiles -name '*.png' -print0 | kiln --json score bundle/ - --null | jq .score")]
 pub(crate) struct Args {
-    /// The bundle to score with.
+    /// Bundle to score with.
     pub(super) bundle: PathBuf,
 
-    /// Files, folders (searched through), patterns, @FILE for a list of files, or - for a list on stdin.
+    /// Tiles to score: files, folders (searched recursively), patterns, @FILE for a list of files, or - for a list on
+    /// stdin.
     #[arg(required = true)]
     pub(super) inputs: Vec<PathBuf>,
 
-    /// Names in lists (@FILE and -) end with NUL, as `find -print0` writes them, and not with a line break.
+    /// Names in lists (@FILE and -) end with NUL instead of a line break, as from `find -print0`.
     #[arg(long)]
     pub(super) null: bool,
 
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = crate::verbs::EXECUTION)]
     pub(super) provider: ProviderArgs,
 
-    /// Which of the bundle's graphs to run: fp32, fp16, int8. Without it, the fastest one that the bundle offers for the
-    /// provider; what is offered beside fp32 has held its gate.
-    #[arg(long, value_name = "NAME")]
+    /// Precision to run: fp32, fp16, int8 [default: the fastest variant in the bundle for the provider; fp32 with
+    /// --endpoint].
+    #[arg(long, value_name = "NAME", help_heading = crate::verbs::EXECUTION)]
     pub(super) precision: Option<String>,
 
-    /// File to write; replaces what is there, but never an input. Without it, or with -, rows go to stdout.
+    /// File to write, or - for stdout; an existing file is replaced, but never an input [default: -].
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
 
     #[command(flatten)]
     pub(super) format: FormatArgs,
 
-    /// Tiles in a batch, where the graph does not fix it: a number, or `auto` for what a short trial finds fastest.
-    #[arg(long, value_name = "N|auto", default_value_t = BatchSize::Tiles(PipelineOptions::DEFAULT_BATCH))]
+    /// Tiles per batch, unless the graph has a fixed batch: a number, or `auto` to try several and take the fastest.
+    #[arg(long, value_name = "N|auto", default_value_t = BatchSize::Tiles(PipelineOptions::DEFAULT_BATCH),
+          help_heading = crate::verbs::EXECUTION)]
     pub(super) batch: BatchSize,
 
-    /// Threads in all. Without it, one for each core.
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    /// Total number of threads [default: one per core].
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = crate::verbs::EXECUTION)]
     threads: Option<usize>,
 
-    /// What to do with images that are not 256x256: resize, center_crop, error. Without it, what the bundle says.
+    /// Treatment of images that are not 256x256: resize, center_crop, error [default: the bundle's].
     #[arg(long, value_name = "POLICY")]
     pub(super) size_policy: Option<SizePolicy>,
 
-    /// Score every tile again, even if an earlier run of the same was stopped and left its progress beside --out.
+    /// Score every tile again, even if an interrupted run left its progress beside --out.
     #[arg(long, requires = "out")]
     pub(super) restart: bool,
 
