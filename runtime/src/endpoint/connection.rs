@@ -3,13 +3,15 @@
 
 use super::contract::Contract;
 use super::failure::{Failure, Kind};
+use super::grpc::Grpc;
+use super::http::Http;
 use super::retry::Trouble;
 use super::server::Server;
-use super::transport::{self, Transport};
-use super::{EndpointError, EndpointOptions};
+use super::transport::Transport;
+use super::{EndpointError, EndpointOptions, EndpointUrl};
 use crate::session::Outputs;
 
-/// See the module.
+/// Open transports to all servers, for one request at a time.
 pub(super) struct Connection {
     home: usize,
     transports: Vec<Option<Box<dyn Transport>>>,
@@ -47,7 +49,7 @@ impl Connection {
         let slot = &mut self.transports[server];
         match slot {
             Some(transport) => Ok(transport),
-            None => Ok(slot.insert(transport::open(&servers[server].url, options)?)),
+            None => Ok(slot.insert(open(&servers[server].url, options)?)),
         }
     }
 
@@ -108,6 +110,11 @@ impl Connection {
         let outputs = answer.into_outputs(batch.tiles, &contract.wanted);
         Ok(Answered { outputs: outputs.map_err(|reason| failed(Failure::Answer(reason)))?, version, server })
     }
+}
+
+/// A transport that connects at its first call.
+fn open(url: &EndpointUrl, options: &EndpointOptions) -> Result<Box<dyn Transport>, EndpointError> {
+    Ok(if url.scheme().is_grpc() { Box::new(Grpc::new(url, options)?) } else { Box::new(Http::new(url, options)?) })
 }
 
 /// A restarted server is reachable before its models are loaded.

@@ -3,10 +3,8 @@
 
 use super::answer::{Answer, Expected};
 use super::failure::Failure;
-use super::grpc::Grpc;
-use super::http::Http;
 use super::statistics::Statistics;
-use super::{EndpointError, EndpointOptions, EndpointUrl, ModelMetadata, ServerMetadata};
+use super::{ModelMetadata, ServerMetadata};
 
 /// A model on a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,12 +53,4 @@ pub(super) trait Transport: Send {
     fn statistics(&mut self, model: &ModelId) -> Result<Statistics, Failure>;
     /// Runs a batch.
     fn infer(&mut self, query: &Query<'_>) -> Result<Answer, Failure>;
-}
-
-/// A connection that is opened at its first call.
-///
-/// # Errors
-/// If certificates cannot be used.
-pub(super) fn open(url: &EndpointUrl, options: &EndpointOptions) -> Result<Box<dyn Transport>, EndpointError> {
-    Ok(if url.scheme().is_grpc() { Box::new(Grpc::new(url, options)?) } else { Box::new(Http::new(url, options)?) })
 }
