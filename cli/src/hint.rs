@@ -45,15 +45,17 @@ fn runtime(error: &kiln_runtime::Error) -> Option<String> {
         Error::Install { .. } => "name a library with --onnxruntime PATH".to_owned(),
         Error::ProviderNotBuilt { wheel: Some(wheel), .. } => format!("type `kiln runtime install {wheel}`"),
         Error::ProviderNotBuilt { wheel: None, .. } => {
-            "name a library that was built with it with --onnxruntime PATH".to_owned()
+            "name a library that has the provider with --onnxruntime PATH".to_owned()
         }
         Error::ProviderUnavailable { provider, .. } => {
-            format!("`kiln doctor` shows what can run here; a list such as `{provider},cpu` allows a fallback")
+            format!(
+                "`kiln doctor` lists the providers that run here; a list such as `{provider},cpu` allows a fallback"
+            )
         }
         Error::ProviderPassedOver { provider, .. } => {
             format!("a list such as `{provider},cpu` allows other providers to run the nodes that it cannot")
         }
-        Error::NoProvider { .. } => "`kiln doctor` shows what can run here".to_owned(),
+        Error::NoProvider { .. } => "`kiln doctor` lists the providers that run here".to_owned(),
         Error::Option { option, .. } => return set(option),
         Error::Listing(error) => return listing(error).map(str::to_owned),
         Error::Target(error) => return target(error),
@@ -121,7 +123,7 @@ fn parts(error: &PartsError) -> Option<String> {
         PartsError::Missing { .. } => "score it with --shard, or name its file".to_owned(),
         PartsError::Record { .. } | PartsError::Changed { .. } => "score it again with --shard".to_owned(),
         PartsError::TileReplaced { tile, shard, .. } => format!(
-            "score this part again with --shard {shard}; if {} is another tile of the same name, run kiln merge where the \
+            "score this part again with --shard {shard}; if {} is another tile of the same name, run `kiln merge` where the \
              scored tiles are, or with --skip-tile-check",
             escaped(&tile.to_string_lossy())
         ),
