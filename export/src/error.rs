@@ -22,12 +22,22 @@ pub enum BundleError {
     /// The outputs of ONNX Runtime and burn disagree.
     #[error("{}", missed(.0))]
     Parity(Box<ParityReport>),
-    /// The target cannot be written, or exists.
-    #[error("{}: {reason}", path.display())]
-    Target {
-        /// The bundle's folder.
+    /// A bundle that exists already and is not to be replaced.
+    #[error("{}: is there already", path.display())]
+    Exists {
+        /// The folder.
         path: PathBuf,
-        /// The cause and the remedy.
+    },
+    /// A folder that exists and is not a bundle, and so is never replaced.
+    #[error("{}: is there and is not a bundle, so it is not replaced", path.display())]
+    NotABundle {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The manifest cannot be written as JSON.
+    #[error("manifest.json: {reason}")]
+    Manifest {
+        /// The serialiser's error.
         reason: String,
     },
     /// The bundle was not exported from the run.
@@ -61,7 +71,9 @@ impl BundleError {
             Self::Train(error) => error.fault(),
             Self::Runtime(error) => error.fault(),
             Self::Parity(_) => Fault::Check,
-            Self::Target { .. } | Self::Mismatch { .. } => Fault::Input,
+            Self::Exists { .. } | Self::NotABundle { .. } | Self::Manifest { .. } | Self::Mismatch { .. } => {
+                Fault::Input
+            }
             Self::Io { .. } => Fault::Environment,
         }
     }

@@ -84,7 +84,8 @@ pub struct Exported {
 /// Exports a run. The bundle appears only if the outputs of ONNX Runtime and burn agree on every tile of the test split.
 ///
 /// # Errors
-/// [`BundleError::Parity`] if they disagree; [`BundleError::Target`] if the target exists and must not be replaced.
+/// [`BundleError::Parity`] if they disagree; [`BundleError::Exists`] or [`BundleError::NotABundle`] if the target
+/// exists and must not be replaced.
 pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: impl FnMut(Step)) -> Result<Exported> {
     check_target(request)?;
     let run = Run::open(&request.run)?;
@@ -151,12 +152,11 @@ fn check_target(request: &ExportRequest) -> Result<()> {
     if path.symlink_metadata().is_err() {
         return Ok(());
     }
-    let reason = match (request.replace, path.join(MANIFEST).is_file()) {
-        (true, true) => return Ok(()),
-        (true, false) => "is there and is not a bundle, so it is not replaced; choose another folder",
-        (false, _) => "is there already; choose another folder, or replace the bundle with --replace",
-    };
-    Err(BundleError::Target { path: path.clone(), reason: reason.to_owned() })
+    match (request.replace, path.join(MANIFEST).is_file()) {
+        (true, true) => Ok(()),
+        (true, false) => Err(BundleError::NotABundle { path: path.clone() }),
+        (false, _) => Err(BundleError::Exists { path: path.clone() }),
+    }
 }
 
 /// The first normal and the first anomalous tiles of the test split, with burn's outputs.

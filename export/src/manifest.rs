@@ -1,7 +1,5 @@
 //! `manifest.json` from a run, a graph and the gate's report.
 
-use std::path::Path;
-
 use kiln_runtime::bundle::manifest::{
     Dim, FileEntry, Manifest, Model, Port, Provenance, SCHEMA, Threshold, TileSpec, Variant,
 };
@@ -154,16 +152,13 @@ pub(crate) fn pixels(run: &Run) -> &'static str {
 }
 
 pub(crate) fn json_of(value: &impl serde::Serialize) -> Result<Value> {
-    serde_json::to_value(value)
-        .map_err(|error| BundleError::Target { path: Path::new("manifest.json").to_owned(), reason: error.to_string() })
+    serde_json::to_value(value).map_err(|error| BundleError::Manifest { reason: error.to_string() })
 }
 
 /// `manifest.json`, indented, with a final newline.
 pub(crate) fn text(manifest: &Manifest) -> Result<Vec<u8>> {
-    let mut text = serde_json::to_vec_pretty(&json!(manifest)).map_err(|error| BundleError::Target {
-        path: Path::new("manifest.json").to_owned(),
-        reason: error.to_string(),
-    })?;
+    let text = serde_json::to_vec_pretty(&json!(manifest));
+    let mut text = text.map_err(|error| BundleError::Manifest { reason: error.to_string() })?;
     text.push(b'\n');
     Ok(text)
 }

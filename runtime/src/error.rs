@@ -1,5 +1,6 @@
-//! What can go wrong between a bundle and its scores, and whose turn it is then. Messages name the file, the key or the
-//! provider, say what was found, and end with what to do; reasons from below stand in the error's source.
+//! Errors of this crate. Messages name the file, key or provider, and contain the values found and expected; errors of lower
+//! layers are sources. Errors name fields of options and plans. They give no advice about a command line: a program takes
+//! it from the variant and its fields.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,20 +8,17 @@ use std::path::PathBuf;
 use kiln_files::Fault;
 
 use crate::library::{RuntimeWheel, UnknownWheel};
+use crate::score::error::{ListingError, PartsError, TargetError};
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error of this crate. [`Error::fault`] tells the kinds apart.
+/// An error of this crate. [`Error::fault`] gives its category.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No ONNX Runtime anywhere.
-    #[error(
-        "no ONNX Runtime library was found (looked at: {}); type `kiln runtime install {wheel}`, or name a library with \
-         --onnxruntime PATH",
-        searched.join(", ")
-    )]
+    /// No ONNX Runtime library on this machine.
+    #[error("no ONNX Runtime library was found (none was named; looked at: {})", searched.join(", "))]
     NoLibrary {
         /// Every place of the search.
         searched: Vec<String>,
@@ -35,19 +33,17 @@ pub enum Error {
         /// The whole chain of reasons.
         reason: String,
     },
-    /// A file of an installed runtime wheel has changed.
-    #[error(
-        "{} is damaged: {reason}; type `kiln runtime install {wheel}` to get it again", path.display()
-    )]
+    /// A file of an installed runtime wheel that has changed.
+    #[error("{} is damaged: {reason}", path.display())]
     DamagedWheel {
         /// The file.
         path: PathBuf,
         /// The values found and expected.
         reason: String,
-        /// The wheel that it belongs to.
+        /// The wheel with this file.
         wheel: RuntimeWheel,
     },
-    /// ONNX Runtime can be loaded once in a process.
+    /// A second library in one process: ONNX Runtime can be loaded once.
     #[error(
         "this process has loaded {} already and cannot load {} beside it; use one process for each library",
         loaded.display(), asked.display()
@@ -58,38 +54,54 @@ pub enum Error {
         /// The requested library.
         asked: PathBuf,
     },
-    /// A runtime wheel could not be installed.
+    /// A runtime wheel that could not be installed.
     #[error("ONNX Runtime for {wheel} cannot be installed: {reason}")]
     Install {
         /// The wheel.
         wheel: RuntimeWheel,
-        /// The cause, and what to do.
+        /// The cause.
         reason: String,
     },
-    /// A name that is no provider.
+    /// An unknown name of a provider.
     #[error("unknown execution provider `{name}`; known are: {}", known.join(", "))]
     UnknownProvider {
         /// The name as written.
         name: String,
-        /// Every name that is known.
+        /// Every known name.
         known: Vec<&'static str>,
     },
-    /// An option that the provider does not have, or a value that the option does not take.
+    /// An unknown option of a provider, or an invalid value.
     #[error("provider `{provider}`: {reason}")]
     ProviderOption {
         /// The provider.
         provider: String,
-        /// The option, its value, and the values that it takes.
+        /// The option, its value, and the allowed values.
         reason: String,
     },
-    /// A provider's own library that cannot be used.
+    /// A file that is not a list of providers.
+    #[error("{}: {reason}", path.display())]
+    ProviderFile {
+        /// The file.
+        path: PathBuf,
+        /// The fault.
+        reason: String,
+    },
+    /// A setting that is malformed, or for a provider that is not listed.
+    #[error("{setting}: {reason}")]
+    ProviderSetting {
+        /// The setting, `PROVIDER.OPTION=VALUE`.
+        setting: String,
+        /// The fault.
+        reason: String,
+    },
+    /// A provider's plugin library that cannot be used.
     #[error("the library {} does not give the provider `{name}`: {reason}", library.display())]
     Plugin {
         /// The library.
         library: PathBuf,
         /// The provider's name.
         name: String,
-        /// What was found.
+        /// The fault.
         reason: String,
     },
     /// A provider list that is empty or names a provider twice.
@@ -97,15 +109,15 @@ pub enum Error {
     ProviderList {
         /// The list as written.
         list: String,
-        /// What is wrong with it.
+        /// The fault.
         reason: &'static str,
     },
-    /// A name that is no runtime wheel.
+    /// An unknown name of a runtime wheel.
     #[error(transparent)]
     UnknownWheel(#[from] UnknownWheel),
-    /// The loaded library was built without the provider.
+    /// A provider that the loaded library was built without.
     #[error(
-        "provider `{provider}` was asked for, but {} (ONNX Runtime {version}) was built with: {}; {hint}",
+        "provider `{provider}` was asked for, but {} (ONNX Runtime {version}) was built with: {}",
         library.display(), built.join(", ")
     )]
     ProviderNotBuilt {
@@ -117,133 +129,185 @@ pub enum Error {
         version: String,
         /// The providers that it was built with.
         built: Vec<String>,
-        /// The way to get a library with the provider.
-        hint: String,
+        /// The runtime wheel that has the provider; `None` if only other builds of ONNX Runtime have it.
+        wheel: Option<RuntimeWheel>,
     },
-    /// The library has the provider, which does not start on this machine.
+    /// A provider of the library that does not start on this machine.
     #[error(
-        "provider `{provider}` was asked for, but cannot run here with {}: it needs {needs}; `kiln doctor` shows what can \
-         run, and a list such as `{provider},cpu` allows a fallback",
-        library.display()
+        "provider `{provider}` was asked for, but cannot run here with {}: it needs {needs}", library.display()
     )]
     ProviderUnavailable {
         /// The requested provider.
         provider: String,
-        /// The hardware and software that it needs.
+        /// The required hardware and software.
         needs: &'static str,
         /// The library in use.
         library: PathBuf,
-        /// What ONNX Runtime said.
+        /// ONNX Runtime's error.
         #[source]
         source: ort::Error,
     },
-    /// The provider started, and nodes went to providers that the user did not list.
-    #[error(
-        "provider `{provider}` was asked for, but {found}; a list such as `{provider},cpu` allows other providers to \
-         take what it cannot run"
-    )]
+    /// A provider that started, but does not run every node, without another one in the list.
+    #[error("provider `{provider}` was asked for, but {found}")]
     ProviderPassedOver {
         /// The requested provider.
         provider: String,
         /// The nodes, with the providers that got them.
         found: String,
     },
-    /// None of the listed providers can run the graph.
+    /// A list of providers that cannot run the graph.
     #[error("none of the listed providers can run this graph here: {}", reasons.join("; "))]
     NoProvider {
-        /// One reason a provider, in the order of the list.
+        /// One reason for each provider, in the order of the list.
         reasons: Vec<String>,
     },
-    /// The graph cannot be loaded.
+    /// A graph that ONNX Runtime cannot load.
     #[error("{model} cannot be loaded as an ONNX graph by ONNX Runtime {version}")]
     Model {
-        /// The file, or what the bytes are.
+        /// The file, or a name for a graph in memory.
         model: String,
         /// ONNX Runtime's version.
         version: String,
-        /// What ONNX Runtime said.
+        /// ONNX Runtime's error.
         #[source]
         source: ort::Error,
     },
-    /// The graph does not take, or does not give, what was asked.
+    /// A graph, its inputs or its outputs that differ from the expected ones.
     #[error("{model}: {reason}")]
     Graph {
-        /// The file, or what the bytes are.
+        /// The file, or a name for a graph in memory or on a server.
         model: String,
-        /// What was expected and what was found.
+        /// The expected and the found values.
         reason: String,
     },
-    /// ONNX Runtime failed while running the graph.
+    /// A failure of ONNX Runtime while running a graph.
     #[error("{model} failed while running on `{provider}`")]
     Run {
-        /// The file, or what the bytes are.
+        /// The file, or a name for a graph in memory.
         model: String,
         /// The provider that ran it.
         provider: String,
-        /// What ONNX Runtime said.
+        /// ONNX Runtime's error.
         #[source]
         source: ort::Error,
     },
-    /// ONNX Runtime itself failed, outside of any graph.
+    /// A failure of ONNX Runtime outside of any graph.
     #[error("ONNX Runtime failed while {action}")]
     Runtime {
-        /// What was being done.
+        /// The action.
         action: &'static str,
-        /// What ONNX Runtime said.
+        /// ONNX Runtime's error.
         #[source]
         source: ort::Error,
     },
-    /// A bundle that is not one, or not whole.
+    /// A folder that is not a bundle, or a bundle that is damaged.
     #[error("bundle {}: {reason}", path.display())]
     Bundle {
         /// The bundle.
         path: PathBuf,
-        /// Which file or key, what was found, what was expected.
+        /// The file or key, with the values found and expected.
         reason: String,
     },
-    /// Golden tiles and outputs that are not what a bundle holds.
+    /// Invalid golden tiles and outputs.
     #[error("golden outputs {}: {reason}", path.display())]
     Golden {
         /// The file.
         path: PathBuf,
-        /// Which array, what was found, what was expected.
+        /// The array, with the values found and expected.
         reason: String,
     },
-    /// Something that was named to be scored, measured or written and cannot be.
-    #[error("{argument}: {reason}")]
-    Argument {
-        /// The input, option or target as the caller wrote it.
-        argument: String,
-        /// What was found, and what to do.
+    /// A field or parameter with a value that is not allowed.
+    #[error("{option}: {reason}")]
+    Option {
+        /// The field or parameter.
+        option: &'static str,
+        /// The allowed values.
+        reason: &'static str,
+    },
+    /// A list of tiles that is empty or malformed.
+    #[error(transparent)]
+    Listing(#[from] ListingError),
+    /// A target that rows cannot be written to.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A result file that cannot be read as rows.
+    #[error("{}: {reason}", path.display())]
+    Rows {
+        /// The file.
+        path: PathBuf,
+        /// The fault.
         reason: String,
     },
-    /// A model server, or the connection to it.
+    /// An invalid shard, or `auto` outside of a scheduler.
+    #[error("shard {shard}: {reason}")]
+    Shard {
+        /// The shard as written.
+        shard: String,
+        /// The expected form, or the missing variable.
+        reason: String,
+    },
+    /// Parts of a sharded scoring that do not join to the whole.
+    #[error("the parts do not join: {0}")]
+    Parts(PartsError),
+    /// A thread or a connection that ended before its work was done. None is known to.
+    #[error("{worker} ended early")]
+    Ended {
+        /// The thread or connection.
+        worker: &'static str,
+    },
+    /// An unknown name of a benchmark scenario.
+    #[error("unknown scenario `{name}`; known are: single_stream, multi_stream, server, offline")]
+    UnknownScenario {
+        /// The name.
+        name: String,
+    },
+    /// A tile that a benchmark cannot encode or decode.
+    #[error("golden tiles: {reason}")]
+    BenchTile {
+        /// The fault.
+        reason: String,
+    },
+    /// A baseline of another machine.
+    #[error("the baseline was measured on another machine: {before}; this is {now}")]
+    OtherMachine {
+        /// The machine of the baseline.
+        before: String,
+        /// The machine of the new report.
+        now: String,
+    },
+    /// A baseline that cannot be compared with the new report.
+    #[error("the baseline {reason}")]
+    Baseline {
+        /// The fault.
+        reason: String,
+    },
+    /// A picture of a benchmark that cannot be drawn.
+    #[error("the picture of the latencies: {reason}")]
+    Picture {
+        /// The fault.
+        reason: String,
+    },
+    /// An error of a model server, or of the connection to it.
     #[cfg(feature = "endpoint")]
     #[error(transparent)]
     Endpoint(#[from] crate::endpoint::EndpointError),
-    /// A scorer failed at a batch whose tiles are known.
+    /// A scorer's failure at a batch.
     #[error("the batch of {tiles} tiles from {first} on has no scores")]
     Batch {
         /// The first tile of the batch, as listed.
         first: String,
-        /// Tiles in the batch.
+        /// Number of tiles in the batch.
         tiles: usize,
-        /// Why the scorer failed.
+        /// The scorer's error.
         #[source]
         source: Box<Error>,
-    },
-    /// Parts of a sharded scoring that do not join to the whole.
-    #[error("the parts do not join: {reason}")]
-    Parts {
-        /// Which part, and what is wrong with it.
-        reason: String,
     },
     /// A file or folder that cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What the file system said.
+        /// The error of the file system.
         #[source]
         source: io::Error,
     },
@@ -252,18 +316,18 @@ pub enum Error {
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the file system said.
+        /// The error of the file system.
         #[source]
         source: io::Error,
     },
 }
 
 impl Error {
-    /// Whose turn it is: the caller's input, the machine, or a check that did not hold.
+    /// Error category; decides the exit status.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Parts { .. } => Fault::Check,
+            Self::Parts(_) => Fault::Check,
             Self::NoLibrary { .. }
             | Self::Library { .. }
             | Self::DamagedWheel { .. }
@@ -280,17 +344,36 @@ impl Error {
             Self::UnknownProvider { .. }
             | Self::ProviderList { .. }
             | Self::ProviderOption { .. }
+            | Self::ProviderFile { .. }
+            | Self::ProviderSetting { .. }
             | Self::UnknownWheel(_)
             | Self::Model { .. }
             | Self::Graph { .. }
             | Self::Bundle { .. }
             | Self::Golden { .. }
-            | Self::Argument { .. }
+            | Self::Option { .. }
+            | Self::Listing(_)
+            | Self::Target(_)
+            | Self::Rows { .. }
+            | Self::Shard { .. }
+            | Self::Ended { .. }
+            | Self::UnknownScenario { .. }
+            | Self::BenchTile { .. }
+            | Self::OtherMachine { .. }
+            | Self::Baseline { .. }
+            | Self::Picture { .. }
             | Self::Read { .. } => Fault::Input,
             #[cfg(feature = "endpoint")]
             Self::Endpoint(error) => error.fault(),
             Self::Batch { source, .. } => source.fault(),
         }
+    }
+}
+
+/// The part's error is in the message, so it is not also the source.
+impl From<PartsError> for Error {
+    fn from(error: PartsError) -> Self {
+        Self::Parts(error)
     }
 }
 

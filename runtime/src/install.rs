@@ -48,7 +48,7 @@ pub struct InstalledFile {
 /// Installs a runtime wheel, or finds it installed and whole. `on_step` gets each step as one line of text.
 ///
 /// # Errors
-/// [`Error::Install`] with the cause and the remedy: no pins for this platform, no Python, pip's own message, a wheel or
+/// [`Error::Install`] with the cause: no pins for this platform, no Python, pip's own message, a wheel or
 /// a file with other bytes than the pinned ones, a full disk.
 pub fn install(wheel: RuntimeWheel, on_step: &mut dyn FnMut(&str)) -> Result<Library> {
     let pins = wheel.pins().ok_or_else(|| failed(wheel, no_pins()))?;
@@ -76,7 +76,7 @@ pub fn install(wheel: RuntimeWheel, on_step: &mut dyn FnMut(&str)) -> Result<Lib
 }
 
 /// The library that [`library::find_for`] finds. If there is none at all, or the cached one is damaged, the runtime wheel
-/// of the first provider is installed. For demonstrations and tests: elsewhere an error names the command to type.
+/// of the first provider is installed. For demonstrations and tests.
 ///
 /// # Errors
 /// As [`install`] and [`library::find_for`].
@@ -115,7 +115,7 @@ fn remove_leftovers(wheel: RuntimeWheel, pins: &Pins, parent: &Path) -> io::Resu
 
 fn no_pins() -> String {
     format!(
-        "no library is pinned for {} {}; get one for this platform and name it with --onnxruntime PATH",
+        "no library is pinned for {} {}: a library for this platform must be named",
         env::consts::OS,
         env::consts::ARCH
     )
@@ -138,7 +138,7 @@ fn download(wheel: RuntimeWheel, pins: &Pins, scratch: &Path, on_step: &mut dyn 
     on_step(&format!("{wheel}: fetching {} {} with pip", pins.distribution, pins.version));
     let Pins { distribution, version, platform, wheel_sha256: sha256, .. } = *pins;
     let file = Wheel { distribution, version, sha256, platform: Some(platform) };
-    file.fetch(scratch).map_err(|reason| failed(wheel, format!("{reason}; or name a library with --onnxruntime PATH")))
+    file.fetch(scratch).map_err(|reason| failed(wheel, reason))
 }
 
 fn unpack(wheel: RuntimeWheel, pins: &Pins, fetched: &Path, folder: &Path) -> Result<()> {

@@ -90,7 +90,7 @@ pub(crate) fn on_threads<S: Scorer + Send>(
 
 /// The error of a thread that panicked. No decoder or scorer is known to panic.
 pub(crate) fn threads_ended() -> Error {
-    Error::Argument { argument: "threads of decoding and scoring".to_owned(), reason: "one ended early".to_owned() }
+    Error::Ended { worker: "a thread of decoding or scoring" }
 }
 
 impl Scorer for Session {

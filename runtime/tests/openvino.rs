@@ -70,7 +70,7 @@ fn a_node_that_it_cannot_run_is_an_error_unless_the_cpu_was_listed() {
     let reason = chain(&error);
     assert!(matches!(error, Error::ProviderPassedOver { .. }), "{reason}");
     assert!(reason.contains("1 of 2 nodes went to cpu (the first is Det `Det of y`)"), "{reason}");
-    assert!(reason.contains("`openvino,cpu` allows"), "{reason}");
+    assert!(matches!(&error, Error::ProviderPassedOver { provider, .. } if provider == "openvino"), "{reason}");
 
     let mut session = Session::open_bytes(runtime, "half", &half_supported(), &with("openvino,cpu")).unwrap();
     println!("{:?} {:?}", session.nodes(), session.skipped());

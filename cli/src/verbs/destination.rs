@@ -3,10 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use kiln_files::FileIdentity;
-use kiln_runtime::{Error, Result};
 
 /// The `--out` that means standard output.
 pub(super) const STDOUT: &str = "-";
+
+/// A path that must not be written to.
+#[derive(Debug, thiserror::Error)]
+#[error("{flag} {}: {reason}", path.display())]
+pub(crate) struct Refused {
+    /// The flag that named it.
+    pub(crate) flag: &'static str,
+    /// The path.
+    pub(crate) path: PathBuf,
+    /// The input that would be lost.
+    pub(crate) reason: String,
+}
+
+type Result<T> = std::result::Result<T, Refused>;
 
 /// A path to write to, named by the user.
 pub(super) struct Destination<'a> {
@@ -59,11 +72,8 @@ impl<'a> Destination<'a> {
         self.is_not(what, input)
     }
 
-    fn refused(&self, reason: &str) -> Error {
-        Error::Argument {
-            argument: format!("{} {}", self.flag, self.path.display()),
-            reason: format!("{reason}\nhint: name another path with {}", self.flag),
-        }
+    fn refused(&self, reason: &str) -> Refused {
+        Refused { flag: self.flag, path: self.path.to_owned(), reason: reason.to_owned() }
     }
 }
 

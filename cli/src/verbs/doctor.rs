@@ -167,6 +167,9 @@ fn print_library(library: &LibraryReport, out: &Output) {
     out.line(format_args!("\nONNX Runtime {version} ({what}) {}", library.path));
     if let Some(reason) = &library.reason {
         out.line(format_args!("  cannot be loaded: {reason}"));
+        if let Some(wheel) = library.package {
+            out.line(format_args!("  `kiln runtime install {wheel}` checks and repairs it"));
+        }
     }
     for provider in &library.providers {
         match &provider.reason {

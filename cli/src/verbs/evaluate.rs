@@ -20,7 +20,7 @@ use kiln_train::report::{self, Report};
 use kiln_train::training::Run;
 use serde::Serialize;
 
-use super::destination::Destination;
+use super::destination::{Destination, Refused};
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -149,7 +149,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
 }
 
 /// Refuses an `--out` that is the run, is in the bundle or among the tiles, or is the list or split that is read.
-fn refuse_inputs(args: &Args, is_bundle: bool) -> kiln_runtime::Result<()> {
+fn refuse_inputs(args: &Args, is_bundle: bool) -> Result<(), Refused> {
     let Some(folder) = &args.out else { return Ok(()) };
     let target = Destination::new("--out", folder);
     if is_bundle {

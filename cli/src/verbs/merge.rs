@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use kiln_runtime::Error;
 use kiln_runtime::score::{self, Listed, MergeOptions, PartRecord, RowWriter, Separator, merge};
 
-use super::destination::{Destination, STDOUT};
+use super::destination::{Destination, Refused, STDOUT};
 use super::format::FormatArgs;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -103,7 +103,7 @@ fn print(file: &Path) -> anyhow::Result<Exit> {
 }
 
 /// Refuses to write over a part, its record, a list or a tile.
-fn refuse_inputs(args: &Args, tiles: &[Listed]) -> kiln_runtime::Result<()> {
+fn refuse_inputs(args: &Args, tiles: &[Listed]) -> Result<(), Refused> {
     let target = Destination::new("--out", &args.out);
     for part in &args.parts {
         target.is_not("the part", part)?;

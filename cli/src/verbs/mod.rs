@@ -41,6 +41,7 @@ use std::process::{Command, Stdio};
 use anyhow::Context as _;
 use clap::Subcommand;
 
+pub(crate) use self::destination::Refused;
 use crate::exit::Exit;
 use crate::output::Output;
 

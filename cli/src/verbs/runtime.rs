@@ -63,6 +63,9 @@ fn list(out: &Output) -> anyhow::Result<Exit> {
         out.document(&rows)?;
     } else {
         rows.iter().for_each(|row| out.line(row.text()));
+        for wheel in rows.iter().filter(|row| !row.usable).filter_map(|row| row.package) {
+            out.note(format_args!("hint: `kiln runtime install {wheel}` repairs the {wheel} runtime wheel"));
+        }
         if rows.is_empty() {
             out.note("no ONNX Runtime library was found; type `kiln runtime install cpu`");
         }

@@ -17,7 +17,7 @@ use kiln_runtime::{Bundle, DecisionRule};
 
 pub(crate) use self::args::Args;
 use self::work::Work;
-use super::destination::{Destination, STDOUT};
+use super::destination::{Destination, Refused, STDOUT};
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -53,7 +53,7 @@ pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
 }
 
 /// Refuses to write over a tile, a list or the bundle. The files beside the result count too.
-fn refuse_inputs(args: &Args, tiles: &[Listed]) -> kiln_runtime::Result<()> {
+fn refuse_inputs(args: &Args, tiles: &[Listed]) -> Result<(), Refused> {
     let Some(file) = &args.out else { return Ok(()) };
     let mut files = vec![file.clone(), ResumableFile::progress_of(file)];
     if args.shard.is_named() {

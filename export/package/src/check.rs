@@ -49,7 +49,7 @@ pub struct CheckedVersion {
 /// Checks every version that Kiln packaged below `repository`: a server package's folder, or a server's model repository.
 ///
 /// # Errors
-/// [`Error::Argument`] if there is no version of Kiln's; [`Error::Read`]. Problems of a server package are not errors: the
+/// [`Error::Repository`] if there is no version of Kiln's; [`Error::Read`]. Problems of a server package are not errors: the
 /// report lists them.
 pub fn check(repository: &Path) -> Result<RepositoryReport> {
     let mut report = RepositoryReport { passed: true, models: Vec::new(), not_checked: Vec::new() };
@@ -62,7 +62,7 @@ pub fn check(repository: &Path) -> Result<RepositoryReport> {
     }
     if report.models.is_empty() {
         let reason = format!("no version here has a {RECORD}, so Kiln packaged none of them");
-        return Err(Error::argument(repository.display(), reason));
+        return Err(Error::repository(repository, reason));
     }
     let whole = |model: &CheckedModel| {
         model.problems.is_empty() && model.versions.iter().all(|version| version.problems.is_empty())

@@ -22,12 +22,58 @@ pub enum Error {
         /// Both values.
         reason: String,
     },
-    /// An option that cannot be met.
-    #[error("{argument}: {reason}")]
-    Argument {
-        /// The option, or the input that the caller named.
-        argument: String,
-        /// The fault and the remedy.
+    /// A new version that clients of the existing versions cannot use.
+    #[error(
+        "{}: `{field}`: {reason}; clients of the existing versions would break; nothing was written", path.display()
+    )]
+    Incompatible {
+        /// The existing configuration.
+        path: PathBuf,
+        /// The field that differs.
+        field: String,
+        /// Both values.
+        reason: String,
+    },
+    /// A field of the request that the server or the bundle cannot meet.
+    #[error("{option}: {reason}")]
+    Option {
+        /// The field of [`PackageRequest`](crate::PackageRequest) or [`Deployment`](crate::Deployment).
+        option: &'static str,
+        /// The value, or the limits.
+        reason: String,
+    },
+    /// An unknown name of a server.
+    #[error("unknown target `{name}`; known are: {known}")]
+    UnknownTarget {
+        /// The name.
+        name: String,
+        /// Every known name.
+        known: String,
+    },
+    /// A version that exists already: versions are never overwritten.
+    #[error("{}: this version exists already, and versions are never overwritten", path.display())]
+    VersionExists {
+        /// The version's folder.
+        path: PathBuf,
+    },
+    /// A graph without its stain normalisation, for clients that do not normalise.
+    #[error(
+        "{}: its graph takes tiles after {method} stain normalisation, and a server runs the graph alone: tiles as decoded \
+         would get wrong scores",
+        bundle.display()
+    )]
+    StainNormalisation {
+        /// The bundle.
+        bundle: PathBuf,
+        /// The method of stain normalisation.
+        method: String,
+    },
+    /// A server package with a file that cannot be parsed, or without a version that Kiln packaged.
+    #[error("{}: {reason}", path.display())]
+    Repository {
+        /// The file or folder.
+        path: PathBuf,
+        /// The fault.
         reason: String,
     },
     /// A file or folder that cannot be read.
@@ -67,8 +113,13 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Bundle(error) => error.fault(),
-            Self::Mismatch { .. } => Fault::Check,
-            Self::Argument { .. } | Self::Read { .. } => Fault::Input,
+            Self::Mismatch { .. } | Self::Incompatible { .. } => Fault::Check,
+            Self::Option { .. }
+            | Self::UnknownTarget { .. }
+            | Self::VersionExists { .. }
+            | Self::StainNormalisation { .. }
+            | Self::Repository { .. }
+            | Self::Read { .. } => Fault::Input,
             Self::Write { .. } | Self::Format { .. } => Fault::Environment,
         }
     }
@@ -83,14 +134,12 @@ impl Error {
         move |source| Self::Write { path: path.clone(), source }
     }
 
-    pub(crate) fn argument(argument: impl ToString, reason: impl Into<String>) -> Self {
-        Self::Argument { argument: argument.to_string(), reason: reason.into() }
+    pub(crate) fn option(option: &'static str, reason: impl Into<String>) -> Self {
+        Self::Option { option, reason: reason.into() }
     }
 
-    pub(crate) fn version_exists(path: &Path) -> Self {
-        let reason = "this version exists already, and versions are never overwritten; leave out --version to get the next \
-                      free one";
-        Self::argument(path.display(), reason)
+    pub(crate) fn repository(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Repository { path: path.to_owned(), reason: reason.into() }
     }
 
     pub(crate) fn mismatch(path: &Path, field: impl Into<String>, reason: impl Into<String>) -> Self {

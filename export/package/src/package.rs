@@ -70,8 +70,8 @@ pub struct PackagedModel {
 /// ```
 ///
 /// # Errors
-/// [`Error::Mismatch`] if graph and configuration do not agree; [`Error::Argument`] for options that cannot be met, such as
-/// the number of an existing version; [`Error::Bundle`]; [`Error::Write`].
+/// [`Error::Mismatch`] if graph and configuration do not agree; [`Error::Option`] for options that cannot be met;
+/// [`Error::VersionExists`]; [`Error::StainNormalisation`]; [`Error::Bundle`]; [`Error::Write`].
 pub fn package(request: &PackageRequest) -> Result<Packaged> {
     let server = server::for_target(request.target);
     request.validate()?;
@@ -95,13 +95,7 @@ pub fn package(request: &PackageRequest) -> Result<Packaged> {
 fn serves_raw_tiles(request: &PackageRequest, bundle: &Bundle) -> Result<()> {
     match bundle.manifest.tile.before_graph() {
         Some(stain) if !request.client_normalises => {
-            let reason = format!(
-                "its graph takes tiles after {} stain normalisation, and a server runs the graph alone: tiles as decoded \
-                 would get wrong scores. Train with data.stain_normalisation=reinhard, which is part of the graph; or, if \
-                 every client is kiln or normalises as it does, pass --client-normalises",
-                stain.method()
-            );
-            Err(Error::argument(request.bundle.display(), reason))
+            Err(Error::StainNormalisation { bundle: request.bundle.clone(), method: stain.method().to_string() })
         }
         _ => Ok(()),
     }
@@ -116,7 +110,7 @@ fn plans<'a>(server: &dyn Server, request: &PackageRequest, bundle: &'a Bundle) 
     for precision in precisions {
         let model = if precision == "fp32" { name.clone() } else { format!("{name}_{precision}") };
         if plans.iter().any(|plan| plan.model == model) {
-            return Err(Error::argument("--precision", format!("{precision} is named twice")));
+            return Err(Error::option("precisions", format!("{precision} is named twice")));
         }
         let source = Source::open(bundle, precision)?;
         let files = server.model_files(request, &source, &model)?;
@@ -135,16 +129,16 @@ fn name(request: &PackageRequest, bundle: &Bundle) -> Result<String> {
         return Ok(name.clone());
     }
     let reason = format!(
-        "not a name that servers accept: letters, digits, `_`, `-` and `.`, beginning with a letter or digit, at most \
-         {NAME_LENGTH} of them; choose one with --name"
+        "`{name}` is not a name that servers accept: letters, digits, `_`, `-` and `.`, beginning with a letter or digit, \
+         at most {NAME_LENGTH} of them"
     );
-    Err(Error::argument(format!("`{name}`"), reason))
+    Err(Error::option("name", reason))
 }
 
 /// Refuses an existing version before anything is written.
 fn is_new(folder: &Path, version: Option<u64>) -> Result<()> {
     match version.map(|version| folder.join(version.to_string())) {
-        Some(path) if path.symlink_metadata().is_ok() => Err(Error::version_exists(&path)),
+        Some(path) if path.symlink_metadata().is_ok() => Err(Error::VersionExists { path }),
         _ => Ok(()),
     }
 }

@@ -123,18 +123,18 @@ impl PackageRequest {
 
     /// Refuses options that no server and no bundle can meet.
     pub(crate) fn validate(&self) -> Result<()> {
-        let refuse = |argument: &str, reason: &str| Err(Error::argument(argument, reason));
+        let refuse = |option, reason: &str| Err(Error::option(option, reason));
         if self.max_batch == 0 || i32::try_from(self.max_batch).is_err() {
-            return refuse("--max-batch", "at least 1, and at most 2147483647");
+            return refuse("max_batch", "at least 1, and at most 2147483647");
         }
         if self.instances == 0 || i32::try_from(self.instances).is_err() {
-            return refuse("--instances", "at least 1");
+            return refuse("instances", "at least 1");
         }
         if self.version == Some(0) {
-            return refuse("--version", "servers count versions from 1");
+            return refuse("version", "servers count versions from 1");
         }
         if self.keep == Some(0) {
-            return refuse("--keep", "at least 1: the new version itself is kept");
+            return refuse("keep", "at least 1: the new version itself is kept");
         }
         Ok(())
     }

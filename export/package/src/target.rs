@@ -52,6 +52,6 @@ impl FromStr for Target {
         let known = Self::ALL.iter().find(|(name, _)| *name == text);
         known
             .map(|(_, target)| *target)
-            .ok_or_else(|| Error::argument(text, format!("unknown target; known are: {}", Self::names())))
+            .ok_or_else(|| Error::UnknownTarget { name: text.to_owned(), known: Self::names() })
     }
 }

@@ -35,20 +35,20 @@ impl Comparison {
 /// interval is above `1 + allowed`.
 ///
 /// # Errors
-/// [`Error::Argument`] if the two are of different machines, or nothing can be compared.
+/// [`Error::OtherMachine`] if the two are of different machines; [`Error::Baseline`] if nothing can be compared.
 pub fn compare(now: &Report, before: &Report, allowed: f64) -> Result<Vec<Comparison>> {
-    let wrong = |reason: String| Error::Argument { argument: "--baseline".to_owned(), reason };
+    let wrong = |reason: String| Error::Baseline { reason };
     if now.machine != before.machine {
-        let (there, here) = (&before.machine, &now.machine);
-        return Err(wrong(format!("it was measured on another machine: {there:?}; this is {here:?}")));
+        let (before, now) = (format!("{:?}", before.machine), format!("{:?}", now.machine));
+        return Err(Error::OtherMachine { before, now });
     }
     if before.verdict == Verdict::Invalid {
-        return Err(wrong(format!("it is INVALID itself: {}", before.reasons.join("; "))));
+        return Err(wrong(format!("is INVALID itself: {}", before.reasons.join("; "))));
     }
     let of = |measured: &Measurement| before.results.iter().find(|old| old.name() == measured.name());
     if !now.results.iter().any(|measured| of(measured).is_some()) {
         let names: Vec<_> = before.results.iter().map(Measurement::name).collect();
-        return Err(wrong(format!("it holds none of these measurements; it holds: {}", names.join("; "))));
+        return Err(wrong(format!("holds none of these measurements; it holds: {}", names.join("; "))));
     }
     Ok(now.results.iter().map(|measured| comparison(measured, of(measured), allowed)).collect())
 }
@@ -63,7 +63,7 @@ fn comparison(now: &Measurement, before: Option<&Measurement>, allowed: f64) -> 
     };
     let Some(before) = before else { return none("not in the baseline") };
     if now.qps.zip(before.qps).is_some_and(|(now, before)| (now / before - 1.0).abs() > 0.01) {
-        return none("measured at another rate; fix it with --qps");
+        return none("measured at another rate (`qps`)");
     }
     let Some((ratio, low, high)) = ratio(&now.blocks_ms, &before.blocks_ms) else { return none("too few queries") };
     let outcome = match () {

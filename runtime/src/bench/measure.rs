@@ -77,7 +77,7 @@ pub struct Opened<S> {
 /// `on_step` is called with the name of each measurement before it begins.
 ///
 /// # Errors
-/// If the plan is empty, or a scorer cannot be opened or run. Figures that may not be used are no error: see
+/// [`Error::Option`] for a wrong field of the plan; the error of a scorer that cannot be opened or run. Figures that may not be used are no error: see
 /// [`Report::verdict`].
 pub fn measure<S: Scorer + Send>(
     open: &mut dyn FnMut(usize) -> Result<Opened<S>>,
@@ -313,22 +313,25 @@ fn first_inference(scorer: &mut impl Scorer, pixels: &[u8], batch: usize) -> Res
 }
 
 fn check(plan: &Plan, tiles: &[Tile]) -> Result<()> {
-    for (name, values) in [("--batch", &plan.batches), ("--threads", &plan.threads)] {
+    for (name, values) in [("batches", &plan.batches), ("threads", &plan.threads)] {
         if values.is_empty() || values.contains(&0) {
-            return Err(wrong(name, "give at least one number, each at least 1"));
+            return Err(wrong(name, "at least one number is needed, each at least 1"));
         }
     }
     if plan.scenarios.is_empty() {
-        return Err(wrong("--scenario", "give at least one"));
+        return Err(wrong("scenarios", "at least one is needed"));
     }
-    if plan.qps.is_some_and(|qps| !(qps > 0.0 && qps.is_finite())) || plan.bound_ms <= 0.0 {
-        return Err(wrong("--qps and --bound", "they are numbers above 0"));
+    if plan.qps.is_some_and(|qps| !(qps > 0.0 && qps.is_finite())) {
+        return Err(wrong("qps", "a number above 0 is needed"));
+    }
+    if plan.bound_ms <= 0.0 {
+        return Err(wrong("bound_ms", "a number above 0 is needed"));
     }
     if tiles.is_empty() { Err(wrong("tiles", "at least one is needed")) } else { Ok(()) }
 }
 
-fn wrong(argument: &str, reason: &str) -> Error {
-    Error::Argument { argument: argument.to_owned(), reason: reason.to_owned() }
+fn wrong(option: &'static str, reason: &'static str) -> Error {
+    Error::Option { option, reason }
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub fn encoded(tiles: &[Tile]) -> Result<Vec<Vec<u8>>> {
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Error {
-    Error::Argument { argument: "golden tiles".to_owned(), reason: error.to_string() }
+    Error::BenchTile { reason: error.to_string() }
 }
 
 /// Runs batches of `files`, repeated as needed and with their stains normalised by `stain`, on all of `scorers` until

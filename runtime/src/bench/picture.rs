@@ -30,7 +30,7 @@ const FAINT: RGBColor = RGBColor(222, 222, 222);
 /// The bytes of a PNG file.
 ///
 /// # Errors
-/// [`Error::Argument`] if nothing was measured, or it cannot be drawn.
+/// [`Error::Picture`] if nothing was measured, or it cannot be drawn.
 pub fn picture(report: &Report) -> Result<Vec<u8>> {
     if report.results.is_empty() {
         return Err(failed(&"nothing was measured"));
@@ -117,7 +117,7 @@ fn number(value: f64) -> String {
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Error {
-    Error::Argument { argument: "the picture of the latencies".to_owned(), reason: error.to_string() }
+    Error::Picture { reason: error.to_string() }
 }
 
 #[cfg(test)]

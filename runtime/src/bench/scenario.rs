@@ -59,10 +59,7 @@ impl std::str::FromStr for Scenario {
 
     fn from_str(text: &str) -> Result<Self> {
         let known = Self::ALL.iter().find(|(name, _)| *name == text);
-        known.map(|(_, scenario)| *scenario).ok_or_else(|| Error::Argument {
-            argument: text.to_owned(),
-            reason: "unknown scenario; known are: single_stream, multi_stream, server, offline".to_owned(),
-        })
+        known.map(|(_, scenario)| *scenario).ok_or_else(|| Error::UnknownScenario { name: text.to_owned() })
     }
 }
 
@@ -251,7 +248,7 @@ mod tests {
 
     #[test]
     fn an_error_ends_the_run() {
-        let mut query = || Err(Error::Argument { argument: "x".to_owned(), reason: "y".to_owned() });
+        let mut query = || Err(Error::Ended { worker: "x" });
         assert!(streams(Scenario::SingleStream, &Window::default(), &mut query, &mut || ()).is_err());
         assert!(poisson(1.0, &Window::default(), &mut query, &mut || ()).is_err());
     }

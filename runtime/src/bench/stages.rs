@@ -39,10 +39,7 @@ pub(super) fn breakdown(
     let decode_ms = each(|| {
         let bytes = file.next().map(Vec::as_slice).unwrap_or_default();
         let decoded = decoder.decode_bytes(bytes);
-        let wrong = |error: kiln_tile::TileError| Error::Argument {
-            argument: "golden tiles".to_owned(),
-            reason: error.to_string(),
-        };
+        let wrong = |error: kiln_tile::TileError| Error::BenchTile { reason: error.to_string() };
         decoded.map(|tile| drop(std::hint::black_box(tile))).map_err(wrong)
     })?;
     let mut pixels = Vec::with_capacity(batch * TILE_BYTES);

@@ -62,9 +62,11 @@ impl Endpoint {
     /// [`EndpointError`]: no server can be reached, one is not ready in time, or one serves something else.
     pub fn connect(options: EndpointOptions, manifest: &Manifest, outputs: Option<&[&str]>) -> Result<Self> {
         let contract = Contract::new(manifest, &options, outputs)?;
-        if options.urls.is_empty() || options.concurrency == 0 {
-            let reason = "at least one server and one connection are needed".to_owned();
-            return Err(EndpointError::Option { option: "--endpoint, --concurrency", reason }.into());
+        if options.urls.is_empty() {
+            return Err(EndpointError::Option { option: "urls", reason: "at least one server is needed" }.into());
+        }
+        if options.concurrency == 0 {
+            return Err(EndpointError::Option { option: "concurrency", reason: "at least 1 is needed" }.into());
         }
         let servers: Vec<_> = options.urls.iter().cloned().map(Server::new).collect();
         let idle = bounded(options.concurrency);
@@ -194,8 +196,7 @@ fn check_all(
 
 impl Pool {
     fn lend(&self) -> Result<Lent<'_>> {
-        let gone =
-            |_| Error::Argument { argument: "connections".to_owned(), reason: "all of them ended early".to_owned() };
+        let gone = |_| Error::Ended { worker: "every connection to the servers" };
         let connection = self.idle.1.recv().map_err(gone)?;
         Ok(Lent { pool: self, connection: Some(connection) })
     }
@@ -222,11 +223,12 @@ impl Pool {
         if first == version {
             return Ok(());
         }
-        let difference = format!(
-            "version {first} was asked for or has answered so far, version {version} answered now; name one with \
-             --model-version"
-        );
-        Err(self.contract.mismatch(&self.servers[answered.server].url, vec![difference]))
+        Err(Trouble::Final(EndpointError::VersionChanged {
+            url: self.servers[answered.server].url.to_string(),
+            model: self.contract.model.name.clone(),
+            first: first.clone(),
+            now: version.clone(),
+        }))
     }
 
     fn statistics(&self, lent: &mut Lent<'_>, server: usize) -> Result<Statistics> {
@@ -242,14 +244,14 @@ impl Pool {
 }
 
 fn nothing_lent() -> Error {
-    Error::Argument { argument: "connections".to_owned(), reason: "one is used twice".to_owned() }
+    Error::Ended { worker: "a connection to the servers" }
 }
 
 impl Scorer for Endpoint {
     fn run(&mut self, pixels: &[u8], batch: usize) -> Result<Outputs> {
         if batch == 0 || batch.checked_mul(TILE_BYTES) != Some(pixels.len()) {
             let reason = format!("{} bytes of pixels for a batch of {batch}; a tile has {TILE_BYTES}", pixels.len());
-            return Err(Error::Argument { argument: "batch".to_owned(), reason });
+            return Err(Error::Graph { model: self.model().to_owned(), reason });
         }
         self.pool.infer(Batch { pixels, tiles: batch, only: self.only })
     }

@@ -79,7 +79,7 @@ impl Connection {
                 result => return result,
             }
         }
-        let nobody = EndpointError::Option { option: "--endpoint", reason: "no server was named".to_owned() };
+        let nobody = EndpointError::Option { option: "urls", reason: "at least one server is needed" };
         Err(last.unwrap_or(Trouble::Final(nobody)))
     }
 

@@ -91,7 +91,7 @@ impl Contract {
         if differences.is_empty() { Ok(()) } else { Err(self.mismatch(url, differences)) }
     }
 
-    pub(super) fn mismatch(&self, url: &EndpointUrl, differences: Vec<String>) -> Trouble {
+    fn mismatch(&self, url: &EndpointUrl, differences: Vec<String>) -> Trouble {
         let (url, model) = (url.to_string(), self.model.name.clone());
         Trouble::Final(EndpointError::Mismatch { url, model, differences })
     }

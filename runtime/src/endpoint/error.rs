@@ -25,7 +25,7 @@ pub enum EndpointError {
     Certificates {
         /// The file, or a description of the certificates.
         path: PathBuf,
-        /// The fault and its remedy.
+        /// The fault.
         reason: String,
     },
     /// A bearer token that no header can contain.
@@ -34,13 +34,13 @@ pub enum EndpointError {
         /// The fault.
         reason: String,
     },
-    /// Options that contradict each other.
+    /// A wrong field of [`EndpointOptions`](super::EndpointOptions).
     #[error("{option}: {reason}")]
     Option {
-        /// The option.
+        /// The field.
         option: &'static str,
-        /// The fault and its remedy.
-        reason: String,
+        /// The allowed values.
+        reason: &'static str,
     },
     /// No answer, or a broken connection that could not be restored.
     #[error("{url} did not answer: {reason}{}", tried(*attempts, *seconds))]
@@ -49,6 +49,8 @@ pub enum EndpointError {
         url: String,
         /// The network's message.
         reason: String,
+        /// True if the last attempt exceeded the time limit of a request.
+        timed_out: bool,
         /// Number of attempts.
         attempts: usize,
         /// Seconds over all attempts.
@@ -67,9 +69,7 @@ pub enum EndpointError {
         seconds: f64,
     },
     /// The server does not have the model.
-    #[error(
-        "model `{model}` was asked for, and {url} does not have it: {said}; name the one that is there with --model"
-    )]
+    #[error("model `{model}` was asked for, and {url} does not have it: {said}")]
     UnknownModel {
         /// The server.
         url: String,
@@ -87,6 +87,21 @@ pub enum EndpointError {
         model: String,
         /// One difference each, with both sides.
         differences: Vec<String>,
+    },
+    /// The model's version has changed since the first answer, or differs from the requested one.
+    #[error(
+        "model `{model}` on {url} has changed: version {first} was asked for or has answered so far, version {now} \
+         answered now"
+    )]
+    VersionChanged {
+        /// The server.
+        url: String,
+        /// The model.
+        model: String,
+        /// The requested version, or that of the first answer.
+        first: String,
+        /// The version that answered now.
+        now: String,
     },
     /// The server refused a request or failed at it, and a retry would not help.
     #[error("{url} refused the {action} of model `{model}`: {status}: {said}{}", hint(*kind))]
@@ -123,7 +138,9 @@ impl EndpointError {
         match self {
             Self::Url { .. } | Self::Certificates { .. } | Self::Token { .. } | Self::Option { .. } => Fault::Input,
             Self::Unreachable { .. } | Self::NotReady { .. } => Fault::Environment,
-            Self::UnknownModel { .. } | Self::Mismatch { .. } | Self::Answer { .. } => Fault::Check,
+            Self::UnknownModel { .. } | Self::Mismatch { .. } | Self::VersionChanged { .. } | Self::Answer { .. } => {
+                Fault::Check
+            }
             Self::Refused { kind: Kind::Internal | Kind::Busy, .. } => Fault::Environment,
             Self::Refused { .. } => Fault::Input,
         }
@@ -131,7 +148,7 @@ impl EndpointError {
 }
 
 fn tried(attempts: usize, seconds: f64) -> String {
-    if attempts > 1 { format!(" (tried {attempts} times in {seconds:.0} s; see --retry-for)") } else { String::new() }
+    if attempts > 1 { format!(" (tried {attempts} times in {seconds:.0} s)") } else { String::new() }
 }
 
 fn hint(kind: Kind) -> String {

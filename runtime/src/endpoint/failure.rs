@@ -8,8 +8,10 @@ const MAX_MESSAGE: usize = 400;
 /// The reason for a missing answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// No connection, a broken one, or no answer in time.
+    /// No connection, or a broken one.
     Transport(String),
+    /// No answer in time.
+    Timeout(String),
     /// The server answered with an error status.
     Status {
         /// Category of the status.
@@ -53,7 +55,7 @@ impl Failure {
 
     /// Returns true if the same request may succeed later.
     pub(super) fn is_transient(&self) -> bool {
-        matches!(self, Self::Transport(_) | Self::Status { kind: Kind::Busy, .. })
+        matches!(self, Self::Transport(_) | Self::Timeout(_) | Self::Status { kind: Kind::Busy, .. })
     }
 }
 
@@ -78,6 +80,7 @@ mod tests {
             assert_eq!(Failure::from_http(code, "").is_transient(), again, "{code}");
         }
         assert!(Failure::Transport(String::new()).is_transient());
+        assert!(Failure::Timeout(String::new()).is_transient());
         assert!(!Failure::Answer(String::new()).is_transient());
     }
 

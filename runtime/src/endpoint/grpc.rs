@@ -86,7 +86,7 @@ impl Grpc {
         let answer = catch_unwind(AssertUnwindSafe(|| {
             self.runtime.block_on(async { tokio::time::timeout(self.timeout, exchange).await })
         }));
-        let late = |_| Failure::Transport(format!("no answer within {:?}; see --timeout", self.timeout));
+        let late = |_| Failure::Timeout(format!("no answer within {:?}", self.timeout));
         let damaged = |_| Failure::Answer("it is no gRPC that can be read".to_owned());
         Ok(answer.map_err(damaged)?.map_err(late)??.into_inner())
     }
@@ -235,7 +235,7 @@ fn counters(version: &message::VersionStatistics) -> Statistics {
 
 fn authorization(token: &Token) -> Result<AsciiMetadataValue, EndpointError> {
     let value: Result<AsciiMetadataValue, _> = token.header().parse();
-    let mut value = value.map_err(|_| EndpointError::Token { reason: "cannot stand in a header".to_owned() })?;
+    let mut value = value.map_err(|_| EndpointError::Token { reason: "cannot be part of a header".to_owned() })?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -238,7 +238,7 @@ fn failure(error: &ureq::Error) -> Failure {
         ureq::Error::BodyExceedsLimit(limit) => {
             Failure::Answer(format!("it is longer than the {limit} bytes that it can be"))
         }
-        ureq::Error::Timeout(step) => Failure::Transport(format!("it took too long ({step}); see --timeout")),
+        ureq::Error::Timeout(step) => Failure::Timeout(format!("it took too long ({step})")),
         ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             Failure::Transport("nothing listens there (connection refused)".to_owned())
         }

@@ -66,7 +66,10 @@ impl Trouble {
         };
         let model = model.to_owned();
         match failure {
-            Failure::Transport(reason) => EndpointError::Unreachable { url, reason, attempts, seconds },
+            Failure::Transport(reason) => {
+                EndpointError::Unreachable { url, reason, timed_out: false, attempts, seconds }
+            }
+            Failure::Timeout(reason) => EndpointError::Unreachable { url, reason, timed_out: true, attempts, seconds },
             Failure::Status { kind: Kind::Busy, status, said } => {
                 EndpointError::NotReady { url, reason: format!("{status}: {said}"), attempts, seconds }
             }
@@ -124,7 +127,10 @@ impl std::fmt::Display for Trouble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Final(error) => error.fmt(f),
-            Self::Failed { failure: Failure::Transport(reason) | Failure::Answer(reason), .. } => f.write_str(reason),
+            Self::Failed {
+                failure: Failure::Transport(reason) | Failure::Timeout(reason) | Failure::Answer(reason),
+                ..
+            } => f.write_str(reason),
             Self::Failed { failure: Failure::Status { status, said, .. }, .. } => write!(f, "{status}: {said}"),
         }
     }

@@ -27,7 +27,7 @@ impl Roots {
         let own = ca.map(read).transpose()?;
         let system = rustls_native_certs::load_native_certs().certs;
         if system.is_empty() && own.is_none() {
-            let reason = "this machine has none, so no server can be trusted; name one with --ca FILE".to_owned();
+            let reason = "this machine has none, so no server can be trusted".to_owned();
             return Err(EndpointError::Certificates { path: PathBuf::from("of the system"), reason });
         }
         Ok(Self { system, own })

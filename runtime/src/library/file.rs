@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 pub enum Origin {
     /// The user named it.
     Explicit,
-    /// `kiln runtime install` put it into the user's cache.
+    /// The user's cache: see [`crate::install`].
     Cache(RuntimeWheel),
     /// The system's library folders.
     System,

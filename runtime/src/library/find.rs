@@ -88,11 +88,10 @@ fn named(path: &Path) -> Result<Library> {
 }
 
 fn nothing(providers: &Providers) -> Error {
-    let mut searched: Vec<String> = vec!["--onnxruntime and ORT_DYLIB_PATH (not set)".to_owned()];
-    searched.push(match wheels_dir() {
+    let mut searched: Vec<String> = vec![match wheels_dir() {
         Ok(folder) => folder.display().to_string(),
         Err(error) => error.to_string(),
-    });
+    }];
     searched.extend(system::folders().iter().map(|folder| folder.display().to_string()));
     let wheel = providers.first().wheel().unwrap_or(RuntimeWheel::Cpu);
     Error::NoLibrary { searched, wheel }

@@ -67,7 +67,7 @@ impl Runtime {
                 library: self.library.path.clone(),
                 version: self.version.clone(),
                 built: self.providers.clone(),
-                hint: provider.how_to_get(),
+                wheel: provider.wheel(),
             });
         }
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);

@@ -141,7 +141,8 @@ impl Providers {
     /// `PROVIDER.OPTION=VALUE`, and wins over the file.
     ///
     /// # Errors
-    /// As [`Providers::new`] and [`Provider::new`]; [`Error::Read`] and [`Error::Argument`] for the file.
+    /// As [`Providers::new`] and [`Provider::new`]; [`Error::Read`] and [`Error::ProviderFile`] for the
+    /// file, [`Error::ProviderSetting`] for a setting.
     pub fn from_arguments(text: &str, settings: &[String]) -> Result<Self> {
         Self::from_written(&written::from_arguments(text, settings)?)
     }

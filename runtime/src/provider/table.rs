@@ -166,15 +166,6 @@ impl ProviderKind {
         self.row().family.passed_through()
     }
 
-    /// The command that gets a library with this provider.
-    #[must_use]
-    pub fn how_to_get(self) -> String {
-        match self.wheel() {
-            Some(wheel) => format!("type `kiln runtime install {wheel}`"),
-            None => "name a library that was built with it by --onnxruntime PATH".to_owned(),
-        }
-    }
-
     pub(super) fn family(self) -> &'static dyn ProviderFamily {
         self.row().family
     }

@@ -33,7 +33,7 @@ fn from_names(list: &str) -> Result<Written> {
 
 fn from_file(file: &Path) -> Result<Written> {
     let yaml = std::fs::read_to_string(file).map_err(|source| Error::Read { path: file.to_owned(), source })?;
-    from_yaml(&yaml).map_err(|reason| Error::Argument { argument: file.display().to_string(), reason })
+    from_yaml(&yaml).map_err(|reason| Error::ProviderFile { path: file.to_owned(), reason })
 }
 
 /// A YAML list: a provider's name, or its name with a mapping of options.
@@ -62,7 +62,7 @@ fn entry(value: Value) -> std::result::Result<(ProviderKind, Mapping), String> {
 
 /// Adds `PROVIDER.OPTION=VALUE`, or `PROVIDER.NESTED.KEY=VALUE` for a provider with a key that nests others.
 fn set(written: &mut Written, setting: &str) -> Result<()> {
-    let wrong = |reason: String| Error::Argument { argument: setting.to_owned(), reason };
+    let wrong = |reason: String| Error::ProviderSetting { setting: setting.to_owned(), reason };
     let form = || wrong("write PROVIDER.OPTION=VALUE, such as cuda.device_id=1".to_owned());
     let (name, value) = setting.split_once('=').ok_or_else(form)?;
     let (provider, key) = name.split_once('.').ok_or_else(form)?;

@@ -5,9 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use kiln_files::text::escaped;
 use serde::Serialize;
 
+use super::error::PartsError;
 use super::part::{ListDigest, PartRecord, list_digest, names_digest};
 use super::read::rows;
 use super::unchanged::{Compared, compare};
@@ -112,7 +112,7 @@ fn complete(records: &[(&Path, PartRecord)], shards: usize) -> Result<()> {
         0 => String::new(),
         others => format!(" and {others} others"),
     };
-    Err(refuse(format!("missing: part {}{others}; score it with --shard, or name its file", shown.join(", "))))
+    Err(PartsError::Missing { parts: format!("{}{others}", shown.join(", ")) }.into())
 }
 
 fn is_of(list: &[Listed], record: &PartRecord) -> Result<()> {
@@ -122,7 +122,7 @@ fn is_of(list: &[Listed], record: &PartRecord) -> Result<()> {
         return Ok(());
     }
     Err(refuse(format!(
-        "the parts are of another list: theirs has {} tiles, and the one named with --list {}, or others",
+        "the parts are of another list: theirs has {} tiles, and the given one {}, or others",
         record.tiles,
         list.len()
     )))
@@ -198,18 +198,9 @@ fn unchanged(
             Compared::Same => merged.compared += 1,
             Compared::Missing => merged.not_compared += 1,
             Compared::Changed => {
-                return Err(refuse(format!(
-                    "{} is not the tile that part {}/{} ({}) was scored on: its file was replaced since\n\
-                     hint: score this part again with --shard {}/{}; if {} is another tile of the same name, run kiln merge \
-                     where the scored tiles are, or with --skip-tile-check",
-                    escaped(&tile.to_string_lossy()),
-                    record.shard,
-                    record.shards,
-                    part.display(),
-                    record.shard,
-                    record.shards,
-                    escaped(&tile.to_string_lossy()),
-                )));
+                let shard = format!("{}/{}", record.shard, record.shards);
+                let (tile, part) = (tile.to_path_buf(), part.to_owned());
+                return Err(PartsError::TileReplaced { tile, shard, part }.into());
             }
         }
     }
@@ -218,14 +209,14 @@ fn unchanged(
 
 /// A part's format, by its name.
 fn format_of(path: &Path) -> Result<Format> {
-    Format::from_path(path).ok_or_else(|| Error::Argument {
-        argument: path.display().to_string(),
-        reason: format!("the name does not tell the format; parts end with {}", Format::file_names()),
+    Format::from_path(path).ok_or_else(|| Error::Rows {
+        path: path.to_owned(),
+        reason: format!("the name gives no format; parts end with {}", Format::file_names()),
     })
 }
 
 fn refuse(reason: String) -> Error {
-    Error::Parts { reason }
+    PartsError::Mismatch { reason }.into()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! ([`run`]), rows in input order to a file or a stream ([`RowWriter`]). A tile that cannot be decoded becomes a row with
 //! the reason, and the rest is scored. Memory depends on the batch and the workers, never on the number of tiles.
 
+pub(crate) mod error;
 mod format;
 pub(crate) mod fuzzing;
 mod listing;
@@ -20,6 +21,7 @@ mod target;
 mod unchanged;
 mod writer;
 
+pub use error::{ListingError, PartsError, TargetError};
 pub use format::Format;
 pub use listing::{Listed, Listing, STDIN, Separator, list, list_file, search};
 pub use merge::{MergeOptions, Merged, merge};

@@ -8,6 +8,7 @@ use kiln_files::{FileDigest, publish};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::error::PartsError;
 use super::{Listed, Shard};
 use crate::{Error, Result};
 
@@ -126,33 +127,26 @@ impl PartRecord {
     /// [`Error::Parts`] if there is none, or it describes another file.
     pub fn read(part: &Path) -> Result<Self> {
         let path = Self::path_of(part);
-        let missing = |reason: String| Error::Parts {
-            reason: format!("{}: {reason}; score this part again with --shard", path.display()),
-        };
+        let missing = |reason: String| PartsError::Record { path: path.clone(), reason };
         let length = std::fs::metadata(&path).map_err(|error| missing(error.to_string()))?.len();
         if length > LIMIT {
-            return Err(missing(format!("{length} bytes, over the limit of {LIMIT}")));
+            return Err(missing(format!("{length} bytes, over the limit of {LIMIT}")).into());
         }
         let file = std::fs::File::open(&path).map_err(|error| missing(error.to_string()))?;
         let reader = std::io::BufReader::new(std::io::Read::take(file, LIMIT));
         let record: Self = serde_json::from_reader(reader).map_err(|error| missing(error.to_string()))?;
         if record.schema != SCHEMA {
-            return Err(missing(format!("schema {}, and this release reads {SCHEMA}", record.schema)));
+            return Err(missing(format!("schema {}, and this release reads {SCHEMA}", record.schema)).into());
         }
         if record.shard >= record.shards {
-            return Err(missing(format!("there is no part {} of {}", record.shard, record.shards)));
+            return Err(missing(format!("there is no part {} of {}", record.shard, record.shards)).into());
         }
         if !record.tile_digests.is_empty() && record.tile_digests.len() != record.rows {
-            return Err(missing(format!("{} digests for {} rows", record.tile_digests.len(), record.rows)));
+            return Err(missing(format!("{} digests for {} rows", record.tile_digests.len(), record.rows)).into());
         }
         let found = sha256_file(part).map_err(|source| Error::Read { path: part.to_owned(), source })?;
         if found != record.sha256 {
-            let reason = format!(
-                "{} is not the part that its record speaks of: SHA-256 {found}, and the record says {}; score it again",
-                part.display(),
-                record.sha256
-            );
-            return Err(Error::Parts { reason });
+            return Err(PartsError::Changed { part: part.to_owned(), found, recorded: record.sha256 }.into());
         }
         Ok(record)
     }

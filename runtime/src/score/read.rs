@@ -16,7 +16,7 @@ pub(super) fn rows(path: &Path, format: Format, classes: &[String]) -> Result<Ro
     let file = File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     let columns: Vec<String> = COMMON.into_iter().map(str::to_owned).chain(probability_columns(classes)).collect();
     let rows = (format.codec().read)(file, columns);
-    let rows = rows.map_err(|reason| Error::Argument { argument: path.display().to_string(), reason })?;
+    let rows = rows.map_err(|reason| Error::Rows { path: path.to_owned(), reason })?;
     let classes = classes.len();
     let checked = move |row: ScoreRow| match row.is_coherent(classes) {
         true => Ok(row),

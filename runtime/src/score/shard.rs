@@ -26,7 +26,7 @@ impl Shard {
     /// Job) with the count in `KILN_SHARDS`, or the `SLURM_ARRAY_TASK_*` variables of a Slurm array. `variable` looks one up.
     ///
     /// # Errors
-    /// [`Error::Argument`] with the expected form, or the missing variable.
+    /// [`Error::Shard`] with the expected form, or the missing variable.
     pub fn resolve(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
         if text == "auto" {
             return Self::from_scheduler(variable);
@@ -67,7 +67,7 @@ impl Shard {
                 _ => Err(wrong("auto", &format!("{id} is {index}, which is none of {count} parts from {lowest} on"))),
             };
         }
-        Err(wrong("auto", "neither JOB_COMPLETION_INDEX nor SLURM_ARRAY_TASK_ID is set; say --shard I/N"))
+        Err(wrong("auto", "neither JOB_COMPLETION_INDEX nor SLURM_ARRAY_TASK_ID is set, so I/N is needed"))
     }
 
     /// The part's place in a list of `length`.
@@ -86,7 +86,7 @@ impl std::fmt::Display for Shard {
 }
 
 fn wrong(text: &str, reason: &str) -> Error {
-    Error::Argument { argument: format!("--shard {text}"), reason: reason.to_owned() }
+    Error::Shard { shard: text.to_owned(), reason: reason.to_owned() }
 }
 
 #[cfg(test)]

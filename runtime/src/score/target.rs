@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use kiln_files::publish;
 use tempfile::NamedTempFile;
 
+use super::error::TargetError;
 use crate::{Error, Result};
 
 /// A file or a stream.
@@ -54,10 +55,7 @@ impl Target {
 /// Refuses a folder or a device as the place of a result file.
 pub(super) fn can_be_file(path: &Path) -> Result<()> {
     if path.exists() && !path.is_file() {
-        return Err(Error::Argument {
-            argument: path.display().to_string(),
-            reason: "not a regular file; name a new file, or leave out the target to get the rows on stdout".to_owned(),
-        });
+        return Err(TargetError::NotAFile { path: path.to_owned() }.into());
     }
     Ok(())
 }

@@ -42,13 +42,13 @@ impl ModelFolder {
     /// The number of the next version: `asked`, or one more than the highest.
     ///
     /// # Errors
-    /// [`Error::Argument`] if `asked` exists: versions are never overwritten.
+    /// [`Error::VersionExists`] if `asked` exists: versions are never overwritten.
     pub(crate) fn next(&self, asked: Option<u64>) -> Result<u64> {
         let there = versions(&self.path).map_err(Error::read(&self.path))?;
         match asked {
             Some(version) => {
                 let path = self.path.join(version.to_string());
-                if path.symlink_metadata().is_ok() { Err(Error::version_exists(&path)) } else { Ok(version) }
+                if path.symlink_metadata().is_ok() { Err(Error::VersionExists { path }) } else { Ok(version) }
             }
             None => Ok(there.last().map_or(1, |last| last + 1)),
         }

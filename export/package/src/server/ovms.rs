@@ -67,8 +67,7 @@ impl Server for ModelServer {
         if matches!(request.provider, ProviderKind::Cpu | ProviderKind::OpenVino) {
             return Ok(());
         }
-        let reason = "OpenVINO Model Server runs on OpenVINO; leave it out, or choose another target";
-        Err(Error::argument("--provider", reason))
+        Err(Error::option("provider", format!("OpenVINO Model Server runs on OpenVINO, not on {}", request.provider)))
     }
 
     fn model_files(&self, request: &PackageRequest, source: &Source, _: &str) -> Result<ModelFiles> {
@@ -84,7 +83,7 @@ impl Server for ModelServer {
         let path = request.out.join(CONFIG);
         let mut config = match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice::<Config>(&bytes)
-                .map_err(|error| Error::argument(path.display(), format!("not the server's configuration: {error}")))?,
+                .map_err(|error| Error::repository(&path, format!("not the server's configuration: {error}")))?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Config::default(),
             Err(error) => return Err(Error::read(&path)(error)),
         };
@@ -128,7 +127,7 @@ impl Server for ModelServer {
 /// The mapping's file, if ports are renamed.
 ///
 /// # Errors
-/// [`Error::Argument`] for a name that the graph does not have, or two ports under one name.
+/// [`Error::Option`] for a name that the graph does not have, or two ports under one name.
 fn mapping(request: &PackageRequest, source: &Source) -> Result<Vec<NewFile>> {
     let mut mapping = Mapping::default();
     for (name, shown) in &request.rename {
@@ -136,13 +135,13 @@ fn mapping(request: &PackageRequest, source: &Source) -> Result<Vec<NewFile>> {
         match (has(&source.graph.inputs), has(&source.graph.outputs)) {
             (true, _) => drop(mapping.inputs.insert(name.clone(), shown.clone())),
             (_, true) => drop(mapping.outputs.insert(name.clone(), shown.clone())),
-            _ => return Err(Error::argument(format!("--rename {name}={shown}"), "the graph has no such port")),
+            _ => return Err(Error::option("rename", format!("{name}={shown}: the graph has no such port"))),
         }
     }
     let mut shown: Vec<&String> = request.rename.values().collect();
     shown.sort();
     if let Some(pair) = shown.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Error::argument("--rename", format!("two ports would have the name `{}`", pair[0])));
+        return Err(Error::option("rename", format!("two ports would have the name `{}`", pair[0])));
     }
     if request.rename.is_empty() {
         return Ok(Vec::new());

@@ -67,11 +67,11 @@ impl Graph {
     /// Reads an ONNX file. Nothing about it is checked: [`super::Bundle::graph`] returns graphs that agree with a manifest.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the file is unreadable, too long or no ONNX graph.
+    /// [`Error::Graph`] if the file is unreadable, too long or no ONNX graph.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let bytes = file::read_at_most(path, super::GRAPH_LIMIT);
         let graph = bytes.and_then(|bytes| Self::from_bytes(&bytes));
-        graph.map_err(|reason| Error::Argument { argument: path.display().to_string(), reason })
+        graph.map_err(|reason| Error::Graph { model: path.display().to_string(), reason })
     }
 
     /// Reads a graph from the bytes of its file.

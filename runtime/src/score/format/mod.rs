@@ -11,6 +11,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 pub(super) use self::codec::{Codec, RowsRead, WriteRows};
+use super::error::TargetError;
 use super::target::can_be_file;
 use crate::{Error, Result};
 
@@ -59,24 +60,20 @@ impl Format {
     /// than its name promises.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the name has no extension of a format and none is requested, or an extension of another one;
+    /// [`Error::Target`] if the name has no extension of a format and none is requested, or an extension of another one;
     /// if a folder or a device is there; if this build lacks the format.
     pub fn for_file(path: &Path, asked: Option<Self>) -> Result<Self> {
         can_be_file(path)?;
-        let wrong = |reason: String| Error::Argument { argument: path.display().to_string(), reason };
+        let file = || path.to_owned();
         match (Self::from_path(path), asked) {
-            (Some(named), Some(asked)) if named != asked => Err(wrong(format!(
-                "the name promises {named} and --format asks for {asked}\nhint: leave out --format, or name a file that ends with .{asked}"
-            ))),
+            (Some(named), Some(asked)) if named != asked => {
+                let (named, asked) = (named.codec().name, asked.codec().name);
+                Err(TargetError::OtherFormat { path: file(), named, asked }.into())
+            }
             (Some(format), _) | (None, Some(format)) => format.supported(),
             (None, None) => {
                 let extensions = Self::built().flat_map(|codec| codec.extensions).map(|name| format!(".{name}"));
-                Err(wrong(format!(
-                    "the format cannot be told from the name, which ends with none of {}\n\
-                     hint: choose one of these, or add --format {}",
-                    listed(extensions, "and"),
-                    Self::names()
-                )))
+                Err(TargetError::NoFormat { path: file(), extensions: listed(extensions, "and") }.into())
             }
         }
     }
@@ -84,21 +81,19 @@ impl Format {
     /// The format itself, if rows of it can go to a stream.
     ///
     /// # Errors
-    /// [`Error::Argument`] if they need a file, or this build lacks the format.
+    /// [`Error::Target`] if they need a file, or this build lacks the format.
     pub fn for_stream(self) -> Result<Self> {
         if self.codec().streams {
             return self.supported();
         }
-        let reason = format!("{} cannot be streamed; name a file to write it to", self.codec().title);
-        Err(Error::Argument { argument: self.to_string(), reason })
+        Err(TargetError::NotAStream { format: self.codec().title }.into())
     }
 
     /// The format itself, if this build has it.
     fn supported(self) -> Result<Self> {
-        let Codec { title, lacks, .. } = self.codec();
+        let Codec { title: format, lacks, .. } = *self.codec();
         let Some(feature) = lacks else { return Ok(self) };
-        let reason = format!("this build has no {title} support (cargo feature `{feature}`)");
-        Err(Error::Argument { argument: self.to_string(), reason })
+        Err(TargetError::NotBuilt { format, feature }.into())
     }
 
     fn built() -> impl Iterator<Item = &'static Codec> {
@@ -128,8 +123,7 @@ impl FromStr for Format {
         let known = Self::ALL.into_iter().find(|format| format.codec().name == text);
         let unknown = || {
             let known: Vec<_> = Self::built().map(|codec| codec.name).collect();
-            let reason = format!("unknown format; known are: {}", known.join(", "));
-            Error::Argument { argument: text.to_owned(), reason }
+            TargetError::UnknownFormat { name: text.to_owned(), known: known.join(", ") }
         };
         known.ok_or_else(unknown)?.supported()
     }

@@ -4,7 +4,8 @@
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-use super::{Listed, tile, wrong};
+use super::{Listed, tile};
+use crate::score::error::ListingError;
 use crate::{Error, Result};
 
 /// Bytes of one name of a list: over twice the longest path that Linux opens.
@@ -42,20 +43,27 @@ pub(super) fn read(
             break;
         }
         let is_ended = name.pop_if(|byte| *byte == end).is_some();
-        let at = match separator {
-            Separator::Line => format!("line {number}"),
-            Separator::Null => format!("name {number}"),
-        };
+        let list = || file.to_owned();
         if number == 1 && (name.starts_with(b"\xff\xfe") || name.starts_with(b"\xfe\xff")) {
-            return Err(wrong(file, "the list is UTF-16; save it as UTF-8"));
+            return Err(ListingError::Utf16 { list: list() }.into());
         }
-        let checked = match separator {
-            Separator::Line => line(&mut name),
-            Separator::Null => null_ended(&name, is_ended),
-        };
-        checked.map_err(|reason| wrong(file, &format!("{at} {reason}")))?;
+        match separator {
+            Separator::Line => match line(&mut name) {
+                Line::Name => {}
+                Line::Nul => return Err(ListingError::Nul { list: list(), line: number }.into()),
+                Line::CarriageReturn => return Err(ListingError::CarriageReturn { list: list(), line: number }.into()),
+            },
+            Separator::Null if !is_ended && name.contains(&b'\n') => {
+                return Err(ListingError::LineBreaks { list: list(), name: number }.into());
+            }
+            Separator::Null => {}
+        }
         if read as u64 == MAX_NAME && !is_ended {
-            return Err(wrong(file, &format!("{at} is longer than a path can be: over {MAX_NAME} bytes")));
+            let place = match separator {
+                Separator::Line => format!("line {number}"),
+                Separator::Null => format!("name {number}"),
+            };
+            return Err(ListingError::TooLong { list: list(), place, limit: MAX_NAME }.into());
         }
         if !name.is_empty() {
             listed.push(listed_as(&name));
@@ -64,32 +72,32 @@ pub(super) fn read(
     Ok(())
 }
 
+/// Result of a line.
+enum Line {
+    /// A name, or nothing.
+    Name,
+    /// A NUL in the line.
+    Nul,
+    /// A carriage return before the end of the line.
+    CarriageReturn,
+}
+
 /// Leaves the name of a line.
-fn line(name: &mut Vec<u8>) -> Result<(), &'static str> {
+fn line(name: &mut Vec<u8>) -> Line {
     name.pop_if(|byte| *byte == b'\r');
     if name.starts_with("\u{feff}".as_bytes()) {
         name.drain(..'\u{feff}'.len_utf8());
     }
     if name.contains(&b'\0') {
-        return Err("holds a NUL\nhint: --null reads lists whose names end with NUL, as `find -print0` writes them");
+        return Line::Nul;
     }
     if name.contains(&b'\r') {
-        return Err("holds a carriage return within it: is every line of the list ended by one?\n\
-             hint: save the list with \\n or \\r\\n at line ends; --null reads names that hold a carriage return");
+        return Line::CarriageReturn;
     }
     if name.iter().all(u8::is_ascii_whitespace) {
         name.clear();
     }
-    Ok(())
-}
-
-fn null_ended(name: &[u8], is_ended: bool) -> Result<(), &'static str> {
-    if !is_ended && name.contains(&b'\n') {
-        return Err(
-            "holds line breaks and does not end with NUL\nhint: leave out --null for a list with one file a line",
-        );
-    }
-    Ok(())
+    Line::Name
 }
 
 fn listed_as(name: &[u8]) -> Listed {

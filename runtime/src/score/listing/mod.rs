@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use kiln_tile::{is_left_out, is_tile_path};
 
+use super::error::ListingError;
 use super::natural;
 use crate::{Error, Result};
 
@@ -50,7 +51,8 @@ pub struct Listing {
 /// read is listed as refused.
 ///
 /// # Errors
-/// If a list cannot be read, a folder or pattern holds no tile, or a pattern is malformed.
+/// [`Error::Read`] if a list cannot be read; [`Error::Listing`] if a folder or pattern holds no tile, or a pattern or list is
+/// malformed.
 pub fn list(arguments: &[PathBuf], stdin: &mut dyn BufRead) -> Result<Vec<Listed>> {
     Ok(search(arguments, stdin, Separator::Line)?.tiles)
 }
@@ -65,7 +67,7 @@ pub fn search(arguments: &[PathBuf], stdin: &mut dyn BufRead, separator: Separat
         add(argument, stdin, separator, &mut listing)?;
     }
     if listing.tiles.is_empty() {
-        return Err(wrong(Path::new("INPUT"), "nothing to score; name files, folders, patterns or lists"));
+        return Err(ListingError::Empty.into());
     }
     Ok(listing)
 }
@@ -100,11 +102,8 @@ fn add_folder(folder: &Path, listing: &mut Listing) -> Result<()> {
     let entries = entries(folder, listing).map_err(|source| Error::Read { path: folder.to_owned(), source })?;
     walk(entries, &mut vec![canonical(folder)], listing);
     if listing.tiles.len() == tiles {
-        let reason = format!(
-            "the folder holds no PNG, JPEG, TIFF, BMP or WebP file{}",
-            shown_left_out(listing.left_out - left_out)
-        );
-        return Err(wrong(folder, &reason));
+        let left_out = listing.left_out - left_out;
+        return Err(ListingError::EmptyFolder { folder: folder.to_owned(), left_out }.into());
     }
     Ok(())
 }
@@ -119,18 +118,11 @@ fn add_pattern(pattern: &Path, listing: &mut Listing) -> Result<()> {
     let mut found = listing.tiles.split_off(tiles);
     found.retain(|one| seen.insert(one.path.clone()));
     if found.is_empty() {
-        let reason = format!("no tile file has such a name{}", shown_left_out(listing.left_out - left_out));
-        return Err(wrong(pattern, &reason));
+        let left_out = listing.left_out - left_out;
+        return Err(ListingError::NoMatch { pattern: pattern.to_owned(), left_out }.into());
     }
     listing.tiles.append(&mut found);
     Ok(())
-}
-
-fn shown_left_out(count: usize) -> String {
-    match count {
-        0 => String::new(),
-        _ => format!("; {count} hidden or system files and folders are left out: name a file to score it"),
-    }
 }
 
 /// Adds tile files, and the tiles of folders. `above` holds the folders that lead here: a link back to one of them
@@ -193,10 +185,6 @@ fn name(path: &Path) -> &OsStr {
 
 fn canonical(folder: &Path) -> PathBuf {
     folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
-}
-
-fn wrong(argument: &Path, reason: &str) -> Error {
-    Error::Argument { argument: argument.display().to_string(), reason: reason.to_owned() }
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use std::path::{Component, Path, PathBuf};
 use glob::{MatchOptions, Pattern};
 use kiln_tile::{is_left_out, is_tile_path};
 
-use super::{Listing, canonical, unreadable, wrong};
+use super::{Listing, canonical, unreadable};
 use crate::Result;
+use crate::score::error::ListingError;
 
 /// Hidden names are left out by the rule of all searches, not by the pattern's dots.
 const OPTIONS: MatchOptions =
@@ -78,7 +79,10 @@ impl Search<'_> {
                 return self.expand_literally(folder.join(name), rest);
             }
             Err(_) if self.has_matched => return Ok(()),
-            Err(error) => return Err(wrong(self.pattern, &format!("not a pattern: {error}"))),
+            Err(error) => {
+                let pattern = self.pattern.to_owned();
+                return Err(ListingError::Pattern { pattern, reason: error.to_string() }.into());
+            }
         };
         let asks_for_hidden = text.starts_with('.');
         for (path, is_hidden) in self.read(&folder) {

@@ -83,13 +83,13 @@ fn a_list_names_files_one_a_line() {
 fn lists_that_are_none_are_refused_by_name_and_line() {
     let long = [b"a.png\n".to_vec(), vec![b'x'; 20_000]].concat();
     let cases: [(&[u8], Separator, &str); 7] = [
-        (b"a\0b", Separator::Line, "line 1 holds a NUL\nhint: --null"),
-        (b"a.png\0b.png\0", Separator::Line, "--null"),
+        (b"a\0b", Separator::Line, "line 1 holds a NUL"),
+        (b"a.png\0b.png\0", Separator::Line, "holds a NUL"),
         (b"a.png\rb.png\r", Separator::Line, "line 1 holds a carriage return"),
         (b"\xff\xfea\0.\0", Separator::Line, "UTF-16"),
         (&long, Separator::Line, "line 2 is longer"),
-        (&long, Separator::Null, "leave out --null"),
-        (b"a.png\nb.png\n", Separator::Null, "leave out --null"),
+        (&long, Separator::Null, "name 1 holds line breaks"),
+        (b"a.png\nb.png\n", Separator::Null, "name 1 holds line breaks"),
     ];
     for (bytes, separator, expected) in cases {
         let error = read_list(bytes, separator).unwrap_err().to_string();

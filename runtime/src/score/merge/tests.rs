@@ -185,7 +185,7 @@ fn a_part_whose_tile_was_replaced_is_refused_by_name() {
     std::fs::remove_file(&out).unwrap();
     std::fs::write(&tiles[2].path, "another tile").unwrap();
     let error = merge(&parts, &out, Format::Csv, None).unwrap_err().to_string();
-    assert!(error.contains("t2.png is not the tile") && error.contains("--shard 1/2"), "{error}");
+    assert!(error.contains("t2.png is not the tile") && error.contains("part 1/2"), "{error}");
     assert!(!out.exists());
     std::fs::remove_file(&tiles[2].path).unwrap();
     let merged = merge(&parts, &out, Format::Csv, None).unwrap();

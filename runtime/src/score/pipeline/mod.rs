@@ -72,8 +72,7 @@ pub fn run<S: Scorer + Send>(
     on_row: &mut dyn FnMut(ScoreRow) -> Result<()>,
 ) -> Result<Summary> {
     if scorers.is_empty() {
-        let reason = "at least one is needed".to_owned();
-        return Err(Error::Argument { argument: "scorers".to_owned(), reason });
+        return Err(Error::Option { option: "scorers", reason: "at least one is needed" });
     }
     let started = Instant::now();
     let batch = scorers.iter().find_map(|scorer| scorer.fixed_batch()).unwrap_or(options.batch).max(1);

@@ -13,6 +13,7 @@ use kiln_files::FileDigest;
 use kiln_files::digest::sha256_hex;
 
 use self::progress::{Earlier, EarlierRow, FORMAT, Head, is_progress, line_of, whole_row};
+use super::error::TargetError;
 use super::unchanged::{Compared, compare};
 use super::{Format, Listed, RowWriter, ScoreRow};
 use crate::bundle::Manifest;
@@ -93,7 +94,7 @@ impl ResumableFile {
     /// unless the caller restarts: every such tile is read once.
     ///
     /// # Errors
-    /// [`Error::Argument`] if `target` is no regular file, another process is writing the same file, or a file that is
+    /// [`Error::Target`] if `target` is no regular file, another process is writing the same file, or a file that is
     /// no progress of Kiln's has the name of the progress file; [`Error::Write`].
     pub fn open(
         target: &Path,
@@ -107,20 +108,13 @@ impl ResumableFile {
         drop(RowWriter::to_file(target, format, classes)?);
         let progress = Self::progress_of(target);
         let failed = |source| Error::Write { path: progress.clone(), source };
-        let refused = |path: &Path, reason: &str| Error::Argument {
-            argument: path.display().to_string(),
-            reason: reason.to_owned(),
-        };
         let mut options = OpenOptions::new();
         let mut file = options.read(true).write(true).create(true).truncate(false).open(&progress).map_err(failed)?;
         if file.try_lock().is_err() {
-            return Err(refused(target, "another process is scoring into this file; wait for it, or name another"));
+            return Err(TargetError::InUse { path: target.to_owned() }.into());
         }
         if !is_progress(&file).map_err(failed)? {
-            return Err(refused(
-                &progress,
-                "this file is in the place of the progress file and was not written by kiln score; move it, or name another --out",
-            ));
+            return Err(TargetError::ForeignProgress { path: progress }.into());
         }
         let head = Head { progress: FORMAT, run: key.to_owned(), tiles: tiles.len() };
         let earlier = if resume.restart {

@@ -227,7 +227,7 @@ fn a_file_of_the_users_in_the_place_of_the_progress_is_kept() {
     for text in ["path,score\n", "{\"paths\":[]}", "my notes"] {
         fs::write(run.progress(), text).unwrap();
         let error = run.try_open("k", true).err().unwrap().to_string();
-        assert!(error.contains("scores.csv.progress") && error.contains("not written by kiln score"), "{error}");
+        assert!(error.contains("scores.csv.progress") && error.contains("not written by Kiln"), "{error}");
         assert_eq!(fs::read_to_string(run.progress()).unwrap(), text);
     }
     // What a machine that went down left of it is no file of the user's.

@@ -39,23 +39,23 @@ impl Server for KServe {
     fn validate(&self, request: &PackageRequest) -> Result<()> {
         Triton.validate(request)?;
         let deployment = &request.deployment;
-        let refuse = |argument: &str, reason: &str| Err(Error::argument(argument, reason));
+        let refuse = |option, reason: &str| Err(Error::option(option, reason));
         if !deployment.storage_uri.contains("://") {
-            let reason = "--target kserve needs the location of the server package's `repository` folder in the cluster, \
-                          for example pvc://models/repository or s3://bucket/repository";
-            return refuse("--storage-uri", reason);
+            let reason = "KServe needs the location of the server package's `repository` folder in the cluster, for example \
+                          pvc://models/repository or s3://bucket/repository";
+            return refuse("storage_uri", reason);
         }
         if request.needs_gpu() && deployment.gpus == 0 {
-            return refuse("--gpu", "this provider needs a GPU: request one with --gpu 1");
+            return refuse("gpus", "at least 1: this provider needs a GPU");
         }
         if !request.needs_gpu() && deployment.gpus > 0 {
-            return refuse("--gpu", "this provider uses none: choose --provider cuda or tensorrt, or leave --gpu out");
+            return refuse("gpus", "this provider uses none: only cuda and tensorrt do");
         }
         if deployment.max_replicas < deployment.min_replicas.max(1) {
-            return refuse("--max-replicas", "at least 1, and not below --min-replicas");
+            return refuse("max_replicas", "at least 1, and not below min_replicas");
         }
         if deployment.shards == 0 {
-            return refuse("--shards", "at least 1");
+            return refuse("shards", "at least 1");
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::source::Source;
 /// The block for the request's provider; none for the CPU, whose kernels are the backend's own.
 ///
 /// # Errors
-/// [`Error::Argument`] if the provider does not support the precision.
+/// [`Error::Option`] if the provider does not support the precision.
 pub(super) fn optimization(
     request: &PackageRequest,
     source: &Source,
@@ -54,7 +54,7 @@ fn tensorrt(
                 "TensorRT does not support unsigned 8-bit activations, which the {other} graph has; package fp32 or fp16 for \
                  it"
             );
-            return Err(Error::argument("--precision", reason));
+            return Err(Error::option("precisions", reason));
         }
     };
     let cache = format!("{}/kiln-tensorrt-{model}-{}", request.engine_cache.trim_end_matches('/'), source.weights_id());

@@ -48,14 +48,13 @@ impl Server for Triton {
 
     fn validate(&self, request: &PackageRequest) -> Result<()> {
         if !request.rename.is_empty() {
-            let reason = "only OpenVINO Model Server can rename ports: --target ovms";
-            return Err(Error::argument("--rename", reason));
+            return Err(Error::option("rename", "only OpenVINO Model Server can rename ports"));
         }
         match request.provider {
             ProviderKind::Cpu | ProviderKind::Cuda | ProviderKind::TensorRt | ProviderKind::OpenVino => Ok(()),
             _ => {
                 let reason = "Triton's ONNX Runtime backend has cpu, cuda, tensorrt and openvino";
-                Err(Error::argument("--provider", reason))
+                Err(Error::option("provider", reason))
             }
         }
     }
@@ -86,11 +85,12 @@ impl Server for Triton {
         let path = folder.join(CONFIG);
         let has_versions = versions(folder).is_ok_and(|versions| !versions.is_empty());
         let (Some((_, new)), true, true) = (&files.config, has_versions, path.exists()) else { return Ok(()) };
-        let unreadable = |why: String| Error::argument(path.display(), format!("cannot be read: {why}"));
+        let unreadable = |why: String| Error::repository(&path, format!("cannot be read: {why}"));
         let (old, new) = (read(folder).map_err(unreadable)?, parse(new).map_err(unreadable)?);
-        agree::serves_as(&old, &new).map_err(|(field, reason)| {
-            let advice = "clients of the existing versions would break; give this model another --name";
-            Error::mismatch(&path, field, format!("{reason}; {advice}"))
+        agree::serves_as(&old, &new).map_err(|(field, reason)| Error::Incompatible {
+            path: path.clone(),
+            field,
+            reason,
         })
     }
 

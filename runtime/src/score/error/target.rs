@@ -1,0 +1,67 @@
+//! Errors of the target of rows.
+
+use std::path::PathBuf;
+
+/// A file, stream or format that rows cannot be written to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// A folder or a device.
+    #[error("{}: not a regular file", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A result file that another process is writing.
+    #[error("{}: another process is scoring into this file", path.display())]
+    InUse {
+        /// The result file.
+        path: PathBuf,
+    },
+    /// A file with the name of the progress file that is not Kiln's.
+    #[error("{}: this file is in the place of the progress file and was not written by Kiln", path.display())]
+    ForeignProgress {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file name of one format and a request for another.
+    #[error("{}: the name promises {named}, but {asked} is requested", path.display())]
+    OtherFormat {
+        /// The file.
+        path: PathBuf,
+        /// The format of the name.
+        named: &'static str,
+        /// The requested format.
+        asked: &'static str,
+    },
+    /// A file name without the extension of a format, and no requested format.
+    #[error("{}: the name ends with none of {extensions}, so its format is unknown", path.display())]
+    NoFormat {
+        /// The file.
+        path: PathBuf,
+        /// The extensions of all formats.
+        extensions: String,
+    },
+    /// A format that needs a file.
+    #[error("{format} cannot be streamed: it needs a file")]
+    NotAStream {
+        /// The format.
+        format: &'static str,
+    },
+    /// A format that this build lacks.
+    #[error("this build has no {format} support (cargo feature `{feature}`)")]
+    NotBuilt {
+        /// The format.
+        format: &'static str,
+        /// The cargo feature.
+        feature: &'static str,
+    },
+    /// An unknown name of a format.
+    #[error("unknown format `{name}`; known are: {known}")]
+    UnknownFormat {
+        /// The name.
+        name: String,
+        /// Every name of a format in this build.
+        known: String,
+    },
+}
