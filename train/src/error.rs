@@ -186,7 +186,24 @@ impl Error {
             Self::Diverged { .. } => Fault::Check,
             Self::Fetch { .. } | Self::NotPublished { .. } => Fault::Environment,
             Self::Io { source, .. } if source.kind() != io::ErrorKind::NotFound => Fault::Environment,
-            _ => Fault::Input,
+            Self::Config { .. }
+            | Self::NoData
+            | Self::DataPath { .. }
+            | Self::SplitLacks { .. }
+            | Self::Run { .. }
+            | Self::RunExists { .. }
+            | Self::NotARun { .. }
+            | Self::RunUnfinished { .. }
+            | Self::RunStopped { .. }
+            | Self::OtherConfiguration { .. }
+            | Self::OtherTiles { .. }
+            | Self::OtherSplit { .. }
+            | Self::NotAStudy { .. }
+            | Self::OtherStudy { .. }
+            | Self::InUse { .. }
+            | Self::Weights { .. }
+            | Self::OtherBackbone { .. }
+            | Self::Io { .. } => Fault::Input,
         }
     }
 

@@ -46,7 +46,7 @@ use crate::exit::Exit;
 use crate::output::Output;
 
 /// Heading of the flags that select the graph, its provider and its threads, in verbs with many flags.
-const EXECUTION: &str = "Execution";
+pub(crate) const EXECUTION: &str = "Execution";
 
 /// The verbs, in the order in which a model passes through them.
 #[derive(Subcommand)]

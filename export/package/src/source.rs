@@ -28,8 +28,7 @@ impl<'a> Source<'a> {
         let path = bundle.path.join(&variant.file);
         let graph = ServedGraph::new(bundle.graph(precision)?, &path)?;
         let files = bundle.graph_files(precision)?;
-        let (folder, _) = split(&variant.file);
-        if let Some(entry) = files.iter().find(|entry| split(&entry.path).0 != folder) {
+        if let Some(entry) = elsewhere(&variant.file, &files) {
             let reason = format!("the graph reads `{}`; servers need the weights beside the graph", entry.path);
             return Err(Error::mismatch(&path, "external_data.location", reason));
         }
@@ -48,6 +47,12 @@ impl<'a> Source<'a> {
     }
 }
 
+/// The first file that is not in the folder of the graph.
+fn elsewhere<'a>(graph: &str, files: &[&'a FileEntry]) -> Option<&'a FileEntry> {
+    let (folder, _) = split(graph);
+    files.iter().find(|entry| split(&entry.path).0 != folder).copied()
+}
+
 /// The folder and the name of a path with forward slashes.
 pub(crate) fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
@@ -56,6 +61,20 @@ pub(crate) fn split(path: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn weights_are_in_the_folder_of_their_graph() {
+        let refused = |graph: &str, path: &str| {
+            let entry = FileEntry { path: path.to_owned(), bytes: 1, sha256: String::new() };
+            elsewhere(graph, &[&entry]).is_some()
+        };
+        assert!(!refused("model.onnx", "model.ab12.data"));
+        assert!(!refused("a/model.onnx", "a/w.data"));
+        for path in ["a/w.data", "../w.data", "/w.data", "./w.data"] {
+            assert!(refused("model.onnx", path), "{path}");
+        }
+        assert!(refused("a/model.onnx", "w.data") && refused("a/model.onnx", "a/b/w.data"));
+    }
 
     #[test]
     fn a_path_is_a_folder_and_a_name() {

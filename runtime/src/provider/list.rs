@@ -160,6 +160,13 @@ impl Providers {
         Self::new(written.iter().map(|(kind, options)| Provider::new(*kind, options)).collect::<Result<_>>()?)
     }
 
+    /// The providers with every option, as text that is equal in every process. A stopped scoring run keeps its rows only
+    /// if this text is unchanged.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        format!("{self:?}")
+    }
+
     /// The providers in order of preference; at least one.
     #[must_use]
     pub fn list(&self) -> &[Provider] {
@@ -317,5 +324,20 @@ mod tests {
         let providers = Providers::from_arguments("plugin", &given).unwrap();
         assert_eq!(providers.list()[0].name(), "X");
         assert_eq!(providers.list()[0].settings(), [("device", "1".to_owned())]);
+    }
+
+    #[test]
+    fn the_identity_has_every_option_and_no_address() {
+        for kind in ProviderKind::ALL {
+            let identity = Providers::only(*kind).identity();
+            assert!(!identity.contains("0x"), "{identity}");
+        }
+        for (list, option) in
+            [("cpu", "cpu.flush_to_zero=true"), ("rocm", "rocm.device_id=1"), ("cuda", "cuda.tf32=true")]
+        {
+            let plain = Providers::from_arguments(list, &[]).unwrap().identity();
+            assert_eq!(plain, Providers::from_arguments(list, &[]).unwrap().identity());
+            assert_ne!(plain, Providers::from_arguments(list, &[option.to_owned()]).unwrap().identity(), "{option}");
+        }
     }
 }

@@ -202,7 +202,19 @@ impl DataError {
             Self::Tile { reason, .. } => reason.fault(),
             Self::Io { reason, .. } if reason.kind() != io::ErrorKind::NotFound => Fault::Environment,
             Self::WorkerLost => Fault::Environment,
-            _ => Fault::Input,
+            Self::Dataset { .. }
+            | Self::NoTiles { .. }
+            | Self::Exists { .. }
+            | Self::UnknownLabel { .. }
+            | Self::OneKind { .. }
+            | Self::List { .. }
+            | Self::TooFewGroups { .. }
+            | Self::Indivisible { .. }
+            | Self::ConflictingLabels { .. }
+            | Self::Length { .. }
+            | Self::Index { .. }
+            | Self::Option { .. }
+            | Self::Io { .. } => Fault::Input,
         }
     }
 

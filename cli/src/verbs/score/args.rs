@@ -8,6 +8,7 @@ use std::thread::available_parallelism;
 use kiln_runtime::score::PipelineOptions;
 use kiln_tile::SizePolicy;
 
+use crate::verbs::EXECUTION;
 use crate::verbs::endpoint::EndpointArgs;
 use crate::verbs::format::FormatArgs;
 use crate::verbs::number::at_least_one;
@@ -42,29 +43,12 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(super) null: bool,
 
-    #[command(flatten, next_help_heading = crate::verbs::EXECUTION)]
-    pub(super) provider: ProviderArgs,
-
-    /// Precision to run: fp32, fp16, int8 [default: the fastest variant in the bundle for the provider; fp32 with
-    /// --endpoint].
-    #[arg(long, value_name = "NAME", help_heading = crate::verbs::EXECUTION)]
-    pub(super) precision: Option<String>,
-
     /// File to write, or - for stdout; an existing file is replaced, but never an input [default: -].
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
 
     #[command(flatten)]
     pub(super) format: FormatArgs,
-
-    /// Tiles per batch, unless the graph has a fixed batch: a number, or `auto` to try several and take the fastest.
-    #[arg(long, value_name = "N|auto", default_value_t = BatchSize::Tiles(PipelineOptions::DEFAULT_BATCH),
-          help_heading = crate::verbs::EXECUTION)]
-    pub(super) batch: BatchSize,
-
-    /// Total number of threads [default: one per core].
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = crate::verbs::EXECUTION)]
-    threads: Option<usize>,
 
     /// Treatment of images that are not 256x256: resize, center_crop, error [default: the bundle's].
     #[arg(long, value_name = "POLICY")]
@@ -75,10 +59,27 @@ pub(crate) struct Args {
     pub(super) restart: bool,
 
     #[command(flatten)]
-    pub(super) endpoint: EndpointArgs,
+    pub(super) shard: ShardArgs,
+
+    #[command(flatten, next_help_heading = EXECUTION)]
+    pub(super) provider: ProviderArgs,
+
+    /// Precision to run: fp32, fp16, int8 [default: the fastest variant in the bundle for the provider; fp32 with
+    /// --endpoint].
+    #[arg(long, value_name = "NAME", help_heading = EXECUTION)]
+    pub(super) precision: Option<String>,
+
+    /// Tiles per batch, unless the graph has a fixed batch: a number, or `auto` to try several and take the fastest.
+    #[arg(long, value_name = "N|auto", default_value_t = BatchSize::Tiles(PipelineOptions::DEFAULT_BATCH),
+          help_heading = EXECUTION)]
+    pub(super) batch: BatchSize,
+
+    /// Total number of threads [default: one per core].
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = EXECUTION)]
+    threads: Option<usize>,
 
     #[command(flatten)]
-    pub(super) shard: ShardArgs,
+    pub(super) endpoint: EndpointArgs,
 }
 
 impl Args {

@@ -66,7 +66,7 @@ fn open(work: &Work<'_>, providers: &Providers, out: &Output) -> anyhow::Result<
 fn settings(sessions: &[Session], providers: &Providers) -> [String; 3] {
     let session = sessions.first();
     [
-        format!("{providers:?}"),
+        providers.identity(),
         session.map(|session| session.provider().to_owned()).unwrap_or_default(),
         session.map(Scorer::version).unwrap_or_default(),
     ]

@@ -214,11 +214,33 @@ fn mirrored(settings: &HybridConfig) -> Vec<usize> {
 }
 
 #[cfg(test)]
+#[allow(clippy::panic)]
 mod tests {
+    use burn::module::list_param_ids;
+
+    use super::*;
+    use crate::model::{ModelConfig, Zoo};
+
+    const SMALL: &str = "{kind: hybrid, cnn: {filters: [4, 4], dense: [4]}, filters: [4, 4], latent: 4}";
+
     #[test]
     fn a_hybrid_keeps_the_promises_of_a_kind() {
-        crate::model::testing::check_kind(
-            "{kind: hybrid, cnn: {filters: [4, 4], dense: [4]}, filters: [4, 4], latent: 4}",
-        );
+        crate::model::testing::check_kind(SMALL);
+    }
+
+    #[test]
+    fn stage_one_trains_features_and_classifier_and_nothing_else() -> Result<(), serde_yaml::Error> {
+        let config: ModelConfig = serde_yaml::from_str(SMALL)?;
+        let Zoo::Hybrid(hybrid) = Zoo::new(&config, 2, 1, &Device::flex()) else { panic!("not a hybrid") };
+        let mut first = list_param_ids(&hybrid.features);
+        first.extend(list_param_ids(&hybrid.classifier));
+        let groups = hybrid.first_stage_params();
+        for id in list_param_ids(&hybrid) {
+            assert_eq!(groups.iter().any(|group| group.matches(&id, None)), first.contains(&id));
+        }
+        for later in [list_param_ids(&hybrid.encoder), list_param_ids(&hybrid.decoder)] {
+            assert!(!later.is_empty() && later.iter().all(|id| !first.contains(id)));
+        }
+        Ok(())
     }
 }
