@@ -4,7 +4,7 @@
 use kiln_files::text::escaped;
 use kiln_runtime::score::{Format, ListingError, PartsError, TargetError};
 
-use crate::verbs::Refused;
+use crate::destination::Refused;
 
 /// The hint for an error, if there is one.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {

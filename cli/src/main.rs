@@ -1,6 +1,7 @@
 //! `kiln`: tile models from burn to ONNX and to any machine. The binary turns arguments into calls of the libraries and
 //! prints the results; everything that a library user needs is in the libraries.
 
+mod destination;
 mod exit;
 mod hint;
 mod output;

@@ -12,7 +12,7 @@ use kiln_train::training::classes;
 use serde::Serialize;
 use serde_json::json;
 
-use super::destination::Destination;
+use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 

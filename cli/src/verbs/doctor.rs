@@ -16,8 +16,8 @@ use serde::Serialize;
 use self::bundle::BundleReport;
 use self::machine::Machine;
 use self::trial::{Ask, Loaded};
-use super::destination::Destination;
 use super::runtime::origin;
+use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 

@@ -20,7 +20,7 @@ use kiln_train::report::{self, Report};
 use kiln_train::training::Run;
 use serde::Serialize;
 
-use super::destination::{Destination, Refused};
+use crate::destination::{Destination, Refused};
 use crate::exit::Exit;
 use crate::output::Output;
 

@@ -8,7 +8,7 @@ use kiln_export::{Calibration, Precision};
 use kiln_runtime::library;
 use kiln_runtime::parity::ParityReport;
 
-use super::destination::Destination;
+use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 

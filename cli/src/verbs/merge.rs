@@ -9,8 +9,8 @@ use anyhow::Context as _;
 use kiln_runtime::Error;
 use kiln_runtime::score::{self, Listed, MergeOptions, PartRecord, RowWriter, Separator, merge};
 
-use super::destination::{Destination, Refused, STDOUT};
 use super::format::FormatArgs;
+use crate::destination::{Destination, Refused, STDOUT};
 use crate::exit::Exit;
 use crate::output::Output;
 

@@ -6,7 +6,6 @@ mod bench;
 mod data;
 #[cfg(all(feature = "export", feature = "bench"))]
 mod demo;
-mod destination;
 mod doctor;
 #[cfg_attr(not(feature = "endpoint"), path = "no_endpoint.rs")]
 mod endpoint;
@@ -41,7 +40,6 @@ use std::process::{Command, Stdio};
 use anyhow::Context as _;
 use clap::Subcommand;
 
-pub(crate) use self::destination::Refused;
 use crate::exit::Exit;
 use crate::output::Output;
 

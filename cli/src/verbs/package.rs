@@ -6,7 +6,7 @@ use clap::{ArgGroup, Args as ClapArgs};
 use kiln_package::{Deployment, PackageRequest, Packaged, RepositoryReport, Target, check, package};
 use kiln_runtime::ProviderKind;
 
-use super::destination::Destination;
+use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 

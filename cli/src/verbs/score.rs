@@ -17,7 +17,7 @@ use kiln_runtime::{Bundle, DecisionRule};
 
 pub(crate) use self::args::Args;
 use self::work::Work;
-use super::destination::{Destination, Refused, STDOUT};
+use crate::destination::{Destination, Refused, STDOUT};
 use crate::exit::Exit;
 use crate::output::Output;
 

@@ -11,9 +11,9 @@ use kiln_runtime::parity::{GOLDEN_BATCHES, ParityReport, against_golden};
 use kiln_runtime::{Bundle, DecisionRule, Session, SessionOptions, golden, library};
 use serde::Serialize;
 
-use super::destination::Destination;
 use super::export::{export_with_progress, parity_lines, variant_lines};
 use super::package::{PackageOptions, check_lines, packaged_lines, target_help};
+use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 

@@ -9,8 +9,8 @@ use indicatif::ProgressBar;
 use kiln_train::Config;
 use kiln_train::training::{Event, Observer, Run, TrainRequest, train};
 
-use super::destination::Destination;
 use super::labels;
+use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 

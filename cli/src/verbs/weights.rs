@@ -6,7 +6,7 @@ use clap::Subcommand;
 use kiln_train::config::BackboneKind;
 use kiln_train::weights;
 
-use super::destination::Destination;
+use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 

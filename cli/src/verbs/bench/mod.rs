@@ -16,10 +16,10 @@ use kiln_runtime::score::MAX_STREAMS;
 use kiln_runtime::{Bundle, ProviderKind, Providers, Runtime, Session, SessionOptions, golden, library};
 
 use super::EXECUTION;
-use super::destination::Destination;
 use super::endpoint::EndpointArgs;
 use super::number::at_least_one;
 use super::provider::ProviderOptionArgs;
+use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use kiln_files::FileIdentity;
 
 /// The `--out` that means standard output.
-pub(super) const STDOUT: &str = "-";
+pub(crate) const STDOUT: &str = "-";
 
 /// A path that must not be written to.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +22,7 @@ pub(crate) struct Refused {
 type Result<T> = std::result::Result<T, Refused>;
 
 /// A path to write to, named by the user.
-pub(super) struct Destination<'a> {
+pub(crate) struct Destination<'a> {
     /// The flag that named it, for errors.
     flag: &'static str,
     path: &'a Path,
@@ -31,17 +31,17 @@ pub(super) struct Destination<'a> {
 }
 
 impl<'a> Destination<'a> {
-    pub(super) fn new(flag: &'static str, path: &'a Path) -> Self {
+    pub(crate) fn new(flag: &'static str, path: &'a Path) -> Self {
         Self { flag, path, identity: FileIdentity::from_path(path).ok() }
     }
 
     /// True if something exists at the path and could be overwritten.
-    pub(super) fn exists(&self) -> bool {
+    pub(crate) fn exists(&self) -> bool {
         self.identity.is_some()
     }
 
     /// Refuses a target that is this input; `what` names the input in the error.
-    pub(super) fn is_not(&self, what: &str, input: &Path) -> Result<()> {
+    pub(crate) fn is_not(&self, what: &str, input: &Path) -> Result<()> {
         if self.exists() && FileIdentity::from_path(input).ok() == self.identity {
             return Err(self.refused(&format!("is {what} {}, which would be overwritten", input.display())));
         }
@@ -49,7 +49,7 @@ impl<'a> Destination<'a> {
     }
 
     /// Refuses a target that is this folder or is in it.
-    pub(super) fn is_not_in(&self, what: &str, folder: &Path) -> Result<()> {
+    pub(crate) fn is_not_in(&self, what: &str, folder: &Path) -> Result<()> {
         if place(self.path).starts_with(place(folder)) {
             return Err(self.refused(&format!("is in {what} {}, which is only read", folder.display())));
         }
@@ -58,14 +58,14 @@ impl<'a> Destination<'a> {
 
     /// Refuses a target inside a folder of class folders: pictures there would become tiles of a class.
     #[cfg_attr(not(feature = "train"), allow(dead_code))]
-    pub(super) fn is_not_among_tiles(&self, data: &Path) -> Result<()> {
+    pub(crate) fn is_not_among_tiles(&self, data: &Path) -> Result<()> {
         let class_folders = data.is_dir() && !data.join("tiles.csv").exists();
         if class_folders { self.is_not_in("the data set", data) } else { self.is_not("the data set", data) }
     }
 
     /// Refuses a folder that will be replaced and contains this input.
     #[cfg_attr(not(feature = "export"), allow(dead_code))]
-    pub(super) fn does_not_hold(&self, what: &str, input: &Path) -> Result<()> {
+    pub(crate) fn does_not_hold(&self, what: &str, input: &Path) -> Result<()> {
         if place(input).starts_with(place(self.path)) {
             return Err(self.refused(&format!("holds {what} {}, which would be removed", input.display())));
         }
