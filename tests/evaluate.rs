@@ -148,8 +148,8 @@ fn tiles_that_a_training_saw_are_not_measured_unasked() {
     fs::copy(tiles.join(seen[0]), tiles.join("renamed.png")).unwrap();
     fs::write(&renamed, "path,label,group\nrenamed.png,benign,elsewhere\n").unwrap();
     let refused = |data: &Path, count: usize, first: &str| {
-        let found = format!("({count}, the first `{first}`)");
-        let words = [run.to_str().unwrap(), found.as_str(), "--split all measures them all the same"];
+        let found = format!("({count}, the first is `{first}`)");
+        let words = [run.to_str().unwrap(), found.as_str(), "measure all tiles nevertheless with --split all"];
         kiln!("evaluate", &run, "--data", data, "--resamples", "100").code(2).says(&words);
     };
     refused(&fewer, seen.len() - 1, seen[1]);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Kind, command, draw, finish, finish_with_input, fixture, kiln, read_csv, scratch};
+use crate::support::{Kind, command, draw, finish, finish_with_input, fixture, kiln, read_csv, save, scratch};
 
 /// File names of the rows, in order.
 fn scored(stdout: &str) -> Vec<String> {
@@ -91,7 +91,7 @@ fn the_same_tile_in_every_lossless_format_has_the_same_score() {
     let folder = scratch();
     let tile = image::open(fixture().tile(0)).unwrap().to_rgb8();
     for extension in ["png", "bmp", "tif", "webp"] {
-        tile.save(folder.path().join(format!("tile.{extension}"))).unwrap();
+        save(&tile, &folder.path().join(format!("tile.{extension}")));
     }
     // An alpha channel that hides nothing is no other tile.
     image::DynamicImage::from(tile).to_rgba8().save(folder.path().join("alpha.png")).unwrap();

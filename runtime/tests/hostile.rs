@@ -495,7 +495,7 @@ fn a_copy_made_of_hard_links_is_refused_with_what_to_do_and_a_real_copy_opens() 
         }
     }
     for both in [&folder, &linked] {
-        assert!(Bundle::open(both).unwrap_err().to_string().contains("hint: `cp -r`"));
+        assert!(Bundle::open(both).unwrap_err().to_string().contains("hint: copy the bundle with `cp -r`"));
     }
     Bundle::open(&copied).unwrap();
 }

@@ -161,13 +161,17 @@ pub fn read_csv(text: &str) -> (Vec<String>, Vec<BTreeMap<String, String>>) {
 pub fn draw(path: &Path, width: u32, height: u32) -> PathBuf {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let shade = |x: u32, y: u32| Rgb([(x % 251) as u8, (y % 241) as u8, ((x + y) % 239) as u8]);
-    let image = RgbImage::from_fn(width, height, shade);
+    save(&RgbImage::from_fn(width, height, shade), path);
+    path.to_owned()
+}
+
+/// Writes an image; the format follows the name.
+pub fn save(image: &RgbImage, path: &Path) {
     match path.extension().and_then(|extension| extension.to_str()) {
-        Some("tif") => fs::write(path, tiff::tiff(&image)).unwrap(),
-        Some("webp") => fs::write(path, webp::webp(&image)).unwrap(),
+        Some("tif") => fs::write(path, tiff::tiff(image)).unwrap(),
+        Some("webp") => fs::write(path, webp::webp(image)).unwrap(),
         _ => image.save(path).unwrap(),
     }
-    path.to_owned()
 }
 
 /// Writes the first half of an image file.

@@ -56,7 +56,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         // A study shows epochs; the start and end of each training are not worth a line here.
         StudyEvent::Training(event @ (Event::Step { .. } | Event::Epoch { .. })) => display.event(event),
         StudyEvent::Stopped { id, epochs } => {
-            out.note(format_args!("{id} stopped after epoch {epochs}: worse than the median trial"))
+            out.note(format_args!("{id} stopped after {epochs} epoch(s): worse than the median trial"))
         }
         StudyEvent::Reporting => out.note("writing the report"),
         _ => {}

@@ -49,8 +49,8 @@ impl<'a> Source<'a> {
 
 /// The first file that is not in the folder of the graph.
 fn elsewhere<'a>(graph: &str, files: &[&'a FileEntry]) -> Option<&'a FileEntry> {
-    let (folder, _) = split(graph);
-    files.iter().find(|entry| split(&entry.path).0 != folder).copied()
+    let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+    files.iter().find(|entry| folder(&entry.path) != folder(graph)).copied()
 }
 
 /// The folder and the name of a path with forward slashes.

@@ -35,7 +35,7 @@ fn distance_to_normal_colour_is_counted_in_deviations() {
     assert!((scores[1] - 6.0 / 8.25_f64.sqrt()).abs() < 1e-12, "{scores:?}");
     let few = ColourNeighbours::fit(&rows[..2]).unwrap();
     assert!((few.score(&rows[..1]).unwrap()[0] - 1.0).abs() < 1e-12, "the one is at 0, the other two deviations off");
-    assert!(ColourNeighbours::fit(&[]).unwrap_err().to_string().contains("no normal tile"));
+    assert!(ColourNeighbours::fit(&[]).unwrap_err().to_string().contains("no normal training tiles"));
     assert!(ColourNeighbours::fit(&[&[f64::NAN; 2]]).is_err());
     assert!(fitted.score(&[&[1.0]]).is_err());
 }

@@ -59,7 +59,7 @@ fn a_probability_that_is_right_on_average_costs_nothing_and_one_outside_is_refus
     close(calibration.brier.value, 0.35 * 0.65, 1e-12);
     assert_eq!(calibration.bins.len(), 1);
     let outside = measure_with(&tiles(), &options).unwrap_err().to_string();
-    assert!(outside.contains("no probability"), "{outside}");
+    assert!(outside.contains("is not a probability"), "{outside}");
 }
 
 #[test]

@@ -152,7 +152,7 @@ fn a_reconstruction_sheet_shows_tiles_as_they_are_and_errors_on_a_scale() {
     let near = |grey| count(&image, plotters::style::RGBColor(grey, grey, grey));
     assert!(near(40) >= 2 * 65_536 && near(200) >= 2 * 65_536);
     let error = reconstruction_sheet(&[row(vec![0.0; 10])]).unwrap_err();
-    assert!(error.to_string().contains("row 0 has 10 values, 65536 are needed"), "{error}");
+    assert!(error.to_string().contains("row 0 has 10 values, expected 65536"), "{error}");
     assert!(reconstruction_sheet(&[]).is_err());
     reconstruction_sheet(&[row(vec![0.0; 65_536])]).unwrap();
     reconstruction_sheet(&[row(vec![f32::NAN; 65_536])]).unwrap();

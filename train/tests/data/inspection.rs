@@ -103,5 +103,8 @@ fn colour_that_tells_the_classes_apart_is_seen() {
     assert_eq!(colour.positive, "anomalous");
     assert!(colour.auroc.value > 0.95, "{colour:?}");
     let error = inspect(&dataset, Some("malignant"), Limits::default(), &|| {}).unwrap_err();
-    assert!(error.to_string().contains("no tile has the label `malignant`; there are anomalous, benign"), "{error}");
+    assert!(
+        error.to_string().contains("no tile has the label `malignant`; the labels are anomalous, benign"),
+        "{error}"
+    );
 }
