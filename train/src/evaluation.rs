@@ -12,7 +12,8 @@ use rayon::prelude::*;
 use crate::baseline::{ColourFeatures, ColourNeighbours};
 use crate::data::{self, DataError, Dataset, LabelCount, LabelKind, look_alike, shown};
 use crate::metrics::{
-    Bootstrap, COLOUR_FEATURES, ColourBaseline, MeasureOptions, Metrics, Scored, assign_folds, measure_with,
+    Bootstrap, COLOUR_FEATURES, ColourBaseline, MeasureOptions, Metrics, Scored, assign_folds, is_probability,
+    measure_with,
 };
 use crate::picture::{SheetTile, choose_tiles, roc_and_pr, score_sheet};
 use crate::report::Figure;
@@ -70,7 +71,7 @@ impl Evaluation<'_> {
         let labels: Vec<&str> =
             self.scores.iter().map(|(index, _)| self.dataset.entries[*index].label.as_str()).collect();
         let options = MeasureOptions {
-            probabilities: !self.classes.is_empty() && scored.iter().all(|tile| (0.0..=1.0).contains(&tile.score)),
+            probabilities: !self.classes.is_empty() && scored.iter().all(|tile| is_probability(tile.score)),
             colour: Some(&baseline),
             neighbours: Some(&neighbours),
             squared_errors: self.squared_errors,

@@ -23,6 +23,7 @@ use super::export::{export_with_progress, parity_lines};
 use super::train::{Display, summarise};
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::verbs::number::cores;
 
 /// The configuration that the demo trains; the same file as `configs/demo.yaml`.
 const CONFIG: &str = include_str!("../../../configs/demo.yaml");
@@ -187,7 +188,7 @@ fn score_tiles(folder: &Folder, bundle: &Bundle, runtime: &'static Runtime) -> a
     let mut session = Session::open(runtime, &bundle.model_path("fp32")?, &SessionOptions::default())?;
     session.select_outputs(rule.outputs())?;
     let mut writer = RowWriter::to_file(&folder.scores(), Format::Csv, rule.classes())?;
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = cores();
     let options = PipelineOptions { batch: 8, workers };
     let source = ListedTiles::new(&tiles, bundle.manifest.tile.decoder());
     let summary = score::run(from_mut(&mut session), &rule, &source, &options, &mut |row| writer.write(&row))?;
@@ -198,7 +199,7 @@ fn score_tiles(folder: &Folder, bundle: &Bundle, runtime: &'static Runtime) -> a
 fn measure(bundle: &Bundle, runtime: &'static Runtime) -> anyhow::Result<bench::Report> {
     let tiles = golden::read(&bundle.golden_path()?)?.tiles;
     let model = bundle.model_path("fp32")?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = cores();
     let window =
         Window { warm_up: Duration::from_millis(500), min_duration: Duration::from_secs(3), ..Window::default() };
     let stain = bundle.manifest.tile.before_graph();

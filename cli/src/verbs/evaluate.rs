@@ -4,7 +4,6 @@ mod reconstruction;
 
 use std::path::{Path, PathBuf};
 use std::slice::from_mut;
-use std::thread::available_parallelism;
 
 use anyhow::bail;
 use kiln_files::publish;
@@ -23,6 +22,7 @@ use serde::Serialize;
 use crate::destination::{Destination, Refused};
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::verbs::number::cores;
 
 /// Measure a run or a bundle: AUROC and other metrics, each with a 95 % interval over groups.
 ///
@@ -238,7 +238,7 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     let rule = DecisionRule::from_manifest(manifest);
     let tiles: Vec<Listed> =
         indices.iter().map(|&index| Listed { path: dataset.full_path(index), refused: None }).collect();
-    let workers = available_parallelism().map_or(1, usize::from);
+    let workers = cores();
     let options = PipelineOptions { batch: PipelineOptions::DEFAULT_BATCH, workers };
     let decoding = manifest.tile.decoder();
     let bar = out.progress(Some(tiles.len() as u64), "score");

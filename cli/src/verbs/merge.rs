@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
-use std::thread::available_parallelism;
 
 use anyhow::Context as _;
 use kiln_runtime::Error;
@@ -13,6 +12,7 @@ use super::format::FormatArgs;
 use crate::destination::{Destination, Refused, STDOUT};
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::verbs::number::cores;
 
 /// Join the parts of `kiln score --shard` into one file, in the order of the list.
 ///
@@ -58,11 +58,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     if !is_stdout {
         refuse_inputs(&args, list.as_deref().unwrap_or_default())?;
     }
-    let options = MergeOptions {
-        list: list.as_deref(),
-        compare_tiles: !args.skip_tile_check,
-        workers: available_parallelism().map_or(1, usize::from),
-    };
+    let options = MergeOptions { list: list.as_deref(), compare_tiles: !args.skip_tile_check, workers: cores() };
     // A reader of stdout gets all rows or none, so they wait in a file until all parts are checked.
     let scratch = is_stdout.then(tempfile::tempdir).transpose().context("cannot make a folder for temporary files")?;
     let file = scratch.as_ref().map_or_else(|| args.out.clone(), |folder| folder.path().join("rows"));

@@ -6,13 +6,10 @@ use kiln_tile::{SIDE, stain::StainPlace};
 use super::graph::{Graph, GraphPort};
 use super::manifest::{Dim, Manifest, Port, StainNormalisation, TileSpec, Variant};
 use super::{MANIFEST, contain, metadata};
+use crate::decision::{PROBABILITIES, SCORE};
 
 type Checked = Result<(), String>;
 
-/// The output that every model has.
-const SCORE: &str = "score";
-/// The output that a model with classes has.
-const PROBABILITIES: &str = "probabilities";
 /// Keys of a graph's metadata that repeat a statement of the manifest.
 const CLASSES: &str = "kiln.classes";
 const NORMAL_CLASSES: &str = "kiln.normal_classes";

@@ -74,6 +74,13 @@ pub(crate) struct BoundMemory {
     pub(crate) cuda_graph: bool,
 }
 
+impl BoundMemory {
+    /// The memory of an NVIDIA GPU; `None` without `io_binding`.
+    pub(super) fn cuda(device: u32, io_binding: bool, cuda_graph: bool) -> Option<Self> {
+        io_binding.then_some(Self { memory: Memory::Cuda { device }, cuda_graph })
+    }
+}
+
 /// The memory of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Memory {

@@ -2,7 +2,7 @@
 
 use ort::ep::{CUDA, ExecutionProviderDispatch};
 
-use super::configured::{BoundMemory, ConfiguredProvider, Memory, SessionSetup, dispatch};
+use super::configured::{BoundMemory, ConfiguredProvider, SessionSetup, dispatch};
 use super::option::{BY_KILN, Settings as _, provider_options, words};
 
 words! {
@@ -69,7 +69,6 @@ impl ConfiguredProvider for CudaOptions {
     }
 
     fn io_binding(&self) -> Option<BoundMemory> {
-        let memory = Memory::Cuda { device: self.device_id };
-        self.io_binding.then_some(BoundMemory { memory, cuda_graph: self.cuda_graph })
+        BoundMemory::cuda(self.device_id, self.io_binding, self.cuda_graph)
     }
 }

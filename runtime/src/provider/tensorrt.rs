@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ort::ep::{ExecutionProviderDispatch, TensorRT};
 
 use super::compiled::Keeping;
-use super::configured::{BoundMemory, ConfiguredProvider, Memory, SessionSetup, dispatch};
+use super::configured::{BoundMemory, ConfiguredProvider, SessionSetup, dispatch};
 use super::option::{BY_KILN, Settings as _, provider_options};
 
 provider_options! {
@@ -92,8 +92,7 @@ impl ConfiguredProvider for TensorRtOptions {
     }
 
     fn io_binding(&self) -> Option<BoundMemory> {
-        let memory = Memory::Cuda { device: self.device_id };
-        self.io_binding.then_some(BoundMemory { memory, cuda_graph: self.cuda_graph })
+        BoundMemory::cuda(self.device_id, self.io_binding, self.cuda_graph)
     }
 
     fn for_precision(&self, precision: &str) -> Option<Arc<dyn ConfiguredProvider>> {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bootstrap::{Groups, LEVEL};
 use super::evaluator::{Evaluator, Values};
+use super::is_probability;
 use super::ranking::Ranking;
 use super::{Bootstrap, CalibrationBin, Confusion, Failures, Interval, MetricsError, Scored, check};
 
@@ -222,7 +223,7 @@ fn check_input(scored: &[Scored], options: &MeasureOptions<'_>) -> Result<(), Me
     for baseline in [options.colour, options.neighbours].into_iter().flatten() {
         check_pairs(scored, baseline)?;
     }
-    let outside = |tile: &&Scored| options.probabilities && !(0.0..=1.0).contains(&tile.score);
+    let outside = |tile: &&Scored| options.probabilities && !is_probability(tile.score);
     if let Some(tile) = scored.iter().find(outside) {
         return Err(MetricsError::Probability { group: tile.group.clone(), score: tile.score });
     }

@@ -42,6 +42,11 @@ pub struct Scored {
     pub group: String,
 }
 
+/// Returns true for a score that can be a probability.
+pub(crate) fn is_probability(score: f64) -> bool {
+    (0.0..=1.0).contains(&score)
+}
+
 /// Refuses input on which no metric is defined: no tiles, one class only, a score that is not finite.
 fn check(scored: &[Scored]) -> Result<(), MetricsError> {
     if let Some((index, tile)) = scored.iter().enumerate().find(|(_, tile)| !tile.score.is_finite()) {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::layout::StudyLayout;
 use super::search::curve;
 use crate::data::{Dataset, Split};
-use crate::metrics::{Scored, Trial};
+use crate::metrics::{Scored, Trial, is_probability};
 use crate::picture::EpochRecord;
 use crate::training::{Layout, Observer, Outcome, Run, TrainRequest, read_history, score_tiles, train_unless_stopped};
 use crate::{Config, Error, Result};
@@ -127,7 +127,7 @@ fn finished(run: &Run, dataset: &Arc<Dataset>, spec: &TrialSpec) -> Result<Trial
         best_epoch: run.facts.best_epoch,
         parameters: run.facts.parameters,
         threshold: run.facts.threshold.value,
-        probabilities: !model.learns_from_normal_only() && scores.iter().all(|score| (0.0..=1.0).contains(score)),
+        probabilities: !model.learns_from_normal_only() && scores.iter().copied().all(is_probability),
         scores,
     };
     Ok(record(spec, &run.history()?, Some(tested), Some(inference_ms)))

@@ -2,12 +2,12 @@
 
 use super::evaluation::ScoredTile;
 use crate::data::Dataset;
-use crate::metrics::Scored;
+use crate::metrics::{Scored, is_probability};
 use crate::model::{Classes, Zoo};
 
 /// The scores are probabilities of an anomaly.
 pub(super) fn gives_probabilities(zoo: &Zoo, scored: &[Scored]) -> bool {
-    !zoo.learns_from_normal_only() && scored.iter().all(|tile| (0.0..=1.0).contains(&tile.score))
+    !zoo.learns_from_normal_only() && scored.iter().all(|tile| is_probability(tile.score))
 }
 
 /// Squared errors of all reconstructions, if the model rebuilds tiles.

@@ -6,7 +6,6 @@ mod matrix;
 mod show;
 
 use std::path::{Path, PathBuf};
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -17,7 +16,7 @@ use kiln_runtime::{Bundle, ProviderKind, Providers, Runtime, Session, SessionOpt
 
 use super::EXECUTION;
 use super::endpoint::EndpointArgs;
-use super::number::at_least_one;
+use super::number::{at_least_one, cores};
 use super::provider::ProviderOptionArgs;
 use crate::destination::Destination;
 use crate::exit::Exit;
@@ -185,7 +184,7 @@ fn plan_of(args: &Args, precision: &str, offline_scorers: usize) -> Plan {
         min_count: args.queries.unwrap_or(default.min_count),
         max_duration: default.max_duration.max(min_duration * 2),
     };
-    let cores = available_parallelism().map_or(1, usize::from);
+    let cores = cores();
     Plan {
         batches: args.batch.clone(),
         threads: if args.threads.is_empty() { vec![cores] } else { args.threads.clone() },

@@ -1,5 +1,6 @@
 //! The machine's properties that matter for inference, from `/proc`; on systems other than Linux some are missing.
 
+use crate::verbs::number::cores;
 use std::fs;
 
 use kiln_runtime::proc::{bytes, field};
@@ -33,7 +34,7 @@ impl Machine {
             os: std::env::consts::OS,
             arch: std::env::consts::ARCH,
             cpu: field(&cpuinfo, "model name").map(str::to_owned),
-            logical_cores: std::thread::available_parallelism().map_or(1, usize::from),
+            logical_cores: cores(),
             features: FEATURES.iter().filter(|name| has(name)).map(|name| (*name).to_owned()).collect(),
             memory_bytes: fs::read_to_string("/proc/meminfo").ok().and_then(|text| bytes(&text, "MemTotal")),
             nvidia_driver: nvidia_driver(),

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::verbs::again;
+use crate::verbs::number::cores;
 
 /// Longest trial: enough for a provider that compiles its kernels on first use.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -142,7 +143,7 @@ fn tune(runtime: &'static Runtime, provider: &str, bundle: &Path, seconds: f64) 
     let providers = Providers::only(provider.parse()?);
     let bundle = Bundle::open(bundle)?;
     let (rule, tiles) = (DecisionRule::from_manifest(&bundle.manifest), golden::read(&bundle.golden_path()?)?.tiles);
-    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let cores = cores();
     // Half of the cores too: two threads of one physical core can be slower than one.
     let threads = if cores >= 4 { vec![cores, cores / 2] } else { vec![cores] };
     let variants = &bundle.manifest.variants;

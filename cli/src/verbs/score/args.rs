@@ -3,7 +3,6 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::thread::available_parallelism;
 
 use kiln_runtime::score::PipelineOptions;
 use kiln_tile::SizePolicy;
@@ -11,7 +10,7 @@ use kiln_tile::SizePolicy;
 use crate::verbs::EXECUTION;
 use crate::verbs::endpoint::EndpointArgs;
 use crate::verbs::format::FormatArgs;
-use crate::verbs::number::at_least_one;
+use crate::verbs::number::{at_least_one, cores};
 use crate::verbs::provider::ProviderArgs;
 use crate::verbs::shard::ShardArgs;
 
@@ -85,7 +84,7 @@ pub(crate) struct Args {
 impl Args {
     /// Threads in all.
     pub(super) fn threads(&self) -> usize {
-        self.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from))
+        self.threads.unwrap_or_else(cores)
     }
 }
 

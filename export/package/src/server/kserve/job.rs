@@ -3,24 +3,18 @@
 
 use serde::Serialize;
 
-use super::kubernetes::{ContainerSecurity, Metadata, Mount, PodSecurity, Resources, Variable, Volume};
+use super::kubernetes::{ContainerSecurity, Metadata, Mount, Object, PodSecurity, Resources, Variable, Volume};
 use crate::request::PackageRequest;
 
 /// The claim's mount path in the pods.
 const DATA: &str = "/data";
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Job {
-    api_version: &'static str,
-    kind: &'static str,
-    metadata: Metadata,
-    spec: Spec,
-}
+/// The kind `Job`.
+pub(super) type Job = Object<Spec>;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Spec {
+pub(super) struct Spec {
     completion_mode: &'static str,
     completions: u32,
     parallelism: u32,
@@ -86,7 +80,7 @@ pub(super) fn job(request: &PackageRequest, model: &str, precision: &str) -> Job
         security_context: ContainerSecurity::strict(),
         volume_mounts: [Mount { name: "data", mount_path: DATA }, Mount { name: "scratch", mount_path: "/tmp" }],
     };
-    Job {
+    Object {
         api_version: "batch/v1",
         kind: "Job",
         spec: Spec {

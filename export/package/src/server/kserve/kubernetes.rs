@@ -7,6 +7,16 @@ use serde::Serialize;
 /// The user of every process: any but root. 1000 is the user of KServe's own runtimes.
 const USER: u32 = 1000;
 
+/// An object of Kubernetes' API.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Object<S> {
+    pub(super) api_version: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) metadata: Metadata,
+    pub(super) spec: S,
+}
+
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Metadata {
     pub(super) name: String,

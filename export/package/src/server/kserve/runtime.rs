@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::kubernetes::{ContainerSecurity, Metadata, Mount, Port, Probe, Resources, Volume};
+use super::kubernetes::{ContainerSecurity, Metadata, Mount, Object, Port, Probe, Resources, Volume};
 use crate::request::PackageRequest;
 
 /// The port of Triton's HTTP endpoint.
@@ -10,18 +10,12 @@ const HTTP: u16 = 8080;
 /// The writable volume, for ONNX Runtime's and TensorRT's caches. The rest of the file system is read-only.
 pub(super) const SCRATCH: &str = "scratch";
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ServingRuntime {
-    api_version: &'static str,
-    kind: &'static str,
-    metadata: Metadata,
-    spec: Spec,
-}
+/// The kind `ServingRuntime`.
+pub(super) type ServingRuntime = Object<Spec>;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Spec {
+pub(super) struct Spec {
     supported_model_formats: [Format; 1],
     protocol_versions: [&'static str; 2],
     multi_model: bool,
@@ -82,7 +76,7 @@ pub(super) fn runtime(request: &PackageRequest, model: &str) -> ServingRuntime {
         liveness_probe: Probe::get("/v2/health/live", HTTP, 10, 3),
         volume_mounts: [Mount { name: SCRATCH, mount_path: "/tmp" }],
     };
-    ServingRuntime {
+    Object {
         api_version: "serving.kserve.io/v1alpha1",
         kind: "ServingRuntime",
         metadata: Metadata::named(&name(model)),

@@ -2,21 +2,15 @@
 
 use serde::Serialize;
 
-use super::kubernetes::{Metadata, PodSecurity, Resources};
+use super::kubernetes::{Metadata, Object, PodSecurity, Resources};
 use super::runtime;
 use crate::request::PackageRequest;
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct InferenceService {
-    api_version: &'static str,
-    kind: &'static str,
-    metadata: Metadata,
-    spec: Spec,
-}
+/// The kind `InferenceService`.
+pub(super) type InferenceService = Object<Spec>;
 
 #[derive(Debug, Serialize)]
-struct Spec {
+pub(super) struct Spec {
     predictor: Predictor,
 }
 
@@ -69,10 +63,5 @@ pub(super) fn service(request: &PackageRequest, model: &str) -> InferenceService
             resources: Resources::new(&deployment.cpu, &deployment.memory, deployment.gpus),
         },
     };
-    InferenceService {
-        api_version: "serving.kserve.io/v1beta1",
-        kind: "InferenceService",
-        metadata,
-        spec: Spec { predictor },
-    }
+    Object { api_version: "serving.kserve.io/v1beta1", kind: "InferenceService", metadata, spec: Spec { predictor } }
 }
