@@ -1,0 +1,126 @@
+//! Rows of `slides.csv`: one for each slide, with its score.
+
+use std::io;
+use std::path::Path;
+
+use kiln_files::publish;
+use serde::{Deserialize, Serialize};
+
+use crate::SlideScore;
+
+/// A row of `slides.csv`. Cells without a value are empty in CSV and `null` in JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlideRow {
+    /// Path of the slide as it was given.
+    pub slide: String,
+    /// The score by the rule of the bundle; none without a tile that has a score.
+    pub score: Option<f32>,
+    /// The label; none without a score.
+    pub label: Option<String>,
+    /// `ok`, or a short stable word, a colon and the reason: `no_tissue: …`.
+    pub status: String,
+    /// The highest score of a tile.
+    pub max: Option<f32>,
+    /// The mean of the ten highest scores, of all if there are fewer.
+    pub top10_mean: Option<f32>,
+    /// The area of the tiles at or above the threshold, in mm².
+    pub tumour_area_mm2: Option<f64>,
+    /// Number of tiles, with failed ones.
+    pub tiles: u64,
+    /// Number of tiles without a score.
+    pub failed: u64,
+    /// Micrometres per level-0 pixel; none if the slide could not be opened.
+    pub mpp: Option<f64>,
+    /// The reader: `openslide` or `direct`; none if the slide could not be opened.
+    pub reader: Option<String>,
+}
+
+impl SlideRow {
+    /// The row of a slide with a score.
+    #[must_use]
+    pub fn new(slide: &str, score: SlideScore, mpp: f64, reader: &str) -> Self {
+        Self {
+            slide: slide.to_owned(),
+            score: score.score,
+            label: score.label,
+            status: one_line(&score.status),
+            max: score.max,
+            top10_mean: score.top10_mean,
+            tumour_area_mm2: score.tumour_area_mm2,
+            tiles: score.tiles,
+            failed: score.failed,
+            mpp: Some(mpp),
+            reader: Some(reader.to_owned()),
+        }
+    }
+
+    /// The row of a slide that could not be opened. `status` is a short stable word, a colon and the reason.
+    #[must_use]
+    pub fn failed(slide: &str, status: &str) -> Self {
+        Self {
+            slide: slide.to_owned(),
+            score: None,
+            label: None,
+            status: one_line(status),
+            max: None,
+            top10_mean: None,
+            tumour_area_mm2: None,
+            tiles: 0,
+            failed: 0,
+            mpp: None,
+            reader: None,
+        }
+    }
+
+    /// True if the slide has a score that can be relied on.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.status == "ok"
+    }
+}
+
+fn one_line(text: &str) -> String {
+    kiln_files::text::one_line(text).into_owned()
+}
+
+/// Writes rows as CSV (RFC 4180), with a header, `\n` at line ends, and empty cells for no value.
+///
+/// # Errors
+/// The target cannot be written.
+pub fn write_slides(target: impl io::Write, rows: &[SlideRow]) -> io::Result<()> {
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(target);
+    writer.write_record(COLUMNS)?;
+    for row in rows {
+        writer.serialize(row)?;
+    }
+    writer.flush()
+}
+
+/// The columns of `slides.csv`.
+const COLUMNS: [&str; 11] =
+    ["slide", "score", "label", "status", "max", "top10_mean", "tumour_area_mm2", "tiles", "failed", "mpp", "reader"];
+
+/// Writes `slides.csv`; an existing file is replaced at once or not at all.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_slides_file(path: &Path, rows: &[SlideRow]) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    write_slides(&mut bytes, rows)?;
+    publish::write_file(path, &bytes)
+}
+
+/// Reads `slides.csv`.
+///
+/// # Errors
+/// The source cannot be read, or its columns or values are not those of `slides.csv`.
+pub fn read_slides(source: impl io::Read) -> io::Result<Vec<SlideRow>> {
+    let mut reader = csv::Reader::from_reader(source);
+    if reader.headers()?.iter().ne(COLUMNS) {
+        let found: Vec<&str> = reader.headers()?.iter().collect();
+        let text = format!("the list of slides has the columns {found:?}, expected {COLUMNS:?}");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    Ok(reader.deserialize().collect::<Result<_, _>>()?)
+}
