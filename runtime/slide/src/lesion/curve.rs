@@ -43,9 +43,29 @@ impl Steps {
     }
 
     /// The curve by ascending false positives, one point for each distinct score but the lowest, after the point without
-    /// detections; none if no lesion has weight. The lowest score is left out as in CAMELYON16's script, where it is the 0
-    /// of missed lesions (if every lesion is hit, it is a detection's).
+    /// detections; none if no lesion has weight. CAMELYON16's script leaves out the lowest score. It is the 0 of missed
+    /// lesions, or, if every lesion is hit, the score of a detection.
     pub(super) fn curve(&self, weight: impl Fn(usize) -> u32) -> Option<Vec<FrocPoint>> {
+        self.curve_up_to(f64::INFINITY, weight)
+    }
+
+    /// The curve up to the first point above `rate` false positives per slide, which is all that interpolation up to
+    /// `rate` needs.
+    pub(super) fn curve_up_to(&self, rate: f64, weight: impl Fn(usize) -> u32) -> Option<Vec<FrocPoint>> {
+        let mut points = self.points(rate, weight)?;
+        points.pop_if(|point| point.threshold.is_some());
+        Some(points)
+    }
+
+    /// The curve of all slides with the lowest score, unless it is 0; none without lesions.
+    pub(super) fn complete_curve(&self) -> Option<Vec<FrocPoint>> {
+        let mut points = self.points(f64::INFINITY, |_| 1)?;
+        points.pop_if(|point| point.threshold == Some(0.0));
+        Some(points)
+    }
+
+    /// A point for each distinct score, after the point without detections, up to the second one above `rate`.
+    fn points(&self, rate: f64, weight: impl Fn(usize) -> u32) -> Option<Vec<FrocPoint>> {
         let slides: u64 = (0..self.lesions.len()).map(|slide| u64::from(weight(slide))).sum();
         let lesions = self.lesions.iter().enumerate();
         let lesions: u64 = lesions.map(|(slide, count)| u64::from(weight(slide)) * count).sum();
@@ -60,6 +80,7 @@ impl Steps {
                 continue;
             }
             let hits: u64 = run.iter().filter(|step| step.lesion).map(|step| u64::from(weight(step.slide))).sum();
+            let beyond = points.last().is_some_and(|point| point.false_positives_per_slide > rate);
             found += hits;
             wrong += drawn - hits;
             points.push(FrocPoint {
@@ -67,8 +88,10 @@ impl Steps {
                 false_positives_per_slide: wrong as f64 / slides as f64,
                 sensitivity: found as f64 / lesions as f64,
             });
+            if beyond {
+                break;
+            }
         }
-        points.pop_if(|point| point.threshold.is_some());
         Some(points)
     }
 }
@@ -85,5 +108,55 @@ pub(super) fn sensitivity_at(curve: &[FrocPoint], rate: f64) -> f64 {
         }
         (Some(below), _) => below.sensitivity,
         (None, first) => first.map_or(0.0, |first| first.sensitivity),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lesion::{Lesion, LesionHit};
+    use proptest::prelude::*;
+
+    fn slide(lesions: &[(Option<u8>, bool)], wrong: &[u8]) -> SlideHits {
+        let score = |score: u8| f64::from(score) / 8.0;
+        let hit = |&(found, isolated): &(Option<u8>, bool)| {
+            let lesion =
+                Lesion { number: 1, x: 0.0, y: 0.0, area_mm2: 1.0, annotated_mm2: 1.0, major_axis_um: 1.0, isolated };
+            LesionHit { lesion, score: found.map(score) }
+        };
+        SlideHits {
+            slide: String::new(),
+            group: String::new(),
+            lesions: lesions.iter().map(hit).collect(),
+            false_positives: wrong.iter().copied().map(score).collect(),
+        }
+    }
+
+    proptest! {
+        /// A slide that is drawn several times counts like several slides, and one that is not drawn like none.
+        #[test]
+        fn weights_are_repetitions(
+            slides in prop::collection::vec(
+                (
+                    prop::collection::vec((prop::option::of(0_u8..9), any::<bool>()), 0..4),
+                    prop::collection::vec(0_u8..9, 0..5),
+                    0_usize..4,
+                ),
+                1..8,
+            ),
+        ) {
+            let all: Vec<SlideHits> = slides.iter().map(|(lesions, wrong, _)| slide(lesions, wrong)).collect();
+            let repeat = |(hits, (_, _, times)): (&SlideHits, &(Vec<_>, Vec<_>, usize))| vec![hits.clone(); *times];
+            let repeated: Vec<SlideHits> = all.iter().zip(&slides).flat_map(repeat).collect();
+            let steps = Steps::new(&all);
+            let weight = |slide: usize| slides[slide].2 as u32;
+            let weighted = steps.curve(weight);
+            prop_assert_eq!(&weighted, &Steps::new(&repeated).curve(|_| 1));
+            for rate in [0.0, 0.25, 1.0, 4.0] {
+                let short = steps.curve_up_to(rate, weight);
+                let at = |curve: &Option<Vec<FrocPoint>>| curve.as_deref().map(|curve| sensitivity_at(curve, rate));
+                prop_assert_eq!(at(&short), at(&weighted));
+            }
+        }
     }
 }

@@ -57,6 +57,9 @@ pub struct RateSensitivity {
 pub struct Froc {
     /// Mean sensitivity at the rates; none if there is no lesion to find.
     pub score: Option<f64>,
+    /// The score with the lowest threshold, which CAMELYON16's script and MONAI leave out. It is higher than `score` only
+    /// if every lesion is hit: there, the script loses the lesion or false positive with the lowest score.
+    pub complete_score: Option<f64>,
     /// `ok`, or `no_lesions: …` without a score.
     pub status: String,
     /// 95 % interval of the score, if asked for.
@@ -114,7 +117,9 @@ pub fn froc(slides: &[SlideHits], options: &FrocOptions) -> Result<Froc, LesionE
     let interval = match (options.bootstrap, value) {
         (Some(bootstrap), Some(value)) => {
             let of_groups = slides.iter().map(|hits| (hits.group.as_str(), hits.counted().next().is_some()));
-            let drawn = resampled(of_groups, bootstrap, |weight| steps.curve(weight).map(|curve| score(&curve)))?;
+            let most = options.rates.iter().copied().fold(0.0, f64::max);
+            let drawn =
+                resampled(of_groups, bootstrap, |weight| steps.curve_up_to(most, weight).map(|curve| score(&curve)))?;
             Some(drawn.interval(value))
         }
         _ => None,
@@ -130,6 +135,7 @@ pub fn froc(slides: &[SlideHits], options: &FrocOptions) -> Result<Froc, LesionE
     let at = |&rate: &f64| RateSensitivity { rate, sensitivity: sensitivity_at(&curve, rate) };
     Ok(Froc {
         score: value,
+        complete_score: steps.complete_curve().as_deref().map(score),
         status,
         interval,
         sensitivities: if value.is_some() { options.rates.iter().map(at).collect() } else { Vec::new() },
