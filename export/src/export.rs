@@ -46,6 +46,8 @@ pub struct ExportRequest {
     pub precisions: Vec<Precision>,
     /// Calibration of the activations of 8-bit layers.
     pub calibration: Calibration,
+    /// The rule that makes a slide's score of its tiles' scores, for the manifest: `max`, `top_mean:10`, `area_mm2:0.05`.
+    pub slide_rule: Option<String>,
     /// Replaces an existing bundle.
     pub replace: bool,
 }
@@ -130,6 +132,7 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
     let parts = Parts {
         run: &run,
         batch: request.batch,
+        slide_rule: request.slide_rule.as_deref(),
         opset: model.opset(),
         session: &session,
         golden: &golden.outputs,

@@ -21,6 +21,7 @@ pub(crate) const MODEL: &str = "model.onnx";
 pub(crate) struct Parts<'a> {
     pub(crate) run: &'a Run,
     pub(crate) batch: Batch,
+    pub(crate) slide_rule: Option<&'a str>,
     pub(crate) opset: i64,
     pub(crate) session: &'a Session,
     pub(crate) golden: &'a Outputs,
@@ -56,6 +57,7 @@ impl Parts<'_> {
                 stain_normalisation: facts.stain_normalisation.map(Into::into),
             },
             variants: self.variants()?,
+            slide_rule: self.slide_rule.map(str::to_owned),
             files,
             provenance: self.provenance()?,
             parity: json_of(self.parity)?,

@@ -70,6 +70,24 @@ impl DecisionRule {
         f64::from(score) >= self.threshold
     }
 
+    /// The name of the anomalous side: its class if there is exactly one, else [`ANOMALOUS`].
+    #[must_use]
+    pub fn anomalous_label(&self) -> &str {
+        self.only_class(false).unwrap_or(ANOMALOUS)
+    }
+
+    /// The name of the normal side: its class if there is exactly one, else [`NORMAL`].
+    #[must_use]
+    pub fn normal_label(&self) -> &str {
+        self.only_class(true).unwrap_or(NORMAL)
+    }
+
+    fn only_class(&self, normal: bool) -> Option<&str> {
+        let mut classes = self.classes.iter().zip(&self.normal).filter(|(_, side)| **side == normal);
+        let (class, _) = classes.next()?;
+        classes.next().is_none().then_some(class.as_str())
+    }
+
     /// The label of a tile: the most probable class *on its side of the threshold*, so that label and threshold never
     /// contradict each other; [`ANOMALOUS`] or [`NORMAL`] if the model has no class on that side.
     #[must_use]

@@ -58,6 +58,9 @@ pub struct Manifest {
     pub tile: TileSpec,
     /// Graph files by precision, `fp32` first.
     pub variants: Vec<Variant>,
+    /// The rule that makes a slide's score of its tiles' scores: `max`, `top_mean:10`, `area_mm2:0.05`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slide_rule: Option<String>,
     /// Every file of the bundle but `manifest.json` itself, sorted by path.
     pub files: Vec<FileEntry>,
     /// The bundle's origin.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Format, ScoreRow};
+use super::{Columns, Format, ScoreRow};
 use crate::Result;
 
 /// The rows of a result file of a model with these classes, each with the reason why it cannot be read if so. The first
@@ -12,7 +12,7 @@ use crate::Result;
 /// If the file cannot be read, or has other columns.
 pub fn rows(path: &Path, format: Format, classes: &[String]) -> Result<Vec<std::result::Result<ScoreRow, String>>> {
     let mut found = Vec::new();
-    for row in super::read::rows(path, format, classes)? {
+    for row in super::read::rows(path, format, &Columns::for_files(classes))? {
         let ends = row.is_err();
         found.push(row);
         if ends {

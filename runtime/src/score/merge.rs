@@ -5,13 +5,15 @@
 
 use std::path::{Path, PathBuf};
 
+use kiln_files::FileDigest;
+use kiln_tile::{TileError, TileSource};
 use serde::Serialize;
 
 use super::error::PartsError;
 use super::part::{ListDigest, PartRecord, list_digest, names_digest};
 use super::read::rows;
 use super::unchanged::{Compared, compare};
-use super::{Format, Listed, RowWriter, ScoreRow};
+use super::{Columns, Format, RowWriter, ScoreRow};
 use crate::{Error, Result};
 
 /// Missing parts that an error lists.
@@ -35,15 +37,19 @@ pub struct Merged {
 }
 
 /// Checks before parts become one file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct MergeOptions<'a> {
     /// The list that was scored. The parts must be of it.
-    pub list: Option<&'a [Listed]>,
-    /// Read every tile that is here, and refuse parts whose tiles have other bytes now.
-    pub compare_tiles: bool,
+    pub list: Option<&'a dyn TileSource>,
+    /// Returns the digest of the bytes that a row's tile has now, so that parts whose tiles were replaced are refused; the
+    /// number is the row's place in the list. `None` accepts them unseen.
+    pub digest: Option<&'a DigestNow>,
     /// Threads that read tiles.
     pub workers: usize,
 }
+
+/// The digest of the bytes of a row's tile now; [`TileError::NotFound`] if the tile is not on this machine.
+pub type DigestNow = dyn Fn(usize, &ScoreRow) -> std::result::Result<FileDigest, TileError> + Sync;
 
 /// Rows whose tiles are compared at a time.
 const BLOCK: usize = 4_096;
@@ -55,7 +61,7 @@ const BLOCK: usize = 4_096;
 /// was scored; the file is then not written.
 pub fn merge(
     parts: &[PathBuf],
-    open: impl FnOnce(&[String]) -> Result<RowWriter>,
+    open: impl FnOnce(&Columns) -> Result<RowWriter>,
     options: MergeOptions<'_>,
 ) -> Result<Merged> {
     let mut records = Vec::new();
@@ -72,7 +78,7 @@ pub fn merge(
     if let Some(list) = options.list {
         is_of(list, &first)?;
     }
-    join(&records, &first, open(&first.classes)?, options)
+    join(&records, &first, open(&first.columns())?, options)
 }
 
 /// Two parts of one scoring.
@@ -82,7 +88,7 @@ fn alike((one, expected): (&Path, &PartRecord), (other, found): (&Path, &PartRec
         "lists"
     } else if found.shards != expected.shards {
         "numbers of parts"
-    } else if found.model != expected.model || found.classes != expected.classes {
+    } else if found.model != expected.model || found.columns() != expected.columns() {
         "models"
     } else if found.settings != expected.settings {
         "settings: another bundle, size policy or release of Kiln"
@@ -115,8 +121,8 @@ fn complete(records: &[(&Path, PartRecord)], shards: usize) -> Result<()> {
     Err(PartsError::Missing { parts: format!("{}{others}", shown.join(", ")) }.into())
 }
 
-fn is_of(list: &[Listed], record: &PartRecord) -> Result<()> {
-    let digest = list_digest(list.iter().map(|tile| tile.path.to_string_lossy()));
+fn is_of(list: &dyn TileSource, record: &PartRecord) -> Result<()> {
+    let digest = list_digest(list);
     let is_same_by_bytes = record.names_sha256.is_empty() || names_digest(list) == record.names_sha256;
     if digest == record.list_sha256 && is_same_by_bytes {
         return Ok(());
@@ -138,15 +144,16 @@ fn join(
     let mut merged = Merged { parts: records.len(), tiles: 0, scored: 0, failed: 0, compared: 0, not_compared: 0 };
     for (path, record) in records {
         let before = merged.tiles;
-        let mut rows = rows(path, format_of(path)?, &first.classes)?;
+        let mut rows = rows(path, format_of(path)?, &first.columns())?;
         loop {
             let block: std::result::Result<Vec<ScoreRow>, String> = rows.by_ref().take(BLOCK).collect();
             let block = block.map_err(|reason| refuse(format!("{}: {reason}", path.display())))?;
             if block.is_empty() {
                 break;
             }
-            if options.compare_tiles {
-                unchanged(&block, (path, record), merged.tiles, before, options, &mut merged)?;
+            if let Some(digest) = options.digest {
+                let workers = options.workers;
+                unchanged(&block, (path, record), merged.tiles, before, (digest, workers), &mut merged)?;
             }
             for row in &block {
                 digest.add(&row.path);
@@ -181,25 +188,21 @@ fn unchanged(
     (part, record): (&Path, &PartRecord),
     at: usize,
     start: usize,
-    options: MergeOptions<'_>,
+    (digest_now, workers): (&DigestNow, usize),
     merged: &mut Merged,
 ) -> Result<()> {
-    // The list has the names as they are; a row shows a name that is not UTF-8 with replacement characters.
-    let path = |number: usize| {
-        let listed = options.list.and_then(|list| list.get(at + number)).map(|tile| tile.path.as_path());
-        listed.unwrap_or(Path::new(&block[number].path))
-    };
     let scored = block.iter().enumerate().filter(|(_, row)| row.is_ok()).map(|(number, _)| number);
     let digest = |number: usize| record.tile_digests.get(at - start + number).copied().flatten();
-    let asked: Vec<_> = scored.filter_map(|number| Some((path(number), digest(number)?))).collect();
+    let asked: Vec<_> = scored.filter_map(|number| Some((number, digest(number)?))).collect();
     merged.not_compared += block.iter().filter(|row| row.is_ok()).count() - asked.len();
-    for ((tile, _), found) in asked.iter().zip(compare(&asked, options.workers, &|| ())) {
+    let compared = compare(&asked, &|number| digest_now(at + number, &block[number]), workers, &|| ());
+    for ((number, _), found) in asked.iter().zip(compared) {
         match found {
             Compared::Same => merged.compared += 1,
             Compared::Missing => merged.not_compared += 1,
             Compared::Changed => {
                 let shard = format!("{}/{}", record.shard, record.shards);
-                let (tile, part) = (tile.to_path_buf(), part.to_owned());
+                let (tile, part) = (PathBuf::from(&block[*number].path), part.to_owned());
                 return Err(PartsError::TileReplaced { tile, shard, part }.into());
             }
         }

@@ -2,6 +2,7 @@
 //! ([`run`]), rows in input order to a file or a stream ([`RowWriter`]). A tile that cannot be decoded becomes a row with
 //! the reason, and the rest is scored. Memory depends on the batch and the workers, never on the number of tiles.
 
+mod columns;
 pub(crate) mod error;
 mod format;
 pub(crate) mod fuzzing;
@@ -21,16 +22,18 @@ mod target;
 mod unchanged;
 mod writer;
 
+pub use columns::Columns;
 pub use error::{ListingError, PartsError, TargetError};
 pub use format::Format;
 pub use listing::{Listed, Listing, STDIN, Separator, list, list_file, search};
-pub use merge::{MergeOptions, Merged, merge};
+pub use merge::{DigestNow, MergeOptions, Merged, merge};
 pub use part::{PartRecord, ScoredBy, list_digest};
 pub use pipeline::{PipelineOptions, Summary, run};
 pub use probe::{PROBED_BATCHES, Probe, probe};
 pub use resume::{Found, Kept, ResumableFile, Resume, run_key};
+pub use read::rows;
 pub use row::{OK, ScoreRow};
 pub use sessions::{Layout, MAX_STREAMS, open_sessions};
 pub use shard::Shard;
-pub use source::ListedTiles;
+pub use source::{ListedTiles, file_digest};
 pub use writer::RowWriter;

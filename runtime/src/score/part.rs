@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use kiln_files::digest::sha256_file;
 use kiln_files::{FileDigest, publish};
+use kiln_tile::TileSource;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::error::PartsError;
-use super::{Listed, Shard};
+use super::{Columns, Shard};
 use crate::{Error, Result};
 
 /// The record's schema version.
@@ -32,8 +33,11 @@ pub struct PartRecord {
     pub rows: usize,
     /// [`list_digest`] of the whole list.
     pub list_sha256: String,
-    /// Class names of the model, in the order of the columns `p_<class>`.
+    /// Class names of the model, in the order of the columns of probabilities.
     pub classes: Vec<String>,
+    /// True if the rows are of tiles of slides, which have other columns.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_slides: bool,
     /// SHA-256 of the bytes of the list's names, each followed by NUL. Names that are not UTF-8 may look alike in
     /// `list_sha256`. Empty in records of earlier releases.
     #[serde(default)]
@@ -69,8 +73,8 @@ impl PartRecord {
     #[must_use]
     pub fn new(
         shard: Shard,
-        list: &[Listed],
-        classes: &[String],
+        list: &dyn TileSource,
+        columns: &Columns,
         by: ScoredBy,
         tile_digests: Vec<Option<FileDigest>>,
     ) -> Self {
@@ -80,9 +84,10 @@ impl PartRecord {
             shards: shard.count,
             tiles: list.len(),
             rows: shard.range(list.len()).len(),
-            list_sha256: list_digest(list.iter().map(|tile| tile.path.to_string_lossy())),
+            list_sha256: list_digest(list),
             names_sha256: names_digest(list),
-            classes: classes.to_vec(),
+            classes: columns.classes().to_vec(),
+            of_slides: columns.are_of_slides(),
             model: by.model,
             settings: by.settings,
             bytes: 0,
@@ -97,6 +102,12 @@ impl PartRecord {
         let mut name = part.file_name().unwrap_or_default().to_owned();
         name.push(".shard.json");
         part.with_file_name(name)
+    }
+
+    /// The columns of the part's file.
+    #[must_use]
+    pub fn columns(&self) -> Columns {
+        if self.of_slides { Columns::for_slides(&self.classes) } else { Columns::for_files(&self.classes) }
     }
 
     /// Writes the record of a part that is there, whole.
@@ -152,18 +163,18 @@ impl PartRecord {
     }
 }
 
-/// SHA-256 over the paths of a list as in the rows, each followed by a newline.
-pub fn list_digest(paths: impl Iterator<Item = impl AsRef<str>>) -> String {
+/// SHA-256 over the names of a list's tiles as in the rows, each followed by a newline.
+pub fn list_digest(list: &dyn TileSource) -> String {
     let mut digest = ListDigest::default();
-    paths.for_each(|path| digest.add(path.as_ref()));
+    (0..list.len()).for_each(|index| digest.add(&list.name(index)));
     digest.finish()
 }
 
 /// SHA-256 over the bytes of the names of a list, each followed by NUL.
-pub(super) fn names_digest(list: &[Listed]) -> String {
+pub(super) fn names_digest(list: &dyn TileSource) -> String {
     let mut digest = Sha256::new();
-    for tile in list {
-        digest.update(tile.path.as_os_str().as_encoded_bytes());
+    for index in 0..list.len() {
+        digest.update(list.identity(index));
         digest.update(b"\0");
     }
     hex(&digest.finalize())

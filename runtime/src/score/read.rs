@@ -4,20 +4,18 @@ use std::fs::File;
 use std::path::Path;
 
 use super::format::RowsRead;
-use super::row::{COMMON, probability_columns};
-use super::{Format, ScoreRow};
+use super::{Columns, Format, ScoreRow};
 use crate::{Error, Result};
 
-/// Opens a result file whose columns are those of a model with these classes. A row that contradicts itself is an error.
+/// Opens a result file with these columns. A row that contradicts itself is an error.
 ///
 /// # Errors
 /// If it cannot be read, or has other columns.
-pub(super) fn rows(path: &Path, format: Format, classes: &[String]) -> Result<RowsRead> {
+pub fn rows(path: &Path, format: Format, columns: &Columns) -> Result<RowsRead> {
     let file = File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    let columns: Vec<String> = COMMON.into_iter().map(str::to_owned).chain(probability_columns(classes)).collect();
-    let rows = (format.codec().read)(file, columns);
+    let rows = (format.codec().read)(file, columns.clone());
     let rows = rows.map_err(|reason| Error::Rows { path: path.to_owned(), reason })?;
-    let classes = classes.len();
+    let classes = columns.classes().len();
     let checked = move |row: ScoreRow| match row.is_coherent(classes) {
         true => Ok(row),
         false => Err(format!(
@@ -37,7 +35,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        rows(&path, Format::from_path(&path).unwrap(), &["a".to_owned(), "b".to_owned()]).unwrap().collect()
+        rows(&path, Format::from_path(&path).unwrap(), &Columns::for_files(&["a".to_owned(), "b".to_owned()])).unwrap().collect()
     }
 
     /// Found by fuzzing: a missing probability let the next one take its place, and `ok` needed no score.

@@ -1,9 +1,9 @@
-//! One row of results, and the names of its columns: the same in every format.
+//! One row of results: the same in every format.
 
 use kiln_files::FileDigest;
 use kiln_files::text::one_line;
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use kiln_tile::SlideTile;
+use serde::{Deserialize, Serialize};
 
 use crate::decision::DecisionRule;
 
@@ -13,8 +13,12 @@ pub const OK: &str = "ok";
 /// The result of one tile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScoreRow {
-    /// The file, as listed; characters that are not UTF-8 are replaced.
+    /// The tile's identity: the file, as listed, where characters that are not UTF-8 are replaced; for a tile of a slide
+    /// `SLIDE#minx,miny,widthxheight`.
     pub path: String,
+    /// The slide and the place; `None` for an image file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tile: Option<SlideTile>,
     /// Higher is more anomalous; `None` without a score.
     pub score: Option<f32>,
     /// The class, or `anomalous` or `normal` where the model has none; `None` without a score.
@@ -23,7 +27,8 @@ pub struct ScoreRow {
     pub status: String,
     /// A probability for each class, in the manifest's order; empty without classes or a score.
     pub probabilities: Vec<f32>,
-    /// The digest of the file's bytes as they were read for this row; no column. `None` if they could not be read.
+    /// The digest of the bytes that were scored, those of the file or of the slide; no column. `None` if they could not
+    /// be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<FileDigest>,
 }
@@ -39,7 +44,7 @@ impl ScoreRow {
             );
         }
         let label = Some(rule.label(score, &probabilities).to_owned());
-        Self { path, score: Some(score), label, status: OK.to_owned(), probabilities, digest: None }
+        Self { path, tile: None, score: Some(score), label, status: OK.to_owned(), probabilities, digest: None }
     }
 
     /// A tile without a score. The reason becomes one line without control characters, whatever a decoder or a server
@@ -47,7 +52,7 @@ impl ScoreRow {
     #[must_use]
     pub fn failed(path: String, status: &str) -> Self {
         let status = one_line(status).into_owned();
-        Self { path, score: None, label: None, status, probabilities: Vec::new(), digest: None }
+        Self { path, tile: None, score: None, label: None, status, probabilities: Vec::new(), digest: None }
     }
 
     /// True if the tile has a score.
@@ -64,35 +69,6 @@ impl ScoreRow {
         let unscored = self.score.is_none() && self.probabilities.is_empty();
         let complete = self.probabilities.is_empty() || self.probabilities.len() == classes;
         finite && complete && if self.is_ok() { scored } else { unscored }
-    }
-}
-
-/// Column names that every model has.
-pub(super) const COMMON: [&str; 4] = ["path", "score", "label", "status"];
-
-/// Names of the columns of probabilities: `p_<class>`.
-pub(super) fn probability_columns(classes: &[String]) -> Vec<String> {
-    classes.iter().map(|class| format!("p_{class}")).collect()
-}
-
-/// A row under its column names, with every column present whatever the status.
-pub(super) struct Named<'a> {
-    pub(super) row: &'a ScoreRow,
-    pub(super) probability_columns: &'a [String],
-}
-
-impl Serialize for Named<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(COMMON.len() + self.probability_columns.len()))?;
-        let [path, score, label, status] = COMMON;
-        map.serialize_entry(path, &self.row.path)?;
-        map.serialize_entry(score, &self.row.score)?;
-        map.serialize_entry(label, &self.row.label)?;
-        map.serialize_entry(status, &self.row.status)?;
-        for (index, column) in self.probability_columns.iter().enumerate() {
-            map.serialize_entry(column, &self.row.probabilities.get(index))?;
-        }
-        map.end()
     }
 }
 

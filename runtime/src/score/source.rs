@@ -1,10 +1,20 @@
 //! Listed files as a tile source.
 
 use std::borrow::Cow;
+use std::path::Path;
 
-use kiln_tile::{Decoder, TileRead, TileSource};
+use kiln_files::FileDigest;
+use kiln_tile::{Decoder, TileError, TileRead, TileSource};
 
 use super::Listed;
+
+/// The digest of a file's bytes, read under the limits of tiles.
+///
+/// # Errors
+/// [`TileError`] if it cannot be read.
+pub fn file_digest(path: &Path) -> Result<FileDigest, TileError> {
+    Decoder::default().read_file(path).map(|bytes| FileDigest::new(&bytes))
+}
 
 /// Image files, one tile each. A row has the path of its file.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +38,14 @@ impl TileSource for ListedTiles<'_> {
 
     fn name(&self, index: usize) -> Cow<'_, str> {
         self.tiles[index].path.to_string_lossy()
+    }
+
+    fn identity(&self, index: usize) -> Cow<'_, [u8]> {
+        Cow::Borrowed(self.tiles[index].path.as_os_str().as_encoded_bytes())
+    }
+
+    fn digest(&self, index: usize) -> Result<FileDigest, TileError> {
+        file_digest(&self.tiles[index].path)
     }
 
     fn read(&self, index: usize) -> TileRead {

@@ -1,12 +1,10 @@
-//! Comparison of tiles with those that were scored, by their bytes: every file is read, on several threads, and its
-//! digest compared.
+//! Comparison of tiles with those that were scored, by the digests of their bytes, on several threads.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use kiln_files::FileDigest;
-use kiln_tile::{Decoder, TileError};
+use kiln_tile::TileError;
 
 /// A tile now, compared with the tile that was scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,15 +17,20 @@ pub(super) enum Compared {
     Missing,
 }
 
-/// Compares the files with digests of the bytes that were scored, in the order given.
-pub(super) fn compare(tiles: &[(&Path, FileDigest)], workers: usize, on_tile: &(dyn Fn() + Sync)) -> Vec<Compared> {
+/// Compares the digests of tiles' bytes now with those of the bytes that were scored, in the order given.
+pub(super) fn compare<T: Copy + Sync>(
+    tiles: &[(T, FileDigest)],
+    digest: &(dyn Fn(T) -> Result<FileDigest, TileError> + Sync),
+    workers: usize,
+    on_tile: &(dyn Fn() + Sync),
+) -> Vec<Compared> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut found = Vec::new();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some((path, digest)) = tiles.get(at) else { return found };
-            found.push((at, now(path, *digest)));
+            let Some((tile, scored)) = tiles.get(at) else { return found };
+            found.push((at, now(digest(*tile), *scored)));
             on_tile();
         }
     };
@@ -42,9 +45,9 @@ pub(super) fn compare(tiles: &[(&Path, FileDigest)], workers: usize, on_tile: &(
     all
 }
 
-fn now(path: &Path, digest: FileDigest) -> Compared {
-    match Decoder::default().read_file(path) {
-        Ok(bytes) if FileDigest::new(&bytes) == digest => Compared::Same,
+fn now(digest: Result<FileDigest, TileError>, scored: FileDigest) -> Compared {
+    match digest {
+        Ok(digest) if digest == scored => Compared::Same,
         Err(TileError::NotFound) => Compared::Missing,
         _ => Compared::Changed,
     }

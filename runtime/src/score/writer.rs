@@ -4,9 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::format::WriteRows;
-use super::row::probability_columns;
 use super::target::Target;
-use super::{Format, ScoreRow};
+use super::{Columns, Format, ScoreRow};
 use crate::{Error, Result};
 
 /// Writes rows. A file appears at [`RowWriter::finish`] and not before, so that a result file is whole whenever it is
@@ -18,25 +17,25 @@ pub struct RowWriter {
 }
 
 impl RowWriter {
-    /// Rows for the file `path`, which is replaced at the end. `classes` are the model's, for the columns `p_<class>`.
+    /// Rows for the file `path`, which is replaced at the end.
     ///
     /// # Errors
     /// If `path` is no regular file, or its folder cannot be written.
-    pub fn to_file(path: &Path, format: Format, classes: &[String]) -> Result<Self> {
-        Self::new(Target::file(path)?, format, classes)
+    pub fn to_file(path: &Path, format: Format, columns: &Columns) -> Result<Self> {
+        Self::new(Target::file(path)?, format, columns)
     }
 
     /// Rows to a stream.
     ///
     /// # Errors
     /// If the stream cannot be written, or the format needs a file: see [`Format::for_stream`].
-    pub fn to_stream(stream: Box<dyn Write + Send>, format: Format, classes: &[String]) -> Result<Self> {
-        Self::new(Target::Stream(stream), format.for_stream()?, classes)
+    pub fn to_stream(stream: Box<dyn Write + Send>, format: Format, columns: &Columns) -> Result<Self> {
+        Self::new(Target::Stream(stream), format.for_stream()?, columns)
     }
 
-    fn new(target: Target, format: Format, classes: &[String]) -> Result<Self> {
+    fn new(target: Target, format: Format, columns: &Columns) -> Result<Self> {
         let path = target.path();
-        match (format.codec().write)(target, &probability_columns(classes)) {
+        match (format.codec().write)(target, columns) {
             Ok(rows) => Ok(Self { rows, path }),
             Err(source) => Err(Error::Write { path, source }),
         }
@@ -89,6 +88,10 @@ mod tests {
         vec!["benign".to_owned(), "tumour, \"odd\"".to_owned()]
     }
 
+    fn columns() -> Columns {
+        Columns::for_files(&classes())
+    }
+
     fn rows() -> Vec<ScoreRow> {
         let rule = DecisionRule::new(0.5, classes(), &classes()[..1]);
         vec![
@@ -100,7 +103,7 @@ mod tests {
     fn file(format: Format) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("scores");
-        let mut writer = RowWriter::to_file(&path, format, &classes()).unwrap();
+        let mut writer = RowWriter::to_file(&path, format, &columns()).unwrap();
         rows().iter().for_each(|row| writer.write(row).unwrap());
         assert!(!path.exists(), "it appeared before it was whole");
         writer.finish().unwrap();
@@ -144,7 +147,7 @@ mod tests {
     fn a_stream_gets_one_whole_line_a_write() {
         for format in [Format::Csv, Format::Jsonl] {
             let stream = Shared::default();
-            let mut writer = RowWriter::to_stream(Box::new(stream.clone()), format, &classes()).unwrap();
+            let mut writer = RowWriter::to_stream(Box::new(stream.clone()), format, &columns()).unwrap();
             for row in rows() {
                 writer.write(&row).unwrap();
             }
@@ -153,7 +156,7 @@ mod tests {
             }
             writer.finish().unwrap();
         }
-        assert!(RowWriter::to_stream(Box::new(Shared::default()), Format::Parquet, &[]).is_err());
+        assert!(RowWriter::to_stream(Box::new(Shared::default()), Format::Parquet, &columns()).is_err());
     }
 
     #[test]
@@ -161,7 +164,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("scores.csv");
         std::fs::write(&path, "old").unwrap();
-        let mut writer = RowWriter::to_file(&path, Format::Csv, &classes()).unwrap();
+        let mut writer = RowWriter::to_file(&path, Format::Csv, &columns()).unwrap();
         writer.write(&rows()[0]).unwrap();
         drop(writer);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
@@ -172,7 +175,7 @@ mod tests {
     fn a_folder_or_a_device_is_no_target() {
         let folder = tempfile::tempdir().unwrap();
         for path in [folder.path(), Path::new("/dev/null")] {
-            let error = RowWriter::to_file(path, Format::Csv, &[]).err().unwrap();
+            let error = RowWriter::to_file(path, Format::Csv, &columns()).err().unwrap();
             assert!(error.to_string().contains("not a regular file"), "{error}");
         }
     }

@@ -17,6 +17,7 @@
 
 mod decode;
 mod error;
+mod place;
 mod policy;
 mod resize;
 mod score;
@@ -28,6 +29,7 @@ mod tile;
 
 pub use decode::{Decoder, ImageFormat, Limits, Notes, RgbImage, is_tile_path};
 pub use error::TileError;
+pub use place::{Place, SlideTile};
 pub use policy::SizePolicy;
 pub use score::{ScorePart, ScoreRule};
 pub use search::is_left_out;

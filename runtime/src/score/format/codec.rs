@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 
+use crate::score::columns::Columns;
 use crate::score::ScoreRow;
 use crate::score::target::Target;
 
@@ -18,13 +19,13 @@ pub(in crate::score) struct Codec {
     pub(super) streams: bool,
     /// The cargo feature that this build lacks for the format.
     pub(super) lacks: Option<&'static str>,
-    /// Begins a file or stream whose last columns are these, the probabilities.
+    /// Begins a file or stream with these columns.
     pub(in crate::score) write: Begin,
     /// Reads a file that must have exactly these columns.
-    pub(in crate::score) read: fn(File, Vec<String>) -> Result<RowsRead, String>,
+    pub(in crate::score) read: fn(File, Columns) -> Result<RowsRead, String>,
 }
 
-type Begin = fn(Target, &[String]) -> io::Result<Box<dyn WriteRows>>;
+type Begin = fn(Target, &Columns) -> io::Result<Box<dyn WriteRows>>;
 
 /// Writes rows of one file or stream.
 pub(in crate::score) trait WriteRows {

@@ -3,10 +3,9 @@
 use std::fs::File;
 use std::io;
 
-use kiln_files::text::one_line;
-
 use super::codec::{Codec, RowsRead, WriteRows};
-use crate::score::row::{COMMON, ScoreRow};
+use crate::score::ScoreRow;
+use crate::score::columns::{Cell, Columns};
 use crate::score::target::Target;
 
 pub(super) const CODEC: Codec = Codec {
@@ -25,29 +24,29 @@ const ROW_BYTES: usize = 1 << 16;
 /// A header line, `\n` at line ends, and an empty cell for no value.
 struct CsvRows {
     writer: csv::Writer<Target>,
-    classes: usize,
+    columns: Columns,
     stream: bool,
 }
 
 impl CsvRows {
     /// Writes the header.
-    fn new(target: Target, probability_columns: &[String]) -> io::Result<Self> {
+    fn new(target: Target, columns: &Columns) -> io::Result<Self> {
         let stream = target.is_stream();
         let mut writer = csv::WriterBuilder::new().buffer_capacity(ROW_BYTES).from_writer(target);
-        writer.write_record(COMMON.into_iter().chain(probability_columns.iter().map(String::as_str)))?;
-        Ok(Self { writer, classes: probability_columns.len(), stream })
+        writer.write_record(columns.names())?;
+        Ok(Self { writer, columns: columns.clone(), stream })
     }
 }
 
 impl WriteRows for CsvRows {
     fn write(&mut self, row: &ScoreRow) -> io::Result<()> {
-        let number = |value: Option<f32>| value.map(|value| value.to_string()).unwrap_or_default();
-        self.writer.write_field(&row.path)?;
-        self.writer.write_field(number(row.score))?;
-        self.writer.write_field(row.label.as_deref().unwrap_or_default())?;
-        self.writer.write_field(&row.status)?;
-        for index in 0..self.classes {
-            self.writer.write_field(number(row.probabilities.get(index).copied()))?;
+        for cell in self.columns.cells(row) {
+            match cell {
+                Cell::Empty => self.writer.write_field(""),
+                Cell::Text(text) => self.writer.write_field(text.as_ref()),
+                Cell::Float(number) => self.writer.write_field(number.to_string()),
+                Cell::Integer(number) => self.writer.write_field(number.to_string()),
+            }?;
         }
         self.writer.write_record(None::<&[u8]>)?;
         if self.stream { self.writer.flush() } else { Ok(()) }
@@ -58,25 +57,18 @@ impl WriteRows for CsvRows {
     }
 }
 
-fn csv_rows(file: File, columns: Vec<String>) -> Result<RowsRead, String> {
+fn csv_rows(file: File, columns: Columns) -> Result<RowsRead, String> {
     let mut reader = csv::Reader::from_reader(file);
     let header = reader.headers().map_err(|error| error.to_string())?;
-    if header.iter().ne(columns.iter().map(String::as_str)) {
-        return Err(format!("has the columns {:?}, expected {columns:?}", header.iter().collect::<Vec<_>>()));
+    if header.iter().ne(columns.names()) {
+        let expected: Vec<_> = columns.names().collect();
+        return Err(format!("has the columns {:?}, expected {expected:?}", header.iter().collect::<Vec<_>>()));
     }
-    let row = |record: csv::Result<csv::StringRecord>| {
+    let row = move |record: csv::Result<csv::StringRecord>| {
         let record = record.map_err(|error| error.to_string())?;
-        let number = |text: &str| text.parse::<f32>().map_err(|error| format!("`{text}`: {error}"));
-        let (score, label) = (&record[1], &record[2]);
-        let probabilities = record.iter().skip(COMMON.len()).filter(|text| !text.is_empty()).map(number);
-        Ok(ScoreRow {
-            path: record[0].to_owned(),
-            score: if score.is_empty() { None } else { Some(number(score)?) },
-            label: (!score.is_empty()).then(|| label.to_owned()),
-            status: one_line(&record[3]).into_owned(),
-            probabilities: probabilities.collect::<Result<_, _>>()?,
-            digest: None,
-        })
+        let kinds = columns.as_slice().iter().map(|column| column.kind);
+        let cells = record.iter().zip(kinds).map(|(text, kind)| Cell::parse(text, kind));
+        columns.row(cells.collect::<Result<_, _>>()?)
     };
     Ok(Box::new(reader.into_records().map(row)))
 }

@@ -4,9 +4,8 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-use kiln_files::text::one_line;
 use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType};
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType};
+use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::SerializedFileReader;
@@ -15,7 +14,8 @@ use parquet::record::{Field, Row};
 use parquet::schema::types::{Type, TypePtr};
 
 use super::codec::{Codec, RowsRead, WriteRows};
-use crate::score::row::{COMMON, ScoreRow};
+use crate::score::ScoreRow;
+use crate::score::columns::{Cell, Column, Columns, Kind};
 use crate::score::target::Target;
 
 pub(super) const CODEC: Codec = Codec {
@@ -31,29 +31,31 @@ pub(super) const CODEC: Codec = Codec {
 /// Rows kept in memory before they are written as one row group: some 10 MB.
 const GROUP_ROWS: usize = 1 << 16;
 
-/// One row group after another: `path` and `status` required text, the rest optional.
+/// One row group after another.
 struct ParquetRows {
     writer: SerializedFileWriter<Target>,
     rows: Vec<ScoreRow>,
-    classes: usize,
+    columns: Columns,
 }
 
 impl ParquetRows {
-    fn new(target: Target, probability_columns: &[String]) -> io::Result<Self> {
+    fn new(target: Target, columns: &Columns) -> io::Result<Self> {
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-        let writer = SerializedFileWriter::new(target, schema(probability_columns)?, Arc::new(properties))?;
-        Ok(Self { writer, rows: Vec::new(), classes: probability_columns.len() })
+        let writer = SerializedFileWriter::new(target, schema(columns)?, Arc::new(properties))?;
+        Ok(Self { writer, rows: Vec::new(), columns: columns.clone() })
     }
 
     fn write_group(&mut self) -> Result<(), ParquetError> {
         let rows = std::mem::take(&mut self.rows);
+        let cells: Vec<_> = rows.iter().map(|row| self.columns.cells(row)).collect();
         let mut group = self.writer.next_row_group()?;
-        required_text(&mut group, rows.iter().map(|row| row.path.as_str()))?;
-        optional::<FloatType>(&mut group, rows.iter().map(|row| row.score))?;
-        optional::<ByteArrayType>(&mut group, rows.iter().map(|row| row.label.as_deref().map(ByteArray::from)))?;
-        required_text(&mut group, rows.iter().map(|row| row.status.as_str()))?;
-        for class in 0..self.classes {
-            optional::<FloatType>(&mut group, rows.iter().map(|row| row.probabilities.get(class).copied()))?;
+        for (at, column) in self.columns.as_slice().iter().enumerate() {
+            let values = cells.iter().map(|row| &row[at]);
+            match column.kind {
+                Kind::Text => write_column::<ByteArrayType>(&mut group, column, values.map(text)),
+                Kind::Float => write_column::<FloatType>(&mut group, column, values.map(float)),
+                Kind::Integer => write_column::<Int64Type>(&mut group, column, values.map(integer)),
+            }?;
         }
         group.close().map(drop)
     }
@@ -76,37 +78,36 @@ impl WriteRows for ParquetRows {
     }
 }
 
-fn schema(probability_columns: &[String]) -> Result<TypePtr, ParquetError> {
-    let text = |name: &str, repetition| {
-        let builder = Type::primitive_type_builder(name, PhysicalType::BYTE_ARRAY);
-        builder.with_logical_type(Some(LogicalType::String)).with_repetition(repetition).build().map(Arc::new)
+fn schema(columns: &Columns) -> Result<TypePtr, ParquetError> {
+    let field = |column: &Column| {
+        let (physical, logical) = match column.kind {
+            Kind::Text => (PhysicalType::BYTE_ARRAY, Some(LogicalType::String)),
+            Kind::Float => (PhysicalType::FLOAT, None),
+            Kind::Integer => (PhysicalType::INT64, None),
+        };
+        let repetition = if column.required { Repetition::REQUIRED } else { Repetition::OPTIONAL };
+        let builder = Type::primitive_type_builder(&column.name, physical);
+        builder.with_logical_type(logical).with_repetition(repetition).build().map(Arc::new)
     };
-    let number = |name: &str| {
-        let builder = Type::primitive_type_builder(name, PhysicalType::FLOAT);
-        builder.with_repetition(Repetition::OPTIONAL).build().map(Arc::new)
-    };
-    let [path, score, label, status] = COMMON;
-    let mut fields = vec![
-        text(path, Repetition::REQUIRED)?,
-        number(score)?,
-        text(label, Repetition::OPTIONAL)?,
-        text(status, Repetition::REQUIRED)?,
-    ];
-    for column in probability_columns {
-        fields.push(number(column)?);
-    }
+    let fields = columns.as_slice().iter().map(field).collect::<Result<_, _>>()?;
     Ok(Arc::new(Type::group_type_builder("scores").with_fields(fields).build()?))
 }
 
-type Group<'a> = SerializedRowGroupWriter<'a, Target>;
-
-fn required_text<'a>(group: &mut Group<'_>, values: impl Iterator<Item = &'a str>) -> Result<(), ParquetError> {
-    let values: Vec<ByteArray> = values.map(ByteArray::from).collect();
-    column::<ByteArrayType>(group, &values, None)
+fn text(cell: &Cell<'_>) -> Option<ByteArray> {
+    if let Cell::Text(text) = cell { Some(ByteArray::from(text.as_ref())) } else { None }
 }
 
-fn optional<T: DataType>(
-    group: &mut Group<'_>,
+fn float(cell: &Cell<'_>) -> Option<f32> {
+    if let Cell::Float(number) = cell { Some(*number) } else { None }
+}
+
+fn integer(cell: &Cell<'_>) -> Option<i64> {
+    if let Cell::Integer(number) = cell { Some(*number) } else { None }
+}
+
+fn write_column<T: DataType>(
+    group: &mut SerializedRowGroupWriter<'_, Target>,
+    column: &Column,
     values: impl Iterator<Item = Option<T::T>>,
 ) -> Result<(), ParquetError> {
     let (mut present, mut levels) = (Vec::new(), Vec::new());
@@ -114,44 +115,33 @@ fn optional<T: DataType>(
         levels.push(i16::from(value.is_some()));
         present.extend(value);
     }
-    column::<T>(group, &present, Some(&levels))
-}
-
-fn column<T: DataType>(group: &mut Group<'_>, values: &[T::T], levels: Option<&[i16]>) -> Result<(), ParquetError> {
-    let Some(mut column) = group.next_column()? else {
+    if column.required && present.len() < levels.len() {
+        return Err(ParquetError::General(format!("a row without `{}`", column.name)));
+    }
+    let levels = (!column.required).then_some(levels.as_slice());
+    let Some(mut writer) = group.next_column()? else {
         return Err(ParquetError::General("the schema has fewer columns than a row".to_owned()));
     };
-    column.typed::<T>().write_batch(values, levels, None)?;
-    column.close()
+    writer.typed::<T>().write_batch(&present, levels, None)?;
+    writer.close()
 }
 
-fn parquet_rows(file: File, columns: Vec<String>) -> Result<RowsRead, String> {
+fn parquet_rows(file: File, columns: Columns) -> Result<RowsRead, String> {
     let reader = SerializedFileReader::new(file).map_err(|error| error.to_string())?;
     let row = move |row: parquet::errors::Result<Row>| {
         let row = row.map_err(|error| error.to_string())?;
-        let cells: Vec<(&String, &Field)> = row.get_column_iter().collect();
-        if cells.iter().map(|(name, _)| *name).ne(&columns) {
-            return Err(format!("a row with other columns than {columns:?}"));
+        let fields: Vec<(&String, &Field)> = row.get_column_iter().collect();
+        if !fields.iter().map(|(name, _)| name.as_str()).eq(columns.names()) {
+            return Err(format!("a row with other columns than {:?}", columns.names().collect::<Vec<_>>()));
         }
-        let text = |at: usize| match cells[at].1 {
-            Field::Str(text) => Ok(Some(text.clone())),
-            Field::Null => Ok(None),
-            other => Err(format!("`{}` is {other}", columns[at])),
+        let cell = |(column, (name, field)): (&Column, (&String, &Field))| match (column.kind, field) {
+            (_, Field::Null) => Ok(Cell::Empty),
+            (Kind::Text, Field::Str(text)) => Ok(Cell::Text(text.clone().into())),
+            (Kind::Float, Field::Float(number)) => Ok(Cell::Float(*number)),
+            (Kind::Integer, Field::Long(number)) => Ok(Cell::Integer(*number)),
+            (_, other) => Err(format!("`{name}` is {other}")),
         };
-        let number = |at: usize| match cells[at].1 {
-            Field::Float(number) => Ok(Some(*number)),
-            Field::Null => Ok(None),
-            other => Err(format!("`{}` is {other}", columns[at])),
-        };
-        let probabilities = (COMMON.len()..columns.len()).map(number);
-        Ok(ScoreRow {
-            path: text(0)?.ok_or("a row without `path`")?,
-            score: number(1)?,
-            label: text(2)?,
-            status: one_line(&text(3)?.ok_or("a row without `status`")?).into_owned(),
-            probabilities: probabilities.filter_map(Result::transpose).collect::<Result<_, _>>()?,
-            digest: None,
-        })
+        columns.row(columns.as_slice().iter().zip(fields).map(cell).collect::<Result<_, _>>()?)
     };
     Ok(Box::new(reader.into_iter().map(row)))
 }

@@ -1,8 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
 use kiln_files::FileDigest;
+use kiln_tile::Decoder;
 
-use super::super::{OK, ScoredBy, Shard};
+use super::super::{Listed, ListedTiles, OK, ScoredBy, Shard, file_digest};
 use super::*;
 
 const CLASSES: [&str; 2] = ["benign", "odd, \"very\""];
@@ -22,6 +23,7 @@ fn row(tile: &Listed, number: usize) -> ScoreRow {
     let probabilities = vec![1.0 - score, score];
     ScoreRow {
         path,
+        tile: None,
         score: Some(score),
         label: Some(CLASSES[number % 2].to_owned()),
         status: OK.to_owned(),
@@ -30,23 +32,33 @@ fn row(tile: &Listed, number: usize) -> ScoreRow {
     }
 }
 
+fn columns() -> Columns {
+    Columns::for_files(&CLASSES.map(str::to_owned))
+}
+
+fn source(list: &[Listed]) -> ListedTiles<'_> {
+    ListedTiles::new(list, Decoder::default())
+}
+
 fn by(model: &str) -> ScoredBy {
     ScoredBy { model: model.to_owned(), settings: String::new() }
 }
 
 fn merge(parts: &[PathBuf], out: &Path, format: Format, list: Option<&[Listed]>) -> Result<Merged> {
-    let options = MergeOptions { list, compare_tiles: true, workers: 2 };
-    super::merge(parts, |classes| RowWriter::to_file(out, format, classes), options)
+    let list = list.map(|list| ListedTiles::new(list, Decoder::default()));
+    let digest = |_: usize, row: &ScoreRow| file_digest(Path::new(&row.path));
+    let list = list.as_ref().map(|list| list as &dyn TileSource);
+    let options = MergeOptions { list, digest: Some(&digest), workers: 2 };
+    super::merge(parts, |columns| RowWriter::to_file(out, format, columns), options)
 }
 
 fn score(list: &[Listed], shard: Option<Shard>, path: &Path, model: &str) -> PathBuf {
-    let classes = CLASSES.map(str::to_owned);
     let range = shard.map_or(0..list.len(), |shard| shard.range(list.len()));
-    let mut writer = RowWriter::to_file(path, Format::from_path(path).unwrap(), &classes).unwrap();
+    let mut writer = RowWriter::to_file(path, Format::from_path(path).unwrap(), &columns()).unwrap();
     range.for_each(|number| writer.write(&row(&list[number], number)).unwrap());
     writer.finish().unwrap();
     if let Some(shard) = shard {
-        PartRecord::new(shard, list, &classes, by(model), vec![]).write(path).unwrap();
+        PartRecord::new(shard, &source(list), &columns(), by(model), vec![]).write(path).unwrap();
     }
     path.to_owned()
 }
@@ -136,7 +148,7 @@ fn a_part_with_rows_of_other_tiles_is_refused_whatever_its_record_says() {
     let shard = |index| Shard { index, count: 2 };
     let one = score(&tiles, Some(shard(0)), &folder.path().join("a.csv"), "m");
     let two = score(&other, Some(shard(1)), &folder.path().join("b.csv"), "m");
-    PartRecord::new(shard(1), &tiles, &CLASSES.map(str::to_owned), by("m"), vec![]).write(&two).unwrap();
+    PartRecord::new(shard(1), &source(&tiles), &columns(), by("m"), vec![]).write(&two).unwrap();
     let error = merge(&[one, two], &folder.path().join("out.csv"), Format::Csv, None).unwrap_err();
     assert!(error.to_string().contains("not the list"), "{error}");
 }
@@ -169,13 +181,12 @@ fn a_part_whose_tile_was_replaced_is_refused_by_name() {
         Listed { path, refused: None }
     };
     let tiles: Vec<_> = (0..4).map(tile).collect();
-    let classes = CLASSES.map(str::to_owned);
     let part = |index: usize| {
         let shard = Shard { index, count: 2 };
         let part = score(&tiles, Some(shard), &folder.path().join(format!("{index}.csv")), "m");
         let digests =
             tiles[shard.range(4)].iter().map(|tile| Some(FileDigest::new(&std::fs::read(&tile.path).unwrap())));
-        PartRecord::new(shard, &tiles, &classes, by("m"), digests.collect()).write(&part).unwrap();
+        PartRecord::new(shard, &source(&tiles), &columns(), by("m"), digests.collect()).write(&part).unwrap();
         part
     };
     let parts = [part(0), part(1)];

@@ -3,7 +3,7 @@
 use std::mem::take;
 
 use kiln_files::FileDigest;
-use kiln_tile::{TILE_BYTES, Tile, TileRead, TileSource};
+use kiln_tile::{SlideTile, TILE_BYTES, Tile, TileRead, TileSource};
 
 use crate::decision::{DecisionRule, PROBABILITIES, SCORE};
 use crate::score::ScoreRow;
@@ -17,6 +17,7 @@ const MAX_ROWS: usize = 1024;
 /// A row without its score.
 pub(super) struct Unscored {
     name: String,
+    slide_tile: Option<SlideTile>,
     digest: Option<FileDigest>,
     /// The tile, or the status of a row without one.
     tile: Result<Tile, String>,
@@ -26,7 +27,7 @@ impl Unscored {
     /// Reads a tile and its name.
     pub(super) fn read(source: &(impl TileSource + ?Sized), index: usize) -> Self {
         let TileRead { digest, tile } = source.read(index);
-        Self { name: source.name(index).into_owned(), digest, tile }
+        Self { name: source.name(index).into_owned(), slide_tile: source.slide_tile(index), digest, tile }
     }
 }
 
@@ -59,9 +60,9 @@ impl Batch {
 
     /// The rows of a batch without tiles.
     pub(super) fn into_failed(self) -> Vec<ScoreRow> {
-        let row = |Unscored { name, digest, tile }| {
+        let row = |Unscored { name, slide_tile, digest, tile }| {
             let status = tile.err().unwrap_or_default();
-            ScoreRow { digest, ..ScoreRow::failed(name, &status) }
+            ScoreRow { tile: slide_tile, digest, ..ScoreRow::failed(name, &status) }
         };
         self.rows.into_iter().map(row).collect()
     }
@@ -78,12 +79,15 @@ impl Batch {
         self.rows.iter().flat_map(|row| &row.tile).for_each(|tile| pixels.extend_from_slice(tile.pixels()));
         let outputs = run_padded(scorer, pixels, self.tiles).map_err(|error| self.named(error))?;
         let mut scores = Scores::new(&outputs, rule.classes().len())?;
-        let row = |Unscored { name, digest, tile }| match tile {
-            Ok(_) => {
-                let (score, probabilities) = scores.next();
-                ScoreRow { digest, ..ScoreRow::scored(name, score, probabilities, rule) }
-            }
-            Err(status) => ScoreRow { digest, ..ScoreRow::failed(name, &status) },
+        let row = |Unscored { name, slide_tile, digest, tile }| {
+            let row = match tile {
+                Ok(_) => {
+                    let (score, probabilities) = scores.next();
+                    ScoreRow::scored(name, score, probabilities, rule)
+                }
+                Err(status) => ScoreRow::failed(name, &status),
+            };
+            ScoreRow { tile: slide_tile, digest, ..row }
         };
         Ok(self.rows.into_iter().map(row).collect())
     }

@@ -7,7 +7,7 @@ use std::slice::from_mut;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kiln_files::FileDigest;
-use kiln_tile::{Decoder, TILE_BYTES, Tile, TileRead};
+use kiln_tile::{Decoder, TILE_BYTES, Tile, TileError, TileRead};
 use ndarray::Array1;
 
 use super::super::{Listed, ListedTiles};
@@ -204,6 +204,9 @@ impl TileSource for Greys {
     }
     fn name(&self, index: usize) -> Cow<'_, str> {
         index.to_string().into()
+    }
+    fn digest(&self, _: usize) -> std::result::Result<FileDigest, TileError> {
+        Err(TileError::NotFound)
     }
     fn read(&self, index: usize) -> TileRead {
         self.highest.fetch_max(index, Ordering::SeqCst);

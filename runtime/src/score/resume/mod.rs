@@ -11,31 +11,37 @@ use std::path::{Path, PathBuf};
 
 use kiln_files::FileDigest;
 use kiln_files::digest::sha256_hex;
+use kiln_tile::TileSource;
 
 use self::progress::{Earlier, EarlierRow, FORMAT, Head, is_progress, line_of, whole_row};
 use super::error::TargetError;
 use super::unchanged::{Compared, compare};
-use super::{Format, Listed, RowWriter, ScoreRow};
+use super::{Columns, Format, RowWriter, ScoreRow};
 use crate::bundle::Manifest;
 use crate::{Error, Result};
 
 /// All that a run's rows depend on beside the tiles' own bytes, as one digest: this release of Kiln, the bundle with the
-/// digests of its files, `options`, and the list.
+/// digests of its files, `options`, and the names of the tiles; `None` for a key that holds for any tiles.
 #[must_use]
-pub fn run_key(manifest: &Manifest, options: &[&str], tiles: &[Listed]) -> String {
+pub fn run_key(manifest: &Manifest, options: &[&str], tiles: Option<&dyn TileSource>) -> String {
     let manifest = serde_json::to_string(manifest).unwrap_or_default();
     key(&[&[env!("CARGO_PKG_VERSION"), &manifest], options].concat(), tiles)
 }
 
-fn key(facts: &[&str], tiles: &[Listed]) -> String {
+/// Names that are hashed at a time.
+const PART: usize = 4_096;
+
+fn key(facts: &[&str], tiles: Option<&dyn TileSource>) -> String {
     // Digests of parts: the list may be long, and is hashed as it is read. Bytes, because two names that are not UTF-8 may
     // look alike as text.
-    let paths = tiles.chunks(4_096).map(|part| {
-        let names: Vec<_> = part.iter().map(|tile| tile.path.as_os_str().as_encoded_bytes()).collect();
-        sha256_hex(&names.join(&b'\0'))
+    let parts = tiles.into_iter().flat_map(|tiles| {
+        (0..tiles.len()).step_by(PART).map(move |first| {
+            let names: Vec<_> = (first..tiles.len().min(first + PART)).map(|index| tiles.identity(index)).collect();
+            sha256_hex(&names.join(&b'\0'))
+        })
     });
     let facts = facts.iter().map(|fact| sha256_hex(fact.as_bytes()));
-    sha256_hex(facts.chain(paths).collect::<Vec<_>>().join("\n").as_bytes())
+    sha256_hex(facts.chain(parts).collect::<Vec<_>>().join("\n").as_bytes())
 }
 
 /// A result file that is not complete yet.
@@ -44,7 +50,7 @@ pub struct ResumableFile {
     progress: PathBuf,
     file: BufWriter<File>,
     format: Format,
-    classes: Vec<String>,
+    columns: Columns,
     /// The offset of each tile's row in the progress file; none for a tile that is not scored yet.
     rows: Vec<Option<u64>>,
     /// Places of the tiles to score.
@@ -99,13 +105,13 @@ impl ResumableFile {
     pub fn open(
         target: &Path,
         format: Format,
-        classes: &[String],
+        columns: &Columns,
         key: &str,
-        tiles: &[Listed],
+        tiles: &dyn TileSource,
         resume: &Resume<'_>,
     ) -> Result<(Self, Found)> {
         // Finds what is wrong with the target before anything is scored.
-        drop(RowWriter::to_file(target, format, classes)?);
+        drop(RowWriter::to_file(target, format, columns)?);
         let progress = Self::progress_of(target);
         let failed = |source| Error::Write { path: progress.clone(), source };
         let mut options = OpenOptions::new();
@@ -120,7 +126,7 @@ impl ResumableFile {
         let earlier = if resume.restart {
             Earlier::Nothing
         } else {
-            Earlier::read(&file, &head, tiles, classes.len()).map_err(failed)?
+            Earlier::read(&file, &head, tiles, columns.classes().len()).map_err(failed)?
         };
         let (end, rows, found) = match earlier {
             Earlier::Rows { end, rows } => {
@@ -133,9 +139,9 @@ impl ResumableFile {
         };
         file.set_len(end).and_then(|()| file.seek(SeekFrom::Start(end))).map_err(failed)?;
         let todo = (0..tiles.len()).filter(|place| rows[*place].is_none()).collect();
-        let (target, classes) = (target.to_owned(), classes.to_vec());
+        let (target, columns) = (target.to_owned(), columns.clone());
         let file = BufWriter::new(file);
-        let mut this = Self { target, progress, file, format, classes, rows, todo, done: 0, end };
+        let mut this = Self { target, progress, file, format, columns, rows, todo, done: 0, end };
         if end == 0 {
             let line = serde_json::to_vec(&head).map_err(|error| this.failed(error.into()))?;
             this.write_line(line)?;
@@ -199,7 +205,7 @@ impl ResumableFile {
         let flushed = self.file.flush();
         flushed.map_err(|source| self.failed(source))?;
         let unreadable = |source| Error::Read { path: self.progress.clone(), source };
-        let mut writer = RowWriter::to_file(&self.target, self.format, &self.classes)?;
+        let mut writer = RowWriter::to_file(&self.target, self.format, &self.columns)?;
         let mut reader = BufReader::new(File::open(&self.progress).map_err(unreadable)?);
         let mut digests = Vec::with_capacity(self.rows.len());
         let (mut at, mut line) = (0_u64, String::new());
@@ -222,7 +228,7 @@ impl ResumableFile {
 }
 
 /// Keeps the rows with a score whose tiles have the bytes that were scored.
-fn keep(rows: Vec<Option<EarlierRow>>, tiles: &[Listed], resume: &Resume<'_>) -> (Vec<Option<u64>>, Kept) {
+fn keep(rows: Vec<Option<EarlierRow>>, tiles: &dyn TileSource, resume: &Resume<'_>) -> (Vec<Option<u64>>, Kept) {
     let mut kept = Kept::default();
     let scored: Vec<(usize, u64, FileDigest)> = rows
         .iter()
@@ -230,8 +236,8 @@ fn keep(rows: Vec<Option<EarlierRow>>, tiles: &[Listed], resume: &Resume<'_>) ->
         .filter_map(|(place, row)| row.and_then(|row| Some((place, row.start, row.digest?))))
         .collect();
     kept.without_score = rows.iter().flatten().count() - scored.len();
-    let asked = scored.iter().map(|(place, _, digest)| (tiles[*place].path.as_path(), *digest)).collect::<Vec<_>>();
-    let compared = compare(&asked, resume.workers, resume.on_tile);
+    let asked: Vec<_> = scored.iter().map(|(place, _, digest)| (*place, *digest)).collect();
+    let compared = compare(&asked, &|place| tiles.digest(place), resume.workers, resume.on_tile);
     let mut starts = vec![None; tiles.len()];
     for ((place, start, _), compared) in scored.iter().zip(compared) {
         if compared == Compared::Same {

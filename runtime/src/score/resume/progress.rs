@@ -7,9 +7,10 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 
 use kiln_files::FileDigest;
+use kiln_tile::TileSource;
 use serde::{Deserialize, Serialize};
 
-use crate::score::{Listed, ScoreRow};
+use crate::score::ScoreRow;
 
 /// Version of the progress file's form. 1 had no digests and no places, 2 no digests of rows.
 pub(super) const FORMAT: u32 = 3;
@@ -63,7 +64,7 @@ pub(super) enum Earlier {
 
 impl Earlier {
     /// Reads a progress file as far as its lines are whole.
-    pub(super) fn read(mut file: &File, head: &Head, tiles: &[Listed], classes: usize) -> std::io::Result<Self> {
+    pub(super) fn read(mut file: &File, head: &Head, tiles: &dyn TileSource, classes: usize) -> std::io::Result<Self> {
         file.seek(SeekFrom::Start(0))?;
         let mut reader = BufReader::new(file);
         let mut line = Vec::new();
@@ -85,7 +86,7 @@ impl Earlier {
             let length = reader.read_until(b'\n', &mut line)? as u64;
             // A line that is no row was cut by the end of the machine, not of the process.
             let Some((place, row)) = whole_row(&line).filter(|_| line.ends_with(b"\n")) else { break };
-            if tiles.get(place).is_none_or(|tile| tile.path.to_string_lossy() != row.path) {
+            if place >= tiles.len() || tiles.name(place) != row.path {
                 break;
             }
             rows[place] =

@@ -5,8 +5,15 @@ use std::time::{Duration, SystemTime};
 
 use std::slice::from_ref;
 
+use kiln_tile::Decoder;
+
+use super::super::{Listed, ListedTiles};
 use super::*;
 use crate::decision::DecisionRule;
+
+fn source(tiles: &[Listed]) -> ListedTiles<'_> {
+    ListedTiles::new(tiles, Decoder::default())
+}
 
 /// A run over ten tiles that are there.
 struct Run {
@@ -38,7 +45,8 @@ impl Run {
     fn try_open(&self, key: &str, restart: bool) -> Result<(ResumableFile, Found)> {
         fs::create_dir_all(self.folder.path().join("out")).unwrap();
         let resume = Resume { restart, workers: 3, on_tile: &|| () };
-        ResumableFile::open(&self.target(), Format::Csv, &["a".to_owned(), "b".to_owned()], key, &self.tiles, &resume)
+        let columns = Columns::for_files(&["a".to_owned(), "b".to_owned()]);
+        ResumableFile::open(&self.target(), Format::Csv, &columns, key, &source(&self.tiles), &resume)
     }
 
     fn open(&self, key: &str) -> (ResumableFile, Found) {
@@ -248,10 +256,10 @@ fn two_runs_do_not_write_one_file() {
 fn names_that_look_alike_are_two_tiles_to_a_run() {
     use std::os::unix::ffi::OsStrExt as _;
     let listed = |name: &[u8]| Listed { path: std::ffi::OsStr::from_bytes(name).into(), refused: None };
-    let key = |tiles: &[Listed]| key(&["bundle", "fp32"], tiles);
+    let key = |tiles: &[Listed]| key(&["bundle", "fp32"], Some(&source(tiles)));
     let (one, other) = (listed(b"t\xff.png"), listed(b"t\xfe.png"));
     assert_ne!(key(&[one.clone(), other.clone()]), key(&[other.clone(), one.clone()]));
     assert_ne!(key(std::slice::from_ref(&one)), key(std::slice::from_ref(&other)));
-    assert_ne!(key(from_ref(&one)), super::key(&["bundle", "int8"], from_ref(&one)));
-    assert_ne!(key(from_ref(&one)), super::key(&["bundlefp32"], from_ref(&one)));
+    assert_ne!(key(from_ref(&one)), super::key(&["bundle", "int8"], Some(&source(from_ref(&one)))));
+    assert_ne!(key(from_ref(&one)), super::key(&["bundlefp32"], Some(&source(from_ref(&one)))));
 }

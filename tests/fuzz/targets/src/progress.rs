@@ -4,7 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use kiln_files::FileDigest;
-use kiln_runtime::score::{Format, Found, Listed, ResumableFile, Resume, ScoreRow};
+use kiln_runtime::score::{Columns, Format, Found, Listed, ListedTiles, ResumableFile, Resume, ScoreRow};
+use kiln_tile::Decoder;
 use serde_json::{Value, json};
 
 use crate::scratch;
@@ -70,6 +71,7 @@ fn head() -> Value {
 /// Makes a row of a tile; the content of each tile's file is its name.
 fn row(place: usize) -> Value {
     let row = ScoreRow {
+        tile: None,
         path: path(place).to_string_lossy().into_owned(),
         score: Some(0.5),
         label: Some("b".to_owned()),
@@ -100,8 +102,9 @@ fn run(bytes: &[u8]) -> bool {
     let target = scratch::folder().join("scores.csv");
     fs::write(ResumableFile::progress_of(&target), bytes).unwrap();
     let resume = Resume { restart: false, workers: 1, on_tile: &|| () };
-    let classes = ["a".to_owned(), "b".to_owned()];
-    let Ok((mut file, found)) = ResumableFile::open(&target, Format::Csv, &classes, KEY, &tiles, &resume) else {
+    let columns = Columns::for_files(&["a".to_owned(), "b".to_owned()]);
+    let source = ListedTiles::new(&tiles, Decoder::default());
+    let Ok((mut file, found)) = ResumableFile::open(&target, Format::Csv, &columns, KEY, &source, &resume) else {
         return false;
     };
     let Found::Rows(kept) = found else { return false };

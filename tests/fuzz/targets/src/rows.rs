@@ -1,6 +1,6 @@
 //! Rows of result files, as `kiln merge` reads them.
 
-use kiln_runtime::score::{Format, OK, RowWriter, ScoreRow};
+use kiln_runtime::score::{Columns, Format, OK, RowWriter, ScoreRow};
 use kiln_runtime::{DecisionRule, fuzzing};
 
 use crate::scratch;
@@ -87,7 +87,7 @@ fn sound() -> Vec<Vec<u8>> {
 fn written(name: &str, format: Format) -> Vec<u8> {
     let rule = DecisionRule::new(0.5, classes(), &["benign".to_owned()]);
     let path = scratch::folder().join(name);
-    let mut writer = RowWriter::to_file(&path, format, &classes()).unwrap();
+    let mut writer = RowWriter::to_file(&path, format, &Columns::for_files(&classes())).unwrap();
     for number in 0..6_u8 {
         let score = f32::from(number) / 7.0;
         let row = ScoreRow::scored(format!("a/{number}, \"b\".png"), score, vec![1.0 - score, score], &rule);
