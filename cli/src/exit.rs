@@ -95,6 +95,10 @@ fn fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
     if let Some(error) = error.downcast_ref::<kiln_package::Error>() {
         return Some(error.fault());
     }
+    #[cfg(feature = "slide")]
+    if let Some(fault) = crate::verbs::slide_fault(error) {
+        return Some(fault);
+    }
     #[cfg(feature = "train")]
     if let Some(error) = error.downcast_ref::<kiln_train::Error>() {
         return Some(error.fault());

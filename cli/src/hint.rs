@@ -26,6 +26,10 @@ fn of_any(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<kiln_package::Error>() {
         return package(error);
     }
+    #[cfg(feature = "slide")]
+    if let Some(hint) = crate::verbs::slide_hint(error) {
+        return Some(hint);
+    }
     #[cfg(feature = "train")]
     if let Some(error) = error.downcast_ref::<kiln_train::Error>() {
         return train(error);

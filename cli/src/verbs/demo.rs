@@ -9,7 +9,7 @@ use clap::Args as ClapArgs;
 use kiln_export::{Batch, ExportRequest};
 use kiln_files::publish;
 use kiln_runtime::bench::{self, Opened, Plan, Window};
-use kiln_runtime::score::{self, Format, ListedTiles, PipelineOptions, RowWriter, Summary};
+use kiln_runtime::score::{self, Columns, Format, ListedTiles, PipelineOptions, RowWriter, Summary};
 use kiln_runtime::{
     Bundle, DecisionRule, Error, Providers, Runtime, Session, SessionOptions, golden, install, library,
 };
@@ -82,6 +82,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         external_data: false,
         precisions: Vec::new(),
         calibration: kiln_export::Calibration::default(),
+        slide_rule: None,
         replace: false,
     };
     let exported = export_with_progress(&request, out)?;
@@ -187,7 +188,7 @@ fn score_tiles(folder: &Folder, bundle: &Bundle, runtime: &'static Runtime) -> a
     let tiles = score::list(&inputs, &mut std::io::empty())?;
     let mut session = Session::open(runtime, &bundle.model_path("fp32")?, &SessionOptions::default())?;
     session.select_outputs(rule.outputs())?;
-    let mut writer = RowWriter::to_file(&folder.scores(), Format::Csv, rule.classes())?;
+    let mut writer = RowWriter::to_file(&folder.scores(), Format::Csv, &Columns::for_files(rule.classes()))?;
     let workers = cores();
     let options = PipelineOptions { batch: 8, workers };
     let source = ListedTiles::new(&tiles, bundle.manifest.tile.decoder());

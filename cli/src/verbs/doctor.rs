@@ -55,8 +55,34 @@ struct Report {
     machine: Machine,
     cache: Option<String>,
     libraries: Vec<LibraryReport>,
+    #[cfg(feature = "slide")]
+    openslide: OpenSlideReport,
     #[serde(skip_serializing_if = "Option::is_none")]
     bundle: Option<BundleReport>,
+}
+
+/// Whether slides can be read.
+#[cfg(feature = "slide")]
+#[derive(Serialize)]
+struct OpenSlideReport {
+    path: Option<String>,
+    version: Option<String>,
+    usable: bool,
+    reason: Option<String>,
+}
+
+#[cfg(feature = "slide")]
+impl OpenSlideReport {
+    fn new() -> Self {
+        use kiln_slide::openslide::{Library, find};
+
+        let file = find(crate::variable("KILN_OPENSLIDE").as_deref());
+        let path = file.as_ref().ok().map(|file| file.path.display().to_string());
+        match file.and_then(|file| Library::load(&file, 0)) {
+            Ok(library) => Self { path, version: Some(library.version().to_owned()), usable: true, reason: None },
+            Err(error) => Self { path, version: None, usable: false, reason: Some(error.to_string()) },
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -92,8 +118,15 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let libraries: Vec<_> = found.iter().map(examine).collect::<anyhow::Result<_>>()?;
     let examined = bundle.as_ref().map(|bundle| bundle::examine(bundle, &libraries, args.seconds)).transpose()?;
     let cache = library::cache_dir().ok().map(|folder| folder.display().to_string());
-    let report =
-        Report { kiln: env!("CARGO_PKG_VERSION"), machine: Machine::look(), cache, libraries, bundle: examined };
+    let report = Report {
+        kiln: env!("CARGO_PKG_VERSION"),
+        machine: Machine::look(),
+        cache,
+        libraries,
+        #[cfg(feature = "slide")]
+        openslide: OpenSlideReport::new(),
+        bundle: examined,
+    };
     if out.json {
         out.document(&report)?;
     } else {
@@ -155,6 +188,17 @@ fn print(report: &Report, out: &Output) {
     }
     if report.libraries.is_empty() {
         out.line("no ONNX Runtime library was found; type `kiln runtime install cpu`");
+    }
+    #[cfg(feature = "slide")]
+    match &report.openslide {
+        slide if slide.usable => {
+            let version = slide.version.as_deref().unwrap_or("version unknown");
+            out.line(format_args!("\nOpenSlide {version} {}", slide.path.as_deref().unwrap_or_default()));
+        }
+        slide => out.line(format_args!(
+            "\nOpenSlide: slides cannot be read: {}; type `kiln runtime install openslide`",
+            slide.reason.as_deref().unwrap_or_default()
+        )),
     }
     if let Some(bundle) = &report.bundle {
         bundle::print(bundle, out);

@@ -56,6 +56,23 @@ pub(crate) struct Args {
     /// Method that chooses the range of int8 activations on training tiles: min-max, percentile, entropy.
     #[arg(long, value_name = "NAME", default_value_t)]
     calibration: Calibration,
+
+    /// Rule that makes a slide's score of its tiles' scores: max, top_mean:N (mean of the N highest), or area_mm2:LEAST (area
+    /// at or above the threshold) [default: none; scoring then takes top_mean:10].
+    #[cfg(feature = "slide")]
+    #[arg(long, value_name = "RULE")]
+    slide_rule: Option<kiln_slide::SlideRule>,
+}
+
+/// The rule of `--slide-rule` as the manifest states it.
+fn slide_rule(args: &Args) -> Option<String> {
+    #[cfg(feature = "slide")]
+    return args.slide_rule.as_ref().map(ToString::to_string);
+    #[cfg(not(feature = "slide"))]
+    {
+        let _ = args;
+        None
+    }
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
@@ -68,6 +85,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         external_data: args.external_data,
         precisions: args.precision,
         calibration: args.calibration,
+        slide_rule: slide_rule(&args),
         replace: args.replace,
     };
     let target = Destination::new("--out", &request.out);

@@ -14,6 +14,12 @@ pub(super) struct FormatArgs {
 }
 
 impl FormatArgs {
+    /// True if the user named a format.
+    #[cfg(feature = "slide")]
+    pub(super) fn is_named(&self) -> bool {
+        self.format.is_some()
+    }
+
     /// The format of the rows in `file`, or on stdout without one. Refuses impossible combinations before any work.
     pub(super) fn resolve(&self, file: Option<&Path>, out: &Output) -> kiln_runtime::Result<Format> {
         match file {

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use kiln_runtime::Error;
-use kiln_runtime::score::{self, Listed, MergeOptions, PartRecord, RowWriter, Separator, merge};
+use kiln_runtime::score::{
+    self, DigestNow, Listed, ListedTiles, MergeOptions, PartRecord, RowWriter, ScoreRow, Separator, file_digest, merge,
+};
+use kiln_tile::{Decoder, TileSource};
 
 use super::format::FormatArgs;
 use crate::destination::{Destination, Refused, STDOUT};
@@ -58,11 +61,21 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     if !is_stdout {
         refuse_inputs(&args, list.as_deref().unwrap_or_default())?;
     }
-    let options = MergeOptions { list: list.as_deref(), compare_tiles: !args.skip_tile_check, workers: cores() };
+    let listed = list.as_deref().map(|list| ListedTiles::new(list, Decoder::default()));
+    // The list has the names as they are; a row shows a name that is not UTF-8 with replacement characters.
+    let digest = |index: usize, row: &ScoreRow| {
+        let listed = list.as_deref().and_then(|list| list.get(index)).map(|tile| tile.path.as_path());
+        file_digest(listed.unwrap_or(Path::new(&row.path)))
+    };
+    let options = MergeOptions {
+        list: listed.as_ref().map(|list| list as &dyn TileSource),
+        digest: (!args.skip_tile_check).then_some(&digest as &DigestNow),
+        workers: cores(),
+    };
     // A reader of stdout gets all rows or none, so they wait in a file until all parts are checked.
     let scratch = is_stdout.then(tempfile::tempdir).transpose().context("cannot make a folder for temporary files")?;
     let file = scratch.as_ref().map_or_else(|| args.out.clone(), |folder| folder.path().join("rows"));
-    let merged = merge(&args.parts, |classes| RowWriter::to_file(&file, format, classes), options)?;
+    let merged = merge(&args.parts, |columns| RowWriter::to_file(&file, format, columns), options)?;
     out.note(format_args!(
         "{} parts, {} tiles: {} with a score, {} without",
         merged.parts, merged.tiles, merged.scored, merged.failed

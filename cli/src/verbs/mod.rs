@@ -24,6 +24,8 @@ mod provider;
 mod runtime;
 mod score;
 mod shard;
+#[cfg(feature = "slide")]
+mod slide;
 #[cfg(all(feature = "export", feature = "package"))]
 mod ship;
 #[cfg(feature = "train")]
@@ -33,6 +35,9 @@ mod train;
 mod verify;
 #[cfg(feature = "train")]
 mod weights;
+
+#[cfg(feature = "slide")]
+pub(crate) use self::slide::fault::{fault as slide_fault, hint as slide_hint};
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -55,6 +60,8 @@ pub(crate) enum Verb {
     Doctor(doctor::Args),
     #[cfg(feature = "train")]
     Data(data::Args),
+    #[cfg(feature = "slide")]
+    Slide(Box<slide::Args>),
     #[cfg(feature = "train")]
     Weights(weights::Args),
     #[cfg(feature = "train")]
@@ -66,7 +73,7 @@ pub(crate) enum Verb {
     #[cfg(feature = "export")]
     Export(export::Args),
     Verify(verify::Args),
-    Score(score::Args),
+    Score(Box<score::Args>),
     Merge(merge::Args),
     #[cfg(feature = "bench")]
     Bench(bench::Args),
@@ -96,6 +103,8 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         Verb::Doctor(args) => doctor::run(args, out),
         #[cfg(feature = "train")]
         Verb::Data(args) => data::run(args, out),
+        #[cfg(feature = "slide")]
+        Verb::Slide(args) => slide::run(*args, out),
         #[cfg(feature = "train")]
         Verb::Weights(args) => weights::run(args, out),
         #[cfg(feature = "train")]
@@ -107,7 +116,7 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         #[cfg(feature = "export")]
         Verb::Export(args) => export::run(args, out),
         Verb::Verify(args) => verify::run(args, out),
-        Verb::Score(args) => score::run(args, out),
+        Verb::Score(args) => score::run(*args, out),
         Verb::Merge(args) => merge::run(args, out),
         #[cfg(feature = "bench")]
         Verb::Bench(args) => bench::run(args, out),

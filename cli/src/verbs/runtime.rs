@@ -1,5 +1,7 @@
 //! `kiln runtime`: installs an official ONNX Runtime, and lists the libraries of the machine.
 
+use std::str::FromStr;
+
 use clap::Subcommand;
 use kiln_runtime::library::{self, Candidate};
 use kiln_runtime::{Origin, RuntimeWheel, install};
@@ -21,15 +23,15 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Install an ONNX Runtime: `cpu` (24 MB), `openvino` (84 MB, any x86-64 CPU), `cuda` (256 MB, with TensorRT).
+    /// Install an ONNX Runtime: `cpu` (24 MB), `openvino` (84 MB, any x86-64 CPU), `cuda` (256 MB, with TensorRT); or
+    /// `openslide` (3 MB), which reads slides.
     ///
     /// The `cuda` runtime wheel needs an NVIDIA driver, CUDA 13, cuDNN 9 and, for TensorRT, TensorRT 10 on the machine;
     /// `kiln doctor` lists what is missing. Installing again checks every file and repairs damaged ones.
     #[command(after_help = "Examples:\n  kiln runtime install cpu")]
     Install {
-        /// Runtime wheel to install: cpu, openvino, cuda.
-        #[arg(default_value = "cpu", value_name = "WHEEL")]
-        wheel: RuntimeWheel,
+        #[arg(default_value = "cpu", value_name = "WHEEL", help = wheel_help())]
+        wheel: Wheel,
     },
     /// List the ONNX Runtime libraries in search order, with the providers and the state of each.
     ///
@@ -41,9 +43,58 @@ enum Action {
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     match args.action {
-        Action::Install { wheel } => install_wheel(wheel, out),
+        Action::Install { wheel: Wheel::Runtime(wheel) } => install_wheel(wheel, out),
+        #[cfg(feature = "slide")]
+        Action::Install { wheel: Wheel::OpenSlide } => install_openslide(out),
         Action::List => list(out),
     }
+}
+
+/// What can be installed.
+#[derive(Debug, Clone, Copy)]
+enum Wheel {
+    Runtime(RuntimeWheel),
+    #[cfg(feature = "slide")]
+    OpenSlide,
+}
+
+impl FromStr for Wheel {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        #[cfg(feature = "slide")]
+        if name == OPENSLIDE {
+            return Ok(Self::OpenSlide);
+        }
+        let wheel = name.parse().map(Self::Runtime);
+        wheel.map_err(|_| format!("no runtime wheel has this name; known are: {}", wheel_names()))
+    }
+}
+
+/// The name of the OpenSlide wheel.
+#[cfg(feature = "slide")]
+const OPENSLIDE: &str = "openslide";
+
+fn wheel_names() -> String {
+    let names = RuntimeWheel::ALL.map(RuntimeWheel::name).to_vec();
+    #[cfg(feature = "slide")]
+    let names = [names, vec![OPENSLIDE]].concat();
+    names.join(", ")
+}
+
+fn wheel_help() -> String {
+    format!("Runtime wheel to install: {}", wheel_names())
+}
+
+#[cfg(feature = "slide")]
+fn install_openslide(out: &Output) -> anyhow::Result<Exit> {
+    let library = kiln_slide::openslide::install(&mut |step| out.note(step))?;
+    if out.json {
+        out.document(&library)?;
+    } else {
+        out.line(library.path.display());
+    }
+    Ok(Exit::Done)
 }
 
 fn install_wheel(wheel: RuntimeWheel, out: &Output) -> anyhow::Result<Exit> {
@@ -66,11 +117,22 @@ fn list(out: &Output) -> anyhow::Result<Exit> {
         for wheel in rows.iter().filter(|row| !row.usable).filter_map(|row| row.package) {
             out.note(format_args!("hint: `kiln runtime install {wheel}` repairs the {wheel} runtime wheel"));
         }
+        #[cfg(feature = "slide")]
+        list_openslide(out);
         if rows.is_empty() {
             out.note("no ONNX Runtime library was found; type `kiln runtime install cpu`");
         }
     }
     Ok(Exit::Done)
+}
+
+/// Lists the OpenSlide libraries, after those of ONNX Runtime.
+#[cfg(feature = "slide")]
+fn list_openslide(out: &Output) {
+    for found in kiln_slide::openslide::candidates(crate::variable("KILN_OPENSLIDE").as_deref()) {
+        let state = found.status.map_or_else(|error| format!("UNUSABLE: {error}"), |()| "whole".to_owned());
+        out.line(format_args!("{OPENSLIDE:<9} {:<8} {}  [{state}]", "", found.library.path.display()));
+    }
 }
 
 /// A library as `--json` shows it.

@@ -7,13 +7,17 @@ mod local;
 mod report;
 mod run;
 mod sink;
+#[cfg(feature = "slide")]
+mod slides;
 mod work;
 
 use std::io::{self, BufReader};
+use std::path::PathBuf;
 
 use anyhow::bail;
-use kiln_runtime::score::{self, Listed, PartRecord, ResumableFile, Separator};
+use kiln_runtime::score::{self, Columns, Format, Listed, ListedTiles, PartRecord, ResumableFile, Separator};
 use kiln_runtime::{Bundle, DecisionRule};
+use kiln_tile::{Decoder, TileSource, TileSubset};
 
 pub(crate) use self::args::Args;
 use self::work::Work;
@@ -28,10 +32,14 @@ pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
         }
         args.out = None;
     }
+    #[cfg(feature = "slide")]
+    if slides::are_slides(&args)? {
+        return slides::run(&args, out);
+    }
     let format = args.format.resolve(args.out.as_deref(), out)?;
     let separator = if args.null { Separator::Null } else { Separator::Line };
     let listing = score::search(&args.inputs, &mut BufReader::new(io::stdin()), separator)?;
-    let mut tiles = listing.tiles;
+    let tiles = listing.tiles;
     refuse_inputs(&args, &tiles)?;
     if listing.left_out > 0 {
         out.note(format_args!(
@@ -39,10 +47,44 @@ pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
             listing.left_out
         ));
     }
-    let part = args.shard.take(&mut tiles, out)?;
     let bundle = Bundle::open(&args.bundle)?;
+    let decoder = decoder(&args, &bundle);
+    let settings = vec![decoder.policy.to_string()];
+    let source = ListedTiles::new(&tiles, decoder);
+    let columns = Columns::for_files;
+    let source = ScoreSource { source: &source, settings, columns, out: args.out.clone(), format };
+    score_source(&args, &bundle, source, out)
+}
+
+/// Tiles to score, and the target of their rows.
+struct ScoreSource<'a> {
+    source: &'a dyn TileSource,
+    /// What the pixels of a tile depend on beside its bytes.
+    settings: Vec<String>,
+    /// The columns of rows, for the classes of a model.
+    columns: fn(&[String]) -> Columns,
+    /// The file of the rows; `None` for stdout.
+    out: Option<PathBuf>,
+    format: Format,
+}
+
+/// Scores all tiles, or those of a shard.
+fn score_source(args: &Args, bundle: &Bundle, tiles: ScoreSource<'_>, out: &Output) -> anyhow::Result<Exit> {
+    let (range, part) = args.shard.select(tiles.source, out)?;
+    let places: Vec<usize> = range.collect();
+    let source = TileSubset::new(tiles.source, &places);
     let rule = DecisionRule::from_manifest(&bundle.manifest);
-    let work = |precision| Work { args: &args, bundle: &bundle, rule: &rule, tiles: &tiles, precision, format };
+    let work = |precision| Work {
+        args,
+        bundle,
+        rule: &rule,
+        source: &source,
+        settings: tiles.settings,
+        precision,
+        out: tiles.out,
+        columns: (tiles.columns)(rule.classes()),
+        format: tiles.format,
+    };
     #[cfg(feature = "endpoint")]
     if args.endpoint.is_named() {
         return endpoint::run(&work(args.precision.as_deref().unwrap_or("fp32")), part, out);
@@ -50,6 +92,11 @@ pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
     let providers = args.provider.providers()?;
     let precision = args.precision.as_deref().unwrap_or_else(|| bundle.precision_for(providers.first()));
     local::run(&work(precision), &providers, part, out)
+}
+
+fn decoder(args: &Args, bundle: &Bundle) -> Decoder {
+    let spec = &bundle.manifest.tile;
+    Decoder { policy: args.size_policy.unwrap_or(spec.size_policy), ..spec.decoder() }
 }
 
 /// Refuses to write over a tile, a list or the bundle. The files beside the result count too.

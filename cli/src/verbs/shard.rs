@@ -1,10 +1,12 @@
 //! `--shard` of `kiln score`: selects the shard of the list that this process scores, and writes the record beside the part.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use kiln_files::FileDigest;
-use kiln_runtime::score::{self, Listed, PartRecord, ScoredBy, Shard};
-use kiln_runtime::{Bundle, DecisionRule};
+use kiln_runtime::score::{self, Columns, PartRecord, ScoredBy, Shard};
+use kiln_runtime::Bundle;
+use kiln_tile::TileSource;
 
 use crate::output::Output;
 
@@ -18,7 +20,7 @@ pub(super) struct ShardArgs {
 }
 
 /// The selected shard with the whole list; `None` without `--shard`.
-pub(super) struct Part(Option<(Shard, Vec<Listed>)>);
+pub(super) struct Part<'a>(Option<(Shard, &'a dyn TileSource)>);
 
 impl ShardArgs {
     /// True if `--shard` was given.
@@ -26,31 +28,33 @@ impl ShardArgs {
         self.shard.is_some()
     }
 
-    /// Reduces `tiles` to the tiles of this shard.
-    pub(super) fn take(&self, tiles: &mut Vec<Listed>, out: &Output) -> anyhow::Result<Part> {
-        let Some(text) = &self.shard else { return Ok(Part(None)) };
+    /// The places of this shard's tiles in the list, and the record to be written.
+    pub(super) fn select<'a>(
+        &self,
+        whole: &'a dyn TileSource,
+        out: &Output,
+    ) -> anyhow::Result<(Range<usize>, Part<'a>)> {
+        let Some(text) = &self.shard else { return Ok((0..whole.len(), Part(None))) };
         let shard = Shard::resolve(text, |name| std::env::var(name).ok())?;
-        let whole = std::mem::take(tiles);
         let range = shard.range(whole.len());
-        *tiles = whole[range.clone()].to_vec();
         out.note(format_args!(
             "shard {shard}: {} of {} tiles, after the first {}",
             range.len(),
             whole.len(),
             range.start
         ));
-        Ok(Part(Some((shard, whole))))
+        Ok((range, Part(Some((shard, whole)))))
     }
 }
 
-impl Part {
+impl Part<'_> {
     /// Writes the record beside a complete part, with the digests of the scored tiles.
     pub(super) fn record(
         self,
         file: Option<&PathBuf>,
         bundle: &Bundle,
-        rule: &DecisionRule,
-        (precision, policy): (&str, &str),
+        columns: &Columns,
+        (precision, settings): (&str, &[&str]),
         digests: Vec<Option<FileDigest>>,
     ) -> kiln_runtime::Result<()> {
         let (Some((shard, whole)), Some(file)) = (self.0, file) else { return Ok(()) };
@@ -58,8 +62,8 @@ impl Part {
         let by = ScoredBy {
             model: format!("{} {precision}", manifest.provenance.weights_sha256),
             // Parts may be scored on different kinds of machines, so the provider does not count.
-            settings: score::run_key(manifest, &[precision, policy], &[]),
+            settings: score::run_key(manifest, &[&[precision], settings].concat(), None),
         };
-        PartRecord::new(shard, &whole, rule.classes(), by, digests).write(Path::new(file)).map(drop)
+        PartRecord::new(shard, whole, columns, by, digests).write(Path::new(file)).map(drop)
     }
 }

@@ -127,6 +127,7 @@ fn export_request(args: &Args, bundle: &Path) -> ExportRequest {
         external_data: false,
         precisions: args.precision.clone(),
         calibration: Calibration::default(),
+        slide_rule: None,
         replace: true,
     }
 }

@@ -13,6 +13,8 @@ use crate::verbs::format::FormatArgs;
 use crate::verbs::number::{at_least_one, cores};
 use crate::verbs::provider::ProviderArgs;
 use crate::verbs::shard::ShardArgs;
+#[cfg(feature = "slide")]
+use crate::verbs::slide::{GridArgs, LibraryArgs, Pictures};
 
 /// Score tiles, and write one row per tile.
 ///
@@ -25,10 +27,13 @@ use crate::verbs::shard::ShardArgs;
 /// With --out the file appears complete at the end or not at all. Until then its rows are in FILE.progress, and the
 /// same command resumes a run that was stopped; it keeps the rows of tiles whose files still have the same bytes.
 /// Without --out rows go to stdout as they are computed.
+///
+/// Inputs may be whole slides instead, folders of slides, or a list of tiles from `kiln slide tile`. Their tissue tiles are
+/// scored, and --out is then a folder for the rows, slides.csv, and heat maps of each slide.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln score bundle/ tiles/ --out scores.parquet\n  \
     kiln score bundle/ a.png 'slides/*/tile_*.jpg' @list.txt\n  \
-    find tiles -name '*.png' -print0 | kiln --json score bundle/ - --null | jq .score")]
+    find tiles -name '*.png' -print0 | kiln --json score bundle/ - --null | jq .score\n  kiln score bundle/ slide.svs --out report/")]
 pub(crate) struct Args {
     /// Bundle to score with.
     pub(super) bundle: PathBuf,
@@ -79,6 +84,33 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(super) endpoint: EndpointArgs,
+
+    #[cfg(feature = "slide")]
+    #[command(flatten)]
+    pub(super) slide: SlideArgs,
+}
+
+/// The flags for whole slides.
+#[cfg(feature = "slide")]
+#[derive(clap::Args)]
+#[command(next_help_heading = "Slides")]
+pub(super) struct SlideArgs {
+    /// Take the inputs for slides, whatever their names [default: by ending; large tiled TIFF files are slides].
+    #[arg(long)]
+    pub(super) slides: bool,
+
+    /// Resolution of the tiles in µm/px, for a bundle that does not state it.
+    #[arg(long, value_name = "UM", value_parser = crate::verbs::slide::resolution)]
+    pub(super) mpp: Option<f64>,
+
+    #[command(flatten)]
+    pub(super) grid: GridArgs,
+
+    #[command(flatten)]
+    pub(super) library: LibraryArgs,
+
+    #[command(flatten)]
+    pub(super) pictures: Pictures,
 }
 
 impl Args {

@@ -13,7 +13,7 @@ use crate::output::Output;
 use crate::verbs::endpoint::{ServersReport, describe};
 use crate::verbs::shard::Part;
 
-pub(super) fn run(work: &Work<'_>, part: Part, out: &Output) -> anyhow::Result<Exit> {
+pub(super) fn run(work: &Work<'_>, part: Part<'_>, out: &Output) -> anyhow::Result<Exit> {
     let Work { args, bundle, rule, precision, .. } = *work;
     let endpoint = args.endpoint.connect(bundle, Some(rule.outputs()), out)?;
     check_golden(&endpoint, bundle, precision)?;

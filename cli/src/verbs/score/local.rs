@@ -25,7 +25,7 @@ struct Skipped<'a> {
     reason: &'a str,
 }
 
-pub(super) fn run(work: &Work<'_>, providers: &Providers, part: Part, out: &Output) -> anyhow::Result<Exit> {
+pub(super) fn run(work: &Work<'_>, providers: &Providers, part: Part<'_>, out: &Output) -> anyhow::Result<Exit> {
     let mut sessions = open(work, providers, out)?;
     let batch = work.batch(&mut sessions, out)?;
     // After the session: where nothing can be scored, stdout gets no header that promises rows.
@@ -57,7 +57,7 @@ fn open(work: &Work<'_>, providers: &Providers, out: &Output) -> anyhow::Result<
     };
     let options = work.args.provider.session(work.bundle, work.precision, &batches)?;
     let smallest = batches.iter().copied().min().unwrap_or(1);
-    let layout = Layout::new(providers, work.args.threads(), work.tiles.len().div_ceil(smallest));
+    let layout = Layout::new(providers, work.args.threads(), work.source.len().div_ceil(smallest));
     Ok(score::open_sessions(runtime, &model, &options, layout, work.rule)?)
 }
 

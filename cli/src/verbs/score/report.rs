@@ -39,7 +39,7 @@ pub(super) fn report(
     let Summary { tiles, scored, tiles_per_s, .. } = summary;
     let seconds = Duration::from_secs_f64(summary.seconds);
     out.note(format_args!("{scored} of {tiles} tiles scored in {seconds:.2?}, {tiles_per_s:.1} tiles/s, {place}"));
-    let Some(file) = &work.args.out else { return Ok(()) };
+    let Some(file) = &work.out else { return Ok(()) };
     if !out.json {
         out.line(file.display());
         return Ok(());

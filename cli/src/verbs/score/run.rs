@@ -45,11 +45,11 @@ pub(super) fn score<S: Scorer + Send>(
     out: &Output,
 ) -> kiln_runtime::Result<Scored> {
     let options = PipelineOptions { batch, workers: work.args.threads() };
-    let (all, places) = (work.source(), sink.todo());
-    let rest = places.as_deref().map(|places| TileSubset::new(&all, places));
+    let (all, places) = (work.source, sink.todo());
+    let rest = places.as_deref().map(|places| TileSubset::new(all, places));
     let source: &dyn TileSource = match &rest {
         Some(rest) => rest,
-        None => &all,
+        None => all,
     };
     let kept = all.len() - source.len();
     let bar = (source.len() > FEW_TILES).then(|| out.progress(Some(source.len() as u64), "score"));
@@ -68,7 +68,7 @@ pub(super) fn score<S: Scorer + Send>(
         bar.finish_and_clear();
     }
     let (mut summary, digests) = match summary.and_then(|summary| sink.finish().map(|digests| (summary, digests))) {
-        Err(error) if Scored::reader_left(&error, work.args.out.is_none()) => {
+        Err(error) if Scored::reader_left(&error, work.out.is_none()) => {
             return Ok(Scored::ReaderLeft { failed: bad });
         }
         scored => scored?,

@@ -19,21 +19,21 @@ pub(super) enum Sink {
 impl Sink {
     /// Opens the target. `settings` are those of the scorer that the rows depend on.
     pub(super) fn open(work: &Work<'_>, settings: &[&str], out: &Output) -> anyhow::Result<Self> {
-        let (args, classes) = (work.args, work.rule.classes());
-        let Some(target) = &args.out else {
-            return Ok(Self::Stream(RowWriter::to_stream(Box::new(io::stdout()), work.format, classes)?));
+        let args = work.args;
+        let Some(target) = &work.out else {
+            return Ok(Self::Stream(RowWriter::to_stream(Box::new(io::stdout()), work.format, &work.columns)?));
         };
-        let policy = work.policy();
-        let key =
-            score::run_key(&work.bundle.manifest, &[&[work.precision, policy.as_str()], settings].concat(), work.tiles);
-        let bar = (work.tiles.len() > FEW_TILES).then(|| out.progress(None, "compare tiles with the earlier run"));
+        let read: Vec<_> = work.settings.iter().map(String::as_str).collect();
+        let options = [&[work.precision], read.as_slice(), settings].concat();
+        let key = score::run_key(&work.bundle.manifest, &options, Some(work.source));
+        let bar = (work.source.len() > FEW_TILES).then(|| out.progress(None, "compare tiles with the earlier run"));
         let on_tile = || {
             if let Some(bar) = &bar {
                 bar.inc(1);
             }
         };
         let resume = Resume { restart: args.restart, workers: args.threads(), on_tile: &on_tile };
-        let opened = ResumableFile::open(target, work.format, classes, &key, work.tiles, &resume);
+        let opened = ResumableFile::open(target, work.format, &work.columns, &key, work.source, &resume);
         if let Some(bar) = &bar {
             bar.finish_and_clear();
         }
@@ -41,7 +41,7 @@ impl Sink {
         let progress = file.progress().display();
         match found {
             Found::Nothing => {}
-            Found::Rows(kept) => note_kept(kept, work.tiles.len(), out),
+            Found::Rows(kept) => note_kept(kept, work.source.len(), out),
             Found::OtherRun => out.note(format_args!(
                 "{progress} does not match this run (other tiles, bundle, options or release of Kiln); starting over"
             )),

@@ -1,0 +1,194 @@
+//! `kiln score` on whole slides: tissue tiles from the slides, rows with their places, and heat maps from the rows.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use kiln_runtime::Bundle;
+use kiln_runtime::score::{Columns, Format, ResumableFile};
+use kiln_slide::{ListedPlace, SlideRow, SlideTiles, SlideTilesOptions, TileList, TileListLimits, Tiling};
+use kiln_tile::SlideTile;
+
+use super::args::Args;
+use super::{ScoreSource, score_source};
+use crate::destination::Destination;
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::verbs::slide::report::{self, Pictures};
+use crate::verbs::slide::{names_slides, slides};
+
+/// File of the rows in the output folder, without its extension.
+const ROWS: &str = "tiles";
+
+/// True if the arguments name slides or a list of tiles of slides, and not image files.
+pub(super) fn are_slides(args: &Args) -> anyhow::Result<bool> {
+    let is_slide = |path: &PathBuf| args.slide.slides || is_tile_list(path) || names_slides(path);
+    let slides = args.inputs.iter().filter(|path| is_slide(path)).count();
+    if slides > 0 && slides < args.inputs.len() {
+        let of = |wanted: bool| args.inputs.iter().find(|path| is_slide(path) == wanted);
+        if let (Some(slide), Some(tile)) = (of(true), of(false)) {
+            bail!("{} is a slide and {} is not; score them in two runs", slide.display(), tile.display());
+        }
+    }
+    Ok(slides > 0)
+}
+
+/// True for a CSV file whose first column is `slide`.
+fn is_tile_list(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) && TileList::is_list(path)
+}
+
+/// The tiles of all slides, and a row for each slide that has none.
+struct Found {
+    tiles: Vec<SlideTile>,
+    without: Vec<SlideRow>,
+}
+
+pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
+    let target = Target::new(args, out)?;
+    let bundle = Bundle::open(&args.bundle)?;
+    let mpp = resolution(args, &bundle)?;
+    let library = args.slide.library.load()?;
+    let Found { tiles, without } = find(args, mpp, &library, out)?;
+    refuse_inputs(args, &target, &tiles)?;
+    for row in &without {
+        out.note(format_args!("{}: {}", row.slide, row.status));
+    }
+    if tiles.is_empty() {
+        return finish_without_tiles(&target, &without, out);
+    }
+    let options = SlideTilesOptions {
+        target_mpp: mpp,
+        mpp_override: args.slide.library.mpp_override(),
+        enlarge: args.slide.grid.upsamples(),
+        stain: bundle.manifest.tile.before_graph(),
+    };
+    let settings = vec![format!("slides {options:?}"), library.version().to_owned()];
+    let source = SlideTiles::new(tiles, &library, options);
+    let columns: fn(&[String]) -> Columns = Columns::for_slides;
+    let work = ScoreSource { source: &source, settings, columns, out: target.rows.clone(), format: target.format };
+    let exit = score_source(args, &bundle, work, out)?;
+    let Some(folder) = &target.folder else { return Ok(exit) };
+    let exit = if exit == Exit::Done && !without.is_empty() { Exit::Input } else { exit };
+    let Some(rows) = &target.rows else { return Ok(exit) };
+    let drawn = report::draw(&bundle, rows, folder, &library, (&args.slide.library, &args.slide.pictures), without, out)?;
+    Ok(if exit == Exit::Done { drawn } else { exit })
+}
+
+/// The resolution of the tiles: the bundle's, or the one that the user names for a bundle without.
+fn resolution(args: &Args, bundle: &Bundle) -> anyhow::Result<f64> {
+    match (bundle.manifest.tile.micrometres_per_pixel, args.slide.mpp) {
+        (Some(of_bundle), Some(asked)) if (asked / of_bundle - 1.0).abs() > 0.01 => bail!(
+            "--mpp {asked} and the bundle's {of_bundle} µm/px differ; the model was trained on tiles of {of_bundle} µm/px"
+        ),
+        (Some(mpp), _) | (None, Some(mpp)) => Ok(mpp),
+        (None, None) => bail!(
+            "{}: the bundle does not state the resolution of its tiles; name it with --mpp (µm/px)",
+            args.bundle.display()
+        ),
+    }
+}
+
+/// Lists the tiles of every slide. A slide that cannot be used gets a row with the reason, and the others are scored.
+fn find(args: &Args, mpp: f64, library: &kiln_slide::openslide::Library, out: &Output) -> anyhow::Result<Found> {
+    let (mut tiles, mut without) = (Vec::new(), Vec::new());
+    for list in args.inputs.iter().filter(|path| is_tile_list(path)) {
+        let list = TileList::read(list, &TileListLimits::default())?;
+        tiles.extend(list.places().map(ListedPlace::into_tile));
+    }
+    let named: Vec<PathBuf> = args.inputs.iter().filter(|path| !is_tile_list(path)).cloned().collect();
+    let slides = slides(&named)?;
+    if slides.len() > 1 && args.slide.grid.has_mask() {
+        bail!("--mask is for one slide, and {} are named", slides.len());
+    }
+    let bar = (slides.len() > 1).then(|| out.progress(Some(slides.len() as u64), "find tissue"));
+    for path in &slides {
+        let tiling = args.slide.library.open(path, library).and_then(|slide| {
+            Tiling::new(&slide, &args.slide.grid.options(mpp), None).map_err(anyhow::Error::from)
+        });
+        match tiling {
+            Ok(tiling) if tiling.tiles.is_empty() => {
+                let reason = format!("no_tissue: {:.2} % of the slide is tissue", tiling.tissue * 100.0);
+                without.push(SlideRow::failed(&path.to_string_lossy(), &reason));
+            }
+            Ok(tiling) => {
+                out.note(format_args!("{}: {} tiles of {}", path.display(), tiling.tiles.len(), tiling.grid));
+                for doubt in &tiling.doubts {
+                    out.note(format_args!("{}: {doubt}", path.display()));
+                }
+                tiles.extend(tiling.tiles.into_iter().map(|(tile, _)| tile));
+            }
+            // A machine without a library, or a full disk, is no fault of the slide.
+            Err(error) if crate::exit::of_error(&error) != Exit::Input => return Err(error),
+            Err(error) if slides.len() == 1 && tiles.is_empty() => return Err(error),
+            Err(error) => {
+                let code = report::code(&error);
+                let status = format!("{code}: {}", kiln_runtime::chain(error.as_ref()));
+                without.push(SlideRow::failed(&path.to_string_lossy(), &status));
+            }
+        }
+        if let Some(bar) = &bar {
+            bar.inc(1);
+        }
+    }
+    Ok(Found { tiles, without })
+}
+
+/// Where the results go.
+struct Target {
+    /// The folder of all results; `None` if only rows are asked for.
+    folder: Option<PathBuf>,
+    /// The file of the rows; `None` for stdout.
+    rows: Option<PathBuf>,
+    format: Format,
+}
+
+impl Target {
+    /// A name with the extension of a format is a file of rows; any other is a folder.
+    fn new(args: &Args, out: &Output) -> anyhow::Result<Self> {
+        let Some(named) = args.out.as_deref().filter(|name| name.as_os_str() != crate::destination::STDOUT) else {
+            return Ok(Self { folder: None, rows: None, format: args.format.resolve(None, out)? });
+        };
+        if Format::from_path(named).is_some() {
+            let format = args.format.resolve(Some(named), out)?;
+            return Ok(Self { folder: None, rows: Some(named.to_owned()), format });
+        }
+        if args.shard.is_named() {
+            bail!("--shard writes rows alone; name a file such as part-0.csv with --out");
+        }
+        if named.exists() && !named.is_dir() {
+            bail!("{} is a file; name a folder, or a file that ends with .csv, .jsonl or .parquet", named.display());
+        }
+        let format = args.format.resolve(Some(Path::new("tiles.csv")).filter(|_| !args.format.is_named()), out)?;
+        std::fs::create_dir_all(named).with_context(|| format!("cannot make the folder {}", named.display()))?;
+        let rows = named.join(format!("{ROWS}.{format}"));
+        Ok(Self { folder: Some(named.to_owned()), rows: Some(rows), format })
+    }
+}
+
+fn refuse_inputs(args: &Args, target: &Target, tiles: &[SlideTile]) -> anyhow::Result<()> {
+    let Some(rows) = &target.rows else { return Ok(()) };
+    let slides: HashMap<&str, ()> = tiles.iter().map(|tile| (tile.slide.as_str(), ())).collect();
+    for file in [rows.clone(), ResumableFile::progress_of(rows)] {
+        let file = Destination::new("--out", &file);
+        file.is_not_in("the bundle", &args.bundle)?;
+        for input in &args.inputs {
+            file.is_not("the input", input)?;
+        }
+        slides.keys().try_for_each(|slide| file.is_not("the slide", Path::new(slide)))?;
+    }
+    Ok(())
+}
+
+/// The result of slides none of which has a tile: their rows, and no heat map of nothing.
+fn finish_without_tiles(target: &Target, rows: &[SlideRow], out: &Output) -> anyhow::Result<Exit> {
+    if let Some(folder) = &target.folder {
+        let file = folder.join(report::SLIDES);
+        kiln_slide::write_slides_file(&file, rows).with_context(|| format!("cannot write {}", file.display()))?;
+        if out.json {
+            out.document(&serde_json::json!({ "out": folder, "slides": rows, "tiles": 0 }))?;
+        }
+        out.line(file.display());
+    }
+    Ok(Exit::Input)
+}

@@ -1,0 +1,129 @@
+//! The flags of annotations, and the file of each slide.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use kiln_slide::{AnnotationLimits, Annotations, GroupMap, GroupRole, LabelRule, Labeller};
+
+/// Endings of annotation files.
+const ENDINGS: [&str; 3] = ["xml", "geojson", "json"];
+
+/// The flags of annotations and labels.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Labels")]
+pub(super) struct AnnotationArgs {
+    /// Annotations: a file for one slide, or a folder with a file named like each slide. ASAP XML or QuPath GeoJSON.
+    #[arg(long, value_name = "PATH")]
+    annotations: Option<PathBuf>,
+
+    /// Meaning of an annotation group that Kiln does not know: NAME=tumour, NAME=normal or NAME=ignore; may be repeated.
+    #[arg(long, value_name = "NAME=ROLE", value_parser = group, requires = "annotations")]
+    group: Vec<(String, GroupRole)>,
+
+    /// Least share of tumour in a tile that is labelled `tumour`.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5, requires = "annotations")]
+    tumour: f64,
+
+    /// Greatest share of tumour in a tile that is labelled `normal`; tiles between the two are unlabelled.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, requires = "annotations")]
+    normal: f64,
+
+    /// Label by another rule: `centre` (the tile's centre), or the side of a central square in pixels that must hold any
+    /// tumour (PatchCamelyon: 32 of 96).
+    #[arg(long, value_name = "centre|N", conflicts_with_all = ["tumour", "normal"], requires = "annotations")]
+    label_by: Option<LabelBy>,
+
+    /// Not all tumour is annotated, so tissue outside the polygons is unlabelled instead of normal.
+    #[arg(long, requires = "annotations")]
+    not_exhaustive: bool,
+
+    /// Slides without an annotation file are normal throughout, as in CAMELYON16; otherwise they are an error.
+    #[arg(long, requires = "annotations")]
+    normal_without_file: bool,
+}
+
+/// `--label-by`.
+#[derive(Debug, Clone, Copy)]
+enum LabelBy {
+    Centre,
+    Square(u32),
+}
+
+impl std::str::FromStr for LabelBy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            _ if text == "centre" => Ok(Self::Centre),
+            Ok(side @ 1..=256) => Ok(Self::Square(side)),
+            _ => Err("expected `centre`, or a side of 1 to 256 pixels".to_owned()),
+        }
+    }
+}
+
+fn group(text: &str) -> Result<(String, GroupRole), String> {
+    let (name, role) = text.rsplit_once('=').ok_or("expected NAME=tumour, NAME=normal or NAME=ignore")?;
+    let role = match role {
+        "tumour" => GroupRole::Tumour,
+        "normal" => GroupRole::NotTumour,
+        "ignore" => GroupRole::Ignore,
+        other => return Err(format!("`{other}` is no role: tumour, normal or ignore")),
+    };
+    Ok((name.to_owned(), role))
+}
+
+impl AnnotationArgs {
+    /// True if tiles are labelled.
+    pub(super) fn are_given(&self) -> bool {
+        self.annotations.is_some()
+    }
+
+    pub(super) fn labeller(&self) -> anyhow::Result<Labeller> {
+        let rule = match self.label_by {
+            None => LabelRule::Area { tumour: self.tumour, normal: self.normal },
+            Some(LabelBy::Centre) => LabelRule::Centre,
+            Some(LabelBy::Square(side)) => LabelRule::CentralSquare { side, tile: kiln_tile::SIDE },
+        };
+        Ok(Labeller::new(rule, !self.not_exhaustive)?)
+    }
+
+    /// The annotations of a slide; `None` if none were asked for.
+    pub(super) fn read(&self, slide: &Path, slides: usize) -> anyhow::Result<Option<Annotations>> {
+        let Some(path) = &self.annotations else { return Ok(None) };
+        let groups = self.group.iter().fold(GroupMap::default(), |map, (name, role)| map.with(name, *role));
+        let file = if path.is_dir() {
+            find(path, slide)?
+        } else if slides > 1 {
+            bail!("{} is one file of annotations for {slides} slides; name a folder", path.display());
+        } else {
+            Some(path.clone())
+        };
+        match file {
+            Some(file) => Ok(Some(Annotations::read(&file, &groups, &AnnotationLimits::default())?)),
+            None if self.normal_without_file => Ok(Some(Annotations::none())),
+            None => bail!(
+                "{}: no annotations for it in {} (expected {}.xml, .geojson or .json)",
+                slide.display(),
+                path.display(),
+                slide.file_stem().unwrap_or_default().to_string_lossy()
+            ),
+        }
+    }
+}
+
+/// The file of a slide in a folder: the slide's name with the ending of an annotation file.
+fn find(folder: &Path, slide: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let stem = slide.file_stem().with_context(|| format!("{} has no name", slide.display()))?;
+    let files = ENDINGS.map(|ending| {
+        let mut name = stem.to_owned();
+        name.push(".");
+        name.push(ending);
+        folder.join(name)
+    });
+    let found: Vec<_> = files.into_iter().filter(|file| file.is_file()).collect();
+    match found.as_slice() {
+        [] => Ok(None),
+        [file] => Ok(Some(file.clone())),
+        [one, other, ..] => bail!("{} and {} are both annotations of one slide; keep one", one.display(), other.display()),
+    }
+}

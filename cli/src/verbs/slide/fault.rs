@@ -1,0 +1,73 @@
+//! Exit status and hint of errors about slides.
+
+use std::error::Error;
+
+use kiln_files::Fault;
+use kiln_slide::openslide::LibraryError;
+use kiln_slide::{
+    AnnotationError, AnnotationProblem, GridError, LabelError, PlanError, ResolutionError, SlideError, SlideScoreError,
+    TileListError, TilingError,
+};
+
+/// The category of an error about slides.
+pub(crate) fn fault(error: &(dyn Error + 'static)) -> Option<Fault> {
+    if let Some(error) = error.downcast_ref::<LibraryError>() {
+        return Some(error.fault());
+    }
+    let is_input = error.is::<SlideError>()
+        || error.is::<ResolutionError>()
+        || error.is::<TilingError>()
+        || error.is::<AnnotationError>()
+        || error.is::<AnnotationProblem>()
+        || error.is::<LabelError>()
+        || error.is::<TileListError>()
+        || error.is::<SlideScoreError>();
+    is_input.then_some(Fault::Input)
+}
+
+/// The flag or command that solves the problem.
+pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<LibraryError>() {
+        let hint = match error {
+            LibraryError::Install { .. } => "name a library with --openslide PATH",
+            LibraryError::Damaged { .. } => "type `kiln runtime install openslide` to get it again",
+            _ => "type `kiln runtime install openslide`, or name a library with --openslide PATH",
+        };
+        return Some(hint.to_owned());
+    }
+    if let Some(error) = error.downcast_ref::<ResolutionError>() {
+        return resolution(error);
+    }
+    if let Some(error) = error.downcast_ref::<SlideError>() {
+        return match error {
+            SlideError::Unsupported { .. } => Some("to score image files as tiles, name them with a tile's ending".to_owned()),
+            _ => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<AnnotationError>() {
+        return annotation(&error.problem);
+    }
+    if let Some(error) = error.downcast_ref::<AnnotationProblem>() {
+        return annotation(error);
+    }
+    match error.downcast_ref::<TilingError>()? {
+        TilingError::Resolution(error) => resolution(error),
+        TilingError::Plan { source: PlanError::TooCoarse { .. }, .. } => {
+            Some("--upsample enlarges the tiles of this slide; the model has not seen such tiles".to_owned())
+        }
+        TilingError::Grid { source: GridError::Overlap { .. }, .. } => Some("set it with --overlap".to_owned()),
+        _ => None,
+    }
+}
+
+fn resolution(error: &ResolutionError) -> Option<String> {
+    match error {
+        ResolutionError::Override { .. } => None,
+        _ => Some("if you know it, state it with --mpp-override UM (µm/px of level 0)".to_owned()),
+    }
+}
+
+fn annotation(problem: &AnnotationProblem) -> Option<String> {
+    matches!(problem, AnnotationProblem::UnknownGroups { .. })
+        .then(|| "state its meaning with --group NAME=tumour, NAME=normal or NAME=ignore".to_owned())
+}

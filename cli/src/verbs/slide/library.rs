@@ -1,0 +1,44 @@
+//! The OpenSlide library, and opening slides with it.
+
+use std::path::{Path, PathBuf};
+
+use kiln_slide::openslide::{self, Library};
+use kiln_slide::{Slide, SlideError};
+
+use crate::variable;
+
+/// Size of OpenSlide's cache of decoded tiles, in bytes; it is shared by all slides.
+const CACHE_BYTES: usize = 64 << 20;
+
+/// The flags of verbs that open slides.
+#[derive(clap::Args)]
+pub(crate) struct LibraryArgs {
+    /// OpenSlide library to load instead of an installed one [env: KILN_OPENSLIDE].
+    #[arg(long, value_name = "PATH")]
+    openslide: Option<PathBuf>,
+
+    /// Resolution of level 0 in µm/px, for slides that do not state a usable one; it replaces the stated one.
+    #[arg(long, value_name = "UM", value_parser = super::grid::resolution)]
+    mpp_override: Option<f64>,
+}
+
+impl LibraryArgs {
+    pub(crate) fn load(&self) -> anyhow::Result<Library> {
+        let named = self.openslide.clone().or_else(|| variable("KILN_OPENSLIDE"));
+        Ok(Library::load(&openslide::find(named.as_deref())?, CACHE_BYTES)?)
+    }
+
+    /// Opens a slide, with its resolution replaced if the user asked for that.
+    pub(crate) fn open(&self, path: &Path, library: &Library) -> anyhow::Result<Slide> {
+        let slide = Slide::open(path, library)?;
+        match self.mpp_override {
+            Some(mpp) => Ok(slide.with_mpp(mpp)?),
+            None => Ok(slide),
+        }
+    }
+
+    /// The resolution that replaces the stated one, in µm/px.
+    pub(crate) fn mpp_override(&self) -> Option<f64> {
+        self.mpp_override
+    }
+}

@@ -1,0 +1,166 @@
+//! `kiln slide tile`: the tissue tiles of slides as a list of coordinates.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use kiln_slide::{Labelling, ListedPlace, ListWriter, Slide, Tiling, TilingOptions, is_slide, slides_in};
+use serde::Serialize;
+
+use super::annotations::AnnotationArgs;
+use super::grid::{GridArgs, resolution};
+use super::library::LibraryArgs;
+use crate::destination::Destination;
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// List the tissue tiles of slides as coordinates, with labels from annotations. No picture is written.
+///
+/// The list has the columns slide, minx, miny, width, height (level-0 pixels), label, group, split, level,
+/// tissue_fraction and tumour_fraction. `kiln train` and `kiln score` read tiles from the slides by it. A slide that cannot
+/// be opened ends the run before the list appears; a slide without tissue is named, and the exit status is then 2.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  kiln slide tile slides/ --mpp 0.5 --out tiles.csv\n  \
+    kiln slide tile slides/ --mpp 0.97 --annotations xml/ --normal-without-file --label-by 85 --out tiles.csv\n  \
+    kiln slide tile tumor_001.tif --mpp 0.5 --annotations tumor_001.xml --out tiles.csv --images tiles/")]
+pub(super) struct Args {
+    /// Slides, or folders of slides.
+    #[arg(required = true)]
+    slides: Vec<PathBuf>,
+
+    /// Resolution of the tiles in µm/px.
+    #[arg(long, value_name = "UM", value_parser = resolution)]
+    mpp: f64,
+
+    /// List to write (CSV); an existing file is replaced.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+
+    /// Folder to write the tiles to as PNG files as well; it must be absent or empty.
+    #[arg(long, value_name = "DIR")]
+    images: Option<PathBuf>,
+
+    #[command(flatten)]
+    library: LibraryArgs,
+
+    #[command(flatten)]
+    grid: GridArgs,
+
+    #[command(flatten)]
+    annotations: AnnotationArgs,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    out: &'a Path,
+    slides: Vec<Listed>,
+    tiles: usize,
+    labels: BTreeMap<&'static str, usize>,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    slide: PathBuf,
+    status: &'static str,
+    tiles: usize,
+    grid: u64,
+    level: u32,
+    mpp: f64,
+    tissue: f64,
+}
+
+pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
+    let slides = slides(&args.slides)?;
+    if slides.len() > 1 && args.grid.has_mask() {
+        bail!("--mask is for one slide, and {} are named", slides.len());
+    }
+    let target = Destination::new("--out", &args.out);
+    slides.iter().try_for_each(|slide| target.is_not("the slide", slide))?;
+    let library = args.library.load()?;
+    let mut writer = ListWriter::create(&args.out)?;
+    let (mut listed, mut labels, mut total) = (Vec::new(), BTreeMap::new(), 0);
+    for path in &slides {
+        let slide = args.library.open(path, &library)?;
+        let tiling = labelled(&slide, &args.grid.options(args.mpp), &args.annotations, slides.len())?;
+        let status = if tiling.tiles.is_empty() { "no_tissue" } else { "ok" };
+        for (tile, label) in &tiling.tiles {
+            if args.annotations.are_given() {
+                *labels.entry(label.name().unwrap_or("unlabelled")).or_default() += 1;
+            }
+            writer.write(&ListedPlace::from_tile(tile, label.name()))?;
+        }
+        if let Some(folder) = &args.images {
+            write_images(folder, &slide, &tiling)?;
+        }
+        total += tiling.tiles.len();
+        for doubt in &tiling.doubts {
+            out.note(format_args!("{}: {doubt}", path.display()));
+        }
+        out.note(format_args!(
+            "{}: {} of {} tiles, from level {}, {:.1} % tissue{}",
+            path.display(),
+            tiling.tiles.len(),
+            tiling.grid,
+            tiling.plan.level,
+            tiling.tissue * 100.0,
+            if status == "ok" { "" } else { ": no_tissue" }
+        ));
+        listed.push(Listed {
+            slide: path.clone(),
+            status,
+            tiles: tiling.tiles.len(),
+            grid: tiling.grid,
+            level: tiling.plan.level,
+            mpp: tiling.mpp.mean(),
+            tissue: tiling.tissue,
+        });
+    }
+    writer.finish()?;
+    let is_empty = listed.iter().any(|slide| slide.status != "ok");
+    if out.json {
+        out.document(&Document { out: &args.out, slides: listed, tiles: total, labels })?;
+    } else {
+        let by_label: Vec<_> = labels.iter().map(|(label, count)| format!("{count} {label}")).collect();
+        let by_label = if by_label.is_empty() { String::new() } else { format!(": {}", by_label.join(", ")) };
+        out.note(format_args!("{total} tiles of {} slides{by_label}", slides.len()));
+        out.line(args.out.display());
+    }
+    Ok(if is_empty { Exit::Input } else { Exit::Done })
+}
+
+/// The slides that arguments name: files, and folders that are searched.
+pub(in crate::verbs) fn slides(arguments: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut slides = Vec::new();
+    for argument in arguments {
+        if argument.is_dir() {
+            let found = slides_in(argument).with_context(|| format!("cannot read {}", argument.display()))?;
+            if found.is_empty() {
+                bail!("{}: no slide in this folder", argument.display());
+            }
+            slides.extend(found);
+        } else {
+            slides.push(argument.clone());
+        }
+    }
+    Ok(slides)
+}
+
+/// True if an argument of `kiln score` is a slide or a folder that has slides.
+pub(in crate::verbs) fn names_slides(argument: &Path) -> bool {
+    if argument.is_dir() { slides_in(argument).is_ok_and(|found| !found.is_empty()) } else { is_slide(argument) }
+}
+
+/// The tiles of a slide, labelled if there are annotations.
+pub(super) fn labelled(
+    slide: &Slide,
+    options: &TilingOptions,
+    annotations: &AnnotationArgs,
+    slides: usize,
+) -> anyhow::Result<Tiling> {
+    let Some(mut found) = annotations.read(slide.path(), slides)? else { return Ok(Tiling::new(slide, options, None)?) };
+    found.check_bounds(slide.size()).with_context(|| format!("annotations of {}", slide.path().display()))?;
+    let labelling = Labelling { annotations: &found, labeller: annotations.labeller()? };
+    let mut tiling = Tiling::new(slide, options, Some(labelling))?;
+    tiling.doubts.extend_from_slice(found.doubts());
+    Ok(tiling)
+}

@@ -1,0 +1,182 @@
+//! The tiles of a slide: its tissue, a grid at a target resolution, and labels from annotations.
+
+use std::path::PathBuf;
+
+use kiln_files::Fault;
+
+use crate::tissue::Thumbnail;
+use crate::{
+    Annotations, Edge, Grid, GridError, GridOptions, Label, Labeller, Mpp, Overlap, PlanError, ReadError, ReadPlan,
+    ResolutionError, Slide, SlideTile, TissueError, TissueMask, TissueOptions, DEFAULT_TISSUE,
+};
+
+/// Resolution of the thumbnail that tissue is found on, in µm/px. Slides whose thumbnail would have more than
+/// [`MAX_SIDE`] pixels a side get a coarser one.
+const THUMBNAIL_MPP: f64 = 8.0;
+/// Largest side of that thumbnail in pixels.
+const MAX_SIDE: u32 = 8_192;
+
+/// Parameters of the tiles.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TilingOptions {
+    /// Resolution of the tiles in µm/px. A tile has 256 x 256 pixels.
+    pub target_mpp: f64,
+    /// Part of a tile that the next tile repeats.
+    pub overlap: Overlap,
+    /// Treatment of tiles that exceed the slide.
+    pub edge: Edge,
+    /// Least share of tissue in a tile, 0 to 1. At 0 every tile of the grid is kept.
+    pub min_tissue: f64,
+    /// An image whose non-zero pixels are tissue, instead of the detection.
+    pub mask: Option<PathBuf>,
+    /// Allow tiles that are finer than level 0.
+    pub enlarge: bool,
+}
+
+impl TilingOptions {
+    /// Whole tiles on tissue, without overlap.
+    #[must_use]
+    pub fn new(target_mpp: f64) -> Self {
+        Self {
+            target_mpp,
+            overlap: Overlap::default(),
+            edge: Edge::default(),
+            min_tissue: DEFAULT_TISSUE,
+            mask: None,
+            enlarge: false,
+        }
+    }
+}
+
+/// Labels of tiles.
+#[derive(Debug, Clone, Copy)]
+pub struct Labelling<'a> {
+    /// The slide's annotations.
+    pub annotations: &'a Annotations,
+    /// The rule.
+    pub labeller: Labeller,
+}
+
+/// The tiles of a slide, from the top in rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tiling {
+    /// The tiles, each with its label; [`Label::Unlabelled`] without annotations.
+    pub tiles: Vec<(SlideTile, Label)>,
+    /// Resolution of level 0.
+    pub mpp: Mpp,
+    /// The level that tiles are read from, and how.
+    pub plan: ReadPlan,
+    /// Tiles of the whole grid.
+    pub grid: u64,
+    /// Distance between neighbouring tiles in level-0 pixels.
+    pub stride: u32,
+    /// Share of the slide that is tissue, 0 to 1.
+    pub tissue: f64,
+    /// Everything that makes the result doubtful, one sentence each.
+    pub doubts: Vec<String>,
+}
+
+/// The reason why a slide has no tiles.
+#[derive(Debug, thiserror::Error)]
+pub enum TilingError {
+    /// No usable resolution.
+    #[error(transparent)]
+    Resolution(#[from] ResolutionError),
+    /// No level serves the resolution of the tiles.
+    #[error("{slide}: {source}")]
+    Plan {
+        /// The slide.
+        slide: PathBuf,
+        /// The cause.
+        source: PlanError,
+    },
+    /// Overlap or resolution out of range.
+    #[error("{slide}: {source}")]
+    Grid {
+        /// The slide.
+        slide: PathBuf,
+        /// The cause.
+        source: GridError,
+    },
+    /// The mask cannot be used, or no tissue can be searched for.
+    #[error("{slide}: {source}")]
+    Tissue {
+        /// The slide.
+        slide: PathBuf,
+        /// The cause.
+        source: TissueError,
+    },
+    /// The slide cannot be read.
+    #[error("{slide}: {source}")]
+    Read {
+        /// The slide.
+        slide: PathBuf,
+        /// The cause.
+        source: ReadError,
+    },
+}
+
+impl TilingError {
+    /// Returns the error category: always wrong input.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        Fault::Input
+    }
+}
+
+impl Tiling {
+    /// The tiles of a slide. A slide without tissue has none, which is no error.
+    ///
+    /// # Errors
+    /// No usable resolution, no level that serves it, an option out of range, an unreadable slide or mask.
+    pub fn new(slide: &Slide, options: &TilingOptions, labels: Option<Labelling<'_>>) -> Result<Self, TilingError> {
+        let path = || slide.path().to_owned();
+        let mpp = slide.mpp()?;
+        let plan = ReadPlan::new(slide.levels(), mpp.mean(), options.target_mpp, options.enlarge)
+            .map_err(|source| TilingError::Plan { slide: path(), source })?;
+        let grid_options =
+            GridOptions { overlap: options.overlap, edge: options.edge, ..GridOptions::new(options.target_mpp) };
+        let grid = Grid::new(slide.size(), mpp.mean(), &grid_options)
+            .map_err(|source| TilingError::Grid { slide: path(), source })?;
+        let (mask, mut doubts) = tissue(slide, mpp.mean(), options)?;
+        doubts.extend_from_slice(mask.doubts());
+        let (len, stride) = (grid.len(), grid.stride());
+        let name = slide.path().to_string_lossy().into_owned();
+        let tile = |(place, tissue): (_, f64)| {
+            let labelled = labels.map(|labels| labels.labeller.label(labels.annotations, place));
+            let tile = SlideTile {
+                slide: name.clone(),
+                place,
+                level: Some(plan.level),
+                tissue_fraction: Some(tissue as f32),
+                tumour_fraction: labelled.map(|(_, tumour)| tumour as f32),
+            };
+            (tile, labelled.map_or(Label::Unlabelled, |(label, _)| label))
+        };
+        let tiles = grid.on_tissue(&mask, options.min_tissue).map(tile).collect();
+        Ok(Self { tiles, mpp, plan, grid: len, stride, tissue: mask.share(), doubts })
+    }
+}
+
+/// The tissue of a slide: the given mask, or what is found on a thumbnail.
+fn tissue(slide: &Slide, mpp: f64, options: &TilingOptions) -> Result<(TissueMask, Vec<String>), TilingError> {
+    let failed = |source| TilingError::Tissue { slide: slide.path().to_owned(), source };
+    if let Some(mask) = &options.mask {
+        return Ok((TissueMask::read(mask, slide.size()).map_err(failed)?, Vec::new()));
+    }
+    let (width, height) = slide.size();
+    let side = (width.max(height) as f64 * mpp / THUMBNAIL_MPP).ceil().clamp(1.0, f64::from(MAX_SIDE));
+    let thumbnail = slide
+        .thumbnail(side as u32)
+        .map_err(|source| TilingError::Read { slide: slide.path().to_owned(), source })?;
+    let region = &thumbnail.region;
+    let picture = Thumbnail {
+        rgb: &region.rgb,
+        width: region.width,
+        height: region.height,
+        scale: [width as f64 / f64::from(region.width), height as f64 / f64::from(region.height)],
+    };
+    let mask = TissueMask::detect(&picture, mpp, &TissueOptions::default()).map_err(failed)?;
+    let unreadable = thumbnail.unreadable.iter().map(|reason| format!("Part of the slide is unreadable: {reason}."));
+    Ok((mask, unreadable.collect()))
+}
