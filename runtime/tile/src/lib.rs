@@ -26,7 +26,7 @@ mod source;
 pub mod stain;
 mod tile;
 
-pub use decode::{Decoder, ImageFormat, Limits, Notes, RgbImage, is_tile_path};
+pub use decode::{Decoder, ImageFormat, JpegStream, Limits, Notes, RgbImage, StreamColour, is_tile_path};
 pub use error::TileError;
 pub use policy::SizePolicy;
 pub use score::{ScorePart, ScoreRule};
