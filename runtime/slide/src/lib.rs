@@ -2,5 +2,7 @@
 //! Coordinates are level-0 pixels with the origin at the top left. The crate depends on neither burn nor ONNX Runtime.
 
 mod place;
+mod region;
 
 pub use place::Place;
+pub use region::{MAX_READ_PIXELS, ReadError, Region, WHITE};
