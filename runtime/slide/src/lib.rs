@@ -1,13 +1,28 @@
 //! Whole slides: reading ([`Slide`]), tissue, tile grids, annotations and labels, tile lists, heat maps and lesions.
 //! Coordinates are level-0 pixels with the origin at the top left. The crate depends on neither burn nor ONNX Runtime.
 
+mod dicom;
 mod error;
+mod files;
+mod inspect;
 mod level;
+mod ome;
 pub mod openslide;
 mod place;
+mod privacy;
+pub mod probe;
 mod region;
+mod resolution;
+mod slide;
+mod thumbnail;
+mod tiff_header;
 
 pub use error::{ResolutionError, SlideError};
+pub use inspect::Inspection;
 pub use level::{AssociatedImage, Bounds, Level};
 pub use place::Place;
+pub use privacy::{Finding, FindingKind};
 pub use region::{MAX_READ_PIXELS, ReadError, Region, WHITE};
+pub use resolution::{MAX_MPP, MIN_MPP, Mpp, MppSource};
+pub use slide::{Reader, Slide};
+pub use thumbnail::Thumbnail;

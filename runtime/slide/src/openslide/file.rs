@@ -81,9 +81,8 @@ pub fn find(explicit: Option<&Path>) -> Result<LibraryFile, LibraryError> {
 /// Every library on this machine in the order of [`find`].
 #[must_use]
 pub fn candidates(explicit: Option<&Path>) -> Vec<Candidate> {
-    let explicit = explicit.map(|path| {
-        named(path).unwrap_or_else(|_| LibraryFile { path: path.to_owned(), origin: Origin::Explicit })
-    });
+    let explicit = explicit
+        .map(|path| named(path).unwrap_or_else(|_| LibraryFile { path: path.to_owned(), origin: Origin::Explicit }));
     let mut found: Vec<Candidate> = Vec::new();
     for library in explicit.into_iter().chain(LibraryFile::installed()).chain(system()) {
         if !found.iter().any(|known| known.library.path == library.path) {

@@ -47,9 +47,8 @@ impl Handle {
     pub(super) fn open(path: &Path, library: &Library) -> Result<Self, SlideError> {
         let name = c_path(path)?;
         // SAFETY: the path is NUL-terminated.
-        let osr = NonNull::new(unsafe { (library.api().open)(name.as_ptr()) }).ok_or_else(|| {
-            SlideError::Unsupported { path: path.to_owned(), version: library.version().to_owned() }
-        })?;
+        let osr = NonNull::new(unsafe { (library.api().open)(name.as_ptr()) })
+            .ok_or_else(|| SlideError::Unsupported { path: path.to_owned(), version: library.version().to_owned() })?;
         let handle = Self { osr, library: library.clone() };
         if let Some(reason) = handle.error() {
             return Err(SlideError::Damaged { path: path.to_owned(), reason });

@@ -28,6 +28,17 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    /// OpenSlide's name of the vendor's format.
+    pub(crate) fn vendor(&self) -> &str {
+        self.properties.get("openslide.vendor").map_or("unknown", String::as_str)
+    }
+
+    /// The free text of the header: the image description of a TIFF.
+    pub(crate) fn description(&self) -> Option<&str> {
+        let names = ["openslide.comment", "tiff.ImageDescription"];
+        names.iter().find_map(|name| self.properties.get(*name)).map(String::as_str)
+    }
+
     /// Checks levels and tiles against the limits.
     pub(super) fn check(&self) -> Result<(), String> {
         if self.levels.is_empty() {

@@ -14,9 +14,8 @@ use super::pins;
 /// with other bytes than the pinned ones, a full disk.
 pub fn install(on_step: &mut dyn FnMut(&str)) -> Result<LibraryFile, LibraryError> {
     let failed = |reason: String| LibraryError::Install { reason };
-    let folder = pins::folder().ok_or_else(|| {
-        failed("there is no home folder to hold the cache; set KILN_CACHE to a folder".to_owned())
-    })?;
+    let folder = pins::folder()
+        .ok_or_else(|| failed("there is no home folder to hold the cache; set KILN_CACHE to a folder".to_owned()))?;
     let installation = pins::installation(&folder).ok_or_else(|| failed(no_pins()))?;
     installation.install(on_step).map_err(failed)?;
     LibraryFile::installed().ok_or_else(|| failed(format!("{} did not appear", folder.display())))
