@@ -8,6 +8,7 @@ use crate::place::Place;
 use crate::plan::{ReadPlan, Resampling};
 use crate::region::{ReadError, Region};
 use crate::resample::{Range, Resampler};
+use crate::slide::Slide;
 
 /// Pixels that are read at once for a reduction: 12 MiB.
 const PIXELS_AT_ONCE: u32 = 1 << 22;
@@ -23,6 +24,16 @@ pub trait LevelReader: Sync {
     /// # Errors
     /// If the pixels cannot be read. Other regions may be readable.
     fn read_level(&self, level: u32, x: i64, y: i64, width: u32, height: u32) -> Result<Region, ReadError>;
+}
+
+impl LevelReader for Slide {
+    fn levels(&self) -> &[Level] {
+        Slide::levels(self)
+    }
+
+    fn read_level(&self, level: u32, x: i64, y: i64, width: u32, height: u32) -> Result<Region, ReadError> {
+        Slide::read_level(self, level, x, y, width, height)
+    }
 }
 
 /// Treatment of a footprint that is partly outside the slide.

@@ -71,6 +71,9 @@ pub enum ReadError {
     /// The file could not be read: it was removed, or a disk or network failed.
     #[error("the slide cannot be read: {0}")]
     Io(#[source] io::Error),
+    /// The file was replaced while it was read.
+    #[error("the slide was changed while it was read")]
+    Changed,
     /// The stored image data end early.
     #[error("the image data end early: the file is truncated")]
     Truncated,
@@ -87,6 +90,7 @@ impl ReadError {
             Self::NoLevel { .. } => "no_level",
             Self::Size { .. } => "too_large",
             Self::Io(_) | Self::Damaged(_) => "unreadable",
+            Self::Changed => "changed",
             Self::Truncated => "truncated",
         }
     }

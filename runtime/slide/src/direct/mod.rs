@@ -5,14 +5,15 @@
 //! share a bounded [`TileCache`].
 
 mod cache;
+mod comparison;
 mod directory;
 mod file;
 mod layout;
 mod reason;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use kiln_tile::{JpegStream, TileError};
 
@@ -31,6 +32,8 @@ pub struct Direct {
     /// Number of the slide in the cache.
     number: u64,
     levels: Vec<Result<Layout, NotDirect>>,
+    /// For each level, the result of the comparison with OpenSlide.
+    compared: Vec<OnceLock<Result<(), NotDirect>>>,
     cache: Arc<TileCache>,
 }
 
@@ -76,7 +79,8 @@ impl Direct {
         {
             return Err(reason.clone());
         }
-        Ok(Self { file, number: NUMBER.fetch_add(1, Ordering::Relaxed), levels, cache })
+        let compared = levels.iter().map(|_| OnceLock::new()).collect();
+        Ok(Self { file, number: NUMBER.fetch_add(1, Ordering::Relaxed), levels, compared, cache })
     }
 
     /// Returns the reason why a level is not decoded directly; `None` if it is.
@@ -133,10 +137,9 @@ impl Direct {
         region.map_or_else(|| Region::blank(width, height, background), Ok).map(Some)
     }
 
-    /// Returns the rectangles, in pixels of the level, of at most `count` tiles that exist, for comparisons: the one with
-    /// most bytes, then tiles spread over the level. Empty if no tile exists.
-    #[must_use]
-    pub fn samples(&self, level: u32, count: usize) -> Vec<(i64, i64, u32, u32)> {
+    /// Returns the rectangles, in pixels of the level, of at most `count` tiles that exist: the one with most bytes, then
+    /// tiles spread over the level. Empty if no tile exists.
+    fn samples(&self, level: u32, count: usize) -> Vec<(i64, i64, u32, u32)> {
         let Some(Ok(layout)) = self.levels.get(level as usize) else { return Vec::new() };
         let present: Vec<usize> = layout.shown().filter(|index| layout.tiles[*index].1 > 0).collect();
         let Some(largest) = present.iter().copied().max_by_key(|index| layout.tiles[*index].1) else {
@@ -150,6 +153,13 @@ impl Direct {
             }
         }
         chosen.into_iter().map(|index| layout.rectangle(index)).collect()
+    }
+
+    /// Returns the upper left corner of a level.
+    fn corner(&self, level: u32) -> Option<(i64, i64, u32, u32)> {
+        let Some(Ok(layout)) = self.levels.get(level as usize) else { return None };
+        let side = |side: u64| u32::try_from(side.min(512)).unwrap_or(512);
+        Some((0, 0, side(layout.size.0), side(layout.size.1)))
     }
 
     /// Returns the pixels of a tile. A tile that a read shows `whole` is not kept: the next read needs another one.
