@@ -1,5 +1,6 @@
 //! File handling for all crates of Kiln: atomic writes ([`publish`]), digests ([`digest`]), the user's cache folder
-//! ([`cache`]), files from pinned Python wheels ([`wheel`]), and text that is safe to print ([`text`]). The crate depends
+//! ([`cache`]), files from pinned Python wheels ([`wheel`], [`installation`]), a check
+//! before a shared library is loaded ([`shared_library`]), and text that is safe to print ([`text`]). The crate depends
 //! on neither tiles nor burn nor ONNX Runtime.
 //!
 //! ```
@@ -16,7 +17,9 @@ pub mod cache;
 pub mod digest;
 mod fault;
 mod identity;
+pub mod installation;
 pub mod publish;
+pub mod shared_library;
 pub mod text;
 pub mod wheel;
 

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use kiln_files::shared_library;
 use serde::Serialize;
 
+use super::cache;
 use super::wheel::{Role, RuntimeWheel};
-use super::{cache, elf};
 use crate::error::{Error, Result};
 
 /// The place where a library was found.
@@ -52,7 +53,7 @@ impl Library {
         match self.origin {
             Origin::Cache(wheel) => cache::check(wheel, Role::Core),
             Origin::Explicit | Origin::System => {
-                elf::check(&self.path).map_err(|reason| Error::Library { path: self.path.clone(), reason })
+                shared_library::check(&self.path).map_err(|reason| Error::Library { path: self.path.clone(), reason })
             }
         }
     }

@@ -4,7 +4,6 @@
 
 mod built;
 mod cache;
-mod elf;
 mod file;
 mod find;
 mod load;
@@ -13,7 +12,6 @@ mod wheel;
 
 pub use cache::{cache_dir, compiled_dir};
 pub(crate) use cache::{check_all, wheel_dir, wheels_dir};
-pub(crate) use elf::check as check_elf;
 pub use file::{Library, Origin};
 pub use find::{Candidate, candidates, find, find_for};
 pub use load::{Runtime, disable_telemetry, load};

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use kiln_files::shared_library;
 use ort::device::Device;
 use ort::environment::Environment;
 use ort::session::builder::SessionBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, chain};
-use crate::library::check_elf;
 
 /// A provider's own library: the options of `plugin`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ impl PluginLibrary {
             return Ok(());
         }
         let path = self.library.canonicalize().map_err(|error| self.refused(error.to_string()))?;
-        check_elf(&path).map_err(|reason| self.refused(reason))?;
+        shared_library::check(&path).map_err(|reason| self.refused(reason))?;
         let result = environment.register_ep_library(&self.name, &path);
         result.map_err(|error| self.refused(chain(&error)))?;
         registered.push(self.library.clone());

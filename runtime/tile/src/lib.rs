@@ -27,7 +27,7 @@ mod source;
 pub mod stain;
 mod tile;
 
-pub use decode::{Decoder, ImageFormat, Limits, Notes, RgbImage, is_tile_path};
+pub use decode::{Decoder, ImageFormat, JpegStream, Limits, Notes, RgbImage, StreamColour, is_tile_path};
 pub use error::TileError;
 pub use place::{Place, SlideTile};
 pub use policy::SizePolicy;

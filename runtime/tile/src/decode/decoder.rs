@@ -190,7 +190,7 @@ fn dimensions(format: ImageFormat, bytes: &[u8]) -> Result<(u32, u32), TileError
 }
 
 /// Turns a panic of a decoder on a hostile file into an error of that file.
-fn guarded<T>(decode: impl FnOnce() -> Result<T, TileError>) -> Result<T, TileError> {
+pub(super) fn guarded<T>(decode: impl FnOnce() -> Result<T, TileError>) -> Result<T, TileError> {
     catch_unwind(AssertUnwindSafe(decode))
         .unwrap_or_else(|_| Err(TileError::Damaged("the image decoder panicked".to_owned())))
 }

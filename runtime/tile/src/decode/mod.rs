@@ -10,6 +10,7 @@ mod image;
 mod jpeg;
 mod limits;
 mod png;
+mod stream;
 mod tiff;
 mod webp;
 
@@ -17,3 +18,4 @@ pub use decoder::{Decoder, RgbImage};
 pub use format::{ImageFormat, is_tile_path};
 pub use image::Notes;
 pub use limits::Limits;
+pub use stream::{JpegStream, StreamColour};

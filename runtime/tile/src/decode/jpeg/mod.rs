@@ -33,6 +33,10 @@ pub(super) enum Colour {
     ByMarkers,
     Rgb,
     YCbCr,
+    /// Red, green and blue by the tags of a container that overrule the markers of the stream.
+    ContainerRgb,
+    /// YCbCr by such tags.
+    ContainerYCbCr,
 }
 
 /// Decodes a JPEG file.
@@ -217,7 +221,7 @@ fn supported_scan(frame: &Frame, scan: &Scan) -> Result<(), TileError> {
 }
 
 /// Returns true if the three components are red, green and blue, by libjpeg's rules: JFIF is YCbCr; else the Adobe marker
-/// decides; else the component identifiers. Markers must not contradict a given colour space.
+/// decides; else the component identifiers. Markers must not contradict a given colour space unless it overrules them.
 fn is_rgb(colour: Colour, frame: &Frame, applications: &Applications) -> Result<bool, TileError> {
     if frame.components.len() != 3 {
         return Ok(false);
@@ -228,13 +232,15 @@ fn is_rgb(colour: Colour, frame: &Frame, applications: &Applications) -> Result<
         (false, Some(transform)) => Some(transform == 0),
         (false, None) => (ids == *b"RGB").then_some(true),
     };
-    let rgb = match colour {
+    let (rgb, overrules) = match colour {
         Colour::ByMarkers => return Ok(marked.unwrap_or(false)),
-        Colour::Rgb => true,
-        Colour::YCbCr => false,
+        Colour::Rgb => (true, false),
+        Colour::YCbCr => (false, false),
+        Colour::ContainerRgb => (true, true),
+        Colour::ContainerYCbCr => (false, true),
     };
     let subsampled = frame.largest() != (1, 1);
-    if marked.is_some_and(|marked| marked != rgb) || (rgb && subsampled) {
+    if (marked.is_some_and(|marked| marked != rgb) && !overrules) || (rgb && subsampled) {
         return Err(refused("a JPEG stream whose colour space contradicts the tags around it"));
     }
     Ok(rgb)

@@ -14,7 +14,7 @@ const MOST_SEGMENTS: usize = 1_024;
 ///
 /// # Errors
 /// The reason why it cannot.
-pub(crate) fn check(path: &Path) -> Result<(), String> {
+pub fn check(path: &Path) -> Result<(), String> {
     let mut file = File::open(path).map_err(|error| error.to_string())?;
     let metadata = file.metadata().map_err(|error| error.to_string())?;
     if !metadata.is_file() {

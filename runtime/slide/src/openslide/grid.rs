@@ -1,0 +1,70 @@
+//! The pixel grid of a level. OpenSlide takes coordinates of level 0, divides them by the level's downsample, and interpolates
+//! where the quotient is not whole. A read therefore begins at a pixel of the level whose quotient is whole, a little
+//! before the requested one if need be.
+
+/// Largest distance in level pixels between the start of a read and the requested pixel.
+pub(super) const MARGIN: i64 = 64;
+
+/// Distance of a quotient from a whole number at which OpenSlide does not interpolate yet.
+/// Measured with OpenSlide 4.0.1: its pixels are the stored ones below 1/256, and one level off at 1/250.
+const EXACT: f64 = 1.0 / 300.0;
+
+/// The start of a read along one axis.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Start {
+    /// The first pixel of the level, at or before the requested one.
+    pub(super) level: i64,
+    /// The coordinate of level 0 that OpenSlide gets.
+    pub(super) slide: i64,
+    /// Distance in level pixels by which OpenSlide's sampling is off the level's grid: 0 up to rounding, or at most half a
+    /// level-0 pixel.
+    pub(super) offset: f64,
+}
+
+impl Start {
+    /// True if OpenSlide returns the stored pixels unchanged.
+    pub(super) fn is_exact(&self) -> bool {
+        self.offset.abs() <= EXACT
+    }
+}
+
+/// The best start for reading level pixels from `position`, which is not negative: the last exact one within the margin, else
+/// the nearest one at `position` itself.
+pub(super) fn start(position: i64, downsample: f64) -> Start {
+    let first = nearest(position, downsample);
+    let earlier = (1..=MARGIN.min(position)).map(|distance| nearest(position - distance, downsample));
+    std::iter::once(first).chain(earlier).find(Start::is_exact).unwrap_or(first)
+}
+
+/// The start at exactly `level`.
+#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+fn nearest(level: i64, downsample: f64) -> Start {
+    // Both are below 2^53: sides of levels are checked when a slide is opened.
+    let slide = (level as f64 * downsample).round();
+    Start { level, slide: slide as i64, offset: slide / downsample - level as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_downsamples_start_at_the_pixel_itself() {
+        for downsample in [1.0, 2.0, 4.0, 16.0, 1024.0, 3.0] {
+            for position in [0, 1, 255, 256, 99_999] {
+                let start = start(position, downsample);
+                assert_eq!(start.level, position, "{downsample}");
+                assert!(start.is_exact());
+            }
+        }
+    }
+
+    #[test]
+    fn a_broken_downsample_starts_earlier_where_the_quotient_is_whole() {
+        assert_eq!(start(7, 2.5), Start { level: 6, slide: 15, offset: 0.0 });
+        assert_eq!(start(0, 2.0005), Start { level: 0, slide: 0, offset: 0.0 });
+        let far = start(500, 2.0005);
+        assert_eq!((far.level, far.slide), (500, 1000));
+        assert!(!far.is_exact() && far.offset.abs() <= 0.5 / 2.0005);
+    }
+}
