@@ -1,6 +1,14 @@
 //! Whole slides: reading ([`Slide`]), tissue, tile grids, annotations and labels, tile lists, heat maps and lesions.
 //! Coordinates are level-0 pixels with the origin at the top left. The crate depends on neither burn nor ONNX Runtime.
 
+mod annotation;
+mod grid;
+mod label;
 mod place;
+mod tissue;
 
+pub use annotation::{AnnotationError, AnnotationLimits, AnnotationProblem, Annotations, GroupMap, GroupRole, Polygon};
+pub use grid::{DEFAULT_TISSUE, Edge, Grid, GridError, GridOptions, Overlap};
+pub use label::{Label, LabelError, LabelRule, Labeller};
 pub use place::Place;
+pub use tissue::{Thumbnail, TissueError, TissueMask, TissueOptions};
