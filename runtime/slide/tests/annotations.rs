@@ -20,7 +20,8 @@ fn refusal(bytes: &[u8]) -> String {
 
 /// An ASAP annotation with coordinates as (X, Y) texts.
 fn annotation(kind: &str, group: &str, points: &[(&str, &str)]) -> String {
-    let mut text = format!("<Annotation Name=\"a\" Type=\"{kind}\" PartOfGroup=\"{group}\" Color=\"#F4FA58\"><Coordinates>");
+    let mut text =
+        format!("<Annotation Name=\"a\" Type=\"{kind}\" PartOfGroup=\"{group}\" Color=\"#F4FA58\"><Coordinates>");
     for (order, (x, y)) in points.iter().enumerate() {
         write!(text, "<Coordinate Order=\"{order}\" X=\"{x}\" Y=\"{y}\" />").unwrap();
     }
@@ -38,9 +39,20 @@ const HALF: [(&str, &str); 4] = [("0", "0"), ("5", "0"), ("5", "10"), ("0", "10"
 #[test]
 fn groups_of_camelyon_have_their_roles_in_any_case() {
     for (group, tumour) in [
-        ("_0", true), ("_1", true), ("Tumor", true), ("tumor", true), ("TUMOR", true), ("Tumour", true),
-        ("metastases", true), ("Metastases", true), ("_2", false), ("Exclusion", false), ("exclusion", false),
-        ("normal", false), ("Normal", false), ("None", false),
+        ("_0", true),
+        ("_1", true),
+        ("Tumor", true),
+        ("tumor", true),
+        ("TUMOR", true),
+        ("Tumour", true),
+        ("metastases", true),
+        ("Metastases", true),
+        ("_2", false),
+        ("Exclusion", false),
+        ("exclusion", false),
+        ("normal", false),
+        ("Normal", false),
+        ("None", false),
     ] {
         let annotations = parse(asap(&annotation("Polygon", group, &HALF)).as_bytes()).unwrap();
         assert_eq!(annotations.tumour_fraction(PLACE), if tumour { 0.5 } else { 0.0 }, "{group}");
@@ -50,8 +62,12 @@ fn groups_of_camelyon_have_their_roles_in_any_case() {
 
 #[test]
 fn unknown_groups_are_an_error_that_lists_them_all_unless_mapped() {
-    let text = asap(&(annotation("Polygon", "Stroma", &HALF) + &annotation("Polygon", "_0", &HALF)
-        + &annotation("Polygon", "Stroma", &HALF) + &annotation("Polygon", "ITC &amp; more\u{1b}", &HALF)));
+    let text = asap(
+        &(annotation("Polygon", "Stroma", &HALF)
+            + &annotation("Polygon", "_0", &HALF)
+            + &annotation("Polygon", "Stroma", &HALF)
+            + &annotation("Polygon", "ITC &amp; more\u{1b}", &HALF)),
+    );
     let message = refusal(text.as_bytes());
     assert!(message.contains("unknown groups: `ITC & more\\u{1b}` (1 polygon), `Stroma` (2 polygons)"), "{message}");
     assert!(message.contains("`_2`"), "the known names help: {message}");
@@ -82,7 +98,8 @@ fn a_group_within_a_known_group_has_its_role() {
 #[test]
 fn points_are_ordered_by_order_and_shapes_without_area_are_left_out() {
     let bow = annotation("Polygon", "_0", &[("0", "0"), ("5", "10"), ("5", "0"), ("0", "10")]);
-    let ordered = bow.replace("Order=\"1\"", "Order=\"9\"").replace("Order=\"2\"", "Order=\"1\"").replace("\"9\"", "\"2\"");
+    let ordered =
+        bow.replace("Order=\"1\"", "Order=\"9\"").replace("Order=\"2\"", "Order=\"1\"").replace("\"9\"", "\"2\"");
     assert_eq!(parse(asap(&bow).as_bytes()).unwrap().tumour_fraction(PLACE), 0.25);
     assert_eq!(parse(asap(&ordered).as_bytes()).unwrap().tumour_fraction(PLACE), 0.5);
     let rectangle = parse(asap(&annotation("Rectangle", "_0", &[("0", "0"), ("5", "10")])).as_bytes()).unwrap();
@@ -108,8 +125,13 @@ fn decimal_commas_are_read_where_they_cannot_separate_thousands() {
     assert!(annotations.doubts()[0].contains("decimal comma"));
     assert_eq!(parse(with("1.5e0").as_bytes()).unwrap().tumour_fraction(PLACE), 0.15);
     for (text, reason) in [
-        ("1,234", "ambiguous"), ("NaN", "coordinate is NaN"), ("inf", "coordinate is inf"), ("1e300", "coordinate is 1"),
-        ("", "expected a number"), ("1,2,3", "expected a number"), ("0x10", "expected a number"),
+        ("1,234", "ambiguous"),
+        ("NaN", "coordinate is NaN"),
+        ("inf", "coordinate is inf"),
+        ("1e300", "coordinate is 1"),
+        ("", "expected a number"),
+        ("1,2,3", "expected a number"),
+        ("0x10", "expected a number"),
     ] {
         let message = refusal(with(text).as_bytes());
         assert!(message.contains(reason) && message.starts_with("line 3: `X`"), "{text}: {message}");
@@ -124,7 +146,8 @@ fn encodings_and_foreign_or_broken_files_are_named() {
     let utf16: Vec<u8> = good.encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert!(refusal(&utf16).contains("UTF-16"));
     assert!(refusal(&[&[0xff, 0xfe], utf16.as_slice()].concat()).contains("UTF-16"));
-    let latin: Vec<u8> = good.replace("Name=\"a\"", "Name=\"@\"").bytes().map(|b| if b == b'@' { 0xe4 } else { b }).collect();
+    let latin: Vec<u8> =
+        good.replace("Name=\"a\"", "Name=\"@\"").bytes().map(|b| if b == b'@' { 0xe4 } else { b }).collect();
     assert!(refusal(&latin).contains("line 3: the text is not UTF-8"));
     let cases: [(&[u8], &str); 12] = [
         (b"", "empty"),
@@ -162,7 +185,9 @@ fn limits_hold() {
     assert!(message(&" ".repeat(5000)).contains("4096 bytes"));
     let feature = |n: usize| {
         let ring = vec!["[1,2]"; n].join(",");
-        format!(r#"{{"type":"Feature","geometry":{{"type":"Polygon","coordinates":[[{ring}]]}},"properties":{{"classification":"Tumor"}}}}"#)
+        format!(
+            r#"{{"type":"Feature","geometry":{{"type":"Polygon","coordinates":[[{ring}]]}},"properties":{{"classification":"Tumor"}}}}"#
+        )
     };
     assert!(read(&format!("[{},{}]", feature(4), feature(4))).is_ok());
     assert!(message(&format!("[{},{}]", feature(4), feature(5))).contains("8 points"));
@@ -182,9 +207,15 @@ fn forms_of_geojson() {
         format!("\u{feff}{{\"type\":\"FeatureCollection\",\"features\":[{tumour}]}}"),
         format!("{{\"features\":[{tumour}],\"type\":\"FeatureCollection\"}}"),
         // QuPath 0.2, 0.3, 0.4 to 0.6, and names of derived classes.
-        feature(r#""id":"PathAnnotationObject","properties":{"classification":{"name":"Tumor","colorRGB":-1},"isLocked":false,"measurements":[]}"#),
-        feature(r#""properties":{"object_type":"annotation","classification":{"name":"tumor","color":[200,0,0]},"measurements":[{"name":"Area","value":NaN}]}"#),
-        feature(r#""id":"6423a977-ffff-48db-affc-cd11632010f0","properties":{"objectType":"annotation","name":"NaN","classification":{"color":[1,2,3],"name":"Tumor"},"measurements":{"Area µm^2":-Infinity,"b \"Infinity\" \\":Infinity}}"#),
+        feature(
+            r#""id":"PathAnnotationObject","properties":{"classification":{"name":"Tumor","colorRGB":-1},"isLocked":false,"measurements":[]}"#,
+        ),
+        feature(
+            r#""properties":{"object_type":"annotation","classification":{"name":"tumor","color":[200,0,0]},"measurements":[{"name":"Area","value":NaN}]}"#,
+        ),
+        feature(
+            r#""id":"6423a977-ffff-48db-affc-cd11632010f0","properties":{"objectType":"annotation","name":"NaN","classification":{"color":[1,2,3],"name":"Tumor"},"measurements":{"Area µm^2":-Infinity,"b \"Infinity\" \\":Infinity}}"#,
+        ),
         feature(r#""properties":{"classification":{"names":["Tumor","Positive"],"color":[200,0,0]}}"#),
         feature(r#""properties":{"classification":"Tumor: Positive"}"#),
         feature(r#""properties":{"classification":"metastases"}"#),
@@ -198,8 +229,10 @@ fn forms_of_geojson() {
     for text in [feature(r#""properties":{}"#), feature(r#""properties":null"#), feature(r#""id":1"#)] {
         assert!(refusal(text.as_bytes()).contains("unknown group: `Unclassified` (1 polygon)"), "{text}");
     }
-    let two = tumour.replace("\"Polygon\"", "\"MultiPolygon\"").replace("[[[0,0],[5,0],[5,10],[0,10],[0,0]]]",
-        "[[[[0,0],[5,0],[5,10],[0,10]],[[1,1],[2,1],[2,2],[1,2],[1,1]]],[[[6,0,9],[7,0,9],[7,10,9],[6,10,9]]]]");
+    let two = tumour.replace("\"Polygon\"", "\"MultiPolygon\"").replace(
+        "[[[0,0],[5,0],[5,10],[0,10],[0,0]]]",
+        "[[[[0,0],[5,0],[5,10],[0,10]],[[1,1],[2,1],[2,2],[1,2],[1,1]]],[[[6,0,9],[7,0,9],[7,10,9],[6,10,9]]]]",
+    );
     let annotations = parse(two.as_bytes()).unwrap();
     assert_eq!(annotations.polygons().len(), 2);
     assert!((annotations.tumour_fraction(PLACE) - 0.59).abs() < 1e-9);
@@ -215,10 +248,15 @@ fn objects_that_are_not_areas_of_a_pathologist_are_left_out_with_a_remark() {
         let annotations = parse(text.as_bytes()).unwrap();
         assert!(annotations.polygons().is_empty() && annotations.doubts()[0].contains("not annotations"), "{kind}");
     }
-    let legacy = format!(r#"[{{"type":"Feature","id":"PathCellObject",{geometry},"properties":{{"classification":"Tumor"}}}}]"#);
+    let legacy =
+        format!(r#"[{{"type":"Feature","id":"PathCellObject",{geometry},"properties":{{"classification":"Tumor"}}}}]"#);
     assert!(parse(legacy.as_bytes()).unwrap().polygons().is_empty());
-    for geometry in [r#"{"type":"Point","coordinates":[1,2]}"#, r#"{"type":"LineString","coordinates":[[1,2],[3,4]]}"#,
-        r#"{"type":"MultiPoint","coordinates":[[1,2]]}"#, r#"{"type":"MultiLineString","coordinates":[[[1,2],[3,4]]]}"#] {
+    for geometry in [
+        r#"{"type":"Point","coordinates":[1,2]}"#,
+        r#"{"type":"LineString","coordinates":[[1,2],[3,4]]}"#,
+        r#"{"type":"MultiPoint","coordinates":[[1,2]]}"#,
+        r#"{"type":"MultiLineString","coordinates":[[[1,2],[3,4]]]}"#,
+    ] {
         let text = format!(r#"{{"type":"Feature","geometry":{geometry},"properties":{{}}}}"#);
         assert_eq!(parse(text.as_bytes()).unwrap().doubts(), ["1 points or lines have no area and are left out"]);
     }
@@ -233,7 +271,11 @@ fn objects_that_are_not_areas_of_a_pathologist_are_left_out_with_a_remark() {
 #[test]
 fn damaged_geojson_is_refused() {
     let cases = [
-        ("{", "truncated"), ("[", "truncated"), ("{}", "without `type`"), ("[[]]", "an array within"), ("[1]", "expected"),
+        ("{", "truncated"),
+        ("[", "truncated"),
+        ("{}", "without `type`"),
+        ("[[]]", "an array within"),
+        ("[1]", "expected"),
         (r#"{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1]]]}"#, "type `Polygon`"),
         (r#"{"type":"Topology","objects":{}}"#, "type `Topology`"),
         (r#"[{"type":"Feature","geometry":{"type":"Curve"}}]"#, "unknown type `Curve`"),
@@ -252,7 +294,8 @@ fn damaged_geojson_is_refused() {
 
 #[test]
 fn annotations_of_another_slide_are_refused_with_numbers() {
-    let far = asap(&annotation("Polygon", "_0", &[("5000", "7000"), ("5500", "7000"), ("5500", "7900"), ("5000", "7900")]));
+    let far =
+        asap(&annotation("Polygon", "_0", &[("5000", "7000"), ("5500", "7000"), ("5500", "7900"), ("5000", "7900")]));
     let mut annotations = parse(far.as_bytes()).unwrap();
     let message = annotations.check_bounds((4000, 3000)).unwrap_err().to_string();
     assert!(message.contains("4 of 4 points are outside the slide of 4000 x 3000 px: x is 5000 to 5500"), "{message}");
@@ -276,7 +319,7 @@ fn real_files_are_read() {
     if let Some(path) = reference::shared("annotations/dlup_qupath05.geojson") {
         let error = Annotations::read(&path, &GroupMap::default(), &limits).unwrap_err().to_string();
         println!("{error}");
-        let map = GroupMap::default().with("UT", GroupRole::Tumour);
+        let map = GroupMap::default().with("UT", GroupRole::Tumour).with("I", GroupRole::Ignore);
         let annotations = Annotations::read(&path, &map, &limits).unwrap();
         assert!(!annotations.polygons().is_empty() && annotations.is_tumour(8950.0, 6400.0));
     }
@@ -288,11 +331,44 @@ fn real_files_are_read() {
 /// Pieces of both formats, in any order.
 fn fragments() -> impl Strategy<Value = String> {
     let pieces = [
-        "<ASAP_Annotations>", "</ASAP_Annotations>", "<Annotations>", "</Annotations>", "<Coordinates>", "</Coordinates>",
-        "<Annotation Type=\"Polygon\" PartOfGroup=\"_0\">", "</Annotation>", "<Coordinate Order=\"0\" X=\"1\" Y=\"2\"/>",
-        "<Coordinate X=\"9\" Y=\"-3,5\"/>", "<Group Name=\"a\" PartOfGroup=\"b\"/>", "<![CDATA[", "]]>", "&amp;", "<?xml", "?>",
-        "{", "}", "[", "]", ",", ":", "\"type\"", "\"Feature\"", "\"features\"", "\"geometry\"", "\"Polygon\"", "\"coordinates\"",
-        "\"properties\"", "\"classification\"", "\"Tumor\"", "[[[0,0],[1,0],[1,1]]]", "1e9", "NaN", "-Infinity", "null", "\\", "\"",
+        "<ASAP_Annotations>",
+        "</ASAP_Annotations>",
+        "<Annotations>",
+        "</Annotations>",
+        "<Coordinates>",
+        "</Coordinates>",
+        "<Annotation Type=\"Polygon\" PartOfGroup=\"_0\">",
+        "</Annotation>",
+        "<Coordinate Order=\"0\" X=\"1\" Y=\"2\"/>",
+        "<Coordinate X=\"9\" Y=\"-3,5\"/>",
+        "<Group Name=\"a\" PartOfGroup=\"b\"/>",
+        "<![CDATA[",
+        "]]>",
+        "&amp;",
+        "<?xml",
+        "?>",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"type\"",
+        "\"Feature\"",
+        "\"features\"",
+        "\"geometry\"",
+        "\"Polygon\"",
+        "\"coordinates\"",
+        "\"properties\"",
+        "\"classification\"",
+        "\"Tumor\"",
+        "[[[0,0],[1,0],[1,1]]]",
+        "1e9",
+        "NaN",
+        "-Infinity",
+        "null",
+        "\\",
+        "\"",
     ];
     proptest::collection::vec(proptest::sample::select(pieces.to_vec()), 0..40).prop_map(|pieces| pieces.concat())
 }

@@ -12,7 +12,8 @@ fn read(text: impl AsRef<[u8]>) -> Result<TileList, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tiles.csv");
     fs::write(&path, text).unwrap();
-    TileList::read(&path, &ListLimits::default()).map_err(|error| error.to_string().replace(path.to_str().unwrap(), "L"))
+    TileList::read(&path, &ListLimits::default())
+        .map_err(|error| error.to_string().replace(path.to_str().unwrap(), "L"))
 }
 
 fn refusal(text: impl AsRef<[u8]>) -> String {
@@ -33,7 +34,10 @@ fn coordinates_alone_are_enough_and_other_columns_are_named() {
     let list = read(scores).unwrap();
     assert_eq!(list.extra_columns(), ["score", "status", "prob_normal", "prob_tumour"]);
     let tile = list.get(0).unwrap();
-    assert_eq!((tile.label, tile.level, tile.tissue_fraction, tile.tumour_fraction), (Some("tumour"), Some(1), Some(0.75), None));
+    assert_eq!(
+        (tile.label, tile.level, tile.tissue_fraction, tile.tumour_fraction),
+        (Some("tumour"), Some(1), Some(0.75), None)
+    );
 }
 
 #[test]
@@ -62,7 +66,10 @@ fn a_wrong_row_is_named_by_line_and_column() {
         ("a.svs,0,0,256,256,,,,65,,", "column `level`: 65 is out of range"),
         ("a.svs,0,0,256,256,,,,,1.5,", "column `tissue_fraction`: `1.5` is not a number from 0 to 1"),
         ("a.svs,0,0,256,256,,,,,,nan", "column `tumour_fraction`: `nan` is not"),
-        ("a.svs,0,0,256,256,,,,,,\na.svs,256,0,512,512,,,,,,", "line 3, column `width`: 512, but the places of this slide are 256 wide since line 2"),
+        (
+            "a.svs,0,0,256,256,,,,,,\na.svs,256,0,512,512,,,,,,",
+            "line 3, column `width`: 512, but the places of this slide are 256 wide since line 2",
+        ),
         ("a.svs,0,0,9,9,,,,,,\nb.svs,0,0,9,9,,,,,,\na.svs,0,0,9,9,,,,,,", "L: line 4: this place is in line 2 already"),
     ];
     for (row, expected) in cases {
@@ -170,8 +177,10 @@ proptest! {
         let list = TileList::read(&path, &ListLimits::default()).unwrap();
         prop_assert_eq!(list.len(), tiles.len());
         for (found, tile) in list.iter().zip(&tiles) {
-            let share = |share: Option<f64>| share.map(|share| (share * 1e5).round());
-            prop_assert_eq!(share(found.tissue_fraction), share(tile.tissue_fraction.map(|share| (share * 1e6).round() / 1e6)));
+            for (found, share) in [(found.tissue_fraction, tile.tissue_fraction), (found.tumour_fraction, tile.tumour_fraction)] {
+                prop_assert_eq!(found.is_some(), share.is_some());
+                prop_assert!((found.unwrap_or(0.0) - share.unwrap_or(0.0)).abs() < 1e-6);
+            }
             let plain = |tile: &ListedPlace<'_>| format!("{:?}", ListedPlace { tissue_fraction: None, tumour_fraction: None, ..*tile });
             prop_assert_eq!(plain(&found), plain(tile));
         }
@@ -198,15 +207,22 @@ fn measure_a_million_rows() {
     for index in 0..1_000_000_i64 {
         let slide = format!("slides/patient_{:03}/slide_{:04}.svs", index / 20_000, index / 5_000);
         let place = Place { minx: index % 5000 % 71 * 512, miny: index % 5000 / 71 * 512, width: 512, height: 512 };
-        let tile = ListedPlace { label: Some("normal"), group: Some("p"), level: Some(1), tissue_fraction: Some(0.123_456),
-            ..ListedPlace::new(&slide, place) };
+        let tile = ListedPlace {
+            label: Some("normal"),
+            group: Some("p"),
+            level: Some(1),
+            tissue_fraction: Some(0.123_456),
+            ..ListedPlace::new(&slide, place)
+        };
         writer.write(&tile).unwrap();
     }
     writer.finish().unwrap();
     println!("written in {:.2} s", start.elapsed().as_secs_f64());
-    let resident = || fs::read_to_string("/proc/self/statm").map_or(0, |statm| {
-        statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4096 >> 20
-    });
+    let resident = || {
+        fs::read_to_string("/proc/self/statm").map_or(0, |statm| {
+            statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4096 >> 20
+        })
+    };
     let (before, start) = (resident(), std::time::Instant::now());
     let list = TileList::read(&path, &ListLimits::default()).unwrap();
     println!("{} rows read in {:.2} s, {} MiB", list.len(), start.elapsed().as_secs_f64(), resident() - before);

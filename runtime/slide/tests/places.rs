@@ -41,7 +41,9 @@ fn overlaps_shorten_the_stride() {
 
 #[test]
 fn absurd_sizes_and_resolutions_are_errors() {
-    for (slide, mpp) in [((0, 5), 0.5), ((5, u64::MAX), 0.5), ((5, 5), 0.0), ((5, 5), f64::NAN), ((5, 5), 1e-9), ((5, 5), 1e6)] {
+    for (slide, mpp) in
+        [((0, 5), 0.5), ((5, u64::MAX), 0.5), ((5, 5), 0.0), ((5, 5), f64::NAN), ((5, 5), 1e-9), ((5, 5), 1e6)]
+    {
         assert!(grid(slide, mpp, |_| ()).is_err(), "{slide:?} {mpp}");
     }
     assert!(grid((5, 5), 0.5, |options| options.side = 0).is_err());
@@ -99,8 +101,14 @@ fn labels_by_area() {
         assert!(found == expected && (share - fraction).abs() < 1e-9, "{minx}, {miny}: {found:?} {share}");
     }
     // Not annotated exhaustively: only polygons that are not tumour make a tile normal.
-    for (minx, expected) in [(0, Label::Tumour), (600, Label::Normal), (2000, Label::Unlabelled), (5000, Label::Normal),
-        (5400, Label::Normal), (5401, Label::Unlabelled)] {
+    for (minx, expected) in [
+        (0, Label::Tumour),
+        (600, Label::Normal),
+        (2000, Label::Unlabelled),
+        (5000, Label::Normal),
+        (5400, Label::Normal),
+        (5401, Label::Unlabelled),
+    ] {
         assert_eq!(label(rule, false, minx, 0).0, expected, "{minx}");
     }
     let wide = LabelRule::Area { tumour: 0.75, normal: 0.25 };
@@ -124,7 +132,9 @@ fn labels_by_the_centre_and_by_a_central_square() {
 
 #[test]
 fn wrong_rules_are_errors() {
-    for (tumour, normal) in [(0.5, 0.5), (0.2, 0.3), (1.1, 0.0), (0.5, -0.1), (f64::NAN, 0.0), (0.5, f64::NAN), (0.0, 0.0)] {
+    for (tumour, normal) in
+        [(0.5, 0.5), (0.2, 0.3), (1.1, 0.0), (0.5, -0.1), (f64::NAN, 0.0), (0.5, f64::NAN), (0.0, 0.0)]
+    {
         assert!(Labeller::new(LabelRule::Area { tumour, normal }, true).is_err(), "{tumour} {normal}");
     }
     for (side, tile) in [(0, 96), (97, 96)] {

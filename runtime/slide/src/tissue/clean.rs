@@ -17,23 +17,48 @@ struct Run {
 }
 
 impl Flags {
-    /// Dilates and then erodes by a square of 2 x `reach` + 1 pixels. The edge of the picture does not erode.
+    /// Dilates and then erodes by a square of 2 x `reach` + 1 pixels. Beyond the edge of the picture is glass.
     pub(super) fn close(&mut self, reach: usize) {
-        if reach > 0 {
-            self.spread(reach, true);
-            self.spread(reach, false);
+        if reach == 0 {
+            return;
+        }
+        // With a margin, what grows over the edge shrinks back.
+        let (width, height) = (self.width + 2 * reach, self.height + 2 * reach);
+        let mut wide = Self { width, height, pixels: vec![false; width * height] };
+        let inner = |row: usize| (row + reach) * width + reach..(row + reach) * width + reach + self.width;
+        for (row, pixels) in self.pixels.chunks_exact(self.width).enumerate() {
+            wide.pixels[inner(row)].copy_from_slice(pixels);
+        }
+        wide.spread(reach, true);
+        wide.spread(reach, false);
+        for (row, pixels) in self.pixels.chunks_exact_mut(self.width).enumerate() {
+            pixels.copy_from_slice(&wide.pixels[inner(row)]);
         }
     }
 
     /// Spreads `value` by `reach` pixels in both directions.
     fn spread(&mut self, reach: usize, value: bool) {
-        let (width, height) = (self.width, self.height);
-        let mut line = Vec::with_capacity(width.max(height));
-        for row in 0..height {
-            spread_line(&mut self.pixels, row * width, 1, width, reach, value, &mut line);
+        for row in self.pixels.chunks_exact_mut(self.width) {
+            let mut left = 0;
+            let ahead: Vec<bool> = row.iter().map(|pixel| within(&mut left, *pixel == value, reach)).collect();
+            let mut left = 0;
+            for (pixel, ahead) in row.iter_mut().zip(ahead).rev() {
+                *pixel = (within(&mut left, *pixel == value, reach) || ahead) == value;
+            }
         }
-        for column in 0..width {
-            spread_line(&mut self.pixels, column, width, height, reach, value, &mut line);
+        // Columns are walked side by side, because memory holds rows.
+        let mut left = vec![0; self.width];
+        let mut ahead = vec![false; self.pixels.len()];
+        for (row, ahead) in self.pixels.chunks_exact(self.width).zip(ahead.chunks_exact_mut(self.width)) {
+            for ((pixel, ahead), left) in row.iter().zip(ahead).zip(&mut left) {
+                *ahead = within(left, *pixel == value, reach);
+            }
+        }
+        left.fill(0);
+        for (row, ahead) in self.pixels.chunks_exact_mut(self.width).zip(ahead.chunks_exact(self.width)).rev() {
+            for ((pixel, ahead), left) in row.iter_mut().zip(ahead).zip(&mut left) {
+                *pixel = (within(left, *pixel == value, reach) || *ahead) == value;
+            }
         }
     }
 
@@ -85,29 +110,10 @@ impl Flags {
     }
 }
 
-/// Spreads `value` along one row or column of the picture.
-fn spread_line(
-    pixels: &mut [bool],
-    start: usize,
-    step: usize,
-    length: usize,
-    reach: usize,
-    value: bool,
-    line: &mut Vec<bool>,
-) {
-    line.clear();
-    line.extend((0..length).map(|index| pixels[start + index * step]));
-    // One past the last pixel that the values seen so far reach.
-    let mut until = 0;
-    for (index, pixel) in line.iter().enumerate() {
-        if *pixel == value {
-            let from = index.saturating_sub(reach).max(until);
-            until = (index + reach + 1).min(length);
-            for target in from..until {
-                pixels[start + target * step] = value;
-            }
-        }
-    }
+/// True if the last pixel with the value was at most `reach` pixels ago; `left` is the rest of its reach, plus one.
+fn within(left: &mut usize, found: bool, reach: usize) -> bool {
+    *left = if found { reach + 1 } else { left.saturating_sub(1) };
+    *left > 0
 }
 
 /// Joins runs of neighbouring rows that touch; with `diagonal`, also at a corner. Returns the parent of each run.

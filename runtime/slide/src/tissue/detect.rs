@@ -12,7 +12,7 @@ const MAX_MPP: f64 = 10.0;
 const FINE_UM: f64 = 20.0;
 /// Size in µm over which there must be some colour too: noise has none on average, a strand of tissue has.
 const COARSE_UM: f64 = 56.0;
-/// Saturation of the coarse average, as a share of the threshold.
+/// Least saturation of the coarse average, as a share of the threshold.
 const COARSE_SHARE: f64 = 0.5;
 /// Difference between the largest and the smallest channel of tissue: the saturation of dark grey is noise.
 const MIN_CHROMA: u8 = 6;
@@ -134,16 +134,25 @@ fn resolution(thumbnail: &Thumbnail<'_>, mpp: f64) -> Result<f64, TissueError> {
 fn blur(rgb: &[u8], width: usize, height: usize, reach: usize) -> Vec<u8> {
     let mut rows = vec![0; rgb.len()];
     for (source, target) in rgb.chunks_exact(width * 3).zip(rows.chunks_exact_mut(width * 3)) {
-        for channel in 0..3 {
-            let mut sum = 0_u32;
-            let at = |column: usize| u32::from(source[column * 3 + channel]);
-            (0..reach.min(width)).for_each(|column| sum += at(column));
-            for column in 0..width {
-                sum += if column + reach < width { at(column + reach) } else { 0 };
-                sum -= if column > reach { at(column - reach - 1) } else { 0 };
-                let count = ((column + reach + 1).min(width) - column.saturating_sub(reach)) as u32;
-                target[column * 3 + channel] = ((sum + count / 2) / count) as u8;
+        let (source, target) = (source.as_chunks::<3>().0, target.as_chunks_mut::<3>().0);
+        let mut sums = [0_u32; 3];
+        let mut count = 0;
+        let mut enter = source.iter();
+        let mut leave = source.iter();
+        for pixel in enter.by_ref().take(reach) {
+            sums = [0, 1, 2].map(|channel| sums[channel] + u32::from(pixel[channel]));
+            count += 1;
+        }
+        for (column, value) in target.iter_mut().enumerate() {
+            if let Some(pixel) = enter.next() {
+                sums = [0, 1, 2].map(|channel| sums[channel] + u32::from(pixel[channel]));
+                count += 1;
             }
+            if let Some(pixel) = (column > reach).then(|| leave.next()).flatten() {
+                sums = [0, 1, 2].map(|channel| sums[channel] - u32::from(pixel[channel]));
+                count -= 1;
+            }
+            *value = sums.map(|sum| ((sum + count / 2) / count) as u8);
         }
     }
     let mut sums = vec![0_u32; width * 3];
@@ -304,6 +313,24 @@ fn otsu(histogram: &[u64]) -> Option<Split> {
     best.map(|(_, split)| split)
 }
 
+/// Least saturation of the coarse average of tissue: well above that of glass, which is noise.
+fn coarse_threshold(colours: &[Colour], coarse: &[u8], threshold: u8) -> f64 {
+    let mut histogram = [0_usize; 256];
+    for (colour, around) in colours.iter().zip(coarse.as_chunks().0) {
+        if matches!(colour, Colour::Saturation(saturation) if *saturation < threshold) {
+            histogram[usize::from(hsv(*around).1)] += 1;
+        }
+    }
+    let half = histogram.iter().sum::<usize>().div_ceil(2);
+    let mut seen = 0;
+    let median = histogram.iter().position(|count| {
+        seen += count;
+        seen >= half
+    });
+    let noise = 2.5 * median.unwrap_or(0) as f64 + 1.0;
+    noise.clamp(COARSE_SHARE * f64::from(threshold), f64::from(threshold))
+}
+
 /// The flags of tissue, and remarks.
 fn classify(colours: &[Colour], coarse: &[u8], threshold: u8) -> (Vec<bool>, Vec<String>) {
     let count = |wanted: fn(&Colour) -> bool| colours.iter().filter(|colour| wanted(colour)).count();
@@ -311,13 +338,14 @@ fn classify(colours: &[Colour], coarse: &[u8], threshold: u8) -> (Vec<bool>, Vec
     let coloured = colours.iter().filter(|colour| matches!(colour, Colour::Saturation(s) if *s >= threshold)).count();
     // A stain that looks like pen everywhere is a stain.
     let is_stain = pen > coloured;
+    let around_threshold = coarse_threshold(colours, coarse, threshold);
     let flags = colours.iter().zip(coarse.as_chunks().0).map(|(colour, around)| {
         let saturation = match colour {
             Colour::Saturation(saturation) => *saturation,
             Colour::Pen(saturation) if is_stain => *saturation,
             _ => return false,
         };
-        saturation >= threshold && f64::from(hsv(*around).1) >= COARSE_SHARE * f64::from(threshold)
+        saturation >= threshold && f64::from(hsv(*around).1) >= around_threshold
     });
     let flags = flags.collect();
     let mut doubts = Vec::new();
