@@ -1,13 +1,17 @@
 //! Whole slides: reading, tissue, tile grids, annotations and labels, tile lists, heat maps and lesions.
 //! Coordinates are level-0 pixels with the origin at the top left. The crate depends on neither burn nor ONNX Runtime.
 
+mod annotation;
 mod dicom;
 mod direct;
 mod error;
 mod files;
+mod grid;
 mod inspect;
+mod label;
 pub mod lesion;
 mod level;
+mod list;
 mod ome;
 pub mod openslide;
 mod plan;
@@ -23,12 +27,17 @@ mod slide_score;
 mod source;
 mod thumbnail;
 mod tiff_header;
+mod tissue;
 
+pub use annotation::{AnnotationError, AnnotationLimits, AnnotationProblem, Annotations, GroupMap, GroupRole, Polygon};
 pub use direct::{Direct, NotDirect, TileCache};
 pub use error::{ResolutionError, SlideError};
+pub use grid::{DEFAULT_TISSUE, Edge, Grid, GridError, GridOptions, Overlap};
 pub use inspect::Inspection;
 pub use kiln_tile::{Place, SlideTile};
+pub use label::{Label, LabelError, LabelRule, Labeller};
 pub use level::{AssociatedImage, Bounds, Level};
+pub use list::{ListError, ListLimits, ListedPlace, TileList, TileListWriter, slide_reference};
 pub use plan::{PlanError, RESOLUTION_TOLERANCE, ReadPlan, Resampling};
 pub use privacy::{Finding, FindingKind};
 pub use read::{LevelReader, Outside, PlaceError};
@@ -39,3 +48,4 @@ pub use slide_row::{SlideRow, read_slides, write_slides, write_slides_file};
 pub use slide_score::{SlideRule, SlideScore, SlideScoreError, SlideScoreOptions, SlideScorer};
 pub use source::{ReadOptions, SlideReading, SlideTiles};
 pub use thumbnail::Thumbnail;
+pub use tissue::{Thumbnail, TissueError, TissueMask, TissueOptions};
