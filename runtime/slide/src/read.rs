@@ -4,7 +4,7 @@
 use kiln_tile::{SIDE, Tile, TileError};
 
 use crate::level::Level;
-use crate::place::Place;
+use crate::Place;
 use crate::plan::{ReadPlan, Resampling};
 use crate::region::{ReadError, Region};
 use crate::resample::{Range, Resampler};

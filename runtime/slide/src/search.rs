@@ -23,7 +23,7 @@ pub fn is_slide(path: &Path) -> bool {
         return true;
     }
     matches!(ending.as_str(), "tif" | "tiff" | "btf")
-        && TiffHeader::read(path).is_some_and(|header| header.is_tiled() && header.longest_side() > LEAST_SIDE)
+        && TiffHeader::read(path).is_some_and(|header| header.is_tiled && header.size.0.max(header.size.1) > LEAST_SIDE)
 }
 
 /// The slides of a folder and its subfolders, in natural order of their names, without hidden files. Folders of MIRAX data

@@ -2,16 +2,16 @@
 //! that cannot be opened, or a place that cannot be read, costs its own tiles only.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use kiln_files::FileDigest;
-use kiln_tile::{TileRead, TileSource};
+use kiln_tile::stain::StainNormaliser;
+use kiln_tile::{Place, SlideTile, TileError, TileRead, TileSource};
 
 use crate::direct::TileCache;
 use crate::openslide::Library;
-use crate::place::Place;
 use crate::plan::ReadPlan;
 use crate::read::Outside;
 use crate::slide::{Reader, Slide};
@@ -29,6 +29,8 @@ pub struct ReadOptions {
     pub outside: Outside,
     /// Number of slides that are open at the same time, at least 1.
     pub open_slides: usize,
+    /// Normalises the stain of each tile, for models whose graph expects normalised tiles.
+    pub stain: Option<StainNormaliser>,
     /// The cache of decoded TIFF tiles, shared by all slides.
     pub cache: Arc<TileCache>,
 }
@@ -44,6 +46,7 @@ impl ReadOptions {
             enlarge: false,
             outside: Outside::Refused,
             open_slides: 4,
+            stain: None,
             cache: Arc::default(),
         }
     }
@@ -67,8 +70,18 @@ pub struct SlideTiles {
     options: ReadOptions,
     slides: Vec<Entry>,
     tiles: Vec<(u32, Place)>,
+    /// What the list holds about each tile; empty if it holds nothing.
+    facts: Vec<Facts>,
     /// Open slides, the one that was read last at the end.
     open: Mutex<VecDeque<usize>>,
+}
+
+/// What a list holds about a tile beside its place.
+#[derive(Debug, Clone, Copy)]
+struct Facts {
+    level: Option<u32>,
+    tissue_fraction: Option<f32>,
+    tumour_fraction: Option<f32>,
 }
 
 #[derive(Debug)]
@@ -103,7 +116,30 @@ impl SlideTiles {
         }
         let entry = |(name, path)| Entry { name, path, state: Mutex::new(State::Closed), reading: OnceLock::new() };
         let slides = slides.into_iter().map(entry).collect();
-        Ok(Self { library, options, slides, tiles, open: Mutex::default() })
+        Ok(Self { library, options, slides, tiles, facts: Vec::new(), open: Mutex::default() })
+    }
+
+    /// Makes a source of `tiles`, whose slides are paths. Relative paths are those of the working folder.
+    #[must_use]
+    pub fn from_tiles(library: Library, tiles: &[SlideTile], options: ReadOptions) -> Self {
+        let (mut numbers, mut slides) = (HashMap::new(), Vec::new());
+        let mut number = |slide: &String| {
+            *numbers.entry(slide.clone()).or_insert_with(|| {
+                slides.push((slide.clone(), PathBuf::from(slide)));
+                // A list has fewer slides than tiles, and these are in memory.
+                u32::try_from(slides.len() - 1).unwrap_or(u32::MAX)
+            })
+        };
+        let places = tiles.iter().map(|tile| (number(&tile.slide), tile.place)).collect();
+        let facts = |tile: &SlideTile| Facts {
+            level: tile.level,
+            tissue_fraction: tile.tissue_fraction,
+            tumour_fraction: tile.tumour_fraction,
+        };
+        let entry = |(name, path)| Entry { name, path, state: Mutex::new(State::Closed), reading: OnceLock::new() };
+        let slides = slides.into_iter().map(entry).collect();
+        let facts = tiles.iter().map(facts).collect();
+        Self { library, options, slides, tiles: places, facts, open: Mutex::default() }
     }
 
     /// The slide and the place of a tile; `None` past the end of the list.
@@ -208,12 +244,41 @@ impl TileSource for SlideTiles {
         Cow::Owned(format!("{}#{minx},{miny},{width}x{height}", self.slides[*slide as usize].name))
     }
 
+    fn slide_tile(&self, index: usize) -> Option<SlideTile> {
+        let (slide, place) = self.tiles[index];
+        let entry = &self.slides[slide as usize];
+        let facts = self.facts.get(index);
+        // The level that is read counts; a list may be older than the target resolution.
+        let level = entry.reading.get().and_then(|reading| Some(reading.as_ref().ok()?.plan.level));
+        Some(SlideTile {
+            slide: entry.name.clone(),
+            place,
+            level: level.or(facts.and_then(|facts| facts.level)),
+            tissue_fraction: facts.and_then(|facts| facts.tissue_fraction),
+            tumour_fraction: facts.and_then(|facts| facts.tumour_fraction),
+        })
+    }
+
+    /// The digest of the slide's content, which is computed when the slide is opened first.
+    fn digest(&self, index: usize) -> Result<FileDigest, TileError> {
+        let (slide, _) = self.tiles[index];
+        let entry = &self.slides[slide as usize];
+        if !entry.path.exists() {
+            return Err(TileError::NotFound);
+        }
+        self.reading(slide as usize).map(|reading| reading.digest).map_err(TileError::Damaged)
+    }
+
     fn read(&self, index: usize) -> TileRead {
         let (slide, place) = self.tiles[index];
         let slide = slide as usize;
         match self.opened(slide, &self.slides[slide]) {
             Ok((open, reading)) => {
                 let tile = reading.plan.read(&*open, place, self.options.outside).map_err(|error| error.status());
+                let tile = match &self.options.stain {
+                    Some(stain) => tile.map(|tile| stain.apply(tile)),
+                    None => tile,
+                };
                 TileRead { digest: Some(reading.digest), tile }
             }
             Err(status) => TileRead::refused(status),

@@ -14,6 +14,10 @@ pub(crate) struct TiffHeader {
     pub(crate) compression: u16,
     /// Photometric interpretation: 2 is RGB, 6 is YCbCr.
     pub(crate) photometric: Option<u16>,
+    /// Width and height of the first image in pixels.
+    pub(crate) size: (u64, u64),
+    /// True if the image is stored in tiles, false for strips.
+    pub(crate) is_tiled: bool,
     /// Number of directories below the first one (SubIFDs), where OME-TIFFs keep their smaller levels.
     pub(crate) sub_directories: usize,
 }
@@ -27,8 +31,11 @@ impl TiffHeader {
         let mut decoder = Decoder::new(file).ok()?.with_limits(limits);
         let compression = decoder.find_tag_unsigned(Tag::Compression).ok()?.unwrap_or(1);
         let photometric = decoder.find_tag_unsigned(Tag::PhotometricInterpretation).ok()?;
+        let side = |decoder: &mut Decoder<_>, tag| decoder.find_tag_unsigned::<u64>(tag).ok().flatten().unwrap_or(0);
+        let size = (side(&mut decoder, Tag::ImageWidth), side(&mut decoder, Tag::ImageLength));
+        let is_tiled = side(&mut decoder, Tag::TileWidth) > 0;
         let sub = decoder.find_tag_unsigned_vec::<u64>(Tag::SubIfd).ok().flatten();
-        Some(Self { compression, photometric, sub_directories: sub.map_or(0, |offsets| offsets.len()) })
+        Some(Self { compression, photometric, size, is_tiled, sub_directories: sub.map_or(0, |offsets| offsets.len()) })
     }
 
     /// The field's name of the compression.

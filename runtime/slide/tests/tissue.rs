@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use image::codecs::jpeg::{JpegDecoder, JpegEncoder};
 use image::{DynamicImage, GrayImage, ImageEncoder as _, Luma, Rgb, RgbImage};
-use kiln_slide::{Place, Thumbnail, TissueError, TissueMask, TissueOptions};
+use kiln_slide::{Place, TissueError, TissueMask, TissueOptions, TissueThumbnail};
 
 /// µm per pixel of the drawn thumbnails.
 const UM: f64 = 8.0;
@@ -45,7 +45,7 @@ fn drawn(noise: f64, colour: impl Fn(i64, i64) -> [u8; 3]) -> RgbImage {
 
 fn detect(picture: &RgbImage) -> TissueMask {
     let thumbnail =
-        Thumbnail { rgb: picture.as_raw(), width: picture.width(), height: picture.height(), scale: [16.0; 2] };
+        TissueThumbnail { rgb: picture.as_raw(), width: picture.width(), height: picture.height(), scale: [16.0; 2] };
     TissueMask::detect(&thumbnail, UM / 16.0, &TissueOptions::default()).unwrap()
 }
 
@@ -154,7 +154,7 @@ fn missing_data_beside_tinted_glass_is_neither() {
 #[test]
 fn wrong_thumbnails_and_options_are_errors() {
     let detect = |rgb: &[u8], width, height, mpp, options: &TissueOptions| {
-        TissueMask::detect(&Thumbnail { rgb, width, height, scale: [32.0; 2] }, mpp, options)
+        TissueMask::detect(&TissueThumbnail { rgb, width, height, scale: [32.0; 2] }, mpp, options)
             .map_err(|error| error.to_string())
     };
     let usual = TissueOptions::default();
@@ -253,7 +253,7 @@ fn tissue_of_real_slides_is_found() {
         let numbers: Vec<f64> = output.split_whitespace().map(|number| number.parse().unwrap()).collect();
         let [width, height] = [numbers[0] as u32, numbers[1] as u32];
         let rgb = std::fs::read(rgb).unwrap();
-        let thumbnail = Thumbnail { rgb: &rgb, width, height, scale: [numbers[2], numbers[3]] };
+        let thumbnail = TissueThumbnail { rgb: &rgb, width, height, scale: [numbers[2], numbers[3]] };
         let mask = TissueMask::detect(&thumbnail, numbers[4], &TissueOptions::default()).unwrap();
         let expected: Vec<bool> = std::fs::read(flags).unwrap().into_iter().map(|flag| flag == 1).collect();
         let found = (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| mask.is_tissue(x, y));
@@ -275,7 +275,7 @@ fn tissue_of_real_slides_is_found() {
 fn measure_a_large_thumbnail() {
     let rgb: Vec<u8> =
         (0..6250 * 6250).flat_map(|i| if i / 6250 % 700 > i % 6250 / 10 { PALE } else { GLASS }).collect();
-    let thumbnail = Thumbnail { rgb: &rgb, width: 6250, height: 6250, scale: [32.0; 2] };
+    let thumbnail = TissueThumbnail { rgb: &rgb, width: 6250, height: 6250, scale: [32.0; 2] };
     let start = std::time::Instant::now();
     let mask = TissueMask::detect(&thumbnail, 0.25, &TissueOptions::default()).unwrap();
     println!("a thumbnail of 6250 x 6250 px in {:.2} s, {:.3} tissue", start.elapsed().as_secs_f64(), mask.share());

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use kiln_runtime::Bundle;
 use kiln_runtime::score::{Columns, Format, ResumableFile};
-use kiln_slide::{ListedPlace, SlideRow, SlideTiles, SlideTilesOptions, TileList, TileListLimits, Tiling};
+use kiln_slide::openslide::Library;
+use kiln_slide::{ListLimits, ReadOptions, SlideRow, SlideTiles, TileList, Tiling};
 use kiln_tile::SlideTile;
 
 use super::args::Args;
@@ -57,14 +58,13 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     if tiles.is_empty() {
         return finish_without_tiles(&target, &without, out);
     }
-    let options = SlideTilesOptions {
-        target_mpp: mpp,
-        mpp_override: args.slide.library.mpp_override(),
-        enlarge: args.slide.grid.upsamples(),
-        stain: bundle.manifest.tile.before_graph(),
-    };
-    let settings = vec![format!("slides {options:?}"), library.version().to_owned()];
-    let source = SlideTiles::new(tiles, &library, options);
+    let stain = bundle.manifest.tile.before_graph();
+    let options = ReadOptions { stain, ..args.slide.library.reading(&args.slide.grid, mpp) };
+    let settings = vec![
+        format!("{mpp} µm/px, {:?}, {:?}, {}", options.slide_mpp, options.outside, options.enlarge),
+        format!("OpenSlide {}", library.version()),
+    ];
+    let source = SlideTiles::from_tiles(library.clone(), &tiles, options);
     let columns: fn(&[String]) -> Columns = Columns::for_slides;
     let work = ScoreSource { source: &source, settings, columns, out: target.rows.clone(), format: target.format };
     let exit = score_source(args, &bundle, work, out)?;
@@ -90,11 +90,17 @@ fn resolution(args: &Args, bundle: &Bundle) -> anyhow::Result<f64> {
 }
 
 /// Lists the tiles of every slide. A slide that cannot be used gets a row with the reason, and the others are scored.
-fn find(args: &Args, mpp: f64, library: &kiln_slide::openslide::Library, out: &Output) -> anyhow::Result<Found> {
+fn find(args: &Args, mpp: f64, library: &Library, out: &Output) -> anyhow::Result<Found> {
     let (mut tiles, mut without) = (Vec::new(), Vec::new());
     for list in args.inputs.iter().filter(|path| is_tile_list(path)) {
-        let list = TileList::read(list, &TileListLimits::default())?;
-        tiles.extend(list.places().map(ListedPlace::into_tile));
+        let list = TileList::read(list, &ListLimits::default())?;
+        tiles.extend(list.iter().map(|tile| SlideTile {
+            slide: list.slide_path(tile.slide).to_string_lossy().into_owned(),
+            place: tile.place,
+            level: tile.level,
+            tissue_fraction: tile.tissue_fraction.map(|share| share as f32),
+            tumour_fraction: tile.tumour_fraction.map(|share| share as f32),
+        }));
     }
     let named: Vec<PathBuf> = args.inputs.iter().filter(|path| !is_tile_list(path)).cloned().collect();
     let slides = slides(&named)?;

@@ -6,12 +6,15 @@ use kiln_files::Fault;
 use kiln_slide::openslide::LibraryError;
 use kiln_slide::{
     AnnotationError, AnnotationProblem, GridError, LabelError, PlanError, ResolutionError, SlideError, SlideScoreError,
-    TileListError, TilingError,
+    TilingError, ListError,
 };
 
 /// The category of an error about slides.
 pub(crate) fn fault(error: &(dyn Error + 'static)) -> Option<Fault> {
     if let Some(error) = error.downcast_ref::<LibraryError>() {
+        return Some(error.fault());
+    }
+    if let Some(error) = error.downcast_ref::<ListError>() {
         return Some(error.fault());
     }
     let is_input = error.is::<SlideError>()
@@ -20,7 +23,6 @@ pub(crate) fn fault(error: &(dyn Error + 'static)) -> Option<Fault> {
         || error.is::<AnnotationError>()
         || error.is::<AnnotationProblem>()
         || error.is::<LabelError>()
-        || error.is::<TileListError>()
         || error.is::<SlideScoreError>();
     is_input.then_some(Fault::Input)
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use kiln_slide::{DEFAULT_TISSUE, Edge, Overlap, TilingOptions};
+use kiln_slide::{DEFAULT_TISSUE, Edge, Outside, Overlap, TilingOptions};
 
 /// The flags of the tile grid.
 #[derive(clap::Args)]
@@ -55,6 +55,14 @@ impl GridArgs {
     /// True if tiles may be enlarged.
     pub(crate) fn upsamples(&self) -> bool {
         self.upsample
+    }
+
+    /// Treatment of tiles that exceed their slide.
+    pub(super) fn outside(&self) -> Outside {
+        match self.edge {
+            EdgePolicy::Skip => Outside::Refused,
+            EdgePolicy::Pad => Outside::Padded,
+        }
     }
 
     /// True if a mask was given, which is of one slide.

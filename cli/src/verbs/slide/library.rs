@@ -1,10 +1,12 @@
 //! The OpenSlide library, and opening slides with it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use kiln_slide::openslide::{self, Library};
-use kiln_slide::{Slide, SlideError};
+use kiln_slide::{ReadOptions, Slide};
 
+use super::grid::GridArgs;
 use crate::variable;
 
 /// Size of OpenSlide's cache of decoded tiles, in bytes; it is shared by all slides.
@@ -30,15 +32,20 @@ impl LibraryArgs {
 
     /// Opens a slide, with its resolution replaced if the user asked for that.
     pub(crate) fn open(&self, path: &Path, library: &Library) -> anyhow::Result<Slide> {
-        let slide = Slide::open(path, library)?;
+        let slide = Slide::open(path, library)?.with_direct(Arc::default());
         match self.mpp_override {
             Some(mpp) => Ok(slide.with_mpp(mpp)?),
             None => Ok(slide),
         }
     }
 
-    /// The resolution that replaces the stated one, in µm/px.
-    pub(crate) fn mpp_override(&self) -> Option<f64> {
-        self.mpp_override
+    /// How tiles at `target_mpp` are read from slides.
+    pub(crate) fn reading(&self, grid: &GridArgs, target_mpp: f64) -> ReadOptions {
+        ReadOptions {
+            slide_mpp: self.mpp_override,
+            enlarge: grid.upsamples(),
+            outside: grid.outside(),
+            ..ReadOptions::new(target_mpp)
+        }
     }
 }

@@ -3,8 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
-use kiln_slide::{Labelling, ListedPlace, ListWriter, Slide, Tiling, TilingOptions, is_slide, slides_in};
+use anyhow::{Context as _, anyhow, bail};
+use kiln_files::publish;
+use kiln_slide::openslide::Library;
+use kiln_slide::{
+    Labelling, ListedPlace, Slide, TileListWriter, Tiling, TilingOptions, is_slide, slide_reference, slides_in,
+    ReadOptions, SlideTiles,
+};
+use kiln_tile::{SIDE, SlideTile, TileSource as _};
 use serde::Serialize;
 
 use super::annotations::AnnotationArgs;
@@ -77,20 +83,21 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     let target = Destination::new("--out", &args.out);
     slides.iter().try_for_each(|slide| target.is_not("the slide", slide))?;
     let library = args.library.load()?;
-    let mut writer = ListWriter::create(&args.out)?;
+    let mut writer = TileListWriter::create(&args.out)?;
     let (mut listed, mut labels, mut total) = (Vec::new(), BTreeMap::new(), 0);
     for path in &slides {
         let slide = args.library.open(path, &library)?;
         let tiling = labelled(&slide, &args.grid.options(args.mpp), &args.annotations, slides.len())?;
+        let reference = slide_reference(path, &args.out).with_context(|| format!("cannot find {}", path.display()))?;
         let status = if tiling.tiles.is_empty() { "no_tissue" } else { "ok" };
         for (tile, label) in &tiling.tiles {
             if args.annotations.are_given() {
                 *labels.entry(label.name().unwrap_or("unlabelled")).or_default() += 1;
             }
-            writer.write(&ListedPlace::from_tile(tile, label.name()))?;
+            writer.write(&listed_place(tile, &reference, label.name()))?;
         }
         if let Some(folder) = &args.images {
-            write_images(folder, &slide, &tiling)?;
+            write_images(folder, &library, args.library.reading(&args.grid, args.mpp), &tiling)?;
         }
         total += tiling.tiles.len();
         for doubt in &tiling.doubts {
@@ -126,6 +133,33 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
         out.line(args.out.display());
     }
     Ok(if is_empty { Exit::Input } else { Exit::Done })
+}
+
+/// The row of a tile; `slide` is the slide's path as seen from the list.
+fn listed_place<'a>(tile: &SlideTile, slide: &'a str, label: Option<&'a str>) -> ListedPlace<'a> {
+    ListedPlace {
+        label,
+        level: tile.level,
+        tissue_fraction: tile.tissue_fraction.map(f64::from),
+        tumour_fraction: tile.tumour_fraction.map(f64::from),
+        ..ListedPlace::new(slide, tile.place)
+    }
+}
+
+/// Writes the tiles as PNG files, `SLIDE/minx_miny.png`.
+fn write_images(folder: &Path, library: &Library, reading: ReadOptions, tiling: &Tiling) -> anyhow::Result<()> {
+    let tiles: Vec<SlideTile> = tiling.tiles.iter().map(|(tile, _)| tile.clone()).collect();
+    let source = SlideTiles::from_tiles(library.clone(), &tiles, reading);
+    for (index, tile) in tiles.iter().enumerate() {
+        let stem = Path::new(&tile.slide).file_stem().unwrap_or_default();
+        let file = folder.join(stem).join(format!("{}_{}.png", tile.place.minx, tile.place.miny));
+        let pixels = source.read(index).tile.map_err(|reason| anyhow!("{tile}: {reason}"))?;
+        let mut png = Vec::new();
+        let encoder = image::codecs::png::PngEncoder::new(&mut png);
+        image::ImageEncoder::write_image(encoder, pixels.pixels(), SIDE, SIDE, image::ExtendedColorType::Rgb8)?;
+        publish::write_file(&file, &png).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
 }
 
 /// The slides that arguments name: files, and folders that are searched.
