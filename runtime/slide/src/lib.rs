@@ -7,6 +7,7 @@ mod direct;
 mod error;
 mod files;
 mod grid;
+pub mod heatmap;
 mod inspect;
 mod label;
 pub mod lesion;
