@@ -58,7 +58,7 @@ pub(crate) struct Args {
     calibration: Calibration,
 
     /// Rule that makes a slide's score of its tiles' scores: max, top_mean:N (mean of the N highest), or area_mm2:LEAST (area
-    /// at or above the threshold) [default: none; scoring then takes top_mean:10].
+    /// at or above the threshold) [default: none; scoring then takes max].
     #[cfg(feature = "slide")]
     #[arg(long, value_name = "RULE")]
     slide_rule: Option<kiln_slide::SlideRule>,

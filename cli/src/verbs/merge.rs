@@ -69,7 +69,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     };
     let options = MergeOptions {
         list: listed.as_ref().map(|list| list as &dyn TileSource),
-        digest: (!args.skip_tile_check).then_some(&digest as &DigestNow),
+        digest: (!args.skip_tile_check).then_some(&digest as &DigestNow<'_>),
         workers: cores(),
     };
     // A reader of stdout gets all rows or none, so they wait in a file until all parts are checked.

@@ -24,10 +24,10 @@ mod provider;
 mod runtime;
 mod score;
 mod shard;
-#[cfg(feature = "slide")]
-mod slide;
 #[cfg(all(feature = "export", feature = "package"))]
 mod ship;
+#[cfg(feature = "slide")]
+mod slide;
 #[cfg(feature = "train")]
 mod study;
 #[cfg(feature = "train")]

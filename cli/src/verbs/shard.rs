@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use kiln_files::FileDigest;
-use kiln_runtime::score::{self, Columns, PartRecord, ScoredBy, Shard};
 use kiln_runtime::Bundle;
+use kiln_runtime::score::{self, Columns, PartRecord, ScoredBy, Shard};
 use kiln_tile::TileSource;
 
 use crate::output::Output;

@@ -1,6 +1,10 @@
 //! The levels of a slide and its fixed facts.
 
+use std::fmt;
+
 use serde::Serialize;
+
+use crate::Place;
 
 /// One level of the pyramid. Level 0 is the largest.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -36,4 +40,24 @@ pub struct Bounds {
     pub width: u64,
     /// Height.
     pub height: u64,
+}
+
+impl Bounds {
+    /// The rectangle as a place; `None` if it is larger than a place can be.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        Some(Place {
+            minx: i64::try_from(self.x).ok()?,
+            miny: i64::try_from(self.y).ok()?,
+            width: u32::try_from(self.width).ok()?,
+            height: u32::try_from(self.height).ok()?,
+        })
+    }
+}
+
+/// `WIDTH x HEIGHT at X, Y`.
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} x {} at {}, {}", self.width, self.height, self.x, self.y)
+    }
 }

@@ -21,6 +21,17 @@ pub enum Resampling {
     Bilinear,
 }
 
+/// `copied`, `area average` or `bilinear`.
+impl std::fmt::Display for Resampling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Copied => "copied",
+            Self::AreaAverage => "area average",
+            Self::Bilinear => "bilinear",
+        })
+    }
+}
+
 /// The level that tiles are read from, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ReadPlan {

@@ -42,6 +42,29 @@ pub struct Finding {
     pub value: Option<String>,
 }
 
+/// `openslide.comment: User (person, 7 characters)`; with the value if it was asked for.
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match self.kind {
+            FindingKind::LabelImage => "may show the label",
+            FindingKind::Person => "person",
+            FindingKind::Identifier => "identifier",
+            FindingKind::Date => "date",
+            FindingKind::FilePath => "file path",
+            FindingKind::Email => "e-mail address",
+            FindingKind::FileName => "looks like a name or number of a patient",
+        };
+        write!(f, "{} ({kind}", self.place)?;
+        if self.length > 0 {
+            write!(f, ", {} characters", self.length)?;
+        }
+        match &self.value {
+            Some(value) => write!(f, ": {value})"),
+            None => f.write_str(")"),
+        }
+    }
+}
+
 impl Slide {
     /// Lists what in the slide could identify a person. With `reveal`, the findings contain the values.
     #[must_use]

@@ -3,8 +3,8 @@
 
 use kiln_tile::{SIDE, Tile, TileError};
 
-use crate::level::Level;
 use crate::Place;
+use crate::level::Level;
 use crate::plan::{ReadPlan, Resampling};
 use crate::region::{ReadError, Region};
 use crate::resample::{Range, Resampler};

@@ -28,6 +28,17 @@ pub struct Mpp {
     pub source: MppSource,
 }
 
+/// `0.4990 (openslide.mpp-x)`; both axes if they differ.
+impl fmt::Display for Mpp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.x == self.y {
+            write!(f, "{:.4} ({})", self.x, self.source)
+        } else {
+            write!(f, "{:.4} x {:.4} ({})", self.x, self.y, self.source)
+        }
+    }
+}
+
 impl Mpp {
     /// The mean of both axes.
     #[must_use]

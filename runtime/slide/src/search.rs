@@ -32,7 +32,8 @@ pub fn is_slide(path: &Path) -> bool {
 /// # Errors
 /// A folder that cannot be read.
 pub fn slides_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut entries = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+    let mut entries =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
     entries.retain(|path| !path.file_name().is_some_and(is_left_out));
     entries.sort();
     let is_dicom = |path: &PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("dcm"));

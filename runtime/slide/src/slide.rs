@@ -25,6 +25,16 @@ pub enum Reader {
     Direct,
 }
 
+/// `openslide` or `direct`.
+impl std::fmt::Display for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::OpenSlide => "openslide",
+            Self::Direct => "direct",
+        })
+    }
+}
+
 /// An open slide. Levels, bounds and properties are OpenSlide's.
 #[derive(Debug)]
 pub struct Slide {

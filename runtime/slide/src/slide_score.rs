@@ -102,6 +102,16 @@ impl FromStr for SlideRule {
 }
 
 impl SlideRule {
+    /// The rule in words: `maximum`, `mean of the 10 highest`, `area at or above the threshold`.
+    #[must_use]
+    pub fn description(&self) -> String {
+        match self {
+            Self::Max => "maximum".to_owned(),
+            Self::TopMean { tiles } => format!("mean of the {tiles} highest"),
+            Self::TumourArea { least_mm2 } => format!("area at or above the threshold, from {least_mm2} mm²"),
+        }
+    }
+
     fn is_valid(&self) -> bool {
         match self {
             Self::Max => true,

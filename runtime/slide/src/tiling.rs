@@ -6,8 +6,8 @@ use kiln_files::Fault;
 
 use crate::tissue::Thumbnail;
 use crate::{
-    Annotations, Edge, Grid, GridError, GridOptions, Label, Labeller, Mpp, Overlap, PlanError, ReadError, ReadPlan,
-    ResolutionError, Slide, SlideTile, TissueError, TissueMask, TissueOptions, DEFAULT_TISSUE,
+    Annotations, DEFAULT_TISSUE, Edge, Grid, GridError, GridOptions, Label, Labeller, Mpp, Overlap, PlanError,
+    ReadError, ReadPlan, ResolutionError, Slide, SlideTile, TissueError, TissueMask, TissueOptions,
 };
 
 /// Resolution of the thumbnail that tissue is found on, in µm/px. Slides whose thumbnail would have more than
@@ -83,7 +83,7 @@ pub enum TilingError {
     #[error(transparent)]
     Resolution(#[from] ResolutionError),
     /// No level serves the resolution of the tiles.
-    #[error("{slide}: {source}")]
+    #[error("{}: {source}", .slide.display())]
     Plan {
         /// The slide.
         slide: PathBuf,
@@ -91,7 +91,7 @@ pub enum TilingError {
         source: PlanError,
     },
     /// Overlap or resolution out of range.
-    #[error("{slide}: {source}")]
+    #[error("{}: {source}", .slide.display())]
     Grid {
         /// The slide.
         slide: PathBuf,
@@ -99,15 +99,18 @@ pub enum TilingError {
         source: GridError,
     },
     /// The mask cannot be used, or no tissue can be searched for.
-    #[error("{slide}: {source}")]
+    #[error("{}: {source}", .slide.display())]
     Tissue {
         /// The slide.
         slide: PathBuf,
         /// The cause.
         source: TissueError,
     },
+    /// A picture cannot be made.
+    #[error("the picture cannot be encoded: {0}")]
+    Picture(String),
     /// The slide cannot be read.
-    #[error("{slide}: {source}")]
+    #[error("{}: {source}", .slide.display())]
     Read {
         /// The slide.
         slide: PathBuf,
@@ -166,9 +169,8 @@ fn tissue(slide: &Slide, mpp: f64, options: &TilingOptions) -> Result<(TissueMas
     }
     let (width, height) = slide.size();
     let side = (width.max(height) as f64 * mpp / THUMBNAIL_MPP).ceil().clamp(1.0, f64::from(MAX_SIDE));
-    let thumbnail = slide
-        .thumbnail(side as u32)
-        .map_err(|source| TilingError::Read { slide: slide.path().to_owned(), source })?;
+    let thumbnail =
+        slide.thumbnail(side as u32).map_err(|source| TilingError::Read { slide: slide.path().to_owned(), source })?;
     let region = &thumbnail.region;
     let picture = Thumbnail {
         rgb: &region.rgb,
@@ -179,4 +181,34 @@ fn tissue(slide: &Slide, mpp: f64, options: &TilingOptions) -> Result<(TissueMas
     let mask = TissueMask::detect(&picture, mpp, &TissueOptions::default()).map_err(failed)?;
     let unreadable = thumbnail.unreadable.iter().map(|reason| format!("Part of the slide is unreadable: {reason}."));
     Ok((mask, unreadable.collect()))
+}
+
+/// A PNG of a slide, at most `side` pixels a side, with the outlines of its tiles.
+///
+/// # Errors
+/// A slide that cannot be read.
+pub fn thumbnail_with_tiles(slide: &Slide, side: u32, tiling: Option<&Tiling>) -> Result<Vec<u8>, TilingError> {
+    let region =
+        slide.thumbnail(side).map_err(|source| TilingError::Read { slide: slide.path().to_owned(), source })?.region;
+    let (width, height) = (region.width, region.height);
+    let mut picture = image::RgbImage::from_raw(width, height, region.rgb).unwrap_or_default();
+    let scale = f64::from(width) / slide.size().0.max(1) as f64;
+    let edge = |level0: i64, last: u32| ((level0 as f64 * scale).round().max(0.0) as u32).min(last.saturating_sub(1));
+    for (tile, label) in tiling.iter().flat_map(|tiling| &tiling.tiles) {
+        let place = tile.place;
+        let (left, right) = (edge(place.minx, width), edge(place.minx + i64::from(place.width), width));
+        let (top, bottom) = (edge(place.miny, height), edge(place.miny + i64::from(place.height), height));
+        let colour = image::Rgb(if *label == Label::Tumour { [200, 30, 30] } else { [30, 90, 200] });
+        for x in left..=right {
+            picture.put_pixel(x, top, colour);
+            picture.put_pixel(x, bottom, colour);
+        }
+        for y in top..=bottom {
+            picture.put_pixel(left, y, colour);
+            picture.put_pixel(right, y, colour);
+        }
+    }
+    let mut png = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut png, image::ImageFormat::Png).map_err(|error| TilingError::Picture(error.to_string()))?;
+    Ok(png.into_inner())
 }

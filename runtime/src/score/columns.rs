@@ -200,11 +200,8 @@ impl Columns {
 }
 
 fn probabilities(prefix: &str, classes: &[String]) -> impl Iterator<Item = Column> {
-    let column = move |class| Column {
-        name: Cow::Owned(format!("{prefix}_{class}")),
-        kind: Kind::Float,
-        required: false,
-    };
+    let column =
+        move |class| Column { name: Cow::Owned(format!("{prefix}_{class}")), kind: Kind::Float, required: false };
     classes.iter().map(column)
 }
 

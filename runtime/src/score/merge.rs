@@ -43,13 +43,13 @@ pub struct MergeOptions<'a> {
     pub list: Option<&'a dyn TileSource>,
     /// Returns the digest of the bytes that a row's tile has now, so that parts whose tiles were replaced are refused; the
     /// number is the row's place in the list. `None` accepts them unseen.
-    pub digest: Option<&'a DigestNow>,
+    pub digest: Option<&'a DigestNow<'a>>,
     /// Threads that read tiles.
     pub workers: usize,
 }
 
 /// The digest of the bytes of a row's tile now; [`TileError::NotFound`] if the tile is not on this machine.
-pub type DigestNow = dyn Fn(usize, &ScoreRow) -> std::result::Result<FileDigest, TileError> + Sync;
+pub type DigestNow<'a> = dyn Fn(usize, &ScoreRow) -> std::result::Result<FileDigest, TileError> + Sync + 'a;
 
 /// Rows whose tiles are compared at a time.
 const BLOCK: usize = 4_096;
@@ -188,7 +188,7 @@ fn unchanged(
     (part, record): (&Path, &PartRecord),
     at: usize,
     start: usize,
-    (digest_now, workers): (&DigestNow, usize),
+    (digest_now, workers): (&DigestNow<'_>, usize),
     merged: &mut Merged,
 ) -> Result<()> {
     let scored = block.iter().enumerate().filter(|(_, row)| row.is_ok()).map(|(number, _)| number);

@@ -35,7 +35,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        rows(&path, Format::from_path(&path).unwrap(), &Columns::for_files(&["a".to_owned(), "b".to_owned()])).unwrap().collect()
+        rows(&path, Format::from_path(&path).unwrap(), &Columns::for_files(&["a".to_owned(), "b".to_owned()]))
+            .unwrap()
+            .collect()
     }
 
     /// Found by fuzzing: a missing probability let the next one take its place, and `ok` needed no score.

@@ -15,7 +15,7 @@ use super::{ScoreSource, score_source};
 use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::verbs::slide::report::{self, Pictures};
+use crate::verbs::slide::report;
 use crate::verbs::slide::{names_slides, slides};
 
 /// File of the rows in the output folder, without its extension.
@@ -71,7 +71,8 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     let Some(folder) = &target.folder else { return Ok(exit) };
     let exit = if exit == Exit::Done && !without.is_empty() { Exit::Input } else { exit };
     let Some(rows) = &target.rows else { return Ok(exit) };
-    let drawn = report::draw(&bundle, rows, folder, &library, (&args.slide.library, &args.slide.pictures), without, out)?;
+    let drawn =
+        report::draw(&bundle, rows, folder, &library, (&args.slide.library, &args.slide.pictures), without, out)?;
     Ok(if exit == Exit::Done { drawn } else { exit })
 }
 
@@ -109,9 +110,10 @@ fn find(args: &Args, mpp: f64, library: &Library, out: &Output) -> anyhow::Resul
     }
     let bar = (slides.len() > 1).then(|| out.progress(Some(slides.len() as u64), "find tissue"));
     for path in &slides {
-        let tiling = args.slide.library.open(path, library).and_then(|slide| {
-            Tiling::new(&slide, &args.slide.grid.options(mpp), None).map_err(anyhow::Error::from)
-        });
+        let tiling =
+            args.slide.library.open(path, library).and_then(|slide| {
+                Tiling::new(&slide, &args.slide.grid.options(mpp), None).map_err(anyhow::Error::from)
+            });
         match tiling {
             Ok(tiling) if tiling.tiles.is_empty() => {
                 let reason = format!("no_tissue: {:.2} % of the slide is tissue", tiling.tissue * 100.0);

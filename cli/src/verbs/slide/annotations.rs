@@ -124,6 +124,8 @@ fn find(folder: &Path, slide: &Path) -> anyhow::Result<Option<PathBuf>> {
     match found.as_slice() {
         [] => Ok(None),
         [file] => Ok(Some(file.clone())),
-        [one, other, ..] => bail!("{} and {} are both annotations of one slide; keep one", one.display(), other.display()),
+        [one, other, ..] => {
+            bail!("{} and {} are both annotations of one slide; keep one", one.display(), other.display())
+        }
     }
 }

@@ -5,8 +5,8 @@ use std::error::Error;
 use kiln_files::Fault;
 use kiln_slide::openslide::LibraryError;
 use kiln_slide::{
-    AnnotationError, AnnotationProblem, GridError, LabelError, PlanError, ResolutionError, SlideError, SlideScoreError,
-    TilingError, ListError,
+    AnnotationError, AnnotationProblem, GridError, LabelError, ListError, PlanError, ResolutionError, SlideError,
+    SlideScoreError, TilingError,
 };
 
 /// The category of an error about slides.
@@ -42,7 +42,9 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<SlideError>() {
         return match error {
-            SlideError::Unsupported { .. } => Some("to score image files as tiles, name them with a tile's ending".to_owned()),
+            SlideError::Unsupported { .. } => {
+                Some("to score image files as tiles, name them with a tile's ending".to_owned())
+            }
             _ => None,
         };
     }

@@ -142,7 +142,7 @@ fn tiles(tiling: &Tiling, are_labelled: bool) -> Tiles {
     Tiles {
         mpp: tiling.plan.target_mpp,
         level: tiling.plan.level,
-        resampling: tiling.plan.resampling.name().to_owned(),
+        resampling: tiling.plan.resampling.to_string(),
         footprint: tiling.plan.footprint(),
         grid: tiling.grid,
         on_tissue: tiling.tiles.len(),

@@ -36,7 +36,7 @@ pub(crate) struct Pictures {
     #[arg(long, value_name = "WHICH", default_value = "positive")]
     geojson_tiles: GeoJsonTiles,
 
-    /// Rule of the slide's score: max, top_mean:N, or area_mm2:LEAST [default: the bundle's, else top_mean:10].
+    /// Rule of the slide's score: max, top_mean:N, or area_mm2:LEAST [default: the bundle's, else max].
     #[arg(long, value_name = "RULE")]
     slide_rule: Option<SlideRule>,
 }
@@ -159,7 +159,7 @@ impl Context<'_> {
         let stride = stride(&found.rows);
         let (tile_side, threshold) = (f64::from(stride) * mpp / 1_000.0, self.rule.threshold());
         let rule = match (&self.pictures.slide_rule, &self.bundle.manifest.slide_rule) {
-            (Some(rule), _) => rule.clone(),
+            (Some(rule), _) => *rule,
             (None, Some(rule)) => rule.parse().context("slide_rule in the bundle's manifest")?,
             (None, None) => SlideRule::default(),
         };
@@ -167,7 +167,7 @@ impl Context<'_> {
             tile_mm2: Some(tile_side * tile_side),
             negative: self.rule.normal_label().to_owned(),
             positive: self.rule.anomalous_label().to_owned(),
-            ..SlideScoreOptions::new(rule.clone(), threshold)
+            ..SlideScoreOptions::new(rule, threshold)
         };
         let mut scorer = SlideScorer::new(options)?;
         found.rows.iter().for_each(|row| scorer.push(row.score));

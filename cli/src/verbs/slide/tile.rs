@@ -7,10 +7,10 @@ use anyhow::{Context as _, anyhow, bail};
 use kiln_files::publish;
 use kiln_slide::openslide::Library;
 use kiln_slide::{
-    Labelling, ListedPlace, Slide, TileListWriter, Tiling, TilingOptions, is_slide, slide_reference, slides_in,
-    ReadOptions, SlideTiles,
+    Labelling, ListedPlace, ReadOptions, Slide, SlideTiles, TileListWriter, Tiling, TilingOptions, is_slide,
+    slide_reference, slides_in,
 };
-use kiln_tile::{SIDE, SlideTile, TileSource as _};
+use kiln_tile::{SlideTile, TileSource as _};
 use serde::Serialize;
 
 use super::annotations::AnnotationArgs;
@@ -154,9 +154,7 @@ fn write_images(folder: &Path, library: &Library, reading: ReadOptions, tiling: 
         let stem = Path::new(&tile.slide).file_stem().unwrap_or_default();
         let file = folder.join(stem).join(format!("{}_{}.png", tile.place.minx, tile.place.miny));
         let pixels = source.read(index).tile.map_err(|reason| anyhow!("{tile}: {reason}"))?;
-        let mut png = Vec::new();
-        let encoder = image::codecs::png::PngEncoder::new(&mut png);
-        image::ImageEncoder::write_image(encoder, pixels.pixels(), SIDE, SIDE, image::ExtendedColorType::Rgb8)?;
+        let png = kiln_slide::png_of(&pixels).with_context(|| format!("cannot encode {tile}"))?;
         publish::write_file(&file, &png).with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(())
@@ -191,7 +189,9 @@ pub(super) fn labelled(
     annotations: &AnnotationArgs,
     slides: usize,
 ) -> anyhow::Result<Tiling> {
-    let Some(mut found) = annotations.read(slide.path(), slides)? else { return Ok(Tiling::new(slide, options, None)?) };
+    let Some(mut found) = annotations.read(slide.path(), slides)? else {
+        return Ok(Tiling::new(slide, options, None)?);
+    };
     found.check_bounds(slide.size()).with_context(|| format!("annotations of {}", slide.path().display()))?;
     let labelling = Labelling { annotations: &found, labeller: annotations.labeller()? };
     let mut tiling = Tiling::new(slide, options, Some(labelling))?;

@@ -34,6 +34,16 @@ impl Default for ListLimits {
 type Wrong = (Option<&'static str>, String);
 
 impl TileList {
+    /// True if the first line of a file has the columns of a tile list. Nothing else is read.
+    #[must_use]
+    pub fn is_list(path: &Path) -> bool {
+        let mut line = Vec::new();
+        let read = File::open(path).and_then(|file| BufReader::new(file.take(4_096)).read_until(b'\n', &mut line));
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_start_matches('\u{feff}');
+        read.is_ok() && ["slide", "minx", "miny"].iter().all(|name| text.split(',').any(|field| field.trim() == *name))
+    }
+
     /// Reads a list. All places must be squares, equal within a slide, because tiles of different sizes would have different
     /// resolutions; a place may occur once in a slide. Lines may end in CRLF, and the file may begin with a byte order mark.
     ///

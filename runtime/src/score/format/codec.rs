@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io;
 
-use crate::score::columns::Columns;
 use crate::score::ScoreRow;
+use crate::score::columns::Columns;
 use crate::score::target::Target;
 
 /// A format: its names, its writer and its reader.
