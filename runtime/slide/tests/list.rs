@@ -219,9 +219,8 @@ fn measure_a_million_rows() {
     writer.finish().unwrap();
     println!("written in {:.2} s", start.elapsed().as_secs_f64());
     let resident = || {
-        fs::read_to_string("/proc/self/statm").map_or(0, |statm| {
-            statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4096 >> 20
-        })
+        fs::read_to_string("/proc/self/statm")
+            .map_or(0, |statm| statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) / 256)
     };
     let (before, start) = (resident(), std::time::Instant::now());
     let list = TileList::read(&path, &ListLimits::default()).unwrap();

@@ -165,6 +165,7 @@ fn wrong_thumbnails_and_options_are_errors() {
     assert!(detect(&[0; 12], u32::MAX, u32::MAX, 0.25, &usual).is_err());
     assert!(detect(&[0; 12], 2, 2, 0.5, &usual).unwrap_err().contains("16.0 µm/px"));
     assert!(detect(&[0; 12], 2, 2, f64::NAN, &usual).is_err());
+    assert!(detect(&[0; 12], 2, 2, 1e-12, &usual).unwrap_err().contains("check the resolution"));
     assert!(
         detect(&[0; 12], 2, 2, 0.25, &TissueOptions { min_saturation: 40, ..usual })
             .unwrap_err()

@@ -6,8 +6,8 @@
 use super::clean::Flags;
 use super::{TissueError, TissueMask};
 
-/// Coarsest thumbnail in µm/px that tissue is looked for on.
-const MAX_MPP: f64 = 10.0;
+/// Finest and coarsest thumbnail in µm/px that tissue is looked for on.
+const MPP: [f64; 2] = [0.05, 10.0];
 /// Size in µm over which pixels are averaged before their colour is judged.
 const FINE_UM: f64 = 20.0;
 /// Size in µm over which there must be some colour too: noise has none on average, a strand of tissue has.
@@ -66,7 +66,7 @@ impl TissueMask {
     /// Finds the tissue on a thumbnail of a slide with `mpp` µm per level-0 pixel. A slide of bare glass gives an empty mask.
     ///
     /// # Errors
-    /// A thumbnail coarser than 10 µm/px or with a wrong buffer, or an option out of range.
+    /// A thumbnail finer than 0.05 or coarser than 10 µm/px or with a wrong buffer, or an option out of range.
     pub fn detect(thumbnail: &Thumbnail<'_>, mpp: f64, options: &TissueOptions) -> Result<Self, TissueError> {
         check(options)?;
         let pixel_um = resolution(thumbnail, mpp)?;
@@ -101,7 +101,7 @@ fn check(options: &TissueOptions) -> Result<(), TissueError> {
         return Err(TissueError::Option { name: "min_saturation", value, expected: "at most `max_saturation`" });
     }
     let sizes = [
-        ("closing_um", options.closing_um, 1000.0, "0 to 1000 µm"),
+        ("closing_um", options.closing_um, 200.0, "0 to 200 µm"),
         ("min_tissue_um2", options.min_tissue_um2, 1e8, "0 to 1e8 µm²"),
         ("max_hole_um2", options.max_hole_um2, 1e8, "0 to 1e8 µm²"),
     ];
@@ -124,7 +124,10 @@ fn resolution(thumbnail: &Thumbnail<'_>, mpp: f64) -> Result<f64, TissueError> {
         return Err(wrong(format!("has {} x {} µm/px, expected positive numbers", um[0], um[1])));
     }
     let mean = (um[0] * um[1]).sqrt();
-    if mean > MAX_MPP {
+    if mean < MPP[0] {
+        return Err(wrong(format!("has {mean:e} µm/px; check the resolution of the slide")));
+    }
+    if mean > MPP[1] {
         return Err(wrong(format!("has {mean:.1} µm/px; tissue is found at 8 µm/px or finer, so make a larger one")));
     }
     Ok(mean)
@@ -178,9 +181,11 @@ fn blur(rgb: &[u8], width: usize, height: usize, reach: usize) -> Vec<u8> {
 /// such colour is taken, so that pale tissue beside glass is not mistaken for it. `None` if glass is neutral or absent.
 fn tint(fine: &[u8], coarse: &[u8]) -> Option<[u8; 3]> {
     const BIN: u8 = 4;
+    /// Largest distance of one colour of glass from another, in each channel.
+    const NEAR: u8 = 6;
     const SIDE: usize = 256 / BIN as usize;
     let bin = |rgb: [u8; 3]| rgb.iter().fold(0, |bin, value| bin * SIDE + usize::from(value / BIN));
-    let mut bins: Vec<(u32, [u64; 3])> = vec![(0, [0; 3]); SIDE * SIDE * SIDE];
+    let mut bins: Vec<(u64, [u64; 3])> = vec![(0, [0; 3]); SIDE * SIDE * SIDE];
     let mut scanned = 0_u64;
     for (rgb, around) in fine.as_chunks::<3>().0.iter().zip(coarse.as_chunks::<3>().0) {
         if *rgb == [255; 3] {
@@ -196,9 +201,16 @@ fn tint(fine: &[u8], coarse: &[u8]) -> Option<[u8; 3]> {
         }
     }
     // A colour may lie on the border of bins, so half of the share is enough for one.
-    let colours = bins.iter().filter(|(count, _)| u64::from(*count) * 40 >= scanned && *count > 0);
-    let mean = |(count, sums): &(u32, [u64; 3])| sums.map(|sum| (sum / u64::from(*count)) as u8);
-    let glass = colours.map(mean).min_by_key(|rgb| hsv(*rgb).1)?;
+    let colours = bins.iter().filter(|(count, _)| *count * 40 >= scanned && *count > 0);
+    let mean = |(count, sums): &(u64, [u64; 3])| sums.map(|sum| (sum / count) as u8);
+    let mut glass = colours.map(mean).min_by_key(|rgb| hsv(*rgb).1)?;
+    // With noise, the least saturated bin is beside the middle of the glass: a mean shift finds it.
+    for _ in 0..3 {
+        let near = bins.iter().filter(|bin| bin.0 > 0);
+        let near = near.filter(|bin| mean(bin).iter().zip(glass).all(|(one, other)| one.abs_diff(other) <= NEAR));
+        let all = near.fold((0, [0; 3]), |all, bin| (all.0 + bin.0, [0, 1, 2].map(|i| all.1[i] + bin.1[i])));
+        glass = if all.0 > 0 { mean(&all) } else { break };
+    }
     (hsv(glass).1 >= 3).then_some(glass)
 }
 
@@ -315,19 +327,11 @@ fn otsu(histogram: &[u64]) -> Option<Split> {
 
 /// Least saturation of the coarse average of tissue: well above that of glass, which is noise.
 fn coarse_threshold(colours: &[Colour], coarse: &[u8], threshold: u8) -> f64 {
-    let mut histogram = [0_usize; 256];
-    for (colour, around) in colours.iter().zip(coarse.as_chunks().0) {
-        if matches!(colour, Colour::Saturation(saturation) if *saturation < threshold) {
-            histogram[usize::from(hsv(*around).1)] += 1;
-        }
-    }
-    let half = histogram.iter().sum::<usize>().div_ceil(2);
-    let mut seen = 0;
-    let median = histogram.iter().position(|count| {
-        seen += count;
-        seen >= half
-    });
-    let noise = 2.5 * median.unwrap_or(0) as f64 + 1.0;
+    let glass = colours.iter().zip(coarse.as_chunks().0);
+    let glass = glass.filter(|(colour, _)| matches!(colour, Colour::Saturation(saturation) if *saturation < threshold));
+    let (count, sum) =
+        glass.fold((0_u64, 0_u64), |(count, sum), (_, around)| (count + 1, sum + u64::from(hsv(*around).1)));
+    let noise = 2.5 * sum as f64 / count.max(1) as f64 + 1.0;
     noise.clamp(COARSE_SHARE * f64::from(threshold), f64::from(threshold))
 }
 

@@ -1,5 +1,7 @@
 //! Masks given as image files: PNG or BMP of any size that covers the whole slide. Any pixel that is not zero is tissue.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 use image::{DynamicImage, ImageFormat, ImageReader, Limits};
@@ -34,11 +36,12 @@ impl TissueMask {
 }
 
 fn decode(path: &Path) -> Result<DynamicImage, String> {
-    if path.metadata().map_err(|error| error.to_string())?.is_dir() {
-        return Err("it is a folder".to_owned());
+    if !path.metadata().map_err(|error| error.to_string())?.is_file() {
+        return Err("not a regular file".to_owned());
     }
-    let reader =
-        ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(|error| error.to_string())?;
+    let file = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
+    // The content decides, not the name.
+    let mut reader = ImageReader::new(file).with_guessed_format().map_err(|error| error.to_string())?;
     match reader.format() {
         Some(ImageFormat::Png | ImageFormat::Bmp) => {}
         Some(ImageFormat::Jpeg) => {
@@ -46,7 +49,6 @@ fn decode(path: &Path) -> Result<DynamicImage, String> {
         }
         _ => return Err("not a PNG or BMP image; save the mask as PNG".to_owned()),
     }
-    let mut reader = reader;
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_BYTES);
     reader.limits(limits);
