@@ -1,4 +1,5 @@
 //! GeoJSON and OME-TIFF, read back by shapely and tifffile.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 #[path = "support/heatmaps.rs"]
 mod support;

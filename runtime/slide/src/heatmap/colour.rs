@@ -95,6 +95,8 @@ fn mix(stops: &[[u8; 3]; 3], share: f64) -> [u8; 3] {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     /// sRGB to linear light.

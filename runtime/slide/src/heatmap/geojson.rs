@@ -116,7 +116,7 @@ fn write_region(
     let shown = slide.shown();
     out.write_all(b"{\"type\":\"Feature\",\"geometry\":{\"type\":\"Polygon\",\"coordinates\":[")?;
     for (at, ring) in region.rings.iter().enumerate() {
-        out.write_all(if at == 0 { b"[" } else { b",[" })?;
+        out.write_all(if at == 0 { b"[".as_slice() } else { b",[".as_slice() })?;
         for (at, [x, y]) in ring.iter().enumerate() {
             let separator = if at == 0 { "" } else { "," };
             write!(out, "{separator}[{},{}]", x - shown.minx as f64, y - shown.miny as f64)?;

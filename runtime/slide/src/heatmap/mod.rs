@@ -16,12 +16,12 @@ mod raster;
 mod region;
 mod slide;
 
+pub use self::png::{PngOptions, PngSummary, ThumbnailOptions};
 pub use colour::{FAILED, ScoreScale};
 pub use error::HeatmapError;
 pub use geojson::{GeoJsonOptions, GeoJsonSummary, TileFeatures};
 pub use ome_tiff::{OmeTiffOptions, OmeTiffSummary, OverlayPixels};
 pub use page::{PageFacts, PageOptions, PageSummary};
-pub use png::{PngOptions, PngSummary, ThumbnailOptions};
 pub use raster::{Cell, Raster};
 pub use region::Region;
 pub use slide::{PixelError, ScoredSlide, ScoredTile, SlidePixels};

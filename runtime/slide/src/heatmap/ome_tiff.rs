@@ -195,7 +195,7 @@ impl<'a> Grid<'a> {
         let (numerator, denominator) = self.raster.side();
         // In units of 1 / (2 * denominator * block) pixels.
         let (start, cell) = (2 * start * denominator * self.block, 2 * numerator * self.block);
-        let (pixel, at) = (2 * numerator << level, u64::from(at));
+        let (pixel, at) = ((2 * numerator) << level, u64::from(at));
         if pixel <= cell {
             let centre = (start + at * pixel + pixel / 2) / cell;
             return centre as usize..centre as usize + 1;
@@ -308,7 +308,50 @@ fn refused(error: TiffError) -> HeatmapError {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Cursor;
+
+    use tiff::decoder::{Decoder, DecodingResult};
+
     use super::*;
+    use crate::Place;
+    use crate::heatmap::ScoredTile;
+
+    #[test]
+    fn both_kinds_of_tiff_have_the_same_pixels() {
+        let place = Place { minx: 0, miny: 0, width: 256, height: 256 };
+        let tiles = [ScoredTile { place, score: Some(0.75), label: None, status: "ok" }];
+        let slide = ScoredSlide {
+            name: "big",
+            width: 25_600,
+            height: 2_560,
+            mpp: 0.5,
+            bounds: None,
+            stride: 256,
+            scale: ScoreScale::probability(0.5),
+            positive: "tumour",
+            classes: &[],
+            tiles: &tiles,
+        };
+        let raster = Raster::new(&slide);
+        let grid = Grid::new(&slide, &raster, &OmeTiffOptions::default());
+        let (mut classic, mut big) = (Cursor::new(Vec::new()), Cursor::new(Vec::new()));
+        grid.write::<TiffKindStandard>(&mut classic).unwrap();
+        grid.write::<TiffKindBig>(&mut big).unwrap();
+        assert_eq!((classic.get_ref()[2], big.get_ref()[2]), (42, 43));
+        if let Ok(folder) = std::env::var("KILN_SLIDE_KEEP") {
+            std::fs::write(format!("{folder}/big.ome.tiff"), big.get_ref()).unwrap();
+        }
+        let [classic, big] = [classic, big].map(|file| {
+            let mut decoder = Decoder::new(Cursor::new(file.into_inner())).unwrap();
+            assert_eq!(decoder.dimensions().unwrap(), (1600, 160));
+            let DecodingResult::F32(scores) = decoder.read_image().unwrap() else { panic!("not 32-bit floats") };
+            scores.iter().map(|score| score.to_bits()).collect::<Vec<u32>>()
+        });
+        assert!(classic == big);
+        assert_eq!((f32::from_bits(big[0]), f32::from_bits(big[16]).is_nan()), (0.75, true));
+    }
 
     #[test]
     fn a_hostile_name_stays_text() {

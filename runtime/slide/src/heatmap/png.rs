@@ -13,8 +13,10 @@ use super::slide::{ScoredSlide, SlidePixels};
 use crate::Place;
 
 const INK: [u8; 3] = [29, 33, 37];
-/// Opacity of the heat map over a thumbnail.
+/// Opacities over a thumbnail: at or above the threshold, below it (the tissue stays in sight), and of failed tiles.
 const OPACITY: f64 = 0.55;
+const OPACITY_BELOW: f64 = 0.25;
+const OPACITY_FAILED: f64 = 0.85;
 /// Height of the legend below a thumbnail, and the width it needs.
 const LEGEND: u32 = 64;
 const LEGEND_WIDTH: u32 = 420;
@@ -100,7 +102,7 @@ fn opaque([red, green, blue]: [u8; 3]) -> [u8; 4] {
 
 /// Diagonal lines on grey: a failed tile is told from every score without its colour.
 pub(super) fn hatched(x: u64, y: u64) -> [u8; 3] {
-    if (x + y) % 4 == 0 { FAILED_LINE } else { FAILED }
+    if (x + y).is_multiple_of(4) { FAILED_LINE } else { FAILED }
 }
 
 /// Writes the heat map over a thumbnail, with a legend below.
@@ -130,10 +132,11 @@ pub(super) fn write_on_thumbnail(
     for (x, y, pixel) in thumbnail.enumerate_pixels() {
         let colour = match raster.cell(index(x, across), index(y, down)) {
             Cell::Outside => None,
-            Cell::Failed => Some(hatched(x.into(), y.into())),
-            Cell::Score(score) => Some(slide.scale.colour(score)),
+            Cell::Failed => Some((hatched(x.into(), y.into()), OPACITY_FAILED)),
+            Cell::Score(score) if score >= slide.scale.threshold => Some((slide.scale.colour(score), OPACITY)),
+            Cell::Score(score) => Some((slide.scale.colour(score), OPACITY_BELOW)),
         };
-        let drawn = colour.map_or(pixel.0, |colour| blended(pixel.0, colour));
+        let drawn = colour.map_or(pixel.0, |(colour, opacity)| blended(pixel.0, colour, opacity));
         image.put_pixel(x, y, Rgb(drawn));
     }
     draw_legend(&mut image, height, &slide.scale);
@@ -146,8 +149,8 @@ pub(super) fn write_on_thumbnail(
     Ok(summary)
 }
 
-fn blended(under: [u8; 3], over: [u8; 3]) -> [u8; 3] {
-    std::array::from_fn(|at| (f64::from(under[at]) * (1.0 - OPACITY) + f64::from(over[at]) * OPACITY).round() as u8)
+fn blended(under: [u8; 3], over: [u8; 3], opacity: f64) -> [u8; 3] {
+    std::array::from_fn(|at| (f64::from(under[at]) * (1.0 - opacity) + f64::from(over[at]) * opacity).round() as u8)
 }
 
 /// The colour bar with its three numbers, and the mark of failed tiles.

@@ -134,8 +134,12 @@ fn cell(score: f32) -> Cell {
 fn cell_side(slide: &ScoredSlide<'_>) -> (u64, u64) {
     let stride = u64::from(slide.stride);
     let mut divisor = stride;
-    for tile in slide.tiles {
-        let place = &tile.place;
+    for ScoredTile { place, .. } in slide.tiles {
+        if span(place.minx, place.width, slide.width).is_none()
+            || span(place.miny, place.height, slide.height).is_none()
+        {
+            continue;
+        }
         let lengths = [place.minx.unsigned_abs(), place.miny.unsigned_abs(), place.width.into(), place.height.into()];
         divisor = lengths.into_iter().fold(divisor, gcd);
         if divisor * FINEST < stride {

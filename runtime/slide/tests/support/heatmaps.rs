@@ -1,4 +1,6 @@
 //! A drawn slide with planted scores, and Python as an independent reader.
+// Each test uses a part.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -125,7 +125,7 @@ pub(super) fn write(
     out.write_all(b"],\"crops\":[")?;
     let top = top_tiles(slide, options.top_tiles);
     for (at, tile) in top.iter().enumerate() {
-        out.write_all(if at == 0 { b"\n\"" } else { b",\n\"" })?;
+        out.write_all(if at == 0 { b"\n\"".as_slice() } else { b",\n\"".as_slice() })?;
         let longer = tile.crop.width.max(tile.crop.height).max(1);
         let fitted = |side: u32| (u64::from(side) * u64::from(CROP.min(longer)) / u64::from(longer)).max(1) as u32;
         let jpeg = reader.jpeg(&tile.crop, fitted(tile.crop.width), fitted(tile.crop.height))?;
@@ -202,14 +202,16 @@ fn fact_rows<'a>(slide: &ScoredSlide<'_>, facts: &PageFacts<'a>) -> Vec<(&'a str
     let failed = slide.tiles.iter().filter(|tile| tile.finite_score().is_none()).count();
     let above = |tile: &&ScoredTile<'_>| tile.finite_score().is_some_and(|score| score >= slide.scale.threshold);
     let mut rows = vec![
-        ("Model", facts.model.to_owned()),
         ("Threshold", slide.scale.threshold.to_string()),
         ("Tiles", slide.tiles.len().to_string()),
-        ("At or above threshold", slide.tiles.iter().filter(above).count().to_string()),
+        ("Positive tiles", slide.tiles.iter().filter(above).count().to_string()),
         ("Failed tiles", failed.to_string()),
-        ("Resolution", format!("{} µm per pixel", slide.mpp)),
-        ("Size", format!("{} × {} pixels", slide.width, slide.height)),
+        ("Resolution", format!("{} µm/px", slide.mpp)),
+        ("Size", format!("{} × {} px", slide.width, slide.height)),
     ];
+    if !facts.model.is_empty() {
+        rows.insert(0, ("Model", facts.model.to_owned()));
+    }
     if let Some(area) = facts.tissue_mm2 {
         rows.push(("Tissue", format!("{area:.1} mm²")));
     }

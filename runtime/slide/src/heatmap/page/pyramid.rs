@@ -107,7 +107,7 @@ fn level_json(shape: &Shape, level: u32, reader: &mut Reader<'_>) -> Result<Vec<
                 height: ((bottom - top) * downsample) as u32,
             };
             let jpeg = reader.jpeg(&place, (right - left) as u32, (bottom - top) as u32)?;
-            json.extend_from_slice(if json.len() == 1 { b"\n\"" } else { b",\n\"" });
+            json.extend_from_slice(if json.len() == 1 { b"\n\"".as_slice() } else { b",\n\"".as_slice() });
             island::write_base64(&mut json, &jpeg)?;
             json.push(b'"');
         }
