@@ -27,10 +27,9 @@ fn pixels_equal_those_of_openslide_python() {
     let paths = drawn.iter().map(|name| folder.join(name)).chain(real_names.iter().map(|name| real.join(name)));
     for path in paths {
         let slide = open(&path);
-        let levels: Vec<u32> =
-            (0..).zip(slide.levels()).map(|(number, _)| number).filter(|&at| slide.is_exact(at)).collect();
-        let rectangles = rectangles(&slide, 12, false);
-        let exact: Vec<Rectangle> = rectangles.into_iter().filter(|found| levels.contains(&found.0)).collect();
+        // Elsewhere a read by openslide-python interpolates.
+        let mut exact = rectangles(&slide, 12, false);
+        exact.retain(|found| slide.levels()[found.0 as usize].downsample.fract() == 0.0);
         let references = need!(reference("openslide", &path, &exact));
         assert_eq!(difference(&slide, &exact, &references), 0, "{}", path.display());
     }

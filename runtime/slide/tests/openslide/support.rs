@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use kiln_slide::Slide;
-use kiln_slide::openslide::{self, Library};
+use kiln_slide::openslide::{self, Library, LibraryError};
 
 /// `$name`, or an early return with the reason.
 macro_rules! need {
@@ -36,18 +36,24 @@ pub(crate) fn python(modules: &str) -> Result<PathBuf, String> {
     }
 }
 
+/// The library of the Python package.
+fn python_library() -> Result<PathBuf, String> {
+    let python = python("openslide_bin").map_err(|reason| format!("no OpenSlide on this machine, and {reason}"))?;
+    let code = "import openslide_bin; print(openslide_bin.libopenslide1._name)";
+    let output = Command::new(python).args(["-c", code]).output().unwrap();
+    Ok(PathBuf::from(String::from_utf8(output.stdout).unwrap().trim()))
+}
+
 pub(crate) fn library() -> Result<Library, String> {
     static LOADED: OnceLock<Result<Library, String>> = OnceLock::new();
+    // Only a machine without OpenSlide skips: a library that is there must load.
     let load = || {
         let named = env::var_os("KILN_OPENSLIDE").map(PathBuf::from);
-        let file = openslide::find(named.as_deref()).or_else(|_| {
-            let python = python("openslide_bin").map_err(|_| "no OpenSlide on this machine".to_owned())?;
-            let code = "import openslide_bin; print(openslide_bin.libopenslide_path)";
-            let output = Command::new(python).args(["-c", code]).output().unwrap();
-            let path = String::from_utf8(output.stdout).unwrap();
-            openslide::find(Some(Path::new(path.trim()))).map_err(|error| error.to_string())
-        })?;
-        Library::load(&file, 16 << 20).map_err(|error| error.to_string())
+        let file = match openslide::find(named.as_deref()) {
+            Err(LibraryError::NotFound { .. }) => openslide::find(Some(&python_library()?)),
+            found => found,
+        };
+        Ok(Library::load(&file.unwrap(), 16 << 20).unwrap())
     };
     LOADED.get_or_init(load).clone()
 }

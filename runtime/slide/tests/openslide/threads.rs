@@ -13,7 +13,7 @@ fn a_bad_tile_harms_no_other_read() {
     let sound = open(&folder.join("jpeg.tif"));
     let damaged = open(&folder.join("tile-zeroed.tif"));
     let failures = AtomicUsize::new(0);
-    let (threads, rounds) = (6, 10);
+    let (threads, rounds) = (6, 4);
     let barrier = Barrier::new(threads);
     thread::scope(|scope| {
         for thread in 0..threads {
