@@ -60,7 +60,7 @@ pub struct LevelFacts {
     pub mpp: Option<f64>,
     /// Its reader.
     pub reader: Reader,
-    /// True if stored pixels are returned unchanged; false where OpenSlide interpolates.
+    /// True if stored pixels are returned unchanged; false where they are recovered from interpolated ones.
     pub exact: bool,
 }
 
@@ -155,12 +155,13 @@ fn doubts_of_levels(levels: &[LevelFacts]) -> Vec<String> {
         }
         if !level.exact {
             doubts.push(format!(
-                "Level {at} has a downsample of {:.6}: OpenSlide interpolates its pixels.",
+                "Level {at} has a downsample of {:.6}: OpenSlide interpolates its pixels, and the stored ones are recovered to \
+                 within a few of 255 levels.",
                 level.downsample
             ));
         }
         let step = level.downsample / levels[at - 1].downsample;
-        if step > 8.5 || step < 1.2 {
+        if !(1.2..=8.5).contains(&step) {
             doubts.push(format!("Level {at} is {step:.2} times smaller than level {}.", at - 1));
         }
     }
