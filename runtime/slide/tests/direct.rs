@@ -371,7 +371,8 @@ fn pixels_of_a_philips_slide_are_those_of_openslide() {
 #[test]
 fn the_tags_decide_about_colour_as_in_openslide() {
     const SCRIPT: &str = r#"
-import sys, numpy as np, tifffile, imagecodecs
+import io, sys, numpy as np, tifffile, imagecodecs
+from PIL import Image
 rng = np.random.default_rng(5)
 def picture(n):
     y, x = np.mgrid[0:n, 0:n]
@@ -387,12 +388,19 @@ for out in ["rgb", "ycbcr"]:
     for subsampling in ["444", "422", "420", "440", "411"]:
         if out == "rgb" and subsampling != "444": continue
         for photometric in ["rgb", "ycbcr"]:
-            for marker in ["own", "none", "adobe0", "adobe1"]:
+            for marker in ["own", "none", "adobe0", "adobe1", "restart"]:
+                pillow = {"444": 0, "422": 1, "420": 2}.get(subsampling)
+                if marker == "restart" and (out == "rgb" or pillow is None): continue
+                def restart(part):
+                    stream = io.BytesIO()
+                    Image.fromarray(part).save(stream, "JPEG", quality=85, subsampling=pillow, restart_marker_blocks=7)
+                    return stream.getvalue()
                 def tiles():
                     for y in range(0, 512, 256):
                         for x in range(0, 512, 256):
                             s = imagecodecs.jpeg8_encode(np.ascontiguousarray(base[y:y+256, x:x+256]), level=85, colorspace="rgb", outcolorspace=out, subsampling=subsampling)
-                            if marker != "own": s = bare(s)
+                            if marker == "restart": s = restart(base[y:y+256, x:x+256])
+                            elif marker != "own": s = bare(s)
                             if marker.startswith("adobe"): s = adobe(bare(s), int(marker[-1]))
                             yield s
                 name = f"{sys.argv[1]}/{out}-{subsampling}-{photometric}-{marker}.tif"

@@ -210,7 +210,7 @@ fn speed_of_both_readers() {
                 // Level 0 only, so that a factor of 2 reads 512 pixels.
                 let plan = kiln_slide::ReadPlan::new(&slide.levels()[..1], mpp, mpp * factor, false).unwrap();
                 let places = grid(slide.size(), plan.footprint());
-                slide.reader(0);
+                let _ = slide.reader(0);
                 // Runs of neighbours, spread over the slide.
                 let step = (places.len() / most).max(1);
                 let (start, mut count) = (processor(), 0);

@@ -38,7 +38,7 @@ pub(crate) fn library() -> Option<Library> {
     let file = match find(named.as_deref()) {
         Ok(file) => file,
         Err(_) => {
-            let path = python("import openslide_bin; print(openslide_bin.libopenslide_path)", &[])?;
+            let path = python("import openslide_bin; print(openslide_bin.libopenslide1._name)", &[])?;
             find(Some(Path::new(path.trim()))).unwrap()
         }
     };
