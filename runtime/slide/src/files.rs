@@ -74,7 +74,7 @@ fn index_of(main: &Path) -> io::Result<Vec<String>> {
     if bytes.starts_with(b"II") || bytes.starts_with(b"MM") {
         return Ok(Vec::new());
     }
-    let names = String::from_utf8_lossy(&bytes).lines().filter_map(|line| named_file(line)).collect();
+    let names = String::from_utf8_lossy(&bytes).lines().filter_map(named_file).collect();
     Ok(names)
 }
 

@@ -160,7 +160,7 @@ fn doubts_of_levels(levels: &[LevelFacts]) -> Vec<String> {
             ));
         }
         let step = level.downsample / levels[at - 1].downsample;
-        if step > 8.5 || step < 1.2 {
+        if !(1.2..=8.5).contains(&step) {
             doubts.push(format!("Level {at} is {step:.2} times smaller than level {}.", at - 1));
         }
     }

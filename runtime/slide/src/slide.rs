@@ -177,10 +177,6 @@ impl Slide {
         &self.doubts
     }
 
-    pub(crate) fn header(&self) -> &Header {
-        self.handle.header()
-    }
-
     /// The reader of a level.
     #[must_use]
     pub fn reader(&self, level: u32) -> Reader {

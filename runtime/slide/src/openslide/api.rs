@@ -63,8 +63,6 @@ macro_rules! api {
 }
 
 api! {
-    /// Version, static.
-    get_version = "openslide_get_version": fn() -> *const c_char;
     /// Opens a slide; NULL if no format recognises the file.
     open = "openslide_open": fn(*const c_char) -> *mut Osr;
     /// Closes a slide; no other call may be running on it.

@@ -58,15 +58,8 @@ const NAMES: &[(&str, FindingKind)] = &[
 ];
 
 /// Names that contain a word of the list and tell nothing about a person.
-const HARMLESS: &[&str] = &[
-    "patientorientation",
-    "operatorsystem",
-    "instancecreatoruid",
-    "classuid",
-    "update",
-    "updates",
-    "datetimeoriginal",
-];
+const HARMLESS: &[&str] =
+    &["patientorientation", "instancecreatoruid", "classuid", "update", "updates", "datetimeoriginal"];
 
 /// The kind of a property, by its name and then by its value. `None` if nothing points to a person.
 pub(super) fn kind(key: &str, value: &str) -> Option<FindingKind> {
