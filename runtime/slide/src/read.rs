@@ -122,6 +122,9 @@ impl ReadPlan {
         if !inside && outside == Outside::Refused {
             return Err(PlaceError::Outside { width: first.width, height: first.height });
         }
+        if !touches(place.minx, place.width, first.width) || !touches(place.miny, place.height, first.height) {
+            return Err(PlaceError::NoData);
+        }
         let x = self.axis(place.minx, place.width, level.width, inside);
         let y = self.axis(place.miny, place.height, level.height, inside);
         let pixels = match self.resampling {
@@ -207,4 +210,9 @@ impl ReadPlan {
 fn is_inside(start: i64, length: u32, size: u64) -> bool {
     let end = i128::from(start) + i128::from(length);
     start >= 0 && end <= i128::from(size)
+}
+
+fn touches(start: i64, length: u32, size: u64) -> bool {
+    let end = i128::from(start) + i128::from(length);
+    end > 0 && i128::from(start) < i128::from(size)
 }

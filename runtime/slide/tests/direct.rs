@@ -10,7 +10,7 @@ use kiln_slide::{Direct, NotDirect, ReadError, Region, TileCache, WHITE};
 use proptest::prelude::*;
 
 use support::tiff::{Form, LevelFile, level, write};
-use support::{SlideReference, openslide, python, shared};
+use support::{SlideReference, openslide, python, run_shared, shared};
 
 /// Opens bytes as a slide whose levels have the given sizes.
 fn open(bytes: &[u8], sizes: &[(u64, u64)]) -> Result<Direct, NotDirect> {
@@ -52,7 +52,7 @@ fn classic_and_big_tiffs_of_both_byte_orders_are_read() {
         let region = direct.read_level(1, 0, 0, (265, 200), WHITE).unwrap().unwrap();
         assert_eq!(region.data_pixels, 265 * 200);
         assert!(region.rgb[3 * 8].abs_diff(colour(16, 0)[0]) <= 40);
-        assert_eq!(direct.not_direct(2).is_some(), true);
+        assert!(direct.not_direct(2).is_some());
         assert!(direct.read_level(2, 0, 0, (1, 1), WHITE).unwrap().is_none());
     }
 }
@@ -328,9 +328,8 @@ fn pixels_are_those_of_openslide() {
 
 #[test]
 fn pixels_of_the_variants_are_those_of_openslide() {
-    let (Some(script), folder) = (shared("slides/mkslides.py"), tempfile::tempdir().unwrap()) else { return };
-    let run = "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')";
-    if python(run, &[&script, folder.path()]).is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    if run_shared("slides/mkslides.py", &[folder.path()]).is_none() {
         return;
     }
     for (name, levels) in [
@@ -361,10 +360,9 @@ fn pixels_of_the_variants_are_those_of_openslide() {
 
 #[test]
 fn pixels_of_a_philips_slide_are_those_of_openslide() {
-    let (Some(script), folder) = (shared("slides/mkphilips.py"), tempfile::tempdir().unwrap()) else { return };
-    let run = "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')";
+    let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("philips.tiff");
-    if python(run, &[&script, &path]).is_some() {
+    if run_shared("slides/mkphilips.py", &[&path]).is_some() {
         assert_eq!(compare(&path), Some(3));
     }
 }
@@ -373,7 +371,8 @@ fn pixels_of_a_philips_slide_are_those_of_openslide() {
 #[test]
 fn the_tags_decide_about_colour_as_in_openslide() {
     const SCRIPT: &str = r#"
-import sys, numpy as np, tifffile, imagecodecs
+import io, sys, numpy as np, tifffile, imagecodecs
+from PIL import Image
 rng = np.random.default_rng(5)
 def picture(n):
     y, x = np.mgrid[0:n, 0:n]
@@ -389,19 +388,26 @@ for out in ["rgb", "ycbcr"]:
     for subsampling in ["444", "422", "420", "440", "411"]:
         if out == "rgb" and subsampling != "444": continue
         for photometric in ["rgb", "ycbcr"]:
-            for marker in ["own", "none", "adobe0", "adobe1"]:
-                for progressive in [False, True]:
-                    def tiles():
-                        for y in range(0, 512, 256):
-                            for x in range(0, 512, 256):
-                                s = imagecodecs.jpeg8_encode(np.ascontiguousarray(base[y:y+256, x:x+256]), level=85, colorspace="rgb", outcolorspace=out, subsampling=subsampling)
-                                if marker != "own": s = bare(s)
-                                if marker.startswith("adobe"): s = adobe(bare(s), int(marker[-1]))
-                                yield s
-                    if progressive: continue
-                    name = f"{sys.argv[1]}/{out}-{subsampling}-{photometric}-{marker}.tif"
-                    with tifffile.TiffWriter(name) as t:
-                        t.write(tiles(), shape=(512, 512, 3), dtype=np.uint8, tile=(256, 256), photometric=photometric, subsampling=(1, 1) if photometric == "ycbcr" else None, compression="jpeg", metadata=None)
+            for marker in ["own", "none", "adobe0", "adobe1", "restart"]:
+                pillow = {"444": 0, "422": 1, "420": 2}.get(subsampling)
+                if marker == "restart" and (out == "rgb" or pillow is None): continue
+                def restart(part):
+                    stream = io.BytesIO()
+                    Image.fromarray(part).save(stream, "JPEG", quality=85, subsampling=pillow, restart_marker_blocks=7)
+                    return stream.getvalue()
+                def tiles():
+                    for y in range(0, 512, 256):
+                        for x in range(0, 512, 256):
+                            s = imagecodecs.jpeg8_encode(np.ascontiguousarray(base[y:y+256, x:x+256]), level=85, colorspace="rgb", outcolorspace=out, subsampling=subsampling)
+                            if marker == "restart": s = restart(base[y:y+256, x:x+256])
+                            elif marker != "own": s = bare(s)
+                            if marker.startswith("adobe"): s = adobe(bare(s), int(marker[-1]))
+                            yield s
+                name = f"{sys.argv[1]}/{out}-{subsampling}-{photometric}-{marker}.tif"
+                with tifffile.TiffWriter(name) as t:
+                    t.write(tiles(), shape=(512, 512, 3), dtype=np.uint8, tile=(256, 256), photometric="rgb", compression="jpeg", metadata=None)
+                with tifffile.TiffFile(name, mode="r+b") as t:
+                    t.pages[0].tags[262].overwrite(2 if photometric == "rgb" else 6)
 "#;
     let folder = tempfile::tempdir().unwrap();
     if python(SCRIPT, &[folder.path()]).is_none() {
@@ -425,5 +431,14 @@ for out in ["rgb", "ycbcr"]:
             (Ok(Some(_)), true) => panic!("{name}: OpenSlide refuses it"),
             (Err(error), refused) => assert!(refused, "{name}: {error}"),
         }
+    }
+}
+
+#[test]
+fn pixels_of_the_large_slide_are_those_of_openslide() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("big.tif");
+    if run_shared("slides/mkbig.py", &[&path, Path::new("4096")]).is_some() {
+        assert_eq!(compare(&path), Some(4));
     }
 }

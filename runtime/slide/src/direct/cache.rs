@@ -129,7 +129,8 @@ mod tests {
         // Larger than the whole cache: decoded each time.
         assert!(tile(&cache, 9, 301) && tile(&cache, 9, 301));
         cache.forget(0);
-        assert_eq!((lock(&cache.state).bytes, lock(&cache.state).slots.len()), (0, 0));
+        let state = lock(&cache.state);
+        assert_eq!((state.bytes, state.slots.len()), (0, 0));
     }
 
     #[test]

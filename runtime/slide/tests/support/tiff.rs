@@ -5,36 +5,36 @@ use image::codecs::jpeg::JpegEncoder;
 
 /// The form of a file.
 #[derive(Debug, Clone, Copy)]
-pub struct Form {
-    pub big: bool,
-    pub little_endian: bool,
+pub(crate) struct Form {
+    pub(crate) big: bool,
+    pub(crate) little_endian: bool,
 }
 
 /// A directory: tags with their type (1, 3, 4, 16) and values.
 #[derive(Debug, Clone, Default)]
-pub struct Tags(pub Vec<(u16, u16, Vec<u64>)>);
+pub(crate) struct Tags(pub Vec<(u16, u16, Vec<u64>)>);
 
 impl Tags {
-    pub fn set(&mut self, tag: u16, kind: u16, values: Vec<u64>) {
+    pub(crate) fn set(&mut self, tag: u16, kind: u16, values: Vec<u64>) {
         self.0.retain(|(other, ..)| *other != tag);
         self.0.push((tag, kind, values));
         self.0.sort_by_key(|(tag, ..)| *tag);
     }
 
-    pub fn remove(&mut self, tag: u16) {
+    pub(crate) fn remove(&mut self, tag: u16) {
         self.0.retain(|(other, ..)| *other != tag);
     }
 }
 
 /// A level: its size, its tiles, and changes of its tags.
-pub struct LevelFile {
-    pub tags: Tags,
+pub(crate) struct LevelFile {
+    pub(crate) tags: Tags,
     /// JPEG streams; an empty one is missing.
-    pub tiles: Vec<Vec<u8>>,
+    pub(crate) tiles: Vec<Vec<u8>>,
 }
 
 /// Encodes pixels as the JPEG of a tile, with colours as YCbCr.
-pub fn jpeg(rgb: &[u8], width: u32, height: u32, quality: u8) -> Vec<u8> {
+pub(crate) fn jpeg(rgb: &[u8], width: u32, height: u32, quality: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = JpegEncoder::new_with_quality(&mut bytes, quality);
     encoder.encode(rgb, width, height, ExtendedColorType::Rgb8).unwrap();
@@ -42,7 +42,7 @@ pub fn jpeg(rgb: &[u8], width: u32, height: u32, quality: u8) -> Vec<u8> {
 }
 
 /// Makes a level of `width` x `height` pixels `colour(x, y)`, in tiles of `tile` pixels.
-pub fn level(width: u32, height: u32, tile: u32, colour: impl Fn(u32, u32) -> [u8; 3]) -> LevelFile {
+pub(crate) fn level(width: u32, height: u32, tile: u32, colour: impl Fn(u32, u32) -> [u8; 3]) -> LevelFile {
     let mut tags = Tags::default();
     for (tag, kind, values) in [
         (256, 4, vec![width.into()]),
@@ -70,7 +70,7 @@ pub fn level(width: u32, height: u32, tile: u32, colour: impl Fn(u32, u32) -> [u
 }
 
 /// Writes a file of levels.
-pub fn write(form: Form, levels: &[LevelFile]) -> Vec<u8> {
+pub(crate) fn write(form: Form, levels: &[LevelFile]) -> Vec<u8> {
     let word = if form.big { 8 } else { 4 };
     let mut file = Vec::new();
     file.extend_from_slice(if form.little_endian { b"II" } else { b"MM" });

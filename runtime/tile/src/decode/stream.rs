@@ -1,7 +1,6 @@
 //! JPEG streams inside other files: the tiles of a whole slide. They are checked as strictly as JPEG files are. Unlike in
 //! a file, the colour space comes from the container, and markers in the stream do not change it.
 
-use super::image::Pixels;
 use super::jpeg::{self, Colour};
 use super::limits::Limits;
 use crate::decode::decoder::guarded;
@@ -55,17 +54,14 @@ impl JpegStream<'_> {
                 joined = jpeg::with_tables(self.tables, self.data);
                 &joined
             };
-            let image = jpeg::decode_as(stream, colour, &limits)?;
+            let image = jpeg::decode_stream(stream, colour, &limits)?;
             if (image.width, image.height) != (self.width, self.height) {
                 return Err(TileError::Damaged(format!(
                     "the JPEG stream has {}x{} pixels, expected {}x{}",
                     image.width, image.height, self.width, self.height
                 )));
             }
-            match image.pixels {
-                Pixels::Rgb8(pixels) => Ok(pixels),
-                _ => Err(TileError::Refused("a grey JPEG stream in a colour image".to_owned())),
-            }
+            Ok(image.rgb)
         })
     }
 }

@@ -3,6 +3,7 @@
 //! markers, and with the colour space determined here by libjpeg's rules. Layouts that `zune-jpeg` decodes wrongly, and
 //! colours that need a profile, are refused with a reason.
 
+mod chroma;
 mod entropy;
 mod huffman;
 mod markers;
@@ -54,22 +55,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> 
 pub(super) fn decode_as(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Image, TileError> {
     let checked = check(bytes, colour, limits)?;
     let grey = checked.frame.components.len() == 1;
-    let failed = |error: zune_jpeg::errors::DecodeErrors| damaged(format!("its JPEG data are damaged: {error}"));
-    let side = limits.max_side as usize;
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        .set_max_width(side)
-        .set_max_height(side)
-        .jpeg_set_out_colorspace(if grey { ColorSpace::Luma } else { ColorSpace::RGB });
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&checked.plain), options);
-    let pixels = decoder.decode().map_err(failed)?;
     let (width, height) = (checked.frame.width, checked.frame.height);
-    let channels = if grey { 1 } else { 3 };
-    if decoder.dimensions() != Some((width as usize, height as usize))
-        || pixels.len() != channels * width as usize * height as usize
-    {
-        return Err(damaged("the decoder returned another size than the header announces".to_owned()));
-    }
+    let pixels = samples(&checked.plain, (width, height), if grey { ColorSpace::Luma } else { ColorSpace::RGB })?;
     let pixels = if grey { Pixels::Grey8(pixels) } else { Pixels::Rgb8(pixels) };
     let notes = Notes {
         icc_profile: checked.icc,
@@ -78,6 +65,48 @@ pub(super) fn decode_as(bytes: &[u8], colour: Colour, limits: &Limits) -> Result
         ..Notes::new(ImageFormat::Jpeg)
     };
     Ok(Image { width, height, pixels, notes })
+}
+
+/// Decodes the JPEG stream of a container to RGB pixels. Chroma of 4:2:0 is upsampled exactly as libjpeg does.
+///
+/// # Errors
+/// If the stream is damaged, too large, unsupported or grey.
+pub(super) fn decode_stream(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Stream, TileError> {
+    let Checked { frame, mut plain, frame_header, rgb, .. } = check(bytes, colour, limits)?;
+    let Frame { width, height, .. } = frame;
+    if frame.components.len() != 3 {
+        return Err(refused("a grey JPEG stream in a colour image"));
+    }
+    if rgb || !chroma::applies(&frame) {
+        return Ok(Stream { width, height, rgb: samples(&plain, (width, height), ColorSpace::RGB)? });
+    }
+    chroma::declare_side_by_side(&mut plain[frame_header..], &frame);
+    let side_by_side = samples(&plain, (2 * width, height / 2), ColorSpace::YCbCr)?;
+    Ok(Stream { width, height, rgb: chroma::rgb(&side_by_side, width as usize, height as usize) })
+}
+
+/// A decoded stream: RGB pixels, `[height, width, 3]`.
+pub(super) struct Stream {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) rgb: Vec<u8>,
+}
+
+/// Decodes a checked stream of the given size to samples of a colour space, `[height, width, components]`.
+fn samples(plain: &[u8], (width, height): (u32, u32), colours: ColorSpace) -> Result<Vec<u8>, TileError> {
+    let (width, height) = (width as usize, height as usize);
+    let failed = |error: zune_jpeg::errors::DecodeErrors| damaged(format!("its JPEG data are damaged: {error}"));
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(width)
+        .set_max_height(height)
+        .jpeg_set_out_colorspace(colours);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(plain), options);
+    let samples = decoder.decode().map_err(failed)?;
+    if decoder.dimensions() != Some((width, height)) || samples.len() != colours.num_components() * width * height {
+        return Err(damaged("the decoder returned another size than the header announces".to_owned()));
+    }
+    Ok(samples)
 }
 
 /// Reads the size in pixels from the frame header.
@@ -100,6 +129,10 @@ struct Checked {
     frame: Frame,
     /// The same image without application markers and trailing bytes.
     plain: Vec<u8>,
+    /// Index of the frame header's marker in it.
+    frame_header: usize,
+    /// The components are red, green and blue.
+    rgb: bool,
     icc: bool,
     orientation: Option<u8>,
     trailing: bool,
@@ -114,6 +147,7 @@ fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileE
     // The frame header is written at the first scan: the marker that determines its colour space may follow it.
     let mut waiting: Option<Segment<'_>> = None;
     let mut scans = 0;
+    let (mut frame_header, mut rgb) = (0, false);
     loop {
         let start = reader.at;
         let Some(segment) = reader.segment()? else { break };
@@ -127,7 +161,8 @@ fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileE
                     return Err(refused(format!("a JPEG with more than {MAX_SCANS} scans")));
                 }
                 if let Some(segment) = waiting.take() {
-                    begin_frame(&mut plain, &segment, frame, is_rgb(colour, frame, &applications)?);
+                    rgb = is_rgb(colour, frame, &applications)?;
+                    frame_header = begin_frame(&mut plain, &segment, frame, rgb);
                 }
                 let header = plain.len();
                 let data = reader.at;
@@ -176,7 +211,7 @@ fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileE
     }
     plain.extend_from_slice(&[0xff, 0xd9]);
     let Applications { icc, orientation, .. } = applications;
-    Ok(Checked { frame, plain, icc, orientation, trailing: reader.at < bytes.len() })
+    Ok(Checked { frame, plain, frame_header, rgb, icc, orientation, trailing: reader.at < bytes.len() })
 }
 
 fn is_frame(marker: u8) -> bool {
@@ -247,8 +282,8 @@ fn is_rgb(colour: Colour, frame: &Frame, applications: &Applications) -> Result<
 }
 
 /// Writes the frame header, after an Adobe marker if the colour space is RGB. Components are numbered 1, 2, 3:
-/// `zune-jpeg` derives a colour space from other identifiers.
-fn begin_frame(plain: &mut Vec<u8>, segment: &Segment<'_>, frame: &Frame, rgb: bool) {
+/// `zune-jpeg` derives a colour space from other identifiers. Returns the index of the frame header's marker.
+fn begin_frame(plain: &mut Vec<u8>, segment: &Segment<'_>, frame: &Frame, rgb: bool) -> usize {
     if rgb {
         plain.extend_from_slice(&[0xff, APP14, 0, 14]);
         plain.extend_from_slice(b"Adobe\0\x64\0\0\0\0\0");
@@ -264,6 +299,7 @@ fn begin_frame(plain: &mut Vec<u8>, segment: &Segment<'_>, frame: &Frame, rgb: b
             *factors = (component.horizontal << 4 | component.vertical) as u8;
         }
     }
+    start
 }
 
 /// Numbers the components of a scan header, which ends at `end`, as in the frame header.
