@@ -19,6 +19,7 @@ mod pixels;
 mod plan;
 mod privacy;
 pub mod probe;
+mod pyramid;
 mod read;
 mod region;
 mod resample;
@@ -30,6 +31,7 @@ mod slide_score;
 mod source;
 mod thumbnail;
 mod tiff_header;
+mod tiff_writer;
 mod tiling;
 mod tissue;
 
@@ -45,6 +47,10 @@ pub use list::{ListError, ListLimits, ListedPlace, TileList, TileListWriter, sli
 pub use pixels::png_of;
 pub use plan::{PlanError, RESOLUTION_TOLERANCE, ReadPlan, Resampling};
 pub use privacy::{Finding, FindingKind};
+pub use pyramid::{
+    PYRAMID_BLOCK, PYRAMID_TILE, PyramidError, PyramidOptions, PyramidSummary, RegionSource, TileCompression,
+    write_pyramid, write_pyramid_file,
+};
 pub use read::{LevelReader, Outside, PlaceError};
 pub use region::{MAX_READ_PIXELS, ReadError, Region, WHITE};
 pub use resolution::{MAX_MPP, MIN_MPP, Mpp, MppSource};

@@ -5,7 +5,7 @@ use rand::Rng;
 
 use super::field::{Field, mix, step};
 use super::nucleus::Nucleus;
-use super::tissue::{N, Tissue, pixels_near};
+use super::tissue::{N, Tissue};
 use crate::data::random::{below, between, chance, normal};
 
 const TAU: f32 = std::f32::consts::TAU;
@@ -18,7 +18,8 @@ pub(super) fn benign(rng: &mut impl Rng) -> Tissue {
     let size = between(rng, 0.7, 1.0);
     let most = (4.0 / (size * size)).round() as usize;
     for _ in 0..160 {
-        let gland = Gland::draw_from(size, rng);
+        let (x, y) = (between(rng, -20.0, N as f32 + 20.0), between(rng, -20.0, N as f32 + 20.0));
+        let gland = Gland::draw_from(x, y, size, rng);
         if glands.len() < most && glands.iter().all(|other| gland.apart_from(other)) {
             glands.push(gland);
         }
@@ -37,29 +38,40 @@ pub(super) fn benign(rng: &mut impl Rng) -> Tissue {
 pub(super) fn scatter_spindles(tissue: &mut Tissue, count: usize, rng: &mut impl Rng) {
     for _ in 0..count {
         let Some((x, y)) = tissue.free_place(6, rng) else { continue };
-        let angle = tissue.grain_at(x, y) + 0.15 * normal(rng);
-        let (length, width) = (between(rng, 6.5, 10.0), between(rng, 1.9, 3.0));
-        let dark = between(rng, 0.75, 1.05);
-        Nucleus { x, y, length, width, angle, ragged: 0.05, dark, vesicular: 0.2, nucleolus: 0.0 }.draw(tissue, rng);
+        spindle(x, y, tissue.grain_at(x, y), rng).draw(tissue, rng);
     }
+}
+
+/// The nucleus of a fibroblast among fibres of the direction `grain`.
+pub(super) fn spindle(x: f32, y: f32, grain: f32, rng: &mut impl Rng) -> Nucleus {
+    let angle = grain + 0.15 * normal(rng);
+    let (length, width) = (between(rng, 6.5, 10.0), between(rng, 1.9, 3.0));
+    let dark = between(rng, 0.75, 1.05);
+    Nucleus { x, y, length, width, angle, ragged: 0.05, dark, vesicular: 0.2, nucleolus: 0.0 }
 }
 
 /// Adds lymphocytes: small, round, very dark.
 pub(super) fn scatter_lymphocytes(tissue: &mut Tissue, count: usize, rng: &mut impl Rng) {
     for _ in 0..count {
         let Some((x, y)) = tissue.free_place(5, rng) else { continue };
-        let length = between(rng, 3.8, 4.8);
-        let (width, angle) = (length * between(rng, 0.88, 1.0), between(rng, 0.0, TAU));
-        let dark = between(rng, 1.1, 1.3);
-        Nucleus { x, y, length, width, angle, ragged: 0.03, dark, vesicular: 0.1, nucleolus: 0.0 }.draw(tissue, rng);
+        lymphocyte(x, y, rng).draw(tissue, rng);
     }
 }
 
-struct Gland {
-    x: f32,
-    y: f32,
+/// The nucleus of a lymphocyte.
+pub(super) fn lymphocyte(x: f32, y: f32, rng: &mut impl Rng) -> Nucleus {
+    let length = between(rng, 3.8, 4.8);
+    let (width, angle) = (length * between(rng, 0.88, 1.0), between(rng, 0.0, TAU));
+    let dark = between(rng, 1.1, 1.3);
+    Nucleus { x, y, length, width, angle, ragged: 0.03, dark, vesicular: 0.1, nucleolus: 0.0 }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Gland {
+    pub(super) x: f32,
+    pub(super) y: f32,
     /// To the base of the cells, in pixels.
-    radius: f32,
+    pub(super) radius: f32,
     /// Height of the cells in pixels.
     height: f32,
     /// Two gentle waves of the outline: size and phase.
@@ -67,15 +79,16 @@ struct Gland {
 }
 
 impl Gland {
-    fn draw_from(size: f32, rng: &mut impl Rng) -> Self {
-        let (x, y) = (between(rng, -20.0, N as f32 + 20.0), between(rng, -20.0, N as f32 + 20.0));
+    /// A gland at a point; its `size` is 0.7 to 1.
+    pub(super) fn draw_from(x: f32, y: f32, size: f32, rng: &mut impl Rng) -> Self {
         let radius = size * between(rng, 62.0, 102.0);
         let height = size.sqrt() * between(rng, 27.0, 34.0);
         let waves = std::array::from_fn(|_| (between(rng, 0.02, 0.11), between(rng, 0.0, TAU)));
         Self { x, y, radius, height, waves }
     }
 
-    fn apart_from(&self, other: &Self) -> bool {
+    /// True if stroma fits between the two.
+    pub(super) fn apart_from(&self, other: &Self) -> bool {
         let (dx, dy) = (self.x - other.x, self.y - other.y);
         (dx * dx + dy * dy).sqrt() > 1.02 * (self.radius + other.radius) + 8.0
     }
@@ -86,10 +99,16 @@ impl Gland {
         self.radius * (1.0 + two * (2.0 * angle + phase_two).cos() + 0.6 * three * (3.0 * angle + phase_three).cos())
     }
 
-    fn draw(&self, tissue: &mut Tissue, rng: &mut impl Rng) {
+    /// True within the gland, or closer to it than `margin` pixels.
+    pub(super) fn covers(&self, x: f32, y: f32, margin: f32) -> bool {
+        let (dx, dy) = (x - self.x, y - self.y);
+        (dx * dx + dy * dy).sqrt() < self.outline(dy.atan2(dx)) + margin
+    }
+
+    pub(super) fn draw(&self, tissue: &mut Tissue, rng: &mut impl Rng) {
         let (grain, edge) = (Field(rng.next_u32()), Field(rng.next_u32()));
         let mucin = between(rng, 0.25, 0.6);
-        for (at, dx, dy) in pixels_near(self.x, self.y, 1.3 * self.radius) {
+        for (at, dx, dy) in tissue.window.near(self.x, self.y, 1.3 * self.radius) {
             let angle = dy.atan2(dx);
             // Below 0 in the lumen, 0 to 1 in the cells, above 1 in the stroma.
             let ragged = 2.5 * (edge.at((self.x + dx) / 7.0, (self.y + dy) / 7.0) - 0.5);

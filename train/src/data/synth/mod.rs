@@ -24,6 +24,7 @@ mod render;
 mod slide;
 mod tissue;
 mod tumour;
+mod whole_slide;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,8 @@ use image::{ExtendedColorType, ImageEncoder};
 use kiln_files::publish;
 use kiln_tile::{SIDE, Tile, TileError};
 use rayon::prelude::*;
+
+pub use whole_slide::{Lesion, LesionKind, WholeSlide, WholeSlideOptions};
 
 use super::dataset::Entry;
 use super::{DataError, Dataset, Result, list};

@@ -3,7 +3,7 @@
 use rand::Rng;
 
 use super::field::{Field, mix, step};
-use super::tissue::{Tissue, pixels_near};
+use super::tissue::Tissue;
 use crate::data::random::{between, normal};
 
 /// Samples of the outline.
@@ -33,12 +33,17 @@ pub(super) struct Nucleus {
 impl Nucleus {
     /// Draws the nucleus on the tissue.
     pub(super) fn draw(&self, tissue: &mut Tissue, rng: &mut impl Rng) {
-        let outline = self.outline(rng);
+        let waves = self.waves(rng);
         let chromatin = Field(rng.next_u32());
         let spot = (0.3 * self.width * normal(rng), 0.3 * self.width * normal(rng));
+        let reach = 1.5 * self.length + 1.0;
+        if tissue.window.near(self.x, self.y, reach).next().is_none() {
+            return;
+        }
+        let outline = outline(&waves);
         let (sine, cosine) = self.angle.sin_cos();
         let edge = 1.0 / self.width.max(1.0);
-        for (at, dx, dy) in pixels_near(self.x, self.y, 1.5 * self.length + 1.0) {
+        for (at, dx, dy) in tissue.window.near(self.x, self.y, reach) {
             let (u, v) = ((dx * cosine + dy * sine) / self.length, (dy * cosine - dx * sine) / self.width);
             let radius = (u * u + v * v).sqrt();
             if radius > 1.5 {
@@ -65,20 +70,22 @@ impl Nucleus {
         }
     }
 
-    /// The radius of the outline in each direction, around 1.
-    fn outline(&self, rng: &mut impl Rng) -> [f32; OUTLINE] {
-        let waves: [(f32, f32); 4] = std::array::from_fn(|wave| {
+    /// The waves of the outline: size and phase.
+    fn waves(&self, rng: &mut impl Rng) -> [(f32, f32); 4] {
+        std::array::from_fn(|wave| {
             (self.ragged * normal(rng) / (wave + 1) as f32, between(rng, 0.0, std::f32::consts::TAU))
-        });
-        std::array::from_fn(|at| {
-            let angle = at as f32 / OUTLINE as f32 * std::f32::consts::TAU;
-            let radius = waves
-                .iter()
-                .zip(2..)
-                .fold(1.0, |sum, ((size, phase), k)| sum + size * (k as f32 * angle + phase).cos());
-            radius.clamp(0.55, 1.45)
         })
     }
+}
+
+/// The radius of the outline in each direction, around 1.
+fn outline(waves: &[(f32, f32); 4]) -> [f32; OUTLINE] {
+    std::array::from_fn(|at| {
+        let angle = at as f32 / OUTLINE as f32 * std::f32::consts::TAU;
+        let radius =
+            waves.iter().zip(2..).fold(1.0, |sum, ((size, phase), k)| sum + size * (k as f32 * angle + phase).cos());
+        radius.clamp(0.55, 1.45)
+    })
 }
 
 fn along(outline: &[f32; OUTLINE], angle: f32) -> f32 {

@@ -11,15 +11,16 @@ const HAEMATOXYLIN: [f32; 3] = [0.650, 0.704, 0.286];
 const EOSIN: [f32; 3] = [0.072, 0.990, 0.105];
 
 /// Stain and scanner of one slide.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Slide {
     haematoxylin: [f32; 3],
     eosin: [f32; 3],
     /// Intensity without tissue, 0 to 255.
     light: [f32; 3],
     /// Fraction of each pixel that comes from its neighbours.
-    blur: f32,
+    pub(super) blur: f32,
     /// Standard deviation of the sensor's noise, in pixel values.
-    noise: f32,
+    pub(super) noise: f32,
 }
 
 impl Slide {
@@ -36,20 +37,33 @@ impl Slide {
         }
     }
 
+    /// The same slide in a scanner whose glass is nearly neutral, with little noise. Tissue detection goes by the saturation
+    /// of the glass.
+    pub(super) fn with_neutral_glass(self) -> Self {
+        let [red, green, blue] = self.light;
+        let light = [red, red + 0.25 * (green - red), red + 0.25 * (blue - red)];
+        Self { light, noise: self.noise.min(1.6), ..self }
+    }
+
     /// The scanned image: light absorbed by the stains (Beer-Lambert). f32 `[256, 256, 3]`, 0 to 255.
     pub(super) fn scan(&self, tissue: &Tissue, thickness: f32, rng: &mut impl Rng) -> Vec<f32> {
         let mut image = Vec::with_capacity(3 * N * N);
         for (h, e) in tissue.haematoxylin.iter().zip(&tissue.eosin) {
-            for channel in 0..3 {
-                let density = thickness * (h * self.haematoxylin[channel] + e * self.eosin[channel]);
-                image.push(self.light[channel] * (-density).exp());
-            }
+            image.extend(self.light_through(*h, *e, thickness));
         }
         let mut image = blurred(&image, self.blur);
         for value in &mut image {
-            *value += self.noise * quick_normal(rng);
+            *value += self.noise * quick_normal(rng.next_u32());
         }
         image
+    }
+
+    /// The light that is left by two amounts of stain (Beer-Lambert), 0 to 255.
+    pub(super) fn light_through(&self, haematoxylin: f32, eosin: f32, thickness: f32) -> [f32; 3] {
+        std::array::from_fn(|channel| {
+            let density = thickness * (haematoxylin * self.haematoxylin[channel] + eosin * self.eosin[channel]);
+            self.light[channel] * (-density).exp()
+        })
     }
 }
 
@@ -75,8 +89,8 @@ fn blurred(image: &[f32], part: f32) -> Vec<f32> {
 }
 
 /// Nearly normal, mean 0 and variance 1: the sum of the four bytes of one random word.
-fn quick_normal(rng: &mut impl Rng) -> f32 {
-    let sum: u32 = rng.next_u32().to_le_bytes().iter().map(|byte| u32::from(*byte)).sum();
+pub(super) fn quick_normal(word: u32) -> f32 {
+    let sum: u32 = word.to_le_bytes().iter().map(|byte| u32::from(*byte)).sum();
     // Four uniforms over 0..=255: mean 510, variance 4 (256^2 - 1) / 12.
     (sum as f32 - 510.0) / 147.8
 }

@@ -6,7 +6,7 @@ use rand::Rng;
 use super::field::{Field, step};
 use super::gland::{scatter_lymphocytes, scatter_spindles};
 use super::nucleus::Nucleus;
-use super::tissue::{N, Tissue, pixels_near};
+use super::tissue::{N, Tissue};
 use crate::data::random::{below, between, chance, normal};
 
 const TAU: f32 = std::f32::consts::TAU;
@@ -14,14 +14,8 @@ const TAU: f32 = std::f32::consts::TAU;
 /// Anomalous tissue.
 pub(super) fn anomalous(rng: &mut impl Rng) -> Tissue {
     let mut tissue = Tissue::stroma(rng);
-    let nests = Nests {
-        shape: Field(rng.next_u32()),
-        fine: Field(rng.next_u32()),
-        holes: Field(rng.next_u32()),
-        extent: between(rng, 0.27, 0.42),
-        open: between(rng, 0.545, 0.6),
-    };
-    nests.lay(&mut tissue, rng);
+    let nests = Nests::draw_from(rng);
+    nests.lay(&mut tissue, |_, _| f32::INFINITY, rng);
     let nuclei = nests.nuclei(rng);
     for nucleus in &nuclei {
         nucleus.draw(&mut tissue, rng);
@@ -39,7 +33,8 @@ pub(super) fn anomalous(rng: &mut impl Rng) -> Tissue {
 }
 
 /// The tumour as level sets of noise: an outline that no gland has.
-struct Nests {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Nests {
     shape: Field,
     fine: Field,
     holes: Field,
@@ -50,8 +45,23 @@ struct Nests {
 }
 
 impl Nests {
-    /// Above 0 inside.
-    fn inside(&self, x: f32, y: f32) -> f32 {
+    pub(super) fn draw_from(rng: &mut impl Rng) -> Self {
+        Self {
+            shape: Field(rng.next_u32()),
+            fine: Field(rng.next_u32()),
+            holes: Field(rng.next_u32()),
+            extent: between(rng, 0.27, 0.42),
+            open: between(rng, 0.545, 0.6),
+        }
+    }
+
+    /// The same nests, with less stroma between them.
+    pub(super) fn dense(self) -> Self {
+        Self { extent: 0.27 + 0.4 * (self.extent - 0.27), ..self }
+    }
+
+    /// Above 0 inside; 0.01 is about a pixel's distance from the outline.
+    pub(super) fn inside(&self, x: f32, y: f32) -> f32 {
         self.shape.rough(x / 85.0, y / 85.0) + 0.12 * (self.fine.at(x / 14.0, y / 14.0) - 0.5) - self.extent
     }
 
@@ -60,11 +70,15 @@ impl Nests {
         self.holes.rough(x / 17.0 + 3.1, y / 17.0) - self.open
     }
 
-    fn lay(&self, tissue: &mut Tissue, rng: &mut impl Rng) {
+    /// Draws the nests where `bound` is above 0; it has the units of [`Self::inside`].
+    pub(super) fn lay(&self, tissue: &mut Tissue, bound: impl Fn(f32, f32) -> f32, rng: &mut impl Rng) {
         let grain = Field(rng.next_u32());
-        for at in 0..N * N {
-            let (x, y) = ((at % N) as f32, (at / N) as f32);
-            let inside = self.inside(x, y);
+        for (at, x, y) in tissue.window.pixels() {
+            let bound = bound(x, y);
+            if bound < -0.03 {
+                continue;
+            }
+            let inside = self.inside(x, y).min(bound);
             if inside < -0.03 {
                 continue;
             }
@@ -83,24 +97,32 @@ impl Nests {
         let mut nuclei: Vec<Nucleus> = Vec::new();
         for _ in 0..2600 {
             let (x, y) = (between(rng, -8.0, N as f32 + 8.0), between(rng, -8.0, N as f32 + 8.0));
-            if self.inside(x, y) < 0.012 || self.hole(x, y) > -0.012 {
+            if !self.has_room_at(x, y) {
                 continue;
             }
             let nucleus = malignant(x, y, rng);
-            let crowds = |other: &Nucleus| {
-                let (dx, dy) = (other.x - x, other.y - y);
-                let room = 1.18 * ((other.length * other.width).sqrt() + (nucleus.length * nucleus.width).sqrt());
-                dx * dx + dy * dy < room * room
-            };
-            if !nuclei.iter().any(crowds) {
+            if !nuclei.iter().any(|other| crowd(&nucleus, other)) {
                 nuclei.push(nucleus);
             }
         }
         nuclei
     }
+
+    /// True if a nucleus may be there: in a nest and not in a hole.
+    pub(super) fn has_room_at(&self, x: f32, y: f32) -> bool {
+        self.inside(x, y) >= 0.012 && self.hole(x, y) <= -0.012
+    }
 }
 
-fn malignant(x: f32, y: f32, rng: &mut impl Rng) -> Nucleus {
+/// True if two nuclei of a tumour overlap more than a little.
+pub(super) fn crowd(one: &Nucleus, other: &Nucleus) -> bool {
+    let (dx, dy) = (other.x - one.x, other.y - one.y);
+    let room = 1.18 * ((other.length * other.width).sqrt() + (one.length * one.width).sqrt());
+    dx * dx + dy * dy < room * room
+}
+
+/// The nucleus of a tumour cell.
+pub(super) fn malignant(x: f32, y: f32, rng: &mut impl Rng) -> Nucleus {
     // Sizes are skewed: most are one and a half times a benign nucleus, a few are giants.
     let size = between(rng, 6.5, 10.0) + if chance(rng, 0.12) { between(rng, 2.0, 6.0) } else { 0.0 };
     let width = size * between(rng, 0.58, 0.92);
@@ -119,9 +141,9 @@ fn malignant(x: f32, y: f32, rng: &mut impl Rng) -> Nucleus {
 }
 
 /// Draws a clump of chromosomes without a membrane, in a clear cell: one plate, or two separated ones.
-fn mitosis(tissue: &mut Tissue, x: f32, y: f32, rng: &mut impl Rng) {
+pub(super) fn mitosis(tissue: &mut Tissue, x: f32, y: f32, rng: &mut impl Rng) {
     let angle = between(rng, 0.0, TAU);
-    for (at, dx, dy) in pixels_near(x, y, 14.0) {
+    for (at, dx, dy) in tissue.window.near(x, y, 14.0) {
         let away = (dx * dx + dy * dy).sqrt();
         tissue.lay(at, 0.9 * (1.0 - step(9.5, 12.5, away)), 0.1, 0.36);
     }
