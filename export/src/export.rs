@@ -175,10 +175,7 @@ fn golden(
     let first_anomalous = test.iter().filter(|index| !normal(index)).take(some);
     let chosen: Vec<usize> = first_normal.chain(first_anomalous).copied().collect();
     let decoder = Decoder::new(run.config.data.size_policy);
-    let decode = |index: &usize| {
-        let path = dataset.full_path(*index);
-        decoder.decode_file(&path).map_err(|reason| kiln_train::data::DataError::Tile { path, reason })
-    };
+    let decode = |index: &usize| dataset.tile(*index, &decoder);
     let decoded = run.facts.stain_normalisation.and_then(StainNormaliser::before_graph).map(|_| {
         let tiles: std::result::Result<Vec<Tile>, _> = chosen.iter().map(decode).collect();
         tiles.map_err(kiln_train::Error::from)

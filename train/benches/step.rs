@@ -41,6 +41,7 @@ fn training(data: &std::path::Path) -> Vec<Duration> {
         config: config(),
         data: Some(data.to_owned()),
         out: out.path().join("run"),
+        openslide: None,
         resume: false,
         split: None,
     };

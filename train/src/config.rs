@@ -36,7 +36,7 @@ pub(crate) use parse::{parse_yaml, read_text};
 pub use training::{EarlyStopping, Schedule, StoppingMetric, TrainingConfig};
 pub(crate) use value::config_error;
 
-use crate::data::{Augmentation, Synthesis};
+use crate::data::{Augmentation, SlideOptions, Synthesis};
 use crate::metrics::ThresholdRule;
 pub use crate::model::backbone::{BackboneConfig, BackboneKind, Weights};
 pub use crate::model::{
@@ -79,8 +79,11 @@ pub struct DataConfig {
     /// Labels that count as normal; every other label of the data set is anomalous. Each must be the label of a tile.
     /// `null` for the [`NORMAL_LABELS`](crate::data::NORMAL_LABELS) in the data set.
     pub normal_classes: Option<Vec<String>>,
-    /// Resolution in micrometres per pixel, if known. Copied to the bundle.
+    /// Resolution in micrometres per pixel, if known. Copied to the bundle. Required for tiles of slides, which are read at
+    /// this resolution.
     pub micrometres_per_pixel: Option<f64>,
+    /// How tiles are read from slides; without effect on image files.
+    pub slides: SlideConfig,
     /// The fractions of the split.
     pub split: SplitConfig,
     /// Random changes to training tiles; `null` for none.
@@ -102,12 +105,38 @@ impl Default for DataConfig {
             stain_normalisation: None,
             normal_classes: None,
             micrometres_per_pixel: None,
+            slides: SlideConfig::default(),
             split: SplitConfig::default(),
             augmentation: Some(Augmentation::default()),
             oversampling: false,
             synthesis: Synthesis::default(),
             workers: 0,
         }
+    }
+}
+
+/// How tiles are read from slides.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SlideConfig {
+    /// Resolution of level 0 in micrometres per pixel, for slides that do not state a usable one; it replaces the stated
+    /// one.
+    pub mpp_override: Option<f64>,
+    /// Enlarges the tiles of slides whose level 0 is coarser than the tiles.
+    pub upsample: bool,
+}
+
+impl SlideConfig {
+    /// True if nothing is set.
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Options for opening a data set whose tiles have `micrometres_per_pixel`.
+    #[must_use]
+    pub fn options(&self, micrometres_per_pixel: Option<f64>, openslide: Option<PathBuf>) -> SlideOptions {
+        let Self { mpp_override, upsample } = *self;
+        SlideOptions { micrometres_per_pixel, mpp_override, upsample, openslide }
     }
 }
 

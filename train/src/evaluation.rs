@@ -171,8 +171,7 @@ impl Evaluation<'_> {
     }
 
     fn decode(&self, index: usize) -> Result<Tile> {
-        let path = self.dataset.full_path(index);
-        self.decoder.decode_file(&path).map_err(|reason| DataError::Tile { path, reason }.into())
+        Ok(self.dataset.tile(index, &self.decoder)?)
     }
 }
 
@@ -211,8 +210,7 @@ pub fn check_labels(
     classes: &[String],
     normal: &[String],
 ) -> Result<Vec<LabelCount>> {
-    let entries = indices.iter().map(|&index| dataset.entries[index].clone()).collect();
-    let part = Dataset { root: dataset.root.clone(), entries, list: dataset.list.clone() };
+    let part = dataset.select(indices);
     let rows = data::label_counts(&part, normal);
     let wrong = |reason: String| Error::from(DataError::Dataset { path: dataset.root.clone(), reason });
     let tile = |label: &str| {

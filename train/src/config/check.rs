@@ -44,6 +44,10 @@ impl Config {
             ),
             (training.schedule.is_sound(), "training.schedule.minimum: must be in [0, 1]".to_owned()),
             (
+                self.data.slides.mpp_override.is_none_or(positive),
+                "data.slides.mpp_override: must be over 0, and at most 1000000".to_owned(),
+            ),
+            (
                 self.data.micrometres_per_pixel.is_none_or(positive),
                 "data.micrometres_per_pixel: must be over 0, and at most 1000000".to_owned(),
             ),

@@ -1,10 +1,10 @@
 //! Digests of tiles, to find tiles that are the same image: their files have the same bytes, or decode to the same
-//! pixels.
+//! pixels. Blank tiles of slides are alike without being the same image.
 
 use std::collections::HashMap;
 
-use kiln_files::digest::{sha256_file, sha256_hex};
-use kiln_tile::{Decoder, TileError};
+use kiln_files::digest::sha256_hex;
+use kiln_tile::Decoder;
 use rayon::prelude::*;
 
 use super::{DataError, Dataset, Result};
@@ -12,41 +12,28 @@ use super::{DataError, Dataset, Result};
 /// Identifies a tile by its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContentDigests {
-    /// SHA-256 of the file's bytes.
+    /// SHA-256 of the file's bytes; for a tile of a slide, of the slide's digest and the place.
     pub file: String,
-    /// SHA-256 of the decoded pixels; `None` if the file cannot be decoded.
+    /// SHA-256 of the decoded pixels; `None` if the tile cannot be decoded.
     pub pixels: Option<String>,
+    /// The tile is of a slide, and all its pixels are equal: glass, or missing data. Equal pixels of blank tiles do not
+    /// mean the same image.
+    pub blank: bool,
 }
 
 /// The digests of all tiles, in the order of the data set. Decodes with `decoder`, on all cores, without its stain
 /// normalisation.
 ///
 /// # Errors
-/// A tile that is missing, over the size limit or not a file. A damaged tile is no error: it has no pixel digest.
+/// A tile that is missing, over the size limit or not a file, or a slide that cannot be opened. A damaged tile is no error:
+/// it has no pixel digest.
 pub fn tile_digests(dataset: &Dataset, decoder: &Decoder) -> Result<Vec<ContentDigests>> {
     let decoder = decoder.with_stain(None);
-    (0..dataset.len()).into_par_iter().map(|index| tile_digest(dataset, &decoder, index)).collect()
-}
-
-fn tile_digest(dataset: &Dataset, decoder: &Decoder, index: usize) -> Result<ContentDigests> {
-    let path = dataset.full_path(index);
-    let refuse = |reason| DataError::Tile { path: path.clone(), reason };
-    // Checked before opening: opening a pipe would wait for a writer.
-    let metadata = std::fs::metadata(&path).map_err(|error| refuse(error.into()))?;
-    if !metadata.is_file() {
-        return Err(refuse(TileError::NotAFile));
-    }
-    let limit = decoder.limits.max_file_bytes;
-    if metadata.len() > limit {
-        return Err(refuse(TileError::TooLarge { what: "file in bytes", found: metadata.len(), limit }));
-    }
-    let file = sha256_file(&path).map_err(|error| refuse(error.into()))?;
-    let pixels = decoder.decode_file(&path).ok().map(|tile| tile.sha256());
-    Ok(ContentDigests { file, pixels })
+    (0..dataset.len()).into_par_iter().map(|index| dataset.digests(index, &decoder)).collect()
 }
 
 /// The digest of the data set (`data_sha256`): SHA-256 over path, label, group and file digest of every tile, sorted by
-/// path, so that it depends on neither the order of the list nor the location of the folder.
+/// path, so that it depends on neither the order of the list nor the location of the folder or of the slides.
 #[must_use]
 pub fn dataset_digest(dataset: &Dataset, digests: &[ContentDigests]) -> String {
     let mut rows: Vec<String> = dataset
@@ -114,7 +101,7 @@ fn find(parents: &mut [usize], mut index: usize) -> usize {
 /// Each tile paired with the first tile of the same image, and the part that is equal: `file content` or `pixels`.
 pub(super) fn same_image_pairs(digests: &[ContentDigests]) -> Vec<(&'static str, (usize, usize))> {
     let files = pairs(digests.iter().map(|digest| Some(digest.file.as_str())));
-    let pixels = pairs(digests.iter().map(|digest| digest.pixels.as_deref()));
+    let pixels = pairs(digests.iter().map(|digest| digest.pixels.as_deref().filter(|_| !digest.blank)));
     let files = files.into_iter().map(|pair| ("file content", pair));
     files.chain(pixels.into_iter().map(|pair| ("pixels", pair))).collect()
 }

@@ -1,14 +1,17 @@
-//! A data set: tiles with a label, and optionally a group and a split.
+//! A data set: tiles with a label, and optionally a group and a split. Tiles are image files, or places on slides.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::slides::SlideSet;
 use super::split::Split;
 
 /// One tile of a data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Path relative to the data set's root, without `..`.
+    /// The tile's identity in splits and reports: the path of its file relative to the data set's root, without `..`; for
+    /// a tile of a slide `SLIDE#minx,miny,widthxheight`.
     pub path: PathBuf,
     /// Name of the class.
     pub label: String,
@@ -18,8 +21,8 @@ pub struct Entry {
     pub split: Option<Split>,
 }
 
-/// Labelled tiles under one folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Labelled tiles: files under one folder, or places on slides. [`Dataset::tile`] reads both.
+#[derive(Debug, Clone)]
 pub struct Dataset {
     /// The folder that the paths are relative to.
     pub root: PathBuf,
@@ -27,23 +30,57 @@ pub struct Dataset {
     pub entries: Vec<Entry>,
     /// The CSV list that was read, if any.
     pub list: Option<PathBuf>,
+    /// Number of tiles of the list that have no label. They are left out: a missing label is never guessed.
+    pub unlabelled: usize,
+    pub(super) source: Source,
+}
+
+/// The pixels of the tiles.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    /// Each tile is a file.
+    Files,
+    /// Each tile is a place on a slide.
+    Slides {
+        /// The slides and their places.
+        set: Arc<SlideSet>,
+        /// The place of each entry, by its number in `set`.
+        numbers: Vec<usize>,
+        /// The list states no groups, so the slide is the group of each tile.
+        groups_are_slides: bool,
+    },
 }
 
 impl Dataset {
+    /// A data set of image files. Nothing is read.
+    #[must_use]
+    pub fn from_files(root: PathBuf, entries: Vec<Entry>, list: Option<PathBuf>) -> Self {
+        Self { root, entries, list, unlabelled: 0, source: Source::Files }
+    }
+
+    /// The tiles `indices` as a data set, in this order.
+    ///
+    /// # Panics
+    /// If an index is not below [`Dataset::len`].
+    #[must_use]
+    pub fn select(&self, indices: &[usize]) -> Self {
+        let source = match &self.source {
+            Source::Files => Source::Files,
+            Source::Slides { set, numbers, groups_are_slides } => Source::Slides {
+                set: Arc::clone(set),
+                numbers: indices.iter().map(|index| numbers[*index]).collect(),
+                groups_are_slides: *groups_are_slides,
+            },
+        };
+        let entries = indices.iter().map(|index| self.entries[*index].clone()).collect();
+        Self { root: self.root.clone(), entries, list: self.list.clone(), unlabelled: self.unlabelled, source }
+    }
+
     /// The labels, sorted.
     #[must_use]
     pub fn labels(&self) -> Vec<String> {
         let labels: BTreeSet<&str> = self.entries.iter().map(|entry| entry.label.as_str()).collect();
         labels.into_iter().map(str::to_owned).collect()
-    }
-
-    /// The file of tile `index`.
-    ///
-    /// # Panics
-    /// If `index` is not below [`Dataset::len`].
-    #[must_use]
-    pub fn full_path(&self, index: usize) -> PathBuf {
-        self.root.join(&self.entries[index].path)
     }
 
     /// The number of tiles.
@@ -58,10 +95,38 @@ impl Dataset {
         self.entries.is_empty()
     }
 
+    /// True if the tiles are places on slides.
+    #[must_use]
+    pub fn is_of_slides(&self) -> bool {
+        matches!(self.source, Source::Slides { .. })
+    }
+
+    /// The resolution that the tiles are read at, in µm/px; `None` for image files.
+    #[must_use]
+    pub fn slide_resolution(&self) -> Option<f64> {
+        match &self.source {
+            Source::Files => None,
+            Source::Slides { set, .. } => Some(set.resolution()),
+        }
+    }
+
     /// The name of a tile's group; the tile's own path if it has no group.
     #[must_use]
     pub fn group_name(&self, index: usize) -> String {
         let entry = &self.entries[index];
         entry.group.clone().unwrap_or_else(|| entry.path.to_string_lossy().into_owned())
+    }
+
+    /// True if the group of each tile is its slide, because the list states none.
+    pub(super) fn groups_are_slides(&self) -> bool {
+        matches!(self.source, Source::Slides { groups_are_slides: true, .. })
+    }
+
+    /// The number of the slide of each tile; empty for image files.
+    pub(super) fn slide_numbers(&self) -> Vec<usize> {
+        match &self.source {
+            Source::Files => Vec::new(),
+            Source::Slides { set, numbers, .. } => numbers.iter().map(|number| set.slide_of(*number)).collect(),
+        }
     }
 }

@@ -80,8 +80,9 @@ pub enum DataError {
     },
     /// A label has fewer groups than there are splits.
     #[error(
-        "split: label `{label}` has {groups} group(s) of tiles, and {splits} splits that hold whole groups need at least \
-         {splits}; add tiles of other groups, or set the fraction of a split to 0"
+        "split: label `{label}` has {groups} {} of tiles, and {splits} splits that hold whole {} need at least {splits}; \
+         {}",
+        kind.noun(*groups), kind.noun(2), kind.remedy()
     )]
     TooFewGroups {
         /// The label.
@@ -90,12 +91,14 @@ pub enum DataError {
         groups: usize,
         /// Number of splits with a fraction above 0.
         splits: usize,
+        /// The kind of the groups.
+        kind: GroupKind,
     },
     /// No assignment of groups gives every split every label.
     #[error(
-        "split: the {groups} groups cannot be divided so that each split has every label ({}); each label needs at least \
-         {splits} groups that can be placed apart, so add tiles of other groups",
-        counts(labels)
+        "split: the {groups} {0} cannot be divided so that each split has every label ({1}); each label needs at least \
+         {splits} {0} that can be placed apart, so {2}",
+        kind.noun(2), counts(labels), kind.remedy()
     )]
     Indivisible {
         /// Number of groups.
@@ -104,6 +107,8 @@ pub enum DataError {
         labels: Vec<(String, usize)>,
         /// Number of splits with a fraction above 0.
         splits: usize,
+        /// The kind of the groups.
+        kind: GroupKind,
     },
     /// One image has two labels.
     #[error(
@@ -162,6 +167,50 @@ pub enum DataError {
         /// Number of tiles of the data set.
         tiles: usize,
     },
+    /// A list of slide tiles is invalid.
+    #[error("{0}")]
+    TileList(Box<kiln_slide::ListError>),
+    /// OpenSlide is missing or unusable. It is part of the message, and therefore not a source.
+    #[error("{0}")]
+    OpenSlide(Box<kiln_slide::openslide::LibraryError>),
+    /// A slide cannot be opened, or its resolution is unknown. The reason names the slide.
+    #[error("{reason}")]
+    Slide {
+        /// The slide.
+        path: PathBuf,
+        /// The cause.
+        reason: String,
+    },
+    /// The places on a slide do not have the resolution of the tiles.
+    #[error(
+        "{}: the tiles of {} are {side} level-0 pixels wide, which are {found:.4} µm/px at {level_0:.4} µm/px of level 0, but {}; \
+         list the tiles again for one resolution",
+        path.display(), slide.display(), stated(*resolution, *is_stated)
+    )]
+    Resolution {
+        /// The list.
+        path: PathBuf,
+        /// The slide.
+        slide: PathBuf,
+        /// Resolution of level 0 in µm/px.
+        level_0: f64,
+        /// Side of the slide's tiles in level-0 pixels.
+        side: u32,
+        /// Their resolution in µm/px.
+        found: f64,
+        /// Resolution of the tiles in µm/px.
+        resolution: f64,
+        /// It was stated by the caller, and is not that of the first slide.
+        is_stated: bool,
+    },
+    /// A tile of a slide cannot be read.
+    #[error("tile {}: {reason}", tile.display())]
+    SlideTile {
+        /// The tile's identity: `SLIDE#minx,miny,widthxheight`.
+        tile: PathBuf,
+        /// A short stable code, a colon and the cause.
+        reason: String,
+    },
     /// A tile cannot be used.
     #[error("tile {}: {reason}", path.display())]
     Tile {
@@ -202,6 +251,8 @@ impl DataError {
             Self::Tile { reason, .. } => reason.fault(),
             Self::Io { reason, .. } if reason.kind() != io::ErrorKind::NotFound => Fault::Environment,
             Self::WorkerLost => Fault::Environment,
+            Self::TileList(error) => error.fault(),
+            Self::OpenSlide(error) => error.fault(),
             Self::Dataset { .. }
             | Self::NoTiles { .. }
             | Self::Exists { .. }
@@ -213,6 +264,9 @@ impl DataError {
             | Self::ConflictingLabels { .. }
             | Self::Length { .. }
             | Self::Index { .. }
+            | Self::Slide { .. }
+            | Self::Resolution { .. }
+            | Self::SlideTile { .. }
             | Self::Option { .. }
             | Self::Io { .. } => Fault::Input,
         }
@@ -225,6 +279,41 @@ impl DataError {
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |reason| Self::Io { path, reason }
+    }
+}
+
+/// The kind of the groups that a split keeps whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupKind {
+    /// Groups that the list states, or single files.
+    Groups,
+    /// Slides, because the list of slide tiles states no groups.
+    Slides,
+}
+
+impl GroupKind {
+    fn noun(self, count: usize) -> &'static str {
+        match (self, count) {
+            (Self::Groups, 1) => "group",
+            (Self::Groups, _) => "groups",
+            (Self::Slides, 1) => "slide",
+            (Self::Slides, _) => "slides",
+        }
+    }
+
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::Groups => "add tiles of other groups, or set the fraction of a split to 0",
+            Self::Slides => "list tiles of more slides, or state the split of each tile in a `split` column",
+        }
+    }
+}
+
+fn stated(resolution: f64, is_stated: bool) -> String {
+    if is_stated {
+        format!("`micrometres_per_pixel` is {resolution}")
+    } else {
+        format!("those of the first slide are {resolution:.4} µm/px")
     }
 }
 

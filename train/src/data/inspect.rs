@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use kiln_files::digest;
-use kiln_tile::{Decoder, Limits, Notes, SizePolicy, TileError};
+use kiln_tile::{Decoder, Limits, Notes, SizePolicy, Tile};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::content::{self, ContentDigests, same_image_pairs};
 use super::labels::{nearest, shown};
+use super::tiles::{TileFindings, is_blank};
 use super::{DataError, Dataset, Result, Split};
 use crate::metrics::{Bootstrap, ColourBaseline, Interval, Scored, ThresholdRule, colour_features, measure};
 
@@ -26,6 +26,10 @@ pub struct Inspection {
     pub list: Option<PathBuf>,
     /// Number of tiles.
     pub tiles: usize,
+    /// Number of tiles of the list that have no label; they are left out.
+    pub unlabelled: usize,
+    /// Resolution of the tiles in µm/px; `None` for image files.
+    pub micrometres_per_pixel: Option<f64>,
     /// Tiles and groups of each class, by label.
     pub classes: Vec<ClassCount>,
     /// Tiles of each group, by name; empty if no tile has a group.
@@ -116,10 +120,11 @@ pub struct LabelConflict {
 /// A file that cannot be used as a tile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unreadable {
-    /// The file.
+    /// The file, or the tile of a slide.
     pub path: PathBuf,
-    /// Code of the reason: `not_found`, `unreadable`, `too_large`, `truncated`, `unsupported`.
-    pub status: &'static str,
+    /// Code of the reason: `not_found`, `unreadable`, `too_large`, `truncated`, `unsupported`; for a tile of a slide also
+    /// those of scoring, such as `no_data`.
+    pub status: String,
     /// The reason as a sentence.
     pub reason: String,
 }
@@ -170,9 +175,11 @@ struct TileReport {
     size: Option<(u32, u32)>,
     file: Option<String>,
     pixels: Option<String>,
+    blank: bool,
     features: Option<[f64; 6]>,
     notes: Option<Notes>,
-    error: Option<TileError>,
+    /// Code and reason.
+    error: Option<(String, String)>,
 }
 
 /// Inspects every tile, on all cores. `positive` is the class that the colour check takes as anomalous; without it, the
@@ -211,6 +218,8 @@ pub fn inspect(
         root: dataset.root.clone(),
         list: dataset.list.clone(),
         tiles: dataset.len(),
+        unlabelled: dataset.unlabelled,
+        micrometres_per_pixel: dataset.slide_resolution(),
         classes: classes(dataset, &labels),
         groups: groups(dataset),
         without_group: dataset.entries.iter().filter(|entry| entry.group.is_none()).count(),
@@ -226,24 +235,15 @@ pub fn inspect(
 }
 
 fn inspect_tile(dataset: &Dataset, decoder: &Decoder, index: usize) -> TileReport {
-    let nothing = TileReport { size: None, file: None, pixels: None, features: None, notes: None, error: None };
-    let bytes = match decoder.read_file(&dataset.full_path(index)) {
-        Ok(bytes) => bytes,
-        Err(error) => return TileReport { error: Some(error), ..nothing },
-    };
-    let size = match decoder.size(&bytes) {
-        Err(error @ TileError::TooLarge { .. }) => return TileReport { error: Some(error), ..nothing },
-        size => size.ok(),
-    };
-    let report = TileReport { size, file: Some(digest::sha256_hex(&bytes)), ..nothing };
-    match decoder.decode_with_notes(&bytes) {
-        Ok((tile, notes)) => TileReport {
-            pixels: Some(tile.sha256()),
-            features: Some(colour_features(&tile)),
-            notes: Some(notes),
-            ..report
-        },
-        Err(error) => TileReport { error: Some(error), ..report },
+    let TileFindings { size, file, tile, notes, error } = dataset.findings(index, decoder);
+    TileReport {
+        size,
+        file,
+        pixels: tile.as_ref().map(Tile::sha256),
+        blank: dataset.is_of_slides() && tile.as_ref().is_some_and(is_blank),
+        features: tile.as_ref().map(colour_features),
+        notes,
+        error,
     }
 }
 
@@ -304,6 +304,7 @@ fn duplicates(dataset: &Dataset, reports: &[TileReport]) -> (Vec<DuplicateTiles>
     let digests_of = |at: usize, report: &TileReport| ContentDigests {
         file: report.file.clone().unwrap_or_else(|| format!("unread {at}")),
         pixels: report.pixels.clone(),
+        blank: report.blank,
     };
     let digests: Vec<ContentDigests> = reports.iter().enumerate().map(|(at, report)| digests_of(at, report)).collect();
     let (mut duplicates, mut conflicts, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
@@ -324,14 +325,14 @@ fn duplicates(dataset: &Dataset, reports: &[TileReport]) -> (Vec<DuplicateTiles>
 
 fn unreadable(dataset: &Dataset, reports: &[TileReport]) -> Vec<Unreadable> {
     let finding = |(entry, report): (&super::Entry, &TileReport)| {
-        let error = report.error.as_ref()?;
-        Some(Unreadable { path: entry.path.clone(), status: error.code(), reason: error.to_string() })
+        let (status, reason) = report.error.clone()?;
+        Some(Unreadable { path: entry.path.clone(), status, reason })
     };
     dataset.entries.iter().zip(reports).filter_map(finding).collect()
 }
 
 fn data_sha256(dataset: &Dataset, reports: &[TileReport]) -> Option<String> {
-    let digest = |report: &TileReport| Some(ContentDigests { file: report.file.clone()?, pixels: None });
+    let digest = |report: &TileReport| Some(ContentDigests { file: report.file.clone()?, pixels: None, blank: false });
     let digests: Option<Vec<ContentDigests>> = reports.iter().map(digest).collect();
     digests.map(|digests| content::dataset_digest(dataset, &digests))
 }

@@ -96,16 +96,17 @@ pub(super) fn write(path: &Path, entries: &[Entry], splits: Option<&[Split]>) ->
 }
 
 fn check(list: &Path, entry: &Entry) -> Result<()> {
+    let Some(reason) = problem(entry) else { return Ok(()) };
+    let name = entry.path.display().to_string();
+    Err(DataError::dataset(list, format!("tile {name:?} cannot be written to a list: {reason}")))
+}
+
+/// The reason why a list cannot hold an entry.
+pub(super) fn problem(entry: &Entry) -> Option<String> {
     let path = entry.path.to_str().ok_or_else(|| "the path is not UTF-8".to_owned()).and_then(contained);
     let label = named("label", &entry.label);
     let group = entry.group.as_deref().map_or(Ok(String::new()), |group| named("group", group));
-    let wrong = |reason: String| {
-        DataError::dataset(
-            list,
-            format!("tile {:?} cannot be written to a list: {reason}", entry.path.display().to_string()),
-        )
-    };
-    path.and(label).and(group).map(|_| ()).map_err(wrong)
+    path.and(label.map(PathBuf::from)).and(group.map(PathBuf::from)).err()
 }
 
 fn read_text(path: &Path) -> Result<String> {

@@ -16,7 +16,7 @@ use super::{Augmentation, DataError, Dataset, Result, random, synthesis};
 /// Options of a [`Loader`].
 #[derive(Debug, Clone)]
 pub struct LoaderOptions {
-    /// Decodes the files.
+    /// Decodes the tiles.
     pub decoder: Decoder,
     /// Tiles in a batch; the last batch of an epoch may hold fewer.
     pub batch: usize,
@@ -226,21 +226,16 @@ impl Source {
     }
 
     fn tile(&self, sample: &Sample, epoch: u64) -> Result<Tile> {
-        let tile = self.decoded(sample.index)?;
+        let tile = self.dataset.tile(sample.index, &self.decoder)?;
         Ok(match sample.origin {
             Origin::Entry => tile,
             Origin::CutPaste(other) => {
-                synthesis::cut_paste(&tile, &self.decoded(other)?, &mut self.stream(b"piece   ", sample, epoch))
+                synthesis::cut_paste(&tile, &self.dataset.tile(other, &self.decoder)?, &mut self.stream(b"piece   ", sample, epoch))
             }
             Origin::Generated(other) => {
-                synthesis::generated(&tile, &self.decoded(other)?, &mut self.stream(b"piece   ", sample, epoch))
+                synthesis::generated(&tile, &self.dataset.tile(other, &self.decoder)?, &mut self.stream(b"piece   ", sample, epoch))
             }
         })
-    }
-
-    fn decoded(&self, index: usize) -> Result<Tile> {
-        let path = self.dataset.full_path(index);
-        self.decoder.decode_file(&path).map_err(|reason| DataError::Tile { path, reason })
     }
 
     /// The random stream of a tile in an epoch. It does not depend on the batch or the thread.

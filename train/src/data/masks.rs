@@ -23,7 +23,7 @@ pub fn check_masks(dataset: &Dataset, decoder: &Decoder) -> Result<()> {
     for label in dataset.labels() {
         let tiles = (0..dataset.len()).filter(|index| dataset.entries[*index].label == label);
         let mut found = false;
-        let mut kinds = tiles.filter_map(|index| Some(classify(&decoder.decode_file(&dataset.full_path(index)).ok()?)));
+        let mut kinds = tiles.filter_map(|index| Some(classify(&dataset.tile(index, &decoder).ok()?)));
         let all = kinds.all(|kind| {
             found |= kind == Kind::Mask;
             kind != Kind::Tissue

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use kiln_tile::{is_left_out, is_tile_path};
 
 use super::dataset::{Dataset, Entry};
-use super::{DataError, Result, labels, list};
+use super::slides::SlideOptions;
+use super::{DataError, Result, labels, list, slide_list};
 
 /// Name of the list in a data folder.
 const LIST_NAME: &str = "tiles.csv";
@@ -15,9 +16,10 @@ const LIST_NAME: &str = "tiles.csv";
 const MAX_DEPTH: usize = 16;
 
 impl Dataset {
-    /// Opens a data set: a `.csv` list (`path,label[,group][,split]`, paths relative to the list), a folder with a
-    /// `tiles.csv` (that list is used), or a folder with one subfolder for each class, searched recursively. Hidden files
-    /// and files of the operating system are skipped, as in scoring: see [`is_left_out`].
+    /// Opens a data set: a `.csv` list of files (`path,label[,group][,split]`, paths relative to the list), a `.csv` list of
+    /// tiles of slides (`slide,minx,miny,width,height,label,…`), a folder with a `tiles.csv` (that list is used), or a folder
+    /// with one subfolder for each class, searched recursively. Hidden files and files of the operating system are
+    /// skipped, as in scoring: see [`is_left_out`].
     ///
     /// # Errors
     /// No tiles, an invalid line of the list, a path that leaves the root, or an error of the file system. Two labels
@@ -37,23 +39,32 @@ impl Dataset {
     /// }
     /// let dataset = Dataset::open(&folder)?;
     /// assert_eq!(dataset.labels(), ["benign", "tumour"]);
-    /// assert_eq!(dataset.full_path(1), folder.join("tumour/1.png"));
+    /// assert_eq!(dataset.file(1), Some(folder.join("tumour/1.png")));
     /// # std::fs::remove_dir_all(&folder).ok();
     /// # Ok(())
     /// # }
     /// ```
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, &SlideOptions::default())
+    }
+
+    /// As [`Dataset::open`], with options for slides. Every slide is opened once.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`]. For tiles of slides: no OpenSlide, a slide that cannot be opened or has no resolution, places
+    /// of another resolution than the options state.
+    pub fn open_with(path: &Path, options: &SlideOptions) -> Result<Self> {
         let metadata = fs::metadata(path).map_err(DataError::io(path))?;
         let list = path.join(LIST_NAME);
         if metadata.is_dir() && !list.is_file() {
             return from_class_folders(path);
         }
         if metadata.is_dir() {
-            return from_list(path, &list);
+            return from_list(path, &list, options);
         }
         if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
             let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            return from_list(root, path);
+            return from_list(root, path, options);
         }
         Err(DataError::dataset(
             path,
@@ -62,13 +73,16 @@ impl Dataset {
     }
 }
 
-fn from_list(root: &Path, list: &Path) -> Result<Dataset> {
+fn from_list(root: &Path, list: &Path, options: &SlideOptions) -> Result<Dataset> {
+    if slide_list::is_slide_list(list) {
+        return slide_list::open(root, list, options);
+    }
     let entries = list::read(list)?;
     if entries.is_empty() {
         return Err(DataError::NoTiles { path: list.to_owned(), reason: "the list has a header and no rows" });
     }
     labels::check(list, &entries)?;
-    Ok(Dataset { root: root.to_owned(), entries, list: Some(list.to_owned()) })
+    Ok(Dataset::from_files(root.to_owned(), entries, Some(list.to_owned())))
 }
 
 fn from_class_folders(root: &Path) -> Result<Dataset> {
@@ -90,7 +104,7 @@ fn from_class_folders(root: &Path) -> Result<Dataset> {
         return Err(DataError::NoTiles { path: root.to_owned(), reason });
     }
     labels::check(root, &entries)?;
-    Ok(Dataset { root: root.to_owned(), entries, list: None })
+    Ok(Dataset::from_files(root.to_owned(), entries, None))
 }
 
 /// The reason why a tile of a class folder cannot be used.

@@ -22,6 +22,12 @@ impl SplitPlan {
         (0..self.assignments.len()).filter(|index| self.assignments[*index] == split).collect()
     }
 
+    /// True if it is the split that the data set's list states.
+    pub(super) fn is_of_list(&self, dataset: &Dataset) -> bool {
+        let stated = dataset.entries.iter().map(|entry| entry.split);
+        !dataset.is_empty() && stated.eq(self.assignments.iter().copied().map(Some))
+    }
+
     /// Writes `path,label,group,split`, in the order of the data set, whole or not at all.
     ///
     /// # Errors

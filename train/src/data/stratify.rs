@@ -6,7 +6,7 @@ use rand::Rng;
 
 use super::random;
 use super::split::Split;
-use super::{DataError, Dataset, Result};
+use super::{DataError, Dataset, GroupKind, Result};
 
 /// Cost of a label that a split lacks: more than any unevenness.
 const MISSING: f64 = 1e3;
@@ -44,6 +44,8 @@ struct Problem {
     fractions: [f64; 3],
     /// The splits with a fraction above 0.
     open: Vec<usize>,
+    /// The kind of the groups, for errors.
+    kind: GroupKind,
 }
 
 impl Problem {
@@ -61,7 +63,8 @@ impl Problem {
         let units: Vec<Vec<f64>> = units.iter().map(count).collect();
         let totals = (0..labels.len()).map(|label| units.iter().map(|unit| unit[label]).sum()).collect();
         let open = (0..3).filter(|side| fractions[*side] > 0.0).collect();
-        Self { labels, units, totals, fractions, open }
+        let kind = if dataset.groups_are_slides() { GroupKind::Slides } else { GroupKind::Groups };
+        Self { labels, units, totals, fractions, open, kind }
     }
 
     fn groups_with(&self, label: usize) -> usize {
@@ -74,7 +77,7 @@ impl Problem {
         for (label, name) in self.labels.iter().enumerate() {
             let groups = self.groups_with(label);
             if groups < needed {
-                return Err(DataError::TooFewGroups { label: name.clone(), groups, splits: needed });
+                return Err(DataError::TooFewGroups { label: name.clone(), groups, splits: needed, kind: self.kind });
             }
         }
         Ok(())
@@ -82,7 +85,7 @@ impl Problem {
 
     fn indivisible(&self) -> DataError {
         let labels = self.labels.iter().enumerate().map(|(at, name)| (name.clone(), self.groups_with(at))).collect();
-        DataError::Indivisible { groups: self.units.len(), labels, splits: self.open.len() }
+        DataError::Indivisible { groups: self.units.len(), labels, splits: self.open.len(), kind: self.kind }
     }
 
     /// Places the units of the rarest label first, the largest first, each in the split that lacks most of that label.

@@ -7,7 +7,7 @@ use super::results::{Measured, Role};
 use super::setup::Setup;
 use crate::Result;
 use crate::baseline::{BaselineKind, TileFeatures};
-use crate::data::{DataError, Dataset, Split, SplitPlan};
+use crate::data::{Dataset, Split, SplitPlan};
 use crate::metrics::{Scored, Trial};
 
 /// Fits and scores every baseline on every fold.
@@ -53,9 +53,7 @@ fn trial(setup: &Setup, kind: BaselineKind, fold: usize, plan: &SplitPlan, featu
 /// The baselines' features of every tile.
 fn tile_features(dataset: &Dataset, decoder: Decoder) -> Result<Vec<TileFeatures>> {
     let features = |index: usize| -> Result<TileFeatures> {
-        let path = dataset.full_path(index);
-        let tile = decoder.decode_file(&path).map_err(|reason| DataError::Tile { path, reason })?;
-        Ok(TileFeatures::new(&tile))
+        Ok(TileFeatures::new(&dataset.tile(index, &decoder)?))
     };
     (0..dataset.len()).into_par_iter().map(features).collect()
 }

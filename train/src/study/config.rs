@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::baseline::BaselineKind;
-use crate::config::{SplitConfig, config_error, labels_problem, parse_yaml, read_text};
+use crate::config::{SlideConfig, SplitConfig, config_error, labels_problem, parse_yaml, read_text};
 use crate::metrics::ThresholdRule;
 
 /// The configuration of a study.
@@ -63,11 +63,24 @@ pub struct StudyData {
     /// Normal labels, each the label of a tile; all other labels are anomalous. `null` for the labels in
     /// [`NORMAL_LABELS`](crate::data::NORMAL_LABELS).
     pub normal_classes: Option<Vec<String>>,
+    /// Resolution in micrometres per pixel; `null` for that of each model's configuration. Required for tiles of slides.
+    // Left out where it is not stated, so that a study that an older Kiln began is the same study.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub micrometres_per_pixel: Option<f64>,
+    /// How tiles are read from slides.
+    #[serde(skip_serializing_if = "SlideConfig::is_default")]
+    pub slides: SlideConfig,
 }
 
 impl Default for StudyData {
     fn default() -> Self {
-        Self { path: None, size_policy: SizePolicy::Error, normal_classes: None }
+        Self {
+            path: None,
+            size_policy: SizePolicy::Error,
+            normal_classes: None,
+            micrometres_per_pixel: None,
+            slides: SlideConfig::default(),
+        }
     }
 }
 

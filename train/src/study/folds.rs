@@ -33,11 +33,7 @@ fn fold_of(dataset: &Dataset, digests: &[ContentDigests], folds: usize, seed: u6
     let mut fold_of = vec![folds - 1; dataset.len()];
     let mut rest: Vec<usize> = (0..dataset.len()).collect();
     for fold in 0..folds - 1 {
-        let part = Dataset {
-            root: dataset.root.clone(),
-            entries: rest.iter().map(|&index| dataset.entries[index].clone()).collect(),
-            list: None,
-        };
+        let part = dataset.select(&rest);
         let of_part: Vec<ContentDigests> = rest.iter().map(|&index| digests[index].clone()).collect();
         let share = 1.0 / (folds - fold) as f64;
         let plan = SplitPlan::with_digests(&part, &of_part, [1.0 - share, 0.0, share], seed.wrapping_add(fold as u64))

@@ -16,6 +16,8 @@ pub struct StudyRequest {
     pub data: Option<PathBuf>,
     /// The study's folder. A study in it is continued.
     pub out: PathBuf,
+    /// The OpenSlide library for tiles of slides; `None` for the installed one, else the system's.
+    pub openslide: Option<PathBuf>,
 }
 
 impl StudyRequest {
@@ -27,6 +29,6 @@ impl StudyRequest {
         let config = StudyConfig::read(path, sets)?;
         let out = out.unwrap_or_else(|| PathBuf::from("studies").join(&config.name));
         let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Ok(Self { config, folder: folder.to_owned(), data, out })
+        Ok(Self { config, folder: folder.to_owned(), data, out, openslide: None })
     }
 }

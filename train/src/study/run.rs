@@ -189,7 +189,8 @@ impl Work<'_, '_> {
         self.number += 1;
         let done = self.setup.layout.trial(&spec.id).is_file();
         (self.listener)(&StudyEvent::Trial { id: &spec.id, number: self.number, done });
-        let tiles = Tiles { dataset: &self.setup.dataset, path: &self.setup.data_path };
+        let setup = self.setup;
+        let tiles = Tiles { dataset: &setup.dataset, path: &setup.data_path, openslide: setup.openslide.as_deref() };
         let record =
             trial::run(&self.setup.layout, &tiles, &spec, &mut Watch { listener: &mut *self.listener, goes_on })?;
         if record.tested.is_none() {

@@ -18,7 +18,7 @@ use crate::config::config_error;
 use crate::data::{self, Dataset, Split, SplitPlan};
 use crate::metrics::{Bootstrap, Scored};
 use crate::model::Classes;
-use crate::training::classes;
+use crate::training::{classes, require_resolution};
 use crate::{Error, Result};
 
 /// Everything that is constant during a study.
@@ -27,6 +27,7 @@ pub(super) struct Setup {
     pub(super) layout: StudyLayout,
     pub(super) dataset: Arc<Dataset>,
     pub(super) data_path: PathBuf,
+    pub(super) openslide: Option<PathBuf>,
     data_sha256: String,
     pub(super) classes: Classes,
     pub(super) plans: Vec<SplitPlan>,
@@ -38,7 +39,10 @@ impl Setup {
     pub(super) fn new(request: &StudyRequest, layout: StudyLayout, variants: &[Variant]) -> Result<Self> {
         let study = request.config.clone();
         let data_path = data_path(request)?;
-        let dataset = Arc::new(Dataset::open(&data_path)?);
+        let openslide = request.openslide.clone();
+        let options = study.data.slides.options(study.data.micrometres_per_pixel, openslide.clone());
+        let dataset = Arc::new(Dataset::open_with(&data_path, &options)?);
+        require_resolution(&dataset, study.data.micrometres_per_pixel)?;
         let classes = classes(&dataset, study.data.normal_classes.as_deref())?;
         variants.iter().try_for_each(|variant| variant.check_labels(&study, &classes))?;
         data::check_masks(&dataset, &Decoder::new(study.data.size_policy))?;
@@ -51,7 +55,7 @@ impl Setup {
             plan.write_csv(&dataset, &layout.fold(number))?;
         }
         let bootstrap = Bootstrap { resamples: study.bootstrap_resamples, seed: study.split.seed };
-        Ok(Self { study, layout, dataset, data_path, data_sha256, classes, plans, bootstrap })
+        Ok(Self { study, layout, dataset, data_path, openslide, data_sha256, classes, plans, bootstrap })
     }
 
     fn is_anomalous(&self, index: usize) -> bool {

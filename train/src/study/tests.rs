@@ -94,7 +94,7 @@ fn tiles() -> (Dataset, Vec<ContentDigests>) {
         split: None,
     };
     let digest = |at: usize| ContentDigests { file: at.to_string(), pixels: Some(at.to_string()) };
-    let dataset = Dataset { root: PathBuf::from("tiles"), entries: (0..120).map(entry).collect(), list: None };
+    let dataset = Dataset::from_files(PathBuf::from("tiles"), (0..120).map(entry).collect(), None);
     (dataset, (0..120).map(digest).collect())
 }
 

@@ -62,10 +62,11 @@ pub(super) struct TrialTime {
     pub(super) inference_ms: Option<f64>,
 }
 
-/// The data set of a study and its path.
+/// The data set of a study, its path, and the library for slides.
 pub(super) struct Tiles<'a> {
     pub(super) dataset: &'a Arc<Dataset>,
     pub(super) path: &'a Path,
+    pub(super) openslide: Option<&'a Path>,
 }
 
 /// Runs or resumes a trial, or reads its result.
@@ -84,6 +85,7 @@ pub(super) fn run(
         data: Some(tiles.path.to_owned()),
         out: layout.run(&spec.id),
         resume: true,
+        openslide: tiles.openslide.map(Path::to_owned),
         split: Some(layout.fold(spec.fold)),
     };
     let record = match train_unless_stopped(&request, observer) {

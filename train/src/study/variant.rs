@@ -91,6 +91,10 @@ impl Variant {
         config.data.path = None;
         config.data.size_policy = study.data.size_policy;
         config.data.normal_classes = study.data.normal_classes.clone();
+        config.data.slides = study.data.slides;
+        if let Some(resolution) = study.data.micrometres_per_pixel {
+            config.data.micrometres_per_pixel = Some(resolution);
+        }
         Ok(config)
     }
 }

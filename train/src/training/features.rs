@@ -16,7 +16,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::{Event, Observer};
 use crate::config::TrainingDevice;
-use crate::data::{Augmentation, ContentDigests, DataError, Dataset, random};
+use crate::data::{Augmentation, ContentDigests, Dataset, random};
 use crate::model::FeatureModel;
 use crate::model::tensors::tile_tensor;
 use crate::{Error, Result};
@@ -110,8 +110,7 @@ impl Extractor<'_> {
     }
 
     fn pixels(&self, index: usize, view: Option<(&Augmentation, u64)>) -> Result<Vec<u8>> {
-        let path = self.dataset.full_path(index);
-        let tile = self.decoder.decode_file(&path).map_err(|reason| DataError::Tile { path, reason })?;
+        let tile = self.dataset.tile(index, &self.decoder)?;
         let Some((augmentation, view)) = view else { return Ok(tile.pixels().to_vec()) };
         // Seeded by the pixels, not by the place in a list, so that a tile has the same variations everywhere.
         let own = u64::from_str_radix(&self.name(index)[..16], 16).unwrap_or(0);

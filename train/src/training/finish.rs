@@ -65,7 +65,7 @@ pub(crate) fn finish(
     let seen_sha256 = seen::write(prepared, layout)?;
     let weights_sha256 = save_weights(&layout.weights(), zoo)?;
     let facts = facts(prepared, state, threshold, score_rule, zoo, weights_sha256, seen_sha256);
-    let run = Run { layout: layout.clone(), config: prepared.config.clone(), facts };
+    let run = Run { layout: layout.clone(), config: prepared.config.clone(), facts, openslide: None };
     let history = &state.history;
     let baseline = baseline.as_deref();
     let gallery = Gallery { run: &run, dataset, zoo, device, test: &test, baseline, metrics: &metrics, history };

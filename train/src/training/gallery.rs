@@ -113,12 +113,8 @@ impl Gallery<'_> {
 
     /// A tile as input of the model.
     pub(super) fn decode(&self, index: usize) -> Result<Tile> {
-        let path = self.dataset.full_path(index);
-        self.run
-            .tile_pipeline()
-            .for_model()
-            .decode_file(&path)
-            .map_err(|error| Error::run(self.run.layout.root(), format!("tile {}: {error}", path.display())))
+        let tile = self.dataset.tile(index, &self.run.tile_pipeline().for_model());
+        tile.map_err(|error| Error::run(self.run.layout.root(), error.to_string()))
     }
 }
 

@@ -39,6 +39,7 @@ pub(crate) use history::read_history;
 pub use layout::Layout;
 pub use observer::{Event, Observer, Silent};
 pub use pictures::report;
+pub(crate) use prepared::require_resolution;
 pub use request::{Outcome, TrainRequest};
 pub use run::Run;
 pub use train::{train, train_unless_stopped};

@@ -14,6 +14,16 @@ pub enum Event<'a> {
         /// Normal ones first.
         labels: &'a [LabelCount],
     },
+    /// Tiles of the list without a label are left out.
+    Unlabelled {
+        /// Number of these tiles.
+        tiles: usize,
+    },
+    /// The list puts tiles of one slide into several splits, so the figures are too good.
+    DividedSlides {
+        /// Number of these slides.
+        slides: usize,
+    },
     /// The data are read and split, the model is created.
     Started {
         /// Training tiles.

@@ -37,7 +37,7 @@ impl Prepared {
         let config = request.config.clone();
         let data_path = request.data.clone().or_else(|| config.data.path.clone()).ok_or(Error::NoData)?;
         let data_path = located(&data_path)?;
-        let dataset = Arc::new(Dataset::open(&data_path)?);
+        let dataset = Arc::new(opened(&data_path, &config, request.openslide.clone())?);
         let classes = classes(&dataset, config.data.normal_classes.as_deref())?;
         let decoder = Decoder::new(config.data.size_policy);
         let digests = data::tile_digests(&dataset, &decoder)?;
@@ -160,11 +160,27 @@ fn located(data: &Path) -> Result<PathBuf> {
 /// Refuses a tile that cannot be decoded now, not hours later when its split is read.
 fn refuse_damaged(dataset: &Dataset, decoder: &Decoder, digests: &[ContentDigests]) -> Result<()> {
     let Some(index) = digests.iter().position(|digest| digest.pixels.is_none()) else { return Ok(()) };
-    let path = dataset.full_path(index);
-    match decoder.decode_file(&path) {
-        Err(source) => Err(data::DataError::Tile { path, reason: source }.into()),
-        Ok(_) => Ok(()),
-    }
+    dataset.tile(index, decoder).map(drop).map_err(Error::from)
+}
+
+/// Opens the data set of a configuration.
+///
+/// # Errors
+/// As [`Dataset::open_with`]; and [`Error::Config`] if the tiles are of slides and the configuration states no resolution.
+pub(super) fn opened(path: &Path, config: &Config, openslide: Option<PathBuf>) -> Result<Dataset> {
+    let data = &config.data;
+    let dataset = Dataset::open_with(path, &data.slides.options(data.micrometres_per_pixel, openslide))?;
+    require_resolution(&dataset, data.micrometres_per_pixel)?;
+    Ok(dataset)
+}
+
+/// Refuses tiles of slides without a stated resolution. The places of a list imply one, but a model is used where nobody
+/// has the list, so its resolution is a decision.
+pub(crate) fn require_resolution(dataset: &Dataset, stated: Option<f64>) -> Result<()> {
+    let Some(found) = dataset.slide_resolution().filter(|_| stated.is_none()) else { return Ok(()) };
+    let list = dataset.list.as_deref().unwrap_or(&dataset.root).display();
+    let reason = format!("required for tiles of slides; those of {list} have {found:.4} µm/px");
+    Err(Error::Config { origin: "data.micrometres_per_pixel".to_owned(), reason })
 }
 
 /// The training tiles that a model learns from: all, or only the normal ones.
@@ -233,7 +249,7 @@ pub(super) fn same_data(request: &TrainRequest, run: &Run) -> Result<()> {
     if named.is_none() && request.split.is_none() {
         return Ok(());
     }
-    let dataset = Dataset::open(&located(named.unwrap_or(&run.facts.data))?)?;
+    let dataset = opened(&located(named.unwrap_or(&run.facts.data))?, &run.config, request.openslide.clone())?;
     let digests = data::tile_digests(&dataset, &Decoder::new(run.config.data.size_policy))?;
     same_tiles(&run.layout, &run.facts.data_sha256, &data::dataset_digest(&dataset, &digests))?;
     let Some(file) = &request.split else { return Ok(()) };

@@ -17,6 +17,8 @@ pub struct TrainRequest {
     pub out: PathBuf,
     /// Continues the training in `out`, if there is one.
     pub resume: bool,
+    /// The OpenSlide library for tiles of slides; `None` for the installed one, else the system's.
+    pub openslide: Option<PathBuf>,
     /// A `split.csv` to use instead of a split drawn from the seed, so that compared trainings share one.
     pub split: Option<PathBuf>,
 }

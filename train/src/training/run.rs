@@ -14,6 +14,7 @@ use super::facts::{RunFacts, SplitFacts};
 use super::history::read_history;
 use super::layout::{Layout, same_file};
 use super::loaders::plain_loader;
+use super::prepared;
 use super::tile_pipeline::TilePipeline;
 use crate::data::{Dataset, LabelCount, Loader, Split, SplitPlan, label_counts};
 use crate::model::{Preprocessing, Zoo};
@@ -29,6 +30,8 @@ pub struct Run {
     pub config: Config,
     /// Its facts.
     pub facts: RunFacts,
+    /// The OpenSlide library for tiles of slides; `None` for the installed one, else the system's.
+    pub openslide: Option<PathBuf>,
 }
 
 impl Run {
@@ -50,7 +53,7 @@ impl Run {
         let facts: RunFacts =
             serde_json::from_slice(&text).map_err(|error| Error::run(path, format!("run.json: {error}")))?;
         let config = Config::read(&layout.config(), &[])?;
-        Ok(Self { layout, config, facts })
+        Ok(Self { layout, config, facts, openslide: None })
     }
 
     /// The trained model on `device`, in inference mode.
@@ -76,7 +79,8 @@ impl Run {
     /// # Errors
     /// If it cannot be read.
     pub fn dataset(&self, moved: Option<&Path>) -> Result<Arc<Dataset>> {
-        Ok(Arc::new(Dataset::open(moved.unwrap_or(&self.facts.data))?))
+        let path = moved.unwrap_or(&self.facts.data);
+        Ok(Arc::new(prepared::opened(path, &self.config, self.openslide.clone())?))
     }
 
     /// The entries of `dataset` in `split`, by the run's `split.csv`.

@@ -6,7 +6,7 @@ use kiln_tile::{Decoder, Tile};
 use rayon::prelude::*;
 
 use crate::config::value::config_error;
-use crate::data::{DataError, Dataset, random};
+use crate::data::{Dataset, random};
 use crate::{Config, Result};
 
 /// Largest number of tiles that a target is fitted on: more do not change the medians.
@@ -23,11 +23,7 @@ pub(super) fn fitted(
     random::shuffle(&mut tiles, &mut random::stream(seed, b"stain   ", 0, 0));
     tiles.truncate(TILES);
     let decoder = Decoder::new(config.data.size_policy);
-    let decode = |index: &usize| -> Result<Tile> {
-        let path = dataset.full_path(*index);
-        decoder.decode_file(&path).map_err(|reason| DataError::Tile { path, reason }.into())
-    };
-    let tiles = tiles.par_iter().map(decode).collect::<Result<Vec<Tile>>>()?;
+    let tiles = tiles.par_iter().map(|index| Ok(dataset.tile(*index, &decoder)?)).collect::<Result<Vec<Tile>>>()?;
     let without_target =
         |error| config_error("data.stain_normalisation", format!("{error}; set it to null, or check the tiles"));
     StainNormaliser::fit(method, &tiles).map(Some).map_err(without_target)

@@ -41,6 +41,13 @@ pub fn train_unless_stopped(request: &TrainRequest, observer: &mut dyn Observer)
     let prepared = Prepared::new(request, &layout)?;
     let labels = data::label_counts(&prepared.dataset, prepared.classes.normal_names());
     observer.event(&Event::Labels { labels: &labels });
+    if prepared.dataset.unlabelled > 0 {
+        observer.event(&Event::Unlabelled { tiles: prepared.dataset.unlabelled });
+    }
+    let slides = data::divided_slides(&prepared.dataset, &prepared.plan);
+    if slides > 0 {
+        observer.event(&Event::DividedSlides { slides });
+    }
     let (mut trainer, mut zoo) = Trainer::new(&prepared, &layout, observer)?;
     observer.event(&trainer.started(&zoo));
     while !trainer.state.finished {

@@ -50,7 +50,7 @@ fn every_finding_has_its_place() {
     assert_eq!(twins, [("a/copy.png", "file content"), ("b/3.png", "pixels")]);
     assert_eq!(json["label_conflicts"][0]["labels"], serde_json::json!(["a", "b"]));
     let bad: Vec<(&str, &str)> =
-        found.unreadable.iter().map(|file| (file.path.to_str().unwrap(), file.status)).collect();
+        found.unreadable.iter().map(|file| (file.path.to_str().unwrap(), file.status.as_str())).collect();
     assert_eq!(bad, [("b/cut.png", "truncated"), ("b/text.png", "unsupported"), ("b/gone.png", "not_found")]);
     assert_eq!(found.data_sha256, None);
 }

@@ -29,7 +29,7 @@ fn a_list_gives_its_rows_in_order() {
         .collect();
     assert_eq!(rows, [("z/2.png", "b", None, Split::Test), ("1.png", "a", Some("slide 1"), Split::Train)]);
     assert_eq!(dataset.labels(), ["a", "b"]);
-    assert_eq!(dataset.full_path(0), dataset.root.join("z/2.png"));
+    assert_eq!(dataset.file(0), Some(dataset.root.join("z/2.png")));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn real_lists_open() {
     }
     let dataset = Dataset::open(&real).unwrap();
     assert_eq!((dataset.len(), dataset.labels()), (1608, vec!["colon_aca".to_owned(), "colon_n".to_owned()]));
-    assert!((0..dataset.len()).all(|index| dataset.full_path(index).is_file()));
+    assert!((0..dataset.len()).all(|index| dataset.file(index).is_some_and(|file| file.is_file())));
 }
 
 /// Names as people and programs make them: words, and whatever else a file system takes.
@@ -147,7 +147,7 @@ proptest::proptest! {
             group: group.clone(),
             split: None,
         });
-        let dataset = Dataset { root: "imagined".into(), entries: entries.collect(), list: None };
+        let dataset = Dataset::from_files("imagined".into(), entries.collect(), None);
         let assignments: Vec<Split> = rows.iter().map(|row| Split::ALL[row.3]).collect();
         let plan = SplitPlan { assignments, seed: 0 };
         let folder = tempfile::tempdir().unwrap();

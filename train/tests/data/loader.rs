@@ -85,7 +85,7 @@ fn without_a_seed_tiles_come_in_order_and_as_they_are() {
         assert_eq!(batch.pixels.len(), batch.len() * TILE_BYTES);
         for (place, index) in batch.indices.iter().enumerate() {
             assert_eq!(*index, at);
-            let decoded = Decoder::default().decode_file(&files.dataset.full_path(at)).unwrap();
+            let decoded = files.dataset.tile(at, &Decoder::default()).unwrap();
             assert_eq!(&batch.pixels[place * TILE_BYTES..(place + 1) * TILE_BYTES], decoded.pixels());
             assert_eq!(batch.labels[place], usize::from(files.dataset.entries[at].label == "b"));
             at += 1;
@@ -97,7 +97,7 @@ fn without_a_seed_tiles_come_in_order_and_as_they_are() {
 #[test]
 fn a_damaged_tile_is_named_in_its_place_and_the_rest_comes() {
     let files = files();
-    std::fs::write(files.dataset.full_path(5), b"BM but no more").unwrap();
+    std::fs::write(files.dataset.file(5).unwrap(), b"BM but no more").unwrap();
     let plain = LoaderOptions { shuffle_seed: None, augmentation: None, ..options(2) };
     let results: Vec<_> = loader(&files, plain).epoch(0, 0).collect();
     assert!(results[0].is_ok() && results[2].is_ok());

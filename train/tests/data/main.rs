@@ -41,5 +41,5 @@ pub(crate) fn imagined(tiles: &[(&str, &str, Option<&str>)]) -> Dataset {
         group: group.map(str::to_owned),
         split: None,
     };
-    Dataset { root: "imagined".into(), entries: tiles.iter().map(entry).collect(), list: None }
+    Dataset::from_files("imagined".into(), tiles.iter().map(entry).collect(), None)
 }

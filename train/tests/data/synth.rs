@@ -39,7 +39,7 @@ fn a_tile_can_be_drawn_alone() {
     let folder = tempfile::tempdir().unwrap();
     let dataset = write(&folder.path().join("set"), 4, 8);
     for index in 0..4 {
-        let decoded = Decoder::default().decode_file(&dataset.full_path(index)).unwrap();
+        let decoded = dataset.tile(index, &Decoder::default()).unwrap();
         assert_eq!(decoded, synth::tile(8, index).unwrap(), "tile {index}");
     }
 }
@@ -90,7 +90,7 @@ fn fine_structure_tells_much_but_not_all() {
 }
 
 fn decoded(dataset: &Dataset) -> Vec<Tile> {
-    (0..dataset.len()).map(|index| Decoder::default().decode_file(&dataset.full_path(index)).unwrap()).collect()
+    (0..dataset.len()).map(|index| dataset.tile(index, &Decoder::default()).unwrap()).collect()
 }
 
 /// Every second tile is anomalous.

@@ -1,0 +1,130 @@
+//! Reads `tiles.csv` to the entries of a data set. The format is checked by [`TileList`]; here come the rules of training:
+//! labels, groups, splits, and names that a split can hold.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use kiln_slide::{ListLimits, ListedPlace, TileList};
+use kiln_tile::Place;
+
+use super::dataset::{Dataset, Entry, Source};
+use super::slides::{ListedSlide, SlideOptions, SlideSet, short_names};
+use super::split::Split;
+use super::{DataError, Result, labels, list};
+
+/// Longest header that is searched for the column of slides, in bytes.
+const HEADER: u64 = 64 << 10;
+/// Columns that results of a scoring have and tile lists do not.
+const RESULTS: [&str; 2] = ["score", "status"];
+
+/// True if a CSV file lists tiles of slides: its header has a column `slide` and no column `path`.
+pub(super) fn is_slide_list(path: &Path) -> bool {
+    let mut header = Vec::new();
+    let read = File::open(path).and_then(|file| BufReader::new(file.take(HEADER)).read_until(b'\n', &mut header));
+    let header = String::from_utf8_lossy(&header);
+    let names = || header.trim_start_matches('\u{feff}').split(',').map(|name| name.trim().trim_matches('"'));
+    read.is_ok() && names().any(|name| name == "slide") && !names().any(|name| name == "path")
+}
+
+/// Opens a data set of slide tiles.
+pub(super) fn open(root: &Path, path: &Path, options: &SlideOptions) -> Result<Dataset> {
+    let listed = TileList::read(path, &ListLimits::default()).map_err(|error| DataError::TileList(Box::new(error)))?;
+    refuse_results(path, &listed)?;
+    let rows = Rows::new(path, &listed)?;
+    let Rows { entries, places, slides, unlabelled, states_groups } = rows;
+    if entries.is_empty() {
+        let reason = if listed.is_empty() {
+            "the list has a header and no rows"
+        } else {
+            "no row has a label; label the tiles from annotations"
+        };
+        return Err(DataError::NoTiles { path: path.to_owned(), reason });
+    }
+    require_all_or_no_splits(path, &entries)?;
+    labels::check(path, &entries)?;
+    let set = SlideSet::open(path, slides, places, options)?;
+    let numbers = (0..entries.len()).collect();
+    let source = Source::Slides { set: set.into(), numbers, groups_are_slides: !states_groups };
+    Ok(Dataset { root: root.to_owned(), entries, list: Some(path.to_owned()), unlabelled, source })
+}
+
+/// Refuses the results of a scoring: the labels in them are a model's decisions.
+fn refuse_results(path: &Path, listed: &TileList) -> Result<()> {
+    let is_result = |name: &&String| RESULTS.contains(&name.as_str()) || name.starts_with("prob_");
+    let Some(column) = listed.extra_columns().iter().find(is_result) else { return Ok(()) };
+    let reason = format!(
+        "the column `{column}` is of results of a scoring, whose labels are decisions of a model; use the list that \
+         annotations labelled, or remove the column if the labels are true"
+    );
+    Err(DataError::List { path: path.to_owned(), line: 1, reason })
+}
+
+/// The labelled rows of a list, with the slides that they need.
+#[derive(Default)]
+struct Rows {
+    entries: Vec<Entry>,
+    /// Slide by its number in `slides`, and place, of each entry.
+    places: Vec<(u32, Place)>,
+    slides: Vec<ListedSlide>,
+    unlabelled: usize,
+    /// A row has a group.
+    states_groups: bool,
+}
+
+impl Rows {
+    fn new(path: &Path, listed: &TileList) -> Result<Self> {
+        let texts: Vec<&str> = listed.slides().collect();
+        let paths: Vec<PathBuf> = texts.iter().map(|text| listed.slide_path(text)).collect();
+        let names = short_names(&paths).map_err(|(one, other)| {
+            let (one, other) = (labels::shown(texts[one]), labels::shown(texts[other]));
+            DataError::dataset(path, format!("the slides {one} and {other} are one file; use one spelling"))
+        })?;
+        // Slides whose tiles are all unlabelled are not needed, and need not be readable.
+        let mut used: Vec<Option<u32>> = vec![None; texts.len()];
+        let mut rows = Self::default();
+        for (tile, slide) in (0..listed.len()).filter_map(|index| listed.get(index).zip(listed.slide_of(index))) {
+            let Some(label) = tile.label else {
+                rows.unlabelled += 1;
+                continue;
+            };
+            let number = match used[slide] {
+                Some(number) => number,
+                None => {
+                    let number = u32::try_from(rows.slides.len()).unwrap_or(u32::MAX);
+                    let (name, path) = (names[slide].clone(), paths[slide].clone());
+                    rows.slides.push(ListedSlide { name, path, side: tile.place.width });
+                    *used[slide].insert(number)
+                }
+            };
+            rows.states_groups |= tile.group.is_some();
+            rows.entries.push(entry(path, &tile, label, &names[slide])?);
+            rows.places.push((number, tile.place));
+        }
+        Ok(rows)
+    }
+}
+
+fn entry(path: &Path, tile: &ListedPlace<'_>, label: &str, slide: &str) -> Result<Entry> {
+    let name = format!("{slide}#{}", tile.place);
+    let wrong = |reason: String| DataError::dataset(path, format!("tile {}: {reason}", labels::shown(&name)));
+    let split = tile.split.map(str::parse::<Split>).transpose().map_err(&wrong)?;
+    let group = Some(tile.group.unwrap_or(slide).to_owned());
+    let entry = Entry { path: PathBuf::from(&name), label: label.to_owned(), group, split };
+    match list::problem(&entry) {
+        Some(reason) => Err(wrong(reason)),
+        None => Ok(entry),
+    }
+}
+
+fn require_all_or_no_splits(path: &Path, entries: &[Entry]) -> Result<()> {
+    let with = entries.iter().filter(|entry| entry.split.is_some()).count();
+    match entries.iter().find(|entry| entry.split.is_none()) {
+        Some(entry) if with > 0 => {
+            let tile = labels::shown(&entry.path.to_string_lossy());
+            let reason = format!("tile {tile} has no split, but {with} other labelled tiles have one; give all a split, or none");
+            Err(DataError::dataset(path, reason))
+        }
+        _ => Ok(()),
+    }
+}
