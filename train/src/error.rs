@@ -46,6 +46,9 @@ pub enum Error {
     /// A metric cannot be computed.
     #[error(transparent)]
     Metrics(#[from] crate::metrics::MetricsError),
+    /// Figures over lesions cannot be computed.
+    #[error(transparent)]
+    Lesions(#[from] kiln_slide::lesion::LesionError),
     /// A picture cannot be drawn or written.
     #[error(transparent)]
     Picture(#[from] crate::picture::PictureError),
@@ -183,6 +186,7 @@ impl Error {
             Self::Data(error) => error.fault(),
             Self::Metrics(error) => error.fault(),
             Self::Picture(error) => error.fault(),
+            Self::Lesions(error) => error.fault(),
             Self::Diverged { .. } => Fault::Check,
             Self::Fetch { .. } | Self::NotPublished { .. } => Fault::Environment,
             Self::Io { source, .. } if source.kind() != io::ErrorKind::NotFound => Fault::Environment,

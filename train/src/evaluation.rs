@@ -1,6 +1,8 @@
 //! Evaluates scores: metrics, pictures and a report, for scores by burn, by ONNX Runtime or by another program. Guarantees
 //! that all are evaluated in the same way and with the same colour baseline. Scoring is left to the caller, except for
-//! runs: [`score_run`].
+//! runs: [`score_run`]. Whole slides are evaluated by [`slides`].
+
+pub mod slides;
 
 use std::path::Path;
 use std::sync::Arc;
