@@ -203,6 +203,16 @@ fn train(error: &kiln_train::Error) -> Option<String> {
     let hint = match error {
         Error::NoData => "give --data DIR, or make a data set with `kiln data synth --out DIR`",
         Error::DataPath { .. } => "give a folder or a CSV of tiles with --data",
+        Error::Data(DataError::OpenSlide(_)) => {
+            "type `kiln runtime install openslide`, or name a library in KILN_OPENSLIDE"
+        }
+        Error::Data(DataError::Slide { .. }) => {
+            "if only the resolution of its level 0 is missing, state it as data.slides.mpp_override"
+        }
+        Error::Data(DataError::SlideTile { .. }) => {
+            "remove its row from the list; `kiln data inspect` names all such tiles"
+        }
+        Error::Data(DataError::Resolution { .. }) => "list the tiles with `kiln slide tile --mpp`",
         Error::Data(DataError::OneKind { .. }) => {
             "evaluate tiles of both kinds, or compute the scores alone with `kiln score`"
         }

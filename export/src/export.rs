@@ -36,6 +36,8 @@ pub struct ExportRequest {
     pub out: PathBuf,
     /// The new path of the run's data set, if it has moved.
     pub data: Option<PathBuf>,
+    /// The OpenSlide library for tiles of slides; `None` for the installed one, else the system's.
+    pub openslide: Option<PathBuf>,
     /// The graph's batch.
     pub batch: Batch,
     /// The ONNX operator set; `None` for the exporter's default.
@@ -90,7 +92,7 @@ pub struct Exported {
 /// exists and must not be replaced.
 pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: impl FnMut(Step)) -> Result<Exported> {
     check_target(request)?;
-    let run = Run::open(&request.run)?;
+    let run = Run { openslide: request.openslide.clone(), ..Run::open(&request.run)? };
     let dataset = run.dataset(request.data.as_deref())?;
     let test = run.indices(&dataset, Split::Test)?;
     let tiles = test.len();

@@ -2,6 +2,7 @@
 //! that all are evaluated in the same way and with the same colour baseline. Scoring is left to the caller, except for
 //! runs: [`score_run`]. Whole slides are evaluated by [`slides`].
 
+mod patients;
 pub mod slides;
 
 use std::path::Path;
@@ -21,6 +22,8 @@ use crate::picture::{SheetTile, choose_tiles, roc_and_pr, score_sheet};
 use crate::report::Figure;
 use crate::training::{Run, ScoredTile, score_tiles};
 use crate::{Error, Result};
+
+pub use patients::Patients;
 
 /// Number of tiles on the score sheet.
 const SHEET_TILES: usize = 24;

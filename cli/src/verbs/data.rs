@@ -1,13 +1,13 @@
 //! `kiln data`: generates tiles, inspects a data set, and writes a split as a file.
 
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::{Args as ClapArgs, Subcommand};
 use kiln_tile::{Decoder, Limits, SizePolicy};
 use kiln_train::Error;
-use kiln_train::data::{self, ColourCheck, Dataset, Inspection, LabelCount, Split, SplitPlan, synth};
+use kiln_train::data::{self, ColourCheck, Dataset, Inspection, LabelCount, SlideOptions, Split, SplitPlan, synth};
 use kiln_train::training::classes;
 use serde::Serialize;
 use serde_json::json;
@@ -71,7 +71,8 @@ struct SynthArgs {
 
 #[derive(ClapArgs)]
 struct InspectArgs {
-    /// Data set: a folder with one subfolder per class, a folder with a tiles.csv, or a CSV file.
+    /// Data set: a folder with one subfolder per class, a folder with a tiles.csv, a CSV file, or the list of `kiln slide
+    /// tile`.
     #[arg(value_name = "DIR|CSV")]
     data: PathBuf,
 
@@ -86,7 +87,8 @@ struct InspectArgs {
 
 #[derive(ClapArgs)]
 struct SplitArgs {
-    /// Data set: a folder with one subfolder per class, a folder with a tiles.csv, or a CSV file.
+    /// Data set: a folder with one subfolder per class, a folder with a tiles.csv, a CSV file, or the list of `kiln slide
+    /// tile`.
     #[arg(value_name = "DIR|CSV")]
     data: PathBuf,
 
@@ -140,7 +142,7 @@ fn synthesise(args: &SynthArgs, out: &Output) -> anyhow::Result<Exit> {
 }
 
 fn inspect(args: &InspectArgs, out: &Output) -> anyhow::Result<Exit> {
-    let dataset = Dataset::open(&args.data).map_err(Error::from)?;
+    let dataset = open(&args.data)?;
     let labels = labels(&dataset, &args.normal)?;
     data::check_masks(&dataset, &Decoder::new(SizePolicy::Resize)).map_err(Error::from)?;
     let bar = out.progress(Some(dataset.len() as u64), "reading");
@@ -179,8 +181,20 @@ fn labels(dataset: &Dataset, normal: &[String]) -> Result<Labels, Error> {
     }
 }
 
+/// A data set of files, or of slides at the resolution that the places of the list have.
+fn open(data: &Path) -> Result<Dataset, Error> {
+    let options = SlideOptions { openslide: crate::variable("KILN_OPENSLIDE"), ..SlideOptions::default() };
+    Ok(Dataset::open_with(data, &options)?)
+}
+
 fn show(found: &Inspection, labels: &Labels, out: &Output) {
     out.line(format_args!("tiles      {} in {}", found.tiles, found.root.display()));
+    if let Some(resolution) = found.micrometres_per_pixel {
+        out.line(format_args!("resolution {resolution:.4} µm/px, by the places of the list"));
+    }
+    if found.unlabelled > 0 {
+        out.line(format_args!("unlabelled {:6} tiles, left out", found.unlabelled));
+    }
     for class in &found.classes {
         out.line(format_args!("class      {:6} tiles of {:5} groups  {}", class.tiles, class.groups, class.label));
     }
@@ -256,7 +270,7 @@ fn split(args: &SplitArgs, out: &Output) -> anyhow::Result<Exit> {
     let [train, val, test] = args.fractions[..] else {
         bail!("--fractions takes three numbers: train,val,test\nhint: write for example --fractions 0.8,0.1,0.1");
     };
-    let dataset = Dataset::open(&args.data).map_err(Error::from)?;
+    let dataset = open(&args.data)?;
     let target = args.out.clone().unwrap_or_else(|| dataset.root.join("split.csv"));
     if target.symlink_metadata().is_ok() && !args.force {
         bail!("{} exists already\nhint: replace it with --force, or choose another file with --out", target.display());
@@ -264,7 +278,7 @@ fn split(args: &SplitArgs, out: &Output) -> anyhow::Result<Exit> {
     data::check_masks(&dataset, &Decoder::new(SizePolicy::Resize)).map_err(Error::from)?;
     let file = Destination::new("--out", &target);
     let list = dataset.list.iter().cloned();
-    for input in list.chain((0..dataset.len()).map(|index| dataset.full_path(index))) {
+    for input in list.chain(dataset.files()) {
         file.is_not("the data set's file", &input)?;
     }
     if target.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("csv")) {
@@ -276,11 +290,14 @@ fn split(args: &SplitArgs, out: &Output) -> anyhow::Result<Exit> {
     let digests = data::tile_digests(&dataset, &Decoder::new(SizePolicy::Resize)).map_err(Error::from)?;
     let plan = SplitPlan::with_digests(&dataset, &digests, [train, val, test], args.seed).map_err(Error::from)?;
     plan.write_csv(&dataset, &target).map_err(Error::from)?;
+    if dataset.unlabelled > 0 {
+        out.note(super::labels::unlabelled(dataset.unlabelled));
+    }
     report(&dataset, &plan, &target, out)?;
     Ok(Exit::Done)
 }
 
-fn report(dataset: &Dataset, plan: &SplitPlan, target: &std::path::Path, out: &Output) -> anyhow::Result<()> {
+fn report(dataset: &Dataset, plan: &SplitPlan, target: &Path, out: &Output) -> anyhow::Result<()> {
     let counts = plan.counts(dataset);
     let groups = |split: Split| {
         let names = plan.indices(split).into_iter().map(|index| dataset.group_name(index));

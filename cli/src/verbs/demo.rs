@@ -69,6 +69,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         data: Some(folder.tiles()),
         out: folder.run(),
         resume: false,
+        openslide: None,
         split: None,
     };
     let run = train(&request, &mut Display::new(out))?;
@@ -77,6 +78,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         run: folder.run(),
         out: folder.bundle(),
         data: None,
+        openslide: None,
         batch: Batch::Dynamic,
         opset: None,
         external_data: false,

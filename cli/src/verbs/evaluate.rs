@@ -8,11 +8,11 @@ use std::slice::from_mut;
 use anyhow::bail;
 use kiln_files::publish;
 use kiln_files::text::escaped;
-use kiln_runtime::score::{self, Listed, ListedTiles, PipelineOptions};
+use kiln_runtime::score::{self, PipelineOptions};
 use kiln_runtime::{Bundle, DecisionRule, Providers, Session, SessionOptions, library};
 use kiln_tile::Decoder;
 use kiln_train::Error;
-use kiln_train::data::{self, Dataset, LabelCount, Split, SplitPlan};
+use kiln_train::data::{self, Dataset, LabelCount, SlideOptions, Split, SplitPlan};
 use kiln_train::evaluation::{Evaluation, Findings, check_labels, save, score_run};
 use kiln_train::metrics::{Bootstrap, Failures, Interval, Metrics};
 use kiln_train::report::{self, Report};
@@ -41,8 +41,8 @@ pub(crate) struct Args {
     #[arg(value_name = "RUN|BUNDLE")]
     subject: PathBuf,
 
-    /// Data set: a folder with one subfolder per class, a folder with a tiles.csv, or a CSV file; required for a bundle
-    /// [default: the run's data set].
+    /// Data set: a folder with one subfolder per class, a folder with a tiles.csv, a CSV file, or the list of `kiln slide
+    /// tile`; required for a bundle [default: the run's data set].
     #[arg(long, value_name = "DIR|CSV")]
     data: Option<PathBuf>,
 
@@ -171,7 +171,7 @@ fn of_run(args: &Args, out: &Output) -> anyhow::Result<Subject> {
             args.subject.display()
         );
     }
-    let run = Run::open(&args.subject)?;
+    let run = Run { openslide: crate::variable("KILN_OPENSLIDE"), ..Run::open(&args.subject)? };
     let dataset = run.dataset(args.data.as_deref())?;
     let decoder = Decoder::new(run.config.data.size_policy);
     let part = match &args.data {
@@ -223,8 +223,13 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
             args.subject.display()
         );
     };
-    let dataset = std::sync::Arc::new(Dataset::open(data).map_err(Error::from)?);
     let manifest = &bundle.manifest;
+    let slides = SlideOptions {
+        micrometres_per_pixel: manifest.tile.micrometres_per_pixel,
+        openslide: crate::variable("KILN_OPENSLIDE"),
+        ..SlideOptions::default()
+    };
+    let dataset = std::sync::Arc::new(Dataset::open_with(data, &slides).map_err(Error::from)?);
     // The colour baseline is measured on tiles before stain normalisation.
     let decoder = Decoder::new(manifest.tile.size_policy);
     let brings_split = dataset.entries.iter().all(|entry| entry.split.is_some());
@@ -236,14 +241,13 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     let labels = checked_labels(&dataset, decoder, &indices, &manifest.classes, &manifest.normal_classes, out)?;
     let mut session = open(args, &bundle, out)?;
     let rule = DecisionRule::from_manifest(manifest);
-    let tiles: Vec<Listed> =
-        indices.iter().map(|&index| Listed { path: dataset.full_path(index), refused: None }).collect();
     let workers = cores();
     let options = PipelineOptions { batch: PipelineOptions::DEFAULT_BATCH, workers };
     let decoding = manifest.tile.decoder();
-    let bar = out.progress(Some(tiles.len() as u64), "score");
-    let (mut scores, mut failed, mut next) = (Vec::with_capacity(tiles.len()), 0, indices.iter());
-    score::run(from_mut(&mut session), &rule, &ListedTiles::new(&tiles, decoding), &options, &mut |row| {
+    let bar = out.progress(Some(indices.len() as u64), "score");
+    let (mut scores, mut failed, mut next) = (Vec::with_capacity(indices.len()), 0, indices.iter());
+    let source = dataset.tiles(&indices, decoding);
+    score::run(from_mut(&mut session), &rule, &source, &options, &mut |row| {
         bar.inc(1);
         match (next.next(), row.score) {
             (Some(&index), Some(score)) => scores.push((index, f64::from(score))),
@@ -255,8 +259,8 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
         Ok(())
     })?;
     bar.finish_and_clear();
-    let scored: Vec<PathBuf> = scores.iter().map(|(index, _)| dataset.full_path(*index)).collect();
-    let squared_errors = reconstruction::squared_errors(&mut session, &decoding, &scored, out)?;
+    let scored: Vec<usize> = scores.iter().map(|(index, _)| *index).collect();
+    let squared_errors = reconstruction::squared_errors(&mut session, &decoding, &dataset, &scored, out)?;
     let threshold = &manifest.threshold;
     let nodes: Vec<String> = session.nodes().iter().map(|(name, count)| format!("{count} nodes on {name}")).collect();
     Ok(Subject {
@@ -294,6 +298,9 @@ fn checked_labels(
     let labels = check_labels(dataset, indices, classes, normal)?;
     data::check_masks(dataset, &decoder).map_err(Error::from)?;
     super::labels::lines(&labels).iter().for_each(|line| out.note(line));
+    if dataset.unlabelled > 0 {
+        out.note(super::labels::unlabelled(dataset.unlabelled));
+    }
     Ok(labels)
 }
 

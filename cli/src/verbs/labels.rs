@@ -22,10 +22,10 @@ pub(crate) fn lines(labels: &[LabelCount]) -> Vec<String> {
     lines
 }
 
-/// The keys of a configuration that contain labels.
-const KEYS: [&str; 2] = ["data.normal_classes", "training.class_weights"];
+/// The keys of a configuration that are checked against the data set.
+const KEYS: [&str; 3] = ["data.normal_classes", "data.micrometres_per_pixel", "training.class_weights"];
 
-/// Adds the source, the configuration file or the `--set`, to an error in a label; the error names the key alone.
+/// Adds the source, the configuration file or the `--set`, to an error about the data set; the error names the key alone.
 pub(crate) fn with_origin(error: Error, config: &std::path::Path, sets: &[String]) -> Error {
     let Error::Config { origin, reason } = error else { return error };
     if !KEYS.contains(&origin.as_str()) {
@@ -37,4 +37,9 @@ pub(crate) fn with_origin(error: Error, config: &std::path::Path, sets: &[String
         None => format!("{}: {origin}", config.display()),
     };
     Error::Config { origin, reason }
+}
+
+/// The note about tiles without a label.
+pub(super) fn unlabelled(tiles: usize) -> String {
+    format!("{tiles} tiles of the list have no label and are left out")
 }

@@ -40,7 +40,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
-    let request = StudyRequest::read(&args.config, &args.set, args.data, args.out)?;
+    let mut request = StudyRequest::read(&args.config, &args.set, args.data, args.out)?;
+    request.openslide = crate::variable("KILN_OPENSLIDE");
     let mut display = Display::new(out);
     let mut total = 0;
     let results = study::run(&request, &mut |event| match event {

@@ -21,13 +21,14 @@ use crate::output::Output;
 #[derive(ClapArgs)]
 #[command(after_help = "Examples:\n  kiln train configs/cnn.yaml --data tiles/\n  \
     kiln train configs/cnn.yaml --data tiles/ --out runs/cnn --set training.epochs=3\n  \
-    kiln train configs/cnn.yaml --data tiles/ --out runs/cnn --resume")]
+    kiln train configs/cnn.yaml --data tiles/ --out runs/cnn --resume\n  \
+    kiln train configs/slides.yaml --data tiles.csv")]
 pub(crate) struct Args {
     /// Configuration file (YAML), such as configs/cnn.yaml.
     config: PathBuf,
 
-    /// Data set: a folder with one subfolder per class, a folder with a tiles.csv, or a CSV file (path,label[,group][,split])
-    /// [default: data.path of the configuration].
+    /// Data set: a folder with one subfolder per class, a folder with a tiles.csv, a CSV file (path,label[,group][,split]), or
+    /// the list of `kiln slide tile` [default: data.path of the configuration].
     #[arg(long, value_name = "DIR|CSV")]
     data: Option<PathBuf>,
 
@@ -55,7 +56,9 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     if let Some(data) = args.data.as_ref().or(config.data.path.as_ref()) {
         Destination::new("--out", &folder).is_not_among_tiles(data)?;
     }
-    let request = TrainRequest { config, data: args.data, out: folder, resume: args.resume, split: args.split_file };
+    let openslide = crate::variable("KILN_OPENSLIDE");
+    let request =
+        TrainRequest { config, data: args.data, out: folder, resume: args.resume, openslide, split: args.split_file };
     let run =
         train(&request, &mut Display::new(out)).map_err(|error| labels::with_origin(error, &args.config, &args.set))?;
     summarise(&run, out)?;
@@ -123,6 +126,11 @@ impl Observer for Display<'_> {
     fn event(&mut self, event: &Event<'_>) {
         match event {
             Event::Labels { labels } => labels::lines(labels).into_iter().for_each(|line| self.say(line)),
+            Event::Unlabelled { tiles } => self.say(super::labels::unlabelled(*tiles)),
+            Event::DividedSlides { slides } => self.say(format!(
+                "caution: by the list's split column, {slides} slide(s) have tiles in more than one split, so the figures are \
+                 too good: tiles of one slide resemble each other"
+            )),
             Event::Started { train, val, test, parameters, steps, epochs, resumed_at } => {
                 self.say(format!(
                     "{train} training, {val} validation and {test} test tiles; {parameters} parameters; up to {epochs} \

@@ -1,10 +1,10 @@
 //! Reconstruction errors of a bundle, in a separate pass: the scoring pipeline returns scores alone.
 
-use std::path::PathBuf;
-
 use anyhow::Context as _;
 use kiln_runtime::Session;
 use kiln_tile::{Decoder, TILE_BYTES};
+use kiln_train::Error;
+use kiln_train::data::Dataset;
 
 use crate::output::Output;
 
@@ -16,7 +16,8 @@ const BATCH: usize = 8;
 pub(super) fn squared_errors(
     session: &mut Session,
     decoder: &Decoder,
-    tiles: &[PathBuf],
+    dataset: &Dataset,
+    tiles: &[usize],
     out: &Output,
 ) -> anyhow::Result<Option<Vec<f64>>> {
     let gives = |name: &str| session.outputs().iter().any(|port| port.name == name);
@@ -29,8 +30,8 @@ pub(super) fn squared_errors(
     let mut errors = Vec::with_capacity(tiles.len());
     for chunk in tiles.chunks(fixed.unwrap_or(BATCH)) {
         let mut pixels = Vec::with_capacity(chunk.len() * TILE_BYTES);
-        for path in chunk {
-            let tile = decoder.decode_file(path).with_context(|| format!("tile {}", path.display()))?;
+        for &index in chunk {
+            let tile = dataset.tile(index, decoder).map_err(Error::from)?;
             pixels.extend_from_slice(tile.pixels());
         }
         if let Some(batch) = fixed {

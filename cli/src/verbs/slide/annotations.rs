@@ -79,12 +79,21 @@ impl AnnotationArgs {
     }
 
     pub(super) fn labeller(&self) -> anyhow::Result<Labeller> {
-        let rule = match self.label_by {
+        Ok(Labeller::new(self.rule(), self.are_exhaustive())?)
+    }
+
+    /// The rule of the labels.
+    pub(super) fn rule(&self) -> LabelRule {
+        match self.label_by {
             None => LabelRule::Area { tumour: self.tumour, normal: self.normal },
             Some(LabelBy::Centre) => LabelRule::Centre,
             Some(LabelBy::Square(side)) => LabelRule::CentralSquare { side, tile: kiln_tile::SIDE },
-        };
-        Ok(Labeller::new(rule, !self.not_exhaustive)?)
+        }
+    }
+
+    /// True if all tumour is annotated.
+    pub(super) fn are_exhaustive(&self) -> bool {
+        !self.not_exhaustive
     }
 
     /// The annotations of a slide; `None` if none were asked for.

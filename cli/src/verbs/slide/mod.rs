@@ -1,6 +1,8 @@
 //! `kiln slide`: what a slide is, its tiles as a list of coordinates, and heat maps from scores.
 
 mod annotations;
+#[cfg(feature = "train")]
+mod evaluate;
 pub(super) mod fault;
 mod grid;
 mod inspect;
@@ -34,6 +36,8 @@ enum Action {
     Inspect(inspect::Args),
     Tile(tile::Args),
     Report(report::Args),
+    #[cfg(feature = "train")]
+    Evaluate(evaluate::Args),
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
@@ -41,5 +45,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         Action::Inspect(args) => inspect::run(&args, out),
         Action::Tile(args) => tile::run(&args, out),
         Action::Report(args) => report::run(&args, out),
+        #[cfg(feature = "train")]
+        Action::Evaluate(args) => evaluate::run(&args, out),
     }
 }

@@ -94,9 +94,9 @@ struct Document<'a> {
 }
 
 /// The rows of one slide.
-struct Rows {
-    slide: String,
-    rows: Vec<ScoreRow>,
+pub(super) struct Rows {
+    pub(super) slide: String,
+    pub(super) rows: Vec<ScoreRow>,
 }
 
 /// Draws all slides of a file of rows; `without` are the rows of slides that have no tile.
@@ -256,7 +256,7 @@ fn scored_tile(row: &ScoreRow) -> Option<ScoredTile<'_>> {
 }
 
 /// The rows of a file, one slide after the other.
-fn by_slide<'a>(
+pub(super) fn by_slide<'a>(
     file: &'a Path,
     rule: &DecisionRule,
 ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Rows>> + use<'a>> {
