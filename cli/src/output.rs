@@ -19,13 +19,21 @@ pub(crate) struct Output {
     pub(crate) json: bool,
     /// `--onnxruntime`: the library that the user named.
     pub(crate) onnxruntime: Option<PathBuf>,
+    /// True if nothing is written to stdout.
+    silent: bool,
     /// The first failure of writing to stdout.
     failure: OnceLock<io::Error>,
 }
 
 impl Output {
     pub(crate) fn new(json: bool, onnxruntime: Option<PathBuf>) -> Self {
-        Self { json, onnxruntime, failure: OnceLock::new() }
+        Self { json, onnxruntime, silent: false, failure: OnceLock::new() }
+    }
+
+    /// The same output without stdout, for a verb that is a step of another one.
+    #[cfg(all(feature = "export", feature = "bench", feature = "slide"))]
+    pub(crate) fn without_stdout(&self) -> Self {
+        Self { silent: true, ..Self::new(false, self.onnxruntime.clone()) }
     }
 
     /// Prints a line of data for a person; nothing with `--json`.
@@ -57,7 +65,7 @@ impl Output {
 
     /// Writes one line to stdout, unless an earlier one failed: a report with a gap would look complete.
     fn write(&self, text: &impl Display) {
-        if self.failure.get().is_none() {
+        if !self.silent && self.failure.get().is_none() {
             self.keep(writeln!(io::stdout().lock(), "{text}"));
         }
     }

@@ -1,5 +1,8 @@
 //! `kiln demo`: every step from tiles to latency, on generated tiles, with nothing prepared.
 
+#[cfg(feature = "slide")]
+mod slide;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::slice::from_mut;
@@ -36,7 +39,8 @@ const MARKER: &str = ".kiln-demo";
 /// ONNX Runtime with burn, scores the tiles, measures latency, and prints the next commands to try. The tiles are
 /// generated and the model is small: the demo shows the steps, not a result.
 #[derive(ClapArgs)]
-#[command(after_help = "Examples:\n  kiln demo\n  kiln demo --out kiln-demo --set training.epochs=2")]
+#[command(after_help = "Examples:\n  kiln demo\n  kiln demo --out kiln-demo --set training.epochs=2\n  \
+    kiln demo --slide --out kiln-slide-demo")]
 pub(crate) struct Args {
     /// Folder for tiles, run, bundle, scores and report; the folder of an earlier demo is replaced.
     #[arg(long, value_name = "DIR", default_value = "kiln-demo")]
@@ -46,12 +50,22 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 320, value_parser = clap::value_parser!(u64).range(120..=20_000))]
     tiles: u64,
 
+    /// Draw whole slides with known lesions instead of tiles: list their tiles, train, export, score a slide that training has
+    /// not seen, and write its heat map and page.
+    #[cfg(feature = "slide")]
+    #[arg(long, conflicts_with = "tiles")]
+    slide: bool,
+
     /// Set one key of configs/demo.yaml, such as training.epochs=2; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
+    #[cfg(feature = "slide")]
+    if args.slide {
+        return slide::run(&args.out, &args.set, out);
+    }
     let started = Instant::now();
     let folder = Folder::fresh(&args.out)?;
     let runtime = onnx_runtime(out)?;

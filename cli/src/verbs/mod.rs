@@ -94,6 +94,20 @@ fn again(library: Option<&Path>, log: &str) -> anyhow::Result<Command> {
     Ok(command)
 }
 
+/// Runs a verb by the words of its command line, without the program's name.
+#[cfg(all(feature = "export", feature = "bench", feature = "slide"))]
+fn run_words(words: &[std::ffi::OsString], out: &Output) -> anyhow::Result<Exit> {
+    use clap::Parser;
+
+    #[derive(Parser)]
+    #[command(no_binary_name = true)]
+    struct Line {
+        #[command(subcommand)]
+        verb: Verb,
+    }
+    run(Line::try_parse_from(words)?.verb, out)
+}
+
 /// Runs a verb.
 pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
     match verb {

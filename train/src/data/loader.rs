@@ -229,12 +229,16 @@ impl Source {
         let tile = self.dataset.tile(sample.index, &self.decoder)?;
         Ok(match sample.origin {
             Origin::Entry => tile,
-            Origin::CutPaste(other) => {
-                synthesis::cut_paste(&tile, &self.dataset.tile(other, &self.decoder)?, &mut self.stream(b"piece   ", sample, epoch))
-            }
-            Origin::Generated(other) => {
-                synthesis::generated(&tile, &self.dataset.tile(other, &self.decoder)?, &mut self.stream(b"piece   ", sample, epoch))
-            }
+            Origin::CutPaste(other) => synthesis::cut_paste(
+                &tile,
+                &self.dataset.tile(other, &self.decoder)?,
+                &mut self.stream(b"piece   ", sample, epoch),
+            ),
+            Origin::Generated(other) => synthesis::generated(
+                &tile,
+                &self.dataset.tile(other, &self.decoder)?,
+                &mut self.stream(b"piece   ", sample, epoch),
+            ),
         })
     }
 

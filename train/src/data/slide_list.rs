@@ -122,7 +122,9 @@ fn require_all_or_no_splits(path: &Path, entries: &[Entry]) -> Result<()> {
     match entries.iter().find(|entry| entry.split.is_none()) {
         Some(entry) if with > 0 => {
             let tile = labels::shown(&entry.path.to_string_lossy());
-            let reason = format!("tile {tile} has no split, but {with} other labelled tiles have one; give all a split, or none");
+            let reason = format!(
+                "tile {tile} has no split, but {with} other labelled tiles have one; give all a split, or none"
+            );
             Err(DataError::dataset(path, reason))
         }
         _ => Ok(()),

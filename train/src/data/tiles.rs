@@ -45,7 +45,8 @@ impl Dataset {
             }
             Source::Slides { set, numbers, .. } => {
                 let read = set.read(numbers[index]).tile;
-                let tile = read.map_err(|reason| DataError::SlideTile { tile: self.entries[index].path.clone(), reason })?;
+                let tile =
+                    read.map_err(|reason| DataError::SlideTile { tile: self.entries[index].path.clone(), reason })?;
                 Ok(normalised(tile, decoder))
             }
         }
@@ -92,7 +93,8 @@ impl Dataset {
         match &self.source {
             Source::Files => {
                 let path = self.path_of(index);
-                let file = file_digest(&path, decoder).map_err(|reason| DataError::Tile { path: path.clone(), reason })?;
+                let file =
+                    file_digest(&path, decoder).map_err(|reason| DataError::Tile { path: path.clone(), reason })?;
                 let pixels = decoder.decode_file(&path).ok().map(|tile| tile.sha256());
                 Ok(ContentDigests { file, pixels, blank: false })
             }
@@ -112,7 +114,9 @@ impl Dataset {
 
     /// Everything about tile `index`, without stopping at what is wrong.
     pub(super) fn findings(&self, index: usize, decoder: &Decoder) -> TileFindings {
-        let Source::Slides { set, numbers, .. } = &self.source else { return file_findings(&self.path_of(index), decoder) };
+        let Source::Slides { set, numbers, .. } = &self.source else {
+            return file_findings(&self.path_of(index), decoder);
+        };
         let TileRead { digest, tile } = set.read(numbers[index]);
         let file = digest.map(|slide| place_digest(slide, &set.place(numbers[index])));
         match tile {

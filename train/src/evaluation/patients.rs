@@ -48,7 +48,11 @@ impl Patients {
     #[must_use]
     pub fn of_slide(&self, slide: &str) -> Option<&str> {
         let path = Path::new(slide);
-        let names = [Some(slide), path.file_name().and_then(|name| name.to_str()), path.file_stem().and_then(|name| name.to_str())];
+        let names = [
+            Some(slide),
+            path.file_name().and_then(|name| name.to_str()),
+            path.file_stem().and_then(|name| name.to_str()),
+        ];
         names.into_iter().flatten().find_map(|name| self.0.get(name)).map(String::as_str)
     }
 }
@@ -70,7 +74,10 @@ mod tests {
     fn a_slide_is_found_by_path_name_and_stem() {
         let patients = read("patient,slide\np1,a/1.svs\np2, 2.svs\np3,3\n").unwrap();
         let of = |slide| patients.of_slide(slide);
-        assert_eq!([of("a/1.svs"), of("b/2.svs"), of("c/3.tif"), of("b/1.svs")], [Some("p1"), Some("p2"), Some("p3"), None]);
+        assert_eq!(
+            [of("a/1.svs"), of("b/2.svs"), of("c/3.tif"), of("b/1.svs")],
+            [Some("p1"), Some("p2"), Some("p3"), None]
+        );
     }
 
     #[test]

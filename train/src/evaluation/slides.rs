@@ -156,7 +156,8 @@ impl SlideEvaluator {
     /// # Errors
     /// A resolution that no slide has, annotations beyond any slide, or options out of range.
     pub fn add(&mut self, slide: &ScoredSlide<'_>) -> Result<()> {
-        let scored: Vec<(Place, f32)> = slide.tiles.iter().filter_map(|(place, score)| Some((*place, (*score)?))).collect();
+        let scored: Vec<(Place, f32)> =
+            slide.tiles.iter().filter_map(|(place, score)| Some((*place, (*score)?))).collect();
         self.failed += slide.tiles.len() - scored.len();
         let anomalous = slide.annotations.polygons().iter().any(|polygon| polygon.role == GroupRole::Tumour);
         self.slides.push(Scored { score: slide.score, anomalous, group: slide.group.to_owned() });
@@ -173,7 +174,8 @@ impl SlideEvaluator {
         let scale = MaskScale { mpp: slide.mpp, downsample: downsample(slide.mpp) };
         let mask = lesion_mask(slide.annotations, &scored, scale.downsample)?;
         let lesions = Lesions::new(slide.slide, &mask, scale, &self.options.lesions)?;
-        let region = RegionOptions { threshold: self.options.tile_threshold, least_overlap: self.options.least_overlap };
+        let region =
+            RegionOptions { threshold: self.options.tile_threshold, least_overlap: self.options.least_overlap };
         self.regions.extend(lesions.regions(slide.group, &scored, &region)?);
         let negative = scored.iter().map(|(_, score)| *score).find(|score| *score < 0.0);
         self.negative = self.negative.or(negative);
@@ -214,7 +216,9 @@ impl SlideEvaluator {
     fn froc(&self) -> Result<Froc> {
         let options = &self.options;
         let status = match self.negative {
-            _ if !options.exhaustive => "not_exhaustive: a detection outside the polygons may be a tumour that nobody drew",
+            _ if !options.exhaustive => {
+                "not_exhaustive: a detection outside the polygons may be a tumour that nobody drew"
+            }
             Some(_) => "negative_scores: FROC counts a missed lesion as 0, so scores must be 0 or more",
             None => {
                 let bootstrap = lesion_bootstrap(options.bootstrap);
@@ -318,8 +322,14 @@ mod tests {
             };
             let (slide, tiles) = (format!("{number}.svs"), tiles(tumour));
             let score = if tumour.is_some() { 0.9 } else { 0.1 };
-            let slide =
-                ScoredSlide { slide: &slide, group: &slide, score, mpp: 0.25, tiles: &tiles, annotations: &annotations };
+            let slide = ScoredSlide {
+                slide: &slide,
+                group: &slide,
+                score,
+                mpp: 0.25,
+                tiles: &tiles,
+                annotations: &annotations,
+            };
             evaluator.add(&slide).unwrap();
         }
         evaluator.leave_out("gone.svs", "no_tissue: 0 % of the slide is tissue");
@@ -352,7 +362,8 @@ mod tests {
     #[test]
     fn the_mask_has_the_pixels_whose_centre_is_tumour() {
         let annotations = square(16.5, 48.0, 64.0);
-        let mask = lesion_mask(&annotations, &tiles(None)[..1].iter().map(|tile| (tile.0, 0.0)).collect::<Vec<_>>(), 32.0);
+        let mask =
+            lesion_mask(&annotations, &tiles(None)[..1].iter().map(|tile| (tile.0, 0.0)).collect::<Vec<_>>(), 32.0);
         // Centres at 48, 80, ... : columns 1 and 2, rows 1 and 2 (48 is on the upper edge).
         let expected = LesionMask::from_spans(17, 17, [(1, 1, 3), (2, 1, 3)]).unwrap();
         assert_eq!(mask.unwrap(), expected);

@@ -52,8 +52,6 @@ fn trial(setup: &Setup, kind: BaselineKind, fold: usize, plan: &SplitPlan, featu
 
 /// The baselines' features of every tile.
 fn tile_features(dataset: &Dataset, decoder: Decoder) -> Result<Vec<TileFeatures>> {
-    let features = |index: usize| -> Result<TileFeatures> {
-        Ok(TileFeatures::new(&dataset.tile(index, &decoder)?))
-    };
+    let features = |index: usize| -> Result<TileFeatures> { Ok(TileFeatures::new(&dataset.tile(index, &decoder)?)) };
     (0..dataset.len()).into_par_iter().map(features).collect()
 }

@@ -64,9 +64,8 @@ fn training_on_slides_gives_the_weights_of_training_on_png_files() {
         ("vae", vae, &[]),
     ] {
         let config = config(model, sets);
-        let runs = [(&list, "slides"), (&png, "png")].map(|(data, of)| {
-            train(&request(&slides, &config, data, &format!("{name}-{of}")), &mut Silent).unwrap()
-        });
+        let runs = [(&list, "slides"), (&png, "png")]
+            .map(|(data, of)| train(&request(&slides, &config, data, &format!("{name}-{of}")), &mut Silent).unwrap());
         let weights = runs.each_ref().map(|run| fs::read(run.layout.weights()).unwrap());
         assert!(weights[0] == weights[1], "{name}: other weights");
         let metrics = runs.each_ref().map(|run| run.metrics().unwrap());
@@ -78,7 +77,8 @@ fn training_on_slides_gives_the_weights_of_training_on_png_files() {
         assert!(png, "{name}: pictures are missing");
     }
     // Nothing beside runs and lists was written.
-    let mut names: Vec<_> = fs::read_dir(slides.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut names: Vec<_> =
+        fs::read_dir(slides.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names.len(), 6 + 2 + 6, "{names:?}");
 }

@@ -10,9 +10,7 @@ use kiln_runtime::{Bundle, DecisionRule};
 use kiln_slide::lesion::DetectionRule;
 use kiln_slide::{SlideRow, SlideRule, read_slides};
 use kiln_train::evaluation::Patients;
-use kiln_train::evaluation::slides::{
-    ScoredSlide, SetFigures, SlideEvaluationOptions, SlideEvaluator, SlideFigures,
-};
+use kiln_train::evaluation::slides::{ScoredSlide, SetFigures, SlideEvaluationOptions, SlideEvaluator, SlideFigures};
 use kiln_train::metrics::Bootstrap;
 use serde::Serialize;
 
@@ -183,7 +181,8 @@ fn show(figures: &SlideFigures, out: &Output) {
     };
     set("slides", &figures.slides);
     set("tiles", &figures.tiles);
-    for (count, what) in [(figures.unlabelled_tiles, "without a true label"), (figures.failed_tiles, "without a score")] {
+    for (count, what) in [(figures.unlabelled_tiles, "without a true label"), (figures.failed_tiles, "without a score")]
+    {
         if count > 0 {
             out.line(format_args!("  left out   {count} tiles {what}"));
         }
@@ -194,7 +193,10 @@ fn show(figures: &SlideFigures, out: &Output) {
             let remark = "mean sensitivity at the rates below";
             line("FROC", interval.value, interval.low, interval.high, remark);
             for at in &froc.sensitivities {
-                out.line(format_args!("  {:<10} {:.3}  at {} false positives a slide", "sensitivity", at.sensitivity, at.rate));
+                out.line(format_args!(
+                    "  {:<10} {:.3}  at {} false positives a slide",
+                    "sensitivity", at.sensitivity, at.rate
+                ));
             }
             out.line(format_args!(
                 "  lesions    {} of {} found, {} false positives on {} slides, {} isolated tumour cells not counted",
@@ -206,7 +208,8 @@ fn show(figures: &SlideFigures, out: &Output) {
     let regions = &figures.regions;
     match &regions.interval {
         Some(interval) => {
-            let remark = format!("{} of {} lesions have a tile at or above the threshold", regions.found, regions.lesions);
+            let remark =
+                format!("{} of {} lesions have a tile at or above the threshold", regions.found, regions.lesions);
             line("regions", interval.value, interval.low, interval.high, &remark);
         }
         None => out.line(format_args!("regions      {}", regions.status)),

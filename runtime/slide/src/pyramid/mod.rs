@@ -17,8 +17,8 @@ use tiff::encoder::{TiffKindBig, TiffKindStandard};
 
 pub use error::PyramidError;
 
-use kiln_tile::Place;
 use crate::tiff_writer::CLASSIC_LIMIT;
+use kiln_tile::Place;
 
 /// Side of a tile in pixels.
 pub const PYRAMID_TILE: u32 = 256;

@@ -9,8 +9,8 @@ use tiff::tags::Tag;
 
 use super::raster::Raster;
 use super::{BLOCK_LEVEL, PYRAMID_TILE, PyramidError, PyramidOptions, RegionSource, TileCompression};
-use kiln_tile::Place;
 use crate::tiff_writer::{DEFLATE, JPEG, TileTable, deflated};
+use kiln_tile::Place;
 
 const TILE: usize = PYRAMID_TILE as usize;
 
