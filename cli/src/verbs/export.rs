@@ -76,6 +76,7 @@ fn slide_rule(args: &Args) -> Option<String> {
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
+    let slide_rule = slide_rule(&args);
     let request = ExportRequest {
         run: args.run,
         out: args.out,
@@ -86,7 +87,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         external_data: args.external_data,
         precisions: args.precision,
         calibration: args.calibration,
-        slide_rule: slide_rule(&args),
+        slide_rule,
         replace: args.replace,
     };
     let target = Destination::new("--out", &request.out);

@@ -10,7 +10,7 @@ use kiln_slide::{Annotations, GroupRole, Label, LabelError, LabelRule, Labeller}
 use kiln_tile::Place;
 use serde::Serialize;
 
-use crate::metrics::{Bootstrap, MeasureOptions, Metrics, MetricsError, Scored, is_probability, measure_with};
+use crate::metrics::{Bootstrap, MeasureOptions, Metrics, MetricsError, Scored, measure_with};
 use crate::{Error, Result};
 
 /// Resolution of the masks of lesions that CAMELYON16 evaluates on, in µm/px: level 5 of slides of 0.243 µm/px.
@@ -35,6 +35,8 @@ pub struct SlideEvaluationOptions {
     pub least_overlap: f64,
     /// Includes slides that CAMELYON16 takes out of FROC.
     pub keep_left_out: bool,
+    /// The scores of tiles are probabilities; adds their calibration.
+    pub probabilities: bool,
     /// Options of the intervals.
     pub bootstrap: Bootstrap,
 }
@@ -53,6 +55,7 @@ impl SlideEvaluationOptions {
             lesions: LesionOptions::default(),
             least_overlap: 0.0,
             keep_left_out: false,
+            probabilities: false,
             bootstrap: Bootstrap { resamples: 2000, seed: 0 },
         }
     }
@@ -203,8 +206,14 @@ impl SlideEvaluator {
         let froc = self.froc()?;
         let interval = lesion_bootstrap(options.bootstrap);
         Ok(SlideFigures {
-            slides: set(&self.slides, options.slide_threshold, options.bootstrap)?,
-            tiles: set(&self.tiles, options.tile_threshold, options.bootstrap)?,
+            slides: set(&self.slides, &MeasureOptions::new(options.slide_threshold, options.bootstrap))?,
+            tiles: set(
+                &self.tiles,
+                &MeasureOptions {
+                    probabilities: options.probabilities,
+                    ..MeasureOptions::new(options.tile_threshold, options.bootstrap)
+                },
+            )?,
             unlabelled_tiles: self.unlabelled,
             failed_tiles: self.failed,
             froc,
@@ -229,6 +238,7 @@ impl SlideEvaluator {
         };
         Ok(Froc {
             score: None,
+            complete_score: None,
             status: status.to_owned(),
             interval: None,
             sensitivities: Vec::new(),
@@ -247,11 +257,9 @@ fn lesion_bootstrap(bootstrap: Bootstrap) -> Option<LesionBootstrap> {
     Some(LesionBootstrap { resamples: bootstrap.resamples, seed: bootstrap.seed })
 }
 
-fn set(scored: &[Scored], threshold: f64, bootstrap: Bootstrap) -> Result<SetFigures> {
-    let probabilities = scored.iter().all(|scored| is_probability(scored.score));
-    let options = MeasureOptions { probabilities, ..MeasureOptions::new(threshold, bootstrap) };
+fn set(scored: &[Scored], options: &MeasureOptions<'_>) -> Result<SetFigures> {
     let undefined = |status: String| Ok(SetFigures { status, metrics: None });
-    match measure_with(scored, &options) {
+    match measure_with(scored, options) {
         Ok(metrics) => Ok(SetFigures { status: "ok".to_owned(), metrics: Some(metrics) }),
         Err(error @ MetricsError::Empty) => undefined(format!("empty: {error}")),
         Err(error @ MetricsError::OneClass { .. }) => undefined(format!("one_class: {error}")),

@@ -11,6 +11,7 @@ use kiln_tile::stain::StainNormaliser;
 use super::checkpoint;
 use super::layout::{Layout, same_file};
 use super::loaders::{plain_loader, sampling, training_loader};
+use super::open::opened;
 use super::request::TrainRequest;
 use super::run::Run;
 use super::seeds::{Purpose, seed};
@@ -161,26 +162,6 @@ fn located(data: &Path) -> Result<PathBuf> {
 fn refuse_damaged(dataset: &Dataset, decoder: &Decoder, digests: &[ContentDigests]) -> Result<()> {
     let Some(index) = digests.iter().position(|digest| digest.pixels.is_none()) else { return Ok(()) };
     dataset.tile(index, decoder).map(drop).map_err(Error::from)
-}
-
-/// Opens the data set of a configuration.
-///
-/// # Errors
-/// As [`Dataset::open_with`]; and [`Error::Config`] if the tiles are of slides and the configuration states no resolution.
-pub(super) fn opened(path: &Path, config: &Config, openslide: Option<PathBuf>) -> Result<Dataset> {
-    let data = &config.data;
-    let dataset = Dataset::open_with(path, &data.slides.options(data.micrometres_per_pixel, openslide))?;
-    require_resolution(&dataset, data.micrometres_per_pixel)?;
-    Ok(dataset)
-}
-
-/// Refuses tiles of slides without a stated resolution. The places of a list imply one, but a model is used where nobody
-/// has the list, so its resolution is a decision.
-pub(crate) fn require_resolution(dataset: &Dataset, stated: Option<f64>) -> Result<()> {
-    let Some(found) = dataset.slide_resolution().filter(|_| stated.is_none()) else { return Ok(()) };
-    let list = dataset.list.as_deref().unwrap_or(&dataset.root).display();
-    let reason = format!("required for tiles of slides; those of {list} have {found:.4} µm/px");
-    Err(Error::Config { origin: "data.micrometres_per_pixel".to_owned(), reason })
 }
 
 /// The training tiles that a model learns from: all, or only the normal ones.

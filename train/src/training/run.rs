@@ -14,7 +14,7 @@ use super::facts::{RunFacts, SplitFacts};
 use super::history::read_history;
 use super::layout::{Layout, same_file};
 use super::loaders::plain_loader;
-use super::prepared;
+use super::open::opened;
 use super::tile_pipeline::TilePipeline;
 use crate::data::{Dataset, LabelCount, Loader, Split, SplitPlan, label_counts};
 use crate::model::{Preprocessing, Zoo};
@@ -80,7 +80,7 @@ impl Run {
     /// If it cannot be read.
     pub fn dataset(&self, moved: Option<&Path>) -> Result<Arc<Dataset>> {
         let path = moved.unwrap_or(&self.facts.data);
-        Ok(Arc::new(prepared::opened(path, &self.config, self.openslide.clone())?))
+        Ok(Arc::new(opened(path, &self.config, self.openslide.clone())?))
     }
 
     /// The entries of `dataset` in `split`, by the run's `split.csv`.

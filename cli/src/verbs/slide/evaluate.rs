@@ -136,6 +136,7 @@ fn options(args: &Args, bundle: &Bundle, rule: &DecisionRule) -> anyhow::Result<
         exhaustive: args.annotations.are_exhaustive(),
         detections: DetectionRule::suppression(detections_from),
         keep_left_out: args.keep_left_out,
+        probabilities: are_probabilities,
         bootstrap: Bootstrap { resamples: args.resamples, seed: args.seed },
         ..SlideEvaluationOptions::new(threshold, detections_from)
     })
