@@ -23,7 +23,7 @@ const SET: [&str; 6] = [
     "name=demo-slide",
     "model.filters=[16, 32, 64]",
     "model.dense=[64]",
-    "training.epochs=8",
+    "training.epochs=4",
     "training.batch=16",
     "training.learning_rate=0.002",
 ];
