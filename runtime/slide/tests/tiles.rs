@@ -37,9 +37,12 @@ fn variants() -> Option<(Library, tempfile::TempDir)> {
 #[test]
 fn a_bad_tile_costs_one_tile_with_both_readers() {
     let Some((library, folder)) = variants() else { return };
-    for (name, status) in
-        [("tile-zeroed.tif", "unreadable"), ("tile-half-zeroed.tif", "unreadable"), ("tile-missing.tif", "no_data")]
-    {
+    for (name, statuses) in [
+        ("tile-zeroed.tif", ["unreadable"; 2]),
+        // The direct reader finds the end of the data, OpenSlide that they are damaged.
+        ("tile-half-zeroed.tif", ["unreadable", "truncated"]),
+        ("tile-missing.tif", ["no_data"; 2]),
+    ] {
         let path = folder.path().join(name);
         for direct in [false, true] {
             let slide = Slide::open(&path, &library).unwrap();
@@ -54,7 +57,7 @@ fn a_bad_tile_costs_one_tile_with_both_readers() {
                 }
             }
             assert_eq!(bad.len(), 1, "{name} {reader:?}: {bad:?}");
-            assert_eq!((bad[0].0, bad[0].1), (27, status), "{name} {reader:?}");
+            assert_eq!((bad[0].0, bad[0].1), (27, statuses[usize::from(direct)]), "{name} {reader:?}");
         }
     }
 }

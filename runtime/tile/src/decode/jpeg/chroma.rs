@@ -33,84 +33,96 @@ pub(super) fn declare_side_by_side(header: &mut [u8], frame: &Frame) {
 
 /// Makes RGB pixels of the samples of a picture so declared, `[height / 2, 2 width, 3]`.
 pub(super) fn rgb(side_by_side: &[u8], width: usize, height: usize) -> Vec<u8> {
-    let planes = Planes::new(side_by_side, width, height);
     let mut rgb = vec![0; 3 * width * height];
-    let (mut blue, mut red) = (vec![0_i32; width], vec![0_i32; width]);
+    let chroma = Chroma::new(side_by_side, width / 2, height / 2);
+    let (mut blue, mut red) = (vec![0_u8; width], vec![0_u8; width]);
+    let mut sums = vec![0_u16; width / 2];
     for (row, pixels) in rgb.chunks_exact_mut(3 * width).enumerate() {
-        planes.upsample(&planes.cb, row, &mut blue);
-        planes.upsample(&planes.cr, row, &mut red);
-        let luma = &planes.luma[row * width..(row + 1) * width];
-        for (((pixel, luma), blue), red) in pixels.chunks_exact_mut(3).zip(luma).zip(&blue).zip(&red) {
-            // The factors of libjpeg: 1.402, 0.34414, 0.71414 and 1.772, with 16 bits after the point.
-            let (luma, blue, red) = (i32::from(*luma), blue - 128, red - 128);
-            let level = |value: i32| value.clamp(0, 255) as u8;
-            pixel[0] = level(luma + ((91881 * red + 32768) >> 16));
-            pixel[1] = level(luma + ((-22554 * blue - 46802 * red + 32768) >> 16));
-            pixel[2] = level(luma + ((116_130 * blue + 32768) >> 16));
+        chroma.upsample(&chroma.cb, row, &mut sums, &mut blue);
+        chroma.upsample(&chroma.cr, row, &mut sums, &mut red);
+        // The upper two blocks of a unit come first, then the lower two.
+        let start = (row / BLOCK % 2) * 2 * UNIT;
+        let source = &side_by_side[(row / (2 * BLOCK) * BLOCK + row % BLOCK) * 6 * width..];
+        let units = source.chunks_exact(4 * UNIT).map(|unit| &unit[start..start + 2 * UNIT]);
+        let chroma = blue.chunks_exact(2 * BLOCK).zip(red.chunks_exact(2 * BLOCK));
+        for ((pixels, luma), (blue, red)) in pixels.chunks_exact_mut(2 * UNIT).zip(units).zip(chroma) {
+            for (((pixel, luma), blue), red) in pixels.chunks_exact_mut(3).zip(luma.chunks_exact(3)).zip(blue).zip(red)
+            {
+                let (luma, blue, red) = (i32::from(luma[0]), usize::from(*blue), usize::from(*red));
+                let level = |value: i32| value.clamp(0, 255) as u8;
+                pixel[0] = level(luma + CONVERSION.red[red]);
+                pixel[1] = level(luma + ((CONVERSION.green_blue[blue] + CONVERSION.green_red[red]) >> 16));
+                pixel[2] = level(luma + CONVERSION.blue[blue]);
+            }
         }
     }
     rgb
 }
 
-/// The samples of the three components in their places.
-struct Planes {
-    luma: Vec<u8>,
+/// Bytes of a row of a block of three samples a pixel.
+const UNIT: usize = 3 * BLOCK;
+
+/// The parts of red, green and blue that chroma contributes, as libjpeg computes them: factors 1.402, 0.34414, 0.71414 and
+/// 1.772 with 16 bits after the point.
+struct Conversion {
+    red: [i32; 256],
+    green_blue: [i32; 256],
+    green_red: [i32; 256],
+    blue: [i32; 256],
+}
+
+static CONVERSION: Conversion = Conversion::new();
+
+impl Conversion {
+    const fn new() -> Self {
+        const HALF: i32 = 1 << 15;
+        let mut all = Self { red: [0; 256], green_blue: [0; 256], green_red: [0; 256], blue: [0; 256] };
+        let mut at = 0;
+        while at < 256 {
+            let chroma = at as i32 - 128;
+            all.red[at] = (91_881 * chroma + HALF) >> 16;
+            all.green_blue[at] = -22_554 * chroma + HALF;
+            all.green_red[at] = -46_802 * chroma;
+            all.blue[at] = (116_130 * chroma + HALF) >> 16;
+            at += 1;
+        }
+        all
+    }
+}
+
+/// Chroma as stored.
+struct Chroma {
     cb: Vec<u8>,
     cr: Vec<u8>,
-    /// Size of the planes of chroma.
     width: usize,
     height: usize,
 }
 
-impl Planes {
+impl Chroma {
     fn new(side_by_side: &[u8], width: usize, height: usize) -> Self {
-        let (half_width, half_height) = (width / 2, height / 2);
-        let mut luma = vec![0; width * height];
-        let (mut cb, mut cr) = (vec![0; half_width * half_height], vec![0; half_width * half_height]);
-        let rows = side_by_side.chunks_exact(3 * 2 * width);
-        for (row, ((source, cb), cr)) in
-            rows.zip(cb.chunks_exact_mut(half_width)).zip(cr.chunks_exact_mut(half_width)).enumerate()
-        {
-            let above = row / BLOCK * 2 * BLOCK + row % BLOCK;
-            let (before, after) = luma.split_at_mut((above + BLOCK) * width);
-            let (above, below) = (&mut before[above * width..(above + 1) * width], &mut after[..width]);
-            let units = source.chunks_exact(3 * 4 * BLOCK);
-            let halves = above.chunks_exact_mut(2 * BLOCK).zip(below.chunks_exact_mut(2 * BLOCK));
-            for ((unit, (above, below)), (cb, cr)) in
-                units.zip(halves).zip(cb.chunks_exact_mut(BLOCK).zip(cr.chunks_exact_mut(BLOCK)))
-            {
-                let (upper, lower) = unit.split_at(3 * 2 * BLOCK);
-                above.iter_mut().zip(upper.chunks_exact(3)).for_each(|(to, from)| *to = from[0]);
-                below.iter_mut().zip(lower.chunks_exact(3)).for_each(|(to, from)| *to = from[0]);
-                // Each sample of chroma is there four times.
-                for ((cb, cr), from) in cb.iter_mut().zip(cr).zip(unit.chunks_exact(3 * 4)) {
-                    (*cb, *cr) = (from[1], from[2]);
-                }
-            }
-        }
-        Self { luma, cb, cr, width: half_width, height: half_height }
+        // Each sample is there four times.
+        let samples = || side_by_side.chunks_exact(3 * 4);
+        let (cb, cr) = (samples().map(|four| four[1]).collect(), samples().map(|four| four[2]).collect());
+        Self { cb, cr, width, height }
     }
 
     /// Upsamples chroma for a row of the picture: three quarters of the nearer sample and a quarter of the farther one,
     /// along both axes, with one rounding at the end (`h2v2_fancy_upsample` of libjpeg).
-    fn upsample(&self, plane: &[u8], row: usize, upsampled: &mut [i32]) {
+    fn upsample(&self, plane: &[u8], row: usize, sums: &mut [u16], upsampled: &mut [u8]) {
         let near = row / 2;
-        let far = if row % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(self.height - 1) };
+        let far = if row.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(self.height - 1) };
         let of = |row: usize| &plane[row * self.width..(row + 1) * self.width];
-        let sums = of(near).iter().zip(of(far)).map(|(near, far)| 3 * i32::from(*near) + i32::from(*far));
-        let mut before = None;
-        let mut pairs = upsampled.chunks_exact_mut(2);
-        let mut last: Option<(i32, &mut [i32])> = None;
-        for (sum, pair) in sums.zip(&mut pairs) {
-            pair[0] = (3 * sum + before.unwrap_or(sum) + 8) >> 4;
-            if let Some((previous, pair)) = last.take() {
-                pair[1] = (3 * previous + sum + 7) >> 4;
-            }
-            before = Some(sum);
-            last = Some((sum, pair));
+        for ((sum, near), far) in sums.iter_mut().zip(of(near)).zip(of(far)) {
+            *sum = 3 * u16::from(*near) + u16::from(*far);
         }
-        if let Some((sum, pair)) = last {
-            pair[1] = (4 * sum + 7) >> 4;
+        let ([first, ..], [.., last]) = (&*sums, &*sums) else { return };
+        let end = upsampled.len() - 1;
+        upsampled[0] = ((4 * first + 8) >> 4) as u8;
+        upsampled[end] = ((4 * last + 7) >> 4) as u8;
+        // Between two samples lie the second pixel of the left one and the first pixel of the right one.
+        for (pair, between) in upsampled[1..end].chunks_exact_mut(2).zip(sums.windows(2)) {
+            pair[0] = ((3 * between[0] + between[1] + 7) >> 4) as u8;
+            pair[1] = ((3 * between[1] + between[0] + 8) >> 4) as u8;
         }
     }
 }
