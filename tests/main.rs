@@ -29,6 +29,7 @@ mod score_input;
 mod score_out;
 mod score_resume;
 mod shard;
+mod slide;
 mod snippet;
 mod stain;
 mod study;

@@ -11,7 +11,7 @@ const FRACTIONS: [f64; 3] = SplitPlan::FRACTIONS;
 
 /// Digests of tiles that are all different.
 fn distinct(dataset: &Dataset) -> Vec<ContentDigests> {
-    let digest = |entry: &Entry| ContentDigests { file: entry.path.display().to_string(), pixels: None };
+    let digest = |entry: &Entry| ContentDigests { file: entry.path.display().to_string(), pixels: None, blank: false };
     dataset.entries.iter().map(digest).collect()
 }
 

@@ -1,10 +1,12 @@
 //! The OpenSlide library, and opening slides with it.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use kiln_slide::openslide::{self, Library};
-use kiln_slide::{ReadOptions, Slide};
+use kiln_slide::{ReadOptions, Slide, SlideError, probe};
 
 use super::grid::GridArgs;
 use crate::variable;
@@ -30,8 +32,16 @@ impl LibraryArgs {
         Ok(Library::load(&openslide::find(named.as_deref())?, CACHE_BYTES)?)
     }
 
-    /// Opens a slide, with its resolution replaced if the user asked for that.
+    /// Opens a slide, with its resolution replaced if the user asked for that. Another process opens it first: a file that
+    /// ends that process, or keeps it busy, is refused here.
     pub(crate) fn open(&self, path: &Path, library: &Library) -> anyhow::Result<Slide> {
+        let mut child = Command::new(std::env::current_exe().context("cannot find the path of this program")?);
+        child.args(["slide", "probe"]).arg(library.path()).arg(path);
+        match probe::examine_in_child(path, &mut child, probe::TIME_LIMIT) {
+            // The same error comes with its type from this process.
+            Ok(()) | Err(SlideError::Refused { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
         let slide = Slide::open(path, library)?.with_direct(Arc::default());
         match self.mpp_override {
             Some(mpp) => Ok(slide.with_mpp(mpp)?),

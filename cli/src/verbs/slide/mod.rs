@@ -7,6 +7,7 @@ pub(super) mod fault;
 mod grid;
 mod inspect;
 mod library;
+mod probe;
 pub(super) mod report;
 mod tile;
 
@@ -36,6 +37,8 @@ enum Action {
     Inspect(inspect::Args),
     Tile(tile::Args),
     Report(report::Args),
+    #[command(hide = true)]
+    Probe(probe::Args),
     #[cfg(feature = "train")]
     Evaluate(evaluate::Args),
 }
@@ -45,6 +48,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         Action::Inspect(args) => inspect::run(&args, out),
         Action::Tile(args) => tile::run(&args, out),
         Action::Report(args) => report::run(&args, out),
+        Action::Probe(args) => probe::run(&args, out),
         #[cfg(feature = "train")]
         Action::Evaluate(args) => evaluate::run(&args, out),
     }

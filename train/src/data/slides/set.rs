@@ -48,9 +48,8 @@ impl SlideSet {
         let library = openslide::find(options.openslide.as_deref())
             .and_then(|file| Library::load(&file, DEFAULT_CACHE_BYTES))
             .map_err(|error| DataError::OpenSlide(Box::new(error)))?;
-        let resolution_of = |slide: &ListedSlide| -> Result<f64> {
-            options.mpp_override.map_or_else(|| level_0(slide, &library), Ok)
-        };
+        let resolution_of =
+            |slide: &ListedSlide| -> Result<f64> { options.mpp_override.map_or_else(|| level_0(slide, &library), Ok) };
         let level_0: Vec<f64> = slides.par_iter().map(resolution_of).collect::<Result<_>>()?;
         let found = |slide: &ListedSlide, mpp: f64| f64::from(slide.side) * mpp / f64::from(SIDE);
         let first = slides.first().zip(level_0.first()).map(|(slide, mpp)| found(slide, *mpp));

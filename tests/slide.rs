@@ -1,0 +1,206 @@
+//! Whole slides: a drawn slide becomes tiles, rows, heat maps and a page; the rows are those of the same tiles as files; and
+//! stops, shards, damage and missing facts cost what they must and nothing more.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kiln_slide::{PyramidOptions, openslide, write_pyramid_file};
+use kiln_tile::Place;
+use kiln_train::data::synth::{WholeSlide, WholeSlideOptions};
+
+use crate::support::{Killer, Kind, command, fixture, kiln, lock, read_csv, read_json, repetitions, scratch, skip};
+
+/// Resolution of the drawn slides and of the tiles in µm/px.
+const MPP: &str = "0.5";
+
+/// False, with a printed reason, if OpenSlide cannot be installed here.
+fn has_openslide() -> bool {
+    let _one_installation = lock("openslide");
+    match openslide::find_or_install(None, &mut |_| ()) {
+        Ok(_) => true,
+        Err(error) => {
+            skip(&format!("no OpenSlide: {error}"));
+            false
+        }
+    }
+}
+
+/// Draws a slide of 2,048 pixels, with its annotations beside it.
+fn draw(folder: &Path, name: &str, options: WholeSlideOptions) -> PathBuf {
+    let slide = WholeSlide::new(&WholeSlideOptions { side: 2_048, ..options }).unwrap();
+    let path = folder.join(format!("{name}.tif"));
+    let region = |place: Place| slide.region(place.minx as u32, place.miny as u32, place.width, place.height);
+    let size = (slide.side(), slide.side());
+    write_pyramid_file(&path, size, &PyramidOptions::new(WholeSlide::MPP), &mut |place| Ok(region(place))).unwrap();
+    fs::write(path.with_extension("xml"), slide.asap_xml()).unwrap();
+    path
+}
+
+fn tissue() -> WholeSlideOptions {
+    WholeSlideOptions { seed: 3, lesions: 1, ..WholeSlideOptions::default() }
+}
+
+fn rows(file: &Path) -> Vec<BTreeMap<String, String>> {
+    read_csv(&fs::read_to_string(file).unwrap()).1
+}
+
+#[test]
+fn a_slide_becomes_rows_heat_maps_and_a_page_and_its_rows_are_those_of_the_same_tiles_as_files() {
+    if !has_openslide() {
+        return;
+    }
+    let (fixture, folder) = (fixture(), scratch());
+    let here = folder.path();
+    let (slide, bundle, out) = (draw(here, "drawn", tissue()), fixture.bundle(Kind::Cnn), here.join("out"));
+    kiln!("score", &bundle, &slide, "--mpp", MPP, "--out", &out).code(0).says(&["page:"]);
+    let (header, found) = read_csv(&fs::read_to_string(out.join("tiles.csv")).unwrap());
+    let expected = "slide,minx,miny,width,height,score,label,status,";
+    assert!(header.join(",").starts_with(expected), "{header:?}");
+    assert!(header.join(",").ends_with(",level,tissue_fraction,tumour_fraction"), "{header:?}");
+    assert!(found.len() > 8 && found.iter().all(|row| row["status"] == "ok" && row["width"] == "256"), "{found:?}");
+    let names = ["heatmap.geojson", "heatmap.ome.tif", "heatmap.png", "index.html", "overlay.png"];
+    assert_eq!(crate::support::names(&out.join("drawn")), names);
+    let geojson = read_json(&out.join("drawn/heatmap.geojson"));
+    assert_eq!(geojson["type"], "FeatureCollection");
+    let table = rows(&out.join("slides.csv"));
+    let highest = found.iter().map(|row| row["score"].parse::<f32>().unwrap()).fold(0.0, f32::max);
+    assert_eq!(table.len(), 1);
+    assert_eq!(table[0]["score"].parse::<f32>().unwrap(), highest);
+    assert_eq!((table[0]["status"].as_str(), table[0]["tiles"].parse::<usize>().unwrap()), ("ok", found.len()));
+
+    // The same tiles as PNG files.
+    let (list, images) = (here.join("tiles.csv"), here.join("images"));
+    kiln!("slide", "tile", &slide, "--mpp", MPP, "--out", &list, "--images", &images).code(0);
+    assert_eq!(rows(&list).len(), found.len());
+    let scores = here.join("files.csv");
+    kiln!("score", &bundle, &images, "--out", &scores).code(0);
+    let name = |path: &str| Path::new(path).file_stem().unwrap().to_string_lossy().into_owned();
+    let by_place: BTreeMap<String, String> =
+        rows(&scores).into_iter().map(|row| (name(&row["path"]), row["score"].clone())).collect();
+    for row in &found {
+        let (a, b) = (&by_place[&format!("{}_{}", row["minx"], row["miny"])], &row["score"]);
+        let (a, b): (f32, f32) = (a.parse().unwrap(), b.parse().unwrap());
+        assert!((a - b).abs() < 1e-5, "{row:?}: {a} as a file");
+    }
+    // From the list, to stdout.
+    let listed = kiln!("score", &bundle, &list, "--mpp", MPP).code(0).stdout();
+    assert_eq!(read_csv(&listed).1.len(), found.len());
+}
+
+#[test]
+fn killed_again_and_again_a_scoring_of_a_slide_ends_in_the_same_bytes() {
+    if !has_openslide() {
+        return;
+    }
+    let (fixture, folder) = (fixture(), scratch());
+    let here = folder.path();
+    let (slide, bundle) = (draw(here, "drawn", tissue()), fixture.bundle(Kind::Cnn));
+    let score = |out: &Path| {
+        let mut command = command();
+        command.arg("score").arg(&bundle).arg(&slide).args(["--mpp", MPP, "--batch", "1", "--threads", "1"]);
+        command.args(["--heatmap", "geojson", "--out"]).arg(out);
+        command
+    };
+    let (whole, killed) = (here.join("whole"), here.join("killed"));
+    crate::support::finish(score(&whole)).code(0);
+    let mut killer = Killer::new(5, std::time::Duration::from_millis(900));
+    for _ in 0..repetitions() {
+        killer.kill(&mut score(&killed));
+    }
+    crate::support::finish(score(&killed)).code(0);
+    for file in ["tiles.csv", "slides.csv", "drawn/heatmap.geojson"] {
+        assert_eq!(fs::read(whole.join(file)).unwrap(), fs::read(killed.join(file)).unwrap(), "{file}");
+    }
+}
+
+#[test]
+fn shards_of_a_slide_join_to_the_rows_of_one_machine_and_are_drawn() {
+    if !has_openslide() {
+        return;
+    }
+    let (fixture, folder) = (fixture(), scratch());
+    let here = folder.path();
+    let (slide, bundle) = (draw(here, "drawn", tissue()), fixture.bundle(Kind::Cnn));
+    let whole = here.join("whole.csv");
+    kiln!("score", &bundle, &slide, "--mpp", MPP, "--batch", "1", "--out", &whole).code(0);
+    let part = |index: usize| here.join(format!("part-{index}.parquet"));
+    for index in 0..3 {
+        let shard = format!("{index}/3");
+        kiln!("score", &bundle, &slide, "--mpp", MPP, "--batch", "1", "--shard", shard, "--out", part(index)).code(0);
+    }
+    let (joined, drawn) = (here.join("joined.csv"), here.join("report"));
+    kiln!("merge", part(2), part(0), part(1), "--out", &joined).code(0);
+    assert_eq!(fs::read(&joined).unwrap(), fs::read(&whole).unwrap());
+    kiln!("slide", "report", &bundle, &joined, "--out", &drawn, "--heatmap", "page").code(0);
+    assert!(drawn.join("drawn/index.html").is_file());
+}
+
+#[test]
+fn a_slide_of_glass_has_no_tiles_and_the_others_are_scored() {
+    if !has_openslide() {
+        return;
+    }
+    let (fixture, folder) = (fixture(), scratch());
+    let here = folder.path();
+    let slides = here.join("slides");
+    fs::create_dir(&slides).unwrap();
+    draw(&slides, "glass", WholeSlideOptions { tissue: 0.0, lesions: 0, ..tissue() });
+    let bundle = fixture.bundle(Kind::Cnn);
+    let out = here.join("glass");
+    kiln!("score", &bundle, slides.join("glass.tif"), "--mpp", MPP, "--out", &out).code(2).says(&["no_tissue"]);
+    assert!(!out.join("glass").exists(), "a heat map of nothing");
+    draw(&slides, "tissue", tissue());
+    let out = here.join("both");
+    kiln!("score", &bundle, &slides, "--mpp", MPP, "--heatmap", "none", "--out", &out).code(2).says(&["no_tissue"]);
+    let status: BTreeMap<String, String> =
+        rows(&out.join("slides.csv")).into_iter().map(|row| (row["slide"].clone(), row["status"].clone())).collect();
+    let of = |name: &str| status.iter().find(|(slide, _)| slide.ends_with(name)).unwrap().1.as_str();
+    assert!(of("glass.tif").starts_with("no_tissue"));
+    assert_eq!(of("tissue.tif"), "ok");
+}
+
+#[test]
+fn a_damaged_tile_costs_one_row_and_a_missing_resolution_names_the_override() {
+    if !has_openslide() {
+        return;
+    }
+    let (fixture, folder) = (fixture(), scratch());
+    let here = folder.path();
+    let (slide, bundle) = (draw(here, "drawn", tissue()), fixture.bundle(Kind::Cnn));
+    let sound = here.join("sound.csv");
+    kiln!("score", &bundle, &slide, "--mpp", MPP, "--batch", "1", "--out", &sound).code(0);
+    // The resolution in the TIFF's tags is that of 72 dpi: 353 µm/px.
+    let bytes = fs::read(&slide).unwrap();
+    let bundle_says_nothing = kiln!("score", &bundle, &slide).code(2);
+    bundle_says_nothing.says(&["--mpp"]);
+    let absurd = here.join("absurd.tif");
+    let size = (2_048, 2_048);
+    let white = |place: Place| Ok(vec![255; 3 * place.width as usize * place.height as usize]);
+    write_pyramid_file(&absurd, size, &PyramidOptions::new(20.0), &mut |place| white(place)).unwrap();
+    kiln!("slide", "inspect", &absurd).code(0);
+    kiln!("score", &bundle, &absurd, "--mpp", MPP).code(2).says(&["coarser"]);
+    // Zeros in the middle of the longest run of one tile of level 0: the largest tile of the file.
+    let start = largest_jpeg(&bytes);
+    let mut damaged = bytes.clone();
+    damaged[start + 2_000..start + 6_000].fill(0);
+    let broken = here.join("broken.tif");
+    fs::write(&broken, damaged).unwrap();
+    let out = here.join("broken.csv");
+    kiln!("score", &bundle, &broken, "--mpp", MPP, "--batch", "1", "--out", &out).code(2);
+    let (sound, broken) = (rows(&sound), rows(&out));
+    assert_eq!(sound.len(), broken.len());
+    let failed = broken.iter().filter(|row| row["status"] != "ok").count();
+    assert_eq!(failed, 1, "one TIFF tile is one tile of the grid");
+    for (a, b) in sound.iter().zip(&broken).filter(|(_, b)| b["status"] == "ok") {
+        assert_eq!(a["score"], b["score"]);
+    }
+}
+
+/// The start of the longest JPEG stream of a file.
+fn largest_jpeg(bytes: &[u8]) -> usize {
+    let starts: Vec<usize> =
+        bytes.windows(3).enumerate().filter(|(_, at)| *at == [0xff, 0xd8, 0xff]).map(|(at, _)| at).collect();
+    let ends = starts.iter().skip(1).copied().chain([bytes.len()]);
+    starts.iter().zip(ends).max_by_key(|(start, end)| end - **start).map(|(start, _)| *start).unwrap()
+}
