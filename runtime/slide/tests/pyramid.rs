@@ -5,10 +5,11 @@ mod support;
 
 use std::io::Cursor;
 use std::path::Path;
+use std::sync::Arc;
 
 use kiln_slide::{
-    PYRAMID_BLOCK, Place, PyramidError, PyramidOptions, PyramidSummary, TileCompression, write_pyramid,
-    write_pyramid_file,
+    Direct, PYRAMID_BLOCK, Place, PyramidError, PyramidOptions, PyramidSummary, TileCache, TileCompression, WHITE,
+    write_pyramid, write_pyramid_file,
 };
 use proptest::prelude::*;
 use tiff::decoder::{Decoder, DecodingResult};
@@ -95,7 +96,7 @@ fn lossless_levels_are_area_averages_of_the_source() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn blocks_cover_the_slide_once(width in 1_u32..6000, height in 1_u32..2500) {
@@ -117,6 +118,29 @@ proptest! {
         }).unwrap();
         prop_assert!(covered.iter().all(|covered| *covered));
         prop_assert_eq!(total, u64::from(width) * u64::from(height));
+    }
+}
+
+#[test]
+fn jpeg_levels_are_decoded_directly() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("slide.tif");
+    let options = PyramidOptions { compression: TileCompression::Jpeg(95), ..PyramidOptions::new(0.5) };
+    let summary = write_pyramid_file(&path, (1100, 700), &options, &mut |place| Ok(pixels(place))).unwrap();
+    let sizes: Vec<(u64, u64)> =
+        summary.levels.iter().map(|(width, height)| ((*width).into(), (*height).into())).collect();
+    assert_eq!(sizes, [(1100, 700), (550, 350)]);
+    let direct = Direct::open(&path, "generic-tiff", &sizes, Arc::new(TileCache::default())).unwrap();
+    for (level, (width, height)) in (0..).zip(&summary.levels) {
+        assert!(direct.not_direct(level).is_none(), "{:?}", direct.not_direct(level));
+        let region = direct.read_level(level, 0, 0, (*width, *height), WHITE).unwrap().unwrap();
+        assert_eq!(region.data_pixels, u64::from(*width) * u64::from(*height));
+        if level == 0 {
+            let wanted = pixels(Place { minx: 0, miny: 0, width: *width, height: *height });
+            let off = |(found, wanted): (&u8, &u8)| u64::from(found.abs_diff(*wanted));
+            let sum: u64 = region.rgb.iter().zip(&wanted).map(off).sum();
+            assert!(sum < 3 * wanted.len() as u64, "{}", sum as f64 / wanted.len() as f64);
+        }
     }
 }
 
