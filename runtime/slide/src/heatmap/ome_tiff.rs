@@ -7,7 +7,6 @@
 use std::io::{Seek, Write};
 use std::ops::Range;
 
-use flate2::write::ZlibEncoder;
 use tiff::TiffError;
 use tiff::encoder::{DirectoryEncoder, TiffEncoder, TiffKind, TiffKindBig, TiffKindStandard};
 use tiff::tags::Tag;
@@ -16,11 +15,10 @@ use super::colour::{FAILED, ScoreScale};
 use super::error::HeatmapError;
 use super::raster::{Cell, Raster};
 use super::slide::ScoredSlide;
+use crate::tiff_writer::{CLASSIC_LIMIT, DEFLATE, StoredTile, TileTable, deflated};
 
 /// Width and height of the TIFF's tiles in pixels.
 const TILE: u32 = 512;
-/// Bytes above which a file is a BigTIFF: 4 GiB, less room for directories.
-const CLASSIC: u64 = (1 << 32) - (1 << 26);
 
 /// What the pixels of an overlay are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -84,7 +82,7 @@ pub(super) fn write(
 ) -> Result<OmeTiffSummary, HeatmapError> {
     let grid = Grid::new(slide, raster, options);
     let sample = if options.pixels == OverlayPixels::Scores { 4 } else { 3 };
-    let big = u64::from(grid.width) * u64::from(grid.height) * sample / 3 * 4 > CLASSIC;
+    let big = u64::from(grid.width) * u64::from(grid.height) * sample / 3 * 4 > CLASSIC_LIMIT;
     if big { grid.write::<TiffKindBig>(out) } else { grid.write::<TiffKindStandard>(out) }.map_err(refused)?;
     let scale = raster.cell_side() / grid.block as f64;
     Ok(OmeTiffSummary { width: grid.width, height: grid.height, levels: grid.levels, scale, big })
@@ -141,39 +139,27 @@ impl<'a> Grid<'a> {
         let shown = self.slide.shown();
         let columns: Vec<_> = (0..width).map(|x| self.cells(shown.minx.unsigned_abs(), x, level)).collect();
         let rows: Vec<_> = (0..height).map(|y| self.cells(shown.miny.unsigned_abs(), y, level)).collect();
-        let (mut offsets, mut lengths) = (Vec::new(), Vec::new());
+        let mut table = TileTable::new(width, height, TILE);
         // Tiles of one value, glass above all, are stored once.
-        let mut plain: Vec<(Vec<u8>, (u64, u64))> = Vec::new();
+        let mut plain: Vec<(Vec<u8>, StoredTile)> = Vec::new();
         let mut bytes = Vec::new();
-        for top in (0..rows.len()).step_by(TILE as usize) {
-            for left in (0..columns.len()).step_by(TILE as usize) {
+        for (row, top) in (0..).zip((0..rows.len()).step_by(TILE as usize)) {
+            for (column, left) in (0..).zip((0..columns.len()).step_by(TILE as usize)) {
                 self.fill(&mut bytes, &columns[left..], &rows[top..]);
                 let pixel = &bytes[..self.pixel_bytes()];
                 let is_plain = bytes.chunks_exact(pixel.len()).all(|other| other == pixel);
-                let stored = plain.iter().find(|(known, _)| is_plain && known == pixel).map(|(_, stored)| *stored);
-                let (offset, length) = match stored {
-                    Some(stored) => stored,
+                match plain.iter().find(|(known, _)| is_plain && known == pixel) {
+                    Some((_, stored)) => table.set((column, row), *stored),
                     None => {
-                        let packed = deflated(&bytes)?;
-                        let stored = (directory.write_data(packed.as_slice())?, packed.len() as u64);
+                        let stored = table.store(directory, (column, row), &deflated(&bytes)?)?;
                         if is_plain {
                             plain.push((pixel.to_vec(), stored));
                         }
-                        stored
                     }
-                };
-                offsets.push(K::convert_offset(offset)?);
-                lengths.push(K::convert_offset(length)?);
+                }
             }
         }
-        directory.write_tag(Tag::ImageWidth, width)?;
-        directory.write_tag(Tag::ImageLength, height)?;
-        directory.write_tag(Tag::Compression, DEFLATE)?;
-        directory.write_tag(Tag::PlanarConfiguration, 1_u16)?;
-        directory.write_tag(Tag::TileWidth, TILE)?;
-        directory.write_tag(Tag::TileLength, TILE)?;
-        directory.write_tag(Tag::TileOffsets, K::convert_slice(&offsets))?;
-        directory.write_tag(Tag::TileByteCounts, K::convert_slice(&lengths))?;
+        table.write_tags(directory, DEFLATE)?;
         match self.pixels {
             OverlayPixels::Scores => {
                 directory.write_tag(Tag::BitsPerSample, 32_u16)?;
@@ -273,16 +259,9 @@ impl<'a> Grid<'a> {
     }
 }
 
-const DEFLATE: u16 = 8;
 const FLOAT: u16 = 3;
 const BLACK_IS_ZERO: u16 = 1;
 const RGB: u16 = 2;
-
-fn deflated(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(bytes)?;
-    encoder.finish()
-}
 
 /// Escapes text for an attribute or element. Characters beyond ASCII become references; those that XML 1.0 does not
 /// allow become U+FFFD.

@@ -4,11 +4,14 @@ use std::io;
 
 use tiff::TiffError;
 
+use super::MAX_SIDE;
+use crate::resolution::{MAX_MPP, MIN_MPP};
+
 /// The reason why a pyramidal TIFF could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum PyramidError {
     /// No pixel, or a side over the limit.
-    #[error("a slide of {width} x {height} pixels cannot be written; expected sides of 1 to {limit} pixels", limit = super::MAX_SIDE)]
+    #[error("a slide of {width} x {height} pixels cannot be written; expected sides of 1 to {limit} pixels", limit = MAX_SIDE)]
     Size {
         /// Width in pixels.
         width: u32,
@@ -16,7 +19,7 @@ pub enum PyramidError {
         height: u32,
     },
     /// A pixel size that no slide has.
-    #[error("a slide of {0} µm/px cannot be written; expected 0.05 to 20 µm/px")]
+    #[error("a slide of {0} µm/px cannot be written; expected {low} to {high} µm/px", low = MIN_MPP, high = MAX_MPP)]
     PixelSize(f64),
     /// The JPEG quality is out of range.
     #[error("the JPEG quality is {0}; expected 1 to 100")]

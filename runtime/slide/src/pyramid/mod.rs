@@ -13,12 +13,13 @@ use std::io::{BufWriter, Seek, Write};
 use std::path::Path;
 
 use kiln_files::publish;
+use kiln_tile::Place;
 use tiff::encoder::{TiffKindBig, TiffKindStandard};
 
 pub use error::PyramidError;
 
+use crate::resolution::{MAX_MPP, MIN_MPP};
 use crate::tiff_writer::CLASSIC_LIMIT;
-use kiln_tile::Place;
 
 /// Side of a tile in pixels.
 pub const PYRAMID_TILE: u32 = 256;
@@ -119,7 +120,7 @@ pub fn write_pyramid_file(
 
 impl PyramidOptions {
     fn check(&self) -> Result<(), PyramidError> {
-        if !(0.05..=20.0).contains(&self.mpp) {
+        if !(MIN_MPP..=MAX_MPP).contains(&self.mpp) {
             return Err(PyramidError::PixelSize(self.mpp));
         }
         if let TileCompression::Jpeg(quality) = self.compression

@@ -4,13 +4,13 @@ use std::io::{Seek, Write};
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageError};
+use kiln_tile::Place;
 use tiff::encoder::{DirectoryEncoder, Rational, TiffEncoder, TiffKind};
 use tiff::tags::Tag;
 
 use super::raster::Raster;
 use super::{BLOCK_LEVEL, PYRAMID_TILE, PyramidError, PyramidOptions, RegionSource, TileCompression};
 use crate::tiff_writer::{DEFLATE, JPEG, TileTable, deflated};
-use kiln_tile::Place;
 
 const TILE: usize = PYRAMID_TILE as usize;
 
@@ -32,8 +32,9 @@ pub(super) fn write<W: Write + Seek, K: TiffKind>(
     let mut base = encoder.image_directory()?;
     let mut tables: Vec<TileTable> =
         levels.iter().map(|(width, height)| TileTable::new(*width, *height, PYRAMID_TILE)).collect();
-    let top = tables.len() - 1;
-    let (columns, rows) = tables[top].grid();
+    // Of a small slide a block exceeds the tiles of the coarsest level.
+    let top = (levels.len() - 1).max(BLOCK_LEVEL);
+    let [columns, rows] = [levels[0].0, levels[0].1].map(|side| side.div_ceil(PYRAMID_TILE << top));
     let mut walk = Walk { directory: &mut base, tables: &mut tables, compression: options.compression, source };
     for row in 0..rows {
         for column in 0..columns {
@@ -61,8 +62,8 @@ struct Walk<'a, 'b, W: Write + Seek, K: TiffKind> {
 impl<W: Write + Seek, K: TiffKind> Walk<'_, '_, W, K> {
     /// Writes a tile and all tiles of finer levels that it covers. Returns its pixels, clipped to the level.
     fn node(&mut self, level: usize, column: u32, row: u32) -> Result<Raster, PyramidError> {
-        if level <= BLOCK_LEVEL {
-            return self.block(level, column, row);
+        if level == BLOCK_LEVEL {
+            return self.block(column, row);
         }
         let (width, height) = self.clipped(level - 1, 2 * column, 2 * row, 2);
         let mut finer = Raster::black(width as usize, height as usize);
@@ -78,9 +79,9 @@ impl<W: Write + Seek, K: TiffKind> Walk<'_, '_, W, K> {
         Ok(pixels)
     }
 
-    /// As [`Self::node`], for a tile of a level at which a block is at most one tile.
-    fn block(&mut self, level: usize, column: u32, row: u32) -> Result<Raster, PyramidError> {
-        let tiles = 1 << level;
+    /// As [`Self::node`], for a tile of the level at which a block is one tile. A small slide does not have this level.
+    fn block(&mut self, column: u32, row: u32) -> Result<Raster, PyramidError> {
+        let tiles = 1 << BLOCK_LEVEL;
         let (width, height) = self.clipped(0, column * tiles, row * tiles, tiles);
         let [minx, miny] = [column, row].map(|at| i64::from(at * tiles * PYRAMID_TILE));
         let failed = |reason| PyramidError::Source { minx, miny, width, height, reason };
@@ -89,15 +90,15 @@ impl<W: Write + Seek, K: TiffKind> Walk<'_, '_, W, K> {
         if pixels.rgb.len() != pixels.width * pixels.height * 3 {
             return Err(failed(format!("{} bytes were returned", pixels.rgb.len()).into()));
         }
-        for finer in 0..=level {
-            if finer > 0 {
+        for level in 0..self.tables.len().min(BLOCK_LEVEL + 1) {
+            if level > 0 {
                 pixels = pixels.halved();
             }
-            let (first_column, first_row) = (column << (level - finer), row << (level - finer));
+            let (first_column, first_row) = (column << (BLOCK_LEVEL - level), row << (BLOCK_LEVEL - level));
             for (y, top) in (0..pixels.height).step_by(TILE).enumerate() {
                 for (x, left) in (0..pixels.width).step_by(TILE).enumerate() {
                     let place = (first_column + x as u32, first_row + y as u32);
-                    self.tile(finer, place, &pixels.square(left, top, TILE))?;
+                    self.tile(level, place, &pixels.square(left, top, TILE))?;
                 }
             }
         }
@@ -192,7 +193,27 @@ fn rational(value: f64) -> Rational {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Cursor;
+
+    use tiff::decoder::{Decoder, DecodingResult};
+    use tiff::encoder::TiffKindBig;
+
     use super::*;
+
+    #[test]
+    fn a_bigtiff_has_the_same_pixels() {
+        let options = PyramidOptions { compression: TileCompression::Deflate, ..PyramidOptions::new(0.5) };
+        let mut out = Cursor::new(Vec::new());
+        let mut source = |place: Place| Ok((0..3 * place.width * place.height).map(|at| (at % 251) as u8).collect());
+        write::<_, TiffKindBig>(&mut out, &[(300, 200)], &options, &mut source).unwrap();
+        let bytes = out.into_inner();
+        assert!(bytes[2..4].contains(&43));
+        let mut decoder = Decoder::new(Cursor::new(bytes)).unwrap();
+        let DecodingResult::U8(rgb) = decoder.read_image().unwrap() else { panic!("not 8 bits") };
+        assert!(rgb.iter().enumerate().all(|(at, value)| usize::from(*value) == at % 251) && rgb.len() == 180_000);
+    }
 
     #[test]
     fn pixel_sizes_are_exact_where_a_fraction_is() {

@@ -4,16 +4,16 @@ use rand::Rng;
 
 use super::outline::Outline;
 use super::{LesionKind, MPP, WholeSlideOptions};
-use crate::data::random::{between, chance, stream};
+use crate::data::random::{below, between, chance, stream};
 use crate::data::{DataError, Result};
 
 const TAU: f32 = std::f32::consts::TAU;
-/// Attempts at a place before a lesion is made smaller.
+/// Attempts at a place before lesions are made smaller.
 const ATTEMPTS: usize = 300;
 /// Normal tissue around a lesion in pixels.
 const RIM: f32 = 40.0;
 /// Distance between lesions in µm. CAMELYON16 joins annotations less than 75 µm apart into one lesion.
-const APART: f32 = 110.0;
+const APART: f32 = 85.0;
 /// Gap between the parts of one lesion in µm: less than 75, so that they are one lesion.
 const GAP: f32 = 36.0;
 
@@ -41,17 +41,21 @@ impl Layout {
         let mut rng = stream(options.seed, b"layout  ", 0, 0);
         let pieces = if options.tissue > 0.0 { pieces(options, &mut rng) } else { Vec::new() };
         let mut layout = Self { pieces, lesions: Vec::new() };
-        for number in 0..options.lesions {
-            // Each lesion has its own stream: a slide with more lesions has the same first ones.
-            let mut rng = stream(options.seed, b"lesion  ", number as u64, 0);
-            let lesion = layout.place(LesionKind::of(number), &mut rng).ok_or_else(|| DataError::Option {
-                key: "lesions",
-                found: options.lesions.to_string(),
-                expected: "fewer lesions, or a slide with more tissue",
-            })?;
-            layout.lesions.push(lesion);
+        // In little tissue the lesions are smaller.
+        let scales = [1.0, 1.0, 0.8, 0.8, 0.64, 0.64, 0.5, 0.5, 0.4, 0.4];
+        for (attempt, scale) in (0..).zip(scales) {
+            layout.lesions.clear();
+            for number in 0..options.lesions {
+                let mut rng = stream(options.seed, b"lesion  ", number as u64, attempt);
+                let Some(lesion) = layout.place(LesionKind::of(number), scale, &mut rng) else { break };
+                layout.lesions.push(lesion);
+            }
+            if layout.lesions.len() == options.lesions {
+                return Ok(layout);
+            }
         }
-        Ok(layout)
+        let (found, expected) = (options.lesions.to_string(), "fewer lesions, or a slide with more tissue");
+        Err(DataError::Option { key: "lesions", found, expected })
     }
 
     /// The distance to the edge of the tissue in pixels, above 0 within.
@@ -65,35 +69,27 @@ impl Layout {
         self.lesions.iter().map(depth).fold(f32::MIN, f32::max)
     }
 
-    fn place(&self, kind: LesionKind, rng: &mut impl Rng) -> Option<Placed> {
+    fn place(&self, kind: LesionKind, scale: f32, rng: &mut impl Rng) -> Option<Placed> {
         let largest = self.pieces.iter().map(Outline::radius).fold(0.0, f32::max);
-        let share = match kind {
-            LesionKind::Large => 0.46,
-            LesionKind::TwoParts => 0.15,
-            LesionKind::IsolatedCells => 0.0,
-            LesionKind::Small => between(rng, 0.1, 0.24),
+        let radius = match kind {
+            // Isolated tumour cells are below 275 µm after CAMELYON16's growth by 75 µm; a diameter of 80 to 105 µm is.
+            LesionKind::IsolatedCells => between(rng, 80.0, 105.0),
+            LesionKind::Large => (0.46 * scale * largest).max(140.0),
+            LesionKind::TwoParts => (0.15 * scale * largest).max(90.0),
+            LesionKind::Small => (between(rng, 0.1, 0.24) * scale * largest).max(110.0),
         };
-        // Isolated tumour cells are below 275 µm after CAMELYON16's growth by 75 µm; a diameter of 80 to 110 µm is.
-        let (mut radius, least) = match kind {
-            LesionKind::IsolatedCells => (between(rng, 80.0, 105.0), 80.0),
-            _ => ((share * largest).max(130.0), 90.0),
-        };
-        while radius >= least {
-            for _ in 0..ATTEMPTS {
-                let mut lesion = Placed::draw_from(kind, radius, rng);
-                let piece = match kind {
-                    LesionKind::Large => self.pieces.iter().max_by(|a, b| a.reach().total_cmp(&b.reach())),
-                    _ => self.pieces.get(crate::data::random::below(rng, self.pieces.len())),
-                }?;
-                let ((x, y), reach) = (piece.centre(), piece.reach());
-                lesion.shift(x + between(rng, -reach, reach), y + between(rng, -reach, reach));
-                if self.fits(&lesion) {
-                    return Some(lesion);
-                }
-            }
-            radius *= 0.85;
-        }
-        None
+        let mut lesion = Placed::draw_from(kind, radius, rng);
+        let found = (0..ATTEMPTS).any(|_| {
+            let piece = match kind {
+                LesionKind::Large => self.pieces.iter().max_by(|a, b| a.reach().total_cmp(&b.reach())),
+                _ => self.pieces.get(below(rng, self.pieces.len())),
+            };
+            let Some(piece) = piece else { return false };
+            let ((x, y), reach) = (piece.centre(), piece.reach());
+            lesion.move_to(x + between(rng, -reach, reach), y + between(rng, -reach, reach));
+            self.fits(&lesion)
+        });
+        found.then_some(lesion)
     }
 
     fn fits(&self, lesion: &Placed) -> bool {
@@ -102,7 +98,15 @@ impl Layout {
             let far = |other: &Outline| {
                 let ((x, y), (other_x, other_y)) = (part.centre(), other.centre());
                 let away = ((x - other_x).powi(2) + (y - other_y).powi(2)).sqrt();
+                let closest = || {
+                    let distances = part.points().flat_map(|(x, y)| {
+                        other.points().map(move |(other_x, other_y)| (x - other_x).powi(2) + (y - other_y).powi(2))
+                    });
+                    distances.fold(f32::MAX, f32::min).sqrt()
+                };
+                // Circles decide most cases quickly.
                 away > part.reach() + other.reach() + apart
+                    || (away > part.radius() + other.radius() && closest() > apart)
             };
             self.lesions.iter().flat_map(|lesion| &lesion.parts).all(far)
         };
@@ -111,7 +115,7 @@ impl Layout {
             // The centre refuses most places quickly.
             self.tissue_depth(x, y) > RIM && part.points().all(|(x, y)| self.tissue_depth(x, y) > RIM)
         };
-        lesion.parts.iter().all(free) && lesion.parts.iter().all(within)
+        lesion.parts.iter().all(within) && lesion.parts.iter().all(free)
     }
 }
 
@@ -137,7 +141,10 @@ impl Placed {
         lesion
     }
 
-    fn shift(&mut self, dx: f32, dy: f32) {
+    /// Moves the lesion, the first part to a point.
+    fn move_to(&mut self, x: f32, y: f32) {
+        let from = self.parts.first().map_or((0.0, 0.0), Outline::centre);
+        let (dx, dy) = (x - from.0, y - from.1);
         for outline in self.parts.iter_mut().chain(&mut self.exclusions) {
             let (x, y) = outline.centre();
             outline.move_to(x + dx, y + dy);

@@ -109,7 +109,7 @@ impl WholeSlide {
     /// Width and height of a pixel in µm.
     pub const MPP: f64 = MPP;
 
-    /// Places tissue, lesions and cells. Takes about a second, and 2 MB for 10 million pixels of tissue.
+    /// Places tissue, lesions and cells, which takes about a second. They need 2 MB per 10 million pixels of tissue, or less.
     ///
     /// # Errors
     /// [`DataError::Option`]: an option out of range, or lesions that do not fit into the tissue.
@@ -140,7 +140,7 @@ impl WholeSlide {
         self.options.side
     }
 
-    /// The lesions. With more lesions the first ones remain.
+    /// The lesions, in the order of [`WholeSlideOptions::lesions`].
     #[must_use]
     pub fn lesions(&self) -> Vec<Lesion> {
         let polygons = |outlines: &[outline::Outline]| outlines.iter().map(outline::Outline::polygon).collect();

@@ -41,7 +41,7 @@ impl Plan {
         let mut rng = stream(seed, b"texture ", 0, 0);
         let (stroma, nests) = (Stroma::draw_from(&mut rng), Nests::draw_from(&mut rng).dense());
         let extent = side as f32;
-        let (glands_at, cells_at) = (Buckets::new(extent, 256.0), Buckets::new(extent, CELL_REACH));
+        let (glands_at, cells_at) = (Buckets::new(extent, 256.0), Buckets::new(extent, 64.0));
         let (glands, cells) = (Vec::new(), Vec::new());
         let mut plan = Self { seed, stroma, nests, glands, cells, glands_at, cells_at };
         let tissue_parcels = parcels(side, |x, y| layout.tissue_depth(x, y));
@@ -57,7 +57,11 @@ impl Plan {
     pub(super) fn draw(&self, window: Window, tumour: impl Fn(f32, f32) -> f32) -> Tissue {
         let mut tissue = self.stroma.within(window);
         for number in self.shown(&self.glands_at, window, GLAND_REACH) {
-            self.glands[number].draw(&mut tissue, &mut stream(self.seed, b"gland   ", number as u64, 0));
+            let gland = &self.glands[number];
+            if window.near(gland.x, gland.y, 1.3 * gland.radius + 14.0).next().is_none() {
+                continue;
+            }
+            gland.draw(&mut tissue, &mut stream(self.seed, b"gland   ", number as u64, 0));
         }
         self.nests.lay(&mut tissue, |x, y| PER_PIXEL * tumour(x, y), &mut stream(self.seed, b"nests   ", 0, 0));
         for number in self.shown(&self.cells_at, window, CELL_REACH) {
