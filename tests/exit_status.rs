@@ -28,9 +28,13 @@ struct Call {
 }
 
 /// Verbs that are not called here, with the reason. Every other verb must be in [`calls`].
-const NOT_CALLED: [(&str, &str); 3] = [
+const NOT_CALLED: [(&str, &str); 7] = [
     ("demo", "takes minutes, and is train, export, verify, score and bench in one"),
     ("weights fetch", "fetches from the network"),
+    ("slide inspect", "needs OpenSlide: see slide.rs"),
+    ("slide tile", "needs OpenSlide: see slide.rs"),
+    ("slide report", "needs OpenSlide: see slide.rs"),
+    ("slide evaluate", "reads what the others leave: see slide.rs"),
     ("runtime install", "fetches from the network where nothing is installed"),
 ];
 

@@ -5,13 +5,19 @@ use std::path::Path;
 
 use crate::support::{Kind, draw, draw_truncated, finish, fixture, kiln, scratch};
 
-const VERBS: [&[&str]; 19] = [
+const VERBS: [&[&str]; 25] = [
     &[],
     &["demo"],
     &["runtime"],
     &["runtime", "install"],
     &["runtime", "list"],
     &["doctor"],
+    &["slide"],
+    &["slide", "inspect"],
+    &["slide", "tile"],
+    &["slide", "report"],
+    &["slide", "evaluate"],
+    &["weights"],
     &["data", "synth"],
     &["data", "inspect"],
     &["data", "split"],

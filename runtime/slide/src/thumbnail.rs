@@ -6,6 +6,10 @@ use crate::slide::Slide;
 
 /// Pixels of a level that are read at once: 48 MB decoded.
 const PIECE: u64 = 1 << 24;
+/// Side in pixels of the thumbnail below which an unreadable piece is not halved.
+const LEAST: usize = 32;
+/// Unreadable pieces after which none is halved: a slide that is damaged all over would take for ever.
+const MAX_UNREADABLE: usize = 64;
 /// Largest side of a thumbnail.
 const MAX_SIDE: u32 = 8_192;
 
@@ -37,34 +41,76 @@ impl Slide {
         let (Some(found), Ok(level)) = (self.levels().get(at), u32::try_from(at)) else {
             return Err(ReadError::NoLevel { level: 0, levels: 0 });
         };
-        let mut thumbnail =
+        let thumbnail =
             Thumbnail { region: Region::blank(width, height, self.background())?, level, unreadable: Vec::new() };
         let (columns, rows) = (cuts(found.width, width), cuts(found.height, height));
-        let mut last = None;
-        let (mut read, mut with_data) = (0, 0);
+        let mut filling = Filling {
+            slide: self,
+            level,
+            columns: &columns,
+            rows: &rows,
+            thumbnail,
+            read: 0,
+            with_data: 0,
+            last: None,
+        };
         for row_band in bands(&rows, PIECE / 4_096) {
             for column_band in bands(&columns, 4_096) {
-                let piece =
-                    Piece { columns: &columns[column_band.0..=column_band.1], rows: &rows[row_band.0..=row_band.1] };
-                match piece.read(self, level) {
-                    Ok(region) => {
-                        piece.average(&region, (column_band.0, row_band.0), &mut thumbnail.region);
-                        read += 1;
-                        with_data += region.data_pixels;
-                    }
-                    Err(error) => {
-                        thumbnail.unreadable.push(format!("{}: {error}", error.code()));
-                        last = Some(error);
-                    }
-                }
+                filling.fill(column_band, row_band);
             }
         }
+        let Filling { mut thumbnail, read, with_data, last, .. } = filling;
         let share = u128::from(with_data) * u128::from(thumbnail.region.pixels());
         let pixels = u128::from(found.width) * u128::from(found.height);
         thumbnail.region.data_pixels = u64::try_from(share.div_ceil(pixels.max(1))).unwrap_or(u64::MAX);
         match last {
             Some(error) if read == 0 => Err(error),
             _ => Ok(thumbnail),
+        }
+    }
+}
+
+/// A thumbnail that is being made.
+struct Filling<'a> {
+    slide: &'a Slide,
+    level: u32,
+    columns: &'a [u64],
+    rows: &'a [u64],
+    thumbnail: Thumbnail,
+    /// Pieces that were read.
+    read: u64,
+    /// Pixels of the level with data.
+    with_data: u64,
+    /// The last error.
+    last: Option<ReadError>,
+}
+
+impl Filling<'_> {
+    /// Reads output columns and rows. A piece that cannot be read is halved again and again, so that a damaged tile costs its
+    /// surroundings and not the picture.
+    fn fill(&mut self, columns: (usize, usize), rows: (usize, usize)) {
+        let piece = Piece { columns: &self.columns[columns.0..=columns.1], rows: &self.rows[rows.0..=rows.1] };
+        let error = match piece.read(self.slide, self.level) {
+            Ok(region) => {
+                piece.average(&region, (columns.0, rows.0), &mut self.thumbnail.region);
+                self.read += 1;
+                self.with_data += region.data_pixels;
+                return;
+            }
+            Err(error) => error,
+        };
+        let (wide, high) = (columns.1 - columns.0, rows.1 - rows.0);
+        if wide.max(high) <= LEAST || self.thumbnail.unreadable.len() >= MAX_UNREADABLE {
+            self.thumbnail.unreadable.push(format!("{}: {error}", error.code()));
+            self.last = Some(error);
+        } else if wide >= high {
+            let middle = columns.0 + wide / 2;
+            self.fill((columns.0, middle), rows);
+            self.fill((middle, columns.1), rows);
+        } else {
+            let middle = rows.0 + high / 2;
+            self.fill(columns, (rows.0, middle));
+            self.fill(columns, (middle, rows.1));
         }
     }
 }

@@ -179,8 +179,13 @@ fn tissue(slide: &Slide, mpp: f64, options: &TilingOptions) -> Result<(TissueMas
         scale: [width as f64 / f64::from(region.width), height as f64 / f64::from(region.height)],
     };
     let mask = TissueMask::detect(&picture, mpp, &TissueOptions::default()).map_err(failed)?;
-    let unreadable = thumbnail.unreadable.iter().map(|reason| format!("Part of the slide is unreadable: {reason}."));
-    Ok((mask, unreadable.collect()))
+    let doubt = thumbnail.unreadable.first().map(|reason| {
+        format!(
+            "{} parts of the slide are unreadable and count as glass; the first: {reason}.",
+            thumbnail.unreadable.len()
+        )
+    });
+    Ok((mask, doubt.into_iter().collect()))
 }
 
 /// A PNG of a slide, at most `side` pixels a side, with the outlines of its tiles.

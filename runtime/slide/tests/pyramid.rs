@@ -17,7 +17,7 @@ use tiff::decoder::{Decoder, DecodingResult};
 /// A picture with smooth colours, edges and detail.
 fn colour(x: u32, y: u32) -> [u8; 3] {
     let detail = (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(2_246_822_519)) >> 28;
-    let edge = if (x / 90 + y / 70) % 2 == 0 { 60 } else { 0 };
+    let edge = if (x / 90 + y / 70).is_multiple_of(2) { 60 } else { 0 };
     [(x / 16 % 160) as u8 + edge, (y / 12 % 160) as u8 + edge, (120 + detail) as u8]
 }
 

@@ -28,7 +28,7 @@ fn slides_stay_whole_and_so_do_patients() {
     let by_slide = slides.open(&slides.list());
     let plan = SplitPlan::new(&by_slide, HALVES, 1).unwrap();
     assert_eq!(divided_slides(&by_slide, &plan), 0);
-    assert!(Split::ALL.iter().all(|split| plan.indices(*split).len() % TILES == 0));
+    assert!(Split::ALL.iter().all(|split| plan.indices(*split).len().is_multiple_of(TILES)));
     let by_patient = list(&slides, "group", |slide, _| format!("patient {}", slide / 2));
     let plan = SplitPlan::new(&by_patient, HALVES, 1).unwrap();
     assert_eq!(Split::ALL.map(|split| plan.indices(split).len()), [2 * TILES; 3]);

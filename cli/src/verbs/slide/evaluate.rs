@@ -193,6 +193,12 @@ fn show(figures: &SlideFigures, out: &Output) {
         (Some(_), Some(interval)) => {
             let remark = "mean sensitivity at the rates below";
             line("FROC", interval.value, interval.low, interval.high, remark);
+            if let Some(complete) = froc.complete_score.filter(|complete| Some(*complete) != froc.score) {
+                out.line(format_args!(
+                    "  {:<10} {complete:.3}  with the lowest score, which CAMELYON16's script drops",
+                    "complete"
+                ));
+            }
             for at in &froc.sensitivities {
                 out.line(format_args!(
                     "  {:<10} {:.3}  at {} false positives a slide",

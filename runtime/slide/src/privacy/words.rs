@@ -211,7 +211,7 @@ mod tests {
         for (value, expected) in [
             ("C:\\Scans\\Meier.svs", Some(FilePath)),
             ("\\\\server\\share\\a", Some(FilePath)),
-            ("/home/anna/a.svs", Some(FilePath)),
+            ("/Users/anna/a.svs", Some(FilePath)),
             ("anna@clinic.example", Some(Email)),
             ("2009-12-29T09:59:15", Some(Date)),
             ("12/29/09", Some(Date)),

@@ -217,8 +217,14 @@ fn the_xml_has_each_polygon() {
     let slide = WholeSlide::new(&small(3)).unwrap();
     let xml = slide.asap_xml();
     let lesions = slide.lesions();
-    assert_eq!(xml.matches("PartOfGroup=\"_0\"").count(), lesions.iter().map(|lesion| lesion.parts.len()).sum());
-    assert_eq!(xml.matches("PartOfGroup=\"_2\"").count(), lesions.iter().map(|lesion| lesion.exclusions.len()).sum());
+    assert_eq!(
+        xml.matches("PartOfGroup=\"_0\"").count(),
+        lesions.iter().map(|lesion| lesion.parts.len()).sum::<usize>()
+    );
+    assert_eq!(
+        xml.matches("PartOfGroup=\"_2\"").count(),
+        lesions.iter().map(|lesion| lesion.exclusions.len()).sum::<usize>()
+    );
     let value = |line: &str, name: &str| -> f64 {
         let start = line.find(name).unwrap() + name.len();
         line[start..].split('"').next().unwrap().parse().unwrap()
