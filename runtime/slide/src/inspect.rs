@@ -60,7 +60,7 @@ pub struct LevelFacts {
     pub mpp: Option<f64>,
     /// Its reader.
     pub reader: Reader,
-    /// True if stored pixels are returned unchanged; false where OpenSlide interpolates.
+    /// True if stored pixels are returned unchanged; false where they are recovered from interpolated ones.
     pub exact: bool,
 }
 
@@ -155,7 +155,8 @@ fn doubts_of_levels(levels: &[LevelFacts]) -> Vec<String> {
         }
         if !level.exact {
             doubts.push(format!(
-                "Level {at} has a downsample of {:.6}: OpenSlide interpolates its pixels.",
+                "Level {at} has a downsample of {:.6}: OpenSlide interpolates its pixels, and the stored ones are recovered to \
+                 within a few of 255 levels.",
                 level.downsample
             ));
         }

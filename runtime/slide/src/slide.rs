@@ -183,8 +183,9 @@ impl Slide {
         if self.direct(level).is_ok() { Reader::Direct } else { Reader::OpenSlide }
     }
 
-    /// True if a level's stored pixels are returned unchanged everywhere. OpenSlide interpolates where a level's downsample is not
-    /// whole; its pixels are then up to half a level-0 pixel off.
+    /// True if a level's stored pixels are returned unchanged everywhere. OpenSlide interpolates where a level's downsample is
+    /// not whole; the stored pixels are then recovered from the interpolated ones, on noise at most 5 of 255 levels off and
+    /// 0.5 in the mean. Below a downsample of 1.7 they cannot be recovered, and are up to half a level-0 pixel off.
     #[must_use]
     pub fn is_exact(&self, level: u32) -> bool {
         let found = self.levels().get(level as usize);

@@ -12,6 +12,7 @@ mod install;
 mod library;
 mod pins;
 mod pixels;
+mod recover;
 mod shared;
 
 pub use error::LibraryError;

@@ -9,6 +9,7 @@ use super::handle::{Block, Handle, MAX_BLOCK};
 use super::header::Header;
 use super::library::Library;
 use super::pixels;
+use super::recover;
 use crate::error::SlideError;
 use crate::level::Level;
 use crate::region::{ReadError, Region};
@@ -46,7 +47,7 @@ impl SharedHandle {
     }
 
     /// True if every pixel of the level can be read unchanged. False where OpenSlide interpolates, because the downsample
-    /// is not whole; pixels are then off by at most half a level-0 pixel.
+    /// is not whole; pixels are then recovered, at most a few levels of 255 off.
     pub(crate) fn is_exact(&self, level: &Level) -> bool {
         // Starts are exact everywhere if they are at the far end, where the rounding of the downsample has grown most,
         // and at a position in between.
@@ -149,8 +150,12 @@ impl Window {
             for left in steps(self.left, self.right) {
                 let columns = grid::start(left, downsample);
                 let right = (left + STEP).min(self.right);
-                let (width, height) = (length(right - columns.level), length(bottom - rows.level));
+                let width = length(right + columns.padding() - columns.level);
+                let height = length(bottom + rows.padding() - rows.level);
                 handle.read(Block { level, x: columns.slide, y: rows.slide, width, height }, &mut argb)?;
+                if columns.padding() + rows.padding() > 0 {
+                    recover::recover(&mut argb, width, columns.blending(), rows.blending());
+                }
                 let (skipped, taken) = (length(left - columns.level), length(right - left));
                 for row in top..bottom {
                     let from = length(row - rows.level) * width + skipped;
@@ -173,4 +178,4 @@ fn length(pixels: i64) -> usize {
     usize::try_from(pixels).unwrap_or(0)
 }
 
-const _: () = assert!((STEP + grid::MARGIN) as usize <= MAX_BLOCK);
+const _: () = assert!((STEP + grid::MARGIN + grid::PADDING) as usize <= MAX_BLOCK);
