@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use kiln_slide::openslide;
 use kiln_tile::{SIDE, Tile};
-use kiln_train::data::{Dataset, SlideOptions, synth};
+use kiln_train::data::{Dataset, SlideOptions};
 
 /// µm/px of the slides.
 pub(crate) const MPP: f64 = 0.5;
@@ -36,7 +36,7 @@ pub(crate) fn library() -> Option<PathBuf> {
     }
 }
 
-/// Synthetic slides in a folder: benign and anomalous tissue in the columns of a grid.
+/// Slides in a folder, with tiles of fine and of coarse texture in turn.
 pub(crate) struct Slides {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) library: PathBuf,
@@ -50,7 +50,7 @@ pub(crate) fn slides(slides: usize) -> Option<Slides> {
     let folder = tempfile::tempdir().unwrap();
     let mut all = Vec::new();
     for slide in 0..slides {
-        let tiles: Vec<Tile> = (0..TILES).map(|at| synth::tile(3, slide * TILES + at).unwrap()).collect();
+        let tiles: Vec<Tile> = (0..TILES).map(|at| tissue(slide * TILES + at)).collect();
         fs::write(folder.path().join(format!("slide-{slide}.tif")), tiff(&tiles)).unwrap();
         all.push(tiles);
     }
@@ -63,6 +63,23 @@ pub(crate) fn tiff(tiles: &[Tile]) -> Vec<u8> {
         let at = 3 * (y % N * N + x % N);
         tiles[y / N * ACROSS + x / N].pixels()[at..at + 3].try_into().unwrap()
     })
+}
+
+/// A tile with the colours of two stains: fine texture if its number is even, else coarse.
+fn tissue(number: usize) -> Tile {
+    let hash = |x: usize, y: usize| {
+        let mixed = (x as u32).wrapping_mul(374_761_393) ^ (y as u32).wrapping_mul(668_265_263);
+        let mixed = (mixed ^ (number as u32).wrapping_mul(2_246_822_519)).wrapping_mul(3_266_489_917);
+        (mixed ^ (mixed >> 15)).wrapping_mul(2_654_435_761) >> 24
+    };
+    let grain = if number.is_multiple_of(2) { 4 } else { 16 };
+    let pixel = |at: usize| {
+        let (x, y) = (at % N, at / N);
+        let (mix, noise) = (hash(x / grain, y / grain), hash(x + 1_000, y) / 16);
+        [[235, 90], [150, 50], [195, 130]]
+            .map(|[eosin, haematoxylin]: [u32; 2]| ((eosin * (255 - mix) + haematoxylin * mix) / 255 + noise) as u8)
+    };
+    Tile::from_pixels((0..N * N).flat_map(pixel).collect()).unwrap()
 }
 
 /// The label of tile `at` of a slide.

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kiln_train::Config;
 use kiln_train::data::{Dataset, Split};
@@ -15,10 +16,17 @@ fn config(model: &str, sets: &[&str]) -> Config {
     let text = format!(
         "name: tiny\nmodel: {model}\ndata:\n  size_policy: error\n  micrometres_per_pixel: 0.5\n  split: {{train: 0.5, val: \
          0.25, test: 0.25}}\n  workers: 3\ntraining: {{epochs: 2, batch: 8, seed: 5, schedule: {{kind: constant}}}}\n\
-         bootstrap_resamples: 40\n"
+         bootstrap_resamples: 100\n"
     );
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
     Config::parse(&text, "tiny.yaml", &sets).unwrap()
+}
+
+/// Weights and dropout draw from one generator of the process, so trainings take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 const CNN: &str = "{kind: cnn, filters: [4, 8], head: pooled, dense: [8], dropout: 0.1}";
@@ -56,6 +64,7 @@ fn files(slides: &Slides) -> std::path::PathBuf {
 #[test]
 fn training_on_slides_gives_the_weights_of_training_on_png_files() {
     let Some(slides) = slides(6) else { return };
+    let _turn = turn();
     let (list, png) = (slides.list(), files(&slides));
     let vae = "{kind: vae, filters: [4, 8], stride: 8, latent: 8}";
     for (name, model, sets) in [
@@ -86,6 +95,7 @@ fn training_on_slides_gives_the_weights_of_training_on_png_files() {
 #[test]
 fn a_run_is_opened_again_where_slides_and_list_have_moved() {
     let Some(slides) = slides(6) else { return };
+    let _turn = turn();
     let list = slides.list();
     let config = config(CNN, &[]);
     let trained = train(&request(&slides, &config, &list, "run"), &mut Silent).unwrap();
@@ -117,6 +127,7 @@ fn a_run_is_opened_again_where_slides_and_list_have_moved() {
 #[test]
 fn a_training_states_its_resolution_and_says_what_it_leaves_out() {
     let Some(slides) = slides(1) else { return };
+    let _turn = turn();
     let list = slides.list();
     let without = config(CNN, &["data.micrometres_per_pixel=null"]);
     let error = train(&request(&slides, &without, &list, "a"), &mut Silent).unwrap_err().to_string();
