@@ -93,7 +93,7 @@ fn tiles() -> (Dataset, Vec<ContentDigests>) {
         group: Some(format!("slide-{}", at / 6)),
         split: None,
     };
-    let digest = |at: usize| ContentDigests { file: at.to_string(), pixels: Some(at.to_string()) };
+    let digest = |at: usize| ContentDigests { file: at.to_string(), pixels: Some(at.to_string()), blank: false };
     let dataset = Dataset::from_files(PathBuf::from("tiles"), (0..120).map(entry).collect(), None);
     (dataset, (0..120).map(digest).collect())
 }
