@@ -25,7 +25,7 @@ pub struct TilingOptions {
     pub overlap: Overlap,
     /// Treatment of tiles that exceed the slide.
     pub edge: Edge,
-    /// Least share of tissue in a tile, 0 to 1. At 0 every tile of the grid is kept.
+    /// Least share of tissue in a tile, 0 to 1. At 0 every tile that touches tissue is kept.
     pub min_tissue: f64,
     /// An image whose non-zero pixels are tissue, instead of the detection.
     pub mask: Option<PathBuf>,

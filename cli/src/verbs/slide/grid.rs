@@ -16,7 +16,7 @@ pub(crate) struct GridArgs {
     #[arg(long, value_name = "POLICY", default_value = "skip")]
     edge: EdgePolicy,
 
-    /// Least share of tissue in a tile, 0 to 1; 0 keeps every tile of the grid.
+    /// Least share of tissue in a tile, 0 to 1; 0 keeps all with any tissue.
     #[arg(long, value_name = "SHARE", default_value_t = DEFAULT_TISSUE)]
     min_tissue: f64,
 
