@@ -61,7 +61,7 @@ struct Report {
     bundle: Option<BundleReport>,
 }
 
-/// Whether slides can be read.
+/// The state of OpenSlide, which reads slides.
 #[cfg(feature = "slide")]
 #[derive(Serialize)]
 struct OpenSlideReport {

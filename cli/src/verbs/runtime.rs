@@ -50,7 +50,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     }
 }
 
-/// What can be installed.
+/// A wheel that can be installed.
 #[derive(Debug, Clone, Copy)]
 enum Wheel {
     Runtime(RuntimeWheel),

@@ -59,7 +59,7 @@ pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
 /// Tiles to score, and the target of their rows.
 struct ScoreSource<'a> {
     source: &'a dyn TileSource,
-    /// What the pixels of a tile depend on beside its bytes.
+    /// The settings that the pixels of a tile depend on, beside its bytes.
     settings: Vec<String>,
     /// The columns of rows, for the classes of a model.
     columns: fn(&[String]) -> Columns,

@@ -1,6 +1,6 @@
 //! `kiln score` on whole slides: tissue tiles from the slides, rows with their places, and heat maps from the rows.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -71,8 +71,9 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     let Some(folder) = &target.folder else { return Ok(exit) };
     let exit = if exit == Exit::Done && !without.is_empty() { Exit::Input } else { exit };
     let Some(rows) = &target.rows else { return Ok(exit) };
-    let drawn =
-        report::draw(&bundle, rows, folder, &library, (&args.slide.library, &args.slide.pictures), without, out)?;
+    // The search for tiles has examined every slide.
+    let open = |path: &Path| args.slide.library.open_examined(path, &library);
+    let drawn = report::draw(&bundle, rows, folder, (&open, &args.slide.pictures), without, out)?;
     Ok(if exit == Exit::Done { drawn } else { exit })
 }
 
@@ -95,6 +96,7 @@ fn find(args: &Args, mpp: f64, library: &Library, out: &Output) -> anyhow::Resul
     let (mut tiles, mut without) = (Vec::new(), Vec::new());
     for list in args.inputs.iter().filter(|path| is_tile_list(path)) {
         let list = TileList::read(list, &ListLimits::default())?;
+        list.slides().try_for_each(|slide| args.slide.library.examine(&list.slide_path(slide), library))?;
         tiles.extend(list.iter().map(|tile| SlideTile {
             slide: list.slide_path(tile.slide).to_string_lossy().into_owned(),
             place: tile.place,
@@ -142,7 +144,7 @@ fn find(args: &Args, mpp: f64, library: &Library, out: &Output) -> anyhow::Resul
     Ok(Found { tiles, without })
 }
 
-/// Where the results go.
+/// The target of the results.
 struct Target {
     /// The folder of all results; `None` if only rows are asked for.
     folder: Option<PathBuf>,
@@ -176,14 +178,14 @@ impl Target {
 
 fn refuse_inputs(args: &Args, target: &Target, tiles: &[SlideTile]) -> anyhow::Result<()> {
     let Some(rows) = &target.rows else { return Ok(()) };
-    let slides: HashMap<&str, ()> = tiles.iter().map(|tile| (tile.slide.as_str(), ())).collect();
+    let slides: HashSet<&str> = tiles.iter().map(|tile| tile.slide.as_str()).collect();
     for file in [rows.clone(), ResumableFile::progress_of(rows)] {
         let file = Destination::new("--out", &file);
         file.is_not_in("the bundle", &args.bundle)?;
         for input in &args.inputs {
             file.is_not("the input", input)?;
         }
-        slides.keys().try_for_each(|slide| file.is_not("the slide", Path::new(slide)))?;
+        slides.iter().try_for_each(|slide| file.is_not("the slide", Path::new(slide)))?;
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ pub(super) struct Work<'a> {
     pub(super) rule: &'a DecisionRule,
     /// The tiles of this run: all, or those of a shard.
     pub(super) source: &'a dyn TileSource,
-    /// What the pixels of a tile depend on beside its bytes.
+    /// The settings that the pixels of a tile depend on, beside its bytes.
     pub(super) settings: Vec<String>,
     pub(super) precision: &'a str,
     /// The file of the rows; `None` for stdout.

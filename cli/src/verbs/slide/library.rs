@@ -32,16 +32,25 @@ impl LibraryArgs {
         Ok(Library::load(&openslide::find(named.as_deref())?, CACHE_BYTES)?)
     }
 
-    /// Opens a slide, with its resolution replaced if the user asked for that. Another process opens it first: a file that
-    /// ends that process, or keeps it busy, is refused here.
-    pub(crate) fn open(&self, path: &Path, library: &Library) -> anyhow::Result<Slide> {
+    /// Opens a slide in another process. A file that ends that process, or keeps it busy, is refused; any other fault is
+    /// reported by the verb that opens the slide.
+    pub(crate) fn examine(&self, path: &Path, library: &Library) -> anyhow::Result<()> {
         let mut child = Command::new(std::env::current_exe().context("cannot find the path of this program")?);
         child.args(["slide", "probe"]).arg(library.path()).arg(path);
         match probe::examine_in_child(path, &mut child, probe::TIME_LIMIT) {
-            // The same error comes with its type from this process.
-            Ok(()) | Err(SlideError::Refused { .. }) => {}
-            Err(error) => return Err(error.into()),
+            Ok(()) | Err(SlideError::Refused { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
         }
+    }
+
+    /// Opens a slide, with its resolution replaced if the user asked for that. Another process opens it first.
+    pub(crate) fn open(&self, path: &Path, library: &Library) -> anyhow::Result<Slide> {
+        self.examine(path, library)?;
+        self.open_examined(path, library)
+    }
+
+    /// Opens a slide that another process has opened before, in this run.
+    pub(crate) fn open_examined(&self, path: &Path, library: &Library) -> anyhow::Result<Slide> {
         let slide = Slide::open(path, library)?.with_direct(Arc::default());
         match self.mpp_override {
             Some(mpp) => Ok(slide.with_mpp(mpp)?),
@@ -49,7 +58,7 @@ impl LibraryArgs {
         }
     }
 
-    /// How tiles at `target_mpp` are read from slides.
+    /// The options of reading tiles at `target_mpp` from slides.
     pub(crate) fn reading(&self, grid: &GridArgs, target_mpp: f64) -> ReadOptions {
         ReadOptions {
             slide_mpp: self.mpp_override,

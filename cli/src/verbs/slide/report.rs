@@ -13,7 +13,6 @@ use kiln_slide::heatmap::{
     GeoJsonOptions, Heatmap, OmeTiffOptions, PageFacts, PageOptions, PngOptions, ScoreScale, ScoredSlide, ScoredTile,
     ThumbnailOptions, TileFeatures,
 };
-use kiln_slide::openslide::Library;
 use kiln_slide::{Place, Slide, SlideRow, SlideRule, SlideScoreOptions, SlideScorer, write_slides_file};
 use serde::Serialize;
 
@@ -83,7 +82,8 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     let bundle = Bundle::open(&args.bundle)?;
     let library = args.library.load()?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make the folder {}", args.out.display()))?;
-    draw(&bundle, &args.tiles, &args.out, &library, (&args.library, &args.pictures), Vec::new(), out)
+    let open = |path: &Path| args.library.open(path, &library);
+    draw(&bundle, &args.tiles, &args.out, (&open, &args.pictures), Vec::new(), out)
 }
 
 /// The report of `--json`.
@@ -99,13 +99,15 @@ pub(super) struct Rows {
     pub(super) rows: Vec<ScoreRow>,
 }
 
+/// Opens a slide.
+type OpenSlide<'a> = dyn Fn(&Path) -> anyhow::Result<Slide> + 'a;
+
 /// Draws all slides of a file of rows; `without` are the rows of slides that have no tile.
 pub(in crate::verbs) fn draw(
     bundle: &Bundle,
     rows: &Path,
     folder: &Path,
-    library: &Library,
-    (open, pictures): (&LibraryArgs, &Pictures),
+    (open, pictures): (&OpenSlide<'_>, &Pictures),
     without: Vec<SlideRow>,
     out: &Output,
 ) -> anyhow::Result<Exit> {
@@ -117,7 +119,7 @@ pub(in crate::verbs) fn draw(
     let mut names = Vec::new();
     while let Some(found) = by_slide.next().transpose()? {
         let name = context.name(&found.slide, &mut names);
-        let slide = open.open(Path::new(&found.slide), library)?;
+        let slide = open(Path::new(&found.slide))?;
         table.push(context.draw(&slide, &found, &name, out)?);
     }
     table.extend(without);
