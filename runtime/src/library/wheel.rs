@@ -5,6 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use kiln_files::installation::PinnedFile;
 use serde::{Deserialize, Serialize};
 
 /// An official build of ONNX Runtime, installed from a Python wheel.
@@ -30,9 +31,9 @@ pub(crate) enum Role {
     Text,
 }
 
-/// One file of a wheel.
+/// One file of a wheel, with its purpose.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct PinnedFile {
+pub(crate) struct WheelFile {
     /// Path inside the wheel.
     pub(crate) entry: &'static str,
     /// Length in bytes.
@@ -43,10 +44,15 @@ pub(crate) struct PinnedFile {
     pub(crate) role: Role,
 }
 
-impl PinnedFile {
+impl WheelFile {
     /// The name under which it is installed.
     pub(crate) fn name(&self) -> &'static str {
         self.entry.rsplit('/').next().unwrap_or(self.entry)
+    }
+
+    /// The file as an installation knows it.
+    pub(crate) fn pinned(&self) -> PinnedFile {
+        PinnedFile { entry: self.entry, name: self.name(), bytes: self.bytes, sha256: self.sha256 }
     }
 }
 
@@ -62,7 +68,7 @@ pub(crate) struct Pins {
     /// SHA-256 of the wheel for Python 3.11; the libraries in it need no Python.
     pub(crate) wheel_sha256: &'static str,
     /// The files that are unpacked.
-    pub(crate) files: &'static [PinnedFile],
+    pub(crate) files: &'static [WheelFile],
 }
 
 impl RuntimeWheel {
@@ -127,15 +133,15 @@ impl FromStr for RuntimeWheel {
 
 const PLATFORM: &str = "manylinux_2_28_x86_64";
 
-const fn file(role: Role, entry: &'static str, bytes: u64, sha256: &'static str) -> PinnedFile {
-    PinnedFile { entry, bytes, sha256, role }
+const fn file(role: Role, entry: &'static str, bytes: u64, sha256: &'static str) -> WheelFile {
+    WheelFile { entry, bytes, sha256, role }
 }
 
-const LICENCE: PinnedFile =
+const LICENCE: WheelFile =
     file(Role::Text, "onnxruntime/LICENSE", 1_073, "2f07c72751aed99790b8a4869cf2311df85a860b22ded05fa22803587a48922c");
 
 /// The notices of ONNX Runtime 1.31.1.
-const NOTICES: PinnedFile = file(
+const NOTICES: WheelFile = file(
     Role::Text,
     "onnxruntime/ThirdPartyNotices.txt",
     338_088,
@@ -195,7 +201,7 @@ static CUDA: Pins = Pins {
 };
 
 /// A library that OpenVINO loads by itself, at the latest when its provider starts.
-const fn openvino(entry: &'static str, bytes: u64, sha256: &'static str) -> PinnedFile {
+const fn openvino(entry: &'static str, bytes: u64, sha256: &'static str) -> WheelFile {
     file(Role::Provider("openvino"), entry, bytes, sha256)
 }
 

@@ -1,6 +1,5 @@
 //! The file of an OpenSlide library, before it is loaded, and the search for it.
 
-use std::env;
 use std::path::{Path, PathBuf};
 
 use kiln_files::installation::DamagedFile;
@@ -105,7 +104,7 @@ fn named(path: &Path) -> Result<LibraryFile, LibraryError> {
 fn nothing() -> LibraryError {
     let cache = pins::folder().map(|folder| folder.display().to_string());
     let mut searched = vec![cache.unwrap_or_else(|| "no cache, because there is no home folder".to_owned())];
-    searched.extend(folders().map(|folder| folder.display().to_string()));
+    searched.extend(shared_library::search_folders().into_iter().map(|folder| folder.display().to_string()));
     LibraryError::NotFound { searched }
 }
 
@@ -118,24 +117,7 @@ const NAME: &str = if cfg!(target_os = "macos") {
     "libopenslide.so.1"
 };
 
-const USUAL: [&str; 7] = [
-    "/usr/local/lib",
-    "/usr/local/lib64",
-    "/usr/lib/x86_64-linux-gnu",
-    "/usr/lib/aarch64-linux-gnu",
-    "/usr/lib64",
-    "/usr/lib",
-    "/opt/homebrew/lib",
-];
-
-/// The folders of the loader's path and the usual library folders.
-fn folders() -> impl Iterator<Item = PathBuf> {
-    let path = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    let named: Vec<PathBuf> = env::split_paths(&path).filter(|folder| !folder.as_os_str().is_empty()).collect();
-    named.into_iter().chain(USUAL.iter().map(PathBuf::from))
-}
-
 fn system() -> impl Iterator<Item = LibraryFile> {
-    let paths = folders().filter_map(|folder| folder.join(NAME).canonicalize().ok());
+    let paths = shared_library::search_folders().into_iter().filter_map(|folder| folder.join(NAME).canonicalize().ok());
     paths.map(|path| LibraryFile { path, origin: Origin::System })
 }

@@ -27,7 +27,7 @@ pub(super) const LIBRARY: PinnedFile = PinnedFile {
 /// The pins for the platform that this program was built for, if it has pins.
 pub(super) fn installation(folder: &std::path::Path) -> Option<Installation<'_>> {
     let pinned = cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"));
-    pinned.then_some(Installation { wheel: WHEEL, files: FILES, folder })
+    pinned.then(|| Installation { name: "openslide", wheel: WHEEL, files: FILES.to_vec(), folder })
 }
 
 /// The folder of the installed wheel, which need not exist; `None` if the user has no home folder and `KILN_CACHE` is not
