@@ -21,7 +21,7 @@ fn decode(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What it costs to remember which bytes were scored, beside decoding them.
+/// The cost of remembering which bytes were scored, beside decoding them.
 fn digest(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("digest");
     group.throughput(Throughput::Elements(1));

@@ -1,4 +1,4 @@
-//! What the benches share: generated JPEG tiles, and the bundle that the user names.
+//! Shared by the benchmarks: generated JPEG tiles, and the bundle that the user names.
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};

@@ -123,7 +123,7 @@ pub enum ResolutionError {
     Missing {
         /// The slide.
         path: PathBuf,
-        /// What was looked for, and unusable values.
+        /// The properties that were looked for, and unusable values.
         found: String,
     },
     /// A value that no microscope slide has.

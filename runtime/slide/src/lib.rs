@@ -54,7 +54,7 @@ pub use pyramid::{
 pub use read::{LevelReader, Outside, PlaceError};
 pub use region::{MAX_READ_PIXELS, ReadError, Region, WHITE};
 pub use resolution::{MAX_MPP, MIN_MPP, Mpp, MppSource};
-pub use search::{is_slide, slides_in};
+pub use search::{SlideSearch, is_slide, slides_in};
 pub use slide::{Reader, Slide};
 pub use slide_row::{SlideRow, read_slides, write_slides, write_slides_file};
 pub use slide_score::{SlideRule, SlideScore, SlideScoreError, SlideScoreOptions, SlideScorer};

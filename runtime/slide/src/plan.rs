@@ -9,7 +9,7 @@ use crate::level::Level;
 /// Share by which two resolutions may differ and still count as equal.
 pub const RESOLUTION_TOLERANCE: f64 = 0.01;
 
-/// How pixels of a level become pixels of a tile.
+/// The resampling from pixels of a level to pixels of a tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resampling {
@@ -45,7 +45,7 @@ pub struct ReadPlan {
     pub level_mpp: f64,
     /// Pixels of level 0 along one pixel of the level.
     pub downsample: f64,
-    /// How pixels of the level become pixels of the tile.
+    /// The resampling from the level to the tile.
     pub resampling: Resampling,
 }
 

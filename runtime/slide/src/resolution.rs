@@ -24,7 +24,7 @@ pub struct Mpp {
     pub x: f64,
     /// µm/px along y, at most 1 % from `x`.
     pub y: f64,
-    /// Where it came from.
+    /// The property that it was read from.
     pub source: MppSource,
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use kiln_tile::is_left_out;
+use kiln_tile::{is_left_out, is_tile_path};
 
 use crate::tiff_header::TiffHeader;
 
@@ -26,12 +26,32 @@ pub fn is_slide(path: &Path) -> bool {
         && TiffHeader::read(path).is_some_and(|header| header.is_tiled && header.size.0.max(header.size.1) > LEAST_SIDE)
 }
 
-/// The slides of a folder and its subfolders, in natural order of their names, without hidden files. Folders of MIRAX data
-/// hold no slides, and a folder whose files are all DICOM is one slide.
+/// The result of a search for slides in a folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SlideSearch {
+    /// The slides, in natural order of their names.
+    pub slides: Vec<PathBuf>,
+    /// Image files that are no slides, such as PNG and small TIFF files. MIRAX and DICOM data are not counted.
+    pub images: usize,
+}
+
+/// The slides of a folder and its subfolders, without hidden files. A folder whose files are all DICOM is one slide. Links
+/// to folders that contain them are not followed.
 ///
 /// # Errors
 /// A folder that cannot be read.
-pub fn slides_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub fn slides_in(folder: &Path) -> io::Result<SlideSearch> {
+    let mut found = SlideSearch::default();
+    search(folder, &mut Vec::new(), &mut found)?;
+    Ok(found)
+}
+
+/// `above` holds the folders that contain `folder`, free of links.
+fn search(folder: &Path, above: &mut Vec<PathBuf>, found: &mut SlideSearch) -> io::Result<()> {
+    let real = folder.canonicalize()?;
+    if above.contains(&real) {
+        return Ok(());
+    }
     let mut entries =
         fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
     entries.retain(|path| !path.file_name().is_some_and(is_left_out));
@@ -39,15 +59,19 @@ pub fn slides_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let is_dicom = |path: &PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("dcm"));
     if !entries.is_empty() && entries.iter().all(is_dicom) {
         // Instances of one series: OpenSlide finds the others by itself.
-        return Ok(entries.into_iter().take(1).collect());
+        found.slides.extend(entries.into_iter().take(1));
+        return Ok(());
     }
-    let mut found = Vec::new();
+    above.push(real);
     for path in entries {
         if path.is_dir() {
-            found.extend(slides_in(&path)?);
+            search(&path, above, found)?;
         } else if is_slide(&path) {
-            found.push(path);
+            found.slides.push(path);
+        } else if is_tile_path(&path) {
+            found.images += 1;
         }
     }
-    Ok(found)
+    above.pop();
+    Ok(())
 }

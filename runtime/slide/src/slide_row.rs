@@ -6,7 +6,7 @@ use std::path::Path;
 use kiln_files::publish;
 use serde::{Deserialize, Serialize};
 
-use crate::SlideScore;
+use crate::{Bounds, SlideScore};
 
 /// A row of `slides.csv`. Cells without a value are empty in CSV and `null` in JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,12 @@ pub struct SlideRow {
     pub mpp: Option<f64>,
     /// The reader: `openslide` or `direct`; none if the slide could not be opened.
     pub reader: Option<String>,
+    /// Left edge of the slide's bounds in level-0 pixels, the origin of QuPath's coordinates; none without bounds.
+    #[serde(default)]
+    pub bounds_minx: Option<u64>,
+    /// Top edge of the slide's bounds in level-0 pixels; none without bounds.
+    #[serde(default)]
+    pub bounds_miny: Option<u64>,
 }
 
 impl SlideRow {
@@ -52,7 +58,22 @@ impl SlideRow {
             failed: score.failed,
             mpp: Some(mpp),
             reader: Some(reader.to_owned()),
+            bounds_minx: None,
+            bounds_miny: None,
         }
+    }
+
+    /// The row with the origin of the slide's bounds.
+    #[must_use]
+    pub fn with_bounds(self, bounds: Option<Bounds>) -> Self {
+        let (bounds_minx, bounds_miny) = (bounds.map(|bounds| bounds.x), bounds.map(|bounds| bounds.y));
+        Self { bounds_minx, bounds_miny, ..self }
+    }
+
+    /// The origin of the slide's bounds in level-0 pixels; (0, 0) without bounds.
+    #[must_use]
+    pub fn origin(&self) -> (u64, u64) {
+        (self.bounds_minx.unwrap_or(0), self.bounds_miny.unwrap_or(0))
     }
 
     /// The row of a slide that could not be opened. `status` is a short stable word, a colon and the reason.
@@ -70,6 +91,8 @@ impl SlideRow {
             failed: 0,
             mpp: None,
             reader: None,
+            bounds_minx: None,
+            bounds_miny: None,
         }
     }
 
@@ -98,8 +121,24 @@ pub fn write_slides(target: impl io::Write, rows: &[SlideRow]) -> io::Result<()>
 }
 
 /// The columns of `slides.csv`.
-const COLUMNS: [&str; 11] =
-    ["slide", "score", "label", "status", "max", "top10_mean", "tumour_area_mm2", "tiles", "failed", "mpp", "reader"];
+const COLUMNS: [&str; 13] = [
+    "slide",
+    "score",
+    "label",
+    "status",
+    "max",
+    "top10_mean",
+    "tumour_area_mm2",
+    "tiles",
+    "failed",
+    "mpp",
+    "reader",
+    "bounds_minx",
+    "bounds_miny",
+];
+
+/// Columns that files of earlier versions lack, at the end.
+const NEW_COLUMNS: usize = 2;
 
 /// Writes `slides.csv`; an existing file is replaced at once or not at all.
 ///
@@ -117,7 +156,8 @@ pub fn write_slides_file(path: &Path, rows: &[SlideRow]) -> io::Result<()> {
 /// The source cannot be read, or its columns or values are not those of `slides.csv`.
 pub fn read_slides(source: impl io::Read) -> io::Result<Vec<SlideRow>> {
     let mut reader = csv::Reader::from_reader(source);
-    if reader.headers()?.iter().ne(COLUMNS) {
+    let headers = reader.headers()?;
+    if headers.iter().ne(COLUMNS) && headers.iter().ne(COLUMNS.into_iter().take(COLUMNS.len() - NEW_COLUMNS)) {
         let found: Vec<&str> = reader.headers()?.iter().collect();
         let text = format!("the list of slides has the columns {found:?}, expected {COLUMNS:?}");
         return Err(io::Error::new(io::ErrorKind::InvalidData, text));

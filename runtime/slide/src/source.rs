@@ -16,7 +16,7 @@ use crate::plan::ReadPlan;
 use crate::read::Outside;
 use crate::slide::{Reader, Slide};
 
-/// How tiles are read from slides.
+/// Options of reading tiles from slides.
 #[derive(Debug, Clone)]
 pub struct ReadOptions {
     /// Resolution of the tiles in µm/px.
@@ -70,13 +70,13 @@ pub struct SlideTiles {
     options: ReadOptions,
     slides: Vec<Entry>,
     tiles: Vec<(u32, Place)>,
-    /// What the list holds about each tile; empty if it holds nothing.
+    /// The facts of the list about each tile; empty if it has none.
     facts: Vec<Facts>,
     /// Open slides, the one that was read last at the end.
     open: Mutex<VecDeque<usize>>,
 }
 
-/// What a list holds about a tile beside its place.
+/// The facts of a list about a tile beside its place.
 #[derive(Debug, Clone, Copy)]
 struct Facts {
     level: Option<u32>,

@@ -306,6 +306,24 @@ fn annotations_of_another_slide_are_refused_with_numbers() {
     assert!(Annotations::none().check_bounds((1, 1)).is_ok());
 }
 
+/// QuPath shows a MIRAX slide cropped to its bounds, and ASAP shows all of level 0.
+#[test]
+fn only_coordinates_of_qupath_are_relative_to_the_bounds() {
+    let square = [("0", "0"), ("100", "0"), ("100", "100"), ("0", "100")];
+    let of_asap = parse(asap(&annotation("Polygon", "_0", &square)).as_bytes()).unwrap().on_level_0((1000, 500));
+    assert!(of_asap.is_tumour(50.0, 50.0) && of_asap.doubts().is_empty());
+    let geojson = r#"{"type":"FeatureCollection","features":[{"type":"Feature","geometry":{"type":"Polygon",
+        "coordinates":[[[0,0],[100,0],[100,100],[0,100],[0,0]]]},
+        "properties":{"objectType":"annotation","classification":{"name":"Tumor"}}}]}"#;
+    let of_qupath = parse(geojson.as_bytes()).unwrap();
+    assert!(of_qupath.clone().on_level_0((0, 0)).is_tumour(50.0, 50.0), "a slide without bounds");
+    let of_qupath = of_qupath.on_level_0((1000, 500));
+    assert!(of_qupath.is_tumour(1050.0, 550.0) && !of_qupath.is_tumour(50.0, 50.0));
+    assert!(of_qupath.doubts()[0].contains("moved by (1000, 500)"), "{:?}", of_qupath.doubts());
+    let again = of_qupath.on_level_0((1000, 500));
+    assert!(again.is_tumour(1050.0, 550.0), "annotations are moved once");
+}
+
 #[test]
 fn real_files_are_read() {
     let limits = AnnotationLimits::default();

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use kiln_slide::{
-    SlideRow, SlideRule, SlideScore, SlideScoreError, SlideScoreOptions, SlideScorer, read_slides, write_slides,
-    write_slides_file,
+    Bounds, SlideRow, SlideRule, SlideScore, SlideScoreError, SlideScoreOptions, SlideScorer, read_slides,
+    write_slides, write_slides_file,
 };
 use proptest::prelude::*;
 
@@ -156,7 +156,12 @@ fn rows() -> Vec<SlideRow> {
     let slide = score(options(SlideRule::Max), &[Some(0.9), Some(0.1), None]);
     vec![
         SlideRow::new("a, \"b\".svs", slide, 0.2526, "direct"),
-        SlideRow::new("glass.svs", score(options(SlideRule::Max), &[]), 0.5, "openslide"),
+        SlideRow::new("glass.svs", score(options(SlideRule::Max), &[]), 0.5, "openslide").with_bounds(Some(Bounds {
+            x: 12,
+            y: 7,
+            width: 100,
+            height: 80,
+        })),
         SlideRow::failed("broken.svs", "not_a_slide: line one\nline two"),
     ]
 }
@@ -170,14 +175,20 @@ fn rows_are_csv_with_empty_cells() {
     assert_eq!(
         lines,
         [
-            "slide,score,label,status,max,top10_mean,tumour_area_mm2,tiles,failed,mpp,reader",
-            "\"a, \"\"b\"\".svs\",0.9,anomalous,\"tiles_failed: 1 of 3 tiles have no score, more than the accepted 10.000 %\",0.9,0.5,0.016384,3,1,0.2526,direct",
-            "glass.svs,,,no_tissue: no tile of the slide has tissue,,,,0,0,0.5,openslide",
-            "broken.svs,,,not_a_slide: line one line two,,,,0,0,,",
+            "slide,score,label,status,max,top10_mean,tumour_area_mm2,tiles,failed,mpp,reader,bounds_minx,bounds_miny",
+            "\"a, \"\"b\"\".svs\",0.9,anomalous,\"tiles_failed: 1 of 3 tiles have no score, more than the accepted 10.000 %\",0.9,0.5,0.016384,3,1,0.2526,direct,,",
+            "glass.svs,,,no_tissue: no tile of the slide has tissue,,,,0,0,0.5,openslide,12,7",
+            "broken.svs,,,not_a_slide: line one line two,,,,0,0,,,,",
         ]
     );
     assert_eq!(read_slides(bytes.as_slice()).unwrap(), rows());
     assert!(!rows()[0].is_ok());
+    assert_eq!((rows()[0].origin(), rows()[1].origin()), ((0, 0), (12, 7)));
+    // Files of earlier versions lack the last two columns.
+    let earlier: Vec<&str> = lines.iter().map(|line| line.rsplitn(3, ',').nth(2).unwrap()).collect();
+    let found = read_slides(earlier.join("\n").as_bytes()).unwrap();
+    let expected: Vec<SlideRow> = rows().into_iter().map(|row| row.with_bounds(None)).collect();
+    assert_eq!(found, expected);
 }
 
 #[test]

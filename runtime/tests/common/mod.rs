@@ -1,4 +1,4 @@
-//! What the tests share: the ONNX Runtime of this process, and small graphs as protobuf bytes.
+//! Shared by the tests: the ONNX Runtime of this process, and small graphs as protobuf bytes.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 pub mod bundle;

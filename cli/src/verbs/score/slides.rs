@@ -106,7 +106,7 @@ fn find(args: &Args, mpp: f64, library: &Library, out: &Output) -> anyhow::Resul
         }));
     }
     let named: Vec<PathBuf> = args.inputs.iter().filter(|path| !is_tile_list(path)).cloned().collect();
-    let slides = slides(&named)?;
+    let slides = slides(&named, out)?;
     if slides.len() > 1 && args.slide.grid.has_mask() {
         bail!("--mask is for one slide, and {} are named", slides.len());
     }

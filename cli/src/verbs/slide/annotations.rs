@@ -96,8 +96,9 @@ impl AnnotationArgs {
         !self.not_exhaustive
     }
 
-    /// The annotations of a slide; `None` if none were asked for.
-    pub(super) fn read(&self, slide: &Path, slides: usize) -> anyhow::Result<Option<Annotations>> {
+    /// The annotations of a slide whose bounds begin at `origin`; `None` if none were asked for. `slides` is the number of
+    /// slides of the run.
+    pub(super) fn read(&self, slide: &Path, origin: (u64, u64), slides: usize) -> anyhow::Result<Option<Annotations>> {
         let Some(path) = &self.annotations else { return Ok(None) };
         let groups = self.group.iter().fold(GroupMap::default(), |map, (name, role)| map.with(name, *role));
         let file = if path.is_dir() {
@@ -108,7 +109,7 @@ impl AnnotationArgs {
             Some(path.clone())
         };
         match file {
-            Some(file) => Ok(Some(Annotations::read(&file, &groups, &AnnotationLimits::default())?)),
+            Some(file) => Ok(Some(Annotations::read(&file, &groups, &AnnotationLimits::default())?.on_level_0(origin))),
             None if self.normal_without_file => Ok(Some(Annotations::none())),
             None => bail!(
                 "{}: no annotations for it in {} (expected {}.xml, .geojson or .json)",

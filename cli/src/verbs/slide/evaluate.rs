@@ -92,7 +92,7 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
         };
         match (row.score.filter(|_| row.is_ok()), row.mpp) {
             (Some(score), Some(mpp)) => {
-                let found = args.annotations.read(Path::new(&slide), table.len())?;
+                let found = args.annotations.read(Path::new(&slide), row.origin(), table.len())?;
                 let annotations = found.context("no annotations were read")?;
                 let tiles: Vec<_> = rows.iter().filter_map(|row| Some((row.tile.as_ref()?.place, row.score))).collect();
                 let group = patients.of_slide(&slide).unwrap_or(&slide);

@@ -84,7 +84,7 @@ struct Tiles {
 }
 
 pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
-    let slides = slides(&args.slides)?;
+    let slides = slides(&args.slides, out)?;
     if slides.len() > 1 && (args.thumbnail.is_some() || args.grid.has_mask()) {
         bail!("--thumbnail and --mask are for one slide, and {} are named", slides.len());
     }

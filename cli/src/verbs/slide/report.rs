@@ -200,7 +200,7 @@ impl Context<'_> {
             more: &[],
         };
         self.write(&Heatmap::new(&scored)?, slide, &facts, name, out)?;
-        Ok(SlideRow::new(&found.slide, score, mpp, &slide.reader(0).to_string()))
+        Ok(SlideRow::new(&found.slide, score, mpp, &slide.reader(0).to_string()).with_bounds(slide.bounds()))
     }
 
     /// Writes the pictures. Each file appears whole or not at all.

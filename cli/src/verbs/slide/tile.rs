@@ -76,7 +76,7 @@ struct Listed {
 }
 
 pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
-    let slides = slides(&args.slides)?;
+    let slides = slides(&args.slides, out)?;
     if slides.len() > 1 && args.grid.has_mask() {
         bail!("--mask is for one slide, and {} are named", slides.len());
     }
@@ -160,26 +160,33 @@ fn write_images(folder: &Path, library: &Library, reading: ReadOptions, tiling: 
     Ok(())
 }
 
-/// The slides that arguments name: files, and folders that are searched.
-pub(in crate::verbs) fn slides(arguments: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+/// The slides that arguments name: files, and folders that are searched. Images beside slides are left out with a note.
+pub(in crate::verbs) fn slides(arguments: &[PathBuf], out: &Output) -> anyhow::Result<Vec<PathBuf>> {
     let mut slides = Vec::new();
     for argument in arguments {
-        if argument.is_dir() {
-            let found = slides_in(argument).with_context(|| format!("cannot read {}", argument.display()))?;
-            if found.is_empty() {
-                bail!("{}: no slide in this folder", argument.display());
-            }
-            slides.extend(found);
-        } else {
+        if !argument.is_dir() {
             slides.push(argument.clone());
+            continue;
         }
+        let found = slides_in(argument).with_context(|| format!("cannot read {}", argument.display()))?;
+        if found.slides.is_empty() {
+            bail!("{}: no slide in this folder", argument.display());
+        }
+        if found.images > 0 {
+            out.note(format_args!(
+                "{}: {} image files are no slides and are left out; name them in another run",
+                argument.display(),
+                found.images
+            ));
+        }
+        slides.extend(found.slides);
     }
     Ok(slides)
 }
 
 /// True if an argument of `kiln score` is a slide or a folder that has slides.
 pub(in crate::verbs) fn names_slides(argument: &Path) -> bool {
-    if argument.is_dir() { slides_in(argument).is_ok_and(|found| !found.is_empty()) } else { is_slide(argument) }
+    if argument.is_dir() { slides_in(argument).is_ok_and(|found| !found.slides.is_empty()) } else { is_slide(argument) }
 }
 
 /// The tiles of a slide, labelled if there are annotations.
@@ -189,7 +196,8 @@ pub(super) fn labelled(
     annotations: &AnnotationArgs,
     slides: usize,
 ) -> anyhow::Result<Tiling> {
-    let Some(mut found) = annotations.read(slide.path(), slides)? else {
+    let origin = slide.bounds().map_or((0, 0), |bounds| (bounds.x, bounds.y));
+    let Some(mut found) = annotations.read(slide.path(), origin, slides)? else {
         return Ok(Tiling::new(slide, options, None)?);
     };
     found.check_bounds(slide.size()).with_context(|| format!("annotations of {}", slide.path().display()))?;

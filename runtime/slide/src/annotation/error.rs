@@ -16,7 +16,7 @@ pub struct AnnotationError {
     pub problem: AnnotationProblem,
 }
 
-/// What is wrong with an annotation file.
+/// A fault of an annotation file.
 #[derive(Debug, thiserror::Error)]
 pub enum AnnotationProblem {
     /// Reading the file failed.
@@ -28,7 +28,7 @@ pub enum AnnotationProblem {
     /// The file or its content is over a limit.
     #[error("more than {limit} {what}; raise the limit if the file is trusted, or export fewer objects")]
     TooLarge {
-        /// What is counted: `bytes`, `points`, `polygons`, or `nested elements`.
+        /// The unit of the limit: `bytes`, `points`, `polygons`, or `nested elements`.
         what: &'static str,
         /// The limit.
         limit: u64,

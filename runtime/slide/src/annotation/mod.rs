@@ -78,11 +78,13 @@ pub struct Annotations {
     polygons: Vec<Polygon>,
     region: Region,
     doubts: Vec<String>,
+    /// True for coordinates relative to the slide's bounds.
+    within_bounds: bool,
 }
 
 impl Annotations {
-    /// Reads ASAP XML or GeoJSON; the content decides which. Coordinates are taken as level-0 pixels; for GeoJSON of a slide
-    /// with bounds (MRXS), QuPath subtracts their origin: add it by [`Self::translated`].
+    /// Reads ASAP XML or GeoJSON; the content decides which. ASAP's coordinates are level-0 pixels. QuPath's are relative to
+    /// the slide's bounds, if it has any (MIRAX): [`Self::on_level_0`] adds their origin.
     ///
     /// # Errors
     /// A file that cannot be read, is over a limit or damaged, or contains groups that `groups` does not name.
@@ -100,13 +102,13 @@ impl Annotations {
             return Err(AnnotationProblem::TooLarge { what: "bytes", limit: limits.bytes });
         }
         let text = decode(bytes)?;
-        let drawing = match text.trim_start().chars().next() {
-            Some('<') => asap::parse(text, limits)?,
-            Some('{' | '[') => geojson::parse(text, limits)?,
+        let (drawing, within_bounds) = match text.trim_start().chars().next() {
+            Some('<') => (asap::parse(text, limits)?, false),
+            Some('{' | '[') => (geojson::parse(text, limits)?, true),
             Some(_) => return Err(AnnotationProblem::Format("neither XML nor JSON".to_owned())),
             None => return Err(AnnotationProblem::Format("the file is empty".to_owned())),
         };
-        Self::new(drawing, groups)
+        Ok(Self { within_bounds, ..Self::new(drawing, groups)? })
     }
 
     /// Annotations without polygons: a slide without tumour.
@@ -121,7 +123,7 @@ impl Annotations {
         polygons.retain(|polygon| polygon.role != GroupRole::Ignore);
         let shapes = polygons.iter().map(|polygon| (polygon.role == GroupRole::NotTumour, polygon.rings.as_slice()));
         let region = Region::new(shapes);
-        Self { polygons, region, doubts }
+        Self { polygons, region, doubts, within_bounds: false }
     }
 
     fn new(drawing: Drawing, groups: &GroupMap) -> Result<Self, AnnotationProblem> {
@@ -174,6 +176,18 @@ impl Annotations {
             *point = [point[0] + x, point[1] + y];
         }
         Self::from_polygons(self.polygons, self.doubts)
+    }
+
+    /// The annotations in level-0 pixels of a slide whose bounds begin at `origin`: those of QuPath are moved by it.
+    #[must_use]
+    pub fn on_level_0(self, origin: (u64, u64)) -> Self {
+        if !self.within_bounds || origin == (0, 0) {
+            return self;
+        }
+        let (x, y) = origin;
+        let mut moved = self.translated(x as f64, y as f64);
+        moved.doubts.push(format!("QuPath's coordinates are moved by ({x}, {y}), the origin of the slide's bounds"));
+        moved
     }
 
     /// Compares the polygons with the size of the slide's level 0. A remark is added if some points are more than 1 % of the

@@ -1,4 +1,4 @@
-//! Why a heat map cannot be written.
+//! Errors of writing heat maps.
 
 use std::io;
 
@@ -55,7 +55,7 @@ pub enum HeatmapError {
     Pixels {
         /// The slide's name.
         name: String,
-        /// What was asked for.
+        /// The request.
         place: Place,
         /// The reader's reason.
         reason: String,

@@ -41,7 +41,7 @@ impl Default for GeoJsonOptions {
     }
 }
 
-/// What was written.
+/// The counts of a written file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GeoJsonSummary {
     /// Number of tiles.

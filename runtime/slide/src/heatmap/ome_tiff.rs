@@ -20,7 +20,7 @@ use crate::tiff_writer::{CLASSIC_LIMIT, DEFLATE, StoredTile, TileTable, deflated
 /// Width and height of the TIFF's tiles in pixels.
 const TILE: u32 = 512;
 
-/// What the pixels of an overlay are.
+/// The kind of an overlay's pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OverlayPixels {
     /// Scores: one channel of 32-bit floats, NaN outside.
@@ -33,7 +33,7 @@ pub enum OverlayPixels {
 /// Options of the OME-TIFF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OmeTiffOptions {
-    /// What the pixels are.
+    /// The kind of pixels.
     pub pixels: OverlayPixels,
     /// The longer side of the base is at most this many pixels, unless the raster has more cells. Cells are drawn as
     /// squares of 1, 2, 4, 8 or 16 pixels.

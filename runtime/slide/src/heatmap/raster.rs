@@ -10,7 +10,7 @@ const FINEST: u64 = 8;
 /// Cells along a stride for tiles that are not on a lattice.
 const OFF_LATTICE: u64 = 4;
 
-/// What there is in a cell.
+/// The content of a cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cell {
     /// No tile.
@@ -78,7 +78,7 @@ impl Raster {
         self.rows
     }
 
-    /// What is in a cell. Cells beyond the raster are outside.
+    /// The content of a cell. Cells beyond the raster are outside.
     #[must_use]
     pub fn cell(&self, column: usize, row: usize) -> Cell {
         if column >= self.columns || row >= self.rows {

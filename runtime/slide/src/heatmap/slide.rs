@@ -39,7 +39,7 @@ pub struct ScoredSlide<'a> {
 /// A tile and its result.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ScoredTile<'a> {
-    /// Where the tile is.
+    /// The tile's place.
     pub place: Place,
     /// Its score. `None`, or a value that is not finite: the tile failed.
     pub score: Option<f32>,
@@ -93,7 +93,7 @@ fn side(pixels: u64) -> u32 {
     u32::try_from(pixels).unwrap_or(u32::MAX)
 }
 
-/// Why pixels cannot be read.
+/// The reason why pixels cannot be read.
 pub type PixelError = Box<dyn Error + Send + Sync>;
 
 /// The pixels of a slide. Closures `Fn(&Place, u32, u32) -> Result<RgbImage, PixelError>` are readers too.

@@ -25,7 +25,7 @@ impl LesionHit {
     }
 }
 
-/// What the detections of one slide hit.
+/// The lesions that the detections of one slide hit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SlideHits {
     /// The slide.

@@ -22,7 +22,7 @@ pub enum ListError {
     TooLarge {
         /// Path of the list.
         path: PathBuf,
-        /// What is counted: `bytes` or `tiles`.
+        /// The unit of the limit: `bytes` or `tiles`.
         what: &'static str,
         /// The limit.
         limit: u64,

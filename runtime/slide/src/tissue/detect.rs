@@ -240,7 +240,7 @@ fn hsv(rgb: [u8; 3]) -> (u8, u8, u16) {
     (max as u8, (chroma * 255 / max) as u8, hue.rem_euclid(360) as u16)
 }
 
-/// What a pixel can be, from its colour alone.
+/// The kinds of pixels, by colour alone.
 #[derive(Clone, Copy)]
 enum Colour {
     /// Pure white: no data.

@@ -30,6 +30,8 @@ mod registry;
 mod rows;
 #[cfg_attr(not(any(feature = "runtime", feature = "train")), allow(dead_code))]
 mod scratch;
+#[cfg(feature = "runtime")]
+mod slide;
 mod target;
 mod tile;
 #[cfg(feature = "train")]

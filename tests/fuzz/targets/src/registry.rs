@@ -3,7 +3,7 @@
 use crate::target::Target;
 use crate::tile;
 #[cfg(feature = "runtime")]
-use crate::{bundle, endpoint, golden, list, part, pbtxt, progress, rows};
+use crate::{bundle, endpoint, golden, list, part, pbtxt, progress, rows, slide};
 #[cfg(feature = "train")]
 use crate::{tiles, yaml};
 
@@ -18,6 +18,8 @@ pub fn targets() -> Vec<Target> {
         &[progress::TARGET, pbtxt::TARGET],
         #[cfg(feature = "runtime")]
         &[endpoint::HTTP, endpoint::GRPC],
+        #[cfg(feature = "runtime")]
+        &[slide::ANNOTATIONS, slide::LIST, slide::TABLE],
         #[cfg(feature = "train")]
         &[yaml::CONFIG, yaml::STUDY, tiles::TARGET],
     ]

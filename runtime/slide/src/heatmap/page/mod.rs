@@ -30,7 +30,7 @@ const VIEWER_LICENCE: &str = include_str!("vendor/openseadragon.LICENSE.txt");
 const CROP: u32 = 640;
 const QUALITY: u8 = 82;
 
-/// What a page states about the slide beside its tiles.
+/// The facts of a page about the slide beside its tiles.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PageFacts<'a> {
     /// The model's name.
@@ -62,7 +62,7 @@ impl Default for PageOptions {
     }
 }
 
-/// What a page contains.
+/// The content of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageSummary {
     /// Level-0 pixels per pixel of the most detailed level.
