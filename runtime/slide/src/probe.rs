@@ -49,11 +49,13 @@ pub fn examine(path: &Path, library: &Library) -> Result<(), SlideError> {
     Ok(())
 }
 
-/// Evenly spaced starts of regions, the last one at the far edge.
+/// Evenly spaced starts of regions, the last one at the far edge. The others are multiples of the usual side of a stored
+/// tile: between two tiles, a region would decode four.
 fn positions(side: u64) -> impl Iterator<Item = i64> {
-    let last = side.saturating_sub(u64::from(SIDE));
+    let (last, step) = (side.saturating_sub(u64::from(SIDE)), u64::from(SIDE));
     let count = if last == 0 { 1 } else { POSITIONS };
-    (0..count).map(move |at| i64::try_from(last * at / (POSITIONS - 1)).unwrap_or(0))
+    let start = move |at: u64| if at + 1 == POSITIONS { last } else { last * at / (POSITIONS - 1) / step * step };
+    (0..count).map(move |at| i64::try_from(start(at)).unwrap_or(0))
 }
 
 /// Runs `command`, a program that calls [`examine`] for the slide at `path`, and waits until it ends or `limit` has passed.
