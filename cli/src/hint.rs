@@ -131,6 +131,10 @@ fn parts(error: &PartsError) -> Option<String> {
              scored tiles are, or with --skip-tile-check",
             escaped(&tile.to_string_lossy())
         ),
+        PartsError::SlideDiffers { .. } => {
+            "give every machine the same slide (compare `sha256sum`), and score both parts again with --shard"
+                .to_owned()
+        }
         _ => return None,
     };
     Some(hint)

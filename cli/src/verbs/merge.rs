@@ -1,15 +1,18 @@
 //! `kiln merge`: joins the parts of a sharded scoring run into one file.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
+use kiln_files::FileDigest;
 use kiln_runtime::Error;
 use kiln_runtime::score::{
     self, DigestNow, Listed, ListedTiles, MergeOptions, PartRecord, RowWriter, ScoreRow, Separator, file_digest, merge,
 };
-use kiln_tile::{Decoder, TileSource};
+use kiln_tile::{Decoder, TileError, TileSource};
 
 use super::format::FormatArgs;
 use crate::destination::{Destination, Refused, STDOUT};
@@ -63,7 +66,11 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     }
     let listed = list.as_deref().map(|list| ListedTiles::new(list, Decoder::default()));
     // The list has the names as they are; a row shows a name that is not UTF-8 with replacement characters.
+    let slides = SlideDigests::default();
     let digest = |index: usize, row: &ScoreRow| {
+        if let Some(tile) = &row.tile {
+            return slides.of(&tile.slide);
+        }
         let listed = list.as_deref().and_then(|list| list.get(index)).map(|tile| tile.path.as_path());
         file_digest(listed.unwrap_or(Path::new(&row.path)))
     };
@@ -97,6 +104,29 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     }
     out.line(args.out.display());
     Ok(Exit::Done)
+}
+
+/// The digests of slides, each of which is read once; `None` for a slide that cannot be read here.
+#[derive(Default)]
+struct SlideDigests(Mutex<HashMap<String, Option<FileDigest>>>);
+
+impl SlideDigests {
+    fn of(&self, slide: &str) -> Result<FileDigest, TileError> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let digest = *known.entry(slide.to_owned()).or_insert_with(|| slide_digest(Path::new(slide)));
+        digest.ok_or(TileError::NotFound)
+    }
+}
+
+#[cfg(feature = "slide")]
+fn slide_digest(slide: &Path) -> Option<FileDigest> {
+    kiln_slide::content_digest(slide).ok()
+}
+
+/// Without whole slides none can be read.
+#[cfg(not(feature = "slide"))]
+fn slide_digest(_: &Path) -> Option<FileDigest> {
+    None
 }
 
 fn print(file: &Path) -> anyhow::Result<Exit> {

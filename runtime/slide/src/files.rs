@@ -1,9 +1,11 @@
 //! The files that belong to a slide, and their digest.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use kiln_files::FileDigest;
 use kiln_files::digest::{sha256_file, sha256_hex};
 
 use crate::dicom;
@@ -26,6 +28,22 @@ pub(crate) fn digest(main: &Path, vendor: &str) -> io::Result<String> {
         return Ok(sha256_hex(lines.as_bytes()));
     };
     sha256_file(file)
+}
+
+/// The digest of a slide's content as [`TileSource::digest`](kiln_tile::TileSource::digest) gives it for each of its tiles,
+/// without opening the slide: the ending decides which files belong to it.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn content_digest(slide: &Path) -> io::Result<FileDigest> {
+    let ending = slide.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase).unwrap_or_default();
+    let vendor = match ending.as_str() {
+        "mrxs" => "mirax",
+        "vms" | "vmu" => "hamamatsu",
+        "dcm" => "dicom",
+        _ => "",
+    };
+    Ok(FileDigest::new(digest(slide, vendor)?.as_bytes()))
 }
 
 /// The files of a slide in the order of their names: the main file, and for MIRAX the files of its folder, for Hamamatsu

@@ -38,6 +38,7 @@ mod tissue;
 pub use annotation::{AnnotationError, AnnotationLimits, AnnotationProblem, Annotations, GroupMap, GroupRole, Polygon};
 pub use direct::{Direct, NotDirect, TileCache};
 pub use error::{ResolutionError, SlideError};
+pub use files::content_digest;
 pub use grid::{DEFAULT_TISSUE, Edge, Grid, GridError, GridOptions, Overlap};
 pub use inspect::Inspection;
 pub use kiln_tile::{Place, SlideTile};

@@ -1,8 +1,10 @@
 //! Parts of a sharded scoring become one file, in the order of the list, or an error with what is missing, there twice, or
 //! from another list. The paths of the joined rows are hashed and compared with the digest of the list that every part
 //! carries: the file appears only if it is the list, tile by tile. Tiles that are within reach are read and compared with
-//! what was scored, so that rows of replaced tiles are not joined with rows of their replacements.
+//! what was scored, so that rows of replaced tiles are not joined with rows of their replacements. All rows of a slide must
+//! come from one content of it, also if the slide is not within reach.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use kiln_files::FileDigest;
@@ -141,6 +143,7 @@ fn join(
     options: MergeOptions<'_>,
 ) -> Result<Merged> {
     let mut digest = ListDigest::default();
+    let mut contents = SlideContents::default();
     let mut merged = Merged { parts: records.len(), tiles: 0, scored: 0, failed: 0, compared: 0, not_compared: 0 };
     for (path, record) in records {
         let before = merged.tiles;
@@ -156,6 +159,7 @@ fn join(
                 unchanged(&block, (path, record), merged.tiles, before, (digest, workers), &mut merged)?;
             }
             for row in &block {
+                contents.add(row, record.tile_digests.get(merged.tiles - before).copied().flatten(), path)?;
                 digest.add(&row.path);
                 merged.tiles += 1;
                 if row.is_ok() {
@@ -179,6 +183,29 @@ fn join(
     }
     writer.finish()?;
     Ok(merged)
+}
+
+/// The content from which the rows of each slide come, and the first part with it.
+#[derive(Default)]
+struct SlideContents<'a>(HashMap<String, (FileDigest, &'a Path)>);
+
+impl<'a> SlideContents<'a> {
+    /// Refuses a row of a slide that had other content in an earlier row. `digest` is that of the slide when the row was
+    /// scored.
+    fn add(&mut self, row: &ScoreRow, digest: Option<FileDigest>, part: &'a Path) -> Result<()> {
+        let (Some(tile), Some(digest)) = (&row.tile, digest) else { return Ok(()) };
+        match self.0.get(&tile.slide) {
+            Some((known, _)) if *known == digest => Ok(()),
+            Some((_, one)) => {
+                let (slide, one, other) = (tile.slide.clone(), (*one).to_owned(), part.to_owned());
+                Err(PartsError::SlideDiffers { slide, one, other }.into())
+            }
+            None => {
+                self.0.insert(tile.slide.clone(), (digest, part));
+                Ok(())
+            }
+        }
+    }
 }
 
 /// Refuses a part with a row of a tile whose file is here and has other bytes now. `at` is the place of the block's first

@@ -45,6 +45,20 @@ pub enum PartsError {
         /// The part.
         part: PathBuf,
     },
+    /// A slide that had other content in one part than in another.
+    #[error(
+        "{} was scored with two contents: that of {} and another one in {}; its copies on two machines differ, or it was \
+         replaced in between",
+        escaped(slide), one.display(), other.display()
+    )]
+    SlideDiffers {
+        /// The slide.
+        slide: String,
+        /// The first part with tiles of the slide.
+        one: PathBuf,
+        /// The part with other content.
+        other: PathBuf,
+    },
     /// Parts of different lists, models or settings, or rows that differ from the records.
     #[error("{reason}")]
     Mismatch {

@@ -202,3 +202,43 @@ fn a_part_whose_tile_was_replaced_is_refused_by_name() {
     let merged = merge(&parts, &out, Format::Csv, None).unwrap();
     assert_eq!((merged.compared, merged.not_compared), (3, 1));
 }
+
+/// Two machines may have different files at one path.
+#[test]
+fn tiles_of_one_slide_with_two_contents_are_refused_although_the_slide_is_not_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let columns = Columns::for_slides(&CLASSES.map(str::to_owned));
+    let place = |number: usize| kiln_tile::Place { minx: 256 * number as i64, miny: 0, width: 256, height: 256 };
+    let name = |number: usize| PathBuf::from(format!("a.svs#{},0,256x256", 256 * number));
+    let tiles: Vec<_> = (0..4).map(|number| Listed { path: name(number), refused: None }).collect();
+    let part = |index: usize, contents: [&str; 2]| {
+        let shard = Shard { index, count: 2 };
+        let path = folder.path().join(format!("{index}.csv"));
+        let mut writer = RowWriter::to_file(&path, Format::Csv, &columns).unwrap();
+        for number in shard.range(4) {
+            let tile = kiln_tile::SlideTile {
+                slide: "a.svs".to_owned(),
+                place: place(number),
+                level: Some(0),
+                tissue_fraction: None,
+                tumour_fraction: None,
+            };
+            writer.write(&ScoreRow { tile: Some(tile), ..row(&tiles[number], 0) }).unwrap();
+        }
+        writer.finish().unwrap();
+        let digests = contents.map(|content| Some(FileDigest::new(content.as_bytes()))).to_vec();
+        PartRecord::new(shard, &source(&tiles), &columns, by("m"), digests).write(&path).unwrap();
+        path
+    };
+    let out = folder.path().join("out.csv");
+    let parts = [part(0, ["x", "x"]), part(1, ["x", "x"])];
+    let merged = merge(&parts, &out, Format::Csv, None).unwrap();
+    assert_eq!((merged.tiles, merged.not_compared), (4, 4));
+    std::fs::remove_file(&out).unwrap();
+    for contents in [["y", "y"], ["x", "y"]] {
+        let parts = [part(0, ["x", "x"]), part(1, contents)];
+        let error = merge(&parts, &out, Format::Csv, None).unwrap_err().to_string();
+        assert!(error.contains("a.svs was scored with two contents") && error.contains("1.csv"), "{error}");
+        assert!(!out.exists());
+    }
+}
