@@ -73,11 +73,22 @@ pub enum SlideError {
         how: String,
     },
     /// The child process that examined the slide did not end in time.
-    #[error("{}: examining the slide took more than {seconds} s: the file is damaged or hostile", .path.display())]
+    #[error(
+        "{}: examining the slide took more than {seconds} s of processor time: the file is damaged or hostile",
+        .path.display()
+    )]
     TimedOut {
         /// The slide.
         path: PathBuf,
-        /// The limit in seconds.
+        /// The limit in seconds of processor time.
+        seconds: u64,
+    },
+    /// The child process that examined the slide waited for its file, or for the processor, until the end.
+    #[error("{}: examining the slide did not end within {seconds} s: the storage may not answer", .path.display())]
+    NoAnswer {
+        /// The slide.
+        path: PathBuf,
+        /// The limit in seconds by the clock.
         seconds: u64,
     },
     /// The child process refused the slide.
@@ -104,6 +115,7 @@ impl SlideError {
             | Self::NotAFile { .. }
             | Self::Empty { .. }
             | Self::Damaged { .. }
+            | Self::NoAnswer { .. }
             | Self::Refused { .. } => "unreadable",
         }
     }

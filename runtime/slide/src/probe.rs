@@ -18,8 +18,22 @@ use crate::error::SlideError;
 use crate::openslide::Library;
 use crate::slide::Slide;
 
-/// Time after which an examination is given up. Real slides take below a second.
-pub const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// Times after which an examination is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeLimits {
+    /// Processor time. A sound slide never takes it, however busy the machine is. Measured on Linux; elsewhere only the other
+    /// limit counts.
+    pub processor: Duration,
+    /// Time by the clock: for storage that does not answer.
+    pub clock: Duration,
+}
+
+impl Default for TimeLimits {
+    /// 30 s of processor time, 10 minutes by the clock. Real slides take below a second.
+    fn default() -> Self {
+        Self { processor: Duration::from_secs(30), clock: Duration::from_secs(600) }
+    }
+}
 
 /// Exit status of a child that refuses a slide. The message is on its standard error.
 pub const REFUSED: i32 = 2;
@@ -58,12 +72,12 @@ fn positions(side: u64) -> impl Iterator<Item = i64> {
     (0..count).map(move |at| i64::try_from(start(at)).unwrap_or(0))
 }
 
-/// Runs `command`, a program that calls [`examine`] for the slide at `path`, and waits until it ends or `limit` has passed.
+/// Runs `command`, a program that calls [`examine`] for the slide at `path`, and waits until it ends or a limit is reached.
 ///
 /// # Errors
 /// [`SlideError::Refused`] with the child's message, [`SlideError::Crashed`] if a signal or a panic ended it,
-/// [`SlideError::TimedOut`], [`SlideError::Io`] if it could not be started.
-pub fn examine_in_child(path: &Path, command: &mut Command, limit: Duration) -> Result<(), SlideError> {
+/// [`SlideError::TimedOut`], [`SlideError::NoAnswer`], [`SlideError::Io`] if it could not be started.
+pub fn examine_in_child(path: &Path, command: &mut Command, limits: TimeLimits) -> Result<(), SlideError> {
     let failed = |source: io::Error| SlideError::Io { path: path.to_owned(), source };
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(failed)?;
@@ -77,32 +91,53 @@ pub fn examine_in_child(path: &Path, command: &mut Command, limit: Duration) -> 
         }
         String::from_utf8_lossy(&text).into_owned()
     });
-    let status = wait(&mut child, limit).map_err(failed)?;
+    let end = wait(&mut child, limits).map_err(failed)?;
     let message = reader.join().unwrap_or_default();
-    match status {
-        None => Err(SlideError::TimedOut { path: path.to_owned(), seconds: limit.as_secs() }),
-        Some(status) if status.success() => Ok(()),
-        Some(status) if status.code() == Some(REFUSED) => {
+    match end {
+        End::Busy => Err(SlideError::TimedOut { path: path.to_owned(), seconds: limits.processor.as_secs() }),
+        End::Stuck => Err(SlideError::NoAnswer { path: path.to_owned(), seconds: limits.clock.as_secs() }),
+        End::Exited(status) if status.success() => Ok(()),
+        End::Exited(status) if status.code() == Some(REFUSED) => {
             Err(SlideError::Refused { path: path.to_owned(), reason: one_line(&message).into_owned() })
         }
-        Some(status) => Err(SlideError::Crashed { path: path.to_owned(), how: status.to_string() }),
+        End::Exited(status) => Err(SlideError::Crashed { path: path.to_owned(), how: status.to_string() }),
     }
 }
 
-/// The child's status, or `None` if it was killed at the limit.
-fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+/// The end of a child process.
+enum End {
+    Exited(ExitStatus),
+    /// Killed at the limit of processor time.
+    Busy,
+    /// Killed at the limit by the clock.
+    Stuck,
+}
+
+fn wait(child: &mut Child, limits: TimeLimits) -> io::Result<End> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(1);
     loop {
         if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
+            return Ok(End::Exited(status));
         }
-        if start.elapsed() >= limit {
+        let is_busy = processor_time(child.id()).is_some_and(|time| time >= limits.processor);
+        if is_busy || start.elapsed() >= limits.clock {
             child.kill()?;
             child.wait()?;
-            return Ok(None);
+            return Ok(if is_busy { End::Busy } else { End::Stuck });
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(50));
     }
+}
+
+/// The processor time of a process so far, from `/proc/PID/stat`; `None` where there is no such file. Linux counts in
+/// hundredths of a second in this file on every machine.
+fn processor_time(process: u32) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name of the program may contain spaces and brackets.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks: Vec<u64> = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+    let [user, system] = ticks.as_slice() else { return None };
+    Some(Duration::from_millis(user.saturating_add(*system).saturating_mul(10)))
 }

@@ -110,7 +110,19 @@ fn points_are_ordered_by_order_and_shapes_without_area_are_left_out() {
         let dots = parse(asap(&annotation(kind, "Stroma", &HALF)).as_bytes()).unwrap();
         assert!(dots.polygons().is_empty() && dots.doubts()[0].contains("no area"), "{kind}");
     }
-    let flat = parse(asap(&annotation("Polygon", "_0", &[("1", "1"), ("5", "5"), ("1", "1")])).as_bytes()).unwrap();
+    // Tumour without an area would leave every tile normal.
+    for kind in ["Dot", "PointSet", "PolyLine", "Measurement"] {
+        let dots = annotation(kind, "_0", &HALF);
+        assert!(refusal(asap(&dots).as_bytes()).contains("objects without an area (of the group `_0`)"), "{kind}");
+        let beside = asap(&(dots + &annotation("Polygon", "_0", &HALF)));
+        assert_eq!(parse(beside.as_bytes()).unwrap().tumour_fraction(PLACE), 0.5, "{kind}");
+        let map = GroupMap::default().with("_0", GroupRole::Ignore);
+        let ignored = asap(&annotation(kind, "_0", &HALF));
+        assert!(Annotations::from_bytes(ignored.as_bytes(), &map, &AnnotationLimits::default()).is_ok());
+    }
+    let line = [("1", "1"), ("5", "5"), ("1", "1")];
+    assert!(refusal(asap(&annotation("Polygon", "_0", &line)).as_bytes()).contains("without an area"));
+    let flat = parse(asap(&annotation("Polygon", "_2", &line)).as_bytes()).unwrap();
     assert!(flat.polygons().is_empty());
     assert_eq!(flat.doubts(), ["1 polygon of fewer than three different points is left out"]);
     assert!(refusal(asap(&annotation("Blob", "_0", &HALF)).as_bytes()).contains("unknown type `Blob`"));
@@ -244,12 +256,15 @@ fn objects_that_are_not_areas_of_a_pathologist_are_left_out_with_a_remark() {
         let text = format!(
             r#"{{"type":"Feature",{geometry},"properties":{{"objectType":"{kind}","classification":{{"name":"Tumor"}},"measurements":[]}}}}"#
         );
-        let annotations = parse(text.as_bytes()).unwrap();
+        assert!(refusal(text.as_bytes()).contains("without an area (of the group `Tumor`)"), "{kind}");
+        let annotations = parse(text.replace("Tumor", "Stroma").as_bytes()).unwrap();
         assert!(annotations.polygons().is_empty() && annotations.doubts()[0].contains("not annotations"), "{kind}");
     }
-    let legacy =
-        format!(r#"[{{"type":"Feature","id":"PathCellObject",{geometry},"properties":{{"classification":"Tumor"}}}}]"#);
+    let legacy = format!(
+        r#"[{{"type":"Feature","id":"PathCellObject",{geometry},"properties":{{"classification":"Stroma"}}}}]"#
+    );
     assert!(parse(legacy.as_bytes()).unwrap().polygons().is_empty());
+    assert!(refusal(legacy.replace("Stroma", "Tumor").as_bytes()).contains("no polygon"));
     for geometry in [
         r#"{"type":"Point","coordinates":[1,2]}"#,
         r#"{"type":"LineString","coordinates":[[1,2],[3,4]]}"#,
@@ -259,8 +274,9 @@ fn objects_that_are_not_areas_of_a_pathologist_are_left_out_with_a_remark() {
         let text = format!(r#"{{"type":"Feature","geometry":{geometry},"properties":{{}}}}"#);
         assert_eq!(parse(text.as_bytes()).unwrap().doubts(), ["1 points or lines have no area and are left out"]);
     }
-    let text = r#"{"type":"Feature","geometry":null,"properties":{"classification":"Tumor"}}"#;
+    let text = r#"{"type":"Feature","geometry":null,"properties":{"classification":"Stroma"}}"#;
     assert!(parse(text.as_bytes()).unwrap().doubts()[0].contains("no geometry"));
+    assert!(refusal(text.replace("Stroma", "Tumor").as_bytes()).contains("without an area"));
     let children = format!(
         r#"{{"type":"Feature",{geometry},"properties":{{"classification":"Tumor","childObjects":[{{"type":"Feature",{geometry},"properties":{{"classification":"Exclusion"}}}}]}}}}"#
     );

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use kiln_files::Fault;
+use kiln_files::text::escaped;
 use kiln_slide::openslide::LibraryError;
 use kiln_slide::{
     AnnotationError, AnnotationProblem, GridError, LabelError, ListError, PlanError, ResolutionError, SlideError,
@@ -72,6 +73,11 @@ fn resolution(error: &ResolutionError) -> Option<String> {
 }
 
 fn annotation(problem: &AnnotationProblem) -> Option<String> {
-    matches!(problem, AnnotationProblem::UnknownGroups { .. })
-        .then(|| "state its meaning with --group NAME=tumour, NAME=normal or NAME=ignore".to_owned())
+    match problem {
+        AnnotationProblem::UnknownGroups { .. } => {
+            Some("state its meaning with --group NAME=tumour, NAME=normal or NAME=ignore".to_owned())
+        }
+        AnnotationProblem::NoArea { group } => Some(format!("--group \"{}=ignore\" leaves it out", escaped(group))),
+        _ => None,
+    }
 }

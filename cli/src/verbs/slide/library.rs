@@ -37,7 +37,7 @@ impl LibraryArgs {
     pub(crate) fn examine(&self, path: &Path, library: &Library) -> anyhow::Result<()> {
         let mut child = Command::new(std::env::current_exe().context("cannot find the path of this program")?);
         child.args(["slide", "probe"]).arg(library.path()).arg(path);
-        match probe::examine_in_child(path, &mut child, probe::TIME_LIMIT) {
+        match probe::examine_in_child(path, &mut child, probe::TimeLimits::default()) {
             Ok(()) | Err(SlideError::Refused { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }

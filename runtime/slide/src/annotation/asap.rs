@@ -142,6 +142,7 @@ impl Parser {
             "spline" => self.splines += 1,
             "dot" | "pointset" | "polyline" | "measurement" | "none" => {
                 *self.without_area.entry(kind).or_insert(0) += 1;
+                self.drawing.add_flat(vec![group]);
                 return Ok(());
             }
             _ => return Err(format!("an annotation of the unknown type `{kind}`")),
@@ -184,12 +185,13 @@ impl Parser {
 
     fn finish(self) -> Drawing {
         let Self { mut drawing, parents, without_area, decimal_commas, splines, disordered, .. } = self;
-        for polygon in &mut drawing.polygons {
-            while let Some(parent) = polygon.groups.last().and_then(|group| parents.get(group)) {
-                if polygon.groups.len() > MAX_GROUP_DEPTH || polygon.groups.contains(parent) {
+        let polygons = drawing.polygons.iter_mut().map(|polygon| &mut polygon.groups);
+        for groups in polygons.chain(&mut drawing.flat) {
+            while let Some(parent) = groups.last().and_then(|group| parents.get(group)) {
+                if groups.len() > MAX_GROUP_DEPTH || groups.contains(parent) {
                     break;
                 }
-                polygon.groups.push(parent.clone());
+                groups.push(parent.clone());
             }
         }
         let mut without_area: Vec<_> = without_area.into_iter().collect();

@@ -58,6 +58,16 @@ pub enum AnnotationProblem {
         /// The known names.
         known: String,
     },
+    /// Tumour that is marked without an area: by points, lines or detections alone. Its tiles would be labelled normal.
+    #[error(
+        "tumour is marked by objects without an area (of the group `{}`) and by no polygon, so no tile can be labelled; \
+         draw outlines, or state that this group is to be ignored",
+        kiln_files::text::escaped(group)
+    )]
+    NoArea {
+        /// The group of the first object.
+        group: String,
+    },
     /// Polygons of another slide, or in other coordinates.
     #[error(
         "{outside} of {points} points are outside the slide of {} x {} px: x is {:.0} to {:.0}, y is {:.0} to {:.0}; the \

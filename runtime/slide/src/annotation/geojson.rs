@@ -104,20 +104,25 @@ impl Collector {
         }
         // QuPath 0.2 wrote the class of the object as its id.
         let object = properties.object_type.or(id.filter(|id| id.starts_with("Path") || id == "TMACoreObject"));
-        if !object.as_deref().is_none_or(is_annotation) {
-            self.not_annotations += 1;
-            return Ok(());
-        }
-        let Some(geometry) = geometry else {
-            self.without_geometry += 1;
-            return Ok(());
-        };
         let groups = match (properties.classes, properties.name) {
             (classes, _) if !classes.is_empty() => classes,
             (_, Some(name)) => vec![name],
             _ => vec![UNCLASSIFIED.to_owned()],
         };
+        if !object.as_deref().is_none_or(is_annotation) {
+            self.not_annotations += 1;
+            self.drawing.add_flat(groups);
+            return Ok(());
+        }
+        let Some(geometry) = geometry else {
+            self.without_geometry += 1;
+            self.drawing.add_flat(groups);
+            return Ok(());
+        };
         let polygons = geometry.polygons(&mut self.without_area)?;
+        if polygons.is_empty() {
+            self.drawing.add_flat(groups.clone());
+        }
         self.drawing.polygons.extend(polygons.into_iter().map(|rings| Drawn { groups: groups.clone(), rings }));
         if self.drawing.polygons.len() > self.limit { Err("too many polygons".to_owned()) } else { Ok(()) }
     }

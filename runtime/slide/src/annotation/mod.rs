@@ -65,11 +65,25 @@ struct Drawn {
     rings: Vec<Vec<[f64; 2]>>,
 }
 
+/// Different groups of objects without an area that are kept.
+const MAX_FLAT: usize = 64;
+
 /// The content of a file before groups have roles.
 #[derive(Default)]
 struct Drawing {
     polygons: Vec<Drawn>,
+    /// The groups of objects that are no polygons: points, lines, detections. Each once.
+    flat: Vec<Vec<String>>,
     doubts: Vec<String>,
+}
+
+impl Drawing {
+    /// Notes the groups of an object that is no polygon.
+    fn add_flat(&mut self, groups: Vec<String>) {
+        if self.flat.len() < MAX_FLAT && !self.flat.contains(&groups) {
+            self.flat.push(groups);
+        }
+    }
 }
 
 /// The annotations of one slide.
@@ -130,16 +144,23 @@ impl Annotations {
         let mut doubts = drawing.doubts;
         let mut unknown = BTreeMap::new();
         let (mut polygons, mut flat, mut ungrouped) = (Vec::with_capacity(drawing.polygons.len()), 0, 0);
+        let role_of = |names: &[String]| names.iter().find_map(|name| groups.role(name));
+        let tumour = |names: &&Vec<String>| role_of(names) == Some(GroupRole::Tumour);
+        let mut without_area: Vec<String> =
+            drawing.flat.iter().filter(tumour).filter_map(|names| names.first().cloned()).collect();
         for Drawn { groups: names, mut rings } in drawing.polygons {
             let group = names.first().cloned().unwrap_or_default();
-            let Some(role) = names.iter().find_map(|name| groups.role(name)) else {
+            let Some(role) = role_of(&names) else {
                 *unknown.entry(group).or_insert(0) += 1;
                 continue;
             };
             rings.retain(|ring| has_area(ring));
             match (role, rings.is_empty()) {
                 (GroupRole::Ignore, _) => {}
-                (_, true) => flat += 1,
+                (role, true) => {
+                    flat += 1;
+                    without_area.extend((role == GroupRole::Tumour).then_some(group));
+                }
                 (role, false) => {
                     ungrouped += usize::from(group.eq_ignore_ascii_case("none") && role == GroupRole::NotTumour);
                     polygons.push(Polygon { group, role, rings });
@@ -151,6 +172,10 @@ impl Annotations {
                 names: unknown.into_iter().collect(),
                 known: groups.known(),
             });
+        }
+        let is_tumour = |polygon: &Polygon| polygon.role == GroupRole::Tumour;
+        if let (Some(group), false) = (without_area.into_iter().next(), polygons.iter().any(is_tumour)) {
+            return Err(AnnotationProblem::NoArea { group });
         }
         count_doubt(&mut doubts, flat, "of fewer than three different points", "left out");
         count_doubt(&mut doubts, ungrouped, "of the group `None`", "not tumour");
