@@ -48,6 +48,35 @@ impl<'a> Destination<'a> {
         Ok(())
     }
 
+    /// Refuses a target that another flag names too.
+    #[cfg_attr(not(feature = "slide"), allow(dead_code))]
+    pub(crate) fn is_not_target(&self, flag: &str, other: &Path) -> Result<()> {
+        if place(self.path) == place(other) {
+            return Err(self.refused(&format!("{flag} names this path too")));
+        }
+        Ok(())
+    }
+
+    /// Refuses a folder that contains anything, and a path that is no folder. An absent path is accepted.
+    #[cfg_attr(not(feature = "slide"), allow(dead_code))]
+    pub(crate) fn is_absent_or_empty(&self) -> Result<()> {
+        if !self.exists() {
+            return Ok(());
+        }
+        match std::fs::read_dir(self.path).map(|mut entries| entries.next().is_none()) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.refused("the folder is not empty")),
+            Err(_) => Err(self.refused("exists, and is no folder that can be read")),
+        }
+    }
+
+    /// Refuses a file whose name ends otherwise: files of other kinds are not replaced by mistake.
+    #[cfg_attr(not(feature = "slide"), allow(dead_code))]
+    pub(crate) fn ends_with(&self, ending: &str) -> Result<()> {
+        let ends = self.path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
+        if ends { Ok(()) } else { Err(self.refused(&format!("the name must end with .{ending}"))) }
+    }
+
     /// Refuses a target that is this folder or is in it.
     pub(crate) fn is_not_in(&self, what: &str, folder: &Path) -> Result<()> {
         if place(self.path).starts_with(place(folder)) {
@@ -96,6 +125,25 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn folders_must_be_empty_names_must_end_right_and_no_path_is_named_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        let images = here.join("images");
+        let is_free = || Destination::new("--images", &images).is_absent_or_empty().is_ok();
+        assert!(is_free());
+        fs::create_dir(&images).unwrap();
+        assert!(is_free());
+        fs::write(images.join("old.png"), "x").unwrap();
+        assert!(!is_free());
+        let file = images.join("old.png");
+        assert!(Destination::new("--images", &file).is_absent_or_empty().is_err());
+        let target = Destination::new("--thumbnail", &file);
+        assert!(target.ends_with("png").is_ok() && target.ends_with("csv").is_err());
+        assert!(target.is_not_target("--out", &here.join("images/../images/old.png")).is_err());
+        assert!(target.is_not_target("--out", &here.join("new/old.png")).is_ok());
+    }
 
     #[test]
     fn a_target_is_known_by_every_spelling() {

@@ -11,8 +11,11 @@ const HEAD: u64 = 1 << 16;
 /// Group, element and value representation of the series instance UID (0020,000E), explicit little endian.
 const SERIES: [u8; 6] = [0x20, 0x00, 0x0e, 0x00, b'U', b'I'];
 
-/// The UID of a DICOM file's series; `None` for other files.
+/// The UID of a DICOM file's series; `None` for other files. Pipes and devices are not opened.
 pub(crate) fn series(path: &Path) -> io::Result<Option<String>> {
+    if !fs::metadata(path)?.is_file() {
+        return Ok(None);
+    }
     let mut head = Vec::new();
     File::open(path)?.take(HEAD).read_to_end(&mut head)?;
     Ok(series_in(&head))
@@ -49,17 +52,25 @@ pub(crate) fn by_series(folder: &Path) -> io::Result<BTreeMap<String, Vec<PathBu
     Ok(found)
 }
 
+/// The head of a DICOM file of a series; the UID has an odd number of characters.
+#[cfg(test)]
+pub(crate) fn with_series(series: &str) -> Vec<u8> {
+    let mut file = vec![0; 128];
+    file.extend_from_slice(b"DICM");
+    file.extend_from_slice(&SERIES);
+    file.extend_from_slice(&u16::try_from(series.len() + 1).unwrap_or(0).to_le_bytes());
+    file.extend_from_slice(series.as_bytes());
+    file.push(0);
+    file
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_series_is_found_and_junk_is_not() {
-        let mut file = vec![0; 128];
-        file.extend_from_slice(b"DICM");
-        file.extend_from_slice(&SERIES);
-        file.extend_from_slice(&6_u16.to_le_bytes());
-        file.extend_from_slice(b"1.2.3\0");
+        let file = with_series("1.2.3");
         assert_eq!(series_in(&file).as_deref(), Some("1.2.3"));
         for length in 0..file.len() {
             assert_eq!(series_in(&file[..length]), None, "{length}");

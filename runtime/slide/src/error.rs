@@ -56,6 +56,14 @@ pub enum SlideError {
         /// OpenSlide's reason, on one line.
         reason: String,
     },
+    /// OpenSlide refuses the file, and the TIFF's header names parts beyond the end of the file.
+    #[error("{}: the slide cannot be opened, and the file seems to be cut short: {reason}", .path.display())]
+    CutShort {
+        /// The slide.
+        path: PathBuf,
+        /// The sign of it.
+        reason: String,
+    },
     /// Sizes, levels or tiles that no real slide has.
     #[error("{}: {what}", .path.display())]
     Geometry {
@@ -115,6 +123,7 @@ impl SlideError {
             | Self::NotAFile { .. }
             | Self::Empty { .. }
             | Self::Damaged { .. }
+            | Self::CutShort { .. }
             | Self::NoAnswer { .. }
             | Self::Refused { .. } => "unreadable",
         }

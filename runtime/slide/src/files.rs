@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use kiln_files::FileDigest;
 use kiln_files::digest::{sha256_file, sha256_hex};
+use kiln_files::{FileDigest, FileIdentity};
 
 use crate::dicom;
 
@@ -36,8 +36,7 @@ pub(crate) fn digest(main: &Path, vendor: &str) -> io::Result<String> {
 /// # Errors
 /// A file that cannot be read.
 pub fn content_digest(slide: &Path) -> io::Result<FileDigest> {
-    let ending = slide.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase).unwrap_or_default();
-    let vendor = match ending.as_str() {
+    let vendor = match ending(slide).as_str() {
         "mrxs" => "mirax",
         "vms" | "vmu" => "hamamatsu",
         "dcm" => "dicom",
@@ -46,13 +45,51 @@ pub fn content_digest(slide: &Path) -> io::Result<FileDigest> {
     Ok(FileDigest::new(digest(slide, vendor)?.as_bytes()))
 }
 
+/// The identity of a slide: equal for every path that leads to it, also by a link, and for all DICOM files of one series in
+/// a folder. The slide is not opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlideIdentity {
+    /// The main file; for MIRAX the folder of the data, for DICOM the folder of the series.
+    file: FileIdentity,
+    series: Option<String>,
+}
+
+impl SlideIdentity {
+    /// Returns the identity of the slide at `slide`.
+    ///
+    /// # Errors
+    /// The file system's error, such as `NotFound`.
+    pub fn from_path(slide: &Path) -> io::Result<Self> {
+        let data = slide.with_extension("");
+        match ending(slide).as_str() {
+            "dcm" => {
+                let series = dicom::series(slide)?;
+                let file = FileIdentity::from_path(if series.is_some() { folder_of(slide) } else { slide })?;
+                Ok(Self { file, series })
+            }
+            // The main files of different MIRAX slides may be equal, and hard links of one another.
+            "mrxs" if data.is_dir() => Ok(Self { file: FileIdentity::from_path(&data)?, series: None }),
+            _ => Ok(Self { file: FileIdentity::from_path(slide)?, series: None }),
+        }
+    }
+}
+
+/// The ending of a file's name in lower case.
+fn ending(path: &Path) -> String {
+    path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase).unwrap_or_default()
+}
+
+fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
 /// The files of a slide in the order of their names: the main file, and for MIRAX the files of its folder, for Hamamatsu
 /// VMS and VMU the named ones, for DICOM those of the same series.
 pub(crate) fn files(main: &Path, vendor: &str) -> io::Result<Vec<PathBuf>> {
-    let folder = match main.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(main);
     let mut files = match vendor {
         "mirax" => regular_files(&main.with_extension(""))?,
         "hamamatsu" => index_of(main)?.into_iter().map(|name| folder.join(name)).filter(|file| is_file(file)).collect(),
@@ -131,5 +168,34 @@ mod tests {
             .unwrap();
         fs::write(at("s.jpg"), "j").unwrap();
         assert_eq!(names(files(&at("s.vms"), "hamamatsu").unwrap()), ["s.jpg", "s.vms"]);
+    }
+
+    #[test]
+    fn a_slide_has_one_identity_by_every_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let identity = |name: &str| SlideIdentity::from_path(&at(name)).unwrap();
+        fs::create_dir_all(at("1")).unwrap();
+        fs::create_dir_all(at("2")).unwrap();
+        for name in ["a.tif", "b.tif", "1.mrxs"] {
+            fs::write(at(name), "equal").unwrap();
+        }
+        fs::hard_link(at("1.mrxs"), at("2.mrxs")).unwrap();
+        assert_eq!(identity("a.tif"), identity("1/../a.tif"));
+        assert_ne!(identity("a.tif"), identity("b.tif"));
+        assert_ne!(identity("1.mrxs"), identity("2.mrxs"), "each has its own folder of data");
+        fs::hard_link(at("a.tif"), at("hard.tif")).unwrap();
+        #[cfg(unix)]
+        {
+            assert_eq!(identity("a.tif"), identity("hard.tif"));
+            std::os::unix::fs::symlink("a.tif", at("link.tif")).unwrap();
+            assert_eq!(identity("a.tif"), identity("link.tif"));
+        }
+        for (name, series) in [("1.dcm", "1.2.3"), ("2.dcm", "1.2.3"), ("3.dcm", "1.2.4")] {
+            fs::write(at(name), dicom::with_series(series)).unwrap();
+        }
+        assert_eq!(identity("1.dcm"), identity("2.dcm"));
+        assert_ne!(identity("1.dcm"), identity("3.dcm"));
+        assert!(SlideIdentity::from_path(&at("missing.tif")).is_err());
     }
 }

@@ -38,7 +38,7 @@ mod tissue;
 pub use annotation::{AnnotationError, AnnotationLimits, AnnotationProblem, Annotations, GroupMap, GroupRole, Polygon};
 pub use direct::{Direct, NotDirect, TileCache};
 pub use error::{ResolutionError, SlideError};
-pub use files::content_digest;
+pub use files::{SlideIdentity, content_digest};
 pub use grid::{DEFAULT_TISSUE, Edge, Grid, GridError, GridOptions, Overlap};
 pub use inspect::Inspection;
 pub use kiln_tile::{Place, SlideTile};
@@ -55,7 +55,7 @@ pub use pyramid::{
 pub use read::{LevelReader, Outside, PlaceError};
 pub use region::{MAX_READ_PIXELS, ReadError, Region, WHITE};
 pub use resolution::{MAX_MPP, MIN_MPP, Mpp, MppSource};
-pub use search::{SlideSearch, is_slide, slides_in};
+pub use search::{LeftOut, SlideSearch, is_slide, is_unsupported_slide, slides_in};
 pub use slide::{Reader, Slide};
 pub use slide_row::{SlideRow, read_slides, write_slides, write_slides_file};
 pub use slide_score::{SlideRule, SlideScore, SlideScoreError, SlideScoreOptions, SlideScorer};

@@ -14,6 +14,7 @@ use crate::level::{AssociatedImage, Bounds, Level};
 use crate::openslide::{Header, Library, SharedHandle};
 use crate::region::{ReadError, Region, WHITE};
 use crate::resolution::{self, Mpp};
+use crate::tiff_header::cut_short;
 
 /// The reader of a level's pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -48,6 +49,8 @@ pub struct Slide {
     background: [u8; 3],
     mpp: Result<Mpp, ResolutionError>,
     doubts: Vec<String>,
+    /// The doubt that the file is cut short, which is among the others too.
+    cut_short: Option<String>,
     digest: OnceLock<String>,
 }
 
@@ -62,10 +65,12 @@ impl Slide {
     /// [`SlideError`] with the path: nothing there, no regular file, no known format, a damaged header, impossible sizes.
     pub fn open(path: &Path, library: &Library) -> Result<Self, SlideError> {
         let main = main_file(path)?;
-        let handle = SharedHandle::open(&main, library)?;
+        let handle = SharedHandle::open(&main, library).map_err(|error| with_cause(error, &main))?;
         let header = handle.header();
         let (mpp, mut doubts) = resolution::assess(path, header);
         let bounds = bounds(header, &mut doubts);
+        let cut_short = cut_short(&main).map(|reason| format!("The file seems to be cut short: {reason}."));
+        doubts.extend(cut_short.clone());
         let background = header.properties.get("openslide.background-color").map_or(Some(WHITE), |text| colour(text));
         Ok(Self {
             path: path.to_owned(),
@@ -75,6 +80,7 @@ impl Slide {
             background: background.unwrap_or(WHITE),
             mpp,
             doubts,
+            cut_short,
             digest: OnceLock::new(),
             handle,
         })
@@ -182,7 +188,12 @@ impl Slide {
         self.handle.header().icc_bytes
     }
 
-    /// Doubts about resolution and bounds, one sentence each.
+    /// The doubt that the file is shorter than its header states.
+    pub(crate) fn cut_short(&self) -> Option<&str> {
+        self.cut_short.as_deref()
+    }
+
+    /// Doubts about resolution, bounds and the file's length, one sentence each.
     pub(crate) fn doubts(&self) -> &[String] {
         &self.doubts
     }
@@ -253,6 +264,17 @@ fn main_file(path: &Path) -> Result<PathBuf, SlideError> {
         return Err(SlideError::Empty { path: path.to_owned() });
     }
     Ok(path.to_owned())
+}
+
+/// The error of opening a slide; for a TIFF that is cut short, with that as the cause.
+fn with_cause(error: SlideError, main: &Path) -> SlideError {
+    if !matches!(error, SlideError::Unsupported { .. } | SlideError::Damaged { .. }) {
+        return error;
+    }
+    match cut_short(main) {
+        Some(reason) => SlideError::CutShort { path: main.to_owned(), reason },
+        None => error,
+    }
 }
 
 /// The stated bounds, cut to level 0. Bounds without area, or outside level 0, are a doubt.

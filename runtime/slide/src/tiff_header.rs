@@ -1,11 +1,20 @@
-//! Tags of a TIFF's first directory that OpenSlide does not report.
+//! Tags of a TIFF's first directory that OpenSlide does not report, and signs that a TIFF file is cut short.
 
-use std::fs::File;
-use std::io::BufReader;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{BufReader, ErrorKind, Read as _};
 use std::path::Path;
 
 use tiff::decoder::{Decoder, Limits};
 use tiff::tags::Tag;
+use tiff::{TiffError, TiffResult};
+
+/// Largest tag value of a header in bytes.
+const MAX_VALUE: usize = 1 << 20;
+/// Largest table of tile offsets in bytes; larger ones are not checked.
+const MAX_TABLE: usize = 1 << 24;
+/// Number of images whose tables are checked.
+const MAX_IMAGES: usize = 64;
 
 /// Facts of the first directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +34,7 @@ pub(crate) struct TiffHeader {
 impl TiffHeader {
     /// Reads the header; `None` if the file is not a TIFF, or its first directory is damaged.
     pub(crate) fn read(path: &Path) -> Option<Self> {
-        let file = BufReader::new(File::open(path).ok()?);
-        let mut limits = Limits::default();
-        limits.ifd_value_size = 1 << 20;
-        let mut decoder = Decoder::new(file).ok()?.with_limits(limits);
+        let mut decoder = decoder(path, MAX_VALUE).ok()?;
         let compression = decoder.find_tag_unsigned(Tag::Compression).ok()?.unwrap_or(1);
         let photometric = decoder.find_tag_unsigned(Tag::PhotometricInterpretation).ok()?;
         let side = |decoder: &mut Decoder<_>, tag| decoder.find_tag_unsigned::<u64>(tag).ok().flatten().unwrap_or(0);
@@ -57,5 +63,134 @@ impl TiffHeader {
     /// True if JPEG tiles hold RGB. A reader that trusts the JPEG alone would take them for YCbCr.
     pub(crate) fn is_rgb_jpeg(&self) -> bool {
         self.compression == 7 && self.photometric == Some(2)
+    }
+}
+
+fn decoder(path: &Path, max_value: usize) -> TiffResult<Decoder<BufReader<File>>> {
+    let mut limits = Limits::default();
+    limits.ifd_value_size = max_value;
+    Ok(Decoder::new(BufReader::new(File::open(path)?))?.with_limits(limits))
+}
+
+/// The sign that a TIFF file is shorter than its header states: directories, tiles or strips beyond the end of the file.
+/// `None` for whole files and for files that are no TIFF. Only offsets are read, no image data.
+pub(crate) fn cut_short(path: &Path) -> Option<String> {
+    const DIRECTORY: &str = "the first directory continues beyond the end of the file";
+    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    let length = metadata.len();
+    let mut head = Vec::new();
+    File::open(path).ok()?.take(16).read_to_end(&mut head).ok()?;
+    let is_ndpi = path.extension().and_then(OsStr::to_str).is_some_and(|ending| ending.eq_ignore_ascii_case("ndpi"));
+    match first_directory(&head, is_ndpi)? {
+        0 => return Some("the header names no directory, so the file was not written to its end".to_owned()),
+        at if at >= length => {
+            return Some(format!("the first directory begins at byte {at}, and the file has {length} bytes"));
+        }
+        // The offsets of an NDPI directory have 64 bits, against the standard.
+        _ if is_ndpi => return None,
+        _ => {}
+    }
+    let mut decoder = match decoder(path, MAX_TABLE) {
+        Ok(decoder) => decoder,
+        Err(error) => return is_end_of_file(&error).then(|| DIRECTORY.to_owned()),
+    };
+    for image in 0..MAX_IMAGES {
+        if let Some(sign) = missing_parts(&mut decoder, image, length) {
+            return Some(sign);
+        }
+        if !decoder.more_images() {
+            break;
+        }
+        if let Err(error) = decoder.next_image() {
+            return is_end_of_file(&error).then(|| format!("directory {} is beyond the end of the file", image + 1));
+        }
+    }
+    None
+}
+
+/// The sign that tiles, strips or their tables are missing from the decoder's current image.
+fn missing_parts(decoder: &mut Decoder<BufReader<File>>, image: usize, length: u64) -> Option<String> {
+    for (name, offsets, lengths) in
+        [("tiles", Tag::TileOffsets, Tag::TileByteCounts), ("strips", Tag::StripOffsets, Tag::StripByteCounts)]
+    {
+        let mut table = |tag| decoder.find_tag_unsigned_vec::<u64>(tag);
+        let (offsets, lengths) = match (table(offsets), table(lengths)) {
+            (Ok(Some(offsets)), Ok(Some(lengths))) => (offsets, lengths),
+            (Err(error), _) | (_, Err(error)) if is_end_of_file(&error) => {
+                return Some(format!("the table of {name} of image {image} is beyond the end of the file"));
+            }
+            _ => continue,
+        };
+        let ends = offsets.iter().zip(&lengths).map(|(offset, bytes)| offset.saturating_add(*bytes));
+        let missing = ends.filter(|end| *end > length).count();
+        if missing > 0 {
+            return Some(format!(
+                "{missing} of {} {name} of image {image} are beyond the end of the file",
+                offsets.len()
+            ));
+        }
+    }
+    None
+}
+
+fn is_end_of_file(error: &TiffError) -> bool {
+    matches!(error, TiffError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof)
+}
+
+/// The offset of the first directory in a TIFF's header.
+fn first_directory(head: &[u8], is_ndpi: bool) -> Option<u64> {
+    let is_little_endian = match head.get(..2)? {
+        b"II" => true,
+        b"MM" => false,
+        _ => return None,
+    };
+    let number = |at: usize, bytes: usize| {
+        let part = head.get(at..at + bytes)?;
+        let push = |value: u64, byte: &u8| (value << 8) | u64::from(*byte);
+        Some(if is_little_endian { part.iter().rev().fold(0, push) } else { part.iter().fold(0, push) })
+    };
+    match number(2, 2)? {
+        42 if is_ndpi => number(4, 8),
+        42 => number(4, 4),
+        43 => number(8, 8),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{PyramidOptions, write_pyramid_file};
+
+    #[test]
+    fn a_cut_file_is_found_and_a_whole_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("slide.tif");
+        let noise = |place: kiln_tile::Place| -> Vec<u8> {
+            (0..3 * place.width * place.height).map(|at| at.wrapping_mul(2_654_435_761).to_le_bytes()[2]).collect()
+        };
+        let options = PyramidOptions::new(0.5);
+        write_pyramid_file(&file, (2_048, 1_100), &options, &mut |place| Ok(noise(place))).unwrap();
+        assert_eq!(cut_short(&file), None);
+        let whole = fs::read(&file).unwrap();
+        for length in [16, whole.len() / 4, whole.len() / 2, whole.len() - 100] {
+            fs::write(&file, &whole[..length]).unwrap();
+            assert!(cut_short(&file).is_some(), "{length} of {} bytes", whole.len());
+        }
+        fs::write(&file, "no TIFF at all").unwrap();
+        assert_eq!(cut_short(&file), None);
+        assert_eq!(cut_short(folder.path()), None);
+    }
+
+    #[test]
+    fn the_first_directory_is_found_in_every_form() {
+        assert_eq!(first_directory(b"II\x2a\0\x10\0\0\0\x01\0\0\0", false), Some(16));
+        assert_eq!(first_directory(b"II\x2a\0\x10\0\0\0\x01\0\0\0", true), Some((1 << 32) + 16));
+        assert_eq!(first_directory(b"MM\0\x2a\0\0\0\x10", false), Some(16));
+        assert_eq!(first_directory(b"II\x2b\0\x08\0\0\0\x10\0\0\0\0\0\0\0", false), Some(16));
+        for junk in [&b""[..], b"II", b"II\x2a\0\x10", b"\x89PNG\r\n", b"II\x2c\0\x10\0\0\0"] {
+            assert_eq!(first_directory(junk, false), None);
+        }
     }
 }

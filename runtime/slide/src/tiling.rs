@@ -106,6 +106,12 @@ pub enum TilingError {
         /// The cause.
         source: TissueError,
     },
+    /// A path that is not UTF-8, which lists of tiles cannot contain.
+    #[error("{}: the path is not UTF-8, and a list of tiles cannot contain it", .slide.display())]
+    Name {
+        /// The slide.
+        slide: PathBuf,
+    },
     /// A picture cannot be made.
     #[error("the picture cannot be encoded: {0}")]
     Picture(String),
@@ -131,9 +137,11 @@ impl Tiling {
     /// The tiles of a slide. A slide without tissue has none, which is no error.
     ///
     /// # Errors
-    /// No usable resolution, no level that serves it, an option out of range, an unreadable slide or mask.
+    /// A path that is not UTF-8, no usable resolution, no level that serves it, an option out of range, an unreadable slide or
+    /// mask.
     pub fn new(slide: &Slide, options: &TilingOptions, labels: Option<Labelling<'_>>) -> Result<Self, TilingError> {
         let path = || slide.path().to_owned();
+        let name = slide.path().to_str().ok_or_else(|| TilingError::Name { slide: path() })?;
         let mpp = slide.mpp()?;
         let plan = ReadPlan::new(slide.levels(), mpp.mean(), options.target_mpp, options.enlarge)
             .map_err(|source| TilingError::Plan { slide: path(), source })?;
@@ -143,12 +151,12 @@ impl Tiling {
             .map_err(|source| TilingError::Grid { slide: path(), source })?;
         let (mask, mut doubts) = tissue(slide, mpp.mean(), options)?;
         doubts.extend_from_slice(mask.doubts());
+        doubts.extend(slide.cut_short().map(str::to_owned));
         let (len, stride) = (grid.len(), grid.stride());
-        let name = slide.path().to_string_lossy().into_owned();
         let tile = |(place, tissue): (_, f64)| {
             let labelled = labels.map(|labels| labels.labeller.label(labels.annotations, place));
             let tile = SlideTile {
-                slide: name.clone(),
+                slide: name.to_owned(),
                 place,
                 level: Some(plan.level),
                 tissue_fraction: Some(tissue as f32),

@@ -1,9 +1,12 @@
 //! The flags of annotations, and the file of each slide.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use kiln_slide::{AnnotationLimits, Annotations, GroupMap, GroupRole, LabelRule, Labeller};
+
+use crate::destination::Destination;
 
 /// Endings of annotation files.
 const ENDINGS: [&str; 3] = ["xml", "geojson", "json"];
@@ -94,6 +97,41 @@ impl AnnotationArgs {
     /// True if all tumour is annotated.
     pub(super) fn are_exhaustive(&self) -> bool {
         !self.not_exhaustive
+    }
+
+    /// Refuses a target that is one of the annotation files.
+    pub(super) fn are_not(&self, target: &Destination<'_>) -> anyhow::Result<()> {
+        let Some(path) = &self.annotations else { return Ok(()) };
+        target.is_not("the annotations", path)?;
+        if target.exists() && path.is_dir() {
+            let failed = || format!("cannot read {}", path.display());
+            for entry in path.read_dir().with_context(failed)? {
+                let file = entry.with_context(failed)?.path();
+                let ending = file.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+                if ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)) {
+                    target.is_not("the annotation file", &file)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses slides of equal names that share an annotation file: it can be of one of them only.
+    pub(super) fn are_of_one_slide_each(&self, slides: &[PathBuf]) -> anyhow::Result<()> {
+        let Some(folder) = self.annotations.as_deref().filter(|path| path.is_dir()) else { return Ok(()) };
+        let mut by_name = HashMap::new();
+        for slide in slides {
+            let Some(other) = by_name.insert(slide.file_stem(), slide) else { continue };
+            if let Some(file) = find(folder, slide)? {
+                bail!(
+                    "{} would be the annotations of {} and of {}, which have one name; name the slides in two runs",
+                    file.display(),
+                    other.display(),
+                    slide.display()
+                );
+            }
+        }
+        Ok(())
     }
 
     /// The annotations of a slide whose bounds begin at `origin`; `None` if none were asked for. `slides` is the number of

@@ -7,7 +7,7 @@ use kiln_files::text::escaped;
 use kiln_slide::openslide::LibraryError;
 use kiln_slide::{
     AnnotationError, AnnotationProblem, GridError, LabelError, ListError, PlanError, ResolutionError, SlideError,
-    SlideScoreError, TilingError,
+    SlideScoreError, TilingError, is_unsupported_slide,
 };
 
 /// The category of an error about slides.
@@ -43,8 +43,11 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<SlideError>() {
         return match error {
-            SlideError::Unsupported { .. } => {
+            SlideError::Unsupported { path, .. } if !kiln_tile::is_tile_path(path) && !is_unsupported_slide(path) => {
                 Some("to score image files as tiles, name them with a tile's ending".to_owned())
+            }
+            SlideError::CutShort { .. } => {
+                Some("copy the slide again, and compare both files with `sha256sum`".to_owned())
             }
             _ => None,
         };
@@ -60,6 +63,7 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         TilingError::Plan { source: PlanError::TooCoarse { .. }, .. } => {
             Some("--upsample enlarges the tiles of this slide; the model has not seen such tiles".to_owned())
         }
+        TilingError::Name { .. } => Some("rename the file or its folder".to_owned()),
         TilingError::Grid { source: GridError::Overlap { .. }, .. } => Some("set it with --overlap".to_owned()),
         _ => None,
     }

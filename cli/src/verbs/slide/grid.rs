@@ -1,6 +1,6 @@
 //! The flags of the tile grid.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use kiln_slide::{DEFAULT_TISSUE, Edge, Outside, Overlap, TilingOptions};
@@ -8,17 +8,17 @@ use kiln_slide::{DEFAULT_TISSUE, Edge, Outside, Overlap, TilingOptions};
 /// The flags of the tile grid.
 #[derive(clap::Args)]
 pub(crate) struct GridArgs {
-    /// Part of a tile that the next tile repeats: a share of its side, 0 to 0.9.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
-    overlap: f64,
+    /// Part of a tile that the next tile repeats: a share of its side, 0 to 0.9 [default: 0].
+    #[arg(long, value_name = "SHARE")]
+    overlap: Option<f64>,
 
     /// Tiles that exceed the slide's edge: `skip` them, or `pad` them with glass.
     #[arg(long, value_name = "POLICY", default_value = "skip")]
     edge: EdgePolicy,
 
-    /// Least share of tissue in a tile, 0 to 1; 0 keeps all with any tissue.
-    #[arg(long, value_name = "SHARE", default_value_t = DEFAULT_TISSUE)]
-    min_tissue: f64,
+    /// Least share of tissue in a tile, 0 to 1; 0 keeps all with any tissue [default: 0.25].
+    #[arg(long, value_name = "SHARE")]
+    min_tissue: Option<f64>,
 
     /// Image of the whole slide whose non-zero pixels are tissue, instead of the detection; for one slide.
     #[arg(long, value_name = "FILE")]
@@ -41,12 +41,12 @@ impl GridArgs {
     pub(crate) fn options(&self, target_mpp: f64) -> TilingOptions {
         TilingOptions {
             target_mpp,
-            overlap: Overlap::Fraction(self.overlap),
+            overlap: Overlap::Fraction(self.overlap.unwrap_or(0.0)),
             edge: match self.edge {
                 EdgePolicy::Skip => Edge::Skip,
                 EdgePolicy::Pad => Edge::Pad,
             },
-            min_tissue: self.min_tissue,
+            min_tissue: self.min_tissue.unwrap_or(DEFAULT_TISSUE),
             mask: self.mask.clone(),
             enlarge: self.upsample,
         }
@@ -69,6 +69,22 @@ impl GridArgs {
     pub(crate) fn has_mask(&self) -> bool {
         self.mask.is_some()
     }
+
+    /// The image that replaces the detection of tissue.
+    pub(crate) fn mask(&self) -> Option<&Path> {
+        self.mask.as_deref()
+    }
+
+    /// A given flag that decides which tiles of a slide are listed. It has no effect on a list of tiles.
+    #[allow(dead_code)]
+    pub(crate) fn choice_of_tiles(&self) -> Option<&'static str> {
+        let given = [
+            ("--overlap", self.overlap.is_some()),
+            ("--min-tissue", self.min_tissue.is_some()),
+            ("--mask", self.mask.is_some()),
+        ];
+        given.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
+    }
 }
 
 /// Parses a resolution in µm/px.
@@ -77,5 +93,29 @@ pub(crate) fn resolution(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(mpp) if range.contains(&mpp) => Ok(mpp),
         _ => Err(format!("expected a number of µm/px from {} to {}", range.start(), range.end())),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Verb {
+        #[command(flatten)]
+        grid: GridArgs,
+    }
+
+    #[test]
+    fn given_flags_are_told_from_defaults() {
+        let grid = |flags: &[&str]| Verb::try_parse_from([&["verb"][..], flags].concat()).unwrap().grid;
+        assert_eq!(grid(&[]).options(0.5), TilingOptions::new(0.5));
+        assert_eq!(grid(&["--upsample", "--edge", "pad"]).choice_of_tiles(), None);
+        assert_eq!(grid(&["--min-tissue", "0.25"]).choice_of_tiles(), Some("--min-tissue"));
+        assert_eq!(grid(&["--overlap", "0"]).choice_of_tiles(), Some("--overlap"));
+        assert_eq!(grid(&["--mask", "m.png"]).choice_of_tiles(), Some("--mask"));
     }
 }

@@ -11,7 +11,9 @@ use super::annotations::AnnotationArgs;
 use super::grid::{GridArgs, resolution};
 use super::library::LibraryArgs;
 use super::tile::{labelled, slides};
+use crate::destination::Destination;
 use crate::exit::Exit;
+use crate::hint::hint;
 use crate::output::Output;
 
 /// Show what slides are: vendor, levels, µm/px and its origin, reader, bounds, ICC profile, and every doubt.
@@ -30,7 +32,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "UM", value_parser = resolution)]
     mpp: Option<f64>,
 
-    /// PNG to write: a picture of the slide, at most 1,024 pixels a side; with --mpp the tiles are drawn on it. For one slide.
+    /// PNG to write (`.png`): a picture of the slide, at most 1,024 pixels a side; with --mpp the tiles are drawn on it. For
+    /// one slide.
     #[arg(long, value_name = "FILE")]
     thumbnail: Option<PathBuf>,
 
@@ -55,6 +58,9 @@ struct Report {
     slide: PathBuf,
     /// The reason why the slide cannot be used.
     error: Option<String>,
+    /// The flag or command that solves the problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
     #[serde(flatten)]
     inspection: Option<Inspection>,
     tiles: Option<Tiles>,
@@ -91,6 +97,14 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     if args.annotations.are_given() && args.mpp.is_none() {
         bail!("--annotations label tiles, and these need --mpp");
     }
+    if let Some(file) = &args.thumbnail {
+        let target = Destination::new("--thumbnail", file);
+        target.ends_with("png")?;
+        slides.iter().try_for_each(|slide| target.is_not("the slide", slide))?;
+        args.grid.mask().map_or(Ok(()), |mask| target.is_not("the mask", mask))?;
+        args.annotations.are_not(&target)?;
+    }
+    args.annotations.are_of_one_slide_each(&slides)?;
     let library = args.library.load()?;
     let mut reports = Vec::new();
     for path in &slides {
@@ -99,6 +113,7 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
             Err(error) => Report {
                 slide: path.clone(),
                 error: Some(kiln_runtime::chain(error.as_ref())),
+                hint: hint(&error),
                 inspection: None,
                 tiles: None,
                 privacy: None,
@@ -128,6 +143,7 @@ fn inspect(args: &Args, slide: &Slide, slides: usize) -> anyhow::Result<Report> 
     Ok(Report {
         slide: slide.path().to_owned(),
         error: None,
+        hint: slide.mpp().err().and_then(|error| hint(&error.into())),
         inspection: Some(Inspection::new(slide)),
         tiles: tiling.as_ref().map(|tiling| tiles(tiling, args.annotations.are_given())),
         privacy: args.check_privacy.then(|| slide.privacy_findings(false)),
@@ -161,7 +177,9 @@ fn print(report: &Report, out: &Output) {
     let fact = |name: &str, value: String| out.line(format_args!("  {name:<11} {value}"));
     out.line(escaped(&report.slide.to_string_lossy()));
     if let Some(error) = &report.error {
-        return fact("error", error.clone());
+        fact("error", error.clone());
+        report.hint.iter().for_each(|hint| fact("hint", hint.clone()));
+        return;
     }
     if let Some(facts) = &report.inspection {
         fact("vendor", escaped(&facts.vendor).into_owned());
@@ -200,10 +218,12 @@ fn print(report: &Report, out: &Output) {
             ),
         );
     }
-    let doubts = report.inspection.iter().flat_map(|facts| &facts.doubts);
-    for doubt in doubts.chain(report.tiles.iter().flat_map(|tiles| &tiles.doubts)) {
+    let of_slide = || report.inspection.iter().flat_map(|facts| &facts.doubts);
+    let of_tiles = report.tiles.iter().flat_map(|tiles| &tiles.doubts);
+    for doubt in of_slide().chain(of_tiles.filter(|doubt| of_slide().all(|other| other != *doubt))) {
         fact("doubt", escaped(doubt).into_owned());
     }
+    report.hint.iter().for_each(|hint| fact("hint", hint.clone()));
     for finding in report.privacy.iter().flatten() {
         fact("privacy", escaped(&finding.to_string()).into_owned());
     }

@@ -4,6 +4,7 @@ mod annotations;
 #[cfg(feature = "train")]
 mod evaluate;
 pub(super) mod fault;
+mod folder_names;
 mod grid;
 mod inspect;
 mod library;

@@ -7,13 +7,14 @@ use anyhow::{Context as _, anyhow, bail};
 use kiln_files::publish;
 use kiln_slide::openslide::Library;
 use kiln_slide::{
-    Labelling, ListedPlace, ReadOptions, Slide, SlideTiles, TileListWriter, Tiling, TilingOptions, is_slide,
-    slide_reference, slides_in,
+    Labelling, ListedPlace, ReadOptions, Slide, SlideIdentity, SlideSearch, SlideTiles, TileListWriter, Tiling,
+    TilingError, TilingOptions, is_slide, is_unsupported_slide, slide_reference, slides_in,
 };
 use kiln_tile::{SlideTile, TileSource as _};
 use serde::Serialize;
 
 use super::annotations::AnnotationArgs;
+use super::folder_names::FolderNames;
 use super::grid::{GridArgs, resolution};
 use super::library::LibraryArgs;
 use crate::destination::Destination;
@@ -24,7 +25,8 @@ use crate::output::Output;
 ///
 /// The list has the columns slide, minx, miny, width, height (level-0 pixels), label, group, split, level,
 /// tissue_fraction and tumour_fraction. `kiln train` and `kiln score` read tiles from the slides by it. A slide that cannot
-/// be opened ends the run before the list appears; a slide without tissue is named, and the exit status is then 2.
+/// be opened ends the run before the list appears; a slide without tissue is named, and the exit status is then 2. A slide
+/// that is named twice, also by a link, is listed once.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln slide tile slides/ --mpp 0.5 --out tiles.csv\n  \
     kiln slide tile slides/ --mpp 0.97 --annotations xml/ --normal-without-file --label-by 85 --out tiles.csv\n  \
@@ -38,11 +40,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "UM", value_parser = resolution)]
     mpp: f64,
 
-    /// List to write (CSV); an existing file is replaced.
+    /// List to write (`.csv`); an existing list is replaced.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 
-    /// Folder to write the tiles to as PNG files as well; it must be absent or empty.
+    /// Folder to write the tiles to as PNG files as well, in a folder for each slide; it must be absent or empty.
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
 
@@ -80,24 +82,26 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     if slides.len() > 1 && args.grid.has_mask() {
         bail!("--mask is for one slide, and {} are named", slides.len());
     }
-    let target = Destination::new("--out", &args.out);
-    slides.iter().try_for_each(|slide| target.is_not("the slide", slide))?;
+    refuse_targets(args, &slides)?;
+    let references = references(&slides, &args.out)?;
+    args.annotations.are_of_one_slide_each(&slides)?;
     let library = args.library.load()?;
     let mut writer = TileListWriter::create(&args.out)?;
     let (mut listed, mut labels, mut total) = (Vec::new(), BTreeMap::new(), 0);
-    for path in &slides {
+    let mut names = FolderNames::default();
+    for (path, reference) in slides.iter().zip(&references) {
         let slide = args.library.open(path, &library)?;
         let tiling = labelled(&slide, &args.grid.options(args.mpp), &args.annotations, slides.len())?;
-        let reference = slide_reference(path, &args.out).with_context(|| format!("cannot find {}", path.display()))?;
         let status = if tiling.tiles.is_empty() { "no_tissue" } else { "ok" };
         for (tile, label) in &tiling.tiles {
             if args.annotations.are_given() {
                 *labels.entry(label.name().unwrap_or("unlabelled")).or_default() += 1;
             }
-            writer.write(&listed_place(tile, &reference, label.name()))?;
+            writer.write(&listed_place(tile, reference, label.name()))?;
         }
         if let Some(folder) = &args.images {
-            write_images(folder, &library, args.library.reading(&args.grid, args.mpp), &tiling)?;
+            let folder = folder.join(names.name(path));
+            write_images(&folder, &library, args.library.reading(&args.grid, args.mpp), &tiling)?;
         }
         total += tiling.tiles.len();
         for doubt in &tiling.doubts {
@@ -146,13 +150,40 @@ fn listed_place<'a>(tile: &SlideTile, slide: &'a str, label: Option<&'a str>) ->
     }
 }
 
-/// Writes the tiles as PNG files, `SLIDE/minx_miny.png`.
+/// Refuses targets that are inputs, and a folder of images that contains anything.
+fn refuse_targets(args: &Args, slides: &[PathBuf]) -> anyhow::Result<()> {
+    let list = Destination::new("--out", &args.out);
+    list.ends_with("csv")?;
+    let images = args.images.as_ref().map(|folder| Destination::new("--images", folder));
+    for target in std::iter::once(&list).chain(&images) {
+        slides.iter().try_for_each(|slide| target.is_not("the slide", slide))?;
+        args.grid.mask().map_or(Ok(()), |mask| target.is_not("the mask", mask))?;
+        args.annotations.are_not(target)?;
+    }
+    if let Some(images) = &images {
+        images.is_not_target("--out", &args.out)?;
+        images.is_absent_or_empty()?;
+    }
+    Ok(())
+}
+
+/// The text that names each slide in the list.
+fn references(slides: &[PathBuf], list: &Path) -> anyhow::Result<Vec<String>> {
+    let is_not_text = |slide: &&PathBuf| slide.to_str().is_none();
+    if let Some(slide) = slides.iter().find(is_not_text) {
+        return Err(TilingError::Name { slide: slide.clone() }.into());
+    }
+    let reference =
+        |slide: &PathBuf| slide_reference(slide, list).with_context(|| format!("cannot find {}", slide.display()));
+    slides.iter().map(reference).collect()
+}
+
+/// Writes the tiles of a slide as PNG files, `minx_miny.png`.
 fn write_images(folder: &Path, library: &Library, reading: ReadOptions, tiling: &Tiling) -> anyhow::Result<()> {
     let tiles: Vec<SlideTile> = tiling.tiles.iter().map(|(tile, _)| tile.clone()).collect();
     let source = SlideTiles::from_tiles(library.clone(), &tiles, reading);
     for (index, tile) in tiles.iter().enumerate() {
-        let stem = Path::new(&tile.slide).file_stem().unwrap_or_default();
-        let file = folder.join(stem).join(format!("{}_{}.png", tile.place.minx, tile.place.miny));
+        let file = folder.join(format!("{}_{}.png", tile.place.minx, tile.place.miny));
         let pixels = source.read(index).tile.map_err(|reason| anyhow!("{tile}: {reason}"))?;
         let png = kiln_slide::png_of(&pixels).with_context(|| format!("cannot encode {tile}"))?;
         publish::write_file(&file, &png).with_context(|| format!("cannot write {}", file.display()))?;
@@ -160,7 +191,8 @@ fn write_images(folder: &Path, library: &Library, reading: ReadOptions, tiling: 
     Ok(())
 }
 
-/// The slides that arguments name: files, and folders that are searched. Images beside slides are left out with a note.
+/// The slides that arguments name: files, and folders that are searched. Files that are left out of folders are named in
+/// notes, and so is a slide that is named again.
 pub(in crate::verbs) fn slides(arguments: &[PathBuf], out: &Output) -> anyhow::Result<Vec<PathBuf>> {
     let mut slides = Vec::new();
     for argument in arguments {
@@ -169,24 +201,67 @@ pub(in crate::verbs) fn slides(arguments: &[PathBuf], out: &Output) -> anyhow::R
             continue;
         }
         let found = slides_in(argument).with_context(|| format!("cannot read {}", argument.display()))?;
-        if found.slides.is_empty() {
-            bail!("{}: no slide in this folder", argument.display());
+        let notes = left_out(&found);
+        if found.slides.is_empty() && found.cut_short.is_empty() {
+            let reason = notes.first().map_or_else(String::new, |note| format!("; {note}"));
+            bail!("{}: no slide in this folder{reason}", argument.display());
         }
-        if found.images > 0 {
-            out.note(format_args!(
-                "{}: {} image files are no slides and are left out; name them in another run",
-                argument.display(),
-                found.images
-            ));
+        for note in notes {
+            out.note(format_args!("{}: {note}", argument.display()));
         }
         slides.extend(found.slides);
+        // Opening these reports how they are damaged.
+        slides.extend(found.cut_short);
+    }
+    let (slides, repeated) = distinct(slides);
+    for (slide, first) in repeated {
+        out.note(format_args!("{}: the same slide as {}; it is read once", slide.display(), first.display()));
     }
     Ok(slides)
 }
 
-/// True if an argument of `kiln score` is a slide or a folder that has slides.
+/// What a search left out, one text for each kind.
+fn left_out(found: &SlideSearch) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !found.unsupported.is_empty() {
+        let reason = "OpenSlide does not read this format; convert them to tiled pyramidal TIFFs";
+        notes.push(format!("slides left out: {}; {reason}", found.unsupported));
+    }
+    if !found.strips.is_empty() {
+        let reason = "they are as large as slides, but stored in strips; convert them to tiled pyramidal TIFFs";
+        notes.push(format!("TIFF files left out: {}; {reason}", found.strips));
+    }
+    if !found.images.is_empty() {
+        let reason = "they are no slides; name them in another run";
+        notes.push(format!("image files left out: {}; {reason}", found.images));
+    }
+    notes
+}
+
+/// The slides without repetitions, in order; and each repetition with the path that stays. A path that does not exist stays,
+/// since opening it is an error.
+fn distinct(slides: Vec<PathBuf>) -> (Vec<PathBuf>, Vec<(PathBuf, PathBuf)>) {
+    let (mut kept, mut repeated): (Vec<(PathBuf, _)>, _) = (Vec::new(), Vec::new());
+    for slide in slides {
+        let identity = SlideIdentity::from_path(&slide).ok();
+        match kept.iter().find(|(_, other)| identity.is_some() && *other == identity) {
+            Some((first, _)) => repeated.push((slide, first.clone())),
+            None => kept.push((slide, identity)),
+        }
+    }
+    (kept.into_iter().map(|(slide, _)| slide).collect(), repeated)
+}
+
+/// True if an argument of `kiln score` is a slide, or a folder that contains slides. A slide that cannot be read counts, so
+/// that it is not scored as a tile.
 pub(in crate::verbs) fn names_slides(argument: &Path) -> bool {
-    if argument.is_dir() { slides_in(argument).is_ok_and(|found| !found.slides.is_empty()) } else { is_slide(argument) }
+    if !argument.is_dir() {
+        return is_slide(argument) || is_unsupported_slide(argument);
+    }
+    slides_in(argument).is_ok_and(|found| {
+        let unreadable = !found.unsupported.is_empty() || !found.cut_short.is_empty();
+        !found.slides.is_empty() || unreadable && found.images.is_empty() && found.strips.is_empty()
+    })
 }
 
 /// The tiles of a slide, labelled if there are annotations.
@@ -205,4 +280,39 @@ pub(super) fn labelled(
     let mut tiling = Tiling::new(slide, options, Some(labelling))?;
     tiling.doubts.extend_from_slice(found.doubts());
     Ok(tiling)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_slide_that_is_named_twice_is_read_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["a.tif", "b.tif"] {
+            fs::write(at(name), name).unwrap();
+        }
+        let named = ["a.tif", "missing.tif", "b.tif", "./a.tif", "missing.tif"].map(at).to_vec();
+        let (kept, repeated) = distinct(named);
+        assert_eq!(kept, ["a.tif", "missing.tif", "b.tif", "missing.tif"].map(at));
+        assert_eq!(repeated, [(at("./a.tif"), at("a.tif"))]);
+    }
+
+    #[test]
+    fn files_left_out_of_a_folder_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.png", "b.czi"] {
+            fs::write(folder.path().join(name), "x").unwrap();
+        }
+        let notes = left_out(&slides_in(folder.path()).unwrap());
+        assert_eq!(notes.len(), 2);
+        assert!(notes[0].contains("b.czi") && notes[1].contains("a.png"), "{notes:?}");
+        assert!(!names_slides(folder.path()), "a folder of images");
+        fs::remove_file(folder.path().join("a.png")).unwrap();
+        assert!(names_slides(folder.path()), "nothing but a slide that cannot be read");
+    }
 }
