@@ -200,6 +200,48 @@ fn a_damaged_tile_costs_one_row_and_a_missing_resolution_names_the_override() {
     }
 }
 
+#[test]
+fn no_input_is_overwritten_no_slide_listed_twice_and_slides_of_equal_names_keep_their_tiles() {
+    if !has_openslide() {
+        return;
+    }
+    let folder = scratch();
+    let here = folder.path();
+    let slides = ["1", "2"].map(|number| {
+        let folder = here.join("d").join(number);
+        fs::create_dir_all(&folder).unwrap();
+        draw(&folder, "x", tissue())
+    });
+    let (slide, xml, list, images) = (&slides[0], slides[0].with_extension("xml"), here.join("t.csv"), here.join("i"));
+    let before = (fs::read(slide).unwrap(), fs::read(&xml).unwrap());
+    kiln!("slide", "inspect", slide, "--thumbnail", slide).code(2).says(&["--thumbnail"]);
+    kiln!("slide", "inspect", slide, "--thumbnail", &xml).code(2).says(&["--thumbnail"]);
+    kiln!("slide", "tile", slide, "--mpp", MPP, "--annotations", &xml, "--out", &xml).code(2).says(&["--out"]);
+    let mask = here.join("mask.csv");
+    fs::write(&mask, "a mask").unwrap();
+    kiln!("slide", "tile", slide, "--mpp", MPP, "--mask", &mask, "--out", &mask).code(2).says(&["is the mask"]);
+    assert_eq!(before, (fs::read(slide).unwrap(), fs::read(&xml).unwrap()));
+    assert_eq!(fs::read(&mask).unwrap(), b"a mask");
+
+    kiln!("slide", "tile", slide, slide, "--mpp", MPP, "--out", &list).code(0).says(&["it is read once"]);
+    let once = rows(&list).len();
+    let tile = || kiln!("slide", "tile", here.join("d"), "--mpp", MPP, "--out", &list, "--images", &images);
+    tile().code(0);
+    assert_eq!(rows(&list).len(), 2 * once);
+    for name in ["x", "x-2"] {
+        assert_eq!(crate::support::names(&images.join(name)).len(), once, "{name}");
+    }
+    tile().code(2).says(&["not empty", "--images"]);
+    let tile =
+        || kiln!("slide", "tile", here.join("d"), "--mpp", MPP, "--out", &list, "--annotations", here.join("d/1"));
+    tile().code(2).says(&["one name"]);
+
+    // A slide that is cut short is not lost among the images of its folder.
+    let whole = &before.0;
+    fs::write(here.join("d/cut.tif"), &whole[..whole.len() / 3]).unwrap();
+    kiln!("slide", "tile", here.join("d"), "--mpp", MPP, "--out", &list).code(2).says(&["cut.tif", "cut short"]);
+}
+
 /// The start of the JPEG stream of median length among those of more than 8,000 bytes.
 fn median_jpeg(bytes: &[u8]) -> usize {
     let starts: Vec<usize> =

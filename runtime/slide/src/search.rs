@@ -115,10 +115,11 @@ fn search(folder: &Path, above: &mut Vec<PathBuf>, found: &mut SlideSearch) -> i
     let mut series = BTreeSet::new();
     above.push(real);
     for path in entries {
-        if is_unsupported_slide(&path) {
-            // OME-Zarr is a folder, whose files are not searched.
+        let is_folder = path.is_dir();
+        // OME-Zarr is a folder, whose files are not searched.
+        if is_unsupported_slide(&path) && (!is_folder || ending(&path) == "zarr") {
             found.unsupported.push(path);
-        } else if path.is_dir() {
+        } else if is_folder {
             search(&path, above, found)?;
         } else {
             match kind(&path) {
@@ -222,6 +223,7 @@ mod tests {
             fs::write(here.join(name), "").unwrap();
         }
         fs::create_dir_all(here.join("c.zarr/0")).unwrap();
+        fs::create_dir(here.join("d.czi")).unwrap();
         fs::write(here.join("c.zarr/0/1.png"), "").unwrap();
         let found = slides_in(here).unwrap();
         assert_eq!(names(here, &found.slides), ["slide.tif"]);

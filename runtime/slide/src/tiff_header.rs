@@ -5,14 +5,10 @@ use std::fs::{self, File};
 use std::io::{BufReader, ErrorKind, Read as _};
 use std::path::Path;
 
-use tiff::decoder::{Decoder, Limits};
+use tiff::decoder::Decoder;
 use tiff::tags::Tag;
 use tiff::{TiffError, TiffResult};
 
-/// Largest tag value of a header in bytes.
-const MAX_VALUE: usize = 1 << 20;
-/// Largest table of tile offsets in bytes; larger ones are not checked.
-const MAX_TABLE: usize = 1 << 24;
 /// Number of images whose tables are checked.
 const MAX_IMAGES: usize = 64;
 
@@ -34,7 +30,7 @@ pub(crate) struct TiffHeader {
 impl TiffHeader {
     /// Reads the header; `None` if the file is not a TIFF, or its first directory is damaged.
     pub(crate) fn read(path: &Path) -> Option<Self> {
-        let mut decoder = decoder(path, MAX_VALUE).ok()?;
+        let mut decoder = decoder(path).ok()?;
         let compression = decoder.find_tag_unsigned(Tag::Compression).ok()?.unwrap_or(1);
         let photometric = decoder.find_tag_unsigned(Tag::PhotometricInterpretation).ok()?;
         let side = |decoder: &mut Decoder<_>, tag| decoder.find_tag_unsigned::<u64>(tag).ok().flatten().unwrap_or(0);
@@ -66,10 +62,12 @@ impl TiffHeader {
     }
 }
 
-fn decoder(path: &Path, max_value: usize) -> TiffResult<Decoder<BufReader<File>>> {
-    let mut limits = Limits::default();
-    limits.ifd_value_size = max_value;
-    Ok(Decoder::new(BufReader::new(File::open(path)?))?.with_limits(limits))
+/// A decoder of a regular file; a pipe is not opened, since reading it may never end.
+fn decoder(path: &Path) -> TiffResult<Decoder<BufReader<File>>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(TiffError::IoError(ErrorKind::InvalidInput.into()));
+    }
+    Decoder::new(BufReader::new(File::open(path)?))
 }
 
 /// The sign that a TIFF file is shorter than its header states: directories, tiles or strips beyond the end of the file.
@@ -90,7 +88,7 @@ pub(crate) fn cut_short(path: &Path) -> Option<String> {
         _ if is_ndpi => return None,
         _ => {}
     }
-    let mut decoder = match decoder(path, MAX_TABLE) {
+    let mut decoder = match decoder(path) {
         Ok(decoder) => decoder,
         Err(error) => return is_end_of_file(&error).then(|| DIRECTORY.to_owned()),
     };

@@ -85,3 +85,21 @@ fn annotation(problem: &AnnotationProblem) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_opened_has_the_hint_of_its_kind() {
+        let unsupported = |path: &str| hint(&SlideError::Unsupported { path: path.into(), version: String::new() });
+        assert!(unsupported("tile.dat").is_some_and(|hint| hint.contains("a tile's ending")));
+        for path in ["a.tif", "a.PNG", "a.czi"] {
+            assert_eq!(unsupported(path), None, "{path}");
+        }
+        let cut = SlideError::CutShort { path: "a.tif".into(), reason: String::new() };
+        assert!(hint(&cut).is_some_and(|hint| hint.contains("copy the slide again")));
+        let missing = ResolutionError::Missing { path: "a.tif".into(), found: String::new() };
+        assert!(hint(&missing).is_some_and(|hint| hint.contains("--mpp-override")));
+    }
+}

@@ -76,6 +76,7 @@ impl GridArgs {
     }
 
     /// A given flag that decides which tiles of a slide are listed. It has no effect on a list of tiles.
+    // For verbs that accept both slides and lists.
     #[allow(dead_code)]
     pub(crate) fn choice_of_tiles(&self) -> Option<&'static str> {
         let given = [
@@ -112,7 +113,8 @@ mod tests {
     #[test]
     fn given_flags_are_told_from_defaults() {
         let grid = |flags: &[&str]| Verb::try_parse_from([&["verb"][..], flags].concat()).unwrap().grid;
-        assert_eq!(grid(&[]).options(0.5), TilingOptions::new(0.5));
+        let defaults = TilingOptions { overlap: Overlap::Fraction(0.0), ..TilingOptions::new(0.5) };
+        assert_eq!(grid(&[]).options(0.5), defaults);
         assert_eq!(grid(&["--upsample", "--edge", "pad"]).choice_of_tiles(), None);
         assert_eq!(grid(&["--min-tissue", "0.25"]).choice_of_tiles(), Some("--min-tissue"));
         assert_eq!(grid(&["--overlap", "0"]).choice_of_tiles(), Some("--overlap"));

@@ -38,8 +38,8 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("j2k.tif", "unreadable", "Unsupported TIFF compression: 34712"),
     ("lzma.tif", "unreadable", "Unsupported TIFF compression: 34925"),
     ("stripped.tif", "unsupported", "recognises no slide format"),
-    ("truncated.tif", "unsupported", "recognises no slide format"),
-    ("truncated-front.tif", "unsupported", "recognises no slide format"),
+    ("truncated.tif", "unreadable", "2 of 80 tiles of image 0 are beyond the end of the file"),
+    ("truncated-front.tif", "unreadable", "seems to be cut short"),
     ("empty.tif", "unreadable", "the file is empty"),
 ];
 
