@@ -127,7 +127,11 @@ pub(in crate::verbs) fn draw(
         });
         table.push(match drawn {
             Ok(row) => row,
-            Err(error) => failed(&found, error)?,
+            Err(error) => {
+                let row = failed(&found, error)?;
+                out.note(format_args!("{}: {}", row.slide, row.status));
+                row
+            }
         });
     }
     table.extend(without);
