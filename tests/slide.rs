@@ -158,9 +158,67 @@ fn a_slide_of_glass_has_no_tiles_and_the_others_are_scored() {
     let of = |name: &str| status.iter().find(|(slide, _)| slide.ends_with(name)).unwrap().1.as_str();
     assert!(of("glass.tif").starts_with("no_tissue"));
     assert_eq!(of("tissue.tif"), "ok");
+    fs::copy(slides.join("tissue.xml"), slides.join("other.xml")).unwrap();
     let figures = kiln!("--json", "slide", "evaluate", &bundle, &out, "--annotations", &slides).code(2).json();
     assert_eq!(figures["left_out"].as_array().unwrap().len(), 1, "{figures}");
     assert_eq!(figures["froc"]["lesions"], 1, "{figures}");
+    assert_eq!(figures["not_scored"].as_array().unwrap().len(), 1, "{figures}");
+    let table = out.join("slides.csv");
+    let sound = fs::read_to_string(&table).unwrap();
+    let evaluated = || kiln!("slide", "evaluate", &bundle, &out, "--annotations", &slides);
+    let wrong_rule = kiln!("slide", "evaluate", &bundle, &out, "--annotations", &slides, "--slide-rule", "top_mean:3");
+    wrong_rule.code(2).says(&["by the rule max, not top_mean:3"]);
+    let line = sound.lines().find(|line| line.contains("tissue.tif")).unwrap();
+    fs::write(&table, format!("{sound}{line}\n")).unwrap();
+    evaluated().code(2).says(&["has two rows"]);
+    let score = line.split(',').nth(1).unwrap();
+    fs::write(&table, sound.replacen(&format!(",{score},"), ",0.123,", 1)).unwrap();
+    evaluated().code(2).says(&["has the score 0.123, but the rule max over its rows gives"]);
+}
+
+#[test]
+fn a_slide_counts_once_and_one_that_is_gone_costs_its_own_row() {
+    if !has_openslide() {
+        return;
+    }
+    let (fixture, folder) = (fixture(), scratch());
+    let here = folder.path();
+    let (slide, bundle) = (draw(here, "drawn", tissue()), fixture.bundle(Kind::Cnn));
+    let list = here.join("list.csv");
+    kiln!("slide", "tile", &slide, "--mpp", MPP, "--out", &list).code(0);
+    let tiles = rows(&list).len();
+    let score = |inputs: &[&Path], out: &Path, code: i32| {
+        let mut command = command();
+        command.arg("score").arg(&bundle).args(inputs).args(["--mpp", MPP, "--heatmap", "none", "--out"]).arg(out);
+        crate::support::finish(command).code(code)
+    };
+    let again = here.join("./drawn.tif");
+    score(&[&slide, &again], &here.join("twice"), 0).says(&["named twice"]);
+    assert_eq!(rows(&here.join("twice/tiles.csv")).len(), tiles);
+    score(&[&list, &slide], &here.join("both"), 2).says(&["in a list of tiles and named as a slide"]);
+    let pattern = here.join("*.tif");
+    score(&[&pattern], &here.join("pattern"), 0);
+    score(&[&here.join("none.csv")], &here.join("none"), 2).says(&["no such file"]);
+    kiln!("score", &bundle, &list, "--mpp", MPP, "--min-tissue", "0.9").code(2).says(&["--min-tissue", "slide tile"]);
+    // Every second row is of a slide that is gone.
+    let text = fs::read_to_string(&list).unwrap();
+    let (header, lines) = text.split_once('\n').unwrap();
+    let mixed: String =
+        lines.lines().map(|line| format!("{line}\n{}\n", line.replacen("drawn.tif", "gone.tif", 1))).collect();
+    fs::write(&list, format!("{header}\n{mixed}")).unwrap();
+    let out = here.join("mixed");
+    score(&[&list], &out, 2);
+    let table = rows(&out.join("slides.csv"));
+    let status: Vec<_> = table.iter().map(|row| row["status"].as_str()).collect();
+    assert!(status.len() == 2 && status[0] == "ok" && status[1].starts_with("not_found"), "{status:?}");
+    // A place that was changed is not one of the bundle's tiles.
+    let edited = here.join("edited.csv");
+    let found = fs::read_to_string(here.join("twice/tiles.csv")).unwrap();
+    let last = found.lines().last().unwrap();
+    fs::write(&edited, format!("{found}{last}\n")).unwrap();
+    kiln!("slide", "report", &bundle, &edited, "--out", here.join("edited"), "--heatmap", "none")
+        .code(2)
+        .says(&["repeated"]);
 }
 
 #[test]

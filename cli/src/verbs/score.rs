@@ -8,6 +8,8 @@ mod report;
 mod run;
 mod sink;
 #[cfg(feature = "slide")]
+mod slide_inputs;
+#[cfg(feature = "slide")]
 mod slides;
 mod work;
 
@@ -20,6 +22,8 @@ use kiln_runtime::{Bundle, DecisionRule};
 use kiln_tile::{Decoder, TileSource, TileSubset};
 
 pub(crate) use self::args::Args;
+#[cfg(feature = "slide")]
+use self::slide_inputs::SlideInputs;
 use self::work::Work;
 use crate::destination::{Destination, Refused, STDOUT};
 use crate::exit::Exit;
@@ -32,13 +36,26 @@ pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
         }
         args.out = None;
     }
+    let separator = if args.null { Separator::Null } else { Separator::Line };
+    let has_stdin = args.inputs.iter().any(|input| input.as_os_str() == score::STDIN);
     #[cfg(feature = "slide")]
-    if slides::are_slides(&args)? {
-        return slides::run(&args, out);
+    if !has_stdin && let Some(inputs) = SlideInputs::from_arguments(&args, separator, out)? {
+        return slides::run(&args, &inputs, out);
+    }
+    // Standard input can be read once; its list may be one of slides.
+    let read = |args: &Args| score::search(&args.inputs, &mut BufReader::new(io::stdin()), separator);
+    let listing = if has_stdin { Some(read(&args)?) } else { None };
+    #[cfg(feature = "slide")]
+    if let Some(listing) = &listing
+        && let Some(inputs) = SlideInputs::from_listed(&args, listing.tiles.iter().map(|tile| tile.path.clone()))?
+    {
+        return slides::run(&args, &inputs, out);
     }
     let format = args.format.resolve(args.out.as_deref(), out)?;
-    let separator = if args.null { Separator::Null } else { Separator::Line };
-    let listing = score::search(&args.inputs, &mut BufReader::new(io::stdin()), separator)?;
+    let listing = match listing {
+        Some(listing) => listing,
+        None => read(&args)?,
+    };
     let tiles = listing.tiles;
     refuse_inputs(&args, &tiles)?;
     if listing.left_out > 0 {

@@ -6,7 +6,7 @@ use std::path::Path;
 use kiln_files::publish;
 use serde::{Deserialize, Serialize};
 
-use crate::{Bounds, SlideScore};
+use crate::{Bounds, SlideRule, SlideScore};
 
 /// A row of `slides.csv`. Cells without a value are empty in CSV and `null` in JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,15 @@ pub struct SlideRow {
     /// Top edge of the slide's bounds in level-0 pixels; none without bounds.
     #[serde(default)]
     pub bounds_miny: Option<u64>,
+    /// Width of level 0 in pixels; none if the slide could not be opened.
+    #[serde(default)]
+    pub width: Option<u64>,
+    /// Height of level 0 in pixels; none if the slide could not be opened.
+    #[serde(default)]
+    pub height: Option<u64>,
+    /// The rule of the score; none if the slide was not scored.
+    #[serde(default)]
+    pub rule: Option<SlideRule>,
 }
 
 impl SlideRow {
@@ -60,6 +69,9 @@ impl SlideRow {
             reader: Some(reader.to_owned()),
             bounds_minx: None,
             bounds_miny: None,
+            width: None,
+            height: None,
+            rule: None,
         }
     }
 
@@ -70,13 +82,37 @@ impl SlideRow {
         Self { bounds_minx, bounds_miny, ..self }
     }
 
+    /// The row with the size of level 0 in pixels.
+    #[must_use]
+    pub fn with_size(self, (width, height): (u64, u64)) -> Self {
+        Self { width: Some(width), height: Some(height), ..self }
+    }
+
+    /// The row with the rule of its score.
+    #[must_use]
+    pub fn with_rule(self, rule: SlideRule) -> Self {
+        Self { rule: Some(rule), ..self }
+    }
+
+    /// The row of a slide with tiles that gave no score, with their numbers.
+    #[must_use]
+    pub fn with_tiles(self, tiles: u64, failed: u64) -> Self {
+        Self { tiles, failed, ..self }
+    }
+
+    /// The size of level 0 in pixels; none if the slide could not be opened, or in files of earlier versions.
+    #[must_use]
+    pub fn size(&self) -> Option<(u64, u64)> {
+        self.width.zip(self.height)
+    }
+
     /// The origin of the slide's bounds in level-0 pixels; (0, 0) without bounds.
     #[must_use]
     pub fn origin(&self) -> (u64, u64) {
         (self.bounds_minx.unwrap_or(0), self.bounds_miny.unwrap_or(0))
     }
 
-    /// The row of a slide that could not be opened. `status` is a short stable word, a colon and the reason.
+    /// The row of a slide that could not be used. `status` is a short stable word, a colon and the reason.
     #[must_use]
     pub fn failed(slide: &str, status: &str) -> Self {
         Self {
@@ -93,6 +129,9 @@ impl SlideRow {
             reader: None,
             bounds_minx: None,
             bounds_miny: None,
+            width: None,
+            height: None,
+            rule: None,
         }
     }
 
@@ -121,7 +160,7 @@ pub fn write_slides(target: impl io::Write, rows: &[SlideRow]) -> io::Result<()>
 }
 
 /// The columns of `slides.csv`.
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 16] = [
     "slide",
     "score",
     "label",
@@ -135,10 +174,13 @@ const COLUMNS: [&str; 13] = [
     "reader",
     "bounds_minx",
     "bounds_miny",
+    "width",
+    "height",
+    "rule",
 ];
 
-/// Columns that files of earlier versions lack, at the end.
-const NEW_COLUMNS: usize = 2;
+/// Numbers of columns of files of earlier versions, which lack the last ones.
+const EARLIER_COLUMNS: [usize; 2] = [11, 13];
 
 /// Writes `slides.csv`; an existing file is replaced at once or not at all.
 ///
@@ -157,7 +199,9 @@ pub fn write_slides_file(path: &Path, rows: &[SlideRow]) -> io::Result<()> {
 pub fn read_slides(source: impl io::Read) -> io::Result<Vec<SlideRow>> {
     let mut reader = csv::Reader::from_reader(source);
     let headers = reader.headers()?;
-    if headers.iter().ne(COLUMNS) && headers.iter().ne(COLUMNS.into_iter().take(COLUMNS.len() - NEW_COLUMNS)) {
+    let is_known = headers.iter().eq(COLUMNS.into_iter().take(headers.len()))
+        && (headers.len() == COLUMNS.len() || EARLIER_COLUMNS.contains(&headers.len()));
+    if !is_known {
         let found: Vec<&str> = reader.headers()?.iter().collect();
         let text = format!("the list of slides has the columns {found:?}, expected {COLUMNS:?}");
         return Err(io::Error::new(io::ErrorKind::InvalidData, text));

@@ -155,7 +155,9 @@ fn wrong_options_are_refused() {
 fn rows() -> Vec<SlideRow> {
     let slide = score(options(SlideRule::Max), &[Some(0.9), Some(0.1), None]);
     vec![
-        SlideRow::new("a, \"b\".svs", slide, 0.2526, "direct"),
+        SlideRow::new("a, \"b\".svs", slide, 0.2526, "direct")
+            .with_size((4_096, 2_048))
+            .with_rule(SlideRule::TopMean { tiles: 10 }),
         SlideRow::new("glass.svs", score(options(SlideRule::Max), &[]), 0.5, "openslide").with_bounds(Some(Bounds {
             x: 12,
             y: 7,
@@ -175,20 +177,28 @@ fn rows_are_csv_with_empty_cells() {
     assert_eq!(
         lines,
         [
-            "slide,score,label,status,max,top10_mean,tumour_area_mm2,tiles,failed,mpp,reader,bounds_minx,bounds_miny",
-            "\"a, \"\"b\"\".svs\",0.9,anomalous,\"tiles_failed: 1 of 3 tiles have no score, more than the accepted 10.000 %\",0.9,0.5,0.016384,3,1,0.2526,direct,,",
-            "glass.svs,,,no_tissue: no tile of the slide has tissue,,,,0,0,0.5,openslide,12,7",
-            "broken.svs,,,not_a_slide: line one line two,,,,0,0,,,,",
+            "slide,score,label,status,max,top10_mean,tumour_area_mm2,tiles,failed,mpp,reader,bounds_minx,bounds_miny,width,height,rule",
+            "\"a, \"\"b\"\".svs\",0.9,anomalous,\"tiles_failed: 1 of 3 tiles have no score, more than the accepted 10.000 %\",0.9,0.5,0.016384,3,1,0.2526,direct,,,4096,2048,top_mean:10",
+            "glass.svs,,,no_tissue: no tile of the slide has tissue,,,,0,0,0.5,openslide,12,7,,,",
+            "broken.svs,,,not_a_slide: line one line two,,,,0,0,,,,,,,",
         ]
     );
     assert_eq!(read_slides(bytes.as_slice()).unwrap(), rows());
     assert!(!rows()[0].is_ok());
     assert_eq!((rows()[0].origin(), rows()[1].origin()), ((0, 0), (12, 7)));
-    // Files of earlier versions lack the last two columns.
-    let earlier: Vec<&str> = lines.iter().map(|line| line.rsplitn(3, ',').nth(2).unwrap()).collect();
-    let found = read_slides(earlier.join("\n").as_bytes()).unwrap();
-    let expected: Vec<SlideRow> = rows().into_iter().map(|row| row.with_bounds(None)).collect();
-    assert_eq!(found, expected);
+    assert_eq!((rows()[0].size(), rows()[1].size()), (Some((4_096, 2_048)), None));
+    // Files of earlier versions lack the last columns.
+    let without = |columns: usize| {
+        let lines: Vec<&str> = lines.iter().map(|line| line.rsplitn(columns + 1, ',').last().unwrap()).collect();
+        read_slides(lines.join("\n").as_bytes())
+    };
+    let before_size = |row: SlideRow| SlideRow { width: None, height: None, rule: None, ..row };
+    assert_eq!(without(3).unwrap(), rows().into_iter().map(before_size).collect::<Vec<_>>());
+    let before_bounds = |row: SlideRow| before_size(row).with_bounds(None);
+    assert_eq!(without(5).unwrap(), rows().into_iter().map(before_bounds).collect::<Vec<_>>());
+    assert!(without(1).is_err() && without(4).is_err());
+    let wrong = String::from_utf8(bytes).unwrap().replace("top_mean:10", "top_mean:0");
+    assert!(read_slides(wrong.as_bytes()).unwrap_err().to_string().contains("unknown slide rule"));
 }
 
 #[test]

@@ -115,6 +115,8 @@ pub struct SlideFigures {
     pub regions: RegionRate,
     /// Slides that were not evaluated.
     pub left_out: Vec<SlideLeftOut>,
+    /// Annotations with tumour whose slides were not scored at all. No figure counts their lesions.
+    pub not_scored: Vec<String>,
 }
 
 /// Takes one slide after the other; of a slide's tiles only scores and truths are kept.
@@ -127,6 +129,7 @@ pub struct SlideEvaluator {
     hits: Vec<SlideHits>,
     regions: Vec<RegionHit>,
     left_out: Vec<SlideLeftOut>,
+    not_scored: Vec<String>,
     unlabelled: usize,
     failed: usize,
     /// A score below 0, which FROC cannot count.
@@ -148,6 +151,7 @@ impl SlideEvaluator {
             hits: Vec::new(),
             regions: Vec::new(),
             left_out: Vec::new(),
+            not_scored: Vec::new(),
             unlabelled: 0,
             failed: 0,
             negative: None,
@@ -194,6 +198,11 @@ impl SlideEvaluator {
         self.left_out.push(SlideLeftOut { slide: slide.to_owned(), reason: reason.to_owned() });
     }
 
+    /// Notes annotations with tumour whose slide was not scored.
+    pub fn not_scored(&mut self, annotations: String) {
+        self.not_scored.push(annotations);
+    }
+
     /// All figures. A figure that is undefined has a status with the reason.
     ///
     /// # Errors
@@ -219,6 +228,7 @@ impl SlideEvaluator {
             froc,
             regions: region_rate(&self.regions, interval)?,
             left_out: self.left_out,
+            not_scored: self.not_scored,
         })
     }
 
@@ -341,6 +351,7 @@ mod tests {
             evaluator.add(&slide).unwrap();
         }
         evaluator.leave_out("gone.svs", "no_tissue: 0 % of the slide is tissue");
+        evaluator.not_scored("other.xml".to_owned());
         evaluator.finish().unwrap()
     }
 
@@ -356,6 +367,7 @@ mod tests {
         assert_eq!((figures.froc.lesions, figures.froc.false_positives), (3, 0));
         assert_eq!((figures.regions.rate, figures.regions.found), (Some(1.0), 3));
         assert_eq!((figures.unlabelled_tiles, figures.failed_tiles, figures.left_out.len()), (0, 0, 1));
+        assert_eq!(figures.not_scored, ["other.xml"]);
     }
 
     #[test]

@@ -1,43 +1,27 @@
 //! `kiln score` on whole slides: tissue tiles from the slides, rows with their places, and heat maps from the rows.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use kiln_files::FileIdentity;
 use kiln_runtime::Bundle;
-use kiln_runtime::score::{Columns, Format, ResumableFile};
+use kiln_runtime::score::{self, Columns, Format, ResumableFile};
 use kiln_slide::openslide::Library;
 use kiln_slide::{ListLimits, ReadOptions, SlideRow, SlideTiles, TileList, Tiling};
 use kiln_tile::SlideTile;
 
 use super::args::Args;
+use super::slide_inputs::SlideInputs;
 use super::{ScoreSource, score_source};
 use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::verbs::slide::report;
-use crate::verbs::slide::{names_slides, slides};
+use crate::verbs::slide::slides;
 
 /// File of the rows in the output folder, without its extension.
 const ROWS: &str = "tiles";
-
-/// True if the arguments name slides or a list of tiles of slides, and not image files.
-pub(super) fn are_slides(args: &Args) -> anyhow::Result<bool> {
-    let is_slide = |path: &PathBuf| args.slide.slides || is_tile_list(path) || names_slides(path);
-    let slides = args.inputs.iter().filter(|path| is_slide(path)).count();
-    if slides > 0 && slides < args.inputs.len() {
-        let of = |wanted: bool| args.inputs.iter().find(|path| is_slide(path) == wanted);
-        if let (Some(slide), Some(tile)) = (of(true), of(false)) {
-            bail!("{} is a slide and {} is not; score them in two runs", slide.display(), tile.display());
-        }
-    }
-    Ok(slides > 0)
-}
-
-/// True for a CSV file whose first column is `slide`.
-fn is_tile_list(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) && TileList::is_list(path)
-}
 
 /// The tiles of all slides, and a row for each slide that has none.
 struct Found {
@@ -45,13 +29,13 @@ struct Found {
     without: Vec<SlideRow>,
 }
 
-pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &Args, inputs: &SlideInputs, out: &Output) -> anyhow::Result<Exit> {
     let target = Target::new(args, out)?;
     let bundle = Bundle::open(&args.bundle)?;
     let mpp = resolution(args, &bundle)?;
     let library = args.slide.library.load()?;
-    let Found { tiles, without } = find(args, mpp, &library, out)?;
-    refuse_inputs(args, &target, &tiles)?;
+    let Found { tiles, without } = find(args, inputs, mpp, &library, out)?;
+    refuse_inputs(args, inputs, &target, &tiles)?;
     for row in &without {
         out.note(format_args!("{}: {}", row.slide, row.status));
     }
@@ -68,12 +52,12 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     let columns: fn(&[String]) -> Columns = Columns::for_slides;
     let work = ScoreSource { source: &source, settings, columns, out: target.rows.clone(), format: target.format };
     let exit = score_source(args, &bundle, work, out)?;
-    let Some(folder) = &target.folder else { return Ok(exit) };
     let exit = if exit == Exit::Done && !without.is_empty() { Exit::Input } else { exit };
+    let Some(folder) = &target.folder else { return Ok(exit) };
     let Some(rows) = &target.rows else { return Ok(exit) };
     // The search for tiles has examined every slide.
     let open = |path: &Path| args.slide.library.open_examined(path, &library);
-    let drawn = report::draw(&bundle, rows, folder, (&open, &args.slide.pictures), without, out)?;
+    let drawn = report::draw((&bundle, Some(mpp)), rows, folder, (&open, &args.slide.pictures), without, out)?;
     Ok(if exit == Exit::Done { drawn } else { exit })
 }
 
@@ -91,22 +75,28 @@ fn resolution(args: &Args, bundle: &Bundle) -> anyhow::Result<f64> {
     }
 }
 
-/// Lists the tiles of every slide. A slide that cannot be used gets a row with the reason, and the others are scored.
-fn find(args: &Args, mpp: f64, library: &Library, out: &Output) -> anyhow::Result<Found> {
-    let (mut tiles, mut without) = (Vec::new(), Vec::new());
-    for list in args.inputs.iter().filter(|path| is_tile_list(path)) {
-        let list = TileList::read(list, &ListLimits::default())?;
-        list.slides().try_for_each(|slide| args.slide.library.examine(&list.slide_path(slide), library))?;
-        tiles.extend(list.iter().map(|tile| SlideTile {
-            slide: list.slide_path(tile.slide).to_string_lossy().into_owned(),
-            place: tile.place,
-            level: tile.level,
-            tissue_fraction: tile.tissue_fraction.map(|share| share as f32),
-            tumour_fraction: tile.tumour_fraction.map(|share| share as f32),
-        }));
+/// Lists the tiles of every slide, slide by slide. A slide that cannot be used gets a row with the reason, and the others are
+/// scored.
+fn find(args: &Args, inputs: &SlideInputs, mpp: f64, library: &Library, out: &Output) -> anyhow::Result<Found> {
+    let mut known = KnownSlides::default();
+    let Found { mut tiles, mut without } = listed(args, inputs, &mut known, library, out)?;
+    let of_lists = known.len();
+    let mut slides = slides(&inputs.slides, out)?;
+    let mut repeated = Vec::new();
+    for path in std::mem::take(&mut slides) {
+        let count = known.len();
+        let number = known.number(&path);
+        if number < of_lists {
+            bail!(
+                "{} is in a list of tiles and named as a slide; name one of the two, or its tiles would count twice",
+                path.display()
+            );
+        }
+        if number < count { repeated.push(path) } else { slides.push(path) }
     }
-    let named: Vec<PathBuf> = args.inputs.iter().filter(|path| !is_tile_list(path)).cloned().collect();
-    let slides = slides(&named, out)?;
+    for path in repeated {
+        out.note(format_args!("{}: the slide is named twice and scored once", path.display()));
+    }
     if slides.len() > 1 && args.slide.grid.has_mask() {
         bail!("--mask is for one slide, and {} are named", slides.len());
     }
@@ -131,17 +121,125 @@ fn find(args: &Args, mpp: f64, library: &Library, out: &Output) -> anyhow::Resul
             // A machine without a library, or a full disk, is no fault of the slide.
             Err(error) if crate::exit::of_error(&error) != Exit::Input => return Err(error),
             Err(error) if slides.len() == 1 && tiles.is_empty() => return Err(error),
-            Err(error) => {
-                let code = report::code(&error);
-                let status = format!("{code}: {}", kiln_runtime::chain(error.as_ref()));
-                without.push(SlideRow::failed(&path.to_string_lossy(), &status));
-            }
+            Err(error) => without.push(failed(path, &error)),
         }
         if let Some(bar) = &bar {
             bar.inc(1);
         }
     }
     Ok(Found { tiles, without })
+}
+
+/// Lists the tiles of the lists, those of one slide together: a slide's score is that of rows without others between them.
+/// A slide that must not be opened gets a row with the reason.
+fn listed(
+    args: &Args,
+    inputs: &SlideInputs,
+    known: &mut KnownSlides,
+    library: &Library,
+    out: &Output,
+) -> anyhow::Result<Found> {
+    let (mut tiles, mut without) = (Vec::new(), Vec::new());
+    let mut refused = HashSet::new();
+    for list in &inputs.lists {
+        let list = TileList::read(list, &ListLimits::default())?;
+        let mut numbers = Vec::new();
+        for slide in list.slides() {
+            let path = list.slide_path(slide);
+            let count = known.len();
+            let number = known.number(&path);
+            numbers.push(number);
+            if number < count {
+                continue;
+            }
+            match args.slide.library.examine(&path, library) {
+                Ok(()) => {}
+                Err(error) if crate::exit::of_error(&error) != Exit::Input => return Err(error),
+                Err(error) => {
+                    refused.insert(number);
+                    without.push(failed(&path, &error));
+                }
+            }
+        }
+        for (index, tile) in list.iter().enumerate() {
+            let Some(number) = list.slide_of(index).and_then(|slide| numbers.get(slide).copied()) else { continue };
+            if refused.contains(&number) {
+                continue;
+            }
+            let tile = SlideTile {
+                slide: known.name(number).to_owned(),
+                place: tile.place,
+                level: tile.level,
+                tissue_fraction: tile.tissue_fraction.map(|share| share as f32),
+                tumour_fraction: tile.tumour_fraction.map(|share| share as f32),
+            };
+            tiles.push((number, tile));
+        }
+    }
+    tiles.sort_by_key(|(number, _)| *number);
+    let count = tiles.len();
+    // Within one list a place occurs once, unless the list has two paths of one slide.
+    let mut places = HashSet::new();
+    tiles.retain(|(number, SlideTile { place, .. })| {
+        !known.is_repeated(*number) || places.insert((*number, place.minx, place.miny))
+    });
+    if tiles.len() < count {
+        out.note(format_args!("{} tiles are listed twice and scored once", count - tiles.len()));
+    }
+    Ok(Found { tiles: tiles.into_iter().map(|(_, tile)| tile).collect(), without })
+}
+
+/// The row of a slide that cannot be used.
+fn failed(path: &Path, error: &anyhow::Error) -> SlideRow {
+    let status = format!("{}: {}", report::code(error), kiln_runtime::chain(error.as_ref()));
+    SlideRow::failed(&path.to_string_lossy(), &status)
+}
+
+/// Slides by their files: one file is one slide, whatever path or link leads to it.
+#[derive(Default)]
+struct KnownSlides {
+    slides: Vec<Known>,
+    by_path: HashMap<PathBuf, usize>,
+}
+
+struct Known {
+    /// The path by which the slide was named first.
+    name: String,
+    /// `None` for a missing file.
+    identity: Option<FileIdentity>,
+    /// The slide was named more than once.
+    is_repeated: bool,
+}
+
+impl KnownSlides {
+    fn len(&self) -> usize {
+        self.slides.len()
+    }
+
+    /// The number of a slide, which is new if no earlier path leads to its file.
+    fn number(&mut self, path: &Path) -> usize {
+        let identity = FileIdentity::from_path(path).ok();
+        let is_same = |slide: &Known| identity.is_some() && slide.identity == identity;
+        let found = self.by_path.get(path).copied().or_else(|| self.slides.iter().position(is_same));
+        let number = found.unwrap_or(self.slides.len());
+        match self.slides.get_mut(number) {
+            Some(slide) => slide.is_repeated = true,
+            None => {
+                let name = path.to_string_lossy().into_owned();
+                self.slides.push(Known { name, identity, is_repeated: false });
+            }
+        }
+        self.by_path.insert(path.to_owned(), number);
+        number
+    }
+
+    fn name(&self, number: usize) -> &str {
+        self.slides.get(number).map_or("", |slide| &slide.name)
+    }
+
+    fn is_repeated(&self, number: usize) -> bool {
+        self.slides.get(number).is_some_and(|slide| slide.is_repeated)
+    }
 }
 
 /// The target of the results.
@@ -169,22 +267,27 @@ impl Target {
         if named.exists() && !named.is_dir() {
             bail!("{} is a file; name a folder, or a file that ends with .csv, .jsonl or .parquet", named.display());
         }
-        let format = args.format.resolve(Some(Path::new("tiles.csv")).filter(|_| !args.format.is_named()), out)?;
+        // The file gets the ending of a requested format, so it needs no name here. Parquet needs a file, which this is.
+        let file = if args.format.is_named() { PathBuf::new() } else { named.join(format!("{ROWS}.csv")) };
+        let format = args.format.resolve(Some(&file), out)?;
         std::fs::create_dir_all(named).with_context(|| format!("cannot make the folder {}", named.display()))?;
         let rows = named.join(format!("{ROWS}.{format}"));
         Ok(Self { folder: Some(named.to_owned()), rows: Some(rows), format })
     }
 }
 
-fn refuse_inputs(args: &Args, target: &Target, tiles: &[SlideTile]) -> anyhow::Result<()> {
+fn refuse_inputs(args: &Args, inputs: &SlideInputs, target: &Target, tiles: &[SlideTile]) -> anyhow::Result<()> {
     let Some(rows) = &target.rows else { return Ok(()) };
     let slides: HashSet<&str> = tiles.iter().map(|tile| tile.slide.as_str()).collect();
-    for file in [rows.clone(), ResumableFile::progress_of(rows)] {
+    let mask = args.slide.grid.options(1.0).mask;
+    let table = target.folder.as_ref().map(|folder| folder.join(report::SLIDES));
+    for file in [rows.clone(), ResumableFile::progress_of(rows)].into_iter().chain(table) {
         let file = Destination::new("--out", &file);
         file.is_not_in("the bundle", &args.bundle)?;
-        for input in &args.inputs {
-            file.is_not("the input", input)?;
-        }
+        let mut files = args.inputs.iter().filter_map(|input| score::list_file(input));
+        files.try_for_each(|list| file.is_not("the list", &list))?;
+        inputs.lists.iter().chain(&inputs.slides).try_for_each(|input| file.is_not("the input", input))?;
+        mask.iter().try_for_each(|mask| file.is_not("the mask", mask))?;
         slides.iter().try_for_each(|slide| file.is_not("the slide", Path::new(slide)))?;
     }
     Ok(())

@@ -1,5 +1,8 @@
 //! From rows of tiles to heat maps, pages and `slides.csv`.
 
+mod names;
+mod rows;
+
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -7,15 +10,18 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::ValueEnum;
 use kiln_files::publish;
-use kiln_runtime::score::{self, Columns, Format, ScoreRow};
+use kiln_runtime::score::ScoreRow;
 use kiln_runtime::{Bundle, DecisionRule};
 use kiln_slide::heatmap::{
     GeoJsonOptions, Heatmap, OmeTiffOptions, PageFacts, PageOptions, PngOptions, ScoreScale, ScoredSlide, ScoredTile,
     ThumbnailOptions, TileFeatures,
 };
-use kiln_slide::{Place, Slide, SlideRow, SlideRule, SlideScoreOptions, SlideScorer, write_slides_file};
+use kiln_slide::{GridOptions, Slide, SlideRow, SlideRule, write_slides_file};
 use serde::Serialize;
 
+use self::names::folder_name;
+use self::rows::scale;
+pub(super) use self::rows::{Rows, by_slide};
 use super::library::LibraryArgs;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -83,7 +89,8 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     let library = args.library.load()?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make the folder {}", args.out.display()))?;
     let open = |path: &Path| args.library.open(path, &library);
-    draw(&bundle, &args.tiles, &args.out, (&open, &args.pictures), Vec::new(), out)
+    let mpp = bundle.manifest.tile.micrometres_per_pixel;
+    draw((&bundle, mpp), &args.tiles, &args.out, (&open, &args.pictures), Vec::new(), out)
 }
 
 /// The report of `--json`.
@@ -93,18 +100,13 @@ struct Document<'a> {
     slides: &'a [SlideRow],
 }
 
-/// The rows of one slide.
-pub(super) struct Rows {
-    pub(super) slide: String,
-    pub(super) rows: Vec<ScoreRow>,
-}
-
 /// Opens a slide.
 type OpenSlide<'a> = dyn Fn(&Path) -> anyhow::Result<Slide> + 'a;
 
-/// Draws all slides of a file of rows; `without` are the rows of slides that have no tile.
+/// Draws all slides of a file of rows; `without` are the rows of slides that have no tile. A slide that cannot be opened or
+/// drawn gets a row with the reason.
 pub(in crate::verbs) fn draw(
-    bundle: &Bundle,
+    (bundle, mpp): (&Bundle, Option<f64>),
     rows: &Path,
     folder: &Path,
     (open, pictures): (&OpenSlide<'_>, &Pictures),
@@ -113,14 +115,24 @@ pub(in crate::verbs) fn draw(
 ) -> anyhow::Result<Exit> {
     let rule = DecisionRule::from_manifest(&bundle.manifest);
     let scale = scale(rows, &rule)?;
-    let context = Context { bundle, rule: &rule, scale, folder, pictures };
+    let slide_rule = slide_rule(pictures.slide_rule, bundle)?;
+    let context = Context { bundle, rule: &rule, slide_rule, mpp, scale, folder, pictures };
     let mut table = Vec::new();
     let mut by_slide = by_slide(rows, &rule)?;
     let mut names = Vec::new();
     while let Some(found) = by_slide.next().transpose()? {
-        let name = context.name(&found.slide, &mut names);
-        let slide = open(Path::new(&found.slide))?;
-        table.push(context.draw(&slide, &found, &name, out)?);
+        let drawn = open(Path::new(&found.slide)).and_then(|slide| {
+            let name = folder_name(&found.slide, folder, &mut names);
+            context.draw(&slide, &found, &name, out)
+        });
+        table.push(match drawn {
+            Ok(row) => row,
+            Err(error) => {
+                let row = failed(&found, error)?;
+                out.note(format_args!("{}: {}", row.slide, row.status));
+                row
+            }
+        });
     }
     table.extend(without);
     let file = folder.join(SLIDES);
@@ -137,43 +149,60 @@ pub(in crate::verbs) fn draw(
     Ok(if table.iter().all(SlideRow::is_ok) { Exit::Done } else { Exit::Input })
 }
 
+/// The rule of slides: the requested one, else the bundle's, else the maximum.
+pub(super) fn slide_rule(asked: Option<SlideRule>, bundle: &Bundle) -> anyhow::Result<SlideRule> {
+    match (asked, &bundle.manifest.slide_rule) {
+        (Some(rule), _) => Ok(rule),
+        (None, Some(rule)) => rule.parse().context("slide_rule in the bundle's manifest"),
+        (None, None) => Ok(SlideRule::default()),
+    }
+}
+
+/// The row of a slide that could not be opened or drawn. Faults of the machine, such as a full disk, are returned.
+fn failed(found: &Rows, error: anyhow::Error) -> anyhow::Result<SlideRow> {
+    let is_output = error.downcast_ref::<CannotWrite>().is_some();
+    if is_output || crate::exit::of_error(&error) != Exit::Input {
+        return Err(error);
+    }
+    let (tiles, failed) = found.counts();
+    let status = format!("{}: {}", code(&error), kiln_runtime::chain(error.as_ref()));
+    Ok(SlideRow::failed(&found.slide, &status).with_tiles(tiles, failed))
+}
+
+/// The side of a tile in level-0 pixels.
+fn footprint(target_mpp: f64, mpp: f64) -> u32 {
+    (f64::from(GridOptions::new(target_mpp).side) * target_mpp / mpp).round().clamp(1.0, f64::from(u32::MAX)) as u32
+}
+
+/// A result file or folder that cannot be written; the other slides could not be written either.
+#[derive(Debug)]
+struct CannotWrite(String);
+
+impl std::fmt::Display for CannotWrite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// All that is equal for every slide.
 struct Context<'a> {
     bundle: &'a Bundle,
     rule: &'a DecisionRule,
+    slide_rule: SlideRule,
+    /// Resolution of the tiles in µm/px; none if neither the bundle nor the user states it.
+    mpp: Option<f64>,
     scale: ScoreScale,
     folder: &'a Path,
     pictures: &'a Pictures,
 }
 
 impl Context<'_> {
-    /// The name of a slide's folder: that of its file, with a number if another slide has it.
-    fn name(&self, slide: &str, taken: &mut Vec<String>) -> String {
-        let stem = Path::new(slide).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let mut names = std::iter::once(stem.clone()).chain((2..).map(|number| format!("{stem}-{number}")));
-        let name = names.find(|name| !taken.contains(name)).unwrap_or(stem);
-        taken.push(name.clone());
-        name
-    }
-
     fn draw(&self, slide: &Slide, found: &Rows, name: &str, out: &Output) -> anyhow::Result<SlideRow> {
         let mpp = slide.mpp()?.mean();
-        let stride = stride(&found.rows);
-        let (tile_side, threshold) = (f64::from(stride) * mpp / 1_000.0, self.rule.threshold());
-        let rule = match (&self.pictures.slide_rule, &self.bundle.manifest.slide_rule) {
-            (Some(rule), _) => *rule,
-            (None, Some(rule)) => rule.parse().context("slide_rule in the bundle's manifest")?,
-            (None, None) => SlideRule::default(),
-        };
-        let options = SlideScoreOptions {
-            tile_mm2: Some(tile_side * tile_side),
-            negative: self.rule.normal_label().to_owned(),
-            positive: self.rule.anomalous_label().to_owned(),
-            ..SlideScoreOptions::new(rule, threshold)
-        };
-        let mut scorer = SlideScorer::new(options)?;
-        found.rows.iter().for_each(|row| scorer.push(row.score));
-        let score = scorer.finish();
+        let side = self.mpp.map(|target| footprint(target, mpp));
+        let stride = found.spacing(side, slide.size())?;
+        let tile_side = f64::from(stride) * mpp / 1_000.0;
+        let score = found.score(self.slide_rule, self.rule, (stride, mpp))?;
         let tiles: Vec<_> = found.rows.iter().filter_map(scored_tile).collect();
         let classes: Vec<_> = self.rule.classes().iter().map(String::as_str).collect();
         let (width, height) = slide.size();
@@ -190,7 +219,7 @@ impl Context<'_> {
             tiles: &tiles,
         };
         let tissue: f64 = found.rows.iter().filter_map(|row| row.tile.as_ref()?.tissue_fraction).map(f64::from).sum();
-        let rule_text = rule.description();
+        let rule_text = self.slide_rule.description();
         let facts = PageFacts {
             model: &self.bundle.manifest.model.name,
             score: score.score,
@@ -200,7 +229,8 @@ impl Context<'_> {
             more: &[],
         };
         self.write(&Heatmap::new(&scored)?, slide, &facts, name, out)?;
-        Ok(SlideRow::new(&found.slide, score, mpp, &slide.reader(0).to_string()).with_bounds(slide.bounds()))
+        let row = SlideRow::new(&found.slide, score, mpp, &slide.reader(0).to_string());
+        Ok(row.with_bounds(slide.bounds()).with_size(slide.size()).with_rule(self.slide_rule))
     }
 
     /// Writes the pictures. Each file appears whole or not at all.
@@ -214,13 +244,15 @@ impl Context<'_> {
     ) -> anyhow::Result<()> {
         let has = |picture| self.pictures.heatmap.contains(&picture) && !self.pictures.heatmap.contains(&Picture::None);
         let folder = self.folder.join(name);
-        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let failed = || CannotWrite(format!("cannot make the folder {}", folder.display()));
+        std::fs::create_dir_all(&folder).with_context(failed)?;
         let write = |file: &str, write: &mut dyn FnMut(&mut BufWriter<&File>) -> anyhow::Result<()>| {
             let path = folder.join(file);
-            let failed = || format!("cannot write {}", path.display());
+            let failed = || CannotWrite(format!("cannot write {}", path.display()));
             let scratch = publish::scratch_file(&path).with_context(failed)?;
             let mut buffer = BufWriter::new(scratch.as_file());
-            write(&mut buffer).with_context(failed)?;
+            // Pixels that cannot be read are a fault of the slide.
+            write(&mut buffer).with_context(|| format!("cannot draw {}", path.display()))?;
             buffer.flush().with_context(failed)?;
             drop(buffer);
             publish::publish_file(scratch, &path).with_context(failed)
@@ -257,70 +289,6 @@ fn scored_tile(row: &ScoreRow) -> Option<ScoredTile<'_>> {
     Some(ScoredTile { place, score: row.score, label: row.label.as_deref(), status: &row.status })
 }
 
-/// The rows of a file, one slide after the other.
-pub(super) fn by_slide<'a>(
-    file: &'a Path,
-    rule: &DecisionRule,
-) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Rows>> + use<'a>> {
-    let format = Format::from_path(file).with_context(|| {
-        format!("{}: the name gives no format; rows are in .csv, .jsonl or .parquet files", file.display())
-    })?;
-    let mut rows = score::rows(file, format, &Columns::for_slides(rule.classes()))?.peekable();
-    let mut seen = std::collections::HashSet::new();
-    Ok(std::iter::from_fn(move || {
-        let slide = match rows.peek()? {
-            Ok(row) => slide_of(row).to_owned(),
-            Err(reason) => return Some(Err(anyhow::anyhow!("{}: {reason}", file.display()))),
-        };
-        if !seen.insert(slide.clone()) {
-            let reason = "its rows are in two places; sort the file by slide";
-            return Some(Err(anyhow::anyhow!("{}: {slide}: {reason}", file.display())));
-        }
-        let mut found = Vec::new();
-        while let Some(row) = rows.next_if(|row| row.as_ref().is_ok_and(|row| slide_of(row) == slide)) {
-            found.extend(row.ok());
-        }
-        Some(Ok(Rows { slide, rows: found }))
-    }))
-}
-
-fn slide_of(row: &ScoreRow) -> &str {
-    row.tile.as_ref().map_or("", |tile| &tile.slide)
-}
-
-/// One scale for all slides, so that their colours can be compared: 0 to 1 where every score is in it.
-fn scale(file: &Path, rule: &DecisionRule) -> anyhow::Result<ScoreScale> {
-    let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
-    for found in by_slide(file, rule)? {
-        for score in found?.rows.iter().filter_map(|row| row.score) {
-            (low, high) = (low.min(score), high.max(score));
-        }
-    }
-    let threshold = rule.threshold() as f32;
-    let is_probability = low >= 0.0 && high <= 1.0 && (0.0..=1.0).contains(&threshold);
-    let is_empty = low > high;
-    Ok(if is_probability || is_empty && (0.0..=1.0).contains(&threshold) {
-        ScoreScale::probability(threshold)
-    } else {
-        ScoreScale::around(threshold, [low, high])
-    })
-}
-
-/// The distance between neighbouring tiles: the least one between two columns. Without a second column, a tile's width.
-fn stride(rows: &[ScoreRow]) -> u32 {
-    let places: Vec<Place> = rows.iter().filter_map(|row| Some(row.tile.as_ref()?.place)).collect();
-    let least = |edge: fn(&Place) -> i64| {
-        let mut edges: Vec<i64> = places.iter().map(edge).collect();
-        edges.sort_unstable();
-        edges.dedup();
-        edges.windows(2).map(|pair| pair[1].abs_diff(pair[0])).min()
-    };
-    let width = places.first().map_or(1, |place| place.width);
-    let steps = [least(|place| place.minx), least(|place| place.miny)];
-    let step = steps.into_iter().flatten().min().and_then(|step| u32::try_from(step).ok());
-    step.map_or(width, |step| step.min(width)).max(1)
-}
-
 /// The short stable word of an error about a slide, for its status.
 pub(in crate::verbs) fn code(error: &anyhow::Error) -> &'static str {
     let of = |error: &(dyn std::error::Error + 'static)| {
@@ -328,6 +296,9 @@ pub(in crate::verbs) fn code(error: &anyhow::Error) -> &'static str {
             return Some(error.code());
         }
         if let Some(error) = error.downcast_ref::<kiln_slide::ResolutionError>() {
+            return Some(error.code());
+        }
+        if let Some(error) = error.downcast_ref::<kiln_slide::SpacingError>() {
             return Some(error.code());
         }
         match error.downcast_ref::<kiln_slide::TilingError>() {
