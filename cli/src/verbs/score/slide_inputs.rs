@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use kiln_runtime::score::{self, Format, STDIN, Separator};
-use kiln_slide::{DEFAULT_TISSUE, Overlap, TileList, is_slide};
+use kiln_slide::{TileList, is_slide};
 
 use super::args::Args;
 use crate::output::Output;
@@ -98,13 +98,7 @@ fn must_exist(args: &Args, argument: &Path) -> bool {
 
 /// Refuses flags that choose tiles: a list names its tiles.
 fn refuse_grid(args: &Args, list: &Path) -> anyhow::Result<()> {
-    let grid = args.slide.grid.options(1.0);
-    let flags = [
-        ("--overlap", grid.overlap != Overlap::Fraction(0.0)),
-        ("--min-tissue", grid.min_tissue.to_bits() != DEFAULT_TISSUE.to_bits()),
-        ("--mask", grid.mask.is_some()),
-    ];
-    if let Some((flag, _)) = flags.into_iter().find(|(_, is_given)| *is_given) {
+    if let Some(flag) = args.slide.grid.choice_of_tiles() {
         bail!(
             "{flag} chooses tiles, but {} lists them\nhint: give {flag} to `kiln slide tile`, or name the slides instead of \
              the list",

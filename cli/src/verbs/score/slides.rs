@@ -4,11 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use kiln_files::FileIdentity;
 use kiln_runtime::Bundle;
 use kiln_runtime::score::{self, Columns, Format, ResumableFile};
 use kiln_slide::openslide::Library;
-use kiln_slide::{ListLimits, ReadOptions, SlideRow, SlideTiles, TileList, Tiling};
+use kiln_slide::{ListLimits, ReadOptions, SlideIdentity, SlideRow, SlideTiles, TileList, Tiling};
 use kiln_tile::SlideTile;
 
 use super::args::Args;
@@ -206,7 +205,7 @@ struct Known {
     /// The path by which the slide was named first.
     name: String,
     /// `None` for a missing file.
-    identity: Option<FileIdentity>,
+    identity: Option<SlideIdentity>,
     /// The slide was named more than once.
     is_repeated: bool,
 }
@@ -218,7 +217,7 @@ impl KnownSlides {
 
     /// The number of a slide, which is new if no earlier path leads to its file.
     fn number(&mut self, path: &Path) -> usize {
-        let identity = FileIdentity::from_path(path).ok();
+        let identity = SlideIdentity::from_path(path).ok();
         let is_same = |slide: &Known| identity.is_some() && slide.identity == identity;
         let found = self.by_path.get(path).copied().or_else(|| self.slides.iter().position(is_same));
         let number = found.unwrap_or(self.slides.len());

@@ -81,6 +81,11 @@ impl AnnotationArgs {
         self.annotations.is_some()
     }
 
+    /// The file or folder of the annotations.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.annotations.as_deref()
+    }
+
     pub(super) fn labeller(&self) -> anyhow::Result<Labeller> {
         Ok(Labeller::new(self.rule(), self.are_exhaustive())?)
     }

@@ -16,7 +16,8 @@ use kiln_train::evaluation::slides::{ScoredSlide, SetFigures, SlideEvaluationOpt
 use kiln_train::metrics::Bootstrap;
 use serde::Serialize;
 
-use self::truth::Truth;
+use self::truth::without_scores;
+use super::annotations::AnnotationArgs;
 use super::report::{Rows, SLIDES, by_slide, slide_rule};
 use crate::exit::Exit;
 use crate::output::Output;
@@ -46,7 +47,7 @@ pub(super) struct Args {
     scores: PathBuf,
 
     #[command(flatten)]
-    annotations: Truth,
+    annotations: AnnotationArgs,
 
     /// Rule of the slides' scores, which must be the one in slides.csv [default: that of slides.csv, else the bundle's].
     #[arg(long, value_name = "RULE")]
@@ -130,7 +131,7 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
             false => evaluator.leave_out(&row.slide, &row.status),
         }
     }
-    args.annotations.without_scores(&table.rows)?.into_iter().for_each(|file| evaluator.not_scored(file));
+    without_scores(&args.annotations, &table.rows)?.into_iter().for_each(|file| evaluator.not_scored(file));
     bar.finish_and_clear();
     let figures = evaluator.finish()?;
     if out.json {

@@ -1,41 +1,73 @@
 //! Names of folders for the results of slides.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Gives each slide a folder name that no other slide has, also where names in capitals and small letters are equal.
-#[derive(Debug, Default)]
+/// Beginnings of the names of result files, in lower case.
+const RESULTS: [&str; 2] = ["tiles.", "slides."];
+
+/// Gives each slide a folder name that no other slide has, also where names in capitals and small letters are equal, and no
+/// file.
+#[derive(Debug)]
 pub(super) struct FolderNames {
+    /// The folder that contains the slides' folders.
+    results: PathBuf,
     /// Taken names in lower case.
     taken: HashSet<String>,
 }
 
 impl FolderNames {
-    /// The name of a slide's folder: that of its file without the ending, with a number if another slide has it. Slides
-    /// named in the same order get the same names.
+    /// Names in the folder `results`, which need not exist.
+    pub(super) fn new(results: &Path) -> Self {
+        Self { results: results.to_owned(), taken: HashSet::new() }
+    }
+
+    /// The name of a slide's folder: that of its file without the ending, with a number if another slide or a file has it.
+    /// Slides named in the same order get the same names.
     pub(super) fn name(&mut self, slide: &Path) -> String {
         let stem = slide.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let lower = stem.to_lowercase();
+        let is_reserved = stem.is_empty() || RESULTS.iter().any(|beginning| lower.starts_with(beginning));
+        let stem = if is_reserved { format!("slide-{stem}") } else { stem };
         let (mut name, mut number) = (stem.clone(), 1_u64);
-        while !self.taken.insert(name.to_lowercase()) {
+        while !self.take(&name) {
             number += 1;
             name = format!("{stem}-{number}");
         }
         name
     }
+
+    /// Returns false if a slide or a file has the name.
+    fn take(&mut self, name: &str) -> bool {
+        let path = self.results.join(name);
+        (path.is_dir() || path.symlink_metadata().is_err()) && self.taken.insert(name.to_lowercase())
+    }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
-    fn equal_names_are_numbered_in_the_order_of_the_slides() {
-        let mut names = FolderNames::default();
-        let name = |names: &mut FolderNames, slide: &str| names.name(Path::new(slide));
-        assert_eq!(name(&mut names, "d/1/x.tif"), "x");
-        assert_eq!(name(&mut names, "d/2/x.tif"), "x-2");
-        assert_eq!(name(&mut names, "d/3/x-2.svs"), "x-2-2");
-        assert_eq!(name(&mut names, "d/3/X.svs"), "X-3");
-        assert_eq!(name(&mut names, "d/3/y.svs"), "y");
+    fn folders_have_different_names_that_no_result_file_has() {
+        let results = tempfile::tempdir().unwrap();
+        std::fs::write(results.path().join("rows"), "").unwrap();
+        std::fs::create_dir(results.path().join("c")).unwrap();
+        let mut names = FolderNames::new(results.path());
+        let slides = [
+            ("1/a.tif", "a"),
+            ("2/a.svs", "a-2"),
+            ("3/A.tif", "A-3"),
+            ("a-2.tif", "a-2-2"),
+            ("tiles.csv.tif", "slide-tiles.csv"),
+            ("Slides.CSV.tif", "slide-Slides.CSV"),
+            ("slides.tif", "slides"),
+            ("rows.tif", "rows-2"),
+            ("c.tif", "c"),
+        ];
+        for (slide, expected) in slides {
+            assert_eq!(names.name(Path::new(slide)), expected);
+        }
     }
 }

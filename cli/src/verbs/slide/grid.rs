@@ -76,8 +76,6 @@ impl GridArgs {
     }
 
     /// A given flag that decides which tiles of a slide are listed. It has no effect on a list of tiles.
-    // For verbs that accept both slides and lists.
-    #[allow(dead_code)]
     pub(crate) fn choice_of_tiles(&self) -> Option<&'static str> {
         let given = [
             ("--overlap", self.overlap.is_some()),

@@ -1,6 +1,5 @@
 //! From rows of tiles to heat maps, pages and `slides.csv`.
 
-mod names;
 mod rows;
 
 use std::fs::File;
@@ -19,9 +18,9 @@ use kiln_slide::heatmap::{
 use kiln_slide::{GridOptions, Slide, SlideRow, SlideRule, write_slides_file};
 use serde::Serialize;
 
-use self::names::folder_name;
 use self::rows::scale;
 pub(super) use self::rows::{Rows, by_slide};
+use super::folder_names::FolderNames;
 use super::library::LibraryArgs;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -119,10 +118,10 @@ pub(in crate::verbs) fn draw(
     let context = Context { bundle, rule: &rule, slide_rule, mpp, scale, folder, pictures };
     let mut table = Vec::new();
     let mut by_slide = by_slide(rows, &rule)?;
-    let mut names = Vec::new();
+    let mut names = FolderNames::new(folder);
     while let Some(found) = by_slide.next().transpose()? {
         let drawn = open(Path::new(&found.slide)).and_then(|slide| {
-            let name = folder_name(&found.slide, folder, &mut names);
+            let name = names.name(Path::new(&found.slide));
             context.draw(&slide, &found, &name, out)
         });
         table.push(match drawn {

@@ -88,7 +88,7 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     let library = args.library.load()?;
     let mut writer = TileListWriter::create(&args.out)?;
     let (mut listed, mut labels, mut total) = (Vec::new(), BTreeMap::new(), 0);
-    let mut names = FolderNames::default();
+    let mut names = FolderNames::new(args.images.as_deref().unwrap_or(Path::new("")));
     for (path, reference) in slides.iter().zip(&references) {
         let slide = args.library.open(path, &library)?;
         let tiling = labelled(&slide, &args.grid.options(args.mpp), &args.annotations, slides.len())?;
