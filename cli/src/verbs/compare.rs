@@ -20,7 +20,10 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let mut options = args.options(out)?;
     let scratch = tempfile::tempdir()?;
     let cells = Cells::new(&args, specs, &mut options, scratch.path(), out)?;
-    let Opened { sides, unavailable } = open(&cells, &options)?;
+    let Opened { mut sides, unavailable } = open(&cells, &options)?;
+    for (side, policy) in sides.iter_mut().zip(args.size_policy.iter().cycle()) {
+        side.decoder.policy = *policy;
+    }
     let tiles = tiles::tiles(&args, &sides, out)?;
     write::refuse_inputs(&args, &sides, &tiles)?;
     let (most, count) = (tiles.len() as u64, sides.len());

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use kiln_compare::{SideOptions, SideSpec};
+use kiln_tile::SizePolicy;
 use kiln_train::data::Split;
 
 use crate::output::Output;
@@ -47,6 +48,10 @@ pub(crate) struct Args {
     /// Split of the tiles: train, val, test [default: all tiles of --data].
     #[arg(long, value_name = "SPLIT", help_heading = TILES)]
     pub(super) split: Option<Split>,
+
+    /// Treatment of images that are not 256x256: resize, center_crop, error [default: each side's own].
+    #[arg(long, value_name = "POLICY", help_heading = TILES)]
+    pub(super) size_policy: Option<SizePolicy>,
 
     /// Run whose split the tiles are. Internal: for sides in a process of their own.
     #[arg(long, value_name = "RUN", hide = true)]
@@ -163,6 +168,7 @@ impl Args {
         };
         let mut words = path("--data", self.data.as_deref());
         words.extend(path("--tiles-of", run));
+        words.extend(self.size_policy.iter().flat_map(|policy| ["--size-policy".to_owned(), policy.to_string()]));
         words.extend(self.split.iter().flat_map(|split| ["--split".to_owned(), split.to_string()]));
         if !self.outputs.is_empty() {
             words.extend(["--outputs".to_owned(), self.outputs.join(",")]);

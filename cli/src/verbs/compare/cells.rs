@@ -56,6 +56,8 @@ impl Cells {
             Bundle::open_to_verify(&bundle.target)?.manifest.variants.into_iter().map(|one| one.precision).collect();
         self.specs = std::iter::once(reference.clone()).chain(middle).collect();
         for (library, provider) in &places {
+            // Every library has the CPU.
+            let library = if provider == ProviderKind::Cpu.name() { main.as_ref().unwrap_or(library) } else { library };
             for precision in &precisions {
                 let cell = bundle.cell(precision, provider);
                 if cell == reference {

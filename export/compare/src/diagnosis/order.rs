@@ -26,6 +26,12 @@ struct Column<'a> {
     tolerance: f64,
 }
 
+impl<'a> Column<'a> {
+    fn row(&self, values: &'a [f32], at: usize) -> &'a [f32] {
+        &values[at * self.width..(at + 1) * self.width]
+    }
+}
+
 /// The outputs of both sides as rows.
 struct Table<'a> {
     columns: Vec<Column<'a>>,
@@ -56,8 +62,8 @@ impl<'a> Table<'a> {
     /// Squared difference of the candidate's row `b` from the reference's row `a`.
     fn square(&self, b: usize, a: usize) -> f64 {
         let part = |column: &Column<'_>| {
-            let row = |values: &'a [f32], at: usize| &values[at * column.width..(at + 1) * column.width];
-            let squares = row(column.b, b).iter().zip(row(column.a, a)).map(|(b, a)| f64::from(b - a).powi(2));
+            let squares =
+                column.row(column.b, b).iter().zip(column.row(column.a, a)).map(|(b, a)| f64::from(b - a).powi(2));
             column.weight * squares.sum::<f64>()
         };
         self.columns.iter().map(part).sum()
@@ -66,8 +72,11 @@ impl<'a> Table<'a> {
     /// The candidate's row `b` is the reference's row `a` within the tolerances.
     fn same(&self, b: usize, a: usize) -> bool {
         self.columns.iter().all(|column| {
-            let row = |values: &'a [f32], at: usize| &values[at * column.width..(at + 1) * column.width];
-            row(column.b, b).iter().zip(row(column.a, a)).all(|(b, a)| f64::from(b - a).abs() <= column.tolerance)
+            column
+                .row(column.b, b)
+                .iter()
+                .zip(column.row(column.a, a))
+                .all(|(b, a)| f64::from(b - a).abs() <= column.tolerance)
         })
     }
 }

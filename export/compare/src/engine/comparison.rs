@@ -27,6 +27,9 @@ use crate::{CompareError, Result};
 /// Batches on their way between the threads and their collection, for each thread.
 const WAITING: usize = 2;
 
+/// Tiles that are shown of a candidate that agrees.
+const PICTURES_OF_EQUALS: usize = 2;
+
 /// Options of a comparison.
 #[derive(Debug, Clone)]
 pub struct Comparison {
@@ -251,7 +254,10 @@ impl Comparison {
             self.tolerances.check_outputs(&names)?;
         }
         let paths: Vec<String> = tiles.tiles.iter().map(|tile| tile.path.clone()).collect();
-        let report = |side: &AskedSide| SideReport { facts: side.facts.clone(), answer_seconds: Some(side.seconds()) };
+        let report = |side: &AskedSide| SideReport {
+            facts: side.facts.clone(),
+            answer_seconds: (!side.facts.saved).then(|| side.seconds()),
+        };
         let (mut comparisons, mut pictures, mut scores) = (Vec::new(), Vec::new(), Vec::new());
         for (at, (pair, tallies)) in pairs.into_iter().zip(tallies).enumerate() {
             let candidate = &sides[at + 1];
@@ -289,10 +295,16 @@ impl Comparison {
                 (Some(a), Some(b)) => a.iter().zip(b).map(|(a, b)| [*a, *b]).collect(),
                 _ => Vec::new(),
             });
-            pictures.extend(self.pictures_of(at, samples, &outputs, &paths));
             let good = !outputs.is_empty()
                 && outputs.iter().all(|output| output.passed)
                 && decisions.as_ref().is_none_or(|decisions| decisions.passed);
+            let most = match (good, sides.len()) {
+                (false, _) => self.pictures,
+                (true, ..=2) => self.pictures.min(PICTURES_OF_EQUALS),
+                // Many candidates that agree would make a large page that shows nothing.
+                (true, _) => 0,
+            };
+            pictures.extend(pictures_of(at, most, samples, &outputs, &paths));
             comparisons.push(PairReport {
                 passed: good && error.is_none(),
                 candidate: report(candidate),
@@ -326,33 +338,6 @@ impl Comparison {
     fn decision_limits(&self, facts: [&SideFacts; 2]) -> DecisionLimits {
         self.tolerances.decisions(&limits_of(&facts.map(Clone::clone)))
     }
-
-    /// The samples of the worst tiles, for pictures.
-    fn pictures_of(
-        &self,
-        comparison: usize,
-        samples: Vec<Sample>,
-        outputs: &[crate::OutputDifference],
-        paths: &[String],
-    ) -> Vec<Picture> {
-        // Those of outputs that miss come first.
-        let mut order: Vec<&crate::OutputDifference> = outputs.iter().collect();
-        order.sort_by_key(|output| output.passed);
-        let mut wanted: Vec<usize> = Vec::new();
-        for tile in order.iter().flat_map(|output| output.worst.iter().map(|worst| worst.tile)) {
-            if !wanted.contains(&tile) && wanted.len() < self.pictures {
-                wanted.push(tile);
-            }
-        }
-        let mut by_tile: BTreeMap<usize, Sample> = samples.into_iter().map(|sample| (sample.tile, sample)).collect();
-        let picture = |tile: usize| {
-            let sample = by_tile.remove(&tile)?;
-            let path = paths.get(tile).cloned().unwrap_or_default();
-            let Sample { pixels, reference, candidate, .. } = sample;
-            Some(Picture { comparison, path, pixels, reference, candidate })
-        };
-        wanted.into_iter().filter_map(picture).collect()
-    }
 }
 
 /// The part of the facts that limits depend on.
@@ -373,4 +358,31 @@ fn distinguish(sides: &mut [AskedSide]) {
             side.facts.label = format!("{} ({letter})", side.facts.label);
         }
     }
+}
+
+/// The samples of the worst tiles, for pictures.
+fn pictures_of(
+    comparison: usize,
+    most: usize,
+    samples: Vec<Sample>,
+    outputs: &[crate::OutputDifference],
+    paths: &[String],
+) -> Vec<Picture> {
+    // Those of outputs that miss come first.
+    let mut order: Vec<&crate::OutputDifference> = outputs.iter().collect();
+    order.sort_by_key(|output| output.passed);
+    let mut wanted: Vec<usize> = Vec::new();
+    for tile in order.iter().flat_map(|output| output.worst.iter().map(|worst| worst.tile)) {
+        if !wanted.contains(&tile) && wanted.len() < most {
+            wanted.push(tile);
+        }
+    }
+    let mut by_tile: BTreeMap<usize, Sample> = samples.into_iter().map(|sample| (sample.tile, sample)).collect();
+    let picture = |tile: usize| {
+        let sample = by_tile.remove(&tile)?;
+        let path = paths.get(tile).cloned().unwrap_or_default();
+        let Sample { pixels, reference, candidate, .. } = sample;
+        Some(Picture { comparison, path, pixels, reference, candidate })
+    };
+    wanted.into_iter().filter_map(picture).collect()
 }

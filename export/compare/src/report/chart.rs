@@ -17,8 +17,13 @@ pub(super) fn scores(pairs: &[[f32; 2]], thresholds: [Option<f64>; 2], names: [&
     if finite.is_empty() || !(low.is_finite() && high.is_finite()) {
         return html! {};
     }
-    let pad = ((high - low) * 0.05).max(1e-9);
-    let (low, high) = (low - pad, high + pad);
+    // Probabilities have their own range.
+    let (low, high) = if low >= 0.0 && high <= 1.0 && high > 0.1 {
+        (0.0, 1.0)
+    } else {
+        let pad = ((high - low) * 0.05).max(1e-9);
+        (low - pad, high + pad)
+    };
     let x = |value: f64| 64.0 + (value - low) / (high - low) * 360.0;
     let y = |value: f64| 380.0 - (value - low) / (high - low) * 360.0;
     let flips = |pair: &[f64; 2]| match thresholds {

@@ -60,7 +60,7 @@ fn matrix(report: &Report) -> Markup {
                 tbody {
                     @for (at, pair) in report.comparisons.iter().enumerate() {
                         @let cells = matrix_row(pair);
-                        tr.good[pair.passed].bad[!pair.passed] {
+                        tr.passes[pair.passed].fails[!pair.passed] {
                             @for (column, cell) in cells.iter().enumerate() {
                                 @if column == 0 {
                                     th scope="row" { a href=(format!("#pair-{at}")) { (cell) } }

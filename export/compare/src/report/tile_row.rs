@@ -17,6 +17,9 @@ use crate::map::map_size;
 /// Maps that are shown of a tile.
 const MAPS: usize = 2;
 
+/// The longest side of a map in pixels; a longer one is divided, so that the page stays small.
+const LONGEST: usize = 160;
+
 /// Values of a small output that are shown.
 const VALUES: usize = 4;
 
@@ -75,7 +78,8 @@ fn map_figures(name: &str, a: &ArrayD<f32>, b: &ArrayD<f32>) -> Markup {
     let (low, high) = range(&mut a.iter().chain(&b).copied());
     let (_, most) = range(&mut difference.iter().copied());
     let size = (height, width);
-    let (w, h) = (u32::try_from(width).unwrap_or(0), u32::try_from(height).unwrap_or(0));
+    let step = height.max(width).div_ceil(LONGEST).max(1);
+    let (w, h) = (u32::try_from(width / step).unwrap_or(0), u32::try_from(height / step).unwrap_or(0));
     let scale = format!("{} to {}", small(f64::from(low)), small(f64::from(high)));
     html! {
         (figure(&format!("{name}, reference ({scale})"), &map_png(&a, size, (low, high), VIRIDIS), w, h))
@@ -112,7 +116,16 @@ fn map_png(
             [255, 0, 255]
         }
     };
-    let pixels: Vec<u8> = values.iter().flat_map(pixel).collect();
+    let step = height.max(width).div_ceil(LONGEST).max(1);
+    // The largest value of a block: single wrong pixels must not disappear.
+    let block = |y: usize, x: usize| {
+        let rows = (y * step..(y + 1) * step).flat_map(|row| (x * step..(x + 1) * step).map(move |at| (row, at)));
+        let values = rows.map(|(row, at)| values[row * width + at]);
+        values.fold(f32::NEG_INFINITY, |most, value| if value.is_nan() || value > most { value } else { most })
+    };
+    let (height, width) = (height / step, width / step);
+    let places = (0..height).flat_map(|y| (0..width).map(move |x| (y, x)));
+    let pixels: Vec<u8> = places.flat_map(|(y, x)| pixel(&block(y, x))).collect();
     let (width, height) = (u32::try_from(width).unwrap_or(0), u32::try_from(height).unwrap_or(0));
     RgbImage::from_raw(width, height, pixels).map(|image| encoded(&image)).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ mod open;
 mod options;
 mod spec;
 
-use kiln_runtime::{Bundle, DecisionRule};
+use kiln_runtime::Bundle;
 use kiln_tile::Decoder;
 use kiln_train::training::Run;
 
@@ -59,9 +59,5 @@ impl Side {
             Answerer::Saved(saved) => Some(saved.as_ref()),
             _ => None,
         })
-    }
-
-    pub(crate) fn rule(&self) -> DecisionRule {
-        self.facts.rule()
     }
 }

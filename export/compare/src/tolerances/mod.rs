@@ -18,6 +18,10 @@ const LOWER_PRECISION_FLIPS: f64 = kiln_export::DECISIONS_CHANGED;
 /// The AUROC that an fp16 or int8 graph may lose, as at the export's gate.
 const LOWER_PRECISION_AUROC: f64 = kiln_export::AUROC_LOST;
 
+/// The share of elements of an fp16 or int8 graph that may differ by more than twice what the export measured: its largest
+/// difference is that of some validation tiles, and other tiles exceed it in single elements. No score of a thousand.
+const LOWER_PRECISION_OUTSIDE: f64 = 1e-3;
+
 /// Reason of limits that come from a file.
 const FROM_FILE: &str = "from the file of tolerances";
 
@@ -181,6 +185,9 @@ impl Tolerances {
             _ => usual,
         };
         let mut limits = OutputLimits::new(usual);
+        if gate.is_some() && pair.is_lower_precision() {
+            limits.outside = LOWER_PRECISION_OUTSIDE;
+        }
         for section in self.sections(pair) {
             for change in [section.default, section.outputs.get(name).copied()].into_iter().flatten() {
                 change.apply(&mut limits);

@@ -14,7 +14,8 @@ fn read(text: &str) -> Result<Tolerances> {
 fn lower_precision_has_the_limits_of_its_gate() {
     let (gate, none) = (BTreeMap::from([("score".to_owned(), 0.01)]), BTreeMap::new());
     let usual = Tolerances::default();
-    assert!((usual.output("score", &pair("int8", &gate, &none)).tolerance.absolute - 0.02).abs() < 1e-12);
+    let int8 = usual.output("score", &pair("int8", &gate, &none));
+    assert!((int8.tolerance.absolute - 0.02).abs() < 1e-12 && int8.outside == LOWER_PRECISION_OUTSIDE);
     assert!((usual.output("score", &pair("fp32", &none, &none)).tolerance.absolute - 1e-5).abs() < 1e-12);
     assert_eq!(usual.decisions(&pair("fp32", &none, &none)).flips, 0.0);
     assert_eq!(usual.decisions(&pair("int8", &gate, &none)).flips, LOWER_PRECISION_FLIPS);
