@@ -22,7 +22,7 @@ results = [IterationResult({name: file[name] for name in names}, runner_name=lab
            for file, label in ((candidate, "candidate"), (reference, "reference"))]
 found = {}
 for quantile in (0.9, 0.99, 0.999):
-    compare = CompareFunc.simple(atol=1e9, rtol=1e9, error_quantile=quantile)
+    compare = CompareFunc.simple(atol=1e9, rtol=1e9, error_quantile=quantile, check_error_stat="quantile")
     for name, one in compare(*results).items():
         into = found.setdefault(name, {})
         into.update(max=float(one.max_absdiff), mean=float(one.mean_absdiff), median=float(one.median_absdiff),

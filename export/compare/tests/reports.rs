@@ -59,7 +59,9 @@ fn json_has_the_stable_names() {
     for name in ["path", "reference", "candidate", "reference_margin", "candidate_margin"] {
         assert!(pair["decisions"]["flipped"][0].get(name).is_some(), "{name}");
     }
-    assert_eq!(json["comparisons"][0]["outputs"][0]["map"]["path"], "tile-0.png");
+    let map = pair["outputs"].as_array().unwrap().iter().find(|output| output["name"] == "error_map").unwrap();
+    // Its sixth element is changed.
+    assert_eq!((&map["map"]["y"], &map["map"]["x"]), (&serde_json::json!(0), &serde_json::json!(5)));
 }
 
 /// Name of each element, with its attributes, and the text in it.
@@ -72,10 +74,10 @@ fn elements(xml: &str) -> Vec<(String, Vec<(String, String)>)> {
             Event::Start(element) | Event::Empty(element) => {
                 let attributes = element.attributes().map(|attribute| {
                     let attribute = attribute.expect("an attribute");
-                    let value = String::from_utf8_lossy(&attribute.value).into_owned();
-                    (String::from_utf8_lossy(attribute.key.as_ref()).into_owned(), value)
+                    let value = attribute.value.to_string();
+                    (attribute.key.as_ref().to_owned(), value)
                 });
-                found.push((String::from_utf8_lossy(element.name().as_ref()).into_owned(), attributes.collect()));
+                found.push((element.name().as_ref().to_owned(), attributes.collect()));
             }
             _ => {}
         }
