@@ -39,7 +39,17 @@ fn another_threshold_ends_with_1_and_names_the_tiles_that_flip() {
     let [junit, page, markdown] = ["a.xml", "a.html", "a.md"].map(|name| folder.path().join(name));
     let tiles = fixture.tiles();
     let said = kiln!(
-        "compare", &bundle, &changed, "--data", &tiles, "--junit", &junit, "--html", &page, "--markdown", &markdown
+        "compare",
+        &bundle,
+        &changed,
+        "--data",
+        &tiles,
+        "--junit",
+        &junit,
+        "--html",
+        &page,
+        "--markdown",
+        &markdown
     )
     .code(1)
     .stdout();
@@ -66,7 +76,9 @@ fn saved_answers_are_a_side_and_refuse_other_tiles() {
     kiln!("compare", &answers, &bundle).code(0);
     kiln!("compare", &bundle, "--load", &answers).code(0);
     kiln!("compare", &bundle.join("golden.npz"), &bundle).code(0);
-    kiln!("compare", &answers, &bundle, "--data", fixture.tiles()).code(2).says(&["its answers are to other tiles", "hint:"]);
+    kiln!("compare", &answers, &bundle, "--data", fixture.tiles())
+        .code(2)
+        .says(&["its answers are to other tiles", "hint:"]);
     kiln!("compare", &bundle, &bundle, "--save", &answers).code(2).says(&["one file cannot hold"]);
     let both = folder.path().join("both");
     kiln!("compare", fixture.run(Kind::Cnn), &bundle, "--save", &both).code(0);

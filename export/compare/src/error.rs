@@ -17,10 +17,10 @@ pub enum CompareError {
     Runtime(#[from] kiln_runtime::Error),
     /// A run, a data set or a metric.
     #[error(transparent)]
-    Train(#[from] kiln_train::Error),
+    Train(Box<kiln_train::Error>),
     /// The model in burn.
     #[error(transparent)]
-    Burn(#[from] kiln_export::BundleError),
+    Burn(Box<kiln_export::BundleError>),
     /// The words that name a side.
     #[error("side `{text}`: {reason}")]
     Side {
@@ -138,14 +138,20 @@ impl CompareError {
     }
 }
 
-impl From<kiln_train::metrics::MetricsError> for CompareError {
-    fn from(error: kiln_train::metrics::MetricsError) -> Self {
-        Self::Train(error.into())
+impl From<kiln_train::Error> for CompareError {
+    fn from(error: kiln_train::Error) -> Self {
+        Self::Train(Box::new(error))
+    }
+}
+
+impl From<kiln_export::BundleError> for CompareError {
+    fn from(error: kiln_export::BundleError) -> Self {
+        Self::Burn(Box::new(error))
     }
 }
 
 impl From<kiln_train::data::DataError> for CompareError {
     fn from(error: kiln_train::data::DataError) -> Self {
-        Self::Train(error.into())
+        kiln_train::Error::from(error).into()
     }
 }

@@ -14,7 +14,7 @@ use support::{Row, facts, id, labelled, model, side, tile, tiles};
 
 fn noisy(pixels: &[u8]) -> Row {
     let mut row = model(pixels);
-    let shift = if id(pixels) % 3 == 0 { 0.2 } else { 0.0 };
+    let shift = if id(pixels).is_multiple_of(3) { 0.2 } else { 0.0 };
     row.get_mut("score").unwrap().1[0] += shift;
     row.get_mut("error_map").unwrap().1[5] += 0.25;
     row

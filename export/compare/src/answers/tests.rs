@@ -98,7 +98,8 @@ fn hostile_files_are_refused_with_the_reason() {
         let side = serde_json::to_string(&SideFacts::new(SideKind::Bundle, "b", 0.5)).unwrap();
         format!(r#"{{"schema": {schema}, "side": {side}, "source": "x", "tiles": {tiles}}}"#).into_bytes()
     };
-    let cases: [(Vec<(&str, Vec<u8>)>, &str); 9] = [
+    type Entries = Vec<(&'static str, Vec<u8>)>;
+    let cases: [(Entries, &str); 9] = [
         (vec![], "no answers"),
         (vec![("score.npy", f8)], "array `score`"),
         (vec![("score.npy", scalar)], "no axis of tiles"),

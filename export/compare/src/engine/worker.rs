@@ -114,6 +114,16 @@ pub(super) struct OutputBatch {
     pub(super) problem: Option<Problem>,
 }
 
+/// Tiles of a batch.
+struct ReadTiles {
+    /// Tiles that were read.
+    tiles: Vec<usize>,
+    /// Their pixels by each decoder.
+    pixels: Vec<Vec<u8>>,
+    /// The others, with the reason.
+    failed: Vec<(usize, String)>,
+}
+
 /// The loop of one thread.
 pub(super) fn work(shared: &Shared<'_>, thread: usize, done: &Sender<Result<BatchResult>>) {
     let mut keys = Keys::default();
@@ -142,7 +152,7 @@ impl Shared<'_> {
         thread: usize,
         keys: &mut Keys,
     ) -> Result<BatchResult> {
-        let (tiles, pixels, failed) = self.read(range);
+        let ReadTiles { tiles, pixels, failed } = self.read(range);
         let digests = if self.digests { self.check_digests(&tiles, &pixels)? } else { Vec::new() };
         let mut answers: Vec<Option<Outputs>> = Vec::new();
         for (at, side) in self.sides.iter().enumerate() {
@@ -167,11 +177,11 @@ impl Shared<'_> {
     }
 
     /// The tiles that could be read by every decoder, their pixels by each of them, and the others.
-    fn read(&self, range: std::ops::Range<usize>) -> (Vec<usize>, Vec<Vec<u8>>, Vec<(usize, String)>) {
+    fn read(&self, range: std::ops::Range<usize>) -> ReadTiles {
         let mut pixels = vec![Vec::new(); self.decoders.len()];
         let (mut tiles, mut failed) = (Vec::new(), Vec::new());
         if !self.tiles.has_pixels() {
-            return (range.collect(), pixels, failed);
+            return ReadTiles { tiles: range.collect(), pixels, failed };
         }
         for index in range {
             let read: Result<Vec<_>, String> =
@@ -184,7 +194,7 @@ impl Shared<'_> {
                 Err(reason) => failed.push((index, reason)),
             }
         }
-        (tiles, pixels, failed)
+        ReadTiles { tiles, pixels, failed }
     }
 
     /// Digests of the reference's pixels; each side with saved answers must have been given the same ones.
