@@ -199,7 +199,9 @@ impl DecisionInput<'_> {
             return;
         }
         let name = |side: usize, class: usize| {
-            let names = &self.facts[side].classes;
+            // A side without names, such as arrays of another program, has those of the other.
+            let own = &self.facts[side].classes;
+            let names = if own.is_empty() { &self.facts[1 - side].classes } else { own };
             names.get(class).cloned().unwrap_or_else(|| format!("class {class}"))
         };
         for (row, (a, b)) in a.chunks_exact(classes).zip(b.chunks_exact(classes)).enumerate() {

@@ -75,12 +75,12 @@ pub enum CompareError {
         /// The key, the value that was found, and what is accepted.
         reason: String,
     },
-    /// An output that was asked for and that the reference lacks.
-    #[error("there is no output `{name}` of the reference {side}; there are: {known}")]
+    /// An output that was asked for and that a side lacks.
+    #[error("{side}: there is no output `{name}`; there are: {known}")]
     Output {
         /// The requested output.
         name: String,
-        /// The reference.
+        /// The side.
         side: String,
         /// Its outputs.
         known: String,

@@ -205,6 +205,40 @@ fn saved_answers_to_other_tiles_are_refused_by_name() {
 }
 
 #[test]
+fn arrays_of_another_program_have_the_threshold_and_the_classes_of_the_other_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("torch.npz");
+    let scores: Vec<f32> = (0..20).map(|at| model(tile(at).pixels())["score"].1[0]).collect();
+    let classes: Vec<f32> = (0..20).flat_map(|at| model(tile(at).pixels())["probabilities"].1.clone()).collect();
+    let classes = ndarray::Array2::from_shape_vec((20, 3), classes).unwrap();
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(&file).unwrap());
+    let arrays = [
+        ("score", kiln_runtime::npz::to_npy(&ndarray::Array1::from(scores)).unwrap()),
+        ("probabilities", kiln_runtime::npz::to_npy(&classes).unwrap()),
+    ];
+    for (name, bytes) in arrays {
+        archive.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut archive, &bytes).unwrap();
+    }
+    archive.finish().unwrap();
+    let arrays = kiln_compare::open(&[SideSpec::path(&file)], &SideOptions::default()).unwrap().remove(0);
+    let outputs = Some(vec!["score".to_owned(), "probabilities".to_owned()]);
+    let comparison = Comparison { outputs, ..Comparison::new(Tolerances::default()) };
+    let report = comparison.run(vec![arrays, side("candidate", model)], &tiles(20), &mut |_| {}).unwrap().report;
+    assert!(report.passed, "{report:#?}");
+    assert_eq!(report.comparisons[0].decisions.as_ref().unwrap().tiles, 20);
+}
+
+#[test]
+fn an_output_that_nobody_has_is_an_error() {
+    let outputs = Some(vec!["scores".to_owned()]);
+    let comparison = Comparison { outputs, ..Comparison::new(Tolerances::default()) };
+    let sides = vec![side("reference", model), side("candidate", model)];
+    let error = comparison.run(sides, &tiles(5), &mut |_| {}).unwrap_err();
+    assert!(error.to_string().contains("no output `scores`"), "{error}");
+}
+
+#[test]
 fn limits_of_a_file_decide() {
     let run = |yaml: &str| {
         let tolerances = Tolerances::parse(yaml, "t.yaml").unwrap();

@@ -25,7 +25,8 @@ pub(super) fn print(compared: &Compared, sides: usize, out: &Output) {
         0 => String::new(),
         n => format!("; {n} tiles could not be read"),
     };
-    out.line(format_args!("{} tiles ({}), {sides} sides{failed}", report.tiles.count, escaped(&report.tiles.source)));
+    let sides = if sides == 1 { "1 side".to_owned() } else { format!("{sides} sides") };
+    out.line(format_args!("{} tiles ({}), {sides}{failed}", report.tiles.count, escaped(&report.tiles.source)));
     if !report.comparisons.is_empty() {
         out.line(if report.passed { "PASSED" } else { "FAILED" });
     }

@@ -38,6 +38,6 @@ pub(super) fn tiles(args: &Args, sides: &[Side], out: &Output) -> anyhow::Result
         (None, Some(bundle)) => TileSet::golden(bundle)?,
         (None, None) => TileSet::golden(&sides[0])?,
     };
-    out.note(format_args!("comparing on {} {}; name others with --data", tiles.len(), tiles.source));
+    out.note(format_args!("comparing on {} tiles ({}); name others with --data", tiles.len(), tiles.source));
     Ok(tiles)
 }

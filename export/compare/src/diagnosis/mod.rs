@@ -190,6 +190,7 @@ fn threshold(evidence: &Evidence<'_>) -> Option<Finding> {
     let flips = evidence.decisions.map_or(0, |decisions| decisions.flips);
     let alone =
         if scores_agree && flips > 0 { "; the scores agree, so the flips come from the thresholds alone" } else { "" };
+    let [a, b] = [a, b].map(|value| if value.abs() < 1e-3 { value } else { (value * 1e6).round() / 1e6 });
     let text =
         format!("the thresholds differ: {a} of the reference, {b} of the candidate; {flips} decisions flip{alone}");
     Some(Finding::new(Cause::Threshold, None, text))

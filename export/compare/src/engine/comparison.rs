@@ -250,6 +250,11 @@ impl Comparison {
         let Collected { answered, failed, rows, tallies } = collected;
         let names: BTreeSet<String> = tallies.iter().flat_map(|tallies| tallies.keys().cloned()).collect();
         let names: Vec<String> = names.into_iter().collect();
+        let wanted = self.outputs.iter().flatten();
+        if let Some(name) = wanted.filter(|_| !pairs.is_empty()).find(|name| !names.contains(name)) {
+            let (name, side, known) = (name.clone(), sides[0].facts.label.clone(), names.join(", "));
+            return Err(CompareError::Output { name, side, known });
+        }
         if !names.is_empty() {
             self.tolerances.check_outputs(&names)?;
         }

@@ -134,12 +134,12 @@ impl Opening<'_> {
     fn select(&self, session: &mut Session) -> Result<()> {
         let Some(wanted) = &self.options.outputs else { return Ok(()) };
         let known: Vec<String> = session.outputs().iter().map(|port| port.name.clone()).collect();
-        let chosen: Vec<&str> = known.iter().filter(|name| wanted.contains(name)).map(String::as_str).collect();
-        // Without any, the comparison reports them as missing.
-        if !chosen.is_empty() {
-            session.select_outputs(&chosen)?;
+        if let Some(name) = wanted.iter().find(|name| !known.contains(name)) {
+            let (name, side, known) = (name.clone(), session.model().to_owned(), known.join(", "));
+            return Err(CompareError::Output { name, side, known });
         }
-        Ok(())
+        let chosen: Vec<&str> = wanted.iter().map(String::as_str).collect();
+        Ok(session.select_outputs(&chosen)?)
     }
 
     fn run(&self, spec: &SideSpec) -> Result<Side> {
