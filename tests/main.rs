@@ -9,6 +9,7 @@ mod support;
 
 mod backbone;
 mod bench;
+mod compare;
 mod data;
 mod demo;
 mod endpoint;

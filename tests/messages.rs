@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::{Kind, draw, draw_truncated, finish, fixture, kiln, scratch};
 
-const VERBS: [&[&str]; 25] = [
+const VERBS: [&[&str]; 26] = [
     &[],
     &["demo"],
     &["runtime"],
@@ -26,6 +26,7 @@ const VERBS: [&[&str]; 25] = [
     &["study"],
     &["export"],
     &["verify"],
+    &["compare"],
     &["score"],
     &["bench"],
     &["merge"],

@@ -22,6 +22,10 @@ fn of_any(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<kiln_export::BundleError>() {
         return export(error);
     }
+    #[cfg(feature = "compare")]
+    if let Some(error) = error.downcast_ref::<kiln_compare::CompareError>() {
+        return compare(error);
+    }
     #[cfg(feature = "package")]
     if let Some(error) = error.downcast_ref::<kiln_package::Error>() {
         return package(error);
@@ -174,6 +178,27 @@ fn export(error: &kiln_export::BundleError) -> Option<String> {
         BundleError::NotABundle { .. } => Some("choose another folder".to_owned()),
         _ => None,
     }
+}
+
+/// Hints for errors of a comparison.
+#[cfg(feature = "compare")]
+fn compare(error: &kiln_compare::CompareError) -> Option<String> {
+    use kiln_compare::CompareError;
+
+    let hint = match error {
+        CompareError::Runtime(error) => return runtime(error),
+        CompareError::Train(error) => return train(error),
+        CompareError::Burn(error) => return export(error),
+        CompareError::NoPixels { .. } => "name the data set of the tiles with --data",
+        CompareError::NoBundle { .. } => "name it with --bundle",
+        CompareError::OtherTiles { .. } => {
+            "name the tiles of the answers with --data, or save the answers again with --save"
+        }
+        CompareError::Output { .. } => "choose others with --outputs",
+        CompareError::Tiles { .. } | CompareError::NoTile { .. } => "name other tiles with --data and --split",
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }
 
 /// Hints for errors of packaging.

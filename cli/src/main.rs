@@ -2,6 +2,8 @@
 //! prints the results; everything that a library user needs is in the libraries.
 
 mod destination;
+#[cfg(all(test, feature = "compare", feature = "endpoint"))]
+mod documented;
 mod exit;
 mod hint;
 mod output;

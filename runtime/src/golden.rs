@@ -10,11 +10,11 @@ use std::path::Path;
 
 use kiln_files::publish;
 use kiln_tile::{SIDE, TILE_BYTES, Tile};
-use ndarray::{ArrayD, ArrayView4, ArrayViewD};
-use ndarray_npy::{ViewElement, ViewNpyExt, WriteNpyExt};
+use ndarray::{ArrayD, ArrayView4};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
+use crate::npz::{array_name, read_array, text, to_npy};
 use crate::session::Outputs;
 use crate::{Error, Result};
 
@@ -22,8 +22,6 @@ use crate::{Error, Result};
 const MAX_BYTES: u64 = 512 << 20;
 /// The limit for the number of arrays: the tiles and one for each output.
 const MAX_ARRAYS: usize = 64;
-/// The limit for the bytes of an array's header: NumPy writes 118 for every array of a tile model.
-const MAX_HEADER: u16 = 1024;
 /// The name of the array of tiles, and of the graph's input.
 const TILE: &str = "tile";
 /// The name of the array of tiles before stain normalisation.
@@ -87,7 +85,7 @@ fn to_bytes(golden: &Golden) -> Result<Vec<u8>, String> {
     }
     for (name, array) in &golden.outputs.arrays {
         archive.start_file(format!("{name}.npy"), options).map_err(text)?;
-        archive.write_all(&npy(array)?).map_err(text)?;
+        archive.write_all(&to_npy(array)?).map_err(text)?;
     }
     archive.finish().map(Cursor::into_inner).map_err(text)
 }
@@ -95,13 +93,7 @@ fn to_bytes(golden: &Golden) -> Result<Vec<u8>, String> {
 fn npy_of_tiles(tiles: &[Tile]) -> Result<Vec<u8>, String> {
     let pixels: Vec<u8> = tiles.iter().flat_map(Tile::pixels).copied().collect();
     let side = SIDE as usize;
-    npy(&ArrayView4::from_shape((tiles.len(), side, side, 3), &pixels).map_err(text)?)
-}
-
-fn npy(array: &impl WriteNpyExt) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    array.write_npy(&mut bytes).map_err(text)?;
-    Ok(bytes)
+    to_npy(&ArrayView4::from_shape((tiles.len(), side, side, 3), &pixels).map_err(text)?)
 }
 
 fn from_reader(reader: impl Read + Seek) -> Result<Golden, String> {
@@ -135,16 +127,6 @@ fn from_reader(reader: impl Read + Seek) -> Result<Golden, String> {
     Ok(golden)
 }
 
-/// The name of the array in an entry of the archive. Paths are refused, although nothing is ever unpacked to them.
-fn array_name(file: &str) -> Result<&str, String> {
-    let shown = file.escape_debug();
-    let name = file.strip_suffix(".npy").ok_or_else(|| format!("`{shown}` is not an .npy array"))?;
-    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', ':']) || name.contains(char::is_control) {
-        return Err(format!("`{shown}` is not the name of an array"));
-    }
-    Ok(name)
-}
-
 impl Golden {
     /// Checks that every array has one row for each tile.
     fn check(&self) -> Result<(), String> {
@@ -157,44 +139,6 @@ impl Golden {
         }
         self.outputs.arrays.iter().try_for_each(|(name, array)| check_rows(name, array, rows))
     }
-}
-
-/// Reads one array of `size` bytes, as stated in the archive. Memory grows with the bytes that are read, not with `size`.
-fn read_array<A>(name: &str, entry: &mut impl Read, size: u64) -> Result<ArrayD<A>, String>
-where
-    A: ViewElement + bytemuck::Pod,
-{
-    let wrong = |reason: &dyn std::fmt::Display| format!("array `{name}`: {reason}");
-    let mut bytes = Vec::new();
-    entry.take(size + 1).read_to_end(&mut bytes).map_err(|error| wrong(&error))?;
-    if bytes.len() as u64 != size {
-        return Err(wrong(&format!("{} bytes, but the archive states {size}", bytes.len())));
-    }
-    check_header(&bytes).map_err(|reason| wrong(&reason))?;
-    // A view checks the shape against the bytes before it allocates anything of that shape, but needs them aligned.
-    let mut aligned = vec![A::zeroed(); bytes.len().div_ceil(size_of::<A>())];
-    let place = bytemuck::cast_slice_mut::<A, u8>(&mut aligned);
-    place[..bytes.len()].copy_from_slice(&bytes);
-    let view = ArrayViewD::<A>::view_npy(&place[..bytes.len()]).map_err(|error| wrong(&error))?;
-    Ok(view.as_standard_layout().into_owned())
-}
-
-/// Refuses headers that no golden array has. The literal parser recurses as deep as a header nests, and tries every brace
-/// first as a dictionary, then as a set: each nested brace doubles its time.
-fn check_header(bytes: &[u8]) -> Result<(), String> {
-    let [0x93, b'N', b'U', b'M', b'P', b'Y', 1, 0, low, high, rest @ ..] = bytes else {
-        return Err("not in .npy format 1.0".to_owned());
-    };
-    let length = u16::from_le_bytes([*low, *high]);
-    if length > MAX_HEADER {
-        return Err(format!("a header of {length} bytes, over the limit of {MAX_HEADER}"));
-    }
-    let header = rest.get(..length.into()).unwrap_or(rest);
-    let count = |wanted: u8| header.iter().filter(|byte| **byte == wanted).count();
-    if count(b'{') > 1 || count(b'(') > 1 || count(b'[') > 0 {
-        return Err("the header has more than one dictionary and one tuple".to_owned());
-    }
-    Ok(())
 }
 
 fn read_tiles(name: &str, pixels: &ArrayD<u8>) -> Result<Vec<Tile>, String> {
@@ -212,10 +156,6 @@ fn check_rows(name: &str, array: &ArrayD<f32>, tiles: usize) -> Result<(), Strin
         Some(rows) if *rows == tiles => Ok(()),
         _ => Err(format!("array `{name}` has shape {:?}, expected {tiles} rows, one for each tile", array.shape())),
     }
-}
-
-fn text(error: impl std::fmt::Display) -> String {
-    error.to_string()
 }
 
 #[cfg(test)]

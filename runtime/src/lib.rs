@@ -33,6 +33,7 @@ pub mod fuzzing;
 pub mod golden;
 pub mod install;
 pub mod library;
+pub mod npz;
 pub mod parity;
 pub mod proc;
 pub mod provider;

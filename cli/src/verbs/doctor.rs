@@ -140,6 +140,14 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     exit.after_report(proof::write(file, &report, checks, out), out)
 }
 
+/// The library and the name of each provider that runs on this machine, once: in the first library of the search that has it.
+#[cfg(feature = "compare")]
+pub(super) fn providers_here(explicit: Option<&std::path::Path>) -> anyhow::Result<Vec<(PathBuf, String)>> {
+    let libraries: Vec<_> = library::candidates(explicit).iter().map(examine).collect::<anyhow::Result<_>>()?;
+    let places = places(&libraries);
+    Ok(places.into_iter().map(|(library, provider)| (PathBuf::from(&library.path), provider.to_owned())).collect())
+}
+
 /// Each provider that runs, once: in the first library of the search that has it.
 fn places(libraries: &[LibraryReport]) -> Vec<(&LibraryReport, &str)> {
     let mut places: Vec<(&LibraryReport, &str)> = Vec::new();

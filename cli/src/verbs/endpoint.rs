@@ -118,7 +118,7 @@ pub(super) fn describe(endpoint: &Endpoint) -> String {
     format!("{}, model {}{version}", servers.join(" and "), endpoint.model())
 }
 
-fn token() -> anyhow::Result<Option<Token>> {
+pub(super) fn token() -> anyhow::Result<Option<Token>> {
     // Set and empty counts as unset.
     match env::var_os(TOKEN_VARIABLE).filter(|text| !text.is_empty()) {
         None => Ok(None),

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "bench")]
 mod bench;
+#[cfg(feature = "compare")]
+mod compare;
 #[cfg(feature = "train")]
 mod data;
 #[cfg(all(feature = "export", feature = "bench"))]
@@ -73,6 +75,8 @@ pub(crate) enum Verb {
     #[cfg(feature = "export")]
     Export(export::Args),
     Verify(verify::Args),
+    #[cfg(feature = "compare")]
+    Compare(Box<compare::Args>),
     Score(Box<score::Args>),
     Merge(merge::Args),
     #[cfg(feature = "bench")]
@@ -130,6 +134,8 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         #[cfg(feature = "export")]
         Verb::Export(args) => export::run(args, out),
         Verb::Verify(args) => verify::run(args, out),
+        #[cfg(feature = "compare")]
+        Verb::Compare(args) => compare::run(*args, out),
         Verb::Score(args) => score::run(*args, out),
         Verb::Merge(args) => merge::run(args, out),
         #[cfg(feature = "bench")]

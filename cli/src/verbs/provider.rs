@@ -68,8 +68,20 @@ impl ProviderOptionArgs {
 }
 
 impl ProviderOptionArgs {
+    /// The options, each `PROVIDER.OPTION=VALUE`.
+    #[cfg(feature = "compare")]
+    pub(crate) fn settings(&self) -> &[String] {
+        &self.provider_option
+    }
+
+    /// `--require-all`.
+    #[cfg(feature = "compare")]
+    pub(crate) fn require_all(&self) -> bool {
+        self.require_all
+    }
+
     /// The same flags, for another process.
-    #[cfg(feature = "bench")]
+    #[cfg(any(feature = "bench", feature = "compare"))]
     pub(crate) fn flags(&self) -> Vec<String> {
         let options = self.provider_option.iter().flat_map(|option| ["--provider-option".to_owned(), option.clone()]);
         options.chain(self.require_all.then(|| "--require-all".to_owned())).collect()

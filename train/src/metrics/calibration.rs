@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Scored;
 use super::ranking::Ranking;
+use super::{MetricsError, Scored, check, is_probability};
 
 /// Number of bins of the calibration error.
 const BINS: usize = 10;
@@ -64,4 +64,17 @@ pub(super) fn bins(scored: &[Scored], ranking: &Ranking, weight: &dyn Fn(usize) 
 pub(super) fn error(bins: &[CalibrationBin]) -> f64 {
     let total: u64 = bins.iter().map(|bin| bin.n).sum();
     bins.iter().map(|bin| bin.n as f64 * (bin.mean_score - bin.anomalous).abs()).sum::<f64>() / total as f64
+}
+
+/// Expected calibration error of probabilities over ten bins of equally many tiles, without an interval. On few tiles it is
+/// above 0 by chance. [`measure_with`](super::measure_with) adds an interval.
+///
+/// # Errors
+/// No tiles, one class only, or a score that is no probability.
+pub fn expected_calibration_error(scored: &[Scored]) -> Result<f64, MetricsError> {
+    check(scored)?;
+    if let Some(tile) = scored.iter().find(|tile| !is_probability(tile.score)) {
+        return Err(MetricsError::Probability { group: tile.group.clone(), score: tile.score });
+    }
+    Ok(error(&bins(scored, &Ranking::new(scored), &|_| 1)))
 }

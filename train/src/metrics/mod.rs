@@ -19,7 +19,7 @@ mod summary;
 mod threshold;
 
 pub use bootstrap::{Bootstrap, Interval};
-pub use calibration::CalibrationBin;
+pub use calibration::{CalibrationBin, expected_calibration_error};
 pub(crate) use colour::assign_folds;
 pub use colour::{COLOUR_FEATURES, ColourBaseline, colour_features};
 pub use error::MetricsError;

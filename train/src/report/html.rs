@@ -8,8 +8,9 @@ use super::Figure;
 
 const STYLE: &str = include_str!("report.css");
 
-/// The whole document with title, summary, facts and `main`.
-pub(crate) fn shell(title: &str, summary: &str, short: &[(String, String)], main: &Markup) -> String {
+/// Renders the whole document with title, summary, facts and `main`.
+#[must_use]
+pub fn shell(title: &str, summary: &str, short: &[(String, String)], main: &Markup) -> String {
     let document = html! {
         (DOCTYPE)
         html lang="en" {
@@ -44,8 +45,9 @@ fn facts(facts: &[(String, String)]) -> Markup {
     }
 }
 
-/// A section with a picture, its heading and its caption.
-pub(crate) fn figure_section(figure: &Figure) -> Markup {
+/// Renders a section with a picture, its heading and its caption.
+#[must_use]
+pub fn figure_section(figure: &Figure) -> Markup {
     let (width, height) = figure.picture.shown_size();
     let source = format!("data:image/png;base64,{}", STANDARD.encode(figure.picture.png()));
     html! {
@@ -64,8 +66,9 @@ fn is_long(cell: &str) -> bool {
     cell.split_whitespace().any(|word| word.chars().count() > 24)
 }
 
-/// A table in a scrollable box, so that a wide table does not widen the page on a narrow screen.
-pub(crate) fn table(caption: &str, columns: &[&str], rows: &[Vec<String>]) -> Markup {
+/// Renders a table in a scrollable box, so that a wide table does not widen the page on a narrow screen.
+#[must_use]
+pub fn table(caption: &str, columns: &[&str], rows: &[Vec<String>]) -> Markup {
     html! {
         div.scroll role="region" aria-label=(caption) tabindex="0" {
             table {
@@ -85,8 +88,9 @@ pub(crate) fn table(caption: &str, columns: &[&str], rows: &[Vec<String>]) -> Ma
     }
 }
 
-/// A verdict in words and a sign; the colour repeats it.
-pub(super) fn verdict(good: bool, words: &str) -> Markup {
+/// Renders a verdict in words and a sign; the colour repeats it.
+#[must_use]
+pub fn verdict(good: bool, words: &str) -> Markup {
     html! {
         p.verdict.good[good].bad[!good] { (if good { "✓ " } else { "✗ " }) (words) }
     }

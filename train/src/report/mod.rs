@@ -10,7 +10,7 @@ mod parity;
 
 use std::path::Path;
 
-pub(crate) use html::{figure_section, shell, table};
+pub use html::{figure_section, shell, table, verdict};
 pub use latency::{Latency, LatencyResult};
 pub use parity::{OutputParity, Parity};
 

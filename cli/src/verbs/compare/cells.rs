@@ -1,0 +1,148 @@
+//! The sides of a comparison: those that were named, and the cells of a matrix. One process can load one ONNX Runtime, so a
+//! side whose provider is in another library is asked in a process of its own, which saves its answers.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use kiln_compare::{SideFacts, SideOptions, SideSpec};
+use kiln_runtime::{Bundle, ProviderKind, Providers, library};
+
+use super::{Args, facts_of};
+use crate::output::Output;
+use crate::verbs::{again, doctor};
+
+/// The sides to open in this process.
+pub(super) struct Cells {
+    pub(super) specs: Vec<SideSpec>,
+    /// Cells that did not run in their own process.
+    pub(super) unavailable: Vec<(SideFacts, String)>,
+    pub(super) is_matrix: bool,
+}
+
+impl Cells {
+    /// The sides. Sets the library of `options` where the sides need a certain one; files of answers are put in `scratch`.
+    pub(super) fn new(
+        args: &Args,
+        specs: Vec<SideSpec>,
+        options: &mut SideOptions,
+        scratch: &Path,
+        out: &Output,
+    ) -> anyhow::Result<Self> {
+        let mut cells = Self { specs, unavailable: Vec::new(), is_matrix: args.matrix };
+        if args.matrix {
+            cells.expand(args, options, scratch, out)?;
+        } else if options.library.is_none() {
+            cells.separate(args, scratch, out)?;
+        }
+        Ok(cells)
+    }
+
+    /// Replaces the last side by its cells: every precision on every provider.
+    fn expand(&mut self, args: &Args, options: &mut SideOptions, scratch: &Path, out: &Output) -> anyhow::Result<()> {
+        let Some(bundle) = self.specs.last().cloned() else { return Ok(()) };
+        if !bundle.is_bundle() || bundle.precision.is_some() || bundle.providers.is_some() {
+            bail!("--matrix is for a bundle without precision and provider, and the last side is {bundle}");
+        }
+        let reference = match self.specs.len() {
+            // A single bundle is compared with its own fp32 graph on the CPU.
+            1 => bundle.cell("fp32", "cpu"),
+            _ => self.specs[0].clone(),
+        };
+        let middle: Vec<SideSpec> = self.specs.iter().skip(1).rev().skip(1).rev().cloned().collect();
+        let places = doctor::providers_here(options.library.as_deref())?;
+        let main = main_library(&places).or_else(|| options.library.clone());
+        options.library = options.library.clone().or_else(|| main.clone());
+        let precisions: Vec<String> =
+            Bundle::open_to_verify(&bundle.target)?.manifest.variants.into_iter().map(|one| one.precision).collect();
+        self.specs = std::iter::once(reference.clone()).chain(middle).collect();
+        for (library, provider) in &places {
+            // Every library has the CPU.
+            let library = if provider == ProviderKind::Cpu.name() { main.as_ref().unwrap_or(library) } else { library };
+            for precision in &precisions {
+                let cell = bundle.cell(precision, provider);
+                if cell == reference {
+                    continue;
+                }
+                if main.as_deref() == Some(library.as_path()) {
+                    self.specs.push(cell);
+                } else {
+                    self.ask_elsewhere(args, &cell, library, scratch, out)?;
+                }
+            }
+        }
+        if self.specs.len() + self.unavailable.len() < 2 {
+            bail!(
+                "there is nothing beside the reference: this machine runs one provider, and the bundle has one precision"
+            );
+        }
+        Ok(())
+    }
+
+    /// Moves sides to other processes whose provider is in another library than that of the first such side.
+    fn separate(&mut self, args: &Args, scratch: &Path, out: &Output) -> anyhow::Result<()> {
+        let mut main: Option<ProviderKind> = None;
+        for at in 0..self.specs.len() {
+            let Some(kind) = accelerator(&self.specs[at])? else { continue };
+            let first = *main.get_or_insert(kind);
+            if kind.wheel() == first.wheel() {
+                continue;
+            }
+            let spec = self.specs[at].clone();
+            let library = library::find_for(None, &Providers::only(kind))?.path;
+            let known = self.specs.len();
+            self.ask_elsewhere(args, &spec, &library, scratch, out)?;
+            match self.specs.len() > known {
+                true => {
+                    self.specs.swap_remove(at);
+                }
+                false => bail!("{spec}: {}", self.unavailable.pop().map(|(_, reason)| reason).unwrap_or_default()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks a side in a process that loads `library`, and takes its answers as a side.
+    fn ask_elsewhere(
+        &mut self,
+        args: &Args,
+        spec: &SideSpec,
+        library: &Path,
+        scratch: &Path,
+        out: &Output,
+    ) -> anyhow::Result<()> {
+        let file = scratch.join(format!("{}.npz", self.specs.len() + self.unavailable.len()));
+        out.note(format_args!("{spec} is asked in a process of its own, which loads {}", library.display()));
+        let run = self.specs.iter().find(|spec| spec.is_run()).map(|spec| spec.target.as_path());
+        let output = again(Some(library), "error")?
+            .arg("compare")
+            .arg(spec.to_string())
+            .arg("--save")
+            .arg(&file)
+            .args(args.same_tiles(run))
+            .output()?;
+        if file.is_file() {
+            self.specs.push(SideSpec::path(&file));
+        } else {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let reason = said.trim().strip_prefix("error: ").unwrap_or(said.trim()).to_owned();
+            self.unavailable.push((facts_of(spec), reason));
+        }
+        Ok(())
+    }
+}
+
+/// The first provider of a side that is not the CPU.
+fn accelerator(spec: &SideSpec) -> anyhow::Result<Option<ProviderKind>> {
+    let Some(list) = spec.providers.as_deref().filter(|list| !list.starts_with('@')) else { return Ok(None) };
+    let kinds: Vec<ProviderKind> = list.split(',').map(|name| name.trim().parse()).collect::<Result<_, _>>()?;
+    Ok(kinds.into_iter().find(|kind| *kind != ProviderKind::Cpu))
+}
+
+/// The library with the most providers that run here.
+fn main_library(places: &[(PathBuf, String)]) -> Option<PathBuf> {
+    let count = |library: &PathBuf| places.iter().filter(|(other, _)| other == library).count();
+    // Every library has the CPU too, which counts for the first of the search alone.
+    let beside_cpu =
+        |library: &PathBuf| places.iter().filter(|(other, name)| other == library && name != "cpu").count();
+    places.iter().map(|(library, _)| library).max_by_key(|library| (beside_cpu(library), count(library))).cloned()
+}

@@ -1,0 +1,43 @@
+//! The tiles of a comparison.
+
+use kiln_compare::{Side, TileSet};
+use kiln_train::data::{SlideOptions, Split};
+use kiln_train::training::Run;
+
+use super::Args;
+use crate::output::Output;
+
+/// The tiles that were named; else the test split of a run, the tiles of saved answers, or the golden tiles of a bundle.
+pub(super) fn tiles(args: &Args, sides: &[Side], out: &Output) -> anyhow::Result<TileSet> {
+    let named = args.tiles_of.as_deref().map(Run::open).transpose()?;
+    let named = named.map(|run| Run { openslide: crate::variable("KILN_OPENSLIDE"), ..run });
+    let run = named.as_ref().or_else(|| sides.iter().find_map(Side::run));
+    if let Some(run) = run
+        && (args.data.is_none() || args.split.is_some())
+    {
+        return Ok(TileSet::from_run(run, args.data.as_deref(), args.split.unwrap_or(Split::Test))?);
+    }
+    if let Some(data) = &args.data {
+        let bundle = sides.iter().find_map(Side::bundle);
+        let slides = SlideOptions {
+            micrometres_per_pixel: bundle.and_then(|bundle| bundle.manifest.tile.micrometres_per_pixel),
+            openslide: crate::variable("KILN_OPENSLIDE"),
+            ..SlideOptions::default()
+        };
+        return Ok(TileSet::from_data(data, args.split, &slides)?);
+    }
+    let golden = || sides.iter().find(|side| side.bundle().is_some());
+    let saved = sides.iter().find_map(Side::saved);
+    let tiles = match (saved, golden()) {
+        // Answers to golden tiles can be compared with the bundle that has them.
+        (Some(saved), Some(bundle)) => {
+            let named_golden = saved.tiles.iter().all(|tile| tile.info.path.starts_with("golden/"));
+            if named_golden { TileSet::golden(bundle)? } else { saved.tile_set() }
+        }
+        (Some(saved), None) => saved.tile_set(),
+        (None, Some(bundle)) => TileSet::golden(bundle)?,
+        (None, None) => TileSet::golden(&sides[0])?,
+    };
+    out.note(format_args!("comparing on {} tiles ({}); name others with --data", tiles.len(), tiles.source));
+    Ok(tiles)
+}

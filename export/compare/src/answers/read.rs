@@ -1,0 +1,103 @@
+//! Reading saved answers. The file is hostile: sizes are compared with the bytes that follow before they are used.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
+use std::path::Path;
+
+use kiln_runtime::Outputs;
+use kiln_runtime::npz::{array_name, read_array};
+use zip::ZipArchive;
+
+use super::{RECORD, Record, SCHEMA, SavedAnswers};
+use crate::{CompareError, Result};
+
+/// The limit for all arrays together, in bytes.
+const MAX_BYTES: u64 = 16 << 30;
+/// The limit for the record, in bytes: a million tiles with long names.
+const MAX_RECORD: u64 = 512 << 20;
+/// The limit for the number of arrays.
+const MAX_ARRAYS: usize = 256;
+/// The name of the array of tiles that golden files and other programs have beside the outputs.
+const TILE: &str = "tile";
+
+impl SavedAnswers {
+    /// Reads a file of answers: an `.npz` of f32 arrays, each with one row for a tile, and `answers.json` if Kiln wrote it.
+    /// Arrays `tile` and `decoded`, which golden files have, are left out.
+    ///
+    /// # Errors
+    /// [`CompareError::Answers`] with the array and the reason.
+    pub fn read(path: &Path) -> Result<Self> {
+        let wrong = |reason| CompareError::Answers { path: path.to_owned(), reason };
+        let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
+        let (record, outputs) = from_reader(BufReader::new(file)).map_err(wrong)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (facts, source, tiles) = match record {
+            Some(record) => (Some(record.side), record.source, record.tiles),
+            None => (None, format!("rows of {name}"), Vec::new()),
+        };
+        Ok(Self { path: path.to_owned(), facts, source, tiles, outputs, rows: Vec::new() })
+    }
+}
+
+fn from_reader(reader: impl Read + Seek) -> Result<(Option<Record>, Outputs), String> {
+    let mut archive = ZipArchive::new(reader).map_err(|error| format!("not an .npz file: {error}"))?;
+    if archive.len() > MAX_ARRAYS {
+        return Err(format!("{} arrays, over the limit of {MAX_ARRAYS}", archive.len()));
+    }
+    // Of two entries with one name, some readers take the first, some the last.
+    if archive.has_duplicate_names() {
+        return Err("an array appears twice".to_owned());
+    }
+    let (mut record, mut room) = (None, MAX_BYTES);
+    let mut arrays = BTreeMap::new();
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index).map_err(|error| error.to_string())?;
+        let file = entry.name().map_err(|error| error.to_string())?.into_owned();
+        let size = entry.size();
+        room = room.checked_sub(size).ok_or_else(|| format!("arrays over the limit of {MAX_BYTES} bytes together"))?;
+        if file == RECORD {
+            record = Some(read_record(&mut entry, size)?);
+            continue;
+        }
+        let name = array_name(&file)?.to_owned();
+        if name == TILE || name == "decoded" {
+            continue;
+        }
+        let array = read_array::<f32>(&name, &mut entry, size);
+        let array = array.map_err(|reason| format!("{reason}; answers are float32 arrays in .npy format 1.0"))?;
+        if array.ndim() == 0 {
+            return Err(format!("array `{name}` has no axis of tiles"));
+        }
+        arrays.insert(name, array);
+    }
+    let rows = arrays.values().next().map(|array| array.shape()[0]);
+    let Some(batch) = rows.filter(|rows| *rows > 0) else { return Err("it has no answers".to_owned()) };
+    if let Some((name, array)) = arrays.iter().find(|(_, array)| array.shape()[0] != batch) {
+        return Err(format!("array `{name}` has {} rows, and others have {batch}", array.shape()[0]));
+    }
+    if let Some(record) = &record {
+        let tiles = record.tiles.len();
+        if tiles != batch {
+            return Err(format!("{RECORD} names {tiles} tiles, and the arrays have {batch} rows"));
+        }
+    }
+    Ok((record, Outputs { batch, arrays }))
+}
+
+fn read_record(entry: &mut impl Read, size: u64) -> Result<Record, String> {
+    if size > MAX_RECORD {
+        return Err(format!("{RECORD} has {size} bytes, over the limit of {MAX_RECORD}"));
+    }
+    let mut bytes = Vec::new();
+    entry.take(size + 1).read_to_end(&mut bytes).map_err(|error| format!("{RECORD}: {error}"))?;
+    #[derive(serde::Deserialize)]
+    struct Header {
+        schema: u32,
+    }
+    let header: Header = serde_json::from_slice(&bytes).map_err(|error| format!("{RECORD}: {error}"))?;
+    if header.schema != SCHEMA {
+        return Err(format!("{RECORD} has schema {}; this release reads schema {SCHEMA}", header.schema));
+    }
+    serde_json::from_slice(&bytes).map_err(|error| format!("{RECORD}: {error}"))
+}

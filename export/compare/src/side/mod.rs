@@ -1,0 +1,63 @@
+//! Sides of a comparison: something that answers tiles, with the facts about it.
+
+mod answerer;
+mod facts;
+mod open;
+mod options;
+mod spec;
+
+use kiln_runtime::Bundle;
+use kiln_tile::Decoder;
+use kiln_train::training::Run;
+
+pub use answerer::Answerer;
+pub use facts::{SideFacts, SideKind};
+pub use open::{open, open_each, runtime_for};
+#[cfg(feature = "endpoint")]
+pub use options::ServerOptions;
+pub use options::SideOptions;
+pub use spec::SideSpec;
+
+/// One side, ready to answer.
+#[derive(Debug)]
+pub struct Side {
+    /// Its facts, as they are in reports.
+    pub facts: SideFacts,
+    /// Decodes files to the pixels that it takes.
+    pub decoder: Decoder,
+    /// Answerers of the same graph, for threads side by side; at least one.
+    pub answerers: Vec<Answerer>,
+    /// The bundle, if it is one.
+    pub(crate) bundle: Option<Bundle>,
+    /// The run, if it is one.
+    pub(crate) run: Option<Run>,
+}
+
+impl Side {
+    /// A side of answerers that the caller made, such as scorers of its own.
+    #[must_use]
+    pub fn new(facts: SideFacts, decoder: Decoder, answerers: Vec<Answerer>) -> Self {
+        Self { facts, decoder, answerers, bundle: None, run: None }
+    }
+
+    /// The bundle of the side; `None` for a run, a server and saved answers.
+    #[must_use]
+    pub fn bundle(&self) -> Option<&Bundle> {
+        self.bundle.as_ref()
+    }
+
+    /// The run of the side; `None` for the others.
+    #[must_use]
+    pub fn run(&self) -> Option<&Run> {
+        self.run.as_ref()
+    }
+
+    /// The saved answers of the side; `None` for the others.
+    #[must_use]
+    pub fn saved(&self) -> Option<&crate::SavedAnswers> {
+        self.answerers.iter().find_map(|answerer| match answerer {
+            Answerer::Saved(saved) => Some(saved.as_ref()),
+            _ => None,
+        })
+    }
+}
