@@ -14,6 +14,8 @@ mod evaluate;
 #[cfg(feature = "export")]
 mod export;
 mod format;
+#[cfg(feature = "export")]
+mod import;
 #[cfg(feature = "train")]
 mod labels;
 mod merge;
@@ -72,6 +74,8 @@ pub(crate) enum Verb {
     Study(study::Args),
     #[cfg(feature = "export")]
     Export(export::Args),
+    #[cfg(feature = "export")]
+    Import(Box<import::Args>),
     Verify(verify::Args),
     Score(Box<score::Args>),
     Merge(merge::Args),
@@ -129,6 +133,8 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         Verb::Study(args) => study::run(args, out),
         #[cfg(feature = "export")]
         Verb::Export(args) => export::run(args, out),
+        #[cfg(feature = "export")]
+        Verb::Import(args) => import::run(*args, out),
         Verb::Verify(args) => verify::run(args, out),
         Verb::Score(args) => score::run(*args, out),
         Verb::Merge(args) => merge::run(args, out),

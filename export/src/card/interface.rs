@@ -6,7 +6,7 @@ use kiln_runtime::bundle::manifest::{Dim, Manifest, Port};
 use kiln_tile::stain::StainPlace;
 use serde_json::Value;
 
-pub(super) fn ports(manifest: &Manifest) -> String {
+pub(crate) fn ports(manifest: &Manifest) -> String {
     let mut text = String::from("| name | type | shape | meaning |\n|---|---|---|---|\n");
     for port in manifest.inputs.iter().chain(&manifest.outputs) {
         let _ = writeln!(text, "| `{}` | {} | {} | {} |", port.name, port.dtype, shape(port), port.meaning);
@@ -38,7 +38,7 @@ fn stain(manifest: &Manifest) -> String {
 }
 
 /// Graphs of other precisions than fp32, with their losses on the validation split.
-pub(super) fn variants(manifest: &Manifest) -> String {
+pub(crate) fn variants(manifest: &Manifest) -> String {
     let others: Vec<_> = manifest.variants.iter().filter(|variant| variant.gate.is_some()).collect();
     if others.is_empty() {
         return String::new();

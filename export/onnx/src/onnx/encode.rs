@@ -33,6 +33,7 @@ pub(crate) fn encode(draft: &Draft) -> Parts {
         graph: None,
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: *opset }],
         metadata_props: header.metadata.iter().map(|(key, value)| StringStringEntryProto::new(key, value)).collect(),
+        ..ModelProto::default()
     };
     let initializer = |(id, constant): (&ValueId, &Constant)| Initializer {
         tensor: described(graph.name(*id), constant),
@@ -51,6 +52,7 @@ fn graph_message(graph: &Graph, plan: &Plan, name: &str) -> GraphProto {
         initializer: Vec::new(),
         input: graph.inputs.iter().map(port).collect(),
         output: graph.outputs.iter().map(port).collect(),
+        ..GraphProto::default()
     }
 }
 
@@ -62,11 +64,12 @@ fn port(graph: &Graph, id: ValueId, plan: &Plan) -> ValueInfoProto {
             Some(fixed) => Some(Dimension::DimValue(fixed)),
             None => size.name(plan).map(Dimension::DimParam),
         };
-        DimensionProto { value }
+        DimensionProto { value, ..DimensionProto::default() }
     };
     let shape = value.shape.as_ref().map(|shape| TensorShapeProto { dim: shape.iter().map(dimension).collect() });
     let tensor = TensorTypeProto { elem_type: value.element.code(), shape };
-    ValueInfoProto { name: graph.name(id).to_owned(), r#type: Some(TypeProto { tensor_type: Some(tensor) }) }
+    let r#type = Some(TypeProto { tensor_type: Some(tensor), ..TypeProto::default() });
+    ValueInfoProto { name: graph.name(id).to_owned(), r#type, ..ValueInfoProto::default() }
 }
 
 fn node(graph: &Graph, node: &Node) -> NodeProto {
@@ -84,6 +87,7 @@ fn node(graph: &Graph, node: &Node) -> NodeProto {
         attribute: node.attributes.iter().map(|(name, value)| attribute(name, value)).collect(),
         domain: String::new(),
         metadata_props: known.map(|(key, value)| StringStringEntryProto::new(key, value)).collect(),
+        ..NodeProto::default()
     }
 }
 
