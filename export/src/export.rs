@@ -17,6 +17,7 @@ use kiln_train::data::Split;
 use kiln_train::training::Run;
 
 use super::manifest::{self, MODEL, Parts};
+use super::run_tiles::RunTiles;
 use super::variant::{VariantBuilder, VariantReport};
 use super::{Batch, BundleError, BurnModel, Result, card, gate, graph};
 use burn_onnx_export::{Calibration, Precision};
@@ -119,8 +120,8 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
     for precision in request.precisions.iter().filter(|precision| **precision != Precision::Fp32) {
         on_step(Step::Variant(*precision));
         let mut builder = VariantBuilder {
-            run: &run,
-            dataset: &dataset,
+            tiles: &RunTiles { run: &run, dataset: &dataset },
+            kept: &|_| false,
             rule: &rule(&run),
             runtime,
             model: &model,

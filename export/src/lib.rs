@@ -11,6 +11,7 @@ mod graph;
 pub mod import;
 mod manifest;
 mod reference;
+mod run_tiles;
 mod variant;
 
 pub use batch::Batch;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use kiln_files::publish::Staged;
 use kiln_runtime::bundle::manifest::{
-    Dim, Manifest, Model, Port, Provenance, SCHEMA, Threshold, TileSpec, Variant,
+    Dim, Manifest, Model, Port, Provenance, SCHEMA, Threshold, TileSpec,
 };
 use kiln_runtime::bundle::{GOLDEN, MANIFEST, write_names};
 use kiln_runtime::decision::{PROBABILITIES, SCORE};
@@ -22,8 +22,8 @@ use super::spec::{Input, Meaning};
 use super::tiles::{Data, TileSet};
 use super::{ImportRequest, ImportedOutput, card};
 use crate::export::{CARD, GOLDEN_TILES, bytes, entry, listed, write};
-use crate::manifest::{self, MODEL, json_of};
-use crate::{Batch, BundleError, Result};
+use crate::manifest::{self, json_of};
+use crate::{Batch, BundleError, Result, VariantReport};
 
 /// Kind of model in the manifest.
 const KIND: &str = "imported";
@@ -109,13 +109,20 @@ impl Facts<'_> {
     }
 
     /// Writes the remaining files and publishes the folder. Returns the bytes of the graph and its weights.
-    pub(super) fn publish(&self, staged: Staged, proven: &Proven, expected: &Outputs) -> Result<u64> {
+    pub(super) fn publish(
+        &self,
+        staged: Staged,
+        proven: &Proven,
+        expected: &Outputs,
+        variants: &[VariantReport],
+    ) -> Result<u64> {
         let folder = staged.path();
-        let model_bytes = bytes(folder)?;
+        let of_variants: u64 = variants.iter().filter(|report| report.published).map(|report| report.bytes).sum();
+        let model_bytes = bytes(folder)?.saturating_sub(of_variants);
         let tiles = self.set.first(GOLDEN_TILES).to_vec();
         let outputs = rows(expected, 0, tiles.len());
         golden::write(&folder.join(GOLDEN), &Golden { tiles, decoded: None, outputs })?;
-        let mut manifest = self.manifest(folder, proven, expected)?;
+        let mut manifest = self.manifest(folder, proven, expected, variants)?;
         write(folder, CARD, card::card(&manifest).as_bytes())?;
         manifest.files.push(entry(&folder.join(CARD), CARD)?);
         manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -125,7 +132,13 @@ impl Facts<'_> {
         Ok(model_bytes)
     }
 
-    fn manifest(&self, folder: &Path, proven: &Proven, expected: &Outputs) -> Result<Manifest> {
+    fn manifest(
+        &self,
+        folder: &Path,
+        proven: &Proven,
+        expected: &Outputs,
+        variants: &[VariantReport],
+    ) -> Result<Manifest> {
         let batch = |symbolic: &str| match proven.batch {
             Batch::Dynamic => Dim::Symbolic(symbolic.to_owned()),
             Batch::Fixed(number) => Dim::Fixed(number as u64),
@@ -162,12 +175,7 @@ impl Facts<'_> {
                 micrometres_per_pixel: self.request.spec.micrometres_per_pixel,
                 stain_normalisation: None,
             },
-            variants: vec![Variant {
-                precision: "fp32".to_owned(),
-                file: MODEL.to_owned(),
-                batch: batch("dynamic"),
-                gate: None,
-            }],
+            variants: manifest::variants(&batch("dynamic"), variants)?,
             slide_rule: self.request.slide_rule.clone(),
             files: listed(folder)?,
             provenance: self.provenance()?,

@@ -17,6 +17,7 @@ mod error;
 mod graft;
 mod model;
 mod plan;
+mod precision;
 mod preprocess;
 mod prove;
 mod reference;
@@ -35,7 +36,7 @@ use kiln_runtime::{DecisionRule, Runtime};
 use kiln_tile::SizePolicy;
 use serde::Serialize;
 
-use crate::{Batch, BundleError, Result};
+use crate::{Batch, BundleError, Calibration, Precision, Result, VariantReport};
 
 pub use compare::ReferenceOutput;
 pub use error::ImportError;
@@ -76,6 +77,10 @@ pub struct ImportRequest {
     pub tolerance: f64,
     /// The graph's batch.
     pub batch: Batch,
+    /// Other precisions in the bundle; each has a separate gate.
+    pub precisions: Vec<Precision>,
+    /// Calibration of the activations of 8-bit layers.
+    pub calibration: Calibration,
     /// The rule that makes a slide's score of its tiles' scores.
     pub slide_rule: Option<String>,
     /// Replaces an existing bundle.
@@ -112,6 +117,8 @@ pub struct Imported {
     pub parity: ParityReport,
     /// The comparison with the framework; empty without a reference.
     pub reference: Vec<ReferenceOutput>,
+    /// Reports of the other precisions.
+    pub variants: Vec<VariantReport>,
     /// Findings that need a look: equal scores, saturated probabilities, values derived from a configuration.
     pub warnings: Vec<String>,
 }
@@ -138,6 +145,8 @@ pub enum ImportStep {
     Comparing,
     /// The bundle's graph is compared with the untouched model.
     Proving,
+    /// A variant of another precision is built and measured.
+    Variants,
     /// The folder is written.
     Publishing,
 }
@@ -195,12 +204,25 @@ pub fn import(request: &ImportRequest, runtime: &'static Runtime, mut on_step: i
     let tolerance = if foreign.is_half() { HALF_TOLERANCE } else { TOLERANCE };
     let tiles = set.first(PROVEN);
     let expectation = prove::Expectation { tiles, answers: &expected, rule: &rule, tolerance };
-    let proven = prove::prove(&graft, runtime, staged.path(), request.batch, &expectation)?;
+    let mut proven = prove::prove(&graft, runtime, staged.path(), request.batch, &expectation)?;
+    on_step(ImportStep::Variants);
+    let variants = precision::Variants {
+        foreign: &foreign,
+        model: graft.model(proven.graph_batch),
+        session: &mut proven.session,
+        plan: &plan,
+        rule: &rule,
+        data: data.as_ref(),
+        runtime,
+        folder: staged.path(),
+    };
+    let variants = variants.build(&request.precisions, request.calibration);
+    let variants = variants.map_err(|error| precision::named(error, &foreign))?;
 
     on_step(ImportStep::Publishing);
     let mut warnings = request.spec.notes.clone();
     warnings.extend(sanity::warnings(&plan, &expected, reference.is_some()));
-    let model_bytes = facts.publish(staged, &proven, &expected)?;
+    let model_bytes = facts.publish(staged, &proven, &expected, &variants)?;
     Ok(Imported {
         path: request.out.clone(),
         model_bytes,
@@ -215,6 +237,7 @@ pub fn import(request: &ImportRequest, runtime: &'static Runtime, mut on_step: i
         opset: foreign.opset,
         parity: proven.parity,
         reference: compared,
+        variants,
         warnings,
     })
 }

@@ -24,6 +24,8 @@ pub(super) struct Proven {
     pub(super) session: Session,
     /// Its batch.
     pub(super) batch: Batch,
+    /// The same, with what was rewritten for it.
+    pub(super) graph_batch: GraphBatch,
     /// Why the batch is fixed, although a symbolic one was asked for.
     pub(super) batch_note: Option<String>,
     /// The comparison.
@@ -63,12 +65,13 @@ pub(super) fn prove(
     for batch in candidates {
         match attempt(graft, runtime, folder, batch, expected)? {
             Attempt::Agrees(session, parity) => {
+                let graph_batch = batch;
                 let (batch, batch_note) = match (batch, wish) {
                     (GraphBatch::Dynamic(_), _) => (Batch::Dynamic, None),
                     (GraphBatch::Fixed(number, _), Batch::Fixed(_)) => (Batch::Fixed(number), None),
                     (GraphBatch::Fixed(number, _), Batch::Dynamic) => (Batch::Fixed(number), failures.pop()),
                 };
-                return Ok(Proven { session: *session, batch, batch_note, parity });
+                return Ok(Proven { session: *session, batch, graph_batch, batch_note, parity });
             }
             Attempt::Differs(lines) => failures = lines,
         }

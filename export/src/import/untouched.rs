@@ -10,7 +10,7 @@ use kiln_runtime::{Array, Runtime, Session, SessionOptions};
 use kiln_tile::Tile;
 use ndarray::{ArrayD, Axis, concatenate};
 
-use super::model::{Foreign, rename};
+use super::model::{Foreign, code_of, rename};
 use super::spec::Input;
 use super::{ImportError, preprocess};
 use crate::{BundleError, Result};
@@ -55,22 +55,7 @@ impl Untouched {
     /// Element type of an output as ONNX Runtime infers it, a number of `TensorProto.DataType`; 0 if it has none.
     pub(super) fn element(&self, output: &str) -> i32 {
         let port = self.session.outputs().iter().find(|port| port.name == output);
-        port.map_or(0, |port| match port.dtype.as_str() {
-            "float32" => 1,
-            "uint8" => 2,
-            "int8" => 3,
-            "uint16" => 4,
-            "int16" => 5,
-            "int32" => 6,
-            "int64" => 7,
-            "bool" => 9,
-            "float16" => 10,
-            "float64" => 11,
-            "uint32" => 12,
-            "uint64" => 13,
-            "bfloat16" => 16,
-            _ => 0,
-        })
+        port.map_or(0, |port| code_of(&port.dtype))
     }
 
     /// The ONNX Runtime in use.

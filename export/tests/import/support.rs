@@ -185,6 +185,8 @@ impl Bench {
             reference: None,
             tolerance: TOLERANCE,
             batch: Batch::Dynamic,
+            precisions: Vec::new(),
+            calibration: kiln_export::Calibration::default(),
             slide_rule: None,
             replace: true,
         }

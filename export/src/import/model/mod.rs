@@ -222,24 +222,34 @@ pub(super) fn type_name(port: &ValueInfoProto) -> String {
     }
 }
 
+/// Numbers of `TensorProto.DataType`, with their names as ONNX Runtime and manifests write them.
+const ELEMENTS: [(i32, &str); 14] = [
+    (1, "float32"),
+    (2, "uint8"),
+    (3, "int8"),
+    (4, "uint16"),
+    (5, "int16"),
+    (6, "int32"),
+    (7, "int64"),
+    (8, "string"),
+    (9, "bool"),
+    (10, "float16"),
+    (11, "float64"),
+    (12, "uint32"),
+    (13, "uint64"),
+    (16, "bfloat16"),
+];
+
 /// `TensorProto.DataType` in words.
 pub(super) fn element_name(code: i32) -> String {
-    let name = match code {
-        1 => "float32",
-        2 => "uint8",
-        3 => "int8",
-        4 => "uint16",
-        5 => "int16",
-        6 => "int32",
-        7 => "int64",
-        8 => "strings",
-        9 => "bool",
-        10 => "float16",
-        11 => "float64",
-        12 => "uint32",
-        13 => "uint64",
-        16 => "bfloat16",
-        other => return format!("of ONNX element type {other}"),
-    };
-    name.to_owned()
+    match ELEMENTS.iter().find(|(known, _)| *known == code) {
+        Some((8, _)) => "strings".to_owned(),
+        Some((_, name)) => (*name).to_owned(),
+        None => format!("of ONNX element type {code}"),
+    }
+}
+
+/// The number of a name; 0 if there is none.
+pub(super) fn code_of(name: &str) -> i32 {
+    ELEMENTS.iter().find(|(_, known)| *known == name).map_or(0, |(code, _)| *code)
 }
