@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use kiln_export::{Batch, Calibration, Precision};
 use kiln_export::import::{
-    Channels, ImportRequest, ImportStep, Imported, InputSpec, Interpolation, Layout, Meaning, Range, ReferenceFile, Size,
-    Spec, TOLERANCE, ThresholdSpec, import,
+    Channels, ImportRequest, ImportStep, Imported, InputSpec, Interpolation, Layout, Meaning, Range, ReferenceFile,
+    Size, Spec, TOLERANCE, ThresholdSpec, import,
 };
+use kiln_export::{Batch, Calibration, Precision};
 use kiln_runtime::library;
 use kiln_tile::SizePolicy;
 

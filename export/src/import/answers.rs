@@ -13,11 +13,12 @@ use super::untouched::Raw;
 /// Score, probabilities and kept outputs of `tiles` tiles.
 pub(super) fn answers(plan: &Plan, raw: &Raw, tiles: usize) -> Outputs {
     let mut arrays: BTreeMap<String, ArrayD<f32>> = BTreeMap::new();
-    let probabilities = plan.head.as_ref().and_then(|head| Some(probabilities(plan, head, raw.get(&head.output)?, tiles)));
+    let probabilities =
+        plan.head.as_ref().and_then(|head| Some(probabilities(plan, head, raw.get(&head.output)?, tiles)));
     let score = match &plan.score {
-        Some(score) => raw.get(&score.output).map(|array| {
-            array.iter().map(|value| if score.negative { -value } else { *value }).collect::<Vec<f32>>()
-        }),
+        Some(score) => raw
+            .get(&score.output)
+            .map(|array| array.iter().map(|value| if score.negative { -value } else { *value }).collect::<Vec<f32>>()),
         None => probabilities.as_ref().map(|rows| rows.iter().map(|row| score_of(plan, row) as f32).collect()),
     };
     if let Some(score) = score {

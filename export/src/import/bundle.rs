@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use kiln_files::publish::Staged;
-use kiln_runtime::bundle::manifest::{
-    Dim, Manifest, Model, Port, Provenance, SCHEMA, Threshold, TileSpec,
-};
+use kiln_runtime::bundle::manifest::{Dim, Manifest, Model, Port, Provenance, SCHEMA, Threshold, TileSpec};
 use kiln_runtime::bundle::{GOLDEN, MANIFEST, write_names};
 use kiln_runtime::decision::{PROBABILITIES, SCORE};
 use kiln_runtime::golden::{self, Golden};

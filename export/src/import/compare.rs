@@ -62,7 +62,9 @@ pub(super) fn compare(
         let expected_per_tile = expected.len() / expected.shape().first().copied().unwrap_or(1).max(1);
         if per_tile != expected_per_tile {
             let (shape, other) = (expected.shape(), array.shape());
-            return Err(wrong(format!("`{name}` has the shape {shape:?}, but the model gives {other:?} for {tiles} tiles")));
+            return Err(wrong(format!(
+                "`{name}` has the shape {shape:?}, but the model gives {other:?} for {tiles} tiles"
+            )));
         }
         found.push(difference(name, reference, expected, &array, tolerance));
     }

@@ -58,7 +58,8 @@ pub(super) fn diagnose(
         // A description that the model cannot run is not the cause.
         let Ok(raw) = untouched.run(&reference.tiles[..few], &other) else { continue };
         for post in &posts {
-            let all: Vec<&str> = words.iter().map(String::as_str).chain(Some(post.words.as_str())).filter(|w| !w.is_empty()).collect();
+            let all: Vec<&str> =
+                words.iter().map(String::as_str).chain(Some(post.words.as_str())).filter(|w| !w.is_empty()).collect();
             if all.is_empty() {
                 continue;
             }
@@ -77,9 +78,11 @@ pub(super) fn diagnose(
             let difference = excess * tolerance;
             format!("it comes closest, to {difference:.1e}, if {sentence}")
         }
-        _ => "none of the usual mistakes explains it: channel order, range, mean and deviation, resize, crop, softmax, \
+        _ => {
+            "none of the usual mistakes explains it: channel order, range, mean and deviation, resize, crop, softmax, \
               order of classes"
-            .to_owned(),
+                .to_owned()
+        }
     }
 }
 
@@ -155,7 +158,8 @@ fn colours(input: &Input) -> Vec<Change<Input>> {
         Layout::Flat => Layout::FlatNchw,
         Layout::FlatNchw => Layout::Flat,
     };
-    let mut changes = vec![Change { words: format!("`channels` is {channels}"), to: Input { channels, ..input.clone() } }];
+    let mut changes =
+        vec![Change { words: format!("`channels` is {channels}"), to: Input { channels, ..input.clone() } }];
     if input.is_normalised() {
         let reversed = |values: [f64; 3]| [values[2], values[1], values[0]];
         let to = Input { channels, mean: reversed(input.mean), std: reversed(input.std), ..input.clone() };
@@ -174,17 +178,24 @@ fn numbers(input: &Input) -> Vec<Change<Input>> {
     let with = |range: Range, [mean, std]: [[f64; 3]; 2]| Input { range, mean, std, ..input.clone() };
     let own = [input.mean, input.std];
     let mut options = vec![
-        (format!("`mean` is {:?} and `std` is {:?} (ImageNet's), with `range` 0..1", IMAGENET[0], IMAGENET[1]), with(Range::Unit, IMAGENET)),
+        (
+            format!("`mean` is {:?} and `std` is {:?} (ImageNet's), with `range` 0..1", IMAGENET[0], IMAGENET[1]),
+            with(Range::Unit, IMAGENET),
+        ),
         ("`mean` and `std` are 0.5, with `range` 0..1".to_owned(), with(Range::Unit, HALF)),
         ("`range` is 0..255, without mean and std".to_owned(), with(Range::Bytes, PLAIN)),
         ("`range` is 0..1, without mean and std".to_owned(), with(Range::Unit, PLAIN)),
         ("`range` is -1..1, without mean and std".to_owned(), with(Range::Signed, PLAIN)),
-        ("`range` is 0..255 and `mean` is [103.939, 116.779, 123.68] (Caffe's, for BGR)".to_owned(), with(Range::Bytes, CAFFE)),
+        (
+            "`range` is 0..255 and `mean` is [103.939, 116.779, 123.68] (Caffe's, for BGR)".to_owned(),
+            with(Range::Bytes, CAFFE),
+        ),
     ];
     if input.is_normalised() {
         let scaled = own.map(|values| values.map(|value| value / 255.0));
         options.push(("`range` is 0..1 and mean and std are divided by 255".to_owned(), with(Range::Unit, scaled)));
-        options.push(("`std` is 1: the deviation is not applied".to_owned(), with(input.range, [input.mean, [1.0; 3]])));
+        options
+            .push(("`std` is 1: the deviation is not applied".to_owned(), with(input.range, [input.mean, [1.0; 3]])));
         options.push(("`mean` is 0: the mean is not applied".to_owned(), with(input.range, [[0.0; 3], input.std])));
         for range in [Range::Bytes, Range::Unit, Range::Signed] {
             options.push((format!("`range` is {range}, with the same mean and std"), with(range, own)));
@@ -220,10 +231,19 @@ fn sizes(input: &Input) -> Vec<Change<Input>> {
     if input.size.iter().all(|size| *size <= side) {
         options.push(("the middle of the tile is taken without a resize (`resize: 256`)", None));
     }
-    options.push(("the middle is taken after a bilinear resize to 8/7 of the size, as by Pillow", resize(crop, Bilinear, true, true, false)));
-    options.push(("the middle is taken after a bicubic resize to 8/7 of the size, as by Pillow", resize(crop, Bicubic, true, true, false)));
+    options.push((
+        "the middle is taken after a bilinear resize to 8/7 of the size, as by Pillow",
+        resize(crop, Bilinear, true, true, false),
+    ));
+    options.push((
+        "the middle is taken after a bicubic resize to 8/7 of the size, as by Pillow",
+        resize(crop, Bicubic, true, true, false),
+    ));
     if to != input.size {
-        options.push(("the tile is resized to the model's size without a crop", resize(input.size, Bilinear, true, true, false)));
+        options.push((
+            "the tile is resized to the model's size without a crop",
+            resize(input.size, Bilinear, true, true, false),
+        ));
     }
     let changed = options.into_iter().map(|(words, resize)| {
         let resize = resize.filter(|resize| resize.to != [side; 2]);
@@ -236,7 +256,6 @@ fn sizes(input: &Input) -> Vec<Change<Input>> {
 fn posts(plan: &Plan) -> Vec<Change<Post>> {
     let same: fn(&[f64]) -> Vec<f64> = |row| row.to_vec();
     let keep: fn(f64) -> f64 = |score| score;
-    let post = |words: &str, plan: Plan, head, score| Change { words: words.to_owned(), to: Post { plan, head, score } };
     let mut all = vec![post("", plan.clone(), same, keep)];
     if let Some(head) = &plan.head {
         let meant = |meaning| Plan { head: Some(Head { meaning, ..head.clone() }), ..plan.clone() };
@@ -245,7 +264,12 @@ fn posts(plan: &Plan) -> Vec<Change<Post>> {
             all.push(post(words, meant(Meaning::Probabilities), same, keep));
             if head.columns > 1 {
                 let words = "a sigmoid takes the place of the softmax";
-                all.push(post(words, meant(Meaning::Probabilities), |row| row.iter().map(|v| sigmoid(*v)).collect(), keep));
+                all.push(post(
+                    words,
+                    meant(Meaning::Probabilities),
+                    |row| row.iter().map(|v| sigmoid(*v)).collect(),
+                    keep,
+                ));
                 let words = "there is a second softmax after the first";
                 all.push(post(words, plan.clone(), softmax, keep));
             }
@@ -259,7 +283,9 @@ fn posts(plan: &Plan) -> Vec<Change<Post>> {
             all.push(post(&words, Plan { classes: order, ..plan.clone() }, same, keep));
         }
     }
-    all.push(post("the score is 1 less this one: normal and anomalous are exchanged", plan.clone(), same, |score| 1.0 - score));
+    all.push(post("the score is 1 less this one: normal and anomalous are exchanged", plan.clone(), same, |score| {
+        1.0 - score
+    }));
     all.push(post("the sign of the score changes (`negative_score`)", plan.clone(), same, |score| -score));
     for kept in plan.kept.iter().filter(|kept| kept.dims.iter().product::<usize>() == 1) {
         let score = Some(Score { output: kept.output.clone(), negative: false });
@@ -267,6 +293,10 @@ fn posts(plan: &Plan) -> Vec<Change<Post>> {
         all.push(post(&words, Plan { score, ..plan.clone() }, same, keep));
     }
     all
+}
+
+fn post(words: &str, plan: Plan, head: fn(&[f64]) -> Vec<f64>, score: fn(f64) -> f64) -> Change<Post> {
+    Change { words: words.to_owned(), to: Post { plan, head, score } }
 }
 
 /// Other orders of up to five classes.

@@ -18,9 +18,9 @@ pub enum ImportError {
     },
     /// The file is larger than a protobuf message can be.
     #[error(
-        "{}: {bytes} bytes, more than the 2 GiB that one ONNX file can hold; save it with external data: \
-         `python -c \"import onnx; onnx.save(onnx.load('{0}'), 'model.onnx', save_as_external_data=True)\"`",
-        path.display()
+        "{shown}: {bytes} bytes, more than the 2 GiB that one ONNX file can hold; save it with external data: \
+         `python -c \"import onnx; onnx.save(onnx.load('{shown}'), 'model.onnx', save_as_external_data=True)\"`",
+        shown = path.display()
     )]
     TooLarge {
         /// The file.
@@ -30,10 +30,10 @@ pub enum ImportError {
     },
     /// The operator set is older than the operators that the preprocessing needs.
     #[error(
-        "{}: opset {version} of the standard operators; opset 7 is the oldest that can be imported; raise it: \
+        "{shown}: opset {version} of the standard operators; opset 7 is the oldest that can be imported; raise it: \
          `python -c \"import onnx; from onnx import version_converter as v; \
-         onnx.save(v.convert_version(onnx.load('{0}'), 18), 'model.onnx')\"`",
-        path.display()
+         onnx.save(v.convert_version(onnx.load('{shown}'), 18), 'model.onnx')\"`",
+        shown = path.display()
     )]
     Opset {
         /// The file.

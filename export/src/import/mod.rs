@@ -41,7 +41,9 @@ use crate::{Batch, BundleError, Calibration, Precision, Result, VariantReport};
 pub use compare::ReferenceOutput;
 pub use error::ImportError;
 pub use reference::ReferenceFile;
-pub use spec::{Channels, Dtype, Input, InputSpec, Interpolation, Layout, Meaning, Range, Resize, Size, Spec, ThresholdSpec};
+pub use spec::{
+    Channels, Dtype, Input, InputSpec, Interpolation, Layout, Meaning, Range, Resize, Size, Spec, ThresholdSpec,
+};
 
 use model::Foreign;
 use plan::Plan;
@@ -156,14 +158,19 @@ pub enum ImportStep {
 /// # Errors
 /// [`BundleError::Import`] with the finding; [`BundleError::Exists`] or [`BundleError::NotABundle`] if the target exists
 /// and must not be replaced; [`BundleError::Runtime`] if ONNX Runtime cannot run the model.
-pub fn import(request: &ImportRequest, runtime: &'static Runtime, mut on_step: impl FnMut(ImportStep)) -> Result<Imported> {
+pub fn import(
+    request: &ImportRequest,
+    runtime: &'static Runtime,
+    mut on_step: impl FnMut(ImportStep),
+) -> Result<Imported> {
     crate::export::check_target(&request.out, request.replace)?;
     on_step(ImportStep::Reading);
     let foreign = Foreign::open(&request.model)?;
     let input = spec::resolve(&foreign.path, &foreign.input, &request.spec.input)?;
     let data = request.data.as_deref().map(|path| Data::open(path, request.size_policy)).transpose()?;
     let root = request.data.as_deref().filter(|path| path.is_dir());
-    let reference = request.reference.as_ref().map(|file| Reference::read(file, root, request.size_policy)).transpose()?;
+    let reference =
+        request.reference.as_ref().map(|file| Reference::read(file, root, request.size_policy)).transpose()?;
     let set = tile_set(data.as_ref(), reference.as_ref())?;
 
     let staged = Staged::beside(&request.out).map_err(BundleError::io(&request.out))?;
@@ -273,7 +280,12 @@ fn with_types(mut foreign: Foreign, untouched: &Untouched) -> Foreign {
 }
 
 /// Runs the model. A failure names the input as it was understood.
-fn run(untouched: &mut Untouched, tiles: &[kiln_tile::Tile], input: &Input, foreign: &Foreign) -> Result<untouched::Raw> {
+fn run(
+    untouched: &mut Untouched,
+    tiles: &[kiln_tile::Tile],
+    input: &Input,
+    foreign: &Foreign,
+) -> Result<untouched::Raw> {
     untouched.run(tiles, input).map_err(|error| match error {
         BundleError::Runtime(error) => ImportError::Input {
             path: foreign.path.clone(),

@@ -106,10 +106,9 @@ impl Plan {
             meaning: *meaning,
             columns: probe.get(*name).map_or(1, |array| array.len() / tiles.max(1)),
         });
-        let score = scores.first().map(|(name, meaning)| Score {
-            output: (*name).to_owned(),
-            negative: *meaning == Meaning::NegativeScore,
-        });
+        let score = scores
+            .first()
+            .map(|(name, meaning)| Score { output: (*name).to_owned(), negative: *meaning == Meaning::NegativeScore });
         if head.is_none() && score.is_none() {
             return Err(undecided(&meanings, probe, tiles));
         }
@@ -124,7 +123,8 @@ impl Plan {
                 }
                 (Meaning::Drop, _) => {
                     let stated = spec.outputs.get(*name) == Some(&Meaning::Drop);
-                    let reason = if stated { "dropped on request" } else { "no bundle needs it; state `keep` to keep it" };
+                    let reason =
+                        if stated { "dropped on request" } else { "no bundle needs it; state `keep` to keep it" };
                     dropped.push(((*name).to_owned(), reason.to_owned()));
                 }
                 _ => {}
@@ -183,7 +183,11 @@ fn meanings<'a>(
     }
     // Integers and labels beside a result are of no use downstream.
     let is_float = |name: &str| {
-        foreign.outputs.iter().find(|output| output.name == name).is_some_and(|o| matches!(o.element, 0 | 1 | 10 | 11 | 16))
+        foreign
+            .outputs
+            .iter()
+            .find(|output| output.name == name)
+            .is_some_and(|o| matches!(o.element, 0 | 1 | 10 | 11 | 16))
     };
     for (name, meaning) in &mut found {
         let batched = probe.get(*name).is_some_and(|array| array.shape().first() == Some(&tiles));
@@ -267,7 +271,7 @@ fn undecided(meanings: &[(&str, Meaning)], probe: &BTreeMap<String, ArrayD<f32>>
     let all: Vec<String> = meanings.iter().map(described).collect();
     let single = meanings.iter().find(|(name, _)| probe.get(*name).is_some_and(|array| array.len() == tiles));
     let example = single.map_or("logits", |_| "score");
-    let named = single.or(meanings.first()).map_or("NAME", |(name, _)| name);
+    let named = single.or(meanings.first()).map_or("NAME", |(name, _)| *name);
     ImportError::output(
         named,
         format!(
@@ -279,11 +283,7 @@ fn undecided(meanings: &[(&str, Meaning)], probe: &BTreeMap<String, ArrayD<f32>>
 }
 
 /// Class names and the normal ones.
-fn classes(
-    foreign: &Foreign,
-    spec: &Spec,
-    head: Option<&Head>,
-) -> Result<(Vec<String>, Vec<String>), ImportError> {
+fn classes(foreign: &Foreign, spec: &Spec, head: Option<&Head>) -> Result<(Vec<String>, Vec<String>), ImportError> {
     let wrong = |key: &str, reason: String| Err(ImportError::spec(key, reason));
     let Some(head) = head else {
         if !spec.classes.is_empty() {

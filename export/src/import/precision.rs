@@ -55,7 +55,8 @@ impl Variants<'_> {
         }
         if wanted.contains(&Precision::Int8) && self.foreign.opset < INT8_OPSET {
             let version = self.foreign.opset;
-            let reason = format!("opset {version}; int8 needs {INT8_OPSET}: raise the model with onnx.version_converter");
+            let reason =
+                format!("opset {version}; int8 needs {INT8_OPSET}: raise the model with onnx.version_converter");
             return Err(burn_onnx_export::Error::Foreign(reason).into());
         }
         let model = self.read()?;
@@ -90,7 +91,8 @@ fn elements(
     let mut all = model.clone();
     if let Some(graph) = &mut all.graph {
         let known: BTreeSet<String> = graph.output.iter().map(|port| port.name.clone()).collect();
-        let names = graph.node.iter().flat_map(|node| &node.output).filter(|name| !name.is_empty() && !known.contains(*name));
+        let names =
+            graph.node.iter().flat_map(|node| &node.output).filter(|name| !name.is_empty() && !known.contains(*name));
         let ports: Vec<ValueInfoProto> =
             names.map(|name| ValueInfoProto { name: name.clone(), ..ValueInfoProto::default() }).collect();
         graph.output.extend(ports);
@@ -109,7 +111,8 @@ fn inline(model: &mut ModelProto, folder: &Path) -> Result<()> {
         if failed.is_some() || !tensor.is_external() {
             return;
         }
-        let entry = |key: &str| tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| entry.value.clone());
+        let entry =
+            |key: &str| tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| entry.value.clone());
         let number = |key: &str| entry(key).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
         let (offset, length) = (number("offset"), number("length"));
         let path = folder.join(entry("location").unwrap_or_default());

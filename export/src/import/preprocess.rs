@@ -40,12 +40,14 @@ fn one(pixels: &[u8], input: &Input, resampling: &Resampling) -> Vec<f32> {
         ((planes[colour][at] / divisor - shift) - mean) / std
     };
     match input.layout {
-        Layout::Nchw | Layout::FlatNchw => {
-            (0..3).flat_map(|channel| (0..height * width).map(move |at| (channel, at))).map(|(c, at)| value(c, at)).collect()
-        }
-        Layout::Nhwc | Layout::Flat => {
-            (0..height * width).flat_map(|at| (0..3).map(move |channel| (channel, at))).map(|(c, at)| value(c, at)).collect()
-        }
+        Layout::Nchw | Layout::FlatNchw => (0..3)
+            .flat_map(|channel| (0..height * width).map(move |at| (channel, at)))
+            .map(|(c, at)| value(c, at))
+            .collect(),
+        Layout::Nhwc | Layout::Flat => (0..height * width)
+            .flat_map(|at| (0..3).map(move |channel| (channel, at)))
+            .map(|(c, at)| value(c, at))
+            .collect(),
     }
 }
 

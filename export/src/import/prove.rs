@@ -6,7 +6,7 @@ use std::path::Path;
 
 use burn_onnx_export::proto::{Message as _, ModelProto};
 use kiln_runtime::parity::{Accumulator, GOLDEN_BATCHES, ParityReport, Tolerance};
-use kiln_runtime::scorer::{Scorer as _, rows, run_padded};
+use kiln_runtime::scorer::{rows, run_padded};
 use kiln_runtime::{DecisionRule, Outputs, Runtime, Session, SessionOptions, chain};
 use kiln_tile::Tile;
 
@@ -57,7 +57,9 @@ pub(super) fn prove(
     let rewrites = [Rewrite::None, Rewrite::Leading, Rewrite::All];
     let symbolic = || rewrites.into_iter().filter(|rewrite| own.is_some() || *rewrite == Rewrite::None);
     let candidates: Vec<GraphBatch> = match wish {
-        Batch::Dynamic => symbolic().map(GraphBatch::Dynamic).chain([GraphBatch::Fixed(own.unwrap_or(1), Rewrite::None)]).collect(),
+        Batch::Dynamic => {
+            symbolic().map(GraphBatch::Dynamic).chain([GraphBatch::Fixed(own.unwrap_or(1), Rewrite::None)]).collect()
+        }
         Batch::Fixed(number) if own.is_none_or(|own| own == number) => vec![GraphBatch::Fixed(number, Rewrite::None)],
         Batch::Fixed(number) => symbolic().map(|rewrite| GraphBatch::Fixed(number, rewrite)).collect(),
     };
@@ -135,7 +137,8 @@ fn compare(session: &mut Session, expected: &Expectation<'_>) -> kiln_runtime::R
 pub(super) fn tolerances(answers: &Outputs, tolerance: f64) -> BTreeMap<String, Tolerance> {
     let reason = "the same operations on the same numbers: only sums in another order may differ";
     let of = |(name, array): (&String, &ndarray::ArrayD<f32>)| {
-        let most = array.iter().map(|value| f64::from(value.abs())).filter(|value| value.is_finite()).fold(1.0, f64::max);
+        let most =
+            array.iter().map(|value| f64::from(value.abs())).filter(|value| value.is_finite()).fold(1.0, f64::max);
         (name.clone(), Tolerance { absolute: tolerance * most, relative: 0.0, reason })
     };
     answers.arrays.iter().map(of).collect()
@@ -149,7 +152,8 @@ fn lines(parity: &ParityReport) -> Vec<String> {
             output.name, output.max_abs, output.tolerance, parity.batches
         )
     });
-    let decisions = (parity.decisions_changed > 0).then(|| format!("decisions changed on {} tiles", parity.decisions_changed));
+    let decisions =
+        (parity.decisions_changed > 0).then(|| format!("decisions changed on {} tiles", parity.decisions_changed));
     missed.chain(decisions).collect()
 }
 

@@ -18,7 +18,8 @@ pub(super) fn warnings(plan: &Plan, answers: &Outputs, has_reference: bool) -> V
     let (least, most) = scores.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, m), s| (l.min(*s), m.max(*s)));
     if scores.len() > 1 && most - least < EQUAL {
         let tiles = scores.len();
-        warnings.push(format!("all {tiles} tiles score {least:.6}; are range, mean and deviation those of the training?"));
+        warnings
+            .push(format!("all {tiles} tiles score {least:.6}; are range, mean and deviation those of the training?"));
     }
     if let Some(probabilities) = answers.arrays.get(PROBABILITIES)
         && probabilities.iter().all(|value| *value < SATURATED || *value > 1.0 - SATURATED)

@@ -5,12 +5,12 @@ use kiln_runtime::decision::SCORE;
 use kiln_train::data::NORMAL_LABELS;
 use kiln_train::metrics::{Scored, ThresholdRule, auroc};
 
+use super::ImportError;
 use super::answers::answers;
 use super::plan::Plan;
 use super::spec::{Input, Spec, ThresholdSpec};
 use super::tiles::Data;
 use super::untouched::Untouched;
-use super::ImportError;
 use crate::Result;
 
 /// The most labelled tiles that a threshold is chosen on.
@@ -36,7 +36,10 @@ pub(super) fn resolve(
         }
         Some(ThresholdSpec::Rule(rule)) => {
             let data = data.ok_or_else(|| {
-                ImportError::spec("threshold", format!("`{rule}` needs labelled tiles; give a data set, or state a number"))
+                ImportError::spec(
+                    "threshold",
+                    format!("`{rule}` needs labelled tiles; give a data set, or state a number"),
+                )
             })?;
             chosen(rule, plan, data, untouched, input)
         }
@@ -53,7 +56,13 @@ pub(super) fn resolve(
 }
 
 /// The best threshold on labelled tiles.
-fn chosen(rule: ThresholdRule, plan: &Plan, data: &Data, untouched: &mut Untouched, input: &Input) -> Result<Threshold> {
+fn chosen(
+    rule: ThresholdRule,
+    plan: &Plan,
+    data: &Data,
+    untouched: &mut Untouched,
+    input: &Input,
+) -> Result<Threshold> {
     let (scored, tiles) = scored(plan, data, untouched, input)?;
     let value = rule.choose(&scored).map_err(|error| ImportError::spec("threshold", error.to_string()))?;
     let auroc = auroc(&scored).map(|auroc| format!(", AUROC {auroc:.3}")).unwrap_or_default();

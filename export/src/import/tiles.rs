@@ -81,7 +81,8 @@ impl TileSet {
     pub(super) fn from_data(data: &Data) -> Result<Self> {
         let chosen = data.some(PROVEN);
         let tiles = chosen.iter().map(|index| data.tile(*index)).collect::<Result<Vec<_>>>()?;
-        let names = chosen.iter().map(|index| data.dataset.entries[*index].path.to_string_lossy().into_owned()).collect();
+        let names =
+            chosen.iter().map(|index| data.dataset.entries[*index].path.to_string_lossy().into_owned()).collect();
         let origin = format!("{} tiles of the data set", tiles.len());
         Ok(Self { tiles, names, origin })
     }

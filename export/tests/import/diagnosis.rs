@@ -3,9 +3,7 @@
 use kiln_export::import::{Channels, InputSpec, Meaning, Range, Size, Spec};
 use ndarray::{Array1, ArrayD};
 
-use crate::support::{
-    Bench, Net, imagenet, planes, run_bare, scores, second_probability, tiles, usual,
-};
+use crate::support::{Bench, Net, imagenet, planes, run_bare, scores, second_probability, tiles, usual};
 
 /// Scores of the bundle that a description gives: the framework's side of a test.
 fn reference_of(net: &Net, spec: Spec) -> Vec<f32> {

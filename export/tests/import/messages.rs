@@ -40,11 +40,14 @@ fn sparse(name: &str) -> SparseTensorProto {
 
 /// Every kind of type.
 fn types() -> Vec<TypeProto> {
-    let shape = TypeProto::tensor(1, [
-        DimensionProto::fixed(3),
-        DimensionProto { denotation: "DATA_BATCH".to_owned(), ..DimensionProto::symbolic("n") },
-        DimensionProto::default(),
-    ]);
+    let shape = TypeProto::tensor(
+        1,
+        [
+            DimensionProto::fixed(3),
+            DimensionProto { denotation: "DATA_BATCH".to_owned(), ..DimensionProto::symbolic("n") },
+            DimensionProto::default(),
+        ],
+    );
     let sequence = SequenceTypeProto { elem_type: Some(shape.clone()) };
     let map = MapTypeProto { key_type: 8, value_type: Some(shape.clone()) };
     let optional = OptionalTypeProto { elem_type: Some(shape.clone()) };
@@ -55,10 +58,7 @@ fn types() -> Vec<TypeProto> {
         TypeProto { map_type: Some(Box::new(map)), ..TypeProto::default() },
         TypeProto { optional_type: Some(Box::new(optional)), ..TypeProto::default() },
         TypeProto { opaque_type: Some(opaque), ..TypeProto::default() },
-        TypeProto {
-            sparse_tensor_type: Some(TensorTypeProto { elem_type: 11, shape: None }),
-            ..TypeProto::default()
-        },
+        TypeProto { sparse_tensor_type: Some(TensorTypeProto { elem_type: 11, shape: None }), ..TypeProto::default() },
     ]
 }
 

@@ -2,13 +2,15 @@
 
 use burn_onnx_export::proto::{AttributeProto, DataType, GraphProto, TensorProto};
 use kiln_export::Batch;
-use kiln_export::import::{Channels, ImportRequest, InputSpec, Layout, Meaning, Range, Size, Spec, ThresholdSpec, import};
+use kiln_export::import::{
+    Channels, ImportRequest, InputSpec, Layout, Meaning, Range, Size, Spec, ThresholdSpec, import,
+};
 use kiln_runtime::parity::{GOLDEN_BATCHES, against_golden};
 use kiln_runtime::{Bundle, DecisionRule, Session, SessionOptions, golden};
 
 use crate::support::{
-    Axes, Bench, Net, distance, imagenet, model, node, planes, port, run_bare, runtime, scores, second_probability, tiles,
-    usual,
+    Axes, Bench, Net, distance, imagenet, model, node, planes, port, run_bare, runtime, scores, second_probability,
+    tiles, usual,
 };
 
 /// Imports the model and compares its scores with those of the bare model.
@@ -82,7 +84,8 @@ fn the_bundle_verifies_like_any_other() {
     assert_eq!(manifest.normal_classes, ["benign"]);
     let golden = golden::read(&bundle.golden_path().unwrap()).unwrap();
     assert_eq!(golden.tiles.len(), 8);
-    let mut session = Session::open(runtime(), &bundle.model_path("fp32").unwrap(), &SessionOptions::default()).unwrap();
+    let mut session =
+        Session::open(runtime(), &bundle.model_path("fp32").unwrap(), &SessionOptions::default()).unwrap();
     let rule = DecisionRule::from_manifest(manifest);
     let report = against_golden(&mut session, &golden, &rule, &GOLDEN_BATCHES).unwrap();
     assert!(report.passed, "{report:?}");
@@ -205,7 +208,10 @@ fn outputs_of_every_meaning() {
     assert_eq!(with(None, "y", None, 2).0.unwrap().outputs[0].by, "1 less the probabilities of normal classes");
     assert_eq!(with(None, "y", None, 2).0.unwrap().outputs[1].by, "softmax");
     assert_eq!(with(Some("Softmax"), "y", None, 2).0.unwrap().outputs[1].by, "unchanged");
-    assert_eq!(with(Some("LogSoftmax"), "y", Some(Meaning::LogProbabilities), 2).0.unwrap().outputs[1].by, "exponential");
+    assert_eq!(
+        with(Some("LogSoftmax"), "y", Some(Meaning::LogProbabilities), 2).0.unwrap().outputs[1].by,
+        "exponential"
+    );
     assert_eq!(with(None, "y", Some(Meaning::Logits), 1).0.unwrap().outputs[0].by, "sigmoid");
     assert_eq!(with(Some("Sigmoid"), "y", Some(Meaning::Probabilities), 1).0.unwrap().outputs[0].by, "unchanged");
     // A score has no natural threshold.
@@ -229,7 +235,9 @@ fn a_single_logit_of_two_named_classes_gives_both_probabilities() {
     let outputs = bench.outputs(&tiles(2));
     let both = &outputs.arrays["probabilities"];
     assert_eq!(both.shape(), [2, 2]);
-    assert!((both[[0, 0]] + both[[0, 1]] - 1.0).abs() < 1e-6 && (both[[1, 1]] - outputs.arrays["score"][[1]]).abs() < 1e-6);
+    assert!(
+        (both[[0, 0]] + both[[0, 1]] - 1.0).abs() < 1e-6 && (both[[1, 1]] - outputs.arrays["score"][[1]]).abs() < 1e-6
+    );
 }
 
 #[test]
@@ -279,8 +287,14 @@ fn flattened_pixels_of_a_linear_model() {
 
 #[test]
 fn element_types_beside_float32() {
-    for (kind, to) in [(DataType::Uint8, "uint8"), (DataType::Float16, "float16"), (DataType::Double, "float64"), (DataType::Int32, "int32")] {
-        let mut graph = Net { scale: if to == "uint8" || to == "int32" { 0.01 } else { 1.0 }, ..Net::default() }.graph();
+    for (kind, to) in [
+        (DataType::Uint8, "uint8"),
+        (DataType::Float16, "float16"),
+        (DataType::Double, "float64"),
+        (DataType::Int32, "int32"),
+    ] {
+        let mut graph =
+            Net { scale: if to == "uint8" || to == "int32" { 0.01 } else { 1.0 }, ..Net::default() }.graph();
         let cast = vec![AttributeProto::int("to", 1)];
         graph.node.insert(0, node("Cast", &["raw"], &["x"], cast));
         graph.input = vec![port("raw", kind, &[-1, 3, 256, 256])];
@@ -291,4 +305,82 @@ fn element_types_beside_float32() {
         let imported = imported.unwrap_or_else(|error| panic!("{to}: {}", kiln_runtime::chain(&error)));
         assert_eq!(imported.input.dtype.to_string(), to);
     }
+}
+
+#[test]
+fn every_resize_in_the_graph_is_that_of_plain_loops() {
+    let methods: [(&str, bool, bool, bool); 9] = [
+        ("bilinear", true, true, false),
+        ("bilinear", true, false, false),
+        ("bilinear", false, false, false),
+        ("bilinear", false, false, true),
+        ("bicubic", true, true, false),
+        ("bicubic", true, false, false),
+        ("bicubic", false, false, false),
+        ("lanczos", true, true, false),
+        ("nearest", false, false, false),
+    ];
+    for (method, antialias, rounded, align_corners) in methods {
+        for (size, resize) in [(96, None), (224, Some(Size::Sides([240, 232]))), (300, None), (16, None)] {
+            let mut spec = usual();
+            spec.input = InputSpec {
+                interpolation: Some(method.parse().unwrap()),
+                antialias: Some(antialias),
+                rounded: Some(rounded),
+                align_corners: Some(align_corners),
+                resize,
+                ..spec.input
+            };
+            let imported = Bench::new().import(&Net { size, ..Net::default() }.model(), spec);
+            let imported = imported.unwrap_or_else(|error| panic!("{method} {size}: {}", kiln_runtime::chain(&error)));
+            let worst = imported.parity.outputs.iter().map(|output| output.max_abs).fold(0.0, f64::max);
+            assert!(worst < 2e-6, "{method} {size}: {worst}");
+        }
+    }
+}
+
+#[test]
+fn other_precisions_pass_their_gate_or_are_left_out() {
+    use kiln_export::Precision;
+    let bench = Bench::new();
+    let path = bench.write("model.onnx", &Net { size: 224, ..Net::default() }.model());
+    let request = ImportRequest {
+        precisions: vec![Precision::Fp16, Precision::Int8],
+        ..bench.request(path, Spec { threshold: Some(ThresholdSpec::Value(0.45)), ..usual() })
+    };
+    let imported =
+        import(&request, runtime(), |_| {}).unwrap_or_else(|error| panic!("{}", kiln_runtime::chain(&error)));
+    assert_eq!(imported.variants.len(), 2);
+    let fp16 = &imported.variants[0];
+    assert!(fp16.published && fp16.tiles == 32, "{fp16:?}");
+    let int8 = &imported.variants[1];
+    assert!(int8.layers.len() + int8.kept_in_float.len() == 3, "{int8:?}");
+    let bundle = Bundle::open(&bench.path("bundle")).unwrap();
+    let published = imported.variants.iter().filter(|variant| variant.published).count();
+    assert_eq!(bundle.manifest.variants.len(), 1 + published);
+}
+
+#[test]
+fn control_flow_is_not_converted() {
+    use kiln_export::Precision;
+    let branch = |name: &str| GraphProto {
+        name: name.to_owned(),
+        node: vec![node("Identity", &["dense"], &[name], Vec::new())],
+        output: vec![port(name, DataType::Float, &[-1, 2])],
+        ..GraphProto::default()
+    };
+    let mut graph = Net { output: "dense", ..Net::default() }.graph();
+    graph.initializer.push(TensorProto::raw("yes", Vec::new(), DataType::Bool, vec![1]));
+    let branches =
+        vec![AttributeProto::graph("then_branch", branch("one")), AttributeProto::graph("else_branch", branch("two"))];
+    graph.node.push(node("If", &["yes"], &["logits"], branches));
+    graph.output = vec![port("logits", DataType::Float, &[-1, 2])];
+    let bench = Bench::new();
+    let path = bench.write("model.onnx", &model(17, graph));
+    let plain = bench.request(path, usual());
+    let request = ImportRequest { precisions: vec![Precision::Fp16], ..plain.clone() };
+    let error = import(&request, runtime(), |_| {}).unwrap_err().to_string();
+    assert!(error.contains("control flow") && error.contains("without one"), "{error}");
+    assert!(!bench.path("bundle").exists());
+    import(&plain, runtime(), |_| {}).unwrap();
 }

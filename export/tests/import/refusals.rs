@@ -247,14 +247,15 @@ fn scikit_learns_maps_are_read_as_the_tensor_before_them() {
     let classifier = vec![
         floats("coefficients", weights),
         floats("intercepts", vec![0.1, -0.1]),
-        AttributeProto { strings: vec!["normal".into(), "tumour".into()], r#type: 8, ..AttributeProto::string("classlabels_strings", "") },
+        AttributeProto {
+            strings: vec!["normal".into(), "tumour".into()],
+            r#type: 8,
+            ..AttributeProto::string("classlabels_strings", "")
+        },
         AttributeProto::string("post_transform", "SOFTMAX"),
         AttributeProto::int("multi_class", 1),
     ];
-    let map = MapTypeProto {
-        key_type: 8,
-        value_type: Some(TypeProto::tensor(1, [])),
-    };
+    let map = MapTypeProto { key_type: 8, value_type: Some(TypeProto::tensor(1, [])) };
     let element = TypeProto { map_type: Some(Box::new(map)), ..TypeProto::default() };
     let sequence = SequenceTypeProto { elem_type: Some(element) };
     let r#type = Some(TypeProto { sequence_type: Some(Box::new(sequence)), ..TypeProto::default() });
@@ -276,7 +277,10 @@ fn scikit_learns_maps_are_read_as_the_tensor_before_them() {
     let input = InputSpec { range: Some(Range::Unit), ..InputSpec::default() };
     let bench = Bench::new();
     let imported = bench.import(&pipeline, Spec { input, ..Spec::default() }).unwrap();
-    assert_eq!((imported.classes.as_slice(), imported.normal_classes.as_slice()), (&["normal".to_owned(), "tumour".to_owned()][..], &["normal".to_owned()][..]));
+    assert_eq!(
+        (imported.classes.as_slice(), imported.normal_classes.as_slice()),
+        (&["normal".to_owned(), "tumour".to_owned()][..], &["normal".to_owned()][..])
+    );
     assert_eq!(imported.dropped, [("output_label".to_owned(), "it is strings".to_owned())]);
     assert_eq!(imported.outputs[1].from, "output_probability");
 }

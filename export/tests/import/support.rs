@@ -89,16 +89,7 @@ pub(crate) struct Net {
 
 impl Default for Net {
     fn default() -> Self {
-        Self {
-            axes: Axes::Nchw,
-            batch: -1,
-            size: 256,
-            classes: 2,
-            opset: 17,
-            end: None,
-            output: "logits",
-            scale: 1.0,
-        }
+        Self { axes: Axes::Nchw, batch: -1, size: 256, classes: 2, opset: 17, end: None, output: "logits", scale: 1.0 }
     }
 }
 
@@ -198,7 +189,12 @@ impl Bench {
     }
 
     /// Imports a model with a reference.
-    pub(crate) fn import_with(&self, model: &ModelProto, spec: Spec, reference: PathBuf) -> Result<Imported, BundleError> {
+    pub(crate) fn import_with(
+        &self,
+        model: &ModelProto,
+        spec: Spec,
+        reference: PathBuf,
+    ) -> Result<Imported, BundleError> {
         let file = if reference.extension().is_some_and(|extension| extension == "csv") {
             ReferenceFile::Csv(reference)
         } else {

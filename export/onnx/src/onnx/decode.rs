@@ -12,7 +12,9 @@ use super::proto::{
 };
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::graph::{Attribute, Attributes, Constant, Draft, Foreign, ForeignHeader, Graph, Header, Node, Origin, ValueId};
+use crate::graph::{
+    Attribute, Attributes, Constant, Draft, Foreign, ForeignHeader, Graph, Header, Node, Origin, ValueId,
+};
 use crate::symbolic::{Plan, Size, Symbol};
 
 /// Operators that the passes look at.
@@ -120,7 +122,8 @@ impl OnnxModel {
         let standard = opset_import.iter().find(|import| import.domain.is_empty() || import.domain == "ai.onnx");
         let opset = standard.map(|import| import.version);
         let opset = opset.ok_or_else(|| Error::Foreign("it imports no standard operators".to_owned()))?;
-        let imports = opset_import.into_iter().filter(|import| !(import.domain.is_empty() || import.domain == "ai.onnx"));
+        let imports =
+            opset_import.into_iter().filter(|import| !(import.domain.is_empty() || import.domain == "ai.onnx"));
         let foreign = ForeignHeader {
             imports: imports.collect(),
             functions,
@@ -173,7 +176,8 @@ impl Reader<'_> {
             let id = self.port(port)?;
             self.graph.inputs.push(id);
         }
-        let ports: HashMap<&str, &ValueInfoProto> = proto.output.iter().map(|port| (port.name.as_str(), port)).collect();
+        let ports: HashMap<&str, &ValueInfoProto> =
+            proto.output.iter().map(|port| (port.name.as_str(), port)).collect();
         for node in proto.node {
             self.node(node, &ports)?;
         }
@@ -228,7 +232,9 @@ impl Reader<'_> {
         let holds_graph = |attribute: &AttributeProto| attribute.g.is_some() || !attribute.graphs.is_empty();
         if proto.attribute.iter().any(holds_graph) {
             let (operator, name) = (&proto.op_type, &proto.name);
-            return Err(Error::Foreign(format!("node `{name}` ({operator}) is control flow, whose graphs are not converted")));
+            return Err(Error::Foreign(format!(
+                "node `{name}` ({operator}) is control flow, whose graphs are not converted"
+            )));
         }
         if let Some((name, constant)) = constant_node(&proto)? {
             self.constant(&name, constant);
@@ -263,7 +269,9 @@ impl Reader<'_> {
     /// A dense layer in the exporter's form: the weight is stored as it is multiplied, and no attribute is needed.
     fn dense(&mut self, mut node: Node) -> Node {
         let plain = node.op == "Gemm"
-            && [("alpha", 1.0), ("beta", 1.0)].iter().all(|(name, one)| node.float(name).is_none_or(|value| value == *one))
+            && [("alpha", 1.0), ("beta", 1.0)]
+                .iter()
+                .all(|(name, one)| node.float(name).is_none_or(|value| value == *one))
             && node.int("transA").is_none_or(|flag| flag == 0);
         let Some(weight) = node.input(1).filter(|_| plain) else { return node };
         if node.int("transB").is_none_or(|flag| flag == 0) {
@@ -353,9 +361,7 @@ fn typed(tensor: &TensorProto) -> Bytes {
         Ok(DataType::Double) => tensor.double_data.iter().flat_map(|value| value.to_le_bytes()).collect(),
         Ok(DataType::Int64) => tensor.int64_data.iter().flat_map(|value| value.to_le_bytes()).collect(),
         Ok(DataType::Uint64) => tensor.uint64_data.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        Ok(DataType::Uint32) => {
-            tensor.uint64_data.iter().flat_map(|value| value.to_le_bytes()[..4].to_vec()).collect()
-        }
+        Ok(DataType::Uint32) => tensor.uint64_data.iter().flat_map(|value| value.to_le_bytes()[..4].to_vec()).collect(),
         Ok(DataType::Int32) => narrow(4),
         Ok(DataType::Int16 | DataType::Uint16 | DataType::Float16 | DataType::Bfloat16) => narrow(2),
         _ => narrow(1),

@@ -122,18 +122,14 @@ impl Work<'_> {
     }
 
     /// A constant that is joined with values of the batch, such as a class token, is repeated for each tile.
-    fn concat(
-        &mut self,
-        node: &mut NodeProto,
-        initializers: &BTreeMap<String, Vec<i64>>,
-        computed: &BTreeSet<String>,
-    ) {
+    fn concat(&mut self, node: &mut NodeProto, initializers: &BTreeMap<String, Vec<i64>>, computed: &BTreeSet<String>) {
         let axis = node.attribute.iter().find(|attribute| attribute.name == "axis").map_or(0, |attribute| attribute.i);
         if axis == 0 || !node.input.iter().any(|name| computed.contains(name)) {
             return;
         }
         for at in 0..node.input.len() {
-            let Some(dims) = initializers.get(&node.input[at]).filter(|dims| dims.len() > 1 && dims[0] == self.old) else {
+            let Some(dims) = initializers.get(&node.input[at]).filter(|dims| dims.len() > 1 && dims[0] == self.old)
+            else {
                 continue;
             };
             // Each tile of a model's own batch gets the same token, so one of them is enough.

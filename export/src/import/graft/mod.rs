@@ -59,7 +59,8 @@ impl Graft<'_> {
             batch::rewrite(&mut graph, &inner_input, old, rewrite, TILE);
         }
         let mut names = Names::new(&graph);
-        for port in [TILE, SCORE, PROBABILITIES].into_iter().chain(self.plan.kept.iter().map(|kept| kept.name.as_str())) {
+        for port in [TILE, SCORE, PROBABILITIES].into_iter().chain(self.plan.kept.iter().map(|kept| kept.name.as_str()))
+        {
             names.reserve(port);
         }
         let mut before = Builder::new(&mut names, self.foreign.opset);
@@ -152,7 +153,9 @@ fn prune(graph: &mut GraphProto) {
     let mut used = used.into_iter();
     graph.node.retain(|_| used.next().unwrap_or(false));
     graph.initializer.retain(|tensor| needed.contains(&tensor.name));
-    graph.sparse_initializer.retain(|sparse| sparse.values.as_ref().is_some_and(|values| needed.contains(&values.name)));
+    graph
+        .sparse_initializer
+        .retain(|sparse| sparse.values.as_ref().is_some_and(|values| needed.contains(&values.name)));
 }
 
 /// Adds every name that a node reads, within its graphs too.

@@ -17,7 +17,8 @@ pub(super) fn outputs(builder: &mut Builder<'_>, plan: &Plan, values: Values<'_>
     match (&plan.score, probabilities) {
         (Some(score), _) => {
             let value = float(builder, "score", values(&score.output));
-            let value = if score.negative { builder.node("Neg", "score/negative", &[&value], Vec::new()) } else { value };
+            let value =
+                if score.negative { builder.node("Neg", "score/negative", &[&value], Vec::new()) } else { value };
             flat_to(builder, &value, SCORE);
         }
         (None, Some(probabilities)) if plan.has_probabilities() => {

@@ -43,7 +43,8 @@ fn axis(builder: &mut Builder<'_>, value: String, taps: &[Taps], rounded: bool, 
     let base = f64::from(1_u32 << DIGIT);
     // Digits of least magnitude: the low one is in -2^10..2^10.
     let high = |taps: &Taps| taps.whole().iter().map(|weight| (*weight as f64 / base).round()).collect::<Vec<_>>();
-    let low = |taps: &Taps| taps.whole().iter().zip(high(taps)).map(|(weight, high)| *weight as f64 - high * base).collect();
+    let low =
+        |taps: &Taps| taps.whole().iter().zip(high(taps)).map(|(weight, high)| *weight as f64 - high * base).collect();
     let lows = product(builder, &format!("{name}/low"), &value, taps.len(), &matrix(taps, side, low), side);
     let highs = product(builder, &format!("{name}/high"), &value, taps.len(), &matrix(taps, side, high), side);
     let carry = builder.with_number("Mul", &format!("{name}/carry"), &lows, (1.0 / base) as f32);

@@ -35,11 +35,7 @@ pub(super) fn resolve(model: &Path, proto: &mut ModelProto) -> Result<Vec<Extern
     }
 }
 
-fn reference(
-    model: &Path,
-    tensor: &mut TensorProto,
-    files: &mut BTreeMap<String, ExternalFile>,
-) -> Result<(), String> {
+fn reference(model: &Path, tensor: &mut TensorProto, files: &mut BTreeMap<String, ExternalFile>) -> Result<(), String> {
     let of = format!("tensor `{}`", tensor.name.escape_debug());
     let mut entries: BTreeMap<&str, &str> = BTreeMap::new();
     for entry in &tensor.external_data {

@@ -118,8 +118,10 @@ impl Foreign {
     }
 
     fn checked(path: &Path, sha256: String, mut proto: ModelProto) -> Result<Self, ImportError> {
-        let not_onnx =
-            |reason: &str| ImportError::NotOnnx { path: path.to_owned(), reason: format!("not an ONNX model: {reason}") };
+        let not_onnx = |reason: &str| ImportError::NotOnnx {
+            path: path.to_owned(),
+            reason: format!("not an ONNX model: {reason}"),
+        };
         if proto.graph.is_none() {
             return Err(not_onnx("it holds no graph"));
         }

@@ -33,11 +33,6 @@ impl Names {
         self.0.insert(name.clone());
         name
     }
-
-    /// True if the name is in use.
-    pub(in crate::import) fn contains(&self, name: &str) -> bool {
-        self.0.contains(name)
-    }
 }
 
 /// Renames a value in a graph and in the graphs within it.

@@ -19,11 +19,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<ArrayD<f64>, String> {
     let size = shape.iter().try_fold(1_usize, |all, size| all.checked_mul(*size)).ok_or("the shape overflows")?;
     let values = elements(descr, data, size)?;
     let shape = IxDyn(&shape);
-    let array = if columns_first {
-        ArrayD::from_shape_vec(shape.f(), values)
-    } else {
-        ArrayD::from_shape_vec(shape, values)
-    };
+    let array =
+        if columns_first { ArrayD::from_shape_vec(shape.f(), values) } else { ArrayD::from_shape_vec(shape, values) };
     array.map(|array| array.as_standard_layout().into_owned()).map_err(|error| error.to_string())
 }
 

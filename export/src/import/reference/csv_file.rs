@@ -20,8 +20,12 @@ pub(super) fn read(path: &Path, root: Option<&Path>, policy: SizePolicy) -> Resu
     let place = |name: &str| header.iter().position(|column| column.trim() == name);
     let paths_at = place("path").ok_or_else(|| wrong(path, "no column `path` in the header"))?;
     let wanted = |name: &str| name == "score" || name.starts_with("p_");
-    let columns: Vec<(usize, String)> =
-        header.iter().enumerate().map(|(at, name)| (at, name.trim().to_owned())).filter(|(_, name)| wanted(name)).collect();
+    let columns: Vec<(usize, String)> = header
+        .iter()
+        .enumerate()
+        .map(|(at, name)| (at, name.trim().to_owned()))
+        .filter(|(_, name)| wanted(name))
+        .collect();
     if columns.is_empty() {
         return Err(wrong(path, "no column `score` or `p_<class>` in the header").into());
     }
@@ -37,7 +41,8 @@ pub(super) fn read(path: &Path, root: Option<&Path>, policy: SizePolicy) -> Resu
         for (at, name) in &columns {
             let text = record.get(*at).unwrap_or_default().trim();
             let value = text.parse::<f64>();
-            let value = value.map_err(|_| wrong(path, format!("line {line}: `{name}` is `{text}`, which is no number")))?;
+            let value =
+                value.map_err(|_| wrong(path, format!("line {line}: `{name}` is `{text}`, which is no number")))?;
             values.entry(name.clone()).or_default().push(value);
         }
     }

@@ -31,7 +31,8 @@ pub(super) fn read(path: &Path) -> Result<Reference, ImportError> {
         let name = entry.name().map_err(|error| failed(&error))?.into_owned();
         let name = name.strip_suffix(".npy").unwrap_or(&name).to_owned();
         let size = entry.size();
-        room = room.checked_sub(size).ok_or_else(|| wrong(path, format!("arrays of more than {MOST} bytes together")))?;
+        room =
+            room.checked_sub(size).ok_or_else(|| wrong(path, format!("arrays of more than {MOST} bytes together")))?;
         let mut bytes = Vec::new();
         entry.take(size + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
         if name == TILE {
@@ -42,8 +43,7 @@ pub(super) fn read(path: &Path) -> Result<Reference, ImportError> {
             arrays.insert(name, array);
         }
     }
-    let tiles: Vec<Tile> =
-        tiles.ok_or_else(|| wrong(path, "no array `tile` with the tiles, u8 [n, 256, 256, 3]"))?;
+    let tiles: Vec<Tile> = tiles.ok_or_else(|| wrong(path, "no array `tile` with the tiles, u8 [n, 256, 256, 3]"))?;
     if arrays.is_empty() {
         return Err(wrong(path, "no outputs beside `tile`; add an array for each, by its name"));
     }

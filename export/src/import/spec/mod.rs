@@ -14,8 +14,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 pub use input::{Channels, Dtype, Input, Interpolation, Layout, Range, Resize};
-pub(crate) use output::known;
 pub use output::Meaning;
+pub(crate) use output::known;
 pub(super) use resolve::resolve;
 
 use super::ImportError;
@@ -169,3 +169,6 @@ impl Spec {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,14 +48,17 @@ fn dtype(declared: &DeclaredInput, spec: &InputSpec) -> Result<Dtype, String> {
 
 /// The layouts that fit the declared shape.
 fn possible(declared: &DeclaredInput) -> Result<Vec<Layout>, String> {
-    let Some(dims) = &declared.dims else { return Ok(vec![Layout::Nchw, Layout::Nhwc, Layout::Flat, Layout::FlatNchw]) };
+    let Some(dims) = &declared.dims else {
+        return Ok(vec![Layout::Nchw, Layout::Nhwc, Layout::Flat, Layout::FlatNchw]);
+    };
     let three = |axis: usize| dims[axis].is_none_or(|size| size == 3);
     match dims.len() {
         4 => {
             let fits = [(Layout::Nchw, three(1)), (Layout::Nhwc, three(3))];
             // A stated 3 outweighs an axis of unknown size.
             let sure = [(Layout::Nchw, dims[1] == Some(3)), (Layout::Nhwc, dims[3] == Some(3))];
-            let of = |all: [(Layout, bool); 2]| all.iter().filter(|(_, fits)| *fits).map(|(l, _)| *l).collect::<Vec<_>>();
+            let of =
+                |all: [(Layout, bool); 2]| all.iter().filter(|(_, fits)| *fits).map(|(l, _)| *l).collect::<Vec<_>>();
             let found = if of(sure).is_empty() { of(fits) } else { of(sure) };
             if found.is_empty() {
                 let shape = declared.shape();
@@ -131,10 +134,10 @@ fn range(spec: &InputSpec, dtype: Dtype) -> Result<Range, String> {
         (Some(range), true) => Ok(range),
         (Some(Range::Bytes) | None, false) => Ok(Range::Bytes),
         (Some(range), false) => Err(format!("`range` is {range}, but the model takes whole numbers ({dtype})")),
-        (None, true) => Err(
-            "the range of its pixels is unknown; state `range`: 0..255, 0..1 or -1..1 (torchvision and timm: 0..1)"
-                .to_owned(),
-        ),
+        (None, true) => {
+            Err("the range of its pixels is unknown; state `range`: 0..255, 0..1 or -1..1 (torchvision and timm: 0..1)"
+                .to_owned())
+        }
     }
 }
 
@@ -202,7 +205,9 @@ fn resize(spec: &InputSpec, size: [usize; 2], dtype: Dtype) -> Result<Option<Res
     // Pillow always averages when it shrinks, so other resizes are of float tensors.
     let rounded = spec.rounded.unwrap_or(antialias);
     if rounded && !antialias && interpolation != Interpolation::Nearest {
-        return Err("`rounded` states a resize by Pillow, which always antialiases; leave out `antialias: false`".to_owned());
+        return Err(
+            "`rounded` states a resize by Pillow, which always antialiases; leave out `antialias: false`".to_owned()
+        );
     }
     if !rounded && !dtype.is_float() && interpolation != Interpolation::Nearest {
         return Err(format!("the model takes whole numbers ({dtype}), so its resize is `rounded`"));

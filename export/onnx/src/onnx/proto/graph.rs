@@ -3,8 +3,8 @@
 use prost::Message;
 
 use super::{
-    AttributeProto, DimensionProto, NodeDeviceConfigurationProto, SparseTensorProto, StringStringEntryProto, TensorProto,
-    TensorTypeProto, TypeProto,
+    AttributeProto, DimensionProto, NodeDeviceConfigurationProto, SparseTensorProto, StringStringEntryProto,
+    TensorProto, TensorTypeProto, TypeProto,
 };
 
 /// A graph of nodes in order of execution.
