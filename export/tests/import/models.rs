@@ -321,7 +321,8 @@ fn every_resize_in_the_graph_is_that_of_plain_loops() {
         ("nearest", false, false, false),
     ];
     for (method, antialias, rounded, align_corners) in methods {
-        for (size, resize) in [(96, None), (224, Some(Size::Sides([240, 232]))), (300, None), (16, None)] {
+        let small = if method == "lanczos" { 24 } else { 16 };
+        for (size, resize) in [(96, None), (224, Some(Size::Sides([240, 232]))), (300, None), (small, None)] {
             let mut spec = usual();
             spec.input = InputSpec {
                 interpolation: Some(method.parse().unwrap()),

@@ -13,6 +13,9 @@ use crate::import::model::DeclaredInput;
 /// that its sums are no longer exact; the largest bounds the memory of the resize.
 const SIDES: std::ops::RangeInclusive<usize> = 16..=2048;
 
+/// The smallest side of a Lanczos resize, whose kernel has three times as many weights as a bilinear one.
+const LANCZOS: usize = 24;
+
 /// The complete description of the input.
 ///
 /// # Errors
@@ -194,6 +197,9 @@ fn resize(spec: &InputSpec, size: [usize; 2], dtype: Dtype) -> Result<Option<Res
         return Ok(None);
     }
     let interpolation = spec.interpolation.unwrap_or(Interpolation::Bilinear);
+    if interpolation == Interpolation::Lanczos && to.iter().any(|side| *side < LANCZOS) {
+        return Err(format!("a lanczos resize needs a side of at least {LANCZOS} pixels, or its sums are not exact"));
+    }
     let align_corners = spec.align_corners.unwrap_or(false);
     let antialias = interpolation == Interpolation::Lanczos || spec.antialias.unwrap_or(!align_corners);
     if align_corners && interpolation != Interpolation::Bilinear {
