@@ -308,3 +308,29 @@ fn a_target_that_is_no_bundle_is_never_replaced() {
     assert!(error.to_string().contains("not a bundle"), "{error}");
     assert!(bench.path("bundle/thesis.tex").exists());
 }
+
+#[test]
+fn files_that_are_too_large_or_too_deep() {
+    let bench = Bench::new();
+    let file = std::fs::File::create(bench.path("large.onnx")).unwrap();
+    // A hole: no byte of it is on the disk.
+    file.set_len(1 << 31).unwrap();
+    let request = bench.request(bench.path("large.onnx"), usual());
+    let error = kiln_export::import::import(&request, crate::support::runtime(), |_| {}).unwrap_err().to_string();
+    assert!(error.contains("2 GiB") && error.contains("save_as_external_data"), "{error}");
+
+    let mut graph = GraphProto::default();
+    for _ in 0..120 {
+        let inner = AttributeProto::graph("body", graph);
+        graph = GraphProto { node: vec![node("Loop", &[], &["y"], vec![inner])], ..GraphProto::default() };
+    }
+    assert!(refused(graph, usual()).contains("not an ONNX model"));
+    // Every truncation of a model is refused or is another model; none is a crash.
+    use burn_onnx_export::proto::Message as _;
+    let bytes = Net::default().model().encode_to_vec();
+    for length in (0..bytes.len()).step_by(bytes.len() / 23) {
+        std::fs::write(bench.path("cut.onnx"), &bytes[..length]).unwrap();
+        let request = bench.request(bench.path("cut.onnx"), usual());
+        kiln_export::import::import(&request, crate::support::runtime(), |_| {}).unwrap_err();
+    }
+}
