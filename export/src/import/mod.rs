@@ -255,7 +255,6 @@ fn tile_set(data: Option<&Data>, reference: Option<&Reference>) -> Result<TileSe
         (Some(data), _) => TileSet::from_data(data),
         (None, Some(reference)) => Ok(TileSet {
             tiles: reference.tiles.iter().take(PROVEN).cloned().collect(),
-            names: reference.names.iter().take(PROVEN).cloned().collect(),
             origin: format!("{} tiles of the reference", reference.tiles.len().min(PROVEN)),
         }),
         (None, None) => TileSet::generated(),

@@ -133,13 +133,6 @@ impl Plan {
         Ok(Self { head, score, kept, classes, normal_classes, dropped })
     }
 
-    /// The model's outputs that the bundle needs.
-    pub(super) fn needed(&self) -> Vec<&str> {
-        let head = self.head.iter().map(|head| head.output.as_str());
-        let score = self.score.iter().map(|score| score.output.as_str());
-        head.chain(score).chain(self.kept.iter().map(|kept| kept.output.as_str())).collect()
-    }
-
     /// True if the bundle has an output `probabilities`.
     pub(super) fn has_probabilities(&self) -> bool {
         !self.classes.is_empty()

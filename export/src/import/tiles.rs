@@ -14,13 +14,11 @@ pub(super) const PROVEN: usize = 24;
 /// Seed of generated tiles.
 const SEED: u64 = 16;
 
-/// Tiles in order, with their names.
+/// Tiles in order.
 #[derive(Debug, Clone)]
 pub(super) struct TileSet {
     /// The tiles.
     pub(super) tiles: Vec<Tile>,
-    /// Path of each tile; `generated tile 3` for generated ones.
-    pub(super) names: Vec<String>,
     /// Origin in words, for the manifest.
     pub(super) origin: String,
 }
@@ -73,18 +71,15 @@ impl TileSet {
     pub(super) fn generated() -> Result<Self> {
         let tiles: std::result::Result<Vec<Tile>, _> = (0..PROVEN).map(|number| synth::tile(SEED, number)).collect();
         let tiles = tiles.map_err(kiln_train::Error::from)?;
-        let names = (0..PROVEN).map(|number| format!("generated tile {number}")).collect();
-        Ok(Self { tiles, names, origin: format!("{PROVEN} generated tiles") })
+        Ok(Self { tiles, origin: format!("{PROVEN} generated tiles") })
     }
 
     /// Tiles of a data set.
     pub(super) fn from_data(data: &Data) -> Result<Self> {
         let chosen = data.some(PROVEN);
         let tiles = chosen.iter().map(|index| data.tile(*index)).collect::<Result<Vec<_>>>()?;
-        let names =
-            chosen.iter().map(|index| data.dataset.entries[*index].path.to_string_lossy().into_owned()).collect();
         let origin = format!("{} tiles of the data set", tiles.len());
-        Ok(Self { tiles, names, origin })
+        Ok(Self { tiles, origin })
     }
 
     /// The first tiles, at most `count`.

@@ -58,11 +58,6 @@ impl Untouched {
         port.map_or(0, |port| code_of(&port.dtype))
     }
 
-    /// The ONNX Runtime in use.
-    pub(super) fn runtime(&self) -> &'static Runtime {
-        self.session.runtime()
-    }
-
     /// The model's outputs for `tiles`, computed one batch of the model at a time and joined along the batch.
     pub(super) fn run(&mut self, tiles: &[Tile], input: &Input) -> Result<Raw> {
         let mut joined: BTreeMap<String, Vec<ArrayD<f32>>> = BTreeMap::new();
@@ -100,7 +95,7 @@ fn cut(array: ArrayD<f32>, tiles: usize, batch: usize) -> ArrayD<f32> {
 }
 
 fn join(name: &str, parts: &[ArrayD<f32>]) -> Result<ArrayD<f32>> {
-    let views: Vec<_> = parts.iter().map(ArrayD::view).collect();
+    let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
     let joined = concatenate(Axis(0), &views);
     joined.map(|array| array.as_standard_layout().into_owned()).map_err(|error| shape_error(name, &error))
 }
