@@ -171,7 +171,7 @@ pub fn import(
     let root = request.data.as_deref().filter(|path| path.is_dir());
     let reference =
         request.reference.as_ref().map(|file| Reference::read(file, root, request.size_policy)).transpose()?;
-    let set = tile_set(data.as_ref(), reference.as_ref())?;
+    let set = tile_set(data.as_ref(), reference.as_ref())?.filled()?;
 
     let staged = Staged::beside(&request.out).map_err(BundleError::io(&request.out))?;
     copy_weights(&foreign, staged.path())?;

@@ -1,6 +1,5 @@
 //! Tiles on which a model is verified: the user's, or generated ones.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use kiln_tile::{Decoder, SizePolicy, Tile};
@@ -50,19 +49,11 @@ impl Data {
         Ok(dataset_digest(&self.dataset, &digests))
     }
 
-    /// At most `count` tiles, evenly spaced, with every label among the first if there are several.
+    /// At most `count` tiles, evenly spaced.
     pub(super) fn some(&self, count: usize) -> Vec<usize> {
         let all = self.dataset.len();
         let stride = all.div_ceil(count.max(1)).max(1);
-        let mut chosen: BTreeSet<usize> = (0..all).step_by(stride).take(count).collect();
-        for label in self.dataset.labels() {
-            if let Some(first) = self.dataset.entries.iter().position(|entry| entry.label == label)
-                && chosen.len() < count
-            {
-                chosen.insert(first);
-            }
-        }
-        chosen.into_iter().collect()
+        (0..all).step_by(stride).take(count).collect()
     }
 }
 
@@ -80,6 +71,17 @@ impl TileSet {
         let tiles = chosen.iter().map(|index| data.tile(*index)).collect::<Result<Vec<_>>>()?;
         let origin = format!("{} tiles of the data set", tiles.len());
         Ok(Self { tiles, origin })
+    }
+
+    /// The same tiles and, if there are fewer than [`PROVEN`], generated ones after them: the largest batch of the proof
+    /// needs eight.
+    pub(super) fn filled(mut self) -> Result<Self> {
+        let own = self.tiles.len();
+        if own < PROVEN {
+            self.tiles.extend(Self::generated()?.tiles.into_iter().take(PROVEN - own));
+            self.origin = format!("{} and {} generated ones", self.origin, PROVEN - own);
+        }
+        Ok(self)
     }
 
     /// The first tiles, at most `count`.

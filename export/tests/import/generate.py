@@ -422,13 +422,13 @@ def sklearn_mlp():
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     sklearn_model("sklearn_mlp", make_pipeline(StandardScaler(), MLPClassifier((24,), random_state=0, max_iter=60)), 20,
-                  options={"zipmap": False})
+                  spec={"classes": ["benign", "tumour"]}, options={"zipmap": False})
 
 
 @model
 def sklearn_isolation_forest():
     from sklearn.ensemble import IsolationForest
-    sklearn_model("sklearn_isolation_forest", IsolationForest(40, random_state=0), 21,
+    sklearn_model("sklearn_isolation_forest", IsolationForest(n_estimators=40, random_state=0), 21,
                   spec={"outputs": {"scores": "negative_score"}, "threshold": 0.0},
                   outputs=lambda estimator, x: {"score": -estimator.decision_function(x)})
 
