@@ -373,6 +373,27 @@ mod tests {
         assert_eq!(of(kiln_export::BundleError::from(runtime)), "type `kiln runtime install cpu` to get it again");
     }
 
+    #[cfg(feature = "export")]
+    #[test]
+    fn descriptions_name_flags_of_import() {
+        use kiln_export::{BundleError, ImportError};
+        let input = |key: &str| ImportError::Input {
+            path: "m.onnx".into(),
+            input: "x".to_owned(),
+            reason: format!("the model takes `x`; state `{key}`"),
+        };
+        let spec = |key: &str| ImportError::Spec { origin: key.to_owned(), reason: String::new() };
+        let inputs = ["layout", "range", "size", "resize", "mean", "std", "rounded"].map(input);
+        let specs = ["classes", "normal_classes", "threshold"].map(spec);
+        for error in inputs.into_iter().chain(specs) {
+            let hint = of(BundleError::from(error));
+            assert!(has_flag("import", &hint), "{hint}");
+        }
+        let output = ImportError::Output { output: "y".to_owned(), reason: String::new() };
+        assert!(has_flag("import", &of(BundleError::from(output))));
+        assert_eq!(hint(&BundleError::from(input("dtype")).into()), None);
+    }
+
     #[cfg(all(feature = "package", feature = "export"))]
     #[test]
     fn fields_of_a_request_name_flags_of_package_and_ship() {
