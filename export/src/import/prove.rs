@@ -98,12 +98,12 @@ fn attempt(
     save(&graft.model(batch), &path)?;
     let mut session = match Session::open(runtime, &path, &SessionOptions::default()) {
         Ok(session) => session,
-        Err(error) => return Ok(Attempt::Differs(vec![first_line(&chain(&error))])),
+        Err(error) => return Ok(Attempt::Differs(vec![short(&chain(&error), &path)])),
     };
     match compare(&mut session, expected) {
         Ok(parity) if parity.passed => Ok(Attempt::Agrees(Box::new(session), parity)),
         Ok(parity) => Ok(Attempt::Differs(lines(&parity))),
-        Err(error) => Ok(Attempt::Differs(vec![first_line(&chain(&error))])),
+        Err(error) => Ok(Attempt::Differs(vec![short(&chain(&error), &path)])),
     }
 }
 
@@ -157,8 +157,9 @@ fn lines(parity: &ParityReport) -> Vec<String> {
     missed.chain(decisions).collect()
 }
 
-/// ONNX Runtime's messages have several lines; the first names the node.
-fn first_line(text: &str) -> String {
+/// The first line of a message of ONNX Runtime, which names the node, without the scratch folder's path.
+fn short(text: &str, path: &Path) -> String {
+    let text = text.replace(&path.display().to_string(), MODEL);
     let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     line.chars().take(400).collect()
 }

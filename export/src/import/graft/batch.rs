@@ -16,17 +16,18 @@ pub(crate) enum Rewrite {
     All,
 }
 
+/// The opset from which `Slice` has its bounds in inputs.
+const SLICE_INPUTS: i64 = 10;
+
 /// Rewrites the shapes. `old` is the batch of the model; `input` the value of its input; `tile` the new input.
-pub(super) fn rewrite(graph: &mut GraphProto, input: &str, old: usize, rewrite: Rewrite, tile: &str) {
+pub(super) fn rewrite(graph: &mut GraphProto, input: &str, old: usize, rewrite: Rewrite, opset: i64, tile: &str) {
     if rewrite == Rewrite::None {
         return;
     }
     let old = old as i64;
     let mut constants = integers(graph);
-    let mut work = Work { old, rewrite, added: Vec::new(), tensors: Vec::new(), batch: None, tile };
+    let mut work = Work { old, rewrite, added: Vec::new(), tensors: Vec::new(), reads_batch: false, opset, tile };
     let computed = computed(graph, input);
-    let initializers: BTreeMap<String, Vec<i64>> =
-        graph.initializer.iter().map(|tensor| (tensor.name.clone(), tensor.dims.clone())).collect();
     let mut nodes = Vec::with_capacity(graph.node.len());
     for mut node in std::mem::take(&mut graph.node) {
         match node.op_type.as_str() {
@@ -35,7 +36,7 @@ pub(super) fn rewrite(graph: &mut GraphProto, input: &str, old: usize, rewrite: 
             }
             "Expand" | "ConstantOfShape" | "Tile" => work.shape_input(&mut node, &constants),
             "Resize" | "Upsample" => work.sizes(&mut node, &constants),
-            "Concat" => work.concat(&mut node, &initializers, &computed),
+            "Concat" => work.concat(&mut node, &computed),
             _ => {}
         }
         nodes.append(&mut work.added);
@@ -78,8 +79,9 @@ struct Work<'a> {
     /// Nodes to insert before the current one.
     added: Vec<NodeProto>,
     tensors: Vec<TensorProto>,
-    /// The value that holds the batch, `[1]`.
-    batch: Option<String>,
+    /// True once a value holds the batch.
+    reads_batch: bool,
+    opset: i64,
     tile: &'a str,
 }
 
@@ -121,45 +123,54 @@ impl Work<'_> {
         }
     }
 
-    /// A constant that is joined with values of the batch, such as a class token, is repeated for each tile.
-    fn concat(&mut self, node: &mut NodeProto, initializers: &BTreeMap<String, Vec<i64>>, computed: &BTreeSet<String>) {
+    /// A value without a batch that is joined with values of the batch, such as a class token, is repeated for each tile.
+    /// Each tile of a larger batch may have a value of its own, so this is for a batch of 1.
+    fn concat(&mut self, node: &mut NodeProto, computed: &BTreeSet<String>) {
         let axis = node.attribute.iter().find(|attribute| attribute.name == "axis").map_or(0, |attribute| attribute.i);
-        if axis == 0 || !node.input.iter().any(|name| computed.contains(name)) {
+        let joins = node.input.iter().any(|name| computed.contains(name));
+        // Along axis 0, sizes are joined to shapes.
+        if axis <= 0 || self.old != 1 || self.opset < SLICE_INPUTS || !joins {
             return;
         }
-        for at in 0..node.input.len() {
-            let Some(dims) = initializers.get(&node.input[at]).filter(|dims| dims.len() > 1 && dims[0] == self.old)
-            else {
-                continue;
-            };
-            // Each tile of a model's own batch gets the same token, so one of them is enough.
-            if self.old != 1 {
-                continue;
-            }
-            let shape = self.following(&dims[1..]);
-            let output = format!("{shape}/token");
-            self.added.push(plain("Expand", &[&node.input[at], &shape], &output, Vec::new()));
-            node.input[at] = output;
+        for input in node.input.iter_mut().filter(|name| !computed.contains(*name)) {
+            let shape = self.following_shape_of(input);
+            let output = format!("{shape}/repeated");
+            self.added.push(plain("Expand", &[input, &shape], &output, Vec::new()));
+            *input = output;
         }
+    }
+
+    /// A value with the shape of `value`, whose first size becomes the batch of the input.
+    fn following_shape_of(&mut self, value: &str) -> String {
+        let batch = self.batch();
+        let (start, end) = (self.constant("one", &[1]), self.constant("end", &[i64::MAX]));
+        let [shape, rest, output] = ["shape", "rest", "following"].map(|name| format!("{start}/{name}"));
+        self.added.push(plain("Shape", &[value], &shape, Vec::new()));
+        self.added.push(plain("Slice", &[&shape, &start, &end], &rest, Vec::new()));
+        self.added.push(plain("Concat", &[&batch, &rest], &output, vec![AttributeProto::int("axis", 0)]));
+        output
     }
 
     /// A value with a shape: the batch of the input, then `rest`.
     fn following(&mut self, rest: &[i64]) -> String {
-        let batch = match &self.batch {
-            Some(batch) => batch.clone(),
-            None => {
-                let zero = self.constant("zero", &[0]);
-                self.added.push(plain("Shape", &[self.tile], "kiln/batch/shape", Vec::new()));
-                let axis = vec![AttributeProto::int("axis", 0)];
-                self.added.push(plain("Gather", &["kiln/batch/shape", &zero], "kiln/batch/size", axis));
-                self.batch = Some("kiln/batch/size".to_owned());
-                "kiln/batch/size".to_owned()
-            }
-        };
+        let batch = self.batch();
         let rest = self.constant("rest", rest);
         let output = format!("{rest}/following");
         self.added.push(plain("Concat", &[&batch, &rest], &output, vec![AttributeProto::int("axis", 0)]));
         output
+    }
+
+    /// The value that holds the batch of the input, `[1]`.
+    fn batch(&mut self) -> String {
+        const SIZE: &str = "kiln/batch/size";
+        if !self.reads_batch {
+            self.reads_batch = true;
+            let zero = self.constant("zero", &[0]);
+            self.added.push(plain("Shape", &[self.tile], "kiln/batch/shape", Vec::new()));
+            let axis = vec![AttributeProto::int("axis", 0)];
+            self.added.push(plain("Gather", &["kiln/batch/shape", &zero], SIZE, axis));
+        }
+        SIZE.to_owned()
     }
 
     fn constant(&mut self, wish: &str, values: &[i64]) -> String {
@@ -194,7 +205,7 @@ mod tests {
 
     fn reshaped(shape: &[i64], how: Rewrite) -> Vec<i64> {
         let mut graph = graph("Reshape", shape);
-        rewrite(&mut graph, "x", 1, how, "tile");
+        rewrite(&mut graph, "x", 1, how, 17, "tile");
         let name = graph.node.last().map(|node| node.input[1].clone()).unwrap_or_default();
         integers(&graph).remove(&name).unwrap_or_default()
     }
@@ -212,7 +223,7 @@ mod tests {
     #[test]
     fn an_expanded_token_follows_the_batch() {
         let mut graph = graph("Expand", &[1, 1, 768]);
-        rewrite(&mut graph, "z", 1, Rewrite::Leading, "tile");
+        rewrite(&mut graph, "z", 1, Rewrite::Leading, 17, "tile");
         let operators: Vec<&str> = graph.node.iter().map(|node| node.op_type.as_str()).collect();
         assert_eq!(operators, ["Shape", "Gather", "Concat", "Expand"]);
         assert_eq!(graph.node[3].input[1], graph.node[2].output[0]);
