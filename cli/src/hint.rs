@@ -176,6 +176,32 @@ fn export(error: &kiln_export::BundleError) -> Option<String> {
         }
         // `kiln ship` names the folder with --bundle.
         BundleError::NotABundle { .. } => Some("choose another folder".to_owned()),
+        BundleError::Import(error) => import(error),
+        _ => None,
+    }
+}
+
+/// Hints for errors of an import: the flag of the key that the message names in quotes.
+#[cfg(feature = "export")]
+fn import(error: &kiln_export::ImportError) -> Option<String> {
+    use kiln_export::ImportError;
+
+    const KEYS: [&str; 8] = ["layout", "range", "size", "resize", "mean", "std", "dtype", "rounded"];
+    let set = |key: &str| format!("set it with --{}, or in the file of --spec", key.replace('_', "-"));
+    match error {
+        ImportError::Input { reason, .. } => {
+            let key = reason.split('`').skip(1).step_by(2).find(|word| KEYS.contains(word))?;
+            (key != "dtype").then(|| set(key))
+        }
+        ImportError::Spec { origin, .. } if ["classes", "normal_classes", "threshold"].contains(&origin.as_str()) => {
+            Some(set(origin))
+        }
+        ImportError::Output { output, .. } => {
+            Some(format!("state the meaning with --output '{}=MEANING'", escaped(output)))
+        }
+        ImportError::Reference { .. } => {
+            Some("change the description; --tolerance allows a larger difference".to_owned())
+        }
         _ => None,
     }
 }
@@ -374,6 +400,27 @@ mod tests {
         assert!(exists.contains("--replace") && has_flag("export", &exists), "{exists}");
         let runtime = Error::DamagedWheel { path: "x".into(), reason: String::new(), wheel: RuntimeWheel::Cpu };
         assert_eq!(of(kiln_export::BundleError::from(runtime)), "type `kiln runtime install cpu` to get it again");
+    }
+
+    #[cfg(feature = "export")]
+    #[test]
+    fn descriptions_name_flags_of_import() {
+        use kiln_export::{BundleError, ImportError};
+        let input = |key: &str| ImportError::Input {
+            path: "m.onnx".into(),
+            input: "x".to_owned(),
+            reason: format!("the model takes `x`; state `{key}`"),
+        };
+        let spec = |key: &str| ImportError::Spec { origin: key.to_owned(), reason: String::new() };
+        let inputs = ["layout", "range", "size", "resize", "mean", "std", "rounded"].map(input);
+        let specs = ["classes", "normal_classes", "threshold"].map(spec);
+        for error in inputs.into_iter().chain(specs) {
+            let hint = of(BundleError::from(error));
+            assert!(has_flag("import", &hint), "{hint}");
+        }
+        let output = ImportError::Output { output: "y".to_owned(), reason: String::new() };
+        assert!(has_flag("import", &of(BundleError::from(output))));
+        assert_eq!(hint(&BundleError::from(input("dtype")).into()), None);
     }
 
     #[cfg(all(feature = "package", feature = "export"))]

@@ -19,6 +19,9 @@ pub enum BundleError {
     /// ONNX Runtime is missing, or cannot run the graph.
     #[error(transparent)]
     Runtime(#[from] kiln_runtime::Error),
+    /// A model of another tool cannot become a bundle.
+    #[error(transparent)]
+    Import(#[from] crate::import::ImportError),
     /// The outputs of ONNX Runtime and burn disagree.
     #[error("{}", missed(.0))]
     Parity(Box<ParityReport>),
@@ -70,6 +73,7 @@ impl BundleError {
             Self::Export(_) => Fault::Input,
             Self::Train(error) => error.fault(),
             Self::Runtime(error) => error.fault(),
+            Self::Import(error) => error.fault(),
             Self::Parity(_) => Fault::Check,
             Self::Exists { .. } | Self::NotABundle { .. } | Self::Manifest { .. } | Self::Mismatch { .. } => {
                 Fault::Input

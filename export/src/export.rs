@@ -17,15 +17,16 @@ use kiln_train::data::Split;
 use kiln_train::training::Run;
 
 use super::manifest::{self, MODEL, Parts};
+use super::run_tiles::RunTiles;
 use super::variant::{VariantBuilder, VariantReport};
 use super::{Batch, BundleError, BurnModel, Result, card, gate, graph};
 use burn_onnx_export::{Calibration, Precision};
 
 /// Tiles in `golden.npz`: enough for both kinds, few enough for a small file.
-const GOLDEN_TILES: usize = 8;
+pub(crate) const GOLDEN_TILES: usize = 8;
 
 /// The model card's file.
-const CARD: &str = "README.md";
+pub(crate) const CARD: &str = "README.md";
 
 /// The request of an export.
 #[derive(Debug, Clone)]
@@ -91,7 +92,7 @@ pub struct Exported {
 /// [`BundleError::Parity`] if they disagree; [`BundleError::Exists`] or [`BundleError::NotABundle`] if the target
 /// exists and must not be replaced.
 pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: impl FnMut(Step)) -> Result<Exported> {
-    check_target(request)?;
+    check_target(&request.out, request.replace)?;
     let run = Run { openslide: request.openslide.clone(), ..Run::open(&request.run)? };
     let dataset = run.dataset(request.data.as_deref())?;
     let test = run.indices(&dataset, Split::Test)?;
@@ -119,8 +120,8 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
     for precision in request.precisions.iter().filter(|precision| **precision != Precision::Fp32) {
         on_step(Step::Variant(*precision));
         let mut builder = VariantBuilder {
-            run: &run,
-            dataset: &dataset,
+            tiles: &RunTiles { run: &run, dataset: &dataset },
+            kept: &|_| false,
             rule: &rule(&run),
             runtime,
             model: &model,
@@ -152,15 +153,14 @@ fn rule(run: &Run) -> DecisionRule {
 }
 
 /// Refuses a target before any work is done, and a target that is not a bundle even with `replace`.
-fn check_target(request: &ExportRequest) -> Result<()> {
-    let path = &request.out;
+pub(crate) fn check_target(path: &Path, replace: bool) -> Result<()> {
     if path.symlink_metadata().is_err() {
         return Ok(());
     }
-    match (request.replace, path.join(MANIFEST).is_file()) {
+    match (replace, path.join(MANIFEST).is_file()) {
         (true, true) => Ok(()),
-        (true, false) => Err(BundleError::NotABundle { path: path.clone() }),
-        (false, _) => Err(BundleError::Exists { path: path.clone() }),
+        (true, false) => Err(BundleError::NotABundle { path: path.to_owned() }),
+        (false, _) => Err(BundleError::Exists { path: path.to_owned() }),
     }
 }
 
@@ -205,7 +205,7 @@ fn publish(request: &ExportRequest, parts: &Parts<'_>, staged: Staged, golden: &
 }
 
 /// Path, size and digest of every file in a folder, sorted by name.
-fn listed(folder: &Path) -> Result<Vec<FileEntry>> {
+pub(crate) fn listed(folder: &Path) -> Result<Vec<FileEntry>> {
     let failed = BundleError::io(folder);
     let mut entries = Vec::new();
     for found in fs::read_dir(folder).map_err(&failed)? {
@@ -216,20 +216,20 @@ fn listed(folder: &Path) -> Result<Vec<FileEntry>> {
     Ok(entries)
 }
 
-fn entry(file: &Path, name: &str) -> Result<FileEntry> {
+pub(crate) fn entry(file: &Path, name: &str) -> Result<FileEntry> {
     let failed = BundleError::io(file);
     let bytes = fs::metadata(file).map_err(&failed)?.len();
     Ok(FileEntry { path: name.to_owned(), bytes, sha256: sha256_file(file).map_err(&failed)? })
 }
 
 /// Bytes of all files in a folder.
-fn bytes(folder: &Path) -> Result<u64> {
+pub(crate) fn bytes(folder: &Path) -> Result<u64> {
     let failed = BundleError::io(folder);
     let size = |found: std::io::Result<fs::DirEntry>| found?.metadata().map(|data| data.len());
     fs::read_dir(folder).map_err(&failed)?.map(size).sum::<std::io::Result<u64>>().map_err(&failed)
 }
 
-fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
     let path = folder.join(name);
     fs::write(&path, bytes).map_err(BundleError::io(&path))
 }

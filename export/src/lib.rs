@@ -1,6 +1,6 @@
 //! Export of a run to a bundle: the graph is written and compared with burn on the run's test tiles; only then does the
 //! complete folder appear. The content of a bundle is described in [`kiln_runtime::bundle::manifest`]; reading one needs
-//! neither this crate nor burn.
+//! neither this crate nor burn. Models that other tools trained come in through [`import`].
 
 mod batch;
 mod card;
@@ -8,8 +8,10 @@ mod error;
 mod export;
 mod gate;
 mod graph;
+pub mod import;
 mod manifest;
 mod reference;
+mod run_tiles;
 mod variant;
 
 pub use batch::Batch;
@@ -18,5 +20,6 @@ pub use error::{BundleError, Result};
 pub use export::{ExportRequest, Exported, Step, export};
 pub use gate::{GATE_BATCHES, verify, verify_run};
 pub use graph::graph;
+pub use import::{ImportError, ImportRequest, Imported};
 pub use reference::BurnModel;
 pub use variant::{AUROC_LOST, Attempt, DECISIONS_CHANGED, VariantReport};

@@ -65,19 +65,8 @@ impl Parts<'_> {
         })
     }
 
-    /// fp32 first, then the variants that passed their gates.
     fn variants(&self) -> Result<Vec<Variant>> {
-        let variant = |precision: &str, file: &str, gate| Variant {
-            precision: precision.to_owned(),
-            file: file.to_owned(),
-            batch: self.batch_dim("dynamic"),
-            gate,
-        };
-        let mut variants = vec![variant("fp32", MODEL, None)];
-        for report in self.variants.iter().filter(|report| report.published) {
-            variants.push(variant(&report.precision, &report.file, Some(json_of(report)?)));
-        }
-        Ok(variants)
+        variants(&self.batch_dim("dynamic"), self.variants)
     }
 
     fn batch_dim(&self, symbolic: &str) -> Dim {
@@ -143,6 +132,21 @@ impl Parts<'_> {
             tools: tools.into_iter().map(|(name, version)| (name.to_owned(), version)).collect(),
         })
     }
+}
+
+/// fp32 first, then the variants that passed their gates.
+pub(crate) fn variants(batch: &Dim, reports: &[VariantReport]) -> Result<Vec<Variant>> {
+    let variant = |precision: &str, file: &str, gate| Variant {
+        precision: precision.to_owned(),
+        file: file.to_owned(),
+        batch: batch.clone(),
+        gate,
+    };
+    let mut variants = vec![variant("fp32", MODEL, None)];
+    for report in reports.iter().filter(|report| report.published) {
+        variants.push(variant(&report.precision, &report.file, Some(json_of(report)?)));
+    }
+    Ok(variants)
 }
 
 /// The processing of the graph's input pixels.

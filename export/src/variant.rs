@@ -1,19 +1,16 @@
-//! Graphs of other precisions beside fp32, each with a gate: on the run's validation split, a variant may lose next to no AUROC
-//! and change next to no decision against the fp32 graph. A variant that fails is not published; its report contains the
-//! figures.
+//! Graphs of other precisions beside fp32, each with a gate: on tiles that it was not calibrated on, a variant may lose next to
+//! no AUROC and change next to no decision against the fp32 graph. A variant that fails is not published; its report contains
+//! the figures. The tiles are those of a run's splits, or of an import ([`GateTiles`]).
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 
 use kiln_runtime::decision::DecisionRule;
 use kiln_runtime::parity::{Accumulator, OutputParity};
 use kiln_runtime::scorer::run_padded;
 use kiln_runtime::{Outputs, Runtime, Session, SessionOptions};
 use kiln_tile::TILE_BYTES;
-use kiln_train::data::{Dataset, Loader, Split};
 use kiln_train::metrics::{Scored, auroc};
-use kiln_train::training::Run;
 use serde::Serialize;
 
 use super::Result;
@@ -25,8 +22,8 @@ pub const AUROC_LOST: f64 = 0.002;
 /// Largest share of the decisions that a variant changes.
 pub const DECISIONS_CHANGED: f64 = 0.005;
 
-/// Number of training tiles on which activations are observed.
-const OBSERVED: usize = 128;
+/// Number of tiles on which activations are observed.
+pub(crate) const OBSERVED: usize = 128;
 
 /// Tiles per batch if the graph does not fix it.
 const BATCH: usize = 8;
@@ -42,9 +39,9 @@ pub struct VariantReport {
     pub file: String,
     /// Bytes of that file.
     pub bytes: u64,
-    /// Tiles of the validation split.
+    /// Tiles of the gate: the validation split of a run.
     pub tiles: usize,
-    /// AUROC of the fp32 graph on these; `None` if they are all of one kind.
+    /// AUROC of the fp32 graph on these; `None` if they are all of one kind, or have no labels.
     pub auroc_reference: Option<f64>,
     /// AUROC of the variant.
     pub auroc: Option<f64>,
@@ -99,10 +96,23 @@ impl VariantReport {
     }
 }
 
-/// Builds and measures variants of an exported graph.
+/// Receives the pixels of a batch, u8 `[n, 256, 256, 3]`, and the truth of each tile: anomalous, normal, or unknown.
+pub(crate) type OnTiles<'a> = &'a mut dyn FnMut(Vec<u8>, &[Option<bool>]) -> Result<()>;
+
+/// The tiles on which variants are calibrated and judged.
+pub(crate) trait GateTiles {
+    /// Calls `each` with about [`OBSERVED`] tiles for calibration, one at a time. Every pass has the same tiles.
+    fn calibration(&self, each: OnTiles<'_>) -> Result<()>;
+
+    /// Calls `each` with the tiles of the gate, `batch` at a time; the last part may be smaller.
+    fn gate(&self, batch: usize, each: OnTiles<'_>) -> Result<()>;
+}
+
+/// Builds and measures variants of a graph.
 pub(crate) struct VariantBuilder<'a> {
-    pub(crate) run: &'a Run,
-    pub(crate) dataset: &'a Arc<Dataset>,
+    pub(crate) tiles: &'a dyn GateTiles,
+    /// Names of values that stay in 32 bits in an fp16 graph.
+    pub(crate) kept: &'a dyn Fn(&str) -> bool,
     pub(crate) rule: &'a DecisionRule,
     pub(crate) runtime: &'static Runtime,
     pub(crate) model: &'a OnnxModel,
@@ -118,7 +128,7 @@ impl VariantBuilder<'_> {
         match precision {
             Precision::Int8 => self.int8(calibration),
             _ => {
-                let model = self.model.to_fp16()?;
+                let model = self.model.to_fp16_except(self.kept)?;
                 let report = self.measured(Precision::Fp16, &model)?;
                 self.keep(report, &model)
             }
@@ -167,7 +177,7 @@ impl VariantBuilder<'_> {
         Ok(measured.into_iter().map(|(_, layer)| layer).collect())
     }
 
-    /// Activations on evenly spaced tiles of the training split.
+    /// Activations on the tiles for calibration.
     fn observed(&mut self, int8: &Int8, calibration: Calibration) -> Result<Activations> {
         let observer = int8.observer();
         let mut session =
@@ -176,14 +186,10 @@ impl VariantBuilder<'_> {
         let watched: Vec<&str> =
             watched.into_iter().filter(|name| session.outputs().iter().any(|port| port.name == *name)).collect();
         session.select_outputs(&watched)?;
-        let train = self.run.indices(self.dataset, Split::Train)?;
-        let stride = train.len().div_ceil(OBSERVED).max(1);
-        let chosen: Vec<usize> = train.into_iter().step_by(stride).collect();
         let mut activations = Activations::default();
-        let loader = self.run.loader(self.dataset, chosen, 1)?;
+        let tiles = self.tiles;
         let mut pass = |activations: &mut Activations, second: bool| -> Result<()> {
-            for part in loader.epoch(0, 0) {
-                let mut pixels = part.map_err(kiln_train::Error::from)?.pixels;
+            tiles.calibration(&mut |mut pixels, _| {
                 let tiles = pixels.len() / TILE_BYTES;
                 for (name, array) in run_padded(&mut session, &mut pixels, tiles)?.arrays {
                     let values: Vec<f32> = array.iter().copied().collect();
@@ -193,8 +199,8 @@ impl VariantBuilder<'_> {
                         activations.observe_channels(&name, array.shape(), &values);
                     }
                 }
-            }
-            Ok(())
+                Ok(())
+            })
         };
         pass(&mut activations, false)?;
         if calibration != Calibration::MinMax {
@@ -203,15 +209,11 @@ impl VariantBuilder<'_> {
         Ok(activations)
     }
 
-    /// Compares a variant with the fp32 graph on the validation split.
+    /// Compares a variant with the fp32 graph on the tiles of the gate.
     fn measured(&mut self, precision: Precision, model: &OnnxModel) -> Result<VariantReport> {
         let name = file(precision);
         let mut session = Session::open_bytes(self.runtime, &name, &model.bytes()?, &SessionOptions::default())?;
-        let tiles = self.run.indices(self.dataset, Split::Val)?;
-        // Both graphs have the same batch, if it is fixed.
-        let batch = self.reference.fixed_batch().unwrap_or(BATCH);
-        let loader = self.run.loader(self.dataset, tiles, batch)?;
-        let sides = compare(self.reference, &mut session, self.rule, &loader, self.run)?;
+        let sides = compare(self.reference, &mut session, self.rule, self.tiles)?;
         let parity = sides.parity.finish(session.provider(), session.nodes().clone());
         let (before, after) = (auroc(&sides.reference).ok(), auroc(&sides.variant).ok());
         Ok(VariantReport {
@@ -258,35 +260,34 @@ fn compare(
     reference: &mut Session,
     variant: &mut Session,
     rule: &DecisionRule,
-    loader: &Loader,
-    run: &Run,
+    tiles: &dyn GateTiles,
 ) -> Result<Sides> {
     let mut sides = Sides { parity: Accumulator::new(rule.clone()), reference: Vec::new(), variant: Vec::new() };
     let mut done = 0;
-    for part in loader.epoch(0, 0) {
-        let part = part.map_err(kiln_train::Error::from)?;
-        let mut pixels = part.pixels.clone();
-        let before = run_padded(reference, &mut pixels, part.len())?;
-        let after = run_padded(variant, &mut pixels, part.len())?;
+    // Both graphs have the same batch, if it is fixed.
+    let batch = reference.fixed_batch().unwrap_or(BATCH);
+    tiles.gate(batch, &mut |mut pixels, truths| {
+        let tiles = truths.len();
+        let before = run_padded(reference, &mut pixels, tiles)?;
+        let after = run_padded(variant, &mut pixels, tiles)?;
         sides.parity.add(done, &before, &after);
-        let anomalous: Vec<bool> = part.labels.iter().map(|label| run.facts.classes.is_anomalous(*label)).collect();
-        sides.reference.extend(scored(&before, &anomalous)?);
-        sides.variant.extend(scored(&after, &anomalous)?);
-        done += part.len();
-    }
+        sides.reference.extend(scored(&before, truths)?);
+        sides.variant.extend(scored(&after, truths)?);
+        done += tiles;
+        Ok(())
+    })?;
     Ok(sides)
 }
 
-fn scored(outputs: &Outputs, anomalous: &[bool]) -> Result<Vec<Scored>> {
+/// Scores of the tiles whose truth is known.
+fn scored(outputs: &Outputs, truths: &[Option<bool>]) -> Result<Vec<Scored>> {
     let missing = || burn_onnx_export::Error::Output {
         name: "score".to_owned(),
         reason: "the graph has no such output".to_owned(),
     };
     let scores = outputs.arrays.get("score").ok_or_else(missing)?;
-    let tile = |(score, anomalous): (&f32, &bool)| Scored {
-        score: f64::from(*score),
-        anomalous: *anomalous,
-        group: String::new(),
+    let tile = |(score, truth): (&f32, &Option<bool>)| {
+        truth.map(|anomalous| Scored { score: f64::from(*score), anomalous, group: String::new() })
     };
-    Ok(scores.iter().zip(anomalous).map(tile).collect())
+    Ok(scores.iter().zip(truths).filter_map(tile).collect())
 }

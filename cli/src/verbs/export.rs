@@ -115,7 +115,7 @@ pub(crate) fn variant_lines(variant: &VariantReport, out: &Output) {
     let figure = |value: Option<f64>| value.map_or("unknown".to_owned(), |value| format!("{value:.4}"));
     let verdict = if variant.published { "published" } else { "NOT published" };
     out.line(format_args!(
-        "{:<10} {verdict}: AUROC {} (fp32 {}), decisions changed {} of {} validation tiles; {:.1} MB",
+        "{:<10} {verdict}: AUROC {} (fp32 {}), decisions changed {} of {} tiles of the gate; {:.1} MB",
         variant.precision,
         figure(variant.auroc),
         figure(variant.auroc_reference),

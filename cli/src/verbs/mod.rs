@@ -16,6 +16,8 @@ mod evaluate;
 #[cfg(feature = "export")]
 mod export;
 mod format;
+#[cfg(feature = "export")]
+mod import;
 #[cfg(feature = "train")]
 mod labels;
 mod merge;
@@ -74,6 +76,8 @@ pub(crate) enum Verb {
     Study(study::Args),
     #[cfg(feature = "export")]
     Export(export::Args),
+    #[cfg(feature = "export")]
+    Import(Box<import::Args>),
     Verify(verify::Args),
     #[cfg(feature = "compare")]
     Compare(Box<compare::Args>),
@@ -133,6 +137,8 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         Verb::Study(args) => study::run(args, out),
         #[cfg(feature = "export")]
         Verb::Export(args) => export::run(args, out),
+        #[cfg(feature = "export")]
+        Verb::Import(args) => import::run(*args, out),
         Verb::Verify(args) => verify::run(args, out),
         #[cfg(feature = "compare")]
         Verb::Compare(args) => compare::run(*args, out),

@@ -42,6 +42,26 @@ impl Element {
         })
     }
 
+    /// The element type of a number of `TensorProto.DataType`; none for text, complex numbers and packed types.
+    pub(crate) fn from_code(code: i32) -> Option<Self> {
+        const ALL: [Element; 13] = [
+            Element::F32,
+            Element::U8,
+            Element::I8,
+            Element::U16,
+            Element::I16,
+            Element::I32,
+            Element::I64,
+            Element::Bool,
+            Element::F16,
+            Element::F64,
+            Element::U32,
+            Element::U64,
+            Element::Bf16,
+        ];
+        ALL.into_iter().find(|element| element.code() == code)
+    }
+
     /// The number in `TensorProto.DataType`.
     pub(crate) fn code(self) -> i32 {
         self as i32

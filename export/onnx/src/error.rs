@@ -111,6 +111,10 @@ pub enum Error {
     #[error("a parameter of the module cannot be read from its device: {0}")]
     Unreadable(String),
 
+    /// A model of another origin cannot be converted to another precision.
+    #[error("the model cannot be converted: {0}")]
+    Foreign(String),
+
     /// The model is too large for one protobuf message.
     #[error(
         "the model needs {bytes} bytes, more than the 2 GiB that one ONNX file can hold; save it with external data"

@@ -6,7 +6,7 @@ use kiln_runtime::bundle::manifest::{Dim, Manifest, Port};
 use kiln_tile::stain::StainPlace;
 use serde_json::Value;
 
-pub(super) fn ports(manifest: &Manifest) -> String {
+pub(crate) fn ports(manifest: &Manifest) -> String {
     let mut text = String::from("| name | type | shape | meaning |\n|---|---|---|---|\n");
     for port in manifest.inputs.iter().chain(&manifest.outputs) {
         let _ = writeln!(text, "| `{}` | {} | {} | {} |", port.name, port.dtype, shape(port), port.meaning);
@@ -38,24 +38,24 @@ fn stain(manifest: &Manifest) -> String {
 }
 
 /// Graphs of other precisions than fp32, with their losses on the validation split.
-pub(super) fn variants(manifest: &Manifest) -> String {
+pub(crate) fn variants(manifest: &Manifest) -> String {
     let others: Vec<_> = manifest.variants.iter().filter(|variant| variant.gate.is_some()).collect();
     if others.is_empty() {
         return String::new();
     }
     let mut text = String::from("| precision | file | AUROC lost | decisions changed |\n|---|---|---|---|\n");
     for variant in others {
-        let number = |name: &str| variant.gate.as_ref().and_then(|gate| gate[name].as_f64()).unwrap_or(f64::NAN);
+        let number = |name: &str| variant.gate.as_ref().and_then(|gate| gate[name].as_f64());
         let _ = writeln!(
             text,
-            "| {} | `{}` | {:.4} | {:.2} % |",
+            "| {} | `{}` | {} | {:.2} % |",
             variant.precision,
             variant.file,
-            number("auroc_lost"),
-            100.0 * number("decisions_changed_share")
+            number("auroc_lost").map_or("unknown".to_owned(), |lost| format!("{lost:.4}")),
+            100.0 * number("decisions_changed_share").unwrap_or(f64::NAN)
         );
     }
-    text.push_str("\nMeasured on the validation split; the figures above are those of fp32.\n");
+    text.push_str("\nMeasured on tiles that were not calibrated on; all other figures are those of fp32.\n");
     text
 }
 

@@ -14,7 +14,8 @@ use kiln_train::training::SplitFacts;
 use serde_json::Value;
 
 use figures::{baselines, calibration, failures, figures};
-use interface::{parity, ports, variants};
+use interface::parity;
+pub(crate) use interface::{ports, variants};
 
 /// The card's Markdown.
 pub(crate) fn card(manifest: &Manifest, split: &BTreeMap<Split, SplitFacts>) -> String {
@@ -94,7 +95,7 @@ fn data(manifest: &Manifest, split: &BTreeMap<Split, SplitFacts>) -> String {
 }
 
 /// Labels in a sentence; a label with a comma is quoted.
-fn list(labels: &[String]) -> String {
+pub(crate) fn list(labels: &[String]) -> String {
     let named = |label: &String| {
         if label.contains(',') { format!("\"{}\"", escaped(label)) } else { escaped(label) }
     };
@@ -102,7 +103,7 @@ fn list(labels: &[String]) -> String {
 }
 
 /// A label as text of a Markdown table: neither the end of a cell nor HTML.
-fn escaped(label: &str) -> String {
+pub(crate) fn escaped(label: &str) -> String {
     label.replace('\\', "\\\\").replace('|', "\\|").replace('&', "&amp;").replace('<', "&lt;").replace('`', "\\`")
 }
 

@@ -97,11 +97,11 @@ struct Header {
 /// The model's kind and size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Model {
-    /// `cnn`, `vae`, `hybrid`, `transfer` or `memory_bank`.
+    /// `cnn`, `vae`, `hybrid`, `transfer` or `memory_bank`; `imported` for a model of another tool.
     pub kind: String,
-    /// Name of the run.
+    /// Name of the run, or of the imported model.
     pub name: String,
-    /// Number of trained weights.
+    /// Number of weights.
     pub parameters: u64,
 }
 

@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, HashMap};
 
 pub(crate) use attribute::{Attribute, Attributes, axis, float, int, ints, tensor, text, to};
 pub(crate) use constant::{Constant, Data, Weight, bytes_of};
-pub(crate) use draft::{Draft, Header};
-pub(crate) use node::{Node, Origin};
+pub(crate) use draft::{Draft, ForeignHeader, Header};
+pub(crate) use node::{Foreign, Node, Origin};
 
 use crate::element::Element;
 use crate::symbolic::Size;

@@ -1,6 +1,7 @@
 //! Nodes, and the burn operations that they come from.
 
 use super::{Attribute, Attributes, ValueId};
+use crate::onnx::proto::NodeProto;
 
 /// One ONNX operator.
 #[derive(Clone, Debug)]
@@ -12,6 +13,15 @@ pub(crate) struct Node {
     pub(crate) attributes: Attributes,
     /// Position in [`Graph::origins`](super::Graph::origins).
     pub(crate) origin: usize,
+    /// The message of a node that was read from another model and that no pass looks at; `op` is then empty.
+    pub(crate) foreign: Option<Box<Foreign>>,
+}
+
+/// A node of another model, carried as it is. Its inputs and outputs are those of the [`Node`].
+#[derive(Clone, Debug)]
+pub(crate) struct Foreign {
+    /// The message without inputs and outputs.
+    pub(crate) proto: NodeProto,
 }
 
 impl Node {

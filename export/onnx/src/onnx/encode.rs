@@ -25,14 +25,21 @@ fn ir_version(opset: i64) -> i64 {
 /// Builds the model's message. No weight is read.
 pub(crate) fn encode(draft: &Draft) -> Parts {
     let Draft { graph, plan, header, opset } = draft;
+    let own = || (env!("CARGO_PKG_NAME").to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    let (producer_name, producer_version) =
+        header.foreign.as_ref().map_or_else(own, |foreign| foreign.producer.clone());
+    let mut opset_import = vec![OperatorSetIdProto { domain: String::new(), version: *opset }];
+    opset_import.extend(header.foreign.iter().flat_map(|foreign| foreign.imports.iter().cloned()));
     let model = ModelProto {
         ir_version: ir_version(*opset),
-        producer_name: env!("CARGO_PKG_NAME").to_owned(),
-        producer_version: env!("CARGO_PKG_VERSION").to_owned(),
+        producer_name,
+        producer_version,
         doc_string: header.description.clone(),
         graph: None,
-        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: *opset }],
+        opset_import,
+        functions: header.foreign.as_ref().map(|foreign| foreign.functions.clone()).unwrap_or_default(),
         metadata_props: header.metadata.iter().map(|(key, value)| StringStringEntryProto::new(key, value)).collect(),
+        ..ModelProto::default()
     };
     let initializer = |(id, constant): (&ValueId, &Constant)| Initializer {
         tensor: described(graph.name(*id), constant),
@@ -51,6 +58,7 @@ fn graph_message(graph: &Graph, plan: &Plan, name: &str) -> GraphProto {
         initializer: Vec::new(),
         input: graph.inputs.iter().map(port).collect(),
         output: graph.outputs.iter().map(port).collect(),
+        ..GraphProto::default()
     }
 }
 
@@ -62,16 +70,21 @@ fn port(graph: &Graph, id: ValueId, plan: &Plan) -> ValueInfoProto {
             Some(fixed) => Some(Dimension::DimValue(fixed)),
             None => size.name(plan).map(Dimension::DimParam),
         };
-        DimensionProto { value }
+        DimensionProto { value, ..DimensionProto::default() }
     };
     let shape = value.shape.as_ref().map(|shape| TensorShapeProto { dim: shape.iter().map(dimension).collect() });
     let tensor = TensorTypeProto { elem_type: value.element.code(), shape };
-    ValueInfoProto { name: graph.name(id).to_owned(), r#type: Some(TypeProto { tensor_type: Some(tensor) }) }
+    let r#type = Some(TypeProto { tensor_type: Some(tensor), ..TypeProto::default() });
+    ValueInfoProto { name: graph.name(id).to_owned(), r#type, ..ValueInfoProto::default() }
 }
 
 fn node(graph: &Graph, node: &Node) -> NodeProto {
     let name = |id: ValueId| graph.name(id).to_owned();
     let output: Vec<String> = node.outputs.iter().copied().map(name).collect();
+    if let Some(foreign) = &node.foreign {
+        let input = node.inputs.iter().map(|input| input.map(name).unwrap_or_default()).collect();
+        return NodeProto { input, output, ..foreign.proto.clone() };
+    }
     let origin = &graph.origins[node.origin];
     let origin =
         [("burn.module", &origin.module), ("burn.type", &origin.module_type), ("burn.operation", &origin.kind)];
@@ -84,6 +97,7 @@ fn node(graph: &Graph, node: &Node) -> NodeProto {
         attribute: node.attributes.iter().map(|(name, value)| attribute(name, value)).collect(),
         domain: String::new(),
         metadata_props: known.map(|(key, value)| StringStringEntryProto::new(key, value)).collect(),
+        ..NodeProto::default()
     }
 }
 

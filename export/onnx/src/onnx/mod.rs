@@ -1,6 +1,7 @@
 //! The ONNX side: protobuf messages and the finished model. The same graph always gives the same bytes. Nothing here
 //! changes the graph.
 
+mod decode;
 mod encode;
 mod external;
 mod model;

@@ -101,7 +101,7 @@ impl Editor {
     /// A node of one output.
     pub(super) fn node(&self, op: &'static str, inputs: &[ValueId], output: ValueId, attributes: Attributes) -> Node {
         let inputs = inputs.iter().copied().map(Some).collect();
-        Node { op, inputs, outputs: vec![output], attributes, origin: self.origin }
+        Node { op, inputs, outputs: vec![output], attributes, origin: self.origin, foreign: None }
     }
 
     /// Positions of the nodes that read each value; [`OUTSIDE`] for an output of the graph.

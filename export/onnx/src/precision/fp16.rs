@@ -46,13 +46,15 @@ fn follows_precision(op: &str, position: usize) -> bool {
     op != "Resize" || position == 0
 }
 
-pub(super) fn convert(model: &OnnxModel) -> OnnxModel {
+pub(super) fn convert(model: &OnnxModel, kept: &dyn Fn(&str) -> bool) -> OnnxModel {
     let mut editor = Editor::new(model);
     editor.note("kiln.precision", "fp16");
-    let pixels = pixel_values(&editor);
+    let pixels = pixel_values(&editor, kept);
     let mut conversion = Conversion { halves: HashMap::new(), computed: HashMap::new(), nodes: Vec::new() };
     for node in editor.nodes().to_vec() {
-        let narrow = |id: &ValueId| editor.element(*id) == Element::F32 && !pixels.contains(id);
+        let narrow = |id: &ValueId| {
+            editor.element(*id) == Element::F32 && !pixels.contains(id) && !kept(editor.graph().name(*id))
+        };
         if HALF.contains(&node.op) && node.outputs.iter().all(narrow) {
             conversion.in_half(&mut editor, node);
         } else {
@@ -64,10 +66,11 @@ pub(super) fn convert(model: &OnnxModel) -> OnnxModel {
 }
 
 /// Values computed from 8-bit inputs alone, with no layer in between.
-fn pixel_values(editor: &Editor) -> HashSet<ValueId> {
+fn pixel_values(editor: &Editor, kept: &dyn Fn(&str) -> bool) -> HashSet<ValueId> {
     let inputs = editor.graph().inputs.iter().copied();
     let mut pixels: HashSet<ValueId> = inputs.filter(|id| editor.is_byte_input(*id)).collect();
-    for node in editor.nodes().iter().filter(|node| !LAYERS.contains(&node.op)) {
+    let is_kept = |node: &Node| node.outputs.iter().all(|id| kept(editor.graph().name(*id)));
+    for node in editor.nodes().iter().filter(|node| !LAYERS.contains(&node.op) || is_kept(node)) {
         let mut computed = node.inputs.iter().flatten().filter(|id| editor.constant(**id).is_none()).peekable();
         if computed.peek().is_some() && computed.all(|id| pixels.contains(id)) {
             pixels.extend(&node.outputs);

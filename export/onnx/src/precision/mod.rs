@@ -92,6 +92,14 @@ impl OnnxModel {
     /// # Errors
     /// [`crate::Error::Unreadable`] if a parameter cannot be read.
     pub fn to_fp16(&self) -> Result<Self> {
-        panics::reading(|| Ok(fp16::convert(self)))
+        self.to_fp16_except(&|_| false)
+    }
+
+    /// As [`OnnxModel::to_fp16`], without the nodes whose results have names that satisfy `kept`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unreadable`] if a parameter cannot be read.
+    pub fn to_fp16_except(&self, kept: &dyn Fn(&str) -> bool) -> Result<Self> {
+        panics::reading(|| Ok(fp16::convert(self, kept)))
     }
 }

@@ -192,7 +192,7 @@ impl<'a> Context<'a> {
     ) -> Vec<ValueId> {
         let outputs: Vec<_> = elements.iter().map(|element| self.graph.value(*element, None)).collect();
         let origin = self.graph.origins.len().saturating_sub(1);
-        self.graph.nodes.push(Node { op, inputs, outputs: outputs.clone(), attributes, origin });
+        self.graph.nodes.push(Node { op, inputs, outputs: outputs.clone(), attributes, origin, foreign: None });
         outputs
     }
 

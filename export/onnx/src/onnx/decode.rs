@@ -1,0 +1,370 @@
+//! Reads a model of another origin into the exporter's graph, so that its precision can be changed. Operators that the
+//! passes look at become nodes like the exporter's own; all others are carried as they are.
+
+use std::collections::{BTreeMap, HashMap};
+
+use prost::bytes::Bytes;
+
+use super::OnnxModel;
+use super::proto::{
+    AttributeProto, AttributeType, DataType, DimensionProto, GraphProto, ModelProto, NodeProto, TensorProto,
+    ValueInfoProto,
+};
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::graph::{
+    Attribute, Attributes, Constant, Draft, Foreign, ForeignHeader, Graph, Header, Node, Origin, ValueId,
+};
+use crate::symbolic::{Plan, Size, Symbol};
+
+/// Operators that the passes look at.
+const KNOWN: [&str; 27] = [
+    "Add",
+    "AveragePool",
+    "Cast",
+    "Clip",
+    "Concat",
+    "Conv",
+    "ConvTranspose",
+    "Div",
+    "Expand",
+    "Flatten",
+    "Gemm",
+    "GlobalAveragePool",
+    "HardSigmoid",
+    "HardSwish",
+    "LeakyRelu",
+    "MatMul",
+    "MaxPool",
+    "Mul",
+    "PRelu",
+    "Relu",
+    "Reshape",
+    "Resize",
+    "Sigmoid",
+    "Slice",
+    "Sub",
+    "Tanh",
+    "Transpose",
+];
+
+/// Names of their attributes.
+const ATTRIBUTES: [&str; 31] = [
+    "allowzero",
+    "alpha",
+    "antialias",
+    "auto_pad",
+    "axes",
+    "axis",
+    "beta",
+    "ceil_mode",
+    "coordinate_transformation_mode",
+    "count_include_pad",
+    "cubic_coeff_a",
+    "dilations",
+    "exclude_outside",
+    "extrapolation_value",
+    "group",
+    "keep_aspect_ratio_policy",
+    "kernel_shape",
+    "max",
+    "min",
+    "mode",
+    "nearest_mode",
+    "output_padding",
+    "output_shape",
+    "pads",
+    "perm",
+    "saturate",
+    "storage_order",
+    "strides",
+    "to",
+    "transA",
+    "transB",
+];
+
+/// Texts in their attributes.
+const TEXTS: [&str; 20] = [
+    "NOTSET",
+    "SAME_LOWER",
+    "SAME_UPPER",
+    "VALID",
+    "align_corners",
+    "asymmetric",
+    "ceil",
+    "cubic",
+    "floor",
+    "half_pixel",
+    "half_pixel_symmetric",
+    "linear",
+    "nearest",
+    "not_larger",
+    "not_smaller",
+    "pytorch_half_pixel",
+    "round_prefer_ceil",
+    "round_prefer_floor",
+    "stretch",
+    "tf_crop_and_resize",
+];
+
+impl OnnxModel {
+    /// Reads a model of any origin, for [`OnnxModel::to_fp16`] and [`crate::Int8`]. `element` gives the element type of a
+    /// value by its name (`TensorProto.DataType`), as a runtime infers it; the types of inputs, outputs and constants are in
+    /// the model.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] for a model with graphs in attributes (control flow), sparse constants, weights in other files,
+    /// or constants of types without a counterpart in burn; for nodes that are not in the order of execution; and for a
+    /// value of unknown type.
+    pub fn from_message(message: ModelProto, element: &dyn Fn(&str) -> Option<i32>) -> Result<Self> {
+        let ModelProto { graph, opset_import, functions, metadata_props, doc_string, .. } = message;
+        let graph = graph.ok_or_else(|| Error::Foreign("it holds no graph".to_owned()))?;
+        let standard = opset_import.iter().find(|import| import.domain.is_empty() || import.domain == "ai.onnx");
+        let opset = standard.map(|import| import.version);
+        let opset = opset.ok_or_else(|| Error::Foreign("it imports no standard operators".to_owned()))?;
+        let imports =
+            opset_import.into_iter().filter(|import| !(import.domain.is_empty() || import.domain == "ai.onnx"));
+        let foreign = ForeignHeader {
+            imports: imports.collect(),
+            functions,
+            producer: (message.producer_name, message.producer_version),
+        };
+        let mut metadata: Vec<(String, String)> =
+            metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
+        metadata.sort();
+        let plan = plan(&graph);
+        let header =
+            Header { name: graph.name.clone(), description: doc_string, metadata, foreign: Some(Box::new(foreign)) };
+        let graph = Reader { graph: Graph::default(), ids: HashMap::new(), element, plan: &plan }.read(graph)?;
+        Ok(Self::new(Draft { graph, plan, header, opset }))
+    }
+}
+
+/// The symbolic axes of inputs and outputs, by name.
+fn plan(graph: &GraphProto) -> Plan {
+    let mut symbols: BTreeMap<String, Symbol> = BTreeMap::new();
+    for (input, port) in graph.input.iter().enumerate() {
+        for (axis, dim) in port.dims().unwrap_or_default().iter().enumerate() {
+            if let Some(name) = dim.dim_param().filter(|name| !name.is_empty()) {
+                let (sizes, odd) = Symbol::usual_sizes(2);
+                let symbol = Symbol { name: name.to_owned(), input, axis, sizes, odd };
+                symbols.entry(name.to_owned()).or_insert(symbol);
+            }
+        }
+    }
+    Plan { symbols: symbols.into_values().collect(), odd: true }
+}
+
+struct Reader<'a> {
+    graph: Graph,
+    ids: HashMap<String, ValueId>,
+    element: &'a dyn Fn(&str) -> Option<i32>,
+    plan: &'a Plan,
+}
+
+impl Reader<'_> {
+    fn read(mut self, proto: GraphProto) -> Result<Graph> {
+        if let Some(sparse) = proto.sparse_initializer.first().and_then(|sparse| sparse.values.as_ref()) {
+            return Err(Error::Foreign(format!("constant `{}` is sparse", sparse.name)));
+        }
+        self.graph.origins.push(Origin::default());
+        for tensor in &proto.initializer {
+            let constant = constant(tensor)?;
+            self.constant(&tensor.name, constant);
+        }
+        for port in &proto.input {
+            let id = self.port(port)?;
+            self.graph.inputs.push(id);
+        }
+        let ports: HashMap<&str, &ValueInfoProto> =
+            proto.output.iter().map(|port| (port.name.as_str(), port)).collect();
+        for node in proto.node {
+            self.node(node, &ports)?;
+        }
+        for port in &proto.output {
+            let id = self.id(&port.name)?;
+            self.graph.values[id].shape = self.shape(port);
+            self.graph.outputs.push(id);
+        }
+        Ok(self.graph)
+    }
+
+    fn named(&mut self, name: &str, element: Element, shape: Option<Vec<Size>>) -> ValueId {
+        let id = self.graph.value(element, shape);
+        self.graph.values[id].name = Some(name.to_owned());
+        self.ids.insert(name.to_owned(), id);
+        id
+    }
+
+    fn constant(&mut self, name: &str, constant: Constant) {
+        let id = self.named(name, constant.element, None);
+        self.graph.constants.insert(id, constant);
+    }
+
+    fn port(&mut self, port: &ValueInfoProto) -> Result<ValueId> {
+        let code = port.tensor_type().map_or(0, |tensor| tensor.elem_type);
+        let element = Element::from_code(code)
+            .ok_or_else(|| Error::Foreign(format!("`{}` has elements of ONNX type {code}", port.name)))?;
+        let shape = self.shape(port);
+        Ok(self.named(&port.name, element, shape))
+    }
+
+    /// The shape of a port; none unless every axis is a number or a known symbol.
+    fn shape(&self, port: &ValueInfoProto) -> Option<Vec<Size>> {
+        port.dims()?.iter().map(|dim| self.size(dim)).collect()
+    }
+
+    fn size(&self, dim: &DimensionProto) -> Option<Size> {
+        let recordings = 0..self.plan.recordings();
+        if let Some(size) = dim.dim_value() {
+            return Some(Size(recordings.map(|_| size).collect()));
+        }
+        let at = self.plan.symbols.iter().position(|symbol| Some(symbol.name.as_str()) == dim.dim_param())?;
+        Some(Size(recordings.map(|recording| self.plan.sizes(recording)[at] as i64).collect()))
+    }
+
+    fn id(&self, name: &str) -> Result<ValueId> {
+        let unknown = || Error::Foreign(format!("value `{name}` is read before it is computed"));
+        self.ids.get(name).copied().ok_or_else(unknown)
+    }
+
+    fn node(&mut self, proto: NodeProto, ports: &HashMap<&str, &ValueInfoProto>) -> Result<()> {
+        let holds_graph = |attribute: &AttributeProto| attribute.g.is_some() || !attribute.graphs.is_empty();
+        if proto.attribute.iter().any(holds_graph) {
+            let (operator, name) = (&proto.op_type, &proto.name);
+            return Err(Error::Foreign(format!(
+                "node `{name}` ({operator}) is control flow, whose graphs are not converted"
+            )));
+        }
+        if let Some((name, constant)) = constant_node(&proto)? {
+            self.constant(&name, constant);
+            return Ok(());
+        }
+        let input = |name: &String| if name.is_empty() { Ok(None) } else { self.id(name).map(Some) };
+        let inputs = proto.input.iter().map(input).collect::<Result<Vec<_>>>()?;
+        let mut outputs = Vec::with_capacity(proto.output.len());
+        for name in &proto.output {
+            let declared = ports.get(name.as_str()).and_then(|port| port.tensor_type()).map(|tensor| tensor.elem_type);
+            let code = (self.element)(name).or(declared).filter(|code| *code != 0);
+            // An omitted output, and text, which no pass looks at, have no counterpart in burn.
+            let element = code.and_then(Element::from_code).unwrap_or(Element::Bool);
+            if code.is_none() && !name.is_empty() {
+                return Err(Error::Foreign(format!("the element type of `{name}` is unknown")));
+            }
+            outputs.push(self.named(name, element, None));
+        }
+        let node = match known(&proto) {
+            Some((op, attributes)) => Node { op, inputs, outputs, attributes, origin: 0, foreign: None },
+            None => {
+                let foreign = Foreign { proto: NodeProto { input: Vec::new(), output: Vec::new(), ..proto } };
+                let foreign = Some(Box::new(foreign));
+                Node { op: "", inputs, outputs, attributes: Vec::new(), origin: 0, foreign }
+            }
+        };
+        let node = self.dense(node);
+        self.graph.nodes.push(node);
+        Ok(())
+    }
+
+    /// A dense layer in the exporter's form: the weight is stored as it is multiplied, and no attribute is needed.
+    fn dense(&mut self, mut node: Node) -> Node {
+        let plain = node.op == "Gemm"
+            && [("alpha", 1.0), ("beta", 1.0)]
+                .iter()
+                .all(|(name, one)| node.float(name).is_none_or(|value| value == *one))
+            && node.int("transA").is_none_or(|flag| flag == 0);
+        let Some(weight) = node.input(1).filter(|_| plain) else { return node };
+        if node.int("transB").is_none_or(|flag| flag == 0) {
+            node.attributes.clear();
+            return node;
+        }
+        let Some(turned) = self.graph.constants.get(&weight).and_then(transposed) else { return node };
+        let name = format!("{}/transposed", self.graph.name(weight));
+        let id = match self.ids.get(&name) {
+            Some(known) => *known,
+            None => {
+                self.constant(&name, turned);
+                self.ids.get(&name).copied().unwrap_or(weight)
+            }
+        };
+        node.inputs[1] = Some(id);
+        node.attributes.clear();
+        node
+    }
+}
+
+/// A matrix of 32-bit floats with its axes exchanged.
+fn transposed(constant: &Constant) -> Option<Constant> {
+    let [rows, columns] = constant.dims.as_slice() else { return None };
+    let values = constant.floats()?;
+    let turned = (0..*columns).flat_map(|column| (0..*rows).map(move |row| row * columns + column));
+    Some(Constant::from_f32(vec![*columns, *rows], turned.filter_map(|at| values.get(at).copied())))
+}
+
+/// The operator and its attributes, if the passes look at it and every attribute is known.
+fn known(proto: &NodeProto) -> Option<(&'static str, Attributes)> {
+    let standard = proto.domain.is_empty() || proto.domain == "ai.onnx";
+    let op = KNOWN.into_iter().find(|op| standard && *op == proto.op_type)?;
+    let attributes = proto.attribute.iter().map(attribute).collect::<Option<_>>()?;
+    Some((op, attributes))
+}
+
+fn attribute(proto: &AttributeProto) -> Option<(&'static str, Attribute)> {
+    let name = ATTRIBUTES.into_iter().find(|name| *name == proto.name).filter(|_| proto.ref_attr_name.is_empty())?;
+    let value = match proto.r#type() {
+        AttributeType::Int => Attribute::Int(proto.i),
+        AttributeType::Ints => Attribute::Ints(proto.ints.clone()),
+        AttributeType::Float => Attribute::Float(proto.f),
+        AttributeType::String => Attribute::Text(TEXTS.into_iter().find(|text| text.as_bytes() == proto.s)?),
+        _ => return None,
+    };
+    Some((name, value))
+}
+
+/// The constant of a `Constant` node.
+fn constant_node(proto: &NodeProto) -> Result<Option<(String, Constant)>> {
+    let ([name], [attribute]) = (proto.output.as_slice(), proto.attribute.as_slice()) else { return Ok(None) };
+    match &attribute.t {
+        Some(tensor) if proto.op_type == "Constant" && attribute.name == "value" => {
+            Ok(Some((name.clone(), constant(tensor)?)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// A constant with its data in the form of ONNX's raw data.
+fn constant(tensor: &TensorProto) -> Result<Constant> {
+    let wrong = |reason: &str| Error::Foreign(format!("constant `{}` {reason}", tensor.name));
+    if tensor.is_external() {
+        return Err(wrong("is in another file"));
+    }
+    let element = Element::from_code(tensor.data_type)
+        .ok_or_else(|| wrong(&format!("has elements of ONNX type {}", tensor.data_type)))?;
+    let dims = tensor.dims.iter().map(|size| usize::try_from(*size).ok()).collect::<Option<Vec<_>>>();
+    let dims = dims.ok_or_else(|| wrong("has a negative size"))?;
+    let count = dims.iter().try_fold(1_usize, |all, size| all.checked_mul(*size));
+    let expected = count.and_then(|count| count.checked_mul(element.size()));
+    let data = if tensor.raw_data.is_empty() { typed(tensor) } else { tensor.raw_data.clone() };
+    if expected != Some(data.len()) {
+        return Err(wrong(&format!("has {} bytes for the shape {dims:?}", data.len())));
+    }
+    Ok(Constant { element, dims, data: data.into() })
+}
+
+/// The elements of the typed fields as bytes.
+fn typed(tensor: &TensorProto) -> Bytes {
+    let narrow = |width: usize| -> Vec<u8> {
+        tensor.int32_data.iter().flat_map(|value| value.to_le_bytes()[..width].to_vec()).collect()
+    };
+    let bytes: Vec<u8> = match DataType::try_from(tensor.data_type) {
+        Ok(DataType::Float) => tensor.float_data.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        Ok(DataType::Double) => tensor.double_data.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        Ok(DataType::Int64) => tensor.int64_data.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        Ok(DataType::Uint64) => tensor.uint64_data.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        Ok(DataType::Uint32) => tensor.uint64_data.iter().flat_map(|value| value.to_le_bytes()[..4].to_vec()).collect(),
+        Ok(DataType::Int32) => narrow(4),
+        Ok(DataType::Int16 | DataType::Uint16 | DataType::Float16 | DataType::Bfloat16) => narrow(2),
+        _ => narrow(1),
+    };
+    bytes.into()
+}

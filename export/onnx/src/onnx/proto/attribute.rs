@@ -1,0 +1,143 @@
+//! Attributes: the constant arguments of nodes.
+
+use prost::bytes::Bytes;
+use prost::{Enumeration, Message};
+
+use super::{GraphProto, SparseTensorProto, TensorProto, TypeProto};
+
+/// A named constant argument of a node.
+#[derive(Clone, PartialEq, Message)]
+pub struct AttributeProto {
+    /// Name of the attribute.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// Value if `r#type` is `Float`.
+    #[prost(float, tag = "2")]
+    pub f: f32,
+    /// Value if `r#type` is `Int`.
+    #[prost(int64, tag = "3")]
+    pub i: i64,
+    /// Value if `r#type` is `String`, UTF-8.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub s: Bytes,
+    /// Value if `r#type` is `Tensor`.
+    #[prost(message, optional, tag = "5")]
+    pub t: Option<TensorProto>,
+    /// Value if `r#type` is `Graph`.
+    #[prost(message, optional, tag = "6")]
+    pub g: Option<GraphProto>,
+    /// Value if `r#type` is `Floats`.
+    #[prost(float, repeated, tag = "7")]
+    pub floats: Vec<f32>,
+    /// Value if `r#type` is `Ints`.
+    #[prost(int64, repeated, tag = "8")]
+    pub ints: Vec<i64>,
+    /// Value if `r#type` is `Strings`, UTF-8.
+    #[prost(bytes = "bytes", repeated, tag = "9")]
+    pub strings: Vec<Bytes>,
+    /// Value if `r#type` is `Tensors`.
+    #[prost(message, repeated, tag = "10")]
+    pub tensors: Vec<TensorProto>,
+    /// Value if `r#type` is `Graphs`.
+    #[prost(message, repeated, tag = "11")]
+    pub graphs: Vec<GraphProto>,
+    /// Description.
+    #[prost(string, tag = "13")]
+    pub doc_string: String,
+    /// Value if `r#type` is `TypeProto`.
+    #[prost(message, optional, tag = "14")]
+    pub tp: Option<TypeProto>,
+    /// Value if `r#type` is `TypeProtos`.
+    #[prost(message, repeated, tag = "15")]
+    pub type_protos: Vec<TypeProto>,
+    /// The field that contains the value.
+    #[prost(enumeration = "AttributeType", tag = "20")]
+    pub r#type: i32,
+    /// In a function, the attribute of the caller that gives the value.
+    #[prost(string, tag = "21")]
+    pub ref_attr_name: String,
+    /// Value if `r#type` is `SparseTensor`.
+    #[prost(message, optional, tag = "22")]
+    pub sparse_tensor: Option<SparseTensorProto>,
+    /// Value if `r#type` is `SparseTensors`.
+    #[prost(message, repeated, tag = "23")]
+    pub sparse_tensors: Vec<SparseTensorProto>,
+}
+
+impl AttributeProto {
+    /// An integer.
+    #[must_use]
+    pub fn int(name: &str, value: i64) -> Self {
+        Self { i: value, ..Self::named(name, AttributeType::Int) }
+    }
+
+    /// Several integers.
+    #[must_use]
+    pub fn ints(name: &str, values: impl Into<Vec<i64>>) -> Self {
+        Self { ints: values.into(), ..Self::named(name, AttributeType::Ints) }
+    }
+
+    /// A float.
+    #[must_use]
+    pub fn float(name: &str, value: f32) -> Self {
+        Self { f: value, ..Self::named(name, AttributeType::Float) }
+    }
+
+    /// A text.
+    #[must_use]
+    pub fn string(name: &str, value: &str) -> Self {
+        Self { s: Bytes::copy_from_slice(value.as_bytes()), ..Self::named(name, AttributeType::String) }
+    }
+
+    /// A tensor.
+    #[must_use]
+    pub fn tensor(name: &str, value: TensorProto) -> Self {
+        Self { t: Some(value), ..Self::named(name, AttributeType::Tensor) }
+    }
+
+    /// A graph.
+    #[must_use]
+    pub fn graph(name: &str, value: GraphProto) -> Self {
+        Self { g: Some(value), ..Self::named(name, AttributeType::Graph) }
+    }
+
+    fn named(name: &str, kind: AttributeType) -> Self {
+        Self { name: name.to_owned(), r#type: kind.into(), ..Self::default() }
+    }
+}
+
+/// `AttributeProto.AttributeType`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration)]
+#[repr(i32)]
+pub enum AttributeType {
+    /// No type.
+    Undefined = 0,
+    /// A 32-bit float.
+    Float = 1,
+    /// A 64-bit integer.
+    Int = 2,
+    /// A string.
+    String = 3,
+    /// A tensor.
+    Tensor = 4,
+    /// A graph.
+    Graph = 5,
+    /// 32-bit floats.
+    Floats = 6,
+    /// 64-bit integers.
+    Ints = 7,
+    /// Strings.
+    Strings = 8,
+    /// Tensors.
+    Tensors = 9,
+    /// Graphs.
+    Graphs = 10,
+    /// A sparse tensor.
+    SparseTensor = 11,
+    /// Sparse tensors.
+    SparseTensors = 12,
+    /// A type.
+    TypeProto = 13,
+    /// Types.
+    TypeProtos = 14,
+}

@@ -1,0 +1,338 @@
+//! The outputs of the bundle: which output of the model becomes the score, the probabilities, a map or an embedding.
+//! Stated by the user, or found by names that tools always give, by shapes and by the values on a few tiles.
+
+use std::collections::BTreeMap;
+
+use kiln_runtime::decision::{PROBABILITIES, SCORE};
+use kiln_train::data::NORMAL_LABELS;
+use ndarray::ArrayD;
+use serde::Serialize;
+
+use super::ImportError;
+use super::model::Foreign;
+use super::spec::{Meaning, Spec, known};
+
+/// Rows of probabilities sum to 1 within this; softmax in 16-bit floats is off by up to 1e-3.
+const SUM: f64 = 2e-3;
+
+/// Name of the graph's input, which no output may have.
+const TILE: &str = "tile";
+
+/// The outputs of the bundle.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Plan {
+    /// The output from which class probabilities follow.
+    pub(super) head: Option<Head>,
+    /// The output that is the score; none if it follows from the probabilities.
+    pub(super) score: Option<Score>,
+    /// Other outputs, in the model's order.
+    pub(super) kept: Vec<Kept>,
+    /// Class names, in the order of the columns; empty if the bundle has no probabilities.
+    pub(super) classes: Vec<String>,
+    /// The normal ones.
+    pub(super) normal_classes: Vec<String>,
+    /// Outputs that are left out, each with the reason.
+    pub(super) dropped: Vec<(String, String)>,
+}
+
+/// The output from which class probabilities follow.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Head {
+    /// The model's output.
+    pub(super) output: String,
+    /// Logits, logarithms or probabilities.
+    pub(super) meaning: Meaning,
+    /// Number of columns.
+    pub(super) columns: usize,
+}
+
+/// The output that is the score.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Score {
+    /// The model's output.
+    pub(super) output: String,
+    /// Lower is more anomalous.
+    pub(super) negative: bool,
+}
+
+/// An output that the bundle keeps.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Kept {
+    /// The model's output.
+    pub(super) output: String,
+    /// Its name in the bundle.
+    pub(super) name: String,
+    /// Its meaning.
+    pub(super) meaning: Meaning,
+    /// Its shape without the batch.
+    pub(super) dims: Vec<usize>,
+}
+
+impl Plan {
+    /// Decides on every output. `probe` has the model's outputs for `tiles` tiles, one run each, stacked.
+    pub(super) fn new(
+        foreign: &Foreign,
+        spec: &Spec,
+        probe: &BTreeMap<String, ArrayD<f32>>,
+        tiles: usize,
+    ) -> Result<Self, ImportError> {
+        let all: Vec<&str> = foreign.outputs.iter().map(|output| output.name.as_str()).collect();
+        if let Some(unknown) = spec.outputs.keys().find(|name| !all.contains(&name.as_str())) {
+            if let Some((_, reason)) = foreign.skipped.iter().find(|(name, _)| name == unknown) {
+                let reason = format!("{reason}; a bundle holds tensors of numbers");
+                return Err(ImportError::output(unknown, reason));
+            }
+            let reason = format!("the model has no such output; it has {}", all.join(", "));
+            return Err(ImportError::output(unknown, reason));
+        }
+        let meanings = meanings(foreign, spec, probe, tiles);
+        for (name, meaning) in &meanings {
+            if let Some(array) = probe.get(*name) {
+                check(name, *meaning, array, tiles)?;
+            }
+        }
+        let heads: Vec<_> = meanings.iter().filter(|(_, meaning)| meaning.is_of_classes()).collect();
+        let scores: Vec<_> = meanings.iter().filter(|(_, meaning)| meaning.is_score()).collect();
+        if heads.len() > 1 {
+            let reason = format!("it gives class probabilities, and so does `{}`; state `drop` for one", heads[1].0);
+            return Err(ImportError::output(heads[0].0, reason));
+        }
+        if scores.len() > 1 {
+            let reason = format!("it is the score, and so is `{}`; state `drop` or `keep` for one", scores[1].0);
+            return Err(ImportError::output(scores[0].0, reason));
+        }
+        let head = heads.first().map(|(name, meaning)| Head {
+            output: (*name).to_owned(),
+            meaning: *meaning,
+            columns: probe.get(*name).map_or(1, |array| array.len() / tiles.max(1)),
+        });
+        let score = scores
+            .first()
+            .map(|(name, meaning)| Score { output: (*name).to_owned(), negative: *meaning == Meaning::NegativeScore });
+        if head.is_none() && score.is_none() {
+            return Err(undecided(&meanings, probe, tiles));
+        }
+        let (classes, normal_classes) = classes(foreign, spec, head.as_ref())?;
+        let mut dropped = foreign.skipped.clone();
+        let mut kept: Vec<Kept> = Vec::new();
+        for (name, meaning) in &meanings {
+            match (meaning, probe.get(*name)) {
+                (Meaning::Map | Meaning::Embedding | Meaning::Keep, Some(array)) => {
+                    let dims = array.shape().get(1..).unwrap_or_default().to_vec();
+                    kept.push(Kept { output: (*name).to_owned(), name: free(name, &kept), meaning: *meaning, dims });
+                }
+                (Meaning::Drop, _) => {
+                    let stated = spec.outputs.get(*name) == Some(&Meaning::Drop);
+                    let reason =
+                        if stated { "dropped on request" } else { "no bundle needs it; state `keep` to keep it" };
+                    dropped.push(((*name).to_owned(), reason.to_owned()));
+                }
+                _ => {}
+            }
+        }
+        Ok(Self { head, score, kept, classes, normal_classes, dropped })
+    }
+
+    /// True if the bundle has an output `probabilities`.
+    pub(super) fn has_probabilities(&self) -> bool {
+        !self.classes.is_empty()
+    }
+}
+
+/// The meaning of each output, in the model's order.
+fn meanings<'a>(
+    foreign: &'a Foreign,
+    spec: &Spec,
+    probe: &BTreeMap<String, ArrayD<f32>>,
+    tiles: usize,
+) -> Vec<(&'a str, Meaning)> {
+    let stated = |meaning: fn(Meaning) -> bool| spec.outputs.values().any(|stated| meaning(*stated));
+    let decided = stated(Meaning::is_of_classes) || stated(Meaning::is_score);
+    let mut found = Vec::new();
+    // Only one output can be guessed to be the result.
+    let mut open = !decided;
+    for output in &foreign.outputs {
+        let name = output.name.as_str();
+        let meaning = match (spec.outputs.get(name), known(name)) {
+            (Some(stated), _) => *stated,
+            (None, Some(known)) if (known.is_of_classes() || known.is_score()) && !open => Meaning::Drop,
+            (None, Some(known)) => {
+                open = open && !(known.is_of_classes() || known.is_score());
+                known
+            }
+            (None, None) => Meaning::Keep,
+        };
+        found.push((name, meaning));
+    }
+    if open {
+        let guess = found.iter_mut().find_map(|(name, meaning)| {
+            let array = probe.get(*name).filter(|_| *meaning == Meaning::Keep && !spec.outputs.contains_key(*name))?;
+            let guessed = guess(array, tiles)?;
+            Some((meaning, guessed))
+        });
+        if let Some((meaning, guessed)) = guess {
+            *meaning = guessed;
+        }
+    }
+    // Integers and labels beside a result are of no use downstream.
+    let is_float = |name: &str| {
+        foreign
+            .outputs
+            .iter()
+            .find(|output| output.name == name)
+            .is_some_and(|o| matches!(o.element, 0 | 1 | 10 | 11 | 16))
+    };
+    for (name, meaning) in &mut found {
+        let batched = probe.get(*name).is_some_and(|array| array.shape().first() == Some(&tiles));
+        if *meaning == Meaning::Keep && !spec.outputs.contains_key(*name) && (!is_float(name) || !batched) {
+            *meaning = Meaning::Drop;
+        }
+    }
+    found
+}
+
+/// The meaning of an unnamed result by its shape and its values: rows of up to some thousand columns are class scores.
+fn guess(array: &ArrayD<f32>, tiles: usize) -> Option<Meaning> {
+    let columns = array.len().checked_div(tiles)?;
+    let flat = array.shape().iter().skip(1).filter(|size| **size > 1).count() <= 1;
+    if !flat || columns < 2 || columns > 4096 {
+        return None;
+    }
+    Some(if sums_to_one(array, columns) { Meaning::Probabilities } else { Meaning::Logits })
+}
+
+/// True if every row is in 0..1 and sums to 1.
+pub(super) fn sums_to_one(array: &ArrayD<f32>, columns: usize) -> bool {
+    let values: Vec<f64> = array.iter().map(|value| f64::from(*value)).collect();
+    let inside = values.iter().all(|value| (-1e-6..=1.0 + 1e-6).contains(value));
+    inside && values.chunks(columns.max(1)).all(|row| (row.iter().sum::<f64>() - 1.0).abs() < SUM)
+}
+
+/// Checks that an output can have the meaning.
+fn check(name: &str, meaning: Meaning, array: &ArrayD<f32>, tiles: usize) -> Result<(), ImportError> {
+    let wrong = |reason: String| Err(ImportError::output(name, reason));
+    let per_tile = array.len() / tiles.max(1);
+    let shape = array.shape();
+    let flat = shape.iter().skip(1).filter(|size| **size > 1).count() <= 1;
+    let count = array.iter().filter(|value| !value.is_finite()).count();
+    if meaning != Meaning::Drop && count > 0 {
+        return wrong(format!(
+            "{count} of {} values are NaN or infinite; are range, mean and deviation those of the training?",
+            array.len()
+        ));
+    }
+    match meaning {
+        Meaning::Logits | Meaning::LogProbabilities | Meaning::Probabilities if !flat => {
+            wrong(format!("`{meaning}` has the shape {shape:?}; class scores are [batch, classes]"))
+        }
+        Meaning::Probabilities if per_tile == 1 && !array.iter().all(|value| (0.0..=1.0).contains(value)) => {
+            wrong("its values are not in 0..1, so it is no probability; state `logits` or `score`".to_owned())
+        }
+        Meaning::Probabilities if per_tile > 1 && !sums_to_one(array, per_tile) => {
+            let row: f32 = array.iter().take(per_tile).sum();
+            wrong(format!(
+                "its rows are no probabilities: the first sums to {row:.4}; the model has no softmax, so state `logits`"
+            ))
+        }
+        Meaning::LogProbabilities if !sums_to_one(&array.mapv(f32::exp), per_tile) => {
+            wrong("its rows are no logarithms of probabilities; state `logits`".to_owned())
+        }
+        Meaning::Logits if per_tile > 1 && sums_to_one(array, per_tile) => wrong(
+            "its rows are in 0..1 and sum to 1: the model has its softmax already, and a second one would flatten the \
+             scores; state `probabilities`"
+                .to_owned(),
+        ),
+        Meaning::Score | Meaning::NegativeScore if per_tile != 1 => {
+            wrong(format!("its shape is {shape:?}; a score is one number for each tile"))
+        }
+        Meaning::Map if !matches!(shape, [_, _, _] | [_, 1, _, _]) => {
+            wrong(format!("its shape is {shape:?}; a map is [batch, height, width] or [batch, 1, height, width]"))
+        }
+        Meaning::Embedding | Meaning::Keep if shape.first() != Some(&tiles) => {
+            wrong(format!("its shape is {shape:?} for {tiles} tiles; the first axis must be the batch"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The error of a model without a score.
+fn undecided(meanings: &[(&str, Meaning)], probe: &BTreeMap<String, ArrayD<f32>>, tiles: usize) -> ImportError {
+    let described = |(name, _): &(&str, Meaning)| {
+        let shape = probe.get(*name).map(|array| format!(" {:?}", array.shape().get(1..).unwrap_or_default()));
+        format!("`{name}`{}", shape.unwrap_or_default())
+    };
+    let all: Vec<String> = meanings.iter().map(described).collect();
+    let single = meanings.iter().find(|(name, _)| probe.get(*name).is_some_and(|array| array.len() == tiles));
+    let example = single.map_or("logits", |_| "score");
+    let named = single.or(meanings.first()).map_or("NAME", |(name, _)| *name);
+    ImportError::output(
+        named,
+        format!(
+            "nothing tells whether it is a score, a logit or a probability (outputs per tile: {}); state its meaning in \
+             `outputs`, such as `{named}: {example}`",
+            all.join(", ")
+        ),
+    )
+}
+
+/// Class names and the normal ones.
+fn classes(foreign: &Foreign, spec: &Spec, head: Option<&Head>) -> Result<(Vec<String>, Vec<String>), ImportError> {
+    let wrong = |key: &str, reason: String| Err(ImportError::spec(key, reason));
+    let Some(head) = head else {
+        if !spec.classes.is_empty() {
+            return wrong("classes", "class names are stated, but no output gives class probabilities".to_owned());
+        }
+        return Ok((Vec::new(), spec.normal_classes.clone()));
+    };
+    let names = if spec.classes.is_empty() { foreign.classes.clone() } else { spec.classes.clone() };
+    let width = head.columns.max(2);
+    if names.is_empty() {
+        if head.columns == 1 {
+            // The single number is the score; classes need no names.
+            return Ok((Vec::new(), spec.normal_classes.clone()));
+        }
+        return wrong("classes", format!("output `{}` has {width} classes; state their names in order", head.output));
+    }
+    if names.len() != width {
+        let output = &head.output;
+        let stated = names.len();
+        return wrong("classes", format!("{stated} names, but output `{output}` has {width} classes"));
+    }
+    if let Some(unknown) = spec.normal_classes.iter().find(|name| !names.contains(name)) {
+        return wrong("normal_classes", format!("`{unknown}` is not one of the classes {names:?}"));
+    }
+    let usual = |name: &&String| NORMAL_LABELS.contains(&name.to_lowercase().as_str());
+    let normal: Vec<String> = if spec.normal_classes.is_empty() {
+        names.iter().filter(usual).cloned().collect()
+    } else {
+        spec.normal_classes.clone()
+    };
+    match normal.len() {
+        0 => wrong("normal_classes", format!("which of the classes {names:?} are normal is unknown; state them")),
+        all if all == names.len() => {
+            wrong("normal_classes", format!("all of the classes {names:?} are normal; at least one must be anomalous"))
+        }
+        _ => Ok((names, normal)),
+    }
+}
+
+/// A name that a bundle can hold: ASCII letters, digits, `_`, `-` and `.`, and none that is taken.
+fn free(name: &str, kept: &[Kept]) -> String {
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() || "_-.".contains(letter) { letter } else { '_' };
+    let mut wish: String = name.chars().map(plain).collect();
+    wish = wish.trim_start_matches('.').to_owned();
+    if wish.is_empty() {
+        wish.push_str("output");
+    }
+    let taken = |name: &str| {
+        [SCORE, PROBABILITIES, TILE, "decoded"].contains(&name) || kept.iter().any(|other| other.name == name)
+    };
+    if !taken(&wish) {
+        return wish;
+    }
+    let mut number = 2;
+    while taken(&format!("{wish}_{number}")) {
+        number += 1;
+    }
+    format!("{wish}_{number}")
+}

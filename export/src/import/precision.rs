@@ -1,0 +1,210 @@
+//! fp16 and int8 graphs of an imported model, calibrated and judged on the user's tiles.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use burn_onnx_export::proto::{DataLocation, ModelProto, ValueInfoProto};
+use burn_onnx_export::{Calibration, OnnxModel, Precision};
+use kiln_runtime::{DecisionRule, Runtime, Session, SessionOptions};
+use kiln_tile::Tile;
+use kiln_train::data::{NORMAL_LABELS, synth};
+
+use super::ImportError;
+use super::model::{Foreign, code_of, for_each_tensor};
+use super::plan::Plan;
+use super::tiles::Data;
+use crate::variant::{GateTiles, OBSERVED, OnTiles, VariantBuilder, VariantReport};
+use crate::{BundleError, Result};
+
+/// The opset of `QuantizeLinear` with one scale for each channel.
+const INT8_OPSET: i64 = 13;
+
+/// The most tiles of the gate.
+const JUDGED: usize = 512;
+
+/// Generated tiles for calibration, and as many for the gate.
+const GENERATED: usize = 32;
+
+/// Seed of these tiles; not that of the proof.
+const SEED: u64 = 160;
+
+/// Prefix of the values of the preprocessing, which stays in 32 bits: pixels of up to 255 need all of them.
+const OWN: &str = "kiln/";
+
+/// What variants are made of.
+pub(super) struct Variants<'a> {
+    pub(super) foreign: &'a Foreign,
+    /// The fp32 graph.
+    pub(super) model: ModelProto,
+    /// The same graph, open.
+    pub(super) session: &'a mut Session,
+    pub(super) plan: &'a Plan,
+    pub(super) rule: &'a DecisionRule,
+    pub(super) data: Option<&'a Data>,
+    pub(super) runtime: &'static Runtime,
+    /// The folder of the bundle, with the weights of the model in other files.
+    pub(super) folder: &'a Path,
+}
+
+impl Variants<'_> {
+    /// Builds every precision beside fp32.
+    pub(super) fn build(self, precisions: &[Precision], calibration: Calibration) -> Result<Vec<VariantReport>> {
+        let wanted: Vec<Precision> = precisions.iter().copied().filter(|wanted| *wanted != Precision::Fp32).collect();
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        if wanted.contains(&Precision::Int8) && self.foreign.opset < INT8_OPSET {
+            let version = self.foreign.opset;
+            let reason =
+                format!("opset {version}; int8 needs {INT8_OPSET}: raise the model with onnx.version_converter");
+            return Err(burn_onnx_export::Error::Foreign(reason).into());
+        }
+        let model = self.read()?;
+        let tiles = ImportTiles { data: self.data, plan: self.plan };
+        let mut builder = VariantBuilder {
+            tiles: &tiles,
+            kept: &|name| name.starts_with(OWN),
+            rule: self.rule,
+            runtime: self.runtime,
+            model: &model,
+            reference: self.session,
+            folder: self.folder,
+        };
+        wanted.into_iter().map(|precision| builder.build(precision, calibration)).collect()
+    }
+
+    /// The fp32 graph in the exporter's form.
+    fn read(&self) -> Result<OnnxModel> {
+        let elements = elements(&self.model, self.runtime, self.folder)?;
+        let mut model = self.model.clone();
+        inline(&mut model, self.folder)?;
+        Ok(OnnxModel::from_message(model, &|name| elements.get(name).copied())?)
+    }
+}
+
+/// Element types of all values, as ONNX Runtime infers them for a graph whose every value is an output.
+fn elements(
+    model: &ModelProto,
+    runtime: &'static Runtime,
+    folder: &Path,
+) -> Result<std::collections::BTreeMap<String, i32>> {
+    let mut all = model.clone();
+    if let Some(graph) = &mut all.graph {
+        let known: BTreeSet<String> = graph.output.iter().map(|port| port.name.clone()).collect();
+        let names =
+            graph.node.iter().flat_map(|node| &node.output).filter(|name| !name.is_empty() && !known.contains(*name));
+        let ports: Vec<ValueInfoProto> =
+            names.map(|name| ValueInfoProto { name: name.clone(), ..ValueInfoProto::default() }).collect();
+        graph.output.extend(ports);
+    }
+    let path = folder.join("values.onnx");
+    super::prove::save(&all, &path)?;
+    let session = Session::open(runtime, &path, &SessionOptions::default());
+    std::fs::remove_file(&path).map_err(BundleError::io(&path))?;
+    Ok(session?.outputs().iter().map(|port| (port.name.clone(), code_of(&port.dtype))).collect())
+}
+
+/// Reads weights from other files into the message.
+fn inline(model: &mut ModelProto, folder: &Path) -> Result<()> {
+    let mut failed = None;
+    for_each_tensor(model, &mut |tensor| {
+        if failed.is_some() || !tensor.is_external() {
+            return;
+        }
+        let entry =
+            |key: &str| tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| entry.value.clone());
+        let number = |key: &str| entry(key).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        let (offset, length) = (number("offset"), number("length"));
+        let path = folder.join(entry("location").unwrap_or_default());
+        // Offsets and lengths were compared with the file when the model was read.
+        match part(&path, offset, length) {
+            Ok(bytes) => {
+                tensor.raw_data = bytes.into();
+                tensor.external_data.clear();
+                tensor.data_location = DataLocation::Default.into();
+            }
+            Err(error) => failed = Some(BundleError::io(&path)(error)),
+        }
+    });
+    failed.map_or(Ok(()), Err)
+}
+
+fn part(path: &Path, offset: u64, length: u64) -> std::io::Result<Vec<u8>> {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    let mut file = std::fs::File::open(path)?;
+    file.seek(SeekFrom::Start(offset))?;
+    let mut bytes = Vec::new();
+    file.take(length).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Every other tile of the data set for calibration, and those between for the gate; generated tiles if there is none.
+struct ImportTiles<'a> {
+    data: Option<&'a Data>,
+    plan: &'a Plan,
+}
+
+impl ImportTiles<'_> {
+    fn chosen(&self, gate: bool) -> Vec<usize> {
+        let (all, most) = match self.data {
+            Some(data) => (data.dataset.len(), if gate { JUDGED } else { OBSERVED }),
+            None => (2 * GENERATED, GENERATED),
+        };
+        // Pairs of tiles, so that labels that alternate are on both sides.
+        let side: Vec<usize> = (0..all).filter(|index| (index / 2 % 2 == 1) == gate).collect();
+        let side = if side.is_empty() { (0..all).collect() } else { side };
+        let stride = side.len().div_ceil(most).max(1);
+        side.into_iter().step_by(stride).collect()
+    }
+
+    fn tile(&self, index: usize) -> Result<(Tile, Option<bool>)> {
+        let Some(data) = self.data else {
+            return Ok((synth::tile(SEED, index).map_err(kiln_train::Error::from)?, None));
+        };
+        Ok((data.tile(index)?, self.truth(&data.dataset.entries[index].label)))
+    }
+
+    /// The truth of a label, if the model knows it.
+    fn truth(&self, label: &str) -> Option<bool> {
+        let is = |names: &[String]| names.iter().any(|name| name == label);
+        if is(&self.plan.normal_classes) || NORMAL_LABELS.contains(&label.to_lowercase().as_str()) {
+            return Some(false);
+        }
+        (self.plan.classes.is_empty() || is(&self.plan.classes)).then_some(true)
+    }
+
+    fn each(&self, chosen: &[usize], batch: usize, each: OnTiles<'_>) -> Result<()> {
+        for part in chosen.chunks(batch.max(1)) {
+            let (mut pixels, mut truths) = (Vec::new(), Vec::new());
+            for index in part {
+                let (tile, truth) = self.tile(*index)?;
+                pixels.extend_from_slice(tile.pixels());
+                truths.push(truth);
+            }
+            each(pixels, &truths)?;
+        }
+        Ok(())
+    }
+}
+
+impl GateTiles for ImportTiles<'_> {
+    fn calibration(&self, each: OnTiles<'_>) -> Result<()> {
+        self.each(&self.chosen(false), 1, each)
+    }
+
+    fn gate(&self, batch: usize, each: OnTiles<'_>) -> Result<()> {
+        self.each(&self.chosen(true), batch, each)
+    }
+}
+
+/// The failure of a conversion, with the model's file.
+pub(super) fn named(error: BundleError, foreign: &Foreign) -> BundleError {
+    match error {
+        BundleError::Export(burn_onnx_export::Error::Foreign(reason)) => ImportError::NotOnnx {
+            path: foreign.path.clone(),
+            reason: format!("cannot be converted to another precision: {reason}; import it without one"),
+        }
+        .into(),
+        other => other,
+    }
+}

@@ -1,0 +1,165 @@
+//! Proves that the bundle's graph gives the answers of the untouched model, at several batch sizes. A fixed batch is made
+//! symbolic only if that holds; otherwise the bundle keeps the batch of the model.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use burn_onnx_export::proto::{Message as _, ModelProto};
+use kiln_runtime::parity::{Accumulator, GOLDEN_BATCHES, ParityReport, Tolerance};
+use kiln_runtime::scorer::{rows, run_padded};
+use kiln_runtime::{DecisionRule, Outputs, Runtime, Session, SessionOptions, chain};
+use kiln_tile::Tile;
+
+use super::ImportError;
+use super::graft::{Graft, GraphBatch, Rewrite};
+use crate::manifest::MODEL;
+use crate::{Batch, BundleError, Result};
+
+/// Largest message of protobuf.
+const LARGEST: usize = i32::MAX as usize;
+
+/// A graph that was proven.
+pub(super) struct Proven {
+    /// The graph, open.
+    pub(super) session: Session,
+    /// Its batch.
+    pub(super) batch: Batch,
+    /// The same, with what was rewritten for it.
+    pub(super) graph_batch: GraphBatch,
+    /// Why the batch is fixed, although a symbolic one was asked for.
+    pub(super) batch_note: Option<String>,
+    /// The comparison.
+    pub(super) parity: ParityReport,
+}
+
+/// Expected answers, and what decides whether others agree with them.
+pub(super) struct Expectation<'a> {
+    pub(super) tiles: &'a [Tile],
+    /// Answers of the untouched model.
+    pub(super) answers: &'a Outputs,
+    pub(super) rule: &'a DecisionRule,
+    /// Largest difference, in the unit of an output, or as a fraction of its largest value above 1.
+    pub(super) tolerance: f64,
+}
+
+/// Writes the graph to `folder` and runs it.
+///
+/// # Errors
+/// [`ImportError::Graft`] if no form of the graph agrees with the model.
+pub(super) fn prove(
+    graft: &Graft<'_>,
+    runtime: &'static Runtime,
+    folder: &Path,
+    wish: Batch,
+    expected: &Expectation<'_>,
+) -> Result<Proven> {
+    let own = graft.foreign.input.batch();
+    let rewrites = [Rewrite::None, Rewrite::Leading, Rewrite::All];
+    let symbolic = || rewrites.into_iter().filter(|rewrite| own.is_some() || *rewrite == Rewrite::None);
+    let candidates: Vec<GraphBatch> = match wish {
+        Batch::Dynamic => {
+            symbolic().map(GraphBatch::Dynamic).chain([GraphBatch::Fixed(own.unwrap_or(1), Rewrite::None)]).collect()
+        }
+        Batch::Fixed(number) if own.is_none_or(|own| own == number) => vec![GraphBatch::Fixed(number, Rewrite::None)],
+        Batch::Fixed(number) => symbolic().map(|rewrite| GraphBatch::Fixed(number, rewrite)).collect(),
+    };
+    let mut failures: Vec<String> = Vec::new();
+    for batch in candidates {
+        match attempt(graft, runtime, folder, batch, expected)? {
+            Attempt::Agrees(session, parity) => {
+                let graph_batch = batch;
+                let (batch, batch_note) = match (batch, wish) {
+                    (GraphBatch::Dynamic(_), _) => (Batch::Dynamic, None),
+                    (GraphBatch::Fixed(number, _), Batch::Fixed(_)) => (Batch::Fixed(number), None),
+                    (GraphBatch::Fixed(number, _), Batch::Dynamic) => (Batch::Fixed(number), failures.pop()),
+                };
+                return Ok(Proven { session: *session, batch, graph_batch, batch_note, parity });
+            }
+            Attempt::Differs(lines) => failures = lines,
+        }
+    }
+    Err(ImportError::Graft { lines: failures }.into())
+}
+
+enum Attempt {
+    Agrees(Box<Session>, ParityReport),
+    /// One line for each output that differs, or the failure.
+    Differs(Vec<String>),
+}
+
+fn attempt(
+    graft: &Graft<'_>,
+    runtime: &'static Runtime,
+    folder: &Path,
+    batch: GraphBatch,
+    expected: &Expectation<'_>,
+) -> Result<Attempt> {
+    let path = folder.join(MODEL);
+    save(&graft.model(batch), &path)?;
+    let mut session = match Session::open(runtime, &path, &SessionOptions::default()) {
+        Ok(session) => session,
+        Err(error) => return Ok(Attempt::Differs(vec![short(&chain(&error), &path)])),
+    };
+    match compare(&mut session, expected) {
+        Ok(parity) if parity.passed => Ok(Attempt::Agrees(Box::new(session), parity)),
+        Ok(parity) => Ok(Attempt::Differs(lines(&parity))),
+        Err(error) => Ok(Attempt::Differs(vec![short(&chain(&error), &path)])),
+    }
+}
+
+/// Writes a graph.
+pub(super) fn save(model: &ModelProto, path: &Path) -> Result<()> {
+    let size = model.encoded_len();
+    if size > LARGEST {
+        return Err(ImportError::TooLarge { path: path.to_owned(), bytes: size as u64 }.into());
+    }
+    std::fs::write(path, model.encode_to_vec()).map_err(BundleError::io(path))
+}
+
+/// Runs the graph at every batch size, or at its own.
+fn compare(session: &mut Session, expected: &Expectation<'_>) -> kiln_runtime::Result<ParityReport> {
+    let tolerances = tolerances(expected.answers, expected.tolerance);
+    let mut accumulator = Accumulator::new(expected.rule.clone()).with_tolerances(tolerances);
+    let fixed = session.fixed_batch();
+    let batches = fixed.as_ref().map_or(&GOLDEN_BATCHES[..], std::slice::from_ref);
+    for batch in batches {
+        for first in (0..expected.tiles.len()).step_by((*batch).max(1)) {
+            let last = (first + batch).min(expected.tiles.len());
+            let mut pixels: Vec<u8> = expected.tiles[first..last].iter().flat_map(Tile::pixels).copied().collect();
+            let found = run_padded(session, &mut pixels, last - first)?;
+            accumulator.add(first, &rows(expected.answers, first, last), &found);
+        }
+    }
+    Ok(accumulator.finish(session.provider(), session.nodes().clone()))
+}
+
+/// The tolerance of each output: a fraction of its largest value, if that is above 1.
+pub(super) fn tolerances(answers: &Outputs, tolerance: f64) -> BTreeMap<String, Tolerance> {
+    let reason = "the same operations on the same numbers: only sums in another order may differ";
+    let of = |(name, array): (&String, &ndarray::ArrayD<f32>)| {
+        let most =
+            array.iter().map(|value| f64::from(value.abs())).filter(|value| value.is_finite()).fold(1.0, f64::max);
+        (name.clone(), Tolerance { absolute: tolerance * most, relative: 0.0, reason })
+    };
+    answers.arrays.iter().map(of).collect()
+}
+
+fn lines(parity: &ParityReport) -> Vec<String> {
+    let missed = parity.outputs.iter().filter(|output| !output.passed).map(|output| {
+        let problem = output.problem.as_deref().unwrap_or("over its tolerance");
+        format!(
+            "{}: {problem}; largest difference {:.2e}, tolerance {:.0e}, at batches of {:?}",
+            output.name, output.max_abs, output.tolerance, parity.batches
+        )
+    });
+    let decisions =
+        (parity.decisions_changed > 0).then(|| format!("decisions changed on {} tiles", parity.decisions_changed));
+    missed.chain(decisions).collect()
+}
+
+/// The first line of a message of ONNX Runtime, which names the node, without the scratch folder's path.
+fn short(text: &str, path: &Path) -> String {
+    let text = text.replace(&path.display().to_string(), MODEL);
+    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    line.chars().take(400).collect()
+}

@@ -1,0 +1,103 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+
+fn read(text: &str) -> Result<Spec, String> {
+    Spec::from_text(text, "model.yaml").map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_key_of_the_description_is_read() {
+    let spec = read(
+        "name: n\nlicence: MIT\nclasses: [a, b]\nnormal_classes: [a]\nthreshold: max_f1\nmicrometres_per_pixel: 0.5\n\
+         outputs: {y: logits, z: drop}\ninput:\n  layout: NHWC\n  channels: BGR\n  range: -1..1\n  mean: [1, 2, 3]\n  \
+         std: [4, 5, 6]\n  size: [96, 128]\n  resize: 200\n  interpolation: bicubic\n  antialias: false\n  rounded: false\n  \
+         align_corners: true\n  dtype: float16\n",
+    )
+    .unwrap();
+    assert_eq!(spec.threshold, Some(ThresholdSpec::Rule(kiln_train::metrics::ThresholdRule::MaxF1)));
+    assert_eq!((spec.input.layout, spec.input.range), (Some(Layout::Nhwc), Some(Range::Signed)));
+    assert_eq!(spec.input.size.map(Size::sides), Some([96, 128]));
+    assert_eq!(spec.outputs["z"], Meaning::Drop);
+    assert_eq!(spec.input.mean, Some([1.0, 2.0, 3.0]));
+    // JSON is YAML too.
+    assert_eq!(read("{\"threshold\": 0.25}").unwrap().threshold, Some(ThresholdSpec::Value(0.25)));
+}
+
+#[test]
+fn unknown_keys_and_words_are_errors_that_name_what_was_meant() {
+    let found = read("input:\n  meen: [1, 2, 3]\n").unwrap_err();
+    assert!(found.contains("model.yaml") && found.contains("did you mean `mean`?"), "{found}");
+    assert!(read("input:\n  layout: CHWN\n").unwrap_err().contains("NCHW"));
+    assert!(read("input:\n  mean: [1, 2]\n").is_err());
+    assert!(read("- a list\n").is_err());
+    assert!(read("outputs: {y: softmax}\n").unwrap_err().contains("logits"));
+}
+
+#[test]
+fn flags_replace_what_a_file_states() {
+    let file = read("name: a\nclasses: [x, y]\noutputs: {y: logits}\ninput: {range: 0..1, size: 224}\n").unwrap();
+    let flags = read("name: b\noutputs: {z: map}\ninput: {range: 0..255}\n").unwrap();
+    let both = file.with(flags);
+    assert_eq!((both.name.as_deref(), both.classes.len(), both.outputs.len()), (Some("b"), 2, 2));
+    assert_eq!((both.input.range, both.input.size), (Some(Range::Bytes), Some(Size::Square(224))));
+}
+
+#[test]
+fn the_configuration_of_wsinfer() {
+    let text = r#"{
+        "spec_version": "1.0", "architecture": "resnet34", "num_classes": 2, "class_names": ["Other", "Tumor"],
+        "name": "BreastTCGA", "patch_size_pixels": 350, "spacing_um_px": 0.25,
+        "transform": [
+            {"name": "Resize", "arguments": {"size": 224}},
+            {"name": "ToTensor"},
+            {"name": "Normalize", "arguments": {"mean": [0.7238, 0.5716, 0.6779], "std": [0.112, 0.1459, 0.1089]}}
+        ]
+    }"#;
+    let spec = read(text).unwrap();
+    assert_eq!(spec.classes, ["Other", "Tumor"]);
+    assert_eq!((spec.input.range, spec.input.size), (Some(Range::Unit), Some(Size::Square(224))));
+    assert_eq!((spec.input.mean, spec.input.rounded), (Some([0.7238, 0.5716, 0.6779]), Some(true)));
+    let resolution = spec.micrometres_per_pixel.unwrap();
+    assert!((resolution - 0.25 * 350.0 / 256.0).abs() < 1e-12 && spec.notes.len() == 1);
+    for (from, to, reason) in [
+        ("\"num_classes\": 2", "\"num_classes\": 3", "`class_names` has 2"),
+        ("\"1.0\"", "\"2.0\"", "version 1.0 is known"),
+        ("ToTensor", "RandomFlip", "`RandomFlip`"),
+        ("\"spacing_um_px\": 0.25", "\"spacing_um_px\": -1", "positive number"),
+        ("[0.7238, 0.5716, 0.6779]", "[0.7]", "three numbers"),
+    ] {
+        let found = read(&text.replace(from, to)).unwrap_err();
+        assert!(found.contains(reason), "{found}");
+    }
+}
+
+#[test]
+fn the_configuration_of_timm() {
+    let text = r#"{
+        "architecture": "vit_tiny_patch16_224", "num_classes": 2, "num_features": 192, "global_pool": "token",
+        "pretrained_cfg": {
+            "tag": "x", "custom_load": true, "input_size": [3, 224, 224], "fixed_input_size": true,
+            "interpolation": "bicubic", "crop_pct": 0.9, "crop_mode": "center", "mean": [0.5, 0.5, 0.5],
+            "std": [0.5, 0.5, 0.5], "num_classes": 2, "label_names": ["normal", "tumour"], "license": "apache-2.0"
+        }
+    }"#;
+    let spec = read(text).unwrap();
+    assert_eq!((spec.name.as_deref(), spec.licence.as_deref()), (Some("vit_tiny_patch16_224"), Some("apache-2.0")));
+    assert_eq!(spec.input.size.map(Size::sides), Some([224, 224]));
+    // math.floor(224 / 0.9).
+    assert_eq!(spec.input.resize.map(Size::sides), Some([248, 248]));
+    assert_eq!((spec.input.interpolation, spec.input.std), (Some(Interpolation::Bicubic), Some([0.5; 3])));
+    assert_eq!(spec.classes, ["normal", "tumour"]);
+    let older = r#"{"architecture": "resnet18", "input_size": [3, 96, 96], "crop_pct": 1.0, "mean": [0, 0, 0]}"#;
+    assert_eq!(read(older).unwrap().input.resize.map(Size::sides), Some([96, 96]));
+    for (from, to, reason) in [
+        ("\"crop_pct\": 0.9", "\"crop_pct\": 0", "0..1"),
+        ("[3, 224, 224]", "[1, 224, 224]", "tiles have 3"),
+        ("bicubic", "hamming", "unknown interpolation"),
+        ("\"center\"", "\"corner\"", "`corner`"),
+        ("[\"normal\", \"tumour\"]", "[\"normal\"]", "`label_names` has 1"),
+    ] {
+        let found = read(&text.replace(from, to)).unwrap_err();
+        assert!(found.contains(reason), "{found}");
+    }
+}
