@@ -4,6 +4,8 @@
 mod bench;
 #[cfg(feature = "train")]
 mod data;
+#[cfg(feature = "debug")]
+mod debug;
 #[cfg(all(feature = "export", feature = "bench"))]
 mod demo;
 mod doctor;
@@ -39,6 +41,9 @@ mod weights;
 #[cfg(feature = "slide")]
 pub(crate) use self::slide::fault::{fault as slide_fault, hint as slide_hint};
 
+#[cfg(feature = "debug")]
+pub(crate) use self::debug::hint as debug_hint;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -73,6 +78,8 @@ pub(crate) enum Verb {
     #[cfg(feature = "export")]
     Export(export::Args),
     Verify(verify::Args),
+    #[cfg(feature = "debug")]
+    Debug(Box<debug::Args>),
     Score(Box<score::Args>),
     Merge(merge::Args),
     #[cfg(feature = "bench")]
@@ -130,6 +137,8 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         #[cfg(feature = "export")]
         Verb::Export(args) => export::run(args, out),
         Verb::Verify(args) => verify::run(args, out),
+        #[cfg(feature = "debug")]
+        Verb::Debug(args) => debug::run(*args, out),
         Verb::Score(args) => score::run(*args, out),
         Verb::Merge(args) => merge::run(args, out),
         #[cfg(feature = "bench")]
