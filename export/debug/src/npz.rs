@@ -62,7 +62,7 @@ pub(crate) fn read(path: &Path) -> Result<Values> {
         let mut bytes = Vec::new();
         let size = entry.size();
         entry.take(size).read_to_end(&mut bytes).map_err(|error| wrong(format!("{name}: {error}")))?;
-        let array = array(&bytes).ok_or_else(|| wrong(format!("{name}: not an array of numbers in C order")))?;
+        let array = array(&bytes).ok_or_else(|| wrong(format!("{name}: not an array of numbers")))?;
         arrays.insert(name, array);
     }
     Ok(arrays)

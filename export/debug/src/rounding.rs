@@ -81,6 +81,8 @@ fn one(operator: &str, piece: &Piece<'_>, sums: f64, epsilon: f64) -> f64 {
         exact if EXACT.contains(&exact) => 0.0,
         "Add" | "Sub" => 2.0 * epsilon * piece.read.max(piece.result),
         "Mul" | "Div" | "Sqrt" | "Reciprocal" => 4.0 * epsilon * piece.result,
+        // 16-bit weights are rounded once; the sums of most kernels have 32 bits.
+        sum if SUMS.contains(&sum) && piece.half => (4.0 + piece.length.max(1.0).sqrt()) * epsilon * sums * 0.25,
         sum if SUMS.contains(&sum) => (16.0 + 4.0 * piece.length.max(1.0).sqrt()) * epsilon * sums,
         norm if NORMS.contains(&norm) => 256.0 * epsilon * piece.result.max(1.0),
         // Interpolation weights are computed in 32 bits from coordinates of hundreds of pixels.

@@ -9,7 +9,7 @@ use super::figures;
 use crate::error::{DebugError, Result};
 use crate::figures::Figures;
 use crate::graph::{Graph, Piece, Port, types};
-use crate::layers::{Counterparts, Row, live_nodes};
+use crate::layers::{Channels, Counterparts, Row, live_nodes};
 use crate::side::Side;
 use crate::values::{Runner, Values, feed};
 
@@ -49,10 +49,15 @@ impl Part {
     /// The part of a piece, with the first side's values `given`.
     pub(super) fn new(a: &Side, b: &Side, piece: &Piece, row: &Row, given: &Values, allowed: f64) -> Result<Self> {
         let counterparts = Counterparts::new(a.graph(), b.graph(), given);
-        let named = counterparts.given(given);
+        let channels = Channels::new(a.graph(), b.graph(), &counterparts);
+        let named = counterparts.given(given, &channels);
         let codes = b.codes();
         let missing = |name: &str| DebugError::graph(b.label(), format!("the reference has no value for `{name}`"));
-        let expected = given.get(&row.counterpart).ok_or_else(|| missing(&row.value))?.clone();
+        let expected = given.get(&row.counterpart).ok_or_else(|| missing(&row.value))?;
+        let expected = channels.applied(&row.counterpart, expected).into_owned();
+        // The first graph's own nodes do not know the second's channel scales.
+        let plain_scales = !channels.changed(&row.counterpart)
+            && piece.inputs.iter().all(|name| !counterparts.of(name).is_some_and(|name| channels.changed(name)));
         let input = |name: &String| {
             let array = named.get(name).ok_or_else(|| missing(name))?;
             let own = codes.get(name).copied().or_else(|| types::code_of(array.dtype()));
@@ -65,7 +70,7 @@ impl Part {
         let live = live_nodes(graph, piece);
         Ok(Self {
             model: plain(graph.model_of(&piece.nodes, &ports, std::slice::from_ref(&output))),
-            reference: reference(a, &counterparts, &ports, row, &expected),
+            reference: plain_scales.then(|| reference(a, &counterparts, &ports, row, &expected)).flatten(),
             inputs: feed(&ports, &named).into_iter().collect(),
             expected,
             output: output.outside(),

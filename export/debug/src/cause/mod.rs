@@ -8,7 +8,7 @@ mod weights;
 use serde::Serialize;
 
 use crate::graph::{Graph, label, module};
-use crate::layers::{Counterparts, Row, live_nodes};
+use crate::layers::{CLIPPED, Counterparts, Row, live_nodes};
 
 /// The place at which two sides part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -109,5 +109,6 @@ fn symptoms(row: &Row) -> Option<String> {
     if own.non_finite > 0 {
         return Some(format!("{} numbers are NaN or infinite on one side only", own.non_finite));
     }
-    None
+    let share = row.clipped.filter(|share| *share > CLIPPED)?;
+    Some(format!("{:.1} % of the values are beyond half a step of 8 bits", 100.0 * share))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use kiln_runtime::Array;
 
+use super::Channels;
 use crate::graph::Graph;
 use crate::values::Values;
 
@@ -21,7 +22,14 @@ pub(crate) struct Counterparts {
 impl Counterparts {
     /// Matches the values of `b` that depend on an input with the values that the first side gave.
     pub(crate) fn new(a: &Graph, b: &Graph, given: &Values) -> Self {
-        let known = |name: &str| given.contains_key(name) && !a.is_constant(name);
+        let operator = |graph: &Graph, name: &str| Some(graph.nodes()[graph.maker(name)?].op_type.clone());
+        // Around a layer that stays in 32 bits, the exporter swaps an activation and a pool; the value between them then
+        // has another meaning under the same name.
+        let int8 = b.metadata("kiln.precision") == Some("int8");
+        let swapped = |name: &str| {
+            int8 && operator(a, name).as_deref() == Some("Relu") && operator(b, name).as_deref() == Some("MaxPool")
+        };
+        let known = |name: &str| given.contains_key(name) && !a.is_constant(name) && !swapped(name);
         let mut names = BTreeMap::new();
         for value in b.values() {
             let mut name = value;
@@ -49,9 +57,10 @@ impl Counterparts {
         self.names.values().any(|known| known == name)
     }
 
-    /// The first side's values under the second graph's names.
-    pub(crate) fn given(&self, values: &Values) -> BTreeMap<String, Array> {
-        self.names.iter().filter_map(|(name, from)| Some((name.clone(), values.get(from)?.clone()))).collect()
+    /// The first side's values under the second graph's names, with the second side's channel scales.
+    pub(crate) fn given(&self, values: &Values, channels: &Channels) -> BTreeMap<String, Array> {
+        let scaled = |from: &String| Some(channels.applied(from, values.get(from)?).into_owned());
+        self.names.iter().filter_map(|(name, from)| Some((name.clone(), scaled(from)?))).collect()
     }
 }
 

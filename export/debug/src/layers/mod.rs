@@ -6,6 +6,7 @@
 //! may round is where the sides part.
 
 mod alone;
+mod channels;
 mod counterpart;
 mod report;
 mod row;
@@ -15,12 +16,13 @@ use std::collections::BTreeMap;
 use kiln_runtime::chain;
 
 pub use report::LayersReport;
-pub use row::{Row, Verdict};
+pub use row::{CLIPPED, Row, Verdict};
 
 pub(crate) use alone::{Alone, live_nodes};
+pub(crate) use channels::Channels;
 pub(crate) use counterpart::Counterparts;
 
-use crate::array::rows;
+use crate::array::{numbers, rows};
 use crate::cause;
 use crate::error::{DebugError, Result};
 use crate::figures::Accumulator;
@@ -76,18 +78,22 @@ struct Entry {
     value: String,
     counterpart: String,
     between: bool,
+    equalised: bool,
     shape: Vec<usize>,
     carried: Option<Accumulator>,
     own: Option<Accumulator>,
     alone: Alone,
     /// The largest bound over all batches.
     allowed: f64,
+    /// Elements beyond the bound and all elements, where the node rounds to a fixed range, which may clip a few.
+    clipped: Option<(u64, u64)>,
     carried_problem: Option<String>,
 }
 
 struct Comparison {
     entries: Vec<Entry>,
     counterparts: Counterparts,
+    channels: Channels,
     /// Values of the second graph that the first has not.
     without: Vec<String>,
     codes: BTreeMap<String, i32>,
@@ -98,6 +104,7 @@ struct Comparison {
 impl Comparison {
     fn new(a: &Side, b: &Side, reference: &Given) -> Self {
         let counterparts = Counterparts::new(a.graph(), b.graph(), &reference.values);
+        let channels = Channels::new(a.graph(), b.graph(), &counterparts);
         let mut entries = Vec::new();
         let mut without = Vec::new();
         let results = b.graph().values();
@@ -110,15 +117,17 @@ impl Comparison {
                 value: value.to_owned(),
                 counterpart: counterpart.to_owned(),
                 between: reference.between.contains(counterpart),
+                equalised: channels.changed(counterpart),
                 shape: Vec::new(),
                 carried: None,
                 own: None,
                 alone: Alone::new(b.graph(), &counterparts, value),
                 allowed: 0.0,
+                clipped: None,
                 carried_problem: None,
             });
         }
-        Self { entries, counterparts, without, codes: BTreeMap::new(), broken: None }
+        Self { entries, counterparts, channels, without, codes: BTreeMap::new(), broken: None }
     }
 
     fn add(
@@ -133,9 +142,10 @@ impl Comparison {
             self.codes = b.codes();
         }
         // The pieces read the second graph's names, and are given the first side's values.
-        let given = self.counterparts.given(&reference.values);
+        let given = self.counterparts.given(&reference.values, &self.channels);
         for entry in &mut self.entries {
             let Some(expected) = reference.values.get(&entry.counterpart) else { continue };
+            let expected = &*self.channels.applied(&entry.counterpart, expected);
             entry.shape = expected.shape().to_vec();
             if let Some(found) = candidate.and_then(|values| values.get(&entry.value)) {
                 if found.shape() == expected.shape() {
@@ -148,8 +158,16 @@ impl Comparison {
                 }
             }
             let Some(found) = entry.alone.run(b, &self.codes, &given, &entry.value, expected) else { continue };
-            entry.allowed = entry.allowed.max(rounding::allowed(&entry.alone.bound(b.graph(), &given, expected)));
+            let bound = entry.alone.bound(b.graph(), &given, expected);
+            let allowed = rounding::allowed(&bound);
+            entry.allowed = entry.allowed.max(allowed);
             let (expected, found) = (counted(expected, part.rows, batch), counted(&found, part.rows, batch));
+            if bound.step.is_some() {
+                let (expected, found) = (numbers(&expected), numbers(&found));
+                let beyond = expected.iter().zip(&found).filter(|(a, b)| (*a - *b).abs() > allowed).count() as u64;
+                let (before, all) = entry.clipped.unwrap_or_default();
+                entry.clipped = Some((before + beyond, all + expected.len() as u64));
+            }
             entry.own.get_or_insert_with(Accumulator::default).add(part.first, part.rows, &expected, &found);
         }
     }

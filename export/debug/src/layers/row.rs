@@ -25,6 +25,9 @@ pub struct Row {
     /// The first side is burn, and this value is inside a lowering: it was computed by the exported graph from burn's
     /// values around it.
     pub between: bool,
+    /// The second side has other channel scales here, which its next layer undoes: the first side's value was compared
+    /// with these scales.
+    pub equalised: bool,
     /// It is an output of the graph.
     pub output: bool,
     /// Nodes that compute it from the first side's values, if there are several.
@@ -36,6 +39,8 @@ pub struct Row {
     pub own: Option<Figures>,
     /// The largest own error that rounding explains.
     pub allowed: f64,
+    /// Share of the elements that the node clips to the range of 8 bits, where it does; up to [`CLIPPED`] is by design.
+    pub clipped: Option<f64>,
     /// The judgement of the own error.
     pub verdict: Verdict,
     /// Why something was not compared.
@@ -43,6 +48,9 @@ pub struct Row {
     #[serde(skip)]
     pub(crate) piece: crate::graph::Piece,
 }
+
+/// The largest share of elements that a calibrated range may clip.
+pub const CLIPPED: f64 = 0.01;
 
 /// The judgement of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -67,8 +75,12 @@ impl Row {
         let node = b.maker(&entry.value).map(|at| &b.nodes()[at]);
         let own = entry.own.map(crate::figures::Accumulator::finish);
         let problem = entry.alone.problem().map(|problem| format!("alone: {problem}")).or(entry.carried_problem);
+        let clipped = entry.clipped.map(|(beyond, all)| beyond as f64 / all.max(1) as f64);
         let beyond = match &own {
-            Some(own) => own.non_finite > 0 || own.max_abs > entry.allowed,
+            Some(own) => {
+                let few = clipped.is_some_and(|share| share <= CLIPPED);
+                own.non_finite > 0 || (own.max_abs > entry.allowed && !few)
+            }
             None => entry.alone.problem().is_some(),
         };
         let nodes: Vec<String> = live(b, &entry.alone.piece).into_iter().map(|node| label(node).to_owned()).collect();
@@ -78,11 +90,13 @@ impl Row {
             module: node.map(|node| module(node).to_owned()).unwrap_or_default(),
             shape: entry.shape,
             between: entry.between,
+            equalised: entry.equalised,
             output,
             nodes: if nodes.len() > 1 { nodes } else { Vec::new() },
             carried: entry.carried.map(crate::figures::Accumulator::finish),
             own,
             allowed: entry.allowed,
+            clipped,
             verdict: if beyond { Verdict::Beyond } else { Verdict::Ok },
             problem,
             piece: entry.alone.piece,

@@ -45,10 +45,11 @@ pub fn cells(row: &Row) -> [String; 11] {
         None => "-".to_owned(),
         Some(figures) => figures.snr_db.map_or("inf".to_owned(), |snr| format!("{snr:.0}")),
     };
-    let verdict = match (row.verdict.is_beyond(), row.between) {
-        (true, _) => "BEYOND",
-        (false, true) => "ok, between",
-        (false, false) => "ok",
+    let verdict = match (row.verdict.is_beyond(), row.between, row.equalised) {
+        (true, _, _) => "BEYOND",
+        (false, true, _) => "ok, between",
+        (false, false, true) => "ok, equalised",
+        (false, false, false) => "ok",
     };
     [
         row.value.clone(),
