@@ -180,7 +180,7 @@ fn cnn() -> Vec<Plan> {
             set_int(model, output, "axis", 1);
         }),
         at("classes swapped in the weights", "Gemm", 2, "0 and 1 are swapped along axis 1", |model, output| {
-            edit(model, output, 1, swap_columns);
+            edit(model, output, 1, |values, dims| swap_columns(values, dims));
         }),
         at("the score of another class", "Slice", 0, "differ", |model, output| {
             edit_integers(model, output, 1, &[2]);
