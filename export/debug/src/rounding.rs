@@ -59,7 +59,7 @@ pub(crate) fn allowed(piece: &Piece<'_>) -> f64 {
         return 0.0;
     }
     let epsilon = if piece.half { HALF } else { EPSILON };
-    let sums = piece.sums.unwrap_or(4.0 * piece.result.max(piece.read));
+    let sums = piece.sums.unwrap_or(4.0 * if piece.quantised_weights { piece.result } else { piece.result.max(piece.read) });
     let mut bound: f64 = piece.operators.iter().map(|operator| one(operator, piece, sums, epsilon)).sum();
     if piece.half {
         // The result itself, and what it was computed from, have 16 bits.

@@ -48,7 +48,7 @@ pub(super) struct Reference {
 impl Part {
     /// The part of a piece, with the first side's values `given`.
     pub(super) fn new(a: &Side, b: &Side, piece: &Piece, row: &Row, given: &Values, allowed: f64) -> Result<Self> {
-        let counterparts = Counterparts::new(a.graph(), b.graph(), given);
+        let counterparts = Counterparts::new(a.graph(), b.graph(), given, None);
         let channels = Channels::new(a.graph(), b.graph(), &counterparts);
         let named = counterparts.given(given, &channels);
         let codes = b.codes();

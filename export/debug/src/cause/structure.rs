@@ -6,7 +6,7 @@ use super::Presence;
 use super::attributes;
 use super::weights;
 use crate::graph::{Graph, label};
-use crate::layers::Counterparts;
+use crate::layers::{Counterparts, weight};
 
 /// Operators that a conversion of precision adds around others. They are a cause only if there is no other.
 const CONVERSIONS: [&str; 4] = ["Cast", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"];
@@ -144,8 +144,10 @@ fn operand(a: &Graph, theirs: &str, b: &Graph, ours: &str, counterparts: &Counte
             }
             (_, None) => {
                 let maker = &b.nodes()[b.maker(ours)?];
-                let conversion = CONVERSIONS.contains(&maker.op_type.as_str());
-                (!conversion).then(|| {
+                if CONVERSIONS.contains(&maker.op_type.as_str()) {
+                    return dequantised(a, theirs, b, ours);
+                }
+                Some({
                     format!("the weights `{ours}` are computed by {} `{}`, and `{theirs}` is a constant", maker.op_type, label(maker))
                 })
             }
@@ -163,6 +165,20 @@ fn operand(a: &Graph, theirs: &str, b: &Graph, ours: &str, counterparts: &Counte
         (true, false) => Some(format!("it reads the constant `{ours}`, where the reference reads the value `{theirs}`")),
         (false, true) => Some(format!("it reads the value `{ours}`, where the reference reads the constant `{theirs}`")),
     }
+}
+
+/// The factor by which dequantised weights differ from those of the reference.
+fn dequantised(a: &Graph, theirs: &str, b: &Graph, ours: &str) -> Option<String> {
+    let ((dims, before), (other, after)) = (weight(a, theirs)?, weight(b, ours)?);
+    if dims != other {
+        return None;
+    }
+    let dot: f64 = before.iter().zip(&after).map(|(a, b)| a * b).sum();
+    let factor = dot / before.iter().map(|value| value * value).sum::<f64>();
+    let rest: f64 = before.iter().zip(&after).map(|(a, b)| (b - factor * a).powi(2)).sum();
+    let size: f64 = after.iter().map(|value| value * value).sum();
+    let scaled = (factor - 1.0).abs() > 0.05 && rest < 0.01 * size;
+    scaled.then(|| format!("the dequantised weights `{ours}` are those of the reference, scaled by {factor:.2}"))
 }
 
 #[cfg(test)]

@@ -124,7 +124,7 @@ impl Weights {
 }
 
 /// The numbers of a weight; dequantised if it has 8 bits.
-fn weight(graph: &Graph, name: &str) -> Option<(Vec<usize>, Vec<f64>)> {
+pub(crate) fn weight(graph: &Graph, name: &str) -> Option<(Vec<usize>, Vec<f64>)> {
     let dims = |tensor: &burn_onnx_export::proto::TensorProto| {
         tensor.dims.iter().map(|size| usize::try_from(*size).ok()).collect::<Option<Vec<_>>>()
     };
