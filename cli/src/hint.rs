@@ -26,6 +26,16 @@ fn of_any(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<kiln_compare::CompareError>() {
         return compare(error);
     }
+    #[cfg(feature = "debug")]
+    if let Some(error) = error.downcast_ref::<kiln_debug::DebugError>() {
+        use kiln_debug::DebugError as Error;
+        return match error {
+            Error::Runtime(error) => runtime(error),
+            Error::Bundle(error) => export(error),
+            Error::Train(error) => train(error),
+            error => crate::verbs::debug_hint(error),
+        };
+    }
     #[cfg(feature = "package")]
     if let Some(error) = error.downcast_ref::<kiln_package::Error>() {
         return package(error);

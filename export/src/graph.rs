@@ -9,16 +9,39 @@ use kiln_train::training::Run;
 
 use super::manifest::{json_of, pixels};
 use super::{Batch, BurnModel, Result};
-use burn_onnx_export::{AnyTensor, Exporter, OnnxModel};
+use burn_onnx_export::{AnyTensor, Exporter, OnnxModel, Recorded};
 
 /// Records the model of `run` and lowers it, with the metadata that a user of the bare file needs.
 ///
 /// # Errors
 /// All operations that cannot be lowered.
 pub fn graph(run: &Run, burn: &BurnModel, batch: Batch, opset: Option<i64>) -> Result<OnnxModel> {
+    let exporter = exporter(run, batch, 2, opset)?;
+    let (preprocessing, normal) = (burn.preprocessing(), burn.normal());
+    Ok(burn.zoo().accept(Export { exporter, preprocessing, normal })?)
+}
+
+/// As [`graph`], with the recording that the graph comes from, for `tiles` tiles at once; see
+/// [`Exporter::export_recorded`]. A graph with a symbolic batch is recorded with at least 2 tiles.
+///
+/// # Errors
+/// As [`graph`].
+pub fn recorded(
+    run: &Run,
+    burn: &BurnModel,
+    batch: Batch,
+    tiles: usize,
+    opset: Option<i64>,
+) -> Result<(OnnxModel, Recorded)> {
+    let exporter = exporter(run, batch, tiles, opset)?;
+    Ok(burn.zoo().accept(ExportRecorded { exporter, preprocessing: burn.preprocessing(), normal: burn.normal() })?)
+}
+
+/// The exporter of a run's graph, with its metadata. `tiles` is the recorded size of a symbolic batch.
+fn exporter(run: &Run, batch: Batch, tiles: usize, opset: Option<i64>) -> Result<Exporter<Tensor<4, Int>>> {
     let side = SIDE as usize;
     let (size, axis) = match batch {
-        Batch::Dynamic => (2, "batch"),
+        Batch::Dynamic => (tiles, "batch"),
         Batch::Fixed(number) => (number, ""),
     };
     let sample = Tensor::<4, Int>::zeros([size, side, side, 3], (&Device::flex(), DType::U8));
@@ -28,8 +51,7 @@ pub fn graph(run: &Run, burn: &BurnModel, batch: Batch, opset: Option<i64>) -> R
         Some(opset) => exporter.opset(opset),
         None => exporter,
     };
-    let exporter = metadata(run)?.into_iter().fold(exporter, |exporter, (key, value)| exporter.metadata(key, value));
-    Ok(burn.zoo().accept(Export { exporter, preprocessing: burn.preprocessing(), normal: burn.normal() })?)
+    Ok(metadata(run)?.into_iter().fold(exporter, |exporter, (key, value)| exporter.metadata(key, value)))
 }
 
 /// Exports the model itself instead of the zoo, so that names in the graph begin with the parts of the model.
@@ -45,6 +67,22 @@ impl ModelVisitor for Export {
     fn visit<M: TileModel>(self, model: &M) -> Self::Output {
         let (preprocessing, normal) = (self.preprocessing, self.normal);
         self.exporter.export(model, |model, tile| named(model.score(preprocessing.apply(tile), normal)))
+    }
+}
+
+/// As [`Export`], with the recording.
+struct ExportRecorded {
+    exporter: Exporter<Tensor<4, Int>>,
+    preprocessing: Preprocessing,
+    normal: usize,
+}
+
+impl ModelVisitor for ExportRecorded {
+    type Output = burn_onnx_export::Result<(OnnxModel, Recorded)>;
+
+    fn visit<M: TileModel>(self, model: &M) -> Self::Output {
+        let (preprocessing, normal) = (self.preprocessing, self.normal);
+        self.exporter.export_recorded(model, |model, tile| named(model.score(preprocessing.apply(tile), normal)))
     }
 }
 

@@ -15,11 +15,11 @@ mod run_tiles;
 mod variant;
 
 pub use batch::Batch;
-pub use burn_onnx_export::{Activations, Calibration, Int8, OnnxModel, Precision};
+pub use burn_onnx_export::{Activations, Calibration, Int8, OnnxModel, Precision, Recorded};
 pub use error::{BundleError, Result};
 pub use export::{ExportRequest, Exported, Step, export};
 pub use gate::{GATE_BATCHES, verify, verify_run};
-pub use graph::graph;
+pub use graph::{graph, recorded};
 pub use import::{ImportError, ImportRequest, Imported};
 pub use reference::BurnModel;
 pub use variant::{AUROC_LOST, Attempt, DECISIONS_CHANGED, VariantReport};

@@ -6,6 +6,8 @@ mod bench;
 mod compare;
 #[cfg(feature = "train")]
 mod data;
+#[cfg(feature = "debug")]
+mod debug;
 #[cfg(all(feature = "export", feature = "bench"))]
 mod demo;
 mod doctor;
@@ -42,6 +44,9 @@ mod weights;
 
 #[cfg(feature = "slide")]
 pub(crate) use self::slide::fault::{fault as slide_fault, hint as slide_hint};
+
+#[cfg(feature = "debug")]
+pub(crate) use self::debug::hint as debug_hint;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -81,6 +86,8 @@ pub(crate) enum Verb {
     Verify(verify::Args),
     #[cfg(feature = "compare")]
     Compare(Box<compare::Args>),
+    #[cfg(feature = "debug")]
+    Debug(Box<debug::Args>),
     Score(Box<score::Args>),
     Merge(merge::Args),
     #[cfg(feature = "bench")]
@@ -142,6 +149,8 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         Verb::Verify(args) => verify::run(args, out),
         #[cfg(feature = "compare")]
         Verb::Compare(args) => compare::run(*args, out),
+        #[cfg(feature = "debug")]
+        Verb::Debug(args) => debug::run(*args, out),
         Verb::Score(args) => score::run(*args, out),
         Verb::Merge(args) => merge::run(args, out),
         #[cfg(feature = "bench")]

@@ -1,16 +1,18 @@
 //! The entry point: declares the inputs and outputs of a graph, records a module, lowers it, and returns the model.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use burn::backend::capture::TensorId;
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor};
 
 use crate::capture::Recording;
 use crate::error::{Error, Result};
-use crate::graph::{Draft, Header, names, passes};
+use crate::graph::{Draft, Graph, Header, ValueId, names, passes};
 use crate::lower::{self, Choices};
 use crate::onnx::OnnxModel;
 use crate::panics;
+use crate::recorded::Recorded;
 use crate::symbolic::{Plan, Size, Symbol};
 use crate::tensors::{Append, Feed, Inputs, Outputs};
 use crate::trace::Trace;
@@ -186,23 +188,64 @@ impl<I> Exporter<I> {
         O: Outputs,
         F: Fn(&M, I) -> O,
     {
+        self.export_with(module, &forward, |_, _| ()).map(|(model, ())| model)
+    }
+
+    /// As [`export`](Self::export), with the recording that the model comes from: the operations with their constants,
+    /// and the recorded tensor of each value of the graph. For programs that execute the recording, to compare a runtime
+    /// with burn value by value.
+    ///
+    /// # Errors
+    /// As [`export`](Self::export).
+    pub fn export_recorded<M, O, F>(&self, module: &M, forward: F) -> Result<(OnnxModel, Recorded)>
+    where
+        M: Module,
+        I: Inputs,
+        O: Outputs,
+        F: Fn(&M, I) -> O,
+    {
+        self.export_with(module, &forward, Recorded::new)
+    }
+
+    /// Exports at the lowest opset that expresses every operation. `keep` sees the base recording before its constants
+    /// move to the graph.
+    fn export_with<M, O, F, K>(
+        &self,
+        module: &M,
+        forward: &F,
+        keep: fn(&Recording, &[String]) -> K,
+    ) -> Result<(OnnxModel, K)>
+    where
+        M: Module,
+        I: Inputs,
+        O: Outputs,
+        F: Fn(&M, I) -> O,
+        K: Kept,
+    {
         let opset = self.opset.unwrap_or(DEFAULT_OPSET);
-        let refused = match (self.export_at(opset, module, &forward), self.opset) {
+        let refused = match (self.export_at(opset, module, forward, keep), self.opset) {
             (Err(Error::Unsupported(refused)), None) => refused,
             (other, _) => return other,
         };
         if refused.iter().all(|one| lower::not_expressible(&one.kind).is_none()) {
             for newer in DEFAULT_OPSET + 1..=*OPSETS.end() {
-                if let Ok(model) = self.export_at(newer, module, &forward) {
-                    return Ok(model.with_newer_opset_for(refused));
+                if let Ok((model, kept)) = self.export_at(newer, module, forward, keep) {
+                    return Ok((model.with_newer_opset_for(refused), kept));
                 }
             }
         }
         Err(Error::Unsupported(refused))
     }
 
-    fn export_at<M, O, F>(&self, opset: i64, module: &M, forward: &F) -> Result<OnnxModel>
+    fn export_at<M, O, F, K>(
+        &self,
+        opset: i64,
+        module: &M,
+        forward: &F,
+        keep: fn(&Recording, &[String]) -> K,
+    ) -> Result<(OnnxModel, K)>
     where
+        K: Kept,
         M: Module,
         I: Inputs,
         O: Outputs,
@@ -229,17 +272,19 @@ impl<I> Exporter<I> {
         }
         self.name_outputs(&mut base)?;
         let shapes = self.shapes(&plan);
-        let trace = Trace::align(plan.clone(), base, others)?;
         let names: Vec<String> = self.inputs.iter().map(|input| input.name.clone()).collect();
+        let kept = keep(&base, &names);
+        let trace = Trace::align(plan.clone(), base, others)?;
         let choices = Choices { opset, allow_random: self.allow_random };
         let names = names.iter().map(String::as_str).zip(shapes);
-        let mut graph = panics::reading(|| {
-            let mut graph = lower::lower(trace, names, choices)?;
+        let (mut graph, bound) = panics::reading(|| {
+            let (mut graph, bound) = lower::lower(trace, names, choices)?;
             passes::tidy(&mut graph, opset);
-            Ok(graph)
+            Ok((graph, bound))
         })?;
         names::assign(&mut graph);
-        Ok(OnnxModel::new(Draft { graph, plan, header: self.header.clone(), opset }))
+        let kept = kept.named(&graph, &bound);
+        Ok((OnnxModel::new(Draft { graph, plan, header: self.header.clone(), opset }), kept))
     }
 
     /// The symbols, in the order of the inputs.
@@ -329,6 +374,22 @@ impl<I> Exporter<I> {
         }
         let outputs = base.outputs.iter().filter_map(|(name, _)| name.as_deref());
         unique(self.inputs.iter().map(|input| input.name.as_str()).chain(outputs))
+    }
+}
+
+/// What an export keeps of its recording: nothing, or all that an execution needs.
+trait Kept: Sized {
+    /// Assigns the names of the finished graph.
+    fn named(self, graph: &Graph, bound: &HashMap<TensorId, ValueId>) -> Self;
+}
+
+impl Kept for () {
+    fn named(self, _graph: &Graph, _bound: &HashMap<TensorId, ValueId>) -> Self {}
+}
+
+impl Kept for Recorded {
+    fn named(self, graph: &Graph, bound: &HashMap<TensorId, ValueId>) -> Self {
+        Self::named(self, graph, bound)
     }
 }
 

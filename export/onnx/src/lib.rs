@@ -34,6 +34,7 @@ mod onnx;
 mod panics;
 mod precision;
 mod publish;
+mod recorded;
 mod symbolic;
 mod tensors;
 mod trace;
@@ -43,6 +44,7 @@ pub use exporter::{DEFAULT_OPSET, Exporter, OPSETS};
 pub use lower::not_expressible;
 pub use onnx::{OnnxModel, proto};
 pub use precision::{Activations, Calibration, Int8, Precision};
+pub use recorded::Recorded;
 pub use tensors::{AnyTensor, Append, Feed, Inputs, Outputs};
 
 /// Compiles the code of README.md.

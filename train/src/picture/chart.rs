@@ -1,5 +1,6 @@
 //! Common parts of charts: axes from 0 to 1, and the legend.
 
+use plotters::coord::CoordTranslate;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
@@ -40,6 +41,15 @@ pub(super) fn unit_square<'a, 'b: 'a>(
 /// Draws the legend of all series so far; `width` is the size of a sample in pixels.
 pub(super) fn legend<'a, 'b: 'a>(
     chart: &mut Chart<'a, 'b>,
+    position: SeriesLabelPosition,
+    width: u32,
+) -> Result<(), PictureError> {
+    legend_of(chart, position, width)
+}
+
+/// As [`legend`], for a chart with any axes.
+pub(super) fn legend_of<'a, 'b: 'a, C: CoordTranslate>(
+    chart: &mut ChartContext<'a, BitMapBackend<'b>, C>,
     position: SeriesLabelPosition,
     width: u32,
 ) -> Result<(), PictureError> {

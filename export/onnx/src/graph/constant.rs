@@ -93,6 +93,12 @@ impl Weight {
         Self { dtype, dims, read: Arc::new(read) }
     }
 
+    /// A copy of all elements, in the form of burn's data.
+    pub(crate) fn data(&self) -> TensorData {
+        let (bytes, _, dtype) = (self.read)(0..self.count()).into_parts();
+        TensorData::from_bytes(bytes, self.dims.clone(), dtype)
+    }
+
     fn count(&self) -> usize {
         self.dims.iter().product()
     }

@@ -24,8 +24,9 @@ mod scan;
 mod slice;
 mod sort;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use burn::backend::capture::TensorId;
 use burn::backend::ir::OperationIr;
 
 pub(crate) use context::Choices;
@@ -34,16 +35,16 @@ pub use refused::not_expressible;
 
 use crate::capture::kind;
 use crate::error::{Error, Result, Unsupported};
-use crate::graph::{Graph, Origin, passes};
+use crate::graph::{Graph, Origin, ValueId, passes};
 use crate::symbolic::Size;
 use crate::trace::Trace;
 
-/// Lowers a whole trace. Operations that cannot be lowered are all reported at once.
+/// Lowers a whole trace. Returns the graph, and the value of each recorded tensor. Operations that cannot be lowered are all reported at once.
 pub(crate) fn lower<'n>(
     mut trace: Trace,
     inputs: impl Iterator<Item = (&'n str, Vec<Size>)>,
     choices: Choices,
-) -> Result<Graph> {
+) -> Result<(Graph, HashMap<TensorId, ValueId>)> {
     let values = std::mem::take(&mut trace.base.values);
     let weights = std::mem::take(&mut trace.base.weights);
     let mut context = Context::new(&trace, values, weights, choices);
@@ -67,10 +68,10 @@ pub(crate) fn lower<'n>(
         return Err(Error::Unsupported(unsupported));
     }
     context.outputs()?;
-    let mut graph = context.finish();
+    let (mut graph, bound) = context.finish();
     let missing = passes::kernels::insert_casts(&mut graph, choices.opset);
     let without = missing.into_iter().map(|one| without_kernel(&graph, &one)).collect::<Vec<_>>();
-    if without.is_empty() { Ok(graph) } else { Err(Error::Unsupported(without)) }
+    if without.is_empty() { Ok((graph, bound)) } else { Err(Error::Unsupported(without)) }
 }
 
 /// The refusal of a node. Origins are numbered like operations, and the outputs come after them.

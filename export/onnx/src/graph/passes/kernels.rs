@@ -66,7 +66,14 @@ fn cast(graph: &mut Graph, value: ValueId, to: Element, origin: usize) -> ValueI
 }
 
 fn casting(from: ValueId, into: ValueId, element: Element, origin: usize) -> Node {
-    Node { op: "Cast", inputs: vec![Some(from)], outputs: vec![into], attributes: vec![to(element)], origin, foreign: None }
+    Node {
+        op: "Cast",
+        inputs: vec![Some(from)],
+        outputs: vec![into],
+        attributes: vec![to(element)],
+        origin,
+        foreign: None,
+    }
 }
 
 /// The operand whose type selects the kernel.

@@ -309,8 +309,8 @@ impl<'a> Context<'a> {
         copy
     }
 
-    /// Returns the finished graph.
-    pub(crate) fn finish(self) -> Graph {
-        self.graph
+    /// Returns the finished graph, and the value of each recorded tensor.
+    pub(crate) fn finish(self) -> (Graph, HashMap<TensorId, ValueId>) {
+        (self.graph, self.bound)
     }
 }

@@ -1,0 +1,182 @@
+//! Arrays of any element type: their numbers, their conversion from burn, their cuts along the batch.
+
+use burn::tensor::{DType, TensorData};
+use kiln_runtime::Array;
+use ndarray::{ArrayD, Axis, IxDyn, Slice};
+
+/// Calls a macro-like block with the typed array of every kind.
+macro_rules! each {
+    ($array:expr, $name:ident => $body:expr) => {
+        match $array {
+            Array::F32($name) => $body,
+            Array::F64($name) => $body,
+            Array::U8($name) => $body,
+            Array::U16($name) => $body,
+            Array::U32($name) => $body,
+            Array::U64($name) => $body,
+            Array::I8($name) => $body,
+            Array::I16($name) => $body,
+            Array::I32($name) => $body,
+            Array::I64($name) => $body,
+            Array::Bool($name) => $body,
+        }
+    };
+}
+
+/// The numbers of an array, row-major; a boolean is 0 or 1.
+pub(crate) fn numbers(array: &Array) -> Vec<f64> {
+    macro_rules! of {
+        ($array:expr) => {
+            $array.iter().map(|value| *value as f64).collect()
+        };
+    }
+    match array {
+        Array::F32(array) => array.iter().map(|value| f64::from(*value)).collect(),
+        Array::F64(array) => array.iter().copied().collect(),
+        Array::U8(array) => of!(array),
+        Array::U16(array) => of!(array),
+        Array::U32(array) => of!(array),
+        Array::U64(array) => of!(array),
+        Array::I8(array) => of!(array),
+        Array::I16(array) => of!(array),
+        Array::I32(array) => of!(array),
+        Array::I64(array) => of!(array),
+        Array::Bool(array) => array.iter().map(|value| f64::from(u8::from(*value))).collect(),
+    }
+}
+
+/// The largest finite magnitude.
+pub(crate) fn magnitude(array: &Array) -> f64 {
+    numbers(array).into_iter().map(f64::abs).filter(|value| value.is_finite()).fold(0.0, f64::max)
+}
+
+/// The array with the magnitude of every element; the array itself if its elements are unsigned.
+pub(crate) fn absolute(array: &Array) -> Array {
+    match array {
+        Array::F32(array) => array.mapv(f32::abs).into(),
+        Array::F64(array) => array.mapv(f64::abs).into(),
+        other => other.clone(),
+    }
+}
+
+/// Rows `first .. last` along the first axis.
+pub(crate) fn rows(array: &Array, first: usize, last: usize) -> Array {
+    along(array, 0, first, last)
+}
+
+/// Indices `first .. last` along an axis. The range must be within the array.
+pub(crate) fn along(array: &Array, axis: usize, first: usize, last: usize) -> Array {
+    let slice = Slice::from(first..last);
+    each!(array, one => one.slice_axis(Axis(axis), slice).as_standard_layout().into_owned().into())
+}
+
+/// Two arrays of one element type joined along the first axis; none if they do not fit.
+pub(crate) fn joined(first: &Array, second: &Array) -> Option<Array> {
+    macro_rules! join {
+        ($($kind:ident)+) => {
+            match (first, second) {
+                $((Array::$kind(a), Array::$kind(b)) => {
+                    ndarray::concatenate(Axis(0), &[a.view(), b.view()]).ok().map(Array::from)
+                })+
+                _ => None,
+            }
+        };
+    }
+    join!(F32 F64 U8 U16 U32 U64 I8 I16 I32 I64 Bool)
+}
+
+/// The array in the element type of an ONNX type code, for a piece of a graph that reads another type than the value has.
+/// Half precision stays in 32 bits: the piece casts. `None` for a type that arrays lack.
+pub(crate) fn cast(array: &Array, code: i32) -> Option<Array> {
+    if crate::graph::types::code_of(array.dtype()) == Some(code) {
+        return Some(array.clone());
+    }
+    let shape = IxDyn(array.shape());
+    let values = numbers(array);
+    macro_rules! to {
+        ($type:ty) => {
+            ArrayD::from_shape_vec(shape, values.iter().map(|value| *value as $type).collect()).ok()?.into()
+        };
+    }
+    use crate::graph::types as code_for;
+    Some(match code {
+        code_for::F32 | code_for::F16 | code_for::BF16 => to!(f32),
+        code_for::F64 => to!(f64),
+        code_for::U8 => to!(u8),
+        code_for::U16 => to!(u16),
+        code_for::U32 => to!(u32),
+        code_for::U64 => to!(u64),
+        code_for::I8 => to!(i8),
+        code_for::I16 => to!(i16),
+        code_for::I32 => to!(i32),
+        code_for::I64 => to!(i64),
+        code_for::BOOL => {
+            ArrayD::from_shape_vec(shape, values.iter().map(|value| *value != 0.0).collect::<Vec<_>>()).ok()?.into()
+        }
+        _ => return None,
+    })
+}
+
+/// burn's data as an array; half precision becomes 32 bits. `None` for quantised data.
+pub(crate) fn from_burn(data: &TensorData) -> Option<Array> {
+    let shape = IxDyn(data.shape().as_slice());
+    macro_rules! of {
+        ($type:ty) => {
+            ArrayD::from_shape_vec(shape, data.iter::<$type>().collect()).ok()?.into()
+        };
+    }
+    Some(match data.dtype() {
+        DType::F32 | DType::Flex32 | DType::F16 | DType::BF16 => of!(f32),
+        DType::F64 => of!(f64),
+        DType::I64 => of!(i64),
+        DType::I32 => of!(i32),
+        DType::I16 => of!(i16),
+        DType::I8 => of!(i8),
+        DType::U64 => of!(u64),
+        DType::U32 => of!(u32),
+        DType::U16 => of!(u16),
+        DType::U8 => of!(u8),
+        DType::Bool(_) => of!(bool),
+        DType::QFloat(_) => return None,
+    })
+}
+
+/// An array as burn's data, in the element type of a recorded tensor.
+pub(crate) fn to_burn(array: &Array, dtype: DType) -> TensorData {
+    let shape = array.shape().to_vec();
+    macro_rules! of {
+        ($type:ty) => {
+            TensorData::new(numbers(array).into_iter().map(|value| value as $type).collect::<Vec<_>>(), shape)
+        };
+    }
+    match dtype {
+        DType::F64 => of!(f64),
+        DType::I64 => of!(i64),
+        DType::I32 => of!(i32),
+        DType::I16 => of!(i16),
+        DType::I8 => of!(i8),
+        DType::U64 => of!(u64),
+        DType::U32 => of!(u32),
+        DType::U16 => of!(u16),
+        DType::U8 => of!(u8),
+        DType::Bool(_) => {
+            TensorData::new(numbers(array).into_iter().map(|value| value != 0.0).collect::<Vec<_>>(), shape)
+        }
+        _ => of!(f32),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_and_casts_keep_numbers() {
+        let array: Array = ndarray::arr2(&[[1_u8, 2], [3, 4]]).into();
+        assert_eq!(numbers(&rows(&array, 1, 2)), [3.0, 4.0]);
+        assert_eq!(numbers(&along(&array, 1, 0, 1)), [1.0, 3.0]);
+        let wide = cast(&array, crate::graph::types::F32);
+        assert_eq!(wide.map(|wide| wide.dtype()), Some("float32"));
+        assert_eq!(cast(&array, 8), None);
+    }
+}

@@ -1,0 +1,150 @@
+//! Guesses why a node differs, by comparing it with its counterpart in the first side's graph: operator, attributes,
+//! operands, weights, and nodes that only one of the graphs has. Where the graphs agree, the runtime is the cause.
+
+mod attributes;
+mod structure;
+mod weights;
+
+use serde::Serialize;
+
+use crate::graph::{Graph, label, module, numbers_of};
+use crate::layers::{CLIPPED, Counterparts, Row, live_nodes};
+
+/// The place at which two sides part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Location {
+    /// The node's name.
+    pub node: String,
+    /// Its operator.
+    pub operator: String,
+    /// Path of its module; empty for the root module or if it is not known.
+    pub module: String,
+    /// The value that it computes.
+    pub value: String,
+    /// Which graphs have it.
+    pub presence: Presence,
+}
+
+/// Which graphs have a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// Both.
+    Both,
+    /// The second one only: the node was added.
+    Added,
+    /// The first one only: the node is missing.
+    Missing,
+}
+
+/// The explanation of a divergence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cause {
+    /// Position of the row.
+    pub row: usize,
+    /// The node at fault.
+    pub location: Location,
+    /// Differences of the graphs there, each a clause; empty if the graphs agree.
+    pub reasons: Vec<String>,
+}
+
+impl Cause {
+    /// `blocks.0/relu (Relu): epsilon is 0.001, where the reference has 0.00001`.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Location { node, operator, presence, .. } = &self.location;
+        let what = match presence {
+            Presence::Both => String::new(),
+            Presence::Added => ", which only the candidate has".to_owned(),
+            Presence::Missing => ", which the candidate lacks".to_owned(),
+        };
+        let why = if self.reasons.is_empty() {
+            match presence {
+                Presence::Both => ": both graphs have the same node, so the runtime computes it differently".to_owned(),
+                _ => String::new(),
+            }
+        } else {
+            format!(": {}", self.reasons.join("; "))
+        };
+        format!("{node} ({operator}){what}{why}")
+    }
+}
+
+/// Explains the divergence of a row.
+pub(crate) fn explain(a: &Graph, b: &Graph, counterparts: &Counterparts, at: usize, row: &Row) -> Cause {
+    if let Some(cause) = rounded(b, at, row) {
+        return cause;
+    }
+    // The first side's nodes between the values that the second side shares with it.
+    let theirs = a.piece(&row.counterpart, &|name| counterparts.covers(name));
+    let found = structure::compare(a, &live_nodes(a, &theirs), b, &live_nodes(b, &row.piece), counterparts);
+    let (graph, node, presence, reasons) = match found {
+        Some(found) => {
+            (if found.presence == Presence::Missing { a } else { b }, found.node, found.presence, found.reasons)
+        }
+        None => {
+            let own = b.maker(&row.value).or_else(|| row.piece.nodes.last().copied());
+            (b, own.unwrap_or_default(), Presence::Both, Vec::new())
+        }
+    };
+    let location = graph.nodes().get(node).map_or_else(
+        || Location {
+            node: row.node.clone(),
+            operator: row.operator.clone(),
+            module: row.module.clone(),
+            value: row.value.clone(),
+            presence,
+        },
+        |node| Location {
+            node: label(node).to_owned(),
+            operator: node.op_type.clone(),
+            module: module(node).to_owned(),
+            value: node.output.first().cloned().unwrap_or_default(),
+            presence,
+        },
+    );
+    let mut reasons = reasons;
+    reasons.extend(symptoms(row));
+    Cause { row: at, location, reasons }
+}
+
+/// The cause of a value that its rounding to 8 bits changes by more than half a step: the node that rounds.
+fn rounded(b: &Graph, at: usize, row: &Row) -> Option<Cause> {
+    row.clipped.filter(|share| *share > CLIPPED)?;
+    let of = |operator: &str| {
+        let mut nodes = row.piece.nodes.iter().map(|at| &b.nodes()[*at]);
+        nodes.find(|node| node.op_type == operator && node.output.iter().any(|name| !b.is_constant(name)))
+    };
+    let node = of("QuantizeLinear")?;
+    let mut reasons: Vec<String> = symptoms(row).into_iter().collect();
+    if let Some(back) = of("DequantizeLinear") {
+        for (position, what) in [(1, "scale"), (2, "zero point")] {
+            let number = |node: &burn_onnx_export::proto::NodeProto| {
+                numbers_of(b.tensor(node.input.get(position)?)?)?.first().copied()
+            };
+            if let (Some(there), Some(here)) = (number(back), number(node))
+                && there != here
+            {
+                reasons.push(format!("the {what} is {here}, and {there} in the DequantizeLinear after it"));
+            }
+        }
+    }
+    let location = Location {
+        node: label(node).to_owned(),
+        operator: node.op_type.clone(),
+        module: module(node).to_owned(),
+        value: node.output.first().cloned().unwrap_or_default(),
+        presence: Presence::Both,
+    };
+    Some(Cause { row: at, location, reasons })
+}
+
+/// What the numbers themselves say.
+fn symptoms(row: &Row) -> Option<String> {
+    let own = row.own.as_ref()?;
+    if own.non_finite > 0 {
+        return Some(format!("{} numbers are NaN or infinite on one side only", own.non_finite));
+    }
+    let share = row.clipped.filter(|share| *share > CLIPPED)?;
+    Some(format!("{:.1} % of the values are beyond half a step of 8 bits", 100.0 * share))
+}
