@@ -74,19 +74,33 @@ def spread(module, seed):
     return module.eval()
 
 
+def answers(module, batch):
+    """Logits and probabilities, after the last layer was scaled so that both classes occur."""
+    import torch
+    with torch.no_grad():
+        logits = module(batch)
+        last = [part for part in module.modules() if isinstance(part, (torch.nn.Linear, torch.nn.Conv2d))][-1]
+        scale = min(1.5 / logits.std(0).mean(), 30)
+        last.weight.mul_(scale)
+        if last.bias is not None:
+            last.bias.mul_(scale).sub_(logits.mean(0) * scale if isinstance(last, torch.nn.Linear) else 0)
+        logits = module(batch)
+        probabilities = torch.softmax(logits, 1)
+    assert probabilities.std(0).min() > 1e-4, f"outputs hardly differ: {probabilities}"
+    return logits, probabilities
+
+
 def torch_model(name, build, transform, spec, dynamic=True, size=224, seed=1, classes=2, opset=17):
     import torch
     torch.manual_seed(seed)
     module = spread(build(), seed)
     pictures = tiles(seed=seed)
     batch = torch.stack([transform(picture) for picture in pil(pictures)])
-    with torch.no_grad():
-        logits = module(batch)
-        probabilities = torch.softmax(logits, 1)
+    logits, probabilities = answers(module, batch)
     torch_export(name, module, (1, 3, size, size), dynamic, opset=opset)
     names = ["benign", "tumour", "stroma", "necrosis"][:classes]
     save(name, {"outputs": {"logits": "logits"}, "classes": names, "normal_classes": ["benign"], **spec}, pictures,
-         probabilities=probabilities, score=1 - probabilities[:, 0])
+         probabilities=probabilities, score=1 - probabilities[:, 0], logits=logits)
 
 
 def resize_to_tensor(size, mean, std):
@@ -168,11 +182,10 @@ def torch_tensor_resize():
     module = spread(resnet18(num_classes=2), 7)
     pictures = tiles(seed=7)
     batch = torch.stack([transform(picture) for picture in pil(pictures)])
-    with torch.no_grad():
-        probabilities = torch.softmax(module(batch), 1)
+    logits, probabilities = answers(module, batch)
     torch_export("torch_tensor_resize", module, (1, 3, 160, 192), True)
     save("torch_tensor_resize", {"classes": ["normal", "tumour"], **imagenet_input(rounded=False)}, pictures,
-         probabilities=probabilities)
+         probabilities=probabilities, logits=logits)
 
 
 @model
@@ -212,13 +225,12 @@ def torch_dynamo():
     pictures = tiles(seed=9)
     transform = resize_to_tensor(128, *IMAGENET)
     batch = torch.stack([transform(picture) for picture in pil(pictures)])
-    with torch.no_grad():
-        probabilities = torch.softmax(module(batch), 1)
+    logits, probabilities = answers(module, batch)
     torch.onnx.export(module, (torch.zeros(2, 3, 128, 128),), str(FOLDER / "torch_dynamo.onnx"), dynamo=True,
                       input_names=["image"], output_names=["logits"], external_data=True,
                       dynamic_shapes=({0: torch.export.Dim("n")},))
     save("torch_dynamo", {"classes": ["benign", "tumour"], **imagenet_input(size=128)}, pictures,
-         probabilities=probabilities)
+         probabilities=probabilities, logits=logits)
 
 
 @model
@@ -231,8 +243,7 @@ def wsinfer_resnet34():
     pictures = tiles(seed=10)
     transform = resize_to_tensor(224, *IMAGENET)
     batch = torch.stack([transform(picture) for picture in pil(pictures)])
-    with torch.no_grad():
-        probabilities = torch.softmax(module(batch), 1)
+    logits, probabilities = answers(module, batch)
     torch_export("wsinfer_resnet34", module, (1, 3, 224, 224), False, outputs=("y",))
     config = {
         "spec_version": "1.0", "architecture": "resnet34", "num_classes": 2, "class_names": ["normal", "tumor"],
@@ -243,7 +254,7 @@ def wsinfer_resnet34():
             {"name": "Normalize", "arguments": {"mean": IMAGENET[0], "std": IMAGENET[1]}},
         ],
     }
-    save("wsinfer_resnet34", config, pictures, suffix="json", probabilities=probabilities)
+    save("wsinfer_resnet34", config, pictures, suffix="json", probabilities=probabilities, y=logits)
 
 
 def timm_model(name, architecture, dynamic, seed):
@@ -256,14 +267,13 @@ def timm_model(name, architecture, dynamic, seed):
     transform = timm.data.create_transform(**data, is_training=False)
     pictures = tiles(seed=seed)
     batch = torch.stack([transform(picture) for picture in pil(pictures)])
-    with torch.no_grad():
-        probabilities = torch.softmax(module(batch), 1)
+    logits, probabilities = answers(module, batch)
     torch_export(name, module, (1, *data["input_size"]), dynamic)
     wanted = ["input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode", "license", "url", "tag"]
     pretrained = {key: config[key] for key in wanted if config.get(key) is not None}
     pretrained.update(num_classes=2, label_names=["healthy", "tumour"])
     save(name, {"architecture": architecture, "num_classes": 2, "pretrained_cfg": pretrained}, pictures, suffix="json",
-         probabilities=probabilities)
+         probabilities=probabilities, logits=logits)
 
 
 @model
@@ -458,7 +468,7 @@ def keras_cnn_bytes():
     module = keras.Sequential([
         keras.Input((256, 256, 3)), layers.Rescaling(1 / 255), layers.Conv2D(8, 5, strides=4, activation="relu"),
         layers.Conv2D(12, 3, strides=2, activation="relu"), layers.GlobalAveragePooling2D(),
-        layers.Dense(2, activation="softmax", kernel_initializer=keras.initializers.RandomNormal(0, 8)),
+        layers.Dense(2, activation="softmax", kernel_initializer=keras.initializers.RandomNormal(0, 20)),
     ])
     keras_model("keras_cnn_bytes", module, {"input": {"range": "0..255", "layout": "NHWC"}}, tiles(seed=22),
                 lambda x: x.astype(np.float32))
@@ -472,6 +482,9 @@ def keras_mobilenet_v2():
     base = keras.applications.MobileNetV2((128, 128, 3), alpha=0.35, weights=None, include_top=False, pooling="avg")
     head = keras.layers.Dense(2, kernel_initializer=keras.initializers.RandomNormal(0, 3))(base.output)
     module = keras.Model(base.input, keras.layers.Softmax()(head))
+    for layer in base.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.gamma.assign(layer.gamma * 1.6)
     pictures = tiles(seed=23)
     crop = lambda x: keras.applications.mobilenet_v2.preprocess_input(x[:, 64:192, 64:192].astype(np.float32))
     keras_model("keras_mobilenet_v2", module,

@@ -58,7 +58,10 @@ fn types() -> Vec<TypeProto> {
         TypeProto { map_type: Some(Box::new(map)), ..TypeProto::default() },
         TypeProto { optional_type: Some(Box::new(optional)), ..TypeProto::default() },
         TypeProto { opaque_type: Some(opaque), ..TypeProto::default() },
-        TypeProto { sparse_tensor_type: Some(TensorTypeProto { elem_type: 11, shape: None }), ..TypeProto::default() },
+        TypeProto {
+            sparse_tensor_type: Some(TensorTypeProto { elem_type: 11, ..shape.tensor_type.clone().unwrap() }),
+            ..TypeProto::default()
+        },
     ]
 }
 

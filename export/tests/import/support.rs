@@ -134,7 +134,7 @@ impl Net {
                 TensorProto::f32("w1", [6, 3, 3, 3], &scaled(numbers(1, 162), 0.4)),
                 TensorProto::f32("b1", [6], &scaled(numbers(2, 6), 0.2)),
                 TensorProto::f32("w2", [8, 6, 3, 3], &scaled(numbers(3, 432), 0.4)),
-                TensorProto::f32("w3", [8, classes], &scaled(numbers(4, 8 * self.classes), 3.0 * self.scale)),
+                TensorProto::f32("w3", [8, classes], &scaled(numbers(4, 8 * self.classes), 0.15 * self.scale)),
                 TensorProto::f32("b3", [classes], &scaled(numbers(5, self.classes), 0.3)),
             ],
             ..GraphProto::default()
