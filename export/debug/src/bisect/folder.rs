@@ -66,7 +66,8 @@ pub(super) fn write(
     report.bytes += readme.len() as u64;
     report.files.insert(README.to_owned(), sha256_hex(readme.as_bytes()));
     let staged = Staged::beside(&request.out).map_err(DebugError::io(&request.out))?;
-    for (name, bytes) in data.iter().map(|(name, bytes)| (*name, bytes.as_slice())).chain([(README, readme.as_bytes())]) {
+    for (name, bytes) in data.iter().map(|(name, bytes)| (*name, bytes.as_slice())).chain([(README, readme.as_bytes())])
+    {
         let path = staged.path().join(name);
         fs::write(&path, bytes).map_err(DebugError::io(&path))?;
     }

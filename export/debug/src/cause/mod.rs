@@ -79,7 +79,9 @@ pub(crate) fn explain(a: &Graph, b: &Graph, counterparts: &Counterparts, at: usi
     let theirs = a.piece(&row.counterpart, &|name| counterparts.covers(name));
     let found = structure::compare(a, &live_nodes(a, &theirs), b, &live_nodes(b, &row.piece), counterparts);
     let (graph, node, presence, reasons) = match found {
-        Some(found) => (if found.presence == Presence::Missing { a } else { b }, found.node, found.presence, found.reasons),
+        Some(found) => {
+            (if found.presence == Presence::Missing { a } else { b }, found.node, found.presence, found.reasons)
+        }
         None => {
             let own = b.maker(&row.value).or_else(|| row.piece.nodes.last().copied());
             (b, own.unwrap_or_default(), Presence::Both, Vec::new())

@@ -43,7 +43,8 @@ pub(super) fn compare(
             }
             Step::Changed(x, y) => {
                 let (node, other) = (&b.nodes()[ours[y]], &a.nodes()[theirs[x]]);
-                let mut reasons = vec![format!("the operator is {}, where the reference has {}", node.op_type, other.op_type)];
+                let mut reasons =
+                    vec![format!("the operator is {}, where the reference has {}", node.op_type, other.op_type)];
                 reasons.extend(operands(a, other, b, node, counterparts));
                 found.push((0, Found { node: ours[y], presence: Presence::Both, reasons }));
             }
@@ -139,7 +140,11 @@ fn operand(a: &Graph, theirs: &str, b: &Graph, ours: &str, counterparts: &Counte
         (true, true) => match (a.tensor(theirs), b.tensor(ours)) {
             (Some(before), Some(after)) => {
                 let difference = weights::difference(before, after)?;
-                let name = if ours == theirs { format!("`{ours}`") } else { format!("`{ours}`, where the reference has `{theirs}`,") };
+                let name = if ours == theirs {
+                    format!("`{ours}`")
+                } else {
+                    format!("`{ours}`, where the reference has `{theirs}`,")
+                };
                 Some(format!("the weights {name} differ: {difference}"))
             }
             (_, None) => {
@@ -148,7 +153,11 @@ fn operand(a: &Graph, theirs: &str, b: &Graph, ours: &str, counterparts: &Counte
                     return dequantised(a, theirs, b, ours);
                 }
                 Some({
-                    format!("the weights `{ours}` are computed by {} `{}`, and `{theirs}` is a constant", maker.op_type, label(maker))
+                    format!(
+                        "the weights `{ours}` are computed by {} `{}`, and `{theirs}` is a constant",
+                        maker.op_type,
+                        label(maker)
+                    )
                 })
             }
             (None, Some(_)) => None,
@@ -162,8 +171,12 @@ fn operand(a: &Graph, theirs: &str, b: &Graph, ours: &str, counterparts: &Counte
                 _ => Some(format!("it reads `{ours}`, where the reference reads `{theirs}`")),
             }
         }
-        (true, false) => Some(format!("it reads the constant `{ours}`, where the reference reads the value `{theirs}`")),
-        (false, true) => Some(format!("it reads the value `{ours}`, where the reference reads the constant `{theirs}`")),
+        (true, false) => {
+            Some(format!("it reads the constant `{ours}`, where the reference reads the value `{theirs}`"))
+        }
+        (false, true) => {
+            Some(format!("it reads the value `{ours}`, where the reference reads the constant `{theirs}`"))
+        }
     }
 }
 

@@ -45,8 +45,7 @@ impl Graph {
         for (at, node) in graph.node.iter().enumerate() {
             let read = reads(node);
             for value in &read {
-                let known =
-                    makers.contains_key(*value) || initializers.contains_key(*value) || inputs.contains(value);
+                let known = makers.contains_key(*value) || initializers.contains_key(*value) || inputs.contains(value);
                 if !known {
                     return Err(DebugError::graph(
                         name,

@@ -76,7 +76,8 @@ impl Counterparts {
 /// The value that a name with a suffix is a copy of.
 fn original(name: &str) -> Option<&str> {
     let (value, suffix) = name.rsplit_once('/')?;
-    let plain = suffix.rsplit_once('_').filter(|(_, number)| number.parse::<u32>().is_ok()).map_or(suffix, |(word, _)| word);
+    let plain =
+        suffix.rsplit_once('_').filter(|(_, number)| number.parse::<u32>().is_ok()).map_or(suffix, |(word, _)| word);
     COPIES.contains(&plain).then_some(value)
 }
 

@@ -107,7 +107,7 @@ struct Comparison {
 impl Comparison {
     fn new(a: &Side, b: &Side, reference: &Given, found: Option<&Values>) -> Self {
         let counterparts = Counterparts::new(a.graph(), b.graph(), &reference.values, found);
-        let channels = Channels::new(a.graph(), b.graph(), &counterparts);
+        let channels = Channels::new(a.graph(), b.graph());
         let mut entries = Vec::new();
         let mut without = Vec::new();
         let results = b.graph().values();
@@ -184,7 +184,8 @@ impl Comparison {
         let broken = self.broken;
         let rows: Vec<Row> = self.entries.into_iter().map(row).collect();
         let parted = rows.iter().enumerate().filter(|(_, row)| row.verdict.is_beyond());
-        let causes = parted.map(|(at, row)| cause::explain(a.graph(), b.graph(), &self.counterparts, at, row)).collect();
+        let causes =
+            parted.map(|(at, row)| cause::explain(a.graph(), b.graph(), &self.counterparts, at, row)).collect();
         LayersReport::new(a, b, inputs, rows, causes, self.without, broken)
     }
 }

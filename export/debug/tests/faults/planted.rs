@@ -224,7 +224,9 @@ fn vae() -> Vec<Plan> {
         at("aligned corners", "Resize", 0, "coordinate_transformation_mode is `half_pixel`", |model, output| {
             set_text(model, output, "coordinate_transformation_mode", "half_pixel");
         }),
-        at("nearest for linear", "Resize", 0, "mode is `nearest`", |model, output| set_text(model, output, "mode", "nearest")),
+        at("nearest for linear", "Resize", 0, "mode is `nearest`", |model, output| {
+            set_text(model, output, "mode", "nearest")
+        }),
         at("transposed convolution with its kernel mirrored", "ConvTranspose", 0, "differ", |model, output| {
             edit(model, output, 1, |values, dims| {
                 values.chunks_exact_mut(dims[2] * dims[3]).for_each(|kernel| kernel.reverse());
@@ -264,13 +266,25 @@ fn fp16() -> Vec<Plan> {
 
 fn int8() -> Vec<Plan> {
     vec![
-        at("a saturated scale", "QuantizeLinear", 0, "% of the values are beyond half a step of 8 bits", |model, output| {
-            edit(model, output, 1, |values, _| values[0] /= 8.0);
-        }),
-        at("a wrong zero point", "QuantizeLinear", 1, "the zero point is 30, and 0 in the DequantizeLinear", |model, output| {
-            let own = own_constant(model, output, 2);
-            tensor(model, &own).raw_data = vec![30_u8].into();
-        }),
+        at(
+            "a saturated scale",
+            "QuantizeLinear",
+            0,
+            "% of the values are beyond half a step of 8 bits",
+            |model, output| {
+                edit(model, output, 1, |values, _| values[0] /= 8.0);
+            },
+        ),
+        at(
+            "a wrong zero point",
+            "QuantizeLinear",
+            1,
+            "the zero point is 30, and 0 in the DequantizeLinear",
+            |model, output| {
+                let own = own_constant(model, output, 2);
+                tensor(model, &own).raw_data = vec![30_u8].into();
+            },
+        ),
         at("a scale of 8-bit weights", "Conv", 1, "scaled by 2.0", |model, output| {
             let weight = node(model, output).input[1].clone();
             edit(model, &weight, 1, |values, _| values.iter_mut().for_each(|value| *value *= 2.0));
