@@ -176,8 +176,9 @@ fn readme(a: &Side, b: &Side, row: &Row, part: &Part, report: &BisectReport) -> 
     if let Some(cause) = &report.cause {
         line("likely cause", cause.sentence());
     }
-    if let Some(tile) = &report.tile {
-        line("values of", tile.clone());
+    // A tile's name may be a patient's, so only the report on this machine has it.
+    if report.tile.is_some() {
+        line("values of", "one tile".to_owned());
     }
     if !report.reductions.is_empty() {
         line("cut", report.reductions.join("; "));

@@ -49,7 +49,7 @@ impl Part {
     /// The part of a piece, with the first side's values `given`.
     pub(super) fn new(a: &Side, b: &Side, piece: &Piece, row: &Row, given: &Values, allowed: f64) -> Result<Self> {
         let counterparts = Counterparts::new(a.graph(), b.graph(), given, None);
-        let channels = Channels::new(a.graph(), b.graph(), &counterparts);
+        let channels = Channels::new(a.graph(), b.graph());
         let named = counterparts.given(given, &channels);
         let codes = b.codes();
         let missing = |name: &str| DebugError::graph(b.label(), format!("the reference has no value for `{name}`"));

@@ -107,7 +107,7 @@ struct Comparison {
 impl Comparison {
     fn new(a: &Side, b: &Side, reference: &Given, found: Option<&Values>) -> Self {
         let counterparts = Counterparts::new(a.graph(), b.graph(), &reference.values, found);
-        let channels = Channels::new(a.graph(), b.graph(), &counterparts);
+        let channels = Channels::new(a.graph(), b.graph());
         let mut entries = Vec::new();
         let mut without = Vec::new();
         let results = b.graph().values();
