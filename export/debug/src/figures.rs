@@ -95,7 +95,13 @@ impl Accumulator {
             max_abs: self.max_abs,
             mean_abs: self.sum_abs / self.elements.max(1) as f64,
             max_rel: self.max_rel,
-            cosine: if both_zero { 1.0 } else if norms > 0.0 { (self.dot / norms).min(1.0) } else { 0.0 },
+            cosine: if both_zero {
+                1.0
+            } else if norms > 0.0 {
+                (self.dot / norms).min(1.0)
+            } else {
+                0.0
+            },
             snr_db: (self.noise > 0.0).then(|| 10.0 * (self.reference / self.noise).log10()),
             magnitude: self.magnitude,
             non_finite: self.non_finite,
@@ -137,7 +143,12 @@ mod tests {
     #[test]
     fn figures_over_two_batches() {
         let mut all = Accumulator::default();
-        all.add(0, 2, &ndarray::arr2(&[[1.0_f32, 2.0], [3.0, 4.0]]).into(), &ndarray::arr2(&[[1.0_f32, 2.0], [3.0, 4.5]]).into());
+        all.add(
+            0,
+            2,
+            &ndarray::arr2(&[[1.0_f32, 2.0], [3.0, 4.0]]).into(),
+            &ndarray::arr2(&[[1.0_f32, 2.0], [3.0, 4.5]]).into(),
+        );
         all.add(2, 1, &ndarray::arr2(&[[1.0_f32, 1.0]]).into(), &ndarray::arr2(&[[1.0_f32, 1.0]]).into());
         let figures = all.finish();
         assert_eq!((figures.max_abs, figures.worst_tile, figures.elements), (0.5, 1, 6));

@@ -51,14 +51,16 @@ pub(crate) fn read(path: &Path) -> Result<Values> {
     if file.metadata().map_err(&io)?.len() > LIMIT {
         return Err(wrong(format!("over the limit of {LIMIT} bytes")));
     }
-    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| wrong(format!("not an .npz file: {error}")))?;
+    let mut archive =
+        ZipArchive::new(BufReader::new(file)).map_err(|error| wrong(format!("not an .npz file: {error}")))?;
     let mut arrays = Values::new();
     let mut room = LIMIT;
     for index in 0..archive.len() {
         let entry = archive.by_index(index).map_err(|error| wrong(error.to_string()))?;
         let name = entry.name().map_err(|error| wrong(error.to_string()))?.into_owned();
         let name = name.strip_suffix(".npy").unwrap_or(&name).to_owned();
-        room = room.checked_sub(entry.size()).ok_or_else(|| wrong(format!("arrays over the limit of {LIMIT} bytes")))?;
+        room =
+            room.checked_sub(entry.size()).ok_or_else(|| wrong(format!("arrays over the limit of {LIMIT} bytes")))?;
         let mut bytes = Vec::new();
         let size = entry.size();
         entry.take(size).read_to_end(&mut bytes).map_err(|error| wrong(format!("{name}: {error}")))?;

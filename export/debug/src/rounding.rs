@@ -11,23 +11,88 @@ const HALF: f64 = 9.765_625e-4;
 
 /// Operators that only move, select or compare numbers: the same inputs give the same bits.
 const EXACT: [&str; 50] = [
-    "Abs", "And", "ArgMax", "ArgMin", "Cast", "Ceil", "Clip", "Compress", "Concat", "ConstantOfShape", "Constant",
-    "DepthToSpace", "Equal", "Expand", "Flatten", "Floor", "Gather", "GatherElements", "GatherND", "Greater",
-    "GreaterOrEqual", "Identity", "IsInf", "IsNaN", "Less", "LessOrEqual", "Max", "MaxPool", "Min", "Neg", "NonZero",
-    "Not", "OneHot", "Or", "Pad", "Relu", "ReduceMax", "ReduceMin", "Reshape", "Round", "ScatterElements", "ScatterND",
-    "Shape", "Sign", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze", "Where",
+    "Abs",
+    "And",
+    "ArgMax",
+    "ArgMin",
+    "Cast",
+    "Ceil",
+    "Clip",
+    "Compress",
+    "Concat",
+    "ConstantOfShape",
+    "Constant",
+    "DepthToSpace",
+    "Equal",
+    "Expand",
+    "Flatten",
+    "Floor",
+    "Gather",
+    "GatherElements",
+    "GatherND",
+    "Greater",
+    "GreaterOrEqual",
+    "Identity",
+    "IsInf",
+    "IsNaN",
+    "Less",
+    "LessOrEqual",
+    "Max",
+    "MaxPool",
+    "Min",
+    "Neg",
+    "NonZero",
+    "Not",
+    "OneHot",
+    "Or",
+    "Pad",
+    "Relu",
+    "ReduceMax",
+    "ReduceMin",
+    "Reshape",
+    "Round",
+    "ScatterElements",
+    "ScatterND",
+    "Shape",
+    "Sign",
+    "Slice",
+    "Split",
+    "Squeeze",
+    "Transpose",
+    "Unsqueeze",
+    "Where",
 ];
 
 /// Operators that add up products or elements.
 pub(crate) const SUMS: [&str; 12] = [
-    "AveragePool", "Conv", "ConvTranspose", "CumSum", "Einsum", "Gemm", "GlobalAveragePool", "MatMul", "ReduceL1",
-    "ReduceMean", "ReduceSum", "Sum",
+    "AveragePool",
+    "Conv",
+    "ConvTranspose",
+    "CumSum",
+    "Einsum",
+    "Gemm",
+    "GlobalAveragePool",
+    "MatMul",
+    "ReduceL1",
+    "ReduceMean",
+    "ReduceSum",
+    "Sum",
 ];
 
 /// Operators that divide by a deviation or a sum of exponentials computed from their own input.
 const NORMS: [&str; 12] = [
-    "BatchNormalization", "GroupNormalization", "InstanceNormalization", "LayerNormalization", "LogSoftmax",
-    "LpNormalization", "LRN", "MeanVarianceNormalization", "ReduceL2", "ReduceLogSumExp", "RMSNormalization", "Softmax",
+    "BatchNormalization",
+    "GroupNormalization",
+    "InstanceNormalization",
+    "LayerNormalization",
+    "LogSoftmax",
+    "LpNormalization",
+    "LRN",
+    "MeanVarianceNormalization",
+    "ReduceL2",
+    "ReduceLogSumExp",
+    "RMSNormalization",
+    "Softmax",
 ];
 
 /// What is known about a piece when its bound is computed.
@@ -59,7 +124,8 @@ pub(crate) fn allowed(piece: &Piece<'_>) -> f64 {
         return 0.0;
     }
     let epsilon = if piece.half { HALF } else { EPSILON };
-    let sums = piece.sums.unwrap_or(4.0 * piece.result.max(piece.read));
+    let sums =
+        piece.sums.unwrap_or(4.0 * if piece.quantised_weights { piece.result } else { piece.result.max(piece.read) });
     let mut bound: f64 = piece.operators.iter().map(|operator| one(operator, piece, sums, epsilon)).sum();
     if piece.half {
         // The result itself, and what it was computed from, have 16 bits.

@@ -36,7 +36,11 @@ fn fault(model: &mut ModelProto, output: &str) {
     tensor.raw_data = raw.into();
 }
 
-fn run(value: Option<&dyn Fn(&ModelProto) -> String>, out: &Path, plant: bool) -> Result<(BisectReport, String), DebugError> {
+fn run(
+    value: Option<&dyn Fn(&ModelProto) -> String>,
+    out: &Path,
+    plant: bool,
+) -> Result<(BisectReport, String), DebugError> {
     let (model, recorded) = zoo(KIND).accept(Export { batch: 2 });
     let mut a = burn_side(&model, recorded);
     let mut faulty = model.to_message();
@@ -70,7 +74,10 @@ fn a_faulty_node_becomes_a_folder_that_reproduces() {
     let scratch = tempfile::tempdir().unwrap();
     let out = scratch.path().join("issue");
     let (report, node) = run(None, &out, true).unwrap();
-    assert_eq!((report.nodes.as_slice(), report.operators.as_slice()), ([node].as_slice(), ["Conv".to_owned()].as_slice()));
+    assert_eq!(
+        (report.nodes.as_slice(), report.operators.as_slice()),
+        ([node].as_slice(), ["Conv".to_owned()].as_slice())
+    );
     assert!(report.figures.max_abs > report.allowed, "{report:?}");
     assert!(report.bytes < SIZE, "{} bytes: {:?}", report.bytes, report.reductions);
     let files = contents(&out);

@@ -47,11 +47,19 @@ fn every_node_of_a_fresh_export_rounds_as_it_may() {
         for (name, options) in [("not optimised", as_written()), ("optimised", optimised)] {
             let mut b = Side::from_model(name, model.to_message(), runtime(), options).unwrap();
             let report = layers(&mut a, &mut b, &inputs(3, 256), |_| ()).unwrap();
-            assert!(report.passed, "{kind}, {name}: {}\n{}", report.conclusion(), kiln_debug::report::markdown(&report));
+            assert!(
+                report.passed,
+                "{kind}, {name}: {}\n{}",
+                report.conclusion(),
+                kiln_debug::report::markdown(&report)
+            );
             // The table is complete: a row for every result of a node.
             let results: usize = model.graph().node.iter().map(|node| node.output.len()).sum();
             let (rows, without) = (report.rows.len(), report.without_counterpart.len());
-            assert!(without == 0 && rows <= results && rows > 10, "{kind}: {rows} rows of {results} results, {without} without");
+            assert!(
+                without == 0 && rows <= results && rows > 10,
+                "{kind}: {rows} rows of {results} results, {without} without"
+            );
             assert!(report.rows.iter().all(|row| row.carried.is_some() && row.own.is_some()), "{kind}");
             // Most values are burn's own; those between are inside a lowering.
             let own = report.rows.iter().filter(|row| !row.between).count();

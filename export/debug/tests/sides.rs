@@ -85,5 +85,9 @@ fn a_graph_that_does_not_run_is_reported_with_its_node() {
     assert!(!report.passed && report.not_run.is_some());
     let cause = report.first_cause().unwrap();
     assert_eq!(cause.location.node, name, "{}", report.conclusion());
-    assert!(cause.sentence().contains("perm is [0, 1, 2, 3], where the reference has [0, 3, 1, 2]"), "{}", cause.sentence());
+    assert!(
+        cause.sentence().contains("perm is [0, 1, 2, 3], where the reference has [0, 3, 1, 2]"),
+        "{}",
+        cause.sentence()
+    );
 }

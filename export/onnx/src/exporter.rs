@@ -1,18 +1,17 @@
 //! The entry point: declares the inputs and outputs of a graph, records a module, lowers it, and returns the model.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use burn::backend::capture::TensorId;
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor};
 
 use crate::capture::Recording;
 use crate::error::{Error, Result};
-use crate::graph::{Draft, Graph, Header, ValueId, names, passes};
+use crate::graph::{Draft, Header, names, passes};
 use crate::lower::{self, Choices};
 use crate::onnx::OnnxModel;
 use crate::panics;
-use crate::recorded::Recorded;
+use crate::recorded::{Kept, Recorded};
 use crate::symbolic::{Plan, Size, Symbol};
 use crate::tensors::{Append, Feed, Inputs, Outputs};
 use crate::trace::Trace;
@@ -374,22 +373,6 @@ impl<I> Exporter<I> {
         }
         let outputs = base.outputs.iter().filter_map(|(name, _)| name.as_deref());
         unique(self.inputs.iter().map(|input| input.name.as_str()).chain(outputs))
-    }
-}
-
-/// What an export keeps of its recording: nothing, or all that an execution needs.
-trait Kept: Sized {
-    /// Assigns the names of the finished graph.
-    fn named(self, graph: &Graph, bound: &HashMap<TensorId, ValueId>) -> Self;
-}
-
-impl Kept for () {
-    fn named(self, _graph: &Graph, _bound: &HashMap<TensorId, ValueId>) -> Self {}
-}
-
-impl Kept for Recorded {
-    fn named(self, graph: &Graph, bound: &HashMap<TensorId, ValueId>) -> Self {
-        Self::named(self, graph, bound)
     }
 }
 

@@ -115,6 +115,22 @@ impl Recorded {
     }
 }
 
+/// What an export keeps of its recording: nothing, or all that an execution needs.
+pub(crate) trait Kept: Sized {
+    /// Assigns the names of the finished graph.
+    fn named(self, graph: &Graph, bound: &HashMap<TensorId, ValueId>) -> Self;
+}
+
+impl Kept for () {
+    fn named(self, _graph: &Graph, _bound: &HashMap<TensorId, ValueId>) -> Self {}
+}
+
+impl Kept for Recorded {
+    fn named(self, graph: &Graph, bound: &HashMap<TensorId, ValueId>) -> Self {
+        Self::named(self, graph, bound)
+    }
+}
+
 impl std::fmt::Debug for Recorded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut text = f.debug_struct("Recorded");

@@ -103,7 +103,11 @@ mod tests {
         for values in [
             vec![value(Some(0.0), Some(0.0), false)],
             vec![value(None, Some(f64::INFINITY), true), value(Some(1e-7), None, false)],
-            vec![value(Some(1e-7), Some(0.0), false), value(Some(0.3), Some(0.3), true), value(Some(f64::NAN), None, false)],
+            vec![
+                value(Some(1e-7), Some(0.0), false),
+                value(Some(0.3), Some(0.3), true),
+                value(Some(f64::NAN), None, false),
+            ],
         ] {
             assert_eq!(error_growth("burn against ONNX Runtime", &values).unwrap().size(), (WIDTH, HEIGHT));
         }

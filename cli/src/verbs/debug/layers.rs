@@ -76,10 +76,7 @@ fn write(args: &Args, found: &LayersReport) -> anyhow::Result<()> {
     if let (Some(path), Some(curve)) = (&args.picture, &curve) {
         curve.save(path)?;
     }
-    let texts = [
-        (&args.markdown, report::markdown(found)),
-        (&args.html, report::page(found, curve.as_ref())),
-    ];
+    let texts = [(&args.markdown, report::markdown(found)), (&args.html, report::page(found, curve.as_ref()))];
     for (path, text) in texts.into_iter().filter_map(|(path, text)| Some((path.as_ref()?, text))) {
         write_file(path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
     }

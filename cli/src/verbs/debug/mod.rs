@@ -46,7 +46,9 @@ pub(crate) fn hint(error: &kiln_debug::DebugError) -> Option<String> {
         Error::Exists { .. } => Some("replace it with --replace, or name another folder with --out".to_owned()),
         Error::NotABisection { .. } => Some("name another folder with --out".to_owned()),
         Error::NoDifference { .. } => Some("`kiln debug layers` lists every value with its error".to_owned()),
-        Error::Inputs { .. } => Some("name tiles with --data, or arrays by input name with --inputs FILE.npz".to_owned()),
+        Error::Inputs { .. } => {
+            Some("name tiles with --data, or arrays by input name with --inputs FILE.npz".to_owned())
+        }
         _ => None,
     }
 }

@@ -46,8 +46,7 @@ impl SideArgs {
     pub(super) fn compare(&self, out: &Output) -> anyhow::Result<(Opened, Inputs, LayersReport)> {
         let options = OpenOptions { settings: self.provider_option.clone(), require_all: self.require_all };
         let mut opened = open(&self.a, &self.b, self.runtime(out)?, &options)?;
-        let choice =
-            Choice { arrays: self.inputs.clone(), data: self.data.clone(), tiles: self.tiles as usize };
+        let choice = Choice { arrays: self.inputs.clone(), data: self.data.clone(), tiles: self.tiles as usize };
         let inputs = choice.read(&opened)?;
         let bar = out.progress(Some(inputs.len() as u64), "comparing");
         let report = layers(&mut opened.a, &mut opened.b, &inputs, |done| bar.set_position(done as u64));

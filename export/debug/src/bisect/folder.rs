@@ -66,7 +66,8 @@ pub(super) fn write(
     report.bytes += readme.len() as u64;
     report.files.insert(README.to_owned(), sha256_hex(readme.as_bytes()));
     let staged = Staged::beside(&request.out).map_err(DebugError::io(&request.out))?;
-    for (name, bytes) in data.iter().map(|(name, bytes)| (*name, bytes.as_slice())).chain([(README, readme.as_bytes())]) {
+    for (name, bytes) in data.iter().map(|(name, bytes)| (*name, bytes.as_slice())).chain([(README, readme.as_bytes())])
+    {
         let path = staged.path().join(name);
         fs::write(&path, bytes).map_err(DebugError::io(&path))?;
     }
@@ -175,8 +176,9 @@ fn readme(a: &Side, b: &Side, row: &Row, part: &Part, report: &BisectReport) -> 
     if let Some(cause) = &report.cause {
         line("likely cause", cause.sentence());
     }
-    if let Some(tile) = &report.tile {
-        line("values of", tile.clone());
+    // A tile's name may be a patient's, so only the report on this machine has it.
+    if report.tile.is_some() {
+        line("values of", "one tile".to_owned());
     }
     if !report.reductions.is_empty() {
         line("cut", report.reductions.join("; "));

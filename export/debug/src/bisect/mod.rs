@@ -85,7 +85,8 @@ pub fn bisect(
         part::shortest(a, b, row, &given, 0.5 * carried)?
     };
     if !part.shows()? {
-        let reason = format!("`{}`: the difference does not show when its nodes run alone on the worst tile", row.value);
+        let reason =
+            format!("`{}`: the difference does not show when its nodes run alone on the worst tile", row.value);
         return Err(DebugError::NoDifference { reason });
     }
     let mut reductions = Vec::new();

@@ -48,8 +48,8 @@ pub(super) struct Reference {
 impl Part {
     /// The part of a piece, with the first side's values `given`.
     pub(super) fn new(a: &Side, b: &Side, piece: &Piece, row: &Row, given: &Values, allowed: f64) -> Result<Self> {
-        let counterparts = Counterparts::new(a.graph(), b.graph(), given);
-        let channels = Channels::new(a.graph(), b.graph(), &counterparts);
+        let counterparts = Counterparts::new(a.graph(), b.graph(), given, None);
+        let channels = Channels::new(a.graph(), b.graph());
         let named = counterparts.given(given, &channels);
         let codes = b.codes();
         let missing = |name: &str| DebugError::graph(b.label(), format!("the reference has no value for `{name}`"));
@@ -148,13 +148,7 @@ fn result(session: &mut Session, inputs: &Arrays, output: &str) -> Result<Array>
 
 /// The part of the first graph between the same values; none if it does not give the first side's own value, as for burn
 /// where the exported graph computes something else.
-fn reference(
-    a: &Side,
-    counterparts: &Counterparts,
-    ports: &[Port],
-    row: &Row,
-    expected: &Array,
-) -> Option<Reference> {
+fn reference(a: &Side, counterparts: &Counterparts, ports: &[Port], row: &Row, expected: &Array) -> Option<Reference> {
     let names: BTreeMap<String, String> =
         ports.iter().filter_map(|port| Some((port.outside(), counterparts.of(&port.value)?.to_owned()))).collect();
     let known: BTreeSet<&String> = names.values().collect();
@@ -231,7 +225,8 @@ fn resized(mut model: ModelProto, inputs: &Arrays) -> ModelProto {
     let ports = model.graph.iter_mut().flat_map(|graph| &mut graph.input);
     for port in ports {
         let Some(array) = inputs.get(&port.name) else { continue };
-        let dimension = |size: &usize| DimensionProto { value: Some(Dimension::DimValue(*size as i64)), ..Default::default() };
+        let dimension =
+            |size: &usize| DimensionProto { value: Some(Dimension::DimValue(*size as i64)), ..Default::default() };
         let shape = TensorShapeProto { dim: array.shape().iter().map(dimension).collect() };
         if let Some(tensor) = port.r#type.as_mut().and_then(|kind| kind.tensor_type.as_mut()) {
             tensor.shape = Some(shape);

@@ -18,7 +18,9 @@ pub(super) fn differences(reference: &NodeProto, node: &NodeProto) -> Vec<String
             (Some(before), None) => {
                 reasons.push(format!("{name} is not set, where the reference has {}", text(&before)));
             }
-            (None, Some(after)) => reasons.push(format!("{name} is {}, which the reference does not set", text(&after))),
+            (None, Some(after)) => {
+                reasons.push(format!("{name} is {}, which the reference does not set", text(&after)))
+            }
             _ => {}
         }
     }
@@ -42,7 +44,9 @@ fn text(attribute: &AttributeProto) -> String {
         Ok(AttributeType::String) => format!("`{}`", words(&attribute.s)),
         Ok(AttributeType::Floats) => format!("{:?}", attribute.floats),
         Ok(AttributeType::Ints) => format!("{:?}", attribute.ints),
-        Ok(AttributeType::Strings) => format!("{:?}", attribute.strings.iter().map(|one| words(one)).collect::<Vec<_>>()),
+        Ok(AttributeType::Strings) => {
+            format!("{:?}", attribute.strings.iter().map(|one| words(one)).collect::<Vec<_>>())
+        }
         Ok(AttributeType::Tensor) => "another tensor".to_owned(),
         Ok(AttributeType::Graph) => "another subgraph".to_owned(),
         _ => "another value".to_owned(),

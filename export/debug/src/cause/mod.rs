@@ -7,7 +7,7 @@ mod weights;
 
 use serde::Serialize;
 
-use crate::graph::{Graph, label, module};
+use crate::graph::{Graph, label, module, numbers_of};
 use crate::layers::{CLIPPED, Counterparts, Row, live_nodes};
 
 /// The place at which two sides part.
@@ -72,11 +72,16 @@ impl Cause {
 
 /// Explains the divergence of a row.
 pub(crate) fn explain(a: &Graph, b: &Graph, counterparts: &Counterparts, at: usize, row: &Row) -> Cause {
+    if let Some(cause) = rounded(b, at, row) {
+        return cause;
+    }
     // The first side's nodes between the values that the second side shares with it.
     let theirs = a.piece(&row.counterpart, &|name| counterparts.covers(name));
     let found = structure::compare(a, &live_nodes(a, &theirs), b, &live_nodes(b, &row.piece), counterparts);
     let (graph, node, presence, reasons) = match found {
-        Some(found) => (if found.presence == Presence::Missing { a } else { b }, found.node, found.presence, found.reasons),
+        Some(found) => {
+            (if found.presence == Presence::Missing { a } else { b }, found.node, found.presence, found.reasons)
+        }
         None => {
             let own = b.maker(&row.value).or_else(|| row.piece.nodes.last().copied());
             (b, own.unwrap_or_default(), Presence::Both, Vec::new())
@@ -101,6 +106,37 @@ pub(crate) fn explain(a: &Graph, b: &Graph, counterparts: &Counterparts, at: usi
     let mut reasons = reasons;
     reasons.extend(symptoms(row));
     Cause { row: at, location, reasons }
+}
+
+/// The cause of a value that its rounding to 8 bits changes by more than half a step: the node that rounds.
+fn rounded(b: &Graph, at: usize, row: &Row) -> Option<Cause> {
+    row.clipped.filter(|share| *share > CLIPPED)?;
+    let of = |operator: &str| {
+        let mut nodes = row.piece.nodes.iter().map(|at| &b.nodes()[*at]);
+        nodes.find(|node| node.op_type == operator && node.output.iter().any(|name| !b.is_constant(name)))
+    };
+    let node = of("QuantizeLinear")?;
+    let mut reasons: Vec<String> = symptoms(row).into_iter().collect();
+    if let Some(back) = of("DequantizeLinear") {
+        for (position, what) in [(1, "scale"), (2, "zero point")] {
+            let number = |node: &burn_onnx_export::proto::NodeProto| {
+                numbers_of(b.tensor(node.input.get(position)?)?)?.first().copied()
+            };
+            if let (Some(there), Some(here)) = (number(back), number(node))
+                && there != here
+            {
+                reasons.push(format!("the {what} is {here}, and {there} in the DequantizeLinear after it"));
+            }
+        }
+    }
+    let location = Location {
+        node: label(node).to_owned(),
+        operator: node.op_type.clone(),
+        module: module(node).to_owned(),
+        value: node.output.first().cloned().unwrap_or_default(),
+        presence: Presence::Both,
+    };
+    Some(Cause { row: at, location, reasons })
 }
 
 /// What the numbers themselves say.

@@ -6,7 +6,7 @@ use super::Presence;
 use super::attributes;
 use super::weights;
 use crate::graph::{Graph, label};
-use crate::layers::Counterparts;
+use crate::layers::{Counterparts, weight};
 
 /// Operators that a conversion of precision adds around others. They are a cause only if there is no other.
 const CONVERSIONS: [&str; 4] = ["Cast", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"];
@@ -43,7 +43,8 @@ pub(super) fn compare(
             }
             Step::Changed(x, y) => {
                 let (node, other) = (&b.nodes()[ours[y]], &a.nodes()[theirs[x]]);
-                let mut reasons = vec![format!("the operator is {}, where the reference has {}", node.op_type, other.op_type)];
+                let mut reasons =
+                    vec![format!("the operator is {}, where the reference has {}", node.op_type, other.op_type)];
                 reasons.extend(operands(a, other, b, node, counterparts));
                 found.push((0, Found { node: ours[y], presence: Presence::Both, reasons }));
             }
@@ -139,15 +140,23 @@ fn operand(a: &Graph, theirs: &str, b: &Graph, ours: &str, counterparts: &Counte
         (true, true) => match (a.tensor(theirs), b.tensor(ours)) {
             (Some(before), Some(after)) => {
                 let difference = weights::difference(before, after)?;
-                let name = if ours == theirs { format!("`{ours}`") } else { format!("`{ours}`, where the reference has `{theirs}`,") };
+                let name = if ours == theirs {
+                    format!("`{ours}`")
+                } else {
+                    format!("`{ours}`, where the reference has `{theirs}`,")
+                };
                 Some(format!("the weights {name} differ: {difference}"))
             }
             (_, None) => {
                 let maker = &b.nodes()[b.maker(ours)?];
-                let conversion = CONVERSIONS.contains(&maker.op_type.as_str());
-                (!conversion).then(|| {
-                    format!("the weights `{ours}` are computed by {} `{}`, and `{theirs}` is a constant", maker.op_type, label(maker))
-                })
+                if CONVERSIONS.contains(&maker.op_type.as_str()) {
+                    return dequantised(a, theirs, b, ours);
+                }
+                Some(format!(
+                    "the weights `{ours}` are computed by {} `{}`, and `{theirs}` is a constant",
+                    maker.op_type,
+                    label(maker)
+                ))
             }
             (None, Some(_)) => None,
         },
@@ -160,9 +169,27 @@ fn operand(a: &Graph, theirs: &str, b: &Graph, ours: &str, counterparts: &Counte
                 _ => Some(format!("it reads `{ours}`, where the reference reads `{theirs}`")),
             }
         }
-        (true, false) => Some(format!("it reads the constant `{ours}`, where the reference reads the value `{theirs}`")),
-        (false, true) => Some(format!("it reads the value `{ours}`, where the reference reads the constant `{theirs}`")),
+        (true, false) => {
+            Some(format!("it reads the constant `{ours}`, where the reference reads the value `{theirs}`"))
+        }
+        (false, true) => {
+            Some(format!("it reads the value `{ours}`, where the reference reads the constant `{theirs}`"))
+        }
     }
+}
+
+/// The factor by which dequantised weights differ from those of the reference.
+fn dequantised(a: &Graph, theirs: &str, b: &Graph, ours: &str) -> Option<String> {
+    let ((dims, before), (other, after)) = (weight(a, theirs)?, weight(b, ours)?);
+    if dims != other {
+        return None;
+    }
+    let dot: f64 = before.iter().zip(&after).map(|(a, b)| a * b).sum();
+    let factor = dot / before.iter().map(|value| value * value).sum::<f64>();
+    let rest: f64 = before.iter().zip(&after).map(|(a, b)| (b - factor * a).powi(2)).sum();
+    let size: f64 = after.iter().map(|value| value * value).sum();
+    let scaled = (factor - 1.0).abs() > 0.05 && rest < 0.01 * size;
+    scaled.then(|| format!("the dequantised weights `{ours}` are those of the reference, scaled by {factor:.2}"))
 }
 
 #[cfg(test)]

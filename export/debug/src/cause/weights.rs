@@ -18,9 +18,8 @@ pub(super) fn difference(reference: &TensorProto, tensor: &TensorProto) -> Optio
         return Some("their data differs".to_owned());
     };
     let halved = types::is_half(reference.data_type) != types::is_half(tensor.data_type);
-    let near = |a: f64, b: f64| {
-        a == b || (a.is_nan() && b.is_nan()) || (halved && (a - b).abs() <= 1e-3 * a.abs() + 1e-7)
-    };
+    let near =
+        |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan()) || (halved && (a - b).abs() <= 1e-3 * a.abs() + 1e-7);
     let dims: Vec<usize> = reference.dims.iter().map(|size| *size as usize).collect();
     if reference.dims != tensor.dims {
         let transposed = reference.dims.iter().rev().eq(&tensor.dims) && transposes(&a, &b, &dims, &near);
@@ -60,7 +59,11 @@ pub(super) fn difference(reference: &TensorProto, tensor: &TensorProto) -> Optio
 /// A change of all elements at once.
 fn whole(a: &[f64], b: &[f64], dims: &[usize], near: &dyn Fn(f64, f64) -> bool) -> Option<String> {
     if let Some(factor) = factor(a, b) {
-        return Some(if (factor + 1.0).abs() < 1e-6 { "their signs are flipped".to_owned() } else { format!("scaled by {}", short(factor)) });
+        return Some(if (factor + 1.0).abs() < 1e-6 {
+            "their signs are flipped".to_owned()
+        } else {
+            format!("scaled by {}", short(factor))
+        });
     }
     let shift = b[0] - a[0];
     let slack = 1e-5 * a.iter().chain(b).fold(0.0_f64, |most, value| most.max(value.abs()));
@@ -118,9 +121,8 @@ fn permuted(a: &[f64], b: &[f64], dims: &[usize], axis: usize, near: &dyn Fn(f64
     let at = |o: usize, one: usize, i: usize| (o * size + one) * inner + i;
     let same = |x: usize, y: usize| (0..outer).all(|o| (0..inner).all(|i| near(a[at(o, x, i)], b[at(o, y, i)])));
     // Slices that are equal could be matched in several ways; those in place come first.
-    let order: Vec<usize> = (0..size)
-        .map(|y| if same(y, y) { Some(y) } else { (0..size).find(|x| same(*x, y)) })
-        .collect::<Option<_>>()?;
+    let order: Vec<usize> =
+        (0..size).map(|y| if same(y, y) { Some(y) } else { (0..size).find(|x| same(*x, y)) }).collect::<Option<_>>()?;
     let moved: Vec<usize> = (0..size).filter(|y| order[*y] != *y).collect();
     let reversed = (0..size).all(|y| order[y] == size - 1 - y);
     Some(match moved.as_slice() {
@@ -197,7 +199,10 @@ mod tests {
         assert_eq!(found(&[6], &w, &w.map(|x| x * 1.5)).unwrap(), "scaled by 1.5");
         assert_eq!(found(&[6], &w, &w.map(|x| x + 1.0)).unwrap(), "shifted by 1");
         assert_eq!(found(&[6], &w, &[0.0; 6]).unwrap(), "all are zero");
-        assert_eq!(found(&[2, 3], &w, &[1.0, 2.0, 3.0, 4.0, 9.0, 7.0]).unwrap(), "9 at [1, 1], where the reference has 5");
+        assert_eq!(
+            found(&[2, 3], &w, &[1.0, 2.0, 3.0, 4.0, 9.0, 7.0]).unwrap(),
+            "9 at [1, 1], where the reference has 5"
+        );
         assert_eq!(found(&[2, 3], &w, &[4.0, 5.0, 7.0, 1.0, 2.0, 3.0]).unwrap(), "0 and 1 are swapped along axis 0");
         assert_eq!(found(&[6], &w, &[7.0, 5.0, 4.0, 3.0, 2.0, 1.0]).unwrap(), "they are reversed along axis 0");
         let nan = [1.0, f32::NAN, 3.0, 4.0, 5.0, 7.0];

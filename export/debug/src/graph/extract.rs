@@ -161,7 +161,8 @@ fn untyped(name: &str) -> ValueInfoProto {
 }
 
 fn described(port: &Port) -> ValueInfoProto {
-    let dimension = |size: &usize| DimensionProto { value: Some(Dimension::DimValue(*size as i64)), ..Default::default() };
+    let dimension =
+        |size: &usize| DimensionProto { value: Some(Dimension::DimValue(*size as i64)), ..Default::default() };
     let shape = port.dims.as_ref().map(|dims| TensorShapeProto { dim: dims.iter().map(dimension).collect() });
     let tensor = TensorTypeProto { elem_type: port.exchanged(), shape };
     let kind = TypeProto { tensor_type: Some(tensor), ..Default::default() };

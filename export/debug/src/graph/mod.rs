@@ -45,8 +45,7 @@ impl Graph {
         for (at, node) in graph.node.iter().enumerate() {
             let read = reads(node);
             for value in &read {
-                let known =
-                    makers.contains_key(*value) || initializers.contains_key(*value) || inputs.contains(value);
+                let known = makers.contains_key(*value) || initializers.contains_key(*value) || inputs.contains(value);
                 if !known {
                     return Err(DebugError::graph(
                         name,
@@ -116,11 +115,6 @@ impl Graph {
         self.shell.metadata_props.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
     }
 
-    /// The whole model.
-    pub(crate) fn to_model(&self) -> ModelProto {
-        ModelProto { graph: Some(self.graph.clone()), ..self.shell.clone() }
-    }
-
     /// Position of the node that computes a value.
     pub(crate) fn maker(&self, value: &str) -> Option<usize> {
         self.makers.get(value).copied()
@@ -139,13 +133,6 @@ impl Graph {
     /// Returns true for a value that depends on no input of the graph.
     pub(crate) fn is_constant(&self, value: &str) -> bool {
         self.constant.contains(value)
-    }
-
-    /// Returns true for a value of the graph: an input, a constant or the result of a node.
-    pub(crate) fn has(&self, value: &str) -> bool {
-        self.makers.contains_key(value)
-            || self.initializers.contains_key(value)
-            || self.graph.input.iter().any(|port| port.name == value)
     }
 
     /// Every value that depends on an input, in the order of execution: the inputs, then the results of nodes.

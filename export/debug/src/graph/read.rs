@@ -50,7 +50,8 @@ impl Graph {
 /// The data of a tensor outside of the model. `room` is the number of bytes that may still be read.
 fn external(tensor: &TensorProto, folder: &Path, room: &mut u64) -> Result<Vec<u8>, String> {
     let named = |reason: String| format!("weights of `{}`: {reason}", tensor.name);
-    let entry = |key: &str| tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str());
+    let entry =
+        |key: &str| tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str());
     let number = |key: &str| match entry(key) {
         None => Ok(None),
         Some(text) => text.parse::<u64>().map(Some).map_err(|_| named(format!("{key} is `{text}`, not a number"))),

@@ -35,11 +35,6 @@ pub(crate) fn code_of(name: &str) -> Option<i32> {
     NAMES.iter().find(|(known, _)| *known == name).map(|(_, code)| *code)
 }
 
-/// The name of a type.
-pub(crate) fn name_of(code: i32) -> &'static str {
-    NAMES.iter().find(|(_, known)| *known == code).map_or("another type", |(name, _)| name)
-}
-
 /// Bytes of one element; none for types without a fixed width.
 pub(crate) fn width(code: i32) -> Option<usize> {
     match code {

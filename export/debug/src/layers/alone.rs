@@ -84,15 +84,15 @@ impl Alone {
             node.op_type == "Cast" && to.is_some_and(|code| types::is_half(code as i32))
         };
         let border = self.open.as_ref().and_then(|open| open.as_ref().ok());
-        let half_border = border.is_some_and(|open| {
-            open.inputs.iter().chain(&open.outputs).any(|port| types::is_half(port.code))
-        });
+        let half_border =
+            border.is_some_and(|open| open.inputs.iter().chain(&open.outputs).any(|port| types::is_half(port.code)));
         let half =
             half_border || nodes.iter().any(cast_to_half) || nodes.iter().flat_map(|node| &node.input).any(halves);
         let largest = constants.filter_map(numbers_of).flatten().map(f64::abs).filter(|value| value.is_finite());
-        let step = nodes.iter().filter(|node| node.op_type == "QuantizeLinear").find_map(|node| {
-            numbers_of(b.tensor(node.input.get(1)?)?)?.into_iter().reduce(f64::max)
-        });
+        let step = nodes
+            .iter()
+            .filter(|node| node.op_type == "QuantizeLinear")
+            .find_map(|node| numbers_of(b.tensor(node.input.get(1)?)?)?.into_iter().reduce(f64::max));
         rounding::Piece {
             operators: nodes.iter().map(|node| node.op_type.as_str()).collect(),
             result: magnitude(expected),
@@ -197,7 +197,9 @@ fn length(graph: &Graph, node: &NodeProto, given: &BTreeMap<String, Array>, expe
     let count = |dims: &[usize]| dims.iter().map(|size| *size as f64).product::<f64>();
     match node.op_type.as_str() {
         "Conv" => weight().map_or(1.0, |dims| dims.iter().skip(1).product()),
-        "ConvTranspose" => weight().map_or(1.0, |dims| dims.iter().product::<f64>() / dims.get(1).copied().unwrap_or(1.0)),
+        "ConvTranspose" => {
+            weight().map_or(1.0, |dims| dims.iter().product::<f64>() / dims.get(1).copied().unwrap_or(1.0))
+        }
         "Gemm" | "MatMul" => read().and_then(|dims| dims.last().copied()).map_or(1.0, |size| size as f64),
         _ => read().map_or(1.0, |dims| count(&dims) / count(expected.shape()).max(1.0)),
     }

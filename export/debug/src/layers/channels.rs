@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use burn_onnx_export::proto::NodeProto;
 use kiln_runtime::Array;
 
-use super::Counterparts;
 use crate::graph::{Graph, numbers_of};
 
 /// Operators that keep a positive factor of a channel.
@@ -35,13 +34,13 @@ struct Weights {
 
 impl Channels {
     /// The factors by which the values of `b` differ from those of `a`. None unless `b` is a graph of 8-bit layers.
-    pub(crate) fn new(a: &Graph, b: &Graph, counterparts: &Counterparts) -> Self {
+    pub(crate) fn new(a: &Graph, b: &Graph) -> Self {
         let mut channels = Self::default();
         if b.metadata("kiln.precision") != Some("int8") || a.metadata("kiln.precision") == Some("int8") {
             return channels;
         }
         for before in a.nodes() {
-            let Some((ours, theirs)) = pair(a, b, counterparts, before) else { continue };
+            let Some((ours, theirs)) = pair(a, b, before) else { continue };
             let given = before.input.first().and_then(|name| channels.factors.get(name)).cloned();
             let Some(factors) = row_factors(&ours, &theirs, given.as_deref()) else { continue };
             if factors.iter().all(|factor| (factor - 1.0).abs() <= ROUNDING) {
@@ -49,7 +48,7 @@ impl Channels {
             }
             let Some(output) = before.output.first() else { continue };
             let Some((between, next)) = next_layer(a, output) else { continue };
-            let Some((next_ours, next_theirs)) = pair(a, b, counterparts, next) else { continue };
+            let Some((next_ours, next_theirs)) = pair(a, b, next) else { continue };
             let plain = misfit(&next_ours, &next_theirs, None);
             let undone = misfit(&next_ours, &next_theirs, Some(&factors));
             if let (Some(plain), Some(undone)) = (plain, undone)
@@ -82,12 +81,12 @@ impl Channels {
     }
 }
 
-/// The weights of a layer in both graphs.
-fn pair(a: &Graph, b: &Graph, counterparts: &Counterparts, before: &NodeProto) -> Option<(Weights, Weights)> {
-    let output = before.output.first()?;
-    let after = b.nodes().iter().find(|node| {
-        node.op_type == before.op_type && node.output.first().is_some_and(|name| counterparts.of(name) == Some(output))
-    })?;
+/// The weights of a layer in both graphs. A conversion keeps the name of a layer's result.
+fn pair(a: &Graph, b: &Graph, before: &NodeProto) -> Option<(Weights, Weights)> {
+    let after = &b.nodes()[b.maker(before.output.first()?)?];
+    if after.op_type != before.op_type {
+        return None;
+    }
     Some((Weights::new(a, before)?, Weights::new(b, after)?))
 }
 
@@ -124,7 +123,7 @@ impl Weights {
 }
 
 /// The numbers of a weight; dequantised if it has 8 bits.
-fn weight(graph: &Graph, name: &str) -> Option<(Vec<usize>, Vec<f64>)> {
+pub(crate) fn weight(graph: &Graph, name: &str) -> Option<(Vec<usize>, Vec<f64>)> {
     let dims = |tensor: &burn_onnx_export::proto::TensorProto| {
         tensor.dims.iter().map(|size| usize::try_from(*size).ok()).collect::<Option<Vec<_>>>()
     };

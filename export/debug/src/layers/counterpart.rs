@@ -20,8 +20,10 @@ pub(crate) struct Counterparts {
 }
 
 impl Counterparts {
-    /// Matches the values of `b` that depend on an input with the values that the first side gave.
-    pub(crate) fn new(a: &Graph, b: &Graph, given: &Values) -> Self {
+    /// Matches the values of `b` that depend on an input with the values that the first side gave. `found` are values of
+    /// `b`, if it runs: in a graph of 8-bit layers, a convolution over several pixels at once lays its results out
+    /// differently under the same name, and these are left out.
+    pub(crate) fn new(a: &Graph, b: &Graph, given: &Values, found: Option<&Values>) -> Self {
         let operator = |graph: &Graph, name: &str| Some(graph.nodes()[graph.maker(name)?].op_type.clone());
         // Around a layer that stays in 32 bits, the exporter swaps an activation and a pool; the value between them then
         // has another meaning under the same name.
@@ -29,12 +31,19 @@ impl Counterparts {
         let swapped = |name: &str| {
             int8 && operator(a, name).as_deref() == Some("Relu") && operator(b, name).as_deref() == Some("MaxPool")
         };
-        let known = |name: &str| given.contains_key(name) && !a.is_constant(name) && !swapped(name);
+        let shape = |values: &Values, name: &str| values.get(name).map(|array| array.shape().to_vec());
+        let folded = |value: &str, name: &str| {
+            let found = found.and_then(|found| shape(found, value));
+            int8 && found.is_some_and(|found| shape(given, name) != Some(found))
+        };
+        let known = |value: &str, name: &str| {
+            given.contains_key(name) && !a.is_constant(name) && !swapped(name) && !folded(value, name)
+        };
         let mut names = BTreeMap::new();
         for value in b.values() {
             let mut name = value;
             loop {
-                if known(name) {
+                if known(value, name) {
                     names.insert(value.to_owned(), name.to_owned());
                     break;
                 }
@@ -67,7 +76,8 @@ impl Counterparts {
 /// The value that a name with a suffix is a copy of.
 fn original(name: &str) -> Option<&str> {
     let (value, suffix) = name.rsplit_once('/')?;
-    let plain = suffix.rsplit_once('_').filter(|(_, number)| number.parse::<u32>().is_ok()).map_or(suffix, |(word, _)| word);
+    let plain =
+        suffix.rsplit_once('_').filter(|(_, number)| number.parse::<u32>().is_ok()).map_or(suffix, |(word, _)| word);
     COPIES.contains(&plain).then_some(value)
 }
 

@@ -19,7 +19,7 @@ pub use report::LayersReport;
 pub use row::{CLIPPED, Row, Verdict};
 
 pub(crate) use alone::{Alone, live_nodes};
-pub(crate) use channels::Channels;
+pub(crate) use channels::{Channels, weight};
 pub(crate) use counterpart::Counterparts;
 
 use crate::array::{numbers, rows};
@@ -46,7 +46,10 @@ pub fn layers(a: &mut Side, b: &mut Side, inputs: &Inputs, mut on_rows: impl FnM
         };
         let comparison = match &mut comparison {
             Some(comparison) => comparison,
-            none => none.insert(Comparison::new(a, b, &reference)),
+            none => {
+                let found = candidate.as_ref().and_then(|given| given.as_ref().ok()).map(|given| &given.values);
+                none.insert(Comparison::new(a, b, &reference, found))
+            }
         };
         let candidate = match candidate {
             Some(Ok(given)) => Some(given.values),
@@ -102,9 +105,9 @@ struct Comparison {
 }
 
 impl Comparison {
-    fn new(a: &Side, b: &Side, reference: &Given) -> Self {
-        let counterparts = Counterparts::new(a.graph(), b.graph(), &reference.values);
-        let channels = Channels::new(a.graph(), b.graph(), &counterparts);
+    fn new(a: &Side, b: &Side, reference: &Given, found: Option<&Values>) -> Self {
+        let counterparts = Counterparts::new(a.graph(), b.graph(), &reference.values, found);
+        let channels = Channels::new(a.graph(), b.graph());
         let mut entries = Vec::new();
         let mut without = Vec::new();
         let results = b.graph().values();
@@ -181,7 +184,8 @@ impl Comparison {
         let broken = self.broken;
         let rows: Vec<Row> = self.entries.into_iter().map(row).collect();
         let parted = rows.iter().enumerate().filter(|(_, row)| row.verdict.is_beyond());
-        let causes = parted.map(|(at, row)| cause::explain(a.graph(), b.graph(), &self.counterparts, at, row)).collect();
+        let causes =
+            parted.map(|(at, row)| cause::explain(a.graph(), b.graph(), &self.counterparts, at, row)).collect();
         LayersReport::new(a, b, inputs, rows, causes, self.without, broken)
     }
 }

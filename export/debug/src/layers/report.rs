@@ -102,7 +102,11 @@ impl LayersReport {
         match (self.first_cause(), self.outputs_beyond.as_slice()) {
             (Some(cause), _) => format!("The sides part at {}.{tail}", cause.sentence()),
             (None, []) if self.not_run.is_none() => {
-                format!("Every node rounds as its operation may: {} values on {} tiles.", self.rows.len(), self.tiles.len())
+                format!(
+                    "Every node rounds as its operation may: {} values on {} tiles.",
+                    self.rows.len(),
+                    self.tiles.len()
+                )
             }
             (None, []) => tail.trim_start().to_owned(),
             (None, outputs) => format!(

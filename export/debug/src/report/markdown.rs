@@ -24,7 +24,8 @@ pub fn table(report: &LayersReport) -> String {
 #[must_use]
 pub fn markdown(report: &LayersReport) -> String {
     let mut text = format!("# {} against {}\n\n{}\n\n", report.b, report.a, report.conclusion());
-    let nodes: Vec<String> = report.nodes.iter().map(|(provider, count)| format!("{count} nodes on {provider}")).collect();
+    let nodes: Vec<String> =
+        report.nodes.iter().map(|(provider, count)| format!("{count} nodes on {provider}")).collect();
     let _ = writeln!(
         text,
         "{} values on {} tiles ({}); ONNX Runtime {}{}\n",

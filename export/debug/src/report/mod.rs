@@ -18,11 +18,8 @@ use crate::layers::{LayersReport, Row};
 /// If no value was compared.
 pub fn curve(report: &LayersReport) -> Result<Picture> {
     let error = |figures: &Option<Figures>| figures.as_ref().map(Figures::relative_to_magnitude);
-    let value = |row: &Row| ValueError {
-        carried: error(&row.carried),
-        own: error(&row.own),
-        parted: row.verdict.is_beyond(),
-    };
+    let value =
+        |row: &Row| ValueError { carried: error(&row.carried), own: error(&row.own), parted: row.verdict.is_beyond() };
     let values: Vec<ValueError> = report.rows.iter().map(value).collect();
     Ok(error_growth(&format!("{} against {}", report.b, report.a), &values)?)
 }

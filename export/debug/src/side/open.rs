@@ -62,7 +62,10 @@ pub fn open(a: &SideName, b: &SideName, runtime: &'static Runtime, options: &Ope
         if let (Named::Run(run), Some(weights)) = (side, &weights)
             && run.facts.weights_sha256 != *weights
         {
-            return Err(wrong(name, "the run has other weights than the bundle; give the run it was exported from".to_owned()));
+            return Err(wrong(
+                name,
+                "the run has other weights than the bundle; give the run it was exported from".to_owned(),
+            ));
         }
     }
     let run = [&first, &second].into_iter().find_map(|side| match side {
@@ -114,7 +117,9 @@ fn graph_side(side: &SideName, named: &Named, runtime: &'static Runtime, options
     let precision = side.precision.as_deref().unwrap_or("fp32");
     let name = side.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (graph, mut label) = match named {
-        Named::Bundle(bundle) => (Graph::read(&side.text, &bundle.model_path(precision)?)?, format!("{name} {precision}")),
+        Named::Bundle(bundle) => {
+            (Graph::read(&side.text, &bundle.model_path(precision)?)?, format!("{name} {precision}"))
+        }
         _ => (Graph::read(&side.text, &side.path)?, name),
     };
     let list = side.providers.as_deref().unwrap_or("cpu");

@@ -28,7 +28,8 @@ impl Recording {
     /// Copies the parameters out of the module.
     pub(crate) fn new(recorded: Recorded) -> Result<Self> {
         let constants = recorded.constants().collect::<burn_onnx_export::Result<Vec<_>>>()?;
-        let kept = recorded.operations().iter().filter(|one| !matches!(one, OperationIr::Drop(_) | OperationIr::Init(_)));
+        let kept =
+            recorded.operations().iter().filter(|one| !matches!(one, OperationIr::Drop(_) | OperationIr::Init(_)));
         let mut operations: Vec<OperationIr> = kept.cloned().collect();
         operations.iter_mut().for_each(|operation| operation.visit_mut(&mut KeepAll));
         Ok(Self { recorded, operations, constants })
@@ -102,5 +103,6 @@ fn read(interpreter: &mut TensorInterpreter<Flex>, tensor: TensorIr) -> Result<T
 
 fn message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_else(|| "it panicked".to_owned())
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "it panicked".to_owned())
 }

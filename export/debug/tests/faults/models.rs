@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
 use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
-use burn::nn::{
-    BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig, PaddingConfig2d,
-};
+use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::{gelu, relu, sigmoid, softmax, tanh};
 use burn::tensor::module::interpolate;
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
@@ -51,7 +49,10 @@ pub(crate) fn all() -> Vec<Tested> {
     let int8 = plain();
     vec![
         Tested::new("cnn", cnn()),
-        Tested::new("transformer", exported(&with_fixed_weights(Transformer::new(&device())), Transformer::forward, 20)),
+        Tested::new(
+            "transformer",
+            exported(&with_fixed_weights(Transformer::new(&device())), Transformer::forward, 20),
+        ),
         Tested::new("vae", exported(&with_fixed_weights(Vae::new(&device())), Vae::forward, 18)),
         Tested { candidate: fp16.0.to_fp16().unwrap().to_message(), ..Tested::new("fp16", fp16) },
         Tested { candidate: quantised(&int8.0).to_message(), ..Tested::new("int8", int8) },
@@ -193,8 +194,7 @@ impl Transformer {
     fn forward(&self, tile: Tensor<4, Int>) -> Outputs {
         let x: Tensor<3> = self.patches.forward(pixels(tile)).flatten(2, 3).swap_dims(1, 2);
         let y = self.before.forward(x.clone());
-        let (query, key, value) =
-            (self.query.forward(y.clone()), self.key.forward(y.clone()), self.value.forward(y));
+        let (query, key, value) = (self.query.forward(y.clone()), self.key.forward(y.clone()), self.value.forward(y));
         let attention = softmax(query.matmul(key.swap_dims(1, 2)) / 4.0, 2);
         let x = x + attention.matmul(value);
         let y = self.narrow.forward(gelu(self.widen.forward(self.after.forward(x.clone()))));

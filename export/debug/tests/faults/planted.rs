@@ -86,7 +86,7 @@ fn cnn() -> Vec<Plan> {
             graph(model).node.sort_by_key(|node| node.name != PLANTED);
             set_int(model, PLANTED, "axis", 3);
         }),
-        at("1/256 for 1/255", "Div", 0, "256 at [], where the reference has 255", |model, output| {
+        at("1/256 for 1/255", "Div", 0, "256, where the reference has 255", |model, output| {
             edit(model, output, 1, |values, _| values[0] = 256.0);
         }),
         at("height and width swapped", "Transpose", 0, "perm is [0, 3, 2, 1]", |model, output| {
@@ -180,7 +180,7 @@ fn cnn() -> Vec<Plan> {
             set_int(model, output, "axis", 1);
         }),
         at("classes swapped in the weights", "Gemm", 2, "0 and 1 are swapped along axis 1", |model, output| {
-            edit(model, output, 1, swap_columns);
+            edit(model, output, 1, |values, dims| swap_columns(values, dims));
         }),
         at("the score of another class", "Slice", 0, "differ", |model, output| {
             edit_integers(model, output, 1, &[2]);
@@ -224,7 +224,9 @@ fn vae() -> Vec<Plan> {
         at("aligned corners", "Resize", 0, "coordinate_transformation_mode is `half_pixel`", |model, output| {
             set_text(model, output, "coordinate_transformation_mode", "half_pixel");
         }),
-        at("nearest for linear", "Resize", 0, "mode is `nearest`", |model, output| set_text(model, output, "mode", "nearest")),
+        at("nearest for linear", "Resize", 0, "mode is `nearest`", |model, output| {
+            set_text(model, output, "mode", "nearest")
+        }),
         at("transposed convolution with its kernel mirrored", "ConvTranspose", 0, "differ", |model, output| {
             edit(model, output, 1, |values, dims| {
                 values.chunks_exact_mut(dims[2] * dims[3]).for_each(|kernel| kernel.reverse());
@@ -254,22 +256,36 @@ fn fp16() -> Vec<Plan> {
             raw[..2].copy_from_slice(&[0, 0x44]);
             tensor(model, &name).raw_data = raw.into();
         }),
+        // A slope of 0.01 would be within the rounding of 16 bits.
         at("an activation of 16 bits", "Relu", 1, "the operator is LeakyRelu", |model, output| {
             node(model, output).op_type = "LeakyRelu".to_owned();
+            set_float(model, output, "alpha", 0.1);
         }),
     ]
 }
 
 fn int8() -> Vec<Plan> {
     vec![
-        at("a saturated scale", "QuantizeLinear", 0, "scaled by 0.125", |model, output| {
-            edit(model, output, 1, |values, _| values[0] /= 8.0);
-        }),
-        at("a wrong zero point", "QuantizeLinear", 1, "differ", |model, output| {
-            let own = own_constant(model, output, 2);
-            tensor(model, &own).raw_data = vec![30_u8].into();
-        }),
-        at("a scale of 8-bit weights", "Conv", 1, "scale", |model, output| {
+        at(
+            "a saturated scale",
+            "QuantizeLinear",
+            0,
+            "% of the values are beyond half a step of 8 bits",
+            |model, output| {
+                edit(model, output, 1, |values, _| values[0] /= 8.0);
+            },
+        ),
+        at(
+            "a wrong zero point",
+            "QuantizeLinear",
+            1,
+            "the zero point is 30, and 0 in the DequantizeLinear",
+            |model, output| {
+                let own = own_constant(model, output, 2);
+                tensor(model, &own).raw_data = vec![30_u8].into();
+            },
+        ),
+        at("a scale of 8-bit weights", "Conv", 1, "scaled by 2.0", |model, output| {
             let weight = node(model, output).input[1].clone();
             edit(model, &weight, 1, |values, _| values.iter_mut().for_each(|value| *value *= 2.0));
         }),

@@ -75,7 +75,9 @@ impl ModuleMapper for FixedWeights {
             // A gain or a variance stays near 1, a shift or a mean near 0.
             let centre = if constant { values[0] } else { 0.0 };
             let random = |at: usize| {
-                let bits = (at as u64 + 1).wrapping_mul(6_364_136_223_846_793_005).wrapping_add(seed * 1_442_695_040_888_963_407);
+                let bits = (at as u64 + 1)
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(seed * 1_442_695_040_888_963_407);
                 ((bits >> 33) % 20_001) as f32 / 10_000.0 - 1.0
             };
             let values: Vec<f32> = (0..values.len()).map(|at| centre + bound * random(at)).collect();
