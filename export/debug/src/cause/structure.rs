@@ -152,13 +152,11 @@ fn operand(a: &Graph, theirs: &str, b: &Graph, ours: &str, counterparts: &Counte
                 if CONVERSIONS.contains(&maker.op_type.as_str()) {
                     return dequantised(a, theirs, b, ours);
                 }
-                Some({
-                    format!(
-                        "the weights `{ours}` are computed by {} `{}`, and `{theirs}` is a constant",
-                        maker.op_type,
-                        label(maker)
-                    )
-                })
+                Some(format!(
+                    "the weights `{ours}` are computed by {} `{}`, and `{theirs}` is a constant",
+                    maker.op_type,
+                    label(maker)
+                ))
             }
             (None, Some(_)) => None,
         },
