@@ -195,7 +195,7 @@ fn meanings<'a>(
 fn guess(array: &ArrayD<f32>, tiles: usize) -> Option<Meaning> {
     let columns = array.len().checked_div(tiles)?;
     let flat = array.shape().iter().skip(1).filter(|size| **size > 1).count() <= 1;
-    if !flat || columns < 2 || columns > 4096 {
+    if !flat || !(2..=4096).contains(&columns) {
         return None;
     }
     Some(if sums_to_one(array, columns) { Meaning::Probabilities } else { Meaning::Logits })

@@ -69,7 +69,7 @@ impl<'a> Builder<'a> {
     }
 
     /// A conversion to 32-bit floats.
-    pub(super) fn to_float(&mut self, wish: &str, input: &str) -> String {
+    pub(super) fn cast_to_float(&mut self, wish: &str, input: &str) -> String {
         self.cast(wish, input, DataType::Float.into())
     }
 

@@ -17,7 +17,7 @@ pub(super) fn preprocess(builder: &mut Builder<'_>, tile: &str, input: &Input) -
     if channels_first {
         value = builder.transpose("channels_first", &value, &[0, 3, 1, 2]);
     }
-    value = builder.to_float("pixels", &value);
+    value = builder.cast_to_float("pixels", &value);
     if !resampling.is_identity() {
         value = if resampling.selects() {
             select(builder, value, &resampling, channels_first)

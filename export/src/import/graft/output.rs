@@ -76,7 +76,7 @@ fn head_nodes(builder: &mut Builder<'_>, plan: &Plan, head: &Head, values: Value
 }
 
 fn float(builder: &mut Builder<'_>, wish: &str, (value, element): (String, i32)) -> String {
-    if element == i32::from(DataType::Float) { value } else { builder.to_float(&format!("{wish}/float"), &value) }
+    if element == i32::from(DataType::Float) { value } else { builder.cast_to_float(&format!("{wish}/float"), &value) }
 }
 
 fn flat_to(builder: &mut Builder<'_>, value: &str, name: &str) {

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use kiln_slide::openslide::{self, Library};
+use kiln_slide::probe::TimeLimits;
 use kiln_slide::{Inspection, Slide, SlideError, probe};
 
 use crate::support::{Numbers, library, need, real_slides, variants};
