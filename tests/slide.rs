@@ -193,7 +193,7 @@ fn a_slide_counts_once_and_one_that_is_gone_costs_its_own_row() {
         crate::support::finish(command).code(code)
     };
     let again = here.join("./drawn.tif");
-    score(&[&slide, &again], &here.join("twice"), 0).says(&["named twice"]);
+    score(&[&slide, &again], &here.join("twice"), 0).says(&["it is read once"]);
     assert_eq!(rows(&here.join("twice/tiles.csv")).len(), tiles);
     score(&[&list, &slide], &here.join("both"), 2).says(&["in a list of tiles and named as a slide"]);
     let pattern = here.join("*.tif");

@@ -69,10 +69,13 @@ fn mean_deviation_and_range() {
     assert!(found.contains("the deviation is not applied"), "{found}");
 }
 
+/// A change of the description.
+type Change = fn(&mut InputSpec);
+
 #[test]
 fn resizes_and_crops() {
     let net = Net { size: 192, ..Net::default() };
-    let cases: [(fn(&mut InputSpec), &str); 5] = [
+    let cases: [(Change, &str); 5] = [
         (|input| input.rounded = Some(false), "bilinear of floats"),
         (|input| input.antialias = Some(false), "without antialiasing"),
         (|input| input.align_corners = Some(true), "aligns corners"),

@@ -195,7 +195,7 @@ fn limits_hold() {
     assert!(message(&asap(&"<a>".repeat(10))).contains("6 nested elements"));
     assert!(message(&" ".repeat(5000)).contains("4096 bytes"));
     let feature = |n: usize| {
-        let ring = vec!["[1,2]"; n].join(",");
+        let ring = (0..n).map(|point| format!("[{point},{}]", point * point)).collect::<Vec<_>>().join(",");
         format!(
             r#"{{"type":"Feature","geometry":{{"type":"Polygon","coordinates":[[{ring}]]}},"properties":{{"classification":"Tumor"}}}}"#
         )

@@ -57,7 +57,7 @@ pub(super) fn scores(pairs: &[[f32; 2]], thresholds: [Option<f64>; 2], names: [&
                 circle.flip cx=(px(x(pair[0]))) cy=(px(y(pair[1]))) r="5" {}
             }
             text.axis x="244" y="424" text-anchor="middle" { "score by " (short(names[0])) }
-            text.axis x="14" y="200" text-anchor="middle" transform="rotate(-90 14 200)" { "score by " (short(names[1])) }
+            text.axis x="64" y="13" { "score by " (short(names[1])) }
         }
     }
 }

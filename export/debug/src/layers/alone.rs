@@ -53,10 +53,7 @@ impl Alone {
         let piece = &self.piece;
         let open = self.open.get_or_insert_with(|| open(b, piece, codes, given, expected));
         let ran = match open {
-            Ok(open) => open.run(given, value, expected).map(|found| {
-                self.sums = open.sums(given);
-                found
-            }),
+            Ok(open) => open.run(given, value, expected).inspect(|_| self.sums = open.sums(given)),
             Err(_) => return None,
         };
         match ran {

@@ -114,7 +114,7 @@ impl Weights {
     /// A row whose columns are divided by the factors of the channels that they read.
     fn divided(&self, row: usize, factors: Option<&[f64]>) -> Option<Vec<f64>> {
         let Some(factors) = factors else { return Some(self.row(row).to_vec()) };
-        if factors.is_empty() || self.columns % factors.len() != 0 {
+        if factors.is_empty() || !self.columns.is_multiple_of(factors.len()) {
             return None;
         }
         let places = self.columns / factors.len();
@@ -156,7 +156,7 @@ fn row_factors(ours: &Weights, theirs: &Weights, given: Option<&[f64]>) -> Optio
     let norm = |row: &[f64]| row.iter().map(|value| value * value).sum::<f64>();
     if (ours.columns, ours.inner) != (theirs.columns, theirs.inner) {
         // A convolution over several pixels at once has the same filters in wider kernels.
-        if theirs.rows % ours.rows != 0 {
+        if !theirs.rows.is_multiple_of(ours.rows) {
             return None;
         }
         return (0..ours.rows).map(|row| finite((norm(theirs.row(row)) / norm(ours.row(row))).sqrt())).collect();

@@ -31,7 +31,7 @@ pub struct Side {
 /// The origin of the values.
 enum Kind {
     /// burn, and ONNX Runtime for the values between the results of burn's operations.
-    Burn { recording: Box<Recording>, between: Option<Between> },
+    Burn { recording: Box<Recording>, between: Option<Box<Between>> },
     /// ONNX Runtime; none before the first run.
     Runtime(Option<Tapped>),
 }
@@ -171,7 +171,7 @@ impl Side {
                 let mut values = recording.run(inputs)?;
                 let between = match between {
                     Some(between) => between,
-                    None => between.insert(Between::open(runner, graph, &values)?),
+                    None => between.insert(Box::new(Between::open(runner, graph, &values)?)),
                 };
                 let more = between.run(&values)?;
                 let names = more.keys().cloned().collect();

@@ -1,5 +1,5 @@
 //! Faults planted in exported graphs: each must be located to its node, and its cause named.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::result_large_err)]
 
 #[path = "../support/mod.rs"]
 mod support;

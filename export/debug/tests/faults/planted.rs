@@ -147,7 +147,7 @@ fn cnn() -> Vec<Plan> {
         at("padded on one side", "Conv", 1, "pads is [0, 0, 2, 2]", |model, output| {
             set_ints(model, output, "pads", &[0, 0, 2, 2]);
         }),
-        at("an activation is missing", "Relu", 1, "has no Relu there", |model, output| remove(model, output)),
+        at("an activation is missing", "Relu", 1, "has no Relu there", remove),
         at("leaky for plain ReLU", "Relu", 0, "the operator is LeakyRelu", |model, output| {
             node(model, output).op_type = "LeakyRelu".to_owned();
         }),
@@ -238,7 +238,7 @@ fn vae() -> Vec<Plan> {
         at("the difference the other way round", "Sub", 0, "where the reference reads", |model, output| {
             node(model, output).input.swap(0, 1);
         }),
-        at("a root is missing", "Sqrt", 0, "has no Sqrt there", |model, output| remove(model, output)),
+        at("a root is missing", "Sqrt", 0, "has no Sqrt there", remove),
         at("weights of a dense layer permuted", "Gemm", 0, "along axis 1", |model, output| {
             edit(model, output, 1, |values, dims| values.chunks_exact_mut(dims[1]).for_each(<[f32]>::reverse));
         }),

@@ -168,7 +168,9 @@ fn things_that_are_no_slide_are_refused_unopened() {
     fs::write(&empty, "").unwrap();
     assert!(code(&empty).1.contains("the file is empty"));
     assert!(code(folder.path()).1.contains("a folder without DICOM files"));
-    for text in ["x", "II*\0", "MM\0*\0\0\0\x08\0\0", "not a slide at all, but long enough to look at"] {
+    fs::write(&empty, "MM\0*\0\0\0\x08\0\0").unwrap();
+    assert_eq!(code(&empty).0, "unreadable", "a TIFF that ends before its first directory");
+    for text in ["x", "II*\0", "not a slide at all, but long enough to look at"] {
         fs::write(&empty, text).unwrap();
         assert_eq!(code(&empty).0, "unsupported", "{text:?}");
     }
