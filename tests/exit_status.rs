@@ -28,13 +28,17 @@ struct Call {
 }
 
 /// Verbs that are not called here, with the reason. Every other verb must be in [`calls`].
-const NOT_CALLED: [(&str, &str); 7] = [
+const NOT_CALLED: [(&str, &str); 11] = [
     ("demo", "takes minutes, and is train, export, verify, score and bench in one"),
     ("weights fetch", "fetches from the network"),
     ("slide inspect", "needs OpenSlide: see slide.rs"),
     ("slide tile", "needs OpenSlide: see slide.rs"),
     ("slide report", "needs OpenSlide: see slide.rs"),
     ("slide evaluate", "reads what the others leave: see slide.rs"),
+    ("compare", "answers every tile on both sides: see compare.rs"),
+    ("import", "needs models of other frameworks: see export/tests/import"),
+    ("debug layers", "runs every node alone: see export/debug/tests"),
+    ("debug bisect", "runs every node alone: see export/debug/tests"),
     ("runtime install", "fetches from the network where nothing is installed"),
 ];
 

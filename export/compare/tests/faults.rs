@@ -376,7 +376,7 @@ fn a_candidate_that_fails_is_part_of_the_report_and_a_reference_is_an_error() {
     let sides = vec![side("reference", model), broken(), side("candidate", model)];
     let report = Comparison::new(Tolerances::default()).run(sides, &tiles(20), &mut |_| {}).unwrap().report;
     assert!(!report.passed && report.comparisons[1].passed);
-    assert!(report.comparisons[0].error.as_ref().unwrap().contains("tile-0.png"), "{:?}", report.comparisons[0].error);
+    assert!(report.comparisons[0].error.as_ref().unwrap().contains("tile-"), "{:?}", report.comparisons[0].error);
     let sides = vec![broken(), side("candidate", model)];
     assert!(Comparison::new(Tolerances::default()).run(sides, &tiles(20), &mut |_| {}).is_err());
 }

@@ -53,6 +53,9 @@ fn colours_in_the_other_order() {
 
 #[test]
 fn mean_deviation_and_range() {
+    if crate::support::is_too_slow() {
+        return;
+    }
     let none = |input: &mut InputSpec| (input.mean, input.std) = (None, None);
     let found = diagnosed(&Net::default(), with(none), usual());
     assert!(found.contains("`range` is 0..1, without mean and std"), "{found}");
@@ -74,6 +77,9 @@ type Change = fn(&mut InputSpec);
 
 #[test]
 fn resizes_and_crops() {
+    if crate::support::is_too_slow() {
+        return;
+    }
     let net = Net { size: 192, ..Net::default() };
     let cases: [(Change, &str); 5] = [
         (|input| input.rounded = Some(false), "bilinear of floats"),
@@ -90,6 +96,9 @@ fn resizes_and_crops() {
 
 #[test]
 fn two_mistakes_at_once() {
+    if crate::support::is_too_slow() {
+        return;
+    }
     let net = Net { size: 192, ..Net::default() };
     let found = diagnosed(
         &net,
@@ -104,6 +113,9 @@ fn two_mistakes_at_once() {
 
 #[test]
 fn softmax_and_classes() {
+    if crate::support::is_too_slow() {
+        return;
+    }
     let net = Net { classes: 3, ..Net::default() };
     let named = |classes: [&str; 3], normal: &str| Spec {
         classes: classes.map(str::to_owned).to_vec(),

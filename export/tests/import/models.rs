@@ -36,6 +36,9 @@ fn check(net: &Net, spec: Spec, bgr: bool, value: impl Fn(f32, usize) -> f32) {
 
 #[test]
 fn every_layout_range_and_channel_order() {
+    if crate::support::is_too_slow() {
+        return;
+    }
     check(&Net::default(), usual(), false, imagenet);
     check(&Net { axes: Axes::Nhwc, ..Net::default() }, usual(), false, imagenet);
     let plain = |range| Spec { input: InputSpec { range: Some(range), ..InputSpec::default() }, ..usual() };
@@ -53,6 +56,9 @@ fn every_layout_range_and_channel_order() {
 
 #[test]
 fn old_and_new_opsets_are_grafted_in_their_own_words() {
+    if crate::support::is_too_slow() {
+        return;
+    }
     for opset in [7, 9, 10, 11, 12, 13, 17, 18, 21] {
         // A resize and a crop exercise every operator of the preprocessing.
         let mut spec = usual();
@@ -194,6 +200,9 @@ fn a_batch_can_be_asked_for() {
 
 #[test]
 fn outputs_of_every_meaning() {
+    if crate::support::is_too_slow() {
+        return;
+    }
     let with = |end, output: &'static str, meaning: Option<Meaning>, classes| {
         let bench = Bench::new();
         let mut spec = usual();
@@ -267,6 +276,9 @@ fn maps_and_embeddings_are_kept_and_their_names_made_plain() {
 
 #[test]
 fn flattened_pixels_of_a_linear_model() {
+    if crate::support::is_too_slow() {
+        return;
+    }
     for (layout, seed) in [(Layout::Flat, 11), (Layout::FlatNchw, 12)] {
         let graph = GraphProto {
             node: vec![node("Gemm", &["x", "w", "b"], &["logits"], Vec::new())],
@@ -287,6 +299,9 @@ fn flattened_pixels_of_a_linear_model() {
 
 #[test]
 fn element_types_beside_float32() {
+    if crate::support::is_too_slow() {
+        return;
+    }
     for (kind, to) in [
         (DataType::Uint8, "uint8"),
         (DataType::Float16, "float16"),
@@ -309,6 +324,9 @@ fn element_types_beside_float32() {
 
 #[test]
 fn every_resize_in_the_graph_is_that_of_plain_loops() {
+    if crate::support::is_too_slow() {
+        return;
+    }
     let methods: [(&str, bool, bool, bool); 9] = [
         ("bilinear", true, true, false),
         ("bilinear", true, false, false),

@@ -287,3 +287,12 @@ pub(crate) fn distance(one: &[f32], two: &[f32]) -> f32 {
 pub(crate) fn scores(outputs: &Outputs) -> Vec<f32> {
     outputs.arrays["score"].iter().copied().collect()
 }
+
+/// True if tests that import dozens of models, or try hundreds of descriptions, are not asked for.
+pub(crate) fn is_too_slow() -> bool {
+    let is_skipped = std::env::var_os("KILN_SLOW_TESTS").is_none();
+    if is_skipped {
+        eprintln!("skipped: takes minutes; set KILN_SLOW_TESTS to run it");
+    }
+    is_skipped
+}
