@@ -152,7 +152,9 @@ fn thumbnails_show_the_slide_and_name_what_is_unreadable() {
     let missing = open(&folder.join("tile-missing.tif")).thumbnail(2_560).unwrap();
     assert_eq!(missing.region.data_pixels, 2_048 * 2_560 - 256 * 256);
     let damaged = open(&folder.join("tile-zeroed.tif"));
-    assert_eq!(damaged.thumbnail(2_560).unwrap().unreadable.len(), 1, "read in parts, one of which is damaged");
+    // Read in strips: those that touch the damaged tile are lost, the others are not.
+    let strips = damaged.thumbnail(2_560).unwrap();
+    assert!(!strips.unreadable.is_empty() && strips.region.data_pixels > 2_048 * 2_560 / 2);
     assert!(damaged.thumbnail(320).unwrap().unreadable.is_empty());
     assert!(damaged.thumbnail(0).is_err() && damaged.thumbnail(100_000).is_err());
     let tiny = need!(real_slides()).join("small/small.svs");
