@@ -11,10 +11,9 @@ use std::path::Path;
 use kiln_files::publish;
 use kiln_tile::{SIDE, TILE_BYTES, Tile};
 use ndarray::{ArrayD, ArrayView4};
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
+use zip::{CompressionMethod, ZipWriter};
 
-use crate::npz::{array_name, read_array, text, to_npy};
+use crate::npz::{Limits, array_name, entries, open, options, read_array, text, to_npy};
 use crate::session::Outputs;
 use crate::{Error, Result};
 
@@ -73,10 +72,7 @@ pub fn read(path: &Path) -> Result<Golden> {
 /// stored, not deflated: pixels and floats hardly shrink, and a stored entry cannot be a decompression bomb.
 fn to_bytes(golden: &Golden) -> Result<Vec<u8>, String> {
     golden.check()?;
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Stored)
-        .last_modified_time(DateTime::default())
-        .unix_permissions(0o644);
+    let options = options(CompressionMethod::Stored);
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     let decoded = golden.decoded.iter().map(|tiles| (DECODED, tiles));
     for (name, tiles) in iter::once((TILE, &golden.tiles)).chain(decoded) {
@@ -97,29 +93,17 @@ fn npy_of_tiles(tiles: &[Tile]) -> Result<Vec<u8>, String> {
 }
 
 fn from_reader(reader: impl Read + Seek) -> Result<Golden, String> {
-    let mut archive = ZipArchive::new(reader).map_err(|error| format!("not an .npz file: {error}"))?;
-    if archive.len() > MAX_ARRAYS {
-        return Err(format!("{} arrays, over the limit of {MAX_ARRAYS}", archive.len()));
-    }
-    // Of two entries with one name, some readers take the first, some the last.
-    if archive.has_duplicate_names() {
-        return Err("an array appears twice".to_owned());
-    }
-    let mut room = MAX_BYTES;
     let (mut tiles, mut decoded) = (None, None);
     let mut arrays = BTreeMap::new();
-    for index in 0..archive.len() {
-        let mut entry = archive.by_index(index).map_err(text)?;
-        let file = entry.name().map_err(text)?.into_owned();
-        let name = array_name(&file)?.to_owned();
-        let size = entry.size();
-        room = room.checked_sub(size).ok_or_else(|| format!("arrays over the limit of {MAX_BYTES} bytes together"))?;
-        match name.as_str() {
-            TILE => tiles = Some(read_tiles(TILE, &read_array::<u8>(TILE, &mut entry, size)?)?),
-            DECODED => decoded = Some(read_tiles(DECODED, &read_array::<u8>(DECODED, &mut entry, size)?)?),
-            _ => drop(arrays.insert(name.clone(), read_array::<f32>(&name, &mut entry, size)?)),
+    let limits = Limits { arrays: MAX_ARRAYS, bytes: MAX_BYTES };
+    entries(open(reader)?, limits, |file, entry, size| {
+        match array_name(file)? {
+            TILE => tiles = Some(read_tiles(TILE, &read_array::<u8>(TILE, entry, size)?)?),
+            DECODED => decoded = Some(read_tiles(DECODED, &read_array::<u8>(DECODED, entry, size)?)?),
+            name => drop(arrays.insert(name.to_owned(), read_array::<f32>(name, entry, size)?)),
         }
-    }
+        Ok(())
+    })?;
     let tiles = tiles.ok_or("no array `tile`")?;
     let outputs = Outputs { batch: tiles.len(), arrays };
     let golden = Golden { tiles, decoded, outputs };
@@ -163,6 +147,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use ndarray::{Array1, Array2};
+    use zip::write::SimpleFileOptions;
 
     fn tiles(n: u8) -> Vec<Tile> {
         (0..n).map(|value| Tile::from_pixels(vec![value; TILE_BYTES]).unwrap()).collect()

@@ -1,27 +1,23 @@
-//! Arrays of any element type in `.npz` files, which numpy reads and writes. Files that are read are hostile: their sizes
+//! Arrays of any element type in `.npz` files, which NumPy reads and writes. Files that are read are hostile: their sizes
 //! are checked against the dimensions that they state before anything is allocated.
 
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read as _, Write as _};
+use std::io::{BufReader, Cursor, Write as _};
 use std::path::Path;
 
 use kiln_runtime::Array;
-use ndarray_npy::{ReadNpyExt as _, WriteNpyExt as _};
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
+use kiln_runtime::npz::{Limits, entries, open, options, read_any, to_npy};
+use zip::{CompressionMethod, ZipWriter};
 
 use crate::error::{DebugError, Result};
 use crate::values::Values;
 
-/// The largest file, and the largest sum of its arrays, in bytes.
-const LIMIT: u64 = 4 << 30;
+/// Limits for a file; the limit of bytes is also that of the packed file.
+const LIMITS: Limits = Limits { arrays: 1 << 16, bytes: 4 << 30 };
 
 /// The bytes of an `.npz` file: deflated, sorted by name, with fixed time stamps.
 pub(crate) fn to_bytes(arrays: &Values) -> Result<Vec<u8>, String> {
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .last_modified_time(DateTime::default())
-        .unix_permissions(0o644);
+    let options = options(CompressionMethod::Deflated);
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, array) in arrays {
         archive.start_file(format!("{name}.npy"), options).map_err(|error| error.to_string())?;
@@ -31,16 +27,14 @@ pub(crate) fn to_bytes(arrays: &Values) -> Result<Vec<u8>, String> {
 }
 
 fn npy(array: &Array) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
     macro_rules! write {
         ($($kind:ident)+) => {
             match array {
-                $(Array::$kind(array) => array.write_npy(&mut bytes),)+
+                $(Array::$kind(array) => to_npy(array),)+
             }
         };
     }
-    write!(F32 F64 U8 U16 U32 U64 I8 I16 I32 I64 Bool).map_err(|error| error.to_string())?;
-    Ok(bytes)
+    write!(F32 F64 U8 U16 U32 U64 I8 I16 I32 I64 Bool)
 }
 
 /// Reads every array of an `.npz` file.
@@ -48,54 +42,27 @@ pub(crate) fn read(path: &Path) -> Result<Values> {
     let io = DebugError::io(path);
     let wrong = |reason: String| DebugError::Inputs { reason: format!("{}: {reason}", path.display()) };
     let file = File::open(path).map_err(&io)?;
-    if file.metadata().map_err(&io)?.len() > LIMIT {
-        return Err(wrong(format!("over the limit of {LIMIT} bytes")));
+    if file.metadata().map_err(&io)?.len() > LIMITS.bytes {
+        return Err(wrong(format!("over the limit of {} bytes", LIMITS.bytes)));
     }
-    let mut archive =
-        ZipArchive::new(BufReader::new(file)).map_err(|error| wrong(format!("not an .npz file: {error}")))?;
     let mut arrays = Values::new();
-    let mut room = LIMIT;
-    for index in 0..archive.len() {
-        let entry = archive.by_index(index).map_err(|error| wrong(error.to_string()))?;
-        let name = entry.name().map_err(|error| wrong(error.to_string()))?.into_owned();
-        let name = name.strip_suffix(".npy").unwrap_or(&name).to_owned();
-        room =
-            room.checked_sub(entry.size()).ok_or_else(|| wrong(format!("arrays over the limit of {LIMIT} bytes")))?;
-        let mut bytes = Vec::new();
-        let size = entry.size();
-        entry.take(size).read_to_end(&mut bytes).map_err(|error| wrong(format!("{name}: {error}")))?;
-        let array = array(&bytes).ok_or_else(|| wrong(format!("{name}: not an array of numbers")))?;
-        arrays.insert(name, array);
-    }
+    let archive = open(BufReader::new(file)).map_err(wrong)?;
+    entries(archive, LIMITS, |file, entry, size| {
+        let name = file.strip_suffix(".npy").unwrap_or(file);
+        let array = read_any(entry, size)
+            .map_err(|reason| format!("{}: not an array of numbers: {reason}", name.escape_debug()))?;
+        arrays.insert(name.to_owned(), array);
+        Ok(())
+    })
+    .map_err(wrong)?;
     Ok(arrays)
-}
-
-/// An array of whichever element type the header states. A header that promises more elements than there are bytes is
-/// refused by its length first.
-fn array(bytes: &[u8]) -> Option<Array> {
-    let elements = elements(bytes)?;
-    if elements > bytes.len() as u64 {
-        return None;
-    }
-    macro_rules! first {
-        ($($type:ty),+) => {
-            None$(.or_else(|| ndarray::ArrayD::<$type>::read_npy(bytes).ok().map(Array::from)))+
-        };
-    }
-    first!(f32, u8, i64, f64, bool, i32, i8, u16, i16, u32, u64)
-}
-
-/// The number of elements by the `shape` of a `.npy` header.
-fn elements(bytes: &[u8]) -> Option<u64> {
-    let head = String::from_utf8_lossy(bytes.get(..bytes.len().min(4096))?);
-    let shape = head.split_once("'shape':")?.1.split_once('(')?.1.split_once(')')?.0;
-    let sizes = shape.split(',').map(str::trim).filter(|size| !size.is_empty());
-    sizes.map(|size| size.trim_end_matches('L').parse::<u64>().ok()).try_fold(1_u64, |all, size| all.checked_mul(size?))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use zip::write::SimpleFileOptions;
+
     use super::*;
 
     fn file(bytes: &[u8]) -> tempfile::NamedTempFile {
@@ -117,14 +84,28 @@ mod tests {
         assert_eq!(read["a/b"].dtype(), "float32");
     }
 
+    /// An archive with one entry, `x.npy`.
+    fn archive(npy: &[u8]) -> Vec<u8> {
+        let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+        archive.start_file("x.npy", SimpleFileOptions::default()).unwrap();
+        archive.write_all(npy).unwrap();
+        archive.finish().unwrap().into_inner()
+    }
+
     #[test]
     fn other_files_are_refused() {
         assert!(read(file(b"no archive").path()).unwrap_err().to_string().contains("not an .npz file"));
-        let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-        archive.start_file("x.npy", SimpleFileOptions::default()).unwrap();
         let header = b"\x93NUMPY\x01\x00\x46\x00{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999,), }\n";
-        archive.write_all(header).unwrap();
-        let bytes = archive.finish().unwrap().into_inner();
-        assert!(read(file(&bytes).path()).unwrap_err().to_string().contains("x: not an array"));
+        assert!(read(file(&archive(header)).path()).unwrap_err().to_string().contains("x: not an array"));
+    }
+
+    /// Each nested brace doubles the time of the parser.
+    #[test]
+    fn a_header_of_nested_braces_is_refused_at_once() {
+        let mut header = b"\x93NUMPY\x01\x00".to_vec();
+        header.extend(300_u16.to_le_bytes());
+        header.extend([b'{'; 300]);
+        let error = read(file(&archive(&header)).path()).unwrap_err().to_string();
+        assert!(error.contains("x: not an array") && error.contains("more than one dictionary"), "{error}");
     }
 }

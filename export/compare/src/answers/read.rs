@@ -6,8 +6,7 @@ use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
 use kiln_runtime::Outputs;
-use kiln_runtime::npz::{array_name, read_array};
-use zip::ZipArchive;
+use kiln_runtime::npz::{Limits, array_name, entries, open, read_array};
 
 use super::{RECORD, Record, SCHEMA, SavedAnswers};
 use crate::{CompareError, Result};
@@ -41,36 +40,26 @@ impl SavedAnswers {
 }
 
 fn from_reader(reader: impl Read + Seek) -> Result<(Option<Record>, Outputs), String> {
-    let mut archive = ZipArchive::new(reader).map_err(|error| format!("not an .npz file: {error}"))?;
-    if archive.len() > MAX_ARRAYS {
-        return Err(format!("{} arrays, over the limit of {MAX_ARRAYS}", archive.len()));
-    }
-    // Of two entries with one name, some readers take the first, some the last.
-    if archive.has_duplicate_names() {
-        return Err("an array appears twice".to_owned());
-    }
-    let (mut record, mut room) = (None, MAX_BYTES);
+    let mut record = None;
     let mut arrays = BTreeMap::new();
-    for index in 0..archive.len() {
-        let mut entry = archive.by_index(index).map_err(|error| error.to_string())?;
-        let file = entry.name().map_err(|error| error.to_string())?.into_owned();
-        let size = entry.size();
-        room = room.checked_sub(size).ok_or_else(|| format!("arrays over the limit of {MAX_BYTES} bytes together"))?;
+    let limits = Limits { arrays: MAX_ARRAYS, bytes: MAX_BYTES };
+    entries(open(reader)?, limits, |file, entry, size| {
         if file == RECORD {
-            record = Some(read_record(&mut entry, size)?);
-            continue;
+            record = Some(read_record(entry, size)?);
+            return Ok(());
         }
-        let name = array_name(&file)?.to_owned();
+        let name = array_name(file)?;
         if name == TILE || name == "decoded" {
-            continue;
+            return Ok(());
         }
-        let array = read_array::<f32>(&name, &mut entry, size);
+        let array = read_array::<f32>(name, entry, size);
         let array = array.map_err(|reason| format!("{reason}; answers are float32 arrays in .npy format 1.0"))?;
         if array.ndim() == 0 {
             return Err(format!("array `{name}` has no axis of tiles"));
         }
-        arrays.insert(name, array);
-    }
+        arrays.insert(name.to_owned(), array);
+        Ok(())
+    })?;
     let rows = arrays.values().next().map(|array| array.shape()[0]);
     let Some(batch) = rows.filter(|rows| *rows > 0) else { return Err("it has no answers".to_owned()) };
     if let Some((name, array)) = arrays.iter().find(|(_, array)| array.shape()[0] != batch) {

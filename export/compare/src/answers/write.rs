@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use kiln_files::publish;
 use kiln_runtime::Outputs;
+use kiln_runtime::npz::options;
 use tempfile::tempfile_in;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
+use zip::{CompressionMethod, ZipWriter};
 
 use super::{RECORD, Record, SCHEMA, SavedTile};
 use crate::side::SideFacts;
@@ -70,11 +70,7 @@ impl AnswersWriter {
         let rows = self.tiles.len();
         let record = Record { schema: SCHEMA, side, source: source.to_owned(), tiles: self.tiles };
         let record = serde_json::to_vec_pretty(&record).map_err(|error| CompareError::Json(error.to_string()))?;
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Stored)
-            .last_modified_time(DateTime::default())
-            .unix_permissions(0o644)
-            .large_file(true);
+        let options = options(CompressionMethod::Stored).large_file(true);
         let mut archive = ZipWriter::new(BufWriter::new(publish::scratch_file(&path).map_err(&io)?));
         archive.start_file(RECORD, options).map_err(zip)?;
         archive.write_all(&record).map_err(&io)?;

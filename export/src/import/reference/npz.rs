@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufReader, Read as _};
 use std::path::Path;
 
+use kiln_runtime::npz::{Limits, entries};
 use kiln_tile::{SIDE, TILE_BYTES, Tile};
 use ndarray::ArrayD;
 use zip::ZipArchive;
@@ -12,37 +13,32 @@ use zip::ZipArchive;
 use super::{Reference, array, wrong};
 use crate::import::ImportError;
 
-/// The limit for the bytes of all arrays together.
-const MOST: u64 = 1 << 30;
+/// Limits for the tiles and the outputs.
+const LIMITS: Limits = Limits { arrays: 1 << 16, bytes: 1 << 30 };
 
 /// The array of tiles.
 const TILE: &str = "tile";
 
 pub(super) fn read(path: &Path) -> Result<Reference, ImportError> {
-    let failed = |error: &dyn std::fmt::Display| wrong(path, error.to_string());
-    let file = File::open(path).map_err(|error| failed(&error))?;
-    let mut archive = ZipArchive::new(BufReader::new(file))
+    let file = File::open(path).map_err(|error| wrong(path, error.to_string()))?;
+    let archive = ZipArchive::new(BufReader::new(file))
         .map_err(|error| wrong(path, format!("not an .npz file: {error}; write it with `numpy.savez`")))?;
-    let mut room = MOST;
     let mut tiles = None;
     let mut arrays: BTreeMap<String, ArrayD<f64>> = BTreeMap::new();
-    for index in 0..archive.len() {
-        let entry = archive.by_index(index).map_err(|error| failed(&error))?;
-        let name = entry.name().map_err(|error| failed(&error))?.into_owned();
-        let name = name.strip_suffix(".npy").unwrap_or(&name).to_owned();
-        let size = entry.size();
-        room =
-            room.checked_sub(size).ok_or_else(|| wrong(path, format!("arrays of more than {MOST} bytes together")))?;
+    entries(archive, LIMITS, |file, entry, size| {
+        let name = file.strip_suffix(".npy").unwrap_or(file);
         let mut bytes = Vec::new();
-        entry.take(size + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+        entry.take(size.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
         if name == TILE {
-            tiles = Some(pixels(&bytes).map_err(|reason| wrong(path, format!("array `{TILE}`: {reason}")))?);
+            tiles = Some(pixels(&bytes).map_err(|reason| format!("array `{TILE}`: {reason}"))?);
         } else {
-            let shown = name.escape_debug().to_string();
-            let array = array::parse(&bytes).map_err(|reason| wrong(path, format!("array `{shown}`: {reason}")))?;
-            arrays.insert(name, array);
+            let array = array::parse(&bytes);
+            let array = array.map_err(|reason| format!("array `{}`: {reason}", name.escape_debug()))?;
+            arrays.insert(name.to_owned(), array);
         }
-    }
+        Ok(())
+    })
+    .map_err(|reason| wrong(path, reason))?;
     let tiles: Vec<Tile> = tiles.ok_or_else(|| wrong(path, "no array `tile` with the tiles, u8 [n, 256, 256, 3]"))?;
     if arrays.is_empty() {
         return Err(wrong(path, "no outputs beside `tile`; add an array for each, by its name"));
