@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::array::numbers;
 
 /// The difference of a candidate from a reference, over all elements of all tiles.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Figures {
     /// Number of elements.
     pub elements: u64,
@@ -15,7 +15,7 @@ pub struct Figures {
     /// Mean absolute difference.
     pub mean_abs: f64,
     /// Largest difference relative to the reference's element; elements below a thousandth of the largest magnitude are
-    /// left out, since a ratio says nothing there.
+    /// left out, since a ratio is meaningless there.
     pub max_rel: f64,
     /// Cosine of the angle between both as vectors; 1 if both are zero.
     pub cosine: f64,
@@ -36,19 +36,13 @@ pub struct Figures {
 /// Collects [`Figures`].
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Accumulator {
-    elements: u64,
-    max_abs: f64,
+    /// The figures so far; mean, cosine and signal-to-noise ratio follow from the sums at the end.
+    figures: Figures,
     sum_abs: f64,
-    max_rel: f64,
     dot: f64,
     reference: f64,
     candidate: f64,
     noise: f64,
-    magnitude: f64,
-    non_finite: u64,
-    worst_tile: usize,
-    worst: (f64, f64),
-    worst_index: Vec<usize>,
 }
 
 impl Accumulator {
@@ -58,21 +52,22 @@ impl Accumulator {
         let (a, b) = (numbers(reference), numbers(candidate));
         let per_tile = (a.len() / tiles.max(1)).max(1);
         let finite = a.iter().map(|value| value.abs()).filter(|value| value.is_finite());
-        self.magnitude = finite.fold(self.magnitude, f64::max);
-        let least = self.magnitude / 1e3;
+        let figures = &mut self.figures;
+        figures.magnitude = finite.fold(figures.magnitude, f64::max);
+        let least = figures.magnitude / 1e3;
         for (at, (a, b)) in a.iter().zip(&b).enumerate() {
-            self.elements += 1;
+            figures.elements += 1;
             let differs = if a.is_finite() && b.is_finite() {
                 (a - b).abs()
             } else if a == b || (a.is_nan() && b.is_nan()) {
                 continue;
             } else {
-                self.non_finite += 1;
+                figures.non_finite += 1;
                 f64::INFINITY
             };
-            if differs > self.max_abs {
-                (self.max_abs, self.worst, self.worst_tile) = (differs, (*a, *b), first + at / per_tile);
-                self.worst_index = index(at, shape);
+            if differs > figures.max_abs {
+                (figures.max_abs, figures.worst, figures.worst_tile) = (differs, (*a, *b), first + at / per_tile);
+                figures.worst_index = index(at, shape);
             }
             if differs.is_finite() {
                 self.sum_abs += differs;
@@ -81,7 +76,7 @@ impl Accumulator {
                 self.reference += a * a;
                 self.candidate += b * b;
                 if a.abs() > least {
-                    self.max_rel = self.max_rel.max(differs / a.abs());
+                    figures.max_rel = figures.max_rel.max(differs / a.abs());
                 }
             }
         }
@@ -91,10 +86,7 @@ impl Accumulator {
         let norms = (self.reference * self.candidate).sqrt();
         let both_zero = self.reference == 0.0 && self.candidate == 0.0;
         Figures {
-            elements: self.elements,
-            max_abs: self.max_abs,
-            mean_abs: self.sum_abs / self.elements.max(1) as f64,
-            max_rel: self.max_rel,
+            mean_abs: self.sum_abs / self.figures.elements.max(1) as f64,
             cosine: if both_zero {
                 1.0
             } else if norms > 0.0 {
@@ -103,11 +95,7 @@ impl Accumulator {
                 0.0
             },
             snr_db: (self.noise > 0.0).then(|| 10.0 * (self.reference / self.noise).log10()),
-            magnitude: self.magnitude,
-            non_finite: self.non_finite,
-            worst_tile: self.worst_tile,
-            worst: self.worst,
-            worst_index: self.worst_index,
+            ..self.figures
         }
     }
 }
@@ -121,7 +109,7 @@ impl Figures {
 }
 
 /// The index along each axis of an element of a row-major array.
-fn index(at: usize, shape: &[usize]) -> Vec<usize> {
+pub(crate) fn index(at: usize, shape: &[usize]) -> Vec<usize> {
     let mut rest = at;
     let mut index: Vec<usize> = shape
         .iter()

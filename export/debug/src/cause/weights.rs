@@ -1,8 +1,9 @@
-//! How the weights of one graph follow from those of another: dropped, scaled, negated, shifted, transposed, permuted, a few
+//! Explains the weights of one graph by those of another: dropped, scaled, negated, shifted, transposed, permuted, a few
 //! elements changed. Each hypothesis must explain every element.
 
 use burn_onnx_export::proto::TensorProto;
 
+use crate::figures::index;
 use crate::graph::{numbers_of, types};
 
 /// Elements that count as few.
@@ -33,14 +34,14 @@ pub(super) fn difference(reference: &TensorProto, tensor: &TensorProto) -> Optio
     let broken = b.iter().zip(&a).filter(|(b, a)| !b.is_finite() && a.is_finite()).count();
     if broken > 0 {
         let first = b.iter().position(|value| !value.is_finite()).unwrap_or_default();
-        return Some(format!("{broken} of {} are NaN or infinite, the first at {:?}", b.len(), place(first, &dims)));
+        return Some(format!("{broken} of {} are NaN or infinite, the first at {:?}", b.len(), index(first, &dims)));
     }
     let moved = || (0..dims.len()).find_map(|axis| permuted(&a, &b, &dims, axis, &near));
     if let Some(moved) = (changed.len() > 1).then(moved).flatten() {
         return Some(moved);
     }
     if changed.len() <= FEW && changed.len() < a.len() {
-        let one = |at: &usize| format!("{} at {:?}, where the reference has {}", b[*at], place(*at, &dims), a[*at]);
+        let one = |at: &usize| format!("{} at {:?}, where the reference has {}", b[*at], index(*at, &dims), a[*at]);
         return Some(changed.iter().map(one).collect::<Vec<_>>().join(", "));
     }
     if b.iter().all(|value| *value == 0.0) {
@@ -159,22 +160,6 @@ fn short(value: f64) -> String {
     let digits = (5.0 - value.abs().max(1e-12).log10().floor()).clamp(0.0, 12.0) as usize;
     let text = format!("{value:.digits$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
-/// The index of an element along each axis.
-fn place(at: usize, dims: &[usize]) -> Vec<usize> {
-    let mut rest = at;
-    let mut place: Vec<usize> = dims
-        .iter()
-        .rev()
-        .map(|size| {
-            let own = rest % (*size).max(1);
-            rest /= (*size).max(1);
-            own
-        })
-        .collect();
-    place.reverse();
-    place
 }
 
 #[cfg(test)]
