@@ -1,5 +1,7 @@
 //! Arrays of any element type: their numbers, their conversion from burn, their cuts along the batch.
 
+use std::borrow::Cow;
+
 use burn::tensor::{DType, TensorData};
 use kiln_runtime::Array;
 use ndarray::{ArrayD, Axis, IxDyn, Slice};
@@ -23,31 +25,41 @@ macro_rules! each {
     };
 }
 
+/// Calls a block with an iterator over the numbers of an array, row-major; a boolean is 0 or 1.
+macro_rules! each_number {
+    ($array:expr, $numbers:ident => $body:expr) => {
+        each_number!($array, $numbers => $body, exact: F32 U8 U16 U32 I8 I16 I32, rounded: U64 I64)
+    };
+    ($array:expr, $numbers:ident => $body:expr, exact: $($exact:ident)+, rounded: $($rounded:ident)+) => {
+        match $array {
+            Array::F64(array) => {
+                let $numbers = array.iter().copied();
+                $body
+            }
+            $(Array::$exact(array) => {
+                let $numbers = array.iter().map(|value| f64::from(*value));
+                $body
+            })+
+            $(Array::$rounded(array) => {
+                let $numbers = array.iter().map(|value| *value as f64);
+                $body
+            })+
+            Array::Bool(array) => {
+                let $numbers = array.iter().map(|value| f64::from(u8::from(*value)));
+                $body
+            }
+        }
+    };
+}
+
 /// The numbers of an array, row-major; a boolean is 0 or 1.
 pub(crate) fn numbers(array: &Array) -> Vec<f64> {
-    macro_rules! of {
-        ($array:expr) => {
-            $array.iter().map(|value| *value as f64).collect()
-        };
-    }
-    match array {
-        Array::F32(array) => array.iter().map(|value| f64::from(*value)).collect(),
-        Array::F64(array) => array.iter().copied().collect(),
-        Array::U8(array) => of!(array),
-        Array::U16(array) => of!(array),
-        Array::U32(array) => of!(array),
-        Array::U64(array) => of!(array),
-        Array::I8(array) => of!(array),
-        Array::I16(array) => of!(array),
-        Array::I32(array) => of!(array),
-        Array::I64(array) => of!(array),
-        Array::Bool(array) => array.iter().map(|value| f64::from(u8::from(*value))).collect(),
-    }
+    each_number!(array, numbers => numbers.collect())
 }
 
 /// The largest finite magnitude.
 pub(crate) fn magnitude(array: &Array) -> f64 {
-    numbers(array).into_iter().map(f64::abs).filter(|value| value.is_finite()).fold(0.0, f64::max)
+    each_number!(array, numbers => numbers.map(f64::abs).filter(|value| value.is_finite()).fold(0.0, f64::max))
 }
 
 /// The array with the magnitude of every element; the array itself if its elements are unsigned.
@@ -87,9 +99,9 @@ pub(crate) fn joined(first: &Array, second: &Array) -> Option<Array> {
 
 /// The array in the element type of an ONNX type code, for a piece of a graph that reads another type than the value has.
 /// Half precision stays in 32 bits: the piece casts. `None` for a type that arrays lack.
-pub(crate) fn cast(array: &Array, code: i32) -> Option<Array> {
+pub(crate) fn cast(array: &Array, code: i32) -> Option<Cow<'_, Array>> {
     if crate::graph::types::code_of(array.dtype()) == Some(code) {
-        return Some(array.clone());
+        return Some(Cow::Borrowed(array));
     }
     let shape = IxDyn(array.shape());
     let values = numbers(array);
@@ -99,7 +111,7 @@ pub(crate) fn cast(array: &Array, code: i32) -> Option<Array> {
         };
     }
     use crate::graph::types as code_for;
-    Some(match code {
+    Some(Cow::Owned(match code {
         code_for::F32 | code_for::F16 | code_for::BF16 => to!(f32),
         code_for::F64 => to!(f64),
         code_for::U8 => to!(u8),
@@ -114,7 +126,7 @@ pub(crate) fn cast(array: &Array, code: i32) -> Option<Array> {
             ArrayD::from_shape_vec(shape, values.iter().map(|value| *value != 0.0).collect::<Vec<_>>()).ok()?.into()
         }
         _ => return None,
-    })
+    }))
 }
 
 /// burn's data as an array; half precision becomes 32 bits. `None` for quantised data.

@@ -36,7 +36,7 @@ impl Alone {
         Self { piece, open: None, sums: None }
     }
 
-    /// Why the piece could not be run.
+    /// The reason for which the piece could not be run.
     pub(crate) fn problem(&self) -> Option<&str> {
         self.open.as_ref()?.as_ref().err().map(String::as_str)
     }
@@ -45,13 +45,12 @@ impl Alone {
     pub(crate) fn run(
         &mut self,
         b: &Side,
-        codes: &BTreeMap<String, i32>,
         given: &BTreeMap<String, Array>,
         value: &str,
         expected: &Array,
     ) -> Option<Array> {
         let piece = &self.piece;
-        let open = self.open.get_or_insert_with(|| open(b, piece, codes, given, expected));
+        let open = self.open.get_or_insert_with(|| open(b, piece, given, expected));
         let ran = match open {
             Ok(open) => open.run(given, value, expected).inspect(|_| self.sums = open.sums(given)),
             Err(_) => return None,
@@ -65,7 +64,7 @@ impl Alone {
         }
     }
 
-    /// What the bound of the piece follows from.
+    /// The properties of the piece from which its bound follows.
     pub(crate) fn bound<'g>(
         &self,
         b: &'g Graph,
@@ -126,13 +125,8 @@ fn reads_quantised_weights(graph: &Graph, piece: &Piece) -> bool {
     nodes.filter(constant).any(|node| node.op_type == "DequantizeLinear")
 }
 
-fn open(
-    b: &Side,
-    piece: &Piece,
-    codes: &BTreeMap<String, i32>,
-    given: &BTreeMap<String, Array>,
-    expected: &Array,
-) -> Result<Open, String> {
+fn open(b: &Side, piece: &Piece, given: &BTreeMap<String, Array>, expected: &Array) -> Result<Open, String> {
+    let codes = b.codes();
     let code = |name: &str, array: Option<&Array>| {
         let own = codes.get(name).copied();
         own.or_else(|| types::code_of(array?.dtype())).unwrap_or(types::F32)
@@ -168,7 +162,7 @@ fn weights_to_magnitudes(graph: &mut GraphProto) {
 impl Open {
     fn run(&mut self, given: &BTreeMap<String, Array>, value: &str, expected: &Array) -> Result<Array, String> {
         let arrays = feed(&self.inputs, given);
-        let outputs = self.session.run_named(arrays.iter().map(|(name, array)| (name.as_str(), array)));
+        let outputs = self.session.run_named(arrays.iter().map(|(name, array)| (name.as_str(), &**array)));
         let outputs = crate::graph::renamed(outputs.map_err(|error| chain(&error))?, &self.outputs);
         let found = outputs.get(value).ok_or("the piece does not return the value")?;
         if found.shape() != expected.shape() {

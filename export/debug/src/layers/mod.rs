@@ -11,9 +11,9 @@ mod counterpart;
 mod report;
 mod row;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
-use kiln_runtime::chain;
+use kiln_runtime::{Array, chain};
 
 pub use report::LayersReport;
 pub use row::{CLIPPED, Row, Verdict};
@@ -99,8 +99,7 @@ struct Comparison {
     channels: Channels,
     /// Values of the second graph that the first has not.
     without: Vec<String>,
-    codes: BTreeMap<String, i32>,
-    /// Why the second side does not run.
+    /// The reason for which the second side does not run.
     broken: Option<String>,
 }
 
@@ -130,7 +129,7 @@ impl Comparison {
                 carried_problem: None,
             });
         }
-        Self { entries, counterparts, channels, without, codes: BTreeMap::new(), broken: None }
+        Self { entries, counterparts, channels, without, broken: None }
     }
 
     fn add(
@@ -141,9 +140,6 @@ impl Comparison {
         reference: &Given,
         candidate: Option<&Values>,
     ) {
-        if self.codes.is_empty() {
-            self.codes = b.codes();
-        }
         // The pieces read the second graph's names, and are given the first side's values.
         let given = self.counterparts.given(&reference.values, &self.channels);
         for entry in &mut self.entries {
@@ -160,7 +156,7 @@ impl Comparison {
                         Some(format!("shape {:?}, where the reference has {:?}", found.shape(), expected.shape()));
                 }
             }
-            let Some(found) = entry.alone.run(b, &self.codes, &given, &entry.value, expected) else { continue };
+            let Some(found) = entry.alone.run(b, &given, &entry.value, expected) else { continue };
             let bound = entry.alone.bound(b.graph(), &given, expected);
             let allowed = rounding::allowed(&bound);
             entry.allowed = entry.allowed.max(allowed);
@@ -191,9 +187,9 @@ impl Comparison {
 }
 
 /// The rows of a batch that count. An array whose first axis is not a multiple of the batch is taken whole.
-fn counted(array: &kiln_runtime::Array, count: usize, batch: usize) -> kiln_runtime::Array {
+fn counted(array: &Array, count: usize, batch: usize) -> Cow<'_, Array> {
     match array.shape().first() {
-        Some(all) if count < batch && *all > 0 && all % batch == 0 => rows(array, 0, all / batch * count),
-        _ => array.clone(),
+        Some(all) if count < batch && *all > 0 && all % batch == 0 => Cow::Owned(rows(array, 0, all / batch * count)),
+        _ => Cow::Borrowed(array),
     }
 }

@@ -4,6 +4,7 @@ mod name;
 mod open;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use burn_onnx_export::proto::ModelProto;
 use burn_onnx_export::{OnnxModel, Recorded};
@@ -26,6 +27,8 @@ pub struct Side {
     /// Runs pieces of the graph.
     runner: Runner,
     kind: Kind,
+    /// Element types of the graph's values, from the first call of [`Side::codes`] without an open session.
+    codes: OnceLock<BTreeMap<String, i32>>,
 }
 
 /// The origin of the values.
@@ -66,7 +69,7 @@ impl Side {
         let graph = Graph::new(&label, model.to_message())?;
         let options = SessionOptions { optimisation: Optimisation::Off, ..SessionOptions::default() };
         let kind = Kind::Burn { recording: Box::new(Recording::new(recorded)?), between: None };
-        Ok(Self { label, graph, runner: Runner { runtime, options }, kind })
+        Ok(Self { label, graph, runner: Runner { runtime, options }, kind, codes: OnceLock::new() })
     }
 
     /// ONNX Runtime on a model whose weights are in the message.
@@ -92,7 +95,8 @@ impl Side {
         runtime: &'static Runtime,
         options: SessionOptions,
     ) -> Self {
-        Self { label: label.into(), graph, runner: Runner { runtime, options }, kind: Kind::Runtime(None) }
+        let (runner, kind) = (Runner { runtime, options }, Kind::Runtime(None));
+        Self { label: label.into(), graph, runner, kind, codes: OnceLock::new() }
     }
 
     /// The name of the side in reports.
@@ -105,12 +109,6 @@ impl Side {
     #[must_use]
     pub fn graph(&self) -> &Graph {
         &self.graph
-    }
-
-    /// True if the values are burn's.
-    #[must_use]
-    pub fn is_burn(&self) -> bool {
-        matches!(self.kind, Kind::Burn { .. })
     }
 
     /// The ONNX Runtime that runs the graph, or pieces of it.
@@ -143,17 +141,6 @@ impl Side {
     /// If an input is missing or has another shape, or the side cannot be run.
     pub fn values(&mut self, inputs: &BTreeMap<String, Array>) -> Result<BTreeMap<String, Array>> {
         Ok(self.run(inputs)?.values)
-    }
-
-    /// Names of values that the exported graph computes between burn's own; empty before the first run, and for ONNX Runtime.
-    #[must_use]
-    pub fn between(&self) -> BTreeSet<&str> {
-        match &self.kind {
-            Kind::Burn { between: Some(between), .. } => {
-                between.outputs.iter().map(|port| port.value.as_str()).collect()
-            }
-            _ => BTreeSet::new(),
-        }
     }
 
     /// Every value for a batch of inputs.
@@ -202,10 +189,11 @@ impl Side {
     }
 
     /// Element types of the graph's values by name, as far as ONNX Runtime can infer them.
-    pub(crate) fn codes(&self) -> BTreeMap<String, i32> {
+    pub(crate) fn codes(&self) -> &BTreeMap<String, i32> {
+        let infer = || crate::values::codes(&self.runner, &self.graph).unwrap_or_default();
         match &self.kind {
-            Kind::Runtime(Some(tapped)) => tapped.codes().clone(),
-            _ => crate::values::codes(&self.runner, &self.graph).unwrap_or_default(),
+            Kind::Runtime(Some(tapped)) => tapped.codes(),
+            _ => self.codes.get_or_init(infer),
         }
     }
 }
@@ -242,7 +230,7 @@ impl Between {
     fn run(&mut self, known: &Values) -> Result<Values> {
         let Some(session) = &mut self.session else { return Ok(Values::new()) };
         let given = crate::values::feed(&self.inputs, known);
-        let outputs = session.run_named(given.iter().map(|(name, array)| (name.as_str(), array)))?;
+        let outputs = session.run_named(given.iter().map(|(name, array)| (name.as_str(), &**array)))?;
         Ok(crate::graph::renamed(outputs, &self.outputs))
     }
 }

@@ -4,6 +4,7 @@
 mod recording;
 mod session;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use kiln_runtime::Array;
@@ -26,7 +27,7 @@ pub(crate) trait Execution {
 
 /// The arrays for the ports of a piece, in the types that it reads, under the names of its own inputs. A value that is
 /// missing or has no such type is left out, and the session then reports the input by name.
-pub(crate) fn feed(ports: &[Port], values: &Values) -> Vec<(String, Array)> {
+pub(crate) fn feed<'v>(ports: &[Port], values: &'v Values) -> Vec<(String, Cow<'v, Array>)> {
     let one = |port: &Port| Some((port.outside(), cast(values.get(&port.value)?, port.code)?));
     ports.iter().filter_map(one).collect()
 }
