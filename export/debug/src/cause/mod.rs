@@ -5,6 +5,7 @@ mod attributes;
 mod structure;
 mod weights;
 
+use burn_onnx_export::proto::NodeProto;
 use serde::Serialize;
 
 use crate::graph::{Graph, label, module, numbers_of};
@@ -21,11 +22,11 @@ pub struct Location {
     pub module: String,
     /// The value that it computes.
     pub value: String,
-    /// Which graphs have it.
+    /// The graphs that have it.
     pub presence: Presence,
 }
 
-/// Which graphs have a node.
+/// The graphs that have a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
@@ -35,6 +36,18 @@ pub enum Presence {
     Added,
     /// The first one only: the node is missing.
     Missing,
+}
+
+impl Location {
+    fn new(node: &NodeProto, presence: Presence) -> Self {
+        Self {
+            node: label(node).to_owned(),
+            operator: node.op_type.clone(),
+            module: module(node).to_owned(),
+            value: node.output.first().cloned().unwrap_or_default(),
+            presence,
+        }
+    }
 }
 
 /// The explanation of a divergence.
@@ -95,13 +108,7 @@ pub(crate) fn explain(a: &Graph, b: &Graph, counterparts: &Counterparts, at: usi
             value: row.value.clone(),
             presence,
         },
-        |node| Location {
-            node: label(node).to_owned(),
-            operator: node.op_type.clone(),
-            module: module(node).to_owned(),
-            value: node.output.first().cloned().unwrap_or_default(),
-            presence,
-        },
+        |node| Location::new(node, presence),
     );
     let mut reasons = reasons;
     reasons.extend(symptoms(row));
@@ -119,9 +126,7 @@ fn rounded(b: &Graph, at: usize, row: &Row) -> Option<Cause> {
     let mut reasons: Vec<String> = symptoms(row).into_iter().collect();
     if let Some(back) = of("DequantizeLinear") {
         for (position, what) in [(1, "scale"), (2, "zero point")] {
-            let number = |node: &burn_onnx_export::proto::NodeProto| {
-                numbers_of(b.tensor(node.input.get(position)?)?)?.first().copied()
-            };
+            let number = |node: &NodeProto| numbers_of(b.tensor(node.input.get(position)?)?)?.first().copied();
             if let (Some(there), Some(here)) = (number(back), number(node))
                 && there != here
             {
@@ -129,17 +134,10 @@ fn rounded(b: &Graph, at: usize, row: &Row) -> Option<Cause> {
             }
         }
     }
-    let location = Location {
-        node: label(node).to_owned(),
-        operator: node.op_type.clone(),
-        module: module(node).to_owned(),
-        value: node.output.first().cloned().unwrap_or_default(),
-        presence: Presence::Both,
-    };
-    Some(Cause { row: at, location, reasons })
+    Some(Cause { row: at, location: Location::new(node, Presence::Both), reasons })
 }
 
-/// What the numbers themselves say.
+/// The finding from the numbers alone, without the graphs.
 fn symptoms(row: &Row) -> Option<String> {
     let own = row.own.as_ref()?;
     if own.non_finite > 0 {

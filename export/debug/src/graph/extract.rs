@@ -122,11 +122,8 @@ impl Graph {
     }
 
     /// The model with further outputs: every value of `ports` that is not an output yet. The runtime infers their shapes.
-    pub(crate) fn tapped(&self, ports: &[Port], keep_outputs: bool) -> ModelProto {
+    pub(crate) fn tapped(&self, ports: &[Port]) -> ModelProto {
         let mut graph = self.graph.clone();
-        if !keep_outputs {
-            graph.output.clear();
-        }
         let mut there: BTreeSet<String> = graph.output.iter().map(|port| port.name.clone()).collect();
         for port in ports {
             if is_half(port.code) {

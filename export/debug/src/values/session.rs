@@ -49,7 +49,7 @@ impl Tapped {
         let wanted = |value: &&str| graph.maker(value).is_some() && codes.get(*value).is_some_and(|code| *code != 0);
         let ports: Vec<Port> = graph.values().into_iter().filter(wanted).map(|value| port(value, &codes)).collect();
         let sessions = if runner.as_written() {
-            vec![(runner.open(graph.name(), &graph.tapped(&ports, true))?, ports)]
+            vec![(runner.open(graph.name(), &graph.tapped(&ports))?, ports)]
         } else {
             let groups = ports.len().clamp(1, SESSIONS);
             let group = |first: usize| -> Vec<Port> { ports.iter().skip(first).step_by(groups).cloned().collect() };
@@ -87,7 +87,7 @@ pub(crate) fn codes(runner: &Runner, graph: &Graph) -> Result<BTreeMap<String, i
     let computed = values.iter().filter(|value| graph.maker(value).is_some());
     let ports: Vec<Port> = computed.map(untyped).collect();
     let options = SessionOptions { optimisation: Optimisation::Off, ..SessionOptions::default() };
-    let session = Runner { runtime: runner.runtime, options }.open(graph.name(), &graph.tapped(&ports, true))?;
+    let session = Runner { runtime: runner.runtime, options }.open(graph.name(), &graph.tapped(&ports))?;
     let known = session.outputs().iter().chain(session.inputs());
     Ok(known.filter_map(|port| Some((port.name.clone(), code_of(&port.dtype)?))).collect())
 }

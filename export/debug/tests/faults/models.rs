@@ -1,7 +1,5 @@
 //! The models that faults are planted in: together they have the operators of tile models, and each weight is distinct.
 
-use std::collections::BTreeMap;
-
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
 use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
@@ -244,11 +242,4 @@ impl Vae {
         let error = error.mean_dims(&[2, 3]).squeeze_dims::<2>(&[2, 3]).sqrt();
         score(softmax(self.head.forward(error) * 3.0, 1))
     }
-}
-
-/// Kept for readers of failures: the operators and values of a model.
-#[allow(dead_code)]
-pub(crate) fn listing(model: &ModelProto) -> BTreeMap<String, String> {
-    let nodes = model.graph.iter().flat_map(|graph| &graph.node);
-    nodes.map(|node| (node.output[0].clone(), format!("{} {:?}", node.op_type, node.input))).collect()
 }
