@@ -7,6 +7,7 @@ use std::fs;
 use kiln_files::digest::sha256_hex;
 use kiln_files::publish::Staged;
 use kiln_runtime::Optimisation;
+use kiln_runtime::provider::Provider;
 use prost::Message as _;
 
 use super::part::Part;
@@ -77,20 +78,12 @@ pub(super) fn write(
 
 /// ONNX Runtime's names of the providers that a script can ask for without more libraries.
 fn providers(b: &Side) -> Vec<String> {
-    let named = |name: String| {
-        let known = [
-            ("cpu", "CPUExecutionProvider"),
-            ("cuda", "CUDAExecutionProvider"),
-            ("tensorrt", "TensorrtExecutionProvider"),
-            ("openvino", "OpenVINOExecutionProvider"),
-            ("coreml", "CoreMLExecutionProvider"),
-            ("directml", "DmlExecutionProvider"),
-            ("rocm", "ROCMExecutionProvider"),
-            ("xnnpack", "XnnpackExecutionProvider"),
-        ];
-        known.iter().find(|(own, _)| *own == name).map_or(name, |(_, theirs)| (*theirs).to_owned())
+    let named = |provider: &Provider| match provider.kind().onnx_name() {
+        // A plugin's library names its provider.
+        "" => provider.name(),
+        name => name.to_owned(),
     };
-    b.options().providers.list().iter().map(|provider| named(provider.name())).collect()
+    b.options().providers.list().iter().map(named).collect()
 }
 
 fn as_written(b: &Side) -> bool {
