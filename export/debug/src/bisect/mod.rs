@@ -18,14 +18,15 @@ use serde::Serialize;
 
 pub use request::BisectRequest;
 
-use crate::array::{numbers, rows};
+use crate::array::rows;
 use crate::cause::Cause;
 use crate::error::{DebugError, Result};
 use crate::figures::{Accumulator, Figures};
+use crate::graph::types;
 use crate::inputs::Inputs;
 use crate::layers::{LayersReport, Row, batch};
 use crate::side::Side;
-use part::{Arrays, Part};
+use part::{Arrays, Part, Source};
 
 /// The size that a folder should not exceed, in bytes.
 pub const SIZE: u64 = 1_000_000;
@@ -47,7 +48,7 @@ pub struct BisectReport {
     pub allowed: f64,
     /// The tile whose values are in the folder; none if all of a batch are.
     pub tile: Option<String>,
-    /// What was cut to make the part smaller.
+    /// Cuts that made the part smaller.
     pub reductions: Vec<String>,
     /// Bytes of the folder.
     pub bytes: u64,
@@ -78,11 +79,12 @@ pub fn bisect(
     let parts: Vec<_> = tile.parts(size).collect();
     let first = parts.first().ok_or_else(|| DebugError::Inputs { reason: "there is no row".to_owned() })?;
     let given = a.run(&first.values)?.values;
+    let source = Source::new(a, b, row, &given);
     let mut part = if alone {
-        Part::new(a, b, &row.piece, row, &given, row.allowed)?
+        Part::new(&source, &row.piece, row.allowed)?
     } else {
         let carried = figures.map_or(0.0, |figures| figures.max_abs);
-        part::shortest(a, b, row, &given, 0.5 * carried)?
+        part::shortest(&source, 0.5 * carried)?
     };
     if !part.shows()? {
         let reason =
@@ -127,13 +129,8 @@ fn figures(expected: &Array, found: &Array) -> Figures {
 
 /// Bytes of arrays as they are exchanged.
 fn bytes(arrays: &Arrays) -> u64 {
-    let width = |array: &Array| match array.dtype() {
-        "uint8" | "int8" | "bool" => 1,
-        "uint16" | "int16" => 2,
-        "float64" | "int64" | "uint64" => 8,
-        _ => 4,
-    };
-    arrays.values().map(|array| numbers(array).len() as u64 * width(array)).sum()
+    let width = |array: &Array| types::code_of(array.dtype()).and_then(types::width).unwrap_or(4);
+    arrays.values().map(|array| (array.shape().iter().product::<usize>() * width(array)) as u64).sum()
 }
 
 /// The first `1 / size` of an array along its first axis; none if that axis is not a multiple of the batch.

@@ -45,17 +45,37 @@ pub(super) struct Reference {
     runner: Runner,
 }
 
-impl Part {
-    /// The part of a piece, with the first side's values `given`.
-    pub(super) fn new(a: &Side, b: &Side, piece: &Piece, row: &Row, given: &Values, allowed: f64) -> Result<Self> {
+/// The sides of a bisection, and what every part is cut from.
+pub(super) struct Source<'s> {
+    a: &'s Side,
+    b: &'s Side,
+    row: &'s Row,
+    /// The first side's values by their own names.
+    given: &'s Values,
+    /// The first side's values by the second graph's names.
+    named: Values,
+    counterparts: Counterparts,
+    channels: Channels,
+}
+
+impl<'s> Source<'s> {
+    pub(super) fn new(a: &'s Side, b: &'s Side, row: &'s Row, given: &'s Values) -> Self {
         let counterparts = Counterparts::new(a.graph(), b.graph(), given, None);
         let channels = Channels::new(a.graph(), b.graph());
         let named = counterparts.given(given, &channels);
+        Self { a, b, row, given, named, counterparts, channels }
+    }
+}
+
+impl Part {
+    /// The part of a piece, with the first side's values.
+    pub(super) fn new(source: &Source<'_>, piece: &Piece, allowed: f64) -> Result<Self> {
+        let Source { a, b, row, given, named, counterparts, channels } = source;
         let codes = b.codes();
         let missing = |name: &str| DebugError::graph(b.label(), format!("the reference has no value for `{name}`"));
         let expected = given.get(&row.counterpart).ok_or_else(|| missing(&row.value))?;
         let expected = channels.applied(&row.counterpart, expected).into_owned();
-        // The first graph's own nodes do not know the second's channel scales.
+        // The first graph's own nodes have none of the second graph's channel scales.
         let plain_scales = !channels.changed(&row.counterpart)
             && piece.inputs.iter().all(|name| !counterparts.of(name).is_some_and(|name| channels.changed(name)));
         let input = |name: &String| {
@@ -70,8 +90,8 @@ impl Part {
         let live = live_nodes(graph, piece);
         Ok(Self {
             model: plain(graph.model_of(&piece.nodes, &ports, std::slice::from_ref(&output))),
-            reference: plain_scales.then(|| reference(a, &counterparts, &ports, row, &expected)).flatten(),
-            inputs: feed(&ports, &named).into_iter().collect(),
+            reference: plain_scales.then(|| reference(a, counterparts, &ports, row, &expected)).flatten(),
+            inputs: feed(&ports, named).into_iter().map(|(name, array)| (name, array.into_owned())).collect(),
             expected,
             output: output.outside(),
             nodes: live.iter().map(|at| crate::graph::label(&graph.nodes()[*at]).to_owned()).collect(),
@@ -100,15 +120,24 @@ impl Part {
     /// Returns true if the part shows the difference: beyond what is allowed, another shape, or no result at all.
     pub(super) fn shows(&self) -> Result<bool> {
         Ok(match self.figures() {
-            Ok(figures) => figures.non_finite > 0 || figures.max_abs > self.allowed,
+            Ok(figures) => self.is_beyond(&figures),
             Err(DebugError::Runtime(_) | DebugError::Graph { .. }) => true,
             Err(error) => return Err(error),
         })
     }
 
-    /// A smaller part, if it still shows the difference as numbers.
+    /// Returns true if the part runs, and its numbers show the difference.
+    fn shows_numbers(&self) -> bool {
+        self.figures().is_ok_and(|figures| self.is_beyond(&figures))
+    }
+
+    fn is_beyond(&self, figures: &Figures) -> bool {
+        figures.non_finite > 0 || figures.max_abs > self.allowed
+    }
+
+    /// Replaces the part with a smaller one, if that one still shows the difference as numbers.
     pub(super) fn kept_if_shown(&mut self, smaller: Self) -> bool {
-        let shown = smaller.figures().is_ok_and(|one| one.non_finite > 0 || one.max_abs > smaller.allowed);
+        let shown = smaller.shows_numbers();
         if shown {
             *self = smaller;
         }
@@ -173,17 +202,17 @@ fn reference(a: &Side, counterparts: &Counterparts, ports: &[Port], row: &Row, e
 }
 
 /// The shortest range of nodes up to a value that shows at least the difference `least` on the first side's values.
-pub(super) fn shortest(a: &Side, b: &Side, row: &Row, given: &Values, least: f64) -> Result<Part> {
-    let graph = b.graph();
-    let last = graph.maker(&row.value).ok_or_else(|| DebugError::graph(b.label(), "it is an input"))?;
-    let from = |first: usize| Part::new(a, b, &graph.range(first, &row.value), row, given, least);
+pub(super) fn shortest(source: &Source<'_>, least: f64) -> Result<Part> {
+    let (b, value) = (source.b, &source.row.value);
+    let last = b.graph().maker(value).ok_or_else(|| DebugError::graph(b.label(), "it is an input"))?;
+    let from = |first: usize| Part::new(source, &b.graph().range(first, value), least);
     let (mut low, mut high) = (0, last);
     let mut best = from(0)?;
     // The longest range shows it; each step halves the nodes that could begin the shortest one.
     while low < high {
         let middle = low + (high - low).div_ceil(2);
         match from(middle) {
-            Ok(part) if part.figures().is_ok_and(|figures| figures.non_finite > 0 || figures.max_abs > least) => {
+            Ok(part) if part.shows_numbers() => {
                 best = part;
                 low = middle;
             }
