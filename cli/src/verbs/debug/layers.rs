@@ -76,8 +76,9 @@ fn write(args: &Args, found: &LayersReport) -> anyhow::Result<()> {
     if let (Some(path), Some(curve)) = (&args.picture, &curve) {
         curve.save(path)?;
     }
-    let texts = [(&args.markdown, report::markdown(found)), (&args.html, report::page(found, curve.as_ref()))];
-    for (path, text) in texts.into_iter().filter_map(|(path, text)| Some((path.as_ref()?, text))) {
+    let markdown = args.markdown.as_ref().map(|path| (path, report::markdown(found)));
+    let html = args.html.as_ref().map(|path| (path, report::page(found, curve.as_ref())));
+    for (path, text) in markdown.into_iter().chain(html) {
         write_file(path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())

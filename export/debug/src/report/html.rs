@@ -1,10 +1,9 @@
-//! The comparison as one HTML page: no scripts, no external files, light and dark colours, tables that screen readers
-//! understand.
+//! The comparison as one HTML page, in the shell of a run's report. The curve, the divergences and the table of values are
+//! this crate's.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use kiln_train::picture::Picture;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use kiln_train::report::{Figure, figure_section, shell, verdict};
+use maud::{Markup, PreEscaped, html};
 
 use super::{HEADINGS, cells};
 use crate::layers::LayersReport;
@@ -15,65 +14,43 @@ const STYLE: &str = include_str!("page.css");
 #[must_use]
 pub fn page(report: &LayersReport, curve: Option<&Picture>) -> String {
     let title = format!("{} against {}", report.b, report.a);
-    let document = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) " · Kiln" }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                header {
-                    h1 { (title) }
-                    p.verdict.good[report.passed].bad[!report.passed] {
-                        (if report.passed { "✓ " } else { "✗ " }) (report.conclusion())
-                    }
-                    (facts(report))
-                }
-                main {
-                    @if let Some(curve) = curve { (figure(curve)) }
-                    @if !report.causes.is_empty() { (divergences(report)) }
-                    (values(report))
-                    (rest(report))
-                }
-                footer { p { "Made by Kiln " (env!("CARGO_PKG_VERSION")) ". For research; not a medical device." } }
-            }
-        }
+    let summary = "Every intermediate value of the candidate beside that of the reference, with its error.";
+    let main = html! {
+        style { (PreEscaped(STYLE)) }
+        section { (verdict(report.passed, &report.conclusion())) }
+        @if let Some(curve) = curve { (figure_section(&figure(curve))) }
+        @if !report.causes.is_empty() { (divergences(report)) }
+        (values(report))
+        (rest(report))
     };
-    document.into_string()
+    shell(&title, summary, &facts(report), &main)
 }
 
-fn facts(report: &LayersReport) -> Markup {
+fn facts(report: &LayersReport) -> Vec<(String, String)> {
+    let mut facts = vec![
+        ("Reference", report.a.clone()),
+        ("Candidate", report.b.clone()),
+        ("Tiles", format!("{}, {}", report.tiles.len(), report.inputs)),
+        ("Values", report.rows.len().to_string()),
+        ("ONNX Runtime", report.onnxruntime.clone()),
+    ];
     let nodes: Vec<String> = report.nodes.iter().map(|(provider, count)| format!("{count} on {provider}")).collect();
-    html! {
-        dl {
-            div { dt { "Reference" } dd { (report.a) } }
-            div { dt { "Candidate" } dd { (report.b) } }
-            div { dt { "Tiles" } dd { (report.tiles.len()) ", " (report.inputs) } }
-            div { dt { "Values" } dd { (report.rows.len()) } }
-            div { dt { "ONNX Runtime" } dd { (report.onnxruntime) } }
-            @if !nodes.is_empty() { div { dt { "Nodes" } dd { (nodes.join(", ")) } } }
-        }
+    if !nodes.is_empty() {
+        facts.push(("Nodes", nodes.join(", ")));
     }
+    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn figure(curve: &Picture) -> Markup {
-    let (width, height) = curve.shown_size();
-    let source = format!("data:image/png;base64,{}", STANDARD.encode(curve.png()));
-    html! {
-        section {
-            h2 { "Growth of the error" }
-            figure {
-                img src=(source) width=(width) height=(height) alt="Error as carried along and of each node alone, over the values in the order of execution";
-                figcaption {
-                    "Each error is divided by the value's largest magnitude. The full line is the error of both sides run end to end; the \
-                     dashed line is the error that each node makes when it reads the reference's values."
-                }
-            }
-        }
+fn figure(curve: &Picture) -> Figure {
+    Figure {
+        title: "Growth of the error".to_owned(),
+        alternative: "Error as carried along and of each node alone, over the values in the order of execution"
+            .to_owned(),
+        caption:
+            "Each error is divided by the value's largest magnitude. The full line is the error of both sides run end \
+                  to end; the dashed line is the error that each node makes when it reads the reference's values."
+                .to_owned(),
+        picture: curve.clone(),
     }
 }
 
