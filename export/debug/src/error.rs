@@ -44,7 +44,7 @@ pub enum DebugError {
     /// No part of the graph shows a difference, so there is nothing to write.
     #[error("{reason}")]
     NoDifference {
-        /// What was compared.
+        /// The compared sides or value.
         reason: String,
     },
     /// The target folder exists.

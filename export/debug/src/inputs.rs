@@ -20,7 +20,7 @@ pub struct Inputs {
     arrays: Values,
     /// The name of each row: a tile's path, or its number.
     names: Vec<String>,
-    /// Where they come from, for reports.
+    /// Origin of the rows, for reports.
     origin: String,
 }
 
@@ -103,7 +103,7 @@ impl Inputs {
         &self.names
     }
 
-    /// Where the rows come from.
+    /// Origin of the rows.
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin

@@ -1,4 +1,4 @@
-//! How much an operation may round. The error of a node alone is judged against the bound of its operation: nothing for one
+//! The largest rounding error of an operation. The error of a node alone is judged against the bound of its operation: nothing for one
 //! that moves or compares numbers, a few units in the last place for arithmetic, and for sums of products the usual bound
 //! that grows with the root of their length (Higham, Accuracy and Stability of Numerical Algorithms, section 2.8), applied
 //! to the sum of the magnitudes so that cancellation does not look like a fault.
@@ -95,7 +95,7 @@ const NORMS: [&str; 12] = [
     "Softmax",
 ];
 
-/// What is known about a piece when its bound is computed.
+/// The known properties of a piece when its bound is computed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Piece<'a> {
     /// Operators of the nodes that depend on an input.

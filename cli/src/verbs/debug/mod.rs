@@ -1,4 +1,4 @@
-//! `kiln debug`: where two executions of a model part.
+//! `kiln debug`: the node at which two executions of a model part.
 
 mod bisect;
 mod layers;

@@ -45,7 +45,7 @@ pub(super) struct Reference {
     runner: Runner,
 }
 
-/// The sides of a bisection, and what every part is cut from.
+/// The sides of a bisection, and the values from which every part is cut.
 pub(super) struct Source<'s> {
     a: &'s Side,
     b: &'s Side,

@@ -22,7 +22,7 @@ impl Graph {
     ///
     /// # Errors
     /// [`DebugError::Io`]; [`DebugError::Graph`] if it is no ONNX model, if it is larger than 2 GiB with its weights, or if
-    /// weights lie outside of its folder.
+    /// weights are outside of its folder.
     pub fn read(name: &str, path: &Path) -> Result<Self> {
         let io = DebugError::io(path);
         let file = File::open(path).map_err(&io)?;

@@ -5,7 +5,7 @@ use burn_onnx_export::proto::TensorProto;
 use super::types;
 
 /// The numbers of a tensor whose data is raw; none for half precision that cannot be read, strings, or data of another
-/// length than its dimensions say.
+/// length than its dimensions state.
 pub(crate) fn numbers_of(tensor: &TensorProto) -> Option<Vec<f64>> {
     let count = tensor.dims.iter().try_fold(1_usize, |all, size| all.checked_mul(usize::try_from(*size).ok()?))?;
     let width = types::width(tensor.data_type)?;

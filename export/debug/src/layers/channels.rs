@@ -60,7 +60,7 @@ impl Channels {
         channels
     }
 
-    /// True if the channels of a value have another scale.
+    /// Returns true if the channels of a value have another scale.
     pub(crate) fn changed(&self, value: &str) -> bool {
         self.factors.contains_key(value)
     }
@@ -174,7 +174,7 @@ fn finite(factor: f64) -> Option<f64> {
     Some(if factor.is_finite() && factor > 0.0 { factor } else { 1.0 })
 }
 
-/// How badly the weights of a layer fit those of the reference, apart from a factor of each output channel.
+/// The relative misfit of a layer's weights and those of the reference, apart from a factor of each output channel.
 fn misfit(ours: &Weights, theirs: &Weights, given: Option<&[f64]>) -> Option<f64> {
     if (ours.rows, ours.columns, ours.inner) != (theirs.rows, theirs.columns, theirs.inner) {
         return None;

@@ -1,5 +1,5 @@
-//! Which value of the first side a value of the second one stands for. Values are matched by name. A variant of lower
-//! precision adds copies under the name of the value with a suffix; a copy stands for its value.
+//! Matches each value of the second side with a value of the first. Values are matched by name. A variant of lower
+//! precision adds copies under the name of the value with a suffix; a copy is matched like its value.
 
 use std::collections::BTreeMap;
 
@@ -61,7 +61,7 @@ impl Counterparts {
         self.names.get(value).map(String::as_str)
     }
 
-    /// Returns true if a value of the second graph stands for this value of the first.
+    /// Returns true if a value of the second graph is matched with this value of the first.
     pub(crate) fn covers(&self, name: &str) -> bool {
         self.names.values().any(|known| known == name)
     }

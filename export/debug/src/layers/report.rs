@@ -19,7 +19,7 @@ pub struct LayersReport {
     pub a: String,
     /// The candidate.
     pub b: String,
-    /// Where the inputs come from.
+    /// Origin of the inputs.
     pub inputs: String,
     /// Names of the rows of the inputs: tiles.
     pub tiles: Vec<String>,
@@ -33,7 +33,7 @@ pub struct LayersReport {
     pub rows: Vec<Row>,
     /// Values of the candidate's graph that the reference has not.
     pub without_counterpart: Vec<String>,
-    /// Why the candidate does not run end to end, if it does not.
+    /// The reason for which the candidate does not run end to end, if it does not.
     pub not_run: Option<String>,
     /// The candidate's provider.
     pub provider: String,

@@ -43,7 +43,7 @@ pub struct Row {
     pub clipped: Option<f64>,
     /// The judgement of the own error.
     pub verdict: Verdict,
-    /// Why something was not compared.
+    /// The reason for which something was not compared.
     pub problem: Option<String>,
     #[serde(skip)]
     pub(crate) piece: crate::graph::Piece,
@@ -63,7 +63,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// True if the sides part at this node.
+    /// Returns true if the sides part at this node.
     #[must_use]
     pub fn is_beyond(self) -> bool {
         self == Self::Beyond

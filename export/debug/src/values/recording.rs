@@ -1,5 +1,5 @@
 //! burn's own values: the recording behind an exported graph, executed operation by operation on burn's CPU backend. Every
-//! tensor is kept, whatever the recording says about its last use.
+//! tensor is kept, even after its last use in the recording.
 
 use std::future::Future as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -23,7 +23,7 @@ fn compare(a: &mut Side, faulty: ModelProto, inputs: &Inputs) -> LayersReport {
     layers(a, &mut b, inputs, |_| ()).expect("a report")
 }
 
-/// What went wrong with a fault; none if it was located and named.
+/// The problem with a fault; none if it was located and named.
 fn missed(fault: &Fault, a: &mut Side, healthy: &ModelProto, inputs: &Inputs) -> Option<String> {
     let mut faulty = healthy.clone();
     (fault.plant)(&mut faulty);
