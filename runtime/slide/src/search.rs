@@ -81,7 +81,7 @@ impl fmt::Display for LeftOut {
 pub struct SlideSearch {
     /// The slides, in the order of their names.
     pub slides: Vec<PathBuf>,
-    /// TIFF files that are shorter than their headers state, so that nothing is known of their images.
+    /// TIFF files that are shorter than their headers state, so that their images cannot be assessed.
     pub cut_short: Vec<PathBuf>,
     /// Image files that are no slides, such as PNG and small TIFF files. MIRAX and DICOM data are not counted.
     pub images: LeftOut,

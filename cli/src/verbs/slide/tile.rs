@@ -220,7 +220,7 @@ pub(in crate::verbs) fn slides(arguments: &[PathBuf], out: &Output) -> anyhow::R
     Ok(slides)
 }
 
-/// What a search left out, one text for each kind.
+/// The files that a search left out, one text for each kind.
 fn left_out(found: &SlideSearch) -> Vec<String> {
     let mut notes = Vec::new();
     if !found.unsupported.is_empty() {
