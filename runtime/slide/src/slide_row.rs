@@ -179,8 +179,8 @@ const COLUMNS: [&str; 16] = [
     "rule",
 ];
 
-/// Numbers of columns of files of earlier versions, which lack the last ones.
-const EARLIER_COLUMNS: [usize; 2] = [11, 13];
+/// Number of columns of files of earlier versions, which lack the last ones.
+const EARLIER_COLUMNS: usize = 11;
 
 /// Writes `slides.csv`; an existing file is replaced at once or not at all.
 ///
@@ -200,7 +200,7 @@ pub fn read_slides(source: impl io::Read) -> io::Result<Vec<SlideRow>> {
     let mut reader = csv::Reader::from_reader(source);
     let headers = reader.headers()?;
     let is_known = headers.iter().eq(COLUMNS.into_iter().take(headers.len()))
-        && (headers.len() == COLUMNS.len() || EARLIER_COLUMNS.contains(&headers.len()));
+        && [EARLIER_COLUMNS, COLUMNS.len()].contains(&headers.len());
     if !is_known {
         let found: Vec<&str> = reader.headers()?.iter().collect();
         let text = format!("the list of slides has the columns {found:?}, expected {COLUMNS:?}");
