@@ -56,10 +56,8 @@ impl SlideRow {
     #[must_use]
     pub fn new(slide: &str, score: SlideScore, mpp: f64, reader: &str) -> Self {
         Self {
-            slide: slide.to_owned(),
             score: score.score,
             label: score.label,
-            status: one_line(&score.status),
             max: score.max,
             top10_mean: score.top10_mean,
             tumour_area_mm2: score.tumour_area_mm2,
@@ -67,11 +65,7 @@ impl SlideRow {
             failed: score.failed,
             mpp: Some(mpp),
             reader: Some(reader.to_owned()),
-            bounds_minx: None,
-            bounds_miny: None,
-            width: None,
-            height: None,
-            rule: None,
+            ..Self::failed(slide, &score.status)
         }
     }
 

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use kiln_runtime::Bundle;
 use kiln_runtime::score::{self, Columns, Format, ResumableFile};
 use kiln_slide::openslide::Library;
-use kiln_slide::{ListLimits, ReadOptions, SlideIdentity, SlideRow, SlideTiles, TileList, Tiling};
+use kiln_slide::{ListLimits, RESOLUTION_TOLERANCE, ReadOptions, SlideIdentity, SlideRow, SlideTiles, TileList, Tiling};
 use kiln_tile::SlideTile;
 
 use super::args::Args;
@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args, inputs: &SlideInputs, out: &Output) -> anyhow::Re
 /// The resolution of the tiles: the bundle's, or the one that the user names for a bundle without.
 fn resolution(args: &Args, bundle: &Bundle) -> anyhow::Result<f64> {
     match (bundle.manifest.tile.micrometres_per_pixel, args.slide.mpp) {
-        (Some(of_bundle), Some(asked)) if (asked / of_bundle - 1.0).abs() > 0.01 => bail!(
+        (Some(of_bundle), Some(asked)) if (asked / of_bundle - 1.0).abs() > RESOLUTION_TOLERANCE => bail!(
             "--mpp {asked} and the bundle's {of_bundle} µm/px differ; the model was trained on tiles of {of_bundle} µm/px"
         ),
         (Some(mpp), _) | (None, Some(mpp)) => Ok(mpp),
@@ -96,7 +96,7 @@ fn find(args: &Args, inputs: &SlideInputs, mpp: f64, library: &Library, out: &Ou
     for path in repeated {
         out.note(format_args!("{}: the slide is named twice and scored once", path.display()));
     }
-    if slides.len() > 1 && args.slide.grid.has_mask() {
+    if slides.len() > 1 && args.slide.grid.mask().is_some() {
         bail!("--mask is for one slide, and {} are named", slides.len());
     }
     let bar = (slides.len() > 1).then(|| out.progress(Some(slides.len() as u64), "find tissue"));
@@ -120,7 +120,7 @@ fn find(args: &Args, inputs: &SlideInputs, mpp: f64, library: &Library, out: &Ou
             // A machine without a library, or a full disk, is no fault of the slide.
             Err(error) if crate::exit::of_error(&error) != Exit::Input => return Err(error),
             Err(error) if slides.len() == 1 && tiles.is_empty() => return Err(error),
-            Err(error) => without.push(failed(path, &error)),
+            Err(error) => without.push(report::failed(&path.to_string_lossy(), &error)),
         }
         if let Some(bar) = &bar {
             bar.inc(1);
@@ -156,7 +156,7 @@ fn listed(
                 Err(error) if crate::exit::of_error(&error) != Exit::Input => return Err(error),
                 Err(error) => {
                     refused.insert(number);
-                    without.push(failed(&path, &error));
+                    without.push(report::failed(&path.to_string_lossy(), &error));
                 }
             }
         }
@@ -186,12 +186,6 @@ fn listed(
         out.note(format_args!("{} tiles are listed twice and scored once", count - tiles.len()));
     }
     Ok(Found { tiles: tiles.into_iter().map(|(_, tile)| tile).collect(), without })
-}
-
-/// The row of a slide that cannot be used.
-fn failed(path: &Path, error: &anyhow::Error) -> SlideRow {
-    let status = format!("{}: {}", report::code(error), kiln_runtime::chain(error.as_ref()));
-    SlideRow::failed(&path.to_string_lossy(), &status)
 }
 
 /// Slides by their files: one file is one slide, whatever path or link leads to it.
@@ -278,7 +272,7 @@ impl Target {
 fn refuse_inputs(args: &Args, inputs: &SlideInputs, target: &Target, tiles: &[SlideTile]) -> anyhow::Result<()> {
     let Some(rows) = &target.rows else { return Ok(()) };
     let slides: HashSet<&str> = tiles.iter().map(|tile| tile.slide.as_str()).collect();
-    let mask = args.slide.grid.options(1.0).mask;
+    let mask = args.slide.grid.mask();
     let table = target.folder.as_ref().map(|folder| folder.join(report::SLIDES));
     for file in [rows.clone(), ResumableFile::progress_of(rows)].into_iter().chain(table) {
         let file = Destination::new("--out", &file);

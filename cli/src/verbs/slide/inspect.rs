@@ -91,7 +91,7 @@ struct Tiles {
 
 pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     let slides = slides(&args.slides, out)?;
-    if slides.len() > 1 && (args.thumbnail.is_some() || args.grid.has_mask()) {
+    if slides.len() > 1 && (args.thumbnail.is_some() || args.grid.mask().is_some()) {
         bail!("--thumbnail and --mask are for one slide, and {} are named", slides.len());
     }
     if args.annotations.are_given() && args.mpp.is_none() {

@@ -79,7 +79,7 @@ struct Listed {
 
 pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     let slides = slides(&args.slides, out)?;
-    if slides.len() > 1 && args.grid.has_mask() {
+    if slides.len() > 1 && args.grid.mask().is_some() {
         bail!("--mask is for one slide, and {} are named", slides.len());
     }
     refuse_targets(args, &slides)?;
