@@ -239,7 +239,7 @@ impl Slide {
             return Ok(digest);
         }
         let failed = |source| SlideError::Io { path: self.path.clone(), source };
-        let digest = files::digest(&self.main, self.vendor()).map_err(failed)?;
+        let digest = files::digest(&self.main).map_err(failed)?;
         Ok(self.digest.get_or_init(|| digest))
     }
 }
