@@ -101,10 +101,11 @@ fn find(args: &Args, inputs: &SlideInputs, mpp: f64, library: &Library, out: &Ou
     }
     let bar = (slides.len() > 1).then(|| out.progress(Some(slides.len() as u64), "find tissue"));
     for path in &slides {
-        let tiling =
-            args.slide.library.open(path, library).and_then(|slide| {
-                Tiling::new(&slide, &args.slide.grid.options(mpp), None).map_err(anyhow::Error::from)
-            });
+        let tiling = args.slide.library.open(path, library).and_then(|slide| {
+            let mut tiling = Tiling::new(&slide, &args.slide.grid.options(mpp), None)?;
+            tiling.doubts.extend(slide.cut_short().map(str::to_owned));
+            Ok(tiling)
+        });
         match tiling {
             Ok(tiling) if tiling.tiles.is_empty() => {
                 let reason = format!("no_tissue: {:.2} % of the slide is tissue", tiling.tissue * 100.0);

@@ -218,9 +218,9 @@ fn print(report: &Report, out: &Output) {
             ),
         );
     }
-    let of_slide = || report.inspection.iter().flat_map(|facts| &facts.doubts);
+    let of_slide = report.inspection.iter().flat_map(|facts| &facts.doubts);
     let of_tiles = report.tiles.iter().flat_map(|tiles| &tiles.doubts);
-    for doubt in of_slide().chain(of_tiles.filter(|doubt| of_slide().all(|other| other != *doubt))) {
+    for doubt in of_slide.chain(of_tiles) {
         fact("doubt", escaped(doubt).into_owned());
     }
     report.hint.iter().for_each(|hint| fact("hint", hint.clone()));

@@ -104,7 +104,7 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
             write_images(&folder, &library, args.library.reading(&args.grid, args.mpp), &tiling)?;
         }
         total += tiling.tiles.len();
-        for doubt in &tiling.doubts {
+        for doubt in tiling.doubts.iter().map(String::as_str).chain(slide.cut_short()) {
             out.note(format_args!("{}: {doubt}", path.display()));
         }
         out.note(format_args!(
