@@ -1,13 +1,13 @@
 //! `kiln score` on whole slides: tissue tiles from the slides, rows with their places, and heat maps from the rows.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use kiln_runtime::Bundle;
 use kiln_runtime::score::{self, Columns, Format, ResumableFile};
 use kiln_slide::openslide::Library;
-use kiln_slide::{ListLimits, RESOLUTION_TOLERANCE, ReadOptions, SlideIdentity, SlideRow, SlideTiles, TileList, Tiling};
+use kiln_slide::{ListLimits, RESOLUTION_TOLERANCE, ReadOptions, SlideRow, SlideTiles, TileList, Tiling};
 use kiln_tile::SlideTile;
 
 use super::args::Args;
@@ -16,8 +16,7 @@ use super::{ScoreSource, score_source};
 use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::verbs::slide::report;
-use crate::verbs::slide::slides;
+use crate::verbs::slide::{KnownSlides, report, slides_of};
 
 /// File of the rows in the output folder, without its extension.
 const ROWS: &str = "tiles";
@@ -79,22 +78,12 @@ fn resolution(args: &Args, bundle: &Bundle) -> anyhow::Result<f64> {
 fn find(args: &Args, inputs: &SlideInputs, mpp: f64, library: &Library, out: &Output) -> anyhow::Result<Found> {
     let mut known = KnownSlides::default();
     let Found { mut tiles, mut without } = listed(args, inputs, &mut known, library, out)?;
-    let of_lists = known.len();
-    let mut slides = slides(&inputs.slides, out)?;
-    let mut repeated = Vec::new();
-    for path in std::mem::take(&mut slides) {
-        let count = known.len();
-        let number = known.number(&path);
-        if number < of_lists {
-            bail!(
-                "{} is in a list of tiles and named as a slide; name one of the two, or its tiles would count twice",
-                path.display()
-            );
-        }
-        if number < count { repeated.push(path) } else { slides.push(path) }
-    }
-    for path in repeated {
-        out.note(format_args!("{}: the slide is named twice and scored once", path.display()));
+    let slides = slides_of(&inputs.slides, out)?;
+    if let Some(path) = slides.iter().find(|path| known.contains(path)) {
+        bail!(
+            "{} is in a list of tiles and named as a slide; name one of the two, or its tiles would count twice",
+            path.display()
+        );
     }
     if slides.len() > 1 && args.slide.grid.mask().is_some() {
         bail!("--mask is for one slide, and {} are named", slides.len());
@@ -166,8 +155,9 @@ fn listed(
             if refused.contains(&number) {
                 continue;
             }
+            let first = known.get(number).map(|slide| slide.path.to_string_lossy().into_owned());
             let tile = SlideTile {
-                slide: known.name(number).to_owned(),
+                slide: first.unwrap_or_default(),
                 place: tile.place,
                 level: tile.level,
                 tissue_fraction: tile.tissue_fraction.map(|share| share as f32),
@@ -181,59 +171,12 @@ fn listed(
     // Within one list a place occurs once, unless the list has two paths of one slide.
     let mut places = HashSet::new();
     tiles.retain(|(number, SlideTile { place, .. })| {
-        !known.is_repeated(*number) || places.insert((*number, place.minx, place.miny))
+        !known.get(*number).is_some_and(|slide| slide.is_repeated) || places.insert((*number, place.minx, place.miny))
     });
     if tiles.len() < count {
         out.note(format_args!("{} tiles are listed twice and scored once", count - tiles.len()));
     }
     Ok(Found { tiles: tiles.into_iter().map(|(_, tile)| tile).collect(), without })
-}
-
-/// Slides by their files: one file is one slide, whatever path or link leads to it.
-#[derive(Default)]
-struct KnownSlides {
-    slides: Vec<Known>,
-    by_path: HashMap<PathBuf, usize>,
-}
-
-struct Known {
-    /// The path by which the slide was named first.
-    name: String,
-    /// `None` for a missing file.
-    identity: Option<SlideIdentity>,
-    /// The slide was named more than once.
-    is_repeated: bool,
-}
-
-impl KnownSlides {
-    fn len(&self) -> usize {
-        self.slides.len()
-    }
-
-    /// The number of a slide, which is new if no earlier path leads to its file.
-    fn number(&mut self, path: &Path) -> usize {
-        let identity = SlideIdentity::from_path(path).ok();
-        let is_same = |slide: &Known| identity.is_some() && slide.identity == identity;
-        let found = self.by_path.get(path).copied().or_else(|| self.slides.iter().position(is_same));
-        let number = found.unwrap_or(self.slides.len());
-        match self.slides.get_mut(number) {
-            Some(slide) => slide.is_repeated = true,
-            None => {
-                let name = path.to_string_lossy().into_owned();
-                self.slides.push(Known { name, identity, is_repeated: false });
-            }
-        }
-        self.by_path.insert(path.to_owned(), number);
-        number
-    }
-
-    fn name(&self, number: usize) -> &str {
-        self.slides.get(number).map_or("", |slide| &slide.name)
-    }
-
-    fn is_repeated(&self, number: usize) -> bool {
-        self.slides.get(number).is_some_and(|slide| slide.is_repeated)
-    }
 }
 
 /// The target of the results.
@@ -280,7 +223,8 @@ fn refuse_inputs(args: &Args, inputs: &SlideInputs, target: &Target, tiles: &[Sl
         file.is_not_in("the bundle", &args.bundle)?;
         let mut files = args.inputs.iter().filter_map(|input| score::list_file(input));
         files.try_for_each(|list| file.is_not("the list", &list))?;
-        inputs.lists.iter().chain(&inputs.slides).try_for_each(|input| file.is_not("the input", input))?;
+        let mut named = inputs.lists.iter().chain(inputs.slides.iter().map(|argument| &argument.path));
+        named.try_for_each(|input| file.is_not("the input", input))?;
         mask.iter().try_for_each(|mask| file.is_not("the mask", mask))?;
         slides.iter().try_for_each(|slide| file.is_not("the slide", Path::new(slide)))?;
     }
