@@ -109,7 +109,10 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
 /// The digests of slides, each of which is read once; `None` for a slide that cannot be read here. Threads read different
 /// slides at once, since the lock is not held meanwhile.
 #[derive(Default)]
-struct SlideDigests(Mutex<HashMap<String, Arc<OnceLock<Option<FileDigest>>>>>);
+struct SlideDigests(Mutex<HashMap<String, SlideDigest>>);
+
+/// Empty until a thread needs it; other threads then wait for that one.
+type SlideDigest = Arc<OnceLock<Option<FileDigest>>>;
 
 impl SlideDigests {
     fn of(&self, slide: &str) -> Result<FileDigest, TileError> {
@@ -117,7 +120,7 @@ impl SlideDigests {
         digest.get_or_init(|| slide_digest(Path::new(slide))).ok_or(TileError::NotFound)
     }
 
-    fn entry(&self, slide: &str) -> Arc<OnceLock<Option<FileDigest>>> {
+    fn entry(&self, slide: &str) -> SlideDigest {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(known.entry(slide.to_owned()).or_default())
     }

@@ -53,8 +53,8 @@ enum Family {
     Dicom(String),
 }
 
-/// The family of a slide: MIRAX and Hamamatsu by the ending, DICOM and indexes with other endings by the first bytes, which is
-/// how OpenSlide recognises them. A file that cannot be read is one of its own.
+/// Finds the family of a slide: MIRAX and Hamamatsu by the ending, DICOM and indexes with other endings by the first bytes, as
+/// OpenSlide recognises them. A file that cannot be read counts as a single one.
 fn family(main: &Path) -> Family {
     match ending(main).as_str() {
         "mrxs" => return Family::Mirax,
