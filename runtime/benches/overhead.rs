@@ -1,6 +1,6 @@
-//! The cost that Kiln adds to a run: its session against a bare `ort` loop on the same graph, tiles, threads and settings, run in
-//! turn within one process, so that whatever slows one slows the other. Prints the median time of both and the median of
-//! the ratios of neighbours. Needs `KILN_BENCH_BUNDLE`; `KILN_BENCH_ROUNDS` is how many runs of each (300).
+//! The cost that Kiln adds to a run: its session against a bare `ort` loop on the same graph, tiles, threads and settings,
+//! run in turn within one process, so that whatever slows one slows the other. Prints the median time of both and the median
+//! of the ratios of neighbours. Needs `KILN_BENCH_BUNDLE`; `KILN_BENCH_ROUNDS` is how many runs of each (300).
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;

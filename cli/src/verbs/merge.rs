@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::Context as _;
 use kiln_files::FileDigest;
@@ -106,15 +106,23 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The digests of slides, each of which is read once; `None` for a slide that cannot be read here.
+/// The digests of slides, each of which is read once; `None` for a slide that cannot be read here. Threads read different
+/// slides at once, since the lock is not held meanwhile.
 #[derive(Default)]
-struct SlideDigests(Mutex<HashMap<String, Option<FileDigest>>>);
+struct SlideDigests(Mutex<HashMap<String, SlideDigest>>);
+
+/// Empty until a thread needs it; other threads then wait for that one.
+type SlideDigest = Arc<OnceLock<Option<FileDigest>>>;
 
 impl SlideDigests {
     fn of(&self, slide: &str) -> Result<FileDigest, TileError> {
+        let digest = self.entry(slide);
+        digest.get_or_init(|| slide_digest(Path::new(slide))).ok_or(TileError::NotFound)
+    }
+
+    fn entry(&self, slide: &str) -> SlideDigest {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let digest = *known.entry(slide.to_owned()).or_insert_with(|| slide_digest(Path::new(slide)));
-        digest.ok_or(TileError::NotFound)
+        Arc::clone(known.entry(slide.to_owned()).or_default())
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 /// assert_eq!(FileIdentity::from_path(Path::new("."))?, FileIdentity::from_path(Path::new("./."))?);
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FileIdentity(
     /// Device and inode.
     #[cfg(unix)]

@@ -59,7 +59,7 @@ pub struct DamagedFile {
 /// A pinned wheel and the files to unpack from it.
 #[derive(Debug, Clone)]
 pub struct Installation<'a> {
-    /// The name that users know: `cpu`, `openslide`. It is unique among the installations of one parent folder.
+    /// The name in commands: `cpu`, `openslide`. It is unique among the installations of one parent folder.
     pub name: &'a str,
     /// The wheel.
     pub wheel: Wheel<'a>,
@@ -72,7 +72,7 @@ pub struct Installation<'a> {
 /// The record of an install, for people and tools. Loading relies on the digests pinned in the program, not on this file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstallRecord {
-    /// The name that users know.
+    /// The name in commands: `cpu`, `openslide`.
     pub package: String,
     /// Name on the package index.
     pub distribution: String,

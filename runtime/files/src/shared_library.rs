@@ -1,6 +1,6 @@
-//! The folders in which a system keeps shared libraries, and a check that a file is a whole one. The loader maps a truncated one and the process dies of SIGBUS at the
-//! first missing page, so the ends of all segments are compared with the file's length before it is loaded. Layout:
-//! System V ABI, ELF-64 object files. Other formats are left to the loader.
+//! The folders in which a system keeps shared libraries, and a check that a library file is whole. The loader maps a
+//! truncated file, and the process dies of SIGBUS at the first missing page. The ends of all segments are therefore compared
+//! with the file's length before it is loaded. Layout: System V ABI, ELF-64 object files. Other formats are left to the loader.
 
 use std::env;
 use std::fs::File;

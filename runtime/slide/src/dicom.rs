@@ -2,26 +2,27 @@
 //! little-endian elements). OpenSlide reads the slide itself.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use crate::files::open_regular;
+
 /// Bytes of a file that are searched: the series comes before all image data and its tables.
-const HEAD: u64 = 1 << 16;
+pub(crate) const HEAD: u64 = 1 << 16;
 /// Group, element and value representation of the series instance UID (0020,000E), explicit little endian.
 const SERIES: [u8; 6] = [0x20, 0x00, 0x0e, 0x00, b'U', b'I'];
 
 /// The UID of a DICOM file's series; `None` for other files. Pipes and devices are not opened.
 pub(crate) fn series(path: &Path) -> io::Result<Option<String>> {
-    if !fs::metadata(path)?.is_file() {
-        return Ok(None);
-    }
+    let Some(file) = open_regular(path)? else { return Ok(None) };
     let mut head = Vec::new();
-    File::open(path)?.take(HEAD).read_to_end(&mut head)?;
+    file.take(HEAD).read_to_end(&mut head)?;
     Ok(series_in(&head))
 }
 
-fn series_in(head: &[u8]) -> Option<String> {
+/// The UID of the series in the first [`HEAD`] bytes of a file.
+pub(crate) fn series_in(head: &[u8]) -> Option<String> {
     if head.get(128..132)? != b"DICM" {
         return None;
     }

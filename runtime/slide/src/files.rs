@@ -1,4 +1,5 @@
-//! The files that belong to a slide, and their digest.
+//! The files that belong to a slide, and their digest. The main file alone decides which they are, so that scoring and merging
+//! come to one digest.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -16,8 +17,8 @@ const MAX_INDEX: u64 = 1 << 20;
 /// SHA-256 over the content of the slide's files. Of one file it is the file's own digest, as `sha256sum` prints it. Of several
 /// it is the digest of the lines that `sha256sum` prints for them, in the order of their names relative to the folder of
 /// `main`. Every byte is read: 0.5 to 2 GB per second, which is little beside scoring.
-pub(crate) fn digest(main: &Path, vendor: &str) -> io::Result<String> {
-    let files = files(main, vendor)?;
+pub(crate) fn digest(main: &Path) -> io::Result<String> {
+    let files = files(main)?;
     let [file] = files.as_slice() else {
         let folder = main.parent().unwrap_or(Path::new(""));
         let mut lines = String::new();
@@ -31,23 +32,64 @@ pub(crate) fn digest(main: &Path, vendor: &str) -> io::Result<String> {
 }
 
 /// The digest of a slide's content as [`TileSource::digest`](kiln_tile::TileSource::digest) gives it for each of its tiles,
-/// without opening the slide: the ending decides which files belong to it.
+/// without opening the slide.
 ///
 /// # Errors
 /// A file that cannot be read.
 pub fn content_digest(slide: &Path) -> io::Result<FileDigest> {
-    let vendor = match ending(slide).as_str() {
-        "mrxs" => "mirax",
-        "vms" | "vmu" => "hamamatsu",
-        "dcm" => "dicom",
-        _ => "",
+    Ok(FileDigest::new(digest(slide)?.as_bytes()))
+}
+
+/// Slides by the files that belong to them.
+#[derive(Debug, PartialEq, Eq)]
+enum Family {
+    /// The main file alone.
+    Single,
+    /// The main file, and those of the folder with its name.
+    Mirax,
+    /// An index (VMS, VMU), and the files that it names.
+    Hamamatsu,
+    /// The files of a folder that have this series.
+    Dicom(String),
+}
+
+/// Finds the family of a slide: MIRAX and Hamamatsu by the ending, DICOM and indexes with other endings by the first bytes, as
+/// OpenSlide recognises them. A file that cannot be read counts as a single one.
+fn family(main: &Path) -> Family {
+    match ending(main).as_str() {
+        "mrxs" => return Family::Mirax,
+        "vms" | "vmu" => return Family::Hamamatsu,
+        _ => {}
+    }
+    let mut head = Vec::new();
+    if let Ok(Some(file)) = open_regular(main) {
+        // After an error the bytes before it count.
+        let _ = file.take(dicom::HEAD).read_to_end(&mut head);
+    }
+    match dicom::series_in(&head) {
+        Some(series) => Family::Dicom(series),
+        None if is_index(&head) => Family::Hamamatsu,
+        None => Family::Single,
+    }
+}
+
+/// True for the first bytes of an index of a Hamamatsu slide.
+fn is_index(head: &[u8]) -> bool {
+    let is_section = |line: &[u8]| {
+        [&b"[Virtual Microscope Specimen]"[..], b"[Uncompressed Virtual Microscope Specimen]"]
+            .contains(&line.trim_ascii())
     };
-    Ok(FileDigest::new(digest(slide, vendor)?.as_bytes()))
+    head.split(|byte| *byte == b'\n').next().is_some_and(is_section)
+}
+
+/// Opens a file for reading; `None` for a folder, pipe or device, which is not opened: reading it may never end.
+pub(crate) fn open_regular(path: &Path) -> io::Result<Option<File>> {
+    if fs::metadata(path)?.is_file() { File::open(path).map(Some) } else { Ok(None) }
 }
 
 /// The identity of a slide: equal for every path that leads to it, also by a link, and for all DICOM files of one series in
-/// a folder. The slide is not opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// a folder. Of the slide nothing but the head of its main file is read.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SlideIdentity {
     /// The main file; for MIRAX the folder of the data, for DICOM the folder of the series.
     file: FileIdentity,
@@ -61,21 +103,19 @@ impl SlideIdentity {
     /// The file system's error, such as `NotFound`.
     pub fn from_path(slide: &Path) -> io::Result<Self> {
         let data = slide.with_extension("");
-        match ending(slide).as_str() {
-            "dcm" => {
-                let series = dicom::series(slide)?;
-                let file = FileIdentity::from_path(if series.is_some() { folder_of(slide) } else { slide })?;
-                Ok(Self { file, series })
+        match family(slide) {
+            Family::Dicom(series) => {
+                Ok(Self { file: FileIdentity::from_path(folder_of(slide))?, series: Some(series) })
             }
             // The main files of different MIRAX slides may be equal, and hard links of one another.
-            "mrxs" if data.is_dir() => Ok(Self { file: FileIdentity::from_path(&data)?, series: None }),
+            Family::Mirax if data.is_dir() => Ok(Self { file: FileIdentity::from_path(&data)?, series: None }),
             _ => Ok(Self { file: FileIdentity::from_path(slide)?, series: None }),
         }
     }
 }
 
 /// The ending of a file's name in lower case.
-fn ending(path: &Path) -> String {
+pub(crate) fn ending(path: &Path) -> String {
     path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase).unwrap_or_default()
 }
 
@@ -88,16 +128,15 @@ fn folder_of(file: &Path) -> &Path {
 
 /// The files of a slide in the order of their names: the main file, and for MIRAX the files of its folder, for Hamamatsu
 /// VMS and VMU the named ones, for DICOM those of the same series.
-pub(crate) fn files(main: &Path, vendor: &str) -> io::Result<Vec<PathBuf>> {
+fn files(main: &Path) -> io::Result<Vec<PathBuf>> {
     let folder = folder_of(main);
-    let mut files = match vendor {
-        "mirax" => regular_files(&main.with_extension(""))?,
-        "hamamatsu" => index_of(main)?.into_iter().map(|name| folder.join(name)).filter(|file| is_file(file)).collect(),
-        "dicom" => match dicom::series(main)? {
-            Some(series) => dicom::by_series(folder)?.remove(&series).unwrap_or_default(),
-            None => Vec::new(),
-        },
-        _ => Vec::new(),
+    let mut files = match family(main) {
+        Family::Mirax => regular_files(&main.with_extension(""))?,
+        Family::Hamamatsu => {
+            index_of(main)?.into_iter().map(|name| folder.join(name)).filter(|file| is_file(file)).collect()
+        }
+        Family::Dicom(series) => dicom::by_series(folder)?.remove(&series).unwrap_or_default(),
+        Family::Single => Vec::new(),
     };
     if !files.iter().any(|file| file.file_name() == main.file_name()) {
         files.push(main.to_owned());
@@ -152,22 +191,42 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::create_dir(at("a")).unwrap();
-        for (name, text) in [("a.mrxs", "m"), ("a/Slidedat.ini", "i"), ("a/Data0000.dat", "d"), ("b.mrxs", "other")] {
+        for (name, text) in [("a.mrxs", "m"), ("a/Slidedat.ini", "i"), ("a/Data0000.dat", "d"), ("b.svs", "other")] {
             fs::write(at(name), text).unwrap();
         }
         let names = |files: Vec<PathBuf>| -> Vec<String> {
             files.iter().map(|file| file.strip_prefix(folder.path()).unwrap().display().to_string()).collect()
         };
-        assert_eq!(names(files(&at("a.mrxs"), "mirax").unwrap()), ["a/Data0000.dat", "a/Slidedat.ini", "a.mrxs"]);
-        let before = digest(&at("a.mrxs"), "mirax").unwrap();
+        assert_eq!(names(files(&at("a.mrxs")).unwrap()), ["a/Data0000.dat", "a/Slidedat.ini", "a.mrxs"]);
+        let before = digest(&at("a.mrxs")).unwrap();
         fs::write(at("a/Data0000.dat"), "D").unwrap();
-        assert_ne!(digest(&at("a.mrxs"), "mirax").unwrap(), before);
-        assert_eq!(digest(&at("b.mrxs"), "aperio").unwrap(), sha256_hex(b"other"));
+        assert_ne!(digest(&at("a.mrxs")).unwrap(), before);
+        assert_eq!(digest(&at("b.svs")).unwrap(), sha256_hex(b"other"));
 
         fs::write(at("s.vms"), "[Virtual]\nImageFile=s.jpg\nImageFile(1,0)=t.jpg\nMapFile=../a.mrxs\nNoLayers=1\n")
             .unwrap();
         fs::write(at("s.jpg"), "j").unwrap();
-        assert_eq!(names(files(&at("s.vms"), "hamamatsu").unwrap()), ["s.jpg", "s.vms"]);
+        assert_eq!(names(files(&at("s.vms")).unwrap()), ["s.jpg", "s.vms"]);
+        fs::write(at("index"), "[Virtual Microscope Specimen]\r\nImageFile=s.jpg\n").unwrap();
+        assert_eq!(names(files(&at("index")).unwrap()), ["index", "s.jpg"]);
+    }
+
+    #[test]
+    fn a_dicom_file_belongs_to_its_series_whatever_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for (name, series) in [("1.dcm", "1.2.3"), ("2", "1.2.3"), ("3", "1.2.4")] {
+            fs::write(at(name), dicom::with_series(series)).unwrap();
+        }
+        fs::write(at("4.dcm"), "no DICOM").unwrap();
+        assert_eq!(files(&at("2")).unwrap(), [at("1.dcm"), at("2")]);
+        assert_eq!(content_digest(&at("2")).unwrap(), content_digest(&at("1.dcm")).unwrap());
+        assert_eq!(content_digest(&at("2")).unwrap(), FileDigest::new(digest(&at("2")).unwrap().as_bytes()));
+        assert_eq!(digest(&at("3")).unwrap(), sha256_file(&at("3")).unwrap());
+        assert_eq!(digest(&at("4.dcm")).unwrap(), sha256_hex(b"no DICOM"));
+        let identity = |name: &str| SlideIdentity::from_path(&at(name)).unwrap();
+        assert_eq!(identity("1.dcm"), identity("2"));
+        assert_ne!(identity("2"), identity("3"));
     }
 
     #[test]

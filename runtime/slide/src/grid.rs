@@ -59,6 +59,17 @@ impl GridOptions {
     pub fn new(target_mpp: f64) -> Self {
         Self { side: 256, target_mpp, overlap: Overlap::default(), edge: Edge::default() }
     }
+
+    /// Side of a tile in level-0 pixels of `mpp` µm, at least 1.
+    #[must_use]
+    pub fn footprint(&self, mpp: f64) -> u32 {
+        self.rounded_footprint(mpp).clamp(1.0, f64::from(u32::MAX)) as u32
+    }
+
+    /// The footprint before its range is checked.
+    fn rounded_footprint(&self, mpp: f64) -> f64 {
+        (f64::from(self.side) * self.target_mpp / mpp).round()
+    }
 }
 
 /// The reason why there is no grid.
@@ -122,7 +133,7 @@ impl Grid {
         if !(1..=MAX_SIDE).contains(&width) || !(1..=MAX_SIDE).contains(&height) {
             return Err(GridError::Slide(width, height));
         }
-        let footprint = (f64::from(options.side) * options.target_mpp / mpp).round();
+        let footprint = options.rounded_footprint(mpp);
         if !(1.0..=f64::from(i32::MAX)).contains(&footprint) {
             let GridOptions { side, target_mpp, .. } = *options;
             return Err(GridError::Footprint { side, target_mpp, mpp, footprint });

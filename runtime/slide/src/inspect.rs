@@ -86,7 +86,7 @@ impl Inspection {
             .collect();
         let (coverage, unreadable) = coverage(slide);
         let mut doubts: Vec<String> = mpp_error.iter().cloned().collect();
-        doubts.extend_from_slice(slide.doubts());
+        doubts.extend(slide.doubts().map(str::to_owned));
         doubts.extend(unreadable);
         doubts.extend(doubts_of_levels(&levels));
         doubts.extend(tiff.as_ref().into_iter().flat_map(|tiff| doubts_of_tiff(tiff, levels.len())));

@@ -1,9 +1,9 @@
 //! The plan of reading tiles of one resolution from a slide: the level and the resampling, chosen once for the whole slide
 //! and stated in outputs.
 
-use kiln_tile::SIDE;
 use serde::Serialize;
 
+use crate::grid::GridOptions;
 use crate::level::Level;
 
 /// Share by which two resolutions may differ and still count as equal.
@@ -120,7 +120,7 @@ impl ReadPlan {
     /// Side of a tile in pixels of level 0: the footprint that a grid of such tiles has.
     #[must_use]
     pub fn footprint(&self) -> u32 {
-        (f64::from(SIDE) * self.target_mpp / self.slide_mpp).round().clamp(1.0, f64::from(u32::MAX)) as u32
+        GridOptions::new(self.target_mpp).footprint(self.slide_mpp)
     }
 }
 

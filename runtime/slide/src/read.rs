@@ -5,7 +5,7 @@ use kiln_tile::{SIDE, Tile, TileError};
 
 use crate::Place;
 use crate::level::Level;
-use crate::plan::{ReadPlan, Resampling};
+use crate::plan::{RESOLUTION_TOLERANCE, ReadPlan, Resampling};
 use crate::region::{ReadError, Region};
 use crate::resample::{Range, Resampler};
 use crate::slide::Slide;
@@ -142,7 +142,7 @@ impl ReadPlan {
     fn check_footprint(&self, place: Place) -> Result<(), PlaceError> {
         let expected = self.footprint();
         // The rounding of a footprint, and resolutions that count as equal.
-        let most = 1.0 + 0.01 * f64::from(expected);
+        let most = 1.0 + RESOLUTION_TOLERANCE * f64::from(expected);
         if [place.width, place.height].iter().any(|side| (f64::from(*side) - f64::from(expected)).abs() > most) {
             let (width, height, target_mpp) = (place.width, place.height, self.target_mpp);
             return Err(PlaceError::Footprint { width, height, expected, target_mpp });

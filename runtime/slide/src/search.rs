@@ -1,7 +1,6 @@
 //! Slides among files and folders, by their names and, for TIFF and DICOM, by their headers.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -10,6 +9,7 @@ use std::path::{Path, PathBuf};
 use kiln_tile::{is_left_out, is_tile_path};
 
 use crate::dicom;
+use crate::files::ending;
 use crate::tiff_header::{TiffHeader, cut_short};
 
 /// Endings that only slides have.
@@ -81,7 +81,7 @@ impl fmt::Display for LeftOut {
 pub struct SlideSearch {
     /// The slides, in the order of their names.
     pub slides: Vec<PathBuf>,
-    /// TIFF files that are shorter than their headers state, so that nothing is known of their images.
+    /// TIFF files that are shorter than their headers state, so that their images cannot be assessed.
     pub cut_short: Vec<PathBuf>,
     /// Image files that are no slides, such as PNG and small TIFF files. MIRAX and DICOM data are not counted.
     pub images: LeftOut,
@@ -169,11 +169,6 @@ fn kind(path: &Path) -> Kind {
         None if cut_short(path).is_some() => Kind::CutShort,
         None => Kind::Image,
     }
-}
-
-/// The ending of a file's name in lower case.
-fn ending(path: &Path) -> String {
-    path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -49,8 +49,8 @@ pub struct Slide {
     background: [u8; 3],
     mpp: Result<Mpp, ResolutionError>,
     doubts: Vec<String>,
-    /// The doubt that the file is cut short, which is among the others too.
-    cut_short: Option<String>,
+    /// The doubt that the file is cut short; empty until it is asked for.
+    cut_short: OnceLock<Option<String>>,
     digest: OnceLock<String>,
 }
 
@@ -69,8 +69,6 @@ impl Slide {
         let header = handle.header();
         let (mpp, mut doubts) = resolution::assess(path, header);
         let bounds = bounds(header, &mut doubts);
-        let cut_short = cut_short(&main).map(|reason| format!("The file seems to be cut short: {reason}."));
-        doubts.extend(cut_short.clone());
         let background = header.properties.get("openslide.background-color").map_or(Some(WHITE), |text| colour(text));
         Ok(Self {
             path: path.to_owned(),
@@ -80,7 +78,7 @@ impl Slide {
             background: background.unwrap_or(WHITE),
             mpp,
             doubts,
-            cut_short,
+            cut_short: OnceLock::new(),
             digest: OnceLock::new(),
             handle,
         })
@@ -188,14 +186,16 @@ impl Slide {
         self.handle.header().icc_bytes
     }
 
-    /// The doubt that the file is shorter than its header states.
-    pub(crate) fn cut_short(&self) -> Option<&str> {
-        self.cut_short.as_deref()
+    /// The doubt that the file is shorter than its header states, in one sentence. The tables of a TIFF are read for it.
+    #[must_use]
+    pub fn cut_short(&self) -> Option<&str> {
+        let doubt = || cut_short(&self.main).map(|reason| format!("The file seems to be cut short: {reason}."));
+        self.cut_short.get_or_init(doubt).as_deref()
     }
 
     /// Doubts about resolution, bounds and the file's length, one sentence each.
-    pub(crate) fn doubts(&self) -> &[String] {
-        &self.doubts
+    pub(crate) fn doubts(&self) -> impl Iterator<Item = &str> {
+        self.doubts.iter().map(String::as_str).chain(self.cut_short())
     }
 
     /// The reader of a level.
@@ -239,7 +239,7 @@ impl Slide {
             return Ok(digest);
         }
         let failed = |source| SlideError::Io { path: self.path.clone(), source };
-        let digest = files::digest(&self.main, self.vendor()).map_err(failed)?;
+        let digest = files::digest(&self.main).map_err(failed)?;
         Ok(self.digest.get_or_init(|| digest))
     }
 }

@@ -56,10 +56,8 @@ impl SlideRow {
     #[must_use]
     pub fn new(slide: &str, score: SlideScore, mpp: f64, reader: &str) -> Self {
         Self {
-            slide: slide.to_owned(),
             score: score.score,
             label: score.label,
-            status: one_line(&score.status),
             max: score.max,
             top10_mean: score.top10_mean,
             tumour_area_mm2: score.tumour_area_mm2,
@@ -67,11 +65,7 @@ impl SlideRow {
             failed: score.failed,
             mpp: Some(mpp),
             reader: Some(reader.to_owned()),
-            bounds_minx: None,
-            bounds_miny: None,
-            width: None,
-            height: None,
-            rule: None,
+            ..Self::failed(slide, &score.status)
         }
     }
 
@@ -179,8 +173,8 @@ const COLUMNS: [&str; 16] = [
     "rule",
 ];
 
-/// Numbers of columns of files of earlier versions, which lack the last ones.
-const EARLIER_COLUMNS: [usize; 2] = [11, 13];
+/// Number of columns of files of earlier versions, which lack the last ones.
+const EARLIER_COLUMNS: usize = 11;
 
 /// Writes `slides.csv`; an existing file is replaced at once or not at all.
 ///
@@ -200,7 +194,7 @@ pub fn read_slides(source: impl io::Read) -> io::Result<Vec<SlideRow>> {
     let mut reader = csv::Reader::from_reader(source);
     let headers = reader.headers()?;
     let is_known = headers.iter().eq(COLUMNS.into_iter().take(headers.len()))
-        && (headers.len() == COLUMNS.len() || EARLIER_COLUMNS.contains(&headers.len()));
+        && [EARLIER_COLUMNS, COLUMNS.len()].contains(&headers.len());
     if !is_known {
         let found: Vec<&str> = reader.headers()?.iter().collect();
         let text = format!("the list of slides has the columns {found:?}, expected {COLUMNS:?}");

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use kiln_files::Fault;
 
-use crate::Place;
+use crate::{Place, RESOLUTION_TOLERANCE};
 
 /// The reason why the places of a slide's tiles do not give an area.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -111,9 +111,9 @@ pub fn tile_spacing(places: &[Place], side: Option<u32>, slide: (u64, u64)) -> R
     Ok(step)
 }
 
-/// True for the side of a tile of this resolution, which is rounded; resolutions within 1 % count as equal.
+/// True for the side of a tile of this resolution, which is rounded; resolutions within the tolerance count as equal.
 fn is_footprint(width: u32, expected: u32) -> bool {
-    f64::from(width.abs_diff(expected)) <= 1.0 + 0.01 * f64::from(expected)
+    f64::from(width.abs_diff(expected)) <= 1.0 + RESOLUTION_TOLERANCE * f64::from(expected)
 }
 
 fn touches(start: i64, length: u32, limit: u64) -> bool {

@@ -8,6 +8,9 @@ use crate::slide::Slide;
 const PIECE: u64 = 1 << 24;
 /// Side in pixels of the thumbnail below which an unreadable piece is not halved.
 const LEAST: usize = 32;
+/// Side in pixels of the level below which an unreadable piece is not halved: that of a usual stored tile. Smaller pieces of a
+/// damaged tile would be as unreadable, and their number would soon reach [`MAX_UNREADABLE`].
+const STORED_TILE: u32 = 256;
 /// Unreadable pieces after which none is halved: a slide that is damaged all over would take for ever.
 const MAX_UNREADABLE: usize = 64;
 /// Largest side of a thumbnail.
@@ -100,7 +103,8 @@ impl Filling<'_> {
             Err(error) => error,
         };
         let (wide, high) = (columns.1 - columns.0, rows.1 - rows.0);
-        if wide.max(high) <= LEAST || self.thumbnail.unreadable.len() >= MAX_UNREADABLE {
+        let is_one_tile = span(piece.columns).1.max(span(piece.rows).1) <= STORED_TILE;
+        if is_one_tile || wide.max(high) <= LEAST || self.thumbnail.unreadable.len() >= MAX_UNREADABLE {
             self.thumbnail.unreadable.push(format!("{}: {error}", error.code()));
             self.last = Some(error);
         } else if wide >= high {

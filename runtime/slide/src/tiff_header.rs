@@ -1,13 +1,14 @@
 //! Tags of a TIFF's first directory that OpenSlide does not report, and signs that a TIFF file is cut short.
 
-use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read as _};
 use std::path::Path;
 
 use tiff::decoder::Decoder;
 use tiff::tags::Tag;
 use tiff::{TiffError, TiffResult};
+
+use crate::files::{ending, open_regular};
 
 /// Number of images whose tables are checked.
 const MAX_IMAGES: usize = 64;
@@ -64,21 +65,19 @@ impl TiffHeader {
 
 /// A decoder of a regular file; a pipe is not opened, since reading it may never end.
 fn decoder(path: &Path) -> TiffResult<Decoder<BufReader<File>>> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(TiffError::IoError(ErrorKind::InvalidInput.into()));
-    }
-    Decoder::new(BufReader::new(File::open(path)?))
+    let file = open_regular(path)?.ok_or_else(|| TiffError::IoError(ErrorKind::InvalidInput.into()))?;
+    Decoder::new(BufReader::new(file))
 }
 
 /// The sign that a TIFF file is shorter than its header states: directories, tiles or strips beyond the end of the file.
 /// `None` for whole files and for files that are no TIFF. Only offsets are read, no image data.
 pub(crate) fn cut_short(path: &Path) -> Option<String> {
     const DIRECTORY: &str = "the first directory continues beyond the end of the file";
-    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-    let length = metadata.len();
+    let file = open_regular(path).ok().flatten()?;
+    let length = file.metadata().ok()?.len();
     let mut head = Vec::new();
-    File::open(path).ok()?.take(16).read_to_end(&mut head).ok()?;
-    let is_ndpi = path.extension().and_then(OsStr::to_str).is_some_and(|ending| ending.eq_ignore_ascii_case("ndpi"));
+    file.take(16).read_to_end(&mut head).ok()?;
+    let is_ndpi = ending(path) == "ndpi";
     match first_directory(&head, is_ndpi)? {
         0 => return Some("the header names no directory, so the file was not written to its end".to_owned()),
         at if at >= length => {
@@ -158,6 +157,8 @@ fn first_directory(head: &[u8], is_ndpi: bool) -> Option<u64> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::{PyramidOptions, write_pyramid_file};
 

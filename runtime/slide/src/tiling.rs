@@ -72,7 +72,7 @@ pub struct Tiling {
     pub stride: u32,
     /// Share of the slide that is tissue, 0 to 1.
     pub tissue: f64,
-    /// Everything that makes the result doubtful, one sentence each.
+    /// Doubts about the tissue and the labels, one sentence each. [`Slide::cut_short`] is a doubt about the slide.
     pub doubts: Vec<String>,
 }
 
@@ -151,7 +151,6 @@ impl Tiling {
             .map_err(|source| TilingError::Grid { slide: path(), source })?;
         let (mask, mut doubts) = tissue(slide, mpp.mean(), options)?;
         doubts.extend_from_slice(mask.doubts());
-        doubts.extend(slide.cut_short().map(str::to_owned));
         let (len, stride) = (grid.len(), grid.stride());
         let tile = |(place, tissue): (_, f64)| {
             let labelled = labels.map(|labels| labels.labeller.label(labels.annotations, place));

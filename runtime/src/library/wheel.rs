@@ -50,7 +50,7 @@ impl WheelFile {
         self.entry.rsplit('/').next().unwrap_or(self.entry)
     }
 
-    /// The file as an installation knows it.
+    /// The file without its purpose, for an installation.
     pub(crate) fn pinned(&self) -> PinnedFile {
         PinnedFile { entry: self.entry, name: self.name(), bytes: self.bytes, sha256: self.sha256 }
     }

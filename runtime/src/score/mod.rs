@@ -25,7 +25,7 @@ mod writer;
 pub use columns::Columns;
 pub use error::{ListingError, PartsError, TargetError};
 pub use format::Format;
-pub use listing::{Listed, Listing, STDIN, Separator, list, list_file, search};
+pub use listing::{Listed, Listing, STDIN, Separator, expand, is_pattern, list, list_file, search};
 pub use merge::{DigestNow, MergeOptions, Merged, merge};
 pub use part::{PartRecord, ScoredBy, list_digest};
 pub use pipeline::{PipelineOptions, Summary, run};

@@ -1,13 +1,13 @@
 //! `kiln score` on whole slides: tissue tiles from the slides, rows with their places, and heat maps from the rows.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use kiln_runtime::Bundle;
 use kiln_runtime::score::{self, Columns, Format, ResumableFile};
 use kiln_slide::openslide::Library;
-use kiln_slide::{ListLimits, ReadOptions, SlideIdentity, SlideRow, SlideTiles, TileList, Tiling};
+use kiln_slide::{ListLimits, RESOLUTION_TOLERANCE, ReadOptions, SlideRow, SlideTiles, TileList, Tiling};
 use kiln_tile::SlideTile;
 
 use super::args::Args;
@@ -16,8 +16,7 @@ use super::{ScoreSource, score_source};
 use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::verbs::slide::report;
-use crate::verbs::slide::slides;
+use crate::verbs::slide::{KnownSlides, report, slides_of};
 
 /// File of the rows in the output folder, without its extension.
 const ROWS: &str = "tiles";
@@ -63,7 +62,7 @@ pub(super) fn run(args: &Args, inputs: &SlideInputs, out: &Output) -> anyhow::Re
 /// The resolution of the tiles: the bundle's, or the one that the user names for a bundle without.
 fn resolution(args: &Args, bundle: &Bundle) -> anyhow::Result<f64> {
     match (bundle.manifest.tile.micrometres_per_pixel, args.slide.mpp) {
-        (Some(of_bundle), Some(asked)) if (asked / of_bundle - 1.0).abs() > 0.01 => bail!(
+        (Some(of_bundle), Some(asked)) if (asked / of_bundle - 1.0).abs() > RESOLUTION_TOLERANCE => bail!(
             "--mpp {asked} and the bundle's {of_bundle} µm/px differ; the model was trained on tiles of {of_bundle} µm/px"
         ),
         (Some(mpp), _) | (None, Some(mpp)) => Ok(mpp),
@@ -79,32 +78,23 @@ fn resolution(args: &Args, bundle: &Bundle) -> anyhow::Result<f64> {
 fn find(args: &Args, inputs: &SlideInputs, mpp: f64, library: &Library, out: &Output) -> anyhow::Result<Found> {
     let mut known = KnownSlides::default();
     let Found { mut tiles, mut without } = listed(args, inputs, &mut known, library, out)?;
-    let of_lists = known.len();
-    let mut slides = slides(&inputs.slides, out)?;
-    let mut repeated = Vec::new();
-    for path in std::mem::take(&mut slides) {
-        let count = known.len();
-        let number = known.number(&path);
-        if number < of_lists {
-            bail!(
-                "{} is in a list of tiles and named as a slide; name one of the two, or its tiles would count twice",
-                path.display()
-            );
-        }
-        if number < count { repeated.push(path) } else { slides.push(path) }
+    let slides = slides_of(&inputs.slides, out)?;
+    if let Some(path) = slides.iter().find(|path| known.contains(path)) {
+        bail!(
+            "{} is in a list of tiles and named as a slide; name one of the two, or its tiles would count twice",
+            path.display()
+        );
     }
-    for path in repeated {
-        out.note(format_args!("{}: the slide is named twice and scored once", path.display()));
-    }
-    if slides.len() > 1 && args.slide.grid.has_mask() {
+    if slides.len() > 1 && args.slide.grid.mask().is_some() {
         bail!("--mask is for one slide, and {} are named", slides.len());
     }
     let bar = (slides.len() > 1).then(|| out.progress(Some(slides.len() as u64), "find tissue"));
     for path in &slides {
-        let tiling =
-            args.slide.library.open(path, library).and_then(|slide| {
-                Tiling::new(&slide, &args.slide.grid.options(mpp), None).map_err(anyhow::Error::from)
-            });
+        let tiling = args.slide.library.open(path, library).and_then(|slide| {
+            let mut tiling = Tiling::new(&slide, &args.slide.grid.options(mpp), None)?;
+            tiling.doubts.extend(slide.cut_short().map(str::to_owned));
+            Ok(tiling)
+        });
         match tiling {
             Ok(tiling) if tiling.tiles.is_empty() => {
                 let reason = format!("no_tissue: {:.2} % of the slide is tissue", tiling.tissue * 100.0);
@@ -120,7 +110,7 @@ fn find(args: &Args, inputs: &SlideInputs, mpp: f64, library: &Library, out: &Ou
             // A machine without a library, or a full disk, is no fault of the slide.
             Err(error) if crate::exit::of_error(&error) != Exit::Input => return Err(error),
             Err(error) if slides.len() == 1 && tiles.is_empty() => return Err(error),
-            Err(error) => without.push(failed(path, &error)),
+            Err(error) => without.push(report::failed(&path.to_string_lossy(), &error)),
         }
         if let Some(bar) = &bar {
             bar.inc(1);
@@ -156,7 +146,7 @@ fn listed(
                 Err(error) if crate::exit::of_error(&error) != Exit::Input => return Err(error),
                 Err(error) => {
                     refused.insert(number);
-                    without.push(failed(&path, &error));
+                    without.push(report::failed(&path.to_string_lossy(), &error));
                 }
             }
         }
@@ -165,8 +155,9 @@ fn listed(
             if refused.contains(&number) {
                 continue;
             }
+            let first = known.get(number).map(|slide| slide.path.to_string_lossy().into_owned());
             let tile = SlideTile {
-                slide: known.name(number).to_owned(),
+                slide: first.unwrap_or_default(),
                 place: tile.place,
                 level: tile.level,
                 tissue_fraction: tile.tissue_fraction.map(|share| share as f32),
@@ -180,65 +171,12 @@ fn listed(
     // Within one list a place occurs once, unless the list has two paths of one slide.
     let mut places = HashSet::new();
     tiles.retain(|(number, SlideTile { place, .. })| {
-        !known.is_repeated(*number) || places.insert((*number, place.minx, place.miny))
+        !known.get(*number).is_some_and(|slide| slide.is_repeated) || places.insert((*number, place.minx, place.miny))
     });
     if tiles.len() < count {
         out.note(format_args!("{} tiles are listed twice and scored once", count - tiles.len()));
     }
     Ok(Found { tiles: tiles.into_iter().map(|(_, tile)| tile).collect(), without })
-}
-
-/// The row of a slide that cannot be used.
-fn failed(path: &Path, error: &anyhow::Error) -> SlideRow {
-    let status = format!("{}: {}", report::code(error), kiln_runtime::chain(error.as_ref()));
-    SlideRow::failed(&path.to_string_lossy(), &status)
-}
-
-/// Slides by their files: one file is one slide, whatever path or link leads to it.
-#[derive(Default)]
-struct KnownSlides {
-    slides: Vec<Known>,
-    by_path: HashMap<PathBuf, usize>,
-}
-
-struct Known {
-    /// The path by which the slide was named first.
-    name: String,
-    /// `None` for a missing file.
-    identity: Option<SlideIdentity>,
-    /// The slide was named more than once.
-    is_repeated: bool,
-}
-
-impl KnownSlides {
-    fn len(&self) -> usize {
-        self.slides.len()
-    }
-
-    /// The number of a slide, which is new if no earlier path leads to its file.
-    fn number(&mut self, path: &Path) -> usize {
-        let identity = SlideIdentity::from_path(path).ok();
-        let is_same = |slide: &Known| identity.is_some() && slide.identity == identity;
-        let found = self.by_path.get(path).copied().or_else(|| self.slides.iter().position(is_same));
-        let number = found.unwrap_or(self.slides.len());
-        match self.slides.get_mut(number) {
-            Some(slide) => slide.is_repeated = true,
-            None => {
-                let name = path.to_string_lossy().into_owned();
-                self.slides.push(Known { name, identity, is_repeated: false });
-            }
-        }
-        self.by_path.insert(path.to_owned(), number);
-        number
-    }
-
-    fn name(&self, number: usize) -> &str {
-        self.slides.get(number).map_or("", |slide| &slide.name)
-    }
-
-    fn is_repeated(&self, number: usize) -> bool {
-        self.slides.get(number).is_some_and(|slide| slide.is_repeated)
-    }
 }
 
 /// The target of the results.
@@ -278,14 +216,15 @@ impl Target {
 fn refuse_inputs(args: &Args, inputs: &SlideInputs, target: &Target, tiles: &[SlideTile]) -> anyhow::Result<()> {
     let Some(rows) = &target.rows else { return Ok(()) };
     let slides: HashSet<&str> = tiles.iter().map(|tile| tile.slide.as_str()).collect();
-    let mask = args.slide.grid.options(1.0).mask;
+    let mask = args.slide.grid.mask();
     let table = target.folder.as_ref().map(|folder| folder.join(report::SLIDES));
     for file in [rows.clone(), ResumableFile::progress_of(rows)].into_iter().chain(table) {
         let file = Destination::new("--out", &file);
         file.is_not_in("the bundle", &args.bundle)?;
         let mut files = args.inputs.iter().filter_map(|input| score::list_file(input));
         files.try_for_each(|list| file.is_not("the list", &list))?;
-        inputs.lists.iter().chain(&inputs.slides).try_for_each(|input| file.is_not("the input", input))?;
+        let mut named = inputs.lists.iter().chain(inputs.slides.iter().map(|argument| &argument.path));
+        named.try_for_each(|input| file.is_not("the input", input))?;
         mask.iter().try_for_each(|mask| file.is_not("the mask", mask))?;
         slides.iter().try_for_each(|slide| file.is_not("the slide", Path::new(slide)))?;
     }

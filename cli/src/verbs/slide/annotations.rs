@@ -81,9 +81,9 @@ impl AnnotationArgs {
         self.annotations.is_some()
     }
 
-    /// The file or folder of the annotations.
-    pub(super) fn path(&self) -> Option<&Path> {
-        self.annotations.as_deref()
+    /// The folder of the annotations; `None` for a single file.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.annotations.as_deref().filter(|path| path.is_dir())
     }
 
     pub(super) fn labeller(&self) -> anyhow::Result<Labeller> {
@@ -109,21 +109,14 @@ impl AnnotationArgs {
         let Some(path) = &self.annotations else { return Ok(()) };
         target.is_not("the annotations", path)?;
         if target.exists() && path.is_dir() {
-            let failed = || format!("cannot read {}", path.display());
-            for entry in path.read_dir().with_context(failed)? {
-                let file = entry.with_context(failed)?.path();
-                let ending = file.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-                if ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)) {
-                    target.is_not("the annotation file", &file)?;
-                }
-            }
+            files(path)?.iter().try_for_each(|file| target.is_not("the annotation file", file))?;
         }
         Ok(())
     }
 
     /// Refuses slides of equal names that share an annotation file: it can be of one of them only.
     pub(super) fn are_of_one_slide_each(&self, slides: &[PathBuf]) -> anyhow::Result<()> {
-        let Some(folder) = self.annotations.as_deref().filter(|path| path.is_dir()) else { return Ok(()) };
+        let Some(folder) = self.folder() else { return Ok(()) };
         let mut by_name = HashMap::new();
         for slide in slides {
             let Some(other) = by_name.insert(slide.file_stem(), slide) else { continue };
@@ -143,7 +136,6 @@ impl AnnotationArgs {
     /// slides of the run.
     pub(super) fn read(&self, slide: &Path, origin: (u64, u64), slides: usize) -> anyhow::Result<Option<Annotations>> {
         let Some(path) = &self.annotations else { return Ok(None) };
-        let groups = self.group.iter().fold(GroupMap::default(), |map, (name, role)| map.with(name, *role));
         let file = if path.is_dir() {
             find(path, slide)?
         } else if slides > 1 {
@@ -152,7 +144,7 @@ impl AnnotationArgs {
             Some(path.clone())
         };
         match file {
-            Some(file) => Ok(Some(Annotations::read(&file, &groups, &AnnotationLimits::default())?.on_level_0(origin))),
+            Some(file) => self.read_file(&file, origin).map(Some),
             None if self.normal_without_file => Ok(Some(Annotations::none())),
             None => bail!(
                 "{}: no annotations for it in {} (expected {}.xml, .geojson or .json)",
@@ -162,10 +154,31 @@ impl AnnotationArgs {
             ),
         }
     }
+
+    /// The annotations in a file, of a slide whose bounds begin at `origin`.
+    pub(super) fn read_file(&self, file: &Path, origin: (u64, u64)) -> anyhow::Result<Annotations> {
+        let groups = self.group.iter().fold(GroupMap::default(), |map, (name, role)| map.with(name, *role));
+        Ok(Annotations::read(file, &groups, &AnnotationLimits::default())?.on_level_0(origin))
+    }
+}
+
+/// The annotation files of a folder, in the order of their names.
+pub(super) fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let failed = || format!("cannot read {}", folder.display());
+    let mut files = Vec::new();
+    for entry in folder.read_dir().with_context(failed)? {
+        let file = entry.with_context(failed)?.path();
+        let ending = file.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        if ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)) {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// The file of a slide in a folder: the slide's name with the ending of an annotation file.
-fn find(folder: &Path, slide: &Path) -> anyhow::Result<Option<PathBuf>> {
+pub(super) fn find(folder: &Path, slide: &Path) -> anyhow::Result<Option<PathBuf>> {
     let stem = slide.file_stem().with_context(|| format!("{} has no name", slide.display()))?;
     let files = ENDINGS.map(|ending| {
         let mut name = stem.to_owned();

@@ -65,12 +65,7 @@ impl GridArgs {
         }
     }
 
-    /// True if a mask was given, which is of one slide.
-    pub(crate) fn has_mask(&self) -> bool {
-        self.mask.is_some()
-    }
-
-    /// The image that replaces the detection of tissue.
+    /// The image that replaces the detection of tissue; it is of one slide.
     pub(crate) fn mask(&self) -> Option<&Path> {
         self.mask.as_deref()
     }

@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::annotations::AnnotationArgs;
 use super::grid::{GridArgs, resolution};
 use super::library::LibraryArgs;
-use super::tile::{labelled, slides};
+use super::named::slides;
+use super::tile::labelled;
 use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::hint::hint;
@@ -91,7 +92,7 @@ struct Tiles {
 
 pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     let slides = slides(&args.slides, out)?;
-    if slides.len() > 1 && (args.thumbnail.is_some() || args.grid.has_mask()) {
+    if slides.len() > 1 && (args.thumbnail.is_some() || args.grid.mask().is_some()) {
         bail!("--thumbnail and --mask are for one slide, and {} are named", slides.len());
     }
     if args.annotations.are_given() && args.mpp.is_none() {
@@ -218,9 +219,9 @@ fn print(report: &Report, out: &Output) {
             ),
         );
     }
-    let of_slide = || report.inspection.iter().flat_map(|facts| &facts.doubts);
+    let of_slide = report.inspection.iter().flat_map(|facts| &facts.doubts);
     let of_tiles = report.tiles.iter().flat_map(|tiles| &tiles.doubts);
-    for doubt in of_slide().chain(of_tiles.filter(|doubt| of_slide().all(|other| other != *doubt))) {
+    for doubt in of_slide.chain(of_tiles) {
         fact("doubt", escaped(doubt).into_owned());
     }
     report.hint.iter().for_each(|hint| fact("hint", hint.clone()));

@@ -7,7 +7,9 @@ pub(super) mod fault;
 mod folder_names;
 mod grid;
 mod inspect;
+mod known;
 mod library;
+mod named;
 mod probe;
 pub(super) mod report;
 mod tile;
@@ -18,9 +20,10 @@ use crate::exit::Exit;
 use crate::output::Output;
 
 pub(super) use self::grid::{GridArgs, resolution};
+pub(super) use self::known::KnownSlides;
 pub(super) use self::library::LibraryArgs;
+pub(super) use self::named::{SlideArgument, slides_of};
 pub(super) use self::report::Pictures;
-pub(super) use self::tile::{names_slides, slides};
 
 /// Inspect whole slides, and list their tissue tiles as coordinates.
 ///

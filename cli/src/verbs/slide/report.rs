@@ -127,7 +127,7 @@ pub(in crate::verbs) fn draw(
         table.push(match drawn {
             Ok(row) => row,
             Err(error) => {
-                let row = failed(&found, error)?;
+                let row = failed_rows(&found, error)?;
                 out.note(format_args!("{}: {}", row.slide, row.status));
                 row
             }
@@ -158,19 +158,18 @@ pub(super) fn slide_rule(asked: Option<SlideRule>, bundle: &Bundle) -> anyhow::R
 }
 
 /// The row of a slide that could not be opened or drawn. Faults of the machine, such as a full disk, are returned.
-fn failed(found: &Rows, error: anyhow::Error) -> anyhow::Result<SlideRow> {
+fn failed_rows(found: &Rows, error: anyhow::Error) -> anyhow::Result<SlideRow> {
     let is_output = error.downcast_ref::<CannotWrite>().is_some();
     if is_output || crate::exit::of_error(&error) != Exit::Input {
         return Err(error);
     }
-    let (tiles, failed) = found.counts();
-    let status = format!("{}: {}", code(&error), kiln_runtime::chain(error.as_ref()));
-    Ok(SlideRow::failed(&found.slide, &status).with_tiles(tiles, failed))
+    let (tiles, failed_tiles) = found.counts();
+    Ok(failed(&found.slide, &error).with_tiles(tiles, failed_tiles))
 }
 
-/// The side of a tile in level-0 pixels.
-fn footprint(target_mpp: f64, mpp: f64) -> u32 {
-    (f64::from(GridOptions::new(target_mpp).side) * target_mpp / mpp).round().clamp(1.0, f64::from(u32::MAX)) as u32
+/// The row of a slide that cannot be used.
+pub(in crate::verbs) fn failed(slide: &str, error: &anyhow::Error) -> SlideRow {
+    SlideRow::failed(slide, &format!("{}: {}", code(error), kiln_runtime::chain(error.as_ref())))
 }
 
 /// A result file or folder that cannot be written; the other slides could not be written either.
@@ -198,7 +197,7 @@ struct Context<'a> {
 impl Context<'_> {
     fn draw(&self, slide: &Slide, found: &Rows, name: &str, out: &Output) -> anyhow::Result<SlideRow> {
         let mpp = slide.mpp()?.mean();
-        let side = self.mpp.map(|target| footprint(target, mpp));
+        let side = self.mpp.map(|target| GridOptions::new(target).footprint(mpp));
         let stride = found.spacing(side, slide.size())?;
         let tile_side = f64::from(stride) * mpp / 1_000.0;
         let score = found.score(self.slide_rule, self.rule, (stride, mpp))?;
@@ -289,7 +288,7 @@ fn scored_tile(row: &ScoreRow) -> Option<ScoredTile<'_>> {
 }
 
 /// The short stable word of an error about a slide, for its status.
-pub(in crate::verbs) fn code(error: &anyhow::Error) -> &'static str {
+fn code(error: &anyhow::Error) -> &'static str {
     let of = |error: &(dyn std::error::Error + 'static)| {
         if let Some(error) = error.downcast_ref::<kiln_slide::SlideError>() {
             return Some(error.code());

@@ -7,8 +7,8 @@ use anyhow::{Context as _, anyhow, bail};
 use kiln_files::publish;
 use kiln_slide::openslide::Library;
 use kiln_slide::{
-    Labelling, ListedPlace, ReadOptions, Slide, SlideIdentity, SlideSearch, SlideTiles, TileListWriter, Tiling,
-    TilingError, TilingOptions, is_slide, is_unsupported_slide, slide_reference, slides_in,
+    Labelling, ListedPlace, ReadOptions, Slide, SlideTiles, TileListWriter, Tiling, TilingError, TilingOptions,
+    slide_reference,
 };
 use kiln_tile::{SlideTile, TileSource as _};
 use serde::Serialize;
@@ -17,6 +17,7 @@ use super::annotations::AnnotationArgs;
 use super::folder_names::FolderNames;
 use super::grid::{GridArgs, resolution};
 use super::library::LibraryArgs;
+use super::named::slides;
 use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -79,7 +80,7 @@ struct Listed {
 
 pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     let slides = slides(&args.slides, out)?;
-    if slides.len() > 1 && args.grid.has_mask() {
+    if slides.len() > 1 && args.grid.mask().is_some() {
         bail!("--mask is for one slide, and {} are named", slides.len());
     }
     refuse_targets(args, &slides)?;
@@ -104,7 +105,7 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
             write_images(&folder, &library, args.library.reading(&args.grid, args.mpp), &tiling)?;
         }
         total += tiling.tiles.len();
-        for doubt in &tiling.doubts {
+        for doubt in tiling.doubts.iter().map(String::as_str).chain(slide.cut_short()) {
             out.note(format_args!("{}: {doubt}", path.display()));
         }
         out.note(format_args!(
@@ -191,79 +192,6 @@ fn write_images(folder: &Path, library: &Library, reading: ReadOptions, tiling: 
     Ok(())
 }
 
-/// The slides that arguments name: files, and folders that are searched. Files that are left out of folders are named in
-/// notes, and so is a slide that is named again.
-pub(in crate::verbs) fn slides(arguments: &[PathBuf], out: &Output) -> anyhow::Result<Vec<PathBuf>> {
-    let mut slides = Vec::new();
-    for argument in arguments {
-        if !argument.is_dir() {
-            slides.push(argument.clone());
-            continue;
-        }
-        let found = slides_in(argument).with_context(|| format!("cannot read {}", argument.display()))?;
-        let notes = left_out(&found);
-        if found.slides.is_empty() && found.cut_short.is_empty() {
-            let reason = notes.first().map_or_else(String::new, |note| format!("; {note}"));
-            bail!("{}: no slide in this folder{reason}", argument.display());
-        }
-        for note in notes {
-            out.note(format_args!("{}: {note}", argument.display()));
-        }
-        slides.extend(found.slides);
-        // Opening these reports how they are damaged.
-        slides.extend(found.cut_short);
-    }
-    let (slides, repeated) = distinct(slides);
-    for (slide, first) in repeated {
-        out.note(format_args!("{}: the same slide as {}; it is read once", slide.display(), first.display()));
-    }
-    Ok(slides)
-}
-
-/// What a search left out, one text for each kind.
-fn left_out(found: &SlideSearch) -> Vec<String> {
-    let mut notes = Vec::new();
-    if !found.unsupported.is_empty() {
-        let reason = "OpenSlide does not read this format; convert them to tiled pyramidal TIFFs";
-        notes.push(format!("slides left out: {}; {reason}", found.unsupported));
-    }
-    if !found.strips.is_empty() {
-        let reason = "they are as large as slides, but stored in strips; convert them to tiled pyramidal TIFFs";
-        notes.push(format!("TIFF files left out: {}; {reason}", found.strips));
-    }
-    if !found.images.is_empty() {
-        let reason = "they are no slides; name them in another run";
-        notes.push(format!("image files left out: {}; {reason}", found.images));
-    }
-    notes
-}
-
-/// The slides without repetitions, in order; and each repetition with the path that stays. A path that does not exist stays,
-/// since opening it is an error.
-fn distinct(slides: Vec<PathBuf>) -> (Vec<PathBuf>, Vec<(PathBuf, PathBuf)>) {
-    let (mut kept, mut repeated): (Vec<(PathBuf, _)>, _) = (Vec::new(), Vec::new());
-    for slide in slides {
-        let identity = SlideIdentity::from_path(&slide).ok();
-        match kept.iter().find(|(_, other)| identity.is_some() && *other == identity) {
-            Some((first, _)) => repeated.push((slide, first.clone())),
-            None => kept.push((slide, identity)),
-        }
-    }
-    (kept.into_iter().map(|(slide, _)| slide).collect(), repeated)
-}
-
-/// True if an argument of `kiln score` is a slide, or a folder that contains slides. A slide that cannot be read counts, so
-/// that it is not scored as a tile.
-pub(in crate::verbs) fn names_slides(argument: &Path) -> bool {
-    if !argument.is_dir() {
-        return is_slide(argument) || is_unsupported_slide(argument);
-    }
-    slides_in(argument).is_ok_and(|found| {
-        let unreadable = !found.unsupported.is_empty() || !found.cut_short.is_empty();
-        !found.slides.is_empty() || unreadable && found.images.is_empty() && found.strips.is_empty()
-    })
-}
-
 /// The tiles of a slide, labelled if there are annotations.
 pub(super) fn labelled(
     slide: &Slide,
@@ -280,39 +208,4 @@ pub(super) fn labelled(
     let mut tiling = Tiling::new(slide, options, Some(labelling))?;
     tiling.doubts.extend_from_slice(found.doubts());
     Ok(tiling)
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    #[test]
-    fn a_slide_that_is_named_twice_is_read_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        for name in ["a.tif", "b.tif"] {
-            fs::write(at(name), name).unwrap();
-        }
-        let named = ["a.tif", "missing.tif", "b.tif", "./a.tif", "missing.tif"].map(at).to_vec();
-        let (kept, repeated) = distinct(named);
-        assert_eq!(kept, ["a.tif", "missing.tif", "b.tif", "missing.tif"].map(at));
-        assert_eq!(repeated, [(at("./a.tif"), at("a.tif"))]);
-    }
-
-    #[test]
-    fn files_left_out_of_a_folder_are_named() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["a.png", "b.czi"] {
-            fs::write(folder.path().join(name), "x").unwrap();
-        }
-        let notes = left_out(&slides_in(folder.path()).unwrap());
-        assert_eq!(notes.len(), 2);
-        assert!(notes[0].contains("b.czi") && notes[1].contains("a.png"), "{notes:?}");
-        assert!(!names_slides(folder.path()), "a folder of images");
-        fs::remove_file(folder.path().join("a.png")).unwrap();
-        assert!(names_slides(folder.path()), "nothing but a slide that cannot be read");
-    }
 }

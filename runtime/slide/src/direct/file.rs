@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use crate::files::open_regular;
+
 /// An open file of known length.
 #[derive(Debug)]
 pub(super) struct SlideFile {
@@ -17,10 +19,8 @@ impl SlideFile {
     /// # Errors
     /// The file system's error; [`io::ErrorKind::InvalidInput`] if it is not a regular file.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        if !std::fs::metadata(path)?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-        }
-        let file = File::open(path)?;
+        let file =
+            open_regular(path)?.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))?;
         let length = file.metadata()?.len();
         Ok(Self { file, length })
     }

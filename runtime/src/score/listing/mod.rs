@@ -79,6 +79,28 @@ pub fn list_file(argument: &Path) -> Option<PathBuf> {
     if argument.exists() { None } else { lines::path_from(name) }
 }
 
+/// True if an argument is a pattern: nothing exists at the path, and a name behind the leading ones that exist has `*`, `?` or
+/// `[`.
+#[must_use]
+pub fn is_pattern(argument: &Path) -> bool {
+    argument.symlink_metadata().is_err() && pattern::is_pattern(argument)
+}
+
+/// The files and folders that match a pattern, in natural order. Folders are not searched, and those that cannot be read
+/// match nothing.
+///
+/// # Errors
+/// [`Error::Listing`] if the pattern is malformed.
+pub fn expand(pattern: &Path) -> Result<Vec<PathBuf>> {
+    matches_in_order(pattern, &mut Listing::default())
+}
+
+fn matches_in_order(pattern: &Path, listing: &mut Listing) -> Result<Vec<PathBuf>> {
+    let mut matches = pattern::matches(pattern, listing)?;
+    matches.sort_by(|left, right| in_order(left.as_os_str(), right.as_os_str()));
+    Ok(matches)
+}
+
 fn add(argument: &Path, stdin: &mut dyn BufRead, separator: Separator, listing: &mut Listing) -> Result<()> {
     if argument.as_os_str() == STDIN {
         return lines::read(stdin, Path::new("standard input"), separator, &mut listing.tiles);
@@ -90,7 +112,7 @@ fn add(argument: &Path, stdin: &mut dyn BufRead, separator: Separator, listing: 
     if argument.is_dir() {
         return add_folder(argument, listing);
     }
-    if argument.symlink_metadata().is_err() && pattern::is_pattern(argument) {
+    if is_pattern(argument) {
         return add_pattern(argument, listing);
     }
     listing.tiles.push(tile(argument.to_owned()));
@@ -110,8 +132,7 @@ fn add_folder(folder: &Path, listing: &mut Listing) -> Result<()> {
 
 fn add_pattern(pattern: &Path, listing: &mut Listing) -> Result<()> {
     let (tiles, left_out) = (listing.tiles.len(), listing.left_out);
-    let mut matches = pattern::matches(pattern, listing)?;
-    matches.sort_by(|left, right| in_order(left.as_os_str(), right.as_os_str()));
+    let matches = matches_in_order(pattern, listing)?;
     walk(matches, &mut Vec::new(), listing);
     // A pattern such as `slides/**` matches a folder and what is in it: each tile is listed once.
     let mut seen = HashSet::new();

@@ -240,3 +240,28 @@ fn links_that_lead_back_end() {
     let found = listed(&[folder.path().join("a"), folder.path().to_owned()]).unwrap();
     assert!(shown(&found, folder.path()).contains(&"a/beside/u.png".to_owned()));
 }
+
+#[test]
+fn a_pattern_expands_to_files_and_folders_of_any_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    files(
+        here,
+        &["1/b.svs", "1/a.svs", "2/c.svs", "2/c.txt", "1/.d.svs", "3/e10.svs", "3/e9.svs", "3/é.tif", "3/x.tiff"],
+    );
+    let found = |pattern: &str| -> Vec<String> {
+        let matches = expand(&here.join(pattern)).unwrap();
+        matches.iter().map(|path| path.strip_prefix(here).unwrap().display().to_string()).collect()
+    };
+    assert_eq!(found("[12]/*.svs"), ["1/a.svs", "1/b.svs", "2/c.svs"]);
+    assert_eq!(found("?/*.svs"), ["1/a.svs", "1/b.svs", "2/c.svs", "3/e9.svs", "3/e10.svs"]);
+    assert_eq!(found("**/c.*"), ["2/c.svs", "2/c.txt"]);
+    assert_eq!(found("2/?.*"), ["2/c.svs", "2/c.txt"]);
+    assert_eq!((found("3/?.tif"), found("3/*.tif")), (vec!["3/é.tif".to_owned()], vec!["3/é.tif".to_owned()]));
+    assert_eq!(found("3/e*1*s"), ["3/e10.svs"]);
+    assert_eq!(found("?"), ["1", "2", "3"]);
+    assert_eq!(found("4/*"), [""; 0]);
+    assert_eq!(found("1/b.svs"), ["1/b.svs"]);
+    assert!(is_pattern(&here.join("4/*")) && !is_pattern(&here.join("1/b.svs")) && !is_pattern(&here.join("4/b.svs")));
+    assert!(expand(&here.join("a[.svs")).is_err());
+}
