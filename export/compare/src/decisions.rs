@@ -1,7 +1,7 @@
 //! Decisions of two sides on the same tiles: tiles on another side of the threshold, with their margins; tiles with another
 //! most probable class; and, where labels are known, ranking and calibration of both.
 
-use kiln_runtime::decision::{PROBABILITIES, SCORE};
+use kiln_runtime::decision::{PROBABILITIES, SCORE, most_probable};
 use kiln_train::metrics::{Bootstrap, Interval, Scored, Trial, auroc, compare, expected_calibration_error};
 use serde::{Deserialize, Serialize};
 
@@ -209,7 +209,8 @@ impl DecisionInput<'_> {
             if a.iter().chain(b).any(|value| !value.is_finite()) {
                 continue;
             }
-            let (of_a, of_b) = (highest(a), highest(b));
+            let highest = |row: &[f32]| most_probable(row.iter().copied());
+            let (Some(of_a), Some(of_b)) = (highest(a), highest(b)) else { continue };
             if name(0, of_a) == name(1, of_b) {
                 continue;
             }
@@ -295,12 +296,6 @@ impl DecisionInput<'_> {
         let limit = self.limits.auroc_lost.filter(|limit| -auroc.difference.value > *limit)?;
         Some(format!("the AUROC falls by {:.4}, over the limit of {limit}", -auroc.difference.value))
     }
-}
-
-/// The lowest index among the highest values.
-fn highest(values: &[f32]) -> usize {
-    let best = values.iter().enumerate().reduce(|best, other| if other.1 > best.1 { other } else { best });
-    best.map_or(0, |(index, _)| index)
 }
 
 #[cfg(test)]
