@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use kiln_export::BurnModel;
 use kiln_runtime::bench::Machine;
-use kiln_runtime::parity::gate_tolerances;
+use kiln_runtime::parity::gate_differences;
 use kiln_runtime::score::Layout;
 use kiln_runtime::{Bundle, Optimisation, ProviderKind, Providers, Runtime, Session, SessionOptions, library};
 use kiln_tile::Decoder;
@@ -125,7 +125,7 @@ impl Opening<'_> {
         facts.machine = Some(Machine::here());
         facts.graph_sha256 =
             bundle.manifest.files.iter().find(|file| file.path == variant.file).map(|file| file.sha256.clone());
-        facts.gate = gate_tolerances(&variant).into_iter().map(|(name, seen)| (name, seen.absolute / 2.0)).collect();
+        facts.gate = gate_differences(&variant);
         let decoder = bundle.manifest.tile.decoder();
         Ok(Side { facts, decoder, answerers, bundle: Some(bundle), run: None })
     }

@@ -5,7 +5,7 @@ mod yaml;
 
 use std::collections::BTreeMap;
 
-use kiln_runtime::parity::Tolerance;
+use kiln_runtime::parity::{GATE_MARGIN, GATE_REASON, Tolerance};
 
 use self::yaml::nearest;
 
@@ -178,9 +178,9 @@ impl Tolerances {
         let usual = match gate {
             // Sides that each differ from fp32 by their gate's figure may differ from each other by both.
             Some(_) if pair.is_lower_precision() => Tolerance {
-                absolute: pair.gates.iter().filter_map(|gate| gate.get(name)).map(|seen| 2.0 * seen).sum(),
+                absolute: pair.gates.iter().filter_map(|gate| gate.get(name)).map(|seen| GATE_MARGIN * seen).sum(),
                 relative: 0.0,
-                reason: "twice the largest difference that the export measured on the validation split",
+                reason: GATE_REASON,
             },
             _ => usual,
         };
