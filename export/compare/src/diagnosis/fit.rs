@@ -16,7 +16,7 @@ pub(super) struct Paired {
 
 impl Paired {
     /// The elements of an output: of all tiles if it is small, else of the sampled tiles.
-    pub(super) fn of(evidence: &Evidence<'_>, name: &str) -> Self {
+    pub(super) fn new(evidence: &Evidence<'_>, name: &str) -> Self {
         let mut paired = Self::default();
         let rows = evidence.rows.map(|rows| rows.rows_of(name));
         if let [Some((_, a)), Some((_, b))] = rows {
