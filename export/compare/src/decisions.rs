@@ -14,7 +14,7 @@ use crate::tolerances::DecisionLimits;
 const NAMED: usize = 1000;
 
 /// Decisions of a candidate beside those of the reference. Each side decides by its own threshold.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Decisions {
     /// All limits hold.
     pub passed: bool,
@@ -130,7 +130,13 @@ impl DecisionInput<'_> {
         // A side without a threshold, such as arrays of another program, has the other's.
         let [of_reference, of_candidate] = self.facts.map(|facts| facts.threshold);
         let thresholds = [of_reference.or(of_candidate)?, of_candidate.or(of_reference)?];
-        let mut decisions = self.empty(thresholds);
+        let mut decisions = Decisions {
+            flips_limit: self.limits.flips,
+            class_changes_limit: self.limits.class_changes,
+            threshold: Some(thresholds[0]),
+            candidate_threshold: Some(thresholds[1]),
+            ..Decisions::default()
+        };
         let is_anomalous = |side: usize, score: f32| f64::from(score) >= thresholds[side];
         for (row, tile) in self.answered.iter().enumerate() {
             let (Some(a), Some(b)) = (reference.get(row).copied(), candidate.get(row).copied()) else { continue };
@@ -166,30 +172,6 @@ impl DecisionInput<'_> {
         decisions.problem = self.problem(&decisions);
         decisions.passed = decisions.problem.is_none();
         Some(decisions)
-    }
-
-    fn empty(&self, thresholds: [f64; 2]) -> Decisions {
-        Decisions {
-            passed: false,
-            tiles: 0,
-            flips: 0,
-            to_anomalous: 0,
-            to_normal: 0,
-            flipped: Vec::new(),
-            class_changes: 0,
-            changed_classes: Vec::new(),
-            undefined: 0,
-            flips_limit: self.limits.flips,
-            class_changes_limit: self.limits.class_changes,
-            threshold: Some(thresholds[0]),
-            candidate_threshold: Some(thresholds[1]),
-            closest_to_threshold: None,
-            closest_path: None,
-            labelled: 0,
-            auroc: None,
-            calibration: None,
-            problem: None,
-        }
     }
 
     fn add_classes(&self, decisions: &mut Decisions) {

@@ -99,12 +99,15 @@ impl Comparison {
     /// Compares every side behind the first with the first. `on_tiles` is called with the number of tiles that are done.
     ///
     /// # Errors
-    /// If the reference fails, saved answers belong to other tiles, or no tile can be read. A candidate that fails is part of
+    /// If there is no side, the reference fails, saved answers belong to other tiles, or no tile can be read. A candidate that fails is part of
     /// the report.
     pub fn run(self, sides: Vec<Side>, tiles: &TileSet, on_tiles: &mut dyn FnMut(usize)) -> Result<Compared> {
         if tiles.is_empty() {
             let reason = "there are no tiles to compare on".to_owned();
             return Err(CompareError::Tiles { origin: tiles.source.clone(), reason });
+        }
+        if sides.is_empty() {
+            return Err(CompareError::NoSide);
         }
         let (mut sides, decoders) = self.asked(sides, tiles)?;
         distinguish(&mut sides);

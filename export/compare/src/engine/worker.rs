@@ -13,7 +13,7 @@ use kiln_tile::{Decoder, TILE_BYTES};
 use ndarray::ArrayD;
 
 use super::{Kept, Sample, SideRows};
-use crate::difference::{Keys, Problem, Sketches, TileDifference, measure};
+use crate::difference::{Keys, Sketches, TileDifference, measure};
 use crate::map::{MapTile, map_size};
 use crate::side::{Answerer, SideFacts};
 use crate::tiles::TileSet;
@@ -111,7 +111,8 @@ pub(super) struct OutputBatch {
     pub(super) shape: Vec<usize>,
     pub(super) tiles: Vec<TileDifference>,
     pub(super) maps: Vec<MapTile>,
-    pub(super) problem: Option<Problem>,
+    /// The reason why the output cannot be compared.
+    pub(super) problem: Option<String>,
 }
 
 /// Tiles of a batch.

@@ -39,10 +39,7 @@ pub fn open_each(specs: &[SideSpec], options: &SideOptions) -> Result<Vec<Result
 }
 
 /// Loads the ONNX Runtime that has the providers of the sides. One process can load one library.
-///
-/// # Errors
-/// If none is installed, or a provider is unknown.
-pub fn runtime_for(specs: &[SideSpec], options: &SideOptions) -> Result<&'static Runtime> {
+fn runtime_for(specs: &[SideSpec], options: &SideOptions) -> Result<&'static Runtime> {
     let mut kinds: Vec<ProviderKind> = Vec::new();
     for spec in specs.iter().filter(|spec| spec.is_bundle()) {
         kinds.extend(providers(spec, options)?.kinds());
@@ -109,7 +106,11 @@ impl Opening<'_> {
         let precision = spec.precision.as_deref().unwrap_or("fp32");
         let variant = bundle.variant(precision)?.clone();
         let providers = providers(spec, self.options)?;
-        let Some(runtime) = self.runtime else { return Err(CompareError::Ended) };
+        let runtime = match self.runtime {
+            Some(runtime) => runtime,
+            // The bundle appeared after the sides were looked at.
+            None => runtime_for(std::slice::from_ref(spec), self.options)?,
+        };
         let layout = Layout::new(&providers, self.options.threads, usize::MAX);
         let optimisation = if spec.unoptimised { Optimisation::Off } else { Optimisation::All };
         let options = SessionOptions {
