@@ -10,6 +10,7 @@ use kiln_runtime::parity::{GATE_MARGIN, GATE_REASON, Tolerance};
 use self::yaml::nearest;
 
 use crate::difference::TileDifference;
+use crate::side::SideFacts;
 use crate::{CompareError, Result};
 
 /// The share of decisions that an fp16 or int8 graph may change, as at the export's gate.
@@ -146,6 +147,17 @@ pub(crate) struct Pair<'a> {
     pub(crate) gates: [&'a BTreeMap<String, f64>; 2],
     /// The model has classes, so that its score is a probability.
     pub(crate) classifier: bool,
+}
+
+impl<'a> Pair<'a> {
+    /// The part of the facts that limits depend on.
+    pub(crate) fn new(facts: [&'a SideFacts; 2]) -> Self {
+        Self {
+            precisions: facts.map(SideFacts::precision_or_fp32),
+            gates: facts.map(|facts| &facts.gate),
+            classifier: facts.iter().any(|facts| !facts.classes.is_empty()),
+        }
+    }
 }
 
 impl Pair<'_> {
