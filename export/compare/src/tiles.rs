@@ -119,7 +119,7 @@ impl TileSet {
         Self { source: source.into(), tiles, pixels: Pixels::Nowhere }
     }
 
-    /// Entries of a data set; `part` says which, for reports.
+    /// Entries of a data set; `part` is their name in reports.
     fn from_dataset(dataset: Arc<Dataset>, indices: Vec<usize>, part: &str) -> Self {
         let info = |at: &usize| {
             let entry = &dataset.entries[*at];
@@ -166,7 +166,7 @@ impl TileSet {
         !matches!(self.pixels, Pixels::Nowhere)
     }
 
-    /// True if a decoder changes the pixels: decoded tiles need none.
+    /// True if the tiles are decoded, so that no decoder changes them.
     pub(crate) fn is_decoded(&self) -> bool {
         matches!(self.pixels, Pixels::Memory(_))
     }

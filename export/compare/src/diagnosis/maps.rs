@@ -7,7 +7,7 @@ use super::fit::{percent, ratio, rms};
 use super::{Cause, Evidence, Finding};
 use crate::difference::OutputDifference;
 
-/// What may be left of a difference.
+/// The largest share of the difference that may be left.
 const LEFT: f64 = 0.1;
 
 /// Samples that a hypothesis is tried on.
@@ -50,7 +50,7 @@ impl Planes {
         evidence.samples.iter().filter_map(pair).take(SAMPLES).collect()
     }
 
-    /// Mean over the samples of what is left if the reference is changed.
+    /// The share of the difference that is left over all samples if the reference is changed.
     fn left(samples: &[Self], change: &dyn Fn(&ArrayD<f32>) -> Option<ArrayD<f32>>) -> f64 {
         let mut sums = (0.0, 0.0);
         for sample in samples {

@@ -8,7 +8,7 @@ use crate::difference::OutputDifference;
 /// Rows by which answers may have moved.
 const SHIFTS: isize = 16;
 
-/// What may be left of the squared difference.
+/// The largest share of the squared difference that may be left.
 const LEFT: f64 = 0.01;
 
 /// The most wrong rows whose tile is searched, and the most rows that are searched.

@@ -8,10 +8,10 @@ use super::fit::{Paired, percent, ratio, rms};
 use super::{Cause, Evidence, Finding};
 use crate::difference::OutputDifference;
 
-/// What may be left of a difference by a hypothesis without a parameter.
+/// The largest share of a difference that a hypothesis without a parameter may leave.
 const LEFT: f64 = 0.1;
 
-/// What may be left by a hypothesis with parameters, which always removes something.
+/// The largest share that a hypothesis with parameters may leave; fitted parameters always remove something.
 const LEFT_OF_FIT: f64 = 0.03;
 
 /// The most classes whose order is searched.

@@ -239,7 +239,7 @@ fn maps(pair: &PairReport) -> Markup {
         @if !rows.is_empty() {
             h3 { "Maps" }
             (table(
-                "Where maps differ; overlap of the bright parts as intersection over union",
+                "Differences of maps; overlap of the bright parts as intersection over union",
                 &["map", "largest difference", "mean overlap", "least overlap", "border over inside"],
                 &rows,
             ))
