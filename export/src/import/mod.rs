@@ -214,10 +214,9 @@ pub fn import(
     let mut proven = prove::prove(&graft, runtime, staged.path(), request.batch, &expectation)?;
     on_step(ImportStep::Variants);
     let variants = precision::Variants {
-        foreign: &foreign,
-        model: graft.model(proven.graph_batch),
+        graft: &graft,
+        batch: proven.graph_batch,
         session: &mut proven.session,
-        plan: &plan,
         rule: &rule,
         data: data.as_ref(),
         runtime,
