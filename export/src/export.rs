@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use kiln_files::digest::sha256_file;
 use kiln_files::publish::Staged;
-use kiln_runtime::bundle::manifest::FileEntry;
+use kiln_runtime::bundle::manifest::{FileEntry, Manifest};
 use kiln_runtime::bundle::{GOLDEN, MANIFEST};
 use kiln_runtime::decision::DecisionRule;
 use kiln_runtime::golden::{self, Golden};
@@ -26,7 +26,7 @@ use burn_onnx_export::{Calibration, Precision};
 pub(crate) const GOLDEN_TILES: usize = 8;
 
 /// The model card's file.
-pub(crate) const CARD: &str = "README.md";
+const CARD: &str = "README.md";
 
 /// The request of an export.
 #[derive(Debug, Clone)]
@@ -142,7 +142,8 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
         parity: &parity,
         variants: &variants,
     };
-    publish(request, &parts, staged, &golden)?;
+    let card = |manifest: &Manifest| -> Result<String> { Ok(card::card(manifest, &run.split_facts()?)) };
+    publish(staged, (request.out.as_path(), request.replace), &golden, |files| parts.manifest(files), card)?;
     Ok(Exported { path: request.out.clone(), parity, variants, model_bytes })
 }
 
@@ -193,19 +194,26 @@ fn golden(
     Ok(Golden { tiles, decoded, outputs })
 }
 
-fn publish(request: &ExportRequest, parts: &Parts<'_>, staged: Staged, golden: &Golden) -> Result<()> {
+/// Writes golden tiles, the manifest over all files, and the model card that `card` makes of it; then publishes the folder.
+pub(crate) fn publish(
+    staged: Staged,
+    (out, replace): (&Path, bool),
+    golden: &Golden,
+    manifest: impl FnOnce(Vec<FileEntry>) -> Result<Manifest>,
+    card: impl FnOnce(&Manifest) -> Result<String>,
+) -> Result<()> {
     let folder = staged.path();
     golden::write(&folder.join(GOLDEN), golden)?;
-    let mut manifest = parts.manifest(listed(folder)?)?;
-    write(folder, CARD, card::card(&manifest, &parts.run.split_facts()?).as_bytes())?;
+    let mut manifest = manifest(listed(folder)?)?;
+    write(folder, CARD, card(&manifest)?.as_bytes())?;
     manifest.files.push(entry(&folder.join(CARD), CARD)?);
     manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
     write(folder, MANIFEST, &manifest::text(&manifest)?)?;
-    staged.publish(request.replace).map_err(BundleError::io(&request.out))
+    staged.publish(replace).map_err(BundleError::io(out))
 }
 
 /// Path, size and digest of every file in a folder, sorted by name.
-pub(crate) fn listed(folder: &Path) -> Result<Vec<FileEntry>> {
+fn listed(folder: &Path) -> Result<Vec<FileEntry>> {
     let failed = BundleError::io(folder);
     let mut entries = Vec::new();
     for found in fs::read_dir(folder).map_err(&failed)? {
@@ -216,7 +224,7 @@ pub(crate) fn listed(folder: &Path) -> Result<Vec<FileEntry>> {
     Ok(entries)
 }
 
-pub(crate) fn entry(file: &Path, name: &str) -> Result<FileEntry> {
+fn entry(file: &Path, name: &str) -> Result<FileEntry> {
     let failed = BundleError::io(file);
     let bytes = fs::metadata(file).map_err(&failed)?.len();
     Ok(FileEntry { path: name.to_owned(), bytes, sha256: sha256_file(file).map_err(&failed)? })
@@ -229,7 +237,7 @@ pub(crate) fn bytes(folder: &Path) -> Result<u64> {
     fs::read_dir(folder).map_err(&failed)?.map(size).sum::<std::io::Result<u64>>().map_err(&failed)
 }
 
-pub(crate) fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
     let path = folder.join(name);
     fs::write(&path, bytes).map_err(BundleError::io(&path))
 }

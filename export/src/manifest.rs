@@ -70,10 +70,7 @@ impl Parts<'_> {
     }
 
     fn batch_dim(&self, symbolic: &str) -> Dim {
-        match self.batch {
-            Batch::Dynamic => Dim::Symbolic(symbolic.to_owned()),
-            Batch::Fixed(number) => Dim::Fixed(number as u64),
-        }
+        batch_dim(self.batch, symbolic)
     }
 
     fn input(&self) -> Port {
@@ -131,6 +128,14 @@ impl Parts<'_> {
             git_revision: facts.git_revision.clone(),
             tools: tools.into_iter().map(|(name, version)| (name.to_owned(), version)).collect(),
         })
+    }
+}
+
+/// The batch axis of a graph. A symbolic one has the name `symbolic`.
+pub(crate) fn batch_dim(batch: Batch, symbolic: &str) -> Dim {
+    match batch {
+        Batch::Dynamic => Dim::Symbolic(symbolic.to_owned()),
+        Batch::Fixed(number) => Dim::Fixed(number as u64),
     }
 }
 

@@ -104,6 +104,13 @@ impl DecisionRule {
     }
 }
 
+/// The index of the most probable class: the lowest among the highest values; `None` if there are none.
+pub fn most_probable(probabilities: impl IntoIterator<Item = f32>) -> Option<usize> {
+    let classes = probabilities.into_iter().enumerate();
+    let best = classes.reduce(|best, other| if other.1 > best.1 { other } else { best });
+    best.map(|(class, _)| class)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +139,12 @@ mod tests {
         let rule = DecisionRule::new(0.5, names(&["stroma", "tumour", "necrosis"]), &names(&["stroma"]));
         assert_eq!(rule.label(0.8, &[0.2, 0.3, 0.5]), "necrosis");
         assert_eq!(rule.label(0.8, &[0.2, 0.4, 0.4]), "tumour");
+    }
+
+    #[test]
+    fn of_equal_probabilities_the_first_class_is_taken() {
+        assert_eq!(most_probable([0.2, 0.4, 0.4]), Some(1));
+        assert_eq!(most_probable([]), None);
     }
 
     #[test]

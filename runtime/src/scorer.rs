@@ -53,7 +53,7 @@ pub trait Scorer {
 ///
 /// # Errors
 /// If the batch cannot be run.
-pub fn run_padded(scorer: &mut impl Scorer, pixels: &mut Vec<u8>, tiles: usize) -> Result<Outputs> {
+pub fn run_padded(scorer: &mut (impl Scorer + ?Sized), pixels: &mut Vec<u8>, tiles: usize) -> Result<Outputs> {
     let Some(batch) = scorer.fixed_batch().filter(|batch| *batch > tiles) else {
         return scorer.run(pixels, tiles);
     };

@@ -1,7 +1,7 @@
 //! Decisions of two sides on the same tiles: tiles on another side of the threshold, with their margins; tiles with another
 //! most probable class; and, where labels are known, ranking and calibration of both.
 
-use kiln_runtime::decision::{PROBABILITIES, SCORE};
+use kiln_runtime::decision::{PROBABILITIES, SCORE, most_probable};
 use kiln_train::metrics::{Bootstrap, Interval, Scored, Trial, auroc, compare, expected_calibration_error};
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use crate::tolerances::DecisionLimits;
 const NAMED: usize = 1000;
 
 /// Decisions of a candidate beside those of the reference. Each side decides by its own threshold.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Decisions {
     /// All limits hold.
     pub passed: bool,
@@ -130,7 +130,13 @@ impl DecisionInput<'_> {
         // A side without a threshold, such as arrays of another program, has the other's.
         let [of_reference, of_candidate] = self.facts.map(|facts| facts.threshold);
         let thresholds = [of_reference.or(of_candidate)?, of_candidate.or(of_reference)?];
-        let mut decisions = self.empty(thresholds);
+        let mut decisions = Decisions {
+            flips_limit: self.limits.flips,
+            class_changes_limit: self.limits.class_changes,
+            threshold: Some(thresholds[0]),
+            candidate_threshold: Some(thresholds[1]),
+            ..Decisions::default()
+        };
         let is_anomalous = |side: usize, score: f32| f64::from(score) >= thresholds[side];
         for (row, tile) in self.answered.iter().enumerate() {
             let (Some(a), Some(b)) = (reference.get(row).copied(), candidate.get(row).copied()) else { continue };
@@ -168,30 +174,6 @@ impl DecisionInput<'_> {
         Some(decisions)
     }
 
-    fn empty(&self, thresholds: [f64; 2]) -> Decisions {
-        Decisions {
-            passed: false,
-            tiles: 0,
-            flips: 0,
-            to_anomalous: 0,
-            to_normal: 0,
-            flipped: Vec::new(),
-            class_changes: 0,
-            changed_classes: Vec::new(),
-            undefined: 0,
-            flips_limit: self.limits.flips,
-            class_changes_limit: self.limits.class_changes,
-            threshold: Some(thresholds[0]),
-            candidate_threshold: Some(thresholds[1]),
-            closest_to_threshold: None,
-            closest_path: None,
-            labelled: 0,
-            auroc: None,
-            calibration: None,
-            problem: None,
-        }
-    }
-
     fn add_classes(&self, decisions: &mut Decisions) {
         let probabilities = [0, 1].map(|side: usize| self.rows[side].rows_of(PROBABILITIES));
         let [Some((classes, a)), Some((others, b))] = probabilities else { return };
@@ -209,7 +191,8 @@ impl DecisionInput<'_> {
             if a.iter().chain(b).any(|value| !value.is_finite()) {
                 continue;
             }
-            let (of_a, of_b) = (highest(a), highest(b));
+            let highest = |row: &[f32]| most_probable(row.iter().copied());
+            let (Some(of_a), Some(of_b)) = (highest(a), highest(b)) else { continue };
             if name(0, of_a) == name(1, of_b) {
                 continue;
             }
@@ -295,12 +278,6 @@ impl DecisionInput<'_> {
         let limit = self.limits.auroc_lost.filter(|limit| -auroc.difference.value > *limit)?;
         Some(format!("the AUROC falls by {:.4}, over the limit of {limit}", -auroc.difference.value))
     }
-}
-
-/// The lowest index among the highest values.
-fn highest(values: &[f32]) -> usize {
-    let best = values.iter().enumerate().reduce(|best, other| if other.1 > best.1 { other } else { best });
-    best.map_or(0, |(index, _)| index)
 }
 
 #[cfg(test)]

@@ -85,6 +85,9 @@ pub enum CompareError {
         /// Its outputs.
         known: String,
     },
+    /// A comparison of no sides.
+    #[error("there are no sides to compare; the reference is needed at least")]
+    NoSide,
     /// No tile could be decoded.
     #[error("none of the {tiles} tiles of {origin} could be read; the first is {first}")]
     NoTile {
@@ -127,6 +130,7 @@ impl CompareError {
             | Self::OtherTiles { .. }
             | Self::Tolerances { .. }
             | Self::Output { .. }
+            | Self::NoSide
             | Self::NoTile { .. } => Fault::Input,
             Self::Ended | Self::Io { .. } | Self::Json(_) => Fault::Environment,
         }

@@ -40,6 +40,6 @@ pub use map::MapDifference;
 pub use report::{FailedTile, PairReport, Report, SideReport, TilesReport, html, junit, markdown};
 #[cfg(feature = "endpoint")]
 pub use side::ServerOptions;
-pub use side::{Answerer, Side, SideFacts, SideKind, SideOptions, SideSpec, open, open_each, runtime_for};
+pub use side::{Answerer, Side, SideFacts, SideKind, SideOptions, SideSpec, open, open_each};
 pub use tiles::{TileInfo, TileSet};
 pub use tolerances::{DecisionLimits, OutputLimits, Tolerances};

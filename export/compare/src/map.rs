@@ -1,5 +1,5 @@
-//! Where two maps differ: the place of the largest difference, the overlap of their bright parts, and whether differences
-//! gather at the border, as those of padding do. A map is an output of `[batch, height, width]` or
+//! Differences of two maps: the place of the largest one, the overlap of the bright parts, and the difference at the border
+//! relative to that inside, which another padding makes large. A map is an output of `[batch, height, width]` or
 //! `[batch, 1, height, width]`.
 
 use serde::{Deserialize, Serialize};

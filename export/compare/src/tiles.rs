@@ -115,14 +115,12 @@ impl TileSet {
     }
 
     /// Tiles that every side has answered already, by name.
-    #[must_use]
-    pub fn answered(source: impl Into<String>, tiles: Vec<TileInfo>) -> Self {
+    pub(crate) fn answered(source: impl Into<String>, tiles: Vec<TileInfo>) -> Self {
         Self { source: source.into(), tiles, pixels: Pixels::Nowhere }
     }
 
-    /// Entries of a data set; `part` says which, for reports.
-    #[must_use]
-    pub fn from_dataset(dataset: Arc<Dataset>, indices: Vec<usize>, part: &str) -> Self {
+    /// Entries of a data set; `part` is their name in reports.
+    fn from_dataset(dataset: Arc<Dataset>, indices: Vec<usize>, part: &str) -> Self {
         let info = |at: &usize| {
             let entry = &dataset.entries[*at];
             TileInfo {
@@ -168,7 +166,7 @@ impl TileSet {
         !matches!(self.pixels, Pixels::Nowhere)
     }
 
-    /// True if a decoder changes the pixels: decoded tiles need none.
+    /// True if the tiles are decoded, so that no decoder changes them.
     pub(crate) fn is_decoded(&self) -> bool {
         matches!(self.pixels, Pixels::Memory(_))
     }

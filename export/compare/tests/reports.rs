@@ -27,6 +27,12 @@ fn compared() -> Compared {
 }
 
 #[test]
+fn a_comparison_of_no_sides_is_refused() {
+    let error = Comparison::new(Tolerances::default()).run(Vec::new(), &tiles(1), &mut |_| {}).unwrap_err();
+    assert!(matches!(error, CompareError::NoSide), "{error}");
+}
+
+#[test]
 fn json_has_the_stable_names() {
     let json = serde_json::to_value(compared().report).unwrap();
     for name in ["schema", "passed", "kiln", "tiles", "reference", "comparisons"] {

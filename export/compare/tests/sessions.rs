@@ -43,7 +43,7 @@ fn a_bundle_answers_as_itself_with_and_without_the_optimiser() {
         report.comparisons[0].outputs.iter().map(|output| output.name.as_str()).collect::<Vec<_>>(),
         ["probabilities", "score"]
     );
-    // Two sides with one label are told apart.
+    // Two sides with one label are given a letter each.
     let labels = [&report.reference.facts.label, &report.comparisons[1].candidate.facts.label];
     assert_eq!(labels, ["bundle@fp32:cpu (A)", "bundle@fp32:cpu (C)"]);
 }

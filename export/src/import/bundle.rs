@@ -1,12 +1,10 @@
 //! The folder of an imported bundle: manifest, golden tiles and model card.
 
-use std::path::Path;
-
 use kiln_files::publish::Staged;
-use kiln_runtime::bundle::manifest::{Dim, Manifest, Model, Port, Provenance, SCHEMA, Threshold, TileSpec};
-use kiln_runtime::bundle::{GOLDEN, MANIFEST, write_names};
+use kiln_runtime::bundle::manifest::{Dim, FileEntry, Manifest, Model, Port, Provenance, SCHEMA, Threshold, TileSpec};
+use kiln_runtime::bundle::write_names;
 use kiln_runtime::decision::{PROBABILITIES, SCORE};
-use kiln_runtime::golden::{self, Golden};
+use kiln_runtime::golden::Golden;
 use kiln_runtime::scorer::rows;
 use kiln_runtime::{Outputs, Runtime};
 use kiln_tile::SIDE;
@@ -19,9 +17,9 @@ use super::prove::Proven;
 use super::spec::{Input, Meaning};
 use super::tiles::{Data, TileSet};
 use super::{ImportRequest, ImportedOutput, card};
-use crate::export::{CARD, GOLDEN_TILES, bytes, entry, listed, write};
-use crate::manifest::{self, json_of};
-use crate::{Batch, BundleError, Result, VariantReport};
+use crate::export::{GOLDEN_TILES, bytes, publish};
+use crate::manifest::{self, batch_dim, json_of};
+use crate::{BundleError, Result, VariantReport};
 
 /// Kind of model in the manifest.
 const KIND: &str = "imported";
@@ -114,33 +112,29 @@ impl Facts<'_> {
         expected: &Outputs,
         variants: &[VariantReport],
     ) -> Result<u64> {
-        let folder = staged.path();
         let of_variants: u64 = variants.iter().filter(|report| report.published).map(|report| report.bytes).sum();
-        let model_bytes = bytes(folder)?.saturating_sub(of_variants);
+        let model_bytes = bytes(staged.path())?.saturating_sub(of_variants);
         let tiles = self.set.first(GOLDEN_TILES).to_vec();
         let outputs = rows(expected, 0, tiles.len());
-        golden::write(&folder.join(GOLDEN), &Golden { tiles, decoded: None, outputs })?;
-        let mut manifest = self.manifest(folder, proven, expected, variants)?;
-        write(folder, CARD, card::card(&manifest).as_bytes())?;
-        manifest.files.push(entry(&folder.join(CARD), CARD)?);
-        manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
-        manifest.check().map_err(|reason| BundleError::Manifest { reason })?;
-        write(folder, MANIFEST, &manifest::text(&manifest)?)?;
-        staged.publish(self.request.replace).map_err(BundleError::io(&self.request.out))?;
+        let golden = Golden { tiles, decoded: None, outputs };
+        let manifest = |files: Vec<FileEntry>| -> Result<Manifest> {
+            let manifest = self.manifest(files, proven, expected, variants)?;
+            manifest.check().map_err(|reason| BundleError::Manifest { reason })?;
+            Ok(manifest)
+        };
+        let target = (self.request.out.as_path(), self.request.replace);
+        publish(staged, target, &golden, manifest, |manifest| Ok(card::card(manifest)))?;
         Ok(model_bytes)
     }
 
     fn manifest(
         &self,
-        folder: &Path,
+        files: Vec<FileEntry>,
         proven: &Proven,
         expected: &Outputs,
         variants: &[VariantReport],
     ) -> Result<Manifest> {
-        let batch = |symbolic: &str| match proven.batch {
-            Batch::Dynamic => Dim::Symbolic(symbolic.to_owned()),
-            Batch::Fixed(number) => Dim::Fixed(number as u64),
-        };
+        let batch = |symbolic: &str| batch_dim(proven.batch, symbolic);
         let side = Dim::Fixed(u64::from(SIDE));
         let input = Port {
             name: "tile".to_owned(),
@@ -175,7 +169,7 @@ impl Facts<'_> {
             },
             variants: manifest::variants(&batch("dynamic"), variants)?,
             slide_rule: self.request.slide_rule.clone(),
-            files: listed(folder)?,
+            files,
             provenance: self.provenance()?,
             parity: json_of(&proven.parity)?,
             metrics: json!({}),

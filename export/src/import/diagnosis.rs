@@ -52,20 +52,21 @@ pub(super) fn diagnose(
     worst: f64,
 ) -> String {
     let posts = posts(plan);
-    let few = reference.tiles.len().min(FEW);
+    // Once for all descriptions: a reference may have gigabytes.
+    let (few, more) = (reference.first(FEW), reference.first(4 * FEW));
     let mut best: Option<(f64, String)> = None;
     for (words, other) in inputs(input).into_iter().take(MOST) {
         // A description that the model cannot run is not the cause.
-        let Ok(raw) = untouched.run(&reference.tiles[..few], &other) else { continue };
+        let Ok(raw) = untouched.run(&few.tiles, &other) else { continue };
         for post in &posts {
             let all: Vec<&str> =
                 words.iter().map(String::as_str).chain(Some(post.words.as_str())).filter(|w| !w.is_empty()).collect();
             if all.is_empty() {
                 continue;
             }
-            let Some(excess) = excess(reference, &post.to, &raw, few, tolerance) else { continue };
+            let Some(excess) = excess(&few, &post.to, &raw, tolerance) else { continue };
             let sentence = all.join(" and ");
-            if excess <= 1.0 && confirmed(untouched, reference, &other, &post.to, tolerance) {
+            if excess <= 1.0 && confirmed(untouched, &more, &other, &post.to, tolerance) {
                 return format!("the reference agrees if {sentence}");
             }
             if best.as_ref().is_none_or(|(least, _)| excess < *least) {
@@ -87,16 +88,15 @@ pub(super) fn diagnose(
 }
 
 /// The largest difference in tolerances; `None` if the reference cannot be compared.
-fn excess(reference: &Reference, post: &Post, raw: &Raw, tiles: usize, tolerance: f64) -> Option<f64> {
-    let (answers, raw) = post.apply(raw, tiles);
-    let found = compare(&reference.first(tiles), &post.plan, &answers, &raw, tolerance).ok()?;
+fn excess(reference: &Reference, post: &Post, raw: &Raw, tolerance: f64) -> Option<f64> {
+    let (answers, raw) = post.apply(raw, reference.tiles.len());
+    let found = compare(reference, &post.plan, &answers, &raw, tolerance).ok()?;
     found.iter().map(|output| output.max_abs / output.tolerance).reduce(f64::max)
 }
 
 fn confirmed(untouched: &mut Untouched, reference: &Reference, input: &Input, post: &Post, tolerance: f64) -> bool {
-    let tiles = reference.tiles.len().min(4 * FEW);
-    let raw = untouched.run(&reference.tiles[..tiles], input);
-    raw.ok().and_then(|raw| excess(reference, post, &raw, tiles, tolerance)).is_some_and(|excess| excess <= 1.0)
+    let raw = untouched.run(&reference.tiles, input);
+    raw.ok().and_then(|raw| excess(reference, post, &raw, tolerance)).is_some_and(|excess| excess <= 1.0)
 }
 
 impl Post {

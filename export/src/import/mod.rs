@@ -111,7 +111,7 @@ pub struct Imported {
     pub threshold: f64,
     /// `dynamic`, or the number.
     pub batch: String,
-    /// Why the batch is fixed, although a symbolic one was asked for.
+    /// The reason for a fixed batch, although a symbolic one was asked for.
     pub batch_note: Option<String>,
     /// Opset of the standard operators.
     pub opset: i64,
@@ -132,7 +132,7 @@ pub struct ImportedOutput {
     pub name: String,
     /// The model's output.
     pub from: String,
-    /// What was done to it.
+    /// The operation that was applied to it.
     pub by: String,
 }
 
@@ -214,10 +214,9 @@ pub fn import(
     let mut proven = prove::prove(&graft, runtime, staged.path(), request.batch, &expectation)?;
     on_step(ImportStep::Variants);
     let variants = precision::Variants {
-        foreign: &foreign,
-        model: graft.model(proven.graph_batch),
+        graft: &graft,
+        batch: proven.graph_batch,
         session: &mut proven.session,
-        plan: &plan,
         rule: &rule,
         data: data.as_ref(),
         runtime,

@@ -268,7 +268,7 @@ fn undecided(meanings: &[(&str, Meaning)], probe: &BTreeMap<String, ArrayD<f32>>
     ImportError::output(
         named,
         format!(
-            "nothing tells whether it is a score, a logit or a probability (outputs per tile: {}); state its meaning in \
+            "it may be a score, a logit or a probability (outputs per tile: {}); state its meaning in \
              `outputs`, such as `{named}: {example}`",
             all.join(", ")
         ),

@@ -1,15 +1,16 @@
 //! fp16 and int8 graphs of an imported model, calibrated and judged on the user's tiles.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use burn_onnx_export::proto::{DataLocation, ModelProto, ValueInfoProto};
 use burn_onnx_export::{Calibration, OnnxModel, Precision};
-use kiln_runtime::{DecisionRule, Runtime, Session, SessionOptions};
+use kiln_runtime::{DecisionRule, Optimisation, Runtime, Session, SessionOptions};
 use kiln_tile::Tile;
 use kiln_train::data::{NORMAL_LABELS, synth};
 
 use super::ImportError;
+use super::graft::{Graft, GraphBatch};
 use super::model::{Foreign, code_of, for_each_tensor};
 use super::plan::Plan;
 use super::tiles::Data;
@@ -31,14 +32,14 @@ const SEED: u64 = 160;
 /// Prefix of the values of the preprocessing, which stays in 32 bits: pixels of up to 255 need all of them.
 const OWN: &str = "kiln/";
 
-/// What variants are made of.
+/// Everything that variants are made of.
 pub(super) struct Variants<'a> {
-    pub(super) foreign: &'a Foreign,
     /// The fp32 graph.
-    pub(super) model: ModelProto,
-    /// The same graph, open.
+    pub(super) graft: &'a Graft<'a>,
+    /// Its batch.
+    pub(super) batch: GraphBatch,
+    /// The fp32 graph, open.
     pub(super) session: &'a mut Session,
-    pub(super) plan: &'a Plan,
     pub(super) rule: &'a DecisionRule,
     pub(super) data: Option<&'a Data>,
     pub(super) runtime: &'static Runtime,
@@ -53,14 +54,14 @@ impl Variants<'_> {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        if wanted.contains(&Precision::Int8) && self.foreign.opset < INT8_OPSET {
-            let version = self.foreign.opset;
+        if wanted.contains(&Precision::Int8) && self.graft.foreign.opset < INT8_OPSET {
+            let version = self.graft.foreign.opset;
             let reason =
                 format!("opset {version}; int8 needs {INT8_OPSET}: raise the model with onnx.version_converter");
             return Err(burn_onnx_export::Error::Foreign(reason).into());
         }
         let model = self.read()?;
-        let tiles = ImportTiles { data: self.data, plan: self.plan };
+        let tiles = ImportTiles { data: self.data, plan: self.graft.plan };
         let mut builder = VariantBuilder {
             tiles: &tiles,
             kept: &|name| name.starts_with(OWN),
@@ -75,31 +76,33 @@ impl Variants<'_> {
 
     /// The fp32 graph in the exporter's form.
     fn read(&self) -> Result<OnnxModel> {
-        let elements = elements(&self.model, self.runtime, self.folder)?;
-        let mut model = self.model.clone();
+        let mut model = self.graft.model(self.batch);
+        let elements = elements(&mut model, self.runtime, self.folder)?;
         inline(&mut model, self.folder)?;
         Ok(OnnxModel::from_message(model, &|name| elements.get(name).copied())?)
     }
 }
 
 /// Element types of all values, as ONNX Runtime infers them for a graph whose every value is an output.
-fn elements(
-    model: &ModelProto,
-    runtime: &'static Runtime,
-    folder: &Path,
-) -> Result<std::collections::BTreeMap<String, i32>> {
-    let mut all = model.clone();
-    if let Some(graph) = &mut all.graph {
-        let known: BTreeSet<String> = graph.output.iter().map(|port| port.name.clone()).collect();
-        let names =
-            graph.node.iter().flat_map(|node| &node.output).filter(|name| !name.is_empty() && !known.contains(*name));
+fn elements(model: &mut ModelProto, runtime: &'static Runtime, folder: &Path) -> Result<BTreeMap<String, i32>> {
+    let mut own = 0;
+    if let Some(graph) = &mut model.graph {
+        own = graph.output.len();
+        let known: BTreeSet<&str> = graph.output.iter().map(|port| port.name.as_str()).collect();
+        let names = graph.node.iter().flat_map(|node| &node.output);
+        let names = names.filter(|name| !name.is_empty() && !known.contains(name.as_str()));
         let ports: Vec<ValueInfoProto> =
             names.map(|name| ValueInfoProto { name: name.clone(), ..ValueInfoProto::default() }).collect();
         graph.output.extend(ports);
     }
     let path = folder.join("values.onnx");
-    super::prove::save(&all, &path)?;
-    let session = Session::open(runtime, &path, &SessionOptions::default());
+    super::prove::save(model, &path)?;
+    if let Some(graph) = &mut model.graph {
+        graph.output.truncate(own);
+    }
+    // The types are those of the graph as written.
+    let options = SessionOptions { optimisation: Optimisation::Off, ..SessionOptions::default() };
+    let session = Session::open(runtime, &path, &options);
     std::fs::remove_file(&path).map_err(BundleError::io(&path))?;
     Ok(session?.outputs().iter().map(|port| (port.name.clone(), code_of(&port.dtype))).collect())
 }
@@ -164,7 +167,7 @@ impl ImportTiles<'_> {
         Ok((data.tile(index)?, self.truth(&data.dataset.entries[index].label)))
     }
 
-    /// The truth of a label, if the model knows it.
+    /// The truth of a label; `None` for one that is no class of the model.
     fn truth(&self, label: &str) -> Option<bool> {
         let is = |names: &[String]| names.iter().any(|name| name == label);
         if is(&self.plan.normal_classes) || NORMAL_LABELS.contains(&label.to_lowercase().as_str()) {

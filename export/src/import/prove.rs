@@ -24,15 +24,15 @@ pub(super) struct Proven {
     pub(super) session: Session,
     /// Its batch.
     pub(super) batch: Batch,
-    /// The same, with what was rewritten for it.
+    /// The same, with the constants that were rewritten for it.
     pub(super) graph_batch: GraphBatch,
-    /// Why the batch is fixed, although a symbolic one was asked for.
+    /// The reason for a fixed batch, although a symbolic one was asked for.
     pub(super) batch_note: Option<String>,
     /// The comparison.
     pub(super) parity: ParityReport,
 }
 
-/// Expected answers, and what decides whether others agree with them.
+/// Expected answers, and the rule and tolerance by which others agree with them.
 pub(super) struct Expectation<'a> {
     pub(super) tiles: &'a [Tile],
     /// Answers of the untouched model.

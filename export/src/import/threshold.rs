@@ -63,14 +63,18 @@ fn chosen(
     untouched: &mut Untouched,
     input: &Input,
 ) -> Result<Threshold> {
-    let (scored, tiles) = scored(plan, data, untouched, input)?;
+    let scored = scored(plan, data, untouched, input)?;
     let value = rule.choose(&scored).map_err(|error| ImportError::spec("threshold", error.to_string()))?;
     let auroc = auroc(&scored).map(|auroc| format!(", AUROC {auroc:.3}")).unwrap_or_default();
-    Ok(Threshold { value, rule: rule.to_string(), chosen_on: format!("{tiles} labelled tiles at import{auroc}") })
+    Ok(Threshold {
+        value,
+        rule: rule.to_string(),
+        chosen_on: format!("{} labelled tiles at import{auroc}", scored.len()),
+    })
 }
 
 /// Scores and truth of labelled tiles.
-fn scored(plan: &Plan, data: &Data, untouched: &mut Untouched, input: &Input) -> Result<(Vec<Scored>, usize)> {
+fn scored(plan: &Plan, data: &Data, untouched: &mut Untouched, input: &Input) -> Result<Vec<Scored>> {
     let normal = |label: &str| {
         if plan.normal_classes.is_empty() {
             NORMAL_LABELS.contains(&label.to_lowercase().as_str())
@@ -91,6 +95,5 @@ fn scored(plan: &Plan, data: &Data, untouched: &mut Untouched, input: &Input) ->
             group: data.dataset.group_name(*index),
         });
     }
-    let tiles = scored.len();
-    Ok((scored, tiles))
+    Ok(scored)
 }

@@ -27,7 +27,7 @@ pub(super) type Raw = BTreeMap<String, ArrayD<f32>>;
 /// The model as it came.
 pub(super) struct Untouched {
     session: Session,
-    /// Name of the input in the session.
+    /// Name of the input.
     input: String,
     /// Tiles in one run: the model's own batch, else 1.
     batch: usize,
@@ -37,18 +37,19 @@ impl Untouched {
     /// Opens the model. `folder` holds its weights, if they are in other files, and takes an adapted copy if one is needed.
     pub(super) fn open(foreign: &Foreign, runtime: &'static Runtime, folder: &Path) -> Result<Self> {
         let options = SessionOptions::default();
-        let (mut session, input) = match adapted(foreign) {
+        let mut session = match adapted(foreign) {
             Some(model) => {
                 let path = folder.join(ADAPTED);
                 std::fs::write(&path, model.encode_to_vec()).map_err(BundleError::io(&path))?;
                 let session = Session::open(runtime, &path, &options);
                 std::fs::remove_file(&path).map_err(BundleError::io(&path))?;
-                (session?, foreign.input.name.clone())
+                session?
             }
-            None => (Session::open(runtime, &foreign.path, &options)?, foreign.input.name.clone()),
+            None => Session::open(runtime, &foreign.path, &options)?,
         };
         let names: Vec<&str> = foreign.outputs.iter().map(|output| output.name.as_str()).collect();
         session.select_outputs(&names)?;
+        let input = foreign.input.name.clone();
         Ok(Self { session, input, batch: foreign.input.batch().unwrap_or(ONE) })
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::difference::Difference;
 use super::{OutputParity, StainParity, Tolerance};
-use crate::decision::{DecisionRule, PROBABILITIES, SCORE};
+use crate::decision::{DecisionRule, PROBABILITIES, SCORE, most_probable};
 use crate::session::Outputs;
 
 /// The outcome of a comparison. Its field names are part of Kiln's JSON output.
@@ -129,7 +129,7 @@ impl Accumulator {
         let distance = (f64::from(expected) - self.rule.threshold()).abs();
         self.closest = Some(self.closest.map_or(distance, |closest| closest.min(distance)));
         let side_changed = self.rule.is_anomalous(expected) != self.rule.is_anomalous(found);
-        if side_changed || most_probable(reference, row) != most_probable(candidate, row) {
+        if side_changed || most_probable_class(reference, row) != most_probable_class(candidate, row) {
             self.changed.insert(tile);
         }
     }
@@ -139,13 +139,10 @@ fn score(outputs: &Outputs, row: usize) -> Option<f32> {
     outputs.arrays.get(SCORE).and_then(|scores| scores.get([row].as_slice()).copied())
 }
 
-/// The lowest index among the highest probabilities.
-fn most_probable(outputs: &Outputs, row: usize) -> Option<usize> {
+fn most_probable_class(outputs: &Outputs, row: usize) -> Option<usize> {
     let probabilities = outputs.arrays.get(PROBABILITIES)?;
     let classes = *probabilities.shape().get(1)?;
-    let row = (0..classes).filter_map(|class| Some((class, *probabilities.get([row, class].as_slice())?)));
-    let best = row.reduce(|best, other| if other.1 > best.1 { other } else { best });
-    best.map(|(class, _)| class)
+    most_probable((0..classes).filter_map(|class| probabilities.get([row, class].as_slice()).copied()))
 }
 
 #[cfg(test)]

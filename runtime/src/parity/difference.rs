@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Tolerance;
 
 /// References below this magnitude count as zero for the relative error (the limit of PyTorch's export verification).
-const RELATIVE_FLOOR: f64 = 1e-7;
+pub const RELATIVE_FLOOR: f64 = 1e-7;
 
 /// One output compared with its reference, over all elements.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,7 +97,7 @@ impl Difference {
         }
     }
 
-    /// Records why the two cannot be compared. The first reason is kept.
+    /// Records the reason why the two cannot be compared. The first reason is kept.
     pub(super) fn miss(&mut self, reason: String) {
         self.problem.get_or_insert(reason);
     }
@@ -148,8 +148,10 @@ impl Difference {
     }
 }
 
-/// Two zero vectors point the same way; a zero vector and another do not.
-fn cosine(dot: f64, left_square: f64, right_square: f64) -> f64 {
+/// Cosine similarity of two vectors from their product and their squares: 1 is the same direction. Two zero vectors point
+/// the same way; a zero vector and another do not.
+#[must_use]
+pub fn cosine(dot: f64, left_square: f64, right_square: f64) -> f64 {
     let length = left_square.sqrt() * right_square.sqrt();
     if length > 0.0 {
         (dot / length).clamp(-1.0, 1.0)

@@ -26,7 +26,7 @@ pub fn against_golden(
     against_golden_within(scorer, golden, rule, batches, BTreeMap::new())
 }
 
-/// [`check_golden`] with other tolerances for some outputs: those of [`gate_tolerances`], for fp16 and int8 graphs.
+/// [`against_golden`] with other tolerances for some outputs: those of [`gate_tolerances`], for fp16 and int8 graphs.
 ///
 /// # Errors
 /// If the scorer fails.
@@ -54,18 +54,25 @@ pub fn against_golden_within(
 
 /// Margin over the largest difference that the export measured: golden tiles differ from the gate's tiles, and each
 /// provider rounds differently.
-const GATE_MARGIN: f64 = 2.0;
+pub const GATE_MARGIN: f64 = 2.0;
 
-/// Tolerances of an fp16 or int8 graph: for every output, twice the largest difference from the fp32 graph that the export
-/// measured at its gate. Empty for the fp32 graph, whose tolerances follow from single precision.
+/// Justification of a tolerance of [`GATE_MARGIN`] times the measured difference.
+pub const GATE_REASON: &str = "twice the largest difference that the export measured on the validation split";
+
+/// The largest difference of each output from the fp32 graph that the export measured at the gate of an fp16 or int8 graph.
+/// Empty for the fp32 graph.
+#[must_use]
+pub fn gate_differences(variant: &Variant) -> BTreeMap<String, f64> {
+    let outputs = variant.gate.as_ref().and_then(|gate| gate.get("outputs")?.as_array());
+    let difference =
+        |output: &serde_json::Value| Some((output.get("name")?.as_str()?.to_owned(), output.get("max_abs")?.as_f64()?));
+    outputs.into_iter().flatten().filter_map(difference).collect()
+}
+
+/// Tolerances of an fp16 or int8 graph: for every output, [`GATE_MARGIN`] times its difference at the gate. Empty for the
+/// fp32 graph, whose tolerances follow from single precision.
 #[must_use]
 pub fn gate_tolerances(variant: &Variant) -> BTreeMap<String, Tolerance> {
-    let outputs = variant.gate.as_ref().and_then(|gate| gate.get("outputs")?.as_array().cloned()).unwrap_or_default();
-    let tolerance = |output: &serde_json::Value| {
-        let name = output.get("name")?.as_str()?.to_owned();
-        let seen = output.get("max_abs")?.as_f64()?;
-        let reason = "twice the largest difference that the export measured on the validation split";
-        Some((name, Tolerance { absolute: GATE_MARGIN * seen, relative: 0.0, reason }))
-    };
-    outputs.iter().filter_map(tolerance).collect()
+    let tolerance = |seen: f64| Tolerance { absolute: GATE_MARGIN * seen, relative: 0.0, reason: GATE_REASON };
+    gate_differences(variant).into_iter().map(|(name, seen)| (name, tolerance(seen))).collect()
 }

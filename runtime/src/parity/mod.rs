@@ -8,7 +8,9 @@ mod stain;
 mod tolerance;
 
 pub use accumulator::{Accumulator, MAX_NAMED, ParityReport};
-pub use difference::{OutputParity, compare};
-pub use golden_check::{GOLDEN_BATCHES, against_golden, against_golden_within, gate_tolerances};
+pub use difference::{OutputParity, RELATIVE_FLOOR, compare, cosine};
+pub use golden_check::{
+    GATE_MARGIN, GATE_REASON, GOLDEN_BATCHES, against_golden, against_golden_within, gate_differences, gate_tolerances,
+};
 pub use stain::StainParity;
 pub use tolerance::Tolerance;

@@ -1,10 +1,12 @@
 //! The sides of a comparison: those that were named, and the cells of a matrix. One process can load one ONNX Runtime, so a
 //! side whose provider is in another library is asked in a process of its own, which saves its answers.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::process;
 
 use anyhow::bail;
-use kiln_compare::{SideFacts, SideOptions, SideSpec};
+use kiln_compare::{Report, SideFacts, SideOptions, SideSpec};
 use kiln_runtime::{Bundle, ProviderKind, Providers, library};
 
 use super::{Args, facts_of};
@@ -17,6 +19,8 @@ pub(super) struct Cells {
     /// Cells that did not run in their own process.
     pub(super) unavailable: Vec<(SideFacts, String)>,
     pub(super) is_matrix: bool,
+    /// Sides that were asked in their own process.
+    asked: usize,
 }
 
 impl Cells {
@@ -28,7 +32,7 @@ impl Cells {
         scratch: &Path,
         out: &Output,
     ) -> anyhow::Result<Self> {
-        let mut cells = Self { specs, unavailable: Vec::new(), is_matrix: args.matrix };
+        let mut cells = Self { specs, unavailable: Vec::new(), is_matrix: args.matrix, asked: 0 };
         if args.matrix {
             cells.expand(args, options, scratch, out)?;
         } else if options.library.is_none() {
@@ -110,7 +114,7 @@ impl Cells {
         scratch: &Path,
         out: &Output,
     ) -> anyhow::Result<()> {
-        let file = scratch.join(format!("{}.npz", self.specs.len() + self.unavailable.len()));
+        let file = self.next_file(scratch);
         out.note(format_args!("{spec} is asked in a process of its own, which loads {}", library.display()));
         let run = self.specs.iter().find(|spec| spec.is_run()).map(|spec| spec.target.as_path());
         let output = again(Some(library), "error")?
@@ -120,15 +124,41 @@ impl Cells {
             .arg(&file)
             .args(args.same_tiles(run))
             .output()?;
-        if file.is_file() {
-            self.specs.push(SideSpec::path(&file));
-        } else {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let reason = said.trim().strip_prefix("error: ").unwrap_or(said.trim()).to_owned();
-            self.unavailable.push((facts_of(spec), reason));
+        self.take(spec, &file, &output)
+    }
+
+    /// A file for the answers of the next side. No other side gets its name, though a side may take the place of another.
+    fn next_file(&mut self, scratch: &Path) -> PathBuf {
+        self.asked += 1;
+        scratch.join(format!("{}.npz", self.asked))
+    }
+
+    /// Takes the answers of a process that ended as a side. A process that failed has no answers, even if it left a file.
+    fn take(&mut self, spec: &SideSpec, file: &Path, output: &process::Output) -> anyhow::Result<()> {
+        if output.status.success() && file.is_file() {
+            self.specs.push(SideSpec::path(file));
+            return Ok(());
         }
+        if file.is_file() {
+            fs::remove_file(file)?;
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let reason = match said.trim() {
+            "" => unreadable(&output.stdout)
+                .unwrap_or_else(|| format!("its process ended without answers ({})", output.status)),
+            said => said.strip_prefix("error: ").unwrap_or(said).to_owned(),
+        };
+        self.unavailable.push((facts_of(spec), reason));
         Ok(())
     }
+}
+
+/// The first tile that the report of another process lists as unreadable, with the reason.
+fn unreadable(report: &[u8]) -> Option<String> {
+    let report: Report = serde_json::from_slice(report).ok()?;
+    let failed = &report.tiles.failed;
+    let first = failed.first()?;
+    Some(format!("{} tiles could not be read; the first is {}: {}", failed.len(), first.path, first.status))
 }
 
 /// The first provider of a side that is not the CPU.
@@ -145,4 +175,53 @@ fn main_library(places: &[(PathBuf, String)]) -> Option<PathBuf> {
     let beside_cpu =
         |library: &PathBuf| places.iter().filter(|(other, name)| other == library && name != "cpu").count();
     places.iter().map(|(library, _)| library).max_by_key(|library| (beside_cpu(library), count(library))).cloned()
+}
+
+#[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    fn cells(sides: &[&str]) -> Cells {
+        let specs = sides.iter().map(|side| SideSpec::path(Path::new(side))).collect();
+        Cells { specs, unavailable: Vec::new(), is_matrix: false, asked: 0 }
+    }
+
+    fn ended(code: i32, stderr: &str) -> process::Output {
+        let status = process::ExitStatus::from_raw(code << 8);
+        process::Output { status, stdout: Vec::new(), stderr: stderr.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn two_sides_asked_elsewhere_have_two_files() {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut cells = cells(&["first", "second", "third"]);
+        for at in [1, 2] {
+            let spec = cells.specs[at].clone();
+            let file = cells.next_file(scratch.path());
+            fs::write(&file, spec.to_string()).unwrap();
+            cells.take(&spec, &file, &ended(0, "")).unwrap();
+            cells.specs.swap_remove(at);
+        }
+        let answers: Vec<String> =
+            cells.specs[1..].iter().map(|spec| fs::read_to_string(&spec.target).unwrap()).collect();
+        assert_eq!(answers, ["second", "third"]);
+    }
+
+    #[test]
+    fn a_failed_process_has_no_answers() {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut cells = cells(&["first"]);
+        let spec = cells.specs[0].clone();
+        let file = cells.next_file(scratch.path());
+        fs::write(&file, "half").unwrap();
+        cells.take(&spec, &file, &ended(3, "error: the disk is full\n")).unwrap();
+        let other = cells.next_file(scratch.path());
+        cells.take(&spec, &other, &ended(0, "")).unwrap();
+        assert!(cells.specs.len() == 1 && !file.exists());
+        assert_eq!(cells.unavailable[0].1, "the disk is full");
+        assert!(cells.unavailable[1].1.contains("without answers"), "{}", cells.unavailable[1].1);
+    }
 }

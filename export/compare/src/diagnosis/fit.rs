@@ -1,4 +1,4 @@
-//! How much of a difference a hypothesis leaves.
+//! The share of a difference that a hypothesis leaves.
 
 use super::Evidence;
 
@@ -16,7 +16,7 @@ pub(super) struct Paired {
 
 impl Paired {
     /// The elements of an output: of all tiles if it is small, else of the sampled tiles.
-    pub(super) fn of(evidence: &Evidence<'_>, name: &str) -> Self {
+    pub(super) fn new(evidence: &Evidence<'_>, name: &str) -> Self {
         let mut paired = Self::default();
         let rows = evidence.rows.map(|rows| rows.rows_of(name));
         if let [Some((_, a)), Some((_, b))] = rows {
@@ -63,7 +63,7 @@ pub(super) fn rms(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
     if mean.is_finite() { mean } else { f64::INFINITY }
 }
 
-/// What is left of a difference; 1 if there was none.
+/// The share of a difference that is left; 1 if there was none.
 pub(super) fn ratio(after: f64, before: f64) -> f64 {
     if before > 0.0 { after / before } else { 1.0 }
 }

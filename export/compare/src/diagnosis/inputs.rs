@@ -8,7 +8,7 @@ use super::fit::{percent, ratio};
 use super::{Ask, Cause, Evidence, Finding};
 use crate::engine::Sample;
 
-/// What may be left of the difference.
+/// The largest share of the difference that may be left.
 const LEFT: f64 = 0.15;
 
 /// Tiles that are asked about.
@@ -84,8 +84,8 @@ pub(super) fn input(evidence: &Evidence<'_>, ask: Ask<'_>) -> Option<Finding> {
     Some(Finding::new(cause, None, text).on(tiles.collect()).explains(left))
 }
 
-/// What is left of the difference, over all outputs that both sides have, each in units of its own difference. Maps are left
-/// out: they turn with the tile.
+/// The share of the difference that is left, over all outputs that both sides have, each in units of its own difference.
+/// Maps are left out: they turn with the tile.
 fn left(samples: &[&Sample], answers: &Outputs, asked: usize) -> f64 {
     let (mut after, mut before, mut outputs) = (0.0, 0.0, 0);
     for (name, array) in &answers.arrays {

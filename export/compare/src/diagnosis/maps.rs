@@ -7,7 +7,7 @@ use super::fit::{percent, ratio, rms};
 use super::{Cause, Evidence, Finding};
 use crate::difference::OutputDifference;
 
-/// What may be left of a difference.
+/// The largest share of the difference that may be left.
 const LEFT: f64 = 0.1;
 
 /// Samples that a hypothesis is tried on.
@@ -20,14 +20,14 @@ const SHIFT: isize = 4;
 const BORDER: f64 = 5.0;
 
 /// Both sides of one output on one tile as planes `[channels, height, width]`.
-struct Planes {
+pub(super) struct Planes {
     a: ArrayD<f32>,
     b: ArrayD<f32>,
 }
 
 impl Planes {
     /// The planes of the samples; empty if the output is no map or picture.
-    fn of(evidence: &Evidence<'_>, output: &OutputDifference) -> Vec<Self> {
+    pub(super) fn from_samples(evidence: &Evidence<'_>, output: &OutputDifference) -> Vec<Self> {
         let planes = |array: &ArrayD<f32>| -> Option<ArrayD<f32>> {
             let array = array.index_axis(Axis(0), 0).to_owned();
             match array.shape() {
@@ -50,7 +50,7 @@ impl Planes {
         evidence.samples.iter().filter_map(pair).take(SAMPLES).collect()
     }
 
-    /// Mean over the samples of what is left if the reference is changed.
+    /// The share of the difference that is left over all samples if the reference is changed.
     fn left(samples: &[Self], change: &dyn Fn(&ArrayD<f32>) -> Option<ArrayD<f32>>) -> f64 {
         let mut sums = (0.0, 0.0);
         for sample in samples {
@@ -80,7 +80,7 @@ fn transposed(array: &ArrayD<f32>) -> ArrayD<f32> {
 }
 
 /// A map that is transposed, mirrored or turned, or a picture with its channels reversed.
-pub(super) fn turned(evidence: &Evidence<'_>, output: &OutputDifference) -> Option<Finding> {
+pub(super) fn turned(output: &OutputDifference, samples: &[Planes]) -> Option<Finding> {
     type Turn = (Cause, &'static str, fn(&ArrayD<f32>) -> Option<ArrayD<f32>>);
     const TURNS: [Turn; 8] = [
         (Cause::MapTurned, "transposed (rows and columns swapped)", |a| Some(transposed(a))),
@@ -94,11 +94,10 @@ pub(super) fn turned(evidence: &Evidence<'_>, output: &OutputDifference) -> Opti
             (a.shape()[0] == 3).then(|| flipped(a, &[0]))
         }),
     ];
-    let samples = Planes::of(evidence, output);
     if samples.is_empty() {
         return None;
     }
-    let tried = TURNS.iter().map(|(cause, words, turn)| (*cause, *words, Planes::left(&samples, turn)));
+    let tried = TURNS.iter().map(|(cause, words, turn)| (*cause, *words, Planes::left(samples, turn)));
     let (cause, words, left) = tried.filter(|(.., left)| *left < LEFT).min_by(|a, b| a.2.total_cmp(&b.2))?;
     let what = if cause == Cause::MapChannels { "picture" } else { "map" };
     let text = format!("output `{}`: the {what} is {words} (explains {})", output.name, percent(left));
@@ -106,28 +105,23 @@ pub(super) fn turned(evidence: &Evidence<'_>, output: &OutputDifference) -> Opti
 }
 
 /// A map that is moved by some pixels. The pixels that move in from outside are not compared.
-pub(super) fn shifted(evidence: &Evidence<'_>, output: &OutputDifference) -> Option<Finding> {
-    let samples = Planes::of(evidence, output);
+pub(super) fn shifted(output: &OutputDifference, samples: &[Planes]) -> Option<Finding> {
     let first = samples.first()?;
     let (height, width) = (first.a.shape()[1].cast_signed(), first.a.shape()[2].cast_signed());
     if height.min(width) < 16 {
         return None;
     }
-    let left = |dy: isize, dx: isize| {
-        let mut sums = (0.0, 0.0);
-        for sample in &samples {
-            let inner = |array: &ArrayD<f32>, dy: isize, dx: isize| {
-                let range =
-                    |length: isize, shift: isize| ndarray::Slice::from((SHIFT - shift)..(length - SHIFT - shift));
-                let rows = array.slice_axis(Axis(1), range(height, dy)).to_owned();
-                rows.slice_axis(Axis(2), range(width, dx)).to_owned()
-            };
-            let (a, b) = (inner(&sample.a, 0, 0), inner(&sample.b, 0, 0));
-            sums.0 += between(&inner(&sample.a, dy, dx), &b).powi(2);
-            sums.1 += between(&a, &b).powi(2);
-        }
-        ratio(sums.0.sqrt(), sums.1.sqrt())
+    let inner = |array: &ArrayD<f32>, dy: isize, dx: isize| {
+        let range = |length: isize, shift: isize| ndarray::Slice::from((SHIFT - shift)..(length - SHIFT - shift));
+        array.slice_axis(Axis(1), range(height, dy)).slice_axis(Axis(2), range(width, dx)).to_owned()
     };
+    let still: Vec<ArrayD<f32>> = samples.iter().map(|sample| inner(&sample.b, 0, 0)).collect();
+    let squares = |dy: isize, dx: isize| {
+        let square = |(sample, b): (&Planes, &ArrayD<f32>)| between(&inner(&sample.a, dy, dx), b).powi(2);
+        samples.iter().zip(&still).map(square).sum::<f64>()
+    };
+    let before = squares(0, 0).sqrt();
+    let left = |dy: isize, dx: isize| ratio(squares(dy, dx).sqrt(), before);
     let shifts = (-SHIFT..=SHIFT).flat_map(|dy| (-SHIFT..=SHIFT).map(move |dx| (dy, dx)));
     let tried = shifts.filter(|shift| *shift != (0, 0)).map(|(dy, dx)| (dy, dx, left(dy, dx)));
     let (dy, dx, left) = tried.filter(|(.., left)| *left < LEFT).min_by(|a, b| a.2.total_cmp(&b.2))?;

@@ -10,6 +10,8 @@ mod maps;
 mod order;
 mod values;
 
+use std::cell::LazyCell;
+
 use kiln_runtime::Outputs;
 use serde::{Deserialize, Serialize};
 
@@ -142,32 +144,42 @@ pub(crate) fn diagnose(evidence: &Evidence<'_>, ask: Ask<'_>) -> Vec<Finding> {
         findings.extend(shape(evidence, output));
     }
     findings.extend(few::not_finite(evidence));
-    if let Some(found) = order::moved(evidence) {
+    let table = order::Table::new(evidence);
+    if let Some(found) = order::moved(evidence, &table) {
         findings.push(found);
         return findings;
     }
     // Before the search for other tiles' answers: those of two swapped classes look like answers of the other kind of tile.
-    let simple = |output| values::classes(evidence, output).or_else(|| values::function(evidence, output));
-    let found: Vec<Option<Finding>> = evidence.missed().map(simple).collect();
+    let missed: Vec<&OutputDifference> = evidence.missed().collect();
+    // Made when first needed, and once for each output.
+    let pairs: Vec<_> =
+        missed.iter().copied().map(|output| LazyCell::new(move || fit::Paired::new(evidence, &output.name))).collect();
+    let found: Vec<Option<Finding>> = missed
+        .iter()
+        .zip(&pairs)
+        .map(|(output, paired)| {
+            values::classes(evidence, output).or_else(|| values::function(evidence, output, paired))
+        })
+        .collect();
     if !found.is_empty() && found.iter().all(Option::is_some) {
         findings.extend(found.into_iter().flatten());
         return findings;
     }
-    if let Some(found) = order::mixed(evidence).or_else(|| inputs::input(evidence, ask)) {
+    if let Some(found) = order::mixed(evidence, &table).or_else(|| inputs::input(evidence, ask)) {
         findings.push(found);
         return findings;
     }
     let mut explained = false;
-    for output in evidence.missed() {
+    for ((output, paired), simple) in missed.into_iter().zip(&pairs).zip(found) {
+        let planes = LazyCell::new(|| maps::Planes::from_samples(evidence, output));
         let found = order::constant(evidence, output)
             .or_else(|| few::few_tiles(evidence, output))
-            .or_else(|| values::classes(evidence, output))
-            .or_else(|| values::function(evidence, output))
-            .or_else(|| maps::turned(evidence, output))
-            .or_else(|| maps::shifted(evidence, output))
-            .or_else(|| values::scaled(evidence, output))
-            .or_else(|| values::saturated(evidence, output))
-            .or_else(|| values::quantised(evidence, output))
+            .or(simple)
+            .or_else(|| maps::turned(output, &planes))
+            .or_else(|| maps::shifted(output, &planes))
+            .or_else(|| values::scaled(output, paired))
+            .or_else(|| values::saturated(output, paired))
+            .or_else(|| values::quantised(output, paired))
             .or_else(|| maps::border(output))
             .or_else(|| few::rounding(evidence, output));
         explained |= found.is_some();

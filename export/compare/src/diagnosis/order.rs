@@ -8,7 +8,7 @@ use crate::difference::OutputDifference;
 /// Rows by which answers may have moved.
 const SHIFTS: isize = 16;
 
-/// What may be left of the squared difference.
+/// The largest share of the squared difference that may be left.
 const LEFT: f64 = 0.01;
 
 /// The most wrong rows whose tile is searched, and the most rows that are searched.
@@ -33,13 +33,13 @@ impl<'a> Column<'a> {
 }
 
 /// The outputs of both sides as rows.
-struct Table<'a> {
+pub(super) struct Table<'a> {
     columns: Vec<Column<'a>>,
     rows: usize,
 }
 
 impl<'a> Table<'a> {
-    fn new(evidence: &Evidence<'a>) -> Self {
+    pub(super) fn new(evidence: &Evidence<'a>) -> Self {
         let rows = evidence.answered.len();
         let of_candidate: Vec<(&str, usize, &[f32])> = evidence.rows[1].all().collect();
         let column = |(name, width, a): (&str, usize, &'a [f32])| {
@@ -88,12 +88,11 @@ fn spread(values: &[f32]) -> f64 {
 }
 
 /// Answers that are moved by some tiles, or are the same within a batch.
-pub(super) fn moved(evidence: &Evidence<'_>) -> Option<Finding> {
-    let table = Table::new(evidence);
+pub(super) fn moved(evidence: &Evidence<'_>, table: &Table<'_>) -> Option<Finding> {
     if table.columns.is_empty() || table.rows < 2 {
         return None;
     }
-    shifted(evidence, &table).or_else(|| same_for_batch(evidence, &table))
+    shifted(evidence, table).or_else(|| same_for_batch(evidence, table))
 }
 
 fn shifted(evidence: &Evidence<'_>, table: &Table<'_>) -> Option<Finding> {
@@ -147,8 +146,7 @@ fn same_for_batch(evidence: &Evidence<'_>, table: &Table<'_>) -> Option<Finding>
 }
 
 /// Rows that are those of other tiles, each of another one.
-pub(super) fn mixed(evidence: &Evidence<'_>) -> Option<Finding> {
-    let table = Table::new(evidence);
+pub(super) fn mixed(evidence: &Evidence<'_>, table: &Table<'_>) -> Option<Finding> {
     if table.columns.is_empty() {
         return None;
     }

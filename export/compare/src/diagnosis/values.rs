@@ -8,10 +8,10 @@ use super::fit::{Paired, percent, ratio, rms};
 use super::{Cause, Evidence, Finding};
 use crate::difference::OutputDifference;
 
-/// What may be left of a difference by a hypothesis without a parameter.
+/// The largest share of a difference that a hypothesis without a parameter may leave.
 const LEFT: f64 = 0.1;
 
-/// What may be left by a hypothesis with parameters, which always removes something.
+/// The largest share that a hypothesis with parameters may leave; fitted parameters always remove something.
 const LEFT_OF_FIT: f64 = 0.03;
 
 /// The most classes whose order is searched.
@@ -76,8 +76,7 @@ pub(super) fn classes(evidence: &Evidence<'_>, output: &OutputDifference) -> Opt
 }
 
 /// A function more or less.
-pub(super) fn function(evidence: &Evidence<'_>, output: &OutputDifference) -> Option<Finding> {
-    let paired = Paired::of(evidence, &output.name);
+pub(super) fn function(evidence: &Evidence<'_>, output: &OutputDifference, paired: &Paired) -> Option<Finding> {
     if let Some(found) = softmax(evidence, output) {
         return Some(found);
     }
@@ -120,8 +119,7 @@ fn softmax_row(row: &[f32]) -> Vec<f32> {
 }
 
 /// A factor, an offset, or both, by least squares.
-pub(super) fn scaled(evidence: &Evidence<'_>, output: &OutputDifference) -> Option<Finding> {
-    let paired = Paired::of(evidence, &output.name);
+pub(super) fn scaled(output: &OutputDifference, paired: &Paired) -> Option<Finding> {
     let n = paired.a.len().max(1) as f64;
     let sum = |values: &[f64]| values.iter().sum::<f64>();
     let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
@@ -163,8 +161,7 @@ fn number(value: f64) -> String {
 }
 
 /// Values that end at a limit that the reference's exceed.
-pub(super) fn saturated(evidence: &Evidence<'_>, output: &OutputDifference) -> Option<Finding> {
-    let paired = Paired::of(evidence, &output.name);
+pub(super) fn saturated(output: &OutputDifference, paired: &Paired) -> Option<Finding> {
     let n = paired.b.len();
     let high = paired.b.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let low = paired.b.iter().copied().fold(f64::INFINITY, f64::min);
@@ -186,8 +183,7 @@ pub(super) fn saturated(evidence: &Evidence<'_>, output: &OutputDifference) -> O
 }
 
 /// Few distinct values where the reference has many.
-pub(super) fn quantised(evidence: &Evidence<'_>, output: &OutputDifference) -> Option<Finding> {
-    let paired = Paired::of(evidence, &output.name);
+pub(super) fn quantised(output: &OutputDifference, paired: &Paired) -> Option<Finding> {
     let distinct = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<BTreeSet<u64>>();
     let (of_a, of_b) = (distinct(&paired.a), distinct(&paired.b));
     if of_b.len() > 256 || of_a.len() < 10 * of_b.len() || of_b.len() < 2 {

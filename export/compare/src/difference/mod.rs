@@ -4,8 +4,8 @@ mod output;
 mod sketch;
 mod tile;
 
+pub(crate) use output::OutputTally;
 pub use output::{OutputDifference, Quantiles, WorstTile};
-pub(crate) use output::{OutputTally, Problem};
 pub(crate) use sketch::{Keys, Sketches};
 pub use tile::TileDifference;
 pub(crate) use tile::measure;

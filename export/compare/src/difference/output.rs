@@ -97,9 +97,6 @@ pub struct WorstTile {
     pub outside: u64,
 }
 
-/// The reason why an output cannot be compared on a batch.
-pub(crate) type Problem = String;
-
 /// Differences of one output so far, one entry for each tile.
 #[derive(Debug)]
 pub(crate) struct OutputTally {
@@ -108,7 +105,8 @@ pub(crate) struct OutputTally {
     pub(crate) shape: Vec<usize>,
     pub(crate) tiles: Vec<(usize, TileDifference)>,
     pub(crate) maps: Vec<(usize, MapTile)>,
-    pub(crate) problem: Option<Problem>,
+    /// The reason why the output cannot be compared.
+    pub(crate) problem: Option<String>,
 }
 
 impl OutputTally {

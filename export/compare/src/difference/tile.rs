@@ -1,11 +1,8 @@
 //! The difference of one output on one tile, element by element.
 
-use kiln_runtime::parity::Tolerance;
+use kiln_runtime::parity::{self, RELATIVE_FLOOR, Tolerance};
 
 use super::sketch::Keys;
-
-/// References below this magnitude count as zero for the relative difference, as in `kiln verify`.
-const RELATIVE_FLOOR: f64 = 1e-7;
 
 /// Sums and extremes of the elements of one output on one tile.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -124,14 +121,7 @@ impl TileDifference {
     /// Cosine similarity of both sides as vectors: 1 is the same direction. Two zero vectors point the same way.
     #[must_use]
     pub fn cosine(&self) -> f64 {
-        let length = self.reference_square.sqrt() * self.candidate_square.sqrt();
-        if length > 0.0 {
-            (self.dot / length).clamp(-1.0, 1.0)
-        } else if self.reference_square == self.candidate_square {
-            1.0
-        } else {
-            0.0
-        }
+        parity::cosine(self.dot, self.reference_square, self.candidate_square)
     }
 
     /// Signal-to-noise ratio in decibels: ten times the common logarithm of the reference's energy over the difference's.

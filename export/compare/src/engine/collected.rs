@@ -32,9 +32,10 @@ impl Collected {
                 all.append(rows);
             }
         }
-        for ((all, outputs), pair) in self.tallies.iter_mut().zip(pairs).zip(shared.pairs) {
+        for (pair, (all, outputs)) in self.tallies.iter_mut().zip(pairs).enumerate() {
             for OutputBatch { name, shape, tiles: found, maps, problem } in outputs.into_iter().flatten() {
-                let tally = all.entry(name).or_insert_with_key(|name| OutputTally::new(name, (pair.limits)(name)));
+                let tally =
+                    all.entry(name).or_insert_with_key(|name| OutputTally::new(name, shared.limits(pair, name)));
                 if tally.problem.is_none() {
                     tally.problem = problem;
                 }

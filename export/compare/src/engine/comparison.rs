@@ -21,7 +21,7 @@ use crate::difference::OutputTally;
 use crate::report::{FailedTile, PairReport, Report, SideReport, TilesReport};
 use crate::side::{Answerer, Side, SideFacts};
 use crate::tiles::TileSet;
-use crate::tolerances::{DecisionLimits, Pair, Tolerances};
+use crate::tolerances::{Pair, Tolerances};
 use crate::{CompareError, Result};
 
 /// Batches on their way between the threads and their collection, for each thread.
@@ -99,12 +99,15 @@ impl Comparison {
     /// Compares every side behind the first with the first. `on_tiles` is called with the number of tiles that are done.
     ///
     /// # Errors
-    /// If the reference fails, saved answers belong to other tiles, or no tile can be read. A candidate that fails is part of
+    /// If there is no side, the reference fails, saved answers belong to other tiles, or no tile can be read. A candidate that fails is part of
     /// the report.
     pub fn run(self, sides: Vec<Side>, tiles: &TileSet, on_tiles: &mut dyn FnMut(usize)) -> Result<Compared> {
         if tiles.is_empty() {
             let reason = "there are no tiles to compare on".to_owned();
             return Err(CompareError::Tiles { origin: tiles.source.clone(), reason });
+        }
+        if sides.is_empty() {
+            return Err(CompareError::NoSide);
         }
         let (mut sides, decoders) = self.asked(sides, tiles)?;
         distinguish(&mut sides);
@@ -114,6 +117,7 @@ impl Comparison {
             tiles,
             sides: &sides,
             pairs: &pairs,
+            tolerances: &self.tolerances,
             decoders: &decoders,
             batch: self.batch.max(1),
             outputs: self.outputs.as_deref(),
@@ -169,26 +173,17 @@ impl Comparison {
         Ok((asked, decoders))
     }
 
+    /// One for each side behind the reference.
     fn pairs(&self, sides: &[AskedSide]) -> Vec<AskedPair> {
-        let Some((reference, candidates)) = sides.split_first() else { return Vec::new() };
-        let pair = |candidate: &AskedSide| {
-            let facts = [reference.facts.clone(), candidate.facts.clone()];
-            let tolerances = self.tolerances.clone();
-            let limits = move |name: &str| tolerances.output(name, &limits_of(&facts));
-            AskedPair {
-                limits: Box::new(limits),
-                sketches: Mutex::default(),
-                kept: Mutex::new(Kept::new(self.pictures.max(3))),
-            }
-        };
-        candidates.iter().map(pair).collect()
+        let pair = || AskedPair { sketches: Mutex::default(), kept: Mutex::new(Kept::new(self.pictures.max(3))) };
+        sides.iter().skip(1).map(|_| pair()).collect()
     }
 
     /// Runs the threads, and collects their results in the order of the tiles.
     fn collect(&self, shared: &Shared<'_>, on_tiles: &mut dyn FnMut(usize)) -> Result<Collected> {
         let batches = shared.tiles.len().div_ceil(shared.batch);
         let streams = shared.sides.iter().map(AskedSide::streams).max().unwrap_or(1);
-        // A thread more than streams decodes while the others compute.
+        // At least as many threads as the side with the most streams.
         let threads = self.threads.clamp(1, batches.max(1)).max(streams.min(batches));
         let writer = |side: &AskedSide| side.save.as_ref().map(|path| AnswersWriter::new(path));
         let mut writers: Vec<Option<AnswersWriter>> = shared.sides.iter().map(writer).collect();
@@ -276,7 +271,7 @@ impl Comparison {
                 answered: &answered,
                 facts,
                 rows: [&rows[0], &rows[at + 1]],
-                limits: self.decision_limits(facts),
+                limits: self.tolerances.decisions(&Pair::new(facts)),
                 bootstrap: self.bootstrap,
             };
             let error = candidate.failed.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -338,19 +333,6 @@ impl Comparison {
         };
         scores.resize(report.comparisons.len(), Vec::new());
         Ok(Compared { report, pictures, scores })
-    }
-
-    fn decision_limits(&self, facts: [&SideFacts; 2]) -> DecisionLimits {
-        self.tolerances.decisions(&limits_of(&facts.map(Clone::clone)))
-    }
-}
-
-/// The part of the facts that limits depend on.
-fn limits_of(facts: &[SideFacts; 2]) -> Pair<'_> {
-    Pair {
-        precisions: [facts[0].precision_or_fp32(), facts[1].precision_or_fp32()],
-        gates: [&facts[0].gate, &facts[1].gate],
-        classifier: facts.iter().any(|facts| !facts.classes.is_empty()),
     }
 }
 

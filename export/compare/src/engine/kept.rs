@@ -37,12 +37,15 @@ impl Kept {
         Self { most, ..Self::default() }
     }
 
-    /// Offers a tile. `differences` are those of each output, infinite for values that are not finite; `row` is its place in
-    /// the batch.
+    /// Offers a tile. `differences` are those of each output, infinite for values that are not finite.
     pub(crate) fn offer(&mut self, tile: usize, differences: &[(&str, f64)], sample: impl FnOnce() -> Sample) {
         let mut wanted = tile < FIRST;
         for (name, difference) in differences.iter().filter(|(_, difference)| *difference > 0.0) {
-            let list = self.largest.entry((*name).to_owned()).or_default();
+            // Under a lock of all threads: a name is copied only when it is new.
+            if !self.largest.contains_key(*name) {
+                self.largest.insert((*name).to_owned(), Vec::new());
+            }
+            let Some(list) = self.largest.get_mut(*name) else { continue };
             // Equal differences keep the tile that comes first, whichever thread was faster.
             let place = list.partition_point(|(other, number)| (other, tile) > (difference, *number));
             if place < self.most {

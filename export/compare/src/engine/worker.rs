@@ -13,11 +13,11 @@ use kiln_tile::{Decoder, TILE_BYTES};
 use ndarray::ArrayD;
 
 use super::{Kept, Sample, SideRows};
-use crate::difference::{Keys, Problem, Sketches, TileDifference, measure};
+use crate::difference::{Keys, Sketches, TileDifference, measure};
 use crate::map::{MapTile, map_size};
 use crate::side::{Answerer, SideFacts};
 use crate::tiles::TileSet;
-use crate::tolerances::OutputLimits;
+use crate::tolerances::{OutputLimits, Pair, Tolerances};
 use crate::{CompareError, Result};
 
 /// A side while it is asked.
@@ -68,8 +68,6 @@ impl AskedSide {
 
 /// The differences of one pair that all threads add to.
 pub(super) struct AskedPair {
-    /// Limits of an output by its name.
-    pub(super) limits: Box<dyn Fn(&str) -> OutputLimits + Send + Sync>,
     pub(super) sketches: Mutex<BTreeMap<String, Sketches>>,
     pub(super) kept: Mutex<Kept>,
 }
@@ -80,6 +78,7 @@ pub(super) struct Shared<'a> {
     pub(super) sides: &'a [AskedSide],
     /// One for each side behind the reference.
     pub(super) pairs: &'a [AskedPair],
+    pub(super) tolerances: &'a Tolerances,
     pub(super) decoders: &'a [Decoder],
     pub(super) batch: usize,
     pub(super) outputs: Option<&'a [String]>,
@@ -111,7 +110,8 @@ pub(super) struct OutputBatch {
     pub(super) shape: Vec<usize>,
     pub(super) tiles: Vec<TileDifference>,
     pub(super) maps: Vec<MapTile>,
-    pub(super) problem: Option<Problem>,
+    /// The reason why the output cannot be compared.
+    pub(super) problem: Option<String>,
 }
 
 /// Tiles of a batch.
@@ -145,6 +145,12 @@ pub(super) fn work(shared: &Shared<'_>, thread: usize, done: &Sender<Result<Batc
 }
 
 impl Shared<'_> {
+    /// Limits of an output of a pair.
+    pub(super) fn limits(&self, pair: usize, name: &str) -> OutputLimits {
+        let facts = [&self.sides[0].facts, &self.sides[pair + 1].facts];
+        self.tolerances.output(name, &Pair::new(facts))
+    }
+
     fn batch(
         &self,
         number: usize,
@@ -164,7 +170,7 @@ impl Shared<'_> {
             let outputs = match (reference, candidate) {
                 (Some(reference), Some(candidate)) if !tiles.is_empty() => {
                     let pixels = pixels.get(self.sides[0].decoder).map_or(&[][..], Vec::as_slice);
-                    Some(self.pair(&self.pairs[at], &tiles, pixels, [reference, candidate], keys))
+                    Some(self.pair(at, &tiles, pixels, [reference, candidate], keys))
                 }
                 (Some(_), Some(_)) => Some(Vec::new()),
                 _ => None,
@@ -259,7 +265,7 @@ impl Shared<'_> {
 
     fn pair(
         &self,
-        pair: &AskedPair,
+        pair: usize,
         tiles: &[usize],
         pixels: &[u8],
         [reference, candidate]: [&Outputs; 2],
@@ -278,7 +284,7 @@ impl Shared<'_> {
         for name in candidate.arrays.keys().filter(|name| !reference.arrays.contains_key(*name)) {
             batches.push(problem(name, "the reference has no such output".to_owned()));
         }
-        let mut kept = pair.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.pairs[pair].kept.lock().unwrap_or_else(PoisonError::into_inner);
         for (row, tile) in tiles.iter().enumerate() {
             let differences: Vec<(&str, f64)> = batches
                 .iter()
@@ -294,8 +300,8 @@ impl Shared<'_> {
         batches
     }
 
-    fn measured(&self, pair: &AskedPair, name: &str, [a, b]: [&ArrayD<f32>; 2], keys: &mut Keys) -> OutputBatch {
-        let limits = (pair.limits)(name);
+    fn measured(&self, pair: usize, name: &str, [a, b]: [&ArrayD<f32>; 2], keys: &mut Keys) -> OutputBatch {
+        let limits = self.limits(pair, name);
         let shape = behind(a).to_vec();
         let (a, b) = (a.as_standard_layout(), b.as_standard_layout());
         let (a, b) = (a.as_slice().unwrap_or_default(), b.as_slice().unwrap_or_default());
@@ -307,7 +313,7 @@ impl Shared<'_> {
             tiles.push(measure(a, b, &limits.tolerance, keys));
             maps.extend(map.map(|size| MapTile::new(a, b, size)));
         }
-        let mut sketches = pair.sketches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sketches = self.pairs[pair].sketches.lock().unwrap_or_else(PoisonError::into_inner);
         if !sketches.contains_key(name) {
             let elements = (width as u64).saturating_mul(self.tiles.len() as u64);
             sketches.insert(name.to_owned(), Sketches::new(elements));

@@ -5,7 +5,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::chart;
 use super::text::MATRIX_COLUMNS as MATRIX;
-use super::text::{decisions_line, matrix_row, percent, score, side_line, small, summary};
+use super::text::{decisions_line, failed_rows, flip_row, matrix_row, percent, score, side_line, small, summary};
 use super::tile_row::tile_row;
 use super::{PairReport, Report};
 use crate::decisions::Decisions;
@@ -183,21 +183,7 @@ fn problem(output: &OutputDifference) -> Markup {
 }
 
 fn decision_section(decisions: &Decisions) -> Markup {
-    let flips: Vec<Vec<String>> = decisions
-        .flipped
-        .iter()
-        .take(LISTED)
-        .map(|flip| {
-            vec![
-                flip.path.clone(),
-                flip.label.clone().unwrap_or_default(),
-                score(f64::from(flip.reference)),
-                score(f64::from(flip.candidate)),
-                score(flip.reference_margin),
-                score(flip.candidate_margin),
-            ]
-        })
-        .collect();
+    let flips: Vec<Vec<String>> = decisions.flipped.iter().take(LISTED).map(flip_row).collect();
     let changes: Vec<Vec<String>> = decisions
         .changed_classes
         .iter()
@@ -253,7 +239,7 @@ fn maps(pair: &PairReport) -> Markup {
         @if !rows.is_empty() {
             h3 { "Maps" }
             (table(
-                "Where maps differ; overlap of the bright parts as intersection over union",
+                "Differences of maps; overlap of the bright parts as intersection over union",
                 &["map", "largest difference", "mean overlap", "least overlap", "border over inside"],
                 &rows,
             ))
@@ -262,8 +248,7 @@ fn maps(pair: &PairReport) -> Markup {
 }
 
 fn failed(report: &Report) -> Markup {
-    let row = |tile: &super::FailedTile| vec![tile.path.clone(), tile.status.clone()];
-    let rows: Vec<Vec<String>> = report.tiles.failed.iter().take(LISTED).map(row).collect();
+    let rows = failed_rows(report, LISTED);
     html! {
         section {
             h2 { "Tiles that could not be read" }

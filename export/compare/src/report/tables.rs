@@ -1,7 +1,8 @@
 //! The report as Markdown, for a comment or a job summary.
 
 use super::text::{
-    MATRIX_COLUMNS, OUTPUT_COLUMNS, decisions_line, matrix_row, output_row, score, side_line, small, summary, verdict,
+    MATRIX_COLUMNS, OUTPUT_COLUMNS, decisions_line, failed_rows, flip_row, matrix_row, output_row, side_line, small,
+    summary, verdict,
 };
 use super::{PairReport, Report};
 
@@ -23,8 +24,7 @@ pub fn markdown(report: &Report) -> String {
     }
     report.comparisons.iter().for_each(|pair| text.push_str(&section(pair)));
     if !report.tiles.failed.is_empty() {
-        let rows: Vec<Vec<String>> =
-            report.tiles.failed.iter().take(LISTED).map(|tile| vec![tile.path.clone(), tile.status.clone()]).collect();
+        let rows = failed_rows(report, LISTED);
         text.push_str(&format!("## {} tiles could not be read\n\n", report.tiles.failed.len()));
         text.push_str(&table(&["tile", "reason"], &rows));
     }
@@ -66,23 +66,7 @@ fn section(pair: &PairReport) -> String {
     }
     let Some(decisions) = &pair.decisions else { return text };
     text.push_str(&format!("Decisions: {}.\n\n", decisions_line(decisions)));
-    let rows: Vec<Vec<String>> = decisions
-        .flipped
-        .iter()
-        .take(LISTED)
-        .map(|flip| {
-            let label = flip.label.clone().unwrap_or_default();
-            let (a, b) = (f64::from(flip.reference), f64::from(flip.candidate));
-            vec![
-                flip.path.clone(),
-                label,
-                score(a),
-                score(b),
-                score(flip.reference_margin),
-                score(flip.candidate_margin),
-            ]
-        })
-        .collect();
+    let rows: Vec<Vec<String>> = decisions.flipped.iter().take(LISTED).map(flip_row).collect();
     if !rows.is_empty() {
         let columns = ["flipped tile", "label", "reference", "candidate", "margin of reference", "margin of candidate"];
         text.push_str(&table(&columns, &rows));

@@ -1,6 +1,6 @@
 //! Numbers and sentences that every form of the report has.
 
-use crate::decisions::Decisions;
+use crate::decisions::{Decisions, Flip};
 use crate::difference::OutputDifference;
 use crate::report::{PairReport, Report, SideReport};
 
@@ -88,7 +88,24 @@ pub(super) fn decisions_line(decisions: &Decisions) -> String {
     parts.join("; ")
 }
 
-/// One line about a side: what it is, and where it ran.
+/// A row of the table of flipped tiles, after the columns tile, label, score and margin of both sides.
+pub(super) fn flip_row(flip: &Flip) -> Vec<String> {
+    vec![
+        flip.path.clone(),
+        flip.label.clone().unwrap_or_default(),
+        score(f64::from(flip.reference)),
+        score(f64::from(flip.candidate)),
+        score(flip.reference_margin),
+        score(flip.candidate_margin),
+    ]
+}
+
+/// The first rows of the table of tiles that could not be read, after the columns tile and reason.
+pub(super) fn failed_rows(report: &Report, most: usize) -> Vec<Vec<String>> {
+    report.tiles.failed.iter().take(most).map(|tile| vec![tile.path.clone(), tile.status.clone()]).collect()
+}
+
+/// One line about a side: precision, provider, versions and machine.
 pub(super) fn side_line(side: &SideReport) -> String {
     let facts = &side.facts;
     let mut parts = Vec::new();

@@ -25,13 +25,13 @@ const VALUES: usize = 4;
 
 /// Renders the tile, its answers and its maps.
 pub(super) fn tile_row(picture: &Picture) -> Markup {
-    let mut maps: Vec<(&str, &ArrayD<f32>, &ArrayD<f32>)> = Vec::new();
+    let mut maps: Vec<(&str, &ArrayD<f32>, &ArrayD<f32>, f64)> = Vec::new();
     let mut values: Vec<(&str, String, String, f64)> = Vec::new();
     for (name, a) in &picture.reference.arrays {
         let Some(b) = picture.candidate.arrays.get(name).filter(|b| b.shape() == a.shape()) else { continue };
         let most = a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);
         if map_size(&a.shape()[1..]).is_some() {
-            maps.push((name, a, b));
+            maps.push((name, a, b, most));
         }
         let shown = |array: &ArrayD<f32>| {
             let few: Vec<String> = array.iter().take(VALUES).map(|value| format!("{value:.4}")).collect();
@@ -40,10 +40,7 @@ pub(super) fn tile_row(picture: &Picture) -> Markup {
         values.push((name, shown(a), shown(b), most));
     }
     // The maps with the largest differences.
-    let difference = |(_, a, b): &(&str, &ArrayD<f32>, &ArrayD<f32>)| {
-        a.iter().zip(*b).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max)
-    };
-    maps.sort_by(|one, other| difference(other).total_cmp(&difference(one)));
+    maps.sort_by(|one, other| other.3.total_cmp(&one.3));
     html! {
         article.tile {
             h4 { (picture.path) }
@@ -51,7 +48,7 @@ pub(super) fn tile_row(picture: &Picture) -> Markup {
                 @if picture.pixels.len() == TILE_BYTES {
                     (figure("the tile", &tile_png(&picture.pixels), SIDE, SIDE))
                 }
-                @for (name, a, b) in maps.iter().take(MAPS) { (map_figures(name, a, b)) }
+                @for (name, a, b, _) in maps.iter().take(MAPS) { (map_figures(name, a, b)) }
             }
             table.answers {
                 thead { tr { th scope="col" { "output" } th scope="col" { "reference" } th scope="col" { "candidate" } th scope="col" { "largest difference" } } }
@@ -82,9 +79,9 @@ fn map_figures(name: &str, a: &ArrayD<f32>, b: &ArrayD<f32>) -> Markup {
     let (w, h) = (u32::try_from(width / step).unwrap_or(0), u32::try_from(height / step).unwrap_or(0));
     let scale = format!("{} to {}", small(f64::from(low)), small(f64::from(high)));
     html! {
-        (figure(&format!("{name}, reference ({scale})"), &map_png(&a, size, (low, high), VIRIDIS), w, h))
-        (figure(&format!("{name}, candidate, same scale"), &map_png(&b, size, (low, high), VIRIDIS), w, h))
-        (figure(&format!("{name}, difference (0 to {})", small(f64::from(most))), &map_png(&difference, size, (0.0, most), INFERNO), w, h))
+        (figure(&format!("{name}, reference ({scale})"), &map_png(&a, size, step, (low, high), VIRIDIS), w, h))
+        (figure(&format!("{name}, candidate, same scale"), &map_png(&b, size, step, (low, high), VIRIDIS), w, h))
+        (figure(&format!("{name}, difference (0 to {})", small(f64::from(most))), &map_png(&difference, size, step, (0.0, most), INFERNO), w, h))
     }
 }
 
@@ -102,6 +99,7 @@ fn tile_png(pixels: &[u8]) -> Vec<u8> {
 fn map_png(
     values: &[f32],
     (height, width): (usize, usize),
+    step: usize,
     (low, high): (f32, f32),
     colours: colorous::Gradient,
 ) -> Vec<u8> {
@@ -116,7 +114,6 @@ fn map_png(
             [255, 0, 255]
         }
     };
-    let step = height.max(width).div_ceil(LONGEST).max(1);
     // The largest value of a block: single wrong pixels must not disappear.
     let block = |y: usize, x: usize| {
         let rows = (y * step..(y + 1) * step).flat_map(|row| (x * step..(x + 1) * step).map(move |at| (row, at)));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kiln_export::BurnModel;
-use kiln_runtime::scorer::{Scorer, rows};
+use kiln_runtime::scorer::{Scorer, run_padded};
 use kiln_runtime::{Error, Outputs};
 use kiln_tile::TILE_BYTES;
 use ndarray::{Axis, concatenate};
@@ -76,11 +76,7 @@ fn pieces(scorer: &mut (dyn Scorer + Send), pixels: &[u8], tiles: usize, most: O
         let n = piece.min(tiles - first);
         let part = &pixels[first * TILE_BYTES..(first + n) * TILE_BYTES];
         parts.push(match fixed {
-            Some(batch) if batch > n => {
-                let mut filled = part.to_vec();
-                filled.resize(batch * TILE_BYTES, 0);
-                rows(&scorer.run(&filled, batch)?, 0, n)
-            }
+            Some(batch) if batch > n => run_padded(scorer, &mut part.to_vec(), n)?,
             _ => scorer.run(part, n)?,
         });
     }

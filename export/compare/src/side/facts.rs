@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use kiln_runtime::DecisionRule;
 use kiln_runtime::bench::Machine;
 use serde::{Deserialize, Serialize};
 
@@ -92,12 +91,6 @@ impl SideFacts {
             normal_classes: Vec::new(),
             gate: BTreeMap::new(),
         }
-    }
-
-    /// The decision rule. Without a threshold no tile is anomalous.
-    #[must_use]
-    pub fn rule(&self) -> DecisionRule {
-        DecisionRule::new(self.threshold.unwrap_or(f64::INFINITY), self.classes.clone(), &self.normal_classes)
     }
 
     /// The precision that limits depend on.

@@ -12,7 +12,7 @@ use kiln_train::training::Run;
 
 pub use answerer::Answerer;
 pub use facts::{SideFacts, SideKind};
-pub use open::{open, open_each, runtime_for};
+pub use open::{open, open_each};
 #[cfg(feature = "endpoint")]
 pub use options::ServerOptions;
 pub use options::SideOptions;

@@ -1,10 +1,12 @@
 //! Opening sides: each becomes an answerer for every thread that may use one.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use kiln_export::BurnModel;
 use kiln_runtime::bench::Machine;
-use kiln_runtime::parity::gate_tolerances;
+use kiln_runtime::parity::gate_differences;
 use kiln_runtime::score::Layout;
 use kiln_runtime::{Bundle, Optimisation, ProviderKind, Providers, Runtime, Session, SessionOptions, library};
 use kiln_tile::Decoder;
@@ -32,15 +34,12 @@ pub fn open_each(specs: &[SideSpec], options: &SideOptions) -> Result<Vec<Result
         let bundle = specs.iter().find(|spec| spec.is_bundle());
         bundle.map(|spec| spec.target.clone())
     });
-    let opening = Opening { options, runtime, bundle_of_servers };
+    let opening = Opening { options, runtime, bundle_of_servers, bundles: RefCell::default() };
     Ok(specs.iter().map(|spec| opening.open(spec)).collect())
 }
 
 /// Loads the ONNX Runtime that has the providers of the sides. One process can load one library.
-///
-/// # Errors
-/// If none is installed, or a provider is unknown.
-pub fn runtime_for(specs: &[SideSpec], options: &SideOptions) -> Result<&'static Runtime> {
+fn runtime_for(specs: &[SideSpec], options: &SideOptions) -> Result<&'static Runtime> {
     let mut kinds: Vec<ProviderKind> = Vec::new();
     for spec in specs.iter().filter(|spec| spec.is_bundle()) {
         kinds.extend(providers(spec, options)?.kinds());
@@ -66,6 +65,8 @@ struct Opening<'a> {
     options: &'a SideOptions,
     runtime: Option<&'static Runtime>,
     bundle_of_servers: Option<PathBuf>,
+    /// Bundles by their path as a side names it: opening one reads and hashes all its files.
+    bundles: RefCell<BTreeMap<PathBuf, Bundle>>,
 }
 
 impl Opening<'_> {
@@ -89,13 +90,27 @@ impl Opening<'_> {
         self.run(spec)
     }
 
+    /// The bundle at a path, opened once for all cells of a matrix. A graph with another threshold than its manifest is a
+    /// difference to report, not a reason to refuse.
+    fn opened(&self, path: &Path) -> Result<Bundle> {
+        if let Some(bundle) = self.bundles.borrow().get(path) {
+            return Ok(bundle.clone());
+        }
+        let bundle = Bundle::open_to_verify(path)?;
+        self.bundles.borrow_mut().insert(path.to_owned(), bundle.clone());
+        Ok(bundle)
+    }
+
     fn bundle(&self, spec: &SideSpec) -> Result<Side> {
-        // A graph with another threshold than its manifest is a difference to report, not a reason to refuse.
-        let bundle = Bundle::open_to_verify(&spec.target)?;
+        let bundle = self.opened(&spec.target)?;
         let precision = spec.precision.as_deref().unwrap_or("fp32");
         let variant = bundle.variant(precision)?.clone();
         let providers = providers(spec, self.options)?;
-        let Some(runtime) = self.runtime else { return Err(CompareError::Ended) };
+        let runtime = match self.runtime {
+            Some(runtime) => runtime,
+            // The bundle appeared after the sides were looked at.
+            None => runtime_for(std::slice::from_ref(spec), self.options)?,
+        };
         let layout = Layout::new(&providers, self.options.threads, usize::MAX);
         let optimisation = if spec.unoptimised { Optimisation::Off } else { Optimisation::All };
         let options = SessionOptions {
@@ -125,7 +140,7 @@ impl Opening<'_> {
         facts.machine = Some(Machine::here());
         facts.graph_sha256 =
             bundle.manifest.files.iter().find(|file| file.path == variant.file).map(|file| file.sha256.clone());
-        facts.gate = gate_tolerances(&variant).into_iter().map(|(name, seen)| (name, seen.absolute / 2.0)).collect();
+        facts.gate = gate_differences(&variant);
         let decoder = bundle.manifest.tile.decoder();
         Ok(Side { facts, decoder, answerers, bundle: Some(bundle), run: None })
     }
@@ -176,7 +191,8 @@ impl Opening<'_> {
         let Some(path) = &self.bundle_of_servers else {
             return Err(CompareError::NoBundle { text: spec.to_string() });
         };
-        let bundle = Bundle::open(path)?;
+        let bundle = self.opened(path)?;
+        bundle.check_statements()?;
         let url: EndpointUrl = spec.target.to_string_lossy().parse().map_err(kiln_runtime::Error::from)?;
         let model = spec.model.clone().unwrap_or_else(|| bundle.manifest.model.name.clone());
         let options = EndpointOptions {
@@ -220,7 +236,7 @@ fn bundle_facts(spec: &SideSpec, bundle: &Bundle, precision: &str) -> SideFacts 
     facts
 }
 
-fn versions() -> std::collections::BTreeMap<String, String> {
+fn versions() -> BTreeMap<String, String> {
     [("kiln".to_owned(), env!("CARGO_PKG_VERSION").to_owned())].into()
 }
 

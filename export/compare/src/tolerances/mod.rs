@@ -5,11 +5,12 @@ mod yaml;
 
 use std::collections::BTreeMap;
 
-use kiln_runtime::parity::Tolerance;
+use kiln_runtime::parity::{GATE_MARGIN, GATE_REASON, Tolerance};
 
 use self::yaml::nearest;
 
 use crate::difference::TileDifference;
+use crate::side::SideFacts;
 use crate::{CompareError, Result};
 
 /// The share of decisions that an fp16 or int8 graph may change, as at the export's gate.
@@ -148,6 +149,17 @@ pub(crate) struct Pair<'a> {
     pub(crate) classifier: bool,
 }
 
+impl<'a> Pair<'a> {
+    /// The part of the facts that limits depend on.
+    pub(crate) fn new(facts: [&'a SideFacts; 2]) -> Self {
+        Self {
+            precisions: facts.map(SideFacts::precision_or_fp32),
+            gates: facts.map(|facts| &facts.gate),
+            classifier: facts.iter().any(|facts| !facts.classes.is_empty()),
+        }
+    }
+}
+
 impl Pair<'_> {
     fn is_lower_precision(&self) -> bool {
         self.precisions.iter().any(|precision| matches!(*precision, "fp16" | "int8"))
@@ -178,9 +190,9 @@ impl Tolerances {
         let usual = match gate {
             // Sides that each differ from fp32 by their gate's figure may differ from each other by both.
             Some(_) if pair.is_lower_precision() => Tolerance {
-                absolute: pair.gates.iter().filter_map(|gate| gate.get(name)).map(|seen| 2.0 * seen).sum(),
+                absolute: pair.gates.iter().filter_map(|gate| gate.get(name)).map(|seen| GATE_MARGIN * seen).sum(),
                 relative: 0.0,
-                reason: "twice the largest difference that the export measured on the validation split",
+                reason: GATE_REASON,
             },
             _ => usual,
         };

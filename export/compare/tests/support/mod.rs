@@ -36,7 +36,7 @@ pub fn tile(id: usize) -> Tile {
         let add = quarter[usize::from(y >= 128) * 2 + usize::from(x >= 128)] + (x as f64 * 0.04) + (y as f64 * 0.02);
         pixels.extend(colour.map(|value| (value + add).min(255.0) as u8));
     }
-    // The number of the tile, so that a fault can know it.
+    // The number of the tile, by which a fault chooses its tiles.
     pixels[0] = (id >> 8) as u8;
     pixels[1] = (id & 0xff) as u8;
     Tile::from_pixels(pixels).unwrap()

@@ -15,40 +15,13 @@ use crate::error::{Error, Result};
 use crate::graph::{
     Attribute, Attributes, Constant, Draft, Foreign, ForeignHeader, Graph, Header, Node, Origin, ValueId,
 };
+use crate::precision::HALF;
 use crate::symbolic::{Plan, Size, Symbol};
 
-/// Operators that the passes look at.
-const KNOWN: [&str; 27] = [
-    "Add",
-    "AveragePool",
-    "Cast",
-    "Clip",
-    "Concat",
-    "Conv",
-    "ConvTranspose",
-    "Div",
-    "Expand",
-    "Flatten",
-    "Gemm",
-    "GlobalAveragePool",
-    "HardSigmoid",
-    "HardSwish",
-    "LeakyRelu",
-    "MatMul",
-    "MaxPool",
-    "Mul",
-    "PRelu",
-    "Relu",
-    "Reshape",
-    "Resize",
-    "Sigmoid",
-    "Slice",
-    "Sub",
-    "Tanh",
-    "Transpose",
-];
+/// Operators that the passes look at beside those that are computed in 16 bits.
+const OTHERS: [&str; 5] = ["Cast", "Div", "Flatten", "GlobalAveragePool", "Sub"];
 
-/// Names of their attributes.
+/// Names of the attributes of both.
 const ATTRIBUTES: [&str; 31] = [
     "allowzero",
     "alpha",
@@ -304,7 +277,7 @@ fn transposed(constant: &Constant) -> Option<Constant> {
 /// The operator and its attributes, if the passes look at it and every attribute is known.
 fn known(proto: &NodeProto) -> Option<(&'static str, Attributes)> {
     let standard = proto.domain.is_empty() || proto.domain == "ai.onnx";
-    let op = KNOWN.into_iter().find(|op| standard && *op == proto.op_type)?;
+    let op = HALF.into_iter().chain(OTHERS).find(|op| standard && *op == proto.op_type)?;
     let attributes = proto.attribute.iter().map(attribute).collect::<Option<_>>()?;
     Some((op, attributes))
 }

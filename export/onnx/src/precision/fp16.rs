@@ -13,7 +13,7 @@ use crate::element::Element;
 use crate::graph::{Constant, Node, ValueId, to};
 
 /// Operators that are computed in 16 bits: products, and operators that only move or compare values.
-const HALF: [&str; 22] = [
+pub(crate) const HALF: [&str; 22] = [
     "Add",
     "AveragePool",
     "Clip",

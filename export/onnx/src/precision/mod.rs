@@ -20,6 +20,7 @@ use std::str::FromStr;
 
 pub use activations::Activations;
 pub use calibration::Calibration;
+pub(crate) use fp16::HALF;
 pub use int8::Int8;
 
 use crate::error::Result;

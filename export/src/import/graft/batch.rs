@@ -1,11 +1,11 @@
 //! A fixed batch made symbolic: shapes inside the graph that hold the old batch are replaced by shapes that follow the
-//! input. Whether the result is right is proven by running it, never assumed here.
+//! input. The result is proven by running it, never assumed here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use burn_onnx_export::proto::{AttributeProto, AttributeType, GraphProto, NodeProto, TensorProto};
 
-/// Which constants are taken for shapes with the old batch inside.
+/// The constants that are taken for shapes with the old batch inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rewrite {
     /// None: the graph may follow its input already.

@@ -46,7 +46,7 @@ impl Graft<'_> {
     /// The graph with this batch.
     pub(super) fn model(&self, batch: GraphBatch) -> ModelProto {
         let mut model = self.foreign.proto.clone();
-        let mut graph = self.foreign.graph().clone();
+        let mut graph = model.graph.take().unwrap_or_default();
         self.make_room(&mut graph);
         let values = |output: &str| {
             let declared = self.foreign.outputs.iter().find(|declared| declared.name == output);

@@ -96,7 +96,7 @@ pub(super) fn output(port: &ValueInfoProto) -> Result<DeclaredOutput, String> {
     };
     // Floats, integers and booleans; 0 is inferred by ONNX Runtime.
     match element {
-        0..=7 | 9..=13 | 16 => Ok(DeclaredOutput { name: port.name.clone(), value: port.name.clone(), element }),
+        0..=7 | 9..=13 | 16 => Ok(DeclaredOutput { name: port.name.clone(), element }),
         _ => Err(format!("it is {}", type_name(port))),
     }
 }

@@ -12,7 +12,7 @@ use crate::import::ImportError;
 /// A file with weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::import) struct ExternalFile {
-    /// Where it is.
+    /// Its path.
     pub(in crate::import) source: PathBuf,
     /// Its name in the bundle.
     pub(in crate::import) name: String,

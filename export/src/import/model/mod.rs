@@ -86,10 +86,8 @@ impl DeclaredInput {
 /// An output that is a tensor of numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DeclaredOutput {
-    /// Name by which the user and the bundle know it.
+    /// Name in the graph.
     pub(super) name: String,
-    /// Name of the value in the graph.
-    pub(super) value: String,
     /// `TensorProto.DataType`; 0 if the model does not declare it.
     pub(super) element: i32,
 }

@@ -1,6 +1,7 @@
 //! NumPy's `.npy` format, version 1 to 3 (`numpy/lib/format.py`), for arrays of numbers. A hostile header costs no more
 //! than its own length, and memory grows with the bytes that are there, not with the shape that is stated.
 
+use burn::tensor::f16;
 use ndarray::{ArrayD, IxDyn, ShapeBuilder as _};
 
 /// The longest header, in bytes. NumPy writes some 120.
@@ -66,12 +67,16 @@ fn shape(header: &str) -> Option<Vec<usize>> {
 
 fn elements(descr: &str, data: &[u8], count: usize) -> Result<Vec<f64>, String> {
     macro_rules! read {
-        ($type:ty) => {{
+        ($type:ty) => {
+            read!($type, |value| value as f64)
+        };
+        ($type:ty, $wide:expr) => {{
             let width = size_of::<$type>();
             if count.checked_mul(width) != Some(data.len()) {
                 return Err(format!("{} bytes of elements, but the shape needs {count} of {width} bytes", data.len()));
             }
-            let number = |chunk: &[u8]| <$type>::from_le_bytes(chunk.try_into().unwrap_or_default()) as f64;
+            let wide: fn($type) -> f64 = $wide;
+            let number = |chunk: &[u8]| wide(<$type>::from_le_bytes(chunk.try_into().unwrap_or_default()));
             Ok(data.chunks_exact(width).map(number).collect())
         }};
     }
@@ -86,27 +91,8 @@ fn elements(descr: &str, data: &[u8], count: usize) -> Result<Vec<f64>, String> 
         "<u2" => read!(u16),
         "<u4" => read!(u32),
         "|b1" => read!(u8),
-        "<f2" => {
-            let floats: Result<Vec<f64>, String> = if count.checked_mul(2) == Some(data.len()) {
-                Ok(data.chunks_exact(2).map(|two| half(u16::from_le_bytes([two[0], two[1]]))).collect())
-            } else {
-                Err("the elements are cut off".to_owned())
-            };
-            floats
-        }
+        "<f2" => read!(f16, f16::to_f64),
         other => Err(format!("elements of type `{}`; numbers in little-endian order are read", other.escape_debug())),
-    }
-}
-
-/// A 16-bit float (IEEE 754).
-fn half(bits: u16) -> f64 {
-    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f64::from(bits & 0x3ff) / 1024.0);
-    sign * match exponent {
-        0 => fraction * 2.0_f64.powi(-14),
-        31 if fraction == 0.0 => f64::INFINITY,
-        31 => f64::NAN,
-        _ => (1.0 + fraction) * 2.0_f64.powi(exponent - 15),
     }
 }
 

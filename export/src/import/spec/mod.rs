@@ -20,7 +20,7 @@ pub(super) use resolve::resolve;
 
 use super::ImportError;
 
-/// What a user states about a model. Everything is optional: the model's own input and outputs answer the rest, or an
+/// A user's description of a model. Everything is optional: the model's own input and outputs answer the rest, or an
 /// error asks for it.
 ///
 /// ```
@@ -65,7 +65,7 @@ pub struct Spec {
     pub notes: Vec<String>,
 }
 
-/// What a user states about the input.
+/// A user's description of the input.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct InputSpec {
@@ -128,7 +128,7 @@ pub enum ThresholdSpec {
 }
 
 impl Spec {
-    /// Reads a description from a file: Kiln's YAML, WSInfer's `config.json` or timm's `config.json`, told apart by
+    /// Reads a description from a file: Kiln's YAML, WSInfer's `config.json` or timm's `config.json`, recognised by
     /// their keys.
     ///
     /// # Errors
