@@ -1,6 +1,6 @@
 //! The slides that arguments name: files, and folders that are searched.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use kiln_slide::{SlideSearch, is_slide, is_unsupported_slide, slides_in};
