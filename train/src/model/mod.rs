@@ -69,7 +69,7 @@ mod standard;
 pub(crate) mod tensors;
 mod zoo;
 
-pub use autoencoder::{Decoder, Encoder, Latent};
+pub use autoencoder::{Decoder, Encoder, Latent, LatentForm};
 use backbone::Backbone;
 pub use classes::Classes;
 pub(crate) use classes::{listed, nearest_of};

@@ -1,30 +1,64 @@
 //! The decoder of both autoencoders: a dense layer, then transposed convolutions up to the tile, or to feature maps.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::nn::conv::{ConvTranspose2d, ConvTranspose2dConfig};
-use burn::nn::{Linear, LinearConfig};
+use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Device, Tensor};
+
+use super::{LatentForm, keeping_variance, no_bias};
+
+/// The colour with which an untrained decoder begins: that of tissue in H&E, as log-odds of R, G and B. From grey it would
+/// spend its first epochs on the colour alone.
+const TISSUE: [f32; 3] = [1.7, 0.6, 1.4];
 
 /// From the latent space to pixels in 0..1, or to the values of feature maps.
 #[derive(Module, Debug)]
 pub struct Decoder {
     dense: Linear,
     deconvs: Vec<ConvTranspose2d>,
+    /// One after each transposed convolution but the last; none for a vector.
+    norms: Vec<GroupNorm>,
     channels: usize,
     side: usize,
     pixels: bool,
+    by_place: bool,
 }
 
 impl Decoder {
-    /// Fresh weights: a dense layer to `[channels[0], side, side]`, then one transposed convolution for each further
-    /// entry of `channels`, which multiplies the side by `stride`.
+    /// Fresh weights: a dense layer to `[channels[0], side, side]`, then one transposed convolution for each further entry
+    /// of `channels`, which multiplies the side by the entry of `strides`. If the latent space is a map, it has the side
+    /// `side`, the dense layer is one of each place, and the convolutions are normalised over each tile, with which they
+    /// learn several times as fast.
     #[must_use]
-    pub fn new(latent: usize, side: usize, channels: &[usize], stride: usize, device: &Device) -> Self {
+    pub fn new(
+        (form, latent): (LatentForm, usize),
+        side: usize,
+        channels: &[usize],
+        strides: &[usize],
+        device: &Device,
+    ) -> Self {
+        debug_assert_eq!(channels.len(), strides.len() + 1);
         let first = channels.first().copied().unwrap_or(1);
-        let deconvs = channels.windows(2).map(|pair| widened([pair[0], pair[1]], stride).init(device)).collect();
-        let dense = LinearConfig::new(latent, first * side * side).init(device);
-        Self { dense, deconvs, channels: first, side, pixels: true }
+        let layers = channels.windows(2).zip(strides);
+        let deconvs = layers.map(|(pair, stride)| widened([pair[0], pair[1]], *stride, device)).collect();
+        let by_place = form == LatentForm::Map;
+        let normed = if by_place { channels.get(1..channels.len() - 1).unwrap_or_default() } else { &[] };
+        let norms = normed.iter().map(|width| GroupNormConfig::new(1, *width).init(device)).collect();
+        let width = if by_place { first } else { first * side * side };
+        let dense = LinearConfig::new(latent, width).with_initializer(keeping_variance(latent)).init(device);
+        let dense = Linear { bias: no_bias(width, device), ..dense };
+        Self { dense, deconvs, norms, channels: first, side, pixels: true, by_place }.from_tissue(device)
+    }
+
+    /// The decoder with a first answer near the colour of tissue, if it rebuilds colours.
+    fn from_tissue(mut self, device: &Device) -> Self {
+        if let Some(last) = self.deconvs.pop_if(|last| last.channels[1] == TISSUE.len()) {
+            let weight = last.weight.map(|weight| weight.mul_scalar(0.3));
+            let bias = Some(Param::from_tensor(Tensor::from_floats(TISSUE, device)));
+            self.deconvs.push(ConvTranspose2d { weight, bias, ..last });
+        }
+        self
     }
 
     /// The decoder without the final sigmoid, for feature maps, whose values have no bounds.
@@ -36,19 +70,37 @@ impl Decoder {
     /// Rebuilt tiles in 0..1, `[batch, 3, 256, 256]`, or maps, `[batch, channels, side, side]`.
     #[must_use]
     pub fn forward(&self, latent: Tensor<2>) -> Tensor<4> {
-        let [batch, _] = latent.dims();
-        let maps = relu(self.dense.forward(latent)).reshape([batch, self.channels, self.side, self.side]);
+        let [batch, values] = latent.dims();
+        let maps = if self.by_place {
+            let places = [batch, self.side, self.side, values / (self.side * self.side)];
+            relu(self.dense.forward(latent.reshape(places))).permute([0, 3, 1, 2])
+        } else {
+            relu(self.dense.forward(latent)).reshape([batch, self.channels, self.side, self.side])
+        };
         let last = self.deconvs.len().saturating_sub(1);
         let maps = self.deconvs.iter().enumerate().fold(maps, |maps, (index, deconv)| {
             let maps = deconv.forward(maps);
-            if index == last { maps } else { relu(maps) }
+            if index == last {
+                return maps;
+            }
+            relu(match self.norms.get(index) {
+                Some(norm) => norm.forward(maps),
+                None => maps,
+            })
         });
         if self.pixels { sigmoid(maps) } else { maps }
     }
 }
 
-/// A transposed convolution that multiplies the side by `stride` exactly: kernel `stride + 2`, padding 1.
-fn widened(channels: [usize; 2], stride: usize) -> ConvTranspose2dConfig {
+/// A transposed convolution that multiplies the side by `stride` exactly: kernel `stride + 2`, padding 1. Each output is
+/// a sum over `((stride + 2) / stride)²` places.
+fn widened(channels: [usize; 2], stride: usize, device: &Device) -> ConvTranspose2d {
     let kernel = stride + 2;
-    ConvTranspose2dConfig::new(channels, [kernel, kernel]).with_stride([stride, stride]).with_padding([1, 1])
+    let inputs = (channels[0] * kernel * kernel).div_ceil(stride * stride);
+    let convolution = ConvTranspose2dConfig::new(channels, [kernel, kernel])
+        .with_stride([stride, stride])
+        .with_padding([1, 1])
+        .with_initializer(keeping_variance(inputs))
+        .init(device);
+    ConvTranspose2d { bias: no_bias(channels[1], device), ..convolution }
 }

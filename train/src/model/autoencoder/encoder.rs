@@ -1,10 +1,13 @@
-//! The encoder of both autoencoders: two strided convolutions, then dense mean and log-variance.
+//! The encoder of both autoencoders: two strided convolutions, then mean and log-variance, of the whole tile or at each
+//! place.
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Distribution, Tensor};
+
+use super::{LatentForm, keeping_variance, no_bias};
 
 /// A diagonal Gaussian over the latent space; a point for a plain autoencoder.
 #[derive(Debug, Clone)]
@@ -35,13 +38,15 @@ impl Latent {
     }
 }
 
-/// Two strided convolutions with ReLU, then a dense layer each for mean and log-variance.
+/// Two strided convolutions with ReLU, then a dense layer each for mean and log-variance: of all maps, or of the channels
+/// at each place.
 #[derive(Module, Debug)]
 pub struct Encoder {
     conv1: Conv2d,
     conv2: Conv2d,
     mean: Linear,
     log_variance: Option<Linear>,
+    by_place: bool,
 }
 
 impl Encoder {
@@ -51,35 +56,46 @@ impl Encoder {
         [channels, side]: [usize; 2],
         filters: [usize; 2],
         stride: usize,
-        latent: usize,
+        (form, latent): (LatentForm, usize),
         variational: bool,
         device: &Device,
     ) -> Self {
-        let inputs = filters[1] * (side / (stride * stride)).pow(2);
+        let by_place = form == LatentForm::Map;
+        let places = if by_place { 1 } else { (side / (stride * stride)).pow(2) };
+        let dense = LinearConfig::new(filters[1] * places, latent);
         Self {
-            conv1: strided([channels, filters[0]], stride).init(device),
-            conv2: strided(filters, stride).init(device),
-            mean: LinearConfig::new(inputs, latent).init(device),
-            log_variance: variational.then(|| LinearConfig::new(inputs, latent).init(device)),
+            conv1: strided([channels, filters[0]], stride, device),
+            conv2: strided(filters, stride, device),
+            mean: dense.init(device),
+            log_variance: variational.then(|| dense.init(device)),
+            by_place,
         }
     }
 
-    /// The latent distribution of each map.
+    /// The latent distribution of each tile's maps.
     #[must_use]
     pub fn forward(&self, maps: Tensor<4>) -> Latent {
         let maps = relu(self.conv2.forward(relu(self.conv1.forward(maps))));
-        let vector: Tensor<2> = maps.flatten(1, 3);
-        let mean = self.mean.forward(vector.clone());
+        let dense = |layer: &Linear| -> Tensor<2> {
+            if self.by_place {
+                layer.forward(maps.clone().permute([0, 2, 3, 1])).flatten(1, 3)
+            } else {
+                layer.forward(maps.clone().flatten::<2>(1, 3))
+            }
+        };
         // Beyond e^10 or below e^-10 the variance no longer matters, and its exponential can overflow.
-        let log_variance = self.log_variance.as_ref().map(|layer| layer.forward(vector).clamp(-10.0, 10.0));
-        Latent { mean, log_variance }
+        let log_variance = self.log_variance.as_ref().map(|layer| dense(layer).clamp(-10.0, 10.0));
+        Latent { mean: dense(&self.mean), log_variance }
     }
 }
 
 /// A convolution that divides the side by `stride` exactly: kernel `stride + 2`, padding 1.
-fn strided(channels: [usize; 2], stride: usize) -> Conv2dConfig {
+fn strided(channels: [usize; 2], stride: usize, device: &Device) -> Conv2d {
     let kernel = stride + 2;
-    Conv2dConfig::new(channels, [kernel, kernel])
+    let convolution = Conv2dConfig::new(channels, [kernel, kernel])
         .with_stride([stride, stride])
         .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+        .with_initializer(keeping_variance(channels[0] * kernel * kernel))
+        .init(device);
+    Conv2d { bias: no_bias(channels[1], device), ..convolution }
 }

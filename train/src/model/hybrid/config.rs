@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_yaml::Mapping;
 
 use crate::config::value::{keyed, not_negative};
-use crate::model::autoencoder::estimated_weights;
+use crate::model::LatentForm;
 use crate::model::backbone::are_stages;
 use crate::model::{CnnConfig, Head, ModelSettings, Part, Scores};
 
@@ -39,8 +39,12 @@ pub struct HybridConfig {
     pub cnn: CnnConfig,
     /// Filters of the encoder's two convolutions, on top of the feature maps.
     pub filters: [usize; 2],
-    /// Dimensions of the latent space.
+    /// Stride of each of them: 2 halves the side of the maps, 1 keeps it.
+    pub stride: usize,
+    /// Dimensions of the latent space; of a map, at each of its places.
     pub latent: usize,
+    /// Whether the latent space is one vector or a map.
+    pub latent_form: LatentForm,
     /// Stages of the classifier whose maps the encoder reads, from 1, ascending; maps of several are resized to the
     /// smallest. `null` for the last stage alone.
     pub stages: Option<Vec<usize>>,
@@ -75,7 +79,9 @@ impl Default for HybridConfig {
         Self {
             cnn: CnnConfig { head: Head::Pooled, ..CnnConfig::default() },
             filters: [64, 64],
+            stride: 2,
             latent: 128,
+            latent_form: LatentForm::Vector,
             stages: None,
             reconstruct: Reconstruct::Image,
             beta: 1.0,
@@ -106,6 +112,7 @@ impl ModelSettings for HybridConfig {
         }
         let checks = [
             (count <= 6, "model.cnn.filters: the encoder halves the maps twice more, so at most 6"),
+            ([1, 2].contains(&self.stride), "model.stride: must be 1 or 2"),
             (self.latent > 0 && !self.filters.contains(&0), "model: latent and filters must be over 0"),
             ((0.0..=1.0).contains(&self.classifier_rate), "model.classifier_rate: must be in [0, 1]"),
             (not_negative(self.beta), "model.beta: must be 0 to 1000000"),
@@ -115,9 +122,9 @@ impl ModelSettings for HybridConfig {
     }
 
     fn estimated_weights(&self) -> f64 {
-        let halved = i32::try_from(self.cnn.filters.len() + 2).unwrap_or(i32::MAX);
-        let side = f64::from(SIDE) / 2_f64.powi(halved);
-        self.cnn.estimated_weights() + estimated_weights(self.filters, self.latent, side)
+        let halved = self.read_stages().last().map_or(0, |stage| i32::try_from(*stage).unwrap_or(i32::MAX));
+        let side = f64::from(SIDE) / 2_f64.powi(halved) / (self.stride * self.stride) as f64;
+        self.cnn.estimated_weights() + self.latent_form.estimated_weights(self.filters, self.latent, side)
     }
 
     fn output_meaning(&self, output: &str, fitted_score: bool) -> &'static str {

@@ -19,8 +19,8 @@ use super::loss::{
 };
 use super::maps::resized;
 use super::{
-    ClassifiedMaps, Classifier, Decoder, Encoder, Features, FitTiles, Latent, LossOptions, Part, PixelValues, Scores,
-    TileModel, prepare,
+    ClassifiedMaps, Classifier, Decoder, Encoder, Features, FitTiles, Latent, LatentForm, LossOptions, Part,
+    PixelValues, Scores, TileModel, prepare,
 };
 
 /// Classifier and autoencoder on shared feature maps.
@@ -103,17 +103,22 @@ impl TileModel for Hybrid {
         let side = Features::side(stages.last().copied().unwrap_or(1));
         let rebuilds_image = settings.reconstruct == Reconstruct::Image;
         let [first, second] = settings.filters;
-        let decoder = |channels: &[usize]| Decoder::new(settings.latent, side / 4, channels, 2, device);
+        let (stride, latent) = (settings.stride, (settings.latent_form, settings.latent));
+        let last_side = side / (stride * stride);
+        // Back through the encoder's convolutions, then through the classifier's poolings.
+        let strides = |layers: usize| (0..layers).map(|layer| if layer < 2 { stride } else { 2 }).collect::<Vec<_>>();
+        let decoder =
+            |channels: &[usize]| Decoder::new(latent, last_side, channels, &strides(channels.len() - 1), device);
         Self {
             features: Features::new(&settings.cnn.filters, device),
             classifier: Classifier::new(&settings.cnn, classes, device),
-            encoder: Encoder::new([channels, side], settings.filters, 2, settings.latent, true, device),
+            encoder: Encoder::new([channels, side], settings.filters, stride, latent, true, device),
             decoder: if rebuilds_image {
                 decoder(&mirrored(settings))
             } else {
                 decoder(&[second, first, channels]).for_maps()
             },
-            combination: Combination::new(settings.latent, device),
+            combination: Combination::new(settings.latent_form.values(settings.latent, last_side), device),
             beta: settings.beta,
             reconstruction_weight: settings.reconstruction_weight,
             rebuilds_image,
@@ -204,12 +209,14 @@ impl TileModel for Hybrid {
 }
 
 /// The channels of a decoder of tiles: the encoder's two convolutions and the classifier's stages in reverse, down to
-/// RGB. The stages of full size are halved in width, because they take most of the work and contribute the least.
+/// RGB. The stages of full size are halved in width, because they take most of the work; not if a map brings them more
+/// than blurred shapes to draw.
 fn mirrored(settings: &HybridConfig) -> Vec<usize> {
     let deepest = settings.read_stages().last().copied().unwrap_or(1);
     debug_assert_eq!(Features::side(deepest) << deepest, SIDE as usize);
     let [first, second] = settings.filters;
-    let stages = settings.cnn.filters[..deepest].iter().rev().skip(1).map(|filters| (filters / 2).max(1));
+    let narrower = if settings.latent_form == LatentForm::Map { 1 } else { 2 };
+    let stages = settings.cnn.filters[..deepest].iter().rev().skip(1).map(|filters| (filters / narrower).max(1));
     [second, first].into_iter().chain([first]).chain(stages).chain([3]).collect()
 }
 
@@ -226,6 +233,15 @@ mod tests {
     #[test]
     fn a_hybrid_keeps_the_promises_of_a_kind() {
         crate::model::testing::check_kind(SMALL);
+    }
+
+    #[test]
+    fn a_hybrid_with_a_latent_map_keeps_the_promises_of_a_kind() {
+        for target in ["image", "features"] {
+            let rest = format!("stride: 1, latent: 3, latent_form: map, reconstruct: {target}");
+            let cnn = "{filters: [4, 4, 4], dense: [4]}";
+            crate::model::testing::check_kind(&format!("{{kind: hybrid, cnn: {cnn}, filters: [4, 4], {rest}}}"));
+        }
     }
 
     #[test]

@@ -4,8 +4,8 @@ use kiln_tile::SIDE;
 use serde::{Deserialize, Serialize};
 
 use crate::config::value::not_negative;
+use crate::model::LatentForm;
 use crate::model::ModelSettings;
-use crate::model::autoencoder::estimated_weights;
 
 /// The variational autoencoder: two strided convolutions, dense mean and log-variance, and their mirror image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,9 +15,13 @@ pub struct VaeConfig {
     pub filters: [usize; 2],
     /// Stride of each convolution. 2 is usual and gives 101 million weights; 4 gives 6 million.
     pub stride: usize,
-    /// Dimensions of the latent space.
+    /// Dimensions of the latent space; of a map, at each of its places.
     pub latent: usize,
-    /// Weight of the KL divergence. 1 is the evidence lower bound for pixels of unit variance.
+    /// Whether the latent space is one vector or a map.
+    pub latent_form: LatentForm,
+    /// Weight of the KL divergence: twice the variance that the bound takes pixels to have around the reconstruction. 1, the
+    /// usual weight, is a variance of 1/2, which is far over that of tissue (about 0.01) and turns off the dimensions of a
+    /// map.
     pub beta: f64,
     /// Epochs over which that weight grows from 0, so that the decoder learns to use the latent space first.
     pub beta_warmup_epochs: u64,
@@ -27,7 +31,15 @@ pub struct VaeConfig {
 
 impl Default for VaeConfig {
     fn default() -> Self {
-        Self { filters: [32, 64], stride: 2, latent: 128, beta: 1.0, beta_warmup_epochs: 0, variational: true }
+        Self {
+            filters: [32, 64],
+            stride: 2,
+            latent: 128,
+            latent_form: LatentForm::Vector,
+            beta: 1.0,
+            beta_warmup_epochs: 0,
+            variational: true,
+        }
     }
 }
 
@@ -44,7 +56,7 @@ impl ModelSettings for VaeConfig {
 
     fn estimated_weights(&self) -> f64 {
         let stride = self.stride.max(1) as f64;
-        estimated_weights(self.filters, self.latent, f64::from(SIDE) / (stride * stride))
+        self.latent_form.estimated_weights(self.filters, self.latent, f64::from(SIDE) / (stride * stride))
     }
 
     fn output_meaning(&self, output: &str, _fitted_score: bool) -> &'static str {

@@ -27,12 +27,13 @@ impl TileModel for Vae {
     const HAS_CLASSES: bool = false;
 
     fn from_settings(settings: &VaeConfig, _classes: usize, device: &Device) -> Self {
-        let VaeConfig { filters, stride, latent, beta, variational, .. } = *settings;
+        let VaeConfig { filters, stride, latent, latent_form, beta, variational, .. } = *settings;
+        let latent = (latent_form, latent);
         let side = SIDE as usize;
         let channels = [filters[1], filters[0], 3];
         Self {
             encoder: Encoder::new([3, side], filters, stride, latent, variational, device),
-            decoder: Decoder::new(latent, side / (stride * stride), &channels, stride, device),
+            decoder: Decoder::new(latent, side / (stride * stride), &channels, &[stride, stride], device),
             beta,
         }
     }
@@ -83,5 +84,10 @@ mod tests {
     #[test]
     fn a_vae_keeps_the_promises_of_a_kind() {
         crate::model::testing::check_kind("{kind: vae, filters: [4, 4], stride: 8, latent: 4}");
+    }
+
+    #[test]
+    fn a_vae_with_a_latent_map_keeps_the_promises_of_a_kind() {
+        crate::model::testing::check_kind("{kind: vae, filters: [4, 4], stride: 8, latent: 3, latent_form: map}");
     }
 }
