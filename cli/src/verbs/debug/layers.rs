@@ -121,7 +121,11 @@ fn print(found: &LayersReport, head: Option<usize>, out: &Output) {
         out.line(format_args!("and at {} more nodes", found.causes.len() - 10));
     }
     let between = found.rows.iter().filter(|row| row.between).count();
-    let nodes: Vec<_> = found.nodes.iter().map(|(provider, count)| format!("{count} nodes on {provider}")).collect();
+    let of = |(provider, count): (&String, &usize)| match count {
+        1 => format!("1 node on {provider}"),
+        count => format!("{count} nodes on {provider}"),
+    };
+    let nodes: Vec<_> = found.nodes.iter().map(of).collect();
     out.line(format_args!(
         "{} values on {} tiles ({}){}{}",
         found.rows.len(),
