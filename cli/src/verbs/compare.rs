@@ -60,7 +60,12 @@ fn open(cells: &Cells, options: &SideOptions) -> anyhow::Result<Opened> {
         match side {
             Ok(side) => opened.sides.push(side),
             Err(error) if at > 0 && cells.is_matrix => {
-                opened.unavailable.push((facts_of(spec), kiln_runtime::chain(&error)));
+                let reason = kiln_runtime::chain(&error);
+                let reason = match spec.is_url {
+                    true => reason.replace(spec.target.to_string_lossy().trim_end_matches('/'), "the server"),
+                    false => reason,
+                };
+                opened.unavailable.push((facts_of(spec), reason));
             }
             Err(error) => return Err(error.into()),
         }

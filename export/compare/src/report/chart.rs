@@ -108,7 +108,7 @@ pub(super) fn quantiles(outputs: &[OutputDifference]) -> Markup {
                     circle.point cx=(px(x(value))) cy=(y) r="3" { title { (small(value)) } }
                 }
                 circle.median cx=(px(x(p50))) cy=(y) r="4.5" { title { "median: " (small(p50)) } }
-                circle.end.flip[!output.passed] cx=(px(x(max))) cy=(y) r="5" { title { "largest: " (small(max)) } }
+                circle.end.beyond[!output.passed] cx=(px(x(max))) cy=(y) r="5" { title { "largest: " (small(max)) } }
                 @if output.tolerance > 0.0 {
                     @let at = px(x(output.tolerance));
                     line.limit x1=(at) y1=(y - 12) x2=(at) y2=(y + 12) { title { "tolerance: " (small(output.tolerance)) } }

@@ -70,7 +70,7 @@ fn divergences(report: &LayersReport) -> Markup {
                         @if !cause.location.module.is_empty() { " in " code { (cause.location.module) } }
                         ": "
                         @if cause.reasons.is_empty() { "both graphs have the same node, so the runtime computes it differently." }
-                        @else { (cause.reasons.join("; ")) "." }
+                        @else { (marked(&cause.reasons.join("; "))) "." }
                     }
                 }
             }
@@ -102,6 +102,15 @@ fn values(report: &LayersReport) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+/// A sentence whose names in backticks are code.
+fn marked(sentence: &str) -> Markup {
+    html! {
+        @for (at, part) in sentence.split('`').enumerate() {
+            @if at % 2 == 1 { code { (part) } } @else { (part) }
         }
     }
 }
