@@ -59,7 +59,6 @@ fn the_layers_of_a_run_and_its_bundle_agree_in_every_report() {
     }
     assert!(page.contains(&format!("id=\"value-{}\"", rows.len())) && page.contains("data:image/png;base64,"));
     assert!(!page.contains("<script") && !page.contains('`'), "no script, and no Markdown");
-    looked_at(&page, folder.path());
     let picture = image::open(picture).unwrap();
     assert!(picture.width() > picture.height(), "{} x {}", picture.width(), picture.height());
     let said = kiln!("debug", "layers", &run, &side, "--tiles", "1", "--head", "3").code(0).stdout();

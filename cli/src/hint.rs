@@ -206,6 +206,9 @@ fn import(error: &kiln_export::ImportError) -> Option<String> {
         ImportError::Spec { origin, .. } if ["classes", "normal_classes", "threshold"].contains(&origin.as_str()) => {
             Some(set(origin))
         }
+        ImportError::Output { reason, .. } if reason.starts_with("the model has no such output") => {
+            Some("name one of these outputs with --output NAME=MEANING".to_owned())
+        }
         ImportError::Output { output, .. } => {
             Some(format!("state the meaning with --output '{}=MEANING'", escaped(output)))
         }
@@ -456,6 +459,9 @@ mod tests {
         }
         let output = ImportError::Output { output: "y".to_owned(), reason: String::new() };
         assert!(has_flag("import", &of(BundleError::from(output))));
+        let reason = "the model has no such output; it has logits".to_owned();
+        let missing = of(BundleError::from(ImportError::Output { output: "y".to_owned(), reason }));
+        assert!(has_flag("import", &missing) && !missing.contains("y="), "{missing}");
         assert_eq!(hint(&BundleError::from(input("dtype")).into()), None);
     }
 

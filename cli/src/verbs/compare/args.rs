@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::bail;
 use kiln_compare::{SideOptions, SideSpec};
 #[cfg(feature = "endpoint")]
-use kiln_runtime::endpoint::Token;
+use kiln_runtime::endpoint::{EndpointUrl, Token};
 use kiln_tile::SizePolicy;
 use kiln_train::data::Split;
 
@@ -178,7 +178,7 @@ impl Args {
     fn token(&self, out: &Output) -> anyhow::Result<Option<Token>> {
         let token = endpoint::token()?;
         if token.is_some() {
-            let url = |side: &String| side.split('#').next()?.parse().ok();
+            let url = |side: &String| side.split('#').next()?.parse::<EndpointUrl>().ok();
             endpoint::warn_of_token(&self.sides.iter().filter_map(url).collect::<Vec<_>>(), out);
         }
         Ok(token)
