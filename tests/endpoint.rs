@@ -56,6 +56,7 @@ fn a_triton_is_verified_scored_and_measured_over_http_and_grpc() {
         let out = folder.path().join("served.csv");
         kiln!("score", &bundle, fixture.tiles(), "--endpoint", url, "--model", MODEL, "--out", &out).code(0);
         assert_same(&rows(&out), &expected);
+        kiln!("compare", &bundle, format!("{url}#{MODEL}"), "--data", fixture.tiles()).code(0);
         assert_same(&judge(url, folder.path()), &expected);
         let bench = ["--seconds", "0.2", "--warm-up", "0", "--queries", "5", "--batch", "2,99"];
         let mut measure = command();

@@ -36,9 +36,9 @@ const NOT_CALLED: [(&str, &str); 11] = [
     ("slide report", "needs OpenSlide: see slide.rs"),
     ("slide evaluate", "reads what the others leave: see slide.rs"),
     ("compare", "answers every tile on both sides: see compare.rs"),
-    ("import", "needs models of other frameworks: see export/tests/import"),
-    ("debug layers", "runs every node alone: see export/debug/tests"),
-    ("debug bisect", "runs every node alone: see export/debug/tests"),
+    ("import", "runs a model untouched and as a bundle: see import.rs"),
+    ("debug layers", "runs every node alone: see debug.rs"),
+    ("debug bisect", "runs every node alone: see debug.rs"),
     ("runtime install", "fetches from the network where nothing is installed"),
 ];
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::{Kind, draw, draw_truncated, finish, fixture, kiln, scratch};
 
-const VERBS: [&[&str]; 26] = [
+const VERBS: [&[&str]; 30] = [
     &[],
     &["demo"],
     &["runtime"],
@@ -25,8 +25,12 @@ const VERBS: [&[&str]; 26] = [
     &["evaluate"],
     &["study"],
     &["export"],
+    &["import"],
     &["verify"],
     &["compare"],
+    &["debug"],
+    &["debug", "layers"],
+    &["debug", "bisect"],
     &["score"],
     &["bench"],
     &["merge"],

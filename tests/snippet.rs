@@ -15,8 +15,8 @@ const EQUAL: f64 = 1e-5;
 /// Tolerance between scores of a JPEG by two decoders.
 const JPEG: f64 = 0.02;
 
-/// A Python environment for the script, or the reason why there is none.
-fn python() -> Result<PathBuf, String> {
+/// A Python environment with onnxruntime, numpy and Pillow, or the reason why there is none.
+pub fn python() -> Result<PathBuf, String> {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("snippet");
     let python = home.join("bin/python");
     let works = || succeeds(Command::new(&python).args(["-c", "import numpy, onnxruntime, PIL"])).is_ok();

@@ -95,6 +95,10 @@ fn fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
     if let Some(error) = error.downcast_ref::<kiln_compare::CompareError>() {
         return Some(error.fault());
     }
+    #[cfg(feature = "compare")]
+    if let Some(error) = error.downcast_ref::<crate::verbs::Unanswered>() {
+        return Some(error.fault);
+    }
     #[cfg(feature = "debug")]
     if let Some(error) = error.downcast_ref::<kiln_debug::DebugError>() {
         return Some(error.fault());

@@ -206,6 +206,9 @@ fn import(error: &kiln_export::ImportError) -> Option<String> {
         ImportError::Spec { origin, .. } if ["classes", "normal_classes", "threshold"].contains(&origin.as_str()) => {
             Some(set(origin))
         }
+        ImportError::Output { reason, .. } if reason.starts_with("the model has no such output") => {
+            Some("name one of these outputs with --output NAME=MEANING".to_owned())
+        }
         ImportError::Output { output, .. } => {
             Some(format!("state the meaning with --output '{}=MEANING'", escaped(output)))
         }
@@ -222,7 +225,7 @@ fn compare(error: &kiln_compare::CompareError) -> Option<String> {
     use kiln_compare::CompareError;
 
     let hint = match error {
-        CompareError::Runtime(error) => return runtime(error),
+        CompareError::Runtime(error) => return side(error),
         CompareError::Train(error) => return train(error),
         CompareError::Burn(error) => return export(error),
         CompareError::NoPixels { .. } => "name the data set of the tiles with --data",
@@ -235,6 +238,27 @@ fn compare(error: &kiln_compare::CompareError) -> Option<String> {
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+/// Hints for errors of a bundle or a server as a side, which names its model behind the URL.
+#[cfg(feature = "compare")]
+fn side(error: &kiln_runtime::Error) -> Option<String> {
+    #[cfg(feature = "endpoint")]
+    {
+        use kiln_runtime::Error;
+        use kiln_runtime::endpoint::EndpointError;
+
+        match error {
+            Error::Batch { source, .. } => return side(source),
+            Error::Endpoint(EndpointError::UnknownModel { .. }) => {
+                return Some("write the model's name on the server behind the URL: URL#MODEL".to_owned());
+            }
+            // A side has no words for a version.
+            Error::Endpoint(EndpointError::VersionChanged { .. }) => return None,
+            _ => {}
+        }
+    }
+    runtime(error)
 }
 
 /// Hints for errors of packaging.
@@ -391,6 +415,11 @@ mod tests {
             assert!(has_flag("score", &hint) && has_flag("verify", &hint), "{hint}");
         }
         assert_eq!(hint(&Error::from(unreachable(false, 1)).into()), None);
+        #[cfg(feature = "compare")]
+        for error in [unreachable(true, 1), unreachable(false, 3)] {
+            let side = kiln_compare::CompareError::from(Error::from(error));
+            assert!(has_flag("compare", &of(side)));
+        }
     }
 
     #[cfg(feature = "export")]
@@ -430,6 +459,9 @@ mod tests {
         }
         let output = ImportError::Output { output: "y".to_owned(), reason: String::new() };
         assert!(has_flag("import", &of(BundleError::from(output))));
+        let reason = "the model has no such output; it has logits".to_owned();
+        let missing = of(BundleError::from(ImportError::Output { output: "y".to_owned(), reason }));
+        assert!(has_flag("import", &missing) && !missing.contains("y="), "{missing}");
         assert_eq!(hint(&BundleError::from(input("dtype")).into()), None);
     }
 

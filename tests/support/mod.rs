@@ -3,6 +3,8 @@
 pub mod browser;
 mod fixture;
 mod kill;
+pub mod onnx;
+pub mod served;
 #[cfg(unix)]
 pub mod servers;
 #[path = "../../runtime/tile/tests/encode/tiff.rs"]

@@ -11,6 +11,7 @@ use kiln_train::metrics::Bootstrap;
 
 pub(crate) use self::args::Args;
 use self::cells::Cells;
+pub(crate) use self::cells::Unanswered;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -59,7 +60,12 @@ fn open(cells: &Cells, options: &SideOptions) -> anyhow::Result<Opened> {
         match side {
             Ok(side) => opened.sides.push(side),
             Err(error) if at > 0 && cells.is_matrix => {
-                opened.unavailable.push((facts_of(spec), kiln_runtime::chain(&error)));
+                let reason = kiln_runtime::chain(&error);
+                let reason = match spec.is_url {
+                    true => reason.replace(spec.target.to_string_lossy().trim_end_matches('/'), "the server"),
+                    false => reason,
+                };
+                opened.unavailable.push((facts_of(spec), reason));
             }
             Err(error) => return Err(error.into()),
         }
@@ -67,9 +73,20 @@ fn open(cells: &Cells, options: &SideOptions) -> anyhow::Result<Opened> {
     Ok(opened)
 }
 
-/// Facts about a cell that did not open.
+/// Facts about a side that did not open, without its address or path.
 fn facts_of(spec: &SideSpec) -> SideFacts {
     let name = spec.target.file_name().map_or_else(|| "bundle".into(), |name| name.to_string_lossy().into_owned());
+    let other = |kind, label| SideFacts { threshold: None, ..SideFacts::new(kind, label, 0.0) };
+    if spec.is_url {
+        let model = spec.model.as_ref().map(|model| format!("{model} on a server"));
+        return other(SideKind::Endpoint, model.unwrap_or_else(|| "a server".to_owned()));
+    }
+    if spec.is_run() {
+        return other(SideKind::Run, format!("{name} (burn)"));
+    }
+    if spec.is_saved() {
+        return other(SideKind::Arrays, name);
+    }
     let precision = spec.precision.clone().unwrap_or_else(|| "fp32".to_owned());
     let provider = spec.providers.clone().unwrap_or_else(|| "cpu".to_owned());
     let mut facts = SideFacts::new(SideKind::Bundle, format!("{name}@{precision}:{provider}"), 0.0);

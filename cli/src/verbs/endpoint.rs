@@ -86,12 +86,8 @@ impl EndpointArgs {
             token: token()?,
             ..EndpointOptions::new(self.endpoint.clone(), self.model_name(bundle))
         };
-        for url in self.endpoint.iter().filter(|url| !url.scheme().is_encrypted() && !url.is_loopback()) {
-            if options.token.is_some() {
-                out.note(format_args!(
-                    "warning: {TOKEN_VARIABLE} travels unencrypted to {url}; use https:// or grpcs://"
-                ));
-            }
+        if options.token.is_some() {
+            warn_of_token(&self.endpoint, out);
         }
         let endpoint = Endpoint::connect(options, &bundle.manifest, outputs).map_err(anyhow::Error::from)?;
         for (url, reason) in endpoint.unreachable() {
@@ -118,6 +114,14 @@ pub(super) fn describe(endpoint: &Endpoint) -> String {
     format!("{}, model {}{version}", servers.join(" and "), endpoint.model())
 }
 
+/// Warns of servers that get the token unencrypted.
+pub(super) fn warn_of_token(urls: &[EndpointUrl], out: &Output) {
+    for url in urls.iter().filter(|url| !url.scheme().is_encrypted() && !url.is_loopback()) {
+        out.note(format_args!("warning: {TOKEN_VARIABLE} travels unencrypted to {url}; use https:// or grpcs://"));
+    }
+}
+
+/// The bearer token of the environment.
 pub(super) fn token() -> anyhow::Result<Option<Token>> {
     // Set and empty counts as unset.
     match env::var_os(TOKEN_VARIABLE).filter(|text| !text.is_empty()) {
@@ -126,7 +130,8 @@ pub(super) fn token() -> anyhow::Result<Option<Token>> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// A time in seconds.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     match text.strip_suffix('s').unwrap_or(text).parse::<f64>() {
         Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("seconds between 0 and 86400 are expected".to_owned()),

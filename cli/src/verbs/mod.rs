@@ -45,6 +45,8 @@ mod weights;
 #[cfg(feature = "slide")]
 pub(crate) use self::slide::fault::{fault as slide_fault, hint as slide_hint};
 
+#[cfg(feature = "compare")]
+pub(crate) use self::compare::Unanswered;
 #[cfg(feature = "debug")]
 pub(crate) use self::debug::hint as debug_hint;
 

@@ -379,6 +379,11 @@ fn a_candidate_that_fails_is_part_of_the_report_and_a_reference_is_an_error() {
     // Batches of eight tiles run on several threads, and the error names the first tile of the one that failed first.
     let error = report.comparisons[0].error.as_ref().unwrap();
     assert!(["tile-0.png", "tile-8.png", "tile-16.png"].iter().any(|first| error.contains(first)), "{error}");
+    assert!(report.comparisons[0].outputs.is_empty(), "no figures of some of the tiles");
+    // The reference alone has the output that was asked for.
+    let only = Comparison { outputs: Some(vec!["score".to_owned()]), ..Comparison::new(Tolerances::default()) };
+    let compared = only.run(vec![side("reference", model), broken()], &tiles(20), &mut |_| {}).unwrap();
+    assert!(compared.report.comparisons[0].error.is_some() && compared.scores == [Vec::<[f32; 2]>::new()]);
     let sides = vec![broken(), side("candidate", model)];
     assert!(Comparison::new(Tolerances::default()).run(sides, &tiles(20), &mut |_| {}).is_err());
 }

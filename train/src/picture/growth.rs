@@ -1,15 +1,16 @@
 //! The growth of an error over the values of a graph, in the order of execution.
 
-use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
 use super::canvas::Canvas;
 use super::chart::legend_of;
-use super::style::{self, BLUE, FAINT, GREY, LABEL, LINE, SMALL, TITLE, VERMILLION};
+use super::style::{self, BLUE, FAINT, GREY, LABEL, LINE, MARK, SMALL, TITLE, VERMILLION};
 use super::{Picture, PictureError};
 
 const WIDTH: u32 = 2000;
 const HEIGHT: u32 = 900;
+/// Share of the axis that the legend takes, in units of the errors' range.
+const LEGEND: f64 = 0.25;
 
 /// The errors of one value, each relative to the value's largest magnitude.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +23,8 @@ pub struct ValueError {
     pub parted: bool,
 }
 
-/// Draws both errors over the position of the value, on a logarithmic axis. An error of 0 lies on the floor of the chart.
+/// Draws both errors over the position of the value, from 1 on, on a logarithmic axis. A carried error of 0 lies on the floor of
+/// the chart; a node's own error of 0, that of most nodes, is left out.
 ///
 /// # Errors
 /// No value.
@@ -35,6 +37,8 @@ pub fn error_growth(title: &str, values: &[ValueError]) -> Result<Picture, Pictu
     let high = finite().fold(1e-6_f64, f64::max).min(1e6) * 3.0;
     let floor = finite().fold(1e-6_f64, f64::min).max(1e-12) / 3.0;
     let place = |error: f64| if error.is_finite() { error.clamp(floor, high) } else { high };
+    // Room for the legend above the errors.
+    let top = high * (high / floor).powf(LEGEND);
     let last = values.len() as f64;
     let mut canvas = Canvas::new(WIDTH, HEIGHT)?;
     canvas.draw(|root| {
@@ -43,13 +47,13 @@ pub fn error_growth(title: &str, values: &[ValueError]) -> Result<Picture, Pictu
             .margin(24)
             .x_label_area_size(90)
             .y_label_area_size(150)
-            .build_cartesian_2d(0.0..last + 1.0, (floor..high).log_scale())?;
+            .build_cartesian_2d(0.0..last + 1.0, (floor..top).log_scale())?;
         chart
             .configure_mesh()
             .light_line_style(WHITE)
             .bold_line_style(FAINT)
             .axis_style(GREY)
-            .x_desc("value, in the order of execution")
+            .x_desc("number of the value, in the order of execution")
             .y_desc("largest error / largest magnitude")
             .x_labels(10)
             .y_labels(8)
@@ -68,12 +72,14 @@ pub fn error_growth(title: &str, values: &[ValueError]) -> Result<Picture, Pictu
             .draw_series(LineSeries::new(carried, stroke))?
             .label("as carried along")
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 50, y)], stroke));
-        let own = points(|value| value.own);
-        let stroke = GREY.stroke_width(LINE);
+        // A line would fall to the floor behind every node that only moves numbers, so each node has its own stem.
+        let own = points(|value| value.own.filter(|error| *error > 0.0));
+        let (stroke, dot) = (GREY.stroke_width(LINE), GREY.filled());
+        chart.draw_series(own.iter().map(|(at, error)| PathElement::new([(*at, floor), (*at, *error)], stroke)))?;
         chart
-            .draw_series(DashedLineSeries::new(own, 12, 8, stroke))?
+            .draw_series(own.iter().map(|point| Circle::new(*point, MARK, dot)))?
             .label("of the node alone")
-            .legend(move |(x, y)| DashedPathElement::new([(x, y), (x + 50, y)], 12, 8, stroke));
+            .legend(move |(x, y)| Circle::new((x + 25, y), MARK, dot));
         let parted: Vec<(f64, f64)> = values
             .iter()
             .enumerate()

@@ -1,14 +1,20 @@
 //! The arguments of `kiln compare`.
 
 use std::path::{Path, PathBuf};
+#[cfg(feature = "endpoint")]
+use std::time::Duration;
 
 use anyhow::bail;
 use kiln_compare::{SideOptions, SideSpec};
+#[cfg(feature = "endpoint")]
+use kiln_runtime::endpoint::{EndpointUrl, Token};
 use kiln_tile::SizePolicy;
 use kiln_train::data::Split;
 
 use crate::output::Output;
 use crate::verbs::EXECUTION;
+#[cfg(feature = "endpoint")]
+use crate::verbs::endpoint::{self, duration};
 use crate::verbs::number::{at_least_one, cores};
 use crate::verbs::provider::ProviderOptionArgs;
 
@@ -53,8 +59,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "POLICY", help_heading = TILES)]
     pub(super) size_policy: Option<SizePolicy>,
 
-    /// Run whose split the tiles are. Internal: for sides in a process of their own.
-    #[arg(long, value_name = "RUN", hide = true)]
+    /// Run whose split the tiles are, or bundle whose golden tiles they are. Internal: for sides in a process of their own.
+    #[arg(long, value_name = "RUN|BUNDLE", hide = true)]
     pub(super) tiles_of: Option<PathBuf>,
 
     /// Outputs to compare and to compute [default: all].
@@ -108,10 +114,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "BUNDLE", help_heading = "Model servers")]
     pub(super) bundle: Option<PathBuf>,
 
-    /// Time limit of a request to a server, in seconds.
+    /// Time limit of a request to a server, from connecting to the last byte of the answer.
     #[cfg(feature = "endpoint")]
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, help_heading = "Model servers")]
-    timeout: u64,
+    #[arg(long, value_name = "SECONDS", value_parser = duration, default_value = "30", help_heading = "Model servers")]
+    timeout: Duration,
+
+    /// Time during which a batch is sent again after a lost connection, a timeout or overload; 0 for never.
+    #[cfg(feature = "endpoint")]
+    #[arg(long, value_name = "SECONDS", value_parser = duration, default_value = "60", help_heading = "Model servers")]
+    retry_for: Duration,
 
     /// File with certificates (PEM) to trust in addition to the system's.
     #[cfg(feature = "endpoint")]
@@ -154,20 +165,32 @@ impl Args {
             openslide: crate::variable("KILN_OPENSLIDE"),
             #[cfg(feature = "endpoint")]
             servers: kiln_compare::ServerOptions {
-                timeout: std::time::Duration::from_secs(self.timeout),
+                timeout: self.timeout,
+                retry_for: self.retry_for,
                 ca: self.ca.clone(),
-                token: crate::verbs::endpoint::token()?,
+                token: self.token(out)?,
             },
         })
     }
 
+    /// The bearer token, if there is one. Warns of servers that get it unencrypted.
+    #[cfg(feature = "endpoint")]
+    fn token(&self, out: &Output) -> anyhow::Result<Option<Token>> {
+        let token = endpoint::token()?;
+        if token.is_some() {
+            let url = |side: &String| side.split('#').next()?.parse::<EndpointUrl>().ok();
+            endpoint::warn_of_token(&self.sides.iter().filter_map(url).collect::<Vec<_>>(), out);
+        }
+        Ok(token)
+    }
+
     /// The arguments that choose tiles, outputs and threads, for another process.
-    pub(super) fn same_tiles(&self, run: Option<&Path>) -> Vec<String> {
+    pub(super) fn same_tiles(&self, tiles_of: Option<&Path>) -> Vec<String> {
         let path = |flag: &str, path: Option<&Path>| -> Vec<String> {
             path.map_or_else(Vec::new, |path| vec![flag.to_owned(), path.display().to_string()])
         };
         let mut words = path("--data", self.data.as_deref());
-        words.extend(path("--tiles-of", run));
+        words.extend(path("--tiles-of", tiles_of));
         words.extend(self.size_policy.iter().flat_map(|policy| ["--size-policy".to_owned(), policy.to_string()]));
         words.extend(self.split.iter().flat_map(|split| ["--split".to_owned(), split.to_string()]));
         if !self.outputs.is_empty() {

@@ -7,6 +7,7 @@ use std::process;
 
 use anyhow::bail;
 use kiln_compare::{Report, SideFacts, SideOptions, SideSpec};
+use kiln_files::Fault;
 use kiln_runtime::{Bundle, ProviderKind, Providers, library};
 
 use super::{Args, facts_of};
@@ -93,19 +94,17 @@ impl Cells {
             }
             let spec = self.specs[at].clone();
             let library = library::find_for(None, &Providers::only(kind))?.path;
-            let known = self.specs.len();
-            self.ask_elsewhere(args, &spec, &library, scratch, out)?;
-            match self.specs.len() > known {
-                true => {
-                    self.specs.swap_remove(at);
-                }
-                false => bail!("{spec}: {}", self.unavailable.pop().map(|(_, reason)| reason).unwrap_or_default()),
+            if let Some(fault) = self.ask_elsewhere(args, &spec, &library, scratch, out)? {
+                let reason = self.unavailable.pop().map(|(_, reason)| reason).unwrap_or_default();
+                return Err(Unanswered { side: spec.to_string(), reason, fault }.into());
             }
+            self.specs.swap_remove(at);
         }
         Ok(())
     }
 
-    /// Asks a side in a process that loads `library`, and takes its answers as a side.
+    /// Asks a side in a process that loads `library`, and takes its answers as a side. Returns how the process ended if it
+    /// failed.
     fn ask_elsewhere(
         &mut self,
         args: &Args,
@@ -113,16 +112,18 @@ impl Cells {
         library: &Path,
         scratch: &Path,
         out: &Output,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Option<Fault>> {
         let file = self.next_file(scratch);
         out.note(format_args!("{spec} is asked in a process of its own, which loads {}", library.display()));
-        let run = self.specs.iter().find(|spec| spec.is_run()).map(|spec| spec.target.as_path());
+        let tiles_of = self.specs.iter().find(|spec| spec.is_run());
+        let tiles_of = tiles_of.or_else(|| self.specs.iter().find(|spec| spec.is_bundle()));
+        let tiles_of = tiles_of.map(|spec| spec.target.as_path());
         let output = again(Some(library), "error")?
             .arg("compare")
             .arg(spec.to_string())
             .arg("--save")
             .arg(&file)
-            .args(args.same_tiles(run))
+            .args(args.same_tiles(tiles_of))
             .output()?;
         self.take(spec, &file, &output)
     }
@@ -134,10 +135,10 @@ impl Cells {
     }
 
     /// Takes the answers of a process that ended as a side. A process that failed has no answers, even if it left a file.
-    fn take(&mut self, spec: &SideSpec, file: &Path, output: &process::Output) -> anyhow::Result<()> {
+    fn take(&mut self, spec: &SideSpec, file: &Path, output: &process::Output) -> anyhow::Result<Option<Fault>> {
         if output.status.success() && file.is_file() {
             self.specs.push(SideSpec::path(file));
-            return Ok(());
+            return Ok(None);
         }
         if file.is_file() {
             fs::remove_file(file)?;
@@ -149,8 +150,21 @@ impl Cells {
             said => said.strip_prefix("error: ").unwrap_or(said).to_owned(),
         };
         self.unavailable.push((facts_of(spec), reason));
-        Ok(())
+        Ok(Some(match output.status.code() {
+            Some(1) => Fault::Check,
+            Some(2) => Fault::Input,
+            _ => Fault::Environment,
+        }))
     }
+}
+
+/// A side whose process failed; the exit status is that of the process.
+#[derive(Debug, thiserror::Error)]
+#[error("{side}: {reason}")]
+pub(crate) struct Unanswered {
+    side: String,
+    reason: String,
+    pub(crate) fault: Fault,
 }
 
 /// The first tile that the report of another process lists as unreadable, with the reason.
@@ -217,9 +231,10 @@ mod tests {
         let spec = cells.specs[0].clone();
         let file = cells.next_file(scratch.path());
         fs::write(&file, "half").unwrap();
-        cells.take(&spec, &file, &ended(3, "error: the disk is full\n")).unwrap();
+        let ends = cells.take(&spec, &file, &ended(2, "error: the disk is full\n")).unwrap();
         let other = cells.next_file(scratch.path());
-        cells.take(&spec, &other, &ended(0, "")).unwrap();
+        assert_eq!(ends, Some(Fault::Input));
+        assert_eq!(cells.take(&spec, &other, &ended(0, "")).unwrap(), Some(Fault::Environment));
         assert!(cells.specs.len() == 1 && !file.exists());
         assert_eq!(cells.unavailable[0].1, "the disk is full");
         assert!(cells.unavailable[1].1.contains("without answers"), "{}", cells.unavailable[1].1);

@@ -122,14 +122,14 @@ fn matrix(pairs: &[PairReport], out: &Output) {
         let dash = || "-".to_owned();
         let decisions = pair.decisions.as_ref();
         out.line(format_args!(
-            "{:<34} {verdict:<12} {:>8}  {:>8}  {:>8}  {:>8} s",
+            "{:<34} {verdict:<12} {:>8}  {:>8}  {:>8}  {:>10}",
             escaped(&pair.candidate.facts.label),
             score.map_or_else(dash, |output| format!("{:.1e}", output.max_abs)),
             decisions.map_or_else(dash, |decisions| decisions.flips.to_string()),
             decisions
                 .and_then(|decisions| decisions.auroc)
                 .map_or_else(dash, |auroc| format!("{:+.4}", auroc.difference.value)),
-            pair.candidate.answer_seconds.map_or_else(dash, |seconds| format!("{seconds:.1}")),
+            pair.candidate.answer_seconds.map_or_else(dash, |seconds| format!("{seconds:.1} s")),
         ));
     }
 }

@@ -121,15 +121,21 @@ fn print(found: &LayersReport, head: Option<usize>, out: &Output) {
         out.line(format_args!("and at {} more nodes", found.causes.len() - 10));
     }
     let between = found.rows.iter().filter(|row| row.between).count();
-    let nodes: Vec<_> = found.nodes.iter().map(|(provider, count)| format!("{count} nodes on {provider}")).collect();
+    let nodes: Vec<_> =
+        found.nodes.iter().map(|(provider, count)| format!("{} on {provider}", counted(*count, "node"))).collect();
     out.line(format_args!(
-        "{} values on {} tiles ({}){}{}",
-        found.rows.len(),
-        found.tiles.len(),
+        "{} on {} ({}){}{}",
+        counted(found.rows.len(), "value"),
+        counted(found.tiles.len(), "tile"),
         found.inputs,
         if between > 0 { format!("; {between} between burn's own") } else { String::new() },
         if nodes.is_empty() { String::new() } else { format!("; {}", nodes.join(", ")) }
     ));
     out.line(found.conclusion());
     out.line(if found.passed { "PASSED" } else { "FAILED" });
+}
+
+/// A number with its noun.
+fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }

@@ -25,7 +25,7 @@ use crate::tiles::TileInfo;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// The sides have other trained weights.
+    /// The sides have different trained weights.
     Weights,
     /// An output is missing, or only one side has it.
     Missing,
@@ -213,7 +213,7 @@ fn weights(evidence: &Evidence<'_>) -> Option<Finding> {
     let (a, b) = (a?, b?);
     let short = |digest: &str| digest.chars().take(12).collect::<String>();
     (a != b).then(|| {
-        let text = format!("the sides have other trained weights: SHA-256 {} and {}", short(a), short(b));
+        let text = format!("the sides have different trained weights: SHA-256 {} and {}", short(a), short(b));
         Finding::new(Cause::Weights, None, text)
     })
 }

@@ -99,8 +99,8 @@ impl Comparison {
     /// Compares every side behind the first with the first. `on_tiles` is called with the number of tiles that are done.
     ///
     /// # Errors
-    /// If there is no side, the reference fails, saved answers belong to other tiles, or no tile can be read. A candidate that fails is part of
-    /// the report.
+    /// If there is no side, the reference fails, saved answers belong to other tiles, or no tile can be read. A candidate that
+    /// fails is part of the report, without figures.
     pub fn run(self, sides: Vec<Side>, tiles: &TileSet, on_tiles: &mut dyn FnMut(usize)) -> Result<Compared> {
         if tiles.is_empty() {
             let reason = "there are no tiles to compare on".to_owned();
@@ -243,7 +243,10 @@ impl Comparison {
         collected: Collected,
     ) -> Result<Compared> {
         let Collected { answered, failed, rows, tallies } = collected;
-        let names: BTreeSet<String> = tallies.iter().flat_map(|tallies| tallies.keys().cloned()).collect();
+        // The reference's own, too: a candidate may have answered nothing.
+        let of_reference = rows.iter().take(1).flat_map(|rows| rows.all().map(|(name, ..)| name.to_owned()));
+        let names: BTreeSet<String> =
+            tallies.iter().flat_map(|tallies| tallies.keys().cloned()).chain(of_reference).collect();
         let names: Vec<String> = names.into_iter().collect();
         let wanted = self.outputs.iter().flatten();
         if let Some(name) = wanted.filter(|_| !pairs.is_empty()).find(|name| !names.contains(name)) {
@@ -264,6 +267,9 @@ impl Comparison {
             let mut sketches = pair.sketches.into_inner().unwrap_or_else(PoisonError::into_inner);
             let finish =
                 |(name, tally): (String, OutputTally)| tally.finish(sketches.remove(&name), &paths, self.worst);
+            let error = candidate.failed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            // Figures of the tiles before the failure would look like those of all tiles.
+            let tallies = if error.is_some() { BTreeMap::new() } else { tallies };
             let outputs: Vec<_> = tallies.into_iter().map(finish).collect();
             let facts = [&sides[0].facts, &candidate.facts];
             let input = DecisionInput {
@@ -274,7 +280,6 @@ impl Comparison {
                 limits: self.tolerances.decisions(&Pair::new(facts)),
                 bootstrap: self.bootstrap,
             };
-            let error = candidate.failed.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let decisions = if error.is_some() { None } else { input.decide() };
             let samples = pair.kept.into_inner().unwrap_or_else(PoisonError::into_inner).into_samples();
             let evidence = Evidence {
@@ -292,7 +297,7 @@ impl Comparison {
             };
             let findings = if error.is_some() { Vec::new() } else { diagnose(&evidence, &mut ask) };
             scores.push(match (rows[0].whole(SCORE), rows[at + 1].whole(SCORE)) {
-                (Some(a), Some(b)) => a.iter().zip(b).map(|(a, b)| [*a, *b]).collect(),
+                (Some(a), Some(b)) if error.is_none() => a.iter().zip(b).map(|(a, b)| [*a, *b]).collect(),
                 _ => Vec::new(),
             });
             let good = !outputs.is_empty()

@@ -256,7 +256,7 @@ impl Shared<'_> {
                 if at == 0 {
                     return Err(error);
                 }
-                let reason = kiln_runtime::chain(&error);
+                let reason = answerer.without_address(kiln_runtime::chain(&error));
                 side.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason);
                 Ok(None)
             }

@@ -35,7 +35,7 @@ pub(super) fn scores(pairs: &[[f32; 2]], thresholds: [Option<f64>; 2], names: [&
     let ticks: Vec<f64> = (0..=4).map(|at| low + (high - low) * f64::from(at) / 4.0).collect();
     let label = format!("Scores of {} tiles by both sides; {} of them flip", finite.len(), flipped.len());
     html! {
-        svg.chart viewBox="0 0 440 440" role="img" aria-label=(label) {
+        svg.chart viewBox="0 0 450 458" role="img" aria-label=(label) {
             rect.plane x="64" y="20" width="360" height="360" {}
             @for tick in &ticks {
                 line.grid x1=(px(x(*tick))) y1="20" x2=(px(x(*tick))) y2="380" {}
@@ -58,8 +58,16 @@ pub(super) fn scores(pairs: &[[f32; 2]], thresholds: [Option<f64>; 2], names: [&
             }
             text.axis x="244" y="424" text-anchor="middle" { "score by " (short(names[0])) }
             text.axis x="64" y="13" { "score by " (short(names[1])) }
+            text.tick x="244" y="444" text-anchor="middle" { (legend(thresholds, flipped.len())) }
         }
     }
+}
+
+/// An explanation of the lines and rings of the scatter plot.
+fn legend(thresholds: [Option<f64>; 2], flips: usize) -> String {
+    let lines = if thresholds.iter().any(Option::is_some) { "; dashed: the thresholds" } else { "" };
+    let rings = if flips > 0 { "; rings: decisions that flip" } else { "" };
+    format!("a point is a tile{lines}{rings}")
 }
 
 /// The quantiles of the absolute difference of every output on a logarithmic axis, with the tolerance.
@@ -79,12 +87,12 @@ pub(super) fn quantiles(outputs: &[OutputDifference]) -> Markup {
         return html! {};
     }
     let (low, high) = (low.max(high * 1e-9).log10().floor(), (high * 1.01).log10().ceil());
-    let x = |value: f64| 130.0 + (value.max(10f64.powf(low)).log10() - low) / (high - low).max(1.0) * 294.0;
+    let x = |value: f64| 154.0 + (value.max(10f64.powf(low)).log10() - low) / (high - low).max(1.0) * 270.0;
     let height = 60 + 34 * shown.len();
     let decades: Vec<i32> = (low as i32..=high as i32).collect();
     let every = decades.len().div_ceil(7).max(1);
     html! {
-        svg.chart viewBox=(format!("0 0 440 {}", height + 20)) role="img"
+        svg.chart viewBox=(format!("0 0 450 {}", height + 38)) role="img"
             aria-label="Quantiles of the absolute difference of each output, and its tolerance" {
             @for decade in decades.iter().step_by(every) {
                 @let at = px(x(10f64.powi(*decade)));
@@ -94,18 +102,22 @@ pub(super) fn quantiles(outputs: &[OutputDifference]) -> Markup {
             @for (row, output) in shown.iter().enumerate() {
                 @let y = 34 + 34 * row;
                 @let [p50, p90, p99, p99_9, max] = values(output);
-                text.name x="122" y=(y + 4) text-anchor="end" { (short_name(&output.name)) }
+                text.name x="146" y=(y + 4) text-anchor="end" { (short_name(&output.name)) }
                 line.whisker x1=(px(x(p50))) y1=(y) x2=(px(x(max))) y2=(y) {}
-                @for (value, radius) in [(p50, "5"), (p90, "4"), (p99, "3.5"), (p99_9, "3")] {
-                    circle.point cx=(px(x(value))) cy=(y) r=(radius) { title { (small(value)) } }
+                @for value in [p90, p99, p99_9] {
+                    circle.point cx=(px(x(value))) cy=(y) r="3" { title { (small(value)) } }
                 }
-                circle.end.flip[!output.passed] cx=(px(x(max))) cy=(y) r="5" { title { "largest: " (small(max)) } }
+                circle.median cx=(px(x(p50))) cy=(y) r="4.5" { title { "median: " (small(p50)) } }
+                circle.end.beyond[!output.passed] cx=(px(x(max))) cy=(y) r="5" { title { "largest: " (small(max)) } }
                 @if output.tolerance > 0.0 {
                     @let at = px(x(output.tolerance));
                     line.limit x1=(at) y1=(y - 12) x2=(at) y2=(y + 12) { title { "tolerance: " (small(output.tolerance)) } }
                 }
             }
-            text.axis x="277" y=(height + 14) text-anchor="middle" { "absolute difference: median, 90, 99, 99.9 %, largest" }
+            text.axis x="225" y=(height + 16) text-anchor="middle" {
+                "absolute difference: median (ring), 90, 99, 99.9 %, largest (disc)"
+            }
+            text.tick x="225" y=(height + 32) text-anchor="middle" { "dashed: the tolerance" }
         }
     }
 }
@@ -119,7 +131,7 @@ fn short(name: &str) -> String {
 }
 
 fn short_name(name: &str) -> String {
-    cut(name, 16)
+    cut(name, 22)
 }
 
 fn cut(text: &str, most: usize) -> String {

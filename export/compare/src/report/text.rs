@@ -134,6 +134,7 @@ pub(super) fn summary(report: &Report) -> String {
         (1, 0) => format!("The candidate answers as the reference does, on {tiles}."),
         (1, _) => format!("The candidate does not answer as the reference does, on {tiles}."),
         (all, 0) => format!("All {all} candidates answer as the reference does, on {tiles}."),
+        (all, 1) => format!("1 of {all} candidates does not answer as the reference does, on {tiles}."),
         (all, failed) => format!("{failed} of {all} candidates do not answer as the reference does, on {tiles}."),
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn tile_row(picture: &Picture) -> Markup {
         }
         let shown = |array: &ArrayD<f32>| {
             let few: Vec<String> = array.iter().take(VALUES).map(|value| format!("{value:.4}")).collect();
-            if array.len() > VALUES { "…".to_owned() } else { few.join(", ") }
+            if array.len() > VALUES { format!("{} values", array.len()) } else { few.join(", ") }
         };
         values.push((name, shown(a), shown(b), most));
     }

@@ -59,6 +59,14 @@ impl Answerer {
         }
     }
 
+    /// A message without the address of a server: reports are sent to others.
+    pub(crate) fn without_address(&self, message: String) -> String {
+        match self {
+            Self::Scorer(scorer, _) if scorer.is_served() => message.replace(&scorer.provider(), "the server"),
+            _ => message,
+        }
+    }
+
     /// Answers pixels that belong to no tile of the comparison. The side must be live.
     pub(crate) fn answer_pixels(&mut self, pixels: &[u8]) -> Option<Result<Outputs>> {
         let tiles: Vec<usize> = (0..pixels.len() / TILE_BYTES).collect();

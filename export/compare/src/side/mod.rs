@@ -27,7 +27,7 @@ pub struct Side {
     pub decoder: Decoder,
     /// Answerers of the same graph, for threads side by side; at least one.
     pub answerers: Vec<Answerer>,
-    /// The bundle, if it is one.
+    /// The bundle, if it is one, or the one that a server serves.
     pub(crate) bundle: Option<Bundle>,
     /// The run, if it is one.
     pub(crate) run: Option<Run>,
@@ -40,7 +40,7 @@ impl Side {
         Self { facts, decoder, answerers, bundle: None, run: None }
     }
 
-    /// The bundle of the side; `None` for a run, a server and saved answers.
+    /// The bundle of the side, or the one that it serves; `None` for a run and saved answers.
     #[must_use]
     pub fn bundle(&self) -> Option<&Bundle> {
         self.bundle.as_ref()

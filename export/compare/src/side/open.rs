@@ -147,14 +147,20 @@ impl Opening<'_> {
 
     /// Leaves out outputs that nobody asked for: a score is cheaper without its reconstruction.
     fn select(&self, session: &mut Session) -> Result<()> {
-        let Some(wanted) = &self.options.outputs else { return Ok(()) };
-        let known: Vec<String> = session.outputs().iter().map(|port| port.name.clone()).collect();
-        if let Some(name) = wanted.iter().find(|name| !known.contains(name)) {
-            let (name, side, known) = (name.clone(), session.model().to_owned(), known.join(", "));
-            return Err(CompareError::Output { name, side, known });
+        let known: Vec<&str> = session.outputs().iter().map(|port| port.name.as_str()).collect();
+        match self.wanted(&known, || session.model().to_owned())? {
+            Some(chosen) => Ok(session.select_outputs(&chosen)?),
+            None => Ok(()),
         }
-        let chosen: Vec<&str> = wanted.iter().map(String::as_str).collect();
-        Ok(session.select_outputs(&chosen)?)
+    }
+
+    /// The outputs that were asked for, all of which a side must have; `None` if nobody asked for certain ones.
+    fn wanted(&self, known: &[&str], side: impl Fn() -> String) -> Result<Option<Vec<&str>>> {
+        let Some(wanted) = &self.options.outputs else { return Ok(None) };
+        if let Some(name) = wanted.iter().find(|name| !known.contains(&name.as_str())) {
+            return Err(CompareError::Output { name: name.clone(), side: side(), known: known.join(", ") });
+        }
+        Ok(Some(wanted.iter().map(String::as_str).collect()))
     }
 
     fn run(&self, spec: &SideSpec) -> Result<Side> {
@@ -197,19 +203,19 @@ impl Opening<'_> {
         let model = spec.model.clone().unwrap_or_else(|| bundle.manifest.model.name.clone());
         let options = EndpointOptions {
             timeout: self.options.servers.timeout,
+            retry_for: self.options.servers.retry_for,
             ca: self.options.servers.ca.clone(),
             token: self.options.servers.token.clone(),
             ..EndpointOptions::new(vec![url], model)
         };
-        let wanted: Option<Vec<&str>> = self.options.outputs.as_ref().map(|names| {
-            let known = bundle.manifest.outputs.iter().map(|port| port.name.as_str());
-            known.filter(|name| names.iter().any(|wanted| wanted == name)).collect()
-        });
+        let known: Vec<&str> = bundle.manifest.outputs.iter().map(|port| port.name.as_str()).collect();
+        let wanted = self.wanted(&known, || spec.to_string())?;
         let endpoint = Endpoint::connect(options, &bundle.manifest, wanted.as_deref())?;
         let mut facts = bundle_facts(spec, &bundle, "fp32");
         facts.kind = SideKind::Endpoint;
-        // A server does not state the precision of its graph.
+        // A server states neither the precision of its graph nor its weights.
         facts.precision = None;
+        facts.weights_sha256 = None;
         let server = endpoint.served().first().map(|served| &served.server);
         facts.provider = server.map(|server| server.name.clone());
         if let Some(server) = server {
@@ -220,7 +226,7 @@ impl Opening<'_> {
         let most = endpoint.max_batch();
         let answerers = endpoint.handles().into_iter().map(|handle| Answerer::Scorer(Box::new(handle), most)).collect();
         let decoder = bundle.manifest.tile.decoder();
-        Ok(Side { facts, decoder, answerers, bundle: None, run: None })
+        Ok(Side { facts, decoder, answerers, bundle: Some(bundle), run: None })
     }
 }
 

@@ -59,6 +59,8 @@ impl Default for SideOptions {
 pub struct ServerOptions {
     /// Time limit of one request.
     pub timeout: Duration,
+    /// Time during which a batch is sent again after a lost connection, a timeout or overload.
+    pub retry_for: Duration,
     /// PEM file of certificates that are trusted beside the system's.
     pub ca: Option<PathBuf>,
     /// Bearer token.
@@ -68,6 +70,7 @@ pub struct ServerOptions {
 #[cfg(feature = "endpoint")]
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { timeout: EndpointOptions::DEFAULT_TIMEOUT, ca: None, token: None }
+        let EndpointOptions { timeout, retry_for, ca, token, .. } = EndpointOptions::new(Vec::new(), "");
+        Self { timeout, retry_for, ca, token }
     }
 }

@@ -98,6 +98,9 @@ impl FromStr for SideSpec {
         }
         if SCHEMES.iter().any(|scheme| text.starts_with(scheme)) {
             let (url, model) = text.split_once('#').map_or((text, None), |(url, model)| (url, Some(model.to_owned())));
+            if model.as_deref() == Some("") {
+                return Err(Self::wrong(text, "a word is missing; expected URL[#MODEL]"));
+            }
             return Ok(Self { is_url: true, model, ..Self::path(Path::new(url)) });
         }
         // A file may have any name.
@@ -188,5 +191,6 @@ mod tests {
         assert!(spec.is_url && spec.target == Path::new("grpc://127.0.0.1:8001"));
         assert_eq!(spec.model.as_deref(), Some("tile"));
         assert_eq!(spec.to_string(), "grpc://127.0.0.1:8001#tile");
+        assert!("grpc://127.0.0.1:8001#".parse::<SideSpec>().is_err());
     }
 }

@@ -131,7 +131,7 @@ for name, found in zip(names, session.run(names, inputs)):
     difference = np.where(np.isnan(difference), np.inf, difference)
     worst = np.unravel_index(np.argmax(difference), difference.shape)
     print(f"{{name}}: max abs {{difference.max():.6e}}, mean abs {{difference.mean():.6e}}, allowed {{ALLOWED:.6e}}")
-    print(f"  worst at {{tuple(int(at) for at in worst)}}: expected {{reference[worst]!r}}, found {{found[worst]!r}}")
+    print(f"  worst at {{tuple(int(at) for at in worst)}}: expected {{float(reference[worst])}}, found {{float(found[worst])}}")
     shown = shown or bool(difference.max() > ALLOWED)
 print("the difference shows" if shown else "the difference does not show")
 sys.exit(1 if shown else 0)

@@ -103,9 +103,10 @@ impl LayersReport {
             (Some(cause), _) => format!("The sides part at {}.{tail}", cause.sentence()),
             (None, []) if self.not_run.is_none() => {
                 format!(
-                    "Every node rounds as its operation may: {} values on {} tiles.",
+                    "Every node rounds as its operation may: {} values on {} tile{}.",
                     self.rows.len(),
-                    self.tiles.len()
+                    self.tiles.len(),
+                    if self.tiles.len() == 1 { "" } else { "s" }
                 )
             }
             (None, []) => tail.trim_start().to_owned(),

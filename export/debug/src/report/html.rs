@@ -10,6 +10,9 @@ use crate::layers::LayersReport;
 
 const STYLE: &str = include_str!("page.css");
 
+/// Columns of words, which may be wrapped: operator and verdict.
+const WORDS: [usize; 2] = [1, 10];
+
 /// The page. `curve` is the picture of [`super::curve`].
 #[must_use]
 pub fn page(report: &LayersReport, curve: Option<&Picture>) -> String {
@@ -47,8 +50,9 @@ fn figure(curve: &Picture) -> Figure {
         alternative: "Error as carried along and of each node alone, over the values in the order of execution"
             .to_owned(),
         caption:
-            "Each error is divided by the value's largest magnitude. The full line is the error of both sides run end \
-                  to end; the dashed line is the error that each node makes when it reads the reference's values."
+            "Each error is divided by the value's largest magnitude; numbers are those of the table below. The line is the \
+             error of both sides run end to end; a dot is the error that a node makes when it reads the reference's values, \
+             and a node without a dot makes none."
                 .to_owned(),
         picture: curve.clone(),
     }
@@ -61,11 +65,12 @@ fn divergences(report: &LayersReport) -> Markup {
             ol {
                 @for cause in &report.causes {
                     li {
+                        a href=(format!("#value-{}", cause.row + 1)) { "Value " (cause.row + 1) } ", "
                         code { (cause.location.node) } " (" (cause.location.operator) ")"
                         @if !cause.location.module.is_empty() { " in " code { (cause.location.module) } }
                         ": "
                         @if cause.reasons.is_empty() { "both graphs have the same node, so the runtime computes it differently." }
-                        @else { (cause.reasons.join("; ")) "." }
+                        @else { (marked(&cause.reasons.join("; "))) "." }
                     }
                 }
             }
@@ -78,17 +83,19 @@ fn values(report: &LayersReport) -> Markup {
         section {
             h2 { "Values" }
             div.scroll role="region" aria-label="Every compared value" tabindex="0" {
-                table {
+                table.values {
                     caption {
-                        "In the order of execution. The first five figures are the error as carried along; `own max` is the error of the node \
-                         alone, `allowed` the largest that rounding explains."
+                        "In the order of execution. The first five figures are the error as carried along; " b { "own max" }
+                        " is the error of the node alone, " b { "allowed" } " the largest that rounding explains."
                     }
-                    thead { tr { @for heading in HEADINGS { th scope="col" { (heading) } } } }
+                    thead { tr { th scope="col" { "#" } @for heading in HEADINGS { th scope="col" { (heading) } } } }
                     tbody {
-                        @for row in &report.rows {
-                            tr.parted[row.verdict.is_beyond()] {
+                        @for (number, row) in report.rows.iter().enumerate() {
+                            tr.parted[row.verdict.is_beyond()] id=(format!("value-{}", number + 1)) {
+                                td { (number + 1) }
                                 @for (at, cell) in cells(row).into_iter().enumerate() {
-                                    @if at == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
+                                    @if at == 0 { th scope="row" { (breakable(&cell)) } }
+                                    @else { td.word[WORDS.contains(&at)] { (cell) } }
                                 }
                             }
                         }
@@ -97,6 +104,20 @@ fn values(report: &LayersReport) -> Markup {
             }
         }
     }
+}
+
+/// A sentence whose names in backticks are code.
+fn marked(sentence: &str) -> Markup {
+    html! {
+        @for (at, part) in sentence.split('`').enumerate() {
+            @if at % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
+/// A name that may break behind each slash.
+fn breakable(name: &str) -> Markup {
+    html! { @for part in name.split_inclusive('/') { (part) wbr; } }
 }
 
 fn rest(report: &LayersReport) -> Markup {

@@ -68,9 +68,10 @@ impl Tapped {
         &self.codes
     }
 
-    /// The nodes that each provider ran, of the first session.
+    /// The nodes that each provider ran, of the largest session: those of an optimised graph are cut off behind one value.
     pub(crate) fn nodes(&self) -> BTreeMap<String, usize> {
-        self.sessions.first().map(|(session, _)| session.nodes().clone()).unwrap_or_default()
+        let nodes = self.sessions.iter().map(|(session, _)| session.nodes());
+        nodes.max_by_key(|nodes| nodes.values().sum::<usize>()).cloned().unwrap_or_default()
     }
 
     /// The provider, by the name that users type.

@@ -6,6 +6,7 @@ mod names;
 mod walk;
 mod zip_map;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use burn_onnx_export::proto::{GraphProto, Message as _, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto};
@@ -97,7 +98,10 @@ impl Foreign {
     pub(super) fn open(path: &Path) -> Result<Self, BundleError> {
         let failed = BundleError::io(path);
         let not_onnx = |reason: String| ImportError::NotOnnx { path: path.to_owned(), reason };
-        let metadata = std::fs::metadata(path).map_err(&failed)?;
+        let metadata = match std::fs::metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(not_onnx("no such file".to_owned()).into()),
+            metadata => metadata.map_err(&failed)?,
+        };
         if !metadata.is_file() {
             return Err(not_onnx("not a file; give the .onnx file of the model".to_owned()).into());
         }
