@@ -7,7 +7,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use kiln_files::digest::{sha256_file, sha256_hex};
-use kiln_files::{FileDigest, FileIdentity};
+use kiln_files::{FileDigest, FileIdentity, read_head};
 
 use crate::dicom;
 
@@ -163,8 +163,7 @@ fn regular_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// The file names in the index of a Hamamatsu slide; none for NDPI, which is a TIFF.
 fn index_of(main: &Path) -> io::Result<Vec<String>> {
-    let mut bytes = Vec::new();
-    File::open(main)?.take(MAX_INDEX).read_to_end(&mut bytes)?;
+    let bytes = read_head(File::open(main)?, MAX_INDEX)?;
     if bytes.starts_with(b"II") || bytes.starts_with(b"MM") {
         return Ok(Vec::new());
     }

@@ -11,8 +11,9 @@ mod region;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
+
+use kiln_files::read_at_most;
 
 use crate::Place;
 
@@ -300,10 +301,8 @@ fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, AnnotationProblem> {
     if !path.metadata()?.is_file() {
         return Err(AnnotationProblem::NotAFile);
     }
-    let mut bytes = Vec::new();
-    // The file may grow after its size was read, so the limit bounds the read itself.
-    File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let too_large = AnnotationProblem::TooLarge { what: "bytes", limit };
+    read_at_most(File::open(path)?, limit)?.ok_or(too_large)
 }
 
 /// The text without a byte order mark.
