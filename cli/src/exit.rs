@@ -104,7 +104,7 @@ fn fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
         return Some(error.fault());
     }
     #[cfg(feature = "slide")]
-    if let Some(fault) = crate::verbs::slide_fault(error) {
+    if let Some(fault) = slide_fault(error) {
         return Some(fault);
     }
     #[cfg(feature = "train")]
@@ -112,6 +112,31 @@ fn fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
         return Some(error.fault());
     }
     None
+}
+
+/// The category of an error about slides.
+#[cfg(feature = "slide")]
+fn slide_fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
+    use kiln_slide::openslide::LibraryError;
+    use kiln_slide::{
+        AnnotationError, AnnotationProblem, LabelError, ListError, ResolutionError, SlideError, SlideScoreError,
+        TilingError,
+    };
+
+    if let Some(error) = error.downcast_ref::<LibraryError>() {
+        return Some(error.fault());
+    }
+    if let Some(error) = error.downcast_ref::<ListError>() {
+        return Some(error.fault());
+    }
+    let is_input = error.is::<SlideError>()
+        || error.is::<ResolutionError>()
+        || error.is::<TilingError>()
+        || error.is::<AnnotationError>()
+        || error.is::<AnnotationProblem>()
+        || error.is::<LabelError>()
+        || error.is::<SlideScoreError>();
+    is_input.then_some(Fault::Input)
 }
 
 #[cfg(test)]

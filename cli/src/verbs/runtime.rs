@@ -129,7 +129,7 @@ fn list(out: &Output) -> anyhow::Result<Exit> {
 /// Lists the OpenSlide libraries, after those of ONNX Runtime.
 #[cfg(feature = "slide")]
 fn list_openslide(out: &Output) {
-    for found in kiln_slide::openslide::candidates(crate::variable("KILN_OPENSLIDE").as_deref()) {
+    for found in kiln_slide::openslide::candidates(crate::environment::variable("KILN_OPENSLIDE").as_deref()) {
         let state = found.status.map_or_else(|error| format!("UNUSABLE: {error}"), |()| "whole".to_owned());
         out.line(format_args!("{OPENSLIDE:<9} {:<8} {}  [{state}]", "", found.library.path.display()));
     }

@@ -9,7 +9,7 @@ use kiln_runtime::bench::Report;
 use super::Args;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::verbs::again;
+use crate::verbs::again::again;
 
 /// Measures every provider list in turn, after all of them have opened. If a provider cannot run, nothing is measured: its
 /// process has printed the reason, and its exit status is returned.

@@ -8,9 +8,8 @@ use kiln_tile::SizePolicy;
 use kiln_train::data::Split;
 
 use crate::output::Output;
-use crate::verbs::EXECUTION;
 use crate::verbs::number::{at_least_one, cores};
-use crate::verbs::provider::ProviderOptionArgs;
+use crate::verbs::provider::{EXECUTION, ProviderOptionArgs};
 
 const TILES: &str = "Tiles";
 const REPORTS: &str = "Reports";
@@ -151,7 +150,7 @@ impl Args {
             batch: self.batch,
             outputs: (!self.outputs.is_empty()).then(|| self.outputs.clone()),
             bundle: self.bundle.clone(),
-            openslide: crate::variable("KILN_OPENSLIDE"),
+            openslide: crate::environment::variable("KILN_OPENSLIDE"),
             #[cfg(feature = "endpoint")]
             servers: kiln_compare::ServerOptions {
                 timeout: std::time::Duration::from_secs(self.timeout),

@@ -11,7 +11,8 @@ use kiln_runtime::{Bundle, ProviderKind, Providers, library};
 
 use super::{Args, facts_of};
 use crate::output::Output;
-use crate::verbs::{again, doctor};
+use crate::verbs::again::again;
+use crate::verbs::doctor;
 
 /// The sides to open in this process.
 pub(super) struct Cells {

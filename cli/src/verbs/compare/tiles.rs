@@ -10,7 +10,7 @@ use crate::output::Output;
 /// The tiles that were named; else the test split of a run, the tiles of saved answers, or the golden tiles of a bundle.
 pub(super) fn tiles(args: &Args, sides: &[Side], out: &Output) -> anyhow::Result<TileSet> {
     let named = args.tiles_of.as_deref().map(Run::open).transpose()?;
-    let named = named.map(|run| Run { openslide: crate::variable("KILN_OPENSLIDE"), ..run });
+    let named = named.map(|run| Run { openslide: crate::environment::variable("KILN_OPENSLIDE"), ..run });
     let run = named.as_ref().or_else(|| sides.iter().find_map(Side::run));
     if let Some(run) = run
         && (args.data.is_none() || args.split.is_some())
@@ -21,7 +21,7 @@ pub(super) fn tiles(args: &Args, sides: &[Side], out: &Output) -> anyhow::Result
         let bundle = sides.iter().find_map(Side::bundle);
         let slides = SlideOptions {
             micrometres_per_pixel: bundle.and_then(|bundle| bundle.manifest.tile.micrometres_per_pixel),
-            openslide: crate::variable("KILN_OPENSLIDE"),
+            openslide: crate::environment::variable("KILN_OPENSLIDE"),
             ..SlideOptions::default()
         };
         return Ok(TileSet::from_data(data, args.split, &slides)?);

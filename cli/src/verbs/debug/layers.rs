@@ -23,7 +23,7 @@ use crate::output::Output;
 /// that value is optimised as usual.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln debug layers runs/cnn bundles/cnn\n  \
-    kiln debug layers runs/cnn bundles/cnn@:cpu:noopt --markdown layers.md\n  \
+    kiln debug layers runs/cnn bundles/cnn:cpu:noopt --markdown layers.md\n  \
     kiln --json debug layers bundles/cnn bundles/cnn@int8:openvino --tiles 32\n  \
     kiln debug layers before.onnx after.onnx --inputs inputs.npz")]
 pub(crate) struct Args {

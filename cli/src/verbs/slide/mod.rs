@@ -3,7 +3,6 @@
 mod annotations;
 #[cfg(feature = "train")]
 mod evaluate;
-pub(super) mod fault;
 mod folder_names;
 mod grid;
 mod inspect;
