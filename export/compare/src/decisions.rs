@@ -6,7 +6,7 @@ use kiln_train::metrics::{Bootstrap, Interval, Scored, Trial, auroc, compare, ex
 use serde::{Deserialize, Serialize};
 
 use crate::engine::SideRows;
-use crate::side::SideFacts;
+use crate::facts::SideFacts;
 use crate::tiles::TileInfo;
 use crate::tolerances::DecisionLimits;
 
@@ -284,7 +284,7 @@ impl DecisionInput<'_> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::side::SideKind;
+    use crate::facts::SideKind;
 
     fn facts(threshold: f64) -> SideFacts {
         let mut facts = SideFacts::new(SideKind::Bundle, "b", threshold);

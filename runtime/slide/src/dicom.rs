@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use kiln_files::read_head;
 
-use crate::files::open_regular;
+use crate::regular_file::open_regular;
 
 /// Bytes of a file that are searched: the series comes before all image data and its tables.
 pub(crate) const HEAD: u64 = 1 << 16;

@@ -10,6 +10,7 @@ use kiln_files::digest::{sha256_file, sha256_hex};
 use kiln_files::{FileDigest, FileIdentity, read_head};
 
 use crate::dicom;
+use crate::regular_file::open_regular;
 
 /// Largest index file of a Hamamatsu slide (VMS, VMU) that is read.
 const MAX_INDEX: u64 = 1 << 20;
@@ -80,11 +81,6 @@ fn is_index(head: &[u8]) -> bool {
             .contains(&line.trim_ascii())
     };
     head.split(|byte| *byte == b'\n').next().is_some_and(is_section)
-}
-
-/// Opens a file for reading; `None` for a folder, pipe or device, which is not opened: reading it may never end.
-pub(crate) fn open_regular(path: &Path) -> io::Result<Option<File>> {
-    if fs::metadata(path)?.is_file() { File::open(path).map(Some) } else { Ok(None) }
 }
 
 /// The identity of a slide: equal for every path that leads to it, also by a link, and for all DICOM files of one series in

@@ -9,7 +9,8 @@ use tiff::decoder::Decoder;
 use tiff::tags::Tag;
 use tiff::{TiffError, TiffResult};
 
-use crate::files::{ending, open_regular};
+use crate::files::ending;
+use crate::regular_file::open_regular;
 
 /// Number of images whose tables are checked.
 const MAX_IMAGES: usize = 64;

@@ -14,8 +14,9 @@ use ndarray::ArrayD;
 
 use super::{Kept, Sample, SideRows};
 use crate::difference::{Keys, Sketches, TileDifference, measure};
+use crate::facts::SideFacts;
 use crate::map::{MapTile, map_size};
-use crate::side::{Answerer, SideFacts};
+use crate::side::Answerer;
 use crate::tiles::TileSet;
 use crate::tolerances::{OutputLimits, Pair, Tolerances};
 use crate::{CompareError, Result};

@@ -12,8 +12,9 @@ use kiln_runtime::{Bundle, Optimisation, ProviderKind, Providers, Runtime, Sessi
 use kiln_tile::Decoder;
 use kiln_train::training::Run;
 
-use super::{Answerer, Side, SideFacts, SideKind, SideOptions, SideSpec};
+use super::{Answerer, Side, SideOptions, SideSpec};
 use crate::answers::SavedAnswers;
+use crate::facts::{SideFacts, SideKind};
 use crate::{CompareError, Result};
 
 /// Opens every side; the first that cannot be opened is an error.

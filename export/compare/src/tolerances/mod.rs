@@ -10,7 +10,7 @@ use kiln_runtime::parity::{GATE_MARGIN, GATE_REASON, Tolerance};
 use self::yaml::nearest;
 
 use crate::difference::TileDifference;
-use crate::side::SideFacts;
+use crate::facts::SideFacts;
 use crate::{CompareError, Result};
 
 /// The share of decisions that an fp16 or int8 graph may change, as at the export's gate.

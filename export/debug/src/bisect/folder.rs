@@ -15,8 +15,8 @@ use super::{BisectReport, BisectRequest, SIZE};
 use crate::cause::Cause;
 use crate::error::{DebugError, Result};
 use crate::figures::Figures;
-use crate::layers::Row;
 use crate::npz;
+use crate::rows::Row;
 use crate::side::Side;
 use crate::values::Values;
 

@@ -24,7 +24,8 @@ use crate::cause::Cause;
 use crate::error::{DebugError, Result};
 use crate::figures::{Accumulator, Figures};
 use crate::inputs::Inputs;
-use crate::layers::{LayersReport, Row, batch};
+use crate::layers::LayersReport;
+use crate::rows::{Row, batch};
 use crate::side::Side;
 use part::{Arrays, Part, Source};
 

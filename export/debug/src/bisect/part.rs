@@ -9,7 +9,7 @@ use super::figures;
 use crate::error::{DebugError, Result};
 use crate::figures::Figures;
 use crate::graph::{Graph, Piece, Port};
-use crate::layers::{Channels, Counterparts, Row, live_nodes};
+use crate::rows::{Channels, Counterparts, Row, live_nodes};
 use crate::side::Side;
 use crate::values::{Runner, Values, feed};
 

@@ -10,7 +10,7 @@ use burn_onnx_export::proto::NodeProto;
 use serde::Serialize;
 
 use crate::graph::{Graph, label, module, numbers_of};
-use crate::layers::{CLIPPED, Counterparts, Row, live_nodes};
+use crate::rows::{CLIPPED, Counterparts, Row, live_nodes};
 
 /// The place at which two sides part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -6,7 +6,7 @@ use super::Presence;
 use super::attributes;
 use super::weights;
 use crate::graph::{Graph, label};
-use crate::layers::{Counterparts, weight};
+use crate::rows::{Counterparts, weight};
 
 /// Operators that a conversion of precision adds around others. They are a cause only if there is no other.
 const CONVERSIONS: [&str; 4] = ["Cast", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"];
