@@ -56,7 +56,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// The exit status of an error: 3 for a full disk, whichever error reports it; 2 for a path that cannot be written; else the
+/// The exit status of an error: 3 for a full disk, reported by any error; 2 for a path that cannot be written; else the
 /// category of the first Kiln error in the chain, or 2 if there is none.
 pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
     let refusals = || error.chain().filter_map(|error| error.downcast_ref::<io::Error>());

@@ -27,7 +27,7 @@ enum Action {
     /// `openslide` (3 MB), which reads slides.
     ///
     /// The `cuda` runtime wheel needs an NVIDIA driver, CUDA 13, cuDNN 9 and, for TensorRT, TensorRT 10 on the machine;
-    /// `kiln doctor` lists what is missing. Installing again checks every file and repairs damaged ones.
+    /// `kiln doctor` lists missing libraries. Installing again checks every file and repairs damaged ones.
     #[command(after_help = "Examples:\n  kiln runtime install cpu")]
     Install {
         #[arg(default_value = "cpu", value_name = "WHEEL", help = wheel_help())]

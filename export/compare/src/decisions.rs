@@ -13,7 +13,7 @@ use crate::tolerances::DecisionLimits;
 /// The most tiles that a report names.
 const NAMED: usize = 1000;
 
-/// Decisions of a candidate beside those of the reference. Each side decides by its own threshold.
+/// Decisions of a candidate beside those of the reference. Each side has its own threshold.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Decisions {
     /// All limits hold.

@@ -1,4 +1,4 @@
-//! Two sets of answers side by side: where they part, by how much, on which tiles, and what explains it. A side is a run
+//! Two sets of answers side by side: the tiles and outputs that differ, the size of the differences, and the likely cause. A side is a run
 //! (burn), a bundle with precision and provider, a model server, or answers that were saved on another machine. The
 //! reference comes first; every other side is a candidate.
 //!

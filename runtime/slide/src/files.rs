@@ -1,5 +1,5 @@
-//! The files that belong to a slide, and their digest. The main file alone decides which they are, so that scoring and merging
-//! come to one digest.
+//! The files that belong to a slide, and their digest. They follow from the main file alone, so that scoring and merging compute
+//! one digest.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};

@@ -1,5 +1,5 @@
 //! Several providers. Each one is measured in a separate process, one after the other, because a process can load only one
-//! ONNX Runtime and a figure must not depend on what ran before it.
+//! ONNX Runtime and a figure must not depend on earlier measurements.
 
 use std::process::Stdio;
 

@@ -18,8 +18,8 @@ const REPORTS: &str = "Reports";
 ///
 /// The first side is the reference. A side is a run (burn), a bundle as PATH[@PRECISION][:PROVIDERS][:noopt], a server as
 /// URL[#MODEL], or an .npz file of saved answers. Every output is compared element by element, every decision by the
-/// thresholds of its side; the report names the tiles that differ, and what explains the difference. The exit status is 1
-/// if a candidate is beyond its limits.
+/// thresholds of its side; the report names the tiles that differ and the likely cause. The exit status is 1 if a
+/// candidate is beyond its limits.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln compare runs/cnn bundle/\n  \
     kiln compare bundle/ bundle/@int8:openvino --data tiles/ --html report.html\n  \

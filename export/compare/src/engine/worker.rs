@@ -1,4 +1,4 @@
-//! The threads: each takes a batch, decodes it, asks every side, and measures every pair.
+//! The threads: each takes a batch, decodes it, runs it on every side, and measures every pair.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -119,7 +119,7 @@ impl Part {
         Ok(figures(&self.expected, &found))
     }
 
-    /// Returns true if the part shows the difference: beyond what is allowed, another shape, or no result at all.
+    /// Returns true if the part shows the difference: beyond the allowed rounding, another shape, or no result at all.
     pub(super) fn shows(&self) -> Result<bool> {
         Ok(match self.figures() {
             Ok(figures) => self.is_beyond(&figures),

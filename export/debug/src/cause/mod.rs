@@ -1,5 +1,5 @@
 //! Finds the likely cause of a divergence by comparing a node with its counterpart in the first side's graph: operator,
-//! attributes, operands, weights, and nodes that only one of the graphs has. Where the graphs agree, the runtime is the
+//! attributes, operands, weights, and nodes that only one of the graphs has. If the graphs agree, the runtime is the
 //! cause.
 
 mod attributes;

@@ -118,7 +118,7 @@ fn differences(a: &Graph, other: &NodeProto, b: &Graph, node: &NodeProto, counte
     reasons
 }
 
-/// Differences of what two nodes read.
+/// Differences of the operands of two nodes.
 fn operands(a: &Graph, other: &NodeProto, b: &Graph, node: &NodeProto, counterparts: &Counterparts) -> Vec<String> {
     let mut reasons = Vec::new();
     let count = node.input.len().max(other.input.len());

@@ -48,7 +48,7 @@ fn external(tensor: &TensorProto, folder: &Path, room: &mut u64) -> Result<Optio
     let named = |error: ExternalError| format!("tensor `{name}` {error}");
     let Some(external) = tensor.external().map_err(named)? else { return Ok(None) };
     let too_large = || format!("with tensor `{name}` the weights are larger than 2 GiB together");
-    // A size that is too large is reported as one, whatever the file's own size is.
+    // Checked before the file: the error of a size over the limit does not depend on the file's length.
     if external.length.is_some_and(|length| length > *room) {
         return Err(too_large());
     }

@@ -3,8 +3,8 @@
 //!
 //! Two errors are measured for each value. The error **as carried along** is that of both sides run end to end: it
 //! contains everything that went wrong before. The error of the node **alone** is that of the second side's node when it
-//! reads the first side's values: it contains nothing else, so the first node whose own error is beyond what its operation
-//! may round is where the sides part.
+//! reads the first side's values: it contains nothing else, so the sides part at the first node whose own error is
+//! beyond the rounding of its operation.
 
 mod alone;
 mod channels;

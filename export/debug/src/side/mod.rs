@@ -39,7 +39,7 @@ enum Kind {
     Runtime(Option<Tapped>),
 }
 
-/// The nodes of the exported graph that compute what burn does not have: values inside a lowering.
+/// The nodes of the exported graph that compute values inside a lowering, which burn does not have.
 struct Between {
     session: Option<kiln_runtime::Session>,
     inputs: Vec<crate::graph::Port>,

@@ -90,7 +90,7 @@ impl<'a> Builder<'a> {
         self.node("Gather", wish, &[input, &indices], vec![AttributeProto::int("axis", axis)])
     }
 
-    /// Another shape; 0 keeps the size of an axis, -1 takes what is left.
+    /// Another shape; 0 keeps the size of an axis, -1 takes the remaining elements.
     pub(super) fn reshape(&mut self, wish: &str, input: &str, shape: &[i64]) -> String {
         let shape = self.integers(&format!("{wish}/shape"), shape);
         self.node("Reshape", wish, &[input, &shape], Vec::new())

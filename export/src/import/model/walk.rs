@@ -25,7 +25,7 @@ pub(in crate::import) fn for_each_graph(graph: &mut GraphProto, visit: &mut dyn 
     }
 }
 
-/// Calls `visit` on every tensor of the model, wherever ONNX Runtime looks for one.
+/// Calls `visit` on every tensor of the model, at every place in which ONNX Runtime reads one.
 pub(in crate::import) fn for_each_tensor(model: &mut ModelProto, visit: &mut dyn FnMut(&mut TensorProto)) {
     model.graph.iter_mut().for_each(|graph| of_graph(graph, visit));
     for info in &mut model.training_info {

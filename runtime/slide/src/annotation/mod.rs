@@ -98,7 +98,7 @@ pub struct Annotations {
 }
 
 impl Annotations {
-    /// Reads ASAP XML or GeoJSON; the content decides which. ASAP's coordinates are level-0 pixels. QuPath's are relative to
+    /// Reads ASAP XML or GeoJSON, recognised by the content. ASAP's coordinates are level-0 pixels. QuPath's are relative to
     /// the slide's bounds, if it has any (MIRAX): [`Self::on_level_0`] adds their origin.
     ///
     /// # Errors
