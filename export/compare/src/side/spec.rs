@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use kiln_runtime::{GraphSpec, GraphSpecError};
+use kiln_runtime::GraphSpec;
 
 use crate::{CompareError, Result};
 
@@ -101,7 +101,7 @@ impl FromStr for SideSpec {
             return Ok(Self { is_url: true, model, ..Self::path(Path::new(url)) });
         }
         let GraphSpec { path, precision, providers, unoptimised } =
-            text.parse().map_err(|error: GraphSpecError| Self::wrong(text, error.to_string()))?;
+            text.parse::<GraphSpec>().map_err(|error| Self::wrong(text, error.to_string()))?;
         Ok(Self { precision, providers, unoptimised, ..Self::path(&path) })
     }
 }
@@ -112,8 +112,13 @@ impl fmt::Display for SideSpec {
             write!(f, "{}", self.target.display())?;
             return self.model.as_ref().map_or(Ok(()), |model| write!(f, "#{model}"));
         }
-        let (precision, providers) = (self.precision.clone(), self.providers.clone());
-        GraphSpec { precision, providers, unoptimised: self.unoptimised, ..GraphSpec::new(&self.target) }.fmt(f)
+        let spec = GraphSpec {
+            path: self.target.clone(),
+            precision: self.precision.clone(),
+            providers: self.providers.clone(),
+            unoptimised: self.unoptimised,
+        };
+        write!(f, "{spec}")
     }
 }
 

@@ -39,7 +39,7 @@ impl FromStr for SideName {
 
     fn from_str(text: &str) -> Result<Self, DebugError> {
         let wrong = |error: GraphSpecError| DebugError::Side { side: text.to_owned(), reason: error.to_string() };
-        let GraphSpec { path, precision, providers, unoptimised } = text.parse().map_err(wrong)?;
+        let GraphSpec { path, precision, providers, unoptimised } = text.parse::<GraphSpec>().map_err(wrong)?;
         Ok(Self { text: text.to_owned(), path, precision, providers, as_written: unoptimised })
     }
 }
