@@ -1,4 +1,4 @@
-//! The target of a verb's output. It is never one of the verb's inputs, whatever path, link or hard link leads to it.
+//! The target of a verb's output. It is never one of the verb's inputs, not even by another path, a link or a hard link.
 
 use std::path::{Path, PathBuf};
 

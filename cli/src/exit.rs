@@ -56,7 +56,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// The exit status of an error: 3 for a full disk, whichever error reports it; 2 for a path that cannot be written; else the
+/// The exit status of an error: 3 for a full disk, reported by any error; 2 for a path that cannot be written; else the
 /// category of the first Kiln error in the chain, or 2 if there is none.
 pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
     let refusals = || error.chain().filter_map(|error| error.downcast_ref::<io::Error>());
@@ -96,7 +96,7 @@ fn fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
         return Some(error.fault());
     }
     #[cfg(feature = "compare")]
-    if let Some(error) = error.downcast_ref::<crate::verbs::Unanswered>() {
+    if let Some(error) = error.downcast_ref::<crate::unanswered::Unanswered>() {
         return Some(error.fault);
     }
     #[cfg(feature = "debug")]
@@ -108,7 +108,7 @@ fn fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
         return Some(error.fault());
     }
     #[cfg(feature = "slide")]
-    if let Some(fault) = crate::verbs::slide_fault(error) {
+    if let Some(fault) = slide_fault(error) {
         return Some(fault);
     }
     #[cfg(feature = "train")]
@@ -116,6 +116,31 @@ fn fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
         return Some(error.fault());
     }
     None
+}
+
+/// The category of an error about slides.
+#[cfg(feature = "slide")]
+fn slide_fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
+    use kiln_slide::openslide::LibraryError;
+    use kiln_slide::{
+        AnnotationError, AnnotationProblem, LabelError, ListError, ResolutionError, SlideError, SlideScoreError,
+        TilingError,
+    };
+
+    if let Some(error) = error.downcast_ref::<LibraryError>() {
+        return Some(error.fault());
+    }
+    if let Some(error) = error.downcast_ref::<ListError>() {
+        return Some(error.fault());
+    }
+    let is_input = error.is::<SlideError>()
+        || error.is::<ResolutionError>()
+        || error.is::<TilingError>()
+        || error.is::<AnnotationError>()
+        || error.is::<AnnotationProblem>()
+        || error.is::<LabelError>()
+        || error.is::<SlideScoreError>();
+    is_input.then_some(Fault::Input)
 }
 
 #[cfg(test)]

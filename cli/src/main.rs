@@ -4,9 +4,12 @@
 mod destination;
 #[cfg(all(test, feature = "compare", feature = "endpoint"))]
 mod documented;
+mod environment;
 mod exit;
 mod hint;
 mod output;
+#[cfg(feature = "compare")]
+mod unanswered;
 mod verbs;
 
 use std::io::{self, ErrorKind, Write as _};
@@ -16,6 +19,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
+use crate::environment::variable;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -95,12 +99,6 @@ fn ignore_size_signal() {
     unsafe {
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
-}
-
-/// Returns an environment variable. An empty one counts as unset, as `VARIABLE= kiln …` intends; clap's own support for
-/// variables would take it as an empty value.
-fn variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 fn start_logging(filter: &str) -> anyhow::Result<()> {

@@ -31,6 +31,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod golden;
+mod graph_spec;
 pub mod install;
 pub mod library;
 pub mod npz;
@@ -46,6 +47,7 @@ pub mod session;
 pub use bundle::{Bundle, Manifest};
 pub use decision::DecisionRule;
 pub use error::{Error, Result, chain};
+pub use graph_spec::{GraphSpec, GraphSpecError};
 pub use library::{Library, Origin, Runtime, RuntimeWheel};
 pub use provider::{ProviderKind, Providers};
 pub use scorer::Scorer;

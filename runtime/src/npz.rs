@@ -130,8 +130,7 @@ pub fn read_any(entry: &mut impl Read, size: u64) -> Result<Array, String> {
 
 /// The bytes of an entry, whose header is checked.
 fn read_bytes(entry: &mut impl Read, size: u64) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    entry.take(size.saturating_add(1)).read_to_end(&mut bytes).map_err(text)?;
+    let bytes = kiln_files::read_head(entry, size.saturating_add(1)).map_err(text)?;
     if bytes.len() as u64 != size {
         return Err(format!("{} bytes, but the archive states {size}", bytes.len()));
     }

@@ -11,7 +11,6 @@ use kiln_train::metrics::Bootstrap;
 
 pub(crate) use self::args::Args;
 use self::cells::Cells;
-pub(crate) use self::cells::Unanswered;
 use crate::exit::Exit;
 use crate::output::Output;
 

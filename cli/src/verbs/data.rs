@@ -183,7 +183,7 @@ fn labels(dataset: &Dataset, normal: &[String]) -> Result<Labels, Error> {
 
 /// A data set of files, or of slides at the resolution that the places of the list have.
 fn open(data: &Path) -> Result<Dataset, Error> {
-    let options = SlideOptions { openslide: crate::variable("KILN_OPENSLIDE"), ..SlideOptions::default() };
+    let options = SlideOptions { openslide: crate::environment::variable("KILN_OPENSLIDE"), ..SlideOptions::default() };
     Ok(Dataset::open_with(data, &options)?)
 }
 

@@ -3,6 +3,7 @@
 #[cfg(feature = "slide")]
 mod slide;
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::slice::from_mut;
@@ -61,10 +62,18 @@ pub(crate) struct Args {
     set: Vec<String>,
 }
 
-pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
+/// Runs a verb by the words of its command line, without the program's name.
+type RunWords = dyn Fn(&[OsString], &Output) -> anyhow::Result<Exit>;
+
+/// Runs the demo. `run_words` runs the verbs of its steps.
+pub(crate) fn run(
+    args: Args,
+    out: &Output,
+    #[cfg_attr(not(feature = "slide"), allow(unused_variables))] run_words: &RunWords,
+) -> anyhow::Result<Exit> {
     #[cfg(feature = "slide")]
     if args.slide {
-        return slide::run(&args.out, &args.set, out);
+        return slide::run(&args.out, &args.set, run_words, out);
     }
     let started = Instant::now();
     let folder = Folder::fresh(&args.out)?;

@@ -76,7 +76,7 @@ impl OpenSlideReport {
     fn new() -> Self {
         use kiln_slide::openslide::{Library, find};
 
-        let file = find(crate::variable("KILN_OPENSLIDE").as_deref());
+        let file = find(crate::environment::variable("KILN_OPENSLIDE").as_deref());
         let path = file.as_ref().ok().map(|file| file.path.display().to_string());
         match file.and_then(|file| Library::load(&file, 0)) {
             Ok(library) => Self { path, version: Some(library.version().to_owned()), usable: true, reason: None },

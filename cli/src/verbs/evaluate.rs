@@ -171,7 +171,7 @@ fn of_run(args: &Args, out: &Output) -> anyhow::Result<Subject> {
             args.subject.display()
         );
     }
-    let run = Run { openslide: crate::variable("KILN_OPENSLIDE"), ..Run::open(&args.subject)? };
+    let run = Run { openslide: crate::environment::variable("KILN_OPENSLIDE"), ..Run::open(&args.subject)? };
     let dataset = run.dataset(args.data.as_deref())?;
     let decoder = Decoder::new(run.config.data.size_policy);
     let part = match &args.data {
@@ -226,7 +226,7 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     let manifest = &bundle.manifest;
     let slides = SlideOptions {
         micrometres_per_pixel: manifest.tile.micrometres_per_pixel,
-        openslide: crate::variable("KILN_OPENSLIDE"),
+        openslide: crate::environment::variable("KILN_OPENSLIDE"),
         ..SlideOptions::default()
     };
     let dataset = std::sync::Arc::new(Dataset::open_with(data, &slides).map_err(Error::from)?);

@@ -81,7 +81,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         run: args.run,
         out: args.out,
         data: args.data,
-        openslide: crate::variable("KILN_OPENSLIDE"),
+        openslide: crate::environment::variable("KILN_OPENSLIDE"),
         batch: args.batch,
         opset: args.opset,
         external_data: args.external_data,

@@ -1,5 +1,6 @@
 //! The verbs, one file each: arguments, and the library calls that they become.
 
+mod again;
 #[cfg(feature = "bench")]
 mod bench;
 #[cfg(feature = "compare")]
@@ -42,25 +43,10 @@ mod verify;
 #[cfg(feature = "train")]
 mod weights;
 
-#[cfg(feature = "slide")]
-pub(crate) use self::slide::fault::{fault as slide_fault, hint as slide_hint};
-
-#[cfg(feature = "compare")]
-pub(crate) use self::compare::Unanswered;
-#[cfg(feature = "debug")]
-pub(crate) use self::debug::hint as debug_hint;
-
-use std::path::Path;
-use std::process::{Command, Stdio};
-
-use anyhow::Context as _;
 use clap::Subcommand;
 
 use crate::exit::Exit;
 use crate::output::Output;
-
-/// Heading of the flags that select the graph, its provider and its threads, in verbs with many flags.
-pub(crate) const EXECUTION: &str = "Execution";
 
 /// The verbs, in the order in which a model passes through them.
 #[derive(Subcommand)]
@@ -100,19 +86,8 @@ pub(crate) enum Verb {
     Ship(Box<ship::Args>),
 }
 
-/// The command that runs this program in a separate process, with this library, JSON on stdout and an empty stdin.
-fn again(library: Option<&Path>, log: &str) -> anyhow::Result<Command> {
-    let program = std::env::current_exe().context("cannot find the path of this program to start it again")?;
-    let mut command = Command::new(program);
-    command.args(["--json", "--log", log]).stdin(Stdio::null());
-    if let Some(library) = library {
-        command.arg("--onnxruntime").arg(library);
-    }
-    Ok(command)
-}
-
 /// Runs a verb by the words of its command line, without the program's name.
-#[cfg(all(feature = "export", feature = "bench", feature = "slide"))]
+#[cfg(all(feature = "export", feature = "bench"))]
 fn run_words(words: &[std::ffi::OsString], out: &Output) -> anyhow::Result<Exit> {
     use clap::Parser;
 
@@ -129,7 +104,7 @@ fn run_words(words: &[std::ffi::OsString], out: &Output) -> anyhow::Result<Exit>
 pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
     match verb {
         #[cfg(all(feature = "export", feature = "bench"))]
-        Verb::Demo(args) => demo::run(args, out),
+        Verb::Demo(args) => demo::run(args, out, &run_words),
         Verb::Runtime(args) => runtime::run(args, out),
         Verb::Doctor(args) => doctor::run(args, out),
         #[cfg(feature = "train")]

@@ -3,6 +3,9 @@
 use kiln_runtime::provider::ShapeProfile;
 use kiln_runtime::{Bundle, Providers, SessionOptions};
 
+/// Heading of the flags that select the graph, its provider and its threads, in verbs with many flags.
+pub(crate) const EXECUTION: &str = "Execution";
+
 /// The provider list and its options.
 #[derive(clap::Args, Clone)]
 pub(crate) struct ProviderArgs {
@@ -69,13 +72,13 @@ impl ProviderOptionArgs {
 
 impl ProviderOptionArgs {
     /// The options, each `PROVIDER.OPTION=VALUE`.
-    #[cfg(feature = "compare")]
+    #[cfg(any(feature = "compare", feature = "debug"))]
     pub(crate) fn settings(&self) -> &[String] {
         &self.provider_option
     }
 
     /// `--require-all`.
-    #[cfg(feature = "compare")]
+    #[cfg(any(feature = "compare", feature = "debug"))]
     pub(crate) fn require_all(&self) -> bool {
         self.require_all
     }

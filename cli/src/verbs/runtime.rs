@@ -27,7 +27,7 @@ enum Action {
     /// `openslide` (3 MB), which reads slides.
     ///
     /// The `cuda` runtime wheel needs an NVIDIA driver, CUDA 13, cuDNN 9 and, for TensorRT, TensorRT 10 on the machine;
-    /// `kiln doctor` lists what is missing. Installing again checks every file and repairs damaged ones.
+    /// `kiln doctor` lists missing libraries. Installing again checks every file and repairs damaged ones.
     #[command(after_help = "Examples:\n  kiln runtime install cpu")]
     Install {
         #[arg(default_value = "cpu", value_name = "WHEEL", help = wheel_help())]
@@ -129,7 +129,7 @@ fn list(out: &Output) -> anyhow::Result<Exit> {
 /// Lists the OpenSlide libraries, after those of ONNX Runtime.
 #[cfg(feature = "slide")]
 fn list_openslide(out: &Output) {
-    for found in kiln_slide::openslide::candidates(crate::variable("KILN_OPENSLIDE").as_deref()) {
+    for found in kiln_slide::openslide::candidates(crate::environment::variable("KILN_OPENSLIDE").as_deref()) {
         let state = found.status.map_or_else(|error| format!("UNUSABLE: {error}"), |()| "whole".to_owned());
         out.line(format_args!("{OPENSLIDE:<9} {:<8} {}  [{state}]", "", found.library.path.display()));
     }

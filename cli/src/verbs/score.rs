@@ -15,9 +15,10 @@ mod work;
 
 use std::io::{self, BufReader};
 use std::path::PathBuf;
+use std::slice;
 
 use anyhow::bail;
-use kiln_runtime::score::{self, Columns, Format, Listed, ListedTiles, PartRecord, ResumableFile, Separator};
+use kiln_runtime::score::{self, Columns, Format, Listed, ListedTiles, Listing, PartRecord, ResumableFile, Separator};
 use kiln_runtime::{Bundle, DecisionRule};
 use kiln_tile::{Decoder, TileSource, TileSubset};
 
@@ -38,23 +39,21 @@ pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
     }
     let separator = if args.null { Separator::Null } else { Separator::Line };
     let has_stdin = args.inputs.iter().any(|input| input.as_os_str() == score::STDIN);
-    #[cfg(feature = "slide")]
-    if !has_stdin && let Some(inputs) = SlideInputs::from_arguments(&args, separator, out)? {
-        return slides::run(&args, &inputs, out);
-    }
-    // Standard input can be read once; its list may be one of slides.
-    let read = |args: &Args| score::search(&args.inputs, &mut BufReader::new(io::stdin()), separator);
-    let listing = if has_stdin { Some(read(&args)?) } else { None };
-    #[cfg(feature = "slide")]
-    if let Some(listing) = &listing
-        && let Some(inputs) = SlideInputs::from_listed(&args, listing.tiles.iter().map(|tile| tile.path.clone()))?
-    {
-        return slides::run(&args, &inputs, out);
-    }
-    let format = args.format.resolve(args.out.as_deref(), out)?;
-    let listing = match listing {
-        Some(listing) => listing,
-        None => read(&args)?,
+    let (listing, format) = if has_stdin {
+        let listing = score::search(&args.inputs, &mut BufReader::new(io::stdin()), separator)?;
+        #[cfg(feature = "slide")]
+        if let Some(inputs) = SlideInputs::from_listed(&args, listing.tiles.iter().map(|tile| tile.path.clone()))? {
+            return slides::run(&args, &inputs, out);
+        }
+        (listing, args.format.resolve(args.out.as_deref(), out)?)
+    } else {
+        let lists = lists(&args.inputs, separator)?;
+        #[cfg(feature = "slide")]
+        if let Some(inputs) = SlideInputs::from_arguments(&args, &lists, out)? {
+            return slides::run(&args, &inputs, out);
+        }
+        let format = args.format.resolve(args.out.as_deref(), out)?;
+        (joined(&args.inputs, lists)?, format)
     };
     let tiles = listing.tiles;
     refuse_inputs(&args, &tiles)?;
@@ -71,6 +70,27 @@ pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
     let columns = Columns::for_files;
     let source = ScoreSource { source: &source, settings, columns, out: args.out.clone(), format };
     score_source(&args, &bundle, source, out)
+}
+
+/// The lists among the arguments (`@FILE`), `None` for others. A list may be a pipe, and its files tiles or slides, so it is
+/// read once, before that is known.
+fn lists(inputs: &[PathBuf], separator: Separator) -> kiln_runtime::Result<Vec<Option<Listing>>> {
+    let read = |input: &PathBuf| score::search(slice::from_ref(input), &mut io::empty(), separator);
+    inputs.iter().map(|input| score::list_file(input).map(|_| read(input)).transpose()).collect()
+}
+
+/// All tiles, in the order of the arguments.
+fn joined(inputs: &[PathBuf], lists: Vec<Option<Listing>>) -> kiln_runtime::Result<Listing> {
+    let mut all = Listing::default();
+    for (input, list) in inputs.iter().zip(lists) {
+        let listing = match list {
+            Some(list) => list,
+            None => score::search(slice::from_ref(input), &mut io::empty(), Separator::Line)?,
+        };
+        all.tiles.extend(listing.tiles);
+        all.left_out += listing.left_out;
+    }
+    Ok(all)
 }
 
 /// Tiles to score, and the target of their rows.

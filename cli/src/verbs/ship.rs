@@ -122,7 +122,7 @@ fn export_request(args: &Args, bundle: &Path) -> ExportRequest {
         run: args.run.clone(),
         out: bundle.to_owned(),
         data: args.data.clone(),
-        openslide: crate::variable("KILN_OPENSLIDE"),
+        openslide: crate::environment::variable("KILN_OPENSLIDE"),
         batch: args.batch,
         opset: None,
         external_data: false,

@@ -41,7 +41,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let mut request = StudyRequest::read(&args.config, &args.set, args.data, args.out)?;
-    request.openslide = crate::variable("KILN_OPENSLIDE");
+    request.openslide = crate::environment::variable("KILN_OPENSLIDE");
     let mut display = Display::new(out);
     let mut total = 0;
     let results = study::run(&request, &mut |event| match event {

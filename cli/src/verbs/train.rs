@@ -56,7 +56,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     if let Some(data) = args.data.as_ref().or(config.data.path.as_ref()) {
         Destination::new("--out", &folder).is_not_among_tiles(data)?;
     }
-    let openslide = crate::variable("KILN_OPENSLIDE");
+    let openslide = crate::environment::variable("KILN_OPENSLIDE");
     let request =
         TrainRequest { config, data: args.data, out: folder, resume: args.resume, openslide, split: args.split_file };
     let run =

@@ -85,7 +85,7 @@ fn verify_run(
     out: &Output,
 ) -> anyhow::Result<ParityReport> {
     let mut run = kiln_train::training::Run::open(run)?;
-    run.openslide = crate::variable("KILN_OPENSLIDE");
+    run.openslide = crate::environment::variable("KILN_OPENSLIDE");
     let bar = out.progress(Some(1), "verifying");
     let report = kiln_export::verify_run(session, bundle, &run, data, |done, tiles| {
         bar.set_length(tiles as u64);

@@ -6,14 +6,14 @@ use kiln_train::metrics::{Bootstrap, Interval, Scored, Trial, auroc, compare, ex
 use serde::{Deserialize, Serialize};
 
 use crate::engine::SideRows;
-use crate::side::SideFacts;
+use crate::facts::SideFacts;
 use crate::tiles::TileInfo;
 use crate::tolerances::DecisionLimits;
 
 /// The most tiles that a report names.
 const NAMED: usize = 1000;
 
-/// Decisions of a candidate beside those of the reference. Each side decides by its own threshold.
+/// Decisions of a candidate beside those of the reference. Each side has its own threshold.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Decisions {
     /// All limits hold.
@@ -284,7 +284,7 @@ impl DecisionInput<'_> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::side::SideKind;
+    use crate::facts::SideKind;
 
     fn facts(threshold: f64) -> SideFacts {
         let mut facts = SideFacts::new(SideKind::Bundle, "b", threshold);

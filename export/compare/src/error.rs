@@ -26,7 +26,7 @@ pub enum CompareError {
     Side {
         /// The words.
         text: String,
-        /// The reason, and what is accepted.
+        /// The reason, and the accepted forms.
         reason: String,
     },
     /// The tiles cannot be compared on.
@@ -42,7 +42,7 @@ pub enum CompareError {
     NoPixels {
         /// The origin of the names.
         origin: String,
-        /// The side, or what is to be done.
+        /// The side, or the step that failed.
         side: String,
     },
     /// A model server without the bundle that it serves.
@@ -72,7 +72,7 @@ pub enum CompareError {
     Tolerances {
         /// The file.
         origin: String,
-        /// The key, the value that was found, and what is accepted.
+        /// The key, the value that was found, and the accepted values.
         reason: String,
     },
     /// An output that was asked for and that a side lacks.

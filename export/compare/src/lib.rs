@@ -1,4 +1,4 @@
-//! Two sets of answers side by side: where they part, by how much, on which tiles, and what explains it. A side is a run
+//! Two sets of answers side by side: the tiles and outputs that differ, the size of the differences, and the likely cause. A side is a run
 //! (burn), a bundle with precision and provider, a model server, or answers that were saved on another machine. The
 //! reference comes first; every other side is a candidate.
 //!
@@ -23,6 +23,7 @@ mod diagnosis;
 mod difference;
 mod engine;
 mod error;
+mod facts;
 mod map;
 mod report;
 mod side;
@@ -35,11 +36,12 @@ pub use diagnosis::{Cause, Finding};
 pub use difference::{OutputDifference, Quantiles, TileDifference, WorstTile};
 pub use engine::{Compared, Comparison, Picture};
 pub use error::{CompareError, Result};
+pub use facts::{SideFacts, SideKind};
 pub use kiln_runtime::bench::Machine;
 pub use map::MapDifference;
 pub use report::{FailedTile, PairReport, Report, SideReport, TilesReport, html, junit, markdown};
 #[cfg(feature = "endpoint")]
 pub use side::ServerOptions;
-pub use side::{Answerer, Side, SideFacts, SideKind, SideOptions, SideSpec, open, open_each};
+pub use side::{Answerer, Side, SideOptions, SideSpec, open, open_each};
 pub use tiles::{TileInfo, TileSet};
 pub use tolerances::{DecisionLimits, OutputLimits, Tolerances};

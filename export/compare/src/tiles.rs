@@ -5,13 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kiln_runtime::{Bundle, golden, score};
+use kiln_runtime::score;
 use kiln_tile::{Decoder, Tile, is_tile_path};
 use kiln_train::data::{Dataset, SlideOptions, Split};
 use kiln_train::training::Run;
 use serde::{Deserialize, Serialize};
 
-use crate::side::Side;
 use crate::{CompareError, Result};
 
 /// A tile's name, and its truth where known.
@@ -91,28 +90,6 @@ impl TileSet {
             return Err(wrong(&dataset.root, "no tile belongs to the split"));
         }
         Ok(Self::from_dataset(dataset, indices, &format!("{split} split")))
-    }
-
-    /// The golden tiles of a side's bundle: pixels as the graph takes them, without labels.
-    ///
-    /// # Errors
-    /// If the side has no bundle, or the bundle has no golden tiles.
-    pub fn golden(side: &Side) -> Result<Self> {
-        let Some(bundle) = side.bundle() else {
-            let reason = "it has no golden tiles; name a data set".to_owned();
-            return Err(CompareError::Tiles { origin: side.facts.label.clone(), reason });
-        };
-        Self::golden_of(bundle)
-    }
-
-    /// The golden tiles of a bundle.
-    ///
-    /// # Errors
-    /// If it has none, or they cannot be read.
-    pub fn golden_of(bundle: &Bundle) -> Result<Self> {
-        let tiles = golden::read(&bundle.golden_path()?)?.tiles;
-        let source = format!("golden tiles of {}", bundle.manifest.model.name);
-        Ok(Self::from_memory(source, tiles.into_iter().enumerate().map(|(at, tile)| (format!("golden/{at}"), tile))))
     }
 
     /// Decoded tiles with their names.

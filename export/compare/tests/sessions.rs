@@ -1,4 +1,4 @@
-//! Sides of ONNX Runtime: bundles on disk, their precisions, and what saved answers of them hold.
+//! Sides of ONNX Runtime: bundles on disk, their precisions, and their saved answers.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "../../../runtime/tests/common/mod.rs"]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use burn::tensor::{DType, TensorData};
+use burn_onnx_export::proto::DataType;
 use kiln_runtime::Array;
 use ndarray::{ArrayD, Axis, IxDyn, Slice};
 
@@ -97,10 +98,10 @@ pub(crate) fn joined(first: &Array, second: &Array) -> Option<Array> {
     join!(F32 F64 U8 U16 U32 U64 I8 I16 I32 I64 Bool)
 }
 
-/// The array in the element type of an ONNX type code, for a piece of a graph that reads another type than the value has.
-/// Half precision stays in 32 bits: the piece casts. `None` for a type that arrays lack.
-pub(crate) fn cast(array: &Array, code: i32) -> Option<Cow<'_, Array>> {
-    if crate::graph::types::code_of(array.dtype()) == Some(code) {
+/// The array in an ONNX element type, for a piece of a graph that reads another type than the value has. Half precision
+/// stays in 32 bits: the piece casts. `None` for a type that arrays lack.
+pub(crate) fn cast(array: &Array, element: DataType) -> Option<Cow<'_, Array>> {
+    if DataType::from_name(array.dtype()) == Some(element) {
         return Some(Cow::Borrowed(array));
     }
     let shape = IxDyn(array.shape());
@@ -110,19 +111,18 @@ pub(crate) fn cast(array: &Array, code: i32) -> Option<Cow<'_, Array>> {
             ArrayD::from_shape_vec(shape, values.iter().map(|value| *value as $type).collect()).ok()?.into()
         };
     }
-    use crate::graph::types as code_for;
-    Some(Cow::Owned(match code {
-        code_for::F32 | code_for::F16 | code_for::BF16 => to!(f32),
-        code_for::F64 => to!(f64),
-        code_for::U8 => to!(u8),
-        code_for::U16 => to!(u16),
-        code_for::U32 => to!(u32),
-        code_for::U64 => to!(u64),
-        code_for::I8 => to!(i8),
-        code_for::I16 => to!(i16),
-        code_for::I32 => to!(i32),
-        code_for::I64 => to!(i64),
-        code_for::BOOL => {
+    Some(Cow::Owned(match element {
+        DataType::Float | DataType::Float16 | DataType::Bfloat16 => to!(f32),
+        DataType::Double => to!(f64),
+        DataType::Uint8 => to!(u8),
+        DataType::Uint16 => to!(u16),
+        DataType::Uint32 => to!(u32),
+        DataType::Uint64 => to!(u64),
+        DataType::Int8 => to!(i8),
+        DataType::Int16 => to!(i16),
+        DataType::Int32 => to!(i32),
+        DataType::Int64 => to!(i64),
+        DataType::Bool => {
             ArrayD::from_shape_vec(shape, values.iter().map(|value| *value != 0.0).collect::<Vec<_>>()).ok()?.into()
         }
         _ => return None,
@@ -187,8 +187,8 @@ mod tests {
         let array: Array = ndarray::arr2(&[[1_u8, 2], [3, 4]]).into();
         assert_eq!(numbers(&rows(&array, 1, 2)), [3.0, 4.0]);
         assert_eq!(numbers(&along(&array, 1, 0, 1)), [1.0, 3.0]);
-        let wide = cast(&array, crate::graph::types::F32);
+        let wide = cast(&array, DataType::Float);
         assert_eq!(wide.map(|wide| wide.dtype()), Some("float32"));
-        assert_eq!(cast(&array, 8), None);
+        assert_eq!(cast(&array, DataType::String), None);
     }
 }

@@ -19,6 +19,7 @@ pub mod layers;
 mod npz;
 pub mod report;
 mod rounding;
+mod rows;
 pub mod side;
 mod values;
 

@@ -102,7 +102,7 @@ pub(crate) struct Piece<'a> {
     pub(crate) operators: Vec<&'a str>,
     /// Largest magnitude of the result.
     pub(crate) result: f64,
-    /// Largest magnitude of what the piece reads.
+    /// Largest magnitude of the values that the piece reads.
     pub(crate) read: f64,
     /// Largest sum of magnitudes, for a single sum: the piece on the magnitudes of inputs and weights.
     pub(crate) sums: Option<f64>,
@@ -128,7 +128,7 @@ pub(crate) fn allowed(piece: &Piece<'_>) -> f64 {
         piece.sums.unwrap_or(4.0 * if piece.quantised_weights { piece.result } else { piece.result.max(piece.read) });
     let mut bound: f64 = piece.operators.iter().map(|operator| one(operator, piece, sums, epsilon)).sum();
     if piece.half {
-        // The result itself, and what it was computed from, have 16 bits.
+        // The result and the values that it was computed from have 16 bits.
         bound = bound.max(2.0 * HALF * piece.result.max(sums * 0.25));
     }
     if let Some(step) = piece.step {

@@ -3,22 +3,24 @@
 use burn::backend::ir::ScalarIr;
 use burn::tensor::{DType, bf16, f16};
 
+use crate::onnx::proto::DataType;
+
 /// An element type, with its number in `TensorProto.DataType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Element {
-    F32 = 1,
-    U8 = 2,
-    I8 = 3,
-    U16 = 4,
-    I16 = 5,
-    I32 = 6,
-    I64 = 7,
-    Bool = 9,
-    F16 = 10,
-    F64 = 11,
-    U32 = 12,
-    U64 = 13,
-    Bf16 = 16,
+    F32 = DataType::Float as isize,
+    U8 = DataType::Uint8 as isize,
+    I8 = DataType::Int8 as isize,
+    U16 = DataType::Uint16 as isize,
+    I16 = DataType::Int16 as isize,
+    I32 = DataType::Int32 as isize,
+    I64 = DataType::Int64 as isize,
+    Bool = DataType::Bool as isize,
+    F16 = DataType::Float16 as isize,
+    F64 = DataType::Double as isize,
+    U32 = DataType::Uint32 as isize,
+    U64 = DataType::Uint64 as isize,
+    Bf16 = DataType::Bfloat16 as isize,
 }
 
 impl Element {

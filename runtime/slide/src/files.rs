@@ -1,5 +1,5 @@
-//! The files that belong to a slide, and their digest. The main file alone decides which they are, so that scoring and merging
-//! come to one digest.
+//! The files that belong to a slide, and their digest. They follow from the main file alone, so that scoring and merging compute
+//! one digest.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -7,9 +7,10 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use kiln_files::digest::{sha256_file, sha256_hex};
-use kiln_files::{FileDigest, FileIdentity};
+use kiln_files::{FileDigest, FileIdentity, read_head};
 
 use crate::dicom;
+use crate::regular_file::open_regular;
 
 /// Largest index file of a Hamamatsu slide (VMS, VMU) that is read.
 const MAX_INDEX: u64 = 1 << 20;
@@ -80,11 +81,6 @@ fn is_index(head: &[u8]) -> bool {
             .contains(&line.trim_ascii())
     };
     head.split(|byte| *byte == b'\n').next().is_some_and(is_section)
-}
-
-/// Opens a file for reading; `None` for a folder, pipe or device, which is not opened: reading it may never end.
-pub(crate) fn open_regular(path: &Path) -> io::Result<Option<File>> {
-    if fs::metadata(path)?.is_file() { File::open(path).map(Some) } else { Ok(None) }
 }
 
 /// The identity of a slide: equal for every path that leads to it, also by a link, and for all DICOM files of one series in
@@ -163,8 +159,7 @@ fn regular_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// The file names in the index of a Hamamatsu slide; none for NDPI, which is a TIFF.
 fn index_of(main: &Path) -> io::Result<Vec<String>> {
-    let mut bytes = Vec::new();
-    File::open(main)?.take(MAX_INDEX).read_to_end(&mut bytes)?;
+    let bytes = read_head(File::open(main)?, MAX_INDEX)?;
     if bytes.starts_with(b"II") || bytes.starts_with(b"MM") {
         return Ok(Vec::new());
     }

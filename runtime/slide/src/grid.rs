@@ -1,5 +1,5 @@
 //! Tile grids: the places of equal tiles at a target resolution. Places are computed one by one, so a grid of any size
-//! takes no memory. Tissue decides which of them are kept ([`Grid::on_tissue`]); pixels are read elsewhere.
+//! takes no memory. Those on tissue are kept ([`Grid::on_tissue`]); pixels are read elsewhere.
 
 use kiln_files::Fault;
 

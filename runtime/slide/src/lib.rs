@@ -22,6 +22,7 @@ pub mod probe;
 mod pyramid;
 mod read;
 mod region;
+mod regular_file;
 mod resample;
 mod resolution;
 mod search;

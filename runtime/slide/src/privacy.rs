@@ -1,5 +1,5 @@
 //! Findings in a slide that could identify a person: images of the label, and properties, free text and file names with
-//! names, dates, numbers and paths. Values are not repeated unless the caller asks for them. The list is a help for a
+//! names, dates, numbers and paths. Values are not repeated unless the caller requests them. The list is a help for a
 //! check, and no proof that a slide is anonymous: names can be anywhere, and tissue itself identifies.
 
 mod text;
@@ -66,7 +66,7 @@ impl std::fmt::Display for Finding {
 }
 
 impl Slide {
-    /// Lists what in the slide could identify a person. With `reveal`, the findings contain the values.
+    /// Lists content of the slide that could identify a person. With `reveal`, the findings contain the values.
     #[must_use]
     pub fn privacy_findings(&self, reveal: bool) -> Vec<Finding> {
         let mut found = Vec::new();

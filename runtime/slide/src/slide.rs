@@ -229,8 +229,8 @@ impl Slide {
     }
 
     /// SHA-256 over the content of the slide's files, in lower-case hexadecimal: the identity of the slide for runs that
-    /// continue. Of one file it is what `sha256sum` prints. Of several (MIRAX, VMS, DICOM) it is the digest of what
-    /// `sha256sum` prints for them, in the order of their names. Every byte is read, once for this value.
+    /// continue. For one file it equals the output of `sha256sum`. For several (MIRAX, VMS, DICOM) it is the digest
+    /// of the lines that `sha256sum` prints for them, in the order of their names. Every byte is read, once for this value.
     ///
     /// # Errors
     /// [`SlideError::Io`].

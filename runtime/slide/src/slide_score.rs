@@ -144,7 +144,7 @@ pub struct SlideScoreOptions {
     pub tile_threshold: f64,
     /// Slides that score at or above this are positive, for `max` and `top_mean`.
     pub slide_threshold: f64,
-    /// The area that one tile stands for, in mm²: width times height of its footprint, or of the step of the grid where
+    /// The area of one tile, in mm²: width times height of its footprint, or of the step of the grid where
     /// tiles overlap. None if the resolution is unknown; then there is no area.
     pub tile_mm2: Option<f64>,
     /// The largest fraction of tiles without a score; above it the status is `tiles_failed`.

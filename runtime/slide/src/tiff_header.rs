@@ -1,14 +1,16 @@
 //! Tags of a TIFF's first directory that OpenSlide does not report, and signs that a TIFF file is cut short.
 
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read as _};
+use std::io::{BufReader, ErrorKind};
 use std::path::Path;
 
+use kiln_files::read_head;
 use tiff::decoder::Decoder;
 use tiff::tags::Tag;
 use tiff::{TiffError, TiffResult};
 
-use crate::files::{ending, open_regular};
+use crate::files::ending;
+use crate::regular_file::open_regular;
 
 /// Number of images whose tables are checked.
 const MAX_IMAGES: usize = 64;
@@ -75,8 +77,7 @@ pub(crate) fn cut_short(path: &Path) -> Option<String> {
     const DIRECTORY: &str = "the first directory continues beyond the end of the file";
     let file = open_regular(path).ok().flatten()?;
     let length = file.metadata().ok()?.len();
-    let mut head = Vec::new();
-    file.take(16).read_to_end(&mut head).ok()?;
+    let head = read_head(file, 16).ok()?;
     let is_ndpi = ending(path) == "ndpi";
     match first_directory(&head, is_ndpi)? {
         0 => return Some("the header names no directory, so the file was not written to its end".to_owned()),

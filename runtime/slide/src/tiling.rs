@@ -168,7 +168,7 @@ impl Tiling {
     }
 }
 
-/// The tissue of a slide: the given mask, or what is found on a thumbnail.
+/// The tissue of a slide: the given mask, or the tissue found on a thumbnail.
 fn tissue(slide: &Slide, mpp: f64, options: &TilingOptions) -> Result<(TissueMask, Vec<String>), TilingError> {
     let failed = |source| TilingError::Tissue { slide: slide.path().to_owned(), source };
     if let Some(mask) = &options.mask {

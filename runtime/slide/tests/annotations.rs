@@ -1,4 +1,4 @@
-//! Annotation files: what is read, what is refused, and that hostile files do no harm.
+//! Annotation files: accepted content, refusals, and hostile files, which do no harm.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 mod reference;

@@ -204,7 +204,7 @@ fn layouts_that_are_not_openslides_pixels_are_not_direct() {
         assert!(open(&write(FORM, &[level]), &[(96, 96)]).is_err(), "{what}");
     }
     assert!(open(&write(FORM, &[plain()]), &[(96, 96)]).is_ok());
-    // Two directories of one size: no rule says which is the level.
+    // Two directories of one size: no rule determines which is the level.
     let error = open(&write(FORM, &[plain(), plain()]), &[(96, 96)]).unwrap_err();
     assert_eq!(error, NotDirect::Directories { found: 2, width: 96, height: 96 });
     for vendor in ["ventana", "leica", "hamamatsu", "mirax", "trestle", "dicom"] {

@@ -42,7 +42,7 @@ fn chromium() -> Option<&'static str> {
     })
 }
 
-/// Opens a page as a file, with more arguments, and returns what Chromium prints.
+/// Opens a page as a file, with more arguments, and returns the output of Chromium.
 fn browse(browser: &str, folder: &Path, page: &str, arguments: &[&str]) -> String {
     let path = folder.join("page.html");
     fs::write(&path, page).unwrap();
@@ -77,7 +77,7 @@ const told = value => {{
   document.body.append(element);
 }};
 const wait = ms => new Promise(done => setTimeout(done, ms));
-// Waits until the viewer has drawn what is asked for.
+// Waits until the viewer has drawn the requested view.
 const drawn = async () => {{
   for (let frame = 0; frame < 3; frame++) {{
     await wait(300);

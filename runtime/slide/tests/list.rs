@@ -1,4 +1,4 @@
-//! Tile lists: round trips, strict reading, and what other tools write.
+//! Tile lists: round trips, strict reading, and lists of other tools.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::fs;

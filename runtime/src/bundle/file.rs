@@ -1,10 +1,10 @@
 //! Reading files of limited length, and comparing their sizes and digests with a manifest's entries.
 
 use std::fs::{self, File};
-use std::io::Read as _;
 use std::path::Path;
 
 use kiln_files::digest::sha256_file;
+use kiln_files::read_head;
 
 use super::MANIFEST;
 use super::manifest::FileEntry;
@@ -16,10 +16,7 @@ pub(super) fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     if length > limit {
         return Err(format!("{length} bytes, over the limit of {limit}"));
     }
-    let mut bytes = Vec::new();
-    // The file may have grown since its length was taken.
-    file.take(limit).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    Ok(bytes)
+    read_head(file, limit).map_err(|error| error.to_string())
 }
 
 /// Compares a file's length with its entry.

@@ -1,9 +1,9 @@
 //! Reading a configuration: the file, then each override, then the checks that types cannot make.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
+use kiln_files::read_at_most;
 use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
@@ -90,12 +90,10 @@ pub(crate) fn read_text(path: &Path) -> Result<String> {
     if path.is_dir() {
         return Err(config_error(&origin, "is a folder; a configuration is a YAML file"));
     }
-    let mut bytes = Vec::new();
-    // The limit bounds the read itself: a pipe has no length, and a file may grow.
-    File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(Error::io(path))?;
-    if bytes.len() as u64 > MAX_BYTES {
+    let bytes = File::open(path).and_then(|file| read_at_most(file, MAX_BYTES)).map_err(Error::io(path))?;
+    let Some(bytes) = bytes else {
         return Err(config_error(&origin, format!("over {MAX_BYTES} bytes are too many for a configuration")));
-    }
+    };
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count();

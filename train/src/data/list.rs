@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use csv::{QuoteStyle, ReaderBuilder, StringRecord, WriterBuilder};
-use kiln_files::publish;
+use kiln_files::{publish, read_at_most};
 
 use super::dataset::Entry;
 use super::split::Split;
@@ -114,12 +114,10 @@ fn read_text(path: &Path) -> Result<String> {
     if !metadata.is_file() {
         return Err(DataError::dataset(path, "not a regular file"));
     }
-    let mut bytes = Vec::new();
-    // The file may grow after its size was read, so the limit bounds the read itself.
-    File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(DataError::io(path))?;
-    if bytes.len() as u64 > MAX_BYTES {
+    let bytes = File::open(path).and_then(|file| read_at_most(file, MAX_BYTES)).map_err(DataError::io(path))?;
+    let Some(bytes) = bytes else {
         return Err(DataError::dataset(path, format!("the list is over {MAX_BYTES} bytes; split the data set")));
-    }
+    };
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() as u64;

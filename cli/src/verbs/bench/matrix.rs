@@ -1,5 +1,5 @@
 //! Several providers. Each one is measured in a separate process, one after the other, because a process can load only one
-//! ONNX Runtime and a figure must not depend on what ran before it.
+//! ONNX Runtime and a figure must not depend on earlier measurements.
 
 use std::process::Stdio;
 
@@ -9,7 +9,7 @@ use kiln_runtime::bench::Report;
 use super::Args;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::verbs::again;
+use crate::verbs::again::again;
 
 /// Measures every provider list in turn, after all of them have opened. If a provider cannot run, nothing is measured: its
 /// process has printed the reason, and its exit status is returned.

@@ -14,10 +14,9 @@ use kiln_runtime::bench::{self, Comparison, Opened, Plan, Report, Scenario, Verd
 use kiln_runtime::score::MAX_STREAMS;
 use kiln_runtime::{Bundle, ProviderKind, Providers, Runtime, Session, SessionOptions, golden, library};
 
-use super::EXECUTION;
 use super::endpoint::EndpointArgs;
 use super::number::{at_least_one, cores};
-use super::provider::ProviderOptionArgs;
+use super::provider::{EXECUTION, ProviderOptionArgs};
 use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;

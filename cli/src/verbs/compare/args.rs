@@ -12,11 +12,10 @@ use kiln_tile::SizePolicy;
 use kiln_train::data::Split;
 
 use crate::output::Output;
-use crate::verbs::EXECUTION;
 #[cfg(feature = "endpoint")]
 use crate::verbs::endpoint::{self, duration};
 use crate::verbs::number::{at_least_one, cores};
-use crate::verbs::provider::ProviderOptionArgs;
+use crate::verbs::provider::{EXECUTION, ProviderOptionArgs};
 
 const TILES: &str = "Tiles";
 const REPORTS: &str = "Reports";
@@ -25,8 +24,8 @@ const REPORTS: &str = "Reports";
 ///
 /// The first side is the reference. A side is a run (burn), a bundle as PATH[@PRECISION][:PROVIDERS][:noopt], a server as
 /// URL[#MODEL], or an .npz file of saved answers. Every output is compared element by element, every decision by the
-/// thresholds of its side; the report names the tiles that differ, and what explains the difference. The exit status is 1
-/// if a candidate is beyond its limits.
+/// thresholds of its side; the report names the tiles that differ and the likely cause. The exit status is 1 if a
+/// candidate is beyond its limits.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln compare runs/cnn bundle/\n  \
     kiln compare bundle/ bundle/@int8:openvino --data tiles/ --html report.html\n  \
@@ -162,7 +161,7 @@ impl Args {
             batch: self.batch,
             outputs: (!self.outputs.is_empty()).then(|| self.outputs.clone()),
             bundle: self.bundle.clone(),
-            openslide: crate::variable("KILN_OPENSLIDE"),
+            openslide: crate::environment::variable("KILN_OPENSLIDE"),
             #[cfg(feature = "endpoint")]
             servers: kiln_compare::ServerOptions {
                 timeout: self.timeout,

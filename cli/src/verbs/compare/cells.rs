@@ -12,7 +12,9 @@ use kiln_runtime::{Bundle, ProviderKind, Providers, library};
 
 use super::{Args, facts_of};
 use crate::output::Output;
-use crate::verbs::{again, doctor};
+use crate::unanswered::Unanswered;
+use crate::verbs::again::again;
+use crate::verbs::doctor;
 
 /// The sides to open in this process.
 pub(super) struct Cells {
@@ -156,15 +158,6 @@ impl Cells {
             _ => Fault::Environment,
         }))
     }
-}
-
-/// A side whose process failed; the exit status is that of the process.
-#[derive(Debug, thiserror::Error)]
-#[error("{side}: {reason}")]
-pub(crate) struct Unanswered {
-    side: String,
-    reason: String,
-    pub(crate) fault: Fault,
 }
 
 /// The first tile that the report of another process lists as unreadable, with the reason.

@@ -17,7 +17,9 @@ pub(super) fn tiles(args: &Args, sides: &[Side], out: &Output) -> anyhow::Result
     let is_bundle = |path: &Path| path.join(MANIFEST).is_file();
     let (bundle, run) = match args.tiles_of.as_deref() {
         Some(path) if is_bundle(path) => (Some(Bundle::open_to_verify(path)?), None),
-        Some(path) => (None, Some(Run { openslide: crate::variable("KILN_OPENSLIDE"), ..Run::open(path)? })),
+        Some(path) => {
+            (None, Some(Run { openslide: crate::environment::variable("KILN_OPENSLIDE"), ..Run::open(path)? }))
+        }
         None => (None, None),
     };
     let run = run.as_ref().or_else(|| sides.iter().find_map(Side::run));
@@ -30,7 +32,7 @@ pub(super) fn tiles(args: &Args, sides: &[Side], out: &Output) -> anyhow::Result
         let bundle = bundle.as_ref().or_else(|| sides.iter().find_map(Side::bundle));
         let slides = SlideOptions {
             micrometres_per_pixel: bundle.and_then(|bundle| bundle.manifest.tile.micrometres_per_pixel),
-            openslide: crate::variable("KILN_OPENSLIDE"),
+            openslide: crate::environment::variable("KILN_OPENSLIDE"),
             ..SlideOptions::default()
         };
         return Ok(TileSet::from_data(data, args.split, &slides)?);

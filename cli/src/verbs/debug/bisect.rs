@@ -16,7 +16,7 @@ use crate::output::Output;
 /// it is; its arrays are intermediate values of one tile. The exit status is 0 if the folder was written, and 1 if no
 /// difference was found.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  kiln debug bisect runs/cnn bundles/cnn@:openvino --out issue/\n  \
+#[command(after_help = "Examples:\n  kiln debug bisect runs/cnn bundles/cnn:openvino --out issue/\n  \
     kiln debug bisect bundles/cnn bundles/cnn@int8 --value blocks.1.conv/out --out issue/ --replace")]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -14,7 +14,7 @@ use crate::output::Output;
 /// Compare every intermediate value of two sides, and name the first node at which they part.
 ///
 /// Each value has two errors: as carried along from the input, and of its node alone, which then reads the reference's
-/// values. A node whose own error is beyond what its operation may round is where the sides part; its attributes, operands
+/// values. The sides part at a node whose own error is beyond the rounding of its operation; its attributes, operands
 /// and weights are compared with the reference's graph. The exit status is 1 if there is one, or if an output is beyond its
 /// tolerance.
 ///
@@ -23,7 +23,7 @@ use crate::output::Output;
 /// that value is optimised as usual.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln debug layers runs/cnn bundles/cnn\n  \
-    kiln debug layers runs/cnn bundles/cnn@:cpu:noopt --markdown layers.md\n  \
+    kiln debug layers runs/cnn bundles/cnn:cpu:noopt --markdown layers.md\n  \
     kiln --json debug layers bundles/cnn bundles/cnn@int8:openvino --tiles 32\n  \
     kiln debug layers before.onnx after.onnx --inputs inputs.npz")]
 pub(crate) struct Args {

@@ -11,9 +11,8 @@ use crate::output::Output;
 
 /// Find where two executions of a model part: burn against ONNX Runtime, or two providers, precisions or files.
 ///
-/// A side is a run (burn), a bundle, or an ONNX file. A bundle or a file may be followed by
-/// `@PRECISION:PROVIDER:noopt`, each part optional: `bundle@int8:openvino`, `bundle@:cuda`, `model.onnx@:cpu:noopt`.
-/// `noopt` runs the graph as written, without ONNX Runtime's optimiser.
+/// A side is a run (burn), or a bundle or an ONNX file as PATH[@PRECISION][:PROVIDERS][:noopt]: `bundle@int8:openvino`,
+/// `bundle:cuda`, `model.onnx:cpu:noopt`. `noopt` runs the graph as written, without ONNX Runtime's optimiser.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln debug layers runs/cnn bundles/cnn\n  \
     kiln debug layers bundles/cnn bundles/cnn@int8:openvino --html layers.html\n  \
@@ -33,22 +32,5 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     match args.action {
         Action::Layers(args) => layers::run(&args, out),
         Action::Bisect(args) => bisect::run(&args, out),
-    }
-}
-
-/// The hint for an error of the comparison.
-pub(crate) fn hint(error: &kiln_debug::DebugError) -> Option<String> {
-    use kiln_debug::DebugError as Error;
-    match error {
-        Error::Side { .. } => {
-            Some("write a run, a bundle or a file, then @PRECISION:PROVIDER:noopt where needed".to_owned())
-        }
-        Error::Exists { .. } => Some("replace it with --replace, or name another folder with --out".to_owned()),
-        Error::NotABisection { .. } => Some("name another folder with --out".to_owned()),
-        Error::NoDifference { .. } => Some("`kiln debug layers` lists every value with its error".to_owned()),
-        Error::Inputs { .. } => {
-            Some("name tiles with --data, or arrays by input name with --inputs FILE.npz".to_owned())
-        }
-        _ => None,
     }
 }

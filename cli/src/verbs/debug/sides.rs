@@ -7,11 +7,12 @@ use kiln_debug::{Choice, Inputs, LayersReport, SideName, layers};
 use kiln_runtime::{Providers, Runtime, library};
 
 use crate::output::Output;
+use crate::verbs::provider::ProviderOptionArgs;
 
 /// The sides and the tiles.
 #[derive(clap::Args)]
 pub(super) struct SideArgs {
-    /// Reference: a run, or a bundle or ONNX file with `@PRECISION:PROVIDER:noopt`.
+    /// Reference: a run, or a bundle or ONNX file as PATH[@PRECISION][:PROVIDERS][:noopt].
     #[arg(value_name = "A")]
     pub(super) a: SideName,
 
@@ -32,19 +33,15 @@ pub(super) struct SideArgs {
     #[arg(long, value_name = "FILE.npz", conflicts_with = "data")]
     inputs: Option<PathBuf>,
 
-    /// Option of a provider, such as cuda.device_id=1; may be repeated. `kiln doctor --options` lists all.
-    #[arg(long, value_name = "PROVIDER.OPTION=VALUE")]
-    provider_option: Vec<String>,
-
-    /// Fail if a provider does not run every node of the graph.
-    #[arg(long)]
-    require_all: bool,
+    #[command(flatten)]
+    provider: ProviderOptionArgs,
 }
 
 impl SideArgs {
     /// Opens both sides and compares every value.
     pub(super) fn compare(&self, out: &Output) -> anyhow::Result<(Opened, Inputs, LayersReport)> {
-        let options = OpenOptions { settings: self.provider_option.clone(), require_all: self.require_all };
+        let options =
+            OpenOptions { settings: self.provider.settings().to_vec(), require_all: self.provider.require_all() };
         let mut opened = open(&self.a, &self.b, self.runtime(out)?, &options)?;
         let choice = Choice { arrays: self.inputs.clone(), data: self.data.clone(), tiles: self.tiles as usize };
         let inputs = choice.read(&opened)?;

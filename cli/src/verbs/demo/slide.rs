@@ -11,10 +11,9 @@ use kiln_slide::{PyramidOptions, openslide, write_pyramid_file};
 use kiln_train::data::synth::{WholeSlide, WholeSlideOptions};
 use serde_json::json;
 
-use super::{Folder, onnx_runtime, step};
+use super::{Folder, RunWords, onnx_runtime, step};
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::verbs::run_words;
 
 /// The slides: name, seed and split. Each is another slide of the same scanner.
 const SLIDES: [(&str, u64, &str); 3] = [("slide-a", 11, "train"), ("slide-b", 12, "val"), ("slide-c", 13, "test")];
@@ -32,11 +31,11 @@ const MPP: &str = "0.5";
 /// The configuration; written into the folder, so that the printed command can be typed again.
 const CONFIG: &str = include_str!("../../../../configs/slides.yaml");
 
-pub(super) fn run(path: &Path, set: &[String], out: &Output) -> anyhow::Result<Exit> {
+pub(super) fn run(path: &Path, set: &[String], run_words: &RunWords, out: &Output) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let folder = Folder::fresh(path)?.0;
     onnx_runtime(out)?;
-    let named = crate::variable("KILN_OPENSLIDE");
+    let named = crate::environment::variable("KILN_OPENSLIDE");
     openslide::find_or_install(named.as_deref(), &mut |step| out.note(step))?;
     step(out, started, "drawing three slides with known lesions, and their annotations");
     let slides = draw(&folder)?;

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{Report, places};
 use crate::output::Output;
-use crate::verbs::again;
+use crate::verbs::again::again;
 
 /// The whole file.
 #[derive(Serialize)]

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::verbs::again;
+use crate::verbs::again::again;
 use crate::verbs::number::cores;
 
 /// Longest trial: enough for a provider that compiles its kernels on first use.

@@ -7,11 +7,10 @@ use std::str::FromStr;
 use kiln_runtime::score::PipelineOptions;
 use kiln_tile::SizePolicy;
 
-use crate::verbs::EXECUTION;
 use crate::verbs::endpoint::EndpointArgs;
 use crate::verbs::format::FormatArgs;
 use crate::verbs::number::{at_least_one, cores};
-use crate::verbs::provider::ProviderArgs;
+use crate::verbs::provider::{EXECUTION, ProviderArgs};
 use crate::verbs::shard::ShardArgs;
 #[cfg(feature = "slide")]
 use crate::verbs::slide::{GridArgs, LibraryArgs, Pictures};

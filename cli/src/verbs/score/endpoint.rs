@@ -19,8 +19,8 @@ pub(super) fn run(work: &Work<'_>, part: Part<'_>, out: &Output) -> anyhow::Resu
     check_golden(&endpoint, bundle, precision)?;
     let mut handles = endpoint.handles();
     let batch = batch(work, &endpoint, &mut handles, out)?;
-    // After the servers were checked: where nothing can be scored, stdout gets no header that promises rows. Which
-    // servers answer is no part of what the rows depend on, so that other ones may go on where these were lost.
+    // After the servers were checked: where nothing can be scored, stdout gets no header that promises rows. Rows do
+    // not depend on the servers that answer, so that other servers may continue a run.
     let sink = Sink::open(work, &["endpoint", endpoint.model(), endpoint.version().unwrap_or_default()], out)?;
     let kept = sink.progress();
     match score(work, &mut handles, batch, sink, out) {

@@ -25,7 +25,7 @@ pub(super) enum Scored {
 }
 
 impl Scored {
-    /// Tiles without a score are an error of the input, whoever reads the rows.
+    /// Tiles without a score are an error of the input, even if a pipe reads the rows.
     pub(super) fn exit(&self) -> Exit {
         let (Self::All(Summary { failed, .. }, _) | Self::ReaderLeft { failed }) = self;
         if *failed == 0 { Exit::Done } else { Exit::Input }

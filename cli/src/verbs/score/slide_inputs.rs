@@ -1,10 +1,9 @@
 //! The slides and tile lists that the arguments of `kiln score` name.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use kiln_runtime::score::{self, Format, STDIN, Separator};
+use kiln_runtime::score::{self, Format, Listing, STDIN};
 use kiln_slide::{TileList, is_slide};
 
 use super::args::Args;
@@ -30,14 +29,14 @@ enum Input {
 }
 
 impl SlideInputs {
-    /// The slides and lists that the arguments name; `None` if they name image files. `@FILE` and patterns are expanded first.
+    /// The slides and lists that the arguments name; `None` if they name image files. `@FILE`, of which `lists` has the
+    /// content, and patterns are expanded first.
     /// A missing slide, list or, if the output is a folder, file is an error here.
-    pub(super) fn from_arguments(args: &Args, separator: Separator, out: &Output) -> anyhow::Result<Option<Self>> {
+    pub(super) fn from_arguments(args: &Args, lists: &[Option<Listing>], out: &Output) -> anyhow::Result<Option<Self>> {
         let mut inputs = Vec::new();
-        for argument in &args.inputs {
-            if score::list_file(argument).is_some() {
-                let listed = score::search(std::slice::from_ref(argument), &mut io::empty(), separator)?;
-                inputs.extend(listed.tiles.into_iter().map(|tile| Input::listed(args, tile.path)));
+        for (argument, list) in args.inputs.iter().zip(lists) {
+            if let Some(list) = list {
+                inputs.extend(list.tiles.iter().map(|tile| Input::listed(args, tile.path.clone())));
                 continue;
             }
             if score::is_pattern(argument) {

@@ -19,7 +19,7 @@ pub(super) struct AnnotationArgs {
     #[arg(long, value_name = "PATH")]
     annotations: Option<PathBuf>,
 
-    /// Meaning of an annotation group that Kiln does not know: NAME=tumour, NAME=normal or NAME=ignore; may be repeated.
+    /// Meaning of an unknown annotation group: NAME=tumour, NAME=normal or NAME=ignore; may be repeated.
     #[arg(long, value_name = "NAME=ROLE", value_parser = group, requires = "annotations")]
     group: Vec<(String, GroupRole)>,
 

@@ -70,7 +70,7 @@ impl GridArgs {
         self.mask.as_deref()
     }
 
-    /// A given flag that decides which tiles of a slide are listed. It has no effect on a list of tiles.
+    /// A given flag that chooses the listed tiles of a slide. It has no effect on a list of tiles.
     pub(crate) fn choice_of_tiles(&self) -> Option<&'static str> {
         let given = [
             ("--overlap", self.overlap.is_some()),

@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::hint::hint;
 use crate::output::Output;
 
-/// Show what slides are: vendor, levels, µm/px and its origin, reader, bounds, ICC profile, and every doubt.
+/// Show facts about slides: vendor, levels, µm/px and its origin, reader, bounds, ICC profile, and every doubt.
 ///
 /// With --mpp also the tissue and the number of tiles at that resolution. Label and macro images, which may show the names
 /// of patients, are neither read nor written. A slide that cannot be opened is named, and the exit status is then 2.
@@ -38,7 +38,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     thumbnail: Option<PathBuf>,
 
-    /// List what in the slide could identify a person: label images, and properties with names, dates and identifiers. Values
+    /// List content that could identify a person: label images, and properties with names, dates and identifiers. Values
     /// are not shown. The exit status is 1 if anything is found.
     #[arg(long)]
     check_privacy: bool,

@@ -1,4 +1,4 @@
-//! Slides by their files: one file is one slide, whatever path or link leads to it.
+//! Slides by their files: one file is one slide, by every path and link.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -9,7 +9,7 @@ use kiln_slide::openslide::{self, Library};
 use kiln_slide::{ReadOptions, Slide, SlideError, probe};
 
 use super::grid::GridArgs;
-use crate::variable;
+use crate::environment::variable;
 
 /// Size of OpenSlide's cache of decoded tiles, in bytes; it is shared by all slides.
 const CACHE_BYTES: usize = 64 << 20;

@@ -1,9 +1,8 @@
-//! `kiln slide`: what a slide is, its tiles as a list of coordinates, and heat maps from scores.
+//! `kiln slide`: facts about slides, their tiles as a list of coordinates, and heat maps from scores.
 
 mod annotations;
 #[cfg(feature = "train")]
 mod evaluate;
-pub(super) mod fault;
 mod folder_names;
 mod grid;
 mod inspect;

@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::verbs::endpoint::describe;
 
-/// What `--json` shows: the report of the server that is farthest off, and every server's own.
+/// The document of `--json`: the report of the server with the largest difference, and every server's own.
 #[derive(Serialize)]
 struct Report<'a> {
     #[serde(flatten)]

@@ -13,7 +13,7 @@ use kiln_runtime::Outputs;
 use ndarray::{ArrayD, Axis};
 use serde::{Deserialize, Serialize};
 
-use crate::side::SideFacts;
+use crate::facts::SideFacts;
 use crate::tiles::{TileInfo, TileSet};
 use crate::{CompareError, Result};
 

@@ -78,8 +78,7 @@ fn read_record(entry: &mut impl Read, size: u64) -> Result<Record, String> {
     if size > MAX_RECORD {
         return Err(format!("{RECORD} has {size} bytes, over the limit of {MAX_RECORD}"));
     }
-    let mut bytes = Vec::new();
-    entry.take(size + 1).read_to_end(&mut bytes).map_err(|error| format!("{RECORD}: {error}"))?;
+    let bytes = kiln_files::read_head(entry, size + 1).map_err(|error| format!("{RECORD}: {error}"))?;
     #[derive(serde::Deserialize)]
     struct Header {
         schema: u32,

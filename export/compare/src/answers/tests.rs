@@ -10,7 +10,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::*;
-use crate::side::SideKind;
+use crate::facts::SideKind;
 
 fn tile(path: &str, digest: u8) -> SavedTile {
     let info = TileInfo { path: path.to_owned(), label: Some("tumour".to_owned()), group: None };

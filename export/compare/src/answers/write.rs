@@ -13,7 +13,7 @@ use tempfile::tempfile_in;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::{RECORD, Record, SCHEMA, SavedTile};
-use crate::side::SideFacts;
+use crate::facts::SideFacts;
 use crate::{CompareError, Result};
 
 /// Writes the answers of one side to one file.

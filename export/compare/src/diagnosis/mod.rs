@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::decisions::Decisions;
 use crate::difference::OutputDifference;
 use crate::engine::{Sample, SideRows};
-use crate::side::SideFacts;
+use crate::facts::SideFacts;
 use crate::tiles::TileInfo;
 
 /// The kind of an explanation.

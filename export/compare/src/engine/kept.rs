@@ -46,7 +46,7 @@ impl Kept {
                 self.largest.insert((*name).to_owned(), Vec::new());
             }
             let Some(list) = self.largest.get_mut(*name) else { continue };
-            // Equal differences keep the tile that comes first, whichever thread was faster.
+            // Of equal differences the first tile is kept, so that the result does not depend on the threads.
             let place = list.partition_point(|(other, number)| (other, tile) > (difference, *number));
             if place < self.most {
                 list.insert(place, (*difference, tile));

@@ -1,4 +1,4 @@
-//! The threads: each takes a batch, decodes it, asks every side, and measures every pair.
+//! The threads: each takes a batch, decodes it, runs it on every side, and measures every pair.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,8 +14,9 @@ use ndarray::ArrayD;
 
 use super::{Kept, Sample, SideRows};
 use crate::difference::{Keys, Sketches, TileDifference, measure};
+use crate::facts::SideFacts;
 use crate::map::{MapTile, map_size};
-use crate::side::{Answerer, SideFacts};
+use crate::side::Answerer;
 use crate::tiles::TileSet;
 use crate::tolerances::{OutputLimits, Pair, Tolerances};
 use crate::{CompareError, Result};

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::decisions::Decisions;
 use crate::diagnosis::Finding;
 use crate::difference::OutputDifference;
-use crate::side::SideFacts;
+use crate::facts::SideFacts;
 
 pub use page::html;
 pub use tables::markdown;

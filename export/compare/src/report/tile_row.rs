@@ -110,7 +110,7 @@ fn map_png(
             let colour = colours.eval_continuous(share.clamp(0.0, 1.0));
             [colour.r, colour.g, colour.b]
         } else {
-            // A value that is not finite stands out of every scale.
+            // A value that is not finite is outside every scale.
             [255, 0, 255]
         }
     };

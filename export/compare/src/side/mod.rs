@@ -1,22 +1,23 @@
 //! Sides of a comparison: something that answers tiles, with the facts about it.
 
 mod answerer;
-mod facts;
 mod open;
 mod options;
 mod spec;
 
-use kiln_runtime::Bundle;
+use kiln_runtime::{Bundle, golden};
 use kiln_tile::Decoder;
 use kiln_train::training::Run;
 
 pub use answerer::Answerer;
-pub use facts::{SideFacts, SideKind};
 pub use open::{open, open_each};
 #[cfg(feature = "endpoint")]
 pub use options::ServerOptions;
 pub use options::SideOptions;
 pub use spec::SideSpec;
+
+use crate::facts::SideFacts;
+use crate::{CompareError, Result, TileSet};
 
 /// One side, ready to answer.
 #[derive(Debug)]
@@ -59,5 +60,29 @@ impl Side {
             Answerer::Saved(saved) => Some(saved.as_ref()),
             _ => None,
         })
+    }
+}
+
+impl TileSet {
+    /// The golden tiles of a bundle: pixels as the graph takes them, without labels.
+    ///
+    /// # Errors
+    /// If the side has no bundle, or the bundle has no golden tiles.
+    pub fn golden(side: &Side) -> Result<Self> {
+        let Some(bundle) = side.bundle() else {
+            let reason = "it has no golden tiles; name a data set".to_owned();
+            return Err(CompareError::Tiles { origin: side.facts.label.clone(), reason });
+        };
+        Self::golden_of(bundle)
+    }
+
+    /// The golden tiles of a bundle.
+    ///
+    /// # Errors
+    /// If it has none, or they cannot be read.
+    pub fn golden_of(bundle: &Bundle) -> Result<Self> {
+        let tiles = golden::read(&bundle.golden_path()?)?.tiles;
+        let source = format!("golden tiles of {}", bundle.manifest.model.name);
+        Ok(Self::from_memory(source, tiles.into_iter().enumerate().map(|(at, tile)| (format!("golden/{at}"), tile))))
     }
 }

@@ -12,8 +12,9 @@ use kiln_runtime::{Bundle, Optimisation, ProviderKind, Providers, Runtime, Sessi
 use kiln_tile::Decoder;
 use kiln_train::training::Run;
 
-use super::{Answerer, Side, SideFacts, SideKind, SideOptions, SideSpec};
+use super::{Answerer, Side, SideOptions, SideSpec};
 use crate::answers::SavedAnswers;
+use crate::facts::{SideFacts, SideKind};
 use crate::{CompareError, Result};
 
 /// Opens every side; the first that cannot be opened is an error.
@@ -44,7 +45,7 @@ fn runtime_for(specs: &[SideSpec], options: &SideOptions) -> Result<&'static Run
     for spec in specs.iter().filter(|spec| spec.is_bundle()) {
         kinds.extend(providers(spec, options)?.kinds());
     }
-    // Every library has the CPU, so another provider decides.
+    // Every library has the CPU, so another provider determines the library.
     kinds.sort_by_key(|kind| *kind == ProviderKind::Cpu);
     let deciding = kinds.first().copied().map_or_else(Providers::default, Providers::only);
     Ok(library::load(&library::find_for(options.library.as_deref(), &deciding)?)?)

@@ -5,15 +5,15 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use kiln_runtime::GraphSpec;
+
 use crate::{CompareError, Result};
 
 /// Schemes of model servers.
 const SCHEMES: [&str; 4] = ["http://", "https://", "grpc://", "grpcs://"];
 
-/// The suffix that switches ONNX Runtime's optimiser off.
-const UNOPTIMISED: &str = "noopt";
-
-/// A side as the user named it.
+/// A side as the user named it: a [`GraphSpec`], the URL of a server with `#MODEL`, or a run or a file of answers without
+/// further words.
 ///
 /// ```
 /// use kiln_compare::SideSpec;
@@ -103,48 +103,25 @@ impl FromStr for SideSpec {
             }
             return Ok(Self { is_url: true, model, ..Self::path(Path::new(url)) });
         }
-        // A file may have any name.
-        if Path::new(text).exists() {
-            return Ok(Self::path(Path::new(text)));
-        }
-        let head = |end: usize| text[..end].rsplit_once('@').map_or(&text[..end], |(path, _)| path);
-        let exists = |end: &usize| Path::new(&text[..*end]).exists() || Path::new(head(*end)).exists();
-        let colons: Vec<usize> = text.match_indices(':').map(|(at, _)| at).collect();
-        let end = colons.iter().copied().find(exists).or_else(|| colons.first().copied()).unwrap_or(text.len());
-        let (place, rest) = (&text[..end], text.get(end + 1..));
-        let (path, precision) = match place.rsplit_once('@') {
-            Some((path, precision)) if !Path::new(place).exists() => (path, Some(precision.to_owned())),
-            _ => (place, None),
-        };
-        let words: Vec<&str> = rest.map_or_else(Vec::new, |rest| rest.split(':').collect());
-        let (providers, unoptimised) = match words.as_slice() {
-            [] => (None, false),
-            [UNOPTIMISED] => (None, true),
-            [providers] => (Some((*providers).to_owned()), false),
-            [providers, UNOPTIMISED] => (Some((*providers).to_owned()), true),
-            _ => return Err(Self::wrong(text, "expected PATH[@PRECISION][:PROVIDERS][:noopt]")),
-        };
-        let empty = path.is_empty() || precision.as_deref() == Some("") || providers.as_deref() == Some("");
-        if empty {
-            return Err(Self::wrong(text, "a word is missing; expected PATH[@PRECISION][:PROVIDERS][:noopt]"));
-        }
-        Ok(Self { precision, providers, unoptimised, ..Self::path(Path::new(path)) })
+        let GraphSpec { path, precision, providers, unoptimised } =
+            text.parse::<GraphSpec>().map_err(|error| Self::wrong(text, error.to_string()))?;
+        Ok(Self { precision, providers, unoptimised, ..Self::path(&path) })
     }
 }
 
 impl fmt::Display for SideSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.target.display())?;
-        if let Some(model) = &self.model {
-            write!(f, "#{model}")?;
+        if self.is_url {
+            write!(f, "{}", self.target.display())?;
+            return self.model.as_ref().map_or(Ok(()), |model| write!(f, "#{model}"));
         }
-        if let Some(precision) = &self.precision {
-            write!(f, "@{precision}")?;
-        }
-        if let Some(providers) = &self.providers {
-            write!(f, ":{providers}")?;
-        }
-        if self.unoptimised { write!(f, ":{UNOPTIMISED}") } else { Ok(()) }
+        let spec = GraphSpec {
+            path: self.target.clone(),
+            precision: self.precision.clone(),
+            providers: self.providers.clone(),
+            unoptimised: self.unoptimised,
+        };
+        write!(f, "{spec}")
     }
 }
 

@@ -10,7 +10,7 @@ use kiln_runtime::parity::{GATE_MARGIN, GATE_REASON, Tolerance};
 use self::yaml::nearest;
 
 use crate::difference::TileDifference;
-use crate::side::SideFacts;
+use crate::facts::SideFacts;
 use crate::{CompareError, Result};
 
 /// The share of decisions that an fp16 or int8 graph may change, as at the export's gate.
@@ -19,7 +19,7 @@ const LOWER_PRECISION_FLIPS: f64 = kiln_export::DECISIONS_CHANGED;
 /// The AUROC that an fp16 or int8 graph may lose, as at the export's gate.
 const LOWER_PRECISION_AUROC: f64 = kiln_export::AUROC_LOST;
 
-/// The share of elements of an fp16 or int8 graph that may differ by more than twice what the export measured: its largest
+/// The share of elements of an fp16 or int8 graph that may differ by more than twice the export's measurement: its largest
 /// difference is that of some validation tiles, and other tiles exceed it in single elements. No score of a thousand.
 const LOWER_PRECISION_OUTSIDE: f64 = 1e-3;
 

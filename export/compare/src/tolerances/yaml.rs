@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
+use kiln_files::read_at_most;
 use serde_yaml::{Mapping, Value};
 
 use super::{Change, Section, Tolerances};
@@ -19,14 +19,11 @@ impl Tolerances {
     /// # Errors
     /// [`CompareError::Tolerances`] names the key, and the nearest known one.
     pub fn read(path: &Path) -> Result<Self> {
-        let mut bytes = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
         let origin = path.display().to_string();
         let wrong = |reason: String| CompareError::Tolerances { origin: origin.clone(), reason };
-        read.map_err(|error| wrong(error.to_string()))?;
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(wrong(format!("over {MAX_BYTES} bytes are too many for tolerances")));
-        }
+        let bytes = File::open(path).and_then(|file| read_at_most(file, MAX_BYTES));
+        let bytes = bytes.map_err(|error| wrong(error.to_string()))?;
+        let bytes = bytes.ok_or_else(|| wrong(format!("over {MAX_BYTES} bytes are too many for tolerances")))?;
         let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8".to_owned()))?;
         Self::parse(&text, &origin)
     }

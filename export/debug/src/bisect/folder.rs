@@ -15,8 +15,8 @@ use super::{BisectReport, BisectRequest, SIZE};
 use crate::cause::Cause;
 use crate::error::{DebugError, Result};
 use crate::figures::Figures;
-use crate::layers::Row;
 use crate::npz;
+use crate::rows::Row;
 use crate::side::Side;
 use crate::values::Values;
 
@@ -28,7 +28,7 @@ const INPUTS: &str = "inputs.npz";
 const EXPECTED: &str = "expected.npz";
 const README: &str = "README.md";
 
-/// Writes the folder and measures what it shows.
+/// Writes the folder and measures the difference that it shows.
 #[allow(clippy::too_many_arguments, reason = "each is one line of the README")]
 pub(super) fn write(
     request: &BisectRequest,
@@ -76,7 +76,7 @@ pub(super) fn write(
     Ok(report)
 }
 
-/// ONNX Runtime's names of the providers that a script can ask for without more libraries.
+/// ONNX Runtime's names of the providers that a script can select without more libraries.
 fn providers(b: &Side) -> Vec<String> {
     let named = |provider: &Provider| match provider.kind().onnx_name() {
         // A plugin's library names its provider.

@@ -13,6 +13,7 @@ mod request;
 
 use std::collections::BTreeMap;
 
+use burn_onnx_export::proto::DataType;
 use kiln_runtime::Array;
 use serde::Serialize;
 
@@ -22,9 +23,9 @@ use crate::array::rows;
 use crate::cause::Cause;
 use crate::error::{DebugError, Result};
 use crate::figures::{Accumulator, Figures};
-use crate::graph::types;
 use crate::inputs::Inputs;
-use crate::layers::{LayersReport, Row, batch};
+use crate::layers::LayersReport;
+use crate::rows::{Row, batch};
 use crate::side::Side;
 use part::{Arrays, Part, Source};
 
@@ -129,7 +130,7 @@ fn figures(expected: &Array, found: &Array) -> Figures {
 
 /// Bytes of arrays as they are exchanged.
 fn bytes(arrays: &Arrays) -> u64 {
-    let width = |array: &Array| types::code_of(array.dtype()).and_then(types::width).unwrap_or(4);
+    let width = |array: &Array| DataType::from_name(array.dtype()).and_then(DataType::size).unwrap_or(4);
     arrays.values().map(|array| (array.shape().iter().product::<usize>() * width(array)) as u64).sum()
 }
 

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use burn_onnx_export::proto::{ModelProto, NodeProto};
+use burn_onnx_export::proto::{DataType, ModelProto, NodeProto};
 use kiln_runtime::{Array, Session};
 
 use super::figures;
 use crate::error::{DebugError, Result};
 use crate::figures::Figures;
-use crate::graph::{Graph, Piece, Port, types};
-use crate::layers::{Channels, Counterparts, Row, live_nodes};
+use crate::graph::{Graph, Piece, Port};
+use crate::rows::{Channels, Counterparts, Row, live_nodes};
 use crate::side::Side;
 use crate::values::{Runner, Values, feed};
 
@@ -71,7 +71,10 @@ impl Part {
     /// The part of a piece, with the first side's values.
     pub(super) fn new(source: &Source<'_>, piece: &Piece, allowed: f64) -> Result<Self> {
         let Source { a, b, row, given, named, counterparts, channels } = source;
-        let codes = b.codes();
+        let element_of = |name: &str, array: &Array| {
+            let own = b.elements().get(name).copied();
+            Some(own.or_else(|| DataType::from_name(array.dtype())).unwrap_or(DataType::Float))
+        };
         let missing = |name: &str| DebugError::graph(b.label(), format!("the reference has no value for `{name}`"));
         let expected = given.get(&row.counterpart).ok_or_else(|| missing(&row.value))?;
         let expected = channels.applied(&row.counterpart, expected).into_owned();
@@ -80,12 +83,11 @@ impl Part {
             && piece.inputs.iter().all(|name| !counterparts.of(name).is_some_and(|name| channels.changed(name)));
         let input = |name: &String| {
             let array = named.get(name).ok_or_else(|| missing(name))?;
-            let own = codes.get(name).copied().or_else(|| types::code_of(array.dtype()));
-            Ok(Port { value: name.clone(), code: own.unwrap_or(types::F32), dims: Some(array.shape().to_vec()) })
+            let element = element_of(name, array);
+            Ok(Port { value: name.clone(), element, dims: Some(array.shape().to_vec()) })
         };
         let ports = piece.inputs.iter().map(input).collect::<Result<Vec<Port>>>()?;
-        let code = codes.get(&row.value).copied().or_else(|| types::code_of(expected.dtype())).unwrap_or(types::F32);
-        let output = Port { value: row.value.clone(), code, dims: None };
+        let output = Port { value: row.value.clone(), element: element_of(&row.value, &expected), dims: None };
         let graph = b.graph();
         let live = live_nodes(graph, piece);
         Ok(Self {
@@ -117,7 +119,7 @@ impl Part {
         Ok(figures(&self.expected, &found))
     }
 
-    /// Returns true if the part shows the difference: beyond what is allowed, another shape, or no result at all.
+    /// Returns true if the part shows the difference: beyond the allowed rounding, another shape, or no result at all.
     pub(super) fn shows(&self) -> Result<bool> {
         Ok(match self.figures() {
             Ok(figures) => self.is_beyond(&figures),
@@ -186,16 +188,16 @@ fn reference(a: &Side, counterparts: &Counterparts, ports: &[Port], row: &Row, e
     if piece.inputs.iter().any(|name| !known.contains(name)) {
         return None;
     }
-    let codes = a.codes();
+    let elements = a.elements();
     let port = |name: &String| {
-        let code = codes.get(name).copied().filter(|code| !types::is_half(*code))?;
+        let element = Some(elements.get(name).copied().filter(|element| !element.is_half())?);
         let from = names.iter().find(|(_, known)| *known == name).map(|(from, _)| from)?;
         let dims = ports.iter().find(|port| port.outside() == *from)?.dims.clone();
-        Some(Port { value: name.clone(), code, dims })
+        Some(Port { value: name.clone(), element, dims })
     };
     let inputs: Vec<Port> = piece.inputs.iter().map(port).collect::<Option<_>>()?;
-    let code = types::code_of(expected.dtype())?;
-    let output = Port { value: row.counterpart.clone(), code, dims: None };
+    let element = Some(DataType::from_name(expected.dtype())?);
+    let output = Port { value: row.counterpart.clone(), element, dims: None };
     let model = plain(graph.model_of(&piece.nodes, &inputs, std::slice::from_ref(&output)));
     let used = names.into_iter().filter(|(_, name)| piece.inputs.contains(name)).collect();
     Some(Reference { model, names: used, output: row.counterpart.clone(), runner: a.runner().clone() })
@@ -250,12 +252,11 @@ fn plain(model: ModelProto) -> ModelProto {
 
 /// A model whose inputs have the sizes of arrays.
 fn resized(mut model: ModelProto, inputs: &Arrays) -> ModelProto {
-    use burn_onnx_export::proto::{Dimension, DimensionProto, TensorShapeProto};
+    use burn_onnx_export::proto::{DimensionProto, TensorShapeProto};
     let ports = model.graph.iter_mut().flat_map(|graph| &mut graph.input);
     for port in ports {
         let Some(array) = inputs.get(&port.name) else { continue };
-        let dimension =
-            |size: &usize| DimensionProto { value: Some(Dimension::DimValue(*size as i64)), ..Default::default() };
+        let dimension = |size: &usize| DimensionProto::fixed(*size as i64);
         let shape = TensorShapeProto { dim: array.shape().iter().map(dimension).collect() };
         if let Some(tensor) = port.r#type.as_mut().and_then(|kind| kind.tensor_type.as_mut()) {
             tensor.shape = Some(shape);

@@ -60,13 +60,12 @@ pub(super) fn to_one_channel(part: &mut Part) -> Result<Option<String>> {
 fn one_channel(mut model: ModelProto, operator: &str, channel: usize) -> Option<ModelProto> {
     let graph = model.graph.as_mut()?;
     let node = graph.node.iter().find(|node| node.op_type == operator)?.clone();
-    let int = |name: &str| node.attribute.iter().find(|one| one.name == name).map(|one| one.i);
-    if int("group").is_some_and(|group| group != 1) {
+    if node.int("group").is_some_and(|group| group != 1) {
         return None;
     }
     let axis = match operator {
         "Conv" => 0,
-        "Gemm" if int("transB") == Some(1) => 0,
+        "Gemm" if node.int("transB") == Some(1) => 0,
         _ => 1,
     };
     let weight = graph.initializer.iter_mut().find(|tensor| Some(&tensor.name) == node.input.get(1))?;
@@ -84,20 +83,21 @@ fn cut(tensor: &TensorProto, axis: usize, index: usize) -> Option<TensorProto> {
     let dims: Vec<usize> = tensor.dims.iter().map(|size| usize::try_from(*size).ok()).collect::<Option<_>>()?;
     let size = *dims.get(axis)?;
     let elements = dims.iter().try_fold(1_usize, |all, size| all.checked_mul(*size))?;
-    let width = tensor.raw_data.len().checked_div(elements)?;
-    if index >= size || width == 0 || width * elements != tensor.raw_data.len() {
+    let bytes = tensor.bytes()?;
+    let width = bytes.len().checked_div(elements)?;
+    if index >= size || width == 0 || width * elements != bytes.len() {
         return None;
     }
     let inner: usize = dims[axis + 1..].iter().product::<usize>() * width;
     let outer: usize = dims[..axis].iter().product();
     let slice = |at: usize| {
         let start = (at * size + index) * inner;
-        tensor.raw_data[start..start + inner].iter().copied()
+        bytes[start..start + inner].iter().copied()
     };
     let raw: Vec<u8> = (0..outer).flat_map(slice).collect();
     let mut dims = tensor.dims.clone();
     dims[axis] = 1;
-    Some(TensorProto { dims, raw_data: raw.into(), ..tensor.clone() })
+    Some(TensorProto { dims, ..tensor.with_bytes(raw) })
 }
 
 /// Cuts images to ever smaller windows around the worst pixel. The expected values of a window are computed by the first

@@ -8,19 +8,16 @@ use burn_onnx_export::proto::{AttributeProto, AttributeType, NodeProto};
 pub(super) fn differences(reference: &NodeProto, node: &NodeProto) -> Vec<String> {
     let names: BTreeSet<&str> =
         reference.attribute.iter().chain(&node.attribute).map(|attribute| attribute.name.as_str()).collect();
-    let of = |node: &'_ NodeProto, name: &str| node.attribute.iter().find(|one| one.name == name).cloned();
     let mut reasons = Vec::new();
     for name in names {
-        match (of(reference, name), of(node, name)) {
-            (Some(before), Some(after)) if !same(&before, &after) => {
-                reasons.push(format!("{name} is {}, where the reference has {}", text(&after), text(&before)));
+        match (reference.attribute(name), node.attribute(name)) {
+            (Some(before), Some(after)) if !same(before, after) => {
+                reasons.push(format!("{name} is {}, where the reference has {}", text(after), text(before)));
             }
             (Some(before), None) => {
-                reasons.push(format!("{name} is not set, where the reference has {}", text(&before)));
+                reasons.push(format!("{name} is not set, where the reference has {}", text(before)));
             }
-            (None, Some(after)) => {
-                reasons.push(format!("{name} is {}, which the reference does not set", text(&after)))
-            }
+            (None, Some(after)) => reasons.push(format!("{name} is {}, which the reference does not set", text(after))),
             _ => {}
         }
     }
@@ -58,9 +55,7 @@ mod tests {
     use super::*;
 
     fn float(name: &str, f: f32) -> NodeProto {
-        let attribute =
-            AttributeProto { name: name.to_owned(), f, r#type: AttributeType::Float.into(), ..Default::default() };
-        NodeProto { attribute: vec![attribute], ..Default::default() }
+        NodeProto { attribute: vec![AttributeProto::float(name, f)], ..Default::default() }
     }
 
     #[test]

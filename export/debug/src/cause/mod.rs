@@ -1,5 +1,5 @@
 //! Finds the likely cause of a divergence by comparing a node with its counterpart in the first side's graph: operator,
-//! attributes, operands, weights, and nodes that only one of the graphs has. Where the graphs agree, the runtime is the
+//! attributes, operands, weights, and nodes that only one of the graphs has. If the graphs agree, the runtime is the
 //! cause.
 
 mod attributes;
@@ -10,7 +10,7 @@ use burn_onnx_export::proto::NodeProto;
 use serde::Serialize;
 
 use crate::graph::{Graph, label, module, numbers_of};
-use crate::layers::{CLIPPED, Counterparts, Row, live_nodes};
+use crate::rows::{CLIPPED, Counterparts, Row, live_nodes};
 
 /// The place at which two sides part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

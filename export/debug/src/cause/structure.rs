@@ -6,7 +6,7 @@ use super::Presence;
 use super::attributes;
 use super::weights;
 use crate::graph::{Graph, label};
-use crate::layers::{Counterparts, weight};
+use crate::rows::{Counterparts, weight};
 
 /// Operators that a conversion of precision adds around others. They are a cause only if there is no other.
 const CONVERSIONS: [&str; 4] = ["Cast", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"];
@@ -118,7 +118,7 @@ fn differences(a: &Graph, other: &NodeProto, b: &Graph, node: &NodeProto, counte
     reasons
 }
 
-/// Differences of what two nodes read.
+/// Differences of the operands of two nodes.
 fn operands(a: &Graph, other: &NodeProto, b: &Graph, node: &NodeProto, counterparts: &Counterparts) -> Vec<String> {
     let mut reasons = Vec::new();
     let count = node.input.len().max(other.input.len());

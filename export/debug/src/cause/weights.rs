@@ -1,10 +1,10 @@
 //! Explains the weights of one graph by those of another: dropped, scaled, negated, shifted, transposed, permuted, a few
 //! elements changed. Each hypothesis must explain every element.
 
-use burn_onnx_export::proto::TensorProto;
+use burn_onnx_export::proto::{DataType, TensorProto};
 
 use crate::figures::index;
-use crate::graph::{numbers_of, types};
+use crate::graph::numbers_of;
 
 /// Elements that count as few.
 const FEW: usize = 4;
@@ -18,7 +18,8 @@ pub(super) fn difference(reference: &TensorProto, tensor: &TensorProto) -> Optio
     let (Some(a), Some(b)) = (numbers_of(reference), numbers_of(tensor)) else {
         return Some("their data differs".to_owned());
     };
-    let halved = types::is_half(reference.data_type) != types::is_half(tensor.data_type);
+    let is_half = |tensor: &TensorProto| DataType::from_code(tensor.data_type).is_some_and(DataType::is_half);
+    let halved = is_half(reference) != is_half(tensor);
     let near =
         |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan()) || (halved && (a - b).abs() <= 1e-3 * a.abs() + 1e-7);
     let dims: Vec<usize> = reference.dims.iter().map(|size| *size as usize).collect();

@@ -4,11 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use burn_onnx_export::proto::{
-    AttributeProto, AttributeType, Dimension, DimensionProto, GraphProto, ModelProto, NodeProto, TensorShapeProto,
-    TensorTypeProto, TypeProto, ValueInfoProto,
+    AttributeProto, DataType, DimensionProto, GraphProto, ModelProto, NodeProto, TensorShapeProto, TensorTypeProto,
+    TypeProto, ValueInfoProto,
 };
 
-use super::types::{self, is_half};
 use super::{Graph, reads};
 
 /// The nodes that compute one value from known values.
@@ -27,8 +26,8 @@ pub(crate) struct Piece {
 pub(crate) struct Port {
     /// Name in the graph.
     pub(crate) value: String,
-    /// Element type in the graph.
-    pub(crate) code: i32,
+    /// Element type in the graph; none if ONNX Runtime is to infer it.
+    pub(crate) element: Option<DataType>,
     /// Sizes, for an input; none if they are not known.
     pub(crate) dims: Option<Vec<usize>>,
 }
@@ -36,12 +35,17 @@ pub(crate) struct Port {
 impl Port {
     /// The name of the piece's own input or output. A value of 16 bits is exchanged in 32 and cast inside.
     pub(crate) fn outside(&self) -> String {
-        if is_half(self.code) { format!("{}/float32", self.value) } else { self.value.clone() }
+        if self.is_half() { format!("{}/float32", self.value) } else { self.value.clone() }
     }
 
     /// The element type that is exchanged.
-    fn exchanged(&self) -> i32 {
-        if is_half(self.code) { types::F32 } else { self.code }
+    fn exchanged(&self) -> Option<DataType> {
+        if self.is_half() { Some(DataType::Float) } else { self.element }
+    }
+
+    /// Returns true for the types of 16 bits that arrays lack; graphs cast them on the way in and out.
+    pub(crate) fn is_half(&self) -> bool {
+        self.element.is_some_and(DataType::is_half)
     }
 }
 
@@ -98,12 +102,12 @@ impl Graph {
     /// A piece as a model: the nodes, their constants, and ports of the given types.
     pub(crate) fn model_of(&self, nodes: &[usize], inputs: &[Port], outputs: &[Port]) -> ModelProto {
         let mut all: Vec<NodeProto> = Vec::new();
-        for port in inputs.iter().filter(|port| is_half(port.code)) {
-            all.push(cast(&port.outside(), &port.value, port.code));
+        for port in inputs.iter().filter(|port| port.is_half()) {
+            all.extend(port.element.map(|element| cast(&port.outside(), &port.value, element)));
         }
         all.extend(nodes.iter().map(|at| self.nodes()[*at].clone()));
-        for port in outputs.iter().filter(|port| is_half(port.code)) {
-            all.push(cast(&port.value, &port.outside(), types::F32));
+        for port in outputs.iter().filter(|port| port.is_half()) {
+            all.push(cast(&port.value, &port.outside(), DataType::Float));
         }
         let made: BTreeSet<&str> = inputs.iter().map(|port| port.value.as_str()).collect();
         let read: BTreeSet<&str> = nodes.iter().flat_map(|at| reads(&self.nodes()[*at])).collect();
@@ -126,11 +130,11 @@ impl Graph {
         let mut graph = self.graph.clone();
         let mut there: BTreeSet<String> = graph.output.iter().map(|port| port.name.clone()).collect();
         for port in ports {
-            if is_half(port.code) {
-                graph.node.push(cast(&port.value, &port.outside(), types::F32));
+            if port.is_half() {
+                graph.node.push(cast(&port.value, &port.outside(), DataType::Float));
             }
             if there.insert(port.outside()) {
-                graph.output.push(if port.code == 0 { untyped(&port.value) } else { described(port) });
+                graph.output.push(described(port));
             }
         }
         ModelProto { graph: Some(graph), ..self.shell.clone() }
@@ -153,34 +157,19 @@ impl Graph {
     }
 }
 
-fn untyped(name: &str) -> ValueInfoProto {
-    ValueInfoProto { name: name.to_owned(), ..Default::default() }
-}
-
 fn described(port: &Port) -> ValueInfoProto {
-    let dimension =
-        |size: &usize| DimensionProto { value: Some(Dimension::DimValue(*size as i64)), ..Default::default() };
+    let dimension = |size: &usize| DimensionProto::fixed(*size as i64);
     let shape = port.dims.as_ref().map(|dims| TensorShapeProto { dim: dims.iter().map(dimension).collect() });
-    let tensor = TensorTypeProto { elem_type: port.exchanged(), shape };
-    let kind = TypeProto { tensor_type: Some(tensor), ..Default::default() };
-    ValueInfoProto { name: port.outside(), r#type: Some(kind), ..Default::default() }
+    let r#type = port.exchanged().map(|element| TypeProto {
+        tensor_type: Some(TensorTypeProto { elem_type: element.code(), shape }),
+        ..Default::default()
+    });
+    ValueInfoProto { name: port.outside(), r#type, ..Default::default() }
 }
 
-fn cast(from: &str, into: &str, code: i32) -> NodeProto {
-    let to = AttributeProto {
-        name: "to".to_owned(),
-        i: i64::from(code),
-        r#type: AttributeType::Int.into(),
-        ..Default::default()
-    };
-    NodeProto {
-        op_type: "Cast".to_owned(),
-        name: into.to_owned(),
-        input: vec![from.to_owned()],
-        output: vec![into.to_owned()],
-        attribute: vec![to],
-        ..Default::default()
-    }
+fn cast(from: &str, into: &str, element: DataType) -> NodeProto {
+    let to = AttributeProto::int("to", element.code().into());
+    NodeProto { attribute: vec![to], ..NodeProto::new("Cast", [from], [into]) }
 }
 
 /// Values by their names outside of a piece, with the names that the graph uses.
@@ -217,8 +206,8 @@ mod tests {
         assert_eq!((piece.nodes.as_slice(), piece.inputs.as_slice()), ([0, 2].as_slice(), ["a".to_owned()].as_slice()));
         let far = graph.piece("y", &|name| name == "x");
         assert_eq!((far.nodes, far.inputs), (vec![0, 1, 2, 3], vec!["x".to_owned()]));
-        let ports = [Port { value: "a".to_owned(), code: types::F16, dims: Some(vec![1, 2]) }];
-        let out = [Port { value: "b".to_owned(), code: types::F32, dims: None }];
+        let ports = [Port { value: "a".to_owned(), element: Some(DataType::Float16), dims: Some(vec![1, 2]) }];
+        let out = [Port { value: "b".to_owned(), element: Some(DataType::Float), dims: None }];
         let cut = graph.model_of(&piece.nodes, &ports, &out).graph.unwrap();
         let ops: Vec<_> = cut.node.iter().map(|node| node.op_type.as_str()).collect();
         assert_eq!(ops, ["Cast", "Transpose", "MatMul"]);

@@ -3,7 +3,6 @@
 mod extract;
 mod read;
 mod tensor;
-pub(crate) mod types;
 
 use std::collections::{HashMap, HashSet};
 
@@ -106,8 +105,7 @@ impl Graph {
     /// The opset of the standard operators.
     #[must_use]
     pub fn opset(&self) -> Option<i64> {
-        let standard = |domain: &str| domain.is_empty() || domain == "ai.onnx";
-        self.shell.opset_import.iter().find(|import| standard(&import.domain)).map(|import| import.version)
+        self.shell.opset("")
     }
 
     /// The value of a metadata key.
@@ -126,8 +124,7 @@ impl Graph {
             return self.graph.initializer.get(*at);
         }
         let node = self.graph.node.get(self.maker(value)?)?;
-        let named = |attribute: &&burn_onnx_export::proto::AttributeProto| attribute.name == "value";
-        (node.op_type == "Constant").then(|| node.attribute.iter().find(named)?.t.as_ref())?
+        (node.op_type == "Constant").then(|| node.attribute("value")?.t.as_ref())?
     }
 
     /// Returns true for a value that depends on no input of the graph.
@@ -146,7 +143,7 @@ impl Graph {
 /// Names of the values that a node reads, without omitted inputs: its inputs, and the outer values that its subgraphs read.
 pub(crate) fn reads(node: &NodeProto) -> Vec<&str> {
     let mut read: Vec<&str> = node.input.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
-    for graph in node.attribute.iter().filter_map(|attribute| attribute.g.as_ref()) {
+    for graph in node.graphs() {
         free(graph, &mut read);
     }
     read
@@ -191,13 +188,7 @@ pub(crate) mod tests {
 
     /// A node of one result.
     pub(crate) fn node(op: &str, inputs: &[&str], output: &str) -> NodeProto {
-        NodeProto {
-            op_type: op.to_owned(),
-            name: output.to_owned(),
-            input: inputs.iter().map(|name| (*name).to_owned()).collect(),
-            output: vec![output.to_owned()],
-            ..Default::default()
-        }
+        NodeProto::new(op, inputs.iter().copied(), [output])
     }
 
     pub(crate) fn port(name: &str) -> ValueInfoProto {
@@ -214,7 +205,7 @@ pub(crate) mod tests {
         };
         ModelProto {
             ir_version: 8,
-            opset_import: vec![OperatorSetIdProto { version: 18, ..Default::default() }],
+            opset_import: vec![OperatorSetIdProto::standard(18)],
             graph: Some(graph),
             ..Default::default()
         }

@@ -2,20 +2,16 @@
 //! weights must be in the model's folder.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
-use burn_onnx_export::proto::{ModelProto, TensorProto};
+use burn_onnx_export::proto::{ExternalError, ModelProto, TensorProto};
 use prost::Message as _;
 
-use super::{Graph, types};
+use super::Graph;
 use crate::error::{DebugError, Result};
 
 /// The largest model with its weights, in bytes: protobuf's own limit, since pieces are passed on as one message.
 const LIMIT: u64 = i32::MAX as u64;
-
-/// `TensorProto.DataLocation.EXTERNAL` in onnx.proto.
-const EXTERNAL: i32 = 1;
 
 impl Graph {
     /// Reads a model file. Messages contain `name` in place of the file.
@@ -30,79 +26,44 @@ impl Graph {
         if length > LIMIT {
             return Err(DebugError::graph(name, format!("{length} bytes, over the limit of {LIMIT}")));
         }
-        let mut bytes = Vec::new();
-        file.take(LIMIT).read_to_end(&mut bytes).map_err(&io)?;
+        let bytes = kiln_files::read_head(file, LIMIT).map_err(&io)?;
         let mut model = ModelProto::decode(bytes.as_slice())
             .map_err(|error| DebugError::graph(name, format!("not an ONNX model: {error}")))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut room = LIMIT - length;
-        let tensors = model.graph.iter_mut().flat_map(|graph| &mut graph.initializer);
-        for tensor in tensors.filter(|tensor| tensor.data_location == EXTERNAL) {
-            let data = external(tensor, folder, &mut room).map_err(|reason| DebugError::graph(name, reason))?;
-            tensor.raw_data = data.into();
-            tensor.external_data.clear();
-            tensor.data_location = 0;
+        for tensor in model.graph.iter_mut().flat_map(|graph| &mut graph.initializer) {
+            if let Some(bytes) =
+                external(tensor, folder, &mut room).map_err(|reason| DebugError::graph(name, reason))?
+            {
+                *tensor = tensor.with_bytes(bytes);
+            }
         }
         Self::new(name, model)
     }
 }
 
-/// The data of a tensor outside of the model. `room` is the number of bytes that may still be read.
-fn external(tensor: &TensorProto, folder: &Path, room: &mut u64) -> Result<Vec<u8>, String> {
-    let named = |reason: String| format!("weights of `{}`: {reason}", tensor.name);
-    let entry =
-        |key: &str| tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str());
-    let number = |key: &str| match entry(key) {
-        None => Ok(None),
-        Some(text) => text.parse::<u64>().map(Some).map_err(|_| named(format!("{key} is `{text}`, not a number"))),
-    };
-    let location = entry("location").ok_or_else(|| named("no location".to_owned()))?;
-    let path = contained(folder, location).ok_or_else(|| {
-        named(format!("the location `{location}` is outside of the model's folder; keep model and weights together"))
-    })?;
-    let count = tensor.dims.iter().try_fold(1_u64, |all, size| all.checked_mul(u64::try_from(*size).ok()?));
-    let width = types::width(tensor.data_type).map(|width| width as u64);
-    let bytes = count.zip(width).and_then(|(count, width)| count.checked_mul(width));
-    let bytes = bytes.ok_or_else(|| named("its size cannot be computed from its type and dimensions".to_owned()))?;
-    if number("length")?.is_some_and(|length| length != bytes) {
-        return Err(named(format!("the length is not the {bytes} bytes of its dimensions")));
+/// The data of a tensor in another file; none if it is in the message. `room` is the number of bytes that may still be read.
+fn external(tensor: &TensorProto, folder: &Path, room: &mut u64) -> Result<Option<Vec<u8>>, String> {
+    let name = tensor.name.escape_debug();
+    let named = |error: ExternalError| format!("tensor `{name}` {error}");
+    let Some(external) = tensor.external().map_err(named)? else { return Ok(None) };
+    let too_large = || format!("with tensor `{name}` the weights are larger than 2 GiB together");
+    // Checked before the file: the error of a size over the limit does not depend on the file's length.
+    if external.length.is_some_and(|length| length > *room) {
+        return Err(too_large());
     }
-    *room = room.checked_sub(bytes).ok_or_else(|| named("the weights are larger than 2 GiB together".to_owned()))?;
-    let failed = |error: std::io::Error| named(format!("{location}: {error}"));
-    let mut file = File::open(path).map_err(failed)?;
-    file.seek(SeekFrom::Start(number("offset")?.unwrap_or(0))).map_err(failed)?;
-    let mut data = Vec::new();
-    file.take(bytes).read_to_end(&mut data).map_err(failed)?;
-    if data.len() as u64 != bytes {
-        return Err(named(format!("{location} ends after {} of {bytes} bytes", data.len())));
-    }
-    Ok(data)
-}
-
-/// The path of a file in a folder; none for one that leaves it, by `..`, by a root, or by a link.
-fn contained(folder: &Path, location: &str) -> Option<PathBuf> {
-    let relative = Path::new(location);
-    if !relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
-        return None;
-    }
-    let path = folder.join(relative);
-    match (path.canonicalize(), folder.canonicalize()) {
-        (Ok(real), Ok(root)) => real.starts_with(root).then_some(path),
-        _ => Some(path),
-    }
+    let range = external.locate(folder).map_err(named)?;
+    *room = room.checked_sub(range.length).ok_or_else(too_large)?;
+    range.read().map(Some).map_err(|error| format!("tensor `{name}`: {}: {error}", range.path.display()))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use burn_onnx_export::proto::StringStringEntryProto;
+    use burn_onnx_export::proto::{DataLocation, DataType, StringStringEntryProto};
 
     use super::super::tests::{model, node};
     use super::*;
-
-    fn entry(key: &str, value: &str) -> StringStringEntryProto {
-        StringStringEntryProto { key: key.to_owned(), value: value.to_owned() }
-    }
 
     fn read(location: &str, offset: &str, dims: Vec<i64>) -> Result<Graph> {
         let folder = tempfile::tempdir().unwrap();
@@ -112,10 +73,12 @@ mod tests {
         let mut model = model(vec![node("Add", &["x", "w"], "y")], &["x"], &["y"]);
         model.graph.as_mut().unwrap().initializer.push(TensorProto {
             name: "w".to_owned(),
-            data_type: types::F32,
+            data_type: DataType::Float.code(),
             dims,
-            data_location: EXTERNAL,
-            external_data: vec![entry("location", location), entry("offset", offset)],
+            data_location: DataLocation::External.into(),
+            external_data: [("location", location), ("offset", offset)]
+                .map(|(key, value)| StringStringEntryProto::new(key, value))
+                .into(),
             ..Default::default()
         });
         std::fs::write(folder.path().join("m/model.onnx"), model.encode_to_vec()).unwrap();
@@ -131,10 +94,10 @@ mod tests {
     #[test]
     fn hostile_weights_are_refused() {
         for (location, offset, dims, part) in [
-            ("../out.data", "0", vec![1], "outside of the model's folder"),
-            ("/etc/hostname", "0", vec![1], "outside of the model's folder"),
-            ("w.data", "x", vec![1], "not a number"),
-            ("w.data", "4", vec![2], "ends after 4 of 8 bytes"),
+            ("../out.data", "0", vec![1], "out of the model's folder"),
+            ("/etc/hostname", "0", vec![1], "out of the model's folder"),
+            ("w.data", "x", vec![1], "no number of bytes"),
+            ("w.data", "4", vec![2], "8 bytes from byte 4 of `w.data`, which has 8"),
             ("w.data", "0", vec![1 << 40, 1 << 40], "cannot be computed"),
             ("w.data", "0", vec![1 << 40], "larger than 2 GiB"),
             ("w.data", "0", vec![-1], "cannot be computed"),

@@ -1,45 +1,38 @@
 //! The numbers of constant tensors.
 
-use burn_onnx_export::proto::TensorProto;
+use burn_onnx_export::proto::{DataType, TensorProto};
 
-use super::types;
-
-/// The numbers of a tensor whose data is raw; none for half precision that cannot be read, strings, or data of another
-/// length than its dimensions state.
+/// The numbers of a tensor; none for types without a counterpart in Rust or burn, for data in another file, and for data of
+/// another length than its dimensions state.
 pub(crate) fn numbers_of(tensor: &TensorProto) -> Option<Vec<f64>> {
-    let count = tensor.dims.iter().try_fold(1_usize, |all, size| all.checked_mul(usize::try_from(*size).ok()?))?;
-    let width = types::width(tensor.data_type)?;
-    if tensor.raw_data.len() != count.checked_mul(width)? {
+    let bytes = tensor.bytes()?;
+    if tensor.byte_size()? != bytes.len() as u64 {
         return None;
     }
     macro_rules! read {
         ($type:ty) => {
-            tensor
-                .raw_data
-                .chunks_exact(width)
-                .map(|bytes| bytes.try_into().ok().map(|bytes| <$type>::from_le_bytes(bytes) as f64))
+            read!($type, |number: $type| number as f64)
+        };
+        ($type:ty, $wide:expr) => {
+            bytes
+                .chunks_exact(size_of::<$type>())
+                .map(|bytes| bytes.try_into().ok().map(<$type>::from_le_bytes).map($wide))
                 .collect()
         };
     }
-    match tensor.data_type {
-        types::F32 => read!(f32),
-        types::F64 => read!(f64),
-        types::I8 => read!(i8),
-        types::U8 | types::BOOL => read!(u8),
-        types::I16 => read!(i16),
-        types::U16 => read!(u16),
-        types::I32 => read!(i32),
-        types::U32 => read!(u32),
-        types::I64 => read!(i64),
-        types::U64 => read!(u64),
-        types::F16 => {
-            let half = |bytes: &[u8]| Some(burn::tensor::f16::from_le_bytes(bytes.try_into().ok()?).to_f64());
-            tensor.raw_data.chunks_exact(2).map(half).collect()
-        }
-        types::BF16 => {
-            let half = |bytes: &[u8]| Some(burn::tensor::bf16::from_le_bytes(bytes.try_into().ok()?).to_f64());
-            tensor.raw_data.chunks_exact(2).map(half).collect()
-        }
+    match DataType::from_code(tensor.data_type)? {
+        DataType::Float => read!(f32),
+        DataType::Double => read!(f64),
+        DataType::Int8 => read!(i8),
+        DataType::Uint8 | DataType::Bool => read!(u8),
+        DataType::Int16 => read!(i16),
+        DataType::Uint16 => read!(u16),
+        DataType::Int32 => read!(i32),
+        DataType::Uint32 => read!(u32),
+        DataType::Int64 => read!(i64),
+        DataType::Uint64 => read!(u64),
+        DataType::Float16 => read!(burn::tensor::f16, burn::tensor::f16::to_f64),
+        DataType::Bfloat16 => read!(burn::tensor::bf16, burn::tensor::bf16::to_f64),
         _ => None,
     }
 }
@@ -47,5 +40,5 @@ pub(crate) fn numbers_of(tensor: &TensorProto) -> Option<Vec<f64>> {
 /// A tensor of 32-bit floats with other numbers.
 pub(crate) fn floats(like: &TensorProto, values: impl IntoIterator<Item = f32>) -> TensorProto {
     let raw: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
-    TensorProto { raw_data: raw.into(), data_type: types::F32, ..like.clone() }
+    TensorProto { data_type: DataType::Float.code(), ..like.with_bytes(raw) }
 }

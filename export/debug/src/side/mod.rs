@@ -6,7 +6,7 @@ mod open;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use burn_onnx_export::proto::ModelProto;
+use burn_onnx_export::proto::{DataType, ModelProto};
 use burn_onnx_export::{OnnxModel, Recorded};
 use kiln_runtime::{Array, Optimisation, Runtime, SessionOptions};
 
@@ -27,8 +27,8 @@ pub struct Side {
     /// Runs pieces of the graph.
     runner: Runner,
     kind: Kind,
-    /// Element types of the graph's values, from the first call of [`Side::codes`] without an open session.
-    codes: OnceLock<BTreeMap<String, i32>>,
+    /// Element types of the graph's values, from the first call of [`Side::elements`] without an open session.
+    elements: OnceLock<BTreeMap<String, DataType>>,
 }
 
 /// The origin of the values.
@@ -39,7 +39,7 @@ enum Kind {
     Runtime(Option<Tapped>),
 }
 
-/// The nodes of the exported graph that compute what burn does not have: values inside a lowering.
+/// The nodes of the exported graph that compute values inside a lowering, which burn does not have.
 struct Between {
     session: Option<kiln_runtime::Session>,
     inputs: Vec<crate::graph::Port>,
@@ -69,7 +69,7 @@ impl Side {
         let graph = Graph::new(&label, model.to_message())?;
         let options = SessionOptions { optimisation: Optimisation::Off, ..SessionOptions::default() };
         let kind = Kind::Burn { recording: Box::new(Recording::new(recorded)?), between: None };
-        Ok(Self { label, graph, runner: Runner { runtime, options }, kind, codes: OnceLock::new() })
+        Ok(Self { label, graph, runner: Runner { runtime, options }, kind, elements: OnceLock::new() })
     }
 
     /// ONNX Runtime on a model whose weights are in the message.
@@ -96,7 +96,7 @@ impl Side {
         options: SessionOptions,
     ) -> Self {
         let (runner, kind) = (Runner { runtime, options }, Kind::Runtime(None));
-        Self { label: label.into(), graph, runner, kind, codes: OnceLock::new() }
+        Self { label: label.into(), graph, runner, kind, elements: OnceLock::new() }
     }
 
     /// The name of the side in reports.
@@ -189,11 +189,11 @@ impl Side {
     }
 
     /// Element types of the graph's values by name, as far as ONNX Runtime can infer them.
-    pub(crate) fn codes(&self) -> &BTreeMap<String, i32> {
-        let infer = || crate::values::codes(&self.runner, &self.graph).unwrap_or_default();
+    pub(crate) fn elements(&self) -> &BTreeMap<String, DataType> {
+        let infer = || crate::values::elements(&self.runner, &self.graph).unwrap_or_default();
         match &self.kind {
-            Kind::Runtime(Some(tapped)) => tapped.codes(),
-            _ => self.codes.get_or_init(infer),
+            Kind::Runtime(Some(tapped)) => tapped.elements(),
+            _ => self.elements.get_or_init(infer),
         }
     }
 }
@@ -211,7 +211,7 @@ impl Between {
         if missing.is_empty() {
             return Ok(Self { session: None, inputs: Vec::new(), outputs: Vec::new() });
         }
-        let codes = crate::values::codes(runner, graph)?;
+        let elements = crate::values::elements(runner, graph)?;
         let (mut nodes, mut read) = (BTreeSet::new(), BTreeSet::new());
         for value in &missing {
             let piece = graph.piece(value, &|name| known.contains_key(name));
@@ -219,9 +219,9 @@ impl Between {
             read.extend(piece.inputs);
         }
         let dims = |name: &str| known.get(name).map(|array| array.shape().to_vec());
-        let input = |name: &String| crate::graph::Port { dims: dims(name), ..crate::values::port(name, &codes) };
+        let input = |name: &String| crate::graph::Port { dims: dims(name), ..crate::values::port(name, &elements) };
         let inputs: Vec<_> = read.iter().map(input).collect();
-        let outputs: Vec<_> = missing.iter().map(|name| crate::values::port(name, &codes)).collect();
+        let outputs: Vec<_> = missing.iter().map(|name| crate::values::port(name, &elements)).collect();
         let nodes: Vec<usize> = nodes.into_iter().collect();
         let session = runner.open(graph.name(), &graph.model_of(&nodes, &inputs, &outputs))?;
         Ok(Self { session: Some(session), inputs, outputs })

@@ -1,14 +1,13 @@
-//! The name of a side, as users write it: `PATH[@[PRECISION][:PROVIDER,…][:noopt]]`.
+//! The name of a side, as users write it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
+
+use kiln_runtime::{GraphSpec, GraphSpecError};
 
 use crate::error::DebugError;
 
-/// The word for a graph that runs as written, without ONNX Runtime's optimiser.
-const AS_WRITTEN: &str = "noopt";
-
-/// A side by name: a run's folder (burn), a bundle's folder, or an ONNX file.
+/// A side by name: a run's folder (burn), or a bundle or an ONNX file as a [`GraphSpec`].
 ///
 /// ```
 /// use kiln_debug::SideName;
@@ -39,42 +38,17 @@ impl FromStr for SideName {
     type Err = DebugError;
 
     fn from_str(text: &str) -> Result<Self, DebugError> {
-        let wrong = |reason: &str| DebugError::Side { side: text.to_owned(), reason: reason.to_owned() };
-        let plain = || Self {
-            text: text.to_owned(),
-            path: PathBuf::from(text),
-            precision: None,
-            providers: None,
-            as_written: false,
-        };
-        // A path may contain the sign.
-        let Some((path, suffix)) = text.rsplit_once('@').filter(|_| !Path::new(text).exists()) else {
-            return Ok(plain());
-        };
-        let mut words = suffix.split(':');
-        let precision = words.next().filter(|word| !word.is_empty()).map(str::to_owned);
-        let mut side = Self { path: PathBuf::from(path), precision, ..plain() };
-        for word in words {
-            match word {
-                AS_WRITTEN if side.as_written => return Err(wrong("`noopt` twice")),
-                AS_WRITTEN => side.as_written = true,
-                "" => return Err(wrong("an empty word after `:`; write PATH@PRECISION:PROVIDER:noopt")),
-                _ if side.providers.is_some() => {
-                    return Err(wrong("two provider lists; separate the providers of one list with commas"));
-                }
-                list => side.providers = Some(list.to_owned()),
-            }
-        }
-        if path.is_empty() {
-            return Err(wrong("no path before `@`"));
-        }
-        Ok(side)
+        let wrong = |error: GraphSpecError| DebugError::Side { side: text.to_owned(), reason: error.to_string() };
+        let GraphSpec { path, precision, providers, unoptimised } = text.parse::<GraphSpec>().map_err(wrong)?;
+        Ok(Self { text: text.to_owned(), path, precision, providers, as_written: unoptimised })
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]

@@ -22,7 +22,7 @@ pub struct OpenOptions {
     pub require_all: bool,
 }
 
-/// Two opened sides, and what they were opened from.
+/// Two opened sides, with the run and the bundle among them.
 #[derive(Debug)]
 pub struct Opened {
     /// The reference.
@@ -104,7 +104,7 @@ fn named(side: &SideName) -> Result<Named> {
         return Err(wrong("there is no such run, bundle or file"));
     }
     if path.join(kiln_runtime::bundle::MANIFEST).is_file() {
-        // A bundle whose statements disagree is what a debugger is for.
+        // A bundle whose statements disagree is opened too: the debugger finds the difference.
         return Ok(Named::Bundle(Box::new(Bundle::open_to_verify(path)?)));
     }
     if side.precision.is_some() || side.providers.is_some() || side.as_written {

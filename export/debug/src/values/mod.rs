@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::graph::Port;
 
 pub(crate) use recording::Recording;
-pub(crate) use session::{Runner, Tapped, codes, port};
+pub(crate) use session::{Runner, Tapped, elements, port};
 
 /// Values by name.
 pub(crate) type Values = BTreeMap<String, Array>;
@@ -28,6 +28,6 @@ pub(crate) trait Execution {
 /// The arrays for the ports of a piece, in the types that it reads, under the names of its own inputs. A value that is
 /// missing or has no such type is left out, and the session then reports the input by name.
 pub(crate) fn feed<'v>(ports: &[Port], values: &'v Values) -> Vec<(String, Cow<'v, Array>)> {
-    let one = |port: &Port| Some((port.outside(), cast(values.get(&port.value)?, port.code)?));
+    let one = |port: &Port| Some((port.outside(), cast(values.get(&port.value)?, port.element?)?));
     ports.iter().filter_map(one).collect()
 }

@@ -4,13 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use burn_onnx_export::proto::ModelProto;
+use burn_onnx_export::proto::{DataType, ModelProto};
 use kiln_runtime::{Array, Optimisation, Runtime, Session, SessionOptions};
 use prost::Message as _;
 
 use super::{Execution, Values};
 use crate::error::Result;
-use crate::graph::types::{self, code_of};
 use crate::graph::{Graph, Port};
 
 /// Most sessions for one optimised graph. In a larger graph, values share sessions.
@@ -39,15 +38,15 @@ impl Runner {
 pub(crate) struct Tapped {
     sessions: Vec<(Session, Vec<Port>)>,
     /// Element type of each value that is a tensor.
-    codes: BTreeMap<String, i32>,
+    elements: BTreeMap<String, DataType>,
 }
 
 impl Tapped {
     /// Opens a graph with every value as an output.
     pub(crate) fn open(runner: &Runner, graph: &Graph) -> Result<Self> {
-        let codes = codes(runner, graph)?;
-        let wanted = |value: &&str| graph.maker(value).is_some() && codes.get(*value).is_some_and(|code| *code != 0);
-        let ports: Vec<Port> = graph.values().into_iter().filter(wanted).map(|value| port(value, &codes)).collect();
+        let elements = elements(runner, graph)?;
+        let wanted = |value: &&str| graph.maker(value).is_some() && elements.contains_key(*value);
+        let ports: Vec<Port> = graph.values().into_iter().filter(wanted).map(|value| port(value, &elements)).collect();
         let sessions = if runner.as_written() {
             vec![(runner.open(graph.name(), &graph.tapped(&ports))?, ports)]
         } else {
@@ -60,12 +59,12 @@ impl Tapped {
             };
             (0..groups).map(group).map(open).filter_map(Result::transpose).collect::<Result<_>>()?
         };
-        Ok(Self { sessions, codes })
+        Ok(Self { sessions, elements })
     }
 
     /// Element types by value.
-    pub(crate) fn codes(&self) -> &BTreeMap<String, i32> {
-        &self.codes
+    pub(crate) fn elements(&self) -> &BTreeMap<String, DataType> {
+        &self.elements
     }
 
     /// The nodes that each provider ran, of the largest session: those of an optimised graph are cut off behind one value.
@@ -82,19 +81,20 @@ impl Tapped {
 
 /// The type of every value, as ONNX Runtime infers it. Types do not depend on the provider, so the CPU is asked, without
 /// optimisation.
-pub(crate) fn codes(runner: &Runner, graph: &Graph) -> Result<BTreeMap<String, i32>> {
+pub(crate) fn elements(runner: &Runner, graph: &Graph) -> Result<BTreeMap<String, DataType>> {
     let values = graph.values();
-    let untyped = |value: &&str| Port { value: (*value).to_owned(), code: 0, dims: None };
+    let untyped = |value: &&str| Port { value: (*value).to_owned(), element: None, dims: None };
     let computed = values.iter().filter(|value| graph.maker(value).is_some());
     let ports: Vec<Port> = computed.map(untyped).collect();
     let options = SessionOptions { optimisation: Optimisation::Off, ..SessionOptions::default() };
     let session = Runner { runtime: runner.runtime, options }.open(graph.name(), &graph.tapped(&ports))?;
     let known = session.outputs().iter().chain(session.inputs());
-    Ok(known.filter_map(|port| Some((port.name.clone(), code_of(&port.dtype)?))).collect())
+    Ok(known.filter_map(|port| Some((port.name.clone(), DataType::from_name(&port.dtype)?))).collect())
 }
 
-pub(crate) fn port(value: &str, codes: &BTreeMap<String, i32>) -> Port {
-    Port { value: value.to_owned(), code: codes.get(value).copied().unwrap_or(types::F32), dims: None }
+pub(crate) fn port(value: &str, elements: &BTreeMap<String, DataType>) -> Port {
+    let element = Some(elements.get(value).copied().unwrap_or(DataType::Float));
+    Port { value: value.to_owned(), element, dims: None }
 }
 
 impl Execution for Tapped {

@@ -3,12 +3,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use prost::bytes::Bytes;
-
 use super::OnnxModel;
 use super::proto::{
-    AttributeProto, AttributeType, DataType, DimensionProto, GraphProto, ModelProto, NodeProto, TensorProto,
-    ValueInfoProto,
+    AttributeProto, AttributeType, DimensionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 };
 use crate::element::Element;
 use crate::error::{Error, Result};
@@ -90,15 +87,12 @@ impl OnnxModel {
     /// or constants of types without a counterpart in burn; for nodes that are not in the order of execution; and for a
     /// value of unknown type.
     pub fn from_message(message: ModelProto, element: &dyn Fn(&str) -> Option<i32>) -> Result<Self> {
+        let opset = message.opset("");
         let ModelProto { graph, opset_import, functions, metadata_props, doc_string, .. } = message;
         let graph = graph.ok_or_else(|| Error::Foreign("it holds no graph".to_owned()))?;
-        let standard = opset_import.iter().find(|import| import.domain.is_empty() || import.domain == "ai.onnx");
-        let opset = standard.map(|import| import.version);
         let opset = opset.ok_or_else(|| Error::Foreign("it imports no standard operators".to_owned()))?;
-        let imports =
-            opset_import.into_iter().filter(|import| !(import.domain.is_empty() || import.domain == "ai.onnx"));
         let foreign = ForeignHeader {
-            imports: imports.collect(),
+            imports: opset_import.into_iter().filter(|import| !import.is_standard()).collect(),
             functions,
             producer: (message.producer_name, message.producer_version),
         };
@@ -202,8 +196,7 @@ impl Reader<'_> {
     }
 
     fn node(&mut self, proto: NodeProto, ports: &HashMap<&str, &ValueInfoProto>) -> Result<()> {
-        let holds_graph = |attribute: &AttributeProto| attribute.g.is_some() || !attribute.graphs.is_empty();
-        if proto.attribute.iter().any(holds_graph) {
+        if proto.graphs().next().is_some() {
             let (operator, name) = (&proto.op_type, &proto.name);
             return Err(Error::Foreign(format!(
                 "node `{name}` ({operator}) is control flow, whose graphs are not converted"
@@ -276,8 +269,7 @@ fn transposed(constant: &Constant) -> Option<Constant> {
 
 /// The operator and its attributes, if the passes look at it and every attribute is known.
 fn known(proto: &NodeProto) -> Option<(&'static str, Attributes)> {
-    let standard = proto.domain.is_empty() || proto.domain == "ai.onnx";
-    let op = HALF.into_iter().chain(OTHERS).find(|op| standard && *op == proto.op_type)?;
+    let op = HALF.into_iter().chain(OTHERS).find(|op| proto.is_standard() && *op == proto.op_type)?;
     let attributes = proto.attribute.iter().map(attribute).collect::<Option<_>>()?;
     Some((op, attributes))
 }
@@ -317,27 +309,9 @@ fn constant(tensor: &TensorProto) -> Result<Constant> {
     let dims = dims.ok_or_else(|| wrong("has a negative size"))?;
     let count = dims.iter().try_fold(1_usize, |all, size| all.checked_mul(*size));
     let expected = count.and_then(|count| count.checked_mul(element.size()));
-    let data = if tensor.raw_data.is_empty() { typed(tensor) } else { tensor.raw_data.clone() };
+    let data = tensor.bytes().unwrap_or_default();
     if expected != Some(data.len()) {
         return Err(wrong(&format!("has {} bytes for the shape {dims:?}", data.len())));
     }
     Ok(Constant { element, dims, data: data.into() })
-}
-
-/// The elements of the typed fields as bytes.
-fn typed(tensor: &TensorProto) -> Bytes {
-    let narrow = |width: usize| -> Vec<u8> {
-        tensor.int32_data.iter().flat_map(|value| value.to_le_bytes()[..width].to_vec()).collect()
-    };
-    let bytes: Vec<u8> = match DataType::try_from(tensor.data_type) {
-        Ok(DataType::Float) => tensor.float_data.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        Ok(DataType::Double) => tensor.double_data.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        Ok(DataType::Int64) => tensor.int64_data.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        Ok(DataType::Uint64) => tensor.uint64_data.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        Ok(DataType::Uint32) => tensor.uint64_data.iter().flat_map(|value| value.to_le_bytes()[..4].to_vec()).collect(),
-        Ok(DataType::Int32) => narrow(4),
-        Ok(DataType::Int16 | DataType::Uint16 | DataType::Float16 | DataType::Bfloat16) => narrow(2),
-        _ => narrow(1),
-    };
-    bytes.into()
 }

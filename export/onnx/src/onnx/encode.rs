@@ -1,10 +1,8 @@
 //! Encodes a graph as ONNX protobuf messages, in a fixed order and without counters of the process.
 
-use prost::bytes::Bytes;
-
 use super::parts::{Initializer, Parts};
 use super::proto::{
-    AttributeProto, AttributeType, Dimension, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
+    AttributeProto, Dimension, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
     StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
 use crate::graph::{Attribute, Constant, Draft, Graph, Node, ValueId};
@@ -28,7 +26,7 @@ pub(crate) fn encode(draft: &Draft) -> Parts {
     let own = || (env!("CARGO_PKG_NAME").to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     let (producer_name, producer_version) =
         header.foreign.as_ref().map_or_else(own, |foreign| foreign.producer.clone());
-    let mut opset_import = vec![OperatorSetIdProto { domain: String::new(), version: *opset }];
+    let mut opset_import = vec![OperatorSetIdProto::standard(*opset)];
     opset_import.extend(header.foreign.iter().flat_map(|foreign| foreign.imports.iter().cloned()));
     let model = ModelProto {
         ir_version: ir_version(*opset),
@@ -89,32 +87,23 @@ fn node(graph: &Graph, node: &Node) -> NodeProto {
     let origin =
         [("burn.module", &origin.module), ("burn.type", &origin.module_type), ("burn.operation", &origin.kind)];
     let known = origin.into_iter().filter(|(_, value)| !value.is_empty());
+    let inputs = node.inputs.iter().map(|input| input.map(name).unwrap_or_default());
     NodeProto {
-        input: node.inputs.iter().map(|input| input.map(name).unwrap_or_default()).collect(),
-        name: output.first().cloned().unwrap_or_default(),
-        output,
-        op_type: node.op.to_owned(),
         attribute: node.attributes.iter().map(|(name, value)| attribute(name, value)).collect(),
-        domain: String::new(),
         metadata_props: known.map(|(key, value)| StringStringEntryProto::new(key, value)).collect(),
-        ..NodeProto::default()
+        ..NodeProto::new(node.op, inputs, output)
     }
 }
 
 /// An attribute's message.
 fn attribute(name: &str, value: &Attribute) -> AttributeProto {
-    let named =
-        |kind: AttributeType| AttributeProto { name: name.to_owned(), r#type: kind.into(), ..Default::default() };
     match value {
-        Attribute::Int(value) => AttributeProto { i: *value, ..named(AttributeType::Int) },
-        Attribute::Ints(values) => AttributeProto { ints: values.clone(), ..named(AttributeType::Ints) },
-        Attribute::Float(value) => AttributeProto { f: *value, ..named(AttributeType::Float) },
-        Attribute::Text(value) => {
-            AttributeProto { s: Bytes::from_static(value.as_bytes()), ..named(AttributeType::String) }
-        }
+        Attribute::Int(value) => AttributeProto::int(name, *value),
+        Attribute::Ints(values) => AttributeProto::ints(name, values.as_slice()),
+        Attribute::Float(value) => AttributeProto::float(name, *value),
+        Attribute::Text(value) => AttributeProto::string(name, value),
         Attribute::Tensor(value) => {
-            let tensor = TensorProto { raw_data: value.data.read(), ..described("", value) };
-            AttributeProto { t: Some(tensor), ..named(AttributeType::Tensor) }
+            AttributeProto::tensor(name, TensorProto { raw_data: value.data.read(), ..described("", value) })
         }
     }
 }

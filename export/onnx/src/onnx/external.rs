@@ -8,7 +8,6 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::parts::{Initializer, Parts};
-use super::proto::{StringStringEntryProto, TensorProto};
 use crate::error::{Error, Result};
 use crate::publish;
 
@@ -43,7 +42,10 @@ pub(crate) fn write(parts: &Parts, model: &Path) -> Result<(Parts, String)> {
     publish::publish_file(scratch, &model.with_file_name(&name)).map_err(failed)?;
     let mut parts = parts.clone();
     let large = parts.initializers.iter_mut().filter(|one| is_large(one));
-    large.zip(places).for_each(|(initializer, place)| refer(&mut initializer.tensor, &name, place));
+    for (initializer, (offset, length)) in large.zip(places) {
+        // The location has no folder, so it cannot leave the model's folder.
+        initializer.tensor.set_external(&name, offset, length);
+    }
     Ok((parts, name))
 }
 
@@ -57,16 +59,3 @@ fn file_name(model: &Path, digest: &[u8]) -> String {
     let digest: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     format!("{stem}.{digest}.data")
 }
-
-/// Makes a tensor refer to the file. The location has no folder, so it cannot leave the model's folder.
-fn refer(tensor: &mut TensorProto, name: &str, (offset, length): (u64, u64)) {
-    tensor.data_location = EXTERNAL;
-    tensor.external_data = vec![
-        StringStringEntryProto::new("location", name),
-        StringStringEntryProto::new("offset", offset.to_string()),
-        StringStringEntryProto::new("length", length.to_string()),
-    ];
-}
-
-/// `TensorProto.DataLocation.EXTERNAL` in onnx.proto.
-pub(crate) const EXTERNAL: i32 = 1;

@@ -90,7 +90,7 @@ impl Work<'_> {
     fn reshape(&mut self, node: &mut NodeProto, constants: &mut BTreeMap<String, Vec<i64>>) {
         let Some(shape) = node.input.get(1).and_then(|name| constants.get(name)).cloned() else { return };
         let free = shape.contains(&-1);
-        let keeps_zeros = node.attribute.iter().any(|attribute| attribute.name == "allowzero" && attribute.i != 0);
+        let keeps_zeros = node.int("allowzero").is_some_and(|flag| flag != 0);
         let begins = shape.first() == Some(&self.old);
         let other = self.rewrite == Rewrite::All && shape.first().is_some_and(|size| *size > 0);
         let first = match (begins, free) {
@@ -126,7 +126,7 @@ impl Work<'_> {
     /// A value without a batch that is joined with values of the batch, such as a class token, is repeated for each tile.
     /// Each tile of a larger batch may have a value of its own, so this is for a batch of 1.
     fn concat(&mut self, node: &mut NodeProto, computed: &BTreeSet<String>) {
-        let axis = node.attribute.iter().find(|attribute| attribute.name == "axis").map_or(0, |attribute| attribute.i);
+        let axis = node.int("axis").unwrap_or(0);
         let joins = node.input.iter().any(|name| computed.contains(name));
         // Along axis 0, sizes are joined to shapes.
         if axis <= 0 || self.old != 1 || self.opset < SLICE_INPUTS || !joins {
@@ -181,14 +181,7 @@ impl Work<'_> {
 }
 
 fn plain(operator: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>) -> NodeProto {
-    NodeProto {
-        op_type: operator.to_owned(),
-        name: output.to_owned(),
-        input: inputs.iter().map(|input| (*input).to_owned()).collect(),
-        output: vec![output.to_owned()],
-        attribute,
-        ..NodeProto::default()
-    }
+    NodeProto { attribute, ..NodeProto::new(operator, inputs.iter().copied(), [output]) }
 }
 
 #[cfg(test)]

@@ -33,14 +33,8 @@ impl<'a> Builder<'a> {
 
     /// A node whose result has this name.
     pub(super) fn node_to(&mut self, operator: &str, inputs: &[&str], output: String, attributes: Vec<AttributeProto>) {
-        self.nodes.push(NodeProto {
-            op_type: operator.to_owned(),
-            name: output.clone(),
-            input: inputs.iter().map(|input| (*input).to_owned()).collect(),
-            output: vec![output],
-            attribute: attributes,
-            ..NodeProto::default()
-        });
+        let node = NodeProto::new(operator, inputs.iter().copied(), [output]);
+        self.nodes.push(NodeProto { attribute: attributes, ..node });
     }
 
     /// A constant of 32-bit floats.
@@ -96,7 +90,7 @@ impl<'a> Builder<'a> {
         self.node("Gather", wish, &[input, &indices], vec![AttributeProto::int("axis", axis)])
     }
 
-    /// Another shape; 0 keeps the size of an axis, -1 takes what is left.
+    /// Another shape; 0 keeps the size of an axis, -1 takes the remaining elements.
     pub(super) fn reshape(&mut self, wish: &str, input: &str, shape: &[i64]) -> String {
         let shape = self.integers(&format!("{wish}/shape"), shape);
         self.node("Reshape", wish, &[input, &shape], Vec::new())

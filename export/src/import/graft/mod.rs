@@ -161,7 +161,7 @@ fn prune(graph: &mut GraphProto) {
 /// Adds every name that a node reads, within its graphs too.
 fn read_by(node: &NodeProto, names: &mut Vec<String>) {
     names.extend(node.input.iter().filter(|name| !name.is_empty()).cloned());
-    for graph in node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs)) {
+    for graph in node.graphs() {
         names.extend(graph.output.iter().map(|port| port.name.clone()));
         graph.node.iter().for_each(|inner| read_by(inner, names));
     }

@@ -1,5 +1,5 @@
 //! A resize as products with constant matrices. The tile has one size, so the resize is a fixed linear map: every method,
-//! with or without antialiasing, runs in every opset and on every provider, and gives what Pillow or PyTorch gives.
+//! with or without antialiasing, runs in every opset and on every provider, and gives the result of Pillow or PyTorch.
 //! ONNX's own `Resize` has antialiasing only since opset 18, and several providers lack it.
 //!
 //! Pillow computes in whole numbers. Its weights have 22 bits of fraction, too many for sums in 32-bit floats, so each weight

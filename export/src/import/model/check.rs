@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use burn_onnx_export::proto::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use burn_onnx_export::proto::{DataType, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto};
 
-use super::{DeclaredInput, DeclaredOutput, for_each_node, import_standard, is_standard, type_name};
+use super::{DeclaredInput, DeclaredOutput, for_each_node, type_name};
 use crate::import::ImportError;
 
 /// The oldest opset in which the operators of the preprocessing have their present meaning (broadcasting came with 7).
@@ -25,7 +25,7 @@ pub(super) fn operators(path: &Path, model: &ModelProto) -> Result<(), ImportErr
     let mut unknown: BTreeMap<(String, String), String> = BTreeMap::new();
     for_each_node(model, &mut |node: &NodeProto| {
         let (domain, operator) = (node.domain.as_str(), node.op_type.as_str());
-        if !is_standard(domain) && !KNOWN.contains(&domain) && !defined.contains(&(domain, operator)) {
+        if !node.is_standard() && !KNOWN.contains(&domain) && !defined.contains(&(domain, operator)) {
             unknown.entry((domain.to_owned(), operator.to_owned())).or_insert_with(|| node.name.clone());
         }
     });
@@ -41,12 +41,11 @@ pub(super) fn operators(path: &Path, model: &ModelProto) -> Result<(), ImportErr
 
 /// The opset of the standard operators; added if the model has only others.
 pub(super) fn opset(path: &Path, model: &mut ModelProto) -> Result<i64, ImportError> {
-    let version = model.opset_import.iter().find(|import| is_standard(&import.domain)).map(|import| import.version);
-    match version {
+    match model.opset("") {
         Some(version) if version < OLDEST => Err(ImportError::Opset { path: path.to_owned(), version }),
         Some(version) => Ok(version),
         None => {
-            import_standard(model, USUAL);
+            model.opset_import.push(OperatorSetIdProto::standard(USUAL));
             Ok(USUAL)
         }
     }
@@ -94,9 +93,14 @@ pub(super) fn output(port: &ValueInfoProto) -> Result<DeclaredOutput, String> {
         (Some(_), Some(tensor)) => tensor.elem_type,
         (Some(_), None) => return Err(format!("it is {}", type_name(port))),
     };
-    // Floats, integers and booleans; 0 is inferred by ONNX Runtime.
-    match element {
-        0..=7 | 9..=13 | 16 => Ok(DeclaredOutput { name: port.name.clone(), element }),
-        _ => Err(format!("it is {}", type_name(port))),
+    // Floats, integers and booleans; an undefined type is inferred by ONNX Runtime.
+    let is_usable = |kind: DataType| match kind {
+        DataType::Undefined => true,
+        DataType::String => false,
+        kind => kind.name().is_some(),
+    };
+    match DataType::from_code(element).is_some_and(is_usable) {
+        true => Ok(DeclaredOutput { name: port.name.clone(), element }),
+        false => Err(format!("it is {}", type_name(port))),
     }
 }

@@ -9,7 +9,7 @@ mod zip_map;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use burn_onnx_export::proto::{GraphProto, Message as _, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto};
+use burn_onnx_export::proto::{DataType, GraphProto, Message as _, ModelProto, NodeProto, ValueInfoProto};
 use kiln_files::digest::sha256_hex;
 use prost::bytes::Bytes;
 
@@ -170,10 +170,10 @@ impl Foreign {
     pub(super) fn parameters(&self) -> u64 {
         let mut sum = 0_u64;
         for_each_tensor(&mut self.proto.clone(), &mut |tensor| {
-            // Float, float16, double, bfloat16, and the 8-bit integers of quantised weights.
-            if matches!(tensor.data_type, 1 | 10 | 11 | 16 | 2 | 3) {
-                let size = tensor.dims.iter().try_fold(1_u64, |all, size| all.checked_mul(u64::try_from(*size).ok()?));
-                sum = sum.saturating_add(size.unwrap_or(0));
+            // Floats, and the 8-bit integers of quantised weights.
+            let is_weight = |kind: DataType| kind.is_float() || matches!(kind, DataType::Uint8 | DataType::Int8);
+            if DataType::from_code(tensor.data_type).is_some_and(is_weight) {
+                sum = sum.saturating_add(tensor.elements().unwrap_or(0));
             }
         });
         sum
@@ -194,18 +194,9 @@ impl Foreign {
 
     /// True if the model computes in 16-bit floats.
     pub(super) fn is_half(&self) -> bool {
-        self.graph().initializer.iter().any(|tensor| matches!(tensor.data_type, 10 | 16))
+        let is_half = |code: i32| DataType::from_code(code).is_some_and(DataType::is_half);
+        self.graph().initializer.iter().any(|tensor| is_half(tensor.data_type))
     }
-}
-
-/// The domains of the standard operators.
-pub(super) fn is_standard(domain: &str) -> bool {
-    domain.is_empty() || domain == "ai.onnx"
-}
-
-/// Adds a standard opset to a model that imports none.
-fn import_standard(proto: &mut ModelProto, version: i64) {
-    proto.opset_import.push(OperatorSetIdProto { domain: String::new(), version });
 }
 
 /// A type in words.
@@ -226,34 +217,16 @@ pub(super) fn type_name(port: &ValueInfoProto) -> String {
     }
 }
 
-/// Numbers of `TensorProto.DataType`, with their names as ONNX Runtime and manifests write them.
-const ELEMENTS: [(i32, &str); 14] = [
-    (1, "float32"),
-    (2, "uint8"),
-    (3, "int8"),
-    (4, "uint16"),
-    (5, "int16"),
-    (6, "int32"),
-    (7, "int64"),
-    (8, "string"),
-    (9, "bool"),
-    (10, "float16"),
-    (11, "float64"),
-    (12, "uint32"),
-    (13, "uint64"),
-    (16, "bfloat16"),
-];
-
 /// `TensorProto.DataType` in words.
 pub(super) fn element_name(code: i32) -> String {
-    match ELEMENTS.iter().find(|(known, _)| *known == code) {
-        Some((8, _)) => "strings".to_owned(),
-        Some((_, name)) => (*name).to_owned(),
+    match DataType::from_code(code).and_then(DataType::name) {
+        Some("string") => "strings".to_owned(),
+        Some(name) => name.to_owned(),
         None => format!("of ONNX element type {code}"),
     }
 }
 
-/// The number of a name; 0 if there is none.
+/// The number of the type that ONNX Runtime names so; 0 for a name that is no type of ONNX.
 pub(super) fn code_of(name: &str) -> i32 {
-    ELEMENTS.iter().find(|(_, known)| *known == name).map_or(0, |(code, _)| *code)
+    DataType::from_name(name).unwrap_or(DataType::Undefined).code()
 }

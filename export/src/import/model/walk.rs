@@ -11,8 +11,7 @@ pub(in crate::import) fn for_each_node<'a>(model: &'a ModelProto, visit: &mut dy
 
 fn of_node<'a>(node: &'a NodeProto, visit: &mut dyn FnMut(&'a NodeProto)) {
     visit(node);
-    let graphs = node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
-    graphs.flat_map(|graph| &graph.node).for_each(|inner| of_node(inner, visit));
+    node.graphs().flat_map(|graph| &graph.node).for_each(|inner| of_node(inner, visit));
 }
 
 /// Calls `visit` on a graph and on every graph within its nodes. Functions have names of their own and are left out.
@@ -26,7 +25,7 @@ pub(in crate::import) fn for_each_graph(graph: &mut GraphProto, visit: &mut dyn 
     }
 }
 
-/// Calls `visit` on every tensor of the model, wherever ONNX Runtime looks for one.
+/// Calls `visit` on every tensor of the model, at every place in which ONNX Runtime reads one.
 pub(in crate::import) fn for_each_tensor(model: &mut ModelProto, visit: &mut dyn FnMut(&mut TensorProto)) {
     model.graph.iter_mut().for_each(|graph| of_graph(graph, visit));
     for info in &mut model.training_info {

@@ -33,22 +33,16 @@ impl ZipMap {
             // ONNX Runtime infers the type.
             *port = ValueInfoProto { name: self.output.clone(), ..ValueInfoProto::default() };
         }
-        graph.node.push(NodeProto {
-            op_type: "Identity".to_owned(),
-            name: format!("{}/tensor", self.output),
-            input: vec![self.tensor.clone()],
-            output: vec![self.output.clone()],
-            ..NodeProto::default()
-        });
+        let node = NodeProto::new("Identity", [&self.tensor], [&self.output]);
+        graph.node.push(NodeProto { name: format!("{}/tensor", self.output), ..node });
     }
 }
 
 fn classes(node: &NodeProto) -> Vec<String> {
-    let attribute = |name: &str| node.attribute.iter().find(|attribute| attribute.name == name);
-    let strings = attribute("classlabels_strings").map(|attribute| &attribute.strings);
+    let strings = node.attribute("classlabels_strings").map(|attribute| &attribute.strings);
     if let Some(strings) = strings.filter(|strings| !strings.is_empty()) {
         return strings.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect();
     }
-    let integers = attribute("classlabels_int64s").map(|attribute| attribute.ints.as_slice()).unwrap_or_default();
+    let integers = node.attribute("classlabels_int64s").map(|attribute| attribute.ints.as_slice()).unwrap_or_default();
     integers.iter().map(ToString::to_string).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read as _};
+use std::io::BufReader;
 use std::path::Path;
 
 use kiln_runtime::npz::{Limits, entries};
@@ -27,8 +27,7 @@ pub(super) fn read(path: &Path) -> Result<Reference, ImportError> {
     let mut arrays: BTreeMap<String, ArrayD<f64>> = BTreeMap::new();
     entries(archive, LIMITS, |file, entry, size| {
         let name = file.strip_suffix(".npy").unwrap_or(file);
-        let mut bytes = Vec::new();
-        entry.take(size.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        let bytes = kiln_files::read_head(entry, size.saturating_add(1)).map_err(|error| error.to_string())?;
         if name == TILE {
             tiles = Some(pixels(&bytes).map_err(|reason| format!("array `{TILE}`: {reason}"))?);
         } else {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use burn_onnx_export::proto::DataType;
 use serde::{Deserialize, Serialize};
 
 /// A set of words, each with its spelling in files and options.
@@ -107,13 +108,14 @@ impl Dtype {
     #[must_use]
     pub fn code(self) -> i32 {
         match self {
-            Self::F32 => 1,
-            Self::U8 => 2,
-            Self::I32 => 6,
-            Self::I64 => 7,
-            Self::F16 => 10,
-            Self::F64 => 11,
+            Self::F32 => DataType::Float,
+            Self::U8 => DataType::Uint8,
+            Self::I32 => DataType::Int32,
+            Self::I64 => DataType::Int64,
+            Self::F16 => DataType::Float16,
+            Self::F64 => DataType::Double,
         }
+        .code()
     }
 
     /// The element type of that number.

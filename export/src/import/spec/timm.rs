@@ -68,7 +68,7 @@ pub(super) fn read(json: &Value, origin: &str) -> Result<Spec, ImportError> {
         if !(fraction > 0.0 && fraction <= 1.0) {
             return Err(wrong("pretrained_cfg.crop_pct", format!("{fraction} is not in 0..1")));
         }
-        // A square tile is resized to a square, whichever side is the shorter one.
+        // A square tile is resized to a square, so either side may be the shorter one.
         let resized = |side: usize| (side as f64 / fraction).floor() as usize;
         let sides = match pretrained.crop_mode.as_deref() {
             None | Some("center" | "border") => [resized(height.min(width)); 2],

@@ -1,6 +1,5 @@
 //! Reads a description from a file, and finds out which tool wrote it.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::Value;
@@ -14,12 +13,10 @@ const LIMIT: u64 = 1 << 20;
 pub(super) fn read(path: &Path) -> Result<Spec, ImportError> {
     let origin = path.display().to_string();
     let failed = |error: std::io::Error| ImportError::spec(&origin, error.to_string());
-    let file = std::fs::File::open(path).map_err(failed)?;
-    let mut text = String::new();
-    file.take(LIMIT + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > LIMIT {
-        return Err(ImportError::spec(&origin, format!("longer than {LIMIT} bytes; a description has a few lines")));
-    }
+    let bytes = std::fs::File::open(path).and_then(|file| kiln_files::read_at_most(file, LIMIT)).map_err(failed)?;
+    let too_long = || ImportError::spec(&origin, format!("longer than {LIMIT} bytes; a description has a few lines"));
+    let text = String::from_utf8(bytes.ok_or_else(too_long)?);
+    let text = text.map_err(|_| ImportError::spec(&origin, "it is not UTF-8"))?;
     parse(&text, &origin)
 }
 

@@ -11,8 +11,9 @@ mod region;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
+
+use kiln_files::read_at_most;
 
 use crate::Place;
 
@@ -97,7 +98,7 @@ pub struct Annotations {
 }
 
 impl Annotations {
-    /// Reads ASAP XML or GeoJSON; the content decides which. ASAP's coordinates are level-0 pixels. QuPath's are relative to
+    /// Reads ASAP XML or GeoJSON, recognised by the content. ASAP's coordinates are level-0 pixels. QuPath's are relative to
     /// the slide's bounds, if it has any (MIRAX): [`Self::on_level_0`] adds their origin.
     ///
     /// # Errors
@@ -300,10 +301,8 @@ fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, AnnotationProblem> {
     if !path.metadata()?.is_file() {
         return Err(AnnotationProblem::NotAFile);
     }
-    let mut bytes = Vec::new();
-    // The file may grow after its size was read, so the limit bounds the read itself.
-    File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let too_large = AnnotationProblem::TooLarge { what: "bytes", limit };
+    read_at_most(File::open(path)?, limit)?.ok_or(too_large)
 }
 
 /// The text without a byte order mark.

@@ -49,7 +49,7 @@ impl Direct {
         }
         let mut compared = false;
         for (x, y, width, height) in samples {
-            // A damaged tile has no pixels to compare; reading it says so again.
+            // A damaged tile has no pixels to compare; reading it fails again.
             let Ok(Some(own)) = self.read_level(level, x, y, (width, height), background) else { continue };
             let Ok(theirs) = openslide(x, y, width, height) else { continue };
             let (most, mean) = difference(&own.rgb, &theirs.rgb);

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use crate::files::open_regular;
+use crate::regular_file::open_regular;
 
 /// An open file of known length.
 #[derive(Debug)]

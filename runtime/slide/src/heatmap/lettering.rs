@@ -44,8 +44,8 @@ pub(super) fn width(text: &str, size: u32) -> u32 {
     letters.saturating_mul(ADVANCE * size).saturating_sub(size)
 }
 
-/// Draws a text with its upper left corner at `(left, top)`. A letter's pixel is a square of `size` pixels. What leaves
-/// the image is cut off.
+/// Draws a text with its upper left corner at `(left, top)`. A letter's pixel is a square of `size` pixels. Pixels
+/// outside the image are cut off.
 pub(super) fn draw(image: &mut RgbImage, text: &str, (left, top): (u32, u32), size: u32, colour: [u8; 3]) {
     for (at, letter) in (0_u32..).zip(text.chars()) {
         for (row, bits) in (0_u32..).zip(rows(letter)) {

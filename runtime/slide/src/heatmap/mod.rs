@@ -1,4 +1,4 @@
-//! Heat maps: what is drawn from the scores of a slide's tiles. A [`Heatmap`] holds the scores on a lattice of cells and
+//! Heat maps, drawn from the scores of a slide's tiles. A [`Heatmap`] holds the scores on a lattice of cells and
 //! writes a PNG, GeoJSON for QuPath, a pyramidal OME-TIFF and a self-contained page. Equal input gives equal bytes: no
 //! output contains a date or a random number. Writers take an open output; the caller publishes it.
 //!

@@ -28,7 +28,7 @@ pub enum LesionError {
         /// The largest accepted side.
         most: u32,
     },
-    /// A span lies outside its mask.
+    /// A span is outside its mask.
     #[error("the span {start}..{end} of row {row} is empty or outside a mask of {width} x {height} pixels")]
     Span {
         /// Row of the span.

@@ -70,7 +70,7 @@ pub struct RegionRate {
 }
 
 impl Lesions {
-    /// The tiles in each lesion as it was annotated, before growth. A tile that lies in two lesions counts in both.
+    /// The tiles in each lesion as it was annotated, before growth. A tile in two lesions counts in both.
     ///
     /// # Errors
     /// A score or threshold that is not finite, or an overlap outside 0 to 1.

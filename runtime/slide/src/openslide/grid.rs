@@ -1,7 +1,7 @@
 //! The pixel grid of a level. OpenSlide takes coordinates of level 0, divides them by the level's downsample, and interpolates
 //! where the quotient is not whole. A read therefore begins at a pixel of the level whose quotient is whole, a little
-//! before the requested one if need be. Where there is none, more is read around the requested pixels, from which
-//! [`super::recover`] takes them.
+//! before the requested one if need be. If there is none nearby, a larger region is read, and [`super::recover`] computes the
+//! requested pixels from it.
 
 /// Largest distance in level pixels between the start of a read and the requested pixel.
 pub(super) const MARGIN: i64 = 64;

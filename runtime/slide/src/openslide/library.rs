@@ -91,7 +91,7 @@ impl Drop for Loaded {
     }
 }
 
-/// Loads the library and asks for its version alone: an old one lacks functions of [`Api`], and its version is the better
+/// Loads the library and reads its version alone: an old one lacks functions of [`Api`], and its version is the better
 /// reason.
 ///
 /// # Safety

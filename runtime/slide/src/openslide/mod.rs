@@ -1,6 +1,6 @@
 //! OpenSlide: the file of the library ([`find`], [`install`]), the loaded library ([`Library`]) and open slides. Kiln loads it
 //! with `dlopen` and links nothing, so programs without slides need no OpenSlide. Its licence is LGPL-2.1; an installed
-//! library lies beside its licences.
+//! library is beside its licences.
 
 mod api;
 mod error;

@@ -1,4 +1,4 @@
-//! The pinned wheel of OpenSlide. A wheel or a library with other bytes is refused, whoever serves it. On a platform
+//! The pinned wheel of OpenSlide. A wheel or a library with other bytes is refused, from any server. On a platform
 //! without pins the user names a library instead.
 
 use std::path::PathBuf;

@@ -1,9 +1,9 @@
 //! Recovers the stored pixels of a level from OpenSlide's interpolated ones.
 //!
-//! Where a read begins `f` pixels off the grid, OpenSlide returns `(1 - |f|) p[i] + |f| p[i ± 1]` along each axis. That is
+//! If a read begins `f` pixels off the grid, OpenSlide returns `(1 - |f|) p[i] + |f| p[i ± 1]` along each axis. That is
 //! solved from one end of a row to the other: an error at the first pixel shrinks by `|f| / (1 - |f|)` with each step, so a
-//! read begins and ends [`super::grid::PADDING`] pixels outside the wanted ones. The rounding of OpenSlide's pixels to 8
-//! bits is what remains. Measured on noise, the hardest case, at offsets up to 0.25 along both axes: the largest difference
+//! read begins and ends [`super::grid::PADDING`] pixels outside the wanted ones. Only the rounding of OpenSlide's pixels
+//! to 8 bits remains. Measured on noise, the hardest case, at offsets up to 0.25 along both axes: the largest difference
 //! from the stored pixels is 5 of 255 levels and the mean 0.5; interpolated, the mean is 31.
 
 /// Premultiplied red, green, blue and alpha.

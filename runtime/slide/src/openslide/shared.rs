@@ -26,7 +26,7 @@ pub(crate) struct SharedHandle {
     header: Header,
 }
 
-/// The part of a read that lies on the level: half-open ranges of level pixels.
+/// The part of a read within the level: half-open ranges of level pixels.
 #[derive(Debug, Clone, Copy)]
 struct Window {
     left: i64,
@@ -121,7 +121,7 @@ impl SharedHandle {
 }
 
 impl Window {
-    /// The part of a rectangle that lies on a level, if any.
+    /// The part of a rectangle within a level, if any.
     fn on(level: &Level, (x, y): (i64, i64), (width, height): (u32, u32)) -> Option<Self> {
         let side = |side: u64| i64::try_from(side).unwrap_or(i64::MAX);
         let window = Self {

@@ -57,7 +57,7 @@ const NAMES: &[(&str, FindingKind)] = &[
     ("seriestime", FindingKind::Date),
 ];
 
-/// Names that contain a word of the list and tell nothing about a person.
+/// Names that contain a word of the list but contain nothing about a person.
 const HARMLESS: &[&str] =
     &["patientorientation", "instancecreatoruid", "classuid", "update", "updates", "datetimeoriginal"];
 
@@ -85,7 +85,7 @@ fn is_empty(value: &str) -> bool {
             .any(|word| value.eq_ignore_ascii_case(word))
 }
 
-/// The kind that the shape of a value gives away, whatever its name.
+/// The kind of a value by its shape; its name does not matter.
 fn kind_of_value(value: &str) -> Option<FindingKind> {
     let value = value.trim();
     if value.len() > 4_096 {

@@ -28,7 +28,7 @@ pub(super) fn write<W: Write + Seek, K: TiffKind>(
 ) -> Result<(), PyramidError> {
     let mut encoder = TiffEncoder::<_, K>::new_generic(out)?;
     // The tiles of all levels are written while the directory of level 0 is open: a tile belongs to the directory that
-    // lists it, wherever it is in the file.
+    // lists it, at any position in the file.
     let mut base = encoder.image_directory()?;
     let mut tables: Vec<TileTable> =
         levels.iter().map(|(width, height)| TileTable::new(*width, *height, PYRAMID_TILE)).collect();

@@ -22,7 +22,7 @@ impl Flags {
         if reach == 0 {
             return;
         }
-        // With a margin, what grows over the edge shrinks back.
+        // The margin keeps the pixels that grow over the edge, so that they shrink back.
         let (width, height) = (self.width + 2 * reach, self.height + 2 * reach);
         let mut wide = Self { width, height, pixels: vec![false; width * height] };
         let inner = |row: usize| (row + reach) * width + reach..(row + reach) * width + reach + self.width;

@@ -1,4 +1,4 @@
-//! Detection of tissue on a thumbnail. Tissue is what has more colour than glass: pixels whose HSV saturation is at or above
+//! Detection of tissue on a thumbnail. Tissue has more colour than glass: it is the pixels whose HSV saturation is at or above
 //! a threshold by Otsu (1979), clamped to a range, because on bare glass Otsu's threshold splits noise. The picture is
 //! averaged over about 20 µm first, and glass of a uniform tint is made neutral. Dark pixels (black pen, borders of the
 //! scan) and green or bright blue ones (pen) are not tissue.
@@ -268,8 +268,8 @@ impl Colour {
     }
 }
 
-/// The threshold of saturation: Otsu's, clamped. Where tissue of strong colour hides pale tissue, the pale part is split from
-/// the glass by a second application below the first threshold.
+/// The threshold of saturation: Otsu's, clamped. If tissue of strong colour hides pale tissue, a second application
+/// below the first threshold splits the pale part from the glass.
 fn threshold(colours: &[Colour], options: &TissueOptions) -> u8 {
     let mut histogram = [0_u64; 256];
     for colour in colours {

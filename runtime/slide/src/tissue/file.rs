@@ -40,7 +40,7 @@ fn decode(path: &Path) -> Result<DynamicImage, String> {
         return Err("not a regular file".to_owned());
     }
     let file = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
-    // The content decides, not the name.
+    // The format follows from the content, not from the name.
     let mut reader = ImageReader::new(file).with_guessed_format().map_err(|error| error.to_string())?;
     match reader.format() {
         Some(ImageFormat::Png | ImageFormat::Bmp) => {}

@@ -154,8 +154,8 @@ impl TissueMask {
         &self.doubts
     }
 
-    /// Share of the place that is tissue, 0 to 1: the exact area of the mask's pixels within the place. What lies beyond the
-    /// mask is not tissue.
+    /// Share of the place that is tissue, 0 to 1: the exact area of the mask's pixels within the place. Anything outside
+    /// the mask is not tissue.
     #[must_use]
     pub fn fraction(&self, place: Place) -> f64 {
         let side = |min: i64, length: u32, scale: f64, limit: u32| {

@@ -16,7 +16,7 @@ use crate::support::{Numbers, library, need, real_slides, variants};
 const SLIDE: &str = "KILN_TEST_SLIDE";
 const LIBRARY: &str = "KILN_TEST_LIBRARY";
 
-/// What a child does: examines each slide of a folder, or one slide, and ends as [`probe::examine`] documents. Before each
+/// The child process: examines each slide of a folder, or one slide, and ends as [`probe::examine`] documents. Before each
 /// slide it writes its name, so that the last one is the culprit.
 #[test]
 #[ignore = "run by the other tests as a child process"]

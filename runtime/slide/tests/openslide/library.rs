@@ -58,7 +58,7 @@ fn versions_with_known_vulnerabilities_are_refused_by_name() {
     }
 }
 
-/// What a child does: installs OpenSlide into its own cache, and loads what it finds there.
+/// The first child process: installs OpenSlide into its own cache, and loads it from there.
 #[test]
 #[ignore = "run by the other tests as a child process"]
 fn install_child() {
@@ -72,7 +72,7 @@ fn install_child() {
     }
 }
 
-/// What another child does: loads what it finds.
+/// The second child process: loads the installed library.
 #[test]
 #[ignore = "run by the other tests as a child process"]
 fn load_child() {

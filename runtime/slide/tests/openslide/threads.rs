@@ -1,4 +1,4 @@
-//! One bad tile costs the reads that touch it, whatever other threads do meanwhile.
+//! One bad tile fails the reads that touch it and no other ones, also with several threads.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};

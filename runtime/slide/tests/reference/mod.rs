@@ -30,7 +30,7 @@ pub fn run(python: &Path, script: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A file of the shared data, which lies beside the project: in `KILN_SHARED_DATA`, or in `shared/data` of the first parent
+/// A file of the shared data, which is beside the project: in `KILN_SHARED_DATA`, or in `shared/data` of the first parent
 /// folder that has it.
 pub fn shared(name: &str) -> Option<PathBuf> {
     let root = std::env::var_os("KILN_SHARED_DATA").map(PathBuf::from).or_else(|| {

@@ -73,7 +73,7 @@ pub fn python(modules: &str) -> Result<String, String> {
     }
 }
 
-/// Runs a script with arguments and returns what it prints.
+/// Runs a script with arguments and returns its output.
 pub fn run(python: &str, script: &str, arguments: &[&Path]) -> String {
     let output = Command::new(python).arg("-c").arg(script).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,4 +1,4 @@
-//! A writer of JPEG-tiled TIFFs that states every value as the test wants it, hostile ones too.
+//! A writer of JPEG-tiled TIFFs whose every value a test can choose, hostile ones too.
 
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;

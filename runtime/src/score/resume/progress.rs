@@ -4,7 +4,7 @@
 //! Rows of tiles that are scored again are added at the end: the last row of a place counts.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
 
 use kiln_files::FileDigest;
 use kiln_tile::TileSource;
@@ -31,9 +31,8 @@ pub(super) struct Head {
 /// True if a file is empty or begins as a progress file does, as far as it is long. A machine that went down may leave
 /// zeros.
 pub(super) fn is_progress(mut file: &File) -> std::io::Result<bool> {
-    let mut first = Vec::new();
     file.seek(SeekFrom::Start(0))?;
-    file.take(12).read_to_end(&mut first)?;
+    let first = kiln_files::read_head(file, 12)?;
     let begins = |with: &&[u8]| {
         let both = with.len().min(first.len());
         with[..both] == first[..both]

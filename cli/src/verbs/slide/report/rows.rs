@@ -34,7 +34,7 @@ impl Rows {
         (self.rows.len() as u64, failed as u64)
     }
 
-    /// The slide's score by `rule`. A tile stands for a square of `spacing` level-0 pixels of `mpp` µm.
+    /// The slide's score by `rule`. A tile counts as a square of `spacing` level-0 pixels of `mpp` µm.
     pub(in crate::verbs::slide) fn score(
         &self,
         rule: SlideRule,

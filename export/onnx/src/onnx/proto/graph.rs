@@ -4,7 +4,7 @@ use prost::Message;
 
 use super::{
     AttributeProto, DimensionProto, NodeDeviceConfigurationProto, SparseTensorProto, StringStringEntryProto,
-    TensorProto, TensorTypeProto, TypeProto,
+    TensorProto, TensorTypeProto, TypeProto, model,
 };
 
 /// A graph of nodes in order of execution.
@@ -75,6 +75,48 @@ pub struct NodeProto {
     /// Placement on several devices.
     #[prost(message, repeated, tag = "10")]
     pub device_configurations: Vec<NodeDeviceConfigurationProto>,
+}
+
+impl NodeProto {
+    /// A node of a standard operator without attributes, named after its first result.
+    #[must_use]
+    pub fn new<I, O>(operator: &str, inputs: I, outputs: O) -> Self
+    where
+        I: IntoIterator<Item: Into<String>>,
+        O: IntoIterator<Item: Into<String>>,
+    {
+        let output: Vec<String> = outputs.into_iter().map(Into::into).collect();
+        Self {
+            input: inputs.into_iter().map(Into::into).collect(),
+            name: output.first().cloned().unwrap_or_default(),
+            output,
+            op_type: operator.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// The attribute of a name.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&AttributeProto> {
+        self.attribute.iter().find(|attribute| attribute.name == name)
+    }
+
+    /// The integer of an attribute.
+    #[must_use]
+    pub fn int(&self, name: &str) -> Option<i64> {
+        self.attribute(name).map(|attribute| attribute.i)
+    }
+
+    /// The graphs in the attributes: branches and loop bodies.
+    pub fn graphs(&self) -> impl Iterator<Item = &GraphProto> {
+        self.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs))
+    }
+
+    /// True for an operator of the ONNX standard.
+    #[must_use]
+    pub fn is_standard(&self) -> bool {
+        model::is_standard(&self.domain)
+    }
 }
 
 /// Scale and zero point of a value.

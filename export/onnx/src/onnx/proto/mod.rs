@@ -12,7 +12,9 @@
 //! ```
 
 mod attribute;
+mod data_type;
 mod device;
+mod external;
 mod function;
 mod graph;
 mod model;
@@ -20,16 +22,18 @@ mod tensor;
 mod types;
 
 pub use attribute::{AttributeProto, AttributeType};
+pub use data_type::DataType;
 pub use device::{
     DeviceConfigurationProto, IntIntListEntryProto, NodeDeviceConfigurationProto, ShardedDimProto, ShardingSpecProto,
     SimpleShardedDim, SimpleShardedDimProto,
 };
+pub use external::{ExternalData, ExternalError, ExternalRange};
 pub use function::FunctionProto;
 pub use graph::{GraphProto, NodeProto, TensorAnnotation, ValueInfoProto};
 pub use model::{ModelProto, OperatorSetIdProto, StringStringEntryProto, TrainingInfoProto};
 /// Reading and writing of messages.
 pub use prost::Message;
-pub use tensor::{DataLocation, DataType, Segment, SparseTensorProto, TensorProto};
+pub use tensor::{DataLocation, Segment, SparseTensorProto, TensorProto};
 pub use types::{
     Dimension, DimensionProto, MapTypeProto, OpaqueTypeProto, OptionalTypeProto, SequenceTypeProto, TensorShapeProto,
     TensorTypeProto, TypeProto,

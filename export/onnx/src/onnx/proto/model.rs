@@ -45,6 +45,22 @@ pub struct ModelProto {
     pub configuration: Vec<DeviceConfigurationProto>,
 }
 
+impl ModelProto {
+    /// The version of the operator set of a domain that the model imports. The domains `""` and `ai.onnx` both name the
+    /// standard operators.
+    #[must_use]
+    pub fn opset(&self, domain: &str) -> Option<i64> {
+        let is_same =
+            |import: &&OperatorSetIdProto| import.domain == domain || (import.is_standard() && is_standard(domain));
+        self.opset_import.iter().find(is_same).map(|import| import.version)
+    }
+}
+
+/// True for the two names of the domain of the standard operators.
+pub(super) fn is_standard(domain: &str) -> bool {
+    domain.is_empty() || domain == "ai.onnx"
+}
+
 /// An operator set and its version.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct OperatorSetIdProto {
@@ -54,6 +70,20 @@ pub struct OperatorSetIdProto {
     /// Version, such as 18.
     #[prost(int64, tag = "2")]
     pub version: i64,
+}
+
+impl OperatorSetIdProto {
+    /// A version of the standard operators.
+    #[must_use]
+    pub fn standard(version: i64) -> Self {
+        Self { domain: String::new(), version }
+    }
+
+    /// True for the standard operators.
+    #[must_use]
+    pub fn is_standard(&self) -> bool {
+        is_standard(&self.domain)
+    }
 }
 
 /// A key and its value.

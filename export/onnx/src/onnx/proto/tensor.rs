@@ -3,7 +3,7 @@
 use prost::bytes::Bytes;
 use prost::{Enumeration, Message};
 
-use super::StringStringEntryProto;
+use super::{DataType, StringStringEntryProto};
 
 /// A constant tensor. Its elements are in one of the fields for data, or in another file.
 #[derive(Clone, PartialEq, Message)]
@@ -84,14 +84,64 @@ impl TensorProto {
     /// The elements of a tensor of 64-bit integers; none for another type, or elements in another file.
     #[must_use]
     pub fn integers(&self) -> Option<Vec<i64>> {
-        if self.data_type != i32::from(DataType::Int64) || self.is_external() {
+        if self.data_type != DataType::Int64.code() {
             return None;
         }
-        if self.raw_data.is_empty() {
-            return Some(self.int64_data.clone());
-        }
         let read = |chunk: &[u8]| Some(i64::from_le_bytes(chunk.try_into().ok()?));
-        self.raw_data.chunks_exact(8).map(read).collect()
+        self.bytes()?.chunks_exact(8).map(read).collect()
+    }
+
+    /// The number of elements; none for a negative size, and for a number that does not fit.
+    #[must_use]
+    pub fn elements(&self) -> Option<u64> {
+        self.dims.iter().try_fold(1_u64, |all, size| all.checked_mul(u64::try_from(*size).ok()?))
+    }
+
+    /// Bytes of all elements; none for types without a size in bytes ([`DataType::size`]) and if [`TensorProto::elements`]
+    /// is none.
+    #[must_use]
+    pub fn byte_size(&self) -> Option<u64> {
+        self.elements()?.checked_mul(DataType::from_code(self.data_type)?.size()? as u64)
+    }
+
+    /// The elements as bytes, row-major, little-endian, whichever field contains them; none for strings, and for elements in
+    /// another file. The length need not fit the dimensions: a reader of untrusted models compares it with
+    /// [`TensorProto::byte_size`].
+    #[must_use]
+    pub fn bytes(&self) -> Option<Bytes> {
+        let kind = DataType::from_code(self.data_type).filter(|kind| *kind != DataType::String)?;
+        if self.is_external() {
+            return None;
+        }
+        if !self.raw_data.is_empty() {
+            return Some(self.raw_data.clone());
+        }
+        let narrow = |width: usize| -> Vec<u8> {
+            self.int32_data.iter().flat_map(|value| value.to_le_bytes()[..width].to_vec()).collect()
+        };
+        let bytes: Vec<u8> = match kind {
+            DataType::Float | DataType::Complex64 => {
+                self.float_data.iter().flat_map(|value| value.to_le_bytes()).collect()
+            }
+            DataType::Double | DataType::Complex128 => {
+                self.double_data.iter().flat_map(|value| value.to_le_bytes()).collect()
+            }
+            DataType::Int64 => self.int64_data.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            DataType::Uint64 => self.uint64_data.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            DataType::Uint32 => self.uint64_data.iter().flat_map(|value| value.to_le_bytes()[..4].to_vec()).collect(),
+            DataType::Int32 => narrow(4),
+            DataType::Int16 | DataType::Uint16 | DataType::Float16 | DataType::Bfloat16 => narrow(2),
+            _ => narrow(1),
+        };
+        Some(bytes.into())
+    }
+
+    /// The same tensor with these elements in the message: row-major, little-endian.
+    #[must_use]
+    pub fn with_bytes(&self, bytes: impl Into<Bytes>) -> Self {
+        let (name, dims, doc_string) = (self.name.clone(), self.dims.clone(), self.doc_string.clone());
+        let (data_type, metadata_props) = (self.data_type, self.metadata_props.clone());
+        Self { name, dims, data_type, doc_string, metadata_props, raw_data: bytes.into(), ..Self::default() }
     }
 }
 
@@ -130,62 +180,36 @@ pub enum DataLocation {
     External = 1,
 }
 
-/// `TensorProto.DataType`, the element type of a tensor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration)]
-#[repr(i32)]
-pub enum DataType {
-    /// No type.
-    Undefined = 0,
-    /// 32-bit float.
-    Float = 1,
-    /// Unsigned, 8 bits.
-    Uint8 = 2,
-    /// Signed, 8 bits.
-    Int8 = 3,
-    /// Unsigned, 16 bits.
-    Uint16 = 4,
-    /// Signed, 16 bits.
-    Int16 = 5,
-    /// Signed, 32 bits.
-    Int32 = 6,
-    /// Signed, 64 bits.
-    Int64 = 7,
-    /// Text.
-    String = 8,
-    /// Boolean.
-    Bool = 9,
-    /// 16-bit float (IEEE 754).
-    Float16 = 10,
-    /// 64-bit float.
-    Double = 11,
-    /// Unsigned, 32 bits.
-    Uint32 = 12,
-    /// Unsigned, 64 bits.
-    Uint64 = 13,
-    /// Two 32-bit floats.
-    Complex64 = 14,
-    /// Two 64-bit floats.
-    Complex128 = 15,
-    /// 16-bit float with the range of 32 bits.
-    Bfloat16 = 16,
-    /// 8-bit float, 4 bits of exponent, no infinity.
-    Float8E4M3Fn = 17,
-    /// 8-bit float, 4 bits of exponent, no infinity and no negative zero.
-    Float8E4M3Fnuz = 18,
-    /// 8-bit float, 5 bits of exponent.
-    Float8E5M2 = 19,
-    /// 8-bit float, 5 bits of exponent, no infinity and no negative zero.
-    Float8E5M2Fnuz = 20,
-    /// Unsigned, 4 bits.
-    Uint4 = 21,
-    /// Signed, 4 bits.
-    Int4 = 22,
-    /// 4-bit float.
-    Float4E2M1 = 23,
-    /// Power of two in 8 bits.
-    Float8E8M0 = 24,
-    /// Unsigned, 2 bits.
-    Uint2 = 25,
-    /// Signed, 2 bits.
-    Int2 = 26,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tensor(kind: DataType) -> TensorProto {
+        TensorProto { data_type: kind.code(), dims: vec![2], ..TensorProto::default() }
+    }
+
+    #[test]
+    fn the_bytes_do_not_depend_on_the_field() {
+        let half = TensorProto { int32_data: vec![0x3c00, 0x4000], ..tensor(DataType::Float16) };
+        let bytes = half.bytes().unwrap_or_default();
+        assert_eq!(&bytes[..], [0x00, 0x3c, 0x00, 0x40]);
+        assert_eq!(half.byte_size(), Some(4));
+        let raw = half.with_bytes(bytes.clone());
+        assert_eq!((raw.bytes(), raw.int32_data.is_empty()), (Some(bytes), true));
+        let typed = TensorProto { int64_data: vec![-1, 2], ..tensor(DataType::Int64) };
+        assert_eq!(typed.integers(), Some(vec![-1, 2]));
+        assert_eq!(TensorProto::i64("x", [2], &[-1, 2]).integers(), Some(vec![-1, 2]));
+        let unsigned = TensorProto { uint64_data: vec![1, 2], ..tensor(DataType::Uint32) };
+        assert_eq!(unsigned.bytes().as_deref(), Some([1, 0, 0, 0, 2, 0, 0, 0].as_slice()));
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit_have_no_bytes() {
+        let sized = |dims: &[i64]| TensorProto { dims: dims.to_vec(), ..tensor(DataType::Float) };
+        assert_eq!(sized(&[]).byte_size(), Some(4));
+        assert_eq!(sized(&[-1]).byte_size(), None);
+        assert_eq!(sized(&[1 << 40, 1 << 40]).byte_size(), None);
+        assert_eq!(tensor(DataType::Int4).byte_size(), None);
+        assert_eq!(tensor(DataType::String).bytes(), None);
+    }
 }

@@ -11,7 +11,6 @@ mod text;
 mod warmup;
 
 use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use kiln_runtime::ProviderKind;
@@ -158,13 +157,9 @@ fn text_of(config: &ModelConfig) -> std::result::Result<String, String> {
 
 /// Reads the configuration in a model's folder.
 fn read(folder: &Path) -> std::result::Result<ModelConfig, String> {
-    let mut bytes = Vec::new();
-    let file = File::open(folder.join(CONFIG)).map_err(|error| error.to_string())?;
-    file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > LIMIT {
-        return Err(format!("over the limit of {LIMIT} bytes"));
-    }
-    parse(&bytes)
+    let bytes = File::open(folder.join(CONFIG)).and_then(|file| kiln_files::read_at_most(file, LIMIT));
+    let bytes = bytes.map_err(|error| error.to_string())?;
+    parse(&bytes.ok_or_else(|| format!("over the limit of {LIMIT} bytes"))?)
 }
 
 fn parse(bytes: &[u8]) -> std::result::Result<ModelConfig, String> {

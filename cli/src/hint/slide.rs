@@ -1,35 +1,16 @@
-//! Exit status and hint of errors about slides.
+//! Hints for errors about slides.
 
 use std::error::Error;
 
-use kiln_files::Fault;
 use kiln_files::text::escaped;
 use kiln_slide::openslide::LibraryError;
 use kiln_slide::{
-    AnnotationError, AnnotationProblem, GridError, LabelError, ListError, PlanError, ResolutionError, SlideError,
-    SlideScoreError, TilingError, is_unsupported_slide,
+    AnnotationError, AnnotationProblem, GridError, PlanError, ResolutionError, SlideError, TilingError,
+    is_unsupported_slide,
 };
 
-/// The category of an error about slides.
-pub(crate) fn fault(error: &(dyn Error + 'static)) -> Option<Fault> {
-    if let Some(error) = error.downcast_ref::<LibraryError>() {
-        return Some(error.fault());
-    }
-    if let Some(error) = error.downcast_ref::<ListError>() {
-        return Some(error.fault());
-    }
-    let is_input = error.is::<SlideError>()
-        || error.is::<ResolutionError>()
-        || error.is::<TilingError>()
-        || error.is::<AnnotationError>()
-        || error.is::<AnnotationProblem>()
-        || error.is::<LabelError>()
-        || error.is::<SlideScoreError>();
-    is_input.then_some(Fault::Input)
-}
-
 /// The flag or command that solves the problem.
-pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
+pub(super) fn slide(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<LibraryError>() {
         let hint = match error {
             LibraryError::Install { .. } => "name a library with --openslide PATH",
@@ -92,14 +73,14 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_opened_has_the_hint_of_its_kind() {
-        let unsupported = |path: &str| hint(&SlideError::Unsupported { path: path.into(), version: String::new() });
+        let unsupported = |path: &str| slide(&SlideError::Unsupported { path: path.into(), version: String::new() });
         assert!(unsupported("tile.dat").is_some_and(|hint| hint.contains("a tile's ending")));
         for path in ["a.tif", "a.PNG", "a.czi"] {
             assert_eq!(unsupported(path), None, "{path}");
         }
         let cut = SlideError::CutShort { path: "a.tif".into(), reason: String::new() };
-        assert!(hint(&cut).is_some_and(|hint| hint.contains("copy the slide again")));
+        assert!(slide(&cut).is_some_and(|hint| hint.contains("copy the slide again")));
         let missing = ResolutionError::Missing { path: "a.tif".into(), found: String::new() };
-        assert!(hint(&missing).is_some_and(|hint| hint.contains("--mpp-override")));
+        assert!(slide(&missing).is_some_and(|hint| hint.contains("--mpp-override")));
     }
 }

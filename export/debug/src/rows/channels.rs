@@ -92,13 +92,12 @@ fn pair(a: &Graph, b: &Graph, before: &NodeProto) -> Option<(Weights, Weights)> 
 
 impl Weights {
     fn new(graph: &Graph, node: &NodeProto) -> Option<Self> {
-        let int = |name: &str| node.attribute.iter().find(|one| one.name == name).map(|one| one.i);
         let (dims, values) = weight(graph, node.input.get(1)?)?;
         match (node.op_type.as_str(), dims.as_slice()) {
-            ("Conv", [rows, columns, kernel @ ..]) if int("group").unwrap_or(1) == 1 => {
+            ("Conv", [rows, columns, kernel @ ..]) if node.int("group").unwrap_or(1) == 1 => {
                 Some(Self { rows: *rows, columns: *columns, inner: kernel.iter().product(), values })
             }
-            ("Gemm" | "MatMul", [columns, rows]) if int("transB").unwrap_or(0) == 0 => {
+            ("Gemm" | "MatMul", [columns, rows]) if node.int("transB").unwrap_or(0) == 0 => {
                 let turned = (0..rows * columns).map(|at| values[at % columns * rows + at / columns]).collect();
                 Some(Self { rows: *rows, columns: *columns, inner: 1, values: turned })
             }
@@ -138,7 +137,7 @@ pub(crate) fn weight(graph: &Graph, name: &str) -> Option<(Vec<usize>, Vec<f64>)
     let (dims, numbers) = (dims(tensor)?, numbers_of(tensor)?);
     let scales = numbers_of(graph.tensor(node.input.get(1)?)?)?;
     let zeros = node.input.get(2).and_then(|name| numbers_of(graph.tensor(name)?)).unwrap_or_default();
-    let axis = node.attribute.iter().find(|one| one.name == "axis").map_or(1, |one| one.i);
+    let axis = node.int("axis").unwrap_or(1);
     let axis = usize::try_from(axis).ok().filter(|axis| *axis < dims.len())?;
     let inner: usize = dims[axis + 1..].iter().product();
     let channel = |at: usize| at / inner.max(1) % dims[axis].max(1);

@@ -58,7 +58,7 @@ pub const CLIPPED: f64 = 0.01;
 pub enum Verdict {
     /// Its own error is rounding.
     Ok,
-    /// Its own error is beyond what its operation may round, or it does not run on the values of the first side.
+    /// Its own error is beyond the rounding of its operation, or it does not run on the values of the first side.
     Beyond,
 }
 

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use burn_onnx_export::proto::{GraphProto, NodeProto, TensorProto};
+use burn_onnx_export::proto::{DataType, GraphProto, NodeProto, TensorProto};
 use kiln_runtime::{Array, Session, chain};
 
 use super::Counterparts;
 use crate::array::{absolute, magnitude};
-use crate::graph::{Graph, Piece, Port, floats, numbers_of, types};
+use crate::graph::{Graph, Piece, Port, floats, numbers_of};
 use crate::rounding::{self, SUMS};
 use crate::side::Side;
 use crate::values::feed;
@@ -74,14 +74,12 @@ impl Alone {
         let nodes = live(b, &self.piece);
         let read = self.piece.inputs.iter().filter_map(|name| given.get(name)).map(magnitude).fold(0.0, f64::max);
         let constants = nodes.iter().flat_map(|node| &node.input).filter_map(|name| b.tensor(name));
-        let halves = |name: &String| b.tensor(name).is_some_and(|tensor| types::is_half(tensor.data_type));
-        let cast_to_half = |node: &&NodeProto| {
-            let to = node.attribute.iter().find(|attribute| attribute.name == "to").map(|attribute| attribute.i);
-            node.op_type == "Cast" && to.is_some_and(|code| types::is_half(code as i32))
-        };
+        let is_half = |code: i32| DataType::from_code(code).is_some_and(DataType::is_half);
+        let halves = |name: &String| b.tensor(name).is_some_and(|tensor| is_half(tensor.data_type));
+        let cast_to_half =
+            |node: &&NodeProto| node.op_type == "Cast" && node.int("to").is_some_and(|code| is_half(code as i32));
         let border = self.open.as_ref().and_then(|open| open.as_ref().ok());
-        let half_border =
-            border.is_some_and(|open| open.inputs.iter().chain(&open.outputs).any(|port| types::is_half(port.code)));
+        let half_border = border.is_some_and(|open| open.inputs.iter().chain(&open.outputs).any(Port::is_half));
         let half =
             half_border || nodes.iter().any(cast_to_half) || nodes.iter().flat_map(|node| &node.input).any(halves);
         let largest = constants.filter_map(numbers_of).flatten().map(f64::abs).filter(|value| value.is_finite());
@@ -126,17 +124,16 @@ fn reads_quantised_weights(graph: &Graph, piece: &Piece) -> bool {
 }
 
 fn open(b: &Side, piece: &Piece, given: &BTreeMap<String, Array>, expected: &Array) -> Result<Open, String> {
-    let codes = b.codes();
-    let code = |name: &str, array: Option<&Array>| {
-        let own = codes.get(name).copied();
-        own.or_else(|| types::code_of(array?.dtype())).unwrap_or(types::F32)
+    let element = |name: &str, array: Option<&Array>| {
+        let own = b.elements().get(name).copied();
+        Some(own.or_else(|| DataType::from_name(array?.dtype())).unwrap_or(DataType::Float))
     };
     let input = |name: &String| {
         let array = given.get(name);
-        Port { value: name.clone(), code: code(name, array), dims: array.map(|array| array.shape().to_vec()) }
+        Port { value: name.clone(), element: element(name, array), dims: array.map(|array| array.shape().to_vec()) }
     };
     let inputs: Vec<Port> = piece.inputs.iter().map(input).collect();
-    let output = |name: &String| Port { value: name.clone(), code: code(name, Some(expected)), dims: None };
+    let output = |name: &String| Port { value: name.clone(), element: element(name, Some(expected)), dims: None };
     let outputs: Vec<Port> = piece.outputs.iter().map(output).collect();
     let graph = b.graph();
     let model = graph.model_of(&piece.nodes, &inputs, &outputs);
@@ -152,7 +149,7 @@ fn open(b: &Side, piece: &Piece, given: &BTreeMap<String, Array>, expected: &Arr
 }
 
 fn weights_to_magnitudes(graph: &mut GraphProto) {
-    for tensor in graph.initializer.iter_mut().filter(|tensor| tensor.data_type == types::F32) {
+    for tensor in graph.initializer.iter_mut().filter(|tensor| tensor.data_type == DataType::Float.code()) {
         let values = numbers_of(tensor).unwrap_or_default();
         let changed: TensorProto = floats(tensor, values.into_iter().map(|value| value.abs() as f32));
         *tensor = changed;

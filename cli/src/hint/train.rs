@@ -1,0 +1,45 @@
+//! Hints for errors of data sets, runs, studies and weights.
+
+/// Hints for errors of data sets, runs, studies and weights.
+pub(super) fn train(error: &kiln_train::Error) -> Option<String> {
+    use kiln_train::Error;
+    use kiln_train::data::DataError;
+
+    let hint = match error {
+        Error::NoData => "give --data DIR, or make a data set with `kiln data synth --out DIR`",
+        Error::DataPath { .. } => "give a folder or a CSV of tiles with --data",
+        Error::Data(DataError::OpenSlide(_)) => {
+            "type `kiln runtime install openslide`, or name a library in KILN_OPENSLIDE"
+        }
+        Error::Data(DataError::Slide { .. }) => {
+            "if only the resolution of its level 0 is missing, state it as data.slides.mpp_override"
+        }
+        Error::Data(DataError::SlideTile { .. }) => {
+            "remove its row from the list; `kiln data inspect` names all such tiles"
+        }
+        Error::Data(DataError::Resolution { .. }) => "list the tiles with `kiln slide tile --mpp`",
+        Error::Data(DataError::OneKind { .. }) => {
+            "evaluate tiles of both kinds, or compute the scores alone with `kiln score`"
+        }
+        Error::SplitLacks { .. } => {
+            "assign some with a `split` column or with --split-file, or change the fractions in data.split"
+        }
+        Error::RunExists { .. } => "continue it with --resume, or choose another folder with --out",
+        Error::NotARun { .. } => "make a run with `kiln train`",
+        Error::RunUnfinished { .. } => "continue with `kiln train CONFIG --out RUN --resume`",
+        Error::RunStopped { .. } => "continue with --resume",
+        Error::OtherConfiguration { .. } => {
+            "resume with the configuration of the run, or choose another folder with --out"
+        }
+        Error::OtherTiles { .. } => "restore the tiles, or choose another folder with --out",
+        Error::OtherSplit { .. } => "resume without --split-file, or choose another folder with --out",
+        Error::NotAStudy { .. } | Error::OtherStudy { .. } => "choose another folder with --out",
+        Error::OtherBackbone { .. } => "make the file with `kiln weights import`",
+        Error::NotPublished { .. } => {
+            "import a file with `kiln weights import FILE --backbone NAME --out WEIGHTS`, and set model.backbone.weights \
+             to WEIGHTS"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
