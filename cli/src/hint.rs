@@ -209,6 +209,9 @@ fn import(error: &kiln_export::ImportError) -> Option<String> {
         ImportError::Output { output, .. } => {
             Some(format!("state the meaning with --output '{}=MEANING'", escaped(output)))
         }
+        ImportError::Reference { enough: Some(enough), .. } => {
+            Some(format!("accept them with --tolerance {enough:.0e}"))
+        }
         ImportError::Reference { .. } => {
             Some("change the description; --tolerance allows a larger difference".to_owned())
         }
@@ -431,6 +434,15 @@ mod tests {
         let output = ImportError::Output { output: "y".to_owned(), reason: String::new() };
         assert!(has_flag("import", &of(BundleError::from(output))));
         assert_eq!(hint(&BundleError::from(input("dtype")).into()), None);
+        let reference = |enough| ImportError::Reference {
+            path: "outputs.npz".into(),
+            lines: Vec::new(),
+            diagnosis: String::new(),
+            enough,
+        };
+        let hints = [None, Some(3e-5)].map(|enough| of(BundleError::from(reference(enough))));
+        assert!(hints.iter().all(|hint| has_flag("import", hint)), "{hints:?}");
+        assert!(hints[0].contains("description") && hints[1].ends_with("--tolerance 3e-5"), "{hints:?}");
     }
 
     #[cfg(all(feature = "package", feature = "export"))]

@@ -188,9 +188,18 @@ impl Foreign {
         found
     }
 
-    /// True if the model computes in 16-bit floats.
+    /// True if the model computes in 16-bit floats: weights, constants within nodes, or conversions.
     pub(super) fn is_half(&self) -> bool {
-        self.graph().initializer.iter().any(|tensor| matches!(tensor.data_type, 10 | 16))
+        let half = |element: i64| matches!(element, 10 | 16);
+        let mut found = self.graph().initializer.iter().any(|tensor| half(tensor.data_type.into()));
+        for_each_node(&self.proto, &mut |node: &NodeProto| {
+            let converts = |name: &str| node.op_type == "Cast" && name == "to";
+            found |= node.attribute.iter().any(|attribute| {
+                let constant = attribute.t.as_ref().is_some_and(|tensor| half(tensor.data_type.into()));
+                constant || (converts(&attribute.name) && half(attribute.i))
+            });
+        });
+        found
     }
 }
 
