@@ -333,12 +333,18 @@ fn against_reference(
         return Ok(compared);
     }
     // One more run of the model, before hundreds that search a wrong description.
-    let rounding = rounding::Rounding { reference, input, plan, raw: &raw, half: foreign.is_half() };
+    let rounding = rounding::Rounding { reference, input, plan, raw: &raw };
     let (diagnosis, enough) = match rounding.explains(untouched, &compared) {
         Some(explained) => (explained.words, Some(explained.enough)),
         None => {
             let worst = compared.iter().map(|output| output.max_abs / output.tolerance).fold(0.0, f64::max);
-            (diagnosis::diagnose(untouched, reference, input, plan, tolerance, worst), None)
+            let mut words = diagnosis::diagnose(untouched, reference, input, plan, tolerance, worst);
+            if foreign.is_half() {
+                words.push_str(
+                    "; the model computes in 16-bit floats, whose rounding alone changes outputs by some thousandths",
+                );
+            }
+            (words, None)
         }
     };
     let line = |output: &ReferenceOutput| {

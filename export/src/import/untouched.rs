@@ -1,6 +1,6 @@
 //! The model as it came, run by ONNX Runtime: the source of golden answers. Its file is used unchanged, except where ONNX
-//! Runtime could not exchange its inputs or outputs with Rust: 16-bit floats are converted at the border, and
-//! scikit-learn's maps are read as the tensor before them.
+//! Runtime could not read it, or exchange its inputs or outputs with Rust: a new IR version is lowered, 16-bit floats are
+//! converted at the border, and scikit-learn's maps are read as the tensor before them.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,7 +1,6 @@
 //! Models of every form: each becomes a bundle whose scores are those of the bare model behind a preprocessing by hand.
 
-use burn_onnx_export::proto::{AttributeProto, DataType, GraphProto, TensorProto};
-use kiln_export::Batch;
+use burn_onnx_export::proto::{AttributeProto, DataType, GraphProto, Message as _, ModelProto, TensorProto};
 use kiln_export::import::{
     Channels, ImportRequest, InputSpec, Layout, Meaning, Range, Size, Spec, ThresholdSpec, import,
 };
@@ -69,6 +68,15 @@ fn old_and_new_opsets_are_grafted_in_their_own_words() {
         let imported = imported.unwrap_or_else(|error| panic!("opset {opset}: {}", kiln_runtime::chain(&error)));
         assert_eq!((imported.opset, imported.batch.as_str()), (opset, "dynamic"));
     }
+}
+
+#[test]
+fn a_newer_ir_version_than_onnx_runtime_reads_is_lowered() {
+    let bench = Bench::new();
+    // onnx 1.23 writes 14 unless it is told otherwise.
+    bench.import(&ModelProto { ir_version: 14, ..Net { size: 64, ..Net::default() }.model() }, usual()).unwrap();
+    let bytes = std::fs::read(bench.path("bundle/model.onnx")).unwrap();
+    assert_eq!(ModelProto::decode(bytes.as_slice()).unwrap().ir_version, 10);
 }
 
 #[test]
