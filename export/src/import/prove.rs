@@ -19,6 +19,9 @@ use crate::{Batch, BundleError, Result};
 /// Largest message of protobuf.
 const LARGEST: usize = i32::MAX as usize;
 
+/// Begin of a path in the source that ONNX Runtime's wheels were built from.
+const SOURCE: &str = "/onnxruntime_src/";
+
 /// A graph that was proven.
 pub(super) struct Proven {
     /// The graph, open.
@@ -176,9 +179,31 @@ fn lines(parity: &ParityReport) -> Vec<String> {
     missed.chain(decisions).collect()
 }
 
-/// The first line of a message of ONNX Runtime, which names the node, without the scratch folder's path.
+/// The first line of a message of ONNX Runtime, which names the node, without the scratch folder's path and the place in
+/// ONNX Runtime's own source.
 fn short(text: &str, path: &Path) -> String {
     let text = text.replace(&path.display().to_string(), MODEL);
     let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let line = match line.split_once(SOURCE) {
+        // A file and its line, then a function with its types, which end with a bracket.
+        Some((before, place)) => format!("{before}{}", place.split_once(") ").map_or(place, |(_, after)| after)),
+        None => line.to_owned(),
+    };
     line.chars().take(400).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_keeps_the_node_and_the_reason() {
+        let message = "/tmp/x/model.onnx failed: running Reshape node. Name:'r' Status Message: \
+                       /onnxruntime_src/onnxruntime/core/providers/cpu/tensor/reshape_helper.h:91 \
+                       onnxruntime::ReshapeHelper::ReshapeHelper(const onnxruntime::TensorShape&, bool) \
+                       Input shape:{3,8}, requested shape:{1,8}";
+        let expected = "model.onnx failed: running Reshape node. Name:'r' Status Message: Input shape:{3,8}, requested shape:{1,8}";
+        assert_eq!(short(message, Path::new("/tmp/x/model.onnx")), expected);
+        assert_eq!(short("\nplain\nmore", Path::new("m")), "plain");
+    }
 }
