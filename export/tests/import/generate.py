@@ -89,13 +89,14 @@ def settle(module, batch):
     return module.eval()
 
 
-def answers(module, batch):
-    """Logits and probabilities, after the last layer was scaled so that both classes occur."""
+def answers(module, batch, deviation=1.5):
+    """Logits and probabilities, after the last layer was scaled so that both classes occur. A smaller deviation is for
+    untrained networks whose features hardly differ from tile to tile: a large factor would show their rounding."""
     import torch
     with torch.no_grad():
         logits = module(batch)
         last = [part for part in module.modules() if isinstance(part, (torch.nn.Linear, torch.nn.Conv2d))][-1]
-        scale = min(1.5 / logits.std(0).mean(), 30)
+        scale = min(deviation / logits.std(0).mean(), 30)
         last.weight.mul_(scale)
         if last.bias is not None:
             last.bias.mul_(scale).sub_(logits.mean(0) * scale if isinstance(last, torch.nn.Linear) else 0)
@@ -105,13 +106,14 @@ def answers(module, batch):
     return logits, probabilities
 
 
-def torch_model(name, build, transform, spec, dynamic=True, size=224, seed=1, classes=2, opset=17):
+def torch_model(name, build, transform, spec, dynamic=True, size=224, seed=1, classes=2, opset=17,
+                deviation=1.5):
     import torch
     torch.manual_seed(seed)
     stack = lambda pictures: torch.stack([transform(picture) for picture in pil(pictures)])
     module = settle(spread(build(), seed), stack(tiles(4, seed + 200)))
     pictures = tiles(seed=seed)
-    logits, probabilities = answers(module, stack(pictures))
+    logits, probabilities = answers(module, stack(pictures), deviation)
     torch_export(name, module, (1, 3, size, size), dynamic, opset=opset)
     names = ["benign", "tumour", "stroma", "necrosis"][:classes]
     save(name, {"outputs": {"logits": "logits"}, "classes": names, "normal_classes": ["benign"], **spec}, pictures,
@@ -145,7 +147,7 @@ def torchvision_resnet18_fixed():
 def torchvision_mobilenet_v3():
     from torchvision.models import mobilenet_v3_small
     torch_model("torchvision_mobilenet_v3", lambda: mobilenet_v3_small(num_classes=2), resize_to_tensor(96, *IMAGENET),
-                imagenet_input(size=96), size=96, seed=3, opset=12)
+                imagenet_input(size=96), size=96, seed=3, opset=12, deviation=0.2)
 
 
 @model
@@ -154,7 +156,7 @@ def torchvision_efficientnet_b0():
     from torchvision.models import efficientnet_b0
     crop = transforms.Compose([transforms.CenterCrop(224), transforms.ToTensor(), transforms.Normalize(*IMAGENET)])
     torch_model("torchvision_efficientnet_b0", lambda: efficientnet_b0(num_classes=2), crop,
-                imagenet_input(size=224, resize=256), seed=4)
+                imagenet_input(size=224, resize=256), seed=4, deviation=0.2)
 
 
 @model
@@ -272,7 +274,7 @@ def wsinfer_resnet34():
     save("wsinfer_resnet34", config, pictures, suffix="json", probabilities=probabilities, y=logits)
 
 
-def timm_model(name, architecture, dynamic, seed):
+def timm_model(name, architecture, dynamic, seed, deviation=1.5):
     import timm
     import torch
     torch.manual_seed(seed)
@@ -283,7 +285,7 @@ def timm_model(name, architecture, dynamic, seed):
     stack = lambda pictures: torch.stack([transform(picture) for picture in pil(pictures)])
     settle(module, stack(tiles(4, seed + 200)))
     pictures = tiles(seed=seed)
-    logits, probabilities = answers(module, stack(pictures))
+    logits, probabilities = answers(module, stack(pictures), deviation)
     torch_export(name, module, (1, *data["input_size"]), dynamic)
     wanted = ["input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode", "license", "url", "tag"]
     pretrained = {key: config[key] for key in wanted if config.get(key) is not None}
@@ -304,7 +306,7 @@ def timm_convnext_atto():
 
 @model
 def timm_mobilevit_fixed():
-    timm_model("timm_mobilevit_fixed", "mobilevitv2_050", False, 13)
+    timm_model("timm_mobilevit_fixed", "mobilevitv2_050", False, 13, deviation=0.2)
 
 
 @model
