@@ -42,6 +42,9 @@ fn import(error: &kiln_export::ImportError) -> Option<String> {
         ImportError::Output { output, .. } => {
             Some(format!("state the meaning with --output '{}=MEANING'", escaped(output)))
         }
+        ImportError::Reference { enough: Some(enough), .. } => {
+            Some(format!("accept them with --tolerance {enough:.0e}"))
+        }
         ImportError::Reference { .. } => {
             Some("change the description; --tolerance allows a larger difference".to_owned())
         }

@@ -129,6 +129,15 @@ fn descriptions_name_flags_of_import() {
     }
     let output = ImportError::Output { output: "y".to_owned(), reason: String::new() };
     assert!(has_flag("import", &of(BundleError::from(output))));
+    let reference = |enough| ImportError::Reference {
+        path: "outputs.npz".into(),
+        lines: Vec::new(),
+        diagnosis: String::new(),
+        enough,
+    };
+    let hints = [None, Some(3e-5)].map(|enough| of(BundleError::from(reference(enough))));
+    assert!(hints.iter().all(|hint| has_flag("import", hint)), "{hints:?}");
+    assert!(hints[0].contains("description") && hints[1].ends_with("--tolerance 3e-5"), "{hints:?}");
     let reason = "the model has no such output; it has logits".to_owned();
     let missing = of(BundleError::from(ImportError::Output { output: "y".to_owned(), reason }));
     assert!(has_flag("import", &missing) && !missing.contains("y="), "{missing}");

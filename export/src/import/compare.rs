@@ -24,6 +24,9 @@ pub struct ReferenceOutput {
     pub mean_abs: f64,
     /// The largest difference allowed.
     pub tolerance: f64,
+    /// The unit of the tolerance: the output's largest value if that is above 1, else 1.
+    #[serde(skip)]
+    pub(super) unit: f64,
     /// The tile with the largest difference, by its name.
     pub worst_tile: String,
 }
@@ -73,7 +76,7 @@ pub(super) fn compare(
 
 /// The answers to an array of a reference: an output of the bundle, a column of its probabilities, or an output of the
 /// model.
-fn answer(name: &str, plan: &Plan, answers: &Outputs, raw: &Raw) -> Option<ArrayD<f32>> {
+pub(super) fn answer(name: &str, plan: &Plan, answers: &Outputs, raw: &Raw) -> Option<ArrayD<f32>> {
     if let Some(array) = answers.arrays.get(name) {
         return Some(array.clone());
     }
@@ -109,6 +112,7 @@ fn difference(
         max_abs,
         mean_abs: sum / found.len().max(1) as f64,
         tolerance: tolerance * most,
+        unit: most,
         worst_tile: reference.names.get(worst).cloned().unwrap_or_default(),
     }
 }

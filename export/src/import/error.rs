@@ -135,6 +135,8 @@ pub enum ImportError {
         lines: Vec<String>,
         /// The change of the description with which they agree, if one was found.
         diagnosis: String,
+        /// The tolerance that accepts the differences, if they come from rounding and not from the description.
+        enough: Option<f64>,
     },
     /// The reference cannot be read.
     #[error("{}: {reason}", path.display())]

@@ -1,10 +1,11 @@
 //! Proves that the bundle's graph gives the answers of the untouched model, at several batch sizes. A fixed batch is made
 //! symbolic only if that holds; otherwise the bundle keeps the batch of the model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use burn_onnx_export::proto::{Message as _, ModelProto};
+use kiln_files::digest::sha256_hex;
 use kiln_runtime::parity::{Accumulator, GOLDEN_BATCHES, ParityReport, Tolerance};
 use kiln_runtime::scorer::{rows, run_padded};
 use kiln_runtime::{DecisionRule, Outputs, Runtime, Session, SessionOptions, chain};
@@ -17,6 +18,9 @@ use crate::{Batch, BundleError, Result};
 
 /// Largest message of protobuf.
 const LARGEST: usize = i32::MAX as usize;
+
+/// Begin of a path in the source that ONNX Runtime's wheels were built from.
+const SOURCE: &str = "/onnxruntime_src/";
 
 /// A graph that was proven.
 pub(super) struct Proven {
@@ -54,28 +58,34 @@ pub(super) fn prove(
     expected: &Expectation<'_>,
 ) -> Result<Proven> {
     let own = graft.foreign.input.batch();
-    let rewrites = [Rewrite::None, Rewrite::Leading, Rewrite::All];
-    let symbolic = || rewrites.into_iter().filter(|rewrite| own.is_some() || *rewrite == Rewrite::None);
+    let symbolic = Rewrite::ALL.into_iter();
     let candidates: Vec<GraphBatch> = match wish {
         Batch::Dynamic => {
-            symbolic().map(GraphBatch::Dynamic).chain([GraphBatch::Fixed(own.unwrap_or(1), Rewrite::None)]).collect()
+            symbolic.map(GraphBatch::Dynamic).chain([GraphBatch::Fixed(own.unwrap_or(1), Rewrite::None)]).collect()
         }
-        Batch::Fixed(number) if own.is_none_or(|own| own == number) => vec![GraphBatch::Fixed(number, Rewrite::None)],
-        Batch::Fixed(number) => symbolic().map(|rewrite| GraphBatch::Fixed(number, rewrite)).collect(),
+        Batch::Fixed(number) if own == Some(number) => vec![GraphBatch::Fixed(number, Rewrite::None)],
+        Batch::Fixed(number) => symbolic.map(|rewrite| GraphBatch::Fixed(number, rewrite)).collect(),
     };
+    let mut tried: BTreeSet<String> = BTreeSet::new();
+    // The reason of the graph as it came is the one to name: a rewrite may fail for another.
+    let mut first: Option<String> = None;
     let mut failures: Vec<String> = Vec::new();
     for batch in candidates {
-        match attempt(graft, runtime, folder, batch, expected)? {
+        match attempt(graft, runtime, folder, batch, expected, &mut tried)? {
             Attempt::Agrees(session, parity) => {
                 let graph_batch = batch;
                 let (batch, batch_note) = match (batch, wish) {
                     (GraphBatch::Dynamic(_), _) => (Batch::Dynamic, None),
                     (GraphBatch::Fixed(number, _), Batch::Fixed(_)) => (Batch::Fixed(number), None),
-                    (GraphBatch::Fixed(number, _), Batch::Dynamic) => (Batch::Fixed(number), failures.pop()),
+                    (GraphBatch::Fixed(number, _), Batch::Dynamic) => (Batch::Fixed(number), first),
                 };
                 return Ok(Proven { session: *session, batch, graph_batch, batch_note, parity });
             }
-            Attempt::Differs(lines) => failures = lines,
+            Attempt::Differs(lines) => {
+                first = first.or_else(|| lines.first().cloned());
+                failures = lines;
+            }
+            Attempt::Repeats => {}
         }
     }
     Err(ImportError::Graft { lines: failures }.into())
@@ -85,6 +95,8 @@ enum Attempt {
     Agrees(Box<Session>, ParityReport),
     /// One line for each output that differs, or the failure.
     Differs(Vec<String>),
+    /// An earlier attempt had the same graph.
+    Repeats,
 }
 
 fn attempt(
@@ -93,9 +105,14 @@ fn attempt(
     folder: &Path,
     batch: GraphBatch,
     expected: &Expectation<'_>,
+    tried: &mut BTreeSet<String>,
 ) -> Result<Attempt> {
     let path = folder.join(MODEL);
-    save(&graft.model(batch), &path)?;
+    let bytes = encoded(&graft.model(batch), &path)?;
+    if !tried.insert(sha256_hex(&bytes)) {
+        return Ok(Attempt::Repeats);
+    }
+    std::fs::write(&path, bytes).map_err(BundleError::io(&path))?;
     let mut session = match Session::open(runtime, &path, &SessionOptions::default()) {
         Ok(session) => session,
         Err(error) => return Ok(Attempt::Differs(vec![short(&chain(&error), &path)])),
@@ -109,11 +126,16 @@ fn attempt(
 
 /// Writes a graph.
 pub(super) fn save(model: &ModelProto, path: &Path) -> Result<()> {
+    std::fs::write(path, encoded(model, path)?).map_err(BundleError::io(path))
+}
+
+/// The bytes of a graph. `path` is for the error.
+fn encoded(model: &ModelProto, path: &Path) -> Result<Vec<u8>> {
     let size = model.encoded_len();
     if size > LARGEST {
         return Err(ImportError::TooLarge { path: path.to_owned(), bytes: size as u64 }.into());
     }
-    std::fs::write(path, model.encode_to_vec()).map_err(BundleError::io(path))
+    Ok(model.encode_to_vec())
 }
 
 /// Runs the graph at every batch size, or at its own.
@@ -157,9 +179,31 @@ fn lines(parity: &ParityReport) -> Vec<String> {
     missed.chain(decisions).collect()
 }
 
-/// The first line of a message of ONNX Runtime, which names the node, without the scratch folder's path.
+/// The first line of a message of ONNX Runtime, which names the node, without the scratch folder's path and the place in
+/// ONNX Runtime's own source.
 fn short(text: &str, path: &Path) -> String {
     let text = text.replace(&path.display().to_string(), MODEL);
     let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let line = match line.split_once(SOURCE) {
+        // A file and its line, then a function with its types, which end with a bracket.
+        Some((before, place)) => format!("{before}{}", place.split_once(") ").map_or(place, |(_, after)| after)),
+        None => line.to_owned(),
+    };
     line.chars().take(400).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_keeps_the_node_and_the_reason() {
+        let message = "/tmp/x/model.onnx failed: running Reshape node. Name:'r' Status Message: \
+                       /onnxruntime_src/onnxruntime/core/providers/cpu/tensor/reshape_helper.h:91 \
+                       onnxruntime::ReshapeHelper::ReshapeHelper(const onnxruntime::TensorShape&, bool) \
+                       Input shape:{3,8}, requested shape:{1,8}";
+        let expected = "model.onnx failed: running Reshape node. Name:'r' Status Message: Input shape:{3,8}, requested shape:{1,8}";
+        assert_eq!(short(message, Path::new("/tmp/x/model.onnx")), expected);
+        assert_eq!(short("\nplain\nmore", Path::new("m")), "plain");
+    }
 }

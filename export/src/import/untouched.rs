@@ -1,6 +1,6 @@
 //! The model as it came, run by ONNX Runtime: the source of golden answers. Its file is used unchanged, except where ONNX
-//! Runtime could not exchange its inputs or outputs with Rust: 16-bit floats are converted at the border, and
-//! scikit-learn's maps are read as the tensor before them.
+//! Runtime could not read it, or exchange its inputs or outputs with Rust: a new IR version is lowered, 16-bit floats are
+//! converted at the border, and scikit-learn's maps are read as the tensor before them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -61,6 +61,16 @@ impl Untouched {
 
     /// The model's outputs for `tiles`, computed one batch of the model at a time and joined along the batch.
     pub(super) fn run(&mut self, tiles: &[Tile], input: &Input) -> Result<Raw> {
+        self.run_changed(tiles, input, |array| array)
+    }
+
+    /// The same for a change of the preprocessed tiles.
+    pub(super) fn run_changed(
+        &mut self,
+        tiles: &[Tile],
+        input: &Input,
+        change: impl Fn(Array) -> Array,
+    ) -> Result<Raw> {
         let mut joined: BTreeMap<String, Vec<ArrayD<f32>>> = BTreeMap::new();
         for part in tiles.chunks(self.batch.max(1)) {
             let mut batch: Vec<&Tile> = part.iter().collect();
@@ -68,16 +78,16 @@ impl Untouched {
             while batch.len() < self.batch {
                 batch.push(&part[0]);
             }
-            for (name, array) in self.once(&batch, input)? {
+            let array = preprocess::batch(&batch, input).map_err(|error| shape_error(&input.name, &error))?;
+            for (name, array) in self.once(&change(array))? {
                 joined.entry(name).or_default().push(cut(array, part.len(), batch.len()));
             }
         }
         joined.into_iter().map(|(name, parts)| Ok((name.clone(), join(&name, &parts)?))).collect()
     }
 
-    fn once(&mut self, tiles: &[&Tile], input: &Input) -> Result<Raw> {
-        let array = preprocess::batch(tiles, input).map_err(|error| shape_error(&input.name, &error))?;
-        let outputs = self.session.run_named([(self.input.as_str(), &array)])?;
+    fn once(&mut self, array: &Array) -> Result<Raw> {
+        let outputs = self.session.run_named([(self.input.as_str(), array)])?;
         Ok(outputs.into_iter().map(|(name, array)| (name, to_f32(array))).collect())
     }
 }

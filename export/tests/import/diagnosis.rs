@@ -1,9 +1,12 @@
 //! A reference that the description does not give: the cause is named.
 
-use kiln_export::import::{Channels, InputSpec, Meaning, Range, Size, Spec};
+use burn_onnx_export::proto::{DataType, ModelProto, TensorProto};
+use kiln_export::import::{Channels, InputSpec, Meaning, Range, Size, Spec, ThresholdSpec};
 use ndarray::{Array1, ArrayD};
 
-use crate::support::{Bench, Net, imagenet, planes, run_bare, scores, second_probability, tiles, usual};
+use crate::support::{
+    Bench, Net, imagenet, model, node, numbers, planes, port, run_bare, scores, second_probability, tiles, usual,
+};
 
 /// Scores of the bundle that a description gives: the framework's side of a test.
 fn reference_of(net: &Net, spec: Spec) -> Vec<f32> {
@@ -41,6 +44,35 @@ fn a_reference_that_agrees_is_in_the_report() {
     let imported = bench.import_with(&net.model(), usual(), reference).unwrap();
     assert!(imported.reference.len() == 1 && imported.reference[0].passed());
     assert!(imported.warnings.is_empty(), "{:?}", imported.warnings);
+}
+
+/// A score that follows the last digits of its input: the sine of a large number.
+fn chaotic() -> ModelProto {
+    let mut graph = Net { classes: 1, output: "dense", ..Net::default() }.graph();
+    // A mean over the picture would hide the last digits.
+    let pool = graph.node.iter_mut().find(|node| node.op_type == "GlobalAveragePool").unwrap();
+    pool.op_type = "GlobalMaxPool".to_owned();
+    graph.initializer.push(TensorProto::f32("frequency", Vec::new(), &[1e5]));
+    graph.node.push(node("Mul", &["dense", "frequency"], &["angle"], Vec::new()));
+    graph.node.push(node("Sin", &["angle"], &["score"], Vec::new()));
+    graph.output = vec![port("score", DataType::Float, &[-1, 1])];
+    model(17, graph)
+}
+
+#[test]
+fn rounding_is_not_taken_for_a_wrong_description() {
+    let (bench, chaotic) = (Bench::new(), chaotic());
+    let tiles = tiles(6);
+    // A framework whose pixels differ by some units in the last place.
+    let mut pixels = planes(&tiles, false, imagenet);
+    let signs = numbers(31, pixels.len());
+    pixels.iter_mut().zip(signs).for_each(|(value, sign)| *value *= 1.0 + 8.0 * f32::EPSILON * sign.signum());
+    let expected = run_bare(&bench.write("model.onnx", &chaotic), pixels);
+    let expected: Vec<f32> = expected.iter().copied().collect();
+    let spec = Spec { classes: Vec::new(), threshold: Some(ThresholdSpec::Value(0.0)), ..usual() };
+    let reference = bench.npz("outputs.npz", &tiles, &[("score", column(&expected))]);
+    let found = bench.import_with(&chaotic, spec, reference).expect_err("a difference").to_string();
+    assert!(found.contains("the description is not the cause") && found.contains("a tolerance of"), "{found}");
 }
 
 #[test]

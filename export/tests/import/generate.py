@@ -74,13 +74,29 @@ def spread(module, seed):
     return module.eval()
 
 
-def answers(module, batch):
-    """Logits and probabilities, after the last layer was scaled so that both classes occur."""
+def settle(module, batch):
+    """The statistics of batch normalisation of real pictures, as training leaves them. With random ones a deep network
+    gives every picture almost the same outputs, and what differs is rounding."""
+    import torch
+    norms = [part for part in module.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)]
+    for part in norms:
+        part.reset_running_stats()
+        part.momentum = None
+        part.train()
+    if norms:
+        with torch.no_grad():
+            module(batch)
+    return module.eval()
+
+
+def answers(module, batch, deviation=1.5):
+    """Logits and probabilities, after the last layer was scaled so that both classes occur. A smaller deviation is for
+    untrained networks whose features hardly differ from tile to tile: a large factor would show their rounding."""
     import torch
     with torch.no_grad():
         logits = module(batch)
         last = [part for part in module.modules() if isinstance(part, (torch.nn.Linear, torch.nn.Conv2d))][-1]
-        scale = min(1.5 / logits.std(0).mean(), 30)
+        scale = min(deviation / logits.std(0).mean(), 30)
         last.weight.mul_(scale)
         if last.bias is not None:
             last.bias.mul_(scale).sub_(logits.mean(0) * scale if isinstance(last, torch.nn.Linear) else 0)
@@ -90,13 +106,14 @@ def answers(module, batch):
     return logits, probabilities
 
 
-def torch_model(name, build, transform, spec, dynamic=True, size=224, seed=1, classes=2, opset=17):
+def torch_model(name, build, transform, spec, dynamic=True, size=224, seed=1, classes=2, opset=17,
+                deviation=1.5):
     import torch
     torch.manual_seed(seed)
-    module = spread(build(), seed)
+    stack = lambda pictures: torch.stack([transform(picture) for picture in pil(pictures)])
+    module = settle(spread(build(), seed), stack(tiles(4, seed + 200)))
     pictures = tiles(seed=seed)
-    batch = torch.stack([transform(picture) for picture in pil(pictures)])
-    logits, probabilities = answers(module, batch)
+    logits, probabilities = answers(module, stack(pictures), deviation)
     torch_export(name, module, (1, 3, size, size), dynamic, opset=opset)
     names = ["benign", "tumour", "stroma", "necrosis"][:classes]
     save(name, {"outputs": {"logits": "logits"}, "classes": names, "normal_classes": ["benign"], **spec}, pictures,
@@ -130,7 +147,7 @@ def torchvision_resnet18_fixed():
 def torchvision_mobilenet_v3():
     from torchvision.models import mobilenet_v3_small
     torch_model("torchvision_mobilenet_v3", lambda: mobilenet_v3_small(num_classes=2), resize_to_tensor(96, *IMAGENET),
-                imagenet_input(size=96), size=96, seed=3, opset=12)
+                imagenet_input(size=96), size=96, seed=3, opset=12, deviation=0.2)
 
 
 @model
@@ -139,7 +156,7 @@ def torchvision_efficientnet_b0():
     from torchvision.models import efficientnet_b0
     crop = transforms.Compose([transforms.CenterCrop(224), transforms.ToTensor(), transforms.Normalize(*IMAGENET)])
     torch_model("torchvision_efficientnet_b0", lambda: efficientnet_b0(num_classes=2), crop,
-                imagenet_input(size=224, resize=256), seed=4)
+                imagenet_input(size=224, resize=256), seed=4, deviation=0.2)
 
 
 @model
@@ -257,7 +274,7 @@ def wsinfer_resnet34():
     save("wsinfer_resnet34", config, pictures, suffix="json", probabilities=probabilities, y=logits)
 
 
-def timm_model(name, architecture, dynamic, seed):
+def timm_model(name, architecture, dynamic, seed, deviation=1.5):
     import timm
     import torch
     torch.manual_seed(seed)
@@ -265,9 +282,10 @@ def timm_model(name, architecture, dynamic, seed):
     config = module.pretrained_cfg
     data = timm.data.resolve_model_data_config(module)
     transform = timm.data.create_transform(**data, is_training=False)
+    stack = lambda pictures: torch.stack([transform(picture) for picture in pil(pictures)])
+    settle(module, stack(tiles(4, seed + 200)))
     pictures = tiles(seed=seed)
-    batch = torch.stack([transform(picture) for picture in pil(pictures)])
-    logits, probabilities = answers(module, batch)
+    logits, probabilities = answers(module, stack(pictures), deviation)
     torch_export(name, module, (1, *data["input_size"]), dynamic)
     wanted = ["input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode", "license", "url", "tag"]
     pretrained = {key: config[key] for key in wanted if config.get(key) is not None}
@@ -288,7 +306,7 @@ def timm_convnext_atto():
 
 @model
 def timm_mobilevit_fixed():
-    timm_model("timm_mobilevit_fixed", "mobilevitv2_050", False, 13)
+    timm_model("timm_mobilevit_fixed", "mobilevitv2_050", False, 13, deviation=0.2)
 
 
 @model
@@ -299,90 +317,86 @@ def timm_resnet_lanczos_free():
 # anomalib --------------------------------------------------------------------------------------------------------------
 
 
+def floats(pictures):
+    import torch
+    return torch.from_numpy(pictures.transpose(0, 3, 1, 2).astype(np.float32)) / 255
+
+
+def anomalib_model(name, module, fit, seed):
+    """Fits a model on tiles, and writes it by anomalib's own export: preprocessing, normalisation and threshold inside."""
+    import shutil
+    import torch
+    pictures = tiles(seed=seed)
+    module.eval()
+    with torch.no_grad():
+        fit(module.model, module.pre_processor(floats(tiles(12, seed + 100))))
+        module.eval()
+        found = module.model(module.pre_processor(floats(np.concatenate([pictures, tiles(6, seed + 300)]))))
+        # Normalisation and thresholds, as a validation leaves them.
+        post = module.post_processor
+        for kind, values in (("image", found.pred_score), ("pixel", found.anomaly_map)):
+            getattr(post, f"{kind}_min").copy_(values.min())
+            getattr(post, f"{kind}_max").copy_(values.max())
+            getattr(post, f"_{kind}_threshold").copy_(values.median())
+        found = module(floats(pictures))
+    path = module.to_onnx(FOLDER / f"{name}.export", input_size=(256, 256), external_data=False)
+    shutil.move(path, FOLDER / f"{name}.onnx")
+    shutil.rmtree(FOLDER / f"{name}.export")
+    score = found.pred_score.reshape(-1)
+    assert score.std() > 1e-3, f"scores hardly differ: {score}"
+    save(name, {"input": {"range": "0..1"}}, pictures, score=score, anomaly_map=found.anomaly_map)
+
+
 @model
 def anomalib_padim():
     import torch
-    from anomalib.models.image.padim.torch_model import PadimModel
+    from anomalib.models import Padim
     torch.manual_seed(15)
-    module = PadimModel(backbone="resnet18", layers=["layer1", "layer2"], pre_trained=False, n_features=40)
-    finish_memory("anomalib_padim", module, 15)
 
+    def fit(module, normal):
+        module.train()
+        module(normal)
+        module.fit()
 
-def finish_memory(name, module, seed):
-    """Fits a model of memory on tiles, then exports its inference."""
-    import torch
-    from torchvision.transforms import functional as F
-    normal = torch.from_numpy(tiles(12, seed + 100).transpose(0, 3, 1, 2).astype(np.float32)) / 255
-    pictures = tiles(seed=seed)
-    batch = torch.from_numpy(pictures.transpose(0, 3, 1, 2).astype(np.float32)) / 255
-    prepare = lambda x: F.normalize(x, *IMAGENET)
-    module.train()
-    with torch.no_grad():
-        embedding = module(prepare(normal))
-    if hasattr(module, "subsample_embedding"):
-        try:
-            module.subsample_embedding(0.02)
-        except TypeError:
-            module.subsample_embedding(embedding, 0.02)
-    else:
-        try:
-            module.fit()
-        except TypeError:
-            module.gaussian.fit(embedding)
-    module.eval()
-    with torch.no_grad():
-        found = [module(prepare(batch[i:i + 1])) for i in range(len(batch))]
-    get = lambda one, key: one[key] if isinstance(one, dict) else getattr(one, key)
-    score = torch.cat([get(one, "pred_score").reshape(-1) for one in found])
-    area = torch.cat([get(one, "anomaly_map") for one in found])
-
-    class Named(torch.nn.Module):
-        def __init__(self, inner):
-            super().__init__()
-            self.inner = inner
-
-        def forward(self, x):
-            found = self.inner(x)
-            return get(found, "pred_score"), get(found, "anomaly_map")
-
-    torch_export(name, Named(module).eval(), (1, 3, 256, 256), False, outputs=("pred_score", "anomaly_map"))
-    save(name, {**imagenet_input(), "threshold": float(score.median())}, pictures, score=score, anomaly_map=area)
+    module = Padim(backbone="resnet18", layers=["layer2", "layer3"], pre_trained=False, n_features=40, evaluator=False,
+                   visualizer=False)
+    settle(module.model.feature_extractor, module.pre_processor(floats(tiles(4, 215))))
+    anomalib_model("anomalib_padim", module, fit, 15)
 
 
 @model
 def anomalib_patchcore():
     import torch
-    from anomalib.models.image.patchcore.torch_model import PatchcoreModel
+    from anomalib.models import Patchcore
     torch.manual_seed(16)
-    module = PatchcoreModel(layers=["layer2", "layer3"], backbone="resnet18", pre_trained=False, num_neighbors=3)
-    finish_memory("anomalib_patchcore", module, 16)
+
+    def fit(module, normal):
+        module.train()
+        module(normal)
+        module.subsample_embedding(0.02)
+
+    module = Patchcore(backbone="resnet18", pre_trained=False, num_neighbors=3, evaluator=False, visualizer=False)
+    settle(module.model.feature_extractor, module.pre_processor(floats(tiles(4, 216))))
+    anomalib_model("anomalib_patchcore", module, fit, 16)
 
 
 @model
 def anomalib_efficient_ad():
     import torch
-    from anomalib.models.image.efficient_ad.torch_model import EfficientAdModel, EfficientAdModelSize
+    from anomalib.models import EfficientAd
     torch.manual_seed(17)
-    module = EfficientAdModel(teacher_out_channels=64, model_size=EfficientAdModelSize.S).eval()
-    pictures = tiles(seed=17)
-    batch = torch.from_numpy(pictures.transpose(0, 3, 1, 2).astype(np.float32)) / 255
-    get = lambda one, key: one[key] if isinstance(one, dict) else getattr(one, key)
-    with torch.no_grad():
-        found = module(batch)
 
-    class Named(torch.nn.Module):
-        def __init__(self, inner):
-            super().__init__()
-            self.inner = inner
+    def fit(module, normal):
+        features = module.teacher(normal)
+        module.mean_std["mean"].copy_(features.mean((0, 2, 3), keepdim=True))
+        module.mean_std["std"].copy_(features.std((0, 2, 3), keepdim=True))
+        maps = dict(zip(("st", "ae"), module.get_maps(normal, normalize=False)))
+        for name, values in maps.items():
+            for side, level in (("qa", 0.9), ("qb", 0.995)):
+                module.quantiles[f"{side}_{name}"].copy_(torch.quantile(values.flatten()[::17], level))
 
-        def forward(self, x):
-            found = self.inner(x)
-            return get(found, "pred_score"), get(found, "anomaly_map")
-
-    torch_export("anomalib_efficient_ad", Named(module).eval(), (1, 3, 256, 256), True,
-                 outputs=("pred_score", "anomaly_map"))
-    save("anomalib_efficient_ad", {"input": {"range": "0..1"}, "threshold": 0.5}, pictures,
-         score=get(found, "pred_score").reshape(-1), anomaly_map=get(found, "anomaly_map"))
+    module = EfficientAd(teacher_out_channels=64, evaluator=False, visualizer=False)
+    anomalib_model("anomalib_efficient_ad", module, fit, 17)
 
 
 # scikit-learn ----------------------------------------------------------------------------------------------------------

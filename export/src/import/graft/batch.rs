@@ -12,8 +12,16 @@ pub(crate) enum Rewrite {
     None,
     /// Shapes that begin with the old batch.
     Leading,
-    /// Those, and shapes of `Reshape` that begin with another number: windows and heads that are joined with the batch.
-    All,
+    /// Those, and shapes of `Reshape` that begin with a multiple of it: windows and heads that are joined with the batch.
+    Joined,
+    /// Shapes that begin with the old batch, and shapes of `Reshape` with a multiple of it in second place: sequences
+    /// whose first axis is the position, as in PyTorch's `MultiheadAttention`.
+    Second,
+}
+
+impl Rewrite {
+    /// All, in the order in which they are tried.
+    pub(in crate::import) const ALL: [Self; 4] = [Self::None, Self::Leading, Self::Joined, Self::Second];
 }
 
 /// The opset from which `Slice` has its bounds in inputs.
@@ -25,18 +33,20 @@ pub(super) fn rewrite(graph: &mut GraphProto, input: &str, old: usize, rewrite: 
         return;
     }
     let old = old as i64;
-    let mut constants = integers(graph);
+    let constants = integers(graph);
+    let ranks = ranks(graph);
     let mut work = Work { old, rewrite, added: Vec::new(), tensors: Vec::new(), reads_batch: false, opset, tile };
     let computed = computed(graph, input);
+    let of_batch = |node: &NodeProto| node.input.first().is_some_and(|data| computed.contains(data));
     let mut nodes = Vec::with_capacity(graph.node.len());
     for mut node in std::mem::take(&mut graph.node) {
         match node.op_type.as_str() {
-            "Reshape" if node.input.first().is_some_and(|data| computed.contains(data)) => {
-                work.reshape(&mut node, &mut constants);
-            }
+            "Reshape" if of_batch(&node) => work.reshape(&mut node, &constants),
+            // What follows from the input has its batch already, so a `Tile` repeats it along other axes.
+            "Tile" if of_batch(&node) => {}
             "Expand" | "ConstantOfShape" | "Tile" => work.shape_input(&mut node, &constants),
             "Resize" | "Upsample" => work.sizes(&mut node, &constants),
-            "Concat" => work.concat(&mut node, &computed),
+            "Concat" => work.concat(&mut node, &computed, &ranks),
             _ => {}
         }
         nodes.append(&mut work.added);
@@ -73,6 +83,11 @@ fn integers(graph: &GraphProto) -> BTreeMap<String, Vec<i64>> {
     initializers.chain(nodes).collect()
 }
 
+/// Number of axes of each initializer.
+fn ranks(graph: &GraphProto) -> BTreeMap<String, i64> {
+    graph.initializer.iter().map(|tensor| (tensor.name.clone(), tensor.dims.len() as i64)).collect()
+}
+
 struct Work<'a> {
     old: i64,
     rewrite: Rewrite,
@@ -86,22 +101,34 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// `[1, 512]` becomes `[-1, 512]`; `[1, -1]` becomes `[0, -1]`, where 0 keeps the first axis.
-    fn reshape(&mut self, node: &mut NodeProto, constants: &mut BTreeMap<String, Vec<i64>>) {
-        let Some(shape) = node.input.get(1).and_then(|name| constants.get(name)).cloned() else { return };
-        let free = shape.contains(&-1);
+    /// `[1, 512]` becomes `[-1, 512]`. A shape that has its -1 elsewhere, such as `[1, -1]`, becomes `[0, -1]`, where 0
+    /// keeps the first axis, or a shape that is computed from the batch.
+    fn reshape(&mut self, node: &mut NodeProto, constants: &BTreeMap<String, Vec<i64>>) {
+        let Some(shape) = node.input.get(1).and_then(|name| constants.get(name)) else { return };
+        let Some(at) = self.axis_of_batch(shape) else { return };
         let keeps_zeros = node.int("allowzero").is_some_and(|flag| flag != 0);
-        let begins = shape.first() == Some(&self.old);
-        let other = self.rewrite == Rewrite::All && shape.first().is_some_and(|size| *size > 0);
-        let first = match (begins, free) {
-            (true, true) if !keeps_zeros => 0,
-            (true, false) => -1,
-            (false, false) if other => -1,
-            _ => return,
+        let size = match shape.contains(&-1) {
+            false => -1,
+            true if self.rewrite == Rewrite::Leading && !keeps_zeros => 0,
+            true => {
+                node.input[1] = self.following(&shape[..at], shape[at] / self.old, &shape[at + 1..]);
+                return;
+            }
         };
-        let mut new = shape;
-        new[0] = first;
+        let mut new = shape.clone();
+        new[at] = size;
         node.input[1] = self.constant("shape", &new);
+    }
+
+    /// The axis of a shape that holds the batch, alone or joined with another axis.
+    fn axis_of_batch(&self, shape: &[i64]) -> Option<usize> {
+        let holds = |at: usize| shape.get(at).is_some_and(|size| *size > 0 && size % self.old == 0).then_some(at);
+        match self.rewrite {
+            _ if shape.first() == Some(&self.old) => Some(0),
+            Rewrite::Joined => holds(0),
+            Rewrite::Second => holds(usize::from(shape.len() > 2)),
+            Rewrite::None | Rewrite::Leading => None,
+        }
     }
 
     /// The shape of `Expand`, `ConstantOfShape` and `Tile`: its first number becomes the batch of the input.
@@ -112,27 +139,28 @@ impl Work<'_> {
         if shape.len() < 2 || shape[0] != self.old {
             return;
         }
-        node.input[at] = self.following(&shape[1..]);
+        node.input[at] = self.following(&[], 1, &shape[1..]);
     }
 
     /// The sizes of a `Resize`, its fourth input.
     fn sizes(&mut self, node: &mut NodeProto, constants: &BTreeMap<String, Vec<i64>>) {
         let Some(sizes) = node.input.get(3).and_then(|name| constants.get(name)).cloned() else { return };
         if sizes.len() > 1 && sizes[0] == self.old {
-            node.input[3] = self.following(&sizes[1..]);
+            node.input[3] = self.following(&[], 1, &sizes[1..]);
         }
     }
 
     /// A value without a batch that is joined with values of the batch, such as a class token, is repeated for each tile.
     /// Each tile of a larger batch may have a value of its own, so this is for a batch of 1.
-    fn concat(&mut self, node: &mut NodeProto, computed: &BTreeSet<String>) {
+    fn concat(&mut self, node: &mut NodeProto, computed: &BTreeSet<String>, ranks: &BTreeMap<String, i64>) {
         let axis = node.int("axis").unwrap_or(0);
         let joins = node.input.iter().any(|name| computed.contains(name));
-        // Along axis 0, sizes are joined to shapes.
-        if axis <= 0 || self.old != 1 || self.opset < SLICE_INPUTS || !joins {
+        if self.old != 1 || self.opset < SLICE_INPUTS || !joins {
             return;
         }
-        for input in node.input.iter_mut().filter(|name| !computed.contains(*name)) {
+        // Along axis 0, sizes are joined to shapes. A negative axis counts from the last one.
+        let along_another = |name: &String| axis > 0 || ranks.get(name).is_some_and(|rank| axis < 0 && axis + rank > 0);
+        for input in node.input.iter_mut().filter(|name| !computed.contains(*name) && along_another(name)) {
             let shape = self.following_shape_of(input);
             let output = format!("{shape}/repeated");
             self.added.push(plain("Expand", &[input, &shape], &output, Vec::new()));
@@ -151,12 +179,23 @@ impl Work<'_> {
         output
     }
 
-    /// A value with a shape: the batch of the input, then `rest`.
-    fn following(&mut self, rest: &[i64]) -> String {
-        let batch = self.batch();
+    /// A value with a shape: `before`, then `times` the batch of the input, then `rest`.
+    fn following(&mut self, before: &[i64], times: i64, rest: &[i64]) -> String {
+        let mut size = self.batch();
+        if times != 1 {
+            let factor = self.constant("factor", &[times]);
+            let product = format!("{factor}/product");
+            self.added.push(plain("Mul", &[&size, &factor], &product, Vec::new()));
+            size = product;
+        }
         let rest = self.constant("rest", rest);
         let output = format!("{rest}/following");
-        self.added.push(plain("Concat", &[&batch, &rest], &output, vec![AttributeProto::int("axis", 0)]));
+        let mut parts = vec![size, rest];
+        if !before.is_empty() {
+            parts.insert(0, self.constant("before", before));
+        }
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        self.added.push(plain("Concat", &parts, &output, vec![AttributeProto::int("axis", 0)]));
         output
     }
 
@@ -208,9 +247,57 @@ mod tests {
         assert_eq!(reshaped(&[1, 512], Rewrite::Leading), [-1, 512]);
         assert_eq!(reshaped(&[1, -1], Rewrite::Leading), [0, -1]);
         assert_eq!(reshaped(&[64, 49, 32], Rewrite::Leading), [64, 49, 32]);
-        assert_eq!(reshaped(&[64, 49, 32], Rewrite::All), [-1, 49, 32]);
-        assert_eq!(reshaped(&[-1, 32], Rewrite::All), [-1, 32]);
+        assert_eq!(reshaped(&[64, 49, 32], Rewrite::Joined), [-1, 49, 32]);
+        assert_eq!(reshaped(&[-1, 32], Rewrite::Joined), [-1, 32]);
+        assert_eq!(reshaped(&[197, 1, 768], Rewrite::Second), [197, -1, 768]);
+        assert_eq!(reshaped(&[197, 12, 64], Rewrite::Second), [197, -1, 64]);
+        assert_eq!(reshaped(&[1, 12, 197, 64], Rewrite::Second), [-1, 12, 197, 64]);
+        assert_eq!(reshaped(&[197, 768], Rewrite::Second), [-1, 768]);
         assert_eq!(reshaped(&[1, 512], Rewrite::None), [1, 512]);
+    }
+
+    fn operators(graph: &GraphProto) -> Vec<&str> {
+        graph.node.iter().map(|node| node.op_type.as_str()).collect()
+    }
+
+    #[test]
+    fn a_shape_with_another_free_axis_is_computed_from_the_batch() {
+        for (shape, how, factor, before) in [
+            ([1, 64, -1], Rewrite::Joined, None, false),
+            ([4, 64, -1], Rewrite::Joined, Some(4), false),
+            ([64, 4, -1], Rewrite::Second, Some(4), true),
+        ] {
+            let mut graph = graph("Reshape", &shape);
+            rewrite(&mut graph, "x", 1, how, 17, "tile");
+            let found = operators(&graph);
+            assert_eq!(found.contains(&"Mul"), factor.is_some(), "{found:?}");
+            let concat = graph.node.iter().find(|node| node.op_type == "Concat").map(|node| node.input.len());
+            assert_eq!(concat, Some(if before { 3 } else { 2 }));
+            let constants = integers(&graph);
+            assert!(factor.is_none_or(|factor| constants.values().any(|values| *values == [factor])));
+        }
+    }
+
+    #[test]
+    fn only_a_value_without_the_batch_is_repeated_along_it() {
+        for (data, changed) in [("x", false), ("token", true)] {
+            let mut graph = graph("Tile", &[1, 1, 7, 7]);
+            graph.node[0].input[0] = data.to_owned();
+            rewrite(&mut graph, "x", 1, Rewrite::Leading, 17, "tile");
+            assert_eq!(operators(&graph).contains(&"Concat"), changed, "{data}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_joined_along_an_axis_that_counts_from_the_last() {
+        for (axis, rank, changed) in [(1, 3, true), (-2, 3, true), (-1, 1, false), (0, 3, false)] {
+            let mut graph = graph("Concat", &[1]);
+            graph.node[0].input = vec!["token".to_owned(), "x".to_owned()];
+            graph.node[0].attribute = vec![AttributeProto::int("axis", axis)];
+            graph.initializer.push(TensorProto::f32("token", vec![1; rank], &[0.5]));
+            rewrite(&mut graph, "x", 1, Rewrite::Leading, 17, "tile");
+            assert_eq!(operators(&graph).contains(&"Expand"), changed, "{axis}");
+        }
     }
 
     #[test]

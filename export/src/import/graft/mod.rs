@@ -55,9 +55,9 @@ impl Graft<'_> {
         };
         let inner_input = self.inner(&self.input.name);
         let (GraphBatch::Dynamic(rewrite) | GraphBatch::Fixed(_, rewrite)) = batch;
-        if let Some(old) = self.foreign.input.batch() {
-            batch::rewrite(&mut graph, &inner_input, old, rewrite, self.foreign.opset, TILE);
-        }
+        // Tracing with a symbolic batch leaves the 1 of its example in shapes that were computed outside of the graph.
+        let old = self.foreign.input.batch().unwrap_or(1);
+        batch::rewrite(&mut graph, &inner_input, old, rewrite, self.foreign.opset, TILE);
         let mut names = Names::new(&graph);
         for port in [TILE, SCORE, PROBABILITIES].into_iter().chain(self.plan.kept.iter().map(|kept| kept.name.as_str()))
         {

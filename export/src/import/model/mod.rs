@@ -30,6 +30,10 @@ const ORT_FORMAT: &[u8] = b"ORTM";
 /// IR version from which initializers need not be inputs.
 const FREE_INITIALIZERS: i64 = 4;
 
+/// The newest IR version that a bundle's graph states. Readers refuse a version that they do not know, even if the model
+/// uses nothing of it; versions 11 to 14 only added element types and annotations of devices.
+const NEWEST_IR: i64 = 10;
+
 /// A checked model.
 #[derive(Debug, Clone)]
 pub(super) struct Foreign {
@@ -51,7 +55,7 @@ pub(super) struct Foreign {
     pub(super) skipped: Vec<(String, String)>,
     /// Class names that the model itself holds.
     pub(super) classes: Vec<String>,
-    /// True if the file had to be changed before ONNX Runtime can exchange its inputs and outputs with Rust.
+    /// True if the file had to be changed before ONNX Runtime can read it, or exchange its inputs and outputs with Rust.
     pub(super) adapted: bool,
 }
 
@@ -135,13 +139,11 @@ impl Foreign {
         let graph = proto.graph.as_mut().ok_or_else(|| not_onnx("it holds no graph"))?;
         let constants = check::constants(graph);
         graph.input.retain(|port| !constants.contains(&port.name));
-        if proto.ir_version < FREE_INITIALIZERS {
-            proto.ir_version = FREE_INITIALIZERS;
-        }
+        let mut adapted = proto.ir_version > NEWEST_IR;
+        proto.ir_version = proto.ir_version.clamp(FREE_INITIALIZERS, NEWEST_IR);
         let graph = proto.graph.as_mut().ok_or_else(|| not_onnx("it holds no graph"))?;
         let input = check::input(path, graph)?;
         let mut classes = Vec::new();
-        let mut adapted = false;
         for map in ZipMap::find(graph) {
             adapted = true;
             classes = map.classes.clone();
@@ -192,10 +194,19 @@ impl Foreign {
         found
     }
 
-    /// True if the model computes in 16-bit floats.
+    /// True if the model computes in 16-bit floats: weights, constants within nodes, or conversions.
     pub(super) fn is_half(&self) -> bool {
-        let is_half = |code: i32| DataType::from_code(code).is_some_and(DataType::is_half);
-        self.graph().initializer.iter().any(|tensor| is_half(tensor.data_type))
+        let half =
+            |element: i64| i32::try_from(element).ok().and_then(DataType::from_code).is_some_and(DataType::is_half);
+        let mut found = self.graph().initializer.iter().any(|tensor| half(tensor.data_type.into()));
+        for_each_node(&self.proto, &mut |node: &NodeProto| {
+            let converts = |name: &str| node.op_type == "Cast" && name == "to";
+            found |= node.attribute.iter().any(|attribute| {
+                let constant = attribute.t.as_ref().is_some_and(|tensor| half(tensor.data_type.into()));
+                constant || (converts(&attribute.name) && half(attribute.i))
+            });
+        });
+        found
     }
 }
 
