@@ -11,6 +11,12 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(of_any)
 }
 
+/// As [`hint`], for an error that is reported while the work goes on.
+#[cfg(feature = "train")]
+pub(crate) fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(of_any)
+}
+
 fn of_any(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(Refused { flag, .. }) = error.downcast_ref() {
         return Some(format!("name another path with {flag}"));
@@ -294,6 +300,10 @@ fn train(error: &kiln_train::Error) -> Option<String> {
         Error::OtherTiles { .. } => "restore the tiles, or choose another folder with --out",
         Error::OtherSplit { .. } => "resume without --split-file, or choose another folder with --out",
         Error::NotAStudy { .. } | Error::OtherStudy { .. } => "choose another folder with --out",
+        Error::FeaturesDiffer { .. } => "let burn compute them with --set training.features=burn",
+        Error::OtherFeatures { .. } => {
+            "resume with the ONNX Runtime and the machine that it began with, or choose another folder with --out"
+        }
         Error::OtherBackbone { .. } => "make the file with `kiln weights import`",
         Error::NotPublished { .. } => {
             "import a file with `kiln weights import FILE --backbone NAME --out WEIGHTS`, and set model.backbone.weights \

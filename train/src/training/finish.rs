@@ -96,6 +96,7 @@ fn facts(
         seen_sha256: Some(seen_sha256),
         weights_sha256,
         backbone_sha256: state.backbone_sha256.clone(),
+        features: state.features.clone(),
         score,
         stain_normalisation: prepared.stain,
         parameters: zoo.num_params() as u64,

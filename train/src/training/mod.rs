@@ -8,6 +8,7 @@ mod classes;
 mod colour;
 mod evaluation;
 mod facts;
+mod feature_choice;
 mod features;
 mod finish;
 mod gallery;
