@@ -168,7 +168,7 @@ pub enum Error {
     },
     /// The features of the training's backend are not burn's.
     #[error(
-        "features of the frozen backbone by {by} differ from burn's by {found:.1e} of their root mean square; at most \
+        "features of the frozen backbone by {by} differ from burn's by {found:.1e} of the largest; at most \
          {:.0e} is allowed",
         crate::features::TOLERANCE
     )]

@@ -77,14 +77,15 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
 }
 
 /// ONNX Runtime for the features of frozen backbones, with the library of `--onnxruntime`; loaded only if it is needed.
+#[cfg(feature = "export")]
 pub(crate) fn feature_backend(out: &Output) -> Option<Arc<dyn FeatureBackend>> {
-    #[cfg(feature = "export")]
-    return Some(Arc::new(kiln_export::OnnxFeatures::new(out.onnxruntime.clone())));
-    #[cfg(not(feature = "export"))]
-    {
-        let _ = out;
-        None
-    }
+    Some(Arc::new(kiln_export::OnnxFeatures::new(out.onnxruntime.clone())))
+}
+
+/// Without the exporter burn computes the features.
+#[cfg(not(feature = "export"))]
+pub(crate) fn feature_backend(_out: &Output) -> Option<Arc<dyn FeatureBackend>> {
+    None
 }
 
 /// Prints the run's metrics, as lines or as JSON.
@@ -116,11 +117,27 @@ pub(crate) fn summarise(run: &Run, out: &Output) -> anyhow::Result<()> {
         interval("baseline/colour_auroc")
     ));
     out.line(format_args!("F1         {}  at threshold {:.4}", interval("f1"), run.facts.threshold.value));
-    if let Some(caution) = metrics.pointer("/intervals/caution").and_then(serde_json::Value::as_str) {
-        out.line(format_args!("caution    {caution}"));
+    if let Some(latent) = metrics.get("latent") {
+        latent_line(latent, out);
+    }
+    for caution in ["/intervals/caution", "/latent/caution"] {
+        if let Some(caution) = metrics.pointer(caution).and_then(serde_json::Value::as_str) {
+            out.line(format_args!("caution    {caution}"));
+        }
     }
     out.line(format_args!("report     {}", run.layout.report().display()));
     Ok(())
+}
+
+/// Prints how much of its latent space an autoencoder uses.
+fn latent_line(latent: &serde_json::Value, out: &Output) {
+    let active = latent["active"].as_u64().map(|active| format!("{active} of {} units active", latent["units"]));
+    let rebuilt = latent["rebuilt"].as_f64();
+    let rebuilt = rebuilt.map(|share| format!("{:.0} % of the variance around one colour rebuilt", 100.0 * share));
+    let parts: Vec<String> = active.into_iter().chain(rebuilt).collect();
+    if !parts.is_empty() {
+        out.line(format_args!("latent     {}", parts.join(", ")));
+    }
 }
 
 /// One line on why burn computes features, with the command that changes it, if there is one.

@@ -14,6 +14,7 @@ mod finish;
 mod gallery;
 mod history;
 mod insights;
+mod latent_use;
 mod layout;
 mod loaders;
 mod observer;
@@ -35,7 +36,7 @@ mod trainer;
 mod truth;
 
 pub use classes::classes;
-pub use evaluation::{ScoredTile, score_tiles};
+pub use evaluation::{ScoredTile, TileColour, score_tiles};
 pub use facts::{RunFacts, SplitFacts, ThresholdFacts};
 pub(crate) use history::read_history;
 pub use layout::Layout;
