@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::support::{fixture, kiln, read_csv, read_json, scratch};
+use crate::support::{fixture, kiln, read_csv, read_json, scratch, skip};
 
 /// A tenth of EfficientNet-Lite0's first three stages.
 const BACKBONE: &str = "{name: efficientnet-lite0, weights: random, stages: [2, 3], width: 0.25}";
@@ -30,13 +30,21 @@ fn a_frozen_backbone_is_trained_once_from_kept_features_and_exported_whole() {
     };
     let features = |outcome: &crate::support::Outcome| outcome.stderr().contains("features of");
     let first = train("a");
+    let without = !system_library(&folder.path().join("cache"));
+    let first = if without {
+        first.says(&["burn computes the frozen backbone's features", "kiln runtime install cpu"])
+    } else {
+        skip("the system has an ONNX Runtime, which computes the features");
+        first
+    };
     let kept: Vec<_> = fs::read_dir(folder.path().join("cache/features")).unwrap().collect();
     // One file for the tiles as they are, one for each view.
     assert_eq!(kept.len(), 3, "{}", first.stderr());
     let second = train("b");
     assert!(!features(&second));
-    let weights = |run: &str| read_json(&folder.path().join(run).join("run.json"))["weights_sha256"].clone();
-    assert_eq!(weights("a"), weights("b"));
+    let fact = |run: &str, key: &str| read_json(&folder.path().join(run).join("run.json"))[key].clone();
+    assert_eq!(fact("a", "weights_sha256"), fact("b", "weights_sha256"));
+    assert_eq!(fact("a", "features").as_str().unwrap().starts_with("burn "), without);
 
     let bundle = folder.path().join("bundle");
     kiln!("export", folder.path().join("a"), "--out", &bundle).code(0);
@@ -47,6 +55,87 @@ fn a_frozen_backbone_is_trained_once_from_kept_features_and_exported_whole() {
     assert_eq!(names, ["score", "probabilities"]);
     let (header, rows) = read_csv(&kiln!("score", &bundle, fixture.tile(0)).code(0).stdout());
     assert!(header.contains(&"p_benign".to_owned()) && rows.len() == 1);
+}
+
+/// An ONNX Runtime is found with this cache, which has none.
+fn system_library(cache: &std::path::Path) -> bool {
+    let mut command = crate::support::command();
+    command.env("KILN_CACHE", cache).args(["--json", "runtime", "list"]);
+    let listed = crate::support::finish(command).code(0).json();
+    listed.as_array().unwrap().iter().any(|row| row["usable"] == true)
+}
+
+/// A library for `--onnxruntime`, because these tests have a cache without one.
+fn library() -> std::path::PathBuf {
+    kiln_runtime::library::find(None).expect("the fixture has installed an ONNX Runtime").path
+}
+
+#[test]
+fn features_by_onnx_runtime_are_cached_apart_from_burns_and_decide_as_they_do() {
+    let (fixture, folder) = (fixture(), scratch());
+    let text = config(&format!("{{kind: transfer, backbone: {BACKBONE}, views: 2, dense: [8], dropout: 0.1}}"));
+    let path = folder.path().join("transfer.yaml");
+    fs::write(&path, text).unwrap();
+    let train = |out: &str, features: &str| {
+        let mut command = crate::support::command();
+        command.env("KILN_CACHE", folder.path().join("cache")).arg("--onnxruntime").arg(library());
+        command.arg("train").arg(&path).arg("--data").arg(fixture.tiles()).arg("--out").arg(folder.path().join(out));
+        command.arg("--set").arg(format!("training.features={features}"));
+        crate::support::finish(command).code(0).stderr()
+    };
+    let kept = || fs::read_dir(folder.path().join("cache/features")).unwrap().count();
+    let fact = |run: &str, key: &str| read_json(&folder.path().join(run).join("run.json"))[key].clone();
+    let said = train("automatic", "auto");
+    assert!(!said.contains("burn computes"), "{said}");
+    assert_eq!(kept(), 3);
+    // Nothing is computed again, and the weights are the same.
+    let again = train("asked", "onnxruntime");
+    assert!(!again.contains("features of") && kept() == 3, "{again}");
+    assert_eq!(fact("automatic", "weights_sha256"), fact("asked", "weights_sha256"));
+    train("burn", "burn");
+    assert_eq!(kept(), 6);
+    let by = |run: &str| fact(run, "features").as_str().unwrap().to_owned();
+    assert!(by("automatic").starts_with("onnxruntime ") && by("automatic") == by("asked"), "{}", by("automatic"));
+    assert!(by("burn").starts_with("burn "), "{}", by("burn"));
+
+    let scores = |run: &str| {
+        let bundle = folder.path().join(format!("{run}-bundle"));
+        kiln!("export", folder.path().join(run), "--out", &bundle).code(0);
+        read_csv(&kiln!("score", &bundle, fixture.tiles()).code(0).stdout())
+    };
+    let ((_, found), (_, expected)) = (scores("automatic"), scores("burn"));
+    let threshold = fact("burn", "threshold")["value"].as_f64().unwrap();
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(&expected) {
+        let [found_score, score] = [found, expected].map(|row| row["score"].parse::<f64>().unwrap());
+        // Training enlarges differences in the last bits; a tile on the threshold may be on either side of it.
+        assert!((found_score - score).abs() < 0.01, "{found:?} {expected:?}");
+        assert!(found["label"] == expected["label"] || (score - threshold).abs() < 0.01, "{found:?} {expected:?}");
+    }
+}
+
+#[test]
+fn onnx_runtime_that_was_asked_for_and_is_missing_ends_the_training() {
+    let (fixture, folder) = (fixture(), scratch());
+    let path = folder.path().join("transfer.yaml");
+    fs::write(&path, config(&format!("{{kind: transfer, backbone: {BACKBONE}, dense: []}}"))).unwrap();
+    let train = |words: &[&str]| {
+        let mut command = crate::support::command();
+        command.env("KILN_CACHE", folder.path().join("empty")).args(words);
+        command.arg("train").arg(&path).arg("--data").arg(fixture.tiles()).arg("--out").arg(folder.path().join("run"));
+        command.args(["--set", "training.features=onnxruntime"]);
+        crate::support::finish(command)
+    };
+    if system_library(&folder.path().join("empty")) {
+        skip("the system has an ONNX Runtime, which is found");
+    } else {
+        train(&[]).code(3).says(&["features of the frozen backbone cannot be computed", "kiln runtime install cpu"]);
+        fs::remove_dir_all(folder.path().join("run")).unwrap();
+    }
+    train(&["--onnxruntime", "no/such.so"]).code(3).says(&["no/such.so"]);
+    fs::write(&path, config("{kind: transfer, dense: []}")).unwrap();
+    let wrong = kiln!("train", &path, "--data", fixture.tiles(), "--set", "training.features=onnx");
+    wrong.code(2).says(&["training.features", "`onnxruntime`"]);
 }
 
 #[test]
@@ -69,6 +158,8 @@ fn a_memory_bank_gives_a_score_and_a_map_and_knows_no_classes() {
     fs::write(&path, config(&format!("{{kind: memory_bank, backbone: {BACKBONE}, {banks}}}"))).unwrap();
     let run = folder.path().join("run");
     kiln!("train", &path, "--data", fixture.tiles(), "--out", &run).code(0);
+    let by = read_json(&run.join("run.json"))["features"].as_str().unwrap().to_owned();
+    assert!(by.starts_with("onnxruntime "), "{by}");
     let history = fs::read_to_string(run.join("history.jsonl")).unwrap();
     assert_eq!(history.lines().count(), 1);
 

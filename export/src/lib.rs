@@ -1,11 +1,13 @@
 //! Export of a run to a bundle: the graph is written and compared with burn on the run's test tiles; only then does the
 //! complete folder appear. The content of a bundle is described in [`kiln_runtime::bundle::manifest`]; reading one needs
-//! neither this crate nor burn. Models that other tools trained come in through [`import`].
+//! neither this crate nor burn. Models that other tools trained come in through [`import`]. Trainings compute the features of
+//! frozen backbones through [`OnnxFeatures`].
 
 mod batch;
 mod card;
 mod error;
 mod export;
+mod features;
 mod gate;
 mod graph;
 pub mod import;
@@ -18,6 +20,7 @@ pub use batch::Batch;
 pub use burn_onnx_export::{Activations, Calibration, Int8, OnnxModel, Precision, Recorded};
 pub use error::{BundleError, Result};
 pub use export::{ExportRequest, Exported, Step, export};
+pub use features::{OnnxFeatures, backbone_graph};
 pub use gate::{GATE_BATCHES, verify, verify_run};
 pub use graph::{graph, recorded};
 pub use import::{ImportError, ImportRequest, Imported};

@@ -44,6 +44,7 @@ fn training(data: &std::path::Path) -> Vec<Duration> {
         openslide: None,
         resume: false,
         split: None,
+        features: None,
     };
     let (mut last, mut steps) = (None, Vec::new());
     let mut observer = |event: &Event<'_>| {

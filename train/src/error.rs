@@ -158,6 +158,34 @@ pub enum Error {
         /// The problem, and how to solve it.
         reason: String,
     },
+    /// The features of a frozen backbone cannot be computed by the training's backend.
+    #[error("features of the frozen backbone cannot be computed")]
+    Features {
+        /// Error category.
+        fault: Fault,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The features of the training's backend are not burn's.
+    #[error(
+        "features of the frozen backbone by {by} differ from burn's by {found:.1e} of the largest; at most \
+         {:.0e} is allowed",
+        crate::features::TOLERANCE
+    )]
+    FeaturesDiffer {
+        /// Identity of the extractor.
+        by: String,
+        /// The largest difference.
+        found: f64,
+    },
+    /// A resumed training began with features of another program.
+    #[error("the training began with features by {began}, and here they would be by {now}: the weights would differ")]
+    OtherFeatures {
+        /// Identity of the extractor that it began with.
+        began: String,
+        /// Identity of the present one.
+        now: String,
+    },
     /// The loss is not a finite number.
     #[error("training stopped at epoch {epoch}, step {step}: {reason}")]
     Diverged {
@@ -187,8 +215,9 @@ impl Error {
             Self::Metrics(error) => error.fault(),
             Self::Picture(error) => error.fault(),
             Self::Lesions(error) => error.fault(),
-            Self::Diverged { .. } => Fault::Check,
-            Self::Fetch { .. } | Self::NotPublished { .. } => Fault::Environment,
+            Self::Diverged { .. } | Self::FeaturesDiffer { .. } => Fault::Check,
+            Self::Features { fault, .. } => *fault,
+            Self::Fetch { .. } | Self::NotPublished { .. } | Self::OtherFeatures { .. } => Fault::Environment,
             Self::Io { source, .. } if source.kind() != io::ErrorKind::NotFound => Fault::Environment,
             Self::Config { .. }
             | Self::NoData

@@ -1,7 +1,8 @@
 //! From labelled tiles to a trained model: data sets and their splits ([`data`]), models ([`model`]), pretrained weights
-//! ([`weights`]), the training loop and the run that it writes ([`training`]), explanations of a model's decisions
-//! ([`explain`]), figures ([`metrics`]), baselines ([`baseline`]), pictures and reports ([`picture`], [`report`]). A
-//! [`study`] compares several trainings. Depends on burn and not on ONNX; the export crate turns a run into a bundle.
+//! ([`weights`]), features of frozen backbones ([`features`]), the training loop and the run that it writes ([`training`]),
+//! explanations of a model's decisions ([`explain`]), figures ([`metrics`]), baselines ([`baseline`]), pictures and reports
+//! ([`picture`], [`report`]). A [`study`] compares several trainings. Depends on burn and not on ONNX; the export crate turns
+//! a run into a bundle.
 
 pub mod baseline;
 pub mod config;
@@ -9,6 +10,7 @@ pub mod data;
 mod error;
 pub mod evaluation;
 pub mod explain;
+pub mod features;
 pub mod metrics;
 pub mod model;
 pub mod picture;

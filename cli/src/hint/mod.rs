@@ -23,6 +23,12 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(of_any)
 }
 
+/// As [`hint`], for an error that is reported while the work goes on.
+#[cfg(feature = "train")]
+pub(crate) fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(of_any)
+}
+
 fn of_any(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(Refused { flag, .. }) = error.downcast_ref() {
         return Some(format!("name another path with {flag}"));

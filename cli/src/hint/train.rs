@@ -34,6 +34,10 @@ pub(super) fn train(error: &kiln_train::Error) -> Option<String> {
         Error::OtherTiles { .. } => "restore the tiles, or choose another folder with --out",
         Error::OtherSplit { .. } => "resume without --split-file, or choose another folder with --out",
         Error::NotAStudy { .. } | Error::OtherStudy { .. } => "choose another folder with --out",
+        Error::FeaturesDiffer { .. } => "let burn compute them with --set training.features=burn",
+        Error::OtherFeatures { .. } => {
+            "resume with the ONNX Runtime and the machine that it began with, or choose another folder with --out"
+        }
         Error::OtherBackbone { .. } => "make the file with `kiln weights import`",
         Error::NotPublished { .. } => {
             "import a file with `kiln weights import FILE --backbone NAME --out WEIGHTS`, and set model.backbone.weights \

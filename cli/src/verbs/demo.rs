@@ -24,7 +24,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::export::{export_with_progress, parity_lines};
-use super::train::{Display, summarise};
+use super::train::{Display, feature_backend, summarise};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::verbs::number::cores;
@@ -94,6 +94,7 @@ pub(crate) fn run(
         resume: false,
         openslide: None,
         split: None,
+        features: feature_backend(out),
     };
     let run = train(&request, &mut Display::new(out))?;
     step(out, started, "exporting the model to ONNX, and comparing ONNX Runtime with burn on every test tile");

@@ -8,7 +8,7 @@ use kiln_train::study::{self, Results, StudyEvent, StudyLayout, StudyRequest};
 use kiln_train::training::{Event, Observer};
 
 use super::labels;
-use super::train::Display;
+use super::train::{Display, feature_backend};
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -42,6 +42,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let mut request = StudyRequest::read(&args.config, &args.set, args.data, args.out)?;
     request.openslide = crate::environment::variable("KILN_OPENSLIDE");
+    request.features = feature_backend(out);
     let mut display = Display::new(out);
     let mut total = 0;
     let results = study::run(&request, &mut |event| match event {
@@ -54,8 +55,10 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
             let state = if *done { "is done" } else { "" };
             out.note(format_args!("[{number}/{total}] {id} {state}").to_string().trim_end());
         }
-        // A study shows epochs; the start and end of each training are not worth a line here.
-        StudyEvent::Training(event @ (Event::Step { .. } | Event::Epoch { .. })) => display.event(event),
+        // A study shows epochs, and what slows it down; the start and end of each training are not worth a line here.
+        StudyEvent::Training(event @ (Event::Step { .. } | Event::Epoch { .. } | Event::FeaturesByBurn { .. })) => {
+            display.event(event);
+        }
         StudyEvent::Stopped { id, epochs } => {
             out.note(format_args!("{id} stopped after {epochs} epoch(s): worse than the median trial"))
         }

@@ -1,17 +1,21 @@
 //! `kiln train`: trains a model from a configuration and tiles, and writes a run.
 
+use std::error::Error as _;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args as ClapArgs;
 use indicatif::ProgressBar;
 use kiln_train::Config;
+use kiln_train::features::FeatureBackend;
 use kiln_train::training::{Event, Observer, Run, TrainRequest, train};
 
 use super::labels;
 use crate::destination::Destination;
 use crate::exit::Exit;
+use crate::hint::hint_of;
 use crate::output::Output;
 
 /// Train a model from a configuration, and write a run.
@@ -57,12 +61,31 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         Destination::new("--out", &folder).is_not_among_tiles(data)?;
     }
     let openslide = crate::environment::variable("KILN_OPENSLIDE");
-    let request =
-        TrainRequest { config, data: args.data, out: folder, resume: args.resume, openslide, split: args.split_file };
+    let request = TrainRequest {
+        config,
+        data: args.data,
+        out: folder,
+        resume: args.resume,
+        openslide,
+        split: args.split_file,
+        features: feature_backend(out),
+    };
     let run =
         train(&request, &mut Display::new(out)).map_err(|error| labels::with_origin(error, &args.config, &args.set))?;
     summarise(&run, out)?;
     Ok(Exit::Done)
+}
+
+/// ONNX Runtime for the features of frozen backbones, with the library of `--onnxruntime`; loaded only if it is needed.
+#[cfg(feature = "export")]
+pub(crate) fn feature_backend(out: &Output) -> Option<Arc<dyn FeatureBackend>> {
+    Some(Arc::new(kiln_export::OnnxFeatures::new(out.onnxruntime.clone())))
+}
+
+/// Without the exporter burn computes the features.
+#[cfg(not(feature = "export"))]
+pub(crate) fn feature_backend(_out: &Output) -> Option<Arc<dyn FeatureBackend>> {
+    None
 }
 
 /// Prints the run's metrics, as lines or as JSON.
@@ -94,11 +117,40 @@ pub(crate) fn summarise(run: &Run, out: &Output) -> anyhow::Result<()> {
         interval("baseline/colour_auroc")
     ));
     out.line(format_args!("F1         {}  at threshold {:.4}", interval("f1"), run.facts.threshold.value));
-    if let Some(caution) = metrics.pointer("/intervals/caution").and_then(serde_json::Value::as_str) {
-        out.line(format_args!("caution    {caution}"));
+    if let Some(latent) = metrics.get("latent") {
+        latent_line(latent, out);
+    }
+    for caution in ["/intervals/caution", "/latent/caution"] {
+        if let Some(caution) = metrics.pointer(caution).and_then(serde_json::Value::as_str) {
+            out.line(format_args!("caution    {caution}"));
+        }
     }
     out.line(format_args!("report     {}", run.layout.report().display()));
     Ok(())
+}
+
+/// Prints how much of its latent space an autoencoder uses.
+fn latent_line(latent: &serde_json::Value, out: &Output) {
+    let active = latent["active"].as_u64().map(|active| format!("{active} of {} units active", latent["units"]));
+    let rebuilt = latent["rebuilt"].as_f64();
+    let rebuilt = rebuilt.map(|share| format!("{:.0} % of the variance around one colour rebuilt", 100.0 * share));
+    let parts: Vec<String> = active.into_iter().chain(rebuilt).collect();
+    if !parts.is_empty() {
+        out.line(format_args!("latent     {}", parts.join(", ")));
+    }
+}
+
+/// One line on why burn computes features, with the command that changes it, if there is one.
+fn features_by_burn(reason: &kiln_train::Error) -> String {
+    // An error of the backend is its cause alone: this line already says what it was needed for.
+    let cause = reason.source();
+    let hint = cause.and_then(hint_of).map_or_else(String::new, |hint| format!("; {hint}"));
+    let reason = match cause.and_then(|cause| cause.downcast_ref()) {
+        // Without the list of all places that were searched.
+        Some(kiln_runtime::Error::NoLibrary { .. }) => "it is not installed".to_owned(),
+        _ => kiln_runtime::chain(cause.unwrap_or(reason)),
+    };
+    format!("burn computes the frozen backbone's features, which is slower than ONNX Runtime: {reason}{hint}")
 }
 
 /// Progress of a training: a bar on a terminal, elsewhere a plain line every few seconds.
@@ -141,6 +193,7 @@ impl Observer for Display<'_> {
                 }
             }
             Event::Preparing { what } => self.say((*what).to_owned()),
+            Event::FeaturesByBurn { reason } => self.say(features_by_burn(reason)),
             Event::Features { done, tiles } => {
                 self.bar.set_length(*tiles as u64);
                 self.bar.set_prefix("features");

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::class_weights::ClassWeights;
 use super::device::TrainingDevice;
+use crate::features::FeatureSource;
 
 /// The optimiser, its schedule, and early stopping.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,6 +14,8 @@ pub struct TrainingConfig {
     pub seed: u64,
     /// The device of the training.
     pub device: TrainingDevice,
+    /// What computes the features of a frozen backbone.
+    pub features: FeatureSource,
     /// Passes over the training split, at most.
     pub epochs: u64,
     /// Tiles per step.
@@ -44,6 +47,7 @@ impl Default for TrainingConfig {
         Self {
             seed: 42,
             device: TrainingDevice::Flex,
+            features: FeatureSource::Auto,
             epochs: 20,
             batch: 16,
             crop: None,

@@ -7,7 +7,7 @@ use super::bootstrap::{Groups, LEVEL};
 use super::evaluator::{Evaluator, Values};
 use super::is_probability;
 use super::ranking::Ranking;
-use super::{Bootstrap, CalibrationBin, Confusion, Failures, Interval, MetricsError, Scored, check};
+use super::{Bootstrap, CalibrationBin, Confusion, Failures, Interval, LatentUse, MetricsError, Scored, check};
 
 /// All metrics with their 95 % intervals: the content of `metrics.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,9 @@ pub struct Metrics {
     /// Reconstruction error, if the model reconstructs tiles.
     #[serde(default)]
     pub reconstruction: Option<Reconstruction>,
+    /// Diagnosis of the latent space, if the model has one and it was diagnosed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latent: Option<LatentUse>,
     /// Wrong decisions by label and by group.
     #[serde(default)]
     pub failures: Option<Failures>,
@@ -287,6 +290,7 @@ impl Resamples {
             tpr_at_5_percent_fpr: Some(self.share(|values| values.tpr[1])),
             calibration: self.calibration(),
             reconstruction: self.reconstruction(),
+            latent: None,
             failures: options.labels.map(|labels| Failures::new(scored, labels, threshold)),
             threshold,
             confusion: self.all.values.decisions,

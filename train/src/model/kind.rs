@@ -5,10 +5,11 @@ use burn::module::{Module, ParamGroup};
 use burn::tensor::{Device, Int, Tensor};
 use kiln_tile::ScoreRule;
 
-use super::backbone::{Backbone, BackboneConfig};
+use super::backbone::{Backbone, BackboneConfig, FrozenBackbone};
 use super::{Classes, LossOptions, Part, PixelValues, Preprocessing, Scores};
 use crate::Result;
 use crate::data::Loader;
+use crate::features::TileVectors;
 
 /// The settings of one kind of model: the keys below `model:`, their checks, and the decisions that follow from them.
 pub trait ModelSettings {
@@ -40,7 +41,8 @@ pub trait ModelSettings {
         false
     }
 
-    /// Training is a single pass over the tiles, by [`TileModel::fitted`], without gradients.
+    /// Training is a single pass over the vectors of a [`TileModel::frozen_backbone`], by [`TileModel::fitted`], without
+    /// gradients.
     fn learns_in_one_pass(&self) -> bool {
         false
     }
@@ -136,6 +138,11 @@ pub trait TileModel: Module {
         None
     }
 
+    /// The part of the model whose weights training does not change, if its vectors are computed apart from the rest.
+    fn frozen_backbone(&self) -> Option<FrozenBackbone> {
+        None
+    }
+
     /// The model with its features standardised by these, `[tiles, features]`, before the first step.
     #[must_use]
     fn standardised(self, features: Tensor<2>) -> Self {
@@ -185,12 +192,6 @@ pub trait FeatureModel: Sync {
     /// The backbone's weights do not learn.
     fn is_frozen(&self) -> bool;
 
-    /// The network that computes the features.
-    fn backbone(&self) -> &Backbone;
-
-    /// The stages of the backbone whose maps are pooled, from 1.
-    fn stages(&self) -> &[usize];
-
     /// Features of tiles, `[batch, features]`.
     fn features(&self, tile: PixelValues) -> Tensor<2>;
 
@@ -219,6 +220,8 @@ pub struct OnePass<'a> {
     pub seed: u64,
     /// The device, without automatic differentiation.
     pub device: &'a Device,
+    /// Computes the vectors of decoded tiles (u8, `[tiles, 256, 256, 3]`) by the model's frozen backbone.
+    pub vectors: &'a mut dyn FnMut(&[u8], usize) -> Result<TileVectors>,
     /// Called with the number of tiles done and the number of all.
     pub on_batch: &'a mut dyn FnMut(usize, usize),
 }

@@ -70,7 +70,7 @@ pub(crate) mod tensors;
 mod zoo;
 
 pub use autoencoder::{Decoder, Encoder, Latent, LatentForm};
-use backbone::Backbone;
+use backbone::{Backbone, FrozenBackbone};
 pub use classes::Classes;
 pub(crate) use classes::{listed, nearest_of};
 pub use kind::{ClassifiedMaps, FeatureModel, FitTiles, ModelSettings, ModelVisitor, OnePass, TileModel};

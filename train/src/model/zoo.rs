@@ -193,6 +193,15 @@ macro_rules! models {
                 self.feature_model().filter(|model| model.is_frozen())
             }
 
+            /// The part of the model whose weights training does not change, if its vectors are computed apart from the
+            /// rest.
+            #[must_use]
+            pub fn frozen_backbone(&self) -> Option<FrozenBackbone> {
+                match self {
+                    $(Self::$kind(model) => model.frozen_backbone()),+
+                }
+            }
+
             /// The model with its features standardised by these, `[tiles, features]`.
             #[must_use]
             pub(crate) fn standardised(self, features: Tensor<2>) -> Self {

@@ -4,6 +4,7 @@
 
 mod html;
 mod latency;
+mod latent;
 mod metrics;
 mod page;
 mod parity;

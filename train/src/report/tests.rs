@@ -145,3 +145,19 @@ fn long_words_wrap_and_nothing_is_cut_off() {
         }
     }
 }
+
+#[test]
+fn a_report_shows_a_collapsed_autoencoder() {
+    use crate::metrics::{LatentTile, LatentUse};
+    let (still, moved) = (vec![0.0; 16], vec![1.0; 16]);
+    let used = |mean| LatentTile { mean, log_variance: Some(&still), rebuilt: None };
+    let page = |latents: &[LatentTile<'_>]| {
+        let mut report = report();
+        report.metrics.as_mut().unwrap().latent = LatentUse::new(latents);
+        render(&report)
+    };
+    let collapsed = page(&[used(&still), used(&still)]);
+    assert!(collapsed.contains("the autoencoder has collapsed: 0 of 16 latent units are active"), "{collapsed}");
+    assert!(page(&[used(&still), used(&moved)]).contains("The latent space is in use"));
+    assert!(!page(&[]).contains("latent space"));
+}

@@ -190,7 +190,12 @@ impl Work<'_, '_> {
         let done = self.setup.layout.trial(&spec.id).is_file();
         (self.listener)(&StudyEvent::Trial { id: &spec.id, number: self.number, done });
         let setup = self.setup;
-        let tiles = Tiles { dataset: &setup.dataset, path: &setup.data_path, openslide: setup.openslide.as_deref() };
+        let tiles = Tiles {
+            dataset: &setup.dataset,
+            path: &setup.data_path,
+            openslide: setup.openslide.as_deref(),
+            features: setup.features.as_ref(),
+        };
         let record =
             trial::run(&self.setup.layout, &tiles, &spec, &mut Watch { listener: &mut *self.listener, goes_on })?;
         if record.tested.is_none() {

@@ -16,6 +16,7 @@ use super::results::{FoldSizes, Measured, Results, SearchResult, entries};
 use super::variant::Variant;
 use crate::config::config_error;
 use crate::data::{self, Dataset, Split, SplitPlan};
+use crate::features::FeatureBackend;
 use crate::metrics::{Bootstrap, Scored};
 use crate::model::Classes;
 use crate::training::{classes, require_resolution};
@@ -28,6 +29,7 @@ pub(super) struct Setup {
     pub(super) dataset: Arc<Dataset>,
     pub(super) data_path: PathBuf,
     pub(super) openslide: Option<PathBuf>,
+    pub(super) features: Option<Arc<dyn FeatureBackend>>,
     data_sha256: String,
     pub(super) classes: Classes,
     pub(super) plans: Vec<SplitPlan>,
@@ -55,7 +57,8 @@ impl Setup {
             plan.write_csv(&dataset, &layout.fold(number))?;
         }
         let bootstrap = Bootstrap { resamples: study.bootstrap_resamples, seed: study.split.seed };
-        Ok(Self { study, layout, dataset, data_path, openslide, data_sha256, classes, plans, bootstrap })
+        let features = request.features.clone();
+        Ok(Self { study, layout, dataset, data_path, openslide, features, data_sha256, classes, plans, bootstrap })
     }
 
     fn is_anomalous(&self, index: usize) -> bool {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::layout::StudyLayout;
 use super::search::curve;
 use crate::data::{Dataset, Split};
+use crate::features::FeatureBackend;
 use crate::metrics::{Scored, Trial, is_probability};
 use crate::picture::EpochRecord;
 use crate::training::{Layout, Observer, Outcome, Run, TrainRequest, read_history, score_tiles, train_unless_stopped};
@@ -62,11 +63,12 @@ pub(super) struct TrialTime {
     pub(super) inference_ms: Option<f64>,
 }
 
-/// The data set of a study, its path, and the library for slides.
+/// The data set of a study, its path, the library for slides, and the backend for features.
 pub(super) struct Tiles<'a> {
     pub(super) dataset: &'a Arc<Dataset>,
     pub(super) path: &'a Path,
     pub(super) openslide: Option<&'a Path>,
+    pub(super) features: Option<&'a Arc<dyn FeatureBackend>>,
 }
 
 /// Runs or resumes a trial, or reads its result.
@@ -87,6 +89,7 @@ pub(super) fn run(
         resume: true,
         openslide: tiles.openslide.map(Path::to_owned),
         split: Some(layout.fold(spec.fold)),
+        features: tiles.features.cloned(),
     };
     let record = match train_unless_stopped(&request, observer) {
         Ok(Outcome::Finished(run)) => finished(&run, tiles.dataset, spec)?,

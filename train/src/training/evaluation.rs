@@ -1,12 +1,12 @@
 //! Scores of a trained model over tiles of a data set, through burn.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 
 use super::source::{Input, Source, no_features};
 use crate::Result;
 use crate::data::Loader;
 use crate::model::tensors::{feature_tensor, label_tensor, normal_mask, read, tile_tensor};
-use crate::model::{Classes, LossOptions, Preprocessing, Scores, Zoo};
+use crate::model::{Classes, LossOptions, PixelValues, Preprocessing, Scores, Zoo, prepare};
 
 /// One tile's score.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,19 @@ pub struct ScoredTile {
     pub squared_error: Option<f64>,
     /// Mean of its latent Gaussian, `[latent]`, if the model has one.
     pub latent: Option<Vec<f32>>,
+    /// Natural logarithm of the Gaussian's variance, `[latent]`, unless the autoencoder is a plain one.
+    pub latent_log_variance: Option<Vec<f32>>,
+    /// The colour of its pixels, if the model rebuilds tiles.
+    pub colour: Option<TileColour>,
+}
+
+/// Moments of the pixels of a tile that a model rebuilds, after stain normalisation, intensities in `0..=1`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TileColour {
+    /// Mean of each channel.
+    pub mean: [f64; 3],
+    /// Mean square of each channel.
+    pub mean_square: [f64; 3],
 }
 
 /// Scores all tiles of `loader` in order, deterministically. `preprocessing` and the loader's decoder must be of one run.
@@ -39,7 +52,9 @@ pub fn score_tiles(
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
         let input = preprocessing.apply(tile_tensor(batch.pixels, device));
-        scored.extend(tiles(&batch.indices, &batch.labels, zoo.score(input, classes.normal))?);
+        let scores = zoo.score(input.clone(), classes.normal);
+        let colours = scores.reconstruction.as_ref().map(|_| colours(input)).transpose()?;
+        scored.extend(tiles(&batch.indices, &batch.labels, scores, colours)?);
     }
     Ok(scored)
 }
@@ -76,19 +91,35 @@ pub(crate) fn validate(
         let loss = zoo.loss_of_scores(&scores, labels, normal, options);
         sum += read(loss.total.into_data())?.first().copied().unwrap_or(f64::NAN) * counted;
         weight += counted;
-        scored.extend(tiles(&batch.indices, &batch.labels, scores)?);
+        scored.extend(tiles(&batch.indices, &batch.labels, scores, None)?);
     }
     Ok((sum / f64::max(weight, 1.0), scored))
 }
 
-fn tiles(indices: &[usize], classes: &[usize], scores: Scores) -> Result<Vec<ScoredTile>> {
+/// The colour of each tile of a batch.
+fn colours(input: PixelValues) -> Result<Vec<TileColour>> {
+    let values = prepare(input);
+    let channels = |maps: Tensor<4>| read(maps.mean_dim(3).mean_dim(2).flatten::<2>(1, 3).into_data());
+    let (means, squares) = (channels(values.clone())?, channels(values.clone() * values)?);
+    let triple = |values: &[f64]| [values[0], values[1], values[2]];
+    let pairs = means.chunks_exact(3).zip(squares.chunks_exact(3));
+    Ok(pairs.map(|(mean, square)| TileColour { mean: triple(mean), mean_square: triple(square) }).collect())
+}
+
+fn tiles(
+    indices: &[usize],
+    classes: &[usize],
+    scores: Scores,
+    colours: Option<Vec<TileColour>>,
+) -> Result<Vec<ScoredTile>> {
     // The error of rebuilt feature maps is not one of pixels.
     let errors = scores.squared_error.filter(|_| scores.reconstruction.is_some());
     let errors = errors.map(|errors| read(errors.into_data())).transpose()?;
     let latents = scores.latent_mean.map(|mean| read(mean.into_data())).transpose()?;
+    let log_variances = scores.latent_log_variance.map(|variance| read(variance.into_data())).transpose()?;
     let width = latents.as_ref().map_or(0, |values| values.len() / indices.len().max(1));
-    let latent = |at: usize| {
-        let values = latents.as_ref()?.get(at * width..(at + 1) * width)?;
+    let latent = |of: &Option<Vec<f64>>, at: usize| {
+        let values = of.as_ref()?.get(at * width..(at + 1) * width)?;
         Some(values.iter().map(|value| *value as f32).collect())
     };
     let values = read(scores.score.into_data())?;
@@ -98,7 +129,9 @@ fn tiles(indices: &[usize], classes: &[usize], scores: Scores) -> Result<Vec<Sco
         class: *class,
         score,
         squared_error: errors.as_ref().and_then(|errors| errors.get(at).copied()),
-        latent: latent(at),
+        latent: latent(&latents, at),
+        latent_log_variance: latent(&log_variances, at),
+        colour: colours.as_ref().and_then(|colours| colours.get(at).copied()),
     };
     Ok(places.map(tile).collect())
 }

@@ -7,32 +7,34 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use burn::tensor::Device;
 use kiln_files::digest::sha256_hex;
 use kiln_files::{cache, publish};
 use kiln_tile::Decoder;
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
+use super::feature_choice::FeatureChoice;
 use super::{Event, Observer};
 use crate::config::TrainingDevice;
 use crate::data::{Augmentation, ContentDigests, Dataset, random};
-use crate::model::FeatureModel;
-use crate::model::tensors::tile_tensor;
 use crate::{Error, Result};
-
-/// Tiles that go through the backbone together.
-const BATCH: usize = 16;
 
 /// Computes features of the tiles of a data set.
 pub(crate) struct Extractor<'a> {
-    pub(crate) model: &'a dyn FeatureModel,
-    pub(crate) device: &'a Device,
+    pub(crate) choice: &'a mut FeatureChoice,
     pub(crate) trained_on: TrainingDevice,
+    pub(crate) tiles: FeatureTiles<'a>,
+}
+
+/// The tiles of a data set as inputs of a backbone.
+pub(crate) struct FeatureTiles<'a> {
     pub(crate) dataset: &'a Dataset,
     pub(crate) digests: &'a [ContentDigests],
     pub(crate) decoder: Decoder,
 }
+
+/// A variation of tiles: its augmentation and its number; `None` for the tiles as they are.
+type View<'a> = Option<(&'a Augmentation, u64)>;
 
 /// Feature vectors of some tiles, one for each view.
 #[derive(Debug)]
@@ -60,12 +62,12 @@ impl FeatureTable {
 impl Extractor<'_> {
     /// Vectors of the entries `indices`: of the unchanged tiles, or of `views` variations of each.
     pub(crate) fn table(
-        &self,
+        &mut self,
         indices: &[usize],
         augmentation: Option<(&Augmentation, u64)>,
         observer: &mut dyn Observer,
     ) -> Result<FeatureTable> {
-        let views: Vec<Option<(&Augmentation, u64)>> = match augmentation {
+        let views: Vec<View<'_>> = match augmentation {
             Some((augmentation, views)) => (0..views).map(|view| Some((augmentation, view))).collect(),
             None => vec![None],
         };
@@ -75,41 +77,69 @@ impl Extractor<'_> {
     }
 
     fn view(
-        &self,
+        &mut self,
         indices: &[usize],
-        view: Option<(&Augmentation, u64)>,
+        view: View<'_>,
         backbone: &str,
         observer: &mut dyn Observer,
     ) -> Result<BTreeMap<usize, Vec<f32>>> {
         let file = self.file(view, backbone)?;
         let mut known = file.as_deref().map(read).unwrap_or_default();
         let missing: Vec<usize> =
-            indices.iter().copied().filter(|index| !known.contains_key(self.name(*index))).collect();
+            indices.iter().copied().filter(|index| !known.contains_key(self.tiles.name(*index))).collect();
         let mut done = 0;
-        for chunk in missing.chunks(BATCH) {
+        for chunk in missing.chunks(self.choice.batch().max(1)) {
             observer.event(&Event::Features { done, tiles: missing.len() });
             for (index, row) in chunk.iter().zip(self.compute(chunk, view)?) {
-                known.insert(self.name(*index).to_owned(), row);
+                known.insert(self.tiles.name(*index).to_owned(), row);
             }
             done += chunk.len();
         }
         if let Some(file) = file.filter(|_| !missing.is_empty()) {
             write(&file, &known)?;
         }
-        let row = |index: &usize| known.get(self.name(*index)).map(|row| (*index, row.clone()));
+        let row = |index: &usize| known.get(self.tiles.name(*index)).map(|row| (*index, row.clone()));
         Ok(indices.iter().filter_map(row).collect())
     }
 
-    fn compute(&self, indices: &[usize], view: Option<(&Augmentation, u64)>) -> Result<Vec<Vec<f32>>> {
-        let pixels: Vec<Vec<u8>> = indices.par_iter().map(|index| self.pixels(*index, view)).collect::<Result<_>>()?;
-        let features = self.model.features(tile_tensor(pixels.concat(), self.device).into());
-        let [_, width] = features.dims();
-        let values = features.into_data().try_into_vec::<f32>();
-        let values = values.map_err(|error| Error::run(&self.dataset.root, format!("features: {error:?}")))?;
-        Ok(values.chunks_exact(width).map(<[f32]>::to_vec).collect())
+    fn compute(&mut self, indices: &[usize], view: View<'_>) -> Result<Vec<Vec<f32>>> {
+        let tiles = &self.tiles;
+        let pixels: Vec<Vec<u8>> = indices.par_iter().map(|index| tiles.pixels(*index, view)).collect::<Result<_>>()?;
+        let features = self.choice.vectors(&pixels.concat(), indices.len())?.features;
+        Ok(features.chunks_exact(features.len() / indices.len()).map(<[f32]>::to_vec).collect())
     }
 
-    fn pixels(&self, index: usize, view: Option<(&Augmentation, u64)>) -> Result<Vec<u8>> {
+    fn backbone_digest(&self) -> Result<String> {
+        let record = self.choice.backbone().backbone().clone().into_record().into_bytes();
+        let bytes = record.map_err(|error| Error::run(&self.tiles.dataset.root, error.to_string()))?;
+        Ok(sha256_hex(&bytes))
+    }
+
+    /// The cache file of a view; `None` without a cache.
+    fn file(&self, view: View<'_>, backbone: &str) -> Result<Option<PathBuf>> {
+        let Some(folder) = cache::dir() else { return Ok(None) };
+        let view = serde_json::to_string(&view).map_err(|error| Error::run(&folder, error.to_string()))?;
+        let stages = self.choice.backbone().stages();
+        // Features of burn and of another program differ in their last bits, and so do those of two devices.
+        let mut key = if self.choice.is_burn() {
+            format!("1 {backbone} {stages:?} {view}")
+        } else {
+            format!("2 {} {backbone} {stages:?} {view}", self.choice.identity())
+        };
+        if self.choice.is_burn() && self.trained_on != TrainingDevice::Flex {
+            key += &self.trained_on.to_string();
+        }
+        if let Some(stain) = &self.tiles.decoder.stain {
+            key += &serde_json::to_string(stain).map_err(|error| Error::run(&folder, error.to_string()))?;
+        }
+        let folder = folder.join("features");
+        fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+        Ok(Some(folder.join(format!("{}.safetensors", &sha256_hex(key.as_bytes())[..32]))))
+    }
+}
+
+impl FeatureTiles<'_> {
+    fn pixels(&self, index: usize, view: View<'_>) -> Result<Vec<u8>> {
         let tile = self.dataset.tile(index, &self.decoder)?;
         let Some((augmentation, view)) = view else { return Ok(tile.pixels().to_vec()) };
         // Seeded by the pixels, not by the place in a list, so that a tile has the same variations everywhere.
@@ -121,29 +151,6 @@ impl Extractor<'_> {
     /// A tile's name in a cache file: the digest of its pixels. Tiles that cannot be decoded are refused earlier.
     fn name(&self, index: usize) -> &str {
         self.digests[index].pixels.as_deref().unwrap_or("0000000000000000")
-    }
-
-    fn backbone_digest(&self) -> Result<String> {
-        let record = self.model.backbone().clone().into_record().into_bytes();
-        let bytes = record.map_err(|error| Error::run(&self.dataset.root, error.to_string()))?;
-        Ok(sha256_hex(&bytes))
-    }
-
-    /// The cache file of a view; `None` without a cache.
-    fn file(&self, view: Option<(&Augmentation, u64)>, backbone: &str) -> Result<Option<PathBuf>> {
-        let Some(folder) = cache::dir() else { return Ok(None) };
-        let view = serde_json::to_string(&view).map_err(|error| Error::run(&folder, error.to_string()))?;
-        let mut key = format!("1 {backbone} {:?} {view}", self.model.stages());
-        // Features differ between devices in their last bits.
-        if self.trained_on != TrainingDevice::Flex {
-            key += &self.trained_on.to_string();
-        }
-        if let Some(stain) = &self.decoder.stain {
-            key += &serde_json::to_string(stain).map_err(|error| Error::run(&folder, error.to_string()))?;
-        }
-        let folder = folder.join("features");
-        fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
-        Ok(Some(folder.join(format!("{}.safetensors", &sha256_hex(key.as_bytes())[..32]))))
     }
 }
 

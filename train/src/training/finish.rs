@@ -14,6 +14,7 @@ use super::colour::colour_scores;
 use super::evaluation::score_tiles;
 use super::facts::{RunFacts, ThresholdFacts};
 use super::gallery::Gallery;
+use super::latent_use::latent_use;
 use super::prepared::Prepared;
 use super::run::Run;
 use super::seeds::Purpose;
@@ -21,7 +22,7 @@ use super::seen;
 use super::state::TrainingState;
 use super::truth::{gives_probabilities, squared_errors, with_truth};
 use crate::data::{Loader, Split};
-use crate::metrics::{Bootstrap, MeasureOptions, measure_with};
+use crate::metrics::{Bootstrap, MeasureOptions, Metrics, measure_with};
 use crate::model::{FitTiles, Zoo};
 use crate::{Error, Result, report};
 
@@ -58,7 +59,7 @@ pub(crate) fn finish(
         labels: Some(&labels),
         ..MeasureOptions::new(value, bootstrap)
     };
-    let metrics = measure_with(&scored, &options)?;
+    let metrics = Metrics { latent: latent_use(&test, classes), ..measure_with(&scored, &options)? };
     write_json(layout, &layout.metrics(), &metrics)?;
     let chosen_on = format!("validation split, {} tiles", val.len());
     let threshold = ThresholdFacts { value, rule: rule.to_string(), chosen_on };
@@ -96,6 +97,7 @@ fn facts(
         seen_sha256: Some(seen_sha256),
         weights_sha256,
         backbone_sha256: state.backbone_sha256.clone(),
+        features: state.features.clone(),
         score,
         stain_normalisation: prepared.stain,
         parameters: zoo.num_params() as u64,

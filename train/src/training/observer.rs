@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::Error;
 use crate::data::LabelCount;
 use crate::picture::EpochRecord;
 
@@ -45,6 +46,12 @@ pub enum Event<'a> {
     Preparing {
         /// The action, as one line.
         what: &'a str,
+    },
+    /// burn computes the features of a frozen backbone, because the training's backend cannot: it is missing, it failed, or
+    /// its features are not burn's.
+    FeaturesByBurn {
+        /// The problem.
+        reason: &'a Error,
     },
     /// A frozen backbone computes features of tiles.
     Features {

@@ -18,6 +18,7 @@ use super::seeds::{Purpose, seed};
 use super::tile_pipeline::TilePipeline;
 use super::{classes, stain};
 use crate::data::{self, ContentDigests, Dataset, LabelKind, Loader, Sampling, Split, SplitPlan};
+use crate::features::FeatureBackend;
 use crate::model::Classes;
 use crate::{Config, Error, Result};
 
@@ -31,6 +32,7 @@ pub(crate) struct Prepared {
     pub(crate) plan: SplitPlan,
     pub(crate) classes: Classes,
     pub(crate) stain: Option<StainNormaliser>,
+    pub(crate) features: Option<Arc<dyn FeatureBackend>>,
 }
 
 impl Prepared {
@@ -47,7 +49,8 @@ impl Prepared {
         let (plan, fresh) = resolve_split(request, layout, &dataset, &digests)?;
         data::check_leaks(&dataset, &plan, &digests)?;
         let data_sha256 = data::dataset_digest(&dataset, &digests);
-        let prepared = Self { config, dataset, data_path, data_sha256, digests, plan, classes, stain: None };
+        let features = request.features.clone();
+        let prepared = Self { config, dataset, data_path, data_sha256, digests, plan, classes, stain: None, features };
         prepared.check_synthesis()?;
         prepared.check_splits()?;
         prepared.class_weights()?;

@@ -1,9 +1,11 @@
 //! Request and outcome of a training.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::Run;
 use crate::Config;
+use crate::features::FeatureBackend;
 use crate::picture::EpochRecord;
 
 /// The request of a training.
@@ -21,6 +23,8 @@ pub struct TrainRequest {
     pub openslide: Option<PathBuf>,
     /// A `split.csv` to use instead of a split drawn from the seed, so that compared trainings share one.
     pub split: Option<PathBuf>,
+    /// Computes features of frozen backbones for `training.features`; `None` leaves them to burn.
+    pub features: Option<Arc<dyn FeatureBackend>>,
 }
 
 /// The end of a training.

@@ -4,15 +4,17 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::features::Extractor;
+use super::feature_choice::FeatureChoice;
+use super::features::{Extractor, FeatureTiles};
 use super::prepared::Prepared;
 use super::seeds::Purpose;
 use super::source::{FeatureLoader, Source, no_features};
 use super::{Event, Observer};
 use crate::data::{Sampling, Split};
+use crate::features::BurnExtractor;
 use crate::model::Zoo;
 use crate::model::tensors::{feature_tensor, tile_tensor};
-use crate::{Config, Error, Result, weights};
+use crate::{Config, Result, weights};
 
 /// Number of training batches that batch normalisation is recalibrated on before a validation.
 pub(super) const RECALIBRATION_BATCHES: usize = 24;
@@ -32,38 +34,59 @@ pub(super) fn with_pretrained(
     }
 }
 
-/// Batches for training and validation: features if they are computed once, else tiles.
+/// Chooses what computes the features of the model's frozen backbone; `began` as for [`FeatureChoice::new`].
+pub(super) fn feature_choice(
+    prepared: &Prepared,
+    zoo: &Zoo,
+    device: &Device,
+    began: Option<&str>,
+    observer: &mut dyn Observer,
+) -> Result<FeatureChoice> {
+    let training = &prepared.config.training;
+    let backbone = zoo.valid().frozen_backbone().ok_or_else(no_features)?;
+    let burn = BurnExtractor::new(backbone, device, training.device);
+    FeatureChoice::new(training, prepared.features.as_deref(), burn, began, observer)
+}
+
+/// Batches for training and validation: features if they are computed once, else tiles. With the identity of what computed
+/// the features; `began` as for [`FeatureChoice::new`].
 pub(super) fn sources(
     prepared: &Prepared,
     zoo: &Zoo,
     device: &Device,
+    began: Option<&str>,
     observer: &mut dyn Observer,
-) -> Result<(Source, Source)> {
+) -> Result<(Source, Source, Option<String>)> {
     if zoo.frozen().is_none() {
         let train = prepared.training_loader(zoo.learns_from_normal_only())?;
-        return Ok((Source::Tiles(train), Source::Tiles(prepared.loader(Split::Val)?)));
+        return Ok((Source::Tiles(train), Source::Tiles(prepared.loader(Split::Val)?), None));
     }
-    let inferring = zoo.valid();
-    let model = inferring.frozen().ok_or_else(no_features)?;
-    let extractor = Extractor {
-        model,
-        device,
-        trained_on: prepared.config.training.device,
-        dataset: &prepared.dataset,
-        digests: &prepared.digests,
-        decoder: prepared.tile_pipeline().for_model(),
-    };
-    let views = prepared.config.model.settings().views();
-    let mut source = |split, learns: bool| {
-        let indices = prepared.plan.indices(split);
-        let augmentation = prepared.config.data.augmentation.as_ref().filter(|_| learns);
-        let table = extractor.table(&indices, augmentation.map(|augmentation| (augmentation, views)), observer)?;
-        let (batch, seed) = (prepared.config.training.batch, learns.then(|| prepared.seed(Purpose::Order, 0)));
-        let sampling = if learns { prepared.sampling() } else { Sampling::default() };
-        let indices = prepared.with_classes(&indices);
-        Ok::<_, Error>(Source::Features(FeatureLoader::new(table, indices, batch, seed, sampling)))
-    };
-    Ok((source(Split::Train, true)?, source(Split::Val, false)?))
+    let mut choice = feature_choice(prepared, zoo, device, began, observer)?;
+    let (train, val) = choice.or_burn(observer, |choice, observer| {
+        Ok((features(prepared, choice, Split::Train, observer)?, features(prepared, choice, Split::Val, observer)?))
+    })?;
+    Ok((train, val, Some(choice.identity().to_owned())))
+}
+
+/// Batches of the features of a split.
+fn features(
+    prepared: &Prepared,
+    choice: &mut FeatureChoice,
+    split: Split,
+    observer: &mut dyn Observer,
+) -> Result<Source> {
+    let learns = split == Split::Train;
+    let decoder = prepared.tile_pipeline().for_model();
+    let tiles = FeatureTiles { dataset: &prepared.dataset, digests: &prepared.digests, decoder };
+    let mut extractor = Extractor { choice, trained_on: prepared.config.training.device, tiles };
+    let indices = prepared.plan.indices(split);
+    let augmentation = prepared.config.data.augmentation.as_ref().filter(|_| learns);
+    let views = augmentation.map(|augmentation| (augmentation, prepared.config.model.settings().views()));
+    let table = extractor.table(&indices, views, observer)?;
+    let (batch, seed) = (prepared.config.training.batch, learns.then(|| prepared.seed(Purpose::Order, 0)));
+    let sampling = if learns { prepared.sampling() } else { Sampling::default() };
+    let indices = prepared.with_classes(&indices);
+    Ok(Source::Features(FeatureLoader::new(table, indices, batch, seed, sampling)))
 }
 
 /// A model of features, with these standardised by the features of the training tiles; any other model unchanged.

@@ -37,6 +37,10 @@ pub(crate) struct TrainingState {
     /// SHA-256 of the file of the backbone's pretrained weights.
     #[serde(default)]
     pub(crate) backbone_sha256: Option<String>,
+    /// Identity of what computed the features of a frozen backbone; missing without one, and in a checkpoint of an older
+    /// Kiln, which used burn.
+    #[serde(default)]
+    pub(crate) features: Option<String>,
     /// Beginning of stage two; `None` before it.
     #[serde(default)]
     pub(crate) stage_two: Option<StageTwo>,

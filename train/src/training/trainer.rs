@@ -62,7 +62,9 @@ impl<'a> Trainer<'a> {
         if resumed_at.is_none() {
             (zoo, state.backbone_sha256) = start::with_pretrained(zoo, config, &device, observer)?;
         }
-        let (train, val) = start::sources(prepared, &zoo, &inference, observer)?;
+        let began = resumed_at.map(|_| state.features.clone().unwrap_or_default());
+        let (train, val, features) = start::sources(prepared, &zoo, &inference, began.as_deref(), observer)?;
+        state.features = features.or(state.features);
         let class_weights = prepared.class_weights()?;
         let trainer =
             Self { prepared, layout, device, inference, optimizer, state, train, val, class_weights, resumed_at };
@@ -118,15 +120,18 @@ impl<'a> Trainer<'a> {
         let started = Instant::now();
         let config = &self.prepared.config;
         let views = config.data.augmentation.as_ref().map_or(1, |_| config.model.settings().views());
-        let mut on_batch = |done, tiles| observer.event(&Event::Features { done, tiles });
-        let mut pass = OnePass {
-            loader,
-            views,
-            seed: self.prepared.seed(Purpose::Step, 0),
-            device: &self.inference,
-            on_batch: &mut on_batch,
-        };
-        let zoo = zoo.valid().fitted(&config.model, &mut pass)?.train();
+        let seed = self.prepared.seed(Purpose::Step, 0);
+        let zoo = zoo.valid();
+        let mut choice = start::feature_choice(self.prepared, &zoo, &self.inference, None, observer)?;
+        let zoo = choice.or_burn(observer, |choice, observer| {
+            let mut vectors = |pixels: &[u8], tiles| choice.vectors(pixels, tiles);
+            let mut on_batch = |done, tiles| observer.event(&Event::Features { done, tiles });
+            let device = &self.inference;
+            let mut pass = OnePass { loader, views, seed, device, vectors: &mut vectors, on_batch: &mut on_batch };
+            zoo.clone().fitted(&config.model, &mut pass)
+        })?;
+        let zoo = zoo.train();
+        self.state.features = Some(choice.identity().to_owned());
         (self.state.step, self.state.step_of_epoch) = (1, 1);
         self.close_epoch(zoo, observer, started)
     }

@@ -39,6 +39,7 @@ fn request(slides: &Slides, config: &Config, data: &Path, out: &str) -> TrainReq
         resume: false,
         openslide: Some(slides.library.clone()),
         split: None,
+        features: None,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod config;
 mod efficientnet;
+mod frozen;
 mod layer;
 mod resnet;
 
@@ -15,6 +16,8 @@ use burn::tensor::{Device, Tensor};
 pub(crate) use config::are_stages;
 pub use config::{BackboneConfig, BackboneKind, Weights};
 pub use efficientnet::EfficientNet;
+pub use frozen::FrozenBackbone;
+pub(crate) use frozen::vectors;
 pub use resnet::ResNet;
 
 use super::{PixelValues, prepare};

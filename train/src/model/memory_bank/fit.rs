@@ -8,7 +8,6 @@ use ndarray_of_linfa::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 use super::{Bank, MemoryBank, MemoryBankConfig};
 use crate::data::random;
 use crate::model::OnePass;
-use crate::model::tensors::{read, tile_tensor};
 use crate::{Error, Result};
 
 /// The model with banks of the tiles of `pass`.
@@ -22,27 +21,25 @@ pub(super) fn fitted(model: MemoryBank, config: &MemoryBankConfig, pass: &mut On
     if let Some(bank) = &config.patch {
         check_room("patch", bank.entries, rows * of_each)?;
     }
+    let features = config.backbone.features();
     let (mut tiles, mut patches) = (Vec::new(), Vec::new());
     let (mut done, all) = (0, rows);
     for view in 0..views {
         for batch in loader.epoch(view, 0) {
             let batch = batch?;
-            let (whole, parts) = model.vectors(tile_tensor(batch.pixels, device).into());
-            tiles.extend(read(whole.into_data())?);
-            if let Some(parts) = parts {
-                let width = parts.dims()[1];
-                let parts = read(parts.into_data())?;
+            let vectors = (pass.vectors)(&batch.pixels, batch.indices.len())?;
+            tiles.extend(vectors.features.into_iter().map(f64::from));
+            if let Some(parts) = vectors.patches {
                 let of_tile = parts.len() / batch.indices.len();
                 for (index, parts) in batch.indices.iter().zip(parts.chunks_exact(of_tile)) {
                     let mut rng = random::stream(seed, b"patches ", view, *index as u64);
-                    patches.extend(chosen(parts, width, of_each, &mut rng));
+                    patches.extend(chosen(parts, features, of_each, &mut rng));
                 }
             }
             done += batch.indices.len();
             (pass.on_batch)(done, all);
         }
     }
-    let features = config.backbone.features();
     let tile =
         config.tile.as_ref().map(|bank| filled("tile", tiles, features, [bank.entries, bank.neighbours], device));
     let patch = config.patch.as_ref().map(|bank| filled("patch", patches, features, [bank.entries, 1], device));
@@ -50,11 +47,12 @@ pub(super) fn fitted(model: MemoryBank, config: &MemoryBankConfig, pass: &mut On
 }
 
 /// Some patches of a tile, drawn without repetition.
-fn chosen(parts: &[f64], width: usize, count: usize, rng: &mut impl rand::Rng) -> Vec<f64> {
+fn chosen(parts: &[f32], width: usize, count: usize, rng: &mut impl rand::Rng) -> Vec<f64> {
     let mut places: Vec<usize> = (0..parts.len() / width).collect();
     random::shuffle(&mut places, rng);
     places.truncate(count);
-    places.into_iter().flat_map(|place| parts[place * width..(place + 1) * width].iter().copied()).collect()
+    let vector = |place: usize| parts[place * width..(place + 1) * width].iter().copied().map(f64::from);
+    places.into_iter().flat_map(vector).collect()
 }
 
 /// Refuses a bank of more vectors than there are, before the first one is computed.

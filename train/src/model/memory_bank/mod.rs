@@ -13,9 +13,9 @@ use burn::tensor::{Device, Int, Tensor};
 use bank::Bank;
 pub use config::{BankConfig, MemoryBankConfig, PatchBankConfig};
 
-use super::backbone::{Backbone, pooled};
+use super::backbone::{Backbone, FrozenBackbone, vectors};
 use super::loss::masked_mean;
-use super::maps::{enlarged, resized};
+use super::maps::enlarged;
 use super::{LossOptions, OnePass, PixelValues, Scores, TileModel};
 
 /// A backbone, and a bank of vectors for tiles, for patches, or for both.
@@ -35,18 +35,20 @@ impl MemoryBank {
         Self { tile, patch, ..self }
     }
 
+    /// Patches along a side of the tile, if there is a bank for them.
+    fn patch_side(&self) -> Option<usize> {
+        self.patch.as_ref().map(|_| self.side)
+    }
+
     /// The vectors of tiles: of whole tiles, `[batch, features]`, and of their patches, `[batch * side * side, features]`,
     /// if there is a bank for them.
     fn vectors(&self, tile: PixelValues) -> (Tensor<2>, Option<Tensor<2>>) {
-        let maps = self.backbone.maps(tile, &self.stages);
-        let means = pooled(maps.clone());
-        let patches = self.patch.as_ref().map(|_| {
-            let all: Vec<Tensor<4>> = maps.into_iter().map(|maps| resized(maps, self.side)).collect();
-            let all = Tensor::cat(all, 1);
-            let [batch, features, height, width] = all.dims();
-            all.permute([0, 2, 3, 1]).reshape([batch * height * width, features])
+        let (means, patches) = vectors(&self.backbone, tile, &self.stages, self.patch_side());
+        let rows = patches.map(|patches| {
+            let [batch, height, width, features] = patches.dims();
+            patches.reshape([batch * height * width, features])
         });
-        (means, patches)
+        (means, rows)
     }
 }
 
@@ -115,6 +117,10 @@ impl TileModel for MemoryBank {
 
     fn with_backbone(self, backbone: Backbone) -> Self {
         Self { backbone, ..self }
+    }
+
+    fn frozen_backbone(&self) -> Option<FrozenBackbone> {
+        Some(FrozenBackbone::new(self.backbone.clone(), &self.stages, self.patch_side()))
     }
 
     fn fitted(self, settings: &MemoryBankConfig, pass: &mut OnePass<'_>) -> crate::Result<Self> {

@@ -10,7 +10,7 @@ use burn::tensor::{Device, Int, Tensor};
 
 pub use config::TransferConfig;
 
-use super::backbone::{Backbone, pooled};
+use super::backbone::{Backbone, FrozenBackbone, pooled};
 use super::loss::{cross_entropy, cross_entropy_of_scores};
 use super::{ClassifiedMaps, FeatureModel, LossOptions, PixelValues, Scores, Standard, TileModel};
 
@@ -94,6 +94,10 @@ impl TileModel for Transfer {
         Some(self)
     }
 
+    fn frozen_backbone(&self) -> Option<FrozenBackbone> {
+        self.frozen.then(|| FrozenBackbone::new(self.backbone.clone(), &self.stages, None))
+    }
+
     fn standardised(self, features: Tensor<2>) -> Self {
         Self { standard: Standard::from_features(features, 1e-4), ..self }
     }
@@ -109,14 +113,6 @@ impl TileModel for Transfer {
 impl FeatureModel for Transfer {
     fn is_frozen(&self) -> bool {
         self.frozen
-    }
-
-    fn backbone(&self) -> &Backbone {
-        &self.backbone
-    }
-
-    fn stages(&self) -> &[usize] {
-        &self.stages
     }
 
     fn features(&self, tile: PixelValues) -> Tensor<2> {
