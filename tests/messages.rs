@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::{Kind, draw, draw_truncated, finish, fixture, kiln, scratch};
 
-const VERBS: [&[&str]; 26] = [
+const VERBS: [&[&str]; 27] = [
     &[],
     &["demo"],
     &["runtime"],
@@ -25,6 +25,7 @@ const VERBS: [&[&str]; 26] = [
     &["evaluate"],
     &["study"],
     &["export"],
+    &["sign"],
     &["verify"],
     &["compare"],
     &["score"],

@@ -18,6 +18,9 @@ fn of_any(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<kiln_runtime::Error>() {
         return runtime(error);
     }
+    if let Some(error) = error.downcast_ref() {
+        return signature(error);
+    }
     #[cfg(feature = "export")]
     if let Some(error) = error.downcast_ref::<kiln_export::BundleError>() {
         return export(error);
@@ -75,6 +78,7 @@ fn runtime(error: &kiln_runtime::Error) -> Option<String> {
         }
         Error::NoProvider { .. } => "`kiln doctor` lists the providers that run here".to_owned(),
         Error::Option { option, .. } => return set(option),
+        Error::Signature(error) => return signature(error),
         Error::Listing(error) => return listing(error).map(str::to_owned),
         Error::Target(error) => return target(error),
         Error::Parts(error) => return parts(error),
@@ -104,6 +108,25 @@ fn set(option: &str) -> Option<String> {
         same => return Some(format!("set it with --{}", same.replace('_', "-"))),
     };
     Some(format!("set it with {flag}"))
+}
+
+/// Hints for signatures and their keys.
+fn signature(error: &kiln_sign::Error) -> Option<String> {
+    use kiln_sign::Error;
+
+    let hint = match error {
+        Error::NoPassword { .. } => format!("set its password in the variable {}", crate::verbs::sign::PASSWORD),
+        Error::Key { reason, .. } if reason.contains("old format") => {
+            "convert it: `openssl pkcs8 -topk8 -in OLD -out NEW`".to_owned()
+        }
+        Error::NotASignature { .. } => "name another file with --signature".to_owned(),
+        Error::Unsigned { .. } => {
+            "sign it with `kiln sign BUNDLE --key KEY`, or name the file of its signature with --signature".to_owned()
+        }
+        Error::Changed { .. } => "get the bundle again from its signer, or have it signed again".to_owned(),
+        _ => return None,
+    };
+    Some(hint)
 }
 
 /// Hints for lists of tiles.

@@ -142,15 +142,19 @@ impl WireMaterial {
     fn read(self) -> Result<Material, String> {
         match (self.public_key, self.x509_certificate_chain) {
             (Some(key), None) => Ok(Material::Key { hint: key.hint.filter(|hint| !hint.is_empty()) }),
-            (None, Some(chain)) if chain.certificates.is_empty() => Err("the chain of certificates is empty".to_owned()),
+            (None, Some(chain)) if chain.certificates.is_empty() => {
+                Err("the chain of certificates is empty".to_owned())
+            }
             (None, Some(chain)) => {
                 let read = |one: &WireCertificate| decode("a certificate", &one.raw_bytes);
                 Ok(Material::Certificates(chain.certificates.iter().map(read).collect::<Result<_, _>>()?))
             }
             (Some(_), Some(_)) => Err("it names both a key and a chain of certificates".to_owned()),
-            (None, None) => Err("it names neither a key nor a chain of certificates; signatures by an identity (keyless) \
+            (None, None) => {
+                Err("it names neither a key nor a chain of certificates; signatures by an identity (keyless) \
                                  are not supported"
-                .to_owned()),
+                    .to_owned())
+            }
         }
     }
 }

@@ -59,7 +59,8 @@ mod tests {
 
     #[test]
     fn blocks_are_found_between_other_text() {
-        let file = b"note\n-----BEGIN EC PARAMETERS-----\nAA==\n-----END EC PARAMETERS-----\n\n-----BEGIN X-----\nBB==\n\
+        let file =
+            b"note\n-----BEGIN EC PARAMETERS-----\nAA==\n-----END EC PARAMETERS-----\n\n-----BEGIN X-----\nBB==\n\
             -----END X-----\ntail -----BEGIN Y----- no end";
         let found = blocks(file);
         assert_eq!(labels(&found), "EC PARAMETERS, X");

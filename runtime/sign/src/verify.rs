@@ -64,9 +64,7 @@ impl Trust {
                 PublicKey::from_pem(key.text).map(Self::Key).ok_or_else(|| refused(crate::key::unsupported(PUBLIC)))
             }
             ([], 1..) => certificate::read_all(path).map(Self::Roots),
-            ([], 0) => {
-                Err(refused(format!("neither a public key nor certificates in PEM; found {}", labels(&all))))
-            }
+            ([], 0) => Err(refused(format!("neither a public key nor certificates in PEM; found {}", labels(&all)))),
             _ => Err(refused("more than one public key, or a key and certificates".to_owned())),
         }
     }

@@ -119,7 +119,10 @@ fn may_sign(certificate: &Certificate) -> Result<(), &'static str> {
 fn may_issue(issuer: &Certificate) -> Result<(), String> {
     match issuer.tbs_certificate().get_extension::<KeyUsage>() {
         Ok(usage) if usage.as_ref().is_none_or(|(_, usage)| usage.key_cert_sign()) => Ok(()),
-        _ => Err(format!("the certificate of {} may not issue others: its key usage lacks `keyCertSign`", subject(issuer))),
+        _ => Err(format!(
+            "the certificate of {} may not issue others: its key usage lacks `keyCertSign`",
+            subject(issuer)
+        )),
     }
 }
 
@@ -159,8 +162,12 @@ fn explain(subject: &str, error: &webpki::Error) -> String {
         Fault::InvalidSignatureForPublicKey => "a certificate is not signed by its issuer".to_owned(),
         Fault::CaUsedAsEndEntity => "it is that of an authority, which cannot sign folders".to_owned(),
         Fault::EndEntityUsedAsCa => "one of its issuers is not an authority".to_owned(),
-        Fault::PathLenConstraintViolated => "more issuers stand between it and the root than one of them permits".to_owned(),
-        Fault::RequiredEkuNotFoundContext(_) => "one of its issuers may not issue certificates for signing code".to_owned(),
+        Fault::PathLenConstraintViolated => {
+            "more issuers stand between it and the root than one of them permits".to_owned()
+        }
+        Fault::RequiredEkuNotFoundContext(_) => {
+            "one of its issuers may not issue certificates for signing code".to_owned()
+        }
         Fault::UnsupportedSignatureAlgorithmContext(_) | Fault::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
             "a certificate is signed with another algorithm than ECDSA on P-256, P-384 or P-521".to_owned()
         }
