@@ -58,8 +58,11 @@ impl PrivateKey {
         if block.label == SEC1 {
             return Self::from_sec1(block.text).ok_or_else(|| refused(unsupported("EC PRIVATE KEY")));
         }
+        if block.label == PrivateKeyInfoRef::PEM_LABEL {
+            return Self::from_pkcs8(block).map_err(refused);
+        }
         if block.label != EncryptedPrivateKeyInfoRef::PEM_LABEL {
-            return Self::from_pkcs8(block.text).map_err(refused);
+            return Err(refused(unsupported(block.label)));
         }
         let Some(password) = password else { return Err(Error::NoPassword { path: path.to_owned() }) };
         Self::from_encrypted(block, password).map_err(refused)
@@ -72,18 +75,14 @@ impl PrivateKey {
         p256().or_else(p384).or_else(p521).map(Self)
     }
 
-    fn from_pkcs8(text: &str) -> Result<Self, String> {
-        let (label, document) = SecretDocument::from_pem(text).map_err(|error| format!("not PEM: {error}"))?;
-        if label != PrivateKeyInfoRef::PEM_LABEL {
-            return Err(unsupported(label));
-        }
-        Self::from_der(document.as_bytes()).ok_or_else(|| unsupported(label))
+    fn from_pkcs8(block: &Block<'_>) -> Result<Self, String> {
+        Self::from_der(document(block)?.as_bytes()).ok_or_else(|| unsupported(block.label))
     }
 
     fn from_encrypted(block: &Block<'_>, password: &str) -> Result<Self, String> {
-        let (_, document) = SecretDocument::from_pem(block.text).map_err(|error| format!("not PEM: {error}"))?;
+        let document = document(block)?;
         let encrypted = EncryptedPrivateKeyInfoRef::try_from(document.as_bytes());
-        let encrypted = encrypted.map_err(|error| format!("not an encrypted PKCS #8 key: {error}"))?;
+        let encrypted = encrypted.map_err(|error| format!("the {} is malformed: {error}", block.label))?;
         let wrong = |error| format!("the password does not decrypt the private key ({error})");
         let document = encrypted.decrypt(password).map_err(wrong)?;
         Self::from_der(document.as_bytes()).ok_or_else(|| unsupported(block.label))
@@ -181,6 +180,12 @@ impl PublicKey {
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
         }
     }
+}
+
+/// The DER of a block with a private key.
+fn document(block: &Block<'_>) -> Result<SecretDocument, String> {
+    let document = SecretDocument::from_pem(block.text);
+    document.map(|(_, document)| document).map_err(|error| format!("the {} is malformed: {error}", block.label))
 }
 
 /// The reason why a block with this label is refused.

@@ -64,7 +64,7 @@ pub(crate) fn signing(der: &[u8], now: SystemTime) -> Result<SigningCertificate,
     may_sign(&certificate).map_err(|reason| format!("the certificate of {subject} {reason}"))?;
     is_valid(&certificate, now).map_err(|reason| format!("the certificate of {subject} {reason}"))?;
     let spki = certificate.tbs_certificate().subject_public_key_info().to_der().map_err(|error| error.to_string())?;
-    let key = SubjectPublicKeyInfoRef::try_from(spki.as_slice()).ok().and_then(|spki| PublicKey::from_spki(&spki));
+    let key = SubjectPublicKeyInfoRef::from_der(&spki).ok().and_then(|spki| PublicKey::from_spki(&spki));
     let key = key.ok_or_else(|| format!("the key of {subject} is not an ECDSA key on P-256, P-384 or P-521"))?;
     Ok(SigningCertificate { key, subject, sha256: sha256_hex(der) })
 }

@@ -85,6 +85,12 @@ impl Authority {
         SigningKey::with_certificate(key, &path("signer.crt"), &issuers, std::time::SystemTime::now())
     }
 
+    /// A certificate by this authority for some key, in DER.
+    pub(super) fn certify(&self, params: &CertificateParams) -> Vec<u8> {
+        let key = KeyPair::generate().unwrap();
+        params.signed_by(&key, &Issuer::from_params(&self.params, &self.key)).unwrap().der().to_vec()
+    }
+
     /// Writes the certificate as PEM.
     pub(super) fn write(&self, path: &Path) {
         fs::write(path, self.certificate.pem()).unwrap();

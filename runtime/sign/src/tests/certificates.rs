@@ -1,5 +1,7 @@
 //! Signatures with certificates: a chain to a trusted root, for signing, valid now.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use rcgen::{ExtendedKeyUsagePurpose, KeyUsagePurpose, date_time_ymd};
 
 use super::authority::{Authority, signer};
@@ -96,6 +98,20 @@ fn a_certificate_that_is_not_for_signing_is_refused_when_it_signs() {
     assert!(refusal(&params).contains("states no key usage"));
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
     assert!(root.issue(&fixture, &params, &[]).is_ok());
+}
+
+#[test]
+fn a_certificate_that_is_not_for_signing_is_refused_in_a_signature() {
+    let fixture = Fixture::new();
+    let root = Authority::root("Root");
+    fixture.sign(&root.issue(&fixture, &signer(), &[]).unwrap());
+    let mut server = signer();
+    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let der = BASE64_STANDARD.encode(root.certify(&server));
+    let mut file: serde_json::Value = serde_json::from_slice(&fs::read(fixture.signature()).unwrap()).unwrap();
+    file["verificationMaterial"]["x509CertificateChain"]["certificates"][0]["rawBytes"] = der.into();
+    fs::write(fixture.signature(), file.to_string()).unwrap();
+    refused(&fixture, &trust(&fixture, &root), "lacks `codeSigning`");
 }
 
 #[test]

@@ -1,9 +1,5 @@
 //! Keys are read in every form that tools write, on every curve of the format, and nothing else is taken for a key.
 
-use p256::pkcs8::EncodePrivateKey as _;
-use p256::pkcs8::EncodePublicKey as _;
-use p256::pkcs8::LineEnding;
-
 use super::*;
 
 /// Private keys in PKCS #8 and SEC 1, and public keys, for each curve.
@@ -73,10 +69,10 @@ fn a_file_without_a_usable_key_is_refused_with_what_it_holds() {
     let read: [(&str, &str); 6] = [
         ("", "no PEM block"),
         (&public, "found PUBLIC KEY"),
-        (&cut, "not an ECDSA key"),
+        (&cut, "malformed"),
         (old, "old format"),
         ("-----BEGIN RSA PRIVATE KEY-----\nAA==\n-----END RSA PRIVATE KEY-----\n", "not an ECDSA key"),
-        ("-----BEGIN PRIVATE KEY-----\n???\n-----END PRIVATE KEY-----\n", "not PEM"),
+        ("-----BEGIN PRIVATE KEY-----\n???\n-----END PRIVATE KEY-----\n", "malformed"),
     ];
     for (text, expected) in read {
         fs::write(&path, text).unwrap();
