@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::SIGNATURE;
 use crate::error::Error;
 use crate::statement::FILES_LIMIT;
 
@@ -30,10 +31,10 @@ impl Fault {
     }
 }
 
-/// The paths that a signature beside or in the folder leaves out.
+/// The paths that a signature leaves out: itself, a signature in its usual place, files of git.
 pub(crate) fn ignored(folder: &Path, signature: &Path) -> Vec<String> {
-    let own = inside(folder, signature);
-    own.into_iter().chain(GIT.map(str::to_owned)).collect()
+    let own = inside(folder, signature).filter(|path| path != SIGNATURE);
+    own.into_iter().chain([SIGNATURE.to_owned()]).chain(GIT.map(str::to_owned)).collect()
 }
 
 /// The path of a file relative to the folder that it is in.

@@ -23,6 +23,8 @@ mod certificate;
 mod envelope;
 mod error;
 mod folder;
+#[doc(hidden)]
+pub mod fuzzing;
 mod key;
 mod pem;
 mod sign;

@@ -88,7 +88,7 @@ impl DigestedFolder {
         let ignored = ignored(path, signature);
         let refused = |reason| Error::Folder { path: path.to_owned(), reason };
         let names = list(path, &ignored).map_err(|fault| fault.into_error(refused))?;
-        let digest = |name: String| {
+        let digest = |name: String| -> Result<(String, String)> {
             let file = path.join(&name);
             let digest = sha256_file(&file).map_err(|source| Error::Read { path: file, source })?;
             Ok((name, digest))

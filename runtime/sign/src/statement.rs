@@ -156,7 +156,7 @@ fn files(resources: Vec<Resource>) -> Result<Vec<(String, String)>, String> {
 /// The bytes of a digest in hexadecimal, all of whose digits are valid.
 fn bytes_of(digest: &str) -> Vec<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or_default() as u8;
-    digest.as_bytes().chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+    digest.as_bytes().chunks_exact(2).map(|pair| (digit(pair[0]) << 4) | digit(pair[1])).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kiln_files::digest::sha256_hex;
 use kiln_files::text::one_line;
-use pkcs8::der::{DateTime, Decode as _, Encode as _};
+use pkcs8::der::{DateTime, Decode as _, Document, Encode as _};
 use pkcs8::spki::SubjectPublicKeyInfoRef;
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage as Purpose, anchor_from_trusted_cert};
@@ -46,10 +46,10 @@ pub(crate) fn read_all(path: &Path) -> Result<Vec<Vec<u8>>> {
     if found.is_empty() {
         return Err(refused(format!("no certificate in PEM; found {}", labels(&blocks))));
     }
-    let der = |text: &str| {
-        let certificates = Certificate::load_pem_chain(text.as_bytes());
-        let first = certificates.ok().and_then(|all| all.into_iter().next()).and_then(|one| one.to_der().ok());
-        first.ok_or_else(|| refused("a certificate is malformed".to_owned()))
+    let der = |text: &str| -> Result<Vec<u8>> {
+        let (_, document) = Document::from_pem(text).map_err(|error| refused(format!("not PEM: {error}")))?;
+        parse(document.as_bytes()).map_err(refused)?;
+        Ok(document.as_bytes().to_vec())
     };
     found.into_iter().map(|block| der(block.text)).collect()
 }
