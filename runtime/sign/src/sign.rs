@@ -51,7 +51,7 @@ impl SigningKey {
         let mut chain = read_all(certificate)?;
         let own = signing(&chain[0], now).map_err(refused)?;
         if own.key != key.public_key() {
-            return Err(refused(format!("the certificate of {} is of another key", own.subject)));
+            return Err(refused(format!("the certificate of `{}` is of another key", own.subject)));
         }
         for file in issuers {
             chain.extend(read_all(file)?);

@@ -61,11 +61,11 @@ pub(crate) fn read_all(path: &Path) -> Result<Vec<Vec<u8>>> {
 pub(crate) fn signing(der: &[u8], now: SystemTime) -> Result<SigningCertificate, String> {
     let certificate = parse(der)?;
     let subject = subject(&certificate);
-    may_sign(&certificate).map_err(|reason| format!("the certificate of {subject} {reason}"))?;
-    is_valid(&certificate, now).map_err(|reason| format!("the certificate of {subject} {reason}"))?;
+    may_sign(&certificate).map_err(|reason| format!("the certificate of `{subject}` {reason}"))?;
+    is_valid(&certificate, now).map_err(|reason| format!("the certificate of `{subject}` {reason}"))?;
     let spki = certificate.tbs_certificate().subject_public_key_info().to_der().map_err(|error| error.to_string())?;
     let key = SubjectPublicKeyInfoRef::from_der(&spki).ok().and_then(|spki| PublicKey::from_spki(&spki));
-    let key = key.ok_or_else(|| format!("the key of {subject} is not an ECDSA key on P-256, P-384 or P-521"))?;
+    let key = key.ok_or_else(|| format!("the key of `{subject}` is not an ECDSA key on P-256, P-384 or P-521"))?;
     Ok(SigningCertificate { key, subject, sha256: sha256_hex(der) })
 }
 
@@ -99,7 +99,7 @@ fn parse(der: &[u8]) -> Result<Certificate, String> {
 
 fn subject(certificate: &Certificate) -> String {
     let name = certificate.tbs_certificate().subject().to_string();
-    if name.is_empty() { "an empty subject".to_owned() } else { format!("`{}`", one_line(&name)) }
+    if name.is_empty() { "an empty subject".to_owned() } else { one_line(&name).into_owned() }
 }
 
 /// A certificate must permit signatures or signing code, and no purpose that it states may leave that out.
@@ -120,7 +120,7 @@ fn may_issue(issuer: &Certificate) -> Result<(), String> {
     match issuer.tbs_certificate().get_extension::<KeyUsage>() {
         Ok(usage) if usage.as_ref().is_none_or(|(_, usage)| usage.key_cert_sign()) => Ok(()),
         _ => Err(format!(
-            "the certificate of {} may not issue others: its key usage lacks `keyCertSign`",
+            "the certificate of `{}` may not issue others: its key usage lacks `keyCertSign`",
             subject(issuer)
         )),
     }
@@ -130,7 +130,7 @@ fn root_is_valid(anchor: &TrustAnchor<'_>, roots: &[CertificateDer<'_>], now: Sy
     let is_anchor = |der: &&CertificateDer<'_>| anchor_from_trusted_cert(der).is_ok_and(|root| root == *anchor);
     let faults = roots.iter().filter(is_anchor).map(|der| {
         let root = parse(der.as_ref())?;
-        is_valid(&root, now).map_err(|reason| format!("the trusted certificate of {} {reason}", subject(&root)))
+        is_valid(&root, now).map_err(|reason| format!("the trusted certificate of `{}` {reason}", subject(&root)))
     });
     // The same name and key may have an older certificate.
     faults.reduce(Result::or).unwrap_or(Ok(()))
@@ -173,5 +173,5 @@ fn explain(subject: &str, error: &webpki::Error) -> String {
         }
         other => format!("{other:?}"),
     };
-    format!("the certificate of {subject} is not trusted: {reason}")
+    format!("the certificate of `{subject}` is not trusted: {reason}")
 }
