@@ -2,12 +2,19 @@
 //! It holds the signed bytes, one signature of them, and either a hint at the key or a chain of certificates. Reading it checks
 //! its form alone; the signature is checked by [`crate::verify`].
 
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::Path;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
 /// Type of the signed bytes.
 pub(crate) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+
+/// The longest signature that is read, in bytes: some hundred for each of the most files.
+const LIMIT: u64 = 32 << 20;
 
 const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
@@ -83,6 +90,16 @@ struct WireSignature {
     sig: String,
     #[serde(default)]
     keyid: String,
+}
+
+/// Reads the file of a signature; `None` if a device, a pipe or a folder is in its place.
+pub(crate) fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    if !fs::metadata(path)?.is_file() {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LIMIT).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 impl SignatureFile {

@@ -1,6 +1,5 @@
 //! Signing a folder. The file of the signature appears whole or not at all.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -9,7 +8,7 @@ use kiln_files::digest::sha256_file;
 use kiln_files::publish::write_file;
 
 use crate::certificate::{read_all, signing};
-use crate::envelope::{Material, SignatureFile};
+use crate::envelope::{Material, SignatureFile, read_file};
 use crate::error::{Error, Result};
 use crate::folder::{ignored, list};
 use crate::key::PrivateKey;
@@ -120,8 +119,8 @@ impl DigestedFolder {
 
 /// Refuses to replace a file that is not a signature.
 fn replaceable(signature: &Path) -> Result<()> {
-    match fs::read(signature) {
-        Ok(bytes) if SignatureFile::from_json(&bytes).is_ok() => Ok(()),
+    match read_file(signature) {
+        Ok(bytes) if bytes.as_deref().is_some_and(|bytes| SignatureFile::from_json(bytes).is_ok()) => Ok(()),
         Ok(_) => Err(Error::NotASignature { path: signature.to_owned() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(source) => Err(Error::Read { path: signature.to_owned(), source }),

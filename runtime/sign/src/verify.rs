@@ -12,16 +12,13 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use crate::certificate;
-use crate::envelope::{Material, SignatureFile};
+use crate::envelope::{Material, SignatureFile, read_file};
 use crate::error::{Error, Result};
 use crate::folder::{inside, list};
 use crate::key::PublicKey;
 use crate::pem::{blocks, labels, read};
 use crate::signer::Signer;
 use crate::statement::Statement;
-
-/// The longest signature that is read, in bytes: a hundred bytes for each of the most files.
-const SIGNATURE_LIMIT: u64 = 32 << 20;
 
 /// The most differences that an error lists.
 const SHOWN: usize = 5;
@@ -141,17 +138,14 @@ impl SignedFolder {
 }
 
 fn read_signature(folder: &Path, signature: &Path) -> Result<Vec<u8>> {
-    let read = |source| Error::Read { path: signature.to_owned(), source };
-    let file = match File::open(signature) {
-        Ok(file) => file,
+    match read_file(signature) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(Error::Refused { path: signature.to_owned(), reason: "it is not a regular file".to_owned() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound && folder.is_dir() => {
-            return Err(Error::Unsigned { folder: folder.to_owned(), signature: signature.to_owned() });
+            Err(Error::Unsigned { folder: folder.to_owned(), signature: signature.to_owned() })
         }
-        Err(error) => return Err(read(error)),
-    };
-    let mut bytes = Vec::new();
-    file.take(SIGNATURE_LIMIT).read_to_end(&mut bytes).map_err(read)?;
-    Ok(bytes)
+        Err(source) => Err(Error::Read { path: signature.to_owned(), source }),
+    }
 }
 
 /// Compares every file of a folder with the statement. Returns their lengths, in its order.

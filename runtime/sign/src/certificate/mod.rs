@@ -133,7 +133,7 @@ fn root_is_valid(anchor: &TrustAnchor<'_>, roots: &[CertificateDer<'_>], now: Sy
         is_valid(&root, now).map_err(|reason| format!("the trusted certificate of `{}` {reason}", subject(&root)))
     });
     // The same name and key may have an older certificate.
-    faults.reduce(Result::or).unwrap_or(Ok(()))
+    faults.reduce(|one, other| one.or(other)).unwrap_or(Ok(()))
 }
 
 fn is_valid(certificate: &Certificate, now: SystemTime) -> Result<(), String> {

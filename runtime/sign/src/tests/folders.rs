@@ -67,6 +67,12 @@ fn a_signature_replaces_nothing_but_a_signature() {
     let error = DigestedFolder::read(&fixture.model(), &manifest).unwrap_err();
     assert!(matches!(error, Error::NotASignature { .. }), "{error}");
     assert_eq!(fs::read_to_string(manifest).unwrap(), "{}");
+    fs::remove_file(fixture.signature()).unwrap();
+    fs::create_dir(fixture.signature()).unwrap();
+    let error = DigestedFolder::read(&fixture.model(), &fixture.signature()).unwrap_err();
+    assert!(matches!(error, Error::NotASignature { .. }), "{error}");
+    let error = fixture.check(&fixture.trust()).unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }) && error.to_string().contains("not a regular file"), "{error}");
 }
 
 #[cfg(unix)]
