@@ -84,6 +84,11 @@ fn calls() -> Vec<Call> {
     add("verify", &[1], false, own(&[&kept.join("red")]));
     add("verify", &[2], false, own(&[&missing]));
     add("verify", &[3], false, own(&[&bundle, &"--onnxruntime", &missing]));
+    let signature: [&dyn AsRef<OsStr>; 2] = [&"--signature", &"OUT/model.sig"];
+    let key = kept.join("key.pem");
+    add("sign", &[0], false, own(&[&bundle, &"--key", &key, signature[0], signature[1]]));
+    add("sign", &[2], false, own(&[&bundle, &"--key", &missing, signature[0], signature[1]]));
+    add("verify", &[1], false, own(&[&bundle, &"--key", &kept.join("key.pub")]));
     add("score", &[0], false, own(&[&bundle, &tile]));
     add("score", &[0], false, own(&[&bundle, &tile, &"--out", &"OUT/scores.csv"]));
     add("score", &[2], false, own(&[&bundle, &tile, &missing, &"--out", &"OUT/scores.jsonl"]));
@@ -126,6 +131,9 @@ fn kept() -> &'static Path {
 fn keep() -> TempDir {
     let (fixture, folder) = (fixture(), scratch());
     let kept = folder.path();
+    let pair = rcgen::KeyPair::generate().unwrap();
+    fs::write(kept.join("key.pem"), pair.serialize_pem()).unwrap();
+    fs::write(kept.join("key.pub"), pair.public_key_pem()).unwrap();
     let red = copy(&fixture.bundle(Kind::Cnn), &kept.join("red"));
     let other = fs::read(fixture.bundle(Kind::Other).join("model.onnx")).unwrap();
     fs::write(red.join("model.onnx"), &other).unwrap();

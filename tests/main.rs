@@ -34,6 +34,7 @@ mod score_input;
 mod score_out;
 mod score_resume;
 mod shard;
+mod sign;
 mod slide;
 mod snippet;
 mod stain;

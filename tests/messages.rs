@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::{Kind, draw, draw_truncated, finish, fixture, kiln, scratch};
 
-const VERBS: [&[&str]; 30] = [
+const VERBS: [&[&str]; 31] = [
     &[],
     &["demo"],
     &["runtime"],
@@ -26,6 +26,7 @@ const VERBS: [&[&str]; 30] = [
     &["study"],
     &["export"],
     &["import"],
+    &["sign"],
     &["verify"],
     &["compare"],
     &["debug"],

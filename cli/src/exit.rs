@@ -87,6 +87,9 @@ fn fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
     if let Some(error) = error.downcast_ref::<kiln_runtime::Error>() {
         return Some(error.fault());
     }
+    if let Some(error) = error.downcast_ref::<kiln_sign::Error>() {
+        return Some(error.fault());
+    }
     #[cfg(feature = "export")]
     if let Some(error) = error.downcast_ref::<kiln_export::BundleError>() {
         return Some(error.fault());

@@ -216,6 +216,9 @@ pub enum Error {
         /// The array, with the values found and expected.
         reason: String,
     },
+    /// A bundle that is not signed as it must be, or that cannot be signed; or an unusable key.
+    #[error(transparent)]
+    Signature(#[from] kiln_sign::Error),
     /// A field or parameter with a value that is not allowed.
     #[error("{option}: {reason}")]
     Option {
@@ -365,6 +368,7 @@ impl Error {
             | Self::Read { .. } => Fault::Input,
             #[cfg(feature = "endpoint")]
             Self::Endpoint(error) => error.fault(),
+            Self::Signature(error) => error.fault(),
             Self::Batch { source, .. } => source.fault(),
         }
     }

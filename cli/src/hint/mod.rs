@@ -9,6 +9,7 @@ mod package;
 mod runtime;
 #[cfg(any(feature = "compare", feature = "debug"))]
 mod side;
+mod signature;
 #[cfg(feature = "slide")]
 mod slide;
 #[cfg(test)]
@@ -35,6 +36,9 @@ fn of_any(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref() {
         return runtime::runtime(error);
+    }
+    if let Some(error) = error.downcast_ref() {
+        return signature::signature(error);
     }
     #[cfg(feature = "export")]
     if let Some(error) = error.downcast_ref() {

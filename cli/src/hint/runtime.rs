@@ -4,6 +4,7 @@ use kiln_files::text::escaped;
 use kiln_runtime::score::{Format, ListingError, PartsError, TargetError};
 
 use super::flag::set;
+use super::signature::signature;
 
 /// Hints for errors of libraries, providers, scoring and benchmarks.
 pub(super) fn runtime(error: &kiln_runtime::Error) -> Option<String> {
@@ -29,6 +30,7 @@ pub(super) fn runtime(error: &kiln_runtime::Error) -> Option<String> {
         }
         Error::NoProvider { .. } => "`kiln doctor` lists the providers that run here".to_owned(),
         Error::Option { option, .. } => return set(option),
+        Error::Signature(error) => return signature(error),
         Error::Listing(error) => return listing(error).map(str::to_owned),
         Error::Target(error) => return target(error),
         Error::Parts(error) => return parts(error),

@@ -33,6 +33,8 @@ mod score;
 mod shard;
 #[cfg(all(feature = "export", feature = "package"))]
 mod ship;
+pub(crate) mod sign;
+mod signature;
 #[cfg(feature = "slide")]
 mod slide;
 #[cfg(feature = "train")]
@@ -71,6 +73,7 @@ pub(crate) enum Verb {
     Export(export::Args),
     #[cfg(feature = "export")]
     Import(Box<import::Args>),
+    Sign(sign::Args),
     Verify(verify::Args),
     #[cfg(feature = "compare")]
     Compare(Box<compare::Args>),
@@ -123,6 +126,7 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         Verb::Export(args) => export::run(args, out),
         #[cfg(feature = "export")]
         Verb::Import(args) => import::run(*args, out),
+        Verb::Sign(args) => sign::run(args, out),
         Verb::Verify(args) => verify::run(args, out),
         #[cfg(feature = "compare")]
         Verb::Compare(args) => compare::run(*args, out),

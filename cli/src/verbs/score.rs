@@ -29,6 +29,7 @@ use self::work::Work;
 use crate::destination::{Destination, Refused, STDOUT};
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::verbs::signature::describe;
 
 pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
     if args.out.as_deref().is_some_and(|file| file.as_os_str() == STDOUT) {
@@ -63,13 +64,26 @@ pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
             listing.left_out
         ));
     }
-    let bundle = Bundle::open(&args.bundle)?;
+    let bundle = open(&args, out)?;
     let decoder = decoder(&args, &bundle);
     let settings = vec![decoder.policy.to_string()];
     let source = ListedTiles::new(&tiles, decoder);
     let columns = Columns::for_files;
     let source = ScoreSource { source: &source, settings, columns, out: args.out.clone(), format };
     score_source(&args, &bundle, source, out)
+}
+
+/// Opens the bundle, and names the signer of one that must be signed.
+fn open(args: &Args, out: &Output) -> anyhow::Result<Bundle> {
+    #[cfg(feature = "endpoint")]
+    if args.signature.is_required() && args.endpoint.is_named() {
+        bail!("--require-signature covers the bundle, and --endpoint scores with the model of a server");
+    }
+    let bundle = args.signature.open(&args.bundle)?;
+    if let Some(signer) = bundle.signer() {
+        out.note(describe(signer));
+    }
+    Ok(bundle)
 }
 
 /// The lists among the arguments (`@FILE`), `None` for others. A list may be a pipe, and its files tiles or slides, so it is

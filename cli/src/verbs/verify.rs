@@ -7,9 +7,12 @@ use std::path::PathBuf;
 
 use kiln_runtime::parity::{GOLDEN_BATCHES, ParityReport, StainParity, against_golden_within, gate_tolerances};
 use kiln_runtime::{Bundle, DecisionRule, Session, golden, library};
+use kiln_sign::Signer;
+use serde::Serialize;
 
 use super::endpoint::EndpointArgs;
 use super::provider::ProviderArgs;
+use super::signature::{VerifySignature, describe};
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -17,10 +20,10 @@ use crate::output::Output;
 ///
 /// The golden tiles of the bundle are run at several batch sizes. Every output must agree, within its tolerance, with
 /// the one that burn gave, and every decision must be the same; otherwise the exit status is 1. With --run, burn runs
-/// every tile of the run's test split, and ONNX Runtime is compared with that.
+/// every tile of the run's test split, and ONNX Runtime is compared with that. With --key, the signature is checked first.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln verify bundle/\n  kiln --json verify bundle/ --provider openvino\n  \
-    kiln verify bundle/ --run runs/cnn")]
+    kiln verify bundle/ --run runs/cnn\n  kiln verify bundle/ --key signing.pub")]
 pub(crate) struct Args {
     /// Bundle to verify.
     bundle: PathBuf,
@@ -45,14 +48,30 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     endpoint: EndpointArgs,
+
+    #[command(flatten)]
+    signature: VerifySignature,
+}
+
+/// What `--json` shows.
+#[derive(Serialize)]
+struct Verified<'a> {
+    #[serde(flatten)]
+    report: &'a ParityReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signer: Option<&'a Signer>,
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
+    let bundle = args.signature.open(&args.bundle)?;
+    if args.signature.signature_only {
+        return show_signature(&bundle, out);
+    }
     #[cfg(feature = "endpoint")]
     if args.endpoint.is_named() {
-        return endpoint::run(&args, &Bundle::open(&args.bundle)?, out);
+        bundle.check_statements()?;
+        return endpoint::run(&args, &bundle, out);
     }
-    let bundle = Bundle::open_to_verify(&args.bundle)?;
     let mut session = open(&bundle, &args, out)?;
     let golden = golden::read(&bundle.golden_path()?)?;
     let stain = StainParity::measure(&bundle.manifest.tile, &golden);
@@ -72,7 +91,27 @@ fn show_or_refuse(report: &ParityReport, bundle: &Bundle, out: &Output) -> anyho
     if report.passed {
         bundle.check_statements()?;
     }
-    show(report, out)
+    if let Some(signer) = bundle.signer() {
+        out.line(describe(signer));
+    }
+    show(report, bundle.signer(), out)
+}
+
+/// The signer alone, of a bundle that was opened as a signed one.
+fn show_signature(bundle: &Bundle, out: &Output) -> anyhow::Result<Exit> {
+    #[derive(Serialize)]
+    struct Signed<'a> {
+        passed: bool,
+        signer: &'a Signer,
+    }
+    bundle.check_statements()?;
+    if let Some(signer) = bundle.signer() {
+        if out.json {
+            out.document(&Signed { passed: true, signer })?;
+        }
+        out.line(describe(signer));
+    }
+    Ok(Exit::Done)
 }
 
 /// Burn against ONNX Runtime on the test split of the run.
@@ -106,9 +145,9 @@ fn open(bundle: &Bundle, args: &Args, out: &Output) -> anyhow::Result<Session> {
 }
 
 /// Prints a comparison and turns it into an exit status.
-pub(super) fn show(report: &ParityReport, out: &Output) -> anyhow::Result<Exit> {
+fn show(report: &ParityReport, signer: Option<&Signer>, out: &Output) -> anyhow::Result<Exit> {
     if out.json {
-        out.document(report)?;
+        out.document(&Verified { report, signer })?;
     } else {
         print(report, out);
     }

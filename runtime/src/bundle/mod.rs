@@ -10,8 +10,10 @@ mod json;
 pub mod manifest;
 mod metadata;
 mod open;
+mod signed;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::provider::ProviderKind;
@@ -42,6 +44,12 @@ pub struct Bundle {
     pub manifest: Manifest,
     /// The graphs, in the order of the manifest's variants.
     graphs: Vec<Graph>,
+    /// The folder as it was named, for messages.
+    named: PathBuf,
+    /// SHA-256 of the manifest's bytes.
+    manifest_sha256: String,
+    /// The copy that `path` leads to, if the bundle was opened as a signed one.
+    copy: Option<Arc<signed::PrivateCopy>>,
 }
 
 impl Bundle {
@@ -60,7 +68,7 @@ impl Bundle {
     /// # Errors
     /// [`Error::Bundle`] with the file or key, the value that was found and the expected one; [`Error::Read`].
     pub fn open(path: &Path) -> Result<Self> {
-        let bundle = open::open(path)?;
+        let bundle = open::open(path, path)?;
         bundle.check_statements()?;
         Ok(bundle)
     }
@@ -72,7 +80,7 @@ impl Bundle {
     /// # Errors
     /// As [`Bundle::open`].
     pub fn open_to_verify(path: &Path) -> Result<Self> {
-        open::open(path)
+        open::open(path, path)
     }
 
     /// Compares the single values that graphs repeat in their metadata with the manifest: threshold, size policy, kind of
@@ -173,7 +181,7 @@ impl Bundle {
     }
 
     fn refused(&self, reason: String) -> Error {
-        Error::Bundle { path: self.path.clone(), reason }
+        Error::Bundle { path: self.named.clone(), reason }
     }
 }
 

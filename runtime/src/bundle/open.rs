@@ -12,22 +12,31 @@ use crate::error::{Error, Result as Opened};
 
 type Result<T> = std::result::Result<T, String>;
 
-/// Opens a bundle and makes every check but [`Bundle::check_statements`].
-pub(super) fn open(path: &Path) -> Opened<Bundle> {
-    let refused = |reason| Error::Bundle { path: path.to_owned(), reason };
-    let folder = path.canonicalize().map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    if !folder.is_dir() {
-        return Err(refused("is not a folder; a bundle is a folder with a manifest.json".to_owned()));
-    }
-    let manifest = read_manifest(&folder).map_err(refused)?;
+/// Opens a bundle and makes every check but [`Bundle::check_statements`]. Errors contain `named` in place of the path.
+pub(super) fn open(path: &Path, named: &Path) -> Opened<Bundle> {
+    let refused = |reason| Error::Bundle { path: named.to_owned(), reason };
+    let folder = folder(path)?;
+    let (manifest, manifest_sha256) = read_manifest(&folder).map_err(refused)?;
     let graphs = check(&folder, &manifest).map_err(refused)?;
-    Ok(Bundle { path: folder, manifest, graphs })
+    Ok(Bundle { path: folder, manifest, graphs, named: named.to_owned(), manifest_sha256, copy: None })
 }
 
-fn read_manifest(folder: &Path) -> Result<Manifest> {
+/// The folder, absolute and free of links.
+pub(super) fn folder(path: &Path) -> Opened<PathBuf> {
+    let folder = path.canonicalize().map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    if !folder.is_dir() {
+        let reason = "is not a folder; a bundle is a folder with a manifest.json".to_owned();
+        return Err(Error::Bundle { path: path.to_owned(), reason });
+    }
+    Ok(folder)
+}
+
+/// Returns the manifest and its digest.
+fn read_manifest(folder: &Path) -> Result<(Manifest, String)> {
     let path = contain::resolve(folder, MANIFEST)?;
     let bytes = file::read_at_most(&path, MANIFEST_LIMIT).map_err(|error| format!("{MANIFEST}: {error}"))?;
-    Manifest::from_json(&bytes).map_err(|reason| format!("{MANIFEST}: {reason}"))
+    let manifest = Manifest::from_json(&bytes).map_err(|reason| format!("{MANIFEST}: {reason}"))?;
+    Ok((manifest, sha256_hex(&bytes)))
 }
 
 /// Returns the graphs, in the order of the manifest's variants.

@@ -12,6 +12,7 @@ use crate::verbs::format::FormatArgs;
 use crate::verbs::number::{at_least_one, cores};
 use crate::verbs::provider::{EXECUTION, ProviderArgs};
 use crate::verbs::shard::ShardArgs;
+use crate::verbs::signature::RequiredSignature;
 #[cfg(feature = "slide")]
 use crate::verbs::slide::{GridArgs, LibraryArgs, Pictures};
 
@@ -83,6 +84,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(super) endpoint: EndpointArgs,
+
+    #[command(flatten, next_help_heading = "Signature")]
+    pub(super) signature: RequiredSignature,
 
     #[cfg(feature = "slide")]
     #[command(flatten)]

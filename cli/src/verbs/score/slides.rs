@@ -29,7 +29,7 @@ struct Found {
 
 pub(super) fn run(args: &Args, inputs: &SlideInputs, out: &Output) -> anyhow::Result<Exit> {
     let target = Target::new(args, out)?;
-    let bundle = Bundle::open(&args.bundle)?;
+    let bundle = super::open(args, out)?;
     let mpp = resolution(args, &bundle)?;
     let library = args.slide.library.load()?;
     let Found { tiles, without } = find(args, inputs, mpp, &library, out)?;

@@ -31,6 +31,8 @@ mod rows;
 #[cfg_attr(not(any(feature = "runtime", feature = "train")), allow(dead_code))]
 mod scratch;
 #[cfg(feature = "runtime")]
+mod signature;
+#[cfg(feature = "runtime")]
 mod slide;
 mod target;
 mod tile;
