@@ -51,16 +51,24 @@ fn of_any(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     None
 }
 
+/// The way without a runtime wheel.
+pub(crate) const NAME_A_LIBRARY: &str = "name a library with --onnxruntime PATH or in ORT_DYLIB_PATH";
+
 /// Hints for errors of libraries, providers, scoring and benchmarks.
 fn runtime(error: &kiln_runtime::Error) -> Option<String> {
     use kiln_runtime::Error;
 
     let hint = match error {
+        Error::NoLibrary { wheel, .. } | Error::ProviderNotBuilt { wheel: Some(wheel), .. }
+            if !wheel.is_pinned_here() =>
+        {
+            NAME_A_LIBRARY.to_owned()
+        }
         Error::NoLibrary { wheel, .. } => {
             format!("type `kiln runtime install {wheel}`, or name a library with --onnxruntime PATH")
         }
         Error::DamagedWheel { wheel, .. } => format!("type `kiln runtime install {wheel}` to get it again"),
-        Error::Install { .. } => "name a library with --onnxruntime PATH".to_owned(),
+        Error::Install { .. } => NAME_A_LIBRARY.to_owned(),
         Error::ProviderNotBuilt { wheel: Some(wheel), .. } => format!("type `kiln runtime install {wheel}`"),
         Error::ProviderNotBuilt { wheel: None, .. } => {
             "name a library that has the provider with --onnxruntime PATH".to_owned()
@@ -330,9 +338,9 @@ mod tests {
         assert!(!none.to_string().contains("kiln"));
         assert_eq!(of(none), "type `kiln runtime install cuda`, or name a library with --onnxruntime PATH");
         let install = || Error::Install { wheel: RuntimeWheel::Cpu, reason: "no python3".to_owned() };
-        assert_eq!(of(install()), "name a library with --onnxruntime PATH");
+        assert_eq!(of(install()), NAME_A_LIBRARY);
         let batch = Error::Batch { first: "a.png".to_owned(), tiles: 1, source: Box::new(install()) };
-        assert_eq!(of(batch), "name a library with --onnxruntime PATH");
+        assert_eq!(of(batch), NAME_A_LIBRARY);
         let passed_over = Error::ProviderPassedOver { provider: "cuda".to_owned(), found: String::new() };
         assert!(of(passed_over).contains("`cuda,cpu`"));
         let other: anyhow::Result<()> = Err(std::io::Error::other("x")).context("cannot write");

@@ -8,6 +8,7 @@ use kiln_runtime::{Origin, RuntimeWheel, install};
 use serde::Serialize;
 
 use crate::exit::Exit;
+use crate::hint::NAME_A_LIBRARY;
 use crate::output::Output;
 
 /// Install a pinned, hash-checked ONNX Runtime, or list the libraries on this machine.
@@ -25,6 +26,10 @@ pub(crate) struct Args {
 enum Action {
     /// Install an ONNX Runtime: `cpu` (24 MB), `openvino` (84 MB, any x86-64 CPU), `cuda` (256 MB, with TensorRT); or
     /// `openslide` (3 MB), which reads slides.
+    ///
+    /// `cpu` is pinned for Linux on x86-64 and aarch64, macOS on arm64 (with Core ML) and Windows on x64 and arm64;
+    /// `openvino` for Linux on x86-64; `cuda` for Linux on x86-64 and Windows on x64; `openslide` where `cpu` is, except
+    /// Windows on arm64.
     ///
     /// The `cuda` runtime wheel needs an NVIDIA driver, CUDA 13, cuDNN 9 and, for TensorRT, TensorRT 10 on the machine;
     /// `kiln doctor` lists what is missing. Installing again checks every file and repairs damaged ones.
@@ -120,10 +125,24 @@ fn list(out: &Output) -> anyhow::Result<Exit> {
         #[cfg(feature = "slide")]
         list_openslide(out);
         if rows.is_empty() {
-            out.note("no ONNX Runtime library was found; type `kiln runtime install cpu`");
+            out.note(none_found());
         }
     }
     Ok(Exit::Done)
+}
+
+/// The advice where no library was found.
+pub(super) fn none_found() -> String {
+    let advice = if RuntimeWheel::Cpu.is_pinned_here() { "type `kiln runtime install cpu`" } else { NAME_A_LIBRARY };
+    format!("no ONNX Runtime library was found; {advice}")
+}
+
+/// The names of the wheels that can be installed on this platform.
+pub(super) fn pinned_here() -> Vec<&'static str> {
+    let wheels = RuntimeWheel::ALL.into_iter().filter(|wheel| wheel.is_pinned_here()).map(RuntimeWheel::name);
+    #[cfg(feature = "slide")]
+    let wheels = wheels.chain(kiln_slide::openslide::is_pinned_here().then_some(OPENSLIDE));
+    wheels.collect()
 }
 
 /// Lists the OpenSlide libraries, after those of ONNX Runtime.

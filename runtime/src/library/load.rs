@@ -7,6 +7,7 @@ use std::ffi::CStr;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use kiln_files::shared_library;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 use ort::sys::OrtApiBase;
@@ -148,7 +149,8 @@ fn start(library: &Library) -> Result<Runtime> {
 fn open(path: &Path) -> std::result::Result<String, String> {
     // SAFETY: loading runs the library's initialisers; the user chose it, or its digest is the pinned one.
     let library = unsafe { libloading::Library::new(path) }
-        .map_err(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string))?;
+        .map_err(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string))
+        .map_err(|message| shared_library::loader_reason(&message))?;
     let version = {
         // SAFETY: every ONNX Runtime exports this function with this signature.
         let base: libloading::Symbol<'_, unsafe extern "C" fn() -> *const OrtApiBase> =

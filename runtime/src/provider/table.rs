@@ -94,7 +94,7 @@ providers! {
     ArmNn = "armnn" ("ArmNNExecutionProvider"), needs "an Arm CPU and a library built with Arm NN",
         options &passed_through::ARM_NN;
     /// Apple Core ML.
-    CoreMl = "coreml" ("CoreMLExecutionProvider"), needs "macOS or iOS", options &passed_through::CORE_ML;
+    CoreMl = "coreml" ("CoreMLExecutionProvider"), needs "macOS or iOS", wheel Cpu, options &passed_through::CORE_ML;
     /// Microsoft DirectML.
     DirectMl = "directml" ("DmlExecutionProvider"), needs "Windows with a DirectX 12 GPU", options &passed_through::DIRECT_ML;
     /// Android's Neural Networks API.
@@ -142,10 +142,17 @@ impl ProviderKind {
         self.row().needs
     }
 
-    /// The runtime wheel that has this provider; none if only a library of the user's own has it.
+    /// The runtime wheel that has this provider on this system; none if only a library of the user's own has it.
     #[must_use]
     pub fn wheel(self) -> Option<RuntimeWheel> {
-        self.row().wheel
+        self.wheel_on(std::env::consts::OS)
+    }
+
+    /// The same for a system, which is named as in [`std::env::consts::OS`]: `coreml` is in the wheel for macOS alone. A
+    /// plugin is in no wheel and is loaded by any; it names the smallest.
+    fn wheel_on(self, os: &str) -> Option<RuntimeWheel> {
+        let has = |wheel: &RuntimeWheel| self == Self::Plugin || wheel.providers_on(os).contains(&self.name());
+        self.row().wheel.filter(has)
     }
 
     /// The precision that is likely the fastest on this provider.
@@ -247,15 +254,20 @@ mod tests {
     }
 
     #[test]
-    fn every_wheel_names_the_providers_whose_rows_name_it() {
-        for wheel in RuntimeWheel::ALL {
-            let listed: BTreeSet<ProviderKind> = wheel.providers().iter().map(|name| name.parse().unwrap()).collect();
-            let has = |kind: &&ProviderKind| kind.wheel() == Some(wheel) && **kind != ProviderKind::Plugin;
+    fn every_wheel_names_the_providers_whose_rows_name_it_on_every_system() {
+        for (os, wheel) in
+            ["linux", "macos", "windows"].into_iter().flat_map(|os| RuntimeWheel::ALL.map(|wheel| (os, wheel)))
+        {
+            let listed: BTreeSet<ProviderKind> =
+                wheel.providers_on(os).iter().map(|name| name.parse().unwrap()).collect();
+            let has = |kind: &&ProviderKind| kind.wheel_on(os) == Some(wheel) && **kind != ProviderKind::Plugin;
             let rows: BTreeSet<_> = ProviderKind::ALL.iter().filter(has).copied().collect();
-            assert!(rows.is_subset(&listed), "{wheel}");
+            assert!(rows.is_subset(&listed), "{wheel} on {os}");
             let rest: Vec<_> = listed.difference(&rows).copied().collect();
-            assert!(rest.is_empty() || rest == [ProviderKind::Cpu], "{wheel}");
+            assert!(rest.is_empty() || rest == [ProviderKind::Cpu], "{wheel} on {os}");
         }
+        assert_eq!(ProviderKind::CoreMl.wheel_on("macos"), Some(RuntimeWheel::Cpu));
+        assert_eq!(ProviderKind::CoreMl.wheel_on("linux"), None);
     }
 
     #[test]
