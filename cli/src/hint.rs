@@ -67,6 +67,10 @@ fn runtime(error: &kiln_runtime::Error) -> Option<String> {
         Error::NoLibrary { wheel, .. } => {
             format!("type `kiln runtime install {wheel}`, or name a library with --onnxruntime PATH")
         }
+        Error::PluginWheel(error) if error.wheel().is_pinned_here() => {
+            format!("type `kiln runtime install {}`", error.wheel())
+        }
+        Error::PluginWheel(_) => "name a library that has the provider with --onnxruntime PATH".to_owned(),
         Error::DamagedWheel { wheel, .. } => format!("type `kiln runtime install {wheel}` to get it again"),
         Error::Install { .. } => NAME_A_LIBRARY.to_owned(),
         Error::ProviderNotBuilt { wheel: Some(wheel), .. } => format!("type `kiln runtime install {wheel}`"),
@@ -341,6 +345,8 @@ mod tests {
         assert_eq!(of(install()), NAME_A_LIBRARY);
         let batch = Error::Batch { first: "a.png".to_owned(), tiles: 1, source: Box::new(install()) };
         assert_eq!(of(batch), NAME_A_LIBRARY);
+        let plugin = kiln_runtime::library::PluginWheelError::NotInstalled { wheel: kiln_runtime::PluginWheel::WebGpu };
+        assert_eq!(of(Error::from(plugin)), "type `kiln runtime install webgpu`");
         let passed_over = Error::ProviderPassedOver { provider: "cuda".to_owned(), found: String::new() };
         assert!(of(passed_over).contains("`cuda,cpu`"));
         let other: anyhow::Result<()> = Err(std::io::Error::other("x")).context("cannot write");

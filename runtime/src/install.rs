@@ -28,7 +28,7 @@ pub fn install(wheel: RuntimeWheel, on_step: &mut dyn FnMut(&str)) -> Result<Lib
 pub(crate) fn installation<'a>(pins: &'a Pins, folder: &'a Path) -> Installation<'a> {
     let Pins { wheel, distribution, version, tag, wheel_sha256: sha256, .. } = *pins;
     Installation {
-        name: wheel.name(),
+        name: wheel,
         wheel: Wheel { distribution, version, sha256, platform: Some(tag) },
         files: pins.files.iter().map(|file| file.pinned()).collect(),
         folder,

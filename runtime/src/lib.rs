@@ -46,7 +46,7 @@ pub mod session;
 pub use bundle::{Bundle, Manifest};
 pub use decision::DecisionRule;
 pub use error::{Error, Result, chain};
-pub use library::{Library, Origin, Runtime, RuntimeWheel};
+pub use library::{Library, Origin, PluginWheel, Runtime, RuntimeWheel};
 pub use provider::{ProviderKind, Providers};
 pub use scorer::Scorer;
 pub use session::{Array, Optimisation, Outputs, Session, SessionOptions};

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use kiln_files::platform::Platform;
 use kiln_files::shared_library::{loader, path_variable};
 use kiln_runtime::library::{self, Candidate};
-use kiln_runtime::{Bundle, RuntimeWheel};
+use kiln_runtime::{Bundle, PluginWheel, RuntimeWheel};
 use serde::Serialize;
 
 use self::bundle::BundleReport;
@@ -184,7 +184,11 @@ fn examine(found: &Candidate) -> anyhow::Result<LibraryReport> {
         Ok(loaded) => {
             report.usable = true;
             report.version = Some(loaded.version);
-            for provider in loaded.providers {
+            // A plugin serves a library that was built without its provider.
+            let plugins = PluginWheel::ALL.into_iter().filter(|wheel| wheel.installed().is_some());
+            let plugins = plugins.map(|wheel| wheel.name().to_owned());
+            let plugins: Vec<_> = plugins.filter(|name| !loaded.providers.contains(name)).collect();
+            for provider in loaded.providers.into_iter().chain(plugins) {
                 let answer = trial::ask::<()>(&found.library.path, &Ask::Provider { provider: provider.clone() })?;
                 report.providers.push(ProviderReport { provider, runs: answer.is_ok(), reason: answer.err() });
             }

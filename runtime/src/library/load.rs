@@ -59,10 +59,15 @@ impl Runtime {
         &self.environment
     }
 
+    /// True if the library was built with the provider.
+    pub(crate) fn has(&self, provider: ProviderKind) -> bool {
+        self.providers.iter().any(|name| name == provider.name())
+    }
+
     /// Refuses a provider that the library does not have, or whose own libraries differ from the installed ones. Digests
     /// are computed once a process.
     pub(crate) fn check_provider(&self, provider: ProviderKind) -> Result<()> {
-        if !self.providers.iter().any(|name| name == provider.name()) {
+        if !self.has(provider) {
             return Err(Error::ProviderNotBuilt {
                 provider: provider.name(),
                 library: self.library.path.clone(),

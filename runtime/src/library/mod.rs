@@ -8,6 +8,7 @@ mod file;
 mod find;
 mod load;
 mod pins;
+mod plugin_wheel;
 mod system;
 mod wheel;
 
@@ -17,4 +18,5 @@ pub use file::{Library, Origin};
 pub use find::{Candidate, candidates, find, find_for};
 pub use load::{Runtime, disable_telemetry, load};
 pub(crate) use pins::Pins;
+pub use plugin_wheel::{PluginWheel, PluginWheelError};
 pub use wheel::{RuntimeWheel, UnknownWheel};

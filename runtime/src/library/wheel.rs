@@ -54,7 +54,7 @@ impl RuntimeWheel {
     /// The platforms for which the wheel is pinned.
     #[must_use]
     pub fn platforms(self) -> Vec<Platform> {
-        Platform::ALL.into_iter().filter(|platform| pins::find(self, *platform).is_some()).collect()
+        Platform::ALL.into_iter().filter(|platform| pins::find(self.name(), *platform).is_some()).collect()
     }
 
     /// True if the wheel can be installed on the platform that this program was built for.
@@ -65,7 +65,7 @@ impl RuntimeWheel {
 
     /// The pins for the platform that this program was built for, if it has pins.
     pub(crate) fn pins(self) -> Option<&'static Pins> {
-        pins::find(self, Platform::here()?)
+        pins::find(self.name(), Platform::here()?)
     }
 }
 

@@ -3,13 +3,12 @@
 use kiln_files::platform::Platform;
 
 use super::{LICENCE, LINUX_X64_TAG, NOTICES, Pins, Role, WINDOWS_LICENCE, WINDOWS_NOTICES, WINDOWS_X64_TAG, file};
-use crate::library::RuntimeWheel;
 
 const DISTRIBUTION: &str = "onnxruntime";
 const VERSION: &str = "1.31.1";
 
 pub(super) static LINUX_X64: Pins = Pins {
-    wheel: RuntimeWheel::Cpu,
+    wheel: "cpu",
     platform: Platform::LinuxX64,
     distribution: DISTRIBUTION,
     version: VERSION,
@@ -28,7 +27,7 @@ pub(super) static LINUX_X64: Pins = Pins {
 };
 
 pub(super) static LINUX_ARM64: Pins = Pins {
-    wheel: RuntimeWheel::Cpu,
+    wheel: "cpu",
     platform: Platform::LinuxArm64,
     distribution: DISTRIBUTION,
     version: VERSION,
@@ -47,7 +46,7 @@ pub(super) static LINUX_ARM64: Pins = Pins {
 };
 
 pub(super) static MACOS_ARM64: Pins = Pins {
-    wheel: RuntimeWheel::Cpu,
+    wheel: "cpu",
     platform: Platform::MacOsArm64,
     distribution: DISTRIBUTION,
     version: VERSION,
@@ -66,7 +65,7 @@ pub(super) static MACOS_ARM64: Pins = Pins {
 };
 
 pub(super) static WINDOWS_X64: Pins = Pins {
-    wheel: RuntimeWheel::Cpu,
+    wheel: "cpu",
     platform: Platform::WindowsX64,
     distribution: DISTRIBUTION,
     version: VERSION,
@@ -85,7 +84,7 @@ pub(super) static WINDOWS_X64: Pins = Pins {
 };
 
 pub(super) static WINDOWS_ARM64: Pins = Pins {
-    wheel: RuntimeWheel::Cpu,
+    wheel: "cpu",
     platform: Platform::WindowsArm64,
     distribution: DISTRIBUTION,
     version: VERSION,

@@ -3,13 +3,12 @@
 use kiln_files::platform::Platform;
 
 use super::{LICENCE, LINUX_X64_TAG, NOTICES, Pins, Role, WINDOWS_LICENCE, WINDOWS_NOTICES, WINDOWS_X64_TAG, file};
-use crate::library::RuntimeWheel;
 
 const DISTRIBUTION: &str = "onnxruntime-gpu";
 const VERSION: &str = "1.31.1";
 
 pub(super) static LINUX_X64: Pins = Pins {
-    wheel: RuntimeWheel::Cuda,
+    wheel: "cuda",
     platform: Platform::LinuxX64,
     distribution: DISTRIBUTION,
     version: VERSION,
@@ -46,7 +45,7 @@ pub(super) static LINUX_X64: Pins = Pins {
 };
 
 pub(super) static WINDOWS_X64: Pins = Pins {
-    wheel: RuntimeWheel::Cuda,
+    wheel: "cuda",
     platform: Platform::WindowsX64,
     distribution: DISTRIBUTION,
     version: VERSION,

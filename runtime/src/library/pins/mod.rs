@@ -5,11 +5,12 @@
 mod cpu;
 mod cuda;
 mod openvino;
+mod openvino_plugin;
+mod tensorrt_rtx;
+mod webgpu;
 
 use kiln_files::installation::PinnedFile;
 use kiln_files::platform::Platform;
-
-use super::wheel::RuntimeWheel;
 
 /// Purpose of a file of a wheel; decides when its digest is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub(crate) enum Role {
     Core,
     /// Loaded with the provider of this name.
     Provider(&'static str),
+    /// A plugin, or a library that it loads.
+    Plugin,
     /// Licence and notices.
     Text,
 }
@@ -50,13 +53,13 @@ impl WheelFile {
 /// A wheel on one platform.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pins {
-    /// The wheel.
-    pub(crate) wheel: RuntimeWheel,
+    /// The name that users type.
+    pub(crate) wheel: &'static str,
     /// The platform that its libraries are for.
     pub(crate) platform: Platform,
     /// Name on the package index.
     pub(crate) distribution: &'static str,
-    /// Version of the distribution and of ONNX Runtime.
+    /// Version of the distribution; that of a runtime wheel is also the version of ONNX Runtime.
     pub(crate) version: &'static str,
     /// Platform tag of the wheel.
     pub(crate) tag: &'static str,
@@ -66,7 +69,7 @@ pub(crate) struct Pins {
     pub(crate) files: &'static [WheelFile],
 }
 
-/// Every wheel on every platform that has it. There is no `cuda` wheel for Arm. The `openvino` wheel for Windows has no
+/// Every runtime wheel on every platform that has it. There is no `cuda` wheel for Arm. The `openvino` wheel for Windows has no
 /// OpenVINO in it, so it is left out.
 static TABLE: [&Pins; 8] = [
     &cpu::LINUX_X64,
@@ -79,9 +82,22 @@ static TABLE: [&Pins; 8] = [
     &cuda::WINDOWS_X64,
 ];
 
-/// The row of a wheel on a platform, if there is one.
-pub(super) fn find(wheel: RuntimeWheel, platform: Platform) -> Option<&'static Pins> {
-    TABLE.into_iter().find(|pins| pins.wheel == wheel && pins.platform == platform)
+/// Every plugin wheel on every platform that has it.
+static PLUGINS: [&Pins; 9] = [
+    &webgpu::LINUX_X64,
+    &webgpu::LINUX_ARM64,
+    &webgpu::MACOS_ARM64,
+    &webgpu::WINDOWS_X64,
+    &webgpu::WINDOWS_ARM64,
+    &openvino_plugin::LINUX_X64,
+    &openvino_plugin::WINDOWS_X64,
+    &tensorrt_rtx::LINUX_X64,
+    &tensorrt_rtx::WINDOWS_X64,
+];
+
+/// The row of a runtime or plugin wheel on a platform, if there is one.
+pub(super) fn find(wheel: &str, platform: Platform) -> Option<&'static Pins> {
+    TABLE.into_iter().chain(PLUGINS).find(|pins| pins.wheel == wheel && pins.platform == platform)
 }
 
 const LINUX_X64_TAG: &str = "manylinux_2_28_x86_64";

@@ -3,7 +3,6 @@
 use kiln_files::platform::Platform;
 
 use super::{LICENCE, LINUX_X64_TAG, Pins, Role, WheelFile, file};
-use crate::library::RuntimeWheel;
 
 /// A library that OpenVINO loads by itself, at the latest when its provider starts.
 const fn openvino(entry: &'static str, bytes: u64, sha256: &'static str) -> WheelFile {
@@ -11,7 +10,7 @@ const fn openvino(entry: &'static str, bytes: u64, sha256: &'static str) -> Whee
 }
 
 pub(super) static LINUX_X64: Pins = Pins {
-    wheel: RuntimeWheel::Openvino,
+    wheel: "openvino",
     platform: Platform::LinuxX64,
     distribution: "onnxruntime-openvino",
     version: "1.24.1",
