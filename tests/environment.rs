@@ -114,6 +114,12 @@ fn doctor_names_what_runs_here_and_times_a_bundle() {
     let fixture = fixture();
     let report = kiln!("--json", "doctor", fixture.bundle(Kind::Cnn), "--seconds", "1").code(0).json();
     assert!(report["machine"]["logical_cores"].as_u64().is_some_and(|cores| cores > 0));
+    if cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) {
+        assert_eq!(
+            report["wheels"],
+            serde_json::json!(["cpu", "openvino", "cuda", "webgpu", "openvino-plugin", "tensorrt-rtx", "openslide"])
+        );
+    }
     let timings = report["bundle"]["timings"].as_array().unwrap();
     let cpu = timings.iter().find(|timing| timing["provider"] == "cpu").expect("the CPU was timed");
     assert!(cpu["p50_ms"].as_f64().is_some_and(|ms| ms > 0.0));

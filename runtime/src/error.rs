@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use kiln_files::Fault;
 
-use crate::library::{RuntimeWheel, UnknownWheel};
+use crate::library::{PluginWheelError, RuntimeWheel, UnknownWheel};
 use crate::score::error::{ListingError, PartsError, TargetError};
 
 /// Result of this crate.
@@ -104,6 +104,9 @@ pub enum Error {
         /// The fault.
         reason: String,
     },
+    /// A plugin wheel that is missing or damaged.
+    #[error(transparent)]
+    PluginWheel(#[from] PluginWheelError),
     /// A provider list that is empty or names a provider twice.
     #[error("the provider list `{list}` {reason}; write for example `cuda,cpu`")]
     ProviderList {
@@ -340,6 +343,7 @@ impl Error {
             | Self::ProviderUnavailable { .. }
             | Self::ProviderPassedOver { .. }
             | Self::Plugin { .. }
+            | Self::PluginWheel(_)
             | Self::NoProvider { .. }
             | Self::Run { .. }
             | Self::Runtime { .. }

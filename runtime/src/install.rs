@@ -1,11 +1,11 @@
 //! Installs a runtime wheel into the user's cache: pip fetches the pinned wheel with required hashes, the needed files are
 //! unpacked, each compared with its own pin, and the folder appears whole. Two installs at once are safe.
 
-use std::env;
 use std::path::Path;
 
 use kiln_files::installation::Installation;
 pub use kiln_files::installation::{InstallRecord, InstalledFile, RECORD};
+use kiln_files::platform::not_pinned;
 use kiln_files::wheel::Wheel;
 
 use crate::error::{Error, Result};
@@ -18,17 +18,18 @@ use crate::provider::Providers;
 /// [`Error::Install`] with the cause: no pins for this platform, no Python, pip's own message, a wheel or
 /// a file with other bytes than the pinned ones, a full disk.
 pub fn install(wheel: RuntimeWheel, on_step: &mut dyn FnMut(&str)) -> Result<Library> {
-    let pins = wheel.pins().ok_or_else(|| failed(wheel, no_pins()))?;
+    let pins =
+        wheel.pins().ok_or_else(|| failed(wheel, not_pinned(&format!("`{wheel}` wheel"), &wheel.platforms())))?;
     let folder = library::wheel_dir(wheel)?;
-    installation(wheel, pins, &folder).install(on_step).map_err(|reason| failed(wheel, reason))?;
+    installation(pins, &folder).install(on_step).map_err(|reason| failed(wheel, reason))?;
     Library::installed(wheel).ok_or_else(|| failed(wheel, format!("{} did not appear", folder.display())))
 }
 
-fn installation<'a>(wheel: RuntimeWheel, pins: &'a Pins, folder: &'a Path) -> Installation<'a> {
-    let Pins { distribution, version, platform, wheel_sha256: sha256, .. } = *pins;
+pub(crate) fn installation<'a>(pins: &'a Pins, folder: &'a Path) -> Installation<'a> {
+    let Pins { wheel, distribution, version, tag, wheel_sha256: sha256, .. } = *pins;
     Installation {
-        name: wheel.name(),
-        wheel: Wheel { distribution, version, sha256, platform: Some(platform) },
+        name: wheel,
+        wheel: Wheel { distribution, version, sha256, platform: Some(tag) },
         files: pins.files.iter().map(|file| file.pinned()).collect(),
         folder,
     }
@@ -53,14 +54,6 @@ pub fn find_or_install(
         Ok(Library { origin: library::Origin::Cache(wheel), .. }) => install(wheel, on_step),
         found => found,
     }
-}
-
-fn no_pins() -> String {
-    format!(
-        "no library is pinned for {} {}: a library for this platform must be named",
-        env::consts::OS,
-        env::consts::ARCH
-    )
 }
 
 fn failed(wheel: RuntimeWheel, reason: String) -> Error {

@@ -48,7 +48,7 @@ pub use bundle::{Bundle, Manifest};
 pub use decision::DecisionRule;
 pub use error::{Error, Result, chain};
 pub use graph_spec::{GraphSpec, GraphSpecError};
-pub use library::{Library, Origin, Runtime, RuntimeWheel};
+pub use library::{Library, Origin, PluginWheel, Runtime, RuntimeWheel};
 pub use provider::{ProviderKind, Providers};
 pub use scorer::Scorer;
 pub use session::{Array, Optimisation, Outputs, Session, SessionOptions};

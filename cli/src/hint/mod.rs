@@ -17,6 +17,7 @@ mod tests;
 #[cfg(feature = "train")]
 mod train;
 
+pub(crate) use self::runtime::NAME_A_LIBRARY;
 use crate::destination::Refused;
 
 /// The hint for an error, if there is one.

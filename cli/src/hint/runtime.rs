@@ -6,16 +6,28 @@ use kiln_runtime::score::{Format, ListingError, PartsError, TargetError};
 use super::flag::set;
 use super::signature::signature;
 
+/// The way without a runtime wheel.
+pub(crate) const NAME_A_LIBRARY: &str = "name a library with --onnxruntime PATH or in ORT_DYLIB_PATH";
+
 /// Hints for errors of libraries, providers, scoring and benchmarks.
 pub(super) fn runtime(error: &kiln_runtime::Error) -> Option<String> {
     use kiln_runtime::Error;
 
     let hint = match error {
+        Error::NoLibrary { wheel, .. } | Error::ProviderNotBuilt { wheel: Some(wheel), .. }
+            if !wheel.is_pinned_here() =>
+        {
+            NAME_A_LIBRARY.to_owned()
+        }
         Error::NoLibrary { wheel, .. } => {
             format!("type `kiln runtime install {wheel}`, or name a library with --onnxruntime PATH")
         }
+        Error::PluginWheel(error) if error.wheel().is_pinned_here() => {
+            format!("type `kiln runtime install {}`", error.wheel())
+        }
+        Error::PluginWheel(_) => "name a library that has the provider with --onnxruntime PATH".to_owned(),
         Error::DamagedWheel { wheel, .. } => format!("type `kiln runtime install {wheel}` to get it again"),
-        Error::Install { .. } => "name a library with --onnxruntime PATH".to_owned(),
+        Error::Install { .. } => NAME_A_LIBRARY.to_owned(),
         Error::ProviderNotBuilt { wheel: Some(wheel), .. } => format!("type `kiln runtime install {wheel}`"),
         Error::ProviderNotBuilt { wheel: None, .. } => {
             "name a library that has the provider with --onnxruntime PATH".to_owned()

@@ -14,6 +14,7 @@ pub(super) fn slide(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<LibraryError>() {
         let hint = match error {
             LibraryError::Install { .. } => "name a library with --openslide PATH",
+            _ if !kiln_slide::openslide::is_pinned_here() => "name a library with --openslide PATH",
             LibraryError::Damaged { .. } => "type `kiln runtime install openslide` to get it again",
             _ => "type `kiln runtime install openslide`, or name a library with --openslide PATH",
         };

@@ -3,7 +3,7 @@ use clap::CommandFactory as _;
 use kiln_runtime::score::{ListingError, PartsError, TargetError};
 use kiln_runtime::{Error, RuntimeWheel};
 
-use super::hint;
+use super::{NAME_A_LIBRARY, hint};
 use crate::destination::Refused;
 
 fn of(error: impl Into<anyhow::Error>) -> String {
@@ -24,9 +24,11 @@ fn missing_libraries_and_providers_name_the_command() {
     assert!(!none.to_string().contains("kiln"));
     assert_eq!(of(none), "type `kiln runtime install cuda`, or name a library with --onnxruntime PATH");
     let install = || Error::Install { wheel: RuntimeWheel::Cpu, reason: "no python3".to_owned() };
-    assert_eq!(of(install()), "name a library with --onnxruntime PATH");
+    assert_eq!(of(install()), NAME_A_LIBRARY);
     let batch = Error::Batch { first: "a.png".to_owned(), tiles: 1, source: Box::new(install()) };
-    assert_eq!(of(batch), "name a library with --onnxruntime PATH");
+    assert_eq!(of(batch), NAME_A_LIBRARY);
+    let plugin = kiln_runtime::library::PluginWheelError::NotInstalled { wheel: kiln_runtime::PluginWheel::WebGpu };
+    assert_eq!(of(Error::from(plugin)), "type `kiln runtime install webgpu`");
     let passed_over = Error::ProviderPassedOver { provider: "cuda".to_owned(), found: String::new() };
     assert!(of(passed_over).contains("`cuda,cpu`"));
     let other: anyhow::Result<()> = Err(std::io::Error::other("x")).context("cannot write");

@@ -9,16 +9,19 @@ mod trial;
 
 use std::path::PathBuf;
 
+use kiln_files::platform::Platform;
+use kiln_files::shared_library::{loader, path_variable};
 use kiln_runtime::library::{self, Candidate};
-use kiln_runtime::{Bundle, RuntimeWheel};
+use kiln_runtime::{Bundle, PluginWheel, RuntimeWheel};
 use serde::Serialize;
 
 use self::bundle::BundleReport;
 use self::machine::Machine;
 use self::trial::{Ask, Loaded};
-use super::runtime::origin;
+use super::runtime::{none_found, origin, pinned_here};
 use crate::destination::Destination;
 use crate::exit::Exit;
+use crate::hint::NAME_A_LIBRARY;
 use crate::output::Output;
 
 /// Check which execution providers run on this machine, and find the fastest settings for a bundle.
@@ -54,6 +57,8 @@ struct Report {
     kiln: &'static str,
     machine: Machine,
     cache: Option<String>,
+    /// The wheels that `kiln runtime install` has for this platform.
+    wheels: Vec<&'static str>,
     libraries: Vec<LibraryReport>,
     #[cfg(feature = "slide")]
     openslide: OpenSlideReport,
@@ -122,6 +127,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         kiln: env!("CARGO_PKG_VERSION"),
         machine: Machine::look(),
         cache,
+        wheels: pinned_here(),
         libraries,
         #[cfg(feature = "slide")]
         openslide: OpenSlideReport::new(),
@@ -178,7 +184,11 @@ fn examine(found: &Candidate) -> anyhow::Result<LibraryReport> {
         Ok(loaded) => {
             report.usable = true;
             report.version = Some(loaded.version);
-            for provider in loaded.providers {
+            // A plugin serves a library that was built without its provider.
+            let plugins = PluginWheel::ALL.into_iter().filter(|wheel| wheel.installed().is_some());
+            let plugins = plugins.map(|wheel| wheel.name().to_owned());
+            let plugins: Vec<_> = plugins.filter(|name| !loaded.providers.contains(name)).collect();
+            for provider in loaded.providers.into_iter().chain(plugins) {
                 let answer = trial::ask::<()>(&found.library.path, &Ask::Provider { provider: provider.clone() })?;
                 report.providers.push(ProviderReport { provider, runs: answer.is_ok(), reason: answer.err() });
             }
@@ -191,11 +201,12 @@ fn examine(found: &Candidate) -> anyhow::Result<LibraryReport> {
 fn print(report: &Report, out: &Output) {
     out.line(format_args!("kiln {} on {}", report.kiln, report.machine.summary()));
     out.line(format_args!("cache: {}", report.cache.as_deref().unwrap_or("none: no home folder; set KILN_CACHE")));
+    out.line(platform(&report.wheels));
     for library in &report.libraries {
         print_library(library, out);
     }
     if report.libraries.is_empty() {
-        out.line("no ONNX Runtime library was found; type `kiln runtime install cpu`");
+        out.line(none_found());
     }
     #[cfg(feature = "slide")]
     match &report.openslide {
@@ -210,6 +221,15 @@ fn print(report: &Report, out: &Output) {
     }
     if let Some(bundle) = &report.bundle {
         bundle::print(bundle, out);
+    }
+}
+
+/// The wheels for this platform, and the loader that opens libraries.
+fn platform(wheels: &[&str]) -> String {
+    let loader = format!("libraries are opened by {} and searched in {}", loader(), path_variable());
+    match Platform::here() {
+        Some(platform) => format!("wheels for {platform}: {}; {loader}", wheels.join(", ")),
+        None => format!("no wheel is pinned for this platform: {NAME_A_LIBRARY}; {loader}"),
     }
 }
 

@@ -4,10 +4,11 @@ use std::str::FromStr;
 
 use clap::Subcommand;
 use kiln_runtime::library::{self, Candidate};
-use kiln_runtime::{Origin, RuntimeWheel, install};
+use kiln_runtime::{Origin, PluginWheel, RuntimeWheel, install};
 use serde::Serialize;
 
 use crate::exit::Exit;
+use crate::hint::NAME_A_LIBRARY;
 use crate::output::Output;
 
 /// Install a pinned, hash-checked ONNX Runtime, or list the libraries on this machine.
@@ -23,8 +24,13 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Install an ONNX Runtime: `cpu` (24 MB), `openvino` (84 MB, any x86-64 CPU), `cuda` (256 MB, with TensorRT); or
+    /// Install an ONNX Runtime: `cpu` (24 MB), `openvino` (84 MB, any x86-64 CPU), `cuda` (256 MB, with TensorRT); a
+    /// provider that it loads as a plugin: `webgpu` (7 MB), `openvino-plugin` (53 MB), `tensorrt-rtx` (146 MB); or
     /// `openslide` (3 MB), which reads slides.
+    ///
+    /// `cpu` is pinned for Linux on x86-64 and aarch64, macOS on arm64 (with Core ML) and Windows on x64 and arm64;
+    /// `openvino` for Linux on x86-64; `cuda`, `openvino-plugin` and `tensorrt-rtx` for Linux on x86-64 and Windows on x64;
+    /// `webgpu` where `cpu` is; `openslide` too, except Windows on arm64. A plugin needs the `cpu` runtime wheel.
     ///
     /// The `cuda` runtime wheel needs an NVIDIA driver, CUDA 13, cuDNN 9 and, for TensorRT, TensorRT 10 on the machine;
     /// `kiln doctor` lists missing libraries. Installing again checks every file and repairs damaged ones.
@@ -44,6 +50,7 @@ enum Action {
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     match args.action {
         Action::Install { wheel: Wheel::Runtime(wheel) } => install_wheel(wheel, out),
+        Action::Install { wheel: Wheel::Plugin(wheel) } => install_plugin(wheel, out),
         #[cfg(feature = "slide")]
         Action::Install { wheel: Wheel::OpenSlide } => install_openslide(out),
         Action::List => list(out),
@@ -54,6 +61,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
 #[derive(Debug, Clone, Copy)]
 enum Wheel {
     Runtime(RuntimeWheel),
+    Plugin(PluginWheel),
     #[cfg(feature = "slide")]
     OpenSlide,
 }
@@ -66,7 +74,7 @@ impl FromStr for Wheel {
         if name == OPENSLIDE {
             return Ok(Self::OpenSlide);
         }
-        let wheel = name.parse().map(Self::Runtime);
+        let wheel = name.parse().map(Self::Runtime).or_else(|_| name.parse().map(Self::Plugin));
         wheel.map_err(|_| format!("no runtime wheel has this name; known are: {}", wheel_names()))
     }
 }
@@ -76,7 +84,7 @@ impl FromStr for Wheel {
 const OPENSLIDE: &str = "openslide";
 
 fn wheel_names() -> String {
-    let names = RuntimeWheel::ALL.map(RuntimeWheel::name).to_vec();
+    let names = [RuntimeWheel::ALL.map(RuntimeWheel::name), PluginWheel::ALL.map(PluginWheel::name)].concat();
     #[cfg(feature = "slide")]
     let names = [names, vec![OPENSLIDE]].concat();
     names.join(", ")
@@ -108,6 +116,16 @@ fn install_wheel(wheel: RuntimeWheel, out: &Output) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+fn install_plugin(wheel: PluginWheel, out: &Output) -> anyhow::Result<Exit> {
+    let path = wheel.install(&mut |step| out.note(step))?;
+    if out.json {
+        out.document(&serde_json::json!({ "path": path, "version": wheel.version(), "package": wheel }))?;
+    } else {
+        out.line(path.display());
+    }
+    Ok(Exit::Done)
+}
+
 fn list(out: &Output) -> anyhow::Result<Exit> {
     let rows: Vec<Row> = library::candidates(out.onnxruntime.as_deref()).iter().map(Row::new).collect();
     if out.json {
@@ -117,13 +135,39 @@ fn list(out: &Output) -> anyhow::Result<Exit> {
         for wheel in rows.iter().filter(|row| !row.usable).filter_map(|row| row.package) {
             out.note(format_args!("hint: `kiln runtime install {wheel}` repairs the {wheel} runtime wheel"));
         }
+        list_plugins(out);
         #[cfg(feature = "slide")]
         list_openslide(out);
         if rows.is_empty() {
-            out.note("no ONNX Runtime library was found; type `kiln runtime install cpu`");
+            out.note(none_found());
         }
     }
     Ok(Exit::Done)
+}
+
+/// Lists the installed plugins, after the libraries that load them.
+fn list_plugins(out: &Output) {
+    for (wheel, path) in PluginWheel::ALL.into_iter().filter_map(|wheel| Some((wheel, wheel.installed()?))) {
+        let state = wheel.check().map_or_else(|error| format!("UNUSABLE: {error}"), |()| "whole".to_owned());
+        let version = wheel.version().unwrap_or_default();
+        out.line(format_args!("{:<9} {version:<8} {}  [{state}]", wheel.name(), path.display()));
+    }
+}
+
+/// The advice where no library was found.
+pub(super) fn none_found() -> String {
+    let advice = if RuntimeWheel::Cpu.is_pinned_here() { "type `kiln runtime install cpu`" } else { NAME_A_LIBRARY };
+    format!("no ONNX Runtime library was found; {advice}")
+}
+
+/// The names of the wheels that can be installed on this platform.
+pub(super) fn pinned_here() -> Vec<&'static str> {
+    let wheels = RuntimeWheel::ALL.into_iter().filter(|wheel| wheel.is_pinned_here()).map(RuntimeWheel::name);
+    let plugins = PluginWheel::ALL.into_iter().filter(|wheel| wheel.is_pinned_here()).map(PluginWheel::name);
+    let wheels = wheels.chain(plugins);
+    #[cfg(feature = "slide")]
+    let wheels = wheels.chain(kiln_slide::openslide::is_pinned_here().then_some(OPENSLIDE));
+    wheels.collect()
 }
 
 /// Lists the OpenSlide libraries, after those of ONNX Runtime.

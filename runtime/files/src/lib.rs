@@ -1,5 +1,5 @@
 //! File handling for all crates of Kiln: atomic writes ([`publish`]), digests ([`digest`]), the user's cache folder
-//! ([`cache`]), files from pinned Python wheels ([`wheel`], [`installation`]), a check
+//! ([`cache`]), files from pinned Python wheels ([`wheel`], [`installation`]) for each platform ([`platform`]), a check
 //! before a shared library is loaded ([`shared_library`]), text that is safe to print ([`text`]), and reading of limited
 //! length ([`read_at_most`]). The crate depends on neither tiles nor burn nor ONNX Runtime.
 //!
@@ -18,6 +18,7 @@ pub mod digest;
 mod fault;
 mod identity;
 pub mod installation;
+pub mod platform;
 pub mod publish;
 mod read;
 pub mod shared_library;
@@ -27,4 +28,5 @@ pub mod wheel;
 pub use digest::FileDigest;
 pub use fault::Fault;
 pub use identity::FileIdentity;
+pub use platform::Platform;
 pub use read::{read_at_most, read_head};

@@ -158,17 +158,21 @@ fn exchange(_one: &Path, _other: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Makes a folder's entries durable.
+/// Makes a folder's entries durable. Windows has no such call and refuses to open a folder as a file; NTFS writes renames to
+/// its journal.
 ///
 /// # Errors
 /// The file system's error.
 pub fn sync_dir(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    if cfg!(windows) { Ok(()) } else { File::open(folder)?.sync_all() }
 }
 
 fn set_aside(target: &Path) -> io::Result<PathBuf> {
     let aside = Builder::new().prefix(&prefix(target)).suffix(".old").tempdir_in(folder_of(target))?.keep();
-    // A rename may replace an empty folder.
+    // A rename may replace an empty folder; on Windows it may not, depending on its version.
+    if cfg!(windows) {
+        fs::remove_dir(&aside)?;
+    }
     fs::rename(target, &aside)?;
     Ok(aside)
 }
@@ -176,7 +180,12 @@ fn set_aside(target: &Path) -> io::Result<PathBuf> {
 fn sync_tree(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.is_dir() { sync_tree(&path)? } else { File::open(&path)?.sync_all()? }
+        if path.is_dir() {
+            sync_tree(&path)?;
+        } else {
+            // Windows flushes only files that are open for writing.
+            File::options().read(true).write(cfg!(windows)).open(&path)?.sync_all()?;
+        }
     }
     sync_dir(folder)
 }

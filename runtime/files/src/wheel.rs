@@ -83,7 +83,8 @@ pub fn extract(wheel: &Path, entry: &str, bytes: u64, sha256: &str) -> Result<Ve
 
 fn python() -> Option<PathBuf> {
     let path = env::var_os("PATH").filter(|path| !path.is_empty())?;
-    let names = [format!("python3{}", env::consts::EXE_SUFFIX), format!("python{}", env::consts::EXE_SUFFIX)];
+    // On Windows `python3.exe` may be a stub that opens a shop, and `python.exe` is what installers make.
+    let names = if cfg!(windows) { ["python.exe", "python3.exe", "py.exe"].as_slice() } else { &["python3", "python"] };
     // A shell reads an empty entry as the working folder; a program from there must not run.
     let folders: Vec<_> = env::split_paths(&path).filter(|folder| !folder.as_os_str().is_empty()).collect();
     let mut found = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));

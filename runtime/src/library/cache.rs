@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use kiln_files::installation::DamagedFile;
 
-use super::wheel::{Role, RuntimeWheel, WheelFile};
+use super::pins::{Role, WheelFile};
+use super::wheel::RuntimeWheel;
 use crate::error::{Error, Result};
 
 /// Kiln's cache folder: `$KILN_CACHE`, else `kiln` in the user's cache folder. It need not exist.

@@ -6,7 +6,8 @@ use kiln_files::shared_library;
 use serde::Serialize;
 
 use super::cache;
-use super::wheel::{Role, RuntimeWheel};
+use super::pins::Role;
+use super::wheel::RuntimeWheel;
 use crate::error::{Error, Result};
 
 /// The place where a library was found.

@@ -7,6 +7,7 @@ use std::ffi::CStr;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use kiln_files::shared_library;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 use ort::sys::OrtApiBase;
@@ -58,10 +59,15 @@ impl Runtime {
         &self.environment
     }
 
+    /// True if the library was built with the provider.
+    pub(crate) fn has(&self, provider: ProviderKind) -> bool {
+        self.providers.iter().any(|name| name == provider.name())
+    }
+
     /// Refuses a provider that the library does not have, or whose own libraries differ from the installed ones. Digests
     /// are computed once a process.
     pub(crate) fn check_provider(&self, provider: ProviderKind) -> Result<()> {
-        if !self.providers.iter().any(|name| name == provider.name()) {
+        if !self.has(provider) {
             return Err(Error::ProviderNotBuilt {
                 provider: provider.name(),
                 library: self.library.path.clone(),
@@ -148,7 +154,8 @@ fn start(library: &Library) -> Result<Runtime> {
 fn open(path: &Path) -> std::result::Result<String, String> {
     // SAFETY: loading runs the library's initialisers; the user chose it, or its digest is the pinned one.
     let library = unsafe { libloading::Library::new(path) }
-        .map_err(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string))?;
+        .map_err(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string))
+        .map_err(|message| shared_library::loader_reason(&message))?;
     let version = {
         // SAFETY: every ONNX Runtime exports this function with this signature.
         let base: libloading::Symbol<'_, unsafe extern "C" fn() -> *const OrtApiBase> =

@@ -7,6 +7,8 @@ mod cache;
 mod file;
 mod find;
 mod load;
+mod pins;
+mod plugin_wheel;
 mod system;
 mod wheel;
 
@@ -15,5 +17,6 @@ pub use cache::{cache_dir, compiled_dir};
 pub use file::{Library, Origin};
 pub use find::{Candidate, candidates, find, find_for};
 pub use load::{Runtime, disable_telemetry, load};
-pub(crate) use wheel::Pins;
+pub(crate) use pins::Pins;
+pub use plugin_wheel::{PluginWheel, PluginWheelError};
 pub use wheel::{RuntimeWheel, UnknownWheel};

@@ -8,13 +8,15 @@ use kiln_files::shared_library;
 
 use super::file::{Library, Origin};
 
-/// The folder of the official archives.
+/// The folder in which the official archives for Linux and macOS are usually unpacked.
 const OFFICIAL: &str = "/opt/onnxruntime/lib";
 
 /// The folders that are searched, in order.
 pub(super) fn folders() -> Vec<PathBuf> {
     let mut folders = shared_library::search_folders();
-    folders.push(PathBuf::from(OFFICIAL));
+    if cfg!(unix) {
+        folders.push(PathBuf::from(OFFICIAL));
+    }
     folders
 }
 
@@ -41,9 +43,12 @@ fn library_in(folder: &Path) -> Option<PathBuf> {
     path.canonicalize().ok()
 }
 
-/// The version in a file's name: `1.31.1` of `libonnxruntime.so.1.31.1`.
+/// The version in a file's name: `1.31.1` of `libonnxruntime.so.1.31.1` and of `libonnxruntime.1.31.1.dylib`.
 pub(super) fn version_in_name(path: &Path) -> Option<String> {
-    let version = path.file_name()?.to_str()?.strip_prefix("libonnxruntime.so.")?;
+    let name = path.file_name()?.to_str()?;
+    let version = name
+        .strip_prefix("libonnxruntime.so.")
+        .or_else(|| name.strip_prefix("libonnxruntime.")?.strip_suffix(".dylib"))?;
     version.split('.').all(|part| part.parse::<u32>().is_ok()).then(|| version.to_owned())
 }
 
@@ -55,6 +60,8 @@ mod tests {
     fn a_version_is_read_from_the_name_of_the_file() {
         let version = |name: &str| version_in_name(Path::new(name));
         assert_eq!(version("/usr/lib/libonnxruntime.so.1.31.1").as_deref(), Some("1.31.1"));
+        assert_eq!(version("/opt/homebrew/lib/libonnxruntime.1.31.1.dylib").as_deref(), Some("1.31.1"));
+        assert_eq!(version("/opt/homebrew/lib/libonnxruntime.dylib"), None);
         assert_eq!(version("/usr/lib/libonnxruntime.so"), None);
         assert_eq!(version("/usr/lib/libonnxruntime.so.1.x"), None);
         assert_eq!(version("/usr/lib/libonnxruntime_providers_cuda.so"), None);

@@ -14,6 +14,7 @@ use super::plugin_library::PluginLibrary;
 use super::table::{ProviderKind, user_name};
 use super::written::{self, Written};
 use crate::error::{Error, Result};
+use crate::library::Runtime;
 
 /// A provider and its options.
 ///
@@ -55,10 +56,12 @@ impl Provider {
         self.kind
     }
 
-    /// The name that users type; for a plugin, the name of the provider in its library.
+    /// The name that users type; for a plugin, the name of the provider in its library, so `openvino` for
+    /// `openvino-plugin`.
     #[must_use]
     pub fn name(&self) -> String {
-        self.own_library().map_or_else(|| self.kind.name().to_owned(), |library| user_name(&library.name))
+        let onnx_name = self.own_library().map_or(self.kind.onnx_name(), |library| library.name.as_str());
+        user_name(onnx_name)
     }
 
     /// The provider's options by ONNX Runtime's keys.
@@ -79,6 +82,20 @@ impl Provider {
 
     pub(crate) fn own_library(&self) -> Option<&PluginLibrary> {
         self.configured.own_library()
+    }
+
+    /// The installed plugin that brings the provider, unless the loaded library has the provider or no plugin does.
+    ///
+    /// # Errors
+    /// [`Error::PluginWheel`] if the plugin is not installed.
+    pub(crate) fn plugin(&self, runtime: &Runtime) -> Result<Option<PluginLibrary>> {
+        match self.kind.plugin() {
+            Some(wheel) if !runtime.has(self.kind) => {
+                let options = self.settings().into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+                PluginLibrary::from_wheel(wheel, options).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     pub(crate) fn keeps_compiled(&self) -> Option<Keeping> {

@@ -1,5 +1,7 @@
-//! `plugin`: a provider in a library of its own, which the user names.
+//! `plugin`: a provider in a library of its own, which the user names; and the options of providers that exist as installed
+//! plugins alone.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ort::ep::ExecutionProviderDispatch;
@@ -7,7 +9,7 @@ use serde_yaml::{Mapping, Value};
 
 use super::configured::{ConfiguredProvider, SessionSetup};
 use super::family::ProviderFamily;
-use super::option::{Settings, known_keys};
+use super::option::{Settings, known_keys, text};
 use super::plugin_library::PluginLibrary;
 
 /// The family of providers in libraries of their own.
@@ -54,5 +56,54 @@ impl ConfiguredProvider for PluginLibrary {
 
     fn own_library(&self) -> Option<&PluginLibrary> {
         Some(self)
+    }
+}
+
+/// The family of a provider that an installed plugin brings and no library has built in. Values are checked by the plugin.
+pub(crate) struct InstalledPlugin {
+    keys: &'static [&'static str],
+}
+
+/// OpenVINO as a plugin. The device is the one that ONNX Runtime found.
+pub(crate) static OPENVINO: InstalledPlugin = InstalledPlugin {
+    keys: &[
+        "cache_dir",
+        "load_config",
+        "model_priority",
+        "num_of_threads",
+        "num_streams",
+        "precision",
+        "reshape_input",
+    ],
+};
+
+impl ProviderFamily for InstalledPlugin {
+    fn passed_through(&self) -> &'static [&'static str] {
+        self.keys
+    }
+
+    fn configure(&self, written: &Mapping) -> Result<Arc<dyn ConfiguredProvider>, String> {
+        known_keys(written, self.keys)?;
+        Ok(Arc::new(PluginOptions(written.iter().map(|(key, value)| (text(key), text(value))).collect())))
+    }
+
+    fn defaults(&self) -> Arc<dyn ConfiguredProvider> {
+        Arc::new(PluginOptions::default())
+    }
+}
+
+/// The options of an installed plugin.
+#[derive(Debug, Default)]
+struct PluginOptions(BTreeMap<String, String>);
+
+impl Settings for PluginOptions {
+    fn settings(&self) -> Vec<(&str, String)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.clone())).collect()
+    }
+}
+
+impl ConfiguredProvider for PluginOptions {
+    fn registration(&self, _setup: &SessionSetup<'_>) -> Option<ExecutionProviderDispatch> {
+        None
     }
 }

@@ -2,7 +2,8 @@
 //! devices is refused: a session made with none would run on the CPU without a warning.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::error::Error as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use kiln_files::shared_library;
@@ -12,6 +13,7 @@ use ort::session::builder::SessionBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, chain};
+use crate::library::{PluginWheel, PluginWheelError};
 
 /// A provider's own library: the options of `plugin`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -23,12 +25,24 @@ pub(crate) struct PluginLibrary {
     pub(crate) library: PathBuf,
     /// Options of the provider, which decides on their keys.
     pub(crate) options: BTreeMap<String, String>,
+    /// The plugin wheel that the library is from, if it is from one.
+    #[serde(skip)]
+    wheel: Option<PluginWheel>,
 }
 
 /// Libraries that this process has registered already.
 static REGISTERED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 impl PluginLibrary {
+    /// The installed plugin of a wheel, with options of its provider.
+    ///
+    /// # Errors
+    /// [`Error::PluginWheel`] if it is not installed.
+    pub(crate) fn from_wheel(wheel: PluginWheel, options: BTreeMap<String, String>) -> Result<Self> {
+        let library = wheel.installed().ok_or(PluginWheelError::NotInstalled { wheel })?;
+        Ok(Self { name: wheel.onnx_name().to_owned(), library, options, wheel: Some(wheel) })
+    }
+
     /// Loads the library unless the process has it, and adds the provider's devices to a session.
     pub(crate) fn register(&self, environment: &Environment, builder: SessionBuilder) -> Result<SessionBuilder> {
         self.load(environment)?;
@@ -53,10 +67,27 @@ impl PluginLibrary {
             return Ok(());
         }
         let path = self.library.canonicalize().map_err(|error| self.refused(error.to_string()))?;
-        shared_library::check(&path).map_err(|reason| self.refused(reason))?;
+        match self.wheel {
+            Some(wheel) => self.prepare(wheel, &path)?,
+            None => shared_library::check(&path).map_err(|reason| self.refused(reason))?,
+        }
         let result = environment.register_ep_library(&self.name, &path);
         result.map_err(|error| self.refused(chain(&error)))?;
         registered.push(self.library.clone());
+        Ok(())
+    }
+
+    /// Compares the files of a plugin wheel with their pins, and loads the libraries that the plugin needs: they stay loaded,
+    /// and the loader finds them by their names.
+    fn prepare(&self, wheel: PluginWheel, plugin: &Path) -> Result<()> {
+        wheel.check()?;
+        for path in wheel.preload(plugin) {
+            let message =
+                |error: libloading::Error| error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            // SAFETY: loading runs the library's initialisers; its digest is the pinned one.
+            let library = unsafe { libloading::Library::new(&path) };
+            std::mem::forget(library.map_err(|error| self.refused(shared_library::loader_reason(&message(error))))?);
+        }
         Ok(())
     }
 

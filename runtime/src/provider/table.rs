@@ -12,10 +12,10 @@ use super::family::{ProviderFamily, Typed};
 use super::openvino::OpenVinoOptions;
 use super::option::OptionDoc;
 use super::passed_through;
-use super::plugin::Plugin;
+use super::plugin::{self, Plugin};
 use super::tensorrt::TensorRtOptions;
 use crate::error::{Error, Result};
-use crate::library::RuntimeWheel;
+use crate::library::{PluginWheel, RuntimeWheel};
 
 /// One execution provider.
 struct Row {
@@ -23,18 +23,19 @@ struct Row {
     onnx_name: &'static str,
     needs: &'static str,
     wheel: Option<RuntimeWheel>,
+    plugin: Option<PluginWheel>,
     fastest_precision: &'static str,
     family: &'static dyn ProviderFamily,
 }
 
-/// Declares the enum and the table from rows of `Kind = "name" ("ONNX Runtime's name"), needs "...", options FAMILY;`. Two
-/// optional parts follow `needs`: `wheel WHEEL,` for the runtime wheel that has the provider, and `fastest "PRECISION",`
-/// for the precision that is likely the fastest on it. That is int8 on CPUs, whose 8-bit products are two to four times as
+/// Declares the enum and the table from rows of `Kind = "name" ("ONNX Runtime's name"), needs "...", options FAMILY;`. Three
+/// optional parts follow `needs`: `wheel WHEEL,` for the runtime wheel that has the provider, `plugin WHEEL,` for the plugin
+/// wheel that brings it to a library without it, and `fastest "PRECISION",` for the precision that is likely the fastest on it. That is int8 on CPUs, whose 8-bit products are two to four times as
 /// fast while 16 bits gain nothing, and fp16 on NVIDIA GPUs; elsewhere nothing was measured, and fp32 is the default.
 macro_rules! providers {
     ($(
         $(#[doc = $doc:literal])+ $kind:ident = $name:literal ($onnx_name:literal), needs $needs:literal,
-        $(wheel $wheel:ident,)? $(fastest $precision:literal,)? options $family:expr;
+        $(wheel $wheel:ident,)? $(plugin $plugin:ident,)? $(fastest $precision:literal,)? options $family:expr;
     )*) => {
         /// An execution provider.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,6 +54,7 @@ macro_rules! providers {
             onnx_name: $onnx_name,
             needs: $needs,
             wheel: [$(Some(RuntimeWheel::$wheel),)? None][0],
+            plugin: [$(Some(PluginWheel::$plugin),)? None][0],
             fastest_precision: [$($precision,)? "fp32"][0],
             family: $family,
         },)*];
@@ -72,9 +74,12 @@ providers! {
     /// Intel OpenVINO.
     OpenVino = "openvino" ("OpenVINOExecutionProvider"), needs "an x86-64 CPU and a graph whose nodes OpenVINO takes",
         wheel Openvino, fastest "int8", options Typed::<OpenVinoOptions>::FAMILY;
-    /// NVIDIA TensorRT for RTX.
-    NvTensorRtRtx = "nvtensorrtrtx" ("NvTensorRTRTXExecutionProvider"), needs "an NVIDIA RTX GPU and TensorRT for RTX",
-        fastest "fp16", options &passed_through::NV_TENSORRT_RTX;
+    /// Intel OpenVINO as a plugin, newer than the one in the `openvino` runtime wheel.
+    OpenVinoPlugin = "openvino-plugin" ("OpenVINOExecutionProvider"), needs "an Intel CPU, GPU or NPU",
+        plugin OpenVino, options &plugin::OPENVINO;
+    /// NVIDIA TensorRT for RTX; `tensorrt-rtx` is another name for it.
+    NvTensorRtRtx = "nvtensorrtrtx" ("NvTensorRTRTXExecutionProvider"), needs "an NVIDIA RTX GPU with its driver",
+        plugin TensorRtRtx, fastest "fp16", options &passed_through::NV_TENSORRT_RTX;
     /// AMD ROCm; ONNX Runtime 1.23 was the last release with it.
     Rocm = "rocm" ("ROCMExecutionProvider"), needs "an AMD GPU with ROCm", options &passed_through::ROCM;
     /// AMD MIGraphX.
@@ -94,7 +99,7 @@ providers! {
     ArmNn = "armnn" ("ArmNNExecutionProvider"), needs "an Arm CPU and a library built with Arm NN",
         options &passed_through::ARM_NN;
     /// Apple Core ML.
-    CoreMl = "coreml" ("CoreMLExecutionProvider"), needs "macOS or iOS", options &passed_through::CORE_ML;
+    CoreMl = "coreml" ("CoreMLExecutionProvider"), needs "macOS or iOS", wheel Cpu, options &passed_through::CORE_ML;
     /// Microsoft DirectML.
     DirectMl = "directml" ("DmlExecutionProvider"), needs "Windows with a DirectX 12 GPU", options &passed_through::DIRECT_ML;
     /// Android's Neural Networks API.
@@ -111,7 +116,7 @@ providers! {
     Tvm = "tvm" ("TvmExecutionProvider"), needs "a library built with TVM", options &passed_through::TVM;
     /// WebGPU, natively through Dawn.
     WebGpu = "webgpu" ("WebGpuExecutionProvider"), needs "a GPU with Vulkan, Metal or Direct3D 12",
-        options &passed_through::WEB_GPU;
+        plugin WebGpu, options &passed_through::WEB_GPU;
     /// Azure: sends requests to a cloud service and runs no tile model; opening a session with it is an error.
     Azure = "azure" ("AzureExecutionProvider"), needs "a graph made of Azure's remote operators",
         options &passed_through::AZURE;
@@ -142,10 +147,26 @@ impl ProviderKind {
         self.row().needs
     }
 
-    /// The runtime wheel that has this provider; none if only a library of the user's own has it.
+    /// The runtime wheel that has this provider on this system; none if only a library of the user's own has it.
     #[must_use]
     pub fn wheel(self) -> Option<RuntimeWheel> {
-        self.row().wheel
+        self.wheel_on(std::env::consts::OS)
+    }
+
+    /// The same for a system, which is named as in [`std::env::consts::OS`]: `coreml` is in the wheel for macOS alone. A
+    /// plugin is in no wheel and is loaded by any; it names the smallest.
+    fn wheel_on(self, os: &str) -> Option<RuntimeWheel> {
+        if self.plugin().is_some() {
+            return Some(RuntimeWheel::Cpu);
+        }
+        let has = |wheel: &RuntimeWheel| self == Self::Plugin || wheel.providers_on(os).contains(&self.name());
+        self.row().wheel.filter(has)
+    }
+
+    /// The plugin wheel that brings the provider to a library that was built without it.
+    #[must_use]
+    pub fn plugin(self) -> Option<PluginWheel> {
+        self.row().plugin
     }
 
     /// The precision that is likely the fastest on this provider.
@@ -181,7 +202,12 @@ impl FromStr for ProviderKind {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        let known = Self::ALL.iter().find(|kind| kind.name().eq_ignore_ascii_case(name.trim()));
+        let wanted = name.trim();
+        let has_name = |kind: &&Self| {
+            let plugin = kind.plugin().map_or("", PluginWheel::name);
+            kind.name().eq_ignore_ascii_case(wanted) || (!plugin.is_empty() && plugin.eq_ignore_ascii_case(wanted))
+        };
+        let known = Self::ALL.iter().find(has_name);
         known.copied().ok_or_else(|| Error::UnknownProvider {
             name: name.to_owned(),
             known: Self::ALL.iter().map(|kind| kind.name()).collect(),
@@ -206,7 +232,8 @@ mod tests {
     fn names_are_unique_and_read_back() {
         let all = ProviderKind::ALL;
         assert_eq!(all.iter().map(|kind| kind.name()).collect::<BTreeSet<_>>().len(), all.len());
-        assert_eq!(all.iter().map(|kind| kind.onnx_name()).collect::<BTreeSet<_>>().len(), all.len());
+        let own: Vec<_> = all.iter().filter(|kind| **kind != ProviderKind::OpenVinoPlugin).collect();
+        assert_eq!(own.iter().map(|kind| kind.onnx_name()).collect::<BTreeSet<_>>().len(), own.len());
         for kind in all {
             assert_eq!(kind.name().parse::<ProviderKind>().unwrap(), *kind);
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
@@ -247,15 +274,34 @@ mod tests {
     }
 
     #[test]
-    fn every_wheel_names_the_providers_whose_rows_name_it() {
-        for wheel in RuntimeWheel::ALL {
-            let listed: BTreeSet<ProviderKind> = wheel.providers().iter().map(|name| name.parse().unwrap()).collect();
-            let has = |kind: &&ProviderKind| kind.wheel() == Some(wheel) && **kind != ProviderKind::Plugin;
+    fn every_wheel_names_the_providers_whose_rows_name_it_on_every_system() {
+        for (os, wheel) in
+            ["linux", "macos", "windows"].into_iter().flat_map(|os| RuntimeWheel::ALL.map(|wheel| (os, wheel)))
+        {
+            let listed: BTreeSet<ProviderKind> =
+                wheel.providers_on(os).iter().map(|name| name.parse().unwrap()).collect();
+            let has = |kind: &&ProviderKind| {
+                kind.wheel_on(os) == Some(wheel) && **kind != ProviderKind::Plugin && kind.plugin().is_none()
+            };
             let rows: BTreeSet<_> = ProviderKind::ALL.iter().filter(has).copied().collect();
-            assert!(rows.is_subset(&listed), "{wheel}");
+            assert!(rows.is_subset(&listed), "{wheel} on {os}");
             let rest: Vec<_> = listed.difference(&rows).copied().collect();
-            assert!(rest.is_empty() || rest == [ProviderKind::Cpu], "{wheel}");
+            assert!(rest.is_empty() || rest == [ProviderKind::Cpu], "{wheel} on {os}");
         }
+        assert_eq!(ProviderKind::CoreMl.wheel_on("macos"), Some(RuntimeWheel::Cpu));
+        assert_eq!(ProviderKind::CoreMl.wheel_on("linux"), None);
+    }
+
+    #[test]
+    fn each_plugin_wheel_has_one_provider_with_its_name() {
+        for wheel in PluginWheel::ALL {
+            let kind: ProviderKind = wheel.name().parse().unwrap();
+            assert_eq!(kind.plugin(), Some(wheel));
+            assert_eq!(kind.onnx_name(), wheel.onnx_name());
+            assert_eq!(kind.wheel(), Some(RuntimeWheel::Cpu), "the smallest library loads it");
+        }
+        assert_eq!("tensorrt-rtx".parse::<ProviderKind>().unwrap(), ProviderKind::NvTensorRtRtx);
+        assert_eq!(user_name("OpenVINOExecutionProvider"), "openvino");
     }
 
     #[test]

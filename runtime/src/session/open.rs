@@ -42,7 +42,7 @@ impl Session {
     /// # Errors
     /// [`Error::Model`] if this ONNX Runtime cannot load the file as a graph; [`Error::ProviderNotBuilt`],
     /// [`Error::ProviderUnavailable`], [`Error::ProviderPassedOver`] for a single provider, [`Error::NoProvider`] for a
-    /// list; [`Error::DamagedWheel`].
+    /// list; [`Error::DamagedWheel`], [`Error::PluginWheel`].
     pub fn open(runtime: &'static Runtime, model: &Path, options: &SessionOptions) -> Result<Self> {
         std::fs::metadata(model).map_err(|source| Error::Read { path: model.to_owned(), source })?;
         open(runtime, model.display().to_string(), Source::File(model), options)
@@ -149,6 +149,9 @@ impl Attempt<'_> {
     ) -> Result<(SessionBuilder, Option<CompiledGraphs>)> {
         if let Some(library) = provider.own_library() {
             return Ok((library.register(self.runtime.environment(), builder)?, None));
+        }
+        if let Some(plugin) = provider.plugin(self.runtime)? {
+            return Ok((plugin.register(self.runtime.environment(), builder)?, None));
         }
         self.runtime.check_provider(provider.kind())?;
         let compiled = compiled_graphs(self.runtime, &self.source, provider, self.options)?;

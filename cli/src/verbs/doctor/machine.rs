@@ -1,7 +1,9 @@
-//! The machine's properties that matter for inference, from `/proc`; on systems other than Linux some are missing.
+//! The machine's properties that matter for inference: from `/proc` on Linux, from `sysctl` on macOS, from the environment
+//! on Windows, where the memory is left out. GPUs are looked for on Linux alone.
 
 use crate::verbs::number::cores;
 use std::fs;
+use std::process::{Command, Stdio};
 
 use kiln_runtime::proc::{bytes, field};
 use kiln_runtime::provider::{nvidia_driver, nvidia_gpus};
@@ -33,10 +35,13 @@ impl Machine {
         Self {
             os: std::env::consts::OS,
             arch: std::env::consts::ARCH,
-            cpu: field(&cpuinfo, "model name").map(str::to_owned),
+            cpu: field(&cpuinfo, "model name").map(str::to_owned).or_else(processor),
             logical_cores: cores(),
             features: FEATURES.iter().filter(|name| has(name)).map(|name| (*name).to_owned()).collect(),
-            memory_bytes: fs::read_to_string("/proc/meminfo").ok().and_then(|text| bytes(&text, "MemTotal")),
+            memory_bytes: fs::read_to_string("/proc/meminfo")
+                .ok()
+                .and_then(|text| bytes(&text, "MemTotal"))
+                .or_else(memory),
             nvidia_driver: nvidia_driver(),
             gpus: nvidia_gpus(),
         }
@@ -48,9 +53,34 @@ impl Machine {
             if self.features.is_empty() { String::new() } else { format!(" ({})", self.features.join(", ")) };
         let memory = self.memory_bytes.map_or_else(String::new, |bytes| format!(", {} GiB memory", bytes >> 30));
         let gpus = match self.gpus.as_slice() {
-            [] => "no NVIDIA GPU".to_owned(),
-            gpus => gpus.join(", "),
+            [] if cfg!(target_os = "linux") => ", no NVIDIA GPU".to_owned(),
+            [] => String::new(),
+            gpus => format!(", {}", gpus.join(", ")),
         };
-        format!("{} {}, {} cores of {cpu}{features}{memory}, {gpus}", self.os, self.arch, self.logical_cores)
+        format!("{} {}, {} cores of {cpu}{features}{memory}{gpus}", self.os, self.arch, self.logical_cores)
     }
+}
+
+/// The processor's name on systems without `/proc/cpuinfo`.
+fn processor() -> Option<String> {
+    match std::env::consts::OS {
+        "macos" => sysctl("machdep.cpu.brand_string"),
+        "windows" => std::env::var("PROCESSOR_IDENTIFIER").ok(),
+        _ => None,
+    }
+}
+
+/// The memory in bytes on macOS.
+fn memory() -> Option<u64> {
+    sysctl("hw.memsize")?.parse().ok()
+}
+
+/// A value of the kernel's table on macOS.
+fn sysctl(name: &str) -> Option<String> {
+    if !cfg!(target_os = "macos") {
+        return None;
+    }
+    let output = Command::new("/usr/sbin/sysctl").args(["-n", name]).stdin(Stdio::null()).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !text.is_empty()).then_some(text)
 }

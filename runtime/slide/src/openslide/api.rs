@@ -6,6 +6,7 @@ use std::ffi::{c_char, c_void};
 use std::mem::ManuallyDrop;
 use std::path::Path;
 
+use kiln_files::shared_library::loader_reason;
 use libloading::Library;
 
 /// An open slide, opaque.
@@ -25,7 +26,8 @@ pub(super) type Strings = *const *const c_char;
 pub(super) unsafe fn open_library(path: &Path) -> Result<ManuallyDrop<Library>, String> {
     // SAFETY: passed on to the caller.
     let library = unsafe { Library::new(path) };
-    let library = library.map_err(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string))?;
+    let message = |error: libloading::Error| error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    let library = library.map_err(|error| loader_reason(&message(error)))?;
     Ok(ManuallyDrop::new(library))
 }
 

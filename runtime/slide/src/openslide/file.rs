@@ -42,9 +42,7 @@ pub struct Candidate {
 impl LibraryFile {
     /// The installed library, if it is there. Its digest is checked before it is loaded, not here.
     pub(super) fn installed() -> Option<Self> {
-        let folder = pins::folder()?;
-        pins::installation(&folder)?;
-        let path = folder.canonicalize().ok()?.join(pins::LIBRARY.name);
+        let path = pins::folder()?.canonicalize().ok()?.join(pins::here()?.library.name);
         path.symlink_metadata().is_ok().then_some(Self { path, origin: Origin::Cache })
     }
 
@@ -59,7 +57,8 @@ impl LibraryFile {
             Origin::Cache => {
                 let folder = self.path.parent().ok_or_else(|| unusable("it is in no folder".to_owned()))?;
                 let damaged = |DamagedFile { path, reason }| LibraryError::Damaged { path, reason };
-                pins::LIBRARY.check(folder).map_err(damaged)
+                let pins = pins::here().ok_or_else(|| unusable("it is pinned on another platform".to_owned()))?;
+                pins.library.check(folder).map_err(damaged)
             }
             Origin::Explicit | Origin::System => shared_library::check(&self.path).map_err(unusable),
         }

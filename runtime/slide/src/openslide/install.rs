@@ -1,7 +1,8 @@
 //! Installs the pinned OpenSlide into the user's cache, with its licences.
 
-use std::env;
 use std::path::Path;
+
+use kiln_files::platform::not_pinned;
 
 use super::error::LibraryError;
 use super::file::{LibraryFile, Origin, find};
@@ -16,9 +17,15 @@ pub fn install(on_step: &mut dyn FnMut(&str)) -> Result<LibraryFile, LibraryErro
     let failed = |reason: String| LibraryError::Install { reason };
     let folder = pins::folder()
         .ok_or_else(|| failed("there is no home folder to hold the cache; set KILN_CACHE to a folder".to_owned()))?;
-    let installation = pins::installation(&folder).ok_or_else(|| failed(no_pins()))?;
-    installation.install(on_step).map_err(failed)?;
+    let pins = pins::here().ok_or_else(|| failed(not_pinned("OpenSlide", &pins::platforms())))?;
+    pins.installation(&folder).install(on_step).map_err(failed)?;
     LibraryFile::installed().ok_or_else(|| failed(format!("{} did not appear", folder.display())))
+}
+
+/// True if OpenSlide can be installed on the platform that this program was built for.
+#[must_use]
+pub fn is_pinned_here() -> bool {
+    pins::here().is_some()
 }
 
 /// The library that [`find`] finds. If there is none at all, or the installed one is damaged, it is installed. For
@@ -32,12 +39,4 @@ pub fn find_or_install(explicit: Option<&Path>, on_step: &mut dyn FnMut(&str)) -
         Err(LibraryError::NotFound { .. }) | Ok(LibraryFile { origin: Origin::Cache, .. }) => install(on_step),
         found => found,
     }
-}
-
-fn no_pins() -> String {
-    format!(
-        "no library is pinned for {} {}: a library for this platform must be named",
-        env::consts::OS,
-        env::consts::ARCH
-    )
 }

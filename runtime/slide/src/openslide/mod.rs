@@ -18,6 +18,6 @@ mod shared;
 pub use error::LibraryError;
 pub use file::{Candidate, LibraryFile, Origin, candidates, find};
 pub(crate) use header::Header;
-pub use install::{find_or_install, install};
+pub use install::{find_or_install, install, is_pinned_here};
 pub use library::{DEFAULT_CACHE_BYTES, Library};
 pub(crate) use shared::SharedHandle;
