@@ -34,6 +34,7 @@ mod shard;
 mod ship;
 #[cfg(feature = "slide")]
 mod slide;
+mod status;
 #[cfg(feature = "train")]
 mod study;
 #[cfg(feature = "train")]
@@ -89,6 +90,7 @@ pub(crate) enum Verb {
     #[cfg(feature = "debug")]
     Debug(Box<debug::Args>),
     Score(Box<score::Args>),
+    Status(status::Args),
     Merge(merge::Args),
     #[cfg(feature = "bench")]
     Bench(bench::Args),
@@ -152,6 +154,7 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         #[cfg(feature = "debug")]
         Verb::Debug(args) => debug::run(*args, out),
         Verb::Score(args) => score::run(*args, out),
+        Verb::Status(args) => status::run(&args, out),
         Verb::Merge(args) => merge::run(args, out),
         #[cfg(feature = "bench")]
         Verb::Bench(args) => bench::run(args, out),
