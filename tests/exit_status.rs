@@ -39,6 +39,7 @@ const NOT_CALLED: [(&str, &str); 11] = [
     ("import", "needs models of other frameworks: see export/tests/import"),
     ("debug layers", "runs every node alone: see export/debug/tests"),
     ("debug bisect", "runs every node alone: see export/debug/tests"),
+    ("status", "reads what a watch leaves: see watch.rs"),
     ("runtime install", "fetches from the network where nothing is installed"),
 ];
 

@@ -37,12 +37,12 @@ struct Cli {
     #[arg(long, global = true, value_name = "LEVEL", default_value = "warn", help_heading = GLOBAL)]
     log: String,
 
-    /// Form of the lines on stderr: text, or json (one object a line).
+    /// Lines on stderr as text or json (one object a line).
     #[arg(long, global = true, value_name = "FORM", value_enum, default_value_t, hide_possible_values = true,
           help_heading = GLOBAL)]
     log_format: LogFormat,
 
-    /// Use of colours: auto (on a terminal, unless NO_COLOR is set), always, never.
+    /// Colours: always, never, or auto (none with NO_COLOR).
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true,
           help_heading = GLOBAL)]
     color: ColorChoice,

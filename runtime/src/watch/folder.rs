@@ -11,7 +11,7 @@ use super::arrivals::{Arrivals, Waiting};
 use super::known::{Earlier, Known};
 use super::source::{Finished, HAS_A_ROW, STOPPED};
 use crate::decision::DecisionRule;
-use crate::score::{self, Columns, Format, Journal, Listed, ListingError, PipelineOptions, ScoreRow, Separator};
+use crate::score::{self, Columns, Journal, JournalClaim, Listed, ListingError, PipelineOptions, ScoreRow, Separator};
 use crate::scorer::Scorer;
 use crate::{Error, Result};
 
@@ -51,20 +51,20 @@ pub struct Round {
 }
 
 impl FolderWatch {
-    /// Opens the growing result file and reads its earlier rows. `key` stands for all that rows depend on beside the files.
+    /// Opens the growing result file, which was claimed before, and reads its earlier rows. `key` stands for all that rows depend on beside the files.
     ///
     /// # Errors
     /// [`Error::Read`] if the folder cannot be read; as [`Journal::open`].
     pub fn open(
         folder: &Path,
-        (target, format, columns): (&Path, Format, &Columns),
-        key: &str,
+        target: JournalClaim,
+        (columns, key): (&Columns, &str),
         decoder: Decoder,
         waiting: Waiting,
     ) -> Result<Self> {
         std::fs::read_dir(folder).map_err(|source| Error::Read { path: folder.to_owned(), source })?;
         let (mut known, mut scored, mut failed) = (Known::default(), 0, 0);
-        let journal = Journal::open(target, format, columns, key, &mut |row| {
+        let journal = Journal::open(target, columns, key, &mut |row| {
             *if row.is_ok() { &mut scored } else { &mut failed } += 1;
             known.add(&row);
         })?;

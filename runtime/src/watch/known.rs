@@ -28,8 +28,12 @@ pub(super) struct Known {
 impl Known {
     pub(super) fn add(&mut self, row: &ScoreRow) {
         match row.digest {
-            Some(digest) => drop(self.contents.entry(digest).or_insert_with(|| hash(&row.path))),
-            None => drop(self.unread.insert(hash(&(&row.path, &row.status)))),
+            Some(digest) => {
+                self.contents.entry(digest).or_insert_with(|| hash(&row.path));
+            }
+            None => {
+                self.unread.insert(hash(&(&row.path, &row.status)));
+            }
         }
     }
 

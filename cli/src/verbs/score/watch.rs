@@ -10,7 +10,7 @@ use kiln_files::digest::sha256_file;
 use kiln_files::text::escaped;
 use kiln_files::time::Timestamp;
 use kiln_runtime::bundle::MANIFEST;
-use kiln_runtime::score::{self, Columns, Format, Journal, ListedTiles, PipelineOptions};
+use kiln_runtime::score::{self, Columns, Format, Journal, JournalClaim, ListedTiles, PipelineOptions};
 use kiln_runtime::watch::{FolderWatch, Outcome, Round, State, Status, Waiting};
 use kiln_runtime::{Bundle, DecisionRule, Error, Scorer};
 use serde_json::{Map, Value, json};
@@ -34,15 +34,17 @@ pub(super) fn run(args: &Args, folder: &Path, out: &Output) -> anyhow::Result<Ex
         bail!("--batch auto tries sizes on tiles, and a watched folder may have none yet; name a number");
     };
     let stop = stop_requested();
-    let bundle = Bundle::open(&args.bundle)?;
-    let digest = sha256_file(&bundle.path.join(MANIFEST)).map_err(anyhow::Error::from)?;
     let file = args.watch.status.clone().unwrap_or_else(|| beside(&target, ".status.json"));
     refuse_targets(args, [target.clone(), Journal::path_of(&target), file.clone()])?;
+    // Before the status file, which is that of the process whose rows these are.
+    let claim = Journal::claim(&target, format)?;
+    let bundle = Bundle::open(&args.bundle)?;
+    let digest = sha256_file(&bundle.path.join(MANIFEST)).map_err(anyhow::Error::from)?;
     let status = Status::starting(folder, &target, &args.bundle, digest);
     let mut board = Board { status, file, written: Instant::now(), is_broken: false, out };
     board.write();
     let watched = Watched { args, folder, target: &target, format, batch, stop };
-    let ended = watched.run(&bundle, &mut board);
+    let ended = watched.run(claim, &bundle, &mut board);
     match &ended {
         Ok(()) => board.status.state = State::Stopped,
         Err(error) => {
@@ -152,7 +154,7 @@ struct Watched<'a> {
 
 impl Watched<'_> {
     /// Opens the scorers, and watches until a request to end.
-    fn run(&self, bundle: &Bundle, board: &mut Board<'_>) -> anyhow::Result<()> {
+    fn run(&self, claim: JournalClaim, bundle: &Bundle, board: &mut Board<'_>) -> anyhow::Result<()> {
         let rule = DecisionRule::from_manifest(&bundle.manifest);
         let decoder = super::decoder(self.args, bundle);
         let nothing = ListedTiles::new(&[], decoder);
@@ -173,7 +175,7 @@ impl Watched<'_> {
             let endpoint = super::endpoint::open(&work, board.out)?;
             let settings = super::endpoint::settings(&endpoint).map(str::to_owned);
             let batch = endpoint.max_batch().map_or(self.batch, |most| self.batch.min(most));
-            return self.search(&work, &mut endpoint.handles(), batch, &settings, board);
+            return self.search(claim, &work, &mut endpoint.handles(), (batch, &settings), board);
         }
         let providers = self.args.provider.providers()?;
         let precision = self.args.precision.as_deref().unwrap_or_else(|| bundle.precision_for(providers.first()));
@@ -181,16 +183,16 @@ impl Watched<'_> {
         // The number of tiles is unknown.
         let mut sessions = local::open(&work, &providers, usize::MAX, board.out)?;
         let settings = local::settings(&sessions, &providers);
-        self.search(&work, &mut sessions, self.batch, &settings, board)
+        self.search(claim, &work, &mut sessions, (self.batch, &settings), board)
     }
 
     /// Searches the folder again and again.
     fn search<S: Scorer + Send>(
         &self,
+        claim: JournalClaim,
         work: &Work<'_>,
         scorers: &mut [S],
-        batch: usize,
-        settings: &[String],
+        (batch, settings): (usize, &[String]),
         board: &mut Board<'_>,
     ) -> anyhow::Result<()> {
         let facts: Vec<&str> = [work.precision]
@@ -201,9 +203,8 @@ impl Watched<'_> {
         let key = score::run_key(&work.bundle.manifest, &facts, None);
         let WatchArgs { settle, patience, interval, .. } = self.args.watch;
         let waiting = Waiting { settle, patience: patience.max(settle) };
-        let target = (self.target, self.format, &work.columns);
         let decoder = super::decoder(self.args, work.bundle);
-        let mut watch = FolderWatch::open(self.folder, target, &key, decoder, waiting)?;
+        let mut watch = FolderWatch::open(self.folder, claim, (&work.columns, &key), decoder, waiting)?;
         let options = PipelineOptions { batch, workers: self.args.threads() };
         let mut reporter = Reporter { board, before: (watch.scored(), watch.failed()) };
         reporter.start(self);
@@ -265,7 +266,7 @@ impl Reporter<'_, '_> {
 
     fn round(&mut self, round: Round, (scored, failed): (usize, usize)) {
         let Board { status, out, .. } = &mut *self.board;
-        let changes = status.state == State::Scoring || status.waiting != round.waiting;
+        let changes = status.state == State::Scoring || status.waiting != round.waiting || status.last_scan.is_none();
         (status.scored, status.failed, status.waiting) = (scored, failed, round.waiting);
         status.last_scan = Some(Timestamp::now());
         status.state = State::Waiting;

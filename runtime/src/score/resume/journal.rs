@@ -41,52 +41,62 @@ pub struct Journal {
     count: usize,
 }
 
+/// A result file that no other process writes, before its rows are read.
+pub struct JournalClaim {
+    path: PathBuf,
+    file: File,
+    target: PathBuf,
+    format: Format,
+    /// The first line of the journal; none for a new one.
+    head: Option<Head>,
+}
+
 impl Journal {
-    /// Opens the journal of `target`, and passes every earlier row to `on_row`. `key` stands for all that rows depend on
-    /// beside the tiles: see [`run_key`](super::run_key).
+    /// Claims a result file for this process. What is wrong with it is found here, before a model is loaded.
     ///
     /// # Errors
     /// [`Error::Target`] if `target` is no regular file, has a format that cannot grow, is being written by another process,
-    /// has rows of another key, or exists without a journal; [`Error::Write`].
-    pub fn open(
-        target: &Path,
-        format: Format,
-        columns: &Columns,
-        key: &str,
-        on_row: &mut dyn FnMut(ScoreRow),
-    ) -> Result<Self> {
+    /// or exists without a journal; [`Error::Write`].
+    pub fn claim(target: &Path, format: Format) -> Result<JournalClaim> {
         can_be_file(target)?;
         format.for_stream()?;
         let path = Self::path_of(target);
+        let has_rows = target.metadata().is_ok_and(|there| there.len() > 0);
+        let not_watched = || TargetError::NotWatched { path: target.to_owned(), journal: path.clone() };
+        if has_rows && !path.exists() {
+            return Err(not_watched().into());
+        }
         let failed = |source| Error::Write { path: path.clone(), source };
-        let open = |path: &Path| {
-            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                std::fs::create_dir_all(folder)?;
-            }
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
-        };
-        let mut file = open(&path).map_err(failed)?;
+        let file = open(&path).map_err(failed)?;
         if file.try_lock().is_err() {
             return Err(TargetError::InUse { path: target.to_owned() }.into());
         }
-        let head = Head { watch: FORMAT, run: key.to_owned() };
-        let begins_anew = match read_head(&file, &path).map_err(failed)?? {
-            Some(found) if found == head => false,
-            Some(_) => return Err(TargetError::OtherWatch { path: target.to_owned(), journal: path }.into()),
-            None => true,
-        };
-        if begins_anew {
-            if target.metadata().is_ok_and(|there| there.len() > 0) {
-                return Err(TargetError::NotWatched { path: target.to_owned(), journal: path }.into());
-            }
-            start(&mut file, &head).map_err(failed)?;
+        let head = read_head(&file, &path).map_err(failed)??;
+        if head.is_none() && has_rows {
+            return Err(not_watched().into());
         }
-        let unwritable = |source| Error::Write { path: target.to_owned(), source };
-        let result = open(target).map_err(unwritable)?;
+        Ok(JournalClaim { file, target: target.to_owned(), format, head, path })
+    }
+
+    /// Opens the journal of a claimed file, and passes every earlier row to `on_row`. `key` stands for all that rows depend
+    /// on beside the tiles: see [`run_key`](super::run_key).
+    ///
+    /// # Errors
+    /// [`Error::Target`] if the file has rows of another key; [`Error::Read`]; [`Error::Write`].
+    pub fn open(claim: JournalClaim, columns: &Columns, key: &str, on_row: &mut dyn FnMut(ScoreRow)) -> Result<Self> {
+        let JournalClaim { path, mut file, target, format, head: found } = claim;
+        let head = Head { watch: FORMAT, run: key.to_owned() };
+        match found {
+            Some(found) if found == head => {}
+            Some(_) => return Err(TargetError::OtherWatch { path: target, journal: path }.into()),
+            None => start(&mut file, &head).map_err(|source| Error::Write { path: path.clone(), source })?,
+        }
+        let unwritable = |source| Error::Write { path: target.clone(), source };
+        let result = open(&target).map_err(unwritable)?;
         let growing = GrowingFile::new(result.try_clone().map_err(unwritable)?);
         let mut rows = RowWriter::to_stream(Box::new(growing), format, columns)?;
         let count = replay(&mut file, &path, &mut rows, on_row)?;
-        let mut this = Self { path, file, result, target: target.to_owned(), rows, count };
+        let mut this = Self { path, file, result, target, rows, count };
         this.cut_result().map_err(|source| Error::Write { path: this.target.clone(), source })?;
         Ok(this)
     }
@@ -148,6 +158,14 @@ impl Journal {
         }
         Ok(())
     }
+}
+
+/// Opens a file to read and write, and makes it and its folder if there is none.
+fn open(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
 }
 
 /// Reads the first line; none if there is no whole one.

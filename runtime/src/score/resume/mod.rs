@@ -14,7 +14,7 @@ use kiln_files::FileDigest;
 use kiln_files::digest::sha256_hex;
 use kiln_tile::TileSource;
 
-pub use self::journal::Journal;
+pub use self::journal::{Journal, JournalClaim};
 use self::progress::{Earlier, EarlierRow, FORMAT, Head, is_progress, line_of, whole_row};
 use super::error::TargetError;
 use super::unchanged::{Compared, compare};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use ndarray::Array1;
 
 use super::*;
+use crate::score::Format;
 use crate::session::Outputs;
 
 const SETTLE: Duration = Duration::from_millis(30);
@@ -121,8 +122,8 @@ fn open(root: &Path) -> FolderWatch {
     let target = root.join("scores.jsonl");
     let waiting = Waiting { settle: SETTLE, patience: PATIENCE };
     let columns = Columns::for_files(&[]);
-    let target = (target.as_path(), Format::Jsonl, &columns);
-    FolderWatch::open(&root.join("in"), target, "key", Decoder::default(), waiting).unwrap()
+    let claim = Journal::claim(&target, Format::Jsonl).unwrap();
+    FolderWatch::open(&root.join("in"), claim, (&columns, "key"), Decoder::default(), waiting).unwrap()
 }
 
 #[test]

@@ -16,7 +16,8 @@ fn row(number: usize) -> ScoreRow {
 fn open(target: &Path, key: &str) -> Result<(Journal, Vec<ScoreRow>)> {
     let mut earlier = Vec::new();
     let format = Format::from_path(target).unwrap();
-    let journal = Journal::open(target, format, &Columns::for_files(&[]), key, &mut |row| earlier.push(row))?;
+    let claim = Journal::claim(target, format)?;
+    let journal = Journal::open(claim, &Columns::for_files(&[]), key, &mut |row| earlier.push(row))?;
     Ok((journal, earlier))
 }
 
@@ -36,7 +37,7 @@ fn wherever_a_process_is_killed_each_row_is_there_once() {
         let (whole, journal) = (fs::read(&target).unwrap(), fs::read(Journal::path_of(&target)).unwrap());
         let head = journal.iter().position(|byte| *byte == b'\n').unwrap() + 1;
         // A row is in the journal before it is in the result file, and either may have been cut.
-        for kept in (head..=journal.len()).step_by(7).chain([head, journal.len()]) {
+        for kept in (head..=journal.len()).step_by(23).chain([head, journal.len()]) {
             for shown in [0, whole.len() / 3, whole.len() - 1, whole.len()] {
                 fs::write(Journal::path_of(&target), &journal[..kept]).unwrap();
                 fs::write(&target, &whole[..shown]).unwrap();
@@ -88,6 +89,9 @@ fn what_is_not_this_watch_is_refused_and_kept() {
     fs::write(&target, "somebody's rows\n").unwrap();
     assert!(matches!(refused("key"), TargetError::NotWatched { .. }));
     assert_eq!(fs::read_to_string(&target).unwrap(), "somebody's rows\n");
+    assert!(!Journal::path_of(&target).exists());
+    fs::write(Journal::path_of(&target), "").unwrap();
+    assert!(matches!(refused("key"), TargetError::NotWatched { .. }));
     fs::write(Journal::path_of(&target), "somebody's notes\n").unwrap();
     assert!(matches!(refused("key"), TargetError::ForeignProgress { .. }));
     assert_eq!(fs::read_to_string(Journal::path_of(&target)).unwrap(), "somebody's notes\n");
