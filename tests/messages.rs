@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::{Kind, draw, draw_truncated, finish, fixture, kiln, scratch};
 
-const VERBS: [&[&str]; 26] = [
+const VERBS: [&[&str]; 27] = [
     &[],
     &["demo"],
     &["runtime"],
@@ -29,6 +29,7 @@ const VERBS: [&[&str]; 26] = [
     &["compare"],
     &["score"],
     &["bench"],
+    &["status"],
     &["merge"],
     &["package"],
     &["ship"],
