@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{ColorChoice, ValueEnum};
 use kiln_files::time::Timestamp;
@@ -34,7 +34,8 @@ pub(crate) struct Early {
     pub(crate) format: LogFormat,
 }
 
-static FORMAT: OnceLock<LogFormat> = OnceLock::new();
+/// True if lines are JSON.
+static IS_JSON: AtomicBool = AtomicBool::new(false);
 
 impl Early {
     /// Finds `--color` and `--log-format` among the arguments. What is wrong with them is reported with all arguments.
@@ -57,14 +58,14 @@ impl Early {
     }
 }
 
-/// Sets the form of all lines that follow. Called once.
+/// Sets the form of all lines that follow.
 pub(crate) fn set_format(format: LogFormat) {
-    let _ = FORMAT.set(format);
+    IS_JSON.store(format == LogFormat::Json, Ordering::Relaxed);
 }
 
 /// True if lines are JSON.
 pub(crate) fn is_json() -> bool {
-    FORMAT.get() == Some(&LogFormat::Json)
+    IS_JSON.load(Ordering::Relaxed)
 }
 
 /// Starts printing the events that `filter` admits.

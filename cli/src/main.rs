@@ -65,6 +65,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => return show_usage(&usage),
     };
+    log::set_format(cli.log_format);
     let out = Output::new(cli.json, cli.onnxruntime.or_else(|| variable("ORT_DYLIB_PATH")));
     let exit = match log::start(&cli.log, cli.color) {
         Ok(()) => run(cli.verb, &out),

@@ -51,7 +51,8 @@ pub struct Round {
 }
 
 impl FolderWatch {
-    /// Opens the growing result file, which was claimed before, and reads its earlier rows. `key` stands for all that rows depend on beside the files.
+    /// Opens the growing result file, which was claimed before, and reads its earlier rows. `key` stands for all that rows
+    /// depend on beside the files.
     ///
     /// # Errors
     /// [`Error::Read`] if the folder cannot be read; as [`Journal::open`].
@@ -105,7 +106,7 @@ impl FolderWatch {
             let source = Finished { files: &files, decoder: *decoder, known: taken.known, stop };
             let mut paths = files.iter();
             let ran = score::run(scorers, rule, &source, options, &mut |row| {
-                let path = paths.next().map_or(Path::new(""), |file| &file.path);
+                let path = paths.next().map_or(Path::new(""), |file| file.path.as_path());
                 taken.row(path, &row, on_outcome)
             });
             let new = taken.new;

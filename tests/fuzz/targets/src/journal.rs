@@ -15,24 +15,24 @@ pub(crate) const JOURNAL: Target = Target {
     name: "journal",
     run: journal,
     sound: || {
-        let whole = lines(&[head(), row(0), row(1), row(2)]);
+        let whole = lines(&[head(), line(0), line(1), line(2)]);
         let cut = whole[..whole.len() - 20].to_vec();
-        vec![whole, cut, lines(&[head()]), lines(&[head(), row(0), row(2)])]
+        vec![whole, cut, lines(&[head()]), lines(&[head(), line(0), line(2)])]
     },
     hostile: || {
         let changed = |number: Value, key: &str, value: Value| {
             let mut row = row(0);
             row[0] = number;
             row[1][key] = value;
-            lines(&[head(), row])
+            lines(&[head(), row.to_string()])
         };
         vec![
             changed(json!(u64::MAX), "score", json!(0.5)),
             changed(json!(0), "score", json!(1e300)),
             changed(json!(0), "status", json!("ok\nok")),
             changed(json!(0), "probabilities", Value::from(vec![0.5; 5_000])),
-            lines(&[json!({ "watch": 2, "run": KEY }), row(0)]),
-            lines(&[json!({ "watch": 1, "run": "another" }), row(0)]),
+            lines(&[first(2, KEY), line(0)]),
+            lines(&[first(1, "another"), line(0)]),
             [lines(&[head()]), "[".repeat(100_000).into_bytes()].concat(),
             b"path,score\n".to_vec(),
             vec![0; 4096],
@@ -95,8 +95,13 @@ pub(crate) const STATUS: Target = Target {
 
 const KEY: &str = "key";
 
-fn head() -> Value {
-    json!({ "watch": 1, "run": KEY })
+/// The first line. Its keys are in this order.
+fn head() -> String {
+    first(1, KEY)
+}
+
+fn first(version: u32, key: &str) -> String {
+    format!("{{\"watch\":{version},\"run\":\"{key}\"}}")
 }
 
 fn row(number: usize) -> Value {
@@ -113,8 +118,12 @@ fn row(number: usize) -> Value {
     json!([number, row, digest])
 }
 
-fn lines(values: &[Value]) -> Vec<u8> {
-    values.iter().map(|value| format!("{value}\n")).collect::<String>().into_bytes()
+fn line(number: usize) -> String {
+    row(number).to_string()
+}
+
+fn lines(lines: &[String]) -> Vec<u8> {
+    lines.iter().map(|line| format!("{line}\n")).collect::<String>().into_bytes()
 }
 
 /// Opens a journal. Its rows are in the result file, once, and opening both again changes neither.
