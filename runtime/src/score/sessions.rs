@@ -11,8 +11,8 @@ use crate::{DecisionRule, Result};
 /// Sessions side by side on a CPU, at most: each holds the weights.
 pub const MAX_STREAMS: usize = 4;
 
-/// Memory of a session for each tile of its batch, in bytes: measured, 50 to 70 MB at batches of 8 for models of 0.01 to
-/// 1.2 MB, rounded up.
+/// Memory of a session for each tile of its batch, in bytes. A further session took 33 to 66 MiB at batches of 8 (two small
+/// models on a CPU); rounded up.
 const BYTES_A_TILE: u64 = 9 << 20;
 
 /// Sessions and the threads of each.
