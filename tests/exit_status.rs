@@ -28,7 +28,7 @@ struct Call {
 }
 
 /// Verbs that are not called here, with the reason. Every other verb must be in [`calls`].
-const NOT_CALLED: [(&str, &str); 11] = [
+const NOT_CALLED: [(&str, &str); 13] = [
     ("demo", "takes minutes, and is train, export, verify, score and bench in one"),
     ("weights fetch", "fetches from the network"),
     ("slide inspect", "needs OpenSlide: see slide.rs"),
@@ -39,6 +39,7 @@ const NOT_CALLED: [(&str, &str); 11] = [
     ("import", "runs a model untouched and as a bundle: see import.rs"),
     ("debug layers", "runs every node alone: see debug.rs"),
     ("debug bisect", "runs every node alone: see debug.rs"),
+    ("status", "reads what a watch leaves: see watch.rs"),
     ("runtime install", "fetches from the network where nothing is installed"),
 ];
 

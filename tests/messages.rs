@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::{Kind, draw, draw_truncated, finish, fixture, kiln, scratch};
 
-const VERBS: [&[&str]; 31] = [
+const VERBS: [&[&str]; 32] = [
     &[],
     &["demo"],
     &["runtime"],
@@ -34,6 +34,7 @@ const VERBS: [&[&str]; 31] = [
     &["debug", "bisect"],
     &["score"],
     &["bench"],
+    &["status"],
     &["merge"],
     &["package"],
     &["ship"],

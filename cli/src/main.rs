@@ -7,7 +7,9 @@ mod documented;
 mod environment;
 mod exit;
 mod hint;
+mod log;
 mod output;
+mod signal;
 #[cfg(feature = "compare")]
 mod unanswered;
 mod verbs;
@@ -16,11 +18,12 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
-use tracing_subscriber::EnvFilter;
+use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _, Parser};
+use serde_json::Map;
 
 use crate::environment::variable;
 use crate::exit::Exit;
+use crate::log::{Early, LogFormat};
 use crate::output::Output;
 
 /// Heading of the flags that every verb has; they come last in the help text.
@@ -38,6 +41,16 @@ struct Cli {
     #[arg(long, global = true, value_name = "LEVEL", default_value = "warn", help_heading = GLOBAL)]
     log: String,
 
+    /// Lines on stderr as text or json (one object a line).
+    #[arg(long, global = true, value_name = "FORM", value_enum, default_value_t, hide_possible_values = true,
+          help_heading = GLOBAL)]
+    log_format: LogFormat,
+
+    /// Colours: always, never, or auto (none with NO_COLOR).
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true,
+          help_heading = GLOBAL)]
+    color: ColorChoice,
+
     /// ONNX Runtime library to load instead of an installed one [env: ORT_DYLIB_PATH].
     #[arg(long, global = true, value_name = "PATH", help_heading = GLOBAL)]
     onnxruntime: Option<PathBuf>,
@@ -50,19 +63,29 @@ fn main() -> ExitCode {
     // SAFETY: this process still has a single thread, so nothing else reads or writes the environment.
     unsafe { kiln_runtime::library::disable_telemetry() };
     ignore_size_signal();
-    let cli = match Cli::try_parse() {
+    let early = Early::find(std::env::args_os());
+    log::set_format(early.format);
+    let cli = match parse(early.color) {
         Ok(cli) => cli,
         Err(usage) => return show_usage(&usage),
     };
+    log::set_format(cli.log_format);
     let out = Output::new(cli.json, cli.onnxruntime.or_else(|| variable("ORT_DYLIB_PATH")));
-    let exit = match start_logging(&cli.log) {
+    let exit = match log::start(&cli.log, cli.color) {
         Ok(()) => run(cli.verb, &out),
         Err(error) => {
-            out.note(format_args!("error: --log {}: {error}\nhint: use a level such as debug, or ort=debug", cli.log));
+            out.failure(&format!("--log {}: {error}", cli.log), Some("use a level such as debug, or ort=debug"));
             Exit::Input
         }
     };
     finish(exit, out.finish()).into()
+}
+
+/// Reads the arguments. Usage errors and help texts have colours as asked for.
+fn parse(color: ColorChoice) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command().color(color);
+    let mut matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 /// Runs the verb and prints its error.
@@ -77,12 +100,17 @@ fn run(verb: verbs::Verb, out: &Output) -> Exit {
 /// status must not depend on the disk that its report was written to.
 fn finish(exit: Exit, stdout: io::Result<()>) -> Exit {
     let Err(error) = stdout else { return exit };
-    let _ = writeln!(io::stderr().lock(), "error: cannot write to standard output: {error}");
+    output::print_error(&format!("cannot write to standard output: {error}"), None);
     if exit == Exit::Done { Exit::Environment } else { exit }
 }
 
 /// Prints help and version on stdout, and usage errors on stderr.
 fn show_usage(usage: &clap::Error) -> ExitCode {
+    if usage.use_stderr() && log::is_json() {
+        let text = usage.render().to_string();
+        log::json_line("error", "kiln", text.trim_end().trim_start_matches("error: "), Map::new());
+        return Exit::Input.into();
+    }
     let printed = usage.print().and_then(|()| io::stdout().lock().flush());
     if usage.use_stderr() {
         return Exit::Input.into();
@@ -99,12 +127,4 @@ fn ignore_size_signal() {
     unsafe {
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
-}
-
-fn start_logging(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter)?;
-    // Without `log_internal_errors(false)`, a failed write to stderr is reported there with a panic.
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).without_time();
-    log.log_internal_errors(false).init();
-    Ok(())
 }

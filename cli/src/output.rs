@@ -10,8 +10,13 @@ use std::sync::OnceLock;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kiln_files::text::escaped;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::hint::hint;
+use crate::log;
+
+/// The part of the program that notes and errors are from, in JSON lines.
+const TARGET: &str = "kiln";
 
 /// The output streams of a verb, and the global flags that it may read.
 pub(crate) struct Output {
@@ -78,23 +83,37 @@ impl Output {
 
     /// Prints a note on stderr. Control characters, which come from files and their names, are escaped, except line breaks.
     pub(crate) fn note(&self, text: impl Display) {
+        self.event(text, Map::new());
+    }
+
+    /// A note with values for programs, which JSON lines have beside the text.
+    pub(crate) fn event(&self, text: impl Display, fields: Map<String, Value>) {
         let text = text.to_string();
-        let lines: Vec<_> = text.split('\n').map(escaped).collect();
-        let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
+        if log::is_json() {
+            return log::json_line("info", TARGET, &text, fields);
+        }
+        print_text(&text);
     }
 
     /// An error on stderr, and its hint on a second line.
     pub(crate) fn error(&self, error: &anyhow::Error) {
-        self.note(format_args!("error: {}", kiln_runtime::chain(error.as_ref())));
-        if let Some(hint) = hint(error) {
-            self.note(format_args!("hint: {hint}"));
-        }
+        print_error(&kiln_runtime::chain(error.as_ref()), hint(error).as_deref());
+    }
+
+    /// An error that has no type, and its hint.
+    pub(crate) fn failure(&self, error: &str, hint: Option<&str>) {
+        print_error(error, hint);
+    }
+
+    /// True if stderr is a terminal for a person: progress is drawn there.
+    pub(crate) fn is_interactive(&self) -> bool {
+        io::stderr().is_terminal() && !log::is_json()
     }
 
     /// A progress bar on a terminal. It is hidden elsewhere; the verb prints plain lines there.
     pub(crate) fn progress(&self, len: Option<u64>, label: &str) -> ProgressBar {
         let bar = len.map_or_else(ProgressBar::no_length, ProgressBar::new);
-        if !io::stderr().is_terminal() {
+        if !self.is_interactive() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
         let template = "{prefix} {wide_bar} {pos}/{len} {per_sec} {eta} {msg}";
@@ -103,4 +122,21 @@ impl Output {
         }
         bar.with_prefix(label.to_owned())
     }
+}
+
+/// Prints an error and its hint on stderr.
+pub(crate) fn print_error(error: &str, hint: Option<&str>) {
+    if log::is_json() {
+        let hint = hint.map(|hint| ("hint".to_owned(), Value::from(hint)));
+        return log::json_line("error", TARGET, error, hint.into_iter().collect());
+    }
+    print_text(&format!("error: {error}"));
+    if let Some(hint) = hint {
+        print_text(&format!("hint: {hint}"));
+    }
+}
+
+fn print_text(text: &str) {
+    let lines: Vec<_> = text.split('\n').map(escaped).collect();
+    let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
 }

@@ -115,6 +115,14 @@ pub enum Error {
         /// The fault.
         reason: &'static str,
     },
+    /// A file that is no status of a watching process.
+    #[error("{}: not a status file: {reason}", path.display())]
+    Status {
+        /// The file.
+        path: PathBuf,
+        /// The fault.
+        reason: String,
+    },
     /// An unknown name of a runtime wheel.
     #[error(transparent)]
     UnknownWheel(#[from] UnknownWheel),
@@ -369,6 +377,7 @@ impl Error {
             | Self::OtherMachine { .. }
             | Self::Baseline { .. }
             | Self::Picture { .. }
+            | Self::Status { .. }
             | Self::Read { .. } => Fault::Input,
             #[cfg(feature = "endpoint")]
             Self::Endpoint(error) => error.fault(),

@@ -43,6 +43,7 @@ pub mod scorer;
 #[cfg(any(feature = "bench", feature = "endpoint"))]
 mod server_times;
 pub mod session;
+pub mod watch;
 
 pub use bundle::{Bundle, Manifest};
 pub use decision::DecisionRule;

@@ -23,7 +23,7 @@ use kiln_files::digest::sha256_file;
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use fixture::{Fixture, Kind, fixture, install_library, lock};
+pub use fixture::{Fixture, Kind, TILES, fixture, install_library, lock};
 pub use kill::{Killer, kill_when, names, repetitions};
 
 /// Runs the binary with these arguments and returns its output: `kiln!("score", &bundle, "a.png").code(0)`.
@@ -199,7 +199,7 @@ pub fn draw_bomb(path: &Path) -> PathBuf {
 }
 
 /// CRC-32 as PNG has it (ISO 3309).
-fn crc32(bytes: &[u8]) -> u32 {
+pub fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
     })

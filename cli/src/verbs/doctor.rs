@@ -200,6 +200,7 @@ fn examine(found: &Candidate) -> anyhow::Result<LibraryReport> {
 
 fn print(report: &Report, out: &Output) {
     out.line(format_args!("kiln {} on {}", report.kiln, report.machine.summary()));
+    out.line(format_args!("limits: {}", report.machine.limits()));
     out.line(format_args!("cache: {}", report.cache.as_deref().unwrap_or("none: no home folder; set KILN_CACHE")));
     out.line(platform(&report.wheels));
     for library in &report.libraries {

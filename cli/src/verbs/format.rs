@@ -20,10 +20,15 @@ impl FormatArgs {
         self.format.is_some()
     }
 
+    /// The format of the rows in `file`.
+    pub(super) fn for_file(&self, file: &Path) -> kiln_runtime::Result<Format> {
+        Format::for_file(file, self.format)
+    }
+
     /// The format of the rows in `file`, or on stdout without one. Refuses impossible combinations before any work.
     pub(super) fn resolve(&self, file: Option<&Path>, out: &Output) -> kiln_runtime::Result<Format> {
         match file {
-            Some(file) => Format::for_file(file, self.format),
+            Some(file) => self.for_file(file),
             None => Format::for_stream(self.format.unwrap_or(if out.json { Format::Jsonl } else { Format::Csv })),
         }
     }

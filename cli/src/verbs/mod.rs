@@ -37,6 +37,7 @@ pub(crate) mod sign;
 mod signature;
 #[cfg(feature = "slide")]
 mod slide;
+mod status;
 #[cfg(feature = "train")]
 mod study;
 #[cfg(feature = "train")]
@@ -80,6 +81,7 @@ pub(crate) enum Verb {
     #[cfg(feature = "debug")]
     Debug(Box<debug::Args>),
     Score(Box<score::Args>),
+    Status(status::Args),
     Merge(merge::Args),
     #[cfg(feature = "bench")]
     Bench(bench::Args),
@@ -133,6 +135,7 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         #[cfg(feature = "debug")]
         Verb::Debug(args) => debug::run(*args, out),
         Verb::Score(args) => score::run(*args, out),
+        Verb::Status(args) => status::run(&args, out),
         Verb::Merge(args) => merge::run(args, out),
         #[cfg(feature = "bench")]
         Verb::Bench(args) => bench::run(args, out),

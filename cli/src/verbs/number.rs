@@ -1,6 +1,6 @@
 //! Numbers in arguments, and their defaults.
 
-use std::thread::available_parallelism;
+use std::time::Duration;
 
 /// A count of at least 1.
 pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
@@ -10,7 +10,35 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
-/// The cores that this process may use.
+/// The cores that this process may use, within the quota of its control group.
 pub(super) fn cores() -> usize {
-    available_parallelism().map_or(1, usize::from)
+    kiln_files::limits::threads()
+}
+
+/// A time such as `200ms`, `60s`, `5m`, `1h`, or a number of seconds; more than nothing, and at most a day.
+pub(super) fn time_span(text: &str) -> Result<Duration, String> {
+    const UNITS: [(&str, f64); 4] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0)];
+    let expected = || "a time such as 200ms, 60s, 5m or 1h is expected, of at most a day".to_owned();
+    let found = UNITS.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
+    let (number, unit) = found.unwrap_or((text, 1.0));
+    let seconds = number.parse::<f64>().map_err(|_| expected())? * unit;
+    if seconds > 0.0 && seconds <= 86_400.0 { Ok(Duration::from_secs_f64(seconds)) } else { Err(expected()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units() {
+        let milliseconds = |text| time_span(text).map(|time| time.as_millis());
+        let known =
+            [("200ms", 200), ("60s", 60_000), ("60", 60_000), ("0.5", 500), ("5m", 300_000), ("24h", 86_400_000)];
+        for (text, expected) in known {
+            assert_eq!(milliseconds(text), Ok(expected), "{text}");
+        }
+        for text in ["", "s", "0", "-1s", "25h", "1d", "nan", "inf", "1 s", "s60"] {
+            assert!(time_span(text).is_err(), "{text}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ mod sink;
 mod slide_inputs;
 #[cfg(feature = "slide")]
 mod slides;
+mod watch;
 mod work;
 
 use std::io::{self, BufReader};
@@ -32,6 +33,9 @@ use crate::output::Output;
 use crate::verbs::signature::describe;
 
 pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
+    if let Some(folder) = &args.watch.watch {
+        return watch::run(&args, folder, out);
+    }
     if args.out.as_deref().is_some_and(|file| file.as_os_str() == STDOUT) {
         if args.shard.is_named() || args.restart {
             bail!("--out - is standard output; --shard and --restart need a file");

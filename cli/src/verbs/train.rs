@@ -1,7 +1,6 @@
 //! `kiln train`: trains a model from a configuration and tiles, and writes a run.
 
 use std::error::Error as _;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -166,7 +165,7 @@ impl<'a> Display<'a> {
 
     pub(crate) fn new(out: &'a Output) -> Self {
         let bar = out.progress(Some(1), "training");
-        Self { out, bar, terminal: std::io::stderr().is_terminal(), last_line: Instant::now() }
+        Self { out, bar, terminal: out.is_interactive(), last_line: Instant::now() }
     }
 
     fn say(&self, text: String) {

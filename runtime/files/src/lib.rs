@@ -1,7 +1,8 @@
 //! File handling for all crates of Kiln: atomic writes ([`publish`]), digests ([`digest`]), the user's cache folder
 //! ([`cache`]), files from pinned Python wheels ([`wheel`], [`installation`]) for each platform ([`platform`]), a check
-//! before a shared library is loaded ([`shared_library`]), text that is safe to print ([`text`]), and reading of limited
-//! length ([`read_at_most`]). The crate depends on neither tiles nor burn nor ONNX Runtime.
+//! before a shared library is loaded ([`shared_library`]), points in time ([`time`]), text that is safe to print ([`text`]),
+//! reading of limited length ([`read_at_most`]), and the cores and the memory that the system grants the process
+//! ([`limits`]). The crate depends on neither tiles nor burn nor ONNX Runtime.
 //!
 //! ```
 //! use kiln_files::publish;
@@ -18,11 +19,13 @@ pub mod digest;
 mod fault;
 mod identity;
 pub mod installation;
+pub mod limits;
 pub mod platform;
 pub mod publish;
 mod read;
 pub mod shared_library;
 pub mod text;
+pub mod time;
 pub mod wheel;
 
 pub use digest::FileDigest;

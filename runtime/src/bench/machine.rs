@@ -23,7 +23,7 @@ impl Machine {
     #[must_use]
     pub fn here() -> Self {
         let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = kiln_files::limits::threads();
         Self { cpu: field(&cpuinfo, "model name").map(str::to_owned), cores, gpus: nvidia_gpus() }
     }
 }

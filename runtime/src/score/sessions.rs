@@ -11,6 +11,10 @@ use crate::{DecisionRule, Result};
 /// Sessions side by side on a CPU, at most: each holds the weights.
 pub const MAX_STREAMS: usize = 4;
 
+/// Memory of a session for each tile of its batch, in bytes. A further session took 33 to 66 MiB at batches of 8 (two small
+/// models on a CPU); rounded up.
+const BYTES_A_TILE: u64 = 9 << 20;
+
 /// Sessions and the threads of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
@@ -26,6 +30,20 @@ impl Layout {
     pub fn new(providers: &Providers, threads: usize, batches: usize) -> Self {
         let only_cpu = providers.kinds().all(|kind| kind == ProviderKind::Cpu);
         let streams = if only_cpu { threads.min(MAX_STREAMS).min(batches).max(1) } else { 1 };
+        Self::of(streams, threads)
+    }
+
+    /// The layout with as few sessions as half of `memory` bytes has room for, and at least one. Each session holds the
+    /// weights twice, as read and as the kernels want them, and the values of a batch. `None` is memory without a limit.
+    #[must_use]
+    pub fn within(self, memory: Option<u64>, model_bytes: u64, batch: usize) -> Self {
+        let Some(memory) = memory else { return self };
+        let session = model_bytes.saturating_mul(2).saturating_add(BYTES_A_TILE.saturating_mul(batch as u64));
+        let room = usize::try_from(memory / 2 / session.max(1)).unwrap_or(usize::MAX);
+        Self::of(self.streams.min(room).max(1), self.threads * self.streams)
+    }
+
+    fn of(streams: usize, threads: usize) -> Self {
         Self { streams, threads: (threads / streams).max(1) }
     }
 }
@@ -67,5 +85,16 @@ mod tests {
         assert_eq!(layout("cpu", 16, 100), Layout { streams: 4, threads: 4 });
         assert_eq!(layout("cpu", 4, 1), Layout { streams: 1, threads: 4 });
         assert_eq!(layout("cuda,cpu", 8, 100), Layout { streams: 1, threads: 8 });
+    }
+
+    #[test]
+    fn little_memory_has_fewer_sessions_of_more_threads() {
+        let whole = Layout { streams: 4, threads: 2 };
+        let within = |memory: u64, model: u64| whole.within(Some(memory), model << 20, 8);
+        assert_eq!(whole.within(None, 1 << 40, 8), whole);
+        assert_eq!(within(16 << 30, 100), whole);
+        assert_eq!(within(512 << 20, 1), Layout { streams: 3, threads: 2 });
+        assert_eq!(within(512 << 20, 50), Layout { streams: 1, threads: 8 });
+        assert_eq!(within(1, u64::MAX >> 20), Layout { streams: 1, threads: 8 });
     }
 }

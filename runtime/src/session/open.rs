@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use kiln_files::limits::Limits;
 use ort::session::builder::SessionBuilder;
 
 use super::binding::Binding;
@@ -194,7 +195,7 @@ fn builder(runtime: &Runtime, options: &SessionOptions, first: &Provider) -> Res
             .with_optimization_level(options.optimisation.level())?
             .with_config_entry(RECORD, "1")?
             .with_intra_op_spinning(options.spinning)?;
-        if let Some(threads) = options.threads {
+        if let Some(threads) = options.threads.or_else(threads_of_quota) {
             builder = builder.with_intra_threads(threads)?;
         }
         if let Some(prefix) = &options.profiling {
@@ -206,6 +207,13 @@ fn builder(runtime: &Runtime, options: &SessionOptions, first: &Provider) -> Res
         Ok(builder)
     };
     build().map_err(|source| Error::Runtime { action: "preparing a session", source })
+}
+
+/// The whole cores of the process's quota, if it has one. ONNX Runtime counts the cores of the machine, so it would start a
+/// thread for each of them in a container that may use one.
+fn threads_of_quota() -> Option<usize> {
+    let limits = Limits::here();
+    limits.cpu_quota.map(|_| limits.cores)
 }
 
 /// Loads the graph; unless the CPU is allowed, ONNX Runtime itself refuses to give it a node.

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use crate::provider::{Providers, ShapeProfile};
 
 /// Options of a session. The default runs on the CPU with every optimisation and ONNX Runtime's own number of threads (one
-/// a physical core).
+/// a physical core, or the whole cores of a control group's quota).
 #[derive(Debug, Clone)]
 pub struct SessionOptions {
     /// The providers, in order of preference.
     pub providers: Providers,
-    /// Threads within an operator; `None` leaves it to the provider.
+    /// Threads within an operator; `None` leaves it to the provider, within a control group's quota.
     pub threads: Option<usize>,
     /// Threads wait for work by spinning: lower latency back to back, at the price of a busy core between runs.
     pub spinning: bool,

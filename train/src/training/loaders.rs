@@ -61,7 +61,7 @@ pub(super) fn plain_loader(
 /// Decoding threads: the configured number, or one per core.
 fn workers(configured: usize) -> usize {
     match configured {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        0 => kiln_files::limits::threads(),
         workers => workers,
     }
 }

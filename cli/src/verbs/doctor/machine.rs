@@ -1,11 +1,11 @@
 //! The machine's properties that matter for inference: from `/proc` on Linux, from `sysctl` on macOS, from the environment
 //! on Windows, where the memory is left out. GPUs are looked for on Linux alone.
 
-use crate::verbs::number::cores;
 use std::fs;
 use std::process::{Command, Stdio};
 
-use kiln_runtime::proc::{bytes, field};
+use kiln_files::limits::Limits;
+use kiln_runtime::proc::field;
 use kiln_runtime::provider::{nvidia_driver, nvidia_gpus};
 use serde::Serialize;
 
@@ -15,10 +15,12 @@ pub(super) struct Machine {
     os: &'static str,
     arch: &'static str,
     cpu: Option<String>,
+    /// The cores that the process may use, within the quota of its control group.
     logical_cores: usize,
     /// The vector extensions that inference kernels use.
     features: Vec<String>,
     memory_bytes: Option<u64>,
+    limits: &'static Limits,
     nvidia_driver: Option<String>,
     gpus: Vec<String>,
 }
@@ -29,6 +31,7 @@ const FEATURES: [&str; 8] =
 
 impl Machine {
     pub(super) fn look() -> Self {
+        let limits = Limits::here();
         let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let flags = field(&cpuinfo, "flags").or_else(|| field(&cpuinfo, "Features")).unwrap_or_default();
         let has = |name: &&str| flags.split_whitespace().any(|flag| flag == *name);
@@ -36,12 +39,10 @@ impl Machine {
             os: std::env::consts::OS,
             arch: std::env::consts::ARCH,
             cpu: field(&cpuinfo, "model name").map(str::to_owned).or_else(processor),
-            logical_cores: cores(),
+            logical_cores: limits.cores,
             features: FEATURES.iter().filter(|name| has(name)).map(|name| (*name).to_owned()).collect(),
-            memory_bytes: fs::read_to_string("/proc/meminfo")
-                .ok()
-                .and_then(|text| bytes(&text, "MemTotal"))
-                .or_else(memory),
+            memory_bytes: limits.memory_of_machine.or_else(memory),
+            limits,
             nvidia_driver: nvidia_driver(),
             gpus: nvidia_gpus(),
         }
@@ -58,6 +59,41 @@ impl Machine {
             gpus => format!(", {}", gpus.join(", ")),
         };
         format!("{} {}, {} cores of {cpu}{features}{memory}{gpus}", self.os, self.arch, self.logical_cores)
+    }
+
+    /// The limits of the process's control group, on one line.
+    pub(super) fn limits(&self) -> String {
+        let Limits { cpu_quota, memory_limit, cgroup, cores, .. } = *self.limits;
+        let Some(version) = cgroup else { return "none: no control groups".to_owned() };
+        if cpu_quota.is_none() && memory_limit.is_none() {
+            return format!("none by control groups (version {version})");
+        }
+        let quota = cpu_quota.map_or_else(
+            || "no limit of processor time".to_owned(),
+            |quota| format!("processor time of {quota:.2} cores (default threads: {cores})"),
+        );
+        let memory =
+            memory_limit.map_or_else(|| "no limit of memory".to_owned(), |bytes| format!("{} MiB memory", bytes >> 20));
+        format!("{quota}, {memory}, by control groups (version {version})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_one_line() {
+        let machine = |cpu_quota, memory_limit, cgroup| Machine {
+            limits: Box::leak(Box::new(Limits { cores: 1, cpu_quota, memory_limit, memory_of_machine: None, cgroup })),
+            ..Machine::look()
+        };
+        assert_eq!(machine(None, None, None).limits(), "none: no control groups");
+        assert_eq!(machine(None, None, Some(1)).limits(), "none by control groups (version 1)");
+        assert_eq!(
+            machine(Some(1.5), Some(512 << 20), Some(2)).limits(),
+            "processor time of 1.50 cores (default threads: 1), 512 MiB memory, by control groups (version 2)"
+        );
     }
 }
 

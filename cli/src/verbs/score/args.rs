@@ -3,13 +3,14 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use kiln_runtime::score::PipelineOptions;
 use kiln_tile::SizePolicy;
 
 use crate::verbs::endpoint::EndpointArgs;
 use crate::verbs::format::FormatArgs;
-use crate::verbs::number::{at_least_one, cores};
+use crate::verbs::number::{at_least_one, cores, time_span};
 use crate::verbs::provider::{EXECUTION, ProviderArgs};
 use crate::verbs::shard::ShardArgs;
 use crate::verbs::signature::RequiredSignature;
@@ -28,19 +29,23 @@ use crate::verbs::slide::{GridArgs, LibraryArgs, Pictures};
 /// same command resumes a run that was stopped; it keeps the rows of tiles whose files still have the same bytes.
 /// Without --out rows go to stdout as they are computed.
 ///
+/// With --watch FOLDER, tiles are scored as they arrive there, until SIGTERM or SIGINT: each content once, whatever its
+/// name; --out is then a file that grows.
+///
 /// Inputs may be whole slides instead, folders of slides, or a list of tiles from `kiln slide tile`. Their tissue tiles are
 /// scored, and --out is then a folder for the rows, slides.csv, and heat maps of each slide.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln score bundle/ tiles/ --out scores.parquet\n  \
     kiln score bundle/ a.png 'slides/*/tile_*.jpg' @list.txt\n  \
-    find tiles -name '*.png' -print0 | kiln --json score bundle/ - --null | jq .score\n  kiln score bundle/ slide.svs --out report/")]
+    find tiles -name '*.png' -print0 | kiln --json score bundle/ - --null | jq .score\n  kiln score bundle/ slide.svs --out report/\n  \
+    kiln score bundle/ --watch incoming/ --out scores.jsonl")]
 pub(crate) struct Args {
     /// Bundle to score with.
     pub(super) bundle: PathBuf,
 
     /// Tiles to score: files, folders (searched recursively), patterns, @FILE for a list of files, or - for a list on
     /// stdin.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "watch")]
     pub(super) inputs: Vec<PathBuf>,
 
     /// Names in lists (@FILE and -) end with NUL instead of a line break, as from `find -print0`.
@@ -88,9 +93,36 @@ pub(crate) struct Args {
     #[command(flatten, next_help_heading = "Signature")]
     pub(super) signature: RequiredSignature,
 
+    #[command(flatten, next_help_heading = "Watching a folder")]
+    pub(super) watch: WatchArgs,
+
     #[cfg(feature = "slide")]
     #[command(flatten)]
     pub(super) slide: SlideArgs,
+}
+
+/// The flags of a watched folder.
+#[derive(clap::Args)]
+pub(super) struct WatchArgs {
+    /// Folder to watch for tiles, with the folders in it. Needs --out with a name that ends with .csv or .jsonl.
+    #[arg(long, value_name = "FOLDER", requires = "out", conflicts_with_all = ["inputs", "null", "restart", "shard"])]
+    pub(super) watch: Option<PathBuf>,
+
+    /// Time between two searches of the folder.
+    #[arg(long, value_name = "TIME", requires = "watch", value_parser = time_span, default_value = "5s")]
+    pub(super) interval: Duration,
+
+    /// Time that a file must not have changed for before it is scored.
+    #[arg(long, value_name = "TIME", requires = "watch", value_parser = time_span, default_value = "10s")]
+    pub(super) settle: Duration,
+
+    /// Time that an unreadable file must not have changed for before it gets a row without a score.
+    #[arg(long, value_name = "TIME", requires = "watch", value_parser = time_span, default_value = "60s")]
+    pub(super) patience: Duration,
+
+    /// Status file for `kiln status` [default: the name of --out and .status.json].
+    #[arg(long, value_name = "FILE", requires = "watch")]
+    pub(super) status: Option<PathBuf>,
 }
 
 /// The flags for whole slides.

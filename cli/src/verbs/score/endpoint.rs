@@ -14,14 +14,11 @@ use crate::verbs::endpoint::{ServersReport, describe};
 use crate::verbs::shard::Part;
 
 pub(super) fn run(work: &Work<'_>, part: Part<'_>, out: &Output) -> anyhow::Result<Exit> {
-    let Work { args, bundle, rule, precision, .. } = *work;
-    let endpoint = args.endpoint.connect(bundle, Some(rule.outputs()), out)?;
-    check_golden(&endpoint, bundle, precision)?;
+    let endpoint = open(work, out)?;
     let mut handles = endpoint.handles();
     let batch = batch(work, &endpoint, &mut handles, out)?;
-    // After the servers were checked: where nothing can be scored, stdout gets no header that promises rows. Rows do
-    // not depend on the servers that answer, so that other servers may continue a run.
-    let sink = Sink::open(work, &["endpoint", endpoint.model(), endpoint.version().unwrap_or_default()], out)?;
+    // After the servers were checked: where nothing can be scored, stdout gets no header that promises rows.
+    let sink = Sink::open(work, &settings(&endpoint), out)?;
     let kept = sink.progress();
     match score(work, &mut handles, batch, sink, out) {
         Ok(scored) => {
@@ -38,6 +35,20 @@ pub(super) fn run(work: &Work<'_>, part: Part<'_>, out: &Output) -> anyhow::Resu
             Err(error.into())
         }
     }
+}
+
+/// Connects to the servers, and compares them with the bundle.
+pub(super) fn open(work: &Work<'_>, out: &Output) -> anyhow::Result<Endpoint> {
+    let Work { args, bundle, rule, precision, .. } = *work;
+    let endpoint = args.endpoint.connect(bundle, Some(rule.outputs()), out)?;
+    check_golden(&endpoint, bundle, precision)?;
+    Ok(endpoint)
+}
+
+/// The facts about the servers that rows depend on. Rows do not depend on the servers that answer, so that other servers may
+/// continue a run.
+pub(super) fn settings(endpoint: &Endpoint) -> [&str; 3] {
+    ["endpoint", endpoint.model(), endpoint.version().unwrap_or_default()]
 }
 
 /// The requested batch, or the largest one that the servers take.

@@ -1,5 +1,6 @@
 //! `kiln score` by ONNX Runtime in this process.
 
+use kiln_files::limits::Limits;
 use kiln_runtime::score::{self, Layout};
 use kiln_runtime::{Providers, Scorer, Session, library};
 use serde::Serialize;
@@ -26,7 +27,7 @@ struct Skipped<'a> {
 }
 
 pub(super) fn run(work: &Work<'_>, providers: &Providers, part: Part<'_>, out: &Output) -> anyhow::Result<Exit> {
-    let mut sessions = open(work, providers, out)?;
+    let mut sessions = open(work, providers, work.source.len(), out)?;
     let batch = work.batch(&mut sessions, out)?;
     // After the session: where nothing can be scored, stdout gets no header that promises rows.
     let settings = settings(&sessions, providers);
@@ -48,7 +49,8 @@ pub(super) fn run(work: &Work<'_>, providers: &Providers, part: Part<'_>, out: &
     Ok(exit)
 }
 
-fn open(work: &Work<'_>, providers: &Providers, out: &Output) -> anyhow::Result<Vec<Session>> {
+/// Opens the sessions for this many tiles.
+pub(super) fn open(work: &Work<'_>, providers: &Providers, tiles: usize, out: &Output) -> anyhow::Result<Vec<Session>> {
     let runtime = library::load(&library::find_for(out.onnxruntime.as_deref(), providers)?)?;
     let model = work.bundle.model_path(work.precision)?;
     let batches = match work.args.batch {
@@ -57,13 +59,16 @@ fn open(work: &Work<'_>, providers: &Providers, out: &Output) -> anyhow::Result<
     };
     let options = work.args.provider.session(work.bundle, work.precision, &batches)?;
     let smallest = batches.iter().copied().min().unwrap_or(1);
-    let layout = Layout::new(providers, work.args.threads(), work.source.len().div_ceil(smallest));
+    let largest = batches.iter().copied().max().unwrap_or(1);
+    let bytes = work.bundle.graph_files(work.precision)?.iter().map(|file| file.bytes).sum();
+    let layout = Layout::new(providers, work.args.threads(), tiles.div_ceil(smallest));
+    let layout = layout.within(Limits::here().memory(), bytes, largest);
     Ok(score::open_sessions(runtime, &model, &options, layout, work.rule)?)
 }
 
 /// The settings of a session that rows depend on: the requested providers with their options, the provider that runs,
 /// the library.
-fn settings(sessions: &[Session], providers: &Providers) -> [String; 3] {
+pub(super) fn settings(sessions: &[Session], providers: &Providers) -> [String; 3] {
     let session = sessions.first();
     [
         providers.identity(),

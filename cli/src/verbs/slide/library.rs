@@ -5,13 +5,14 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use kiln_files::limits::Limits;
 use kiln_slide::openslide::{self, Library};
 use kiln_slide::{ReadOptions, Slide, SlideError, probe};
 
 use super::grid::GridArgs;
 use crate::environment::variable;
 
-/// Size of OpenSlide's cache of decoded tiles, in bytes; it is shared by all slides.
+/// Size of OpenSlide's cache of decoded tiles, in bytes, if memory allows; it is shared by all slides.
 const CACHE_BYTES: usize = 64 << 20;
 
 /// The flags of verbs that open slides.
@@ -29,7 +30,7 @@ pub(crate) struct LibraryArgs {
 impl LibraryArgs {
     pub(crate) fn load(&self) -> anyhow::Result<Library> {
         let named = self.openslide.clone().or_else(|| variable("KILN_OPENSLIDE"));
-        Ok(Library::load(&openslide::find(named.as_deref())?, CACHE_BYTES)?)
+        Ok(Library::load(&openslide::find(named.as_deref())?, Limits::here().cache_bytes(CACHE_BYTES))?)
     }
 
     /// Opens a slide in another process. A file that ends that process, or keeps it busy, is refused; any other fault is

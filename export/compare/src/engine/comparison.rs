@@ -87,7 +87,7 @@ impl Comparison {
         Self {
             tolerances,
             batch: crate::SideOptions::BATCH,
-            threads: thread::available_parallelism().map_or(1, usize::from),
+            threads: kiln_files::limits::threads(),
             outputs: None,
             worst: 8,
             pictures: 0,

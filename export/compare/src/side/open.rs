@@ -112,7 +112,12 @@ impl Opening<'_> {
             // The bundle appeared after the sides were looked at.
             None => runtime_for(std::slice::from_ref(spec), self.options)?,
         };
-        let layout = Layout::new(&providers, self.options.threads, usize::MAX);
+        let bytes = bundle.graph_files(precision)?.iter().map(|file| file.bytes).sum();
+        let layout = Layout::new(&providers, self.options.threads, usize::MAX).within(
+            kiln_files::limits::Limits::here().memory(),
+            bytes,
+            self.options.batch,
+        );
         let optimisation = if spec.unoptimised { Optimisation::Off } else { Optimisation::All };
         let options = SessionOptions {
             providers: providers.for_precision(precision),

@@ -42,7 +42,7 @@ impl Default for SideOptions {
             library: None,
             provider_options: Vec::new(),
             require_all: false,
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            threads: kiln_files::limits::threads(),
             batch: Self::BATCH,
             outputs: None,
             bundle: None,

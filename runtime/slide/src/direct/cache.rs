@@ -5,6 +5,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use kiln_files::limits::Limits;
+
 /// Number of a slide, its level and its tile.
 pub(super) type Key = (u64, u32, usize);
 
@@ -26,9 +28,9 @@ struct State {
 }
 
 impl Default for TileCache {
-    /// 64 MiB: 85 tiles of 512 pixels.
+    /// 64 MiB: 85 tiles of 512 pixels. Less where the process has little memory.
     fn default() -> Self {
-        Self::new(64 << 20)
+        Self::new(Limits::here().cache_bytes(64 << 20))
     }
 }
 

@@ -24,6 +24,25 @@ pub enum TargetError {
         /// The file.
         path: PathBuf,
     },
+    /// A growing result file whose rows depend on something else than this run's.
+    #[error(
+        "{}: its rows are of another bundle, other options, another library or another release of Kiln (by {})",
+        path.display(), journal.display()
+    )]
+    OtherWatch {
+        /// The result file.
+        path: PathBuf,
+        /// Its journal.
+        journal: PathBuf,
+    },
+    /// A file in the place of a growing result file, without the journal of one.
+    #[error("{}: the file exists, and has no journal {} that rows could be added by", path.display(), journal.display())]
+    NotWatched {
+        /// The file.
+        path: PathBuf,
+        /// The journal that is missing.
+        journal: PathBuf,
+    },
     /// A file name of one format and a request for another.
     #[error("{}: the name promises {named}, but {asked} is requested", path.display())]
     OtherFormat {

@@ -3,6 +3,7 @@
 //! whose tile has the same bytes now: the file is read again and its digest compared with that of the bytes that were
 //! scored, so that neither times nor names decide. Other tiles, and tiles without a score, are scored again.
 
+mod journal;
 mod progress;
 
 use std::fs::{File, OpenOptions};
@@ -13,6 +14,7 @@ use kiln_files::FileDigest;
 use kiln_files::digest::sha256_hex;
 use kiln_tile::TileSource;
 
+pub use self::journal::{Journal, JournalClaim};
 use self::progress::{Earlier, EarlierRow, FORMAT, Head, is_progress, line_of, whole_row};
 use super::error::TargetError;
 use super::unchanged::{Compared, compare};

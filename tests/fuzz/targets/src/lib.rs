@@ -12,6 +12,8 @@ mod endpoint;
 #[cfg(feature = "runtime")]
 mod golden;
 mod hunt;
+#[cfg(feature = "runtime")]
+mod journal;
 pub mod libfuzzer;
 #[cfg(feature = "runtime")]
 mod list;

@@ -3,7 +3,7 @@
 use crate::target::Target;
 use crate::tile;
 #[cfg(feature = "runtime")]
-use crate::{bundle, endpoint, golden, list, part, pbtxt, progress, rows, signature, slide};
+use crate::{bundle, endpoint, golden, journal, list, part, pbtxt, progress, rows, signature, slide};
 #[cfg(feature = "train")]
 use crate::{tiles, yaml};
 
@@ -15,7 +15,7 @@ pub fn targets() -> Vec<Target> {
         #[cfg(feature = "runtime")]
         &[bundle::MANIFEST, bundle::GRAPH, golden::TARGET, list::LINES, list::NUL, rows::TARGET, part::TARGET],
         #[cfg(feature = "runtime")]
-        &[progress::TARGET, pbtxt::TARGET, signature::TARGET],
+        &[progress::TARGET, journal::JOURNAL, journal::STATUS, pbtxt::TARGET, signature::TARGET],
         #[cfg(feature = "runtime")]
         &[endpoint::HTTP, endpoint::GRPC],
         #[cfg(feature = "runtime")]

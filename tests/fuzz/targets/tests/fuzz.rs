@@ -21,7 +21,7 @@ macro_rules! hunted {
         })*
     };
 }
-hunted! { tile manifest graph golden score_list score_list_nul score_rows progress part_record config_pbtxt http_answer grpc_answer config study tiles_csv annotations slide_list slides_csv signature }
+hunted! { tile manifest graph golden score_list score_list_nul score_rows progress journal status part_record config_pbtxt http_answer grpc_answer config study tiles_csv annotations slide_list slides_csv signature }
 
 /// Fails with the input that breaks the target.
 fn search(name: &str) {

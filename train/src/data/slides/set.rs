@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use kiln_files::FileDigest;
+use kiln_files::limits::Limits;
 use kiln_slide::openslide::{self, DEFAULT_CACHE_BYTES, Library};
 use kiln_slide::{Outside, ReadOptions, Slide, SlideTiles};
 use kiln_tile::{Place, SIDE, SlideTile, TileError, TileRead, TileSource};
@@ -46,7 +47,7 @@ impl SlideSet {
         options: &SlideOptions,
     ) -> Result<Self> {
         let library = openslide::find(options.openslide.as_deref())
-            .and_then(|file| Library::load(&file, DEFAULT_CACHE_BYTES))
+            .and_then(|file| Library::load(&file, Limits::here().cache_bytes(DEFAULT_CACHE_BYTES)))
             .map_err(|error| DataError::OpenSlide(Box::new(error)))?;
         let resolution_of =
             |slide: &ListedSlide| -> Result<f64> { options.mpp_override.map_or_else(|| level_0(slide, &library), Ok) };
