@@ -4,6 +4,7 @@
 mod bench;
 #[cfg(feature = "compare")]
 mod compare;
+mod completions;
 #[cfg(feature = "train")]
 mod data;
 #[cfg(feature = "debug")]
@@ -22,6 +23,7 @@ mod format;
 mod import;
 #[cfg(feature = "train")]
 mod labels;
+mod man;
 mod merge;
 mod number;
 #[cfg(feature = "package")]
@@ -96,6 +98,8 @@ pub(crate) enum Verb {
     Package(Box<package::Args>),
     #[cfg(all(feature = "export", feature = "package"))]
     Ship(Box<ship::Args>),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// The command that runs this program in a separate process, with this library, JSON on stdout and an empty stdin.
@@ -159,5 +163,7 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         Verb::Package(args) => package::run(*args, out),
         #[cfg(all(feature = "export", feature = "package"))]
         Verb::Ship(args) => ship::run(*args, out),
+        Verb::Completions(args) => completions::run(&args, out),
+        Verb::Man(args) => man::run(&args, out),
     }
 }
