@@ -22,7 +22,7 @@ def mode(path: Path) -> int:
     return 0o755 if path.stat().st_mode & 0o100 else 0o644
 
 
-def tar_gz(folder: Path, target: Path, epoch: int) -> None:
+def tar_gz(folder: Path, target: Path, epoch: int, level: int) -> None:
     """Packs a folder under its own name."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as tar:
@@ -31,11 +31,11 @@ def tar_gz(folder: Path, target: Path, epoch: int) -> None:
             entry.size, entry.mtime, entry.mode = path.stat().st_size, epoch, mode(path)
             with path.open("rb") as file:
                 tar.addfile(entry, file)
-    with target.open("wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=epoch) as packed:
+    with target.open("wb") as file, gzip.GzipFile("", "wb", level, file, mtime=epoch) as packed:
         packed.write(raw.getvalue())
 
 
-def zipped(folder: Path, target: Path, epoch: int, *, below: Path | None = None) -> None:
+def zipped(folder: Path, target: Path, epoch: int, level: int, *, below: Path | None = None) -> None:
     """Packs a folder as a zip file, with names relative to `below`, else under the folder's own name."""
     date = time.gmtime(max(epoch, ZIP_EPOCH))[:6]
     with zipfile.ZipFile(target, "w") as packed:
@@ -44,7 +44,7 @@ def zipped(folder: Path, target: Path, epoch: int, *, below: Path | None = None)
             entry.create_system = 3
             entry.external_attr = (0o100000 | mode(path)) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
-            packed.writestr(entry, path.read_bytes(), compresslevel=9)
+            packed.writestr(entry, path.read_bytes(), compresslevel=level)
 
 
 def sha256(path: Path) -> str:

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import archive
@@ -31,10 +32,22 @@ def platform_tag(binary: Path, target: str) -> str:
     raise ReleaseError(f"no wheel tag is known for {target}\nhint: add it to .release/wheel.py")
 
 
-def write(staged: Path, binary: str, name: str, version: str, target: str, epoch: int, out: Path) -> Path:
-    """Writes the wheel of a staged release folder."""
-    tag = f"py3-none-{platform_tag(staged / binary, target)}"
-    stem = f"{name.replace('-', '_')}-{version}"
+@dataclass
+class Release:
+    """A staged release: the folder that also becomes the archive."""
+
+    folder: Path
+    binary: str
+    name: str
+    version: str
+    target: str
+
+
+def write(release: Release, epoch: int, level: int, out: Path) -> Path:
+    """Writes the wheel of a release."""
+    staged, binary = release.folder, release.binary
+    tag = f"py3-none-{platform_tag(staged / binary, release.target)}"
+    stem = f"{release.name.replace('-', '_')}-{release.version}"
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         info = root / f"{stem}.dist-info"
@@ -52,20 +65,20 @@ def write(staged: Path, binary: str, name: str, version: str, target: str, epoch
         for licence in licences:
             shutil.copy(staged / licence, info / "licenses" / licence)
         shutil.copy(staged / "kiln.cdx.json", info / "sboms" / "kiln.cdx.json")
-        (info / "METADATA").write_text(metadata(name, version, licences))
+        (info / "METADATA").write_text(metadata(release, licences))
         (info / "WHEEL").write_text(f"Wheel-Version: 1.0\nGenerator: kiln-release\nRoot-Is-Purelib: false\nTag: {tag}\n")
         record(root, info / "RECORD")
         target_file = out / f"{stem}-{tag}.whl"
-        archive.zipped(root, target_file, epoch, below=root)
+        archive.zipped(root, target_file, epoch, level, below=root)
     return target_file
 
 
-def metadata(name: str, version: str, licences: list[str]) -> str:
+def metadata(release: Release, licences: list[str]) -> str:
     """METADATA, with the README as the description."""
     lines = [
         "Metadata-Version: 2.4",
-        f"Name: {name}",
-        f"Version: {version}",
+        f"Name: {release.name}",
+        f"Version: {release.version}",
         f"Summary: {SUMMARY}",
         "License-Expression: MIT OR Apache-2.0",
         *(f"License-File: {licence}" for licence in licences),

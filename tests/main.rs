@@ -12,6 +12,7 @@ mod bench;
 mod compare;
 mod data;
 mod demo;
+mod distribution;
 mod endpoint;
 mod environment;
 mod evaluate;

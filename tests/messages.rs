@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::{Kind, draw, draw_truncated, finish, fixture, kiln, scratch};
 
-const VERBS: [&[&str]; 26] = [
+const VERBS: [&[&str]; 28] = [
     &[],
     &["demo"],
     &["runtime"],
@@ -32,6 +32,8 @@ const VERBS: [&[&str]; 26] = [
     &["merge"],
     &["package"],
     &["ship"],
+    &["completions"],
+    &["man"],
 ];
 
 /// Snapshots in `tests/snapshots`, named by their contents, without anything that differs between machines.
