@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# Macros run in the compiler and are not part of the binary.
+EDGES = "normal,no-proc-macro"
 LINE = re.compile(r"^(\d+)(\S+) v(\S+)")
 
 
@@ -50,7 +52,7 @@ def cargo(*arguments: str) -> str:
 
 def linked(target: str, features: list[str]) -> list[Crate]:
     """The crates of the binary for a target, by name; `features` are the flags of cargo that select them."""
-    text = cargo("tree", "--locked", "-p", "kiln", "--target", target, *features, "-e", "normal", "--prefix", "depth")
+    text = cargo("tree", "--locked", "-p", "kiln", "--target", target, *features, "-e", EDGES, "--prefix", "depth")
     described = packages(target)
     digests = locked_digests()
     crates: dict[str, Crate] = {}

@@ -61,7 +61,7 @@ def write(release: Release, epoch: int, level: int, out: Path) -> Path:
         for source, below in place.items():
             (data / below).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(staged / "completions" / source, data / below)
-        licences = ["LICENSE-APACHE", "LICENSE-MIT", "THIRD-PARTY-LICENCES.txt"]
+        licences = ["LICENSE-APACHE", "LICENSE-MIT", "RUST-STANDARD-LIBRARY-LICENCES.html", "THIRD-PARTY-LICENCES.txt"]
         for licence in licences:
             shutil.copy(staged / licence, info / "licenses" / licence)
         shutil.copy(staged / "kiln.cdx.json", info / "sboms" / "kiln.cdx.json")
