@@ -8,9 +8,12 @@ import json
 import re
 import subprocess
 import sys
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+
+if sys.version_info < (3, 11):
+    sys.exit("error: the release scripts need Python 3.11 or newer")
+import tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
 # Macros run in the compiler and are not part of the binary.

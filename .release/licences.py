@@ -8,10 +8,9 @@ archives contain them.
 
 import argparse
 import re
-import tomllib
 from pathlib import Path
 
-from crates import ROOT, Crate, ReleaseError, host, linked, packages, run
+from crates import ROOT, Crate, ReleaseError, host, linked, packages, run, tomllib
 
 FILE = re.compile(r"^(licen[sc]es?|copying|notice|unlicense|copyright)([-_.].*)?$", re.IGNORECASE)
 RULE = "=" * 100
