@@ -95,8 +95,11 @@ fn every_verb_has_a_manual_page_that_renders_without_a_warning() {
         return skip("groff is not installed, so no page was rendered");
     }
     for page in &written {
-        let done =
-            Command::new("groff").args(["-man", "-Tutf8", "-ww", "-P-cbou"]).arg(out.join(page)).output().unwrap();
+        let done = Command::new("groff")
+            .args(["-man", "-Tutf8", "-ww", "-Wbreak", "-P-cbou"])
+            .arg(out.join(page))
+            .output()
+            .unwrap();
         let warnings = String::from_utf8_lossy(&done.stderr);
         assert!(done.status.success() && warnings.is_empty(), "{page}: {warnings}");
         let text = String::from_utf8(done.stdout).unwrap();

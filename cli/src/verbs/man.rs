@@ -40,8 +40,9 @@ fn find<'a>(kiln: &'a Command, verb: &[String]) -> anyhow::Result<&'a Command> {
     let mut found = kiln;
     for name in verb {
         let Some(inner) = found.find_subcommand(name) else {
-            let known: Vec<_> = pages(found).iter().skip(1).map(|command| command.get_name()).collect();
-            bail!("`{}` has no verb `{name}`; known are: {}", name_of(found).replace('-', " "), known.join(", "));
+            let known: Vec<_> = visible(found).map(Command::get_name).collect();
+            let known = if known.is_empty() { String::new() } else { format!("; known are: {}", known.join(", ")) };
+            bail!("`{}` has no verb `{name}`{known}", name_of(found).replace('-', " "));
         };
         found = inner;
     }
@@ -74,8 +75,12 @@ fn write_all(kiln: &Command, folder: &Path, out: &Output) -> anyhow::Result<()> 
 
 /// A command and all commands below it, each before those below it.
 fn pages(command: &Command) -> Vec<&Command> {
-    let below = command.get_subcommands().filter(|inner| !inner.is_hide_set()).flat_map(pages);
-    std::iter::once(command).chain(below).collect()
+    std::iter::once(command).chain(visible(command).flat_map(pages)).collect()
+}
+
+/// The commands directly below this one.
+fn visible(command: &Command) -> impl Iterator<Item = &Command> {
+    command.get_subcommands().filter(|inner| !inner.is_hide_set())
 }
 
 /// The name of the page: `kiln-runtime-install`.
@@ -85,7 +90,7 @@ fn name_of(command: &Command) -> &str {
 
 /// The page of a command, in roff.
 fn page(command: &Command) -> anyhow::Result<String> {
-    let man = Man::new(command.clone()).manual("Kiln");
+    let man = Man::new(command.clone()).source(concat!("kiln ", env!("CARGO_PKG_VERSION"))).manual("Kiln");
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
@@ -141,8 +146,8 @@ fn see_also(command: &Command) -> Roff {
     let mut roff = Roff::new();
     let name = name_of(command);
     let above = name.strip_suffix(command.get_name()).and_then(|above| above.strip_suffix('-'));
-    let below = command.get_subcommands().filter(|inner| !inner.is_hide_set()).map(name_of);
-    let names: Vec<_> = above.into_iter().chain(below).map(|name| format!("{name}(1)")).collect();
+    let names: Vec<_> =
+        above.into_iter().chain(visible(command).map(name_of)).map(|name| format!("{name}(1)")).collect();
     if !names.is_empty() {
         roff.control("SH", ["SEE ALSO"]).text([roman(names.join(", "))]);
     }
