@@ -103,6 +103,11 @@ fn calls() -> Vec<Call> {
     add("bench", &[0, 1], true, bench);
     add("package", &[0], false, own(&[&bundle, &"--target", &"triton", &"--name", &"m", &"--out", &"OUT/models"]));
     add("package", &[2], false, own(&[&missing, &"--target", &"triton", &"--out", &"OUT/models"]));
+    add("completions", &[0], false, own(&[&"bash"]));
+    add("completions", &[2], false, own(&[&"csh"]));
+    add("man", &[0], false, own(&[&"runtime", &"install"]));
+    add("man", &[0], false, own(&[&"--out", &"OUT/man"]));
+    add("man", &[2], false, own(&[&"scores"]));
     add("ship", &[0], true, own(&[&run, &"--bundle", &"OUT/b", &"--target", &"triton", &"--out", &"OUT/models"]));
     calls
 }

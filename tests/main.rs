@@ -15,6 +15,7 @@ mod compare_served;
 mod data;
 mod debug;
 mod demo;
+mod distribution;
 mod endpoint;
 mod environment;
 mod evaluate;

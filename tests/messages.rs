@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::{Kind, draw, draw_truncated, finish, fixture, kiln, scratch};
 
-const VERBS: [&[&str]; 32] = [
+const VERBS: [&[&str]; 34] = [
     &[],
     &["demo"],
     &["runtime"],
@@ -38,6 +38,8 @@ const VERBS: [&[&str]; 32] = [
     &["merge"],
     &["package"],
     &["ship"],
+    &["completions"],
+    &["man"],
 ];
 
 /// Snapshots in `tests/snapshots`, named by their contents, without anything that differs between machines.

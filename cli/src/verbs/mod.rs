@@ -5,6 +5,7 @@ mod again;
 mod bench;
 #[cfg(feature = "compare")]
 mod compare;
+mod completions;
 #[cfg(feature = "train")]
 mod data;
 #[cfg(feature = "debug")]
@@ -23,6 +24,7 @@ mod format;
 mod import;
 #[cfg(feature = "train")]
 mod labels;
+mod man;
 mod merge;
 mod number;
 #[cfg(feature = "package")]
@@ -89,6 +91,8 @@ pub(crate) enum Verb {
     Package(Box<package::Args>),
     #[cfg(all(feature = "export", feature = "package"))]
     Ship(Box<ship::Args>),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Runs a verb by the words of its command line, without the program's name.
@@ -143,5 +147,7 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         Verb::Package(args) => package::run(*args, out),
         #[cfg(all(feature = "export", feature = "package"))]
         Verb::Ship(args) => ship::run(*args, out),
+        Verb::Completions(args) => completions::run(&args, out),
+        Verb::Man(args) => man::run(&args, out),
     }
 }
