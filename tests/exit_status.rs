@@ -28,7 +28,7 @@ struct Call {
 }
 
 /// Verbs that are not called here, with the reason. Every other verb must be in [`calls`].
-const NOT_CALLED: [(&str, &str); 13] = [
+const NOT_CALLED: [(&str, &str); 12] = [
     ("demo", "takes minutes, and is train, export, verify, score and bench in one"),
     ("weights fetch", "fetches from the network"),
     ("slide inspect", "needs OpenSlide: see slide.rs"),

@@ -78,25 +78,6 @@ impl Machine {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn limits_are_one_line() {
-        let machine = |cpu_quota, memory_limit, cgroup| Machine {
-            limits: Box::leak(Box::new(Limits { cores: 1, cpu_quota, memory_limit, memory_of_machine: None, cgroup })),
-            ..Machine::look()
-        };
-        assert_eq!(machine(None, None, None).limits(), "none: no control groups");
-        assert_eq!(machine(None, None, Some(1)).limits(), "none by control groups (version 1)");
-        assert_eq!(
-            machine(Some(1.5), Some(512 << 20), Some(2)).limits(),
-            "processor time of 1.50 cores (default threads: 1), 512 MiB memory, by control groups (version 2)"
-        );
-    }
-}
-
 /// The processor's name on systems without `/proc/cpuinfo`.
 fn processor() -> Option<String> {
     match std::env::consts::OS {
@@ -119,4 +100,23 @@ fn sysctl(name: &str) -> Option<String> {
     let output = Command::new("/usr/sbin/sysctl").args(["-n", name]).stdin(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
     (output.status.success() && !text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_one_line() {
+        let machine = |cpu_quota, memory_limit, cgroup| Machine {
+            limits: Box::leak(Box::new(Limits { cores: 1, cpu_quota, memory_limit, memory_of_machine: None, cgroup })),
+            ..Machine::look()
+        };
+        assert_eq!(machine(None, None, None).limits(), "none: no control groups");
+        assert_eq!(machine(None, None, Some(1)).limits(), "none by control groups (version 1)");
+        assert_eq!(
+            machine(Some(1.5), Some(512 << 20), Some(2)).limits(),
+            "processor time of 1.50 cores (default threads: 1), 512 MiB memory, by control groups (version 2)"
+        );
+    }
 }

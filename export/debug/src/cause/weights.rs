@@ -199,6 +199,6 @@ mod tests {
         assert_eq!(found(&[1, 3, 3], &square, &turned).unwrap(), "their last two axes are swapped");
         let other = difference(&tensor(&[2, 3], &w), &tensor(&[3, 2], &[1.0, 4.0, 2.0, 5.0, 3.0, 7.0])).unwrap();
         assert_eq!(other, "they are transposed: [3, 2], where the reference has [2, 3]");
-        assert_eq!(found(&[1], &[0.5], &[0.25]).unwrap(), "scaled by 0.5");
+        assert_eq!(found(&[1], &[0.5], &[0.25]).unwrap(), "0.25, where the reference has 0.5");
     }
 }

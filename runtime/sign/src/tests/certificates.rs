@@ -89,7 +89,7 @@ fn a_certificate_that_is_not_for_signing_is_refused_when_it_signs() {
     let root = Authority::root("Root");
     let mut params = signer();
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let refusal = |params| root.issue(&fixture, params, &[]).unwrap_err().to_string();
+    let refusal = |params: &rcgen::CertificateParams| root.issue(&fixture, params, &[]).unwrap_err().to_string();
     assert!(refusal(&params).contains("lacks `codeSigning`"));
     params.key_usages = vec![KeyUsagePurpose::KeyEncipherment];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];

@@ -9,6 +9,11 @@ use super::authority::{Authority, signer};
 use super::*;
 use crate::envelope::SignatureFile;
 
+/// A change of a signed folder.
+type FolderChange<'a> = &'a dyn Fn(&Fixture);
+/// A change of a signature's JSON.
+type JsonChange<'a> = &'a dyn Fn(&mut Value);
+
 /// Refuses the folder, as one that differs from the signature.
 fn changed(fixture: &Fixture, expected: &[&str]) {
     let error = fixture.check(&fixture.trust()).unwrap_err();
@@ -61,7 +66,7 @@ fn an_untouched_folder_is_accepted() {
 
 #[test]
 fn changed_files_are_refused_and_named() {
-    let changes: [(&dyn Fn(&Fixture), &[&str]); 9] = [
+    let changes: [(FolderChange<'_>, &[&str]); 9] = [
         (&|f| f.write("model.onnx", "grapf"), &["model.onnx has SHA-256", "signed was"]),
         (&|f| f.write("manifest.json", "{ }"), &["manifest.json has SHA-256"]),
         (&|f| f.write("weights/a.bin", ""), &["weights/a.bin has SHA-256"]),
@@ -135,7 +140,7 @@ fn a_signature_by_another_key_is_refused() {
 
 #[test]
 fn a_changed_envelope_is_refused() {
-    let envelope: [(&dyn Fn(&mut Value), &str); 10] = [
+    let envelope: [(JsonChange<'_>, &str); 10] = [
         (&|e| e["payloadType"] = json!("text/plain"), "payload type is `text/plain`"),
         (&|e| e["signatures"] = json!([]), "0 signatures"),
         (&|e| e["signatures"] = json!([e["signatures"][0], e["signatures"][0]]), "2 signatures"),
@@ -152,7 +157,7 @@ fn a_changed_envelope_is_refused() {
         edit(&fixture, |file| change(&mut file["dsseEnvelope"]));
         refused(&fixture, &[expected]);
     }
-    let whole: [(&dyn Fn(&mut Value), &str); 4] = [
+    let whole: [(JsonChange<'_>, &str); 4] = [
         (&|file| file["mediaType"] = json!("application/vnd.dev.sigstore.bundle+json;version=0.2"), "media type"),
         (&|file| file["verificationMaterial"] = json!({}), "neither a key nor a chain"),
         (
@@ -191,7 +196,7 @@ fn a_signature_file_that_is_cut_or_names_a_field_twice_is_refused() {
 
 #[test]
 fn a_statement_of_another_kind_is_refused_though_it_is_signed() {
-    let changes: [(&dyn Fn(&mut Value), &str); 14] = [
+    let changes: [(JsonChange<'_>, &str); 14] = [
         (&|s| s["predicateType"] = json!("https://slsa.dev/provenance/v1"), "predicateType is `https://slsa.dev"),
         (&|s| s["_type"] = json!("https://in-toto.io/Statement/v0.1"), "_type is `https://in-toto.io/Statement/v0.1`"),
         (&|s| s["subject"] = json!([]), "0 subjects"),

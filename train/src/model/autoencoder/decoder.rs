@@ -48,11 +48,11 @@ impl Decoder {
         let width = if by_place { first } else { first * side * side };
         let dense = LinearConfig::new(latent, width).with_initializer(keeping_variance(latent)).init(device);
         let dense = Linear { bias: no_bias(width, device), ..dense };
-        Self { dense, deconvs, norms, channels: first, side, pixels: true, by_place }.from_tissue(device)
+        Self { dense, deconvs, norms, channels: first, side, pixels: true, by_place }.begun_with_tissue(device)
     }
 
     /// The decoder with a first answer near the colour of tissue, if it rebuilds colours.
-    fn from_tissue(mut self, device: &Device) -> Self {
+    fn begun_with_tissue(mut self, device: &Device) -> Self {
         if let Some(last) = self.deconvs.pop_if(|last| last.channels[1] == TISSUE.len()) {
             let weight = last.weight.map(|weight| weight.mul_scalar(0.3));
             let bias = Some(Param::from_tensor(Tensor::from_floats(TISSUE, device)));

@@ -227,7 +227,8 @@ mod tests {
 
     #[test]
     fn hostile_statements_are_refused() {
-        let cases: &[(&[i64], &[(&str, &str)], &str)] = &[
+        type Case<'a> = (&'a [i64], &'a [(&'a str, &'a str)], &'a str);
+        let cases: &[Case<'_>] = &[
             (&[1], &[("location", "../out.data")], "may lead out"),
             (&[1], &[("location", "/etc/hostname")], "may lead out"),
             (&[1], &[("location", "deep\\w.data")], "may lead out"),
