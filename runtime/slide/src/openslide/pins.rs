@@ -152,7 +152,7 @@ const LICENCES: &[PinnedFile] = &[
 ];
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 mod tests {
     use std::collections::BTreeSet;
     use std::fs;
