@@ -237,7 +237,11 @@ print(missing)
 #[test]
 fn names_and_numbers_are_those_of_onnx() {
     let python = std::env::var("KILN_IMPORT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    if !Command::new(&python).args(["-c", "import onnx"]).output().is_ok_and(|output| output.status.success()) {
+    if !Command::new(&python)
+        .args(["-c", "import google.protobuf, onnx; onnx.ModelProto"])
+        .output()
+        .is_ok_and(|output| output.status.success())
+    {
         eprintln!("skipped: {python} has no module onnx; set KILN_IMPORT_PYTHON");
         return;
     }

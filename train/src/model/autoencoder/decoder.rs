@@ -48,17 +48,7 @@ impl Decoder {
         let width = if by_place { first } else { first * side * side };
         let dense = LinearConfig::new(latent, width).with_initializer(keeping_variance(latent)).init(device);
         let dense = Linear { bias: no_bias(width, device), ..dense };
-        Self { dense, deconvs, norms, channels: first, side, pixels: true, by_place }.begun_with_tissue(device)
-    }
-
-    /// The decoder with a first answer near the colour of tissue, if it rebuilds colours.
-    fn begun_with_tissue(mut self, device: &Device) -> Self {
-        if let Some(last) = self.deconvs.pop_if(|last| last.channels[1] == TISSUE.len()) {
-            let weight = last.weight.map(|weight| weight.mul_scalar(0.3));
-            let bias = Some(Param::from_tensor(Tensor::from_floats(TISSUE, device)));
-            self.deconvs.push(ConvTranspose2d { weight, bias, ..last });
-        }
-        self
+        Self { dense, deconvs, norms, channels: first, side, pixels: true, by_place }
     }
 
     /// The decoder without the final sigmoid, for feature maps, whose values have no bounds.
@@ -93,14 +83,22 @@ impl Decoder {
 }
 
 /// A transposed convolution that multiplies the side by `stride` exactly: kernel `stride + 2`, padding 1. Each output is
-/// a sum over `((stride + 2) / stride)²` places.
+/// a sum over `((stride + 2) / stride)²` places. One that gives colours begins near that of tissue.
 fn widened(channels: [usize; 2], stride: usize, device: &Device) -> ConvTranspose2d {
     let kernel = stride + 2;
     let inputs = (channels[0] * kernel * kernel).div_ceil(stride * stride);
+    let colours = channels[1] == TISSUE.len();
+    // A tenth of the variance: at first the colour of tissue with faint shapes.
+    let initializer = keeping_variance(if colours { 10 * inputs } else { inputs });
     let convolution = ConvTranspose2dConfig::new(channels, [kernel, kernel])
         .with_stride([stride, stride])
         .with_padding([1, 1])
-        .with_initializer(keeping_variance(inputs))
+        .with_initializer(initializer)
         .init(device);
-    ConvTranspose2d { bias: no_bias(channels[1], device), ..convolution }
+    let bias = if colours {
+        Some(Param::from_tensor(Tensor::from_floats(TISSUE, device)))
+    } else {
+        no_bias(channels[1], device)
+    };
+    ConvTranspose2d { bias, ..convolution }
 }
