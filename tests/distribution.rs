@@ -96,7 +96,7 @@ fn every_verb_has_a_manual_page_that_renders_without_a_warning() {
     }
     for page in &written {
         let done = Command::new("groff")
-            .args(["-man", "-Tutf8", "-ww", "-Wbreak", "-P-cbou"])
+            .args(["-Kutf8", "-man", "-Tutf8", "-ww", "-Wbreak", "-P-cbou"])
             .arg(out.join(page))
             .output()
             .unwrap();

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Kind, command, draw_truncated, finish, fixture, scratch};
+use crate::support::{Kind, command, draw, draw_truncated, finish, fixture, scratch};
 
 /// The escape character that every colour code begins with.
 const ESCAPE: char = '\u{1b}';
@@ -37,8 +37,10 @@ fn notes_errors_and_events_are_json_lines_when_asked_for() {
 
 #[test]
 fn an_error_is_one_line_with_its_hint_as_a_field() {
+    let folder = scratch();
+    let tile = draw(&folder.path().join("tile.png"), 256, 256);
     let mut score = command();
-    score.args(["score", "nowhere", "tile.png", "--out", "scores", "--log-format=json"]);
+    score.args(["score", "nowhere"]).arg(tile).args(["--out", "scores", "--log-format=json"]);
     let found = lines(&finish(score).code(2).stderr());
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["level"], "error");

@@ -125,7 +125,11 @@ impl SignedFolder {
     /// [`Error::Changed`] for a file that changed since the check; [`Error::Read`], [`Error::Write`].
     pub fn private_copy(&self) -> Result<TempDir> {
         let failed = |source| Error::Write { path: std::env::temp_dir(), source };
-        let copy = tempfile::Builder::new().prefix("kiln-signed-").tempdir().map_err(failed)?;
+        let mut folder = tempfile::Builder::new();
+        // Nobody else may change, or read, what is loaded.
+        #[cfg(unix)]
+        folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        let copy = folder.prefix("kiln-signed-").tempdir().map_err(failed)?;
         for ((name, digest), length) in self.statement.files.iter().zip(&self.lengths) {
             let (from, to) = (self.path.join(name), copy.path().join(name));
             if copy_file(&from, &to, *length)? != *digest {

@@ -149,7 +149,8 @@ impl PluginWheel {
     pub(crate) fn preload(self, plugin: &Path) -> Vec<PathBuf> {
         let Some((pins, folder)) = self.pins().zip(plugin.parent()) else { return Vec::new() };
         let names = self.preloaded().iter();
-        let files = names.filter_map(|name| pins.files.iter().find(|file| file.name().starts_with(name)));
+        let libraries = || pins.files.iter().filter(|file| file.role == Role::Plugin);
+        let files = names.filter_map(|name| libraries().find(|file| file.name().starts_with(name)));
         files.map(|file| folder.join(file.name())).collect()
     }
 

@@ -21,7 +21,7 @@ pub(crate) enum Role {
     Provider(&'static str),
     /// A plugin, or a library that it loads.
     Plugin,
-    /// Licence and notices.
+    /// Licences, notices and headers.
     Text,
 }
 

@@ -51,7 +51,9 @@ pub(super) static LINUX_X64: Pins = Pins {
             1_530_568,
             "54c78af86decf4341782543140ba6690fada2abafcfda7c324bc4b9c73ebf484",
         ),
-        library(
+        // A header of the wheel: no library.
+        file(
+            Role::Text,
             "onnxruntime_ep_nv_tensorrt_rtx/tensorrt_rtx_provider_options.h",
             15_693,
             "6d55cfb94cc1369229aead8fdb29c84fdb8e6c04ed62bba9a94d94d7527821d2",

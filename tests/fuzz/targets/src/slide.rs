@@ -122,7 +122,7 @@ pub(crate) const TABLE: Target = Target {
         let row = "a.svs,0.5,tumour,ok,0.9,0.8,1.5,100,0,0.25,openslide";
         vec![
             format!("{header}\n{row}\nb.svs,,,no_tissue: glass,,,,0,0,,\n").into_bytes(),
-            format!("{header},bounds_minx,bounds_miny\n{row},12,7\n").into_bytes(),
+            format!("{header},bounds_minx,bounds_miny,width,height,rule\n{row},12,7,4096,2048,\n").into_bytes(),
         ]
     },
     hostile: || vec![b"slide,score\na,1\n".to_vec(), vec![b'"'; 60_000]],
