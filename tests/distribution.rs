@@ -1,4 +1,4 @@
-//! What a release contains: completions and manual pages of every verb, archives and wheels with the same bytes each time,
+//! The contents of a release: completions and manual pages of every verb, archives and wheels with the same bytes each time,
 //! and a container's root that works without rights and without a place to write to.
 
 use std::collections::BTreeSet;

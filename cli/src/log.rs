@@ -84,8 +84,8 @@ pub(crate) fn start(filter: &str, color: ColorChoice) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// True if colours are used: as `--color` says, else on a terminal, unless the environment refuses (`NO_COLOR`,
-/// `CLICOLOR=0`, `TERM=dumb`), or everywhere if it insists (`CLICOLOR_FORCE`). Clap decides alike.
+/// True if colours are used. `--color` decides. Without it, `NO_COLOR` turns them off everywhere, then `CLICOLOR_FORCE` on
+/// everywhere; otherwise a terminal has colours, unless `CLICOLOR=0` or `TERM=dumb` is set. Clap has the same rule.
 fn is_coloured(color: ColorChoice, is_terminal: bool, variable: impl Fn(&str) -> Option<String>) -> bool {
     match color {
         ColorChoice::Always => return true,

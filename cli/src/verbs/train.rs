@@ -141,7 +141,7 @@ fn latent_line(latent: &serde_json::Value, out: &Output) {
 
 /// One line on why burn computes features, with the command that changes it, if there is one.
 fn features_by_burn(reason: &kiln_train::Error) -> String {
-    // An error of the backend is its cause alone: this line already says what it was needed for.
+    // Only the cause of a backend's error: its purpose is in the line below.
     let cause = reason.source();
     let hint = cause.and_then(hint_of).map_or_else(String::new, |hint| format!("; {hint}"));
     let reason = match cause.and_then(|cause| cause.downcast_ref()) {

@@ -53,7 +53,7 @@ pub(crate) struct Args {
     signature: VerifySignature,
 }
 
-/// What `--json` shows.
+/// The document of `--json`.
 #[derive(Serialize)]
 struct Verified<'a> {
     #[serde(flatten)]

@@ -115,7 +115,7 @@ impl Recorded {
     }
 }
 
-/// What an export keeps of its recording: nothing, or all that an execution needs.
+/// The part of a recording that an export keeps: nothing, or everything for an execution.
 pub(crate) trait Kept: Sized {
     /// Assigns the names of the finished graph.
     fn named(self, graph: &Graph, bound: &HashMap<TensorId, ValueId>) -> Self;

@@ -73,7 +73,7 @@ fn old_and_new_opsets_are_grafted_in_their_own_words() {
 #[test]
 fn a_newer_ir_version_than_onnx_runtime_reads_is_lowered() {
     let bench = Bench::new();
-    // onnx 1.23 writes 14 unless it is told otherwise.
+    // onnx 1.23 writes 14 by default.
     bench.import(&ModelProto { ir_version: 14, ..Net { size: 64, ..Net::default() }.model() }, usual()).unwrap();
     let bytes = std::fs::read(bench.path("bundle/model.onnx")).unwrap();
     assert_eq!(ModelProto::decode(bytes.as_slice()).unwrap().ir_version, 10);

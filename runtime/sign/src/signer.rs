@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::certificate::SigningCertificate;
 use crate::key::PublicKey;
 
-/// Who signed: the owner of a key, or of a certificate.
+/// The signer: the owner of a key, or of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Signer {
     /// SHA-256 over the PEM file of the public key.

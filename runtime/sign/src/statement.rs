@@ -14,7 +14,7 @@ const SHA256: &str = "sha256";
 /// The most files of a signed folder.
 pub(crate) const FILES_LIMIT: usize = 65_536;
 
-/// What is signed.
+/// The content of a signature: the files with their digests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Statement {
     /// Name of the folder. It is not compared: a folder may be renamed.

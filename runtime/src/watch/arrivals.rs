@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::score::Listed;
 
-/// How long files are waited for.
+/// The times to wait for a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
     /// A file is finished when it has not changed for this long.

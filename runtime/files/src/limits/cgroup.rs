@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where the files of the process's groups are.
+/// The places of the files of the process's groups.
 pub(super) struct Cgroup {
     version: u8,
     /// Folders with files about the processor, the group of the process first.

@@ -107,6 +107,11 @@ const fn file(role: Role, entry: &'static str, bytes: u64, sha256: &'static str)
     WheelFile { entry, bytes, sha256, role }
 }
 
+/// A library of a plugin. The first one of each row is the plugin itself.
+const fn library(entry: &'static str, bytes: u64, sha256: &'static str) -> WheelFile {
+    file(Role::Plugin, entry, bytes, sha256)
+}
+
 const LICENCE: WheelFile =
     file(Role::Text, "onnxruntime/LICENSE", 1_073, "2f07c72751aed99790b8a4869cf2311df85a860b22ded05fa22803587a48922c");
 

@@ -2,16 +2,11 @@
 
 use kiln_files::platform::Platform;
 
-use super::{Pins, Role, WheelFile, file};
+use super::{Pins, Role, file, library};
 
 const NAME: &str = "openvino-plugin";
 const DISTRIBUTION: &str = "onnxruntime-ep-openvino";
 const VERSION: &str = "1.8.1";
-
-/// A library of the plugin. The first one of each row is the plugin itself.
-const fn library(entry: &'static str, bytes: u64, sha256: &'static str) -> WheelFile {
-    file(Role::Plugin, entry, bytes, sha256)
-}
 
 pub(super) static LINUX_X64: Pins = Pins {
     wheel: NAME,
