@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use kiln_tile::{Decoder, Tile};
-use rayon::prelude::*;
 
 use crate::baseline::{ColourFeatures, ColourNeighbours};
 use crate::data::{self, DataError, Dataset, LabelCount, LabelKind, look_alike, shown};
@@ -21,7 +20,7 @@ use crate::metrics::{
 use crate::picture::{SheetTile, choose_tiles, roc_and_pr, score_sheet};
 use crate::report::Figure;
 use crate::training::{Run, ScoredTile, score_tiles};
-use crate::{Error, Result};
+use crate::{Error, Result, parallel};
 
 pub use patients::Patients;
 
@@ -163,7 +162,7 @@ impl Evaluation<'_> {
     }
 
     fn colours(&self, indices: &[usize]) -> Result<Vec<ColourFeatures>> {
-        indices.par_iter().map(|&index| Ok(ColourFeatures::new(&self.decode(index)?))).collect()
+        parallel::try_map(indices.len(), |at| Ok(ColourFeatures::new(&self.decode(indices[at])?)))
     }
 
     fn sheet(&self, scored: &[Scored]) -> Result<Vec<SheetTile>> {

@@ -13,6 +13,7 @@ pub mod explain;
 pub mod features;
 pub mod metrics;
 pub mod model;
+mod parallel;
 pub mod picture;
 pub mod report;
 pub mod study;

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use kiln_files::digest::sha256_hex;
 use kiln_tile::Decoder;
-use rayon::prelude::*;
 
 use super::{DataError, Dataset, Result};
+use crate::parallel;
 
 /// Identifies a tile by its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct ContentDigests {
 /// it has no pixel digest.
 pub fn tile_digests(dataset: &Dataset, decoder: &Decoder) -> Result<Vec<ContentDigests>> {
     let decoder = decoder.with_stain(None);
-    (0..dataset.len()).into_par_iter().map(|index| dataset.digests(index, &decoder)).collect()
+    parallel::try_map(dataset.len(), |index| dataset.digests(index, &decoder))
 }
 
 /// The digest of the data set (`data_sha256`): SHA-256 over path, label, group and file digest of every tile, sorted by

@@ -1,14 +1,13 @@
 //! The classical baselines of a study, on every fold.
 
 use kiln_tile::Decoder;
-use rayon::prelude::*;
 
 use super::results::{Measured, Role};
 use super::setup::Setup;
-use crate::Result;
 use crate::baseline::{BaselineKind, TileFeatures};
 use crate::data::{Dataset, Split, SplitPlan};
 use crate::metrics::{Scored, Trial};
+use crate::{Result, parallel};
 
 /// Fits and scores every baseline on every fold.
 pub(super) fn measure(setup: &Setup) -> Result<Vec<Measured>> {
@@ -52,6 +51,5 @@ fn trial(setup: &Setup, kind: BaselineKind, fold: usize, plan: &SplitPlan, featu
 
 /// The baselines' features of every tile.
 fn tile_features(dataset: &Dataset, decoder: Decoder) -> Result<Vec<TileFeatures>> {
-    let features = |index: usize| -> Result<TileFeatures> { Ok(TileFeatures::new(&dataset.tile(index, &decoder)?)) };
-    (0..dataset.len()).into_par_iter().map(features).collect()
+    parallel::try_map(dataset.len(), |index| Ok(TileFeatures::new(&dataset.tile(index, &decoder)?)))
 }

@@ -10,14 +10,13 @@ use burn::module::Module;
 use kiln_files::digest::sha256_hex;
 use kiln_files::{cache, publish};
 use kiln_tile::Decoder;
-use rayon::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::feature_choice::FeatureChoice;
 use super::{Event, Observer};
 use crate::config::TrainingDevice;
 use crate::data::{Augmentation, ContentDigests, Dataset, random};
-use crate::{Error, Result};
+use crate::{Error, Result, parallel};
 
 /// Computes features of the tiles of a data set.
 pub(crate) struct Extractor<'a> {
@@ -104,7 +103,7 @@ impl Extractor<'_> {
 
     fn compute(&mut self, indices: &[usize], view: View<'_>) -> Result<Vec<Vec<f32>>> {
         let tiles = &self.tiles;
-        let pixels: Vec<Vec<u8>> = indices.par_iter().map(|index| tiles.pixels(*index, view)).collect::<Result<_>>()?;
+        let pixels = parallel::try_map(indices.len(), |at| tiles.pixels(indices[at], view))?;
         let features = self.choice.vectors(&pixels.concat(), indices.len())?.features;
         Ok(features.chunks_exact(features.len() / indices.len()).map(<[f32]>::to_vec).collect())
     }

@@ -3,11 +3,10 @@
 
 use kiln_tile::stain::StainNormaliser;
 use kiln_tile::{Decoder, Tile};
-use rayon::prelude::*;
 
 use crate::config::value::config_error;
 use crate::data::{Dataset, random};
-use crate::{Config, Result};
+use crate::{Config, Result, parallel};
 
 /// Largest number of tiles that a target is fitted on: more do not change the medians.
 const TILES: usize = 100;
@@ -23,7 +22,7 @@ pub(super) fn fitted(
     random::shuffle(&mut tiles, &mut random::stream(seed, b"stain   ", 0, 0));
     tiles.truncate(TILES);
     let decoder = Decoder::new(config.data.size_policy);
-    let tiles = tiles.par_iter().map(|index| Ok(dataset.tile(*index, &decoder)?)).collect::<Result<Vec<Tile>>>()?;
+    let tiles: Vec<Tile> = parallel::try_map(tiles.len(), |at| dataset.tile(tiles[at], &decoder))?;
     let without_target =
         |error| config_error("data.stain_normalisation", format!("{error}; set it to null, or check the tiles"));
     StainNormaliser::fit(method, &tiles).map(Some).map_err(without_target)

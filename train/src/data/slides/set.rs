@@ -7,10 +7,10 @@ use kiln_files::limits::Limits;
 use kiln_slide::openslide::{self, DEFAULT_CACHE_BYTES, Library};
 use kiln_slide::{Outside, ReadOptions, Slide, SlideTiles};
 use kiln_tile::{Place, SIDE, SlideTile, TileError, TileRead, TileSource};
-use rayon::prelude::*;
 
 use super::options::SlideOptions;
 use crate::data::{DataError, Result};
+use crate::parallel;
 
 /// Number of slides that are open at the same time. Training reads tiles in random order, so each reopening would be paid
 /// for again and again; a slide needs a few files and, of the common formats, less than 10 MB.
@@ -51,7 +51,7 @@ impl SlideSet {
             .map_err(|error| DataError::OpenSlide(Box::new(error)))?;
         let resolution_of =
             |slide: &ListedSlide| -> Result<f64> { options.mpp_override.map_or_else(|| level_0(slide, &library), Ok) };
-        let level_0: Vec<f64> = slides.par_iter().map(resolution_of).collect::<Result<_>>()?;
+        let level_0 = parallel::try_map(slides.len(), |at| resolution_of(&slides[at]))?;
         let found = |slide: &ListedSlide, mpp: f64| f64::from(slide.side) * mpp / f64::from(SIDE);
         let first = slides.first().zip(level_0.first()).map(|(slide, mpp)| found(slide, *mpp));
         let no_tiles = || DataError::NoTiles { path: list.to_owned(), reason: "no tile has a label" };

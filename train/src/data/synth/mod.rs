@@ -33,12 +33,12 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 use kiln_files::publish;
 use kiln_tile::{SIDE, Tile, TileError};
-use rayon::prelude::*;
 
 pub use whole_slide::{Lesion, LesionKind, WholeSlide, WholeSlideOptions};
 
 use super::dataset::Entry;
 use super::{DataError, Dataset, Result, list};
+use crate::parallel;
 
 /// Tiles of one synthetic slide; half of them are anomalous.
 pub const TILES_PER_SLIDE: usize = 12;
@@ -80,7 +80,7 @@ pub fn write(folder: &Path, options: &SynthOptions, progress: &(dyn Fn() + Sync)
         fs::create_dir(&path).map_err(DataError::io(&path))?;
     }
     let entries: Vec<Entry> = (0..options.tiles).map(entry).collect();
-    (0..options.tiles.div_ceil(2)).into_par_iter().try_for_each(|pair| {
+    parallel::try_map(options.tiles.div_ceil(2), |pair| -> Result<()> {
         let tiles = render::pair(options.seed, pair)?;
         for (entry, tile) in entries[2 * pair..].iter().zip(&tiles) {
             let path = staged.path().join(&entry.path);
