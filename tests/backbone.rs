@@ -151,6 +151,29 @@ fn a_backbone_that_learns_too_is_exported_with_what_it_learnt() {
 }
 
 #[test]
+fn models_that_work_on_fewer_pixels_are_exported_for_whole_tiles() {
+    let (fixture, folder) = (fixture(), scratch());
+    let backbone = BACKBONE.replace("width: 0.25", "width: 0.25, side: 96");
+    for (name, model) in [
+        ("cnn", "{kind: cnn, filters: [4, 8], head: flatten, dense: [8], side: 96}".to_owned()),
+        (
+            "transfer",
+            format!("{{kind: transfer, backbone: {backbone}, pooling: mean_and_centre, views: 1, dense: [8]}}"),
+        ),
+    ] {
+        let path = folder.path().join(format!("{name}.yaml"));
+        fs::write(&path, config(&model)).unwrap();
+        let (run, bundle) = (folder.path().join(name), folder.path().join(format!("{name}-bundle")));
+        kiln!("train", &path, "--data", fixture.tiles(), "--out", &run, "--set", "training.epochs=1").code(0);
+        assert!(fs::read_to_string(run.join("config.yaml")).unwrap().contains("side: 96"), "{name}");
+        let exported = kiln!("--json", "export", &run, "--out", &bundle).code(0).json();
+        assert_eq!(exported["parity"]["passed"], true, "{name}");
+        let manifest = read_json(&bundle.join("manifest.json"));
+        assert_eq!(manifest["inputs"][0]["shape"], serde_json::json!(["batch", 256, 256, 3]), "{name}");
+    }
+}
+
+#[test]
 fn a_memory_bank_gives_a_score_and_a_map_and_knows_no_classes() {
     let (fixture, folder) = (fixture(), scratch());
     let banks = "tile: {entries: 16, neighbours: 2}, patch: {side: 8, of_each_tile: 4, entries: 24}";
@@ -182,6 +205,11 @@ fn what_does_not_fit_a_backbone_is_named() {
         kiln!("train", &path, "--data", fixture.tiles(), "--out", folder.path().join("run")).code(code).says(words);
     };
     say("{kind: transfer, backbone: {name: resnet18, stages: [2, 5]}}", 2, &["model.backbone.stages", "1 to 4"]);
+    say(
+        "{kind: transfer, backbone: {name: resnet18, stages: [2], side: 300}}",
+        2,
+        &["model.backbone.side", "32..=256"],
+    );
     say("{kind: transfer, backbone: {nmae: resnet18}}", 2, &["nmae", "did you mean `name`"]);
     say("{kind: transfer, backbone: {name: resnet18, stages: [4], weights: nowhere.bpk}}", 2, &["nowhere.bpk"]);
     say("{kind: memory_bank, tile: null, patch: null}", 2, &["`tile`, `patch` or both"]);

@@ -38,7 +38,7 @@ pub(crate) use value::config_error;
 
 use crate::data::{Augmentation, SlideOptions, Synthesis};
 use crate::metrics::ThresholdRule;
-pub use crate::model::backbone::{BackboneConfig, BackboneKind, Weights};
+pub use crate::model::backbone::{BackboneConfig, BackboneKind, Pooling, Weights};
 pub use crate::model::{
     BankConfig, CnnConfig, Head, HybridConfig, HybridScore, MemoryBankConfig, ModelConfig, PatchBankConfig,
     Reconstruct, TransferConfig, VaeConfig,

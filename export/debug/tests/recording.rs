@@ -8,12 +8,16 @@ use kiln_debug::{Side, layers};
 
 use support::{Export, as_written, burn_side, floats, given, inputs, runtime, tensor, zoo};
 
-const KINDS: [&str; 5] = [
+const KINDS: [&str; 7] = [
     "{kind: cnn, filters: [8, 16], head: pooled, dense: [16]}",
     "{kind: vae, filters: [8, 8], latent: 8}",
     "{kind: hybrid, cnn: {filters: [8, 16], dense: [16]}, filters: [8, 8], latent: 8}",
     "{kind: transfer, backbone: {name: efficientnet-lite0, weights: random, stages: [4], width: 0.25}, dense: [8]}",
     "{kind: memory_bank, backbone: {name: resnet18, weights: random, stages: [1, 2], width: 0.25}}",
+    // These work on fewer pixels than a tile has.
+    "{kind: cnn, filters: [8, 16], head: flatten, dense: [16], side: 96}",
+    "{kind: transfer, backbone: {name: resnet18, weights: random, stages: [2], width: 0.25, side: 96}, \
+     pooling: mean_and_centre, dense: [8]}",
 ];
 
 #[test]

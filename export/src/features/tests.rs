@@ -28,6 +28,11 @@ fn frozen(model: &str) -> FrozenBackbone {
     Zoo::new(&config.model, 2, 7, &Device::flex()).valid().frozen_backbone().unwrap()
 }
 
+/// A backbone that works on 96 pixels a side.
+fn at_96(backbone: &str) -> String {
+    backbone.replace("width: 0.25", "width: 0.25, side: 96")
+}
+
 fn pixels(tiles: usize) -> Vec<u8> {
     (0..tiles * TILE_BYTES).map(|at| (at * 31 % 251 + at / TILE_BYTES % 5) as u8).collect()
 }
@@ -55,7 +60,9 @@ fn features_of_onnx_runtime_are_those_of_burn() {
     let models = [
         format!("{{kind: transfer, backbone: {LITE}}}"),
         format!("{{kind: transfer, backbone: {RESNET}}}"),
+        format!("{{kind: transfer, backbone: {}, pooling: mean_and_centre}}", at_96(RESNET)),
         format!("{{kind: memory_bank, backbone: {LITE}, {banks}}}"),
+        format!("{{kind: memory_bank, backbone: {}, {banks}}}", at_96(LITE)),
     ];
     for model in models {
         let backbone = frozen(&model);
@@ -94,7 +101,8 @@ fn other_weights_and_other_outputs_have_another_identity() {
     let (lite, again, resnet) = (of(LITE), of(LITE), of(RESNET));
     let bank = identity(&format!("{{kind: memory_bank, backbone: {LITE}}}"));
     assert_eq!(lite, again);
-    assert!(lite != resnet && lite != bank);
+    let centres = identity(&format!("{{kind: transfer, backbone: {LITE}, pooling: mean_and_centre}}"));
+    assert!(lite != resnet && lite != bank && lite != of(&at_96(LITE)) && lite != centres);
     assert!(lite.starts_with("onnxruntime ") && lite.contains(runtime().version()), "{lite}");
 }
 

@@ -78,12 +78,15 @@ impl Config {
         let crop = self.training.crop?;
         let settings = self.model.settings();
         let first = if settings.classifier_epochs() > 0 { Part::Classifier } else { Part::Whole };
-        let Some(halvings) = settings.window_halvings(first) else {
+        let Some(step) = settings.window_step(first) else {
             let reason = "training.crop: this model needs whole tiles; windows need a pooled head and, in a hybrid, a \
                           first stage (model.classifier_epochs)";
             return Some(reason.to_owned());
         };
-        let step = 1 << halvings;
+        if step > SIDE as usize {
+            let reason = "training.crop: at this model.side no window has a whole number of pixels; leave it null";
+            return Some(reason.to_owned());
+        }
         let fits = crop >= 32 && crop <= SIDE as usize && crop.is_multiple_of(step);
         (!fits).then(|| format!("training.crop: {crop} is not a multiple of {step} in 32..=256"))
     }

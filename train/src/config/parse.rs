@@ -34,7 +34,8 @@ impl Config {
         parse_yaml::<Self>(text, origin, sets)?.checked(origin)
     }
 
-    /// The resolved configuration as YAML, every default written out.
+    /// The resolved configuration as YAML, defaults written out. Keys of later versions are left out at their default, so that
+    /// the text of an older configuration stays the same.
     ///
     /// # Errors
     /// No known case; serialisation is fallible in its signature.

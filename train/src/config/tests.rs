@@ -54,6 +54,55 @@ fn wrong_values_name_their_key() {
 }
 
 #[test]
+fn the_side_at_which_a_model_works_is_checked_and_written_only_if_it_is_not_a_tiles() {
+    let transfer = "name: t\nmodel: {kind: transfer}\n";
+    let bank = "name: m\nmodel: {kind: memory_bank}\n";
+    let hybrid = "name: h\nmodel: {kind: hybrid}\n";
+    for (text, set, said) in [
+        (SMALL, "model.side=20", "model.side: 20 is not in 32..=256"),
+        (transfer, "model.backbone.side=257", "model.backbone.side: 257 is not in 32..=256"),
+        (bank, "model.backbone.side=0", "model.backbone.side: 0 is not in 32..=256"),
+        (hybrid, "model.cnn.side=96", "model.cnn.side: must be 256"),
+        (transfer, "model.pooling=centre", "mean_and_centre"),
+    ] {
+        assert!(problem(text, &[set]).contains(said), "{set}: {}", problem(text, &[set]));
+    }
+    // 32 is halved five times at most.
+    let message = problem(SMALL, &["model.side=32", "model.filters=[1, 1, 1, 1, 1, 1]"]);
+    assert!(message.contains("model.filters: give 1 to 5 convolutions"), "{message}");
+
+    let written = |text: &str, sets: &[&str]| {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        let config = Config::parse(text, "small.yaml", &sets).unwrap();
+        let yaml = config.to_yaml().unwrap();
+        assert_eq!(Config::parse(&yaml, "resolved", &[]).unwrap(), config);
+        yaml
+    };
+    for text in [SMALL, transfer, bank, hybrid] {
+        assert!(!written(text, &[]).contains("side: 256") && !written(text, &[]).contains("pooling"));
+    }
+    assert!(written(SMALL, &["model.side=96"]).contains("side: 96"));
+    let other = written(transfer, &["model.backbone.side=96", "model.pooling=mean_and_centre"]);
+    assert!(other.contains("side: 96") && other.contains("pooling: mean_and_centre"), "{other}");
+}
+
+#[test]
+fn a_window_must_be_whole_pixels_at_the_side_of_the_model() {
+    // Three convolutions halve a window three times.
+    let fits = |side: usize, crop: usize| {
+        let sets = [format!("model.side={side}"), format!("training.crop={crop}")];
+        Config::parse(SMALL, "small.yaml", &sets).is_ok()
+    };
+    for (side, crop) in [(256, 40), (128, 48), (96, 64), (96, 128), (96, 256)] {
+        assert!(fits(side, crop), "{side} {crop}");
+    }
+    for (side, crop) in [(256, 36), (128, 40), (96, 96), (99, 128)] {
+        assert!(!fits(side, crop), "{side} {crop}");
+    }
+    assert!(problem(SMALL, &["model.side=99", "training.crop=128"]).contains("at this model.side no window"));
+}
+
+#[test]
 fn a_difference_is_named_by_its_key() {
     let config = |sets: &[&str]| {
         let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
@@ -63,6 +112,7 @@ fn a_difference_is_named_by_its_key() {
     assert_eq!(named(&[]), None);
     assert_eq!(named(&["training.epochs=3"]).as_deref(), Some("training.epochs"));
     assert_eq!(named(&["model.filters=[8]"]).as_deref(), Some("model.filters"));
+    assert_eq!(named(&["model.side=96"]).as_deref(), Some("model.side"));
     assert_eq!(named(&["data.augmentation=null"]).as_deref(), Some("data.augmentation"));
 }
 

@@ -30,6 +30,9 @@ fn evidence_lies_where_the_tile_has_something() {
         "{kind: cnn, filters: [8, 8, 8, 8], head: flatten, dense: [8], dropout: 0.5}",
         "{kind: hybrid, cnn: {filters: [8, 8], dense: [8], dropout: 0.5}, filters: [4, 4], latent: 4}",
         "{kind: transfer, backbone: {name: resnet18, weights: random, stages: [1, 2], width: 0.25}, dense: [8]}",
+        "{kind: cnn, filters: [8, 8], head: flatten, dense: [8], side: 96}",
+        "{kind: transfer, backbone: {name: resnet18, weights: random, stages: [1, 2], width: 0.25, side: 96}, \
+         pooling: mean_and_centre, dense: [8]}",
     ] {
         let zoo = zoo(model);
         let map = grad_cam(&zoo, 1, &quarter(), &device).unwrap().unwrap();

@@ -62,9 +62,9 @@ pub trait ModelSettings {
         0
     }
 
-    /// Number of times that the model halves the side of a tile, if `part` can learn from windows of tiles; `None` if it
-    /// needs whole tiles.
-    fn window_halvings(&self, part: Part) -> Option<usize> {
+    /// A number of pixels of which the side of a window must be a multiple, if `part` can learn from windows of tiles; `None`
+    /// if it needs whole tiles.
+    fn window_step(&self, part: Part) -> Option<usize> {
         let _ = part;
         None
     }

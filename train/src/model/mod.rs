@@ -75,8 +75,8 @@ pub use classes::Classes;
 pub(crate) use classes::{listed, nearest_of};
 pub use kind::{ClassifiedMaps, FeatureModel, FitTiles, ModelSettings, ModelVisitor, OnePass, TileModel};
 pub use loss::{Loss, LossOptions, Part};
-pub(crate) use preprocessing::prepare;
 pub use preprocessing::{PixelValues, Preprocessing};
+pub(crate) use preprocessing::{Reduction, prepare};
 pub use scores::{OutputTensor, Scores};
 pub(crate) use standard::Standard;
 

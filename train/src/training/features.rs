@@ -118,12 +118,12 @@ impl Extractor<'_> {
     fn file(&self, view: View<'_>, backbone: &str) -> Result<Option<PathBuf>> {
         let Some(folder) = cache::dir() else { return Ok(None) };
         let view = serde_json::to_string(&view).map_err(|error| Error::run(&folder, error.to_string()))?;
-        let stages = self.choice.backbone().stages();
+        let extraction = self.choice.backbone().key();
         // Features of burn and of another program differ in their last bits, and so do those of two devices.
         let mut key = if self.choice.is_burn() {
-            format!("1 {backbone} {stages:?} {view}")
+            format!("1 {backbone} {extraction} {view}")
         } else {
-            format!("2 {} {backbone} {stages:?} {view}", self.choice.identity())
+            format!("2 {} {backbone} {extraction} {view}", self.choice.identity())
         };
         if self.choice.is_burn() && self.trained_on != TrainingDevice::Flex {
             key += &self.trained_on.to_string();

@@ -57,7 +57,7 @@ impl<'a> Stage<'a> {
 
     /// Side of the window of its tiles that a step uses; `None` for whole tiles.
     pub(super) fn crop(&self) -> Option<usize> {
-        let takes_windows = self.config.model.settings().window_halvings(self.part()).is_some();
+        let takes_windows = self.config.model.settings().window_step(self.part()).is_some();
         self.config.training.crop.filter(|_| takes_windows)
     }
 

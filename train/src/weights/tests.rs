@@ -121,7 +121,7 @@ fn write(folder: &TempDir, tensors: &Tensors) -> PathBuf {
 
 fn config(kind: BackboneKind) -> BackboneConfig {
     let stages = (1..=kind.channels(1.0).len()).collect();
-    BackboneConfig { name: kind, weights: Weights::Random, stages, width: 1.0 }
+    BackboneConfig { name: kind, weights: Weights::Random, stages, ..BackboneConfig::default() }
 }
 
 /// Compares every stage with PyTorch's figures, to a few units in the fifth digit.

@@ -4,7 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use kiln_tile::SIDE;
 use serde::{Deserialize, Serialize};
+
+use crate::model::Reduction;
 
 /// A network that computes feature maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,11 +93,21 @@ pub struct BackboneConfig {
     pub stages: Vec<usize>,
     /// Factor on all numbers of channels; published weights fit only 1.
     pub width: f64,
+    /// The side in pixels at which the network works; the model reduces tiles to it. Left out of written configurations at
+    /// 256, so that those of older versions stay the same.
+    #[serde(skip_serializing_if = "Reduction::keeps")]
+    pub side: usize,
 }
 
 impl Default for BackboneConfig {
     fn default() -> Self {
-        Self { name: BackboneKind::EfficientnetLite0, weights: Weights::Fetch, stages: vec![3, 5, 7], width: 1.0 }
+        Self {
+            name: BackboneKind::EfficientnetLite0,
+            weights: Weights::Fetch,
+            stages: vec![3, 5, 7],
+            width: 1.0,
+            side: SIDE as usize,
+        }
     }
 }
 
@@ -121,6 +134,9 @@ impl BackboneConfig {
         }
         if !(0.1..=4.0).contains(&self.width) {
             return Some(format!("model.backbone.width: {} is not in 0.1..=4", self.width));
+        }
+        if let Some(problem) = Reduction::problem("model.backbone.side", self.side) {
+            return Some(problem);
         }
         let pretrained = self.weights != Weights::Random;
         (pretrained && self.width != 1.0).then(|| {

@@ -5,19 +5,22 @@
 
 mod config;
 mod efficientnet;
+mod extraction;
 mod frozen;
 mod layer;
+mod pooling;
 mod resnet;
 
 use burn::module::Module;
-use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
 
 pub(crate) use config::are_stages;
 pub use config::{BackboneConfig, BackboneKind, Weights};
 pub use efficientnet::EfficientNet;
+pub(crate) use extraction::Extraction;
 pub use frozen::FrozenBackbone;
-pub(crate) use frozen::vectors;
+pub use pooling::Pooling;
+use pooling::means;
 pub use resnet::ResNet;
 
 use super::{PixelValues, prepare};
@@ -42,8 +45,8 @@ impl Backbone {
         }
     }
 
-    /// Maps `[batch, channels, side, side]` of decoded tiles (u8, `[batch, 256, 256, 3]`) after each of `stages`,
-    /// counted from 1.
+    /// Maps `[batch, channels, side, side]` of decoded tiles (u8, `[batch, 256, 256, 3]`), or of smaller ones, after each of
+    /// `stages`, counted from 1.
     #[must_use]
     pub fn maps(&self, tile: impl Into<PixelValues>, stages: &[usize]) -> Vec<Tensor<4>> {
         let all = match self {
@@ -59,13 +62,8 @@ impl Backbone {
     /// The mean of each map over the tile, concatenated over `stages`, `[batch, features]`.
     #[must_use]
     pub fn features(&self, tile: impl Into<PixelValues>, stages: &[usize]) -> Tensor<2> {
-        pooled(self.maps(tile, stages))
+        means(self.maps(tile, stages))
     }
-}
-
-/// The mean of each map, concatenated over all stages, `[batch, features]`.
-pub(crate) fn pooled(maps: Vec<Tensor<4>>) -> Tensor<2> {
-    Tensor::cat(maps.into_iter().map(|maps| adaptive_avg_pool2d(maps, [1, 1]).flatten(1, 3)).collect(), 1)
 }
 
 /// Tiles as input of torchvision's weights: each channel in 0..1, minus the mean of ImageNet, over its deviation.

@@ -6,7 +6,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
 
-use super::{CnnConfig, Features, Head};
+use super::{CnnConfig, Head};
 use crate::model::ClassifiedMaps;
 
 /// The dense part: feature maps to one logit a class.
@@ -19,12 +19,12 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Fresh weights for the maps of [`Features`] under the same configuration.
+    /// Fresh weights for the maps of [`Features`](super::Features) under the same configuration.
     #[must_use]
     pub fn new(config: &CnnConfig, classes: usize, device: &Device) -> Self {
         let filters = config.filters.last().copied().unwrap_or(3);
         let pooled = config.head == Head::Pooled;
-        let inputs = if pooled { filters } else { filters * Features::side(config.filters.len()).pow(2) };
+        let inputs = if pooled { filters } else { filters * config.last_side().pow(2) };
         let widths: Vec<usize> = std::iter::once(inputs).chain(config.dense.iter().copied()).collect();
         let last = widths.last().copied().unwrap_or(inputs);
         Self {

@@ -3,7 +3,7 @@
 use kiln_tile::SIDE;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ModelSettings, Part};
+use crate::model::{ModelSettings, Part, Reduction};
 
 /// The layer between the last feature map and the first dense layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,19 +28,45 @@ pub struct CnnConfig {
     pub dropout: f64,
     /// The layer that turns feature maps into a vector.
     pub head: Head,
+    /// The side in pixels at which the convolutions begin; the model reduces tiles to it. Left out of written configurations
+    /// at 256, so that those of older versions stay the same.
+    #[serde(skip_serializing_if = "Reduction::keeps")]
+    pub side: usize,
+}
+
+impl CnnConfig {
+    /// Number of times that the side can be halved, at most 8.
+    fn halvings(&self) -> usize {
+        self.side.checked_ilog2().map_or(0, |halvings| halvings as usize).min(8)
+    }
+
+    /// Side of the last feature maps.
+    pub(crate) fn last_side(&self) -> usize {
+        self.side >> self.filters.len()
+    }
 }
 
 impl Default for CnnConfig {
     fn default() -> Self {
-        Self { filters: vec![32, 64, 128], dense: vec![512, 256], dropout: 0.5, head: Head::Flatten }
+        Self {
+            filters: vec![32, 64, 128],
+            dense: vec![512, 256],
+            dropout: 0.5,
+            head: Head::Flatten,
+            side: SIDE as usize,
+        }
     }
 }
 
 impl ModelSettings for CnnConfig {
     fn problem(&self) -> Option<String> {
+        if let Some(problem) = Reduction::problem("model.side", self.side) {
+            return Some(problem);
+        }
         // Each stage halves the side; 256 can be halved eight times.
-        if self.filters.is_empty() || self.filters.len() > 8 || self.filters.contains(&0) {
-            return Some("model.filters: give 1 to 8 convolutions with at least one filter each".to_owned());
+        let most = self.halvings();
+        if self.filters.is_empty() || self.filters.len() > most || self.filters.contains(&0) {
+            return Some(format!("model.filters: give 1 to {most} convolutions with at least one filter each"));
         }
         if self.dense.contains(&0) {
             return Some("model.dense: a layer of width 0 passes nothing on".to_owned());
@@ -56,12 +82,15 @@ impl ModelSettings for CnnConfig {
         let pairs = |widths: &[f64]| widths.windows(2).map(|pair| pair[0] * pair[1]).sum::<f64>();
         let filters = [vec![3.0], widths(&self.filters)].concat();
         let last = filters.last().copied().unwrap_or_default();
-        let side = f64::from(SIDE) / 2_f64.powi(i32::try_from(self.filters.len()).unwrap_or(i32::MAX));
+        let side = self.side as f64 / 2_f64.powi(i32::try_from(self.filters.len()).unwrap_or(i32::MAX));
         let inputs = if self.head == Head::Pooled { last } else { last * side * side };
         9.0 * pairs(&filters) + pairs(&[vec![inputs], widths(&self.dense)].concat())
     }
 
-    fn window_halvings(&self, _part: Part) -> Option<usize> {
-        (self.head == Head::Pooled).then_some(self.filters.len())
+    /// A window becomes smaller by the factor of its tile: both its reduced side and the sides of its maps are whole numbers.
+    fn window_step(&self, _part: Part) -> Option<usize> {
+        let halvings = SIDE.trailing_zeros() as usize + self.filters.len();
+        let shared = (self.side.trailing_zeros() as usize).min(halvings);
+        (self.head == Head::Pooled).then_some(1 << (halvings - shared))
     }
 }

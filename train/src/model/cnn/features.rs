@@ -69,7 +69,8 @@ impl Moments {
     }
 }
 
-/// The convolutional part: `[batch, 3, 256, 256]` to `[batch, filters, side, side]`, the side halved by each stage.
+/// The convolutional part: `[batch, 3, 256, 256]`, or smaller tiles, to `[batch, filters, side, side]`, the side halved by
+/// each stage.
 #[derive(Module, Debug)]
 pub struct Features {
     stages: Vec<Stage>,
@@ -128,7 +129,7 @@ impl Features {
         Ok(self)
     }
 
-    /// Side of the feature maps after `stages` stages.
+    /// Side of the feature maps of whole tiles, 256x256, after `stages` stages.
     #[must_use]
     pub fn side(stages: usize) -> usize {
         SIDE as usize >> stages

@@ -103,6 +103,9 @@ fn pooled_by_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CnnCo
 
 impl ModelSettings for HybridConfig {
     fn problem(&self) -> Option<String> {
+        if self.cnn.side != SIDE as usize {
+            return Some("model.cnn.side: must be 256 in a hybrid, whose autoencoder reads whole tiles".to_owned());
+        }
         if let Some(problem) = self.cnn.problem() {
             return Some(problem);
         }
@@ -152,7 +155,7 @@ impl ModelSettings for HybridConfig {
     }
 
     /// The autoencoder needs whole tiles; the classifier alone, in stage one, does not.
-    fn window_halvings(&self, part: Part) -> Option<usize> {
-        self.cnn.window_halvings(part).filter(|_| part == Part::Classifier && self.classifier_epochs > 0)
+    fn window_step(&self, part: Part) -> Option<usize> {
+        self.cnn.window_step(part).filter(|_| part == Part::Classifier && self.classifier_epochs > 0)
     }
 }

@@ -13,7 +13,7 @@ use burn::tensor::{Device, Int, Tensor};
 use bank::Bank;
 pub use config::{BankConfig, MemoryBankConfig, PatchBankConfig};
 
-use super::backbone::{Backbone, FrozenBackbone, vectors};
+use super::backbone::{Backbone, Extraction, FrozenBackbone, Pooling};
 use super::loss::masked_mean;
 use super::maps::enlarged;
 use super::{LossOptions, OnePass, PixelValues, Scores, TileModel};
@@ -26,7 +26,7 @@ pub struct MemoryBank {
     patch: Option<Bank>,
     side: usize,
     #[module(skip)]
-    stages: Vec<usize>,
+    extraction: Extraction,
 }
 
 impl MemoryBank {
@@ -43,7 +43,7 @@ impl MemoryBank {
     /// The vectors of tiles: of whole tiles, `[batch, features]`, and of their patches, `[batch * side * side, features]`,
     /// if there is a bank for them.
     fn vectors(&self, tile: PixelValues) -> (Tensor<2>, Option<Tensor<2>>) {
-        let (means, patches) = vectors(&self.backbone, tile, &self.stages, self.patch_side());
+        let (means, patches) = self.extraction.vectors(&self.backbone, tile, self.patch_side());
         let rows = patches.map(|patches| {
             let [batch, height, width, features] = patches.dims();
             patches.reshape([batch * height * width, features])
@@ -69,7 +69,7 @@ impl TileModel for MemoryBank {
             tile: settings.tile.as_ref().map(|tile| bank("tile", tile.entries, tile.neighbours)),
             patch: settings.patch.as_ref().map(|patch| bank("patch", patch.entries, 1)),
             side: settings.patch.as_ref().map_or(1, |patch| patch.side),
-            stages: backbone.stages.clone(),
+            extraction: Extraction::new(backbone, Pooling::Mean),
         }
     }
 
@@ -120,7 +120,7 @@ impl TileModel for MemoryBank {
     }
 
     fn frozen_backbone(&self) -> Option<FrozenBackbone> {
-        Some(FrozenBackbone::new(self.backbone.clone(), &self.stages, self.patch_side()))
+        Some(FrozenBackbone::new(self.backbone.clone(), &self.extraction, self.patch_side()))
     }
 
     fn fitted(self, settings: &MemoryBankConfig, pass: &mut OnePass<'_>) -> crate::Result<Self> {
@@ -132,9 +132,12 @@ impl TileModel for MemoryBank {
 mod tests {
     #[test]
     fn a_memory_bank_keeps_the_promises_of_a_kind() {
-        crate::model::testing::check_kind(
-            "{kind: memory_bank, backbone: {name: resnet18, weights: random, stages: [1], width: 0.25}, \
-             tile: {entries: 4, neighbours: 1}, patch: {side: 4, entries: 4}}",
-        );
+        // At 96 pixels the maps have 24 cells a side, which 16 patches do not divide.
+        for side in [256, 96] {
+            crate::model::testing::check_kind(&format!(
+                "{{kind: memory_bank, backbone: {{name: resnet18, weights: random, stages: [1], width: 0.25, side: {side}}}, \
+                 tile: {{entries: 4, neighbours: 1}}, patch: {{side: 16, entries: 4}}}}"
+            ));
+        }
     }
 }

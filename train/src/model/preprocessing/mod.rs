@@ -1,6 +1,7 @@
-//! Operations of the exported graph between a decoded tile and the model.
+//! Operations of the exported graph between a decoded tile and a model's first layer.
 
 mod pixel_values;
+mod reduction;
 mod reinhard;
 
 use burn::tensor::{Int, Tensor};
@@ -8,6 +9,7 @@ use kiln_tile::stain::{ColourStatistics, StainNormaliser};
 
 pub use pixel_values::PixelValues;
 pub(crate) use pixel_values::prepare;
+pub(crate) use reduction::Reduction;
 use reinhard::reinhard;
 
 /// Stain normalisation inside the graph, or nothing. All scoring through burn begins with it, so that thresholds and

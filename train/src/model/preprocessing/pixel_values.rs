@@ -3,7 +3,7 @@
 use burn::tensor::{Int, Tensor};
 
 /// Pixel values in 0..255 as f32, `[batch, 3, 256, 256]`: from decoded tiles (u8, `[batch, 256, 256, 3]`), or from a stain
-/// normalisation inside the graph.
+/// normalisation inside the graph. A window of tiles, or a model that works on fewer pixels, has a smaller side.
 #[derive(Debug, Clone)]
 pub struct PixelValues(pub(crate) Tensor<4>);
 
@@ -14,7 +14,7 @@ impl From<Tensor<4, Int>> for PixelValues {
     }
 }
 
-/// Tiles as the input of a convolution: f32 in 0..1, `[batch, 3, 256, 256]`.
+/// Tiles as the input of a convolution: f32 in 0..1, of the same shape.
 pub(crate) fn prepare(tile: impl Into<PixelValues>) -> Tensor<4> {
     tile.into().0.div_scalar(255.0)
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::ModelSettings;
-use crate::model::backbone::BackboneConfig;
+use crate::model::backbone::{BackboneConfig, Pooling};
 
 /// A dense classifier on a backbone's pooled maps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,10 @@ pub struct TransferConfig {
     /// Number of variations of each training tile that a frozen backbone's features are computed of; epochs cycle through
     /// them. 1 without augmentation.
     pub views: u64,
+    /// The numbers that each map becomes. Left out of written configurations at its default, so that those of older versions
+    /// stay the same.
+    #[serde(skip_serializing_if = "Pooling::is_default")]
+    pub pooling: Pooling,
     /// Widths of the dense layers before the classes.
     pub dense: Vec<usize>,
     /// Fraction of dense activations, and of features, dropped while training.
@@ -24,7 +28,14 @@ pub struct TransferConfig {
 
 impl Default for TransferConfig {
     fn default() -> Self {
-        Self { backbone: BackboneConfig::default(), frozen: true, views: 2, dense: vec![128], dropout: 0.3 }
+        Self {
+            backbone: BackboneConfig::default(),
+            frozen: true,
+            views: 2,
+            pooling: Pooling::default(),
+            dense: vec![128],
+            dropout: 0.3,
+        }
     }
 }
 

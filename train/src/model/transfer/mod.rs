@@ -10,7 +10,7 @@ use burn::tensor::{Device, Int, Tensor};
 
 pub use config::TransferConfig;
 
-use super::backbone::{Backbone, FrozenBackbone, pooled};
+use super::backbone::{Backbone, Extraction, FrozenBackbone};
 use super::loss::{cross_entropy, cross_entropy_of_scores};
 use super::{ClassifiedMaps, FeatureModel, LossOptions, PixelValues, Scores, Standard, TileModel};
 
@@ -24,7 +24,7 @@ pub struct Transfer {
     output: Linear,
     frozen: bool,
     #[module(skip)]
-    stages: Vec<usize>,
+    extraction: Extraction,
 }
 
 impl Transfer {
@@ -44,7 +44,7 @@ impl TileModel for Transfer {
 
     fn from_settings(settings: &TransferConfig, classes: usize, device: &Device) -> Self {
         let backbone = &settings.backbone;
-        let features = backbone.features();
+        let features = settings.pooling.features(backbone.features());
         let widths: Vec<usize> = std::iter::once(features).chain(settings.dense.iter().copied()).collect();
         let last = widths.last().copied().unwrap_or(features);
         Self {
@@ -54,7 +54,7 @@ impl TileModel for Transfer {
             dropout: DropoutConfig::new(settings.dropout).init(),
             output: LinearConfig::new(last, classes).init(device),
             frozen: settings.frozen,
-            stages: backbone.stages.clone(),
+            extraction: Extraction::new(backbone, settings.pooling),
         }
     }
 
@@ -95,7 +95,7 @@ impl TileModel for Transfer {
     }
 
     fn frozen_backbone(&self) -> Option<FrozenBackbone> {
-        self.frozen.then(|| FrozenBackbone::new(self.backbone.clone(), &self.stages, None))
+        self.frozen.then(|| FrozenBackbone::new(self.backbone.clone(), &self.extraction, None))
     }
 
     fn standardised(self, features: Tensor<2>) -> Self {
@@ -105,8 +105,8 @@ impl TileModel for Transfer {
     fn classified_maps(&self, tile: PixelValues) -> Option<ClassifiedMaps> {
         // Frozen, so that dropout has no effect and gradients reach the maps alone.
         let head = self.clone().train().freeze();
-        let maps = self.backbone.maps(tile, &self.stages);
-        Some(ClassifiedMaps { maps, head: Box::new(move |maps| head.logits(pooled(maps))) })
+        let maps = self.extraction.maps(&self.backbone, tile);
+        Some(ClassifiedMaps { maps, head: Box::new(move |maps| head.logits(head.extraction.pooled(maps))) })
     }
 }
 
@@ -116,7 +116,7 @@ impl FeatureModel for Transfer {
     }
 
     fn features(&self, tile: PixelValues) -> Tensor<2> {
-        self.backbone.features(tile, &self.stages)
+        self.extraction.features(&self.backbone, tile)
     }
 
     fn loss_of_features(&self, features: Tensor<2>, labels: Tensor<1, Int>, options: &LossOptions) -> Tensor<1> {
@@ -130,10 +130,51 @@ impl FeatureModel for Transfer {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use kiln_tile::TILE_BYTES;
+
+    use super::*;
+    use crate::model::tensors::{read, tile_tensor};
+    use crate::model::{ModelConfig, Zoo};
+
+    const BACKBONE: &str = "name: resnet18, weights: random, stages: [1, 2], width: 0.25";
+
     #[test]
     fn a_transfer_keeps_the_promises_of_a_kind() {
-        crate::model::testing::check_kind(
-            "{kind: transfer, backbone: {name: resnet18, weights: random, stages: [1, 2], width: 0.25}, dense: [4]}",
-        );
+        crate::model::testing::check_kind(&format!("{{kind: transfer, backbone: {{{BACKBONE}}}, dense: [4]}}"));
+    }
+
+    #[test]
+    fn a_transfer_at_fewer_pixels_and_with_centres_keeps_the_promises_of_a_kind() {
+        for side in [96, 33] {
+            let backbone = format!("{{{BACKBONE}, side: {side}}}");
+            crate::model::testing::check_kind(&format!(
+                "{{kind: transfer, backbone: {backbone}, pooling: mean_and_centre, dense: [4]}}"
+            ));
+        }
+    }
+
+    fn zoo(keys: &str) -> Zoo {
+        let text = format!("{{kind: transfer, backbone: {{{BACKBONE}{keys}}}, pooling: mean_and_centre, dense: [4]}}");
+        let config: ModelConfig = serde_yaml::from_str(&text).unwrap();
+        Zoo::new(&config, 2, 3, &Device::flex()).valid()
+    }
+
+    #[test]
+    fn features_of_the_frozen_backbone_are_those_of_the_model_at_every_side() {
+        let whole = zoo("");
+        let reduced = zoo(", side: 96").try_load_record(whole.clone().into_record()).unwrap();
+        let pixels = (0..TILE_BYTES).map(|at| (at * 31 % 251) as u8).collect();
+        let tile = tile_tensor(pixels, &Device::flex());
+        let features = |zoo: &Zoo| {
+            let frozen = zoo.frozen_backbone().unwrap().forward(tile.clone()).0;
+            let own = zoo.feature_model().unwrap().features(tile.clone().into());
+            assert_eq!(frozen.dims(), [1, 2 * (16 + 32)]);
+            let frozen = read(frozen.into_data()).unwrap();
+            assert_eq!(frozen, read(own.into_data()).unwrap());
+            frozen
+        };
+        assert_ne!(features(&whole), features(&reduced));
     }
 }

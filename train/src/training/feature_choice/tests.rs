@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 
 use super::*;
-use crate::model::backbone::{Backbone, BackboneKind};
+use crate::model::backbone::{Backbone, BackboneConfig, BackboneKind, Extraction, Pooling};
 use crate::model::materialised;
 
 const RUNTIME: &str = "some runtime 1.0";
@@ -47,7 +47,9 @@ fn burn() -> BurnExtractor {
     let device = Device::flex();
     device.seed(3);
     let backbone = materialised(Backbone::new(BackboneKind::Resnet18, 1, 0.125, &device));
-    BurnExtractor::new(FrozenBackbone::new(backbone, &[1], Some(4)), &device, TrainingDevice::Flex)
+    let config = BackboneConfig { stages: vec![1], ..BackboneConfig::default() };
+    let extraction = Extraction::new(&config, Pooling::Mean);
+    BurnExtractor::new(FrozenBackbone::new(backbone, &extraction, Some(4)), &device, TrainingDevice::Flex)
 }
 
 fn pixels(tiles: usize) -> Vec<u8> {

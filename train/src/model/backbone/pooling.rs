@@ -1,0 +1,101 @@
+//! The key `model.pooling`: the numbers that a feature map becomes.
+
+use burn::tensor::Tensor;
+use burn::tensor::module::adaptive_avg_pool2d;
+use serde::{Deserialize, Serialize};
+
+/// The pooling of feature maps to one vector for a tile.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pooling {
+    /// The mean of each map.
+    #[default]
+    Mean,
+    /// Also the mean of each map over the central square, a third of the side, for tiles whose label is decided there.
+    MeanAndCentre,
+}
+
+impl Pooling {
+    /// Length of the vector of so many maps.
+    #[must_use]
+    pub fn features(self, maps: usize) -> usize {
+        match self {
+            Self::Mean => maps,
+            Self::MeanAndCentre => 2 * maps,
+        }
+    }
+
+    /// Returns true for the default. By reference, because serde's `skip_serializing_if` takes one.
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Vectors `[batch, features]` of the maps of all stages: the means, then those of the centres.
+    pub(crate) fn apply(self, maps: Vec<Tensor<4>>) -> Tensor<2> {
+        match self {
+            Self::Mean => means(maps),
+            Self::MeanAndCentre => {
+                let centres = maps.iter().cloned().map(centre).collect();
+                Tensor::cat(vec![means(maps), means(centres)], 1)
+            }
+        }
+    }
+}
+
+/// The mean of each map, concatenated over all stages, `[batch, features]`.
+pub(crate) fn means(maps: Vec<Tensor<4>>) -> Tensor<2> {
+    Tensor::cat(maps.into_iter().map(|maps| adaptive_avg_pool2d(maps, [1, 1]).flatten(1, 3)).collect(), 1)
+}
+
+/// The central square of maps.
+fn centre(maps: Tensor<4>) -> Tensor<4> {
+    let [_, _, height, width] = maps.dims();
+    let ([top, rows], [left, columns]) = (middle(height), middle(width));
+    maps.narrow(2, top, rows).narrow(3, left, columns)
+}
+
+/// Start and length of the middle third of a side, widened to whole cells.
+fn middle(side: usize) -> [usize; 2] {
+    let start = side / 3;
+    [start, (2 * side).div_ceil(3) - start]
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+    use crate::model::tensors::read;
+
+    #[test]
+    fn the_middle_of_a_side_is_central_and_never_empty() {
+        assert_eq!([3, 6, 8, 12, 32].map(middle), [[1, 1], [2, 2], [2, 4], [4, 4], [10, 12]]);
+        for side in 1..=256 {
+            let [start, length] = middle(side);
+            assert!(length >= 1 && 2 * start + length == side, "side {side}");
+        }
+    }
+
+    #[test]
+    fn the_mean_of_the_centre_follows_the_mean_of_the_map() {
+        // 6 where the centre of a map of 6 x 6 is; the second map is 2 everywhere.
+        let is_centre = |at: usize| (2..4).contains(&(at / 6)) && (2..4).contains(&(at % 6));
+        let first = (0..36).map(|at| if is_centre(at) { 6.0 } else { 0.0 });
+        let values: Vec<f32> = first.chain([2.0; 36]).collect();
+        let maps = Tensor::<4>::from_data(TensorData::new(values, [1, 2, 6, 6]), &Device::flex());
+        // A coarser stage of one map.
+        let coarse =
+            Tensor::<4>::from_data(TensorData::new(vec![5.0_f32, 1.0, 1.0, 1.0], [1, 1, 2, 2]), &Device::flex());
+        let pooled = |pooling: Pooling| read(pooling.apply(vec![maps.clone(), coarse.clone()]).into_data()).unwrap();
+        let near = |found: &[f64], expected: &[f64]| {
+            found.len() == expected.len() && found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6)
+        };
+        let mean = [24.0 / 36.0, 2.0, 2.0];
+        assert!(near(&pooled(Pooling::Mean), &mean));
+        let found = pooled(Pooling::MeanAndCentre);
+        assert!(near(&found[..3], &mean) && near(&found[3..], &[6.0, 2.0, 2.0]), "{found:?}");
+        assert_eq!(found.len(), Pooling::MeanAndCentre.features(3));
+    }
+}
