@@ -32,11 +32,10 @@ fn documents() -> Vec<(String, String)> {
 fn lines_of_blocks(document: &str) -> Vec<String> {
     let (mut lines, mut language) = (Vec::new(), None::<String>);
     for line in document.replace("\\\n", " ").lines().map(str::trim) {
-        match (line.strip_prefix("```"), &language) {
-            (Some(word), None) => language = Some(word.to_owned()),
-            (Some(_), Some(_)) => language = None,
-            (None, Some(word)) if word.is_empty() || word == "sh" => lines.push(line.to_owned()),
-            _ => {}
+        if let Some(word) = line.strip_prefix("```") {
+            language = if language.is_none() { Some(word.to_owned()) } else { None };
+        } else if matches!(language.as_deref(), Some("" | "sh")) {
+            lines.push(line.to_owned());
         }
     }
     lines
