@@ -2,7 +2,15 @@
 //! prints the results; everything that a library user needs is in the libraries.
 
 mod destination;
-#[cfg(all(test, feature = "compare", feature = "endpoint"))]
+#[cfg(all(
+    test,
+    feature = "bench",
+    feature = "compare",
+    feature = "debug",
+    feature = "endpoint",
+    feature = "package",
+    feature = "slide"
+))]
 mod documented;
 mod environment;
 mod exit;
