@@ -59,7 +59,7 @@ fn the_spread_is_zero_for_equal_vectors_and_one_for_all_directions() {
     // The eight directions along the axes: the deviation in each of the four dimensions is a half.
     let mut axes = [[0.0; 4]; 8];
     for (at, axis) in axes.iter_mut().enumerate() {
-        axis[at / 2] = if at % 2 == 0 { 1.0 } else { -3.0 };
+        axis[at / 2] = if at.is_multiple_of(2) { 1.0 } else { -3.0 };
     }
     assert!((number(spread(vectors(axes, &device))) - 1.0).abs() < 1e-6);
     let near = vectors([[10.0, 10.0, 10.0, 10.1], [10.0, 10.0, 10.1, 10.0]], &device);
