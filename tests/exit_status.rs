@@ -70,6 +70,10 @@ fn calls() -> Vec<Call> {
     add("data split", &[0], false, own(&[&tiles, &"--out", &"OUT/split.csv"]));
     add("data synth", &[0], false, own(&[&"--out", &"OUT/tiles", &"--tiles", &"24"]));
     add("weights import", &[2], false, own(&[&tile, &"--backbone", &"resnet18", &"--out", &"OUT/w.bpk"]));
+    let pretraining = kept.join("pretrain.yaml");
+    let weights: [&dyn AsRef<OsStr>; 2] = [&"--out", &"OUT/w.bpk"];
+    add("pretrain", &[0], true, own(&[&pretraining, &"--data", &tiles, weights[0], weights[1]]));
+    add("pretrain", &[2], false, own(&[&pretraining, &"--data", &missing, weights[0], weights[1]]));
     let config = fixture.config(Kind::Cnn);
     let quick = ["--set", "training.epochs=1"].map(OsString::from);
     add("train", &[0], true, [own(&[&config, &"--data", &tiles, &"--out", &"OUT/run"]), quick.to_vec()].concat());
@@ -127,6 +131,13 @@ models:
 bootstrap_resamples: 100
 ";
 
+const PRETRAINING: &str = "
+name: tiny
+backbone: {name: resnet18, weights: random, stages: [1], width: 0.1}
+method: {kind: simsiam, projection: 8, prediction: 4}
+training: {epochs: 1, batch: 48}
+";
+
 /// Inputs that the calls share: a bundle whose outputs differ from its golden outputs, two parts of a scoring run, a study
 /// whose trials are done.
 fn kept() -> &'static Path {
@@ -154,6 +165,7 @@ fn keep() -> TempDir {
         kiln!("score", fixture.bundle(Kind::Cnn), &tiles[0], &tiles[1], "--shard", shard, "--out", out).code(0);
     }
     fs::write(kept.join("study.yaml"), STUDY).unwrap();
+    fs::write(kept.join("pretrain.yaml"), PRETRAINING).unwrap();
     kiln!("study", kept.join("study.yaml"), "--data", fixture.tiles(), "--out", kept.join("study")).code(0);
     folder
 }

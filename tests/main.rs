@@ -31,6 +31,7 @@ mod onnx_checker;
 mod operations;
 mod package;
 mod pages;
+mod pretrain;
 mod real_tiles;
 mod score;
 mod score_input;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::{Kind, draw, draw_truncated, finish, fixture, kiln, scratch};
 
-const VERBS: [&[&str]; 34] = [
+const VERBS: [&[&str]; 35] = [
     &[],
     &["demo"],
     &["runtime"],
@@ -18,6 +18,7 @@ const VERBS: [&[&str]; 34] = [
     &["slide", "report"],
     &["slide", "evaluate"],
     &["weights"],
+    &["pretrain"],
     &["data", "synth"],
     &["data", "inspect"],
     &["data", "split"],

@@ -144,6 +144,27 @@ pub enum Error {
         /// The cause.
         reason: String,
     },
+    /// A file has only the first stages of the configured backbone.
+    #[error(
+        "weights {}: has the first {stages} stages of {backbone}, and the configuration uses stage {needed}",
+        path.display()
+    )]
+    ShallowWeights {
+        /// The file.
+        path: PathBuf,
+        /// The backbone.
+        backbone: String,
+        /// Number of stages in the file.
+        stages: usize,
+        /// The deepest stage of the configuration.
+        needed: usize,
+    },
+    /// The file for new weights exists already.
+    #[error("weights {}: exists already", path.display())]
+    WeightsExist {
+        /// The file.
+        path: PathBuf,
+    },
     /// No published weights are pinned for a backbone.
     #[error("weights of {backbone} cannot be fetched: none are pinned")]
     NotPublished {
@@ -236,6 +257,8 @@ impl Error {
             | Self::InUse { .. }
             | Self::Weights { .. }
             | Self::OtherBackbone { .. }
+            | Self::ShallowWeights { .. }
+            | Self::WeightsExist { .. }
             | Self::Io { .. } => Fault::Input,
         }
     }

@@ -1,5 +1,6 @@
 //! From labelled tiles to a trained model: data sets and their splits ([`data`]), models ([`model`]), pretrained weights
-//! ([`weights`]), features of frozen backbones ([`features`]), the training loop and the run that it writes ([`training`]),
+//! ([`weights`]), weights learnt without labels ([`pretraining`]), features of frozen backbones ([`features`]), the training
+//! loop and the run that it writes ([`training`]),
 //! explanations of a model's decisions ([`explain`]), figures ([`metrics`]), baselines ([`baseline`]), pictures and reports
 //! ([`picture`], [`report`]). A [`study`] compares several trainings. Depends on burn and not on ONNX; the export crate turns
 //! a run into a bundle.
@@ -15,6 +16,7 @@ pub mod metrics;
 pub mod model;
 mod parallel;
 pub mod picture;
+pub mod pretraining;
 pub mod report;
 pub mod study;
 pub mod training;

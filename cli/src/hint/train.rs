@@ -38,7 +38,11 @@ pub(super) fn train(error: &kiln_train::Error) -> Option<String> {
         Error::OtherFeatures { .. } => {
             "resume with the ONNX Runtime and the machine that it began with, or choose another folder with --out"
         }
-        Error::OtherBackbone { .. } => "make the file with `kiln weights import`",
+        Error::OtherBackbone { .. } => "make the file with `kiln weights import` or `kiln pretrain`",
+        Error::ShallowWeights { stages, .. } => {
+            return Some(format!("use stages up to {stages}, or pre-train with deeper backbone.stages"));
+        }
+        Error::WeightsExist { .. } => "choose another file with --out, or remove it",
         Error::NotPublished { .. } => {
             "import a file with `kiln weights import FILE --backbone NAME --out WEIGHTS`, and set model.backbone.weights \
              to WEIGHTS"

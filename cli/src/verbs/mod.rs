@@ -29,6 +29,8 @@ mod merge;
 mod number;
 #[cfg(feature = "package")]
 mod package;
+#[cfg(feature = "train")]
+mod pretrain;
 mod provider;
 mod runtime;
 mod score;
@@ -66,6 +68,8 @@ pub(crate) enum Verb {
     Slide(Box<slide::Args>),
     #[cfg(feature = "train")]
     Weights(weights::Args),
+    #[cfg(feature = "train")]
+    Pretrain(pretrain::Args),
     #[cfg(feature = "train")]
     Train(train::Args),
     #[cfg(feature = "train")]
@@ -122,6 +126,8 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         Verb::Slide(args) => slide::run(*args, out),
         #[cfg(feature = "train")]
         Verb::Weights(args) => weights::run(args, out),
+        #[cfg(feature = "train")]
+        Verb::Pretrain(args) => pretrain::run(args, out),
         #[cfg(feature = "train")]
         Verb::Train(args) => train::run(args, out),
         #[cfg(feature = "train")]

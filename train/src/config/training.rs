@@ -88,7 +88,7 @@ impl Default for Schedule {
 
 impl Schedule {
     /// The step size stays between 0 and its highest.
-    pub(super) fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         match self {
             Self::Constant => true,
             Self::Cosine { minimum, .. } => (0.0..=1.0).contains(minimum),

@@ -23,12 +23,17 @@ const COLUMNS: [&str; 4] = ["path", "label", "group", "split"];
 
 /// Reads a list. Either all rows have a split, or none.
 pub(super) fn read(path: &Path) -> Result<Vec<Entry>> {
+    read_with(path, None)
+}
+
+/// As [`read`], where `missing` is the label of rows without one; the column may be missing, too.
+pub(super) fn read_with(path: &Path, missing: Option<&str>) -> Result<Vec<Entry>> {
     let text = read_text(path)?;
     let text = text.trim_start_matches('\u{feff}');
     let mut reader = ReaderBuilder::new().from_reader(text.as_bytes());
     let mut header = reader.headers().map_err(|error| csv_error(path, &error))?.clone();
     header.trim();
-    let columns = Columns::find(path, &header)?;
+    let columns = Columns::find(path, &header, missing)?;
     let mut entries = Vec::new();
     let mut lines = HashMap::new();
     let mut record = StringRecord::new();
@@ -151,15 +156,17 @@ fn require_all_or_no_splits(path: &Path, entries: &[Entry], lines: &HashMap<Path
 }
 
 /// Index of each column in a record.
-struct Columns {
+struct Columns<'a> {
     path: usize,
-    label: usize,
+    label: Option<usize>,
+    /// The label of rows without one.
+    missing_label: Option<&'a str>,
     group: Option<usize>,
     split: Option<usize>,
 }
 
-impl Columns {
-    fn find(list: &Path, header: &StringRecord) -> Result<Self> {
+impl<'a> Columns<'a> {
+    fn find(list: &Path, header: &StringRecord, missing_label: Option<&'a str>) -> Result<Self> {
         let mut found = [None; 4];
         if let Some(separator) = header.get(0).filter(|_| header.len() == 1).and_then(other_separator) {
             let reason = format!("the header is separated by {separator}; columns are separated by commas");
@@ -180,19 +187,18 @@ impl Columns {
         let [path, label, group, split] = found;
         let missing =
             |name| at(list, 1, format!("the header has no column `{name}`; expected path,label[,group][,split]"));
-        Ok(Self {
-            path: path.ok_or_else(|| missing("path"))?,
-            label: label.ok_or_else(|| missing("label"))?,
-            group,
-            split,
-        })
+        let path = path.ok_or_else(|| missing("path"))?;
+        if label.is_none() && missing_label.is_none() {
+            return Err(missing("label"));
+        }
+        Ok(Self { path, label, missing_label, group, split })
     }
 
     fn entry(&self, record: &[&str]) -> Result<Entry, String> {
         let field =
             |index: Option<usize>| index.and_then(|index| record.get(index).copied()).filter(|text| !text.is_empty());
         let path = contained(field(Some(self.path)).ok_or("the path is empty")?)?;
-        let label = named("label", field(Some(self.label)).ok_or("the label is empty")?)?;
+        let label = named("label", field(self.label).or(self.missing_label).ok_or("the label is empty")?)?;
         let group = field(self.group).map(|text| named("group", text)).transpose()?;
         let split = field(self.split).map(str::parse).transpose()?;
         Ok(Entry { path, label, group, split })

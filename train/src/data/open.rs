@@ -12,6 +12,8 @@ use super::{DataError, Result, labels, list, slide_list};
 
 /// Name of the list in a data folder.
 const LIST_NAME: &str = "tiles.csv";
+/// The label of tiles that have none, in [`Dataset::open_unlabelled`].
+const UNLABELLED: &str = "unlabelled";
 /// Folders nested deeper than this are probably a link to a parent folder.
 const MAX_DEPTH: usize = 16;
 
@@ -59,30 +61,69 @@ impl Dataset {
         if metadata.is_dir() && !list.is_file() {
             return from_class_folders(path);
         }
-        if metadata.is_dir() {
-            return from_list(path, &list, options);
+        opened_list(path, metadata.is_dir(), options, None)
+    }
+
+    /// As [`Dataset::open_with`], for learning without labels: tiles without a label have the label `unlabelled`. The column
+    /// `label` of a list may be missing, and a folder may have the tiles directly in it.
+    ///
+    /// # Errors
+    /// As [`Dataset::open_with`].
+    pub fn open_unlabelled(path: &Path, options: &SlideOptions) -> Result<Self> {
+        let metadata = fs::metadata(path).map_err(DataError::io(path))?;
+        if metadata.is_dir() && !path.join(LIST_NAME).is_file() {
+            let of_classes = from_class_folders(path);
+            if !matches!(of_classes, Err(DataError::NoTiles { .. })) {
+                return of_classes;
+            }
+            let entries = tiles_directly_in(path)?;
+            return if entries.is_empty() { of_classes } else { Ok(Self::from_files(path.to_owned(), entries, None)) };
         }
-        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
-            let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            return from_list(root, path, options);
-        }
-        Err(DataError::dataset(
-            path,
-            "neither a folder nor a .csv list; give a folder with one subfolder per class, or a list",
-        ))
+        opened_list(path, metadata.is_dir(), options, Some(UNLABELLED))
     }
 }
 
-fn from_list(root: &Path, list: &Path, options: &SlideOptions) -> Result<Dataset> {
-    if slide_list::is_slide_list(list) {
-        return slide_list::open(root, list, options);
+/// Opens the list in a folder, or a list by its own path; `missing` is the label of rows without one.
+fn opened_list(path: &Path, is_folder: bool, options: &SlideOptions, missing: Option<&str>) -> Result<Dataset> {
+    if is_folder {
+        return from_list(path, &path.join(LIST_NAME), options, missing);
     }
-    let entries = list::read(list)?;
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
+        let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        return from_list(root, path, options, missing);
+    }
+    Err(DataError::dataset(
+        path,
+        "neither a folder nor a .csv list; give a folder with one subfolder per class, or a list",
+    ))
+}
+
+fn from_list(root: &Path, list: &Path, options: &SlideOptions, missing: Option<&str>) -> Result<Dataset> {
+    if slide_list::is_slide_list(list) {
+        return slide_list::open(root, list, options, missing);
+    }
+    let entries = list::read_with(list, missing)?;
     if entries.is_empty() {
         return Err(DataError::NoTiles { path: list.to_owned(), reason: "the list has a header and no rows" });
     }
     labels::check(list, &entries)?;
     Ok(Dataset::from_files(root.to_owned(), entries, Some(list.to_owned())))
+}
+
+/// The tiles in a folder itself, without those of its subfolders.
+fn tiles_directly_in(folder: &Path) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for name in sorted_names(folder)? {
+        let path = PathBuf::from(name);
+        if !is_tile_path(&path) || folder.join(&path).is_dir() {
+            continue;
+        }
+        if let Some(problem) = labels::path_problem(&path) {
+            return Err(DataError::dataset(folder, problem));
+        }
+        entries.push(Entry { path, label: UNLABELLED.to_owned(), group: None, split: None });
+    }
+    Ok(entries)
 }
 
 fn from_class_folders(root: &Path) -> Result<Dataset> {

@@ -27,11 +27,11 @@ pub(super) fn is_slide_list(path: &Path) -> bool {
     read.is_ok() && names().any(|name| name == "slide") && !names().any(|name| name == "path")
 }
 
-/// Opens a data set of slide tiles.
-pub(super) fn open(root: &Path, path: &Path, options: &SlideOptions) -> Result<Dataset> {
+/// Opens a data set of slide tiles. Tiles without a label are left out, or have the label `missing`.
+pub(super) fn open(root: &Path, path: &Path, options: &SlideOptions, missing: Option<&str>) -> Result<Dataset> {
     let listed = TileList::read(path, &ListLimits::default()).map_err(|error| DataError::TileList(Box::new(error)))?;
     refuse_results(path, &listed)?;
-    let rows = Rows::new(path, &listed)?;
+    let rows = Rows::new(path, &listed, missing)?;
     let Rows { entries, places, slides, unlabelled, states_groups } = rows;
     if entries.is_empty() {
         let reason = if listed.is_empty() {
@@ -73,7 +73,7 @@ struct Rows {
 }
 
 impl Rows {
-    fn new(path: &Path, listed: &TileList) -> Result<Self> {
+    fn new(path: &Path, listed: &TileList, missing: Option<&str>) -> Result<Self> {
         let texts: Vec<&str> = listed.slides().collect();
         let paths: Vec<PathBuf> = texts.iter().map(|text| listed.slide_path(text)).collect();
         let names = short_names(&paths).map_err(|(one, other)| {
@@ -84,7 +84,7 @@ impl Rows {
         let mut used: Vec<Option<u32>> = vec![None; texts.len()];
         let mut rows = Self::default();
         for (tile, slide) in (0..listed.len()).filter_map(|index| listed.get(index).zip(listed.slide_of(index))) {
-            let Some(label) = tile.label else {
+            let Some(label) = tile.label.or(missing) else {
                 rows.unlabelled += 1;
                 continue;
             };

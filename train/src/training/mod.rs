@@ -45,4 +45,5 @@ pub(crate) use open::require_resolution;
 pub use pictures::report;
 pub use request::{Outcome, TrainRequest};
 pub use run::Run;
+pub(crate) use seeds::{Purpose, seed};
 pub use train::{train, train_unless_stopped};

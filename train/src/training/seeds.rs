@@ -17,6 +17,8 @@ pub(crate) enum Purpose {
     Window = 6,
     /// Tiles that a stain normalisation is fitted on.
     Stain = 9,
+    /// The two variations of each tile in an epoch of pre-training.
+    Views = 10,
 }
 
 /// The seed for `purpose` and `number` (a step, or 0): the finaliser of SplitMix64 over the three.

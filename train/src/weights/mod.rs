@@ -43,11 +43,12 @@ pub fn pretrained(
     load(&path, config, device).map(Some)
 }
 
-/// The backbone of `config` with the weights of a file that [`import`] wrote, and the file's SHA-256, which is compared
-/// with the `.sha256` file.
+/// The backbone of `config` with the weights of a file that [`import`] or [`pretrain`](crate::pretraining::pretrain) wrote,
+/// and the file's SHA-256, which is compared with the `.sha256` file.
 ///
 /// # Errors
-/// [`Error::Io`], [`Error::Weights`] and [`Error::OtherBackbone`] if the file is missing, damaged or of another backbone.
+/// [`Error::Io`], [`Error::Weights`] and [`Error::OtherBackbone`] if the file is missing, damaged or of another backbone;
+/// [`Error::ShallowWeights`] if it lacks the deepest stages of `config`.
 pub fn load(path: &Path, config: &BackboneConfig, device: &Device) -> Result<(Backbone, String)> {
     let wrong = |reason: String| Error::Weights { path: path.to_owned(), reason };
     let length = fs::metadata(path).map_err(Error::io(path))?.len();
@@ -63,20 +64,33 @@ pub fn load(path: &Path, config: &BackboneConfig, device: &Device) -> Result<(Ba
             "SHA-256 {digest} differs from the .sha256 file; import or fetch the weights again"
         )));
     }
-    let fresh = Backbone::new(config.name, config.depth(), config.width, device);
+    // The file may have more stages than the model.
+    let with_stages = |stages: usize| -> Result<Backbone, RecordError> {
+        let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes.clone()))?.allow_unused(true);
+        Backbone::new(config.name, stages, config.width, device).try_load_record(record)
+    };
     let refuse = |error: RecordError| Error::OtherBackbone {
         path: path.to_owned(),
         backbone: config.name.to_string(),
         reason: error.to_string(),
     };
-    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(refuse)?;
-    // The file has all stages, the model only the used ones.
-    let backbone = fresh.try_load_record(record.allow_unused(true)).map_err(refuse)?;
-    Ok((backbone, digest))
+    let depth = config.depth();
+    match with_stages(depth) {
+        Ok(backbone) => Ok((backbone, digest)),
+        Err(error) => Err(match (1..depth).rev().find(|stages| with_stages(*stages).is_ok()) {
+            Some(stages) => Error::ShallowWeights {
+                path: path.to_owned(),
+                backbone: config.name.to_string(),
+                stages,
+                needed: depth,
+            },
+            None => refuse(error),
+        }),
+    }
 }
 
-/// Writes a whole backbone and a `.sha256` file in the format of `sha256sum`; returns the digest.
-fn save(path: &Path, backbone: Backbone) -> Result<String> {
+/// Writes a backbone and a `.sha256` file in the format of `sha256sum`; returns the digest.
+pub(crate) fn save(path: &Path, backbone: Backbone) -> Result<String> {
     let wrong = |error: RecordError| Error::Weights { path: path.to_owned(), reason: error.to_string() };
     let bytes = backbone.into_record().into_bytes().map_err(wrong)?;
     let digest = sha256_hex(&bytes);

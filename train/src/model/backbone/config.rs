@@ -57,7 +57,7 @@ pub enum Weights {
     Fetch,
     /// Weights drawn from the seed: for tests, and for measuring the effect of pretraining.
     Random,
-    /// A file that [`weights::import`](crate::weights::import) wrote.
+    /// A file that [`weights::import`](crate::weights::import) or [`pretrain`](crate::pretraining::pretrain) wrote.
     File(PathBuf),
 }
 
@@ -91,7 +91,7 @@ pub struct BackboneConfig {
     pub weights: Weights,
     /// The stages whose maps are used, from 1, ascending. Layers behind the last one are left out of the model.
     pub stages: Vec<usize>,
-    /// Factor on all numbers of channels; published weights fit only 1.
+    /// Factor on all numbers of channels; published weights fit only 1, and those of a file the width that they have.
     pub width: f64,
     /// The side in pixels at which the network works; the model reduces tiles to it. Left out of written configurations at
     /// 256, so that those of older versions stay the same.
@@ -138,9 +138,9 @@ impl BackboneConfig {
         if let Some(problem) = Reduction::problem("model.backbone.side", self.side) {
             return Some(problem);
         }
-        let pretrained = self.weights != Weights::Random;
-        (pretrained && self.width != 1.0).then(|| {
-            "model.backbone.width: pretrained weights fit a width of 1; set model.backbone.weights=random".to_owned()
+        let published = self.weights == Weights::Fetch;
+        (published && self.width != 1.0).then(|| {
+            "model.backbone.width: the published weights fit a width of 1; set model.backbone.weights=random".to_owned()
         })
     }
 }

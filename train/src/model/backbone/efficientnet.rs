@@ -131,6 +131,18 @@ impl EfficientNet {
         all
     }
 
+    /// Every layer.
+    pub(super) fn layers_mut(&mut self) -> Vec<&mut Layer> {
+        let mut layers = vec![&mut self.stem];
+        for block in self.stages.iter_mut().flatten() {
+            layers.extend(block.expand.iter_mut());
+            layers.push(&mut block.depthwise);
+            layers.push(&mut block.project);
+        }
+        layers.extend(self.head.iter_mut());
+        layers
+    }
+
     /// The path of each layer here, and its name in the published files: those of `efficientnet_lite_pytorch`
     /// (blocks numbered through) and those of `timm` (by stage, layers counted).
     pub(super) fn names() -> Vec<[String; 3]> {

@@ -64,6 +64,16 @@ impl Backbone {
     pub fn features(&self, tile: impl Into<PixelValues>, stages: &[usize]) -> Tensor<2> {
         means(self.maps(tile, stages))
     }
+
+    /// From now on every layer normalises by the figures of each batch, which replace the part `momentum` of its running
+    /// figures, as pre-training needs; `None` normalises by the running figures again.
+    pub(crate) fn follow_batches(&mut self, momentum: Option<f64>) {
+        let layers = match self {
+            Self::EfficientNetLite0(network) => network.layers_mut(),
+            Self::ResNet18(network) => network.layers_mut(),
+        };
+        layers.into_iter().for_each(|layer| layer.follow_batches(momentum));
+    }
 }
 
 /// Tiles as input of torchvision's weights: each channel in 0..1, minus the mean of ImageNet, over its deviation.

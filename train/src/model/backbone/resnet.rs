@@ -97,6 +97,17 @@ impl ResNet {
         all
     }
 
+    /// Every layer.
+    pub(super) fn layers_mut(&mut self) -> Vec<&mut Layer> {
+        let mut layers = vec![&mut self.stem];
+        for block in self.stages.iter_mut().flatten() {
+            layers.push(&mut block.first);
+            layers.push(&mut block.second);
+            layers.extend(block.shortcut.iter_mut());
+        }
+        layers
+    }
+
     /// The path of each layer here, and its name in torchvision's files, which are `timm`'s as well.
     pub(super) fn names() -> Vec<[String; 3]> {
         let mut names = Vec::new();

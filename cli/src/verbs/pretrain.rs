@@ -1,0 +1,138 @@
+//! `kiln pretrain`: trains a backbone without labels, and writes its weights.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::Args as ClapArgs;
+use indicatif::ProgressBar;
+use kiln_train::pretraining::{PretrainConfig, PretrainEvent, PretrainRequest, Pretrained, facts_file, pretrain};
+
+use super::labels;
+use crate::destination::Destination;
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// Train a backbone on tiles without labels, and write its weights.
+///
+/// The file is for `model.backbone.weights` of a configuration. Its SHA-256 and its record (tiles, configuration, loss and
+/// spread of each epoch) are beside it, as WEIGHTS.sha256 and WEIGHTS.json. Labels are ignored and may be missing. Of a list
+/// with splits only the training tiles are used.
+#[derive(ClapArgs)]
+#[command(after_help = "Examples:\n  kiln pretrain configs/pretrain.yaml --data tiles/ --out tissue.bpk\n  \
+    kiln pretrain configs/pretrain.yaml --data tiles/ --split-file split.csv --out tissue.bpk\n  \
+    kiln train configs/transfer.yaml --data tiles/ --set model.backbone.weights=tissue.bpk")]
+pub(crate) struct Args {
+    /// Configuration file (YAML), such as configs/pretrain.yaml.
+    config: PathBuf,
+
+    /// Tiles: a folder with tiles or with subfolders of tiles, a folder with a tiles.csv, a CSV file
+    /// (path[,label][,group][,split]), or the list of `kiln slide tile` [default: data.path of the configuration].
+    #[arg(long, value_name = "DIR|CSV")]
+    data: Option<PathBuf>,
+
+    /// CSV file with the split of the same tiles, such as a run's split.csv: only its training tiles are used [default: the
+    /// list's column split, else all tiles].
+    #[arg(long, value_name = "FILE")]
+    split_file: Option<PathBuf>,
+
+    /// File of weights to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+
+    /// Set one key of the configuration, such as training.epochs=3; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
+    let config = PretrainConfig::read(&args.config, &args.set)?;
+    if let Some(data) = args.data.as_ref().or(config.data.path.as_ref()) {
+        Destination::new("--out", &args.out).is_not_among_tiles(data)?;
+    }
+    let openslide = crate::environment::variable("KILN_OPENSLIDE");
+    let request = PretrainRequest { config, data: args.data, split: args.split_file, out: args.out, openslide };
+    let mut display = Display::new(out);
+    let pretrained = pretrain(&request, &mut |event| display.event(event))
+        .map_err(|error| labels::with_origin(error, &args.config, &args.set))?;
+    display.bar.finish_and_clear();
+    summarise(&pretrained, out)?;
+    Ok(Exit::Done)
+}
+
+/// Prints the result, as lines or as JSON.
+fn summarise(pretrained: &Pretrained, out: &Output) -> anyhow::Result<()> {
+    let facts = &pretrained.facts;
+    let (loss, spread) = facts.epochs.last().map_or((f64::NAN, f64::NAN), |epoch| (epoch.loss, epoch.spread));
+    let caution = facts.caution();
+    if out.json {
+        return out.document(&serde_json::json!({
+            "weights": pretrained.weights, "sha256": facts.weights_sha256, "tiles": facts.tiles,
+            "left_out": facts.left_out, "epochs": facts.epochs.len(), "loss": loss, "spread": spread,
+            "collapsed": facts.collapsed, "caution": caution,
+        }));
+    }
+    out.line(format_args!("weights    {}", pretrained.weights.display()));
+    out.line(format_args!("sha256     {}", facts.weights_sha256));
+    out.line(format_args!("loss       {loss:.4}  from -1 (the variations of a tile agree) to 1"));
+    out.line(format_args!("spread     {spread:.3}  of the projections: 1 is spread, 0 is collapsed"));
+    if let Some(caution) = caution {
+        out.line(format_args!("caution    {caution}"));
+    }
+    out.line(format_args!("record     {}", facts_file(&pretrained.weights).display()));
+    Ok(())
+}
+
+/// Progress of a pre-training: a bar on a terminal, elsewhere a plain line every few seconds.
+struct Display<'a> {
+    out: &'a Output,
+    bar: ProgressBar,
+    terminal: bool,
+    last_line: Instant,
+}
+
+impl<'a> Display<'a> {
+    const BETWEEN_LINES: Duration = Duration::from_secs(15);
+
+    fn new(out: &'a Output) -> Self {
+        let bar = out.progress(Some(1), "pre-training");
+        Self { out, bar, terminal: out.is_interactive(), last_line: Instant::now() }
+    }
+
+    fn say(&self, text: &str) {
+        if self.terminal { self.bar.suspend(|| self.out.note(text)) } else { self.out.note(text) }
+    }
+
+    fn event(&mut self, event: &PretrainEvent<'_>) {
+        match event {
+            PretrainEvent::Preparing { what } => self.say(what),
+            PretrainEvent::NoSplit => self.say(
+                "caution: no split is stated, so all tiles are used, and figures of a model with these weights are valid \
+                 on other tiles only\nhint: state a split in a column `split`, or with --split-file",
+            ),
+            PretrainEvent::Started { tiles, left_out, parameters, steps, epochs } => {
+                let rest = if *left_out > 0 {
+                    format!(" ({left_out} of the validation and test splits are left out)")
+                } else {
+                    String::new()
+                };
+                self.say(&format!("{tiles} tiles{rest}; {parameters} parameters; {epochs} epochs of {steps} steps"));
+            }
+            PretrainEvent::Step { epoch, step, steps, loss } => {
+                self.bar.set_length(*steps as u64);
+                self.bar.set_prefix(format!("epoch {epoch}"));
+                self.bar.set_position(*step as u64);
+                self.bar.set_message(format!("loss {loss:.4}"));
+                if !self.terminal && self.last_line.elapsed() >= Self::BETWEEN_LINES {
+                    self.last_line = Instant::now();
+                    self.out.note(format_args!("epoch {epoch}  step {step}/{steps}  loss {loss:.4}"));
+                }
+            }
+            PretrainEvent::Epoch { record } => self.say(&format!(
+                "epoch {}  loss {:.4}  spread {:.3}  {:.0} s",
+                record.epoch, record.loss, record.spread, record.seconds
+            )),
+            PretrainEvent::Recalibrating => self.say("measuring the figures of batch normalisation"),
+            _ => {}
+        }
+    }
+}
