@@ -4,6 +4,7 @@
 
 mod patients;
 pub mod slides;
+mod subgroups;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,10 +13,11 @@ use burn::tensor::Device;
 use kiln_tile::{Decoder, Tile};
 
 use crate::baseline::{ColourFeatures, ColourNeighbours};
+use crate::config::SubgroupKey;
 use crate::data::{self, DataError, Dataset, LabelCount, LabelKind, look_alike, shown};
 use crate::metrics::{
-    Bootstrap, COLOUR_FEATURES, ColourBaseline, MeasureOptions, Metrics, Scored, assign_folds, is_probability,
-    measure_with,
+    Bootstrap, COLOUR_FEATURES, ColourBaseline, ColourClusters, MeasureOptions, Metrics, Scored, assign_folds,
+    is_probability, measure_with,
 };
 use crate::picture::{SheetTile, choose_tiles, roc_and_pr, score_sheet};
 use crate::report::Figure;
@@ -23,6 +25,7 @@ use crate::training::{Run, ScoredTile, score_tiles};
 use crate::{Error, Result, parallel};
 
 pub use patients::Patients;
+pub(crate) use subgroups::{SubgroupTiles, column, require_columns};
 
 /// Number of tiles on the score sheet.
 const SHEET_TILES: usize = 24;
@@ -49,6 +52,10 @@ pub struct Evaluation<'a> {
     pub train: &'a [usize],
     /// Tiles that score at or above this are anomalous.
     pub threshold: f64,
+    /// Keys of the subgroups to measure apart.
+    pub subgroups: &'a [SubgroupKey],
+    /// The training's division by colour. If `None`, it is fitted to `train`, and if that is empty, to the scored tiles.
+    pub clusters: Option<ColourClusters>,
     /// Options of the intervals.
     pub bootstrap: Bootstrap,
 }
@@ -68,10 +75,14 @@ impl Evaluation<'_> {
     /// Computes all metrics. Decodes tiles on all cores for the colour baseline.
     ///
     /// # Errors
-    /// A label that is not a class of the model, a tile that cannot be decoded, or scores without defined metrics.
+    /// A label that is not a class of the model, a tile that cannot be decoded, a column of subgroups that the list does
+    /// not have, or scores without defined metrics.
     pub fn measure(&self) -> Result<Findings> {
+        require_columns(self.dataset, self.subgroups)?;
         let scored = self.scored()?;
-        let [baseline, neighbours] = self.baselines(&scored)?;
+        let indices: Vec<usize> = self.scores.iter().map(|&(index, _)| index).collect();
+        let (colours, learnt) = (self.colours(&indices)?, self.colours(self.train)?);
+        let [baseline, neighbours] = self.baselines(&scored, &colours, &learnt)?;
         let labels: Vec<&str> =
             self.scores.iter().map(|(index, _)| self.dataset.entries[*index].label.as_str()).collect();
         let options = MeasureOptions {
@@ -82,7 +93,14 @@ impl Evaluation<'_> {
             labels: Some(&labels),
             ..MeasureOptions::new(self.threshold, self.bootstrap)
         };
-        let metrics = measure_with(&scored, &options)?;
+        let statistics = statistics(&colours);
+        let clusters = self.clusters.or_else(|| {
+            let learnt: Vec<_> = learnt.iter().map(|colour| colour.statistics).collect();
+            ColourClusters::fit(if learnt.is_empty() { &statistics } else { &learnt })
+        });
+        let tiles = SubgroupTiles { dataset: self.dataset, indices: &indices, statistics: &statistics, clusters };
+        let subgroups = tiles.measure(self.subgroups, &scored, &options)?;
+        let metrics = Metrics { subgroups, ..measure_with(&scored, &options)? };
         Ok(Findings { scored, baseline, metrics })
     }
 
@@ -136,18 +154,20 @@ impl Evaluation<'_> {
     }
 
     /// Scores of the colour baselines that are fitted with and without anomalous tiles.
-    fn baselines(&self, scored: &[Scored]) -> Result<[Vec<Scored>; 2]> {
-        let indices: Vec<usize> = self.scores.iter().map(|&(index, _)| index).collect();
-        let colours = self.colours(&indices)?;
+    fn baselines(
+        &self,
+        scored: &[Scored],
+        colours: &[ColourFeatures],
+        learnt: &[ColourFeatures],
+    ) -> Result<[Vec<Scored>; 2]> {
         let [colour, neighbours] = if self.train.is_empty() {
             let labels: Vec<bool> = scored.iter().map(|tile| tile.anomalous).collect();
             let groups: Vec<String> = scored.iter().map(|tile| tile.group.clone()).collect();
-            let colour = ColourBaseline::out_of_fold(&statistics(&colours), &labels, &groups, FOLDS)?;
-            [colour, neighbours_out_of_fold(&colours, &labels, &groups)?]
+            let colour = ColourBaseline::out_of_fold(&statistics(colours), &labels, &groups, FOLDS)?;
+            [colour, neighbours_out_of_fold(colours, &labels, &groups)?]
         } else {
             let labels = self.train.iter().map(|&index| self.is_anomalous(index)).collect::<Result<Vec<bool>>>()?;
-            let learnt = self.colours(self.train)?;
-            let baseline = ColourBaseline::fit(&statistics(&learnt), &labels)?;
+            let baseline = ColourBaseline::fit(&statistics(learnt), &labels)?;
             let normal = learnt.iter().zip(&labels).filter(|(_, anomalous)| !**anomalous);
             let normal: Vec<&[f64]> = normal.map(|(colour, _)| colour.histogram.as_slice()).collect();
             let rows: Vec<&[f64]> = colours.iter().map(|colour| colour.histogram.as_slice()).collect();
@@ -324,9 +344,12 @@ mod tests {
             squared_errors: None,
             train: &train,
             threshold: 0.5,
+            subgroups: &[],
+            clusters: None,
             bootstrap: Bootstrap { resamples: 100, seed: 0 },
         };
         let findings = evaluation.measure().unwrap();
+        assert!(findings.metrics.subgroups.is_empty());
         assert_eq!((findings.metrics.n, findings.metrics.anomalous, findings.metrics.groups), (20, 10, 5));
         assert_eq!(findings.metrics.confusion.false_negative, 1);
         let colour = findings.metrics.baseline.colour_auroc.unwrap();
@@ -349,5 +372,64 @@ mod tests {
         let damaged = evaluation.measure().unwrap_err();
         assert!(damaged.to_string().contains("25.png"), "{damaged}");
         assert_eq!(damaged.fault(), Fault::Input);
+    }
+
+    /// Forty tiles of two centres and two hues, half of them anomalous in each.
+    fn coloured() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let mut list = "path,label,group,centre\n".to_owned();
+        for at in 0..40_u8 {
+            let (label, pink) = (if at.is_multiple_of(2) { "benign" } else { "tumour" }, at % 4 < 2);
+            let colour = if pink { [190 + at, 120, 150 + at] } else { [120 + at, 100, 150 + at] };
+            let centre = if at < 20 { "north" } else { "south" };
+            let name = format!("{at}.png");
+            image::RgbImage::from_pixel(256, 256, image::Rgb(colour)).save(folder.path().join(&name)).unwrap();
+            list.push_str(&format!("{name},{label},slide-{},{centre}\n", at / 4));
+        }
+        std::fs::write(folder.path().join("tiles.csv"), list).unwrap();
+        folder
+    }
+
+    #[test]
+    fn subgroups_are_of_a_column_or_of_the_hues_of_the_training_tiles() {
+        let folder = coloured();
+        let dataset = Dataset::open(folder.path()).unwrap();
+        let (classes, normal) = (names(&["benign", "tumour"]), names(&["benign"]));
+        let scores: Vec<(usize, f64)> = (0..40).map(|at| (at, if at % 2 == 1 && at < 24 { 0.9 } else { 0.1 })).collect();
+        let keys = [SubgroupKey::Column("centre".to_owned()), SubgroupKey::Colour];
+        let evaluation = Evaluation {
+            dataset: &dataset,
+            decoder: Decoder::new(SizePolicy::Error),
+            classes: &classes,
+            normal_classes: &normal,
+            scores: &scores,
+            squared_errors: None,
+            train: &[],
+            threshold: 0.5,
+            subgroups: &keys,
+            clusters: None,
+            bootstrap: Bootstrap { resamples: 100, seed: 0 },
+        };
+        let found = evaluation.measure().unwrap().metrics.subgroups;
+        let sizes = |at: usize| -> Vec<(&str, usize, usize)> {
+            found[at].subgroups.iter().map(|one| (one.name.as_str(), one.n, one.anomalous)).collect()
+        };
+        assert_eq!(sizes(0), [("north", 20, 10), ("south", 20, 10)]);
+        assert_eq!(sizes(1), [("pink", 20, 10), ("purple", 20, 10)]);
+        assert_eq!(found[0].subgroups.iter().map(|one| one.confusion.true_positive).collect::<Vec<_>>(), [10, 2]);
+        let clusters = found[1].clusters.unwrap();
+        assert_eq!(clusters.tiles, 40);
+        // Clusters of the training divide the same tiles otherwise: all are purple.
+        let moved = Some(ColourClusters { boundary: -0.9, ..clusters });
+        let by_training = Evaluation { clusters: moved, ..evaluation }.measure().unwrap().metrics.subgroups;
+        assert_eq!(by_training[1].subgroups.len(), 1);
+        let train: Vec<usize> = (0..20).collect();
+        let of_train = Evaluation { train: &train, scores: &scores[20..], ..evaluation }.measure().unwrap();
+        assert_eq!(of_train.metrics.subgroups[1].clusters.unwrap().tiles, 20);
+
+        let keys = [SubgroupKey::Column("scanner".to_owned())];
+        let missing = Evaluation { subgroups: &keys, ..evaluation }.measure().unwrap_err();
+        assert!(missing.to_string().contains("has no column `scanner`; its further columns: centre"), "{missing}");
+        assert_eq!(missing.fault(), Fault::Input);
     }
 }

@@ -54,17 +54,26 @@ impl Dataset {
     /// As [`Dataset::open`]. For tiles of slides: no OpenSlide, a slide that cannot be opened or has no resolution, places
     /// of another resolution than the options state.
     pub fn open_with(path: &Path, options: &SlideOptions) -> Result<Self> {
+        Self::open_with_columns(path, options, &[])
+    }
+
+    /// As [`Dataset::open_with`]; the list may also have the further columns `asked`, beside `centre` and `scanner`, which
+    /// every list may have. [`Dataset::column`] returns their values.
+    ///
+    /// # Errors
+    /// As [`Dataset::open_with`].
+    pub fn open_with_columns(path: &Path, options: &SlideOptions, asked: &[&str]) -> Result<Self> {
         let metadata = fs::metadata(path).map_err(DataError::io(path))?;
         let list = path.join(LIST_NAME);
         if metadata.is_dir() && !list.is_file() {
             return from_class_folders(path);
         }
         if metadata.is_dir() {
-            return from_list(path, &list, options);
+            return from_list(path, &list, options, asked);
         }
         if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
             let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            return from_list(root, path, options);
+            return from_list(root, path, options, asked);
         }
         Err(DataError::dataset(
             path,
@@ -73,16 +82,16 @@ impl Dataset {
     }
 }
 
-fn from_list(root: &Path, list: &Path, options: &SlideOptions) -> Result<Dataset> {
+fn from_list(root: &Path, list: &Path, options: &SlideOptions, asked: &[&str]) -> Result<Dataset> {
     if slide_list::is_slide_list(list) {
-        return slide_list::open(root, list, options);
+        return slide_list::open(root, list, options, asked);
     }
-    let entries = list::read(list)?;
+    let (entries, columns) = list::read_with(list, asked)?;
     if entries.is_empty() {
         return Err(DataError::NoTiles { path: list.to_owned(), reason: "the list has a header and no rows" });
     }
     labels::check(list, &entries)?;
-    Ok(Dataset::from_files(root.to_owned(), entries, Some(list.to_owned())))
+    Ok(Dataset { columns, ..Dataset::from_files(root.to_owned(), entries, Some(list.to_owned())) })
 }
 
 fn from_class_folders(root: &Path) -> Result<Dataset> {
