@@ -15,7 +15,7 @@ use kiln_tile::Decoder;
 use kiln_train::Error;
 use kiln_train::config::SubgroupKey;
 use kiln_train::data::{self, Dataset, LabelCount, SlideOptions, Split, SplitPlan};
-use kiln_train::evaluation::{Evaluation, Findings, check_labels, save, score_run};
+use kiln_train::evaluation::{Evaluation, Findings, check_labels, require_columns, save, score_run};
 use kiln_train::metrics::{Bootstrap, ColourClusters, Failures, Interval, Metrics};
 use kiln_train::report::{self, Report};
 use kiln_train::training::Run;
@@ -184,11 +184,10 @@ fn of_run(args: &Args, out: &Output) -> anyhow::Result<Subject> {
         );
     }
     let mut run = Run { openslide: crate::environment::variable("KILN_OPENSLIDE"), ..Run::open(&args.subject)? };
-    if !args.subgroups.is_empty() {
-        // The list may have these columns beside those of the configuration.
-        run.config.subgroups.extend(args.subgroups.iter().cloned());
-    }
+    // The list may have these columns beside those of the configuration.
+    run.config.subgroups.extend(args.subgroups.iter().cloned());
     let dataset = run.dataset(args.data.as_deref())?;
+    require_columns(&dataset, &args.subgroups)?;
     let decoder = Decoder::new(run.config.data.size_policy);
     let part = match &args.data {
         Some(_) => part_of(args, &dataset, decoder, &run.facts.data_sha256, Some(&run), out)?,
@@ -250,6 +249,7 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     };
     let columns: Vec<&str> = args.subgroups.iter().filter_map(SubgroupKey::column).collect();
     let dataset = std::sync::Arc::new(Dataset::open_with_columns(data, &slides, &columns).map_err(Error::from)?);
+    require_columns(&dataset, &args.subgroups)?;
     // The colour baseline is measured on tiles before stain normalisation.
     let decoder = Decoder::new(manifest.tile.size_policy);
     let brings_split = dataset.entries.iter().all(|entry| entry.split.is_some());

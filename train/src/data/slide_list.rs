@@ -183,3 +183,33 @@ fn require_all_or_no_splits(path: &Path, entries: &[Entry]) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn columns(text: &str, asked: &[&str]) -> Result<FurtherColumns> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tiles.csv");
+        std::fs::write(&path, text).unwrap();
+        let listed = TileList::read(&path, &ListLimits::default()).unwrap();
+        further_columns(&path, &listed, asked)
+    }
+
+    #[test]
+    fn further_columns_have_a_value_for_each_row() {
+        let text =
+            "\u{feff}centre,slide,minx,miny,width,height,lab,other\nnorth,a.svs,0,0,64,64,x,1\n,a.svs,64,0,64,64,,2\n";
+        let owned = |text: &str| Some(text.to_owned());
+        let found = columns(text, &["lab"]).unwrap();
+        assert_eq!(found.get("centre").unwrap(), [owned("north"), None]);
+        assert_eq!(found.get("lab").unwrap(), [owned("x"), None]);
+        assert_eq!(found.select(&[1, 0]).get("centre").unwrap(), [None, owned("north")]);
+        assert!(found.get("other").is_none());
+        assert_eq!(columns(text, &[]).unwrap().names().collect::<Vec<_>>(), ["centre"]);
+        let twice = "slide,minx,miny,width,height,centre,centre\na.svs,0,0,64,64,x,y\n";
+        assert!(columns(twice, &[]).unwrap_err().to_string().contains("`centre` is in the header twice"));
+    }
+}

@@ -56,10 +56,10 @@ pub(crate) fn column<'a>(dataset: &'a Dataset, name: &str, origin: &str) -> Resu
     })
 }
 
-/// Refuses keys whose column the list does not have.
+/// Checks that the list of tiles has the column of each key.
 ///
 /// # Errors
-/// As [`column`].
-pub(crate) fn require_columns(dataset: &Dataset, keys: &[SubgroupKey]) -> Result<()> {
+/// [`Error::Config`](crate::Error::Config) with the column that is missing, and the further columns that are there.
+pub fn require_columns(dataset: &Dataset, keys: &[SubgroupKey]) -> Result<()> {
     keys.iter().filter_map(SubgroupKey::column).try_for_each(|name| column(dataset, name, "subgroups").map(|_| ()))
 }

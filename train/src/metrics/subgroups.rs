@@ -131,12 +131,7 @@ impl Subgroups {
 }
 
 impl Subgroup {
-    fn new(
-        name: &str,
-        tiles: &[usize],
-        scored: &[Scored],
-        options: &MeasureOptions<'_>,
-    ) -> Result<Self, MetricsError> {
+    fn new(name: &str, tiles: &[usize], scored: &[Scored], options: &MeasureOptions<'_>) -> Result<Self, MetricsError> {
         let part = |of: &[Scored]| tiles.iter().map(|&at| of[at].clone()).collect::<Vec<_>>();
         let own = part(scored);
         let anomalous = own.iter().filter(|tile| tile.anomalous).count();
@@ -176,13 +171,9 @@ impl Subgroup {
 
 /// A warning if the share of anomalous tiles differs much between subgroups, each with its number of tiles and of anomalous
 /// ones. Subgroups with few tiles do not count.
-pub(crate) fn share_caution<'a>(
-    by: &str,
-    subgroups: impl Iterator<Item = (&'a str, usize, usize)>,
-) -> Option<String> {
+pub(crate) fn share_caution<'a>(by: &str, subgroups: impl Iterator<Item = (&'a str, usize, usize)>) -> Option<String> {
     let shares = subgroups.filter(|(_, n, _)| *n >= FEW_TILES);
-    let mut shares: Vec<(&str, f64)> =
-        shares.map(|(name, n, anomalous)| (name, anomalous as f64 / n as f64)).collect();
+    let mut shares: Vec<(&str, f64)> = shares.map(|(name, n, anomalous)| (name, anomalous as f64 / n as f64)).collect();
     shares.sort_by(|a, b| a.1.total_cmp(&b.1));
     let (low, high) = (shares.first()?, shares.last()?);
     (high.1 - low.1 >= SHARE_DIFFERENCE).then(|| {
@@ -286,7 +277,10 @@ mod tests {
     fn a_subgroup_that_tells_the_label_is_named() {
         let tiles = [("pink", 40, 30), ("purple", 40, 10), ("grey", 4, 0)];
         let caution = share_caution("colour", tiles.into_iter()).unwrap();
-        assert!(caution.starts_with("75 % of the tiles of pink are anomalous and 25 % of those of purple"), "{caution}");
+        assert!(
+            caution.starts_with("75 % of the tiles of pink are anomalous and 25 % of those of purple"),
+            "{caution}"
+        );
         let alike = [("pink", 40, 22), ("purple", 40, 18), ("grey", 4, 0)];
         assert_eq!(share_caution("colour", alike.into_iter()), None);
     }

@@ -6,17 +6,8 @@ use super::html::table;
 use crate::metrics::{Interval, Subgroup, SubgroupFigures, Subgroups};
 
 /// The columns of the table.
-const COLUMNS: [&str; 9] = [
-    "subgroup",
-    "tiles",
-    "anomalous",
-    "AUROC",
-    "by colour alone",
-    "F1",
-    "precision",
-    "recall",
-    "calibration error",
-];
+const COLUMNS: [&str; 9] =
+    ["subgroup", "tiles", "anomalous", "AUROC", "by colour alone", "F1", "precision", "recall", "calibration error"];
 
 pub(super) fn section(found: &Subgroups) -> Markup {
     let rows: Vec<Vec<String>> = found.subgroups.iter().map(row).collect();

@@ -174,8 +174,7 @@ fn a_report_has_a_table_for_each_key_of_subgroups() {
     let names: Vec<Option<&str>> = (0..50).map(|at| Some(if at < 40 { "north <1>" } else { "south" })).collect();
     let options = MeasureOptions::new(0.5, Bootstrap { resamples: 100, seed: 1 });
     assert!(!render(&report).contains("By centre"));
-    report.metrics.as_mut().unwrap().subgroups =
-        vec![Subgroups::new("centre", &names, &scored, &options).unwrap()];
+    report.metrics.as_mut().unwrap().subgroups = vec![Subgroups::new("centre", &names, &scored, &options).unwrap()];
     let html = render(&report);
     for part in ["By centre", "north &lt;1&gt;", "all 10 tiles are anomalous", "few tiles: 10 of south"] {
         assert!(html.contains(part), "{part} is missing");
