@@ -7,7 +7,9 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::demo::assert_self_contained;
-use crate::support::{Killer, command, finish, fixture, kill_when, kiln, names, read_json, repetitions, scratch};
+use crate::support::{
+    Killer, command, copy, finish, fixture, kill_when, kiln, names, read_csv, read_json, repetitions, scratch,
+};
 
 /// A study that runs in seconds and has every part that a study can have.
 const STUDY: &str = "
@@ -185,4 +187,91 @@ fn baselines_alone_make_a_study_over_folds() {
     let mut too_many = study(&config, &folder.path().join("other"));
     too_many.args(["--set", "split.folds=13"]);
     finish(too_many).code(2).says(&["split.folds", "13 folds cannot be made"]);
+}
+
+/// A copy of the generated tiles, whose slides are of two centres.
+fn tiles_of_two_centres(folder: &Path) -> PathBuf {
+    let tiles = folder.join("tiles");
+    copy(&fixture().tiles(), &tiles);
+    let list = fs::read_to_string(tiles.join("tiles.csv")).unwrap();
+    let centre = |line: &str| {
+        let slide = line.rsplit_once("slide-").unwrap().1;
+        if slide.parse::<u32>().unwrap() % 2 == 0 { "south" } else { "north" }
+    };
+    let rows: Vec<String> = list.lines().skip(1).map(|line| format!("{line},{}\n", centre(line))).collect();
+    fs::write(tiles.join("tiles.csv"), format!("path,label,group,centre\n{}", rows.concat())).unwrap();
+    tiles
+}
+
+#[test]
+fn each_centre_is_measured_by_models_that_never_saw_it() {
+    let folder = scratch();
+    let tiles = tiles_of_two_centres(folder.path());
+    let config = folder.path().join("centres.yaml");
+    let text = "
+name: centres
+data: {normal_classes: [benign]}
+split: {leave_one_out: centre, fractions: {train: 0.6, val: 0.4, test: 0.0}}
+seeds: [1]
+baselines: [colour]
+set: [training.epochs=1, training.batch=8, bootstrap_resamples=100, 'subgroups=[colour]']
+models:
+  - name: net
+    config:
+      name: net
+      model: {kind: cnn, filters: [4, 8], head: pooled, dense: [8], dropout: 0.1}
+      training: {crop: 64, learning_rate: 0.01, schedule: {kind: constant}}
+bootstrap_resamples: 100
+";
+    fs::write(&config, text).unwrap();
+    let out = folder.path().join("study");
+    let study = |out: &Path| {
+        let mut command = command();
+        command.arg("--json").arg("study").arg(&config).arg("--data").arg(&tiles).arg("--out").arg(out);
+        command
+    };
+    let report = finish(study(&out)).code(0).json();
+    let centres = report["held_out"]["centres"].as_array().unwrap();
+    let found: Vec<(&str, u64)> =
+        centres.iter().map(|one| (one["name"].as_str().unwrap(), one["tiles"].as_u64().unwrap())).collect();
+    assert_eq!(found, [("north", 72), ("south", 72)]);
+    for (fold, name) in ["north", "south"].into_iter().enumerate() {
+        let text = fs::read_to_string(out.join(format!("folds/fold-{fold}.csv"))).unwrap();
+        let (_, rows) = read_csv(&text);
+        assert_eq!(rows.iter().filter(|row| row["split"] == "test").count(), 72, "{name}");
+    }
+    for entry in report["entries"].as_array().unwrap() {
+        assert_eq!(entry["summary"]["n"], 144, "each tile is tested on once: {entry}");
+        let found = &entry["by_centre"];
+        let auroc = |at: usize| found["centres"][at]["summary"]["auroc"]["value"].as_f64().unwrap();
+        let mean = found["mean"]["auroc"].as_f64().unwrap();
+        assert!((mean - f64::midpoint(auroc(0), auroc(1))).abs() < 1e-9, "{found}");
+    }
+    let markdown = fs::read_to_string(out.join("report.md")).unwrap();
+    for part in ["On each held-out centre", "| net | north | 72 | 36 |", "| net | mean |", "0, without north"] {
+        assert!(markdown.contains(part), "{part} is not in:\n{markdown}");
+    }
+    // The run of a trial measures subgroups, and so does its evaluation.
+    let run = out.join("trials/net-seed1-fold0/run");
+    let by = |figures: &serde_json::Value| -> Vec<String> {
+        figures["subgroups"].as_array().unwrap().iter().map(|one| one["by"].as_str().unwrap().to_owned()).collect()
+    };
+    let metrics = read_json(&run.join("metrics.json"));
+    assert_eq!(by(&metrics), ["colour", "centre"]);
+    assert_eq!(metrics["subgroups"][1]["subgroups"][0]["name"], "north");
+    let again = kiln!("--json", "evaluate", &run, "--resamples", "100").code(0).json();
+    let boundary = |figures: &serde_json::Value| figures["subgroups"][0]["clusters"]["boundary"].as_f64().unwrap();
+    assert!((boundary(&again) - boundary(&metrics)).abs() < 1e-12, "fitted once, on training tiles");
+    assert_eq!(again["subgroups"][1]["subgroups"][0]["figures"]["auroc"]["value"], again["auroc"]["value"]);
+    let asked = kiln!("--json", "evaluate", &run, "--resamples", "100", "--subgroups", "centre").code(0).json();
+    assert_eq!(by(&asked), ["centre"]);
+    kiln!("evaluate", &run, "--resamples", "100", "--subgroups", "scanner").code(2).says(&["no column `scanner`"]);
+
+    // Other centres are other folds, and finished trials have the scores of these.
+    let list = fs::read_to_string(tiles.join("tiles.csv")).unwrap();
+    let swapped = list.replace("north", "x").replace("south", "north").replace(",x\n", ",south\n");
+    fs::write(tiles.join("tiles.csv"), swapped).unwrap();
+    finish(study(&out)).code(2).says(&["another configuration or other tiles"]);
+    fs::write(tiles.join("tiles.csv"), list.replace(",south\n", ",north\n")).unwrap();
+    finish(study(&folder.path().join("one"))).code(2).says(&["divides the tiles into 1 (`north`)"]);
 }

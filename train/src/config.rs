@@ -20,6 +20,7 @@ mod labels;
 mod limits;
 mod message;
 mod parse;
+mod subgroup;
 mod training;
 pub(crate) mod value;
 
@@ -33,6 +34,7 @@ pub use class_weights::{ClassWeights, WeightRule};
 pub use device::TrainingDevice;
 pub(crate) use labels::labels_problem;
 pub(crate) use parse::{parse_yaml, read_text};
+pub use subgroup::SubgroupKey;
 pub use training::{EarlyStopping, Schedule, StoppingMetric, TrainingConfig};
 pub(crate) use value::config_error;
 
@@ -64,6 +66,10 @@ pub struct Config {
     /// Number of bootstrap resamples for every interval.
     #[serde(default = "resamples")]
     pub bootstrap_resamples: usize,
+    /// Keys of the subgroups that are measured apart: columns of the list, or `colour`.
+    // Left out where there are none, so that the configuration of an older Kiln is the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subgroups: Vec<SubgroupKey>,
 }
 
 /// The tiles and their split.

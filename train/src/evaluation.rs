@@ -4,6 +4,7 @@
 
 mod patients;
 pub mod slides;
+mod subgroups;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,10 +13,11 @@ use burn::tensor::Device;
 use kiln_tile::{Decoder, Tile};
 
 use crate::baseline::{ColourFeatures, ColourNeighbours};
+use crate::config::SubgroupKey;
 use crate::data::{self, DataError, Dataset, LabelCount, LabelKind, look_alike, shown};
 use crate::metrics::{
-    Bootstrap, COLOUR_FEATURES, ColourBaseline, MeasureOptions, Metrics, Scored, assign_folds, is_probability,
-    measure_with,
+    Bootstrap, COLOUR_FEATURES, ColourBaseline, ColourClusters, MeasureOptions, Metrics, Scored, assign_folds,
+    is_probability, measure_with,
 };
 use crate::picture::{SheetTile, choose_tiles, roc_and_pr, score_sheet};
 use crate::report::Figure;
@@ -23,6 +25,8 @@ use crate::training::{Run, ScoredTile, score_tiles};
 use crate::{Error, Result, parallel};
 
 pub use patients::Patients;
+pub use subgroups::require_columns;
+pub(crate) use subgroups::{SubgroupTiles, column};
 
 /// Number of tiles on the score sheet.
 const SHEET_TILES: usize = 24;
@@ -49,6 +53,10 @@ pub struct Evaluation<'a> {
     pub train: &'a [usize],
     /// Tiles that score at or above this are anomalous.
     pub threshold: f64,
+    /// Keys of the subgroups to measure apart.
+    pub subgroups: &'a [SubgroupKey],
+    /// The training's division by colour. If `None`, it is fitted to `train`, and if that is empty, to the scored tiles.
+    pub clusters: Option<ColourClusters>,
     /// Options of the intervals.
     pub bootstrap: Bootstrap,
 }
@@ -68,10 +76,14 @@ impl Evaluation<'_> {
     /// Computes all metrics. Decodes tiles on all cores for the colour baseline.
     ///
     /// # Errors
-    /// A label that is not a class of the model, a tile that cannot be decoded, or scores without defined metrics.
+    /// A label that is not a class of the model, a tile that cannot be decoded, a column of subgroups that the list does
+    /// not have, or scores without defined metrics.
     pub fn measure(&self) -> Result<Findings> {
+        require_columns(self.dataset, self.subgroups)?;
         let scored = self.scored()?;
-        let [baseline, neighbours] = self.baselines(&scored)?;
+        let indices: Vec<usize> = self.scores.iter().map(|&(index, _)| index).collect();
+        let (colours, learnt) = (self.colours(&indices)?, self.colours(self.train)?);
+        let [baseline, neighbours] = self.baselines(&scored, &colours, &learnt)?;
         let labels: Vec<&str> =
             self.scores.iter().map(|(index, _)| self.dataset.entries[*index].label.as_str()).collect();
         let options = MeasureOptions {
@@ -82,7 +94,14 @@ impl Evaluation<'_> {
             labels: Some(&labels),
             ..MeasureOptions::new(self.threshold, self.bootstrap)
         };
-        let metrics = measure_with(&scored, &options)?;
+        let statistics = statistics(&colours);
+        let clusters = self.clusters.or_else(|| {
+            let learnt: Vec<_> = learnt.iter().map(|colour| colour.statistics).collect();
+            ColourClusters::fit(if learnt.is_empty() { &statistics } else { &learnt })
+        });
+        let tiles = SubgroupTiles { dataset: self.dataset, indices: &indices, statistics: &statistics, clusters };
+        let subgroups = tiles.measure(self.subgroups, &scored, &options)?;
+        let metrics = Metrics { subgroups, ..measure_with(&scored, &options)? };
         Ok(Findings { scored, baseline, metrics })
     }
 
@@ -136,18 +155,20 @@ impl Evaluation<'_> {
     }
 
     /// Scores of the colour baselines that are fitted with and without anomalous tiles.
-    fn baselines(&self, scored: &[Scored]) -> Result<[Vec<Scored>; 2]> {
-        let indices: Vec<usize> = self.scores.iter().map(|&(index, _)| index).collect();
-        let colours = self.colours(&indices)?;
+    fn baselines(
+        &self,
+        scored: &[Scored],
+        colours: &[ColourFeatures],
+        learnt: &[ColourFeatures],
+    ) -> Result<[Vec<Scored>; 2]> {
         let [colour, neighbours] = if self.train.is_empty() {
             let labels: Vec<bool> = scored.iter().map(|tile| tile.anomalous).collect();
             let groups: Vec<String> = scored.iter().map(|tile| tile.group.clone()).collect();
-            let colour = ColourBaseline::out_of_fold(&statistics(&colours), &labels, &groups, FOLDS)?;
-            [colour, neighbours_out_of_fold(&colours, &labels, &groups)?]
+            let colour = ColourBaseline::out_of_fold(&statistics(colours), &labels, &groups, FOLDS)?;
+            [colour, neighbours_out_of_fold(colours, &labels, &groups)?]
         } else {
             let labels = self.train.iter().map(|&index| self.is_anomalous(index)).collect::<Result<Vec<bool>>>()?;
-            let learnt = self.colours(self.train)?;
-            let baseline = ColourBaseline::fit(&statistics(&learnt), &labels)?;
+            let baseline = ColourBaseline::fit(&statistics(learnt), &labels)?;
             let normal = learnt.iter().zip(&labels).filter(|(_, anomalous)| !**anomalous);
             let normal: Vec<&[f64]> = normal.map(|(colour, _)| colour.histogram.as_slice()).collect();
             let rows: Vec<&[f64]> = colours.iter().map(|colour| colour.histogram.as_slice()).collect();
@@ -280,74 +301,4 @@ pub fn save(figures: Vec<(&'static str, Figure)>, folder: &Path) -> Result<Vec<F
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
-    use kiln_files::Fault;
-    use kiln_tile::SizePolicy;
-
-    use super::*;
-
-    /// Forty tiles of one grey each: normal ones darker, in groups of two.
-    fn folder() -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        let mut list = "path,label,group\n".to_owned();
-        for at in 0..40_u8 {
-            let label = if at.is_multiple_of(2) { "benign" } else { "tumour" };
-            let grey = 60 + at + if label == "benign" { 0 } else { 30 };
-            let name = format!("{at}.png");
-            image::RgbImage::from_pixel(256, 256, image::Rgb([grey; 3])).save(folder.path().join(&name)).unwrap();
-            list.push_str(&format!("{name},{label},slide-{}\n", at / 4));
-        }
-        std::fs::write(folder.path().join("tiles.csv"), list).unwrap();
-        folder
-    }
-
-    fn names(names: &[&str]) -> Vec<String> {
-        names.iter().map(|&name| name.to_owned()).collect()
-    }
-
-    #[test]
-    fn scores_become_figures_beside_what_colour_tells() {
-        let folder = folder();
-        let dataset = Dataset::open(folder.path()).unwrap();
-        let (classes, normal) = (names(&["benign", "tumour"]), names(&["benign"]));
-        let scores: Vec<(usize, f64)> =
-            (20..40).map(|at| (at, if at % 2 == 1 && at != 25 { 0.9 } else { 0.1 })).collect();
-        let train: Vec<usize> = (0..20).collect();
-        let evaluation = Evaluation {
-            dataset: &dataset,
-            decoder: Decoder::new(SizePolicy::Error),
-            classes: &classes,
-            normal_classes: &normal,
-            scores: &scores,
-            squared_errors: None,
-            train: &train,
-            threshold: 0.5,
-            bootstrap: Bootstrap { resamples: 100, seed: 0 },
-        };
-        let findings = evaluation.measure().unwrap();
-        assert_eq!((findings.metrics.n, findings.metrics.anomalous, findings.metrics.groups), (20, 10, 5));
-        assert_eq!(findings.metrics.confusion.false_negative, 1);
-        let colour = findings.metrics.baseline.colour_auroc.unwrap();
-        assert!(colour.value > 0.9, "{colour:?}");
-        let neighbours = findings.metrics.baseline.neighbours_auroc.unwrap();
-        // Each tile has one grey value; the test tiles are in bins without training tiles, and so equally distant.
-        assert_eq!(neighbours.value, 0.5);
-        let failures = findings.metrics.failures.as_ref().unwrap();
-        assert_eq!((failures.groups_with_failures, failures.groups[0].false_negative), (1, 1));
-        assert!(findings.metrics.calibration.is_some() && findings.metrics.reconstruction.is_none());
-        let out_of_fold = Evaluation { train: &[], ..evaluation }.measure().unwrap();
-        assert!(out_of_fold.metrics.baseline.colour_auroc.unwrap().value > 0.9);
-        let figures = save(evaluation.figures(&findings).unwrap(), folder.path()).unwrap();
-        assert_eq!(figures.len(), 2);
-        assert!(folder.path().join("roc_pr.png").is_file() && folder.path().join("scores.png").is_file());
-
-        let unknown = Evaluation { classes: &normal, ..evaluation }.measure().unwrap_err();
-        assert!(unknown.to_string().contains("`tumour`"), "{unknown}");
-        std::fs::write(folder.path().join("25.png"), b"no picture").unwrap();
-        let damaged = evaluation.measure().unwrap_err();
-        assert!(damaged.to_string().contains("25.png"), "{damaged}");
-        assert_eq!(damaged.fault(), Fault::Input);
-    }
-}
+mod tests;

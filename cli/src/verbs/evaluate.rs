@@ -1,6 +1,7 @@
 //! `kiln evaluate`: metrics with intervals for a run or a bundle, on its own test split or on other data.
 
 mod reconstruction;
+mod subgroups;
 
 use std::path::{Path, PathBuf};
 use std::slice::from_mut;
@@ -12,9 +13,10 @@ use kiln_runtime::score::{self, PipelineOptions};
 use kiln_runtime::{Bundle, DecisionRule, Providers, Session, SessionOptions, library};
 use kiln_tile::Decoder;
 use kiln_train::Error;
+use kiln_train::config::SubgroupKey;
 use kiln_train::data::{self, Dataset, LabelCount, SlideOptions, Split, SplitPlan};
-use kiln_train::evaluation::{Evaluation, Findings, check_labels, save, score_run};
-use kiln_train::metrics::{Bootstrap, Failures, Interval, Metrics};
+use kiln_train::evaluation::{Evaluation, Findings, check_labels, require_columns, save, score_run};
+use kiln_train::metrics::{Bootstrap, ColourClusters, Failures, Interval, Metrics};
 use kiln_train::report::{self, Report};
 use kiln_train::training::Run;
 use serde::Serialize;
@@ -53,6 +55,11 @@ pub(crate) struct Args {
     /// CSV file with the split, such as split.csv of the run that a bundle was exported from.
     #[arg(long, value_name = "FILE")]
     split_file: Option<PathBuf>,
+
+    /// Also measure subgroups of tiles: columns of the list, such as centre, or colour (pink and purple tiles)
+    /// [default: the subgroups of the run].
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+    subgroups: Vec<SubgroupKey>,
 
     /// Folder to write metrics.json, figures and report.html into.
     #[arg(long, value_name = "DIR")]
@@ -109,6 +116,9 @@ struct Subject {
     squared_errors: Option<Vec<f64>>,
     train: Vec<usize>,
     threshold: f64,
+    subgroups: Vec<SubgroupKey>,
+    /// The training's division by colour, if it has one.
+    clusters: Option<ColourClusters>,
     /// Tiles without a score.
     failed: usize,
     labels: Vec<LabelCount>,
@@ -140,6 +150,8 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         squared_errors: subject.squared_errors.as_deref(),
         train: &subject.train,
         threshold: subject.threshold,
+        subgroups: &subject.subgroups,
+        clusters: subject.clusters,
         bootstrap: Bootstrap { resamples: args.resamples, seed: args.seed },
     };
     let findings = evaluation.measure()?;
@@ -171,8 +183,11 @@ fn of_run(args: &Args, out: &Output) -> anyhow::Result<Subject> {
             args.subject.display()
         );
     }
-    let run = Run { openslide: crate::environment::variable("KILN_OPENSLIDE"), ..Run::open(&args.subject)? };
+    let mut run = Run { openslide: crate::environment::variable("KILN_OPENSLIDE"), ..Run::open(&args.subject)? };
+    // The list may have these columns beside those of the configuration.
+    run.config.subgroups.extend(args.subgroups.iter().cloned());
     let dataset = run.dataset(args.data.as_deref())?;
+    require_columns(&dataset, &args.subgroups)?;
     let decoder = Decoder::new(run.config.data.size_policy);
     let part = match &args.data {
         Some(_) => part_of(args, &dataset, decoder, &run.facts.data_sha256, Some(&run), out)?,
@@ -189,6 +204,7 @@ fn of_run(args: &Args, out: &Output) -> anyhow::Result<Subject> {
     };
     let known = &run.facts.classes;
     let labels = checked_labels(&dataset, decoder, &indices, &known.names, known.normal_names(), out)?;
+    let subgroups = subgroups::measurable(args, &run.config.subgroups, &dataset, out);
     let scored = score_run(&run, &dataset, indices)?;
     let threshold = &run.facts.threshold;
     Ok(Subject {
@@ -201,6 +217,8 @@ fn of_run(args: &Args, out: &Output) -> anyhow::Result<Subject> {
         squared_errors: scored.iter().map(|tile| tile.squared_error).collect(),
         train,
         threshold: threshold.value,
+        subgroups,
+        clusters: run.facts.colour_clusters,
         failed: 0,
         labels,
         facts: facts(
@@ -229,7 +247,9 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
         openslide: crate::environment::variable("KILN_OPENSLIDE"),
         ..SlideOptions::default()
     };
-    let dataset = std::sync::Arc::new(Dataset::open_with(data, &slides).map_err(Error::from)?);
+    let columns: Vec<&str> = args.subgroups.iter().filter_map(SubgroupKey::column).collect();
+    let dataset = std::sync::Arc::new(Dataset::open_with_columns(data, &slides, &columns).map_err(Error::from)?);
+    require_columns(&dataset, &args.subgroups)?;
     // The colour baseline is measured on tiles before stain normalisation.
     let decoder = Decoder::new(manifest.tile.size_policy);
     let brings_split = dataset.entries.iter().all(|entry| entry.split.is_some());
@@ -273,6 +293,8 @@ fn of_bundle(args: &Args, out: &Output) -> anyhow::Result<Subject> {
         squared_errors,
         train,
         threshold: threshold.value,
+        subgroups: args.subgroups.clone(),
+        clusters: None,
         failed,
         labels,
         facts: facts(
@@ -473,6 +495,7 @@ fn show(args: &Args, subject: &Subject, metrics: &Metrics, out: &Output) -> anyh
     if let Some(failures) = &metrics.failures {
         show_failures(failures, out);
     }
+    metrics.subgroups.iter().for_each(|found| subgroups::show(found, out));
     if let Some(caution) = &metrics.intervals.caution {
         out.line(format_args!("caution      {caution}"));
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use kiln_train::metrics::Interval;
-use kiln_train::study::{self, Results, StudyEvent, StudyLayout, StudyRequest};
+use kiln_train::study::{self, CentreFigures, Results, StudyEvent, StudyLayout, StudyRequest};
 use kiln_train::training::{Event, Observer};
 
 use super::labels;
@@ -85,6 +85,13 @@ fn show(request: &StudyRequest, results: &Results, out: &Output) -> anyhow::Resu
         });
         let (auroc, f1) = (interval(entry.summary.auroc), interval(entry.summary.f1));
         out.line(format_args!("{:<width$}  {auroc:<22}  {f1:<22}  {against}", entry.name).to_string().trim_end());
+    }
+    for entry in &results.entries {
+        let Some(found) = &entry.by_centre else { continue };
+        let centre = |centre: &CentreFigures| format!("{} {:.3}", centre.name, centre.summary.auroc.value);
+        let centres: Vec<String> = found.centres.iter().map(centre).collect();
+        let mean = found.mean.auroc;
+        out.line(format_args!("{:<width$}  AUROC on held-out {}; mean {mean:.3}", entry.name, centres.join(", ")));
     }
     if let Some(search) = &results.search {
         let best = &search.trials[search.best];

@@ -146,6 +146,20 @@ fn the_resolved_configuration_reads_back_as_itself() {
 }
 
 #[test]
+fn subgroups_are_columns_or_colour() {
+    use super::SubgroupKey;
+
+    let config = Config::parse(SMALL, "small.yaml", &[]).unwrap();
+    assert!(!config.to_yaml().unwrap().contains("subgroups"), "an older configuration keeps its text");
+    let config = Config::parse(SMALL, "small.yaml", &["subgroups=[centre, colour]".to_owned()]).unwrap();
+    assert_eq!(config.subgroups, [SubgroupKey::Column("centre".to_owned()), SubgroupKey::Colour]);
+    assert_eq!(config, Config::parse(&config.to_yaml().unwrap(), "resolved", &[]).unwrap());
+    assert!(problem(SMALL, &["subgroups=[label]"]).contains("subgroups: `label` is no subgroup"));
+    assert!(problem(SMALL, &["subgroups=[centre, centre]"]).contains("subgroups: `centre` is listed twice"));
+    assert!(problem(SMALL, &["subgroups=['']"]).contains("subgroups: \"\" is no name of a column"));
+}
+
+#[test]
 fn the_cosine_schedule_warms_up_and_comes_down() {
     let schedule = Schedule::Cosine { warmup_steps: 10, minimum: 0.1 };
     assert!((schedule.factor(0, 110) - 0.1).abs() < 1e-12);

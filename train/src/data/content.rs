@@ -68,7 +68,7 @@ pub(super) fn check_labels(dataset: &Dataset, digests: &[ContentDigests]) -> Res
 
 /// The tiles that must be in one split, as lists of indices: groups, joined where they share an image. Sorted by path,
 /// so that the order of the list does not matter.
-pub(super) fn joined_groups(dataset: &Dataset, digests: &[ContentDigests]) -> Vec<Vec<usize>> {
+pub(crate) fn joined_groups(dataset: &Dataset, digests: &[ContentDigests]) -> Vec<Vec<usize>> {
     let mut parents: Vec<usize> = (0..dataset.len()).collect();
     let images = same_image_pairs(digests).into_iter().map(|(_, pair)| pair);
     for (a, b) in images.chain(same_group_pairs(dataset)) {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::columns::FurtherColumns;
 use super::slides::SlideSet;
 use super::split::Split;
 
@@ -33,6 +34,7 @@ pub struct Dataset {
     /// Number of tiles of the list that have no label. They are left out: a missing label is never guessed.
     pub unlabelled: usize,
     pub(super) source: Source,
+    pub(super) columns: FurtherColumns,
 }
 
 /// The pixels of the tiles.
@@ -55,7 +57,7 @@ impl Dataset {
     /// A data set of image files. Nothing is read.
     #[must_use]
     pub fn from_files(root: PathBuf, entries: Vec<Entry>, list: Option<PathBuf>) -> Self {
-        Self { root, entries, list, unlabelled: 0, source: Source::Files }
+        Self { root, entries, list, unlabelled: 0, source: Source::Files, columns: FurtherColumns::default() }
     }
 
     /// The tiles `indices` as a data set, in this order.
@@ -73,7 +75,24 @@ impl Dataset {
             },
         };
         let entries = indices.iter().map(|index| self.entries[*index].clone()).collect();
-        Self { root: self.root.clone(), entries, list: self.list.clone(), unlabelled: self.unlabelled, source }
+        let columns = self.columns.select(indices);
+        Self { root: self.root.clone(), entries, list: self.list.clone(), unlabelled: self.unlabelled, source, columns }
+    }
+
+    /// The values of a further column of the list, such as `centre`, or of `group`, in the order of the entries. A value is
+    /// `None` where the field is empty; all is `None` if the list has no such column.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<Vec<Option<&str>>> {
+        if name == "group" {
+            let known = self.entries.iter().any(|entry| entry.group.is_some());
+            return known.then(|| self.entries.iter().map(|entry| entry.group.as_deref()).collect());
+        }
+        self.columns.get(name).map(|values| values.iter().map(Option::as_deref).collect())
+    }
+
+    /// The names of the further columns of the list, sorted.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.columns.names()
     }
 
     /// The labels, sorted.

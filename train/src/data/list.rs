@@ -1,6 +1,6 @@
-//! Lists of tiles as CSV: `path,label[,group][,split]`. Lists are untrusted input: the size is limited, paths must be
-//! under the root, and every error names its line. An unknown column is an error, because a mistyped `group` would
-//! silently turn a split by slide into a split by tile. [`write`] refuses entries that [`read`] would not return
+//! Lists of tiles as CSV: `path,label[,group][,split]`, and further columns such as `centre`. Lists are untrusted input: the
+//! size is limited, paths must be under the root, and every error names its line. An unknown column is an error, because a
+//! mistyped `group` would silently turn a split by slide into a split by tile. [`write`] refuses entries that [`read`] would not return
 //! unchanged, so that a training never ends in a `split.csv` that cannot be read.
 
 use std::collections::HashMap;
@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use csv::{QuoteStyle, ReaderBuilder, StringRecord, WriterBuilder};
 use kiln_files::{publish, read_at_most};
 
+use super::columns::{FURTHER, FurtherColumns, is_further};
 use super::dataset::Entry;
 use super::split::Split;
 use super::{DataError, Result, labels};
@@ -23,17 +24,27 @@ const COLUMNS: [&str; 4] = ["path", "label", "group", "split"];
 
 /// Reads a list. Either all rows have a split, or none.
 pub(super) fn read(path: &Path) -> Result<Vec<Entry>> {
-    read_with(path, None)
+    read_with(path, ListOptions::default()).map(|(entries, _)| entries)
 }
 
-/// As [`read`], where `missing` is the label of rows without one; the column may be missing, too.
-pub(super) fn read_with(path: &Path, missing: Option<&str>) -> Result<Vec<Entry>> {
+/// What a list may contain, and may leave out, beside its usual columns.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ListOptions<'a> {
+    /// Names of further columns that are not in [`FURTHER`].
+    pub(super) asked: &'a [&'a str],
+    /// The label of rows without one; the column may be missing, too. `None`: every row needs a label.
+    pub(super) missing_label: Option<&'a str>,
+}
+
+/// As [`read`], with the values of further columns.
+pub(super) fn read_with(path: &Path, options: ListOptions<'_>) -> Result<(Vec<Entry>, FurtherColumns)> {
     let text = read_text(path)?;
     let text = text.trim_start_matches('\u{feff}');
     let mut reader = ReaderBuilder::new().from_reader(text.as_bytes());
     let mut header = reader.headers().map_err(|error| csv_error(path, &error))?.clone();
     header.trim();
-    let columns = Columns::find(path, &header, missing)?;
+    let columns = Columns::find(path, &header, options)?;
+    let mut further = FurtherColumns::new(columns.further.iter().map(|(name, _)| name.as_str()));
     let mut entries = Vec::new();
     let mut lines = HashMap::new();
     let mut record = StringRecord::new();
@@ -44,8 +55,14 @@ pub(super) fn read_with(path: &Path, missing: Option<&str>) -> Result<Vec<Entry>
         }
         let line = record.position().map_or(0, csv::Position::line);
         let written = text.get(start..offset(&reader)).unwrap_or_default();
-        let record: Result<Vec<&str>, String> = record.iter().map(|field| trimmed(written, field)).collect();
-        let entry = record.and_then(|record| columns.entry(&record)).map_err(|reason| at(path, line, reason))?;
+        let fields: Result<Vec<&str>, String> = record.iter().map(|field| trimmed(written, field)).collect();
+        let entry = fields
+            .and_then(|fields| {
+                let entry = columns.entry(&fields)?;
+                columns.add_further(&fields, &mut further)?;
+                Ok(entry)
+            })
+            .map_err(|reason| at(path, line, reason))?;
         if let Some(first) = lines.insert(entry.path.clone(), line) {
             let reason = format!("`{}` is in line {first} already; remove one of the two", entry.path.display());
             return Err(at(path, line, reason));
@@ -53,7 +70,7 @@ pub(super) fn read_with(path: &Path, missing: Option<&str>) -> Result<Vec<Entry>
         entries.push(entry);
     }
     require_all_or_no_splits(path, &entries, &lines)?;
-    Ok(entries)
+    Ok((entries, further))
 }
 
 fn offset<R: Read>(reader: &csv::Reader<R>) -> usize {
@@ -163,25 +180,38 @@ struct Columns<'a> {
     missing_label: Option<&'a str>,
     group: Option<usize>,
     split: Option<usize>,
+    /// Further columns by name.
+    further: Vec<(String, usize)>,
 }
 
 impl<'a> Columns<'a> {
-    fn find(list: &Path, header: &StringRecord, missing_label: Option<&'a str>) -> Result<Self> {
+    fn find(list: &Path, header: &StringRecord, options: ListOptions<'a>) -> Result<Self> {
+        let ListOptions { asked, missing_label } = options;
         let mut found = [None; 4];
+        let mut further: Vec<(String, usize)> = Vec::new();
+        let twice = |name: &str| at(list, 1, format!("the column `{name}` is in the header twice"));
         if let Some(separator) = header.get(0).filter(|_| header.len() == 1).and_then(other_separator) {
             let reason = format!("the header is separated by {separator}; columns are separated by commas");
             return Err(at(list, 1, reason));
         }
         for (index, name) in header.iter().enumerate() {
             let Some(column) = COLUMNS.iter().position(|column| *column == name) else {
+                if is_further(name, asked) {
+                    if further.iter().any(|(other, _)| other == name) {
+                        return Err(twice(name));
+                    }
+                    further.push((name.to_owned(), index));
+                    continue;
+                }
                 // The name is untrusted: it may be as long as the list, with any characters.
                 let name: String = name.escape_debug().take(MAX_SHOWN).collect();
-                let nearest = COLUMNS.iter().min_by_key(|column| strsim::levenshtein(column, &name)).unwrap_or(&"path");
-                let reason = format!("unknown column `{name}`, nearest `{nearest}`; known: path, label, group, split");
+                let known: Vec<&str> = COLUMNS.into_iter().chain(FURTHER).collect();
+                let nearest = known.iter().min_by_key(|column| strsim::levenshtein(column, &name)).unwrap_or(&"path");
+                let reason = format!("unknown column `{name}`, nearest `{nearest}`; known: {}", known.join(", "));
                 return Err(at(list, 1, reason));
             };
             if found[column].replace(index).is_some() {
-                return Err(at(list, 1, format!("the column `{name}` is in the header twice")));
+                return Err(twice(name));
             }
         }
         let [path, label, group, split] = found;
@@ -191,7 +221,16 @@ impl<'a> Columns<'a> {
         if label.is_none() && missing_label.is_none() {
             return Err(missing("label"));
         }
-        Ok(Self { path, label, missing_label, group, split })
+        Ok(Self { path, label, missing_label, group, split, further })
+    }
+
+    /// Adds the further values of a row to their columns.
+    fn add_further(&self, record: &[&str], columns: &mut FurtherColumns) -> Result<(), String> {
+        for (name, index) in &self.further {
+            let field = record.get(*index).copied().filter(|text| !text.is_empty());
+            columns.push(name, field.map(|text| named(name, text)).transpose()?);
+        }
+        Ok(())
     }
 
     fn entry(&self, record: &[&str]) -> Result<Entry, String> {
@@ -261,6 +300,25 @@ mod tests {
             assert!(message.contains(words) && message.contains("separated by commas"), "{text:?}: {message}");
         }
         assert!(refusal("path,label,a;b\n").contains("unknown column `a;b`"));
+    }
+
+    #[test]
+    fn a_further_column_is_known_or_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("tiles.csv");
+        let text = "path,centre,label,laboratory\na.png,north,benign,one\nb.png,,benign,two\n";
+        std::fs::write(&list, text).unwrap();
+        assert!(read(&list).unwrap_err().to_string().contains("unknown column `laboratory`"));
+        let (entries, columns) =
+            read_with(&list, ListOptions { asked: &["laboratory"], ..ListOptions::default() }).unwrap();
+        let owned = |text: &str| Some(text.to_owned());
+        assert_eq!(entries.len(), 2);
+        assert_eq!(columns.get("centre").unwrap(), [owned("north"), None]);
+        assert_eq!(columns.get("laboratory").unwrap(), [owned("one"), owned("two")]);
+        assert_eq!(columns.select(&[1]).get("laboratory").unwrap(), [owned("two")]);
+        assert!(refusal("path,label,centre,centre\na.png,benign,x,y\n").contains("is in the header twice"));
+        assert!(refusal("path,label,center\na.png,benign,x\n").contains("nearest `centre`"));
+        assert!(refusal("path,label,centre\na.png,benign,\"x \"\n").contains("line 2: the centre"));
     }
 
     #[test]

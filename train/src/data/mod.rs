@@ -4,6 +4,7 @@
 
 mod augmentation;
 mod colour_jitter;
+mod columns;
 mod content;
 mod dataset;
 mod elastic;
@@ -30,6 +31,7 @@ mod tiles;
 
 pub use augmentation::Augmentation;
 pub use colour_jitter::ColourJitter;
+pub(crate) use content::joined_groups;
 pub use content::{ContentDigests, dataset_digest, tile_digests};
 pub use dataset::{Dataset, Entry};
 pub use error::{DataError, GroupKind};

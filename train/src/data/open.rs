@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use kiln_tile::{is_left_out, is_tile_path};
 
 use super::dataset::{Dataset, Entry};
+use super::list::ListOptions;
 use super::slides::SlideOptions;
 use super::{DataError, Result, labels, list, slide_list};
 
@@ -56,12 +57,20 @@ impl Dataset {
     /// As [`Dataset::open`]. For tiles of slides: no OpenSlide, a slide that cannot be opened or has no resolution, places
     /// of another resolution than the options state.
     pub fn open_with(path: &Path, options: &SlideOptions) -> Result<Self> {
+        Self::open_with_columns(path, options, &[])
+    }
+
+    /// As [`Dataset::open_with`]; the list may also have the further columns `asked`, beside `centre` and `scanner`, which
+    /// every list may have. [`Dataset::column`] returns their values.
+    ///
+    /// # Errors
+    /// As [`Dataset::open_with`].
+    pub fn open_with_columns(path: &Path, options: &SlideOptions, asked: &[&str]) -> Result<Self> {
         let metadata = fs::metadata(path).map_err(DataError::io(path))?;
-        let list = path.join(LIST_NAME);
-        if metadata.is_dir() && !list.is_file() {
+        if metadata.is_dir() && !path.join(LIST_NAME).is_file() {
             return from_class_folders(path);
         }
-        opened_list(path, metadata.is_dir(), options, None)
+        opened_list(path, metadata.is_dir(), options, ListOptions { asked, ..ListOptions::default() })
     }
 
     /// As [`Dataset::open_with`], for learning without labels: tiles without a label have the label `unlabelled`. The column
@@ -79,18 +88,19 @@ impl Dataset {
             let entries = tiles_directly_in(path)?;
             return if entries.is_empty() { of_classes } else { Ok(Self::from_files(path.to_owned(), entries, None)) };
         }
-        opened_list(path, metadata.is_dir(), options, Some(UNLABELLED))
+        let unlabelled = ListOptions { missing_label: Some(UNLABELLED), ..ListOptions::default() };
+        opened_list(path, metadata.is_dir(), options, unlabelled)
     }
 }
 
-/// Opens the list in a folder, or a list by its own path; `missing` is the label of rows without one.
-fn opened_list(path: &Path, is_folder: bool, options: &SlideOptions, missing: Option<&str>) -> Result<Dataset> {
+/// Opens the list in a folder, or a list by its own path.
+fn opened_list(path: &Path, is_folder: bool, options: &SlideOptions, reading: ListOptions<'_>) -> Result<Dataset> {
     if is_folder {
-        return from_list(path, &path.join(LIST_NAME), options, missing);
+        return from_list(path, &path.join(LIST_NAME), options, reading);
     }
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
         let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        return from_list(root, path, options, missing);
+        return from_list(root, path, options, reading);
     }
     Err(DataError::dataset(
         path,
@@ -98,16 +108,16 @@ fn opened_list(path: &Path, is_folder: bool, options: &SlideOptions, missing: Op
     ))
 }
 
-fn from_list(root: &Path, list: &Path, options: &SlideOptions, missing: Option<&str>) -> Result<Dataset> {
+fn from_list(root: &Path, list: &Path, options: &SlideOptions, reading: ListOptions<'_>) -> Result<Dataset> {
     if slide_list::is_slide_list(list) {
-        return slide_list::open(root, list, options, missing);
+        return slide_list::open(root, list, options, reading);
     }
-    let entries = list::read_with(list, missing)?;
+    let (entries, columns) = list::read_with(list, reading)?;
     if entries.is_empty() {
         return Err(DataError::NoTiles { path: list.to_owned(), reason: "the list has a header and no rows" });
     }
     labels::check(list, &entries)?;
-    Ok(Dataset::from_files(root.to_owned(), entries, Some(list.to_owned())))
+    Ok(Dataset { columns, ..Dataset::from_files(root.to_owned(), entries, Some(list.to_owned())) })
 }
 
 /// The tiles in a folder itself, without those of its subfolders.

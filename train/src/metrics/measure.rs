@@ -7,7 +7,9 @@ use super::bootstrap::{Groups, LEVEL};
 use super::evaluator::{Evaluator, Values};
 use super::is_probability;
 use super::ranking::Ranking;
-use super::{Bootstrap, CalibrationBin, Confusion, Failures, Interval, LatentUse, MetricsError, Scored, check};
+use super::{
+    Bootstrap, CalibrationBin, Confusion, Failures, Interval, LatentUse, MetricsError, Scored, Subgroups, check,
+};
 
 /// All metrics with their 95 % intervals: the content of `metrics.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +52,9 @@ pub struct Metrics {
     /// Wrong decisions by label and by group.
     #[serde(default)]
     pub failures: Option<Failures>,
+    /// Figures by subgroup, for each key that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subgroups: Vec<Subgroups>,
     /// Tiles that score at or above this are anomalous.
     pub threshold: f64,
     /// Confusion matrix at the threshold.
@@ -292,6 +297,7 @@ impl Resamples {
             reconstruction: self.reconstruction(),
             latent: None,
             failures: options.labels.map(|labels| Failures::new(scored, labels, threshold)),
+            subgroups: Vec::new(),
             threshold,
             confusion: self.all.values.decisions,
             baseline: Baseline {

@@ -7,6 +7,7 @@
 
 mod bootstrap;
 mod calibration;
+mod clusters;
 mod colour;
 mod error;
 mod evaluator;
@@ -16,11 +17,13 @@ mod logistic;
 mod measure;
 mod paired;
 mod ranking;
+mod subgroups;
 mod summary;
 mod threshold;
 
 pub use bootstrap::{Bootstrap, Interval};
 pub use calibration::{CalibrationBin, expected_calibration_error};
+pub use clusters::ColourClusters;
 pub(crate) use colour::assign_folds;
 pub use colour::{COLOUR_FEATURES, ColourBaseline, colour_features};
 pub use error::MetricsError;
@@ -30,6 +33,8 @@ pub(crate) use logistic::logistic;
 pub use measure::{Baseline, Calibration, MeasureOptions, Metrics, Reconstruction, Resampling, measure, measure_with};
 pub use paired::{Comparison, PairedTest, compare};
 pub use ranking::{PrPoint, RocPoint, auroc, average_precision, pr_curve, roc_curve};
+pub(crate) use subgroups::share_caution;
+pub use subgroups::{Subgroup, SubgroupFigures, Subgroups};
 pub use summary::{Summary, Trial, summarise};
 pub use threshold::{Confusion, ThresholdRule};
 

@@ -8,6 +8,7 @@ mod latent;
 mod metrics;
 mod page;
 mod parity;
+mod subgroups;
 
 use std::path::Path;
 

@@ -161,3 +161,22 @@ fn a_report_shows_a_collapsed_autoencoder() {
     assert!(page(&[used(&still), used(&moved)]).contains("The latent space is in use"));
     assert!(!page(&[]).contains("latent space"));
 }
+
+#[test]
+fn a_report_has_a_table_for_each_key_of_subgroups() {
+    use crate::metrics::{MeasureOptions, Subgroups};
+    let mut report = report();
+    let tile = |at: usize| {
+        let anomalous = at.is_multiple_of(2) || at >= 40;
+        Scored { score: (at * 37 % 100) as f64 / 100.0, anomalous, group: (at / 4).to_string() }
+    };
+    let scored: Vec<Scored> = (0..50).map(tile).collect();
+    let names: Vec<Option<&str>> = (0..50).map(|at| Some(if at < 40 { "north <1>" } else { "south" })).collect();
+    let options = MeasureOptions::new(0.5, Bootstrap { resamples: 100, seed: 1 });
+    assert!(!render(&report).contains("By centre"));
+    report.metrics.as_mut().unwrap().subgroups = vec![Subgroups::new("centre", &names, &scored, &options).unwrap()];
+    let html = render(&report);
+    for part in ["By centre", "north &lt;1&gt;", "all 10 tiles are anomalous", "few tiles: 10 of south"] {
+        assert!(html.contains(part), "{part} is missing");
+    }
+}

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::baseline::BaselineKind;
-use crate::config::{SlideConfig, SplitConfig, config_error, labels_problem, parse_yaml, read_text};
+use crate::config::{SlideConfig, SplitConfig, SubgroupKey, config_error, labels_problem, parse_yaml, read_text};
 use crate::metrics::ThresholdRule;
 
 /// The configuration of a study.
@@ -84,7 +84,7 @@ impl Default for StudyData {
     }
 }
 
-/// The split of a study: one split by fractions, or folds, of which each is the test split in turn.
+/// The split of a study: one split by fractions, or folds or centres, of which each is the test split in turn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StudySplit {
@@ -93,13 +93,18 @@ pub struct StudySplit {
     /// Number of folds of whole groups, 3 or more: each is the test split in turn, the next one is the validation split,
     /// and the others are the training split. `null` for one split by fractions.
     pub folds: Option<usize>,
-    /// Fractions of a single split.
+    /// Leaves one centre out: each value of this column of the list, or each colour, is the test split in turn, and all
+    /// others are divided into training and validation split by the fractions. `null` for folds or a single split.
+    // Left out where it is not stated, so that a study that an older Kiln began is the same study.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leave_one_out: Option<SubgroupKey>,
+    /// Fractions of a single split. With `leave_one_out` those of `train` and `val` divide the other centres.
     pub fractions: SplitConfig,
 }
 
 impl Default for StudySplit {
     fn default() -> Self {
-        Self { seed: 7, folds: None, fractions: SplitConfig::default() }
+        Self { seed: 7, folds: None, leave_one_out: None, fractions: SplitConfig::default() }
     }
 }
 
@@ -289,6 +294,7 @@ impl StudyConfig {
         let problem = checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem);
         problem
             .or_else(|| labels_problem(self.data.normal_classes.as_deref()))
+            .or_else(|| self.split.problem())
             .or_else(|| self.unknown_name(&unique))
             .or_else(|| self.search.as_ref().and_then(Search::problem))
     }
@@ -307,6 +313,22 @@ impl StudyConfig {
             let names: Vec<&str> = names.iter().copied().collect();
             format!("reference: `{}` is none of {}", self.reference, names.join(", "))
         })
+    }
+}
+
+impl StudySplit {
+    /// The problem with leaving one centre out.
+    fn problem(&self) -> Option<String> {
+        let key = self.leave_one_out.as_ref()?;
+        let SplitConfig { train, val, .. } = self.fractions;
+        let problem = if self.folds.is_some() {
+            Some("each centre is a fold, so split.folds must be null".to_owned())
+        } else if !(train > 0.0 && val > 0.0 && train + val <= 1.0) {
+            Some("split.fractions: train and val must be over 0, and at most 1 together".to_owned())
+        } else {
+            key.problem()
+        };
+        problem.map(|problem| format!("split.leave_one_out: {problem}"))
     }
 }
 

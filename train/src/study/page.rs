@@ -7,7 +7,7 @@ use super::layout::StudyLayout;
 use super::markdown;
 use super::results::{Measured, Results, Role};
 use super::summary::{facts, summary};
-use super::tables::{Table, result_tables, spread, time_table};
+use super::tables::{Table, metric_tables, spread, time_table, training_tables};
 use super::times::Times;
 use crate::metrics::Interval;
 use crate::picture::{ComparedScores, Cost, compared_curves, interval_rows, quality_by_cost};
@@ -42,11 +42,11 @@ mod erased {
 }
 
 fn page(results: &Results, times: &Times, figures: &[(&str, Figure)]) -> String {
-    let tables: Vec<Table> = result_tables(results);
+    let (metrics, trainings) = (metric_tables(results), training_tables(results));
     let main = html! {
-        section { h2 { "Metrics" } @for one in &tables[..3] { (markup(one)) } p.note { (NOTE) } }
+        section { h2 { "Metrics" } @for one in &metrics { (markup(one)) } p.note { (NOTE) } }
         @for (_, figure) in figures { (figure_section(figure)) }
-        section { h2 { "Ablation, search and trainings" } @for one in &tables[3..] { (markup(one)) } }
+        section { h2 { "Ablation, search and trainings" } @for one in &trainings { (markup(one)) } }
         @if let Some(one) = time_table(times) { section { h2 { "Time" } (markup(&one)) } }
     };
     shell(&results.name, &summary(results), &facts(results), &main)

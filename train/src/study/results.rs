@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::by_centre::ByCentre;
 use super::config::{SearchMethod, StudyConfig};
+use super::held_out::HeldOut;
 use super::trial::TrialRecord;
 use crate::data::LabelCount;
 use crate::metrics::{Bootstrap, Comparison, Summary, Trial, auroc, compare, summarise};
@@ -43,6 +45,9 @@ pub struct Results {
     pub groups: usize,
     /// Number of tiles in each split of each fold.
     pub folds: Vec<FoldSizes>,
+    /// The centre that each fold holds out, if folds are centres.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<HeldOut>,
     /// Seeds of the trainings of each model.
     pub seeds: Vec<u64>,
     /// The entry that all others are compared with.
@@ -83,6 +88,9 @@ pub struct Entry {
     pub parameters: Option<u64>,
     /// Metrics over all trainings, on test tiles.
     pub summary: Summary,
+    /// Metrics by held-out centre, if folds are centres.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_centre: Option<ByCentre>,
     /// Comparison with the reference, on the same tiles.
     pub against_reference: Option<Comparison>,
     /// Comparison with the unchanged model, on the same tiles.
@@ -137,6 +145,13 @@ pub struct SearchTrial {
 }
 
 impl Results {
+    /// The name of a fold: its number, and the centre that it holds out.
+    #[must_use]
+    pub fn fold_name(&self, fold: usize) -> String {
+        let centre = self.held_out.as_ref().and_then(|held_out| held_out.centres.get(fold));
+        centre.map_or_else(|| fold.to_string(), |centre| format!("{fold}, without {}", centre.name))
+    }
+
     /// Warning if intervals and tests are unreliable; equal for all entries, which share the tiles.
     #[must_use]
     pub fn caution(&self) -> Option<&str> {
@@ -157,7 +172,12 @@ pub(super) struct Measured {
 }
 
 /// Computes all entries.
-pub(super) fn entries(study: &StudyConfig, measured: &[Measured], bootstrap: Bootstrap) -> Result<Vec<Entry>> {
+pub(super) fn entries(
+    study: &StudyConfig,
+    measured: &[Measured],
+    held_out: Option<&HeldOut>,
+    bootstrap: Bootstrap,
+) -> Result<Vec<Entry>> {
     let by_name: BTreeMap<&str, &Measured> = measured.iter().map(|one| (one.name.as_str(), one)).collect();
     let against = |one: &Measured, other: Option<&&Measured>| -> Result<Option<Comparison>> {
         let other = other.filter(|other| other.name != one.name);
@@ -172,6 +192,7 @@ pub(super) fn entries(study: &StudyConfig, measured: &[Measured], bootstrap: Boo
             changed: one.changed.clone(),
             parameters: one.records.iter().find_map(|record| Some(record.tested.as_ref()?.parameters)),
             summary: summarise(&one.trials, bootstrap)?,
+            by_centre: held_out.map(|held_out| ByCentre::new(held_out, &one.trials, bootstrap)).transpose()?,
             against_reference: against(one, by_name.get(study.reference.as_str()))?,
             against_base: against(one, one.of.as_ref().and_then(|name| by_name.get(name.as_str())))?,
             trials: one.trial_metrics()?,

@@ -10,11 +10,12 @@ use kiln_tile::Decoder;
 
 use super::config::StudyConfig;
 use super::folds;
+use super::held_out::{self, HeldOut};
 use super::layout::StudyLayout;
 use super::request::StudyRequest;
 use super::results::{FoldSizes, Measured, Results, SearchResult, entries};
 use super::variant::Variant;
-use crate::config::config_error;
+use crate::config::{SubgroupKey, config_error};
 use crate::data::{self, Dataset, Split, SplitPlan};
 use crate::features::FeatureBackend;
 use crate::metrics::{Bootstrap, Scored};
@@ -33,6 +34,7 @@ pub(super) struct Setup {
     data_sha256: String,
     pub(super) classes: Classes,
     pub(super) plans: Vec<SplitPlan>,
+    held_out: Option<HeldOut>,
     bootstrap: Bootstrap,
 }
 
@@ -43,22 +45,45 @@ impl Setup {
         let data_path = data_path(request)?;
         let openslide = request.openslide.clone();
         let options = study.data.slides.options(study.data.micrometres_per_pixel, openslide.clone());
-        let dataset = Arc::new(Dataset::open_with(&data_path, &options)?);
+        let keys = subgroup_keys(&study, variants)?;
+        let columns = SubgroupKey::columns(&keys);
+        let dataset = Arc::new(Dataset::open_with_columns(&data_path, &options, &columns)?);
         require_resolution(&dataset, study.data.micrometres_per_pixel)?;
         let classes = classes(&dataset, study.data.normal_classes.as_deref())?;
         variants.iter().try_for_each(|variant| variant.check_labels(&study, &classes))?;
-        data::check_masks(&dataset, &Decoder::new(study.data.size_policy))?;
-        let digests = data::tile_digests(&dataset, &Decoder::new(study.data.size_policy))?;
+        let decoder = Decoder::new(study.data.size_policy);
+        data::check_masks(&dataset, &decoder)?;
+        let digests = data::tile_digests(&dataset, &decoder)?;
         let data_sha256 = data::dataset_digest(&dataset, &digests);
         check_same_study(&layout, &study, &data_sha256)?;
-        let plans = folds::plans(&dataset, &digests, &study.split)?;
+        let (plans, held_out) = match &study.split.leave_one_out {
+            None => (folds::plans(&dataset, &digests, &study.split)?, None),
+            Some(key) => {
+                let normal = classes.normal_names();
+                let (plans, held_out) = held_out::plans(&dataset, &digests, &study.split, key, normal, &decoder)?;
+                (plans, Some(held_out))
+            }
+        };
         for (number, plan) in plans.iter().enumerate() {
             data::check_leaks(&dataset, plan, &digests)?;
+            check_same_fold(&layout, number, &dataset, plan)?;
             plan.write_csv(&dataset, &layout.fold(number))?;
         }
         let bootstrap = Bootstrap { resamples: study.bootstrap_resamples, seed: study.split.seed };
         let features = request.features.clone();
-        Ok(Self { study, layout, dataset, data_path, openslide, features, data_sha256, classes, plans, bootstrap })
+        Ok(Self {
+            study,
+            layout,
+            dataset,
+            data_path,
+            openslide,
+            features,
+            data_sha256,
+            classes,
+            plans,
+            held_out,
+            bootstrap,
+        })
     }
 
     fn is_anomalous(&self, index: usize) -> bool {
@@ -92,10 +117,11 @@ impl Setup {
             labels: data::label_counts(&self.dataset, self.classes.normal_names()),
             groups: groups.len(),
             folds: self.plans.iter().map(fold).collect(),
+            held_out: self.held_out.clone(),
             seeds: self.study.seeds.clone(),
             reference: self.study.reference.clone(),
             bootstrap: self.bootstrap,
-            entries: entries(&self.study, measured, self.bootstrap)?,
+            entries: entries(&self.study, measured, self.held_out.as_ref(), self.bootstrap)?,
             search,
         })
     }
@@ -105,6 +131,31 @@ fn data_path(request: &StudyRequest) -> Result<PathBuf> {
     let named = request.data.clone().or_else(|| request.config.data.path.clone());
     let path = named.ok_or(Error::NoData)?;
     fs::canonicalize(&path).map_err(|reason| Error::DataPath { path, reason })
+}
+
+/// The keys of the study and of all variants: the list may have all of their columns.
+fn subgroup_keys(study: &StudyConfig, variants: &[Variant]) -> Result<Vec<SubgroupKey>> {
+    let mut keys: Vec<SubgroupKey> = study.split.leave_one_out.iter().cloned().collect();
+    for variant in variants {
+        keys.extend(variant.config(study, 0)?.subgroups);
+    }
+    Ok(keys)
+}
+
+/// Refuses a folder whose fold has other tiles in its splits: finished trials have the scores of those. The digest of the
+/// data set does not cover the columns that folds may be made of.
+fn check_same_fold(layout: &StudyLayout, number: usize, dataset: &Dataset, plan: &SplitPlan) -> Result<()> {
+    let path = layout.fold(number);
+    if !path.is_file() {
+        return Ok(());
+    }
+    match SplitPlan::read_csv(dataset, &path) {
+        Ok(before) if before.assignments != plan.assignments => {
+            Err(Error::OtherStudy { path: layout.root().to_owned() })
+        }
+        // A damaged file is written again.
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Writes `study.yaml`, or checks that the existing one is the same: one folder is for one study on one data set.

@@ -4,9 +4,10 @@ use super::results::{FoldSizes, Results};
 
 /// A summary of the study in two sentences.
 pub(super) fn summary(results: &Results) -> String {
-    let split = match results.folds.len() {
-        1 => "one split by group".to_owned(),
-        folds => format!("{folds} folds by group"),
+    let split = match (&results.held_out, results.folds.len()) {
+        (Some(held_out), folds) => format!("{folds} folds, each without one {}", held_out.by),
+        (None, 1) => "one split by group".to_owned(),
+        (None, folds) => format!("{folds} folds by group"),
     };
     let shared = match (&results.search, results.folds.len()) {
         (Some(_), 2..) => {
@@ -28,7 +29,8 @@ pub(super) fn summary(results: &Results) -> String {
 /// Short facts about the study.
 pub(super) fn facts(results: &Results) -> Vec<(String, String)> {
     let fold = |(number, fold): (usize, &FoldSizes)| {
-        format!("fold {number}: {} train, {} val, {} test", fold.train, fold.val, fold.test)
+        let name = results.fold_name(number);
+        format!("fold {name}: {} train, {} val, {} test", fold.train, fold.val, fold.test)
     };
     let folds: Vec<String> = results.folds.iter().enumerate().map(fold).collect();
     let intervals =
@@ -40,6 +42,8 @@ pub(super) fn facts(results: &Results) -> Vec<(String, String)> {
         fact("Reference", results.reference.clone()),
         fact("Data SHA-256", results.data_sha256.clone()),
     ];
+    let shares = results.held_out.as_ref().and_then(|held_out| held_out.caution.clone());
+    facts.extend(shares.map(|caution| fact("Caution", caution)));
     facts.extend(results.caution().map(|caution| fact("Caution", caution.to_owned())));
     facts
 }

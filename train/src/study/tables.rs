@@ -1,5 +1,7 @@
 //! The tables of a report, for Markdown and HTML.
 
+use super::by_centre::{CentreFigures, CentreMean};
+use super::held_out::Centre;
 use super::results::{Entry, Results, Role};
 use super::times::Times;
 use crate::metrics::{Comparison, Interval};
@@ -13,7 +15,19 @@ pub(super) struct Table {
 
 /// The tables of a study's results, in the order of the report.
 pub(super) fn result_tables(results: &Results) -> Vec<Table> {
+    metric_tables(results).into_iter().chain(training_tables(results)).collect()
+}
+
+/// The tables of metrics.
+pub(super) fn metric_tables(results: &Results) -> Vec<Table> {
     let mut tables = vec![ranking(results), decisions(results), against(results)];
+    tables.extend(by_centre(results));
+    tables
+}
+
+/// The tables of ablations, of the search and of all trainings.
+pub(super) fn training_tables(results: &Results) -> Vec<Table> {
+    let mut tables = Vec::new();
     if results.entries.iter().any(|entry| entry.role == Role::Ablation) {
         tables.push(ablations(results));
     }
@@ -73,6 +87,50 @@ fn against(results: &Results) -> Table {
     }
 }
 
+/// Each model on each held-out centre, then its mean over centres.
+fn by_centre(results: &Results) -> Option<Table> {
+    let held_out = results.held_out.as_ref()?;
+    let of_entry = |entry: &Entry| -> Vec<Vec<String>> {
+        let Some(found) = &entry.by_centre else { return Vec::new() };
+        let row = |(centre, figures): (&Centre, &CentreFigures)| {
+            let summary = &figures.summary;
+            vec![
+                entry.name.clone(),
+                centre.name.clone(),
+                centre.tiles.to_string(),
+                centre.anomalous.to_string(),
+                spread(summary.auroc),
+                spread(summary.f1),
+                spread(summary.precision),
+                spread(summary.recall),
+                summary.ece.map_or_else(String::new, spread),
+            ]
+        };
+        let mut rows: Vec<Vec<String>> = held_out.centres.iter().zip(&found.centres).map(row).collect();
+        let CentreMean { auroc, f1, precision, recall, ece } = found.mean;
+        let mut mean = vec![entry.name.clone(), "mean".to_owned(), String::new(), String::new()];
+        mean.extend([auroc, f1, precision, recall].map(|value| format!("{value:.3}")));
+        mean.push(ece.map_or_else(String::new, |value| format!("{value:.3}")));
+        rows.push(mean);
+        rows
+    };
+    Some(Table {
+        caption: format!("On each held-out {}, by models that were trained on the others", held_out.by),
+        columns: vec![
+            "model",
+            "held out",
+            "tiles",
+            "anomalous",
+            "AUROC",
+            "F1",
+            "precision",
+            "recall",
+            "calibration error",
+        ],
+        rows: results.entries.iter().flat_map(of_entry).collect(),
+    })
+}
+
 fn ablations(results: &Results) -> Table {
     let row = |entry: &Entry| Some(compared(entry.name.clone(), &entry.against_base?));
     Table {
@@ -120,7 +178,7 @@ fn trials(results: &Results) -> Table {
             vec![
                 entry.name.clone(),
                 if entry.role == Role::Baseline { String::new() } else { trial.seed.to_string() },
-                trial.fold.to_string(),
+                results.fold_name(trial.fold),
                 format!("{:.4}", trial.auroc),
                 trial.val_auroc.map_or_else(String::new, |auroc| format!("{auroc:.4}")),
                 trial.best_epoch.map_or_else(String::new, |best| format!("{best} of {}", trial.epochs)),

@@ -7,6 +7,7 @@ use super::config::{StudyConfig, StudySplit};
 use super::search::{Proposer, should_continue};
 use super::variant::Variant;
 use super::{Role, Stopping, folds};
+use crate::config::SubgroupKey;
 use crate::data::{ContentDigests, Dataset, Entry, Split};
 use crate::picture::EpochRecord;
 
@@ -45,6 +46,9 @@ fn a_study_names_what_is_wrong_with_it() {
         ("seeds=[1, 1]", "seeds"),
         ("seeds=[]", "seeds"),
         ("split.folds=2", "split.folds"),
+        ("split={folds: 5, leave_one_out: centre}", "split.leave_one_out: each centre is a fold"),
+        ("split.leave_one_out=label", "split.leave_one_out: `label` is no subgroup"),
+        ("split={leave_one_out: centre, fractions: {val: 0.0}}", "split.leave_one_out: split.fractions"),
         ("reference=forest", "`forest` is none of colour, colour_neighbours, net, pca"),
         ("search.of=nets", "`nets` is no model"),
         ("search.trials=0", "search"),
@@ -63,6 +67,8 @@ fn a_study_names_what_is_wrong_with_it() {
     let study = study(&[]);
     let again = StudyConfig::parse(&serde_yaml::to_string(&study).unwrap(), "resolved", &[]).unwrap();
     assert_eq!(study, again);
+    let text = serde_yaml::to_string(&study).unwrap();
+    assert!(!text.contains("leave_one_out"), "an older study keeps its text: {text}");
 }
 
 #[test]
@@ -78,6 +84,10 @@ fn every_form_of_a_model_is_a_configuration_that_the_study_has_the_last_word_on(
     let ablated = variants[1].config(&study, 9).unwrap();
     assert_eq!((ablated.name.as_str(), ablated.data.augmentation), ("net-without-augmentation", None));
     assert_eq!(ablated.training, config.training);
+    assert!(config.subgroups.is_empty());
+    let by_column = StudySplit { leave_one_out: Some(SubgroupKey::Column("centre".to_owned())), ..study.split.clone() };
+    let by_column = variants[0].config(&StudyConfig { split: by_column, ..study.clone() }, 9).unwrap();
+    assert_eq!(by_column.subgroups, [SubgroupKey::Column("centre".to_owned())], "the run accepts the column");
     let wrong = study.clone();
     let wrong = StudyConfig { set: vec!["training.epoch=1".to_owned()], ..wrong };
     let variants = Variant::all(&wrong, &PathBuf::from(".")).unwrap();

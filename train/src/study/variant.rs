@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::config::{ConfigSource, StudyConfig, StudyModel};
 use super::results::Role;
-use crate::config::{config_error, read_text};
+use crate::config::{SubgroupKey, config_error, read_text};
 use crate::model::Classes;
 use crate::{Config, Result};
 
@@ -94,6 +94,12 @@ impl Variant {
         config.data.slides = study.data.slides;
         if let Some(resolution) = study.data.micrometres_per_pixel {
             config.data.micrometres_per_pixel = Some(resolution);
+        }
+        // The run must accept the column, and so its report names the centre.
+        if let Some(key @ SubgroupKey::Column(_)) = &study.split.leave_one_out
+            && !config.subgroups.contains(key)
+        {
+            config.subgroups.push(key.clone());
         }
         Ok(config)
     }

@@ -9,9 +9,21 @@ use super::evaluation::ScoredTile;
 use super::truth::with_truth;
 use crate::baseline::{ColourFeatures, ColourNeighbours};
 use crate::data::{Dataset, Loader};
-use crate::metrics::{ColourBaseline, Scored};
+use crate::metrics::{COLOUR_FEATURES, ColourBaseline, Scored};
 use crate::model::Classes;
 use crate::{Error, Result};
+
+/// Scores of the test tiles by colour, and the statistics of their colours.
+pub(super) struct ColourScores {
+    /// Scores by a logistic regression, if the training tiles are of both classes.
+    pub(super) supervised: Option<Vec<Scored>>,
+    /// Distances to the normal training tiles.
+    pub(super) neighbours: Vec<Scored>,
+    /// Statistics of the test tiles, in the order of their scores.
+    pub(super) statistics: Vec<[f64; COLOUR_FEATURES]>,
+    /// Statistics of the training tiles.
+    pub(super) learnt: Vec<[f64; COLOUR_FEATURES]>,
+}
 
 /// Scores of `test` by colour statistics, fitted on the tiles of `train`: a logistic regression on all of them, if they
 /// are of both classes, and the distance to the normal ones. Both loaders must give tiles without stain normalisation.
@@ -21,9 +33,9 @@ pub(super) fn colour_scores(
     train: &Loader,
     tested: &Loader,
     test: &[ScoredTile],
-) -> Result<(Option<Vec<Scored>>, Vec<Scored>)> {
+) -> Result<ColourScores> {
     let learnt = colours(train)?;
-    let values: Vec<[f64; 6]> = learnt.values().map(|(_, colour)| colour.statistics).collect();
+    let values: Vec<[f64; COLOUR_FEATURES]> = learnt.values().map(|(_, colour)| colour.statistics).collect();
     let anomalous: Vec<bool> = learnt.values().map(|(class, _)| classes.is_anomalous(*class)).collect();
     let both = anomalous.contains(&true) && anomalous.contains(&false);
     let baseline = both.then(|| ColourBaseline::fit(&values, &anomalous)).transpose()?;
@@ -42,7 +54,12 @@ pub(super) fn colour_scores(
         let places = with_truth(dataset, classes, test).into_iter().zip(scores);
         places.map(|(tile, score)| Scored { score, ..tile }).collect()
     };
-    Ok((supervised.map(with), with(distances)))
+    Ok(ColourScores {
+        supervised: supervised.map(with),
+        neighbours: with(distances),
+        statistics: colours.iter().map(|colour| colour.statistics).collect(),
+        learnt: values,
+    })
 }
 
 /// Class number and colours of each tile, by entry.

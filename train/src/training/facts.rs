@@ -7,6 +7,7 @@ use kiln_tile::ScoreRule;
 use kiln_tile::stain::StainNormaliser;
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::ColourClusters;
 use crate::model::Classes;
 
 /// Facts about a run: `run.json`.
@@ -43,6 +44,9 @@ pub struct RunFacts {
     /// The stain normalisation with its target, fitted on training tiles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stain_normalisation: Option<StainNormaliser>,
+    /// The division by colour, fitted on training tiles. Missing unless subgroups by colour were measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub colour_clusters: Option<ColourClusters>,
     /// Trained weights.
     pub parameters: u64,
     /// Epochs done.

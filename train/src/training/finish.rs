@@ -21,8 +21,10 @@ use super::seeds::Purpose;
 use super::seen;
 use super::state::TrainingState;
 use super::truth::{gives_probabilities, squared_errors, with_truth};
+use crate::config::SubgroupKey;
 use crate::data::{Loader, Split};
-use crate::metrics::{Bootstrap, MeasureOptions, Metrics, measure_with};
+use crate::evaluation::SubgroupTiles;
+use crate::metrics::{Bootstrap, ColourClusters, MeasureOptions, Metrics, measure_with};
 use crate::model::{FitTiles, Zoo};
 use crate::{Error, Result, report};
 
@@ -45,7 +47,7 @@ pub(crate) fn finish(
     let rule = prepared.config.threshold;
     let value = rule.choose(&with_truth(dataset, classes, &val))?;
     let (train, raw) = (prepared.raw_loader(Split::Train)?, prepared.raw_loader(Split::Test)?);
-    let (baseline, neighbours) = colour_scores(dataset, classes, &train, &raw, &test)?;
+    let colour = colour_scores(dataset, classes, &train, &raw, &test)?;
     let bootstrap =
         Bootstrap { resamples: prepared.config.bootstrap_resamples, seed: prepared.seed(Purpose::Bootstrap, 0) };
     let scored = with_truth(dataset, classes, &test);
@@ -53,22 +55,30 @@ pub(crate) fn finish(
     let errors = squared_errors(&test);
     let options = MeasureOptions {
         probabilities: gives_probabilities(zoo, &scored),
-        colour: baseline.as_deref(),
-        neighbours: Some(&neighbours),
+        colour: colour.supervised.as_deref(),
+        neighbours: Some(&colour.neighbours),
         squared_errors: errors.as_deref(),
         labels: Some(&labels),
         ..MeasureOptions::new(value, bootstrap)
     };
-    let metrics = Metrics { latent: latent_use(&test, classes), ..measure_with(&scored, &options)? };
+    let keys = &prepared.config.subgroups;
+    let clusters = if keys.contains(&SubgroupKey::Colour) { ColourClusters::fit(&colour.learnt) } else { None };
+    let indices: Vec<usize> = test.iter().map(|tile| tile.index).collect();
+    let tiles = SubgroupTiles { dataset, indices: &indices, statistics: &colour.statistics, clusters };
+    let subgroups = tiles.measure(keys, &scored, &options)?;
+    let metrics = Metrics { latent: latent_use(&test, classes), subgroups, ..measure_with(&scored, &options)? };
     write_json(layout, &layout.metrics(), &metrics)?;
     let chosen_on = format!("validation split, {} tiles", val.len());
     let threshold = ThresholdFacts { value, rule: rule.to_string(), chosen_on };
     let seen_sha256 = seen::write(prepared, layout)?;
     let weights_sha256 = save_weights(&layout.weights(), zoo)?;
-    let facts = facts(prepared, state, threshold, score_rule, zoo, weights_sha256, seen_sha256);
+    let facts = RunFacts {
+        colour_clusters: clusters,
+        ..facts(prepared, state, threshold, score_rule, zoo, weights_sha256, seen_sha256)
+    };
     let run = Run { layout: layout.clone(), config: prepared.config.clone(), facts, openslide: None };
     let history = &state.history;
-    let baseline = baseline.as_deref();
+    let baseline = colour.supervised.as_deref();
     let gallery = Gallery { run: &run, dataset, zoo, device, test: &test, baseline, metrics: &metrics, history };
     let figures = gallery.figures()?;
     for (name, figure) in &figures {
@@ -100,6 +110,7 @@ fn facts(
         features: state.features.clone(),
         score,
         stain_normalisation: prepared.stain,
+        colour_clusters: None,
         parameters: zoo.num_params() as u64,
         epochs: state.epoch,
         best_epoch: state.best_epoch,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::config::SubgroupKey;
 use crate::data::Dataset;
 use crate::{Config, Error, Result};
 
@@ -11,7 +12,8 @@ use crate::{Config, Error, Result};
 /// As [`Dataset::open_with`]; and [`Error::Config`] if the tiles are of slides and the configuration states no resolution.
 pub(super) fn opened(path: &Path, config: &Config, openslide: Option<PathBuf>) -> Result<Dataset> {
     let data = &config.data;
-    let dataset = Dataset::open_with(path, &data.slides.options(data.micrometres_per_pixel, openslide))?;
+    let options = data.slides.options(data.micrometres_per_pixel, openslide);
+    let dataset = Dataset::open_with_columns(path, &options, &SubgroupKey::columns(&config.subgroups))?;
     require_resolution(&dataset, data.micrometres_per_pixel)?;
     Ok(dataset)
 }

@@ -101,7 +101,7 @@ pub fn report(run: &Run, moved: Option<&Path>, parity: Option<Parity>, latency: 
     let loader = |split| run.raw_loader(&dataset, run.indices(&dataset, split)?, batch);
     let tested = run.loader(&dataset, run.indices(&dataset, Split::Test)?, batch)?;
     let test = score_tiles(&zoo, run.preprocessing(), classes, &tested, &device)?;
-    let (baseline, _) = colour_scores(&dataset, classes, &loader(Split::Train)?, &loader(Split::Test)?, &test)?;
+    let colour = colour_scores(&dataset, classes, &loader(Split::Train)?, &loader(Split::Test)?, &test)?;
     let metrics: Metrics = serde_json::from_value(run.metrics()?)
         .map_err(|error| Error::run(run.layout.root(), format!("metrics.json: {error}")))?;
     let history = run.history()?;
@@ -111,7 +111,7 @@ pub fn report(run: &Run, moved: Option<&Path>, parity: Option<Parity>, latency: 
         zoo: &zoo,
         device: &device,
         test: &test,
-        baseline: baseline.as_deref(),
+        baseline: colour.supervised.as_deref(),
         metrics: &metrics,
         history: &history,
     };

@@ -18,6 +18,7 @@ use super::seeds::{Purpose, seed};
 use super::tile_pipeline::TilePipeline;
 use super::{classes, stain};
 use crate::data::{self, ContentDigests, Dataset, LabelKind, Loader, Sampling, Split, SplitPlan};
+use crate::evaluation::require_columns;
 use crate::features::FeatureBackend;
 use crate::model::Classes;
 use crate::{Config, Error, Result};
@@ -42,6 +43,7 @@ impl Prepared {
         let data_path = located(&data_path)?;
         let dataset = Arc::new(opened(&data_path, &config, request.openslide.clone())?);
         let classes = classes(&dataset, config.data.normal_classes.as_deref())?;
+        require_columns(&dataset, &config.subgroups)?;
         let decoder = Decoder::new(config.data.size_policy);
         let digests = data::tile_digests(&dataset, &decoder)?;
         refuse_damaged(&dataset, &decoder, &digests)?;
