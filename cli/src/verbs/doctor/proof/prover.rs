@@ -18,6 +18,9 @@ use crate::output::Output;
 /// The batches of the latency step. The largest is that of `kiln verify` too, so that one TensorRT engine serves both.
 const BATCHES: &str = "1,8";
 
+/// The window of each batch in seconds: enough for the verdict of `kiln bench`, and short enough for many providers.
+const WINDOW: &str = "3";
+
 /// Takes the steps and keeps the commands that were run.
 pub(super) struct Prover<'a> {
     bundle: &'a Bundle,
@@ -73,7 +76,7 @@ impl<'a> Prover<'a> {
             Name::Latency if !cfg!(feature = "bench") => {
                 Ok(Step::skipped(Name::Latency, "this kiln was built without the cargo feature `bench`".to_owned()))
             }
-            Name::Latency => Ok(self.check("bench", task, &["--batch", BATCHES])?.latency()),
+            Name::Latency => Ok(self.check("bench", task, &["--batch", BATCHES, "--seconds", WINDOW])?.latency()),
             Name::Session | Name::Installed | Name::Loads | Name::Runs => Ok(match self.open(task, &[])? {
                 Ok(opening) => Step::ok(task.name, Some(Figures::Opening(opening))),
                 Err(reason) => Step::failed(task.name, Fault::Environment, reason),
