@@ -23,7 +23,7 @@ impl Redaction {
             [Some(path), real].into_iter().flatten().map(move |path| (path, word))
         };
         let is_named = |path: &Path| path.is_absolute() && path.file_name().is_some();
-        let all = folders.into_iter().flat_map(forms).filter(|(path, _)| is_named(path));
+        let all = folders.into_iter().flat_map(forms).filter(|(path, _)| is_named(path.as_path()));
         let mut places: Vec<_> = all.map(|(path, word)| (path.display().to_string(), word)).collect();
         places.sort_by(|(one, _), (other, _)| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         Self { places }
