@@ -16,6 +16,7 @@ mod data;
 mod debug;
 mod demo;
 mod distribution;
+mod doctor_report;
 mod endpoint;
 mod environment;
 mod evaluate;

@@ -88,6 +88,57 @@ fn manifests_are_yaml_and_call_what_exists() {
     assert_eq!(calls, 4);
 }
 
+/// A manifest of `docs/operations`.
+fn manifest(name: &str) -> Value {
+    serde_yaml::from_str(&fs::read_to_string(folder().join(name)).unwrap()).unwrap()
+}
+
+/// The fields on which the guarantees of docs/operations.md rest.
+#[test]
+fn one_process_writes_a_result_file_and_every_shard_of_a_job_has_its_own() {
+    let watch = manifest("kubernetes-watch.yaml");
+    assert_eq!(watch["apiVersion"], Value::from("apps/v1"));
+    let spec = &watch["spec"];
+    assert_eq!((&spec["replicas"], &spec["strategy"]["type"]), (&Value::from(1), &Value::from("Recreate")));
+    assert_eq!(spec["selector"]["matchLabels"], spec["template"]["metadata"]["labels"]);
+
+    let job = manifest("kubernetes-job.yaml");
+    assert_eq!(job["apiVersion"], Value::from("batch/v1"));
+    let spec = &job["spec"];
+    assert_eq!(spec["completionMode"], Value::from("Indexed"));
+    // Kubernetes refuses a failure policy with any other restart policy.
+    let pod = &spec["template"]["spec"];
+    assert!(spec["podFailurePolicy"]["rules"].is_sequence());
+    assert_eq!(pod["restartPolicy"], Value::from("Never"));
+    let container = &pod["containers"][0];
+    assert_eq!(spec["podFailurePolicy"]["rules"][0]["onExitCodes"]["containerName"], container["name"]);
+    let shards = container["env"].as_sequence().unwrap().iter().find(|one| one["name"] == "KILN_SHARDS");
+    let shards: u64 = shards.unwrap()["value"].as_str().unwrap().parse().unwrap();
+    assert_eq!(spec["completions"].as_u64(), Some(shards), "as many shards as completions");
+    let out = words(&container["args"]).pop().unwrap();
+    assert!(out.contains("$(JOB_COMPLETION_INDEX)"), "{out} would be written by every shard");
+}
+
+#[test]
+fn pods_have_limits_no_rights_and_read_only_inputs() {
+    for name in ["kubernetes-watch.yaml", "kubernetes-job.yaml"] {
+        let manifest = manifest(name);
+        let pod = &manifest["spec"]["template"]["spec"];
+        assert_eq!(pod["automountServiceAccountToken"], Value::from(false), "{name}");
+        let container = &pod["containers"][0];
+        for limit in ["cpu", "memory"] {
+            assert!(container["resources"]["limits"][limit].is_string(), "{name}: no limit of {limit}");
+        }
+        let rights = &container["securityContext"];
+        assert_eq!(rights["allowPrivilegeEscalation"], Value::from(false), "{name}");
+        assert_eq!(words(&rights["capabilities"]["drop"]), ["ALL"], "{name}");
+        for mount in container["volumeMounts"].as_sequence().unwrap() {
+            let is_result = mount["name"] == "results";
+            assert_eq!(mount["readOnly"].as_bool().unwrap_or_default(), !is_result, "{name}: {mount:?}");
+        }
+    }
+}
+
 /// The command of the unit, in words.
 fn start_of(unit: &str) -> Vec<String> {
     let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();

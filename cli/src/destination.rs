@@ -70,6 +70,21 @@ impl<'a> Destination<'a> {
         }
     }
 
+    /// Refuses a folder that contains anything but these files, and a path that is no folder. An absent path is accepted.
+    pub(crate) fn holds_only(&self, files: &[&str]) -> Result<()> {
+        if !self.exists() {
+            return Ok(());
+        }
+        let unreadable = || self.refused("exists, and is no folder that can be read");
+        for entry in std::fs::read_dir(self.path).map_err(|_| unreadable())? {
+            let name = entry.map_err(|_| unreadable())?.file_name();
+            if !files.iter().any(|file| name == *file) {
+                return Err(self.refused(&format!("contains {}, which is not part of a report", name.display())));
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses a file whose name ends otherwise: files of other kinds are not replaced by mistake.
     #[cfg_attr(not(feature = "slide"), allow(dead_code))]
     pub(crate) fn ends_with(&self, ending: &str) -> Result<()> {
@@ -137,7 +152,10 @@ mod tests {
         assert!(is_free());
         fs::write(images.join("old.png"), "x").unwrap();
         assert!(!is_free());
+        let holds_only = |files: &[&str]| Destination::new("--report", &images).holds_only(files).is_ok();
+        assert!(holds_only(&["old.png", "new.png"]) && !holds_only(&["new.png"]));
         let file = images.join("old.png");
+        assert!(Destination::new("--report", &file).holds_only(&["old.png"]).is_err());
         assert!(Destination::new("--images", &file).is_absent_or_empty().is_err());
         let target = Destination::new("--thumbnail", &file);
         assert!(target.ends_with("png").is_ok() && target.ends_with("csv").is_err());

@@ -297,3 +297,10 @@ fn one_process_keeps_one_library() {
     assert!(runtime.providers().contains(&"cpu".to_owned()));
     assert_eq!(Providers::default().to_string(), "cpu");
 }
+
+#[test]
+fn the_cpu_is_a_listed_device_and_a_provider_that_is_not_built_in_has_none() {
+    let devices = runtime().devices(ProviderKind::Cpu);
+    assert!(devices.iter().any(|device| device.kind == "cpu"), "{devices:?}");
+    assert!(runtime().devices(ProviderKind::Rknpu).is_empty());
+}

@@ -2,7 +2,9 @@
 //! provider may end the process that tries it, so every trial is a child: this program again, with a hidden flag.
 
 mod bundle;
+mod child;
 mod machine;
+mod opening;
 mod options;
 mod proof;
 mod trial;
@@ -12,14 +14,14 @@ use std::path::PathBuf;
 use kiln_files::platform::Platform;
 use kiln_files::shared_library::{loader, path_variable};
 use kiln_runtime::library::{self, Candidate};
-use kiln_runtime::{Bundle, PluginWheel, RuntimeWheel};
+use kiln_runtime::{Bundle, PluginWheel, ProviderKind, RuntimeWheel};
 use serde::Serialize;
 
 use self::bundle::BundleReport;
 use self::machine::Machine;
+use self::proof::{Clock, Proof, Target, minutes};
 use self::trial::{Ask, Loaded};
 use super::runtime::{none_found, origin, pinned_here};
-use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::hint::NAME_A_LIBRARY;
 use crate::output::Output;
@@ -28,8 +30,13 @@ use crate::output::Output;
 ///
 /// Every ONNX Runtime library is loaded in a separate process, and every provider in it runs a small graph; a provider
 /// that does not run is listed with the full reason. The exit status is 3 if nothing can run at all.
+///
+/// With --report, each step of running the bundle on each provider is ok, failed or skipped, with its figures or its
+/// reason: installed, loads, runs, devices, session, parity, latency, and for tensorrt the second start and the EP context.
+/// The exit status is 1 if outputs are wrong, or if a provider of --providers fails a check; 3 if one cannot run.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  kiln doctor\n  kiln doctor bundle/\n  kiln doctor --options")]
+#[command(after_help = "Examples:\n  kiln doctor\n  kiln doctor bundle/\n  kiln doctor --options\n  \
+    kiln doctor bundle/ --report gpu/ --providers cuda,tensorrt")]
 pub(crate) struct Args {
     /// Bundle to try on every provider that runs here, with every precision and several batches and numbers of threads.
     bundle: Option<PathBuf>,
@@ -38,9 +45,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0, requires = "bundle")]
     seconds: f64,
 
-    /// JSON file to write, after the bundle was verified and measured on every provider that runs here.
-    #[arg(long, value_name = "FILE", requires = "bundle")]
+    /// Folder to write report.json and report.md into, or one file that ends with .json: the steps of the bundle on every
+    /// provider.
+    #[arg(long, value_name = "DIR|FILE", requires = "bundle")]
     report: Option<PathBuf>,
+
+    /// Providers of the report that must pass; cpu is tried too, as the reference [default: try every provider of this
+    /// platform, and require none].
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', requires = "report")]
+    providers: Vec<ProviderKind>,
+
+    /// Time limit of the report; steps that have not begun by then are skipped.
+    #[arg(long, value_name = "MINUTES", default_value_t = 10.0, value_parser = minutes, requires = "report")]
+    minutes: f64,
 
     /// List the options of every provider, with unit, default and the ONNX Runtime option that each one sets.
     #[arg(long, conflicts_with = "bundle")]
@@ -64,6 +81,16 @@ struct Report {
     openslide: OpenSlideReport,
     #[serde(skip_serializing_if = "Option::is_none")]
     bundle: Option<BundleReport>,
+}
+
+/// The document of `--json`.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    /// The steps of `--report`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    providers: Option<serde_json::Value>,
 }
 
 /// The state of OpenSlide, which reads slides.
@@ -115,15 +142,16 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     if args.options {
         return options::show(out);
     }
-    if let (Some(file), Some(bundle)) = (&args.report, &args.bundle) {
-        Destination::new("--report", file).is_not_in("the bundle", bundle)?;
+    let clock = Clock::new(args.minutes);
+    let target = args.report.as_deref().map(Target::new);
+    if let (Some(target), Some(bundle)) = (&target, &args.bundle) {
+        target.check(bundle)?;
     }
     let bundle = args.bundle.as_deref().map(Bundle::open).transpose()?;
     let found = library::candidates(out.onnxruntime.as_deref());
     let libraries: Vec<_> = found.iter().map(examine).collect::<anyhow::Result<_>>()?;
-    let examined = bundle.as_ref().map(|bundle| bundle::examine(bundle, &libraries, args.seconds)).transpose()?;
     let cache = library::cache_dir().ok().map(|folder| folder.display().to_string());
-    let report = Report {
+    let mut report = Report {
         kiln: env!("CARGO_PKG_VERSION"),
         machine: Machine::look(),
         cache,
@@ -131,19 +159,33 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         libraries,
         #[cfg(feature = "slide")]
         openslide: OpenSlideReport::new(),
-        bundle: examined,
+        bundle: None,
     };
-    if out.json {
-        out.document(&report)?;
-    } else {
+    if !out.json {
         print(&report, out);
+    }
+    let proof = match (&target, &bundle) {
+        (Some(_), Some(bundle)) => Some(proof::prove(bundle, &report, &args.providers, &clock, out)?),
+        _ => None,
+    };
+    if let Some(proof) = &proof {
+        proof.print(out);
+    }
+    let budget = if proof.is_some() { args.seconds.min(clock.left().as_secs_f64()) } else { args.seconds };
+    if let Some(bundle) = bundle.as_ref().filter(|_| proof.is_none() || !clock.is_over()) {
+        let examined = bundle::examine(bundle, &report.libraries, budget)?;
+        bundle::print(&examined, out);
+        report.bundle = Some(examined);
+    }
+    if out.json {
+        let providers = proof.as_ref().map(Proof::providers).transpose()?;
+        out.document(&Document { report: &report, providers })?;
     }
     let works = report.libraries.iter().any(|library| library.providers.iter().any(|provider| provider.runs));
     let exit = if works { Exit::Done } else { Exit::Environment };
-    let (Some(file), Some(bundle)) = (&args.report, &bundle) else { return Ok(exit) };
-    let checks = proof::checks(&report, bundle, out)?;
-    let exit = if works && checks.iter().any(proof::Check::is_red) { Exit::CheckFailed } else { exit };
-    exit.after_report(proof::write(file, &report, checks, out), out)
+    let (Some(target), Some(proof), Some(bundle)) = (&target, &proof, &bundle) else { return Ok(exit) };
+    let exit = if works { proof.exit() } else { exit };
+    exit.after_report(proof::write(target, proof, (&report, bundle), args.minutes, out), out)
 }
 
 /// The library and the name of each provider that runs on this machine, once: in the first library of the search that has it.
@@ -219,9 +261,6 @@ fn print(report: &Report, out: &Output) {
             "\nOpenSlide: slides cannot be read: {}; type `kiln runtime install openslide`",
             slide.reason.as_deref().unwrap_or_default()
         )),
-    }
-    if let Some(bundle) = &report.bundle {
-        bundle::print(bundle, out);
     }
 }
 

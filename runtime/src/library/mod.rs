@@ -4,6 +4,7 @@
 
 mod built;
 mod cache;
+mod device;
 mod file;
 mod find;
 mod load;
@@ -14,6 +15,7 @@ mod wheel;
 
 pub(crate) use cache::wheel_dir;
 pub use cache::{cache_dir, compiled_dir};
+pub use device::ProviderDevice;
 pub use file::{Library, Origin};
 pub use find::{Candidate, candidates, find, find_for};
 pub use load::{Runtime, disable_telemetry, load};

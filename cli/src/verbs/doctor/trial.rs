@@ -1,11 +1,7 @@
-//! Trials in child processes: the request goes in as a hidden flag, the answer comes back as one JSON document. A child
-//! that dies or hangs is an answer too.
+//! Trials in child processes: the request goes in as a hidden flag, the answer comes back as one JSON document.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -18,13 +14,14 @@ use kiln_tile::TILE_BYTES;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::{child, opening};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::verbs::again::again;
 use crate::verbs::number::cores;
 
 /// Longest trial: enough for a provider that compiles its kernels on first use.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The request to a child.
 #[derive(Serialize, Deserialize)]
@@ -36,6 +33,10 @@ pub(super) enum Ask {
     Provider { provider: String },
     /// Measures the scoring of a bundle with every precision and number of threads.
     Tune { provider: String, bundle: PathBuf, seconds: f64 },
+    /// Runs a small graph on a provider, and lists the provider's devices.
+    Devices { provider: String },
+    /// Opens a graph of a bundle on a provider alone; each setting is `PROVIDER.OPTION=VALUE`.
+    Open { provider: String, settings: Vec<String>, bundle: PathBuf, precision: String },
 }
 
 /// A library that loads.
@@ -62,47 +63,25 @@ pub(super) struct Way {
 type Answer<T> = Result<T, String>;
 
 /// Sends a request to a child that loads `library`.
-pub(super) fn ask<T: DeserializeOwned>(library: &Path, ask: &Ask) -> anyhow::Result<Answer<T>> {
-    let mut child = again(Some(library), "off")?
-        .args(["doctor", "--trial", &serde_json::to_string(ask)?])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("cannot run this program again")?;
-    // Read beside waiting: a child that fills a pipe would never end.
-    let (stdout, stderr) = (reader(child.stdout.take()), reader(child.stderr.take()));
-    let status = wait(&mut child)?;
-    let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
+pub(super) fn ask<T: DeserializeOwned>(library: &Path, request: &Ask) -> anyhow::Result<Answer<T>> {
+    ask_within(library, request, PATIENCE)
+}
+
+/// As [`ask`], with another time limit.
+pub(super) fn ask_within<T: DeserializeOwned>(
+    library: &Path,
+    request: &Ask,
+    patience: Duration,
+) -> anyhow::Result<Answer<T>> {
+    let mut command = again(Some(library), "off")?;
+    command.args(["doctor", "--trial", &serde_json::to_string(request)?]);
+    let child::Ended { status, stdout, stderr } =
+        child::run(&mut command, patience).context("cannot run this program again")?;
     Ok(match (status, serde_json::from_str::<Answer<T>>(&stdout)) {
-        (None, _) => Err(format!("it did not answer within {} seconds", PATIENCE.as_secs())),
+        (None, _) => Err(format!("it did not answer within {} seconds", patience.as_secs())),
         (Some(status), Ok(answer)) if status.success() => answer,
         (Some(status), _) => Err(format!("the process that tried it ended with {status} {}", stderr.trim())),
     })
-}
-
-fn reader(pipe: Option<impl std::io::Read + Send + 'static>) -> thread::JoinHandle<String> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            // Bytes before an error are kept: they are only shown.
-            let _ = pipe.by_ref().take(1 << 20).read_to_end(&mut bytes);
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
-}
-
-/// The status of a child that ends in time; one that does not is ended.
-fn wait(child: &mut Child) -> anyhow::Result<Option<ExitStatus>> {
-    let started = Instant::now();
-    while started.elapsed() < PATIENCE {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-    child.kill()?;
-    child.wait()?;
-    Ok(None)
 }
 
 /// In the child: answers, and prints the answer.
@@ -118,6 +97,13 @@ pub(super) fn answer(ask: &str, out: &Output) -> anyhow::Result<Exit> {
         (Ok(runtime), Ask::Provider { provider }) => out.document(&try_provider(runtime, &provider))?,
         (Ok(runtime), Ask::Tune { provider, bundle, seconds }) => {
             out.document(&tune(runtime, &provider, &bundle, seconds).map_err(|error| chain(&error)))?;
+        }
+        (Ok(runtime), Ask::Devices { provider }) => {
+            out.document(&opening::devices(runtime, &provider).map_err(|error| chain(&error)))?;
+        }
+        (Ok(runtime), Ask::Open { provider, settings, bundle, precision }) => {
+            let opened = opening::open(runtime, &provider, &settings, &bundle, &precision);
+            out.document(&opened.map_err(|error| chain(&error)))?;
         }
     }
     Ok(Exit::Done)
