@@ -190,7 +190,7 @@ fn baselines_alone_make_a_study_over_folds() {
 }
 
 /// A copy of the generated tiles, whose slides are of two centres.
-fn tiles_of_two_centres(folder: &Path) -> PathBuf {
+pub fn tiles_of_two_centres(folder: &Path) -> PathBuf {
     let tiles = folder.join("tiles");
     copy(&fixture().tiles(), &tiles);
     let list = fs::read_to_string(tiles.join("tiles.csv")).unwrap();

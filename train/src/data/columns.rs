@@ -90,7 +90,7 @@ impl ColumnCount {
 impl ValueCount {
     fn new(dataset: &Dataset, value: &str, tiles: &[usize]) -> Self {
         let groups: BTreeSet<String> = tiles.iter().map(|&index| dataset.group_name(index)).collect();
-        let mut labels = BTreeMap::new();
+        let mut labels = BTreeMap::<String, usize>::new();
         for &index in tiles {
             *labels.entry(dataset.entries[index].label.clone()).or_default() += 1;
         }
