@@ -56,10 +56,14 @@ pub(crate) fn column<'a>(dataset: &'a Dataset, name: &str, origin: &str) -> Resu
     })
 }
 
-/// Checks that the list of tiles has the column of each key.
+/// Checks that no key is listed twice, and that the list of tiles has the column of each.
 ///
 /// # Errors
-/// [`Error::Config`](crate::Error::Config) with the column that is missing, and the further columns that are there.
+/// [`Error::Config`](crate::Error::Config) with the column that is missing, and the further columns that are there; or a key
+/// that is no subgroup, such as `label`.
 pub fn require_columns(dataset: &Dataset, keys: &[SubgroupKey]) -> Result<()> {
+    if let Some(problem) = SubgroupKey::problem_of(keys) {
+        return Err(config_error("subgroups", problem));
+    }
     keys.iter().filter_map(SubgroupKey::column).try_for_each(|name| column(dataset, name, "subgroups").map(|_| ()))
 }

@@ -13,7 +13,7 @@ use super::{ColourClusters, Confusion, Interval, MeasureOptions, MetricsError, S
 /// With fewer tiles than this, the figures of a subgroup mean little, and so does its share of anomalous tiles.
 const FEW_TILES: usize = 20;
 
-/// A difference in the share of anomalous tiles from which on a subgroup tells much of the label.
+/// If the shares of anomalous tiles of two subgroups differ by this or more, the subgroup is partly the label.
 const SHARE_DIFFERENCE: f64 = 0.25;
 
 /// Figures of the subgroups of scored tiles.
