@@ -11,7 +11,7 @@ pub(crate) struct SubgroupTiles<'a> {
     pub(crate) dataset: &'a Dataset,
     /// The entries, in the order of the scores.
     pub(crate) indices: &'a [usize],
-    /// Colour statistics of each of them, without stain normalisation; empty if no key is `colour`.
+    /// Colour statistics of each of them, without stain normalisation, for the key `colour`.
     pub(crate) statistics: &'a [[f64; COLOUR_FEATURES]],
     /// The division by colour; `None` if all tiles that it was to be fitted to have one hue.
     pub(crate) clusters: Option<ColourClusters>,
