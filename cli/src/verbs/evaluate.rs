@@ -1,10 +1,10 @@
 //! `kiln evaluate`: metrics with intervals for a run or a bundle, on its own test split or on other data.
 
-mod of_bundle;
-mod of_run;
+mod bundle;
 mod part;
 mod reconstruction;
 mod report;
+mod run;
 mod show;
 mod subgroups;
 mod subject;
@@ -18,6 +18,7 @@ use crate::destination::{Destination, Refused};
 use crate::exit::Exit;
 use crate::output::Output;
 use part::Part;
+use subject::Subject;
 
 /// Measure a run or a bundle: AUROC and other metrics, each with a 95 % interval over groups.
 ///
@@ -77,9 +78,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
-    let bundle = args.subject.join("manifest.json").is_file();
-    refuse_inputs(&args, bundle)?;
-    let subject = if bundle { of_bundle::of_bundle(&args, out)? } else { of_run::of_run(&args, out)? };
+    let is_bundle = args.subject.join("manifest.json").is_file();
+    refuse_inputs(&args, is_bundle)?;
+    let subject = if is_bundle { Subject::from_bundle(&args, out)? } else { Subject::from_run(&args, out)? };
     let evaluation = subject.evaluation(&args);
     let findings = evaluation.measure()?;
     show::show(&args, &subject, &findings.metrics, out)?;
