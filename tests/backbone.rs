@@ -160,6 +160,14 @@ fn models_that_work_on_fewer_pixels_are_exported_for_whole_tiles() {
             "transfer",
             format!("{{kind: transfer, backbone: {backbone}, pooling: mean_and_centre, views: 1, dense: [8]}}"),
         ),
+        // The sides of the maps at 96 pixels are no multiples of 16.
+        (
+            "bank",
+            format!(
+                "{{kind: memory_bank, backbone: {backbone}, tile: {{entries: 16, neighbours: 2}}, \
+                 patch: {{side: 16, of_each_tile: 4, entries: 24}}}}"
+            ),
+        ),
     ] {
         let path = folder.path().join(format!("{name}.yaml"));
         fs::write(&path, config(&model)).unwrap();

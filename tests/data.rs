@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::study::tiles_of_two_centres;
 use crate::support::{Kind, contents, draw, draw_bomb, draw_truncated, fixture, kiln, read_csv, scratch};
 
 #[test]
@@ -165,6 +166,33 @@ fn a_split_keeps_groups_whole_and_follows_its_seed() {
     assert_eq!(fs::read_to_string(&target).unwrap(), first);
     kiln!("data", "split", fixture.tiles(), "--out", &target, "--seed", "9", "--force").code(0);
     assert_ne!(fs::read_to_string(&target).unwrap(), first);
+}
+
+#[test]
+fn centres_are_counted_and_a_split_keeps_them() {
+    let folder = scratch();
+    let tiles = tiles_of_two_centres(folder.path());
+    let shown = kiln!("data", "inspect", &tiles).code(0).stdout();
+    for centre in ["north", "south"] {
+        let line = format!("centre         72 tiles of     6 groups, 50 % anomalous  {centre}\n");
+        assert!(shown.contains(&line), "{line} is not in:\n{shown}");
+    }
+    let found = kiln!("--json", "data", "inspect", &tiles).code(0).json();
+    let labels = serde_json::json!({"anomalous": 36, "benign": 36});
+    let value = |name: &str| serde_json::json!({"value": name, "tiles": 72, "groups": 6, "labels": labels});
+    let column = serde_json::json!({"column": "centre", "values": [value("north"), value("south")], "empty": 0});
+    assert_eq!(found["columns"], serde_json::json!([column]));
+
+    let out = folder.path().join("split.csv");
+    kiln!("data", "split", &tiles, "--out", &out).code(0);
+    let (header, rows) = read_csv(&fs::read_to_string(&out).unwrap());
+    assert_eq!(header, ["path", "label", "group", "split", "centre"]);
+    assert_eq!(rows.iter().filter(|row| row["centre"] == "north").count(), 72);
+    // The file takes the place of the list, and its split is used.
+    fs::copy(&out, tiles.join("tiles.csv")).unwrap();
+    let again = kiln!("--json", "data", "inspect", &tiles).code(0).json();
+    assert_eq!(again["columns"], found["columns"]);
+    assert_eq!(again["splits"].as_array().unwrap().len(), 3);
 }
 
 #[test]

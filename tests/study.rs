@@ -190,7 +190,7 @@ fn baselines_alone_make_a_study_over_folds() {
 }
 
 /// A copy of the generated tiles, whose slides are of two centres.
-fn tiles_of_two_centres(folder: &Path) -> PathBuf {
+pub fn tiles_of_two_centres(folder: &Path) -> PathBuf {
     let tiles = folder.join("tiles");
     copy(&fixture().tiles(), &tiles);
     let list = fs::read_to_string(tiles.join("tiles.csv")).unwrap();
@@ -266,6 +266,7 @@ bootstrap_resamples: 100
     let asked = kiln!("--json", "evaluate", &run, "--resamples", "100", "--subgroups", "centre").code(0).json();
     assert_eq!(by(&asked), ["centre"]);
     kiln!("evaluate", &run, "--resamples", "100", "--subgroups", "scanner").code(2).says(&["no column `scanner`"]);
+    kiln!("evaluate", &run, "--resamples", "100", "--subgroups", "label").code(2).says(&["`label` is no subgroup"]);
 
     // Other centres are other folds, and finished trials have the scores of these.
     let list = fs::read_to_string(tiles.join("tiles.csv")).unwrap();

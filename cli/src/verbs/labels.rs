@@ -23,7 +23,13 @@ pub(crate) fn lines(labels: &[LabelCount]) -> Vec<String> {
 }
 
 /// The keys of a configuration that are checked against the data set.
-const KEYS: [&str; 3] = ["data.normal_classes", "data.micrometres_per_pixel", "training.class_weights"];
+const KEYS: [&str; 5] = [
+    "data.normal_classes",
+    "data.micrometres_per_pixel",
+    "split.leave_one_out",
+    "training.batch",
+    "training.class_weights",
+];
 
 /// Adds the source, the configuration file or the `--set`, to an error about the data set; the error names the key alone.
 pub(crate) fn with_origin(error: Error, config: &std::path::Path, sets: &[String]) -> Error {

@@ -43,6 +43,8 @@ mod signature;
 mod slide;
 mod status;
 #[cfg(feature = "train")]
+mod steps;
+#[cfg(feature = "train")]
 mod study;
 #[cfg(feature = "train")]
 mod train;

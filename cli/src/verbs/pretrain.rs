@@ -1,13 +1,12 @@
 //! `kiln pretrain`: trains a backbone without labels, and writes its weights.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use clap::Args as ClapArgs;
-use indicatif::ProgressBar;
 use kiln_train::pretraining::{PretrainConfig, PretrainEvent, PretrainRequest, Pretrained, facts_file, pretrain};
 
 use super::labels;
+use super::steps::Steps;
 use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -30,8 +29,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR|CSV")]
     data: Option<PathBuf>,
 
-    /// CSV file with the split of the same tiles, such as a run's split.csv: only its training tiles are used [default: the
-    /// list's column split, else all tiles].
+    /// CSV file with the split of the same tiles, such as a run's split.csv: its validation and test tiles are not used
+    /// [default: the list's column split, else all tiles].
     #[arg(long, value_name = "FILE")]
     split_file: Option<PathBuf>,
 
@@ -51,10 +50,10 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     }
     let openslide = crate::environment::variable("KILN_OPENSLIDE");
     let request = PretrainRequest { config, data: args.data, split: args.split_file, out: args.out, openslide };
-    let mut display = Display::new(out);
-    let pretrained = pretrain(&request, &mut |event| display.event(event))
+    let mut display = Steps::new(out, "pre-training");
+    let pretrained = pretrain(&request, &mut |event| show(event, &mut display))
         .map_err(|error| labels::with_origin(error, &args.config, &args.set))?;
-    display.bar.finish_and_clear();
+    display.finish();
     summarise(&pretrained, out)?;
     Ok(Exit::Done)
 }
@@ -82,57 +81,28 @@ fn summarise(pretrained: &Pretrained, out: &Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Progress of a pre-training: a bar on a terminal, elsewhere a plain line every few seconds.
-struct Display<'a> {
-    out: &'a Output,
-    bar: ProgressBar,
-    terminal: bool,
-    last_line: Instant,
-}
-
-impl<'a> Display<'a> {
-    const BETWEEN_LINES: Duration = Duration::from_secs(15);
-
-    fn new(out: &'a Output) -> Self {
-        let bar = out.progress(Some(1), "pre-training");
-        Self { out, bar, terminal: out.is_interactive(), last_line: Instant::now() }
-    }
-
-    fn say(&self, text: &str) {
-        if self.terminal { self.bar.suspend(|| self.out.note(text)) } else { self.out.note(text) }
-    }
-
-    fn event(&mut self, event: &PretrainEvent<'_>) {
-        match event {
-            PretrainEvent::Preparing { what } => self.say(what),
-            PretrainEvent::NoSplit => self.say(
-                "caution: no split is stated, so all tiles are used, and figures of a model with these weights are valid \
-                 on other tiles only\nhint: state a split in a column `split`, or with --split-file",
-            ),
-            PretrainEvent::Started { tiles, left_out, parameters, steps, epochs } => {
-                let rest = if *left_out > 0 {
-                    format!(" ({left_out} of the validation and test splits are left out)")
-                } else {
-                    String::new()
-                };
-                self.say(&format!("{tiles} tiles{rest}; {parameters} parameters; {epochs} epochs of {steps} steps"));
-            }
-            PretrainEvent::Step { epoch, step, steps, loss } => {
-                self.bar.set_length(*steps as u64);
-                self.bar.set_prefix(format!("epoch {epoch}"));
-                self.bar.set_position(*step as u64);
-                self.bar.set_message(format!("loss {loss:.4}"));
-                if !self.terminal && self.last_line.elapsed() >= Self::BETWEEN_LINES {
-                    self.last_line = Instant::now();
-                    self.out.note(format_args!("epoch {epoch}  step {step}/{steps}  loss {loss:.4}"));
-                }
-            }
-            PretrainEvent::Epoch { record } => self.say(&format!(
-                "epoch {}  loss {:.4}  spread {:.3}  {:.0} s",
-                record.epoch, record.loss, record.spread, record.seconds
-            )),
-            PretrainEvent::Recalibrating => self.say("measuring the figures of batch normalisation"),
-            _ => {}
+/// Shows an event of a pre-training.
+fn show(event: &PretrainEvent<'_>, display: &mut Steps<'_>) {
+    match event {
+        PretrainEvent::Preparing { what } => display.say(what),
+        PretrainEvent::NoSplit => display.say(
+            "caution: no split is stated, so all tiles are used, and figures of a model with these weights are valid \
+             on other tiles only\nhint: state a split in a column `split`, or with --split-file",
+        ),
+        PretrainEvent::Started { tiles, left_out, parameters, steps, epochs } => {
+            let rest = if *left_out > 0 {
+                format!(" ({left_out} of the validation and test splits are left out)")
+            } else {
+                String::new()
+            };
+            display.say(format!("{tiles} tiles{rest}; {parameters} parameters; {epochs} epochs of {steps} steps"));
         }
+        PretrainEvent::Step { epoch, step, steps, loss } => display.step(*epoch, *step, *steps, *loss),
+        PretrainEvent::Epoch { record } => display.say(format!(
+            "epoch {}  loss {:.4}  spread {:.3}  {:.0} s",
+            record.epoch, record.loss, record.spread, record.seconds
+        )),
+        PretrainEvent::Recalibrating => display.say("measuring the figures of batch normalisation"),
+        _ => {}
     }
 }

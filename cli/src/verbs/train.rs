@@ -3,15 +3,14 @@
 use std::error::Error as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use clap::Args as ClapArgs;
-use indicatif::ProgressBar;
 use kiln_train::Config;
 use kiln_train::features::FeatureBackend;
 use kiln_train::training::{Event, Observer, Run, TrainRequest, train};
 
 use super::labels;
+use super::steps::Steps;
 use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::hint::hint_of;
@@ -152,83 +151,56 @@ fn features_by_burn(reason: &kiln_train::Error) -> String {
     format!("burn computes the frozen backbone's features, which is slower than ONNX Runtime: {reason}{hint}")
 }
 
-/// Progress of a training: a bar on a terminal, elsewhere a plain line every few seconds.
-pub(crate) struct Display<'a> {
-    out: &'a Output,
-    bar: ProgressBar,
-    terminal: bool,
-    last_line: Instant,
-}
+/// Progress of a training.
+pub(crate) struct Display<'a>(Steps<'a>);
 
 impl<'a> Display<'a> {
-    const BETWEEN_LINES: Duration = Duration::from_secs(15);
-
     pub(crate) fn new(out: &'a Output) -> Self {
-        let bar = out.progress(Some(1), "training");
-        Self { out, bar, terminal: out.is_interactive(), last_line: Instant::now() }
-    }
-
-    fn say(&self, text: String) {
-        if self.terminal { self.bar.suspend(|| self.out.note(&text)) } else { self.out.note(text) }
+        Self(Steps::new(out, "training"))
     }
 }
 
 impl Observer for Display<'_> {
     fn event(&mut self, event: &Event<'_>) {
         match event {
-            Event::Labels { labels } => labels::lines(labels).into_iter().for_each(|line| self.say(line)),
-            Event::Unlabelled { tiles } => self.say(super::labels::unlabelled(*tiles)),
-            Event::DividedSlides { slides } => self.say(format!(
+            Event::Labels { labels } => labels::lines(labels).into_iter().for_each(|line| self.0.say(line)),
+            Event::Unlabelled { tiles } => self.0.say(super::labels::unlabelled(*tiles)),
+            Event::DividedSlides { slides } => self.0.say(format!(
                 "caution: by the list's split column, {slides} slide(s) have tiles in more than one split, so the figures are \
                  too good: tiles of one slide resemble each other"
             )),
             Event::Started { train, val, test, parameters, steps, epochs, resumed_at } => {
-                self.say(format!(
+                self.0.say(format!(
                     "{train} training, {val} validation and {test} test tiles; {parameters} parameters; up to {epochs} \
                      epochs of {steps} steps"
                 ));
                 if let Some(step) = resumed_at {
-                    self.say(format!("resumed after step {step}"));
+                    self.0.say(format!("resumed after step {step}"));
                 }
             }
-            Event::Preparing { what } => self.say((*what).to_owned()),
-            Event::FeaturesByBurn { reason } => self.say(features_by_burn(reason)),
+            Event::Preparing { what } => self.0.say(what),
+            Event::FeaturesByBurn { reason } => self.0.say(features_by_burn(reason)),
             Event::Features { done, tiles } => {
-                self.bar.set_length(*tiles as u64);
-                self.bar.set_prefix("features");
-                self.bar.set_position(*done as u64);
-                if !self.terminal && self.last_line.elapsed() >= Self::BETWEEN_LINES {
-                    self.last_line = Instant::now();
-                    self.out.note(format_args!("features of {done}/{tiles} tiles"));
-                }
+                self.0.show("features".to_owned(), [*done, *tiles], format_args!("features of {done}/{tiles} tiles"));
             }
-            Event::Step { epoch, step, steps, loss } => {
-                self.bar.set_length(*steps as u64);
-                self.bar.set_prefix(format!("epoch {epoch}"));
-                self.bar.set_position(*step as u64);
-                self.bar.set_message(format!("loss {loss:.4}"));
-                if !self.terminal && self.last_line.elapsed() >= Self::BETWEEN_LINES {
-                    self.last_line = Instant::now();
-                    self.out.note(format_args!("epoch {epoch}  step {step}/{steps}  loss {loss:.4}"));
-                }
-            }
+            Event::Step { epoch, step, steps, loss } => self.0.step(*epoch, *step, *steps, *loss),
             Event::Epoch { record, best } => {
                 let auroc = record.val_auroc.map_or_else(String::new, |value| format!("  val AUROC {value:.4}"));
                 let mark = if *best { "  best so far" } else { "" };
-                self.say(format!(
+                self.0.say(format!(
                     "epoch {}  train loss {:.4}  val loss {:.4}{auroc}  {:.0} s{mark}",
                     record.epoch, record.train_loss, record.val_loss, record.seconds
                 ));
             }
-            Event::StageTwo { from } => self.say(format!(
+            Event::StageTwo { from } => self.0.say(format!(
                 "first stage (classifier alone) done: from epoch {from} on, classifier and autoencoder are trained"
             )),
             Event::StoppedEarly { best_epoch } => {
-                self.say(format!("stopped early: no epoch since {best_epoch} was better"))
+                self.0.say(format!("stopped early: no epoch since {best_epoch} was better"))
             }
             Event::Evaluating => {
-                self.bar.finish_and_clear();
-                self.say("scoring the test split".to_owned());
+                self.0.finish();
+                self.0.say("scoring the test split");
             }
             _ => {}
         }

@@ -4,7 +4,7 @@ use kiln_tile::SIDE;
 
 use super::Config;
 use super::labels::labels_problem;
-use super::subgroup::subgroups_problem;
+use super::subgroup::SubgroupKey;
 use super::value::{not_negative, positive};
 use crate::model::Part;
 
@@ -66,7 +66,7 @@ impl Config {
             .or_else(|| self.stage_problem())
             .or_else(|| self.data.augmentation.as_ref()?.check().err().map(|error| error.to_string()))
             .or_else(|| self.imbalance_problem())
-            .or_else(|| subgroups_problem(&self.subgroups))
+            .or_else(|| Some(format!("subgroups: {}", SubgroupKey::problem_of(&self.subgroups)?)))
     }
 
     fn stage_problem(&self) -> Option<String> {

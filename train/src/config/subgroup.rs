@@ -40,6 +40,15 @@ impl SubgroupKey {
         keys.iter().filter_map(Self::column).collect()
     }
 
+    /// The first problem with several keys that shows without the tiles.
+    pub(crate) fn problem_of(keys: &[Self]) -> Option<String> {
+        let twice = || {
+            let (_, key) = keys.iter().enumerate().find(|(at, key)| keys[..*at].contains(key))?;
+            Some(format!("`{key}` is listed twice"))
+        };
+        keys.iter().find_map(Self::problem).or_else(twice)
+    }
+
     /// The problem that shows without the tiles.
     pub(crate) fn problem(&self) -> Option<String> {
         let name = self.column()?;
@@ -48,16 +57,6 @@ impl SubgroupKey {
         }
         REFUSED.contains(&name).then(|| format!("`{name}` is no subgroup; name another column, or colour"))
     }
-}
-
-/// The first problem with the key `subgroups` that shows without the tiles.
-pub(super) fn subgroups_problem(keys: &[SubgroupKey]) -> Option<String> {
-    let problem = keys.iter().find_map(SubgroupKey::problem);
-    let twice = || {
-        let (_, key) = keys.iter().enumerate().find(|(at, key)| keys[..*at].contains(key))?;
-        Some(format!("`{key}` is listed twice"))
-    };
-    problem.or_else(twice).map(|problem| format!("subgroups: {problem}"))
 }
 
 impl From<String> for SubgroupKey {

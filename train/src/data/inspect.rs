@@ -8,6 +8,7 @@ use kiln_tile::{Decoder, Limits, Notes, SizePolicy, Tile};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::columns::ColumnCount;
 use super::content::{self, ContentDigests, same_image_pairs};
 use super::labels::{nearest, shown};
 use super::tiles::{TileFindings, is_blank};
@@ -38,6 +39,8 @@ pub struct Inspection {
     pub without_group: usize,
     /// Tiles of each split; empty if the list assigns none.
     pub splits: Vec<SplitCount>,
+    /// Tiles of each value of the further columns of the list, such as `centre`; empty if it has none.
+    pub columns: Vec<ColumnCount>,
     /// Sizes in pixels, the most frequent first.
     pub sizes: Vec<SizeCount>,
     /// Tiles that are the same image as an earlier one.
@@ -224,6 +227,7 @@ pub fn inspect(
         groups: groups(dataset),
         without_group: dataset.entries.iter().filter(|entry| entry.group.is_none()).count(),
         splits: splits(dataset),
+        columns: dataset.columns().filter_map(|name| ColumnCount::new(dataset, name)).collect(),
         sizes: sizes(&reports),
         duplicates,
         label_conflicts,

@@ -89,23 +89,27 @@ fn trimmed<'a>(written: &str, field: &'a str) -> Result<&'a str, String> {
     Ok(bare)
 }
 
-/// Writes a list, whole or not at all. It has a `split` column if `splits` is given, one for each entry.
+/// Writes a list, whole or not at all. It has a `split` column if `splits` is given, one for each entry, and behind it those
+/// of the `further` columns that every list may have.
 ///
 /// # Errors
 /// An entry that [`read`] would not return unchanged, by name; or an error of the file system.
-pub(super) fn write(path: &Path, entries: &[Entry], splits: Option<&[Split]>) -> Result<()> {
-    let columns = if splits.is_some() { &COLUMNS[..] } else { &COLUMNS[..3] };
+pub(super) fn write(path: &Path, entries: &[Entry], splits: Option<&[Split]>, further: &FurtherColumns) -> Result<()> {
     entries.iter().try_for_each(|entry| check(path, entry))?;
     // White space at an edge needs quotes; by default the writer quotes only commas, quotes and line breaks.
     let edged = entries.iter().any(|entry| entry.path.to_str().is_none_or(|name| name.trim() != name));
     let style = if edged { QuoteStyle::Always } else { QuoteStyle::Necessary };
     let mut writer = WriterBuilder::new().quote_style(style).from_writer(Vec::new());
     let unwritable = |error: csv::Error| DataError::Io { path: path.to_owned(), reason: error.into() };
-    writer.write_record(columns).map_err(unwritable)?;
+    let usual = if splits.is_some() { &COLUMNS[..] } else { &COLUMNS[..3] };
+    let further: Vec<(&str, &[Option<String>])> =
+        FURTHER.into_iter().filter_map(|name| Some((name, further.get(name)?))).collect();
+    writer.write_record(usual.iter().copied().chain(further.iter().map(|(name, _)| *name))).map_err(unwritable)?;
     for (index, entry) in entries.iter().enumerate() {
         let name = entry.path.to_string_lossy();
         let mut row = vec![name.as_ref(), entry.label.as_str(), entry.group.as_deref().unwrap_or_default()];
         row.extend(splits.and_then(|splits| splits.get(index)).map(Split::name));
+        row.extend(further.iter().map(|(_, values)| values.get(index).and_then(Option::as_deref).unwrap_or_default()));
         writer.write_record(row).map_err(unwritable)?;
     }
     let bytes =
@@ -203,12 +207,7 @@ impl<'a> Columns<'a> {
                     further.push((name.to_owned(), index));
                     continue;
                 }
-                // The name is untrusted: it may be as long as the list, with any characters.
-                let name: String = name.escape_debug().take(MAX_SHOWN).collect();
-                let known: Vec<&str> = COLUMNS.into_iter().chain(FURTHER).collect();
-                let nearest = known.iter().min_by_key(|column| strsim::levenshtein(column, &name)).unwrap_or(&"path");
-                let reason = format!("unknown column `{name}`, nearest `{nearest}`; known: {}", known.join(", "));
-                return Err(at(list, 1, reason));
+                return Err(at(list, 1, unknown_column(name)));
             };
             if found[column].replace(index).is_some() {
                 return Err(twice(name));
@@ -242,6 +241,14 @@ impl<'a> Columns<'a> {
         let split = field(self.split).map(str::parse).transpose()?;
         Ok(Entry { path, label, group, split })
     }
+}
+
+fn unknown_column(name: &str) -> String {
+    // The name is untrusted: it may be as long as the list, with any characters.
+    let name: String = name.escape_debug().take(MAX_SHOWN).collect();
+    let known: Vec<&str> = COLUMNS.into_iter().chain(FURTHER).collect();
+    let nearest = known.iter().min_by_key(|column| strsim::levenshtein(column, &name)).unwrap_or(&"path");
+    format!("unknown column `{name}`, nearest `{nearest}`; known: {}", known.join(", "))
 }
 
 /// The separator of a header without commas.
@@ -319,6 +326,26 @@ mod tests {
         assert!(refusal("path,label,centre,centre\na.png,benign,x,y\n").contains("is in the header twice"));
         assert!(refusal("path,label,center\na.png,benign,x\n").contains("nearest `centre`"));
         assert!(refusal("path,label,centre\na.png,benign,\"x \"\n").contains("line 2: the centre"));
+    }
+
+    #[test]
+    fn columns_that_every_list_may_have_are_written_and_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("tiles.csv");
+        let text = "path,label,laboratory,scanner,centre\na.png,benign,one,\"P1000, new\",north\nb.png,benign,two,,\n";
+        std::fs::write(&list, text).unwrap();
+        let asked = ListOptions { asked: &["laboratory"], ..ListOptions::default() };
+        let (entries, columns) = read_with(&list, asked).unwrap();
+        let written = folder.path().join("split.csv");
+        write(&written, &entries, Some(&[Split::Val, Split::Test]), &columns).unwrap();
+        assert!(std::fs::read_to_string(&written).unwrap().starts_with("path,label,group,split,centre,scanner\n"));
+        let (again, found) = read_with(&written, ListOptions::default()).unwrap();
+        let names: Vec<&str> = found.names().collect();
+        assert_eq!(names, ["centre", "scanner"], "a column that must be asked for would make the file unreadable");
+        assert!(names.into_iter().all(|name| found.get(name) == columns.get(name)));
+        assert_eq!(again.iter().map(|entry| entry.split).collect::<Vec<_>>(), [Some(Split::Val), Some(Split::Test)]);
+        write(&written, &entries, None, &FurtherColumns::default()).unwrap();
+        assert!(std::fs::read_to_string(&written).unwrap().starts_with("path,label,group\n"));
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod tiles;
 
 pub use augmentation::Augmentation;
 pub use colour_jitter::ColourJitter;
+pub use columns::{ColumnCount, ValueCount};
 pub(crate) use content::joined_groups;
 pub use content::{ContentDigests, dataset_digest, tile_digests};
 pub use dataset::{Dataset, Entry};
@@ -44,6 +45,7 @@ pub use leaks::{check_leaks, divided_slides};
 pub use loader::{Batches, Loader, LoaderOptions, TileBatch};
 pub use masks::check_masks;
 pub use plan::SplitPlan;
+pub(crate) use plan::unlabelled_training_tiles;
 pub(crate) use sampling::{Sample, class_counts, samples};
 pub use sampling::{Sampling, Synthesis};
 pub use slides::SlideOptions;

@@ -14,7 +14,7 @@ use super::{DataError, Result, labels, list, slide_list};
 /// Name of the list in a data folder.
 const LIST_NAME: &str = "tiles.csv";
 /// The label of tiles that have none, in [`Dataset::open_unlabelled`].
-const UNLABELLED: &str = "unlabelled";
+pub(super) const UNLABELLED: &str = "unlabelled";
 /// Folders nested deeper than this are probably a link to a parent folder.
 const MAX_DEPTH: usize = 16;
 

@@ -11,7 +11,7 @@ pub(crate) struct SubgroupTiles<'a> {
     pub(crate) dataset: &'a Dataset,
     /// The entries, in the order of the scores.
     pub(crate) indices: &'a [usize],
-    /// Colour statistics of each of them, without stain normalisation; empty if no key is `colour`.
+    /// Colour statistics of each of them, without stain normalisation, for the key `colour`.
     pub(crate) statistics: &'a [[f64; COLOUR_FEATURES]],
     /// The division by colour; `None` if all tiles that it was to be fitted to have one hue.
     pub(crate) clusters: Option<ColourClusters>,
@@ -56,10 +56,14 @@ pub(crate) fn column<'a>(dataset: &'a Dataset, name: &str, origin: &str) -> Resu
     })
 }
 
-/// Checks that the list of tiles has the column of each key.
+/// Checks that no key is listed twice, and that the list of tiles has the column of each.
 ///
 /// # Errors
-/// [`Error::Config`](crate::Error::Config) with the column that is missing, and the further columns that are there.
+/// [`Error::Config`](crate::Error::Config) with the column that is missing, and the further columns that are there; or a key
+/// that is no subgroup, such as `label`.
 pub fn require_columns(dataset: &Dataset, keys: &[SubgroupKey]) -> Result<()> {
+    if let Some(problem) = SubgroupKey::problem_of(keys) {
+        return Err(config_error("subgroups", problem));
+    }
     keys.iter().filter_map(SubgroupKey::column).try_for_each(|name| column(dataset, name, "subgroups").map(|_| ()))
 }

@@ -3,6 +3,7 @@
 //! own random stream, so the result does not depend on the number of threads.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -30,6 +31,13 @@ pub struct Interval {
     pub low: f64,
     /// 97.5th percentile over the resamples.
     pub high: f64,
+}
+
+impl fmt::Display for Interval {
+    /// The value, and both ends of the interval in brackets, with three digits each.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3} ({:.3} to {:.3})", self.value, self.low, self.high)
+    }
 }
 
 /// Options of the bootstrap.

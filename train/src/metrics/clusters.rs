@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::COLOUR_FEATURES;
 
-/// Fraction of the variance between clusters that is no sign of two: 0.64 is that of one normal distribution, 0.75 that of a
-/// uniform one.
+/// If less than this fraction of the variance is between the clusters, there may be one cluster only: it is 0.64 for one normal
+/// distribution, and 0.75 for a uniform one.
 pub(super) const ONE_CLUSTER: f64 = 0.75;
 
 /// A division of tiles into pink and purple ones, fitted without labels.

@@ -13,7 +13,7 @@ use super::{ColourClusters, Confusion, Interval, MeasureOptions, MetricsError, S
 /// With fewer tiles than this, the figures of a subgroup mean little, and so does its share of anomalous tiles.
 const FEW_TILES: usize = 20;
 
-/// A difference in the share of anomalous tiles from which on a subgroup tells much of the label.
+/// If the shares of anomalous tiles of two subgroups differ by this or more, the subgroup is partly the label.
 const SHARE_DIFFERENCE: f64 = 0.25;
 
 /// Figures of the subgroups of scored tiles.
@@ -99,7 +99,7 @@ impl Subgroups {
         let mut cautions = Vec::new();
         cautions.extend(share_caution(by, subgroups.iter().map(|one| (one.name.as_str(), one.n, one.anomalous))));
         let few = subgroups.iter().filter(|one| one.n < FEW_TILES);
-        cautions.extend(few.map(|one| format!("few tiles: {} of {}", one.n, one.name)));
+        cautions.extend(few.map(|one| format!("{} has few tiles: {}", one.name, one.n)));
         if unknown > 0 {
             cautions.push(format!("tiles in no subgroup: {unknown}"));
         }
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!((west.name.as_str(), west.n, west.figures, west.confusion.true_positive), ("west", 2, None, 2));
         assert!(west.caution.as_ref().unwrap().starts_with("all 2 tiles are anomalous"), "{west:?}");
         assert_eq!(found.unknown, 1);
-        assert_eq!(found.cautions, ["few tiles: 2 of west", "tiles in no subgroup: 1"]);
+        assert_eq!(found.cautions, ["west has few tiles: 2", "tiles in no subgroup: 1"]);
         assert!(Subgroups::new("centre", &names[1..], &scored, &options()).is_err());
     }
 

@@ -7,7 +7,7 @@ use super::canvas::Canvas;
 use super::chart::{Chart, legend, unit_square};
 use super::style::{self, Area, BLUE, DASH, GREY, LINE, VERMILLION};
 use super::{Picture, PictureError};
-use crate::metrics::{Confusion, Interval, Metrics, Scored, pr_curve, roc_curve};
+use crate::metrics::{Confusion, Metrics, Scored, pr_curve, roc_curve};
 
 const PANEL: u32 = 1000;
 const HEIGHT: u32 = 1040;
@@ -53,7 +53,7 @@ fn roc_panel<'a>(scored: &[Scored], baseline: Option<&[Scored]>, metrics: &Metri
     };
     let mut curves = vec![chance("chance", vec![(0.0, 0.0), (1.0, 1.0)])];
     if let Some(baseline) = baseline {
-        let figure = metrics.baseline.colour_auroc.map(spread).unwrap_or_default();
+        let figure = metrics.baseline.colour_auroc.map(|figure| figure.to_string()).unwrap_or_default();
         let name = format!("colour alone, AUROC {figure}");
         curves.push(Curve {
             name,
@@ -63,7 +63,7 @@ fn roc_panel<'a>(scored: &[Scored], baseline: Option<&[Scored]>, metrics: &Metri
         });
     }
     curves.push(Curve {
-        name: format!("model, AUROC {}", spread(metrics.auroc)),
+        name: format!("model, AUROC {}", metrics.auroc),
         points: points(scored)?,
         stroke: BLUE.stroke_width(LINE + 1),
         dash: None,
@@ -93,7 +93,7 @@ fn pr_panel<'a>(scored: &[Scored], metrics: &Metrics) -> Result<Panel<'a>, Pictu
     let hidden = steps.iter().any(|&(x, y)| y < 0.16 && x < 0.7);
     let share = metrics.anomalous as f64 / metrics.n as f64;
     let model = Curve {
-        name: format!("model, AUPR {}", spread(metrics.aupr)),
+        name: format!("model, AUPR {}", metrics.aupr),
         points: steps,
         stroke: BLUE.stroke_width(LINE + 1),
         dash: None,
@@ -115,10 +115,6 @@ fn pr_panel<'a>(scored: &[Scored], metrics: &Metrics) -> Result<Panel<'a>, Pictu
 
 fn chance(name: &str, points: Vec<(f64, f64)>) -> Curve {
     Curve { name: name.to_owned(), points, stroke: GREY.stroke_width(2), dash: Some(5) }
-}
-
-fn spread(interval: Interval) -> String {
-    format!("{:.3} ({:.3} to {:.3})", interval.value, interval.low, interval.high)
 }
 
 /// Formats a threshold with four digits, in scientific notation if it is very small or large.

@@ -17,7 +17,7 @@ pub enum PretrainEvent<'a> {
     Started {
         /// Tiles that are used.
         tiles: usize,
-        /// Tiles of the validation and test splits, which are not.
+        /// Tiles that are not: those of the validation and test splits, and those without a label of their groups.
         left_out: usize,
         /// Trained weights, those of projection and prediction included.
         parameters: usize,

@@ -45,7 +45,7 @@ pub struct PretrainFacts {
     pub data_sha256: String,
     /// Number of tiles that were used.
     pub tiles: usize,
-    /// Number of tiles in the validation and test splits, which were not used.
+    /// Number of tiles that were not used: those of the validation and test splits, and those without a label of their groups.
     pub left_out: usize,
     /// A split was stated. If not, all tiles were used.
     pub by_split: bool,

@@ -1,7 +1,7 @@
 //! Self-supervised pre-training of a backbone on tiles without labels, by SimSiam (Chen and He, 2021, arXiv:2011.10566), which
 //! learns similar vectors for two variations of a tile. The result is a file of weights that `transfer` and `memory_bank` load as
-//! `model.backbone.weights`. The same seed gives the same weights. Tiles of the validation and test splits of a list are
-//! never used. Measuring the gain is left to a [`study`](crate::study) of models with both weights.
+//! `model.backbone.weights`. The same seed gives the same weights. Tiles of the validation and test splits are never
+//! used. Measuring the gain is left to a [`study`](crate::study) of models with both weights.
 
 mod config;
 mod event;

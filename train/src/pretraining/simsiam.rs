@@ -12,7 +12,7 @@ use crate::model::backbone::{Backbone, BackboneConfig, Extraction, Pooling};
 use crate::model::materialised;
 
 /// Added to the squared length of a vector before it is divided by its length.
-const LEAST: f64 = 1e-12;
+const EPSILON: f64 = 1e-12;
 /// The part of each batch in the running figures of the backbone, as in published trainings. The running figures are
 /// measured again after the last step.
 const MOMENTUM: f64 = 0.1;
@@ -127,6 +127,6 @@ pub(super) fn spread(vectors: Tensor<2>) -> Tensor<1> {
 }
 
 fn of_unit_length(vectors: Tensor<2>) -> Tensor<2> {
-    let length = (vectors.clone() * vectors.clone()).sum_dim(1).add_scalar(LEAST).sqrt();
+    let length = (vectors.clone() * vectors.clone()).sum_dim(1).add_scalar(EPSILON).sqrt();
     vectors / length
 }

@@ -9,9 +9,7 @@ use kiln_tile::Decoder;
 
 use super::config::PretrainConfig;
 use super::train::PretrainRequest;
-use crate::data::{
-    self, Augmentation, Batches, DataError, Dataset, Loader, LoaderOptions, Sampling, Split, SplitPlan, random,
-};
+use crate::data::{self, Augmentation, Batches, DataError, Dataset, Loader, LoaderOptions, Sampling, Split, random};
 use crate::training::{Purpose, require_resolution, seed};
 use crate::{Error, Result};
 
@@ -23,7 +21,7 @@ pub(super) struct Tiles<'a> {
     pub(super) path: PathBuf,
     /// SHA-256 over the tiles that are used.
     pub(super) sha256: String,
-    /// Tiles of the validation and test splits.
+    /// Tiles of the validation and test splits, and tiles without a label of their groups.
     pub(super) left_out: usize,
     /// A split is stated.
     pub(super) by_split: bool,
@@ -104,10 +102,10 @@ impl<'a> Tiles<'a> {
     }
 }
 
-/// The tiles of the training split, and true if a split is stated; without one, all tiles.
+/// The tiles that may be used, and true if a split is stated; without one, all tiles.
 fn training_tiles(all: &Dataset, split: Option<&Path>) -> Result<(Vec<usize>, bool)> {
     if let Some(file) = split {
-        return Ok((SplitPlan::read_csv(all, file)?.indices(Split::Train), true));
+        return Ok((data::unlabelled_training_tiles(all, file)?, true));
     }
     let by_split = all.entries.iter().any(|entry| entry.split.is_some());
     let learnt = |index: &usize| !by_split || all.entries[*index].split == Some(Split::Train);

@@ -31,7 +31,8 @@ pub struct PretrainRequest {
     pub config: PretrainConfig,
     /// The data set; overrides the configuration's.
     pub data: Option<PathBuf>,
-    /// A `split.csv` of the same tiles: only those of its training split are used.
+    /// A `split.csv` of the same tiles: those of its training split are used, and those without a label that are of no group
+    /// in its validation or test split.
     pub split: Option<PathBuf>,
     /// The file of weights to write.
     pub out: PathBuf,
@@ -52,7 +53,7 @@ pub struct Pretrained {
 ///
 /// # Errors
 /// [`Error::WeightsExist`]; a fault of the configuration, the data or the starting weights; [`Error::Diverged`] for a loss
-/// that is not a number. Nothing is written then. A collapse is no error: see [`PretrainFacts::caution`].
+/// that is not a number. No file is written then. A collapse is no error: see [`PretrainFacts::caution`].
 pub fn pretrain(request: &PretrainRequest, observer: &mut dyn FnMut(&PretrainEvent<'_>)) -> Result<Pretrained> {
     let config = &request.config;
     if request.out.exists() {
@@ -77,14 +78,25 @@ pub fn pretrain(request: &PretrainRequest, observer: &mut dyn FnMut(&PretrainEve
     let mut trainer = Trainer { config, tiles: &tiles, optimizer: adam(&config.training), device: &device };
     let (model, epochs) = trainer.train(model, observer)?;
     observer(&PretrainEvent::Recalibrating);
+    let weights_sha256 = weights::save(&request.out, recalibrated(model, &tiles, &device)?)?;
+    let facts = PretrainFacts { weights_sha256, start_sha256, ..facts(config, &tiles, epochs) };
+    write_facts(&request.out, &facts)?;
+    Ok(Pretrained { weights: request.out.clone(), facts })
+}
+
+/// The backbone with running figures that are measured on tiles without variation.
+fn recalibrated(model: SimSiam, tiles: &Tiles<'_>, device: &Device) -> Result<Backbone> {
     let plain = tiles.plain()?.take(RECALIBRATION_BATCHES.min(tiles.steps()));
-    let backbone = model.into_backbone(plain.map(|batch| batch.map(|batch| tile_tensor(batch.pixels, &device))))?;
-    let weights_sha256 = weights::save(&request.out, backbone)?;
-    let facts = PretrainFacts {
+    Ok(model.into_backbone(plain.map(|batch| batch.map(|batch| tile_tensor(batch.pixels, device))))?)
+}
+
+/// The record, without the digests of the weights.
+fn facts(config: &PretrainConfig, tiles: &Tiles<'_>, epochs: Vec<PretrainEpoch>) -> PretrainFacts {
+    PretrainFacts {
         schema: 1,
-        weights_sha256,
+        weights_sha256: String::new(),
         stages: config.backbone.depth(),
-        start_sha256,
+        start_sha256: None,
         data: tiles.path.clone(),
         data_sha256: tiles.sha256.clone(),
         tiles: tiles.len(),
@@ -95,9 +107,7 @@ pub fn pretrain(request: &PretrainRequest, observer: &mut dyn FnMut(&PretrainEve
         config: config.clone(),
         kiln: env!("CARGO_PKG_VERSION").to_owned(),
         burn: crate::BURN_VERSION.to_owned(),
-    };
-    write_facts(&request.out, &facts)?;
-    Ok(Pretrained { weights: request.out.clone(), facts })
+    }
 }
 
 /// The backbone that the pre-training starts with, and the SHA-256 of its weights.
@@ -114,7 +124,7 @@ fn starting_backbone(
     })
 }
 
-/// Makes the folder of the file of weights: a path that cannot be written to is an error now, not hours later.
+/// Makes the folder of the file of weights: one that cannot be made is an error now, not hours later.
 fn make_folder(out: &Path) -> Result<()> {
     match out.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => fs::create_dir_all(folder).map_err(Error::io(folder)),

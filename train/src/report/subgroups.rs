@@ -32,9 +32,7 @@ pub(super) fn section(found: &Subgroups) -> Markup {
 fn row(one: &Subgroup) -> Vec<String> {
     let figure = |of: &dyn Fn(&SubgroupFigures) -> Option<Interval>| {
         let found = one.figures.as_ref().and_then(of);
-        found.map_or_else(String::new, |Interval { value, low, high }| {
-            format!("{value:.3} ({low:.3} to {high:.3})").replace(' ', "\u{a0}")
-        })
+        found.map_or_else(String::new, |figure| figure.to_string().replace(' ', "\u{a0}"))
     };
     vec![
         one.name.clone(),

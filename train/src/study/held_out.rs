@@ -18,7 +18,7 @@ use crate::{Error, Result, parallel};
 const KEY: &str = "split.leave_one_out";
 
 /// Largest number of centres: each is a fold, in which every model is trained.
-const MOST: usize = 100;
+const MAX_CENTRES: usize = 100;
 
 /// The centres that are held out, one in each fold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,11 +126,11 @@ fn centres(dataset: &Dataset, centre_of: &[String], key: &SubgroupKey, normal: &
         *tiles += 1;
         *anomalous += usize::from(!normal.contains(&entry.label));
     }
-    if !(2..=MOST).contains(&counts.len()) {
+    if !(2..=MAX_CENTRES).contains(&counts.len()) {
         let names: BTreeSet<String> = counts.keys().take(3).map(|name| shown(name)).collect();
         let names = names.into_iter().collect::<Vec<_>>().join(", ");
         let reason =
-            format!("`{key}` divides the tiles into {} ({names}); 2 to {MOST} centres are needed", counts.len());
+            format!("`{key}` divides the tiles into {} ({names}); 2 to {MAX_CENTRES} centres are needed", counts.len());
         return Err(config_error(KEY, reason));
     }
     let centre = |(name, (tiles, anomalous)): (&str, (usize, usize))| {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use kiln_files::publish;
 use kiln_tile::Decoder;
 
-use super::config::StudyConfig;
+use super::config::{StudyConfig, StudySplit};
 use super::folds;
 use super::held_out::{self, HeldOut};
 use super::layout::StudyLayout;
@@ -16,7 +16,7 @@ use super::request::StudyRequest;
 use super::results::{FoldSizes, Measured, Results, SearchResult, entries};
 use super::variant::Variant;
 use crate::config::{SubgroupKey, config_error};
-use crate::data::{self, Dataset, Split, SplitPlan};
+use crate::data::{self, ContentDigests, Dataset, Split, SplitPlan};
 use crate::features::FeatureBackend;
 use crate::metrics::{Bootstrap, Scored};
 use crate::model::Classes;
@@ -50,20 +50,16 @@ impl Setup {
         let dataset = Arc::new(Dataset::open_with_columns(&data_path, &options, &columns)?);
         require_resolution(&dataset, study.data.micrometres_per_pixel)?;
         let classes = classes(&dataset, study.data.normal_classes.as_deref())?;
-        variants.iter().try_for_each(|variant| variant.check_labels(&study, &classes))?;
+        for variant in variants {
+            variant.check_labels(&study, &classes)?;
+            variant.check_columns(&study, &dataset)?;
+        }
         let decoder = Decoder::new(study.data.size_policy);
         data::check_masks(&dataset, &decoder)?;
         let digests = data::tile_digests(&dataset, &decoder)?;
         let data_sha256 = data::dataset_digest(&dataset, &digests);
         check_same_study(&layout, &study, &data_sha256)?;
-        let (plans, held_out) = match &study.split.leave_one_out {
-            None => (folds::plans(&dataset, &digests, &study.split)?, None),
-            Some(key) => {
-                let normal = classes.normal_names();
-                let (plans, held_out) = held_out::plans(&dataset, &digests, &study.split, key, normal, &decoder)?;
-                (plans, Some(held_out))
-            }
-        };
+        let (plans, held_out) = plans(&dataset, &digests, &study.split, classes.normal_names(), &decoder)?;
         for (number, plan) in plans.iter().enumerate() {
             data::check_leaks(&dataset, plan, &digests)?;
             check_same_fold(&layout, number, &dataset, plan)?;
@@ -131,6 +127,23 @@ fn data_path(request: &StudyRequest) -> Result<PathBuf> {
     let named = request.data.clone().or_else(|| request.config.data.path.clone());
     let path = named.ok_or(Error::NoData)?;
     fs::canonicalize(&path).map_err(|reason| Error::DataPath { path, reason })
+}
+
+/// The splits of the study, and the centres that they hold out, if folds are centres.
+fn plans(
+    dataset: &Dataset,
+    digests: &[ContentDigests],
+    split: &StudySplit,
+    normal: &[String],
+    decoder: &Decoder,
+) -> Result<(Vec<SplitPlan>, Option<HeldOut>)> {
+    match &split.leave_one_out {
+        None => Ok((folds::plans(dataset, digests, split)?, None)),
+        Some(key) => {
+            let (plans, held_out) = held_out::plans(dataset, digests, split, key, normal, decoder)?;
+            Ok((plans, Some(held_out)))
+        }
+    }
 }
 
 /// The keys of the study and of all variants: the list may have all of their columns.

@@ -41,11 +41,11 @@ fn ranking(results: &Results) -> Table {
         let summary = &entry.summary;
         vec![
             entry.name.clone(),
-            spread(summary.auroc),
+            summary.auroc.to_string(),
             summary.auroc_sd.map_or_else(String::new, |deviation| format!("{deviation:.4}")),
-            spread(summary.aupr),
-            spread(summary.tpr_at_1_percent_fpr),
-            spread(summary.tpr_at_5_percent_fpr),
+            summary.aupr.to_string(),
+            summary.tpr_at_1_percent_fpr.to_string(),
+            summary.tpr_at_5_percent_fpr.to_string(),
             entry.parameters.map_or_else(String::new, |count| count.to_string()),
         ]
     };
@@ -59,14 +59,14 @@ fn ranking(results: &Results) -> Table {
 fn decisions(results: &Results) -> Table {
     let row = |entry: &Entry| {
         let summary = &entry.summary;
-        let maybe = |interval: Option<Interval>| interval.map_or_else(String::new, spread);
+        let maybe = |interval: Option<Interval>| interval.map_or_else(String::new, |figure| figure.to_string());
         vec![
             entry.name.clone(),
-            spread(summary.f1),
-            spread(summary.precision),
-            spread(summary.recall),
-            spread(summary.specificity),
-            spread(summary.accuracy),
+            summary.f1.to_string(),
+            summary.precision.to_string(),
+            summary.recall.to_string(),
+            summary.specificity.to_string(),
+            summary.accuracy.to_string(),
             maybe(summary.ece),
             maybe(summary.brier),
         ]
@@ -99,11 +99,11 @@ fn by_centre(results: &Results) -> Option<Table> {
                 centre.name.clone(),
                 centre.tiles.to_string(),
                 centre.anomalous.to_string(),
-                spread(summary.auroc),
-                spread(summary.f1),
-                spread(summary.precision),
-                spread(summary.recall),
-                summary.ece.map_or_else(String::new, spread),
+                summary.auroc.to_string(),
+                summary.f1.to_string(),
+                summary.precision.to_string(),
+                summary.recall.to_string(),
+                summary.ece.map_or_else(String::new, |figure| figure.to_string()),
             ]
         };
         let mut rows: Vec<Vec<String>> = held_out.centres.iter().zip(&found.centres).map(row).collect();
@@ -208,11 +208,6 @@ pub(super) fn time_table(times: &Times) -> Option<Table> {
         columns: vec!["model", "seconds per training", "milliseconds per tile (burn, decoding included)"],
         rows: times.entries.iter().map(row).collect(),
     })
-}
-
-/// Formats a value with its interval.
-pub(super) fn spread(interval: Interval) -> String {
-    format!("{:.3} ({:.3} to {:.3})", interval.value, interval.low, interval.high)
 }
 
 fn number(value: f64) -> String {

@@ -109,6 +109,20 @@ fn tiles() -> (Dataset, Vec<ContentDigests>) {
 }
 
 #[test]
+fn a_column_of_subgroups_that_is_missing_is_named_with_its_model() {
+    let (dataset, _) = tiles();
+    let study = study(&["set=['subgroups=[group, scanner]']"]);
+    let variants = Variant::all(&study, &PathBuf::from(".")).unwrap();
+    let message = variants[0].check_columns(&study, &dataset).unwrap_err().to_string();
+    assert!(message.starts_with("net: subgroups: ") && message.contains("no column `scanner`"), "{message}");
+    // The folds check the column of held-out centres.
+    let by_scanner = Some(SubgroupKey::Column("scanner".to_owned()));
+    let held_out = StudySplit { leave_one_out: by_scanner, ..study.split.clone() };
+    let study = StudyConfig { split: held_out, ..study };
+    assert!(variants[0].check_columns(&study, &dataset).is_ok());
+}
+
+#[test]
 fn every_tile_is_tested_on_in_one_fold_and_no_group_is_torn_apart() {
     let (dataset, digests) = tiles();
     let split = StudySplit { folds: Some(5), ..StudySplit::default() };

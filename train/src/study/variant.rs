@@ -6,8 +6,10 @@ use std::path::Path;
 use super::config::{ConfigSource, StudyConfig, StudyModel};
 use super::results::Role;
 use crate::config::{SubgroupKey, config_error, read_text};
+use crate::data::Dataset;
+use crate::evaluation::require_columns;
 use crate::model::Classes;
-use crate::{Config, Result};
+use crate::{Config, Error, Result};
 
 /// A variant of a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,6 +79,17 @@ impl Variant {
         let Some(weights) = self.config(study, 0)?.training.class_weights else { return Ok(()) };
         let origin = format!("{}: training.class_weights", self.name);
         weights.resolved(classes, &[]).map(|_| ()).map_err(|reason| config_error(&origin, reason))
+    }
+
+    /// Checks before the first trial that the list of tiles has the columns of the subgroups. The column of held-out centres is
+    /// checked with the folds.
+    pub(super) fn check_columns(&self, study: &StudyConfig, dataset: &Dataset) -> Result<()> {
+        let mut keys = self.config(study, 0)?.subgroups;
+        keys.retain(|key| Some(key) != study.split.leave_one_out.as_ref());
+        require_columns(dataset, &keys).map_err(|error| match error {
+            Error::Config { origin, reason } => config_error(&format!("{}: {origin}", self.name), reason),
+            other => other,
+        })
     }
 
     /// The configuration of a run. Options of the study override those of the model.

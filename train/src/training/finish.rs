@@ -10,8 +10,8 @@ use kiln_tile::ScoreRule;
 
 use super::Layout;
 use super::checkpoint::save_weights;
-use super::colour::colour_scores;
-use super::evaluation::score_tiles;
+use super::colour::{ColourScores, colour_scores};
+use super::evaluation::{ScoredTile, score_tiles};
 use super::facts::{RunFacts, ThresholdFacts};
 use super::gallery::Gallery;
 use super::latent_use::latent_use;
@@ -48,25 +48,7 @@ pub(crate) fn finish(
     let value = rule.choose(&with_truth(dataset, classes, &val))?;
     let (train, raw) = (prepared.raw_loader(Split::Train)?, prepared.raw_loader(Split::Test)?);
     let colour = colour_scores(dataset, classes, &train, &raw, &test)?;
-    let bootstrap =
-        Bootstrap { resamples: prepared.config.bootstrap_resamples, seed: prepared.seed(Purpose::Bootstrap, 0) };
-    let scored = with_truth(dataset, classes, &test);
-    let labels: Vec<&str> = test.iter().map(|tile| dataset.entries[tile.index].label.as_str()).collect();
-    let errors = squared_errors(&test);
-    let options = MeasureOptions {
-        probabilities: gives_probabilities(zoo, &scored),
-        colour: colour.supervised.as_deref(),
-        neighbours: Some(&colour.neighbours),
-        squared_errors: errors.as_deref(),
-        labels: Some(&labels),
-        ..MeasureOptions::new(value, bootstrap)
-    };
-    let keys = &prepared.config.subgroups;
-    let clusters = if keys.contains(&SubgroupKey::Colour) { ColourClusters::fit(&colour.learnt) } else { None };
-    let indices: Vec<usize> = test.iter().map(|tile| tile.index).collect();
-    let tiles = SubgroupTiles { dataset, indices: &indices, statistics: &colour.statistics, clusters };
-    let subgroups = tiles.measure(keys, &scored, &options)?;
-    let metrics = Metrics { latent: latent_use(&test, classes), subgroups, ..measure_with(&scored, &options)? };
+    let (metrics, clusters) = measured(prepared, zoo, &test, &colour, value)?;
     write_json(layout, &layout.metrics(), &metrics)?;
     let chosen_on = format!("validation split, {} tiles", val.len());
     let threshold = ThresholdFacts { value, rule: rule.to_string(), chosen_on };
@@ -86,6 +68,37 @@ pub(crate) fn finish(
     }
     report::write(&layout.report(), &gallery.report(figures)?)?;
     write_json(layout, &layout.facts(), &run.facts)
+}
+
+/// The figures of the test tiles, and the division by colour of the training tiles, if subgroups by colour are measured.
+fn measured(
+    prepared: &Prepared,
+    zoo: &Zoo,
+    test: &[ScoredTile],
+    colour: &ColourScores,
+    threshold: f64,
+) -> Result<(Metrics, Option<ColourClusters>)> {
+    let (dataset, classes) = (&prepared.dataset, &prepared.classes);
+    let bootstrap =
+        Bootstrap { resamples: prepared.config.bootstrap_resamples, seed: prepared.seed(Purpose::Bootstrap, 0) };
+    let scored = with_truth(dataset, classes, test);
+    let labels: Vec<&str> = test.iter().map(|tile| dataset.entries[tile.index].label.as_str()).collect();
+    let errors = squared_errors(test);
+    let options = MeasureOptions {
+        probabilities: gives_probabilities(zoo, &scored),
+        colour: colour.supervised.as_deref(),
+        neighbours: Some(&colour.neighbours),
+        squared_errors: errors.as_deref(),
+        labels: Some(&labels),
+        ..MeasureOptions::new(threshold, bootstrap)
+    };
+    let keys = &prepared.config.subgroups;
+    let clusters = if keys.contains(&SubgroupKey::Colour) { ColourClusters::fit(&colour.learnt) } else { None };
+    let indices: Vec<usize> = test.iter().map(|tile| tile.index).collect();
+    let tiles = SubgroupTiles { dataset, indices: &indices, statistics: &colour.statistics, clusters };
+    let subgroups = tiles.measure(keys, &scored, &options)?;
+    let metrics = Metrics { latent: latent_use(test, classes), subgroups, ..measure_with(&scored, &options)? };
+    Ok((metrics, clusters))
 }
 
 fn facts(

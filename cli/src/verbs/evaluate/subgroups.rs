@@ -1,10 +1,11 @@
-//! The subgroups of an evaluation: which can be measured, and their lines.
+//! The subgroups of an evaluation: the keys that can be measured, and their lines.
 
 use kiln_train::config::SubgroupKey;
 use kiln_train::data::Dataset;
-use kiln_train::metrics::{Interval, Subgroups};
+use kiln_train::metrics::Subgroups;
 
 use super::Args;
+use super::show::interval;
 use crate::output::Output;
 
 /// The keys to measure. Those that were asked for are all kept; of those in the configuration of the run, a column that this
@@ -25,15 +26,13 @@ pub(super) fn measurable(args: &Args, keys: &[SubgroupKey], dataset: &Dataset, o
 
 /// Prints a line for each subgroup of a key, and the cautions.
 pub(super) fn show(found: &Subgroups, out: &Output) {
-    let interval = |figure: Interval| format!("{:.3} [{:.3}, {:.3}]", figure.value, figure.low, figure.high);
     for one in &found.subgroups {
-        let figures = match (&one.figures, &one.caution) {
-            (Some(figures), _) => format!("AUROC {}, F1 {}", interval(figures.auroc), interval(figures.f1)),
-            (None, Some(reason)) => reason.clone(),
-            (None, None) => String::new(),
-        };
         let counts = format!("{} tiles, {} anomalous", one.n, one.anomalous);
-        out.line(format_args!("subgroup     {} {}: {counts}; {figures}", found.by, one.name));
+        let caution = one.caution.as_deref().map_or_else(String::new, |caution| format!("; {caution}"));
+        let figures = one.figures.map_or_else(String::new, |figures| {
+            format!("; AUROC {}, F1 {}", interval(figures.auroc), interval(figures.f1))
+        });
+        out.line(format_args!("subgroup     {} {}: {counts}{figures}{caution}", found.by, one.name));
     }
     for caution in &found.cautions {
         out.line(format_args!("caution      {}: {caution}", found.by));

@@ -1,6 +1,7 @@
-//! Configurations of training runs and studies.
+//! Configurations of trainings, pre-trainings and studies.
 
 use kiln_train::Config;
+use kiln_train::pretraining::PretrainConfig;
 use kiln_train::study::StudyConfig;
 
 use crate::target::Target;
@@ -19,7 +20,9 @@ pub(crate) const CONFIG: Target = Target {
             include_str!("../../../../configs/hybrid.yaml"),
             include_str!("../../../../configs/transfer.yaml"),
             include_str!("../../../../configs/memory-bank.yaml"),
+            include_str!("../../../../configs/pretrain.yaml"),
             "name: a\nmodel: {kind: cnn}\n--set training.epochs=3\n--set data.normal_classes=[benign, \"1\"]",
+            "name: a\nmethod: {kind: simsiam, projection: 8}\nbackbone: {weights: random}\n--set training.epochs=3",
             "name: a\nmodel: {kind: vae, filters: [4, 8], stride: 8, latent: 8}\ndata: {augmentation: null}\n",
         ];
         // Comments are most of these files, and nothing is to be found in them.
@@ -165,12 +168,21 @@ pub(crate) const STUDY: Target = Target {
     memory: 16 << 20,
 };
 
-/// Reads a configuration and changes to it. An accepted one is the same when written and read back.
+/// Reads a configuration of a training or of a pre-training, and changes to it. An accepted one is the same when written and
+/// read back.
 fn run_config(bytes: &[u8]) -> bool {
     let Some((text, sets)) = parts(bytes) else { return false };
-    let Ok(config) = Config::parse(text, "fuzzed", &sets) else { return false };
+    let Ok(config) = Config::parse(text, "fuzzed", &sets) else { return run_pretrain(text, &sets) };
     let written = config.to_yaml().unwrap();
     let read = Config::parse(&written, "written", &[]).unwrap_or_else(|error| panic!("{error}\n{written}"));
+    assert_eq!(read, config, "{written}");
+    true
+}
+
+fn run_pretrain(text: &str, sets: &[String]) -> bool {
+    let Ok(config) = PretrainConfig::parse(text, "fuzzed", sets) else { return false };
+    let written = serde_yaml::to_string(&config).unwrap();
+    let read = PretrainConfig::parse(&written, "written", &[]).unwrap_or_else(|error| panic!("{error}\n{written}"));
     assert_eq!(read, config, "{written}");
     true
 }

@@ -36,6 +36,7 @@ use kiln_tile::{SIDE, Tile, TileError};
 
 pub use whole_slide::{Lesion, LesionKind, WholeSlide, WholeSlideOptions};
 
+use super::columns::FurtherColumns;
 use super::dataset::Entry;
 use super::{DataError, Dataset, Result, list};
 use crate::parallel;
@@ -89,7 +90,7 @@ pub fn write(folder: &Path, options: &SynthOptions, progress: &(dyn Fn() + Sync)
         }
         Ok(())
     })?;
-    list::write(&staged.path().join("tiles.csv"), &entries, None)?;
+    list::write(&staged.path().join("tiles.csv"), &entries, None, &FurtherColumns::default())?;
     staged.publish(false).map_err(DataError::io(folder))?;
     Dataset::open(folder)
 }

@@ -23,11 +23,6 @@ impl Extraction {
         Self { side: config.side, stages: config.stages.clone(), pooling }
     }
 
-    /// The stages whose maps are used, from 1.
-    pub(crate) fn stages(&self) -> &[usize] {
-        &self.stages
-    }
-
     /// Everything beside tiles and weights that changes a vector, as a part of a cache's key.
     pub(crate) fn key(&self) -> String {
         // Keys without the later parts are those of features that are already cached.

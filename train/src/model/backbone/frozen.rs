@@ -29,12 +29,6 @@ impl FrozenBackbone {
         &self.backbone
     }
 
-    /// The stages of the network whose maps are pooled, from 1.
-    #[must_use]
-    pub fn stages(&self) -> &[usize] {
-        self.extraction.stages()
-    }
-
     /// Everything beside tiles and weights that changes a vector of a whole tile: [`Extraction::key`].
     pub(crate) fn key(&self) -> String {
         self.extraction.key()

@@ -60,6 +60,7 @@ impl Layer {
         let (mean, variance) = (self.norm.running_mean.value(), self.norm.running_var.value());
         batch_norm(maps, self.norm.gamma.val(), self.norm.beta.val(), mean, variance, self.norm.epsilon)
     }
+
     /// From now on normalises by the figures of each batch, which replace the part `momentum` of the running figures; `None`
     /// normalises by the running figures again.
     pub(super) fn follow_batches(&mut self, momentum: Option<f64>) {

@@ -107,16 +107,15 @@ impl TileModel for Hybrid {
         let last_side = side / (stride * stride);
         // Back through the encoder's convolutions, then through the classifier's poolings.
         let strides = |layers: usize| (0..layers).map(|layer| if layer < 2 { stride } else { 2 }).collect::<Vec<_>>();
-        let decoder =
-            |channels: &[usize]| Decoder::new(latent, last_side, channels, &strides(channels.len() - 1), device);
         Self {
             features: Features::new(&settings.cnn.filters, device),
             classifier: Classifier::new(&settings.cnn, classes, device),
             encoder: Encoder::new([channels, side], settings.filters, stride, latent, true, device),
             decoder: if rebuilds_image {
-                decoder(&mirrored(settings))
+                let channels = mirrored(settings);
+                Decoder::for_pixels(latent, last_side, &channels, &strides(channels.len() - 1), device)
             } else {
-                decoder(&[second, first, channels]).for_maps()
+                Decoder::for_maps(latent, last_side, &[second, first, channels], &[stride, stride], device)
             },
             combination: Combination::new(settings.latent_form.values(settings.latent, last_side), device),
             beta: settings.beta,

@@ -33,7 +33,7 @@ impl TileModel for Vae {
         let channels = [filters[1], filters[0], 3];
         Self {
             encoder: Encoder::new([3, side], filters, stride, latent, variational, device),
-            decoder: Decoder::new(latent, side / (stride * stride), &channels, &[stride, stride], device),
+            decoder: Decoder::for_pixels(latent, side / (stride * stride), &channels, &[stride, stride], device),
             beta,
         }
     }
