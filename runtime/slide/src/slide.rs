@@ -141,6 +141,11 @@ impl Slide {
         &self.handle.header().levels
     }
 
+    /// Width and height of the stored tiles of a level in pixels, if OpenSlide states them.
+    pub(crate) fn stored_tile(&self, level: u32) -> Option<(u64, u64)> {
+        self.handle.header().tile(level as usize)
+    }
+
     /// Width and height of level 0 in pixels.
     #[must_use]
     pub fn size(&self) -> (u64, u64) {
