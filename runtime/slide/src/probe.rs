@@ -12,18 +12,17 @@ mod regions;
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kiln_files::limits::Limits;
 use kiln_files::text::one_line;
 
 use self::regions::regions;
 use crate::error::SlideError;
 use crate::openslide::Library;
 use crate::slide::Slide;
+use crate::threads;
 
 /// Times after which an examination is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +44,6 @@ impl Default for TimeLimits {
 /// Exit status of a child that refuses a slide. The message is on its standard error.
 pub const REFUSED: i32 = 2;
 
-/// Most threads that read. Each holds a decoded tile, which may have 256 MiB.
-const MAX_THREADS: usize = 4;
 /// First pause between two looks at the child, and the longest one.
 const PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
@@ -61,19 +58,8 @@ const MAX_MESSAGE: u64 = 1 << 14;
 /// As [`Slide::open`].
 pub fn examine(path: &Path, library: &Library) -> Result<(), SlideError> {
     let slide = Slide::open(path, library)?;
-    let regions = regions(&slide);
-    let next = AtomicUsize::new(0);
-    let read = || {
-        while let Some(region) = regions.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let _ = slide.read_level(region.level, region.x, region.y, region.width, region.height);
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 1..Limits::here().cores.min(MAX_THREADS) {
-            // Without a further thread this one reads all: a machine at its limit is no fault of the slide.
-            let _ = thread::Builder::new().spawn_scoped(scope, read);
-        }
-        read();
+    threads::for_each(&regions(&slide), |region| {
+        let _ = slide.read_level(region.level, region.x, region.y, region.width, region.height);
     });
     Ok(())
 }

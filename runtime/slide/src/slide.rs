@@ -233,6 +233,22 @@ impl Slide {
         }
     }
 
+    /// Reads as [`Slide::read_level`]; where OpenSlide reads, several threads decode the stored tiles. For large rectangles, and
+    /// for callers that read on one thread.
+    pub(crate) fn read_level_on_threads(
+        &self,
+        level: u32,
+        x: i64,
+        y: i64,
+        width: u32,
+        height: u32,
+    ) -> Result<Region, ReadError> {
+        match self.direct(level) {
+            Ok(_) => self.read_level(level, x, y, width, height),
+            Err(_) => self.handle.read_on_threads(level, (x, y), (width, height), self.background),
+        }
+    }
+
     /// SHA-256 over the content of the slide's files, in lower-case hexadecimal: the identity of the slide for runs that
     /// continue. For one file it equals the output of `sha256sum`. For several (MIRAX, VMS, DICOM) it is the digest
     /// of the lines that `sha256sum` prints for them, in the order of their names. Every byte is read, once for this value.
