@@ -3,6 +3,8 @@
 mod args;
 #[cfg(feature = "endpoint")]
 mod endpoint;
+#[cfg(feature = "slide")]
+mod loading;
 mod local;
 mod report;
 mod run;

@@ -31,6 +31,7 @@ mod slide_row;
 mod slide_score;
 mod source;
 mod spacing;
+mod threads;
 mod thumbnail;
 mod tiff_header;
 mod tiff_writer;

@@ -57,7 +57,8 @@ impl Window<'_> {
         if columns.saturating_mul(rows) > MOST_PIXELS && width.max(height) > 1 {
             return self.read_halves([left, top, wide, high], width, height);
         }
-        let region = self.slide.read_level(self.level, x, y, u32::try_from(columns)?, u32::try_from(rows)?)?;
+        let (columns, rows) = (u32::try_from(columns)?, u32::try_from(rows)?);
+        let region = self.slide.read_level_on_threads(self.level, x, y, columns, rows)?;
         let picture =
             RgbImage::from_raw(region.width, region.height, region.rgb).ok_or("a region of another size than asked")?;
         if picture.dimensions() == (width, height) { Ok(picture) } else { Ok(thumbnail(&picture, width, height)) }

@@ -3,20 +3,26 @@
 //!
 //! OpenSlide and the libraries in it are C. Version 4.0.1 is required, which has no known vulnerability, and
 //! [`Slide::open`] keeps limits of sizes, levels and tiles; neither is a proof. A child process for every read would cost
-//! more than reading itself. So a slide is examined once: [`examine`], in the child, opens it and reads in every level
-//! where tiles lie, and only a slide that the child survived is opened in the process that scores. A tile that would crash
-//! the decoder and is not among those that were read is the remaining risk.
+//! more than reading itself. So a slide is examined once: [`examine`], in the child, opens it and decodes stored tiles from
+//! edge to edge of every level, and only a slide that the child survived is opened in the process that scores. A tile that
+//! would crash the decoder and is not among those that were read is the remaining risk.
+
+mod regions;
 
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use kiln_files::text::one_line;
 
+use self::regions::regions;
 use crate::error::SlideError;
 use crate::openslide::Library;
 use crate::slide::Slide;
+use crate::threads;
 
 /// Times after which an examination is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,38 +44,24 @@ impl Default for TimeLimits {
 /// Exit status of a child that refuses a slide. The message is on its standard error.
 pub const REFUSED: i32 = 2;
 
-/// Side of the regions that are read.
-const SIDE: u32 = 256;
-/// Positions along each axis of a level.
-const POSITIONS: u64 = 5;
+/// First pause between two looks at the child, and the longest one.
+const PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// Most bytes of the child's message.
 const MAX_MESSAGE: u64 = 1 << 14;
 
-/// Opens the slide and reads regions all over each of its levels. For the child process, which ends with status 0 if the result
-/// is `Ok`, and else with [`REFUSED`] and the error on standard error. Damaged tiles are no error: each costs its own
-/// reads.
+/// Opens the slide and reads regions all over each of its levels, one stored tile at a time, on a thread for each core. For
+/// the child process, which ends with status 0 if the result is `Ok`, and else with [`REFUSED`] and the error on standard
+/// error. Damaged tiles are no error: each costs its own reads.
 ///
 /// # Errors
 /// As [`Slide::open`].
 pub fn examine(path: &Path, library: &Library) -> Result<(), SlideError> {
     let slide = Slide::open(path, library)?;
-    for (number, level) in (0..).zip(slide.levels()) {
-        for y in positions(level.height) {
-            for x in positions(level.width) {
-                let _ = slide.read_level(number, x, y, SIDE, SIDE);
-            }
-        }
-    }
+    threads::for_each(&regions(&slide), |region| {
+        let _ = slide.read_level(region.level, region.x, region.y, region.width, region.height);
+    });
     Ok(())
-}
-
-/// Evenly spaced starts of regions, the last one at the far edge. The others are multiples of the usual side of a stored
-/// tile: between two tiles, a region would decode four.
-fn positions(side: u64) -> impl Iterator<Item = i64> {
-    let (last, step) = (side.saturating_sub(u64::from(SIDE)), u64::from(SIDE));
-    let count = if last == 0 { 1 } else { POSITIONS };
-    let start = move |at: u64| if at + 1 == POSITIONS { last } else { last * at / (POSITIONS - 1) / step * step };
-    (0..count).map(move |at| i64::try_from(start(at)).unwrap_or(0))
 }
 
 /// Runs `command`, a program that calls [`examine`] for the slide at `path`, and waits until it ends or a limit is reached.
@@ -82,8 +74,11 @@ pub fn examine_in_child(path: &Path, command: &mut Command, limits: TimeLimits) 
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(failed)?;
     let messages = child.stderr.take();
+    let (open, closed) = channel::<()>();
     // Read beside the wait: a child that writes more than a pipe holds would wait for ever.
-    let reader = std::thread::spawn(move || {
+    let reader = thread::spawn(move || {
+        // Dropped with this thread, when nobody can write to standard error any more.
+        let _open = open;
         let mut text = Vec::new();
         if let Some(mut messages) = messages {
             let _ = messages.by_ref().take(MAX_MESSAGE).read_to_end(&mut text);
@@ -91,7 +86,7 @@ pub fn examine_in_child(path: &Path, command: &mut Command, limits: TimeLimits) 
         }
         String::from_utf8_lossy(&text).into_owned()
     });
-    let end = wait(&mut child, limits).map_err(failed)?;
+    let end = wait(&mut child, limits, closed).map_err(failed)?;
     let message = reader.join().unwrap_or_default();
     match end {
         End::Busy => Err(SlideError::TimedOut { path: path.to_owned(), seconds: limits.processor.as_secs() }),
@@ -113,9 +108,12 @@ enum End {
     Stuck,
 }
 
-fn wait(child: &mut Child, limits: TimeLimits) -> io::Result<End> {
+/// Waits until the child ends or a limit is reached. `closed` is disconnected when the child's standard error is closed, which
+/// is how its end is noticed at once; a child that closes it and runs on is looked at from time to time.
+fn wait(child: &mut Child, limits: TimeLimits, closed: Receiver<()>) -> io::Result<End> {
     let start = Instant::now();
-    let mut pause = Duration::from_millis(1);
+    let mut closed = Some(closed);
+    let mut pause = PAUSE;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(End::Exited(status));
@@ -126,8 +124,18 @@ fn wait(child: &mut Child, limits: TimeLimits) -> io::Result<End> {
             child.wait()?;
             return Ok(if is_busy { End::Busy } else { End::Stuck });
         }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(50));
+        let is_open = match &closed {
+            Some(closed) => closed.recv_timeout(pause) == Err(RecvTimeoutError::Timeout),
+            None => {
+                thread::sleep(pause);
+                true
+            }
+        };
+        if is_open {
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        } else {
+            (closed, pause) = (None, PAUSE);
+        }
     }
 }
 

@@ -141,6 +141,11 @@ impl Slide {
         &self.handle.header().levels
     }
 
+    /// Width and height of the stored tiles of a level in pixels, if OpenSlide states them.
+    pub(crate) fn stored_tile(&self, level: u32) -> Option<(u64, u64)> {
+        self.handle.header().tile(level as usize)
+    }
+
     /// Width and height of level 0 in pixels.
     #[must_use]
     pub fn size(&self) -> (u64, u64) {
@@ -225,6 +230,22 @@ impl Slide {
         match region.transpose()?.flatten() {
             Some(region) => Ok(region),
             None => self.handle.read(level, (x, y), (width, height), self.background),
+        }
+    }
+
+    /// Reads as [`Slide::read_level`]; where OpenSlide reads, several threads decode the stored tiles. For large rectangles, and
+    /// for callers that read on one thread.
+    pub(crate) fn read_level_on_threads(
+        &self,
+        level: u32,
+        x: i64,
+        y: i64,
+        width: u32,
+        height: u32,
+    ) -> Result<Region, ReadError> {
+        match self.direct(level) {
+            Ok(_) => self.read_level(level, x, y, width, height),
+            Err(_) => self.handle.read_on_threads(level, (x, y), (width, height), self.background),
         }
     }
 

@@ -129,7 +129,7 @@ impl Piece<'_> {
     fn read(&self, slide: &Slide, level: u32) -> Result<Region, ReadError> {
         let (x, width) = span(self.columns);
         let (y, height) = span(self.rows);
-        slide.read_level(level, x, y, width, height)
+        slide.read_level_on_threads(level, x, y, width, height)
     }
 
     /// Writes the means of the piece's cells into `out` from the column and row `at`.

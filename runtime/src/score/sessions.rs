@@ -1,10 +1,13 @@
 //! Sessions side by side, and the threads of each. On a CPU several sessions of one thread beat one
 //! session of several: no operator waits for its slowest thread, and decoding fills the gaps. A device has one session.
 
+use std::iter::once_with;
 use std::path::Path;
+use std::thread;
 
 use crate::library::Runtime;
 use crate::provider::{ProviderKind, Providers};
+use crate::scorer::threads_ended;
 use crate::session::{Session, SessionOptions};
 use crate::{DecisionRule, Result};
 
@@ -48,10 +51,10 @@ impl Layout {
     }
 }
 
-/// Opens the sessions, which compute the outputs that rows need.
+/// Opens the sessions side by side, which compute the outputs that rows need.
 ///
 /// # Errors
-/// As [`Session::open`].
+/// As [`Session::open`], of the first session that cannot be opened.
 pub fn open_sessions(
     runtime: &'static Runtime,
     model: &Path,
@@ -70,7 +73,11 @@ pub fn open_sessions(
         session.select_outputs(rule.outputs())?;
         Ok(session)
     };
-    (0..layout.streams).map(|_| session()).collect()
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..layout.streams).map(|_| scope.spawn(session)).collect();
+        let first = once_with(session);
+        first.chain(others.into_iter().map(|other| other.join().unwrap_or_else(|_| Err(threads_ended())))).collect()
+    })
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use kiln_slide::{ListLimits, RESOLUTION_TOLERANCE, ReadOptions, SlideRow, SlideT
 use kiln_tile::SlideTile;
 
 use super::args::Args;
+use super::loading::while_loading;
 use super::slide_inputs::SlideInputs;
 use super::{ScoreSource, score_source};
 use crate::destination::Destination;
@@ -27,12 +28,19 @@ struct Found {
     without: Vec<SlideRow>,
 }
 
+/// All that is known before the first tile is read.
+struct Prepared {
+    bundle: Bundle,
+    /// Resolution of the tiles in µm/px.
+    mpp: f64,
+    library: Library,
+    found: Found,
+}
+
 pub(super) fn run(args: &Args, inputs: &SlideInputs, out: &Output) -> anyhow::Result<Exit> {
     let target = Target::new(args, out)?;
-    let bundle = super::open(args, out)?;
-    let mpp = resolution(args, &bundle)?;
-    let library = args.slide.library.load()?;
-    let Found { tiles, without } = find(args, inputs, mpp, &library, out)?;
+    let Prepared { bundle, mpp, library, found } = while_loading(args, out, || prepare(args, inputs, out))?;
+    let Found { tiles, without } = found;
     refuse_inputs(args, inputs, &target, &tiles)?;
     for row in &without {
         out.note(format_args!("{}: {}", row.slide, row.status));
@@ -57,6 +65,15 @@ pub(super) fn run(args: &Args, inputs: &SlideInputs, out: &Output) -> anyhow::Re
     let open = |path: &Path| args.slide.library.open_examined(path, &library);
     let drawn = report::draw((&bundle, Some(mpp)), rows, folder, (&open, &args.slide.pictures), without, out)?;
     Ok(if exit == Exit::Done { drawn } else { exit })
+}
+
+/// Checks the bundle and lists the tiles.
+fn prepare(args: &Args, inputs: &SlideInputs, out: &Output) -> anyhow::Result<Prepared> {
+    let bundle = super::open(args, out)?;
+    let mpp = resolution(args, &bundle)?;
+    let library = args.slide.library.load()?;
+    let found = find(args, inputs, mpp, &library, out)?;
+    Ok(Prepared { bundle, mpp, library, found })
 }
 
 /// The resolution of the tiles: the bundle's, or the one that the user names for a bundle without.

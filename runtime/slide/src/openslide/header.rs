@@ -60,7 +60,7 @@ impl Header {
     }
 
     /// Size of the stored tiles of a level, if OpenSlide states it.
-    fn tile(&self, level: usize) -> Option<(u64, u64)> {
+    pub(crate) fn tile(&self, level: usize) -> Option<(u64, u64)> {
         let side = |name| self.properties.get(&format!("openslide.level[{level}].tile-{name}"))?.parse().ok();
         Some((side("width")?, side("height")?))
     }

@@ -26,6 +26,7 @@ struct Loaded {
     version: String,
     api: Api,
     cache: NonNull<Cache>,
+    cache_bytes: usize,
 }
 
 // SAFETY: OpenSlide's caches are locked inside; the function pointers are constants.
@@ -54,7 +55,7 @@ impl Library {
         // SAFETY: takes a number and returns a new cache.
         let cache = NonNull::new(unsafe { (api.cache_create)(cache_bytes) });
         let cache = cache.ok_or_else(|| unusable("it made no tile cache".to_owned()))?;
-        Ok(Self(Arc::new(Loaded { file: file.clone(), version, api, cache })))
+        Ok(Self(Arc::new(Loaded { file: file.clone(), version, api, cache, cache_bytes })))
     }
 
     /// The library file.
@@ -77,6 +78,11 @@ impl Library {
 
     pub(super) fn api(&self) -> &Api {
         &self.0.api
+    }
+
+    /// Capacity of the cache in bytes.
+    pub(super) fn cache_bytes(&self) -> usize {
+        self.0.cache_bytes
     }
 
     pub(super) fn cache(&self) -> NonNull<Cache> {

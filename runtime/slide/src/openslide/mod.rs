@@ -2,6 +2,7 @@
 //! with `dlopen` and links nothing, so programs without slides need no OpenSlide. Its licence is LGPL-2.1; an installed
 //! library is beside its licences.
 
+mod ahead;
 mod api;
 mod error;
 mod file;

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::ahead::Ahead;
 use super::grid;
 use super::handle::{Block, Handle, MAX_BLOCK};
 use super::header::Header;
@@ -33,6 +34,8 @@ struct Window {
     top: i64,
     right: i64,
     bottom: i64,
+    /// Set if stored tiles are decoded ahead of each block.
+    ahead: Option<Ahead>,
 }
 
 impl SharedHandle {
@@ -60,9 +63,32 @@ impl SharedHandle {
     pub(crate) fn read(
         &self,
         level: u32,
+        at: (i64, i64),
+        size: (u32, u32),
+        background: [u8; 3],
+    ) -> Result<Region, ReadError> {
+        self.read_by(level, at, size, background, |_| None)
+    }
+
+    /// Reads as [`SharedHandle::read`]; several threads decode the stored tiles. For a caller that reads on one thread.
+    pub(crate) fn read_on_threads(
+        &self,
+        level: u32,
+        at: (i64, i64),
+        size: (u32, u32),
+        background: [u8; 3],
+    ) -> Result<Region, ReadError> {
+        let tile = self.header.tile(level as usize);
+        self.read_by(level, at, size, background, |found| Ahead::new(found, tile, self.library.cache_bytes()))
+    }
+
+    fn read_by(
+        &self,
+        level: u32,
         (x, y): (i64, i64),
         (width, height): (u32, u32),
         background: [u8; 3],
+        ahead: impl Fn(&Level) -> Option<Ahead>,
     ) -> Result<Region, ReadError> {
         let mut region = Region::blank(width, height, background)?;
         let levels = &self.header.levels;
@@ -72,14 +98,14 @@ impl SharedHandle {
         };
         let Some(window) = Window::on(found, (x, y), (width, height)) else { return Ok(region) };
         let handle = self.current()?;
-        let mut read = |handle: &Handle| {
+        let mut read = |handle: &Handle, ahead| {
             region.data_pixels = 0;
-            window.read(handle, number, found.downsample, (x, y), background, &mut region)
+            Window { ahead, ..window }.read(handle, number, found.downsample, (x, y), background, &mut region)
         };
-        if read(&handle).is_err() {
+        if read(&handle, ahead(found)).is_err() {
             // Another thread may have met a bad tile. Nobody else uses a new handle, so its error is that of this read.
             let fresh = self.reopen()?;
-            read(&fresh).map_err(ReadError::Damaged)?;
+            read(&fresh, None).map_err(ReadError::Damaged)?;
             self.replace(&handle, fresh);
         }
         Ok(region)
@@ -129,6 +155,7 @@ impl Window {
             top: y.max(0),
             right: x.saturating_add(i64::from(width)).min(side(level.width)),
             bottom: y.saturating_add(i64::from(height)).min(side(level.height)),
+            ahead: None,
         };
         (window.left < window.right && window.top < window.bottom).then_some(window)
     }
@@ -150,6 +177,9 @@ impl Window {
             for left in steps(self.left, self.right) {
                 let columns = grid::start(left, downsample);
                 let right = (left + STEP).min(self.right);
+                if let Some(ahead) = &self.ahead {
+                    ahead.decode(handle, level, left..right, top..bottom);
+                }
                 let width = length(right + columns.padding() - columns.level);
                 let height = length(bottom + rows.padding() - rows.level);
                 handle.read(Block { level, x: columns.slide, y: rows.slide, width, height }, &mut argb)?;

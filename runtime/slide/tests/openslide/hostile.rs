@@ -124,6 +124,16 @@ fn broken_variants_are_examined_without_a_crash() {
     }
 }
 
+/// Several threads examine a slide, and a tile that OpenSlide cannot read ends none of them.
+#[test]
+fn a_damaged_tile_does_not_end_an_examination() {
+    let library = need!(library());
+    let folder = need!(variants());
+    for name in ["jpeg.tif", "tile-zeroed.tif", "one-level.tif"] {
+        probe::examine(&folder.join(name), &library).unwrap();
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_child_that_dies_hangs_or_cannot_start_is_an_error() {
@@ -150,6 +160,11 @@ fn a_child_that_dies_hangs_or_cannot_start_is_an_error() {
         let busy = shell("while :; do :; done", limits(200, 120_000)).unwrap_err();
         assert!(matches!(busy, SlideError::TimedOut { .. }) && busy.code() == "hostile", "{busy}");
     }
+    // Closing its standard error does not end a child, nor does it stop the limits.
+    let late = shell("exec 2>&-; sleep 0.3; exit 3", second).unwrap_err();
+    assert!(matches!(late, SlideError::Crashed { .. }) && late.to_string().contains('3'), "{late}");
+    let silent = shell("exec 2>&-; exec sleep 60", limits(10_000, 400)).unwrap_err();
+    assert!(matches!(silent, SlideError::NoAnswer { .. }), "{silent}");
     let refused = shell("yes refused | head -c 3000000 >&2; exit 2", second).unwrap_err();
     assert!(matches!(refused, SlideError::Refused { .. }));
     assert!(refused.to_string().len() < 20_000);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use kiln_slide::openslide::{Library, LibraryFile};
 use kiln_slide::{ReadError, Slide};
 
 use crate::support::{Rectangle, library, need, open, real_slides, rectangles, reference, run_python, variants};
@@ -160,4 +161,21 @@ fn thumbnails_show_the_slide_and_name_what_is_unreadable() {
     assert!(damaged.thumbnail(0).is_err() && damaged.thumbnail(100_000).is_err());
     let tiny = need!(real_slides()).join("small/small.svs");
     assert_eq!(open(Path::new(&tiny)).thumbnail(512).unwrap().region.width, 16);
+}
+
+/// Tiles are decoded ahead into the cache, if there is one with room.
+#[test]
+fn a_thumbnail_does_not_depend_on_the_cache() {
+    let library = need!(library());
+    let file = LibraryFile { path: library.path().to_owned(), origin: library.origin() };
+    let [without, with] = [0, 64 << 20].map(|bytes| Library::load(&file, bytes).unwrap());
+    let (folder, real) = (need!(variants()), need!(real_slides()));
+    let drawn = ["jpeg.tif", "one-level.tif", "tile240.tif", "tile-missing.tif", "tile-zeroed.tif"];
+    let drawn = drawn.iter().map(|name| folder.join(name));
+    // JPEG 2000, and a level that OpenSlide interpolates.
+    let real = Some(real.join("tcga-cr-7395-01a-01-ts1.svs")).filter(|path| path.exists());
+    for path in drawn.chain(real) {
+        let thumbnail = |library| Slide::open(&path, library).unwrap().thumbnail(320).unwrap();
+        assert_eq!(thumbnail(&with), thumbnail(&without), "{}", path.display());
+    }
 }
