@@ -125,6 +125,13 @@ fn no_step_begins_after_the_time_limit() {
         let late = step(cpu, name);
         assert_eq!((&late["status"], &late["reason"]), (&json!("skipped"), &json!("time")));
     }
+    // The working folder cannot be replaced, and neither can a volume of a container.
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let mut doctor = command();
+    doctor.current_dir(&empty).arg("doctor").arg(&bundle).args(["--report", ".", limit[0], limit[1]]);
+    finish(doctor).code(0);
+    assert!(empty.join("report.json").is_file() && empty.join("report.md").is_file());
     // What was named has not passed.
     kiln!("doctor", &bundle, "--report", &target, limit[0], limit[1], "--providers", "cpu").code(1);
     assert!(fs::read_to_string(target.join("report.md")).unwrap().contains("**not complete**"));
