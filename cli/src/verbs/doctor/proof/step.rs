@@ -130,6 +130,14 @@ impl Step {
         Self { precision: precision.map(str::to_owned), ..self }
     }
 
+    /// Engines that were built in the step; 0 if it opened no session.
+    pub(super) fn engines_built(&self) -> usize {
+        match &self.figures {
+            Some(Figures::Opening(opening)) => opening.engines_built,
+            _ => 0,
+        }
+    }
+
     /// The reason, or the figures in words.
     pub(super) fn words(&self) -> String {
         match (&self.reason, &self.figures) {
