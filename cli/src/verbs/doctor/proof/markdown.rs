@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 use kiln_files::text::one_line;
 use serde_json::Value;
 
+/// Characters of a cell: a crash may print thousands of lines, and an issue has a limit.
+const LONGEST: usize = 1_000;
+
 /// Formats a report. `machine` is the machine's class in one line.
 pub(super) fn markdown(document: &Value, machine: &str) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -77,10 +80,13 @@ fn items(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// Text as one cell of a table, without the characters that Markdown and HTML act on.
+/// Text as one cell of a table, shortened to [`LONGEST`], without the characters that Markdown and HTML act on.
 fn escaped(text: &str) -> String {
-    let text = one_line(text).replace('\\', "\\\\").replace('|', "\\|").replace('`', "'");
-    text.replace('<', "&lt;").replace('>', "&gt;")
+    let text = one_line(text);
+    let end = text.char_indices().nth(LONGEST).map_or(text.len(), |(at, _)| at);
+    let cut = if end < text.len() { " …" } else { "" };
+    let text = text[..end].replace('\\', "\\\\").replace('|', "\\|").replace('`', "'");
+    text.replace('<', "&lt;").replace('>', "&gt;") + cut
 }
 
 #[cfg(test)]
@@ -113,5 +119,11 @@ mod tests {
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
         }
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_between_characters() {
+        assert_eq!(escaped(&"é".repeat(LONGEST)), "é".repeat(LONGEST));
+        assert_eq!(escaped(&"é".repeat(LONGEST + 1)), "é".repeat(LONGEST) + " …");
     }
 }
