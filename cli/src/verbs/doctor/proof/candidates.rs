@@ -154,6 +154,7 @@ mod tests {
         let idle = [library(None, &[("cpu", true), ("cuda", false)])];
         assert_eq!(last(&find(&idle, &[ProviderKind::Cuda])[1]), (Name::Runs, Status::Failed));
         assert_eq!(last(&find(&[], &[ProviderKind::Rknpu])[1]), (Name::Installed, Status::Failed));
+        assert!(find(&idle, &[ProviderKind::Plugin])[1].steps()[0].words().contains("options"));
         let unnamed = find(&[], &[]);
         assert!(unnamed.iter().all(|one| last(one) == (Name::Installed, Status::Skipped)));
         assert!(unnamed.iter().all(|one| one.kind != ProviderKind::Azure && one.kind != ProviderKind::Plugin));
