@@ -64,7 +64,7 @@ impl<'a> Prover<'a> {
         let bundle = self.bundle;
         for (name, precision) in planned(candidate.kind, bundle) {
             let step = match stopped.or_else(|| failed_before(name, precision, &steps)) {
-                Some(earlier) => Step::skipped(name, format!("`{earlier}` did not succeed")),
+                Some(earlier) => Step::blocked(name, earlier),
                 None if self.clock.is_over() => Step::out_of_time(name),
                 None => {
                     let task = Task { name, precision, kind: candidate.kind, library: library.clone() };
@@ -78,8 +78,8 @@ impl<'a> Prover<'a> {
 
     /// Takes a step after `steps`.
     fn take(&mut self, task: &Task<'_>, steps: &[Step]) -> anyhow::Result<Step> {
-        let precision = task.precision.unwrap_or_default();
-        self.out.note(format_args!("{} {} {precision}", task.kind, task.name));
+        let precision = task.precision.map(|precision| format!(" of {precision}")).unwrap_or_default();
+        self.out.note(format_args!("trying {}: {}{precision}", task.kind, task.name));
         match task.name {
             Name::Devices => self.devices(task),
             Name::SecondStart => self.second_start(task, session(task.precision, steps)),
