@@ -64,7 +64,11 @@ fn the_cpu_is_proved_step_by_step_and_a_missing_provider_ends_with_its_reason() 
     assert!(step(missing, "installed")["reason"].as_str().unwrap().contains("no runtime wheel"), "{missing}");
     let rest = &statuses(missing)[1..];
     assert!(statuses(missing)[0] == ("installed", "failed") && rest.iter().all(|(_, status)| *status == "skipped"));
-    assert_eq!(step(missing, "parity")["reason"], "`installed` did not succeed");
+    let parity = step(missing, "parity");
+    assert_eq!(
+        (&parity["reason"], &parity["blocked_by"]),
+        (&json!("`installed` did not succeed"), &json!("installed"))
+    );
 
     let page = fs::read_to_string(target.join("report.md")).unwrap();
     assert!(page.contains("## rknpu: did not pass") && page.contains("| installed |  | failed |"), "{page}");
@@ -123,8 +127,15 @@ fn no_step_begins_after_the_time_limit() {
     assert_eq!(step(cpu, "runs")["status"], "ok");
     for name in ["devices", "session", "parity", "latency"] {
         let late = step(cpu, name);
-        assert_eq!((&late["status"], &late["reason"]), (&json!("skipped"), &json!("time")));
+        assert_eq!((&late["status"], &late["reason"]), (&json!("skipped"), &json!("the time limit was reached")));
     }
+    // The working folder cannot be replaced, and neither can a volume of a container.
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let mut doctor = command();
+    doctor.current_dir(&empty).arg("doctor").arg(&bundle).args(["--report", ".", limit[0], limit[1]]);
+    finish(doctor).code(0);
+    assert!(empty.join("report.json").is_file() && empty.join("report.md").is_file());
     // What was named has not passed.
     kiln!("doctor", &bundle, "--report", &target, limit[0], limit[1], "--providers", "cpu").code(1);
     assert!(fs::read_to_string(target.join("report.md")).unwrap().contains("**not complete**"));

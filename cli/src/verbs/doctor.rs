@@ -83,6 +83,24 @@ struct Report {
     bundle: Option<BundleReport>,
 }
 
+impl Report {
+    /// Loads every library of this machine, and tries every provider.
+    fn look(out: &Output) -> anyhow::Result<Self> {
+        let found = library::candidates(out.onnxruntime.as_deref());
+        let libraries = found.iter().map(examine).collect::<anyhow::Result<_>>()?;
+        Ok(Self {
+            kiln: env!("CARGO_PKG_VERSION"),
+            machine: Machine::look(),
+            cache: library::cache_dir().ok().map(|folder| folder.display().to_string()),
+            wheels: pinned_here(),
+            libraries,
+            #[cfg(feature = "slide")]
+            openslide: OpenSlideReport::new(),
+            bundle: None,
+        })
+    }
+}
+
 /// The document of `--json`.
 #[derive(Serialize)]
 struct Document<'a> {
@@ -148,19 +166,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         target.check(bundle)?;
     }
     let bundle = args.bundle.as_deref().map(Bundle::open).transpose()?;
-    let found = library::candidates(out.onnxruntime.as_deref());
-    let libraries: Vec<_> = found.iter().map(examine).collect::<anyhow::Result<_>>()?;
-    let cache = library::cache_dir().ok().map(|folder| folder.display().to_string());
-    let mut report = Report {
-        kiln: env!("CARGO_PKG_VERSION"),
-        machine: Machine::look(),
-        cache,
-        wheels: pinned_here(),
-        libraries,
-        #[cfg(feature = "slide")]
-        openslide: OpenSlideReport::new(),
-        bundle: None,
-    };
+    let mut report = Report::look(out)?;
     if !out.json {
         print(&report, out);
     }

@@ -1,11 +1,14 @@
 //! The providers to try, each with the library that has it, and the steps that the doctor has taken with it already.
 
 use kiln_files::Fault;
-use kiln_runtime::{PluginWheel, ProviderKind, RuntimeWheel};
+use kiln_runtime::{ProviderKind, RuntimeWheel};
 
 use super::super::{LibraryReport, ProviderReport};
 use super::step::{Figures, Name, Step};
 use crate::hint::NAME_A_LIBRARY;
+
+/// Why `plugin` is never tried.
+const PLUGIN: &str = "it needs options, which a report does not pass on; use `kiln verify` and `kiln bench`";
 
 /// A provider to try.
 pub(super) struct Candidate<'a> {
@@ -87,9 +90,12 @@ impl<'a> Candidate<'a> {
     /// A provider that is not on this machine: a failure if the user named it.
     fn missing(&self) -> Step {
         let install = |wheel: &dyn std::fmt::Display| format!("not installed; type `kiln runtime install {wheel}`");
-        let reason = match (self.kind.plugin(), self.kind.wheel()) {
-            (Some(plugin), _) if PluginWheel::is_pinned_here(plugin) => install(&plugin),
-            (None, Some(wheel)) if RuntimeWheel::is_pinned_here(wheel) => install(&wheel),
+        // An installed plugin lacks the library that loads it.
+        let plugin = self.kind.plugin().filter(|plugin| plugin.installed().is_none());
+        let reason = match (plugin, self.kind.wheel()) {
+            _ if self.kind == ProviderKind::Plugin => PLUGIN.to_owned(),
+            (Some(plugin), _) if plugin.is_pinned_here() => install(&plugin),
+            (None, Some(wheel)) if wheel.is_pinned_here() => install(&wheel),
             _ => format!("no runtime wheel for this platform has it; {NAME_A_LIBRARY}"),
         };
         let step = Step::failed(Name::Installed, Fault::Environment, reason);
@@ -148,6 +154,7 @@ mod tests {
         let idle = [library(None, &[("cpu", true), ("cuda", false)])];
         assert_eq!(last(&find(&idle, &[ProviderKind::Cuda])[1]), (Name::Runs, Status::Failed));
         assert_eq!(last(&find(&[], &[ProviderKind::Rknpu])[1]), (Name::Installed, Status::Failed));
+        assert!(find(&idle, &[ProviderKind::Plugin])[1].steps()[0].words().contains("options"));
         let unnamed = find(&[], &[]);
         assert!(unnamed.iter().all(|one| last(one) == (Name::Installed, Status::Skipped)));
         assert!(unnamed.iter().all(|one| one.kind != ProviderKind::Azure && one.kind != ProviderKind::Plugin));

@@ -24,7 +24,7 @@ pub(super) struct Check {
     exit: Option<i32>,
     /// The document that it printed; none if it printed none.
     said: Option<Value>,
-    /// Its text on stderr.
+    /// Its text on stderr, and on the last line how it was ended if it did not end by itself.
     remarks: String,
 }
 
@@ -34,45 +34,49 @@ impl Check {
         let mut command = again(Some(library), "warn")?;
         let ended = child::run(command.args(arguments), patience).context("cannot run this program again")?;
         let Ended { status, stdout, stderr } = ended;
-        let limit = status.is_none().then(|| format!("it was ended after {} seconds", patience.as_secs()));
-        Ok(Self {
-            command: arguments.join(" "),
-            exit: status.and_then(|status| status.code()),
-            said: serde_json::from_str(&stdout).ok(),
-            remarks: limit.unwrap_or_else(|| stderr.trim().to_owned()),
-        })
+        let exit = status.and_then(|status| status.code());
+        let end = match status {
+            None => Some(format!("it was ended after {} seconds", patience.as_secs())),
+            Some(status) if exit.is_none() => Some(format!("its process was ended by {status}")),
+            Some(_) => None,
+        };
+        let lines = stderr.lines().map(str::to_owned).chain(end).collect::<Vec<_>>();
+        let said = serde_json::from_str(&stdout).ok();
+        Ok(Self { command: arguments.join(" "), exit, said, remarks: lines.join("\n").trim().to_owned() })
     }
 
     /// The step of `kiln verify`.
     pub(super) fn parity(&self) -> Step {
         let Some(verified) = self.document::<Verified>() else { return self.error(Name::Parity) };
-        let reason = verified.reason();
-        let passed = verified.passed && self.exit == Some(0);
-        let figures = Some(verified.into_figures());
-        if passed {
-            return Step::ok(Name::Parity, figures);
-        }
-        Step::failed(Name::Parity, Fault::Check, reason).with_figures(figures)
+        let (passed, reason) = (verified.passed, verified.reason());
+        self.verdict(Name::Parity, passed, reason, verified.into_figures())
     }
 
     /// The step of `kiln bench`.
     pub(super) fn latency(&self) -> Step {
         let Some(measured) = self.document::<Measured>() else { return self.error(Name::Latency) };
         let Measured { verdict, reasons, results, load_ms, first_ms, peak_memory_bytes } = measured;
-        let is_valid = verdict == "VALID" && self.exit == Some(0);
-        let reason = format!("{verdict}: {}", reasons.join("; "));
-        let figures = Some(Figures::Latency { verdict, batches: results, load_ms, first_ms, peak_memory_bytes });
-        if is_valid {
-            return Step::ok(Name::Latency, figures);
-        }
-        Step::failed(Name::Latency, Fault::Check, reason).with_figures(figures)
+        let (is_valid, reason) = (verdict == "VALID", format!("{verdict}: {}", reasons.join("; ")));
+        let figures = Figures::Latency { verdict, batches: results, load_ms, first_ms, peak_memory_bytes };
+        self.verdict(Name::Latency, is_valid, reason, figures)
+    }
+
+    /// A verb that printed a document. One that succeeded and then crashed or hung, as drivers do while they are unloaded, has
+    /// failed too.
+    fn verdict(&self, step: Name, passed: bool, reason: String, figures: Figures) -> Step {
+        let verdict = match (passed, self.exit) {
+            (true, Some(0)) => return Step::ok(step, Some(figures)),
+            (true, _) => self.error(step),
+            (false, _) => Step::failed(step, Fault::Check, reason),
+        };
+        verdict.with_figures(Some(figures))
     }
 
     fn document<T: DeserializeOwned>(&self) -> Option<T> {
         T::deserialize(self.said.as_ref()?).ok()
     }
 
-    /// A verb that ended without a document.
+    /// A verb that ended without a document, or badly after it.
     fn error(&self, step: Name) -> Step {
         let fault = match self.exit {
             Some(1) => Fault::Check,
@@ -81,10 +85,9 @@ impl Check {
         };
         let error = self.remarks.lines().find_map(|line| line.strip_prefix("error: "));
         let last = self.remarks.lines().next_back().filter(|line| !line.is_empty());
-        let reason = match (error.or(last), self.exit) {
-            (Some(error), _) => error.to_owned(),
-            (None, Some(exit)) => format!("it ended with exit status {exit} and no reason"),
-            (None, None) => "its process was ended by a signal".to_owned(),
+        let reason = match self.exit {
+            Some(exit) => error.or(last).map_or_else(|| format!("it ended with exit status {exit}"), str::to_owned),
+            None => last.unwrap_or("its process did not end by itself").to_owned(),
         };
         Step::failed(step, fault, reason)
     }
@@ -187,6 +190,9 @@ mod tests {
         let miss = check(Some(1), Some(verified(false, &Value::Null)), "").parity();
         assert_eq!((miss.status, miss.fault), (Status::Failed, Some(Fault::Check)));
         assert_eq!(miss.words(), "score is over its tolerance");
+        let crash = "its process was ended by signal: 11 (SIGSEGV)";
+        let late = check(None, Some(verified(true, &json!(1e-7))), crash).parity();
+        assert_eq!((late.status, late.fault, late.words().as_str()), (Status::Failed, Some(Fault::Environment), crash));
     }
 
     #[test]
@@ -195,7 +201,9 @@ mod tests {
         let lacking = check(Some(3), None, said).parity();
         assert_eq!((lacking.status, lacking.fault), (Status::Failed, Some(Fault::Environment)));
         assert_eq!(lacking.words(), "provider `cuda` was asked for, but");
-        assert_eq!(check(None, None, "").latency().words(), "its process was ended by a signal");
+        let ended = check(None, None, "error: of a library\nit was ended after 120 seconds").latency();
+        assert_eq!((ended.fault, ended.words().as_str()), (Some(Fault::Environment), "it was ended after 120 seconds"));
+        assert_eq!(check(Some(101), None, "").latency().words(), "it ended with exit status 101");
     }
 
     #[test]

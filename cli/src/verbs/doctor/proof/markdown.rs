@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 use kiln_files::text::one_line;
 use serde_json::Value;
 
+/// Characters of a cell: a crash may print thousands of lines, and an issue has a limit.
+const LONGEST: usize = 1_000;
+
 /// Formats a report. `machine` is the machine's class in one line.
 pub(super) fn markdown(document: &Value, machine: &str) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -26,21 +29,36 @@ pub(super) fn markdown(document: &Value, machine: &str) -> String {
     if document["complete"] == false {
         let _ = writeln!(page, "- **not complete**: the time limit of {} minutes was reached", document["minutes"]);
     }
-    for provider in items(&document["providers"]) {
+    let is_tried = |provider: &&Value| items(&provider["steps"]).iter().any(|step| step["status"] != "skipped");
+    let (tried, others): (Vec<_>, Vec<_>) = items(&document["providers"]).iter().partition(is_tried);
+    for provider in tried {
         table(provider, &mut page);
     }
+    list(&others, &mut page);
     page.push_str(
         "\nPaths and host names are left out. `report.json` has every figure and the whole output of every check.\n",
     );
     page
 }
 
+/// The providers without any step that was taken, each with the reason.
+fn list(providers: &[&Value], page: &mut String) {
+    if !providers.is_empty() {
+        page.push_str("\n## Not tried\n\n");
+    }
+    for provider in providers {
+        let text = |value: &Value| escaped(value.as_str().unwrap_or_default());
+        let _ = writeln!(page, "- {}: {}", text(&provider["provider"]), text(&provider["steps"][0]["reason"]));
+    }
+}
+
+/// The steps of one provider, without those that another step blocks.
 fn table(provider: &Value, page: &mut String) {
     let passed = if provider["passed"] == true { "passed" } else { "did not pass" };
     let name = provider["provider"].as_str().unwrap_or_default();
     let _ =
         writeln!(page, "\n## {name}: {passed}\n\n| step | precision | status | reason or figures |\n|---|---|---|---|");
-    for step in items(&provider["steps"]) {
+    for step in items(&provider["steps"]).iter().filter(|step| step["blocked_by"].is_null()) {
         let cell = |key: &str| escaped(step[key].as_str().unwrap_or_default());
         let words = if step["reason"].is_string() { cell("reason") } else { escaped(&figures(&step["figures"])) };
         let _ = writeln!(page, "| {} | {} | {} | {words} |", cell("step"), cell("precision"), cell("status"));
@@ -77,10 +95,13 @@ fn items(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// Text as one cell of a table, without the characters that Markdown and HTML act on.
+/// Text as one cell of a table, shortened to [`LONGEST`], without the characters that Markdown and HTML act on.
 fn escaped(text: &str) -> String {
-    let text = one_line(text).replace('\\', "\\\\").replace('|', "\\|").replace('`', "'");
-    text.replace('<', "&lt;").replace('>', "&gt;")
+    let text = one_line(text);
+    let end = text.char_indices().nth(LONGEST).map_or(text.len(), |(at, _)| at);
+    let cut = if end < text.len() { " …" } else { "" };
+    let text = text[..end].replace('\\', "\\\\").replace('|', "\\|").replace('`', "'");
+    text.replace('<', "&lt;").replace('>', "&gt;") + cut
 }
 
 #[cfg(test)]
@@ -99,7 +120,11 @@ mod tests {
             "nvidia_smi": [{ "name": "NVIDIA L4", "driver": "580.95.05", "memory_mib": 23_034 }],
             "providers": [
                 { "provider": "cpu", "passed": true, "steps": [step("ok", Value::Null, opened)] },
-                { "provider": "cuda", "passed": false, "steps": [step("failed", json!("a | b\n<c>"), Value::Null)] },
+                { "provider": "cuda", "passed": false, "steps": [
+                    step("failed", json!("a | b\n<c>"), Value::Null),
+                    json!({ "step": "latency", "status": "skipped", "blocked_by": "session" }),
+                ] },
+                { "provider": "webgpu", "passed": false, "steps": [step("skipped", json!("not installed"), Value::Null)] },
             ],
         });
         let page = markdown(&document, "linux x86_64, 2 cores");
@@ -110,8 +135,16 @@ mod tests {
             "## cuda: did not pass",
             "| session | fp32 | ok | load_ms 12.35; nodes (cpu 9); share 1.00 |",
             "| session | fp32 | failed | a \\| b &lt;c&gt; |",
+            "- webgpu: not installed",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
         }
+        assert!(!page.contains("latency") && !page.contains("## webgpu"), "{page}");
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_between_characters() {
+        assert_eq!(escaped(&"é".repeat(LONGEST)), "é".repeat(LONGEST));
+        assert_eq!(escaped(&"é".repeat(LONGEST + 1)), "é".repeat(LONGEST) + " …");
     }
 }

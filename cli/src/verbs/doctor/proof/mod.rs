@@ -65,11 +65,11 @@ impl Proof {
         if missed { Exit::CheckFailed } else { named.unwrap_or(Exit::Done) }
     }
 
-    /// Prints one line a step.
+    /// Prints one line a step, without the steps that another one blocks.
     pub(super) fn print(&self, out: &Output) {
         out.line("\nprovider         step          precision  status   figures or reason");
         for provider in &self.providers {
-            for step in &provider.steps {
+            for step in provider.steps.iter().filter(|step| step.blocked_by.is_none()) {
                 let precision = step.precision.as_deref().unwrap_or("");
                 out.line(format_args!(
                     "{:<15}  {:<12}  {precision:<9}  {:<7}  {}",

@@ -1,7 +1,9 @@
 //! The steps of one provider. Each is taken in a child process, because a process can load only one ONNX Runtime and a
 //! broken provider may end it.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use kiln_files::Fault;
 use kiln_runtime::library::ProviderDevice;
@@ -20,6 +22,12 @@ const BATCHES: &str = "1,8";
 
 /// The window of each batch in seconds: enough for the verdict of `kiln bench`, and short enough for many providers.
 const WINDOW: &str = "3";
+
+/// The longest step without an engine to build: `kiln bench` may take two minutes and a half on a slow machine.
+const LONGEST: Duration = Duration::from_secs(240);
+
+/// The end of an EP-context model's path in the folder of engines.
+const CONTEXT: &str = "context/model.onnx";
 
 /// Takes the steps and keeps the commands that were run.
 pub(super) struct Prover<'a> {
@@ -56,21 +64,25 @@ impl<'a> Prover<'a> {
         let bundle = self.bundle;
         for (name, precision) in planned(candidate.kind, bundle) {
             let step = match stopped.or_else(|| failed_before(name, precision, &steps)) {
-                Some(earlier) => Step::skipped(name, format!("`{earlier}` did not succeed")),
+                Some(earlier) => Step::blocked(name, earlier),
                 None if self.clock.is_over() => Step::out_of_time(name),
-                None => self.take(&Task { name, precision, kind: candidate.kind, library: library.clone() })?,
+                None => {
+                    let task = Task { name, precision, kind: candidate.kind, library: library.clone() };
+                    self.take(&task, &steps)?
+                }
             };
             steps.push(step.of(precision));
         }
         Ok(ProviderProof::new(candidate.kind.name(), candidate.named, steps))
     }
 
-    fn take(&mut self, task: &Task<'_>) -> anyhow::Result<Step> {
-        let precision = task.precision.unwrap_or_default();
-        self.out.note(format_args!("{} {} {precision}", task.kind, task.name));
+    /// Takes a step after `steps`.
+    fn take(&mut self, task: &Task<'_>, steps: &[Step]) -> anyhow::Result<Step> {
+        let precision = task.precision.map(|precision| format!(" of {precision}")).unwrap_or_default();
+        self.out.note(format_args!("trying {}: {}{precision}", task.kind, task.name));
         match task.name {
             Name::Devices => self.devices(task),
-            Name::SecondStart => self.second_start(task),
+            Name::SecondStart => self.second_start(task, session(task.precision, steps)),
             Name::Context => self.context(task),
             Name::Parity => Ok(self.check("verify", task, &[])?.parity()),
             Name::Latency if !cfg!(feature = "bench") => {
@@ -86,7 +98,7 @@ impl<'a> Prover<'a> {
 
     fn devices(&self, task: &Task<'_>) -> anyhow::Result<Step> {
         let ask = Ask::Devices { provider: task.kind.name().to_owned() };
-        let answer = trial::ask_within::<Vec<ProviderDevice>>(&task.library, &ask, self.clock.patience())?;
+        let answer = trial::ask_within::<Vec<ProviderDevice>>(&task.library, &ask, trial::PATIENCE)?;
         Ok(match answer {
             Ok(devices) if devices.is_empty() => {
                 Step::skipped(task.name, "ONNX Runtime lists no devices for this provider".to_owned())
@@ -96,35 +108,47 @@ impl<'a> Prover<'a> {
         })
     }
 
-    fn second_start(&self, task: &Task<'_>) -> anyhow::Result<Step> {
-        Ok(match self.open(task, &[])? {
-            Ok(opening) if opening.engines_built > 0 => {
-                let reason = "the engine was built again instead of read from the cache".to_owned();
-                Step::failed(task.name, Fault::Check, reason).with_figures(Some(Figures::Opening(opening)))
-            }
-            Ok(opening) => Step::ok(task.name, Some(Figures::Opening(opening))),
-            Err(reason) => Step::failed(task.name, Fault::Environment, reason),
+    /// Opens the graph again. Only an engine that the session wrote can be read from the cache.
+    fn second_start(&self, task: &Task<'_>, session: Option<&Step>) -> anyhow::Result<Step> {
+        let opening = match self.open(task, &[])? {
+            Ok(opening) => opening,
+            Err(reason) => return Ok(Step::failed(task.name, Fault::Environment, reason)),
+        };
+        let was_built = session.is_some_and(|step| step.engines_built() > 0);
+        let wrong = match opening.engines_built {
+            0 if was_built => None,
+            0 => Some("`session` left no engine in the cache, so none was read from it"),
+            _ => Some("the engine was built again instead of read from the cache"),
+        };
+        let figures = Some(Figures::Opening(opening));
+        Ok(match wrong {
+            None => Step::ok(task.name, figures),
+            Some(wrong) => Step::failed(task.name, Fault::Check, wrong.to_owned()).with_figures(figures),
         })
     }
 
+    /// Writes the EP-context model, and opens the graph by it.
     fn context(&self, task: &Task<'_>) -> anyhow::Result<Step> {
         let context = [format!("{}.context=true", task.kind)];
         let failed =
             |what: &str, reason: &str| Step::failed(task.name, Fault::Environment, format!("{what}: {reason}"));
+        let before = context_models(self.scratch);
         let written = match self.open(task, &context)? {
             Ok(written) => written,
             Err(reason) => return Ok(failed("writing the EP-context model", &reason)),
         };
+        let is_written = context_models(self.scratch) > before;
         let read = match self.open(task, &context)? {
             Ok(read) => read,
             Err(reason) => return Ok(failed("opening the EP-context model", &reason)),
         };
         let figures = Some(Figures::Context { write_ms: written.load_ms, read_ms: read.load_ms });
-        if read.engines_built > 0 {
-            let reason = "the EP-context model was written again instead of read".to_owned();
-            return Ok(Step::failed(task.name, Fault::Check, reason).with_figures(figures));
-        }
-        Ok(Step::ok(task.name, figures))
+        let wrong = match read.engines_built {
+            0 if is_written => return Ok(Step::ok(task.name, figures)),
+            0 => "no EP-context model was written",
+            _ => "the EP-context model was written again instead of read",
+        };
+        Ok(Step::failed(task.name, Fault::Check, wrong.to_owned()).with_figures(figures))
     }
 
     /// Opens the graph in a new process.
@@ -135,7 +159,7 @@ impl<'a> Prover<'a> {
             bundle: self.bundle.path.clone(),
             precision: task.precision.unwrap_or_default().to_owned(),
         };
-        trial::ask_within(&task.library, &ask, self.clock.patience())
+        trial::ask_within(&task.library, &ask, self.patience(task.kind))
     }
 
     /// Runs a verb on the bundle with the provider alone.
@@ -144,8 +168,15 @@ impl<'a> Prover<'a> {
         let fixed = [verb, &path, "--provider", task.kind.name(), "--precision", task.precision.unwrap_or_default()];
         let settings = self.settings(task.kind).into_iter().flat_map(|one| ["--provider-option".to_owned(), one]);
         let arguments: Vec<String> = fixed.iter().chain(more).map(ToString::to_string).chain(settings).collect();
-        self.checks.push(Check::run(&task.library, &arguments, self.clock.patience())?);
+        self.checks.push(Check::run(&task.library, &arguments, self.patience(task.kind))?);
         Ok(&self.checks[self.checks.len() - 1])
+    }
+
+    /// The longest that a step may take. Only building an engine may take all the time that is left: a driver that hangs in
+    /// any other step must leave time to the other providers.
+    fn patience(&self, kind: ProviderKind) -> Duration {
+        let left = self.clock.patience();
+        if builds_engines(kind) { left } else { left.min(LONGEST) }
     }
 
     /// Options of the provider: the folder of its engines.
@@ -177,7 +208,40 @@ fn failed_before(name: Name, precision: Option<&str>, steps: &[Step]) -> Option<
     if matches!(name, Name::Devices | Name::Session) {
         return None;
     }
-    let is_session = |step: &&Step| step.step == Name::Session && step.precision.as_deref() == precision;
-    let session = steps.iter().find(is_session)?;
-    (session.status == Status::Failed).then_some(Name::Session)
+    session(precision, steps).filter(|session| session.status == Status::Failed).map(|session| session.step)
+}
+
+/// The session of a graph.
+fn session<'a>(precision: Option<&str>, steps: &'a [Step]) -> Option<&'a Step> {
+    steps.iter().find(|step| step.step == Name::Session && step.precision.as_deref() == precision)
+}
+
+/// The number of EP-context models in a folder and its subfolders.
+fn context_models(folder: &Path) -> usize {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    let count =
+        |path: PathBuf| if path.is_dir() { context_models(&path) } else { usize::from(path.ends_with(CONTEXT)) };
+    entries.flatten().map(|entry| count(entry.path())).sum()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ep_context_model_counts_once_it_is_published() {
+        let folder = tempfile::tempdir().unwrap();
+        let engines = folder.path().join("engines/tensorrt/0123");
+        let model = |name: &str| {
+            fs::create_dir_all(engines.join(name)).unwrap();
+            fs::write(engines.join(name).join("model.onnx"), "x").unwrap();
+        };
+        model("context.17.partial");
+        fs::write(engines.join("a.engine"), "x").unwrap();
+        assert_eq!(context_models(folder.path()), 0);
+        model("context");
+        assert_eq!(context_models(folder.path()), 1);
+        assert_eq!(context_models(&folder.path().join("absent")), 0);
+    }
 }

@@ -16,11 +16,13 @@ pub(super) struct Redaction {
 }
 
 impl Redaction {
-    /// The folders are replaced as they are given and with their links resolved.
+    /// The folders are replaced as they are given and with their links resolved. A separator at the end of one, as macOS has it
+    /// for the temporary folder, does not count.
     pub(super) fn new(folders: impl IntoIterator<Item = (PathBuf, &'static str)>) -> Self {
         let forms = |(path, word): (PathBuf, &'static str)| {
             let real = path.canonicalize().ok();
-            [Some(path), real].into_iter().flatten().map(move |path| (path, word))
+            let given = path.components().collect();
+            [Some(given), real].into_iter().flatten().map(move |path: PathBuf| (path, word))
         };
         let is_named = |path: &Path| path.is_absolute() && path.file_name().is_some();
         let all = folders.into_iter().flat_map(forms).filter(|(path, _)| is_named(path.as_path()));
@@ -98,7 +100,8 @@ mod tests {
 
     #[test]
     fn folders_users_and_hosts_are_left_out_and_everything_else_stays() {
-        let folders = [("/", "ROOT"), ("/root", "~"), ("/root/.cache/kiln", "CACHE"), ("/data/smith/bundle", "BUNDLE")];
+        let folders =
+            [("/", "ROOT"), ("/root/", "~"), ("/root/.cache/kiln", "CACHE"), ("/data/smith/bundle", "BUNDLE")];
         let redaction = Redaction::new(folders.map(|(path, word)| (PathBuf::from(path), word)));
         let cases = [
             ("/root/.cache/kiln/onnxruntime/cpu-1.31.1/lib.so", "CACHE/onnxruntime/cpu-1.31.1/lib.so"),

@@ -88,6 +88,8 @@ pub(super) struct Step {
     pub(super) status: Status,
     /// The error of a failed step; the cause of a skipped one.
     pub(super) reason: Option<String>,
+    /// The earlier step without which this one cannot be taken; `None` if it did not keep this one from being taken.
+    pub(super) blocked_by: Option<Name>,
     pub(super) figures: Option<Figures>,
     /// Why the provider does not pass; `None` for a step that succeeded or does not apply.
     #[serde(skip)]
@@ -96,7 +98,7 @@ pub(super) struct Step {
 
 impl Step {
     fn new(step: Name, status: Status) -> Self {
-        Self { step, precision: None, status, reason: None, figures: None, fault: None }
+        Self { step, precision: None, status, reason: None, blocked_by: None, figures: None, fault: None }
     }
 
     pub(super) fn ok(step: Name, figures: Option<Figures>) -> Self {
@@ -107,9 +109,14 @@ impl Step {
         Self { reason: Some(reason), fault: Some(fault), ..Self::new(step, Status::Failed) }
     }
 
-    /// A step that does not apply, or cannot be taken because an earlier one failed.
+    /// A step that does not apply.
     pub(super) fn skipped(step: Name, reason: String) -> Self {
         Self { reason: Some(reason), ..Self::new(step, Status::Skipped) }
+    }
+
+    /// A step that cannot be taken because an earlier one did not succeed.
+    pub(super) fn blocked(step: Name, earlier: Name) -> Self {
+        Self { blocked_by: Some(earlier), ..Self::skipped(step, format!("`{earlier}` did not succeed")) }
     }
 
     /// The same for a provider that need not be on this machine.
@@ -130,6 +137,14 @@ impl Step {
         Self { precision: precision.map(str::to_owned), ..self }
     }
 
+    /// Engines that were built in the step; 0 if it opened no session.
+    pub(super) fn engines_built(&self) -> usize {
+        match &self.figures {
+            Some(Figures::Opening(opening)) => opening.engines_built,
+            _ => 0,
+        }
+    }
+
     /// The reason, or the figures in words.
     pub(super) fn words(&self) -> String {
         match (&self.reason, &self.figures) {
@@ -141,7 +156,7 @@ impl Step {
 }
 
 /// The reason of a step that had not begun at the time limit.
-pub(super) const TIME: &str = "time";
+pub(super) const TIME: &str = "the time limit was reached";
 
 /// One provider with its steps.
 #[derive(Debug, Clone, PartialEq, Serialize)]

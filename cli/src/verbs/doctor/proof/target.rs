@@ -1,10 +1,9 @@
 //! The place of a report: a folder with `report.json` and `report.md`, or one JSON file.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
-use kiln_files::publish::{self, Staged};
+use kiln_files::publish;
 use kiln_runtime::Error;
 
 use crate::destination::Destination;
@@ -28,18 +27,18 @@ impl<'a> Target<'a> {
     }
 
     /// Refuses, before minutes of work, a target that is part of the bundle, that contains anything but an earlier report, or
-    /// that cannot be written.
+    /// that cannot be written. Leaves no files.
     pub(in crate::verbs::doctor) fn check(&self, bundle: &Path) -> anyhow::Result<()> {
         let target = Destination::new("--report", self.path);
         target.is_not_in("the bundle", bundle)?;
-        let tried = if self.is_file {
-            publish::scratch_file(self.path).map(drop)
-        } else {
-            target.does_not_hold("the bundle", bundle)?;
+        if !self.is_file {
             target.holds_only(&FILES)?;
-            Staged::beside(self.path).map(drop)
-        };
-        Ok(tried.map_err(|source| self.cannot_write(source))?)
+        }
+        // A scratch file in the folder if it exists, else beside it.
+        let is_folder = target.exists() && !self.is_file;
+        let tried = if is_folder { self.path.join(FILES[0]) } else { self.path.to_owned() };
+        publish::scratch_file(&tried).map_err(|source| self.cannot_write(source))?;
+        Ok(())
     }
 
     /// Writes the report, replacing an earlier one.
@@ -48,12 +47,11 @@ impl<'a> Target<'a> {
         written.map_err(|source| self.cannot_write(source))
     }
 
+    /// Writes each file whole. The folder stays, because the working folder and a volume of a container cannot be replaced.
     fn folder(&self, json: &[u8], markdown: &str) -> io::Result<()> {
-        let staged = Staged::beside(self.path)?;
-        let [json_file, page] = FILES.map(|name| staged.path().join(name));
-        fs::write(json_file, json)?;
-        fs::write(page, markdown)?;
-        staged.publish(true)
+        let [json_file, page] = FILES.map(|name| self.path.join(name));
+        publish::write_file(&json_file, json)?;
+        publish::write_file(&page, markdown.as_bytes())
     }
 
     fn cannot_write(&self, source: io::Error) -> Error {
