@@ -4,12 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use burn::tensor::Device;
+#[cfg(feature = "wgpu")]
+use burn::tensor::DeviceKind;
 use serde::{Deserialize, Serialize};
 
 use super::value::config_error;
 use crate::Result;
 
-/// The device of a training: `flex`, `cuda` or `cuda:N`, `tch`, `tch-cuda` or `tch-cuda:N`. Evaluation, export and
+/// The device of a training: `flex`, `cuda` or `cuda:N`, `wgpu` or `wgpu:N`, `tch`, `tch-cuda` or `tch-cuda:N`. Evaluation, export and
 /// everything else in Kiln use flex, regardless of the device that trained a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -19,6 +21,9 @@ pub enum TrainingDevice {
     Flex,
     /// The NVIDIA GPU of this number, with burn's kernels (CubeCL). Needs a build with `--features cuda`.
     Cuda(usize),
+    /// A GPU through Vulkan, Metal or DirectX 12, with burn's kernels (CubeCL): the discrete GPU of this number, or the one
+    /// that wgpu prefers, which may be a software renderer. Needs a build with `--features wgpu`.
+    Wgpu(Option<usize>),
     /// The processor, with LibTorch. Needs a build with `--features tch`.
     Tch,
     /// The NVIDIA GPU of this number, with LibTorch. Needs a build with `--features tch`.
@@ -35,6 +40,8 @@ impl TrainingDevice {
             Self::Flex => Ok(Device::flex()),
             #[cfg(feature = "cuda")]
             Self::Cuda(number) => Ok(Device::cuda(number)),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu(number) => Ok(Device::wgpu(number.map_or(DeviceKind::DefaultDevice, DeviceKind::DiscreteGpu))),
             // Deprecated by burn in favour of its own kernels; kept for users of LibTorch.
             #[cfg(feature = "tch")]
             #[allow(deprecated)]
@@ -51,6 +58,7 @@ impl TrainingDevice {
     fn not_built(self) -> String {
         let feature = match self {
             Self::Flex | Self::Cuda(_) => "cuda",
+            Self::Wgpu(_) => "wgpu",
             Self::Tch | Self::TchCuda(_) => "tch",
         };
         format!("this build of Kiln has no `{self}`; build it with `--features {feature}`, or train with flex")
@@ -63,6 +71,8 @@ impl fmt::Display for TrainingDevice {
             Self::Flex => f.write_str("flex"),
             Self::Cuda(0) => f.write_str("cuda"),
             Self::Cuda(number) => write!(f, "cuda:{number}"),
+            Self::Wgpu(None) => f.write_str("wgpu"),
+            Self::Wgpu(Some(number)) => write!(f, "wgpu:{number}"),
             Self::Tch => f.write_str("tch"),
             Self::TchCuda(0) => f.write_str("tch-cuda"),
             Self::TchCuda(number) => write!(f, "tch-cuda:{number}"),
@@ -74,12 +84,14 @@ impl FromStr for TrainingDevice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let unknown = || format!("unknown device `{text}`; known: flex, cuda, cuda:N, tch, tch-cuda, tch-cuda:N");
+        let unknown =
+            || format!("unknown device `{text}`; known: flex, cuda, cuda:N, wgpu, wgpu:N, tch, tch-cuda, tch-cuda:N");
         let (name, number) = text.split_once(':').map_or((text, None), |(name, number)| (name, Some(number)));
         let number = number.map(|number| number.parse::<usize>().map_err(|_| unknown())).transpose()?;
         match (name, number) {
             ("flex", None) => Ok(Self::Flex),
             ("cuda", number) => Ok(Self::Cuda(number.unwrap_or(0))),
+            ("wgpu", number) => Ok(Self::Wgpu(number)),
             ("tch", None) => Ok(Self::Tch),
             ("tch-cuda", number) => Ok(Self::TchCuda(number.unwrap_or(0))),
             _ => Err(unknown()),
@@ -107,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_device_reads_back_as_itself() {
-        for text in ["flex", "cuda", "cuda:2", "tch", "tch-cuda", "tch-cuda:1"] {
+        for text in ["flex", "cuda", "cuda:2", "wgpu", "wgpu:1", "tch", "tch-cuda", "tch-cuda:1"] {
             assert_eq!(text.parse::<TrainingDevice>().map(|device| device.to_string()), Ok(text.to_owned()));
         }
         for text in ["cpu", "cuda:", "cuda:x", "tch:1", "flex:0"] {
