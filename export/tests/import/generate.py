@@ -322,7 +322,7 @@ def floats(pictures):
     return torch.from_numpy(pictures.transpose(0, 3, 1, 2).astype(np.float32)) / 255
 
 
-def anomalib_model(name, module, fit, seed):
+def anomalib_model(name, module, fit, seed, **more):
     """Fits a model on tiles, and writes it by anomalib's own export: preprocessing, normalisation and threshold inside."""
     import shutil
     import torch
@@ -339,7 +339,7 @@ def anomalib_model(name, module, fit, seed):
             getattr(post, f"{kind}_max").copy_(values.max())
             getattr(post, f"_{kind}_threshold").copy_(values.median())
         found = module(floats(pictures))
-    path = module.to_onnx(FOLDER / f"{name}.export", input_size=(256, 256), external_data=False)
+    path = module.to_onnx(FOLDER / f"{name}.export", input_size=(256, 256), external_data=False, **more)
     shutil.move(path, FOLDER / f"{name}.onnx")
     shutil.rmtree(FOLDER / f"{name}.export")
     score = found.pred_score.reshape(-1)
@@ -361,7 +361,8 @@ def anomalib_padim():
     module = Padim(backbone="resnet18", layers=["layer2", "layer3"], pre_trained=False, n_features=40, evaluator=False,
                    visualizer=False)
     settle(module.model.feature_extractor, module.pre_processor(floats(tiles(4, 215))))
-    anomalib_model("anomalib_padim", module, fit, 15)
+    # Its indices of features do not follow a symbolic batch.
+    anomalib_model("anomalib_padim", module, fit, 15, dynamic_axes={})
 
 
 @model
