@@ -113,15 +113,25 @@ fn attempt(
         return Ok(Attempt::Repeats);
     }
     std::fs::write(&path, bytes).map_err(BundleError::io(&path))?;
-    let mut session = match Session::open(runtime, &path, &SessionOptions::default()) {
+    let session = match quietly(|| Session::open(runtime, &path, &SessionOptions::default())) {
         Ok(session) => session,
         Err(error) => return Ok(Attempt::Differs(vec![short(&chain(&error), &path)])),
     };
-    match compare(&mut session, expected) {
-        Ok(parity) if parity.passed => Ok(Attempt::Agrees(Box::new(session), parity)),
+    let mut session = Box::new(session);
+    match quietly(|| compare(&mut session, expected)) {
+        Ok(parity) if parity.passed => Ok(Attempt::Agrees(session, parity)),
         Ok(parity) => Ok(Attempt::Differs(lines(&parity))),
         Err(error) => Ok(Attempt::Differs(vec![short(&chain(&error), &path)])),
     }
+}
+
+/// Runs an attempt without ONNX Runtime's log, whose errors are those that the attempt returns: a user would take them for
+/// errors of the import. At level debug they are kept.
+fn quietly<T>(attempt: impl FnOnce() -> T) -> T {
+    if tracing::enabled!(target: "ort::logging", tracing::Level::DEBUG) {
+        return attempt();
+    }
+    tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::default(), attempt)
 }
 
 /// Writes a graph.
@@ -194,6 +204,12 @@ fn short(text: &str, path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Level, Metadata, Subscriber};
+
     use super::*;
 
     #[test]
@@ -205,5 +221,36 @@ mod tests {
         let expected = "model.onnx failed: running Reshape node. Name:'r' Status Message: Input shape:{3,8}, requested shape:{1,8}";
         assert_eq!(short(message, Path::new("/tmp/x/model.onnx")), expected);
         assert_eq!(short("\nplain\nmore", Path::new("m")), "plain");
+    }
+
+    /// Counts the events of warnings and errors.
+    struct Counter(Arc<AtomicUsize>);
+
+    impl Subscriber for Counter {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            *metadata.level() <= Level::WARN
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn an_attempt_that_may_fail_logs_nothing() {
+        let counted = Arc::new(AtomicUsize::new(0));
+        let fail = || tracing::error!(target: "ort::logging", "Non-zero status code");
+        tracing::subscriber::with_default(Counter(counted.clone()), || {
+            quietly(fail);
+            assert_eq!(counted.load(Ordering::Relaxed), 0);
+            fail();
+            assert_eq!(counted.load(Ordering::Relaxed), 1);
+        });
     }
 }
