@@ -1,6 +1,6 @@
 //! Hints for signatures and their keys.
 
-use crate::verbs::sign::PASSWORD;
+use crate::environment::PASSWORD;
 
 /// Hints for signatures and their keys.
 pub(super) fn signature(error: &kiln_sign::Error) -> Option<String> {

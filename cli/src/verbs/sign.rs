@@ -8,11 +8,9 @@ use kiln_sign::{PrivateKey, Signer, SigningKey};
 use serde::Serialize;
 
 use super::signature::describe;
+use crate::environment::PASSWORD;
 use crate::exit::Exit;
 use crate::output::Output;
-
-/// Variable with the password of an encrypted private key.
-pub(crate) const PASSWORD: &str = "KILN_KEY_PASSWORD";
 
 /// Sign a bundle, so that others can check its origin.
 ///

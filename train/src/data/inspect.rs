@@ -8,7 +8,7 @@ use kiln_tile::{Decoder, Limits, Notes, SizePolicy, Tile};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::columns::ColumnCount;
+use super::column_counts::ColumnCount;
 use super::content::{self, ContentDigests, same_image_pairs};
 use super::labels::{nearest, shown};
 use super::tiles::{TileFindings, is_blank};

@@ -4,6 +4,7 @@
 
 mod augmentation;
 mod colour_jitter;
+mod column_counts;
 mod columns;
 mod content;
 mod dataset;
@@ -31,7 +32,7 @@ mod tiles;
 
 pub use augmentation::Augmentation;
 pub use colour_jitter::ColourJitter;
-pub use columns::{ColumnCount, ValueCount};
+pub use column_counts::{ColumnCount, ValueCount};
 pub(crate) use content::joined_groups;
 pub use content::{ContentDigests, dataset_digest, tile_digests};
 pub use dataset::{Dataset, Entry};

@@ -6,6 +6,7 @@
 mod config;
 mod event;
 mod facts;
+mod request;
 mod simsiam;
 mod tiles;
 mod train;
@@ -13,7 +14,8 @@ mod train;
 pub use config::{Method, PretrainConfig, PretrainData, PretrainTraining};
 pub use event::PretrainEvent;
 pub use facts::{COLLAPSED, PretrainEpoch, PretrainFacts, facts_file};
-pub use train::{PretrainRequest, Pretrained, pretrain};
+pub use request::PretrainRequest;
+pub use train::{Pretrained, pretrain};
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use kiln_tile::Decoder;
 
 use super::config::PretrainConfig;
-use super::train::PretrainRequest;
+use super::request::PretrainRequest;
 use crate::data::{self, Augmentation, Batches, DataError, Dataset, Loader, LoaderOptions, Sampling, Split, random};
 use crate::training::{Purpose, require_resolution, seed};
 use crate::{Error, Result};

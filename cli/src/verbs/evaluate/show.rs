@@ -6,6 +6,7 @@ use kiln_train::data::LabelCount;
 use kiln_train::metrics::{Failures, Interval, Metrics};
 use serde::Serialize;
 
+use super::interval::interval;
 use super::subject::Subject;
 use super::{Args, subgroups};
 use crate::output::Output;
@@ -52,11 +53,6 @@ pub(super) fn show(args: &Args, subject: &Subject, metrics: &Metrics, out: &Outp
         out.line(format_args!("report       {}", folder.join("report.html").display()));
     }
     Ok(())
-}
-
-/// A figure with its interval.
-pub(super) fn interval(figure: Interval) -> String {
-    format!("{:.3} [{:.3}, {:.3}]", figure.value, figure.low, figure.high)
 }
 
 /// One line: a figure, and a remark.

@@ -5,7 +5,7 @@ use kiln_train::data::Dataset;
 use kiln_train::metrics::Subgroups;
 
 use super::Args;
-use super::show::interval;
+use super::interval::interval;
 use crate::output::Output;
 
 /// The keys to measure. Those that were asked for are all kept; of those in the configuration of the run, a column that this

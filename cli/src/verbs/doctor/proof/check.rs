@@ -2,7 +2,6 @@
 //! documents read back. Verdicts and tolerances are those of the verbs.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::child::{self, Ended};
-use super::step::{Figures, Name, Step};
+use super::step::{BatchLatency, Figures, Name, Step};
 use crate::verbs::again::again;
 
 /// One command and its result.
@@ -141,29 +140,6 @@ struct Measured {
     load_ms: f64,
     first_ms: f64,
     peak_memory_bytes: Option<u64>,
-}
-
-/// Latency and throughput at one batch size.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct BatchLatency {
-    batch: usize,
-    threads: usize,
-    p50_ms: f64,
-    p90_ms: f64,
-    p99_ms: f64,
-    /// Coefficient of variation of the latencies.
-    cv: f64,
-    tiles_per_s: f64,
-    queries: usize,
-    /// Milliseconds to open the session while an engine was built; `None` if none was.
-    engine_build_ms: Option<f64>,
-}
-
-impl fmt::Display for BatchLatency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { batch, p50_ms, p99_ms, tiles_per_s, .. } = self;
-        write!(f, "batch {batch} p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms, {tiles_per_s:.1} tiles/s")
-    }
 }
 
 #[cfg(test)]

@@ -5,10 +5,9 @@ use std::fmt;
 
 use kiln_files::Fault;
 use kiln_runtime::library::ProviderDevice;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::opening::Opening;
-use super::check::BatchLatency;
 
 /// A step, in the order in which a provider takes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -223,6 +222,29 @@ impl fmt::Display for Figures {
                 write!(f, "{verdict}: {figures}{}", peak.unwrap_or_default())
             }
         }
+    }
+}
+
+/// Latency and throughput at one batch size.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct BatchLatency {
+    batch: usize,
+    threads: usize,
+    p50_ms: f64,
+    p90_ms: f64,
+    p99_ms: f64,
+    /// Coefficient of variation of the latencies.
+    cv: f64,
+    tiles_per_s: f64,
+    queries: usize,
+    /// Milliseconds to open the session while an engine was built; `None` if none was.
+    engine_build_ms: Option<f64>,
+}
+
+impl fmt::Display for BatchLatency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { batch, p50_ms, p99_ms, tiles_per_s, .. } = self;
+        write!(f, "batch {batch} p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms, {tiles_per_s:.1} tiles/s")
     }
 }
 
