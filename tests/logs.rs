@@ -1,4 +1,4 @@
-//! Lines on standard error as JSON, and colours: none outside of a terminal, and as the user and the environment say.
+//! Lines on standard error as JSON, and colours: none outside of a terminal, and as the user and the environment set them.
 
 use serde_json::Value;
 

@@ -10,7 +10,7 @@ use serde_yaml::Value;
 
 use crate::Cli;
 
-/// What a line of a document calls the binary.
+/// The name of the binary in the lines of a document.
 const NAMES: [&str; 3] = ["kiln ", "target/release/kiln ", "cargo run --release -- "];
 
 /// The root of the repository.

@@ -1,4 +1,4 @@
-//! The page about providers says what the code does: its table of options is made from the tables that the providers are
+//! The page about providers agrees with the code: its table of options is made from the tables that the providers are
 //! made of.
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! A session runs what it was given, where it was told to, and says no in words otherwise.
+//! A session runs its graph on the named provider, and otherwise fails with the reason.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;

@@ -88,7 +88,7 @@ pub struct DataConfig {
     /// Resolution in micrometres per pixel, if known. Copied to the bundle. Required for tiles of slides, which are read at
     /// this resolution.
     pub micrometres_per_pixel: Option<f64>,
-    /// How tiles are read from slides; without effect on image files.
+    /// Options for reading tiles from slides; without effect on image files.
     pub slides: SlideConfig,
     /// The fractions of the split.
     pub split: SplitConfig,
@@ -121,7 +121,7 @@ impl Default for DataConfig {
     }
 }
 
-/// How tiles are read from slides.
+/// Options for reading tiles from slides.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SlideConfig {

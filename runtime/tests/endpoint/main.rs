@@ -17,7 +17,7 @@ use serde_json::json;
 
 use fake::Fake;
 
-/// What the fake server serves, as a bundle's manifest has it.
+/// The model of the fake server, as a bundle's manifest has it.
 pub fn manifest() -> Manifest {
     serde_json::from_value(json!({
         "schema": 1,

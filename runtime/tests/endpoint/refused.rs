@@ -1,4 +1,4 @@
-//! What is refused: servers that serve something else, before a tile is sent; and answers that are not what was announced.
+//! Refusals: of servers that serve something else, before a tile is sent; and answers that are not what was announced.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is sent again, and what comes of it.
+//! Requests that are sent again, and their results.
 
 use std::time::{Duration, Instant};
 

@@ -14,7 +14,7 @@ pub struct TrainingConfig {
     pub seed: u64,
     /// The device of the training.
     pub device: TrainingDevice,
-    /// What computes the features of a frozen backbone.
+    /// The program that computes the features of a frozen backbone.
     pub features: FeatureSource,
     /// Passes over the training split, at most.
     pub epochs: u64,

@@ -27,7 +27,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Entry>> {
     read_with(path, ListOptions::default()).map(|(entries, _)| entries)
 }
 
-/// What a list may contain, and may leave out, beside its usual columns.
+/// Columns that a list may have beside its usual ones, and may lack.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ListOptions<'a> {
     /// Names of further columns that are not in [`FURTHER`].

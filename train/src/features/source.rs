@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What computes the features of a frozen backbone.
+/// The program that computes the features of a frozen backbone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FeatureSource {

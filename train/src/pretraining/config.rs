@@ -73,7 +73,7 @@ pub struct PretrainData {
     pub size_policy: SizePolicy,
     /// Resolution in micrometres per pixel. Required for tiles of slides, which are read at this resolution.
     pub micrometres_per_pixel: Option<f64>,
-    /// How tiles are read from slides; without effect on image files.
+    /// Options for reading tiles from slides; without effect on image files.
     pub slides: SlideConfig,
     /// The variations: the backbone learns to ignore what they change.
     pub augmentation: Augmentation,

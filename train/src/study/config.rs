@@ -67,7 +67,7 @@ pub struct StudyData {
     // Left out where it is not stated, so that a study that an older Kiln began is the same study.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub micrometres_per_pixel: Option<f64>,
-    /// How tiles are read from slides.
+    /// Options for reading tiles from slides.
     #[serde(skip_serializing_if = "SlideConfig::is_default")]
     pub slides: SlideConfig,
 }

@@ -34,7 +34,7 @@ pub struct RunFacts {
     /// SHA-256 of the file of the backbone's pretrained weights, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backbone_sha256: Option<String>,
-    /// What computed the features that the model learnt from: program, version, operations, processor. Missing if it learnt
+    /// The source of the features that the model learnt from: program, version, operations, processor. Missing if it learnt
     /// from tiles, and in a run of an older Kiln.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<String>,

@@ -1,4 +1,4 @@
-//! The same image never stands on two sides, whatever its files are called.
+//! The same image is never in two splits, whatever its files are called.
 
 use kiln_files::Fault;
 use kiln_tile::stain::{StainMethod, StainNormaliser};

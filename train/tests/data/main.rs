@@ -1,4 +1,4 @@
-//! What the data module promises, one file a promise.
+//! The promises of the data module, one file each.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod augmentation;

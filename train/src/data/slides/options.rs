@@ -1,8 +1,8 @@
-//! How the tiles of slides are read.
+//! Options for reading the tiles of slides.
 
 use std::path::PathBuf;
 
-/// How the tiles of slides are read. For a data set of image files, nothing of it matters.
+/// Options for reading the tiles of slides. For a data set of image files, nothing of it matters.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SlideOptions {
     /// Resolution of the tiles in µm/px. The places of the list must agree with it within 1 %. `None` for the resolution

@@ -43,7 +43,7 @@ pub struct HybridConfig {
     pub stride: usize,
     /// Dimensions of the latent space; of a map, at each of its places.
     pub latent: usize,
-    /// Whether the latent space is one vector or a map.
+    /// The latent space: one vector or a map.
     pub latent_form: LatentForm,
     /// Stages of the classifier whose maps the encoder reads, from 1, ascending; maps of several are resized to the
     /// smallest. `null` for the last stage alone.

@@ -17,7 +17,7 @@ pub struct VaeConfig {
     pub stride: usize,
     /// Dimensions of the latent space; of a map, at each of its places.
     pub latent: usize,
-    /// Whether the latent space is one vector or a map.
+    /// The latent space: one vector or a map.
     pub latent_form: LatentForm,
     /// Weight of the KL divergence: twice the variance that the bound takes pixels to have around the reconstruction. 1, the
     /// usual weight, is a variance of 1/2, which is far over that of tissue (about 0.01) and turns off the dimensions of a

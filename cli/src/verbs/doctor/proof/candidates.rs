@@ -7,7 +7,7 @@ use super::super::{LibraryReport, ProviderReport};
 use super::step::{Figures, Name, Step};
 use crate::hint::NAME_A_LIBRARY;
 
-/// Why `plugin` is never tried.
+/// The reason that `plugin` is never tried.
 const PLUGIN: &str = "it needs options, which a report does not pass on; use `kiln verify` and `kiln bench`";
 
 /// A provider to try.

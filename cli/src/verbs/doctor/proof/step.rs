@@ -90,7 +90,7 @@ pub(super) struct Step {
     /// The earlier step without which this one cannot be taken; `None` if it did not keep this one from being taken.
     pub(super) blocked_by: Option<Name>,
     pub(super) figures: Option<Figures>,
-    /// Why the provider does not pass; `None` for a step that succeeded or does not apply.
+    /// The reason that the provider does not pass; `None` for a step that succeeded or does not apply.
     #[serde(skip)]
     pub(super) fault: Option<Fault>,
 }
@@ -177,7 +177,7 @@ impl ProviderProof {
         self.passed
     }
 
-    /// Why it does not pass: a failed check rather than anything else, else the first fault.
+    /// The reason that it does not pass: a failed check rather than anything else, else the first fault.
     pub(super) fn fault(&self) -> Option<Fault> {
         let faults = || self.steps.iter().filter_map(|step| step.fault);
         faults().find(|fault| *fault == Fault::Check).or_else(|| faults().next())

@@ -72,7 +72,7 @@ pub enum ExternalError {
     Missing {
         /// The file.
         location: String,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// A link leaves the model's folder.
