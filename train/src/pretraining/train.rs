@@ -13,6 +13,7 @@ use kiln_files::publish;
 use super::config::{PretrainConfig, PretrainTraining};
 use super::event::PretrainEvent;
 use super::facts::{COLLAPSED, PretrainEpoch, PretrainFacts, facts_file};
+use super::request::PretrainRequest;
 use super::simsiam::{Outcome, SimSiam};
 use super::tiles::Tiles;
 use crate::data::TileBatch;
