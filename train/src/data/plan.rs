@@ -171,7 +171,9 @@ mod tests {
             "a.png,benign,s1\nb.png,,s2\nc.png,tumour,s3\nd.png,,s1\ne.png,,s2\nf.png,,s3\ng.png,,s4\nh.png,,\n";
         let dataset = listed(folder.path(), tiles);
         assert_eq!(unlabelled_training_tiles(&dataset, &split).unwrap(), [0, 3, 6, 7]);
-        assert!(SplitPlan::read_csv(&dataset, &split).unwrap_err().to_string().contains("`d.png` is not in the split"));
+        // With labels, `b.png` has lost its own.
+        let strict = SplitPlan::read_csv(&dataset, &split).unwrap_err().to_string();
+        assert!(strict.contains("tile `b.png` has another label or group"), "{strict}");
         let refusal =
             |rows: &str| unlabelled_training_tiles(&listed(folder.path(), rows), &split).unwrap_err().to_string();
         let further = refusal(&format!("{tiles}i.png,benign,s1\n"));
