@@ -137,6 +137,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::pretraining::PretrainConfig;
 
     #[test]
     fn every_configuration_that_comes_with_kiln_is_sound() {
@@ -144,7 +145,12 @@ mod tests {
         let (mut runs, mut studies) = (0, 0);
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
-            if !path.file_name().unwrap().to_str().unwrap().starts_with("study") {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if name.starts_with("pretrain") {
+                PretrainConfig::read(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
+                continue;
+            }
+            if !name.starts_with("study") {
                 Config::read(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
                 runs += 1;
                 continue;
