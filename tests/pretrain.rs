@@ -76,6 +76,28 @@ fn without_a_split_all_tiles_are_used_with_a_caution() {
         kiln!("pretrain", &config, "--data", fixture.tiles(), "--out", &weights, "--set", "training.batch=48");
     let outcome = outcome.code(0).says(&["caution: no split is stated", "144 tiles;"]);
     assert!(outcome.stdout().contains("weights    ") && outcome.stdout().contains("spread     "));
+
+    // The same seed gives the same weights, with any number of workers; another seed others.
+    let bytes = |name: &str, set: &str| {
+        let path = folder.path().join(name);
+        kiln!(
+            "pretrain",
+            &config,
+            "--data",
+            fixture.tiles(),
+            "--out",
+            &path,
+            "--set",
+            "training.batch=48",
+            "--set",
+            set
+        )
+        .code(0);
+        fs::read(path).unwrap()
+    };
+    let first = fs::read(&weights).unwrap();
+    assert!(bytes("again.bpk", "data.workers=3") == first, "other weights with the same seed");
+    assert!(bytes("other.bpk", "training.seed=7") != first, "the same weights with another seed");
 }
 
 #[test]

@@ -26,6 +26,8 @@
 //! # Ok::<(), kiln_train::Error>(())
 //! ```
 
+use std::sync::{Mutex, PoisonError};
+
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 
@@ -80,9 +82,21 @@ pub(crate) use preprocessing::{Reduction, prepare};
 pub use scores::{OutputTensor, Scores};
 pub(crate) use standard::Standard;
 
+/// Held while parameters are drawn: burn has one generator of random numbers for the process, and models that are drawn at the
+/// same time would divide its numbers between them.
+static DRAWING: Mutex<()> = Mutex::new(());
+
 /// A module whose parameters are drawn, each under the identity that its path implies.
 pub(crate) fn materialised<M: Module>(module: M) -> M {
+    let _drawing = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
     identity::by_path(module.materialize())
+}
+
+/// As [`materialised`], with numbers from `seed`: the same seed gives the same parameters, whatever other threads draw.
+pub(crate) fn drawn<M: Module>(seed: u64, device: &Device, module: impl FnOnce() -> M) -> M {
+    let _drawing = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
+    device.seed(seed);
+    identity::by_path(module().materialize())
 }
 
 #[cfg(test)]

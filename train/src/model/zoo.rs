@@ -81,12 +81,10 @@ macro_rules! models {
             /// Fresh weights drawn from `seed`. The same seed gives the same weights, parameter identities included.
             #[must_use]
             pub fn new(config: &ModelConfig, classes: usize, seed: u64, device: &Device) -> Self {
-                device.seed(seed);
-                let zoo = match config {
-                    $(ModelConfig::$kind(settings) => Self::$kind(TileModel::from_settings(settings, classes, device))),+
-                };
                 // Parameters are drawn when first used: here and now, so that the order is this one.
-                materialised(zoo)
+                drawn(seed, device, || match config {
+                    $(ModelConfig::$kind(settings) => Self::$kind(TileModel::from_settings(settings, classes, device))),+
+                })
             }
 
             /// Runs `visitor` on the model itself.

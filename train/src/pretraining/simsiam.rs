@@ -9,7 +9,7 @@ use burn::tensor::{Device, Int, Tensor};
 
 use super::config::Method;
 use crate::model::backbone::{Backbone, BackboneConfig, Extraction, Pooling};
-use crate::model::materialised;
+use crate::model::{drawn, materialised};
 
 /// Added to the squared length of a vector before it is divided by its length.
 const EPSILON: f64 = 1e-12;
@@ -57,12 +57,18 @@ pub(super) struct Outcome {
 }
 
 impl SimSiam {
-    /// Draws the layers behind `backbone`, which learns from now on. The backbone normalises by the figures of each batch:
+    /// Draws the layers behind `backbone` from `seed`, and a backbone without weights; all learn from now on. The backbone normalises by the figures of each batch:
     /// the running figures of its start are of photographs, or of no image at all.
-    pub(super) fn new(mut backbone: Backbone, config: &BackboneConfig, method: Method, device: &Device) -> Self {
+    pub(super) fn new(
+        seed: u64,
+        mut backbone: Backbone,
+        config: &BackboneConfig,
+        method: Method,
+        device: &Device,
+    ) -> Self {
         let Method::SimSiam { projection, prediction } = method;
         backbone.follow_batches(Some(MOMENTUM));
-        materialised(Self {
+        drawn(seed, device, || Self {
             backbone,
             hidden: Normalised::new(config.features(), projection, device),
             projection: Normalised::new(projection, projection, device),

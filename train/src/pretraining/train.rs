@@ -49,9 +49,14 @@ pub fn pretrain(request: &PretrainRequest, observer: &mut dyn FnMut(&PretrainEve
     if !tiles.by_split {
         observer(&PretrainEvent::NoSplit);
     }
-    device.seed(seed(config.training.seed, Purpose::Weights, 0));
     let (backbone, start_sha256) = starting_backbone(config, &device, observer)?;
-    let model = SimSiam::new(backbone, &config.backbone, config.method, &device);
+    let model = SimSiam::new(
+        seed(config.training.seed, Purpose::Weights, 0),
+        backbone,
+        &config.backbone,
+        config.method,
+        &device,
+    );
     make_folder(&request.out)?;
     observer(&PretrainEvent::Started {
         tiles: tiles.len(),

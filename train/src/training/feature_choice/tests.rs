@@ -4,7 +4,7 @@ use burn::tensor::Device;
 
 use super::*;
 use crate::model::backbone::{Backbone, BackboneConfig, BackboneKind, Extraction, Pooling};
-use crate::model::materialised;
+use crate::model::drawn;
 
 const RUNTIME: &str = "some runtime 1.0";
 
@@ -45,8 +45,7 @@ impl FeatureExtractor for Extractor {
 
 fn burn() -> BurnExtractor {
     let device = Device::flex();
-    device.seed(3);
-    let backbone = materialised(Backbone::new(BackboneKind::Resnet18, 1, 0.125, &device));
+    let backbone = drawn(3, &device, || Backbone::new(BackboneKind::Resnet18, 1, 0.125, &device));
     let config = BackboneConfig { stages: vec![1], ..BackboneConfig::default() };
     let extraction = Extraction::new(&config, Pooling::Mean);
     BurnExtractor::new(FrozenBackbone::new(backbone, &extraction, Some(4)), &device, TrainingDevice::Flex)
