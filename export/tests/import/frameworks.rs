@@ -1,7 +1,7 @@
 //! Models that PyTorch, timm, anomalib, scikit-learn and Keras make here, each imported and compared with its framework
 //! on the same tiles. Frameworks that are not installed are skipped with a note.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -15,7 +15,9 @@ fn generate(folder: &Path) -> Option<(Vec<String>, BTreeMap<String, String>)> {
     let python = std::env::var("KILN_IMPORT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/import/generate.py");
     let wanted = std::env::var("KILN_IMPORT_MODELS").unwrap_or_default();
-    let output = Command::new(&python).arg(script).arg(folder).args(wanted.split_whitespace()).output();
+    let wanted: Vec<&str> =
+        wanted.split(|letter: char| letter == ',' || letter.is_whitespace()).filter(|name| !name.is_empty()).collect();
+    let output = Command::new(&python).arg(script).arg(folder).args(&wanted).output();
     let output = match output {
         Ok(output) if output.status.success() => output,
         Ok(output) => {
@@ -29,7 +31,11 @@ fn generate(folder: &Path) -> Option<(Vec<String>, BTreeMap<String, String>)> {
         }
     };
     let (mut made, mut others) = (Vec::new(), BTreeMap::new());
+    let mut unknown: BTreeSet<&str> = wanted.into_iter().collect();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
+        if let Some((_, rest)) = line.split_once(' ') {
+            unknown.remove(rest.split(':').next().unwrap_or_default());
+        }
         match line.split_once(' ') {
             Some(("made", name)) => made.push(name.to_owned()),
             Some(("skipped", rest)) => {
@@ -42,6 +48,7 @@ fn generate(folder: &Path) -> Option<(Vec<String>, BTreeMap<String, String>)> {
             _ => {}
         }
     }
+    others.extend(unknown.into_iter().map(|name| (name.to_owned(), " no such model".to_owned())));
     Some((made, others))
 }
 
