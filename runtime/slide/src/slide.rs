@@ -97,7 +97,7 @@ impl Slide {
     fn direct(&self, level: u32) -> Result<&Direct, Option<NotDirect>> {
         let direct = self.direct.as_ref().ok_or(None)?.as_ref().map_err(|reason| Some(reason.clone()))?;
         let exact = self.levels().get(level as usize).is_some_and(|level| self.handle.is_exact(level));
-        let openslide = |x, y, width, height| self.handle.read(level, (x, y), (width, height), self.background);
+        let openslide = |x, y, width, height| self.handle.read(level, (x, y), (width, height), self.background, false);
         direct.agrees(level, exact, self.background, openslide)?;
         Ok(direct)
     }
@@ -225,12 +225,7 @@ impl Slide {
     /// [`ReadError`]: no such level, an empty or too large rectangle, damaged tiles in it. Other rectangles stay
     /// readable.
     pub fn read_level(&self, level: u32, x: i64, y: i64, width: u32, height: u32) -> Result<Region, ReadError> {
-        let direct = self.direct(level).ok();
-        let region = direct.map(|direct| direct.read_level(level, x, y, (width, height), self.background));
-        match region.transpose()?.flatten() {
-            Some(region) => Ok(region),
-            None => self.handle.read(level, (x, y), (width, height), self.background),
-        }
+        self.read_rectangle(level, (x, y), (width, height), false)
     }
 
     /// Reads as [`Slide::read_level`]; where OpenSlide reads, several threads decode the stored tiles. For large rectangles, and
@@ -243,9 +238,21 @@ impl Slide {
         width: u32,
         height: u32,
     ) -> Result<Region, ReadError> {
-        match self.direct(level) {
-            Ok(_) => self.read_level(level, x, y, width, height),
-            Err(_) => self.handle.read_on_threads(level, (x, y), (width, height), self.background),
+        self.read_rectangle(level, (x, y), (width, height), true)
+    }
+
+    fn read_rectangle(
+        &self,
+        level: u32,
+        (x, y): (i64, i64),
+        size: (u32, u32),
+        on_threads: bool,
+    ) -> Result<Region, ReadError> {
+        let direct = self.direct(level).ok();
+        let region = direct.map(|direct| direct.read_level(level, x, y, size, self.background));
+        match region.transpose()?.flatten() {
+            Some(region) => Ok(region),
+            None => self.handle.read(level, (x, y), size, self.background, on_threads),
         }
     }
 

@@ -59,36 +59,15 @@ impl SharedHandle {
     }
 
     /// Reads a rectangle in whole pixels of a level. A failure is that of these pixels: a handle that another read has
-    /// killed is replaced, and the read repeated.
+    /// killed is replaced, and the read repeated. With `on_threads`, several threads decode the stored tiles first: for a
+    /// caller that reads on one thread.
     pub(crate) fn read(
-        &self,
-        level: u32,
-        at: (i64, i64),
-        size: (u32, u32),
-        background: [u8; 3],
-    ) -> Result<Region, ReadError> {
-        self.read_by(level, at, size, background, |_| None)
-    }
-
-    /// Reads as [`SharedHandle::read`]; several threads decode the stored tiles. For a caller that reads on one thread.
-    pub(crate) fn read_on_threads(
-        &self,
-        level: u32,
-        at: (i64, i64),
-        size: (u32, u32),
-        background: [u8; 3],
-    ) -> Result<Region, ReadError> {
-        let tile = self.header.tile(level as usize);
-        self.read_by(level, at, size, background, |found| Ahead::new(found, tile, self.library.cache_bytes()))
-    }
-
-    fn read_by(
         &self,
         level: u32,
         (x, y): (i64, i64),
         (width, height): (u32, u32),
         background: [u8; 3],
-        ahead: impl Fn(&Level) -> Option<Ahead>,
+        on_threads: bool,
     ) -> Result<Region, ReadError> {
         let mut region = Region::blank(width, height, background)?;
         let levels = &self.header.levels;
@@ -102,7 +81,8 @@ impl SharedHandle {
             region.data_pixels = 0;
             Window { ahead, ..window }.read(handle, number, found.downsample, (x, y), background, &mut region)
         };
-        if read(&handle, ahead(found)).is_err() {
+        let stored = self.header.tile(level as usize).filter(|_| on_threads);
+        if read(&handle, Ahead::new(found, stored, self.library.cache_bytes())).is_err() {
             // Another thread may have met a bad tile. Nobody else uses a new handle, so its error is that of this read.
             let fresh = self.reopen()?;
             read(&fresh, None).map_err(ReadError::Damaged)?;
