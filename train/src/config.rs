@@ -15,6 +15,7 @@
 
 mod check;
 mod class_weights;
+mod common;
 mod device;
 mod labels;
 mod limits;
@@ -31,6 +32,7 @@ use kiln_tile::stain::StainMethod;
 use serde::{Deserialize, Serialize};
 
 pub use class_weights::{ClassWeights, WeightRule};
+pub(crate) use common::CommonKeys;
 pub use device::TrainingDevice;
 pub(crate) use labels::labels_problem;
 pub(crate) use parse::{parse_yaml, read_text};

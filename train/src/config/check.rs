@@ -3,9 +3,10 @@
 use kiln_tile::SIDE;
 
 use super::Config;
+use super::common::CommonKeys;
 use super::labels::labels_problem;
 use super::subgroup::SubgroupKey;
-use super::value::{not_negative, positive};
+use super::value::not_negative;
 use crate::model::Part;
 
 /// Largest number of weights of a model: 4 GB, without Adam's moments.
@@ -27,13 +28,6 @@ impl Config {
             (split.train.min(split.val).min(split.test) > 0.0, "data.split: every fraction must be over 0".to_owned()),
             (training.batch >= 2, "training.batch: must be at least 2 (batch normalisation needs a batch)".to_owned()),
             (training.batch <= 65_536, "training.batch: must be at most 65536".to_owned()),
-            ((1..=1_000_000).contains(&training.epochs), "training.epochs: must be 1 to 1000000".to_owned()),
-            (self.data.workers <= 1024, "data.workers: must be at most 1024".to_owned()),
-            (
-                positive(training.learning_rate),
-                "training.learning_rate: must be over 0, and at most 1000000".to_owned(),
-            ),
-            (not_negative(training.weight_decay), "training.weight_decay: must be 0 to 1000000".to_owned()),
             (
                 training.early_stopping.is_none_or(|stopping| stopping.patience > 0),
                 "training.early_stopping.patience: must be at least 1; null instead of the mapping never stops"
@@ -43,15 +37,6 @@ impl Config {
                 training.early_stopping.is_none_or(|stopping| not_negative(stopping.min_delta)),
                 "training.early_stopping.min_delta: must be 0 to 1000000".to_owned(),
             ),
-            (training.schedule.is_sound(), "training.schedule.minimum: must be in [0, 1]".to_owned()),
-            (
-                self.data.slides.mpp_override.is_none_or(positive),
-                "data.slides.mpp_override: must be over 0, and at most 1000000".to_owned(),
-            ),
-            (
-                self.data.micrometres_per_pixel.is_none_or(positive),
-                "data.micrometres_per_pixel: must be over 0, and at most 1000000".to_owned(),
-            ),
             ((0.0..1.0).contains(&training.label_smoothing), "training.label_smoothing: must be in [0, 1)".to_owned()),
             (
                 (100..=1_000_000).contains(&self.bootstrap_resamples),
@@ -59,7 +44,17 @@ impl Config {
             ),
         ];
         let problem = checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem);
+        let common = CommonKeys {
+            epochs: training.epochs,
+            learning_rate: training.learning_rate,
+            weight_decay: training.weight_decay,
+            schedule: &training.schedule,
+            workers: self.data.workers,
+            mpp_override: self.data.slides.mpp_override,
+            micrometres_per_pixel: self.data.micrometres_per_pixel,
+        };
         problem
+            .or_else(|| common.problem())
             .or_else(|| labels_problem(self.data.normal_classes.as_deref()))
             .or_else(|| self.model_problem())
             .or_else(|| self.crop_problem())

@@ -6,8 +6,9 @@ use kiln_tile::SizePolicy;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::config::value::{config_error, not_negative, positive};
-use crate::config::{BackboneConfig, Schedule, SlideConfig, TrainingDevice, parse_yaml, read_text};
+use crate::config::{
+    BackboneConfig, CommonKeys, Schedule, SlideConfig, TrainingDevice, config_error, parse_yaml, read_text,
+};
 use crate::data::{Augmentation, ColourJitter};
 
 /// The configuration of a pre-training.
@@ -163,27 +164,24 @@ impl PretrainConfig {
                 data.augmentation != Augmentation::off(),
                 "data.augmentation: nothing is changed, so both variations of a tile would be equal",
             ),
-            (data.workers <= 1024, "data.workers: must be at most 1024"),
-            (
-                data.slides.mpp_override.is_none_or(positive),
-                "data.slides.mpp_override: must be over 0, and at most 1000000",
-            ),
-            (
-                data.micrometres_per_pixel.is_none_or(positive),
-                "data.micrometres_per_pixel: must be over 0, and at most 1000000",
-            ),
-            ((1..=1_000_000).contains(&training.epochs), "training.epochs: must be 1 to 1000000"),
             (
                 (4..=65_536).contains(&training.batch),
                 "training.batch: must be 4 to 65536 (the projections are normalised by their batch)",
             ),
-            (positive(training.learning_rate), "training.learning_rate: must be over 0, and at most 1000000"),
-            (not_negative(training.weight_decay), "training.weight_decay: must be 0 to 1000000"),
-            (training.schedule.is_sound(), "training.schedule.minimum: must be in [0, 1]"),
         ];
         let problem = checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem.to_owned());
+        let common = CommonKeys {
+            epochs: training.epochs,
+            learning_rate: training.learning_rate,
+            weight_decay: training.weight_decay,
+            schedule: &training.schedule,
+            workers: data.workers,
+            mpp_override: data.slides.mpp_override,
+            micrometres_per_pixel: data.micrometres_per_pixel,
+        };
         // The backbone of a run is below `model`.
         let of_backbone = || Some(self.backbone.problem()?.replace("model.backbone", "backbone"));
+        let problem = problem.or_else(|| common.problem());
         problem.or_else(of_backbone).or_else(|| data.augmentation.check().err().map(|error| error.to_string()))
     }
 }

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use kiln_files::publish;
 
-use super::config::{PretrainConfig, PretrainTraining};
+use super::config::PretrainConfig;
 use super::event::PretrainEvent;
 use super::facts::{COLLAPSED, PretrainEpoch, PretrainFacts, facts_file};
 use super::request::PretrainRequest;
@@ -19,7 +18,7 @@ use super::tiles::Tiles;
 use crate::data::TileBatch;
 use crate::model::backbone::Backbone;
 use crate::model::tensors::{read, tile_tensor};
-use crate::training::{Purpose, seed};
+use crate::training::{Purpose, adam, seed};
 use crate::{Error, Result, weights};
 
 /// Largest number of batches that batch normalisation is recalibrated on.
@@ -65,7 +64,7 @@ pub fn pretrain(request: &PretrainRequest, observer: &mut dyn FnMut(&PretrainEve
         steps: tiles.steps(),
         epochs: config.training.epochs,
     });
-    let mut trainer = Trainer { config, tiles: &tiles, optimizer: adam(&config.training), device: &device };
+    let mut trainer = Trainer { config, tiles: &tiles, optimizer: adam(config.training.weight_decay), device: &device };
     let (model, epochs) = trainer.train(model, observer)?;
     observer(&PretrainEvent::Recalibrating);
     let weights_sha256 = weights::save(&request.out, recalibrated(model, &tiles, &device)?)?;
@@ -128,13 +127,6 @@ fn write_facts(weights: &Path, facts: &PretrainFacts) -> Result<()> {
     let mut text = serde_json::to_vec_pretty(facts).map_err(wrong)?;
     text.push(b'\n');
     publish::write_file(&path, &text).map_err(Error::io(&path))
-}
-
-fn adam(training: &PretrainTraining) -> ModuleOptimizer {
-    let decay = training.weight_decay;
-    let adam = AdamConfig::new().with_epsilon(1e-8);
-    let adam = if decay > 0.0 { adam.with_weight_decay(Some(WeightDecayConfig::new(decay as f32))) } else { adam };
-    adam.init()
 }
 
 /// The loop over epochs and steps.

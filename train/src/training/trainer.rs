@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use burn::module::Module;
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Int, Tensor};
 use kiln_files::digest::sha256_file;
 use kiln_tile::SIDE;
@@ -13,6 +12,7 @@ use kiln_tile::SIDE;
 use super::evaluation::validate;
 use super::history::write_history;
 use super::layout::same_file;
+use super::optimizer::adam;
 use super::prepared::{self, Prepared};
 use super::seeds::Purpose;
 use super::source::{Batch, Input, Source, no_features};
@@ -26,7 +26,7 @@ use crate::metrics::auroc;
 use crate::model::tensors::{feature_tensor, label_tensor, normal_mask, read, tile_tensor};
 use crate::model::{LossOptions, OnePass, Zoo};
 use crate::picture::EpochRecord;
-use crate::{Config, Error, Result};
+use crate::{Error, Result};
 
 /// A training between two epochs.
 pub(super) struct Trainer<'a> {
@@ -49,7 +49,8 @@ impl<'a> Trainer<'a> {
         let inference = config.training.device.open()?;
         let device = inference.clone().autodiff();
         let zoo = Zoo::new(&config.model, prepared.classes.names.len(), prepared.seed(Purpose::Weights, 0), &device);
-        let (mut zoo, optimizer, state) = checkpoint::read(&layout.checkpoints(), zoo, adam(config))?;
+        let (mut zoo, optimizer, state) =
+            checkpoint::read(&layout.checkpoints(), zoo, adam(config.training.weight_decay))?;
         let resumed_at = state.as_ref().map(|state| state.step);
         let mut state = state.unwrap_or_default();
         let before = std::mem::replace(&mut state.data_sha256, prepared.data_sha256.clone());
@@ -188,7 +189,7 @@ impl<'a> Trainer<'a> {
     /// The best epoch of stage one, with a fresh optimiser.
     fn begin_stage_two(&mut self, zoo: Zoo, observer: &mut dyn Observer) -> Result<Zoo> {
         let zoo = checkpoint::load_weights(&self.layout.best(), zoo)?;
-        self.optimizer = adam(&self.prepared.config);
+        self.optimizer = adam(self.prepared.config.training.weight_decay);
         observer.event(&Event::StageTwo { from: self.state.best_epoch });
         self.state.begin_stage_two();
         Ok(zoo)
@@ -257,11 +258,4 @@ impl<'a> Trainer<'a> {
     fn checkpoint(&self, zoo: &Zoo) -> Result<()> {
         checkpoint::write(&self.layout.checkpoints(), zoo, &self.optimizer, &self.state)
     }
-}
-
-fn adam(config: &Config) -> ModuleOptimizer {
-    let decay = config.training.weight_decay;
-    let adam = AdamConfig::new().with_epsilon(1e-8);
-    let adam = if decay > 0.0 { adam.with_weight_decay(Some(WeightDecayConfig::new(decay as f32))) } else { adam };
-    adam.init()
 }
