@@ -64,16 +64,15 @@ pub fn load(path: &Path, config: &BackboneConfig, device: &Device) -> Result<(Ba
             "SHA-256 {digest} differs from the .sha256 file; import or fetch the weights again"
         )));
     }
-    // The file may have more stages than the model.
-    let with_stages = |stages: usize| -> Result<Backbone, RecordError> {
-        let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes.clone()))?.allow_unused(true);
-        Backbone::new(config.name, stages, config.width, device).try_load_record(record)
-    };
     let refuse = |error: RecordError| Error::OtherBackbone {
         path: path.to_owned(),
         backbone: config.name.to_string(),
         reason: error.to_string(),
     };
+    // The file may have more stages than the model.
+    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(refuse)?.allow_unused(true);
+    let with_stages =
+        |stages: usize| Backbone::new(config.name, stages, config.width, device).try_load_record(record.clone());
     let depth = config.depth();
     match with_stages(depth) {
         Ok(backbone) => Ok((backbone, digest)),
