@@ -11,6 +11,7 @@ use kiln_train::Error;
 use kiln_train::data::{self, ColourCheck, Dataset, SlideOptions, SplitPlan, synth};
 use serde_json::json;
 
+use super::interval::interval;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -147,8 +148,8 @@ fn open(data: &Path) -> Result<Dataset, Error> {
 fn colour(check: Option<&ColourCheck>) -> String {
     match check {
         Some(ColourCheck { auroc, positive, folds }) => format!(
-            "AUROC {:.3} [{:.3}, {:.3}] for `{positive}` by colour statistics alone, {folds} folds by group; 0.5 is chance",
-            auroc.value, auroc.low, auroc.high
+            "AUROC {} for `{positive}` by colour statistics alone, {folds} folds by group; 0.5 is chance",
+            interval(*auroc)
         ),
         None => "not measured: it needs two classes, each in several groups".to_owned(),
     }

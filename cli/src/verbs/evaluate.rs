@@ -1,7 +1,6 @@
 //! `kiln evaluate`: metrics with intervals for a run or a bundle, on its own test split or on other data.
 
 mod bundle;
-mod interval;
 mod part;
 mod reconstruction;
 mod report;

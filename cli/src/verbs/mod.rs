@@ -23,6 +23,8 @@ mod format;
 #[cfg(feature = "export")]
 mod import;
 #[cfg(feature = "train")]
+mod interval;
+#[cfg(feature = "train")]
 mod labels;
 mod man;
 mod merge;

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use kiln_train::metrics::Interval;
 use kiln_train::study::{self, CentreFigures, Results, StudyEvent, StudyLayout, StudyRequest};
 use kiln_train::training::{Event, Observer};
 
+use super::interval::interval;
 use super::labels;
 use super::train::{Display, feature_backend};
 use crate::exit::Exit;
@@ -74,7 +74,6 @@ fn show(request: &StudyRequest, results: &Results, out: &Output) -> anyhow::Resu
     if out.json {
         return out.document(results);
     }
-    let interval = |figure: Interval| format!("{:.3} [{:.3}, {:.3}]", figure.value, figure.low, figure.high);
     let width = results.entries.iter().map(|entry| entry.name.chars().count()).max().unwrap_or(0).max(5);
     out.line(format_args!("{:<width$}  {:<22}  {:<22}  minus {}", "model", "AUROC", "F1", results.reference));
     for entry in &results.entries {

@@ -7,8 +7,11 @@ use std::sync::Arc;
 use clap::Args as ClapArgs;
 use kiln_train::Config;
 use kiln_train::features::FeatureBackend;
+use kiln_train::metrics::Interval;
 use kiln_train::training::{Event, Observer, Run, TrainRequest, train};
+use serde::Deserialize as _;
 
+use super::interval::interval;
 use super::labels;
 use super::steps::Steps;
 use crate::destination::Destination;
@@ -96,25 +99,18 @@ pub(crate) fn summarise(run: &Run, out: &Output) -> anyhow::Result<()> {
             "metrics": metrics,
         }));
     }
-    let interval = |name: &str| {
-        let part = |end: &str| metrics.pointer(&format!("/{name}/{end}")).and_then(serde_json::Value::as_f64);
-        match (part("value"), part("low"), part("high")) {
-            (Some(value), Some(low), Some(high)) => format!("{value:.3} [{low:.3}, {high:.3}]"),
-            _ => "not measured".to_owned(),
-        }
+    let figure = |name: &str| {
+        let found = metrics.pointer(&format!("/{name}")).and_then(|found| Interval::deserialize(found).ok());
+        found.map_or_else(|| "not measured".to_owned(), interval)
     };
     out.line(format_args!("run        {}", run.layout.root().display()));
     out.line(format_args!("best       epoch {} of {}", run.facts.best_epoch, run.facts.epochs));
-    out.line(format_args!(
-        "AUROC      {}  on {} test tiles, 95 % interval over groups",
-        interval("auroc"),
-        metrics["n"]
-    ));
+    out.line(format_args!("AUROC      {}  on {} test tiles, 95 % interval over groups", figure("auroc"), metrics["n"]));
     out.line(format_args!(
         "colour     {}  AUROC of colour statistics alone on the same tiles",
-        interval("baseline/colour_auroc")
+        figure("baseline/colour_auroc")
     ));
-    out.line(format_args!("F1         {}  at threshold {:.4}", interval("f1"), run.facts.threshold.value));
+    out.line(format_args!("F1         {}  at threshold {:.4}", figure("f1"), run.facts.threshold.value));
     if let Some(latent) = metrics.get("latent") {
         latent_line(latent, out);
     }

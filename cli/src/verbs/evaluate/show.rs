@@ -6,10 +6,10 @@ use kiln_train::data::LabelCount;
 use kiln_train::metrics::{Failures, Interval, Metrics};
 use serde::Serialize;
 
-use super::interval::interval;
 use super::subject::Subject;
 use super::{Args, subgroups};
 use crate::output::Output;
+use crate::verbs::interval::interval;
 
 /// The JSON document: `metrics.json`, and the subject of the measurement.
 #[derive(Serialize)]

@@ -5,8 +5,8 @@ use kiln_train::data::Dataset;
 use kiln_train::metrics::Subgroups;
 
 use super::Args;
-use super::interval::interval;
 use crate::output::Output;
+use crate::verbs::interval::interval;
 
 /// The keys to measure. Those that were asked for are all kept; of those in the configuration of the run, a column that this
 /// data set does not have is named and left out.
