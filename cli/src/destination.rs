@@ -1,5 +1,7 @@
 //! The target of a verb's output. It is never one of the verb's inputs, not even by another path, a link or a hard link.
 
+use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use kiln_files::FileIdentity;
@@ -75,14 +77,11 @@ impl<'a> Destination<'a> {
         if !self.exists() {
             return Ok(());
         }
-        let unreadable = || self.refused("exists, and is no folder that can be read");
-        for entry in std::fs::read_dir(self.path).map_err(|_| unreadable())? {
-            let name = entry.map_err(|_| unreadable())?.file_name();
-            if !files.iter().any(|file| name == *file) {
-                return Err(self.refused(&format!("contains {}, which is not part of a report", name.display())));
-            }
+        match first_other(self.path, files) {
+            Ok(None) => Ok(()),
+            Ok(Some(name)) => Err(self.refused(&format!("contains {}, which is not part of a report", name.display()))),
+            Err(_) => Err(self.refused("exists, and is no folder that can be read")),
         }
-        Ok(())
     }
 
     /// Refuses a file whose name ends otherwise: files of other kinds are not replaced by mistake.
@@ -119,6 +118,17 @@ impl<'a> Destination<'a> {
     fn refused(&self, reason: &str) -> Refused {
         Refused { flag: self.flag, path: self.path.to_owned(), reason: reason.to_owned() }
     }
+}
+
+/// The name of an entry of a folder that is none of these files.
+pub(crate) fn first_other(folder: &Path, files: &[&str]) -> io::Result<Option<OsString>> {
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        if !files.iter().any(|file| name == *file) {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 /// The path with links and `..` resolved, as far as it exists.

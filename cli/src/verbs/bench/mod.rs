@@ -17,7 +17,7 @@ use kiln_runtime::{Bundle, ProviderKind, Providers, Runtime, Session, SessionOpt
 use super::endpoint::EndpointArgs;
 use super::number::{at_least_one, cores};
 use super::provider::{EXECUTION, ProviderOptionArgs};
-use crate::destination::Destination;
+use crate::destination::{Destination, first_other};
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -236,18 +236,14 @@ fn may_replace(folder: &Path, args: &Args) -> anyhow::Result<()> {
         return Ok(());
     }
     let cannot = || format!("cannot replace {}", folder.display());
-    let mut is_report = false;
-    for entry in std::fs::read_dir(folder).with_context(cannot)? {
-        let name = entry.with_context(cannot)?.file_name();
-        let is_ours = FILES.iter().any(|file| name == *file);
-        anyhow::ensure!(
-            is_ours,
+    if let Some(name) = first_other(folder, &FILES).with_context(cannot)? {
+        anyhow::bail!(
             "--out {}: not replaced, because it contains {}, which is not part of a report\nhint: name another folder",
             folder.display(),
             name.display()
         );
-        is_report = true;
     }
+    let is_report = FILES.iter().any(|file| folder.join(file).symlink_metadata().is_ok());
     anyhow::ensure!(
         is_report,
         "--out {}: not replaced, because it exists and contains no report\nhint: name another folder",
