@@ -24,6 +24,12 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(escape).collect())
 }
 
+/// Returns the text on one line as a cell of a Markdown table: it cannot end the cell, begin a tag or quote code.
+#[must_use]
+pub fn markdown_cell(text: &str) -> String {
+    one_line(text).replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('`', "'")
+}
+
 /// Returns true for line breaks, control characters, and marks that reorder text on a terminal.
 fn is_unsafe(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -46,6 +52,11 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(one_line(text), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_cell_stays_a_cell() {
+        assert_eq!(markdown_cell("a|b\n<c> `d` \\"), "a\\|b &lt;c> 'd' \\\\");
     }
 
     #[test]

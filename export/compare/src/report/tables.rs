@@ -5,6 +5,7 @@ use super::text::{
     summary, verdict,
 };
 use super::{PairReport, Report};
+use kiln_files::text::markdown_cell as cell;
 
 /// Tiles and flips that a table lists at most.
 const LISTED: usize = 10;
@@ -83,9 +84,4 @@ fn table(columns: &[&str], rows: &[Vec<String>]) -> String {
     }
     text.push('\n');
     text
-}
-
-/// Text from files that cannot end a cell or begin a tag.
-fn cell(text: &str) -> String {
-    kiln_files::text::one_line(text).replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('`', "'")
 }

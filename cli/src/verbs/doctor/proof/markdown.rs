@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use kiln_files::text::one_line;
+use kiln_files::text::{markdown_cell, one_line};
 use serde_json::Value;
 
 /// Characters of a cell: a crash may print thousands of lines, and an issue has a limit.
@@ -100,8 +100,7 @@ fn escaped(text: &str) -> String {
     let text = one_line(text);
     let end = text.char_indices().nth(LONGEST).map_or(text.len(), |(at, _)| at);
     let cut = if end < text.len() { " …" } else { "" };
-    let text = text[..end].replace('\\', "\\\\").replace('|', "\\|").replace('`', "'");
-    text.replace('<', "&lt;").replace('>', "&gt;") + cut
+    markdown_cell(&text[..end]).replace('>', "&gt;") + cut
 }
 
 #[cfg(test)]
