@@ -81,7 +81,7 @@ impl Proof {
             }
         }
         for provider in self.providers.iter().filter(|provider| provider.named) {
-            let verdict = if provider.passed() { "PASSED" } else { "DID NOT PASS" };
+            let verdict = if provider.passed { "PASSED" } else { "DID NOT PASS" };
             out.line(format_args!("{}: {verdict}", provider.provider));
         }
     }

@@ -44,7 +44,7 @@ struct Task<'a> {
     name: Name,
     precision: Option<&'a str>,
     kind: ProviderKind,
-    library: PathBuf,
+    library: &'a Path,
 }
 
 impl<'a> Prover<'a> {
@@ -60,14 +60,14 @@ impl<'a> Prover<'a> {
     pub(super) fn prove(&mut self, candidate: &Candidate<'_>) -> anyhow::Result<ProviderProof> {
         let mut steps = candidate.steps();
         let stopped = steps.iter().find(|step| step.status != Status::Ok).map(|step| step.step);
-        let library = candidate.library.map(|library| PathBuf::from(&library.path)).unwrap_or_default();
+        let library = candidate.library.map_or(Path::new(""), |library| Path::new(&library.path));
         let bundle = self.bundle;
         for (name, precision) in planned(candidate.kind, bundle) {
             let step = match stopped.or_else(|| failed_before(name, precision, &steps)) {
                 Some(earlier) => Step::blocked(name, earlier),
                 None if self.clock.is_over() => Step::out_of_time(name),
                 None => {
-                    let task = Task { name, precision, kind: candidate.kind, library: library.clone() };
+                    let task = Task { name, precision, kind: candidate.kind, library };
                     self.take(&task, &steps)?
                 }
             };
@@ -98,7 +98,7 @@ impl<'a> Prover<'a> {
 
     fn devices(&self, task: &Task<'_>) -> anyhow::Result<Step> {
         let ask = Ask::Devices { provider: task.kind.name().to_owned() };
-        let answer = trial::ask_within::<Vec<ProviderDevice>>(&task.library, &ask, trial::PATIENCE)?;
+        let answer = trial::ask::<Vec<ProviderDevice>>(task.library, &ask)?;
         Ok(match answer {
             Ok(devices) if devices.is_empty() => {
                 Step::skipped(task.name, "ONNX Runtime lists no devices for this provider".to_owned())
@@ -159,7 +159,7 @@ impl<'a> Prover<'a> {
             bundle: self.bundle.path.clone(),
             precision: task.precision.unwrap_or_default().to_owned(),
         };
-        trial::ask_within(&task.library, &ask, self.patience(task.kind))
+        trial::ask_within(task.library, &ask, self.patience(task.kind))
     }
 
     /// Runs a verb on the bundle with the provider alone.
@@ -168,7 +168,7 @@ impl<'a> Prover<'a> {
         let fixed = [verb, &path, "--provider", task.kind.name(), "--precision", task.precision.unwrap_or_default()];
         let settings = self.settings(task.kind).into_iter().flat_map(|one| ["--provider-option".to_owned(), one]);
         let arguments: Vec<String> = fixed.iter().chain(more).map(ToString::to_string).chain(settings).collect();
-        self.checks.push(Check::run(&task.library, &arguments, self.patience(task.kind))?);
+        self.checks.push(Check::run(task.library, &arguments, self.patience(task.kind))?);
         Ok(&self.checks[self.checks.len() - 1])
     }
 

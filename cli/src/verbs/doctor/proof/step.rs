@@ -173,10 +173,6 @@ impl ProviderProof {
         Self { provider, named, passed, steps }
     }
 
-    pub(super) fn passed(&self) -> bool {
-        self.passed
-    }
-
     /// The reason that it does not pass: a failed check rather than anything else, else the first fault.
     pub(super) fn fault(&self) -> Option<Fault> {
         let faults = || self.steps.iter().filter_map(|step| step.fault);
@@ -259,9 +255,9 @@ mod tests {
     #[test]
     fn a_step_that_does_not_apply_lets_the_provider_pass_and_one_out_of_time_does_not() {
         let good = || vec![Step::ok(Name::Loads, None), Step::skipped(Name::Devices, "none are listed".to_owned())];
-        assert!(proof(good()).passed() && proof(good()).fault().is_none());
+        assert!(proof(good()).passed && proof(good()).fault().is_none());
         let cut = proof([good(), vec![Step::out_of_time(Name::Parity)]].concat());
-        assert!(!cut.passed() && cut.is_cut_short() && !cut.misses_parity());
+        assert!(!cut.passed && cut.is_cut_short() && !cut.misses_parity());
         assert_eq!(cut.fault(), Some(Fault::Check));
     }
 
