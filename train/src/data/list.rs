@@ -1,7 +1,7 @@
 //! Lists of tiles as CSV: `path,label[,group][,split]`, and further columns such as `centre`. Lists are untrusted input: the
 //! size is limited, paths must be under the root, and every error names its line. An unknown column is an error, because a
-//! mistyped `group` would silently turn a split by slide into a split by tile. [`write`] refuses entries that [`read`] would not return
-//! unchanged, so that a training never ends in a `split.csv` that cannot be read.
+//! mistyped `group` would silently turn a split by slide into a split by tile. [`write`] refuses entries that [`read`] would
+//! not return unchanged, so that a training never ends in a `split.csv` that cannot be read.
 
 use std::collections::HashMap;
 use std::fs::File;
