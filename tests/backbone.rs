@@ -205,6 +205,27 @@ fn a_memory_bank_gives_a_score_and_a_map_and_knows_no_classes() {
 }
 
 #[test]
+fn a_mixture_of_normal_tiles_is_exported_with_a_score_alone() {
+    let (fixture, folder) = (fixture(), scratch());
+    let path = folder.path().join("mixture.yaml");
+    let mixture = "tile: null, patch: null, pooling: mean_and_centre, mixture: {components: 2, dimensions: 3}";
+    fs::write(&path, config(&format!("{{kind: memory_bank, backbone: {BACKBONE}, {mixture}}}"))).unwrap();
+    let runs = ["run", "again"].map(|name| folder.path().join(name));
+    for run in &runs {
+        kiln!("train", &path, "--data", fixture.tiles(), "--out", run).code(0);
+    }
+    let [first, second] = runs.each_ref().map(|run| fs::read(run.join("model.bpk")).unwrap());
+    assert!(first == second, "the same seed gave other weights");
+
+    let bundle = folder.path().join("bundle");
+    let exported = kiln!("--json", "export", &runs[0], "--out", &bundle).code(0).json();
+    assert_eq!(exported["parity"]["passed"], true);
+    let manifest = read_json(&bundle.join("manifest.json"));
+    assert_eq!(manifest["outputs"].as_array().unwrap().len(), 1);
+    assert!(manifest["outputs"][0]["meaning"].as_str().unwrap().contains("density"));
+}
+
+#[test]
 fn what_does_not_fit_a_backbone_is_named() {
     let (fixture, folder) = (fixture(), scratch());
     let path = folder.path().join("bank.yaml");
@@ -221,6 +242,12 @@ fn what_does_not_fit_a_backbone_is_named() {
     say("{kind: transfer, backbone: {nmae: resnet18}}", 2, &["nmae", "did you mean `name`"]);
     say("{kind: transfer, backbone: {name: resnet18, stages: [4], weights: nowhere.bpk}}", 2, &["nowhere.bpk"]);
     say("{kind: memory_bank, tile: null, patch: null}", 2, &["`tile`, `patch` or both"]);
+    say("{kind: memory_bank, mixture: {}}", 2, &["model.mixture", "set one of them to null"]);
+    say(
+        &format!("{{kind: memory_bank, backbone: {BACKBONE}, tile: null, patch: null, mixture: {{components: 200}}}}"),
+        2,
+        &["model.mixture.components", "200 components", "fewer"],
+    );
     let other = folder.path().join("other");
     fs::write(&path, config(&format!("{{kind: memory_bank, backbone: {BACKBONE}, tile: {{entries: 5000}}}}"))).unwrap();
     kiln!("train", &path, "--data", fixture.tiles(), "--out", &other).code(2).says(&["model.tile", "5000"]);

@@ -36,7 +36,8 @@ fn a_run_and_its_bundle_have_the_same_figures() {
         assert_eq!(burn["auroc"]["value"], read_json(&run.join("metrics.json"))["auroc"]["value"]);
         let error = |figures: &serde_json::Value| figures["reconstruction"]["mse"]["value"].as_f64();
         match (error(&burn), error(&onnx)) {
-            (Some(burn), Some(onnx)) => assert!((burn - onnx).abs() < 1e-6 * burn, "{burn} {onnx}"),
+            // Sums of 196,608 squares in single precision: 1.4e-6 apart on one processor, less on others.
+            (Some(burn), Some(onnx)) => assert!((burn - onnx).abs() < 1e-5 * burn, "{burn} {onnx}"),
             (burn, onnx) => assert_eq!((burn, onnx, kind), (None, None, Kind::Cnn)),
         }
     }

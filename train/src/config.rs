@@ -44,8 +44,8 @@ use crate::data::{Augmentation, SlideOptions, Synthesis};
 use crate::metrics::ThresholdRule;
 pub use crate::model::backbone::{BackboneConfig, BackboneKind, Pooling, Weights};
 pub use crate::model::{
-    BankConfig, CnnConfig, Head, HybridConfig, HybridScore, MemoryBankConfig, ModelConfig, PatchBankConfig,
-    Reconstruct, TransferConfig, VaeConfig,
+    BankConfig, CnnConfig, Head, HybridConfig, HybridScore, MemoryBankConfig, MixtureConfig, ModelConfig,
+    PatchBankConfig, Reconstruct, TransferConfig, VaeConfig,
 };
 
 /// The whole configuration of a run.

@@ -20,6 +20,7 @@ pub(crate) const CONFIG: Target = Target {
             include_str!("../../../../configs/hybrid.yaml"),
             include_str!("../../../../configs/transfer.yaml"),
             include_str!("../../../../configs/memory-bank.yaml"),
+            include_str!("../../../../configs/mixture-pcam.yaml"),
             include_str!("../../../../configs/pretrain.yaml"),
             "name: a\nmodel: {kind: cnn}\n--set training.epochs=3\n--set data.normal_classes=[benign, \"1\"]",
             "name: a\nmethod: {kind: simsiam, projection: 8}\nbackbone: {weights: random}\n--set training.epochs=3",

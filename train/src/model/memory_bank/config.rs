@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::backbone::BackboneConfig;
+use crate::model::backbone::{BackboneConfig, Pooling};
 use crate::model::{ModelSettings, Scores};
 
 /// A bank of vectors of whole normal tiles.
@@ -39,6 +39,22 @@ impl Default for PatchBankConfig {
     }
 }
 
+/// A density of whole normal tiles: Gaussians in the space of the first principal components of their vectors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MixtureConfig {
+    /// Number of Gaussians, each with a full covariance.
+    pub components: usize,
+    /// Number of principal components.
+    pub dimensions: usize,
+}
+
+impl Default for MixtureConfig {
+    fn default() -> Self {
+        Self { components: 16, dimensions: 10 }
+    }
+}
+
 /// Distances of whole tiles and of patches from normal ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -47,6 +63,13 @@ pub struct MemoryBankConfig {
     pub backbone: BackboneConfig,
     /// The bank of whole tiles, whose distance is the score; `null` takes the score from the patches.
     pub tile: Option<BankConfig>,
+    /// A mixture of whole tiles, whose negative log-density is the score in place of a distance; `null` for none. Left out of
+    /// written configurations without one, so that those of older versions stay the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mixture: Option<MixtureConfig>,
+    /// The numbers that each map becomes in vectors of whole tiles. Left out of written configurations at its default.
+    #[serde(skip_serializing_if = "Pooling::is_default")]
+    pub pooling: Pooling,
     /// The bank of patches, whose distances are the error map; `null` for none.
     pub patch: Option<PatchBankConfig>,
     /// Number of variations of each normal training tile. 1 without augmentation.
@@ -58,9 +81,18 @@ impl Default for MemoryBankConfig {
         Self {
             backbone: BackboneConfig::default(),
             tile: Some(BankConfig::default()),
+            mixture: None,
+            pooling: Pooling::default(),
             patch: Some(PatchBankConfig::default()),
             views: 1,
         }
+    }
+}
+
+impl MemoryBankConfig {
+    /// Length of the vectors of whole tiles.
+    pub(super) fn features(&self) -> usize {
+        self.pooling.features(self.backbone.features())
     }
 }
 
@@ -71,8 +103,18 @@ impl ModelSettings for MemoryBankConfig {
             bank.entries >= 1 && bank.of_each_tile >= 1 && bank.of_each_tile <= bank.side * bank.side
         });
         let side = self.patch.as_ref().is_none_or(|bank| [4, 8, 16, 32].contains(&bank.side));
+        let mixture = self
+            .mixture
+            .as_ref()
+            .is_none_or(|mixture| (1..=256).contains(&mixture.components) && (1..=64).contains(&mixture.dimensions));
+        let any = self.tile.is_some() || self.mixture.is_some() || self.patch.is_some();
         let checks = [
-            (self.tile.is_some() || self.patch.is_some(), "model: a memory bank needs `tile`, `patch` or both"),
+            (any, "model: a memory bank needs `tile`, `patch` or both, or `mixture`"),
+            (
+                self.tile.is_none() || self.mixture.is_none(),
+                "model.mixture: `tile` and `mixture` both make the score; set one of them to null",
+            ),
+            (mixture, "model.mixture: components must be 1 to 256, and dimensions 1 to 64"),
             (tile, "model.tile: entries must be at least neighbours, and those at least 1"),
             (side, "model.patch.side: must be 4, 8, 16 or 32"),
             (patch, "model.patch: entries and of_each_tile must be at least 1, and a tile has side x side patches"),
@@ -86,11 +128,15 @@ impl ModelSettings for MemoryBankConfig {
     fn estimated_weights(&self) -> f64 {
         let tile = self.tile.as_ref().map_or(0, |bank| bank.entries);
         let patch = self.patch.as_ref().map_or(0, |bank| bank.entries);
-        1e3 * (tile as f64 + patch as f64)
+        let mixture = self.mixture.as_ref().map_or(0, |mixture| mixture.dimensions);
+        1e3 * (tile as f64 + patch as f64 + mixture as f64)
     }
 
     fn output_meaning(&self, output: &str, _fitted_score: bool) -> &'static str {
         match output {
+            "score" if self.mixture.is_some() => {
+                "higher is more anomalous: negative natural logarithm of the density of normal tiles, about 0 where it is highest"
+            }
             "score" => "higher is more anomalous: distance from the nearest normal tiles, about 1 for a normal one",
             "error_map" => {
                 "distance of each place from the nearest normal patch, about 1 for a normal one, between patches by interpolation"

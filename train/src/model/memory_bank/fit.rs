@@ -5,7 +5,7 @@ use linfa_linalg::cholesky::Cholesky;
 use linfa_linalg::triangular::{SolveTriangular, UPLO};
 use ndarray_of_linfa::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 
-use super::{Bank, MemoryBank, MemoryBankConfig};
+use super::{Bank, MemoryBank, MemoryBankConfig, fit_mixture};
 use crate::data::random;
 use crate::model::OnePass;
 use crate::{Error, Result};
@@ -21,7 +21,10 @@ pub(super) fn fitted(model: MemoryBank, config: &MemoryBankConfig, pass: &mut On
     if let Some(bank) = &config.patch {
         check_room("patch", bank.entries, rows * of_each)?;
     }
-    let features = config.backbone.features();
+    if let Some(mixture) = &config.mixture {
+        fit_mixture::check_room(mixture, rows)?;
+    }
+    let (whole, features) = (config.features(), config.backbone.features());
     let (mut tiles, mut patches) = (Vec::new(), Vec::new());
     let (mut done, all) = (0, rows);
     for view in 0..views {
@@ -40,10 +43,14 @@ pub(super) fn fitted(model: MemoryBank, config: &MemoryBankConfig, pass: &mut On
             (pass.on_batch)(done, all);
         }
     }
-    let tile =
-        config.tile.as_ref().map(|bank| filled("tile", tiles, features, [bank.entries, bank.neighbours], device));
+    // A configuration has at most one of them.
+    let (tile, mixture) = match (&config.tile, &config.mixture) {
+        (Some(bank), _) => (Some(filled("tile", tiles, whole, [bank.entries, bank.neighbours], device)?), None),
+        (None, Some(mixture)) => (None, Some(fit_mixture::fitted(mixture, tiles, whole, seed, device)?)),
+        (None, None) => (None, None),
+    };
     let patch = config.patch.as_ref().map(|bank| filled("patch", patches, features, [bank.entries, 1], device));
-    Ok(model.with_banks(tile.transpose()?, patch.transpose()?))
+    Ok(model.with_banks(tile, mixture, patch.transpose()?))
 }
 
 /// Some patches of a tile, drawn without repetition.
@@ -108,7 +115,7 @@ fn whitening(centred: &Array2<f64>) -> std::result::Result<Array2<f64>, String> 
 }
 
 /// Root of the mean square of centred values; 1 for a constant.
-fn deviation(column: ArrayView1<'_, f64>) -> f64 {
+pub(super) fn deviation(column: ArrayView1<'_, f64>) -> f64 {
     let root = (column.dot(&column) / column.len() as f64).sqrt();
     if root > 1e-9 { root } else { 1.0 }
 }

@@ -1,19 +1,23 @@
 //! Distances from normal tiles in the features of a pretrained backbone. Needs no anomalous tile, because it learns only the
-//! features of normal ones. After PatchCore (Roth and others, 2022), with two changes: distances are Mahalanobis's, as in
+//! features of normal ones. A bank is after PatchCore (Roth and others, 2022), with two changes: distances are Mahalanobis's, as in
 //! PaDiM (Defard and others, 2021), because features of one tissue vary together; and whole tiles have a separate bank,
-//! because in tissue the arrangement is anomalous more often than any single patch.
+//! because in tissue the arrangement is anomalous more often than any single patch. In place of the distance, the score can
+//! be the negative log-density under a mixture of Gaussians.
 
 mod bank;
 mod config;
 mod fit;
+mod fit_mixture;
+mod mixture;
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 
 use bank::Bank;
-pub use config::{BankConfig, MemoryBankConfig, PatchBankConfig};
+pub use config::{BankConfig, MemoryBankConfig, MixtureConfig, PatchBankConfig};
+use mixture::Mixture;
 
-use super::backbone::{Backbone, Extraction, FrozenBackbone, Pooling};
+use super::backbone::{Backbone, Extraction, FrozenBackbone};
 use super::loss::masked_mean;
 use super::maps::enlarged;
 use super::{LossOptions, OnePass, PixelValues, Scores, TileModel};
@@ -23,6 +27,7 @@ use super::{LossOptions, OnePass, PixelValues, Scores, TileModel};
 pub struct MemoryBank {
     backbone: Backbone,
     tile: Option<Bank>,
+    mixture: Option<Mixture>,
     patch: Option<Bank>,
     side: usize,
     #[module(skip)]
@@ -30,9 +35,9 @@ pub struct MemoryBank {
 }
 
 impl MemoryBank {
-    /// The model with other banks.
-    fn with_banks(self, tile: Option<Bank>, patch: Option<Bank>) -> Self {
-        Self { tile, patch, ..self }
+    /// The model with other banks and mixture.
+    fn with_banks(self, tile: Option<Bank>, mixture: Option<Mixture>, patch: Option<Bank>) -> Self {
+        Self { tile, mixture, patch, ..self }
     }
 
     /// Patches along a side of the tile, if there is a bank for them.
@@ -62,14 +67,17 @@ impl TileModel for MemoryBank {
     /// Empty banks and fresh weights.
     fn from_settings(settings: &MemoryBankConfig, _classes: usize, device: &Device) -> Self {
         let backbone = &settings.backbone;
-        let features = backbone.features();
-        let bank = |name, entries, neighbours| Bank::new(name, [features, entries], neighbours, device);
+        let (whole, of_patch) = (settings.features(), backbone.features());
         Self {
             backbone: Backbone::new(backbone.name, backbone.depth(), backbone.width, device),
-            tile: settings.tile.as_ref().map(|tile| bank("tile", tile.entries, tile.neighbours)),
-            patch: settings.patch.as_ref().map(|patch| bank("patch", patch.entries, 1)),
+            tile: settings.tile.as_ref().map(|tile| Bank::new("tile", [whole, tile.entries], tile.neighbours, device)),
+            mixture: settings
+                .mixture
+                .as_ref()
+                .map(|mixture| Mixture::new(whole, [mixture.components, mixture.dimensions], device)),
+            patch: settings.patch.as_ref().map(|patch| Bank::new("patch", [of_patch, patch.entries], 1, device)),
             side: settings.patch.as_ref().map_or(1, |patch| patch.side),
-            extraction: Extraction::new(backbone, Pooling::Mean),
+            extraction: Extraction::new(backbone, settings.pooling),
         }
     }
 
@@ -81,11 +89,12 @@ impl TileModel for MemoryBank {
             .as_ref()
             .zip(patches)
             .map(|(bank, patches)| bank.distances(patches).reshape([batch, 1, self.side, self.side]));
-        let score = match (&self.tile, &map) {
-            (Some(bank), _) => bank.distances(whole),
-            (None, Some(map)) => map.clone().mean_dim(3).mean_dim(2).reshape([batch]),
-            // A configuration without a bank is refused.
-            (None, None) => Tensor::zeros([batch], &whole.device()),
+        let score = match (&self.tile, &self.mixture, &map) {
+            (Some(bank), _, _) => bank.distances(whole),
+            (None, Some(mixture), _) => mixture.negative_log_density(whole),
+            (None, None, Some(map)) => map.clone().mean_dim(3).mean_dim(2).reshape([batch]),
+            // A configuration with none of them is refused.
+            (None, None, None) => Tensor::zeros([batch], &whole.device()),
         };
         Scores { error_map: map.map(enlarged), ..Scores::new(score) }
     }
@@ -139,5 +148,13 @@ mod tests {
                  tile: {{entries: 4, neighbours: 1}}, patch: {{side: 16, entries: 4}}}}"
             ));
         }
+    }
+
+    #[test]
+    fn a_mixture_keeps_the_promises_of_a_kind() {
+        crate::model::testing::check_kind(
+            "{kind: memory_bank, backbone: {name: resnet18, weights: random, stages: [1], width: 0.25}, pooling: \
+             mean_and_centre, tile: null, mixture: {components: 2, dimensions: 3}, patch: null}",
+        );
     }
 }
