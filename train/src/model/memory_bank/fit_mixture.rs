@@ -151,7 +151,6 @@ mod tests {
 
     use super::*;
     use crate::data::random;
-    use crate::model::tensors::read;
 
     /// Vectors of two clusters, far from each other in the first of three features; the last is a constant.
     fn clusters(count: usize) -> Vec<f64> {
@@ -169,7 +168,7 @@ mod tests {
             TensorData::new(vectors.as_flattened().to_vec(), [vectors.len(), 3]),
             &Device::flex(),
         );
-        read(mixture.negative_log_density(tensor)).unwrap()
+        mixture.negative_log_density(tensor).into_data().try_into_vec().unwrap()
     }
 
     #[test]
