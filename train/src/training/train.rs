@@ -16,7 +16,7 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// A fault of the configuration, the data or the folder, or a loss that is not a number. The folder then holds a training
-/// that can be resumed. Stopping by the observer is an error, too.
+/// that can be resumed, or nothing if there was no checkpoint yet. Stopping by the observer is an error, too.
 pub fn train(request: &TrainRequest, observer: &mut dyn Observer) -> Result<Run> {
     match train_unless_stopped(request, observer)? {
         Outcome::Finished(run) => Ok(*run),
@@ -32,13 +32,21 @@ pub fn train_unless_stopped(request: &TrainRequest, observer: &mut dyn Observer)
     let layout = Layout::new(&request.out);
     let _lock = lock(&layout, request.resume)?;
     tidy(&layout)?;
+    let outcome = course(request, &layout, observer);
+    if outcome.is_err() && !request.resume {
+        withdraw(&layout);
+    }
+    outcome
+}
+
+fn course(request: &TrainRequest, layout: &Layout, observer: &mut dyn Observer) -> Result<Outcome> {
     if layout.facts().is_file() {
-        prepared::same_configuration(&layout, &request.config)?;
+        prepared::same_configuration(layout, &request.config)?;
         let run = Run::open(&request.out)?;
         prepared::same_data(request, &run)?;
         return Ok(Outcome::Finished(Box::new(run)));
     }
-    let prepared = Prepared::new(request, &layout)?;
+    let prepared = Prepared::new(request, layout)?;
     let labels = data::label_counts(&prepared.dataset, prepared.classes.normal_names());
     observer.event(&Event::Labels { labels: &labels });
     if prepared.dataset.unlabelled > 0 {
@@ -48,7 +56,7 @@ pub fn train_unless_stopped(request: &TrainRequest, observer: &mut dyn Observer)
     if slides > 0 {
         observer.event(&Event::DividedSlides { slides });
     }
-    let (mut trainer, mut zoo) = Trainer::new(&prepared, &layout, observer)?;
+    let (mut trainer, mut zoo) = Trainer::new(&prepared, layout, observer)?;
     observer.event(&trainer.started(&zoo));
     while !trainer.state.finished {
         // A resumed training asks again about its epochs, so a kill between epoch and answer changes nothing.
@@ -59,8 +67,8 @@ pub fn train_unless_stopped(request: &TrainRequest, observer: &mut dyn Observer)
     }
     observer.event(&Event::Evaluating);
     let zoo = checkpoint::load_weights(&layout.best(), zoo.valid())?;
-    finish::finish(&prepared, &layout, zoo, &trainer.state, &trainer.inference)?;
-    tidy(&layout)?;
+    finish::finish(&prepared, layout, zoo, &trainer.state, &trainer.inference)?;
+    tidy(layout)?;
     observer.event(&Event::Finished { run: layout.root() });
     Ok(Outcome::Finished(Box::new(Run::open(&request.out)?)))
 }
@@ -84,6 +92,18 @@ fn lock(layout: &Layout, resume: bool) -> Result<File> {
         Err(TryLockError::WouldBlock) => Err(Error::InUse { path: root.to_owned(), process: "training" }),
         Err(TryLockError::Error(error)) => Err(Error::Io { path, source: error }),
     }
+}
+
+/// Removes what a training wrote to its new folder before it failed without a checkpoint: the corrected command may then use
+/// the same folder. Its own error is the one to report, so failures here are ignored.
+fn withdraw(layout: &Layout) {
+    if !matches!(checkpoint::state(&layout.checkpoints()), Ok(None)) {
+        return;
+    }
+    for path in [layout.config(), layout.split(), layout.seen()] {
+        let _ = fs::remove_file(path);
+    }
+    let _ = fs::remove_dir_all(layout.checkpoints());
 }
 
 /// Removes the leftovers of a killed training: unfinished files, and the checkpoints of a complete run.
