@@ -191,7 +191,9 @@ fn a_refused_configuration_leaves_nothing_in_the_way_of_the_corrected_one() {
         |set: &str| kiln!("train", fixture.config(Kind::Cnn), "--data", fixture.tiles(), "--out", &run, "--set", set);
     train("training.class_weights={tumor: 2.0}").code(2).says(&["`tumor`"]);
     // Found after the tiles were read and split.
-    train("model={kind: transfer, backbone: {name: resnet18, weights: nowhere.bpk}}").code(2).says(&["nowhere.bpk"]);
+    train("model={kind: transfer, backbone: {name: resnet18, stages: [1], weights: nowhere.bpk}}")
+        .code(2)
+        .says(&["nowhere.bpk"]);
     let few = "model={kind: memory_bank, backbone: {name: resnet18, weights: random, stages: [1], width: 0.25}, patch: null, \
                tile: {entries: 5000}}";
     train(few).code(2).says(&["5000"]);
