@@ -7,7 +7,7 @@ use crate::support::{Kind, Outcome, command, finish, fixture, kiln, read_json, s
 
 const CONFIG: &str = "
 name: small
-backbone: {name: resnet18, weights: random, stages: [1, 2], width: 0.25}
+backbone: {name: resnet18, weights: random, stages: [1, 2], width: 0.25, side: 64}
 method: {kind: simsiam, projection: 16, prediction: 4}
 training: {epochs: 1, batch: 16, learning_rate: 0.001}
 ";
