@@ -15,17 +15,7 @@ bundle=${1:?usage: compare.sh BUNDLE FOLDER [ROUNDS]}
 folder=${2:?usage: compare.sh BUNDLE FOLDER [ROUNDS]}
 rounds=${3:-5}
 here=$(dirname "$0")
-kiln=${KILN:-$here/../../target/release/kiln}
-python=${PYTHON:-python3}
-threads=${THREADS:-2}
-batch=${BATCH:-8}
-precision=${PRECISION:-fp32}
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-
-# The very library that the Python package brings, so that both run the same kernels.
-library=$("$python" -c 'import glob, os, onnxruntime
-print(glob.glob(os.path.join(os.path.dirname(onnxruntime.__file__), "capi", "libonnxruntime.so*"))[0])')
+. "$here/settings.sh"
 
 rate() {
     "$python" -c 'import json, sys; print(json.load(sys.stdin)["tiles_per_s"])'

@@ -13,6 +13,7 @@ import argparse
 import collections
 import concurrent.futures
 import csv
+import functools
 import itertools
 import json
 import os
@@ -51,14 +52,14 @@ def decode(path, policy):
         return numpy.asarray(image)
 
 
-def decoded(pool, paths, policy, ahead):
-    """Tiles in order, decoded at most `ahead` tiles ahead."""
-    paths = iter(paths)
-    waiting = collections.deque(pool.submit(decode, path, policy) for path in itertools.islice(paths, ahead))
+def decoded(pool, read, places, ahead):
+    """The tiles that `read` makes of places, in order, decoded at most `ahead` tiles ahead."""
+    places = iter(places)
+    waiting = collections.deque(pool.submit(read, place) for place in itertools.islice(places, ahead))
     while waiting:
         tile = waiting.popleft().result()
-        for path in itertools.islice(paths, 1):
-            waiting.append(pool.submit(decode, path, policy))
+        for place in itertools.islice(places, 1):
+            waiting.append(pool.submit(read, place))
         yield tile
 
 
@@ -77,6 +78,34 @@ def score(session, tiles, batch):
         scores.extend(session.run(["score"], {"tile": pixels[:filled]})[0].tolist())
 
 
+def opened(bundle, threads):
+    """The manifest of a bundle, and a session of its fp32 graph."""
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    variant = next(variant for variant in manifest["variants"] if variant["precision"] == "fp32")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return manifest, onnxruntime.InferenceSession(bundle / variant["file"], options, providers=["CPUExecutionProvider"])
+
+
+def score_all(session, read, places, threads, batch):
+    """Scores of all places, in order."""
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        return score(session, decoded(pool, read, places, 2 * batch + 2 * threads), batch)
+
+
+def report(tiles, scores, seconds, arguments):
+    """Prints the figures as one JSON object."""
+    print(json.dumps({
+        "tiles": tiles,
+        "scored": len(scores),
+        "seconds": round(seconds, 4),
+        "tiles_per_s": round(len(scores) / seconds, 2),
+        "batch": arguments.batch,
+        "threads": arguments.threads,
+        "onnxruntime": onnxruntime.__version__,
+    }))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=pathlib.Path)
@@ -86,34 +115,19 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, help="write path and score as CSV")
     arguments = parser.parse_args()
 
-    manifest = json.loads((arguments.bundle / "manifest.json").read_text())
-    variant = next(variant for variant in manifest["variants"] if variant["precision"] == "fp32")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = arguments.threads
-    session = onnxruntime.InferenceSession(
-        arguments.bundle / variant["file"], options, providers=["CPUExecutionProvider"]
-    )
+    manifest, session = opened(arguments.bundle, arguments.threads)
     paths = list_tiles(arguments.folder)
     if not paths:
         sys.exit(f"{arguments.folder}: no tiles")
 
     started = time.perf_counter()
-    with concurrent.futures.ThreadPoolExecutor(arguments.threads) as pool:
-        ahead = 2 * arguments.batch + 2 * arguments.threads
-        scores = score(session, decoded(pool, paths, manifest["tile"]["size_policy"], ahead), arguments.batch)
+    read = functools.partial(decode, policy=manifest["tile"]["size_policy"])
+    scores = score_all(session, read, paths, arguments.threads, arguments.batch)
     if arguments.out:
         with arguments.out.open("w", newline="") as file:
             csv.writer(file).writerows([("path", "score"), *zip(paths, scores)])
     seconds = time.perf_counter() - started
-    print(json.dumps({
-        "tiles": len(paths),
-        "scored": len(scores),
-        "seconds": round(seconds, 4),
-        "tiles_per_s": round(len(scores) / seconds, 2),
-        "batch": arguments.batch,
-        "threads": arguments.threads,
-        "onnxruntime": onnxruntime.__version__,
-    }))
+    report(len(paths), scores, seconds, arguments)
 
 
 if __name__ == "__main__":

@@ -11,38 +11,29 @@
 # THREADS  threads of both              (2)
 # BATCH    tiles in a batch of both     (8)
 # PRECISION of Kiln's graph; Python's is fp32 (fp32)
-# MPP      resolution of the tiles in µm/px, for a bundle that does not state it
-# SLIDE_MPP resolution of level 0 in µm/px, for a slide that does not state it
+# OPTIONS  more options of `kiln score`, such as --mpp for a bundle without a resolution
 set -eu
 bundle=${1:?usage: slide.sh BUNDLE TILES.csv [ROUNDS]}
 tiles=${2:?usage: slide.sh BUNDLE TILES.csv [ROUNDS]}
 rounds=${3:-5}
 here=$(dirname "$0")
-kiln=${KILN:-$here/../../target/release/kiln}
-python=${PYTHON:-python3}
-threads=${THREADS:-2}
-batch=${BATCH:-8}
-precision=${PRECISION:-fp32}
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+. "$here/settings.sh"
 
-# The very libraries that the Python packages bring, so that both run the same code.
-library=$("$python" -c 'import glob, os, onnxruntime
-print(glob.glob(os.path.join(os.path.dirname(onnxruntime.__file__), "capi", "libonnxruntime.so*"))[0])')
+# The very OpenSlide that the Python package brings.
 openslide=$("$python" -c 'import glob, os, openslide_bin
 print(glob.glob(os.path.join(os.path.dirname(openslide_bin.__file__), "libopenslide.so*"))[0])')
 
-exec "$python" - "$scratch" "$rounds" "$kiln" "$here/score_slide.py" "$bundle" "$tiles" "$threads" "$batch" "$precision" \
-    "$library" "$openslide" "${OUTPUTS:-}" "${MPP:-}" "${SLIDE_MPP:-}" <<'END'
+"$python" - "$scratch" "$rounds" "$kiln" "$here/score_slide.py" "$bundle" "$tiles" "$threads" "$batch" "$precision" \
+    "$library" "$openslide" "${OUTPUTS:-}" "${OPTIONS:-}" <<'END'
 import json, statistics, subprocess, sys, time
 
-scratch, rounds, kiln, script, bundle, tiles, threads, batch, precision, library, openslide, outputs, mpp, slide_mpp = sys.argv[1:]
+scratch, rounds, kiln, script, bundle, tiles, threads, batch, precision, library, openslide, outputs, options = sys.argv[1:]
 count = sum(1 for _ in open(tiles)) - 1
 common = ["--threads", threads, "--batch", batch]
 commands = {
     "python": [sys.executable, script, bundle, tiles, *common, "--out", f"{scratch}/python.csv"],
     "kiln": [kiln, "--onnxruntime", library, "score", bundle, tiles, *common, "--openslide", openslide, "--precision",
-             precision, "--out", f"{scratch}/report" if outputs else f"{scratch}/kiln.csv", *(["--mpp", mpp] if mpp else []), *(["--mpp-override", slide_mpp] if slide_mpp else [])],
+             precision, "--out", f"{scratch}/report" if outputs else f"{scratch}/kiln.csv", *options.split()],
 }
 rates = {name: [] for name in commands}
 for turn in range(int(rounds)):
