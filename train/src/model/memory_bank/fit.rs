@@ -1,10 +1,11 @@
 //! Fills the banks of a memory bank from normal tiles: one pass through the backbone, no gradient.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use linfa_linalg::cholesky::Cholesky;
 use linfa_linalg::triangular::{SolveTriangular, UPLO};
 use ndarray_of_linfa::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 
+use super::vectors::{centred, deviation, matrix, row};
 use super::{Bank, MemoryBank, MemoryBankConfig, fit_mixture};
 use crate::data::random;
 use crate::model::OnePass;
@@ -84,21 +85,14 @@ fn filled(
     let wrong = |reason: String| Error::Config { origin: format!("model.{name}"), reason };
     let count = values.len() / features;
     check_room(name, entries, count)?;
-    let vectors = Array2::from_shape_vec([count, features], values).map_err(|error| wrong(error.to_string()))?;
-    let centre = vectors.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(features));
-    let centred = vectors - &centre;
+    let (centre, centred) = centred(values, features).map_err(wrong)?;
     let whitening = whitening(&centred).map_err(wrong)?;
     let kept = spread(centred.dot(&whitening).view(), entries);
-    let tensor = |matrix: &Array2<f64>| {
-        let values: Vec<f32> = matrix.iter().map(|value| *value as f32).collect();
-        Tensor::<2>::from_data(TensorData::new(values, [matrix.nrows(), matrix.ncols()]), device)
-    };
-    let row = centre.insert_axis(Axis(0));
     Ok(Bank::from_entries(
         name,
-        tensor(&row).squeeze_dim(0),
-        tensor(&whitening),
-        tensor(&kept.t().to_owned()),
+        row(&centre, device),
+        matrix(&whitening, device),
+        matrix(&kept.t().to_owned(), device),
         neighbours,
     ))
 }
@@ -112,12 +106,6 @@ fn whitening(centred: &Array2<f64>) -> std::result::Result<Array2<f64>, String> 
     let unit = Array2::eye(factor.nrows());
     let inverse = factor.solve_triangular(&unit, UPLO::Lower).map_err(|error| error.to_string())?;
     Ok(&inverse.t() / &deviation.insert_axis(Axis(1)))
-}
-
-/// Root of the mean square of centred values; 1 for a constant.
-pub(super) fn deviation(column: ArrayView1<'_, f64>) -> f64 {
-    let root = (column.dot(&column) / column.len() as f64).sqrt();
-    if root > 1e-9 { root } else { 1.0 }
 }
 
 /// The covariance of centred vectors, shrunk towards its mean variance by the optimal share of Ledoit and Wolf (2004): with

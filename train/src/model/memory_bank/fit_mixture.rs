@@ -1,6 +1,6 @@
 //! Fits a mixture to vectors of normal tiles: principal components by `linfa-linalg`, Gaussians by `linfa-clustering`.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use linfa::DatasetBase;
 use linfa::traits::Fit;
 use linfa_clustering::{GaussianMixtureModel, GmmError};
@@ -12,8 +12,8 @@ use rand_xoshiro_of_linfa::Xoshiro256Plus;
 use rand_xoshiro_of_linfa::rand_core::SeedableRng;
 
 use super::MixtureConfig;
-use super::fit::deviation;
 use super::mixture::{Mixture, MixtureValues};
+use super::vectors::{centred, deviation, matrix, row};
 use crate::{Error, Result};
 
 /// Added to the variances of each component, of data of variance 1: no component narrows to a single vector.
@@ -49,28 +49,24 @@ pub(super) fn fitted(
     seed: u64,
     device: &Device,
 ) -> Result<Mixture> {
-    let count = values.len() / features;
-    check_room(config, count)?;
+    check_room(config, values.len() / features)?;
     if values.iter().any(|value| !value.is_finite()) {
         return Err(wrong("dimensions", "the backbone gives values that are not finite; check its weights".to_owned()));
     }
-    let vectors =
-        Array2::from_shape_vec([count, features], values).map_err(|error| wrong("dimensions", error.to_string()))?;
-    let centre = vectors.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(features));
-    let centred = vectors - &centre;
+    let (centre, centred) = centred(values, features).map_err(|reason| wrong("dimensions", reason))?;
     let projection = projection(&centred, config.dimensions)?;
     let gaussians = gaussians(config, centred.dot(&projection), seed)?;
 
-    let offsets: Vec<Array1<f64>> =
-        gaussians.factors.iter().zip(gaussians.means.rows()).map(|(factor, mean)| mean.dot(factor)).collect();
+    let offsets =
+        gaussians.factors.iter().zip(gaussians.means.rows()).flat_map(|(factor, mean)| mean.dot(factor)).collect();
     let factors: Vec<_> = gaussians.factors.iter().map(ArrayBase::view).collect();
     let factors = concatenate(Axis(1), &factors).map_err(|error| wrong("components", error.to_string()))?;
     Ok(Mixture::from_values(MixtureValues {
-        centre: row(centre.iter(), device),
+        centre: row(&centre, device),
         projection: matrix(&projection, device),
         factors: matrix(&factors, device),
-        offsets: row(offsets.iter().flatten(), device),
-        peaks: row(gaussians.peaks.iter(), device),
+        offsets: row(&offsets, device),
+        peaks: row(&gaussians.peaks, device),
     }))
 }
 
@@ -100,7 +96,7 @@ struct Gaussians {
     means: Array2<f64>,
     /// For each component, the factor by which differences from its mean get covariance 1.
     factors: Vec<Array2<f64>>,
-    peaks: Vec<f64>,
+    peaks: Array1<f64>,
 }
 
 fn gaussians(config: &MixtureConfig, white: Array2<f64>, seed: u64) -> Result<Gaussians> {
@@ -130,17 +126,6 @@ fn gaussians(config: &MixtureConfig, white: Array2<f64>, seed: u64) -> Result<Ga
     Ok(Gaussians { means: mixture.means().clone(), factors, peaks })
 }
 
-fn matrix(values: &Array2<f64>, device: &Device) -> Tensor<2> {
-    let shape = [values.nrows(), values.ncols()];
-    Tensor::from_data(TensorData::new(values.iter().map(|value| *value as f32).collect::<Vec<_>>(), shape), device)
-}
-
-fn row<'a>(values: impl Iterator<Item = &'a f64>, device: &Device) -> Tensor<1> {
-    let values: Vec<f32> = values.map(|value| *value as f32).collect();
-    let count = values.len();
-    Tensor::from_data(TensorData::new(values, [count]), device)
-}
-
 fn wrong(key: &str, reason: String) -> Error {
     Error::Config { origin: format!("model.mixture.{key}"), reason }
 }
@@ -148,6 +133,8 @@ fn wrong(key: &str, reason: String) -> Error {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use burn::tensor::{Tensor, TensorData};
 
     use super::*;
     use crate::data::random;

@@ -20,7 +20,6 @@ pub(super) struct Mixture {
     offsets: RunningState<Tensor<1>>,
     /// Logarithm of each component's weight times its density at its mean, over the highest of these, `[components]`.
     peaks: RunningState<Tensor<1>>,
-    dimensions: usize,
 }
 
 /// The figures of a [`Mixture`].
@@ -46,14 +45,12 @@ impl Mixture {
 
     pub(super) fn from_values(values: MixtureValues) -> Self {
         let path = |part: &str| identity::for_path(&format!("mixture.{part}"));
-        let [dimensions, _] = values.factors.dims();
         Self {
             centre: RunningState::with_id(path("centre"), values.centre),
             projection: RunningState::with_id(path("projection"), values.projection),
             factors: RunningState::with_id(path("factors"), values.factors),
             offsets: RunningState::with_id(path("offsets"), values.offsets),
             peaks: RunningState::with_id(path("peaks"), values.peaks),
-            dimensions,
         }
     }
 
@@ -61,11 +58,11 @@ impl Mixture {
     /// highest density of a component.
     pub(super) fn negative_log_density(&self, vectors: Tensor<2>) -> Tensor<1> {
         let peaks = self.peaks.value();
-        let [components] = peaks.dims();
-        let [count, _] = vectors.dims();
+        let factors = self.factors.value();
+        let ([count, _], [components], [dimensions, _]) = (vectors.dims(), peaks.dims(), factors.dims());
         let white = (vectors - self.centre.value().unsqueeze()).matmul(self.projection.value());
-        let distances = white.matmul(self.factors.value()) - self.offsets.value().unsqueeze();
-        let squares = (distances.clone() * distances).reshape([count, components, self.dimensions]);
+        let distances = white.matmul(factors) - self.offsets.value().unsqueeze();
+        let squares = (distances.clone() * distances).reshape([count, components, dimensions]);
         let squares: Tensor<2> = squares.sum_dim(2).squeeze_dim(2);
         let logarithms = peaks.unsqueeze() - squares.mul_scalar(0.5);
         // The largest term is subtracted first, because far from all components every exponential would be 0.

@@ -1,6 +1,6 @@
 //! Distances from normal tiles in the features of a pretrained backbone. Needs no anomalous tile, because it learns only the
-//! features of normal ones. A bank is after PatchCore (Roth and others, 2022), with two changes: distances are Mahalanobis's, as in
-//! PaDiM (Defard and others, 2021), because features of one tissue vary together; and whole tiles have a separate bank,
+//! features of normal ones. A bank is after PatchCore (Roth and others, 2022), with two changes: distances are Mahalanobis's,
+//! as in PaDiM (Defard and others, 2021), because features of one tissue vary together; and whole tiles have a separate bank,
 //! because in tissue the arrangement is anomalous more often than any single patch. In place of the distance, the score can
 //! be the negative log-density under a mixture of Gaussians.
 
@@ -9,6 +9,7 @@ mod config;
 mod fit;
 mod fit_mixture;
 mod mixture;
+mod vectors;
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
