@@ -129,7 +129,7 @@ fn check(list: &Path, entry: &Entry) -> Result<()> {
 
 /// The reason why a list cannot hold an entry.
 pub(super) fn problem(entry: &Entry) -> Option<String> {
-    let path = entry.path.to_str().ok_or_else(|| "the path is not UTF-8".to_owned()).and_then(contained);
+    let path = entry.path.to_str().ok_or_else(|| "the path is not UTF-8".to_owned()).and_then(shortest);
     let label = named("label", &entry.label);
     let group = entry.group.as_deref().map_or(Ok(String::new()), |group| named("group", group));
     path.and(label.map(PathBuf::from)).and(group.map(PathBuf::from)).err()
@@ -273,6 +273,16 @@ fn contained(text: &str) -> Result<PathBuf, String> {
         }
     }
     if path.as_os_str().is_empty() { Err(format!("`{text}` names no file")) } else { Ok(path) }
+}
+
+/// As [`contained`], for a path that is in its shortest form already: read back, another one would be another path.
+fn shortest(text: &str) -> Result<PathBuf, String> {
+    let path = contained(text)?;
+    if path == Path::new(text) {
+        Ok(path)
+    } else {
+        Err(format!("`{text}` is not in its shortest form, `{}`", path.display()))
+    }
 }
 
 fn named(what: &str, text: &str) -> Result<String, String> {
