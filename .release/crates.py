@@ -18,6 +18,8 @@ import tomllib
 ROOT = Path(__file__).resolve().parent.parent
 # Macros run in the compiler and are not part of the binary.
 EDGES = "normal,no-proc-macro"
+# The flags of cargo that build the edge binary of a release.
+EDGE_FEATURES = ["--no-default-features", "--features", "sign"]
 LINE = re.compile(r"^(\d+)(\S+) v(\S+)")
 
 

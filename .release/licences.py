@@ -10,7 +10,7 @@ import argparse
 import re
 from pathlib import Path
 
-from crates import ROOT, Crate, ReleaseError, host, linked, packages, run, tomllib
+from crates import EDGE_FEATURES, ROOT, Crate, ReleaseError, host, linked, packages, run, tomllib
 
 FILE = re.compile(r"^(licen[sc]es?|copying|notice|unlicense|copyright)([-_.].*)?$", re.IGNORECASE)
 RULE = "=" * 100
@@ -160,11 +160,11 @@ def document(crates: list[Crate], all_crates: list[Crate]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Licences of the crates that kiln links.")
     parser.add_argument("--target", help="target triple [default: this machine's]")
-    parser.add_argument("--edge", action="store_true", help="the edge binary, without default features")
+    parser.add_argument("--edge", action="store_true", help="the edge binary of a release")
     parser.add_argument("--check", action="store_true", help="check them against .cargo/deny.toml, and print a summary")
     arguments = parser.parse_args()
     target = arguments.target or host()
-    crates = linked(target, ["--no-default-features"] if arguments.edge else [])
+    crates = linked(target, EDGE_FEATURES if arguments.edge else [])
     check(crates)
     text = document(crates, sorted(packages(target).values(), key=lambda crate: crate.key))
     if arguments.check:

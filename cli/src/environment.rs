@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 /// The password of a private key.
+#[cfg(feature = "sign")]
 pub(crate) const PASSWORD: &str = "KILN_KEY_PASSWORD";
 
 /// Returns the path in an environment variable. An empty one counts as unset, as `VARIABLE= kiln …` intends; clap's own support for

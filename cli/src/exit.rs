@@ -87,6 +87,7 @@ fn fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
     if let Some(error) = error.downcast_ref::<kiln_runtime::Error>() {
         return Some(error.fault());
     }
+    #[cfg(feature = "sign")]
     if let Some(error) = error.downcast_ref::<kiln_sign::Error>() {
         return Some(error.fault());
     }

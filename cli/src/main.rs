@@ -9,6 +9,7 @@ mod destination;
     feature = "debug",
     feature = "endpoint",
     feature = "package",
+    feature = "sign",
     feature = "slide"
 ))]
 mod documented;

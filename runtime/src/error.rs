@@ -228,6 +228,7 @@ pub enum Error {
         reason: String,
     },
     /// A bundle that is not signed as it must be, or that cannot be signed; or an unusable key.
+    #[cfg(feature = "sign")]
     #[error(transparent)]
     Signature(#[from] kiln_sign::Error),
     /// A field or parameter with a value that is not allowed.
@@ -381,6 +382,7 @@ impl Error {
             | Self::Read { .. } => Fault::Input,
             #[cfg(feature = "endpoint")]
             Self::Endpoint(error) => error.fault(),
+            #[cfg(feature = "sign")]
             Self::Signature(error) => error.fault(),
             Self::Batch { source, .. } => source.fault(),
         }

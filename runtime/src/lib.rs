@@ -3,7 +3,7 @@
 //! crate alone is what an edge machine needs.
 //!
 //! Cargo features, all off by default: `endpoint` (model servers as scorers), `bench` (latency and throughput), `parquet`
-//! (result files in Apache Parquet).
+//! (result files in Apache Parquet), `sign` (signed bundles).
 //!
 //! ```no_run
 //! use kiln_runtime::{Bundle, Providers, Session, SessionOptions, library};

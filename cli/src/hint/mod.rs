@@ -9,6 +9,7 @@ mod package;
 mod runtime;
 #[cfg(any(feature = "compare", feature = "debug"))]
 mod side;
+#[cfg(feature = "sign")]
 mod signature;
 #[cfg(feature = "slide")]
 mod slide;
@@ -38,6 +39,7 @@ fn of_any(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref() {
         return runtime::runtime(error);
     }
+    #[cfg(feature = "sign")]
     if let Some(error) = error.downcast_ref() {
         return signature::signature(error);
     }

@@ -4,7 +4,6 @@ use kiln_files::text::escaped;
 use kiln_runtime::score::{Format, ListingError, PartsError, TargetError};
 
 use super::flag::set;
-use super::signature::signature;
 
 /// The way without a runtime wheel.
 pub(crate) const NAME_A_LIBRARY: &str = "name a library with --onnxruntime PATH or in ORT_DYLIB_PATH";
@@ -42,7 +41,8 @@ pub(super) fn runtime(error: &kiln_runtime::Error) -> Option<String> {
         }
         Error::NoProvider { .. } => "`kiln doctor` lists the providers that run here".to_owned(),
         Error::Option { option, .. } => return set(option),
-        Error::Signature(error) => return signature(error),
+        #[cfg(feature = "sign")]
+        Error::Signature(error) => return super::signature::signature(error),
         Error::Listing(error) => return listing(error).map(str::to_owned),
         Error::Target(error) => return target(error),
         Error::Parts(error) => return parts(error),

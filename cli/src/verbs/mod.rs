@@ -39,7 +39,9 @@ mod score;
 mod shard;
 #[cfg(all(feature = "export", feature = "package"))]
 mod ship;
+#[cfg(feature = "sign")]
 pub(crate) mod sign;
+#[cfg_attr(not(feature = "sign"), path = "no_signature.rs")]
 mod signature;
 #[cfg(feature = "slide")]
 mod slide;
@@ -84,6 +86,7 @@ pub(crate) enum Verb {
     Export(export::Args),
     #[cfg(feature = "export")]
     Import(Box<import::Args>),
+    #[cfg(feature = "sign")]
     Sign(sign::Args),
     Verify(verify::Args),
     #[cfg(feature = "compare")]
@@ -142,6 +145,7 @@ pub(crate) fn run(verb: Verb, out: &Output) -> anyhow::Result<Exit> {
         Verb::Export(args) => export::run(args, out),
         #[cfg(feature = "export")]
         Verb::Import(args) => import::run(*args, out),
+        #[cfg(feature = "sign")]
         Verb::Sign(args) => sign::run(args, out),
         Verb::Verify(args) => verify::run(args, out),
         #[cfg(feature = "compare")]

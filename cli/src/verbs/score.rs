@@ -32,7 +32,7 @@ use self::work::Work;
 use crate::destination::{Destination, Refused, STDOUT};
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::verbs::signature::describe;
+use crate::verbs::signature::{describe, signer};
 
 pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
     if let Some(folder) = &args.watch.watch {
@@ -86,7 +86,7 @@ fn open(args: &Args, out: &Output) -> anyhow::Result<Bundle> {
         bail!("--require-signature covers the bundle, and --endpoint scores with the model of a server");
     }
     let bundle = args.signature.open(&args.bundle)?;
-    if let Some(signer) = bundle.signer() {
+    if let Some(signer) = signer(&bundle) {
         out.note(describe(signer));
     }
     Ok(bundle)

@@ -3,7 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use kiln_runtime::{Bundle, Result};
-use kiln_sign::{Signer, Trust};
+pub(super) use kiln_sign::Signer;
+use kiln_sign::Trust;
+
+/// The last example of `kiln verify`.
+pub(super) const EXAMPLE: &str = "\n  kiln verify bundle/ --key signing.pub";
 
 /// The flags of `kiln verify`.
 #[derive(clap::Args)]
@@ -20,7 +24,7 @@ pub(super) struct VerifySignature {
 
     /// Check the signature and the digests of the files, and run no graph. Needs no ONNX Runtime.
     #[arg(long, requires = "key")]
-    pub(super) signature_only: bool,
+    signature_only: bool,
 }
 
 /// The flags of `kiln score`.
@@ -44,6 +48,11 @@ impl VerifySignature {
             None => Bundle::open_to_verify(bundle),
         }
     }
+
+    /// True if `--signature-only` was given.
+    pub(super) fn is_alone(&self) -> bool {
+        self.signature_only
+    }
 }
 
 impl RequiredSignature {
@@ -60,6 +69,11 @@ impl RequiredSignature {
             None => Bundle::open(bundle),
         }
     }
+}
+
+/// The signer of a bundle that was opened as a signed one.
+pub(super) fn signer(bundle: &Bundle) -> Option<&Signer> {
+    bundle.signer()
 }
 
 /// A signer on one line.

@@ -7,12 +7,11 @@ use std::path::PathBuf;
 
 use kiln_runtime::parity::{GOLDEN_BATCHES, ParityReport, StainParity, against_golden_within, gate_tolerances};
 use kiln_runtime::{Bundle, DecisionRule, Session, golden, library};
-use kiln_sign::Signer;
 use serde::Serialize;
 
 use super::endpoint::EndpointArgs;
 use super::provider::ProviderArgs;
-use super::signature::{VerifySignature, describe};
+use super::signature::{EXAMPLE, Signer, VerifySignature, describe, signer};
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -20,10 +19,11 @@ use crate::output::Output;
 ///
 /// The golden tiles of the bundle are run at several batch sizes. Every output must agree, within its tolerance, with
 /// the one that burn gave, and every decision must be the same; otherwise the exit status is 1. With --run, burn runs
-/// every tile of the run's test split, and ONNX Runtime is compared with that. With --key, the signature is checked first.
+/// every tile of the run's test split, and ONNX Runtime is compared with that.
+#[cfg_attr(feature = "sign", doc = " With --key, the signature is checked first.")]
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  kiln verify bundle/\n  kiln --json verify bundle/ --provider openvino\n  \
-    kiln verify bundle/ --run runs/cnn\n  kiln verify bundle/ --key signing.pub")]
+#[command(after_help = format!("Examples:\n  kiln verify bundle/\n  kiln --json verify bundle/ --provider openvino\n  \
+    kiln verify bundle/ --run runs/cnn{EXAMPLE}"))]
 pub(crate) struct Args {
     /// Bundle to verify.
     bundle: PathBuf,
@@ -64,7 +64,7 @@ struct Verified<'a> {
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let bundle = args.signature.open(&args.bundle)?;
-    if args.signature.signature_only {
+    if args.signature.is_alone() {
         return show_signature(&bundle, out);
     }
     #[cfg(feature = "endpoint")]
@@ -91,10 +91,11 @@ fn show_or_refuse(report: &ParityReport, bundle: &Bundle, out: &Output) -> anyho
     if report.passed {
         bundle.check_statements()?;
     }
-    if let Some(signer) = bundle.signer() {
+    let signer = signer(bundle);
+    if let Some(signer) = signer {
         out.line(describe(signer));
     }
-    show(report, bundle.signer(), out)
+    show(report, signer, out)
 }
 
 /// The signer alone, of a bundle that was opened as a signed one.
@@ -105,7 +106,7 @@ fn show_signature(bundle: &Bundle, out: &Output) -> anyhow::Result<Exit> {
         signer: &'a Signer,
     }
     bundle.check_statements()?;
-    if let Some(signer) = bundle.signer() {
+    if let Some(signer) = signer(bundle) {
         if out.json {
             out.document(&Signed { passed: true, signer })?;
         }

@@ -10,10 +10,10 @@ mod json;
 pub mod manifest;
 mod metadata;
 mod open;
+#[cfg(feature = "sign")]
 mod signed;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::provider::ProviderKind;
@@ -47,9 +47,11 @@ pub struct Bundle {
     /// The folder as it was named, for messages.
     named: PathBuf,
     /// SHA-256 of the manifest's bytes.
+    #[cfg_attr(not(feature = "sign"), allow(dead_code))]
     manifest_sha256: String,
     /// The copy that `path` leads to, if the bundle was opened as a signed one.
-    copy: Option<Arc<signed::PrivateCopy>>,
+    #[cfg(feature = "sign")]
+    copy: Option<std::sync::Arc<signed::PrivateCopy>>,
 }
 
 impl Bundle {

@@ -18,7 +18,15 @@ pub(super) fn open(path: &Path, named: &Path) -> Opened<Bundle> {
     let folder = folder(path)?;
     let (manifest, manifest_sha256) = read_manifest(&folder).map_err(refused)?;
     let graphs = check(&folder, &manifest).map_err(refused)?;
-    Ok(Bundle { path: folder, manifest, graphs, named: named.to_owned(), manifest_sha256, copy: None })
+    Ok(Bundle {
+        path: folder,
+        manifest,
+        graphs,
+        named: named.to_owned(),
+        manifest_sha256,
+        #[cfg(feature = "sign")]
+        copy: None,
+    })
 }
 
 /// The folder, absolute and free of links.
