@@ -44,7 +44,7 @@ use crate::data::{Augmentation, SlideOptions, Synthesis};
 use crate::metrics::ThresholdRule;
 pub use crate::model::backbone::{BackboneConfig, BackboneKind, Pooling, Weights};
 pub use crate::model::{
-    BankConfig, CnnConfig, Head, HybridConfig, HybridScore, MemoryBankConfig, MixtureConfig, ModelConfig,
+    BankConfig, CnnConfig, Frozen, Head, HybridConfig, HybridScore, MemoryBankConfig, MixtureConfig, ModelConfig,
     PatchBankConfig, Reconstruct, TransferConfig, VaeConfig,
 };
 

@@ -41,7 +41,7 @@ mod vae;
 pub use cnn::{Classifier, Cnn, CnnConfig, Features, Head};
 pub use hybrid::{Hybrid, HybridConfig, HybridScore, Reconstruct};
 pub use memory_bank::{BankConfig, MemoryBank, MemoryBankConfig, MixtureConfig, PatchBankConfig};
-pub use transfer::{Transfer, TransferConfig};
+pub use transfer::{Frozen, Transfer, TransferConfig};
 pub use vae::{Vae, VaeConfig};
 
 zoo::models! {

@@ -3,7 +3,8 @@
 use burn::module::{Module, RunningState};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
-use burn::tensor::module::{batch_norm, batch_norm_train};
+use burn::tensor::module::{batch_norm, batch_norm_train, conv2d};
+use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 
 use crate::model::identity;
@@ -32,9 +33,15 @@ pub(super) struct LayerShape {
 pub(super) struct Layer {
     conv: Conv2d,
     norm: BatchNorm,
+    /// Rows and columns of zeros before and after the maps.
+    #[module(skip)]
+    padding: (usize, usize),
     /// The part of each batch in the running figures; `None` normalises by the running figures.
     #[module(skip)]
     momentum: Option<f64>,
+    /// The kernel, and its factor in the normalisation, do not learn.
+    #[module(skip)]
+    is_fixed: bool,
 }
 
 impl Layer {
@@ -48,17 +55,41 @@ impl Layer {
             .with_bias(false);
         let norm = BatchNormConfig::new(shape.channels[1]).with_epsilon(shape.epsilon);
         let path = format!("backbone.{path}.norm");
-        Self { conv: conv.init(device), norm: identity::normalisation(&norm, &path, device), momentum: None }
+        let norm = identity::normalisation(&norm, &path, device);
+        Self { conv: conv.init(device), norm, padding: (before, after), momentum: None, is_fixed: false }
     }
 
     /// Maps `[batch, channels in, side, side]` to `[batch, channels out, side / stride, side / stride]`.
     pub(super) fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let maps = self.conv.forward(input);
         if let Some(momentum) = self.momentum {
-            return self.normalised_by_batch(maps, momentum);
+            return self.normalised_by_batch(self.conv.forward(input), momentum);
+        }
+        if input.device().is_autodiff() {
+            return self.normalised_in_weights(input);
         }
         let (mean, variance) = (self.norm.running_mean.value(), self.norm.running_var.value());
-        batch_norm(maps, self.norm.gamma.val(), self.norm.beta.val(), mean, variance, self.norm.epsilon)
+        let (gamma, beta) = (self.norm.gamma.val(), self.norm.beta.val());
+        batch_norm(self.conv.forward(input), gamma, beta, mean, variance, self.norm.epsilon)
+    }
+
+    /// The same with the normalisation as a factor on the weights and a bias: four operations on whole maps, and their
+    /// gradients, become some on the weights.
+    fn normalised_in_weights(&self, input: Tensor<4>) -> Tensor<4> {
+        let (mean, variance) = (self.norm.running_mean.value(), self.norm.running_var.value());
+        let factor = self.norm.gamma.val() / variance.add_scalar(self.norm.epsilon).sqrt();
+        let factor = if self.is_fixed { factor.detach() } else { factor };
+        let bias = self.norm.beta.val() - mean * factor.clone();
+        let [channels] = factor.dims();
+        let weight = self.conv.weight.val() * factor.reshape([channels, 1, 1, 1]);
+        // Detached behind the product: a detached parameter would still ask for its gradient.
+        let weight = if self.is_fixed { weight.detach() } else { weight };
+        let Conv2d { stride, dilation, groups, .. } = self.conv;
+        conv2d(input, weight, Some(bias), ConvOptions::new_with_padding(stride, [self.padding; 2], dilation, groups))
+    }
+
+    /// From now on the kernel of a depthwise convolution, and its factor in the normalisation, do not learn.
+    pub(super) fn fix_depthwise(&mut self) {
+        self.is_fixed = self.conv.groups > 1;
     }
 
     /// From now on normalises by the figures of each batch, which replace the part `momentum` of the running figures; `None`
@@ -79,4 +110,43 @@ impl Layer {
 fn follow(running: &RunningState<Tensor<1>>, batch: Tensor<1>, momentum: f64) {
     let kept = running.value_sync().mul_scalar(1.0 - momentum);
     running.update((kept + batch.detach().mul_scalar(momentum)).detach());
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use burn::tensor::Distribution;
+
+    use super::*;
+
+    #[test]
+    fn a_normalisation_in_the_weights_gives_the_same_maps_and_gradients() {
+        let device = Device::flex().autodiff();
+        device.seed(1);
+        for groups in [1, 6] {
+            let shape = LayerShape { channels: [6, 6], kernel: 3, stride: 2, groups, padding: [0, 1], epsilon: 1e-3 };
+            let mut layer = Layer::new(shape, "test", &device);
+            let random = |low, high| Tensor::<1>::random([6], Distribution::Uniform(low, high), &device);
+            let (mean, variance) = (random(-1.0, 1.0), random(0.1, 2.0));
+            identity::set_running_figures(&mut layer.norm, "test", mean.clone(), variance.clone());
+            layer.norm.gamma = layer.norm.gamma.map(|_| random(0.5, 1.5).detach().require_grad());
+            let input = Tensor::<4>::random([2, 6, 8, 8], Distribution::Normal(0.0, 1.0), &device).require_grad();
+            let (gamma, beta) = (layer.norm.gamma.val(), layer.norm.beta.val());
+            let separate =
+                batch_norm(layer.conv.forward(input.clone()), gamma, beta, mean, variance, layer.norm.epsilon);
+            let together = layer.forward(input.clone());
+            assert!(separate.clone().sub(together.clone()).abs().max().into_scalar::<f32>() < 1e-5);
+            let (apart, joint) = (separate.powi_scalar(2).sum().backward(), together.powi_scalar(2).sum().backward());
+            let of_weight = |gradients| layer.conv.weight.val().grad(gradients).unwrap();
+            assert!(of_weight(&apart).sub(of_weight(&joint)).abs().max().into_scalar::<f32>() < 1e-3);
+            for one in [layer.norm.gamma.val(), layer.norm.beta.val()] {
+                let difference = one.grad(&apart).unwrap() - one.grad(&joint).unwrap();
+                assert!(difference.abs().max().into_scalar::<f32>() < 1e-3);
+            }
+            assert!(
+                (input.grad(&apart).unwrap() - input.grad(&joint).unwrap()).abs().max().into_scalar::<f32>() < 1e-4
+            );
+        }
+    }
 }

@@ -68,11 +68,20 @@ impl Backbone {
     /// From now on every layer normalises by the figures of each batch, which replace the part `momentum` of its running
     /// figures, as pre-training needs; `None` normalises by the running figures again.
     pub(crate) fn follow_batches(&mut self, momentum: Option<f64>) {
-        let layers = match self {
+        self.layers_mut().into_iter().for_each(|layer| layer.follow_batches(momentum));
+    }
+
+    /// From now on the kernels of depthwise convolutions, and their factors in the normalisations, do not learn. burn computes
+    /// the gradient of such a kernel channel by channel: thousands of convolutions a step, which take most of its time.
+    pub(crate) fn fix_depthwise(&mut self) {
+        self.layers_mut().into_iter().for_each(layer::Layer::fix_depthwise);
+    }
+
+    fn layers_mut(&mut self) -> Vec<&mut layer::Layer> {
+        match self {
             Self::EfficientNetLite0(network) => network.layers_mut(),
             Self::ResNet18(network) => network.layers_mut(),
-        };
-        layers.into_iter().for_each(|layer| layer.follow_batches(momentum));
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! The keys of a `transfer` model.
 
-use serde::{Deserialize, Serialize};
+use std::fmt::{self, Formatter};
+
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::ModelSettings;
-use crate::model::backbone::{BackboneConfig, Pooling};
+use crate::model::backbone::{Backbone, BackboneConfig, Pooling};
 
 /// A dense classifier on a backbone's pooled maps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -11,8 +14,8 @@ use crate::model::backbone::{BackboneConfig, Pooling};
 pub struct TransferConfig {
     /// The backbone.
     pub backbone: BackboneConfig,
-    /// The backbone's weights do not learn: its features are computed once, and only the classifier learns.
-    pub frozen: bool,
+    /// The weights of the backbone that do not learn.
+    pub frozen: Frozen,
     /// Number of variations of each training tile that a frozen backbone's features are computed of; epochs cycle through
     /// them. 1 without augmentation.
     pub views: u64,
@@ -26,11 +29,71 @@ pub struct TransferConfig {
     pub dropout: f64,
 }
 
+/// The weights of a backbone that do not learn, in a configuration `true`, `depthwise` or `false`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Frozen {
+    /// All: the features are computed once, and only the classifier learns.
+    #[default]
+    All,
+    /// The kernels of depthwise convolutions, whose gradient takes burn most of a step.
+    Depthwise,
+    /// None.
+    Nothing,
+}
+
+impl Frozen {
+    /// The backbone, with the kernels fixed that do not learn within it.
+    pub(super) fn applied(self, mut backbone: Backbone) -> Backbone {
+        if self == Self::Depthwise {
+            backbone.fix_depthwise();
+        }
+        backbone
+    }
+}
+
+impl Serialize for Frozen {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::All => serializer.serialize_bool(true),
+            Self::Depthwise => serializer.serialize_str("depthwise"),
+            Self::Nothing => serializer.serialize_bool(false),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Frozen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Word;
+
+        impl Visitor<'_> for Word {
+            type Value = Frozen;
+
+            fn expecting(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+                formatter.write_str("true, depthwise or false")
+            }
+
+            fn visit_bool<E: Error>(self, all: bool) -> Result<Frozen, E> {
+                Ok(if all { Frozen::All } else { Frozen::Nothing })
+            }
+
+            fn visit_str<E: Error>(self, word: &str) -> Result<Frozen, E> {
+                if word == "depthwise" {
+                    Ok(Frozen::Depthwise)
+                } else {
+                    Err(E::unknown_variant(word, &["true", "depthwise", "false"]))
+                }
+            }
+        }
+
+        deserializer.deserialize_any(Word)
+    }
+}
+
 impl Default for TransferConfig {
     fn default() -> Self {
         Self {
             backbone: BackboneConfig::default(),
-            frozen: true,
+            frozen: Frozen::All,
             views: 2,
             pooling: Pooling::default(),
             dense: vec![128],
@@ -65,6 +128,6 @@ impl ModelSettings for TransferConfig {
     }
 
     fn learns_from_features(&self) -> bool {
-        self.frozen
+        self.frozen == Frozen::All
     }
 }

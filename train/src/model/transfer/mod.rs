@@ -8,7 +8,7 @@ use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor};
 
-pub use config::TransferConfig;
+pub use config::{Frozen, TransferConfig};
 
 use super::backbone::{Backbone, Extraction, FrozenBackbone};
 use super::loss::{cross_entropy, cross_entropy_of_scores};
@@ -22,7 +22,8 @@ pub struct Transfer {
     dense: Vec<Linear>,
     dropout: Dropout,
     output: Linear,
-    frozen: bool,
+    #[module(skip)]
+    frozen: Frozen,
     #[module(skip)]
     extraction: Extraction,
 }
@@ -48,7 +49,7 @@ impl TileModel for Transfer {
         let widths: Vec<usize> = std::iter::once(features).chain(settings.dense.iter().copied()).collect();
         let last = widths.last().copied().unwrap_or(features);
         Self {
-            backbone: Backbone::new(backbone.name, backbone.depth(), backbone.width, device),
+            backbone: settings.frozen.applied(Backbone::new(backbone.name, backbone.depth(), backbone.width, device)),
             standard: Standard::new(features, device),
             dense: widths.windows(2).map(|pair| LinearConfig::new(pair[0], pair[1]).init(device)).collect(),
             dropout: DropoutConfig::new(settings.dropout).init(),
@@ -87,7 +88,7 @@ impl TileModel for Transfer {
     }
 
     fn with_backbone(self, backbone: Backbone) -> Self {
-        Self { backbone, ..self }
+        Self { backbone: self.frozen.applied(backbone), ..self }
     }
 
     fn feature_model(&self) -> Option<&dyn FeatureModel> {
@@ -95,7 +96,7 @@ impl TileModel for Transfer {
     }
 
     fn frozen_backbone(&self) -> Option<FrozenBackbone> {
-        self.frozen.then(|| FrozenBackbone::new(self.backbone.clone(), &self.extraction, None))
+        self.is_frozen().then(|| FrozenBackbone::new(self.backbone.clone(), &self.extraction, None))
     }
 
     fn standardised(self, features: Tensor<2>) -> Self {
@@ -112,7 +113,7 @@ impl TileModel for Transfer {
 
 impl FeatureModel for Transfer {
     fn is_frozen(&self) -> bool {
-        self.frozen
+        self.frozen == Frozen::All
     }
 
     fn features(&self, tile: PixelValues) -> Tensor<2> {
@@ -132,6 +133,7 @@ impl FeatureModel for Transfer {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use burn::optim::GradientsParams;
     use kiln_tile::TILE_BYTES;
 
     use super::*;
@@ -176,5 +178,32 @@ mod tests {
             frozen
         };
         assert_ne!(features(&whole), features(&reduced));
+    }
+
+    /// The number of the backbone's parameters with a gradient, and the sum of its features.
+    fn learning(frozen: &str) -> (usize, f32) {
+        let backbone = "{name: efficientnet-lite0, weights: random, stages: [2], width: 0.25, side: 32}";
+        let text = format!("{{backbone: {backbone}, frozen: {frozen}, dense: []}}");
+        let settings: TransferConfig = serde_yaml::from_str(&text).unwrap();
+        let device = Device::flex().autodiff();
+        device.seed(3);
+        let model = Transfer::from_settings(&settings, 2, &device);
+        let backbone = model.backbone.clone();
+        let model = model.with_backbone(backbone);
+        let tile = tile_tensor((0..TILE_BYTES).map(|at| (at * 31 % 251) as u8).collect(), &device);
+        let sum = model.features(tile.into()).sum();
+        let gradients = GradientsParams::from_grads(sum.clone().backward(), &model.backbone);
+        (gradients.len(), sum.into_scalar())
+    }
+
+    #[test]
+    fn fixed_depthwise_kernels_get_no_gradient_and_everything_else_does() {
+        let (all, sum) = learning("false");
+        let (fixed, same) = learning("depthwise");
+        // Three depthwise layers up to stage 2; each loses its kernel and the factor of its normalisation.
+        assert_eq!(all - fixed, 2 * 3);
+        assert!((sum - same).abs() <= sum.abs() * 1e-5, "{sum} and {same}");
+        let refusal = serde_yaml::from_str::<TransferConfig>("frozen: pointwise").unwrap_err().to_string();
+        assert!(refusal.contains("true") && refusal.contains("depthwise"), "{refusal}");
     }
 }
