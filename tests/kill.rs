@@ -24,7 +24,7 @@ fn train(fixture: &Fixture, run: &Path) -> Command {
     let mut command = command();
     command.arg("train").arg(fixture.config(Kind::Hybrid)).arg("--data").arg(fixture.tiles());
     // Many small steps and a checkpoint every second: kills fall between checkpoints, within epochs.
-    command.args(["--set", "training.batch=4", "--set", "training.epochs=3"]).arg("--out").arg(run).arg("--resume");
+    command.args(["--set", "training.batch=4", "--set", "training.epochs=2"]).arg("--out").arg(run).arg("--resume");
     command
 }
 
