@@ -1,5 +1,5 @@
-//! Bundles in a build without the cargo feature `sign`: the flags that require a signature are refused with the reason and left
-//! out of the help, so that nobody takes a bundle for a verified one, and no bundle has a signer.
+//! `--key` and `--require-signature` in a build without the cargo feature `sign`: refused with the reason, and left out of the
+//! help. No bundle has a signer.
 
 use std::path::Path;
 

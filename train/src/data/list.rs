@@ -129,7 +129,7 @@ fn check(list: &Path, entry: &Entry) -> Result<()> {
 
 /// The reason why a list cannot hold an entry.
 pub(super) fn problem(entry: &Entry) -> Option<String> {
-    let path = entry.path.to_str().ok_or_else(|| "the path is not UTF-8".to_owned()).and_then(shortest);
+    let path = entry.path.to_str().ok_or_else(|| "the path is not UTF-8".to_owned()).and_then(without_leading_dot);
     let label = named("label", &entry.label);
     let group = entry.group.as_deref().map_or(Ok(String::new()), |group| named("group", group));
     path.and(label.map(PathBuf::from)).and(group.map(PathBuf::from)).err()
@@ -275,13 +275,14 @@ fn contained(text: &str) -> Result<PathBuf, String> {
     if path.as_os_str().is_empty() { Err(format!("`{text}` names no file")) } else { Ok(path) }
 }
 
-/// As [`contained`], for a path that is in its shortest form already: read back, another one would be another path.
-fn shortest(text: &str) -> Result<PathBuf, String> {
+/// As [`contained`], but refuses a leading `./`: `./a` would be read back as `a`, which is another path. (`a//b` and `a/b` are
+/// equal paths.)
+fn without_leading_dot(text: &str) -> Result<PathBuf, String> {
     let path = contained(text)?;
     if path == Path::new(text) {
         Ok(path)
     } else {
-        Err(format!("`{text}` is not in its shortest form, `{}`", path.display()))
+        Err(format!("`{text}` begins with `./`; name it `{}`", path.display()))
     }
 }
 

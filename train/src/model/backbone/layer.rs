@@ -39,7 +39,7 @@ pub(super) struct Layer {
     /// The part of each batch in the running figures; `None` normalises by the running figures.
     #[module(skip)]
     momentum: Option<f64>,
-    /// The kernel, and its factor in the normalisation, do not learn.
+    /// True if the kernel and the scale of its normalisation do not learn.
     #[module(skip)]
     is_fixed: bool,
 }
@@ -72,8 +72,8 @@ impl Layer {
         batch_norm(self.conv.forward(input), gamma, beta, mean, variance, self.norm.epsilon)
     }
 
-    /// The same with the normalisation as a factor on the weights and a bias: four operations on whole maps, and their
-    /// gradients, become some on the weights.
+    /// The convolution with the normalisation folded into its weights and a bias. Four operations on whole maps, and their
+    /// gradients, become operations on the weights.
     fn normalised_in_weights(&self, input: Tensor<4>) -> Tensor<4> {
         let (mean, variance) = (self.norm.running_mean.value(), self.norm.running_var.value());
         let factor = self.norm.gamma.val() / variance.add_scalar(self.norm.epsilon).sqrt();
@@ -81,13 +81,13 @@ impl Layer {
         let bias = self.norm.beta.val() - mean * factor.clone();
         let [channels] = factor.dims();
         let weight = self.conv.weight.val() * factor.reshape([channels, 1, 1, 1]);
-        // Detached behind the product: a detached parameter would still ask for its gradient.
+        // Detached after the product: `detach` keeps `require_grad` on a parameter.
         let weight = if self.is_fixed { weight.detach() } else { weight };
         let Conv2d { stride, dilation, groups, .. } = self.conv;
         conv2d(input, weight, Some(bias), ConvOptions::new_with_padding(stride, [self.padding; 2], dilation, groups))
     }
 
-    /// From now on the kernel of a depthwise convolution, and its factor in the normalisation, do not learn.
+    /// From now on the kernel of a depthwise convolution, and the scale of its normalisation, do not learn.
     pub(super) fn fix_depthwise(&mut self) {
         self.is_fixed = self.conv.groups > 1;
     }

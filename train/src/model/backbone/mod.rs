@@ -71,7 +71,7 @@ impl Backbone {
         self.layers_mut().into_iter().for_each(|layer| layer.follow_batches(momentum));
     }
 
-    /// From now on the kernels of depthwise convolutions, and their factors in the normalisations, do not learn. burn computes
+    /// From now on the kernels of depthwise convolutions, and the scales of their normalisations, do not learn. burn computes
     /// the gradient of such a kernel channel by channel: thousands of convolutions a step, which take most of its time.
     pub(crate) fn fix_depthwise(&mut self) {
         self.layers_mut().into_iter().for_each(layer::Layer::fix_depthwise);

@@ -35,7 +35,7 @@ pub enum Frozen {
     /// All: the features are computed once, and only the classifier learns.
     #[default]
     All,
-    /// The kernels of depthwise convolutions, whose gradient takes burn most of a step.
+    /// Depthwise kernels and the scales of their normalisation: their gradients would take most of a training step in burn.
     Depthwise,
     /// None.
     Nothing,

@@ -137,6 +137,7 @@ mod tests {
     use kiln_tile::TILE_BYTES;
 
     use super::*;
+    use crate::model::backbone::BackboneKind;
     use crate::model::tensors::{read, tile_tensor};
     use crate::model::{ModelConfig, Zoo};
 
@@ -188,8 +189,8 @@ mod tests {
         let device = Device::flex().autodiff();
         device.seed(3);
         let model = Transfer::from_settings(&settings, 2, &device);
-        let backbone = model.backbone.clone();
-        let model = model.with_backbone(backbone);
+        // As weights that were loaded replace those of a fresh model.
+        let model = model.with_backbone(Backbone::new(BackboneKind::EfficientnetLite0, 2, 0.25, &device));
         let tile = tile_tensor((0..TILE_BYTES).map(|at| (at * 31 % 251) as u8).collect(), &device);
         let sum = model.features(tile.into()).sum();
         let gradients = GradientsParams::from_grads(sum.clone().backward(), &model.backbone);
@@ -200,7 +201,8 @@ mod tests {
     fn fixed_depthwise_kernels_get_no_gradient_and_everything_else_does() {
         let (all, sum) = learning("false");
         let (fixed, same) = learning("depthwise");
-        // Three depthwise layers up to stage 2; each loses its kernel and the factor of its normalisation.
+        // Nine layers up to stage 2, each with a kernel, a scale and a shift; three are depthwise.
+        assert_eq!(all, 3 * 9);
         assert_eq!(all - fixed, 2 * 3);
         assert!((sum - same).abs() <= sum.abs() * 1e-5, "{sum} and {same}");
         let refusal = serde_yaml::from_str::<TransferConfig>("frozen: pointwise").unwrap_err().to_string();
