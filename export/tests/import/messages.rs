@@ -77,9 +77,9 @@ fn value(name: &str) -> ValueInfoProto {
 fn attribute(depth: usize) -> AttributeProto {
     AttributeProto {
         name: "everything".to_owned(),
-        f: -0.5,
-        i: i64::MIN,
-        s: b"\x00\xff".as_slice().into(),
+        f: Some(-0.5),
+        i: Some(i64::MIN),
+        s: Some(b"\x00\xff".as_slice().into()),
         t: Some(tensor("t")),
         g: (depth > 0).then(|| graph(depth - 1)),
         floats: vec![f32::INFINITY, 1e-40],

@@ -235,7 +235,8 @@ fn scikit_learns_maps_are_read_as_the_tensor_before_them() {
     let labels = || AttributeProto {
         strings: vec!["normal".into(), "tumour".into()],
         r#type: 8,
-        ..AttributeProto::string("classlabels_strings", "")
+        name: "classlabels_strings".to_owned(),
+        ..AttributeProto::default()
     };
     let floats = |name: &str, values: Vec<f32>| AttributeProto {
         name: name.to_owned(),
@@ -250,7 +251,8 @@ fn scikit_learns_maps_are_read_as_the_tensor_before_them() {
         AttributeProto {
             strings: vec!["normal".into(), "tumour".into()],
             r#type: 8,
-            ..AttributeProto::string("classlabels_strings", "")
+            name: "classlabels_strings".to_owned(),
+            ..AttributeProto::default()
         },
         AttributeProto::string("post_transform", "SOFTMAX"),
         AttributeProto::int("multi_class", 1),

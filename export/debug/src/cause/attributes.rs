@@ -27,7 +27,7 @@ pub(super) fn differences(reference: &NodeProto, node: &NodeProto) -> Vec<String
 fn same(a: &AttributeProto, b: &AttributeProto) -> bool {
     let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
     a.r#type == b.r#type
-        && (a.f.to_bits(), a.i, &a.s, &a.ints, &a.strings) == (b.f.to_bits(), b.i, &b.s, &b.ints, &b.strings)
+        && (a.f().to_bits(), a.i(), a.s(), &a.ints, &a.strings) == (b.f().to_bits(), b.i(), b.s(), &b.ints, &b.strings)
         && bits(&a.floats) == bits(&b.floats)
         && (&a.t, &a.g) == (&b.t, &b.g)
 }
@@ -36,9 +36,9 @@ fn same(a: &AttributeProto, b: &AttributeProto) -> bool {
 fn text(attribute: &AttributeProto) -> String {
     let words = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     match AttributeType::try_from(attribute.r#type) {
-        Ok(AttributeType::Float) => attribute.f.to_string(),
-        Ok(AttributeType::Int) => attribute.i.to_string(),
-        Ok(AttributeType::String) => format!("`{}`", words(&attribute.s)),
+        Ok(AttributeType::Float) => attribute.f().to_string(),
+        Ok(AttributeType::Int) => attribute.i().to_string(),
+        Ok(AttributeType::String) => format!("`{}`", words(attribute.s())),
         Ok(AttributeType::Floats) => format!("{:?}", attribute.floats),
         Ok(AttributeType::Ints) => format!("{:?}", attribute.ints),
         Ok(AttributeType::Strings) => {

@@ -24,7 +24,7 @@ fn attribute<'m>(model: &'m mut ModelProto, output: &str, name: &str) -> &'m mut
 
 pub(crate) fn set_int(model: &mut ModelProto, output: &str, name: &str, value: i64) {
     let one = attribute(model, output, name);
-    (one.i, one.r#type) = (value, AttributeType::Int.into());
+    (one.i, one.r#type) = (Some(value), AttributeType::Int.into());
 }
 
 pub(crate) fn set_ints(model: &mut ModelProto, output: &str, name: &str, values: &[i64]) {
@@ -34,12 +34,12 @@ pub(crate) fn set_ints(model: &mut ModelProto, output: &str, name: &str, values:
 
 pub(crate) fn set_float(model: &mut ModelProto, output: &str, name: &str, value: f32) {
     let one = attribute(model, output, name);
-    (one.f, one.r#type) = (value, AttributeType::Float.into());
+    (one.f, one.r#type) = (Some(value), AttributeType::Float.into());
 }
 
 pub(crate) fn set_text(model: &mut ModelProto, output: &str, name: &str, value: &'static str) {
     let one = attribute(model, output, name);
-    (one.s, one.r#type) = (value.as_bytes().into(), AttributeType::String.into());
+    (one.s, one.r#type) = (Some(value.as_bytes().into()), AttributeType::String.into());
 }
 
 pub(crate) fn tensor<'m>(model: &'m mut ModelProto, name: &str) -> &'m mut TensorProto {

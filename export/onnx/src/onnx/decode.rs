@@ -277,10 +277,10 @@ fn known(proto: &NodeProto) -> Option<(&'static str, Attributes)> {
 fn attribute(proto: &AttributeProto) -> Option<(&'static str, Attribute)> {
     let name = ATTRIBUTES.into_iter().find(|name| *name == proto.name).filter(|_| proto.ref_attr_name.is_empty())?;
     let value = match proto.r#type() {
-        AttributeType::Int => Attribute::Int(proto.i),
+        AttributeType::Int => Attribute::Int(proto.i()),
         AttributeType::Ints => Attribute::Ints(proto.ints.clone()),
-        AttributeType::Float => Attribute::Float(proto.f),
-        AttributeType::String => Attribute::Text(TEXTS.into_iter().find(|text| text.as_bytes() == proto.s)?),
+        AttributeType::Float => Attribute::Float(proto.f()),
+        AttributeType::String => Attribute::Text(TEXTS.into_iter().find(|text| text.as_bytes() == proto.s())?),
         _ => return None,
     };
     Some((name, value))

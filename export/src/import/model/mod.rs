@@ -203,7 +203,7 @@ impl Foreign {
             let converts = |name: &str| node.op_type == "Cast" && name == "to";
             found |= node.attribute.iter().any(|attribute| {
                 let constant = attribute.t.as_ref().is_some_and(|tensor| half(tensor.data_type.into()));
-                constant || (converts(&attribute.name) && half(attribute.i))
+                constant || (converts(&attribute.name) && half(attribute.i()))
             });
         });
         found

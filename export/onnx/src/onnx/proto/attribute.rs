@@ -11,15 +11,15 @@ pub struct AttributeProto {
     /// Name of the attribute.
     #[prost(string, tag = "1")]
     pub name: String,
-    /// Value if `r#type` is `Float`.
-    #[prost(float, tag = "2")]
-    pub f: f32,
-    /// Value if `r#type` is `Int`.
-    #[prost(int64, tag = "3")]
-    pub i: i64,
-    /// Value if `r#type` is `String`, UTF-8.
-    #[prost(bytes = "bytes", tag = "4")]
-    pub s: Bytes,
+    /// Value if `r#type` is `Float`. Written even if 0, because some readers test for presence.
+    #[prost(float, optional, tag = "2")]
+    pub f: Option<f32>,
+    /// Value if `r#type` is `Int`. Written even if 0.
+    #[prost(int64, optional, tag = "3")]
+    pub i: Option<i64>,
+    /// Value if `r#type` is `String`, UTF-8. Written even if empty.
+    #[prost(bytes = "bytes", optional, tag = "4")]
+    pub s: Option<Bytes>,
     /// Value if `r#type` is `Tensor`.
     #[prost(message, optional, tag = "5")]
     pub t: Option<TensorProto>,
@@ -68,7 +68,7 @@ impl AttributeProto {
     /// An integer.
     #[must_use]
     pub fn int(name: &str, value: i64) -> Self {
-        Self { i: value, ..Self::named(name, AttributeType::Int) }
+        Self { i: Some(value), ..Self::named(name, AttributeType::Int) }
     }
 
     /// Several integers.
@@ -80,13 +80,13 @@ impl AttributeProto {
     /// A float.
     #[must_use]
     pub fn float(name: &str, value: f32) -> Self {
-        Self { f: value, ..Self::named(name, AttributeType::Float) }
+        Self { f: Some(value), ..Self::named(name, AttributeType::Float) }
     }
 
     /// A text.
     #[must_use]
     pub fn string(name: &str, value: &str) -> Self {
-        Self { s: Bytes::copy_from_slice(value.as_bytes()), ..Self::named(name, AttributeType::String) }
+        Self { s: Some(Bytes::copy_from_slice(value.as_bytes())), ..Self::named(name, AttributeType::String) }
     }
 
     /// A tensor.
@@ -140,4 +140,48 @@ pub enum AttributeType {
     TypeProto = 13,
     /// Types.
     TypeProtos = 14,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// The numbers of the fields in an encoded message whose fields are all short.
+    fn fields(attribute: &AttributeProto) -> Vec<u8> {
+        let bytes = attribute.encode_to_vec();
+        let mut at = 0;
+        let mut found = Vec::new();
+        while at < bytes.len() {
+            let key = bytes[at];
+            // Field numbers over 15 take a key of two bytes.
+            let (number, wire, next) = if key < 0x80 {
+                (key >> 3, key & 7, at + 1)
+            } else {
+                (((key & 0x7f) >> 3) | (bytes[at + 1] << 4), key & 7, at + 2)
+            };
+            found.push(number);
+            at = match wire {
+                0 => next + 1,
+                2 => next + 1 + usize::from(bytes[next]),
+                _ => next + 4,
+            };
+        }
+        found
+    }
+
+    #[test]
+    fn a_value_of_zero_or_nothing_is_written_and_read_back() {
+        for (attribute, number) in [
+            (AttributeProto::float("a", 0.0), 2),
+            (AttributeProto::int("a", 0), 3),
+            (AttributeProto::string("a", ""), 4),
+        ] {
+            assert_eq!(fields(&attribute), [1, number, 20]);
+            assert_eq!(AttributeProto::decode(attribute.encode_to_vec().as_slice()).unwrap(), attribute);
+        }
+        // A list leaves all three absent.
+        assert_eq!(fields(&AttributeProto::ints("a", [0])), [1, 8, 20]);
+    }
 }

@@ -104,7 +104,7 @@ impl NodeProto {
     /// The integer of an attribute.
     #[must_use]
     pub fn int(&self, name: &str) -> Option<i64> {
-        self.attribute(name).map(|attribute| attribute.i)
+        self.attribute(name).map(AttributeProto::i)
     }
 
     /// The graphs in the attributes: branches and loop bodies.
