@@ -232,7 +232,7 @@ fn a_cache_that_cannot_be_written_is_named() {
 /// Fetches 24 MB: set `KILN_TEST_INSTALL=cpu` to run it.
 #[test]
 fn two_installs_at_once_leave_one_whole_package_and_a_third_repairs_it() {
-    if !std::env::var("KILN_TEST_INSTALL").is_ok_and(|packages| packages.contains("cpu")) {
+    if !common::may_install("cpu") {
         println!("skipped: KILN_TEST_INSTALL does not name `cpu`");
         return;
     }

@@ -15,7 +15,7 @@ use kiln_tile::TILE_BYTES;
 use ndarray::Array3;
 
 fn openvino() -> Option<&'static Runtime> {
-    if std::env::var("KILN_TEST_INSTALL").is_ok_and(|packages| packages.contains("openvino")) {
+    if common::may_install("openvino") {
         install::install(RuntimeWheel::Openvino, &mut |step| eprintln!("{step}")).unwrap();
     }
     let found = library::find_for(None, &Providers::only(ProviderKind::OpenVino)).ok();

@@ -269,6 +269,19 @@ mod tests {
     }
 
     #[test]
+    fn openvino_as_a_plugin_computes_accurately_unless_the_user_configures_it() {
+        let load_config = |given: &[&str]| value_of(&settings("openvino-plugin", given), "load_config").unwrap();
+        let default: serde_json::Value = serde_json::from_str(&load_config(&[])).unwrap();
+        for device in ["CPU", "GPU", "NPU"] {
+            assert_eq!(default[device]["EXECUTION_MODE_HINT"], "ACCURACY");
+        }
+        assert_eq!(load_config(&["openvino-plugin.num_streams=2"]), load_config(&[]));
+        let own = r#"openvino-plugin.load_config={"CPU": {"INFERENCE_PRECISION_HINT": "bf16"}}"#;
+        assert_eq!(load_config(&[own]), r#"{"CPU":{"INFERENCE_PRECISION_HINT":"bf16"}}"#);
+        assert_eq!(load_config(&["openvino-plugin.load_config=ov.json"]), "ov.json");
+    }
+
+    #[test]
     fn options_reach_onnx_runtime_by_its_own_keys() {
         let cuda =
             settings("cuda", &["cuda.device_id=1", "cuda.memory_limit=1073741824", "cuda.conv_search=heuristic"]);

@@ -39,4 +39,5 @@ pub use table::ProviderKind;
 
 pub(crate) use compiled::{CompiledGraphs, CompiledIdentity};
 pub(crate) use configured::{BoundMemory, Memory, SessionSetup};
+pub(crate) use plugin_library::with_cpu;
 pub(crate) use table::user_name;

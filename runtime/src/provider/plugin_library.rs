@@ -33,6 +33,18 @@ pub(crate) struct PluginLibrary {
 /// Libraries that this process has registered already.
 static REGISTERED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
+/// Adds the CPU by its device, if this process has registered a plugin. Without an explicit device `ort` lets ONNX Runtime choose
+/// one, possibly a plugin's.
+pub(crate) fn with_cpu(environment: &Environment, builder: SessionBuilder) -> Result<SessionBuilder> {
+    if REGISTERED.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+        return Ok(builder);
+    }
+    let cpu = |device: &Device<'_>| device.ep().is_ok_and(|name| name == "CPUExecutionProvider");
+    let devices: Vec<_> = environment.devices().filter(cpu).collect();
+    let failed = |source| Error::Runtime { action: "adding the CPU to a session", source };
+    builder.with_devices(devices, None).map_err(|error| failed(error.into()))
+}
+
 impl PluginLibrary {
     /// The installed plugin of a wheel, with options of its provider.
     ///

@@ -14,7 +14,7 @@ use super::source::Source;
 use super::{PlacedNode, Port, Session, SessionOptions};
 use crate::error::{Error, Result, chain};
 use crate::library::Runtime;
-use crate::provider::{CompiledGraphs, Provider, SessionSetup};
+use crate::provider::{CompiledGraphs, Provider, SessionSetup, with_cpu};
 
 /// A loaded graph and the placement of its nodes.
 struct Opened {
@@ -88,15 +88,8 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     fn run(&self, skipped: &mut Vec<(String, String)>) -> Result<Opened> {
-        let first = &self.providers[0];
-        let (mut builder, compiled) = self.register(builder(self.runtime, self.options, first)?, first)?;
-        for other in &self.providers[1..] {
-            match self.register(builder.clone(), other) {
-                Ok((more, _)) => builder = more,
-                Err(error) => skip(skipped, other, chain(&error)),
-            }
-        }
-        let mut opened = match compiled.as_ref().filter(|_| first.writes_context()) {
+        let (builder, compiled) = self.builder(skipped)?;
+        let mut opened = match compiled.as_ref().filter(|_| self.providers[0].writes_context()) {
             Some(compiled) => self.open_context(builder, compiled)?,
             None => self.commit(builder)?,
         };
@@ -105,17 +98,31 @@ impl Attempt<'_> {
         Ok(opened)
     }
 
+    /// A builder with all providers.
+    fn builder(&self, skipped: &mut Vec<(String, String)>) -> Result<(SessionBuilder, Option<CompiledGraphs>)> {
+        let first = &self.providers[0];
+        let (mut builder, compiled) = self.register(builder(self.runtime, self.options, first)?, first)?;
+        for other in &self.providers[1..] {
+            match self.register(builder.clone(), other) {
+                Ok((more, _)) => builder = more,
+                Err(error) => skip(skipped, other, chain(&error)),
+            }
+        }
+        Ok((builder, compiled))
+    }
+
     /// Opens the EP-context model that was written before, or writes it.
-    fn open_context(&self, builder: SessionBuilder, compiled: &CompiledGraphs) -> Result<Opened> {
+    fn open_context(&self, mut builder: SessionBuilder, compiled: &CompiledGraphs) -> Result<Opened> {
         let file = compiled.context();
         if file.is_file() {
-            match commit(builder.clone(), Source::File(&file), self.cpu_allowed()) {
+            match commit(builder, Source::File(&file), self.cpu_allowed()) {
                 Ok(opened) => return Ok(opened),
                 Err(error) => tracing::warn!("{} is written anew: {}", file.display(), chain(&error)),
             }
             if let Some(folder) = file.parent() {
                 std::fs::remove_dir_all(folder).map_err(|source| Error::Write { path: folder.to_owned(), source })?;
             }
+            (builder, _) = self.builder(&mut Vec::new())?;
         }
         let (builder, writer) = ContextWriter::begin(builder, compiled)?;
         let opened = self.commit(builder)?;
@@ -124,7 +131,7 @@ impl Attempt<'_> {
     }
 
     fn commit(&self, builder: SessionBuilder) -> Result<Opened> {
-        commit(builder.clone(), self.source, self.cpu_allowed()).map_err(|error| self.explain(builder, error))
+        commit(builder, self.source, self.cpu_allowed()).map_err(|error| self.explain(error))
     }
 
     fn cpu_allowed(&self) -> bool {
@@ -132,9 +139,11 @@ impl Attempt<'_> {
         allowed.iter().any(Provider::is_cpu)
     }
 
-    /// ONNX Runtime refuses a node on the CPU without naming it. Loading again without that rule gives its placement.
-    fn explain(&self, builder: SessionBuilder, error: ort::Error) -> Error {
+    /// ONNX Runtime refuses a node on the CPU without naming it. Loading again without that rule gives its placement. The
+    /// builder is a new one: a copy would share its providers with the session that failed.
+    fn explain(&self, error: ort::Error) -> Error {
         if !self.cpu_allowed()
+            && let Ok((builder, _)) = self.builder(&mut Vec::new())
             && let Ok(opened) = commit(builder, self.source, true)
             && let Err(named) = self.check_placement(&opened.placed)
         {
@@ -161,7 +170,12 @@ impl Attempt<'_> {
             shape_profile: self.options.shape_profile.as_ref(),
             compiled: compiled.as_ref(),
         };
-        let Some(registration) = provider.registration(&setup) else { return Ok((builder, compiled)) };
+        let Some(registration) = provider.registration(&setup) else {
+            // ONNX Runtime refuses the CPU in a session that may not use it.
+            let adds = provider.is_cpu() && self.cpu_allowed();
+            let builder = if adds { with_cpu(self.runtime.environment(), builder)? } else { builder };
+            return Ok((builder, compiled));
+        };
         let registered = builder.with_execution_providers([registration]);
         let registered = registered.map_err(|error| unavailable(self.runtime, provider, error.into()))?;
         Ok((registered, compiled))
