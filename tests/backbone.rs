@@ -160,6 +160,18 @@ fn models_that_work_on_fewer_pixels_are_exported_for_whole_tiles() {
             "transfer",
             format!("{{kind: transfer, backbone: {backbone}, pooling: mean_and_centre, views: 1, dense: [8]}}"),
         ),
+        (
+            "averaged",
+            format!(
+                "{{kind: transfer, backbone: {backbone}, views: 1, dense: [], test_time_augmentation: flips_and_turns}}"
+            ),
+        ),
+        (
+            "hybrid",
+            "{kind: hybrid, cnn: {filters: [4, 8], dense: [8], side: 96, test_time_augmentation: flips}, \
+             reconstruct: features, filters: [4, 4], latent: 4}"
+                .to_owned(),
+        ),
         // The sides of the maps at 96 pixels are no multiples of 16.
         (
             "bank",

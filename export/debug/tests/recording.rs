@@ -8,7 +8,7 @@ use kiln_debug::{Side, layers};
 
 use support::{Export, as_written, burn_side, floats, given, inputs, runtime, tensor, zoo};
 
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 9] = [
     "{kind: cnn, filters: [8, 16], head: pooled, dense: [16]}",
     "{kind: vae, filters: [8, 8], latent: 8}",
     "{kind: hybrid, cnn: {filters: [8, 16], dense: [16]}, filters: [8, 8], latent: 8}",
@@ -18,6 +18,11 @@ const KINDS: [&str; 7] = [
     "{kind: cnn, filters: [8, 16], head: flatten, dense: [16], side: 96}",
     "{kind: transfer, backbone: {name: resnet18, weights: random, stages: [2], width: 0.25, side: 96}, \
      pooling: mean_and_centre, dense: [8]}",
+    // These average over forms of a tile.
+    "{kind: transfer, backbone: {name: resnet18, weights: random, stages: [2], width: 0.25, side: 64}, \
+     dense: [8], test_time_augmentation: flips_and_turns}",
+    "{kind: hybrid, cnn: {filters: [8, 16], dense: [16], side: 96, test_time_augmentation: flips}, \
+     reconstruct: features, filters: [8, 8], latent: 8}",
 ];
 
 #[test]

@@ -62,8 +62,10 @@ fn the_side_at_which_a_model_works_is_checked_and_written_only_if_it_is_not_a_ti
         (SMALL, "model.side=20", "model.side: 20 is not in 32..=256"),
         (transfer, "model.backbone.side=257", "model.backbone.side: 257 is not in 32..=256"),
         (bank, "model.backbone.side=0", "model.backbone.side: 0 is not in 32..=256"),
-        (hybrid, "model.cnn.side=96", "model.cnn.side: must be 256"),
+        (hybrid, "model.cnn.side=96", "model.cnn.side: must be 256 if the tile is rebuilt"),
+        ("name: h\nmodel: {kind: hybrid, reconstruct: features}\n", "model.cnn.side=100", "100 is no multiple of 32"),
         (transfer, "model.pooling=centre", "mean_and_centre"),
+        ("name: t\nmodel: {kind: transfer, backbone: {weights: random}}\n", "model.frozen=depthwise", "model.frozen: "),
     ] {
         assert!(problem(text, &[set]).contains(said), "{set}: {}", problem(text, &[set]));
     }
@@ -79,11 +81,17 @@ fn the_side_at_which_a_model_works_is_checked_and_written_only_if_it_is_not_a_ti
         yaml
     };
     for text in [SMALL, transfer, bank, hybrid] {
-        assert!(!written(text, &[]).contains("side: 256") && !written(text, &[]).contains("pooling"));
+        let yaml = written(text, &[]);
+        assert!(!["side: 256", "pooling", "test_time"].iter().any(|key| yaml.contains(key)), "{yaml}");
     }
     assert!(written(SMALL, &["model.side=96"]).contains("side: 96"));
     let other = written(transfer, &["model.backbone.side=96", "model.pooling=mean_and_centre"]);
     assert!(other.contains("side: 96") && other.contains("pooling: mean_and_centre"), "{other}");
+    for text in [SMALL, transfer] {
+        let yaml = written(text, &["model.test_time_augmentation=flips_and_turns"]);
+        assert!(yaml.contains("test_time_augmentation: flips_and_turns"), "{yaml}");
+        assert!(problem(text, &["model.test_time_augmentation=turns"]).contains("flips_and_turns"));
+    }
 }
 
 #[test]

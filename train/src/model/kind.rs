@@ -90,7 +90,7 @@ pub trait TileModel: Module {
     /// The exported computation: scores of a batch. The first `normal` classes are normal. Must be deterministic.
     fn score(&self, tile: PixelValues, normal: usize) -> Scores;
 
-    /// Scores by the part of the model that is learning.
+    /// Scores in the validation after an epoch: by the part of the model that is learning, without test-time augmentation.
     fn score_part(&self, part: Part, tile: PixelValues, normal: usize) -> Scores {
         let _ = part;
         self.score(tile, normal)

@@ -69,6 +69,7 @@ mod preprocessing;
 mod scores;
 mod standard;
 pub(crate) mod tensors;
+mod test_time;
 mod zoo;
 
 pub use autoencoder::{Decoder, Encoder, Latent, LatentForm};
@@ -81,6 +82,7 @@ pub use preprocessing::{PixelValues, Preprocessing};
 pub(crate) use preprocessing::{Reduction, prepare};
 pub use scores::{OutputTensor, Scores};
 pub(crate) use standard::Standard;
+pub use test_time::TestTimeAugmentation;
 
 /// Held while parameters are drawn: burn has one generator of random numbers for the process, and models that are drawn at the
 /// same time would divide its numbers between them.

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use kiln_tile::TILE_BYTES;
 
 use super::tensors::{label_tensor, normal_mask, read, tile_tensor};
-use super::{Classes, LossOptions, ModelConfig, Zoo};
+use super::{Classes, LossOptions, ModelConfig, Part, Scores, Zoo};
 use crate::Config;
 
 fn config(model: &str) -> ModelConfig {
@@ -50,4 +50,17 @@ fn check_defaults(kind: &str) {
     let config = config(&format!("{{kind: {kind}}}"));
     let written = serde_yaml::to_value(&config).unwrap();
     assert_eq!(written.get("kind").and_then(serde_yaml::Value::as_str), Some(kind));
+}
+
+/// A model with `flips_and_turns` gives a tile and a quarter turn of it the same probabilities, and other ones in the validation
+/// after an epoch.
+pub(crate) fn check_forms(zoo: &Zoo) {
+    let device = Device::flex();
+    let tile = tile_tensor((0..TILE_BYTES).map(|at| (at * 31 % 251) as u8).collect(), &device);
+    let turned = tile.clone().swap_dims(1, 2).flip([2]);
+    let first = |scores: Scores| read(scores.probabilities.unwrap().into_data()).unwrap()[0];
+    let [own, other] = [&tile, &turned].map(|tile| first(zoo.score(tile.clone(), 1)));
+    assert!((own - other).abs() < 1e-6, "{own} and {other}");
+    let [own, other] = [&tile, &turned].map(|tile| first(zoo.score_part(Part::Whole, tile.clone(), 1)));
+    assert!((own - other).abs() > 1e-6, "{own} and {other}");
 }

@@ -111,7 +111,7 @@ macro_rules! models {
                 }
             }
 
-            /// Scores by the part of the model that is learning.
+            /// Scores by the part of the model that is learning, without test-time augmentation.
             #[must_use]
             pub(crate) fn score_part(&self, part: Part, tile: impl Into<PixelValues>, normal: usize) -> Scores {
                 match self {

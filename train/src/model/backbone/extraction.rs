@@ -38,7 +38,17 @@ impl Extraction {
 
     /// Maps of each used stage, `[batch, channels, side, side]`.
     pub(crate) fn maps(&self, backbone: &Backbone, tile: impl Into<PixelValues>) -> Vec<Tensor<4>> {
-        backbone.maps(Reduction::new(self.side).pixels(tile), &self.stages)
+        self.maps_of_reduced(backbone, self.reduced(tile))
+    }
+
+    /// Tiles at the side at which the backbone works.
+    pub(crate) fn reduced(&self, tile: impl Into<PixelValues>) -> PixelValues {
+        Reduction::new(self.side).pixels(tile)
+    }
+
+    /// As [`maps`](Self::maps), of tiles that are [`reduced`](Self::reduced).
+    pub(crate) fn maps_of_reduced(&self, backbone: &Backbone, tile: PixelValues) -> Vec<Tensor<4>> {
+        backbone.maps(tile, &self.stages)
     }
 
     /// Vectors of whole tiles, `[batch, features]`, from the maps of each used stage.

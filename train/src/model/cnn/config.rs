@@ -3,7 +3,7 @@
 use kiln_tile::SIDE;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ModelSettings, Part, Reduction};
+use crate::model::{ModelSettings, Part, Reduction, TestTimeAugmentation};
 
 /// The layer between the last feature map and the first dense layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct CnnConfig {
     /// at 256, so that those of older versions stay the same.
     #[serde(skip_serializing_if = "Reduction::keeps")]
     pub side: usize,
+    /// The forms of a tile whose mean is the result. Left out of written configurations at its default.
+    #[serde(skip_serializing_if = "TestTimeAugmentation::is_default")]
+    pub test_time_augmentation: TestTimeAugmentation,
 }
 
 impl CnnConfig {
@@ -54,6 +57,7 @@ impl Default for CnnConfig {
             dropout: 0.5,
             head: Head::Flatten,
             side: SIDE as usize,
+            test_time_augmentation: TestTimeAugmentation::None,
         }
     }
 }
@@ -75,6 +79,10 @@ impl ModelSettings for CnnConfig {
             return Some(format!("model.dropout: {} is not in [0, 1)", self.dropout));
         }
         None
+    }
+
+    fn output_meaning(&self, output: &str, _fitted_score: bool) -> &'static str {
+        self.test_time_augmentation.meaning(output)
     }
 
     fn estimated_weights(&self) -> f64 {

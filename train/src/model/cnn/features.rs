@@ -7,7 +7,6 @@ use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::module::batch_norm;
 use burn::tensor::{Device, Tensor};
-use kiln_tile::SIDE;
 
 use crate::model::identity;
 
@@ -127,11 +126,5 @@ impl Features {
             identity::set_running_figures(&mut stage.norm, &norm_path(number), mean, variance);
         }
         Ok(self)
-    }
-
-    /// Side of the feature maps of whole tiles, 256x256, after `stages` stages.
-    #[must_use]
-    pub fn side(stages: usize) -> usize {
-        SIDE as usize >> stages
     }
 }

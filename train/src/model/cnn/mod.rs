@@ -12,7 +12,9 @@ pub use config::{CnnConfig, Head};
 pub use features::Features;
 
 use super::loss::{cross_entropy, cross_entropy_of_scores};
-use super::{ClassifiedMaps, LossOptions, PixelValues, Reduction, Scores, TileModel, prepare};
+use super::{
+    ClassifiedMaps, LossOptions, Part, PixelValues, Reduction, Scores, TestTimeAugmentation, TileModel, prepare,
+};
 
 /// The whole classifier.
 #[derive(Module, Debug)]
@@ -21,6 +23,8 @@ pub struct Cnn {
     classifier: Classifier,
     #[module(skip)]
     reduction: Reduction,
+    #[module(skip)]
+    test_time: TestTimeAugmentation,
 }
 
 impl Cnn {
@@ -46,10 +50,19 @@ impl TileModel for Cnn {
             features: Features::new(&settings.filters, device),
             classifier: Classifier::new(settings, classes, device),
             reduction: Reduction::new(settings.side),
+            test_time: settings.test_time_augmentation,
         }
     }
 
     fn score(&self, tile: PixelValues, normal: usize) -> Scores {
+        let prepared = self.reduction.apply(prepare(tile));
+        let logits =
+            self.test_time.mean_logits(prepared, |forms| self.classifier.forward(self.features.forward(forms)));
+        Scores::from_logits(logits, normal)
+    }
+
+    /// Of the tiles alone: test-time augmentation would make a validation longer than its epoch.
+    fn score_part(&self, _part: Part, tile: PixelValues, normal: usize) -> Scores {
         Scores::from_logits(self.logits(tile), normal)
     }
 
@@ -74,8 +87,7 @@ impl TileModel for Cnn {
     }
 
     fn recalibrated<E>(self, batches: impl Iterator<Item = Result<Tensor<4>, E>>) -> Result<Self, E> {
-        let reduction = self.reduction;
-        let reduced = batches.map(|prepared| prepared.map(|prepared| reduction.apply(prepared)));
+        let reduced = self.reduction.reduced_batches(batches);
         Ok(Self { features: self.features.recalibrated(reduced)?, ..self })
     }
 
@@ -122,6 +134,13 @@ mod tests {
         let tile = tile_tensor(pixels, &Device::flex());
         let scores = |zoo: &Zoo| read(zoo.score(tile.clone(), 1).score.into_data()).unwrap();
         assert_ne!(scores(&whole), scores(&reduced));
+    }
+
+    #[test]
+    fn test_time_augmentation_scores_every_form_of_a_tile_alike() {
+        crate::model::testing::check_forms(&zoo(
+            "head: flatten, dense: [4], side: 96, test_time_augmentation: flips_and_turns",
+        ));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_yaml::Mapping;
 use crate::config::value::{keyed, not_negative};
 use crate::model::LatentForm;
 use crate::model::backbone::are_stages;
-use crate::model::{CnnConfig, Head, ModelSettings, Part, Scores};
+use crate::model::{CnnConfig, Head, ModelSettings, Part};
 
 /// The target of the autoencoder's reconstruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +72,23 @@ impl HybridConfig {
     pub fn read_stages(&self) -> Vec<usize> {
         self.stages.clone().unwrap_or_else(|| vec![self.cnn.filters.len()])
     }
+
+    /// Side of the maps that the encoder reads.
+    pub(super) fn maps_side(&self) -> usize {
+        self.cnn.side >> self.halvings()
+    }
+
+    /// The problem with a side that the stages and the encoder's convolutions do not divide without a remainder.
+    fn side_problem(&self) -> Option<String> {
+        let (side, step) = (self.cnn.side, (self.stride * self.stride) << self.halvings());
+        let reason = "2 for each stage that is read, times the square of model.stride";
+        (!side.is_multiple_of(step)).then(|| format!("model.cnn.side: {side} is no multiple of {step} ({reason})"))
+    }
+
+    /// Times that the side of tiles is halved in the maps that the encoder reads.
+    fn halvings(&self) -> usize {
+        self.read_stages().last().copied().unwrap_or(1)
+    }
 }
 
 impl Default for HybridConfig {
@@ -103,17 +120,16 @@ fn pooled_by_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CnnCo
 
 impl ModelSettings for HybridConfig {
     fn problem(&self) -> Option<String> {
-        if self.cnn.side != SIDE as usize {
-            return Some("model.cnn.side: must be 256 in a hybrid, whose autoencoder reads whole tiles".to_owned());
-        }
         if let Some(problem) = self.cnn.problem() {
-            return Some(problem);
+            return Some(problem.replacen("model.", "model.cnn.", 1));
         }
         let count = self.cnn.filters.len();
         if !are_stages(&self.read_stages(), count) {
             return Some(format!("model.stages: give stages of the classifier in ascending order, of 1 to {count}"));
         }
+        let whole = self.cnn.side == SIDE as usize || self.reconstruct == Reconstruct::Features;
         let checks = [
+            (whole, "model.cnn.side: must be 256 if the tile is rebuilt; or set model.reconstruct to features"),
             (count <= 6, "model.cnn.filters: the encoder halves the maps twice more, so at most 6"),
             ([1, 2].contains(&self.stride), "model.stride: must be 1 or 2"),
             (self.latent > 0 && !self.filters.contains(&0), "model: latent and filters must be over 0"),
@@ -121,12 +137,12 @@ impl ModelSettings for HybridConfig {
             (not_negative(self.beta), "model.beta: must be 0 to 1000000"),
             (not_negative(self.reconstruction_weight), "model.reconstruction_weight: must be 0 to 1000000"),
         ];
-        checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem.to_owned())
+        let problem = checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem.to_owned());
+        problem.or_else(|| self.side_problem())
     }
 
     fn estimated_weights(&self) -> f64 {
-        let halved = self.read_stages().last().map_or(0, |stage| i32::try_from(*stage).unwrap_or(i32::MAX));
-        let side = f64::from(SIDE) / 2_f64.powi(halved) / (self.stride * self.stride) as f64;
+        let side = self.maps_side() as f64 / (self.stride * self.stride) as f64;
         self.cnn.estimated_weights() + self.latent_form.estimated_weights(self.filters, self.latent, side)
     }
 
@@ -138,7 +154,7 @@ impl ModelSettings for HybridConfig {
             "error_map" if self.reconstruct == Reconstruct::Features => {
                 "squared error of the rebuilt feature maps, mean over the channels, between their places by interpolation"
             }
-            _ => Scores::meaning(output),
+            _ => self.cnn.output_meaning(output, fitted_score),
         }
     }
 

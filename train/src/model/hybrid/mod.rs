@@ -8,7 +8,7 @@ mod fit;
 
 use burn::module::{Module, ParamGroup};
 use burn::tensor::{Device, Int, Tensor};
-use kiln_tile::{SIDE, ScoreRule, TILE_BYTES};
+use kiln_tile::{ScoreRule, TILE_BYTES};
 
 use combination::{Combination, PARTS, PartWeights, log_odds};
 pub use config::{HybridConfig, HybridScore, Reconstruct};
@@ -20,7 +20,7 @@ use super::loss::{
 use super::maps::resized;
 use super::{
     ClassifiedMaps, Classifier, Decoder, Encoder, Features, FitTiles, Latent, LatentForm, LossOptions, Part,
-    PixelValues, Scores, TileModel, prepare,
+    PixelValues, Reduction, Scores, TestTimeAugmentation, TileModel, prepare,
 };
 
 /// Classifier and autoencoder on shared feature maps.
@@ -38,6 +38,10 @@ pub struct Hybrid {
     combines: bool,
     #[module(skip)]
     stages: Vec<usize>,
+    #[module(skip)]
+    reduction: Reduction,
+    #[module(skip)]
+    test_time: TestTimeAugmentation,
 }
 
 /// Results of both parts for a batch of prepared tiles.
@@ -50,17 +54,27 @@ struct Encoded {
 }
 
 impl Hybrid {
+    /// Tiles in 0..1 at the side at which the model works.
+    fn prepared(&self, tile: impl Into<PixelValues>) -> Tensor<4> {
+        self.reduction.apply(prepare(tile))
+    }
+
     /// Logits of prepared tiles, `[batch, classes]`. A pooled head takes tiles of any side that the stages divide.
     fn logits(&self, prepared: Tensor<4>) -> Tensor<2> {
         self.classifier.forward(self.features.forward(prepared))
     }
 
-    /// Results of both parts for prepared tiles.
-    fn encode(&self, prepared: Tensor<4>) -> Encoded {
-        let maps = self.features.each(prepared.clone());
+    /// Results of both parts for prepared tiles. The classifier's are means over the forms of a tile, the autoencoder's those of
+    /// the tile alone.
+    fn encode(&self, prepared: Tensor<4>, test_time: TestTimeAugmentation) -> Encoded {
+        let mut maps = Vec::new();
+        let logits = test_time.mean_logits(prepared.clone(), |forms| {
+            let all = self.features.each(forms.clone());
+            let logits = self.classifier.forward(all.last().unwrap_or(&forms).clone());
+            maps = all.into_iter().map(|maps| test_time.of_tiles(maps)).collect();
+            logits
+        });
         let read = self.read(&maps);
-        let last = maps.last().unwrap_or(&prepared);
-        let logits = self.classifier.forward(last.clone());
         let latent = self.encoder.forward(read.clone());
         Encoded { logits, latent, target: if self.rebuilds_image { prepared } else { read } }
     }
@@ -75,14 +89,29 @@ impl Hybrid {
 
     /// Latent means of tiles, `[batch, latent]`.
     fn latent_means(&self, tile: PixelValues) -> Tensor<2> {
-        self.encode(prepare(tile)).latent.mean
+        self.encode(self.prepared(tile), TestTimeAugmentation::None).latent.mean
     }
 
     /// The parts of the score, `[batch, 3]`.
     fn parts_of_score(&self, tile: PixelValues, normal: usize) -> Tensor<2> {
-        let Encoded { logits, latent, target } = self.encode(prepare(tile));
+        let Encoded { logits, latent, target } = self.encode(self.prepared(tile), self.test_time);
         let error = squared_error(squares(target, self.decoder.forward(latent.mean.clone())));
         self.combination.parts(log_odds(logits, normal), error, latent.mean)
+    }
+
+    fn scores(&self, encoded: Encoded, normal: usize) -> Scores {
+        let Encoded { logits, latent, target } = encoded;
+        let rebuilt = self.decoder.forward(latent.mean.clone());
+        let squares = squares(target, rebuilt.clone());
+        let error = squared_error(squares.clone());
+        let mut scores = Scores::from_logits(logits.clone(), normal);
+        if self.combines {
+            let odds = log_odds(logits, normal);
+            scores.score = self.combination.score(self.combination.parts(odds, error.clone(), latent.mean.clone()));
+        }
+        scores.squared_error = Some(error);
+        let scores = if self.rebuilds_image { scores.with_image(rebuilt, squares) } else { scores.with_maps(squares) };
+        scores.with_latent(latent)
     }
 
     /// The model with another combination.
@@ -100,7 +129,7 @@ impl TileModel for Hybrid {
     fn from_settings(settings: &HybridConfig, classes: usize, device: &Device) -> Self {
         let stages = settings.read_stages();
         let channels: usize = stages.iter().filter_map(|stage| settings.cnn.filters.get(stage - 1)).sum();
-        let side = Features::side(stages.last().copied().unwrap_or(1));
+        let side = settings.maps_side();
         let rebuilds_image = settings.reconstruct == Reconstruct::Image;
         let [first, second] = settings.filters;
         let (stride, latent) = (settings.stride, (settings.latent_form, settings.latent));
@@ -124,29 +153,20 @@ impl TileModel for Hybrid {
             values: if rebuilds_image { TILE_BYTES } else { channels * side * side },
             combines: settings.score == HybridScore::Combined,
             stages,
+            reduction: Reduction::new(settings.cnn.side),
+            test_time: settings.cnn.test_time_augmentation,
         }
     }
 
     /// Rebuilds from the latent mean.
     fn score(&self, tile: PixelValues, normal: usize) -> Scores {
-        let Encoded { logits, latent, target } = self.encode(prepare(tile));
-        let rebuilt = self.decoder.forward(latent.mean.clone());
-        let squares = squares(target, rebuilt.clone());
-        let error = squared_error(squares.clone());
-        let mut scores = Scores::from_logits(logits.clone(), normal);
-        if self.combines {
-            let odds = log_odds(logits, normal);
-            scores.score = self.combination.score(self.combination.parts(odds, error.clone(), latent.mean.clone()));
-        }
-        scores.squared_error = Some(error);
-        let scores = if self.rebuilds_image { scores.with_image(rebuilt, squares) } else { scores.with_maps(squares) };
-        scores.with_latent(latent)
+        self.scores(self.encode(self.prepared(tile), self.test_time), normal)
     }
 
     fn score_part(&self, part: Part, tile: PixelValues, normal: usize) -> Scores {
         match part {
-            Part::Classifier => Scores::from_logits(self.logits(prepare(tile)), normal),
-            Part::Whole => self.score(tile, normal),
+            Part::Classifier => Scores::from_logits(self.logits(self.prepared(tile)), normal),
+            Part::Whole => self.scores(self.encode(self.prepared(tile), TestTimeAugmentation::None), normal),
         }
     }
 
@@ -158,9 +178,9 @@ impl TileModel for Hybrid {
         options: &LossOptions,
     ) -> Tensor<1> {
         if options.part == Part::Classifier {
-            return cross_entropy(self.logits(prepare(tile)), labels, options);
+            return cross_entropy(self.logits(self.prepared(tile)), labels, options);
         }
-        let Encoded { logits, latent, target } = self.encode(prepare(tile));
+        let Encoded { logits, latent, target } = self.encode(self.prepared(tile), TestTimeAugmentation::None);
         // The target must not move towards what is easy to rebuild.
         let error = squared_error(squares(target.detach(), self.decoder.forward(latent.sample())));
         let bound = negative_bound(error, &latent, self.beta * options.divergence, self.values);
@@ -183,7 +203,8 @@ impl TileModel for Hybrid {
     }
 
     fn recalibrated<E>(self, batches: impl Iterator<Item = Result<Tensor<4>, E>>) -> Result<Self, E> {
-        Ok(Self { features: self.features.recalibrated(batches)?, ..self })
+        let reduced = self.reduction.reduced_batches(batches);
+        Ok(Self { features: self.features.recalibrated(reduced)?, ..self })
     }
 
     fn with_fitted_score(self, tiles: &FitTiles<'_>) -> crate::Result<(Self, Option<ScoreRule>)> {
@@ -203,7 +224,7 @@ impl TileModel for Hybrid {
     }
 
     fn classified_maps(&self, tile: PixelValues) -> Option<ClassifiedMaps> {
-        Some(self.classifier.classified(self.features.forward(prepare(tile))))
+        Some(self.classifier.classified(self.features.forward(self.prepared(tile))))
     }
 }
 
@@ -212,7 +233,6 @@ impl TileModel for Hybrid {
 /// than blurred shapes to draw.
 fn mirrored(settings: &HybridConfig) -> Vec<usize> {
     let deepest = settings.read_stages().last().copied().unwrap_or(1);
-    debug_assert_eq!(Features::side(deepest) << deepest, SIDE as usize);
     let [first, second] = settings.filters;
     let narrower = if settings.latent_form == LatentForm::Map { 1 } else { 2 };
     let stages = settings.cnn.filters[..deepest].iter().rev().skip(1).map(|filters| (filters / narrower).max(1));
@@ -222,7 +242,7 @@ fn mirrored(settings: &HybridConfig) -> Vec<usize> {
 #[cfg(test)]
 #[allow(clippy::panic)]
 mod tests {
-    use burn::module::list_param_ids;
+    use burn::module::{Module, list_param_ids};
 
     use super::*;
     use crate::model::{ModelConfig, Zoo};
@@ -232,6 +252,24 @@ mod tests {
     #[test]
     fn a_hybrid_keeps_the_promises_of_a_kind() {
         crate::model::testing::check_kind(SMALL);
+    }
+
+    #[test]
+    fn a_hybrid_at_fewer_pixels_and_with_test_time_augmentation_keeps_the_promises_of_a_kind() {
+        let cnn = "{filters: [4, 4], dense: [4], side: 96, test_time_augmentation: flips}";
+        crate::model::testing::check_kind(&format!(
+            "{{kind: hybrid, cnn: {cnn}, stages: [1, 2], reconstruct: features, filters: [4, 4], latent: 4}}"
+        ));
+    }
+
+    #[test]
+    fn test_time_augmentation_of_the_classifier_gives_every_form_of_a_tile_the_same_probabilities()
+    -> Result<(), serde_yaml::Error> {
+        let cnn = "{filters: [4, 4], head: flatten, dense: [4], side: 64, test_time_augmentation: flips_and_turns}";
+        let keys = "reconstruct: features, filters: [4, 4], latent: 4";
+        let config: ModelConfig = serde_yaml::from_str(&format!("{{kind: hybrid, cnn: {cnn}, {keys}}}"))?;
+        crate::model::testing::check_forms(&Zoo::new(&config, 2, 3, &Device::flex()).valid());
+        Ok(())
     }
 
     #[test]

@@ -52,6 +52,14 @@ impl Reduction {
         rows.left(&device).matmul(image.matmul(columns.right(&device)))
     }
 
+    /// As [`apply`](Self::apply), of every batch.
+    pub(crate) fn reduced_batches<E>(
+        self,
+        batches: impl Iterator<Item = Result<Tensor<4>, E>>,
+    ) -> impl Iterator<Item = Result<Tensor<4>, E>> {
+        batches.map(move |batch| batch.map(|images| self.apply(images)))
+    }
+
     /// Pixels of the result for a side of so many pixels.
     fn reduced(self, pixels: usize) -> usize {
         (pixels * self.side / SIDE as usize).max(1)

@@ -5,8 +5,8 @@ use std::fmt::{self, Formatter};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::model::ModelSettings;
-use crate::model::backbone::{Backbone, BackboneConfig, Pooling};
+use crate::model::backbone::{Backbone, BackboneConfig, Pooling, Weights};
+use crate::model::{ModelSettings, TestTimeAugmentation};
 
 /// A dense classifier on a backbone's pooled maps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct TransferConfig {
     pub dense: Vec<usize>,
     /// Fraction of dense activations, and of features, dropped while training.
     pub dropout: f64,
+    /// The forms of a tile whose mean is the result. Left out of written configurations at its default.
+    #[serde(skip_serializing_if = "TestTimeAugmentation::is_default")]
+    pub test_time_augmentation: TestTimeAugmentation,
 }
 
 /// The weights of a backbone that do not learn, in a configuration `true`, `depthwise` or `false`.
@@ -98,6 +101,7 @@ impl Default for TransferConfig {
             pooling: Pooling::default(),
             dense: vec![128],
             dropout: 0.3,
+            test_time_augmentation: TestTimeAugmentation::None,
         }
     }
 }
@@ -106,11 +110,20 @@ impl ModelSettings for TransferConfig {
     fn problem(&self) -> Option<String> {
         let checks = [
             ((1..=1000).contains(&self.views), "model.views: must be 1 to 1000".to_owned()),
+            (
+                self.frozen != Frozen::Depthwise || self.backbone.weights != Weights::Random,
+                "model.frozen: depthwise kernels would keep their random weights; set false, or give weights"
+                    .to_owned(),
+            ),
             (!self.dense.contains(&0), "model.dense: a layer of width 0 passes nothing on".to_owned()),
             ((0.0..1.0).contains(&self.dropout), format!("model.dropout: {} is not in [0, 1)", self.dropout)),
         ];
         let problem = checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem);
         self.backbone.problem().or(problem)
+    }
+
+    fn output_meaning(&self, output: &str, _fitted_score: bool) -> &'static str {
+        self.test_time_augmentation.meaning(output)
     }
 
     /// The dense layers alone; the backbone is small.

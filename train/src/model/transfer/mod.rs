@@ -12,7 +12,9 @@ pub use config::{Frozen, TransferConfig};
 
 use super::backbone::{Backbone, Extraction, FrozenBackbone};
 use super::loss::{cross_entropy, cross_entropy_of_scores};
-use super::{ClassifiedMaps, FeatureModel, LossOptions, PixelValues, Scores, Standard, TileModel};
+use super::{
+    ClassifiedMaps, FeatureModel, LossOptions, Part, PixelValues, Scores, Standard, TestTimeAugmentation, TileModel,
+};
 
 /// Pooled maps of a backbone, standardised, then dense layers with ReLU and dropout.
 #[derive(Module, Debug)]
@@ -26,6 +28,8 @@ pub struct Transfer {
     frozen: Frozen,
     #[module(skip)]
     extraction: Extraction,
+    #[module(skip)]
+    test_time: TestTimeAugmentation,
 }
 
 impl Transfer {
@@ -56,10 +60,21 @@ impl TileModel for Transfer {
             output: LinearConfig::new(last, classes).init(device),
             frozen: settings.frozen,
             extraction: Extraction::new(backbone, settings.pooling),
+            test_time: settings.test_time_augmentation,
         }
     }
 
     fn score(&self, tile: PixelValues, normal: usize) -> Scores {
+        let pixels = self.extraction.reduced(tile).0;
+        let logits = self.test_time.mean_logits(pixels, |forms| {
+            let maps = self.extraction.maps_of_reduced(&self.backbone, PixelValues(forms));
+            self.logits(self.extraction.pooled(maps))
+        });
+        Scores::from_logits(logits, normal)
+    }
+
+    /// Of the tiles alone: test-time augmentation would make a validation longer than its epoch.
+    fn score_part(&self, _part: Part, tile: PixelValues, normal: usize) -> Scores {
         self.score_features(self.features(tile), normal)
     }
 
@@ -156,6 +171,15 @@ mod tests {
                 "{{kind: transfer, backbone: {backbone}, pooling: mean_and_centre, dense: [4]}}"
             ));
         }
+    }
+
+    #[test]
+    fn a_transfer_with_test_time_augmentation_scores_every_form_of_a_tile_alike() {
+        let model = "dense: [4], test_time_augmentation: flips_and_turns}";
+        let text = format!("{{kind: transfer, backbone: {{{BACKBONE}, side: 64}}, {model}");
+        crate::model::testing::check_kind(&text);
+        let config: ModelConfig = serde_yaml::from_str(&text).unwrap();
+        crate::model::testing::check_forms(&Zoo::new(&config, 2, 3, &Device::flex()).valid());
     }
 
     fn zoo(keys: &str) -> Zoo {
