@@ -2,9 +2,14 @@
 //! memory. The difference is the cost of decoding, augmentation and copies.
 //!
 //! The two are timed alternately, so that other load on the machine affects both: `cargo bench -p kiln-train --bench step`.
+//!
+//! `STEP_PYTHON` names a Python with PyTorch. Then training is compared with PyTorch's step of the same model instead
+//! (`pytorch_step.py` beside this file), on the device `STEP_DEVICE`, such as `tch` in a build with that feature (`flex`).
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::hint::black_box;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use burn::module::Module;
@@ -16,6 +21,7 @@ use kiln_train::data::synth::{self, SynthOptions};
 use kiln_train::model::{LossOptions, Zoo};
 use kiln_train::training::{Event, TrainRequest, train_unless_stopped};
 
+const FLEX: &str = "flex";
 const BATCH: usize = 16;
 const CROP: usize = 128;
 /// Number of timed training steps; the first is for warming up.
@@ -23,22 +29,23 @@ const STEPS: usize = 20;
 /// Number of tiles; about 340 are for training: some 21 batches.
 const TILES: usize = 360;
 
-fn config() -> Config {
+fn config(device: &str) -> Config {
     let text = include_str!("../../configs/cnn.yaml");
     let sets = [
         "training.epochs=1".to_owned(),
         format!("training.batch={BATCH}"),
         format!("training.crop={CROP}"),
+        format!("training.device={device}"),
         "data.split={train: 0.94, val: 0.03, test: 0.03}".to_owned(),
     ];
     Config::parse(text, "cnn.yaml", &sets).unwrap()
 }
 
 /// Time of each training step, except the first.
-fn training(data: &std::path::Path) -> Vec<Duration> {
+fn training(data: &Path, device: &str) -> Vec<Duration> {
     let out = tempfile::tempdir().unwrap();
     let request = TrainRequest {
-        config: config(),
+        config: config(device),
         data: Some(data.to_owned()),
         out: out.path().join("run"),
         openslide: None,
@@ -63,7 +70,7 @@ fn training(data: &std::path::Path) -> Vec<Duration> {
 /// Time of `count` bare steps.
 fn bare(count: usize) -> Vec<Duration> {
     let device = Device::flex().autodiff();
-    let mut zoo = Zoo::new(&config().model, 2, 1, &device);
+    let mut zoo = Zoo::new(&config(FLEX).model, 2, 1, &device);
     let mut optimizer = AdamConfig::new().with_epsilon(1e-8).init();
     let pixels: Vec<u8> = (0..BATCH * CROP * CROP * 3).map(|at| (at * 31 % 251) as u8).collect();
     let labels: Vec<i32> = (0..BATCH as i32).map(|at| at % 2).collect();
@@ -84,6 +91,15 @@ fn bare(count: usize) -> Vec<Duration> {
     steps.split_off(1)
 }
 
+/// Seconds of a step of the same model in PyTorch, on tiles in memory.
+fn pytorch(python: &str) -> f64 {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/pytorch_step.py");
+    let arguments = [BATCH, CROP, STEPS - 1].map(|number| number.to_string());
+    let output = Command::new(python).arg(script).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}
+
 fn mean(steps: &[Duration]) -> Duration {
     steps.iter().sum::<Duration>() / steps.len() as u32
 }
@@ -92,20 +108,36 @@ fn step(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let tiles = folder.path().join("tiles");
     synth::write(&tiles, &SynthOptions { tiles: TILES, seed: 7 }, &|| {}).unwrap();
+    if let Ok(python) = std::env::var("STEP_PYTHON") {
+        return against_pytorch(&python, &tiles);
+    }
     let mut group = criterion.benchmark_group("pooled cnn, a step of 16 windows of 128 pixels");
     group.sample_size(10).warm_up_time(Duration::from_millis(1));
     group.bench_function("bare forward, backward, Adam", |bencher| {
         bencher.iter_custom(|count| mean(&bare(STEPS - 1)) * count as u32);
     });
     group.bench_function("training", |bencher| {
-        bencher.iter_custom(|count| mean(&training(&tiles)) * count as u32);
+        bencher.iter_custom(|count| mean(&training(&tiles, FLEX)) * count as u32);
     });
     group.finish();
     // Measured in pairs, for a reliable ratio.
     let mut ratios: Vec<f64> =
-        (0..5).map(|_| mean(&training(&tiles)).as_secs_f64() / mean(&bare(STEPS - 1)).as_secs_f64()).collect();
+        (0..5).map(|_| mean(&training(&tiles, FLEX)).as_secs_f64() / mean(&bare(STEPS - 1)).as_secs_f64()).collect();
     ratios.sort_by(f64::total_cmp);
     println!("training over bare, five pairs: {ratios:.3?}, median {:.3}", ratios[2]);
+}
+
+/// Training and PyTorch in turn, five times.
+fn against_pytorch(python: &str, tiles: &Path) {
+    let device = std::env::var("STEP_DEVICE").unwrap_or_else(|_| FLEX.to_owned());
+    let mut ratios = Vec::new();
+    for _ in 0..5 {
+        let (ours, theirs) = (mean(&training(tiles, &device)).as_secs_f64(), pytorch(python));
+        println!("training with {device} {ours:.3} s, PyTorch {theirs:.3} s");
+        ratios.push(ours / theirs);
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!("training over PyTorch, five pairs: {ratios:.3?}, median {:.3}", ratios[2]);
 }
 
 criterion_group!(benches, step);
