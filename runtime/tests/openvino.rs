@@ -51,15 +51,7 @@ fn it_runs_every_node_and_agrees_with_the_cpu() {
     let mut reference = Session::open_bytes(runtime, "m", &model, &with("cpu")).unwrap();
     assert_eq!(session.nodes().keys().collect::<Vec<_>>(), ["openvino"]);
     assert_eq!(reference.nodes().keys().collect::<Vec<_>>(), ["cpu"]);
-    for batch in [1, 3, 8] {
-        let pixels: Vec<u8> = (0..batch * TILE_BYTES).map(|i| (i % 253) as u8).collect();
-        let (found, expected) = (session.run(&pixels, batch).unwrap(), reference.run(&pixels, batch).unwrap());
-        for (name, array) in &expected.arrays {
-            let far = found.arrays[name].iter().zip(array).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            // 196,608 values are added up in another order.
-            assert!(far < 1e-5, "{name} at batch {batch}: {far}");
-        }
-    }
+    common::assert_same_outputs(&mut session, &mut reference, &[1, 3, 8]);
 }
 
 #[test]

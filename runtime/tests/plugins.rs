@@ -10,7 +10,6 @@ use common::onnx;
 use kiln_files::Fault;
 use kiln_runtime::session::probe;
 use kiln_runtime::{Array, Error, PluginWheel, ProviderKind, Session, SessionOptions, chain};
-use kiln_tile::TILE_BYTES;
 use ndarray::Array2;
 
 fn with(providers: &str) -> SessionOptions {
@@ -157,12 +156,5 @@ fn on_a_gpu_that_is_listed() {
     let mut reference = Session::open_bytes(runtime, "m", &model, &with("cpu")).unwrap();
     assert_eq!(session.nodes().keys().collect::<Vec<_>>(), ["webgpu"]);
     assert_eq!(reference.nodes().keys().collect::<Vec<_>>(), ["cpu"]);
-    for batch in [1, 3] {
-        let pixels: Vec<u8> = (0..batch * TILE_BYTES).map(|i| (i % 253) as u8).collect();
-        let (found, expected) = (session.run(&pixels, batch).unwrap(), reference.run(&pixels, batch).unwrap());
-        for (name, array) in &expected.arrays {
-            let far = found.arrays[name].iter().zip(array).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(far < 1e-5, "{name} at batch {batch}: {far}");
-        }
-    }
+    common::assert_same_outputs(&mut session, &mut reference, &[1, 3]);
 }

@@ -146,27 +146,18 @@ pub enum AttributeType {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use prost::encoding::{DecodeContext, decode_key, skip_field};
+
     use super::*;
 
-    /// The numbers of the fields in an encoded message whose fields are all short.
-    fn fields(attribute: &AttributeProto) -> Vec<u8> {
-        let bytes = attribute.encode_to_vec();
-        let mut at = 0;
+    /// The numbers of the fields in the encoded message.
+    fn fields(attribute: &AttributeProto) -> Vec<u32> {
+        let mut bytes = Bytes::from(attribute.encode_to_vec());
         let mut found = Vec::new();
-        while at < bytes.len() {
-            let key = bytes[at];
-            // Field numbers over 15 take a key of two bytes.
-            let (number, wire, next) = if key < 0x80 {
-                (key >> 3, key & 7, at + 1)
-            } else {
-                (((key & 0x7f) >> 3) | (bytes[at + 1] << 4), key & 7, at + 2)
-            };
+        while !bytes.is_empty() {
+            let (number, wire) = decode_key(&mut bytes).unwrap();
+            skip_field(wire, number, &mut bytes, DecodeContext::default()).unwrap();
             found.push(number);
-            at = match wire {
-                0 => next + 1,
-                2 => next + 1 + usize::from(bytes[next]),
-                _ => next + 4,
-            };
         }
         found
     }
