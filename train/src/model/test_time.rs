@@ -52,15 +52,14 @@ impl TestTimeAugmentation {
         logits.reshape([all / batch, batch, classes]).mean_dim(0).squeeze_dim(0)
     }
 
-    /// Of maps of all forms, as `logits` of [`mean_logits`](Self::mean_logits) gets them: those of the tiles themselves.
-    pub(crate) fn of_tiles(self, maps: Tensor<4>) -> Tensor<4> {
-        let count = match self {
-            Self::None => return maps,
-            Self::Flips => 4,
-            Self::FlipsAndTurns => 8,
-        };
+    /// Of maps of all forms of so many `tiles`, as `logits` of [`mean_logits`](Self::mean_logits) gets them: those of the tiles
+    /// themselves.
+    pub(crate) fn of_tiles(self, maps: Tensor<4>, tiles: usize) -> Tensor<4> {
+        if self.is_default() {
+            return maps;
+        }
         let [all, channels, height, width] = maps.dims();
-        maps.reshape([count, all / count, channels, height, width]).narrow(0, 0, 1).squeeze_dim(0)
+        maps.reshape([all / tiles, tiles, channels, height, width]).narrow(0, 0, 1).squeeze_dim(0)
     }
 
     /// The forms of tiles, the tiles themselves first.
@@ -104,7 +103,7 @@ mod tests {
             let forms: Vec<Vec<f64>> =
                 kind.forms(tiles()).into_iter().map(|form| read(form.into_data()).unwrap()).collect();
             assert_eq!(forms.len(), count);
-            let own = kind.of_tiles(Tensor::cat(kind.forms(tiles()), 0));
+            let own = kind.of_tiles(Tensor::cat(kind.forms(tiles()), 0), 2);
             assert_eq!(read(own.into_data()).unwrap(), read(tiles().into_data()).unwrap());
             for (at, form) in forms.iter().enumerate() {
                 assert!(!forms[..at].contains(form), "{kind:?} has form {at} twice");

@@ -12,9 +12,7 @@ pub use config::{CnnConfig, Head};
 pub use features::Features;
 
 use super::loss::{cross_entropy, cross_entropy_of_scores};
-use super::{
-    ClassifiedMaps, LossOptions, Part, PixelValues, Reduction, Scores, TestTimeAugmentation, TileModel, prepare,
-};
+use super::{ClassifiedMaps, LossOptions, Part, PixelValues, Reduction, Scores, TestTimeAugmentation, TileModel};
 
 /// The whole classifier.
 #[derive(Module, Debug)]
@@ -30,7 +28,7 @@ pub struct Cnn {
 impl Cnn {
     /// The last feature maps of tiles.
     fn maps(&self, tile: impl Into<PixelValues>) -> Tensor<4> {
-        self.features.forward(self.reduction.apply(prepare(tile)))
+        self.features.forward(self.reduction.prepared(tile))
     }
 
     /// Logits of tiles, `[batch, classes]`.
@@ -55,7 +53,7 @@ impl TileModel for Cnn {
     }
 
     fn score(&self, tile: PixelValues, normal: usize) -> Scores {
-        let prepared = self.reduction.apply(prepare(tile));
+        let prepared = self.reduction.prepared(tile);
         let logits =
             self.test_time.mean_logits(prepared, |forms| self.classifier.forward(self.features.forward(forms)));
         Scores::from_logits(logits, normal)

@@ -20,7 +20,7 @@ use super::loss::{
 use super::maps::resized;
 use super::{
     ClassifiedMaps, Classifier, Decoder, Encoder, Features, FitTiles, Latent, LatentForm, LossOptions, Part,
-    PixelValues, Reduction, Scores, TestTimeAugmentation, TileModel, prepare,
+    PixelValues, Reduction, Scores, TestTimeAugmentation, TileModel,
 };
 
 /// Classifier and autoencoder on shared feature maps.
@@ -54,11 +54,6 @@ struct Encoded {
 }
 
 impl Hybrid {
-    /// Tiles in 0..1 at the side at which the model works.
-    fn prepared(&self, tile: impl Into<PixelValues>) -> Tensor<4> {
-        self.reduction.apply(prepare(tile))
-    }
-
     /// Logits of prepared tiles, `[batch, classes]`. A pooled head takes tiles of any side that the stages divide.
     fn logits(&self, prepared: Tensor<4>) -> Tensor<2> {
         self.classifier.forward(self.features.forward(prepared))
@@ -67,11 +62,12 @@ impl Hybrid {
     /// Results of both parts for prepared tiles. The classifier's are means over the forms of a tile, the autoencoder's those of
     /// the tile alone.
     fn encode(&self, prepared: Tensor<4>, test_time: TestTimeAugmentation) -> Encoded {
+        let [tiles, ..] = prepared.dims();
         let mut maps = Vec::new();
         let logits = test_time.mean_logits(prepared.clone(), |forms| {
             let all = self.features.each(forms.clone());
             let logits = self.classifier.forward(all.last().unwrap_or(&forms).clone());
-            maps = all.into_iter().map(|maps| test_time.of_tiles(maps)).collect();
+            maps = all.into_iter().map(|maps| test_time.of_tiles(maps, tiles)).collect();
             logits
         });
         let read = self.read(&maps);
@@ -89,12 +85,12 @@ impl Hybrid {
 
     /// Latent means of tiles, `[batch, latent]`.
     fn latent_means(&self, tile: PixelValues) -> Tensor<2> {
-        self.encode(self.prepared(tile), TestTimeAugmentation::None).latent.mean
+        self.encode(self.reduction.prepared(tile), TestTimeAugmentation::None).latent.mean
     }
 
     /// The parts of the score, `[batch, 3]`.
     fn parts_of_score(&self, tile: PixelValues, normal: usize) -> Tensor<2> {
-        let Encoded { logits, latent, target } = self.encode(self.prepared(tile), self.test_time);
+        let Encoded { logits, latent, target } = self.encode(self.reduction.prepared(tile), self.test_time);
         let error = squared_error(squares(target, self.decoder.forward(latent.mean.clone())));
         self.combination.parts(log_odds(logits, normal), error, latent.mean)
     }
@@ -160,13 +156,13 @@ impl TileModel for Hybrid {
 
     /// Rebuilds from the latent mean.
     fn score(&self, tile: PixelValues, normal: usize) -> Scores {
-        self.scores(self.encode(self.prepared(tile), self.test_time), normal)
+        self.scores(self.encode(self.reduction.prepared(tile), self.test_time), normal)
     }
 
     fn score_part(&self, part: Part, tile: PixelValues, normal: usize) -> Scores {
         match part {
-            Part::Classifier => Scores::from_logits(self.logits(self.prepared(tile)), normal),
-            Part::Whole => self.scores(self.encode(self.prepared(tile), TestTimeAugmentation::None), normal),
+            Part::Classifier => Scores::from_logits(self.logits(self.reduction.prepared(tile)), normal),
+            Part::Whole => self.scores(self.encode(self.reduction.prepared(tile), TestTimeAugmentation::None), normal),
         }
     }
 
@@ -178,9 +174,9 @@ impl TileModel for Hybrid {
         options: &LossOptions,
     ) -> Tensor<1> {
         if options.part == Part::Classifier {
-            return cross_entropy(self.logits(self.prepared(tile)), labels, options);
+            return cross_entropy(self.logits(self.reduction.prepared(tile)), labels, options);
         }
-        let Encoded { logits, latent, target } = self.encode(self.prepared(tile), TestTimeAugmentation::None);
+        let Encoded { logits, latent, target } = self.encode(self.reduction.prepared(tile), TestTimeAugmentation::None);
         // The target must not move towards what is easy to rebuild.
         let error = squared_error(squares(target.detach(), self.decoder.forward(latent.sample())));
         let bound = negative_bound(error, &latent, self.beta * options.divergence, self.values);
@@ -224,7 +220,7 @@ impl TileModel for Hybrid {
     }
 
     fn classified_maps(&self, tile: PixelValues) -> Option<ClassifiedMaps> {
-        Some(self.classifier.classified(self.features.forward(self.prepared(tile))))
+        Some(self.classifier.classified(self.features.forward(self.reduction.prepared(tile))))
     }
 }
 

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use burn::tensor::{Device, Tensor, TensorData};
 use kiln_tile::SIDE;
 
-use super::PixelValues;
+use super::{PixelValues, prepare};
 
 /// Sides in pixels at which a model may work.
 const SIDES: RangeInclusive<usize> = 32..=SIDE as usize;
@@ -38,6 +38,11 @@ impl Reduction {
     /// Pixel values of tiles, `[batch, 3, side, side]`.
     pub(crate) fn pixels(self, tile: impl Into<PixelValues>) -> PixelValues {
         PixelValues(self.apply(tile.into().0))
+    }
+
+    /// Tiles as the input of a convolution: f32 in 0..1, `[batch, 3, side, side]`.
+    pub(crate) fn prepared(self, tile: impl Into<PixelValues>) -> Tensor<4> {
+        self.apply(prepare(tile))
     }
 
     /// Images `[batch, channels, 256, 256]` as `[batch, channels, side, side]`. Windows of tiles become smaller by the same
