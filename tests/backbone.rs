@@ -163,7 +163,7 @@ fn models_that_work_on_fewer_pixels_are_exported_for_whole_tiles() {
         (
             "averaged",
             format!(
-                "{{kind: transfer, backbone: {backbone}, views: 1, dense: [], test_time_augmentation: flips_and_turns}}"
+                "{{kind: transfer, backbone: {backbone}, views: 1, dense: [], test_time_augmentation: flips, test_time_side: 112}}"
             ),
         ),
         (

@@ -32,6 +32,21 @@ fn files_keep_their_order_and_folders_are_searched_in_natural_order() {
 }
 
 #[test]
+fn a_table_that_lists_no_tiles_of_slides_is_refused_with_what_to_give_instead() {
+    let bundle = fixture().bundle(Kind::Cnn);
+    let folder = scratch();
+    drawn(folder.path());
+    let table = folder.path().join("tiles.csv");
+    fs::write(&table, "path,label,split\nt1.png,benign,test\n").unwrap();
+    let out = folder.path().join("scores.csv");
+    let refused = kiln!("score", &bundle, &table, "--out", &out).code(2);
+    refused.says(&["tiles.csv", "neither an image nor a list of tiles of slides", "@FILE", "kiln evaluate"]);
+    assert!(!out.exists());
+    // Found in a folder it is no tile, as any other file that is not an image.
+    assert_eq!(scored(&kiln!("score", &bundle, folder.path()).code(0).stdout()).len(), 5);
+}
+
+#[test]
 fn a_pattern_takes_what_it_matches() {
     let bundle = fixture().bundle(Kind::Cnn);
     let folder = scratch();

@@ -17,6 +17,8 @@ mod environment;
 mod exit;
 mod hint;
 mod log;
+#[cfg(feature = "train")]
+mod memory;
 mod output;
 mod signal;
 #[cfg(feature = "compare")]

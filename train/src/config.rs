@@ -42,10 +42,10 @@ pub(crate) use value::config_error;
 
 use crate::data::{Augmentation, SlideOptions, Synthesis};
 use crate::metrics::ThresholdRule;
-pub use crate::model::backbone::{BackboneConfig, BackboneKind, Pooling, Weights};
+pub use crate::model::backbone::{BackboneConfig, BackboneKind, Weights};
 pub use crate::model::{
     BankConfig, CnnConfig, Frozen, Head, HybridConfig, HybridScore, MemoryBankConfig, MixtureConfig, ModelConfig,
-    PatchBankConfig, Reconstruct, TransferConfig, VaeConfig,
+    PatchBankConfig, Pooling, Reconstruct, TransferConfig, VaeConfig,
 };
 
 /// The whole configuration of a run.

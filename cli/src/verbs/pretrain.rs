@@ -9,6 +9,7 @@ use super::labels;
 use super::steps::Steps;
 use crate::destination::Destination;
 use crate::exit::Exit;
+use crate::memory;
 use crate::output::Output;
 
 /// Train a backbone on tiles without labels, and write its weights.
@@ -44,6 +45,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
+    memory::keep_freed_blocks();
     let config = PretrainConfig::read(&args.config, &args.set)?;
     if let Some(data) = args.data.as_ref().or(config.data.path.as_ref()) {
         Destination::new("--out", &args.out).is_not_among_tiles(data)?;

@@ -10,6 +10,7 @@ use super::interval::interval;
 use super::labels;
 use super::train::{Display, feature_backend};
 use crate::exit::Exit;
+use crate::memory;
 use crate::output::Output;
 
 /// Compare models on the same tiles (baselines, seeds, ablations, folds, hyper-parameter search) in one report.
@@ -40,6 +41,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
+    memory::keep_freed_blocks();
     let mut request = StudyRequest::read(&args.config, &args.set, args.data, args.out)?;
     request.openslide = crate::environment::variable("KILN_OPENSLIDE");
     request.features = feature_backend(out);

@@ -17,6 +17,7 @@ use super::steps::Steps;
 use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::hint::hint_of;
+use crate::memory;
 use crate::output::Output;
 
 /// Train a model from a configuration, and write a run.
@@ -56,6 +57,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
+    memory::keep_freed_blocks();
     let config = Config::read(&args.config, &args.set)?;
     let folder = args.out.unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
     if let Some(data) = args.data.as_ref().or(config.data.path.as_ref()) {

@@ -18,9 +18,9 @@ const KINDS: [&str; 9] = [
     "{kind: cnn, filters: [8, 16], head: flatten, dense: [16], side: 96}",
     "{kind: transfer, backbone: {name: resnet18, weights: random, stages: [2], width: 0.25, side: 96}, \
      pooling: mean_and_centre, dense: [8]}",
-    // These average over forms of a tile.
+    // These average over forms of a tile, one of them at another side than it learns from.
     "{kind: transfer, backbone: {name: resnet18, weights: random, stages: [2], width: 0.25, side: 64}, \
-     dense: [8], test_time_augmentation: flips_and_turns}",
+     dense: [8], test_time_augmentation: flips_and_turns, test_time_side: 80}",
     "{kind: hybrid, cnn: {filters: [8, 16], dense: [16], side: 96, test_time_augmentation: flips}, \
      reconstruct: features, filters: [8, 8], latent: 8}",
 ];

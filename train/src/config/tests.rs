@@ -92,6 +92,11 @@ fn the_side_at_which_a_model_works_is_checked_and_written_only_if_it_is_not_a_ti
         assert!(yaml.contains("test_time_augmentation: flips_and_turns"), "{yaml}");
         assert!(problem(text, &["model.test_time_augmentation=turns"]).contains("flips_and_turns"));
     }
+    assert!(written(transfer, &["model.test_time_side=144"]).contains("test_time_side: 144"));
+    for side in ["31", "257"] {
+        let message = problem(transfer, &[&format!("model.test_time_side={side}")]);
+        assert!(message.contains(&format!("model.test_time_side: {side} is not in 32..=256")), "{message}");
+    }
 }
 
 #[test]

@@ -8,8 +8,8 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor};
 
 use super::config::Method;
-use crate::model::backbone::{Backbone, BackboneConfig, Extraction, Pooling};
-use crate::model::{drawn, materialised};
+use crate::model::backbone::{Backbone, BackboneConfig, Extraction};
+use crate::model::{Pooling, drawn, materialised};
 
 /// Added to the squared length of a vector before it is divided by its length.
 const EPSILON: f64 = 1e-12;

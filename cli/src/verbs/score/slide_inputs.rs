@@ -46,7 +46,7 @@ impl SlideInputs {
             if !argument.exists() && must_exist(args, argument) {
                 bail!("{}: no such file or folder", argument.display());
             }
-            inputs.push(Input::named(args, argument.clone()));
+            inputs.push(Input::argument(args, argument.clone())?);
         }
         Self::from_inputs(args, inputs)
     }
@@ -80,6 +80,22 @@ impl SlideInputs {
 }
 
 impl Input {
+    /// An argument. A CSV file must be a list of tiles of slides: read as a tile it would be one row of `unsupported`.
+    fn argument(args: &Args, path: PathBuf) -> anyhow::Result<Self> {
+        let named = Self::named(args, path);
+        if let Self::Tile(path) = &named
+            && is_csv(path)
+            && path.is_file()
+        {
+            bail!(
+                "{}: neither an image nor a list of tiles of slides\nhint: name the tiles, or write their paths one per line \
+                 and give `@FILE`; `kiln evaluate` takes a list of labelled tiles",
+                path.display()
+            );
+        }
+        Ok(named)
+    }
+
     /// An argument, or a path that a pattern matches. Folders are searched.
     fn named(args: &Args, path: PathBuf) -> Self {
         if is_tile_list(&path) {

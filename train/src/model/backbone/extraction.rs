@@ -5,9 +5,9 @@
 use burn::tensor::Tensor;
 use kiln_tile::SIDE;
 
-use super::{Backbone, BackboneConfig, Pooling};
+use super::{Backbone, BackboneConfig};
 use crate::model::maps::resized;
-use crate::model::{PixelValues, Reduction};
+use crate::model::{PixelValues, Pooling, Reduction};
 
 /// The use of a backbone by a model. It has no weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,11 @@ impl Extraction {
     /// The use that a model with these settings makes of its backbone.
     pub(crate) fn new(config: &BackboneConfig, pooling: Pooling) -> Self {
         Self { side: config.side, stages: config.stages.clone(), pooling }
+    }
+
+    /// The same use at another side.
+    pub(crate) fn at_side(self, side: usize) -> Self {
+        Self { side, ..self }
     }
 
     /// Everything beside tiles and weights that changes a vector, as a part of a cache's key.

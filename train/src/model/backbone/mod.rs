@@ -8,7 +8,6 @@ mod efficientnet;
 mod extraction;
 mod frozen;
 mod layer;
-mod pooling;
 mod resnet;
 
 use burn::module::Module;
@@ -19,11 +18,9 @@ pub use config::{BackboneConfig, BackboneKind, Weights};
 pub use efficientnet::EfficientNet;
 pub(crate) use extraction::Extraction;
 pub use frozen::FrozenBackbone;
-pub use pooling::Pooling;
-use pooling::means;
 pub use resnet::ResNet;
 
-use super::{PixelValues, prepare};
+use super::{PixelValues, means, prepare};
 
 /// A backbone up to the deepest stage that is used.
 #[derive(Module, Debug)]

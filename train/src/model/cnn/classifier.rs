@@ -3,11 +3,10 @@
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::activation::relu;
-use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
 
-use super::{CnnConfig, Head};
-use crate::model::ClassifiedMaps;
+use super::CnnConfig;
+use crate::model::{ClassifiedMaps, Pooling};
 
 /// The dense part: feature maps to one logit a class.
 #[derive(Module, Debug)]
@@ -15,7 +14,8 @@ pub struct Classifier {
     dense: Vec<Linear>,
     dropout: Dropout,
     output: Linear,
-    pooled: bool,
+    #[module(skip)]
+    pooling: Option<Pooling>,
 }
 
 impl Classifier {
@@ -23,23 +23,24 @@ impl Classifier {
     #[must_use]
     pub fn new(config: &CnnConfig, classes: usize, device: &Device) -> Self {
         let filters = config.filters.last().copied().unwrap_or(3);
-        let pooled = config.head == Head::Pooled;
-        let inputs = if pooled { filters } else { filters * config.last_side().pow(2) };
+        let inputs = config.head.inputs(filters, config.last_side());
         let widths: Vec<usize> = std::iter::once(inputs).chain(config.dense.iter().copied()).collect();
         let last = widths.last().copied().unwrap_or(inputs);
         Self {
             dense: widths.windows(2).map(|pair| LinearConfig::new(pair[0], pair[1]).init(device)).collect(),
             dropout: DropoutConfig::new(config.dropout).init(),
             output: LinearConfig::new(last, classes).init(device),
-            pooled,
+            pooling: config.head.pooling(),
         }
     }
 
     /// Logits, `[batch, classes]`.
     #[must_use]
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<2> {
-        let maps = if self.pooled { adaptive_avg_pool2d(maps, [1, 1]) } else { maps };
-        let vector = maps.flatten(1, 3);
+        let vector = match self.pooling {
+            Some(pooling) => pooling.apply(vec![maps]),
+            None => maps.flatten(1, 3),
+        };
         let hidden = self.dense.iter().fold(vector, |values, layer| self.dropout.forward(relu(layer.forward(values))));
         self.output.forward(hidden)
     }

@@ -3,7 +3,7 @@
 use kiln_tile::SIDE;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ModelSettings, Part, Reduction, TestTimeAugmentation};
+use crate::model::{ModelSettings, Part, Pooling, Reduction, TestTimeAugmentation};
 
 /// The layer between the last feature map and the first dense layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,24 @@ pub enum Head {
     Flatten,
     /// Global average pooling: one mean per filter. Two hundred times fewer weights.
     Pooled,
+    /// Also the mean over the central square, a third of the side, for tiles whose label is decided there.
+    MeanAndCentre,
+}
+
+impl Head {
+    /// The pooling of the feature maps, if they are pooled.
+    pub(super) fn pooling(self) -> Option<Pooling> {
+        match self {
+            Self::Flatten => None,
+            Self::Pooled => Some(Pooling::Mean),
+            Self::MeanAndCentre => Some(Pooling::MeanAndCentre),
+        }
+    }
+
+    /// Inputs of the first dense layer, from so many filters on maps of `side` x `side`.
+    pub(super) fn inputs(self, filters: usize, side: usize) -> usize {
+        self.pooling().map_or(filters * side * side, |pooling| pooling.features(filters))
+    }
 }
 
 /// The classifier: convolutions of 3x3, each with batch normalisation, ReLU and 2x2 max-pooling, then dense layers with
@@ -91,7 +109,7 @@ impl ModelSettings for CnnConfig {
         let filters = [vec![3.0], widths(&self.filters)].concat();
         let last = filters.last().copied().unwrap_or_default();
         let side = self.side as f64 / 2_f64.powi(i32::try_from(self.filters.len()).unwrap_or(i32::MAX));
-        let inputs = if self.head == Head::Pooled { last } else { last * side * side };
+        let inputs = last * self.head.pooling().map_or(side * side, |pooling| pooling.features(1) as f64);
         9.0 * pairs(&filters) + pairs(&[vec![inputs], widths(&self.dense)].concat())
     }
 

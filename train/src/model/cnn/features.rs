@@ -31,7 +31,14 @@ impl Stage {
     }
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        self.pool.forward(relu(self.norm.forward(self.conv.forward(input))))
+        self.activated(self.norm.forward(self.conv.forward(input)))
+    }
+
+    /// ReLU and pooling of normalised maps. They commute, with the same values and gradients. In training pooling comes first,
+    /// so that ReLU passes over a quarter of the values; in an exported graph ReLU, which ONNX Runtime makes part of the
+    /// convolution.
+    fn activated(&self, maps: Tensor<4>) -> Tensor<4> {
+        if maps.device().is_autodiff() { relu(self.pool.forward(maps)) } else { self.pool.forward(relu(maps)) }
     }
 
     /// As in training: maps normalised by the moments of the batch, and these moments.
@@ -41,7 +48,7 @@ impl Stage {
         let Moments { mean, variance } = moments.clone();
         let (gamma, beta) = (self.norm.gamma.val(), self.norm.beta.val());
         let normal = batch_norm(maps, gamma, beta, mean, variance, self.norm.epsilon);
-        (self.pool.forward(relu(normal)), moments)
+        (self.activated(normal), moments)
     }
 }
 
@@ -126,5 +133,38 @@ impl Features {
             identity::set_running_figures(&mut stage.norm, &norm_path(number), mean, variance);
         }
         Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use burn::tensor::{Distribution, TensorData};
+
+    use super::*;
+    use crate::model::tensors::read;
+
+    #[test]
+    fn pooling_before_relu_has_the_values_and_gradients_of_pooling_behind_it() {
+        let device = Device::flex().autodiff();
+        device.seed(5);
+        let stage = Stage::new([3, 4], 0, &device);
+        // Whole windows that are negative, zero and equal, beside random ones.
+        let random: Vec<f64> =
+            read(Tensor::<1>::random([960], Distribution::Normal(0.0, 1.0), &device).into_data()).unwrap();
+        let values: Vec<f32> = [vec![-1.0; 16], vec![0.0; 16], vec![2.0; 32]].concat();
+        let values = values.into_iter().chain(random.into_iter().map(|value| value as f32)).collect::<Vec<_>>();
+        let maps = || Tensor::<4>::from_data(TensorData::new(values.clone(), [1, 4, 16, 16]), &device).require_grad();
+        let weights = Tensor::<1, burn::tensor::Int>::arange(1..257, &device).float().reshape([1, 4, 8, 8]);
+        let of = |maps: Tensor<4>, pooled: Tensor<4>| {
+            let gradients = (pooled.clone() * weights.clone()).sum().backward();
+            let gradient = maps.grad(&gradients).unwrap();
+            (read(pooled.into_data()).unwrap(), read(gradient.into_data()).unwrap())
+        };
+        let (first, second) = (maps(), maps());
+        let found = of(first.clone(), stage.activated(first));
+        assert_eq!(found, of(second.clone(), stage.pool.forward(relu(second))));
+        assert!(found.1.iter().any(|value| *value != 0.0));
     }
 }

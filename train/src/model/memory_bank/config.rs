@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::backbone::{BackboneConfig, Pooling};
-use crate::model::{ModelSettings, Scores};
+use crate::model::backbone::BackboneConfig;
+use crate::model::{ModelSettings, Pooling, Scores};
 
 /// A bank of vectors of whole normal tiles.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -5,8 +5,8 @@ use std::fmt::{self, Formatter};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::model::backbone::{Backbone, BackboneConfig, Pooling, Weights};
-use crate::model::{ModelSettings, TestTimeAugmentation};
+use crate::model::backbone::{Backbone, BackboneConfig, Weights};
+use crate::model::{ModelSettings, Pooling, Reduction, TestTimeAugmentation};
 
 /// A dense classifier on a backbone's pooled maps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,16 @@ pub struct TransferConfig {
     /// The forms of a tile whose mean is the result. Left out of written configurations at its default.
     #[serde(skip_serializing_if = "TestTimeAugmentation::is_default")]
     pub test_time_augmentation: TestTimeAugmentation,
+    /// The side in pixels at which the backbone works once the model is trained; none for that of `backbone`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_time_side: Option<usize>,
+}
+
+impl TransferConfig {
+    /// The side at which the trained model's backbone works.
+    pub(super) fn side_of_scores(&self) -> usize {
+        self.test_time_side.unwrap_or(self.backbone.side)
+    }
 }
 
 /// The weights of a backbone that do not learn, in a configuration `true`, `depthwise` or `false`.
@@ -102,6 +112,7 @@ impl Default for TransferConfig {
             dense: vec![128],
             dropout: 0.3,
             test_time_augmentation: TestTimeAugmentation::None,
+            test_time_side: None,
         }
     }
 }
@@ -119,7 +130,8 @@ impl ModelSettings for TransferConfig {
             ((0.0..1.0).contains(&self.dropout), format!("model.dropout: {} is not in [0, 1)", self.dropout)),
         ];
         let problem = checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem);
-        self.backbone.problem().or(problem)
+        let side = Reduction::problem("model.test_time_side", self.side_of_scores());
+        self.backbone.problem().or(problem).or(side)
     }
 
     fn output_meaning(&self, output: &str, _fitted_score: bool) -> &'static str {

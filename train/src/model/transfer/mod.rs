@@ -28,6 +28,9 @@ pub struct Transfer {
     frozen: Frozen,
     #[module(skip)]
     extraction: Extraction,
+    /// That of the trained model, which may work on more pixels than it learns from.
+    #[module(skip)]
+    trained_extraction: Extraction,
     #[module(skip)]
     test_time: TestTimeAugmentation,
 }
@@ -52,6 +55,7 @@ impl TileModel for Transfer {
         let features = settings.pooling.features(backbone.features());
         let widths: Vec<usize> = std::iter::once(features).chain(settings.dense.iter().copied()).collect();
         let last = widths.last().copied().unwrap_or(features);
+        let extraction = Extraction::new(backbone, settings.pooling);
         Self {
             backbone: settings.frozen.applied(Backbone::new(backbone.name, backbone.depth(), backbone.width, device)),
             standard: Standard::new(features, device),
@@ -59,21 +63,22 @@ impl TileModel for Transfer {
             dropout: DropoutConfig::new(settings.dropout).init(),
             output: LinearConfig::new(last, classes).init(device),
             frozen: settings.frozen,
-            extraction: Extraction::new(backbone, settings.pooling),
+            trained_extraction: extraction.clone().at_side(settings.side_of_scores()),
+            extraction,
             test_time: settings.test_time_augmentation,
         }
     }
 
     fn score(&self, tile: PixelValues, normal: usize) -> Scores {
-        let pixels = self.extraction.reduced(tile).0;
-        let logits = self.test_time.mean_logits(pixels, |forms| {
-            let maps = self.extraction.maps_of_reduced(&self.backbone, PixelValues(forms));
-            self.logits(self.extraction.pooled(maps))
+        let extraction = &self.trained_extraction;
+        let logits = self.test_time.mean_logits(extraction.reduced(tile).0, |forms| {
+            let maps = extraction.maps_of_reduced(&self.backbone, PixelValues(forms));
+            self.logits(extraction.pooled(maps))
         });
         Scores::from_logits(logits, normal)
     }
 
-    /// Of the tiles alone: test-time augmentation would make a validation longer than its epoch.
+    /// Of the tiles as they are learnt from: test-time augmentation would make a validation longer than its epoch.
     fn score_part(&self, _part: Part, tile: PixelValues, normal: usize) -> Scores {
         self.score_features(self.features(tile), normal)
     }
@@ -121,8 +126,8 @@ impl TileModel for Transfer {
     fn classified_maps(&self, tile: PixelValues) -> Option<ClassifiedMaps> {
         // Frozen, so that dropout has no effect and gradients reach the maps alone.
         let head = self.clone().train().freeze();
-        let maps = self.extraction.maps(&self.backbone, tile);
-        Some(ClassifiedMaps { maps, head: Box::new(move |maps| head.logits(head.extraction.pooled(maps))) })
+        let maps = self.trained_extraction.maps(&self.backbone, tile);
+        Some(ClassifiedMaps { maps, head: Box::new(move |maps| head.logits(head.trained_extraction.pooled(maps))) })
     }
 }
 
@@ -180,6 +185,24 @@ mod tests {
         crate::model::testing::check_kind(&text);
         let config: ModelConfig = serde_yaml::from_str(&text).unwrap();
         crate::model::testing::check_forms(&Zoo::new(&config, 2, 3, &Device::flex()).valid());
+    }
+
+    #[test]
+    fn a_trained_transfer_scores_at_its_own_side_and_validates_epochs_at_that_of_its_features() {
+        let zoo = |side: usize, keys: &str| {
+            let text = format!("{{kind: transfer, backbone: {{{BACKBONE}, side: {side}}}, dense: [4]{keys}}}");
+            crate::model::testing::check_kind(&text);
+            let config: ModelConfig = serde_yaml::from_str(&text).unwrap();
+            Zoo::new(&config, 2, 3, &Device::flex()).valid()
+        };
+        let small = zoo(64, "");
+        let of = |other: Zoo| other.try_load_record(small.clone().into_record()).unwrap();
+        let (both, large) = (of(zoo(64, ", test_time_side: 96")), of(zoo(96, "")));
+        let tile = || tile_tensor((0..TILE_BYTES).map(|at| (at * 31 % 251) as u8).collect(), &Device::flex());
+        let whole = |zoo: &Zoo| read(zoo.score(tile(), 0).score.into_data()).unwrap();
+        let epoch = |zoo: &Zoo| read(zoo.score_part(Part::Whole, tile(), 0).score.into_data()).unwrap();
+        assert_ne!(whole(&small), whole(&large));
+        assert_eq!((whole(&both), epoch(&both)), (whole(&large), whole(&small)));
     }
 
     fn zoo(keys: &str) -> Zoo {

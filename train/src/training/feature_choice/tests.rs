@@ -3,8 +3,8 @@
 use burn::tensor::Device;
 
 use super::*;
-use crate::model::backbone::{Backbone, BackboneConfig, BackboneKind, Extraction, Pooling};
-use crate::model::drawn;
+use crate::model::backbone::{Backbone, BackboneConfig, BackboneKind, Extraction};
+use crate::model::{Pooling, drawn};
 
 const RUNTIME: &str = "some runtime 1.0";
 

@@ -1,4 +1,4 @@
-//! The key `model.pooling`: the numbers that a feature map becomes.
+//! The numbers that a feature map becomes: the key `model.pooling`, and the pooled heads of a `cnn`.
 
 use burn::tensor::Tensor;
 use burn::tensor::module::adaptive_avg_pool2d;
