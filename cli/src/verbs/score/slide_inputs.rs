@@ -1,10 +1,13 @@
 //! The slides and tile lists that the arguments of `kiln score` name.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use kiln_runtime::score::{self, Format, Listing, STDIN};
 use kiln_slide::{TileList, is_slide};
+use kiln_tile::ImageFormat;
 
 use super::args::Args;
 use crate::output::Output;
@@ -80,12 +83,13 @@ impl SlideInputs {
 }
 
 impl Input {
-    /// An argument. A CSV file must be a list of tiles of slides: read as a tile it would be one row of `unsupported`.
+    /// An argument. A CSV table must be a list of tiles of slides: read as a tile it would be one row of `unsupported`.
     fn argument(args: &Args, path: PathBuf) -> anyhow::Result<Self> {
         let named = Self::named(args, path);
         if let Self::Tile(path) = &named
             && is_csv(path)
             && path.is_file()
+            && is_no_image(path)
         {
             bail!(
                 "{}: neither an image nor a list of tiles of slides\nhint: name the tiles, or write their paths one per line \
@@ -133,6 +137,13 @@ fn is_tile_list(path: &Path) -> bool {
 
 fn is_csv(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"))
+}
+
+/// True for a file that can be read and whose first bytes are not an image's. An image may have any name.
+fn is_no_image(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(32).read_to_end(&mut head));
+    read.is_ok() && ImageFormat::of(&head).is_none()
 }
 
 /// True for an argument that cannot become the row of a missing tile: a slide, a list, or anything if the output is a folder.

@@ -20,6 +20,14 @@ pub enum ImageFormat {
     WebP,
 }
 
+impl ImageFormat {
+    /// The format that a file's first bytes announce, whatever its name; `None` for any other file.
+    #[must_use]
+    pub fn of(head: &[u8]) -> Option<Self> {
+        format(head).ok()
+    }
+}
+
 /// Returns true if the file name has the extension of a supported format: `png`, `jpg`, `jpeg`, `tif`, `tiff`, `bmp`,
 /// `webp`.
 #[must_use]
