@@ -151,6 +151,59 @@ fn a_backbone_that_learns_too_is_exported_with_what_it_learnt() {
 }
 
 #[test]
+fn a_hybrid_on_the_backbone_of_a_run_is_exported_and_is_not_tested_on_what_that_run_has_seen() {
+    let (fixture, folder) = (fixture(), scratch());
+    let path = |name: &str| folder.path().join(name);
+    let backbone = BACKBONE.replace("width: 0.25", "width: 0.25, side: 128");
+    fs::write(
+        path("tuned.yaml"),
+        config(&format!("{{kind: transfer, backbone: {backbone}, frozen: false, dense: []}}")),
+    )
+    .unwrap();
+    let tuned = path("tuned");
+    let one = ["--set", "training.epochs=1"];
+    kiln!("train", path("tuned.yaml"), "--data", fixture.tiles(), "--out", &tuned, one[0], one[1]).code(0);
+    let weights = path("tuned.bpk");
+    let extracted = kiln!("--json", "weights", "extract", &tuned, "--out", &weights).code(0).json();
+
+    let model = format!(
+        "{{kind: hybrid, cnn: null, transfer: {{backbone: {}, dense: [8]}}, reconstruct: features, \
+         stages: [2, 3], filters: [4, 4], latent: 4}}",
+        backbone.replace("random", "tuned.bpk")
+    );
+    fs::write(path("hybrid.yaml"), config(&model)).unwrap();
+    let train = |out: &str, more: &[&str]| {
+        let mut command = crate::support::command();
+        command.current_dir(folder.path()).args(["train", "hybrid.yaml", "--out", out, one[0], one[1]]);
+        command.arg("--data").arg(fixture.tiles()).args(more);
+        crate::support::finish(command)
+    };
+    let refused = train("other", &["--set", "training.seed=7"]).code(2);
+    refused.says(&["tuned.bpk", "has learnt from", "of the test tiles", "--split-file"]);
+    train("hybrid", &["--split-file", "tuned/split.csv"]).code(0);
+    assert_eq!(read_json(&path("hybrid/run.json"))["backbone_sha256"], extracted["sha256"]);
+
+    let exported = kiln!("--json", "export", path("hybrid"), "--out", path("bundle")).code(0).json();
+    assert_eq!(exported["parity"]["passed"], true);
+    let manifest = read_json(&path("bundle/manifest.json"));
+    assert_eq!(manifest["provenance"]["config"]["model"]["transfer"]["backbone"]["weights"], serde_json::Value::Null);
+    let names: Vec<_> = manifest["outputs"].as_array().unwrap().iter().map(|output| output["name"].clone()).collect();
+    assert_eq!(names, ["score", "probabilities", "error_map", "latent_mean", "latent_log_variance"]);
+    let none = kiln!("weights", "extract", fixture.run(crate::support::Kind::Cnn), "--out", path("none.bpk")).code(2);
+    none.says(&["kind `cnn`", "without a pretrained backbone", "model.transfer"]);
+    assert!(!path("none.bpk").exists());
+    let frozen = kiln!("weights", "extract", path("hybrid"), "--out", path("again.bpk")).code(2);
+    frozen.says(&["did not learn", "frozen: false or depthwise"]);
+    // What the weights have seen, the next weights have seen.
+    let seen = |name: &str| fs::read_to_string(path(name)).unwrap();
+    assert_eq!(seen("tuned/seen.txt"), seen("tuned.bpk.seen.txt"));
+    train("again", &["--split-file", "tuned/split.csv", "--set", "model.transfer.frozen=false"]).code(0);
+    kiln!("weights", "extract", path("again"), "--out", path("again.bpk")).code(0);
+    assert_eq!(seen("again.bpk.seen.txt"), seen("tuned.bpk.seen.txt"));
+    assert_ne!(fs::read(path("again.bpk")).unwrap(), fs::read(&weights).unwrap());
+}
+
+#[test]
 fn models_that_work_on_fewer_pixels_are_exported_for_whole_tiles() {
     let (fixture, folder) = (fixture(), scratch());
     let backbone = BACKBONE.replace("width: 0.25", "width: 0.25, side: 96");

@@ -70,6 +70,7 @@ fn calls() -> Vec<Call> {
     add("data split", &[0], false, own(&[&tiles, &"--out", &"OUT/split.csv"]));
     add("data synth", &[0], false, own(&[&"--out", &"OUT/tiles", &"--tiles", &"24"]));
     add("weights import", &[2], false, own(&[&tile, &"--backbone", &"resnet18", &"--out", &"OUT/w.bpk"]));
+    add("weights extract", &[2], false, own(&[&run, &"--out", &"OUT/w.bpk"]));
     let pretraining = kept.join("pretrain.yaml");
     let weights: [&dyn AsRef<OsStr>; 2] = [&"--out", &"OUT/w.bpk"];
     add("pretrain", &[0], true, own(&[&pretraining, &"--data", &tiles, weights[0], weights[1]]));

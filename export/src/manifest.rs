@@ -110,10 +110,13 @@ impl Parts<'_> {
         if let Some(path) = config.pointer_mut("/data/path") {
             *path = Value::Null;
         }
-        if let Some(weights) = config.pointer_mut("/model/backbone/weights")
-            && matches!(self.run.config.model.settings().backbone(), Some(backbone) if matches!(backbone.weights, Weights::File(_)))
+        if matches!(self.run.config.model.settings().backbone(), Some(backbone) if matches!(backbone.weights, Weights::File(_)))
         {
-            *weights = Value::Null;
+            for place in ["/model/backbone/weights", "/model/transfer/backbone/weights"] {
+                if let Some(weights) = config.pointer_mut(place) {
+                    *weights = Value::Null;
+                }
+            }
         }
         let tools = [
             ("kiln", facts.kiln.clone()),

@@ -144,6 +144,33 @@ pub enum Error {
         /// The cause.
         reason: String,
     },
+    /// The weights of the backbone were learnt from tiles that are in the test split.
+    #[error(
+        "weights {weights}: their run has learnt from {tiles} of the test tiles, such as {}, so its figures would be too good",
+        first.display()
+    )]
+    SeenByWeights {
+        /// The file.
+        weights: String,
+        /// Number of these tiles.
+        tiles: usize,
+        /// One of them.
+        first: PathBuf,
+    },
+    /// The model of a run has no backbone.
+    #[error("{}: a model of kind `{kind}` without a pretrained backbone has no weights for another model", path.display())]
+    NoBackbone {
+        /// The run.
+        path: PathBuf,
+        /// Kind of its model.
+        kind: &'static str,
+    },
+    /// The backbone of a run did not learn.
+    #[error("{}: its backbone did not learn, so its weights are those that config.yaml names", path.display())]
+    UnchangedBackbone {
+        /// The run.
+        path: PathBuf,
+    },
     /// A file has only the first stages of the configured backbone.
     #[error(
         "weights {}: has the first {stages} stages of {backbone}, and the configuration uses stage {needed}",
@@ -258,6 +285,9 @@ impl Error {
             | Self::Weights { .. }
             | Self::OtherBackbone { .. }
             | Self::ShallowWeights { .. }
+            | Self::SeenByWeights { .. }
+            | Self::NoBackbone { .. }
+            | Self::UnchangedBackbone { .. }
             | Self::WeightsExist { .. }
             | Self::Io { .. } => Fault::Input,
         }

@@ -38,14 +38,25 @@ pub(super) fn train(error: &kiln_train::Error) -> Option<String> {
         Error::OtherFeatures { .. } => {
             "resume with the ONNX Runtime and the machine that it began with, or choose another folder with --out"
         }
-        Error::OtherBackbone { .. } => "make the file with `kiln weights import` or `kiln pretrain`",
+        Error::OtherBackbone { .. } => {
+            "make the file with `kiln weights import`, `kiln weights extract` or `kiln pretrain`"
+        }
+        Error::SeenByWeights { .. } => {
+            "train on that run's split, with --split-file RUN/split.csv, or use other weights"
+        }
+        Error::UnchangedBackbone { .. } => "use those, or train with frozen: false or depthwise",
+        Error::NoBackbone { .. } => {
+            "give a run of a transfer or of a hybrid with model.transfer, trained with frozen: false or depthwise"
+        }
         Error::ShallowWeights { stages, .. } => {
-            return Some(format!("use stages up to {stages}, or pre-train with deeper backbone.stages"));
+            return Some(format!(
+                "use stages up to {stages}, or make the file from a model with deeper backbone.stages"
+            ));
         }
         Error::WeightsExist { .. } => "choose another file with --out, or remove it",
         Error::NotPublished { .. } => {
-            "import a file with `kiln weights import FILE --backbone NAME --out WEIGHTS`, and set model.backbone.weights \
-             to WEIGHTS"
+            "import a file with `kiln weights import FILE --backbone NAME --out WEIGHTS`, and set `weights` of the \
+             backbone to WEIGHTS"
         }
         _ => return None,
     };

@@ -76,8 +76,8 @@ impl Config {
         let settings = self.model.settings();
         let first = if settings.classifier_epochs() > 0 { Part::Classifier } else { Part::Whole };
         let Some(step) = settings.window_step(first) else {
-            let reason = "training.crop: this model needs whole tiles; windows need `head: pooled` and, in a hybrid, a \
-                          first stage (model.classifier_epochs)";
+            let reason = "training.crop: this model needs whole tiles; windows need a cnn with `head: pooled` and, in a \
+                          hybrid, a first stage (model.classifier_epochs)";
             return Some(reason.to_owned());
         };
         if step > SIDE as usize {

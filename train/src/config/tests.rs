@@ -130,6 +130,36 @@ fn a_difference_is_named_by_its_key() {
 }
 
 #[test]
+fn a_hybrid_has_convolutions_or_a_backbone() {
+    let hybrid = "name: h\nmodel: {kind: hybrid}\n";
+    let on_backbone = "name: h\nmodel: {kind: hybrid, cnn: null, transfer: {}, reconstruct: features}\n";
+    for (text, set, said) in [
+        (hybrid, "model.cnn=null", "model.cnn: the classifier is missing"),
+        (hybrid, "model.transfer={}", "model.cnn: must be null with model.transfer"),
+        (on_backbone, "model.reconstruct=image", "model.reconstruct: must be features with model.transfer"),
+        (on_backbone, "model.stages=[4]", "model.stages: give some of model.transfer.backbone.stages, [3, 5, 7]"),
+        (on_backbone, "model.stages=[5, 3]", "in ascending order"),
+        (on_backbone, "model.transfer.backbone.side=96", "maps of 3 x 3 are no multiple of 4"),
+        (on_backbone, "model.transfer.backbone.stages=[9]", "model.transfer.backbone.stages: give stages"),
+        (on_backbone, "model.transfer.backbone.width=0.5", "set model.transfer.backbone.weights=random"),
+        (on_backbone, "model.transfer.test_time_side=144", "model.transfer.test_time_side: "),
+        (on_backbone, "model.transfer.backbone.side=112", "maps of 3 x 3 are no multiple of 4"),
+        (on_backbone, "model.transfer.views=3", "model.transfer.views: "),
+        (on_backbone, "model.stages=[]", "model.stages: give some of"),
+        (on_backbone, "training.crop=128", "training.crop: this model needs whole tiles"),
+        (on_backbone, "model.transfer.dropuot=0.1", "did you mean `dropout`"),
+    ] {
+        assert!(problem(text, &[set]).contains(said), "{set}: {}", problem(text, &[set]));
+    }
+    for (text, has, lacks) in [(hybrid, "head: pooled", "transfer"), (on_backbone, "transfer:", "head: pooled")] {
+        let config = Config::parse(text, "hybrid.yaml", &[]).unwrap();
+        let yaml = config.to_yaml().unwrap();
+        assert_eq!(Config::parse(&yaml, "resolved", &[]).unwrap(), config);
+        assert!(yaml.contains(has) && !yaml.contains(lacks), "{yaml}");
+    }
+}
+
+#[test]
 fn a_hybrids_classifier_is_pooled_unless_it_says_otherwise() {
     for (keys, head) in
         [("", Head::Pooled), (", cnn: {dropout: 0.1}", Head::Pooled), (", cnn: {head: flatten}", Head::Flatten)]
@@ -137,7 +167,7 @@ fn a_hybrids_classifier_is_pooled_unless_it_says_otherwise() {
         let text = format!("name: h\nmodel: {{kind: hybrid{keys}}}\n");
         let config = Config::parse(&text, "hybrid.yaml", &[]).unwrap();
         let ModelConfig::Hybrid(hybrid) = &config.model else { panic!("not a hybrid") };
-        assert_eq!(hybrid.cnn.head, head, "{text}");
+        assert_eq!(hybrid.cnn.as_ref().unwrap().head, head, "{text}");
     }
     let message = problem("name: h\nmodel: {kind: hybrid, cnn: {fliters: [1]}}\n", &[]);
     assert!(message.contains("did you mean `filters`"), "{message}");

@@ -31,6 +31,11 @@ pub trait ModelSettings {
         None
     }
 
+    /// Training changes the weights of the backbone.
+    fn backbone_learns(&self) -> bool {
+        false
+    }
+
     /// Variations of each training tile that features are computed of.
     fn views(&self) -> u64 {
         1
@@ -189,7 +194,7 @@ pub trait TileModel: Module {
 
 /// A classifier of feature vectors. If its backbone is frozen, features are computed once and cached.
 pub trait FeatureModel: Sync {
-    /// The backbone's weights do not learn.
+    /// The backbone's weights do not learn, and nothing but the classifier needs the backbone: features are computed once.
     fn is_frozen(&self) -> bool;
 
     /// Features of tiles, `[batch, features]`.

@@ -61,10 +61,11 @@ zoo::models! {
 mod autoencoder;
 pub mod backbone;
 mod classes;
-mod identity;
+pub(crate) mod identity;
 mod kind;
 mod loss;
 pub(crate) mod maps;
+mod moments;
 mod pooling;
 mod preprocessing;
 mod scores;

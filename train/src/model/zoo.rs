@@ -73,6 +73,7 @@ macro_rules! models {
 
         /// A model of any kind.
         #[derive(Module, Debug)]
+        #[expect(clippy::large_enum_variant, reason = "one value a model; burn's derive takes no boxes")]
         pub enum Zoo {
             $($(#[$doc])* $kind($kind)),+
         }
@@ -166,6 +167,14 @@ macro_rules! models {
                 Ok(match self {
                     $(Self::$kind(model) => Self::$kind(model.recalibrated(prepared)?)),+
                 })
+            }
+
+            /// The pretrained backbone, if the model has one.
+            #[must_use]
+            pub(crate) fn backbone(&self) -> Option<&Backbone> {
+                match self {
+                    $(Self::$kind(model) => model.backbone()),+
+                }
             }
 
             /// The model with its backbone replaced; unchanged if it has none.

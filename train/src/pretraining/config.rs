@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::config::{
-    BackboneConfig, CommonKeys, Schedule, SlideConfig, TrainingDevice, config_error, parse_yaml, read_text,
+    BackboneConfig, CommonKeys, Frozen, Schedule, SlideConfig, TrainingDevice, Weights, config_error, parse_yaml,
+    read_text,
 };
 use crate::data::{Augmentation, ColourJitter};
 
@@ -21,6 +22,10 @@ pub struct PretrainConfig {
     /// the deepest one.
     #[serde(default)]
     pub backbone: BackboneConfig,
+    /// The weights of the backbone that do not learn: none, or depthwise kernels, whose gradients take most of a step. Left out
+    /// of records at its default, so that those of older versions stay the same.
+    #[serde(default = "nothing", skip_serializing_if = "is_nothing")]
+    pub frozen: Frozen,
     /// The method.
     #[serde(default)]
     pub method: Method,
@@ -52,6 +57,14 @@ impl Default for Method {
     fn default() -> Self {
         Self::SimSiam { projection: projection(), prediction: prediction() }
     }
+}
+
+fn nothing() -> Frozen {
+    Frozen::Nothing
+}
+
+fn is_nothing(frozen: &Frozen) -> bool {
+    *frozen == Frozen::Nothing
 }
 
 /// An eighth of the paper's 2048, for backbones with about an eighth of the features of its ResNet-50.
@@ -158,6 +171,11 @@ impl PretrainConfig {
         let Method::SimSiam { projection, prediction } = self.method;
         let checks = [
             (!self.name.trim().is_empty() && self.name.len() <= 200, "name: must be 1 to 200 bytes"),
+            (self.frozen != Frozen::All, "frozen: true leaves nothing to learn; set false or depthwise"),
+            (
+                self.frozen != Frozen::Depthwise || self.backbone.weights != Weights::Random,
+                "frozen: depthwise kernels would keep their random weights; set false, or give weights",
+            ),
             ((2..=8192).contains(&projection), "method.projection: must be 2 to 8192"),
             ((1..=8192).contains(&prediction), "method.prediction: must be 1 to 8192"),
             (

@@ -164,6 +164,8 @@ fn too_few_tiles_and_wrong_keys_are_refused_with_the_key() {
         ("training.epochs=0", "training.epochs"),
         ("method.projection=1", "method.projection"),
         ("backbone.stages=[1, 5]", ": backbone.stages: give stages of resnet18"),
+        ("frozen=true", "frozen: true leaves nothing to learn"),
+        ("frozen=depthwise", "frozen: depthwise kernels would keep their random weights"),
         ("backbone.weights=fetch", "set backbone.weights=random"),
         ("training.epoch=3", "did you mean `epochs`"),
         ("method.kind=byol", "simsiam"),

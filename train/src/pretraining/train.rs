@@ -48,6 +48,7 @@ pub fn pretrain(request: &PretrainRequest, observer: &mut dyn FnMut(&PretrainEve
     if !tiles.by_split {
         observer(&PretrainEvent::NoSplit);
     }
+    let seen = weights::seen(&config.backbone)?;
     let (backbone, start_sha256) = starting_backbone(config, &device, observer)?;
     let model = SimSiam::new(
         seed(config.training.seed, Purpose::Weights, 0),
@@ -67,7 +68,7 @@ pub fn pretrain(request: &PretrainRequest, observer: &mut dyn FnMut(&PretrainEve
     let mut trainer = Trainer { config, tiles: &tiles, optimizer: adam(config.training.weight_decay), device: &device };
     let (model, epochs) = trainer.train(model, observer)?;
     observer(&PretrainEvent::Recalibrating);
-    let weights_sha256 = weights::save(&request.out, recalibrated(model, &tiles, &device)?)?;
+    let weights_sha256 = weights::save(&request.out, recalibrated(model, &tiles, &device)?, seen.as_deref())?;
     let facts = PretrainFacts { weights_sha256, start_sha256, ..facts(config, &tiles, epochs) };
     write_facts(&request.out, &facts)?;
     Ok(Pretrained { weights: request.out.clone(), facts })
@@ -106,9 +107,10 @@ fn starting_backbone(
     observer: &mut dyn FnMut(&PretrainEvent<'_>),
 ) -> Result<(Backbone, Option<String>)> {
     let backbone = &config.backbone;
+    let frozen = config.frozen;
     let mut on_step = |what: &str| observer(&PretrainEvent::Preparing { what });
     Ok(match weights::pretrained(backbone, device, &mut on_step)? {
-        Some((pretrained, digest)) => (pretrained, Some(digest)),
+        Some((pretrained, digest)) => (frozen.applied(pretrained), Some(digest)),
         None => (Backbone::new(backbone.name, backbone.depth(), backbone.width, device), None),
     })
 }

@@ -20,7 +20,7 @@ use crate::data::{self, ContentDigests, Dataset, Split, SplitPlan};
 use crate::features::FeatureBackend;
 use crate::metrics::{Bootstrap, Scored};
 use crate::model::Classes;
-use crate::training::{classes, require_resolution};
+use crate::training::{classes, refuse_tested, require_resolution};
 use crate::{Error, Result};
 
 /// Everything that is constant during a study.
@@ -62,6 +62,9 @@ impl Setup {
         let (plans, held_out) = plans(&dataset, &digests, &study.split, classes.normal_names(), &decoder)?;
         for (number, plan) in plans.iter().enumerate() {
             data::check_leaks(&dataset, plan, &digests)?;
+            for variant in variants {
+                refuse_tested(&variant.config(&study, 0)?, &dataset, plan, &digests)?;
+            }
             check_same_fold(&layout, number, &dataset, plan)?;
             plan.write_csv(&dataset, &layout.fold(number))?;
         }

@@ -52,7 +52,7 @@ pub(crate) fn finish(
     write_json(layout, &layout.metrics(), &metrics)?;
     let chosen_on = format!("validation split, {} tiles", val.len());
     let threshold = ThresholdFacts { value, rule: rule.to_string(), chosen_on };
-    let seen_sha256 = seen::write(prepared, layout)?;
+    let seen_sha256 = seen::digest(prepared, layout)?;
     let weights_sha256 = save_weights(&layout.weights(), zoo)?;
     let facts = RunFacts {
         colour_clusters: clusters,

@@ -48,4 +48,5 @@ pub use pictures::report;
 pub use request::{Outcome, TrainRequest};
 pub use run::Run;
 pub(crate) use seeds::{Purpose, seed};
+pub(crate) use seen::refuse_tested;
 pub use train::{train, train_unless_stopped};

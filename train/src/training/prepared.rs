@@ -16,7 +16,7 @@ use super::request::TrainRequest;
 use super::run::Run;
 use super::seeds::{Purpose, seed};
 use super::tile_pipeline::TilePipeline;
-use super::{classes, stain};
+use super::{classes, seen, stain};
 use crate::data::{self, ContentDigests, Dataset, LabelKind, Loader, Sampling, Split, SplitPlan};
 use crate::evaluation::require_columns;
 use crate::features::FeatureBackend;
@@ -50,6 +50,7 @@ impl Prepared {
         data::check_masks(&dataset, &decoder)?;
         let (plan, fresh) = resolve_split(request, layout, &dataset, &digests)?;
         data::check_leaks(&dataset, &plan, &digests)?;
+        seen::refuse_tested(&config, &dataset, &plan, &digests)?;
         let data_sha256 = data::dataset_digest(&dataset, &digests);
         let features = request.features.clone();
         let prepared = Self { config, dataset, data_path, data_sha256, digests, plan, classes, stain: None, features };
@@ -64,6 +65,7 @@ impl Prepared {
             let resolved = prepared.config.to_yaml()?;
             publish::write_file(&layout.config(), resolved.as_bytes()).map_err(Error::io(&layout.config()))?;
             prepared.plan.write_csv(&prepared.dataset, &layout.split())?;
+            seen::write(&prepared, layout)?;
         }
         Ok(Self { stain, ..prepared })
     }

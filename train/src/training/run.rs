@@ -19,7 +19,7 @@ use super::tile_pipeline::TilePipeline;
 use crate::data::{Dataset, LabelCount, Loader, Split, SplitPlan, label_counts};
 use crate::model::{Preprocessing, Zoo};
 use crate::picture::EpochRecord;
-use crate::{Config, Error, Result};
+use crate::{Config, Error, Result, weights};
 
 /// A complete run.
 #[derive(Debug, Clone)]
@@ -72,6 +72,28 @@ impl Run {
         }
         let fresh = Zoo::new(&self.config.model, self.facts.classes.names.len(), 0, device);
         checkpoint::load_weights(&path, fresh)
+    }
+
+    /// Writes the backbone of the trained model as a file of weights for `model.backbone.weights`, and beside it its SHA-256 and
+    /// the list of the tiles that the run has learnt from: a training on these weights refuses them in its test split. Returns
+    /// the digest.
+    ///
+    /// # Errors
+    /// [`Error::NoBackbone`]; [`Error::UnchangedBackbone`] for a frozen one; those of [`Run::model`]; a file that cannot be written.
+    pub fn write_backbone(&self, out: &Path) -> Result<String> {
+        let zoo = self.model(&Device::flex())?;
+        let backbone = zoo
+            .backbone()
+            .cloned()
+            .ok_or_else(|| Error::NoBackbone { path: self.layout.root().to_owned(), kind: self.config.model.kind() })?;
+        if !self.config.model.settings().backbone_learns() {
+            return Err(Error::UnchangedBackbone { path: self.layout.root().to_owned() });
+        }
+        let seen = self.seen_list()?.ok_or_else(|| {
+            let reason = "an older Kiln trained it and kept no list of its tiles (seen.txt); train again";
+            Error::run(self.layout.root(), reason)
+        })?;
+        weights::save(out, backbone, Some(&seen))
     }
 
     /// The data set of the run; at `moved` if it is not at its old place.

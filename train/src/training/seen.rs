@@ -1,28 +1,63 @@
-//! `seen.txt`: the training and validation tiles of a run, each as the SHA-256 of its pixels, sorted, one per line.
-//! Promises that a listed tile is recognised under any name and in any lossless file format.
+//! `seen.txt`: the training and validation tiles of a run, each as the SHA-256 of its pixels, sorted, one per line. If the
+//! backbone's weights are of another run, the tiles of that run are in the list too. Promises that a listed tile is recognised
+//! under any name and in any lossless file format.
 
 use std::collections::HashSet;
 use std::fs;
 
-use kiln_files::digest::sha256_hex;
+use kiln_files::digest::sha256_file;
 use kiln_files::publish;
 
 use super::layout::{Layout, same_file};
 use super::prepared::Prepared;
 use super::run::Run;
-use crate::data::{ContentDigests, Split};
-use crate::{Error, Result};
+use crate::data::{ContentDigests, Dataset, Split, SplitPlan};
+use crate::{Config, Error, Result, weights};
 
-/// Writes the list of a training; returns the SHA-256 of the file.
-pub(super) fn write(prepared: &Prepared, layout: &Layout) -> Result<String> {
+/// Writes the list of a training that begins: what the weights of its backbone have seen is known now.
+pub(super) fn write(prepared: &Prepared, layout: &Layout) -> Result<()> {
     let path = layout.seen();
     let seen = [Split::Train, Split::Val].into_iter().flat_map(|split| prepared.plan.indices(split));
-    let mut lines: Vec<&str> = seen.filter_map(|index| prepared.digests[index].pixels.as_deref()).collect();
+    let own = seen.filter_map(|index| prepared.digests[index].pixels.as_deref());
+    let by_weights = by_weights(&prepared.config)?.unwrap_or_default();
+    let mut lines: Vec<&str> = own.chain(by_weights.lines()).collect();
     lines.sort_unstable();
     lines.dedup();
     let text = lines.join("\n") + "\n";
-    publish::write_file(&path, text.as_bytes()).map_err(Error::io(&path))?;
-    Ok(sha256_hex(text.as_bytes()))
+    publish::write_file(&path, text.as_bytes()).map_err(Error::io(&path))
+}
+
+/// The SHA-256 of the list when the training ends. A training that an older Kiln began has none yet.
+pub(super) fn digest(prepared: &Prepared, layout: &Layout) -> Result<String> {
+    let path = layout.seen();
+    if !path.is_file() {
+        write(prepared, layout)?;
+    }
+    sha256_file(&path).map_err(Error::io(&path))
+}
+
+/// The tiles that the weights of the configured backbone have learnt from, if they are of a run.
+fn by_weights(config: &Config) -> Result<Option<String>> {
+    config.model.settings().backbone().map_or(Ok(None), weights::seen)
+}
+
+/// Refuses a split whose test tiles the weights of the configured backbone have learnt from.
+pub(crate) fn refuse_tested(
+    config: &Config,
+    dataset: &Dataset,
+    plan: &SplitPlan,
+    digests: &[ContentDigests],
+) -> Result<()> {
+    let (Some(list), Some(backbone)) = (by_weights(config)?, config.model.settings().backbone()) else { return Ok(()) };
+    let seen: HashSet<&str> = list.lines().collect();
+    let is_seen = |index: &usize| digests[*index].pixels.as_deref().is_some_and(|pixels| seen.contains(pixels));
+    let learnt: Vec<usize> = plan.indices(Split::Test).into_iter().filter(is_seen).collect();
+    let Some(first) = learnt.first() else { return Ok(()) };
+    Err(Error::SeenByWeights {
+        weights: backbone.weights.clone().into(),
+        tiles: learnt.len(),
+        first: dataset.entries[*first].path.clone(),
+    })
 }
 
 impl Run {
@@ -32,12 +67,17 @@ impl Run {
     /// # Errors
     /// If the run's list is missing or was changed.
     pub fn seen(&self, digests: &[ContentDigests]) -> Result<Vec<usize>> {
-        let Some(known) = self.facts.seen_sha256.as_deref() else { return Ok(Vec::new()) };
-        let path = self.layout.seen();
-        same_file(&self.layout, &path, Some(known), "run.json")?;
-        let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
+        let Some(text) = self.seen_list()? else { return Ok(Vec::new()) };
         let seen: HashSet<&str> = text.lines().collect();
         let is_seen = |index: &usize| digests[*index].pixels.as_deref().is_some_and(|pixels| seen.contains(pixels));
         Ok((0..digests.len()).filter(is_seen).collect())
+    }
+
+    /// The lines of the list; `None` for a run of an older Kiln.
+    pub(super) fn seen_list(&self) -> Result<Option<String>> {
+        let Some(known) = self.facts.seen_sha256.as_deref() else { return Ok(None) };
+        let path = self.layout.seen();
+        same_file(&self.layout, &path, Some(known), "run.json")?;
+        fs::read_to_string(&path).map(Some).map_err(Error::io(&path))
     }
 }

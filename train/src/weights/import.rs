@@ -44,7 +44,7 @@ pub fn import(file: &Path, kind: BackboneKind, out: &Path) -> Result<Imported> {
     let mut backbone = materialised(Backbone::new(kind, kind.channels(1.0).len(), 1.0, &Device::flex()));
     let result = Source::open(file, remapper).apply(&mut backbone).map_err(wrong)?;
     let left = leftovers(kind, &result).map_err(wrong)?;
-    let sha256 = save(out, backbone)?;
+    let sha256 = save(out, backbone, None)?;
     Ok(Imported { backbone: kind.to_string(), tensors: result.applied.len(), left, sha256 })
 }
 

@@ -1,11 +1,13 @@
 //! Pretrained weights of backbones. [`import`] converts published files and accounts for every tensor, [`fetch`] downloads
 //! pinned files by digest, and both write a burn record that [`load`] reads.
+//! [`Run::write_backbone`](crate::training::Run::write_backbone) writes such a record too, with a list of the tiles of the run.
 
 mod fetch;
 mod import;
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
@@ -19,6 +21,7 @@ pub use import::{Imported, import};
 
 use crate::config::{BackboneConfig, Weights};
 use crate::model::backbone::Backbone;
+use crate::model::identity;
 use crate::{Error, Result};
 
 /// Largest size of a file: more than any supported backbone.
@@ -88,22 +91,56 @@ pub fn load(path: &Path, config: &BackboneConfig, device: &Device) -> Result<(Ba
     }
 }
 
-/// Writes a backbone and a `.sha256` file in the format of `sha256sum`; returns the digest.
-pub(crate) fn save(path: &Path, backbone: Backbone) -> Result<String> {
+/// Writes a backbone, a `.sha256` file in the format of `sha256sum`, and `seen`, the list of the tiles that the weights have
+/// learnt from under supervision: lines of SHA-256 of their pixels. `None` for weights that have seen none; the list of an
+/// earlier file is then removed. Returns the digest.
+pub(crate) fn save(path: &Path, backbone: Backbone, seen: Option<&str>) -> Result<String> {
     let wrong = |error: RecordError| Error::Weights { path: path.to_owned(), reason: error.to_string() };
-    let bytes = backbone.into_record().into_bytes().map_err(wrong)?;
+    // Parameters are named as in a backbone by itself, so that equal weights are equal files.
+    let bytes = identity::by_path(backbone).into_record().into_bytes().map_err(wrong)?;
     let digest = sha256_hex(&bytes);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let note = digest_file(path);
+    let (note, list) = (digest_file(path), seen_file(path));
+    // The list is written first and removed last: weights are never without the list that they need.
+    if let Some(seen) = seen {
+        publish::write_file(&list, seen.as_bytes()).map_err(Error::io(&list))?;
+    }
     publish::write_file(path, &bytes).map_err(Error::io(path))?;
     publish::write_file(&note, format!("{digest}  {name}\n").as_bytes()).map_err(Error::io(&note))?;
+    if seen.is_none()
+        && let Err(error) = fs::remove_file(&list)
+        && error.kind() != ErrorKind::NotFound
+    {
+        return Err(Error::Io { path: list, source: error });
+    }
     Ok(digest)
+}
+
+/// The list of the tiles that the weights of `config` have learnt from under supervision, a SHA-256 of pixels in each line;
+/// `None` if there is none.
+pub(crate) fn seen(config: &BackboneConfig) -> Result<Option<String>> {
+    let Weights::File(path) = &config.weights else { return Ok(None) };
+    let list = seen_file(path);
+    match fs::read_to_string(&list) {
+        Ok(lines) => Ok(Some(lines)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::Io { path: list, source: error }),
+    }
 }
 
 /// The `.sha256` file of a file of weights.
 fn digest_file(path: &Path) -> PathBuf {
+    beside(path, ".sha256")
+}
+
+/// The list of tiles of a file of weights.
+fn seen_file(path: &Path) -> PathBuf {
+    beside(path, ".seen.txt")
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(path);
-    name.push(".sha256");
+    name.push(ending);
     PathBuf::from(name)
 }
 

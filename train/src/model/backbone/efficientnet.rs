@@ -42,6 +42,9 @@ const STAGES: [StageRow; 7] = [
 /// Channels of each stage at width 1; the last is the convolution before the classifier.
 pub(super) const CHANNELS: [usize; 8] = [16, 24, 40, 80, 112, 192, 320, HEAD];
 
+/// Times that the side of tiles is halved in the maps of each stage, by the stem and the strides of the stages.
+pub(super) const HALVINGS: [u32; 8] = [1, 2, 3, 4, 4, 5, 5, 5];
+
 /// An inverted residual block: widen, convolve each channel by itself, narrow (Sandler and others, 2018).
 #[derive(Module, Debug)]
 struct Block {

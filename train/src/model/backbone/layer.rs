@@ -39,7 +39,7 @@ pub(super) struct Layer {
     /// The part of each batch in the running figures; `None` normalises by the running figures.
     #[module(skip)]
     momentum: Option<f64>,
-    /// True if the kernel and the scale of its normalisation do not learn.
+    /// The kernel does not learn: see [`Layer::fix_depthwise`].
     #[module(skip)]
     is_fixed: bool,
 }
@@ -62,7 +62,7 @@ impl Layer {
     /// Maps `[batch, channels in, side, side]` to `[batch, channels out, side / stride, side / stride]`.
     pub(super) fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         if let Some(momentum) = self.momentum {
-            return self.normalised_by_batch(self.conv.forward(input), momentum);
+            return self.normalised_by_batch(self.convolved(input), momentum);
         }
         if input.device().is_autodiff() {
             return self.normalised_in_weights(input);
@@ -87,7 +87,19 @@ impl Layer {
         conv2d(input, weight, Some(bias), ConvOptions::new_with_padding(stride, [self.padding; 2], dilation, groups))
     }
 
-    /// From now on the kernel of a depthwise convolution, and the scale of its normalisation, do not learn.
+    /// The convolution alone.
+    fn convolved(&self, input: Tensor<4>) -> Tensor<4> {
+        if !self.is_fixed {
+            return self.conv.forward(input);
+        }
+        let Conv2d { stride, dilation, groups, .. } = self.conv;
+        // A product, because `detach` keeps `require_grad` on a parameter.
+        let weight = self.conv.weight.val().mul_scalar(1.0).detach();
+        conv2d(input, weight, None, ConvOptions::new_with_padding(stride, [self.padding; 2], dilation, groups))
+    }
+
+    /// From now on the kernel of a depthwise convolution does not learn, nor the scale of its normalisation where this is folded
+    /// into the kernel.
     pub(super) fn fix_depthwise(&mut self) {
         self.is_fixed = self.conv.groups > 1;
     }
@@ -119,6 +131,7 @@ mod tests {
     use burn::tensor::Distribution;
 
     use super::*;
+    use crate::model::tensors::read;
 
     #[test]
     fn a_normalisation_in_the_weights_gives_the_same_maps_and_gradients() {
@@ -147,6 +160,25 @@ mod tests {
             assert!(
                 (input.grad(&apart).unwrap() - input.grad(&joint).unwrap()).abs().max().into_scalar::<f32>() < 1e-4
             );
+        }
+    }
+
+    #[test]
+    fn a_fixed_kernel_has_no_gradient_and_the_same_maps_in_pre_training() {
+        let device = Device::flex().autodiff();
+        device.seed(2);
+        let shape = LayerShape { channels: [6, 6], kernel: 3, stride: 2, groups: 6, padding: [0, 1], epsilon: 1e-3 };
+        let mut layer = Layer::new(shape, "test", &device);
+        layer.follow_batches(Some(0.1));
+        let input = Tensor::<4>::random([2, 6, 8, 8], Distribution::Normal(0.0, 1.0), &device);
+        let free = layer.forward(input.clone());
+        layer.fix_depthwise();
+        let fixed = layer.forward(input);
+        assert_eq!(read(free.clone().into_data()).unwrap(), read(fixed.clone().into_data()).unwrap());
+        for (maps, learns) in [(free, true), (fixed, false)] {
+            let gradients = maps.powi_scalar(3).sum().backward();
+            assert_eq!(layer.conv.weight.val().grad(&gradients).is_some(), learns);
+            assert!(layer.norm.gamma.val().grad(&gradients).is_some());
         }
     }
 }

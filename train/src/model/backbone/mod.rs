@@ -68,7 +68,7 @@ impl Backbone {
         self.layers_mut().into_iter().for_each(|layer| layer.follow_batches(momentum));
     }
 
-    /// From now on the kernels of depthwise convolutions, and the scales of their normalisations, do not learn. burn computes
+    /// From now on the kernels of depthwise convolutions do not learn, nor the scales of normalisations that are folded into them. burn computes
     /// the gradient of such a kernel channel by channel: thousands of convolutions a step, which take most of its time.
     pub(crate) fn fix_depthwise(&mut self) {
         self.layers_mut().into_iter().for_each(layer::Layer::fix_depthwise);
@@ -101,6 +101,15 @@ impl BackboneKind {
         channels.iter().map(|channels| efficientnet::scaled(*channels, width)).collect()
     }
 
+    /// Side of the maps after `stage`, from 1, of tiles of `side`.
+    pub(crate) fn map_side(self, stage: usize, side: usize) -> usize {
+        // Their paddings differ: one network rounds an odd side down, the other up.
+        match self {
+            Self::EfficientnetLite0 => side >> efficientnet::HALVINGS[stage - 1],
+            Self::Resnet18 => side.div_ceil(1 << resnet::HALVINGS[stage - 1]),
+        }
+    }
+
     /// The path of each convolution and normalisation in [`Backbone`], and its names in published files: all names of one
     /// file are from one column.
     pub(crate) fn published_names(self) -> Vec<[String; 3]> {
@@ -115,6 +124,28 @@ impl BackboneKind {
         match self {
             Self::EfficientnetLite0 => &["_fc.", "classifier."],
             Self::Resnet18 => &["fc."],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{DType, Int};
+
+    use super::*;
+
+    #[test]
+    fn maps_have_the_side_that_is_computed_from_the_stage() {
+        let device = Device::flex();
+        for kind in BackboneKind::ALL {
+            let stages: Vec<usize> = (1..=kind.channels(1.0).len()).collect();
+            let backbone = Backbone::new(kind, stages.len(), 0.1, &device);
+            for side in [32, 33, 63, 100, 112, 128, 250, 256] {
+                let tile = Tensor::<4, Int>::zeros([1, side, side, 3], (&device, DType::U8));
+                let found = backbone.maps(tile, &stages).into_iter().map(|maps| maps.dims()[3]);
+                let expected: Vec<usize> = stages.iter().map(|stage| kind.map_side(*stage, side)).collect();
+                assert_eq!(found.collect::<Vec<_>>(), expected, "{kind} at {side}");
+            }
         }
     }
 }

@@ -16,6 +16,9 @@ const BLOCKS: usize = 2;
 /// Channels of each stage at width 1.
 pub(super) const CHANNELS: [usize; 4] = [64, 128, 256, 512];
 
+/// Times that the side of tiles is halved in the maps of each stage, by the stem, its pooling and the strides of the stages.
+pub(super) const HALVINGS: [u32; 4] = [2, 3, 4, 5];
+
 /// Two 3x3 convolutions beside a shortcut, which is a 1x1 convolution where the size changes.
 #[derive(Module, Debug)]
 struct Block {

@@ -9,6 +9,7 @@ use burn::tensor::module::batch_norm;
 use burn::tensor::{Device, Tensor};
 
 use crate::model::identity;
+use crate::model::moments::{MeanMoments, Moments};
 
 /// One stage: 3x3 convolution, batch normalisation, ReLU, 2x2 max-pooling.
 #[derive(Module, Debug)]
@@ -57,24 +58,6 @@ fn norm_path(number: usize) -> String {
     format!("features.stages.{number}.norm")
 }
 
-/// Mean and variance of each channel over a batch, `[channels]` each.
-#[derive(Debug, Clone)]
-struct Moments {
-    mean: Tensor<1>,
-    variance: Tensor<1>,
-}
-
-impl Moments {
-    fn measure(maps: &Tensor<4>) -> Self {
-        let over = |values: Tensor<4>| values.mean_dim(0).mean_dim(2).mean_dim(3);
-        let mean = over(maps.clone());
-        let distance = maps.clone() - mean.clone();
-        let variance = over(distance.clone() * distance);
-        let [_, channels, _, _] = maps.dims();
-        Self { mean: mean.reshape([channels]), variance: variance.reshape([channels]) }
-    }
-}
-
 /// The convolutional part: `[batch, 3, 256, 256]`, or smaller tiles, to `[batch, filters, side, side]`, the side halved by
 /// each stage.
 #[derive(Module, Debug)]
@@ -106,31 +89,24 @@ impl Features {
         self.stages.iter().scan(input, after).collect()
     }
 
-    /// The features with running figures that are the means over `batches` of prepared tiles, at least one.
+    /// The features with running figures that are the means over `batches` of prepared tiles; unchanged without batches.
     ///
     /// # Errors
     /// The first error that `batches` yields.
     pub(crate) fn recalibrated<E>(mut self, batches: impl Iterator<Item = Result<Tensor<4>, E>>) -> Result<Self, E> {
-        let mut sums: Vec<Moments> = Vec::new();
-        let mut count = 0.0_f32;
+        let mut moments: Vec<MeanMoments> = self.stages.iter().map(|_| MeanMoments::default()).collect();
         for batch in batches {
             let mut maps = batch?;
-            count += 1.0;
-            for (number, stage) in self.stages.iter().enumerate() {
-                let (next, moments) = stage.observe(maps);
+            for (stage, moments) in self.stages.iter().zip(&mut moments) {
+                let (next, of_batch) = stage.observe(maps);
                 maps = next;
-                match sums.get_mut(number) {
-                    Some(sum) => {
-                        sum.mean = sum.mean.clone() + moments.mean;
-                        sum.variance = sum.variance.clone() + moments.variance;
-                    }
-                    None => sums.push(moments),
-                }
+                moments.add(of_batch);
             }
         }
-        for (number, (stage, sum)) in self.stages.iter_mut().zip(sums).enumerate() {
-            let (mean, variance) = (sum.mean.div_scalar(count), sum.variance.div_scalar(count));
-            identity::set_running_figures(&mut stage.norm, &norm_path(number), mean, variance);
+        for (number, (stage, moments)) in self.stages.iter_mut().zip(moments).enumerate() {
+            if let Some(Moments { mean, variance }) = moments.mean() {
+                identity::set_running_figures(&mut stage.norm, &norm_path(number), mean, variance);
+            }
         }
         Ok(self)
     }

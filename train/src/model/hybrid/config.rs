@@ -6,8 +6,8 @@ use serde_yaml::Mapping;
 
 use crate::config::value::{keyed, not_negative};
 use crate::model::LatentForm;
-use crate::model::backbone::are_stages;
-use crate::model::{CnnConfig, Head, ModelSettings, Part};
+use crate::model::backbone::{BackboneConfig, are_stages};
+use crate::model::{CnnConfig, Head, ModelSettings, Part, TestTimeAugmentation, TransferConfig};
 
 /// The target of the autoencoder's reconstruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,9 +34,13 @@ pub enum HybridScore {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HybridConfig {
-    /// The classifier; its head is pooled by default.
+    /// The classifier; its head is pooled by default. `None` if `transfer` is the classifier.
     #[serde(deserialize_with = "pooled_by_default")]
-    pub cnn: CnnConfig,
+    pub cnn: Option<CnnConfig>,
+    /// The classifier on a pretrained backbone. Left out of written configurations without one, so that those of older
+    /// versions stay the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<TransferConfig>,
     /// Filters of the encoder's two convolutions, on top of the feature maps.
     pub filters: [usize; 2],
     /// Stride of each of them: 2 halves the side of the maps, 1 keeps it.
@@ -46,7 +50,7 @@ pub struct HybridConfig {
     /// The latent space: one vector or a map.
     pub latent_form: LatentForm,
     /// Stages of the classifier whose maps the encoder reads, from 1, ascending; maps of several are resized to the
-    /// smallest. `null` for the last stage alone.
+    /// smallest. `null` for the last stage alone. Of a backbone, stages that the classifier uses.
     pub stages: Option<Vec<usize>>,
     /// The target of the decoder.
     pub reconstruct: Reconstruct,
@@ -70,23 +74,125 @@ impl HybridConfig {
     /// The stages that the encoder reads, from 1.
     #[must_use]
     pub fn read_stages(&self) -> Vec<usize> {
-        self.stages.clone().unwrap_or_else(|| vec![self.cnn.filters.len()])
+        self.stages.clone().unwrap_or_else(|| self.classifier_stages().last().copied().into_iter().collect())
+    }
+
+    /// The stages of the classifier whose maps can be read, from 1.
+    fn classifier_stages(&self) -> Vec<usize> {
+        match (&self.transfer, &self.cnn) {
+            (Some(transfer), _) => transfer.backbone.stages.clone(),
+            (None, Some(cnn)) => (1..=cnn.filters.len()).collect(),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// The places of the stages that the encoder reads among those of the classifier.
+    pub(super) fn places_of_stages(&self) -> Vec<usize> {
+        let all = self.classifier_stages();
+        self.read_stages().iter().filter_map(|stage| all.iter().position(|other| other == stage)).collect()
+    }
+
+    /// Channels of the maps that the encoder reads.
+    pub(super) fn maps_channels(&self) -> usize {
+        let of_stages = match (&self.transfer, &self.cnn) {
+            (Some(TransferConfig { backbone, .. }), _) => backbone.name.channels(backbone.width),
+            (None, Some(cnn)) => cnn.filters.clone(),
+            (None, None) => Vec::new(),
+        };
+        self.read_stages().iter().filter_map(|stage| of_stages.get(stage - 1)).sum()
     }
 
     /// Side of the maps that the encoder reads.
     pub(super) fn maps_side(&self) -> usize {
-        self.cnn.side >> self.halvings()
+        let deepest = self.deepest();
+        match &self.transfer {
+            Some(TransferConfig { backbone, .. }) => backbone.name.map_side(deepest, backbone.side),
+            None => self.side() >> deepest,
+        }
+    }
+
+    /// Side at which the classifier works.
+    pub(super) fn side(&self) -> usize {
+        let of_cnn = self.cnn.as_ref().map(|cnn| cnn.side);
+        self.transfer.as_ref().map(|transfer| transfer.backbone.side).or(of_cnn).unwrap_or(SIDE as usize)
+    }
+
+    pub(super) fn test_time_augmentation(&self) -> TestTimeAugmentation {
+        let of_cnn = self.cnn.as_ref().map(|cnn| cnn.test_time_augmentation);
+        self.transfer.as_ref().map(|transfer| transfer.test_time_augmentation).or(of_cnn).unwrap_or_default()
+    }
+
+    /// The settings of the classifier.
+    fn classifier(&self) -> Option<&dyn ModelSettings> {
+        match (&self.transfer, &self.cnn) {
+            (Some(transfer), _) => Some(transfer),
+            (None, Some(cnn)) => Some(cnn),
+            (None, None) => None,
+        }
+    }
+
+    /// The problem with the choice and the keys of the classifier.
+    fn classifier_problem(&self) -> Option<String> {
+        let (key, settings): (_, &dyn ModelSettings) = match (&self.cnn, &self.transfer) {
+            (Some(cnn), None) => ("cnn", cnn),
+            (None, Some(transfer)) => ("transfer", transfer),
+            (Some(_), Some(_)) => {
+                return Some("model.cnn: must be null with model.transfer, which is a classifier too".to_owned());
+            }
+            (None, None) => return Some("model.cnn: the classifier is missing; give cnn or transfer".to_owned()),
+        };
+        if let Some(problem) = settings.problem() {
+            return Some(problem.replace("model.", &format!("model.{key}.")));
+        }
+        let transfer = self.transfer.as_ref()?;
+        let checks = [
+            (
+                transfer.test_time_side.is_none(),
+                "model.transfer.test_time_side: the autoencoder reads maps of one size; leave it out",
+            ),
+            (
+                transfer.views == TransferConfig::default().views,
+                "model.transfer.views: no features are computed once in a hybrid; leave it out",
+            ),
+            (self.reconstruct == Reconstruct::Features, "model.reconstruct: must be features with model.transfer"),
+        ];
+        checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem.to_owned())
+    }
+
+    /// The problem with the stages that are read.
+    fn stages_problem(&self) -> Option<String> {
+        let (read, all) = (self.read_stages(), self.classifier_stages());
+        let most = all.last().copied().unwrap_or(0);
+        if are_stages(&read, most) && read.iter().all(|stage| all.contains(stage)) {
+            return None;
+        }
+        Some(match self.transfer {
+            Some(_) => {
+                format!("model.stages: give some of model.transfer.backbone.stages, {all:?}, in ascending order")
+            }
+            None => format!("model.stages: give stages of the classifier in ascending order, of 1 to {most}"),
+        })
     }
 
     /// The problem with a side that the stages and the encoder's convolutions do not divide without a remainder.
     fn side_problem(&self) -> Option<String> {
-        let (side, step) = (self.cnn.side, (self.stride * self.stride) << self.halvings());
+        let (side, maps) = (self.side(), self.maps_side());
+        if self.transfer.is_some() {
+            let step = self.stride * self.stride;
+            return (!maps.is_multiple_of(step)).then(|| {
+                format!(
+                    "model.stages: their maps of {maps} x {maps} are no multiple of {step} (the square of model.stride); \
+                     set model.stride=1, read earlier stages, or change model.transfer.backbone.side"
+                )
+            });
+        }
+        let step = (self.stride * self.stride) << self.deepest();
         let reason = "2 for each stage that is read, times the square of model.stride";
         (!side.is_multiple_of(step)).then(|| format!("model.cnn.side: {side} is no multiple of {step} ({reason})"))
     }
 
-    /// Times that the side of tiles is halved in the maps that the encoder reads.
-    fn halvings(&self) -> usize {
+    /// The deepest stage that is read.
+    fn deepest(&self) -> usize {
         self.read_stages().last().copied().unwrap_or(1)
     }
 }
@@ -94,7 +200,8 @@ impl HybridConfig {
 impl Default for HybridConfig {
     fn default() -> Self {
         Self {
-            cnn: CnnConfig { head: Head::Pooled, ..CnnConfig::default() },
+            cnn: Some(CnnConfig { head: Head::Pooled, ..CnnConfig::default() }),
+            transfer: None,
             filters: [64, 64],
             stride: 2,
             latent: 128,
@@ -112,25 +219,22 @@ impl Default for HybridConfig {
 }
 
 /// The classifier of a hybrid: keys and defaults of a `cnn`, except for the head.
-fn pooled_by_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CnnConfig, D::Error> {
-    let mut keys = Mapping::deserialize(deserializer)?;
+fn pooled_by_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CnnConfig>, D::Error> {
+    let Some(mut keys) = Option::<Mapping>::deserialize(deserializer)? else { return Ok(None) };
     keys.entry("head".into()).or_insert_with(|| "pooled".into());
-    keyed(&keys, "cnn")
+    keyed(&keys, "cnn").map(Some)
 }
 
 impl ModelSettings for HybridConfig {
     fn problem(&self) -> Option<String> {
-        if let Some(problem) = self.cnn.problem() {
-            return Some(problem.replacen("model.", "model.cnn.", 1));
+        if let Some(problem) = self.classifier_problem().or_else(|| self.stages_problem()) {
+            return Some(problem);
         }
-        let count = self.cnn.filters.len();
-        if !are_stages(&self.read_stages(), count) {
-            return Some(format!("model.stages: give stages of the classifier in ascending order, of 1 to {count}"));
-        }
-        let whole = self.cnn.side == SIDE as usize || self.reconstruct == Reconstruct::Features;
+        let whole = self.side() == SIDE as usize || self.reconstruct == Reconstruct::Features;
+        let few = self.cnn.as_ref().is_none_or(|cnn| cnn.filters.len() <= 6);
         let checks = [
             (whole, "model.cnn.side: must be 256 if the tile is rebuilt; or set model.reconstruct to features"),
-            (count <= 6, "model.cnn.filters: the encoder halves the maps twice more, so at most 6"),
+            (few, "model.cnn.filters: the encoder halves the maps twice more, so at most 6"),
             ([1, 2].contains(&self.stride), "model.stride: must be 1 or 2"),
             (self.latent > 0 && !self.filters.contains(&0), "model: latent and filters must be over 0"),
             ((0.0..=1.0).contains(&self.classifier_rate), "model.classifier_rate: must be in [0, 1]"),
@@ -143,7 +247,8 @@ impl ModelSettings for HybridConfig {
 
     fn estimated_weights(&self) -> f64 {
         let side = self.maps_side() as f64 / (self.stride * self.stride) as f64;
-        self.cnn.estimated_weights() + self.latent_form.estimated_weights(self.filters, self.latent, side)
+        let classifier = self.classifier().map_or(0.0, ModelSettings::estimated_weights);
+        classifier + self.latent_form.estimated_weights(self.filters, self.latent, side)
     }
 
     fn output_meaning(&self, output: &str, fitted_score: bool) -> &'static str {
@@ -154,7 +259,7 @@ impl ModelSettings for HybridConfig {
             "error_map" if self.reconstruct == Reconstruct::Features => {
                 "squared error of the rebuilt feature maps, mean over the channels, between their places by interpolation"
             }
-            _ => self.cnn.output_meaning(output, fitted_score),
+            _ => self.test_time_augmentation().meaning(output),
         }
     }
 
@@ -172,6 +277,15 @@ impl ModelSettings for HybridConfig {
 
     /// The autoencoder needs whole tiles; the classifier alone, in stage one, does not.
     fn window_step(&self, part: Part) -> Option<usize> {
-        self.cnn.window_step(part).filter(|_| part == Part::Classifier && self.classifier_epochs > 0)
+        let alone = part == Part::Classifier && self.classifier_epochs > 0;
+        self.classifier()?.window_step(part).filter(|_| alone)
+    }
+
+    fn backbone(&self) -> Option<&BackboneConfig> {
+        self.transfer.as_ref().map(|transfer| &transfer.backbone)
+    }
+
+    fn backbone_learns(&self) -> bool {
+        self.transfer.as_ref().is_some_and(ModelSettings::backbone_learns)
     }
 }

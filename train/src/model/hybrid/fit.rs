@@ -14,9 +14,10 @@ use crate::{Error, Result};
 /// Number of parts.
 const N: usize = PARTS.len();
 
-/// Largest weight of a part. Backends differ in a part by about 1e-6, and the logistic function's slope is at most 1/4, so at
-/// this weight they differ in the score by half of its tolerance, 1e-5.
-const LARGEST_WEIGHT: f64 = 20.0;
+/// Largest weight of each part. Backends differ in error and distance by about 1e-6, and the logistic function's slope is at most
+/// 1/4, so at these weights they differ in the score by half of its tolerance, 1e-5. In log-odds behind a backbone they differ
+/// by some 1e-6; a trained classifier's have a weight of about 1.
+const LARGEST_WEIGHTS: [f64; N] = [5.0, 20.0, 20.0];
 
 /// The model with its score fitted, and the rule that describes the score.
 ///
@@ -90,11 +91,11 @@ fn in_units(
     bounded(PartWeights { of_parts, intercept: shifted })
 }
 
-/// The same order of tiles by weights of at most [`LARGEST_WEIGHT`]. A part that hardly varies, such as the log-odds of a
+/// The same order of tiles by weights of at most [`LARGEST_WEIGHTS`]. A part that hardly varies, such as the log-odds of a
 /// classifier after its first epoch, would get a weight in the hundreds, and the score would show its rounding errors.
 fn bounded(weights: PartWeights) -> PartWeights {
-    let largest = weights.of_parts.iter().copied().fold(0.0, f64::max);
-    let factor = if largest > LARGEST_WEIGHT { LARGEST_WEIGHT / largest } else { 1.0 };
+    let excess = weights.of_parts.iter().zip(LARGEST_WEIGHTS).map(|(weight, largest)| weight / largest);
+    let factor = 1.0 / excess.fold(1.0, f64::max);
     PartWeights { of_parts: weights.of_parts.map(|weight| weight * factor), intercept: weights.intercept * factor }
 }
 
@@ -157,7 +158,7 @@ mod tests {
         let whole = fit(&parts, &anomalous).unwrap();
         parts.column_mut(0).mapv_inplace(|value| value / 1e4);
         let faint = fit(&parts, &anomalous).unwrap();
-        assert!((faint.of_parts[0] - LARGEST_WEIGHT).abs() < 1e-9, "{faint:?}");
+        assert!((faint.of_parts[0] - LARGEST_WEIGHTS[0]).abs() < 1e-9, "{faint:?}");
         let ratio = |weights: &PartWeights| weights.intercept / weights.of_parts[0];
         assert!((ratio(&faint) * 1e4 - ratio(&whole)).abs() < 1e-3, "{faint:?} {whole:?}");
     }

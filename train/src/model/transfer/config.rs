@@ -56,7 +56,7 @@ pub enum Frozen {
 
 impl Frozen {
     /// The backbone, with the kernels fixed that do not learn within it.
-    pub(super) fn applied(self, mut backbone: Backbone) -> Backbone {
+    pub(crate) fn applied(self, mut backbone: Backbone) -> Backbone {
         if self == Self::Depthwise {
             backbone.fix_depthwise();
         }
@@ -146,6 +146,10 @@ impl ModelSettings for TransferConfig {
 
     fn backbone(&self) -> Option<&BackboneConfig> {
         Some(&self.backbone)
+    }
+
+    fn backbone_learns(&self) -> bool {
+        self.frozen != Frozen::All
     }
 
     fn views(&self) -> u64 {

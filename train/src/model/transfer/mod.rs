@@ -26,6 +26,9 @@ pub struct Transfer {
     output: Linear,
     #[module(skip)]
     frozen: Frozen,
+    /// Part of a hybrid, whose autoencoder reads the maps of every tile: features are never computed ahead.
+    #[module(skip)]
+    within_hybrid: bool,
     #[module(skip)]
     extraction: Extraction,
     /// That of the trained model, which may work on more pixels than it learns from.
@@ -41,6 +44,31 @@ impl Transfer {
         let values = self.dropout.forward(self.standard.forward(features));
         let hidden = self.dense.iter().fold(values, |values, layer| self.dropout.forward(relu(layer.forward(values))));
         self.output.forward(hidden)
+    }
+
+    /// Fresh weights of the classifier of a hybrid.
+    pub(super) fn within_hybrid(settings: &TransferConfig, classes: usize, device: &Device) -> Self {
+        Self { within_hybrid: true, ..Self::from_settings(settings, classes, device) }
+    }
+
+    /// Tiles at the side at which the backbone works: values from 0 to 255, `[batch, 3, side, side]`.
+    pub(super) fn reduced(&self, tile: impl Into<PixelValues>) -> Tensor<4> {
+        self.extraction.reduced(tile).0
+    }
+
+    /// Maps of each used stage, of tiles that are [`reduced`](Self::reduced). A frozen backbone computes them without automatic
+    /// differentiation, which is faster even where no weight has a gradient.
+    pub(super) fn maps(&self, reduced: Tensor<4>) -> Vec<Tensor<4>> {
+        if self.frozen == Frozen::All && reduced.device().is_autodiff() {
+            let maps = self.extraction.maps_of_reduced(&self.backbone.valid(), PixelValues(reduced.inner()));
+            return maps.into_iter().map(Tensor::from_inner).collect();
+        }
+        self.extraction.maps_of_reduced(&self.backbone, PixelValues(reduced))
+    }
+
+    /// Logits, `[batch, classes]`, of [`maps`](Self::maps).
+    pub(super) fn logits_of_maps(&self, maps: Vec<Tensor<4>>) -> Tensor<2> {
+        self.logits(self.extraction.pooled(maps))
     }
 }
 
@@ -63,6 +91,7 @@ impl TileModel for Transfer {
             dropout: DropoutConfig::new(settings.dropout).init(),
             output: LinearConfig::new(last, classes).init(device),
             frozen: settings.frozen,
+            within_hybrid: false,
             trained_extraction: extraction.clone().at_side(settings.side_of_scores()),
             extraction,
             test_time: settings.test_time_augmentation,
@@ -133,7 +162,7 @@ impl TileModel for Transfer {
 
 impl FeatureModel for Transfer {
     fn is_frozen(&self) -> bool {
-        self.frozen == Frozen::All
+        self.frozen == Frozen::All && !self.within_hybrid
     }
 
     fn features(&self, tile: PixelValues) -> Tensor<2> {
