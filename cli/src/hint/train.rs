@@ -42,7 +42,7 @@ pub(super) fn train(error: &kiln_train::Error) -> Option<String> {
             "make the file with `kiln weights import`, `kiln weights extract` or `kiln pretrain`"
         }
         Error::SeenByWeights { .. } => {
-            "train on that run's split, with --split-file RUN/split.csv, or use other weights"
+            "use the split of that run (--split-file RUN/split.csv, or in a study the column `split` of the list), or other weights"
         }
         Error::UnchangedBackbone { .. } => "use those, or train with frozen: false or depthwise",
         Error::NoBackbone { .. } => {
