@@ -53,12 +53,19 @@ fn wrong_values_name_their_key() {
     assert!(problem(hybrid, &[]).contains("model.reconstruction_weight"));
 }
 
+/// Each configuration with a key set to a value has a problem with these words.
+fn assert_problems(cases: &[(&str, &str, &str)]) {
+    for (text, set, said) in cases {
+        assert!(problem(text, &[set]).contains(said), "{set}: {}", problem(text, &[set]));
+    }
+}
+
 #[test]
 fn the_side_at_which_a_model_works_is_checked_and_written_only_if_it_is_not_a_tiles() {
     let transfer = "name: t\nmodel: {kind: transfer}\n";
     let bank = "name: m\nmodel: {kind: memory_bank}\n";
     let hybrid = "name: h\nmodel: {kind: hybrid}\n";
-    for (text, set, said) in [
+    assert_problems(&[
         (SMALL, "model.side=20", "model.side: 20 is not in 32..=256"),
         (transfer, "model.backbone.side=257", "model.backbone.side: 257 is not in 32..=256"),
         (bank, "model.backbone.side=0", "model.backbone.side: 0 is not in 32..=256"),
@@ -66,9 +73,7 @@ fn the_side_at_which_a_model_works_is_checked_and_written_only_if_it_is_not_a_ti
         ("name: h\nmodel: {kind: hybrid, reconstruct: features}\n", "model.cnn.side=100", "100 is no multiple of 32"),
         (transfer, "model.pooling=centre", "mean_and_centre"),
         ("name: t\nmodel: {kind: transfer, backbone: {weights: random}}\n", "model.frozen=depthwise", "model.frozen: "),
-    ] {
-        assert!(problem(text, &[set]).contains(said), "{set}: {}", problem(text, &[set]));
-    }
+    ]);
     // 32 is halved five times at most.
     let message = problem(SMALL, &["model.side=32", "model.filters=[1, 1, 1, 1, 1, 1]"]);
     assert!(message.contains("model.filters: give 1 to 5 convolutions"), "{message}");
@@ -133,7 +138,7 @@ fn a_difference_is_named_by_its_key() {
 fn a_hybrid_has_convolutions_or_a_backbone() {
     let hybrid = "name: h\nmodel: {kind: hybrid}\n";
     let on_backbone = "name: h\nmodel: {kind: hybrid, cnn: null, transfer: {}, reconstruct: features}\n";
-    for (text, set, said) in [
+    assert_problems(&[
         (hybrid, "model.cnn=null", "model.cnn: the classifier is missing"),
         (hybrid, "model.transfer={}", "model.cnn: must be null with model.transfer"),
         (on_backbone, "model.reconstruct=image", "model.reconstruct: must be features with model.transfer"),
@@ -148,9 +153,7 @@ fn a_hybrid_has_convolutions_or_a_backbone() {
         (on_backbone, "model.stages=[]", "model.stages: give some of"),
         (on_backbone, "training.crop=128", "training.crop: this model needs whole tiles"),
         (on_backbone, "model.transfer.dropuot=0.1", "did you mean `dropout`"),
-    ] {
-        assert!(problem(text, &[set]).contains(said), "{set}: {}", problem(text, &[set]));
-    }
+    ]);
     for (text, has, lacks) in [(hybrid, "head: pooled", "transfer"), (on_backbone, "transfer:", "head: pooled")] {
         let config = Config::parse(text, "hybrid.yaml", &[]).unwrap();
         let yaml = config.to_yaml().unwrap();

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::config::{
-    BackboneConfig, CommonKeys, Frozen, Schedule, SlideConfig, TrainingDevice, Weights, config_error, parse_yaml,
-    read_text,
+    BackboneConfig, CommonKeys, Frozen, Schedule, SlideConfig, TrainingDevice, config_error, parse_yaml, read_text,
 };
 use crate::data::{Augmentation, ColourJitter};
 
@@ -172,10 +171,7 @@ impl PretrainConfig {
         let checks = [
             (!self.name.trim().is_empty() && self.name.len() <= 200, "name: must be 1 to 200 bytes"),
             (self.frozen != Frozen::All, "frozen: true leaves nothing to learn; set false or depthwise"),
-            (
-                self.frozen != Frozen::Depthwise || self.backbone.weights != Weights::Random,
-                "frozen: depthwise kernels would keep their random weights; set false, or give weights",
-            ),
+            (self.frozen.fits(&self.backbone.weights), Frozen::MISFIT),
             ((2..=8192).contains(&projection), "method.projection: must be 2 to 8192"),
             ((1..=8192).contains(&prediction), "method.prediction: must be 1 to 8192"),
             (

@@ -81,18 +81,20 @@ impl Run {
     /// # Errors
     /// [`Error::NoBackbone`]; [`Error::UnchangedBackbone`] for a frozen one; those of [`Run::model`]; a file that cannot be written.
     pub fn write_backbone(&self, out: &Path) -> Result<String> {
-        let zoo = self.model(&Device::flex())?;
-        let backbone = zoo
-            .backbone()
-            .cloned()
-            .ok_or_else(|| Error::NoBackbone { path: self.layout.root().to_owned(), kind: self.config.model.kind() })?;
-        if !self.config.model.settings().backbone_learns() {
-            return Err(Error::UnchangedBackbone { path: self.layout.root().to_owned() });
+        // Decided by the configuration, before weights are read.
+        let (settings, root) = (self.config.model.settings(), self.layout.root());
+        let none = || Error::NoBackbone { path: root.to_owned(), kind: self.config.model.kind() };
+        if settings.backbone().is_none() {
+            return Err(none());
+        }
+        if !settings.backbone_learns() {
+            return Err(Error::UnchangedBackbone { path: root.to_owned() });
         }
         let seen = self.seen_list()?.ok_or_else(|| {
             let reason = "an older Kiln trained it and kept no list of its tiles (seen.txt); train again";
-            Error::run(self.layout.root(), reason)
+            Error::run(root, reason)
         })?;
+        let backbone = self.model(&Device::flex())?.backbone().cloned().ok_or_else(none)?;
         weights::save(out, backbone, Some(&seen))
     }
 

@@ -83,8 +83,7 @@ impl Layer {
         let weight = self.conv.weight.val() * factor.reshape([channels, 1, 1, 1]);
         // Detached after the product: `detach` keeps `require_grad` on a parameter.
         let weight = if self.is_fixed { weight.detach() } else { weight };
-        let Conv2d { stride, dilation, groups, .. } = self.conv;
-        conv2d(input, weight, Some(bias), ConvOptions::new_with_padding(stride, [self.padding; 2], dilation, groups))
+        self.convolved_with(input, weight, Some(bias))
     }
 
     /// The convolution alone.
@@ -92,10 +91,14 @@ impl Layer {
         if !self.is_fixed {
             return self.conv.forward(input);
         }
-        let Conv2d { stride, dilation, groups, .. } = self.conv;
         // A product, because `detach` keeps `require_grad` on a parameter.
-        let weight = self.conv.weight.val().mul_scalar(1.0).detach();
-        conv2d(input, weight, None, ConvOptions::new_with_padding(stride, [self.padding; 2], dilation, groups))
+        self.convolved_with(input, self.conv.weight.val().mul_scalar(1.0).detach(), None)
+    }
+
+    /// The convolution with other weights than its own.
+    fn convolved_with(&self, input: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
+        let Conv2d { stride, dilation, groups, .. } = self.conv;
+        conv2d(input, weight, bias, ConvOptions::new_with_padding(stride, [self.padding; 2], dilation, groups))
     }
 
     /// From now on the kernel of a depthwise convolution does not learn, nor the scale of its normalisation where this is folded

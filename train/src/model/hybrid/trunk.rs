@@ -40,10 +40,7 @@ impl Trunk<'_> {
 
     /// Logits of prepared tiles, `[batch, classes]`. A pooled head takes tiles of any side that the stages divide.
     pub(super) fn logits(&self, prepared: Tensor<4>) -> Tensor<2> {
-        match self {
-            Self::Cnn { features, classifier, .. } => classifier.forward(features.forward(prepared)),
-            Self::Transfer(transfer) => transfer.logits_of_maps(transfer.maps(prepared)),
-        }
+        self.forward(prepared).0
     }
 
     pub(super) fn parameters(&self) -> Vec<ParamGroup> {

@@ -55,6 +55,15 @@ pub enum Frozen {
 }
 
 impl Frozen {
+    /// The problem with weights that it does not [fit](Self::fits), after the section of its key.
+    pub(crate) const MISFIT: &str =
+        "frozen: depthwise kernels would keep their random weights; set false, or give weights";
+
+    /// Weights that do not learn were learnt before.
+    pub(crate) fn fits(self, weights: &Weights) -> bool {
+        self != Self::Depthwise || *weights != Weights::Random
+    }
+
     /// The backbone, with the kernels fixed that do not learn within it.
     pub(crate) fn applied(self, mut backbone: Backbone) -> Backbone {
         if self == Self::Depthwise {
@@ -121,11 +130,7 @@ impl ModelSettings for TransferConfig {
     fn problem(&self) -> Option<String> {
         let checks = [
             ((1..=1000).contains(&self.views), "model.views: must be 1 to 1000".to_owned()),
-            (
-                self.frozen != Frozen::Depthwise || self.backbone.weights != Weights::Random,
-                "model.frozen: depthwise kernels would keep their random weights; set false, or give weights"
-                    .to_owned(),
-            ),
+            (self.frozen.fits(&self.backbone.weights), format!("model.{}", Frozen::MISFIT)),
             (!self.dense.contains(&0), "model.dense: a layer of width 0 passes nothing on".to_owned()),
             ((0.0..1.0).contains(&self.dropout), format!("model.dropout: {} is not in [0, 1)", self.dropout)),
         ];

@@ -101,8 +101,7 @@ impl TileModel for Transfer {
     fn score(&self, tile: PixelValues, normal: usize) -> Scores {
         let extraction = &self.trained_extraction;
         let logits = self.test_time.mean_logits(extraction.reduced(tile).0, |forms| {
-            let maps = extraction.maps_of_reduced(&self.backbone, PixelValues(forms));
-            self.logits(extraction.pooled(maps))
+            self.logits_of_maps(extraction.maps_of_reduced(&self.backbone, PixelValues(forms)))
         });
         Scores::from_logits(logits, normal)
     }
@@ -156,7 +155,7 @@ impl TileModel for Transfer {
         // Frozen, so that dropout has no effect and gradients reach the maps alone.
         let head = self.clone().train().freeze();
         let maps = self.trained_extraction.maps(&self.backbone, tile);
-        Some(ClassifiedMaps { maps, head: Box::new(move |maps| head.logits(head.trained_extraction.pooled(maps))) })
+        Some(ClassifiedMaps { maps, head: Box::new(move |maps| head.logits_of_maps(maps)) })
     }
 }
 
