@@ -3,8 +3,8 @@
 //!
 //! The two are timed alternately, so that other load on the machine affects both: `cargo bench -p kiln-train --bench step`.
 //!
-//! `STEP_PYTHON` names a Python with PyTorch. Then training is compared with PyTorch's step of the same model instead
-//! (`pytorch_step.py` beside this file), on the device `STEP_DEVICE`, such as `tch` in a build with that feature (`flex`).
+//! `STEP_DEVICE` names the device, such as `tch` in a build with that feature (`flex`). `STEP_PYTHON` names a Python with
+//! PyTorch: then both are compared with PyTorch's step of the same model instead (`pytorch_step.py` beside this file).
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::hint::black_box;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams};
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Int, Tensor, TensorData};
 use criterion::{Criterion, criterion_group, criterion_main};
 use kiln_train::Config;
 use kiln_train::data::synth::{self, SynthOptions};
@@ -68,9 +68,10 @@ fn training(data: &Path, device: &str) -> Vec<Duration> {
 }
 
 /// Time of `count` bare steps.
-fn bare(count: usize) -> Vec<Duration> {
-    let device = Device::flex().autodiff();
-    let mut zoo = Zoo::new(&config(FLEX).model, 2, 1, &device);
+fn bare(count: usize, device: &str) -> Vec<Duration> {
+    let config = config(device);
+    let device = config.training.device.open().unwrap().autodiff();
+    let mut zoo = Zoo::new(&config.model, 2, 1, &device);
     let mut optimizer = AdamConfig::new().with_epsilon(1e-8).init();
     let pixels: Vec<u8> = (0..BATCH * CROP * CROP * 3).map(|at| (at * 31 % 251) as u8).collect();
     let labels: Vec<i32> = (0..BATCH as i32).map(|at| at % 2).collect();
@@ -108,36 +109,46 @@ fn step(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let tiles = folder.path().join("tiles");
     synth::write(&tiles, &SynthOptions { tiles: TILES, seed: 7 }, &|| {}).unwrap();
+    let device = std::env::var("STEP_DEVICE").unwrap_or_else(|_| FLEX.to_owned());
     if let Ok(python) = std::env::var("STEP_PYTHON") {
-        return against_pytorch(&python, &tiles);
+        return against_pytorch(&python, &tiles, &device);
     }
     let mut group = criterion.benchmark_group("pooled cnn, a step of 16 windows of 128 pixels");
     group.sample_size(10).warm_up_time(Duration::from_millis(1));
     group.bench_function("bare forward, backward, Adam", |bencher| {
-        bencher.iter_custom(|count| mean(&bare(STEPS - 1)) * count as u32);
+        bencher.iter_custom(|count| mean(&bare(STEPS - 1, &device)) * count as u32);
     });
     group.bench_function("training", |bencher| {
-        bencher.iter_custom(|count| mean(&training(&tiles, FLEX)) * count as u32);
+        bencher.iter_custom(|count| mean(&training(&tiles, &device)) * count as u32);
     });
     group.finish();
     // Measured in pairs, for a reliable ratio.
-    let mut ratios: Vec<f64> =
-        (0..5).map(|_| mean(&training(&tiles, FLEX)).as_secs_f64() / mean(&bare(STEPS - 1)).as_secs_f64()).collect();
-    ratios.sort_by(f64::total_cmp);
-    println!("training over bare, five pairs: {ratios:.3?}, median {:.3}", ratios[2]);
+    let pair = || seconds(&training(&tiles, &device)) / seconds(&bare(STEPS - 1, &device));
+    print_ratios("training over bare", (0..5).map(|_| pair()).collect());
 }
 
-/// Training and PyTorch in turn, five times.
-fn against_pytorch(python: &str, tiles: &Path) {
-    let device = std::env::var("STEP_DEVICE").unwrap_or_else(|_| FLEX.to_owned());
-    let mut ratios = Vec::new();
+/// Training, bare steps and PyTorch in turn, five times.
+fn against_pytorch(python: &str, tiles: &Path, device: &str) {
+    let (mut trainings, mut bares) = (Vec::new(), Vec::new());
     for _ in 0..5 {
-        let (ours, theirs) = (mean(&training(tiles, &device)).as_secs_f64(), pytorch(python));
-        println!("training with {device} {ours:.3} s, PyTorch {theirs:.3} s");
-        ratios.push(ours / theirs);
+        let ours = seconds(&training(tiles, device));
+        let (bare, theirs) = (seconds(&bare(STEPS - 1, device)), pytorch(python));
+        println!("training with {device} {ours:.3} s, bare {bare:.3} s, PyTorch {theirs:.3} s");
+        trainings.push(ours / theirs);
+        bares.push(bare / theirs);
     }
+    print_ratios("training over PyTorch", trainings);
+    print_ratios("bare over PyTorch", bares);
+}
+
+fn seconds(steps: &[Duration]) -> f64 {
+    mean(steps).as_secs_f64()
+}
+
+/// Prints ratios of five pairs.
+fn print_ratios(what: &str, mut ratios: Vec<f64>) {
     ratios.sort_by(f64::total_cmp);
-    println!("training over PyTorch, five pairs: {ratios:.3?}, median {:.3}", ratios[2]);
+    println!("{what}, five pairs: {ratios:.3?}, median {:.3}", ratios[2]);
 }
 
 criterion_group!(benches, step);

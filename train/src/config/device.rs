@@ -35,7 +35,7 @@ impl TrainingDevice {
     ///
     /// # Errors
     /// [`Error::Config`](crate::Error::Config) if this build has no such device.
-    pub(crate) fn open(self) -> Result<Device> {
+    pub fn open(self) -> Result<Device> {
         match self {
             Self::Flex => Ok(Device::flex()),
             #[cfg(feature = "cuda")]

@@ -61,6 +61,7 @@ zoo::models! {
 mod autoencoder;
 pub mod backbone;
 mod classes;
+mod convolution;
 pub(crate) mod identity;
 mod kind;
 mod loss;

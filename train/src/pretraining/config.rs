@@ -21,7 +21,8 @@ pub struct PretrainConfig {
     /// the deepest one.
     #[serde(default)]
     pub backbone: BackboneConfig,
-    /// The weights of the backbone that do not learn: none, or depthwise kernels, whose gradients take most of a step. Left out
+    /// The weights of the backbone that do not learn: none, or depthwise kernels, whose gradients take most of a step
+    /// except with LibTorch. Left out
     /// of records at its default, so that those of older versions stay the same.
     #[serde(default = "nothing", skip_serializing_if = "is_nothing")]
     pub frozen: Frozen,

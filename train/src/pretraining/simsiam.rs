@@ -97,22 +97,26 @@ impl SimSiam {
         self.prediction.forward(relu(self.bottleneck.forward(projection)))
     }
 
-    /// The backbone with running figures that are the means over `batches` (u8, `[batch, 256, 256, 3]`) under its present
+    /// The backbone with running figures that are the means over `batches` (u8, `[batch, 256, 256, 3]`, on the device without
+    /// automatic differentiation) under its present
     /// weights (precise batch normalisation: Wu and Johnson, 2021), in inference mode.
     ///
     /// # Errors
     /// The first error that `batches` yields.
     pub(super) fn into_backbone<E>(
-        mut self,
+        self,
         batches: impl Iterator<Item = Result<Tensor<4, Int>, E>>,
     ) -> Result<Backbone, E> {
+        // Without automatic differentiation: the graph of a pass is freed by its gradient, and here there is none.
+        let mut backbone = self.backbone.valid();
         for (before, batch) in batches.enumerate() {
             // With this momentum the running figures are the mean over all batches so far.
-            self.backbone.follow_batches(Some(1.0 / (before + 1) as f64));
-            let _ = self.extraction.maps(&self.backbone, batch?);
+            backbone.follow_batches(Some(1.0 / (before + 1) as f64));
+            let _ = self.extraction.maps(&backbone, batch?);
         }
-        self.backbone.follow_batches(None);
-        Ok(materialised(self.backbone.valid()))
+        backbone.follow_batches(None);
+        // Once more, for the newest running figures.
+        Ok(materialised(backbone.valid()))
     }
 }
 

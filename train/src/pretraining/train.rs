@@ -77,7 +77,8 @@ pub fn pretrain(request: &PretrainRequest, observer: &mut dyn FnMut(&PretrainEve
 /// The backbone with running figures that are measured on tiles without variation.
 fn recalibrated(model: SimSiam, tiles: &Tiles<'_>, device: &Device) -> Result<Backbone> {
     let plain = tiles.plain()?.take(RECALIBRATION_BATCHES.min(tiles.steps()));
-    Ok(model.into_backbone(plain.map(|batch| batch.map(|batch| tile_tensor(batch.pixels, device))))?)
+    let inference = device.clone().without_autodiff();
+    Ok(model.into_backbone(plain.map(|batch| batch.map(|batch| tile_tensor(batch.pixels, &inference))))?)
 }
 
 /// The record, without the digests of the weights.

@@ -7,6 +7,7 @@ use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Device, Tensor};
 
 use super::{LatentForm, keeping_variance, no_bias};
+use crate::model::convolution::{Activation, transposed};
 
 /// The colour with which an untrained decoder of pixels begins: that of tissue in H&E, as log-odds of R, G and B. From grey
 /// it would spend its first epochs on the colour alone.
@@ -89,14 +90,8 @@ impl Decoder {
         };
         let last = self.deconvs.len().saturating_sub(1);
         let maps = self.deconvs.iter().enumerate().fold(maps, |maps, (index, deconv)| {
-            let maps = deconv.forward(maps);
-            if index == last {
-                return maps;
-            }
-            relu(match self.norms.get(index) {
-                Some(norm) => norm.forward(maps),
-                None => maps,
-            })
+            let activation = if index == last { Activation::None } else { Activation::Relu };
+            transposed(maps, deconv, self.norms.get(index), activation)
         });
         if self.pixels { sigmoid(maps) } else { maps }
     }

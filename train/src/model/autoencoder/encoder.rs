@@ -8,6 +8,10 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Distribution, Tensor};
 
 use super::{LatentForm, keeping_variance, no_bias};
+use crate::model::convolution::{Activation, convolved, options};
+
+/// Rows and columns of zeros on each side of the maps.
+const PADDING: usize = 1;
 
 /// A diagonal Gaussian over the latent space; a point for a plain autoencoder.
 #[derive(Debug, Clone)]
@@ -75,7 +79,7 @@ impl Encoder {
     /// The latent distribution of each tile's maps.
     #[must_use]
     pub fn forward(&self, maps: Tensor<4>) -> Latent {
-        let maps = relu(self.conv2.forward(relu(self.conv1.forward(maps))));
+        let maps = rectified(&self.conv2, rectified(&self.conv1, maps));
         let dense = |layer: &Linear| -> Tensor<2> {
             if self.by_place {
                 layer.forward(maps.clone().permute([0, 2, 3, 1])).flatten(1, 3)
@@ -89,12 +93,23 @@ impl Encoder {
     }
 }
 
+/// A [`strided`] convolution and ReLU.
+fn rectified(layer: &Conv2d, maps: Tensor<4>) -> Tensor<4> {
+    match &layer.bias {
+        Some(bias) => {
+            let weights = (layer.weight.val(), bias.val());
+            convolved(maps, weights, options(layer, (PADDING, PADDING)), Activation::Relu)
+        }
+        None => relu(layer.forward(maps)),
+    }
+}
+
 /// A convolution that divides the side by `stride` exactly: kernel `stride + 2`, padding 1.
 fn strided(channels: [usize; 2], stride: usize, device: &Device) -> Conv2d {
     let kernel = stride + 2;
     let convolution = Conv2dConfig::new(channels, [kernel, kernel])
         .with_stride([stride, stride])
-        .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+        .with_padding(PaddingConfig2d::Explicit(PADDING, PADDING, PADDING, PADDING))
         .with_initializer(keeping_variance(channels[0] * kernel * kernel))
         .init(device);
     Conv2d { bias: no_bias(channels[1], device), ..convolution }

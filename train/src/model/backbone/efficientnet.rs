@@ -3,10 +3,10 @@
 //! weights fit: for an even side and stride 2 the odd zero goes to the right and below.
 
 use burn::module::Module;
-use burn::tensor::activation::relu6;
 use burn::tensor::{Device, Tensor};
 
 use super::layer::{Layer, LayerShape};
+use crate::model::convolution::Activation;
 
 /// Added to every variance, as in the published model.
 const EPSILON: f64 = 1e-3;
@@ -73,10 +73,10 @@ impl Block {
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let wide = match &self.expand {
-            Some(expand) => relu6(expand.forward(input.clone())),
+            Some(expand) => expand.forward(input.clone(), Activation::Relu6),
             None => input.clone(),
         };
-        let narrow = self.project.forward(relu6(self.depthwise.forward(wide)));
+        let narrow = self.project.forward(self.depthwise.forward(wide, Activation::Relu6), Activation::None);
         if self.shortcut { narrow + input } else { narrow }
     }
 }
@@ -124,13 +124,13 @@ impl EfficientNet {
 
     /// Maps after each stage of normalised tiles `[batch, 3, side, side]`.
     pub(super) fn forward(&self, input: Tensor<4>) -> Vec<Tensor<4>> {
-        let mut maps = relu6(self.stem.forward(input));
+        let mut maps = self.stem.forward(input, Activation::Relu6);
         let mut all = Vec::with_capacity(self.stages.len() + 1);
         for stage in &self.stages {
             maps = stage.iter().fold(maps, |maps, block| block.forward(maps));
             all.push(maps.clone());
         }
-        all.extend(self.head.iter().map(|head| relu6(head.forward(maps.clone()))));
+        all.extend(self.head.iter().map(|head| head.forward(maps.clone(), Activation::Relu6)));
         all
     }
 

@@ -1,12 +1,13 @@
 //! The layer of every backbone: a convolution and its batch normalisation.
 
-use burn::module::{Module, RunningState};
+use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
-use burn::tensor::module::{batch_norm, batch_norm_train, conv2d};
+use burn::tensor::module::batch_norm;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 
+use crate::model::convolution::{Activation, AfterNormalisation, convolved, normalised_by_batch, options};
 use crate::model::identity;
 
 /// The shape of a layer's convolution.
@@ -59,22 +60,23 @@ impl Layer {
         Self { conv: conv.init(device), norm, padding: (before, after), momentum: None, is_fixed: false }
     }
 
-    /// Maps `[batch, channels in, side, side]` to `[batch, channels out, side / stride, side / stride]`.
-    pub(super) fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+    /// Maps `[batch, channels in, side, side]` to `[batch, channels out, side / stride, side / stride]`, with an activation.
+    pub(super) fn forward(&self, input: Tensor<4>, activation: Activation) -> Tensor<4> {
         if let Some(momentum) = self.momentum {
-            return self.normalised_by_batch(self.convolved(input), momentum);
+            let after = AfterNormalisation { pooling: false, activation };
+            return normalised_by_batch(input, self.kernel(), self.options(), (&self.norm, momentum), after);
         }
         if input.device().is_autodiff() {
-            return self.normalised_in_weights(input);
+            return convolved(input, self.normalised_weights(), self.options(), activation);
         }
         let (mean, variance) = (self.norm.running_mean.value(), self.norm.running_var.value());
         let (gamma, beta) = (self.norm.gamma.val(), self.norm.beta.val());
-        batch_norm(self.conv.forward(input), gamma, beta, mean, variance, self.norm.epsilon)
+        activation.of(batch_norm(self.conv.forward(input), gamma, beta, mean, variance, self.norm.epsilon))
     }
 
-    /// The convolution with the normalisation folded into its weights and a bias. Four operations on whole maps, and their
-    /// gradients, become operations on the weights.
-    fn normalised_in_weights(&self, input: Tensor<4>) -> Tensor<4> {
+    /// The kernel with the normalisation folded into it, and a bias. Four operations on whole maps, and their gradients, become
+    /// operations on the weights.
+    fn normalised_weights(&self) -> (Tensor<4>, Tensor<1>) {
         let (mean, variance) = (self.norm.running_mean.value(), self.norm.running_var.value());
         let factor = self.norm.gamma.val() / variance.add_scalar(self.norm.epsilon).sqrt();
         let factor = if self.is_fixed { factor.detach() } else { factor };
@@ -82,23 +84,17 @@ impl Layer {
         let [channels] = factor.dims();
         let weight = self.conv.weight.val() * factor.reshape([channels, 1, 1, 1]);
         // Detached after the product: `detach` keeps `require_grad` on a parameter.
-        let weight = if self.is_fixed { weight.detach() } else { weight };
-        self.convolved_with(input, weight, Some(bias))
+        (if self.is_fixed { weight.detach() } else { weight }, bias)
     }
 
-    /// The convolution alone.
-    fn convolved(&self, input: Tensor<4>) -> Tensor<4> {
-        if !self.is_fixed {
-            return self.conv.forward(input);
-        }
+    fn kernel(&self) -> Tensor<4> {
+        let kernel = self.conv.weight.val();
         // A product, because `detach` keeps `require_grad` on a parameter.
-        self.convolved_with(input, self.conv.weight.val().mul_scalar(1.0).detach(), None)
+        if self.is_fixed { kernel.mul_scalar(1.0).detach() } else { kernel }
     }
 
-    /// The convolution with other weights than its own.
-    fn convolved_with(&self, input: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
-        let Conv2d { stride, dilation, groups, .. } = self.conv;
-        conv2d(input, weight, bias, ConvOptions::new_with_padding(stride, [self.padding; 2], dilation, groups))
+    fn options(&self) -> ConvOptions<2> {
+        options(&self.conv, self.padding)
     }
 
     /// From now on the kernel of a depthwise convolution does not learn, nor the scale of its normalisation where this is folded
@@ -112,19 +108,6 @@ impl Layer {
     pub(super) fn follow_batches(&mut self, momentum: Option<f64>) {
         self.momentum = momentum;
     }
-
-    fn normalised_by_batch(&self, maps: Tensor<4>, momentum: f64) -> Tensor<4> {
-        let normal = batch_norm_train(maps, self.norm.gamma.val(), self.norm.beta.val(), self.norm.epsilon);
-        follow(&self.norm.running_mean, normal.mean, momentum);
-        follow(&self.norm.running_var, normal.variance, momentum);
-        normal.output
-    }
-}
-
-/// Moves running figures towards those of a batch, `[channels]`.
-fn follow(running: &RunningState<Tensor<1>>, batch: Tensor<1>, momentum: f64) {
-    let kept = running.value_sync().mul_scalar(1.0 - momentum);
-    running.update((kept + batch.detach().mul_scalar(momentum)).detach());
 }
 
 #[cfg(test)]
@@ -151,7 +134,7 @@ mod tests {
             let (gamma, beta) = (layer.norm.gamma.val(), layer.norm.beta.val());
             let separate =
                 batch_norm(layer.conv.forward(input.clone()), gamma, beta, mean, variance, layer.norm.epsilon);
-            let together = layer.forward(input.clone());
+            let together = layer.forward(input.clone(), Activation::None);
             assert!(separate.clone().sub(together.clone()).abs().max().into_scalar::<f32>() < 1e-5);
             let (apart, joint) = (separate.powi_scalar(2).sum().backward(), together.powi_scalar(2).sum().backward());
             let of_weight = |gradients| layer.conv.weight.val().grad(gradients).unwrap();
@@ -174,9 +157,9 @@ mod tests {
         let mut layer = Layer::new(shape, "test", &device);
         layer.follow_batches(Some(0.1));
         let input = Tensor::<4>::random([2, 6, 8, 8], Distribution::Normal(0.0, 1.0), &device);
-        let free = layer.forward(input.clone());
+        let free = layer.forward(input.clone(), Activation::None);
         layer.fix_depthwise();
-        let fixed = layer.forward(input);
+        let fixed = layer.forward(input, Activation::None);
         assert_eq!(read(free.clone().into_data()).unwrap(), read(fixed.clone().into_data()).unwrap());
         for (maps, learns) in [(free, true), (fixed, false)] {
             let gradients = maps.powi_scalar(3).sum().backward();

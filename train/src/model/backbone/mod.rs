@@ -68,8 +68,9 @@ impl Backbone {
         self.layers_mut().into_iter().for_each(|layer| layer.follow_batches(momentum));
     }
 
-    /// From now on the kernels of depthwise convolutions do not learn, nor the scales of normalisations that are folded into them. burn computes
-    /// the gradient of such a kernel channel by channel: thousands of convolutions a step, which take most of its time.
+    /// From now on the kernels of depthwise convolutions do not learn, nor the scales of normalisations that are folded into
+    /// them. burn computes the gradient of such a kernel channel by channel: thousands of convolutions a step, which take most of
+    /// its time, except with LibTorch.
     pub(crate) fn fix_depthwise(&mut self) {
         self.layers_mut().into_iter().for_each(layer::Layer::fix_depthwise);
     }

@@ -8,6 +8,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::efficientnet::scaled;
 use super::layer::{Layer, LayerShape};
+use crate::model::convolution::Activation;
 
 /// Added to every variance, as in the published model.
 const EPSILON: f64 = 1e-5;
@@ -42,9 +43,9 @@ impl Block {
     }
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let maps = self.second.forward(relu(self.first.forward(input.clone())));
+        let maps = self.second.forward(self.first.forward(input.clone(), Activation::Relu), Activation::None);
         let kept = match &self.shortcut {
-            Some(shortcut) => shortcut.forward(input),
+            Some(shortcut) => shortcut.forward(input, Activation::None),
             None => input,
         };
         relu(maps + kept)
@@ -91,7 +92,7 @@ impl ResNet {
 
     /// Maps after each stage of normalised tiles `[batch, 3, side, side]`.
     pub(super) fn forward(&self, input: Tensor<4>) -> Vec<Tensor<4>> {
-        let mut maps = self.pool.forward(relu(self.stem.forward(input)));
+        let mut maps = self.pool.forward(self.stem.forward(input, Activation::Relu));
         let mut all = Vec::with_capacity(self.stages.len());
         for stage in &self.stages {
             maps = stage.iter().fold(maps, |maps, block| block.forward(maps));
