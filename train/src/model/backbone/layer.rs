@@ -78,19 +78,21 @@ impl Layer {
     /// operations on the weights.
     fn normalised_weights(&self) -> (Tensor<4>, Tensor<1>) {
         let (mean, variance) = (self.norm.running_mean.value(), self.norm.running_var.value());
-        let factor = self.norm.gamma.val() / variance.add_scalar(self.norm.epsilon).sqrt();
-        let factor = if self.is_fixed { factor.detach() } else { factor };
+        let factor = self.unless_fixed(self.norm.gamma.val()) / variance.add_scalar(self.norm.epsilon).sqrt();
         let bias = self.norm.beta.val() - mean * factor.clone();
         let [channels] = factor.dims();
-        let weight = self.conv.weight.val() * factor.reshape([channels, 1, 1, 1]);
-        // Detached after the product: `detach` keeps `require_grad` on a parameter.
-        (if self.is_fixed { weight.detach() } else { weight }, bias)
+        (self.kernel() * factor.reshape([channels, 1, 1, 1]), bias)
     }
 
     fn kernel(&self) -> Tensor<4> {
-        let kernel = self.conv.weight.val();
-        // A product, because `detach` keeps `require_grad` on a parameter.
-        if self.is_fixed { kernel.mul_scalar(1.0).detach() } else { kernel }
+        self.unless_fixed(self.conv.weight.val())
+    }
+
+    /// A parameter, as a constant if it does not learn. Outside of burn's graph: operations on a parameter whose results are
+    /// detached stay in the graph, because no gradient passes and frees them.
+    fn unless_fixed<const D: usize>(&self, parameter: Tensor<D>) -> Tensor<D> {
+        let is_constant = self.is_fixed && parameter.device().is_autodiff();
+        if is_constant { Tensor::from_inner(parameter.inner()) } else { parameter }
     }
 
     fn options(&self) -> ConvOptions<2> {
