@@ -37,12 +37,12 @@ impl Stage {
 
     /// In training pooling comes before ReLU; in an exported graph ReLU, which ONNX Runtime makes part of the convolution.
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        if !(input.device().is_autodiff() && self.norm.training.is_enabled()) {
-            return self.activated(self.norm.forward(self.conv.forward(input)));
+        if input.device().is_autodiff() && self.norm.training.is_enabled() {
+            let after = AfterNormalisation { pooling: true, activation: Activation::Relu };
+            let norm = (&self.norm, self.norm.momentum);
+            return normalised_by_batch(input, self.conv.weight.val(), options(&self.conv, PADDING), norm, after);
         }
-        let after = AfterNormalisation { pooling: true, activation: Activation::Relu };
-        let norm = (&self.norm, self.norm.momentum);
-        normalised_by_batch(input, self.conv.weight.val(), options(&self.conv, PADDING), norm, after)
+        self.activated(self.norm.forward(self.conv.forward(input)))
     }
 
     fn activated(&self, maps: Tensor<4>) -> Tensor<4> {

@@ -15,7 +15,7 @@ use burn::tensor::activation::{relu, relu6};
 use burn::tensor::module::{batch_norm_train, conv2d};
 use burn::tensor::ops::ConvOptions;
 
-/// What follows last.
+/// The last operation on maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Activation {
     /// Nothing.
@@ -37,7 +37,7 @@ impl Activation {
     }
 }
 
-/// What follows a convolution whose maps are normalised by the figures of the batch.
+/// The operations after a normalisation by the figures of the batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AfterNormalisation {
     /// Max-pooling of 2x2 places.
@@ -48,7 +48,7 @@ pub(crate) struct AfterNormalisation {
 }
 
 impl AfterNormalisation {
-    /// What follows normalised maps.
+    /// Normalised maps, pooled and activated.
     fn of(self, maps: Tensor<4>) -> Tensor<4> {
         let pooled = if self.pooling { halving().forward(maps) } else { maps };
         self.activation.of(pooled)
