@@ -208,7 +208,7 @@ fn models_that_work_on_fewer_pixels_are_exported_for_whole_tiles() {
     let (fixture, folder) = (fixture(), scratch());
     let backbone = BACKBONE.replace("width: 0.25", "width: 0.25, side: 96");
     for (name, model) in [
-        ("cnn", "{kind: cnn, filters: [4, 8], head: flatten, dense: [8], side: 96}".to_owned()),
+        ("cnn", "{kind: cnn, filters: [4, 8], head: flatten, dense: [], side: 96}".to_owned()),
         (
             "transfer",
             format!("{{kind: transfer, backbone: {backbone}, pooling: mean_and_centre, views: 1, dense: [8]}}"),
@@ -244,6 +244,23 @@ fn models_that_work_on_fewer_pixels_are_exported_for_whole_tiles() {
         let manifest = read_json(&bundle.join("manifest.json"));
         assert_eq!(manifest["inputs"][0]["shape"], serde_json::json!(["batch", 256, 256, 3]), "{name}");
     }
+    // The sheet of training tiles has the same variations at every side, and shows them whole.
+    let (path, run) = (folder.path().join("cnn.yaml"), folder.path().join("whole"));
+    kiln!(
+        "train",
+        path,
+        "--data",
+        fixture.tiles(),
+        "--out",
+        &run,
+        "--set",
+        "training.epochs=1",
+        "--set",
+        "model.side=256"
+    )
+    .code(0);
+    let sheet = |run: &str| fs::read(folder.path().join(run).join("pictures/training_tiles.png")).unwrap();
+    assert!(sheet("whole") == sheet("cnn"), "the sheets of 96 and of 256 pixels a side differ");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Random variations of a training tile that do not change its label: orientation, scale, shape, colour and stain. They
 //! work on decoded 8-bit pixels in the loader's threads, before a batch is made.
 
-use kiln_tile::{SIDE, TILE_BYTES, Tile};
+use kiln_resize::Square;
+use kiln_tile::{SIDE, TILE_BYTES, Tile, TileError};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,7 @@ use super::stain::StainJitter;
 use super::{DataError, Result, elastic};
 
 const N: usize = SIDE as usize;
+const WHOLE: Square = Square { left: 0.0, top: 0.0, side: SIDE as f32 };
 
 /// The kinds of variation, and their amounts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,7 +22,7 @@ pub struct Augmentation {
     pub rotation: bool,
     /// Mirrors left to right in half of the cases; with the turns, all eight symmetries of a square.
     pub flips: bool,
-    /// The largest part of the side that is cropped before the rest is enlarged to 256x256, from 0 (off) to 0.9.
+    /// The largest part of the side that is cropped before the rest is brought to the side of the whole, from 0 (off) to 0.9.
     pub zoom: f32,
     /// The largest displacement by elastic deformation, as a part of the side, from 0 (off) to 0.1.
     pub elastic: f32,
@@ -72,27 +74,60 @@ impl Augmentation {
     /// A variation of `tile`, drawn from `rng`. The same state of `rng` gives the same bytes on every machine.
     #[must_use]
     pub fn apply(&self, tile: &Tile, rng: &mut impl Rng) -> Tile {
+        let varied = self.pixels(tile, N, rng).and_then(Tile::from_pixels);
+        // The side is that of a tile, so the fallback is never used.
+        varied.unwrap_or_else(|_| tile.clone())
+    }
+
+    /// As [`apply`](Self::apply), at `side` pixels a side, `[side, side, 3]`. Fewer than 256 are made before colours are varied,
+    /// which takes most of the time.
+    ///
+    /// # Errors
+    /// Those of the library that resizes. It refuses no tile.
+    pub(super) fn pixels(
+        &self,
+        tile: &Tile,
+        side: usize,
+        rng: &mut impl Rng,
+    ) -> std::result::Result<Vec<u8>, TileError> {
         let mut pixels = tile.pixels().to_vec();
         let turns = if self.rotation { below(rng, 4) } else { 0 };
         let mirror = self.flips && below(rng, 2) == 1;
         if turns != 0 || mirror {
             pixels = turn(&pixels, turns, mirror);
         }
+        let mut part = WHOLE;
         if self.zoom > 0.0 {
-            let side = N as f32 * (1.0 - self.zoom * unit(rng));
-            let (left, top) = (between(rng, 0.0, N as f32 - side), between(rng, 0.0, N as f32 - side));
-            pixels = enlarge(&pixels, left, top, side);
+            part.side = N as f32 * (1.0 - self.zoom * unit(rng));
+            part.left = between(rng, 0.0, N as f32 - part.side);
+            part.top = between(rng, 0.0, N as f32 - part.side);
         }
+        pixels = zoomed(pixels, part, side)?;
         self.colour_jitter.apply(&mut pixels, rng);
         // These come last and draw nothing when off, so that they do not change the draws above.
         if self.elastic > 0.0 {
-            pixels = elastic::apply(self.elastic, &pixels, rng);
+            pixels = elastic::apply(self.elastic, &pixels, side, rng);
         }
         if !self.stain_jitter.is_off() {
             self.stain_jitter.apply(&mut pixels, rng);
         }
-        // Every step keeps the length, so the fallback is never used.
-        Tile::from_pixels(pixels).unwrap_or_else(|_| tile.clone())
+        Ok(pixels)
+    }
+}
+
+/// The pixels of a tile at `side` pixels a side, without variation.
+pub(super) fn reduced(tile: &Tile, side: usize) -> std::result::Result<Vec<u8>, TileError> {
+    zoomed(tile.pixels().to_vec(), WHOLE, side)
+}
+
+/// A part of a tile at `side` pixels a side.
+fn zoomed(pixels: Vec<u8>, part: Square, side: usize) -> std::result::Result<Vec<u8>, TileError> {
+    match (u32::try_from(side), part == WHOLE) {
+        (Ok(side), _) if side < SIDE => {
+            kiln_resize::bilinear_part(pixels, (SIDE, SIDE), part, (side, side)).map_err(TileError::Damaged)
+        }
+        (_, true) => Ok(pixels),
+        (_, false) => Ok(enlarge(&pixels, part.left, part.top, part.side)),
     }
 }
 

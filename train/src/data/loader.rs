@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use kiln_tile::{Decoder, TILE_BYTES, Tile};
+use kiln_tile::{Decoder, SIDE, Tile};
 use rand::Rng;
 
+use super::augmentation::reduced;
 use super::sampling::{Origin, Sample, Sampling, samples};
 use super::{Augmentation, DataError, Dataset, Result, random, synthesis};
 
@@ -24,6 +25,9 @@ pub struct LoaderOptions {
     pub shuffle_seed: Option<u64>,
     /// Random variations of each tile, different in every epoch.
     pub augmentation: Option<Augmentation>,
+    /// Pixels a side of the tiles in a batch: 256, or fewer for a model that learns from fewer. Tiles become smaller before
+    /// their colours are varied.
+    pub side: usize,
     /// Number of worker threads. 0 counts as 1.
     pub workers: usize,
     /// Class number of every label of the data set.
@@ -35,8 +39,10 @@ pub struct LoaderOptions {
 /// A batch of tiles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TileBatch {
-    /// u8 `[n, 256, 256, 3]`, RGB.
+    /// u8 `[n, side, side, 3]`, RGB.
     pub pixels: Vec<u8>,
+    /// Pixels a side of each tile, [`LoaderOptions::side`].
+    pub side: usize,
     /// Class numbers, `[n]`.
     pub labels: Vec<usize>,
     /// Indices into [`Dataset::entries`], `[n]`.
@@ -77,16 +83,20 @@ struct Source {
     decoder: Decoder,
     seed: Option<u64>,
     augmentation: Option<Augmentation>,
+    side: usize,
 }
 
 impl Loader {
     /// A loader over the tiles `indices` of `dataset`.
     ///
     /// # Errors
-    /// No tiles, a batch of 0, an augmentation out of range, an index beyond the data set, a label without a class.
+    /// No tiles, a batch of 0, a side or an augmentation out of range, an index beyond the data set, a label without a class.
     pub fn new(dataset: Arc<Dataset>, indices: Vec<usize>, options: LoaderOptions) -> Result<Self> {
         if options.batch == 0 {
             return Err(DataError::Option { key: "batch", found: "0".to_owned(), expected: "at least 1" });
+        }
+        if !(1..=SIDE as usize).contains(&options.side) {
+            return Err(DataError::Option { key: "side", found: options.side.to_string(), expected: "1 to 256" });
         }
         if let Some(augmentation) = &options.augmentation {
             augmentation.check()?;
@@ -108,9 +118,9 @@ impl Loader {
             Ok((index, class))
         };
         let tiles = indices.into_iter().map(with_class).collect::<Result<Vec<_>>>()?;
-        let LoaderOptions { decoder, batch, shuffle_seed: seed, augmentation, workers, sampling, .. } = options;
+        let LoaderOptions { decoder, batch, shuffle_seed: seed, augmentation, side, workers, sampling, .. } = options;
         let length = samples(&tiles, &sampling, seed.unwrap_or(0), 0).len();
-        let source = Arc::new(Source { dataset, decoder, seed, augmentation });
+        let source = Arc::new(Source { dataset, decoder, seed, augmentation, side });
         Ok(Self { source, tiles, sampling, batch, workers: workers.max(1), length })
     }
 
@@ -210,19 +220,20 @@ impl Drop for Batches {
 
 impl Source {
     fn batch(&self, samples: &[Sample], epoch: u64) -> Result<TileBatch> {
-        let mut pixels = Vec::with_capacity(samples.len() * TILE_BYTES);
+        let mut pixels = Vec::with_capacity(samples.len() * 3 * self.side * self.side);
         for sample in samples {
             let tile = self.tile(sample, epoch)?;
-            match &self.augmentation {
+            let of_tile = match &self.augmentation {
                 Some(augmentation) => {
-                    let mut rng = self.stream(b"augment ", sample, epoch);
-                    pixels.extend_from_slice(augmentation.apply(&tile, &mut rng).pixels());
+                    augmentation.pixels(&tile, self.side, &mut self.stream(b"augment ", sample, epoch))
                 }
-                None => pixels.extend_from_slice(tile.pixels()),
-            }
+                None => reduced(&tile, self.side),
+            };
+            let named = |reason| DataError::Tile { path: self.dataset.path_of(sample.index), reason };
+            pixels.extend(of_tile.map_err(named)?);
         }
         let labels = samples.iter().map(|sample| sample.class).collect();
-        Ok(TileBatch { pixels, labels, indices: samples.iter().map(|sample| sample.index).collect() })
+        Ok(TileBatch { pixels, side: self.side, labels, indices: samples.iter().map(|sample| sample.index).collect() })
     }
 
     fn tile(&self, sample: &Sample, epoch: u64) -> Result<Tile> {

@@ -83,7 +83,7 @@ impl Dataset {
         }
     }
 
-    fn path_of(&self, index: usize) -> PathBuf {
+    pub(super) fn path_of(&self, index: usize) -> PathBuf {
         self.root.join(&self.entries[index].path)
     }
 

@@ -3,7 +3,7 @@
 
 use burn::module::{Module, ParamGroup};
 use burn::tensor::{Device, Int, Tensor};
-use kiln_tile::ScoreRule;
+use kiln_tile::{SIDE, ScoreRule};
 
 use super::backbone::{Backbone, BackboneConfig, FrozenBackbone};
 use super::{Classes, LossOptions, Part, PixelValues, Preprocessing, Scores};
@@ -44,6 +44,11 @@ pub trait ModelSettings {
     /// Training uses features of the tiles instead of the tiles.
     fn learns_from_features(&self) -> bool {
         false
+    }
+
+    /// Pixels a side of the tiles that a step learns from: fewer than 256 for a model that works on fewer.
+    fn learning_side(&self) -> usize {
+        SIDE as usize
     }
 
     /// Training is a single pass over the vectors of a [`TileModel::frozen_backbone`], by [`TileModel::fitted`], without
@@ -101,10 +106,9 @@ pub trait TileModel: Module {
         self.score(tile, normal)
     }
 
-    /// Training loss, `[1]`, of decoded tiles (u8, `[batch, side, side, 3]`) with class numbers `labels`, `[batch]`; `normal`
-    /// is 1 for normal tiles and 0 for others, `[batch]`.
-    fn loss(&self, tile: Tensor<4, Int>, labels: Tensor<1, Int>, normal: Tensor<1>, options: &LossOptions)
-    -> Tensor<1>;
+    /// Training loss, `[1]`, of tiles or windows of them with class numbers `labels`, `[batch]`; `normal` is 1 for normal tiles
+    /// and 0 for others, `[batch]`.
+    fn loss(&self, tile: PixelValues, labels: Tensor<1, Int>, normal: Tensor<1>, options: &LossOptions) -> Tensor<1>;
 
     /// Validation loss, `[1]`, computed from scores, so that one pass gives both.
     fn loss_of_scores(
@@ -115,13 +119,13 @@ pub trait TileModel: Module {
         options: &LossOptions,
     ) -> Tensor<1>;
 
-    /// The model with batch normalisation recalibrated on `batches` of prepared tiles; see [`Zoo::recalibrated`].
+    /// The model with batch normalisation recalibrated on `batches` of tiles; see [`Zoo::recalibrated`].
     ///
     /// [`Zoo::recalibrated`]: super::Zoo::recalibrated
     ///
     /// # Errors
     /// The first error that `batches` yields.
-    fn recalibrated<E>(self, batches: impl Iterator<Item = Result<Tensor<4>, E>>) -> Result<Self, E> {
+    fn recalibrated<E>(self, batches: impl Iterator<Item = Result<PixelValues, E>>) -> Result<Self, E> {
         let _ = batches;
         Ok(self)
     }

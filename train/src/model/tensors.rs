@@ -1,16 +1,26 @@
 //! Tiles, features and labels as tensors, and tensors as numbers.
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use kiln_tile::{SIDE, TILE_BYTES};
+use kiln_tile::SIDE;
 
-use super::Classes;
+use super::{Classes, PixelValues};
+use crate::data::TileBatch;
 use crate::{Error, Result};
 
 /// Decoded tiles, `[n, 256, 256, 3]`, as a u8 tensor.
 pub(crate) fn tile_tensor(pixels: Vec<u8>, device: &Device) -> Tensor<4, Int> {
-    let side = SIDE as usize;
-    let shape = [pixels.len() / TILE_BYTES, side, side, 3];
+    side_tensor(pixels, SIDE as usize, device)
+}
+
+/// Tiles of `side` pixels a side, `[n, side, side, 3]`, as a u8 tensor.
+pub(crate) fn side_tensor(pixels: Vec<u8>, side: usize, device: &Device) -> Tensor<4, Int> {
+    let shape = [pixels.len() / (3 * side * side), side, side, 3];
     Tensor::from_data(TensorData::new(pixels, shape), (device, DType::U8))
+}
+
+/// The tiles of a batch as input of a model.
+pub(crate) fn tile_values(batch: TileBatch, device: &Device) -> PixelValues {
+    PixelValues::of_tiles(side_tensor(batch.pixels, batch.side, device), batch.side)
 }
 
 /// Features of `tiles` tiles, `[tiles, features]`.

@@ -120,18 +120,19 @@ macro_rules! models {
                 }
             }
 
-            /// Training loss of decoded tiles (u8, `[batch, 256, 256, 3]`) with class numbers, `[batch]`; `normal` is 1 for
-            /// normal tiles and 0 for others, `[batch]`. Autoencoders learn from normal tiles only.
+            /// Training loss of decoded tiles (u8, `[batch, 256, 256, 3]`) or of [`PixelValues`], with class numbers,
+            /// `[batch]`; `normal` is 1 for normal tiles and 0 for others, `[batch]`. Autoencoders learn from normal tiles
+            /// only.
             #[must_use]
             pub fn loss(
                 &self,
-                tile: Tensor<4, Int>,
+                tile: impl Into<PixelValues>,
                 labels: Tensor<1, Int>,
                 normal: Tensor<1>,
                 options: &LossOptions,
             ) -> Loss {
                 let total = match self {
-                    $(Self::$kind(model) => TileModel::loss(model, tile, labels, normal, options)),+
+                    $(Self::$kind(model) => TileModel::loss(model, tile.into(), labels, normal, options)),+
                 };
                 Loss { total }
             }
@@ -152,8 +153,8 @@ macro_rules! models {
                 Loss { total }
             }
 
-            /// The model with the running figures of its batch normalisation recalibrated on `batches` (u8,
-            /// `[batch, side, side, 3]`) under its present weights. While Adam moves weights by its full step, running
+            /// The model with the running figures of its batch normalisation recalibrated on `batches` of tiles
+            /// or windows of them under its present weights. While Adam moves weights by its full step, running
             /// figures lag behind, and validation would measure a model that never existed (precise batch normalisation:
             /// Wu and Johnson, 2021). For a model in inference mode.
             ///
@@ -161,11 +162,10 @@ macro_rules! models {
             /// The first error that `batches` yields.
             pub fn recalibrated<E>(
                 self,
-                batches: impl Iterator<Item = Result<Tensor<4, Int>, E>>,
+                batches: impl Iterator<Item = Result<PixelValues, E>>,
             ) -> Result<Self, E> {
-                let prepared = batches.map(|batch| batch.map(prepare));
                 Ok(match self {
-                    $(Self::$kind(model) => Self::$kind(model.recalibrated(prepared)?)),+
+                    $(Self::$kind(model) => Self::$kind(model.recalibrated(batches)?)),+
                 })
             }
 

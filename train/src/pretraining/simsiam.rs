@@ -5,11 +5,11 @@
 use burn::module::Module;
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::relu;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 
 use super::config::Method;
 use crate::model::backbone::{Backbone, BackboneConfig, Extraction};
-use crate::model::{Pooling, drawn, materialised};
+use crate::model::{PixelValues, Pooling, drawn, materialised};
 
 /// Added to the squared length of a vector before it is divided by its length.
 const EPSILON: f64 = 1e-12;
@@ -78,8 +78,8 @@ impl SimSiam {
         })
     }
 
-    /// Loss and spread for two variations of the same tiles (u8, `[batch, 256, 256, 3]` each).
-    pub(super) fn compare(&self, one: Tensor<4, Int>, other: Tensor<4, Int>) -> Outcome {
+    /// Loss and spread for two variations of the same tiles.
+    pub(super) fn compare(&self, one: PixelValues, other: PixelValues) -> Outcome {
         let [one, other] = [one, other].map(|tiles| self.project(tiles));
         let [from_one, from_other] = [one.clone(), other.clone()].map(|projection| self.predict(projection));
         let spread = spread(Tensor::cat(vec![one.clone(), other.clone()], 0).inner());
@@ -88,7 +88,7 @@ impl SimSiam {
     }
 
     /// Projections `[batch, projection]`.
-    fn project(&self, tiles: Tensor<4, Int>) -> Tensor<2> {
+    fn project(&self, tiles: PixelValues) -> Tensor<2> {
         let features = self.extraction.features(&self.backbone, tiles);
         self.projection.forward(relu(self.hidden.forward(features)))
     }
@@ -97,16 +97,12 @@ impl SimSiam {
         self.prediction.forward(relu(self.bottleneck.forward(projection)))
     }
 
-    /// The backbone with running figures that are the means over `batches` (u8, `[batch, 256, 256, 3]`, on the device without
-    /// automatic differentiation) under its present
-    /// weights (precise batch normalisation: Wu and Johnson, 2021), in inference mode.
+    /// The backbone with running figures that are the means over `batches` of tiles (on the device without automatic
+    /// differentiation) under its present weights (precise batch normalisation: Wu and Johnson, 2021), in inference mode.
     ///
     /// # Errors
     /// The first error that `batches` yields.
-    pub(super) fn into_backbone<E>(
-        self,
-        batches: impl Iterator<Item = Result<Tensor<4, Int>, E>>,
-    ) -> Result<Backbone, E> {
+    pub(super) fn into_backbone<E>(self, batches: impl Iterator<Item = Result<PixelValues, E>>) -> Result<Backbone, E> {
         // Without automatic differentiation: the graph of a pass is freed by its gradient, and here there is none.
         let mut backbone = self.backbone.valid();
         for (before, batch) in batches.enumerate() {

@@ -93,6 +93,7 @@ impl<'a> Tiles<'a> {
             batch: training.batch,
             shuffle_seed: None,
             augmentation: augmentation.cloned(),
+            side: self.config.backbone.side,
             workers: threads.div_ceil(2),
             // Labels are not used; a loader needs a number for each.
             classes: self.dataset.labels().into_iter().map(|label| (label, 0)).collect::<BTreeMap<_, _>>(),

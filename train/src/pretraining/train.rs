@@ -17,7 +17,7 @@ use super::simsiam::{Outcome, SimSiam};
 use super::tiles::Tiles;
 use crate::data::TileBatch;
 use crate::model::backbone::Backbone;
-use crate::model::tensors::{read, tile_tensor};
+use crate::model::tensors::{read, tile_values};
 use crate::training::{Purpose, adam, seed};
 use crate::{Error, Result, weights};
 
@@ -78,7 +78,7 @@ pub fn pretrain(request: &PretrainRequest, observer: &mut dyn FnMut(&PretrainEve
 fn recalibrated(model: SimSiam, tiles: &Tiles<'_>, device: &Device) -> Result<Backbone> {
     let plain = tiles.plain()?.take(RECALIBRATION_BATCHES.min(tiles.steps()));
     let inference = device.clone().without_autodiff();
-    Ok(model.into_backbone(plain.map(|batch| batch.map(|batch| tile_tensor(batch.pixels, &inference))))?)
+    Ok(model.into_backbone(plain.map(|batch| batch.map(|batch| tile_values(batch, &inference))))?)
 }
 
 /// The record, without the digests of the weights.
@@ -188,7 +188,7 @@ impl Trainer<'_> {
 
     /// One optimiser step; returns loss and spread before it.
     fn step(&mut self, model: SimSiam, views: [TileBatch; 2], epoch: u64, step: u64) -> Result<(SimSiam, [f64; 2])> {
-        let [one, other] = views.map(|view| tile_tensor(view.pixels, self.device));
+        let [one, other] = views.map(|view| tile_values(view, self.device));
         let Outcome { loss, spread } = model.compare(one, other);
         let value = number(loss.clone().inner())?;
         if !value.is_finite() {

@@ -84,7 +84,7 @@ pub(crate) fn validate(
                 model.score_features(feature_tensor(values, batch.indices.len(), device), classes.normal)
             }
             (Input::Features(_), None) => return Err(no_features()),
-            (Input::Pixels(pixels), _) => {
+            (Input::Pixels { pixels, .. }, _) => {
                 zoo.score_part(options.part, preprocessing.apply(tile_tensor(pixels, device)), classes.normal)
             }
         };

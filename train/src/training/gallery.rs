@@ -42,7 +42,7 @@ impl Gallery<'_> {
         with_truth(self.dataset, &self.run.facts.classes, self.test)
     }
 
-    /// The first tiles of the first epoch, as input of its steps; none for a model that learns from features.
+    /// The first tiles of the first epoch in the variations of its steps, at 256x256; none for a model that learns from features.
     pub(super) fn training_tiles(&self) -> Result<Vec<TrainingTile>> {
         let (run, zoo) = (self.run, self.zoo);
         if run.config.model.settings().learns_from_features() {
@@ -51,7 +51,8 @@ impl Gallery<'_> {
         let classes = &run.facts.classes;
         let tiles = run.indices(self.dataset, Split::Train)?;
         let tiles = learnt(self.dataset, tiles, classes, zoo.learns_from_normal_only());
-        let loader = training_loader(&run.config, self.dataset, tiles, classes, run.tile_pipeline())?;
+        let side = SIDE as usize;
+        let loader = training_loader(&run.config, self.dataset, tiles, classes, run.tile_pipeline(), side)?;
         let mut shown = Vec::new();
         for batch in loader.epoch(0, 0) {
             let batch = batch?;

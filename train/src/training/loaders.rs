@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kiln_tile::Decoder;
+use kiln_tile::{Decoder, SIDE};
 
 use super::seeds::{Purpose, seed};
 use super::tile_pipeline::TilePipeline;
@@ -11,24 +11,34 @@ use crate::data::{Dataset, Loader, LoaderOptions, Sampling};
 use crate::model::Classes;
 use crate::{Config, Result};
 
-/// A loader of `tiles` for training: shuffled, sampled and augmented.
+/// A loader of `tiles` for training: shuffled, sampled and augmented, at `side` pixels a side.
 pub(super) fn training_loader(
     config: &Config,
     dataset: &Arc<Dataset>,
     tiles: Vec<usize>,
     classes: &Classes,
     pipeline: TilePipeline,
+    side: usize,
 ) -> Result<Loader> {
     let options = LoaderOptions {
         decoder: pipeline.for_model(),
         batch: config.training.batch,
         shuffle_seed: Some(seed(config.training.seed, Purpose::Order, 0)),
         augmentation: config.data.augmentation.clone(),
+        side,
         workers: workers(config.data.workers),
         classes: class_map(classes),
         sampling: sampling(config, classes),
     };
     Ok(Loader::new(Arc::clone(dataset), tiles, options)?)
+}
+
+/// Pixels a side of the tiles of a step. Windows are measured in pixels of whole tiles of 256.
+pub(super) fn learning_side(config: &Config) -> usize {
+    match config.training.crop {
+        Some(_) => SIDE as usize,
+        None => config.model.settings().learning_side(),
+    }
 }
 
 /// The sampling of an epoch of training.
@@ -51,6 +61,7 @@ pub(super) fn plain_loader(
         batch,
         shuffle_seed: None,
         augmentation: None,
+        side: SIDE as usize,
         workers: workers(workers_configured),
         classes: class_map(classes),
         sampling: Sampling::default(),

@@ -10,7 +10,7 @@ use kiln_tile::stain::StainNormaliser;
 
 use super::checkpoint;
 use super::layout::{Layout, same_file};
-use super::loaders::{plain_loader, sampling, training_loader};
+use super::loaders::{learning_side, plain_loader, sampling, training_loader};
 use super::open::opened;
 use super::request::TrainRequest;
 use super::run::Run;
@@ -100,9 +100,11 @@ impl Prepared {
         plain_loader(&self.dataset, indices, batch, decoder, workers, &self.classes)
     }
 
+    /// The tiles of the steps.
     pub(crate) fn training_loader(&self, normal_only: bool) -> Result<Loader> {
         let tiles = self.training_tiles(normal_only);
-        training_loader(&self.config, &self.dataset, tiles, &self.classes, self.tile_pipeline())
+        let side = learning_side(&self.config);
+        training_loader(&self.config, &self.dataset, tiles, &self.classes, self.tile_pipeline(), side)
     }
 
     /// The sampling of an epoch.

@@ -29,8 +29,8 @@ pub(crate) struct Batch {
 /// The input of a model.
 #[derive(Debug, Clone)]
 pub(crate) enum Input {
-    /// u8 `[n, 256, 256, 3]`.
-    Pixels(Vec<u8>),
+    /// Tiles of `side` pixels a side, u8 `[n, side, side, 3]`.
+    Pixels { pixels: Vec<u8>, side: usize },
     /// f32 `[n, features]`.
     Features(Vec<f32>),
 }
@@ -63,7 +63,11 @@ impl Source {
 
 impl From<TileBatch> for Batch {
     fn from(batch: TileBatch) -> Self {
-        Self { input: Input::Pixels(batch.pixels), labels: batch.labels, indices: batch.indices }
+        Self {
+            input: Input::Pixels { pixels: batch.pixels, side: batch.side },
+            labels: batch.labels,
+            indices: batch.indices,
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::{Event, Observer};
 use crate::data::{Sampling, Split};
 use crate::features::BurnExtractor;
 use crate::model::Zoo;
-use crate::model::tensors::{feature_tensor, tile_tensor};
+use crate::model::tensors::{feature_tensor, tile_values};
 use crate::{Config, Result, weights};
 
 /// Number of training batches that batch normalisation is recalibrated on before a validation.
@@ -103,7 +103,7 @@ pub(super) fn standardised(zoo: Zoo, train: &Source, device: &Device) -> Result<
             let (inferring, inference) = (zoo.valid(), device.clone().inner());
             let model = inferring.feature_model().ok_or_else(no_features)?;
             let batches = loader.epoch(0, 0).take(RECALIBRATION_BATCHES);
-            let features = batches.map(|batch| Ok(model.features(tile_tensor(batch?.pixels, &inference).into())));
+            let features = batches.map(|batch| Ok(model.features(tile_values(batch?, &inference))));
             Tensor::from_inner(Tensor::cat(features.collect::<Result<Vec<_>>>()?, 0))
         }
     };

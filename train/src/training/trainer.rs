@@ -23,8 +23,8 @@ use super::truth::with_truth;
 use super::{Event, Layout, Observer, checkpoint, start};
 use crate::data::Split;
 use crate::metrics::auroc;
-use crate::model::tensors::{feature_tensor, label_tensor, normal_mask, read, tile_tensor};
-use crate::model::{LossOptions, OnePass, Zoo};
+use crate::model::tensors::{feature_tensor, label_tensor, normal_mask, read, side_tensor};
+use crate::model::{LossOptions, OnePass, PixelValues, Zoo};
 use crate::picture::EpochRecord;
 use crate::{Error, Result};
 
@@ -200,7 +200,7 @@ impl<'a> Trainer<'a> {
     fn recalibrated(&self, zoo: &Zoo) -> Result<Zoo> {
         let batches = self.train.epoch(self.state.epoch, 0).take(RECALIBRATION_BATCHES.min(self.steps()));
         zoo.valid().recalibrated(batches.map(|batch| match batch?.input {
-            Input::Pixels(pixels) => Ok(self.window(tile_tensor(pixels, &self.inference))),
+            Input::Pixels { pixels, side } => Ok(self.tiles(pixels, side, &self.inference)),
             Input::Features(_) => Err(no_features()),
         }))
     }
@@ -217,8 +217,8 @@ impl<'a> Trainer<'a> {
                 model.loss_of_features(feature_tensor(values, batch.indices.len(), &self.device), labels, &options)
             }
             (Input::Features(_), None) => return Err(no_features()),
-            (Input::Pixels(pixels), _) => {
-                zoo.loss(self.window(tile_tensor(pixels, &self.device)), labels, normal, &options).total
+            (Input::Pixels { pixels, side }, _) => {
+                zoo.loss(self.tiles(pixels, side, &self.device), labels, normal, &options).total
             }
         };
         let value = read(loss.clone().inner().into_data())?.first().copied().unwrap_or(f64::NAN);
@@ -236,6 +236,11 @@ impl<'a> Trainer<'a> {
             step: self.state.step + 1,
             reason: format!("{found}; try a smaller training.learning_rate"),
         }
+    }
+
+    /// The tiles of this step, of `side` pixels a side, or its window of them.
+    fn tiles(&self, pixels: Vec<u8>, side: usize, device: &Device) -> PixelValues {
+        PixelValues::of_tiles(self.window(side_tensor(pixels, side, device)), side)
     }
 
     /// The window of the tiles that this step uses; its place depends on the step alone.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kiln_tile::{Decoder, TILE_BYTES};
+use kiln_tile::{Decoder, TILE_BYTES, Tile};
+use kiln_train::data::stain::StainJitter;
 use kiln_train::data::{Augmentation, DataError, Dataset, Loader, LoaderOptions, Sampling, Synthesis, TileBatch};
 
 use crate::{save, tile};
 
 struct Files {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     dataset: Arc<Dataset>,
 }
 
@@ -21,7 +22,7 @@ fn files() -> Files {
         save(&tile(number), &folder.path().join(format!("{label}/{number:02}.bmp")));
     }
     let dataset = Arc::new(Dataset::open(folder.path()).unwrap());
-    Files { _folder: folder, dataset }
+    Files { folder, dataset }
 }
 
 fn options(workers: usize) -> LoaderOptions {
@@ -30,6 +31,7 @@ fn options(workers: usize) -> LoaderOptions {
         batch: 4,
         shuffle_seed: Some(11),
         augmentation: Some(Augmentation::default()),
+        side: 256,
         workers,
         classes: BTreeMap::from([("a".to_owned(), 0), ("b".to_owned(), 1)]),
         sampling: Sampling::default(),
@@ -95,6 +97,44 @@ fn without_a_seed_tiles_come_in_order_and_as_they_are() {
 }
 
 #[test]
+fn smaller_tiles_are_the_same_variations_at_a_smaller_scale() {
+    let mut files = files();
+    let smooth = |at: usize| {
+        let (x, y) = ((at % 256) as f64, (at / 256) as f64);
+        [x / 21.0, y / 17.0, (x + y) / 40.0].map(|turn| (140.0 + 80.0 * turn.sin()) as u8)
+    };
+    let waves = Tile::from_pixels((0..TILE_BYTES / 3).flat_map(smooth).collect()).unwrap();
+    for index in 0..files.dataset.len() {
+        save(&waves, &files.dataset.file(index).unwrap());
+    }
+    files.dataset = Arc::new(Dataset::open(files.folder.path()).unwrap());
+    let varied = Augmentation {
+        zoom: 0.3,
+        elastic: 0.03,
+        stain_jitter: StainJitter { factor: 0.3, shift: 0.05 },
+        ..Augmentation::default()
+    };
+    // Mean and largest difference in levels. Colours that are varied before or after tiles become smaller differ by rounding
+    // and by the curvature of optical density.
+    for (augmentation, mean, largest) in [(None, 0.0, 0), (Some(varied), 1.0, 16)] {
+        let with = |side| LoaderOptions { side, augmentation: augmentation.clone(), ..options(2) };
+        let (whole, small) = (batches(&loader(&files, with(256)), 2, 0), batches(&loader(&files, with(96)), 2, 0));
+        for (whole, small) in whole.iter().zip(&small) {
+            assert_eq!((&small.indices, &small.labels, small.side), (&whole.indices, &whole.labels, 96));
+            assert_eq!(small.pixels.len(), small.len() * 3 * 96 * 96);
+            let reduced = whole
+                .pixels
+                .chunks_exact(TILE_BYTES)
+                .flat_map(|tile| kiln_resize::bilinear(tile.to_vec(), (256, 256), (96, 96)).unwrap());
+            let apart: Vec<u8> = reduced.zip(&small.pixels).map(|(a, b)| a.abs_diff(*b)).collect();
+            let found = apart.iter().map(|level| f64::from(*level)).sum::<f64>() / apart.len() as f64;
+            let worst = apart.iter().copied().max().unwrap();
+            assert!(found <= mean && worst <= largest, "{found} on average, at most {worst}");
+        }
+    }
+}
+
+#[test]
 fn a_damaged_tile_is_named_in_its_place_and_the_rest_comes() {
     let files = files();
     std::fs::write(files.dataset.file(5).unwrap(), b"BM but no more").unwrap();
@@ -121,6 +161,9 @@ fn options_that_make_no_sense_are_refused() {
         Loader::new(Arc::clone(&files.dataset), indices, options).unwrap_err().to_string()
     };
     assert!(refused(LoaderOptions { batch: 0, ..options(1) }, vec![0]).contains("batch is 0"));
+    for side in [0, 257] {
+        assert!(refused(LoaderOptions { side, ..options(1) }, vec![0]).contains(&format!("side is {side}")));
+    }
     assert!(refused(options(1), vec![]).contains("the split is empty"));
     assert!(refused(options(1), vec![11]).contains("tile 11 of 11"));
     let classes = BTreeMap::from([("a".to_owned(), 0)]);

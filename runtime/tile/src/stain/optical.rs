@@ -53,8 +53,10 @@ impl Densities {
     /// Returns the value nearest to a density; densities below 0 become 255.
     #[must_use]
     pub fn value(&self, density: f32) -> u8 {
-        let step = (density.max(0.0) * ((STEPS - 1) as f32 / MOST) + 0.5) as usize;
-        self.value_of_density[step.min(STEPS - 1)]
+        let last = (STEPS - 1) as f32;
+        // In range as a number already, because a conversion that has to saturate is slow.
+        let step = (density * (last / MOST) + 0.5).clamp(0.0, last) as i32;
+        self.value_of_density[step as usize]
     }
 }
 
@@ -65,10 +67,10 @@ pub fn transform(pixels: &mut [u8], matrix: &Matrix, shift: [f64; 3]) {
     let (matrix, shift) = (matrix.map(|row| row.map(|value| value as f32)), shift.map(|value| value as f32));
     for pixel in pixels.chunks_exact_mut(3) {
         let before = densities.pixel_densities(pixel);
-        let share = (before.iter().sum::<f32>() / TISSUE).min(1.0);
+        let share = (before.iter().sum::<f32>() * (1.0 / TISSUE)).min(1.0);
         for (channel, value) in pixel.iter_mut().enumerate() {
-            let density: f32 = (0..3).map(|from| before[from] * matrix[from][channel]).sum();
-            *value = densities.value(density + share * shift[channel]);
+            let [red, green, blue] = [0, 1, 2].map(|from| before[from] * matrix[from][channel]);
+            *value = densities.value(red + green + blue + share * shift[channel]);
         }
     }
 }

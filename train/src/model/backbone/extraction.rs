@@ -1,6 +1,6 @@
 //! The way from decoded tiles through a backbone to vectors: the side at which the backbone works, the stages whose maps are
-//! used, and their pooling. Training, cached features and export use this one way. Weights are the backbone's, banks and
-//! dense layers the model's.
+//! used, and their pooling. Training, cached features and export use this one way; loaders of training steps reduce tiles
+//! before. Weights are the backbone's, banks and dense layers the model's.
 
 use burn::tensor::Tensor;
 use kiln_tile::SIDE;
@@ -46,14 +46,14 @@ impl Extraction {
         self.maps_of_reduced(backbone, self.reduced(tile))
     }
 
-    /// Tiles at the side at which the backbone works.
-    pub(crate) fn reduced(&self, tile: impl Into<PixelValues>) -> PixelValues {
-        Reduction::new(self.side).pixels(tile)
+    /// Tiles at the side at which the backbone works: values in 0..255, `[batch, 3, side, side]`.
+    pub(crate) fn reduced(&self, tile: impl Into<PixelValues>) -> Tensor<4> {
+        Reduction::new(self.side).pixels(tile).into_values()
     }
 
     /// As [`maps`](Self::maps), of tiles that are [`reduced`](Self::reduced).
-    pub(crate) fn maps_of_reduced(&self, backbone: &Backbone, tile: PixelValues) -> Vec<Tensor<4>> {
-        backbone.maps(tile, &self.stages)
+    pub(crate) fn maps_of_reduced(&self, backbone: &Backbone, tile: Tensor<4>) -> Vec<Tensor<4>> {
+        backbone.maps(PixelValues::new(tile, self.side), &self.stages)
     }
 
     /// Vectors of whole tiles, `[batch, features]`, from the maps of each used stage.

@@ -49,7 +49,7 @@ impl Backbone {
         let all = match self {
             Self::EfficientNetLite0(network) => {
                 // The published weights expect (value - 127) / 128.
-                network.forward(tile.into().0.sub_scalar(127.0).div_scalar(128.0))
+                network.forward(tile.into().into_values().sub_scalar(127.0).div_scalar(128.0))
             }
             Self::ResNet18(network) => network.forward(imagenet(tile)),
         };

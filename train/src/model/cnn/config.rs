@@ -113,6 +113,10 @@ impl ModelSettings for CnnConfig {
         9.0 * pairs(&filters) + pairs(&[vec![inputs], widths(&self.dense)].concat())
     }
 
+    fn learning_side(&self) -> usize {
+        self.side
+    }
+
     /// A window becomes smaller by the factor of its tile: both its reduced side and the sides of its maps are whole numbers.
     fn window_step(&self, _part: Part) -> Option<usize> {
         let halvings = SIDE.trailing_zeros() as usize + self.filters.len();

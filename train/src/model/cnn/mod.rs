@@ -64,13 +64,7 @@ impl TileModel for Cnn {
         Scores::from_logits(self.logits(tile), normal)
     }
 
-    fn loss(
-        &self,
-        tile: Tensor<4, Int>,
-        labels: Tensor<1, Int>,
-        _normal: Tensor<1>,
-        options: &LossOptions,
-    ) -> Tensor<1> {
+    fn loss(&self, tile: PixelValues, labels: Tensor<1, Int>, _normal: Tensor<1>, options: &LossOptions) -> Tensor<1> {
         cross_entropy(self.logits(tile), labels, options)
     }
 
@@ -84,9 +78,9 @@ impl TileModel for Cnn {
         cross_entropy_of_scores(scores, labels, options)
     }
 
-    fn recalibrated<E>(self, batches: impl Iterator<Item = Result<Tensor<4>, E>>) -> Result<Self, E> {
-        let reduced = self.reduction.reduced_batches(batches);
-        Ok(Self { features: self.features.recalibrated(reduced)?, ..self })
+    fn recalibrated<E>(self, batches: impl Iterator<Item = Result<PixelValues, E>>) -> Result<Self, E> {
+        let prepared = self.reduction.prepared_batches(batches);
+        Ok(Self { features: self.features.recalibrated(prepared)?, ..self })
     }
 
     fn classified_maps(&self, tile: PixelValues) -> Option<ClassifiedMaps> {

@@ -275,6 +275,10 @@ impl ModelSettings for HybridConfig {
         self.beta_warmup_epochs
     }
 
+    fn learning_side(&self) -> usize {
+        self.side()
+    }
+
     /// The autoencoder needs whole tiles; the classifier alone, in stage one, does not.
     fn window_step(&self, part: Part) -> Option<usize> {
         let alone = part == Part::Classifier && self.classifier_epochs > 0;

@@ -140,15 +140,15 @@ impl Hybrid {
         scores.with_latent(latent)
     }
 
-    /// `norm` with running figures that are the means over `batches` of prepared tiles, in 0..1.
+    /// `norm` with running figures that are the means over `batches` of tiles.
     fn norm_of_maps<E>(
         &self,
         mut norm: BatchNorm,
-        batches: impl Iterator<Item = Result<Tensor<4>, E>>,
+        batches: impl Iterator<Item = Result<PixelValues, E>>,
     ) -> Result<BatchNorm, E> {
         let mut moments = MeanMoments::default();
         for batch in batches {
-            let tiles = self.prepared(PixelValues(batch?.mul_scalar(255.0)));
+            let tiles = self.prepared(batch?);
             moments.add(Moments::measure(&self.read(&self.trunk().forward(tiles).1)));
         }
         if let Some(Moments { mean, variance }) = moments.mean() {
@@ -217,13 +217,7 @@ impl TileModel for Hybrid {
         }
     }
 
-    fn loss(
-        &self,
-        tile: Tensor<4, Int>,
-        labels: Tensor<1, Int>,
-        normal: Tensor<1>,
-        options: &LossOptions,
-    ) -> Tensor<1> {
+    fn loss(&self, tile: PixelValues, labels: Tensor<1, Int>, normal: Tensor<1>, options: &LossOptions) -> Tensor<1> {
         if options.part == Part::Classifier {
             return cross_entropy(self.trunk().logits(self.prepared(tile)), labels, options);
         }
@@ -249,12 +243,12 @@ impl TileModel for Hybrid {
         }
     }
 
-    fn recalibrated<E>(self, batches: impl Iterator<Item = Result<Tensor<4>, E>>) -> Result<Self, E> {
+    fn recalibrated<E>(self, batches: impl Iterator<Item = Result<PixelValues, E>>) -> Result<Self, E> {
         if let Some(norm) = self.maps_norm.clone() {
             return Ok(Self { maps_norm: Some(self.norm_of_maps(norm, batches)?), ..self });
         }
-        let reduced = self.reduction.reduced_batches(batches);
-        let features = self.features.map(|features| features.recalibrated(reduced)).transpose()?;
+        let prepared = self.reduction.prepared_batches(batches);
+        let features = self.features.map(|features| features.recalibrated(prepared)).transpose()?;
         Ok(Self { features, ..self })
     }
 
@@ -418,7 +412,9 @@ mod tests {
         let zoo = Zoo::new(&config, 2, 3, &Device::flex()).valid();
         let pixels: Vec<u8> = (0..4 * TILE_BYTES).map(|at| (at * at % 251) as u8).collect();
         let tile = tile_tensor(pixels, &Device::flex());
-        let Ok(zoo) = zoo.recalibrated([Ok::<_, ()>(tile.clone())].into_iter()) else { panic!("no error was given") };
+        let Ok(zoo) = zoo.recalibrated([Ok::<_, ()>(tile.clone().into())].into_iter()) else {
+            panic!("no error was given")
+        };
         let Zoo::Hybrid(hybrid) = &zoo else { panic!("not a hybrid") };
         let encoded = hybrid.encode(hybrid.prepared(tile), TestTimeAugmentation::None);
         let Moments { mean, variance } = Moments::measure(&encoded.target);

@@ -101,14 +101,8 @@ impl TileModel for MemoryBank {
     }
 
     /// The mean distance of normal tiles. There is no gradient to follow: [`TileModel::fitted`] does the training.
-    fn loss(
-        &self,
-        tile: Tensor<4, Int>,
-        _labels: Tensor<1, Int>,
-        normal: Tensor<1>,
-        _options: &LossOptions,
-    ) -> Tensor<1> {
-        masked_mean(self.score(tile.into(), 0).score, normal)
+    fn loss(&self, tile: PixelValues, _labels: Tensor<1, Int>, normal: Tensor<1>, _options: &LossOptions) -> Tensor<1> {
+        masked_mean(self.score(tile, 0).score, normal)
     }
 
     fn loss_of_scores(

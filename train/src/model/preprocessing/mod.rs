@@ -73,8 +73,10 @@ mod tests {
         let black = Tile::from_pixels(vec![0; TILE_BYTES]).unwrap();
         let tiles = [tile(0.0, 30), tile(0.4, 30), tile(0.3, 0), tile(0.2, 200), blank.clone(), black];
         let pixels: Vec<u8> = tiles.iter().flat_map(|tile| tile.pixels().to_vec()).collect();
-        let levels =
-            Preprocessing::new(Some(&target)).apply(tile_tensor(pixels, &Device::flex())).0.permute([0, 2, 3, 1]);
+        let levels = Preprocessing::new(Some(&target))
+            .apply(tile_tensor(pixels, &Device::flex()))
+            .into_values()
+            .permute([0, 2, 3, 1]);
         let levels = read(levels.into_data()).unwrap();
         for (number, (tile, levels)) in tiles.iter().zip(levels.chunks_exact(TILE_BYTES)).enumerate() {
             let rounded = target.apply(tile.clone());
@@ -91,8 +93,10 @@ mod tests {
         assert_eq!(Preprocessing::new(Some(&target)), Preprocessing::default());
         assert_eq!(Preprocessing::new(None), Preprocessing::default());
         let pixels = tile(0.5, 10).into_pixels();
-        let levels =
-            Preprocessing::default().apply(tile_tensor(pixels.clone(), &Device::flex())).0.permute([0, 2, 3, 1]);
+        let levels = Preprocessing::default()
+            .apply(tile_tensor(pixels.clone(), &Device::flex()))
+            .into_values()
+            .permute([0, 2, 3, 1]);
         let same = read(levels.into_data()).unwrap();
         assert!(same.iter().zip(&pixels).all(|(level, pixel)| *level == f64::from(*pixel)));
     }

@@ -1,7 +1,8 @@
 //! The reduction of tiles to a smaller side, as the first operation of a model that works on fewer pixels. An antialiased
 //! linear resampling, as Pillow's and the crate `image`'s: a triangle as wide as two pixels of the result, its weights
-//! normalised, pixels counted at their centres. Written as two products with constant matrices, so that training, export
-//! and runtime compute the same values. The matrices are no part of saved weights.
+//! normalised, pixels counted at their centres. Written as two products with constant matrices, so that validation, export
+//! and runtime compute the same values. Loaders of training steps reduce tiles alike, but round the result to 8 bits. The
+//! matrices are no part of saved weights.
 
 use std::ops::RangeInclusive;
 
@@ -37,37 +38,37 @@ impl Reduction {
 
     /// Pixel values of tiles, `[batch, 3, side, side]`.
     pub(crate) fn pixels(self, tile: impl Into<PixelValues>) -> PixelValues {
-        PixelValues(self.apply(tile.into().0))
+        let tile = tile.into();
+        let whole = tile.whole();
+        PixelValues::new(self.apply(tile.into_values(), whole), self.side)
     }
 
     /// Tiles as the input of a convolution: f32 in 0..1, `[batch, 3, side, side]`.
     pub(crate) fn prepared(self, tile: impl Into<PixelValues>) -> Tensor<4> {
-        self.apply(prepare(tile))
+        let tile = tile.into();
+        let whole = tile.whole();
+        self.apply(prepare(tile), whole)
     }
 
-    /// Images `[batch, channels, 256, 256]` as `[batch, channels, side, side]`. Windows of tiles become smaller by the same
+    /// As [`prepared`](Self::prepared), of every batch.
+    pub(crate) fn prepared_batches<E>(
+        self,
+        batches: impl Iterator<Item = Result<PixelValues, E>>,
+    ) -> impl Iterator<Item = Result<Tensor<4>, E>> {
+        batches.map(move |batch| batch.map(|tiles| self.prepared(tiles)))
+    }
+
+    /// Images `[batch, channels, whole, whole]` as `[batch, channels, side, side]`. Windows of tiles become smaller by the same
     /// factor, so that structures have the size that they have in whole tiles.
-    pub(crate) fn apply(self, image: Tensor<4>) -> Tensor<4> {
-        if Self::keeps(&self.side) {
+    fn apply(self, image: Tensor<4>, whole: usize) -> Tensor<4> {
+        if self.side == whole {
             return image;
         }
         let [_, _, height, width] = image.dims();
         let device = image.device();
-        let (rows, columns) = (Line::new(height, self.reduced(height)), Line::new(width, self.reduced(width)));
+        let reduced = |pixels: usize| (pixels * self.side / whole).max(1);
+        let (rows, columns) = (Line::new(height, reduced(height)), Line::new(width, reduced(width)));
         rows.left(&device).matmul(image.matmul(columns.right(&device)))
-    }
-
-    /// As [`apply`](Self::apply), of every batch.
-    pub(crate) fn reduced_batches<E>(
-        self,
-        batches: impl Iterator<Item = Result<Tensor<4>, E>>,
-    ) -> impl Iterator<Item = Result<Tensor<4>, E>> {
-        batches.map(move |batch| batch.map(|images| self.apply(images)))
-    }
-
-    /// Pixels of the result for a side of so many pixels.
-    fn reduced(self, pixels: usize) -> usize {
-        (pixels * self.side / SIDE as usize).max(1)
     }
 }
 
@@ -82,9 +83,10 @@ struct Line {
 impl Line {
     fn new(from: usize, to: usize) -> Self {
         let scale = from as f64 / to as f64;
+        let width = scale.max(1.0);
         let row = |at: usize| -> Vec<f32> {
             let centre = (at as f64 + 0.5) * scale;
-            let triangle = |pixel: usize| (1.0 - ((pixel as f64 + 0.5 - centre) / scale).abs()).max(0.0);
+            let triangle = |pixel: usize| (1.0 - ((pixel as f64 + 0.5 - centre) / width).abs()).max(0.0);
             let weights: Vec<f64> = (0..from).map(triangle).collect();
             let total: f64 = weights.iter().sum();
             weights.into_iter().map(|weight| (weight / total) as f32).collect()
@@ -114,7 +116,7 @@ mod tests {
     use kiln_tile::TILE_BYTES;
 
     use super::*;
-    use crate::model::tensors::{read, tile_tensor};
+    use crate::model::tensors::{read, side_tensor, tile_tensor};
 
     /// Noise, with a bright half, so that both fine and coarse structure is reduced.
     fn noise() -> Vec<u8> {
@@ -128,7 +130,7 @@ mod tests {
     /// Reduced pixel values, `[side, side, 3]`.
     fn reduced(pixels: Vec<u8>, side: usize) -> Vec<f64> {
         let tile = tile_tensor(pixels, &Device::flex());
-        let values = Reduction::new(side).pixels(tile).0;
+        let values = Reduction::new(side).pixels(tile).into_values();
         assert_eq!(values.dims(), [1, 3, side, side]);
         read(values.permute([0, 2, 3, 1]).into_data()).unwrap()
     }
@@ -154,6 +156,16 @@ mod tests {
     }
 
     #[test]
+    fn values_at_a_smaller_scale_are_enlarged() {
+        let tile = side_tensor([200, 1, 255].repeat(64 * 64), 64, &Device::flex());
+        let values = Reduction::new(96).pixels(PixelValues::of_tiles(tile, 64)).into_values();
+        assert_eq!(values.dims(), [1, 3, 96, 96]);
+        let values = read(values.permute([0, 2, 3, 1]).into_data()).unwrap();
+        let wrong = |(at, value): (usize, &f64)| (value - [200.0_f64, 1.0, 255.0][at % 3]).abs() > 1e-3;
+        assert!(!values.iter().enumerate().any(wrong));
+    }
+
+    #[test]
     fn the_side_of_a_tile_changes_no_pixel() {
         let values = reduced(noise(), 256);
         assert!(values.iter().zip(noise()).all(|(value, pixel)| *value == f64::from(pixel)));
@@ -163,15 +175,24 @@ mod tests {
     fn a_window_is_reduced_as_its_tile_is_away_from_its_borders() {
         let tile = tile_tensor(noise(), &Device::flex());
         let reduction = Reduction::new(96);
-        let whole = reduction.pixels(tile.clone()).0;
+        let whole = reduction.pixels(tile.clone()).into_values();
         // 64 pixels of a tile are 24 of the reduced one.
-        let window = reduction.pixels(tile.narrow(1, 64, 128).narrow(2, 0, 128)).0;
+        let window = reduction.pixels(tile.narrow(1, 64, 128).narrow(2, 0, 128)).into_values();
         assert_eq!(window.dims(), [1, 3, 48, 48]);
         let inner = |values: Tensor<4>, top: usize, left: usize| {
             read(values.narrow(2, top, 40).narrow(3, left, 40).into_data()).unwrap()
         };
         let (expected, found) = (inner(whole, 24 + 4, 4), inner(window, 4, 4));
         assert!(expected.iter().zip(&found).all(|(a, b)| (a - b).abs() < 1e-3));
+    }
+
+    #[test]
+    fn a_tile_that_the_loader_reduced_is_not_reduced_again() {
+        let pixels = noise()[..3 * 96 * 96].to_vec();
+        let tile = side_tensor(pixels.clone(), 96, &Device::flex());
+        let values = Reduction::new(96).pixels(PixelValues::of_tiles(tile, 96)).into_values();
+        let values = read(values.permute([0, 2, 3, 1]).into_data()).unwrap();
+        assert!(values.iter().zip(pixels).all(|(value, pixel)| *value == f64::from(pixel)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! would be a difference between burn and ONNX Runtime.
 
 use burn::tensor::{Int, Tensor};
+use kiln_tile::SIDE;
 use kiln_tile::stain::matrix::Matrix;
 use kiln_tile::stain::reinhard::{ColourSpace, GLASS, TISSUE};
 use kiln_tile::stain::{ColourStatistics, LEAST_TISSUE, MOST_GAIN};
@@ -14,7 +15,7 @@ type Plane = Tensor<4>;
 
 /// Pixel values of tiles (u8, `[batch, 256, 256, 3]`) after they have been given the statistics of `target`.
 pub(crate) fn reinhard(tile: Tensor<4, Int>, target: &ColourStatistics) -> PixelValues {
-    let before = planes(&PixelValues::from(tile).0);
+    let before = planes(&PixelValues::from(tile).into_values());
     let weight = weight(&before);
     let space = ColourSpace::lab();
     let light = before.clone().map(|plane| plane.add_scalar(1.0).div_scalar(256.0));
@@ -37,10 +38,8 @@ pub(crate) fn reinhard(tile: Tensor<4, Int>, target: &ColourStatistics) -> Pixel
     let after = light.map(|plane| plane.mul_scalar(256.0).sub_scalar(1.0).clamp(0.0, 255.0));
     let [red, green, blue] = before;
     let pairs = [red, green, blue].into_iter().zip(after);
-    PixelValues(Tensor::cat(
-        pairs.map(|(before, after)| before.clone() + share.clone() * (after - before)).collect(),
-        1,
-    ))
+    let values = pairs.map(|(before, after)| before.clone() + share.clone() * (after - before)).collect();
+    PixelValues::new(Tensor::cat(values, 1), SIDE as usize)
 }
 
 fn planes(values: &Tensor<4>) -> [Plane; 3] {

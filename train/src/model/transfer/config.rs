@@ -164,4 +164,8 @@ impl ModelSettings for TransferConfig {
     fn learns_from_features(&self) -> bool {
         self.frozen == Frozen::All
     }
+
+    fn learning_side(&self) -> usize {
+        self.backbone.side
+    }
 }

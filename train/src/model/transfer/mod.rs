@@ -53,17 +53,17 @@ impl Transfer {
 
     /// Tiles at the side at which the backbone works: values from 0 to 255, `[batch, 3, side, side]`.
     pub(super) fn reduced(&self, tile: impl Into<PixelValues>) -> Tensor<4> {
-        self.extraction.reduced(tile).0
+        self.extraction.reduced(tile)
     }
 
     /// Maps of each used stage, of tiles that are [`reduced`](Self::reduced). A frozen backbone computes them without automatic
     /// differentiation, which is faster even where no weight has a gradient.
     pub(super) fn maps(&self, reduced: Tensor<4>) -> Vec<Tensor<4>> {
         if self.frozen == Frozen::All && reduced.device().is_autodiff() {
-            let maps = self.extraction.maps_of_reduced(&self.backbone.valid(), PixelValues(reduced.inner()));
+            let maps = self.extraction.maps_of_reduced(&self.backbone.valid(), reduced.inner());
             return maps.into_iter().map(Tensor::from_inner).collect();
         }
-        self.extraction.maps_of_reduced(&self.backbone, PixelValues(reduced))
+        self.extraction.maps_of_reduced(&self.backbone, reduced)
     }
 
     /// Logits, `[batch, classes]`, of [`maps`](Self::maps).
@@ -100,8 +100,8 @@ impl TileModel for Transfer {
 
     fn score(&self, tile: PixelValues, normal: usize) -> Scores {
         let extraction = &self.trained_extraction;
-        let logits = self.test_time.mean_logits(extraction.reduced(tile).0, |forms| {
-            self.logits_of_maps(extraction.maps_of_reduced(&self.backbone, PixelValues(forms)))
+        let logits = self.test_time.mean_logits(extraction.reduced(tile), |forms| {
+            self.logits_of_maps(extraction.maps_of_reduced(&self.backbone, forms))
         });
         Scores::from_logits(logits, normal)
     }
@@ -111,14 +111,8 @@ impl TileModel for Transfer {
         self.score_features(self.features(tile), normal)
     }
 
-    fn loss(
-        &self,
-        tile: Tensor<4, Int>,
-        labels: Tensor<1, Int>,
-        _normal: Tensor<1>,
-        options: &LossOptions,
-    ) -> Tensor<1> {
-        self.loss_of_features(self.features(tile.into()), labels, options)
+    fn loss(&self, tile: PixelValues, labels: Tensor<1, Int>, _normal: Tensor<1>, options: &LossOptions) -> Tensor<1> {
+        self.loss_of_features(self.features(tile), labels, options)
     }
 
     fn loss_of_scores(

@@ -50,13 +50,7 @@ impl TileModel for Vae {
         scores.with_image(rebuilt, squares).with_latent(latent)
     }
 
-    fn loss(
-        &self,
-        tile: Tensor<4, Int>,
-        _labels: Tensor<1, Int>,
-        normal: Tensor<1>,
-        options: &LossOptions,
-    ) -> Tensor<1> {
+    fn loss(&self, tile: PixelValues, _labels: Tensor<1, Int>, normal: Tensor<1>, options: &LossOptions) -> Tensor<1> {
         let image = prepare(tile);
         let latent = self.encoder.forward(image.clone());
         let error = squared_error(squares(image, self.decoder.forward(latent.sample())));
