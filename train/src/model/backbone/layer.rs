@@ -7,7 +7,9 @@ use burn::tensor::module::batch_norm;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 
-use crate::model::convolution::{Activation, AfterNormalisation, convolved, normalised_by_batch, options};
+use crate::model::convolution::{
+    Activation, AfterNormalisation, by_libtorch, convolved, folded, normalised_by_batch, options,
+};
 use crate::model::identity;
 
 /// The shape of a layer's convolution.
@@ -66,22 +68,14 @@ impl Layer {
             let after = AfterNormalisation { pooling: false, activation };
             return normalised_by_batch(input, self.kernel(), self.options(), (&self.norm, momentum), after);
         }
-        if input.device().is_autodiff() {
-            return convolved(input, self.normalised_weights(), self.options(), activation);
+        // An exported graph keeps the normalisation, as saved weights do.
+        if input.device().is_autodiff() || by_libtorch(&input) {
+            let weights = folded(self.kernel(), self.unless_fixed(self.norm.gamma.val()), &self.norm);
+            return convolved(input, weights, self.options(), activation);
         }
         let (mean, variance) = (self.norm.running_mean.value(), self.norm.running_var.value());
         let (gamma, beta) = (self.norm.gamma.val(), self.norm.beta.val());
         activation.of(batch_norm(self.conv.forward(input), gamma, beta, mean, variance, self.norm.epsilon))
-    }
-
-    /// The kernel with the normalisation folded into it, and a bias. Four operations on whole maps, and their gradients, become
-    /// operations on the weights.
-    fn normalised_weights(&self) -> (Tensor<4>, Tensor<1>) {
-        let (mean, variance) = (self.norm.running_mean.value(), self.norm.running_var.value());
-        let factor = self.unless_fixed(self.norm.gamma.val()) / variance.add_scalar(self.norm.epsilon).sqrt();
-        let bias = self.norm.beta.val() - mean * factor.clone();
-        let [channels] = factor.dims();
-        (self.kernel() * factor.reshape([channels, 1, 1, 1]), bias)
     }
 
     fn kernel(&self) -> Tensor<4> {

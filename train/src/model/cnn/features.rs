@@ -8,7 +8,9 @@ use burn::tensor::activation::relu;
 use burn::tensor::module::batch_norm;
 use burn::tensor::{Device, Tensor};
 
-use crate::model::convolution::{Activation, AfterNormalisation, halving, normalised_by_batch, options};
+use crate::model::convolution::{
+    Activation, AfterNormalisation, by_libtorch, convolved, folded, halving, normalised_by_batch, options,
+};
 use crate::model::identity;
 use crate::model::moments::{MeanMoments, Moments};
 
@@ -35,12 +37,18 @@ impl Stage {
         }
     }
 
-    /// In training pooling comes before ReLU; in an exported graph ReLU, which ONNX Runtime makes part of the convolution.
+    /// In training, and with LibTorch, pooling comes before ReLU; in an exported graph ReLU, which ONNX Runtime makes part of the
+    /// convolution.
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         if input.device().is_autodiff() && self.norm.training.is_enabled() {
             let after = AfterNormalisation { pooling: true, activation: Activation::Relu };
             let norm = (&self.norm, self.norm.momentum);
             return normalised_by_batch(input, self.conv.weight.val(), options(&self.conv, PADDING), norm, after);
+        }
+        if by_libtorch(&input) {
+            let weights = folded(self.conv.weight.val(), self.norm.gamma.val(), &self.norm);
+            let maps = convolved(input, weights, options(&self.conv, PADDING), Activation::None);
+            return Activation::Relu.of(self.pool.forward(maps));
         }
         self.activated(self.norm.forward(self.conv.forward(input)))
     }

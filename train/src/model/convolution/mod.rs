@@ -1,7 +1,7 @@
-//! Convolutions together with what follows them. With LibTorch in training each is one operation, which LibTorch differentiates
-//! itself: burn's gradient of a convolution copies the maps with their axes exchanged, that of a depthwise one loops over
-//! channels, and those of a normalisation and of ReLU6 take several passes (`docs/reports-for-burn.md`). Everywhere else each is the
-//! sequence of burn's operations.
+//! Convolutions together with what follows them. With LibTorch each is one operation, on maps with channels last, which LibTorch
+//! differentiates itself: burn's gradient of a convolution copies the maps with their axes exchanged, that of a depthwise one
+//! loops over channels, and those of a normalisation and of ReLU6 take several passes (`docs/reports-for-burn.md`). Everywhere
+//! else each is the sequence of burn's operations.
 
 #[cfg(feature = "tch")]
 mod libtorch;
@@ -66,6 +66,27 @@ pub(crate) fn options(convolution: &Conv2d, padding: (usize, usize)) -> ConvOpti
     ConvOptions::new_with_padding(stride, [padding; 2], dilation, groups)
 }
 
+/// LibTorch computes operations on these maps.
+pub(crate) fn by_libtorch(maps: &Tensor<4>) -> bool {
+    #[cfg(feature = "tch")]
+    return libtorch::computes(maps);
+    #[cfg(not(feature = "tch"))]
+    {
+        let _ = maps;
+        false
+    }
+}
+
+/// The kernel of a convolution with the normalisation by running figures that follows it, `gamma` its scale, and a bias: four
+/// operations on whole maps, and their gradients, become operations on the weights.
+pub(crate) fn folded(kernel: Tensor<4>, gamma: Tensor<1>, norm: &BatchNorm) -> (Tensor<4>, Tensor<1>) {
+    let (mean, variance) = (norm.running_mean.value(), norm.running_var.value());
+    let factor = gamma / variance.add_scalar(norm.epsilon).sqrt();
+    let bias = norm.beta.val() - mean * factor.clone();
+    let [channels] = factor.dims();
+    (kernel * factor.reshape([channels, 1, 1, 1]), bias)
+}
+
 /// Convolution of `[batch, channels in, height, width]` and activation.
 pub(crate) fn convolved(
     maps: Tensor<4>,
@@ -74,7 +95,7 @@ pub(crate) fn convolved(
     activation: Activation,
 ) -> Tensor<4> {
     #[cfg(feature = "tch")]
-    if libtorch::differentiates(&maps) {
+    if libtorch::computes(&maps) {
         return libtorch::convolved(maps, (kernel, bias), options, activation);
     }
     activation.of(conv2d(maps, kernel, Some(bias), options))
@@ -91,7 +112,7 @@ pub(crate) fn normalised_by_batch(
 ) -> Tensor<4> {
     let (gamma, beta) = (norm.gamma.val(), norm.beta.val());
     #[cfg(feature = "tch")]
-    if libtorch::differentiates(&maps) {
+    if libtorch::computes(&maps) {
         let (maps, mean, variance) = libtorch::normalised(maps, kernel, options, (gamma, beta, norm.epsilon), after);
         follow(norm, mean, variance, momentum);
         return maps;
@@ -109,7 +130,7 @@ pub(crate) fn transposed(
     activation: Activation,
 ) -> Tensor<4> {
     #[cfg(feature = "tch")]
-    if libtorch::differentiates(&maps)
+    if libtorch::computes(&maps)
         && let Some(maps) = libtorch::transposed(maps.clone(), layer, norm, activation)
     {
         return maps;

@@ -1,4 +1,4 @@
-//! Convolutions that LibTorch differentiates: burn's graph holds one operation for each, whose gradient is LibTorch's own.
+//! Convolutions in LibTorch's own operations. In training burn's graph holds one operation for each, whose gradient is LibTorch's.
 
 // Deprecated by burn in favour of its own kernels; kept for users of LibTorch.
 #![allow(deprecated)]
@@ -23,10 +23,9 @@ use tch::Tensor as Torch;
 use self::operations::{activated, convolution, normalised_by_batch, normalised_by_tile, transposed_convolution};
 use super::{Activation, AfterNormalisation};
 
-/// LibTorch would differentiate operations on these maps.
-pub(super) fn differentiates(maps: &Tensor<4>) -> bool {
-    let device = maps.device();
-    device.is_autodiff() && matches!(device.without_autodiff().as_dispatch(), DispatchDevice::LibTorch(_))
+/// LibTorch computes operations on these maps.
+pub(super) fn computes(maps: &Tensor<4>) -> bool {
+    matches!(maps.device().without_autodiff().as_dispatch(), DispatchDevice::LibTorch(_))
 }
 
 /// See [`super::convolved`].
@@ -129,7 +128,6 @@ trait Convolutions: Backend {
     ) -> FloatTensor<Self>;
 }
 
-// Needed for the route to `Autodiff`; [`differentiates`] calls none of these.
 impl Convolutions for LibTorch {
     fn convolution(
         maps: TchTensor,

@@ -1,14 +1,16 @@
 //! LibTorch's gradients against burn's own on flex.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
-use burn::module::Param;
+use burn::module::{Module, Param};
 use burn::nn::conv::ConvTranspose2dConfig;
 use burn::nn::{BatchNormConfig, GroupNormConfig};
 use burn::tensor::{Device, Distribution};
+use kiln_tile::TILE_BYTES;
 
 use super::super::{convolved, normalised_by_batch, transposed};
 use super::*;
-use crate::model::tensors::read;
+use crate::model::tensors::{read, tile_tensor};
+use crate::model::{ModelConfig, Zoo};
 
 const ACTIVATIONS: [Activation; 3] = [Activation::None, Activation::Relu, Activation::Relu6];
 
@@ -45,7 +47,12 @@ fn assert_same(
         (output, gradients)
     };
     let ((flex, flex_gradients), (torch, torch_gradients)) = (at(0), at(1));
-    assert!(differentiates(&torch) && !differentiates(&flex));
+    assert!(computes(&torch) && !computes(&flex));
+    let untracked = |side: usize| {
+        let vectors = vectors.iter().map(|vector| vector[side].clone().inner()).collect();
+        of(maps[side].clone().inner(), kernel[side].clone().inner(), vectors)
+    };
+    assert_near(untracked(0), untracked(1), &format!("{what}, without gradients"));
     assert_near(flex.detach(), torch.detach(), what);
     for (leaf, name) in [(maps, "maps"), (kernel, "kernel")] {
         let (flex, torch) = (leaf[0].grad(&flex_gradients), leaf[1].grad(&torch_gradients));
@@ -94,10 +101,40 @@ fn a_convolution_normalised_by_its_batch_has_the_values_gradients_and_running_fi
             running.borrow_mut().push([norm.running_mean.value_sync(), norm.running_var.value_sync()]);
             maps
         });
-        let [flex, torch] = <[_; 2]>::try_from(running.into_inner()).unwrap();
-        for (flex, torch) in flex.into_iter().zip(torch) {
-            assert_near(flex, torch, &format!("{what}, running figures"));
+        // On flex and with LibTorch, with gradients and without.
+        let running = running.into_inner();
+        assert_eq!(running.len(), 4);
+        for pair in running.chunks_exact(2) {
+            for (flex, torch) in pair[0].iter().zip(&pair[1]) {
+                assert_near(flex.clone(), torch.clone(), &format!("{what}, running figures"));
+            }
         }
+    }
+}
+
+#[test]
+fn trained_models_score_as_on_flex() {
+    let backbone = |name| format!("backbone: {{name: {name}, weights: random, stages: [1, 2], width: 0.25, side: 64}}");
+    for model in [
+        "kind: cnn, filters: [4, 8], head: flatten, dense: [4], side: 64, test_time_augmentation: flips".to_owned(),
+        "kind: vae, filters: [4, 4], latent: 4".to_owned(),
+        "kind: hybrid, cnn: {filters: [4, 4], dense: [4]}, filters: [4, 4], latent: 4, reconstruct: image".to_owned(),
+        format!("kind: transfer, {}, dense: [4]", backbone("resnet18")),
+        format!("kind: transfer, {}, dense: [4]", backbone("efficientnet-lite0")),
+    ] {
+        let config: ModelConfig = serde_yaml::from_str(&format!("{{{model}}}")).unwrap();
+        let tiles = |device: &Device| {
+            let value = |at: usize| ((at as u64 + 1).wrapping_mul(2_654_435_761) >> 13) as u8;
+            tile_tensor((0..2 * TILE_BYTES).map(value).collect(), device)
+        };
+        let device = Device::flex();
+        let flex = Zoo::new(&config, 2, 3, &device).valid();
+        let batches = [Ok::<_, ()>(tiles(&device).into())].into_iter();
+        let Ok(flex) = flex.recalibrated(batches) else { panic!("no error was given") };
+        let torch = Zoo::new(&config, 2, 3, &Device::libtorch());
+        let torch = torch.try_load_record(flex.clone().into_record()).unwrap().valid();
+        let score = |zoo: &Zoo, device: &Device| zoo.score(tiles(device), 1).score;
+        assert_near(score(&flex, &device), score(&torch, &Device::libtorch()), &model);
     }
 }
 
