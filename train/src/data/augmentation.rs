@@ -116,8 +116,8 @@ impl Augmentation {
 }
 
 /// The pixels of a tile at `side` pixels a side, without variation.
-pub(super) fn reduced(tile: &Tile, side: usize) -> std::result::Result<Vec<u8>, TileError> {
-    zoomed(tile.pixels().to_vec(), WHOLE, side)
+pub(super) fn reduced(tile: Tile, side: usize) -> std::result::Result<Vec<u8>, TileError> {
+    zoomed(tile.into_pixels(), WHOLE, side)
 }
 
 /// A part of a tile at `side` pixels a side.

@@ -227,7 +227,7 @@ impl Source {
                 Some(augmentation) => {
                     augmentation.pixels(&tile, self.side, &mut self.stream(b"augment ", sample, epoch))
                 }
-                None => reduced(&tile, self.side),
+                None => reduced(tile, self.side),
             };
             let named = |reason| DataError::Tile { path: self.dataset.path_of(sample.index), reason };
             pixels.extend(of_tile.map_err(named)?);
