@@ -32,15 +32,16 @@ pub fn bilinear(pixels: Vec<u8>, from: (u32, u32), to: (u32, u32)) -> Result<Vec
     resized(pixels, from, to, |options| options)
 }
 
-/// As [`bilinear`], of a part of the image.
+/// As [`bilinear`], of a part of the image. When shrinking, pixels up to half a target pixel outside of it have weight
+/// in the outermost pixels of the result, as in Pillow's `resize` with a `box`.
 ///
 /// ```
 /// use kiln_resize::{Square, bilinear_part};
 ///
 /// let halves = [[10; 3 * 8], [90; 3 * 8]].concat().repeat(16);
-/// let right = Square { left: 8.0, top: 4.0, side: 8.0 };
+/// let right = Square { left: 10.0, top: 4.0, side: 4.0 };
 /// assert_eq!(bilinear_part(halves.clone(), (16, 16), right, (2, 2))?, [90; 3 * 2 * 2]);
-/// assert!(bilinear_part(halves, (16, 16), Square { left: 9.0, ..right }, (2, 2)).is_err());
+/// assert!(bilinear_part(halves, (16, 16), Square { left: 13.0, ..right }, (2, 2)).is_err());
 /// # Ok::<(), String>(())
 /// ```
 ///
