@@ -116,7 +116,7 @@ pub(crate) fn summarise(run: &Run, out: &Output) -> anyhow::Result<()> {
     if let Some(latent) = metrics.get("latent") {
         latent_line(latent, out);
     }
-    for caution in ["/intervals/caution", "/latent/caution"] {
+    for caution in ["/caution", "/intervals/caution", "/latent/caution"] {
         if let Some(caution) = metrics.pointer(caution).and_then(serde_json::Value::as_str) {
             out.line(format_args!("caution    {caution}"));
         }

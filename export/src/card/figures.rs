@@ -36,8 +36,10 @@ pub(super) fn figures(manifest: &Manifest) -> String {
         metrics.pointer("/intervals/resamples").and_then(Value::as_u64).unwrap_or(0),
     );
     text.push_str(&table(metrics, &rows));
-    if let Some(caution) = metrics.pointer("/intervals/caution").and_then(Value::as_str) {
-        let _ = write!(text, "\nCaution: {caution}.\n");
+    for caution in ["/caution", "/intervals/caution"] {
+        if let Some(caution) = metrics.pointer(caution).and_then(Value::as_str) {
+            let _ = write!(text, "\nCaution: {caution}.\n");
+        }
     }
     text
 }

@@ -7,6 +7,7 @@
 
 mod bootstrap;
 mod calibration;
+mod caution;
 mod clusters;
 mod colour;
 mod error;

@@ -11,6 +11,7 @@ pub(super) fn section(metrics: &Metrics) -> Markup {
     html! {
         section {
             h2 { "Metrics" }
+            @if let Some(caution) = &metrics.caution { (verdict(false, caution)) }
             (baseline(metrics))
             (table(
                 &format!("{} tiles in {} groups: {} anomalous, {normal} normal", metrics.n, metrics.groups, metrics.anomalous),

@@ -163,6 +163,17 @@ fn a_report_shows_a_collapsed_autoencoder() {
 }
 
 #[test]
+fn a_report_shows_that_scores_separate_nothing() {
+    let page = |caution: Option<&str>| {
+        let mut report = report();
+        report.metrics.as_mut().unwrap().caution = caution.map(str::to_owned);
+        render(&report)
+    };
+    assert!(page(Some("the AUROC may be chance")).contains("✗ the AUROC may be chance"));
+    assert!(!page(None).contains("may be chance"));
+}
+
+#[test]
 fn a_report_has_a_table_for_each_key_of_subgroups() {
     use crate::metrics::{MeasureOptions, Subgroups};
     let mut report = report();

@@ -46,7 +46,7 @@ pub(super) fn show(args: &Args, subject: &Subject, metrics: &Metrics, out: &Outp
         show_failures(failures, out);
     }
     metrics.subgroups.iter().for_each(|found| subgroups::show(found, out));
-    if let Some(caution) = &metrics.intervals.caution {
+    for caution in [&metrics.caution, &metrics.intervals.caution].into_iter().flatten() {
         out.line(format_args!("caution      {caution}"));
     }
     if let Some(folder) = &args.out {

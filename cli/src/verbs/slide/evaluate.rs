@@ -270,7 +270,7 @@ fn show(figures: &SlideFigures, out: &Output) {
             line("  AUROC", auroc.value, auroc.low, auroc.high, "");
             line("  recall", recall.value, recall.low, recall.high, &format!("at threshold {:.6}", metrics.threshold));
             line("  specificity", specificity.value, specificity.low, specificity.high, "");
-            if let Some(caution) = &metrics.intervals.caution {
+            for caution in [&metrics.caution, &metrics.intervals.caution].into_iter().flatten() {
                 out.line(format_args!("  caution    {caution}"));
             }
         }

@@ -1,0 +1,67 @@
+//! Warnings about scores that separate nothing, or in the wrong direction. The figures alone do not show why.
+
+use super::{Interval, Scored};
+
+/// Scores that differ by less than this fraction of the largest one are the same: burn and ONNX Runtime may differ by as
+/// much.
+const SAME: f64 = 1e-5;
+
+/// Warning about the scores of tiles with this AUROC; `None` if they separate normal from anomalous tiles. The interval of
+/// the AUROC counts only if it was `resampled`.
+pub(super) fn of_scores(scored: &[Scored], auroc: Interval, resampled: bool) -> Option<String> {
+    let (low, high) = scored
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), tile| (low.min(tile.score), high.max(tile.score)));
+    if high - low <= SAME * low.abs().max(high.abs()) {
+        return Some(format!("all scores are {high}, or nearly so, and a decision at any threshold means nothing"));
+    }
+    if !resampled {
+        return None;
+    }
+    if auroc.high < 0.5 {
+        return Some(
+            "the AUROC is below 0.5, because most anomalous scores are lower than normal ones; check what counts as normal"
+                .to_owned(),
+        );
+    }
+    (auroc.low <= 0.5).then(|| "the AUROC may be chance: its interval contains 0.5".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Bootstrap, measure};
+    use super::*;
+
+    /// 40 tiles of 20 groups, every second one anomalous.
+    fn caution(score: impl Fn(usize) -> f64) -> Option<String> {
+        let tile = |at: usize| Scored { score: score(at), anomalous: at % 2 == 1, group: (at / 2).to_string() };
+        let tiles: Vec<Scored> = (0..40).map(tile).collect();
+        measure(&tiles, 0.5, None, Bootstrap { resamples: 200, seed: 0 }).ok()?.caution
+    }
+
+    #[test]
+    fn a_model_with_one_score_for_all_tiles_is_named() {
+        for constant in [0.0, 0.5, -3.0, 1e9] {
+            let same = |at: usize| constant * (1.0 + 1e-7 * (at % 3) as f64);
+            assert!(caution(same).is_some_and(|text| text.contains("all scores are")), "{constant}");
+        }
+        // Small errors of a good reconstruction.
+        assert_eq!(caution(|at| 1e-6 * (1 + at % 2) as f64), None);
+    }
+
+    #[test]
+    fn an_auroc_at_or_below_chance_is_named() {
+        assert!(caution(|at| (at / 2) as f64).is_some_and(|text| text.contains("may be chance")));
+        assert!(caution(|at| -((at % 2) as f64) - at as f64 * 0.01).is_some_and(|text| text.contains("below 0.5")));
+        assert_eq!(caution(|at| (at % 2) as f64 + at as f64 * 0.01), None);
+    }
+
+    #[test]
+    fn without_an_interval_only_equal_scores_are_named() {
+        let one = Interval { value: 0.4, low: 0.0, high: 1.0 };
+        let tiles = [0.1, 0.2].map(|score| Scored { score, anomalous: score > 0.15, group: "one".to_owned() });
+        assert_eq!(of_scores(&tiles, one, false), None);
+        let same = tiles.map(|tile| Scored { score: 0.1, ..tile });
+        assert!(of_scores(&same, one, false).is_some());
+    }
+}
