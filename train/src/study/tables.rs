@@ -205,7 +205,11 @@ pub(super) fn time_table(times: &Times) -> Option<Table> {
     };
     (!times.entries.is_empty()).then(|| Table {
         caption: "Wall-clock time on the machine of the study, possibly shared with other processes".to_owned(),
-        columns: vec!["model", "seconds per training", "milliseconds per tile (burn, decoding included)"],
+        columns: vec![
+            "model",
+            "seconds per training",
+            "milliseconds per tile (burn on the training's device, decoding included)",
+        ],
         rows: times.entries.iter().map(row).collect(),
     })
 }

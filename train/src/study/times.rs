@@ -20,7 +20,7 @@ pub struct EntryTimes {
     pub name: String,
     /// Mean seconds per training, validation included.
     pub training_s: f64,
-    /// Mean milliseconds per test tile with burn on the CPU, decoding included.
+    /// Mean milliseconds per test tile with burn on the training's device, decoding included.
     pub inference_ms: Option<f64>,
 }
 
