@@ -287,11 +287,12 @@ fn a_memory_bank_gives_a_score_and_a_map_and_knows_no_classes() {
 }
 
 #[test]
-fn a_mixture_of_normal_tiles_is_exported_with_a_score_alone() {
+fn mixtures_of_normal_tiles_are_exported_with_a_score_alone() {
     let (fixture, folder) = (fixture(), scratch());
-    let path = folder.path().join("mixture.yaml");
-    let mixture = "tile: null, patch: null, pooling: mean_and_centre, mixture: {components: 2, dimensions: 3}";
-    fs::write(&path, config(&format!("{{kind: memory_bank, backbone: {BACKBONE}, {mixture}}}"))).unwrap();
+    let path = folder.path().join("mixtures.yaml");
+    let mixtures = "tile: null, patch: null, pooling: mean_centre_and_deviation, mixtures: [{stages: [3], of: [mean, centre], \
+                    components: 2, dimensions: 3}, {of: [deviation], components: 1, dimensions: 2, weight: -0.5}]";
+    fs::write(&path, config(&format!("{{kind: memory_bank, backbone: {BACKBONE}, {mixtures}}}"))).unwrap();
     let runs = ["run", "again"].map(|name| folder.path().join(name));
     for run in &runs {
         kiln!("train", &path, "--data", fixture.tiles(), "--out", run).code(0);
@@ -304,7 +305,7 @@ fn a_mixture_of_normal_tiles_is_exported_with_a_score_alone() {
     assert_eq!(exported["parity"]["passed"], true);
     let manifest = read_json(&bundle.join("manifest.json"));
     assert_eq!(manifest["outputs"].as_array().unwrap().len(), 1);
-    assert!(manifest["outputs"][0]["meaning"].as_str().unwrap().contains("density"));
+    assert!(manifest["outputs"][0]["meaning"].as_str().unwrap().contains("densities"));
 }
 
 #[test]
@@ -324,12 +325,13 @@ fn what_does_not_fit_a_backbone_is_named() {
     say("{kind: transfer, backbone: {nmae: resnet18}}", 2, &["nmae", "did you mean `name`"]);
     say("{kind: transfer, backbone: {name: resnet18, stages: [4], weights: nowhere.bpk}}", 2, &["nowhere.bpk"]);
     say("{kind: memory_bank, tile: null, patch: null}", 2, &["`tile`, `patch` or both"]);
-    say("{kind: memory_bank, mixture: {}}", 2, &["model.mixture", "set one of them to null"]);
-    say(
-        &format!("{{kind: memory_bank, backbone: {BACKBONE}, tile: null, patch: null, mixture: {{components: 200}}}}"),
-        2,
-        &["model.mixture.components", "200 components", "fewer"],
-    );
+    say("{kind: memory_bank, mixtures: [{}]}", 2, &["model.mixtures", "set `tile` to null"]);
+    let mixtures = |keys: &str| {
+        format!("{{kind: memory_bank, backbone: {BACKBONE}, tile: null, patch: null, mixtures: [{{{keys}}}]}}")
+    };
+    say(&mixtures("components: 200"), 2, &["model.mixtures[0].components", "200 components", "fewer"]);
+    say(&mixtures("of: [deviation]"), 2, &["model.mixtures[0].of", "mean_centre_and_deviation"]);
+    say(&mixtures("of: [spread]"), 2, &["model.mixtures", "spread", "deviation"]);
     let other = folder.path().join("other");
     fs::write(&path, config(&format!("{{kind: memory_bank, backbone: {BACKBONE}, tile: {{entries: 5000}}}}"))).unwrap();
     kiln!("train", &path, "--data", fixture.tiles(), "--out", &other).code(2).says(&["model.tile", "5000"]);

@@ -45,7 +45,7 @@ use crate::metrics::ThresholdRule;
 pub use crate::model::backbone::{BackboneConfig, BackboneKind, Weights};
 pub use crate::model::{
     BankConfig, CnnConfig, Frozen, Head, HybridConfig, HybridScore, MemoryBankConfig, MixtureConfig, ModelConfig,
-    PatchBankConfig, Pooling, Reconstruct, TransferConfig, VaeConfig,
+    PatchBankConfig, Pooling, Reconstruct, Statistic, TransferConfig, VaeConfig,
 };
 
 /// The whole configuration of a run.

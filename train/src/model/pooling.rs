@@ -4,6 +4,29 @@ use burn::tensor::Tensor;
 use burn::tensor::module::adaptive_avg_pool2d;
 use serde::{Deserialize, Serialize};
 
+/// A number that a feature map becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Statistic {
+    /// The mean.
+    Mean,
+    /// The mean over the central square, a third of the side.
+    Centre,
+    /// The standard deviation over all places: small for a uniform texture.
+    Deviation,
+}
+
+impl Statistic {
+    /// The statistic of each map, concatenated over all stages, `[batch, features]`.
+    fn of(self, maps: Vec<Tensor<4>>) -> Tensor<2> {
+        match self {
+            Self::Mean => means(maps),
+            Self::Centre => means(maps.into_iter().map(centre).collect()),
+            Self::Deviation => deviations(maps),
+        }
+    }
+}
+
 /// The pooling of feature maps to one vector for a tile.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -13,15 +36,24 @@ pub enum Pooling {
     Mean,
     /// Also the mean of each map over the central square, a third of the side, for tiles whose label is decided there.
     MeanAndCentre,
+    /// Also the standard deviation of each map.
+    MeanCentreAndDeviation,
 }
 
 impl Pooling {
     /// Length of the vector of so many maps.
     #[must_use]
     pub fn features(self, maps: usize) -> usize {
+        maps * self.statistics().len()
+    }
+
+    /// The numbers that each map becomes. A vector has the first one of all maps, then the second one of all maps, and so on.
+    #[must_use]
+    pub fn statistics(self) -> &'static [Statistic] {
         match self {
-            Self::Mean => maps,
-            Self::MeanAndCentre => 2 * maps,
+            Self::Mean => &[Statistic::Mean],
+            Self::MeanAndCentre => &[Statistic::Mean, Statistic::Centre],
+            Self::MeanCentreAndDeviation => &[Statistic::Mean, Statistic::Centre, Statistic::Deviation],
         }
     }
 
@@ -30,14 +62,11 @@ impl Pooling {
         *self == Self::default()
     }
 
-    /// Vectors `[batch, features]` of the maps of all stages: the means, then those of the centres.
+    /// Vectors `[batch, features]` of the maps of all stages.
     pub(crate) fn apply(self, maps: Vec<Tensor<4>>) -> Tensor<2> {
-        match self {
-            Self::Mean => means(maps),
-            Self::MeanAndCentre => {
-                let centres = maps.iter().cloned().map(centre).collect();
-                Tensor::cat(vec![means(maps), means(centres)], 1)
-            }
+        match self.statistics() {
+            [one] => one.of(maps),
+            several => Tensor::cat(several.iter().map(|statistic| statistic.of(maps.clone())).collect(), 1),
         }
     }
 }
@@ -45,6 +74,18 @@ impl Pooling {
 /// The mean of each map, concatenated over all stages, `[batch, features]`.
 pub(crate) fn means(maps: Vec<Tensor<4>>) -> Tensor<2> {
     Tensor::cat(maps.into_iter().map(|maps| adaptive_avg_pool2d(maps, [1, 1]).flatten(1, 3)).collect(), 1)
+}
+
+/// Added to variances: the gradient of a root has no bound at 0.
+const LEAST_VARIANCE: f64 = 1e-6;
+
+/// The standard deviation of each map, concatenated over all stages, `[batch, features]`.
+fn deviations(maps: Vec<Tensor<4>>) -> Tensor<2> {
+    let squares = maps.into_iter().map(|maps| {
+        let from_mean = maps.clone() - adaptive_avg_pool2d(maps, [1, 1]);
+        from_mean.clone() * from_mean
+    });
+    means(squares.collect()).add_scalar(LEAST_VARIANCE).sqrt()
 }
 
 /// The central square of maps.
@@ -97,5 +138,11 @@ mod tests {
         let found = pooled(Pooling::MeanAndCentre);
         assert!(near(&found[..3], &mean) && near(&found[3..], &[6.0, 2.0, 2.0]), "{found:?}");
         assert_eq!(found.len(), Pooling::MeanAndCentre.features(3));
+
+        let found = pooled(Pooling::MeanCentreAndDeviation);
+        // 4 of 36 values are 6: the variance is 36 * 4 / 36 - (2 / 3)^2.
+        let deviations = [(4.0_f64 - 4.0 / 9.0).sqrt(), 1e-3, 3.0_f64.sqrt()];
+        assert!(near(&found[..6], &pooled(Pooling::MeanAndCentre)) && near(&found[6..], &deviations), "{found:?}");
+        assert_eq!(found.len(), Pooling::MeanCentreAndDeviation.features(3));
     }
 }

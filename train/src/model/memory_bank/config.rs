@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::backbone::BackboneConfig;
-use crate::model::{ModelSettings, Pooling, Scores};
+use crate::model::{ModelSettings, Pooling, Scores, Statistic};
 
 /// A bank of vectors of whole normal tiles.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,19 +39,26 @@ impl Default for PatchBankConfig {
     }
 }
 
-/// A density of whole normal tiles: Gaussians in the space of the first principal components of their vectors.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A density of whole normal tiles: Gaussians in the space of the first principal components of their vectors, or of the parts that
+/// `stages` and `of` name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MixtureConfig {
+    /// Stages of the backbone whose maps count; all of its stages if empty.
+    pub stages: Vec<usize>,
+    /// The numbers of each map that count; all that `pooling` computes if empty.
+    pub of: Vec<Statistic>,
     /// Number of Gaussians, each with a full covariance.
     pub components: usize,
     /// Number of principal components.
     pub dimensions: usize,
+    /// Factor on the distance in the score. A negative one makes tiles anomalous that are more typical than normal ones.
+    pub weight: f64,
 }
 
 impl Default for MixtureConfig {
     fn default() -> Self {
-        Self { components: 16, dimensions: 10 }
+        Self { stages: Vec::new(), of: Vec::new(), components: 16, dimensions: 10, weight: 1.0 }
     }
 }
 
@@ -63,10 +70,10 @@ pub struct MemoryBankConfig {
     pub backbone: BackboneConfig,
     /// The bank of whole tiles, whose distance is the score; `null` takes the score from the patches.
     pub tile: Option<BankConfig>,
-    /// A mixture of whole tiles, whose negative log-density is the score in place of a distance; `null` for none. Left out of
-    /// written configurations without one, so that those of older versions stay the same.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mixture: Option<MixtureConfig>,
+    /// Mixtures of whole tiles, whose weighted distances add up to the score in place of the bank's. Left out of written
+    /// configurations without one, so that those of older versions stay the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mixtures: Vec<MixtureConfig>,
     /// The numbers that each map becomes in vectors of whole tiles. Left out of written configurations at its default.
     #[serde(skip_serializing_if = "Pooling::is_default")]
     pub pooling: Pooling,
@@ -81,7 +88,7 @@ impl Default for MemoryBankConfig {
         Self {
             backbone: BackboneConfig::default(),
             tile: Some(BankConfig::default()),
-            mixture: None,
+            mixtures: Vec::new(),
             pooling: Pooling::default(),
             patch: Some(PatchBankConfig::default()),
             views: 1,
@@ -94,6 +101,45 @@ impl MemoryBankConfig {
     pub(super) fn features(&self) -> usize {
         self.pooling.features(self.backbone.features())
     }
+
+    /// The parts of a vector that a mixture reads, each from its first value to that after its last.
+    pub(super) fn columns(&self, mixture: &MixtureConfig) -> Vec<[usize; 2]> {
+        let channels = self.backbone.name.channels(self.backbone.width);
+        let mut columns: Vec<[usize; 2]> = Vec::new();
+        let mut start = 0;
+        for statistic in self.pooling.statistics() {
+            for stage in &self.backbone.stages {
+                let end = start + channels.get(stage - 1).copied().unwrap_or(0);
+                let counts = mixture.of.is_empty() || mixture.of.contains(statistic);
+                if counts && (mixture.stages.is_empty() || mixture.stages.contains(stage)) {
+                    match columns.last_mut() {
+                        Some(last) if last[1] == start => last[1] = end,
+                        _ => columns.push([start, end]),
+                    }
+                }
+                start = end;
+            }
+        }
+        columns
+    }
+
+    /// The first problem with the keys of the mixtures.
+    fn problem_of_mixtures(&self) -> Option<String> {
+        let problem = |mixture: &MixtureConfig| {
+            let stages = mixture.stages.iter().all(|stage| self.backbone.stages.contains(stage));
+            let of = mixture.of.iter().all(|statistic| self.pooling.statistics().contains(statistic));
+            let checks = [
+                (stages, "stages: model.backbone.stages must have all of them"),
+                (of, "of: model.pooling must compute it, such as mean_centre_and_deviation"),
+                ((1..=256).contains(&mixture.components), "components: must be 1 to 256"),
+                ((1..=64).contains(&mixture.dimensions), "dimensions: must be 1 to 64"),
+                (mixture.weight.is_finite() && mixture.weight != 0.0, "weight: must be a number other than 0"),
+            ];
+            checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem)
+        };
+        let found = self.mixtures.iter().enumerate().find_map(|(at, mixture)| Some((at, problem(mixture)?)));
+        found.map(|(at, problem)| format!("model.mixtures[{at}].{problem}"))
+    }
 }
 
 impl ModelSettings for MemoryBankConfig {
@@ -103,39 +149,34 @@ impl ModelSettings for MemoryBankConfig {
             bank.entries >= 1 && bank.of_each_tile >= 1 && bank.of_each_tile <= bank.side * bank.side
         });
         let side = self.patch.as_ref().is_none_or(|bank| [4, 8, 16, 32].contains(&bank.side));
-        let mixture = self
-            .mixture
-            .as_ref()
-            .is_none_or(|mixture| (1..=256).contains(&mixture.components) && (1..=64).contains(&mixture.dimensions));
-        let any = self.tile.is_some() || self.mixture.is_some() || self.patch.is_some();
+        let any = self.tile.is_some() || !self.mixtures.is_empty() || self.patch.is_some();
         let checks = [
-            (any, "model: a memory bank needs `tile`, `patch` or both, or `mixture`"),
+            (any, "model: a memory bank needs `tile`, `patch` or both, or `mixtures`"),
             (
-                self.tile.is_none() || self.mixture.is_none(),
-                "model.mixture: `tile` and `mixture` both make the score; set one of them to null",
+                self.tile.is_none() || self.mixtures.is_empty(),
+                "model.mixtures: `tile` and `mixtures` both make the score; set `tile` to null, or remove `mixtures`",
             ),
-            (mixture, "model.mixture: components must be 1 to 256, and dimensions 1 to 64"),
             (tile, "model.tile: entries must be at least neighbours, and those at least 1"),
             (side, "model.patch.side: must be 4, 8, 16 or 32"),
             (patch, "model.patch: entries and of_each_tile must be at least 1, and a tile has side x side patches"),
             ((1..=1000).contains(&self.views), "model.views: must be 1 to 1000"),
         ];
         let problem = checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem.to_owned());
-        self.backbone.problem().or(problem)
+        self.backbone.problem().or(problem).or_else(|| self.problem_of_mixtures())
     }
 
     /// About a thousand features per vector.
     fn estimated_weights(&self) -> f64 {
         let tile = self.tile.as_ref().map_or(0, |bank| bank.entries);
         let patch = self.patch.as_ref().map_or(0, |bank| bank.entries);
-        let mixture = self.mixture.as_ref().map_or(0, |mixture| mixture.dimensions);
-        1e3 * (tile as f64 + patch as f64 + mixture as f64)
+        let mixtures: usize = self.mixtures.iter().map(|mixture| mixture.dimensions).sum();
+        1e3 * (tile as f64 + patch as f64 + mixtures as f64)
     }
 
     fn output_meaning(&self, output: &str, _fitted_score: bool) -> &'static str {
         match output {
-            "score" if self.mixture.is_some() => {
-                "higher is more anomalous: negative natural logarithm of the density of normal tiles, about 0 where it is highest"
+            "score" if !self.mixtures.is_empty() => {
+                "higher is more anomalous: softplus of the weighted distances from densities of normal tiles, in their standard deviations"
             }
             "score" => "higher is more anomalous: distance from the nearest normal tiles, about 1 for a normal one",
             "error_map" => {
@@ -159,5 +200,52 @@ impl ModelSettings for MemoryBankConfig {
 
     fn learns_in_one_pass(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::BackboneKind;
+
+    #[test]
+    fn a_mixture_reads_the_named_numbers_of_the_named_stages() {
+        let backbone =
+            BackboneConfig { name: BackboneKind::Resnet18, stages: vec![1, 2, 4], ..BackboneConfig::default() };
+        let config =
+            MemoryBankConfig { backbone, pooling: Pooling::MeanCentreAndDeviation, ..MemoryBankConfig::default() };
+        let columns = |stages: &[usize], of: &[Statistic]| {
+            config.columns(&MixtureConfig { stages: stages.to_vec(), of: of.to_vec(), ..MixtureConfig::default() })
+        };
+        // Stages of 64, 128 and 512 channels, three times.
+        assert_eq!(columns(&[], &[]), [[0, 3 * 704]]);
+        assert_eq!(columns(&[2], &[]), [[64, 192], [704 + 64, 704 + 192], [2 * 704 + 64, 2 * 704 + 192]]);
+        assert_eq!(columns(&[], &[Statistic::Deviation]), [[2 * 704, 3 * 704]]);
+        assert_eq!(columns(&[1, 4], &[Statistic::Mean]), [[0, 64], [192, 704]]);
+        assert_eq!(
+            columns(&[4, 1], &[Statistic::Centre, Statistic::Mean]),
+            [[0, 64], [192, 704 + 64], [704 + 192, 1408]]
+        );
+    }
+
+    #[test]
+    fn the_wrong_key_of_a_mixture_is_named_with_its_number() {
+        let problem = |mixture: MixtureConfig| {
+            let mixtures = vec![MixtureConfig::default(), mixture];
+            MemoryBankConfig { tile: None, mixtures, ..MemoryBankConfig::default() }.problem().unwrap_or_default()
+        };
+        let usual = MixtureConfig::default;
+        assert_eq!(problem(MixtureConfig { stages: vec![7], of: vec![Statistic::Mean], weight: -1.0, ..usual() }), "");
+        for (mixture, key) in [
+            (MixtureConfig { stages: vec![3, 6], ..usual() }, "stages"),
+            (MixtureConfig { of: vec![Statistic::Deviation], ..usual() }, "of"),
+            (MixtureConfig { components: 0, ..usual() }, "components"),
+            (MixtureConfig { dimensions: 65, ..usual() }, "dimensions"),
+            (MixtureConfig { weight: 0.0, ..usual() }, "weight"),
+            (MixtureConfig { weight: f64::NAN, ..usual() }, "weight"),
+        ] {
+            let found = problem(mixture);
+            assert!(found.starts_with(&format!("model.mixtures[1].{key}: ")), "{found}");
+        }
     }
 }

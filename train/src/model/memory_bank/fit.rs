@@ -22,8 +22,8 @@ pub(super) fn fitted(model: MemoryBank, config: &MemoryBankConfig, pass: &mut On
     if let Some(bank) = &config.patch {
         check_room("patch", bank.entries, rows * of_each)?;
     }
-    if let Some(mixture) = &config.mixture {
-        fit_mixture::check_room(mixture, rows)?;
+    for (at, mixture) in config.mixtures.iter().enumerate() {
+        fit_mixture::check_room(at, mixture, rows)?;
     }
     let (whole, features) = (config.features(), config.backbone.features());
     let (mut tiles, mut patches) = (Vec::new(), Vec::new());
@@ -44,14 +44,14 @@ pub(super) fn fitted(model: MemoryBank, config: &MemoryBankConfig, pass: &mut On
             (pass.on_batch)(done, all);
         }
     }
-    // A configuration has at most one of them.
-    let (tile, mixture) = match (&config.tile, &config.mixture) {
-        (Some(bank), _) => (Some(filled("tile", tiles, whole, [bank.entries, bank.neighbours], device)?), None),
-        (None, Some(mixture)) => (None, Some(fit_mixture::fitted(mixture, tiles, whole, seed, device)?)),
-        (None, None) => (None, None),
-    };
+    let mixtures =
+        config.mixtures.iter().enumerate().map(|(at, mixture)| {
+            fit_mixture::fitted(at, mixture, config.columns(mixture), (&tiles, whole), seed, device)
+        });
+    let mixtures = mixtures.collect::<Result<_>>()?;
+    let tile = config.tile.as_ref().map(|bank| filled("tile", tiles, whole, [bank.entries, bank.neighbours], device));
     let patch = config.patch.as_ref().map(|bank| filled("patch", patches, features, [bank.entries, 1], device));
-    Ok(model.with_banks(tile, mixture, patch.transpose()?))
+    Ok(model.with_banks(tile.transpose()?, mixtures, patch.transpose()?))
 }
 
 /// Some patches of a tile, drawn without repetition.

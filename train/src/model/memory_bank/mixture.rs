@@ -1,6 +1,5 @@
-//! The mixture: a density of normal vectors, and the negative log-density of others under it. The vectors of one tissue form
-//! several clusters (fat, stroma, dense cells), between which an anomalous tile is near to the mean of all of them, but
-//! improbable.
+//! The mixture: a density of normal vectors, and the distance of others from it. The vectors of one tissue form several
+//! clusters (fat, stroma, dense cells), between which an anomalous tile is near to the mean of all of them, but improbable.
 
 use burn::module::{Module, RunningState};
 use burn::tensor::{Device, Tensor};
@@ -18,8 +17,13 @@ pub(super) struct Mixture {
     factors: RunningState<Tensor<2>>,
     /// The mean of each component times its factor, `[components * dimensions]`.
     offsets: RunningState<Tensor<1>>,
-    /// Logarithm of each component's weight times its density at its mean, over the highest of these, `[components]`.
+    /// Logarithm of each component's weight times its density at its mean, over the sum of these, `[components]`.
     peaks: RunningState<Tensor<1>>,
+    /// Mean logarithmic distance of normal vectors, and the weight of the mixture over their standard deviation, `[2]`.
+    standard: RunningState<Tensor<1>>,
+    /// The parts of a vector that count, each from its first value to that after its last.
+    #[module(skip)]
+    columns: Vec<[usize; 2]>,
 }
 
 /// The figures of a [`Mixture`].
@@ -29,34 +33,65 @@ pub(super) struct MixtureValues {
     pub(super) factors: Tensor<2>,
     pub(super) offsets: Tensor<1>,
     pub(super) peaks: Tensor<1>,
+    pub(super) standard: Tensor<1>,
 }
 
 impl Mixture {
-    /// A mixture before it is fitted.
-    pub(super) fn new(features: usize, [components, dimensions]: [usize; 2], device: &Device) -> Self {
-        Self::from_values(MixtureValues {
-            centre: Tensor::zeros([features], device),
-            projection: Tensor::zeros([features, dimensions], device),
-            factors: Tensor::zeros([dimensions, components * dimensions], device),
-            offsets: Tensor::zeros([components * dimensions], device),
-            peaks: Tensor::zeros([components], device),
-        })
+    /// The mixture with the number `at` before it is fitted. It reads these parts of a vector.
+    pub(super) fn new(
+        at: usize,
+        columns: Vec<[usize; 2]>,
+        [components, dimensions]: [usize; 2],
+        device: &Device,
+    ) -> Self {
+        let features = columns.iter().map(|[start, end]| end - start).sum();
+        Self::from_values(
+            at,
+            columns,
+            MixtureValues {
+                centre: Tensor::zeros([features], device),
+                projection: Tensor::zeros([features, dimensions], device),
+                factors: Tensor::zeros([dimensions, components * dimensions], device),
+                offsets: Tensor::zeros([components * dimensions], device),
+                peaks: Tensor::zeros([components], device),
+                standard: Tensor::zeros([2], device),
+            },
+        )
     }
 
-    pub(super) fn from_values(values: MixtureValues) -> Self {
-        let path = |part: &str| identity::for_path(&format!("mixture.{part}"));
+    pub(super) fn from_values(at: usize, columns: Vec<[usize; 2]>, values: MixtureValues) -> Self {
+        let path = |part: &str| identity::for_path(&format!("mixtures.{at}.{part}"));
         Self {
+            columns,
             centre: RunningState::with_id(path("centre"), values.centre),
             projection: RunningState::with_id(path("projection"), values.projection),
             factors: RunningState::with_id(path("factors"), values.factors),
             offsets: RunningState::with_id(path("offsets"), values.offsets),
             peaks: RunningState::with_id(path("peaks"), values.peaks),
+            standard: RunningState::with_id(path("standard"), values.standard),
         }
     }
 
-    /// Negative natural logarithm of the density at the principal components of each vector `[n, features]`, `[n]`, over the
-    /// highest density of a component.
-    pub(super) fn negative_log_density(&self, vectors: Tensor<2>) -> Tensor<1> {
+    /// The part of a score: the logarithmic distances of vectors `[n, all features]` in standard deviations of those of normal
+    /// vectors, `[n]`, times the weight.
+    pub(super) fn part(&self, vectors: &Tensor<2>) -> Tensor<1> {
+        let parts = self.columns.iter().map(|[start, end]| vectors.clone().narrow(1, *start, end - start));
+        let distances = self.log_distances(Tensor::cat(parts.collect(), 1));
+        let standard = self.standard.value();
+        (distances - standard.clone().narrow(0, 0, 1)) * standard.narrow(0, 1, 1)
+    }
+
+    /// Logarithms of the distances of vectors `[n, features]` from the mixture, `[n]`: ln(1 + d^2) / 2, where d^2 is twice the
+    /// negative log-density over the sum of the components' highest densities. With one component d is Mahalanobis's distance
+    /// in the space of the principal components. The logarithm has a small rounding error for vectors that are far from all
+    /// components, or at the centre of one.
+    pub(super) fn log_distances(&self, vectors: Tensor<2>) -> Tensor<1> {
+        let squares = self.negative_log_density(vectors).mul_scalar(2.0);
+        // Below 0 by rounding only.
+        squares.clamp_min(0.0).add_scalar(1.0).log().mul_scalar(0.5)
+    }
+
+    fn negative_log_density(&self, vectors: Tensor<2>) -> Tensor<1> {
         let peaks = self.peaks.value();
         let factors = self.factors.value();
         let ([count, _], [components], [dimensions, _]) = (vectors.dims(), peaks.dims(), factors.dims());

@@ -1,8 +1,8 @@
 //! Distances from normal tiles in the features of a pretrained backbone. Needs no anomalous tile, because it learns only the
 //! features of normal ones. A bank is after PatchCore (Roth and others, 2022), with two changes: distances are Mahalanobis's,
 //! as in PaDiM (Defard and others, 2021), because features of one tissue vary together; and whole tiles have a separate bank,
-//! because in tissue the arrangement is anomalous more often than any single patch. In place of the distance, the score can
-//! be the negative log-density under a mixture of Gaussians.
+//! because in tissue the arrangement is anomalous more often than any single patch. In place of that distance, the score can
+//! be the distance from mixtures of Gaussians.
 
 mod bank;
 mod config;
@@ -12,6 +12,7 @@ mod mixture;
 mod vectors;
 
 use burn::module::Module;
+use burn::tensor::activation::softplus;
 use burn::tensor::{Device, Int, Tensor};
 
 use bank::Bank;
@@ -28,7 +29,7 @@ use super::{LossOptions, OnePass, PixelValues, Scores, TileModel};
 pub struct MemoryBank {
     backbone: Backbone,
     tile: Option<Bank>,
-    mixture: Option<Mixture>,
+    mixtures: Vec<Mixture>,
     patch: Option<Bank>,
     side: usize,
     #[module(skip)]
@@ -36,9 +37,9 @@ pub struct MemoryBank {
 }
 
 impl MemoryBank {
-    /// The model with other banks and mixture.
-    fn with_banks(self, tile: Option<Bank>, mixture: Option<Mixture>, patch: Option<Bank>) -> Self {
-        Self { tile, mixture, patch, ..self }
+    /// The model with other banks and mixtures.
+    fn with_banks(self, tile: Option<Bank>, mixtures: Vec<Mixture>, patch: Option<Bank>) -> Self {
+        Self { tile, mixtures, patch, ..self }
     }
 
     /// Patches along a side of the tile, if there is a bank for them.
@@ -72,10 +73,12 @@ impl TileModel for MemoryBank {
         Self {
             backbone: Backbone::new(backbone.name, backbone.depth(), backbone.width, device),
             tile: settings.tile.as_ref().map(|tile| Bank::new("tile", [whole, tile.entries], tile.neighbours, device)),
-            mixture: settings
-                .mixture
-                .as_ref()
-                .map(|mixture| Mixture::new(whole, [mixture.components, mixture.dimensions], device)),
+            mixtures: settings
+                .mixtures
+                .iter()
+                .enumerate()
+                .map(|(at, one)| Mixture::new(at, settings.columns(one), [one.components, one.dimensions], device))
+                .collect(),
             patch: settings.patch.as_ref().map(|patch| Bank::new("patch", [of_patch, patch.entries], 1, device)),
             side: settings.patch.as_ref().map_or(1, |patch| patch.side),
             extraction: Extraction::new(backbone, settings.pooling),
@@ -90,9 +93,13 @@ impl TileModel for MemoryBank {
             .as_ref()
             .zip(patches)
             .map(|(bank, patches)| bank.distances(patches).reshape([batch, 1, self.side, self.side]));
-        let score = match (&self.tile, &self.mixture, &map) {
+        // Parts with weights of both signs cancel. A sum near 0 would have a large relative rounding error; its softplus is not
+        // near 0.
+        let of_mixtures = self.mixtures.iter().map(|mixture| mixture.part(&whole)).reduce(|sum, part| sum + part);
+        let of_mixtures = of_mixtures.map(|sum| softplus(sum, 1.0));
+        let score = match (&self.tile, of_mixtures, &map) {
             (Some(bank), _, _) => bank.distances(whole),
-            (None, Some(mixture), _) => mixture.negative_log_density(whole),
+            (None, Some(score), _) => score,
             (None, None, Some(map)) => map.clone().mean_dim(3).mean_dim(2).reshape([batch]),
             // A configuration with none of them is refused.
             (None, None, None) => Tensor::zeros([batch], &whole.device()),
@@ -146,10 +153,11 @@ mod tests {
     }
 
     #[test]
-    fn a_mixture_keeps_the_promises_of_a_kind() {
+    fn mixtures_keep_the_promises_of_a_kind() {
         crate::model::testing::check_kind(
-            "{kind: memory_bank, backbone: {name: resnet18, weights: random, stages: [1], width: 0.25}, pooling: \
-             mean_and_centre, tile: null, mixture: {components: 2, dimensions: 3}, patch: null}",
+            "{kind: memory_bank, backbone: {name: resnet18, weights: random, stages: [1, 2], width: 0.25}, pooling: \
+             mean_centre_and_deviation, tile: null, patch: null, mixtures: [{components: 2, dimensions: 3}, {stages: [2], \
+             of: [mean, deviation], components: 1, dimensions: 2, weight: -0.5}]}",
         );
     }
 }

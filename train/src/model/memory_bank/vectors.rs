@@ -22,8 +22,11 @@ pub(super) fn row(values: &Array1<f64>, device: &Device) -> Tensor<1> {
     Tensor::from_data(TensorData::new(values.iter().map(|value| *value as f32).collect::<Vec<_>>(), shape), device)
 }
 
+/// Below this a deviation is that of rounding.
+const LEAST_DEVIATION: f64 = 1e-7;
+
 /// Root of the mean square of centred values; 1 for a constant.
 pub(super) fn deviation(column: ArrayView1<'_, f64>) -> f64 {
     let root = (column.dot(&column) / column.len() as f64).sqrt();
-    if root > 1e-9 { root } else { 1.0 }
+    if root > LEAST_DEVIATION { root } else { 1.0 }
 }
