@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType};
@@ -127,9 +128,8 @@ fn write_column<T: DataType>(
 }
 
 fn parquet_rows(file: File, columns: Columns) -> Result<RowsRead, String> {
-    let reader = SerializedFileReader::new(file).map_err(|error| error.to_string())?;
-    let row = move |row: parquet::errors::Result<Row>| {
-        let row = row.map_err(|error| error.to_string())?;
+    let mut rows = readable(|| SerializedFileReader::new(file).map(IntoIterator::into_iter))?;
+    let row = move |row: Row| {
         let fields: Vec<(&String, &Field)> = row.get_column_iter().collect();
         if !fields.iter().map(|(name, _)| name.as_str()).eq(columns.names()) {
             return Err(format!("a row with other columns than {:?}", columns.names().collect::<Vec<_>>()));
@@ -143,5 +143,21 @@ fn parquet_rows(file: File, columns: Columns) -> Result<RowsRead, String> {
         };
         columns.row(columns.as_slice().iter().zip(fields).map(cell).collect::<Result<_, _>>()?)
     };
-    Ok(Box::new(reader.into_iter().map(row)))
+    let mut damaged = false;
+    Ok(Box::new(std::iter::from_fn(move || {
+        if damaged {
+            return None;
+        }
+        let next = readable(|| rows.next().transpose()).transpose();
+        damaged = matches!(next, Some(Err(_)));
+        next.map(|next| next.and_then(&row))
+    })))
+}
+
+/// What the library reads. It panics on some damaged files, such as those with a negative position.
+fn readable<T>(read: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(found) => found.map_err(|error| error.to_string()),
+        Err(_) => Err("it is no Parquet that can be read".to_owned()),
+    }
 }
