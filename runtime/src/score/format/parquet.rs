@@ -154,7 +154,7 @@ fn parquet_rows(file: File, columns: Columns) -> Result<RowsRead, String> {
     })))
 }
 
-/// What the library reads. It panics on some damaged files, such as those with a negative position.
+/// The result of a call of the library, which panics on some damaged files, such as those with a negative position.
 fn readable<T>(read: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(read)) {
         Ok(found) => found.map_err(|error| error.to_string()),

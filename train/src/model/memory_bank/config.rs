@@ -39,8 +39,8 @@ impl Default for PatchBankConfig {
     }
 }
 
-/// A density of whole normal tiles: Gaussians in the space of the first principal components of their vectors, or of the parts that
-/// `stages` and `of` name.
+/// A density of whole normal tiles: Gaussians in the space of the first principal components of their vectors, or of the
+/// parts that `stages` and `of` name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MixtureConfig {

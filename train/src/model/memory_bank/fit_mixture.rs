@@ -243,9 +243,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_fitted_is_refused_with_the_key() {
-        let refused = |components, dimensions, values| {
+        let refused = |components, dimensions, values: Vec<f64>| {
             let config = MixtureConfig { components, dimensions, ..MixtureConfig::default() };
-            let values: Vec<f64> = values;
             fitted(1, &config, vec![[0, 3]], (&values, 3), 1, &Device::flex()).unwrap_err().to_string()
         };
         let few = refused(8, 2, clusters(31));
