@@ -161,3 +161,46 @@ fn readable<T>(read: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T, S
         Err(_) => Err("it is no Parquet that can be read".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use crate::decision::DecisionRule;
+    use crate::fuzzing;
+    use crate::score::{Columns, Format, RowWriter, ScoreRow};
+
+    #[test]
+    fn a_file_with_any_byte_changed_or_cut_anywhere_is_read_or_refused() {
+        let classes = ["benign", "tumour"].map(str::to_owned).to_vec();
+        let rule = DecisionRule::new(0.5, classes.clone(), &classes[..1]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scores.parquet");
+        let mut writer = RowWriter::to_file(&path, Format::Parquet, &Columns::for_files(&classes)).unwrap();
+        writer.write(&ScoreRow::scored("a.png".to_owned(), 0.75, vec![0.25, 0.75], &rule)).unwrap();
+        writer.write(&ScoreRow::failed("b.png".to_owned(), "truncated: the image data end early")).unwrap();
+        writer.finish().unwrap();
+        let sound = std::fs::read(&path).unwrap();
+
+        let read = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            fuzzing::rows(&path, Format::Parquet, &classes)
+                .map_err(|error| error.to_string())?
+                .into_iter()
+                .collect::<Result<Vec<_>, _>>()
+        };
+        assert_eq!(read(&sound).unwrap().len(), 2);
+        for end in 0..sound.len() {
+            assert!(read(&sound[..end]).is_err(), "cut to {end} bytes of {}", sound.len());
+        }
+        for at in 0..sound.len() {
+            for change in [0x01, 0x80, 0xff] {
+                let mut damaged = sound.clone();
+                damaged[at] ^= change;
+                for row in read(&damaged).unwrap_or_default() {
+                    assert_eq!(row.is_ok(), row.score.is_some_and(f32::is_finite), "byte {at}, {change}: {row:?}");
+                }
+            }
+        }
+    }
+}
