@@ -16,6 +16,36 @@ use crate::support::{Kind, command, contents, copy, finish, fixture, kiln, names
 const NOT_FROM_THE_SEED: [&str; 4] = ["history.jsonl", "run.json", "report.html", "pictures/loss.png"];
 
 #[test]
+fn a_rate_of_the_threshold_is_checked_before_the_first_step() {
+    let (fixture, folder) = (fixture(), scratch());
+    let run = folder.path().join("run");
+    let train = |rule: &str| {
+        let set = format!("threshold={rule}");
+        let epochs = "training.epochs=1";
+        kiln!(
+            "train",
+            fixture.config(Kind::Cnn),
+            "--data",
+            fixture.tiles(),
+            "--out",
+            &run,
+            "--set",
+            epochs,
+            "--set",
+            set
+        )
+    };
+    let few = train("sensitivity:0.999").code(2);
+    few.says(&["`sensitivity:0.999` needs at least 999 anomalous tiles", "validation split", "lower rate"]);
+    for wrong in ["sensitivity:1.5", "sensitivity", "0.5", "max_f2"] {
+        train(wrong).code(2).says(&["threshold", wrong, "sensitivity:0.95"]);
+    }
+    assert!(!run.join("config.yaml").exists(), "a refused training left a configuration behind");
+    train("specificity:0.5").code(0);
+    assert_eq!(read_json(&run.join("run.json"))["threshold"]["rule"], "specificity:0.5");
+}
+
+#[test]
 fn the_same_seed_gives_the_same_run_whatever_the_number_of_threads() {
     let fixture = fixture();
     let folder = scratch();

@@ -4,6 +4,7 @@
 pub(super) fn train(error: &kiln_train::Error) -> Option<String> {
     use kiln_train::Error;
     use kiln_train::data::DataError;
+    use kiln_train::metrics::MetricsError;
 
     let hint = match error {
         Error::NoData => "give --data DIR, or make a data set with `kiln data synth --out DIR`",
@@ -20,6 +21,9 @@ pub(super) fn train(error: &kiln_train::Error) -> Option<String> {
         Error::Data(DataError::Resolution { .. }) => "list the tiles with `kiln slide tile --mpp`",
         Error::Data(DataError::OneKind { .. }) => {
             "evaluate tiles of both kinds, or compute the scores alone with `kiln score`"
+        }
+        Error::Metrics(MetricsError::FewTiles { .. }) => {
+            "add tiles to the validation split with a `split` column, --split-file or data.split, or set a lower rate"
         }
         Error::SplitLacks { .. } => {
             "assign some with a `split` column or with --split-file, or change the fractions in data.split"

@@ -166,8 +166,8 @@ struct OutputArgs {
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     normal_classes: Vec<String>,
 
-    /// Threshold of the score: a number, or max_f1 or youden to choose it on the labelled tiles of --data [default: 0.5
-    /// for probabilities].
+    /// Threshold of the score: a number, or a rule that chooses it on the labelled tiles of --data: max_f1, youden,
+    /// sensitivity:RATE, specificity:RATE [default: 0.5 for probabilities].
     #[arg(long, value_name = "X|RULE", value_parser = threshold, allow_hyphen_values = true)]
     threshold: Option<ThresholdSpec>,
 
@@ -206,7 +206,7 @@ fn meaning(text: &str) -> Result<(String, Meaning), String> {
 fn threshold(text: &str) -> Result<ThresholdSpec, String> {
     match text.parse::<f64>() {
         Ok(value) => Ok(ThresholdSpec::Value(value)),
-        Err(_) => text.parse().map(ThresholdSpec::Rule).map_err(|_| format!("`{text}` is no number, max_f1 or youden")),
+        Err(_) => text.parse().map(ThresholdSpec::Rule).map_err(|error| format!("no number, and {error}")),
     }
 }
 

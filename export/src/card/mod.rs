@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 
 use kiln_runtime::bundle::manifest::Manifest;
 use kiln_train::data::Split;
+use kiln_train::metrics::ThresholdRule;
 use kiln_train::training::SplitFacts;
 use serde_json::Value;
 
@@ -141,12 +142,8 @@ fn decision(manifest: &Manifest) -> String {
 }
 
 /// The criterion of a rule.
-fn rule(name: &str) -> &'static str {
-    match name {
-        "max_f1" => "the highest F1",
-        "youden" => "the highest sensitivity + specificity - 1",
-        _ => "see the configuration",
-    }
+fn rule(name: &str) -> String {
+    name.parse::<ThresholdRule>().map_or_else(|_| "see the configuration".to_owned(), |rule| rule.description())
 }
 
 /// The main keys of the configuration; all of it is in `manifest.json`.

@@ -82,7 +82,11 @@ fn decision(manifest: &Manifest) -> String {
     let mut text = format!(
         "A tile with `score >= {}` is anomalous. The threshold was {} ({}).\n",
         threshold.value,
-        if threshold.rule == "stated" { "stated" } else { "chosen" },
+        if threshold.rule == "stated" {
+            "stated".to_owned()
+        } else {
+            format!("chosen by the rule `{}`", threshold.rule)
+        },
         escaped(&threshold.chosen_on)
     );
     if !manifest.classes.is_empty() {

@@ -16,6 +16,9 @@ use crate::Result;
 /// The most labelled tiles that a threshold is chosen on.
 const MOST: usize = 512;
 
+/// The same for a rate, which takes more tiles the nearer it is to 1.
+const MOST_FOR_RATE: usize = 4096;
+
 /// The threshold of the bundle.
 pub(super) fn resolve(
     spec: &Spec,
@@ -49,7 +52,8 @@ pub(super) fn resolve(
             Ok(stated(0.5, "default", "no data: anomalib normalises its scores to a threshold of 0.5"))
         }
         None => {
-            let reason = "the score has no natural threshold; state a number, or max_f1 or youden with labelled tiles";
+            let reason =
+                "the score has no natural threshold; state a number, or a rule such as max_f1 with labelled tiles";
             Err(ImportError::spec("threshold", reason).into())
         }
     }
@@ -63,7 +67,11 @@ fn chosen(
     untouched: &mut Untouched,
     input: &Input,
 ) -> Result<Threshold> {
-    let scored = scored(plan, data, untouched, input)?;
+    let most = match rule {
+        ThresholdRule::MaxF1 | ThresholdRule::Youden => MOST,
+        ThresholdRule::Sensitivity(_) | ThresholdRule::Specificity(_) => MOST_FOR_RATE,
+    };
+    let scored = scored(plan, data, most, untouched, input)?;
     let value = rule.choose(&scored).map_err(|error| ImportError::spec("threshold", error.to_string()))?;
     let auroc = auroc(&scored).map(|auroc| format!(", AUROC {auroc:.3}")).unwrap_or_default();
     Ok(Threshold {
@@ -74,7 +82,7 @@ fn chosen(
 }
 
 /// Scores and truth of labelled tiles.
-fn scored(plan: &Plan, data: &Data, untouched: &mut Untouched, input: &Input) -> Result<Vec<Scored>> {
+fn scored(plan: &Plan, data: &Data, most: usize, untouched: &mut Untouched, input: &Input) -> Result<Vec<Scored>> {
     let normal = |label: &str| {
         if plan.normal_classes.is_empty() {
             NORMAL_LABELS.contains(&label.to_lowercase().as_str())
@@ -82,7 +90,7 @@ fn scored(plan: &Plan, data: &Data, untouched: &mut Untouched, input: &Input) ->
             plan.normal_classes.iter().any(|name| name == label)
         }
     };
-    let chosen = data.some(MOST);
+    let chosen = data.some(most);
     let mut scored = Vec::with_capacity(chosen.len());
     for index in &chosen {
         let tile = data.tile(*index)?;

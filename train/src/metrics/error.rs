@@ -2,6 +2,8 @@
 
 use kiln_files::Fault;
 
+use super::ThresholdRule;
+
 /// An error in the input of a metric.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -34,8 +36,23 @@ pub enum MetricsError {
     #[error("the threshold is {0}, not a finite number; choose it again on the validation split")]
     Threshold(f64),
     /// An unknown name of a rule.
-    #[error("unknown threshold rule `{0}`; the rules are max_f1 and youden")]
+    #[error(
+        "unknown threshold rule `{0}`; the rules are max_f1, youden, sensitivity:RATE and specificity:RATE, where RATE is \
+         between 0 and 1, as in sensitivity:0.95"
+    )]
     Rule(String),
+    /// Too few tiles for a rate.
+    #[error("the threshold rule `{rule}` needs at least {least} {kind} tiles to choose on, and there are {found}")]
+    FewTiles {
+        /// The rule.
+        rule: ThresholdRule,
+        /// `normal` or `anomalous`: the kind that the rate is of.
+        kind: &'static str,
+        /// The least number of them.
+        least: usize,
+        /// Their number.
+        found: usize,
+    },
     /// Too few resamples for a percentile interval.
     #[error("{found} bootstrap resamples are too few for a 95 % interval; use {least} or more (2000 is usual)")]
     Resamples {

@@ -165,6 +165,77 @@ fn rules_choose_what_their_names_say() {
 }
 
 #[test]
+fn a_rate_is_kept_on_further_tiles_and_costs_the_least_of_the_other() {
+    // 39 anomalous tiles at 1, 2, ..., and 39 normal ones half a point below.
+    let scores: Vec<f64> = (1..=39).flat_map(|at| [f64::from(at), f64::from(at) - 0.5]).collect();
+    let anomalous: Vec<bool> = (0..78).map(|at| at % 2 == 0).collect();
+    let tiles = scored(&scores, &anomalous);
+    // A further anomalous tile has each rank of 40 with the same probability: at most two of them may be below.
+    let chosen = |rule: &str| rule.parse::<ThresholdRule>().unwrap().choose(&tiles).unwrap();
+    close(chosen("sensitivity:0.95"), 1.75, 1e-6);
+    close(chosen("sensitivity:0.9"), 3.75, 1e-6);
+    close(chosen("specificity:0.95"), 37.75, 1e-6);
+    close(chosen("specificity:0.9"), 35.75, 1e-6);
+    // The lowest threshold of all finds every tile: with fewer than 39 tiles, 0.975 cannot be promised.
+    close(chosen("sensitivity:0.975"), 0.75, 1e-6);
+    let error = ThresholdRule::Sensitivity(0.975).choose(&tiles[2..]).unwrap_err().to_string();
+    assert!(
+        error.contains("`sensitivity:0.975` needs at least 39 anomalous") && error.contains("there are 38"),
+        "{error}"
+    );
+    for (rate, least) in [(0.9, 9), (0.95, 19), (0.99, 99), (0.5, 1), (0.3, 1), (0.9999, 9999)] {
+        for rule in [ThresholdRule::Sensitivity(rate), ThresholdRule::Specificity(rate)] {
+            assert!(rule.check(least, least).is_ok() && rule.check(least - 1, least - 1).is_err(), "{rule}");
+        }
+    }
+    assert!(ThresholdRule::Sensitivity(0.9).check(0, 9).is_ok() && ThresholdRule::Specificity(0.9).check(9, 0).is_ok());
+}
+
+#[test]
+fn where_no_threshold_keeps_a_specificity_no_tile_is_anomalous() {
+    let rule = ThresholdRule::Specificity(0.6);
+    let threshold = rule.choose(&scored(&[0.9, 0.8, 0.1], &[false, true, false])).unwrap();
+    assert!(threshold > 0.9 && threshold < 0.9 + 1e-6 && f64::from(threshold as f32) == threshold, "{threshold}");
+    let threshold = rule.choose(&scored(&[1e300, 0.8, 0.1], &[false, true, false])).unwrap();
+    assert!(threshold > 1e300 && threshold.is_finite());
+    // Equal scores across the limit are one step.
+    let threshold = rule.choose(&scored(&[0.9, 0.9, 0.1], &[false, true, false])).unwrap();
+    assert!(threshold > 0.9, "{threshold}");
+    close(
+        ThresholdRule::Specificity(0.3).choose(&scored(&[0.9, 0.8, 0.1], &[false, true, false])).unwrap(),
+        0.45,
+        1e-6,
+    );
+}
+
+#[test]
+fn an_allowed_error_that_gains_nothing_is_not_made() {
+    // Separated classes with wide gaps among the tiles that the rate would give up.
+    let scores: Vec<f64> = (0..20).map(|at| f64::from(at) * if at < 10 { 1.0 } else { 3.0 }).collect();
+    let anomalous: Vec<bool> = (0..20).map(|at| at >= 10).collect();
+    let tiles = scored(&scores, &anomalous);
+    for rule in ["sensitivity:0.5", "specificity:0.5", "sensitivity:0.9", "specificity:0.9", "youden"] {
+        close(rule.parse::<ThresholdRule>().unwrap().choose(&tiles).unwrap(), 19.5, 1e-6);
+    }
+}
+
+#[test]
+fn a_rule_is_written_as_it_is_read() {
+    for text in ["max_f1", "youden", "sensitivity:0.95", "specificity:0.995"] {
+        let rule: ThresholdRule = text.parse().unwrap();
+        assert_eq!(rule.to_string(), text);
+        assert_eq!(serde_yaml::to_string(&rule).unwrap().trim(), text);
+        assert_eq!(serde_yaml::from_str::<ThresholdRule>(text).unwrap(), rule);
+    }
+    for text in
+        ["max_f2", "sensitivity", "sensitivity:", "sensitivity:0", "sensitivity:1", "specificity:NaN", "youden:1", "95"]
+    {
+        let error = text.parse::<ThresholdRule>().unwrap_err().to_string();
+        assert!(error.contains(&format!("`{text}`")) && error.contains("sensitivity:0.95"), "{error}");
+    }
+}
+
+#[test]
 fn a_threshold_survives_single_precision() {
     let threshold = ThresholdRule::MaxF1.choose(&tiles()).unwrap();
     assert_eq!(f64::from(threshold as f32), threshold);
@@ -202,7 +273,6 @@ fn meaningless_input_is_refused_by_name() {
     );
     assert!(measure(&tiles, 0.5, Some(&tiles[1..]), Bootstrap::default()).is_err());
     assert!(measure(&tiles, 0.5, None, Bootstrap { resamples: 10, seed: 0 }).is_err());
-    assert!("max_f2".parse::<ThresholdRule>().unwrap_err().to_string().contains("max_f2"));
 }
 
 /// 200 rows of uniform features, of which the first and the fifth lean with the label.

@@ -7,51 +7,91 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::ranking::roc_curve;
+use super::ranking::{RocPoint, roc_curve};
 use super::{MetricsError, Scored};
 
 /// Rule for the choice of a threshold. Choose it on the validation split, never on the test split.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum ThresholdRule {
     /// The highest F1 score.
     #[default]
     MaxF1,
     /// The highest sensitivity + specificity - 1 (Youden, Cancer 1950).
     Youden,
+    /// The highest specificity at which a further anomalous tile is found with at least this probability, over 0 and below 1.
+    ///
+    /// Further tiles must be exchangeable with the given ones, which those of other slides are not quite. Of n anomalous tiles
+    /// at most floor((n + 1)(1 - sensitivity)) - 1 may be missed, as in split conformal prediction: a further one has any rank
+    /// among them with the same probability.
+    Sensitivity(f64),
+    /// The highest sensitivity at which a further normal tile is called normal with at least this probability, over 0 and
+    /// below 1. As [`ThresholdRule::Sensitivity`], with the classes exchanged.
+    Specificity(f64),
 }
 
 impl ThresholdRule {
-    /// The name in configurations and manifests.
+    /// The rule in words, such as `the highest F1`.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub fn description(&self) -> String {
         match self {
-            Self::MaxF1 => "max_f1",
-            Self::Youden => "youden",
+            Self::MaxF1 => "the highest F1".to_owned(),
+            Self::Youden => "the highest sensitivity + specificity - 1".to_owned(),
+            Self::Sensitivity(rate) => format!("the highest specificity at a sensitivity of at least {rate}"),
+            Self::Specificity(rate) => format!("the highest sensitivity at a specificity of at least {rate}"),
         }
     }
 
-    /// The best threshold on these tiles. Of equally good thresholds it takes the one in the widest gap between scores,
-    /// which is the most robust. If the two neighbouring scores differ in single precision, the threshold is a
-    /// single-precision number too, so that a server that compares in f32 makes the same decisions.
+    /// Checks that so many tiles are enough for the rule.
     ///
     /// # Errors
-    /// No tiles, one class only, or a score that is not finite.
+    /// [`MetricsError::FewTiles`].
+    pub fn check(self, normal: usize, anomalous: usize) -> Result<(), MetricsError> {
+        let (rate, found, kind) = match self {
+            Self::MaxF1 | Self::Youden => return Ok(()),
+            Self::Sensitivity(rate) => (rate, anomalous, "anomalous"),
+            Self::Specificity(rate) => (rate, normal, "normal"),
+        };
+        if wrong_allowed(rate, found).is_some() {
+            return Ok(());
+        }
+        let least = ((1.0 - ROUNDING) / (1.0 - rate)).ceil() as usize - 1;
+        Err(MetricsError::FewTiles { rule: self, kind, least, found })
+    }
+
+    /// The best threshold on these tiles. Of thresholds with the same errors it takes the one in the widest gap between scores,
+    /// which is the most robust. Where none keeps the rate and calls a tile anomalous, because the highest scores are those of
+    /// normal tiles, it takes the next number above all scores. If the two neighbouring scores differ in single precision, the
+    /// threshold is a single-precision number too, so that a server that compares in f32 makes the same decisions.
+    ///
+    /// # Errors
+    /// No tiles, one class only, a score that is not finite, or too few tiles for a rate.
     pub fn choose(self, scored: &[Scored]) -> Result<f64, MetricsError> {
         let curve = roc_curve(scored)?;
-        let anomalous = scored.iter().filter(|tile| tile.anomalous).count() as f64;
-        let normal = scored.len() as f64 - anomalous;
-        // At the first point no tile is anomalous, which is never the best.
-        let mut best = Candidate { merit: f64::NEG_INFINITY, gap: 0.0, threshold: 0.0 };
+        let anomalous = scored.iter().filter(|tile| tile.anomalous).count();
+        let normal = scored.len() - anomalous;
+        self.check(normal, anomalous)?;
+        let wrong_allowed = match self {
+            Self::MaxF1 | Self::Youden => None,
+            Self::Sensitivity(rate) => wrong_allowed(rate, anomalous),
+            Self::Specificity(rate) => wrong_allowed(rate, normal),
+        };
+        let wrong_allowed = wrong_allowed.unwrap_or_default() as f64 + 0.5;
+        let (anomalous, normal) = (anomalous as f64, normal as f64);
+        // At the first point no tile is anomalous.
+        let mut best = Candidate { merit: f64::NEG_INFINITY, spared: 0.0, gap: 0.0, threshold: above(&curve) };
         for (at, point) in curve.iter().enumerate().skip(1) {
             let below = curve.get(at + 1).map_or(point.threshold, |next| next.threshold);
             let (tp, fp) = (point.true_positive_rate * anomalous, point.false_positive_rate * normal);
-            let merit = match self {
-                Self::MaxF1 => 2.0 * tp / (tp + fp + anomalous),
-                Self::Youden => point.true_positive_rate - point.false_positive_rate,
+            let (merit, spared) = match self {
+                Self::MaxF1 => (2.0 * tp / (tp + fp + anomalous), 0.0),
+                Self::Youden => (point.true_positive_rate - point.false_positive_rate, 0.0),
+                Self::Sensitivity(_) if anomalous - tp < wrong_allowed => (-fp, tp),
+                Self::Specificity(_) if fp < wrong_allowed => (tp, -fp),
+                Self::Sensitivity(_) | Self::Specificity(_) => continue,
             };
             let candidate =
-                Candidate { merit, gap: point.threshold - below, threshold: midpoint(below, point.threshold) };
+                Candidate { merit, spared, gap: point.threshold - below, threshold: midpoint(below, point.threshold) };
             if candidate.beats(&best) {
                 best = candidate;
             }
@@ -60,8 +100,20 @@ impl ThresholdRule {
     }
 }
 
+/// Rates are decimal fractions: 10 (1 - 0.9) is 1.
+const ROUNDING: f64 = 1e-9;
+
+/// The number of `tiles` that a threshold may put on the wrong side, for a further one to be on the right side with a
+/// probability of at least `rate`; `None` if there are too few.
+fn wrong_allowed(rate: f64, tiles: usize) -> Option<usize> {
+    (((tiles + 1) as f64 * (1.0 - rate) + ROUNDING).floor() as usize).checked_sub(1)
+}
+
 struct Candidate {
+    /// What the rule asks for.
     merit: f64,
+    /// Of equal merit, fewer errors of the kind that the rate limits.
+    spared: f64,
     gap: f64,
     threshold: f64,
 }
@@ -69,8 +121,18 @@ struct Candidate {
 impl Candidate {
     fn beats(&self, other: &Self) -> bool {
         // Values that differ only by rounding are equal.
-        if (self.merit - other.merit).abs() > 1e-12 { self.merit > other.merit } else { self.gap > other.gap }
+        let order = [(self.merit, other.merit), (self.spared, other.spared)];
+        let differs = order.into_iter().find(|(own, other)| (own - other).abs() > 1e-12);
+        differs.map_or(self.gap > other.gap, |(own, other)| own > other)
     }
+}
+
+/// The next number above all scores of a curve, in single precision if it can be.
+fn above(curve: &[RocPoint]) -> f64 {
+    let highest =
+        curve.iter().map(|point| point.threshold).filter(|threshold| threshold.is_finite()).fold(f64::MIN, f64::max);
+    let single = f64::from((highest as f32).next_up());
+    if single.is_finite() { single } else { highest.next_up() }
 }
 
 /// A number in `(low, high]`, midway if it can be represented.
@@ -82,19 +144,42 @@ fn midpoint(low: f64, high: f64) -> f64 {
 
 impl fmt::Display for ThresholdRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        match self {
+            Self::MaxF1 => f.write_str("max_f1"),
+            Self::Youden => f.write_str("youden"),
+            Self::Sensitivity(rate) => write!(f, "sensitivity:{rate}"),
+            Self::Specificity(rate) => write!(f, "specificity:{rate}"),
+        }
     }
 }
 
 impl FromStr for ThresholdRule {
     type Err = MetricsError;
 
-    fn from_str(name: &str) -> Result<Self, MetricsError> {
-        match name {
-            "max_f1" => Ok(Self::MaxF1),
-            "youden" => Ok(Self::Youden),
-            _ => Err(MetricsError::Rule(name.to_owned())),
-        }
+    fn from_str(text: &str) -> Result<Self, MetricsError> {
+        let rate = |text: &str| text.parse().ok().filter(|rate| 0.0 < *rate && *rate < 1.0);
+        let rule = match text.split_once(':') {
+            None if text == "max_f1" => Some(Self::MaxF1),
+            None if text == "youden" => Some(Self::Youden),
+            Some(("sensitivity", text)) => rate(text).map(Self::Sensitivity),
+            Some(("specificity", text)) => rate(text).map(Self::Specificity),
+            _ => None,
+        };
+        rule.ok_or_else(|| MetricsError::Rule(text.to_owned()))
+    }
+}
+
+impl From<ThresholdRule> for String {
+    fn from(rule: ThresholdRule) -> Self {
+        rule.to_string()
+    }
+}
+
+impl TryFrom<String> for ThresholdRule {
+    type Error = MetricsError;
+
+    fn try_from(text: String) -> Result<Self, MetricsError> {
+        text.parse()
     }
 }
 

@@ -134,7 +134,8 @@ impl Prepared {
         Err(Error::Config { origin: "data.synthesis.generated".to_owned(), reason })
     }
 
-    /// Refuses a split that lacks normal or anomalous tiles; otherwise the error would come hours later.
+    /// Refuses a split that lacks normal or anomalous tiles, or has too few for the threshold; otherwise the error would come
+    /// hours later.
     fn check_splits(&self) -> Result<()> {
         let learns_anomalies = self.config.model.has_classes() && self.config.data.synthesis.generated == 0.0;
         for split in Split::ALL {
@@ -144,6 +145,10 @@ impl Prepared {
             let missing = match (tiles.len() - anomalous, anomalous) {
                 (0, _) => LabelKind::Normal,
                 (_, 0) if needs_both => LabelKind::Anomalous,
+                (normal, _) if split == Split::Val => {
+                    self.config.threshold.check(normal, anomalous)?;
+                    continue;
+                }
                 _ => continue,
             };
             return Err(Error::SplitLacks { split, tiles: tiles.len(), missing });

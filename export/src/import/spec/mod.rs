@@ -119,7 +119,7 @@ impl Size {
 
 /// A threshold, or the rule by which it is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a number, max_f1, youden, sensitivity:RATE or specificity:RATE")]
 pub enum ThresholdSpec {
     /// Tiles that score at or above this are anomalous.
     Value(f64),

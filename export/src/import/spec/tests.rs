@@ -19,6 +19,8 @@ fn every_key_of_the_description_is_read() {
     assert_eq!(spec.input.size.map(Size::sides), Some([96, 128]));
     assert_eq!(spec.outputs["z"], Meaning::Drop);
     assert_eq!(spec.input.mean, Some([1.0, 2.0, 3.0]));
+    let rule = kiln_train::metrics::ThresholdRule::Specificity(0.9);
+    assert_eq!(read("threshold: specificity:0.9").unwrap().threshold, Some(ThresholdSpec::Rule(rule)));
     // JSON is YAML too.
     assert_eq!(read("{\"threshold\": 0.25}").unwrap().threshold, Some(ThresholdSpec::Value(0.25)));
 }
@@ -30,6 +32,7 @@ fn unknown_keys_and_words_are_errors_that_name_what_was_meant() {
     assert!(read("input:\n  layout: CHWN\n").unwrap_err().contains("NCHW"));
     assert!(read("input:\n  mean: [1, 2]\n").is_err());
     assert!(read("- a list\n").is_err());
+    assert!(read("threshold: sensitivity:1.5\n").unwrap_err().contains("sensitivity:RATE"));
     assert!(read("outputs: {y: softmax}\n").unwrap_err().contains("logits"));
 }
 
