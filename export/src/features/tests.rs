@@ -61,7 +61,7 @@ fn features_of_onnx_runtime_are_those_of_burn() {
         format!("{{kind: transfer, backbone: {LITE}}}"),
         format!("{{kind: transfer, backbone: {RESNET}}}"),
         format!("{{kind: transfer, backbone: {}, pooling: mean_and_centre}}", at_96(RESNET)),
-        format!("{{kind: transfer, backbone: {}, pooling: mean_centre_and_deviation}}", at_96(LITE)),
+        format!("{{kind: transfer, backbone: {}, pooling: means_and_deviations}}", at_96(LITE)),
         format!("{{kind: memory_bank, backbone: {LITE}, {banks}}}"),
         format!("{{kind: memory_bank, backbone: {}, {banks}}}", at_96(LITE)),
     ];

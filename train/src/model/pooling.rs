@@ -14,6 +14,8 @@ pub enum Statistic {
     Centre,
     /// The standard deviation over all places: small for a uniform texture.
     Deviation,
+    /// The standard deviation over the central square.
+    CentreDeviation,
 }
 
 impl Statistic {
@@ -23,6 +25,7 @@ impl Statistic {
             Self::Mean => means(maps),
             Self::Centre => means(maps.into_iter().map(centre).collect()),
             Self::Deviation => deviations(maps),
+            Self::CentreDeviation => deviations(maps.into_iter().map(centre).collect()),
         }
     }
 }
@@ -38,6 +41,8 @@ pub enum Pooling {
     MeanAndCentre,
     /// Also the standard deviation of each map.
     MeanCentreAndDeviation,
+    /// The mean and the standard deviation of each map and of its central square.
+    MeansAndDeviations,
 }
 
 impl Pooling {
@@ -54,6 +59,9 @@ impl Pooling {
             Self::Mean => &[Statistic::Mean],
             Self::MeanAndCentre => &[Statistic::Mean, Statistic::Centre],
             Self::MeanCentreAndDeviation => &[Statistic::Mean, Statistic::Centre, Statistic::Deviation],
+            Self::MeansAndDeviations => {
+                &[Statistic::Mean, Statistic::Centre, Statistic::Deviation, Statistic::CentreDeviation]
+            }
         }
     }
 
@@ -144,5 +152,27 @@ mod tests {
         let deviations = [(4.0_f64 - 4.0 / 9.0).sqrt(), 1e-3, 3.0_f64.sqrt()];
         assert!(near(&found[..6], &pooled(Pooling::MeanAndCentre)) && near(&found[6..], &deviations), "{found:?}");
         assert_eq!(found.len(), Pooling::MeanCentreAndDeviation.features(3));
+
+        // Both centres are 6 and 2 everywhere. The coarse map is its own centre.
+        let all = pooled(Pooling::MeansAndDeviations);
+        assert!(near(&all[..9], &found) && near(&all[9..], &[1e-3, 1e-3, 3.0_f64.sqrt()]), "{all:?}");
+    }
+
+    #[test]
+    fn deviations_have_a_finite_gradient_where_a_map_is_constant() {
+        let device = Device::flex().autodiff();
+        let values: Vec<f32> = (0..32).map(|at| if at < 16 { 0.0 } else { at as f32 }).collect();
+        let maps = Tensor::<4>::from_data(TensorData::new(values, [1, 2, 4, 4]), &device).require_grad();
+        let gradients = Pooling::MeansAndDeviations.apply(vec![maps.clone()]).sum().backward();
+        let found = read(maps.grad(&gradients).unwrap().into_data()).unwrap();
+        // Of a constant map only the means have a gradient: 1 / 16, and 1 / 4 in the centre.
+        let is_centre = |at: usize| (1..3).contains(&(at / 4)) && (1..3).contains(&(at % 4));
+        for (at, value) in found[..16].iter().enumerate() {
+            let expected = if is_centre(at) { 1.0 / 16.0 + 1.0 / 4.0 } else { 1.0 / 16.0 };
+            assert!((value - expected).abs() < 1e-5, "{at}: {value}");
+        }
+        // A deviation grows where a value above the mean grows, by (x - mean) / (n deviation).
+        let corner = 1.0 / 16.0 + (31.0 - 23.5) / (16.0 * 21.25_f64.sqrt());
+        assert!((found[31] - corner).abs() < 1e-4, "{} is not {corner}", found[31]);
     }
 }

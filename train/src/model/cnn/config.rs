@@ -15,6 +15,8 @@ pub enum Head {
     Pooled,
     /// Also the mean over the central square, a third of the side, for tiles whose label is decided there.
     MeanAndCentre,
+    /// Also the standard deviations over all places and over that square, which distinguish textures.
+    MeansAndDeviations,
 }
 
 impl Head {
@@ -24,6 +26,7 @@ impl Head {
             Self::Flatten => None,
             Self::Pooled => Some(Pooling::Mean),
             Self::MeanAndCentre => Some(Pooling::MeanAndCentre),
+            Self::MeansAndDeviations => Some(Pooling::MeansAndDeviations),
         }
     }
 

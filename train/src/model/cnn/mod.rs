@@ -110,7 +110,9 @@ mod tests {
 
     #[test]
     fn a_cnn_at_fewer_pixels_keeps_the_promises_of_a_kind() {
-        for (head, side) in [("pooled", 96), ("flatten", 96), ("flatten", 99), ("mean_and_centre", 96)] {
+        for (head, side) in
+            [("pooled", 96), ("flatten", 96), ("flatten", 99), ("mean_and_centre", 96), ("means_and_deviations", 96)]
+        {
             let rest = format!("head: {head}, dense: [4], side: {side}");
             crate::model::testing::check_kind(&format!("{{kind: cnn, filters: [4, 4], {rest}}}"));
         }
