@@ -330,7 +330,7 @@ fn what_does_not_fit_a_backbone_is_named() {
         format!("{{kind: memory_bank, backbone: {BACKBONE}, tile: null, patch: null, mixtures: [{{{keys}}}]}}")
     };
     say(&mixtures("components: 200"), 2, &["model.mixtures[0].components", "200 components", "fewer"]);
-    say(&mixtures("of: [deviation]"), 2, &["model.mixtures[0].of", "mean_centre_and_deviation"]);
+    say(&mixtures("of: [deviation]"), 2, &["model.mixtures[0].of", "means_and_deviations"]);
     say(&mixtures("of: [spread]"), 2, &["model.mixtures", "spread", "deviation"]);
     let other = folder.path().join("other");
     fs::write(&path, config(&format!("{{kind: memory_bank, backbone: {BACKBONE}, tile: {{entries: 5000}}}}"))).unwrap();

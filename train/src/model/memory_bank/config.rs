@@ -52,8 +52,19 @@ pub struct MixtureConfig {
     pub components: usize,
     /// Number of principal components.
     pub dimensions: usize,
-    /// Factor on the distance in the score. A negative one makes tiles anomalous that are more typical than normal ones.
+    /// Factor on the distance in the score. A negative one makes tiles anomalous that are more typical than normal ones. It
+    /// lowers no score by more than a distance of two standard deviations does.
     pub weight: f64,
+}
+
+impl MixtureConfig {
+    /// The least that the part of a score with a negative weight can be: that of a tile two standard deviations farther away
+    /// than the mean normal tile. A tile that is like no tissue at all is far from every density; without the limit, that from a
+    /// density with a negative weight would make it normal.
+    pub(super) fn least_part(&self) -> Option<f64> {
+        const DEVIATIONS: f64 = 2.0;
+        (self.weight < 0.0).then_some(DEVIATIONS * self.weight)
+    }
 }
 
 impl Default for MixtureConfig {
@@ -130,7 +141,7 @@ impl MemoryBankConfig {
             let of = mixture.of.iter().all(|statistic| self.pooling.statistics().contains(statistic));
             let checks = [
                 (stages, "stages: model.backbone.stages must have all of them"),
-                (of, "of: model.pooling must compute it, such as mean_centre_and_deviation"),
+                (of, "of: model.pooling must compute it; means_and_deviations computes all"),
                 ((1..=256).contains(&mixture.components), "components: must be 1 to 256"),
                 ((1..=64).contains(&mixture.dimensions), "dimensions: must be 1 to 64"),
                 (mixture.weight.is_finite() && mixture.weight != 0.0, "weight: must be a number other than 0"),

@@ -71,6 +71,7 @@ pub(super) fn fitted(
     let factors = concatenate(Axis(1), &factors).map_err(|error| wrong(at, "components")(error.to_string()))?;
     Ok(Mixture::from_values(
         at,
+        config,
         columns,
         MixtureValues {
             centre: row(&centre, device),
@@ -216,17 +217,22 @@ mod tests {
         let values = clusters(2000);
         let vectors: Vec<[f32; 3]> =
             values.as_chunks::<3>().0.iter().map(|vector| vector.map(|value| value as f32)).collect();
-        for weight in [1.0, -0.5] {
+        let part = |weight: f64, vectors: &[[f32; 3]]| {
             let config = MixtureConfig { components: 2, dimensions: 1, weight, ..MixtureConfig::default() };
             // Only the first feature and the constant count.
             let mixture = fitted(0, &config, vec![[0, 1], [2, 3]], (&values, 3), 1, &Device::flex()).unwrap();
-            let part = |vectors: &[[f32; 3]]| read(mixture.part(&tensor(vectors)).into_data()).unwrap();
-            let found = Array1::from(part(&vectors));
-            let mean = found.mean().unwrap();
-            assert!(mean.abs() < 1e-4 && (found.mapv(|value| value - mean).std(0.0) - weight.abs()).abs() < 1e-3);
-            let far = part(&[[0.0, 0.0, 7.0], [0.0, 50.0, 7.0]]);
-            assert!(far[0] * weight > 1.0 && far[0] == far[1], "{far:?}");
-        }
+            Array1::from(read(mixture.part(&tensor(vectors)).into_data()).unwrap())
+        };
+        let found = part(1.0, &vectors);
+        let mean = found.mean().unwrap();
+        assert!(mean.abs() < 1e-4 && (found.mapv(|value| value - mean).std(0.0) - 1.0).abs() < 1e-3);
+        let far = part(1.0, &[[0.0, 0.0, 7.0], [0.0, 50.0, 7.0]]);
+        assert!(far[0] > 1.0 && far[0] == far[1], "{far:?}");
+        // A negative weight turns the sign, up to a limit.
+        let turned = found.mapv(|value| (-0.5 * value).max(-1.0));
+        assert!((part(-0.5, &vectors) - &turned).iter().all(|difference| difference.abs() < 1e-5));
+        assert!(turned.iter().any(|value| *value == -1.0) && turned.iter().any(|value| *value > -0.9), "{turned}");
+        assert_eq!(part(-0.5, &[[600.0, 0.0, 7.0]]).to_vec(), [-1.0]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use burn::module::{Module, RunningState};
 use burn::tensor::{Device, Tensor};
 
+use super::MixtureConfig;
 use crate::model::identity;
 
 /// Gaussians with full covariances in the space of the first principal components.
@@ -24,6 +25,9 @@ pub(super) struct Mixture {
     /// The parts of a vector that count, each from its first value to that after its last.
     #[module(skip)]
     columns: Vec<[usize; 2]>,
+    /// The least part of a score, where the weight is negative.
+    #[module(skip)]
+    least: Option<f64>,
 }
 
 /// The figures of a [`Mixture`].
@@ -38,15 +42,12 @@ pub(super) struct MixtureValues {
 
 impl Mixture {
     /// The mixture with the number `at` before it is fitted. It reads these parts of a vector.
-    pub(super) fn new(
-        at: usize,
-        columns: Vec<[usize; 2]>,
-        [components, dimensions]: [usize; 2],
-        device: &Device,
-    ) -> Self {
+    pub(super) fn new(at: usize, config: &MixtureConfig, columns: Vec<[usize; 2]>, device: &Device) -> Self {
         let features = columns.iter().map(|[start, end]| end - start).sum();
+        let (components, dimensions) = (config.components, config.dimensions);
         Self::from_values(
             at,
+            config,
             columns,
             MixtureValues {
                 centre: Tensor::zeros([features], device),
@@ -59,10 +60,16 @@ impl Mixture {
         )
     }
 
-    pub(super) fn from_values(at: usize, columns: Vec<[usize; 2]>, values: MixtureValues) -> Self {
+    pub(super) fn from_values(
+        at: usize,
+        config: &MixtureConfig,
+        columns: Vec<[usize; 2]>,
+        values: MixtureValues,
+    ) -> Self {
         let path = |part: &str| identity::for_path(&format!("mixtures.{at}.{part}"));
         Self {
             columns,
+            least: config.least_part(),
             centre: RunningState::with_id(path("centre"), values.centre),
             projection: RunningState::with_id(path("projection"), values.projection),
             factors: RunningState::with_id(path("factors"), values.factors),
@@ -73,12 +80,16 @@ impl Mixture {
     }
 
     /// The part of a score: the logarithmic distances of vectors `[n, all features]` in standard deviations of those of normal
-    /// vectors, `[n]`, times the weight.
+    /// vectors, `[n]`, times the weight, and at least [`MixtureConfig::least_part`].
     pub(super) fn part(&self, vectors: &Tensor<2>) -> Tensor<1> {
         let parts = self.columns.iter().map(|[start, end]| vectors.clone().narrow(1, *start, end - start));
         let distances = self.log_distances(Tensor::cat(parts.collect(), 1));
         let standard = self.standard.value();
-        (distances - standard.clone().narrow(0, 0, 1)) * standard.narrow(0, 1, 1)
+        let part = (distances - standard.clone().narrow(0, 0, 1)) * standard.narrow(0, 1, 1);
+        match self.least {
+            Some(least) => part.clamp_min(least),
+            None => part,
+        }
     }
 
     /// Logarithms of the distances of vectors `[n, features]` from the mixture, `[n]`: ln(1 + d^2) / 2, where d^2 is twice the

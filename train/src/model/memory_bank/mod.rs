@@ -77,7 +77,7 @@ impl TileModel for MemoryBank {
                 .mixtures
                 .iter()
                 .enumerate()
-                .map(|(at, one)| Mixture::new(at, settings.columns(one), [one.components, one.dimensions], device))
+                .map(|(at, one)| Mixture::new(at, one, settings.columns(one), device))
                 .collect(),
             patch: settings.patch.as_ref().map(|patch| Bank::new("patch", [of_patch, patch.entries], 1, device)),
             side: settings.patch.as_ref().map_or(1, |patch| patch.side),
