@@ -47,16 +47,21 @@ impl ThresholdRule {
     /// # Errors
     /// [`MetricsError::FewTiles`].
     pub fn check(self, normal: usize, anomalous: usize) -> Result<(), MetricsError> {
-        let (rate, found, kind) = match self {
-            Self::MaxF1 | Self::Youden => return Ok(()),
-            Self::Sensitivity(rate) => (rate, anomalous, "anomalous"),
-            Self::Specificity(rate) => (rate, normal, "normal"),
-        };
+        let Some((rate, found, kind)) = self.limited(normal, anomalous) else { return Ok(()) };
         if wrong_allowed(rate, found).is_some() {
             return Ok(());
         }
         let least = ((1.0 - ROUNDING) / (1.0 - rate)).ceil() as usize - 1;
         Err(MetricsError::FewTiles { rule: self, kind, least, found })
+    }
+
+    /// The rate, the number of tiles of the kind that it is of, and that kind; `None` for a rule without a rate.
+    fn limited(self, normal: usize, anomalous: usize) -> Option<(f64, usize, &'static str)> {
+        match self {
+            Self::MaxF1 | Self::Youden => None,
+            Self::Sensitivity(rate) => Some((rate, anomalous, "anomalous")),
+            Self::Specificity(rate) => Some((rate, normal, "normal")),
+        }
     }
 
     /// The best threshold on these tiles. Of thresholds with the same errors it takes the one in the widest gap between scores,
@@ -71,12 +76,9 @@ impl ThresholdRule {
         let anomalous = scored.iter().filter(|tile| tile.anomalous).count();
         let normal = scored.len() - anomalous;
         self.check(normal, anomalous)?;
-        let wrong_allowed = match self {
-            Self::MaxF1 | Self::Youden => None,
-            Self::Sensitivity(rate) => wrong_allowed(rate, anomalous),
-            Self::Specificity(rate) => wrong_allowed(rate, normal),
-        };
-        let wrong_allowed = wrong_allowed.unwrap_or_default() as f64 + 0.5;
+        let allowed = self.limited(normal, anomalous).and_then(|(rate, tiles, _)| wrong_allowed(rate, tiles));
+        // Counts are computed from rates below, so the limit lies between two counts.
+        let limit = allowed.unwrap_or_default() as f64 + 0.5;
         let (anomalous, normal) = (anomalous as f64, normal as f64);
         // At the first point no tile is anomalous.
         let mut best = Candidate { merit: f64::NEG_INFINITY, spared: 0.0, gap: 0.0, threshold: above(&curve) };
@@ -86,8 +88,8 @@ impl ThresholdRule {
             let (merit, spared) = match self {
                 Self::MaxF1 => (2.0 * tp / (tp + fp + anomalous), 0.0),
                 Self::Youden => (point.true_positive_rate - point.false_positive_rate, 0.0),
-                Self::Sensitivity(_) if anomalous - tp < wrong_allowed => (-fp, tp),
-                Self::Specificity(_) if fp < wrong_allowed => (tp, -fp),
+                Self::Sensitivity(_) if anomalous - tp < limit => (-fp, tp),
+                Self::Specificity(_) if fp < limit => (tp, -fp),
                 Self::Sensitivity(_) | Self::Specificity(_) => continue,
             };
             let candidate =
@@ -110,7 +112,7 @@ fn wrong_allowed(rate: f64, tiles: usize) -> Option<usize> {
 }
 
 struct Candidate {
-    /// What the rule asks for.
+    /// The figure that the rule maximises.
     merit: f64,
     /// Of equal merit, fewer errors of the kind that the rate limits.
     spared: f64,
@@ -129,8 +131,8 @@ impl Candidate {
 
 /// The next number above all scores of a curve, in single precision if it can be.
 fn above(curve: &[RocPoint]) -> f64 {
-    let highest =
-        curve.iter().map(|point| point.threshold).filter(|threshold| threshold.is_finite()).fold(f64::MIN, f64::max);
+    // After the starting point, at infinity, thresholds descend from the highest score.
+    let highest = curve.get(1).map_or(0.0, |point| point.threshold);
     let single = f64::from((highest as f32).next_up());
     if single.is_finite() { single } else { highest.next_up() }
 }
