@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use image::{Rgb, RgbImage};
+
 use crate::support::{fixture, kiln, read_csv, read_json, scratch, skip};
 
 /// A tenth of EfficientNet-Lite0's first three stages.
@@ -179,7 +181,24 @@ fn a_hybrid_on_the_backbone_of_a_run_is_exported_and_is_not_tested_on_what_that_
         crate::support::finish(command)
     };
     let refused = train("other", &["--set", "training.seed=7"]).code(2);
-    refused.says(&["tuned.bpk", "has learnt from", "of the test tiles", "--split-file"]);
+    refused.says(&["tuned.bpk", "have learnt from", "of the test tiles", "--split-file"]);
+    // Weights are nothing without their list: neither a copy, nor with another list. A link has the list of its target.
+    let elsewhere = |name: &str, more: &[&str]| {
+        let set = format!("model.transfer.backbone.weights={name}");
+        train("other", &[&["--set", "training.seed=7", "--set", &set], more].concat()).code(2)
+    };
+    fs::copy(&weights, path("copy.bpk")).unwrap();
+    elsewhere("copy.bpk", &[]).says(&["copy.bpk", "copy.bpk.seen.txt", "is missing"]);
+    fs::write(path("copy.bpk.seen.txt"), "").unwrap();
+    elsewhere("copy.bpk", &[]).says(&["copy.bpk", "is not the list"]);
+    fs::create_dir(path("links")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("../tuned.bpk", path("links/link.bpk")).unwrap();
+    #[cfg(unix)]
+    elsewhere("links/link.bpk", &[]).says(&["link.bpk", "have learnt from"]);
+    let exists = kiln!("weights", "extract", &tuned, "--out", &weights).code(2);
+    exists.says(&["tuned.bpk: exists already"]);
+
     train("hybrid", &["--split-file", "tuned/split.csv"]).code(0);
     assert_eq!(read_json(&path("hybrid/run.json"))["backbone_sha256"], extracted["sha256"]);
 
@@ -277,13 +296,31 @@ fn a_memory_bank_gives_a_score_and_a_map_and_knows_no_classes() {
     assert_eq!(history.lines().count(), 1);
 
     let bundle = folder.path().join("bundle");
-    kiln!("export", &run, "--out", &bundle).code(0);
+    kiln!("export", &run, "--out", &bundle, "--precision", "fp32,fp16,int8").code(0);
     let manifest = read_json(&bundle.join("manifest.json"));
     assert_eq!(manifest["classes"], serde_json::json!([]));
     let outputs = manifest["outputs"].as_array().unwrap();
     assert_eq!(outputs[1]["name"], "error_map");
     assert_eq!(outputs[1]["shape"], serde_json::json!(["batch", 256, 256]));
     assert!(outputs[0]["meaning"].as_str().unwrap().contains("distance"));
+    // Tiles unlike any that the graphs were calibrated on.
+    let odd = folder.path().join("odd");
+    fs::create_dir(&odd).unwrap();
+    let checks =
+        |side: u32| RgbImage::from_fn(256, 256, |x, y| Rgb([if (x / side + y / side) % 2 == 0 { 255 } else { 0 }; 3]));
+    checks(1).save(odd.join("fine.png")).unwrap();
+    checks(8).save(odd.join("coarse.png")).unwrap();
+    RgbImage::from_pixel(256, 256, Rgb([0, 255, 0])).save(odd.join("green.png")).unwrap();
+    let scores = |precision: &str| -> Vec<f64> {
+        let rows = kiln!("score", &bundle, &odd, "--precision", precision).code(0).stdout();
+        read_csv(&rows).1.iter().map(|row| row["score"].parse().unwrap()).collect()
+    };
+    let full = scores("fp32");
+    for (precision, share) in [("fp16", 0.01), ("int8", 0.5)] {
+        let other = scores(precision);
+        let near = full.iter().zip(&other).all(|(full, other)| (full - other).abs() < share * full);
+        assert!(near, "{precision}: {other:?}, fp32: {full:?}");
+    }
 }
 
 #[test]

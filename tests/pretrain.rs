@@ -18,7 +18,7 @@ fn config(folder: &Path) -> std::path::PathBuf {
     path
 }
 
-/// Trains a classifier on the weights of a file, from these stages.
+/// Trains a classifier on the weights of a file, from these stages, on the split of a finished run.
 fn train(folder: &Path, weights: &Path, stages: &str, width: f64) -> Outcome {
     let backbone = format!("{{name: resnet18, weights: {}, stages: {stages}, width: {width}}}", weights.display());
     let text = format!(
@@ -31,6 +31,7 @@ fn train(folder: &Path, weights: &Path, stages: &str, width: f64) -> Outcome {
     let mut kiln = command();
     kiln.env("KILN_CACHE", folder.join("cache")).arg("train").arg(&path);
     kiln.arg("--data").arg(fixture().tiles()).arg("--out").arg(folder.join("run"));
+    kiln.arg("--split-file").arg(fixture().run(Kind::Cnn).join("split.csv"));
     finish(kiln)
 }
 
@@ -54,6 +55,8 @@ fn weights_learnt_from_training_tiles_are_the_start_of_a_training() {
     assert_eq!(record["by_split"], true);
     let noted = fs::read_to_string(folder.path().join("new/tissue.bpk.sha256")).unwrap();
     assert!(noted.starts_with(result["sha256"].as_str().unwrap()), "{noted}");
+    let seen = fs::read_to_string(folder.path().join("new/tissue.bpk.seen.txt")).unwrap();
+    assert_eq!(seen.lines().count(), trained_on);
 
     train(folder.path(), &weights, "[1, 2]", 0.25).code(0);
     let facts = read_json(&folder.path().join("run/run.json"));
@@ -76,6 +79,8 @@ fn without_a_split_all_tiles_are_used_with_a_caution() {
         kiln!("pretrain", &config, "--data", fixture.tiles(), "--out", &weights, "--set", "training.batch=48");
     let outcome = outcome.code(0).says(&["caution: no split is stated", "144 tiles;"]);
     assert!(outcome.stdout().contains("weights    ") && outcome.stdout().contains("spread     "));
+    let tested = train(folder.path(), &weights, "[1, 2]", 0.25).code(2);
+    tested.says(&["tissue.bpk: they have learnt from", "of the test tiles", "hint: use the split"]);
 
     // The same seed gives the same weights, with any number of workers; another seed others.
     let bytes = |name: &str, set: &str| {

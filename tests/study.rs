@@ -157,8 +157,8 @@ fn a_folder_keeps_to_one_study_and_one_set_of_tiles() {
     let (folder, _) = whole();
     let (config, out) = (folder.path().join("study.yaml"), folder.path().join("study"));
     let mut other = study(&config, &out);
-    other.args(["--set", "seeds=[1]"]);
-    finish(other).code(2).says(&["another configuration or other tiles"]);
+    other.args(["--set", "split.seed=2"]);
+    finish(other).code(2).says(&["other tiles, or with another `data` or `split`"]);
     let foreign = scratch();
     fs::write(foreign.path().join("notes.txt"), "mine").unwrap();
     finish(study(&config, foreign.path())).code(2).says(&["holds no study"]);
@@ -166,6 +166,81 @@ fn a_folder_keeps_to_one_study_and_one_set_of_tiles() {
     let mut nowhere = study(&config, &missing.path().join("study"));
     nowhere.args(["--set", "models=[{name: net, config: gone.yaml}]", "--set", "ablations=[]", "--set", "search=null"]);
     finish(nowhere).code(2).says(&["gone.yaml"]);
+}
+
+#[test]
+fn models_may_be_added_and_corrected_but_a_finished_trial_keeps_its_configuration() {
+    let folder = scratch();
+    let (config, out) = (prepare(folder.path()), folder.path().join("study"));
+    let run = |more: &[&str]| {
+        let mut command = study(&config, &out);
+        command.args(["--set", "search=null", "--set", "ablations=[]", "--set", "baselines=[colour]"]).args(more);
+        finish(command)
+    };
+    let net = "models=[{name: net, config: {name: net, model: {kind: cnn, filters: [4], head: pooled, dense: []}}}]";
+    run(&["--set", "seeds=[1]", "--set", net]).code(0);
+    let trial = out.join("trials/net-seed1-fold0");
+    let scores = fs::read(trial.join("trial.json")).unwrap();
+
+    // Another seed and another model.
+    let vae = net.replace("models=[", "models=[{name: vae, config: vae.yaml}, ");
+    let said = run(&["--set", "seeds=[1, 2]", "--set", &vae]).code(0);
+    assert_eq!(said.stderr().matches("is done").count(), 1, "{}", said.stderr());
+    assert_eq!(read_json(&out.join("report.json"))["entries"].as_array().unwrap().len(), 3);
+
+    // A file of a model that has changed, and results of other trials.
+    fs::write(folder.path().join("vae.yaml"), "name: ae\nmodel: {kind: vae, filters: [2, 4], stride: 8}\n").unwrap();
+    let changed = run(&["--set", "seeds=[1, 2]", "--set", &vae]).code(2);
+    changed.says(&["was trained with another `model.", "vae-seed1-fold0", "to train it again"]);
+    let other = String::from_utf8(scores.clone()).unwrap().replace("net-seed1-fold0", "net-seed2-fold0");
+    fs::write(trial.join("trial.json"), other).unwrap();
+    run(&["--set", "seeds=[1]", "--set", net]).code(2).says(&["trial.json", "is the result of `net-seed2-fold0`"]);
+    let mut record: serde_json::Value = serde_json::from_slice(&scores).unwrap();
+    record["tested"]["scores"].as_array_mut().unwrap().pop();
+    fs::write(trial.join("trial.json"), record.to_string()).unwrap();
+    run(&["--set", "seeds=[1]", "--set", net]).code(2).says(&["trial.json", "scores for", "test tiles"]);
+}
+
+#[test]
+fn a_study_is_checked_before_the_first_training() {
+    let folder = scratch();
+    let config = prepare(folder.path());
+    let refused = |set: &str, words: &[&str]| {
+        let out = folder.path().join("study");
+        let mut command = study(&config, &out);
+        command.args(["--set", "baselines=[colour]", "--set", set]);
+        finish(command).code(2).says(words);
+        assert!(!out.join("trials").exists(), "{set}");
+    };
+    let net = "config: {name: n, model: {kind: cnn, filters: [4], head: pooled, dense: []}}";
+    let one = |rest: &str| format!("models=[{{name: net, {net}}}, {{name: {rest}}}]");
+    refused(&one(&format!("NET, {net}")), &["`net` and `NET` would have one folder"]);
+    refused(&one(&format!("net-tuned, {net}")), &["`net-tuned` and `net-tuned` would have one folder"]);
+    refused(&one(&format!("net-search3, {net}")), &["would have one folder"]);
+    refused(&one(&format!("net without dropout, {net}")), &["would have one folder"]);
+    refused("ablations=[{of: net, changes: [{name: same, set: [model.dropout=0.1]}]}]", &["changes nothing"]);
+    for set in
+        ["training.seed=7", "data.split={train: 0.5, val: 0.25, test: 0.25}", "'data={size_policy: resize}'", "name=x"]
+    {
+        let set = set.trim_matches('\'');
+        let ablation = format!("ablations=[{{of: net, changes: [{{name: same, set: [\"{set}\"]}}]}}]");
+        refused(&ablation, &["would be ignored"]);
+    }
+    let search = |space: &str| format!("search={{of: net, trials: 2, space: {{{space}}}}}");
+    refused(
+        &search("training.learningrate: {log: [0.001, 0.1]}"),
+        &["search.space.training.learningrate", "did you mean"],
+    );
+    refused(&search("training.seed: {choice: [1, 2]}"), &["search.space.training.seed", "would be ignored"]);
+    refused(&search("training.batch: {choice: [8, -1]}"), &["search.space.training.batch: -1"]);
+    refused(&search("training.batch: {choice: [8, 8]}"), &["make no difference"]);
+    refused(
+        &one(&format!("sure, {net}, set: [\"threshold=sensitivity:0.99\"]")),
+        &["sensitivity:0.99", "needs at least 99"],
+    );
+    let transfer = "model: {kind: transfer, backbone: {name: resnet18, stages: [1], weights: gone.bpk}}";
+    refused(&one(&format!("t, config: {{name: t, {transfer}}}")), &["gone.bpk"]);
+    refused(&one(&format!("gpu, {net}, set: [training.device=cuda]")), &["cuda"]);
 }
 
 #[test]
@@ -272,7 +347,7 @@ bootstrap_resamples: 100
     let list = fs::read_to_string(tiles.join("tiles.csv")).unwrap();
     let swapped = list.replace("north", "x").replace("south", "north").replace(",x\n", ",south\n");
     fs::write(tiles.join("tiles.csv"), swapped).unwrap();
-    finish(study(&out)).code(2).says(&["another configuration or other tiles"]);
+    finish(study(&out)).code(2).says(&["other tiles, or with another `data` or `split`"]);
     fs::write(tiles.join("tiles.csv"), list.replace(",south\n", ",north\n")).unwrap();
     finish(study(&folder.path().join("one"))).code(2).says(&["divides the tiles into 1 (`north`)"]);
 }

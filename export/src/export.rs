@@ -117,11 +117,12 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
         return Err(BundleError::Parity(Box::new(parity)));
     }
     let mut variants = Vec::new();
+    let kept = |name: &str| run.config.model.full_precision().iter().any(|part| is_of(name, part));
     for precision in request.precisions.iter().filter(|precision| **precision != Precision::Fp32) {
         on_step(Step::Variant(*precision));
         let mut builder = VariantBuilder {
             tiles: &RunTiles { run: &run, dataset: &dataset },
-            kept: &|_| false,
+            kept: &kept,
             rule: &rule(&run),
             runtime,
             model: &model,
@@ -145,6 +146,12 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
     let card = |manifest: &Manifest| -> Result<String> { Ok(card::card(manifest, &run.split_facts()?)) };
     publish(staged, (request.out.as_path(), request.replace), &golden, |files| parts.manifest(files), card)?;
     Ok(Exported { path: request.out.clone(), parity, variants, model_bytes })
+}
+
+/// Returns true for the name of a value in the graph that a field of the model computes, such as `tile/out` or
+/// `mixtures.0/out`.
+fn is_of(name: &str, field: &str) -> bool {
+    name.strip_prefix(field).is_some_and(|rest| rest.starts_with(['/', '.']))
 }
 
 /// The decision rule of a run, as in its bundle.

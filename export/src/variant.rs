@@ -92,7 +92,10 @@ impl VariantReport {
     }
 
     fn passes(&self) -> bool {
-        self.auroc_lost.is_none_or(|lost| lost <= AUROC_LOST) && self.decisions_changed_share <= DECISIONS_CHANGED
+        // Without labels there is no AUROC. With labels a score that is no number leaves the variant without one.
+        let keeps_auroc = self.auroc_reference.is_none() || self.auroc_lost.is_some_and(|lost| lost <= AUROC_LOST);
+        let finite = self.outputs.iter().all(|output| output.problem.is_none());
+        keeps_auroc && finite && self.decisions_changed_share <= DECISIONS_CHANGED
     }
 }
 
@@ -111,7 +114,7 @@ pub(crate) trait GateTiles {
 /// Builds and measures variants of a graph.
 pub(crate) struct VariantBuilder<'a> {
     pub(crate) tiles: &'a dyn GateTiles,
-    /// Names of values that stay in 32 bits in an fp16 graph.
+    /// Names of values that are computed in 32 bits in every variant.
     pub(crate) kept: &'a dyn Fn(&str) -> bool,
     pub(crate) rule: &'a DecisionRule,
     pub(crate) runtime: &'static Runtime,
@@ -141,15 +144,19 @@ impl VariantBuilder<'_> {
         let plain = Int8::new(self.model);
         let int8 = Int8::new(&plain.equalised(&self.observed(&plain, Calibration::MinMax)?));
         let activations = self.observed(&int8, calibration)?;
+        // Layers that are never 8-bit are no loss to report.
+        let never: BTreeSet<String> =
+            int8.layers().into_iter().filter(|name| (self.kept)(name)).map(str::to_owned).collect();
         let mut skipped = BTreeSet::new();
         let mut ranking: Option<Vec<String>> = None;
         let mut attempts = Vec::new();
         loop {
-            let model = int8.model(&activations, calibration, &skipped)?;
+            let in_float = &never | &skipped;
+            let model = int8.model(&activations, calibration, &in_float)?;
             let mut report = self.measured(Precision::Int8, &model)?;
             report.calibration = Some(calibration.to_string());
             report.kept_in_float = skipped.iter().cloned().collect();
-            let layers = int8.layers().into_iter().filter(|name| !skipped.contains(*name));
+            let layers = int8.layers().into_iter().filter(|name| !in_float.contains(*name));
             report.layers = layers.map(str::to_owned).collect();
             if report.passes() || report.layers.len() <= 1 {
                 report.attempts = attempts;
@@ -157,18 +164,24 @@ impl VariantBuilder<'_> {
             }
             attempts.push(report.attempt());
             if ranking.is_none() {
-                ranking = Some(self.sensitivity(&int8, &activations, calibration)?);
+                ranking = Some(self.sensitivity(&report.layers, &int8, &activations, calibration)?);
             }
             let worst = ranking.as_mut().and_then(Vec::pop);
             skipped.extend(worst);
         }
     }
 
-    /// Layers by the effect of each alone on the scores, the largest last.
-    fn sensitivity(&mut self, int8: &Int8, activations: &Activations, calibration: Calibration) -> Result<Vec<String>> {
+    /// `layers` by the effect of each alone on the scores, the largest last.
+    fn sensitivity(
+        &mut self,
+        layers: &[String],
+        int8: &Int8,
+        activations: &Activations,
+        calibration: Calibration,
+    ) -> Result<Vec<String>> {
         let all: BTreeSet<String> = int8.layers().into_iter().map(str::to_owned).collect();
         let mut measured = Vec::new();
-        for layer in &all {
+        for layer in layers {
             let others = all.iter().filter(|other| *other != layer).cloned().collect();
             let report = self.measured(Precision::Int8, &int8.model(activations, calibration, &others)?)?;
             measured.push((report.score_mean_abs(), layer.clone()));

@@ -112,8 +112,8 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
-    /// The folder has a study of another configuration or of other tiles.
-    #[error("study {}: was begun with another configuration or other tiles (see its study.yaml)", path.display())]
+    /// The folder has a study of other tiles, or of another split of them.
+    #[error("study {}: was begun on other tiles, or with another `data` or `split` (see its study.yaml)", path.display())]
     OtherStudy {
         /// The study's folder.
         path: PathBuf,
@@ -146,7 +146,7 @@ pub enum Error {
     },
     /// The weights of the backbone were learnt from tiles that are in the test split.
     #[error(
-        "weights {weights}: their run has learnt from {tiles} of the test tiles, such as {}, so its figures would be too good",
+        "weights {weights}: they have learnt from {tiles} of the test tiles, such as {}, so the figures would be too good",
         first.display()
     )]
     SeenByWeights {

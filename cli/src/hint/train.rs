@@ -46,7 +46,8 @@ pub(super) fn train(error: &kiln_train::Error) -> Option<String> {
             "make the file with `kiln weights import`, `kiln weights extract` or `kiln pretrain`"
         }
         Error::SeenByWeights { .. } => {
-            "use the split of that run (--split-file RUN/split.csv, or in a study the column `split` of the list), or other weights"
+            "use the split that the weights were learnt with (--split-file, or in a study the column `split` of the list), or \
+             other weights"
         }
         Error::UnchangedBackbone { .. } => "use those, or train with frozen: false or depthwise",
         Error::NoBackbone { .. } => {

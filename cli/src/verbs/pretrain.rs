@@ -14,13 +14,14 @@ use crate::output::Output;
 
 /// Train a backbone on tiles without labels, and write its weights.
 ///
-/// The file is for `model.backbone.weights` of a configuration. Its SHA-256 and its record (tiles, configuration, loss and
-/// spread of each epoch) are beside it, as WEIGHTS.sha256 and WEIGHTS.json. Labels are ignored and may be missing. Of a list
-/// with splits only the training tiles are used.
+/// The file is for `model.backbone.weights` of a configuration. Beside it are its SHA-256 (WEIGHTS.sha256), its record (tiles,
+/// configuration, loss and spread of each epoch; WEIGHTS.json), and a list of the tiles that it has learnt from
+/// (WEIGHTS.seen.txt): a training on these weights refuses them in its test split. Labels are ignored and may be missing. Of
+/// a list with splits only the training tiles are used.
 #[derive(ClapArgs)]
-#[command(after_help = "Examples:\n  kiln pretrain configs/pretrain.yaml --data tiles/ --out tissue.bpk\n  \
+#[command(after_help = "Examples:\n  kiln data split tiles/ --out split.csv\n  \
     kiln pretrain configs/pretrain.yaml --data tiles/ --split-file split.csv --out tissue.bpk\n  \
-    kiln train configs/transfer.yaml --data tiles/ --set model.backbone.weights=tissue.bpk")]
+    kiln train configs/transfer.yaml --data tiles/ --split-file split.csv --set model.backbone.weights=tissue.bpk")]
 pub(crate) struct Args {
     /// Configuration file (YAML), such as configs/pretrain.yaml.
     config: PathBuf,
@@ -88,8 +89,8 @@ fn show(event: &PretrainEvent<'_>, display: &mut Steps<'_>) {
     match event {
         PretrainEvent::Preparing { what } => display.say(what),
         PretrainEvent::NoSplit => display.say(
-            "caution: no split is stated, so all tiles are used, and figures of a model with these weights are valid \
-             on other tiles only\nhint: state a split in a column `split`, or with --split-file",
+            "caution: no split is stated, so all tiles are used, and a training on these weights needs other test tiles\n\
+             hint: state a split in a column `split`, or with --split-file",
         ),
         PretrainEvent::Started { tiles, left_out, parameters, steps, epochs } => {
             let rest = if *left_out > 0 {

@@ -125,7 +125,7 @@ impl Bundle {
     }
 
     /// The precision to run on a provider unless the user names one: likely the fastest of the bundle there. Every variant
-    /// beside fp32 has passed its gate, so only speed is at stake.
+    /// beside fp32 has passed its gate.
     #[must_use]
     pub fn precision_for(&self, provider: ProviderKind) -> &str {
         let wish = provider.fastest_precision();

@@ -2,7 +2,6 @@
 //! threads.
 
 use std::error::Error as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use ::http::uri::PathAndQuery;
@@ -83,9 +82,8 @@ impl Grpc {
             client.unary(request, path, codec).await.map_err(|status| self.failure(&status))
         };
         // tonic panics on a status whose details are no base64.
-        let answer = catch_unwind(AssertUnwindSafe(|| {
-            self.runtime.block_on(async { tokio::time::timeout(self.timeout, exchange).await })
-        }));
+        let answer =
+            kiln_files::caught(|| self.runtime.block_on(async { tokio::time::timeout(self.timeout, exchange).await }));
         let late = |_| Failure::Timeout(format!("no answer within {:?}", self.timeout));
         let damaged = |_| Failure::Answer("it is no gRPC that can be read".to_owned());
         Ok(answer.map_err(damaged)?.map_err(late)??.into_inner())

@@ -147,6 +147,25 @@ fn networks_in_sixteen_bits_answer_nearly_the_same() {
     }
 }
 
+/// A square exceeds 16 bits from 256 on, and so does what is computed from it.
+#[test]
+fn squares_beyond_sixteen_bits_answer_nearly_the_same() {
+    let linear: Linear = with_fixed_weights(LinearConfig::new(8, 16).init(&device()));
+    let exporter = Exporter::new().input("x", floats([1, 8], 0, -1.0, 1.0), ["batch", ""]).outputs(["answer"]);
+    let lengths = |linear: &Linear, x: Tensor<2>| {
+        let away = linear.forward(x);
+        let squares = away.clone() * away;
+        (squares.sum_dim(1).mul_scalar(2.0).clamp_min(1.0).add_scalar(3.0)).sqrt()
+    };
+    let model = exporter.export(&linear, lengths).unwrap();
+    let half = model.to_fp16().unwrap();
+    let x = floats([3, 8], 1, -3000.0, 3000.0).into_data();
+    let before = answer(&model, "x", &x);
+    assert!(before.iter().all(|length| *length > 500.0), "{before:?}");
+    let distance = apart(&before, &answer(&half, "x", &x));
+    assert!(distance < 0.002, "{distance}");
+}
+
 /// The initial state is a constant of symbolic size, computed in 32 bits by the graph.
 #[test]
 fn a_recurrent_network_in_sixteen_bits_answers_nearly_the_same() {

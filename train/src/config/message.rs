@@ -5,6 +5,31 @@ const MAX_KEY: usize = 64;
 /// Characters of a parser's message that are shown. It repeats keys and values of the file.
 const MAX_MESSAGE: usize = 1_000;
 
+/// Names of Rust's types in serde's messages, and what they are in a configuration.
+const TYPES: [(&str, &str); 9] = [
+    ("unit value", "no value"),
+    ("expected unit", "expected no value"),
+    ("expected u64", "expected a whole number"),
+    ("expected u32", "expected a whole number"),
+    ("expected usize", "expected a whole number"),
+    ("expected f64", "expected a number"),
+    ("expected a sequence", "expected a list, [...]"),
+    ("expected a map", "expected a mapping, {...}"),
+    ("invalid type: map", "invalid type: a mapping"),
+];
+
+/// The message in the words of a configuration.
+fn plain(message: &str) -> String {
+    TYPES.iter().fold(message.to_owned(), |message, (of_rust, word)| {
+        // Not the beginning of a longer word.
+        let whole = |rest: &str| !rest.starts_with(|letter: char| letter.is_alphanumeric());
+        match message.split_once(of_rust) {
+            Some((before, rest)) if whole(rest) => format!("{before}{word}{rest}"),
+            _ => message,
+        }
+    })
+}
+
 /// A message without its middle if it is too long to read.
 fn shortened(message: &str) -> String {
     let length = message.chars().count();
@@ -18,7 +43,7 @@ fn shortened(message: &str) -> String {
 
 /// Adds the nearest known key to serde's message about an unknown one.
 pub(super) fn explain(message: &str) -> String {
-    let message = shortened(message);
+    let message = plain(&shortened(message));
     let Some((_, rest)) = message.split_once("unknown field `") else {
         return message;
     };

@@ -80,9 +80,18 @@ pub(crate) fn parse_yaml<T: DeserializeOwned>(text: &str, origin: &str, sets: &[
     let unplaced = |error: serde_yaml::Error| {
         let message = error.to_string();
         let reason = message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason);
-        config_error(origin, explain(reason))
+        match sets.iter().rev().find(|set| is_about(reason, set)) {
+            Some(set) => config_error(&format!("--set {set}"), explain(reason)),
+            None => config_error(origin, explain(reason)),
+        }
     };
     serde_yaml::from_str(&changed).map_err(unplaced)
+}
+
+/// Returns true if a message, which begins with a key, is about the key of a `--set` or a key below it.
+fn is_about(message: &str, set: &str) -> bool {
+    let key = set.split_once('=').map_or(set, |(key, _)| key);
+    message.strip_prefix(key).is_some_and(|rest| rest.starts_with([':', '.']))
 }
 
 /// The text of a configuration file, which is small.
@@ -95,6 +104,8 @@ pub(crate) fn read_text(path: &Path) -> Result<String> {
     let Some(bytes) = bytes else {
         return Err(config_error(&origin, format!("over {MAX_BYTES} bytes are too many for a configuration")));
     };
+    // Editors on Windows begin a file with a byte order mark.
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").map_or(bytes.as_slice(), |rest| rest).to_vec();
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count();

@@ -403,6 +403,29 @@ fn a_file_that_is_no_text_is_refused_as_input() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_a_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.yaml");
+    std::fs::write(&path, "\u{feff}name: x\r\nmodel: {kind: cnn}\r\n").unwrap();
+    assert_eq!(Config::read(&path, &[]).unwrap().name, "x");
+}
+
+#[test]
+fn a_wrong_value_is_explained_without_type_names_and_with_its_source() {
+    for (set, words) in [
+        ("training.schedule=constant", "expected a mapping, {kind: constant}"),
+        ("training.early_stopping=5", "expected a mapping, {patience: EPOCHS"),
+        ("training.epochs=", "invalid type: no value, expected a whole number"),
+        ("training.epochs=2.0", "expected a whole number"),
+        ("training.learning_rate=fast", "expected a number"),
+        ("threshold=[max_f1]", "the rules are max_f1"),
+    ] {
+        let message = problem("name: x\nmodel: {kind: cnn}\n", &[set]);
+        assert!(message.contains(words) && message.contains(&format!("--set {set}")), "{set}: {message}");
+    }
+}
+
+#[test]
 fn an_error_in_a_models_key_names_it_from_the_root() {
     for (model, words) in [
         ("{kind: cnn, dropout: many}", "model.dropout: invalid type"),
@@ -411,8 +434,8 @@ fn an_error_in_a_models_key_names_it_from_the_root() {
         ("{kind: transfer, backbone: {width: many}}", "model.backbone.width: invalid type"),
         ("{kind: cnn, fliters: [1]}", "did you mean `filters`"),
         ("{kind: [cnn]}", "model.kind: expected a word"),
-        ("{kind: transformer}", "unknown variant `transformer`"),
-        ("{dropout: 0.1}", "missing field `kind`"),
+        ("{kind: transformer}", "model.kind: unknown kind `transformer`; the kinds are cnn"),
+        ("{dropout: 0.1}", "model.kind: missing; the kinds are cnn"),
     ] {
         for sets in [&[][..], &["training.seed=1"]] {
             let message = problem(&format!("name: x\nmodel: {model}\n"), sets);

@@ -66,6 +66,7 @@ impl Default for TrainingConfig {
 /// The course of the learning rate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(expecting = "a mapping, {kind: constant} or {kind: cosine, warmup_steps: N, minimum: FRACTION}")]
 pub enum Schedule {
     /// Constant.
     Constant,
@@ -113,6 +114,7 @@ impl Schedule {
 /// Early stopping.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[serde(expecting = "a mapping, {patience: EPOCHS, min_delta: NUMBER}, or null")]
 pub struct EarlyStopping {
     /// Number of epochs without improvement.
     pub patience: u64,

@@ -6,15 +6,34 @@ use super::{Interval, Scored};
 /// much.
 const SAME: f64 = 1e-5;
 
-/// Warning about the scores of tiles with this AUROC; `None` if they separate normal from anomalous tiles. The interval of
-/// the AUROC counts only if it was `resampled`.
-pub(super) fn of_scores(scored: &[Scored], auroc: Interval, resampled: bool) -> Option<String> {
+/// Warning about the scores of tiles with this AUROC; `None` if they separate normal from anomalous tiles, and the threshold
+/// leaves tiles on both sides. The interval of the AUROC counts only if it was `resampled`.
+pub(super) fn of_scores(scored: &[Scored], threshold: f64, auroc: Interval, resampled: bool) -> Option<String> {
     let (low, high) = scored
         .iter()
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), tile| (low.min(tile.score), high.max(tile.score)));
     if high - low <= SAME * low.abs().max(high.abs()) {
         return Some(format!("all scores are {high}, or nearly so, and a decision at any threshold means nothing"));
     }
+    let parts: Vec<String> =
+        [one_sided(low, high, threshold), ranking(auroc, resampled)].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// Warning about a threshold that has all scores, from `low` to `high`, on one side.
+fn one_sided(low: f64, high: f64, threshold: f64) -> Option<String> {
+    let kind = match () {
+        () if threshold > high => "normal",
+        () if threshold <= low => "anomalous",
+        () => return None,
+    };
+    Some(format!(
+        "every tile counts as {kind} at the threshold {threshold}: choose another rule for it, or a lower rate"
+    ))
+}
+
+/// Warning about an AUROC at or below chance.
+fn ranking(auroc: Interval, resampled: bool) -> Option<String> {
     if !resampled {
         return None;
     }
@@ -32,11 +51,26 @@ mod tests {
     use super::super::{Bootstrap, measure};
     use super::*;
 
-    /// 40 tiles of 20 groups, every second one anomalous.
+    /// 40 tiles of 20 groups, every second one anomalous, at a threshold between their scores.
     fn caution(score: impl Fn(usize) -> f64) -> Option<String> {
+        let middle = f64::midpoint(score(0), score(39));
+        at_threshold(score, middle)
+    }
+
+    fn at_threshold(score: impl Fn(usize) -> f64, threshold: f64) -> Option<String> {
         let tile = |at: usize| Scored { score: score(at), anomalous: at % 2 == 1, group: (at / 2).to_string() };
         let tiles: Vec<Scored> = (0..40).map(tile).collect();
-        measure(&tiles, 0.5, None, Bootstrap { resamples: 200, seed: 0 }).ok()?.caution
+        measure(&tiles, threshold, None, Bootstrap { resamples: 200, seed: 0 }).ok()?.caution
+    }
+
+    #[test]
+    fn a_threshold_with_all_tiles_on_one_side_is_named() {
+        let score = |at: usize| (at % 2) as f64 + at as f64 * 0.01;
+        assert!(at_threshold(score, 1.4).is_some_and(|text| text.contains("counts as normal")));
+        assert!(at_threshold(score, 0.0).is_some_and(|text| text.contains("counts as anomalous")));
+        assert_eq!(at_threshold(score, 1.39), None);
+        let both = at_threshold(|at| (at / 2) as f64, 100.0);
+        assert!(both.is_some_and(|text| text.contains("counts as normal") && text.contains("may be chance")));
     }
 
     #[test]
@@ -60,8 +94,8 @@ mod tests {
     fn without_an_interval_only_equal_scores_are_named() {
         let one = Interval { value: 0.4, low: 0.0, high: 1.0 };
         let tiles = [0.1, 0.2].map(|score| Scored { score, anomalous: score > 0.15, group: "one".to_owned() });
-        assert_eq!(of_scores(&tiles, one, false), None);
+        assert_eq!(of_scores(&tiles, 0.15, one, false), None);
         let same = tiles.map(|tile| Scored { score: 0.1, ..tile });
-        assert!(of_scores(&same, one, false).is_some());
+        assert!(of_scores(&same, 0.05, one, false).is_some());
     }
 }

@@ -41,7 +41,8 @@ pub struct Metrics {
     /// The highest recall at a false-positive rate of at most 5 %.
     #[serde(default)]
     pub tpr_at_5_percent_fpr: Option<Interval>,
-    /// Warning if the scores separate nothing: one score for all tiles, or an AUROC at or below chance.
+    /// Warning if the scores separate nothing: one score for all tiles, all on one side of the threshold, or an AUROC at or below
+    /// chance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caution: Option<String>,
     /// Calibration, if the score is a probability.
@@ -297,7 +298,7 @@ impl Resamples {
             f1: self.share(|values| values.decisions.f1()),
             tpr_at_1_percent_fpr: Some(self.share(|values| values.tpr[0])),
             tpr_at_5_percent_fpr: Some(self.share(|values| values.tpr[1])),
-            caution: caution::of_scores(scored, self.share(|values| values.auroc), groups.can_resample()),
+            caution: caution::of_scores(scored, threshold, self.share(|values| values.auroc), groups.can_resample()),
             calibration: self.calibration(),
             reconstruction: self.reconstruction(),
             latent: None,

@@ -236,6 +236,25 @@ fn a_rule_is_written_as_it_is_read() {
 }
 
 #[test]
+fn a_blank_after_the_colon_of_a_rule_makes_a_mapping_with_the_same_meaning() {
+    for text in ["sensitivity: 0.9", "{sensitivity: 0.9}", "sensitivity: '0.9'"] {
+        assert_eq!(serde_yaml::from_str::<ThresholdRule>(text).unwrap(), ThresholdRule::Sensitivity(0.9));
+    }
+    for text in [
+        "{sensitivity: 0.9, specificity: 0.8}",
+        "sensitivity: 9",
+        "sensitivity: [0.9]",
+        "0.5",
+        "[max_f1]",
+        "null",
+        "{}",
+    ] {
+        let error = serde_yaml::from_str::<ThresholdRule>(text).unwrap_err().to_string();
+        assert!(error.contains("the rules are max_f1, youden"), "{text}: {error}");
+    }
+}
+
+#[test]
 fn a_threshold_survives_single_precision() {
     let threshold = ThresholdRule::MaxF1.choose(&tiles()).unwrap();
     assert_eq!(f64::from(threshold as f32), threshold);

@@ -12,7 +12,7 @@ use super::{MetricsError, Scored};
 
 /// Rule for the choice of a threshold. Choose it on the validation split, never on the test split.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[serde(into = "String", try_from = "serde_yaml::Value")]
 pub enum ThresholdRule {
     /// The highest F1 score.
     #[default]
@@ -177,11 +177,25 @@ impl From<ThresholdRule> for String {
     }
 }
 
-impl TryFrom<String> for ThresholdRule {
+impl TryFrom<serde_yaml::Value> for ThresholdRule {
     type Error = MetricsError;
 
-    fn try_from(text: String) -> Result<Self, MetricsError> {
-        text.parse()
+    /// From its name, or from a mapping: `sensitivity:0.9` with a blank after the colon is one in YAML.
+    fn try_from(value: serde_yaml::Value) -> Result<Self, MetricsError> {
+        use serde_yaml::Value;
+        match value {
+            Value::String(text) => text.parse(),
+            Value::Mapping(pair) if pair.len() == 1 => {
+                let part = |value: &Value| match value {
+                    Value::String(text) => text.clone(),
+                    Value::Number(number) => number.to_string(),
+                    _ => "?".to_owned(),
+                };
+                let pair = pair.iter().map(|(name, rate)| format!("{}:{}", part(name), part(rate)));
+                pair.collect::<String>().parse()
+            }
+            other => Err(MetricsError::Rule(serde_yaml::to_string(&other).unwrap_or_default().trim().to_owned())),
+        }
     }
 }
 

@@ -94,6 +94,10 @@ pub trait TileModel: Module {
     /// The model separates the labels of the data set. If false, it learns from normal tiles only.
     const HAS_CLASSES: bool = true;
 
+    /// Fields whose computations have 32 bits in a graph of any precision. These are distances from normal tiles: the square of
+    /// an unusual tile's distance exceeds 16 bits, and 8 bits are calibrated on usual tiles and would shorten it.
+    const FULL_PRECISION: &'static [&'static str] = &[];
+
     /// A model with fresh weights.
     fn from_settings(settings: &Self::Settings, classes: usize, device: &Device) -> Self;
 

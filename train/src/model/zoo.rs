@@ -40,6 +40,14 @@ macro_rules! models {
                 }
             }
 
+            /// Parts of the graph that have 32 bits in any precision; see [`TileModel::FULL_PRECISION`].
+            #[must_use]
+            pub fn full_precision(&self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$kind(_) => <$kind as TileModel>::FULL_PRECISION),+
+                }
+            }
+
             /// The settings of the kind.
             #[must_use]
             pub fn settings(&self) -> &dyn ModelSettings {
@@ -64,9 +72,14 @@ macro_rules! models {
                 let mut keys = serde_yaml::Mapping::deserialize(deserializer)?;
                 match keys.remove("kind") {
                     Some(serde_yaml::Value::String(kind)) => Self::from_keys(&kind, &keys)
-                        .unwrap_or_else(|| Err(D::Error::unknown_variant(&kind, Self::KINDS))),
+                        .unwrap_or_else(|| Err(D::Error::custom(format_args!(
+                            "model.kind: unknown kind `{}`; the kinds are {}",
+                            kind.chars().take(64).collect::<String>(), Self::KINDS.join(", ")
+                        )))),
                     Some(_) => Err(D::Error::custom("model.kind: expected a word, such as cnn")),
-                    None => Err(D::Error::missing_field("kind")),
+                    None => Err(D::Error::custom(format_args!(
+                        "model.kind: missing; the kinds are {}", Self::KINDS.join(", ")
+                    ))),
                 }
             }
         }

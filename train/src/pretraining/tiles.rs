@@ -9,7 +9,9 @@ use kiln_tile::Decoder;
 
 use super::config::PretrainConfig;
 use super::request::PretrainRequest;
-use crate::data::{self, Augmentation, Batches, DataError, Dataset, Loader, LoaderOptions, Sampling, Split, random};
+use crate::data::{
+    self, Augmentation, Batches, ContentDigests, DataError, Dataset, Loader, LoaderOptions, Sampling, Split, random,
+};
 use crate::training::{Purpose, require_resolution, seed};
 use crate::{Error, Result};
 
@@ -21,6 +23,8 @@ pub(super) struct Tiles<'a> {
     pub(super) path: PathBuf,
     /// SHA-256 over the tiles that are used.
     pub(super) sha256: String,
+    /// Digests of the tiles that are used.
+    digests: Vec<ContentDigests>,
     /// Tiles of the validation and test splits, and tiles without a label of their groups.
     pub(super) left_out: usize,
     /// A split is stated.
@@ -49,7 +53,7 @@ impl<'a> Tiles<'a> {
         }
         data::check_masks(&dataset, &decoder)?;
         let sha256 = data::dataset_digest(&dataset, &digests);
-        let tiles = Self { config, dataset: Arc::new(dataset), path, sha256, left_out, by_split };
+        let tiles = Self { config, dataset: Arc::new(dataset), path, sha256, digests, left_out, by_split };
         if tiles.steps() == 0 {
             let (tiles, batch) = (tiles.len(), config.training.batch);
             let reason = format!("a step needs {batch} tiles, and {tiles} may be used");
@@ -61,6 +65,11 @@ impl<'a> Tiles<'a> {
     /// Number of tiles.
     pub(super) fn len(&self) -> usize {
         self.dataset.len()
+    }
+
+    /// SHA-256 of the pixels of each tile.
+    pub(super) fn pixels(&self) -> Vec<&str> {
+        self.digests.iter().filter_map(|digest| digest.pixels.as_deref()).collect()
     }
 
     /// Steps of an epoch, each with a whole batch.

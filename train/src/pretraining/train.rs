@@ -40,15 +40,13 @@ pub struct Pretrained {
 /// that is not a number. No file is written then. A collapse is no error: see [`PretrainFacts::caution`].
 pub fn pretrain(request: &PretrainRequest, observer: &mut dyn FnMut(&PretrainEvent<'_>)) -> Result<Pretrained> {
     let config = &request.config;
-    if request.out.exists() {
-        return Err(Error::WeightsExist { path: request.out.clone() });
-    }
+    weights::refuse_existing(&request.out)?;
     let device = config.training.device.open()?.autodiff();
     let tiles = Tiles::new(request)?;
     if !tiles.by_split {
         observer(&PretrainEvent::NoSplit);
     }
-    let seen = weights::seen(&config.backbone)?;
+    let seen = weights::with_seen(Some(&config.backbone), &tiles.pixels())?;
     let (backbone, start_sha256) = starting_backbone(config, &device, observer)?;
     let model = SimSiam::new(
         seed(config.training.seed, Purpose::Weights, 0),
@@ -68,7 +66,9 @@ pub fn pretrain(request: &PretrainRequest, observer: &mut dyn FnMut(&PretrainEve
     let mut trainer = Trainer { config, tiles: &tiles, optimizer: adam(config.training.weight_decay), device: &device };
     let (model, epochs) = trainer.train(model, observer)?;
     observer(&PretrainEvent::Recalibrating);
-    let weights_sha256 = weights::save(&request.out, recalibrated(model, &tiles, &device)?, seen.as_deref())?;
+    // Another pre-training may have written it meanwhile.
+    weights::refuse_existing(&request.out)?;
+    let weights_sha256 = weights::save(&request.out, recalibrated(model, &tiles, &device)?, Some(&seen))?;
     let facts = PretrainFacts { weights_sha256, start_sha256, ..facts(config, &tiles, epochs) };
     write_facts(&request.out, &facts)?;
     Ok(Pretrained { weights: request.out.clone(), facts })

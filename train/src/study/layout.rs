@@ -1,6 +1,7 @@
 //! The paths of the files of a study.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use kiln_files::publish;
@@ -48,6 +49,18 @@ impl StudyLayout {
     #[must_use]
     pub fn trial(&self, id: &str) -> PathBuf {
         self.root.join("trials").join(id).join("trial.json")
+    }
+
+    /// Returns true if a trial is finished.
+    pub(super) fn has_trials(&self) -> Result<bool> {
+        let trials = self.root.join("trials");
+        match fs::read_dir(&trials) {
+            Ok(mut entries) => {
+                Ok(entries.any(|entry| entry.is_ok_and(|entry| entry.path().join("trial.json").is_file())))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io(&trials)(error)),
+        }
     }
 
     /// The results, without times.

@@ -10,7 +10,7 @@ use super::search::{Proposer, best_so_far, should_continue};
 use super::setup::Setup;
 use super::times::Times;
 use super::trial::{self, Tiles, TrialRecord, TrialSpec};
-use super::variant::{Variant, slug};
+use super::variant::{Variant, check_all, search_name, slug, tuned_name};
 use super::{baselines, page};
 use crate::config::config_error;
 use crate::data::{self, LabelCount, Split};
@@ -72,9 +72,7 @@ type Continue<'a> = dyn FnMut(&[EpochRecord]) -> bool + 'a;
 pub fn run(request: &StudyRequest, listener: &mut Listener<'_>) -> Result<Results> {
     // All configurations are checked before anything is written.
     let variants = Variant::all(&request.config, &request.folder)?;
-    for variant in &variants {
-        variant.config(&request.config, 0)?;
-    }
+    check_all(&request.config, &variants)?;
     let layout = StudyLayout::new(&request.out);
     let _lock = lock(&layout)?;
     layout.sweep()?;
@@ -82,6 +80,7 @@ pub fn run(request: &StudyRequest, listener: &mut Listener<'_>) -> Result<Result
     let labels = data::label_counts(&setup.dataset, setup.classes.normal_names());
     listener(&StudyEvent::Labels { labels: &labels });
     let mut work = Work { setup: &setup, listener, number: 0 };
+    work.check_finished(&variants)?;
     work.started(variants.len());
     let mut measured = baselines::measure(&setup)?;
     for variant in &variants {
@@ -163,14 +162,30 @@ impl Work<'_, '_> {
                     None => self.trial(variant, seed, fold, None)?,
                 };
                 let truth = setup.truth(&setup.plans[fold].indices(Split::Test));
-                let trial = record.scored(&truth).ok_or_else(|| {
-                    Error::run(&setup.layout.trial(&record.id), "was stopped, which is allowed only in the search")
-                })?;
+                let trial =
+                    record.scored(&truth).map_err(|reason| Error::run(&setup.layout.trial(&record.id), reason))?;
                 measured.trials.push(trial);
                 measured.records.push(record);
             }
         }
         Ok(measured)
+    }
+
+    fn spec(&self, variant: &Variant, seed: u64, fold: usize) -> Result<TrialSpec> {
+        let id = format!("{}-seed{seed}-fold{fold}", slug(&variant.name));
+        Ok(TrialSpec { id, seed, fold, config: variant.config(&self.setup.study, seed)?, may_diverge: false })
+    }
+
+    /// Checks finished trials before the first training: a configuration may have changed since.
+    fn check_finished(&self, variants: &[Variant]) -> Result<()> {
+        for variant in variants {
+            for &seed in &self.setup.study.seeds {
+                for fold in 0..self.setup.plans.len() {
+                    trial::finished_before(&self.setup.layout, &self.spec(variant, seed, fold)?)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn trial(
@@ -183,9 +198,7 @@ impl Work<'_, '_> {
         let search = goes_on.is_some();
         let mut always = |_: &[EpochRecord]| true;
         let goes_on = goes_on.unwrap_or(&mut always);
-        let id = format!("{}-seed{seed}-fold{fold}", slug(&variant.name));
-        let config = variant.config(&self.setup.study, seed)?;
-        let spec = TrialSpec { id, seed, fold, config, may_diverge: search };
+        let spec = TrialSpec { may_diverge: search, ..self.spec(variant, seed, fold)? };
         self.number += 1;
         let done = self.setup.layout.trial(&spec.id).is_file();
         (self.listener)(&StudyEvent::Trial { id: &spec.id, number: self.number, done });
@@ -212,7 +225,7 @@ impl Work<'_, '_> {
         let (mut records, mut proposed) = (Vec::<TrialRecord>::new(), Vec::new());
         for number in 0..search.trials {
             let proposal = proposer.propose()?;
-            let variant = base.changed(format!("{}-search{number}", base.name), Role::Tuned, &proposal.sets);
+            let variant = base.changed(search_name(&base.name, number), Role::Tuned, &proposal.sets);
             let before: Vec<Vec<f64>> = records.iter().map(|record| best_so_far(&record.val_auroc)).collect();
             let mut proceed = |history: &[EpochRecord]| should_continue(search.stopping, &before, history);
             let record = self.trial(&variant, self.setup.study.seeds[0], 0, Some(&mut proceed))?;
@@ -222,7 +235,7 @@ impl Work<'_, '_> {
         }
         let best = best_of(&records)
             .ok_or_else(|| config_error("search", "no trial finished; allow more epochs or other values".to_owned()))?;
-        let tuned = base.changed(format!("{}-tuned", base.name), Role::Tuned, &proposed[best]);
+        let tuned = base.changed(tuned_name(&base.name), Role::Tuned, &proposed[best]);
         let tuned = self.variant(&tuned, &records[best..=best])?;
         let seconds = records.iter().map(|record| record.time.training_s).sum();
         let trials = records.iter().zip(proposed).map(|(record, set)| SearchTrial {

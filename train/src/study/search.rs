@@ -102,6 +102,20 @@ impl<'a> Axis<'a> {
     }
 }
 
+/// Some values of each searched key, as a proposal would have them: all choices, or three numbers of a range.
+pub(super) fn samples(search: &Search) -> Result<Vec<(&str, Vec<String>)>> {
+    let of_axis = |(key, parameter): (&'_ String, &'_ Parameter)| -> Result<Vec<String>> {
+        let axis = Axis::new(key, parameter)?;
+        let (low, high) = axis.range;
+        let positions: Vec<f64> = match &parameter.choice {
+            Some(values) => (0..values.len()).map(|at| at as f64).collect(),
+            None => [0.0, 0.37, 0.93].map(|part| low + part * (high - low)).to_vec(),
+        };
+        positions.into_iter().map(|position| axis.value(position)).collect()
+    };
+    search.space.iter().map(|pair| Ok((pair.0.as_str(), of_axis(pair)?))).collect()
+}
+
 fn failed(key: &str, error: &dyn std::fmt::Display) -> Error {
     config_error(&format!("search.space.{key}"), error.to_string())
 }

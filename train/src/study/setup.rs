@@ -8,7 +8,7 @@ use std::sync::Arc;
 use kiln_files::publish;
 use kiln_tile::Decoder;
 
-use super::config::{StudyConfig, StudySplit};
+use super::config::{StudyConfig, StudyData, StudySplit};
 use super::folds;
 use super::held_out::{self, HeldOut};
 use super::layout::StudyLayout;
@@ -20,7 +20,7 @@ use crate::data::{self, ContentDigests, Dataset, Split, SplitPlan};
 use crate::features::FeatureBackend;
 use crate::metrics::{Bootstrap, Scored};
 use crate::model::Classes;
-use crate::training::{classes, refuse_tested, require_resolution};
+use crate::training::{check_splits, classes, refuse_tested, require_resolution};
 use crate::{Error, Result};
 
 /// Everything that is constant during a study.
@@ -58,14 +58,22 @@ impl Setup {
         data::check_masks(&dataset, &decoder)?;
         let digests = data::tile_digests(&dataset, &decoder)?;
         let data_sha256 = data::dataset_digest(&dataset, &digests);
-        check_same_study(&layout, &study, &data_sha256)?;
         let (plans, held_out) = plans(&dataset, &digests, &study.split, classes.normal_names(), &decoder)?;
         for (number, plan) in plans.iter().enumerate() {
             data::check_leaks(&dataset, plan, &digests)?;
             for variant in variants {
-                refuse_tested(&variant.config(&study, 0)?, &dataset, plan, &digests)?;
+                let config = variant.config(&study, 0)?;
+                let named = |error| variant.named(error);
+                refuse_tested(&config, &dataset, plan, &digests).map_err(named)?;
+                check_splits(&config, &dataset, plan, &classes).map_err(named)?;
             }
             check_same_fold(&layout, number, &dataset, plan)?;
+        }
+        for variant in variants {
+            variant.check_machine(&study)?;
+        }
+        write_study(&layout, &study, &data_sha256)?;
+        for (number, plan) in plans.iter().enumerate() {
             plan.write_csv(&dataset, &layout.fold(number))?;
         }
         let bootstrap = Bootstrap { resamples: study.bootstrap_resamples, seed: study.split.seed };
@@ -162,7 +170,7 @@ fn subgroup_keys(study: &StudyConfig, variants: &[Variant]) -> Result<Vec<Subgro
 /// data set does not cover the columns that folds may be made of.
 fn check_same_fold(layout: &StudyLayout, number: usize, dataset: &Dataset, plan: &SplitPlan) -> Result<()> {
     let path = layout.fold(number);
-    if !path.is_file() {
+    if !path.is_file() || !layout.has_trials()? {
         return Ok(());
     }
     match SplitPlan::read_csv(dataset, &path) {
@@ -174,17 +182,23 @@ fn check_same_fold(layout: &StudyLayout, number: usize, dataset: &Dataset, plan:
     }
 }
 
-/// Writes `study.yaml`, or checks that the existing one is the same: one folder is for one study on one data set.
-fn check_same_study(layout: &StudyLayout, study: &StudyConfig, data_sha256: &str) -> Result<()> {
+/// Writes `study.yaml`. One folder is for one set of tiles, split in one way; models and seeds may come and go, and finished
+/// trials are compared with their configuration one by one.
+fn write_study(layout: &StudyLayout, study: &StudyConfig, data_sha256: &str) -> Result<()> {
     // The location of the tiles may change, their content may not.
-    let mut portable = study.clone();
-    portable.data.path = None;
+    let portable = StudyConfig { data: StudyData { path: None, ..study.data.clone() }, ..study.clone() };
     let text = serde_yaml::to_string(&portable).map_err(|error| config_error("study", error.to_string()))?;
-    let text = format!("# On the data set of SHA-256 {data_sha256}.\n{text}");
+    let digest = format!("# On the data set of SHA-256 {data_sha256}.");
     let path = layout.config();
-    match fs::read_to_string(&path) {
-        Ok(before) if before == text => Ok(()),
-        Ok(_) => Err(Error::OtherStudy { path: layout.root().to_owned() }),
-        Err(_) => publish::write_file(&path, text.as_bytes()).map_err(Error::io(&path)),
+    if let Ok(before) = fs::read_to_string(&path)
+        && layout.has_trials()?
+    {
+        let same_tiles = before.lines().next() == Some(digest.as_str());
+        let same_split = StudyConfig::parse(&before, "study.yaml", &[])
+            .is_ok_and(|before| before.split == study.split && before.data == portable.data);
+        if !(same_tiles && same_split) {
+            return Err(Error::OtherStudy { path: layout.root().to_owned() });
+        }
     }
+    publish::write_file(&path, format!("{digest}\n{text}").as_bytes()).map_err(Error::io(&path))
 }

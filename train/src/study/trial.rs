@@ -15,7 +15,9 @@ use crate::data::{Dataset, Split};
 use crate::features::FeatureBackend;
 use crate::metrics::{Scored, Trial, is_probability};
 use crate::picture::EpochRecord;
-use crate::training::{Layout, Observer, Outcome, Run, TrainRequest, read_history, score_tiles, train_unless_stopped};
+use crate::training::{
+    Layout, Observer, Outcome, Run, TrainRequest, read_history, same_configuration, score_tiles, train_unless_stopped,
+};
 use crate::{Config, Error, Result};
 
 /// The specification of a trial.
@@ -78,7 +80,7 @@ pub(super) fn run(
     observer: &mut dyn Observer,
 ) -> Result<TrialRecord> {
     let path = layout.trial(&spec.id);
-    if let Some(record) = read(&path)? {
+    if let Some(record) = finished_before(layout, spec)? {
         return Ok(record);
     }
     let request = TrainRequest {
@@ -105,8 +107,33 @@ pub(super) fn run(
     Ok(record)
 }
 
-/// Reads the result of a trial, if it is finished.
-pub(super) fn read(path: &Path) -> Result<Option<TrialRecord>> {
+/// The result of a trial that is finished.
+///
+/// # Errors
+/// [`Error::Run`] if it is the result of another trial, or of another configuration.
+pub(super) fn finished_before(layout: &StudyLayout, spec: &TrialSpec) -> Result<Option<TrialRecord>> {
+    let path = layout.trial(&spec.id);
+    let Some(record) = read(&path)? else { return Ok(None) };
+    if (record.id.as_str(), record.seed, record.fold) != (spec.id.as_str(), spec.seed, spec.fold) {
+        return Err(Error::run(
+            &path,
+            format!("is the result of `{}`; remove this file to run the trial again", record.id),
+        ));
+    }
+    let run = layout.run(&spec.id);
+    match same_configuration(&Layout::new(&run), &spec.config) {
+        Ok(()) => Ok(Some(record)),
+        Err(Error::OtherConfiguration { key, .. }) => {
+            let folder = run.parent().unwrap_or(&run);
+            let reason = format!("was trained with another `{key}`; remove {} to train it again", folder.display());
+            Err(Error::run(&run, reason))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads the result of a trial, if there is one.
+fn read(path: &Path) -> Result<Option<TrialRecord>> {
     match fs::read(path) {
         Ok(text) => {
             let broken = |error: serde_json::Error| {
@@ -163,10 +190,17 @@ impl TrialRecord {
     }
 
     /// The scores with the truth of the fold's test tiles.
-    pub(super) fn scored(&self, truth: &[Scored]) -> Option<Trial> {
-        let tested = self.tested.as_ref()?;
+    ///
+    /// # Errors
+    /// The reason if there are none, or not as many.
+    pub(super) fn scored(&self, truth: &[Scored]) -> Result<Trial, String> {
+        let tested = self.tested.as_ref().ok_or("was stopped, which is allowed only in the search")?;
+        if tested.scores.len() != truth.len() {
+            let (scores, tiles) = (tested.scores.len(), truth.len());
+            return Err(format!("has {scores} scores for {tiles} test tiles; remove this file to run the trial again"));
+        }
         let scored = truth.iter().zip(&tested.scores).map(|(tile, score)| Scored { score: *score, ..tile.clone() });
-        Some(Trial {
+        Ok(Trial {
             fold: self.fold,
             seed: self.seed,
             scored: scored.collect(),

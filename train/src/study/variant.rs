@@ -1,15 +1,21 @@
 //! Variants of the models of a study: unchanged, with a changed component, and with values of the search. Each variant is a
-//! configuration of a run.
+//! configuration of a run. [`check_all`] refuses, before the first training, variants that could not be told apart, or that
+//! would fail or have no effect.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::config::{ConfigSource, StudyConfig, StudyModel};
+use burn::tensor::Device;
+use serde_yaml::Value;
+
+use super::config::{ConfigSource, Search, StudyConfig, StudyModel};
 use super::results::Role;
-use crate::config::{SubgroupKey, config_error, read_text};
+use super::search;
+use crate::config::{SubgroupKey, Weights, config_error, read_text};
 use crate::data::Dataset;
 use crate::evaluation::require_columns;
 use crate::model::Classes;
-use crate::{Config, Error, Result};
+use crate::{Config, Error, Result, weights};
 
 /// A variant of a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,10 +40,6 @@ impl Variant {
             let Some(base) = models.iter().find(|model| model.name == ablation.of) else { continue };
             for change in &ablation.changes {
                 let name = format!("{} {}", base.name, change.name);
-                if all.iter().any(|other| slug(&other.name) == slug(&name)) {
-                    let reason = format!("`{}` of `{}` is listed twice", change.name, base.name);
-                    return Err(config_error("ablations", reason));
-                }
                 all.push(base.changed(name, Role::Ablation, &change.set));
             }
         }
@@ -86,17 +88,36 @@ impl Variant {
     pub(super) fn check_columns(&self, study: &StudyConfig, dataset: &Dataset) -> Result<()> {
         let mut keys = self.config(study, 0)?.subgroups;
         keys.retain(|key| Some(key) != study.split.leave_one_out.as_ref());
-        require_columns(dataset, &keys).map_err(|error| match error {
+        require_columns(dataset, &keys).map_err(|error| self.named(error))
+    }
+
+    /// Checks before the first trial that the device is there, and that weights of a file can be read.
+    pub(super) fn check_machine(&self, study: &StudyConfig) -> Result<()> {
+        let config = self.config(study, 0)?;
+        config.training.device.open()?;
+        if let Some(backbone) = config.model.settings().backbone()
+            && let Weights::File(path) = &backbone.weights
+        {
+            weights::load(path, backbone, &Device::flex())?;
+        }
+        Ok(())
+    }
+
+    /// An error of the configuration with the name of this model.
+    pub(super) fn named(&self, error: Error) -> Error {
+        match error {
             Error::Config { origin, reason } => config_error(&format!("{}: {origin}", self.name), reason),
             other => other,
-        })
+        }
     }
 
     /// The configuration of a run. Options of the study override those of the model.
     pub(super) fn config(&self, study: &StudyConfig, seed: u64) -> Result<Config> {
-        if let Some(set) = self.sets.iter().find(|set| names_normal_classes(set)) {
-            let reason = format!("`{set}` would be ignored: data.normal_classes of the study holds for every model");
-            return Err(config_error(&format!("models.{}.set", self.name), reason));
+        for set in &self.sets {
+            if let Some(key) = ignored_key(set, study) {
+                let reason = format!("`{set}` would be ignored: the study sets {key} for every model");
+                return Err(config_error(&format!("models.{}.set", self.name), reason));
+            }
         }
         let mut config = Config::parse(&self.text, &self.origin, &self.sets)?;
         config.name = slug(&self.name);
@@ -118,10 +139,96 @@ impl Variant {
     }
 }
 
-/// True if a change sets the normal classes of one model only.
-fn names_normal_classes(set: &str) -> bool {
+/// Keys that a study sets for every model.
+const OF_THE_STUDY: [&str; 7] =
+    ["name", "data.path", "data.size_policy", "data.normal_classes", "data.split", "data.slides", "training.seed"];
+
+/// The key that a change, `key=value`, sets in vain, because the study sets it for every model.
+fn ignored_key(set: &str, study: &StudyConfig) -> Option<&'static str> {
     let (key, value) = set.split_once('=').unwrap_or((set, ""));
-    key.starts_with("data.normal_classes") || (key == "data" && value.contains("normal_classes"))
+    let resolution = study.data.micrometres_per_pixel.map(|_| "data.micrometres_per_pixel");
+    OF_THE_STUDY.into_iter().chain(resolution).find(|own| {
+        let below =
+            |key: &str, own: &str| key.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let Some(inner) = own.strip_prefix(key).and_then(|rest| rest.strip_prefix('.')) else { return below(key, own) };
+        // The value is a mapping with the key in it.
+        serde_yaml::from_str::<Value>(value).is_ok_and(|value| value.get(inner).is_some())
+    })
+}
+
+/// Checks the configurations of all variants and of the search.
+///
+/// # Errors
+/// [`Error::Config`]: a variant or a value of the search that is no configuration, two variants with one folder name, or a
+/// change without an effect.
+pub(super) fn check_all(study: &StudyConfig, variants: &[Variant]) -> Result<()> {
+    check_names(study, variants)?;
+    for variant in variants {
+        let config = variant.config(study, 0)?;
+        let base = variants.iter().find(|base| Some(&base.name) == variant.of.as_ref());
+        if let Some(base) = base
+            && (Config { name: String::new(), ..config } == Config { name: String::new(), ..base.config(study, 0)? })
+        {
+            let reason = format!("`{}` changes nothing: `{}` has these values already", variant.name, base.name);
+            return Err(config_error("ablations", reason));
+        }
+    }
+    let Some(search) = &study.search else { return Ok(()) };
+    variants.iter().find(|variant| variant.name == search.of).map_or(Ok(()), |base| check_search(study, search, base))
+}
+
+/// Refuses two variants whose trials would have one folder. Folder names are compared without regard to case.
+fn check_names(study: &StudyConfig, variants: &[Variant]) -> Result<()> {
+    let of_search = study.search.iter().flat_map(|search| {
+        let numbered = (0..search.trials).map(|number| search_name(&search.of, number));
+        numbered.chain([tuned_name(&search.of)])
+    });
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    for name in variants.iter().map(|variant| variant.name.clone()).chain(of_search) {
+        let folder = slug(&name);
+        // The run's own name and the number of seed and fold are added to it.
+        if folder.len() > MAX_SLUG {
+            let reason = format!("`{name}` is too long for the name of a folder; {MAX_SLUG} letters fit");
+            return Err(config_error("models", reason));
+        }
+        if let Some(other) = names.insert(folder.to_lowercase(), name.clone()) {
+            let reason = format!("`{other}` and `{name}` would have one folder, `{folder}`: rename one of them");
+            return Err(config_error("models", reason));
+        }
+    }
+    Ok(())
+}
+
+/// Longest folder name of a variant, in bytes: systems allow 255 with `-seedN-foldM`, and a run's name 200.
+const MAX_SLUG: usize = 200;
+
+/// Checks some values of each searched key.
+fn check_search(study: &StudyConfig, search: &Search, base: &Variant) -> Result<()> {
+    for (key, values) in search::samples(search)? {
+        let origin = format!("search.space.{key}");
+        let config = |value: &String| {
+            let set = format!("{key}={value}");
+            base.changed(base.name.clone(), Role::Tuned, &[set]).config(study, 0).map_err(|error| {
+                let Error::Config { reason, .. } = error else { return error };
+                config_error(&origin, format!("{value}: {reason}"))
+            })
+        };
+        let configs = values.iter().map(config).collect::<Result<Vec<_>>>()?;
+        if configs.len() > 1 && configs.iter().all(|config| *config == configs[0]) {
+            return Err(config_error(&origin, "its values make no difference"));
+        }
+    }
+    Ok(())
+}
+
+/// Name of the trial of a search with this number.
+pub(super) fn search_name(base: &str, number: usize) -> String {
+    format!("{base}-search{number}")
+}
+
+/// Name of the model with the best values of a search.
+pub(super) fn tuned_name(base: &str) -> String {
+    format!("{base}-tuned")
 }
 
 /// A name that is valid for a folder on every system.
@@ -156,9 +263,8 @@ mod tests {
                 continue;
             }
             let study = StudyConfig::read(&path, &[]).unwrap();
-            for variant in Variant::all(&study, &folder).unwrap() {
-                variant.config(&study, 1).unwrap_or_else(|error| panic!("{}: {error}", variant.name));
-            }
+            let variants = Variant::all(&study, &folder).unwrap();
+            check_all(&study, &variants).unwrap_or_else(|error| panic!("{name}: {error}"));
             studies += 1;
         }
         assert!(runs >= 6 && studies >= 2, "{runs} and {studies}");

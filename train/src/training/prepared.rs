@@ -55,7 +55,7 @@ impl Prepared {
         let features = request.features.clone();
         let prepared = Self { config, dataset, data_path, data_sha256, digests, plan, classes, stain: None, features };
         prepared.check_synthesis()?;
-        prepared.check_splits()?;
+        check_splits(&prepared.config, &prepared.dataset, &prepared.plan, &prepared.classes)?;
         prepared.class_weights()?;
         prepared.config.training.device.open()?;
         let of = prepared.training_tiles(!prepared.config.model.has_classes());
@@ -134,37 +134,41 @@ impl Prepared {
         Err(Error::Config { origin: "data.synthesis.generated".to_owned(), reason })
     }
 
-    /// Refuses a split that lacks normal or anomalous tiles, or has too few for the threshold; otherwise the error would come
-    /// hours later.
-    fn check_splits(&self) -> Result<()> {
-        let learns_anomalies = self.config.model.has_classes() && self.config.data.synthesis.generated == 0.0;
-        for split in Split::ALL {
-            let tiles = self.with_classes(&self.plan.indices(split));
-            let anomalous = tiles.iter().filter(|(_, class)| self.classes.is_anomalous(*class)).count();
-            let needs_both = split != Split::Train || learns_anomalies;
-            let missing = match (tiles.len() - anomalous, anomalous) {
-                (0, _) => LabelKind::Normal,
-                (_, 0) if needs_both => LabelKind::Anomalous,
-                (normal, _) if split == Split::Val => {
-                    self.config.threshold.check(normal, anomalous)?;
-                    continue;
-                }
-                _ => continue,
-            };
-            return Err(Error::SplitLacks { split, tiles: tiles.len(), missing });
-        }
-        Ok(())
-    }
-
     fn training_tiles(&self, normal_only: bool) -> Vec<usize> {
         learnt(&self.dataset, self.plan.indices(Split::Train), &self.classes, normal_only)
     }
 
     /// Entries with their class numbers.
     pub(crate) fn with_classes(&self, indices: &[usize]) -> Vec<(usize, usize)> {
-        let class = |index: &usize| Some((*index, self.classes.number(&self.dataset.entries[*index].label)?));
-        indices.iter().filter_map(class).collect()
+        with_classes(&self.dataset, &self.classes, indices)
     }
+}
+
+fn with_classes(dataset: &Dataset, classes: &Classes, indices: &[usize]) -> Vec<(usize, usize)> {
+    let class = |index: &usize| Some((*index, classes.number(&dataset.entries[*index].label)?));
+    indices.iter().filter_map(class).collect()
+}
+
+/// Refuses a split that lacks normal or anomalous tiles, or has too few for the threshold; otherwise the error would come
+/// hours later.
+pub(crate) fn check_splits(config: &Config, dataset: &Dataset, plan: &SplitPlan, classes: &Classes) -> Result<()> {
+    let learns_anomalies = config.model.has_classes() && config.data.synthesis.generated == 0.0;
+    for split in Split::ALL {
+        let tiles = with_classes(dataset, classes, &plan.indices(split));
+        let anomalous = tiles.iter().filter(|(_, class)| classes.is_anomalous(*class)).count();
+        let needs_both = split != Split::Train || learns_anomalies;
+        let missing = match (tiles.len() - anomalous, anomalous) {
+            (0, _) => LabelKind::Normal,
+            (_, 0) if needs_both => LabelKind::Anomalous,
+            (normal, _) if split == Split::Val => {
+                config.threshold.check(normal, anomalous)?;
+                continue;
+            }
+            _ => continue,
+        };
+        return Err(Error::SplitLacks { split, tiles: tiles.len(), missing });
+    }
+    Ok(())
 }
 
 /// Absolute path of a data set.
@@ -214,7 +218,7 @@ fn resolve_split(
 }
 
 /// Refuses a resumed training with another configuration.
-pub(super) fn same_configuration(layout: &Layout, config: &Config) -> Result<()> {
+pub(crate) fn same_configuration(layout: &Layout, config: &Config) -> Result<()> {
     let before = Config::read(&layout.config(), &[])?;
     let Some(key) = before.first_difference(config)? else { return Ok(()) };
     Err(Error::OtherConfiguration { path: layout.root().to_owned(), key })

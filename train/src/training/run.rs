@@ -79,8 +79,10 @@ impl Run {
     /// the digest.
     ///
     /// # Errors
-    /// [`Error::NoBackbone`]; [`Error::UnchangedBackbone`] for a frozen one; those of [`Run::model`]; a file that cannot be written.
+    /// [`Error::WeightsExist`]; [`Error::NoBackbone`]; [`Error::UnchangedBackbone`] for a frozen one; those of [`Run::model`]; a
+    /// file that cannot be written.
     pub fn write_backbone(&self, out: &Path) -> Result<String> {
+        weights::refuse_existing(out)?;
         // Decided by the configuration, before weights are read.
         let (settings, root) = (self.config.model.settings(), self.layout.root());
         let none = || Error::NoBackbone { path: root.to_owned(), kind: self.config.model.kind() };

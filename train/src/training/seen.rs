@@ -1,5 +1,5 @@
 //! `seen.txt`: the training and validation tiles of a run, each as the SHA-256 of its pixels, sorted, one per line. If the
-//! backbone's weights are of another run, the tiles of that run are in the list too. Promises that a listed tile is recognised
+//! backbone's weights are of another run or of a pre-training, the tiles of that are in the list too. Promises that a listed tile is recognised
 //! under any name and in any lossless file format.
 
 use std::collections::HashSet;
@@ -18,12 +18,8 @@ use crate::{Config, Error, Result, weights};
 pub(super) fn write(prepared: &Prepared, layout: &Layout) -> Result<()> {
     let path = layout.seen();
     let seen = [Split::Train, Split::Val].into_iter().flat_map(|split| prepared.plan.indices(split));
-    let own = seen.filter_map(|index| prepared.digests[index].pixels.as_deref());
-    let by_weights = by_weights(&prepared.config)?.unwrap_or_default();
-    let mut lines: Vec<&str> = own.chain(by_weights.lines()).collect();
-    lines.sort_unstable();
-    lines.dedup();
-    let text = lines.join("\n") + "\n";
+    let own: Vec<&str> = seen.filter_map(|index| prepared.digests[index].pixels.as_deref()).collect();
+    let text = weights::with_seen(prepared.config.model.settings().backbone(), &own)?;
     publish::write_file(&path, text.as_bytes()).map_err(Error::io(&path))
 }
 
@@ -36,11 +32,6 @@ pub(super) fn digest(prepared: &Prepared, layout: &Layout) -> Result<String> {
     sha256_file(&path).map_err(Error::io(&path))
 }
 
-/// The tiles that the weights of the configured backbone have learnt from, if they are of a run.
-fn by_weights(config: &Config) -> Result<Option<String>> {
-    config.model.settings().backbone().map_or(Ok(None), weights::seen)
-}
-
 /// Refuses a split whose test tiles the weights of the configured backbone have learnt from.
 pub(crate) fn refuse_tested(
     config: &Config,
@@ -48,7 +39,8 @@ pub(crate) fn refuse_tested(
     plan: &SplitPlan,
     digests: &[ContentDigests],
 ) -> Result<()> {
-    let (Some(list), Some(backbone)) = (by_weights(config)?, config.model.settings().backbone()) else { return Ok(()) };
+    let Some(backbone) = config.model.settings().backbone() else { return Ok(()) };
+    let Some(list) = weights::seen(backbone)? else { return Ok(()) };
     let seen: HashSet<&str> = list.lines().collect();
     let is_seen = |index: &usize| digests[*index].pixels.as_deref().is_some_and(|pixels| seen.contains(pixels));
     let learnt: Vec<usize> = plan.indices(Split::Test).into_iter().filter(is_seen).collect();

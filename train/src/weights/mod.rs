@@ -1,10 +1,12 @@
 //! Pretrained weights of backbones. [`import`] converts published files and accounts for every tensor, [`fetch`] downloads
 //! pinned files by digest, and both write a burn record that [`load`] reads.
-//! [`Run::write_backbone`](crate::training::Run::write_backbone) writes such a record too, with a list of the tiles of the run.
+//! [`Run::write_backbone`](crate::training::Run::write_backbone) and a pre-training write such a record too, with a list of the
+//! tiles that it has learnt from, whose digest is in the record's metadata.
 
 mod fetch;
 mod import;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::store::{ModuleRecord, RecordError};
-use burn::tensor::{Bytes, Device};
+use burn::tensor::{Bytes, DType, Device};
 use kiln_files::digest::sha256_hex;
 use kiln_files::publish;
 
@@ -72,6 +74,11 @@ pub fn load(path: &Path, config: &BackboneConfig, device: &Device) -> Result<(Ba
         backbone: config.name.to_string(),
         reason: error.to_string(),
     };
+    if let Some(tensor) = not_finite(&bytes) {
+        return Err(wrong(format!(
+            "tensor `{tensor}` has a value that is NaN or infinite; make or fetch the weights again"
+        )));
+    }
     // The file may have more stages than the model.
     let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(refuse)?.allow_unused(true);
     let with_stages =
@@ -91,13 +98,22 @@ pub fn load(path: &Path, config: &BackboneConfig, device: &Device) -> Result<(Ba
     }
 }
 
+/// Refuses a file of weights that exists already.
+pub(crate) fn refuse_existing(path: &Path) -> Result<()> {
+    if path.symlink_metadata().is_ok() { Err(Error::WeightsExist { path: path.to_owned() }) } else { Ok(()) }
+}
+
 /// Writes a backbone, a `.sha256` file in the format of `sha256sum`, and `seen`, the list of the tiles that the weights have
-/// learnt from under supervision: lines of SHA-256 of their pixels. `None` for weights that have seen none; the list of an
-/// earlier file is then removed. Returns the digest.
+/// learnt from, with labels or without: see [`with_seen`]. `None` for weights that have seen none; the list of an earlier
+/// file is then removed. Returns the digest.
 pub(crate) fn save(path: &Path, backbone: Backbone, seen: Option<&str>) -> Result<String> {
     let wrong = |error: RecordError| Error::Weights { path: path.to_owned(), reason: error.to_string() };
     // Parameters are named as in a backbone by itself, so that equal weights are equal files.
     let bytes = identity::by_path(backbone).into_record().into_bytes().map_err(wrong)?;
+    let bytes = match seen {
+        Some(seen) => noting(bytes, &sha256_hex(seen.as_bytes())).map_err(|error| wrong(error.into()))?,
+        None => bytes,
+    };
     let digest = sha256_hex(&bytes);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let (note, list) = (digest_file(path), seen_file(path));
@@ -116,16 +132,59 @@ pub(crate) fn save(path: &Path, backbone: Backbone, seen: Option<&str>) -> Resul
     Ok(digest)
 }
 
-/// The list of the tiles that the weights of `config` have learnt from under supervision, a SHA-256 of pixels in each line;
-/// `None` if there is none.
+/// The list of tiles that weights have learnt from once they have learnt from `own` too: the SHA-256 of each tile's pixels,
+/// sorted, one per line. They begin with the weights of `config`, if there are such.
+pub(crate) fn with_seen(config: Option<&BackboneConfig>, own: &[&str]) -> Result<String> {
+    let inherited = config.map_or(Ok(None), seen)?.unwrap_or_default();
+    let mut lines: BTreeSet<&str> = inherited.lines().collect();
+    lines.extend(own);
+    Ok(Vec::from_iter(lines).join("\n") + "\n")
+}
+
+/// Key in the metadata of a file of weights: the SHA-256 of the list of the tiles that they have learnt from.
+const SEEN: &str = "kiln.seen_sha256";
+
+/// A record with a note of its list of tiles.
+fn noting(record: Bytes, list_sha256: &str) -> Result<Bytes, burn_pack::Error> {
+    let tensors = burn_pack::Reader::from_bytes(record)?.into_tensors()?;
+    burn_pack::Writer::new(tensors).with_metadata(SEEN, list_sha256).into_bytes()
+}
+
+/// The name of a tensor in a record with a value that is not finite. What is no record is for the loading to refuse.
+fn not_finite(record: &[u8]) -> Option<String> {
+    let reader = burn_pack::Reader::from_bytes(Bytes::from_bytes_vec(record.to_vec())).ok()?;
+    let parts = reader.into_tensors().ok()?.into_iter().filter_map(|tensor| tensor.into_parts().ok());
+    let mut floats = parts.filter(|(_, dtype, ..)| *dtype == DType::F32);
+    let is_wild = |value: &[u8; 4]| !f32::from_le_bytes(*value).is_finite();
+    floats.find(|(.., bytes)| bytes.as_chunks().0.iter().any(is_wild)).map(|(name, ..)| name)
+}
+
+/// The list of the tiles that the weights of `config` have learnt from; `None` if there is none. Weights that were copied or
+/// linked without their list are refused: their test figures could not be trusted.
+///
+/// # Errors
+/// [`Error::Weights`] if the list is missing or was changed; [`Error::Io`].
 pub(crate) fn seen(config: &BackboneConfig) -> Result<Option<String>> {
     let Weights::File(path) = &config.weights else { return Ok(None) };
-    let list = seen_file(path);
-    match fs::read_to_string(&list) {
-        Ok(lines) => Ok(Some(lines)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::Io { path: list, source: error }),
+    let target = fs::canonicalize(path).map_err(Error::io(path))?;
+    let noted = burn_pack::Reader::from_file(&target).ok().and_then(|reader| reader.metadata().get(SEEN).cloned());
+    let lists = [seen_file(path), seen_file(&target)];
+    let wrong = |reason: String| Error::Weights { path: path.clone(), reason };
+    let Some(list) = lists.iter().find(|list| list.is_file()) else {
+        let missing = || {
+            let list = lists[0].display();
+            wrong(format!(
+                "they have learnt from tiles, and {list}, the list of these, is missing; copy it with the weights"
+            ))
+        };
+        return if noted.is_some() { Err(missing()) } else { Ok(None) };
+    };
+    let text = fs::read_to_string(list).map_err(Error::io(list))?;
+    // Development versions wrote no note.
+    if noted.is_some_and(|noted| noted != sha256_hex(text.as_bytes())) {
+        return Err(wrong(format!("{} is not the list of the tiles that they have learnt from", list.display())));
     }
+    Ok(Some(text))
 }
 
 /// The `.sha256` file of a file of weights.

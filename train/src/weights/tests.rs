@@ -226,3 +226,27 @@ fn the_published_weights_give_what_pytorch_gives() {
     let (backbone, _) = load(&file, &config(kind), &Device::flex()).unwrap();
     compare(&backbone, kind, &EFFICIENTNET_IMAGENET);
 }
+
+#[test]
+fn weights_with_a_value_that_is_no_number_are_refused_with_the_tensors_name() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("small.bpk");
+    let config = BackboneConfig {
+        name: BackboneKind::Resnet18,
+        weights: Weights::File(path.clone()),
+        stages: vec![1],
+        width: 0.25,
+        ..BackboneConfig::default()
+    };
+    let device = Device::flex();
+    let backbone = Backbone::new(config.name, config.depth(), config.width, &device);
+    save(&path, backbone, Some("0000\n")).unwrap();
+    load(&path, &config, &device).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let last = bytes.len() - 4;
+    bytes[last..].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    fs::write(&path, bytes).unwrap();
+    fs::remove_file(digest_file(&path)).unwrap();
+    let error = load(&path, &config, &device).unwrap_err().to_string();
+    assert!(error.contains("small.bpk: tensor `") && error.contains("NaN or infinite"), "{error}");
+}

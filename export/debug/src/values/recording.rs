@@ -2,7 +2,6 @@
 //! tensor is kept, even after its last use in the recording.
 
 use std::future::Future as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -69,20 +68,13 @@ impl Execution for Recording {
             interpreter.register_tensor_data_id(id, to_burn(array, tensor.dtype));
         }
         for (index, operation) in self.operations.iter().enumerate() {
-            let run = AssertUnwindSafe(|| interpreter.register_op(operation.clone()));
-            catch_unwind(run).map_err(|panic| DebugError::Recording {
-                index,
-                kind: Recorded::kind(operation),
-                reason: message(&panic),
-            })?;
+            kiln_files::caught(|| interpreter.register_op(operation.clone()))
+                .map_err(|reason| DebugError::Recording { index, kind: Recorded::kind(operation), reason })?;
         }
         for (name, tensor) in self.recorded.values() {
             let tensor = TensorIr { status: TensorStatus::ReadOnly, ..tensor.clone() };
-            let read = AssertUnwindSafe(|| read(&mut interpreter, tensor));
-            let data = catch_unwind(read).map_err(|panic| DebugError::Recording {
-                index: self.operations.len(),
-                kind: format!("reading `{name}`"),
-                reason: message(&panic),
+            let data = kiln_files::caught(|| read(&mut interpreter, tensor)).map_err(|reason| {
+                DebugError::Recording { index: self.operations.len(), kind: format!("reading `{name}`"), reason }
             })??;
             values.extend(from_burn(&data).map(|array| (name.to_owned(), array)));
         }
@@ -99,10 +91,4 @@ fn read(interpreter: &mut TensorInterpreter<Flex>, tensor: TensorIr) -> Result<T
         Poll::Ready(Err(error)) => Err(failed(format!("{error:?}"))),
         Poll::Pending => Err(failed("the backend has not computed it".to_owned())),
     }
-}
-
-fn message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-        .unwrap_or_else(|| "it panicked".to_owned())
 }

@@ -1,9 +1,9 @@
 //! 16-bit floats: half the size, and at least twice the speed on GPUs. Inputs and outputs keep their types. Operations
-//! whose results exceed 16 bits, or in which small errors grow, stay in 32 bits: exponentials, powers, sums over many
-//! elements, normalisations, softmax. So does everything between 8-bit pixels and the first layer: these are numbers up to
-//! 255, and their colours may be normalised there.
+//! whose results exceed 16 bits, or in which small errors grow, stay in 32 bits: exponentials, powers, squares, sums over many
+//! elements, normalisations, softmax. So do the elementwise operations on their results, up to the next layer, and those
+//! between pixels and the first layer: pixels are numbers up to 255, and their colours may be normalised there.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use burn::tensor::f16;
 
@@ -38,7 +38,7 @@ pub(crate) const HALF: [&str; 22] = [
     "Transpose",
 ];
 
-/// Operators at which pixels end.
+/// Operators at which a part in 16 bits begins. The others are computed in 16 bits only if a 16-bit layer computed an operand.
 const LAYERS: [&str; 4] = ["Conv", "ConvTranspose", "Gemm", "MatMul"];
 
 /// Returns true if an operand has the node's precision. The scales of a `Resize` always have 32 bits.
@@ -49,13 +49,11 @@ fn follows_precision(op: &str, position: usize) -> bool {
 pub(super) fn convert(model: &OnnxModel, kept: &dyn Fn(&str) -> bool) -> OnnxModel {
     let mut editor = Editor::new(model);
     editor.note("kiln.precision", "fp16");
-    let pixels = pixel_values(&editor, kept);
     let mut conversion = Conversion { halves: HashMap::new(), computed: HashMap::new(), nodes: Vec::new() };
     for node in editor.nodes().to_vec() {
-        let narrow = |id: &ValueId| {
-            editor.element(*id) == Element::F32 && !pixels.contains(id) && !kept(editor.graph().name(*id))
-        };
-        if HALF.contains(&node.op) && node.outputs.iter().all(narrow) {
+        let narrow = |id: &ValueId| editor.element(*id) == Element::F32 && !kept(editor.graph().name(*id));
+        let fits = HALF.contains(&node.op) && !is_square(&node) && node.outputs.iter().all(narrow);
+        if fits && (LAYERS.contains(&node.op) || conversion.has_half_operand(&node)) {
             conversion.in_half(&mut editor, node);
         } else {
             conversion.in_full(&mut editor, node);
@@ -65,18 +63,9 @@ pub(super) fn convert(model: &OnnxModel, kept: &dyn Fn(&str) -> bool) -> OnnxMod
     editor.finish()
 }
 
-/// Values computed from 8-bit inputs alone, with no layer in between.
-fn pixel_values(editor: &Editor, kept: &dyn Fn(&str) -> bool) -> HashSet<ValueId> {
-    let inputs = editor.graph().inputs.iter().copied();
-    let mut pixels: HashSet<ValueId> = inputs.filter(|id| editor.is_byte_input(*id)).collect();
-    let is_kept = |node: &Node| node.outputs.iter().all(|id| kept(editor.graph().name(*id)));
-    for node in editor.nodes().iter().filter(|node| !LAYERS.contains(&node.op) || is_kept(node)) {
-        let mut computed = node.inputs.iter().flatten().filter(|id| editor.constant(**id).is_none()).peekable();
-        if computed.peek().is_some() && computed.all(|id| pixels.contains(id)) {
-            pixels.extend(&node.outputs);
-        }
-    }
-    pixels
+/// A value times itself, which exceeds 16 bits from 256 on.
+fn is_square(node: &Node) -> bool {
+    node.op == "Mul" && node.inputs.first() == node.inputs.get(1)
 }
 
 struct Conversion {
@@ -89,6 +78,11 @@ struct Conversion {
 }
 
 impl Conversion {
+    /// Returns true if a node in 16 bits computed an operand.
+    fn has_half_operand(&self, node: &Node) -> bool {
+        node.inputs.iter().flatten().any(|id| self.computed.contains_key(id))
+    }
+
     /// Keeps a node in 32 bits.
     fn in_full(&mut self, editor: &mut Editor, mut node: Node) {
         for id in node.inputs.iter_mut().flatten() {

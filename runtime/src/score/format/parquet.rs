@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType};
@@ -156,7 +155,7 @@ fn parquet_rows(file: File, columns: Columns) -> Result<RowsRead, String> {
 
 /// The result of a call of the library, which panics on some damaged files, such as those with a negative position.
 fn readable<T>(read: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(read)) {
+    match kiln_files::caught(read) {
         Ok(found) => found.map_err(|error| error.to_string()),
         Err(_) => Err("it is no Parquet that can be read".to_owned()),
     }

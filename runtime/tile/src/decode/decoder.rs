@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use super::format::{ImageFormat, format};
@@ -191,6 +190,6 @@ fn dimensions(format: ImageFormat, bytes: &[u8]) -> Result<(u32, u32), TileError
 
 /// Turns a panic of a decoder on a hostile file into an error of that file.
 pub(super) fn guarded<T>(decode: impl FnOnce() -> Result<T, TileError>) -> Result<T, TileError> {
-    catch_unwind(AssertUnwindSafe(decode))
-        .unwrap_or_else(|_| Err(TileError::Damaged("the image decoder panicked".to_owned())))
+    kiln_files::caught(decode)
+        .unwrap_or_else(|reason| Err(TileError::Damaged(format!("the image decoder panicked: {reason}"))))
 }

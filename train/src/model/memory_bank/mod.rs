@@ -65,6 +65,7 @@ impl TileModel for MemoryBank {
     const KIND: &'static str = "memory_bank";
     const PHRASE: &'static str = "memory bank";
     const HAS_CLASSES: bool = false;
+    const FULL_PRECISION: &'static [&'static str] = &["tile", "mixtures", "patch"];
 
     /// Empty banks and fresh weights.
     fn from_settings(settings: &MemoryBankConfig, _classes: usize, device: &Device) -> Self {
