@@ -80,7 +80,7 @@ fn without_a_split_all_tiles_are_used_with_a_caution() {
     let outcome = outcome.code(0).says(&["caution: no split is stated", "144 tiles;"]);
     assert!(outcome.stdout().contains("weights    ") && outcome.stdout().contains("spread     "));
     let tested = train(folder.path(), &weights, "[1, 2]", 0.25).code(2);
-    tested.says(&["tissue.bpk: they have learnt from", "of the test tiles", "hint: use the split"]);
+    tested.says(&["tissue.bpk: have learnt from", "of the test tiles", "hint: use the split"]);
 
     // The same seed gives the same weights, with any number of workers; another seed others.
     let bytes = |name: &str, set: &str| {

@@ -191,7 +191,7 @@ fn models_may_be_added_and_corrected_but_a_finished_trial_keeps_its_configuratio
     // A file of a model that has changed, and results of other trials.
     fs::write(folder.path().join("vae.yaml"), "name: ae\nmodel: {kind: vae, filters: [2, 4], stride: 8}\n").unwrap();
     let changed = run(&["--set", "seeds=[1, 2]", "--set", &vae]).code(2);
-    changed.says(&["was trained with another `model.", "vae-seed1-fold0", "to train it again"]);
+    changed.says(&["2 of its trials", "vae-seed1-fold0 (another `model.", "below trials/ to train them again"]);
     let other = String::from_utf8(scores.clone()).unwrap().replace("net-seed1-fold0", "net-seed2-fold0");
     fs::write(trial.join("trial.json"), other).unwrap();
     run(&["--set", "seeds=[1]", "--set", net]).code(2).says(&["trial.json", "is the result of `net-seed2-fold0`"]);
@@ -215,9 +215,10 @@ fn a_study_is_checked_before_the_first_training() {
     let net = "config: {name: n, model: {kind: cnn, filters: [4], head: pooled, dense: []}}";
     let one = |rest: &str| format!("models=[{{name: net, {net}}}, {{name: {rest}}}]");
     refused(&one(&format!("NET, {net}")), &["`net` and `NET` would have one folder"]);
-    refused(&one(&format!("net-tuned, {net}")), &["`net-tuned` and `net-tuned` would have one folder"]);
-    refused(&one(&format!("net-search3, {net}")), &["would have one folder"]);
-    refused(&one(&format!("net without dropout, {net}")), &["would have one folder"]);
+    refused(&one(&format!("net-tuned, {net}")), &["`net-tuned` is also the name of", "a trial of the search"]);
+    refused(&one(&format!("net-search3, {net}")), &["`net-search3` is also the name of"]);
+    refused(&one(&format!("net without dropout, {net}")), &["`net without dropout` is also the name of"]);
+    refused(&one(&format!("net-without dropout, {net}")), &["would have one folder, `net-without-dropout`"]);
     refused("ablations=[{of: net, changes: [{name: same, set: [model.dropout=0.1]}]}]", &["changes nothing"]);
     for set in
         ["training.seed=7", "data.split={train: 0.5, val: 0.25, test: 0.25}", "'data={size_policy: resize}'", "name=x"]
@@ -235,8 +236,12 @@ fn a_study_is_checked_before_the_first_training() {
     refused(&search("training.batch: {choice: [8, -1]}"), &["search.space.training.batch: -1"]);
     refused(&search("training.batch: {choice: [8, 8]}"), &["make no difference"]);
     refused(
+        &one(&format!("typo, {net}, set: [training.epocs=2]")),
+        &["models.typo: training.epocs=2", "did you mean `epochs`"],
+    );
+    refused(
         &one(&format!("sure, {net}, set: [\"threshold=sensitivity:0.99\"]")),
-        &["sensitivity:0.99", "needs at least 99"],
+        &["model `sure`", "sensitivity:0.99", "needs at least 99", "split.fractions"],
     );
     let transfer = "model: {kind: transfer, backbone: {name: resnet18, stages: [1], weights: gone.bpk}}";
     refused(&one(&format!("t, config: {{name: t, {transfer}}}")), &["gone.bpk"]);

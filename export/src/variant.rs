@@ -51,7 +51,8 @@ pub struct VariantReport {
     pub decisions_changed: usize,
     /// Their share; at most [`DECISIONS_CHANGED`].
     pub decisions_changed_share: f64,
-    /// Differences of every output from the fp32 graph's. No part of the gate: their tolerances are for 32 bits.
+    /// Differences of every output from the fp32 graph's. Their tolerances, which are for 32 bits, are no part of
+    /// the gate; a value that is not finite is.
     pub outputs: Vec<OutputParity>,
     /// Calibration of activations, for int8.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -146,7 +146,7 @@ pub enum Error {
     },
     /// The weights of the backbone were learnt from tiles that are in the test split.
     #[error(
-        "weights {weights}: they have learnt from {tiles} of the test tiles, such as {}, so the figures would be too good",
+        "weights {weights}: have learnt from {tiles} of the test tiles, such as {}, so the figures would be too good",
         first.display()
     )]
     SeenByWeights {
@@ -185,6 +185,24 @@ pub enum Error {
         stages: usize,
         /// The deepest stage of the configuration.
         needed: usize,
+    },
+    /// A model of a study cannot be trained.
+    #[error("model `{model}` of the study: {cause}")]
+    OfModel {
+        /// The model.
+        model: String,
+        /// The cause.
+        cause: Box<Error>,
+    },
+    /// Trials of a study were begun with other settings than its models have now.
+    #[error("study {}: {count} of its trials were begun with other settings: {trials}", path.display())]
+    OtherTrials {
+        /// The study's folder.
+        path: PathBuf,
+        /// Number of these trials.
+        count: usize,
+        /// Some of them, each with the key that differs.
+        trials: String,
     },
     /// The file for new weights exists already.
     #[error("weights {}: exists already", path.display())]
@@ -263,6 +281,7 @@ impl Error {
             Self::Metrics(error) => error.fault(),
             Self::Picture(error) => error.fault(),
             Self::Lesions(error) => error.fault(),
+            Self::OfModel { cause, .. } => cause.fault(),
             Self::Diverged { .. } | Self::FeaturesDiffer { .. } => Fault::Check,
             Self::Features { fault, .. } => *fault,
             Self::Fetch { .. } | Self::NotPublished { .. } | Self::OtherFeatures { .. } => Fault::Environment,
@@ -281,6 +300,7 @@ impl Error {
             | Self::OtherSplit { .. }
             | Self::NotAStudy { .. }
             | Self::OtherStudy { .. }
+            | Self::OtherTrials { .. }
             | Self::InUse { .. }
             | Self::Weights { .. }
             | Self::OtherBackbone { .. }

@@ -37,6 +37,18 @@ pub(super) fn train(error: &kiln_train::Error) -> Option<String> {
         }
         Error::OtherTiles { .. } => "restore the tiles, or choose another folder with --out",
         Error::OtherSplit { .. } => "resume without --split-file, or choose another folder with --out",
+        Error::OfModel { cause, .. } => match &**cause {
+            Error::SplitLacks { .. } | Error::Metrics(MetricsError::FewTiles { .. }) => {
+                "assign tiles with a column `split` of the list, change split.fractions or split.folds, or set a lower rate"
+            }
+            Error::SeenByWeights { .. } => {
+                "write the split that the weights were trained with into the column `split` of the list, or use other weights"
+            }
+            other => return train(other),
+        },
+        Error::OtherTrials { .. } => {
+            "remove their folders below trials/ to train them again, or choose another folder with --out"
+        }
         Error::NotAStudy { .. } | Error::OtherStudy { .. } => "choose another folder with --out",
         Error::FeaturesDiffer { .. } => "let burn compute them with --set training.features=burn",
         Error::OtherFeatures { .. } => {
@@ -46,7 +58,7 @@ pub(super) fn train(error: &kiln_train::Error) -> Option<String> {
             "make the file with `kiln weights import`, `kiln weights extract` or `kiln pretrain`"
         }
         Error::SeenByWeights { .. } => {
-            "use the split that the weights were learnt with (--split-file, or in a study the column `split` of the list), or \
+            "use the split that the weights were trained with (--split-file, or in a study the column `split` of the list), or \
              other weights"
         }
         Error::UnchangedBackbone { .. } => "use those, or train with frozen: false or depthwise",

@@ -130,6 +130,11 @@ pub(crate) fn variant_lines(variant: &VariantReport, out: &Output) {
             100.0 * variant.decisions_changed_share,
             100.0 * DECISIONS_CHANGED
         ));
+        for output in &variant.outputs {
+            if let Some(problem) = &output.problem {
+                out.line(format_args!("  {}: {problem}", output.name));
+            }
+        }
     }
     if !variant.kept_in_float.is_empty() {
         out.line(format_args!("  layers kept in float: {}", variant.kept_in_float.join(", ")));

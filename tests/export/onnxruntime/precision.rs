@@ -154,8 +154,10 @@ fn squares_beyond_sixteen_bits_answer_nearly_the_same() {
     let exporter = Exporter::new().input("x", floats([1, 8], 0, -1.0, 1.0), ["batch", ""]).outputs(["answer"]);
     let lengths = |linear: &Linear, x: Tensor<2>| {
         let away = linear.forward(x);
-        let squares = away.clone() * away;
-        (squares.sum_dim(1).mul_scalar(2.0).clamp_min(1.0).add_scalar(3.0)).sqrt()
+        let squares = away.clone() * away.clone();
+        // Of the operands of this sum one has 32 bits and one 16.
+        let sum = squares.sum_dim(1).mul_scalar(2.0).clamp_min(1.0) + away.narrow(1, 0, 1).mul_scalar(0.5);
+        sum.add_scalar(3.0).sqrt()
     };
     let model = exporter.export(&linear, lengths).unwrap();
     let half = model.to_fp16().unwrap();

@@ -5,14 +5,16 @@ const MAX_KEY: usize = 64;
 /// Characters of a parser's message that are shown. It repeats keys and values of the file.
 const MAX_MESSAGE: usize = 1_000;
 
-/// Names of Rust's types in serde's messages, and what they are in a configuration.
-const TYPES: [(&str, &str); 9] = [
+/// Names of Rust's types in serde's messages, and the words for them.
+const TYPES: [(&str, &str); 11] = [
     ("unit value", "no value"),
     ("expected unit", "expected no value"),
     ("expected u64", "expected a whole number"),
     ("expected u32", "expected a whole number"),
     ("expected usize", "expected a whole number"),
     ("expected f64", "expected a number"),
+    ("expected f32", "expected a number"),
+    ("expected u8", "expected a whole number"),
     ("expected a sequence", "expected a list, [...]"),
     ("expected a map", "expected a mapping, {...}"),
     ("invalid type: map", "invalid type: a mapping"),
@@ -20,6 +22,13 @@ const TYPES: [(&str, &str); 9] = [
 
 /// The message in the words of a configuration.
 fn plain(message: &str) -> String {
+    let message = match message.split_once("expected struct ") {
+        Some((before, rest)) => {
+            let after = rest.trim_start_matches(|letter: char| letter.is_alphanumeric());
+            &format!("{before}expected a mapping, {{...}}{after}")
+        }
+        None => message,
+    };
     TYPES.iter().fold(message.to_owned(), |message, (of_rust, word)| {
         // Not the beginning of a longer word.
         let whole = |rest: &str| !rest.starts_with(|letter: char| letter.is_alphanumeric());

@@ -31,7 +31,16 @@ impl Config {
     /// # Errors
     /// As [`Config::read`].
     pub fn parse(text: &str, origin: &str, sets: &[String]) -> Result<Self> {
-        parse_yaml::<Self>(text, origin, sets)?.checked(origin)
+        Self::parse_with(text, origin, sets, "--set")
+    }
+
+    /// As [`Config::parse`]; errors of a change begin with `source` and the change.
+    pub(crate) fn parse_with(text: &str, origin: &str, sets: &[String], source: &str) -> Result<Self> {
+        let config: Self = parse_yaml_with(text, origin, sets, source)?;
+        match config.problem() {
+            Some(problem) => Err(config_error(&origin_of(&problem, origin, sets, source), problem)),
+            None => Ok(config),
+        }
     }
 
     /// The resolved configuration as YAML, defaults written out. Keys of later versions are left out at their default, so that
@@ -50,17 +59,15 @@ impl Config {
         };
         Ok(differing_key(&value(self)?, &value(other)?))
     }
-
-    fn checked(self, origin: &str) -> Result<Self> {
-        match self.problem() {
-            Some(problem) => Err(config_error(origin, problem)),
-            None => Ok(self),
-        }
-    }
 }
 
 /// A YAML document of known keys, changed by `sets` before it is checked; an unknown key is named with the nearest known one.
 pub(crate) fn parse_yaml<T: DeserializeOwned>(text: &str, origin: &str, sets: &[String]) -> Result<T> {
+    parse_yaml_with(text, origin, sets, "--set")
+}
+
+/// As [`parse_yaml`]; errors of a change begin with `source` and the change.
+fn parse_yaml_with<T: DeserializeOwned>(text: &str, origin: &str, sets: &[String], source: &str) -> Result<T> {
     limits::check(text).map_err(|reason| config_error(origin, reason))?;
     let located = |error: serde_yaml::Error| config_error(origin, explain(&error.to_string()));
     // Reading into an untyped mapping refuses duplicate keys, at every depth.
@@ -73,25 +80,33 @@ pub(crate) fn parse_yaml<T: DeserializeOwned>(text: &str, origin: &str, sets: &[
         labels.write_to(&mut value);
     }
     for set in sets {
-        apply(&mut value, set)?;
+        apply(&mut value, set, source)?;
     }
     // Through text again, because only an error from text names the wrong key. Its line number refers to no file.
     let changed = serde_yaml::to_string(&value).map_err(located)?;
     let unplaced = |error: serde_yaml::Error| {
         let message = error.to_string();
         let reason = message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason);
-        match sets.iter().rev().find(|set| is_about(reason, set)) {
-            Some(set) => config_error(&format!("--set {set}"), explain(reason)),
-            None => config_error(origin, explain(reason)),
-        }
+        config_error(&origin_of(reason, origin, sets, source), explain(reason))
     };
     serde_yaml::from_str(&changed).map_err(unplaced)
 }
 
-/// Returns true if a message, which begins with a key, is about the key of a `--set` or a key below it.
-fn is_about(message: &str, set: &str) -> bool {
-    let key = set.split_once('=').map_or(set, |(key, _)| key);
-    message.strip_prefix(key).is_some_and(|rest| rest.starts_with([':', '.']))
+/// The origin of the value that a message is about: the change that set it, or the file. A message begins with a key.
+pub(crate) fn origin_of(message: &str, file: &str, sets: &[String], source: &str) -> String {
+    let is_about = |set: &&String| {
+        let key = set.split_once('=').map_or(set.as_str(), |(key, _)| key);
+        let below = message.strip_prefix(key).is_some_and(|rest| rest.starts_with([':', '.', '[', ' ']));
+        // An unknown key is named after the keys that it is below.
+        let unknown = |at: usize| {
+            let (parent, rest) = (&key[..at], key[at..].trim_start_matches('.'));
+            let name = rest.split('.').next().unwrap_or(rest);
+            let separator = if parent.is_empty() { "" } else { ": " };
+            message.starts_with(&format!("{parent}{separator}unknown field `{name}`"))
+        };
+        below || std::iter::once(0).chain(key.match_indices('.').map(|(at, _)| at)).any(unknown)
+    };
+    sets.iter().rev().find(is_about).map_or_else(|| file.to_owned(), |set| format!("{source} {set}"))
 }
 
 /// The text of a configuration file, which is small.
@@ -127,8 +142,8 @@ fn differing_key(one: &Value, other: &Value) -> Option<String> {
 }
 
 /// Sets one dotted key, known or unknown: the types refuse unknown ones.
-fn apply(root: &mut Value, set: &str) -> Result<()> {
-    let origin = format!("--set {set}");
+fn apply(root: &mut Value, set: &str, source: &str) -> Result<()> {
+    let origin = format!("{source} {set}");
     let (key, text) = set
         .split_once('=')
         .filter(|(key, _)| !key.is_empty())
@@ -136,7 +151,7 @@ fn apply(root: &mut Value, set: &str) -> Result<()> {
     limits::check(text).map_err(|reason| config_error(&origin, reason))?;
     // Each dot is a nested mapping, and these are written and dropped by recursion.
     if key.split('.').count() > limits::MAX_DEPTH {
-        return Err(config_error("--set", format!("a key of more than {} parts", limits::MAX_DEPTH)));
+        return Err(config_error(source, format!("a key of more than {} parts", limits::MAX_DEPTH)));
     }
     let value: Value = serde_yaml::from_str(text).map_err(|error| config_error(&origin, error.to_string()))?;
     let mut place = &mut *root;

@@ -418,7 +418,12 @@ fn a_wrong_value_is_explained_without_type_names_and_with_its_source() {
         ("training.epochs=", "invalid type: no value, expected a whole number"),
         ("training.epochs=2.0", "expected a whole number"),
         ("training.learning_rate=fast", "expected a number"),
-        ("threshold=[max_f1]", "the rules are max_f1"),
+        ("training.label_smoothing=fast", "expected a number"),
+        ("data.augmentation.zoom=3", "data.augmentation.zoom"),
+        ("data=5", "expected a mapping, {...}"),
+        ("training.epocs=3", "did you mean `epochs`"),
+        ("epocs=3", "unknown field `epocs`"),
+        ("model.filters=[8, x]", "model.filters[1]"),
     ] {
         let message = problem("name: x\nmodel: {kind: cnn}\n", &[set]);
         assert!(message.contains(words) && message.contains(&format!("--set {set}")), "{set}: {message}");

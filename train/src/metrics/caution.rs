@@ -22,13 +22,14 @@ pub(super) fn of_scores(scored: &[Scored], threshold: f64, auroc: Interval, resa
 
 /// Warning about a threshold that has all scores, from `low` to `high`, on one side.
 fn one_sided(low: f64, high: f64, threshold: f64) -> Option<String> {
-    let kind = match () {
-        () if threshold > high => "normal",
-        () if threshold <= low => "anomalous",
+    let (side, decision) = match () {
+        () if threshold > high => ("below", "normal"),
+        () if threshold <= low => ("at or above", "anomalous"),
         () => return None,
     };
     Some(format!(
-        "every tile counts as {kind} at the threshold {threshold}: choose another rule for it, or a lower rate"
+        "all scores are {side} the threshold {threshold}, so every decision is {decision}: it was chosen on other data, or \
+         its rule allows no other choice"
     ))
 }
 
@@ -66,11 +67,11 @@ mod tests {
     #[test]
     fn a_threshold_with_all_tiles_on_one_side_is_named() {
         let score = |at: usize| (at % 2) as f64 + at as f64 * 0.01;
-        assert!(at_threshold(score, 1.4).is_some_and(|text| text.contains("counts as normal")));
-        assert!(at_threshold(score, 0.0).is_some_and(|text| text.contains("counts as anomalous")));
+        assert!(at_threshold(score, 1.4).is_some_and(|text| text.contains("every decision is normal")));
+        assert!(at_threshold(score, 0.0).is_some_and(|text| text.contains("every decision is anomalous")));
         assert_eq!(at_threshold(score, 1.39), None);
         let both = at_threshold(|at| (at / 2) as f64, 100.0);
-        assert!(both.is_some_and(|text| text.contains("counts as normal") && text.contains("may be chance")));
+        assert!(both.is_some_and(|text| text.contains("every decision is normal") && text.contains("may be chance")));
     }
 
     #[test]

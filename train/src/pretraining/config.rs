@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::config::{
-    BackboneConfig, CommonKeys, Frozen, Schedule, SlideConfig, TrainingDevice, config_error, parse_yaml, read_text,
+    BackboneConfig, CommonKeys, Frozen, Schedule, SlideConfig, TrainingDevice, config_error, origin_of, parse_yaml,
+    read_text,
 };
 use crate::data::{Augmentation, ColourJitter};
 
@@ -160,7 +161,7 @@ impl PretrainConfig {
     pub fn parse(text: &str, origin: &str, sets: &[String]) -> Result<Self> {
         let config: Self = parse_yaml(text, origin, sets)?;
         match config.problem() {
-            Some(problem) => Err(config_error(origin, problem)),
+            Some(problem) => Err(config_error(&origin_of(&problem, origin, sets, "--set"), problem)),
             None => Ok(config),
         }
     }

@@ -1,6 +1,7 @@
 //! The course of a pre-training: tiles, epochs of steps, recalibration, and the file of weights.
 
-use std::fs;
+use std::ffi::OsString;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -40,6 +41,8 @@ pub struct Pretrained {
 /// that is not a number. No file is written then. A collapse is no error: see [`PretrainFacts::caution`].
 pub fn pretrain(request: &PretrainRequest, observer: &mut dyn FnMut(&PretrainEvent<'_>)) -> Result<Pretrained> {
     let config = &request.config;
+    make_folder(&request.out)?;
+    let _lock = lock(&request.out)?;
     weights::refuse_existing(&request.out)?;
     let device = config.training.device.open()?.autodiff();
     let tiles = Tiles::new(request)?;
@@ -55,7 +58,6 @@ pub fn pretrain(request: &PretrainRequest, observer: &mut dyn FnMut(&PretrainEve
         config.method,
         &device,
     );
-    make_folder(&request.out)?;
     observer(&PretrainEvent::Started {
         tiles: tiles.len(),
         left_out: tiles.left_out,
@@ -66,12 +68,11 @@ pub fn pretrain(request: &PretrainRequest, observer: &mut dyn FnMut(&PretrainEve
     let mut trainer = Trainer { config, tiles: &tiles, optimizer: adam(config.training.weight_decay), device: &device };
     let (model, epochs) = trainer.train(model, observer)?;
     observer(&PretrainEvent::Recalibrating);
-    // Another pre-training may have written it meanwhile.
-    weights::refuse_existing(&request.out)?;
-    let weights_sha256 = weights::save(&request.out, recalibrated(model, &tiles, &device)?, Some(&seen))?;
+    let out = unused(&request.out);
+    let weights_sha256 = weights::save(&out, recalibrated(model, &tiles, &device)?, Some(&seen))?;
     let facts = PretrainFacts { weights_sha256, start_sha256, ..facts(config, &tiles, epochs) };
-    write_facts(&request.out, &facts)?;
-    Ok(Pretrained { weights: request.out.clone(), facts })
+    write_facts(&out, &facts)?;
+    Ok(Pretrained { weights: out, facts })
 }
 
 /// The backbone with running figures that are measured on tiles without variation.
@@ -121,6 +122,45 @@ fn make_folder(out: &Path) -> Result<()> {
     match out.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => fs::create_dir_all(folder).map_err(Error::io(folder)),
         _ => Ok(()),
+    }
+}
+
+/// The path, or one with a number if a file has appeared there meanwhile: neither that nor these weights are lost.
+fn unused(path: &Path) -> PathBuf {
+    let numbered = |number: u32| {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let ending = path.extension().map(|ending| format!(".{}", ending.to_string_lossy())).unwrap_or_default();
+        path.with_file_name(format!("{stem}-{number}{ending}"))
+    };
+    let others = (2..).map(numbered);
+    let is_free = |path: &PathBuf| path.symlink_metadata().is_err();
+    std::iter::once(path.to_owned()).chain(others).find(is_free).unwrap_or_else(|| path.to_owned())
+}
+
+/// Claims the file of weights for this process: two pre-trainings would replace each other's, hours later.
+fn lock(out: &Path) -> Result<Lock> {
+    let mut name = OsString::from(".");
+    name.push(out.file_name().unwrap_or_default());
+    name.push(".lock");
+    let path = out.with_file_name(name);
+    let file = File::create(&path).map_err(Error::io(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock { path, _file: file }),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: out.to_owned(), process: "pre-training" }),
+        Err(TryLockError::Error(source)) => Err(Error::Io { path, source }),
+    }
+}
+
+/// A locked file, which is removed at the end.
+struct Lock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // One that stays is locked again next time.
+        let _ = fs::remove_file(&self.path);
     }
 }
 

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::baseline::BaselineKind;
-use crate::config::{SlideConfig, SplitConfig, SubgroupKey, config_error, labels_problem, parse_yaml, read_text};
+use crate::config::{
+    SlideConfig, SplitConfig, SubgroupKey, config_error, labels_problem, origin_of, parse_yaml, read_text,
+};
 use crate::metrics::ThresholdRule;
 
 /// The configuration of a study.
@@ -252,7 +254,7 @@ impl StudyConfig {
     pub fn parse(text: &str, origin: &str, sets: &[String]) -> Result<Self> {
         let config: Self = parse_yaml(text, origin, sets)?;
         match config.problem() {
-            Some(problem) => Err(config_error(origin, problem)),
+            Some(problem) => Err(config_error(&origin_of(&problem, origin, sets, "--set"), problem)),
             None => Ok(config),
         }
     }

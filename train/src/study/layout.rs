@@ -51,13 +51,17 @@ impl StudyLayout {
         self.root.join("trials").join(id).join("trial.json")
     }
 
-    /// Returns true if a trial is finished.
+    /// Returns true if a trial is finished, or can be resumed.
     pub(super) fn has_trials(&self) -> Result<bool> {
         let trials = self.root.join("trials");
         match fs::read_dir(&trials) {
-            Ok(mut entries) => {
-                Ok(entries.any(|entry| entry.is_ok_and(|entry| entry.path().join("trial.json").is_file())))
-            }
+            Ok(mut entries) => Ok(entries.any(|entry| {
+                entry.is_ok_and(|entry| {
+                    ["trial.json", "run/run.json", "run/checkpoints"]
+                        .iter()
+                        .any(|part| entry.path().join(part).exists())
+                })
+            })),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(Error::io(&trials)(error)),
         }

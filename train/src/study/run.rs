@@ -10,7 +10,7 @@ use super::search::{Proposer, best_so_far, should_continue};
 use super::setup::Setup;
 use super::times::Times;
 use super::trial::{self, Tiles, TrialRecord, TrialSpec};
-use super::variant::{Variant, check_all, search_name, slug, tuned_name};
+use super::variant::{Variant, check_all, search_name};
 use super::{baselines, page};
 use crate::config::config_error;
 use crate::data::{self, LabelCount, Split};
@@ -80,7 +80,8 @@ pub fn run(request: &StudyRequest, listener: &mut Listener<'_>) -> Result<Result
     let labels = data::label_counts(&setup.dataset, setup.classes.normal_names());
     listener(&StudyEvent::Labels { labels: &labels });
     let mut work = Work { setup: &setup, listener, number: 0 };
-    work.check_finished(&variants)?;
+    work.check_begun(&variants)?;
+    setup.begin()?;
     work.started(variants.len());
     let mut measured = baselines::measure(&setup)?;
     for variant in &variants {
@@ -172,20 +173,43 @@ impl Work<'_, '_> {
     }
 
     fn spec(&self, variant: &Variant, seed: u64, fold: usize) -> Result<TrialSpec> {
-        let id = format!("{}-seed{seed}-fold{fold}", slug(&variant.name));
+        let id = variant.trial(seed, fold);
         Ok(TrialSpec { id, seed, fold, config: variant.config(&self.setup.study, seed)?, may_diverge: false })
     }
 
-    /// Checks finished trials before the first training: a configuration may have changed since.
-    fn check_finished(&self, variants: &[Variant]) -> Result<()> {
+    /// Checks trials that were begun before: a configuration or a split may have changed since.
+    fn check_begun(&self, variants: &[Variant]) -> Result<()> {
+        let setup = self.setup;
+        let mut specs = Vec::new();
         for variant in variants {
-            for &seed in &self.setup.study.seeds {
-                for fold in 0..self.setup.plans.len() {
-                    trial::finished_before(&self.setup.layout, &self.spec(variant, seed, fold)?)?;
+            for &seed in &setup.study.seeds {
+                for fold in 0..setup.plans.len() {
+                    specs.push(self.spec(variant, seed, fold)?);
                 }
             }
         }
-        Ok(())
+        if let Some(search) = &setup.study.search {
+            specs.extend(self.begun_by(search, variants)?);
+        }
+        specs.iter().try_for_each(|spec| setup.check_same_split(&spec.id, spec.fold))?;
+        trial::refuse_stale(&setup.layout, &specs)
+    }
+
+    /// The finished trials of a search and the one after them, proposed again from their results.
+    fn begun_by(&self, search: &Search, variants: &[Variant]) -> Result<Vec<TrialSpec>> {
+        let Some(base) = variants.iter().find(|variant| variant.name == search.of) else { return Ok(Vec::new()) };
+        let (mut proposer, mut specs) = (Proposer::new(search)?, Vec::new());
+        for number in 0..search.trials {
+            let proposal = proposer.propose()?;
+            let variant = base.changed(search_name(&base.name, number), Role::Tuned, &proposal.sets);
+            specs.push(self.spec(&variant, self.setup.study.seeds[0], 0)?);
+            let Some(record) = specs.last().map_or(Ok(None), |spec| trial::read(&self.setup.layout.trial(&spec.id)))?
+            else {
+                break;
+            };
+            proposer.observe(&proposal, record.best_val_auroc().unwrap_or(0.5))?;
+        }
+        Ok(specs)
     }
 
     fn trial(
@@ -235,7 +259,7 @@ impl Work<'_, '_> {
         }
         let best = best_of(&records)
             .ok_or_else(|| config_error("search", "no trial finished; allow more epochs or other values".to_owned()))?;
-        let tuned = base.changed(tuned_name(&base.name), Role::Tuned, &proposed[best]);
+        let tuned = base.tuned(&proposed[best]);
         let tuned = self.variant(&tuned, &records[best..=best])?;
         let seconds = records.iter().map(|record| record.time.training_s).sum();
         let trials = records.iter().zip(proposed).map(|(record, set)| SearchTrial {

@@ -20,7 +20,7 @@ use crate::data::{self, ContentDigests, Dataset, Split, SplitPlan};
 use crate::features::FeatureBackend;
 use crate::metrics::{Bootstrap, Scored};
 use crate::model::Classes;
-use crate::training::{check_splits, classes, refuse_tested, require_resolution};
+use crate::training::{Layout, check_splits, classes, refuse_tested, require_resolution};
 use crate::{Error, Result};
 
 /// Everything that is constant during a study.
@@ -58,23 +58,27 @@ impl Setup {
         data::check_masks(&dataset, &decoder)?;
         let digests = data::tile_digests(&dataset, &decoder)?;
         let data_sha256 = data::dataset_digest(&dataset, &digests);
+        check_same_tiles(&layout, &study, &data_sha256)?;
         let (plans, held_out) = plans(&dataset, &digests, &study.split, classes.normal_names(), &decoder)?;
         for (number, plan) in plans.iter().enumerate() {
             data::check_leaks(&dataset, plan, &digests)?;
-            for variant in variants {
-                let config = variant.config(&study, 0)?;
-                let named = |error| variant.named(error);
-                refuse_tested(&config, &dataset, plan, &digests).map_err(named)?;
-                check_splits(&config, &dataset, plan, &classes).map_err(named)?;
-            }
             check_same_fold(&layout, number, &dataset, plan)?;
         }
         for variant in variants {
-            variant.check_machine(&study)?;
-        }
-        write_study(&layout, &study, &data_sha256)?;
-        for (number, plan) in plans.iter().enumerate() {
-            plan.write_csv(&dataset, &layout.fold(number))?;
+            let config = variant.config(&study, 0)?;
+            let named = |error| variant.named(error);
+            plans.iter().try_for_each(|plan| check_splits(&config, &dataset, plan, &classes)).map_err(named)?;
+            // Finished trials need neither the weights nor the device again.
+            let unfinished = |variant: &Variant| {
+                let finished =
+                    |seed: &u64| (0..plans.len()).all(|fold| layout.trial(&variant.trial(*seed, fold)).is_file());
+                !study.seeds.iter().all(finished)
+            };
+            let is_searched = study.search.as_ref().is_some_and(|search| search.of == variant.name);
+            if unfinished(variant) || (is_searched && unfinished(&variant.tuned(&[]))) {
+                refuse_tested(&config, &dataset, &plans, &digests).map_err(named)?;
+                variant.check_machine(&study)?;
+            }
         }
         let bootstrap = Bootstrap { resamples: study.bootstrap_resamples, seed: study.split.seed };
         let features = request.features.clone();
@@ -91,6 +95,31 @@ impl Setup {
             held_out,
             bootstrap,
         })
+    }
+
+    /// Refuses a trial whose run was begun on another split.
+    pub(super) fn check_same_split(&self, trial: &str, fold: usize) -> Result<()> {
+        let path = Layout::new(&self.layout.run(trial)).split();
+        match SplitPlan::read_csv(&self.dataset, &path) {
+            Ok(before) if before.assignments != self.plans[fold].assignments => {
+                Err(Error::OtherStudy { path: self.layout.root().to_owned() })
+            }
+            // There is none, or it is damaged, which the run refuses itself.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Writes `study.yaml` and the splits: the first files of a study, once everything is checked.
+    pub(super) fn begin(&self) -> Result<()> {
+        let portable = StudyConfig { data: portable(&self.study), ..self.study.clone() };
+        let text = serde_yaml::to_string(&portable).map_err(|error| config_error("study", error.to_string()))?;
+        let path = self.layout.config();
+        let text = format!("{}\n{text}", digest_line(&self.data_sha256));
+        publish::write_file(&path, text.as_bytes()).map_err(Error::io(&path))?;
+        for (number, plan) in self.plans.iter().enumerate() {
+            plan.write_csv(&self.dataset, &self.layout.fold(number))?;
+        }
+        Ok(())
     }
 
     fn is_anomalous(&self, index: usize) -> bool {
@@ -182,23 +211,25 @@ fn check_same_fold(layout: &StudyLayout, number: usize, dataset: &Dataset, plan:
     }
 }
 
-/// Writes `study.yaml`. One folder is for one set of tiles, split in one way; models and seeds may come and go, and finished
-/// trials are compared with their configuration one by one.
-fn write_study(layout: &StudyLayout, study: &StudyConfig, data_sha256: &str) -> Result<()> {
-    // The location of the tiles may change, their content may not.
-    let portable = StudyConfig { data: StudyData { path: None, ..study.data.clone() }, ..study.clone() };
-    let text = serde_yaml::to_string(&portable).map_err(|error| config_error("study", error.to_string()))?;
-    let digest = format!("# On the data set of SHA-256 {data_sha256}.");
-    let path = layout.config();
-    if let Ok(before) = fs::read_to_string(&path)
-        && layout.has_trials()?
-    {
-        let same_tiles = before.lines().next() == Some(digest.as_str());
-        let same_split = StudyConfig::parse(&before, "study.yaml", &[])
-            .is_ok_and(|before| before.split == study.split && before.data == portable.data);
-        if !(same_tiles && same_split) {
-            return Err(Error::OtherStudy { path: layout.root().to_owned() });
-        }
+/// The first line of `study.yaml`.
+fn digest_line(data_sha256: &str) -> String {
+    format!("# On the data set of SHA-256 {data_sha256}.")
+}
+
+/// How a study reads its tiles, without their location: that may change, their content may not.
+fn portable(study: &StudyConfig) -> StudyData {
+    StudyData { path: None, ..study.data.clone() }
+}
+
+/// Refuses a folder with trials on other tiles, or on another split of them. Models and seeds of a folder may change: their
+/// trials are compared one by one.
+fn check_same_tiles(layout: &StudyLayout, study: &StudyConfig, data_sha256: &str) -> Result<()> {
+    let Ok(before) = fs::read_to_string(layout.config()) else { return Ok(()) };
+    if !layout.has_trials()? {
+        return Ok(());
     }
-    publish::write_file(&path, format!("{digest}\n{text}").as_bytes()).map_err(Error::io(&path))
+    let same_tiles = before.lines().next() == Some(digest_line(data_sha256).as_str());
+    let same_split = StudyConfig::parse(&before, "study.yaml", &[])
+        .is_ok_and(|before| before.split == study.split && before.data == portable(study));
+    if same_tiles && same_split { Ok(()) } else { Err(Error::OtherStudy { path: layout.root().to_owned() }) }
 }

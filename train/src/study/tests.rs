@@ -92,7 +92,10 @@ fn every_form_of_a_model_is_a_configuration_that_the_study_has_the_last_word_on(
     let wrong = StudyConfig { set: vec!["training.epoch=1".to_owned()], ..wrong };
     let variants = Variant::all(&wrong, &PathBuf::from(".")).unwrap();
     let message = variants[0].config(&wrong, 1).unwrap_err().to_string();
-    assert!(message.contains("models.net.config") && message.contains("did you mean `epochs`"), "{message}");
+    assert!(
+        message.starts_with("models.net: training.epoch=1: ") && message.contains("did you mean `epochs`"),
+        "{message}"
+    );
 }
 
 /// Tiles by label and group, without files.
@@ -114,7 +117,10 @@ fn a_column_of_subgroups_that_is_missing_is_named_with_its_model() {
     let study = study(&["set=['subgroups=[group, scanner]']"]);
     let variants = Variant::all(&study, &PathBuf::from(".")).unwrap();
     let message = variants[0].check_columns(&study, &dataset).unwrap_err().to_string();
-    assert!(message.starts_with("net: subgroups: ") && message.contains("no column `scanner`"), "{message}");
+    assert!(
+        message.starts_with("model `net` of the study: subgroups: ") && message.contains("no column `scanner`"),
+        "{message}"
+    );
     // The folds check the column of held-out centres.
     let by_scanner = Some(SubgroupKey::Column("scanner".to_owned()));
     let held_out = StudySplit { leave_one_out: by_scanner, ..study.split.clone() };

@@ -6,17 +6,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use kiln_files::digest::sha256_file;
 use kiln_files::publish;
 use serde::{Deserialize, Serialize};
 
 use super::layout::StudyLayout;
 use super::search::curve;
+use crate::config::Weights;
 use crate::data::{Dataset, Split};
 use crate::features::FeatureBackend;
 use crate::metrics::{Scored, Trial, is_probability};
 use crate::picture::EpochRecord;
 use crate::training::{
-    Layout, Observer, Outcome, Run, TrainRequest, read_history, same_configuration, score_tiles, train_unless_stopped,
+    Layout, Observer, Outcome, Run, TrainRequest, read_history, run_state, same_configuration, score_tiles,
+    train_unless_stopped,
 };
 use crate::{Config, Error, Result};
 
@@ -107,12 +110,13 @@ pub(super) fn run(
     Ok(record)
 }
 
-/// The result of a trial that is finished.
+/// The result of a trial that is finished; `None` for one that is not.
 ///
 /// # Errors
-/// [`Error::Run`] if it is the result of another trial, or of another configuration.
-pub(super) fn finished_before(layout: &StudyLayout, spec: &TrialSpec) -> Result<Option<TrialRecord>> {
+/// [`Error::Run`] if it is the result of another trial, [`Error::OtherTrials`] if it was begun with another configuration.
+fn finished_before(layout: &StudyLayout, spec: &TrialSpec) -> Result<Option<TrialRecord>> {
     let path = layout.trial(&spec.id);
+    refuse_stale(layout, std::slice::from_ref(spec))?;
     let Some(record) = read(&path)? else { return Ok(None) };
     if (record.id.as_str(), record.seed, record.fold) != (spec.id.as_str(), spec.seed, spec.fold) {
         return Err(Error::run(
@@ -120,20 +124,60 @@ pub(super) fn finished_before(layout: &StudyLayout, spec: &TrialSpec) -> Result<
             format!("is the result of `{}`; remove this file to run the trial again", record.id),
         ));
     }
-    let run = layout.run(&spec.id);
-    match same_configuration(&Layout::new(&run), &spec.config) {
-        Ok(()) => Ok(Some(record)),
-        Err(Error::OtherConfiguration { key, .. }) => {
-            let folder = run.parent().unwrap_or(&run);
-            let reason = format!("was trained with another `{key}`; remove {} to train it again", folder.display());
-            Err(Error::run(&run, reason))
+    Ok(Some(record))
+}
+
+/// Refuses trials, finished or not, that were begun with another configuration or with other weights. A trial whose run has
+/// been removed cannot be checked.
+pub(super) fn refuse_stale(layout: &StudyLayout, specs: &[TrialSpec]) -> Result<()> {
+    /// Trials that a message names.
+    const NAMED: usize = 5;
+    let mut stale = Vec::new();
+    for spec in specs {
+        let is_finished = layout.trial(&spec.id).is_file();
+        if let Some(key) = changed_key(&Layout::new(&layout.run(&spec.id)), &spec.config, is_finished)? {
+            stale.push(format!("{} (another `{key}`)", spec.id));
         }
-        Err(error) => Err(error),
+    }
+    if stale.is_empty() {
+        return Ok(());
+    }
+    let count = stale.len();
+    if count > NAMED {
+        stale.truncate(NAMED);
+        stale.push("…".to_owned());
+    }
+    Err(Error::OtherTrials { path: layout.root().to_owned(), count, trials: stale.join(", ") })
+}
+
+/// The first key in which the configuration of a run differs from `config`, or that of the weights if their file has changed.
+/// A run without a checkpoint begins again with whatever the configuration is now.
+fn changed_key(run: &Layout, config: &Config, is_finished: bool) -> Result<Option<String>> {
+    let begun_with = if run.facts().is_file() {
+        Some(Run::open(run.root())?.facts.backbone_sha256)
+    } else {
+        run_state(&run.checkpoints())?.map(|state| state.backbone_sha256)
+    };
+    if !run.config().is_file() || (begun_with.is_none() && !is_finished) {
+        return Ok(None);
+    }
+    match same_configuration(run, config) {
+        Ok(()) => {}
+        Err(Error::OtherConfiguration { key, .. }) => return Ok(Some(key)),
+        Err(error) => return Err(error),
+    }
+    let Some(before) = begun_with.flatten() else { return Ok(None) };
+    match config.model.settings().backbone().map(|backbone| &backbone.weights) {
+        Some(Weights::File(weights)) if weights.is_file() => {
+            let now = sha256_file(weights).map_err(Error::io(weights))?;
+            Ok((before != now).then(|| "backbone.weights".to_owned()))
+        }
+        _ => Ok(None),
     }
 }
 
 /// Reads the result of a trial, if there is one.
-fn read(path: &Path) -> Result<Option<TrialRecord>> {
+pub(super) fn read(path: &Path) -> Result<Option<TrialRecord>> {
     match fs::read(path) {
         Ok(text) => {
             let broken = |error: serde_json::Error| {

@@ -76,6 +76,16 @@ impl Variant {
         }
     }
 
+    /// This variant with values of the search.
+    pub(super) fn tuned(&self, sets: &[String]) -> Self {
+        self.changed(tuned_name(&self.name), Role::Tuned, sets)
+    }
+
+    /// Name of the trial with this seed on this fold, and of its folder.
+    pub(super) fn trial(&self, seed: u64, fold: usize) -> String {
+        format!("{}-seed{seed}-fold{fold}", slug(&self.name))
+    }
+
     /// Checks before the first trial that class weights are for labels of the data set.
     pub(super) fn check_labels(&self, study: &StudyConfig, classes: &Classes) -> Result<()> {
         let Some(weights) = self.config(study, 0)?.training.class_weights else { return Ok(()) };
@@ -94,21 +104,18 @@ impl Variant {
     /// Checks before the first trial that the device is there, and that weights of a file can be read.
     pub(super) fn check_machine(&self, study: &StudyConfig) -> Result<()> {
         let config = self.config(study, 0)?;
-        config.training.device.open()?;
+        config.training.device.open().map_err(|error| self.named(error))?;
         if let Some(backbone) = config.model.settings().backbone()
             && let Weights::File(path) = &backbone.weights
         {
-            weights::load(path, backbone, &Device::flex())?;
+            weights::load(path, backbone, &Device::flex()).map_err(|error| self.named(error))?;
         }
         Ok(())
     }
 
-    /// An error of the configuration with the name of this model.
+    /// An error with the name of this model.
     pub(super) fn named(&self, error: Error) -> Error {
-        match error {
-            Error::Config { origin, reason } => config_error(&format!("{}: {origin}", self.name), reason),
-            other => other,
-        }
+        Error::OfModel { model: self.name.clone(), cause: Box::new(error) }
     }
 
     /// The configuration of a run. Options of the study override those of the model.
@@ -119,7 +126,7 @@ impl Variant {
                 return Err(config_error(&format!("models.{}.set", self.name), reason));
             }
         }
-        let mut config = Config::parse(&self.text, &self.origin, &self.sets)?;
+        let mut config = Config::parse_with(&self.text, &self.origin, &self.sets, &format!("models.{}:", self.name))?;
         config.name = slug(&self.name);
         config.training.seed = seed;
         config.data.path = None;
@@ -192,7 +199,11 @@ fn check_names(study: &StudyConfig, variants: &[Variant]) -> Result<()> {
             return Err(config_error("models", reason));
         }
         if let Some(other) = names.insert(folder.to_lowercase(), name.clone()) {
-            let reason = format!("`{other}` and `{name}` would have one folder, `{folder}`: rename one of them");
+            let reason = if other == name {
+                format!("`{name}` is also the name of another model, an ablation or a trial of the search: rename it")
+            } else {
+                format!("`{other}` and `{name}` would have one folder, `{folder}`: rename one of them")
+            };
             return Err(config_error("models", reason));
         }
     }
@@ -202,13 +213,24 @@ fn check_names(study: &StudyConfig, variants: &[Variant]) -> Result<()> {
 /// Longest folder name of a variant, in bytes: systems allow 255 with `-seedN-foldM`, and a run's name 200.
 const MAX_SLUG: usize = 200;
 
-/// Checks some values of each searched key.
+/// Checks some values of each searched key, beside the first values of the others, as proposals set all of them.
 fn check_search(study: &StudyConfig, search: &Search, base: &Variant) -> Result<()> {
-    for (key, values) in search::samples(search)? {
+    let samples = search::samples(search)?;
+    let first: Vec<String> = samples.iter().map(|(key, values)| format!("{key}={}", values[0])).collect();
+    base.changed(base.name.clone(), Role::Tuned, &first).config(study, 0).map_err(|error| {
+        let Error::Config { origin, reason } = error else { return error };
+        let at_fault = first.iter().zip(&samples).find(|(set, _)| origin.ends_with(*set) || reason.contains(*set));
+        let origin = at_fault.map_or("search.space".to_owned(), |(_, (key, _))| format!("search.space.{key}"));
+        config_error(&origin, reason)
+    })?;
+    for (key, values) in &samples {
         let origin = format!("search.space.{key}");
         let config = |value: &String| {
-            let set = format!("{key}={value}");
-            base.changed(base.name.clone(), Role::Tuned, &[set]).config(study, 0).map_err(|error| {
+            let set = |(other, values): &(&str, Vec<String>)| {
+                format!("{other}={}", if other == key { value } else { &values[0] })
+            };
+            let sets: Vec<String> = samples.iter().map(set).collect();
+            base.changed(base.name.clone(), Role::Tuned, &sets).config(study, 0).map_err(|error| {
                 let Error::Config { reason, .. } = error else { return error };
                 config_error(&origin, format!("{value}: {reason}"))
             })
@@ -227,7 +249,7 @@ pub(super) fn search_name(base: &str, number: usize) -> String {
 }
 
 /// Name of the model with the best values of a search.
-pub(super) fn tuned_name(base: &str) -> String {
+fn tuned_name(base: &str) -> String {
     format!("{base}-tuned")
 }
 

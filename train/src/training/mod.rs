@@ -36,6 +36,7 @@ mod train;
 mod trainer;
 mod truth;
 
+pub(crate) use checkpoint::state as run_state;
 pub use classes::classes;
 pub use evaluation::{ScoredTile, TileColour, score_tiles};
 pub use facts::{RunFacts, SplitFacts, ThresholdFacts};

@@ -50,11 +50,10 @@ impl Prepared {
         data::check_masks(&dataset, &decoder)?;
         let (plan, fresh) = resolve_split(request, layout, &dataset, &digests)?;
         data::check_leaks(&dataset, &plan, &digests)?;
-        seen::refuse_tested(&config, &dataset, &plan, &digests)?;
+        seen::refuse_tested(&config, &dataset, std::slice::from_ref(&plan), &digests)?;
         let data_sha256 = data::dataset_digest(&dataset, &digests);
         let features = request.features.clone();
         let prepared = Self { config, dataset, data_path, data_sha256, digests, plan, classes, stain: None, features };
-        prepared.check_synthesis()?;
         check_splits(&prepared.config, &prepared.dataset, &prepared.plan, &prepared.classes)?;
         prepared.class_weights()?;
         prepared.config.training.device.open()?;
@@ -121,19 +120,6 @@ impl Prepared {
         Ok(Some(weights.resolved(&self.classes, &counts).map_err(wrong)?.into()))
     }
 
-    /// Refuses generated anomalies if there are several anomalous labels: their label would be ambiguous.
-    fn check_synthesis(&self) -> Result<()> {
-        let anomalous = &self.classes.names[self.classes.normal..];
-        if self.config.data.synthesis.generated == 0.0 || anomalous.len() == 1 {
-            return Ok(());
-        }
-        let reason = format!(
-            "a generated anomaly could have any of the labels {}; use data.synthesis.cut_paste",
-            anomalous.join(", ")
-        );
-        Err(Error::Config { origin: "data.synthesis.generated".to_owned(), reason })
-    }
-
     fn training_tiles(&self, normal_only: bool) -> Vec<usize> {
         learnt(&self.dataset, self.plan.indices(Split::Train), &self.classes, normal_only)
     }
@@ -149,9 +135,23 @@ fn with_classes(dataset: &Dataset, classes: &Classes, indices: &[usize]) -> Vec<
     indices.iter().filter_map(class).collect()
 }
 
-/// Refuses a split that lacks normal or anomalous tiles, or has too few for the threshold; otherwise the error would come
-/// hours later.
+/// Refuses generated anomalies if there are several anomalous labels: their label would be ambiguous.
+fn check_synthesis(config: &Config, classes: &Classes) -> Result<()> {
+    let anomalous = &classes.names[classes.normal..];
+    if config.data.synthesis.generated == 0.0 || anomalous.len() == 1 {
+        return Ok(());
+    }
+    let reason = format!(
+        "a generated anomaly could have any of the labels {}; use data.synthesis.cut_paste",
+        anomalous.join(", ")
+    );
+    Err(Error::Config { origin: "data.synthesis.generated".to_owned(), reason })
+}
+
+/// Refuses a split that lacks normal or anomalous tiles, or has too few for the threshold, and synthetic tiles without a
+/// label; otherwise the error would come hours later.
 pub(crate) fn check_splits(config: &Config, dataset: &Dataset, plan: &SplitPlan, classes: &Classes) -> Result<()> {
+    check_synthesis(config, classes)?;
     let learns_anomalies = config.model.has_classes() && config.data.synthesis.generated == 0.0;
     for split in Split::ALL {
         let tiles = with_classes(dataset, classes, &plan.indices(split));
@@ -219,7 +219,10 @@ fn resolve_split(
 
 /// Refuses a resumed training with another configuration.
 pub(crate) fn same_configuration(layout: &Layout, config: &Config) -> Result<()> {
-    let before = Config::read(&layout.config(), &[])?;
+    let mut before = Config::read(&layout.config(), &[])?;
+    // Without an effect on the result.
+    before.data.workers = config.data.workers;
+    before.training.checkpoint_seconds = config.training.checkpoint_seconds;
     let Some(key) = before.first_difference(config)? else { return Ok(()) };
     Err(Error::OtherConfiguration { path: layout.root().to_owned(), key })
 }

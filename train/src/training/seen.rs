@@ -1,5 +1,5 @@
 //! `seen.txt`: the training and validation tiles of a run, each as the SHA-256 of its pixels, sorted, one per line. If the
-//! backbone's weights are of another run or of a pre-training, the tiles of that are in the list too. Promises that a listed tile is recognised
+//! backbone's weights come from another run or a pre-training, the list has its tiles too. Promises that a listed tile is recognised
 //! under any name and in any lossless file format.
 
 use std::collections::HashSet;
@@ -36,20 +36,24 @@ pub(super) fn digest(prepared: &Prepared, layout: &Layout) -> Result<String> {
 pub(crate) fn refuse_tested(
     config: &Config,
     dataset: &Dataset,
-    plan: &SplitPlan,
+    plans: &[SplitPlan],
     digests: &[ContentDigests],
 ) -> Result<()> {
     let Some(backbone) = config.model.settings().backbone() else { return Ok(()) };
     let Some(list) = weights::seen(backbone)? else { return Ok(()) };
     let seen: HashSet<&str> = list.lines().collect();
     let is_seen = |index: &usize| digests[*index].pixels.as_deref().is_some_and(|pixels| seen.contains(pixels));
-    let learnt: Vec<usize> = plan.indices(Split::Test).into_iter().filter(is_seen).collect();
-    let Some(first) = learnt.first() else { return Ok(()) };
-    Err(Error::SeenByWeights {
-        weights: backbone.weights.clone().into(),
-        tiles: learnt.len(),
-        first: dataset.entries[*first].path.clone(),
-    })
+    for plan in plans {
+        let learnt: Vec<usize> = plan.indices(Split::Test).into_iter().filter(is_seen).collect();
+        if let Some(first) = learnt.first() {
+            return Err(Error::SeenByWeights {
+                weights: backbone.weights.clone().into(),
+                tiles: learnt.len(),
+                first: dataset.entries[*first].path.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 impl Run {

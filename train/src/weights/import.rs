@@ -8,7 +8,7 @@ use burn_store::{
     ApplyResult, KeyRemapper, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
 };
 
-use super::save;
+use super::{refuse_existing, save};
 use crate::config::BackboneKind;
 use crate::model::backbone::Backbone;
 use crate::model::materialised;
@@ -35,8 +35,14 @@ pub struct Imported {
 /// Reads PyTorch's `.pth` or `.pt`, or `.safetensors`, and writes the weights of a whole backbone to `out`.
 ///
 /// # Errors
-/// [`Error::Weights`] for another network, with the tensors that are missing, left over or of another shape.
+/// [`Error::WeightsExist`]; [`Error::Weights`] for another network, with the tensors that are missing, left over or of another shape.
 pub fn import(file: &Path, kind: BackboneKind, out: &Path) -> Result<Imported> {
+    refuse_existing(out)?;
+    import_over(file, kind, out)
+}
+
+/// As [`import`], in place of a file that exists.
+pub(super) fn import_over(file: &Path, kind: BackboneKind, out: &Path) -> Result<Imported> {
     let wrong = |reason: String| Error::Weights { path: file.to_owned(), reason };
     std::fs::metadata(file).map_err(Error::io(file))?;
     let names = Source::open(file, KeyRemapper::new()).names().map_err(wrong)?;

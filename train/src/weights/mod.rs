@@ -74,7 +74,7 @@ pub fn load(path: &Path, config: &BackboneConfig, device: &Device) -> Result<(Ba
         backbone: config.name.to_string(),
         reason: error.to_string(),
     };
-    if let Some(tensor) = not_finite(&bytes) {
+    if let Some(tensor) = not_finite(path) {
         return Err(wrong(format!(
             "tensor `{tensor}` has a value that is NaN or infinite; make or fetch the weights again"
         )));
@@ -133,7 +133,7 @@ pub(crate) fn save(path: &Path, backbone: Backbone, seen: Option<&str>) -> Resul
 }
 
 /// The list of tiles that weights have learnt from once they have learnt from `own` too: the SHA-256 of each tile's pixels,
-/// sorted, one per line. They begin with the weights of `config`, if there are such.
+/// sorted, one per line. `config` is the backbone that they begin with.
 pub(crate) fn with_seen(config: Option<&BackboneConfig>, own: &[&str]) -> Result<String> {
     let inherited = config.map_or(Ok(None), seen)?.unwrap_or_default();
     let mut lines: BTreeSet<&str> = inherited.lines().collect();
@@ -150,9 +150,9 @@ fn noting(record: Bytes, list_sha256: &str) -> Result<Bytes, burn_pack::Error> {
     burn_pack::Writer::new(tensors).with_metadata(SEEN, list_sha256).into_bytes()
 }
 
-/// The name of a tensor in a record with a value that is not finite. What is no record is for the loading to refuse.
-fn not_finite(record: &[u8]) -> Option<String> {
-    let reader = burn_pack::Reader::from_bytes(Bytes::from_bytes_vec(record.to_vec())).ok()?;
+/// The name of a tensor with a value that is not finite. `None` for a file that is no record, which [`load`] refuses.
+fn not_finite(path: &Path) -> Option<String> {
+    let reader = burn_pack::Reader::from_file(path).ok()?;
     let parts = reader.into_tensors().ok()?.into_iter().filter_map(|tensor| tensor.into_parts().ok());
     let mut floats = parts.filter(|(_, dtype, ..)| *dtype == DType::F32);
     let is_wild = |value: &[u8; 4]| !f32::from_le_bytes(*value).is_finite();
@@ -174,7 +174,7 @@ pub(crate) fn seen(config: &BackboneConfig) -> Result<Option<String>> {
         let missing = || {
             let list = lists[0].display();
             wrong(format!(
-                "they have learnt from tiles, and {list}, the list of these, is missing; copy it with the weights"
+                "{list}, the list of the tiles that these weights have learnt from, is missing; copy it with the weights"
             ))
         };
         return if noted.is_some() { Err(missing()) } else { Ok(None) };
@@ -182,7 +182,10 @@ pub(crate) fn seen(config: &BackboneConfig) -> Result<Option<String>> {
     let text = fs::read_to_string(list).map_err(Error::io(list))?;
     // Development versions wrote no note.
     if noted.is_some_and(|noted| noted != sha256_hex(text.as_bytes())) {
-        return Err(wrong(format!("{} is not the list of the tiles that they have learnt from", list.display())));
+        return Err(wrong(format!(
+            "{} is not the list of the tiles that these weights have learnt from",
+            list.display()
+        )));
     }
     Ok(Some(text))
 }

@@ -38,7 +38,7 @@ pub(crate) const HALF: [&str; 22] = [
     "Transpose",
 ];
 
-/// Operators at which a part in 16 bits begins. The others are computed in 16 bits only if a 16-bit layer computed an operand.
+/// Operators at which a part in 16 bits begins. The others are computed in 16 bits only if all their operands were.
 const LAYERS: [&str; 4] = ["Conv", "ConvTranspose", "Gemm", "MatMul"];
 
 /// Returns true if an operand has the node's precision. The scales of a `Resize` always have 32 bits.
@@ -53,7 +53,7 @@ pub(super) fn convert(model: &OnnxModel, kept: &dyn Fn(&str) -> bool) -> OnnxMod
     for node in editor.nodes().to_vec() {
         let narrow = |id: &ValueId| editor.element(*id) == Element::F32 && !kept(editor.graph().name(*id));
         let fits = HALF.contains(&node.op) && !is_square(&node) && node.outputs.iter().all(narrow);
-        if fits && (LAYERS.contains(&node.op) || conversion.has_half_operand(&node)) {
+        if fits && (LAYERS.contains(&node.op) || conversion.has_half_operands(&editor, &node)) {
             conversion.in_half(&mut editor, node);
         } else {
             conversion.in_full(&mut editor, node);
@@ -78,9 +78,12 @@ struct Conversion {
 }
 
 impl Conversion {
-    /// Returns true if a node in 16 bits computed an operand.
-    fn has_half_operand(&self, node: &Node) -> bool {
-        node.inputs.iter().flatten().any(|id| self.computed.contains_key(id))
+    /// Returns true if the operands were computed in 16 bits, other than constants and those that are no floats.
+    fn has_half_operands(&self, editor: &Editor, node: &Node) -> bool {
+        let operands = || node.inputs.iter().flatten();
+        let is_half = |id: &ValueId| self.computed.contains_key(id);
+        let has_no_width = |id: &ValueId| editor.constant(*id).is_some() || editor.element(*id) != Element::F32;
+        operands().any(is_half) && operands().all(|id| is_half(id) || has_no_width(id))
     }
 
     /// Keeps a node in 32 bits.

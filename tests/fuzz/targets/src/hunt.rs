@@ -111,7 +111,7 @@ fn found(reason: &str) -> ! {
 }
 
 /// Handles a panic. In this project's own code it is a finding even if caught; in a dependency, only if not caught: the
-/// tile decoder turns it into a refusal on purpose.
+/// tile decoder turns it into a refusal on purpose. `kiln_files::caught` calls this hook for own code alone.
 fn note(panic: &PanicHookInfo<'_>, message: &Mutex<String>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let text = format!("panicked at {place}: {}", panic.payload_as_str().unwrap_or("no message"));
