@@ -12,6 +12,7 @@ mod error;
 pub mod evaluation;
 pub mod explain;
 pub mod features;
+mod lock;
 pub mod metrics;
 pub mod model;
 mod parallel;

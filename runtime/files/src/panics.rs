@@ -39,8 +39,9 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     result.map_err(|payload| message(&*payload))
 }
 
-/// Returns true if a source file belongs to a registry's package or to the standard library.
-fn is_of_library(file: &str) -> bool {
+/// Returns true if a source file, as a panic's location names it, belongs to a registry's package or to the standard library.
+#[must_use]
+pub fn is_of_library(file: &str) -> bool {
     ["/registry/src/", "\\registry\\src\\", "/rustc/"].iter().any(|part| file.contains(part))
 }
 

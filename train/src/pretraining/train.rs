@@ -1,7 +1,7 @@
 //! The course of a pre-training: tiles, epochs of steps, recalibration, and the file of weights.
 
 use std::ffi::OsString;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ use crate::data::TileBatch;
 use crate::model::backbone::Backbone;
 use crate::model::tensors::{read, tile_values};
 use crate::training::{Purpose, adam, seed};
-use crate::{Error, Result, weights};
+use crate::{Error, Result, lock, weights};
 
 /// Largest number of batches that batch normalisation is recalibrated on.
 const RECALIBRATION_BATCHES: usize = 24;
@@ -42,7 +42,7 @@ pub struct Pretrained {
 pub fn pretrain(request: &PretrainRequest, observer: &mut dyn FnMut(&PretrainEvent<'_>)) -> Result<Pretrained> {
     let config = &request.config;
     make_folder(&request.out)?;
-    let _lock = lock(&request.out)?;
+    let _lock = claim(&request.out)?;
     weights::refuse_existing(&request.out)?;
     let device = config.training.device.open()?.autodiff();
     let tiles = Tiles::new(request)?;
@@ -138,17 +138,13 @@ fn unused(path: &Path) -> PathBuf {
 }
 
 /// Claims the file of weights for this process: two pre-trainings would replace each other's, hours later.
-fn lock(out: &Path) -> Result<Lock> {
+fn claim(out: &Path) -> Result<Lock> {
     let mut name = OsString::from(".");
     name.push(out.file_name().unwrap_or_default());
     name.push(".lock");
     let path = out.with_file_name(name);
-    let file = File::create(&path).map_err(Error::io(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Lock { path, _file: file }),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: out.to_owned(), process: "pre-training" }),
-        Err(TryLockError::Error(source)) => Err(Error::Io { path, source }),
-    }
+    let file = lock::exclusive(&path, out, "pre-training")?;
+    Ok(Lock { path, _file: file })
 }
 
 /// A locked file, which is removed at the end.

@@ -1,6 +1,6 @@
 //! Runs a study from its configuration to its report.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 
 use super::config::Search;
 use super::layout::StudyLayout;
@@ -16,7 +16,7 @@ use crate::config::config_error;
 use crate::data::{self, LabelCount, Split};
 use crate::picture::EpochRecord;
 use crate::training::{Event, Observer};
-use crate::{Error, Result};
+use crate::{Error, Result, lock};
 
 /// Progress of a study.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ pub fn run(request: &StudyRequest, listener: &mut Listener<'_>) -> Result<Result
     let variants = Variant::all(&request.config, &request.folder)?;
     check_all(&request.config, &variants)?;
     let layout = StudyLayout::new(&request.out);
-    let _lock = lock(&layout)?;
+    let _lock = lock_folder(&layout)?;
     layout.sweep()?;
     let setup = Setup::new(request, layout, &variants)?;
     let labels = data::label_counts(&setup.dataset, setup.classes.normal_names());
@@ -101,7 +101,7 @@ pub fn run(request: &StudyRequest, listener: &mut Listener<'_>) -> Result<Result
 }
 
 /// Locks the folder for this study; the lock ends with the process.
-fn lock(layout: &StudyLayout) -> Result<File> {
+fn lock_folder(layout: &StudyLayout) -> Result<File> {
     let root = layout.root();
     // Names with a dot are our own: the lock, and the temporary file of a study that was killed.
     let own = |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(b".");
@@ -110,13 +110,7 @@ fn lock(layout: &StudyLayout) -> Result<File> {
         return Err(Error::NotAStudy { path: root.to_owned() });
     }
     fs::create_dir_all(root).map_err(Error::io(root))?;
-    let path = root.join(".lock");
-    let file = File::create(&path).map_err(Error::io(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: root.to_owned(), process: "study" }),
-        Err(TryLockError::Error(source)) => Err(Error::Io { path, source }),
-    }
+    lock::exclusive(&root.join(".lock"), root, "study")
 }
 
 /// The state of a running study.

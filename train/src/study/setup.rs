@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kiln_files::publish;
@@ -100,13 +100,7 @@ impl Setup {
     /// Refuses a trial whose run was begun on another split.
     pub(super) fn check_same_split(&self, trial: &str, fold: usize) -> Result<()> {
         let path = Layout::new(&self.layout.run(trial)).split();
-        match SplitPlan::read_csv(&self.dataset, &path) {
-            Ok(before) if before.assignments != self.plans[fold].assignments => {
-                Err(Error::OtherStudy { path: self.layout.root().to_owned() })
-            }
-            // There is none, or it is damaged, which the run refuses itself.
-            Ok(_) | Err(_) => Ok(()),
-        }
+        same_split(&self.layout, &path, &self.dataset, &self.plans[fold])
     }
 
     /// Writes `study.yaml` and the splits: the first files of a study, once everything is checked.
@@ -199,14 +193,19 @@ fn subgroup_keys(study: &StudyConfig, variants: &[Variant]) -> Result<Vec<Subgro
 /// data set does not cover the columns that folds may be made of.
 fn check_same_fold(layout: &StudyLayout, number: usize, dataset: &Dataset, plan: &SplitPlan) -> Result<()> {
     let path = layout.fold(number);
-    if !path.is_file() || !layout.has_trials()? {
+    if !layout.has_trials()? {
         return Ok(());
     }
-    match SplitPlan::read_csv(dataset, &path) {
+    same_split(layout, &path, dataset, plan)
+}
+
+/// Refuses a file of a split that differs from `plan`. A missing or damaged file is left to its owner: a study writes that of a
+/// fold again, a run refuses its own.
+fn same_split(layout: &StudyLayout, path: &Path, dataset: &Dataset, plan: &SplitPlan) -> Result<()> {
+    match SplitPlan::read_csv(dataset, path) {
         Ok(before) if before.assignments != plan.assignments => {
             Err(Error::OtherStudy { path: layout.root().to_owned() })
         }
-        // A damaged file is written again.
         Ok(_) | Err(_) => Ok(()),
     }
 }
@@ -216,7 +215,7 @@ fn digest_line(data_sha256: &str) -> String {
     format!("# On the data set of SHA-256 {data_sha256}.")
 }
 
-/// How a study reads its tiles, without their location: that may change, their content may not.
+/// The section `data` without the location of the tiles, which may change while their content may not.
 fn portable(study: &StudyConfig) -> StudyData {
     StudyData { path: None, ..study.data.clone() }
 }

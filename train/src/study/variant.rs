@@ -1,6 +1,6 @@
 //! Variants of the models of a study: unchanged, with a changed component, and with values of the search. Each variant is a
-//! configuration of a run. [`check_all`] refuses, before the first training, variants that could not be told apart, or that
-//! would fail or have no effect.
+//! configuration of a run. Before the first training [`check_all`] refuses variants with the same folder, variants that
+//! would fail, and changes without an effect.
 
 use std::collections::BTreeMap;
 use std::path::Path;

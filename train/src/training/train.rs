@@ -1,6 +1,6 @@
 //! The course of a training: preparation, epochs, completion.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 
 use burn::module::Module;
 use kiln_files::publish;
@@ -10,7 +10,7 @@ use super::request::{Outcome, TrainRequest};
 use super::trainer::Trainer;
 use super::{Event, Layout, Observer, Run, checkpoint, finish};
 use crate::data;
-use crate::{Error, Result};
+use crate::{Error, Result, lock};
 
 /// Trains to a complete run.
 ///
@@ -30,7 +30,7 @@ pub fn train(request: &TrainRequest, observer: &mut dyn Observer) -> Result<Run>
 /// As [`train`].
 pub fn train_unless_stopped(request: &TrainRequest, observer: &mut dyn Observer) -> Result<Outcome> {
     let layout = Layout::new(&request.out);
-    let _lock = lock(&layout, request.resume)?;
+    let _lock = lock_folder(&layout, request.resume)?;
     tidy(&layout)?;
     let outcome = course(request, &layout, observer);
     if outcome.is_err() && !request.resume {
@@ -77,7 +77,7 @@ fn course(request: &TrainRequest, layout: &Layout, observer: &mut dyn Observer) 
 const LOCK: &str = ".lock";
 
 /// Locks the folder for one training. The lock ends with the process.
-fn lock(layout: &Layout, resume: bool) -> Result<File> {
+fn lock_folder(layout: &Layout, resume: bool) -> Result<File> {
     let root = layout.root();
     let own = |entry: &std::io::Result<fs::DirEntry>| entry.as_ref().is_ok_and(|entry| entry.file_name() == LOCK);
     let occupied = fs::read_dir(root).is_ok_and(|mut entries| entries.any(|entry| !own(&entry)));
@@ -85,13 +85,7 @@ fn lock(layout: &Layout, resume: bool) -> Result<File> {
         return Err(Error::RunExists { path: root.to_owned() });
     }
     fs::create_dir_all(root).map_err(Error::io(root))?;
-    let path = root.join(LOCK);
-    let file = File::create(&path).map_err(Error::io(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: root.to_owned(), process: "training" }),
-        Err(TryLockError::Error(error)) => Err(Error::Io { path, source: error }),
-    }
+    lock::exclusive(&root.join(LOCK), root, "training")
 }
 
 /// Removes what a training wrote to its new folder before it failed without a checkpoint: the corrected command may then use

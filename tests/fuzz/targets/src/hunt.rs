@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kiln_files::digest::sha256_hex;
+use kiln_files::is_of_library;
 
 use crate::mutate::{Mutator, input};
 use crate::target::{MEMORY_PER_BYTE, Target};
@@ -115,15 +116,10 @@ fn found(reason: &str) -> ! {
 fn note(panic: &PanicHookInfo<'_>, message: &Mutex<String>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let text = format!("panicked at {place}: {}", panic.payload_as_str().unwrap_or("no message"));
-    if is_own(&place) {
+    if !is_of_library(&place) {
         found(&text);
     }
     *message.lock().unwrap_or_else(PoisonError::into_inner) = text;
-}
-
-/// Returns true if a source location belongs to this project, not to a registry's package or the standard library.
-pub(crate) fn is_own(place: &str) -> bool {
-    !["/registry/src/", "\\registry\\src\\", "/rustc/"].iter().any(|mark| place.contains(mark))
 }
 
 /// The start time of the current input.

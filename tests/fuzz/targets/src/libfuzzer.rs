@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
+use kiln_files::is_of_library;
+
 use crate::corpus::write_corpus;
-use crate::hunt::is_own;
 use crate::registry::target;
 use crate::target::Target;
 
@@ -19,10 +20,10 @@ pub fn begin(name: &str, project: &str) {
     let abort = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        if is_own(&place) {
-            abort(panic);
-        } else {
+        if is_of_library(&place) {
             eprintln!("panicked at {place}: {}", panic.payload_as_str().unwrap_or_default());
+        } else {
+            abort(panic);
         }
     }));
 }
