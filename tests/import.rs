@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Outcome, command, contents, finish, fixture, kiln, onnx, read_csv, scratch};
+use crate::support::{Kind, Outcome, command, contents, finish, fixture, kiln, onnx, read_csv, scratch};
 
 /// Tiles of the fixture that the imports use: an import with fp16 and int8 calibrates on half of them.
 const TILES: usize = 12;
@@ -147,4 +147,30 @@ fn wrong_descriptions_and_files_name_the_key_and_leave_nothing() {
     finish(again).code(2).says(&["is there already", "--replace"]);
     kiln!("import", &model, "--out", imported.bundle(), "--replace").code(2);
     assert_eq!(contents(&imported.bundle()), before);
+}
+
+#[test]
+fn the_graph_of_a_bundle_is_a_model_like_any_other() {
+    let (folder, tiles) = (scratch(), imported().tiles());
+    for kind in [Kind::Cnn, Kind::Hybrid] {
+        let own = fixture().bundle(kind);
+        let [out, before, after] =
+            ["", "-before.csv", "-after.csv"].map(|end| folder.path().join(format!("{}{end}", kind.name())));
+        // Its outputs are named as a bundle's are, and its nodes after them. The score of a hybrid has no natural threshold.
+        let mut import = command();
+        import.args(["import", "--range", "0..255", "--classes", "benign,anomalous", "--threshold", "0.5"]);
+        import.arg(own.join("model.onnx")).arg("--data").arg(&tiles).arg("--out").arg(&out);
+        finish(import).code(0);
+        for (bundle, scores) in [(&own, &before), (&out, &after)] {
+            kiln!("score", bundle, &tiles, "--out", scores).code(0);
+        }
+        let [before, after] = [before, after].map(|file| read_csv(&fs::read_to_string(file).unwrap()).1);
+        assert_eq!((before.len(), after.len()), (TILES, TILES));
+        for (before, after) in before.iter().zip(&after) {
+            for name in ["score", "p_benign", "p_anomalous"] {
+                let [before, after] = [before, after].map(|row| row[name].parse::<f64>().unwrap());
+                assert!((before - after).abs() < 1e-6, "{}: {name} {before} {after}", kind.name());
+            }
+        }
+    }
 }

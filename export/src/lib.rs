@@ -3,6 +3,7 @@
 //! neither this crate nor burn. Models that other tools trained come in through [`import`]. Trainings compute the features of
 //! frozen backbones through [`OnnxFeatures`].
 
+mod background;
 mod batch;
 mod card;
 mod error;
@@ -16,6 +17,7 @@ mod reference;
 mod run_tiles;
 mod variant;
 
+pub use background::Background;
 pub use batch::Batch;
 pub use burn_onnx_export::{Activations, Calibration, Int8, OnnxModel, Precision, Recorded};
 pub use error::{BundleError, Result};

@@ -1,6 +1,6 @@
 //! Graphs of other precisions beside fp32, each with a gate: on tiles that it was not calibrated on, a variant may lose next to
-//! no AUROC and change next to no decision against the fp32 graph. A variant that fails is not published; its report contains
-//! the figures. The tiles are those of a run's splits, or of an import ([`GateTiles`]).
+//! no AUROC and change next to no decision against the fp32 graph, and none of a tile without tissue. A variant that fails is
+//! not published; its report contains the figures. The tiles are those of a run's splits, or of an import ([`GateTiles`]).
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,6 +14,7 @@ use kiln_train::metrics::{Scored, auroc};
 use serde::Serialize;
 
 use super::Result;
+use super::background::{self, Background};
 use burn_onnx_export::{Activations, Calibration, Int8, OnnxModel, Precision};
 
 /// Largest loss of AUROC of a variant.
@@ -54,6 +55,8 @@ pub struct VariantReport {
     /// Differences of every output from the fp32 graph's. Their tolerances, which are for 32 bits, are no part of
     /// the gate; a value that is not finite is.
     pub outputs: Vec<OutputParity>,
+    /// Tiles without tissue, none of whose decisions may change.
+    pub background: Vec<Background>,
     /// Calibration of activations, for int8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibration: Option<String>,
@@ -76,6 +79,8 @@ pub struct Attempt {
     pub decisions_changed: usize,
     /// Mean absolute difference of the scores from the fp32 graph's.
     pub score_mean_abs: f64,
+    /// Tiles without tissue whose decision changed.
+    pub background_changed: Vec<&'static str>,
 }
 
 impl VariantReport {
@@ -85,6 +90,22 @@ impl VariantReport {
             auroc_lost: self.auroc_lost,
             decisions_changed: self.decisions_changed,
             score_mean_abs: self.score_mean_abs(),
+            background_changed: self.background_changed().collect(),
+        }
+    }
+
+    /// Names of the tiles without tissue whose decision changed.
+    fn background_changed(&self) -> impl Iterator<Item = &'static str> {
+        self.background.iter().filter(|one| one.decision_changed).map(|one| one.tile)
+    }
+
+    /// How far the scores are from the fp32 graph's: of the tiles of the gate, and of those without tissue if one of them is
+    /// decided differently.
+    fn effect(&self, background: bool) -> f64 {
+        if background {
+            self.background.iter().map(Background::difference).fold(self.score_mean_abs(), f64::max)
+        } else {
+            self.score_mean_abs()
         }
     }
 
@@ -96,7 +117,8 @@ impl VariantReport {
         // Without labels there is no AUROC. With labels a score that is no number leaves the variant without one.
         let keeps_auroc = self.auroc_reference.is_none() || self.auroc_lost.is_some_and(|lost| lost <= AUROC_LOST);
         let finite = self.outputs.iter().all(|output| output.problem.is_none());
-        keeps_auroc && finite && self.decisions_changed_share <= DECISIONS_CHANGED
+        let keeps_background = self.background_changed().next().is_none();
+        keeps_auroc && finite && keeps_background && self.decisions_changed_share <= DECISIONS_CHANGED
     }
 }
 
@@ -165,17 +187,20 @@ impl VariantBuilder<'_> {
             }
             attempts.push(report.attempt());
             if ranking.is_none() {
-                ranking = Some(self.sensitivity(&report.layers, &int8, &activations, calibration)?);
+                let background = report.background_changed().next().is_some();
+                ranking = Some(self.sensitivity(&report.layers, background, &int8, &activations, calibration)?);
             }
             let worst = ranking.as_mut().and_then(Vec::pop);
             skipped.extend(worst);
         }
     }
 
-    /// `layers` by the effect of each alone on the scores, the largest last.
+    /// `layers` by the effect of each alone on the scores, the largest last; `background`: on those of tiles without tissue
+    /// as well.
     fn sensitivity(
         &mut self,
         layers: &[String],
+        background: bool,
         int8: &Int8,
         activations: &Activations,
         calibration: Calibration,
@@ -185,13 +210,13 @@ impl VariantBuilder<'_> {
         for layer in layers {
             let others = all.iter().filter(|other| *other != layer).cloned().collect();
             let report = self.measured(Precision::Int8, &int8.model(activations, calibration, &others)?)?;
-            measured.push((report.score_mean_abs(), layer.clone()));
+            measured.push((report.effect(background), layer.clone()));
         }
         measured.sort_by(|a, b| a.0.total_cmp(&b.0));
         Ok(measured.into_iter().map(|(_, layer)| layer).collect())
     }
 
-    /// Activations on the tiles for calibration.
+    /// Activations on the tiles for calibration, and on those without tissue.
     fn observed(&mut self, int8: &Int8, calibration: Calibration) -> Result<Activations> {
         let observer = int8.observer();
         let mut session =
@@ -203,7 +228,7 @@ impl VariantBuilder<'_> {
         let mut activations = Activations::default();
         let tiles = self.tiles;
         let mut pass = |activations: &mut Activations, second: bool| -> Result<()> {
-            tiles.calibration(&mut |mut pixels, _| {
+            let mut observe = |mut pixels: Vec<u8>| -> Result<()> {
                 let tiles = pixels.len() / TILE_BYTES;
                 for (name, array) in run_padded(&mut session, &mut pixels, tiles)?.arrays {
                     let values: Vec<f32> = array.iter().copied().collect();
@@ -214,7 +239,9 @@ impl VariantBuilder<'_> {
                     }
                 }
                 Ok(())
-            })
+            };
+            tiles.calibration(&mut |pixels, _| observe(pixels))?;
+            background::tiles().try_for_each(observe)
         };
         pass(&mut activations, false)?;
         if calibration != Calibration::MinMax {
@@ -228,6 +255,7 @@ impl VariantBuilder<'_> {
         let name = file(precision);
         let mut session = Session::open_bytes(self.runtime, &name, &model.bytes()?, &SessionOptions::default())?;
         let sides = compare(self.reference, &mut session, self.rule, self.tiles)?;
+        let background = background::compare(self.reference, &mut session, self.rule)?;
         let parity = sides.parity.finish(session.provider(), session.nodes().clone());
         let (before, after) = (auroc(&sides.reference).ok(), auroc(&sides.variant).ok());
         Ok(VariantReport {
@@ -242,6 +270,7 @@ impl VariantBuilder<'_> {
             decisions_changed: parity.decisions_changed,
             decisions_changed_share: parity.decisions_changed as f64 / parity.tiles.max(1) as f64,
             outputs: parity.outputs,
+            background,
             calibration: None,
             layers: Vec::new(),
             kept_in_float: Vec::new(),

@@ -33,6 +33,9 @@ fn import(error: &kiln_export::ImportError) -> Option<String> {
             let key = reason.split('`').skip(1).step_by(2).find(|word| KEYS.contains(word))?;
             (key != "dtype").then(|| set(key))
         }
+        ImportError::Spec { origin, reason } if origin == "classes" && reason.contains("no output gives") => {
+            Some("state it with --output NAME=probabilities, or leave out --classes".to_owned())
+        }
         ImportError::Spec { origin, .. } if ["classes", "normal_classes", "threshold"].contains(&origin.as_str()) => {
             Some(set(origin))
         }

@@ -80,7 +80,8 @@ pub(crate) struct Args {
     batch: Batch,
 
     /// Precisions of the bundle: fp32, fp16, int8. fp32 is always included; another one is published only if it loses at
-    /// most 0.002 AUROC on labelled tiles of --data and changes at most 0.5 % of the decisions.
+    /// most 0.002 AUROC on labelled tiles of --data, changes at most 0.5 % of the decisions, and none of a white, glass or
+    /// black tile.
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "fp32")]
     precision: Vec<Precision>,
 

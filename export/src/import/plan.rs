@@ -149,17 +149,24 @@ fn meanings<'a>(
 ) -> Vec<(&'a str, Meaning)> {
     let stated = |meaning: fn(Meaning) -> bool| spec.outputs.values().any(|stated| meaning(*stated));
     let decided = stated(Meaning::is_of_classes) || stated(Meaning::is_score);
-    let mut found = Vec::new();
-    // Only one output can be guessed to be the result.
+    let mut found: Vec<(&str, Meaning)> = Vec::new();
+    // Only one output can be guessed to be the result, and class probabilities beside a score if the classes have names.
     let mut open = !decided;
+    let has_names = !decided && !spec.classes.is_empty();
     for output in &foreign.outputs {
         let name = output.name.as_str();
         let meaning = match (spec.outputs.get(name), known(name)) {
             (Some(stated), _) => *stated,
-            (None, Some(known)) if (known.is_of_classes() || known.is_score()) && !open => Meaning::Drop,
             (None, Some(known)) => {
-                open = open && !(known.is_of_classes() || known.is_score());
-                known
+                let is_result = known.is_of_classes() || known.is_score();
+                let has_head = found.iter().any(|(_, other)| other.is_of_classes());
+                let beside_score = has_names && known.is_of_classes() && !has_head;
+                if is_result && !open && !beside_score {
+                    Meaning::Drop
+                } else {
+                    open = open && !is_result;
+                    known
+                }
             }
             (None, None) => Meaning::Keep,
         };
@@ -282,7 +289,9 @@ fn classes(foreign: &Foreign, spec: &Spec, head: Option<&Head>) -> Result<(Vec<S
     let wrong = |key: &str, reason: String| Err(ImportError::spec(key, reason));
     let Some(head) = head else {
         if !spec.classes.is_empty() {
-            return wrong("classes", "class names are stated, but no output gives class probabilities".to_owned());
+            let reason =
+                "class names are stated, but no output gives class probabilities; state in `outputs` which does";
+            return wrong("classes", reason.to_owned());
         }
         return Ok((Vec::new(), spec.normal_classes.clone()));
     };

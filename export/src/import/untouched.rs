@@ -10,7 +10,7 @@ use kiln_runtime::{Array, Runtime, Session, SessionOptions};
 use kiln_tile::Tile;
 use ndarray::{ArrayD, Axis, concatenate};
 
-use super::model::{Foreign, code_of, rename};
+use super::model::{Foreign, code_of, rename, separate_nodes};
 use super::spec::Input;
 use super::{ImportError, preprocess};
 use crate::{BundleError, Result};
@@ -160,5 +160,6 @@ fn adapted(foreign: &Foreign) -> Option<ModelProto> {
         }
         graph.node.push(cast(&inner, name, float));
     }
+    separate_nodes(graph);
     Some(model)
 }

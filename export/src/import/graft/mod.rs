@@ -14,7 +14,7 @@ use burn_onnx_export::proto::{
 use kiln_runtime::decision::{PROBABILITIES, SCORE};
 use kiln_tile::SIDE;
 
-use super::model::{Foreign, Names, rename};
+use super::model::{Foreign, Names, rename, separate_nodes};
 use super::plan::Plan;
 use super::spec::Input;
 pub(super) use batch::Rewrite;
@@ -80,6 +80,7 @@ impl Graft<'_> {
         graph.input = vec![self.input_port(batch)];
         graph.output = outputs.iter().map(|name| self.output_port(name, batch)).collect();
         prune(&mut graph);
+        separate_nodes(&mut graph);
         graph.name = self.name.to_owned();
         model.graph = Some(graph);
         let keys: Vec<&str> = self.metadata.iter().map(|(key, _)| key.as_str()).collect();

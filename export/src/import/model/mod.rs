@@ -14,7 +14,7 @@ use kiln_files::digest::sha256_hex;
 use prost::bytes::Bytes;
 
 pub(super) use external::ExternalFile;
-pub(super) use names::{Names, rename};
+pub(super) use names::{Names, rename, separate_nodes};
 pub(super) use walk::{for_each_graph, for_each_node, for_each_tensor};
 pub(super) use zip_map::ZipMap;
 
@@ -149,6 +149,7 @@ impl Foreign {
             classes = map.classes.clone();
             map.bypass(graph);
         }
+        adapted |= separate_nodes(graph);
         let mut outputs = Vec::new();
         let mut skipped = Vec::new();
         for port in &graph.output {

@@ -24,15 +24,34 @@ impl Names {
 
     /// Reserves `wish`, or `wish_2`, `wish_3` and so on if it is in use.
     pub(in crate::import) fn reserve(&mut self, wish: &str) -> String {
-        let mut name = wish.to_owned();
-        let mut number = 2;
-        while self.0.contains(&name) {
-            name = format!("{wish}_{number}");
-            number += 1;
-        }
+        let name = free(&self.0, wish);
         self.0.insert(name.clone());
         name
     }
+}
+
+/// Gives nodes that have the name of an earlier node of the same graph another one, because ONNX Runtime refuses such a graph.
+/// Returns true if there were any.
+pub(in crate::import) fn separate_nodes(graph: &mut GraphProto) -> bool {
+    let mut found = false;
+    for_each_graph(graph, &mut |graph| {
+        let mut taken: BTreeSet<String> = graph.node.iter().map(|node| node.name.clone()).collect();
+        let mut seen = BTreeSet::new();
+        for node in graph.node.iter_mut().filter(|node| !node.name.is_empty()) {
+            if !seen.insert(node.name.clone()) {
+                found = true;
+                node.name = free(&taken, &node.name);
+                taken.insert(node.name.clone());
+            }
+        }
+    });
+    found
+}
+
+/// `wish`, or `wish_2`, `wish_3` and so on if it is taken.
+fn free(taken: &BTreeSet<String>, wish: &str) -> String {
+    let numbered = (2_u64..).map(|number| format!("{wish}_{number}"));
+    std::iter::once(wish.to_owned()).chain(numbered).find(|name| !taken.contains(name)).unwrap_or_default()
 }
 
 /// Renames a value in a graph and in the graphs within it.
@@ -57,4 +76,24 @@ pub(in crate::import) fn rename(graph: &mut GraphProto, from: &str, to: &str) {
             node.input.iter_mut().chain(&mut node.output).for_each(change);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use burn_onnx_export::proto::NodeProto;
+
+    use super::*;
+
+    #[test]
+    fn the_first_of_two_nodes_keeps_its_name() {
+        let node = |name: &str| NodeProto { name: name.to_owned(), ..NodeProto::default() };
+        let names = |names: &[&str]| {
+            let mut graph = GraphProto { node: names.iter().copied().map(node).collect(), ..GraphProto::default() };
+            let changed = separate_nodes(&mut graph);
+            (changed, graph.node.into_iter().map(|node| node.name).collect::<Vec<_>>())
+        };
+        assert_eq!(names(&["a", "b", "", ""]), (false, ["a", "b", "", ""].map(str::to_owned).into()));
+        let expected = ["a", "a_3", "a_2", "a_4"].map(str::to_owned);
+        assert_eq!(names(&["a", "a", "a_2", "a"]), (true, expected.into()));
+    }
 }

@@ -33,8 +33,7 @@ impl ZipMap {
             // ONNX Runtime infers the type.
             *port = ValueInfoProto { name: self.output.clone(), ..ValueInfoProto::default() };
         }
-        let node = NodeProto::new("Identity", [&self.tensor], [&self.output]);
-        graph.node.push(NodeProto { name: format!("{}/tensor", self.output), ..node });
+        graph.node.push(NodeProto::new("Identity", [&self.tensor], [&self.output]));
     }
 }
 
