@@ -1,8 +1,8 @@
-//! Chroma of 4:2:0 streams, upsampled as libjpeg does. `zune-jpeg` applies libjpeg's triangle filter in two steps and
-//! rounds after each, so that its chroma is a quarter of a level too large on average. Here it returns chroma as stored:
-//! the minimum coded unit of 4:2:0, four blocks of luma and two of chroma, is declared as that of a picture twice as wide
+//! Chroma, upsampled as libjpeg does. `zune-jpeg` rounds libjpeg's triangle filter otherwise, and in 4:2:0 after each of two
+//! steps, so that its chroma is a quarter of a level too large on average. Here it returns chroma as stored. Of most 4:2:0 files
+//! it does so in one pass: the minimum coded unit of 4:2:0, four blocks of luma and two of chroma, is declared as that of a picture twice as wide
 //! and half as high, whose blocks of luma are side by side and whose chroma is only repeated. The same data decode to the
-//! same blocks, which are put in their places afterwards.
+//! same blocks, which are put in their places afterwards. Of others, chroma is decoded from [streams of its own](super::planes).
 
 use super::markers::Frame;
 
@@ -34,29 +34,50 @@ pub(super) fn declare_side_by_side(header: &mut [u8], frame: &Frame) {
 /// Makes RGB pixels of the samples of a picture so declared, `[height / 2, 2 width, 3]`.
 pub(super) fn rgb(side_by_side: &[u8], width: usize, height: usize) -> Vec<u8> {
     let mut rgb = vec![0; 3 * width * height];
-    let chroma = Chroma::new(side_by_side, width / 2, height / 2);
-    let (mut blue, mut red) = (vec![0_u8; width], vec![0_u8; width]);
-    let mut sums = vec![0_u16; width / 2];
+    // Each sample of chroma is there four times.
+    let of = |component: usize| side_by_side.chunks_exact(3 * 4).map(|four| four[component]).collect();
+    let chroma = Chroma {
+        planes: [of(1), of(2)],
+        width: width / 2,
+        height: height / 2,
+        sampling: Sampling { across: 2, down: 2 },
+    };
+    let mut rows = chroma.rows();
     for (row, pixels) in rgb.chunks_exact_mut(3 * width).enumerate() {
-        chroma.upsample(&chroma.cb, row, &mut sums, &mut blue);
-        chroma.upsample(&chroma.cr, row, &mut sums, &mut red);
+        let [blue, red] = rows.of(row);
         // The upper two blocks of a unit come first, then the lower two.
         let start = (row / BLOCK % 2) * 2 * UNIT;
         let source = &side_by_side[(row / (2 * BLOCK) * BLOCK + row % BLOCK) * 6 * width..];
         let units = source.chunks_exact(4 * UNIT).map(|unit| &unit[start..start + 2 * UNIT]);
         let chroma = blue.chunks_exact(2 * BLOCK).zip(red.chunks_exact(2 * BLOCK));
         for ((pixels, luma), (blue, red)) in pixels.chunks_exact_mut(2 * UNIT).zip(units).zip(chroma) {
-            for (((pixel, luma), blue), red) in pixels.chunks_exact_mut(3).zip(luma.chunks_exact(3)).zip(blue).zip(red)
-            {
-                let (luma, blue, red) = (i32::from(luma[0]), usize::from(*blue), usize::from(*red));
-                let level = |value: i32| value.clamp(0, 255) as u8;
-                pixel[0] = level(luma + CONVERSION.red[red]);
-                pixel[1] = level(luma + ((CONVERSION.green_blue[blue] + CONVERSION.green_red[red]) >> 16));
-                pixel[2] = level(luma + CONVERSION.blue[blue]);
-            }
+            convert(pixels, luma, blue, red);
         }
     }
     rgb
+}
+
+/// Replaces the chroma of `pixels`, YCbCr of a picture `width` pixels wide, by `chroma`, and makes them RGB.
+pub(super) fn replace(pixels: &mut [u8], width: usize, chroma: &Chroma) {
+    let mut rows = chroma.rows();
+    let mut luma = vec![0; 3 * width];
+    for (row, pixels) in pixels.chunks_exact_mut(3 * width).enumerate() {
+        let [blue, red] = rows.of(row);
+        luma.copy_from_slice(pixels);
+        convert(pixels, &luma, blue, red);
+    }
+}
+
+/// Makes RGB pixels of samples whose first component is luma, and of chroma.
+#[inline]
+fn convert(pixels: &mut [u8], luma: &[u8], blue: &[u8], red: &[u8]) {
+    for (((pixel, luma), blue), red) in pixels.chunks_exact_mut(3).zip(luma.chunks_exact(3)).zip(blue).zip(red) {
+        let (luma, blue, red) = (i32::from(luma[0]), usize::from(*blue), usize::from(*red));
+        let level = |value: i32| value.clamp(0, 255) as u8;
+        pixel[0] = level(luma + CONVERSION.red[red]);
+        pixel[1] = level(luma + ((CONVERSION.green_blue[blue] + CONVERSION.green_red[red]) >> 16));
+        pixel[2] = level(luma + CONVERSION.blue[blue]);
+    }
 }
 
 /// Bytes of a row of a block of three samples a pixel.
@@ -90,39 +111,105 @@ impl Conversion {
     }
 }
 
+/// Samples of luma for each sample of chroma.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Sampling {
+    pub(super) across: u32,
+    pub(super) down: u32,
+}
+
+impl Sampling {
+    /// The sampling of 4:2:2, 4:4:0 or 4:2:0, which libjpeg interpolates; `None` for any other.
+    pub(super) fn of(frame: &Frame) -> Option<Self> {
+        let factors: Vec<_> = frame.components.iter().map(|one| (one.horizontal, one.vertical)).collect();
+        match factors[..] {
+            [(across @ 1..=2, down @ 1..=2), (1, 1), (1, 1)] if across * down > 1 => Some(Self { across, down }),
+            _ => None,
+        }
+    }
+}
+
 /// Chroma as stored.
-struct Chroma {
-    cb: Vec<u8>,
-    cr: Vec<u8>,
-    width: usize,
-    height: usize,
+pub(super) struct Chroma {
+    /// Blue and red, `[height, width]`.
+    pub(super) planes: [Vec<u8>; 2],
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) sampling: Sampling,
 }
 
 impl Chroma {
-    fn new(side_by_side: &[u8], width: usize, height: usize) -> Self {
-        // Each sample is there four times.
-        let samples = || side_by_side.chunks_exact(3 * 4);
-        let (cb, cr) = (samples().map(|four| four[1]).collect(), samples().map(|four| four[2]).collect());
-        Self { cb, cr, width, height }
+    fn rows(&self) -> Rows<'_> {
+        let width = self.width * self.sampling.across as usize;
+        Rows { chroma: self, sums: vec![0; self.width], upsampled: [vec![0; width], vec![0; width]] }
     }
+}
 
-    /// Upsamples chroma for a row of the picture: three quarters of the nearer sample and a quarter of the farther one,
-    /// along both axes, with one rounding at the end (`h2v2_fancy_upsample` of libjpeg).
-    fn upsample(&self, plane: &[u8], row: usize, sums: &mut [u16], upsampled: &mut [u8]) {
-        let near = row / 2;
-        let far = if row.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(self.height - 1) };
-        let of = |row: usize| &plane[row * self.width..(row + 1) * self.width];
-        for ((sum, near), far) in sums.iter_mut().zip(of(near)).zip(of(far)) {
-            *sum = 3 * u16::from(*near) + u16::from(*far);
+/// Upsamples chroma for one row of a picture at a time.
+struct Rows<'a> {
+    chroma: &'a Chroma,
+    sums: Vec<u16>,
+    upsampled: [Vec<u8>; 2],
+}
+
+impl Rows<'_> {
+    /// Blue and red for a row of the picture: three quarters of the nearer sample and a quarter of the farther one, along each
+    /// axis that is subsampled, with one rounding at the end (`h2v1_fancy_upsample`, `h1v2_fancy_upsample` and
+    /// `h2v2_fancy_upsample` of libjpeg-turbo).
+    fn of(&mut self, row: usize) -> [&[u8]; 2] {
+        let Chroma { planes, width, height, sampling } = self.chroma;
+        let is_upper = row.is_multiple_of(2);
+        let (near, far) = match sampling.down {
+            1 => (row, row),
+            _ if is_upper => (row / 2, (row / 2).saturating_sub(1)),
+            _ => (row / 2, (row / 2 + 1).min(height - 1)),
+        };
+        for (plane, upsampled) in planes.iter().zip(&mut self.upsampled) {
+            let [near, far] = [near, far].map(|row| &plane[row * width..(row + 1) * width]);
+            match (sampling.across, sampling.down) {
+                // libjpeg repeats samples that are so few.
+                (2, _) if *width <= 2 => {
+                    upsampled.chunks_exact_mut(2).zip(near).for_each(|(pair, near)| pair.fill(*near));
+                }
+                (2, 1) => {
+                    self.sums.iter_mut().zip(near).for_each(|(sum, near)| *sum = u16::from(*near));
+                    across::<1>(&self.sums, upsampled);
+                }
+                (2, _) => {
+                    sums(near, far, &mut self.sums);
+                    across::<4>(&self.sums, upsampled);
+                }
+                _ => {
+                    sums(near, far, &mut self.sums);
+                    let half = if is_upper { 1 } else { 2 };
+                    upsampled.iter_mut().zip(&self.sums).for_each(|(out, sum)| *out = ((sum + half) >> 2) as u8);
+                }
+            }
         }
-        let ([first, ..], [.., last]) = (&*sums, &*sums) else { return };
-        let end = upsampled.len() - 1;
-        upsampled[0] = ((4 * first + 8) >> 4) as u8;
-        upsampled[end] = ((4 * last + 7) >> 4) as u8;
-        // Between two samples lie the second pixel of the left one and the first pixel of the right one.
-        for (pair, between) in upsampled[1..end].chunks_exact_mut(2).zip(sums.windows(2)) {
-            pair[0] = ((3 * between[0] + between[1] + 7) >> 4) as u8;
-            pair[1] = ((3 * between[1] + between[0] + 8) >> 4) as u8;
-        }
+        let [blue, red] = &self.upsampled;
+        [blue, red]
+    }
+}
+
+/// Three times the nearer row and the farther one.
+fn sums(near: &[u8], far: &[u8], sums: &mut [u16]) {
+    for ((sum, near), far) in sums.iter_mut().zip(near).zip(far) {
+        *sum = 3 * u16::from(*near) + u16::from(*far);
+    }
+}
+
+/// Upsamples a row of sums, which are `WEIGHT` times a sample, 1 or 4.
+fn across<const WEIGHT: u16>(sums: &[u16], upsampled: &mut [u8]) {
+    let ([first, ..], [.., last]) = (sums, sums) else { return };
+    // The left pixel of a sample is rounded up at a half in 4:2:0 and down in 4:2:2, and the right one the other way.
+    let (left, right) = if WEIGHT == 1 { (1, 2) } else { (8, 7) };
+    let shift = if WEIGHT == 1 { 2 } else { 4 };
+    let end = upsampled.len() - 1;
+    upsampled[0] = ((4 * first + left) >> shift) as u8;
+    upsampled[end] = ((4 * last + right) >> shift) as u8;
+    // Between two samples lie the right pixel of the left one and the left pixel of the right one.
+    for (pair, between) in upsampled[1..end].chunks_exact_mut(2).zip(sums.windows(2)) {
+        pair[0] = ((3 * between[0] + between[1] + right) >> shift) as u8;
+        pair[1] = ((3 * between[1] + between[0] + left) >> shift) as u8;
     }
 }

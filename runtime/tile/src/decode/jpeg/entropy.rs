@@ -4,6 +4,7 @@
 
 use super::huffman::{Bits, HuffmanTable, PADDING, Symbol};
 use super::markers::{Frame, Reader, Scan, Tables, damaged};
+use super::planes::Planes;
 use super::zeros::ZeroRuns;
 use crate::error::TileError;
 
@@ -14,6 +15,15 @@ pub(super) struct Walk {
     /// Progressive frames: the non-zero coefficients of each component and block.
     nonzero: Vec<Vec<u64>>,
     data: Vec<u8>,
+}
+
+/// A restart interval of a scan, or the whole scan.
+struct Interval {
+    /// Minimum coded units.
+    units: std::ops::Range<u32>,
+    /// Minimum coded units in a row of the picture.
+    across: u32,
+    is_last: bool,
 }
 
 /// The coding of a scan.
@@ -42,14 +52,15 @@ impl Walk {
         self.coded.iter().flatten().all(|low| *low == Some(0))
     }
 
-    /// Walks through the data of one scan. Moves `reader` from their first byte to the next marker. Returns the end of the
-    /// data: zeros, or a restart marker, may follow before the next marker.
+    /// Walks through the data of one scan, and copies those of chroma to `planes`. Moves `reader` from their first byte to the
+    /// next marker. Returns the end of the data: zeros, or a restart marker, may follow before the next marker.
     pub(super) fn scan(
         &mut self,
         reader: &mut Reader<'_>,
         frame: &Frame,
         scan: &Scan,
         tables: &Tables,
+        mut planes: Option<&mut Planes>,
     ) -> Result<usize, TileError> {
         self.progress(scan)?;
         let (across, down) = match scan.components[..] {
@@ -59,13 +70,20 @@ impl Walk {
         let units = across * down;
         let interval = if tables.restart_interval == 0 { units } else { tables.restart_interval };
         let (mut unit, mut restarts) = (0, 0_u8);
+        if let Some(planes) = &mut planes {
+            planes.begin(scan);
+        }
         let mut end = reader.at;
         while unit < units {
             self.data.clear();
             let restart = reader.entropy_coded(&mut self.data)?;
             let next = (unit + interval).min(units);
             let is_last = next == units;
-            let zeros = self.units(frame, scan, tables, across, unit..next, is_last)?;
+            let interval = Interval { units: unit..next, across, is_last };
+            let zeros = self.units(frame, scan, tables, interval, planes.as_deref_mut())?;
+            if let Some(planes) = &mut planes {
+                planes.end_interval(scan, restart.filter(|_| !is_last));
+            }
             end = reader.at - zeros - if restart.is_some() { 2 } else { 0 };
             match restart {
                 Some(number) if number == restarts % 8 => restarts = restarts.wrapping_add(1),
@@ -102,16 +120,14 @@ impl Walk {
         Ok(())
     }
 
-    /// Walks through one restart interval: the minimum coded units `units`, with `across` per row. Returns the number of
-    /// zero bytes after the last one.
+    /// Walks through one restart interval. Returns the number of zero bytes after its last unit.
     fn units(
         &mut self,
         frame: &Frame,
         scan: &Scan,
         tables: &Tables,
-        across: u32,
-        units: std::ops::Range<u32>,
-        is_last: bool,
+        Interval { units, across, is_last }: Interval,
+        mut planes: Option<&mut Planes>,
     ) -> Result<usize, TileError> {
         let Self { data, nonzero, .. } = self;
         let zeros = ZeroRuns::find(data);
@@ -129,8 +145,12 @@ impl Walk {
                 for (position, ((index, ..), coding)) in scan.components.iter().zip(&codings).enumerate() {
                     let component = &frame.components[*index];
                     let blocks = if scan.components.len() == 1 { 1 } else { component.horizontal * component.vertical };
+                    let start = state.bits.position();
                     for _ in 0..blocks {
                         state.block(coding, position, &mut 0)?;
+                    }
+                    if let Some(planes) = &mut planes {
+                        planes.block(*index, &state.bits, start);
                     }
                 }
             }
@@ -144,11 +164,15 @@ impl Walk {
                 let stride = units_across * component.horizontal;
                 let (horizontal, vertical) =
                     if scan.components.len() == 1 { (1, 1) } else { (component.horizontal, component.vertical) };
+                let start = state.bits.position();
                 for row in y * vertical..(y + 1) * vertical {
                     for column in x * horizontal..(x + 1) * horizontal {
                         let block = nonzero[*index].get_mut((row * stride + column) as usize).ok_or_else(no_code)?;
                         state.block(coding, position, block)?;
                     }
+                }
+                if let Some(planes) = &mut planes {
+                    planes.block(*index, &state.bits, start);
                 }
             }
         }

@@ -154,6 +154,14 @@ impl<'a> Bits<'a> {
         8 * self.next - self.count as usize
     }
 
+    /// Returns 57 bits from `position` on, at the top of 64; zeros after the end.
+    #[inline]
+    pub(super) fn at(&self, position: usize) -> u64 {
+        let first = position / 8;
+        let bytes = self.data.get(first..first + 8).and_then(|bytes| bytes.try_into().ok());
+        bytes.map_or(0, u64::from_be_bytes) << (position % 8)
+    }
+
     /// Returns true if more bits were read than exist.
     #[inline]
     pub(super) fn is_overrun(&self) -> bool {

@@ -7,6 +7,7 @@ mod chroma;
 mod entropy;
 mod huffman;
 mod markers;
+mod planes;
 mod zeros;
 
 use zune_jpeg::JpegDecoder;
@@ -14,11 +15,13 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use self::chroma::Chroma;
 use self::entropy::Walk;
 use self::markers::{
     APP14, Applications, DHT, DNL, DQT, DRI, Frame, Reader, SOF_BASELINE, SOF_PROGRESSIVE, SOS, Scan, Segment, Tables,
     damaged, refused,
 };
+use self::planes::Planes;
 use super::format::ImageFormat;
 use super::image::{Image, Notes, Pixels};
 use super::limits::Limits;
@@ -54,35 +57,28 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> 
 /// If the file is damaged, too large or unsupported.
 pub(super) fn decode_as(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Image, TileError> {
     let checked = check(bytes, colour, limits)?;
-    let grey = checked.frame.components.len() == 1;
     let (width, height) = (checked.frame.width, checked.frame.height);
-    let pixels = samples(&checked.plain, (width, height), if grey { ColorSpace::Luma } else { ColorSpace::RGB })?;
-    let pixels = if grey { Pixels::Grey8(pixels) } else { Pixels::Rgb8(pixels) };
-    let notes = Notes {
-        icc_profile: checked.icc,
-        orientation: checked.orientation,
-        trailing_bytes: checked.trailing,
-        ..Notes::new(ImageFormat::Jpeg)
+    let (icc_profile, orientation, trailing_bytes) = (checked.icc, checked.orientation, checked.trailing);
+    let pixels = if checked.frame.components.len() == 1 {
+        Pixels::Grey8(samples(&checked.plain, (width, height), ColorSpace::Luma)?)
+    } else {
+        Pixels::Rgb8(checked.rgb_pixels()?)
     };
+    let notes = Notes { icc_profile, orientation, trailing_bytes, ..Notes::new(ImageFormat::Jpeg) };
     Ok(Image { width, height, pixels, notes })
 }
 
-/// Decodes the JPEG stream of a container to RGB pixels. Chroma of 4:2:0 is upsampled exactly as libjpeg does.
+/// Decodes the JPEG stream of a container to RGB pixels.
 ///
 /// # Errors
 /// If the stream is damaged, too large, unsupported or grey.
 pub(super) fn decode_stream(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Stream, TileError> {
-    let Checked { frame, mut plain, frame_header, rgb, .. } = check(bytes, colour, limits)?;
-    let Frame { width, height, .. } = frame;
-    if frame.components.len() != 3 {
+    let checked = check(bytes, colour, limits)?;
+    let Frame { width, height, .. } = checked.frame;
+    if checked.frame.components.len() != 3 {
         return Err(refused("a grey JPEG stream in a colour image"));
     }
-    if rgb || !chroma::applies(&frame) {
-        return Ok(Stream { width, height, rgb: samples(&plain, (width, height), ColorSpace::RGB)? });
-    }
-    chroma::declare_side_by_side(&mut plain[frame_header..], &frame);
-    let side_by_side = samples(&plain, (2 * width, height / 2), ColorSpace::YCbCr)?;
-    Ok(Stream { width, height, rgb: chroma::rgb(&side_by_side, width as usize, height as usize) })
+    Ok(Stream { width, height, rgb: checked.rgb_pixels()? })
 }
 
 /// A decoded stream: RGB pixels, `[height, width, 3]`.
@@ -133,9 +129,35 @@ struct Checked {
     frame_header: usize,
     /// The components are red, green and blue.
     rgb: bool,
+    /// Its chroma, if that must be upsampled here.
+    planes: Option<Planes>,
     icc: bool,
     orientation: Option<u8>,
     trailing: bool,
+}
+
+impl Checked {
+    /// Decodes a picture of three components to RGB pixels, `[height, width, 3]`. Chroma of 4:2:0, 4:2:2 and 4:4:0 is upsampled
+    /// exactly as libjpeg does.
+    fn rgb_pixels(self) -> Result<Vec<u8>, TileError> {
+        let Self { frame, mut plain, frame_header, rgb, planes, .. } = self;
+        let (width, height) = (frame.width, frame.height);
+        if rgb {
+            return samples(&plain, (width, height), ColorSpace::RGB);
+        }
+        if chroma::applies(&frame) {
+            chroma::declare_side_by_side(&mut plain[frame_header..], &frame);
+            let side_by_side = samples(&plain, (2 * width, height / 2), ColorSpace::YCbCr)?;
+            return Ok(chroma::rgb(&side_by_side, width as usize, height as usize));
+        }
+        let Some(planes) = planes else { return samples(&plain, (width, height), ColorSpace::RGB) };
+        let mut pixels = samples(&plain, (width, height), ColorSpace::YCbCr)?;
+        let (sampling, size) = (planes.sampling, planes.size);
+        let [blue, red] = planes.finish().map(|plane| samples(&plane, size, ColorSpace::Luma));
+        let chroma = Chroma { planes: [blue?, red?], width: size.0 as usize, height: size.1 as usize, sampling };
+        chroma::replace(&mut pixels, width as usize, &chroma);
+        Ok(pixels)
+    }
 }
 
 fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileError> {
@@ -148,6 +170,7 @@ fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileE
     let mut waiting: Option<Segment<'_>> = None;
     let mut scans = 0;
     let (mut frame_header, mut rgb) = (0, false);
+    let mut planes: Option<Planes> = None;
     loop {
         let start = reader.at;
         let Some(segment) = reader.segment()? else { break };
@@ -166,25 +189,25 @@ fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileE
                 }
                 let header = plain.len();
                 let data = reader.at;
-                let end = walk.scan(&mut reader, frame, &scan, &tables)?;
+                let end = walk.scan(&mut reader, frame, &scan, &tables, planes.as_mut())?;
                 plain.extend_from_slice(&bytes[start..end]);
                 number_components(&mut plain[header..], data - start, &scan);
             }
             DHT => {
                 tables.huffman(segment.payload)?;
-                plain.extend_from_slice(&bytes[start..reader.at]);
+                keep(&mut plain, planes.as_mut(), &bytes[start..reader.at]);
             }
             DQT => {
                 let changed = tables.quantisation(segment.payload)?;
                 if scans == 0 {
-                    plain.extend_from_slice(&bytes[start..reader.at]);
+                    keep(&mut plain, planes.as_mut(), &bytes[start..reader.at]);
                 } else if changed {
                     return Err(refused("a JPEG that changes its quantisation tables between scans"));
                 }
             }
             DRI => {
                 tables.restart(segment.payload)?;
-                plain.extend_from_slice(&bytes[start..reader.at]);
+                keep(&mut plain, planes.as_mut(), &bytes[start..reader.at]);
             }
             DNL => return Err(refused("a JPEG whose height follows its first scan (DNL marker)")),
             marker if is_frame(marker) => {
@@ -196,6 +219,9 @@ fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileE
                 supported_frame(&frame)?;
                 let frame = frame.with_single_sampling();
                 let walk = Walk::new(&frame);
+                if !chroma::applies(&frame) {
+                    planes = Planes::new(&plain, segment.marker, &frame);
+                }
                 image = Some((frame, walk));
                 waiting = Some(segment);
             }
@@ -211,7 +237,15 @@ fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileE
     }
     plain.extend_from_slice(&[0xff, 0xd9]);
     let Applications { icc, orientation, .. } = applications;
-    Ok(Checked { frame, plain, frame_header, rgb, icc, orientation, trailing: reader.at < bytes.len() })
+    Ok(Checked { frame, plain, frame_header, rgb, planes, icc, orientation, trailing: reader.at < bytes.len() })
+}
+
+/// Appends a segment to the stream, and to those of its chroma.
+fn keep(plain: &mut Vec<u8>, planes: Option<&mut Planes>, segment: &[u8]) {
+    plain.extend_from_slice(segment);
+    if let Some(planes) = planes {
+        planes.segment(segment);
+    }
 }
 
 fn is_frame(marker: u8) -> bool {
