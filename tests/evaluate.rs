@@ -162,3 +162,67 @@ fn tiles_that_a_training_saw_are_not_measured_unasked() {
     image::open(&changed).unwrap().fliph().save(&changed).unwrap();
     refused(&tiles, seen.len() - 1, seen[1]);
 }
+
+#[test]
+fn a_split_that_puts_seen_tiles_or_one_image_on_two_sides_is_not_measured() {
+    let (fixture, folder) = (fixture(), scratch());
+    let (run, bundle) = (fixture.run(Kind::Cnn), fixture.bundle(Kind::Cnn));
+    let other = folder.path().join("other.csv");
+    kiln!("data", "split", fixture.tiles(), "--out", &other, "--seed", "1234").code(0);
+    let words = ["other.csv", "test tiles are training or validation tiles of the run", "--split all"];
+    kiln!("evaluate", &run, "--split-file", &other).code(2).says(&words);
+    kiln!("evaluate", &run, "--split-file", run.join("split.csv"), "--resamples", "100").code(0);
+    let list = |name: &str, rows: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, format!("path,label,group,split\n{rows}")).unwrap();
+        file
+    };
+    for (number, to) in [(0, "a.png"), (1, "b.png"), (2, "c.png"), (3, "d.png"), (0, "copy.png")] {
+        fs::copy(fixture.tile(number), folder.path().join(to)).unwrap();
+    }
+    let all = "a.png,benign,1,test\nb.png,anomalous,1,test\nc.png,benign,2,train\nd.png,anomalous,3,val\n";
+    let sound = list("sound.csv", all);
+    kiln!("evaluate", &bundle, "--data", &sound, "--resamples", "100").code(0);
+    let group = list("group.csv", &all.replace("2,train", "1,train"));
+    kiln!("evaluate", &bundle, "--data", &group).code(2).says(&["a.png", "c.png", "group"]);
+    let image = list("image.csv", &format!("{all}copy.png,benign,4,train\n"));
+    kiln!("evaluate", &bundle, "--data", &image).code(2).says(&["a.png", "copy.png"]);
+    let label = list("label.csv", &format!("{all}copy.png,anomalous,1,test\n"));
+    kiln!("evaluate", &bundle, "--data", &label).code(2).says(&["a.png", "copy.png", "anomalous"]);
+}
+
+#[test]
+fn a_folder_with_other_files_is_not_written_to() {
+    let (fixture, folder) = (fixture(), scratch());
+    let out = folder.path().join("out");
+    fs::create_dir(&out).unwrap();
+    fs::write(out.join("metrics.json"), "old").unwrap();
+    let evaluate = |path: &Path| kiln!("evaluate", fixture.run(Kind::Cnn), "--resamples", "100", "--out", path);
+    evaluate(&out).code(0);
+    evaluate(&out).code(0);
+    fs::write(out.join("tile.png"), "mine").unwrap();
+    evaluate(&out).code(2).says(&["--out", "contains tile.png"]);
+    evaluate(&out.join("tile.png")).code(2).says(&["tile.png", "no folder"]);
+    kiln!("evaluate", fixture.run(Kind::Cnn), "--resamples", "39").code(2).says(&["--resamples", "from 40"]);
+}
+
+#[test]
+fn tiles_of_another_size_are_measured_by_a_stated_policy() {
+    let (fixture, folder) = (fixture(), scratch());
+    let bundle = fixture.bundle(Kind::Cnn);
+    let mut list = "path,label\n".to_owned();
+    for number in 0..24 {
+        let tile = image::open(fixture.tile(number)).unwrap();
+        tile.thumbnail_exact(128, 128).save(folder.path().join(format!("{number}.png"))).unwrap();
+        list += &format!("{number}.png,{}\n", ["benign", "anomalous"][number % 2]);
+    }
+    fs::write(folder.path().join("tiles.csv"), list).unwrap();
+    let evaluate = |more: &[&str]| {
+        let mut command = command();
+        command.arg("evaluate").arg(&bundle).arg("--data").arg(folder.path()).args(["--resamples", "100"]).args(more);
+        finish(command)
+    };
+    let refused = evaluate(&[]).code(2).says(&["none of the 24 tiles has a score", "4 further tiles have no score"]);
+    assert_eq!(refused.stderr().matches("wrong_size").count(), 21, "{}", refused.stderr());
+    evaluate(&["--size-policy", "resize"]).code(0);
+}

@@ -12,11 +12,13 @@ mod subject;
 use std::path::PathBuf;
 
 use kiln_runtime::Providers;
+use kiln_tile::SizePolicy;
 use kiln_train::config::SubgroupKey;
 
 use crate::destination::{Destination, Refused};
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::verbs::number::resamples;
 use part::Part;
 use subject::Subject;
 
@@ -26,8 +28,10 @@ use subject::Subject;
 /// same tiles is printed beside the model's. On a data set other than the training's, all tiles are measured, at the
 /// threshold that was chosen on the validation split of the training: nothing is tuned on them. A bundle does not contain
 /// its split: for the tiles of its training, give the run's split.csv with --split-file, or a list with a split column.
+/// Such a list is measured on its test split, whatever its origin; --split all measures every tile.
 ///
-/// With --out, the folder gets metrics.json, roc_pr.png, scores.png and report.html.
+/// With --out, the folder gets metrics.json, roc_pr.png, scores.png and report.html. It may contain an earlier evaluation and
+/// nothing else.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln evaluate runs/cnn\n  \
     kiln evaluate bundle/ --data tiles/ --split-file runs/cnn/split.csv --out evaluation/\n  \
@@ -68,8 +72,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     precision: Option<String>,
 
-    /// Number of bootstrap resamples behind each interval.
-    #[arg(long, value_name = "N", default_value_t = 2000)]
+    /// Bundle only: treatment of tiles that are not 256x256: resize, center_crop or error [default: the bundle's].
+    #[arg(long, value_name = "POLICY")]
+    size_policy: Option<SizePolicy>,
+
+    /// Number of bootstrap resamples behind each interval, 40 to 1,000,000.
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = resamples)]
     resamples: usize,
 
     /// Seed of the bootstrap.
@@ -89,7 +97,8 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     exit.after_report(args.out.iter().try_for_each(write), out)
 }
 
-/// Refuses an `--out` that is the run, is in the bundle or among the tiles, or is the list or split that is read.
+/// Refuses an `--out` that is the run, is in the bundle or among the tiles, is the list or split that is read, or contains
+/// anything but an earlier evaluation.
 fn refuse_inputs(args: &Args, is_bundle: bool) -> Result<(), Refused> {
     let Some(folder) = &args.out else { return Ok(()) };
     let target = Destination::new("--out", folder);
@@ -101,5 +110,6 @@ fn refuse_inputs(args: &Args, is_bundle: bool) -> Result<(), Refused> {
     if let Some(data) = &args.data {
         target.is_not_among_tiles(data)?;
     }
-    args.split_file.iter().try_for_each(|file| target.is_not("the file", file))
+    args.split_file.iter().try_for_each(|file| target.is_not("the file", file))?;
+    target.holds_only(&report::FILES)
 }

@@ -10,6 +10,15 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Resamples of a bootstrap: enough for an interval, and few enough to end.
+#[cfg(feature = "train")]
+pub(super) fn resamples(text: &str) -> Result<usize, String> {
+    const LEAST: usize = kiln_train::metrics::Bootstrap::LEAST;
+    const MOST: usize = 1_000_000;
+    let number = text.parse().ok().filter(|number| (LEAST..=MOST).contains(number));
+    number.ok_or_else(|| format!("a number from {LEAST} to {MOST} is expected; 2000 is usual"))
+}
+
 /// The cores that this process may use, within the quota of its control group.
 pub(super) fn cores() -> usize {
     kiln_files::limits::threads()

@@ -34,7 +34,7 @@ pub use augmentation::Augmentation;
 pub use colour_jitter::ColourJitter;
 pub use column_counts::{ColumnCount, ValueCount};
 pub(crate) use content::joined_groups;
-pub use content::{ContentDigests, dataset_digest, tile_digests};
+pub use content::{ContentDigests, check_images, dataset_digest, tile_digests};
 pub use dataset::{Dataset, Entry};
 pub use error::{DataError, GroupKind};
 pub use inspect::{

@@ -49,9 +49,9 @@ impl SplitPlan {
     /// a `split` column that leaks.
     pub fn with_digests(dataset: &Dataset, digests: &[ContentDigests], fractions: [f64; 3], seed: u64) -> Result<Self> {
         check_fractions(fractions)?;
-        content::check_labels(dataset, digests)?;
-        if let Some(assignments) = dataset.entries.iter().map(|entry| entry.split).collect::<Option<Vec<_>>>() {
-            let plan = Self { assignments, seed };
+        content::check_images(dataset, digests)?;
+        if let Some(plan) = Self::of_list(dataset) {
+            let plan = Self { seed, ..plan };
             leaks::check_leaks(dataset, &plan, digests)?;
             return Ok(plan);
         }

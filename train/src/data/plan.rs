@@ -25,6 +25,13 @@ impl SplitPlan {
         (0..self.assignments.len()).filter(|index| self.assignments[*index] == split).collect()
     }
 
+    /// The split that the data set's list states; `None` unless it states that of every tile.
+    #[must_use]
+    pub fn of_list(dataset: &Dataset) -> Option<Self> {
+        let assignments = dataset.entries.iter().map(|entry| entry.split).collect::<Option<Vec<_>>>()?;
+        Some(Self { assignments, seed: 0 })
+    }
+
     /// True if it is the split that the data set's list states.
     pub(super) fn is_of_list(&self, dataset: &Dataset) -> bool {
         let stated = dataset.entries.iter().map(|entry| entry.split);

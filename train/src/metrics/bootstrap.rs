@@ -15,9 +15,6 @@ use super::{MetricsError, Scored};
 /// Confidence level of the intervals.
 pub(super) const LEVEL: f64 = 0.95;
 
-/// With fewer resamples there is no point outside the interval on each side.
-const LEAST_RESAMPLES: usize = 40;
-
 /// Draws without one of the classes before a resample is dropped. With each class in two groups or more, a draw lacks
 /// one with a probability below 0.3, so this is never reached in practice.
 const DRAWS: usize = 64;
@@ -47,6 +44,11 @@ pub struct Bootstrap {
     pub resamples: usize,
     /// Seed of the draws.
     pub seed: u64,
+}
+
+impl Bootstrap {
+    /// The least number of resamples: with fewer there is no point outside the interval on each side.
+    pub const LEAST: usize = 40;
 }
 
 impl Default for Bootstrap {
@@ -114,8 +116,8 @@ impl Bootstrap {
         groups: &Groups,
         statistic: impl Fn(&dyn Fn(usize) -> u32) -> T + Sync,
     ) -> Result<Vec<T>, MetricsError> {
-        if self.resamples < LEAST_RESAMPLES {
-            return Err(MetricsError::Resamples { found: self.resamples, least: LEAST_RESAMPLES });
+        if self.resamples < Self::LEAST {
+            return Err(MetricsError::Resamples { found: self.resamples, least: Self::LEAST });
         }
         if !groups.can_resample() {
             return Ok(Vec::new());

@@ -106,6 +106,10 @@ impl Run {
     /// If it cannot be read.
     pub fn dataset(&self, moved: Option<&Path>) -> Result<Arc<Dataset>> {
         let path = moved.unwrap_or(&self.facts.data);
+        if moved.is_none() && !path.exists() {
+            let reason = format!("its data set {} is no longer there; give its new place with --data", path.display());
+            return Err(Error::run(self.layout.root(), reason));
+        }
         Ok(Arc::new(opened(path, &self.config, self.openslide.clone())?))
     }
 

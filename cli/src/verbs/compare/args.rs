@@ -95,7 +95,7 @@ pub(crate) struct Args {
     pub(super) pictures: usize,
 
     /// Resamples of the interval of the AUROC's difference.
-    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = resamples, help_heading = REPORTS)]
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = crate::verbs::number::resamples, help_heading = REPORTS)]
     pub(super) resamples: usize,
 
     /// Tiles in a batch, unless the graph has a fixed batch.
@@ -127,14 +127,6 @@ pub(crate) struct Args {
     #[cfg(feature = "endpoint")]
     #[arg(long, value_name = "FILE", help_heading = "Model servers")]
     ca: Option<PathBuf>,
-}
-
-/// Enough resamples for a 95 % interval.
-fn resamples(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if number >= 40 => Ok(number),
-        _ => Err("a whole number of at least 40 is expected".to_owned()),
-    }
 }
 
 impl Args {

@@ -13,7 +13,7 @@ use kiln_train::config::SubgroupKey;
 use kiln_train::data::{Dataset, SlideOptions, Split};
 use kiln_train::evaluation::require_columns;
 
-use super::part::{Part, bundle_indices, part_of};
+use super::part::{Part, bundle_indices, check_tiles, digests, part_of, stated_plan};
 use super::subject::{Subject, checked_labels, facts};
 use super::{Args, reconstruction};
 use crate::output::Output;
@@ -39,19 +39,25 @@ impl Subject {
         let dataset = Arc::new(Dataset::open_with_columns(data, &slides, &columns).map_err(Error::from)?);
         require_columns(&dataset, &args.subgroups)?;
         // The colour baseline is measured on tiles before stain normalisation.
-        let decoder = Decoder::new(manifest.tile.size_policy);
-        let brings_split = dataset.entries.iter().all(|entry| entry.split.is_some());
+        let trained_on = &manifest.provenance.data_sha256;
+        let policy = args.size_policy.unwrap_or(manifest.tile.size_policy);
+        let decoder = Decoder::new(policy);
+        let digests = digests(args, &dataset, decoder)?;
+        let plan = stated_plan(args, &dataset)?;
         let part = match args.split {
-            None if brings_split => Part::Of(Split::Test),
-            _ => part_of(args, &dataset, decoder, &manifest.provenance.data_sha256, None, out)?,
+            None if plan.is_some() => Part::Of(Split::Test),
+            _ => part_of(args, &dataset, digests.as_deref().unwrap_or_default(), trained_on, None, out)?,
         };
-        let (indices, train) = bundle_indices(args, part, &dataset)?;
+        let (indices, train) = bundle_indices(part, &dataset, plan.as_ref())?;
         let labels = checked_labels(&dataset, decoder, &indices, &manifest.classes, &manifest.normal_classes, out)?;
+        if let Some(digests) = &digests {
+            check_tiles(&dataset, digests, plan.as_ref())?;
+        }
         let mut session = open(args, &bundle, out)?;
-        let (scores, failed) = score_tiles(&mut session, manifest, &dataset, &indices, out)?;
+        let decoding = Decoder { policy, ..manifest.tile.decoder() };
+        let (scores, failed) = score_tiles(&mut session, manifest, &dataset, &indices, decoding, out)?;
         let scored: Vec<usize> = scores.iter().map(|(index, _)| *index).collect();
-        let squared_errors =
-            reconstruction::squared_errors(&mut session, &manifest.tile.decoder(), &dataset, &scored, out)?;
+        let squared_errors = reconstruction::squared_errors(&mut session, &decoding, &dataset, &scored, out)?;
         let threshold = &manifest.threshold;
         let nodes: Vec<String> =
             session.nodes().iter().map(|(name, count)| format!("{count} nodes on {name}")).collect();
@@ -81,20 +87,24 @@ impl Subject {
     }
 }
 
+/// Most tiles without a score that are named.
+const MOST_NAMED: usize = 20;
+
 /// Index and score of each tile, and the number of tiles without a score, which are named.
 fn score_tiles(
     session: &mut Session,
     manifest: &Manifest,
     dataset: &Dataset,
     indices: &[usize],
+    decoding: Decoder,
     out: &Output,
 ) -> anyhow::Result<(Vec<(usize, f64)>, usize)> {
     let rule = DecisionRule::from_manifest(manifest);
     let workers = cores();
     let options = PipelineOptions { batch: PipelineOptions::DEFAULT_BATCH, workers };
-    let decoding = manifest.tile.decoder();
     let bar = out.progress(Some(indices.len() as u64), "score");
     let (mut scores, mut failed, mut next) = (Vec::with_capacity(indices.len()), 0, indices.iter());
+    let mut first: Option<String> = None;
     let source = dataset.tiles(indices, decoding);
     score::run(from_mut(session), &rule, &source, &options, &mut |row| {
         bar.inc(1);
@@ -102,12 +112,22 @@ fn score_tiles(
             (Some(&index), Some(score)) => scores.push((index, f64::from(score))),
             _ => {
                 failed += 1;
-                out.note(format_args!("{}: {}", escaped(&row.path), row.status));
+                let reason = format!("{}: {}", escaped(&row.path), row.status);
+                if failed <= MOST_NAMED {
+                    out.note(&reason);
+                }
+                first.get_or_insert(reason);
             }
         }
         Ok(())
     })?;
     bar.finish_and_clear();
+    if failed > MOST_NAMED {
+        out.note(format_args!("{} further tiles have no score", failed - MOST_NAMED));
+    }
+    if let (true, Some(first)) = (scores.is_empty(), first) {
+        bail!("none of the {failed} tiles has a score; the first: {first}");
+    }
     Ok((scores, failed))
 }
 

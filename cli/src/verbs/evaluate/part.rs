@@ -1,10 +1,11 @@
 //! The part of a data set that is measured. Tiles of the training are recognised by digest, and a model is not measured on
 //! tiles that it was trained on unless that was asked for.
 
+use std::path::Path;
+
 use anyhow::bail;
 use kiln_tile::Decoder;
-use kiln_train::Error;
-use kiln_train::data::{self, Dataset, Split, SplitPlan};
+use kiln_train::data::{self, ContentDigests, Dataset, Split, SplitPlan};
 use kiln_train::training::Run;
 
 use super::Args;
@@ -37,7 +38,7 @@ impl Part {
 pub(super) fn part_of(
     args: &Args,
     dataset: &Dataset,
-    decoder: Decoder,
+    digests: &[ContentDigests],
     trained_on: &str,
     run: Option<&Run>,
     out: &Output,
@@ -46,21 +47,61 @@ pub(super) fn part_of(
         return Ok(part);
     }
     let test = Part::Of(Split::Test);
-    if args.split_file.is_some() {
-        return Ok(test);
-    }
-    let digests = data::tile_digests(dataset, &decoder).map_err(Error::from)?;
-    if data::dataset_digest(dataset, &digests) == trained_on {
+    if args.split_file.is_some() || data::dataset_digest(dataset, digests) == trained_on {
         return Ok(test);
     }
     if let Some(run) = run {
-        refuse_seen(run, dataset, &run.seen(&digests)?)?;
+        refuse_seen(run, dataset, &run.seen(digests)?)?;
     }
     out.note(format_args!(
         "{} is not the data set of the training, so all its tiles are measured",
         dataset.root.display()
     ));
     Ok(Part::All)
+}
+
+/// Digests of all tiles, for the checks; `None` if `--split all` asks for every tile as it is.
+pub(super) fn digests(
+    args: &Args,
+    dataset: &Dataset,
+    decoder: Decoder,
+) -> kiln_train::Result<Option<Vec<ContentDigests>>> {
+    if args.split == Some(Part::All) {
+        return Ok(None);
+    }
+    Ok(Some(data::tile_digests(dataset, &decoder)?))
+}
+
+/// Refuses one image with two labels, and a split of a list or file that puts an image or a group on both sides.
+pub(super) fn check_tiles(
+    dataset: &Dataset,
+    digests: &[ContentDigests],
+    plan: Option<&SplitPlan>,
+) -> kiln_train::Result<()> {
+    data::check_images(dataset, digests)?;
+    Ok(plan.map_or(Ok(()), |plan| data::check_leaks(dataset, plan, digests))?)
+}
+
+/// Refuses a split file that puts training or validation tiles of the run among those to measure.
+pub(super) fn refuse_trained(
+    run: &Run,
+    dataset: &Dataset,
+    digests: &[ContentDigests],
+    measured: &[usize],
+    file: &Path,
+) -> anyhow::Result<()> {
+    let seen = run.seen(digests)?;
+    let trained: Vec<usize> = measured.iter().copied().filter(|index| seen.binary_search(index).is_ok()).collect();
+    let Some(&first) = trained.first() else { return Ok(()) };
+    bail!(
+        "{}: {} of its {} test tiles are training or validation tiles of the run {} (the first is {})\n\
+         hint: leave out --split-file, which measures the run's own test split, or measure all tiles with --split all",
+        file.display(),
+        trained.len(),
+        measured.len(),
+        run.layout.root().display(),
+        data::shown(&dataset.entries[first].path.to_string_lossy())
+    );
 }
 
 /// Refuses to measure a model on tiles that it was trained on, unless `--split` was given.
@@ -77,22 +118,27 @@ fn refuse_seen(run: &Run, dataset: &Dataset, seen: &[usize]) -> anyhow::Result<(
 }
 
 /// The tiles to measure, and the tiles to fit the colour baseline on.
-pub(super) fn bundle_indices(args: &Args, part: Part, dataset: &Dataset) -> anyhow::Result<(Vec<usize>, Vec<usize>)> {
+pub(super) fn bundle_indices(
+    part: Part,
+    dataset: &Dataset,
+    plan: Option<&SplitPlan>,
+) -> anyhow::Result<(Vec<usize>, Vec<usize>)> {
     let Part::Of(split) = part else { return Ok(((0..dataset.len()).collect(), Vec::new())) };
-    let splits: Vec<Option<Split>> = match &args.split_file {
-        Some(file) => {
-            SplitPlan::read_csv(dataset, file).map_err(Error::from)?.assignments.into_iter().map(Some).collect()
-        }
-        None => dataset.entries.iter().map(|entry| entry.split).collect(),
-    };
-    if splits.iter().any(Option::is_none) {
+    let Some(plan) = plan else {
         bail!(
             "{} does not assign every tile to a split, so its {} split is unknown\nhint: give the run's split.csv with \
              --split-file, or measure all tiles with --split all",
             dataset.root.display(),
             split.name()
         );
+    };
+    Ok((plan.indices(split), if split == Split::Train { Vec::new() } else { plan.indices(Split::Train) }))
+}
+
+/// The split of `--split-file`, else of the data set's list.
+pub(super) fn stated_plan(args: &Args, dataset: &Dataset) -> kiln_train::Result<Option<SplitPlan>> {
+    match &args.split_file {
+        Some(file) => Ok(Some(SplitPlan::read_csv(dataset, file)?)),
+        None => Ok(SplitPlan::of_list(dataset)),
     }
-    let of = |wanted| (0..splits.len()).filter(|&at| splits[at] == Some(wanted)).collect();
-    Ok((of(split), if split == Split::Train { Vec::new() } else { of(Split::Train) }))
 }

@@ -9,6 +9,9 @@ use kiln_train::report::{self, Report};
 
 use super::subject::Subject;
 
+/// Every file of the folder.
+pub(super) const FILES: [&str; 4] = ["metrics.json", "roc_pr.png", "scores.png", "report.html"];
+
 /// Writes `metrics.json`, the figures and the report.
 pub(super) fn write(
     folder: &Path,

@@ -7,7 +7,7 @@ use kiln_train::data::{Split, SplitPlan};
 use kiln_train::evaluation::{require_columns, score_run};
 use kiln_train::training::Run;
 
-use super::part::{Part, part_of};
+use super::part::{Part, check_tiles, digests, part_of, refuse_trained};
 use super::subject::{Subject, checked_labels, facts};
 use super::{Args, subgroups};
 use crate::output::Output;
@@ -15,9 +15,9 @@ use crate::output::Output;
 impl Subject {
     /// Scores of a run's tiles, through burn.
     pub(super) fn from_run(args: &Args, out: &Output) -> anyhow::Result<Self> {
-        if args.provider.is_some() || args.precision.is_some() {
+        if args.provider.is_some() || args.precision.is_some() || args.size_policy.is_some() {
             bail!(
-                "--provider and --precision are for a bundle, but {} is not one (it has no manifest.json)",
+                "--provider, --precision and --size-policy are for a bundle, but {} is not one (it has no manifest.json)",
                 args.subject.display()
             );
         }
@@ -27,12 +27,22 @@ impl Subject {
         let dataset = run.dataset(args.data.as_deref())?;
         require_columns(&dataset, &args.subgroups)?;
         let decoder = Decoder::new(run.config.data.size_policy);
+        // The run's own tiles and split were checked when it was trained.
+        let is_own = args.data.is_none() && args.split_file.is_none();
+        let digests = if is_own { None } else { digests(args, &dataset, decoder)? };
         let part = match &args.data {
-            Some(_) => part_of(args, &dataset, decoder, &run.facts.data_sha256, Some(&run), out)?,
+            Some(_) => {
+                let digests = digests.as_deref().unwrap_or_default();
+                part_of(args, &dataset, digests, &run.facts.data_sha256, Some(&run), out)?
+            }
             None => args.split.unwrap_or(Part::Of(Split::Test)),
         };
-        let of = |split| match &args.split_file {
-            Some(file) => SplitPlan::read_csv(&dataset, file).map(|plan| plan.indices(split)).map_err(Error::from),
+        let plan = match &args.split_file {
+            Some(file) => Some(SplitPlan::read_csv(&dataset, file).map_err(Error::from)?),
+            None => None,
+        };
+        let of = |split| match &plan {
+            Some(plan) => Ok(plan.indices(split)),
             None => run.indices(&dataset, split),
         };
         let (indices, train) = match part {
@@ -42,6 +52,12 @@ impl Subject {
         };
         let known = &run.facts.classes;
         let labels = checked_labels(&dataset, decoder, &indices, &known.names, known.normal_names(), out)?;
+        if let Some(digests) = &digests {
+            check_tiles(&dataset, digests, plan.as_ref())?;
+            if let (Some(file), Part::Of(Split::Test)) = (&args.split_file, part) {
+                refuse_trained(&run, &dataset, digests, &indices, file)?;
+            }
+        }
         let subgroups = subgroups::measurable(args, &run.config.subgroups, &dataset, out);
         let scored = score_run(&run, &dataset, indices)?;
         let threshold = &run.facts.threshold;

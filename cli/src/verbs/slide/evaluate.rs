@@ -65,8 +65,8 @@ pub(super) struct Args {
     #[arg(long)]
     keep_left_out: bool,
 
-    /// Number of bootstrap resamples behind each interval.
-    #[arg(long, value_name = "N", default_value_t = 2000)]
+    /// Number of bootstrap resamples behind each interval, 40 to 1,000,000.
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = crate::verbs::number::resamples)]
     resamples: usize,
 
     /// Seed of the bootstrap.

@@ -79,9 +79,7 @@ impl Image {
             Pixels::GreyAlpha8(values) => {
                 pixels::<2>(&values).flat_map(|[grey, alpha]| [over_white(*grey, *alpha); 3]).collect()
             }
-            Pixels::Rgba8(values) => {
-                pixels::<4>(&values).flat_map(|[r, g, b, a]| [r, g, b].map(|value| over_white(*value, *a))).collect()
-            }
+            Pixels::Rgba8(values) => without_alpha(values),
             Pixels::PremultipliedGreyAlpha8(values) => {
                 let grey =
                     pixels::<2>(&values).map(|[grey, alpha]| multiplied_over_white(*grey, *alpha).map(|v| [v; 3]));
@@ -97,6 +95,20 @@ impl Image {
         };
         Ok((rgb, notes))
     }
+}
+
+/// Blends RGBA pixels with white, in place.
+fn without_alpha(mut values: Vec<u8>) -> Vec<u8> {
+    let count = values.len() / 4;
+    for at in 0..count {
+        let alpha = values[4 * at + 3];
+        for channel in 0..3 {
+            values[3 * at + channel] = over_white(values[4 * at + channel], alpha);
+        }
+    }
+    values.truncate(3 * count);
+    values.shrink_to_fit();
+    values
 }
 
 fn pixels<const N: usize>(values: &[u8]) -> std::slice::Iter<'_, [u8; N]> {

@@ -42,9 +42,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> 
         looked_up(&buffer, output.line_size, width, output.bit_depth as u32, palette, alpha)?
     } else {
         let samples = match output.bit_depth {
-            png::BitDepth::Sixteen => {
-                buffer.as_chunks::<2>().0.iter().map(|v| high_byte(u16::from_be_bytes(*v))).collect()
-            }
+            png::BitDepth::Sixteen => narrowed(buffer),
             _ => buffer,
         };
         match output.color_type {
@@ -56,6 +54,16 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Image, TileError> 
         }
     };
     Ok(Image { width, height, pixels, notes })
+}
+
+/// Rounds samples of 16 bits to 8, in place: the buffer may have as many bytes as an image is allowed.
+fn narrowed(mut samples: Vec<u8>) -> Vec<u8> {
+    for at in 0..samples.len() / 2 {
+        samples[at] = high_byte(u16::from_be_bytes([samples[2 * at], samples[2 * at + 1]]));
+    }
+    samples.truncate(samples.len() / 2);
+    samples.shrink_to_fit();
+    samples
 }
 
 /// Reads the size in pixels from the header chunk.
