@@ -93,6 +93,9 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     let table = Table::read(&table_file)?;
     let slide_rule = table.rule(args.slide_rule, &bundle)?;
     let patients = args.patients.as_deref().map(Patients::read).transpose()?.unwrap_or_default();
+    let slides: Vec<PathBuf> = table.rows.iter().map(|row| PathBuf::from(&row.slide)).collect();
+    args.annotations.check(&slides)?;
+    args.annotations.note_unused(&slides, out)?;
     let mut evaluator = SlideEvaluator::new(options(args, slide_rule, &rule)?)?;
     let mut with_rows = HashSet::new();
     let bar = out.progress(Some(table.rows.len() as u64), "evaluate");
@@ -106,7 +109,7 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
             (Some(score), Some(mpp)) => {
                 check_score(row, score, &found, (slide_rule, &rule, mpp))
                     .with_context(|| table_file.display().to_string())?;
-                let read = args.annotations.read(Path::new(slide), row.origin(), table.rows.len())?;
+                let read = args.annotations.read(Path::new(slide), row.origin())?;
                 let mut annotations = read.context("no annotations were read")?;
                 if let Some(size) = row.size() {
                     annotations.check_bounds(size).with_context(|| format!("annotations of {slide}"))?;

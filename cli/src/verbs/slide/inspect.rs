@@ -105,11 +105,12 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
         args.grid.mask().map_or(Ok(()), |mask| target.is_not("the mask", mask))?;
         args.annotations.are_not(&target)?;
     }
-    args.annotations.are_of_one_slide_each(&slides)?;
+    args.annotations.check(&slides)?;
+    args.annotations.note_unused(&slides, out)?;
     let library = args.library.load()?;
     let mut reports = Vec::new();
     for path in &slides {
-        let report = match args.library.open(path, &library).and_then(|slide| inspect(args, &slide, slides.len())) {
+        let report = match args.library.open(path, &library).and_then(|slide| inspect(args, &slide)) {
             Ok(report) => report,
             Err(error) => Report {
                 slide: path.clone(),
@@ -136,8 +137,8 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     Ok(if found { Exit::CheckFailed } else { Exit::Done })
 }
 
-fn inspect(args: &Args, slide: &Slide, slides: usize) -> anyhow::Result<Report> {
-    let tiling = args.mpp.map(|mpp| labelled(slide, &args.grid.options(mpp), &args.annotations, slides)).transpose()?;
+fn inspect(args: &Args, slide: &Slide) -> anyhow::Result<Report> {
+    let tiling = args.mpp.map(|mpp| labelled(slide, &args.grid.options(mpp), &args.annotations)).transpose()?;
     if let Some(file) = &args.thumbnail {
         write_thumbnail(slide, tiling.as_ref(), file)?;
     }

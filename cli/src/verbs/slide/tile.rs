@@ -85,14 +85,15 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     }
     refuse_targets(args, &slides)?;
     let references = references(&slides, &args.out)?;
-    args.annotations.are_of_one_slide_each(&slides)?;
+    args.annotations.check(&slides)?;
+    args.annotations.note_unused(&slides, out)?;
     let library = args.library.load()?;
     let mut writer = TileListWriter::create(&args.out)?;
     let (mut listed, mut labels, mut total) = (Vec::new(), BTreeMap::new(), 0);
     let mut names = FolderNames::new(args.images.as_deref().unwrap_or(Path::new("")));
     for (path, reference) in slides.iter().zip(&references) {
         let slide = args.library.open(path, &library)?;
-        let tiling = labelled(&slide, &args.grid.options(args.mpp), &args.annotations, slides.len())?;
+        let tiling = labelled(&slide, &args.grid.options(args.mpp), &args.annotations)?;
         let status = if tiling.tiles.is_empty() { "no_tissue" } else { "ok" };
         for (tile, label) in &tiling.tiles {
             if args.annotations.are_given() {
@@ -193,14 +194,9 @@ fn write_images(folder: &Path, library: &Library, reading: ReadOptions, tiling: 
 }
 
 /// The tiles of a slide, labelled if there are annotations.
-pub(super) fn labelled(
-    slide: &Slide,
-    options: &TilingOptions,
-    annotations: &AnnotationArgs,
-    slides: usize,
-) -> anyhow::Result<Tiling> {
+pub(super) fn labelled(slide: &Slide, options: &TilingOptions, annotations: &AnnotationArgs) -> anyhow::Result<Tiling> {
     let origin = slide.bounds().map_or((0, 0), |bounds| (bounds.x, bounds.y));
-    let Some(mut found) = annotations.read(slide.path(), origin, slides)? else {
+    let Some(mut found) = annotations.read(slide.path(), origin)? else {
         return Ok(Tiling::new(slide, options, None)?);
     };
     found.check_bounds(slide.size()).with_context(|| format!("annotations of {}", slide.path().display()))?;
