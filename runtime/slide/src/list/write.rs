@@ -110,7 +110,8 @@ impl TileListWriter {
 }
 
 /// The text that names a slide in the list at `list`: an absolute path stays, and a relative one becomes relative to the
-/// folder of the list, so that the list can be moved together with the slides.
+/// folder of the list, so that the list can be moved together with the slides. A path that would lead elsewhere from that
+/// folder, because a link is on the way, becomes absolute.
 ///
 /// # Errors
 /// `InvalidInput` if the path is not UTF-8, or the current folder cannot be determined.
@@ -124,12 +125,41 @@ pub fn slide_reference(slide: &Path, list: &Path) -> io::Result<String> {
     if slide.is_absolute() {
         return text(slide);
     }
-    let slide = normal(&std::path::absolute(slide)?);
-    let folder = normal(&std::path::absolute(list.parent().unwrap_or_else(|| Path::new("")).join("."))?);
-    let common = slide.components().zip(folder.components()).take_while(|(one, other)| one == other).count();
+    let folder = std::path::absolute(list.parent().unwrap_or_else(|| Path::new("")).join("."))?;
+    let real_folder = without_links(&folder);
+    let absolute = std::path::absolute(slide)?;
+    let Ok(real_slide) = absolute.canonicalize() else {
+        return text(&relative(&normal(&absolute), &normal(&folder)));
+    };
+    let leads_to_slide = |reference: &PathBuf| {
+        let found = normal(&real_folder.join(reference)).canonicalize();
+        found.is_ok_and(|found| found == real_slide)
+    };
+    // The file keeps its own name, also if it is a link.
+    let in_real_folder =
+        absolute.parent().map(without_links).zip(absolute.file_name()).map(|(real, name)| real.join(name));
+    let by_folders = relative(&normal(&absolute), &normal(&folder));
+    let by_real_folders = in_real_folder.iter().map(|real| relative(real, &real_folder));
+    match std::iter::once(by_folders).chain(by_real_folders).find(leads_to_slide) {
+        Some(reference) => text(&reference),
+        None => text(in_real_folder.as_deref().unwrap_or(&real_slide)),
+    }
+}
+
+/// The path from one absolute folder to a file.
+fn relative(file: &Path, folder: &Path) -> PathBuf {
+    let common = file.components().zip(folder.components()).take_while(|(one, other)| one == other).count();
     let up = folder.components().skip(common).map(|_| Component::ParentDir);
-    let relative: PathBuf = up.chain(slide.components().skip(common)).collect();
-    text(&relative)
+    up.chain(file.components().skip(common)).collect()
+}
+
+/// An absolute path without links, `.` and `..`; a part that does not exist stays.
+fn without_links(path: &Path) -> PathBuf {
+    let existing = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    match existing {
+        Some((above, real)) => normal(&real.join(path.strip_prefix(above).unwrap_or(Path::new("")))),
+        None => normal(path),
+    }
 }
 
 /// An absolute path without `.` and `..`.
