@@ -22,6 +22,7 @@ use self::rows::scale;
 pub(super) use self::rows::{Rows, by_slide};
 use super::folder_names::FolderNames;
 use super::library::LibraryArgs;
+use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -85,11 +86,23 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     let bundle = Bundle::open(&args.bundle)?;
+    refuse_inputs(args)?;
     let library = args.library.load()?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make the folder {}", args.out.display()))?;
     let open = |path: &Path| args.library.open(path, &library);
     let mpp = bundle.manifest.tile.micrometres_per_pixel;
     draw((&bundle, mpp), &args.tiles, &args.out, (&open, &args.pictures), Vec::new(), out)
+}
+
+/// Refuses an output in the bundle, and a `slides.csv` that is the file of rows.
+fn refuse_inputs(args: &Args) -> anyhow::Result<()> {
+    let table = args.out.join(SLIDES);
+    for target in [&args.out, &table] {
+        let target = Destination::new("--out", target);
+        target.is_not_in("the bundle", &args.bundle)?;
+        target.is_not("the file of rows", &args.tiles)?;
+    }
+    Ok(())
 }
 
 /// The report of `--json`.
@@ -246,6 +259,7 @@ impl Context<'_> {
         std::fs::create_dir_all(&folder).with_context(failed)?;
         let write = |file: &str, write: &mut dyn FnMut(&mut BufWriter<&File>) -> anyhow::Result<()>| {
             let path = folder.join(file);
+            Destination::new("--out", &path).is_not("the slide", slide.path())?;
             let failed = || CannotWrite(format!("cannot write {}", path.display()));
             let scratch = publish::scratch_file(&path).with_context(failed)?;
             let mut buffer = BufWriter::new(scratch.as_file());
