@@ -192,7 +192,8 @@ fn limits_hold() {
     assert!(message(&asap(&half.repeat(3))).contains("8 points"));
     let three = annotation("Polygon", "_0", &HALF[..2]).repeat(3);
     assert!(message(&asap(&three)).contains("2 polygons"));
-    assert!(message(&asap(&"<a>".repeat(10))).contains("6 nested elements"));
+    let open = half.replace("<Coordinates>", &format!("<Attributes>{}", "<a>".repeat(10)));
+    assert!(message(&asap(&open)).contains("6 nested elements"));
     assert!(message(&" ".repeat(5000)).contains("4096 bytes"));
     let feature = |n: usize| {
         let ring = (0..n).map(|point| format!("[{point},{}]", point * point)).collect::<Vec<_>>().join(",");
@@ -305,6 +306,52 @@ fn damaged_geojson_is_refused() {
     for (text, reason) in cases {
         assert!(refusal(text.as_bytes()).contains(reason), "{text}: {}", refusal(text.as_bytes()));
     }
+}
+
+/// A polygon that no rule reads would make a slide with tumour normal.
+#[test]
+fn areas_where_the_format_has_none_are_refused_by_name() {
+    let half = annotation("Polygon", "_0", &HALF);
+    let root = |inner: &str| format!("<ASAP_Annotations>{inner}</ASAP_Annotations>");
+    let cases = [
+        (root(&half), "`Annotation` within `ASAP_Annotations`"),
+        (
+            asap(&half.replace("Annotation ", "annotation ").replace("/Annotation", "/annotation")),
+            "`annotation` within",
+        ),
+        (asap(&half.replace("Coordinates", "coordinates")), "`coordinates` within `Annotation`"),
+        (asap(&half.replace("<Coordinate ", "<coordinate ")), "`coordinate` within `Coordinates`"),
+        (asap(&format!("<Folder>{half}</Folder>")), "`Folder` within `Annotations`"),
+        (root("<annotations></annotations>"), "`annotations` within"),
+        (root("<AnnotationGroups />"), "no element `Annotations`"),
+        (root(""), "no element `Annotations`"),
+    ];
+    for (text, reason) in cases {
+        let message = refusal(text.as_bytes());
+        assert!(message.contains(reason), "{text}: {message}");
+    }
+    let own = half.replace("</Coordinates>", "</Coordinates><Attributes><a><b x=\"1\"/></a></Attributes>");
+    assert_eq!(parse(asap(&own).as_bytes()).unwrap().tumour_fraction(PLACE), 0.5);
+    for empty in [asap(""), root("<Annotations/>")] {
+        assert!(parse(empty.as_bytes()).unwrap().polygons().is_empty(), "{empty}");
+    }
+
+    let feature = r#"{"type":"Feature","geometry":{"type":"Polygon","coordinates":[[[0,0],[5,0],[5,10]]]},"properties":{"classification":"Tumor"}}"#;
+    let cases = [
+        (format!(r#"{{"type":"FeatureCollection","feature":[{feature}]}}"#), "without `features`"),
+        (r#"{"type":"FeatureCollection","features":null}"#.to_owned(), "`features` is null"),
+        (r#"{"type":"FeatureCollection"}"#.to_owned(), "without `features`"),
+        (format!("[{feature},null]"), "null in place of a feature"),
+        (feature.replace("\"Feature\"", "\"feature\""), "type `feature`"),
+        (feature.replace("[5,0]", "[5,NaN]"), "`NaN`"),
+        (feature.replace("[5,0]", "[-Infinity,0]"), "`NaN` or `Infinity`"),
+        (feature.replace("\"Tumor\"", r#"{"names":null}"#), "`names` of a classification"),
+    ];
+    for (text, reason) in cases {
+        let message = refusal(text.as_bytes());
+        assert!(message.contains(reason), "{text}: {message}");
+    }
+    assert!(parse(br#"{"type":"FeatureCollection","features":[]}"#).unwrap().polygons().is_empty());
 }
 
 #[test]

@@ -31,6 +31,8 @@ struct Parser {
     path: Vec<String>,
     /// True once the root element was read.
     rooted: bool,
+    /// True once the element that contains the annotations was read.
+    has_annotations: bool,
     open: Option<Open>,
     drawing: Drawing,
     /// Group of each polygon, and the group that contains a group.
@@ -84,6 +86,9 @@ pub(super) fn parse(text: &str, limits: &AnnotationLimits) -> Result<Drawing> {
     if !parser.rooted {
         return Err(AnnotationProblem::Format("XML without an element".to_owned()));
     }
+    if !parser.has_annotations {
+        return Err(AnnotationProblem::Format("no element `Annotations` in `ASAP_Annotations`".to_owned()));
+    }
     Ok(parser.finish())
 }
 
@@ -94,6 +99,9 @@ impl Parser {
         match (parent, name) {
             (None, "ASAP_Annotations") => self.rooted = true,
             (None, other) => return Err(format!("the root element is `{other}`, not `ASAP_Annotations` of ASAP")),
+            // ASAP writes attributes of its own here.
+            _ if self.path.iter().any(|name| name == "Attributes") => {}
+            (Some("ASAP_Annotations"), "Annotations") => self.has_annotations = true,
             (Some("Annotations"), "Annotation") => {
                 let [kind, group] = attributes(element, ["Type", "PartOfGroup"])?;
                 let kind = kind.ok_or("an annotation without `Type`")?;
@@ -119,7 +127,13 @@ impl Parser {
                     }
                 }
             }
-            _ => {}
+            (Some("ASAP_Annotations"), "AnnotationGroups")
+            | (Some("Annotation"), "Coordinates" | "Attributes")
+            | (Some("Group"), "Attributes") => {}
+            // Polygons in an unknown element would count as no tumour.
+            (Some(parent), other) => {
+                return Err(format!("the element `{other}` within `{parent}`, where ASAP does not write it"));
+            }
         }
         Ok(())
     }

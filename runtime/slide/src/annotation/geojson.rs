@@ -19,7 +19,8 @@ pub(super) fn parse(text: &str, limits: &AnnotationLimits) -> Result<Drawing> {
     let mut collector = Collector { budget: Budget::new(limits.points), ..Collector::default() };
     collector.limit = limits.polygons;
     let mut json = serde_json::Deserializer::from_str(&text);
-    let read = Features { collector: &mut collector, root: true }.deserialize(&mut json).and_then(|()| json.end());
+    let read =
+        Features { collector: &mut collector, role: Role::File }.deserialize(&mut json).and_then(|()| json.end());
     if collector.budget.is_exceeded() {
         return Err(AnnotationProblem::TooLarge { what: "points", limit: limits.points as u64 });
     }
@@ -36,7 +37,7 @@ pub(super) fn parse(text: &str, limits: &AnnotationLimits) -> Result<Drawing> {
     }
 }
 
-/// QuPath writes measurements that are not numbers as bare `NaN` and `Infinity`, which are not JSON. They become empty lists of
+/// QuPath writes measurements that are not numbers as bare `NaN` and `Infinity`, which are not JSON. They become empty texts of
 /// the same length, so that lines stay, and a coordinate of this kind is an error.
 fn without_special_numbers(text: &str) -> Cow<'_, str> {
     if !text.contains("NaN") && !text.contains("Infinity") {
@@ -56,7 +57,7 @@ fn without_special_numbers(text: &str) -> Cow<'_, str> {
         quoted ^= tail.starts_with('"');
         let (token, after) = tail.split_at(length);
         if !quoted && special == Some(token) {
-            clean.push_str(&format!("{:<length$}", "[]"));
+            clean.push_str(&format!("{:<length$}", "\"\""));
         } else {
             clean.push_str(token);
         }
@@ -147,11 +148,23 @@ fn is_annotation(kind: &str) -> bool {
     !others.contains(&kind.to_ascii_lowercase().as_str()) && !legacy.contains(&kind)
 }
 
+/// The place of features in a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// The whole file.
+    File,
+    /// The `features` of a collection.
+    Collection,
+    /// An item of an array.
+    Item,
+    /// The `childObjects` of a feature.
+    Children,
+}
+
 /// A feature, an array of them, or a collection.
 struct Features<'a> {
     collector: &'a mut Collector,
-    /// False for the items of an array, which must be features.
-    root: bool,
+    role: Role,
 }
 
 impl<'de> DeserializeSeed<'de> for Features<'_> {
@@ -169,15 +182,19 @@ impl<'de> Visitor<'de> for Features<'_> {
         f.write_str("a GeoJSON feature, a collection of features, or an array of features")
     }
 
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
+    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
+        match self.role {
+            Role::Children => Ok(()),
+            Role::Collection => Err(E::custom("`features` is null; expected an array of features")),
+            Role::File | Role::Item => Err(E::custom("null in place of a feature")),
+        }
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        if !self.root {
+        if self.role == Role::Item {
             return Err(A::Error::custom("an array within the array of features"));
         }
-        while items.next_element_seed(Features { collector: self.collector, root: false })?.is_some() {}
+        while items.next_element_seed(Features { collector: self.collector, role: Role::Item })?.is_some() {}
         Ok(())
     }
 
@@ -190,15 +207,18 @@ impl<'de> Visitor<'de> for Features<'_> {
                 "id" => feature.id = members.next_value_seed(Text)?,
                 "geometry" => feature.geometry = members.next_value_seed(GeometrySeed(&mut self.collector.budget))?,
                 "properties" => feature.properties = members.next_value_seed(Members(self.collector))?,
-                "features" if self.root => {
+                "features" if self.role != Role::Item => {
                     is_collection = true;
-                    members.next_value_seed(Features { collector: self.collector, root: true })?;
+                    members.next_value_seed(Features { collector: self.collector, role: Role::Collection })?;
                 }
                 _ => drop(members.next_value::<IgnoredAny>()?),
             }
         }
-        if is_collection || self.root && feature.kind.as_deref() == Some("FeatureCollection") {
+        if is_collection {
             return Ok(());
+        }
+        if feature.kind.as_deref() == Some("FeatureCollection") && self.role != Role::Item {
+            return Err(A::Error::custom("a `FeatureCollection` without `features`"));
         }
         self.collector.add(feature).map_err(A::Error::custom)
     }
@@ -236,7 +256,7 @@ impl<'de> Visitor<'de> for Members<'_> {
                 "type" => alias = members.next_value_seed(Text)?,
                 "name" => found.name = members.next_value_seed(Text)?.filter(|name| !name.trim().is_empty()),
                 "classification" => found.classes = members.next_value_seed(Classification)?,
-                "childObjects" => members.next_value_seed(Features { collector: self.0, root: true })?,
+                "childObjects" => members.next_value_seed(Features { collector: self.0, role: Role::Children })?,
                 _ => drop(members.next_value::<IgnoredAny>()?),
             }
         }
@@ -277,7 +297,12 @@ impl<'de> Visitor<'de> for Classification {
         while let Some(key) = members.next_key::<Cow<'de, str>>()? {
             match key.as_ref() {
                 "name" => names = members.next_value_seed(Text)?.map_or_else(Vec::new, |name| derived(&name)),
-                "names" => names = derived(&members.next_value::<Vec<String>>()?.join(": ")),
+                "names" => {
+                    let all: Vec<String> = members
+                        .next_value()
+                        .map_err(|_| A::Error::custom("`names` of a classification is not an array of names"))?;
+                    names = derived(&all.join(": "));
+                }
                 _ => drop(members.next_value::<IgnoredAny>()?),
             }
         }

@@ -178,6 +178,14 @@ impl<'de> Visitor<'de> for NodeSeed<'_> {
         self.visit_f64(value as f64)
     }
 
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Node, E> {
+        match text {
+            // `without_special_numbers` has put this in the place of `NaN` and `Infinity`.
+            "" => Err(E::custom("a coordinate is not a number, such as `NaN` or `Infinity`")),
+            text => Err(E::invalid_type(serde::de::Unexpected::Str(text), &self)),
+        }
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
         let Some(first) = items.next_element_seed(NodeSeed(self.0))? else {
             self.0.take().map_err(A::Error::custom)?;
