@@ -1,12 +1,15 @@
 //! The patient of each slide, from a CSV file with the columns `slide` and `patient`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::config::config_error;
 use crate::{Error, Result};
+
+/// Slides that an error names; it counts the others.
+const NAMED: usize = 3;
 
 /// Patients by slide. Figures over slides resample patients, because slides of one patient resemble each other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,14 +50,46 @@ impl Patients {
     /// The patient of a slide, if it is listed.
     #[must_use]
     pub fn of_slide(&self, slide: &str) -> Option<&str> {
-        let path = Path::new(slide);
-        let names = [
-            Some(slide),
-            path.file_name().and_then(|name| name.to_str()),
-            path.file_stem().and_then(|name| name.to_str()),
-        ];
-        names.into_iter().flatten().find_map(|name| self.0.get(name)).map(String::as_str)
+        names(slide).find_map(|name| self.0.get(name)).map(String::as_str)
     }
+
+    /// Compares the list, which was read from `path`, with the slides of an evaluation. Intervals over patients are right only
+    /// if every slide has its patient.
+    ///
+    /// # Errors
+    /// Slides without a patient, and listed slides that are none of these; the first of each are named.
+    pub fn check(&self, path: &Path, slides: &[&str]) -> Result<()> {
+        let without: Vec<&str> = slides.iter().copied().filter(|slide| self.of_slide(slide).is_none()).collect();
+        let known: HashSet<&str> = slides.iter().flat_map(|slide| names(slide)).collect();
+        let mut unknown: Vec<&str> = self.0.keys().map(String::as_str).filter(|name| !known.contains(name)).collect();
+        unknown.sort_unstable();
+        let parts = [(without, "without a patient"), (unknown, "listed, but not among the slides of the scores")];
+        let parts = parts.into_iter().filter(|(slides, _)| !slides.is_empty());
+        let parts: Vec<String> = parts.map(|(slides, what)| described(&slides, what)).collect();
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let reason = format!(
+            "{}; name each slide by its path or file name, with or without the ending, and list all of them",
+            parts.join("; ")
+        );
+        Err(config_error(&path.display().to_string(), reason))
+    }
+}
+
+/// The names by which a slide may be listed: its path, its file name, and that without the ending.
+fn names(slide: &str) -> impl Iterator<Item = &str> {
+    let path = Path::new(slide);
+    let names = [path.file_name(), path.file_stem()].map(|name| name.and_then(|name| name.to_str()));
+    std::iter::once(slide).chain(names.into_iter().flatten())
+}
+
+/// `2 slides without a patient: a.tif, b.tif`.
+fn described(slides: &[&str], what: &str) -> String {
+    let noun = if slides.len() == 1 { "slide" } else { "slides" };
+    let more = if slides.len() > NAMED { ", …" } else { "" };
+    let named: Vec<&str> = slides.iter().copied().take(NAMED).collect();
+    format!("{} {noun} {what}: {}{more}", slides.len(), named.join(", "))
 }
 
 #[cfg(test)]
@@ -77,6 +112,23 @@ mod tests {
         assert_eq!(
             [of("a/1.svs"), of("b/2.svs"), of("c/3.tif"), of("b/1.svs")],
             [Some("p1"), Some("p2"), Some("p3"), None]
+        );
+    }
+
+    #[test]
+    fn slides_that_do_not_match_are_named() {
+        let patients = read("slide,patient\na.svs,p1\nb,p1\nc.tif,p2\n").unwrap();
+        let message = |slides: &[&str]| {
+            let checked = patients.check(Path::new("patients.csv"), slides);
+            checked.map_or_else(|error| error.to_string(), |()| String::new())
+        };
+        assert_eq!(message(&["x/a.svs", "x/b.tif", "c.tif"]), "");
+        let both = message(&["x/a.tif", "x/b.tif", "c.tif"]);
+        assert!(both.contains("1 slide without a patient: x/a.tif"), "{both}");
+        assert!(both.contains("1 slide listed, but not among the slides of the scores: a.svs"), "{both}");
+        assert!(message(&["a.svs", "b.tif"]).contains(": c.tif"));
+        assert!(
+            message(&["a.svs", "b", "c.tif", "1", "2", "3", "4"]).contains("4 slides without a patient: 1, 2, 3, …")
         );
     }
 

@@ -53,7 +53,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "RULE")]
     slide_rule: Option<SlideRule>,
 
-    /// CSV file with the columns slide and patient; a slide is named by its path or file name.
+    /// CSV file with the columns slide and patient, which lists all slides of the scores; a slide is named by its path or file
+    /// name, with or without the ending.
     #[arg(long, value_name = "FILE")]
     patients: Option<PathBuf>,
 
@@ -95,6 +96,9 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     let patients = args.patients.as_deref().map(Patients::read).transpose()?.unwrap_or_default();
     let slides: Vec<PathBuf> = table.rows.iter().map(|row| PathBuf::from(&row.slide)).collect();
     args.annotations.check(&slides)?;
+    if let Some(file) = &args.patients {
+        patients.check(file, &table.rows.iter().map(|row| row.slide.as_str()).collect::<Vec<_>>())?;
+    }
     args.annotations.note_unused(&slides, out)?;
     let mut evaluator = SlideEvaluator::new(options(args, slide_rule, &rule)?)?;
     let mut with_rows = HashSet::new();
