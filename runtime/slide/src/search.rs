@@ -10,7 +10,7 @@ use kiln_tile::{is_left_out, is_tile_path};
 
 use crate::dicom;
 use crate::files::ending;
-use crate::tiff_header::{TiffHeader, cut_short};
+use crate::tiff_header::{TiffHeader, cut_short, is_heat_map};
 
 /// Endings that only slides have.
 const ENDINGS: [&str; 9] = ["svs", "svslide", "ndpi", "mrxs", "scn", "vms", "vmu", "bif", "dcm"];
@@ -89,6 +89,8 @@ pub struct SlideSearch {
     pub strips: LeftOut,
     /// Slides in formats that OpenSlide does not read, by their endings.
     pub unsupported: LeftOut,
+    /// Heat maps that Kiln wrote.
+    pub results: LeftOut,
 }
 
 /// The slides of a folder and its subfolders, without hidden files. The DICOM files (`.dcm`) of one series in a folder are
@@ -121,6 +123,8 @@ fn search(folder: &Path, above: &mut Vec<PathBuf>, found: &mut SlideSearch) -> i
             found.unsupported.push(path);
         } else if is_folder {
             search(&path, above, found)?;
+        } else if is_result(&path) {
+            found.results.push(path);
         } else {
             match kind(&path) {
                 Kind::Slide if is_of_known_series(&path, &mut series) => {}
@@ -134,6 +138,18 @@ fn search(folder: &Path, above: &mut Vec<PathBuf>, found: &mut SlideSearch) -> i
     }
     above.pop();
     Ok(())
+}
+
+/// True for a picture that Kiln wrote: a heat map as OME-TIFF, and the PNG files of a folder below a `slides.csv`. A folder
+/// of slides may contain the results of an earlier run.
+fn is_result(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match name.as_ref() {
+        "heatmap.png" | "overlay.png" => {
+            path.parent().and_then(Path::parent).is_some_and(|folder| folder.join("slides.csv").is_file())
+        }
+        name => name.ends_with(".ome.tif") && is_heat_map(path),
+    }
 }
 
 /// True for a DICOM file of a series of which another file was found before: OpenSlide finds the files of a series itself.
@@ -197,6 +213,41 @@ mod tests {
         fs::create_dir(here.join("d")).unwrap();
         fs::write(here.join("d/a3.dcm"), dicom::with_series("1.2.3")).unwrap();
         assert_eq!(slides(), ["a1.dcm", "b1.DCM", "c.dcm", "d/a3.dcm"]);
+    }
+
+    #[test]
+    fn the_results_of_an_earlier_run_are_no_slides() {
+        use crate::heatmap::{Heatmap, OmeTiffOptions, ScoreScale, ScoredSlide, ScoredTile};
+
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        let place = Place { minx: 0, miny: 0, width: 256, height: 256 };
+        let tiles = [ScoredTile { place, score: Some(0.75), label: None, status: "ok" }];
+        let slide = ScoredSlide {
+            name: "a",
+            width: 20_480,
+            height: 20_480,
+            mpp: 0.5,
+            bounds: None,
+            stride: 256,
+            scale: ScoreScale::probability(0.5),
+            positive: "tumour",
+            classes: &[],
+            tiles: &tiles,
+        };
+        fs::create_dir_all(here.join("out/a")).unwrap();
+        let file = fs::File::create(here.join("out/a/heatmap.ome.tif")).unwrap();
+        Heatmap::new(&slide).unwrap().write_ome_tiff(file, &OmeTiffOptions::default()).unwrap();
+        fs::write(here.join("out/slides.csv"), "").unwrap();
+        fs::write(here.join("out/a/heatmap.png"), "").unwrap();
+        let white = |place: Place| Ok(vec![255; 3 * place.width as usize * place.height as usize]);
+        let options = PyramidOptions::new(0.5);
+        write_pyramid_file(&here.join("a.ome.tif"), (1_300, 1_300), &options, &mut |place| white(place)).unwrap();
+        assert!(is_slide(&here.join("out/a/heatmap.ome.tif")), "a file that is named is not searched for");
+        let found = slides_in(here).unwrap();
+        assert_eq!(names(here, &found.slides), ["a.ome.tif"]);
+        assert_eq!(names(here, &found.results.first), ["out/a/heatmap.ome.tif", "out/a/heatmap.png"]);
+        assert!(found.images.is_empty());
     }
 
     #[test]

@@ -71,6 +71,12 @@ fn decoder(path: &Path) -> TiffResult<Decoder<BufReader<File>>> {
     Decoder::new(BufReader::new(file))
 }
 
+/// True for an OME-TIFF whose header names Kiln as its creator: a heat map. Slides that Kiln draws have no such header.
+pub(crate) fn is_heat_map(path: &Path) -> bool {
+    let description = decoder(path).and_then(|mut decoder| decoder.get_tag_ascii_string(Tag::ImageDescription));
+    description.is_ok_and(|text| text.contains("<OME ") && text.contains("Creator=\"kiln\""))
+}
+
 /// The sign that a TIFF file is shorter than its header states: directories, tiles or strips beyond the end of the file.
 /// `None` for whole files and for files that are no TIFF. Only offsets are read, no image data.
 pub(crate) fn cut_short(path: &Path) -> Option<String> {

@@ -95,6 +95,9 @@ fn left_out(found: &SlideSearch) -> Vec<String> {
         let reason = "they are no slides; name them in another run";
         notes.push(format!("image files left out: {}; {reason}", found.images));
     }
+    if !found.results.is_empty() {
+        notes.push(format!("heat maps left out: {}; Kiln wrote them", found.results));
+    }
     notes
 }
 
