@@ -6,6 +6,12 @@ use std::path::{Path, PathBuf};
 /// Beginnings of the names of result files, in lower case.
 const RESULTS: [&str; 2] = ["tiles.", "slides."];
 
+/// Names of devices, which no file may have on Windows, whatever its ending, in lower case.
+const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
+
+/// Names of devices that a digit follows, in lower case.
+const NUMBERED_DEVICES: [&str; 2] = ["com", "lpt"];
+
 /// Gives each slide a folder name that no other slide has, also where names in capitals and small letters are equal, and no
 /// file.
 #[derive(Debug)]
@@ -23,12 +29,16 @@ impl FolderNames {
     }
 
     /// The name of a slide's folder: that of its file without the ending, with a number if another slide or a file has it.
-    /// Slides named in the same order get the same names.
+    /// Slides named in the same order get the same names. Names that lead elsewhere (`..`), and those that Windows changes or
+    /// refuses, are replaced on every system.
     pub(super) fn name(&mut self, slide: &Path) -> String {
         let stem = slide.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let lower = stem.to_lowercase();
-        let is_reserved = stem.is_empty() || RESULTS.iter().any(|beginning| lower.starts_with(beginning));
-        let stem = if is_reserved { format!("slide-{stem}") } else { stem };
+        // Windows ignores these at the end of a name.
+        let stem = stem.trim_end_matches(['.', ' ']);
+        let is_reserved =
+            stem.is_empty() || is_device(&lower) || RESULTS.iter().any(|beginning| lower.starts_with(beginning));
+        let stem = if is_reserved { format!("slide-{stem}") } else { stem.to_owned() };
         let (mut name, mut number) = (stem.clone(), 1_u64);
         while !self.take(&name) {
             number += 1;
@@ -42,6 +52,14 @@ impl FolderNames {
         let path = self.results.join(name);
         (path.is_dir() || path.symlink_metadata().is_err()) && self.taken.insert(name.to_lowercase())
     }
+}
+
+/// True for the name of a device of Windows, in lower case, with any ending.
+fn is_device(name: &str) -> bool {
+    let name = name.split('.').next().unwrap_or_default().trim_end();
+    let is_numbered =
+        |device: &&str| name.strip_prefix(*device).is_some_and(|rest| matches!(rest.as_bytes(), [b'0'..=b'9']));
+    DEVICES.contains(&name) || NUMBERED_DEVICES.iter().any(is_numbered)
 }
 
 #[cfg(test)]
@@ -65,6 +83,13 @@ mod tests {
             ("slides.tif", "slides"),
             ("rows.tif", "rows-2"),
             ("c.tif", "c"),
+            ("...tif", "slide-"),
+            ("..tif", "slide--2"),
+            ("d..tif", "d"),
+            ("d. .tif", "d-2"),
+            ("CON.tif", "slide-CON"),
+            ("com1.x.tif", "slide-com1.x"),
+            ("com10.tif", "com10"),
         ];
         for (slide, expected) in slides {
             assert_eq!(names.name(Path::new(slide)), expected);
