@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use kiln_slide::{AnnotationLimits, Annotations, GroupMap, GroupRole, LabelRule, Labeller};
 
+use super::grid::share;
 use crate::destination::Destination;
 use crate::output::Output;
 
@@ -28,11 +29,11 @@ pub(super) struct AnnotationArgs {
     group: Vec<(String, GroupRole)>,
 
     /// Least share of tumour in a tile that is labelled `tumour`.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.5, requires = "annotations")]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5, value_parser = share, requires = "annotations")]
     tumour: f64,
 
     /// Greatest share of tumour in a tile that is labelled `normal`; tiles between the two are unlabelled.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, requires = "annotations")]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share, requires = "annotations")]
     normal: f64,
 
     /// Label by another rule: `centre` (the tile's centre), or the side of a central square in pixels that must hold any

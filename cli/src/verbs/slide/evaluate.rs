@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use self::truth::without_scores;
 use super::annotations::AnnotationArgs;
+use super::grid::finite;
 use super::report::{Rows, SLIDES, by_slide, slide_rule};
 use crate::exit::Exit;
 use crate::output::Output;
@@ -59,7 +60,7 @@ pub(super) struct Args {
     patients: Option<PathBuf>,
 
     /// Lowest score of a detection in FROC [default: 0.5 for probabilities, else the bundle's threshold].
-    #[arg(long, value_name = "SCORE")]
+    #[arg(long, value_name = "SCORE", value_parser = finite, allow_negative_numbers = true)]
     detections_from: Option<f64>,
 
     /// Include test_049 and test_114 in FROC, which CAMELYON16 takes out of the evaluation.
@@ -95,10 +96,10 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     let slide_rule = table.rule(args.slide_rule, &bundle)?;
     let patients = args.patients.as_deref().map(Patients::read).transpose()?.unwrap_or_default();
     let slides: Vec<PathBuf> = table.rows.iter().map(|row| PathBuf::from(&row.slide)).collect();
-    args.annotations.check(&slides)?;
     if let Some(file) = &args.patients {
         patients.check(file, &table.rows.iter().map(|row| row.slide.as_str()).collect::<Vec<_>>())?;
     }
+    args.annotations.check(&slides)?;
     args.annotations.note_unused(&slides, out)?;
     let mut evaluator = SlideEvaluator::new(options(args, slide_rule, &rule)?)?;
     let mut with_rows = HashSet::new();

@@ -98,6 +98,9 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     if args.annotations.are_given() && args.mpp.is_none() {
         bail!("--annotations label tiles, and these need --mpp");
     }
+    if let Some(flag) = args.grid.of_tiles().filter(|_| args.mpp.is_none()) {
+        bail!("{flag} is about tiles, and these need --mpp");
+    }
     if let Some(file) = &args.thumbnail {
         let target = Destination::new("--thumbnail", file);
         target.ends_with("png")?;
