@@ -149,6 +149,37 @@ fn slides_are_relative_to_the_folder_of_the_list() {
     assert_eq!(list.slide_path("/b.svs"), Path::new("/b.svs"));
 }
 
+#[test]
+fn a_header_is_known_quoted_and_the_fault_of_one_that_is_nearly_right_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("list.csv");
+    let file = |text: &str| {
+        fs::write(&path, text).unwrap();
+        path.as_path()
+    };
+    for header in [
+        "slide,minx,miny,width,height\n",
+        "\"slide\",\"minx\",\"miny\",\"width\",\"height\"\r\n\"a.svs\",0,0,1,1\r\n",
+        "\u{feff}\"minx\", miny,slide,width,height",
+    ] {
+        assert!(TileList::is_list(file(header)), "{header}");
+        assert!(TileList::header_fault(file(header)).is_none(), "{header}");
+    }
+    for (header, reason) in [
+        ("slide;minx;miny;width;height\n", "semicolons"),
+        ("\"slide\"\t\"minx\"\t\"miny\"\t\"width\"\t\"height\"\n", "tabs"),
+        ("minx,miny,width,height,label\n", "no column `slide`"),
+        ("Slide,minx,miny,width,height\n", "did you mean `slide`?"),
+        ("slide,minx,miny,x,y\n", "no columns `width`, `height`"),
+    ] {
+        let fault = TileList::header_fault(file(header)).map(|fault| fault.to_string()).unwrap_or_default();
+        assert!(fault.contains(reason) && fault.contains("list.csv: line 1"), "{header}: {fault}");
+    }
+    for other in ["path,label,split\n", "slide,patient\n", "", "\u{0}\u{1}", "slide,x,y,width,w\n"] {
+        assert!(!TileList::is_list(file(other)) && TileList::header_fault(file(other)).is_none(), "{other}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_list_in_a_linked_folder_leads_to_its_slide() {

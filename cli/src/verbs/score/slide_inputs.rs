@@ -1,7 +1,7 @@
 //! The slides and tile lists that the arguments of `kiln score` name.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -77,6 +77,9 @@ impl SlideInputs {
         }
         if let Some(list) = lists.first() {
             refuse_grid(args, list)?;
+            if slides.is_empty() && lists.iter().all(|list| names_no_tile(list)) {
+                bail!("{}: the list names no tile\nhint: make it again with `kiln slide tile`", list.display());
+            }
         }
         Ok(Some(Self { lists, slides }))
     }
@@ -91,6 +94,9 @@ impl Input {
             && path.is_file()
             && is_no_image(path)
         {
+            if let Some(fault) = TileList::header_fault(path) {
+                return Err(fault.into());
+            }
             bail!(
                 "{}: neither an image nor a list of tiles of slides\nhint: name the tiles, or write their paths one per line \
                  and give `@FILE`; `kiln evaluate` takes a list of labelled tiles",
@@ -133,6 +139,14 @@ impl Input {
 /// True for a CSV file whose first columns are those of a list of tiles.
 fn is_tile_list(path: &Path) -> bool {
     is_csv(path) && TileList::is_list(path)
+}
+
+/// True for a list with a header and nothing else. A file that cannot be read counts as one with tiles, so that reading it
+/// reports the fault.
+fn names_no_tile(list: &Path) -> bool {
+    let Ok(file) = File::open(list) else { return false };
+    let lines = BufReader::new(file).split(b'\n');
+    !lines.skip(1).any(|line| line.map_or(true, |line| !line.trim_ascii().is_empty()))
 }
 
 fn is_csv(path: &Path) -> bool {

@@ -147,8 +147,11 @@ fn listed(
 ) -> anyhow::Result<Found> {
     let (mut tiles, mut without) = (Vec::new(), Vec::new());
     let mut refused = HashSet::new();
-    for list in &inputs.lists {
-        let list = TileList::read(list, &ListLimits::default())?;
+    for file in &inputs.lists {
+        let list = TileList::read(file, &ListLimits::default())?;
+        if list.is_empty() {
+            out.note(format_args!("{}: the list names no tile", file.display()));
+        }
         let mut numbers = Vec::new();
         for slide in list.slides() {
             let path = list.slide_path(slide);

@@ -17,7 +17,7 @@ pub(super) const COLUMNS: [&str; 11] = [
     "tumour_fraction",
 ];
 /// Number of required columns.
-const REQUIRED: usize = 5;
+pub(super) const REQUIRED: usize = 5;
 /// Characters of an unknown column's name that are printed and compared with known names.
 const MAX_SHOWN: usize = 64;
 

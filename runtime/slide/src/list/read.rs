@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use csv::{ReaderBuilder, StringRecord};
 
-use super::columns::Columns;
+use super::columns::{COLUMNS, Columns, REQUIRED};
 use super::names::Names;
 use super::{ABSENT, ListError, MAX_COORDINATE, MAX_SIDE, Row, TileList};
 
@@ -37,11 +37,23 @@ impl TileList {
     /// True if the first line of a file has the columns of a tile list. Nothing else is read.
     #[must_use]
     pub fn is_list(path: &Path) -> bool {
-        let mut line = Vec::new();
-        let read = File::open(path).and_then(|file| BufReader::new(file.take(4_096)).read_until(b'\n', &mut line));
-        let text = String::from_utf8_lossy(&line);
-        let text = text.trim_start_matches('\u{feff}');
-        read.is_ok() && ["slide", "minx", "miny"].iter().all(|name| text.split(',').any(|field| field.trim() == *name))
+        let header = first_line(path).map(|line| header_of(&line));
+        header.is_some_and(|header| ["slide", "minx", "miny"].iter().all(|name| has(&header, name)))
+    }
+
+    /// The fault of a first line that has most of the required columns of a tile list, but not all, or with other separators.
+    /// `None` for a list, and for any other file.
+    #[must_use]
+    pub fn header_fault(path: &Path) -> Option<ListError> {
+        let line = first_line(path)?;
+        let plain = |name: &str| name.trim().trim_matches('"').trim().to_lowercase();
+        let names: Vec<String> = line.split([',', ';', '\t']).map(plain).collect();
+        let required = &COLUMNS[..REQUIRED];
+        if required.iter().filter(|column| names.iter().any(|name| name == *column)).count() * 2 <= REQUIRED {
+            return None;
+        }
+        let reason = Columns::find(&header_of(&line)).err()?;
+        Some(ListError::Header { path: path.to_owned(), reason })
     }
 
     /// Reads a list. All places must be squares, equal within a slide, because tiles of different sizes would have different
@@ -66,6 +78,24 @@ impl TileList {
         }
         Reading::new(path, file)?.list(path, limits)
     }
+}
+
+/// The first line of a file without a byte order mark; `None` if it cannot be read.
+fn first_line(path: &Path) -> Option<String> {
+    let mut line = Vec::new();
+    BufReader::new(File::open(path).ok()?.take(4_096)).read_until(b'\n', &mut line).ok()?;
+    Some(String::from_utf8_lossy(&line).trim_start_matches('\u{feff}').to_owned())
+}
+
+/// The columns of a first line, which may be quoted.
+fn header_of(line: &str) -> StringRecord {
+    let mut reader = ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
+    // A line that is no CSV has no columns.
+    reader.records().next().and_then(Result::ok).unwrap_or_default()
+}
+
+fn has(header: &StringRecord, column: &str) -> bool {
+    header.iter().any(|name| name.trim() == column)
 }
 
 /// A list that is being read.
