@@ -61,7 +61,7 @@ pub enum PlanError {
     /// Level 0 is coarser than the tiles.
     #[error(
         "level 0 has {slide_mpp:.4} µm/px, which is coarser than {target_mpp:.4} µm/px: tiles would be enlarged; allow \
-         enlarging, or use a model of a coarser resolution"
+         it (`--upsample`, in a configuration `data.slides.upsample`), or use a model of a coarser resolution"
     )]
     TooCoarse {
         /// Resolution of level 0 in µm/px.

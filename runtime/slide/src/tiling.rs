@@ -166,6 +166,14 @@ impl Tiling {
         let tiles = grid.on_tissue(&mask, options.min_tissue).map(tile).collect();
         Ok(Self { tiles, mpp, plan, grid: len, stride, tissue: mask.share(), doubts })
     }
+
+    /// The reason why the grid has no tile at all, whatever the tissue: the slide is smaller than one. `None` if it has some.
+    #[must_use]
+    pub fn no_whole_tile(&self) -> Option<String> {
+        let side = self.plan.footprint();
+        (self.grid == 0)
+            .then(|| format!("no tile of {side} px of level 0 a side fits into the slide (`--edge pad` adds one)"))
+    }
 }
 
 /// The tissue of a slide: the given mask, or the tissue found on a thumbnail.

@@ -7,7 +7,7 @@ use kiln_files::Fault;
 use kiln_tile::TileError;
 
 use super::Split;
-use super::labels::{LabelKind, nearest, shown};
+use super::labels::{LabelKind, likely, shown};
 
 /// An error between files of tiles and batches.
 #[derive(Debug, thiserror::Error)]
@@ -322,7 +322,7 @@ fn list(labels: &[String]) -> String {
 }
 
 fn nearest_of(label: &str, classes: &[String]) -> String {
-    let near = nearest(label, classes.iter().map(String::as_str));
+    let near = likely(label, classes.iter().map(String::as_str));
     near.map_or_else(String::new, |near| format!("; the nearest label is {}", shown(near)))
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::column_counts::ColumnCount;
 use super::content::{self, ContentDigests, same_image_pairs};
-use super::labels::{nearest, shown};
+use super::labels::{likely, shown};
 use super::tiles::{TileFindings, is_blank};
 use super::{DataError, Dataset, Result, Split};
 use crate::metrics::{Bootstrap, ColourBaseline, Interval, Scored, ThresholdRule, colour_features, measure};
@@ -198,12 +198,9 @@ pub fn inspect(
 ) -> Result<Inspection> {
     let labels = dataset.labels();
     if let Some(positive) = positive.filter(|positive| !labels.iter().any(|label| label == positive)) {
-        let near = nearest(positive, labels.iter().map(String::as_str)).map_or_else(String::new, shown);
-        let reason = format!(
-            "no tile has the label {}; the labels are {}; the nearest is {near}",
-            shown(positive),
-            labels.join(", ")
-        );
+        let near = likely(positive, labels.iter().map(String::as_str));
+        let near = near.map_or_else(String::new, |near| format!("; the nearest is {}", shown(near)));
+        let reason = format!("no tile has the label {}; the labels are {}{near}", shown(positive), labels.join(", "));
         return Err(DataError::dataset(&dataset.root, reason));
     }
     // Tiles are resized as for the model, so that tiles of any size are compared; sizes are counted before that.

@@ -41,7 +41,9 @@ pub use inspect::{
     ClassCount, ColourCheck, DuplicateTiles, GroupCount, IgnoredContent, Inspection, LabelConflict, SizeCount,
     SplitCount, Unreadable, inspect,
 };
-pub use labels::{LabelCount, LabelKind, NORMAL_LABELS, close_labels, label_counts, look_alike, nearest, shown};
+pub use labels::{
+    LabelCount, LabelKind, NORMAL_LABELS, close_labels, label_counts, likely, look_alike, nearest, shown,
+};
 pub use leaks::{check_leaks, divided_slides};
 pub use loader::{Batches, Loader, LoaderOptions, TileBatch};
 pub use masks::check_masks;

@@ -1,6 +1,6 @@
 //! The labels of a data set as numbers.
 
-use crate::data::{nearest, shown};
+use crate::data::{likely, shown};
 
 /// The labels of a data set as numbers: normal classes first, each part in alphabetical order.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -31,11 +31,12 @@ impl Classes {
     }
 }
 
-/// The label that was probably meant, and all labels.
+/// The label that was probably meant, if one is near, and all labels.
 pub(crate) fn nearest_of(name: &str, labels: &[String]) -> String {
-    match nearest(name, labels.iter().map(String::as_str)) {
+    match likely(name, labels.iter().map(String::as_str)) {
         Some(near) => format!("the nearest label is {}; the labels are {}", shown(near), listed(labels)),
-        None => "there are no labels".to_owned(),
+        None if labels.is_empty() => "there are no labels".to_owned(),
+        None => format!("the labels are {}", listed(labels)),
     }
 }
 

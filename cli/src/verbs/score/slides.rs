@@ -114,7 +114,10 @@ fn find(args: &Args, inputs: &SlideInputs, mpp: f64, library: &Library, out: &Ou
         });
         match tiling {
             Ok(tiling) if tiling.tiles.is_empty() => {
-                let reason = format!("no_tissue: {:.2} % of the slide is tissue", tiling.tissue * 100.0);
+                let reason = match tiling.no_whole_tile() {
+                    Some(reason) => format!("no_tissue: {reason}"),
+                    None => format!("no_tissue: {:.2} % of the slide is tissue", tiling.tissue * 100.0),
+                };
                 without.push(SlideRow::failed(&path.to_string_lossy(), &reason));
             }
             Ok(tiling) => {

@@ -169,7 +169,7 @@ fn tiles(tiling: &Tiling, are_labelled: bool) -> Tiles {
         on_tissue: tiling.tiles.len(),
         tissue: tiling.tissue,
         labels: are_labelled.then_some(labels),
-        doubts: tiling.doubts.clone(),
+        doubts: tiling.doubts.iter().cloned().chain(tiling.no_whole_tile()).collect(),
     }
 }
 

@@ -116,7 +116,11 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
             tiling.grid,
             tiling.plan.level,
             tiling.tissue * 100.0,
-            if status == "ok" { "" } else { ": no_tissue" }
+            match (status, tiling.no_whole_tile()) {
+                ("ok", _) => String::new(),
+                (_, Some(reason)) => format!(": no_tissue: {reason}"),
+                (_, None) => ": no_tissue".to_owned(),
+            }
         ));
         listed.push(Listed {
             slide: path.clone(),

@@ -5,9 +5,11 @@
 
 use super::clean::Flags;
 use super::{TissueError, TissueMask};
+use crate::resolution::{MAX_MPP, MIN_MPP};
 
-/// Finest and coarsest thumbnail in µm/px that tissue is looked for on.
-const MPP: [f64; 2] = [0.05, 10.0];
+/// Finest and coarsest thumbnail in µm/px that tissue is looked for on: that of a slide without smaller levels has the
+/// slide's own resolution.
+const MPP: [f64; 2] = [MIN_MPP, MAX_MPP];
 /// Size in µm over which pixels are averaged before their colour is judged.
 const FINE_UM: f64 = 20.0;
 /// Size in µm over which there must be some colour too: noise has none on average, a strand of tissue has.
@@ -66,7 +68,7 @@ impl TissueMask {
     /// Finds the tissue on a thumbnail of a slide with `mpp` µm per level-0 pixel. A slide of bare glass gives an empty mask.
     ///
     /// # Errors
-    /// A thumbnail finer than 0.05 or coarser than 10 µm/px or with a wrong buffer, or an option out of range.
+    /// A thumbnail finer than 0.05 or coarser than 20 µm/px or with a wrong buffer, or an option out of range.
     pub fn detect(thumbnail: &Thumbnail<'_>, mpp: f64, options: &TissueOptions) -> Result<Self, TissueError> {
         check(options)?;
         let pixel_um = resolution(thumbnail, mpp)?;
@@ -128,7 +130,9 @@ fn resolution(thumbnail: &Thumbnail<'_>, mpp: f64) -> Result<f64, TissueError> {
         return Err(wrong(format!("has {mean:e} µm/px; check the resolution of the slide")));
     }
     if mean > MPP[1] {
-        return Err(wrong(format!("has {mean:.1} µm/px; tissue is found at 8 µm/px or finer, so make a larger one")));
+        return Err(wrong(format!(
+            "has {mean:.1} µm/px, and tissue is found at {MAX_MPP} µm/px or finer; give the tissue as an image (`--mask`)"
+        )));
     }
     Ok(mean)
 }

@@ -99,6 +99,18 @@ pub fn nearest<'a>(word: &str, labels: impl IntoIterator<Item = &'a str>) -> Opt
     labels.into_iter().min_by_key(|label| distance(label))
 }
 
+/// The label that `word` is probably a misspelling of: one that a reader would confuse with it, or that differs by one typing
+/// error. For a usual name of normal tiles it is another such name: `anormal` is not `normal` with an error.
+#[must_use]
+pub fn likely<'a>(word: &str, labels: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let is_usual = |name: &str| NORMAL_LABELS.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let is_near = |label: &str| {
+        let slip = word.chars().count() >= 3 && is_slip(&word.to_lowercase(), &label.to_lowercase());
+        look_alike(word, label) || slip && (!is_usual(word) || is_usual(label))
+    };
+    nearest(word, labels.into_iter().filter(|label| is_near(label)))
+}
+
 /// An example tile of a label.
 pub(in crate::data) fn example<'a>(dataset: &'a Dataset, label: &str) -> Option<&'a PathBuf> {
     dataset.entries.iter().find(|entry| entry.label == label).map(|entry| &entry.path)

@@ -175,6 +175,20 @@ fn the_nearest_label_is_the_one_that_was_meant() {
 }
 
 #[test]
+fn only_a_typing_error_makes_a_label_likely() {
+    let labels = ["benign", "anomalous"];
+    for (word, meant) in [("bening", "benign"), ("Benign", "benign"), ("anomalus", "anomalous")] {
+        assert_eq!(likely(word, labels), Some(meant), "{word}");
+    }
+    for word in ["normal", "tumour", "adenoma", "x", ""] {
+        assert_eq!(likely(word, labels), None, "{word}");
+    }
+    assert_eq!(likely("normal", ["anormal", "tumour"]), None, "a label of the other side");
+    assert_eq!(likely("Normal", ["anormal", "normal"]), Some("normal"));
+    assert_eq!(likely("1.5", ["1.50", "2"]), Some("1.50"));
+}
+
+#[test]
 fn what_cannot_be_seen_is_written_out() {
     assert_eq!(shown("grade 1"), "`grade 1`");
     assert_eq!(shown("benign "), "`benign\\u{20}`");
