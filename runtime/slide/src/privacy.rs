@@ -8,6 +8,7 @@ mod words;
 use serde::Serialize;
 
 use crate::slide::Slide;
+use crate::tiff_header::label_images;
 
 /// The kind of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -77,6 +78,11 @@ impl Slide {
                 found.push(Finding { kind: FindingKind::LabelImage, place, length: 0, value: None });
             }
         }
+        let is_listed = |name: &str| self.associated_images().iter().any(|image| image.name.eq_ignore_ascii_case(name));
+        for (directory, name) in label_images(self.path()).into_iter().filter(|(_, name)| !is_listed(name)) {
+            let place = format!("image {directory} of the TIFF, described as `{name}`");
+            found.push(Finding { kind: FindingKind::LabelImage, place, length: 0, value: None });
+        }
         for (name, value) in self.properties() {
             found.extend(of_property(name, value, reveal));
         }
@@ -129,5 +135,10 @@ mod tests {
         let found = of_property("openslide.comment", text, false);
         let places: Vec<&str> = found.iter().map(|found| found.place.as_str()).collect();
         assert_eq!(places, ["openslide.comment: User", "openslide.comment: Date"]);
+        let text = "PatientName: John Smith\nPatient Name: John Smith; DOB: 1950-01-01";
+        let found = of_property("tiff.ImageDescription", text, false);
+        let places: Vec<&str> = found.iter().map(|found| found.place.as_str()).collect();
+        let keys = ["PatientName", "Patient Name", "DOB"].map(|key| format!("tiff.ImageDescription: {key}"));
+        assert_eq!(places, keys);
     }
 }

@@ -14,6 +14,8 @@ use crate::regular_file::open_regular;
 
 /// Number of images whose tables are checked.
 const MAX_IMAGES: usize = 64;
+/// The name of the page that an image was scanned from.
+const PAGE_NAME: Tag = Tag::Unknown(285);
 
 /// Facts of the first directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +77,25 @@ fn decoder(path: &Path) -> TiffResult<Decoder<BufReader<File>>> {
 pub(crate) fn is_heat_map(path: &Path) -> bool {
     let description = decoder(path).and_then(|mut decoder| decoder.get_tag_ascii_string(Tag::ImageDescription));
     description.is_ok_and(|text| text.contains("<OME ") && text.contains("Creator=\"kiln\""))
+}
+
+/// The images of a TIFF after the first whose description or page name calls them a label or a macro image, with the number of
+/// their directory. An image that cannot be read ends the search.
+pub(crate) fn label_images(path: &Path) -> Vec<(usize, &'static str)> {
+    let mut found = Vec::new();
+    let Ok(mut decoder) = decoder(path) else { return found };
+    for image in 1..MAX_IMAGES {
+        if !decoder.more_images() || decoder.next_image().is_err() {
+            break;
+        }
+        let texts = [Tag::ImageDescription, PAGE_NAME].map(|tag| decoder.get_tag_ascii_string(tag).unwrap_or_default());
+        let is_named = |name: &str| {
+            let mut words = texts.iter().flat_map(|text| text.split(|letter: char| !letter.is_alphanumeric()));
+            words.any(|word| word.eq_ignore_ascii_case(name))
+        };
+        found.extend(["label", "macro"].into_iter().find(|name| is_named(name)).map(|name| (image, name)));
+    }
+    found
 }
 
 /// The sign that a TIFF file is shorter than its header states: directories, tiles or strips beyond the end of the file.
@@ -187,6 +208,21 @@ mod tests {
         fs::write(&file, "no TIFF at all").unwrap();
         assert_eq!(cut_short(&file), None);
         assert_eq!(cut_short(folder.path()), None);
+    }
+
+    #[test]
+    fn a_label_in_a_later_directory_is_found_by_its_description() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("slide.tif");
+        let mut encoder = tiff::encoder::TiffEncoder::new(fs::File::create(&file).unwrap()).unwrap();
+        for description in ["label of no image", "Scanner 3\nMacro 20x10", "level 1", "label"] {
+            let mut image = encoder.new_image::<tiff::encoder::colortype::Gray8>(4, 4).unwrap();
+            image.encoder().write_tag(Tag::ImageDescription, description).unwrap();
+            image.write_data(&[0; 16]).unwrap();
+        }
+        assert_eq!(label_images(&file), [(1, "macro"), (3, "label")]);
+        fs::write(&file, "no TIFF").unwrap();
+        assert!(label_images(&file).is_empty() && !is_heat_map(&file));
     }
 
     #[test]

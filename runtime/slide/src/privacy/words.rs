@@ -12,6 +12,12 @@ const WORDS: &[(&str, FindingKind)] = &[
     ("pathologist", FindingKind::Person),
     ("performer", FindingKind::Person),
     ("username", FindingKind::Person),
+    ("firstname", FindingKind::Person),
+    ("middlename", FindingKind::Person),
+    ("lastname", FindingKind::Person),
+    ("givenname", FindingKind::Person),
+    ("familyname", FindingKind::Person),
+    ("surname", FindingKind::Person),
     ("institution", FindingKind::Person),
     ("hostcomputer", FindingKind::Person),
     ("artist", FindingKind::Person),
@@ -42,6 +48,7 @@ const WORDS: &[(&str, FindingKind)] = &[
     ("filepath", FindingKind::FilePath),
     ("email", FindingKind::Email),
     ("date", FindingKind::Date),
+    ("birth", FindingKind::Date),
     ("creationtime", FindingKind::Date),
     ("acquisitiontime", FindingKind::Date),
     ("scantime", FindingKind::Date),
@@ -51,6 +58,8 @@ const WORDS: &[(&str, FindingKind)] = &[
 const NAMES: &[(&str, FindingKind)] = &[
     ("user", FindingKind::Person),
     ("title", FindingKind::Identifier),
+    ("dob", FindingKind::Date),
+    ("mrn", FindingKind::Identifier),
     ("time", FindingKind::Date),
     ("contenttime", FindingKind::Date),
     ("studytime", FindingKind::Date),
@@ -66,14 +75,28 @@ pub(super) fn kind(key: &str, value: &str) -> Option<FindingKind> {
     if is_empty(value) {
         return None;
     }
-    let last = key.rsplit(['.', '/']).next().unwrap_or(key);
-    let plain: String = last.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let plain = plain(key);
     if HARMLESS.iter().any(|word| plain.ends_with(word)) {
         return None;
     }
+    kind_of_name(&plain).or_else(|| kind_of_value(value))
+}
+
+/// True if a property's name alone points to a person.
+pub(super) fn is_named(key: &str) -> bool {
+    kind_of_name(&plain(key)).is_some()
+}
+
+/// The last part of a property's name without separators and case.
+fn plain(key: &str) -> String {
+    let last = key.rsplit(['.', '/']).next().unwrap_or(key);
+    last.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+}
+
+fn kind_of_name(plain: &str) -> Option<FindingKind> {
     let named = NAMES.iter().find(|(name, _)| plain == *name);
     let found = named.or_else(|| WORDS.iter().find(|(word, _)| plain.contains(word)));
-    found.map(|(_, kind)| *kind).or_else(|| kind_of_value(value))
+    found.map(|(_, kind)| *kind)
 }
 
 /// True for the ways of saying nothing: no text, carets of DICOM names, placeholders.
