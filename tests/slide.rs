@@ -174,6 +174,27 @@ fn a_slide_of_glass_has_no_tiles_and_the_others_are_scored() {
     let score = line.split(',').nth(1).unwrap();
     fs::write(&table, sound.replacen(&format!(",{score},"), ",0.123,", 1)).unwrap();
     evaluated().code(2).says(&["has the score 0.123, but the rule max over its rows gives"]);
+    // An annotation file is of one slide, and a file that none has used is named.
+    fs::write(&table, sound.replace("glass.tif", "two/tissue.tif")).unwrap();
+    evaluated().code(2).says(&["tissue.xml", "which have one name"]);
+    fs::write(&table, &sound).unwrap();
+    let normal = kiln!("slide", "evaluate", &bundle, &out, "--annotations", &slides, "--normal-without-file");
+    normal.code(2).says(&["not used: ", "other.xml"]);
+    let patients = here.join("patients.csv");
+    fs::write(&patients, "slide,patient\ntissue.svs,p1\nglass,p2\n").unwrap();
+    let grouped = kiln!("slide", "evaluate", &bundle, &out, "--annotations", &slides, "--patients", &patients);
+    grouped.code(2).says(&["without a patient", "tissue.tif", "not among the slides of the scores: tissue.svs"]);
+    fs::rename(slides.join("tissue.xml"), slides.join("Tissue.xml")).unwrap();
+    evaluated().code(2).says(&["Tissue.xml", "tissue.tif", "capitals"]);
+
+    // A report is not written over its rows, nor into the bundle.
+    let report = |out: &Path| kiln!("slide", "report", &bundle, out.join("slides.csv"), "--out", out);
+    report(&out).code(2).says(&["is the file of rows", "would be overwritten"]);
+    assert_eq!(fs::read_to_string(&table).unwrap(), sound);
+    kiln!("slide", "report", &bundle, out.join("tiles.csv"), "--out", bundle.join("report"))
+        .code(2)
+        .says(&["only read"]);
+    assert!(!bundle.join("report").exists());
 }
 
 #[test]
@@ -200,9 +221,23 @@ fn a_slide_counts_once_and_one_that_is_gone_costs_its_own_row() {
     score(&[&pattern], &here.join("pattern"), 0);
     score(&[&here.join("none.csv")], &here.join("none"), 2).says(&["no such file"]);
     kiln!("score", &bundle, &list, "--mpp", MPP, "--min-tissue", "0.9").code(2).says(&["--min-tissue", "slide tile"]);
-    // Every second row is of a slide that is gone.
     let text = fs::read_to_string(&list).unwrap();
     let (header, lines) = text.split_once('\n').unwrap();
+    // Lists that name no tile, or not as Kiln reads it, are refused before anything is written.
+    let (other, none) = (here.join("other.csv"), here.join("none"));
+    for (content, words) in [
+        (format!("{header}\n\n"), "names no tile"),
+        (text.replace(',', ";"), "semicolons"),
+        (text.replacen("slide,", "path,", 1), "no column `slide`"),
+    ] {
+        fs::write(&other, content).unwrap();
+        score(&[&other], &none, 2).says(&["other.csv", words]);
+        assert!(!none.exists(), "{words}");
+    }
+    let quoted: Vec<_> = header.split(',').map(|name| format!("\"{name}\"")).collect();
+    fs::write(&other, format!("{}\n{lines}", quoted.join(","))).unwrap();
+    score(&[&other], &here.join("quoted"), 0);
+    // Every second row is of a slide that is gone.
     let mixed: String =
         lines.lines().map(|line| format!("{line}\n{}\n", line.replacen("drawn.tif", "gone.tif", 1))).collect();
     fs::write(&list, format!("{header}\n{mixed}")).unwrap();
@@ -293,6 +328,16 @@ fn no_input_is_overwritten_no_slide_listed_twice_and_slides_of_equal_names_keep_
     let tile =
         || kiln!("slide", "tile", here.join("d"), "--mpp", MPP, "--out", &list, "--annotations", here.join("d/1"));
     tile().code(2).says(&["one name"]);
+
+    let tile = |mpp: &str, more: &[&str]| {
+        let mut command = command();
+        command.args(["slide", "tile"]).arg(slide).args(["--mpp", mpp, "--out"]).arg(&list).args(more);
+        crate::support::finish(command)
+    };
+    tile(MPP, &["--annotations", "nowhere"]).code(2).says(&["nowhere", "no such file or folder"]);
+    tile(MPP, &["--min-tissue=25"]).code(2).says(&["--min-tissue", "from 0 to 1"]);
+    tile("10", &[]).code(2).says(&["no tile of 5120 px"]);
+    kiln!("slide", "inspect", slide, "--min-tissue", "0.5").code(2).says(&["--min-tissue", "--mpp"]);
 
     // A slide that is cut short is not lost among the images of its folder.
     let whole = &before.0;
