@@ -354,7 +354,8 @@ fn kserve_manifests_are_what_the_published_models_take() {
         "3",
     ]);
     finish(command).code(0);
-    let files = ["README.md", "inference-service.yaml", "repository", "score-job.yaml", "serving-runtime.yaml"];
+    let files =
+        [".kiln.lock", "README.md", "inference-service.yaml", "repository", "score-job.yaml", "serving-runtime.yaml"];
     assert_eq!(names(&out), files);
     assert_eq!(names(&out.join("repository")), ["CNN_x"]);
     kiln!("package", "--check", &out).code(0);
@@ -405,7 +406,72 @@ fn openvino_gets_a_list_of_models_that_keeps_what_others_wrote() {
     assert_eq!(mapping, serde_json::json!({"inputs": {"tile": "input"}}));
     kiln!("package", "--check", &out).code(0);
     ovms(&["--rename", "tiles=input"]).code(2).says(&["tiles=input", "no such port"]);
+    ovms(&["--rename", "tile=x", "--rename", "tile=y"]).code(2).says(&["already renamed to `x`"]);
+    ovms(&["--rename", "probabilities=score"]).code(2).says(&["two ports", "`score`"]);
     ovms(&["--provider", "cuda"]).code(2).says(&["OpenVINO"]);
+    ovms(&["--no-warmup"]).code(2).says(&["warmup: only Triton", "leave out --no-warmup"]);
+    ovms(&["--shards", "3"]).code(2).says(&["shards: only KServe", "leave out --shards"]);
+    fs::write(out.join("config.json"), "{").unwrap();
+    ovms(&["--version", "9"]).code(2).says(&["config.json", "not the server's configuration"]);
+    assert_eq!(read_versions(&out.join("models/cnn")), 2, "nothing is published beside a configuration that is broken");
+}
+
+#[test]
+fn models_packaged_at_once_are_all_in_the_servers_list() {
+    let fixture = fixture();
+    let folder = scratch();
+    let names = ["a", "b", "c", "d"];
+    let children = names.map(|name| {
+        let mut command = command();
+        command.arg("package").arg(fixture.bundle(Kind::Cnn)).args(["--target", "ovms", "--name", name, "--out"]);
+        command.arg(folder.path()).stdout(std::process::Stdio::null()).spawn().unwrap()
+    });
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    let config = read_json(&folder.path().join("config.json"));
+    let listed = config["model_config_list"].as_array().unwrap().iter().map(|one| one["config"]["name"].as_str());
+    let mut listed: Vec<_> = listed.map(Option::unwrap).collect();
+    listed.sort_unstable();
+    assert_eq!(listed, names);
+}
+
+#[test]
+fn a_check_finds_the_models_of_every_server_in_a_folder() {
+    let fixture = fixture();
+    let folder = scratch();
+    finish(package(&fixture.bundle(Kind::Cnn), folder.path(), &[])).code(0);
+    kiln!("package", fixture.bundle(Kind::Cnn), "--target", "ovms", "--name", "other", "--out", folder.path()).code(0);
+    let report = kiln!("--json", "package", "--check", folder.path()).code(0).json();
+    let models: Vec<_> = report["models"].as_array().unwrap().iter().map(|model| &model["model"]).collect();
+    assert_eq!(models, ["other", "cnn"]);
+    assert_eq!(report["not_checked"], serde_json::json!([]));
+    fs::write(folder.path().join("cnn/1/model.onnx"), "damaged").unwrap();
+    kiln!("package", "--check", folder.path()).code(1);
+}
+
+#[test]
+fn kubernetes_names_and_quantities_are_checked_and_no_manifest_of_another_model_is_replaced() {
+    let fixture = fixture();
+    let folder = scratch();
+    let out = folder.path().join("deploy");
+    let kserve = |name: &str, more: &[&str]| {
+        let mut command = command();
+        command.arg("package").arg(fixture.bundle(Kind::Cnn)).args(["--target", "kserve", "--name", name, "--out"]);
+        command.arg(&out).args(["--storage-uri", "pvc://models/repository"]).args(more);
+        finish(command)
+    };
+    kserve(&"a".repeat(63), &[]).code(2).says(&["name: ", "at most 51"]);
+    kserve("1st", &[]).code(2).says(&["begin with a letter"]);
+    for (flag, value) in [("--cpu", "two"), ("--memory", "lots"), ("--job-claim", "My Claim"), ("--image", "a b")] {
+        kserve("alpha", &[flag, value]).code(2).says(&[value, flag]);
+    }
+    assert!(!out.exists());
+    kserve("alpha", &[]).code(0);
+    let before = contents(&out);
+    kserve("beta", &[]).code(2).says(&["deploys `alpha`", "--out"]);
+    assert_eq!(contents(&out), before);
+    kserve("alpha", &[]).code(0);
 }
 
 #[test]
@@ -414,7 +480,11 @@ fn wrong_arguments_and_unwritable_folders_have_their_own_exit_status() {
     let folder = scratch();
     let out = folder.path().join("models");
     let bundle = fixture.bundle(Kind::Cnn);
-    let refused: [(&[&str], &str); 7] = [
+    let refused: [(&[&str], &str); 11] = [
+        (&["--version", "9223372036854775808"], "at most 9223372036854775807"),
+        (&["--storage-uri", "pvc://a/b"], "leave out --storage-uri"),
+        (&["--gpu", "1"], "leave out --gpu"),
+        (&["--engine-cache", "/cache"], "leave out --engine-cache"),
         (&["--max-batch", "0"], "--max-batch"),
         (&["--keep", "0"], "--keep"),
         (&["--version", "0"], "--version"),
@@ -464,4 +534,40 @@ fn one_command_takes_a_run_to_a_checked_repository() {
     assert_eq!(contents(&bundle), contents(&fixture.bundle(Kind::Cnn)));
     assert_eq!(ship().code(0).json()["package"]["models"][0]["version"], 2);
     kiln!("package", "--check", &models).code(0);
+}
+
+#[test]
+fn ship_packages_the_given_precisions_that_passed_their_gates_and_no_other() {
+    let fixture = fixture();
+    let folder = scratch();
+    let (bundle, models) = (folder.path().join("bundle"), folder.path().join("models"));
+    let ship = |target: &str| {
+        kiln!(
+            "--json",
+            "ship",
+            fixture.run(Kind::Cnn),
+            "--target",
+            target,
+            "--out",
+            &models,
+            "--bundle",
+            &bundle,
+            "--name",
+            "cnn",
+            "--precision",
+            "int8"
+        )
+    };
+    ship("kserve").code(2).says(&["--storage-uri"]);
+    assert!(!bundle.exists() && !models.exists(), "the request is checked before the export");
+    let done = ship("triton");
+    let report = done.json();
+    if report["variants"][0]["published"] == true {
+        done.code(0);
+        assert_eq!(names(&models), ["README.md", "cnn_int8"]);
+    } else {
+        done.code(1).says(&["nothing was packaged"]);
+        assert_eq!(report["package"], Value::Null);
+        assert!(!models.exists());
+    }
 }

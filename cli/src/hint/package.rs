@@ -1,6 +1,6 @@
 //! Hints for errors of server packages.
 
-use super::flag::set;
+use super::flag::{leave_out, set};
 use super::runtime::runtime;
 
 /// Hints for errors of packaging.
@@ -13,6 +13,7 @@ pub(super) fn package(error: &kiln_package::Error) -> Option<String> {
         Error::Option { option: "rename", .. } => "set it with --rename, and the server with --target ovms",
         Error::Option { option: "gpus", .. } => "set it with --gpu, or choose another --provider",
         Error::Option { option, .. } => return set(option),
+        Error::Unused { option, .. } => return leave_out(option),
         Error::VersionExists { .. } => "leave out --version to get the next free one",
         Error::Incompatible { .. } => "give this model another name with --name",
         Error::StainNormalisation { .. } => {

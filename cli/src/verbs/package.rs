@@ -37,7 +37,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", required_unless_present = "check", help = target_help())]
     target: Option<Target>,
 
-    /// Folder of the server package; other models in it, and earlier versions of this one, are kept.
+    /// Folder of the server package; other models in it, and earlier versions of this one, are kept. For kserve each model
+    /// needs a separate folder.
     #[arg(long, value_name = "DIR", required_unless_present = "check")]
     out: Option<PathBuf>,
 
@@ -196,7 +197,7 @@ impl PackageOptions {
             engine_cache: self.engine_cache,
             version: self.version,
             keep: self.keep,
-            rename: self.rename.into_iter().collect(),
+            rename: self.rename,
             client_normalises: self.client_normalises,
             deployment,
             ..PackageRequest::new(bundle, out, target)

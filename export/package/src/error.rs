@@ -42,6 +42,14 @@ pub enum Error {
         /// The value, or the limits.
         reason: String,
     },
+    /// A field of the request that has no meaning for the server or the provider.
+    #[error("{option}: {reason}")]
+    Unused {
+        /// The field of [`PackageRequest`](crate::PackageRequest) or [`Deployment`](crate::Deployment).
+        option: &'static str,
+        /// The servers or providers that it is for.
+        reason: String,
+    },
     /// An unknown name of a server.
     #[error("unknown target `{name}`; known are: {known}")]
     UnknownTarget {
@@ -115,6 +123,7 @@ impl Error {
             Self::Bundle(error) => error.fault(),
             Self::Mismatch { .. } | Self::Incompatible { .. } => Fault::Check,
             Self::Option { .. }
+            | Self::Unused { .. }
             | Self::UnknownTarget { .. }
             | Self::VersionExists { .. }
             | Self::StainNormalisation { .. }
@@ -136,6 +145,10 @@ impl Error {
 
     pub(crate) fn option(option: &'static str, reason: impl Into<String>) -> Self {
         Self::Option { option, reason: reason.into() }
+    }
+
+    pub(crate) fn unused(option: &'static str, reason: impl Into<String>) -> Self {
+        Self::Unused { option, reason: reason.into() }
     }
 
     pub(crate) fn repository(path: &Path, reason: impl Into<String>) -> Self {

@@ -13,9 +13,9 @@ use kiln_runtime::bundle::manifest::FileEntry;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::plan::{MODEL, Plan};
+use crate::plan::{MODEL, NewFile, Plan};
 use crate::readme;
-use crate::repository::{ModelFolder, Origin, RECORD, Record, SCHEMA, entry, write_json};
+use crate::repository::{Locked, ModelFolder, Origin, RECORD, Record, SCHEMA, entry, next_version, write_json};
 use crate::request::PackageRequest;
 use crate::server::{self, Server};
 use crate::source::{Source, split};
@@ -73,22 +73,39 @@ pub struct PackagedModel {
 /// [`Error::Mismatch`] if graph and configuration do not agree; [`Error::Option`] for options that cannot be met;
 /// [`Error::VersionExists`]; [`Error::StainNormalisation`]; [`Error::Bundle`]; [`Error::Write`].
 pub fn package(request: &PackageRequest) -> Result<Packaged> {
-    let server = server::for_target(request.target);
     request.validate()?;
-    server.validate(request)?;
+    let server = server::for_target(request.target);
     let bundle = Bundle::open(&request.bundle)?;
     serves_raw_tiles(request, &bundle)?;
     let plans = plans(server, request, &bundle)?;
     let root = request.out.join(request.target.models_folder());
+    // A server package with files for all of its models: they are read, changed and written by one process at a time.
+    let _lock = (root != request.out).then(|| Locked::wait(&request.out)).transpose()?;
     for plan in &plans {
         let folder = root.join(&plan.model);
-        is_new(&folder, request.version)?;
+        next_version(&folder, request.version)?;
         server.may_follow(&folder, &plan.files)?;
     }
+    let shared = server.shared_files(request, &plans)?;
+    shared.iter().try_for_each(|(name, _)| is_writable(&request.out.join(name)))?;
     let models = plans.iter().map(|plan| publish(server, request, plan, &root)).collect::<Result<Vec<_>>>()?;
-    let mut files = server.write(request, &plans)?;
+    let mut files = shared.iter().map(|file| write(&request.out, file)).collect::<Result<Vec<_>>>()?;
     files.extend(readme::write(server, request, &plans)?);
     Ok(Packaged { path: request.out.clone(), target: request.target, models, files })
+}
+
+/// Refuses a path that a file cannot replace, before anything is published.
+fn is_writable(path: &Path) -> Result<()> {
+    if path.exists() && !path.is_file() {
+        return Err(Error::repository(path, "not a file, and the server's configuration has this name"));
+    }
+    Ok(())
+}
+
+fn write(folder: &Path, (name, bytes): &NewFile) -> Result<PathBuf> {
+    let path = folder.join(name);
+    kiln_files::publish::write_file(&path, bytes).map_err(Error::write(&path))?;
+    Ok(path)
 }
 
 /// Refuses a model that would give wrong scores for tiles as decoded, unless every client normalises.
@@ -103,15 +120,13 @@ fn serves_raw_tiles(request: &PackageRequest, bundle: &Bundle) -> Result<()> {
 
 /// Makes every model of the request; writes nothing.
 fn plans<'a>(server: &dyn Server, request: &PackageRequest, bundle: &'a Bundle) -> Result<Vec<Plan<'a>>> {
-    let name = name(request, bundle)?;
+    let name = request.name.as_ref().unwrap_or(&bundle.manifest.model.name);
+    is_name(name)?;
     let all = ["fp32".to_owned()];
     let precisions = if request.precisions.is_empty() { &all[..] } else { &request.precisions };
     let mut plans: Vec<Plan> = Vec::new();
     for precision in precisions {
-        let model = if precision == "fp32" { name.clone() } else { format!("{name}_{precision}") };
-        if plans.iter().any(|plan| plan.model == model) {
-            return Err(Error::option("precisions", format!("{precision} is named twice")));
-        }
+        let model = model_name(name, precision);
         let source = Source::open(bundle, precision)?;
         let files = server.model_files(request, &source, &model)?;
         plans.push(Plan { model, source, files });
@@ -119,28 +134,25 @@ fn plans<'a>(server: &dyn Server, request: &PackageRequest, bundle: &'a Bundle) 
     Ok(plans)
 }
 
-/// The name on the server: letters, digits, `_`, `-` and `.`, which every server and every address accepts.
-fn name(request: &PackageRequest, bundle: &Bundle) -> Result<String> {
-    let name = request.name.as_ref().unwrap_or(&bundle.manifest.model.name);
+/// The name of one precision's model on the server.
+pub(crate) fn model_name(name: &str, precision: &str) -> String {
+    if precision == "fp32" { name.to_owned() } else { format!("{name}_{precision}") }
+}
+
+/// Refuses a name that some server does not accept: every server and every address accepts letters, digits, `_`, `-` and
+/// `.`.
+pub(crate) fn is_name(name: &str) -> Result<()> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.');
     let fits =
         name.len() <= NAME_LENGTH && name.chars().all(plain) && name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if fits {
-        return Ok(name.clone());
+        return Ok(());
     }
     let reason = format!(
         "`{name}` is not a name that servers accept: letters, digits, `_`, `-` and `.`, beginning with a letter or digit, \
          at most {NAME_LENGTH} of them"
     );
     Err(Error::option("name", reason))
-}
-
-/// Refuses an existing version before anything is written.
-fn is_new(folder: &Path, version: Option<u64>) -> Result<()> {
-    match version.map(|version| folder.join(version.to_string())) {
-        Some(path) if path.symlink_metadata().is_ok() => Err(Error::VersionExists { path }),
-        _ => Ok(()),
-    }
 }
 
 fn publish(server: &dyn Server, request: &PackageRequest, plan: &Plan, root: &Path) -> Result<PackagedModel> {

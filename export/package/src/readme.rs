@@ -17,8 +17,10 @@ const MARK: &str = "Packaged by Kiln";
 /// Writes the file in one step; returns `None` if the repository has a `README.md` that is not Kiln's.
 pub(crate) fn write(server: &dyn Server, request: &PackageRequest, plans: &[Plan]) -> Result<Option<PathBuf>> {
     let path = request.out.join(README);
-    if std::fs::read_to_string(&path).is_ok_and(|there| !there.contains(MARK)) {
-        return Ok(None);
+    match std::fs::read_to_string(&path) {
+        Ok(there) if there.contains(MARK) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        _ => return Ok(None),
     }
     let text = text(server, request, plans);
     kiln_files::publish::write_file(&path, text.as_bytes()).map_err(Error::write(&path))?;

@@ -1,11 +1,13 @@
 //! A request for a server package: the bundle, the server, and the options of the model there.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use kiln_runtime::ProviderKind;
 
 use crate::error::{Error, Result};
+use crate::package::is_name;
+use crate::repository::LAST_VERSION;
+use crate::server;
 use crate::target::Target;
 
 /// The deployment of a model on Kubernetes.
@@ -81,8 +83,8 @@ pub struct PackageRequest {
     pub version: Option<u64>,
     /// Number of versions to keep, including the new one; `None` for all.
     pub keep: Option<usize>,
-    /// New names of the graph's ports on OpenVINO Model Server.
-    pub rename: BTreeMap<String, String>,
+    /// New names of the graph's ports on OpenVINO Model Server: the graph's name, then the new one.
+    pub rename: Vec<(String, String)>,
     /// Every client normalises the stains of tiles as Kiln does. Required for bundles that leave stain normalisation to the
     /// caller of the graph, since a server runs the graph alone.
     pub client_normalises: bool,
@@ -115,14 +117,18 @@ impl PackageRequest {
             engine_cache: Self::ENGINE_CACHE.to_owned(),
             version: None,
             keep: None,
-            rename: BTreeMap::new(),
+            rename: Vec::new(),
             client_normalises: false,
             deployment: Deployment::default(),
         }
     }
 
-    /// Refuses options that no server and no bundle can meet.
-    pub(crate) fn validate(&self) -> Result<()> {
+    /// Refuses options that the server cannot meet, whatever the bundle. [`package`](crate::package) does so first; call it
+    /// before work that makes the bundle.
+    ///
+    /// # Errors
+    /// [`Error::Option`], and [`Error::Unused`] for an option of another server.
+    pub fn validate(&self) -> Result<()> {
         let refuse = |option, reason: &str| Err(Error::option(option, reason));
         if self.max_batch == 0 || i32::try_from(self.max_batch).is_err() {
             return refuse("max_batch", "at least 1, and at most 2147483647");
@@ -133,14 +139,117 @@ impl PackageRequest {
         if self.version == Some(0) {
             return refuse("version", "servers count versions from 1");
         }
+        if self.version.is_some_and(|version| version > LAST_VERSION) {
+            return Err(Error::option("version", format!("at most {LAST_VERSION}: servers read no higher number")));
+        }
         if self.keep == Some(0) {
             return refuse("keep", "at least 1: the new version itself is kept");
         }
-        Ok(())
+        if let Some(twice) =
+            (1..self.precisions.len()).find(|at| self.precisions[..*at].contains(&self.precisions[*at]))
+        {
+            return Err(Error::option("precisions", format!("{} is named twice", self.precisions[twice])));
+        }
+        self.name.as_deref().map_or(Ok(()), is_name)?;
+        for (option, image) in [("image", &self.deployment.image), ("kiln_image", &self.deployment.kiln_image)] {
+            if !is_image(image) {
+                return Err(Error::option(
+                    option,
+                    format!("`{image}` is no container image, such as REGISTRY/NAME:TAG"),
+                ));
+            }
+        }
+        if let (false, Some(option)) = (self.target == Target::Kserve, self.kserve_options().first()) {
+            return Err(Error::unused(option, format!("only KServe uses it, not the target {}", self.target)));
+        }
+        server::for_target(self.target).validate(self)
+    }
+
+    /// Fields that differ from their defaults and concern a deployment on Kubernetes alone.
+    fn kserve_options(&self) -> Vec<&'static str> {
+        let (given, usual) = (&self.deployment, Deployment::default());
+        differing([
+            ("storage_uri", given.storage_uri != usual.storage_uri),
+            ("kiln_image", given.kiln_image != usual.kiln_image),
+            ("gpus", given.gpus != usual.gpus),
+            ("cpu", given.cpu != usual.cpu),
+            ("memory", given.memory != usual.memory),
+            ("min_replicas", given.min_replicas != usual.min_replicas),
+            ("max_replicas", given.max_replicas != usual.max_replicas),
+            ("shards", given.shards != usual.shards),
+            ("job_claim", given.job_claim != usual.job_claim),
+        ])
+    }
+
+    /// Fields that differ from their defaults and concern Triton alone, with KServe or without.
+    pub(crate) fn triton_options(&self) -> Vec<&'static str> {
+        differing([
+            ("max_batch", self.max_batch != Self::MAX_BATCH),
+            ("max_queue_delay_us", self.max_queue_delay_us != Self::MAX_QUEUE_DELAY_US),
+            ("warmup", !self.warmup),
+            ("engine_cache", self.has_engine_cache()),
+            ("image", self.deployment.image != Deployment::default().image),
+        ])
+    }
+
+    /// Returns true if the folder of TensorRT's caches is not the default one.
+    pub(crate) fn has_engine_cache(&self) -> bool {
+        self.engine_cache != Self::ENGINE_CACHE
     }
 
     /// Returns true if the provider runs on a GPU.
     pub(crate) fn needs_gpu(&self) -> bool {
         matches!(self.provider, ProviderKind::Cuda | ProviderKind::TensorRt)
+    }
+}
+
+/// Returns true for the name of a container image, with registry, tag or digest. Commands and manifests have it unquoted.
+fn is_image(name: &str) -> bool {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-/:@".contains(letter);
+    name.starts_with(|letter: char| letter.is_ascii_alphanumeric()) && name.chars().all(plain)
+}
+
+/// The names of the fields that differ.
+fn differing<const N: usize>(fields: [(&'static str, bool); N]) -> Vec<&'static str> {
+    fields.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_option_of_another_server_or_provider_is_refused_by_name() {
+        let request = |target| PackageRequest::new("bundle".into(), "out".into(), target);
+        let refused = |request: PackageRequest| match request.validate() {
+            Err(Error::Unused { option, .. }) => option,
+            other => panic!("{other:?}"),
+        };
+        for target in [Target::Triton, Target::Ovms] {
+            request(target).validate().unwrap();
+            let deployment = Deployment { shards: 5, ..Deployment::default() };
+            assert_eq!(refused(PackageRequest { deployment, ..request(target) }), "shards");
+            let cached = PackageRequest { engine_cache: "/cache".to_owned(), ..request(target) };
+            assert_eq!(refused(cached), "engine_cache");
+        }
+        assert_eq!(refused(PackageRequest { max_batch: 16, ..request(Target::Ovms) }), "max_batch");
+        assert_eq!(refused(PackageRequest { warmup: false, ..request(Target::Ovms) }), "warmup");
+        PackageRequest { warmup: false, max_batch: 16, ..request(Target::Triton) }.validate().unwrap();
+    }
+
+    #[test]
+    fn images_have_the_letters_of_images() {
+        assert!(["kiln:0.1.0", "nvcr.io/nvidia/tritonserver:25.08-py3", "a@sha256:00"].into_iter().all(is_image));
+        assert!(["", "a b", "a;b", "-a", "$(x)"].into_iter().all(|wrong| !is_image(wrong)));
+    }
+
+    #[test]
+    fn a_version_is_a_number_that_servers_read() {
+        for version in [0, LAST_VERSION + 1, u64::MAX] {
+            let request = PackageRequest::new("bundle".into(), "out".into(), Target::Triton);
+            let error = PackageRequest { version: Some(version), ..request }.validate().unwrap_err();
+            assert!(matches!(error, Error::Option { option: "version", .. }), "{error}");
+        }
     }
 }

@@ -15,43 +15,49 @@ use crate::error::{Error, Result};
 /// The file that a writing process locks.
 const LOCK: &str = ".kiln.lock";
 
+/// The highest version number: servers read it as a signed number of 64 bits.
+pub(crate) const LAST_VERSION: u64 = i64::MAX as u64;
+
+/// A folder that this process alone writes to, until this value is dropped.
+#[derive(Debug)]
+pub(crate) struct Locked {
+    _file: File,
+}
+
+impl Locked {
+    /// Creates the folder if needed, and waits until no other process writes to it.
+    pub(crate) fn wait(folder: &Path) -> Result<Self> {
+        let failed = Error::write(folder);
+        fs::create_dir_all(folder).map_err(&failed)?;
+        let path = folder.join(LOCK);
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(&failed)?;
+        match file.lock() {
+            // A file system without locks: the writes of two packagers at once may collide.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+            other => other.map_err(Error::write(&path))?,
+        }
+        Ok(Self { _file: file })
+    }
+}
+
 /// A model's folder, locked by this process.
 #[derive(Debug)]
 pub(crate) struct ModelFolder {
     pub(crate) path: PathBuf,
-    _lock: File,
+    _lock: Locked,
 }
 
 impl ModelFolder {
     /// Creates the folder if needed, waits until no other process writes to it, and removes what killed processes left.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let failed = Error::write(path);
-        fs::create_dir_all(path).map_err(&failed)?;
-        let lock_path = path.join(LOCK);
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(&failed)?;
-        match lock.lock() {
-            // A file system without locks: version numbers of two packagers at once may collide.
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
-            other => other.map_err(Error::write(&lock_path))?,
-        }
-        let folder = Self { path: path.to_owned(), _lock: lock };
-        folder.remove_leftovers().map_err(&failed)?;
+        let folder = Self { path: path.to_owned(), _lock: Locked::wait(path)? };
+        folder.remove_leftovers().map_err(Error::write(path))?;
         Ok(folder)
     }
 
-    /// The number of the next version: `asked`, or one more than the highest.
-    ///
-    /// # Errors
-    /// [`Error::VersionExists`] if `asked` exists: versions are never overwritten.
+    /// The number of the next version; see [`next_version`].
     pub(crate) fn next(&self, asked: Option<u64>) -> Result<u64> {
-        let there = versions(&self.path).map_err(Error::read(&self.path))?;
-        match asked {
-            Some(version) => {
-                let path = self.path.join(version.to_string());
-                if path.symlink_metadata().is_ok() { Err(Error::VersionExists { path }) } else { Ok(version) }
-            }
-            None => Ok(there.last().map_or(1, |last| last + 1)),
-        }
+        next_version(&self.path, asked)
     }
 
     /// Writes a file into the folder in one step; does nothing if it exists with the same bytes.
@@ -99,6 +105,30 @@ impl ModelFolder {
     }
 }
 
+/// The number of the next version in a model's folder, which need not exist: `asked`, or one more than the highest.
+///
+/// # Errors
+/// [`Error::VersionExists`] if `asked` exists: versions are never overwritten. [`Error::Option`] if there is no number above
+/// the highest.
+pub(crate) fn next_version(folder: &Path, asked: Option<u64>) -> Result<u64> {
+    if let Some(version) = asked {
+        let path = folder.join(version.to_string());
+        return if path.symlink_metadata().is_ok() { Err(Error::VersionExists { path }) } else { Ok(version) };
+    }
+    let there = match versions(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        other => other.map_err(Error::read(folder))?,
+    };
+    match there.last() {
+        None => Ok(1),
+        Some(last) if *last < LAST_VERSION => Ok(last + 1),
+        Some(last) => {
+            let reason = format!("{} has version {last}, and servers read no number above it", folder.display());
+            Err(Error::option("version", reason))
+        }
+    }
+}
+
 /// The versions in a model's folder, in rising order: subfolders named by a number without leading zeros.
 pub(crate) fn versions(folder: &Path) -> io::Result<Vec<u64>> {
     let mut versions = Vec::new();
@@ -141,6 +171,18 @@ mod tests {
         let error = folder.next(Some(9)).unwrap_err();
         assert_eq!(error.fault(), kiln_files::Fault::Input);
         assert!(error.to_string().contains("never overwritten"), "{error}");
+    }
+
+    #[test]
+    fn no_version_follows_the_last_number() {
+        let scratch = tempfile::tempdir().unwrap();
+        assert_eq!(next_version(&scratch.path().join("absent"), None).unwrap(), 1);
+        for last in [LAST_VERSION, u64::MAX] {
+            fs::create_dir(scratch.path().join(last.to_string())).unwrap();
+            let error = next_version(scratch.path(), None).unwrap_err();
+            assert!(matches!(error, Error::Option { option: "version", .. }), "{error}");
+        }
+        assert_eq!(next_version(scratch.path(), Some(2)).unwrap(), 2);
     }
 
     #[test]

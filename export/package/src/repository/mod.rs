@@ -4,6 +4,6 @@
 mod folder;
 mod record;
 
-pub(crate) use folder::{ModelFolder, versions};
+pub(crate) use folder::{LAST_VERSION, Locked, ModelFolder, next_version, versions};
 pub use record::RECORD;
-pub(crate) use record::{Origin, Record, SCHEMA, entry, write_json};
+pub(crate) use record::{Origin, Record, SCHEMA, entry, json, write_json};

@@ -145,9 +145,14 @@ fn differs(folder: &Path, entry: &FileEntry) -> std::result::Result<(), String> 
     Ok(())
 }
 
-/// Writes a value as JSON in one step.
-pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+/// A value as a JSON file.
+pub(crate) fn json(value: &impl Serialize) -> Result<Vec<u8>> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Error::Format { what: "a JSON file", reason: error.to_string() })?;
-    kiln_files::publish::write_file(path, format!("{text}\n").as_bytes()).map_err(Error::write(path))
+    Ok(format!("{text}\n").into_bytes())
+}
+
+/// Writes a value as JSON in one step.
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    kiln_files::publish::write_file(path, &json(value)?).map_err(Error::write(path))
 }

@@ -5,10 +5,10 @@ mod kserve;
 mod ovms;
 pub(crate) mod triton;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::error::Result;
-use crate::plan::{ModelFiles, Plan};
+use crate::plan::{ModelFiles, NewFile, Plan};
 use crate::repository::Record;
 use crate::request::PackageRequest;
 use crate::source::Source;
@@ -33,8 +33,9 @@ pub(crate) trait Server {
     /// Refuses a model whose new version would break clients of the versions in `folder`.
     fn may_follow(&self, folder: &Path, files: &ModelFiles) -> Result<()>;
 
-    /// Writes the files beside the models' folders, after the models. Returns their paths.
-    fn write(&self, request: &PackageRequest, plans: &[Plan]) -> Result<Vec<PathBuf>>;
+    /// Makes the files in the server package's folder that belong to all of its models, from those that are there; writes
+    /// nothing.
+    fn shared_files(&self, request: &PackageRequest, plans: &[Plan]) -> Result<Vec<NewFile>>;
 
     /// Compares a model's folder with its newest version. Returns every problem.
     fn check(&self, folder: &Path, model: &str, record: &Record) -> Vec<String>;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kiln_runtime::ProviderKind;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use super::{Instructions, Server};
 use crate::error::{Error, Result};
 use crate::graph::Port;
 use crate::plan::{ModelFiles, NewFile, Plan};
-use crate::repository::{RECORD, Record, write_json};
+use crate::repository::{RECORD, Record, json};
 use crate::request::PackageRequest;
 use crate::source::Source;
 
@@ -64,6 +64,9 @@ impl Server for ModelServer {
     }
 
     fn validate(&self, request: &PackageRequest) -> Result<()> {
+        if let Some(option) = request.triton_options().first() {
+            return Err(Error::unused(option, "only Triton and KServe use it, not OpenVINO Model Server"));
+        }
         if matches!(request.provider, ProviderKind::Cpu | ProviderKind::OpenVino) {
             return Ok(());
         }
@@ -78,8 +81,8 @@ impl Server for ModelServer {
         Ok(())
     }
 
-    /// Adds the models to `config.json`; other models that it lists stay.
-    fn write(&self, request: &PackageRequest, plans: &[Plan]) -> Result<Vec<PathBuf>> {
+    /// `config.json` with the models added; other models that it lists stay.
+    fn shared_files(&self, request: &PackageRequest, plans: &[Plan]) -> Result<Vec<NewFile>> {
         let path = request.out.join(CONFIG);
         let mut config = match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice::<Config>(&bytes)
@@ -91,8 +94,7 @@ impl Server for ModelServer {
             config.model_config_list.retain(|listed| listed.config.name != plan.model);
             config.model_config_list.push(Listed { config: model(request, &plan.model) });
         }
-        write_json(&path, &config)?;
-        Ok(vec![path])
+        Ok(vec![(CONFIG.to_owned(), json(&config)?)])
     }
 
     /// Checks that `config.json`, two folders above the model's, lists the model with an existing folder.
@@ -127,28 +129,37 @@ impl Server for ModelServer {
 /// The mapping's file, if ports are renamed.
 ///
 /// # Errors
-/// [`Error::Option`] for a name that the graph does not have, or two ports under one name.
+/// [`Error::Option`] for a name that the graph does not have, two names for one port, or two ports under one name.
 fn mapping(request: &PackageRequest, source: &Source) -> Result<Vec<NewFile>> {
-    let mut mapping = Mapping::default();
-    for (name, shown) in &request.rename {
-        let has = |ports: &[Port]| ports.iter().any(|port| port.name == *name);
-        match (has(&source.graph.inputs), has(&source.graph.outputs)) {
-            (true, _) => drop(mapping.inputs.insert(name.clone(), shown.clone())),
-            (_, true) => drop(mapping.outputs.insert(name.clone(), shown.clone())),
-            _ => return Err(Error::option("rename", format!("{name}={shown}: the graph has no such port"))),
-        }
-    }
-    let mut shown: Vec<&String> = request.rename.values().collect();
-    shown.sort();
-    if let Some(pair) = shown.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Error::option("rename", format!("two ports would have the name `{}`", pair[0])));
-    }
     if request.rename.is_empty() {
         return Ok(Vec::new());
     }
-    let text = serde_json::to_string_pretty(&mapping)
-        .map_err(|error| Error::Format { what: MAPPING, reason: error.to_string() })?;
-    Ok(vec![(MAPPING.to_owned(), format!("{text}\n").into_bytes())])
+    let mapping = renamed(&request.rename, &source.graph.inputs, &source.graph.outputs)?;
+    Ok(vec![(MAPPING.to_owned(), json(&mapping)?)])
+}
+
+fn renamed(rename: &[(String, String)], inputs: &[Port], outputs: &[Port]) -> Result<Mapping> {
+    let refuse = |reason: String| Err(Error::option("rename", reason));
+    let mut mapping = Mapping::default();
+    for (name, shown) in rename {
+        let has = |ports: &[Port]| ports.iter().any(|port| port.name == *name);
+        let earlier = match (has(inputs), has(outputs)) {
+            (true, _) => mapping.inputs.insert(name.clone(), shown.clone()),
+            (_, true) => mapping.outputs.insert(name.clone(), shown.clone()),
+            _ => return refuse(format!("{name}={shown}: the graph has no such port")),
+        };
+        if let Some(earlier) = earlier {
+            return refuse(format!("{name}={shown}: `{name}` is already renamed to `{earlier}`"));
+        }
+    }
+    let shown = |port: &Port, names: &BTreeMap<String, String>| names.get(&port.name).unwrap_or(&port.name).clone();
+    let inputs = inputs.iter().map(|port| shown(port, &mapping.inputs));
+    let mut all: Vec<String> = inputs.chain(outputs.iter().map(|port| shown(port, &mapping.outputs))).collect();
+    all.sort();
+    match all.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => refuse(format!("two ports would have the name `{}`", pair[0])),
+        None => Ok(mapping),
+    }
 }
 
 fn model(request: &PackageRequest, name: &str) -> Model {
@@ -161,4 +172,34 @@ fn model(request: &PackageRequest, name: &str) -> Model {
     let other = other.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone()));
     // Relative to config.json, so that the server package can be mounted anywhere.
     Model { name: name.to_owned(), base_path: format!("models/{name}"), other: other.collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::element::Element;
+
+    #[test]
+    fn a_port_is_renamed_once_and_to_a_name_that_no_other_port_has() {
+        let port = |name: &str| Port { name: name.to_owned(), element: Element::Float32, shape: Vec::new() };
+        let (inputs, outputs) = ([port("tile")], [port("score"), port("probabilities")]);
+        let renamed = |names: &[(&str, &str)]| {
+            let names: Vec<_> = names.iter().map(|(name, new)| ((*name).to_owned(), (*new).to_owned())).collect();
+            renamed(&names, &inputs, &outputs)
+        };
+        let mapping = renamed(&[("tile", "input"), ("score", "probabilities"), ("probabilities", "score")]).unwrap();
+        assert_eq!((mapping.inputs.len(), mapping.outputs.len()), (1, 2));
+        let refused: [(&[(&str, &str)], &str); 5] = [
+            (&[("tiles", "input")], "no such port"),
+            (&[("tile", "x"), ("tile", "y")], "already renamed to `x`"),
+            (&[("probabilities", "score")], "two ports would have the name `score`"),
+            (&[("tile", "score")], "two ports would have the name `score`"),
+            (&[("tile", "x"), ("score", "x")], "two ports would have the name `x`"),
+        ];
+        for (names, reason) in refused {
+            let error = renamed(names).unwrap_err().to_string();
+            assert!(error.contains(reason), "{names:?}: {error}");
+        }
+    }
 }

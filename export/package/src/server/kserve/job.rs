@@ -55,6 +55,11 @@ struct Container {
     volume_mounts: [Mount; 2],
 }
 
+/// The name of a model's job.
+pub(super) fn name(model: &str) -> String {
+    format!("{model}-score")
+}
+
 /// The manifest. The claim holds `bundle/` and `tiles.txt` (with paths in the pods), and receives `scores/`.
 pub(super) fn job(request: &PackageRequest, model: &str, precision: &str) -> Job {
     let deployment = &request.deployment;
@@ -70,7 +75,7 @@ pub(super) fn job(request: &PackageRequest, model: &str, precision: &str) -> Job
         // Kubernetes inserts the part's number, counted from 0.
         "/data/scores/part-$(JOB_COMPLETION_INDEX).parquet",
     ];
-    let metadata = Metadata::named(&format!("{model}-score"));
+    let metadata = Metadata::named(&name(model));
     let container = Container {
         name: "kiln",
         image: deployment.kiln_image.clone(),

@@ -46,17 +46,7 @@ fn tensorrt(
     model: &str,
     max_batch: i32,
 ) -> Result<Vec<(&'static str, String)>> {
-    let precision_mode = match source.variant.precision.as_str() {
-        "fp32" => "FP32",
-        "fp16" => "FP16",
-        other => {
-            let reason = format!(
-                "TensorRT does not support unsigned 8-bit activations, which the {other} graph has; package fp32 or fp16 for \
-                 it"
-            );
-            return Err(Error::option("precisions", reason));
-        }
-    };
+    let precision_mode = precision_mode(&source.variant.precision)?;
     let cache = format!("{}/kiln-tensorrt-{model}-{}", request.engine_cache.trim_end_matches('/'), source.weights_id());
     let mut keys = vec![
         ("precision_mode", precision_mode.to_owned()),
@@ -71,6 +61,21 @@ fn tensorrt(
         keys.push(("trt_profile_max_shapes", shape_profile(&source.graph.inputs, max_batch)));
     }
     Ok(keys)
+}
+
+/// TensorRT's name of a precision.
+pub(super) fn precision_mode(precision: &str) -> Result<&'static str> {
+    match precision {
+        "fp32" => Ok("FP32"),
+        "fp16" => Ok("FP16"),
+        other => {
+            let reason = format!(
+                "TensorRT does not support unsigned 8-bit activations, which the {other} graph has; package fp32 or fp16 for \
+                 it"
+            );
+            Err(Error::option("precisions", reason))
+        }
+    }
 }
 
 /// `tile:8x256x256x3`, one entry for each input.

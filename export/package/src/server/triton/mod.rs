@@ -11,7 +11,7 @@ mod text;
 mod warmup;
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kiln_runtime::ProviderKind;
 use kiln_runtime::bundle::Graph;
@@ -19,7 +19,7 @@ use kiln_runtime::bundle::Graph;
 use super::{Instructions, Server};
 use crate::error::{Error, Result};
 use crate::graph::ServedGraph;
-use crate::plan::{MODEL, ModelFiles, Plan};
+use crate::plan::{MODEL, ModelFiles, NewFile, Plan};
 use crate::repository::{RECORD, Record, versions};
 use crate::request::PackageRequest;
 use crate::source::Source;
@@ -50,7 +50,13 @@ impl Server for Triton {
             return Err(Error::option("rename", "only OpenVINO Model Server can rename ports"));
         }
         match request.provider {
-            ProviderKind::Cpu | ProviderKind::Cuda | ProviderKind::TensorRt | ProviderKind::OpenVino => Ok(()),
+            ProviderKind::Cpu | ProviderKind::Cuda | ProviderKind::OpenVino if request.has_engine_cache() => {
+                Err(Error::unused("engine_cache", format!("only tensorrt caches engines, not {}", request.provider)))
+            }
+            ProviderKind::TensorRt => {
+                request.precisions.iter().try_for_each(|one| accelerator::precision_mode(one).map(drop))
+            }
+            ProviderKind::Cpu | ProviderKind::Cuda | ProviderKind::OpenVino => Ok(()),
             _ => {
                 let reason = "Triton's ONNX Runtime backend has cpu, cuda, tensorrt and openvino";
                 Err(Error::option("provider", reason))
@@ -93,7 +99,7 @@ impl Server for Triton {
         })
     }
 
-    fn write(&self, _: &PackageRequest, _: &[Plan]) -> Result<Vec<PathBuf>> {
+    fn shared_files(&self, _: &PackageRequest, _: &[Plan]) -> Result<Vec<NewFile>> {
         Ok(Vec::new())
     }
 
