@@ -71,27 +71,34 @@ pub fn check(repository: &Path) -> Result<RepositoryReport> {
     Ok(report)
 }
 
-/// The models' folders of a server package, by name.
+/// The models' folders of a server package: of the folders that servers read their models from, those with a model that
+/// Kiln packaged. One folder may be the server package of several servers.
 fn model_folders(repository: &Path) -> Result<Vec<PathBuf>> {
     let inner = Target::ALL.iter().map(|(_, target)| target.models_folder()).filter(|name| !name.is_empty());
-    let places = inner.map(|name| repository.join(name)).chain([repository.to_owned()]);
-    let mut first = None;
-    for place in places {
-        let mut folders = Vec::new();
-        for entry in fs::read_dir(&place).into_iter().flatten().flatten() {
-            let hidden = entry.file_name().to_string_lossy().starts_with('.');
-            if entry.path().is_dir() && !hidden {
-                folders.push(entry.path());
-            }
-        }
-        folders.sort();
+    let inner: Vec<PathBuf> = inner.map(|name| repository.join(name)).collect();
+    let mut all = Vec::new();
+    for place in inner.iter().filter(|place| place.is_dir()).chain([&repository.to_owned()]) {
+        let mut folders = visible_folders(place)?;
+        folders.retain(|folder| !inner.contains(folder) || holds_records(folder));
         if folders.iter().any(|folder| holds_records(folder)) {
-            return Ok(folders);
+            all.extend(folders);
         }
-        first = first.or((!folders.is_empty()).then_some(folders));
     }
-    fs::read_dir(repository).map_err(Error::read(repository))?;
-    Ok(first.unwrap_or_default())
+    Ok(all)
+}
+
+/// The folders in a folder whose names do not begin with a dot, by name.
+fn visible_folders(place: &Path) -> Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(place).map_err(Error::read(place))? {
+        let entry = entry.map_err(Error::read(place))?;
+        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        if entry.path().is_dir() && !hidden {
+            folders.push(entry.path());
+        }
+    }
+    folders.sort();
+    Ok(folders)
 }
 
 fn holds_records(folder: &Path) -> bool {
