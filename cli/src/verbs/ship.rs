@@ -68,8 +68,9 @@ struct Shipped<'a> {
     parity: &'a ParityReport,
     golden: &'a ParityReport,
     variants: &'a [kiln_export::VariantReport],
-    package: &'a Packaged,
-    check: &'a RepositoryReport,
+    /// `None` if nothing was packaged.
+    package: Option<&'a Packaged>,
+    check: Option<&'a RepositoryReport>,
     seconds: Seconds,
 }
 
@@ -88,33 +89,50 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     Destination::new("--out", &args.out).is_not_in("the bundle", &path)?;
     let bundle = Destination::new("--bundle", &path);
     bundle.does_not_hold("the run", &args.run)?;
+    let export = export_request(&args, &path);
+    let asked = args.precision.iter().map(|precision| precision.name().to_owned()).collect();
+    let mut request = args.options.request(path.clone(), args.out, args.target, asked);
+    // A request that no bundle can meet is refused before the export, which takes minutes and replaces the bundle.
+    request.validate()?;
     let mut seconds = Seconds::default();
-    let exported = timed(&mut seconds.export, || export_with_progress(&export_request(&args, &path), out))?;
+    let exported = timed(&mut seconds.export, || export_with_progress(&export, out))?;
     let golden = timed(&mut seconds.verify, || verify(&path, out))?;
-    if !golden.passed {
-        parity_lines(&golden, out);
-        out.note("the bundle does not reproduce its golden outputs; nothing was packaged");
-        return Ok(Exit::CheckFailed);
-    }
-    let (target, folder) = (args.target, args.out.clone());
-    let precisions = shipped(&args.precision, &exported);
-    let request = args.options.request(path.clone(), folder, target, precisions);
-    let packaged = timed(&mut seconds.package, || Ok(package(&request)?))?;
-    let checked = timed(&mut seconds.check, || Ok(check(&packaged.path)?))?;
+    request.precisions = shipped(&args.precision, &exported);
+    let reason = reason_against(&golden, &request.precisions);
+    let packaged = match reason {
+        None => Some(timed(&mut seconds.package, || Ok(package(&request)?))?),
+        Some(_) => None,
+    };
+    let checked = match &packaged {
+        Some(packaged) => Some(timed(&mut seconds.check, || Ok(check(&packaged.path)?))?),
+        None => None,
+    };
     seconds.total = seconds.export + seconds.verify + seconds.package + seconds.check;
-    let passed = checked.passed && exported.variants.iter().all(|variant| variant.published);
+    let checks_pass = checked.as_ref().is_some_and(|checked| checked.passed);
+    let passed = checks_pass && exported.variants.iter().all(|variant| variant.published);
     let report = Shipped {
         passed,
         bundle: &path,
         parity: &exported.parity,
         golden: &golden,
         variants: &exported.variants,
-        package: &packaged,
-        check: &checked,
+        package: packaged.as_ref(),
+        check: checked.as_ref(),
         seconds,
     };
     show(&report, out)?;
+    if let Some(reason) = reason {
+        out.note(format_args!("{reason}; nothing was packaged"));
+    }
     Ok(if passed { Exit::Done } else { Exit::CheckFailed })
+}
+
+/// The reason to package nothing.
+fn reason_against(golden: &ParityReport, precisions: &[String]) -> Option<&'static str> {
+    if !golden.passed {
+        return Some("the bundle does not reproduce its golden outputs");
+    }
+    precisions.is_empty().then_some("no graph of the given precisions passed its gate")
 }
 
 fn export_request(args: &Args, bundle: &Path) -> ExportRequest {
@@ -167,8 +185,13 @@ fn show(report: &Shipped, out: &Output) -> anyhow::Result<()> {
     report.variants.iter().for_each(|variant| variant_lines(variant, out));
     let golden = if report.golden.passed { "passed" } else { "FAILED" };
     out.line(format_args!("golden     {golden} on {} tiles", report.golden.tiles));
-    packaged_lines(report.package, out);
-    check_lines(report.check, out);
+    if !report.golden.passed {
+        parity_lines(report.golden, out);
+    }
+    if let (Some(packaged), Some(checked)) = (report.package, report.check) {
+        packaged_lines(packaged, out);
+        check_lines(checked, out);
+    }
     let seconds = &report.seconds;
     out.line(format_args!(
         "took       {:.1} s: export {:.1}, verify {:.1}, package {:.1}, check {:.1}",
