@@ -36,6 +36,16 @@ fn notes_errors_and_events_are_json_lines_when_asked_for() {
 }
 
 #[test]
+fn processes_of_a_verb_write_json_lines_too() {
+    let mut bench = command();
+    bench.args(["--json", "--log-format", "json", "bench"]).arg(fixture().bundle(Kind::Cnn));
+    bench.args(["--provider", "cpu", "--provider", "cuda,cpu", "--batch", "1", "--threads", "1"]);
+    bench.args(["--seconds", "0.2", "--warm-up", "0", "--queries", "5"]);
+    let found = lines(&finish(bench).code(1).stderr());
+    assert!(found.iter().any(|line| line["message"].as_str().unwrap().starts_with("measuring")), "{found:?}");
+}
+
+#[test]
 fn an_error_is_one_line_with_its_hint_as_a_field() {
     let folder = scratch();
     let tile = draw(&folder.path().join("tile.png"), 256, 256);

@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{ColorChoice, ValueEnum};
@@ -33,6 +34,9 @@ pub(crate) struct Early {
     pub(crate) color: ColorChoice,
     pub(crate) format: LogFormat,
 }
+
+/// The filter and the colours of [`start`].
+static STARTED: OnceLock<(String, ColorChoice)> = OnceLock::new();
 
 /// True if lines are JSON.
 static IS_JSON: AtomicBool = AtomicBool::new(false);
@@ -73,6 +77,7 @@ pub(crate) fn is_json() -> bool {
 /// # Errors
 /// If the filter is malformed.
 pub(crate) fn start(filter: &str, color: ColorChoice) -> anyhow::Result<()> {
+    let _ = STARTED.set((filter.to_owned(), color));
     let filter = EnvFilter::try_new(filter)?;
     if is_json() {
         tracing_subscriber::registry().with(filter).with(JsonLines).init();
@@ -82,6 +87,17 @@ pub(crate) fn start(filter: &str, color: ColorChoice) -> anyhow::Result<()> {
     // Without `log_internal_errors(false)`, a failed write to stderr is reported there with a panic.
     log.with_ansi(is_coloured(color, io::stderr().is_terminal(), variable)).log_internal_errors(false).init();
     Ok(())
+}
+
+/// The arguments that give another process of this program the same lines on stderr.
+#[cfg(feature = "bench")]
+pub(crate) fn arguments() -> Vec<String> {
+    let format = if is_json() { "json" } else { "text" };
+    let mut arguments = vec!["--log-format".to_owned(), format.to_owned()];
+    if let Some((filter, color)) = STARTED.get() {
+        arguments.extend(["--log".to_owned(), filter.clone(), "--color".to_owned(), color.to_string()]);
+    }
+    arguments
 }
 
 /// True if colours are used. `--color` decides. Without it, `NO_COLOR` turns them off everywhere, then `CLICOLOR_FORCE` on

@@ -9,7 +9,7 @@ use kiln_runtime::bench::Report;
 use super::Args;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::verbs::again::again;
+use crate::verbs::again::again_beside;
 
 /// Measures every provider list in turn, after all of them have opened. If a provider cannot run, nothing is measured: its
 /// process has printed the reason, and its exit status is returned.
@@ -37,7 +37,7 @@ pub(super) fn measure(args: &Args, providers: &[String], out: &Output) -> anyhow
 
 /// Runs the process for one list. Returns the document that it printed, or its exit status.
 fn child(args: &Args, provider: &str, more: &[&str], out: &Output) -> anyhow::Result<Result<Vec<u8>, Exit>> {
-    let mut command = again(out.onnxruntime.as_deref(), "error")?;
+    let mut command = again_beside(out.onnxruntime.as_deref())?;
     command.arg("bench").arg(&args.bundle).args(["--provider", provider]).args(args.flags()).args(more);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::inherit());
     let output = child.output().context("cannot start this program again")?;
