@@ -133,9 +133,20 @@ fn a_baseline_of_which_this_is_a_regression_is_exit_1_and_another_machine_is_the
     let said = short(&["--baseline", file.to_str().unwrap()]).code(1).json();
     assert_eq!(said["baseline"][0]["outcome"], "slower", "{said}");
     assert!(said["baseline"][0]["low"].as_f64().is_some_and(|low| low > 1.05));
+    let cores = report["machine"]["cores"].clone();
     report["machine"]["cores"] = 999.into();
     std::fs::write(&file, report.to_string()).unwrap();
     short(&["--baseline", file.to_str().unwrap()]).code(2).says(&["another machine"]);
+    report["machine"]["cores"] = cores;
+    report["model"]["graphs"]["fp32"] = "0".into();
+    std::fs::write(&file, report.to_string()).unwrap();
+    short(&["--baseline", file.to_str().unwrap()]).code(1).says(&["the fp32 graph is another"]);
+    report["model"]["name"] = "other".into();
+    std::fs::write(&file, report.to_string()).unwrap();
+    short(&["--baseline", file.to_str().unwrap()]).code(2).says(&["another model: `other`"]);
+    report.as_object_mut().unwrap().remove("model");
+    std::fs::write(&file, report.to_string()).unwrap();
+    short(&["--baseline", file.to_str().unwrap()]).code(1).says(&["does not name its model"]);
     std::fs::write(&file, "{}").unwrap();
     short(&["--baseline", file.to_str().unwrap()]).code(2).says(&["is not a report of `kiln bench`"]);
 }
@@ -146,5 +157,21 @@ fn a_batch_that_the_graph_cannot_take_is_the_users_mistake() {
     let bundle = fixture.bundle(Kind::Cnn);
     kiln!("bench", &bundle, "--batch", "0").code(2).says(&["at least 1"]);
     kiln!("bench", &bundle, "--seconds", "-1").code(2);
+    for (flag, value) in [
+        ("--qps", "nan"),
+        ("--qps", "1e-30"),
+        ("--qps", "0.001"),
+        ("--qps", "inf"),
+        ("--bound", "nan"),
+        ("--bound", "0"),
+        ("--seconds", "nan"),
+        ("--warm-up", "inf"),
+    ] {
+        kiln!("bench", &bundle, flag, value).code(2).says(&[flag, "expected"]);
+    }
+    for value in ["nan", "-1", "inf"] {
+        kiln!("bench", &bundle, "--baseline", "x.json", format!("--allow={value}")).code(2).says(&["at least 0"]);
+        kiln!("doctor", &bundle, format!("--seconds={value}")).code(2).says(&["above 0"]);
+    }
     kiln!("bench", &bundle, "--precision", "fp8").code(2).says(&["`fp8`", "fp32"]);
 }

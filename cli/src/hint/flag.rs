@@ -22,6 +22,7 @@ fn flag(option: &str) -> Option<String> {
         "scenarios" => "--scenario",
         "urls" => "--endpoint",
         "warmup" => "--no-warmup",
+        "window" => "--seconds",
         same => return Some(format!("--{}", same.replace('_', "-"))),
     };
     Some(flag.to_owned())

@@ -21,6 +21,7 @@ use self::bundle::BundleReport;
 use self::machine::Machine;
 use self::proof::{Clock, Proof, Target, minutes};
 use self::trial::{Ask, Loaded};
+use super::number::above_zero;
 use super::runtime::{none_found, origin, pinned_here};
 use crate::exit::Exit;
 use crate::hint::NAME_A_LIBRARY;
@@ -42,7 +43,7 @@ pub(crate) struct Args {
     bundle: Option<PathBuf>,
 
     /// Time to spend on the bundle.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, requires = "bundle")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = above_zero, requires = "bundle")]
     seconds: f64,
 
     /// Folder to write report.json and report.md into, or one file that ends with .json: the steps of the bundle on every

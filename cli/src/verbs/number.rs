@@ -19,6 +19,14 @@ pub(super) fn resamples(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| format!("a number from {LEAST} to {MOST} is expected; 2000 is usual"))
 }
 
+/// A number above 0.
+pub(super) fn above_zero(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
+        _ => Err("a number above 0 is expected".to_owned()),
+    }
+}
+
 /// The cores that this process may use, within the quota of its control group.
 pub(super) fn cores() -> usize {
     kiln_files::limits::threads()
@@ -37,6 +45,14 @@ pub(super) fn time_span(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_above_zero_is_finite() {
+        assert_eq!(above_zero("0.5"), Ok(0.5));
+        for text in ["", "0", "-1", "nan", "inf", "1e999", "x"] {
+            assert!(above_zero(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn times_have_units() {

@@ -5,7 +5,7 @@
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
-use super::{Measurement, Report, Verdict};
+use super::{Machine, MeasuredModel, Measurement, Report, Verdict};
 use crate::{Error, Result};
 
 /// One measurement compared with the same measurement of an earlier run.
@@ -35,22 +35,58 @@ impl Comparison {
 /// interval is above `1 + allowed`.
 ///
 /// # Errors
-/// [`Error::OtherMachine`] if the two are of different machines; [`Error::Baseline`] if nothing can be compared.
+/// Those of [`may_compare`]; [`Error::Baseline`] if nothing can be compared; [`Error::Option`] if `allowed` is no number of
+/// at least 0.
 pub fn compare(now: &Report, before: &Report, allowed: f64) -> Result<Vec<Comparison>> {
     let wrong = |reason: String| Error::Baseline { reason };
-    if now.machine != before.machine {
-        let (before, now) = (format!("{:?}", before.machine), format!("{:?}", now.machine));
-        return Err(Error::OtherMachine { before, now });
+    if !(allowed >= 0.0 && allowed.is_finite()) {
+        return Err(Error::Option { option: "allow", reason: "a number of at least 0 is needed" });
     }
-    if before.verdict == Verdict::Invalid {
-        return Err(wrong(format!("is INVALID itself: {}", before.reasons.join("; "))));
-    }
+    may_compare(before, &now.machine, now.model.as_ref())?;
     let of = |measured: &Measurement| before.results.iter().find(|old| old.name() == measured.name());
     if !now.results.iter().any(|measured| of(measured).is_some()) {
         let names: Vec<_> = before.results.iter().map(Measurement::name).collect();
         return Err(wrong(format!("holds none of these measurements; it holds: {}", names.join("; "))));
     }
     Ok(now.results.iter().map(|measured| comparison(measured, of(measured), allowed)).collect())
+}
+
+/// Refuses a baseline that no measurement of this model on this machine can be compared with. Call it before measuring.
+///
+/// # Errors
+/// [`Error::OtherMachine`]; [`Error::Baseline`] if it is of another model, or invalid itself.
+pub fn may_compare(before: &Report, machine: &Machine, model: Option<&MeasuredModel>) -> Result<()> {
+    let wrong = |reason: String| Err(Error::Baseline { reason });
+    if before.machine != *machine {
+        let (before, now) = (format!("{:?}", before.machine), format!("{machine:?}"));
+        return Err(Error::OtherMachine { before, now });
+    }
+    if let (Some(before), Some(now)) = (&before.model, model)
+        && (&before.name, &before.kind) != (&now.name, &now.kind)
+    {
+        return wrong(format!(
+            "was measured on another model: `{}` ({}); this is `{}` ({})",
+            before.name, before.kind, now.name, now.kind
+        ));
+    }
+    if before.verdict == Verdict::Invalid {
+        return wrong(format!("is INVALID itself: {}", before.reasons.join("; ")));
+    }
+    Ok(())
+}
+
+/// Differences of the two models for the reader of a comparison: graphs that have changed, or a baseline that does not name
+/// its model.
+#[must_use]
+pub fn differences(before: &Report, model: &MeasuredModel) -> Vec<String> {
+    let Some(old) = &before.model else {
+        return vec!["the baseline is of an older release and does not name its model".to_owned()];
+    };
+    let has_changed = |(precision, digest): &(&String, &String)| {
+        old.graphs.get(*precision).is_some_and(|old| !old.eq_ignore_ascii_case(digest))
+    };
+    let changed = model.graphs.iter().filter(has_changed);
+    changed.map(|(precision, _)| format!("the {precision} graph is another than the baseline's")).collect()
 }
 
 fn comparison(now: &Measurement, before: Option<&Measurement>, allowed: f64) -> Comparison {
@@ -138,6 +174,27 @@ mod tests {
         assert!((ratio.ln() - 0.5).abs() < 1e-12);
         assert!((high.ln() - ratio.ln() - (ratio.ln() - low.ln())).abs() < 1e-9);
         assert!((high.ln() - 0.5 - 2.077).abs() < 0.02, "{}", high.ln() - 0.5);
+    }
+
+    #[test]
+    fn another_model_is_refused_and_another_graph_is_noted() {
+        let model = |name: &str, digest: &str| MeasuredModel {
+            name: name.to_owned(),
+            kind: "cnn".to_owned(),
+            graphs: [("fp32".to_owned(), digest.to_owned())].into(),
+        };
+        let of = |model: Option<MeasuredModel>| Report { model, ..report(blocks(1.0)) };
+        let now = of(Some(model("a", "1")));
+        let error = compare(&now, &of(Some(model("b", "1"))), 0.05).unwrap_err().to_string();
+        assert!(error.contains("another model: `b` (cnn); this is `a` (cnn)"), "{error}");
+        for (before, notes) in [(Some(model("a", "1")), 0), (Some(model("a", "2")), 1), (None, 1)] {
+            let before = of(before);
+            compare(&now, &before, 0.05).unwrap();
+            assert_eq!(differences(&before, now.model.as_ref().unwrap()).len(), notes);
+        }
+        for allowed in [f64::NAN, f64::INFINITY, -0.1] {
+            assert!(compare(&now, &now, allowed).is_err(), "{allowed}");
+        }
     }
 
     #[test]

@@ -136,6 +136,7 @@ struct Setting {
 struct Taken {
     recording: Recording,
     foreign_share: Option<f64>,
+    /// Without the tiles that fill the last batch of a graph with a fixed one.
     tiles_a_query: usize,
     qps: Option<f64>,
     engines_built: usize,
@@ -153,14 +154,13 @@ impl Bench<'_> {
             first_ms: 0.0,
             skipped: opened.skipped,
         };
-        for batch in self.batches(&scorer) {
+        for (batch, scenarios) in self.batches_of_scenarios(&scorer) {
             let pixels = self.pixels(batch);
             if setting.first_ms == 0.0 {
                 setting.first_ms = first_inference(&mut scorer, &pixels, batch)?;
             }
             let stages = breakdown(&mut scorer, self.tiles, &self.files, self.plan.stain, batch)?;
-            let scenarios = self.plan.scenarios.iter().filter(|scenario| **scenario != Scenario::Offline);
-            for scenario in scenarios.copied().collect::<Vec<_>>() {
+            for scenario in scenarios {
                 (self.on_step)(&step(&scorer.provider(), &self.plan.precision, scenario, batch, threads));
                 let taken = self.window(&mut scorer, scenario, &pixels, batch)?;
                 self.note(&scorer, &setting, scenario, batch, taken, Some(stages))?;
@@ -176,7 +176,10 @@ impl Bench<'_> {
         threads: usize,
     ) -> Result<()> {
         let count = self.plan.offline_scorers.clamp(1, threads);
-        let opened = (0..count).map(|_| open(threads / count)).collect::<Result<Vec<_>>>()?;
+        let each = threads / count;
+        // Each scorer has as many: a remainder is left idle, and is not in the report.
+        let threads = each * count;
+        let opened = (0..count).map(|_| open(each)).collect::<Result<Vec<_>>>()?;
         let mut scorers = Vec::with_capacity(count);
         let mut setting = Setting {
             threads,
@@ -231,7 +234,8 @@ impl Bench<'_> {
         };
         let foreign_share = reading.and_then(|reading| reading.foreign_share());
         let engines_built = scorer.engines_built().saturating_sub(before);
-        Ok(Taken { recording, foreign_share, tiles_a_query: runs.iter().sum(), qps, engines_built })
+        let tiles_a_query = if scenario == Scenario::MultiStream { MULTI_STREAM_TILES } else { batch };
+        Ok(Taken { recording, foreign_share, tiles_a_query, qps, engines_built })
     }
 
     /// Writes one measurement into the report, with its reasons.
@@ -281,6 +285,25 @@ impl Bench<'_> {
         Ok(())
     }
 
+    /// The batches of all scenarios but offline, and the scenarios to measure at each. A multi-stream query has no more
+    /// tiles than [`MULTI_STREAM_TILES`], so greater batches become one of that size.
+    fn batches_of_scenarios(&self, scorer: &impl Scorer) -> Vec<(usize, Vec<Scenario>)> {
+        let fixed = scorer.fixed_batch().is_some();
+        let mut all: Vec<(usize, Vec<Scenario>)> = Vec::new();
+        for batch in self.batches(scorer) {
+            for scenario in self.plan.scenarios.iter().filter(|scenario| **scenario != Scenario::Offline) {
+                let is_cut = *scenario == Scenario::MultiStream && !fixed;
+                let batch = if is_cut { batch.min(MULTI_STREAM_TILES) } else { batch };
+                match all.iter_mut().find(|(known, _)| *known == batch) {
+                    Some((_, scenarios)) if scenarios.contains(scenario) => {}
+                    Some((_, scenarios)) => scenarios.push(*scenario),
+                    None => all.push((batch, vec![*scenario])),
+                }
+            }
+        }
+        all
+    }
+
     fn batches(&self, scorer: &impl Scorer) -> Vec<usize> {
         scorer.fixed_batch().map_or_else(|| self.plan.batches.clone(), |batch| vec![batch])
     }
@@ -324,7 +347,7 @@ fn check(plan: &Plan, tiles: &[Tile]) -> Result<()> {
     if plan.qps.is_some_and(|qps| !(qps > 0.0 && qps.is_finite())) {
         return Err(wrong("qps", "a number above 0 is needed"));
     }
-    if plan.bound_ms <= 0.0 {
+    if !(plan.bound_ms > 0.0 && plan.bound_ms.is_finite()) {
         return Err(wrong("bound_ms", "a number above 0 is needed"));
     }
     if tiles.is_empty() { Err(wrong("tiles", "at least one is needed")) } else { Ok(()) }
@@ -427,6 +450,28 @@ mod tests {
         assert_eq!(parts(16, false), [8]);
         assert_eq!(parts(3, true), [3, 3, 3]);
         assert_eq!(runs(Scenario::Offline, 3, false), [3]);
+    }
+
+    #[test]
+    fn figures_are_of_the_batch_the_threads_and_the_tiles_that_ran() {
+        let figures = |fixed, batches: &[usize], scenario| {
+            let plan = Plan { scenarios: vec![scenario], offline_scorers: 4, ..plan(batches, &[7]) };
+            let report = report(fixed, &plan, &[]).unwrap();
+            let tiles = |result: &Measurement| result.tiles_per_s * result.seconds / result.queries as f64;
+            let one = |result: &Measurement| (result.batch, result.threads, tiles(result).round() as usize);
+            report.results.iter().map(one).collect::<Vec<_>>()
+        };
+        assert_eq!(figures(None, &[1, 8, 16], Scenario::MultiStream), [(1, 7, 8), (8, 7, 8)]);
+        assert_eq!(figures(Some(5), &[1], Scenario::MultiStream), [(5, 7, 8)], "padding is no throughput");
+        assert_eq!(figures(None, &[2], Scenario::Offline), [(2, 4, 2)], "four sessions of one thread each");
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_refused() {
+        for number in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
+            assert!(report(None, &Plan { qps: Some(number), ..plan(&[1], &[1]) }, &[]).is_err(), "{number}");
+            assert!(report(None, &Plan { bound_ms: number, ..plan(&[1], &[1]) }, &[]).is_err(), "{number}");
+        }
     }
 
     #[test]

@@ -17,13 +17,13 @@ mod stages;
 mod statistics;
 mod verdict;
 
-pub use baseline::{Comparison, compare};
+pub use baseline::{Comparison, compare, differences, may_compare};
 pub use machine::Machine;
 pub use markdown::markdown;
 pub use measure::{Opened, Plan, measure};
 pub use offline::encoded;
 pub use picture::picture;
-pub use report::{Measurement, Report, Verdict};
+pub use report::{MeasuredModel, Measurement, Report, Verdict};
 pub use scenario::{MULTI_STREAM_TILES, Recording, Scenario, Window};
 pub use stages::Breakdown;
 pub use statistics::Latency;

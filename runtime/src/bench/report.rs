@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Breakdown, Latency, Machine, Scenario};
 use crate::server_times::ServerTimes;
+use crate::{Bundle, Result};
 
 /// Validity of the figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -36,9 +37,39 @@ pub struct Report {
     /// The machine of all measurements.
     #[serde(default)]
     pub machine: Machine,
+    /// The model of all measurements; `None` in reports of older releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<MeasuredModel>,
     /// The most memory that the measuring process held, in bytes; of the larger one where there were several.
     #[serde(default)]
     pub peak_memory_bytes: Option<u64>,
+}
+
+/// The model of a benchmark.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeasuredModel {
+    /// The bundle's name of the model.
+    pub name: String,
+    /// Its kind, such as `cnn`.
+    pub kind: String,
+    /// SHA-256 of the graph of each measured precision.
+    pub graphs: BTreeMap<String, String>,
+}
+
+impl MeasuredModel {
+    /// The model of a bundle, with the graphs of these precisions.
+    ///
+    /// # Errors
+    /// If the bundle has no such precision.
+    pub fn from_bundle(bundle: &Bundle, precisions: &[String]) -> Result<Self> {
+        let digest = |precision: &String| {
+            let files = bundle.graph_files(precision)?;
+            Ok((precision.clone(), files.first().map(|graph| graph.sha256.clone()).unwrap_or_default()))
+        };
+        let model = &bundle.manifest.model;
+        let graphs = precisions.iter().map(digest).collect::<Result<_>>()?;
+        Ok(Self { name: model.name.clone(), kind: model.kind.clone(), graphs })
+    }
 }
 
 impl Report {
@@ -65,9 +96,9 @@ pub struct Measurement {
     pub precision: String,
     /// Arrival pattern of queries.
     pub scenario: Scenario,
-    /// Tiles in a query.
+    /// Tiles in a batch: in a query, or in each part of a multi-stream query.
     pub batch: usize,
-    /// Threads within an operator.
+    /// Threads of all scorers together.
     pub threads: usize,
     /// Latency of a query.
     #[serde(flatten)]

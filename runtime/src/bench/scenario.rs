@@ -142,11 +142,11 @@ pub(super) fn streams(
     on_start: &mut dyn FnMut(),
 ) -> Result<Recording> {
     // Each is due when the last has come back.
-    record(scenario, window, query, on_start, &mut |_, last| last)
+    record(scenario, window, query, on_start, &mut |_, last| Some(last))
 }
 
 /// Runs queries at random times, `qps` a second on average, in order of arrival. A latency begins when the query was due,
-/// so that queueing counts.
+/// so that queueing counts. The window ends before a query that would be due after its greatest length.
 ///
 /// # Errors
 /// The first error of a query.
@@ -162,22 +162,25 @@ pub(super) fn poisson(
     record(Scenario::Server, window, query, on_start, &mut |started, _| {
         // The inverse of the exponential distribution; 1 - u is never 0.
         let gap = -(1.0_f64 - random.random::<f64>()).ln() / qps;
-        due += Duration::from_secs_f64(gap);
+        due = due.checked_add(Duration::try_from_secs_f64(gap).ok()?)?;
+        if due > window.max_duration {
+            return None;
+        }
         if let Some(early) = due.checked_sub(started.elapsed()) {
             std::thread::sleep(early);
         }
-        due
+        Some(due)
     })
 }
 
 /// Runs queries until `window` is full. `due` takes the begin of the window and the end of the last query, waits until the
-/// next query may begin and returns the begin of its latency.
+/// next query may begin and returns the begin of its latency, or `None` to end the window.
 fn record(
     scenario: Scenario,
     window: &Window,
     query: &mut dyn FnMut() -> Result<()>,
     on_start: &mut dyn FnMut(),
-    due: &mut dyn FnMut(Instant, Duration) -> Duration,
+    due: &mut dyn FnMut(Instant, Duration) -> Option<Duration>,
 ) -> Result<Recording> {
     warm_up(window, query)?;
     // Room for more queries than are expected: growing would be timed as a query's latency.
@@ -186,7 +189,7 @@ fn record(
     let started = Instant::now();
     let mut now = Duration::ZERO;
     while window.goes_on(now, latencies_ms.len(), scenario) {
-        let due = due(started, now);
+        let Some(due) = due(started, now) else { break };
         query()?;
         now = started.elapsed();
         latencies_ms.push((now - due).as_secs_f64() * 1_000.0);
@@ -269,6 +272,16 @@ mod tests {
         let full = poisson(400.0, &window(0, 60, 60_000), &mut query(Duration::from_millis(5)), &mut || ()).unwrap();
         let (first, last) = (full.latencies_ms[0], full.latencies_ms[59]);
         assert!(last > first + 50.0, "{first} {last}");
+    }
+
+    #[test]
+    fn a_rare_query_does_not_lengthen_the_window() {
+        let started = Instant::now();
+        for qps in [0.01, 1e-30, f64::MIN_POSITIVE] {
+            let recording = poisson(qps, &window(0, 5, 200), &mut || Ok(()), &mut || ()).unwrap();
+            assert!(recording.latencies_ms.len() < 5 && recording.window <= Duration::from_millis(400), "{qps}");
+        }
+        assert!(started.elapsed() < Duration::from_secs(10));
     }
 
     #[test]

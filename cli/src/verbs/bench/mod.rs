@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use kiln_files::publish::Staged;
-use kiln_runtime::bench::{self, Comparison, Opened, Plan, Report, Scenario, Verdict, Window};
+use kiln_runtime::bench::{self, Comparison, Machine, MeasuredModel, Opened, Plan, Report, Scenario, Verdict, Window};
 use kiln_runtime::score::MAX_STREAMS;
 use kiln_runtime::{Bundle, ProviderKind, Providers, Runtime, Session, SessionOptions, golden, library};
 
 use super::endpoint::EndpointArgs;
-use super::number::{at_least_one, cores};
+use super::number::{above_zero, at_least_one, cores};
 use super::provider::{EXECUTION, ProviderOptionArgs};
 use crate::destination::{Destination, first_other};
 use crate::exit::Exit;
@@ -47,12 +47,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Earlier bench.json of this machine to compare with; the exit status is 1 if one is significantly slower.
+    /// Earlier bench.json of this model and machine to compare with; the exit status is 1 if one is significantly slower.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
 
     /// Slowdown against the baseline that is allowed, in per cent.
-    #[arg(long, value_name = "PERCENT", default_value_t = 5.0, requires = "baseline")]
+    #[arg(long, value_name = "PERCENT", default_value_t = 5.0, value_parser = per_cent, requires = "baseline")]
     allow: f64,
 
     /// Execution provider to run on: cpu, cuda, tensorrt, openvino, or another that ONNX Runtime has. Repeat the flag to
@@ -83,11 +83,12 @@ pub(crate) struct Args {
     scenario: Vec<Scenario>,
 
     /// Queries per second in the server scenario [default: the most that keep p99 within --bound].
-    #[arg(long, value_name = "N", help_heading = MEASUREMENT)]
+    #[arg(long, value_name = "N", value_parser = rate, help_heading = MEASUREMENT)]
     qps: Option<f64>,
 
     /// Bound on the p99 latency in the server scenario, in milliseconds.
-    #[arg(long, value_name = "MILLISECONDS", default_value_t = Plan::DEFAULT_BOUND_MS, help_heading = MEASUREMENT)]
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = Plan::DEFAULT_BOUND_MS, value_parser = above_zero,
+          help_heading = MEASUREMENT)]
     bound: f64,
 
     /// Minimum duration of a measurement.
@@ -116,6 +117,11 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         may_replace(folder, &args)?;
     }
     let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
+    let model = MeasuredModel::from_bundle(&bundle, &args.precision)?;
+    if let Some(before) = &baseline {
+        bench::may_compare(before, &Machine::here(), Some(&model))?;
+        bench::differences(before, &model).iter().for_each(|difference| out.note(difference));
+    }
     let report = match args.provider.as_slice() {
         #[cfg(feature = "endpoint")]
         _ if args.endpoint.is_named() => endpoint::measure(&args, &bundle, out)?,
@@ -126,6 +132,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
             Err(exit) => return Ok(exit),
         },
     };
+    let report = Report { model: Some(model), ..report };
     let comparisons = match &baseline {
         Some(before) => bench::compare(&report, before, args.allow / 100.0)?,
         None => Vec::new(),
@@ -264,6 +271,21 @@ fn write(folder: &Path, report: &Report, comparisons: &[Comparison]) -> anyhow::
         staged.publish(true)
     };
     Ok(publish().map_err(|source| kiln_runtime::Error::Write { path: folder.to_owned(), source })?)
+}
+
+/// A rate at which queries come within the shortest window that ends by itself, a minute.
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if (0.02..=1e6).contains(&rate) => Ok(rate),
+        _ => Err("queries per second between 0.02 and 1000000 are expected".to_owned()),
+    }
+}
+
+fn per_cent(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number >= 0.0 && number.is_finite() => Ok(number),
+        _ => Err("a number of at least 0 is expected".to_owned()),
+    }
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
