@@ -416,6 +416,27 @@ fn openvino_gets_a_list_of_models_that_keeps_what_others_wrote() {
     assert_eq!(read_versions(&out.join("models/cnn")), 2, "nothing is published beside a configuration that is broken");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_path_that_is_not_unicode_is_text_in_json() {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let fixture = fixture();
+    let folder = scratch();
+    let name = std::ffi::OsStr::from_bytes(b"models\xff");
+    if let Err(error) = fs::create_dir(folder.path().join(name)) {
+        return skip(&format!("this file system has no names that are not Unicode: {error}"));
+    }
+    let out = folder.path().join(name);
+    let report = kiln!("--json", "package", fixture.bundle(Kind::Cnn), "--target", "triton", "--out", &out).code(0);
+    assert!(report.json()["path"].as_str().unwrap().ends_with("models\u{fffd}"));
+    let report = kiln!("--json", "man", "--out", &out).code(0).json();
+    assert!(report["out"].as_str().unwrap().ends_with("models\u{fffd}"));
+    let bundle = out.join("bundle");
+    copy(&fixture.bundle(Kind::Cnn), &bundle);
+    kiln!("doctor", &bundle).code(2).says(&["not Unicode"]);
+}
+
 #[test]
 fn models_packaged_at_once_are_all_in_the_servers_list() {
     let fixture = fixture();

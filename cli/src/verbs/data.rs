@@ -124,7 +124,7 @@ fn synthesise(args: &SynthArgs, out: &Output) -> anyhow::Result<Exit> {
     let slides = inspection.groups.len();
     if out.json {
         out.document(&json!({
-            "data": args.out, "tiles": inspection.tiles, "groups": slides, "seed": args.seed,
+            "data": args.out.to_string_lossy(), "tiles": inspection.tiles, "groups": slides, "seed": args.seed,
             "classes": inspection.classes, "colour": inspection.colour, "data_sha256": inspection.data_sha256,
         }))?;
     }

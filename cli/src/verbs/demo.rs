@@ -278,7 +278,8 @@ fn finish_json(
 ) -> anyhow::Result<Exit> {
     let metrics: Value = run.metrics()?;
     out.document(&json!({
-        "run": folder.run(), "bundle": folder.bundle(), "report": folder.report(), "metrics": metrics,
+        "run": folder.run().to_string_lossy(), "bundle": folder.bundle().to_string_lossy(),
+        "report": folder.report().to_string_lossy(), "metrics": metrics,
         "parity": parity, "scores": scored, "latency": latency, "seconds": seconds,
     }))?;
     Ok(Exit::Done)

@@ -161,6 +161,10 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     if args.options {
         return options::show(out);
     }
+    if let Some(path) = args.bundle.as_ref().filter(|path| path.to_str().is_none()) {
+        // The processes of the trials get it as JSON.
+        anyhow::bail!("{}: this path is not Unicode text\nhint: name the bundle by another path", path.display());
+    }
     let clock = Clock::new(args.minutes);
     let target = args.report.as_deref().map(Target::new);
     if let (Some(target), Some(bundle)) = (&target, &args.bundle) {

@@ -101,7 +101,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let exported = export_with_progress(&request, out)?;
     if out.json {
         out.document(&serde_json::json!({
-            "bundle": exported.path, "model_bytes": exported.model_bytes, "parity": exported.parity,
+            "bundle": exported.path.to_string_lossy(), "model_bytes": exported.model_bytes, "parity": exported.parity,
             "variants": exported.variants,
         }))?;
     }

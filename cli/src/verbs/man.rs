@@ -68,7 +68,8 @@ fn write_all(kiln: &Command, folder: &Path, out: &Output) -> anyhow::Result<()> 
         files.push(file);
     }
     if out.json {
-        out.document(&json!({ "out": folder, "pages": files }))?;
+        let files: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
+        out.document(&json!({ "out": folder.to_string_lossy(), "pages": files }))?;
     }
     Ok(())
 }

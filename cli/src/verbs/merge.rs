@@ -98,7 +98,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     }
     if out.json {
         out.document(&serde_json::json!({
-            "out": args.out, "parts": merged.parts, "tiles": merged.tiles, "scored": merged.scored,
+            "out": args.out.to_string_lossy(), "parts": merged.parts, "tiles": merged.tiles, "scored": merged.scored,
             "failed": merged.failed, "compared": merged.compared, "not_compared": merged.not_compared,
         }))?;
     }

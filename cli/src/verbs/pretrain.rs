@@ -68,7 +68,7 @@ fn summarise(pretrained: &Pretrained, out: &Output) -> anyhow::Result<()> {
     let caution = facts.caution();
     if out.json {
         return out.document(&serde_json::json!({
-            "weights": pretrained.weights, "sha256": facts.weights_sha256, "tiles": facts.tiles,
+            "weights": pretrained.weights.to_string_lossy(), "sha256": facts.weights_sha256, "tiles": facts.tiles,
             "left_out": facts.left_out, "epochs": facts.epochs.len(), "loss": loss, "spread": spread,
             "collapsed": facts.collapsed, "caution": caution,
         }));

@@ -119,7 +119,9 @@ fn install_wheel(wheel: RuntimeWheel, out: &Output) -> anyhow::Result<Exit> {
 fn install_plugin(wheel: PluginWheel, out: &Output) -> anyhow::Result<Exit> {
     let path = wheel.install(&mut |step| out.note(step))?;
     if out.json {
-        out.document(&serde_json::json!({ "path": path, "version": wheel.version(), "package": wheel }))?;
+        out.document(&serde_json::json!({
+            "path": path.to_string_lossy(), "version": wheel.version(), "package": wheel,
+        }))?;
     } else {
         out.line(path.display());
     }

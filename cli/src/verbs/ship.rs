@@ -64,6 +64,7 @@ pub(crate) struct Args {
 #[derive(Serialize)]
 struct Shipped<'a> {
     passed: bool,
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     bundle: &'a Path,
     parity: &'a ParityReport,
     golden: &'a ParityReport,

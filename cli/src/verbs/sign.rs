@@ -47,6 +47,7 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Report<'a> {
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     signature: &'a Path,
     files: usize,
     signer: &'a Signer,

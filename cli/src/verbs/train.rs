@@ -96,7 +96,7 @@ pub(crate) fn summarise(run: &Run, out: &Output) -> anyhow::Result<()> {
     let metrics = run.metrics()?;
     if out.json {
         return out.document(&serde_json::json!({
-            "run": run.layout.root(), "epochs": run.facts.epochs, "best_epoch": run.facts.best_epoch,
+            "run": run.layout.root().to_string_lossy(), "epochs": run.facts.epochs, "best_epoch": run.facts.best_epoch,
             "parameters": run.facts.parameters, "threshold": run.facts.threshold, "labels": run.label_counts()?,
             "metrics": metrics,
         }));

@@ -84,7 +84,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
             Destination::new("--out", &target).is_not_in("the run", &run)?;
             let sha256 = Run::open(&run)?.write_backbone(&target)?;
             if out.json {
-                out.document(&serde_json::json!({ "sha256": sha256, "path": target }))?;
+                out.document(&serde_json::json!({ "sha256": sha256, "path": target.to_string_lossy() }))?;
             } else {
                 out.line(format_args!("{sha256}  {}", target.display()));
             }
@@ -92,7 +92,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         Action::Fetch { backbone } => {
             let path = weights::fetch(backbone, &mut |step| out.note(step))?;
             if out.json {
-                out.document(&serde_json::json!({ "backbone": backbone, "path": path }))?;
+                out.document(&serde_json::json!({ "backbone": backbone, "path": path.to_string_lossy() }))?;
             } else {
                 out.line(path.display());
             }

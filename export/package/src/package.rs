@@ -28,12 +28,14 @@ const NAME_LENGTH: usize = 63;
 #[derive(Debug, Clone, Serialize)]
 pub struct Packaged {
     /// The server package's folder.
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     pub path: PathBuf,
     /// The server.
     pub target: Target,
     /// One model for each precision.
     pub models: Vec<PackagedModel>,
     /// Files beside the models' folders.
+    #[serde(serialize_with = "kiln_files::text::lossy_each")]
     pub files: Vec<PathBuf>,
 }
 
@@ -47,6 +49,7 @@ pub struct PackagedModel {
     /// The new version.
     pub version: u64,
     /// The new version's folder.
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     pub path: PathBuf,
     /// Bytes of graph and weights.
     pub bytes: u64,

@@ -94,7 +94,7 @@ pub struct ImportRequest {
 #[derive(Debug, Clone, Serialize)]
 pub struct Imported {
     /// Its folder.
-    #[serde(rename = "bundle")]
+    #[serde(rename = "bundle", serialize_with = "kiln_files::text::lossy")]
     pub path: PathBuf,
     /// Bytes of `model.onnx` and of its weights in other files.
     pub model_bytes: u64,

@@ -1,6 +1,9 @@
 //! Untrusted text from files, names and servers, made safe for a line of a table or a terminal.
 
 use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize as _, Serializer};
 
 /// Returns the text on one line: every run of white space and control characters becomes one space, and the ends are
 /// trimmed. For reasons, which fill one cell of a table or one line of a terminal.
@@ -30,6 +33,31 @@ pub fn markdown_cell(text: &str) -> String {
     one_line(text).replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('`', "'")
 }
 
+/// Serialises a path as text, for `#[serde(serialize_with)]`. A part that is not Unicode becomes U+FFFD: a report must not
+/// fail on a name after the work is done.
+///
+/// # Errors
+/// The serialiser's error.
+pub fn lossy<S: Serializer>(path: &impl AsRef<Path>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.as_ref().to_string_lossy())
+}
+
+/// As [`lossy`], for a list of paths.
+///
+/// # Errors
+/// The serialiser's error.
+pub fn lossy_each<S: Serializer>(paths: &impl AsRef<[PathBuf]>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(paths.as_ref().iter().map(|path| path.to_string_lossy()))
+}
+
+/// As [`lossy`], for a path that may be absent.
+///
+/// # Errors
+/// The serialiser's error.
+pub fn lossy_option<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.to_string_lossy()).serialize(serializer)
+}
+
 /// Returns true for line breaks, control characters, and marks that reorder text on a terminal.
 fn is_unsafe(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -37,6 +65,7 @@ fn is_unsafe(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -52,6 +81,26 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(one_line(text), expected, "{text:?}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_that_is_not_unicode_is_text() {
+        use std::os::unix::ffi::OsStrExt as _;
+
+        #[derive(serde::Serialize)]
+        struct Report {
+            #[serde(serialize_with = "lossy")]
+            one: PathBuf,
+            #[serde(serialize_with = "lossy_each")]
+            each: Vec<PathBuf>,
+            #[serde(serialize_with = "lossy_option")]
+            option: Option<PathBuf>,
+        }
+        let path = PathBuf::from(std::ffi::OsStr::from_bytes(b"a\xff"));
+        let report = Report { one: path.clone(), each: vec![path.clone()], option: Some(path) };
+        let json = serde_json::to_value(report).unwrap();
+        assert_eq!(json, serde_json::json!({ "one": "a\u{fffd}", "each": ["a\u{fffd}"], "option": "a\u{fffd}" }));
     }
 
     #[test]

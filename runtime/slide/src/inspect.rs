@@ -17,6 +17,7 @@ const MAX_COVERAGE_PIXELS: u64 = 1 << 24;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inspection {
     /// The path as it was opened.
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     pub path: PathBuf,
     /// OpenSlide's name of the format.
     pub vendor: String,

@@ -26,6 +26,7 @@ pub enum Origin {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Library {
     /// The core library file.
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     pub path: PathBuf,
     /// Version, if the wheel or the file's name gives it.
     pub version: Option<String>,

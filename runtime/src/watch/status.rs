@@ -52,10 +52,13 @@ pub struct Status {
     /// State when the document was written.
     pub state: State,
     /// The watched folder.
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     pub folder: PathBuf,
     /// The result file.
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     pub out: PathBuf,
     /// The bundle.
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     pub bundle: PathBuf,
     /// SHA-256 of the bundle's manifest, which has the digest of every other file.
     pub bundle_sha256: String,

@@ -22,8 +22,10 @@ const FOLDS: usize = 5;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inspection {
     /// The folder that paths are relative to.
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     pub root: PathBuf,
     /// The list that was read, if any.
+    #[serde(serialize_with = "kiln_files::text::lossy_option")]
     pub list: Option<PathBuf>,
     /// Number of tiles.
     pub tiles: usize,
@@ -104,8 +106,10 @@ pub struct SizeCount {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DuplicateTiles {
     /// The later one in the list.
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     pub path: PathBuf,
     /// The earlier one.
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     pub same_as: PathBuf,
     /// The part that is equal: `file content` or `pixels`.
     pub same: &'static str,
@@ -115,6 +119,7 @@ pub struct DuplicateTiles {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LabelConflict {
     /// The two tiles.
+    #[serde(serialize_with = "kiln_files::text::lossy_each")]
     pub paths: [PathBuf; 2],
     /// Their labels, in the same order.
     pub labels: [String; 2],
@@ -124,6 +129,7 @@ pub struct LabelConflict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unreadable {
     /// The file, or the tile of a slide.
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     pub path: PathBuf,
     /// Code of the reason: `not_found`, `unreadable`, `too_large`, `truncated`, `unsupported`; for a tile of a slide also
     /// those of scoring, such as `no_data`.

@@ -40,6 +40,7 @@ pub struct PretrainFacts {
     /// SHA-256 of the weights that it started with; `null` if they were random.
     pub start_sha256: Option<String>,
     /// The data set, as an absolute path on the machine of the pre-training.
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     pub data: PathBuf,
     /// SHA-256 over labels, groups and digests of the tiles that were used.
     pub data_sha256: String,

@@ -20,6 +20,7 @@ pub struct RunFacts {
     /// The decision rule.
     pub threshold: ThresholdFacts,
     /// The data set, as an absolute path on the machine that trained.
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     pub data: PathBuf,
     /// SHA-256 over the data set's labels, groups and tile digests.
     pub data_sha256: String,

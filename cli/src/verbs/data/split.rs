@@ -59,7 +59,9 @@ fn report(dataset: &Dataset, plan: &SplitPlan, target: &Path, out: &Output) -> a
                 (split.to_string(), json!({ "tiles": tiles, "groups": groups(*split), "labels": labels }))
             })
             .collect();
-        return out.document(&json!({ "split": target, "tiles": dataset.len(), "seed": plan.seed, "splits": splits }));
+        return out.document(&json!({
+            "split": target.to_string_lossy(), "tiles": dataset.len(), "seed": plan.seed, "splits": splits,
+        }));
     }
     for (split, labels) in &counts {
         let each: Vec<String> = labels.iter().map(|(label, tiles)| format!("{tiles} {label}")).collect();

@@ -68,9 +68,11 @@ pub(super) fn run(path: &Path, set: &[String], run_words: &RunWords, out: &Outpu
     let page = folder.join("scores/slide-c/index.html");
     let seconds = started.elapsed().as_secs_f64();
     if out.json {
+        let slides: Vec<_> = slides.iter().map(|slide| slide.to_string_lossy()).collect();
+        let within = |name: &str| folder.join(name).to_string_lossy().into_owned();
         out.document(&json!({
-            "out": folder, "slides": slides, "run": folder.join("run"), "bundle": folder.join("bundle"),
-            "scores": folder.join("scores"), "page": page, "seconds": seconds,
+            "out": folder.to_string_lossy(), "slides": slides, "run": within("run"), "bundle": within("bundle"),
+            "scores": within("scores"), "page": page.to_string_lossy(), "seconds": seconds,
         }))?;
     }
     out.line(format_args!(

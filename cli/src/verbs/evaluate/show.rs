@@ -14,7 +14,9 @@ use crate::verbs::interval::interval;
 /// The JSON document: `metrics.json`, and the subject of the measurement.
 #[derive(Serialize)]
 struct Document<'a> {
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     subject: &'a Path,
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     data: &'a Path,
     split: &'static str,
     failed: usize,

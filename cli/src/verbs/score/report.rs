@@ -15,6 +15,7 @@ use crate::output::Output;
 /// The document that `--json` prints beside a result file.
 #[derive(Serialize)]
 struct Document<'a, M> {
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     out: &'a PathBuf,
     format: String,
     #[serde(flatten)]

@@ -260,7 +260,7 @@ fn finish_without_tiles(target: &Target, rows: &[SlideRow], out: &Output) -> any
         let file = folder.join(report::SLIDES);
         kiln_slide::write_slides_file(&file, rows).with_context(|| format!("cannot write {}", file.display()))?;
         if out.json {
-            out.document(&serde_json::json!({ "out": folder, "slides": rows, "tiles": 0 }))?;
+            out.document(&serde_json::json!({ "out": folder.to_string_lossy(), "slides": rows, "tiles": 0 }))?;
         }
         out.line(file.display());
     }

@@ -79,7 +79,9 @@ pub(super) struct Args {
 /// The JSON document.
 #[derive(Serialize)]
 struct Document<'a> {
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     bundle: &'a Path,
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     scores: &'a Path,
     #[serde(flatten)]
     figures: &'a SlideFigures,

@@ -56,6 +56,7 @@ pub(super) struct Args {
 /// The report of one slide.
 #[derive(Serialize)]
 struct Report {
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     slide: PathBuf,
     /// The reason why the slide cannot be used.
     error: Option<String>,

@@ -108,6 +108,7 @@ fn refuse_inputs(args: &Args) -> anyhow::Result<()> {
 /// The report of `--json`.
 #[derive(Serialize)]
 struct Document<'a> {
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     out: &'a Path,
     slides: &'a [SlideRow],
 }

@@ -61,6 +61,7 @@ pub(super) struct Args {
 
 #[derive(Serialize)]
 struct Document<'a> {
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     out: &'a Path,
     slides: Vec<Listed>,
     tiles: usize,
@@ -69,6 +70,7 @@ struct Document<'a> {
 
 #[derive(Serialize)]
 struct Listed {
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     slide: PathBuf,
     status: &'static str,
     tiles: usize,

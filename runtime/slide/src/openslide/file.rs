@@ -25,6 +25,7 @@ pub enum Origin {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LibraryFile {
     /// The library file.
+    #[serde(serialize_with = "kiln_files::text::lossy")]
     pub path: PathBuf,
     /// The place where it was found.
     pub origin: Origin,
