@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use clap::Args as ClapArgs;
 use kiln_export::{Batch, ExportRequest};
 use kiln_files::publish;
+use kiln_files::text::shell_word;
 use kiln_runtime::bench::{self, Opened, Plan, Window};
 use kiln_runtime::score::{self, Columns, Format, ListedTiles, PipelineOptions, RowWriter, Summary};
 use kiln_runtime::{
@@ -143,11 +144,12 @@ pub(crate) fn run(
 
 /// Prints the report to open and the commands to try next.
 fn next_lines(folder: &Folder, out: &Output) {
-    let bundle = folder.bundle();
-    let bundle = bundle.display();
+    let (bundle, tiles) = (folder.bundle(), folder.tiles());
+    let (bundle, tiles) = (bundle.to_string_lossy(), tiles.to_string_lossy());
+    let (bundle, tiles) = (shell_word(&bundle), shell_word(&tiles));
     out.line(format_args!("report     {}", folder.report().display()));
     out.line(format_args!("next       kiln verify {bundle}"));
-    out.line(format_args!("           kiln score {bundle} {}", folder.tiles().display()));
+    out.line(format_args!("           kiln score {bundle} {tiles}"));
     out.line(format_args!("           kiln doctor {bundle}"));
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args as ClapArgs};
+use kiln_files::text::shell_word;
 use kiln_package::{Deployment, PackageRequest, Packaged, RepositoryReport, Target, check, package};
 use kiln_runtime::ProviderKind;
 
@@ -218,7 +219,8 @@ pub(super) fn packaged_lines(packaged: &Packaged, out: &Output) {
     for file in &packaged.files {
         out.line(format_args!("file       {}", file.display()));
     }
-    out.line(format_args!("check      kiln package --check {}", packaged.path.display()));
+    let path = packaged.path.to_string_lossy();
+    out.line(format_args!("check      kiln package --check {}", shell_word(&path)));
 }
 
 /// Prints the result of a check, and returns its exit status.

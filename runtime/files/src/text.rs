@@ -33,6 +33,18 @@ pub fn markdown_cell(text: &str) -> String {
     one_line(text).replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('`', "'")
 }
 
+/// Returns the text as one word of a command line, for a command that a person copies: in quotes if the shell would split or
+/// change it. Windows' shells read double quotes; all others single ones.
+#[must_use]
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_alphanumeric() || "_-./:=,@%+".contains(c) || (cfg!(windows) && c == '\\');
+    if !text.is_empty() && text.chars().all(plain) {
+        return Cow::Borrowed(text);
+    }
+    let quoted = if cfg!(windows) { format!("\"{text}\"") } else { format!("'{}'", text.replace('\'', r"'\''")) };
+    Cow::Owned(quoted)
+}
+
 /// Serialises a path as text, for `#[serde(serialize_with)]`. A part that is not Unicode becomes U+FFFD: a report must not
 /// fail on a name after the work is done.
 ///
@@ -80,6 +92,18 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(one_line(text), expected, "{text:?}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_word_of_a_command_is_quoted_if_it_must_be() {
+        for plain in ["bundle/", "data.batch=8", "@tiles.txt", "cuda,cpu", "Gewebe-ä"] {
+            assert_eq!(shell_word(plain), plain);
+        }
+        let quoted = [("", "''"), ("sp ace/b", "'sp ace/b'"), ("it's", r"'it'\''s'"), ("$(x)", "'$(x)'"), ("~", "'~'")];
+        for (text, expected) in quoted {
+            assert_eq!(shell_word(text), expected);
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use kiln_files::publish;
+use kiln_files::text::shell_word;
 use kiln_slide::{PyramidOptions, openslide, write_pyramid_file};
 use kiln_train::data::synth::{WholeSlide, WholeSlideOptions};
 use serde_json::json;
@@ -44,7 +45,7 @@ pub(super) fn run(path: &Path, set: &[String], run_words: &RunWords, out: &Outpu
     publish::write_file(&folder.join("slides.yaml"), CONFIG.as_bytes()).context("cannot write slides.yaml")?;
     let quiet = out.without_stdout();
     let say = |words: &[OsString]| -> anyhow::Result<Exit> {
-        let line: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+        let line: Vec<_> = words.iter().map(|word| shell_word(&word.to_string_lossy()).into_owned()).collect();
         step(out, started, &format!("kiln {}", line.join(" ")));
         run_words(words, if out.json { &quiet } else { out })
     };

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
+use kiln_files::text::shell_word;
 use kiln_runtime::Bundle;
 use serde::Serialize;
 
@@ -100,12 +101,12 @@ fn timings_of(provider: &str, library: &str, ways: Result<Vec<Way>, String>) -> 
 fn line(bundle: &Bundle, best: &Timing, libraries: &[LibraryReport], batch: usize) -> Option<String> {
     let library = libraries.iter().find(|library| library.path == best.library);
     let cached = library.is_some_and(|library| library.package.is_some());
-    let named = if cached { String::new() } else { format!("--onnxruntime {} ", best.library) };
+    let named = if cached { String::new() } else { format!("--onnxruntime {} ", shell_word(&best.library)) };
     let (precision, threads) = (best.precision.as_ref()?, best.threads?);
     Some(format!(
         "kiln {named}score {} --provider {} --precision {precision} --batch {batch} --threads {threads} TILES",
-        bundle.path.display(),
-        best.provider
+        shell_word(&bundle.path.to_string_lossy()),
+        shell_word(&best.provider)
     ))
 }
 
