@@ -76,6 +76,8 @@ fn a_symbolic_batch_is_batched_by_the_server_and_a_fixed_one_is_not() {
     kiln!("export", fixture.run(Kind::Cnn), "--out", &fixed, "--batch", "4").code(0);
     finish(package(&fixed, &models, &[])).code(0);
     kiln!("package", "--check", &models).code(0);
+    let readme = fs::read_to_string(models.join("README.md")).unwrap();
+    assert!(readme.contains("# `cnn`, `tiny-cnn` for Triton") && readme.contains("--model tiny-cnn\n"), "{readme}");
     let Some(read) = judged("triton", &[models.join("tiny-cnn/config.pbtxt"), models.join("cnn/config.pbtxt")]) else {
         return;
     };

@@ -88,7 +88,7 @@ fn model_folders(repository: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The folders in a folder whose names do not begin with a dot, by name.
-fn visible_folders(place: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn visible_folders(place: &Path) -> Result<Vec<PathBuf>> {
     let mut folders = Vec::new();
     for entry in fs::read_dir(place).map_err(Error::read(place))? {
         let entry = entry.map_err(Error::read(place))?;

@@ -12,10 +12,13 @@ use kiln_runtime::Bundle;
 use kiln_runtime::bundle::manifest::FileEntry;
 use serde::Serialize;
 
+use crate::check::visible_folders;
 use crate::error::{Error, Result};
 use crate::plan::{MODEL, NewFile, Plan};
 use crate::readme;
-use crate::repository::{Locked, ModelFolder, Origin, RECORD, Record, SCHEMA, entry, next_version, write_json};
+use crate::repository::{
+    Locked, ModelFolder, Origin, RECORD, Record, SCHEMA, entry, next_version, versions, write_json,
+};
 use crate::request::PackageRequest;
 use crate::server::{self, Server};
 use crate::source::{Source, split};
@@ -73,8 +76,9 @@ pub struct PackagedModel {
 /// ```
 ///
 /// # Errors
-/// [`Error::Mismatch`] if graph and configuration do not agree; [`Error::Option`] for options that cannot be met;
-/// [`Error::VersionExists`]; [`Error::StainNormalisation`]; [`Error::Bundle`]; [`Error::Write`].
+/// [`Error::Mismatch`] if graph and configuration do not agree; [`Error::Option`] for options that cannot be met, and
+/// [`Error::Unused`] for those of another server; [`Error::VersionExists`]; [`Error::Repository`] for a file of the server
+/// package that cannot be kept; [`Error::StainNormalisation`]; [`Error::Bundle`]; [`Error::Write`].
 pub fn package(request: &PackageRequest) -> Result<Packaged> {
     request.validate()?;
     let server = server::for_target(request.target);
@@ -93,8 +97,20 @@ pub fn package(request: &PackageRequest) -> Result<Packaged> {
     shared.iter().try_for_each(|(name, _)| is_writable(&request.out.join(name)))?;
     let models = plans.iter().map(|plan| publish(server, request, plan, &root)).collect::<Result<Vec<_>>>()?;
     let mut files = shared.iter().map(|file| write(&request.out, file)).collect::<Result<Vec<_>>>()?;
-    files.extend(readme::write(server, request, &plans)?);
+    files.extend(readme::write(server, request, &plans, &others(&root, &plans)?)?);
     Ok(Packaged { path: request.out.clone(), target: request.target, models, files })
+}
+
+/// The newest versions of the models that the server package holds beside these.
+fn others(root: &Path, plans: &[Plan]) -> Result<Vec<Record>> {
+    let mut others = Vec::new();
+    for folder in visible_folders(root)? {
+        let newest = versions(&folder).ok().and_then(|versions| versions.last().copied());
+        let record = newest.and_then(|version| Record::read(&folder.join(version.to_string())).ok());
+        let is_other = |record: &Record| plans.iter().all(|plan| plan.model != record.model);
+        others.extend(record.filter(|record| is_name(&record.model).is_ok() && is_other(record)));
+    }
+    Ok(others)
 }
 
 /// Refuses a path that a file cannot replace, before anything is published.

@@ -3,8 +3,11 @@
 
 use std::path::PathBuf;
 
+use kiln_tile::stain::StainPlace;
+
 use crate::error::{Error, Result};
 use crate::plan::Plan;
+use crate::repository::Record;
 use crate::request::PackageRequest;
 use crate::server::{Instructions, Server};
 
@@ -14,47 +17,63 @@ const README: &str = "README.md";
 /// The words that every README of Kiln's contains.
 const MARK: &str = "Packaged by Kiln";
 
-/// Writes the file in one step; returns `None` if the repository has a `README.md` that is not Kiln's.
-pub(crate) fn write(server: &dyn Server, request: &PackageRequest, plans: &[Plan]) -> Result<Option<PathBuf>> {
+/// Writes the file in one step; returns `None` if the repository has a `README.md` that is not Kiln's. `others` are models
+/// that were packaged there before.
+pub(crate) fn write(
+    server: &dyn Server,
+    request: &PackageRequest,
+    plans: &[Plan],
+    others: &[Record],
+) -> Result<Option<PathBuf>> {
     let path = request.out.join(README);
     match std::fs::read_to_string(&path) {
         Ok(there) if there.contains(MARK) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         _ => return Ok(None),
     }
-    let text = text(server, request, plans);
+    let text = text(server, request, plans, others);
     kiln_files::publish::write_file(&path, text.as_bytes()).map_err(Error::write(&path))?;
     Ok(Some(path))
 }
 
-fn text(server: &dyn Server, request: &PackageRequest, plans: &[Plan]) -> String {
-    let names: Vec<String> = plans.iter().map(|plan| format!("`{}`", plan.model)).collect();
+fn text(server: &dyn Server, request: &PackageRequest, plans: &[Plan], others: &[Record]) -> String {
+    let models = plans.iter().map(|plan| &plan.model).chain(others.iter().map(|record| &record.model));
+    let names: Vec<String> = models.clone().map(|model| format!("`{model}`")).collect();
     let first = plans.first().map_or("", |plan| plan.model.as_str());
     let Instructions { start, url, notes } = server.instructions(request, first);
-    let proofs: String =
-        plans.iter().map(|plan| format!("kiln verify BUNDLE --endpoint {url} --model {}\n", plan.model)).collect();
+    let proofs: String = models.map(|model| format!("kiln verify BUNDLE --endpoint {url} --model {model}\n")).collect();
     format!(
         "# {names} for {server}\n\n{MARK} {version}. Run the commands in this folder.\n\n## Start\n\n```\n{start}```\n\n\
          ## Verify\n\nSends the bundle's golden tiles to the running server and compares outputs and decisions with those of \
-         the trained model. `BUNDLE` is the folder that this server package was made from.\n\n```\n{proofs}```\n\n## Check\n\n\
+         the trained model. `BUNDLE` is the folder that the model was packaged from.\n\n```\n{proofs}```\n\n## Check\n\n\
          Compares every file with its digest and every configuration with its graph:\n\n```\nkiln package --check .\n```\n\n\
          {stain}{notes}",
         names = names.join(", "),
         server = server.title(),
         version = env!("CARGO_PKG_VERSION"),
-        stain = stain(plans),
+        stain = stain(plans, others),
     )
 }
 
 /// The part for clients that must normalise tiles.
-fn stain(plans: &[Plan]) -> String {
-    let stain = plans.iter().find_map(|plan| plan.source.bundle.manifest.tile.before_graph());
-    stain.map_or_else(String::new, |stain| {
-        format!(
-            "## Clients normalise stains\n\nThe graph takes tiles after {} stain normalisation; tiles as decoded get wrong \
-             scores. `kiln score BUNDLE TILES --endpoint URL` normalises. Other clients must do the same with the target in \
-             `kiln.json`, `stain_normalisation`.\n\n",
-            stain.method()
-        )
-    })
+fn stain(plans: &[Plan], others: &[Record]) -> String {
+    let of_plan = |plan: &Plan| Some((plan.model.clone(), plan.source.bundle.manifest.tile.before_graph()?));
+    let of_record = |record: &Record| {
+        let stain = record.stain_normalisation.filter(|stain| stain.place == StainPlace::Runtime)?;
+        Some((record.model.clone(), stain.normaliser))
+    };
+    let all = plans.iter().filter_map(of_plan).chain(others.iter().filter_map(of_record));
+    let graphs: Vec<String> = all
+        .map(|(model, stain)| {
+            format!("The graph of `{model}` takes tiles after {} stain normalisation", stain.method())
+        })
+        .collect();
+    if graphs.is_empty() {
+        return String::new();
+    }
+    format!(
+        "## Clients normalise stains\n\n{}; tiles as decoded get wrong scores. `kiln score BUNDLE TILES \
+         --endpoint URL` normalises. Other clients must do the same with the target in `kiln.json`, `stain_normalisation`.\n\n",
+        graphs.join(". ")
+    )
 }
