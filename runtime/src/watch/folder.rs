@@ -1,14 +1,16 @@
 //! A watched folder: one search after the other, each with a run of the pipeline over the files that are finished.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use kiln_files::FileDigest;
 use kiln_tile::{Decoder, TileError};
 
 use super::arrivals::{Arrivals, Waiting};
-use super::known::{Earlier, Known};
+use super::known::{Known, LastRow};
 use super::source::{Finished, HAS_A_ROW, STOPPED};
 use crate::decision::DecisionRule;
 use crate::score::{self, Columns, Journal, JournalClaim, Listed, ListingError, PipelineOptions, ScoreRow, Separator};
@@ -31,7 +33,7 @@ pub struct FolderWatch {
 pub enum Outcome<'a> {
     /// A new row: a score, or the reason why there is none and will be none until the file changes.
     Row(&'a ScoreRow),
-    /// The content has a row under another path.
+    /// The content has a row under another path, and this path has none.
     Copy,
     /// No score yet: the file is tried again at the next search.
     Retry(&'a ScoreRow),
@@ -44,7 +46,7 @@ pub struct Round {
     pub scored: usize,
     /// Files that got a row without a score.
     pub failed: usize,
-    /// Files whose content has a row under another path.
+    /// Files without a row whose content has one under another path.
     pub copies: usize,
     /// Files that are not finished, or are tried again.
     pub waiting: usize,
@@ -65,9 +67,9 @@ impl FolderWatch {
     ) -> Result<Self> {
         std::fs::read_dir(folder).map_err(|source| Error::Read { path: folder.to_owned(), source })?;
         let (mut known, mut scored, mut failed) = (Known::default(), 0, 0);
-        let journal = Journal::open(target, columns, key, &mut |row| {
+        let journal = Journal::open(target, columns, key, &mut |row, place| {
             *if row.is_ok() { &mut scored } else { &mut failed } += 1;
-            known.add(&row);
+            known.add(&row, place);
         })?;
         let arrivals = Arrivals::new(waiting);
         Ok(Self { folder: folder.to_owned(), decoder, arrivals, known, journal, scored, failed })
@@ -133,35 +135,53 @@ struct Taken<'a> {
 }
 
 impl Taken<'_> {
+    /// Takes the state of a finished file: a row of its score or of the reason why there is none, or [`HAS_A_ROW`].
     fn row(&mut self, path: &Path, row: &ScoreRow, on_outcome: &mut dyn FnMut(&Outcome<'_>)) -> Result<()> {
         // The file has gone since the search, or was not read.
         if row.status == STOPPED || row.status.starts_with(TileError::NotFound.code()) {
             return Ok(());
         }
-        if row.status == HAS_A_ROW || self.new.has(row) || self.known.has(row) {
+        let last = self.new.last(row).or_else(|| self.known.last(row));
+        let is_copy = last.is_none() && row.digest.is_some_and(|digest| self.place(digest).is_some());
+        if last == Some(LastRow::Same) || is_copy || self.is_another_file(row, last) {
             self.arrivals.done(path);
-            if self.is_copy(row) {
+            if is_copy {
                 self.round.copies += 1;
                 on_outcome(&Outcome::Copy);
             }
             return Ok(());
         }
+        let row = &*self.with_known_score(row)?;
         if !row.is_ok() && !self.arrivals.is_given_up(path, Instant::now()) {
             on_outcome(&Outcome::Retry(row));
             return Ok(());
         }
-        self.journal.write(row)?;
-        self.new.add(row);
+        let place = self.journal.write(row)?;
+        self.new.add(row, place);
         self.arrivals.done(path);
         *if row.is_ok() { &mut self.round.scored } else { &mut self.round.failed } += 1;
         on_outcome(&Outcome::Row(row));
         Ok(())
     }
 
-    fn is_copy(&self, row: &ScoreRow) -> bool {
-        let Some(digest) = row.digest else { return false };
-        let earlier = self.new.find(digest, &row.path).or_else(|| self.known.find(digest, &row.path));
-        earlier == Some(Earlier::OtherPath)
+    /// The place of a content's row in the journal.
+    fn place(&self, digest: FileDigest) -> Option<u64> {
+        self.known.place(digest).or_else(|| self.new.place(digest))
+    }
+
+    /// True if the last row of this path may be of another file, whose name has other bytes that are not UTF-8: two such
+    /// names look alike in rows. A known content then gets no row, or each start would add one for each file.
+    fn is_another_file(&self, row: &ScoreRow, last: Option<LastRow>) -> bool {
+        let is_known = || row.digest.is_some_and(|digest| self.place(digest).is_some());
+        last == Some(LastRow::Other) && row.path.contains(char::REPLACEMENT_CHARACTER) && is_known()
+    }
+
+    /// The row of a tile that was not decoded because its content has a row: that row's score under this path.
+    fn with_known_score<'r>(&mut self, row: &'r ScoreRow) -> Result<Cow<'r, ScoreRow>> {
+        match row.digest.filter(|_| row.status == HAS_A_ROW).and_then(|digest| self.place(digest)) {
+            Some(place) => Ok(Cow::Owned(ScoreRow { path: row.path.clone(), ..self.journal.row(place)? })),
+            None => Ok(Cow::Borrowed(row)),
+        }
     }
 }
 

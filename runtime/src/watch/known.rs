@@ -1,62 +1,69 @@
-//! The contents that have a row, by their digests.
+//! The contents that have a row, by their digests, and the last row of each path.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use kiln_files::FileDigest;
 
 use crate::score::ScoreRow;
 
-/// A content that has a row.
+/// The last row of a path, compared with the state of its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Earlier {
-    /// Under the same path.
-    SamePath,
-    /// Under another path.
-    OtherPath,
+pub(super) enum LastRow {
+    /// It is of the same content, or of a file that cannot be read for the same reason.
+    Same,
+    /// It is of another content or reason.
+    Other,
 }
 
-/// Contents with a row, and files that could not be read and have one.
+/// Contents with a row, and the last row of each path: some bytes for each row, whatever the length of its path.
 #[derive(Default)]
 pub(super) struct Known {
-    /// The hash of the path that a content was scored under: a few bytes for each tile, whatever the length of its path.
+    /// The place of the first row of a content in the journal.
     contents: HashMap<FileDigest, u64>,
-    /// Hashes of path and status.
-    unread: HashSet<u64>,
+    /// The hash of the state in the last row of a path, by the hash of the path.
+    paths: HashMap<u64, u64>,
 }
 
 impl Known {
-    pub(super) fn add(&mut self, row: &ScoreRow) {
-        match row.digest {
-            Some(digest) => {
-                self.contents.entry(digest).or_insert_with(|| hash(&row.path));
-            }
-            None => {
-                self.unread.insert(hash(&(&row.path, &row.status)));
-            }
+    /// Adds a row at its place in the journal.
+    pub(super) fn add(&mut self, row: &ScoreRow, place: u64) {
+        if let Some(digest) = row.digest {
+            self.contents.entry(digest).or_insert(place);
         }
+        self.paths.insert(hash(&row.path), state(row));
     }
 
-    /// The earlier row of a content; `None` for new content.
-    pub(super) fn find(&self, digest: FileDigest, path: &str) -> Option<Earlier> {
-        let earlier = self.contents.get(&digest)?;
-        Some(if *earlier == hash(path) { Earlier::SamePath } else { Earlier::OtherPath })
+    /// True if a content has a row, under any path.
+    pub(super) fn has(&self, digest: FileDigest) -> bool {
+        self.contents.contains_key(&digest)
     }
 
-    /// True if there is a row of this content, or for a file that could not be read, of this path and status.
-    pub(super) fn has(&self, row: &ScoreRow) -> bool {
-        match row.digest {
-            Some(digest) => self.contents.contains_key(&digest),
-            None => self.unread.contains(&hash(&(&row.path, &row.status))),
-        }
+    /// The place of a content's row in the journal; `None` for new content.
+    pub(super) fn place(&self, digest: FileDigest) -> Option<u64> {
+        self.contents.get(&digest).copied()
     }
 
-    /// Adds those of `other`.
+    /// Compares the last row of a row's path with the row; `None` if the path has none.
+    pub(super) fn last(&self, row: &ScoreRow) -> Option<LastRow> {
+        let last = self.paths.get(&hash(&row.path))?;
+        Some(if *last == state(row) { LastRow::Same } else { LastRow::Other })
+    }
+
+    /// Adds the later rows of `other`.
     pub(super) fn extend(&mut self, other: Self) {
-        for (digest, path) in other.contents {
-            self.contents.entry(digest).or_insert(path);
+        for (digest, place) in other.contents {
+            self.contents.entry(digest).or_insert(place);
         }
-        self.unread.extend(other.unread);
+        self.paths.extend(other.paths);
+    }
+}
+
+/// The content of a row, or the reason why its file could not be read.
+fn state(row: &ScoreRow) -> u64 {
+    match &row.digest {
+        Some(digest) => hash(digest),
+        None => hash(&row.status),
     }
 }
 
@@ -71,22 +78,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_content_is_known_by_its_digest_and_an_unread_file_by_path_and_reason() {
+    fn a_content_is_known_by_its_digest_and_a_path_by_its_last_row() {
         let mut known = Known::default();
-        let digest = FileDigest::new(b"tile");
-        let read =
-            |path: &str| ScoreRow { digest: Some(digest), ..ScoreRow::failed(path.to_owned(), "truncated: early") };
-        known.add(&read("a.png"));
-        assert_eq!(known.find(digest, "a.png"), Some(Earlier::SamePath));
-        assert_eq!(known.find(digest, "b.png"), Some(Earlier::OtherPath));
-        assert_eq!(known.find(FileDigest::new(b"another"), "a.png"), None);
-        assert!(known.has(&read("b.png")));
+        let digest = |text: &str| FileDigest::new(text.as_bytes());
+        let read = |path: &str, text: &str| ScoreRow {
+            digest: Some(digest(text)),
+            ..ScoreRow::failed(path.to_owned(), "truncated: early")
+        };
+        known.add(&read("a.png", "tile"), 7);
+        known.add(&read("b.png", "tile"), 8);
+        assert_eq!((known.place(digest("tile")), known.place(digest("other"))), (Some(7), None));
+        assert!(known.has(digest("tile")) && !known.has(digest("other")));
+        assert_eq!(known.last(&read("a.png", "tile")), Some(LastRow::Same));
+        assert_eq!(known.last(&read("a.png", "other")), Some(LastRow::Other));
+        assert_eq!(known.last(&read("c.png", "tile")), None);
         let unread = |path: &str, status: &str| ScoreRow::failed(path.to_owned(), status);
         let mut more = Known::default();
-        more.add(&unread("c.png", "unreadable: denied"));
+        more.add(&unread("a.png", "unreadable: denied"), 9);
         known.extend(more);
-        assert!(known.has(&unread("c.png", "unreadable: denied")));
-        assert!(!known.has(&unread("c.png", "unreadable: broken pipe")));
-        assert!(!known.has(&unread("a.png", "unreadable: denied")));
+        assert_eq!(known.last(&unread("a.png", "unreadable: denied")), Some(LastRow::Same));
+        assert_eq!(known.last(&unread("a.png", "unreadable: broken pipe")), Some(LastRow::Other));
+        assert_eq!(known.last(&read("a.png", "tile")), Some(LastRow::Other));
+        assert_eq!(known.last(&unread("c.png", "unreadable: denied")), None);
     }
 }

@@ -11,7 +11,7 @@ use crate::score::{Listed, file_digest};
 
 /// The status of a tile that was not read, because the process is to stop. It gets no row.
 pub(super) const STOPPED: &str = "stopped";
-/// The status of a tile whose content has a row. It gets no further one.
+/// The status of a tile whose content has a row, which has its score.
 pub(super) const HAS_A_ROW: &str = "has a row";
 
 /// Finished files.
@@ -46,10 +46,10 @@ impl TileSource for Finished<'_> {
         match self.decoder.read_file(path) {
             Ok(bytes) => {
                 let digest = FileDigest::new(&bytes);
-                match self.known.find(digest, &self.name(index)) {
-                    Some(_) => TileRead { digest: Some(digest), tile: Err(HAS_A_ROW.to_owned()) },
-                    None => TileRead::decode(&self.decoder, &bytes),
+                if self.known.has(digest) {
+                    return TileRead { digest: Some(digest), tile: Err(HAS_A_ROW.to_owned()) };
                 }
+                TileRead::decode(&self.decoder, &bytes)
             }
             Err(error) => TileRead::unreadable(&error),
         }

@@ -39,6 +39,8 @@ pub struct Journal {
     rows: RowWriter,
     /// Rows of the journal.
     count: usize,
+    /// Bytes of the journal.
+    end: u64,
 }
 
 /// A result file that no other process writes, before its rows are read.
@@ -78,12 +80,18 @@ impl Journal {
         Ok(JournalClaim { file, target: target.to_owned(), format, head, path })
     }
 
-    /// Opens the journal of a claimed file, and passes every earlier row to `on_row`. `key` stands for all that rows depend
+    /// Opens the journal of a claimed file, and passes every earlier row to `on_row`, with its place for
+    /// [`Journal::row`]. `key` stands for all that rows depend
     /// on beside the tiles: see [`run_key`](super::run_key).
     ///
     /// # Errors
     /// [`Error::Target`] if the file has rows of another key; [`Error::Read`]; [`Error::Write`].
-    pub fn open(claim: JournalClaim, columns: &Columns, key: &str, on_row: &mut dyn FnMut(ScoreRow)) -> Result<Self> {
+    pub fn open(
+        claim: JournalClaim,
+        columns: &Columns,
+        key: &str,
+        on_row: &mut dyn FnMut(ScoreRow, u64),
+    ) -> Result<Self> {
         let JournalClaim { path, mut file, target, format, head: found } = claim;
         let head = Head { watch: FORMAT, run: key.to_owned() };
         match found {
@@ -95,8 +103,8 @@ impl Journal {
         let result = open(&target).map_err(unwritable)?;
         let growing = GrowingFile::new(result.try_clone().map_err(unwritable)?);
         let mut rows = RowWriter::to_stream(Box::new(growing), format, columns)?;
-        let count = replay(&mut file, &path, &mut rows, on_row)?;
-        let mut this = Self { path, file, result, target, rows, count };
+        let (count, end) = replay(&mut file, &path, &mut rows, on_row)?;
+        let mut this = Self { path, file, result, target, rows, count, end };
         this.cut_result().map_err(|source| Error::Write { path: this.target.clone(), source })?;
         Ok(this)
     }
@@ -121,22 +129,46 @@ impl Journal {
         self.count == 0
     }
 
-    /// Adds a row: to the journal, then to the result file.
+    /// Adds a row: to the journal, then to the result file. Returns its place for [`Journal::row`].
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn write(&mut self, row: &ScoreRow) -> Result<()> {
+    pub fn write(&mut self, row: &ScoreRow) -> Result<u64> {
         let line = line_of(self.count, row).map_err(io::Error::from);
         let written = line.and_then(|mut line| {
             line.push(b'\n');
-            self.file.write_all(&line)
+            self.file.write_all(&line)?;
+            Ok(line.len() as u64)
         });
-        written.map_err(|source| Error::Write { path: self.path.clone(), source })?;
+        let place = self.end;
+        self.end += written.map_err(|source| Error::Write { path: self.path.clone(), source })?;
         self.count += 1;
         self.rows.write(row).map_err(|error| match error {
             Error::Write { source, .. } => Error::Write { path: self.target.clone(), source },
             other => other,
-        })
+        })?;
+        Ok(place)
+    }
+
+    /// Reads a row again.
+    ///
+    /// # Errors
+    /// [`Error::Read`], also if there is no row at this place.
+    pub fn row(&mut self, place: u64) -> Result<ScoreRow> {
+        let row = self.line_at(place).and_then(|line| {
+            let row = whole_row(&line).map(|(_, row)| row);
+            row.ok_or_else(|| io::Error::other(format!("there is no row at byte {place}")))
+        });
+        row.map_err(|source| Error::Read { path: self.path.clone(), source })
+    }
+
+    /// Reads the line at a place, and moves the cursor back to the end, where rows are added.
+    fn line_at(&mut self, place: u64) -> io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        self.file.seek(SeekFrom::Start(place))?;
+        BufReader::new(&self.file).read_until(b'\n', &mut line)?;
+        self.file.seek(SeekFrom::Start(self.end))?;
+        Ok(line)
     }
 
     /// Makes the rows durable: they survive the end of the machine, not of the process alone.
@@ -196,8 +228,14 @@ fn start(file: &mut File, head: &Head) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Writes every whole row of the journal to the result file, and cuts the journal after the last one.
-fn replay(file: &mut File, path: &Path, rows: &mut RowWriter, on_row: &mut dyn FnMut(ScoreRow)) -> Result<usize> {
+/// Writes every whole row of the journal to the result file, and cuts the journal after the last one. Returns the number of
+/// rows and the bytes of the journal.
+fn replay(
+    file: &mut File,
+    path: &Path,
+    rows: &mut RowWriter,
+    on_row: &mut dyn FnMut(ScoreRow, u64),
+) -> Result<(usize, u64)> {
     let unreadable = |source| Error::Read { path: path.to_owned(), source };
     file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
     let mut reader = BufReader::new(&*file);
@@ -210,13 +248,13 @@ fn replay(file: &mut File, path: &Path, rows: &mut RowWriter, on_row: &mut dyn F
         let row = whole_row(&line).filter(|(number, _)| *number == count && line.ends_with(b"\n"));
         let Some((_, row)) = row else { break };
         rows.write(&row)?;
-        on_row(row);
+        on_row(row, end);
         end += length;
         count += 1;
     }
     let cut = file.set_len(end).and_then(|()| file.seek(SeekFrom::Start(end)));
     cut.map_err(|source| Error::Write { path: path.to_owned(), source })?;
-    Ok(count)
+    Ok((count, end))
 }
 
 #[cfg(test)]

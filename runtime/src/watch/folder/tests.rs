@@ -150,6 +150,45 @@ fn each_content_is_scored_once_under_any_name_and_by_any_process() {
 }
 
 #[test]
+fn the_last_row_of_a_path_has_the_score_of_its_content() {
+    let mut watched = Watched::new();
+    for (step, value) in [1, 2, 1, 2].into_iter().enumerate() {
+        watched.put("x.bmp", &bmp(value));
+        assert_eq!(watched.settle().scored, 1, "step {step}");
+    }
+    assert_eq!(watched.scorer.tiles, 2, "a known content is not run again");
+    watched.put("1.bmp", &bmp(3));
+    watched.put("2.bmp", &bmp(4));
+    assert_eq!(watched.settle().scored, 2);
+    watched.put("2.bmp", &bmp(3));
+    assert_eq!(watched.settle().scored, 1);
+    let mut watched = watched.restarted();
+    assert_eq!(watched.settle(), Round::default());
+    let watched = watched.restarted();
+    watched.put("x.bmp", &bmp(4));
+    watched.put("new copy.bmp", &bmp(4));
+    let mut watched = watched;
+    let round = watched.settle();
+    assert_eq!((round.scored, round.copies, watched.scorer.tiles), (1, 1, 0));
+    let rows = watched.rows();
+    let last = |name: &str| rows.iter().rev().find(|row| row.0 == name).and_then(|row| row.1);
+    assert_eq!([last("x.bmp"), last("1.bmp"), last("2.bmp")], [Some(4.0), Some(3.0), Some(3.0)]);
+    assert_eq!(last("new copy.bmp"), None);
+}
+
+#[test]
+fn a_file_that_breaks_again_gets_its_row_again() {
+    let mut watched = Watched::new();
+    let whole = bmp(4);
+    for bytes in [&whole[..400], &whole, &whole[..400]] {
+        watched.put("a.bmp", bytes);
+        watched.settle();
+    }
+    let scores: Vec<_> = watched.rows().into_iter().map(|row| row.1).collect();
+    assert_eq!(scores, [None, Some(4.0), None]);
+}
+
+#[test]
 fn two_copies_that_arrive_together_have_one_row() {
     let mut watched = Watched::new();
     for name in ["a.bmp", "b.bmp", "c.bmp"] {

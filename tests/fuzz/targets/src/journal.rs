@@ -135,7 +135,7 @@ fn journal(bytes: &[u8]) -> bool {
     let columns = Columns::for_files(&["a".to_owned(), "b".to_owned()]);
     let open = || {
         let mut rows = 0;
-        let journal = Journal::open(Journal::claim(&target, Format::Csv)?, &columns, KEY, &mut |_| rows += 1)?;
+        let journal = Journal::open(Journal::claim(&target, Format::Csv)?, &columns, KEY, &mut |_, _| rows += 1)?;
         Ok::<_, kiln_runtime::Error>((journal, rows))
     };
     let Ok((opened, rows)) = open() else { return false };

@@ -17,14 +17,16 @@ fn open(target: &Path, key: &str) -> Result<(Journal, Vec<ScoreRow>)> {
     let mut earlier = Vec::new();
     let format = Format::from_path(target).unwrap();
     let claim = Journal::claim(target, format)?;
-    let journal = Journal::open(claim, &Columns::for_files(&[]), key, &mut |row| earlier.push(row))?;
+    let journal = Journal::open(claim, &Columns::for_files(&[]), key, &mut |row, _| earlier.push(row))?;
     Ok((journal, earlier))
 }
 
 fn write(target: &Path, rows: std::ops::Range<usize>) {
     let (mut journal, earlier) = open(target, "key").unwrap();
     assert_eq!(earlier.len(), rows.start);
-    rows.for_each(|number| journal.write(&row(number)).unwrap());
+    let places: Vec<_> = rows.clone().map(|number| journal.write(&row(number)).unwrap()).collect();
+    rows.zip(places).for_each(|(number, place)| assert_eq!(journal.row(place).unwrap(), row(number)));
+    assert!(journal.row(1).is_err());
     journal.sync().unwrap();
 }
 
@@ -73,9 +75,18 @@ fn earlier_rows_come_back_with_their_digests() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("new/scores.jsonl");
     write(&target, 0..2);
-    let (journal, earlier) = open(&target, "key").unwrap();
+    let (mut journal, earlier) = open(&target, "key").unwrap();
     assert_eq!((journal.len(), journal.is_empty()), (2, false));
     assert_eq!(earlier, [row(0), row(1)]);
+    journal.write(&row(2)).unwrap();
+    drop(journal);
+    let mut places = Vec::new();
+    let claim = Journal::claim(&target, Format::Jsonl).unwrap();
+    let columns = Columns::for_files(&[]);
+    let mut journal = Journal::open(claim, &columns, "key", &mut |_, place| places.push(place)).unwrap();
+    for (number, place) in places.into_iter().enumerate() {
+        assert_eq!(journal.row(place).unwrap(), row(number));
+    }
 }
 
 #[test]
