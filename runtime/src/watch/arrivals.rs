@@ -1,5 +1,5 @@
-//! The files of a folder from one search to the next: a file is finished when its size and its time of change have stayed
-//! the same for a while, by the clock of this process, since the clocks of a share and of this machine may differ.
+//! The files of a folder from one search to the next: a file is finished when its size, its times of change and its inode
+//! have stayed the same for a while, by the clock of this process, since the clocks of a share and of this machine may differ.
 
 use std::collections::HashMap;
 use std::fs::Metadata;
@@ -25,18 +25,34 @@ impl Default for Waiting {
     }
 }
 
-/// The size and the time of change of a file; none of them if it cannot be examined.
+/// The facts by which a change of a file is seen; none of them if it cannot be examined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Stamp {
     bytes: u64,
     modified: Option<SystemTime>,
+    node: Node,
 }
+
+/// Device, inode and time of change of the inode. `cp -p` and rsync set the time of modification, so that other content of
+/// the same size may have the same one; and a file whose permissions change keeps it. Not known on every platform.
+type Node = (u64, u64, i64, i64);
 
 impl Stamp {
     fn new(path: &Path) -> Self {
-        let from = |found: Metadata| Self { bytes: found.len(), modified: found.modified().ok() };
+        let from = |found: Metadata| Self { bytes: found.len(), modified: found.modified().ok(), node: node(&found) };
         path.metadata().map_or_else(|_| Self::default(), from)
     }
+}
+
+#[cfg(unix)]
+fn node(found: &Metadata) -> Node {
+    use std::os::unix::fs::MetadataExt as _;
+    (found.dev(), found.ino(), found.ctime(), found.ctime_nsec())
+}
+
+#[cfg(not(unix))]
+fn node(_: &Metadata) -> Node {
+    Node::default()
 }
 
 /// A file of the folder.
@@ -129,7 +145,7 @@ mod tests {
         /// Searches at a moment: names and their numbers of bytes.
         fn finished(&mut self, seconds: u64, files: &[(&str, u64)]) -> Vec<String> {
             let listed = files.iter().map(|(name, bytes)| {
-                (Stamp { bytes: *bytes, modified: None }, Listed { path: PathBuf::from(name), refused: None })
+                (Stamp { bytes: *bytes, ..Stamp::default() }, Listed { path: PathBuf::from(name), refused: None })
             });
             let found = self.arrivals.take_stamped(listed, self.at(seconds));
             found.into_iter().map(|one| one.path.to_string_lossy().into_owned()).collect()
@@ -157,6 +173,28 @@ mod tests {
         clock.arrivals.done(Path::new("a"));
         assert!(clock.finished(20, &[("a", 2)]).is_empty());
         assert_eq!(clock.finished(30, &[("a", 2)]), ["a"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    #[allow(clippy::unwrap_used)]
+    fn a_change_that_keeps_size_and_time_is_seen() {
+        use std::fs::{self, File, Permissions};
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.bmp");
+        let write = |text: &str| {
+            fs::write(&path, text).unwrap();
+            File::options().write(true).open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            // The clock of a file system may tick a hundred times a second only.
+            std::thread::sleep(Duration::from_millis(30));
+            Stamp::new(&path)
+        };
+        let (first, second) = (write("a"), write("b"));
+        assert_eq!((first.bytes, first.modified), (second.bytes, second.modified));
+        assert_ne!(first, second);
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        assert_ne!(Stamp::new(&path), second);
     }
 
     #[test]
