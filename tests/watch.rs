@@ -298,6 +298,15 @@ fn a_result_file_of_another_bundle_does_not_grow() {
     watch.until("a row", |status| status["scored"] == 1);
     // One process a file.
     crate::support::finish(watch.arguments("scores.csv")).code(2).says(&["another process"]);
+    let (bundle, tile, part) = (fixture().bundle(Kind::Cnn), fixture().tile(1), watch.path("part.csv"));
+    std::os::unix::fs::symlink("scores.csv", watch.path("link.csv")).unwrap();
+    kiln!("score", &bundle, &tile, "--shard", "0/1", "--out", &part).code(0);
+    for name in ["scores.csv", "link.csv"] {
+        let out = watch.path(name);
+        kiln!("score", &bundle, &tile, "--out", &out).code(2).says(&["another process", name]);
+        kiln!("merge", &part, "--out", &out).code(2).says(&["another process", name]);
+        crate::support::finish(watch.arguments(name)).code(2).says(&["another process", name]);
+    }
     watch.signal(Signal::Terminate);
     let before = fs::read(watch.path("scores.csv")).unwrap();
     let out = watch.path("scores.csv");

@@ -10,7 +10,8 @@ use anyhow::Context as _;
 use kiln_files::FileDigest;
 use kiln_runtime::Error;
 use kiln_runtime::score::{
-    self, DigestNow, Listed, ListedTiles, MergeOptions, PartRecord, RowWriter, ScoreRow, Separator, file_digest, merge,
+    self, Columns, DigestNow, Listed, ListedTiles, MergeOptions, PartRecord, RowWriter, ScoreRow, Separator, TargetLock,
+    file_digest, merge,
 };
 use kiln_tile::{Decoder, TileError, TileSource};
 
@@ -82,7 +83,15 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     // A reader of stdout gets all rows or none, so they wait in a file until all parts are checked.
     let scratch = is_stdout.then(tempfile::tempdir).transpose().context("cannot make a folder for temporary files")?;
     let file = scratch.as_ref().map_or_else(|| args.out.clone(), |folder| folder.path().join("rows"));
-    let merged = merge(&args.parts, |columns| RowWriter::to_file(&file, format, columns), options)?;
+    let mut lock = None;
+    let open = |columns: &Columns| {
+        if !is_stdout {
+            lock = Some(TargetLock::acquire(&file)?);
+        }
+        RowWriter::to_file(&file, format, columns)
+    };
+    let merged = merge(&args.parts, open, options)?;
+    drop(lock);
     out.note(format_args!(
         "{} parts, {} tiles: {} with a score, {} without",
         merged.parts, merged.tiles, merged.scored, merged.failed

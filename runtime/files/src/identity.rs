@@ -30,12 +30,25 @@ impl FileIdentity {
     pub fn from_path(path: &Path) -> io::Result<Self> {
         #[cfg(unix)]
         {
-            use std::os::unix::fs::MetadataExt as _;
-            let metadata = std::fs::metadata(path)?;
-            Ok(Self((metadata.dev(), metadata.ino())))
+            std::fs::metadata(path).map(|metadata| Self::new(&metadata))
         }
         #[cfg(not(unix))]
         path.canonicalize().map(Self)
+    }
+
+    /// Returns the identity of an open file.
+    ///
+    /// # Errors
+    /// The file system's error.
+    #[cfg(unix)]
+    pub fn from_file(file: &std::fs::File) -> io::Result<Self> {
+        file.metadata().map(|metadata| Self::new(&metadata))
+    }
+
+    #[cfg(unix)]
+    fn new(metadata: &std::fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        Self((metadata.dev(), metadata.ino()))
     }
 }
 
@@ -60,6 +73,8 @@ mod tests {
             std::fs::hard_link(here.join("tile.png"), here.join("hard")).unwrap();
             assert_eq!(identity("tile.png"), identity("link"));
             assert_eq!(identity("tile.png"), identity("hard"));
+            let opened = FileIdentity::from_file(&std::fs::File::open(here.join("tile.png")).unwrap());
+            assert_eq!(identity("tile.png"), opened.unwrap());
         }
         assert_eq!(FileIdentity::from_path(&here.join("missing")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }

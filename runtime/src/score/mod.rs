@@ -32,7 +32,7 @@ pub use part::{PartRecord, ScoredBy, list_digest};
 pub use pipeline::{PipelineOptions, Summary, run};
 pub use probe::{PROBED_BATCHES, Probe, probe};
 pub use read::rows;
-pub use resume::{Found, Journal, JournalClaim, Kept, ResumableFile, Resume, run_key};
+pub use resume::{Found, Journal, JournalClaim, Kept, ResumableFile, Resume, TargetLock, run_key};
 pub use row::{OK, ScoreRow};
 pub use sessions::{Layout, MAX_STREAMS, open_sessions};
 pub use shard::Shard;

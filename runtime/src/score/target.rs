@@ -20,8 +20,8 @@ pub(super) enum Target {
 impl Target {
     /// A file that will replace `path`.
     pub(super) fn file(path: &Path) -> Result<Self> {
-        // A link is followed to the file that it stands for; a device or a folder must not be renamed away.
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        // The file behind a link is replaced, not the link; a device or a folder must not be renamed away.
+        let path = followed(path);
         can_be_file(&path)?;
         let scratch = publish::scratch_file(&path).map_err(|source| Error::Write { path: path.clone(), source })?;
         Ok(Self::File { path, scratch: BufWriter::new(scratch) })
@@ -50,6 +50,21 @@ impl Target {
             Self::Stream(_) => PathBuf::from("the output stream"),
         }
     }
+}
+
+/// Most links in a row that are followed, as on Linux.
+const MAX_LINKS: usize = 40;
+
+/// The file that a path stands for: the path itself, or the target of a link, also if nothing is there yet.
+pub(super) fn followed(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        match path.read_link() {
+            Ok(to) => path = path.parent().unwrap_or(Path::new("")).join(to),
+            Err(_) => break,
+        }
+    }
+    path
 }
 
 /// Refuses a folder or a device as the place of a result file.

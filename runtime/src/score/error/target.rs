@@ -13,7 +13,7 @@ pub enum TargetError {
         path: PathBuf,
     },
     /// A result file that another process is writing.
-    #[error("{}: another process is scoring into this file", path.display())]
+    #[error("{}: another process is writing this file", path.display())]
     InUse {
         /// The result file.
         path: PathBuf,

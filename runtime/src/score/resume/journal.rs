@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::progress::{line_of, whole_row};
+use super::{TargetLock, beside};
 use crate::score::error::TargetError;
 use crate::score::growing::GrowingFile;
 use crate::score::target::can_be_file;
@@ -41,6 +42,7 @@ pub struct Journal {
     count: usize,
     /// Bytes of the journal.
     end: u64,
+    _lock: TargetLock,
 }
 
 /// A result file that no other process writes, before its rows are read.
@@ -51,6 +53,7 @@ pub struct JournalClaim {
     format: Format,
     /// The first line of the journal; none for a new one.
     head: Option<Head>,
+    lock: TargetLock,
 }
 
 impl Journal {
@@ -69,15 +72,13 @@ impl Journal {
             return Err(not_watched().into());
         }
         let failed = |source| Error::Write { path: path.clone(), source };
+        let lock = TargetLock::acquire(target)?;
         let file = open(&path).map_err(failed)?;
-        if file.try_lock().is_err() {
-            return Err(TargetError::InUse { path: target.to_owned() }.into());
-        }
         let head = read_head(&file, &path).map_err(failed)??;
         if head.is_none() && has_rows {
             return Err(not_watched().into());
         }
-        Ok(JournalClaim { file, target: target.to_owned(), format, head, path })
+        Ok(JournalClaim { file, target: target.to_owned(), format, head, path, lock })
     }
 
     /// Opens the journal of a claimed file, and passes every earlier row to `on_row`, with its place for
@@ -92,7 +93,7 @@ impl Journal {
         key: &str,
         on_row: &mut dyn FnMut(ScoreRow, u64),
     ) -> Result<Self> {
-        let JournalClaim { path, mut file, target, format, head: found } = claim;
+        let JournalClaim { path, mut file, target, format, head: found, lock } = claim;
         let head = Head { watch: FORMAT, run: key.to_owned() };
         match found {
             Some(found) if found == head => {}
@@ -104,17 +105,15 @@ impl Journal {
         let growing = GrowingFile::new(result.try_clone().map_err(unwritable)?);
         let mut rows = RowWriter::to_stream(Box::new(growing), format, columns)?;
         let (count, end) = replay(&mut file, &path, &mut rows, on_row)?;
-        let mut this = Self { path, file, result, target, rows, count, end };
+        let mut this = Self { path, file, result, target, rows, count, end, _lock: lock };
         this.cut_result().map_err(|source| Error::Write { path: this.target.clone(), source })?;
         Ok(this)
     }
 
-    /// The journal of a result file: the same name and `.watch`.
+    /// The journal of a result file: the same name and `.watch`. For a link, it is beside the file that the link leads to.
     #[must_use]
     pub fn path_of(target: &Path) -> PathBuf {
-        let mut name = target.as_os_str().to_owned();
-        name.push(".watch");
-        PathBuf::from(name)
+        beside(target, ".watch")
     }
 
     /// Rows so far.
@@ -193,7 +192,7 @@ impl Journal {
 }
 
 /// Opens a file to read and write, and makes it and its folder if there is none.
-fn open(path: &Path) -> io::Result<File> {
+pub(super) fn open(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)?;
     }

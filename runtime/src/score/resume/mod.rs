@@ -4,9 +4,10 @@
 //! scored, so that neither times nor names decide. Other tiles, and tiles without a score, are scored again.
 
 mod journal;
+mod lock;
 mod progress;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -15,8 +16,10 @@ use kiln_files::digest::sha256_hex;
 use kiln_tile::TileSource;
 
 pub use self::journal::{Journal, JournalClaim};
+pub use self::lock::TargetLock;
 use self::progress::{Earlier, EarlierRow, FORMAT, Head, is_progress, line_of, whole_row};
 use super::error::TargetError;
+use super::target::followed;
 use super::unchanged::{Compared, compare};
 use super::{Columns, Format, RowWriter, ScoreRow};
 use crate::bundle::Manifest;
@@ -51,6 +54,8 @@ pub struct ResumableFile {
     target: PathBuf,
     progress: PathBuf,
     file: BufWriter<File>,
+    /// Held until the result file is in place and its progress is removed.
+    _lock: TargetLock,
     format: Format,
     columns: Columns,
     /// The offset of each tile's row in the progress file; none for a tile that is not scored yet.
@@ -116,11 +121,8 @@ impl ResumableFile {
         drop(RowWriter::to_file(target, format, columns)?);
         let progress = Self::progress_of(target);
         let failed = |source| Error::Write { path: progress.clone(), source };
-        let mut options = OpenOptions::new();
-        let mut file = options.read(true).write(true).create(true).truncate(false).open(&progress).map_err(failed)?;
-        if file.try_lock().is_err() {
-            return Err(TargetError::InUse { path: target.to_owned() }.into());
-        }
+        let lock = TargetLock::acquire(target)?;
+        let mut file = lock.file().try_clone().map_err(failed)?;
         if !is_progress(&file).map_err(failed)? {
             return Err(TargetError::ForeignProgress { path: progress }.into());
         }
@@ -143,7 +145,7 @@ impl ResumableFile {
         let todo = (0..tiles.len()).filter(|place| rows[*place].is_none()).collect();
         let (target, columns) = (target.to_owned(), columns.clone());
         let file = BufWriter::new(file);
-        let mut this = Self { target, progress, file, format, columns, rows, todo, done: 0, end };
+        let mut this = Self { target, progress, file, _lock: lock, format, columns, rows, todo, done: 0, end };
         if end == 0 {
             let line = serde_json::to_vec(&head).map_err(|error| this.failed(error.into()))?;
             this.write_line(line)?;
@@ -153,12 +155,11 @@ impl ResumableFile {
         Ok((this, found))
     }
 
-    /// The progress file of a result file: the same name and `.progress`.
+    /// The progress file of a result file: the same name and `.progress`. For a link, it is beside the file that the link
+    /// leads to.
     #[must_use]
     pub fn progress_of(target: &Path) -> PathBuf {
-        let mut name = target.as_os_str().to_owned();
-        name.push(".progress");
-        PathBuf::from(name)
+        beside(target, ".progress")
     }
 
     /// The tiles to score, by their places in the list, in rising order.
@@ -227,6 +228,13 @@ impl ResumableFile {
         std::fs::remove_file(&self.progress).map_err(|source| self.failed(source))?;
         Ok(digests)
     }
+}
+
+/// The file beside a result file, or beside the one that a link leads to, with this ending of its name.
+fn beside(target: &Path, ending: &str) -> PathBuf {
+    let mut name = followed(target).into_os_string();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 /// Keeps the rows with a score whose tiles have the bytes that were scored.
