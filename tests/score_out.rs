@@ -80,7 +80,17 @@ fn an_input_of_a_scoring_is_never_written_over() {
         outs.push((vec!["."], "link.csv", "--batch=1", "is the tile"));
         outs.push((vec!["a.png"], "linked/scores.csv", "--batch=1", "is in the bundle"));
     }
+    fs::write(here.join("providers.csv"), "- cpu\n").unwrap();
+    outs.push((vec!["a.png"], "providers.csv", "--provider=@providers.csv", "is the provider list"));
     let before = contents(here);
+    #[cfg(unix)]
+    {
+        let mut score = command();
+        score.current_dir(here).arg("score").arg(&bundle).args(["-", "--out", "list.csv"]);
+        let output = score.stdin(fs::File::open(here.join("list.csv")).unwrap()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains("is the list on standard input"), "{said}");
+    }
     for (inputs, out, more, says) in outs {
         let mut score = command();
         score.current_dir(here).arg("score").arg(&bundle).args(inputs).args(["--out", out, more]);
@@ -99,6 +109,9 @@ fn no_verb_writes_over_its_inputs() {
     let list = tiles.join("tiles.csv");
     let part = here.join("part.csv");
     kiln!("score", &bundle, fixture.tile(0), "--shard", "0/1", "--out", &part).code(0);
+    let (scored, part_of_scored) = (here.join("scored.png"), here.join("part-of-scored.csv"));
+    fs::copy(fixture.tile(0), &scored).unwrap();
+    kiln!("score", &bundle, &scored, "--shard", "0/1", "--out", &part_of_scored).code(0);
     let nested = copy(&fixture.bundle(Kind::Cnn), &here.join("reports/bundle"));
     let report = here.join("reports");
     fs::write(report.join("bench.json"), "{}").unwrap();
@@ -107,6 +120,7 @@ fn no_verb_writes_over_its_inputs() {
     kiln!("merge", &part, "--out", &part).code(2).says(&["is the part"]);
     let record = here.join("part.csv.shard.json");
     kiln!("merge", &part, "--out", record, "--format", "csv").code(2).says(&["is the record"]);
+    kiln!("merge", &part_of_scored, "--out", &scored, "--format", "csv").code(2).says(&["is the tile"]);
     kiln!("evaluate", &run, "--out", &run).code(2).says(&["is the run"]);
     kiln!("evaluate", &bundle, "--data", &tiles, "--out", bundle.join("report")).code(2).says(&["is in the bundle"]);
     kiln!("bench", &bundle, "--out", &bundle, quick[0], quick[1]).code(2).says(&["is in the bundle"]);

@@ -277,6 +277,11 @@ fn what_cannot_be_watched_is_refused_before_anything_is_written() {
     run(&["--out", "scores.csv", "--restart"]).code(2).says(&["cannot be used with"]);
     run(&["--out", "scores.csv", "--interval", "soon"]).code(2).says(&["200ms"]);
     run(&["--out", "scores.csv", "--status", "scores.csv"]).code(2).says(&["name another"]);
+    run(&["--out", "scores.csv", "--status", "scores.csv.progress"]).code(2).says(&["name another"]);
+    fs::copy(fixture().tile(0), watch.path("in/t.png")).unwrap();
+    run(&["--out", "scores.csv", "--status", "in/t.png"]).code(2).says(&["not a status file", "hint: name another"]);
+    assert_eq!(fs::read(watch.path("in/t.png")).unwrap(), fs::read(fixture().tile(0)).unwrap());
+    fs::remove_file(watch.path("in/t.png")).unwrap();
     let missing = watch.path("missing");
     let out = watch.path("x.csv");
     kiln!("score", &bundle, "tile.png", "--watch", &missing, "--out", &out).code(2).says(&["cannot be used with"]);

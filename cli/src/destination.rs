@@ -50,10 +50,23 @@ impl<'a> Destination<'a> {
         Ok(())
     }
 
+    /// Refuses a target that standard input is read from; `what` names its content in the error.
+    pub(crate) fn is_not_stdin(&self, what: &str) -> Result<()> {
+        if self.exists() && stdin() == self.identity {
+            return Err(self.refused(&format!("is {what} on standard input, which would be overwritten")));
+        }
+        Ok(())
+    }
+
+    /// True if another path names the same file, also if nothing is there yet.
+    pub(crate) fn is_at(&self, other: &Path) -> bool {
+        place(self.path) == place(other)
+    }
+
     /// Refuses a target that another flag names too.
     #[cfg_attr(not(feature = "slide"), allow(dead_code))]
     pub(crate) fn is_not_target(&self, flag: &str, other: &Path) -> Result<()> {
-        if place(self.path) == place(other) {
+        if self.is_at(other) {
             return Err(self.refused(&format!("{flag} names this path too")));
         }
         Ok(())
@@ -129,6 +142,19 @@ pub(crate) fn first_other(folder: &Path, files: &[&str]) -> io::Result<Option<Os
         }
     }
     Ok(None)
+}
+
+/// The file that standard input is read from; `None` if the platform does not tell it.
+#[cfg(unix)]
+fn stdin() -> Option<FileIdentity> {
+    use std::os::fd::AsFd as _;
+    let opened = io::stdin().as_fd().try_clone_to_owned().ok()?;
+    FileIdentity::from_file(&opened.into()).ok()
+}
+
+#[cfg(not(unix))]
+fn stdin() -> Option<FileIdentity> {
+    None
 }
 
 /// The path with links and `..` resolved, as far as it exists.

@@ -1,7 +1,7 @@
 //! The arguments by which `verify`, `score` and `bench` reach running model servers, and the connection that they make.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kiln_runtime::Bundle;
@@ -70,6 +70,11 @@ impl<'a> ServersReport<'a> {
 }
 
 impl EndpointArgs {
+    /// The file of trusted certificates.
+    pub(super) fn ca(&self) -> Option<&Path> {
+        self.ca.as_deref()
+    }
+
     /// True if servers were named.
     pub(super) fn is_named(&self) -> bool {
         !self.endpoint.is_empty()

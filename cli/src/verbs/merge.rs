@@ -1,6 +1,6 @@
 //! `kiln merge`: joins the parts of a sharded scoring run into one file.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use kiln_files::FileDigest;
 use kiln_runtime::Error;
 use kiln_runtime::score::{
-    self, Columns, DigestNow, Listed, ListedTiles, MergeOptions, PartRecord, RowWriter, ScoreRow, Separator, TargetLock,
+    self, Columns, DigestNow, Format, Listed, ListedTiles, MergeOptions, PartRecord, RowWriter, ScoreRow, Separator, TargetLock,
     file_digest, merge,
 };
 use kiln_tile::{Decoder, TileError, TileSource};
@@ -168,8 +168,33 @@ fn refuse_inputs(args: &Args, tiles: &[Listed]) -> Result<(), Refused> {
     for list in args.list.iter().filter_map(|input| score::list_file(input)) {
         target.is_not("the list", &list)?;
     }
+    if args.list.iter().any(|input| input.as_os_str() == score::STDIN) {
+        target.is_not_stdin("the list")?;
+    }
+    // Where nothing is there, nothing is overwritten: a long list is not gone through.
     if target.exists() {
         tiles.iter().try_for_each(|tile| target.is_not("the tile", &tile.path))?;
+        refuse_scored(&target, &args.parts)?;
+    }
+    Ok(())
+}
+
+/// Refuses to write over a tile or a slide that the parts have rows of. Parts that cannot be read are left to the merge.
+fn refuse_scored(target: &Destination<'_>, parts: &[PathBuf]) -> Result<(), Refused> {
+    let mut slides = HashSet::new();
+    for part in parts {
+        let (Ok(record), Some(format)) = (PartRecord::read(part), Format::from_path(part)) else { continue };
+        let Ok(rows) = score::rows(part, format, &record.columns()) else { continue };
+        for row in rows.map_while(Result::ok) {
+            match row.tile {
+                None => target.is_not("the tile", Path::new(&row.path))?,
+                Some(tile) if slides.contains(&tile.slide) => {}
+                Some(tile) => {
+                    target.is_not("the slide", Path::new(&tile.slide))?;
+                    slides.insert(tile.slide);
+                }
+            }
+        }
     }
     Ok(())
 }

@@ -43,6 +43,11 @@ impl VerifySignature {
 }
 
 impl RequiredSignature {
+    /// No files.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        std::iter::empty()
+    }
+
     /// False: no signature can be required.
     #[cfg(feature = "endpoint")]
     pub(super) fn is_required(&self) -> bool {

@@ -1,5 +1,7 @@
 //! The flags for the execution providers, which every verb that runs a graph has.
 
+use std::path::Path;
+
 use kiln_runtime::provider::ShapeProfile;
 use kiln_runtime::{Bundle, Providers, SessionOptions};
 
@@ -31,6 +33,11 @@ pub(crate) struct ProviderOptionArgs {
 }
 
 impl ProviderArgs {
+    /// The file of the list, if it is `@FILE`.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.provider.strip_prefix('@').map(Path::new)
+    }
+
     /// The list with its options.
     pub(crate) fn providers(&self) -> kiln_runtime::Result<Providers> {
         self.more.providers(&self.provider)

@@ -156,6 +156,17 @@ fn decoder(args: &Args, bundle: &Bundle) -> Decoder {
     Decoder { policy: args.size_policy.unwrap_or(spec.size_policy), ..spec.decoder() }
 }
 
+/// Refuses to write over a list, or over another file that a flag names as input.
+fn refuse_named(args: &Args, target: &Destination<'_>) -> Result<(), Refused> {
+    for list in args.inputs.iter().filter_map(|input| score::list_file(input)) {
+        target.is_not("the list", &list)?;
+    }
+    if args.inputs.iter().any(|input| input.as_os_str() == score::STDIN) {
+        target.is_not_stdin("the list")?;
+    }
+    args.more_inputs().try_for_each(|(kind, file)| target.is_not(kind, file))
+}
+
 /// Refuses to write over a tile, a list or the bundle. The files beside the result count too.
 fn refuse_inputs(args: &Args, tiles: &[Listed]) -> Result<(), Refused> {
     let Some(file) = &args.out else { return Ok(()) };
@@ -166,9 +177,7 @@ fn refuse_inputs(args: &Args, tiles: &[Listed]) -> Result<(), Refused> {
     for file in &files {
         let target = Destination::new("--out", file);
         target.is_not_in("the bundle", &args.bundle)?;
-        for list in args.inputs.iter().filter_map(|input| score::list_file(input)) {
-            target.is_not("the list", &list)?;
-        }
+        refuse_named(args, &target)?;
         // Where nothing is there, nothing is overwritten: a long list is not gone through.
         if target.exists() {
             tiles.iter().try_for_each(|tile| target.is_not("the tile", &tile.path))?;

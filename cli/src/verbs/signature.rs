@@ -56,6 +56,11 @@ impl VerifySignature {
 }
 
 impl RequiredSignature {
+    /// The files of the key and of the signature, as far as they are named.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        [&self.require_signature, &self.signature].into_iter().filter_map(Option::as_deref)
+    }
+
     /// True if `--require-signature` was given.
     #[cfg(feature = "endpoint")]
     pub(super) fn is_required(&self) -> bool {

@@ -1,7 +1,7 @@
 //! The arguments of `kiln score`.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -149,6 +149,13 @@ pub(super) struct SlideArgs {
 }
 
 impl Args {
+    /// The files that are read beside tiles and bundle, each with its kind for errors.
+    pub(super) fn more_inputs(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let provider = self.provider.file().map(|file| ("the provider list", file));
+        let signature = self.signature.files().map(|file| ("the key or signature", file));
+        provider.into_iter().chain(signature).chain(self.endpoint.ca().map(|file| ("the certificates", file)))
+    }
+
     /// Threads in all.
     pub(super) fn threads(&self) -> usize {
         self.threads.unwrap_or_else(cores)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use kiln_runtime::Bundle;
-use kiln_runtime::score::{self, Columns, Format, ResumableFile};
+use kiln_runtime::score::{Columns, Format, ResumableFile};
 use kiln_slide::openslide::Library;
 use kiln_slide::{ListLimits, RESOLUTION_TOLERANCE, ReadOptions, SlideRow, SlideTiles, TileList, Tiling};
 use kiln_tile::SlideTile;
@@ -13,7 +13,7 @@ use kiln_tile::SlideTile;
 use super::args::Args;
 use super::loading::while_loading;
 use super::slide_inputs::SlideInputs;
-use super::{ScoreSource, score_source};
+use super::{ScoreSource, refuse_named, score_source};
 use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -244,8 +244,7 @@ fn refuse_inputs(args: &Args, inputs: &SlideInputs, target: &Target, tiles: &[Sl
     for file in [rows.clone(), ResumableFile::progress_of(rows)].into_iter().chain(table) {
         let file = Destination::new("--out", &file);
         file.is_not_in("the bundle", &args.bundle)?;
-        let mut files = args.inputs.iter().filter_map(|input| score::list_file(input));
-        files.try_for_each(|list| file.is_not("the list", &list))?;
+        refuse_named(args, &file)?;
         let mut named = inputs.lists.iter().chain(inputs.slides.iter().map(|argument| &argument.path));
         named.try_for_each(|input| file.is_not("the input", input))?;
         mask.iter().try_for_each(|mask| file.is_not("the mask", mask))?;

@@ -1,5 +1,6 @@
 //! `kiln score --watch`: scores the tiles that arrive in a folder until the process is asked to end.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
@@ -10,7 +11,7 @@ use kiln_files::digest::sha256_file;
 use kiln_files::text::escaped;
 use kiln_files::time::Timestamp;
 use kiln_runtime::bundle::MANIFEST;
-use kiln_runtime::score::{self, Columns, Format, Journal, JournalClaim, ListedTiles, PipelineOptions};
+use kiln_runtime::score::{self, Columns, Format, Journal, JournalClaim, ListedTiles, PipelineOptions, ResumableFile};
 use kiln_runtime::watch::{FolderWatch, Outcome, Round, State, Status, Waiting};
 use kiln_runtime::{Bundle, DecisionRule, Error, Scorer};
 use serde_json::{Map, Value, json};
@@ -35,7 +36,7 @@ pub(super) fn run(args: &Args, folder: &Path, out: &Output) -> anyhow::Result<Ex
     };
     let stop = stop_requested();
     let file = args.watch.status.clone().unwrap_or_else(|| beside(&target, ".status.json"));
-    refuse_targets(args, [target.clone(), Journal::path_of(&target), file.clone()])?;
+    refuse_targets(args, &target, &file)?;
     // Before the status file, which is that of the process whose rows these are.
     let claim = Journal::claim(&target, format)?;
     let bundle = super::open(args, out)?;
@@ -95,15 +96,25 @@ fn beside(target: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn refuse_targets(args: &Args, files: [PathBuf; 3]) -> anyhow::Result<()> {
-    for (flag, file) in ["--out", "--out", "--status"].into_iter().zip(&files) {
+/// Refuses targets in the bundle, and a status file that would replace another file. An earlier file of rows has its own
+/// check: see [`Journal::claim`].
+fn refuse_targets(args: &Args, target: &Path, status: &Path) -> anyhow::Result<()> {
+    let rows = [target.to_owned(), Journal::path_of(target), ResumableFile::progress_of(target)];
+    for (flag, file) in rows.iter().map(|file| ("--out", file.as_path())).chain([("--status", status)]) {
         Destination::new(flag, file).is_not_in("the bundle", &args.bundle)?;
     }
-    let [target, journal, status] = &files;
-    if status == target || status == journal {
-        bail!("--status {} is the file of the rows, or its journal; name another one", status.display());
+    let destination = Destination::new("--status", status);
+    if rows.iter().any(|file| destination.is_at(file)) {
+        bail!("--status {} is the file of the rows, its journal or its lock; name another one", status.display());
     }
-    Ok(())
+    match Status::read(status) {
+        Ok(_) => Ok(()),
+        Err(Error::Read { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => bail!(
+            "{}; --status replaces nothing but an earlier status file\nhint: name another file with --status",
+            kiln_runtime::chain(&error)
+        ),
+    }
 }
 
 fn fields<const N: usize>(counts: [(&str, usize); N]) -> Map<String, Value> {
