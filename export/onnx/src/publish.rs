@@ -13,11 +13,11 @@ pub(crate) fn scratch_file(target: &Path) -> io::Result<NamedTempFile> {
     let prefix = format!(".{}.", target.file_name().unwrap_or_default().to_string_lossy());
     let mut builder = Builder::new();
     builder.prefix(&prefix).suffix(".partial");
-    // Scratch files are private by default; a model is as readable as any file of the user's.
+    // Scratch files are private by default; a model is as readable as any file of the user's, by the umask.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(fs::Permissions::from_mode(0o644));
+        builder.permissions(fs::Permissions::from_mode(0o666));
     }
     builder.tempfile_in(folder)
 }

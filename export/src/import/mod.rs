@@ -29,6 +29,8 @@ mod threshold;
 mod tiles;
 mod untouched;
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use kiln_files::publish::Staged;
@@ -261,11 +263,12 @@ fn tile_set(data: Option<&Data>, reference: Option<&Reference>) -> Result<TileSe
     }
 }
 
-/// Copies the files that hold weights.
+/// Copies the files that hold weights, not their permissions: all files of a bundle have the same.
 fn copy_weights(foreign: &Foreign, folder: &Path) -> Result<()> {
     for file in &foreign.external {
         let target = folder.join(&file.name);
-        std::fs::copy(&file.source, &target).map_err(BundleError::io(&file.source))?;
+        let copied = File::open(&file.source).and_then(|mut source| io::copy(&mut source, &mut File::create(&target)?));
+        copied.map_err(BundleError::io(&file.source))?;
     }
     Ok(())
 }

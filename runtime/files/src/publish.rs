@@ -17,20 +17,23 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, is_separator};
 
 use tempfile::{Builder, NamedTempFile, TempDir};
 
 /// Suffix of the names of scratch files and folders.
 const SCRATCH: &str = ".partial";
 
-/// Writes a whole file, replacing an existing one.
+/// Most bytes of a name: file systems allow 255, and a scratch file has a dot before the name, and a dot, six random
+/// characters and the suffix behind it.
+const MAX_NAME: usize = 255 - 1 - 1 - 6 - SCRATCH.len();
+
+/// Writes a whole file, replacing an existing one, whose permissions it keeps.
 ///
 /// # Errors
-/// `InvalidInput` if the target is a folder, a device or a pipe, else the file system's error; the target is then
-/// unchanged.
+/// As [`can_be_written`], else the file system's error; the target is then unchanged.
 pub fn write_file(target: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut scratch = scratch_file(target)?;
     scratch.write_all(bytes)?;
@@ -40,22 +43,78 @@ pub fn write_file(target: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Creates a scratch file beside `target`, for a writer that streams. Pass it to [`publish_file`] when it is complete.
 ///
 /// # Errors
-/// `InvalidInput` if the target is a folder, a device or a pipe, else the file system's error.
+/// As [`can_be_written`], else the file system's error.
 pub fn scratch_file(target: &Path) -> io::Result<NamedTempFile> {
-    if target.metadata().is_ok_and(|there| !there.is_file()) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file, so it cannot be replaced by one"));
-    }
+    can_be_written(target)?;
     let folder = folder_of(target);
     fs::create_dir_all(folder)?;
-    Builder::new().prefix(&prefix(target)).suffix(SCRATCH).tempfile_in(folder)
+    let prefix = prefix(target);
+    let mut builder = Builder::new();
+    builder.prefix(&prefix).suffix(SCRATCH);
+    // As of a file that is created in the usual way: the system takes from it what the user's umask withholds.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
 }
 
-/// Renames a complete scratch file to `target`.
+/// Checks that a file can be written to a path, as far as that is known before it is written.
+///
+/// # Errors
+/// `InvalidInput` with the reason: the target is a folder, a device, a pipe or a write-protected file, its path names a
+/// folder or leads through a file, or its name is too long.
+pub fn can_be_written(target: &Path) -> io::Result<()> {
+    if let Ok(there) = target.metadata() {
+        if !there.is_file() {
+            return Err(invalid("not a regular file, so it cannot be replaced by one"));
+        }
+        if is_write_protected(&there) {
+            return Err(invalid("the file is write-protected, so it is not replaced"));
+        }
+    }
+    let ends_with_separator = target.as_os_str().as_encoded_bytes().last().is_some_and(|last| is_separator(*last as char));
+    if ends_with_separator || target.file_name().is_none() {
+        return Err(invalid("the path names a folder, and a file is expected"));
+    }
+    can_be_made(target)
+}
+
+/// Refuses a path through a file, and a name without room for the ends of the scratch file's name.
+fn can_be_made(target: &Path) -> io::Result<()> {
+    let length = target.file_name().unwrap_or_default().len();
+    if length > MAX_NAME {
+        return Err(invalid(&format!("the name has {length} bytes, and at most {MAX_NAME} are possible")));
+    }
+    let above = target.ancestors().skip(1).find_map(|above| Some((above, above.metadata().ok()?)));
+    match above {
+        Some((above, there)) if !there.is_dir() => Err(invalid(&format!("{} is not a folder", above.display()))),
+        _ => Ok(()),
+    }
+}
+
+fn invalid(reason: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, reason)
+}
+
+/// True if the owner of a file may not write to it. A rename replaces such a file too, so it is checked.
+fn is_write_protected(file: &Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.permissions().mode() & 0o200 == 0
+    }
+    #[cfg(not(unix))]
+    file.permissions().readonly()
+}
+
+/// Renames a complete scratch file to `target`. It gets the permissions of a file that it replaces.
 ///
 /// # Errors
 /// The file system's error; the target is then unchanged.
 pub fn publish_file(scratch: NamedTempFile, target: &Path) -> io::Result<()> {
-    set_usual_permissions(scratch.as_file())?;
+    keep_permissions(scratch.path(), target)?;
     scratch.as_file().sync_all()?;
     scratch.persist(target).map_err(|error| error.error)?;
     sync_dir(folder_of(target))
@@ -94,8 +153,9 @@ impl Staged {
     /// Creates an empty scratch folder beside `target`.
     ///
     /// # Errors
-    /// The file system's error.
+    /// `InvalidInput` if the path leads through a file or the name is too long, else the file system's error.
     pub fn beside(target: &Path) -> io::Result<Self> {
+        can_be_made(target)?;
         let folder = folder_of(target);
         fs::create_dir_all(folder)?;
         let scratch = Builder::new().prefix(&prefix(target)).suffix(SCRATCH).tempdir_in(folder)?;
@@ -108,7 +168,8 @@ impl Staged {
         self.scratch.path()
     }
 
-    /// Syncs the folder and renames it to the target. With `replace`, it replaces an existing folder: on Linux the two are
+    /// Syncs the folder and renames it to the target. With `replace`, it replaces an existing folder, whose permissions it
+    /// gets: on Linux the two are
     /// exchanged in one step; elsewhere the old one is renamed first and removed last, so that one of the two is always
     /// whole.
     ///
@@ -116,7 +177,7 @@ impl Staged {
     /// `AlreadyExists` if the target exists and `replace` is false, else the file system's error.
     pub fn publish(self, replace: bool) -> io::Result<()> {
         sync_tree(self.scratch.path())?;
-        set_usual_folder_permissions(self.scratch.path())?;
+        keep_permissions(self.scratch.path(), &self.target)?;
         let folder = folder_of(&self.target).to_owned();
         let old = match (self.target.symlink_metadata().is_ok(), replace) {
             (true, false) => return Err(io::Error::new(io::ErrorKind::AlreadyExists, "already exists")),
@@ -201,23 +262,14 @@ fn prefix(target: &Path) -> String {
     format!(".{}.", target.file_name().unwrap_or_default().to_string_lossy())
 }
 
-/// Gives a scratch file, which is private while it is written, the permissions of an ordinary file.
-fn set_usual_permissions(file: &File) -> io::Result<()> {
+/// Gives a scratch file or folder the permissions of what it will replace, if anything is there.
+fn keep_permissions(scratch: &Path, target: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    {
+    if let Ok(there) = target.metadata() {
         use std::os::unix::fs::PermissionsExt as _;
-        file.set_permissions(fs::Permissions::from_mode(0o644))?;
+        // Without the bits that run a file as another user: its content is another one.
+        fs::set_permissions(scratch, fs::Permissions::from_mode(there.permissions().mode() & 0o777))?;
     }
-    let _ = file;
-    Ok(())
-}
-
-fn set_usual_folder_permissions(folder: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
-    }
-    let _ = folder;
+    let _ = (scratch, target);
     Ok(())
 }

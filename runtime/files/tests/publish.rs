@@ -66,16 +66,80 @@ fn a_folder_that_is_there_gives_way_only_when_asked() {
     assert_eq!(names(folder.path()), ["bundle"]);
 }
 
+/// The permissions of a file or folder.
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
 #[cfg(unix)]
 #[test]
-fn what_is_published_is_as_readable_as_any_file() {
-    use std::os::unix::fs::PermissionsExt as _;
+fn what_is_published_has_the_permissions_of_any_file() {
     let folder = tempfile::tempdir().unwrap();
-    let target = folder.path().join("bundle");
-    let staged = Staged::beside(&target).unwrap();
-    fs::write(staged.path().join("model.onnx"), b"x").unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("usual"), "x").unwrap();
+    fs::create_dir(at("usual-folder")).unwrap();
+    write_file(&at("file"), b"x").unwrap();
+    let staged = Staged::beside(&at("bundle")).unwrap();
+    fs::write(staged.path().join("manifest.json"), b"x").unwrap();
+    write_file(&staged.path().join("golden.npz"), b"x").unwrap();
     staged.publish(false).unwrap();
-    assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o755);
+    for name in ["file", "bundle/manifest.json", "bundle/golden.npz"] {
+        assert_eq!(mode(&at(name)), mode(&at("usual")), "{name}");
+    }
+    assert_eq!(mode(&at("bundle")), mode(&at("usual-folder")));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_replaced_keeps_its_permissions_and_a_protected_file_its_content() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for kept in [0o600, 0o664] {
+        fs::write(at("file"), "old").unwrap();
+        set_mode(&at("file"), kept);
+        write_file(&at("file"), b"new").unwrap();
+        assert_eq!((mode(&at("file")), fs::read(at("file")).unwrap()), (kept, b"new".to_vec()));
+    }
+    fs::create_dir(at("bundle")).unwrap();
+    set_mode(&at("bundle"), 0o700);
+    Staged::beside(&at("bundle")).unwrap().publish(true).unwrap();
+    assert_eq!(mode(&at("bundle")), 0o700);
+    set_mode(&at("file"), 0o444);
+    let error = write_file(&at("file"), b"newer").unwrap_err();
+    assert!(error.kind() == ErrorKind::InvalidInput && error.to_string().contains("write-protected"), "{error}");
+    assert_eq!(fs::read(at("file")).unwrap(), b"new");
+}
+
+#[test]
+fn a_path_that_can_be_no_file_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("a.png"), "x").unwrap();
+    let long = "x".repeat(240);
+    let cases = [
+        ("a.png/x.csv", "a.png is not a folder"),
+        ("a.png/b/x.csv", "a.png is not a folder"),
+        ("new.csv/", "names a folder"),
+        ("..", "not a regular file"),
+        (long.as_str(), "the name has 240 bytes"),
+    ];
+    for (name, reason) in cases {
+        let error = write_file(&at(name), b"x").unwrap_err();
+        assert!(error.kind() == ErrorKind::InvalidInput && error.to_string().contains(reason), "{name}: {error}");
+    }
+    for name in ["a.png/bundle", long.as_str()] {
+        assert_eq!(Staged::beside(&at(name)).unwrap_err().kind(), ErrorKind::InvalidInput, "{name}");
+    }
+    write_file(&at(&long[1..]), b"x").unwrap();
+    assert_eq!(names(folder.path()), ["a.png", &long[1..]]);
 }
 
 #[cfg(unix)]
