@@ -30,6 +30,34 @@ fn a_name_that_promises_no_format_or_another_one_is_refused_before_any_work() {
 }
 
 #[test]
+fn a_path_that_can_be_no_file_is_refused_before_any_work() {
+    let (bundle, folder) = (fixture().bundle(Kind::Cnn), scratch());
+    fs::write(folder.path().join("a.png"), "x").unwrap();
+    let long = format!("{}.csv", "x".repeat(245));
+    for (name, says) in [("a.png/x.csv", "is not a folder"), ("new.csv/", "names a folder"), (&long, "249 bytes")] {
+        let out = folder.path().join(name);
+        // No tile is there: the path is refused first.
+        let says = [says, name, "hint: name another file with --out"];
+        kiln!("score", &bundle, "no/such/folder/*.png", "--out", &out).code(2).says(&says);
+        kiln!("merge", "no.csv", "--out", &out).code(2).says(&says);
+        kiln!("score", &bundle, "--watch", folder.path(), "--out", &out).code(2).says(&says);
+        kiln!("data", "split", fixture().tiles(), "--out", &out).code(2).says(&says);
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let out = folder.path().join("kept.csv");
+        fs::write(&out, "kept").unwrap();
+        fs::set_permissions(&out, fs::Permissions::from_mode(0o444)).unwrap();
+        let says = ["kept.csv", "write-protected", "hint: name another file with --out"];
+        kiln!("score", &bundle, fixture().tile(0), "--out", &out).code(2).says(&says);
+        assert_eq!(fs::read_to_string(&out).unwrap(), "kept");
+        fs::remove_file(out).unwrap();
+    }
+    assert_eq!(names(folder.path()), ["a.png"]);
+}
+
+#[test]
 fn a_dash_is_standard_output() {
     let (bundle, folder) = (fixture().bundle(Kind::Cnn), scratch());
     let score = |arguments: &[&str]| {

@@ -251,6 +251,9 @@ fn the_state_of_a_watch_is_an_exit_status() {
     kiln!("status", &file).code(0);
     fs::write(&file, "{}").unwrap();
     kiln!("status", &file).code(2).says(&["not a status file"]);
+    let pipe = watch.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    kiln!("status", &pipe).code(2).says(&["pipe", "not a regular file"]);
 }
 
 #[test]

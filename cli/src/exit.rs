@@ -78,9 +78,10 @@ fn is_full(error: &io::Error) -> bool {
         || (cfg!(unix) && error.raw_os_error().is_some_and(|number| OPEN_FILES.contains(&number)))
 }
 
-/// An invalid path, or a device or pipe in the place of a file to write.
+/// An invalid path, such as one through a file, or a folder, a device or a pipe in the place of a file to write.
 fn is_misnamed(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::InvalidInput
+    use ErrorKind::{InvalidFilename, InvalidInput, IsADirectory, NotADirectory};
+    matches!(error.kind(), InvalidInput | InvalidFilename | IsADirectory | NotADirectory)
 }
 
 fn fault(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
@@ -166,6 +167,16 @@ mod tests {
             assert_eq!(status(kind), Exit::Environment, "{kind}");
         }
         assert_eq!(status(ErrorKind::NotFound), Exit::Input);
+    }
+
+    #[test]
+    fn a_path_that_can_be_no_file_is_wrong_input_whoever_wrote() {
+        for kind in
+            [ErrorKind::InvalidInput, ErrorKind::InvalidFilename, ErrorKind::NotADirectory, ErrorKind::IsADirectory]
+        {
+            let error = kiln_runtime::Error::Write { path: "a.png/x.csv".into(), source: io::Error::from(kind) };
+            assert_eq!(of_error(&error.into()), Exit::Input, "{kind}");
+        }
     }
 
     #[test]

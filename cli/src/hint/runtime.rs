@@ -75,6 +75,7 @@ fn listing(error: &ListingError) -> Option<&'static str> {
 fn target(error: &TargetError) -> Option<String> {
     let hint = match error {
         TargetError::NotAFile { .. } => "name a new file with --out, or stdout with `--out -`".to_owned(),
+        TargetError::Unwritable { .. } => "name another file with --out".to_owned(),
         TargetError::OtherWatch { path, journal } => format!(
             "name another file with --out; or move {} and {} away, to score every file of the folder again",
             path.display(),

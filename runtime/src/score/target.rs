@@ -67,12 +67,13 @@ pub(super) fn followed(path: &Path) -> PathBuf {
     path
 }
 
-/// Refuses a folder or a device as the place of a result file.
+/// Refuses a folder, a device or a write-protected file as the place of a result file, and a path that can be no file.
 pub(super) fn can_be_file(path: &Path) -> Result<()> {
     if path.exists() && !path.is_file() {
         return Err(TargetError::NotAFile { path: path.to_owned() }.into());
     }
-    Ok(())
+    let checked = publish::can_be_written(path).and_then(|()| publish::can_be_written(&followed(path)));
+    checked.map_err(|error| TargetError::Unwritable { path: path.to_owned(), reason: error.to_string() }.into())
 }
 
 impl Write for Target {

@@ -128,7 +128,12 @@ impl Status {
     pub fn read(path: &Path) -> Result<Self> {
         let unreadable = |source| Error::Read { path: path.to_owned(), source };
         let malformed = |reason: String| Error::Status { path: path.to_owned(), reason };
-        let bytes = path.metadata().map_err(unreadable)?.len();
+        let found = path.metadata().map_err(unreadable)?;
+        // A pipe would be waited for.
+        if !found.is_file() {
+            return Err(malformed("not a regular file".to_owned()));
+        }
+        let bytes = found.len();
         if bytes > MAX_BYTES {
             return Err(malformed(format!("{bytes} bytes, over the limit of {MAX_BYTES}")));
         }
@@ -179,6 +184,8 @@ mod tests {
             let error = Status::read(&path).unwrap_err();
             assert!(matches!(error, Error::Status { .. }) && error.to_string().contains("status.json"), "{error}");
         }
+        let error = Status::read(folder.path()).unwrap_err();
+        assert!(error.to_string().ends_with("not a regular file"), "{error}");
         let mut status = Status::starting("in".as_ref(), "out".as_ref(), "bundle".as_ref(), String::new());
         status.schema = 2;
         status.write(&path).unwrap();

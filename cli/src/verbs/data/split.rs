@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::bail;
+use kiln_files::publish;
 use kiln_tile::{Decoder, SizePolicy};
 use kiln_train::Error;
 use kiln_train::data::{self, Dataset, Split, SplitPlan};
@@ -22,6 +23,9 @@ pub(super) fn split(args: &SplitArgs, out: &Output) -> anyhow::Result<Exit> {
     let target = args.out.clone().unwrap_or_else(|| dataset.root.join("split.csv"));
     if target.symlink_metadata().is_ok() && !args.force {
         bail!("{} exists already\nhint: replace it with --force, or choose another file with --out", target.display());
+    }
+    if let Err(reason) = publish::can_be_written(&target) {
+        bail!("cannot write the split to {}: {reason}\nhint: name another file with --out", target.display());
     }
     data::check_masks(&dataset, &Decoder::new(SizePolicy::Resize)).map_err(Error::from)?;
     let file = Destination::new("--out", &target);

@@ -227,8 +227,8 @@ impl Target {
         if named.exists() && !named.is_dir() {
             bail!("{} is a file; name a folder, or a file that ends with .csv, .jsonl or .parquet", named.display());
         }
-        // The file gets the ending of a requested format, so it needs no name here. Parquet needs a file, which this is.
-        let file = if args.format.is_named() { PathBuf::new() } else { named.join(format!("{ROWS}.csv")) };
+        // The file gets the ending of a requested format, so it needs none here. Parquet needs a file, which this is.
+        let file = named.join(if args.format.is_named() { ROWS.to_owned() } else { format!("{ROWS}.csv") });
         let format = args.format.resolve(Some(&file), out)?;
         std::fs::create_dir_all(named).with_context(|| format!("cannot make the folder {}", named.display()))?;
         let rows = named.join(format!("{ROWS}.{format}"));

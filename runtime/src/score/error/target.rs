@@ -12,6 +12,14 @@ pub enum TargetError {
         /// The path.
         path: PathBuf,
     },
+    /// A path that can be no file, or a file that must not be replaced.
+    #[error("cannot write {}: {reason}", path.display())]
+    Unwritable {
+        /// The path, as it was named.
+        path: PathBuf,
+        /// The fault.
+        reason: String,
+    },
     /// A result file that another process is writing.
     #[error("{}: another process is writing this file", path.display())]
     InUse {
