@@ -101,6 +101,8 @@ fn batch_threads_and_provider_words_change_no_score() {
     };
     let first = rows("1", "1");
     assert_eq!(first.len(), 72);
+    let huge = kiln!("score", fixture.bundle(Kind::Hybrid), fixture.tile(0), "--batch", "99999999999");
+    huge.code(2).says(&["--batch", "from 1 to 4096"]);
     for other in [rows("7", "2"), rows("64", "5")] {
         for (a, b) in first.iter().zip(&other) {
             assert_eq!((&a["path"], &a["label"]), (&b["path"], &b["label"]));

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use kiln_runtime::score::PipelineOptions;
+
 /// A count of at least 1.
 pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
@@ -24,6 +26,15 @@ pub(super) fn above_zero(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
         _ => Err("a number above 0 is expected".to_owned()),
+    }
+}
+
+/// The number of tiles in a batch.
+pub(super) fn batch_size(text: &str) -> Result<usize, String> {
+    const MOST: usize = PipelineOptions::MAX_BATCH;
+    match text.parse() {
+        Ok(number) if (1..=MOST).contains(&number) => Ok(number),
+        _ => Err(format!("a whole number from 1 to {MOST} is expected")),
     }
 }
 
@@ -51,6 +62,12 @@ mod tests {
         assert_eq!(above_zero("0.5"), Ok(0.5));
         for text in ["", "0", "-1", "nan", "inf", "1e999", "x"] {
             assert!(above_zero(text).is_err(), "{text}");
+}
+
+    fn a_batch_has_a_largest_size() {
+        assert_eq!((batch_size("1"), batch_size("4096")), (Ok(1), Ok(4096)));
+        for text in ["0", "4097", "99999999999", "99999999999999999999999", "-1", "8.0", ""] {
+            assert!(batch_size(text).is_err_and(|error| error.contains("4096")), "{text}");
         }
     }
 

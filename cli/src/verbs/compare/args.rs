@@ -14,7 +14,7 @@ use kiln_train::data::Split;
 use crate::output::Output;
 #[cfg(feature = "endpoint")]
 use crate::verbs::endpoint::{self, duration};
-use crate::verbs::number::{at_least_one, cores};
+use crate::verbs::number::{at_least_one, batch_size, cores};
 use crate::verbs::provider::{EXECUTION, ProviderOptionArgs};
 
 const TILES: &str = "Tiles";
@@ -99,7 +99,7 @@ pub(crate) struct Args {
     pub(super) resamples: usize,
 
     /// Tiles in a batch, unless the graph has a fixed batch.
-    #[arg(long, value_name = "N", default_value_t = SideOptions::BATCH, value_parser = at_least_one, help_heading = EXECUTION)]
+    #[arg(long, value_name = "N", default_value_t = SideOptions::BATCH, value_parser = batch_size, help_heading = EXECUTION)]
     pub(super) batch: usize,
 
     /// Total number of threads [default: one per core].

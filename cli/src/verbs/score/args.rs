@@ -10,7 +10,7 @@ use kiln_tile::SizePolicy;
 
 use crate::verbs::endpoint::EndpointArgs;
 use crate::verbs::format::FormatArgs;
-use crate::verbs::number::{at_least_one, cores, time_span};
+use crate::verbs::number::{at_least_one, batch_size, cores, time_span};
 use crate::verbs::provider::{EXECUTION, ProviderArgs};
 use crate::verbs::shard::ShardArgs;
 use crate::verbs::signature::RequiredSignature;
@@ -78,7 +78,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", help_heading = EXECUTION)]
     pub(super) precision: Option<String>,
 
-    /// Tiles per batch, unless the graph has a fixed batch: a number, or `auto` to try several and take the fastest.
+    /// Tiles per batch, unless the graph has a fixed batch: a number up to 4096, or `auto` to try several and take the fastest.
     #[arg(long, value_name = "N|auto", default_value_t = BatchSize::Tiles(PipelineOptions::DEFAULT_BATCH),
           help_heading = EXECUTION)]
     pub(super) batch: BatchSize,
@@ -175,7 +175,7 @@ impl FromStr for BatchSize {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text == "auto" { Ok(Self::Auto) } else { at_least_one(text).map(Self::Tiles) }
+        if text == "auto" { Ok(Self::Auto) } else { batch_size(text).map(Self::Tiles) }
     }
 }
 

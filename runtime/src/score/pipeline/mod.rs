@@ -33,6 +33,10 @@ pub struct PipelineOptions {
 impl PipelineOptions {
     /// Default number of tiles in a batch: measured on two cores, larger batches only cost memory.
     pub const DEFAULT_BATCH: usize = 8;
+
+    /// Largest number of tiles in a batch that programs should take from their users: its pixels have 0.8 GB, and the
+    /// activations of a small network many times that.
+    pub const MAX_BATCH: usize = 4096;
 }
 
 /// Counts and speed of a run.
@@ -132,8 +136,11 @@ struct Flow<'a> {
 
 impl Flow<'_> {
     fn new(total: usize, size: usize, scorers: usize, readers: usize) -> (Self, Queues) {
+        // No batch is larger than the source: the queues have room in advance.
+        let size = size.min(total.max(1));
         // The tiles of the next two batches, and two for each reader. Several scorers have a batch running and one waiting.
-        let (ahead, in_flight) = (2 * size + 2 * readers, if scorers == 1 { 1 } else { 2 * scorers });
+        let ahead = (2 * size + 2 * readers).min(total.max(1));
+        let in_flight = if scorers == 1 { 1 } else { 2 * scorers };
         let (jobs, to_read) = bounded(ahead);
         let (batches, to_score) = bounded(in_flight);
         let (done_here, done) = bounded(ahead + in_flight + readers + scorers);

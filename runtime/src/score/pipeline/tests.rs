@@ -109,6 +109,15 @@ fn rows_keep_the_order_whatever_the_batch_and_the_workers() {
 }
 
 #[test]
+fn a_batch_larger_than_the_source_takes_no_memory_in_advance() {
+    let folder = tempfile::tempdir().unwrap();
+    let tiles = tiles(folder.path(), 2);
+    let mut scorer = FirstPixel::default();
+    let (rows, _) = scored(&mut scorer, &tiles, &options(usize::MAX, 2)).unwrap();
+    assert_eq!((rows.len(), scorer.batches), (2, vec![2]));
+}
+
+#[test]
 fn scorers_side_by_side_give_the_same_rows_in_the_same_order() {
     let folder = tempfile::tempdir().unwrap();
     let tiles = tiles(folder.path(), 40);
