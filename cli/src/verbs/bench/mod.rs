@@ -15,7 +15,7 @@ use kiln_runtime::score::MAX_STREAMS;
 use kiln_runtime::{Bundle, ProviderKind, Providers, Runtime, Session, SessionOptions, golden, library};
 
 use super::endpoint::EndpointArgs;
-use super::number::{above_zero, at_least_one, cores};
+use super::number::{above_zero, at_least_one, batch_size, cores};
 use super::provider::{EXECUTION, ProviderOptionArgs};
 use crate::destination::{Destination, first_other};
 use crate::exit::Exit;
@@ -69,7 +69,7 @@ pub(crate) struct Args {
     precision: Vec<String>,
 
     /// Batch sizes, unless the graph has a fixed one.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 8], value_parser = at_least_one,
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 8], value_parser = batch_size,
           help_heading = EXECUTION)]
     batch: Vec<usize>,
 
