@@ -59,6 +59,40 @@ fn a_pattern_takes_what_it_matches() {
 }
 
 #[test]
+fn a_flag_for_another_kind_of_input_is_refused_by_name() {
+    let (bundle, tile, folder) = (fixture().bundle(Kind::Cnn), fixture().tile(0), scratch());
+    let flags: [&[&str]; 11] = [
+        &["--mpp", "0.25"],
+        &["--mpp-override", "0.25"],
+        &["--mask", "no-such.png"],
+        &["--overlap", "0.9"],
+        &["--edge", "skip"],
+        &["--min-tissue", "0.1"],
+        &["--upsample"],
+        &["--slide-rule", "top_mean:5"],
+        &["--heatmap", "none"],
+        &["--geojson-tiles", "all"],
+        &["--openslide", "no-such.so"],
+    ];
+    for given in flags {
+        let score = |more: &[&Path]| {
+            let mut command = command();
+            command.arg("score").arg(&bundle).args(given).args(more);
+            finish(command).code(2).says(&["for slides", given[0], "hint: leave them out"]);
+        };
+        score(&[&tile]);
+        let out = folder.path().join("scores.csv");
+        score(&[Path::new("--watch"), folder.path(), Path::new("--out"), &out]);
+    }
+    kiln!("score", &bundle, &tile, "--null").code(2).says(&["--null is for lists"]);
+    kiln!("merge", "no.csv", "--out", "no.csv", "--list", &tile, "--null").code(2).says(&["--null is for lists"]);
+    // A variable is no flag of this call.
+    let mut variable = command();
+    variable.arg("score").arg(&bundle).arg(&tile).env("KILN_OPENSLIDE", "no-such.so");
+    finish(variable).code(0);
+}
+
+#[test]
 fn a_list_comes_from_a_file_or_from_standard_input() {
     let bundle = fixture().bundle(Kind::Cnn);
     let folder = scratch();

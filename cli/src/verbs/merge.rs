@@ -6,7 +6,7 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use kiln_files::FileDigest;
 use kiln_runtime::Error;
 use kiln_runtime::score::{
@@ -58,6 +58,10 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let is_stdout = args.out.as_os_str() == STDOUT;
     let format = args.format.resolve((!is_stdout).then_some(args.out.as_path()), out)?;
     let separator = if args.null { Separator::Null } else { Separator::Line };
+    let is_list = |input: &PathBuf| input.as_os_str() == score::STDIN || score::list_file(input).is_some();
+    if args.null && !args.list.iter().any(is_list) {
+        bail!("--null is for lists, and no --list is one\nhint: leave it out, or give a list: @FILE, or - for stdin");
+    }
     let list = match args.list.as_slice() {
         [] => None,
         inputs => Some(score::search(inputs, &mut BufReader::new(io::stdin()), separator)?.tiles),

@@ -20,6 +20,8 @@ mod evaluate;
 #[cfg(feature = "export")]
 mod export;
 mod format;
+#[cfg(feature = "slide")]
+mod given;
 #[cfg(feature = "export")]
 mod import;
 #[cfg(feature = "train")]

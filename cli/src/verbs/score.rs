@@ -46,6 +46,9 @@ pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
     }
     let separator = if args.null { Separator::Null } else { Separator::Line };
     let has_stdin = args.inputs.iter().any(|input| input.as_os_str() == score::STDIN);
+    if args.null && !has_stdin && args.inputs.iter().all(|input| score::list_file(input).is_none()) {
+        bail!("--null is for lists, and no input is one\nhint: leave it out, or give a list: @FILE, or - for stdin");
+    }
     let (listing, format) = if has_stdin {
         let listing = score::search(&args.inputs, &mut BufReader::new(io::stdin()), separator)?;
         #[cfg(feature = "slide")]
@@ -62,6 +65,8 @@ pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
         let format = args.format.resolve(args.out.as_deref(), out)?;
         (joined(&args.inputs, lists)?, format)
     };
+    #[cfg(feature = "slide")]
+    refuse_slide_flags(&args)?;
     let tiles = listing.tiles;
     refuse_inputs(&args, &tiles)?;
     if listing.left_out > 0 {
@@ -77,6 +82,19 @@ pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
     let columns = Columns::for_files;
     let source = ScoreSource { source: &source, settings, columns, out: args.out.clone(), format };
     score_source(&args, &bundle, source, out)
+}
+
+/// Refuses flags that have an effect on slides alone.
+#[cfg(feature = "slide")]
+fn refuse_slide_flags(args: &Args) -> anyhow::Result<()> {
+    let flags = args.slide.flags();
+    if flags.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "for slides, and the inputs are files of tiles: {}\nhint: leave them out; --slides takes all inputs for slides",
+        flags.join(", ")
+    );
 }
 
 /// Opens the bundle, and names the signer of one that must be signed.

@@ -10,6 +10,8 @@ use kiln_tile::SizePolicy;
 
 use crate::verbs::endpoint::EndpointArgs;
 use crate::verbs::format::FormatArgs;
+#[cfg(feature = "slide")]
+use crate::verbs::given::Given;
 use crate::verbs::number::{at_least_one, batch_size, cores, time_span};
 use crate::verbs::provider::{EXECUTION, ProviderArgs};
 use crate::verbs::shard::ShardArgs;
@@ -98,7 +100,7 @@ pub(crate) struct Args {
 
     #[cfg(feature = "slide")]
     #[command(flatten)]
-    pub(super) slide: SlideArgs,
+    pub(super) slide: Given<SlideArgs>,
 }
 
 /// The flags of a watched folder.
@@ -145,7 +147,7 @@ pub(super) struct SlideArgs {
     pub(super) library: LibraryArgs,
 
     #[command(flatten)]
-    pub(super) pictures: Pictures,
+    pub(super) pictures: Given<Pictures>,
 }
 
 impl Args {

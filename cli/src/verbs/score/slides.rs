@@ -38,7 +38,11 @@ struct Prepared {
 }
 
 pub(super) fn run(args: &Args, inputs: &SlideInputs, out: &Output) -> anyhow::Result<Exit> {
+    if args.size_policy.is_some() {
+        bail!("--size-policy is for files of tiles, and the inputs are slides\nhint: leave it out");
+    }
     let target = Target::new(args, out)?;
+    refuse_pictures(args, &target)?;
     let Prepared { bundle, mpp, library, found } = while_loading(args, out, || prepare(args, inputs, out))?;
     let Found { tiles, without } = found;
     refuse_inputs(args, inputs, &target, &tiles)?;
@@ -63,7 +67,7 @@ pub(super) fn run(args: &Args, inputs: &SlideInputs, out: &Output) -> anyhow::Re
     let Some(rows) = &target.rows else { return Ok(exit) };
     // The search for tiles has examined every slide.
     let open = |path: &Path| args.slide.library.open_examined(path, &library);
-    let drawn = report::draw((&bundle, Some(mpp)), rows, folder, (&open, &args.slide.pictures), without, out)?;
+    let drawn = report::draw((&bundle, Some(mpp)), rows, folder, (&open, &*args.slide.pictures), without, out)?;
     Ok(if exit == Exit::Done { drawn } else { exit })
 }
 
@@ -234,6 +238,19 @@ impl Target {
         let rows = named.join(format!("{ROWS}.{format}"));
         Ok(Self { folder: Some(named.to_owned()), rows: Some(rows), format })
     }
+}
+
+/// Refuses the flags of pictures and slides' scores where there is no folder for them.
+fn refuse_pictures(args: &Args, target: &Target) -> anyhow::Result<()> {
+    let flags = args.slide.pictures.flags();
+    if target.folder.is_none() && !flags.is_empty() {
+        bail!(
+            "without effect on rows alone: {}\nhint: name a folder with --out, or leave them out; `kiln slide report` draws \
+             pictures from rows",
+            flags.join(", ")
+        );
+    }
+    Ok(())
 }
 
 fn refuse_inputs(args: &Args, inputs: &SlideInputs, target: &Target, tiles: &[SlideTile]) -> anyhow::Result<()> {

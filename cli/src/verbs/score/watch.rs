@@ -83,6 +83,8 @@ fn target(args: &Args) -> anyhow::Result<(PathBuf, Format)> {
              call for each finished slide"
         );
     }
+    #[cfg(feature = "slide")]
+    super::refuse_slide_flags(args)?;
     let format = args.format.for_file(&target)?;
     if format.for_stream().is_err() {
         bail!("--out {}: a {format} file cannot grow; name one that ends with .csv or .jsonl", target.display());
