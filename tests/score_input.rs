@@ -59,6 +59,18 @@ fn a_pattern_takes_what_it_matches() {
 }
 
 #[test]
+fn a_class_of_a_pattern_may_leave_out_characters_as_in_a_shell() {
+    let (bundle, folder) = (fixture().bundle(Kind::Cnn), scratch());
+    ["t1.png", "u1.png", "sub/t2.png"].iter().for_each(|name| drop(draw(&folder.path().join(name), 256, 256)));
+    for pattern in ["[^t]*.png", "[!t]*.png"] {
+        assert_eq!(scored(&kiln!("score", &bundle, folder.path().join(pattern)).code(0).stdout()), ["u1.png"]);
+    }
+    for pattern in ["[[:alpha:]]1.png", "*/[[:alpha:]]2.png"] {
+        kiln!("score", &bundle, folder.path().join(pattern)).code(2).says(&["[:alpha:] is not supported", "[a-z]"]);
+    }
+}
+
+#[test]
 fn a_flag_for_another_kind_of_input_is_refused_by_name() {
     let (bundle, tile, folder) = (fixture().bundle(Kind::Cnn), fixture().tile(0), scratch());
     let flags: [&[&str]; 11] = [

@@ -51,6 +51,47 @@ fn split(pattern: &Path) -> (PathBuf, Vec<&OsStr>) {
     (folder, components.map(Component::as_os_str).collect())
 }
 
+/// The reason why a name is no pattern.
+enum Fault {
+    /// A bracket without its end, or the like.
+    Malformed(String),
+    /// A class by its name, which shells know and this search does not.
+    NamedClass(String),
+}
+
+/// The pattern of a name. Shells write `[^…]` as well as `[!…]` for the characters that must not be there; the library knows
+/// the second alone, and takes `^` and the letters of `[[:alpha:]]` for characters that may be there.
+fn compile(text: &str) -> std::result::Result<Pattern, Fault> {
+    let mut written = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, class)) = rest.split_once('[') {
+        let (opening, class) = match class.strip_prefix(['^', '!']) {
+            Some(class) => ("[!", class),
+            None => ("[", class),
+        };
+        // A `]` at its beginning is a character of the class.
+        let first = class.chars().next().map_or(0, char::len_utf8);
+        let end = class[first..].find(']').map_or(class.len(), |end| first + end + 1);
+        if let Some(name) = named_class(class, end) {
+            let reason = format!("{name} is not supported; write the characters, such as [a-z] or [0-9]");
+            return Err(Fault::NamedClass(reason));
+        }
+        written.extend([before, opening, &class[..end]]);
+        rest = &class[end..];
+    }
+    written.push_str(rest);
+    Pattern::new(&written).map_err(|error| Fault::Malformed(error.to_string()))
+}
+
+/// A class by its name, such as `[:alpha:]`, `[.x.]` or `[=e=]`, that begins before `end`.
+fn named_class(class: &str, end: usize) -> Option<&str> {
+    [":", ".", "="].iter().find_map(|mark| {
+        let start = class[..end].find(&format!("[{mark}"))?;
+        let length = class[start + 2..].find(&format!("{mark}]"))?;
+        Some(&class[start..start + 2 + length + 2])
+    })
+}
+
 struct Search<'a> {
     pattern: &'a Path,
     listing: &'a mut Listing,
@@ -73,15 +114,14 @@ impl Search<'_> {
             return self.expand_literally(folder.join(name), rest);
         }
         let text = name.to_string_lossy();
-        let pattern = match Pattern::new(&text) {
+        let pattern = match compile(&text) {
             Ok(pattern) => pattern,
             Err(_) if folder.join(name).symlink_metadata().is_ok() => {
                 return self.expand_literally(folder.join(name), rest);
             }
-            Err(_) if self.has_matched => return Ok(()),
-            Err(error) => {
-                let pattern = self.pattern.to_owned();
-                return Err(ListingError::Pattern { pattern, reason: error.to_string() }.into());
+            Err(Fault::Malformed(_)) if self.has_matched => return Ok(()),
+            Err(Fault::Malformed(reason) | Fault::NamedClass(reason)) => {
+                return Err(ListingError::Pattern { pattern: self.pattern.to_owned(), reason }.into());
             }
         };
         let asks_for_hidden = text.starts_with('.');
@@ -154,5 +194,39 @@ impl Search<'_> {
                 Vec::new()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_that_leaves_out_characters_is_written_in_both_ways_of_shells() {
+        let matches = |pattern: &str, name: &str| compile(pattern).is_ok_and(|compiled| compiled.matches(name));
+        for pattern in ["[^t]*.png", "[!t]*.png", "*[^t].[^x]ng", "[^]t]*", "[!]t]*", "[^t-v]*"] {
+            assert!(matches(pattern, "a1.png") && !matches(pattern, "t1.xng"), "{pattern}");
+        }
+        assert!(matches("[t^]*.png", "^1.png") && matches("[]^]*", "]1"));
+        assert!(matches("é[^é]*[^x]", "éa.png") && !matches("é[^é]*", "éé.png"));
+    }
+
+    #[test]
+    fn a_class_by_its_name_is_refused() {
+        for (pattern, named) in [
+            ("[[:alpha:]]*.png", "[:alpha:]"),
+            ("a[^[:digit:]x].png", "[:digit:]"),
+            ("[a[=e=]]", "[=e=]"),
+            ("[[.-.]]", "[.-.]"),
+        ] {
+            assert!(
+                matches!(compile(pattern), Err(Fault::NamedClass(reason)) if reason.starts_with(named)),
+                "{pattern}"
+            );
+        }
+        assert!(compile("[[:]").is_ok() && compile("[:a]*").is_ok());
+        assert!(
+            matches!(compile("a["), Err(Fault::Malformed(_))) && matches!(compile("[^]"), Err(Fault::Malformed(_)))
+        );
     }
 }
