@@ -34,7 +34,9 @@ fn a_path_that_can_be_no_file_is_refused_before_any_work() {
     let (bundle, folder) = (fixture().bundle(Kind::Cnn), scratch());
     fs::write(folder.path().join("a.png"), "x").unwrap();
     let long = format!("{}.csv", "x".repeat(245));
-    for (name, says) in [("a.png/x.csv", "is not a folder"), ("new.csv/", "names a folder"), (long.as_str(), "249 bytes")] {
+    for (name, says) in
+        [("a.png/x.csv", "is not a folder"), ("new.csv/", "names a folder"), (long.as_str(), "249 bytes")]
+    {
         let out = folder.path().join(name);
         // No tile is there: the path is refused first.
         let says = [says, name, "hint: name another file with --out"];

@@ -59,7 +59,9 @@ fn a_slide_becomes_rows_heat_maps_and_a_page_and_its_rows_are_those_of_the_same_
     assert!(header.join(",").starts_with(expected), "{header:?}");
     assert!(header.join(",").ends_with(",level,tissue_fraction,tumour_fraction"), "{header:?}");
     assert!(found.len() > 8 && found.iter().all(|row| row["status"] == "ok" && row["width"] == "256"), "{found:?}");
-    kiln!("score", &bundle, &slide, "--mpp", MPP, "--size-policy", "resize").code(2).says(&["--size-policy is for files"]);
+    kiln!("score", &bundle, &slide, "--mpp", MPP, "--size-policy", "resize")
+        .code(2)
+        .says(&["--size-policy is for files"]);
     kiln!("score", &bundle, &slide, "--mpp", MPP, "--heatmap", "png").code(2).says(&["on rows alone: --heatmap"]);
     let names = ["heatmap.geojson", "heatmap.ome.tif", "heatmap.png", "index.html", "overlay.png"];
     assert_eq!(crate::support::names(&out.join("drawn")), names);

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use kiln_files::FileIdentity;
+use kiln_files::{FileIdentity, publish};
 
 /// The `--out` that means standard output.
 pub(crate) const STDOUT: &str = "-";
@@ -40,6 +40,11 @@ impl<'a> Destination<'a> {
     /// True if something exists at the path and could be overwritten.
     pub(crate) fn exists(&self) -> bool {
         self.identity.is_some()
+    }
+
+    /// Refuses a path that can be no file, and a write-protected file.
+    pub(crate) fn can_be_written(&self) -> Result<()> {
+        publish::can_be_written(self.path).map_err(|reason| self.refused(&reason.to_string()))
     }
 
     /// Refuses a target that is this input; `what` names the input in the error.

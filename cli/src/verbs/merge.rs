@@ -10,8 +10,8 @@ use anyhow::{Context as _, bail};
 use kiln_files::FileDigest;
 use kiln_runtime::Error;
 use kiln_runtime::score::{
-    self, Columns, DigestNow, Format, Listed, ListedTiles, MergeOptions, PartRecord, RowWriter, ScoreRow, Separator, TargetLock,
-    file_digest, merge,
+    self, Columns, DigestNow, Format, Listed, ListedTiles, MergeOptions, PartRecord, RowWriter, ScoreRow, Separator,
+    TargetLock, file_digest, merge,
 };
 use kiln_tile::{Decoder, TileError, TileSource};
 

@@ -190,7 +190,9 @@ fn refuse_inputs(args: &Args, tiles: &[Listed]) -> Result<(), Refused> {
     let Some(file) = &args.out else { return Ok(()) };
     let mut files = vec![file.clone(), ResumableFile::progress_of(file)];
     if args.shard.is_named() {
-        files.push(PartRecord::path_of(file));
+        let record = PartRecord::path_of(file);
+        Destination::new("--out", &record).can_be_written()?;
+        files.push(record);
     }
     for file in &files {
         let target = Destination::new("--out", file);

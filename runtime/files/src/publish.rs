@@ -74,7 +74,8 @@ pub fn can_be_written(target: &Path) -> io::Result<()> {
             return Err(invalid("the file is write-protected, so it is not replaced"));
         }
     }
-    let ends_with_separator = target.as_os_str().as_encoded_bytes().last().is_some_and(|last| is_separator(*last as char));
+    let ends_with_separator =
+        target.as_os_str().as_encoded_bytes().last().is_some_and(|last| is_separator(*last as char));
     if ends_with_separator || target.file_name().is_none() {
         return Err(invalid("the path names a folder, and a file is expected"));
     }

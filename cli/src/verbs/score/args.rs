@@ -122,7 +122,7 @@ pub(super) struct WatchArgs {
     #[arg(long, value_name = "TIME", requires = "watch", value_parser = time_span, default_value = "60s")]
     pub(super) patience: Duration,
 
-    /// Status file for `kiln status` [default: the name of --out and .status.json].
+    /// Status file for `kiln status`; it replaces only an earlier one [default: the name of --out and .status.json].
     #[arg(long, value_name = "FILE", requires = "watch")]
     pub(super) status: Option<PathBuf>,
 }

@@ -109,6 +109,7 @@ fn refuse_targets(args: &Args, target: &Path, status: &Path) -> anyhow::Result<(
     if rows.iter().any(|file| destination.is_at(file)) {
         bail!("--status {} is the file of the rows, its journal or its lock; name another one", status.display());
     }
+    destination.can_be_written()?;
     match Status::read(status) {
         Ok(_) => Ok(()),
         Err(Error::Read { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(()),
