@@ -80,7 +80,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", help_heading = EXECUTION)]
     pub(super) precision: Option<String>,
 
-    /// Tiles per batch, unless the graph has a fixed batch: a number up to 4096, or `auto` to try several and take the fastest.
+    /// Tiles per batch, unless the graph has a fixed batch: a number up to 4096, or `auto` to try several and take the
+    /// fastest.
     #[arg(long, value_name = "N|auto", default_value_t = BatchSize::Tiles(PipelineOptions::DEFAULT_BATCH),
           help_heading = EXECUTION)]
     pub(super) batch: BatchSize,
@@ -177,7 +178,10 @@ impl FromStr for BatchSize {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text == "auto" { Ok(Self::Auto) } else { batch_size(text).map(Self::Tiles) }
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        batch_size(text).map(Self::Tiles).map_err(|reason| format!("{reason}, or `auto`"))
     }
 }
 
