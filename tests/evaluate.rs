@@ -4,9 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::demo::assert_self_contained;
-use crate::support::{
-    Kind, command, copy, draw_truncated, finish, fixture, kiln, names, read_csv, read_json, scratch,
-};
+use crate::support::{Kind, command, copy, draw_truncated, finish, fixture, kiln, names, read_csv, read_json, scratch};
 use crate::train::assert_stable_metrics;
 
 #[test]

@@ -62,8 +62,10 @@ mod tests {
         assert_eq!(above_zero("0.5"), Ok(0.5));
         for text in ["", "0", "-1", "nan", "inf", "1e999", "x"] {
             assert!(above_zero(text).is_err(), "{text}");
-}
+        }
+    }
 
+    #[test]
     fn a_batch_has_a_largest_size() {
         assert_eq!((batch_size("1"), batch_size("4096")), (Ok(1), Ok(4096)));
         for text in ["0", "4097", "99999999999", "99999999999999999999999", "-1", "8.0", ""] {
