@@ -72,7 +72,7 @@ pub(crate) struct Args {
     reference_csv: Option<PathBuf>,
 
     /// Largest difference from the reference, in the unit of an output (as a fraction of its largest value above 1).
-    #[arg(long, value_name = "X", default_value_t = TOLERANCE)]
+    #[arg(long, value_name = "X", default_value_t = TOLERANCE, value_parser = tolerance, allow_hyphen_values = true)]
     tolerance: f64,
 
     /// Batch size of the graph: `dynamic`, which keeps the model's own if the graph cannot follow, or a number.
@@ -181,6 +181,12 @@ struct OutputArgs {
     #[cfg(feature = "slide")]
     #[arg(long, value_name = "RULE")]
     slide_rule: Option<kiln_slide::SlideRule>,
+}
+
+/// The largest difference allowed.
+fn tolerance(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
+    number.ok_or_else(|| "a number of at least 0 is expected, such as 1e-4".to_owned())
 }
 
 /// Three numbers.
@@ -349,5 +355,9 @@ mod tests {
         assert!(meaning("logits").is_err() && meaning("x=soft").is_err());
         assert_eq!(threshold("-0.5"), Ok(ThresholdSpec::Value(-0.5)));
         assert!(threshold("youden").is_ok() && threshold("best").is_err());
+        assert_eq!((tolerance("1e-4"), tolerance("0")), (Ok(1e-4), Ok(0.0)));
+        for text in ["inf", "nan", "-1e-4", "small"] {
+            assert!(tolerance(text).is_err(), "{text}");
+        }
     }
 }

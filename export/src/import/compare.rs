@@ -32,10 +32,19 @@ pub struct ReferenceOutput {
 }
 
 impl ReferenceOutput {
-    /// True if the difference is allowed.
+    /// True if the difference is allowed. One that is not finite never is.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.max_abs <= self.tolerance
+        self.max_abs.is_finite() && self.max_abs <= self.tolerance
+    }
+
+    /// The miss in words.
+    pub(super) fn missed(&self) -> String {
+        let Self { name, max_abs, worst_tile, tolerance, .. } = self;
+        if max_abs.is_finite() {
+            return format!("{name}: largest difference {max_abs:.2e} on {worst_tile}, tolerance {tolerance:.0e}");
+        }
+        format!("{name}: NaN or infinite on {worst_tile}")
     }
 }
 
@@ -99,13 +108,15 @@ fn difference(
     let (mut max_abs, mut sum, mut most, mut worst) = (0.0_f64, 0.0, 1.0_f64, 0);
     for (at, (expected, found)) in expected.iter().zip(found).enumerate() {
         let difference = (expected - f64::from(*found)).abs();
-        // A value that is not a number on one side is never right.
+        // A value that is not finite is never right, even on both sides.
         let difference = if difference.is_nan() { f64::INFINITY } else { difference };
         if difference > max_abs {
             (max_abs, worst) = (difference, at / per_tile);
         }
         sum += difference;
-        most = most.max(expected.abs());
+        if expected.is_finite() {
+            most = most.max(expected.abs());
+        }
     }
     ReferenceOutput {
         name: name.to_owned(),

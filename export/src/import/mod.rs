@@ -350,13 +350,7 @@ fn against_reference(
             (words, None)
         }
     };
-    let line = |output: &ReferenceOutput| {
-        format!(
-            "{}: largest difference {:.2e} on {}, tolerance {:.0e}",
-            output.name, output.max_abs, output.worst_tile, output.tolerance
-        )
-    };
-    let lines = compared.iter().filter(|output| !output.passed()).map(line).collect();
+    let lines = compared.iter().filter(|output| !output.passed()).map(ReferenceOutput::missed).collect();
     Err(ImportError::Reference { path: reference.path.clone(), lines, diagnosis, enough }.into())
 }
 

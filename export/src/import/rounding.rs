@@ -46,7 +46,7 @@ impl Rounding<'_> {
             let one = answer(&output.name, self.plan, &before, self.raw)?;
             let two = answer(&output.name, self.plan, &after, &moved)?;
             let change = distance(&one, &two);
-            if output.max_abs > MOST * change {
+            if !output.max_abs.is_finite() || output.max_abs > MOST * change {
                 return None;
             }
             largest = largest.max(change);

@@ -227,6 +227,9 @@ fn tables_name_tiles_by_path() {
     let bad = table("bad.csv", "score", &|score| (score + 0.01).to_string());
     let found = bench.import_with(&Net::default().model(), usual(), bad).unwrap_err().to_string();
     assert!(found.contains("tiles/"), "{found}");
+    let infinite = table("infinite.csv", "score", &|_| "inf".to_owned());
+    let found = bench.import_with(&Net::default().model(), usual(), infinite).unwrap_err().to_string();
+    assert!(found.contains("`score` is inf for tiles/"), "{found}");
     for (text, reason) in [
         ("path,score\nnowhere.png,0.5\n", "nowhere.png"),
         ("file,score\nx,1\n", "no column `path`"),
@@ -251,6 +254,11 @@ fn references_that_cannot_be_read() {
     let unknown = bench.npz("unknown.npz", &tiles(2), &[("heat", column(&[0.5, 0.5]))]);
     let found = import(unknown);
     assert!(found.contains("`heat` is no output of the model") && found.contains("logits"), "{found}");
+    for value in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+        let odd = bench.npz("odd.npz", &tiles(2), &[("score", column(&[0.5, value]))]);
+        let found = import(odd);
+        assert!(found.contains(&format!("`score` is {value} for tile 1")), "{found}");
+    }
     let none = bench.npz("none.npz", &tiles(2), &[]);
     assert!(import(none).contains("no outputs beside `tile`"));
 }

@@ -47,10 +47,26 @@ pub(super) struct Reference {
 impl Reference {
     /// Reads a reference. Paths of a CSV are relative to `root`, else to the file's folder.
     pub(super) fn read(file: &ReferenceFile, root: Option<&Path>, policy: SizePolicy) -> Result<Self> {
-        match file {
-            ReferenceFile::Npz(path) => Ok(npz::read(path)?),
-            ReferenceFile::Csv(path) => csv_file::read(path, root, policy),
+        let reference = match file {
+            ReferenceFile::Npz(path) => npz::read(path)?,
+            ReferenceFile::Csv(path) => csv_file::read(path, root, policy)?,
+        };
+        reference.check_finite()?;
+        Ok(reference)
+    }
+
+    /// Refuses values that no answer can be compared with.
+    fn check_finite(&self) -> Result<(), ImportError> {
+        for (name, array) in &self.arrays {
+            let per_tile = (array.len() / self.tiles.len().max(1)).max(1);
+            if let Some((at, value)) = array.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+                let tile = self.names.get(at / per_tile).map(String::as_str).unwrap_or_default();
+                let name = name.escape_debug();
+                let reason = format!("`{name}` is {value} for {tile}; every value of a reference must be finite");
+                return Err(wrong(&self.path, reason));
+            }
         }
+        Ok(())
     }
 }
 
