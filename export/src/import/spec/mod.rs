@@ -3,6 +3,7 @@
 
 mod input;
 mod output;
+mod part;
 mod resolve;
 mod timm;
 mod words_file;

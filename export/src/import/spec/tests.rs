@@ -72,6 +72,44 @@ fn the_configuration_of_wsinfer() {
         let found = read(&text.replace(from, to)).unwrap_err();
         assert!(found.contains(reason), "{found}");
     }
+    let resize = |arguments: &str| read(&text.replace("{\"size\": 224}", arguments)).unwrap();
+    let spec = resize(r#"{"size": 64, "interpolation": "bicubic", "antialias": false}"#);
+    assert_eq!((spec.input.interpolation, spec.input.antialias), (Some(Interpolation::Bicubic), Some(true)));
+    assert!(spec.notes[0].contains("transform[0]: `antialias` is false"), "{:?}", spec.notes);
+}
+
+/// A configuration of WSInfer with these steps.
+fn steps(steps: &str) -> Result<Spec, String> {
+    read(&format!(r#"{{"class_names": ["benign", "tumour"], "transform": [{steps}]}}"#))
+}
+
+#[test]
+fn the_steps_of_wsinfer_are_applied_in_their_order_or_refused() {
+    let [resize, crop, tensor, normalise] = [
+        r#"{"name": "Resize", "arguments": {"size": 64}}"#,
+        r#"{"name": "CenterCrop", "arguments": {"size": 56}}"#,
+        r#"{"name": "ToTensor"}"#,
+        r#"{"name": "Normalize", "arguments": {"mean": [0, 0, 0], "std": [1, 1, 1], "inplace": true}}"#,
+    ];
+    let cropped = steps(&[resize, crop, tensor, normalise].join(", ")).unwrap().input;
+    assert_eq!((cropped.resize, cropped.size), (Some(Size::Square(64)), Some(Size::Square(56))));
+    let of_floats = steps(&[tensor, resize].join(", ")).unwrap().input;
+    assert_eq!((of_floats.rounded, of_floats.antialias), (Some(false), Some(true)));
+    let unknown = resize.replace("64", "64, \"fill\": 1");
+    for (list, reason) in [
+        (vec![crop, resize], "transform[1]: `Resize` after `CenterCrop`"),
+        (vec![resize, resize], "transform[1]: a second `Resize`"),
+        (vec![tensor, normalise, normalise], "transform[2]: a second `Normalize`"),
+        (vec![normalise, tensor], "`Normalize` needs `ToTensor` before it"),
+        (vec![unknown.as_str()], "transform[0]: arguments.fill: unknown"),
+        (vec![r#"{"name": "Resize", "arguments": {"size": 64, "max_size": 70}}"#], "max_size"),
+        (vec![r#"{"name": "Resize", "arguments": {"size": 64, "interpolation": "hamming"}}"#], "unknown interpolation"),
+        (vec![r#"{"name": "Resize"}"#], "a side or [height, width]"),
+        (vec![r#"{"arguments": {}}"#], "no `name`"),
+    ] {
+        let found = steps(&list.join(", ")).unwrap_err();
+        assert!(found.contains(reason), "{found}");
+    }
 }
 
 #[test]
@@ -101,6 +139,46 @@ fn the_configuration_of_timm() {
         ("[\"normal\", \"tumour\"]", "[\"normal\"]", "`label_names` has 1"),
     ] {
         let found = read(&text.replace(from, to)).unwrap_err();
+        assert!(found.contains(reason), "{found}");
+    }
+}
+
+#[test]
+fn the_sizes_of_timm_for_inputs_that_are_not_square() {
+    let sizes = |mode: &str, fraction: f64| {
+        let text = format!(
+            r#"{{"pretrained_cfg": {{"input_size": [3, 224, 240], "interpolation": "bicubic", "crop_pct": {fraction},
+            "crop_mode": {mode}}}}}"#
+        );
+        read(&text).map(|spec| (spec.input.resize.map(Size::sides), spec.input.interpolation, spec.notes.len()))
+    };
+    // `ResizeKeepRatio` of a square picture, which timm gives no interpolation in the first case.
+    let bilinear = Some(Interpolation::Bilinear);
+    assert_eq!(sizes("null", 0.875).unwrap(), (Some([274, 274]), bilinear, 1));
+    let bicubic = Some(Interpolation::Bicubic);
+    assert_eq!(sizes("\"border\"", 0.875).unwrap(), (Some([256, 256]), bicubic, 0));
+    assert_eq!(sizes("\"squash\"", 0.875).unwrap(), (Some([256, 274]), bicubic, 0));
+    assert!(sizes("\"border\"", 1.0).unwrap_err().contains("pretrained_cfg.crop_mode: `border` pads"));
+}
+
+#[test]
+fn classes_of_timm_are_those_beside_its_pretrained_configuration() {
+    let classes = |root: &str, pretrained: &str| {
+        read(&format!(r#"{{"architecture": "x", {root}, "pretrained_cfg": {{"num_classes": 1000, {pretrained}}}}}"#))
+            .map(|spec| spec.classes)
+    };
+    let names = ["normal", "tumour"];
+    assert_eq!(classes(r#""num_classes": 2"#, r#""label_names": ["normal", "tumour"]"#).unwrap(), names);
+    let numbered = r#""num_classes": 2, "label_names": {"1": "tumour", "0": "normal"}"#;
+    assert_eq!(classes(numbered, r#""label_names": null"#).unwrap(), names);
+    assert!(classes(r#""label_names": null"#, r#""label_names": null"#).unwrap().is_empty());
+    for (root, pretrained, reason) in [
+        (r#""label_names": {"1": "a", "2": "b"}"#, r#""tag": "x""#, "label_names: a list of names, or a mapping"),
+        (r#""num_classes": "two""#, r#""tag": "x""#, "num_classes: a whole number is expected"),
+        (r#""num_classes": 2"#, r#""mean": "0.5""#, "pretrained_cfg.mean: a list of three numbers is expected"),
+        (r#""num_classes": 2"#, r#""label_names": 3"#, "pretrained_cfg.label_names"),
+    ] {
+        let found = classes(root, pretrained).unwrap_err();
         assert!(found.contains(reason), "{found}");
     }
 }
