@@ -42,6 +42,12 @@ fn import(error: &kiln_export::ImportError) -> Option<String> {
         ImportError::Output { reason, .. } if reason.starts_with("the model has no such output") => {
             Some("name one of these outputs with --output NAME=MEANING".to_owned())
         }
+        // Another meaning changes nothing.
+        ImportError::Output { reason, .. }
+            if reason.starts_with("its first axis is not the batch") || reason.contains("are NaN or infinite") =>
+        {
+            None
+        }
         ImportError::Output { output, .. } => {
             Some(format!("state the meaning with --output '{}=MEANING'", escaped(output)))
         }

@@ -49,7 +49,7 @@ pub use spec::{
 };
 
 use model::Foreign;
-use plan::Plan;
+use plan::{Plan, Probe};
 use reference::Reference;
 use tiles::{Data, PROVEN, TileSet};
 use untouched::Untouched;
@@ -59,9 +59,6 @@ pub const TOLERANCE: f64 = 1e-5;
 
 /// The same for a model that computes in 16-bit floats, whose results differ with the batch size.
 const HALF_TOLERANCE: f64 = 4e-3;
-
-/// Tiles on which the meaning of the outputs is found.
-const PROBED: usize = 8;
 
 /// The request of an import.
 #[derive(Debug, Clone)]
@@ -183,9 +180,8 @@ pub fn import(
     let foreign = with_types(foreign, &untouched);
     let raw = run(&mut untouched, set.first(PROVEN), &input, &foreign)?;
     check_repeatable(&mut untouched, &foreign, &set, &input, &raw)?;
-    let probed = set.first(PROBED).len();
-    let probe = raw.iter().map(|(name, array)| (name.clone(), rows(array, set.first(PROVEN).len(), probed))).collect();
-    let plan = Plan::new(&foreign, &request.spec, &probe, probed)?;
+    let probe = Probe { arrays: &raw, tiles: &set.names, unbatched: untouched.unbatched() };
+    let plan = Plan::new(&foreign, &request.spec, &probe)?;
     let expected = answers::answers(&plan, &raw, set.first(PROVEN).len());
 
     let mut compared = Vec::new();
@@ -257,6 +253,7 @@ fn tile_set(data: Option<&Data>, reference: Option<&Reference>) -> Result<TileSe
         (Some(data), _) => TileSet::from_data(data),
         (None, Some(reference)) => Ok(TileSet {
             tiles: reference.tiles.iter().take(PROVEN).cloned().collect(),
+            names: reference.names.iter().take(PROVEN).cloned().collect(),
             origin: format!("{} tiles of the reference", reference.tiles.len().min(PROVEN)),
         }),
         (None, None) => TileSet::generated(),

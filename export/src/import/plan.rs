@@ -16,8 +16,21 @@ use super::spec::{Meaning, Spec, known};
 /// Rows of probabilities sum to 1 within this; softmax in 16-bit floats is off by up to 1e-3.
 const SUM: f64 = 2e-3;
 
+/// The output of skl2onnx with the scores of an outlier detector.
+const OUTLIERS: &str = "scores";
+
 /// Name of the graph's input, which no output may have.
 const TILE: &str = "tile";
+
+/// The model's outputs for some tiles, from which meanings follow.
+pub(super) struct Probe<'a> {
+    /// The outputs, stacked along the first axis.
+    pub(super) arrays: &'a BTreeMap<String, ArrayD<f32>>,
+    /// Name of each tile.
+    pub(super) tiles: &'a [String],
+    /// Outputs whose first axis is not the batch, each with its shape in one run, in words.
+    pub(super) unbatched: BTreeMap<String, String>,
+}
 
 /// The outputs of the bundle.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -70,13 +83,9 @@ pub(super) struct Kept {
 }
 
 impl Plan {
-    /// Decides on every output. `probe` has the model's outputs for `tiles` tiles, one run each, stacked.
-    pub(super) fn new(
-        foreign: &Foreign,
-        spec: &Spec,
-        probe: &BTreeMap<String, ArrayD<f32>>,
-        tiles: usize,
-    ) -> Result<Self, ImportError> {
+    /// Decides on every output.
+    pub(super) fn new(foreign: &Foreign, spec: &Spec, probe: &Probe<'_>) -> Result<Self, ImportError> {
+        let tiles = probe.tiles.len();
         let all: Vec<&str> = foreign.outputs.iter().map(|output| output.name.as_str()).collect();
         if let Some(unknown) = spec.outputs.keys().find(|name| !all.contains(&name.as_str())) {
             if let Some((_, reason)) = foreign.skipped.iter().find(|(name, _)| name == unknown) {
@@ -86,11 +95,9 @@ impl Plan {
             let reason = format!("the model has no such output; it has {}", all.join(", "));
             return Err(ImportError::output(unknown, reason));
         }
-        let meanings = meanings(foreign, spec, probe, tiles);
+        let meanings = meanings(foreign, spec, probe)?;
         for (name, meaning) in &meanings {
-            if let Some(array) = probe.get(*name) {
-                check(name, *meaning, array, tiles)?;
-            }
+            check(name, *meaning, probe)?;
         }
         let heads: Vec<_> = meanings.iter().filter(|(_, meaning)| meaning.is_of_classes()).collect();
         let scores: Vec<_> = meanings.iter().filter(|(_, meaning)| meaning.is_score()).collect();
@@ -105,19 +112,19 @@ impl Plan {
         let head = heads.first().map(|(name, meaning)| Head {
             output: (*name).to_owned(),
             meaning: *meaning,
-            columns: probe.get(*name).map_or(1, |array| array.len() / tiles.max(1)),
+            columns: probe.arrays.get(*name).map_or(1, |array| array.len() / tiles.max(1)),
         });
         let score = scores
             .first()
             .map(|(name, meaning)| Score { output: (*name).to_owned(), negative: *meaning == Meaning::NegativeScore });
         if head.is_none() && score.is_none() {
-            return Err(undecided(&meanings, probe, tiles));
+            return Err(undecided(foreign, &meanings, probe));
         }
         let (classes, normal_classes) = classes(foreign, spec, head.as_ref())?;
         let mut dropped = foreign.skipped.clone();
         let mut kept: Vec<Kept> = Vec::new();
         for (name, meaning) in &meanings {
-            match (meaning, probe.get(*name)) {
+            match (meaning, probe.arrays.get(*name)) {
                 (Meaning::Map | Meaning::Embedding | Meaning::Keep, Some(array)) => {
                     let dims = array.shape().get(1..).unwrap_or_default().to_vec();
                     kept.push(Kept { output: (*name).to_owned(), name: free(name, &kept), meaning: *meaning, dims });
@@ -144,9 +151,8 @@ impl Plan {
 fn meanings<'a>(
     foreign: &'a Foreign,
     spec: &Spec,
-    probe: &BTreeMap<String, ArrayD<f32>>,
-    tiles: usize,
-) -> Vec<(&'a str, Meaning)> {
+    probe: &Probe<'_>,
+) -> Result<Vec<(&'a str, Meaning)>, ImportError> {
     let stated = |meaning: fn(Meaning) -> bool| spec.outputs.values().any(|stated| meaning(*stated));
     let decided = stated(Meaning::is_of_classes) || stated(Meaning::is_score);
     let mut found: Vec<(&str, Meaning)> = Vec::new();
@@ -172,61 +178,91 @@ fn meanings<'a>(
         };
         found.push((name, meaning));
     }
-    if open {
-        let guess = found.iter_mut().find_map(|(name, meaning)| {
-            let array = probe.get(*name).filter(|_| *meaning == Meaning::Keep && !spec.outputs.contains_key(*name))?;
-            let guessed = guess(array, tiles)?;
-            Some((meaning, guessed))
-        });
-        if let Some((meaning, guessed)) = guess {
-            *meaning = guessed;
-        }
-    }
-    // Integers and labels beside a result are of no use downstream.
-    let is_float = |name: &str| {
-        foreign
-            .outputs
-            .iter()
-            .find(|output| output.name == name)
-            .and_then(|output| DataType::from_code(output.element))
-            .is_some_and(|kind| kind == DataType::Undefined || kind.is_float())
-    };
+    // Integers, and outputs that are not of tiles, are of no use downstream.
     for (name, meaning) in &mut found {
-        let batched = probe.get(*name).is_some_and(|array| array.shape().first() == Some(&tiles));
-        if *meaning == Meaning::Keep && !spec.outputs.contains_key(*name) && (!is_float(name) || !batched) {
+        let usable = is_float(foreign, name) && !probe.unbatched.contains_key(*name);
+        if *meaning == Meaning::Keep && !spec.outputs.contains_key(*name) && !usable {
             *meaning = Meaning::Drop;
         }
     }
-    found
+    if open {
+        let names = if spec.classes.is_empty() { &foreign.classes } else { &spec.classes };
+        let columns = |name: &str| probe.arrays.get(name).and_then(|array| class_columns(array, probe.tiles.len()));
+        let possible = |(name, meaning): &(&str, Meaning)| {
+            *meaning == Meaning::Keep && !spec.outputs.contains_key(*name) && columns(name).is_some()
+        };
+        let fitting = found.iter().position(|one| possible(one) && columns(one.0) == Some(names.len()));
+        if let Some(at) = fitting.or_else(|| found.iter().position(possible)) {
+            found[at].1 = guess(found[at].0, probe)?;
+        }
+    }
+    Ok(found)
 }
 
-/// The meaning of an unnamed result by its shape and its values: rows of up to some thousand columns are class scores.
-fn guess(array: &ArrayD<f32>, tiles: usize) -> Option<Meaning> {
+/// True for an output of floats, and for one whose type is unknown.
+fn is_float(foreign: &Foreign, name: &str) -> bool {
+    let output = foreign.outputs.iter().find(|output| output.name == name);
+    output
+        .and_then(|output| DataType::from_code(output.element))
+        .is_some_and(|kind| kind == DataType::Undefined || kind.is_float())
+}
+
+/// The number of classes of an output that may hold class scores: rows of up to some thousand columns.
+fn class_columns(array: &ArrayD<f32>, tiles: usize) -> Option<usize> {
     let columns = array.len().checked_div(tiles)?;
     let flat = array.shape().iter().skip(1).filter(|size| **size > 1).count() <= 1;
-    if !flat || !(2..=4096).contains(&columns) {
-        return None;
+    (flat && (2..=4096).contains(&columns)).then_some(columns)
+}
+
+/// The meaning of class scores without a usual name, by their values.
+fn guess(name: &str, probe: &Probe<'_>) -> Result<Meaning, ImportError> {
+    let Some(array) = probe.arrays.get(name) else { return Ok(Meaning::Keep) };
+    let columns = array.len() / probe.tiles.len().max(1);
+    match (sums_to_one(array, columns), within_unit(array)) {
+        (true, _) => Ok(Meaning::Probabilities),
+        (false, true) => Err(ImportError::output(name, multi_label(array, columns))),
+        (false, false) => Ok(Meaning::Logits),
     }
-    Some(if sums_to_one(array, columns) { Meaning::Probabilities } else { Meaning::Logits })
+}
+
+/// True if every value is in 0..1.
+fn within_unit(array: &ArrayD<f32>) -> bool {
+    array.iter().all(|value| (-1e-6..=1.0 + 1e-6).contains(&f64::from(*value)))
 }
 
 /// True if every row is in 0..1 and sums to 1.
 pub(super) fn sums_to_one(array: &ArrayD<f32>, columns: usize) -> bool {
     let values: Vec<f64> = array.iter().map(|value| f64::from(*value)).collect();
-    let inside = values.iter().all(|value| (-1e-6..=1.0 + 1e-6).contains(value));
-    inside && values.chunks(columns.max(1)).all(|row| (row.iter().sum::<f64>() - 1.0).abs() < SUM)
+    within_unit(array) && values.chunks(columns.max(1)).all(|row| (row.iter().sum::<f64>() - 1.0).abs() < SUM)
+}
+
+/// The reason against class scores that a sigmoid made of each column alone.
+fn multi_label(array: &ArrayD<f32>, columns: usize) -> String {
+    let row: f32 = array.iter().take(columns).sum();
+    format!(
+        "all values are in 0..1, but its rows do not sum to 1 (the first sums to {row:.4}), as after a sigmoid of each \
+         column (multi-label). The classes of a bundle exclude each other: export the model with a softmax, or with one \
+         column; or state which output is the `score`, and `keep` for this one"
+    )
 }
 
 /// Checks that an output can have the meaning.
-fn check(name: &str, meaning: Meaning, array: &ArrayD<f32>, tiles: usize) -> Result<(), ImportError> {
+fn check(name: &str, meaning: Meaning, probe: &Probe<'_>) -> Result<(), ImportError> {
     let wrong = |reason: String| Err(ImportError::output(name, reason));
+    let Some(array) = probe.arrays.get(name).filter(|_| meaning != Meaning::Drop) else { return Ok(()) };
+    if let Some(found) = probe.unbatched.get(name) {
+        return wrong(without_batch(found));
+    }
+    let tiles = probe.tiles.len();
     let per_tile = array.len() / tiles.max(1);
     let shape = array.shape();
     let flat = shape.iter().skip(1).filter(|size| **size > 1).count() <= 1;
-    let count = array.iter().filter(|value| !value.is_finite()).count();
-    if meaning != Meaning::Drop && count > 0 {
+    if let Some(first) = array.iter().position(|value| !value.is_finite()) {
+        let count = array.iter().filter(|value| !value.is_finite()).count();
+        let tile = probe.tiles.get(first / per_tile.max(1)).map(String::as_str).unwrap_or_default();
         return wrong(format!(
-            "{count} of {} values are NaN or infinite; are range, mean and deviation those of the training?",
+            "{count} of {} values are NaN or infinite, the first on {tile}; are range, mean and deviation those of the \
+             training?",
             array.len()
         ));
     }
@@ -236,6 +272,11 @@ fn check(name: &str, meaning: Meaning, array: &ArrayD<f32>, tiles: usize) -> Res
         }
         Meaning::Probabilities if per_tile == 1 && !array.iter().all(|value| (0.0..=1.0).contains(value)) => {
             wrong("its values are not in 0..1, so it is no probability; state `logits` or `score`".to_owned())
+        }
+        Meaning::Probabilities | Meaning::LogProbabilities
+            if per_tile > 1 && within_unit(array) && !sums_to_one(array, per_tile) =>
+        {
+            wrong(multi_label(array, per_tile))
         }
         Meaning::Probabilities if per_tile > 1 && !sums_to_one(array, per_tile) => {
             let row: f32 = array.iter().take(per_tile).sum();
@@ -257,28 +298,50 @@ fn check(name: &str, meaning: Meaning, array: &ArrayD<f32>, tiles: usize) -> Res
         Meaning::Map if !matches!(shape, [_, _, _] | [_, 1, _, _]) => {
             wrong(format!("its shape is {shape:?}; a map is [batch, height, width] or [batch, 1, height, width]"))
         }
-        Meaning::Embedding | Meaning::Keep if shape.first() != Some(&tiles) => {
-            wrong(format!("its shape is {shape:?} for {tiles} tiles; the first axis must be the batch"))
-        }
         _ => Ok(()),
     }
 }
 
+/// The reason against an output whose first axis is not the batch. `found` is its shape in one run.
+fn without_batch(found: &str) -> String {
+    format!(
+        "its first axis is not the batch: its shape is {found}; export the model with the batch as the first axis of every \
+         output, without `squeeze` of that axis"
+    )
+}
+
 /// The error of a model without a score.
-fn undecided(meanings: &[(&str, Meaning)], probe: &BTreeMap<String, ArrayD<f32>>, tiles: usize) -> ImportError {
-    let described = |(name, _): &(&str, Meaning)| {
-        let shape = probe.get(*name).map(|array| format!(" {:?}", array.shape().get(1..).unwrap_or_default()));
+fn undecided(foreign: &Foreign, meanings: &[(&str, Meaning)], probe: &Probe<'_>) -> ImportError {
+    // Whole numbers are labels, and never a score.
+    let floats: Vec<&str> = meanings.iter().map(|(name, _)| *name).filter(|name| is_float(foreign, name)).collect();
+    let batched: Vec<&str> = floats.iter().copied().filter(|name| !probe.unbatched.contains_key(*name)).collect();
+    if let (Some(name), true) = (floats.first(), batched.is_empty()) {
+        let found = probe.unbatched.get(*name).map(String::as_str).unwrap_or_default();
+        return ImportError::output(name, without_batch(found));
+    }
+    let tiles = probe.tiles.len();
+    let described = |name: &&str| {
+        let shape = probe.arrays.get(*name).map(|array| format!(" {:?}", array.shape().get(1..).unwrap_or_default()));
         format!("`{name}`{}", shape.unwrap_or_default())
     };
-    let all: Vec<String> = meanings.iter().map(described).collect();
-    let single = meanings.iter().find(|(name, _)| probe.get(*name).is_some_and(|array| array.len() == tiles));
-    let example = single.map_or("logits", |_| "score");
-    let named = single.or(meanings.first()).map_or("NAME", |(name, _)| *name);
+    let all: Vec<String> = batched.iter().map(described).collect();
+    let single = batched.iter().find(|name| probe.arrays.get(**name).is_some_and(|array| array.len() == tiles));
+    let Some(named) = single.or(batched.first()).copied() else {
+        let first = meanings.first().map_or("", |(name, _)| *name);
+        let reason = "it has whole numbers, as every output of the model, and no score or probability; export the model with \
+                      an output of floats";
+        return ImportError::output(first, reason);
+    };
+    let (example, note) = match (single, named) {
+        (Some(_), OUTLIERS) => ("negative_score", "; lower is more anomalous in scikit-learn's outlier detectors"),
+        (Some(_), _) => ("score", ""),
+        (None, _) => ("logits", ""),
+    };
     ImportError::output(
         named,
         format!(
             "it may be a score, a logit or a probability (outputs per tile: {}); state its meaning in \
-             `outputs`, such as `{named}: {example}`",
+             `outputs`, such as `{named}: {example}`{note}",
             all.join(", ")
         ),
     )

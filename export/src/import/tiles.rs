@@ -18,6 +18,8 @@ const SEED: u64 = 16;
 pub(super) struct TileSet {
     /// The tiles.
     pub(super) tiles: Vec<Tile>,
+    /// Name of each.
+    pub(super) names: Vec<String>,
     /// Origin in words, for the manifest.
     pub(super) origin: String,
 }
@@ -62,15 +64,18 @@ impl TileSet {
     pub(super) fn generated() -> Result<Self> {
         let tiles: std::result::Result<Vec<Tile>, _> = (0..PROVEN).map(|number| synth::tile(SEED, number)).collect();
         let tiles = tiles.map_err(kiln_train::Error::from)?;
-        Ok(Self { tiles, origin: format!("{PROVEN} generated tiles") })
+        let names = (0..PROVEN).map(|number| format!("generated tile {number}")).collect();
+        Ok(Self { tiles, names, origin: format!("{PROVEN} generated tiles") })
     }
 
     /// Tiles of a data set.
     pub(super) fn from_data(data: &Data) -> Result<Self> {
         let chosen = data.some(PROVEN);
         let tiles = chosen.iter().map(|index| data.tile(*index)).collect::<Result<Vec<_>>>()?;
+        let name = |index: &usize| data.dataset.entries[*index].path.display().to_string();
+        let names = chosen.iter().map(name).collect();
         let origin = format!("{} tiles of the data set", tiles.len());
-        Ok(Self { tiles, origin })
+        Ok(Self { tiles, names, origin })
     }
 
     /// The same tiles and, if there are fewer than [`PROVEN`], generated ones after them: the largest batch of the proof
@@ -78,7 +83,9 @@ impl TileSet {
     pub(super) fn filled(mut self) -> Result<Self> {
         let own = self.tiles.len();
         if own < PROVEN {
-            self.tiles.extend(Self::generated()?.tiles.into_iter().take(PROVEN - own));
+            let more = Self::generated()?;
+            self.tiles.extend(more.tiles.into_iter().take(PROVEN - own));
+            self.names.extend(more.names.into_iter().take(PROVEN - own));
             self.origin = format!("{} and {} generated ones", self.origin, PROVEN - own);
         }
         Ok(self)

@@ -31,6 +31,8 @@ pub(super) struct Untouched {
     input: String,
     /// Tiles in one run: the model's own batch, else 1.
     batch: usize,
+    /// Shape of each output in the last run.
+    shapes: BTreeMap<String, Vec<usize>>,
 }
 
 impl Untouched {
@@ -50,13 +52,21 @@ impl Untouched {
         let names: Vec<&str> = foreign.outputs.iter().map(|output| output.name.as_str()).collect();
         session.select_outputs(&names)?;
         let input = foreign.input.name.clone();
-        Ok(Self { session, input, batch: foreign.input.batch().unwrap_or(ONE) })
+        Ok(Self { session, input, batch: foreign.input.batch().unwrap_or(ONE), shapes: BTreeMap::new() })
     }
 
     /// Element type of an output as ONNX Runtime infers it, a number of `TensorProto.DataType`; 0 if it has none.
     pub(super) fn element(&self, output: &str) -> i32 {
         let port = self.session.outputs().iter().find(|port| port.name == output);
         port.map_or(0, |port| code_of(&port.dtype))
+    }
+
+    /// The outputs of the last run whose first axis is not the batch, each with its shape in words. A single number for a
+    /// single tile needs no axis.
+    pub(super) fn unbatched(&self) -> BTreeMap<String, String> {
+        let has_batch = |shape: &[usize]| shape.first().map_or(self.batch == 1, |rows| *rows == self.batch);
+        let others = self.shapes.iter().filter(|(_, shape)| !has_batch(shape));
+        others.map(|(name, shape)| (name.clone(), format!("{shape:?} for a batch of {}", self.batch))).collect()
     }
 
     /// The model's outputs for `tiles`, computed one batch of the model at a time and joined along the batch.
@@ -88,7 +98,9 @@ impl Untouched {
 
     fn once(&mut self, array: &Array) -> Result<Raw> {
         let outputs = self.session.run_named([(self.input.as_str(), array)])?;
-        Ok(outputs.into_iter().map(|(name, array)| (name, to_f32(array))).collect())
+        let outputs: Raw = outputs.into_iter().map(|(name, array)| (name, to_f32(array))).collect();
+        self.shapes = outputs.iter().map(|(name, array)| (name.clone(), array.shape().to_vec())).collect();
+        Ok(outputs)
     }
 }
 

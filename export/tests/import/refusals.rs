@@ -139,7 +139,86 @@ fn answers_that_are_not_finite() {
     let mut graph = Net::default().graph();
     let bias = graph.initializer.iter_mut().find(|tensor| tensor.name == "b3").unwrap();
     *bias = TensorProto::f32("b3", [2], &[f32::NAN, 0.0]);
-    assert!(refused(graph, usual()).contains("NaN or infinite"));
+    assert!(refused(graph, usual()).contains("48 values are NaN or infinite, the first on generated tile 0"));
+}
+
+#[test]
+fn an_answer_that_is_not_finite_on_one_of_many_tiles() {
+    // The logarithm of how much brighter than this the darkest tile is, for all tiles but that one.
+    let mut graph = Net::default().graph();
+    let all: Vec<AttributeProto> = vec![AttributeProto::ints("axes", [1, 2, 3]), AttributeProto::int("keepdims", 0)];
+    graph.node.truncate(0);
+    graph.node.push(node("ReduceMean", &["x"], &["mean"], all));
+    graph.node.push(node("Sub", &["mean", "least"], &["more"], Vec::new()));
+    graph.node.push(node("Log", &["more"], &["score"], Vec::new()));
+    graph.output = vec![port("score", DataType::Float, &[-1])];
+    let tiles: Vec<_> = (0..24).map(|number| kiln_train::data::synth::tile(16, number).unwrap()).collect();
+    let mean = |tile: &kiln_tile::Tile| {
+        let pixels = tile.pixels();
+        pixels.iter().map(|value| f64::from(*value) / 255.0).sum::<f64>() / pixels.len() as f64
+    };
+    let mut means: Vec<(f64, usize)> = tiles.iter().map(mean).zip(0..).collect();
+    means.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let between = ((means[0].0 + means[1].0) / 2.0) as f32;
+    graph.initializer = vec![TensorProto::f32("least", Vec::new(), &[between])];
+    let input = InputSpec { range: Some(Range::Unit), ..InputSpec::default() };
+    let threshold = Some(kiln_export::import::ThresholdSpec::Value(0.0));
+    let found = refused(graph, Spec { input, threshold, ..Spec::default() });
+    let expected = format!("1 of 24 values are NaN or infinite, the first on generated tile {};", means[0].1);
+    assert!(found.contains(&expected), "{found}");
+}
+
+#[test]
+fn an_output_without_a_batch_is_named_with_its_shape() {
+    let squeezed = |axes: &[i64], perm: Option<[i64; 2]>| {
+        let mut graph = Net { batch: 1, output: "dense", ..Net::default() }.graph();
+        graph.node.push(match perm {
+            Some(perm) => node("Transpose", &["dense"], &["y"], vec![AttributeProto::ints("perm", perm)]),
+            None => node("Squeeze", &["dense"], &["y"], Vec::new()),
+        });
+        graph.output = vec![port("y", DataType::Float, axes)];
+        graph
+    };
+    for meaning in [None, Some(Meaning::Logits), Some(Meaning::Probabilities), Some(Meaning::Keep)] {
+        let outputs = meaning.map(|meaning| ("y".to_owned(), meaning)).into_iter().collect();
+        let found = refused(squeezed(&[2], None), Spec { outputs, ..usual() });
+        assert!(found.contains("`y`: its first axis is not the batch: its shape is [2] for a batch of 1"), "{found}");
+    }
+    let found = refused(squeezed(&[2, 1], Some([1, 0])), usual());
+    assert!(found.contains("its shape is [2, 1] for a batch of 1"), "{found}");
+}
+
+#[test]
+fn a_sigmoid_of_each_class_is_not_taken_for_logits() {
+    let net = Net { end: Some("Sigmoid"), output: "y", ..Net::default() };
+    for meaning in [None, Some(Meaning::Probabilities), Some(Meaning::LogProbabilities)] {
+        let outputs = meaning.map(|meaning| ("y".to_owned(), meaning)).into_iter().collect();
+        let found = refused(net.graph(), Spec { outputs, ..usual() });
+        assert!(found.contains("multi-label") && !found.contains("`logits`"), "{found}");
+    }
+}
+
+#[test]
+fn the_score_of_an_outlier_detector_is_the_output_of_floats() {
+    let mut graph = Net { classes: 1, output: "scores", ..Net::default() }.graph();
+    graph.initializer.push(TensorProto::f32("zero", Vec::new(), &[0.0]));
+    graph.node.push(node("Greater", &["scores", "zero"], &["above"], Vec::new()));
+    graph.node.push(node("Cast", &["above"], &["label"], vec![AttributeProto::int("to", 7)]));
+    graph.output.insert(0, port("label", DataType::Int64, &[-1, 1]));
+    let found = refused(graph, Spec { classes: Vec::new(), ..usual() });
+    assert!(found.contains("`scores: negative_score`") && !found.contains("label"), "{found}");
+}
+
+#[test]
+fn the_output_with_as_many_columns_as_classes_is_the_result() {
+    let mut graph = Net { output: "y", ..Net::default() }.graph();
+    graph.output.insert(0, port("flat", DataType::Float, &[-1, 8]));
+    // Logits that cannot be taken for a sigmoid's.
+    graph.initializer.retain(|tensor| tensor.name != "b3");
+    graph.initializer.push(TensorProto::f32("b3", [2], &[-3.0, 3.0]));
+    let imported = Bench::new().import(&model(17, graph), usual()).unwrap();
+    let from: Vec<&str> = imported.outputs.iter().map(|output| output.from.as_str()).collect();
+    assert_eq!(from, ["y", "y", "flat"]);
 }
 
 /// A model whose first weight is in another file.
