@@ -18,7 +18,7 @@ use kiln_train::training::Run;
 
 use super::manifest::{self, MODEL, Parts};
 use super::run_tiles::RunTiles;
-use super::variant::{VariantBuilder, VariantReport};
+use super::variant::{VariantBuilder, VariantReport, check_int8};
 use super::{Batch, BundleError, BurnModel, Result, card, gate, graph};
 use burn_onnx_export::{Calibration, Precision};
 
@@ -100,6 +100,10 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
     on_step(Step::Lowering);
     let burn = BurnModel::load(&run)?;
     let model = graph::graph(&run, &burn, request.batch, request.opset)?;
+    let kept = |name: &str| run.config.model.full_precision().iter().any(|part| is_of(name, part));
+    if request.precisions.contains(&Precision::Int8) {
+        check_int8(&model, &kept)?;
+    }
     // The comparison uses the very file of the bundle.
     let staged = Staged::beside(&request.out).map_err(BundleError::io(&request.out))?;
     let path = staged.path().join(MODEL);
@@ -117,7 +121,6 @@ pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: i
         return Err(BundleError::Parity(Box::new(parity)));
     }
     let mut variants = Vec::new();
-    let kept = |name: &str| run.config.model.full_precision().iter().any(|part| is_of(name, part));
     for precision in request.precisions.iter().filter(|precision| **precision != Precision::Fp32) {
         on_step(Step::Variant(*precision));
         let mut builder = VariantBuilder {

@@ -122,6 +122,15 @@ impl VariantReport {
     }
 }
 
+/// Refuses a model of which int8 would convert nothing. `kept` are the values that are computed in 32 bits.
+pub(crate) fn check_int8(model: &OnnxModel, kept: &dyn Fn(&str) -> bool) -> Result<()> {
+    if Int8::new(model).layers().into_iter().all(kept) {
+        let reason = "int8: the model has no 32-bit convolution or dense layer to quantise";
+        return Err(burn_onnx_export::Error::Foreign(reason.to_owned()).into());
+    }
+    Ok(())
+}
+
 /// Receives the pixels of a batch, u8 `[n, 256, 256, 3]`, and the truth of each tile: anomalous, normal, or unknown.
 pub(crate) type OnTiles<'a> = &'a mut dyn FnMut(Vec<u8>, &[Option<bool>]) -> Result<()>;
 
@@ -163,6 +172,7 @@ impl VariantBuilder<'_> {
 
     /// An 8-bit variant. Skips layers, the one with the largest effect first, until the gate is passed.
     fn int8(&mut self, calibration: Calibration) -> Result<VariantReport> {
+        check_int8(self.model, self.kept)?;
         // Channels are equalised first, by their activations on the same tiles.
         let plain = Int8::new(self.model);
         let int8 = Int8::new(&plain.equalised(&self.observed(&plain, Calibration::MinMax)?));

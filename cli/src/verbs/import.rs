@@ -160,11 +160,11 @@ struct OutputArgs {
     outputs: Vec<(String, Meaning)>,
 
     /// Class names, in the order of the model's columns.
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = class)]
     classes: Vec<String>,
 
     /// The classes that count as normal [default: benign, normal, healthy, negative, colon_n].
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = class)]
     normal_classes: Vec<String>,
 
     /// Threshold of the score: a number, or a rule that chooses it on the labelled tiles of --data: max_f1, youden,
@@ -181,6 +181,12 @@ struct OutputArgs {
     #[cfg(feature = "slide")]
     #[arg(long, value_name = "RULE")]
     slide_rule: Option<kiln_slide::SlideRule>,
+}
+
+/// The name of a class, without spaces around it.
+fn class(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    if name.is_empty() { Err("a name is expected between commas".to_owned()) } else { Ok(name.to_owned()) }
 }
 
 /// The largest difference allowed.
@@ -355,6 +361,8 @@ mod tests {
         assert!(meaning("logits").is_err() && meaning("x=soft").is_err());
         assert_eq!(threshold("-0.5"), Ok(ThresholdSpec::Value(-0.5)));
         assert!(threshold("youden").is_ok() && threshold("best").is_err());
+        assert_eq!(class(" tumour"), Ok("tumour".to_owned()));
+        assert!(class(" ").is_err());
         assert_eq!((tolerance("1e-4"), tolerance("0")), (Ok(1e-4), Ok(0.0)));
         for text in ["inf", "nan", "-1e-4", "small"] {
             assert!(tolerance(text).is_err(), "{text}");

@@ -182,6 +182,9 @@ pub fn import(
     check_repeatable(&mut untouched, &foreign, &set, &input, &raw)?;
     let probe = Probe { arrays: &raw, tiles: &set.names, unbatched: untouched.unbatched() };
     let plan = Plan::new(&foreign, &request.spec, &probe)?;
+    let draft = graft::Graft { foreign: &foreign, input: &input, plan: &plan, metadata: &[], name: "draft" };
+    precision::check(&request.precisions, &draft, runtime, staged.path())
+        .map_err(|error| precision::named(error, &foreign))?;
     let expected = answers::answers(&plan, &raw, set.first(PROVEN).len());
 
     let mut compared = Vec::new();

@@ -141,6 +141,21 @@ impl Plan {
         Ok(Self { head, score, kept, classes, normal_classes, dropped })
     }
 
+    /// True for the label of an anomalous tile, false for that of a normal one; `None` for a label that is neither a class nor
+    /// a usual name of normal tiles. Without classes every other label is anomalous.
+    pub(super) fn truth(&self, label: &str) -> Option<bool> {
+        let is = |names: &[String]| names.iter().any(|name| name == label);
+        if is(&self.normal_classes) {
+            Some(false)
+        } else if is(&self.classes) {
+            Some(true)
+        } else if NORMAL_LABELS.contains(&label.to_lowercase().as_str()) {
+            Some(false)
+        } else {
+            self.classes.is_empty().then_some(true)
+        }
+    }
+
     /// True if the bundle has an output `probabilities`.
     pub(super) fn has_probabilities(&self) -> bool {
         !self.classes.is_empty()
@@ -409,4 +424,25 @@ fn free(name: &str, kept: &[Kept]) -> String {
         number += 1;
     }
     format!("{wish}_{number}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_means_the_same_wherever_it_is_read() {
+        let plan = |classes: &[&str], normal: &[&str]| {
+            let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            let (classes, normal_classes) = (owned(classes), owned(normal));
+            Plan { head: None, score: None, kept: Vec::new(), classes, normal_classes, dropped: Vec::new() }
+        };
+        let named = plan(&["benign", "tumour"], &["benign"]);
+        let truths = ["benign", "normal", "Healthy", "tumour", "necrosis"].map(|label| named.truth(label));
+        assert_eq!(truths, [Some(false), Some(false), Some(false), Some(true), None]);
+        // A class is what the description states, whatever its name.
+        assert_eq!(plan(&["clean", "negative"], &["clean"]).truth("negative"), Some(true));
+        let unnamed = plan(&[], &["clean"]);
+        assert_eq!(["clean", "normal", "tumour"].map(|label| unnamed.truth(label)), [Some(false), Some(false), Some(true)]);
+    }
 }

@@ -7,14 +7,14 @@ use burn_onnx_export::proto::{ExternalError, ModelProto, TensorProto, ValueInfoP
 use burn_onnx_export::{Calibration, OnnxModel, Precision};
 use kiln_runtime::{DecisionRule, Optimisation, Runtime, Session, SessionOptions};
 use kiln_tile::Tile;
-use kiln_train::data::{NORMAL_LABELS, synth};
+use kiln_train::data::synth;
 
 use super::ImportError;
-use super::graft::{Graft, GraphBatch};
+use super::graft::{Graft, GraphBatch, Rewrite};
 use super::model::{Foreign, code_of, for_each_tensor};
 use super::plan::Plan;
 use super::tiles::Data;
-use crate::variant::{GateTiles, OBSERVED, OnTiles, VariantBuilder, VariantReport};
+use crate::variant::{GateTiles, OBSERVED, OnTiles, VariantBuilder, VariantReport, check_int8};
 use crate::{BundleError, Result};
 
 /// The opset of `QuantizeLinear` with one scale for each channel.
@@ -54,17 +54,11 @@ impl Variants<'_> {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        if wanted.contains(&Precision::Int8) && self.graft.foreign.opset < INT8_OPSET {
-            let version = self.graft.foreign.opset;
-            let reason =
-                format!("opset {version}; int8 needs {INT8_OPSET}: raise the model with onnx.version_converter");
-            return Err(burn_onnx_export::Error::Foreign(reason).into());
-        }
-        let model = self.read()?;
+        let model = read(self.graft, self.batch, self.runtime, self.folder)?;
         let tiles = ImportTiles { data: self.data, plan: self.graft.plan };
         let mut builder = VariantBuilder {
             tiles: &tiles,
-            kept: &|name| name.starts_with(OWN),
+            kept: &is_own,
             rule: self.rule,
             runtime: self.runtime,
             model: &model,
@@ -73,14 +67,43 @@ impl Variants<'_> {
         };
         wanted.into_iter().map(|precision| builder.build(precision, calibration)).collect()
     }
+}
 
-    /// The fp32 graph in the exporter's form.
-    fn read(&self) -> Result<OnnxModel> {
-        let mut model = self.graft.model(self.batch);
-        let elements = elements(&mut model, self.runtime, self.folder)?;
-        inline(&mut model, self.folder)?;
-        Ok(OnnxModel::from_message(model, &|name| elements.get(name).copied())?)
+/// Refuses precisions that the model cannot have, before the work of an import.
+pub(super) fn check(
+    precisions: &[Precision],
+    graft: &Graft<'_>,
+    runtime: &'static Runtime,
+    folder: &Path,
+) -> Result<()> {
+    if !precisions.contains(&Precision::Int8) {
+        return Ok(());
     }
+    let version = graft.foreign.opset;
+    if version < INT8_OPSET {
+        let reason = format!("opset {version}; int8 needs {INT8_OPSET}: raise the model with onnx.version_converter");
+        return Err(burn_onnx_export::Error::Foreign(reason).into());
+    }
+    let batch = GraphBatch::Fixed(graft.foreign.input.batch().unwrap_or(1), Rewrite::None);
+    match read(graft, batch, runtime, folder) {
+        Ok(model) => check_int8(&model, &is_own),
+        // The proof of the graph reports what ONNX Runtime cannot run.
+        Err(BundleError::Runtime(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// True for a value of the preprocessing.
+fn is_own(name: &str) -> bool {
+    name.starts_with(OWN)
+}
+
+/// The fp32 graph in the exporter's form.
+fn read(graft: &Graft<'_>, batch: GraphBatch, runtime: &'static Runtime, folder: &Path) -> Result<OnnxModel> {
+    let mut model = graft.model(batch);
+    let elements = elements(&mut model, runtime, folder)?;
+    inline(&mut model, folder)?;
+    Ok(OnnxModel::from_message(model, &|name| elements.get(name).copied())?)
 }
 
 /// Element types of all values, as ONNX Runtime infers them for a graph whose every value is an output.
@@ -114,7 +137,7 @@ fn inline(model: &mut ModelProto, folder: &Path) -> Result<()> {
         if failed.is_some() {
             return;
         }
-        match read(tensor, folder) {
+        match read_tensor(tensor, folder) {
             Ok(Some(bytes)) => *tensor = tensor.with_bytes(bytes),
             Ok(None) => {}
             Err(error) => failed = Some(error),
@@ -124,7 +147,7 @@ fn inline(model: &mut ModelProto, folder: &Path) -> Result<()> {
 }
 
 /// The elements of a tensor in another file; none if they are in the message.
-fn read(tensor: &TensorProto, folder: &Path) -> Result<Option<Vec<u8>>> {
+fn read_tensor(tensor: &TensorProto, folder: &Path) -> Result<Option<Vec<u8>>> {
     // The statements were checked when the model was read; the file may have changed since.
     let changed = |error: ExternalError| {
         let reason = format!("tensor `{}` {error}", tensor.name.escape_debug());
@@ -158,16 +181,7 @@ impl ImportTiles<'_> {
         let Some(data) = self.data else {
             return Ok((synth::tile(SEED, index).map_err(kiln_train::Error::from)?, None));
         };
-        Ok((data.tile(index)?, self.truth(&data.dataset.entries[index].label)))
-    }
-
-    /// The truth of a label; `None` for one that is no class of the model.
-    fn truth(&self, label: &str) -> Option<bool> {
-        let is = |names: &[String]| names.iter().any(|name| name == label);
-        if is(&self.plan.normal_classes) || NORMAL_LABELS.contains(&label.to_lowercase().as_str()) {
-            return Some(false);
-        }
-        (self.plan.classes.is_empty() || is(&self.plan.classes)).then_some(true)
+        Ok((data.tile(index)?, self.plan.truth(&data.dataset.entries[index].label)))
     }
 
     fn each(&self, chosen: &[usize], batch: usize, each: OnTiles<'_>) -> Result<()> {

@@ -1,8 +1,10 @@
 //! The threshold: stated, chosen on labelled tiles, or the middle of a probability.
 
+use std::collections::BTreeSet;
+
 use kiln_runtime::bundle::manifest::Threshold;
 use kiln_runtime::decision::SCORE;
-use kiln_train::data::NORMAL_LABELS;
+use kiln_train::data::{NORMAL_LABELS, shown};
 use kiln_train::metrics::{Scored, ThresholdRule, auroc};
 
 use super::ImportError;
@@ -83,14 +85,8 @@ fn chosen(
 
 /// Scores and truth of labelled tiles.
 fn scored(plan: &Plan, data: &Data, most: usize, untouched: &mut Untouched, input: &Input) -> Result<Vec<Scored>> {
-    let normal = |label: &str| {
-        if plan.normal_classes.is_empty() {
-            NORMAL_LABELS.contains(&label.to_lowercase().as_str())
-        } else {
-            plan.normal_classes.iter().any(|name| name == label)
-        }
-    };
     let chosen = data.some(most);
+    check_labels(plan, data, &chosen)?;
     let mut scored = Vec::with_capacity(chosen.len());
     for index in &chosen {
         let tile = data.tile(*index)?;
@@ -99,9 +95,26 @@ fn scored(plan: &Plan, data: &Data, most: usize, untouched: &mut Untouched, inpu
         let entry = &data.dataset.entries[*index];
         scored.push(Scored {
             score: f64::from(score.unwrap_or(f32::NAN)),
-            anomalous: !normal(&entry.label),
+            anomalous: plan.truth(&entry.label) != Some(false),
             group: data.dataset.group_name(*index),
         });
     }
     Ok(scored)
+}
+
+/// Refuses labels of which nobody knows whether they are normal.
+fn check_labels(plan: &Plan, data: &Data, chosen: &[usize]) -> Result<(), ImportError> {
+    let labels: BTreeSet<&str> = chosen.iter().map(|index| data.dataset.entries[*index].label.as_str()).collect();
+    let unknown: Vec<String> = labels.into_iter().filter(|label| plan.truth(label).is_none()).map(shown).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let reason = format!(
+        "labels that are no class of the model ({}) and no usual name of normal tiles ({}): {}; rename them, or leave these \
+         tiles out",
+        plan.classes.join(", "),
+        NORMAL_LABELS.join(", "),
+        unknown.join(", ")
+    );
+    Err(ImportError::spec(data.dataset.root.display().to_string(), reason))
 }

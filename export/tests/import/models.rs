@@ -307,6 +307,28 @@ fn other_precisions_pass_their_gate_or_are_left_out() {
 }
 
 #[test]
+fn int8_of_a_model_without_a_layer_to_quantise_is_refused() {
+    use kiln_export::Precision;
+    let graph = GraphProto {
+        node: vec![
+            node("ReduceMean", &["x"], &["score"], vec![AttributeProto::ints("axes", [1, 2, 3])]),
+        ],
+        input: vec![port("x", DataType::Float, &[-1, 3, 64, 64])],
+        output: vec![port("score", DataType::Float, &[-1, 1, 1, 1])],
+        ..GraphProto::default()
+    };
+    let bench = Bench::new();
+    let threshold = Some(ThresholdSpec::Value(0.5));
+    let plain = bench.request(bench.write("model.onnx", &model(17, graph)), Spec { threshold, ..usual() });
+    let spec = Spec { classes: Vec::new(), ..plain.spec.clone() };
+    let request = ImportRequest { precisions: vec![Precision::Int8], spec, ..plain };
+    let error = import(&request, runtime(), |_| {}).unwrap_err();
+    assert_eq!(error.fault(), kiln_files::Fault::Input);
+    let error = error.to_string();
+    assert!(error.contains("model.onnx") && error.contains("no 32-bit convolution or dense layer"), "{error}");
+}
+
+#[test]
 fn control_flow_is_not_converted() {
     use kiln_export::Precision;
     let branch = |name: &str| GraphProto {
