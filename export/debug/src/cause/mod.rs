@@ -98,7 +98,8 @@ pub(crate) fn explain(a: &Graph, b: &Graph, counterparts: &Counterparts, at: usi
         }
         None => {
             let own = b.maker(&row.value).or_else(|| row.piece.nodes.last().copied());
-            (b, own.unwrap_or_default(), Presence::Both, Vec::new())
+            let node = own.unwrap_or_default();
+            (b, node, Presence::Both, quantised(a, &row.counterpart, b, node).into_iter().collect())
         }
     };
     let location = graph.nodes().get(node).map_or_else(
@@ -114,6 +115,23 @@ pub(crate) fn explain(a: &Graph, b: &Graph, counterparts: &Counterparts, at: usi
     let mut reasons = reasons;
     reasons.extend(symptoms(row));
     Cause { row: at, location, reasons }
+}
+
+/// The reason of a node that is the same in both graphs, but reads operands that only the second graph rounds to 8 bits.
+fn quantised(a: &Graph, counterpart: &str, b: &Graph, node: usize) -> Option<String> {
+    let operands = |graph: &Graph, node: &NodeProto| -> Vec<String> {
+        let is_rounded = |name: &&String| {
+            let maker = graph.maker(name).and_then(|at| graph.nodes().get(at));
+            maker.is_some_and(|maker| maker.op_type == "DequantizeLinear")
+        };
+        node.input.iter().filter(is_rounded).map(|name| format!("`{name}`")).collect()
+    };
+    let ours = operands(b, b.nodes().get(node)?);
+    let theirs = a.maker(counterpart).and_then(|at| a.nodes().get(at)).map(|node| operands(a, node));
+    if ours.is_empty() || theirs.is_some_and(|theirs| !theirs.is_empty()) {
+        return None;
+    }
+    Some(format!("the cause is the quantisation of its operands to 8 bits ({}), which the reference does not have", ours.join(", ")))
 }
 
 /// The cause of a value that its rounding to 8 bits changes by more than half a step: the node that rounds.
@@ -146,4 +164,23 @@ fn symptoms(row: &Row) -> Option<String> {
     }
     let share = row.clipped.filter(|share| *share > CLIPPED)?;
     Some(format!("{:.1} % of the values are beyond half a step of 8 bits", 100.0 * share))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::graph::tests::{model, node};
+
+    #[test]
+    fn operands_that_one_side_rounds_are_the_cause() {
+        let plain = Graph::new("a", model(vec![node("Relu", &["x"], "y")], &["x"], &["y"])).unwrap();
+        let nodes = vec![node("DequantizeLinear", &["x"], "x/dequantised"), node("Relu", &["x/dequantised"], "y")];
+        let rounded = Graph::new("b", model(nodes, &["x"], &["y"])).unwrap();
+        let found = quantised(&plain, "y", &rounded, 1).unwrap();
+        assert!(found.contains("the quantisation of its operands to 8 bits (`x/dequantised`)"), "{found}");
+        // Where both sides round, or neither does, the runtime is the cause.
+        assert_eq!(quantised(&rounded, "y", &rounded, 1), None);
+        assert_eq!(quantised(&plain, "y", &plain, 0), None);
+    }
 }

@@ -8,7 +8,7 @@ use burn_onnx_export::proto::{
     TypeProto, ValueInfoProto,
 };
 
-use super::{Graph, reads};
+use super::{Graph, reads, sparse_name};
 
 /// The nodes that compute one value from known values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,11 +111,12 @@ impl Graph {
         }
         let made: BTreeSet<&str> = inputs.iter().map(|port| port.value.as_str()).collect();
         let read: BTreeSet<&str> = nodes.iter().flat_map(|at| reads(&self.nodes()[*at])).collect();
-        let needed = self.graph.initializer.iter();
-        let initializer =
-            needed.filter(|tensor| read.contains(tensor.name.as_str()) && !made.contains(tensor.name.as_str()));
+        let is_needed = |name: &str| read.contains(name) && !made.contains(name);
+        let initializer = self.graph.initializer.iter().filter(|tensor| is_needed(&tensor.name));
+        let sparse = self.graph.sparse_initializer.iter().filter(|sparse| is_needed(sparse_name(sparse)));
         let graph = GraphProto {
             initializer: initializer.cloned().collect(),
+            sparse_initializer: sparse.cloned().collect(),
             node: all,
             name: self.graph.name.clone(),
             input: inputs.iter().map(described).collect(),

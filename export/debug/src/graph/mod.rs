@@ -6,7 +6,7 @@ mod tensor;
 
 use std::collections::{HashMap, HashSet};
 
-use burn_onnx_export::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
+use burn_onnx_export::proto::{GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto};
 
 use crate::error::{DebugError, Result};
 
@@ -39,12 +39,17 @@ impl Graph {
         let initializers: HashMap<String, usize> =
             graph.initializer.iter().enumerate().map(|(at, tensor)| (tensor.name.clone(), at)).collect();
         let inputs: HashSet<&str> = graph.input.iter().map(|port| port.name.as_str()).collect();
+        let sparse: HashSet<&str> = graph.sparse_initializer.iter().map(sparse_name).collect();
         let mut makers = HashMap::new();
         let mut constant: HashSet<String> = initializers.keys().cloned().collect();
+        constant.extend(sparse.iter().map(|name| (*name).to_owned()));
         for (at, node) in graph.node.iter().enumerate() {
             let read = reads(node);
             for value in &read {
-                let known = makers.contains_key(*value) || initializers.contains_key(*value) || inputs.contains(value);
+                let known = makers.contains_key(*value)
+                    || initializers.contains_key(*value)
+                    || sparse.contains(value)
+                    || inputs.contains(value);
                 if !known {
                     return Err(DebugError::graph(
                         name,
@@ -153,6 +158,7 @@ pub(crate) fn reads(node: &NodeProto) -> Vec<&str> {
 fn free<'g>(graph: &'g GraphProto, read: &mut Vec<&'g str>) {
     let mut own: HashSet<&str> = graph.input.iter().map(|port| port.name.as_str()).collect();
     own.extend(graph.initializer.iter().map(|tensor| tensor.name.as_str()));
+    own.extend(graph.sparse_initializer.iter().map(sparse_name));
     for node in &graph.node {
         for name in reads(node) {
             if !own.contains(name) && !read.contains(&name) {
@@ -166,6 +172,11 @@ fn free<'g>(graph: &'g GraphProto, read: &mut Vec<&'g str>) {
             read.push(&port.name);
         }
     }
+}
+
+/// The name of a sparse initializer, which is that of its values.
+pub(crate) fn sparse_name(sparse: &SparseTensorProto) -> &str {
+    sparse.values.as_ref().map_or("", |values| values.name.as_str())
 }
 
 /// The label of a node: its name, or its first result.
@@ -216,6 +227,20 @@ pub(crate) mod tests {
         let nodes = vec![node("Relu", &["y"], "z"), node("Abs", &["x"], "y")];
         let error = Graph::new("m", model(nodes, &["x"], &["z"])).unwrap_err().to_string();
         assert_eq!(error, "m: node `z` (Relu) reads `y`, which nothing before it computes");
+    }
+
+    #[test]
+    fn a_sparse_initializer_is_a_constant_and_stays_with_its_piece() {
+        let values = TensorProto { name: "w".to_owned(), ..Default::default() };
+        let sparse = SparseTensorProto { values: Some(values), ..Default::default() };
+        let mut model = model(vec![node("Relu", &["x"], "a"), node("MatMul", &["a", "w"], "y")], &["x"], &["y"]);
+        model.graph.as_mut().unwrap().sparse_initializer.push(sparse);
+        let graph = Graph::new("m", model).unwrap();
+        assert!(graph.is_constant("w"));
+        let piece = graph.piece("y", &|name| name == "a");
+        assert_eq!((piece.nodes.as_slice(), piece.inputs.as_slice()), ([1].as_slice(), ["a".to_owned()].as_slice()));
+        let cut = graph.model_of(&piece.nodes, &[], &[]).graph.unwrap();
+        assert_eq!(cut.sparse_initializer.len(), 1);
     }
 
     #[test]
