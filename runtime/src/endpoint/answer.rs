@@ -43,6 +43,8 @@ impl Expected {
 /// A server's answer for a batch.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
+    /// The model that answered, if the server reports it.
+    pub(super) model: Option<String>,
     /// The model version that answered, if the server reports it.
     pub(super) version: Option<String>,
     /// The outputs, in the server's order.
@@ -72,12 +74,30 @@ pub(super) enum Data {
 }
 
 impl Answer {
+    /// Refuses the answer of another model than the one that was asked.
+    ///
+    /// # Errors
+    /// The other model.
+    pub(super) fn check_model(&self, asked: &str) -> Result<(), String> {
+        match self.model.as_deref() {
+            Some(model) if model != asked => Err(format!("it is the answer of the model `{}`", model.escape_debug())),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the requested outputs. Other outputs are ignored.
     ///
     /// # Errors
     /// The expected and the found value.
     pub(super) fn into_outputs(self, batch: usize, expected: &[Expected]) -> Result<Outputs, String> {
         let mut tensors = self.tensors;
+        let repeated = expected.iter().map(|expected| &expected.name).find(|name| {
+            let copies = tensors.iter().filter(|tensor| tensor.name == **name);
+            copies.count() > 1
+        });
+        if let Some(name) = repeated {
+            return Err(format!("output `{name}` is in it more than once"));
+        }
         let arrays = expected.iter().map(|expected| {
             let place = tensors.iter().position(|tensor| tensor.name == expected.name).ok_or_else(|| {
                 let given: Vec<_> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
@@ -146,7 +166,24 @@ mod tests {
     fn outputs(score: Tensor) -> Result<Outputs, String> {
         let probabilities = Data::Values(vec![0.1, 0.9, 0.8, 0.2]);
         let probabilities = Tensor { data: probabilities, ..tensor("probabilities", "FP32", &[2, 2], &[]) };
-        Answer { version: None, tensors: vec![probabilities, score] }.into_outputs(2, &expected())
+        Answer { tensors: vec![probabilities, score], ..Answer::default() }.into_outputs(2, &expected())
+    }
+
+    #[test]
+    fn an_output_that_is_there_twice_is_refused_by_name() {
+        let score = || tensor("score", "FP32", &[2], &[0.5, 0.25]);
+        let probabilities = || tensor("probabilities", "FP32", &[2, 2], &[0.5; 4]);
+        let answer = |tensors| Answer { tensors, ..Answer::default() }.into_outputs(2, &expected());
+        assert!(answer(vec![score(), probabilities()]).is_ok());
+        let error = answer(vec![score(), probabilities(), probabilities(), score()]).unwrap_err();
+        assert!(error.contains("`score` is in it more than once"), "{error}");
+    }
+
+    #[test]
+    fn the_answer_of_another_model_is_refused_by_name() {
+        let of = |model: Option<&str>| Answer { model: model.map(str::to_owned), ..Answer::default() };
+        assert!(of(None).check_model("tiles").is_ok() && of(Some("tiles")).check_model("tiles").is_ok());
+        assert!(of(Some("other")).check_model("tiles").unwrap_err().contains("`other`"));
     }
 
     #[test]

@@ -107,7 +107,8 @@ impl Connection {
             answer => answer.map_err(failed)?,
         };
         let version = answer.version.clone();
-        let outputs = answer.into_outputs(batch.tiles, &contract.wanted);
+        let checked = answer.check_model(&contract.model.name);
+        let outputs = checked.and_then(|()| answer.into_outputs(batch.tiles, &contract.wanted));
         Ok(Answered { outputs: outputs.map_err(|reason| failed(Failure::Answer(reason)))?, version, server })
     }
 }

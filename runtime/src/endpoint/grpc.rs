@@ -214,7 +214,9 @@ pub(super) fn into_answer(answer: message::InferResponse) -> Result<Answer, Stri
         let data = raw.next().map_or_else(values, Data::Raw);
         Tensor { name: output.name, dtype: output.datatype, shape: output.shape, data }
     });
-    Ok(Answer { version: Some(answer.model_version).filter(|version| !version.is_empty()), tensors: tensors.collect() })
+    let stated = |text: String| Some(text).filter(|text| !text.is_empty());
+    let (model, version) = (stated(answer.model_name), stated(answer.model_version));
+    Ok(Answer { model, version, tensors: tensors.collect() })
 }
 
 fn counters(version: &message::VersionStatistics) -> Statistics {

@@ -26,6 +26,8 @@ pub(super) fn request(query: &Query<'_>, binary: bool) -> Value {
 #[derive(Deserialize)]
 struct Response {
     #[serde(default)]
+    model_name: Option<String>,
+    #[serde(default)]
     model_version: Option<String>,
     outputs: Vec<Output>,
 }
@@ -74,7 +76,8 @@ pub(super) fn answer(body: Vec<u8>, json: Option<usize>) -> Result<Answer, Strin
     if !rest.is_empty() {
         return Err(format!("{} bytes belong to no output", rest.len()));
     }
-    Ok(Answer { version: response.model_version.filter(|version| !version.is_empty()), tensors })
+    let stated = |text: Option<String>| text.filter(|text| !text.is_empty());
+    Ok(Answer { model: stated(response.model_name), version: stated(response.model_version), tensors })
 }
 
 /// The protocol allows flat and nested arrays.
@@ -183,7 +186,7 @@ mod tests {
         ]});
         let (bytes, length) = body(&head, &[1, 2, 3, 4, 5, 6]);
         let answer = answer(bytes, Some(length)).unwrap();
-        assert_eq!(answer.version.as_deref(), Some("3"));
+        assert_eq!((answer.model.as_deref(), answer.version.as_deref()), (Some("m"), Some("3")));
         assert!(matches!(&answer.tensors[0].data, Data::Raw(bytes) if bytes[..] == [1, 2, 3, 4]));
         assert!(matches!(&answer.tensors[1].data, Data::Values(values) if values[..] == [0.25, 1e-8]));
         assert!(matches!(&answer.tensors[2].data, Data::Raw(bytes) if bytes[..] == [5, 6]));
