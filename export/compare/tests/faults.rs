@@ -387,3 +387,18 @@ fn a_candidate_that_fails_is_part_of_the_report_and_a_reference_is_an_error() {
     let sides = vec![broken(), side("candidate", model)];
     assert!(Comparison::new(Tolerances::default()).run(sides, &tiles(20), &mut |_| {}).is_err());
 }
+
+#[test]
+fn nan_on_both_sides_is_no_small_difference() {
+    let nan = |pixels: &[u8]| {
+        if id(pixels) == 3 { changed(pixels, "latent", |values| vec![f32::NAN; values.len()]) } else { model(pixels) }
+    };
+    let sides = vec![side("reference", nan), side("candidate", nan)];
+    let compared = Comparison::new(Tolerances::default()).run(sides, &tiles(8), &mut |_| {}).unwrap();
+    let found = findings(&compared);
+    let [finding] = found else { panic!("{found:?}") };
+    assert_eq!(finding.cause, Cause::NotFinite);
+    let expected =
+        "16 values of the reference and 16 of the candidate are NaN or infinite, of 128; the first tile is tile-3.png";
+    assert!(finding.text.contains(expected), "{}", finding.text);
+}

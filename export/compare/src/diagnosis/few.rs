@@ -19,15 +19,14 @@ pub(super) fn not_finite(evidence: &Evidence<'_>) -> Vec<Finding> {
             return None;
         }
         let whose = match (a, b) {
-            (_, 0) => "of the reference",
-            (0, _) => "of the candidate",
-            _ => "of both sides",
+            (_, 0) => format!("{a} values of the reference"),
+            (0, _) => format!("{b} values of the candidate"),
+            _ => format!("{a} values of the reference and {b} of the candidate"),
         };
         let tiles: Vec<String> = output.worst.iter().take(NAMED).map(|worst| worst.path.clone()).collect();
         let text = format!(
-            "output `{}`: {} values {whose} are NaN or infinite, of {}; the first tile is {}",
+            "output `{}`: {whose} are NaN or infinite, of {}; the first tile is {}",
             output.name,
-            a + b,
             output.elements,
             tiles.first().map_or("unknown", String::as_str)
         );
@@ -58,6 +57,11 @@ pub(super) fn few_tiles(evidence: &Evidence<'_>, output: &OutputDifference) -> O
 }
 
 pub(super) fn rounding(evidence: &Evidence<'_>, output: &OutputDifference) -> Option<Finding> {
+    // Values that are not finite are another finding; the others may agree.
+    let not_finite = output.reference_non_finite + output.candidate_non_finite > 0;
+    if output.max_abs == 0.0 || (not_finite && output.outside == 0) {
+        return None;
+    }
     let lower = evidence.facts.iter().find(|facts| matches!(facts.precision.as_deref(), Some("fp16" | "int8")));
     if let Some(facts) = lower.filter(|_| output.cosine > 0.99) {
         let precision = facts.precision.clone().unwrap_or_default();
