@@ -16,8 +16,8 @@ use crate::{CompareError, Result};
 /// A tile's name, and its truth where known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TileInfo {
-    /// The name in reports: the path relative to the data set's folder, for a tile of a slide its identity, for a golden
-    /// tile `golden/N`.
+    /// The name in reports: the path relative to the data set's folder, or to the common folder of a list's files; for a tile
+    /// of a slide its identity, for a golden tile `golden/N`.
     pub path: String,
     /// The label of the list or the class folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -124,11 +124,14 @@ impl TileSet {
     fn from_listing(data: &Path) -> Result<Self> {
         let listed = score::list(&[data.to_owned()], &mut io::empty())?;
         let files: Vec<PathBuf> = listed.into_iter().map(|tile| tile.path).collect();
+        let whole: Vec<PathBuf> = files.iter().map(|file| absolute(file)).collect();
+        // Names of folders of this machine are left out, so that another one has the same names.
+        let root = if score::list_file(data).is_some() { common_folder(&whole) } else { absolute(data) };
         let info = |path: &PathBuf| {
-            let name = path.strip_prefix(data).unwrap_or(path);
-            TileInfo { path: name.to_string_lossy().into_owned(), label: None, group: None }
+            let name = path.strip_prefix(&root).unwrap_or(path);
+            TileInfo { path: name.to_string_lossy().replace('\\', "/"), label: None, group: None }
         };
-        let tiles = files.iter().map(info).collect();
+        let tiles = whole.iter().map(info).collect();
         let name = data.file_name().map_or_else(|| "the folder".into(), |name| name.to_string_lossy().into_owned());
         Ok(Self { source: format!("files of {name}"), tiles, pixels: Pixels::Files(files) })
     }
@@ -184,6 +187,17 @@ impl TileSet {
     }
 }
 
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The deepest folder that all files are below.
+fn common_folder(files: &[PathBuf]) -> PathBuf {
+    let mut common = files.first().and_then(|file| file.parent()).unwrap_or(Path::new("")).to_owned();
+    while !files.iter().all(|file| file.starts_with(&common)) && common.pop() {}
+    common
+}
+
 /// True for `@FILE`, and for a folder that holds tiles itself and has no list: tiles without labels.
 fn is_flat(data: &Path) -> bool {
     if score::list_file(data).is_some() {
@@ -234,6 +248,24 @@ mod tests {
         for (data, split) in [("flat", Some(Split::Test)), ("classes", Some(Split::Test)), ("nowhere", None)] {
             assert!(TileSet::from_data(&at(data), split, &SlideOptions::default()).is_err(), "{data}");
         }
+    }
+
+    #[test]
+    fn tiles_of_a_list_have_the_same_names_wherever_their_folder_is() {
+        let names = || {
+            let folder = tempfile::tempdir().unwrap();
+            let at = |name: &str| folder.path().join(name);
+            let files = [at("tiles/a/x.png"), at("tiles/b/y.png"), at("tiles/a/x.png")];
+            files.iter().for_each(|file| draw(file, 1));
+            let list: String = files.iter().map(|file| format!("{}\n", file.display())).collect();
+            fs::write(at("list.txt"), list).unwrap();
+            let data = PathBuf::from(format!("@{}", at("list.txt").display()));
+            let tiles = TileSet::from_data(&data, None, &SlideOptions::default()).unwrap().tiles;
+            tiles.into_iter().map(|tile| tile.path).collect::<Vec<_>>()
+        };
+        let first = names();
+        assert_eq!(first[..2], ["a/x.png", "b/y.png"]);
+        assert_eq!(first, names());
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub struct SavedAnswers {
     pub tiles: Vec<SavedTile>,
     /// Every output, `[tiles, ...]`.
     pub outputs: Outputs,
+    /// Digests of the tiles that a file of another program holds; empty if it holds none.
+    held: Vec<FileDigest>,
     /// The row of each tile of a comparison.
     rows: Vec<usize>,
 }
@@ -77,7 +79,7 @@ impl SavedAnswers {
         TileSet::answered(self.source.clone(), named.chain(numbered).collect())
     }
 
-    /// Assigns its rows to the tiles of a comparison, by name.
+    /// Assigns its rows to the tiles of a comparison, by name; the first tile of a name to its first row, and so on.
     ///
     /// # Errors
     /// [`CompareError::OtherTiles`] with the first names, if a tile is missing on either side.
@@ -94,40 +96,63 @@ impl SavedAnswers {
             self.rows = (0..tiles.len()).collect();
             return Ok(());
         }
-        let mut rows: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut rows: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (row, tile) in self.tiles.iter().enumerate() {
-            if rows.insert(&tile.info.path, row).is_some() {
-                return Err(other(format!("it has the tile {} twice", tile.info.path)));
-            }
+            rows.entry(&tile.info.path).or_default().push(row);
         }
         let missing: Vec<&str> =
             tiles.iter().map(|tile| tile.path.as_str()).filter(|path| !rows.contains_key(path)).collect();
         if !missing.is_empty() {
             return Err(other(format!("it has no answer for {}", listed(&missing))));
         }
-        let here: std::collections::BTreeSet<&str> = tiles.iter().map(|tile| tile.path.as_str()).collect();
-        let more: Vec<&str> = rows.keys().copied().filter(|path| !here.contains(path)).collect();
+        let mut here: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut chosen = Vec::with_capacity(tiles.len());
+        for tile in tiles {
+            let repeat = here.entry(&tile.path).or_default();
+            let all = rows.get(tile.path.as_str()).map_or(&[][..], Vec::as_slice);
+            // A repeated tile has one answer.
+            chosen.extend(all.get(*repeat).or(all.last()));
+            *repeat += 1;
+        }
+        let more: Vec<&str> = rows.keys().copied().filter(|path| !here.contains_key(path)).collect();
         if !more.is_empty() {
             return Err(other(format!("it also has answers for {}", listed(&more))));
         }
-        let rows = tiles.iter().filter_map(|tile| rows.get(tile.path.as_str()).copied()).collect();
-        self.rows = rows;
+        let differs = |(path, count): (&&str, &usize)| {
+            let all = rows.get(*path).map_or(&[][..], Vec::as_slice);
+            let digest = |row: &usize| self.tiles.get(*row).map(|tile| tile.digest);
+            all.len() != *count && all.iter().any(|row| digest(row) != all.first().and_then(digest))
+        };
+        if let Some((path, count)) = here.iter().find(|(path, count)| differs((path, count))) {
+            let saved = rows.get(*path).map_or(0, Vec::len);
+            return Err(other(format!(
+                "it has {saved} different tiles of the name {path}, and there are {count} here"
+            )));
+        }
+        self.rows = chosen;
         Ok(())
+    }
+
+    /// True if the file itself holds the tiles.
+    pub(crate) fn holds_tiles(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// The digest of the pixels that tile `index` of the comparison had, if it is known.
+    pub(crate) fn digest(&self, index: usize) -> Option<FileDigest> {
+        let row = *self.rows.get(index)?;
+        self.tiles.get(row).map(|tile| tile.digest).or_else(|| self.held.get(row).copied())
     }
 
     /// Refuses pixels that the answers were not given for. `digest` is that of tile `index` of the comparison.
     pub(crate) fn check_digest(&self, index: usize, digest: FileDigest) -> Result<()> {
-        let saved = self.rows.get(index).and_then(|row| self.tiles.get(*row));
-        match saved {
-            Some(tile) if tile.digest != digest => Err(CompareError::OtherTiles {
-                path: self.path.clone(),
-                reason: format!(
-                    "the tile {} had pixels with the digest {} there and has {digest} here",
-                    tile.info.path, tile.digest
-                ),
-            }),
-            _ => Ok(()),
-        }
+        let Some(saved) = self.digest(index).filter(|saved| *saved != digest) else { return Ok(()) };
+        let row = self.rows.get(index).copied().unwrap_or_default();
+        let name = self.tiles.get(row).map_or_else(|| format!("in row {row}"), |tile| tile.info.path.clone());
+        Err(CompareError::OtherTiles {
+            path: self.path.clone(),
+            reason: format!("the tile {name} had pixels with the digest {saved} there and has {digest} here"),
+        })
     }
 
     /// The answers to these tiles of the comparison.

@@ -5,8 +5,10 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
+use kiln_files::FileDigest;
 use kiln_runtime::Outputs;
 use kiln_runtime::npz::{Limits, array_name, entries, open, read_array};
+use kiln_tile::{SIDE, TILE_BYTES};
 
 use super::{RECORD, Record, SCHEMA, SavedAnswers};
 use crate::{CompareError, Result};
@@ -22,25 +24,25 @@ const TILE: &str = "tile";
 
 impl SavedAnswers {
     /// Reads a file of answers: an `.npz` of f32 arrays, each with one row for a tile, and `answers.json` if Kiln wrote it.
-    /// Arrays `tile` and `decoded`, which golden files have, are left out.
+    /// Of the array `tile`, which golden files have, the digests of the tiles are kept; `decoded` is left out.
     ///
     /// # Errors
     /// [`CompareError::Answers`] with the array and the reason.
     pub fn read(path: &Path) -> Result<Self> {
         let wrong = |reason| CompareError::Answers { path: path.to_owned(), reason };
         let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
-        let (record, outputs) = from_reader(BufReader::new(file)).map_err(wrong)?;
+        let (record, held, outputs) = from_reader(BufReader::new(file)).map_err(wrong)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let (facts, source, tiles) = match record {
             Some(record) => (Some(record.side), record.source, record.tiles),
             None => (None, format!("rows of {name}"), Vec::new()),
         };
-        Ok(Self { path: path.to_owned(), facts, source, tiles, outputs, rows: Vec::new() })
+        Ok(Self { path: path.to_owned(), facts, source, tiles, outputs, held, rows: Vec::new() })
     }
 }
 
-fn from_reader(reader: impl Read + Seek) -> Result<(Option<Record>, Outputs), String> {
-    let mut record = None;
+fn from_reader(reader: impl Read + Seek) -> Result<(Option<Record>, Vec<FileDigest>, Outputs), String> {
+    let (mut record, mut held) = (None, Vec::new());
     let mut arrays = BTreeMap::new();
     let limits = Limits { arrays: MAX_ARRAYS, bytes: MAX_BYTES };
     entries(open(reader)?, limits, |file, entry, size| {
@@ -49,7 +51,11 @@ fn from_reader(reader: impl Read + Seek) -> Result<(Option<Record>, Outputs), St
             return Ok(());
         }
         let name = array_name(file)?;
-        if name == TILE || name == "decoded" {
+        if name == TILE {
+            held = digests(entry, size);
+            return Ok(());
+        }
+        if name == "decoded" {
             return Ok(());
         }
         let array = read_array::<f32>(name, entry, size);
@@ -71,7 +77,23 @@ fn from_reader(reader: impl Read + Seek) -> Result<(Option<Record>, Outputs), St
             return Err(format!("{RECORD} names {tiles} tiles, and the arrays have {batch} rows"));
         }
     }
-    Ok((record, Outputs { batch, arrays }))
+    if !held.is_empty() && held.len() != batch {
+        return Err(format!("array `{TILE}` has {} tiles, and the others have {batch} rows", held.len()));
+    }
+    Ok((record, held, Outputs { batch, arrays }))
+}
+
+/// The digests of tiles, u8 `[n, 256, 256, 3]`; none of any other array.
+fn digests(entry: &mut impl Read, size: u64) -> Vec<FileDigest> {
+    let side = SIDE as usize;
+    let Ok(array) = read_array::<u8>(TILE, entry, size) else { return Vec::new() };
+    if array.shape().get(1..) != Some(&[side, side, 3]) {
+        return Vec::new();
+    }
+    array
+        .as_standard_layout()
+        .as_slice()
+        .map_or_else(Vec::new, |pixels| pixels.chunks_exact(TILE_BYTES).map(FileDigest::new).collect())
 }
 
 fn read_record(entry: &mut impl Read, size: u64) -> Result<Record, String> {

@@ -76,6 +76,41 @@ fn answers_to_other_tiles_are_refused_by_name() {
 }
 
 #[test]
+fn a_repeated_tile_has_its_answers_in_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("answers.npz");
+    let mut writer = AnswersWriter::new(&path);
+    let saved = vec![tile("a.png", 1), tile("b.png", 2), tile("a.png", 1), tile("c.png", 3), tile("c.png", 4)];
+    writer.add(saved, &outputs(&[0.25, 0.5, 0.75, 1.0, 2.0])).unwrap();
+    writer.finish(SideFacts::new(SideKind::Bundle, "bundle@fp32:cpu", 0.5), "a list").unwrap();
+    let mut read = SavedAnswers::read(&path).unwrap();
+    let infos = |names: &[&str]| names.iter().map(|name| tile(name, 0).info).collect::<Vec<_>>();
+    let scores =
+        |read: &SavedAnswers, tiles: &[usize]| read.rows(tiles).arrays["score"].iter().copied().collect::<Vec<_>>();
+    read.align(&read.tile_set().tiles.clone()).unwrap();
+    assert_eq!(scores(&read, &[0, 1, 2, 3, 4]), [0.25, 0.5, 0.75, 1.0, 2.0]);
+    read.align(&infos(&["c.png", "a.png", "b.png", "c.png"])).unwrap();
+    assert_eq!(scores(&read, &[0, 1, 2, 3]), [1.0, 0.25, 0.5, 2.0]);
+    // Of two tiles of one name nobody knows which of them is meant.
+    let error = read.align(&infos(&["a.png", "b.png", "c.png"])).unwrap_err().to_string();
+    assert!(error.contains("2 different tiles of the name c.png, and there are 1 here"), "{error}");
+}
+
+#[test]
+fn a_file_that_holds_its_tiles_knows_other_pixels() {
+    let folder = tempfile::tempdir().unwrap();
+    let scores = to_npy(&Array1::from(vec![0.5_f32, 0.75])).unwrap();
+    let pixels = ndarray::Array4::from_shape_fn((2, 256, 256, 3), |(tile, ..)| tile as u8);
+    let tiles = to_npy(&pixels).unwrap();
+    let mut read = SavedAnswers::read(&archive(folder.path(), &[("tile.npy", tiles), ("score.npy", scores)])).unwrap();
+    read.align(&read.tile_set().tiles.clone()).unwrap();
+    let digest = |value: u8| FileDigest::new(&[value; kiln_tile::TILE_BYTES]);
+    assert!(read.holds_tiles() && read.check_digest(1, digest(1)).is_ok());
+    let error = read.check_digest(1, digest(2)).unwrap_err().to_string();
+    assert!(error.contains("the tile in row 1 had pixels"), "{error}");
+}
+
+#[test]
 fn arrays_of_another_program_are_rows_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let scores = to_npy(&Array1::from(vec![0.5_f32, 0.75])).unwrap();

@@ -14,7 +14,7 @@ use kiln_train::metrics::Bootstrap;
 use super::collected::Collected;
 use super::worker::{AskedPair, AskedSide, BatchResult, Shared, work};
 use super::{Kept, Sample, SideRows};
-use crate::answers::AnswersWriter;
+use crate::answers::{AnswersWriter, SavedAnswers};
 use crate::decisions::DecisionInput;
 use crate::diagnosis::{Evidence, diagnose};
 use crate::difference::OutputTally;
@@ -80,6 +80,24 @@ pub struct Picture {
     pub candidate: kiln_runtime::Outputs,
 }
 
+/// Sides whose saved answers are assigned to the tiles. Files that hold their tiles must hold those of the others.
+fn aligned(mut sides: Vec<Side>, tiles: &TileSet) -> Result<Vec<Side>> {
+    for answerer in sides.iter_mut().flat_map(|side| &mut side.answerers) {
+        if let Answerer::Saved(saved) = answerer {
+            saved.align(&tiles.tiles)?;
+        }
+    }
+    let saved: Vec<&SavedAnswers> = sides.iter().filter_map(Side::saved).collect();
+    for one in saved.iter().filter(|one| one.holds_tiles()) {
+        for other in &saved {
+            for index in 0..tiles.len() {
+                one.digest(index).map_or(Ok(()), |digest| other.check_digest(index, digest))?;
+            }
+        }
+    }
+    Ok(sides)
+}
+
 impl Comparison {
     /// A comparison with usual options.
     #[must_use]
@@ -140,14 +158,10 @@ impl Comparison {
     fn asked(&self, sides: Vec<Side>, tiles: &TileSet) -> Result<(Vec<AskedSide>, Vec<Decoder>)> {
         let mut decoders: Vec<(String, Decoder)> = Vec::new();
         let mut asked = Vec::new();
+        let sides = aligned(sides, tiles)?;
         for (at, side) in sides.into_iter().enumerate() {
-            let Side { facts, decoder, mut answerers, .. } = side;
+            let Side { facts, decoder, answerers, .. } = side;
             let mut number = 0;
-            for answerer in &mut answerers {
-                if let Answerer::Saved(saved) = answerer {
-                    saved.align(&tiles.tiles)?;
-                }
-            }
             // Decoded tiles need no decoder, and saved answers need no pixels.
             if !tiles.is_decoded() && answerers.iter().any(Answerer::is_live) {
                 let key = format!("{decoder:?}");
