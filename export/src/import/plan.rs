@@ -163,11 +163,7 @@ impl Plan {
 }
 
 /// The meaning of each output, in the model's order.
-fn meanings<'a>(
-    foreign: &'a Foreign,
-    spec: &Spec,
-    probe: &Probe<'_>,
-) -> Result<Vec<(&'a str, Meaning)>, ImportError> {
+fn meanings<'a>(foreign: &'a Foreign, spec: &Spec, probe: &Probe<'_>) -> Result<Vec<(&'a str, Meaning)>, ImportError> {
     let stated = |meaning: fn(Meaning) -> bool| spec.outputs.values().any(|stated| meaning(*stated));
     let decided = stated(Meaning::is_of_classes) || stated(Meaning::is_score);
     let mut found: Vec<(&str, Meaning)> = Vec::new();
@@ -443,6 +439,9 @@ mod tests {
         // A class is what the description states, whatever its name.
         assert_eq!(plan(&["clean", "negative"], &["clean"]).truth("negative"), Some(true));
         let unnamed = plan(&[], &["clean"]);
-        assert_eq!(["clean", "normal", "tumour"].map(|label| unnamed.truth(label)), [Some(false), Some(false), Some(true)]);
+        assert_eq!(
+            ["clean", "normal", "tumour"].map(|label| unnamed.truth(label)),
+            [Some(false), Some(false), Some(true)]
+        );
     }
 }

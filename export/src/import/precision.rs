@@ -85,7 +85,7 @@ pub(super) fn check(
         return Err(burn_onnx_export::Error::Foreign(reason).into());
     }
     let batch = GraphBatch::Fixed(graft.foreign.input.batch().unwrap_or(1), Rewrite::None);
-    match read(graft, batch, runtime, folder) {
+    match super::prove::quietly(|| read(graft, batch, runtime, folder)) {
         Ok(model) => check_int8(&model, &is_own),
         // The proof of the graph reports what ONNX Runtime cannot run.
         Err(BundleError::Runtime(_)) => Ok(()),

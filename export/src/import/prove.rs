@@ -127,7 +127,7 @@ fn attempt(
 
 /// Runs an attempt without ONNX Runtime's log, whose errors are those that the attempt returns: a user would take them for
 /// errors of the import. At level debug they are kept.
-fn quietly<T>(attempt: impl FnOnce() -> T) -> T {
+pub(super) fn quietly<T>(attempt: impl FnOnce() -> T) -> T {
     if tracing::enabled!(target: "ort::logging", tracing::Level::DEBUG) {
         return attempt();
     }

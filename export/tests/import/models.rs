@@ -310,9 +310,7 @@ fn other_precisions_pass_their_gate_or_are_left_out() {
 fn int8_of_a_model_without_a_layer_to_quantise_is_refused() {
     use kiln_export::Precision;
     let graph = GraphProto {
-        node: vec![
-            node("ReduceMean", &["x"], &["score"], vec![AttributeProto::ints("axes", [1, 2, 3])]),
-        ],
+        node: vec![node("ReduceMean", &["x"], &["score"], vec![AttributeProto::ints("axes", [1, 2, 3])])],
         input: vec![port("x", DataType::Float, &[-1, 3, 64, 64])],
         output: vec![port("score", DataType::Float, &[-1, 1, 1, 1])],
         ..GraphProto::default()

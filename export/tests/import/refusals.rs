@@ -367,6 +367,21 @@ fn scikit_learns_maps_are_read_as_the_tensor_before_them() {
 }
 
 #[test]
+fn a_threshold_is_not_chosen_on_labels_that_are_no_class() {
+    let bench = Bench::new();
+    let options = kiln_train::data::synth::SynthOptions { tiles: 6, seed: 5 };
+    kiln_train::data::synth::write(&bench.path("tiles"), &options, &|| {}).unwrap();
+    let rule = kiln_export::import::ThresholdSpec::Rule(kiln_train::metrics::ThresholdRule::MaxF1);
+    let spec = Spec { threshold: Some(rule), ..usual() };
+    let request = kiln_export::import::ImportRequest {
+        data: Some(bench.path("tiles")),
+        ..bench.request(bench.write("model.onnx", &Net::default().model()), spec)
+    };
+    let error = kiln_export::import::import(&request, crate::support::runtime(), |_| {}).unwrap_err().to_string();
+    assert!(error.contains("no class of the model (benign, tumour)") && error.contains("`anomalous`"), "{error}");
+}
+
+#[test]
 fn a_quantised_model_is_imported_as_it_is() {
     // Weights in 8 bits behind a pair of nodes, as every quantiser writes them.
     let mut graph = Net::default().graph();

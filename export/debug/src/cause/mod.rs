@@ -131,7 +131,10 @@ fn quantised(a: &Graph, counterpart: &str, b: &Graph, node: usize) -> Option<Str
     if ours.is_empty() || theirs.is_some_and(|theirs| !theirs.is_empty()) {
         return None;
     }
-    Some(format!("the cause is the quantisation of its operands to 8 bits ({}), which the reference does not have", ours.join(", ")))
+    Some(format!(
+        "the cause is the quantisation of its operands to 8 bits ({}), which the reference does not have",
+        ours.join(", ")
+    ))
 }
 
 /// The cause of a value that its rounding to 8 bits changes by more than half a step: the node that rounds.
