@@ -184,9 +184,14 @@ fn a_split_that_puts_seen_tiles_or_one_image_on_two_sides_is_not_measured() {
     let sound = list("sound.csv", all);
     kiln!("evaluate", &bundle, "--data", &sound, "--resamples", "100").code(0);
     let group = list("group.csv", &all.replace("2,train", "1,train"));
-    kiln!("evaluate", &bundle, "--data", &group).code(2).says(&["a.png", "c.png", "group"]);
+    kiln!("evaluate", &bundle, "--data", &group).code(1).says(&["a.png", "c.png", "group"]);
     let image = list("image.csv", &format!("{all}copy.png,benign,4,train\n"));
-    kiln!("evaluate", &bundle, "--data", &image).code(2).says(&["a.png", "copy.png"]);
+    kiln!("evaluate", &bundle, "--data", &image).code(1).says(&["a.png", "copy.png"]);
+    // What is wrong among tiles that are not measured does not matter.
+    let elsewhere = list("elsewhere.csv", &all.replace("3,val", "2,val"));
+    kiln!("evaluate", &bundle, "--data", &elsewhere, "--resamples", "100").code(0);
+    fs::remove_file(folder.path().join("d.png")).unwrap();
+    kiln!("evaluate", &bundle, "--data", &sound, "--resamples", "100").code(0);
     let label = list("label.csv", &format!("{all}copy.png,anomalous,1,test\n"));
     kiln!("evaluate", &bundle, "--data", &label).code(2).says(&["a.png", "copy.png", "anomalous"]);
 }
@@ -200,9 +205,16 @@ fn a_folder_with_other_files_is_not_written_to() {
     let evaluate = |path: &Path| kiln!("evaluate", fixture.run(Kind::Cnn), "--resamples", "100", "--out", path);
     evaluate(&out).code(0);
     evaluate(&out).code(0);
+    fs::write(out.join(".DS_Store"), "hidden").unwrap();
+    evaluate(&out).code(0);
     fs::write(out.join("tile.png"), "mine").unwrap();
-    evaluate(&out).code(2).says(&["--out", "contains tile.png"]);
+    evaluate(&out).code(2).says(&["--out", "contains metrics.json beside tile.png"]);
+    let notes = folder.path().join("notes");
+    fs::create_dir(&notes).unwrap();
+    fs::write(notes.join("notes.txt"), "mine").unwrap();
+    evaluate(&notes).code(0);
     evaluate(&out.join("tile.png")).code(2).says(&["tile.png", "no folder"]);
+    evaluate(&out.join("tile.png/inner")).code(2).says(&["tile.png/inner"]);
     kiln!("evaluate", fixture.run(Kind::Cnn), "--resamples", "39").code(2).says(&["--resamples", "from 40"]);
 }
 

@@ -102,6 +102,26 @@ impl<'a> Destination<'a> {
         }
     }
 
+    /// Refuses a folder in which one of these files lies beside others, because it may be of something else: of a run, or a tile.
+    /// Hidden files do not count. An absent path must be one that can be written to.
+    #[cfg_attr(not(feature = "train"), allow(dead_code))]
+    pub(crate) fn replaces_only(&self, files: &[&str]) -> Result<()> {
+        if !self.exists() {
+            let probe = self.path.join(files.first().unwrap_or(&"file"));
+            return publish::can_be_written(&probe).map_err(|error| self.refused(&error.to_string()));
+        }
+        let found = entries(self.path).map_err(|_| self.refused("exists, and is no folder that can be read"))?;
+        let (own, others): (Vec<_>, Vec<_>) = found.iter().partition(|name| files.iter().any(|file| *name == file));
+        match (own.first(), others.first()) {
+            (Some(own), Some(other)) => Err(self.refused(&format!(
+                "contains {} beside {}, so it may be of something else, and would be replaced; name another folder",
+                own.display(),
+                other.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses a file whose name ends otherwise: files of other kinds are not replaced by mistake.
     #[cfg_attr(not(feature = "slide"), allow(dead_code))]
     pub(crate) fn ends_with(&self, ending: &str) -> Result<()> {
@@ -138,15 +158,19 @@ impl<'a> Destination<'a> {
     }
 }
 
-/// The name of an entry of a folder that is none of these files.
+/// The name of an entry of a folder that is none of these files, and not hidden.
 pub(crate) fn first_other(folder: &Path, files: &[&str]) -> io::Result<Option<OsString>> {
-    for entry in std::fs::read_dir(folder)? {
-        let name = entry?.file_name();
-        if !files.iter().any(|file| name == *file) {
-            return Ok(Some(name));
-        }
-    }
-    Ok(None)
+    Ok(entries(folder)?.into_iter().find(|name| !files.iter().any(|file| name == file)))
+}
+
+/// The names in a folder, without hidden files: those of file managers and of network shares.
+fn entries(folder: &Path) -> io::Result<Vec<OsString>> {
+    let is_hidden = |name: &OsString| name.as_encoded_bytes().first() == Some(&b'.') || name == "Thumbs.db";
+    let names = std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.file_name()));
+    let mut names: Vec<OsString> = names.collect::<io::Result<_>>()?;
+    names.retain(|name| !is_hidden(name));
+    names.sort();
+    Ok(names)
 }
 
 /// The file that standard input is read from; `None` if the platform does not tell it.

@@ -56,3 +56,49 @@ fn score_of(scorer: &mut impl Scorer, pixels: &mut Vec<u8>) -> Result<f32> {
     // The gate has refused graphs without a score.
     Ok(outputs.arrays.get(SCORE).and_then(|scores| scores.first()).copied().unwrap_or(f32::NAN))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use kiln_runtime::Outputs;
+
+    use super::*;
+
+    /// Scores a tile by its first pixel.
+    struct Fake(fn(u8) -> f32);
+
+    impl Scorer for Fake {
+        fn run(&mut self, pixels: &[u8], batch: usize) -> kiln_runtime::Result<Outputs> {
+            let scores = pixels.chunks_exact(TILE_BYTES).map(|tile| (self.0)(tile[0])).collect();
+            let scores = ndarray::Array1::from_vec(scores).into_dyn();
+            Ok(Outputs { batch, arrays: BTreeMap::from([(SCORE.to_owned(), scores)]) })
+        }
+
+        fn fixed_batch(&self) -> Option<usize> {
+            Some(2)
+        }
+
+        fn provider(&self) -> String {
+            "cpu".to_owned()
+        }
+
+        fn nodes(&self) -> BTreeMap<String, usize> {
+            BTreeMap::new()
+        }
+    }
+
+    #[test]
+    fn a_tile_on_the_other_side_of_the_threshold_or_without_a_score_is_named() {
+        let rule = DecisionRule::new(0.5, Vec::new(), &[]);
+        let changed = |variant: fn(u8) -> f32| -> Vec<&str> {
+            let found = compare(&mut Fake(|_| 0.4), &mut Fake(variant), &rule).unwrap();
+            assert_eq!(found.len(), 3);
+            found.into_iter().filter(|one| one.decision_changed).map(|one| one.tile).collect()
+        };
+        assert!(changed(|_| 0.45).is_empty());
+        assert_eq!(changed(|pixel| if pixel == 255 { 0.6 } else { 0.4 }), ["white"]);
+        assert_eq!(changed(|pixel| if pixel == 0 { f32::NAN } else { 0.4 }), ["black"]);
+    }
+}

@@ -99,14 +99,10 @@ impl VariantReport {
         self.background.iter().filter(|one| one.decision_changed).map(|one| one.tile)
     }
 
-    /// How far the scores are from the fp32 graph's: of the tiles of the gate, and of those without tissue if one of them is
-    /// decided differently.
-    fn effect(&self, background: bool) -> f64 {
-        if background {
-            self.background.iter().map(Background::difference).fold(self.score_mean_abs(), f64::max)
-        } else {
-            self.score_mean_abs()
-        }
+    /// How far its scores are from the fp32 graph's.
+    fn effect(&self) -> Effect {
+        let background = self.background.iter().map(Background::difference).fold(0.0, f64::max);
+        Effect { tiles: self.score_mean_abs(), background }
     }
 
     fn score_mean_abs(&self) -> f64 {
@@ -129,6 +125,22 @@ pub(crate) fn check_int8(model: &OnnxModel, kept: &dyn Fn(&str) -> bool) -> Resu
         return Err(burn_onnx_export::Error::Foreign(reason.to_owned()).into());
     }
     Ok(())
+}
+
+/// The effect of a layer in 8 bits on the scores.
+#[derive(Debug, Clone, Copy)]
+struct Effect {
+    /// The mean over the tiles of the gate.
+    tiles: f64,
+    /// The largest of a tile without tissue.
+    background: f64,
+}
+
+impl Effect {
+    /// What counts for a variant that fails: tiles without tissue only if one of them is decided differently.
+    fn counted(self, background: bool) -> f64 {
+        if background { self.tiles.max(self.background) } else { self.tiles }
+    }
 }
 
 /// Receives the pixels of a batch, u8 `[n, 256, 256, 3]`, and the truth of each tile: anomalous, normal, or unknown.
@@ -181,7 +193,7 @@ impl VariantBuilder<'_> {
         let never: BTreeSet<String> =
             int8.layers().into_iter().filter(|name| (self.kept)(name)).map(str::to_owned).collect();
         let mut skipped = BTreeSet::new();
-        let mut ranking: Option<Vec<String>> = None;
+        let mut effects: Option<Vec<(String, Effect)>> = None;
         let mut attempts = Vec::new();
         loop {
             let in_float = &never | &skipped;
@@ -196,34 +208,31 @@ impl VariantBuilder<'_> {
                 return self.keep(report, &model);
             }
             attempts.push(report.attempt());
-            if ranking.is_none() {
-                let background = report.background_changed().next().is_some();
-                ranking = Some(self.sensitivity(&report.layers, background, &int8, &activations, calibration)?);
+            if effects.is_none() {
+                effects = Some(self.sensitivity(&report.layers, &int8, &activations, calibration)?);
             }
-            let worst = ranking.as_mut().and_then(Vec::pop);
+            let background = report.background_changed().next().is_some();
+            let worst = effects.as_mut().and_then(|effects| take_worst(effects, background));
             skipped.extend(worst);
         }
     }
 
-    /// `layers` by the effect of each alone on the scores, the largest last; `background`: on those of tiles without tissue
-    /// as well.
+    /// The effect of each of `layers` alone on the scores.
     fn sensitivity(
         &mut self,
         layers: &[String],
-        background: bool,
         int8: &Int8,
         activations: &Activations,
         calibration: Calibration,
-    ) -> Result<Vec<String>> {
+    ) -> Result<Vec<(String, Effect)>> {
         let all: BTreeSet<String> = int8.layers().into_iter().map(str::to_owned).collect();
         let mut measured = Vec::new();
         for layer in layers {
             let others = all.iter().filter(|other| *other != layer).cloned().collect();
             let report = self.measured(Precision::Int8, &int8.model(activations, calibration, &others)?)?;
-            measured.push((report.effect(background), layer.clone()));
+            measured.push((layer.clone(), report.effect()));
         }
-        measured.sort_by(|a, b| a.0.total_cmp(&b.0));
-        Ok(measured.into_iter().map(|(_, layer)| layer).collect())
+        Ok(measured)
     }
 
     /// Activations on the tiles for calibration, and on those without tissue.
@@ -297,6 +306,13 @@ impl VariantBuilder<'_> {
     }
 }
 
+/// Takes the layer with the largest effect.
+fn take_worst(effects: &mut Vec<(String, Effect)>, background: bool) -> Option<String> {
+    let counted = |at: &usize| effects[*at].1.counted(background);
+    let worst = (0..effects.len()).max_by(|a, b| counted(a).total_cmp(&counted(b)))?;
+    Some(effects.swap_remove(worst).0)
+}
+
 /// The graph's file of a precision.
 fn file(precision: Precision) -> String {
     format!("model.{precision}.onnx")
@@ -343,4 +359,54 @@ fn scored(outputs: &Outputs, truths: &[Option<bool>]) -> Result<Vec<Scored>> {
         truth.map(|anomalous| Scored { score: f64::from(*score), anomalous, group: String::new() })
     };
     Ok(scores.iter().zip(truths).filter_map(tile).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(background: Vec<Background>) -> VariantReport {
+        VariantReport {
+            precision: "int8".to_owned(),
+            published: false,
+            file: String::new(),
+            bytes: 0,
+            tiles: 1_000,
+            auroc_reference: Some(0.95),
+            auroc: Some(0.95),
+            auroc_lost: Some(0.0),
+            decisions_changed: 0,
+            decisions_changed_share: 0.0,
+            outputs: Vec::new(),
+            background,
+            calibration: None,
+            layers: Vec::new(),
+            kept_in_float: Vec::new(),
+            attempts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_variant_that_decides_a_tile_without_tissue_differently_fails() {
+        let white = |decision_changed| Background { tile: "white", score_reference: 0.4, score: 0.6, decision_changed };
+        assert!(report(vec![white(false)]).passes());
+        let failed = report(vec![white(true)]);
+        assert!(!failed.passes());
+        assert_eq!(failed.attempt().background_changed, ["white"]);
+    }
+
+    #[test]
+    fn the_layer_with_the_largest_effect_that_counts_is_taken() {
+        let effect = |tiles, background| Effect { tiles, background };
+        let mut effects = vec![
+            ("a".to_owned(), effect(0.1, 0.9)),
+            ("b".to_owned(), effect(0.3, 0.2)),
+            ("c".to_owned(), effect(0.2, 0.0)),
+        ];
+        let mut take = |background| take_worst(&mut effects, background);
+        assert_eq!(
+            [take(true), take(false), take(true), take(false)].map(Option::unwrap_or_default),
+            ["a", "b", "c", ""]
+        );
+    }
 }

@@ -30,8 +30,8 @@ use subject::Subject;
 /// its split: for the tiles of its training, give the run's split.csv with --split-file, or a list with a split column.
 /// Such a list is measured on its test split, whatever its origin; --split all measures every tile.
 ///
-/// With --out, the folder gets metrics.json, roc_pr.png, scores.png and report.html. It may contain an earlier evaluation and
-/// nothing else.
+/// With --out, the folder gets metrics.json, roc_pr.png, scores.png and report.html. Files of these names are replaced only if
+/// nothing else is there.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  kiln evaluate runs/cnn\n  \
     kiln evaluate bundle/ --data tiles/ --split-file runs/cnn/split.csv --out evaluation/\n  \
@@ -97,8 +97,8 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     exit.after_report(args.out.iter().try_for_each(write), out)
 }
 
-/// Refuses an `--out` that is the run, is in the bundle or among the tiles, is the list or split that is read, or contains
-/// anything but an earlier evaluation.
+/// Refuses an `--out` that is the run, is in the bundle or among the tiles, is the list or split that is read, or in which
+/// another thing's file of one of the names would be replaced.
 fn refuse_inputs(args: &Args, is_bundle: bool) -> Result<(), Refused> {
     let Some(folder) = &args.out else { return Ok(()) };
     let target = Destination::new("--out", folder);
@@ -111,5 +111,5 @@ fn refuse_inputs(args: &Args, is_bundle: bool) -> Result<(), Refused> {
         target.is_not_among_tiles(data)?;
     }
     args.split_file.iter().try_for_each(|file| target.is_not("the file", file))?;
-    target.holds_only(&report::FILES)
+    target.replaces_only(&report::FILES)
 }

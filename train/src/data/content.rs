@@ -50,11 +50,8 @@ pub fn dataset_digest(dataset: &Dataset, digests: &[ContentDigests]) -> String {
     sha256_hex(rows.concat().as_bytes())
 }
 
-/// Refuses one image with two labels: a model cannot learn both, and no figure can count both.
-///
-/// # Errors
-/// [`DataError::ConflictingLabels`] names both tiles.
-pub fn check_images(dataset: &Dataset, digests: &[ContentDigests]) -> Result<()> {
+/// Refuses one image with two labels: a model cannot learn both.
+pub(super) fn check_labels(dataset: &Dataset, digests: &[ContentDigests]) -> Result<()> {
     check_lengths(dataset, digests)?;
     for (same, (a, b)) in same_image_pairs(digests) {
         let (a, b) = (&dataset.entries[a], &dataset.entries[b]);

@@ -34,7 +34,7 @@ pub use augmentation::Augmentation;
 pub use colour_jitter::ColourJitter;
 pub use column_counts::{ColumnCount, ValueCount};
 pub(crate) use content::joined_groups;
-pub use content::{ContentDigests, check_images, dataset_digest, tile_digests};
+pub use content::{ContentDigests, dataset_digest, tile_digests};
 pub use dataset::{Dataset, Entry};
 pub use error::{DataError, GroupKind};
 pub use inspect::{
@@ -44,7 +44,7 @@ pub use inspect::{
 pub use labels::{
     LabelCount, LabelKind, NORMAL_LABELS, close_labels, label_counts, likely, look_alike, nearest, shown,
 };
-pub use leaks::{check_leaks, divided_slides};
+pub use leaks::{check_leaks, check_measured, divided_slides};
 pub use loader::{Batches, Loader, LoaderOptions, TileBatch};
 pub use masks::check_masks;
 pub use plan::SplitPlan;

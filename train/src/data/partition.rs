@@ -49,7 +49,7 @@ impl SplitPlan {
     /// a `split` column that leaks.
     pub fn with_digests(dataset: &Dataset, digests: &[ContentDigests], fractions: [f64; 3], seed: u64) -> Result<Self> {
         check_fractions(fractions)?;
-        content::check_images(dataset, digests)?;
+        content::check_labels(dataset, digests)?;
         if let Some(plan) = Self::of_list(dataset) {
             let plan = Self { seed, ..plan };
             leaks::check_leaks(dataset, &plan, digests)?;

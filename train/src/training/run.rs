@@ -106,7 +106,8 @@ impl Run {
     /// If it cannot be read.
     pub fn dataset(&self, moved: Option<&Path>) -> Result<Arc<Dataset>> {
         let path = moved.unwrap_or(&self.facts.data);
-        if moved.is_none() && !path.exists() {
+        let is_missing = |error: std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+        if moved.is_none() && path.metadata().is_err_and(is_missing) {
             let reason = format!("its data set {} is no longer there; give its new place with --data", path.display());
             return Err(Error::run(self.layout.root(), reason));
         }

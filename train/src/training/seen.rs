@@ -7,12 +7,13 @@ use std::fs;
 
 use kiln_files::digest::sha256_file;
 use kiln_files::publish;
+use kiln_tile::Decoder;
 
 use super::layout::{Layout, same_file};
 use super::prepared::Prepared;
 use super::run::Run;
 use crate::data::{ContentDigests, Dataset, Split, SplitPlan};
-use crate::{Config, Error, Result, weights};
+use crate::{Config, Error, Result, parallel, weights};
 
 /// Writes the list of a training that begins: what the weights of its backbone have seen is known now.
 pub(super) fn write(prepared: &Prepared, layout: &Layout) -> Result<()> {
@@ -67,6 +68,23 @@ impl Run {
         let seen: HashSet<&str> = text.lines().collect();
         let is_seen = |index: &usize| digests[*index].pixels.as_deref().is_some_and(|pixels| seen.contains(pixels));
         Ok((0..digests.len()).filter(is_seen).collect())
+    }
+
+    /// Those of the tiles `indices` of a data set whose pixels the run was trained or validated on. `decoder` has the run's size
+    /// policy. A tile that cannot be read is none of them.
+    ///
+    /// # Errors
+    /// As [`Run::seen`].
+    pub fn seen_among(&self, dataset: &Dataset, decoder: &Decoder, indices: &[usize]) -> Result<Vec<usize>> {
+        let Some(text) = self.seen_list()? else { return Ok(Vec::new()) };
+        let seen: HashSet<&str> = text.lines().collect();
+        let decoder = decoder.with_stain(None);
+        let is_seen = |at: usize| {
+            let tile = dataset.tile(indices[at], &decoder).ok();
+            Ok::<_, Error>(tile.is_some_and(|tile| seen.contains(tile.sha256().as_str())))
+        };
+        let found = parallel::try_map(indices.len(), is_seen)?;
+        Ok(indices.iter().copied().zip(found).filter_map(|(index, is_seen)| is_seen.then_some(index)).collect())
     }
 
     /// The lines of the list; `None` for a run of an older Kiln.

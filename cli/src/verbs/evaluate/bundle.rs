@@ -13,7 +13,7 @@ use kiln_train::config::SubgroupKey;
 use kiln_train::data::{Dataset, SlideOptions, Split};
 use kiln_train::evaluation::require_columns;
 
-use super::part::{Part, bundle_indices, check_tiles, digests, part_of, stated_plan};
+use super::part::{Part, bundle_indices, check_tiles, part_of, stated_plan};
 use super::subject::{Subject, checked_labels, facts};
 use super::{Args, reconstruction};
 use crate::output::Output;
@@ -42,17 +42,14 @@ impl Subject {
         let trained_on = &manifest.provenance.data_sha256;
         let policy = args.size_policy.unwrap_or(manifest.tile.size_policy);
         let decoder = Decoder::new(policy);
-        let digests = digests(args, &dataset, decoder)?;
         let plan = stated_plan(args, &dataset)?;
-        let part = match args.split {
-            None if plan.is_some() => Part::Of(Split::Test),
-            _ => part_of(args, &dataset, digests.as_deref().unwrap_or_default(), trained_on, None, out)?,
+        let (part, digests) = match args.split {
+            None if plan.is_some() => (Part::Of(Split::Test), None),
+            _ => part_of(args, &dataset, decoder, trained_on, None, out)?,
         };
         let (indices, train) = bundle_indices(part, &dataset, plan.as_ref())?;
         let labels = checked_labels(&dataset, decoder, &indices, &manifest.classes, &manifest.normal_classes, out)?;
-        if let Some(digests) = &digests {
-            check_tiles(&dataset, digests, plan.as_ref())?;
-        }
+        check_tiles(args, part, &dataset, decoder, &indices, plan.as_ref(), digests.as_deref())?;
         let mut session = open(args, &bundle, out)?;
         let decoding = Decoder { policy, ..manifest.tile.decoder() };
         let (scores, failed) = score_tiles(&mut session, manifest, &dataset, &indices, decoding, out)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::bail;
 use kiln_tile::Decoder;
+use kiln_train::Error;
 use kiln_train::data::{self, ContentDigests, Dataset, Split, SplitPlan};
 use kiln_train::training::Run;
 
@@ -33,65 +34,64 @@ impl Part {
     }
 }
 
-/// The part that was asked for, else the test split of the training's data set, or all tiles of another one. `trained_on`
-/// is the digest of the training's data set; `run` is its run, if known.
+/// The part that was asked for, else the test split of the training's data set, or all tiles of another one; and the digests of
+/// all tiles, if they were needed for that. `trained_on` is the digest of the training's data set; `run` is its run, if known.
 pub(super) fn part_of(
     args: &Args,
     dataset: &Dataset,
-    digests: &[ContentDigests],
+    decoder: Decoder,
     trained_on: &str,
     run: Option<&Run>,
     out: &Output,
-) -> anyhow::Result<Part> {
+) -> anyhow::Result<(Part, Option<Vec<ContentDigests>>)> {
     if let Some(part) = args.split {
-        return Ok(part);
+        return Ok((part, None));
     }
     let test = Part::Of(Split::Test);
-    if args.split_file.is_some() || data::dataset_digest(dataset, digests) == trained_on {
-        return Ok(test);
+    if args.split_file.is_some() {
+        return Ok((test, None));
+    }
+    let digests = data::tile_digests(dataset, &decoder).map_err(Error::from)?;
+    if data::dataset_digest(dataset, &digests) == trained_on {
+        return Ok((test, Some(digests)));
     }
     if let Some(run) = run {
-        refuse_seen(run, dataset, &run.seen(digests)?)?;
+        refuse_seen(run, dataset, &run.seen(&digests)?)?;
     }
     out.note(format_args!(
         "{} is not the data set of the training, so all its tiles are measured",
         dataset.root.display()
     ));
-    Ok(Part::All)
+    Ok((Part::All, Some(digests)))
 }
 
-/// Digests of all tiles, for the checks; `None` if `--split all` asks for every tile as it is.
-pub(super) fn digests(
+/// Refuses one image with two labels, and a split of a list or file that puts an image or a group of the measured tiles on another
+/// side too. `--split all` measures every tile as it is.
+pub(super) fn check_tiles(
     args: &Args,
+    part: Part,
     dataset: &Dataset,
     decoder: Decoder,
-) -> kiln_train::Result<Option<Vec<ContentDigests>>> {
-    if args.split == Some(Part::All) {
-        return Ok(None);
-    }
-    Ok(Some(data::tile_digests(dataset, &decoder)?))
-}
-
-/// Refuses one image with two labels, and a split of a list or file that puts an image or a group on both sides.
-pub(super) fn check_tiles(
-    dataset: &Dataset,
-    digests: &[ContentDigests],
+    measured: &[usize],
     plan: Option<&SplitPlan>,
-) -> kiln_train::Result<()> {
-    data::check_images(dataset, digests)?;
-    Ok(plan.map_or(Ok(()), |plan| data::check_leaks(dataset, plan, digests))?)
+    known: Option<&[ContentDigests]>,
+) -> anyhow::Result<()> {
+    if args.split == Some(Part::All) {
+        return Ok(());
+    }
+    let plan = plan.filter(|_| matches!(part, Part::Of(Split::Val | Split::Test)));
+    Ok(data::check_measured(dataset, &decoder, measured, plan, known).map_err(Error::from)?)
 }
 
 /// Refuses a split file that puts training or validation tiles of the run among those to measure.
 pub(super) fn refuse_trained(
     run: &Run,
     dataset: &Dataset,
-    digests: &[ContentDigests],
+    decoder: Decoder,
     measured: &[usize],
     file: &Path,
 ) -> anyhow::Result<()> {
-    let seen = run.seen(digests)?;
-    let trained: Vec<usize> = measured.iter().copied().filter(|index| seen.binary_search(index).is_ok()).collect();
+    let trained = run.seen_among(dataset, &decoder, measured)?;
     let Some(&first) = trained.first() else { return Ok(()) };
     bail!(
         "{}: {} of its {} test tiles are training or validation tiles of the run {} (the first is {})\n\

@@ -7,7 +7,7 @@ use kiln_train::data::{Split, SplitPlan};
 use kiln_train::evaluation::{require_columns, score_run};
 use kiln_train::training::Run;
 
-use super::part::{Part, check_tiles, digests, part_of, refuse_trained};
+use super::part::{Part, check_tiles, part_of, refuse_trained};
 use super::subject::{Subject, checked_labels, facts};
 use super::{Args, subgroups};
 use crate::output::Output;
@@ -27,15 +27,9 @@ impl Subject {
         let dataset = run.dataset(args.data.as_deref())?;
         require_columns(&dataset, &args.subgroups)?;
         let decoder = Decoder::new(run.config.data.size_policy);
-        // The run's own tiles and split were checked when it was trained.
-        let is_own = args.data.is_none() && args.split_file.is_none();
-        let digests = if is_own { None } else { digests(args, &dataset, decoder)? };
-        let part = match &args.data {
-            Some(_) => {
-                let digests = digests.as_deref().unwrap_or_default();
-                part_of(args, &dataset, digests, &run.facts.data_sha256, Some(&run), out)?
-            }
-            None => args.split.unwrap_or(Part::Of(Split::Test)),
+        let (part, digests) = match &args.data {
+            Some(_) => part_of(args, &dataset, decoder, &run.facts.data_sha256, Some(&run), out)?,
+            None => (args.split.unwrap_or(Part::Of(Split::Test)), None),
         };
         let plan = match &args.split_file {
             Some(file) => Some(SplitPlan::read_csv(&dataset, file).map_err(Error::from)?),
@@ -52,11 +46,12 @@ impl Subject {
         };
         let known = &run.facts.classes;
         let labels = checked_labels(&dataset, decoder, &indices, &known.names, known.normal_names(), out)?;
-        if let Some(digests) = &digests {
-            check_tiles(&dataset, digests, plan.as_ref())?;
-            if let (Some(file), Part::Of(Split::Test)) = (&args.split_file, part) {
-                refuse_trained(&run, &dataset, digests, &indices, file)?;
-            }
+        // The run's own tiles and split were checked when it was trained.
+        if args.data.is_some() || plan.is_some() {
+            check_tiles(args, part, &dataset, decoder, &indices, plan.as_ref(), digests.as_deref())?;
+        }
+        if let (Some(file), Part::Of(Split::Test)) = (&args.split_file, part) {
+            refuse_trained(&run, &dataset, decoder, &indices, file)?;
         }
         let subgroups = subgroups::measurable(args, &run.config.subgroups, &dataset, out);
         let scored = score_run(&run, &dataset, indices)?;
