@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use kiln_files::FileDigest;
+use kiln_files::text::escaped;
 use kiln_tile::{Decoder, TileError};
 
 use super::arrivals::{Arrivals, Waiting};
@@ -104,14 +105,16 @@ impl FolderWatch {
         let mut round = Round::default();
         if !files.is_empty() {
             let Self { arrivals, known, journal, decoder, scored, failed, .. } = self;
-            let mut taken = Taken { arrivals, journal, known, new: Known::default(), round: &mut round };
+            let (new, unread) = (Known::default(), Vec::new());
+            let mut taken = Taken { arrivals, journal, known, new, unread, round: &mut round };
             let source = Finished { files: &files, decoder: *decoder, known: taken.known, stop };
             let mut paths = files.iter();
             let ran = score::run(scorers, rule, &source, options, &mut |row| {
                 let path = paths.next().map_or(Path::new(""), |file| file.path.as_path());
                 taken.row(path, &row, on_outcome)
             });
-            let new = taken.new;
+            let Taken { new, unread, .. } = taken;
+            unread.into_iter().for_each(|digest| known.forget(digest));
             known.extend(new);
             *scored += round.scored;
             *failed += round.failed;
@@ -131,6 +134,8 @@ struct Taken<'a> {
     known: &'a Known,
     /// Contents of this search.
     new: Known,
+    /// Contents whose rows in the journal cannot be read.
+    unread: Vec<FileDigest>,
     round: &'a mut Round,
 }
 
@@ -151,7 +156,11 @@ impl Taken<'_> {
             }
             return Ok(());
         }
-        let row = &*self.with_known_score(row)?;
+        let Some(known) = self.with_known_score(row) else {
+            on_outcome(&Outcome::Retry(row));
+            return Ok(());
+        };
+        let row = &*known;
         if !row.is_ok() && !self.arrivals.is_given_up(path, Instant::now()) {
             on_outcome(&Outcome::Retry(row));
             return Ok(());
@@ -176,11 +185,20 @@ impl Taken<'_> {
         last == Some(LastRow::Other) && row.path.contains(char::REPLACEMENT_CHARACTER) && is_known()
     }
 
-    /// The row of a tile that was not decoded because its content has a row: that row's score under this path.
-    fn with_known_score<'r>(&mut self, row: &'r ScoreRow) -> Result<Cow<'r, ScoreRow>> {
-        match row.digest.filter(|_| row.status == HAS_A_ROW).and_then(|digest| self.place(digest)) {
-            Some(place) => Ok(Cow::Owned(ScoreRow { path: row.path.clone(), ..self.journal.row(place)? })),
-            None => Ok(Cow::Borrowed(row)),
+    /// The row of a tile that was not decoded because its content has a row: that row's score under this path. `None` if
+    /// the row cannot be read: its content is then scored again at the next search.
+    fn with_known_score<'r>(&mut self, row: &'r ScoreRow) -> Option<Cow<'r, ScoreRow>> {
+        let known = row.digest.filter(|_| row.status == HAS_A_ROW);
+        let Some((digest, place)) = known.and_then(|digest| Some((digest, self.place(digest)?))) else {
+            return Some(Cow::Borrowed(row));
+        };
+        match self.journal.row(place) {
+            Ok(found) => Some(Cow::Owned(ScoreRow { path: row.path.clone(), ..found })),
+            Err(error) => {
+                tracing::warn!("{}; {} is scored again", crate::chain(&error), escaped(&row.path));
+                self.unread.push(digest);
+                None
+            }
         }
     }
 }

@@ -44,6 +44,11 @@ impl Known {
         self.contents.get(&digest).copied()
     }
 
+    /// Forgets a content whose row cannot be read, so that it is scored again.
+    pub(super) fn forget(&mut self, digest: FileDigest) {
+        self.contents.remove(&digest);
+    }
+
     /// Compares the last row of a row's path with the row; `None` if the path has none.
     pub(super) fn last(&self, row: &ScoreRow) -> Option<LastRow> {
         let last = self.paths.get(&hash(&row.path))?;

@@ -82,8 +82,7 @@ impl Journal {
     }
 
     /// Opens the journal of a claimed file, and passes every earlier row to `on_row`, with its place for
-    /// [`Journal::row`]. `key` stands for all that rows depend
-    /// on beside the tiles: see [`run_key`](super::run_key).
+    /// [`Journal::row`]. `key` stands for all that rows depend on beside the tiles: see [`run_key`](super::run_key).
     ///
     /// # Errors
     /// [`Error::Target`] if the file has rows of another key; [`Error::Read`]; [`Error::Write`].
@@ -136,6 +135,8 @@ impl Journal {
         let line = line_of(self.count, row).map_err(io::Error::from);
         let written = line.and_then(|mut line| {
             line.push(b'\n');
+            // The cursor may be elsewhere, after a row that could not be read.
+            self.file.seek(SeekFrom::Start(self.end))?;
             self.file.write_all(&line)?;
             Ok(line.len() as u64)
         });
@@ -161,12 +162,11 @@ impl Journal {
         row.map_err(|source| Error::Read { path: self.path.clone(), source })
     }
 
-    /// Reads the line at a place, and moves the cursor back to the end, where rows are added.
+    /// Reads the line at a place. Leaves the cursor anywhere.
     fn line_at(&mut self, place: u64) -> io::Result<Vec<u8>> {
         let mut line = Vec::new();
         self.file.seek(SeekFrom::Start(place))?;
         BufReader::new(&self.file).read_until(b'\n', &mut line)?;
-        self.file.seek(SeekFrom::Start(self.end))?;
         Ok(line)
     }
 

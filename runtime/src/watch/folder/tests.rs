@@ -177,6 +177,28 @@ fn the_last_row_of_a_path_has_the_score_of_its_content() {
 }
 
 #[test]
+fn content_whose_row_is_damaged_is_scored_again_and_other_files_get_their_rows() {
+    let mut watched = Watched::new();
+    for value in [1, 2] {
+        watched.put("x.bmp", &bmp(value));
+        watched.settle();
+    }
+    let journal = Journal::path_of(&watched.root.path().join("scores.jsonl"));
+    let text = fs::read_to_string(&journal).unwrap();
+    // The first row, with another score of the same length.
+    fs::write(&journal, text.replacen("\"score\":1", "\"score\":7", 1)).unwrap();
+    assert_ne!(fs::read_to_string(&journal).unwrap(), text);
+    watched.put("x.bmp", &bmp(1));
+    watched.put("y.bmp", &bmp(3));
+    let round = watched.settle();
+    assert_eq!((round.scored, round.failed, round.waiting), (2, 0, 0));
+    assert_eq!(watched.scorer.tiles, 4);
+    let rows = watched.rows();
+    let last = |name: &str| rows.iter().rev().find(|row| row.0 == name).and_then(|row| row.1);
+    assert_eq!((last("x.bmp"), last("y.bmp")), (Some(1.0), Some(3.0)));
+}
+
+#[test]
 fn a_file_that_breaks_again_gets_its_row_again() {
     let mut watched = Watched::new();
     let whole = bmp(4);

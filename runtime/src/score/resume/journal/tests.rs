@@ -90,6 +90,21 @@ fn earlier_rows_come_back_with_their_digests() {
 }
 
 #[test]
+fn a_row_that_cannot_be_read_does_not_move_the_place_of_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("scores.csv");
+    let (mut journal, _) = open(&target, "key").unwrap();
+    let place = journal.write(&row(0)).unwrap();
+    journal.write(&row(1)).unwrap();
+    // A file that is open for writing alone fails where it is read.
+    journal.file = OpenOptions::new().write(true).open(Journal::path_of(&target)).unwrap();
+    assert!(matches!(journal.row(place), Err(Error::Read { .. })));
+    journal.write(&row(2)).unwrap();
+    drop(journal);
+    assert_eq!(open(&target, "key").unwrap().1, [row(0), row(1), row(2)]);
+}
+
+#[test]
 fn what_is_not_this_watch_is_refused_and_kept() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("scores.csv");
