@@ -55,7 +55,7 @@ pub struct ResumableFile {
     progress: PathBuf,
     file: BufWriter<File>,
     /// Held until the result file is in place and its progress is removed.
-    _lock: TargetLock,
+    lock: TargetLock,
     format: Format,
     columns: Columns,
     /// The offset of each tile's row in the progress file; none for a tile that is not scored yet.
@@ -145,7 +145,7 @@ impl ResumableFile {
         let todo = (0..tiles.len()).filter(|place| rows[*place].is_none()).collect();
         let (target, columns) = (target.to_owned(), columns.clone());
         let file = BufWriter::new(file);
-        let mut this = Self { target, progress, file, _lock: lock, format, columns, rows, todo, done: 0, end };
+        let mut this = Self { target, progress, file, lock, format, columns, rows, todo, done: 0, end };
         if end == 0 {
             let line = serde_json::to_vec(&head).map_err(|error| this.failed(error.into()))?;
             this.write_line(line)?;
@@ -209,7 +209,10 @@ impl ResumableFile {
         flushed.map_err(|source| self.failed(source))?;
         let unreadable = |source| Error::Read { path: self.progress.clone(), source };
         let mut writer = RowWriter::to_file(&self.target, self.format, &self.columns)?;
-        let mut reader = BufReader::new(File::open(&self.progress).map_err(unreadable)?);
+        // Not opened again: where locks are those of a handle, another one cannot read the file.
+        let mut progress = self.lock.file().try_clone().map_err(unreadable)?;
+        progress.rewind().map_err(unreadable)?;
+        let mut reader = BufReader::new(progress);
         let mut digests = Vec::with_capacity(self.rows.len());
         let (mut at, mut line) = (0_u64, String::new());
         for (place, start) in self.rows.iter().enumerate() {
