@@ -1,5 +1,5 @@
-//! The files of a folder from one search to the next: a file is finished when its size, its times of change and its inode
-//! have stayed the same for a while, by the clock of this process, since the clocks of a share and of this machine may differ.
+//! The files of a folder from one search to the next: a file is finished when its size and its times of change have stayed
+//! the same for a while, by the clock of this process, since the clocks of a share and of this machine may differ.
 
 use std::collections::HashMap;
 use std::fs::Metadata;
@@ -30,29 +30,28 @@ impl Default for Waiting {
 struct Stamp {
     bytes: u64,
     modified: Option<SystemTime>,
-    node: Node,
+    /// Time of change of the inode in seconds and nanoseconds. `cp -p` and rsync set the time of modification, so that other
+    /// content of the same size may have the same one; and a file whose permissions change keeps it. The inode's number is
+    /// no such fact: some network file systems give another one each time. Not known on every platform.
+    changed: Option<(i64, i64)>,
 }
-
-/// Device, inode and time of change of the inode. `cp -p` and rsync set the time of modification, so that other content of
-/// the same size may have the same one; and a file whose permissions change keeps it. Not known on every platform.
-type Node = (u64, u64, i64, i64);
 
 impl Stamp {
     fn new(path: &Path) -> Self {
-        let from = |found: Metadata| Self { bytes: found.len(), modified: found.modified().ok(), node: node(&found) };
+        let from = |found: Metadata| Self { bytes: found.len(), modified: found.modified().ok(), changed: changed(&found) };
         path.metadata().map_or_else(|_| Self::default(), from)
     }
 }
 
 #[cfg(unix)]
-fn node(found: &Metadata) -> Node {
+fn changed(found: &Metadata) -> Option<(i64, i64)> {
     use std::os::unix::fs::MetadataExt as _;
-    (found.dev(), found.ino(), found.ctime(), found.ctime_nsec())
+    Some((found.ctime(), found.ctime_nsec()))
 }
 
 #[cfg(not(unix))]
-fn node(_: &Metadata) -> Node {
-    Node::default()
+fn changed(_: &Metadata) -> Option<(i64, i64)> {
+    None
 }
 
 /// A file of the folder.
@@ -194,7 +193,15 @@ mod tests {
         assert_eq!((first.bytes, first.modified), (second.bytes, second.modified));
         assert_ne!(first, second);
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-        assert_ne!(Stamp::new(&path), second);
+        let third = Stamp::new(&path);
+        assert_ne!(third, second);
+        // Another file takes the name.
+        let other = folder.path().join("other.bmp");
+        std::thread::sleep(Duration::from_millis(30));
+        fs::write(&other, "c").unwrap();
+        File::options().write(true).open(&other).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        fs::rename(&other, &path).unwrap();
+        assert_ne!(Stamp::new(&path), third);
     }
 
     #[test]
