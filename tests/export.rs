@@ -123,6 +123,20 @@ fn a_target_that_is_there_is_refused_unless_it_is_a_bundle_to_be_replaced() {
     assert_eq!(names(&precious), ["thesis.txt"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_write_protected_bundle_is_not_replaced() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = scratch();
+    let bundle = copy(&fixture().bundle(Kind::Other), &folder.path().join("bundle"));
+    let before = contents(&bundle);
+    fs::set_permissions(&bundle, fs::Permissions::from_mode(0o555)).unwrap();
+    let says = ["bundle is write-protected, so it is not replaced"];
+    kiln!("export", fixture().run(Kind::Cnn), "--out", &bundle, "--replace").code(2).says(&says);
+    fs::set_permissions(&bundle, fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!((contents(&bundle), names(folder.path())), (before, vec!["bundle".to_owned()]));
+}
+
 #[test]
 fn a_bundle_of_fixed_batch_scores_any_number_of_tiles_to_the_same_scores() {
     let fixture = fixture();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kiln_files::digest::sha256_file;
-use kiln_files::publish::Staged;
+use kiln_files::publish::{Staged, can_be_replaced};
 use kiln_runtime::bundle::manifest::{FileEntry, Manifest};
 use kiln_runtime::bundle::{GOLDEN, MANIFEST};
 use kiln_runtime::decision::DecisionRule;
@@ -169,7 +169,7 @@ pub(crate) fn check_target(path: &Path, replace: bool) -> Result<()> {
         return Ok(());
     }
     match (replace, path.join(MANIFEST).is_file()) {
-        (true, true) => Ok(()),
+        (true, true) => can_be_replaced(path).map_err(BundleError::io(path)),
         (true, false) => Err(BundleError::NotABundle { path: path.to_owned() }),
         (false, _) => Err(BundleError::Exists { path: path.to_owned() }),
     }

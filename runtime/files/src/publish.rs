@@ -95,11 +95,37 @@ fn can_be_made(target: &Path) -> io::Result<()> {
     }
 }
 
+/// Checks that a folder can be replaced, if one is there: the old one is removed at the end, which fails where it, or a
+/// folder in it, is write-protected.
+///
+/// # Errors
+/// `InvalidInput` with the write-protected folder, else the file system's error.
+pub fn can_be_replaced(folder: &Path) -> io::Result<()> {
+    match folder.symlink_metadata() {
+        // Elsewhere the attribute of a folder has another meaning.
+        Ok(there) if cfg!(unix) && there.is_dir() => refuse_protected(folder, &there),
+        _ => Ok(()),
+    }
+}
+
+fn refuse_protected(folder: &Path, metadata: &Metadata) -> io::Result<()> {
+    if is_write_protected(metadata) {
+        return Err(invalid(&format!("the folder {} is write-protected, so it is not replaced", folder.display())));
+    }
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            refuse_protected(&entry.path(), &entry.metadata()?)?;
+        }
+    }
+    Ok(())
+}
+
 fn invalid(reason: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, reason)
 }
 
-/// True if the owner of a file may not write to it. A rename replaces such a file too, so it is checked.
+/// True if the owner of a file or folder may not write to it. A rename replaces such a file too, so it is checked.
 fn is_write_protected(file: &Metadata) -> bool {
     #[cfg(unix)]
     {
@@ -154,9 +180,11 @@ impl Staged {
     /// Creates an empty scratch folder beside `target`.
     ///
     /// # Errors
-    /// `InvalidInput` if the path leads through a file or the name is too long, else the file system's error.
+    /// As [`can_be_replaced`]; `InvalidInput` if the path leads through a file or the name is too long, else the file
+    /// system's error.
     pub fn beside(target: &Path) -> io::Result<Self> {
         can_be_made(target)?;
+        can_be_replaced(target)?;
         let folder = folder_of(target);
         fs::create_dir_all(folder)?;
         let scratch = Builder::new().prefix(&prefix(target)).suffix(SCRATCH).tempdir_in(folder)?;
@@ -170,9 +198,8 @@ impl Staged {
     }
 
     /// Syncs the folder and renames it to the target. With `replace`, it replaces an existing folder, whose permissions it
-    /// gets: on Linux the two are
-    /// exchanged in one step; elsewhere the old one is renamed first and removed last, so that one of the two is always
-    /// whole.
+    /// gets: on Linux the two are exchanged in one step; elsewhere the old one is renamed first and removed last, so that
+    /// one of the two is always whole.
     ///
     /// # Errors
     /// `AlreadyExists` if the target exists and `replace` is false, else the file system's error.
@@ -268,8 +295,10 @@ fn keep_permissions(scratch: &Path, target: &Path) -> io::Result<()> {
     #[cfg(unix)]
     if let Ok(there) = target.metadata() {
         use std::os::unix::fs::PermissionsExt as _;
-        // Without the bits that run a file as another user: its content is another one.
-        fs::set_permissions(scratch, fs::Permissions::from_mode(there.permissions().mode() & 0o777))?;
+        // A file without the bits that run it as another user: its content is another one. A folder with those by which new
+        // files get its group, and are removed by their owners alone.
+        let kept = if there.is_dir() { 0o3777 } else { 0o777 };
+        fs::set_permissions(scratch, fs::Permissions::from_mode(there.permissions().mode() & kept))?;
     }
     let _ = (scratch, target);
     Ok(())

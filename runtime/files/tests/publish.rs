@@ -70,7 +70,7 @@ fn a_folder_that_is_there_gives_way_only_when_asked() {
 #[cfg(unix)]
 fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt as _;
-    fs::metadata(path).unwrap().permissions().mode() & 0o777
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
 #[cfg(unix)]
@@ -109,13 +109,35 @@ fn what_is_replaced_keeps_its_permissions_and_a_protected_file_its_content() {
         assert_eq!((mode(&at("file")), fs::read(at("file")).unwrap()), (kept, b"new".to_vec()));
     }
     fs::create_dir(at("bundle")).unwrap();
-    set_mode(&at("bundle"), 0o700);
-    Staged::beside(&at("bundle")).unwrap().publish(true).unwrap();
-    assert_eq!(mode(&at("bundle")), 0o700);
+    for kept in [0o700, 0o2775, 0o3770] {
+        set_mode(&at("bundle"), kept);
+        Staged::beside(&at("bundle")).unwrap().publish(true).unwrap();
+        assert_eq!(mode(&at("bundle")), kept);
+    }
     set_mode(&at("file"), 0o444);
     let error = write_file(&at("file"), b"newer").unwrap_err();
     assert!(error.kind() == ErrorKind::InvalidInput && error.to_string().contains("write-protected"), "{error}");
     assert_eq!(fs::read(at("file")).unwrap(), b"new");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_write_protected_folder_is_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir_all(at("bundle/extra")).unwrap();
+    for name in ["bundle/extra", "bundle"] {
+        set_mode(&at(name), 0o555);
+        let error = Staged::beside(&at("bundle")).unwrap_err();
+        assert!(error.kind() == ErrorKind::InvalidInput && error.to_string().contains(name), "{error}");
+        set_mode(&at(name), 0o755);
+    }
+    assert_eq!(names(folder.path()), ["bundle"]);
+    // A link is replaced, not the folder that it leads to.
+    set_mode(&at("bundle"), 0o555);
+    std::os::unix::fs::symlink("bundle", at("link")).unwrap();
+    Staged::beside(&at("link")).unwrap();
+    set_mode(&at("bundle"), 0o755);
 }
 
 #[test]

@@ -38,7 +38,8 @@ struct Stamp {
 
 impl Stamp {
     fn new(path: &Path) -> Self {
-        let from = |found: Metadata| Self { bytes: found.len(), modified: found.modified().ok(), changed: changed(&found) };
+        let from =
+            |found: Metadata| Self { bytes: found.len(), modified: found.modified().ok(), changed: changed(&found) };
         path.metadata().map_or_else(|_| Self::default(), from)
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use kiln_files::publish::Staged;
+use kiln_files::publish::{Staged, can_be_replaced};
 use kiln_runtime::bench::{self, Comparison, Machine, MeasuredModel, Opened, Plan, Report, Scenario, Verdict, Window};
 use kiln_runtime::score::MAX_STREAMS;
 use kiln_runtime::{Bundle, ProviderKind, Providers, Runtime, Session, SessionOptions, golden, library};
@@ -243,6 +243,7 @@ fn may_replace(folder: &Path, args: &Args) -> anyhow::Result<()> {
         return Ok(());
     }
     let cannot = || format!("cannot replace {}", folder.display());
+    can_be_replaced(folder).with_context(cannot)?;
     if let Some(name) = first_other(folder, &FILES).with_context(cannot)? {
         anyhow::bail!(
             "--out {}: not replaced, because it contains {}, which is not part of a report\nhint: name another folder",

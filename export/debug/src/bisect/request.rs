@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use kiln_files::publish::can_be_replaced;
+
 use super::folder::SCRIPT;
 use crate::error::{DebugError, Result};
 
@@ -21,14 +23,14 @@ impl BisectRequest {
     ///
     /// # Errors
     /// [`DebugError::Exists`] without `replace`; [`DebugError::NotABisection`] for a folder that a bisection has not
-    /// written, which is never replaced.
+    /// written, which is never replaced; [`DebugError::Io`] for a write-protected one.
     pub fn check_target(&self) -> Result<()> {
         let path = &self.out;
         if path.symlink_metadata().is_err() {
             return Ok(());
         }
         match (self.replace, path.join(SCRIPT).is_file()) {
-            (true, true) => Ok(()),
+            (true, true) => can_be_replaced(path).map_err(DebugError::io(path)),
             (true, false) => Err(DebugError::NotABisection { path: path.clone() }),
             (false, _) => Err(DebugError::Exists { path: path.clone() }),
         }
