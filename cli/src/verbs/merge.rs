@@ -19,6 +19,7 @@ use super::format::FormatArgs;
 use crate::destination::{Destination, Refused, STDOUT};
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::verbs::inputs::may_have_a_score;
 use crate::verbs::number::cores;
 
 /// Join the parts of `kiln score --shard` into one file, in the order of the list.
@@ -178,7 +179,10 @@ fn refuse_inputs(args: &Args, tiles: &[Listed]) -> Result<(), Refused> {
     // Where nothing is there, nothing is overwritten: a long list is not gone through.
     if target.exists() {
         tiles.iter().try_for_each(|tile| target.is_not("the tile", &tile.path))?;
-        refuse_scored(&target, &args.parts)?;
+        // Nor are the parts, where an earlier result is replaced.
+        if may_have_a_score(&args.out) {
+            refuse_scored(&target, &args.parts)?;
+        }
     }
     Ok(())
 }

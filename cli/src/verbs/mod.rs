@@ -24,6 +24,7 @@ mod format;
 mod given;
 #[cfg(feature = "export")]
 mod import;
+mod inputs;
 #[cfg(feature = "train")]
 mod interval;
 #[cfg(feature = "train")]

@@ -1,16 +1,16 @@
 //! The slides and tile lists that the arguments of `kiln score` name.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use kiln_runtime::score::{self, Format, Listing, STDIN};
 use kiln_slide::{TileList, is_slide};
-use kiln_tile::ImageFormat;
 
 use super::args::Args;
 use crate::output::Output;
+use crate::verbs::inputs::is_no_image;
 use crate::verbs::slide::SlideArgument;
 
 /// Slides and lists of tiles of slides.
@@ -151,13 +151,6 @@ fn names_no_tile(list: &Path) -> bool {
 
 fn is_csv(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"))
-}
-
-/// True for a file that can be read and whose first bytes are not an image's. An image may have any name.
-fn is_no_image(path: &Path) -> bool {
-    let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(32).read_to_end(&mut head));
-    read.is_ok() && ImageFormat::of(&head).is_none()
 }
 
 /// True for an argument that cannot become the row of a missing tile: a slide, a list, or anything if the output is a folder.
