@@ -249,3 +249,16 @@ fn names_that_are_not_utf8_stay_apart_in_lists_parts_and_results() {
     fs::write(here.join("turned.txt"), turned).unwrap();
     merge("@turned.txt", 1).says(&["another list"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn progress_that_an_earlier_release_left_beside_a_link_is_named() {
+    let folder = scratch();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("data")).unwrap();
+    std::os::unix::fs::symlink("data/scores.csv", at("link.csv")).unwrap();
+    fs::write(at("link.csv.progress"), "{\"progress\":3,\"run\":\"earlier\",\"tiles\":1}\n").unwrap();
+    let says = ["link.csv.progress is progress beside the link", "data/scores.csv.progress"];
+    kiln!("score", fixture().bundle(Kind::Cnn), fixture().tile(0), "--out", at("link.csv")).code(0).says(&says);
+    assert_eq!(names(&at("data")), ["scores.csv"]);
+}

@@ -82,6 +82,9 @@ fn target(error: &TargetError) -> Option<String> {
             journal.display()
         ),
         TargetError::NotWatched { .. } => "move it, or name another file with --out".to_owned(),
+        TargetError::JournalBesideLink { journal, expected, .. } => {
+            format!("move {} to {}, or name another file with --out", journal.display(), expected.display())
+        }
         TargetError::InUse { .. } => "wait for it, or name another file with --out".to_owned(),
         TargetError::ForeignProgress { .. } => "move it, or name another file with --out".to_owned(),
         TargetError::OtherFormat { asked, .. } => {

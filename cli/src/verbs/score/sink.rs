@@ -33,12 +33,20 @@ impl Sink {
             }
         };
         let resume = Resume { restart: args.restart, workers: args.threads(), on_tile: &on_tile };
+        let left = ResumableFile::left_beside_link(target);
         let opened = ResumableFile::open(target, work.format, &work.columns, &key, work.source, &resume);
         if let Some(bar) = &bar {
             bar.finish_and_clear();
         }
         let (file, found) = opened?;
         let progress = file.progress().display();
+        if let Some(left) = left {
+            out.note(format_args!(
+                "{} is progress beside the link, from an earlier release of Kiln, and is not resumed; remove it, or stop \
+                 this run and move it to {progress}",
+                left.display()
+            ));
+        }
         match found {
             Found::Nothing => {}
             Found::Rows(kept) => note_kept(kept, work.source.len(), out),

@@ -51,6 +51,16 @@ pub enum TargetError {
         /// The journal that is missing.
         journal: PathBuf,
     },
+    /// A link to a growing result file whose journal is beside the link, where earlier releases of Kiln kept it.
+    #[error("{}: its journal {} is beside the link, and is now kept beside the file", path.display(), journal.display())]
+    JournalBesideLink {
+        /// The link.
+        path: PathBuf,
+        /// The journal.
+        journal: PathBuf,
+        /// The journal's path beside the file.
+        expected: PathBuf,
+    },
     /// A file name of one format and a request for another.
     #[error("{}: the name promises {named}, but {asked} is requested", path.display())]
     OtherFormat {

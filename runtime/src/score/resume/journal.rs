@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::progress::{line_of, whole_row};
-use super::{TargetLock, beside};
+use super::{TargetLock, beside, left_beside_link};
 use crate::score::error::TargetError;
 use crate::score::growing::GrowingFile;
 use crate::score::target::can_be_file;
@@ -61,11 +61,14 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Target`] if `target` is no regular file, has a format that cannot grow, is being written by another process,
-    /// or exists without a journal; [`Error::Write`].
+    /// exists without a journal, or is a link with the journal of an earlier release of Kiln beside it; [`Error::Write`].
     pub fn claim(target: &Path, format: Format) -> Result<JournalClaim> {
         can_be_file(target)?;
         format.for_stream()?;
         let path = Self::path_of(target);
+        if let Some(journal) = journal_beside_link(target) {
+            return Err(TargetError::JournalBesideLink { path: target.to_owned(), journal, expected: path }.into());
+        }
         let has_rows = target.metadata().is_ok_and(|there| there.len() > 0);
         let not_watched = || TargetError::NotWatched { path: target.to_owned(), journal: path.clone() };
         if has_rows && !path.exists() {
@@ -197,6 +200,14 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
         std::fs::create_dir_all(folder)?;
     }
     OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// The journal beside a link to a result file, where earlier releases of Kiln kept it, if none is beside the file itself.
+fn journal_beside_link(target: &Path) -> Option<PathBuf> {
+    left_beside_link(target, ".watch").filter(|left| {
+        let head = File::open(left).and_then(|file| read_head(&file, left));
+        matches!(head, Ok(Ok(Some(_))))
+    })
 }
 
 /// Reads the first line; none if there is no whole one.

@@ -162,6 +162,16 @@ impl ResumableFile {
         beside(target, ".progress")
     }
 
+    /// The progress beside a link to a result file, where earlier releases of Kiln kept it, if none is beside the file
+    /// itself. It is not resumed.
+    #[must_use]
+    pub fn left_beside_link(target: &Path) -> Option<PathBuf> {
+        left_beside_link(target, ".progress").filter(|left| {
+            let found = File::open(left).and_then(|file| Ok(file.metadata()?.len() > 0 && is_progress(&file)?));
+            found.unwrap_or(false)
+        })
+    }
+
     /// The tiles to score, by their places in the list, in rising order.
     #[must_use]
     pub fn todo(&self) -> &[usize] {
@@ -238,6 +248,14 @@ fn beside(target: &Path, ending: &str) -> PathBuf {
     let mut name = followed(target).into_os_string();
     name.push(ending);
     PathBuf::from(name)
+}
+
+/// The regular file beside a link with this ending of the link's name, if there is none beside the file that it leads to.
+fn left_beside_link(link: &Path, ending: &str) -> Option<PathBuf> {
+    let mut name = link.as_os_str().to_owned();
+    name.push(ending);
+    let left = PathBuf::from(name);
+    (link.is_symlink() && left.is_file() && !beside(link, ending).exists()).then_some(left)
 }
 
 /// Keeps the rows with a score whose tiles have the bytes that were scored.

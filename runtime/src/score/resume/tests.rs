@@ -243,6 +243,26 @@ fn a_file_of_the_users_in_the_place_of_the_progress_is_kept() {
     run.complete("k", 0.0);
 }
 
+#[cfg(unix)]
+#[test]
+fn progress_beside_a_link_is_found() {
+    let run = Run::new();
+    run.stop_after("k", 3, 0.0);
+    let link = run.folder.path().join("link.csv");
+    std::os::unix::fs::symlink("out/scores.csv", &link).unwrap();
+    let left = run.folder.path().join("link.csv.progress");
+    let found = || ResumableFile::left_beside_link(&link);
+    fs::copy(run.progress(), &left).unwrap();
+    assert_eq!(found(), None, "progress is beside the file");
+    fs::remove_file(run.progress()).unwrap();
+    assert_eq!(found(), Some(left.clone()));
+    for other in ["", "my notes"] {
+        fs::write(&left, other).unwrap();
+        assert_eq!(found(), None, "{other}");
+    }
+    assert_eq!(ResumableFile::left_beside_link(&run.target()), None);
+}
+
 #[test]
 fn two_runs_do_not_write_one_file() {
     let run = Run::new();

@@ -131,6 +131,28 @@ fn what_is_not_this_watch_is_refused_and_kept() {
     assert!(matches!(refused("key"), TargetError::InUse { .. }));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_journal_beside_a_link_is_named_and_works_beside_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("data")).unwrap();
+    write(&at("data/scores.csv"), 0..2);
+    std::os::unix::fs::symlink("data/scores.csv", at("link.csv")).unwrap();
+    let (kept, left) = (Journal::path_of(&at("data/scores.csv")), at("link.csv.watch"));
+    fs::write(&left, "somebody's notes\n").unwrap();
+    assert!(open(&at("link.csv"), "key").is_ok());
+    fs::rename(&kept, &left).unwrap();
+    match open(&at("link.csv"), "key").err().unwrap() {
+        Error::Target(TargetError::JournalBesideLink { journal, expected, .. }) => {
+            assert_eq!((journal, &expected), (left, &kept));
+            fs::rename(at("link.csv.watch"), expected).unwrap();
+        }
+        error => panic!("{error}"),
+    }
+    assert_eq!(open(&at("link.csv"), "key").unwrap().1.len(), 2);
+}
+
 #[test]
 fn a_format_that_cannot_grow_is_refused() {
     let folder = tempfile::tempdir().unwrap();
