@@ -90,7 +90,9 @@ fn a_flag_for_another_kind_of_input_is_refused_by_name() {
         let score = |more: &[&Path]| {
             let mut command = command();
             command.arg("score").arg(&bundle).args(given).args(more);
-            finish(command).code(2).says(&["for slides", given[0], "hint: leave them out"]);
+            let says =
+                [given[0], ": only for slides, but the inputs are files of tiles\n", "hint: leave out ", given[0]];
+            finish(command).code(2).says(&says);
         };
         score(&[&tile]);
         let out = folder.path().join("scores.csv");

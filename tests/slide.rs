@@ -62,7 +62,10 @@ fn a_slide_becomes_rows_heat_maps_and_a_page_and_its_rows_are_those_of_the_same_
     kiln!("score", &bundle, &slide, "--mpp", MPP, "--size-policy", "resize")
         .code(2)
         .says(&["--size-policy is for files"]);
-    kiln!("score", &bundle, &slide, "--mpp", MPP, "--heatmap", "png").code(2).says(&["on rows alone: --heatmap"]);
+    let says = ["--heatmap: no effect, because rows go to standard output", "hint: leave out --heatmap"];
+    kiln!("score", &bundle, &slide, "--mpp", MPP, "--heatmap", "png").code(2).says(&says);
+    let (file, says) = (out.join("rows.csv"), ["--heatmap: no effect, because --out is a file of rows"]);
+    kiln!("score", &bundle, &slide, "--mpp", MPP, "--heatmap", "png", "--out", &file).code(2).says(&says);
     let names = ["heatmap.geojson", "heatmap.ome.tif", "heatmap.png", "index.html", "overlay.png"];
     assert_eq!(crate::support::names(&out.join("drawn")), names);
     let geojson = read_json(&out.join("drawn/heatmap.geojson"));

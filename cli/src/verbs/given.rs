@@ -1,5 +1,5 @@
-//! Groups of arguments that know which of their flags were given, so that flags without an effect can be refused: a value
-//! alone does not tell a given flag from its default.
+//! A group of arguments, with the flags that the user gave. A flag's value does not show whether it was given or is the
+//! default.
 
 use std::ops::Deref;
 
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn given_flags_are_told_from_defaults() {
+    fn given_flags_are_listed_without_defaults() {
         let verb = |flags: &[&str]| Verb::try_parse_from([&["verb"][..], flags].concat()).unwrap();
         let plain = verb(&["--other"]);
         assert!(plain.other && plain.group.flags().is_empty());

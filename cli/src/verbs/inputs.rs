@@ -2,9 +2,24 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use anyhow::bail;
+use kiln_runtime::score::{self, Separator};
 use kiln_tile::ImageFormat;
+
+/// The separator of names in lists: NUL with `--null`, which is refused if no input is a list. `named` names an input in the
+/// error.
+pub(super) fn separator(null: bool, inputs: &[PathBuf], named: &str) -> anyhow::Result<Separator> {
+    let is_list = |input: &PathBuf| input.as_os_str() == score::STDIN || score::list_file(input).is_some();
+    match (null, inputs.iter().any(is_list)) {
+        (false, _) => Ok(Separator::Line),
+        (true, true) => Ok(Separator::Null),
+        (true, false) => bail!(
+            "--null is for lists, and no {named} is one\nhint: leave it out, or give a list: @FILE, or - for stdin"
+        ),
+    }
+}
 
 /// True for a file that can be read and whose first bytes are not an image's. An image may have any name.
 pub(super) fn is_no_image(path: &Path) -> bool {

@@ -6,12 +6,12 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use kiln_files::FileDigest;
 use kiln_runtime::Error;
 use kiln_runtime::score::{
-    self, Columns, DigestNow, Format, Listed, ListedTiles, MergeOptions, PartRecord, RowWriter, ScoreRow, Separator,
-    TargetLock, file_digest, merge,
+    self, Columns, DigestNow, Format, Listed, ListedTiles, MergeOptions, PartRecord, RowWriter, ScoreRow, TargetLock,
+    file_digest, merge,
 };
 use kiln_tile::{Decoder, TileError, TileSource};
 
@@ -19,7 +19,7 @@ use super::format::FormatArgs;
 use crate::destination::{Destination, Refused, STDOUT};
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::verbs::inputs::may_have_a_score;
+use crate::verbs::inputs::{may_have_a_score, separator};
 use crate::verbs::number::cores;
 
 /// Join the parts of `kiln score --shard` into one file, in the order of the list.
@@ -58,11 +58,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let is_stdout = args.out.as_os_str() == STDOUT;
     let format = args.format.resolve((!is_stdout).then_some(args.out.as_path()), out)?;
-    let separator = if args.null { Separator::Null } else { Separator::Line };
-    let is_list = |input: &PathBuf| input.as_os_str() == score::STDIN || score::list_file(input).is_some();
-    if args.null && !args.list.iter().any(is_list) {
-        bail!("--null is for lists, and no --list is one\nhint: leave it out, or give a list: @FILE, or - for stdin");
-    }
+    let separator = separator(args.null, &args.list, "--list")?;
     let list = match args.list.as_slice() {
         [] => None,
         inputs => Some(score::search(inputs, &mut BufReader::new(io::stdin()), separator)?.tiles),

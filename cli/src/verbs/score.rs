@@ -32,6 +32,7 @@ use self::work::Work;
 use crate::destination::{Destination, Refused, STDOUT};
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::verbs::inputs::separator;
 use crate::verbs::signature::{describe, signer};
 
 pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
@@ -44,11 +45,8 @@ pub(crate) fn run(mut args: Args, out: &Output) -> anyhow::Result<Exit> {
         }
         args.out = None;
     }
-    let separator = if args.null { Separator::Null } else { Separator::Line };
+    let separator = separator(args.null, &args.inputs, "input")?;
     let has_stdin = args.inputs.iter().any(|input| input.as_os_str() == score::STDIN);
-    if args.null && !has_stdin && args.inputs.iter().all(|input| score::list_file(input).is_none()) {
-        bail!("--null is for lists, and no input is one\nhint: leave it out, or give a list: @FILE, or - for stdin");
-    }
     let (listing, format) = if has_stdin {
         let listing = score::search(&args.inputs, &mut BufReader::new(io::stdin()), separator)?;
         #[cfg(feature = "slide")]
@@ -91,10 +89,9 @@ fn refuse_slide_flags(args: &Args) -> anyhow::Result<()> {
     if flags.is_empty() {
         return Ok(());
     }
-    bail!(
-        "for slides, and the inputs are files of tiles: {}\nhint: leave them out; --slides takes all inputs for slides",
-        flags.join(", ")
-    );
+    let flags = flags.join(", ");
+    let or = if args.watch.watch.is_some() { "" } else { ", or treat every input as a slide with --slides" };
+    bail!("{flags}: only for slides, but the inputs are files of tiles\nhint: leave out {flags}{or}");
 }
 
 /// Opens the bundle, and names the signer of one that must be signed.

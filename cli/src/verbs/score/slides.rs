@@ -244,10 +244,11 @@ impl Target {
 fn refuse_pictures(args: &Args, target: &Target) -> anyhow::Result<()> {
     let flags = args.slide.pictures.flags();
     if target.folder.is_none() && !flags.is_empty() {
+        let flags = flags.join(", ");
+        let reason = if target.rows.is_some() { "--out is a file of rows" } else { "rows go to standard output" };
         bail!(
-            "without effect on rows alone: {}\nhint: name a folder with --out, or leave them out; `kiln slide report` draws \
-             pictures from rows",
-            flags.join(", ")
+            "{flags}: no effect, because {reason}\nhint: leave out {flags}, or name a folder with --out; `kiln slide report` \
+             draws pictures from rows"
         );
     }
     Ok(())
