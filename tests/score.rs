@@ -103,6 +103,8 @@ fn batch_threads_and_provider_words_change_no_score() {
     assert_eq!(first.len(), 72);
     let huge = kiln!("score", fixture.bundle(Kind::Hybrid), fixture.tile(0), "--batch", "99999999999");
     huge.code(2).says(&["--batch", "from 1 to 4096"]);
+    let huge = kiln!("score", fixture.bundle(Kind::Hybrid), fixture.tile(0), "--threads", "99999999999");
+    huge.code(2).says(&["--threads", "from 1 to 1024"]);
     for other in [rows("7", "2"), rows("64", "5")] {
         for (a, b) in first.iter().zip(&other) {
             assert_eq!((&a["path"], &a["label"]), (&b["path"], &b["label"]));

@@ -8,7 +8,7 @@ use kiln_runtime::Bundle;
 use kiln_runtime::endpoint::{Endpoint, EndpointOptions, EndpointUrl, Served, TOKEN_VARIABLE, Token};
 use serde::Serialize;
 
-use super::number::at_least_one;
+use super::number::thread_count;
 use crate::output::Output;
 
 /// Over these flags in the help text.
@@ -32,8 +32,8 @@ pub(super) struct EndpointArgs {
     #[arg(long, value_name = "VERSION", requires = "endpoint", help_heading = SERVERS)]
     model_version: Option<String>,
 
-    /// Concurrent requests, over all servers.
-    #[arg(long, value_name = "N", requires = "endpoint", help_heading = SERVERS, value_parser = at_least_one,
+    /// Concurrent requests, over all servers, up to 1024.
+    #[arg(long, value_name = "N", requires = "endpoint", help_heading = SERVERS, value_parser = thread_count,
           default_value_t = EndpointOptions::DEFAULT_CONCURRENCY)]
     concurrency: usize,
 

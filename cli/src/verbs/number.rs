@@ -5,6 +5,7 @@ use std::time::Duration;
 use kiln_runtime::score::PipelineOptions;
 
 /// A count of at least 1.
+#[cfg(any(feature = "bench", feature = "compare"))]
 pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("a whole number of at least 1 is expected".to_owned()),
@@ -31,10 +32,18 @@ pub(super) fn above_zero(text: &str) -> Result<f64, String> {
 
 /// The number of tiles in a batch.
 pub(super) fn batch_size(text: &str) -> Result<usize, String> {
-    const MOST: usize = PipelineOptions::MAX_BATCH;
+    from_one_to(PipelineOptions::MAX_BATCH, text)
+}
+
+/// A number of threads: more than machines have would fail where they are started, and ONNX Runtime would blame the model.
+pub(super) fn thread_count(text: &str) -> Result<usize, String> {
+    from_one_to(1024, text)
+}
+
+fn from_one_to(most: usize, text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(number) if (1..=MOST).contains(&number) => Ok(number),
-        _ => Err(format!("a whole number from 1 to {MOST} is expected")),
+        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        _ => Err(format!("a whole number from 1 to {most} is expected")),
     }
 }
 
@@ -70,6 +79,14 @@ mod tests {
         assert_eq!((batch_size("1"), batch_size("4096")), (Ok(1), Ok(4096)));
         for text in ["0", "4097", "99999999999", "99999999999999999999999", "-1", "8.0", ""] {
             assert!(batch_size(text).is_err_and(|error| error.contains("4096")), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_of_threads_has_a_limit() {
+        assert_eq!((thread_count("1"), thread_count("1024")), (Ok(1), Ok(1024)));
+        for text in ["0", "1025", "99999999999", "99999999999999999999999", "-1", ""] {
+            assert!(thread_count(text).is_err_and(|error| error.contains("1024")), "{text}");
         }
     }
 

@@ -15,7 +15,7 @@ use kiln_runtime::score::MAX_STREAMS;
 use kiln_runtime::{Bundle, ProviderKind, Providers, Runtime, Session, SessionOptions, golden, library};
 
 use super::endpoint::EndpointArgs;
-use super::number::{above_zero, at_least_one, batch_size, cores};
+use super::number::{above_zero, at_least_one, batch_size, cores, thread_count};
 use super::provider::{EXECUTION, ProviderOptionArgs};
 use crate::destination::{Destination, first_other};
 use crate::exit::Exit;
@@ -73,8 +73,8 @@ pub(crate) struct Args {
           help_heading = EXECUTION)]
     batch: Vec<usize>,
 
-    /// Total numbers of threads [default: one per core].
-    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = at_least_one, conflicts_with = "endpoint",
+    /// Total numbers of threads, up to 1024 each [default: one per core].
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = thread_count, conflicts_with = "endpoint",
           help_heading = EXECUTION)]
     threads: Vec<usize>,
 

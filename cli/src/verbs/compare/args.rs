@@ -14,7 +14,7 @@ use kiln_train::data::Split;
 use crate::output::Output;
 #[cfg(feature = "endpoint")]
 use crate::verbs::endpoint::{self, duration};
-use crate::verbs::number::{at_least_one, batch_size, cores};
+use crate::verbs::number::{at_least_one, batch_size, cores, thread_count};
 use crate::verbs::provider::{EXECUTION, ProviderOptionArgs};
 
 const TILES: &str = "Tiles";
@@ -102,8 +102,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = SideOptions::BATCH, value_parser = batch_size, help_heading = EXECUTION)]
     pub(super) batch: usize,
 
-    /// Total number of threads [default: one per core].
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = EXECUTION)]
+    /// Total number of threads, up to 1024 [default: one per core].
+    #[arg(long, value_name = "N", value_parser = thread_count, help_heading = EXECUTION)]
     pub(super) threads: Option<usize>,
 
     #[command(flatten, next_help_heading = EXECUTION)]

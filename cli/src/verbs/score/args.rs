@@ -12,7 +12,7 @@ use crate::verbs::endpoint::EndpointArgs;
 use crate::verbs::format::FormatArgs;
 #[cfg(feature = "slide")]
 use crate::verbs::given::Given;
-use crate::verbs::number::{at_least_one, batch_size, cores, time_span};
+use crate::verbs::number::{batch_size, cores, thread_count, time_span};
 use crate::verbs::provider::{EXECUTION, ProviderArgs};
 use crate::verbs::shard::ShardArgs;
 use crate::verbs::signature::RequiredSignature;
@@ -86,8 +86,8 @@ pub(crate) struct Args {
           help_heading = EXECUTION)]
     pub(super) batch: BatchSize,
 
-    /// Total number of threads [default: one per core].
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = EXECUTION)]
+    /// Total number of threads, up to 1024 [default: one per core].
+    #[arg(long, value_name = "N", value_parser = thread_count, help_heading = EXECUTION)]
     threads: Option<usize>,
 
     #[command(flatten)]
