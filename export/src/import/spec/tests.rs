@@ -129,6 +129,7 @@ fn the_configuration_of_timm() {
     assert_eq!(spec.input.resize.map(Size::sides), Some([248, 248]));
     assert_eq!((spec.input.interpolation, spec.input.std), (Some(Interpolation::Bicubic), Some([0.5; 3])));
     assert_eq!(spec.classes, ["normal", "tumour"]);
+    assert!(spec.notes.is_empty(), "{:?}", spec.notes);
     let older = r#"{"architecture": "resnet18", "input_size": [3, 96, 96], "crop_pct": 1.0, "mean": [0, 0, 0]}"#;
     assert_eq!(read(older).unwrap().input.resize.map(Size::sides), Some([96, 96]));
     for (from, to, reason) in [
@@ -144,11 +145,31 @@ fn the_configuration_of_timm() {
 }
 
 #[test]
+fn missing_keys_of_timm_get_its_defaults_with_a_note() {
+    let spec = read(r#"{"architecture": "resnet18", "pretrained_cfg": {"mean": null}}"#).unwrap();
+    assert_eq!(spec.input.mean, Some([0.485, 0.456, 0.406]));
+    assert_eq!(spec.input.std, Some([0.229, 0.224, 0.225]));
+    assert_eq!(spec.input.interpolation, Some(Interpolation::Bicubic));
+    assert_eq!(spec.input.size.map(Size::sides), Some([224, 224]));
+    assert_eq!(spec.input.resize.map(Size::sides), Some([256, 256]));
+    for (note, expected) in spec.notes.iter().zip([
+        "no `mean`; timm's default is used: [0.485,0.456,0.406]",
+        "no `std`; timm's default is used: [0.229,0.224,0.225]",
+        "no `interpolation`; timm's default is used: \"bicubic\"",
+        "no `input_size`; timm's default is used: [3,224,224]",
+        "no `crop_pct`; timm's default is used: 0.875",
+    ]) {
+        assert!(note.contains(expected), "{note}");
+    }
+    assert_eq!(spec.notes.len(), 5);
+}
+
+#[test]
 fn the_sizes_of_timm_for_inputs_that_are_not_square() {
     let sizes = |mode: &str, fraction: f64| {
         let text = format!(
             r#"{{"pretrained_cfg": {{"input_size": [3, 224, 240], "interpolation": "bicubic", "crop_pct": {fraction},
-            "crop_mode": {mode}}}}}"#
+            "crop_mode": {mode}, "mean": [0, 0, 0], "std": [1, 1, 1]}}}}"#
         );
         read(&text).map(|spec| (spec.input.resize.map(Size::sides), spec.input.interpolation, spec.notes.len()))
     };
@@ -172,6 +193,10 @@ fn classes_of_timm_are_those_beside_its_pretrained_configuration() {
     let numbered = r#""num_classes": 2, "label_names": {"1": "tumour", "0": "normal"}"#;
     assert_eq!(classes(numbered, r#""label_names": null"#).unwrap(), names);
     assert!(classes(r#""label_names": null"#, r#""label_names": null"#).unwrap().is_empty());
+    let deprecated = r#""labels": ["normal", "tumour"]"#;
+    assert_eq!(classes(r#""num_classes": 2"#, deprecated).unwrap(), names);
+    assert_eq!(classes(&format!(r#""num_classes": 2, {deprecated}"#), r#""tag": "x""#).unwrap(), names);
+    assert!(classes(r#""num_classes": 3"#, deprecated).unwrap_err().contains("`labels` has 2"));
     for (root, pretrained, reason) in [
         (r#""label_names": {"1": "a", "2": "b"}"#, r#""tag": "x""#, "label_names: a list of names, or a mapping"),
         (r#""num_classes": "two""#, r#""tag": "x""#, "num_classes: a whole number is expected"),
