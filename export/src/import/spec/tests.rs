@@ -76,6 +76,46 @@ fn the_configuration_of_wsinfer() {
     let spec = resize(r#"{"size": 64, "interpolation": "bicubic", "antialias": false}"#);
     assert_eq!((spec.input.interpolation, spec.input.antialias), (Some(Interpolation::Bicubic), Some(true)));
     assert!(spec.notes[0].contains("transform[0]: `antialias` is false"), "{:?}", spec.notes);
+    let found = read(&text.replace("350", "350.5")).unwrap_err();
+    assert!(found.contains("patch_size_pixels: 350.5; a whole number"), "{found}");
+}
+
+#[test]
+fn without_a_resize_the_patch_of_wsinfer_is_the_input() {
+    let patch = |step: &str| {
+        let text =
+            format!(r#"{{"class_names": [], "patch_size_pixels": 350, "spacing_um_px": 0.25, "transform": [{step}]}}"#);
+        let input = read(&text).unwrap().input;
+        (input.resize.map(Size::sides), input.size.map(Size::sides))
+    };
+    assert_eq!(patch(r#"{"name": "ToTensor"}"#), (None, Some([350; 2])));
+    let crop = r#"{"name": "CenterCrop", "arguments": {"size": 224}}"#;
+    assert_eq!(patch(crop), (Some([350; 2]), Some([224; 2])));
+    let resize = r#"{"name": "Resize", "arguments": {"size": 256}}"#;
+    assert_eq!(patch(&format!("{resize}, {crop}")), (Some([256; 2]), Some([224; 2])));
+}
+
+#[test]
+fn wsinfer_names_interpolations_by_number() {
+    let interpolation = |value: &str| {
+        let arguments = format!(r#"{{"size": 64, "interpolation": {value}}}"#);
+        steps(&format!(r#"{{"name": "Resize", "arguments": {arguments}}}"#)).map(|spec| spec.input.interpolation)
+    };
+    for (value, expected) in [
+        ("0", Interpolation::Nearest),
+        ("1", Interpolation::Lanczos),
+        ("2", Interpolation::Bilinear),
+        ("3", Interpolation::Bicubic),
+        ("\"bicubic\"", Interpolation::Bicubic),
+        ("null", Interpolation::Bilinear),
+    ] {
+        assert_eq!(interpolation(value), Ok(Some(expected)), "{value}");
+    }
+    for (value, reason) in [("4", "4 (box)"), ("5", "5 (hamming)"), ("6", "6 cannot be applied"), ("2.5", "2.5 cannot")]
+    {
+        let found = interpolation(value).unwrap_err();
+        assert!(found.contains("arguments.interpolation: ") && found.contains(reason), "{found}");
+    }
 }
 
 /// A configuration of WSInfer with these steps.

@@ -1,6 +1,7 @@
-//! WSInfer's `config.json` (WSInfer model zoo, `ModelConfiguration`, spec version 1.0): patches of a size and a spacing,
-//! read by Pillow, through `Resize`, `CenterCrop`, `ToTensor` and `Normalize` of torchvision, with its arguments. A list of
-//! steps that is not one resize, one crop and one normalisation in this order is refused.
+//! WSInfer's `config.json` (WSInfer model zoo, `ModelConfiguration`, spec version 1.0): patches of a size and a
+//! spacing, read by Pillow, through `Resize`, `ToTensor` and `Normalize` of torchvision. Kiln also reads its
+//! `CenterCrop`, which is not in WSInfer's schema. A list of steps that is not one resize, one crop and one
+//! normalisation in this order is refused.
 
 use serde_json::Value;
 
@@ -8,8 +9,8 @@ use super::part::Part;
 use super::{Channels, InputSpec, Interpolation, Layout, Range, Size, Spec};
 use crate::import::ImportError;
 
-/// The largest difference of a patch's side from a tile's that needs no note, in pixels.
-const SAME: f64 = 0.5;
+/// Pillow's numbers of the interpolations.
+const NUMBERS: &str = "0 (nearest), 1 (lanczos), 2 (bilinear) and 3 (bicubic)";
 
 pub(super) fn read(json: &Value, origin: &str) -> Result<Spec, ImportError> {
     let root = Part::root(json, origin);
@@ -35,14 +36,27 @@ pub(super) fn read(json: &Value, origin: &str) -> Result<Spec, ImportError> {
         classes,
         ..Spec::default()
     };
+    let patch = patch(&root)?;
+    spec.input.size = patch.map(Size::Square);
     let steps: Vec<Value> = root.get("transform", "a list of steps")?.unwrap_or_default();
     let mut done = Vec::new();
     for (at, step) in steps.iter().enumerate() {
         let name = apply(&Step { json: step, place: format!("{origin}: transform[{at}]"), done: &done }, &mut spec)?;
         done.push(name);
     }
-    resolution(&root, &mut spec)?;
+    resolution(&root, patch, &mut spec)?;
     Ok(spec)
+}
+
+/// The side of the patches in pixels: the size of the model's input, unless a step changes it.
+fn patch(root: &Part<'_>) -> Result<Option<usize>, ImportError> {
+    const KEY: &str = "patch_size_pixels";
+    let Some(side) = root.get::<f64>(KEY, "a number")? else { return Ok(None) };
+    // The largest side of an input is far below.
+    if !(1.0..=f64::from(u32::MAX)).contains(&side) || side.fract() != 0.0 {
+        return Err(root.wrong(KEY, format!("{side}; a whole number above 0 is expected")));
+    }
+    Ok(Some(side as usize))
 }
 
 /// A step of the transform.
@@ -110,7 +124,7 @@ fn resize(step: &Step<'_>, arguments: &Part<'_>, spec: &mut Spec) -> Result<(), 
         return Err(arguments.wrong("max_size", "it cannot be applied; leave it out, since tiles are square"));
     }
     spec.input.size = Some(size(arguments)?);
-    if let Some(interpolation) = arguments.interpolation("interpolation")? {
+    if let Some(interpolation) = interpolation(arguments)? {
         spec.input.interpolation = Some(interpolation);
     }
     let antialias: Option<bool> = arguments.get("antialias", "true or false")?;
@@ -127,24 +141,39 @@ fn resize(step: &Step<'_>, arguments: &Part<'_>, spec: &mut Spec) -> Result<(), 
     Ok(())
 }
 
+/// The interpolation: one of Pillow's numbers, which torchvision takes, or a name.
+fn interpolation(arguments: &Part<'_>) -> Result<Option<Interpolation>, ImportError> {
+    const KEY: &str = "interpolation";
+    let Some(Value::Number(number)) = arguments.value(KEY) else { return arguments.interpolation(KEY) };
+    let unknown = |name: &str| Err(arguments.wrong(KEY, format!("{number}{name} cannot be applied; {NUMBERS} can")));
+    match number.as_u64() {
+        Some(0) => Ok(Some(Interpolation::Nearest)),
+        Some(1) => Ok(Some(Interpolation::Lanczos)),
+        Some(2) => Ok(Some(Interpolation::Bilinear)),
+        Some(3) => Ok(Some(Interpolation::Bicubic)),
+        Some(4) => unknown(" (box)"),
+        Some(5) => unknown(" (hamming)"),
+        _ => unknown(""),
+    }
+}
+
 fn size(arguments: &Part<'_>) -> Result<Size, ImportError> {
     let expected = "a side or [height, width]";
     arguments.get("size", expected)?.ok_or_else(|| arguments.wrong("size", format!("{expected} is expected")))
 }
 
 /// The resolution of a tile that covers the same tissue as the model's patch.
-fn resolution(root: &Part<'_>, spec: &mut Spec) -> Result<(), ImportError> {
-    let number = |key: &str| root.get::<f64>(key, "a number");
-    let (Some(patch), Some(spacing)) = (number("patch_size_pixels")?, number("spacing_um_px")?) else {
+fn resolution(root: &Part<'_>, patch: Option<usize>, spec: &mut Spec) -> Result<(), ImportError> {
+    let (Some(patch), Some(spacing)) = (patch, root.get::<f64>("spacing_um_px", "a number")?) else {
         return Ok(());
     };
-    if !(patch > 0.0 && spacing > 0.0 && patch.is_finite() && spacing.is_finite()) {
-        return Err(root.wrong("spacing_um_px", "a positive number is expected, as in `patch_size_pixels`"));
+    if !(spacing > 0.0 && spacing.is_finite()) {
+        return Err(root.wrong("spacing_um_px", "a positive number is expected"));
     }
-    let side = f64::from(kiln_tile::SIDE);
-    let resolution = spacing * patch / side;
+    let side = kiln_tile::SIDE as usize;
+    let resolution = spacing * patch as f64 / side as f64;
     spec.micrometres_per_pixel = Some(resolution);
-    if (patch - side).abs() > SAME {
+    if patch != side {
         spec.notes.push(format!(
             "the model was trained on patches of {patch} pixels at {spacing} µm/px; tiles of {side} pixels cover the \
              same tissue at {resolution:.4} µm/px"
