@@ -346,6 +346,20 @@ fn no_input_is_overwritten_no_slide_listed_twice_and_slides_of_equal_names_keep_
     tile("10", &[]).code(2).says(&["no tile of 5120 px"]);
     kiln!("slide", "inspect", slide, "--min-tissue", "0.5").code(2).says(&["--min-tissue", "--mpp"]);
 
+    // A slide with two annotation files is one error in an inspection, and the other slides are inspected.
+    let pair = here.join("pair");
+    fs::create_dir(&pair).unwrap();
+    for name in ["a", "b"] {
+        fs::copy(slide, pair.join(format!("{name}.tif"))).unwrap();
+        fs::copy(&xml, pair.join(format!("{name}.xml"))).unwrap();
+    }
+    fs::copy(&xml, pair.join("b.json")).unwrap();
+    let reports = kiln!("--json", "slide", "inspect", &pair, "--mpp", MPP, "--annotations", &pair).code(2).json();
+    assert!(reports[0]["tiles"]["labels"].is_object(), "{reports}");
+    assert!(reports[1]["error"].as_str().unwrap().contains("both annotations of one slide"), "{reports}");
+    let tile = kiln!("slide", "tile", &pair, "--mpp", MPP, "--out", &list, "--annotations", &pair);
+    tile.code(2).says(&["b.json", "both annotations of one slide"]);
+
     // A slide that is cut short is not lost among the images of its folder.
     let whole = &before.0;
     fs::write(here.join("d/cut.tif"), &whole[..whole.len() / 3]).unwrap();

@@ -119,6 +119,13 @@ impl AnnotationArgs {
         Ok(())
     }
 
+    /// The slides whose annotation file is found, or that have none. [`Self::read`] reports the fault of any other.
+    pub(super) fn unambiguous(&self, slides: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+        let Some(folder) = self.folder() else { return Ok(slides.to_vec()) };
+        let files = files(folder)?;
+        Ok(slides.iter().filter(|slide| find(&files, slide).is_ok()).cloned().collect())
+    }
+
     /// Refuses annotations that do not exist, one file for several slides, and a file of a folder that two slides share: it
     /// can be of one of them only.
     pub(super) fn check(&self, slides: &[PathBuf]) -> anyhow::Result<()> {

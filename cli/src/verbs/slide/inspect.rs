@@ -109,8 +109,12 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
         args.grid.mask().map_or(Ok(()), |mask| target.is_not("the mask", mask))?;
         args.annotations.are_not(&target)?;
     }
-    args.annotations.check(&slides)?;
-    args.annotations.note_unused(&slides, out)?;
+    let unambiguous = args.annotations.unambiguous(&slides)?;
+    args.annotations.check(&unambiguous)?;
+    // The files of the other slides are not unused, and their errors name them.
+    if unambiguous.len() == slides.len() {
+        args.annotations.note_unused(&slides, out)?;
+    }
     let library = args.library.load()?;
     let mut reports = Vec::new();
     for path in &slides {
