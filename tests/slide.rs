@@ -188,9 +188,13 @@ fn a_slide_of_glass_has_no_tiles_and_the_others_are_scored() {
     let normal = kiln!("slide", "evaluate", &bundle, &out, "--annotations", &slides, "--normal-without-file");
     normal.code(2).says(&["not used: ", "other.xml"]);
     let patients = here.join("patients.csv");
+    let grouped =
+        || kiln!("--json", "slide", "evaluate", &bundle, &out, "--annotations", &slides, "--patients", &patients);
     fs::write(&patients, "slide,patient\ntissue.svs,p1\nglass,p2\n").unwrap();
-    let grouped = kiln!("slide", "evaluate", &bundle, &out, "--annotations", &slides, "--patients", &patients);
-    grouped.code(2).says(&["without a patient", "tissue.tif", "not among the slides of the scores: tissue.svs"]);
+    grouped().code(2).says(&["without a patient", "tissue.tif", "not among the slides of the scores: tissue.svs"]);
+    // The slide of glass has no score, and so needs no patient.
+    fs::write(&patients, "slide,patient\ntissue,p1\n").unwrap();
+    assert_eq!(grouped().code(2).json()["left_out"].as_array().unwrap().len(), 1);
     fs::rename(slides.join("tissue.xml"), slides.join("Tissue.xml")).unwrap();
     evaluated().code(2).says(&["Tissue.xml", "tissue.tif", "capitals"]);
 

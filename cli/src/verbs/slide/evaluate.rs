@@ -54,8 +54,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "RULE")]
     slide_rule: Option<SlideRule>,
 
-    /// CSV file with the columns slide and patient, which lists all slides of the scores; a slide is named by its path or file
-    /// name, with or without the ending.
+    /// CSV file with the columns slide and patient, which lists all slides that have a score; a slide is named by its
+    /// path or file name, with or without the ending.
     #[arg(long, value_name = "FILE")]
     patients: Option<PathBuf>,
 
@@ -99,7 +99,9 @@ pub(super) fn run(args: &Args, out: &Output) -> anyhow::Result<Exit> {
     let patients = args.patients.as_deref().map(Patients::read).transpose()?.unwrap_or_default();
     let slides: Vec<PathBuf> = table.rows.iter().map(|row| PathBuf::from(&row.slide)).collect();
     if let Some(file) = &args.patients {
-        patients.check(file, &table.rows.iter().map(|row| row.slide.as_str()).collect::<Vec<_>>())?;
+        // No interval uses a slide without a score, so it needs no patient.
+        let is_used = |row: &&SlideRow| row.is_ok() && row.score.is_some() || patients.of_slide(&row.slide).is_some();
+        patients.check(file, &table.rows.iter().filter(is_used).map(|row| row.slide.as_str()).collect::<Vec<_>>())?;
     }
     args.annotations.check(&slides)?;
     args.annotations.note_unused(&slides, out)?;
