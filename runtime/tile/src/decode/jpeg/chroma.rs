@@ -1,8 +1,12 @@
-//! Chroma, upsampled as libjpeg does. `zune-jpeg` rounds libjpeg's triangle filter otherwise, and in 4:2:0 after each of two
-//! steps, so that its chroma is a quarter of a level too large on average. Here it returns chroma as stored. Of most 4:2:0 files
-//! it does so in one pass: the minimum coded unit of 4:2:0, four blocks of luma and two of chroma, is declared as that of a picture twice as wide
-//! and half as high, whose blocks of luma are side by side and whose chroma is only repeated. The same data decode to the
-//! same blocks, which are put in their places afterwards. Of others, chroma is decoded from [streams of its own](super::planes).
+//! Upsamples chroma as libjpeg does. `zune-jpeg` rounds libjpeg's triangle filter differently: in 4:2:0 it rounds after
+//! each of two steps, so its chroma is a quarter of a level too large on average. Here it returns chroma as stored.
+//!
+//! Sequential 4:2:0 files of whole minimum coded units are decoded in one pass. Such a unit has four blocks of luma and
+//! two of chroma. It is declared as the unit of a picture twice as wide and half as high, whose blocks of luma are side
+//! by side and whose chroma is only repeated. The same data decode to the same blocks, which are put in their places
+//! afterwards.
+//!
+//! Chroma of all other subsampled files is decoded from [separate streams](super::planes).
 
 use super::markers::Frame;
 
@@ -207,7 +211,7 @@ fn across<const WEIGHT: u16>(sums: &[u16], upsampled: &mut [u8]) {
     let end = upsampled.len() - 1;
     upsampled[0] = ((4 * first + left) >> shift) as u8;
     upsampled[end] = ((4 * last + right) >> shift) as u8;
-    // Between two samples lie the right pixel of the left one and the left pixel of the right one.
+    // Between two samples are the right pixel of the left one and the left pixel of the right one.
     for (pair, between) in upsampled[1..end].chunks_exact_mut(2).zip(sums.windows(2)) {
         pair[0] = ((3 * between[0] + between[1] + right) >> shift) as u8;
         pair[1] = ((3 * between[1] + between[0] + left) >> shift) as u8;
