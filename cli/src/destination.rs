@@ -173,7 +173,7 @@ fn entries(folder: &Path) -> io::Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// The file that standard input is read from; `None` if the platform does not tell it.
+/// The file that standard input is read from; `None` if the platform does not report it.
 #[cfg(unix)]
 fn stdin() -> Option<FileIdentity> {
     use std::os::fd::AsFd as _;

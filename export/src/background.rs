@@ -20,7 +20,7 @@ pub struct Background {
     pub score_reference: f32,
     /// Score of the variant.
     pub score: f32,
-    /// The two lie on different sides of the threshold, or one of them is no number.
+    /// The scores are on different sides of the threshold, or one of them is not a number.
     pub decision_changed: bool,
 }
 

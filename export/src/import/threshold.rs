@@ -102,7 +102,7 @@ fn scored(plan: &Plan, data: &Data, most: usize, untouched: &mut Untouched, inpu
     Ok(scored)
 }
 
-/// Refuses labels of which nobody knows whether they are normal.
+/// Refuses labels that are neither a class nor a usual name of normal tiles.
 fn check_labels(plan: &Plan, data: &Data, chosen: &[usize]) -> Result<(), ImportError> {
     let labels: BTreeSet<&str> = chosen.iter().map(|index| data.dataset.entries[*index].label.as_str()).collect();
     let unknown: Vec<String> = labels.into_iter().filter(|label| plan.truth(label).is_none()).map(shown).collect();

@@ -55,7 +55,7 @@ impl Target {
 /// Most links in a row that are followed, as on Linux.
 const MAX_LINKS: usize = 40;
 
-/// The file that a path stands for: the path itself, or the target of a link, also if nothing is there yet.
+/// The file that a path leads to: the path itself, or the target of a link, also if nothing is there yet.
 pub(super) fn followed(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {

@@ -24,7 +24,7 @@ const TILE: &str = "tile";
 
 impl SavedAnswers {
     /// Reads a file of answers: an `.npz` of f32 arrays, each with one row for a tile, and `answers.json` if Kiln wrote it.
-    /// Of the array `tile`, which golden files have, the digests of the tiles are kept; `decoded` is left out.
+    /// The array `tile` of golden files is kept as the digests of its tiles; `decoded` is left out.
     ///
     /// # Errors
     /// [`CompareError::Answers`] with the array and the reason.

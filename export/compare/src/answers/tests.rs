@@ -91,13 +91,13 @@ fn a_repeated_tile_has_its_answers_in_their_order() {
     assert_eq!(scores(&read, &[0, 1, 2, 3, 4]), [0.25, 0.5, 0.75, 1.0, 2.0]);
     read.align(&infos(&["c.png", "a.png", "b.png", "c.png"])).unwrap();
     assert_eq!(scores(&read, &[0, 1, 2, 3]), [1.0, 0.25, 0.5, 2.0]);
-    // Of two tiles of one name nobody knows which of them is meant.
+    // Two different tiles of one name cannot be told apart.
     let error = read.align(&infos(&["a.png", "b.png", "c.png"])).unwrap_err().to_string();
     assert!(error.contains("2 different tiles of the name c.png, and there are 1 here"), "{error}");
 }
 
 #[test]
-fn a_file_that_holds_its_tiles_knows_other_pixels() {
+fn a_file_that_holds_its_tiles_refuses_other_pixels() {
     let folder = tempfile::tempdir().unwrap();
     let scores = to_npy(&Array1::from(vec![0.5_f32, 0.75])).unwrap();
     let pixels = ndarray::Array4::from_shape_fn((2, 256, 256, 3), |(tile, ..)| tile as u8);

@@ -99,7 +99,7 @@ impl Parser {
         match (parent, name) {
             (None, "ASAP_Annotations") => self.rooted = true,
             (None, other) => return Err(format!("the root element is `{other}`, not `ASAP_Annotations` of ASAP")),
-            // ASAP writes attributes of its own here.
+            // ASAP writes custom attributes here.
             _ if self.path.iter().any(|name| name == "Attributes") => {}
             (Some("ASAP_Annotations"), "Annotations") => self.has_annotations = true,
             (Some("Annotations"), "Annotation") => {

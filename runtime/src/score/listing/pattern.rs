@@ -55,12 +55,12 @@ fn split(pattern: &Path) -> (PathBuf, Vec<&OsStr>) {
 enum Fault {
     /// A bracket without its end, or the like.
     Malformed(String),
-    /// A class by its name, which shells know and this search does not.
+    /// A class by its name, which shells support and this search does not.
     NamedClass(String),
 }
 
-/// The pattern of a name. Shells write `[^…]` as well as `[!…]` for the characters that must not be there; the library knows
-/// the second alone, and takes `^` and the letters of `[[:alpha:]]` for characters that may be there.
+/// The pattern of a name. Shells write `[^…]` as well as `[!…]` for the characters that must not be there; the library
+/// has only the second form, and takes `^` and the letters of `[[:alpha:]]` for characters that may be there.
 fn compile(text: &str) -> std::result::Result<Pattern, Fault> {
     let mut written = String::with_capacity(text.len());
     let mut rest = text;
