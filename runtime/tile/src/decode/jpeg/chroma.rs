@@ -1,118 +1,29 @@
 //! Upsamples chroma as libjpeg does. `zune-jpeg` rounds libjpeg's triangle filter differently: in 4:2:0 it rounds after
-//! each of two steps, so its chroma is a quarter of a level too large on average. Here it returns chroma as stored.
-//!
-//! Sequential 4:2:0 files of whole minimum coded units are decoded in one pass. Such a unit has four blocks of luma and
-//! two of chroma. It is declared as the unit of a picture twice as wide and half as high, whose blocks of luma are side
-//! by side and whose chroma is only repeated. The same data decode to the same blocks, which are put in their places
-//! afterwards.
-//!
-//! Chroma of all other subsampled files is decoded from [separate streams](super::planes).
+//! each of two steps, so its chroma is a quarter of a level too large on average. Here chroma is taken as stored:
+//! it is decoded from [separate streams](super::planes).
 
 use super::markers::Frame;
 
-/// Side of a block in samples.
-const BLOCK: usize = 8;
-
-/// Returns true if [`declare_side_by_side`] applies: sequential 4:2:0 of whole minimum coded units.
-pub(super) fn applies(frame: &Frame) -> bool {
-    let factors: Vec<_> = frame.components.iter().map(|one| (one.horizontal, one.vertical)).collect();
-    let whole = frame.width.is_multiple_of(16) && frame.height.is_multiple_of(16);
-    // The width is doubled, and a frame header holds at most 16 bits.
-    factors == [(2, 2), (1, 1), (1, 1)] && !frame.progressive && whole && frame.width < 1 << 15
-}
-
-/// Changes the size and the sampling factors in a frame header, which begins with its marker.
-pub(super) fn declare_side_by_side(header: &mut [u8], frame: &Frame) {
-    let mut put = |at: usize, value: u32| {
-        if let Some(bytes) = header.get_mut(at..at + 2) {
-            bytes.copy_from_slice(&u16::try_from(value).unwrap_or(u16::MAX).to_be_bytes());
-        }
-    };
-    put(5, frame.height / 2);
-    put(7, 2 * frame.width);
-    if let Some(factors) = header.get_mut(11) {
-        *factors = 4 << 4 | 1;
-    }
-}
-
-/// Makes RGB pixels of the samples of a picture so declared, `[height / 2, 2 width, 3]`.
-pub(super) fn rgb(side_by_side: &[u8], width: usize, height: usize) -> Vec<u8> {
-    let mut rgb = vec![0; 3 * width * height];
-    // Each sample of chroma is there four times.
-    let of = |component: usize| side_by_side.chunks_exact(3 * 4).map(|four| four[component]).collect();
-    let chroma = Chroma {
-        planes: [of(1), of(2)],
-        width: width / 2,
-        height: height / 2,
-        sampling: Sampling { across: 2, down: 2 },
-    };
+/// Makes RGB pixels, `[height, width, 3]`, of luma, `[height, width]`, and of chroma.
+pub(super) fn rgb(luma: &[u8], width: usize, chroma: &Chroma) -> Vec<u8> {
+    let mut rgb = vec![0; 3 * luma.len()];
     let mut rows = chroma.rows();
-    for (row, pixels) in rgb.chunks_exact_mut(3 * width).enumerate() {
+    for (row, (pixels, luma)) in rgb.chunks_exact_mut(3 * width).zip(luma.chunks_exact(width)).enumerate() {
         let [blue, red] = rows.of(row);
-        // The upper two blocks of a unit come first, then the lower two.
-        let start = (row / BLOCK % 2) * 2 * UNIT;
-        let source = &side_by_side[(row / (2 * BLOCK) * BLOCK + row % BLOCK) * 6 * width..];
-        let units = source.chunks_exact(4 * UNIT).map(|unit| &unit[start..start + 2 * UNIT]);
-        let chroma = blue.chunks_exact(2 * BLOCK).zip(red.chunks_exact(2 * BLOCK));
-        for ((pixels, luma), (blue, red)) in pixels.chunks_exact_mut(2 * UNIT).zip(units).zip(chroma) {
-            convert(pixels, luma, blue, red);
+        for (((pixel, luma), blue), red) in pixels.as_chunks_mut().0.iter_mut().zip(luma).zip(blue).zip(red) {
+            *pixel = colour(*luma, *blue, *red);
         }
     }
     rgb
 }
 
-/// Replaces the chroma of `pixels`, YCbCr of a picture `width` pixels wide, by `chroma`, and makes them RGB.
-pub(super) fn replace(pixels: &mut [u8], width: usize, chroma: &Chroma) {
-    let mut rows = chroma.rows();
-    let mut luma = vec![0; 3 * width];
-    for (row, pixels) in pixels.chunks_exact_mut(3 * width).enumerate() {
-        let [blue, red] = rows.of(row);
-        luma.copy_from_slice(pixels);
-        convert(pixels, &luma, blue, red);
-    }
-}
-
-/// Makes RGB pixels of samples whose first component is luma, and of chroma.
+/// Red, green and blue, as libjpeg computes them: factors 1.402, 0.34414, 0.71414 and 1.772 with 16 bits after the point.
 #[inline]
-fn convert(pixels: &mut [u8], luma: &[u8], blue: &[u8], red: &[u8]) {
-    for (((pixel, luma), blue), red) in pixels.chunks_exact_mut(3).zip(luma.chunks_exact(3)).zip(blue).zip(red) {
-        let (luma, blue, red) = (i32::from(luma[0]), usize::from(*blue), usize::from(*red));
-        let level = |value: i32| value.clamp(0, 255) as u8;
-        pixel[0] = level(luma + CONVERSION.red[red]);
-        pixel[1] = level(luma + ((CONVERSION.green_blue[blue] + CONVERSION.green_red[red]) >> 16));
-        pixel[2] = level(luma + CONVERSION.blue[blue]);
-    }
-}
-
-/// Bytes of a row of a block of three samples a pixel.
-const UNIT: usize = 3 * BLOCK;
-
-/// The parts of red, green and blue that chroma contributes, as libjpeg computes them: factors 1.402, 0.34414, 0.71414 and
-/// 1.772 with 16 bits after the point.
-struct Conversion {
-    red: [i32; 256],
-    green_blue: [i32; 256],
-    green_red: [i32; 256],
-    blue: [i32; 256],
-}
-
-static CONVERSION: Conversion = Conversion::new();
-
-impl Conversion {
-    const fn new() -> Self {
-        const HALF: i32 = 1 << 15;
-        let mut all = Self { red: [0; 256], green_blue: [0; 256], green_red: [0; 256], blue: [0; 256] };
-        let mut at = 0;
-        while at < 256 {
-            let chroma = at as i32 - 128;
-            all.red[at] = (91_881 * chroma + HALF) >> 16;
-            all.green_blue[at] = -22_554 * chroma + HALF;
-            all.green_red[at] = -46_802 * chroma;
-            all.blue[at] = (116_130 * chroma + HALF) >> 16;
-            at += 1;
-        }
-        all
-    }
+fn colour(luma: u8, blue: u8, red: u8) -> [u8; 3] {
+    const HALF: i32 = 1 << 15;
+    let (luma, blue, red) = (i32::from(luma), i32::from(blue) - 128, i32::from(red) - 128);
+    let parts = [91_881 * red, -22_554 * blue - 46_802 * red, 116_130 * blue];
+    parts.map(|part| (luma + ((part + HALF) >> 16)).clamp(0, 255) as u8)
 }
 
 /// Samples of luma for each sample of chroma.

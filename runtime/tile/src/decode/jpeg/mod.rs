@@ -125,8 +125,6 @@ struct Checked {
     frame: Frame,
     /// The same image without application markers and trailing bytes.
     plain: Vec<u8>,
-    /// Index of the frame header's marker in it.
-    frame_header: usize,
     /// The components are red, green and blue.
     rgb: bool,
     /// Its chroma, if that must be upsampled here.
@@ -140,23 +138,14 @@ impl Checked {
     /// Decodes a picture of three components to RGB pixels, `[height, width, 3]`. Chroma of 4:2:0, 4:2:2 and 4:4:0 is upsampled
     /// exactly as libjpeg does.
     fn rgb_pixels(self) -> Result<Vec<u8>, TileError> {
-        let Self { frame, mut plain, frame_header, rgb, planes, .. } = self;
-        let (width, height) = (frame.width, frame.height);
-        if rgb {
-            return samples(&plain, (width, height), ColorSpace::RGB);
-        }
-        if chroma::applies(&frame) {
-            chroma::declare_side_by_side(&mut plain[frame_header..], &frame);
-            let side_by_side = samples(&plain, (2 * width, height / 2), ColorSpace::YCbCr)?;
-            return Ok(chroma::rgb(&side_by_side, width as usize, height as usize));
-        }
-        let Some(planes) = planes else { return samples(&plain, (width, height), ColorSpace::RGB) };
-        let mut pixels = samples(&plain, (width, height), ColorSpace::YCbCr)?;
-        let (sampling, size) = (planes.sampling, planes.size);
-        let [blue, red] = planes.finish().map(|plane| samples(&plane, size, ColorSpace::Luma));
-        let chroma = Chroma { planes: [blue?, red?], width: size.0 as usize, height: size.1 as usize, sampling };
-        chroma::replace(&mut pixels, width as usize, &chroma);
-        Ok(pixels)
+        let Self { frame, plain, rgb, planes, .. } = self;
+        let size = (frame.width, frame.height);
+        let Some(planes) = planes.filter(|_| !rgb) else { return samples(&plain, size, ColorSpace::RGB) };
+        let luma = samples(&plain, size, ColorSpace::Luma)?;
+        let (sampling, (width, height)) = (planes.sampling, planes.size);
+        let [blue, red] = planes.finish().map(|plane| samples(&plane, (width, height), ColorSpace::Luma));
+        let chroma = Chroma { planes: [blue?, red?], width: width as usize, height: height as usize, sampling };
+        Ok(chroma::rgb(&luma, frame.width as usize, &chroma))
     }
 }
 
@@ -169,7 +158,7 @@ fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileE
     // The frame header is written at the first scan: the marker that determines its colour space may follow it.
     let mut waiting: Option<Segment<'_>> = None;
     let mut scans = 0;
-    let (mut frame_header, mut rgb) = (0, false);
+    let mut rgb = false;
     let mut planes: Option<Planes> = None;
     loop {
         let start = reader.at;
@@ -185,7 +174,7 @@ fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileE
                 }
                 if let Some(segment) = waiting.take() {
                     rgb = is_rgb(colour, frame, &applications)?;
-                    frame_header = begin_frame(&mut plain, &segment, frame, rgb);
+                    begin_frame(&mut plain, &segment, frame, rgb);
                 }
                 let header = plain.len();
                 let data = reader.at;
@@ -219,9 +208,7 @@ fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileE
                 supported_frame(&frame)?;
                 let frame = frame.with_single_sampling();
                 let walk = Walk::new(&frame);
-                if !chroma::applies(&frame) {
-                    planes = Planes::new(&plain, segment.marker, &frame);
-                }
+                planes = Planes::new(&plain, segment.marker, &frame);
                 image = Some((frame, walk));
                 waiting = Some(segment);
             }
@@ -237,7 +224,7 @@ fn check(bytes: &[u8], colour: Colour, limits: &Limits) -> Result<Checked, TileE
     }
     plain.extend_from_slice(&[0xff, 0xd9]);
     let Applications { icc, orientation, .. } = applications;
-    Ok(Checked { frame, plain, frame_header, rgb, planes, icc, orientation, trailing: reader.at < bytes.len() })
+    Ok(Checked { frame, plain, rgb, planes, icc, orientation, trailing: reader.at < bytes.len() })
 }
 
 /// Appends a segment to the stream, and to those of its chroma.
@@ -316,8 +303,8 @@ fn is_rgb(colour: Colour, frame: &Frame, applications: &Applications) -> Result<
 }
 
 /// Writes the frame header, after an Adobe marker if the colour space is RGB. Components are numbered 1, 2, 3:
-/// `zune-jpeg` derives a colour space from other identifiers. Returns the index of the frame header's marker.
-fn begin_frame(plain: &mut Vec<u8>, segment: &Segment<'_>, frame: &Frame, rgb: bool) -> usize {
+/// `zune-jpeg` derives a colour space from other identifiers.
+fn begin_frame(plain: &mut Vec<u8>, segment: &Segment<'_>, frame: &Frame, rgb: bool) {
     if rgb {
         plain.extend_from_slice(&[0xff, APP14, 0, 14]);
         plain.extend_from_slice(b"Adobe\0\x64\0\0\0\0\0");
@@ -333,7 +320,6 @@ fn begin_frame(plain: &mut Vec<u8>, segment: &Segment<'_>, frame: &Frame, rgb: b
             *factors = (component.horizontal << 4 | component.vertical) as u8;
         }
     }
-    start
 }
 
 /// Numbers the components of a scan header, which ends at `end`, as in the frame header.
