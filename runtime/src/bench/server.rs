@@ -56,4 +56,19 @@ mod tests {
         let rate = search(0.0001, Duration::from_millis(100), &mut query).unwrap();
         assert!(rate > 0.0 && rate < 20.0, "{rate}");
     }
+
+    #[test]
+    fn a_query_longer_than_a_trial_still_gives_a_rate_to_measure() {
+        let mut query = || {
+            std::thread::sleep(Duration::from_millis(10));
+            Ok(())
+        };
+        for bound_ms in [0.0001, 1e6] {
+            let rate = search(bound_ms, Duration::from_millis(1), &mut query).unwrap();
+            let window =
+                Window { warm_up: Duration::ZERO, max_duration: Duration::from_millis(5), ..Window::default() };
+            let recording = poisson(rate, &window, &mut query, &mut || ()).unwrap();
+            assert!(rate > 0.0 && recording.latencies_ms.len() == 1, "{rate}: {recording:?}");
+        }
+    }
 }
