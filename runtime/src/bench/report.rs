@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use kiln_files::digest::sha256_hex;
 use serde::{Deserialize, Serialize};
 
 use super::{Breakdown, Latency, Machine, Scenario};
+use crate::bundle::MANIFEST;
+use crate::bundle::manifest::FileEntry;
 use crate::server_times::ServerTimes;
-use crate::{Bundle, Result};
+use crate::{Bundle, Error, Result};
 
 /// Validity of the figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -52,7 +55,8 @@ pub struct MeasuredModel {
     pub name: String,
     /// Its kind, such as `cnn`.
     pub kind: String,
-    /// SHA-256 of the graph of each measured precision.
+    /// SHA-256 of the graph of each measured precision. If the graph has weights in other files: of the list of the SHA-256
+    /// of all its files.
     pub graphs: BTreeMap<String, String>,
 }
 
@@ -60,15 +64,32 @@ impl MeasuredModel {
     /// The model of a bundle, with the graphs of these precisions.
     ///
     /// # Errors
-    /// If the bundle has no such precision.
+    /// [`Error::Bundle`] if the bundle has no such precision, or its manifest does not list the graph's file.
     pub fn from_bundle(bundle: &Bundle, precisions: &[String]) -> Result<Self> {
         let digest = |precision: &String| {
-            let files = bundle.graph_files(precision)?;
-            Ok((precision.clone(), files.first().map(|graph| graph.sha256.clone()).unwrap_or_default()))
+            let (graph, files) = (&bundle.variant(precision)?.file, bundle.graph_files(precision)?);
+            let unlisted = || Error::Bundle {
+                path: bundle.path.clone(),
+                reason: format!("`files` of {MANIFEST} does not list {graph}, the graph of `{precision}`"),
+            };
+            Ok((precision.clone(), digest_of(graph, &files).ok_or_else(unlisted)?))
         };
         let model = &bundle.manifest.model;
         let graphs = precisions.iter().map(digest).collect::<Result<_>>()?;
         Ok(Self { name: model.name.clone(), kind: model.kind.clone(), graphs })
+    }
+}
+
+/// The digest of a graph's files, the graph first: its own, or one of the digests of all files if there are others. `None`
+/// if the graph is not the first file.
+fn digest_of(graph: &str, files: &[&FileEntry]) -> Option<String> {
+    match files {
+        [only] if only.path == graph => Some(only.sha256.to_ascii_lowercase()),
+        [first, ..] if first.path == graph => {
+            let digests: Vec<String> = files.iter().map(|file| file.sha256.to_ascii_lowercase()).collect();
+            Some(sha256_hex(digests.join("\n").as_bytes()))
+        }
+        _ => None,
     }
 }
 
@@ -207,6 +228,16 @@ pub(super) mod tests {
             load_ms: 10.0,
             first_ms: 2.0,
         }
+    }
+
+    #[test]
+    fn the_digest_of_a_graph_is_of_its_weights_too() {
+        let file = |path: &str, sha256: &str| FileEntry { path: path.to_owned(), bytes: 1, sha256: sha256.to_owned() };
+        let (graph, weights, trained) = (file("model.onnx", "AA"), file("model.data", "bb"), file("model.data", "cc"));
+        let digest = |files: &[&FileEntry]| digest_of("model.onnx", files);
+        assert_eq!(digest(&[&graph]).unwrap(), "aa");
+        assert_ne!(digest(&[&graph, &weights]).unwrap(), digest(&[&graph, &trained]).unwrap());
+        assert_eq!((digest(&[]), digest(&[&weights])), (None, None));
     }
 
     #[test]
