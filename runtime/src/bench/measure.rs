@@ -93,12 +93,15 @@ pub fn measure<S: Scorer + Send>(
         on_step,
         report: Report { machine: Machine::here(), ..Report::default() },
     };
-    for threads in &plan.threads {
+    let mut offline_threads = Vec::new();
+    for threads in distinct(&plan.threads) {
         if plan.scenarios.iter().any(|scenario| *scenario != Scenario::Offline) {
-            bench.one_scorer(open(*threads)?, *threads)?;
+            bench.one_scorer(open(threads)?, threads)?;
         }
-        if plan.scenarios.contains(&Scenario::Offline) {
-            bench.side_by_side(open, *threads)?;
+        let (count, each) = shares(threads, plan.offline_scorers);
+        if plan.scenarios.contains(&Scenario::Offline) && !offline_threads.contains(&(count * each)) {
+            offline_threads.push(count * each);
+            bench.side_by_side(open, count, each)?;
         }
     }
     let mut report = bench.report;
@@ -169,16 +172,14 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Offline: several scorers, and the threads shared among them.
+    /// Offline: `count` scorers with `each` threads.
     fn side_by_side<S: Scorer + Send>(
         &mut self,
         open: &mut dyn FnMut(usize) -> Result<Opened<S>>,
-        threads: usize,
+        count: usize,
+        each: usize,
     ) -> Result<()> {
-        let count = self.plan.offline_scorers.clamp(1, threads);
-        let each = threads / count;
-        // Each scorer has as many: a remainder is left idle, and is not in the report.
-        let threads = each * count;
+        let threads = count * each;
         let opened = (0..count).map(|_| open(each)).collect::<Result<Vec<_>>>()?;
         let mut scorers = Vec::with_capacity(count);
         let mut setting = Setting {
@@ -196,8 +197,9 @@ impl Bench<'_> {
             }
             scorers.push(one.scorer);
         }
-        let batches = scorers.first().map(|scorer| self.batches(scorer)).unwrap_or_default();
-        for batch in batches {
+        let fixed = scorers.first().and_then(Scorer::fixed_batch);
+        let batches: Vec<_> = self.plan.batches.iter().map(|batch| Scenario::Offline.batch(*batch, fixed)).collect();
+        for batch in distinct(&batches) {
             let pixels = self.pixels(batch);
             let Some(first) = scorers.first_mut() else { continue };
             if setting.first_ms == 0.0 {
@@ -285,15 +287,12 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// The batches of all scenarios but offline, and the scenarios to measure at each. A multi-stream query has no more
-    /// tiles than [`MULTI_STREAM_TILES`], so greater batches become one of that size.
+    /// The batches of all scenarios but offline, and the scenarios to measure at each; none twice.
     fn batches_of_scenarios(&self, scorer: &impl Scorer) -> Vec<(usize, Vec<Scenario>)> {
-        let fixed = scorer.fixed_batch().is_some();
         let mut all: Vec<(usize, Vec<Scenario>)> = Vec::new();
-        for batch in self.batches(scorer) {
+        for asked in &self.plan.batches {
             for scenario in self.plan.scenarios.iter().filter(|scenario| **scenario != Scenario::Offline) {
-                let is_cut = *scenario == Scenario::MultiStream && !fixed;
-                let batch = if is_cut { batch.min(MULTI_STREAM_TILES) } else { batch };
+                let batch = scenario.batch(*asked, scorer.fixed_batch());
                 match all.iter_mut().find(|(known, _)| *known == batch) {
                     Some((_, scenarios)) if scenarios.contains(scenario) => {}
                     Some((_, scenarios)) => scenarios.push(*scenario),
@@ -304,15 +303,23 @@ impl Bench<'_> {
         all
     }
 
-    fn batches(&self, scorer: &impl Scorer) -> Vec<usize> {
-        scorer.fixed_batch().map_or_else(|| self.plan.batches.clone(), |batch| vec![batch])
-    }
-
     fn pixels(&self, batch: usize) -> Vec<u8> {
         let mut pixels = Vec::with_capacity(batch * TILE_BYTES);
         self.tiles.iter().cycle().take(batch).for_each(|tile| pixels.extend_from_slice(tile.pixels()));
         pixels
     }
+}
+
+/// Offline scorers for a number of threads, and the threads of each. A remainder is left idle, and is not in the report.
+fn shares(threads: usize, most_scorers: usize) -> (usize, usize) {
+    let count = most_scorers.clamp(1, threads);
+    (count, threads / count)
+}
+
+/// Each number once, in the order of its first place.
+fn distinct(numbers: &[usize]) -> Vec<usize> {
+    let is_first = |(at, number): &(usize, &usize)| !numbers[..*at].contains(number);
+    numbers.iter().enumerate().filter(is_first).map(|(_, number)| *number).collect()
 }
 
 /// The batches that make up one query: one, or a multi-stream query in parts.
@@ -464,6 +471,17 @@ mod tests {
         assert_eq!(figures(None, &[1, 8, 16], Scenario::MultiStream), [(1, 7, 8), (8, 7, 8)]);
         assert_eq!(figures(Some(5), &[1], Scenario::MultiStream), [(5, 7, 8)], "padding is no throughput");
         assert_eq!(figures(None, &[2], Scenario::Offline), [(2, 4, 2)], "four sessions of one thread each");
+    }
+
+    #[test]
+    fn a_measurement_is_made_once() {
+        let scenarios = vec![Scenario::SingleStream, Scenario::Offline, Scenario::MultiStream, Scenario::Offline];
+        let plan = Plan { scenarios, offline_scorers: 4, ..plan(&[8, 16, 8], &[5, 6, 5]) };
+        for (fixed, expected) in [(None, 2 * 3 + 2), (Some(3), 2 * 2 + 1)] {
+            let names: Vec<_> = report(fixed, &plan, &[]).unwrap().results.iter().map(Measurement::name).collect();
+            let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+            assert_eq!((names.len(), distinct.len()), (expected, expected), "{names:?}");
+        }
     }
 
     #[test]

@@ -52,6 +52,17 @@ impl Scenario {
             Self::Offline => 20,
         }
     }
+
+    /// The tiles of a batch that is run for a batch size of a plan. A graph with a `fixed` batch runs that one alone, and a
+    /// multi-stream query has no more tiles than [`MULTI_STREAM_TILES`]. Plans with equal batches are one measurement.
+    #[must_use]
+    pub fn batch(self, asked: usize, fixed: Option<usize>) -> usize {
+        match (fixed, self) {
+            (Some(fixed), _) => fixed,
+            (None, Self::MultiStream) => asked.min(MULTI_STREAM_TILES),
+            (None, _) => asked,
+        }
+    }
 }
 
 impl std::str::FromStr for Scenario {

@@ -4,9 +4,9 @@
 use std::time::Instant;
 
 use anyhow::Context as _;
-use kiln_runtime::bench::{self, Opened, Plan, Report};
+use kiln_runtime::bench::{self, Opened, Plan, Report, Scenario};
 use kiln_runtime::endpoint::{Endpoint, check_golden};
-use kiln_runtime::{Bundle, DecisionRule, golden};
+use kiln_runtime::{Bundle, DecisionRule, Scorer as _, golden};
 use kiln_tile::Tile;
 
 use super::{Args, plan_of};
@@ -38,19 +38,29 @@ pub(super) fn measure(args: &Args, bundle: &Bundle, out: &Output) -> anyhow::Res
     whole.context("--batch: the servers accept none of these sizes")
 }
 
-/// A plan for each scenario at each batch size that the servers accept. Threads are concurrent requests, if a scenario sends
-/// several.
+/// A plan for each scenario at each batch size that the servers accept; none for a measurement that another plan makes.
+/// Threads are concurrent requests, if a scenario sends several.
 fn plans(args: &Args, precision: &str, endpoint: &Endpoint) -> Vec<Plan> {
     let concurrency = args.endpoint.concurrency();
     let mut plan = plan_of(args, precision, concurrency);
     plan.threads = vec![concurrency];
-    let batches = args.batch.iter().filter(|batch| endpoint.accepts(**batch));
-    let batches: Vec<usize> = batches.copied().collect();
-    let one = |scenario| {
-        let plan = plan.clone();
-        batches.iter().map(move |batch| Plan { batches: vec![*batch], scenarios: vec![scenario], ..plan.clone() })
-    };
-    args.scenario.iter().flat_map(|scenario| one(*scenario)).collect()
+    let batches: Vec<usize> = args.batch.iter().copied().filter(|batch| endpoint.accepts(*batch)).collect();
+    let each = args.scenario.iter().flat_map(|scenario| batches.iter().map(move |batch| (*scenario, *batch)));
+    let measured = measured_once(each, endpoint.fixed_batch());
+    let one = |(scenario, batch)| Plan { batches: vec![batch], scenarios: vec![scenario], ..plan.clone() };
+    measured.into_iter().map(one).collect()
+}
+
+/// The scenarios and the batches that they run, each pair once.
+fn measured_once(asked: impl Iterator<Item = (Scenario, usize)>, fixed: Option<usize>) -> Vec<(Scenario, usize)> {
+    let mut measured = Vec::new();
+    for (scenario, batch) in asked {
+        let one = (scenario, scenario.batch(batch, fixed));
+        if !measured.contains(&one) {
+            measured.push(one);
+        }
+    }
+    measured
 }
 
 fn one(endpoint: &Endpoint, plan: &Plan, tiles: &[Tile], load_ms: f64, out: &Output) -> anyhow::Result<Report> {
@@ -61,4 +71,18 @@ fn one(endpoint: &Endpoint, plan: &Plan, tiles: &[Tile], load_ms: f64, out: &Out
     let served = before.zip(endpoint.statistics()?).and_then(|(before, after)| after.since(&before));
     report.results.iter_mut().for_each(|result| result.served = served);
     Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_that_run_alike_are_measured_once() {
+        let asked = [Scenario::MultiStream, Scenario::Offline, Scenario::Offline]
+            .map(|scenario| [(scenario, 8), (scenario, 16)]);
+        let measured = |fixed| measured_once(asked.into_iter().flatten(), fixed);
+        assert_eq!(measured(None), [(Scenario::MultiStream, 8), (Scenario::Offline, 8), (Scenario::Offline, 16)]);
+        assert_eq!(measured(Some(4)), [(Scenario::MultiStream, 4), (Scenario::Offline, 4)]);
+    }
 }

@@ -112,6 +112,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
+    // A comparison finds a measurement by its name, so none is made twice.
+    let args = Args { precision: distinct(args.precision), provider: distinct(args.provider), ..args };
     let bundle = Bundle::open(&args.bundle)?;
     if let Some(folder) = &args.out {
         may_replace(folder, &args)?;
@@ -272,6 +274,12 @@ fn write(folder: &Path, report: &Report, comparisons: &[Comparison]) -> anyhow::
         staged.publish(true)
     };
     Ok(publish().map_err(|source| kiln_runtime::Error::Write { path: folder.to_owned(), source })?)
+}
+
+/// Each name once, in the order of its first place.
+fn distinct(names: Vec<String>) -> Vec<String> {
+    let is_first = |(at, name): &(usize, &String)| !names[..*at].contains(name);
+    names.iter().enumerate().filter(is_first).map(|(_, name)| name.clone()).collect()
 }
 
 /// A rate at which queries come within the shortest window that ends by itself, a minute.
