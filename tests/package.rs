@@ -65,7 +65,7 @@ fn a_symbolic_batch_is_batched_by_the_server_and_a_fixed_one_is_not() {
     let report = done.json();
     assert_eq!(report["models"][0]["model"], "tiny-cnn");
     assert_eq!(report["models"][0]["version"], 1);
-    assert_eq!(names(&models), ["README.md", "tiny-cnn"]);
+    assert_eq!(names(&models), [".kiln.lock", "README.md", "tiny-cnn"]);
     assert_eq!(names(&models.join("tiny-cnn/1")), ["kiln.json", "model.onnx"]);
     let bundle = fixture.bundle(Kind::Cnn);
     assert_eq!(
@@ -444,12 +444,14 @@ fn models_packaged_at_once_are_all_in_the_servers_list() {
     let fixture = fixture();
     let folder = scratch();
     let names = ["a", "b", "c", "d"];
-    let children = names.map(|name| {
-        let mut command = command();
-        command.arg("package").arg(fixture.bundle(Kind::Cnn)).args(["--target", "ovms", "--name", name, "--out"]);
-        command.arg(folder.path()).stdout(std::process::Stdio::null()).spawn().unwrap()
+    let children = ["ovms", "triton"].into_iter().flat_map(|target| {
+        names.map(|name| {
+            let mut command = command();
+            command.arg("package").arg(fixture.bundle(Kind::Cnn)).args(["--target", target, "--name", name, "--out"]);
+            command.arg(folder.path()).stdout(std::process::Stdio::null()).spawn().unwrap()
+        })
     });
-    for mut child in children {
+    for mut child in children.collect::<Vec<_>>() {
         assert!(child.wait().unwrap().success());
     }
     let config = read_json(&folder.path().join("config.json"));
@@ -457,6 +459,11 @@ fn models_packaged_at_once_are_all_in_the_servers_list() {
     let mut listed: Vec<_> = listed.map(Option::unwrap).collect();
     listed.sort_unstable();
     assert_eq!(listed, names);
+    let readmes: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for readme in readmes.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
+        let text = fs::read_to_string(readme).unwrap();
+        assert!(names.iter().all(|name| text.contains(&format!("--model {name}\n"))), "{text}");
+    }
 }
 
 #[test]
@@ -525,7 +532,10 @@ fn wrong_arguments_and_unwritable_folders_have_their_own_exit_status() {
     assert!(!out.exists());
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    finish(package(&bundle, &file, &[])).code(3).says(&["cannot write"]);
+    finish(package(&bundle, &file, &[])).code(2).says(&["--out", "no folder"]);
+    if cfg!(target_os = "linux") {
+        finish(package(&bundle, Path::new("/proc/kiln/models"), &[])).code(3).says(&["cannot write"]);
+    }
 }
 
 #[test]

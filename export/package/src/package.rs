@@ -86,19 +86,27 @@ pub fn package(request: &PackageRequest) -> Result<Packaged> {
     serves_raw_tiles(request, &bundle)?;
     let plans = plans(server, request, &bundle)?;
     let root = request.out.join(request.target.models_folder());
-    // A server package with files for all of its models: they are read, changed and written by one process at a time.
-    let _lock = (root != request.out).then(|| Locked::wait(&request.out)).transpose()?;
-    for plan in &plans {
-        let folder = root.join(&plan.model);
-        next_version(&folder, request.version)?;
-        server.may_follow(&folder, &plan.files)?;
-    }
-    let shared = server.shared_files(request, &plans)?;
-    shared.iter().try_for_each(|(name, _)| is_writable(&request.out.join(name)))?;
+    // The lock is a file: a refused request must not leave it, nor the folder that it would be in.
+    shared_files(server, request, &plans, &root)?;
+    // README.md and the server's lists belong to all models: they are read, changed and written by one process at a time.
+    let _lock = Locked::wait(&request.out)?;
+    let shared = shared_files(server, request, &plans, &root)?;
     let models = plans.iter().map(|plan| publish(server, request, plan, &root)).collect::<Result<Vec<_>>>()?;
     let mut files = shared.iter().map(|file| write(&request.out, file)).collect::<Result<Vec<_>>>()?;
     files.extend(readme::write(server, request, &plans, &others(&root, &plans)?)?);
     Ok(Packaged { path: request.out.clone(), target: request.target, models, files })
+}
+
+/// Checks that every model may follow its earlier versions, and makes the files that belong to all models; writes nothing.
+fn shared_files(server: &dyn Server, request: &PackageRequest, plans: &[Plan], root: &Path) -> Result<Vec<NewFile>> {
+    for plan in plans {
+        let folder = root.join(&plan.model);
+        next_version(&folder, request.version)?;
+        server.may_follow(&folder, &plan.files)?;
+    }
+    let shared = server.shared_files(request, plans)?;
+    shared.iter().try_for_each(|(name, _)| is_writable(&request.out.join(name)))?;
+    Ok(shared)
 }
 
 /// The newest versions of the models that the server package holds beside these.

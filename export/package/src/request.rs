@@ -151,6 +151,10 @@ impl PackageRequest {
             return Err(Error::option("precisions", format!("{} is named twice", self.precisions[twice])));
         }
         self.name.as_deref().map_or(Ok(()), is_name)?;
+        let existing = self.out.ancestors().find(|path| path.symlink_metadata().is_ok());
+        if let Some(file) = existing.filter(|path| !path.is_dir()) {
+            return Err(Error::option("out", format!("{} exists and is no folder", file.display())));
+        }
         for (option, image) in [("image", &self.deployment.image), ("kiln_image", &self.deployment.kiln_image)] {
             if !is_image(image) {
                 return Err(Error::option(
@@ -242,6 +246,21 @@ mod tests {
     fn images_have_the_letters_of_images() {
         assert!(["kiln:0.1.0", "nvcr.io/nvidia/tritonserver:25.08-py3", "a@sha256:00"].into_iter().all(is_image));
         assert!(["", "a b", "a;b", "-a", "$(x)"].into_iter().all(|wrong| !is_image(wrong)));
+    }
+
+    #[test]
+    fn a_file_is_no_folder_for_a_server_package() {
+        let scratch = tempfile::tempdir().unwrap();
+        let file = scratch.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let validate = |out: PathBuf| PackageRequest::new("bundle".into(), out, Target::Triton).validate();
+        for out in [file.clone(), file.join("models")] {
+            let error = validate(out).unwrap_err();
+            assert!(matches!(&error, Error::Option { option: "out", .. }), "{error}");
+            assert!(error.to_string().contains("file exists and is no folder"), "{error}");
+        }
+        validate(scratch.path().join("a/b")).unwrap();
+        validate("models".into()).unwrap();
     }
 
     #[test]
