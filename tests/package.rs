@@ -475,6 +475,9 @@ fn a_check_finds_the_models_of_every_server_in_a_folder() {
     let report = kiln!("--json", "package", "--check", folder.path()).code(0).json();
     let models: Vec<_> = report["models"].as_array().unwrap().iter().map(|model| &model["model"]).collect();
     assert_eq!(models, ["other", "cnn"]);
+    let readme = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(readme("README.md").contains("`cnn` for Triton"));
+    assert!(readme("README-ovms.md").contains("`other` for OpenVINO Model Server"));
     assert_eq!(report["not_checked"], serde_json::json!([]));
     fs::write(folder.path().join("cnn/1/model.onnx"), "damaged").unwrap();
     kiln!("package", "--check", folder.path()).code(1);

@@ -1,7 +1,8 @@
 //! `README.md` of a server package: commands that start the server, and one that verifies it. The commands follow the
-//! servers' documented images; Kiln's documentation lists which of them ran, and where.
+//! servers' documented images; Kiln's documentation lists which of them ran, and where. In a folder with the packages of
+//! several servers each server has a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kiln_tile::stain::StainPlace;
 
@@ -17,23 +18,44 @@ const README: &str = "README.md";
 /// The words that every README of Kiln's contains.
 const MARK: &str = "Packaged by Kiln";
 
-/// Writes the file in one step; returns `None` if the repository has a `README.md` that is not Kiln's. `others` are models
-/// that were packaged there before.
+/// Writes the file in one step, as `README-<target>.md` if `README.md` is that of another server; returns `None` if the
+/// file exists and is not Kiln's. `others` are models that were packaged there before.
 pub(crate) fn write(
     server: &dyn Server,
     request: &PackageRequest,
     plans: &[Plan],
     others: &[Record],
 ) -> Result<Option<PathBuf>> {
-    let path = request.out.join(README);
-    match std::fs::read_to_string(&path) {
-        Ok(there) if there.contains(MARK) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+    let own = format!("README-{}.md", request.target);
+    let path = match owner(&request.out.join(README), server) {
+        Owner::This => request.out.join(README),
+        Owner::OtherServer if matches!(owner(&request.out.join(&own), server), Owner::This) => request.out.join(own),
         _ => return Ok(None),
-    }
+    };
     let text = text(server, request, plans, others);
     kiln_files::publish::write_file(&path, text.as_bytes()).map_err(Error::write(&path))?;
     Ok(Some(path))
+}
+
+/// The owner of a README; a file that does not exist belongs to this server.
+enum Owner {
+    This,
+    OtherServer,
+    User,
+}
+
+fn owner(path: &Path, server: &dyn Server) -> Owner {
+    match std::fs::read_to_string(path) {
+        Ok(there) if there.contains(&mark(server)) => Owner::This,
+        Ok(there) if there.contains(MARK) => Owner::OtherServer,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Owner::This,
+        _ => Owner::User,
+    }
+}
+
+/// The end of the title and the mark, which name the server.
+fn mark(server: &dyn Server) -> String {
+    format!(" for {}\n\n{MARK}", server.title())
 }
 
 fn text(server: &dyn Server, request: &PackageRequest, plans: &[Plan], others: &[Record]) -> String {
@@ -43,13 +65,13 @@ fn text(server: &dyn Server, request: &PackageRequest, plans: &[Plan], others: &
     let Instructions { start, url, notes } = server.instructions(request, first);
     let proofs: String = models.map(|model| format!("kiln verify BUNDLE --endpoint {url} --model {model}\n")).collect();
     format!(
-        "# {names} for {server}\n\n{MARK} {version}. Run the commands in this folder.\n\n## Start\n\n```\n{start}```\n\n\
+        "# {names}{mark} {version}. Run the commands in this folder.\n\n## Start\n\n```\n{start}```\n\n\
          ## Verify\n\nSends the bundle's golden tiles to the running server and compares outputs and decisions with those of \
          the trained model. `BUNDLE` is the folder that the model was packaged from.\n\n```\n{proofs}```\n\n## Check\n\n\
          Compares every file with its digest and every configuration with its graph:\n\n```\nkiln package --check .\n```\n\n\
          {stain}{notes}",
         names = names.join(", "),
-        server = server.title(),
+        mark = mark(server),
         version = env!("CARGO_PKG_VERSION"),
         stain = stain(plans, others),
     )
@@ -76,4 +98,30 @@ fn stain(plans: &[Plan], others: &[Record]) -> String {
          --endpoint URL` normalises. Other clients must do the same with the target in `kiln.json`, `stain_normalisation`.\n\n",
         graphs.join(". ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::server::for_target;
+    use crate::target::Target;
+
+    #[test]
+    fn each_server_has_its_file_and_that_of_a_user_stays() {
+        let scratch = tempfile::tempdir().unwrap();
+        let written = |target| {
+            let request = PackageRequest::new("bundle".into(), scratch.path().to_owned(), target);
+            let path = write(for_target(target), &request, &[], &[]).unwrap()?;
+            Some(path.file_name().unwrap().to_str().unwrap().to_owned())
+        };
+        for _ in 0..2 {
+            assert_eq!(written(Target::Ovms).unwrap(), "README.md");
+            assert_eq!(written(Target::Triton).unwrap(), "README-triton.md");
+        }
+        std::fs::write(scratch.path().join("README-triton.md"), "Notes").unwrap();
+        assert_eq!(written(Target::Triton), None);
+        std::fs::write(scratch.path().join(README), "Notes").unwrap();
+        assert_eq!(written(Target::Ovms), None);
+    }
 }
