@@ -177,7 +177,7 @@ fn check_all(
             retry(&options.model, patience, Trouble::is_busy, || contract.check(&server.url, transport.as_mut()));
         match checked {
             Ok(served) => {
-                server.was_checked();
+                server.was_checked(&served.model.name);
                 found.served.push(served);
             }
             Err(error @ EndpointError::Unreachable { .. }) => {

@@ -94,8 +94,8 @@ impl Connection {
         let url = &servers[server].url;
         let transport = self.transport(server, servers, options).map_err(Trouble::Final)?;
         if servers[server].is_unchecked() {
-            contract.check(url, transport.as_mut()).map_err(still_loading)?;
-            servers[server].was_checked();
+            let served = contract.check(url, transport.as_mut()).map_err(still_loading)?;
+            servers[server].was_checked(&served.model.name);
         }
         let failed = |failure| Trouble::Failed { url: url.to_string(), action: "inference", failure };
         let answer = match transport.infer(&contract.query(batch.pixels, batch.tiles)) {
@@ -107,7 +107,7 @@ impl Connection {
             answer => answer.map_err(failed)?,
         };
         let version = answer.version.clone();
-        let checked = answer.check_model(&contract.model.name);
+        let checked = answer.check_model([&contract.model.name, &servers[server].model_name()]);
         let outputs = checked.and_then(|()| answer.into_outputs(batch.tiles, &contract.wanted));
         Ok(Answered { outputs: outputs.map_err(|reason| failed(Failure::Answer(reason)))?, version, server })
     }

@@ -34,11 +34,18 @@ pub(super) struct Server {
     pub(super) url: EndpointUrl,
     rests_until: Mutex<Option<Instant>>,
     unchecked: AtomicBool,
+    /// The model's name in the metadata at the last check.
+    model_name: Mutex<String>,
 }
 
 impl Server {
     pub(super) fn new(url: EndpointUrl) -> Self {
-        Self { url, rests_until: Mutex::new(None), unchecked: AtomicBool::new(true) }
+        Self {
+            url,
+            rests_until: Mutex::new(None),
+            unchecked: AtomicBool::new(true),
+            model_name: Mutex::new(String::new()),
+        }
     }
 
     /// Returns true if it did not answer recently.
@@ -59,8 +66,14 @@ impl Server {
         self.unchecked.load(Ordering::Acquire)
     }
 
-    /// Marks the server as checked.
-    pub(super) fn was_checked(&self) {
+    /// The model's name in the server's metadata; empty if the server was never checked.
+    pub(super) fn model_name(&self) -> String {
+        self.model_name.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Marks the server as checked; `model_name` is the model's name in its metadata.
+    pub(super) fn was_checked(&self, model_name: &str) {
+        model_name.clone_into(&mut self.model_name.lock().unwrap_or_else(PoisonError::into_inner));
         let rested = self.rests_until.lock().unwrap_or_else(PoisonError::into_inner).take().is_some();
         if self.unchecked.swap(false, Ordering::AcqRel) && rested {
             tracing::warn!("{} is reachable again and serves the same model", self.url);
