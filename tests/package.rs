@@ -596,14 +596,7 @@ fn ship_packages_the_given_precisions_that_passed_their_gates_and_no_other() {
     };
     ship("kserve").code(2).says(&["--storage-uri"]);
     assert!(!bundle.exists() && !models.exists(), "the request is checked before the export");
-    let done = ship("triton");
-    let report = done.json();
-    if report["variants"][0]["published"] == true {
-        done.code(0);
-        assert_eq!(names(&models), ["README.md", "cnn_int8"]);
-    } else {
-        done.code(1).says(&["nothing was packaged"]);
-        assert_eq!(report["package"], Value::Null);
-        assert!(!models.exists());
-    }
+    let report = ship("triton").code(0).json();
+    assert_eq!(report["variants"][0]["published"], true, "the graph in 8 bits of this model passes its gate");
+    assert_eq!(names(&models), [".kiln.lock", "README.md", "cnn_int8"]);
 }

@@ -99,7 +99,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let exported = timed(&mut seconds.export, || export_with_progress(&export, out))?;
     let golden = timed(&mut seconds.verify, || verify(&path, out))?;
     request.precisions = shipped(&args.precision, &exported);
-    let reason = reason_against(&golden, &request.precisions);
+    let reason = reason_against(golden.passed, &request.precisions);
     let packaged = match reason {
         None => Some(timed(&mut seconds.package, || Ok(package(&request)?))?),
         Some(_) => None,
@@ -128,9 +128,9 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     Ok(if passed { Exit::Done } else { Exit::CheckFailed })
 }
 
-/// The reason to package nothing.
-fn reason_against(golden: &ParityReport, precisions: &[String]) -> Option<&'static str> {
-    if !golden.passed {
+/// The reason to package nothing: the bundle fails on its golden tiles, or has none of the `precisions`.
+fn reason_against(golden_passed: bool, precisions: &[String]) -> Option<&'static str> {
+    if !golden_passed {
         return Some("the bundle does not reproduce its golden outputs");
     }
     precisions.is_empty().then_some("no graph of the given precisions passed its gate")
@@ -199,4 +199,20 @@ fn show(report: &Shipped, out: &Output) -> anyhow::Result<()> {
         seconds.total, seconds.export, seconds.verify, seconds.package, seconds.check
     ));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_packaged_from_a_bundle_that_fails_or_without_a_precision() {
+        let int8 = ["int8".to_owned()];
+        assert_eq!(reason_against(true, &int8), None);
+        assert!(reason_against(true, &[]).is_some_and(|reason| reason.contains("passed its gate")));
+        for precisions in [&int8[..], &[]] {
+            let reason = reason_against(false, precisions);
+            assert!(reason.is_some_and(|reason| reason.contains("golden outputs")), "{reason:?}");
+        }
+    }
 }
