@@ -159,7 +159,9 @@ impl PackageRequest {
             if !is_image(image) {
                 return Err(Error::option(
                     option,
-                    format!("`{image}` is no container image, such as REGISTRY/NAME:TAG"),
+                    format!(
+                        "`{image}` is no container image that a cluster accepts, such as registry.example/name:tag"
+                    ),
                 ));
             }
         }
@@ -207,10 +209,73 @@ impl PackageRequest {
     }
 }
 
-/// Returns true for the name of a container image, with registry, tag or digest. Commands and manifests have it unquoted.
+/// Returns true for the name of a container image that a cluster accepts: `HOST:PORT/PATH:TAG@DIGEST`, all but the path
+/// optional (the grammar of the OCI distribution's `reference`). Commands and manifests have it unquoted.
 fn is_image(name: &str) -> bool {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-/:@".contains(letter);
-    name.starts_with(|letter: char| letter.is_ascii_alphanumeric()) && name.chars().all(plain)
+    const LONGEST: usize = 255;
+    let (name, digest) = split_end(name, '@');
+    let last = name.rfind('/').map_or(0, |slash| slash + 1);
+    let (end, tag) = split_end(&name[last..], ':');
+    let repository = &name[..last + end.len()];
+    let path = match repository.split_once('/') {
+        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => {
+            if !is_host(host) {
+                return false;
+            }
+            path
+        }
+        _ => repository,
+    };
+    repository.len() <= LONGEST
+        && path.split('/').all(is_path_component)
+        && tag.is_none_or(is_tag)
+        && digest.is_none_or(is_digest)
+}
+
+/// The text before the last separator, and the text behind it if there is one.
+fn split_end(text: &str, separator: char) -> (&str, Option<&str>) {
+    text.rsplit_once(separator).map_or((text, None), |(text, end)| (text, Some(end)))
+}
+
+/// A registry, with or without a port.
+fn is_host(host: &str) -> bool {
+    let (name, port) = split_end(host, ':');
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+    let is_part =
+        |part: &str| !part.is_empty() && part.chars().all(plain) && !part.starts_with('-') && !part.ends_with('-');
+    name.split('.').all(is_part) && port.is_none_or(|port| is_all(port, |letter| letter.is_ascii_digit()))
+}
+
+/// Lower-case letters and digits, with `.`, `_`, `__` or any number of `-` between them.
+fn is_path_component(component: &str) -> bool {
+    let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    let is_separator =
+        |between: &str| matches!(between, "" | "." | "_" | "__") || is_all(between, |letter| letter == '-');
+    component.starts_with(plain) && component.ends_with(plain) && component.split(plain).all(is_separator)
+}
+
+fn is_tag(tag: &str) -> bool {
+    const LONGEST: usize = 128;
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    tag.len() <= LONGEST && is_all(tag, plain) && !tag.starts_with(['.', '-'])
+}
+
+/// An algorithm, and at least 32 hexadecimal digits.
+fn is_digest(digest: &str) -> bool {
+    const SHORTEST: usize = 32;
+    let Some((algorithm, digits)) = digest.split_once(':') else { return false };
+    let is_part = |part: &str| {
+        part.starts_with(|letter: char| letter.is_ascii_alphabetic())
+            && is_all(part, |letter| letter.is_ascii_alphanumeric())
+    };
+    algorithm.split(['+', '.', '_', '-']).all(is_part)
+        && digits.len() >= SHORTEST
+        && is_all(digits, |letter| letter.is_ascii_hexdigit())
+}
+
+/// Returns true for a text of these letters alone, with at least one.
+fn is_all(text: &str, plain: impl Fn(char) -> bool) -> bool {
+    !text.is_empty() && text.chars().all(plain)
 }
 
 /// The names of the fields that differ.
@@ -243,9 +308,55 @@ mod tests {
     }
 
     #[test]
-    fn images_have_the_letters_of_images() {
-        assert!(["kiln:0.1.0", "nvcr.io/nvidia/tritonserver:25.08-py3", "a@sha256:00"].into_iter().all(is_image));
-        assert!(["", "a b", "a;b", "-a", "$(x)"].into_iter().all(|wrong| !is_image(wrong)));
+    fn images_have_the_form_that_clusters_accept() {
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        let accepted = [
+            "kiln",
+            "kiln:0.1.0",
+            "nvcr.io/nvidia/tritonserver:25.08-py3",
+            "localhost/kiln",
+            "localhost:5000/a/b__c/d--e.f:_v1",
+            "Registry.example:443/kiln:Latest",
+            &format!("kiln@{digest}"),
+            &format!("kiln:0.1.0@{digest}"),
+            &format!("kiln:{}", "a".repeat(128)),
+        ];
+        for image in accepted {
+            assert!(is_image(image), "{image}");
+        }
+        let refused = [
+            "",
+            "a b",
+            "a;b",
+            "-a",
+            "a-",
+            "$(x)",
+            "Kiln:latest",
+            "a::b",
+            "a:",
+            ":a",
+            "a@b",
+            "a@",
+            "a@sha256:00",
+            "a@sha256:",
+            &format!("a@{digest}@{digest}"),
+            "a//b",
+            "/a",
+            "a/",
+            "a/B",
+            "a..b",
+            "a___b",
+            "a:-b",
+            "a:b:c",
+            "host:port/a",
+            "host:/a",
+            "-host.io/a",
+            &format!("a:{}", "a".repeat(129)),
+            &"a".repeat(256),
+        ];
+        for image in refused {
+            assert!(!is_image(image), "{image}");
+        }
     }
 
     #[test]
