@@ -409,7 +409,7 @@ fn openvino_gets_a_list_of_models_that_keeps_what_others_wrote() {
     kiln!("package", "--check", &out).code(0);
     ovms(&["--rename", "tiles=input"]).code(2).says(&["tiles=input", "no such port"]);
     ovms(&["--rename", "tile=x", "--rename", "tile=y"]).code(2).says(&["already renamed to `x`"]);
-    ovms(&["--rename", "probabilities=score"]).code(2).says(&["two ports", "`score`"]);
+    ovms(&["--rename", "probabilities=score"]).code(2).says(&["two outputs", "`score`"]);
     ovms(&["--provider", "cuda"]).code(2).says(&["OpenVINO"]);
     ovms(&["--no-warmup"]).code(2).says(&["warmup: only Triton", "leave out --no-warmup"]);
     ovms(&["--shards", "3"]).code(2).says(&["shards: only KServe", "leave out --shards"]);

@@ -129,7 +129,7 @@ impl Server for ModelServer {
 /// The mapping's file, if ports are renamed.
 ///
 /// # Errors
-/// [`Error::Option`] for a name that the graph does not have, two names for one port, or two ports under one name.
+/// [`Error::Option`] for a name that the graph does not have, two names for one port, or two inputs or two outputs under one name.
 fn mapping(request: &PackageRequest, source: &Source) -> Result<Vec<NewFile>> {
     if request.rename.is_empty() {
         return Ok(Vec::new());
@@ -152,14 +152,20 @@ fn renamed(rename: &[(String, String)], inputs: &[Port], outputs: &[Port]) -> Re
             return refuse(format!("{name}={shown}: `{name}` is already renamed to `{earlier}`"));
         }
     }
-    let shown = |port: &Port, names: &BTreeMap<String, String>| names.get(&port.name).unwrap_or(&port.name).clone();
-    let inputs = inputs.iter().map(|port| shown(port, &mapping.inputs));
-    let mut all: Vec<String> = inputs.chain(outputs.iter().map(|port| shown(port, &mapping.outputs))).collect();
-    all.sort();
-    match all.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => refuse(format!("two ports would have the name `{}`", pair[0])),
-        None => Ok(mapping),
+    // The server has a mapping of inputs and one of outputs, so an input and an output may have one name.
+    for (what, ports, names) in [("inputs", inputs, &mapping.inputs), ("outputs", outputs, &mapping.outputs)] {
+        if let Some(name) = repeated(ports, names) {
+            return refuse(format!("two {what} would have the name `{name}`"));
+        }
     }
+    Ok(mapping)
+}
+
+/// The first name that two of the ports would have.
+fn repeated<'a>(ports: &'a [Port], names: &'a BTreeMap<String, String>) -> Option<&'a String> {
+    let mut shown: Vec<_> = ports.iter().map(|port| names.get(&port.name).unwrap_or(&port.name)).collect();
+    shown.sort();
+    shown.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
 fn model(request: &PackageRequest, name: &str) -> Model {
@@ -181,7 +187,7 @@ mod tests {
     use crate::element::Element;
 
     #[test]
-    fn a_port_is_renamed_once_and_to_a_name_that_no_other_port_has() {
+    fn a_port_is_renamed_once_and_to_a_name_that_no_port_beside_it_has() {
         let port = |name: &str| Port { name: name.to_owned(), element: Element::Float32, shape: Vec::new() };
         let (inputs, outputs) = ([port("tile")], [port("score"), port("probabilities")]);
         let renamed = |names: &[(&str, &str)]| {
@@ -190,12 +196,15 @@ mod tests {
         };
         let mapping = renamed(&[("tile", "input"), ("score", "probabilities"), ("probabilities", "score")]).unwrap();
         assert_eq!((mapping.inputs.len(), mapping.outputs.len()), (1, 2));
-        let refused: [(&[(&str, &str)], &str); 5] = [
+        for names in [[("tile", "score"), ("score", "x")], [("tile", "x"), ("score", "x")]] {
+            let mapping = renamed(&names).unwrap();
+            assert_eq!((mapping.inputs.len(), mapping.outputs.len()), (1, 1), "{names:?}");
+        }
+        let refused: [(&[(&str, &str)], &str); 4] = [
             (&[("tiles", "input")], "no such port"),
             (&[("tile", "x"), ("tile", "y")], "already renamed to `x`"),
-            (&[("probabilities", "score")], "two ports would have the name `score`"),
-            (&[("tile", "score")], "two ports would have the name `score`"),
-            (&[("tile", "x"), ("score", "x")], "two ports would have the name `x`"),
+            (&[("probabilities", "score")], "two outputs would have the name `score`"),
+            (&[("probabilities", "x"), ("score", "x")], "two outputs would have the name `x`"),
         ];
         for (names, reason) in refused {
             let error = renamed(names).unwrap_err().to_string();
