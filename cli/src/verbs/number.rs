@@ -30,6 +30,15 @@ pub(super) fn above_zero(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A finite number of at least 0.
+#[cfg(any(feature = "bench", feature = "export"))]
+pub(super) fn not_negative(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number >= 0.0 && number.is_finite() => Ok(number),
+        _ => Err("a number of at least 0 is expected".to_owned()),
+    }
+}
+
 /// The number of tiles in a batch.
 pub(super) fn batch_size(text: &str) -> Result<usize, String> {
     from_one_to(PipelineOptions::MAX_BATCH, text)
@@ -71,6 +80,15 @@ mod tests {
         assert_eq!(above_zero("0.5"), Ok(0.5));
         for text in ["", "0", "-1", "nan", "inf", "1e999", "x"] {
             assert!(above_zero(text).is_err(), "{text}");
+        }
+    }
+
+    #[cfg(any(feature = "bench", feature = "export"))]
+    #[test]
+    fn a_number_of_at_least_zero_is_finite() {
+        assert_eq!((not_negative("0"), not_negative("1e-4")), (Ok(0.0), Ok(1e-4)));
+        for text in ["", "-1", "-1e-9", "nan", "inf", "1e999", "x"] {
+            assert!(not_negative(text).is_err(), "{text}");
         }
     }
 

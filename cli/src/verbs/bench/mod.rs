@@ -15,7 +15,7 @@ use kiln_runtime::score::MAX_STREAMS;
 use kiln_runtime::{Bundle, ProviderKind, Providers, Runtime, Session, SessionOptions, golden, library};
 
 use super::endpoint::EndpointArgs;
-use super::number::{above_zero, at_least_one, batch_size, cores, thread_count};
+use super::number::{above_zero, at_least_one, batch_size, cores, not_negative, thread_count};
 use super::provider::{EXECUTION, ProviderOptionArgs};
 use crate::destination::{Destination, first_other};
 use crate::exit::Exit;
@@ -52,7 +52,7 @@ pub(crate) struct Args {
     baseline: Option<PathBuf>,
 
     /// Slowdown against the baseline that is allowed, in per cent.
-    #[arg(long, value_name = "PERCENT", default_value_t = 5.0, value_parser = per_cent, requires = "baseline")]
+    #[arg(long, value_name = "PERCENT", default_value_t = 5.0, value_parser = not_negative, requires = "baseline")]
     allow: f64,
 
     /// Execution provider to run on: cpu, cuda, tensorrt, openvino, or another that ONNX Runtime has. Repeat the flag to
@@ -287,13 +287,6 @@ fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if (0.02..=1e6).contains(&rate) => Ok(rate),
         _ => Err("queries per second between 0.02 and 1000000 are expected".to_owned()),
-    }
-}
-
-fn per_cent(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number >= 0.0 && number.is_finite() => Ok(number),
-        _ => Err("a number of at least 0 is expected".to_owned()),
     }
 }
 

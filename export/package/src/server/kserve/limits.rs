@@ -14,19 +14,22 @@ const NAME: usize = 253;
 
 /// Returns true for a name that an InferenceService may have (RFC 1035), with room for the ends of the other manifests.
 pub(super) fn is_label(name: &str) -> bool {
-    let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
     name.starts_with(|letter: char| letter.is_ascii_lowercase())
-        && name.chars().all(plain)
+        && name.chars().all(is_plain)
         && !name.ends_with('-')
         && name.len() <= LABEL
 }
 
 /// Returns true for the name of a volume claim: labels of RFC 1123, separated by dots.
 pub(super) fn is_claim(name: &str) -> bool {
-    let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
     let is_part =
-        |part: &str| !part.is_empty() && part.chars().all(plain) && !part.starts_with('-') && !part.ends_with('-');
+        |part: &str| !part.is_empty() && part.chars().all(is_plain) && !part.starts_with('-') && !part.ends_with('-');
     name.len() <= NAME && name.split('.').all(is_part)
+}
+
+/// Returns true for a letter of a label.
+fn is_plain(letter: char) -> bool {
+    letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-'
 }
 
 /// Returns true for an amount above 0: `2`, `0.5`, `500m`, `4Gi`, `1e9`.
