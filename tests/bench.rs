@@ -155,7 +155,7 @@ fn a_baseline_of_which_this_is_a_regression_is_exit_1_and_another_machine_is_the
 fn a_batch_that_the_graph_cannot_take_is_the_users_mistake() {
     let fixture = fixture();
     let bundle = fixture.bundle(Kind::Cnn);
-    kiln!("bench", &bundle, "--batch", "0").code(2).says(&["at least 1"]);
+    kiln!("bench", &bundle, "--batch", "0").code(2).says(&["from 1 to 4096"]);
     kiln!("bench", &bundle, "--seconds", "-1").code(2);
     for (flag, value) in [
         ("--qps", "nan"),

@@ -177,8 +177,8 @@ fn a_report_that_cannot_be_written_is_refused_before_anything_is_measured() {
         assert_eq!(said.stdout(), "", "nothing was examined");
     };
     // A folder below a file.
-    refused(&file.join("report"), 3, "cannot write");
-    refused(&file.join("report.json"), 3, "cannot write");
+    refused(&file.join("report"), 2, "cannot write");
+    refused(&file.join("report.json"), 2, "cannot write");
     refused(&file, 2, "is no folder");
     fs::create_dir(here.join("kept")).unwrap();
     fs::write(here.join("kept/notes.txt"), "x").unwrap();

@@ -177,10 +177,11 @@ fn a_split_that_puts_seen_tiles_or_one_image_on_two_sides_is_not_measured() {
         fs::write(&file, format!("path,label,group,split\n{rows}")).unwrap();
         file
     };
-    for (number, to) in [(0, "a.png"), (1, "b.png"), (2, "c.png"), (3, "d.png"), (0, "copy.png")] {
+    for (number, to) in [(0, "a.png"), (1, "b.png"), (2, "c.png"), (3, "d.png"), (5, "e.png"), (0, "copy.png")] {
         fs::copy(fixture.tile(number), folder.path().join(to)).unwrap();
     }
-    let all = "a.png,benign,1,test\nb.png,anomalous,1,test\nc.png,benign,2,train\nd.png,anomalous,3,val\n";
+    let all = "a.png,benign,1,test\nb.png,anomalous,1,test\nc.png,benign,2,train\ne.png,anomalous,2,train\n\
+               d.png,anomalous,3,val\n";
     let sound = list("sound.csv", all);
     kiln!("evaluate", &bundle, "--data", &sound, "--resamples", "100").code(0);
     let group = list("group.csv", &all.replace("2,train", "1,train"));

@@ -415,7 +415,8 @@ fn openvino_gets_a_list_of_models_that_keeps_what_others_wrote() {
     ovms(&["--shards", "3"]).code(2).says(&["shards: only KServe", "leave out --shards"]);
     fs::write(out.join("config.json"), "{").unwrap();
     ovms(&["--version", "9"]).code(2).says(&["config.json", "not the server's configuration"]);
-    assert_eq!(read_versions(&out.join("models/cnn")), 2, "nothing is published beside a configuration that is broken");
+    let versions = names(&out.join("models/cnn")).iter().filter(|name| name.parse::<u64>().is_ok()).count();
+    assert_eq!(versions, 2, "nothing is published beside a configuration that is broken");
 }
 
 #[cfg(target_os = "linux")]

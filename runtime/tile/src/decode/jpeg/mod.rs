@@ -141,7 +141,12 @@ impl Checked {
         let Self { frame, plain, rgb, planes, .. } = self;
         let size = (frame.width, frame.height);
         let Some(planes) = planes.filter(|_| !rgb) else { return samples(&plain, size, ColorSpace::RGB) };
-        let luma = samples(&plain, size, ColorSpace::Luma)?;
+        // `zune-jpeg` returns the luma of progressive 4:4:0 wrongly if it is asked for luma alone.
+        let luma = if frame.progressive {
+            samples(&plain, size, ColorSpace::YCbCr)?.into_iter().step_by(3).collect()
+        } else {
+            samples(&plain, size, ColorSpace::Luma)?
+        };
         let (sampling, (width, height)) = (planes.sampling, planes.size);
         let [blue, red] = planes.finish().map(|plane| samples(&plane, (width, height), ColorSpace::Luma));
         let chroma = Chroma { planes: [blue?, red?], width: width as usize, height: height as usize, sampling };
