@@ -99,7 +99,7 @@ impl VariantReport {
         self.background.iter().filter(|one| one.decision_changed).map(|one| one.tile)
     }
 
-    /// How far its scores are from the fp32 graph's.
+    /// The distance of its scores from those of the fp32 graph.
     fn effect(&self) -> Effect {
         let background = self.background.iter().map(Background::difference).fold(0.0, f64::max);
         Effect { tiles: self.score_mean_abs(), background }
@@ -137,7 +137,7 @@ struct Effect {
 }
 
 impl Effect {
-    /// What counts for a variant that fails: tiles without tissue only if one of them is decided differently.
+    /// The effect by which layers are ordered; tiles without tissue are included if one of them is decided differently.
     fn counted(self, background: bool) -> f64 {
         if background { self.tiles.max(self.background) } else { self.tiles }
     }

@@ -1,6 +1,7 @@
 //! Checks that no image and no group is in two splits: a test tile that was also trained on proves nothing.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use kiln_tile::Decoder;
 
@@ -23,20 +24,10 @@ pub fn check_leaks(dataset: &Dataset, plan: &SplitPlan, digests: &[ContentDigest
         return Err(DataError::Length { found, of: "assignments", tiles: dataset.len() });
     }
     let leaks = |&(a, b): &(usize, usize)| plan.assignments[a] != plan.assignments[b];
-    let tiles = |(a, b): (usize, usize)| [a, b].map(|index| dataset.entries[index].path.clone());
-    let splits = |(a, b): (usize, usize)| [a, b].map(|index| plan.assignments[index]);
     if let Some((same, pair)) = same_image_pairs(digests).into_iter().find(|(_, pair)| leaks(pair)) {
-        return Err(DataError::ImageInTwoSplits { same, tiles: tiles(pair), splits: splits(pair) });
+        return Err(image_in_two_splits(dataset, plan, same, pair));
     }
-    if plan.is_of_list(dataset) && dataset.groups_are_slides() {
-        // A list that divides slides and states no groups says what its author wants; `divided_slides` counts them.
-        return Ok(());
-    }
-    if let Some(pair) = same_group_pairs(dataset).into_iter().find(leaks) {
-        let group = dataset.entries[pair.0].group.clone().unwrap_or_default();
-        return Err(DataError::GroupInTwoSplits { group, tiles: tiles(pair), splits: splits(pair) });
-    }
-    Ok(())
+    check_groups(dataset, plan, leaks)
 }
 
 /// Checks the tiles of a measurement: none of their images has two labels, and with a `plan`, no image and no group of theirs is
@@ -63,7 +54,6 @@ pub fn check_measured(
     let (indices, digests): (Vec<usize>, Vec<ContentDigests>) = found.into_iter().flatten().unzip();
     let mut is_measured = vec![false; dataset.len()];
     measured.iter().for_each(|index| is_measured[*index] = true);
-    let tiles = |(a, b): (usize, usize)| [a, b].map(|index| dataset.entries[index].path.clone());
     let on_two_sides = |&(a, b): &(usize, usize)| is_measured[a] != is_measured[b];
     let is_blank = |index: usize| dataset.tile(index, &decoder).is_ok_and(|tile| is_blank(&tile));
     for (same, (a, b)) in same_image_pairs(&digests) {
@@ -71,22 +61,36 @@ pub fn check_measured(
         let [first, second] = [a, b].map(|index| &dataset.entries[index].label);
         if first != second && (is_measured[a] || is_measured[b]) && !is_blank(a) {
             let labels = [first, second].map(Clone::clone);
-            return Err(DataError::ConflictingLabels { same, tiles: tiles((a, b)), labels });
+            return Err(DataError::ConflictingLabels { same, tiles: paths(dataset, (a, b)), labels });
         }
         if let Some(plan) = plan.filter(|_| on_two_sides(&(a, b)) && !is_blank(a)) {
-            let splits = [a, b].map(|index| plan.assignments[index]);
-            return Err(DataError::ImageInTwoSplits { same, tiles: tiles((a, b)), splits });
+            return Err(image_in_two_splits(dataset, plan, same, (a, b)));
         }
     }
-    let Some(plan) = plan.filter(|plan| !(plan.is_of_list(dataset) && dataset.groups_are_slides())) else {
+    plan.map_or(Ok(()), |plan| check_groups(dataset, plan, on_two_sides))
+}
+
+/// Refuses a group with two tiles of which `leaks` is true.
+fn check_groups(dataset: &Dataset, plan: &SplitPlan, leaks: impl Fn(&(usize, usize)) -> bool) -> Result<()> {
+    if plan.is_of_list(dataset) && dataset.groups_are_slides() {
+        // A list that divides slides and states no groups says what its author wants; `divided_slides` counts them.
         return Ok(());
-    };
-    if let Some((a, b)) = same_group_pairs(dataset).into_iter().find(on_two_sides) {
-        let group = dataset.entries[a].group.clone().unwrap_or_default();
-        let splits = [a, b].map(|index| plan.assignments[index]);
-        return Err(DataError::GroupInTwoSplits { group, tiles: tiles((a, b)), splits });
     }
-    Ok(())
+    let Some(pair) = same_group_pairs(dataset).into_iter().find(leaks) else { return Ok(()) };
+    let group = dataset.entries[pair.0].group.clone().unwrap_or_default();
+    Err(DataError::GroupInTwoSplits { group, tiles: paths(dataset, pair), splits: splits(plan, pair) })
+}
+
+fn image_in_two_splits(dataset: &Dataset, plan: &SplitPlan, same: &'static str, pair: (usize, usize)) -> DataError {
+    DataError::ImageInTwoSplits { same, tiles: paths(dataset, pair), splits: splits(plan, pair) }
+}
+
+fn paths(dataset: &Dataset, (a, b): (usize, usize)) -> [PathBuf; 2] {
+    [a, b].map(|index| dataset.entries[index].path.clone())
+}
+
+fn splits(plan: &SplitPlan, (a, b): (usize, usize)) -> [Split; 2] {
+    [a, b].map(|index| plan.assignments[index])
 }
 
 /// Number of slides that have tiles in more than one split; 0 for image files. Figures on such a split are too good: tiles of

@@ -64,9 +64,8 @@ impl Run {
     /// # Errors
     /// If the run's list is missing or was changed.
     pub fn seen(&self, digests: &[ContentDigests]) -> Result<Vec<usize>> {
-        let Some(text) = self.seen_list()? else { return Ok(Vec::new()) };
-        let seen: HashSet<&str> = text.lines().collect();
-        let is_seen = |index: &usize| digests[*index].pixels.as_deref().is_some_and(|pixels| seen.contains(pixels));
+        let seen = self.seen_set()?;
+        let is_seen = |index: &usize| digests[*index].pixels.as_ref().is_some_and(|pixels| seen.contains(pixels));
         Ok((0..digests.len()).filter(is_seen).collect())
     }
 
@@ -76,15 +75,22 @@ impl Run {
     /// # Errors
     /// As [`Run::seen`].
     pub fn seen_among(&self, dataset: &Dataset, decoder: &Decoder, indices: &[usize]) -> Result<Vec<usize>> {
-        let Some(text) = self.seen_list()? else { return Ok(Vec::new()) };
-        let seen: HashSet<&str> = text.lines().collect();
+        let seen = self.seen_set()?;
+        if seen.is_empty() {
+            return Ok(Vec::new());
+        }
         let decoder = decoder.with_stain(None);
         let is_seen = |at: usize| {
             let tile = dataset.tile(indices[at], &decoder).ok();
-            Ok::<_, Error>(tile.is_some_and(|tile| seen.contains(tile.sha256().as_str())))
+            Ok::<_, Error>(tile.is_some_and(|tile| seen.contains(&tile.sha256())))
         };
         let found = parallel::try_map(indices.len(), is_seen)?;
         Ok(indices.iter().copied().zip(found).filter_map(|(index, is_seen)| is_seen.then_some(index)).collect())
+    }
+
+    /// The digests of the list; none for a run of an older Kiln.
+    fn seen_set(&self) -> Result<HashSet<String>> {
+        Ok(self.seen_list()?.unwrap_or_default().lines().map(str::to_owned).collect())
     }
 
     /// The lines of the list; `None` for a run of an older Kiln.
