@@ -187,18 +187,18 @@ fn a_list_in_a_linked_folder_leads_to_its_slide() {
 
     let folder = tempfile::tempdir_in(".").unwrap();
     let here = folder.path().strip_prefix(std::env::current_dir().unwrap()).unwrap_or(folder.path()).to_owned();
-    for part in ["work/data", "scratch/deep", "scratch/data", "store"] {
+    for part in ["site/data", "scratch/deep", "scratch/data", "store"] {
         fs::create_dir_all(here.join(part)).unwrap();
     }
-    for file in ["work/data/x.tif", "scratch/data/x.tif", "store/y.tif"] {
+    for file in ["site/data/x.tif", "scratch/data/x.tif", "store/y.tif"] {
         fs::write(here.join(file), file).unwrap();
     }
-    symlink("../scratch/deep", here.join("work/out")).unwrap();
-    symlink("../store", here.join("work/linked")).unwrap();
-    symlink("../../store/y.tif", here.join("work/data/z.tif")).unwrap();
+    symlink("../scratch/deep", here.join("site/out")).unwrap();
+    symlink("../store", here.join("site/linked")).unwrap();
+    symlink("../../store/y.tif", here.join("site/data/z.tif")).unwrap();
     let reference = |slide: &str, list: &str| slide_reference(&here.join(slide), &here.join(list)).unwrap();
-    for slide in ["work/data/x.tif", "work/linked/y.tif", "work/data/z.tif", "work/linked/../store/y.tif"] {
-        for list in ["work/out/tiles.csv", "work/tiles.csv", "scratch/tiles.csv", "new/folder/tiles.csv"] {
+    for slide in ["site/data/x.tif", "site/linked/y.tif", "site/data/z.tif", "site/linked/../store/y.tif"] {
+        for list in ["site/out/tiles.csv", "site/tiles.csv", "scratch/tiles.csv", "new/folder/tiles.csv"] {
             let text = reference(slide, list);
             let list_folder = here.join(list).parent().unwrap().to_owned();
             fs::create_dir_all(&list_folder).unwrap();
@@ -207,9 +207,9 @@ fn a_list_in_a_linked_folder_leads_to_its_slide() {
             assert!(!Path::new(&text).is_absolute(), "{text} in {list}");
         }
     }
-    assert_eq!(reference("work/data/x.tif", "work/out/tiles.csv"), "../../work/data/x.tif");
-    assert_eq!(reference("work/data/z.tif", "work/tiles.csv"), "data/z.tif");
-    assert_eq!(reference("work/linked/y.tif", "work/tiles.csv"), "linked/y.tif");
+    assert_eq!(reference("site/data/x.tif", "site/out/tiles.csv"), "../../site/data/x.tif");
+    assert_eq!(reference("site/data/z.tif", "site/tiles.csv"), "data/z.tif");
+    assert_eq!(reference("site/linked/y.tif", "site/tiles.csv"), "linked/y.tif");
 }
 
 type Details = (Option<String>, Option<String>, Option<u32>, Option<f64>);
