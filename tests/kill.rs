@@ -148,9 +148,13 @@ fn a_training_killed_in_its_second_stage_goes_on_in_it_and_the_bundle_says_how_t
     let folder = scratch();
     let staged = |run: &Path| {
         let mut command = train(fixture, run);
-        for set in
-            ["training.crop=64", "model.classifier_epochs=1", "model.reconstruct=features", "model.stages=[1, 2]"]
-        {
+        for set in [
+            "training.crop=64",
+            "model.classifier_epochs=1",
+            "model.reconstruct=features",
+            "model.stages=[1, 2]",
+            "training.ema_decay=0.9",
+        ] {
             command.args(["--set", set]);
         }
         command

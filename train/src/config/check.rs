@@ -37,6 +37,10 @@ impl Config {
                 training.early_stopping.is_none_or(|stopping| not_negative(stopping.min_delta)),
                 "training.early_stopping.min_delta: must be 0 to 1000000".to_owned(),
             ),
+            (
+                training.ema_decay.is_none_or(|decay| decay > 0.0 && decay < 1.0),
+                "training.ema_decay: must be over 0 and under 1, such as 0.999; null for none".to_owned(),
+            ),
             ((0.0..1.0).contains(&training.label_smoothing), "training.label_smoothing: must be in [0, 1)".to_owned()),
             (
                 (100..=1_000_000).contains(&self.bootstrap_resamples),
@@ -57,6 +61,7 @@ impl Config {
             .or_else(|| common.problem())
             .or_else(|| labels_problem(self.data.normal_classes.as_deref()))
             .or_else(|| self.model_problem())
+            .or_else(|| self.average_problem())
             .or_else(|| self.crop_problem())
             .or_else(|| self.stage_problem())
             .or_else(|| self.data.augmentation.as_ref()?.check().err().map(|error| error.to_string()))
@@ -69,6 +74,12 @@ impl Config {
         let problem =
             || format!("model.classifier_epochs: {alone} of training.epochs={all} leave none for both together");
         (alone >= all).then(problem)
+    }
+
+    fn average_problem(&self) -> Option<String> {
+        let averages = self.training.ema_decay.is_some() && self.model.settings().learns_in_one_pass();
+        let kind = self.model.kind();
+        averages.then(|| format!("training.ema_decay: a {kind} learns in one pass and has no steps to average over"))
     }
 
     fn crop_problem(&self) -> Option<String> {

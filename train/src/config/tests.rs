@@ -39,6 +39,9 @@ fn wrong_values_name_their_key() {
     assert!(problem("name: v\nmodel: {kind: vae, stride: 3}\n", &[]).contains("model.stride"));
     for set in [
         "training.weight_decay=-1",
+        "training.ema_decay=1",
+        "training.ema_decay=0",
+        "training.ema_decay=.nan",
         "training.early_stopping.min_delta=.nan",
         "training.early_stopping.patience=0",
         "training.schedule={kind: cosine, minimum: -3}",
@@ -68,6 +71,7 @@ fn the_side_at_which_a_model_works_is_checked_and_written_only_if_it_is_not_a_ti
     assert_problems(&[
         (SMALL, "model.side=20", "model.side: 20 is not in 32..=256"),
         (transfer, "model.backbone.side=257", "model.backbone.side: 257 is not in 32..=256"),
+        (bank, "training.ema_decay=0.9", "training.ema_decay: a memory_bank learns in one pass"),
         (bank, "model.backbone.side=0", "model.backbone.side: 0 is not in 32..=256"),
         (hybrid, "model.cnn.side=96", "model.cnn.side: must be 256 if the tile is rebuilt"),
         ("name: h\nmodel: {kind: hybrid, reconstruct: features}\n", "model.cnn.side=100", "100 is no multiple of 32"),

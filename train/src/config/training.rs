@@ -30,6 +30,9 @@ pub struct TrainingConfig {
     pub schedule: Schedule,
     /// Adam's weight decay; 0 for none.
     pub weight_decay: f64,
+    /// Part that the exponential moving average of the weights keeps of itself in a step, such as 0.999. Validation, the best
+    /// epoch and the trained model then have the averaged weights; `null` for those of the last step.
+    pub ema_decay: Option<f64>,
     /// Part of the target spread evenly over all classes; 0 for none.
     pub label_smoothing: f32,
     /// The weight of a tile in the loss, by class; `null` for equal weights.
@@ -54,6 +57,7 @@ impl Default for TrainingConfig {
             learning_rate: 0.001,
             schedule: Schedule::default(),
             weight_decay: 0.0,
+            ema_decay: None,
             label_smoothing: 0.0,
             class_weights: None,
             early_stopping: Some(EarlyStopping::default()),

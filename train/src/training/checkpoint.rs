@@ -15,12 +15,21 @@ use crate::model::Zoo;
 use crate::{Error, Result};
 
 const WEIGHTS: &str = "weights.bpk";
+/// The averaged weights, if the configuration asks for them.
+const AVERAGE: &str = "average.bpk";
 const OPTIMIZER: &str = "optimizer.bpk";
 const STATE: &str = "state.json";
 const PREFIX: &str = "step-";
 
-/// Writes the checkpoint of `state` under `folder` and drops older ones.
-pub(crate) fn write(folder: &Path, zoo: &Zoo, optimizer: &ModuleOptimizer, state: &TrainingState) -> Result<()> {
+/// Writes the checkpoint of `state` under `folder` and drops older ones. `averaged`: the model with averaged weights, if the
+/// training has them.
+pub(crate) fn write(
+    folder: &Path,
+    zoo: &Zoo,
+    averaged: Option<&Zoo>,
+    optimizer: &ModuleOptimizer,
+    state: &TrainingState,
+) -> Result<()> {
     let target = folder.join(format!("{PREFIX}{:08}-{:06}-{}", state.step, state.epoch, u8::from(state.finished)));
     if target.exists() {
         return Ok(());
@@ -34,7 +43,9 @@ pub(crate) fn write(folder: &Path, zoo: &Zoo, optimizer: &ModuleOptimizer, state
     let weights = zoo.clone().into_record().into_bytes().map_err(record)?;
     let optimizer = optimizer.into_bytes().map_err(record)?;
     let state_text = serde_json::to_vec_pretty(state).map_err(|error| Error::run(folder, error.to_string()))?;
-    let parts: [(&str, &[u8]); 3] = [(WEIGHTS, &weights), (OPTIMIZER, &optimizer), (STATE, &state_text)];
+    let averaged = averaged.map(|zoo| zoo.clone().into_record().into_bytes()).transpose().map_err(record)?;
+    let mut parts: Vec<(&str, &[u8])> = vec![(WEIGHTS, &weights), (OPTIMIZER, &optimizer), (STATE, &state_text)];
+    parts.extend(averaged.as_ref().map(|bytes| (AVERAGE, &bytes[..])));
     for (name, bytes) in parts {
         let path = staged.path().join(name);
         fs::write(&path, bytes).map_err(Error::io(&path))?;
@@ -61,6 +72,14 @@ pub(crate) fn read(
     let optimizer =
         optimizer.from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|error| broken(&newest, OPTIMIZER, &error))?;
     Ok((zoo, optimizer, Some(state)))
+}
+
+/// The averaged weights of the newest checkpoint under `folder`, loaded into `zoo`.
+pub(crate) fn read_average(folder: &Path, zoo: Zoo) -> Result<Zoo> {
+    match all(folder)?.pop() {
+        Some(newest) => load_weights(&newest.join(AVERAGE), zoo),
+        None => Ok(zoo),
+    }
 }
 
 /// The state of the newest checkpoint under `folder`, if there is one.

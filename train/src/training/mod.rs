@@ -2,6 +2,7 @@
 //! training must give exactly the same weights: the randomness of every step follows from (seed, step) alone, and a
 //! checkpoint holds weights, optimiser, history and early-stopping state together.
 
+mod average;
 mod captions;
 mod checkpoint;
 mod classes;

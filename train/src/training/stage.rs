@@ -76,6 +76,11 @@ impl<'a> Stage<'a> {
         self.state.stage_two.map_or((0, 0), |stage| (stage.epoch, stage.step))
     }
 
+    /// Steps of this stage so far.
+    pub(super) fn steps_done(&self) -> u64 {
+        self.state.step.saturating_sub(self.begin().1)
+    }
+
     /// Epochs of this stage, at most.
     fn epochs(&self) -> u64 {
         let alone = self.config.model.settings().classifier_epochs();
@@ -88,7 +93,7 @@ impl<'a> Stage<'a> {
     /// The factor on the divergence at the next step: grows linearly from 0 over the epochs of its warm-up.
     fn divergence(&self) -> f64 {
         let over = self.config.model.settings().beta_warmup_epochs() * self.steps;
-        let done = self.state.step.saturating_sub(self.begin().1);
+        let done = self.steps_done();
         if done >= over { 1.0 } else { done as f64 / over as f64 }
     }
 }

@@ -9,6 +9,7 @@ use burn::tensor::{Device, Int, Tensor};
 use kiln_files::digest::sha256_file;
 use kiln_tile::SIDE;
 
+use super::average::Average;
 use super::evaluation::validate;
 use super::history::write_history;
 use super::layout::same_file;
@@ -35,6 +36,7 @@ pub(super) struct Trainer<'a> {
     device: Device,
     pub(super) inference: Device,
     optimizer: ModuleOptimizer,
+    average: Option<Average>,
     pub(super) state: TrainingState,
     train: Source,
     val: Source,
@@ -49,8 +51,8 @@ impl<'a> Trainer<'a> {
         let inference = config.training.device.open()?;
         let device = inference.clone().autodiff();
         let zoo = Zoo::new(&config.model, prepared.classes.names.len(), prepared.seed(Purpose::Weights, 0), &device);
-        let (mut zoo, optimizer, state) =
-            checkpoint::read(&layout.checkpoints(), zoo, adam(config.training.weight_decay))?;
+        let saved = checkpoint::read(&layout.checkpoints(), zoo, adam(config.training.weight_decay))?;
+        let (mut zoo, optimizer, state) = saved;
         let resumed_at = state.as_ref().map(|state| state.step);
         let mut state = state.unwrap_or_default();
         let before = std::mem::replace(&mut state.data_sha256, prepared.data_sha256.clone());
@@ -67,11 +69,29 @@ impl<'a> Trainer<'a> {
         let (train, val, features) = start::sources(prepared, &zoo, &inference, began.as_deref(), observer)?;
         state.features = features.or(state.features);
         let class_weights = prepared.class_weights()?;
-        let trainer =
-            Self { prepared, layout, device, inference, optimizer, state, train, val, class_weights, resumed_at };
         if resumed_at.is_none() {
-            zoo = start::standardised(zoo, &trainer.train, &trainer.device)?;
+            zoo = start::standardised(zoo, &train, &device)?;
         }
+        let average = match config.training.ema_decay {
+            Some(decay) if resumed_at.is_some() => {
+                Some(Average::new(decay, &checkpoint::read_average(&layout.checkpoints(), zoo.clone())?))
+            }
+            Some(decay) => Some(Average::new(decay, &zoo)),
+            None => None,
+        };
+        let trainer = Self {
+            prepared,
+            layout,
+            device,
+            inference,
+            optimizer,
+            average,
+            state,
+            train,
+            val,
+            class_weights,
+            resumed_at,
+        };
         Ok((trainer, zoo))
     }
 
@@ -99,6 +119,10 @@ impl<'a> Trainer<'a> {
             let loss;
             (zoo, loss) = self.step(zoo, batch?)?;
             self.state.step += 1;
+            if let Some(average) = &mut self.average {
+                let steps = Stage::new(&self.prepared.config, &self.state, steps).steps_done();
+                average.add(&zoo, steps);
+            }
             self.state.step_of_epoch += 1;
             self.state.loss_sum += loss;
             self.state.seconds += ticked.elapsed().as_secs_f64();
@@ -189,20 +213,31 @@ impl<'a> Trainer<'a> {
     /// The best epoch of stage one, with a fresh optimiser.
     fn begin_stage_two(&mut self, zoo: Zoo, observer: &mut dyn Observer) -> Result<Zoo> {
         let zoo = checkpoint::load_weights(&self.layout.best(), zoo)?;
-        self.optimizer = adam(self.prepared.config.training.weight_decay);
+        let training = &self.prepared.config.training;
+        self.optimizer = adam(training.weight_decay);
+        self.average = training.ema_decay.map(|decay| Average::new(decay, &zoo));
         observer.event(&Event::StageTwo { from: self.state.best_epoch });
         self.state.begin_stage_two();
         Ok(zoo)
     }
 
-    /// The model in inference mode, with batch normalisation recalibrated on the first batches of the epoch that is closing.
+    /// The model to validate and to keep: in inference mode, with averaged weights if the configuration asks for them, and
+    /// with batch normalisation recalibrated on the first batches of the epoch that is closing.
     /// The training model keeps its running figures.
     fn recalibrated(&self, zoo: &Zoo) -> Result<Zoo> {
         let batches = self.train.epoch(self.state.epoch, 0).take(RECALIBRATION_BATCHES.min(self.steps()));
-        zoo.valid().recalibrated(batches.map(|batch| match batch?.input {
+        self.averaged(zoo).recalibrated(batches.map(|batch| match batch?.input {
             Input::Pixels { pixels, side } => Ok(self.tiles(pixels, side, &self.inference)),
             Input::Features(_) => Err(no_features()),
         }))
+    }
+
+    /// The model in inference mode, with the averaged weights if there are any.
+    fn averaged(&self, zoo: &Zoo) -> Zoo {
+        match &self.average {
+            Some(average) => average.applied(zoo.valid()),
+            None => zoo.valid(),
+        }
     }
 
     /// One optimiser step; returns the loss before it. Takes the model, so that its weights can change in place.
@@ -261,6 +296,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn checkpoint(&self, zoo: &Zoo) -> Result<()> {
-        checkpoint::write(&self.layout.checkpoints(), zoo, &self.optimizer, &self.state)
+        let averaged = self.average.as_ref().map(|average| average.applied(zoo.valid()));
+        checkpoint::write(&self.layout.checkpoints(), zoo, averaged.as_ref(), &self.optimizer, &self.state)
     }
 }
