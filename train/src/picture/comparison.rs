@@ -58,7 +58,9 @@ pub fn compared_curves(models: &[ComparedScores<'_>]) -> Result<Picture, Picture
         let means = shown.iter().enumerate().map(curve).collect::<Result<Vec<_>, _>>()?;
         Ok(means.into_iter().map(|(number, points)| Curve { name: &shown[number].name, points, number }).collect())
     };
-    let (roc, pr) = (of(roc_at)?, of(pr_at)?);
+    let (mut roc, pr) = (of(roc_at)?, of(pr_at)?);
+    // At a rate of 0 the mean is above 0 if the highest scores are anomalous.
+    roc.iter_mut().for_each(|curve| curve.points.insert(0, (0.0, 0.0)));
     let mut canvas = Canvas::new(2 * PANEL, HEIGHT)?;
     canvas.draw(|root| {
         let panels = root.split_evenly((1, 2));
@@ -70,17 +72,21 @@ pub fn compared_curves(models: &[ComparedScores<'_>]) -> Result<Picture, Picture
     canvas.finish(2)
 }
 
-/// The highest true-positive rate at or below each false-positive rate.
+/// The true-positive rate at each false-positive rate: the highest at the rate itself, and between two points of the curve that
+/// on the line between them, which is the expectation of tiles with equal scores in any order.
 fn roc_at(scored: &[Scored]) -> Points {
     let curve = roc_curve(scored)?;
     let at = |rate: f64| {
-        let reached = curve.iter().take_while(|point| point.false_positive_rate <= rate + 1e-12);
-        reached.last().map_or(0.0, |point| point.true_positive_rate)
+        let after = curve.partition_point(|point| point.false_positive_rate <= rate + 1e-12);
+        let Some(before) = after.checked_sub(1).map(|before| curve[before]) else { return 0.0 };
+        let Some(next) = curve.get(after) else { return before.true_positive_rate };
+        let part = (rate - before.false_positive_rate) / (next.false_positive_rate - before.false_positive_rate);
+        before.true_positive_rate + part.max(0.0) * (next.true_positive_rate - before.true_positive_rate)
     };
     Ok(grid().map(|rate| (rate, at(rate))).collect())
 }
 
-/// The precision of the first threshold that reaches each recall.
+/// The precision of the first threshold that reaches each recall, without interpolation, as in average precision.
 fn pr_at(scored: &[Scored]) -> Points {
     let curve = pr_curve(scored)?;
     let at = |recall: f64| {
@@ -131,5 +137,37 @@ impl Curve<'_> {
                 .legend(move |(x, y)| DashedPathElement::new([(x, y), (x + 50, y)], dash, dash, stroke));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// 20 tiles, every second one anomalous.
+    fn scored(score: impl Fn(usize) -> f64) -> Vec<Scored> {
+        (0..20).map(|at| Scored { score: score(at), anomalous: at % 2 == 1, group: at.to_string() }).collect()
+    }
+
+    fn is_about(points: &[(f64, f64)], expected: impl Fn(f64) -> f64) -> bool {
+        points.iter().all(|(rate, value)| (value - expected(*rate)).abs() < 1e-9)
+    }
+
+    #[test]
+    fn tiles_of_equal_scores_are_a_line_of_the_roc_curve() {
+        let (same, reverse) = (scored(|_| 0.5), scored(|at| if at % 2 == 1 { 0.0 } else { 1.0 }));
+        assert!(is_about(&roc_at(&same).unwrap(), |rate| rate), "one score for all tiles is chance");
+        assert!(is_about(&roc_at(&reverse).unwrap(), |rate| if rate < 1.0 { 0.0 } else { 1.0 }));
+        assert!(is_about(&roc_at(&scored(|at| (at % 2) as f64)).unwrap(), |_| 1.0));
+        // The upper half of both classes is one score, the lower half another.
+        assert!(is_about(&roc_at(&scored(|at| (at / 10) as f64)).unwrap(), |rate| rate));
+        assert!(is_about(&mean(&[&same, &reverse], roc_at).unwrap()[..STEPS], |rate| rate / 2.0));
+    }
+
+    #[test]
+    fn tiles_of_equal_scores_are_a_step_of_the_precision_recall_curve() {
+        assert!(is_about(&pr_at(&scored(|_| 0.5)).unwrap(), |_| 0.5));
+        assert!(is_about(&pr_at(&scored(|at| (at % 2) as f64)).unwrap(), |_| 1.0));
     }
 }
