@@ -7,7 +7,7 @@ use super::layout::StudyLayout;
 use super::markdown;
 use super::results::{Measured, Results, Role};
 use super::summary::{facts, summary};
-use super::tables::{Table, metric_tables, time_table, training_tables};
+use super::tables::{Table, metric_tables, seconds, time_table, training_tables};
 use super::times::Times;
 use crate::metrics::Interval;
 use crate::picture::{ComparedScores, Cost, compared_curves, interval_rows, quality_by_cost};
@@ -136,7 +136,8 @@ fn costs(results: &Results, times: &Times) -> Result<Option<Figure>> {
         title: "AUROC and time".to_owned(),
         alternative: "AUROC of each model over its training time and its inference time".to_owned(),
         caption: best.map_or_else(String::new, |best| {
-            format!("Best: {} with {} after {:.0} s per training.", best.name, best.auroc, best.training_s)
+            let time = seconds(best.training_s);
+            format!("Best: {} with {} after {time} s per training, features included.", best.name, best.auroc)
         }),
         picture: quality_by_cost(&costs)?,
     }))

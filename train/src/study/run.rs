@@ -255,7 +255,7 @@ impl Work<'_, '_> {
             .ok_or_else(|| config_error("search", "no trial finished; allow more epochs or other values".to_owned()))?;
         let tuned = base.tuned(&proposed[best]);
         let tuned = self.variant(&tuned, &records[best..=best])?;
-        let seconds = records.iter().map(|record| record.time.training_s).sum();
+        let seconds = records.iter().map(|record| record.time.total_s()).sum();
         let trials = records.iter().zip(proposed).map(|(record, set)| SearchTrial {
             set,
             val_auroc: record.best_val_auroc(),

@@ -199,7 +199,8 @@ pub(super) fn time_table(times: &Times) -> Option<Table> {
     let row = |entry: &super::times::EntryTimes| {
         vec![
             entry.name.clone(),
-            format!("{:.1}", entry.training_s),
+            seconds(entry.training_s),
+            entry.features_s.map_or_else(String::new, seconds),
             entry.inference_ms.map_or_else(String::new, |time| format!("{time:.2}")),
         ]
     };
@@ -208,10 +209,17 @@ pub(super) fn time_table(times: &Times) -> Option<Table> {
         columns: vec![
             "model",
             "seconds per training",
+            "of these for features (computed once and shared)",
             "milliseconds per tile (burn on the training's device, decoding included)",
         ],
         rows: times.entries.iter().map(row).collect(),
     })
+}
+
+/// Seconds with a decimal, and with two digits below one.
+pub(super) fn seconds(time: f64) -> String {
+    let decimals = if time > 0.0 && time < 1.0 { 1 - time.log10().floor() as i32 } else { 1 };
+    format!("{time:.*}", usize::try_from(decimals).unwrap_or(1))
 }
 
 fn number(value: f64) -> String {

@@ -63,6 +63,9 @@ pub(super) struct Tested {
 pub(super) struct TrialTime {
     /// Total seconds of all epochs, validation included.
     pub(super) training_s: f64,
+    /// Seconds that computing the features of a frozen backbone takes before the first epoch, cached or not.
+    #[serde(default)]
+    pub(super) features_s: Option<f64>,
     /// Milliseconds per test tile with burn on the training's device, decoding included.
     pub(super) inference_ms: Option<f64>,
 }
@@ -97,11 +100,11 @@ pub(super) fn run(
     };
     let record = match train_unless_stopped(&request, observer) {
         Ok(Outcome::Finished(run)) => finished(&run, tiles.dataset, spec)?,
-        Ok(Outcome::Stopped(history)) => record(spec, &history, None, None),
+        Ok(Outcome::Stopped(history)) => record(spec, &history, features_s(&request.out)?, None, None),
         Err(Error::Diverged { .. }) if spec.may_diverge => {
             let layout = Layout::new(&request.out);
             let history = if layout.history().is_file() { read_history(&layout)? } else { Vec::new() };
-            record(spec, &history, None, None)
+            record(spec, &history, features_s(&request.out)?, None, None)
         }
         Err(error) => return Err(error),
     };
@@ -206,10 +209,21 @@ fn finished(run: &Run, dataset: &Arc<Dataset>, spec: &TrialSpec) -> Result<Trial
         probabilities: !model.learns_from_normal_only() && scores.iter().copied().all(is_probability),
         scores,
     };
-    Ok(record(spec, &run.history()?, Some(tested), Some(inference_ms)))
+    Ok(record(spec, &run.history()?, run.facts.features_s, Some(tested), Some(inference_ms)))
 }
 
-fn record(spec: &TrialSpec, history: &[EpochRecord], tested: Option<Tested>, inference_ms: Option<f64>) -> TrialRecord {
+/// Seconds for the features of an unfinished training.
+fn features_s(run: &Path) -> Result<Option<f64>> {
+    Ok(run_state(&Layout::new(run).checkpoints())?.and_then(|state| state.features_s))
+}
+
+fn record(
+    spec: &TrialSpec,
+    history: &[EpochRecord],
+    features_s: Option<f64>,
+    tested: Option<Tested>,
+    inference_ms: Option<f64>,
+) -> TrialRecord {
     let training_s = history.iter().map(|record| record.seconds).sum();
     TrialRecord {
         id: spec.id.clone(),
@@ -217,7 +231,14 @@ fn record(spec: &TrialSpec, history: &[EpochRecord], tested: Option<Tested>, inf
         fold: spec.fold,
         val_auroc: curve(history),
         tested,
-        time: TrialTime { training_s, inference_ms },
+        time: TrialTime { training_s, features_s, inference_ms },
+    }
+}
+
+impl TrialTime {
+    /// Seconds of the whole training, features included.
+    pub(super) fn total_s(&self) -> f64 {
+        self.training_s + self.features_s.unwrap_or(0.0)
     }
 }
 

@@ -39,6 +39,10 @@ pub struct RunFacts {
     /// from tiles, and in a run of an older Kiln.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<String>,
+    /// Seconds that computing the features of training and validation tiles took, in this training or in the one that cached
+    /// them. Missing unless they were computed once before the first step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features_s: Option<f64>,
     /// The rule of a score that was fitted after training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<ScoreRule>,

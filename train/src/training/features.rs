@@ -1,10 +1,12 @@
 //! Features of tiles by a frozen backbone, computed once and kept in the user's cache, so that a second training on the
 //! same tiles (another seed, another split, another head) computes none. A vector is named by the digest of the tile's
-//! pixels, its file by a digest of all its other inputs; missing or damaged vectors are computed again.
+//! pixels, its file by a digest of all its other inputs; missing or damaged vectors are computed again. A file has the time
+//! that its vectors took, so that a training which finds them can state what they cost.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use burn::module::Module;
 use kiln_files::digest::sha256_hex;
@@ -39,7 +41,19 @@ type View<'a> = Option<(&'a Augmentation, u64)>;
 #[derive(Debug)]
 pub(crate) struct FeatureTable {
     views: Vec<BTreeMap<usize, Vec<f32>>>,
+    /// Seconds that computing the vectors took, now or when they were cached; `None` if an older Kiln cached them.
+    pub(crate) seconds: Option<f64>,
 }
+
+/// A cache file: vectors by name, and the mean seconds that one took, if that is known.
+#[derive(Debug, Default)]
+struct Cached {
+    rows: HashMap<String, Vec<f32>>,
+    seconds_per_tile: Option<f64>,
+}
+
+/// Key of [`Cached::seconds_per_tile`] in a cache file.
+const SECONDS: &str = "seconds_per_tile";
 
 impl FeatureTable {
     /// Number of variations of each tile, at least 1.
@@ -72,33 +86,37 @@ impl Extractor<'_> {
         };
         let backbone = self.backbone_digest()?;
         let tables = views.into_iter().map(|view| self.view(indices, view, &backbone, observer));
-        Ok(FeatureTable { views: tables.collect::<Result<_>>()? })
+        let (views, seconds): (Vec<_>, Vec<_>) = tables.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        Ok(FeatureTable { views, seconds: seconds.into_iter().sum() })
     }
 
+    /// The vectors of a view, and the seconds that computing them took.
     fn view(
         &mut self,
         indices: &[usize],
         view: View<'_>,
         backbone: &str,
         observer: &mut dyn Observer,
-    ) -> Result<BTreeMap<usize, Vec<f32>>> {
+    ) -> Result<(BTreeMap<usize, Vec<f32>>, Option<f64>)> {
         let file = self.file(view, backbone)?;
         let mut known = file.as_deref().map(read).unwrap_or_default();
         let missing: Vec<usize> =
-            indices.iter().copied().filter(|index| !known.contains_key(self.tiles.name(*index))).collect();
-        let mut done = 0;
+            indices.iter().copied().filter(|index| !known.rows.contains_key(self.tiles.name(*index))).collect();
+        let (mut done, before, started) = (0, known.rows.len(), Instant::now());
         for chunk in missing.chunks(self.choice.batch().max(1)) {
             observer.event(&Event::Features { done, tiles: missing.len() });
             for (index, row) in chunk.iter().zip(self.compute(chunk, view)?) {
-                known.insert(self.tiles.name(*index).to_owned(), row);
+                known.rows.insert(self.tiles.name(*index).to_owned(), row);
             }
             done += chunk.len();
         }
-        if let Some(file) = file.filter(|_| !missing.is_empty()) {
-            write(&file, &known)?;
+        if !missing.is_empty() {
+            known.add_time(before, started.elapsed().as_secs_f64(), missing.len());
+            file.map_or(Ok(()), |file| write(&file, &known))?;
         }
-        let row = |index: &usize| known.get(self.tiles.name(*index)).map(|row| (*index, row.clone()));
-        Ok(indices.iter().filter_map(row).collect())
+        let row = |index: &usize| known.rows.get(self.tiles.name(*index)).map(|row| (*index, row.clone()));
+        let seconds = known.seconds_per_tile.map(|seconds| seconds * indices.len() as f64);
+        Ok((indices.iter().filter_map(row).collect(), seconds))
     }
 
     fn compute(&mut self, indices: &[usize], view: View<'_>) -> Result<Vec<Vec<f32>>> {
@@ -153,22 +171,63 @@ impl FeatureTiles<'_> {
     }
 }
 
-/// Vectors by name; none if the file is missing or damaged.
-fn read(file: &Path) -> HashMap<String, Vec<f32>> {
-    let Ok(bytes) = fs::read(file) else { return HashMap::new() };
-    let Ok(tensors) = SafeTensors::deserialize(&bytes) else { return HashMap::new() };
-    let float = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    let rows = tensors.iter().filter(|(_, tensor)| tensor.dtype() == Dtype::F32);
-    rows.map(|(name, tensor)| (name.to_owned(), tensor.data().chunks_exact(4).map(float).collect())).collect()
+impl Cached {
+    /// Adds the time of `tiles` further vectors to that of those `before`.
+    fn add_time(&mut self, before: usize, seconds: f64, tiles: usize) {
+        let (known, further) = (self.seconds_per_tile.map_or(0.0, |_| before as f64), tiles as f64);
+        let total = self.seconds_per_tile.unwrap_or(0.0) * known + seconds;
+        self.seconds_per_tile = Some(total / (known + further));
+    }
 }
 
-fn write(file: &Path, rows: &HashMap<String, Vec<f32>>) -> Result<()> {
+/// Vectors by name; none if the file is missing or damaged.
+fn read(file: &Path) -> Cached {
+    let Ok(bytes) = fs::read(file) else { return Cached::default() };
+    let Ok(tensors) = SafeTensors::deserialize(&bytes) else { return Cached::default() };
+    let seconds = || SafeTensors::read_metadata(&bytes).ok()?.1.metadata().as_ref()?.get(SECONDS)?.parse::<f64>().ok();
+    let float = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    let rows = tensors.iter().filter(|(_, tensor)| tensor.dtype() == Dtype::F32);
+    let rows =
+        rows.map(|(name, tensor)| (name.to_owned(), tensor.data().chunks_exact(4).map(float).collect())).collect();
+    Cached { rows, seconds_per_tile: seconds().filter(|seconds| seconds.is_finite() && *seconds >= 0.0) }
+}
+
+fn write(file: &Path, cached: &Cached) -> Result<()> {
     let failed = |error: safetensors::SafeTensorError| Error::run(file, error.to_string());
-    let bytes: BTreeMap<&String, Vec<u8>> =
-        rows.iter().map(|(name, row)| (name, row.iter().flat_map(|value| value.to_le_bytes()).collect())).collect();
+    let bytes: BTreeMap<&String, Vec<u8>> = cached
+        .rows
+        .iter()
+        .map(|(name, row)| (name, row.iter().flat_map(|value| value.to_le_bytes()).collect()))
+        .collect();
     let views =
         bytes.iter().map(|(name, bytes)| Ok((*name, TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes)?)));
     let views = views.collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?;
-    let file_bytes = safetensors::serialize(views, None).map_err(failed)?;
+    let seconds = cached.seconds_per_tile.map(|seconds| HashMap::from([(SECONDS.to_owned(), seconds.to_string())]));
+    let file_bytes = safetensors::serialize(views, seconds).map_err(failed)?;
     publish::write_file(file, &file_bytes).map_err(Error::io(file))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_cache_file_keeps_vectors_and_the_time_that_they_took() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("features.safetensors");
+        let mut cached = Cached { rows: HashMap::from([("a".to_owned(), vec![1.0, 2.0])]), seconds_per_tile: None };
+        write(&file, &cached).unwrap();
+        let old = read(&file);
+        assert_eq!((old.rows.len(), old.seconds_per_tile), (1, None), "an older Kiln measured no time");
+        cached.add_time(1, 4.0, 2);
+        assert_eq!(cached.seconds_per_tile, Some(2.0));
+        cached.add_time(3, 4.0, 2);
+        assert_eq!(cached.seconds_per_tile, Some(2.0));
+        cached.add_time(5, 0.0, 5);
+        write(&file, &cached).unwrap();
+        let new = read(&file);
+        assert_eq!((new.rows, new.seconds_per_tile), (cached.rows, Some(1.0)));
+    }
 }

@@ -121,6 +121,7 @@ fn facts(
         weights_sha256,
         backbone_sha256: state.backbone_sha256.clone(),
         features: state.features.clone(),
+        features_s: state.features_s,
         score,
         stain_normalisation: prepared.stain,
         colour_clusters: None,

@@ -71,6 +71,16 @@ impl From<TileBatch> for Batch {
     }
 }
 
+impl Source {
+    /// Seconds that computing the features took, now or when they were cached; `None` for tiles, or if that is unknown.
+    pub(super) fn feature_seconds(&self) -> Option<f64> {
+        match self {
+            Self::Features(loader) => loader.table.seconds,
+            Self::Tiles(_) => None,
+        }
+    }
+}
+
 /// The error of features for a model that takes none. Features are made only for models that do.
 pub(crate) fn no_features() -> Error {
     Error::Config { origin: "model".to_owned(), reason: "this model does not learn from features".to_owned() }

@@ -41,6 +41,9 @@ pub(crate) struct TrainingState {
     /// Kiln, which used burn.
     #[serde(default)]
     pub(crate) features: Option<String>,
+    /// Seconds that computing the features of a frozen backbone took, now or when they were cached; missing without them.
+    #[serde(default)]
+    pub(crate) features_s: Option<f64>,
     /// Beginning of stage two; `None` before it.
     #[serde(default)]
     pub(crate) stage_two: Option<StageTwo>,

@@ -68,6 +68,7 @@ impl<'a> Trainer<'a> {
         let began = resumed_at.map(|_| state.features.clone().unwrap_or_default());
         let (train, val, features) = start::sources(prepared, &zoo, &inference, began.as_deref(), observer)?;
         state.features = features.or(state.features);
+        state.features_s = train.feature_seconds().zip(val.feature_seconds()).map(|(train, val)| train + val);
         let class_weights = prepared.class_weights()?;
         if resumed_at.is_none() {
             zoo = start::standardised(zoo, &train, &device)?;
