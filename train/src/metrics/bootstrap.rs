@@ -1,4 +1,5 @@
-//! Percentile intervals by resampling whole groups with replacement (Efron and Tibshirani 1993, chapters 8 and 13).
+//! Percentile intervals by resampling whole groups with replacement (Efron and Tibshirani 1993, chapters 8 and 13). Those of
+//! figures that repeated tiles bias are centred on the figure. Every interval contains its figure.
 //! Tiles of one slide are correlated, so resampling tiles would give intervals that are too narrow. Each resample has its
 //! own random stream, so the result does not depend on the number of threads.
 
@@ -24,9 +25,9 @@ const DRAWS: usize = 64;
 pub struct Interval {
     /// The metric on all tiles.
     pub value: f64,
-    /// 2.5th percentile over the resamples.
+    /// 2.5th percentile over the resamples, centred for average precision and calibration error.
     pub low: f64,
-    /// 97.5th percentile over the resamples.
+    /// 97.5th percentile over the resamples, centred likewise.
     pub high: f64,
 }
 
@@ -132,13 +133,26 @@ impl Bootstrap {
 
 impl Interval {
     /// The percentile interval. Without resamples the spread is unknown, and the interval is the whole `range`.
-    pub(super) fn from_resamples(value: f64, mut resampled: Vec<f64>, range: (f64, f64)) -> Self {
+    pub(super) fn from_resamples(value: f64, resampled: Vec<f64>, range: (f64, f64)) -> Self {
+        Self::around(value, resampled, range, |_| 0.0)
+    }
+
+    /// The percentile interval, moved until the median of the resamples is the value, within `range`. For average precision and
+    /// calibration error: a resample repeats tiles, which moves both up, often beyond the value on all tiles. The bias-corrected
+    /// percentile interval (Efron 1987) would move further up, because it assumes that the value has the bias too.
+    pub(super) fn centred(value: f64, resampled: Vec<f64>, range: (f64, f64)) -> Self {
+        Self::around(value, resampled, range, |sorted| value - percentile(sorted, 0.5))
+    }
+
+    /// The percentile interval of the resamples after a shift, within `range`. It contains the value.
+    fn around(value: f64, mut resampled: Vec<f64>, range: (f64, f64), shift: impl Fn(&[f64]) -> f64) -> Self {
         if resampled.is_empty() {
             return Self { value, low: range.0, high: range.1 };
         }
         resampled.sort_by(f64::total_cmp);
-        let tail = (1.0 - LEVEL) / 2.0;
-        Self { value, low: percentile(&resampled, tail), high: percentile(&resampled, 1.0 - tail) }
+        let (tail, shift) = ((1.0 - LEVEL) / 2.0, shift(&resampled));
+        let at = |share: f64| (percentile(&resampled, share) + shift).clamp(range.0, range.1);
+        Self { value, low: at(tail).min(value), high: at(1.0 - tail).max(value) }
     }
 }
 
@@ -147,4 +161,35 @@ fn percentile(sorted: &[f64], share: f64) -> f64 {
     let at = share * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
     below + (above - below) * at.fract()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RANGE: (f64, f64) = (0.0, 1.0);
+
+    #[test]
+    fn an_interval_contains_its_value_wherever_the_resamples_are() {
+        for value in [0.0, 0.1, 0.347, 0.9, 1.0] {
+            for offset in [-0.3, -0.01, 0.0, 0.01, 0.3] {
+                let resampled = || (0..200).map(|at| (0.5 + offset + f64::from(at) / 2000.0).min(1.0)).collect();
+                for found in
+                    [Interval::from_resamples(value, resampled(), RANGE), Interval::centred(value, resampled(), RANGE)]
+                {
+                    assert!(found.low <= value && value <= found.high, "{found:?}");
+                    assert!(found.low >= 0.0 && found.high <= 1.0, "{found:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_centred_interval_has_the_width_of_the_percentiles_on_both_sides_of_the_value() {
+        let found = Interval::centred(0.3, (0..=1000).map(|at| 0.4 + f64::from(at) / 10_000.0).collect(), RANGE);
+        assert!((found.low - 0.2525).abs() < 1e-9 && (found.high - 0.3475).abs() < 1e-9, "{found:?}");
+        let at_the_end = Interval::centred(0.01, (0..=1000).map(|at| f64::from(at) / 10_000.0).collect(), RANGE);
+        assert!(at_the_end.low == 0.0 && (at_the_end.high - 0.0575).abs() < 1e-9, "{at_the_end:?}");
+        assert_eq!(Interval::centred(0.3, Vec::new(), RANGE), Interval { value: 0.3, low: 0.0, high: 1.0 });
+    }
 }

@@ -170,7 +170,8 @@ struct Resample {
 
 /// Computes all metrics of scored tiles at a threshold, and compares them with a baseline's scores of the same tiles.
 ///
-/// Intervals are 95 % percentile intervals over whole groups. If a class is in one group only, groups cannot be
+/// Intervals are 95 % percentile intervals over whole groups, those of average precision and calibration error centred on the
+/// figure. If a class is in one group only, groups cannot be
 /// resampled: the spread is unknown, and every interval is its whole range. `intervals.caution` reports this, and also
 /// intervals that are likely too narrow because of few groups or errors.
 ///
@@ -290,7 +291,7 @@ impl Resamples {
             anomalous: scored.iter().filter(|tile| tile.anomalous).count(),
             groups: groups.len(),
             auroc: self.share(|values| values.auroc),
-            aupr: self.share(|values| values.aupr),
+            aupr: Interval::centred(self.all.values.aupr, self.of_values(|values| values.aupr), (0.0, 1.0)),
             accuracy: self.share(|values| values.decisions.accuracy()),
             precision: self.share(|values| values.decisions.precision()),
             recall: self.share(|values| values.decisions.recall()),
@@ -336,8 +337,13 @@ impl Resamples {
     }
 
     fn calibration(&self) -> Option<Calibration> {
-        let part = |at: usize| self.interval((0.0, 1.0), move |all| Some(all.values.calibration?[at]));
-        Some(Calibration { brier: part(0)?, ece: part(1)?, bins: self.bins.clone() })
+        let [_, ece] = self.all.values.calibration?;
+        let part = |values: &Values, at: usize| values.calibration.map_or(0.0, |calibration| calibration[at]);
+        Some(Calibration {
+            brier: self.share(|values| part(values, 0)),
+            ece: Interval::centred(ece, self.of_values(|values| part(values, 1)), (0.0, 1.0)),
+            bins: self.bins.clone(),
+        })
     }
 
     fn reconstruction(&self) -> Option<Reconstruction> {
@@ -346,8 +352,11 @@ impl Resamples {
     }
 
     fn share(&self, of: impl Fn(&Values) -> f64) -> Interval {
-        let resampled = self.resampled.iter().map(|one| of(&one.values)).collect();
-        Interval::from_resamples(of(&self.all.values), resampled, (0.0, 1.0))
+        Interval::from_resamples(of(&self.all.values), self.of_values(&of), (0.0, 1.0))
+    }
+
+    fn of_values(&self, of: impl Fn(&Values) -> f64) -> Vec<f64> {
+        self.resampled.iter().map(|one| of(&one.values)).collect()
     }
 
     fn interval(&self, range: (f64, f64), of: impl Fn(&Resample) -> Option<f64>) -> Option<Interval> {

@@ -147,15 +147,16 @@ pub fn summarise(trials: &[Trial], bootstrap: Bootstrap) -> Result<Summary, Metr
         let values = of_fold(number, &|_| 1);
         all.iter_mut().zip(values).for_each(|(sum, value)| *sum += fold.share * value);
     }
-    let interval =
-        |at: usize| Interval::from_resamples(all[at], resampled.iter().map(|rates| rates[at]).collect(), (0.0, 1.0));
+    let drawn = |at: usize| resampled.iter().map(|rates| rates[at]).collect();
+    let interval = |at: usize| Interval::from_resamples(all[at], drawn(at), (0.0, 1.0));
+    let centred = |at: usize| Interval::centred(all[at], drawn(at), (0.0, 1.0));
     Ok(Summary {
         trials: trials.len(),
         n: folds.iter().map(|fold| fold.trials[0].scored.len()).sum(),
         groups: folds.iter().map(|fold| fold.groups.len()).sum(),
         auroc: interval(0),
         auroc_sd: over_seeds(&folds, &evaluators),
-        aupr: interval(1),
+        aupr: centred(1),
         accuracy: interval(2),
         precision: interval(3),
         recall: interval(4),
@@ -164,7 +165,7 @@ pub fn summarise(trials: &[Trial], bootstrap: Bootstrap) -> Result<Summary, Metr
         tpr_at_1_percent_fpr: interval(7),
         tpr_at_5_percent_fpr: interval(8),
         brier: probabilities.then(|| interval(9)),
-        ece: probabilities.then(|| interval(10)),
+        ece: probabilities.then(|| centred(10)),
         caution: caution(&folds),
     })
 }

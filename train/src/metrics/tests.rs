@@ -59,11 +59,36 @@ fn threshold_figures_equal_those_of_scikit_learn() {
 fn intervals_agree_with_those_that_numpy_draws_over_groups() {
     let metrics = measure(&tiles(), 0.625, None, Bootstrap { resamples: 20_000, seed: 3 }).unwrap();
     // Different random numbers: the standard error of a 2.5 % percentile over 20,000 draws is below 0.001 here.
+    // The percentiles of average precision are 0.53226 and 0.73054, and its median is 0.00440 above the value.
     for (found, low, high) in
-        [(metrics.auroc, 0.651_25, 0.801_33), (metrics.aupr, 0.532_26, 0.730_54), (metrics.f1, 0.409_62, 0.605_26)]
+        [(metrics.auroc, 0.651_25, 0.801_33), (metrics.aupr, 0.527_86, 0.726_14), (metrics.f1, 0.409_62, 0.605_26)]
     {
         close(found.low, low, 0.004);
         close(found.high, high, 0.004);
+    }
+}
+
+#[test]
+fn intervals_contain_their_figures_on_tiles_of_any_kind() {
+    let bootstrap = Bootstrap { resamples: 100, seed: 0 };
+    for seed in 0..30 {
+        let draws = draws(150, seed + 1);
+        let tile = |at: usize| Scored {
+            score: (draws[3 * at] % 1000) as f64 / 1000.0 * if seed % 2 == 0 { 1.0 } else { 0.4 },
+            anomalous: if at < 4 { at % 2 == 0 } else { draws[3 * at + 1].is_multiple_of(2 + seed % 4) },
+            group: if at < 4 { at.to_string() } else { (draws[3 * at + 2] % 12).to_string() },
+        };
+        let tiles: Vec<Scored> = (0..50).map(tile).collect();
+        let options = MeasureOptions { probabilities: true, ..MeasureOptions::new(0.5, bootstrap) };
+        let metrics = measure_with(&tiles, &options).unwrap();
+        let trial = Trial { fold: 0, seed, scored: tiles, threshold: 0.5, probabilities: true };
+        let (summary, calibration) = (summarise(&[trial], bootstrap).unwrap(), metrics.calibration.unwrap());
+        let tpr = [metrics.tpr_at_1_percent_fpr, metrics.tpr_at_5_percent_fpr].into_iter().flatten();
+        let figures = [metrics.auroc, metrics.aupr, metrics.f1, metrics.precision, calibration.brier, calibration.ece];
+        for found in figures.into_iter().chain(tpr).chain([summary.aupr]).chain(summary.ece) {
+            assert!(found.low <= found.value && found.value <= found.high, "{found:?} of seed {seed}");
+        }
+        assert_eq!((summary.ece, summary.aupr), (Some(calibration.ece), metrics.aupr));
     }
 }
 

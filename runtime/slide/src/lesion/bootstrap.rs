@@ -118,12 +118,12 @@ fn draw(lesions: &[bool], seed: u64, index: u64) -> Option<Vec<u32>> {
 }
 
 impl Resampled {
-    /// The percentile interval around the figure over all slides.
+    /// The percentile interval, extended to the figure over all slides if it is outside.
     pub(super) fn interval(mut self, value: f64) -> LesionInterval {
         self.values.sort_by(f64::total_cmp);
         let (low, high) = match self.values.as_slice() {
             [] => (0.0, 1.0),
-            values => (percentile(values, 0.025), percentile(values, 0.975)),
+            values => (percentile(values, 0.025).min(value), percentile(values, 0.975).max(value)),
         };
         let caution = match self.with_lesions {
             ..2 => Some("lesions are in one group only, so the spread is unknown".to_owned()),
