@@ -103,6 +103,9 @@ fn show(request: &StudyRequest, results: &Results, out: &Output) -> anyhow::Resu
             best.set.join(", ")
         ));
     }
+    for caution in results.score_cautions() {
+        out.line(format_args!("caution: {caution}"));
+    }
     if let Some(caution) = results.caution() {
         out.line(format_args!("caution: {caution}"));
     }

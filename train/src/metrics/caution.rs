@@ -1,6 +1,7 @@
 //! Warnings about scores that separate nothing, or in the wrong direction. The figures alone do not show why.
 
-use super::{Interval, Scored};
+use super::summary::{Trial, folds};
+use super::{Interval, MetricsError, Scored};
 
 /// Scores that differ by less than this fraction of the largest one are the same: burn and ONNX Runtime may differ by as
 /// much.
@@ -9,19 +10,54 @@ const SAME: f64 = 1e-5;
 /// Warning about the scores of tiles with this AUROC; `None` if they separate normal from anomalous tiles, and the threshold
 /// leaves tiles on both sides. The interval of the AUROC counts only if it was `resampled`.
 pub(super) fn of_scores(scored: &[Scored], threshold: f64, auroc: Interval, resampled: bool) -> Option<String> {
-    let (low, high) = scored
-        .iter()
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), tile| (low.min(tile.score), high.max(tile.score)));
-    if high - low <= SAME * low.abs().max(high.abs()) {
-        return Some(format!("all scores are {high}, or nearly so, and a decision at any threshold means nothing"));
+    if let Some(same) = one_score(scored) {
+        return Some(same);
     }
-    let parts: Vec<String> =
-        [one_sided(low, high, threshold), ranking(auroc, resampled)].into_iter().flatten().collect();
+    let parts: Vec<String> = [one_sided(scored, threshold), ranking(auroc, resampled)].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// Warning about a threshold that has all scores, from `low` to `high`, on one side.
-fn one_sided(low: f64, high: f64, threshold: f64) -> Option<String> {
+/// Warnings about the scores of several trainings of a model.
+pub(crate) struct TrialCautions {
+    /// Trainings whose scores separate nothing, by their index.
+    pub(crate) trials: Vec<(usize, String)>,
+    /// Warning about the AUROC over all trainings.
+    pub(crate) ranking: Option<String>,
+}
+
+/// Warnings about the trainings of a model with this AUROC over all of them: as [`of_scores`], with the ranking over all.
+///
+/// # Errors
+/// As [`summarise`](super::summarise).
+pub(crate) fn of_trials(trials: &[Trial], auroc: Interval) -> Result<TrialCautions, MetricsError> {
+    let resampled = folds(trials)?.iter().all(|fold| fold.groups.can_resample());
+    let of_trial = |(at, trial): (usize, &Trial)| {
+        Some((at, one_score(&trial.scored).or_else(|| one_sided(&trial.scored, trial.threshold))?))
+    };
+    let is_constant = trials.iter().all(|trial| one_score(&trial.scored).is_some());
+    Ok(TrialCautions {
+        trials: trials.iter().enumerate().filter_map(of_trial).collect(),
+        ranking: ranking(auroc, resampled).filter(|_| !is_constant),
+    })
+}
+
+/// The lowest and the highest score.
+fn range(scored: &[Scored]) -> (f64, f64) {
+    scored
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), tile| (low.min(tile.score), high.max(tile.score)))
+}
+
+/// Warning about one score for all tiles.
+fn one_score(scored: &[Scored]) -> Option<String> {
+    let (low, high) = range(scored);
+    (high - low <= SAME * low.abs().max(high.abs()))
+        .then(|| format!("all scores are {high}, or nearly so, and a decision at any threshold means nothing"))
+}
+
+/// Warning about a threshold that has all scores on one side.
+fn one_sided(scored: &[Scored], threshold: f64) -> Option<String> {
+    let (low, high) = range(scored);
     let (side, decision) = match () {
         () if threshold > high => ("below", "normal"),
         () if threshold <= low => ("at or above", "anomalous"),
@@ -49,7 +85,7 @@ fn ranking(auroc: Interval, resampled: bool) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Bootstrap, measure};
+    use super::super::{Bootstrap, measure, summarise};
     use super::*;
 
     /// 40 tiles of 20 groups, every second one anomalous, at a threshold between their scores.
@@ -89,6 +125,29 @@ mod tests {
         assert!(caution(|at| (at / 2) as f64).is_some_and(|text| text.contains("may be chance")));
         assert!(caution(|at| -((at % 2) as f64) - at as f64 * 0.01).is_some_and(|text| text.contains("below 0.5")));
         assert_eq!(caution(|at| (at % 2) as f64 + at as f64 * 0.01), None);
+    }
+
+    #[test]
+    fn trainings_whose_scores_separate_nothing_are_named_among_others() {
+        let trial = |seed: u64, score: &dyn Fn(usize) -> f64| {
+            let tile = |at: usize| Scored { score: score(at), anomalous: at % 2 == 1, group: (at / 2).to_string() };
+            Trial { fold: 0, seed, scored: (0..40).map(tile).collect(), threshold: 0.5, probabilities: false }
+        };
+        let good = |at: usize| (at % 2) as f64 + at as f64 * 0.01;
+        let of = |trials: &[Trial]| {
+            let auroc = summarise(trials, Bootstrap { resamples: 200, seed: 0 }).ok()?.auroc;
+            of_trials(trials, auroc).ok()
+        };
+        let mixed = [trial(1, &good), trial(2, &|_| 0.0), trial(3, &|at| good(at) + 7.0)];
+        let found = of(&mixed).map(|found| (found.trials, found.ranking));
+        assert!(found.is_some_and(|(trials, ranking)| {
+            let named: Vec<usize> = trials.iter().map(|(at, _)| *at).collect();
+            named == [1, 2] && trials[0].1.contains("all scores are 0") && ranking.is_none()
+        }));
+        let constant = of(&[trial(1, &|_| 0.0)]);
+        assert!(constant.is_some_and(|found| found.trials.len() == 1 && found.ranking.is_none()));
+        let chance = of(&[trial(1, &|at| (at / 2) as f64 / 20.0)]);
+        assert!(chance.is_some_and(|found| found.trials.is_empty() && found.ranking.is_some()));
     }
 
     #[test]

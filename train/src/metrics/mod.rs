@@ -24,6 +24,7 @@ mod threshold;
 
 pub use bootstrap::{Bootstrap, Interval};
 pub use calibration::{CalibrationBin, expected_calibration_error};
+pub(crate) use caution::of_trials as trial_cautions;
 pub use clusters::ColourClusters;
 pub(crate) use colour::assign_folds;
 pub use colour::{COLOUR_FEATURES, ColourBaseline, colour_features};

@@ -10,7 +10,7 @@ use super::config::{SearchMethod, StudyConfig};
 use super::held_out::HeldOut;
 use super::trial::TrialRecord;
 use crate::data::LabelCount;
-use crate::metrics::{Bootstrap, Comparison, Summary, Trial, auroc, compare, summarise};
+use crate::metrics::{Bootstrap, Comparison, Summary, Trial, auroc, compare, summarise, trial_cautions};
 use crate::{Error, Result};
 
 /// The kind of an entry of the report.
@@ -88,6 +88,9 @@ pub struct Entry {
     pub parameters: Option<u64>,
     /// Metrics over all trainings, on test tiles.
     pub summary: Summary,
+    /// Warnings about trainings whose scores separate nothing, and about an AUROC at or below chance.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cautions: Vec<String>,
     /// Metrics by held-out centre, if folds are centres.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_centre: Option<ByCentre>,
@@ -157,6 +160,15 @@ impl Results {
     pub fn caution(&self) -> Option<&str> {
         self.entries.iter().find_map(|entry| entry.summary.caution.as_deref())
     }
+
+    /// Warnings about scores that separate nothing, each with the name of its entry.
+    #[must_use]
+    pub fn score_cautions(&self) -> Vec<String> {
+        let of_entry = |entry: &Entry| -> Vec<String> {
+            entry.cautions.iter().map(|caution| format!("{}: {caution}", entry.name)).collect()
+        };
+        self.entries.iter().flat_map(of_entry).collect()
+    }
 }
 
 /// A trained model or fitted baseline with its scores.
@@ -184,6 +196,7 @@ pub(super) fn entries(
         Ok(other.map(|other| compare(&one.trials, &other.trials, bootstrap)).transpose()?)
     };
     let entry = |one: &Measured| -> Result<Entry> {
+        let summary = summarise(&one.trials, bootstrap)?;
         Ok(Entry {
             name: one.name.clone(),
             role: one.role,
@@ -191,7 +204,8 @@ pub(super) fn entries(
             description: one.description.clone(),
             changed: one.changed.clone(),
             parameters: one.records.iter().find_map(|record| Some(record.tested.as_ref()?.parameters)),
-            summary: summarise(&one.trials, bootstrap)?,
+            cautions: one.cautions(&summary)?,
+            summary,
             by_centre: held_out.map(|held_out| ByCentre::new(held_out, &one.trials, bootstrap)).transpose()?,
             against_reference: against(one, by_name.get(study.reference.as_str()))?,
             against_base: against(one, one.of.as_ref().and_then(|name| by_name.get(name.as_str())))?,
@@ -202,6 +216,27 @@ pub(super) fn entries(
 }
 
 impl Measured {
+    /// A warning about the trainings whose scores separate nothing, with the reason of the first, and one about the AUROC.
+    fn cautions(&self, summary: &Summary) -> Result<Vec<String>> {
+        /// Trainings that a warning names.
+        const NAMED: usize = 3;
+        let found = trial_cautions(&self.trials, summary.auroc)?;
+        let name = |(at, _): &(usize, String)| match &self.trials[*at] {
+            trial if self.role == Role::Baseline => format!("fold {}", trial.fold),
+            trial => format!("seed {}, fold {}", trial.seed, trial.fold),
+        };
+        let mut named: Vec<String> = found.trials.iter().take(NAMED).map(name).collect();
+        if found.trials.len() > NAMED {
+            named.push("…".to_owned());
+        }
+        let (count, all) = (found.trials.len(), self.trials.len());
+        let of_trials = found.trials.into_iter().next().map(|(_, reason)| match all {
+            1 => reason,
+            _ => format!("in {count} of {all} trainings ({}): {reason}", named.join("; ")),
+        });
+        Ok(of_trials.into_iter().chain(found.ranking).collect())
+    }
+
     fn trial_metrics(&self) -> Result<Vec<TrialMetrics>> {
         let metrics = |(at, trial): (usize, &Trial)| {
             let record = self.records.get(at);

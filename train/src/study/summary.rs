@@ -44,6 +44,7 @@ pub(super) fn facts(results: &Results) -> Vec<(String, String)> {
     ];
     let shares = results.held_out.as_ref().and_then(|held_out| held_out.caution.clone());
     facts.extend(shares.map(|caution| fact("Caution", caution)));
+    facts.extend(results.score_cautions().into_iter().map(|caution| fact("Caution", caution)));
     facts.extend(results.caution().map(|caution| fact("Caution", caution.to_owned())));
     facts
 }
