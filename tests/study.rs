@@ -199,6 +199,18 @@ fn models_may_be_added_and_corrected_but_a_finished_trial_keeps_its_configuratio
     record["tested"]["scores"].as_array_mut().unwrap().pop();
     fs::write(trial.join("trial.json"), record.to_string()).unwrap();
     run(&["--set", "seeds=[1]", "--set", net]).code(2).says(&["trial.json", "scores for", "test tiles"]);
+
+    // Damaged files.
+    record["time"]["training_s"] = serde_json::Value::Null;
+    fs::write(trial.join("trial.json"), record.to_string()).unwrap();
+    let words = ["trial.json", "is damaged", "null, expected a number", "remove it to run the trial again"];
+    run(&["--set", "seeds=[1]", "--set", net]).code(2).says(&words);
+    let begun = fs::read_to_string(out.join("study.yaml")).unwrap();
+    for damaged in [begun.replace("seeds:", "seeds: ["), begun.split_once('\n').unwrap().1.to_owned()] {
+        fs::write(out.join("study.yaml"), damaged).unwrap();
+        let words = ["study.yaml: is damaged", "restore the file, or choose another folder with --out"];
+        run(&["--set", "seeds=[1]", "--set", net]).code(2).says(&words);
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use kiln_files::Fault;
 
+use crate::config::explain;
 use crate::data::{LabelKind, Split};
 
 /// An error between a configuration and a trained run or study.
@@ -320,6 +321,11 @@ impl Error {
 
     pub(crate) fn run(path: &Path, reason: impl Into<String>) -> Self {
         Self::Run { path: path.to_owned(), reason: reason.into() }
+    }
+
+    /// The error of a JSON file that cannot be read, with `advice`.
+    pub(crate) fn damaged(path: &Path, file: &str, error: &serde_json::Error, advice: &str) -> Self {
+        Self::run(path, format!("{file} is damaged ({}); {advice}", explain(&error.to_string())))
     }
 }
 

@@ -45,6 +45,12 @@ impl BaselineKind {
         }
     }
 
+    /// True if it is fitted to anomalous tiles as well as normal ones.
+    #[must_use]
+    pub fn learns_anomalies(self) -> bool {
+        self == Self::Colour
+    }
+
     /// Fits to training tiles; a normal-only baseline ignores anomalous tiles.
     ///
     /// # Errors

@@ -6,15 +6,16 @@ use std::str::FromStr;
 use burn::tensor::Device;
 #[cfg(feature = "wgpu")]
 use burn::tensor::DeviceKind;
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::value::config_error;
 use crate::Result;
 
 /// The device of a training: `flex`, `cuda` or `cuda:N`, `wgpu` or `wgpu:N`, `tch`, `tch-cuda` or `tch-cuda:N`. Evaluation, export and
 /// everything else in Kiln use flex, regardless of the device that trained a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(into = "String")]
 pub enum TrainingDevice {
     /// The processor, with burn's own kernels: the same seed gives the same weights.
     #[default]
@@ -99,11 +100,24 @@ impl FromStr for TrainingDevice {
     }
 }
 
-impl TryFrom<String> for TrainingDevice {
-    type Error = String;
+impl<'de> Deserialize<'de> for TrainingDevice {
+    /// By hand, so that an error has the key of the device: one of a conversion after reading would have that of its section.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(DeviceVisitor)
+    }
+}
 
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
+struct DeviceVisitor;
+
+impl Visitor<'_> for DeviceVisitor {
+    type Value = TrainingDevice;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a device, such as flex")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<TrainingDevice, E> {
+        text.parse().map_err(E::custom)
     }
 }
 

@@ -51,7 +51,7 @@ fn shortened(message: &str) -> String {
 }
 
 /// Adds the nearest known key to serde's message about an unknown one.
-pub(super) fn explain(message: &str) -> String {
+pub(crate) fn explain(message: &str) -> String {
     let message = plain(&shortened(message));
     let Some((_, rest)) = message.split_once("unknown field `") else {
         return message;

@@ -32,6 +32,10 @@ fn an_unknown_key_is_named_with_the_nearest_known_one() {
 #[test]
 fn wrong_values_name_their_key() {
     assert!(problem(SMALL, &["data.split.train=0.9"]).contains("data.split"));
+    let device = problem(SMALL, &["training.device=gpu"]);
+    assert!(device.starts_with("--set training.device=gpu: training.device: unknown device `gpu`"), "{device}");
+    let threshold = problem(SMALL, &["threshold=best"]);
+    assert!(threshold.starts_with("--set threshold=best: threshold: unknown threshold rule `best`"), "{threshold}");
     assert!(problem(SMALL, &["training.batch=1"]).contains("training.batch"));
     assert!(problem(SMALL, &["model.dropout=1.5"]).contains("model.dropout"));
     assert!(problem(SMALL, &["training"]).contains("key=value"));

@@ -5,14 +5,17 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_yaml::{Mapping, Value};
 
 use super::ranking::{RocPoint, roc_curve};
 use super::{MetricsError, Scored};
 
 /// Rule for the choice of a threshold. Choose it on the validation split, never on the test split.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "serde_yaml::Value")]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[serde(into = "String")]
 pub enum ThresholdRule {
     /// The highest F1 score.
     #[default]
@@ -177,25 +180,56 @@ impl From<ThresholdRule> for String {
     }
 }
 
-impl TryFrom<serde_yaml::Value> for ThresholdRule {
-    type Error = MetricsError;
+impl<'de> Deserialize<'de> for ThresholdRule {
+    /// By hand, so that an error has the key of the rule: one of a conversion after reading would have that of its section.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RuleVisitor)
+    }
+}
 
-    /// From its name, or from a mapping: `sensitivity:0.9` with a blank after the colon is one in YAML.
-    fn try_from(value: serde_yaml::Value) -> Result<Self, MetricsError> {
-        use serde_yaml::Value;
-        match value {
-            Value::String(text) => text.parse(),
-            Value::Mapping(pair) if pair.len() == 1 => {
-                let part = |value: &Value| match value {
-                    Value::String(text) => text.clone(),
-                    Value::Number(number) => number.to_string(),
-                    _ => "?".to_owned(),
-                };
-                let pair = pair.iter().map(|(name, rate)| format!("{}:{}", part(name), part(rate)));
-                pair.collect::<String>().parse()
-            }
-            other => Err(MetricsError::Rule(serde_yaml::to_string(&other).unwrap_or_default().trim().to_owned())),
-        }
+struct RuleVisitor;
+
+impl<'de> Visitor<'de> for RuleVisitor {
+    type Value = ThresholdRule;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a threshold rule, such as max_f1")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<ThresholdRule, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<ThresholdRule, E> {
+        self.visit_str(&value.to_string())
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<ThresholdRule, E> {
+        self.visit_str(&value.to_string())
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<ThresholdRule, E> {
+        self.visit_str(&value.to_string())
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<ThresholdRule, E> {
+        self.visit_str(&value.to_string())
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<ThresholdRule, E> {
+        self.visit_str("null")
+    }
+
+    /// `sensitivity:0.9` with a blank after the colon is a mapping in YAML.
+    fn visit_map<A: MapAccess<'de>>(self, pairs: A) -> Result<ThresholdRule, A::Error> {
+        let pairs = Mapping::deserialize(MapAccessDeserializer::new(pairs))?;
+        let part = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => "?".to_owned(),
+        };
+        let pairs: Vec<String> = pairs.iter().map(|(name, rate)| format!("{}:{}", part(name), part(rate))).collect();
+        self.visit_str(&pairs.join(", "))
     }
 }
 

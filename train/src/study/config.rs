@@ -125,7 +125,7 @@ pub struct StudyModel {
 
 /// The source of a model's configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`config` must be the path of a YAML file or a configuration, {name: ..., model: {...}}")]
 pub enum ConfigSource {
     /// A file, relative to the study's file.
     File(PathBuf),

@@ -15,12 +15,12 @@ use super::layout::StudyLayout;
 use super::request::StudyRequest;
 use super::results::{FoldSizes, Measured, Results, SearchResult, entries};
 use super::variant::Variant;
-use crate::config::{SubgroupKey, config_error};
+use crate::config::{SubgroupKey, config_error, read_text};
 use crate::data::{self, ContentDigests, Dataset, Split, SplitPlan};
 use crate::features::FeatureBackend;
 use crate::metrics::{Bootstrap, Scored};
 use crate::model::Classes;
-use crate::training::{Layout, check_splits, classes, refuse_tested, require_resolution};
+use crate::training::{Layout, check_parts, check_splits, classes, refuse_tested, require_resolution};
 use crate::{Error, Result};
 
 /// Everything that is constant during a study.
@@ -64,6 +64,7 @@ impl Setup {
             data::check_leaks(&dataset, plan, &digests)?;
             check_same_fold(&layout, number, &dataset, plan)?;
         }
+        check_baselines(&study, &dataset, &plans, &classes)?;
         for variant in variants {
             let config = variant.config(&study, 0)?;
             let named = |error| variant.named(error);
@@ -180,6 +181,16 @@ fn plans(
     }
 }
 
+/// Refuses splits on which a baseline cannot be fitted, its threshold cannot be chosen, or nothing can be measured.
+fn check_baselines(study: &StudyConfig, dataset: &Dataset, plans: &[SplitPlan], classes: &Classes) -> Result<()> {
+    for kind in &study.baselines {
+        let named = |error| Error::OfModel { model: kind.as_str().to_owned(), cause: Box::new(error) };
+        let check = |plan| check_parts(dataset, plan, classes, kind.learns_anomalies(), study.threshold);
+        plans.iter().try_for_each(check).map_err(named)?;
+    }
+    Ok(())
+}
+
 /// The keys of the study and of all variants: the list may have all of their columns.
 fn subgroup_keys(study: &StudyConfig, variants: &[Variant]) -> Result<Vec<SubgroupKey>> {
     let mut keys: Vec<SubgroupKey> = study.split.leave_one_out.iter().cloned().collect();
@@ -210,9 +221,12 @@ fn same_split(layout: &StudyLayout, path: &Path, dataset: &Dataset, plan: &Split
     }
 }
 
+/// The beginning of the first line of `study.yaml`.
+const DIGEST: &str = "# On the data set of SHA-256 ";
+
 /// The first line of `study.yaml`.
 fn digest_line(data_sha256: &str) -> String {
-    format!("# On the data set of SHA-256 {data_sha256}.")
+    format!("{DIGEST}{data_sha256}.")
 }
 
 /// The section `data` without the location of the tiles, which may change while their content may not.
@@ -223,12 +237,29 @@ fn portable(study: &StudyConfig) -> StudyData {
 /// Refuses a folder with trials on other tiles, or on another split of them. Models and seeds of a folder may change: their
 /// trials are compared one by one.
 fn check_same_tiles(layout: &StudyLayout, study: &StudyConfig, data_sha256: &str) -> Result<()> {
-    let Ok(before) = fs::read_to_string(layout.config()) else { return Ok(()) };
-    if !layout.has_trials()? {
+    let path = layout.config();
+    if !path.is_file() || !layout.has_trials()? {
         return Ok(());
     }
-    let same_tiles = before.lines().next() == Some(digest_line(data_sha256).as_str());
-    let same_split = StudyConfig::parse(&before, "study.yaml", &[])
-        .is_ok_and(|before| before.split == study.split && before.data == portable(study));
-    if same_tiles && same_split { Ok(()) } else { Err(Error::OtherStudy { path: layout.root().to_owned() }) }
+    let text = read_text(&path)?;
+    let damaged = |reason: String| {
+        let advice = "restore the file, or choose another folder with --out";
+        config_error(
+            &path.display().to_string(),
+            format!("is damaged, or of another version of Kiln: {reason}; {advice}"),
+        )
+    };
+    let digest = text.lines().next().and_then(digest_of).ok_or_else(|| damaged("no digest in line 1".to_owned()))?;
+    let before = StudyConfig::parse(&text, "study.yaml", &[]).map_err(|error| match error {
+        Error::Config { reason, .. } => damaged(reason),
+        other => other,
+    })?;
+    let is_same = digest == data_sha256 && before.split == study.split && before.data == portable(study);
+    if is_same { Ok(()) } else { Err(Error::OtherStudy { path: layout.root().to_owned() }) }
+}
+
+/// The digest of the data set in the first line of `study.yaml`.
+fn digest_of(line: &str) -> Option<&str> {
+    let digest = line.strip_prefix(DIGEST)?.strip_suffix('.')?;
+    (digest.len() == 64).then_some(digest)
 }

@@ -59,11 +59,21 @@ fn a_study_names_what_is_wrong_with_it() {
         ("models=[]", "is no model"),
         ("bootstrap_resamples=10", "bootstrap_resamples"),
         ("name=a/b", "name"),
+        (
+            "models=[{name: cnn, config: 3}]",
+            "--set models=[{name: cnn, config: 3}]: models[0]: `config` must be the path of",
+        ),
+        ("threshold=best", "--set threshold=best: threshold: unknown threshold rule `best`"),
+        ("threshold=0.5", "--set threshold=0.5: threshold: unknown threshold rule `0.5`"),
+        ("threshold={specificity: 2}", "threshold: unknown threshold rule `specificity:2`"),
     ];
     for (set, says) in cases {
         let message = StudyConfig::parse(SMALL, "small.yaml", &owned(&[set])).unwrap_err().to_string();
         assert!(message.contains(says), "{set}: {message}");
     }
+    let text = format!("{SMALL}threshold: best\n");
+    let message = StudyConfig::parse(&text, "small.yaml", &[]).unwrap_err().to_string();
+    assert!(message.starts_with("small.yaml: threshold: unknown") && message.contains("at line"), "{message}");
     let study = study(&[]);
     let again = StudyConfig::parse(&serde_yaml::to_string(&study).unwrap(), "resolved", &[]).unwrap();
     assert_eq!(study, again);
@@ -96,6 +106,9 @@ fn every_form_of_a_model_is_a_configuration_that_the_study_has_the_last_word_on(
         message.starts_with("models.net: training.epoch=1: ") && message.contains("did you mean `epochs`"),
         "{message}"
     );
+    let wrong = StudyConfig { set: vec!["threshold=best".to_owned()], ..wrong };
+    let message = Variant::all(&wrong, &PathBuf::from(".")).unwrap()[0].config(&wrong, 1).unwrap_err().to_string();
+    assert!(message.starts_with("models.net: threshold=best: threshold: unknown threshold rule"), "{message}");
 }
 
 /// Tiles by label and group, without files.

@@ -183,10 +183,8 @@ fn changed_key(run: &Layout, config: &Config, is_finished: bool) -> Result<Optio
 pub(super) fn read(path: &Path) -> Result<Option<TrialRecord>> {
     match fs::read(path) {
         Ok(text) => {
-            let broken = |error: serde_json::Error| {
-                Error::run(path, format!("{error}; remove this file to run the trial again"))
-            };
-            serde_json::from_slice(&text).map(Some).map_err(broken)
+            let damaged = |error| Error::damaged(path, "the file", &error, "remove it to run the trial again");
+            serde_json::from_slice(&text).map(Some).map_err(damaged)
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io(path)(error)),

@@ -6,6 +6,7 @@ use std::fs;
 use kiln_files::publish;
 
 use super::Layout;
+use super::run::RESTORE;
 use crate::picture::EpochRecord;
 use crate::{Error, Result};
 
@@ -14,7 +15,7 @@ pub(crate) fn read_history(layout: &Layout) -> Result<Vec<EpochRecord>> {
     let path = layout.history();
     let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
     let record = |line: &str| {
-        serde_json::from_str(line).map_err(|error| Error::run(layout.root(), format!("history.jsonl: {error}")))
+        serde_json::from_str(line).map_err(|error| Error::damaged(layout.root(), "history.jsonl", &error, RESTORE))
     };
     text.lines().map(record).collect()
 }

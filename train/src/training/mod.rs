@@ -47,7 +47,7 @@ pub use observer::{Event, Observer, Silent};
 pub(crate) use open::require_resolution;
 pub(crate) use optimizer::adam;
 pub use pictures::report;
-pub(crate) use prepared::{check_splits, same_configuration};
+pub(crate) use prepared::{check_parts, check_splits, same_configuration};
 pub use request::{Outcome, TrainRequest};
 pub use run::Run;
 pub(crate) use seeds::{Purpose, seed};

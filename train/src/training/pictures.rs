@@ -9,7 +9,7 @@ use super::colour::colour_scores;
 use super::evaluation::score_tiles;
 use super::gallery::Gallery;
 use super::insights;
-use super::run::Run;
+use super::run::{RESTORE, Run};
 use crate::data::Split;
 use crate::metrics::Metrics;
 use crate::picture::{loss_curves, reconstruction_sheet, roc_and_pr, score_sheet, training_sheet};
@@ -103,7 +103,7 @@ pub fn report(run: &Run, moved: Option<&Path>, parity: Option<Parity>, latency: 
     let test = score_tiles(&zoo, run.preprocessing(), classes, &tested, &device)?;
     let colour = colour_scores(&dataset, classes, &loader(Split::Train)?, &loader(Split::Test)?, &test)?;
     let metrics: Metrics = serde_json::from_value(run.metrics()?)
-        .map_err(|error| Error::run(run.layout.root(), format!("metrics.json: {error}")))?;
+        .map_err(|error| Error::damaged(run.layout.root(), "metrics.json", &error, RESTORE))?;
     let history = run.history()?;
     let gallery = Gallery {
         run,

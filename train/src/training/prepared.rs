@@ -20,6 +20,7 @@ use super::{classes, seen, stain};
 use crate::data::{self, ContentDigests, Dataset, LabelKind, Loader, Sampling, Split, SplitPlan};
 use crate::evaluation::require_columns;
 use crate::features::FeatureBackend;
+use crate::metrics::ThresholdRule;
 use crate::model::Classes;
 use crate::{Config, Error, Result};
 
@@ -148,11 +149,22 @@ fn check_synthesis(config: &Config, classes: &Classes) -> Result<()> {
     Err(Error::Config { origin: "data.synthesis.generated".to_owned(), reason })
 }
 
-/// Refuses a split that lacks normal or anomalous tiles, or has too few for the threshold, and synthetic tiles without a
-/// label; otherwise the error would come hours later.
+/// Refuses a split as [`check_parts`], and synthetic tiles without a label.
 pub(crate) fn check_splits(config: &Config, dataset: &Dataset, plan: &SplitPlan, classes: &Classes) -> Result<()> {
     check_synthesis(config, classes)?;
     let learns_anomalies = config.model.has_classes() && config.data.synthesis.generated == 0.0;
+    check_parts(dataset, plan, classes, learns_anomalies, config.threshold)
+}
+
+/// Refuses a split that lacks normal or anomalous tiles, or has too few for the threshold; otherwise the error would come hours
+/// later. The training split needs anomalous tiles only if the model `learns_anomalies`.
+pub(crate) fn check_parts(
+    dataset: &Dataset,
+    plan: &SplitPlan,
+    classes: &Classes,
+    learns_anomalies: bool,
+    threshold: ThresholdRule,
+) -> Result<()> {
     for split in Split::ALL {
         let tiles = with_classes(dataset, classes, &plan.indices(split));
         let anomalous = tiles.iter().filter(|(_, class)| classes.is_anomalous(*class)).count();
@@ -161,7 +173,7 @@ pub(crate) fn check_splits(config: &Config, dataset: &Dataset, plan: &SplitPlan,
             (0, _) => LabelKind::Normal,
             (_, 0) if needs_both => LabelKind::Anomalous,
             (normal, _) if split == Split::Val => {
-                config.threshold.check(normal, anomalous)?;
+                threshold.check(normal, anomalous)?;
                 continue;
             }
             _ => continue,

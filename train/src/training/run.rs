@@ -21,6 +21,9 @@ use crate::model::{Preprocessing, Zoo};
 use crate::picture::EpochRecord;
 use crate::{Config, Error, Result, weights};
 
+/// Advice about a damaged file of a run.
+pub(super) const RESTORE: &str = "restore the file, or train again in another folder";
+
 /// A complete run.
 #[derive(Debug, Clone)]
 pub struct Run {
@@ -51,7 +54,7 @@ impl Run {
         }
         let text = fs::read(layout.facts()).map_err(Error::io(&layout.facts()))?;
         let facts: RunFacts =
-            serde_json::from_slice(&text).map_err(|error| Error::run(path, format!("run.json: {error}")))?;
+            serde_json::from_slice(&text).map_err(|error| Error::damaged(path, "run.json", &error, RESTORE))?;
         let config = Config::read(&layout.config(), &[])?;
         Ok(Self { layout, config, facts, openslide: None })
     }
@@ -207,6 +210,7 @@ impl Run {
     pub fn metrics(&self) -> Result<serde_json::Value> {
         let path = self.layout.metrics();
         let text = fs::read(&path).map_err(Error::io(&path))?;
-        serde_json::from_slice(&text).map_err(|error| Error::run(self.layout.root(), format!("metrics.json: {error}")))
+        serde_json::from_slice(&text)
+            .map_err(|error| Error::damaged(self.layout.root(), "metrics.json", &error, RESTORE))
     }
 }

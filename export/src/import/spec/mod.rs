@@ -99,7 +99,7 @@ pub struct InputSpec {
 
 /// A side of a square, or height and width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a number of pixels, or [height, width]")]
 pub enum Size {
     /// Height and width are equal.
     Square(usize),
