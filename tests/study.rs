@@ -232,6 +232,10 @@ fn a_study_is_checked_before_the_first_training() {
     refused(&one(&format!("net without dropout, {net}")), &["`net without dropout` is also the name of"]);
     refused(&one(&format!("net-without dropout, {net}")), &["would have one folder, `net-without-dropout`"]);
     refused("ablations=[{of: net, changes: [{name: same, set: [model.dropout=0.1]}]}]", &["changes nothing"]);
+    for set in ["data.workers=1", "training.checkpoint_seconds=7", "bootstrap_resamples=500", "subgroups=[colour]"] {
+        let ablation = format!("ablations=[{{of: net, changes: [{{name: same, set: ['{set}']}}]}}]");
+        refused(&ablation, &[&format!("changes no figure of the study: {set}")]);
+    }
     for set in
         ["training.seed=7", "data.split={train: 0.5, val: 0.25, test: 0.25}", "'data={size_policy: resize}'", "name=x"]
     {
@@ -247,6 +251,11 @@ fn a_study_is_checked_before_the_first_training() {
     refused(&search("training.seed: {choice: [1, 2]}"), &["search.space.training.seed", "would be ignored"]);
     refused(&search("training.batch: {choice: [8, -1]}"), &["search.space.training.batch: -1"]);
     refused(&search("training.batch: {choice: [8, 8]}"), &["make no difference"]);
+    refused(&search("data.workers: {choice: [1, 2]}"), &["search.space.data.workers", "make no difference"]);
+    let words = ["model `colour` of the study", "needs at least 99", "change split.fractions or split.folds"];
+    refused("threshold=sensitivity:0.99", &words);
+    let words = ["model `colour` of the study", "split test: no normal tile among its 0", "change split.fractions"];
+    refused("split.fractions={train: 0.8, val: 0.2, test: 0.0}", &words);
     refused(
         &one(&format!("typo, {net}, set: [training.epocs=2]")),
         &["models.typo: training.epocs=2", "did you mean `epochs`"],

@@ -173,15 +173,30 @@ pub(super) fn check_all(study: &StudyConfig, variants: &[Variant]) -> Result<()>
     for variant in variants {
         let config = variant.config(study, 0)?;
         let base = variants.iter().find(|base| Some(&base.name) == variant.of.as_ref());
-        if let Some(base) = base
-            && (Config { name: String::new(), ..config } == Config { name: String::new(), ..base.config(study, 0)? })
-        {
-            let reason = format!("`{}` changes nothing: `{}` has these values already", variant.name, base.name);
+        let Some(base) = base else { continue };
+        let (name, unchanged) = (&variant.name, base.config(study, 0)?);
+        if (Config { name: unchanged.name.clone(), ..config.clone() }) == unchanged {
+            let reason = format!("`{name}` changes nothing: `{}` has these values already", base.name);
+            return Err(config_error("ablations", reason));
+        }
+        if effective(config) == effective(unchanged) {
+            let reason = format!("`{name}` changes no figure of the study: {}", variant.changed.join(", "));
             return Err(config_error("ablations", reason));
         }
     }
     let Some(search) = &study.search else { return Ok(()) };
     variants.iter().find(|variant| variant.name == search.of).map_or(Ok(()), |base| check_search(study, search, base))
+}
+
+/// The configuration without the keys that no figure of a study depends on: speed and checkpoints, and the run's own intervals
+/// and subgroups.
+fn effective(mut config: Config) -> Config {
+    config.name.clear();
+    config.data.workers = 0;
+    config.training.checkpoint_seconds = 0;
+    config.bootstrap_resamples = 0;
+    config.subgroups.clear();
+    config
 }
 
 /// Refuses two variants whose trials would have one folder. Folder names are compared without regard to case.
@@ -235,6 +250,7 @@ fn check_search(study: &StudyConfig, search: &Search, base: &Variant) -> Result<
                 config_error(&origin, format!("{value}: {reason}"))
             })
         };
+        let config = |value: &String| config(value).map(effective);
         let configs = values.iter().map(config).collect::<Result<Vec<_>>>()?;
         if configs.len() > 1 && configs.iter().all(|config| *config == configs[0]) {
             return Err(config_error(&origin, "its values make no difference"));
