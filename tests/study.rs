@@ -285,6 +285,11 @@ fn baselines_alone_make_a_study_over_folds() {
         assert_eq!(entry["summary"]["n"], 144, "each tile is tested on once: {entry}");
         assert_eq!(entry["trials"].as_array().unwrap().len(), 4);
     }
+    // Other folds are welcome before a training, and leave nothing of the earlier ones.
+    let mut fewer = study(&config, &folder.path().join("study"));
+    fewer.args(["--set", "split.folds=3"]);
+    finish(fewer).code(0);
+    assert_eq!(names(&folder.path().join("study/folds")), ["fold-0.csv", "fold-1.csv", "fold-2.csv"]);
     let mut too_many = study(&config, &folder.path().join("other"));
     too_many.args(["--set", "split.folds=13"]);
     finish(too_many).code(2).says(&["split.folds", "13 folds cannot be made"]);

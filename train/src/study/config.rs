@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use kiln_tile::SizePolicy;
 use serde::{Deserialize, Serialize};
 
+use super::layout::MOST_FOLDS;
 use crate::Result;
 use crate::baseline::BaselineKind;
 use crate::config::{
@@ -269,7 +270,7 @@ impl StudyConfig {
         let names = self.names();
         let unique: BTreeSet<&str> = names.iter().copied().collect();
         let seeds: BTreeSet<u64> = self.seeds.iter().copied().collect();
-        let folds = self.split.folds.is_none_or(|folds| (3..=100).contains(&folds));
+        let folds = self.split.folds.is_none_or(|folds| (3..=MOST_FOLDS).contains(&folds));
         let plain = |name: &&str| {
             let odd = |letter: char| letter == '/' || letter == '\\' || letter.is_control();
             !name.trim().is_empty() && name.len() <= 200 && !name.contains(odd) && !name.starts_with('.')

@@ -8,6 +8,20 @@ use kiln_files::publish;
 
 use crate::{Error, Result};
 
+/// Largest number of folds of a study.
+pub(super) const MOST_FOLDS: usize = 100;
+
+/// The pictures of a report.
+pub(super) const PICTURES: [&str; 4] = ["curves.png", "auroc.png", "ablation.png", "time.png"];
+
+/// Removes a file if it is there.
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(path)(error)),
+        _ => Ok(()),
+    }
+}
+
 /// The folder of a study.
 #[derive(Debug, Clone)]
 pub struct StudyLayout {
@@ -97,6 +111,17 @@ impl StudyLayout {
         self.root.join("pictures").join(name)
     }
 
+    /// Removes the splits of further folds, from number `count` on, that an earlier study in this folder had.
+    pub(super) fn remove_folds_from(&self, count: usize) -> Result<()> {
+        (count..MOST_FOLDS).try_for_each(|number| remove(&self.fold(number)))
+    }
+
+    /// Removes the pictures of an earlier report that are not among `written`.
+    pub(super) fn remove_other_pictures(&self, written: &[&str]) -> Result<()> {
+        let others = PICTURES.into_iter().filter(|name| !written.contains(name));
+        others.map(|name| self.picture(name)).try_for_each(|path| remove(&path))
+    }
+
     /// Removes temporary files of a killed study; a training cleans its own folder.
     pub(super) fn sweep(&self) -> Result<()> {
         let trials = self.root.join("trials");
@@ -107,5 +132,27 @@ impl StudyLayout {
             }
         }
         folders.iter().try_for_each(|folder| publish::sweep(folder).map_err(Error::io(folder)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn files_of_an_earlier_report_are_removed_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = StudyLayout::new(folder.path());
+        let kept = [layout.fold(0), layout.fold(2), layout.picture("curves.png"), layout.picture("mine.png")];
+        let stale = [layout.fold(3), layout.fold(4), layout.picture("ablation.png")];
+        for path in kept.iter().chain(&stale) {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        layout.remove_folds_from(3).unwrap();
+        layout.remove_other_pictures(&["curves.png", "auroc.png"]).unwrap();
+        assert!(kept.iter().all(|path| path.exists()) && !stale.iter().any(|path| path.exists()));
     }
 }

@@ -3,7 +3,7 @@
 use kiln_files::publish;
 use maud::{Markup, html};
 
-use super::layout::StudyLayout;
+use super::layout::{PICTURES, StudyLayout};
 use super::markdown;
 use super::results::{Measured, Results, Role};
 use super::summary::{facts, summary};
@@ -22,6 +22,8 @@ pub(super) fn write(layout: &StudyLayout, results: &Results, times: &Times, meas
     for (name, figure) in &figures {
         figure.picture.save(&layout.picture(name))?;
     }
+    let written: Vec<&str> = figures.iter().map(|(name, _)| *name).collect();
+    layout.remove_other_pictures(&written)?;
     save(layout.times(), &json(times)?)?;
     save(layout.markdown(), markdown::render(results, times).as_bytes())?;
     save(layout.page(), page(results, times, &figures).as_bytes())?;
@@ -64,9 +66,10 @@ fn markup(one: &Table) -> Markup {
 
 /// The pictures with their file names. Only the last one depends on time.
 fn figures(results: &Results, times: &Times, measured: &[Measured]) -> Result<Vec<(&'static str, Figure)>> {
-    let mut figures = vec![("curves.png", curves(results, measured)?), ("auroc.png", aurocs(results)?)];
-    figures.extend(ablations(results)?.map(|figure| ("ablation.png", figure)));
-    figures.extend(costs(results, times)?.map(|figure| ("time.png", figure)));
+    let [of_curves, of_aurocs, of_ablations, of_times] = PICTURES;
+    let mut figures = vec![(of_curves, curves(results, measured)?), (of_aurocs, aurocs(results)?)];
+    figures.extend(ablations(results)?.map(|figure| (of_ablations, figure)));
+    figures.extend(costs(results, times)?.map(|figure| (of_times, figure)));
     Ok(figures)
 }
 

@@ -114,7 +114,7 @@ impl Setup {
         for (number, plan) in self.plans.iter().enumerate() {
             plan.write_csv(&self.dataset, &self.layout.fold(number))?;
         }
-        Ok(())
+        self.layout.remove_folds_from(self.plans.len())
     }
 
     fn is_anomalous(&self, index: usize) -> bool {
