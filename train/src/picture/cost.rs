@@ -53,12 +53,14 @@ fn panel(area: &Area<'_>, [title, axis]: [&str; 2], points: &[(&Cost, f64)]) -> 
     let ends = points.iter().flat_map(|(cost, _)| [cost.auroc.low, cost.auroc.high]);
     let (low, high) = ends.fold((1.0_f64, 0.0_f64), |(low, high), end| (low.min(end), high.max(end)));
     let margin = ((high - low) * 0.12).max(0.01);
+    let times = span(points);
+    let ticks = decimal_ticks(&times);
     let mut chart = ChartBuilder::on(area)
         .caption(title, style::bold(TITLE))
         .margin(24)
         .x_label_area_size(90)
         .y_label_area_size(130)
-        .build_cartesian_2d(span(points).log_scale(), low - margin..high + margin)?;
+        .build_cartesian_2d(times.log_scale().with_key_points(ticks), low - margin..high + margin)?;
     chart
         .configure_mesh()
         .light_line_style(WHITE)
@@ -68,7 +70,7 @@ fn panel(area: &Area<'_>, [title, axis]: [&str; 2], points: &[(&Cost, f64)]) -> 
         .y_desc("AUROC")
         .x_labels(6)
         .y_labels(8)
-        .x_label_formatter(&|time| if *time < 1.0 { format!("{time:.2}") } else { format!("{time:.0}") })
+        .x_label_formatter(&|time| label(*time))
         .y_label_formatter(&|auroc| format!("{auroc:.3}"))
         .label_style(style::font(SMALL))
         .axis_desc_style(style::font(LABEL))
@@ -85,9 +87,48 @@ fn panel(area: &Area<'_>, [title, axis]: [&str; 2], points: &[(&Cost, f64)]) -> 
     Ok(())
 }
 
+/// Ticks of a logarithmic axis: powers of ten over several decades, otherwise 1, 2 and 5 times these.
+fn decimal_ticks(range: &Range<f64>) -> Vec<f64> {
+    let decades = (range.end / range.start).log10();
+    let steps: &[u32] = if decades > 3.0 { &[1] } else { &[1, 2, 5] };
+    let powers = range.start.log10().floor() as i32..=range.end.log10().ceil() as i32;
+    let ticks = powers.flat_map(|power| steps.iter().map(move |step| f64::from(*step) * 10_f64.powi(power)));
+    ticks.filter(|tick| range.contains(tick)).collect()
+}
+
+/// A tick of [`decimal_ticks`], with the decimals that it needs.
+fn label(tick: f64) -> String {
+    // Powers of ten are not exact, such as 0.000001.
+    let decimals = usize::try_from(-(tick.log10() + 1e-9).floor() as i32).unwrap_or(0);
+    format!("{tick:.decimals$}")
+}
+
 /// The range of times, with room for names on the right.
 fn span(points: &[(&Cost, f64)]) -> Range<f64> {
     let (low, high) =
         points.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), (_, time)| (low.min(*time), high.max(*time)));
     low / 1.5..high * (high / low).powf(0.35).max(2.5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(range: Range<f64>) -> Vec<String> {
+        decimal_ticks(&range).into_iter().map(label).collect()
+    }
+
+    #[test]
+    fn an_axis_has_labels_wherever_it_is() {
+        assert_eq!(labels(1.3..4.9), ["2"]);
+        assert_eq!(labels(2.1..9.0), ["5"]);
+        assert_eq!(labels(0.004..0.07), ["0.005", "0.01", "0.02", "0.05"]);
+        assert_eq!(labels(7.0..300.0), ["10", "20", "50", "100", "200"]);
+        assert_eq!(labels(0.02..3000.0), ["0.1", "1", "10", "100", "1000"]);
+        for low in 1..2000 {
+            // The narrowest range, that of one time.
+            let low = f64::from(low) / 100.0;
+            assert!(!labels(low / 1.5..low * 2.5).is_empty(), "{low}");
+        }
+    }
 }
