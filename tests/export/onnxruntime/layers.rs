@@ -161,10 +161,57 @@ fn interpolation() {
     }
 }
 
+/// Pixels whose exact position is a whole number: in 32 bits the quotient may be just below it, in 64 bits the product.
+#[test]
+fn nearest_interpolation_at_whole_positions() {
+    for (from, to) in [(14, 4), (14, 2), (14, 16), (3, 98), (2, 98), (6, 9), (9, 6), (49, 14), (7, 10)] {
+        let options = InterpolateOptions::new(InterpolateMode::Nearest);
+        layer([1, 2, from, 5], from, |x| interpolate(x, options.clone().with_output_size([to, 4])));
+        layer([1, 1, 4, from], to, |x| interpolate(x, options.clone().with_output_size([8, to])));
+    }
+}
+
+#[test]
+fn nearest_interpolation_of_symbolic_planes() {
+    let input = |height: usize, width: usize| floats([1, 2, height, width], height, -1.0, 1.0);
+    let cases = || vec![input(14, 14), input(3, 49), input(98, 7), input(1, 2)];
+    let sizes: [fn(usize, usize) -> [usize; 2]; 4] = [
+        |_, _| [16, 4],
+        |height, width| [2 * height, 3 * width],
+        |height, width| [49 * height, width],
+        |height, width| [3 * height / 2, width],
+    ];
+    for size in sizes {
+        let exporter = Exporter::new().input("x", input(14, 14), ["batch", "", "height", "width"]);
+        check(&nothing(), exporter, cases(), |_, x| {
+            let [_, _, height, width] = x.dims();
+            let options = InterpolateOptions::new(InterpolateMode::Nearest);
+            interpolate(x, options.with_output_size(size(height, width)))
+        });
+    }
+}
+
+#[test]
+fn a_whole_factor_of_a_symbolic_plane_is_one_resize() {
+    let input = floats([1, 2, 4, 6], 0, -1.0, 1.0);
+    let exporter = Exporter::new().input("x", input, ["batch", "", "height", "width"]);
+    let model = exporter.export(&nothing(), |_, x: Tensor<4>| {
+        let [_, _, height, width] = x.dims();
+        let options = InterpolateOptions::new(InterpolateMode::Nearest);
+        interpolate(x, options.with_output_size([2 * height, 3 * width]))
+    });
+    let model = model.unwrap();
+    assert_eq!(
+        model.operators().into_iter().filter(|one| matches!(*one, "Resize" | "Gather")).collect::<Vec<_>>(),
+        ["Resize"]
+    );
+}
+
 /// burn's CPU backend lacks this mode, so its definition is the reference.
 #[test]
 fn exact_nearest_interpolation() {
-    for_all((2..9usize, 2..9usize, 2..14usize, 2..14usize, 0..999usize), |(height, width, rows, columns, seed)| {
+    let strategy = (2..15usize, 2..9usize, 1..14usize, 2..14usize, 0..999usize);
+    for_all(strategy, |(height, width, rows, columns, seed)| {
         let input = floats([1, 2, height, width], seed, -1.0, 1.0);
         let options = InterpolateOptions::new(InterpolateMode::NearestExact).with_output_size([rows, columns]);
         let exporter = Exporter::new().input("x", input.clone(), ["batch", "", "", ""]).outputs(["y"]);

@@ -5,13 +5,16 @@ use std::f64::consts::PI;
 use burn::backend::ir::{InterpolateModeIr, InterpolateOpIr, ScalarIr};
 
 use super::blocks::separable::{self, Map, plane};
-use super::context::{Context, Lowered, refuse};
+use super::context::{Context, Lowered, Refusal, refuse};
 use crate::element::{Element, scalar_bytes};
-use crate::graph::{Attributes, Constant, float, text};
+use crate::graph::{Attributes, Constant, ValueId, axis, float, text};
+use crate::symbolic::Size;
 
 pub(super) fn interpolate(cx: &mut Context<'_>, op: &InterpolateOpIr) -> Lowered {
     let corners = if op.options.align_corners { "align_corners" } else { "half_pixel" };
     let mode: Attributes = match op.options.mode {
+        InterpolateModeIr::Nearest if !resizes(cx, op, 0.0) => return gather(cx, op, 0.0),
+        InterpolateModeIr::NearestExact if !resizes(cx, op, 0.5) => return gather(cx, op, 0.5),
         InterpolateModeIr::Nearest => nearest("asymmetric", "floor"),
         InterpolateModeIr::NearestExact => nearest("half_pixel", "round_prefer_ceil"),
         InterpolateModeIr::Bilinear => vec![text("coordinate_transformation_mode", corners), text("mode", "linear")],
@@ -38,6 +41,81 @@ pub(super) fn interpolate(cx: &mut Context<'_>, op: &InterpolateOpIr) -> Lowered
     let element = cx.element_of(input);
     let result = cx.several("Resize", inputs, mode, &[element])[0];
     cx.bind(&op.out, result)
+}
+
+/// Returns true if `Resize` picks burn's pixels along both axes of the plane.
+fn resizes(cx: &Context<'_>, op: &InterpolateOpIr, offset: f64) -> bool {
+    let (from, to) = (cx.shape(&op.x), cx.shape(&op.out));
+    (2..4).all(|axis| match (from[axis].fixed(), to[axis].fixed()) {
+        (Some(from), Some(to)) => resizes_axis(from, to, offset),
+        // Of the ratios of symbolic sizes, only a whole factor is always exact.
+        _ => grown(&from[axis], &to[axis]).is_some_and(|factor| resizes_axis(2, 2 * factor, offset)),
+    })
+}
+
+/// Returns true if `Resize` picks burn's pixels along one axis. ONNX Runtime divides by the scale in 32-bit floats, burn
+/// multiplies by its reciprocal in 64-bit ones. They may differ where a pixel's exact position is a whole number, or
+/// nearly one.
+fn resizes_axis(from: i64, to: i64, offset: f64) -> bool {
+    let scale_is_exact = exact((from, to)).is_some();
+    (0..to).zip(sources(from, to, offset)).all(|(at, source)| {
+        let (above, below) = ((2 * at + (2.0 * offset) as i64) * from, 2 * to);
+        let remainder = above % below;
+        let is_safe = match remainder {
+            0 => above == 0 || scale_is_exact,
+            _ => {
+                let distance = remainder.min(below - remainder) as f64 / below as f64;
+                distance > 4.0 * f64::from(f32::EPSILON) * (above / below + 1) as f64
+            }
+        };
+        is_safe && source == above / below
+    })
+}
+
+/// The factor by which a symbolic axis grows in every recording.
+fn grown(from: &Size, to: &Size) -> Option<i64> {
+    let factor = to.base() / from.base().max(1);
+    from.0.iter().zip(&to.0).all(|(from, to)| from * factor == *to).then_some(factor).filter(|factor| *factor > 0)
+}
+
+/// The pixel that burn picks for each pixel of the result.
+fn sources(from: i64, to: i64, offset: f64) -> impl Iterator<Item = i64> {
+    let ratio = from as f64 / to as f64;
+    (0..to).map(move |at| (((at as f64 + offset) * ratio).floor() as i64).min(from - 1))
+}
+
+/// Picks rows and columns by index, with burn's arithmetic.
+fn gather(cx: &mut Context<'_>, op: &InterpolateOpIr, offset: f64) -> Lowered {
+    let (from, to) = (cx.shape(&op.x), cx.shape(&op.out));
+    let mut picked = cx.value(&op.x)?;
+    for at in (2..4).filter(|at| from[*at] != to[*at]) {
+        let indices = match (from[at].fixed(), to[at].fixed()) {
+            (Some(from), Some(to)) => cx.vector(&sources(from, to, offset).collect::<Vec<_>>()),
+            _ => symbolic_sources(cx, &from[at], &to[at], offset)?,
+        };
+        picked = cx.node("Gather", &[picked, indices], vec![axis(at)]);
+    }
+    cx.bind(&op.out, picked)
+}
+
+/// [`sources`] in the graph.
+fn symbolic_sources(cx: &mut Context<'_>, from: &Size, to: &Size, offset: f64) -> Result<ValueId, Refusal> {
+    let (from, to) = (cx.size(from)?, cx.size(to)?);
+    let (wide_from, wide_to) = (cx.cast(from, Element::F64), cx.cast(to, Element::F64));
+    let ratio = cx.node("Div", &[wide_from, wide_to], Vec::new());
+    let count = cx.squeezed(to);
+    let (zero, one) = (cx.scalar(ScalarIr::Int(0), Element::I64), cx.scalar(ScalarIr::Int(1), Element::I64));
+    let range = cx.node("Range", &[zero, count, one], Vec::new());
+    let mut range = cx.cast(range, Element::F64);
+    if offset != 0.0 {
+        let offset = cx.number(offset, range);
+        range = cx.node("Add", &[range, offset], Vec::new());
+    }
+    let place = cx.node("Mul", &[range, ratio], Vec::new());
+    let floor = cx.node("Floor", &[place], Vec::new());
+    let source = cx.cast(floor, Element::I64);
+    let last = cx.node("Sub", &[from, one], Vec::new());
+    Ok(cx.node("Min", &[source, last], Vec::new()))
 }
 
 /// ONNX has no such mode, but with fixed sizes it is a product with a matrix for each axis. burn ignores pixels beyond the
