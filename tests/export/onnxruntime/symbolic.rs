@@ -4,8 +4,8 @@ use burn::module::{Initializer, Module, Param};
 use burn::nn::attention::{MhaInput, MultiHeadAttention, MultiHeadAttentionConfig};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::ops::MaxPoolOptions;
-use burn::tensor::{Device, Tensor};
-use burn_onnx_export::{Error, Exporter};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn_onnx_export::{Error, Exporter, OnnxModel};
 
 use crate::generate::{floats, nothing};
 use crate::support::{Tolerance, check, check_within, device};
@@ -82,6 +82,63 @@ fn a_graph_that_follows_the_batch_is_refused() {
     let exporter = Exporter::new().input("x", x, ["batch", ""]);
     let error = exporter.export(&nothing(), |_, x: Tensor<2>| if x.dims()[0] > 3 { x.exp() } else { x.tanh() });
     assert!(matches!(error.unwrap_err(), Error::Unstable { .. }));
+}
+
+/// Exports a function of one line of symbolic length, recorded from a sample of size 1.
+fn line<const D: usize>(forward: impl Fn(Tensor<1>) -> Tensor<D>) -> Result<OnnxModel, Error> {
+    let exporter = Exporter::new().input("x", floats([1], 0, -1.0, 1.0), ["length"]);
+    exporter.export(&nothing(), |_, x: Tensor<1>| forward(x))
+}
+
+#[test]
+fn constants_that_follow_a_size_keep_their_type_and_digits() {
+    let device = device();
+    let double = |length: usize| Tensor::<1>::zeros([length], (&device, DType::F64)) + 16_777_217.0;
+    let exporter = Exporter::new().input("x", double(2), ["n"]);
+    check(&nothing(), exporter, vec![double(2), double(40)], |_, x| {
+        let [length] = x.dims();
+        let row = |value: fn(usize) -> f64| {
+            let data = TensorData::new((0..length).map(value).collect::<Vec<_>>(), [length]);
+            Tensor::<1>::from_data(data, (&x.device(), DType::F64))
+        };
+        (x.clone() - row(|at| 16_777_217.0 + at as f64), (x.clone() - 16_777_217.1 + row(|_| 0.1)) * 1e9)
+    });
+    let large = (1_i64 << 53) + 1;
+    let whole = |length: usize| {
+        Tensor::<1, Int>::from_data(TensorData::new(vec![large; length], [length]), (&device, DType::I64))
+    };
+    let exporter = Exporter::new().input("x", whole(2), ["n"]);
+    check(&nothing(), exporter, vec![whole(2), whole(40)], |_, x| {
+        let [length] = x.dims();
+        let row =
+            |value: Vec<i64>| Tensor::<1, Int>::from_data(TensorData::new(value, [length]), (&x.device(), DType::I64));
+        let down = (0..length).map(|at| large - 3 * at as i64).collect();
+        (x.clone() - row(vec![large; length]), x.clone() - row(down))
+    });
+}
+
+#[test]
+fn a_curve_in_64_bits_is_no_progression() {
+    let error = line(|x| {
+        let values: Vec<f64> = (0..x.dims()[0]).map(|at| 1.0 + 1e-8 * (at as f64).powi(2)).collect();
+        let length = values.len();
+        Tensor::<1>::from_data(TensorData::new(values, [length]), (&x.device(), DType::F64)) + x.cast(DType::F64)
+    });
+    assert!(matches!(error.unwrap_err(), Error::Unstable { .. }));
+}
+
+#[test]
+fn rounded_positions_keep_their_step_at_any_size() {
+    let input = |length| floats([length], length, -1.0, 1.0);
+    let exporter = Exporter::new().input("x", input(2), ["n"]);
+    check(&nothing(), exporter, vec![input(2), input(1500)], |_, x| {
+        let [length] = x.dims();
+        let row = |value: fn(usize, usize) -> f32| {
+            let data = TensorData::new((0..length).map(|at| value(at, length)).collect::<Vec<_>>(), [length]);
+            Tensor::<1>::from_data(data, &x.device())
+        };
+        (x.clone() + row(|at, _| at as f32 * 0.02 - 1.0), x.clone() * row(|at, length| at as f32 / length as f32))
+    });
 }
 
 #[test]

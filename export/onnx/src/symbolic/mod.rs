@@ -6,7 +6,7 @@ mod size;
 mod varying;
 
 pub(crate) use size::{Form, Size};
-pub(crate) use varying::VaryingConstant;
+pub(crate) use varying::{Progression, VaryingConstant};
 
 /// A symbolic axis, and an input from which the graph can read its size.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,21 +5,25 @@ use burn::backend::ir::ScalarIr;
 use super::{Context, Refusal};
 use crate::element::Element;
 use crate::graph::{ValueId, int};
-use crate::symbolic::{Form, Size, VaryingConstant};
+use crate::symbolic::{Form, Progression, Size, VaryingConstant};
 
 impl Context<'_> {
     /// Computes a constant that depends on sizes.
     pub(super) fn varying_constant(&mut self, constant: &VaryingConstant) -> Result<ValueId, Refusal> {
         let element = Element::from_dtype(constant.dtype)
             .ok_or_else(|| Refusal::Unsupported(format!("a constant has type {:?}", constant.dtype)))?;
-        // Booleans and small integers are computed in types that every operator supports.
-        let wide = if element.is_float() { Element::F32 } else { Element::I64 };
-        let start = self.varying(&constant.start, wide)?;
+        // Booleans and narrow numbers are computed in types that every operator supports.
+        let wide = match element {
+            Element::F64 => Element::F64,
+            other if other.is_float() => Element::F32,
+            _ => Element::I64,
+        };
+        let (start, step) = match &constant.progression {
+            Progression::Whole { start, step } => (self.varying_whole(start)?, self.stepped_whole(step)?),
+            Progression::Real { start, step } => (self.varying(start, wide)?, self.stepped(step, wide)?),
+        };
         let sizes = |cx: &mut Self, dims: &[Size]| cx.sizes(dims);
-        let value = if constant.step.iter().all(|step| *step == 0.0) {
-            let sizes = sizes(self, &constant.dims)?;
-            self.node("Expand", &[start, sizes], Vec::new())
-        } else {
+        let value = if let Some(step) = step {
             let count =
                 (0..self.trace.plan.recordings()).map(|one| constant.dims.iter().map(|size| size.0[one]).product());
             let count = Size(count.collect());
@@ -27,7 +31,6 @@ impl Context<'_> {
             let (count, zero, one) = (self.squeezed(count), self.index_scalar(0), self.index_scalar(1));
             let range = self.node("Range", &[zero, count, one], Vec::new());
             let range = self.cast(range, wide);
-            let step = self.varying(&constant.step, wide)?;
             let scaled = self.node("Mul", &[range, step], Vec::new());
             let moved = self.node("Add", &[scaled, start], Vec::new());
             if let [_] = constant.dims.as_slice() {
@@ -36,10 +39,23 @@ impl Context<'_> {
                 let sizes = sizes(self, &constant.dims)?;
                 self.node("Reshape", &[moved, sizes], Vec::new())
             }
+        } else {
+            let sizes = sizes(self, &constant.dims)?;
+            self.node("Expand", &[start, sizes], Vec::new())
         };
         let value = self.cast(value, element);
         self.graph.values[value].shape = Some(constant.dims.clone());
         Ok(value)
+    }
+
+    /// The step of a progression of floats; none if all elements are equal.
+    fn stepped(&mut self, step: &[f64], element: Element) -> Result<Option<ValueId>, Refusal> {
+        if step.iter().all(|step| *step == 0.0) { Ok(None) } else { self.varying(step, element).map(Some) }
+    }
+
+    /// The step of a progression of integers; none if all elements are equal.
+    fn stepped_whole(&mut self, step: &[i64]) -> Result<Option<ValueId>, Refusal> {
+        if step.iter().all(|step| *step == 0) { Ok(None) } else { self.varying_whole(step).map(Some) }
     }
 
     fn index_scalar(&mut self, value: i64) -> ValueId {
@@ -52,6 +68,15 @@ impl Context<'_> {
         self.node("Squeeze", &[value, axes], Vec::new())
     }
 
+    /// Emits an integer that may differ between recordings: a constant, or a size as a vector of one element.
+    fn varying_whole(&mut self, numbers: &[i64]) -> Result<ValueId, Refusal> {
+        let size = Size(numbers.to_vec());
+        match size.fixed() {
+            Some(number) => Ok(self.index_scalar(number)),
+            None => self.size(&size),
+        }
+    }
+
     /// Emits a number that may differ between recordings: a constant, a size, or the reciprocal of a size. The last two are
     /// vectors of one element.
     pub(crate) fn varying(&mut self, numbers: &[f64], element: Element) -> Result<ValueId, Refusal> {
@@ -61,7 +86,8 @@ impl Context<'_> {
         }
         let whole = |numbers: &[f64]| numbers.iter().all(|number| number.fract() == 0.0 && number.abs() < 1e15);
         let inverse: Vec<f64> = numbers.iter().map(|number| (1.0 / number).round()).collect();
-        let is_inverse = numbers.iter().zip(&inverse).all(|(number, inverse)| (number * inverse - 1.0).abs() < 1e-6);
+        let slack = if element == Element::F64 { 4.0 * f64::EPSILON } else { 1e-6 };
+        let is_inverse = numbers.iter().zip(&inverse).all(|(number, inverse)| (number * inverse - 1.0).abs() < slack);
         let (sizes, inverted) = match (whole(numbers), is_inverse) {
             (true, _) => (numbers.to_vec(), false),
             (false, true) => (inverse, true),
