@@ -134,6 +134,32 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Adds to the error of recordings that include larger sizes, which `sizes` describes, that they contradict the others.
+    pub(crate) fn at_larger_sizes(self, sizes: &str) -> Self {
+        if sizes.is_empty() {
+            return self;
+        }
+        let explained = |finding: String| {
+            format!(
+                "the model behaves differently with {sizes}: {finding}; fix the axis, or set three sizes with \
+                 `symbol_sizes`, which are then the only kind of size that the model may be used with"
+            )
+        };
+        match self {
+            Self::Unstable { index, kind, module, reason } => {
+                Self::Unstable { index, kind, module, reason: explained(reason) }
+            }
+            Self::Ambiguous { index, kind, module, shapes } => {
+                let finding = format!("a size or a number follows no formula; shapes were {}", concrete(&shapes));
+                Self::Unstable { index, kind, module, reason: explained(finding) }
+            }
+            Self::Output { name, reason } => Self::Output { name, reason: explained(reason) },
+            other => other,
+        }
+    }
+}
+
 /// A module path for messages.
 fn place(module: &str) -> String {
     if module.is_empty() { "the root module".to_owned() } else { format!("`{module}`") }

@@ -13,7 +13,7 @@ use crate::onnx::OnnxModel;
 use crate::panics;
 use crate::recorded::{Kept, Recorded};
 use crate::symbolic::{Plan, Size, Symbol};
-use crate::tensors::{Append, Feed, Inputs, Outputs};
+use crate::tensors::{Append, Feed, Filling, Inputs, Outputs};
 use crate::trace::Trace;
 
 /// The opsets that can be written, up to the newest that ONNX Runtime 1.31 reads.
@@ -21,6 +21,9 @@ pub const OPSETS: std::ops::RangeInclusive<i64> = 17..=26;
 
 /// The default opset. Every runtime in use reads it; ONNX Runtime since 1.14.
 pub const DEFAULT_OPSET: i64 = 18;
+
+/// The most memory that the constants of a recording with a much larger size may take.
+const LARGE_CONSTANTS: f64 = (32 << 20) as f64;
 
 /// A declared graph input.
 #[derive(Clone, Debug)]
@@ -164,8 +167,9 @@ impl<I> Exporter<I> {
     }
 
     /// Sets the three different sizes with which a symbolic axis is recorded, for a forward function that accepts only
-    /// some sizes. By default they are once, twice and three times the sample's size (2, 4 and 6 for a sample of 1), and
-    /// a larger prime if the forward function accepts it.
+    /// some sizes, or that behaves differently beyond a size. By default they are once, twice and three times the sample's
+    /// size (2, 4 and 6 for a sample of 1), a larger prime if the forward function accepts it, and a much larger size that
+    /// only verifies. With sizes of your own nothing is verified beyond them, so use the model with sizes of that kind only.
     pub fn symbol_sizes(mut self, symbol: impl Into<String>, sizes: [usize; 3]) -> Self {
         self.sizes.push((symbol.into(), sizes));
         self
@@ -236,12 +240,40 @@ impl<I> Exporter<I> {
         Err(Error::Unsupported(refused))
     }
 
+    /// Exports at one opset. A model that contradicts the formulas at a much larger size is an error that names the axis.
     fn export_at<M, O, F, K>(
         &self,
         opset: i64,
         module: &M,
         forward: &F,
         keep: fn(&Recording, &[String]) -> K,
+    ) -> Result<(OnnxModel, K)>
+    where
+        K: Kept,
+        M: Module,
+        I: Inputs,
+        O: Outputs,
+        F: Fn(&M, I) -> O,
+    {
+        let axes: Vec<usize> = (0..self.plan()?.symbols.len()).collect();
+        let error = match self.attempt(opset, module, forward, keep, &axes) {
+            Err(error @ (Error::Unstable { .. } | Error::Ambiguous { .. } | Error::Output { .. })) => error,
+            other => return other,
+        };
+        // The larger sizes are at fault only if the export succeeds without them.
+        self.attempt(opset, module, forward, keep, &[])?;
+        let alone = axes.iter().find_map(|axis| self.attempt(opset, module, forward, keep, &[*axis]).err());
+        Err(alone.unwrap_or(error))
+    }
+
+    /// Exports at one opset, and verifies the formulas at a much larger size of each of `axes`.
+    fn attempt<M, O, F, K>(
+        &self,
+        opset: i64,
+        module: &M,
+        forward: &F,
+        keep: fn(&Recording, &[String]) -> K,
+        axes: &[usize],
     ) -> Result<(OnnxModel, K)>
     where
         K: Kept,
@@ -269,18 +301,35 @@ impl<I> Exporter<I> {
             others.push(last);
             plan = odd;
         }
+        for axis in axes {
+            let symbol = &plan.symbols[*axis];
+            let fits = |size: &usize| {
+                let bytes = base.estimate_constants(&others[*axis], [symbol.sizes[0], symbol.sizes[1]], *size);
+                bytes.is_some_and(|bytes| bytes <= LARGE_CONSTANTS)
+            };
+            let sizes = symbol.larger(!plan.odd).into_iter().filter(fits);
+            let mut plans = sizes.map(|size| plan.with_large(*axis, size));
+            let found = plans.find_map(|larger| record(&larger, plan.recordings()).ok().map(|made| (larger, made)));
+            if let Some((larger, mut made)) = found {
+                made.drop_parameters();
+                others.push(made);
+                plan = larger;
+            }
+        }
         self.name_outputs(&mut base)?;
         let shapes = self.shapes(&plan);
         let names: Vec<String> = self.inputs.iter().map(|input| input.name.clone()).collect();
         let kept = keep(&base, &names);
-        let trace = Trace::align(plan.clone(), base, others)?;
         let choices = Choices { opset, allow_random: self.allow_random };
         let names = names.iter().map(String::as_str).zip(shapes);
-        let (mut graph, bound) = panics::reading(|| {
-            let (mut graph, bound) = lower::lower(trace, names, choices)?;
-            passes::tidy(&mut graph, opset);
-            Ok((graph, bound))
-        })?;
+        let lowered = Trace::align(plan.clone(), base, others).and_then(|trace| {
+            panics::reading(|| {
+                let (mut graph, bound) = lower::lower(trace, names, choices)?;
+                passes::tidy(&mut graph, opset);
+                Ok((graph, bound))
+            })
+        });
+        let (mut graph, bound) = lowered.map_err(|error| error.at_larger_sizes(&plan.describe_large()))?;
         names::assign(&mut graph);
         let kept = kept.named(&graph, &bound);
         Ok((OnnxModel::new(Draft { graph, plan, header: self.header.clone(), opset }), kept))
@@ -310,7 +359,7 @@ impl<I> Exporter<I> {
         if let Some((name, _)) = self.sizes.iter().find(|(name, _)| symbols.iter().all(|symbol| symbol.name != *name)) {
             return Err(Error::Setup(format!("`symbol_sizes` names `{name}`, but no input has such an axis")));
         }
-        Ok(Plan { symbols, odd: false })
+        Ok(Plan { symbols, odd: false, large: Vec::new() })
     }
 
     fn sizes_of(&self, name: &str, sample: usize) -> Result<([usize; 3], usize)> {
@@ -339,8 +388,12 @@ impl<I> Exporter<I> {
 
     fn feeds(&self, plan: &Plan, recording: usize) -> Vec<Feed> {
         let dims = |input: &Input| self.dims(plan, input, recording);
-        let ones = recording > 0;
-        self.inputs.iter().map(|input| Feed { dtype: input.dtype, dims: dims(input), ones }).collect()
+        let filling = match recording {
+            0 => Filling::Zeros,
+            large if plan.is_large(large) => Filling::Nothing,
+            _ => Filling::Ones,
+        };
+        self.inputs.iter().map(|input| Feed { dtype: input.dtype, dims: dims(input), filling }).collect()
     }
 
     fn dims(&self, plan: &Plan, input: &Input, recording: usize) -> Vec<usize> {

@@ -42,17 +42,31 @@ impl fmt::Debug for AnyTensor {
 pub struct Feed {
     pub(crate) dtype: DType,
     pub(crate) dims: Vec<usize>,
-    pub(crate) ones: bool,
+    pub(crate) filling: Filling,
+}
+
+/// The values of an input to record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filling {
+    Zeros,
+    Ones,
+    /// No values, for a size at which they would take much memory. Reading them back panics.
+    Nothing,
 }
 
 impl Feed {
-    fn data(&self) -> TensorData {
-        let value =
-            if self.dtype.is_float() { f64::from(u8::from(self.ones)).into() } else { i64::from(self.ones).into() };
-        match self.dtype {
-            DType::Bool(_) => TensorData::full(self.dims.clone(), self.ones),
+    /// The values, if there are any.
+    fn data(&self) -> Option<TensorData> {
+        let ones = match self.filling {
+            Filling::Zeros => false,
+            Filling::Ones => true,
+            Filling::Nothing => return None,
+        };
+        let value = if self.dtype.is_float() { f64::from(u8::from(ones)).into() } else { i64::from(ones).into() };
+        Some(match self.dtype {
+            DType::Bool(_) => TensorData::full(self.dims.clone(), ones),
             dtype => TensorData::full_dtype::<burn::tensor::Scalar, _>(self.dims.clone(), value, dtype),
-        }
+        })
     }
 }
 
@@ -95,7 +109,12 @@ macro_rules! tensor {
         impl<const D: usize> Inputs for Tensor<D, $kind> {
             fn build(feeds: &[Feed], device: &Device) -> Option<(Self, Vec<AnyTensor>)> {
                 let [feed] = feeds else { return None };
-                let tensor = Self::from_data(feed.data(), (device, feed.dtype));
+                let options = (device, feed.dtype);
+                let tensor = match feed.data() {
+                    Some(data) => Self::from_data(data, options),
+                    // burn records this as an operation, without values.
+                    None => Self::zeros(feed.dims.clone(), options),
+                };
                 let any = AnyTensor::from(tensor.clone());
                 Some((tensor, vec![any]))
             }

@@ -149,7 +149,7 @@ impl Trace {
             Error::Unstable { index, kind, module, reason } if !self.plan.symbols.is_empty() => {
                 let (one, other) = (self.plan.describe(0), self.plan.describe(recording));
                 let mut reason = format!("{reason} (recorded with {one}, and with {other}");
-                if recording == self.plan.symbols.len() + 2 {
+                if self.plan.odd && recording == self.plan.symbols.len() + 2 {
                     reason += "; if the model accepts only some sizes, set three of them with `symbol_sizes`";
                 }
                 Error::Unstable { index, kind, module, reason: reason + ")" }

@@ -90,6 +90,80 @@ fn line<const D: usize>(forward: impl Fn(Tensor<1>) -> Tensor<D>) -> Result<Onnx
     exporter.export(&nothing(), |_, x: Tensor<1>| forward(x))
 }
 
+/// The message of a model that behaves differently at a size beyond the usual ones.
+fn differs_beyond<const D: usize>(forward: impl Fn(Tensor<1>) -> Tensor<D>) -> String {
+    let error = line(forward).unwrap_err();
+    assert!(matches!(&error, Error::Unstable { .. }), "{error}");
+    let message = error.to_string();
+    assert!(message.contains("`symbol_sizes`"), "{message}");
+    message
+}
+
+#[test]
+fn limits_and_branches_beyond_the_usual_sizes_are_refused() {
+    let cut = differs_beyond(|x| {
+        let length = x.dims()[0].min(32);
+        x.slice([0..length])
+    });
+    assert!(cut.contains("length = 1009 than with 2, 4, 6 or 7"), "{cut}");
+    assert!(cut.contains("[2], [4], [6], [7], [32]"), "{cut}");
+    differs_beyond(|x| {
+        let blocks = x.dims()[0].div_ceil(8);
+        x * blocks as f64
+    });
+    let branch = differs_beyond(|x| if x.dims()[0] > 16 { x.exp() } else { x.tanh() });
+    assert!(branch.contains("recorded with length = 2, and with length = 1009"), "{branch}");
+    differs_beyond(|x| {
+        let length = x.dims()[0];
+        let padding = Tensor::zeros([length.next_multiple_of(8) - length], &x.device());
+        Tensor::cat(vec![x, padding], 0)
+    });
+}
+
+#[test]
+fn the_axis_that_differs_beyond_the_usual_sizes_is_named() {
+    let exporter = Exporter::new().input("x", floats([1, 1], 0, -1.0, 1.0), ["batch", "time"]);
+    let error = exporter.export(&nothing(), |_, x: Tensor<2>| if x.dims()[1] > 16 { x.exp() } else { x.tanh() });
+    let message = error.unwrap_err().to_string();
+    assert!(message.contains("with time = 1009 than with"), "{message}");
+}
+
+#[test]
+fn chosen_sizes_are_not_verified_beyond_themselves() {
+    let exporter = Exporter::new().input("x", floats([1], 0, -1.0, 1.0), ["length"]).symbol_sizes("length", [2, 4, 6]);
+    let cases = [1, 16].map(|length| floats([length], length, -1.0, 1.0)).to_vec();
+    check(&nothing(), exporter, cases, |_, x| if x.dims()[0] > 16 { x.exp() } else { x.tanh() });
+}
+
+#[test]
+fn a_forward_function_with_an_upper_limit_is_verified_below_it() {
+    let model = line(|x| {
+        assert!(x.dims()[0] <= 512, "too long");
+        x.tanh()
+    });
+    assert_eq!(model.unwrap().operators(), ["Tanh"]);
+    let message = differs_beyond(|x| {
+        let length = x.dims()[0];
+        assert!(length <= 512, "too long");
+        if length > 200 { x.exp() } else { x.tanh() }
+    });
+    assert!(message.contains("length = 257"), "{message}");
+    // This accepts only even sizes.
+    let message = differs_beyond(|x| {
+        let length = x.dims()[0];
+        assert!(length.is_multiple_of(2) && length <= 100, "odd or too long");
+        if length > 60 { x.exp() } else { x.tanh() }
+    });
+    assert!(message.contains("length = 68 than with 2, 4 or 6"), "{message}");
+}
+
+#[test]
+fn an_input_that_is_an_output_is_verified_too() {
+    let input = |length| floats([length], length, -1.0, 1.0);
+    let exporter = Exporter::new().input("x", input(1), ["length"]);
+    check(&nothing(), exporter, vec![input(1), input(40)], |_, x| (x.clone(), x.clone().exp(), x));
+}
+
 #[test]
 fn constants_that_follow_a_size_keep_their_type_and_digits() {
     let device = device();

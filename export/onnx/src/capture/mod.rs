@@ -23,7 +23,7 @@ use placeholders::{Dequantise, Placeholders};
 use crate::error::{Error, Result};
 use crate::graph::Weight;
 use crate::panics;
-use crate::tensors::{AnyTensor, Feed, Inputs, Outputs};
+use crate::tensors::{AnyTensor, Feed, Filling, Inputs, Outputs};
 
 /// One recorded forward pass.
 pub(crate) struct Recording {
@@ -67,6 +67,27 @@ impl Recording {
     /// The data of a constant.
     pub(crate) fn value(&self, id: TensorId) -> Option<&TensorData> {
         self.values.get(&id)
+    }
+
+    /// The bytes of each constant.
+    fn constants(&self) -> impl Iterator<Item = usize> {
+        let is_constant = |id: &TensorId| !self.inputs.contains(id) && !self.parameters.contains_key(id);
+        self.values.iter().filter(move |(id, _)| is_constant(id)).map(|(_, data)| data.as_bytes().len())
+    }
+
+    /// Estimates the bytes of all constants in a recording with the size `large` of an axis. This recording has the first
+    /// of `sizes`, `other` the second. None if they differ in more than sizes.
+    pub(crate) fn estimate_constants(&self, other: &Self, sizes: [usize; 2], large: usize) -> Option<f64> {
+        let is_alike = self.operations.len() == other.operations.len();
+        if !is_alike || self.constants().count() != other.constants().count() {
+            return None;
+        }
+        let ratio = |from: usize, to: usize| to.max(1) as f64 / from.max(1) as f64;
+        let grown = |(from, to)| {
+            let power = ratio(from, to).ln() / ratio(sizes[0], sizes[1]).ln();
+            from as f64 * ratio(sizes[0], large).powf(power)
+        };
+        Some(self.constants().zip(other.constants()).map(grown).sum())
     }
 
     /// Drops the copies of parameters that the forward function needed.
@@ -114,6 +135,10 @@ where
         device::set(&device, like);
         seen = run(module, feeds, forward, parameters, &device);
         let (inputs, outputs) = match &seen {
+            // Without values, inputs are results of operations.
+            Ok(seen) if feeds.iter().any(|feed| feed.filling == Filling::Nothing) => {
+                (Vec::new(), distinct(&seen.outputs))
+            }
             Ok(seen) => (seen.inputs.clone(), distinct(&seen.outputs)),
             Err(_) => (Vec::new(), Vec::new()),
         };
@@ -128,13 +153,15 @@ where
         Ok((name, resolved.get(&id).copied().unwrap_or(id)))
     });
     let outputs: Vec<_> = outputs.collect::<Result<_>>()?;
-    let forward = |one: &OperationIr| !matches!(one, OperationIr::Init(_)) && !is_placeholder(one, &seen.weights);
+    let is_placeholder =
+        |one: &OperationIr| created(one).is_some_and(|id| seen.weights.contains_key(&id) || seen.inputs.contains(&id));
+    let forward = |one: &OperationIr| !matches!(one, OperationIr::Init(_)) && !is_placeholder(one);
     let operations = captured.graph.operations.into_iter().filter(forward).collect();
     let results = outputs.iter().map(|(_, id)| *id).collect();
     Ok(Recording {
         outputs,
         operations: dense::rejoin(operations, &results),
-        inputs: captured.graph.inputs,
+        inputs: if captured.graph.inputs.is_empty() { seen.inputs } else { captured.graph.inputs },
         values: captured.values,
         weights: seen.weights,
         parameters: seen.paths.parameters,
@@ -142,13 +169,13 @@ where
     })
 }
 
-/// Returns true if an operation created a placeholder.
-fn is_placeholder(operation: &OperationIr, weights: &HashMap<TensorId, Weight>) -> bool {
+/// The tensor that an operation filled with zeros, which may be a placeholder.
+fn created(operation: &OperationIr) -> Option<TensorId> {
     use OperationIr::{BaseBool, BaseFloat, BaseInt};
     match operation {
-        BaseFloat(BaseOperationIr::Zeros(op)) | BaseInt(BaseOperationIr::Zeros(op)) => weights.contains_key(&op.out.id),
-        BaseBool(BaseOperationIr::Zeros(op)) => weights.contains_key(&op.out.id),
-        _ => false,
+        BaseFloat(BaseOperationIr::Zeros(op)) | BaseInt(BaseOperationIr::Zeros(op)) => Some(op.out.id),
+        BaseBool(BaseOperationIr::Zeros(op)) => Some(op.out.id),
+        _ => None,
     }
 }
 

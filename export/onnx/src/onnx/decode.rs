@@ -119,7 +119,7 @@ fn plan(graph: &GraphProto) -> Plan {
             }
         }
     }
-    Plan { symbols: symbols.into_values().collect(), odd: true }
+    Plan { symbols: symbols.into_values().collect(), odd: true, large: Vec::new() }
 }
 
 struct Reader<'a> {

@@ -129,7 +129,11 @@ mod tests {
 
     fn plan() -> Plan {
         let symbol = |name: &str, sizes, odd| Symbol { name: name.to_owned(), input: 0, axis: 0, sizes, odd };
-        Plan { symbols: vec![symbol("batch", [2, 4, 6], 7), symbol("time", [6, 12, 18], 19)], odd: true }
+        Plan {
+            symbols: vec![symbol("batch", [2, 4, 6], 7), symbol("time", [6, 12, 18], 19)],
+            odd: true,
+            large: Vec::new(),
+        }
     }
 
     /// The sizes of a formula in all recordings of the plan.
