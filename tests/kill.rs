@@ -103,6 +103,22 @@ fn a_training_killed_at_any_moment_resumes_to_the_same_weights() {
 }
 
 #[test]
+fn a_damaged_checkpoint_is_refused() {
+    let fixture = fixture();
+    let folder = scratch();
+    let run = folder.path().join("run");
+    kill_after_a_checkpoint(&mut train(fixture, &run), &run);
+    let checkpoints = run.join("checkpoints");
+    let newest = names(&checkpoints).into_iter().rfind(|name| name.starts_with("step-")).unwrap();
+    let weights = checkpoints.join(newest).join("weights.bpk");
+    let mut bytes = fs::read(&weights).unwrap();
+    let last = bytes.len() - 60;
+    bytes[last..].fill(0);
+    fs::write(&weights, bytes).unwrap();
+    finish(train(fixture, &run)).code(2).says(&["weights.bpk", "SHA-256", "remove this folder"]);
+}
+
+#[test]
 fn a_training_killed_within_an_epoch_goes_on_where_it_was() {
     let fixture = fixture();
     let folder = scratch();

@@ -415,3 +415,22 @@ fn a_second_training_in_the_same_folder_waits_for_nobody_and_harms_nothing() {
         .code(2)
         .says(&["split.csv does not match the checkpoint"]);
 }
+
+#[test]
+fn resuming_touches_no_files_of_other_things_and_says_if_there_is_nothing_to_resume() {
+    let (fixture, folder) = (fixture(), scratch());
+    let (config, other) = (fixture.config(Kind::Cnn), folder.path().join("other"));
+    fs::create_dir_all(other.join("checkpoints")).unwrap();
+    for file in ["run.json", "config.yaml", "split.csv", "checkpoints/epoch3.pt"] {
+        fs::write(other.join(file), "mine").unwrap();
+    }
+    let resume = |out: &Path| {
+        kiln!("train", &config, "--data", fixture.tiles(), "--out", out, "--resume", "--set", "training.epochs=1")
+    };
+    resume(&other).code(2).says(&["other", "no training that could be resumed", "--out"]);
+    for file in ["run.json", "config.yaml", "split.csv", "checkpoints/epoch3.pt"] {
+        assert_eq!(fs::read_to_string(other.join(file)).unwrap(), "mine");
+    }
+    assert!(!other.join(".lock").exists());
+    resume(&folder.path().join("new")).code(0).says(&["no checkpoint to resume"]);
+}

@@ -67,6 +67,12 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// The folder whose training is to be resumed has other files and no training.
+    #[error("run {}: has files, but no training that could be resumed", path.display())]
+    NothingToResume {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The folder is not a run.
     #[error("run {}: is not a run: run.json is missing", path.display())]
     NotARun {
@@ -294,6 +300,7 @@ impl Error {
             | Self::Run { .. }
             | Self::RunExists { .. }
             | Self::NotARun { .. }
+            | Self::NothingToResume { .. }
             | Self::RunUnfinished { .. }
             | Self::RunStopped { .. }
             | Self::OtherConfiguration { .. }

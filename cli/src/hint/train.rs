@@ -70,6 +70,7 @@ pub(super) fn train(error: &kiln_train::Error) -> Option<String> {
                 "use stages up to {stages}, or make the file from a model with deeper backbone.stages"
             ));
         }
+        Error::NothingToResume { .. } => "choose an empty or new folder with --out, or that of the training",
         Error::WeightsExist { .. } => "choose another file with --out, or remove it",
         Error::NotPublished { .. } => {
             "import a file with `kiln weights import FILE --backbone NAME --out WEIGHTS`, and set `weights` of the \

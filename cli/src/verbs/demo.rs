@@ -97,7 +97,7 @@ pub(crate) fn run(
         split: None,
         features: feature_backend(out),
     };
-    let run = train(&request, &mut Display::new(out))?;
+    let run = train(&request, &mut Display::new(out, false))?;
     step(out, started, "exporting the model to ONNX, and comparing ONNX Runtime with burn on every test tile");
     let request = ExportRequest {
         run: folder.run(),

@@ -45,7 +45,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let mut request = StudyRequest::read(&args.config, &args.set, args.data, args.out)?;
     request.openslide = crate::environment::variable("KILN_OPENSLIDE");
     request.features = feature_backend(out);
-    let mut display = Display::new(out);
+    let mut display = Display::new(out, false);
     let mut total = 0;
     let results = study::run(&request, &mut |event| match event {
         StudyEvent::Labels { labels } => labels::lines(labels).iter().for_each(|line| out.note(line)),
@@ -58,7 +58,13 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
             out.note(format_args!("[{number}/{total}] {id} {state}").to_string().trim_end());
         }
         // A study shows epochs, and what slows it down; the start and end of each training are not worth a line here.
-        StudyEvent::Training(event @ (Event::Step { .. } | Event::Epoch { .. } | Event::FeaturesByBurn { .. })) => {
+        StudyEvent::Training(
+            event @ (Event::Step { .. }
+            | Event::Epoch { .. }
+            | Event::FeaturesByBurn { .. }
+            | Event::NoFeatureCache { .. }
+            | Event::UnlearntLabels { .. }),
+        ) => {
             display.event(event);
         }
         StudyEvent::Stopped { id, epochs } => {

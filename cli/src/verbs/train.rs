@@ -73,8 +73,8 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         split: args.split_file,
         features: feature_backend(out),
     };
-    let run =
-        train(&request, &mut Display::new(out)).map_err(|error| labels::with_origin(error, &args.config, &args.set))?;
+    let run = train(&request, &mut Display::new(out, request.resume))
+        .map_err(|error| labels::with_origin(error, &args.config, &args.set))?;
     summarise(&run, out)?;
     Ok(Exit::Done)
 }
@@ -149,56 +149,75 @@ fn features_by_burn(reason: &kiln_train::Error) -> String {
     format!("burn computes the frozen backbone's features, which is slower than ONNX Runtime: {reason}{hint}")
 }
 
+/// What a training or a study says without its cache of features.
+pub(crate) fn no_feature_cache(reason: &kiln_train::Error) -> String {
+    format!(
+        "the cache of features cannot be written, so the next training computes them again ({}); KILN_CACHE moves it",
+        kiln_runtime::chain(reason)
+    )
+}
+
 /// Progress of a training.
-pub(crate) struct Display<'a>(Steps<'a>);
+pub(crate) struct Display<'a> {
+    steps: Steps<'a>,
+    /// `--resume` was given.
+    resume: bool,
+}
 
 impl<'a> Display<'a> {
-    pub(crate) fn new(out: &'a Output) -> Self {
-        Self(Steps::new(out, "training"))
+    pub(crate) fn new(out: &'a Output, resume: bool) -> Self {
+        Self { steps: Steps::new(out, "training"), resume }
     }
 }
 
 impl Observer for Display<'_> {
     fn event(&mut self, event: &Event<'_>) {
         match event {
-            Event::Labels { labels } => labels::lines(labels).into_iter().for_each(|line| self.0.say(line)),
-            Event::Unlabelled { tiles } => self.0.say(super::labels::unlabelled(*tiles)),
-            Event::DividedSlides { slides } => self.0.say(format!(
+            Event::Labels { labels } => labels::lines(labels).into_iter().for_each(|line| self.steps.say(line)),
+            Event::Unlabelled { tiles } => self.steps.say(super::labels::unlabelled(*tiles)),
+            Event::DividedSlides { slides } => self.steps.say(format!(
                 "caution: by the list's split column, {slides} slide(s) have tiles in more than one split, so the figures are \
                  too good: tiles of one slide resemble each other"
             )),
             Event::Started { train, val, test, parameters, steps, epochs, resumed_at } => {
-                self.0.say(format!(
+                self.steps.say(format!(
                     "{train} training, {val} validation and {test} test tiles; {parameters} parameters; up to {epochs} \
                      epochs of {steps} steps"
                 ));
-                if let Some(step) = resumed_at {
-                    self.0.say(format!("resumed after step {step}"));
+                match resumed_at {
+                    Some(step) => self.steps.say(format!("resumed after step {step}")),
+                    None if self.resume => self.steps.say("no checkpoint to resume, so the training begins"),
+                    None => {}
                 }
             }
-            Event::Preparing { what } => self.0.say(what),
-            Event::FeaturesByBurn { reason } => self.0.say(features_by_burn(reason)),
+            Event::Preparing { what } => self.steps.say(what),
+            Event::FeaturesByBurn { reason } => self.steps.say(features_by_burn(reason)),
+            Event::NoFeatureCache { reason } => self.steps.say(no_feature_cache(reason)),
+            Event::UnlearntLabels { labels } => self.steps.say(format!(
+                "caution: no training tile has the label {}, so the model cannot recognise it",
+                labels.join(" or ")
+            )),
             Event::Features { done, tiles } => {
-                self.0.show("features".to_owned(), [*done, *tiles], format_args!("features of {done}/{tiles} tiles"));
+                self.steps.show("features".to_owned(), [*done, *tiles], format_args!("features of {done}/{tiles} tiles"));
             }
-            Event::Step { epoch, step, steps, loss } => self.0.step(*epoch, *step, *steps, *loss),
+            Event::Step { epoch, step, steps, loss } => self.steps.step(*epoch, *step, *steps, *loss),
             Event::Epoch { record, best } => {
                 let auroc = record.val_auroc.map_or_else(String::new, |value| format!("  val AUROC {value:.4}"));
                 let mark = if *best { "  best so far" } else { "" };
-                self.0.say(format!(
+                self.steps.say(format!(
                     "epoch {}  train loss {:.4}  val loss {:.4}{auroc}  {:.0} s{mark}",
                     record.epoch, record.train_loss, record.val_loss, record.seconds
                 ));
             }
-            Event::StageTwo { from } => self.0.say(format!(
+            Event::StageTwo { from } => self.steps.say(format!(
                 "first stage (classifier alone) done: from epoch {from} on, classifier and autoencoder are trained"
             )),
             Event::StoppedEarly { best_epoch } => {
-                self.0.say(format!("stopped early: no epoch since {best_epoch} was better"))
+                self.steps.say(format!("stopped early: no epoch since {best_epoch} was better"))
             }
             Event::Evaluating => {
-                self.0.finish();
-                self.0.say("scoring the test split");
+                self.steps.finish();
+                self.steps.say("scoring the test split");
             }
             _ => {}
         }

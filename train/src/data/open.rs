@@ -74,19 +74,20 @@ impl Dataset {
     }
 
     /// As [`Dataset::open_with`], for learning without labels: tiles without a label have the label `unlabelled`. The column
-    /// `label` of a list may be missing, and a folder may have the tiles directly in it.
+    /// `label` of a list may be missing, and a folder may have tiles directly in it, beside those of its subfolders.
     ///
     /// # Errors
     /// As [`Dataset::open_with`].
     pub fn open_unlabelled(path: &Path, options: &SlideOptions) -> Result<Self> {
         let metadata = fs::metadata(path).map_err(DataError::io(path))?;
         if metadata.is_dir() && !path.join(LIST_NAME).is_file() {
-            let of_classes = from_class_folders(path);
-            if !matches!(of_classes, Err(DataError::NoTiles { .. })) {
-                return of_classes;
-            }
-            let entries = tiles_directly_in(path)?;
-            return if entries.is_empty() { of_classes } else { Ok(Self::from_files(path.to_owned(), entries, None)) };
+            let direct = tiles_directly_in(path)?;
+            let mut entries = match class_folders(path) {
+                Err(DataError::NoTiles { .. }) if !direct.is_empty() => Vec::new(),
+                entries => entries?,
+            };
+            entries.extend(direct);
+            return Ok(Self::from_files(path.to_owned(), entries, None));
         }
         let unlabelled = ListOptions { missing_label: Some(UNLABELLED), ..ListOptions::default() };
         opened_list(path, metadata.is_dir(), options, unlabelled)
@@ -137,6 +138,11 @@ fn tiles_directly_in(folder: &Path) -> Result<Vec<Entry>> {
 }
 
 fn from_class_folders(root: &Path) -> Result<Dataset> {
+    Ok(Dataset::from_files(root.to_owned(), class_folders(root)?, None))
+}
+
+/// The tiles of class folders.
+fn class_folders(root: &Path) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for name in sorted_names(root)? {
         let folder = root.join(&name);
@@ -155,7 +161,7 @@ fn from_class_folders(root: &Path) -> Result<Dataset> {
         return Err(DataError::NoTiles { path: root.to_owned(), reason });
     }
     labels::check(root, &entries)?;
-    Ok(Dataset::from_files(root.to_owned(), entries, None))
+    Ok(entries)
 }
 
 /// The reason why a tile of a class folder cannot be used.

@@ -195,10 +195,11 @@ fn tiles_need_no_labels() {
     assert!(Dataset::open(&list).is_err());
     fs::write(&list, "path,label\nb.png,benign\na.png,\n").unwrap();
     assert_eq!(names(&Dataset::open_unlabelled(&list, &options).unwrap()), ["b.png benign", "a.png unlabelled"]);
-    // With class folders they are the data set, and an image beside them is not a tile.
+    // Without labels class folders are folders like others, so no tile beside them is lost.
     fs::create_dir(folder.path().join("benign")).unwrap();
     fs::write(folder.path().join("benign/c.png"), "").unwrap();
-    assert_eq!(names(&Dataset::open_unlabelled(folder.path(), &options).unwrap()), ["benign/c.png benign"]);
+    let all = ["benign/c.png benign", "a.png unlabelled", "b.png unlabelled"];
+    assert_eq!(names(&Dataset::open_unlabelled(folder.path(), &options).unwrap()), all);
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub fn pretrain(request: &PretrainRequest, observer: &mut dyn FnMut(&PretrainEve
     let config = &request.config;
     make_folder(&request.out)?;
     let _lock = claim(&request.out)?;
-    weights::refuse_existing(&request.out)?;
+    refuse_existing(&request.out)?;
     let device = config.training.device.open()?.autodiff();
     let tiles = Tiles::new(request)?;
     if !tiles.by_split {
@@ -125,6 +125,13 @@ fn make_folder(out: &Path) -> Result<()> {
     }
 }
 
+/// Refuses a file of weights that exists already, and one whose neighbours, which a pre-training writes, do.
+fn refuse_existing(out: &Path) -> Result<()> {
+    weights::refuse_existing(out)?;
+    let facts = facts_file(out);
+    if facts.symlink_metadata().is_ok() { Err(Error::WeightsExist { path: facts }) } else { Ok(()) }
+}
+
 /// The path, or one with a number if a file has appeared there meanwhile: neither that nor these weights are lost.
 fn unused(path: &Path) -> PathBuf {
     let numbered = |number: u32| {
@@ -133,7 +140,7 @@ fn unused(path: &Path) -> PathBuf {
         path.with_file_name(format!("{stem}-{number}{ending}"))
     };
     let others = (2..).map(numbered);
-    let is_free = |path: &PathBuf| path.symlink_metadata().is_err();
+    let is_free = |path: &PathBuf| refuse_existing(path).is_ok();
     std::iter::once(path.to_owned()).chain(others).find(is_free).unwrap_or_else(|| path.to_owned())
 }
 

@@ -8,6 +8,7 @@ use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::store::ModuleRecord;
 use burn::tensor::Bytes;
+use kiln_files::digest::{sha256_file, sha256_hex};
 use kiln_files::publish::{self, Staged};
 
 use super::state::TrainingState;
@@ -42,10 +43,13 @@ pub(crate) fn write(
     let _ = zoo.valid();
     let weights = zoo.clone().into_record().into_bytes().map_err(record)?;
     let optimizer = optimizer.into_bytes().map_err(record)?;
-    let state_text = serde_json::to_vec_pretty(state).map_err(|error| Error::run(folder, error.to_string()))?;
     let averaged = averaged.map(|zoo| zoo.clone().into_record().into_bytes()).transpose().map_err(record)?;
-    let mut parts: Vec<(&str, &[u8])> = vec![(WEIGHTS, &weights), (OPTIMIZER, &optimizer), (STATE, &state_text)];
+    let mut parts: Vec<(&str, &[u8])> = vec![(WEIGHTS, &weights), (OPTIMIZER, &optimizer)];
     parts.extend(averaged.as_ref().map(|bytes| (AVERAGE, &bytes[..])));
+    let digests = parts.iter().map(|(name, bytes)| ((*name).to_owned(), sha256_hex(bytes)));
+    let state = TrainingState { files_sha256: digests.collect(), ..state.clone() };
+    let state_text = serde_json::to_vec_pretty(&state).map_err(|error| Error::run(folder, error.to_string()))?;
+    parts.push((STATE, &state_text));
     for (name, bytes) in parts {
         let path = staged.path().join(name);
         fs::write(&path, bytes).map_err(Error::io(&path))?;
@@ -67,6 +71,12 @@ pub(crate) fn read(
         return Ok((zoo, optimizer, None));
     };
     let state = state_of(&newest)?;
+    for (name, known) in &state.files_sha256 {
+        let path = newest.join(name);
+        if sha256_file(&path).map_err(Error::io(&path))? != *known {
+            return Err(broken(&newest, name, &"its SHA-256 is not that of state.json"));
+        }
+    }
     let zoo = load_weights(&newest.join(WEIGHTS), zoo)?;
     let bytes = fs::read(newest.join(OPTIMIZER)).map_err(Error::io(&newest))?;
     let optimizer =
@@ -100,7 +110,7 @@ fn broken(checkpoint: &Path, what: &str, error: &dyn std::fmt::Display) -> Error
 pub(crate) fn save_weights(path: &Path, zoo: &Zoo) -> Result<String> {
     let bytes = zoo.clone().into_record().into_bytes().map_err(|error| Error::run(path, error.to_string()))?;
     publish::write_file(path, &bytes).map_err(Error::io(path))?;
-    Ok(kiln_files::digest::sha256_hex(&bytes))
+    Ok(sha256_hex(&bytes))
 }
 
 /// Reads weights into a model of the same shape.

@@ -22,6 +22,8 @@ const BURN: &str = "burn ";
 pub(crate) struct FeatureChoice {
     burn: BurnExtractor,
     other: Option<Other>,
+    /// The cache could not be written, which was said once.
+    pub(super) is_uncached: bool,
 }
 
 /// The extractor of a backend.
@@ -63,7 +65,7 @@ impl FeatureChoice {
                 }
             },
         };
-        let choice = Self { burn, other };
+        let choice = Self { burn, other, is_uncached: false };
         if let (true, Some(began)) = (began_elsewhere, began)
             && began != choice.identity()
         {

@@ -112,7 +112,10 @@ impl Extractor<'_> {
         }
         if !missing.is_empty() {
             known.add_time(before, started.elapsed().as_secs_f64(), missing.len());
-            file.map_or(Ok(()), |file| write(&file, &known))?;
+            if let Some(Err(reason)) = file.filter(|_| !self.choice.is_uncached).map(|file| write(&file, &known)) {
+                observer.event(&Event::NoFeatureCache { reason: &reason });
+                self.choice.is_uncached = true;
+            }
         }
         let row = |index: &usize| known.rows.get(self.tiles.name(*index)).map(|row| (*index, row.clone()));
         let seconds = known.seconds_per_tile.map(|seconds| seconds * indices.len() as f64);
@@ -149,9 +152,7 @@ impl Extractor<'_> {
         if let Some(stain) = &self.tiles.decoder.stain {
             key += &serde_json::to_string(stain).map_err(|error| Error::run(&folder, error.to_string()))?;
         }
-        let folder = folder.join("features");
-        fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
-        Ok(Some(folder.join(format!("{}.safetensors", &sha256_hex(key.as_bytes())[..32]))))
+        Ok(Some(folder.join("features").join(format!("{}.safetensors", &sha256_hex(key.as_bytes())[..32]))))
     }
 }
 
@@ -180,11 +181,31 @@ impl Cached {
     }
 }
 
-/// Vectors by name; none if the file is missing or damaged.
+/// Key in a cache file: SHA-256 over the names and the bytes of all vectors, by name.
+const DIGEST: &str = "sha256";
+
+fn digest<'a>(rows: impl Iterator<Item = (&'a String, &'a Vec<u8>)>) -> String {
+    let mut all = Vec::new();
+    for (name, bytes) in rows {
+        all.extend_from_slice(name.as_bytes());
+        all.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        all.extend_from_slice(bytes);
+    }
+    sha256_hex(&all)
+}
+
+/// Vectors by name; none if the file is missing or damaged, which its digest shows.
 fn read(file: &Path) -> Cached {
     let Ok(bytes) = fs::read(file) else { return Cached::default() };
     let Ok(tensors) = SafeTensors::deserialize(&bytes) else { return Cached::default() };
-    let seconds = || SafeTensors::read_metadata(&bytes).ok()?.1.metadata().as_ref()?.get(SECONDS)?.parse::<f64>().ok();
+    let notes = SafeTensors::read_metadata(&bytes).ok().and_then(|(_, header)| header.metadata().clone());
+    let notes = notes.unwrap_or_default();
+    let all: BTreeMap<String, Vec<u8>> =
+        tensors.iter().map(|(name, tensor)| (name.to_owned(), tensor.data().to_vec())).collect();
+    if notes.get(DIGEST) != Some(&digest(all.iter())) {
+        return Cached::default();
+    }
+    let seconds = || notes.get(SECONDS)?.parse::<f64>().ok();
     let float = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
     let rows = tensors.iter().filter(|(_, tensor)| tensor.dtype() == Dtype::F32);
     let rows =
@@ -194,16 +215,20 @@ fn read(file: &Path) -> Cached {
 
 fn write(file: &Path, cached: &Cached) -> Result<()> {
     let failed = |error: safetensors::SafeTensorError| Error::run(file, error.to_string());
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder).map_err(Error::io(folder))?;
+    }
     let bytes: BTreeMap<&String, Vec<u8>> = cached
         .rows
         .iter()
         .map(|(name, row)| (name, row.iter().flat_map(|value| value.to_le_bytes()).collect()))
         .collect();
+    let mut notes = HashMap::from([(DIGEST.to_owned(), digest(bytes.iter().map(|(name, bytes)| (*name, bytes))))]);
     let views =
         bytes.iter().map(|(name, bytes)| Ok((*name, TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes)?)));
     let views = views.collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?;
-    let seconds = cached.seconds_per_tile.map(|seconds| HashMap::from([(SECONDS.to_owned(), seconds.to_string())]));
-    let file_bytes = safetensors::serialize(views, seconds).map_err(failed)?;
+    notes.extend(cached.seconds_per_tile.map(|seconds| (SECONDS.to_owned(), seconds.to_string())));
+    let file_bytes = safetensors::serialize(views, Some(notes)).map_err(failed)?;
     publish::write_file(file, &file_bytes).map_err(Error::io(file))
 }
 
@@ -229,5 +254,21 @@ mod tests {
         write(&file, &cached).unwrap();
         let new = read(&file);
         assert_eq!((new.rows, new.seconds_per_tile), (cached.rows, Some(1.0)));
+    }
+
+    #[test]
+    fn a_damaged_cache_file_gives_no_vectors() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("new/features.safetensors");
+        write(&file, &Cached { rows: HashMap::from([("a".to_owned(), vec![1.0, 2.0])]), seconds_per_tile: None })
+            .unwrap();
+        let whole = fs::read(&file).unwrap();
+        // The last bytes are those of the vector.
+        for damaged in [[&whole[..whole.len() - 4], &[0; 4]].concat(), whole[..whole.len() - 4].to_vec()] {
+            fs::write(&file, damaged).unwrap();
+            assert!(read(&file).rows.is_empty());
+        }
+        fs::write(&file, &whole).unwrap();
+        assert_eq!(read(&file).rows["a"], [1.0, 2.0]);
     }
 }

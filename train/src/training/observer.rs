@@ -20,6 +20,11 @@ pub enum Event<'a> {
         /// Number of these tiles.
         tiles: usize,
     },
+    /// No training tile has these labels, so the model has classes that it cannot recognise.
+    UnlearntLabels {
+        /// The labels.
+        labels: &'a [&'a str],
+    },
     /// The list puts tiles of one slide into several splits, so the figures are too good.
     DividedSlides {
         /// Number of these slides.
@@ -50,6 +55,11 @@ pub enum Event<'a> {
     /// burn computes the features of a frozen backbone, because the training's backend cannot: it is missing, it failed, or
     /// its features are not burn's.
     FeaturesByBurn {
+        /// The problem.
+        reason: &'a Error,
+    },
+    /// The cache of features cannot be written, so the next training computes these features again.
+    NoFeatureCache {
         /// The problem.
         reason: &'a Error,
     },

@@ -1,5 +1,6 @@
 //! The prerequisites of a training: tiles, classes, split and stain target, all checked before the first step.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -128,6 +129,17 @@ impl Prepared {
     /// Entries with their class numbers.
     pub(crate) fn with_classes(&self, indices: &[usize]) -> Vec<(usize, usize)> {
         with_classes(&self.dataset, &self.classes, indices)
+    }
+
+    /// Labels without a training tile; none for a model that learns from normal tiles alone, whatever their labels.
+    pub(crate) fn unlearnt_labels(&self) -> Vec<&str> {
+        if !self.config.model.has_classes() {
+            return Vec::new();
+        }
+        let learnt: BTreeSet<usize> =
+            self.with_classes(&self.plan.indices(Split::Train)).into_iter().map(|(_, class)| class).collect();
+        let names = self.classes.names.iter().enumerate();
+        names.filter(|(class, _)| !learnt.contains(class)).map(|(_, name)| name.as_str()).collect()
     }
 }
 

@@ -1,6 +1,8 @@
 //! The state of a training: everything beside weights and optimiser that a resumed training needs to equal an
 //! uninterrupted one.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::{EarlyStopping, StoppingMetric};
@@ -32,6 +34,9 @@ pub(crate) struct TrainingState {
     /// SHA-256 of `split.csv`; missing in a checkpoint of an older Kiln.
     #[serde(default)]
     pub(crate) split_sha256: Option<String>,
+    /// SHA-256 of the other files of the checkpoint, by name; missing in one of an older Kiln.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) files_sha256: BTreeMap<String, String>,
     /// Training is over.
     pub(crate) finished: bool,
     /// SHA-256 of the file of the backbone's pretrained weights.

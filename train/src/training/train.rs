@@ -52,6 +52,10 @@ fn course(request: &TrainRequest, layout: &Layout, observer: &mut dyn Observer) 
     if prepared.dataset.unlabelled > 0 {
         observer.event(&Event::Unlabelled { tiles: prepared.dataset.unlabelled });
     }
+    let unlearnt = prepared.unlearnt_labels();
+    if !unlearnt.is_empty() {
+        observer.event(&Event::UnlearntLabels { labels: &unlearnt });
+    }
     let slides = data::divided_slides(&prepared.dataset, &prepared.plan);
     if slides > 0 {
         observer.event(&Event::DividedSlides { slides });
@@ -84,8 +88,17 @@ fn lock_folder(layout: &Layout, resume: bool) -> Result<File> {
     if occupied && !resume {
         return Err(Error::RunExists { path: root.to_owned() });
     }
+    if occupied && !is_of_a_training(layout) {
+        return Err(Error::NothingToResume { path: root.to_owned() });
+    }
     fs::create_dir_all(root).map_err(Error::io(root))?;
     lock::exclusive(&root.join(LOCK), root, "training")
+}
+
+/// The folder has a training, complete or not: its lock, a run's facts or a checkpoint. A copy may lack the lock.
+fn is_of_a_training(layout: &Layout) -> bool {
+    let has_lock = layout.root().join(LOCK).is_file();
+    has_lock || Run::open(layout.root()).is_ok() || matches!(checkpoint::state(&layout.checkpoints()), Ok(Some(_)))
 }
 
 /// Removes what a training wrote to its new folder before it failed without a checkpoint: the corrected command may then use

@@ -8,7 +8,7 @@ use burn_store::{
     ApplyResult, KeyRemapper, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
 };
 
-use super::{refuse_existing, save};
+use super::{record, refuse_existing, save_record};
 use crate::config::BackboneKind;
 use crate::model::backbone::Backbone;
 use crate::model::materialised;
@@ -50,7 +50,7 @@ pub(super) fn import_over(file: &Path, kind: BackboneKind, out: &Path) -> Result
     let mut backbone = materialised(Backbone::new(kind, kind.channels(1.0).len(), 1.0, &Device::flex()));
     let result = Source::open(file, remapper).apply(&mut backbone).map_err(wrong)?;
     let left = leftovers(kind, &result).map_err(wrong)?;
-    let sha256 = save(out, backbone, None)?;
+    let sha256 = save_record(out, record(backbone).map_err(wrong)?, None)?;
     Ok(Imported { backbone: kind.to_string(), tensors: result.applied.len(), left, sha256 })
 }
 

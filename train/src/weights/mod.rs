@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::store::{ModuleRecord, RecordError};
-use burn::tensor::{Bytes, DType, Device};
+use burn::tensor::{Bytes, DType, Device, TensorData};
 use kiln_files::digest::sha256_hex;
 use kiln_files::publish;
 
@@ -74,13 +74,15 @@ pub fn load(path: &Path, config: &BackboneConfig, device: &Device) -> Result<(Ba
         backbone: config.name.to_string(),
         reason: error.to_string(),
     };
-    if let Some(tensor) = not_finite(path) {
-        return Err(wrong(format!(
-            "tensor `{tensor}` has a value that is NaN or infinite; make or fetch the weights again"
-        )));
-    }
+    let bytes = Bytes::from_bytes_vec(bytes);
+    // A file that is no record gets burn's words about it.
+    let bytes = if burn_pack::Reader::from_bytes(bytes.clone()).is_ok() {
+        sound(bytes).map_err(|reason| wrong(format!("{reason}; make, fetch or import the weights again")))?
+    } else {
+        bytes
+    };
     // The file may have more stages than the model.
-    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(refuse)?.allow_unused(true);
+    let record = ModuleRecord::from_bytes(bytes).map_err(refuse)?.allow_unused(true);
     let with_stages =
         |stages: usize| Backbone::new(config.name, stages, config.width, device).try_load_record(record.clone());
     let depth = config.depth();
@@ -98,20 +100,35 @@ pub fn load(path: &Path, config: &BackboneConfig, device: &Device) -> Result<(Ba
     }
 }
 
-/// Refuses a file of weights that exists already.
+/// Refuses a file of weights that exists already, and one whose neighbours, which [`save`] writes, do.
 pub(crate) fn refuse_existing(path: &Path) -> Result<()> {
-    if path.symlink_metadata().is_ok() { Err(Error::WeightsExist { path: path.to_owned() }) } else { Ok(()) }
+    let files = [path.to_owned(), digest_file(path), seen_file(path)];
+    match files.into_iter().find(|file| file.symlink_metadata().is_ok()) {
+        Some(path) => Err(Error::WeightsExist { path }),
+        None => Ok(()),
+    }
 }
 
 /// Writes a backbone, a `.sha256` file in the format of `sha256sum`, and `seen`, the list of the tiles that the weights have
 /// learnt from, with labels or without: see [`with_seen`]. `None` for weights that have seen none; the list of an earlier
 /// file is then removed. Returns the digest.
 pub(crate) fn save(path: &Path, backbone: Backbone, seen: Option<&str>) -> Result<String> {
-    let wrong = |error: RecordError| Error::Weights { path: path.to_owned(), reason: error.to_string() };
+    let wrong = |reason: String| Error::Weights { path: path.to_owned(), reason };
+    save_record(path, record(backbone).map_err(wrong)?, seen)
+}
+
+/// The record of a backbone, with sound values of 32 bits.
+fn record(backbone: Backbone) -> std::result::Result<Bytes, String> {
     // Parameters are named as in a backbone by itself, so that equal weights are equal files.
-    let bytes = identity::by_path(backbone).into_record().into_bytes().map_err(wrong)?;
+    let bytes = identity::by_path(backbone).into_record().into_bytes().map_err(|error| error.to_string())?;
+    sound(bytes)
+}
+
+/// As [`save`], of the backbone's record.
+fn save_record(path: &Path, bytes: Bytes, seen: Option<&str>) -> Result<String> {
+    let wrong = |error: burn_pack::Error| Error::Weights { path: path.to_owned(), reason: error.to_string() };
     let bytes = match seen {
-        Some(seen) => noting(bytes, &sha256_hex(seen.as_bytes())).map_err(|error| wrong(error.into()))?,
+        Some(seen) => noting(bytes, &sha256_hex(seen.as_bytes())).map_err(wrong)?,
         None => bytes,
     };
     let digest = sha256_hex(&bytes);
@@ -150,13 +167,34 @@ fn noting(record: Bytes, list_sha256: &str) -> Result<Bytes, burn_pack::Error> {
     burn_pack::Writer::new(tensors).with_metadata(SEEN, list_sha256).into_bytes()
 }
 
-/// The name of a tensor with a value that is not finite. `None` for a file that is no record, which [`load`] refuses.
-fn not_finite(path: &Path) -> Option<String> {
-    let reader = burn_pack::Reader::from_file(path).ok()?;
-    let parts = reader.into_tensors().ok()?.into_iter().filter_map(|tensor| tensor.into_parts().ok());
-    let mut floats = parts.filter(|(_, dtype, ..)| *dtype == DType::F32);
-    let is_wild = |value: &[u8; 4]| !f32::from_le_bytes(*value).is_finite();
-    floats.find(|(.., bytes)| bytes.as_chunks().0.iter().any(is_wild)).map(|(name, ..)| name)
+/// The record with all weights in 32 bits, in which models compute: published files have 16 or 64 as well. A value that is
+/// not finite in 32 bits, or a running variance below 0, is an error that names its tensor.
+fn sound(record: Bytes) -> std::result::Result<Bytes, String> {
+    let words = |error: burn_pack::Error| error.to_string();
+    let tensors =
+        burn_pack::Reader::from_bytes(record.clone()).and_then(burn_pack::Reader::into_tensors).map_err(words)?;
+    let is_single = tensors.iter().all(|tensor| !tensor.dtype.is_float() || tensor.dtype == DType::F32);
+    let tensors = tensors.into_iter().map(single).collect::<std::result::Result<Vec<_>, _>>()?;
+    if is_single { Ok(record) } else { burn_pack::Writer::new(tensors).into_bytes().map_err(words) }
+}
+
+/// The tensor in 32 bits, if it has floats.
+fn single(tensor: burn_pack::Tensor) -> std::result::Result<burn_pack::Tensor, String> {
+    let (name, dtype, shape, identity, bytes) = tensor.into_parts().map_err(|error| error.to_string())?;
+    if !dtype.is_float() {
+        return Ok(burn_pack::Tensor::new(name, dtype, shape, identity, bytes));
+    }
+    let unreadable = |error: &dyn std::fmt::Display| format!("tensor `{name}` cannot be read: {error}");
+    let data = TensorData::try_from_bytes(bytes, shape.clone(), dtype).map_err(|error| unreadable(&error))?;
+    let data = data.try_cast(DType::F32).map_err(|error| unreadable(&error))?;
+    let values = data.as_slice::<f32>().map_err(|error| unreadable(&error))?;
+    if values.iter().any(|value| !value.is_finite()) {
+        return Err(format!("tensor `{name}` has a value that is NaN or infinite in 32 bits"));
+    }
+    if name.ends_with("running_var") && values.iter().any(|value| *value < 0.0) {
+        return Err(format!("tensor `{name}` is a variance and has a value below 0"));
+    }
+    Ok(burn_pack::Tensor::new(name, DType::F32, shape, identity, data.into_bytes()))
 }
 
 /// The list of the tiles that the weights of `config` have learnt from; `None` if there is none. Weights that were copied or

@@ -250,3 +250,59 @@ fn weights_with_a_value_that_is_no_number_are_refused_with_the_tensors_name() {
     let error = load(&path, &config, &device).unwrap_err().to_string();
     assert!(error.contains("small.bpk: tensor `") && error.contains("NaN or infinite"), "{error}");
 }
+
+#[test]
+fn weights_of_other_widths_are_converted_and_a_variance_below_0_is_refused() {
+    let device = Device::flex();
+    let backbone = Backbone::new(BackboneKind::Resnet18, 1, 0.25, &device);
+    let plain = record(backbone.clone()).unwrap();
+    let tensors = |record: &Bytes| burn_pack::Reader::from_bytes(record.clone()).unwrap().into_tensors().unwrap();
+    let rewritten = |change: &dyn Fn(&str, TensorData) -> TensorData| {
+        let changed = tensors(&plain).into_iter().map(|tensor| {
+            let (name, dtype, shape, identity, bytes) = tensor.into_parts().unwrap();
+            let data = change(&name, TensorData::from_bytes(bytes, shape.clone(), dtype));
+            burn_pack::Tensor::new(name, data.dtype(), shape, identity, data.into_bytes())
+        });
+        burn_pack::Writer::new(changed.collect()).into_bytes().unwrap()
+    };
+    for (dtype, error) in [(DType::F16, 1e-3), (DType::BF16, 1e-2), (DType::F64, 1e-12)] {
+        let converted = sound(rewritten(&|_, data| data.convert_dtype(dtype))).unwrap();
+        for (before, after) in tensors(&plain).into_iter().zip(tensors(&converted)) {
+            assert_eq!((&before.name, DType::F32), (&after.name, after.dtype));
+            let [before, after] = [before, after].map(|tensor| tensor.into_bytes().unwrap());
+            let values =
+                |bytes: Bytes| bytes.as_chunks::<4>().0.iter().map(|value| f32::from_le_bytes(*value)).collect();
+            let [before, after]: [Vec<f32>; 2] = [values(before), values(after)];
+            assert!(
+                before
+                    .iter()
+                    .zip(&after)
+                    .all(|(before, after)| (before - after).abs() <= error * before.abs().max(1e-4))
+            );
+        }
+    }
+    let huge = rewritten(&|_, data| {
+        let values = vec![1e39_f64; data.num_elements()];
+        TensorData::new(values, data.shape().clone())
+    });
+    assert!(sound(huge).unwrap_err().contains("infinite in 32 bits"));
+    let negative = rewritten(&|name, data| {
+        let value = if name.ends_with("running_var") { -0.5_f32 } else { 0.5 };
+        TensorData::new(vec![value; data.num_elements()], data.shape().clone())
+    });
+    let error = sound(negative).unwrap_err();
+    assert!(error.contains("running_var") && error.contains("below 0"), "{error}");
+}
+
+#[test]
+fn no_file_beside_new_weights_is_replaced() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("new.bpk");
+    refuse_existing(&path).unwrap();
+    for neighbour in [digest_file(&path), seen_file(&path)] {
+        fs::write(&neighbour, "mine").unwrap();
+        let error = refuse_existing(&path).unwrap_err();
+        assert!(matches!(&error, Error::WeightsExist { path } if *path == neighbour), "{error}");
+        fs::remove_file(&neighbour).unwrap();
+    }
+}
