@@ -164,6 +164,48 @@ fn tiles_that_a_training_saw_are_not_measured_unasked() {
 }
 
 #[test]
+fn tiles_of_a_run_that_have_changed_since_are_neither_measured_nor_exported() {
+    let (fixture, folder) = (fixture(), scratch());
+    let tiles = copy(&fixture.tiles(), &folder.path().join("tiles"));
+    let run = copy(&fixture.run(Kind::Cnn), &folder.path().join("run"));
+    let facts = fs::read_to_string(run.join("run.json")).unwrap();
+    let [before, now] = [fixture.tiles(), tiles.clone()].map(|path| fs::canonicalize(path).unwrap());
+    fs::write(run.join("run.json"), facts.replace(before.to_str().unwrap(), now.to_str().unwrap())).unwrap();
+    let (_, rows) = read_csv(&fs::read_to_string(run.join("split.csv")).unwrap());
+    let of = |split: &str| {
+        let paths = rows.iter().filter(|row| row["split"] == split).map(|row| tiles.join(&row["path"]));
+        paths.collect::<Vec<_>>()
+    };
+    let (train, val, test) = (of("train"), of("val"), of("test"));
+    let evaluated = || kiln!("evaluate", &run, "--resamples", "100");
+    let out = folder.path().join("bundle");
+    let exported = || kiln!("export", &run, "--out", &out, "--replace");
+    let words = ["tiles", "have changed since the training", "restore the tiles"];
+    evaluated().code(0);
+    exported().code(0);
+    let bundle = fixture.bundle(Kind::Cnn);
+    for changed in [&test[0], &val[0], &train[1]] {
+        let kept = fs::read(changed).unwrap();
+        fs::copy(&train[0], changed).unwrap();
+        evaluated().code(2).says(&words);
+        exported().code(2).says(&words);
+        kiln!("verify", &bundle, "--run", &run).code(2).says(&words);
+        kiln!("evaluate", &run, "--split", "all", "--resamples", "100").code(0);
+        fs::write(changed, kept).unwrap();
+    }
+    // Training tiles that were not kept are not needed.
+    fs::remove_file(&train[0]).unwrap();
+    exported().code(0);
+    for changed in [&test[0], &val[0]] {
+        let kept = fs::read(changed).unwrap();
+        let other = if changed == &test[0] { &train[1] } else { &test[1] };
+        fs::copy(other, changed).unwrap();
+        exported().code(2).says(&words);
+        fs::write(changed, kept).unwrap();
+    }
+}
+
+#[test]
 fn a_split_that_puts_seen_tiles_or_one_image_on_two_sides_is_not_measured() {
     let (fixture, folder) = (fixture(), scratch());
     let (run, bundle) = (fixture.run(Kind::Cnn), fixture.bundle(Kind::Cnn));

@@ -90,12 +90,13 @@ pub struct Exported {
 ///
 /// # Errors
 /// [`BundleError::Parity`] if they disagree; [`BundleError::Exists`] or [`BundleError::NotABundle`] if the target
-/// exists and must not be replaced.
+/// exists and must not be replaced; [`kiln_train::Error::TilesChanged`].
 pub fn export(request: &ExportRequest, runtime: &'static Runtime, mut on_step: impl FnMut(Step)) -> Result<Exported> {
     check_target(&request.out, request.replace)?;
     let run = Run { openslide: request.openslide.clone(), ..Run::open(&request.run)? };
     let dataset = run.dataset(request.data.as_deref())?;
     let test = run.indices(&dataset, Split::Test)?;
+    run.check_unchanged(&dataset)?;
     let tiles = test.len();
     on_step(Step::Lowering);
     let burn = BurnModel::load(&run)?;

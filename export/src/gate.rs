@@ -57,7 +57,7 @@ pub fn verify(
 /// `moved` is the new path of the run's data set, if it has moved.
 ///
 /// # Errors
-/// [`BundleError::Mismatch`] if the weights differ; else as [`verify`].
+/// [`BundleError::Mismatch`] if the weights differ; [`kiln_train::Error::TilesChanged`]; else as [`verify`].
 pub fn verify_run(
     session: &mut Session,
     bundle: &Bundle,
@@ -75,6 +75,7 @@ pub fn verify_run(
     }
     let dataset = run.dataset(moved)?;
     let test = run.indices(&dataset, Split::Test)?;
+    run.check_unchanged(&dataset)?;
     let tiles = test.len();
     let loader = run.loader(&dataset, test, CHUNK)?;
     let rule = DecisionRule::from_manifest(&bundle.manifest);

@@ -107,6 +107,17 @@ pub enum Error {
         /// The run's folder.
         path: PathBuf,
     },
+    /// The tiles of a complete run have changed.
+    #[error(
+        "run {}: the tiles of its data set {} have changed since the training: their files, labels or groups",
+        path.display(), data.display()
+    )]
+    TilesChanged {
+        /// The run's folder.
+        path: PathBuf,
+        /// The data set's folder or list.
+        data: PathBuf,
+    },
     /// The run was started with another split.
     #[error("run {}: was begun with another split (see its split.csv)", path.display())]
     OtherSplit {
@@ -305,6 +316,7 @@ impl Error {
             | Self::RunStopped { .. }
             | Self::OtherConfiguration { .. }
             | Self::OtherTiles { .. }
+            | Self::TilesChanged { .. }
             | Self::OtherSplit { .. }
             | Self::NotAStudy { .. }
             | Self::OtherStudy { .. }

@@ -36,6 +36,7 @@ pub(super) fn train(error: &kiln_train::Error) -> Option<String> {
             "resume with the configuration of the run, or choose another folder with --out"
         }
         Error::OtherTiles { .. } => "restore the tiles, or choose another folder with --out",
+        Error::TilesChanged { .. } => "restore the tiles, name an unchanged copy of them with --data, or train again",
         Error::OtherSplit { .. } => "resume without --split-file, or choose another folder with --out",
         Error::OfModel { cause, .. } => match &**cause {
             Error::SplitLacks { .. } | Error::Metrics(MetricsError::FewTiles { .. }) => {

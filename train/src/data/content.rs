@@ -50,6 +50,17 @@ pub fn dataset_digest(dataset: &Dataset, digests: &[ContentDigests]) -> String {
     sha256_hex(rows.concat().as_bytes())
 }
 
+/// As [`dataset_digest`], of the files as they are now. Nothing is decoded, so that it takes as long as reading the files.
+///
+/// # Errors
+/// A tile or slide that is missing or cannot be read.
+pub(crate) fn current_digest(dataset: &Dataset, decoder: &Decoder) -> Result<String> {
+    let files = parallel::try_map(dataset.len(), |index| dataset.file_digest(index, decoder))?;
+    let digests: Vec<ContentDigests> =
+        files.into_iter().map(|file| ContentDigests { file, pixels: None, blank: false }).collect();
+    Ok(dataset_digest(dataset, &digests))
+}
+
 /// Refuses one image with two labels: a model cannot learn both.
 pub(super) fn check_labels(dataset: &Dataset, digests: &[ContentDigests]) -> Result<()> {
     check_lengths(dataset, digests)?;

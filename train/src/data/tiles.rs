@@ -112,6 +112,24 @@ impl Dataset {
         }
     }
 
+    /// The digest of tile `index` that [`ContentDigests::file`] has. Nothing is decoded.
+    pub(super) fn file_digest(&self, index: usize, decoder: &Decoder) -> Result<String> {
+        match &self.source {
+            Source::Files => {
+                let path = self.path_of(index);
+                file_digest(&path, decoder).map_err(|reason| DataError::Tile { path, reason })
+            }
+            Source::Slides { set, numbers, .. } => {
+                let unreadable = |reason: TileError| {
+                    let tile = self.entries[index].path.clone();
+                    DataError::SlideTile { tile, reason: format!("{}: {reason}", reason.code()) }
+                };
+                let slide = set.digest(numbers[index]).map_err(unreadable)?;
+                Ok(place_digest(slide, &set.place(numbers[index])))
+            }
+        }
+    }
+
     /// Everything about tile `index`, without stopping at what is wrong.
     pub(super) fn findings(&self, index: usize, decoder: &Decoder) -> TileFindings {
         let Source::Slides { set, numbers, .. } = &self.source else {

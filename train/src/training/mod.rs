@@ -36,6 +36,7 @@ mod tile_pipeline;
 mod train;
 mod trainer;
 mod truth;
+mod unchanged;
 
 pub(crate) use checkpoint::state as run_state;
 pub use classes::classes;

@@ -46,7 +46,10 @@ impl Subject {
         };
         let known = &run.facts.classes;
         let labels = checked_labels(&dataset, decoder, &indices, &known.names, known.normal_names(), out)?;
-        // The run's own tiles and split were checked when it was trained.
+        // The run's own tiles and split were checked when it was trained, unless they have changed since.
+        if args.data.is_none() && plan.is_none() && part != Part::All {
+            run.check_unchanged(&dataset)?;
+        }
         if args.data.is_some() || plan.is_some() {
             check_tiles(args, part, &dataset, decoder, &indices, plan.as_ref(), digests.as_deref())?;
         }
