@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::de::{self, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::data::shown;
 use crate::model::{Classes, nearest_of};
+
+/// The weights that are accepted: sums and products of them are far from the limits of f32.
+const RANGE: RangeInclusive<f32> = 1e-6..=1e6;
 
 /// The weight of a tile in the cross-entropy, by class.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,11 +49,11 @@ impl ClassWeights {
         }
     }
 
-    /// The first weight that is not over 0.
+    /// The first weight that is out of its range.
     pub(super) fn problem(&self) -> Option<String> {
         let Self::Given(weights) = self else { return None };
-        let wrong = weights.iter().find(|(_, weight)| !(weight.is_finite() && **weight > 0.0));
-        wrong.map(|(label, weight)| format!("training.class_weights.{label}: {weight} is not over 0"))
+        let wrong = weights.iter().find(|(_, weight)| !RANGE.contains(*weight));
+        wrong.map(|(label, weight)| format!("training.class_weights.{label}: {weight} is not in 0.000001..=1000000"))
     }
 }
 
@@ -138,6 +142,8 @@ mod tests {
         for (rest, words) in [
             ("training: {class_weights: equal}", "expected `balanced`"),
             ("training: {class_weights: {a: -1.0}}", "training.class_weights.a: -1"),
+            ("training: {class_weights: {a: 1.0, b: 1e38}}", "training.class_weights.b: 1"),
+            ("training: {class_weights: {a: 1e-40}}", "is not in 0.000001..=1000000"),
             ("data: {synthesis: {cut_paste: 3.0}}", "data.synthesis.cut_paste"),
             ("data: {synthesis: {cutpaste: 1.0}}", "did you mean `cut_paste`"),
         ] {

@@ -267,11 +267,13 @@ impl<'a> Trainer<'a> {
     }
 
     fn diverged(&self, found: String) -> Error {
-        Error::Diverged {
-            epoch: self.state.epoch + 1,
-            step: self.state.step + 1,
-            reason: format!("{found}; try a smaller training.learning_rate"),
-        }
+        // A model that learns in one pass has no rate.
+        let advice = match &self.prepared.config.model {
+            model if !model.settings().learns_in_one_pass() => "try a smaller training.learning_rate",
+            _ => "inspect the normal training tiles with `kiln data inspect`; some may all be alike",
+        };
+        let reason = format!("{found}; {advice}");
+        Error::Diverged { epoch: self.state.epoch + 1, step: self.state.step + 1, reason }
     }
 
     /// The tiles of this step, of `side` pixels a side, or its window of them.

@@ -144,7 +144,10 @@ impl MemoryBankConfig {
                 (of, "of: model.pooling must compute it; means_and_deviations computes all"),
                 ((1..=256).contains(&mixture.components), "components: must be 1 to 256"),
                 ((1..=64).contains(&mixture.dimensions), "dimensions: must be 1 to 64"),
-                (mixture.weight.is_finite() && mixture.weight != 0.0, "weight: must be a number other than 0"),
+                (
+                    (1e-6..=1e6).contains(&mixture.weight.abs()),
+                    "weight: must be 0.000001 to 1000000, or the negative of such a number",
+                ),
             ];
             checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem)
         };
@@ -157,7 +160,9 @@ impl ModelSettings for MemoryBankConfig {
     fn problem(&self) -> Option<String> {
         let tile = self.tile.as_ref().is_none_or(|bank| bank.neighbours >= 1 && bank.entries >= bank.neighbours);
         let patch = self.patch.as_ref().is_none_or(|bank| {
-            bank.entries >= 1 && bank.of_each_tile >= 1 && bank.of_each_tile <= bank.side * bank.side
+            bank.entries >= 1
+                && bank.of_each_tile >= 1
+                && bank.of_each_tile <= bank.side.saturating_mul(bank.side)
         });
         let side = self.patch.as_ref().is_none_or(|bank| [4, 8, 16, 32].contains(&bank.side));
         let any = self.tile.is_some() || !self.mixtures.is_empty() || self.patch.is_some();
@@ -176,12 +181,11 @@ impl ModelSettings for MemoryBankConfig {
         self.backbone.problem().or(problem).or_else(|| self.problem_of_mixtures())
     }
 
-    /// About a thousand features per vector.
     fn estimated_weights(&self) -> f64 {
-        let tile = self.tile.as_ref().map_or(0, |bank| bank.entries);
-        let patch = self.patch.as_ref().map_or(0, |bank| bank.entries);
-        let mixtures: usize = self.mixtures.iter().map(|mixture| mixture.dimensions).sum();
-        1e3 * (tile as f64 + patch as f64 + mixtures as f64)
+        let tile = self.tile.as_ref().map_or(0, |bank| bank.entries) as f64;
+        let patch = self.patch.as_ref().map_or(0, |bank| bank.entries) as f64;
+        let dimensions: usize = self.mixtures.iter().map(|mixture| mixture.dimensions).sum();
+        (tile + dimensions as f64) * self.features() as f64 + patch * self.backbone.features() as f64
     }
 
     fn output_meaning(&self, output: &str, _fitted_score: bool) -> &'static str {
@@ -254,6 +258,8 @@ mod tests {
             (MixtureConfig { dimensions: 65, ..usual() }, "dimensions"),
             (MixtureConfig { weight: 0.0, ..usual() }, "weight"),
             (MixtureConfig { weight: f64::NAN, ..usual() }, "weight"),
+            (MixtureConfig { weight: -1e300, ..usual() }, "weight"),
+            (MixtureConfig { weight: 1e-40, ..usual() }, "weight"),
         ] {
             let found = problem(mixture);
             assert!(found.starts_with(&format!("model.mixtures[1].{key}: ")), "{found}");
