@@ -105,8 +105,8 @@ impl Config {
             let weights = settings.estimated_weights();
             (weights > MAX_WEIGHTS).then(|| {
                 format!(
-                    "model: filters, dense layers and latent dimensions come to {weights:.1e} weights; at most \
-                     {MAX_WEIGHTS:.0e}"
+                    "model: filters, dense layers, latent dimensions and entries of banks come to {weights:.1e} weights; \
+                     at most {MAX_WEIGHTS:.0e}"
                 )
             })
         })

@@ -372,7 +372,18 @@ fn a_model_that_no_machine_holds_is_refused_before_it_is_made() {
         let key = set.split(['=', '.']).next().unwrap();
         assert!(problem(SMALL, &[set]).contains(key), "{set}");
     }
-    assert!(problem("name: v\nmodel: {kind: vae, latent: 100000000}\n", &[]).contains("latent"));
+    for model in [
+        "{kind: vae, latent: 100000000}",
+        "{kind: vae, latent_form: map, latent: 1, filters: [30000000, 1]}",
+        "{kind: transfer, dense: [1000000000]}",
+        "{kind: hybrid, latent_form: map, latent: 1, filters: [1000000, 1]}",
+        "{kind: hybrid, cnn: null, transfer: {dense: [100000, 100000]}, reconstruct: features}",
+        "{kind: memory_bank, tile: {entries: 10000000}}",
+        "{kind: memory_bank, patch: {entries: 10000000}}",
+    ] {
+        let message = problem(&format!("name: x\nmodel: {model}\n"), &[]);
+        assert!(message.contains("weights; at most 1e9"), "{model}: {message}");
+    }
     Config::parse("name: v\nmodel: {kind: cnn}\n", "paper.yaml", &[]).unwrap();
 }
 

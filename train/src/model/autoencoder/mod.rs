@@ -32,11 +32,12 @@ impl LatentForm {
         }
     }
 
-    /// Rough number of weights of an autoencoder with two convolutions of `filters` and a last feature map of `side`.
-    pub(super) fn estimated_weights(self, filters: [usize; 2], latent: usize, side: f64) -> f64 {
-        let [first, second] = filters.map(|width| width as f64);
+    /// Rough number of weights of an autoencoder with two convolutions of `filters` on `channels`, and a last feature map of
+    /// `side`.
+    pub(super) fn estimated_weights(self, channels: usize, filters: [usize; 2], latent: usize, side: f64) -> f64 {
+        let [channels, first, second] = [channels, filters[0], filters[1]].map(|width| width as f64);
         let places = if self == Self::Vector { side * side } else { 1.0 };
-        18.0 * first * second + 3.0 * second * places * latent as f64
+        18.0 * first * (channels + second) + 3.0 * second * places * latent as f64
     }
 }
 

@@ -113,7 +113,8 @@ impl ModelSettings for CnnConfig {
         let last = filters.last().copied().unwrap_or_default();
         let side = self.side as f64 / 2_f64.powi(i32::try_from(self.filters.len()).unwrap_or(i32::MAX));
         let inputs = last * self.head.pooling().map_or(side * side, |pooling| pooling.features(1) as f64);
-        9.0 * pairs(&filters) + pairs(&[vec![inputs], widths(&self.dense)].concat())
+        // At least two classes.
+        9.0 * pairs(&filters) + pairs(&[vec![inputs], widths(&self.dense), vec![2.0]].concat())
     }
 
     fn learning_side(&self) -> usize {

@@ -248,7 +248,7 @@ impl ModelSettings for HybridConfig {
     fn estimated_weights(&self) -> f64 {
         let side = self.maps_side() as f64 / (self.stride * self.stride) as f64;
         let classifier = self.classifier().map_or(0.0, ModelSettings::estimated_weights);
-        classifier + self.latent_form.estimated_weights(self.filters, self.latent, side)
+        classifier + self.latent_form.estimated_weights(self.maps_channels(), self.filters, self.latent, side)
     }
 
     fn output_meaning(&self, output: &str, fitted_score: bool) -> &'static str {

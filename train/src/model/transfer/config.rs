@@ -1,6 +1,7 @@
 //! The keys of a `transfer` model.
 
 use std::fmt::{self, Formatter};
+use std::iter::once;
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -143,9 +144,10 @@ impl ModelSettings for TransferConfig {
         self.test_time_augmentation.meaning(output)
     }
 
-    /// The dense layers alone; the backbone is small.
+    /// The dense layers alone, with the smallest number of classes; the backbone is small.
     fn estimated_weights(&self) -> f64 {
-        let widths: Vec<f64> = std::iter::once(1.0).chain(self.dense.iter().map(|width| *width as f64)).collect();
+        let features = self.pooling.features(self.backbone.features());
+        let widths: Vec<f64> = once(&features).chain(&self.dense).chain(&[2]).map(|width| *width as f64).collect();
         widths.windows(2).map(|pair| pair[0] * pair[1]).sum()
     }
 

@@ -56,7 +56,7 @@ impl ModelSettings for VaeConfig {
 
     fn estimated_weights(&self) -> f64 {
         let stride = self.stride.max(1) as f64;
-        self.latent_form.estimated_weights(self.filters, self.latent, f64::from(SIDE) / (stride * stride))
+        self.latent_form.estimated_weights(3, self.filters, self.latent, f64::from(SIDE) / (stride * stride))
     }
 
     fn output_meaning(&self, output: &str, _fitted_score: bool) -> &'static str {
