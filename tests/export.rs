@@ -213,6 +213,9 @@ fn another_precision_is_in_the_bundle_only_if_it_holds_its_gate() {
     assert_eq!(used(&[]), if pays { "int8" } else { "fp32" });
     assert_eq!(used(&["--precision", "fp32"]), "fp32");
     kiln!("score", &bundle, fixture.tile(0), "--precision", "fp8").code(2).says(&["fp8", "fp32"]);
+    kiln!("export", fixture.run(Kind::Cnn), "--out", folder.path().join("no"), "--calibration", "entropy")
+        .code(2)
+        .says(&["--calibration is for int8", "add int8 to --precision"]);
     kiln!("export", fixture.run(Kind::Cnn), "--out", folder.path().join("no"), "--precision", "int4")
         .code(2)
         .says(&["int4", "fp16"]);

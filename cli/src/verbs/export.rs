@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::Args as ClapArgs;
 use kiln_export::{
     AUROC_LOST, Background, Batch, DECISIONS_CHANGED, ExportRequest, Exported, Step, VariantReport, export,
@@ -56,9 +57,9 @@ pub(crate) struct Args {
     #[arg(long)]
     external_data: bool,
 
-    /// Method that chooses the range of int8 activations on training tiles: min-max, percentile, entropy.
-    #[arg(long, value_name = "NAME", default_value_t)]
-    calibration: Calibration,
+    /// Method that chooses the range of int8 activations on training tiles: min-max, percentile, entropy [default: min-max].
+    #[arg(long, value_name = "NAME")]
+    calibration: Option<Calibration>,
 
     /// Rule that makes a slide's score of its tiles' scores: max, top_mean:N (mean of the N highest), or area_mm2:LEAST (area
     /// at or above the threshold) [default: none; scoring then takes max].
@@ -78,8 +79,17 @@ fn slide_rule(args: &Args) -> Option<String> {
     }
 }
 
+/// The method of `--calibration`, which only int8 uses.
+pub(crate) fn calibration_of(asked: Option<Calibration>, precisions: &[Precision]) -> anyhow::Result<Calibration> {
+    if asked.is_some() && !precisions.contains(&Precision::Int8) {
+        bail!("--calibration is for int8, which --precision does not name\nhint: add int8 to --precision, or leave it out");
+    }
+    Ok(asked.unwrap_or_default())
+}
+
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let slide_rule = slide_rule(&args);
+    let calibration = calibration_of(args.calibration, &args.precision)?;
     let request = ExportRequest {
         run: args.run,
         out: args.out,
@@ -89,7 +99,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         opset: args.opset,
         external_data: args.external_data,
         precisions: args.precision,
-        calibration: args.calibration,
+        calibration,
         slide_rule,
         replace: args.replace,
     };

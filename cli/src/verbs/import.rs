@@ -11,7 +11,7 @@ use kiln_export::{Batch, Calibration, Precision};
 use kiln_runtime::library;
 use kiln_tile::SizePolicy;
 
-use super::export::{parity_lines, variant_lines};
+use super::export::{calibration_of, parity_lines, variant_lines};
 use super::number::not_negative;
 use crate::destination::Destination;
 use crate::exit::Exit;
@@ -86,9 +86,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "fp32")]
     precision: Vec<Precision>,
 
-    /// Method that chooses the range of int8 activations: min-max, percentile, entropy.
-    #[arg(long, value_name = "NAME", default_value_t)]
-    calibration: Calibration,
+    /// Method that chooses the range of int8 activations: min-max, percentile, entropy [default: min-max].
+    #[arg(long, value_name = "NAME")]
+    calibration: Option<Calibration>,
 
     #[command(flatten)]
     input: InputArgs,
@@ -268,6 +268,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     let target = Destination::new("--out", &args.out);
     target.does_not_hold("the model", &args.model)?;
     let reference = args.reference();
+    let calibration = calibration_of(args.calibration, &args.precision)?;
     for (what, input) in [
         ("the data set", args.data.as_deref()),
         ("the description", args.spec.as_deref()),
@@ -286,7 +287,7 @@ pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
         tolerance: args.tolerance,
         batch: args.batch,
         precisions: args.precision,
-        calibration: args.calibration,
+        calibration,
         replace: args.replace,
     };
     let runtime = library::load(&library::find(out.onnxruntime.as_deref())?)?;

@@ -59,6 +59,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     memory::keep_freed_blocks();
     let config = Config::read(&args.config, &args.set)?;
+    config.unused_keys().iter().for_each(|key| out.note(key));
     let folder = args.out.unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
     if let Some(data) = args.data.as_ref().or(config.data.path.as_ref()) {
         Destination::new("--out", &folder).is_not_among_tiles(data)?;

@@ -69,6 +69,16 @@ impl Config {
             .or_else(|| Some(format!("subgroups: {}", SubgroupKey::problem_of(&self.subgroups)?)))
     }
 
+    /// Keys that are set and that this model does not use, each with the reason. They are no errors, because one file with all of
+    /// its keys serves several models by a change of one of them.
+    #[must_use]
+    pub fn unused_keys(&self) -> Vec<String> {
+        let smooths = self.training.label_smoothing > 0.0 && !self.model.has_classes();
+        let kind = self.model.kind();
+        let smoothing = smooths.then(|| format!("training.label_smoothing has no effect: a {kind} has no classes"));
+        self.model.settings().unused_keys().into_iter().map(str::to_owned).chain(smoothing).collect()
+    }
+
     fn stage_problem(&self) -> Option<String> {
         let (alone, all) = (self.model.settings().classifier_epochs(), self.training.epochs);
         let problem =

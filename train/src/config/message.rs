@@ -6,7 +6,7 @@ const MAX_KEY: usize = 64;
 const MAX_MESSAGE: usize = 1_000;
 
 /// Names of Rust's types in serde's messages, and the words for them.
-const TYPES: [(&str, &str); 11] = [
+const TYPES: [(&str, &str); 12] = [
     ("unit value", "no value"),
     ("expected unit", "expected no value"),
     ("expected u64", "expected a whole number"),
@@ -18,6 +18,7 @@ const TYPES: [(&str, &str); 11] = [
     ("expected a sequence", "expected a list, [...]"),
     ("expected a map", "expected a mapping, {...}"),
     ("invalid type: map", "invalid type: a mapping"),
+    ("there are no fields", "no other key belongs here"),
 ];
 
 /// The message in the words of a configuration.

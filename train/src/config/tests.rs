@@ -442,11 +442,26 @@ fn a_wrong_value_is_explained_without_type_names_and_with_its_source() {
         ("data=5", "expected a mapping, {...}"),
         ("training.epocs=3", "did you mean `epochs`"),
         ("epocs=3", "unknown field `epocs`"),
+        ("training.schedule={kind: constant, warmup_steps: 3}", "unknown field `warmup_steps`, no other key belongs"),
         ("model.filters=[8, x]", "model.filters[1]"),
     ] {
         let message = problem("name: x\nmodel: {kind: cnn}\n", &[set]);
         assert!(message.contains(words) && message.contains(&format!("--set {set}")), "{set}: {message}");
     }
+}
+
+#[test]
+fn keys_without_an_effect_are_named_if_they_are_set() {
+    let unused = |model: &str, sets: &[&str]| {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        Config::parse(&format!("name: x\nmodel: {model}\n"), "x.yaml", &sets).unwrap().unused_keys()
+    };
+    let plain = "{kind: vae, beta: 1.0, beta_warmup_epochs: 0, variational: false}";
+    assert!(unused(plain, &[]).is_empty() && unused("{kind: vae, beta: 0.5}", &[]).is_empty());
+    let found = unused(plain, &["model.beta=0.5", "model.beta_warmup_epochs=2", "training.label_smoothing=0.1"]);
+    let keys: Vec<&str> = found.iter().filter_map(|reason| reason.split(' ').next()).collect();
+    assert_eq!(keys, ["model.beta", "model.beta_warmup_epochs", "training.label_smoothing"]);
+    assert!(unused("{kind: cnn}", &["training.label_smoothing=0.1"]).is_empty());
 }
 
 #[test]

@@ -72,8 +72,8 @@ impl Default for TrainingConfig {
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[serde(expecting = "a mapping, {kind: constant} or {kind: cosine, warmup_steps: N, minimum: FRACTION}")]
 pub enum Schedule {
-    /// Constant.
-    Constant,
+    /// Constant. With braces, because serde ignores keys beside a variant without them.
+    Constant {},
     /// Linear warm-up, then a half cosine down to `minimum` times the learning rate at the last step.
     Cosine {
         /// Steps of the warm-up.
@@ -95,7 +95,7 @@ impl Schedule {
     /// The step size stays between 0 and its highest.
     pub(crate) fn is_sound(&self) -> bool {
         match self {
-            Self::Constant => true,
+            Self::Constant {} => true,
             Self::Cosine { minimum, .. } => (0.0..=1.0).contains(minimum),
         }
     }
@@ -104,7 +104,7 @@ impl Schedule {
     #[must_use]
     pub fn factor(&self, step: u64, total: u64) -> f64 {
         match *self {
-            Self::Constant => 1.0,
+            Self::Constant {} => 1.0,
             Self::Cosine { warmup_steps, .. } if step < warmup_steps => (step + 1) as f64 / warmup_steps as f64,
             Self::Cosine { warmup_steps, minimum } => {
                 let span = total.saturating_sub(warmup_steps).max(1) as f64;

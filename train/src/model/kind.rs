@@ -26,6 +26,11 @@ pub trait ModelSettings {
         Scores::meaning(output)
     }
 
+    /// Keys that are set and have no effect beside the others, each with the reason.
+    fn unused_keys(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// The pretrained backbone, if the model has one.
     fn backbone(&self) -> Option<&BackboneConfig> {
         None

@@ -71,4 +71,16 @@ impl ModelSettings for VaeConfig {
     fn beta_warmup_epochs(&self) -> u64 {
         self.beta_warmup_epochs
     }
+
+    fn unused_keys(&self) -> Vec<&'static str> {
+        let usual = Self::default();
+        let keys = [
+            (self.beta != usual.beta, "model.beta has no effect with model.variational=false: there is no divergence"),
+            (
+                self.beta_warmup_epochs != usual.beta_warmup_epochs,
+                "model.beta_warmup_epochs has no effect with model.variational=false: there is no divergence",
+            ),
+        ];
+        keys.into_iter().filter(|(is_set, _)| *is_set && !self.variational).map(|(_, reason)| reason).collect()
+    }
 }
