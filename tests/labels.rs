@@ -68,6 +68,7 @@ fn a_class_that_no_tile_has_is_refused_with_the_nearest_label_before_there_is_a_
         ("data.normal_classes=[benign, normal]", ["`normal`", "the labels are `benign`, `healthy`, `tumour`"]),
         ("training.class_weights={tumor: 2.0}", ["`tumor`", "nearest label is `tumour`"]),
         ("training.class_weights={Tumour: 2.0}", ["`Tumour`", "nearest label is `tumour`"]),
+        ("training.class_weights.tumor=2.0", ["`tumor`", "nearest label is `tumour`"]),
     ] {
         let key = set.split('=').next().unwrap();
         train(&tiles, &run, &[set]).code(2).says(&words).says(&["--set", key]);

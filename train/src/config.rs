@@ -36,7 +36,7 @@ pub(crate) use common::CommonKeys;
 pub use device::TrainingDevice;
 pub(crate) use labels::labels_problem;
 pub(crate) use message::explain;
-pub(crate) use parse::{origin_of, parse_yaml, read_text};
+pub(crate) use parse::{parse_yaml, read_text};
 pub use subgroup::SubgroupKey;
 pub use training::{EarlyStopping, Schedule, StoppingMetric, TrainingConfig};
 pub(crate) use value::config_error;

@@ -37,7 +37,15 @@ pub(crate) fn with_origin(error: Error, config: &std::path::Path, sets: &[String
     if !KEYS.contains(&origin.as_str()) {
         return Error::Config { origin, reason };
     }
-    let of_key = |set: &&String| set.split_once('=').is_some_and(|(key, _)| key == origin);
+    let of_key = |set: &&String| {
+        let key = set.split_once('=').map_or(set.as_str(), |(key, _)| key);
+        let below = |key: &str, section: &str| {
+            key.strip_prefix(section).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        // A key below the one that is wrong, such as a label with its weight, is to blame only if the reason names it.
+        let label = key.strip_prefix(&format!("{origin}."));
+        below(&origin, key) || label.is_some_and(|label| reason.contains(&shown(label)))
+    };
     let origin = match sets.iter().rev().find(of_key) {
         Some(set) => format!("--set {set}"),
         None => format!("{}: {origin}", config.display()),

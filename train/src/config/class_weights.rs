@@ -71,7 +71,7 @@ impl<'de> Visitor<'de> for WeightsVisitor {
     type Value = ClassWeights;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("expected `balanced`, or a weight for labels, such as {benign: 1.0, tumour: 4.0}")
+        formatter.write_str("`balanced`, or a weight for labels, such as {benign: 1.0, tumour: 4.0}")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<ClassWeights, E> {

@@ -8,20 +8,20 @@ use crate::data::shown;
 
 /// The keys whose values are labels. YAML reads `0`, `1.50` or `true` as another type than text, and would write them back
 /// in another form; labels keep their spelling.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Labelled {
     data: LabelledData,
     training: LabelledTraining,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 struct LabelledData {
     normal_classes: Option<Vec<String>>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 struct LabelledTraining {
     class_weights: Option<ClassWeights>,

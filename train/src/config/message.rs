@@ -6,7 +6,7 @@ const MAX_KEY: usize = 64;
 const MAX_MESSAGE: usize = 1_000;
 
 /// Names of Rust's types in serde's messages, and the words for them.
-const TYPES: [(&str, &str); 12] = [
+const TYPES: [(&str, &str); 13] = [
     ("unit value", "no value"),
     ("expected unit", "expected no value"),
     ("expected u64", "expected a whole number"),
@@ -19,6 +19,10 @@ const TYPES: [(&str, &str); 12] = [
     ("expected a map", "expected a mapping, {...}"),
     ("invalid type: map", "invalid type: a mapping"),
     ("there are no fields", "no other key belongs here"),
+    (
+        "deserializing from YAML containing more than one document is not supported",
+        "the file has more than one YAML document; remove `---` and what does not belong to the configuration",
+    ),
 ];
 
 /// The message in the words of a configuration.

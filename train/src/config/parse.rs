@@ -1,6 +1,6 @@
 //! Reading a configuration: the file, then each override, then the checks that types cannot make.
 
-use std::fs::File;
+use std::fs;
 use std::path::Path;
 
 use kiln_files::read_at_most;
@@ -36,11 +36,7 @@ impl Config {
 
     /// As [`Config::parse`]; errors of a change begin with `source` and the change.
     pub(crate) fn parse_with(text: &str, origin: &str, sets: &[String], source: &str) -> Result<Self> {
-        let config: Self = parse_yaml_with(text, origin, sets, source)?;
-        match config.problem() {
-            Some(problem) => Err(config_error(&origin_of(&problem, origin, sets, source), problem)),
-            None => Ok(config),
-        }
+        parse_yaml_with(text, origin, sets, source, Self::problem)
     }
 
     /// The resolved configuration as YAML, defaults written out. Keys of later versions are left out at their default, so that
@@ -61,39 +57,102 @@ impl Config {
     }
 }
 
-/// A YAML document of known keys, changed by `sets` before it is checked; an unknown key is named with the nearest known one.
-pub(crate) fn parse_yaml<T: DeserializeOwned>(text: &str, origin: &str, sets: &[String]) -> Result<T> {
-    parse_yaml_with(text, origin, sets, "--set")
+/// A YAML document of known keys, changed by `sets` before it is checked by `problem`, which returns the first problem,
+/// beginning with its key. An unknown key is named with the nearest known one.
+pub(crate) fn parse_yaml<T: DeserializeOwned>(
+    text: &str,
+    origin: &str,
+    sets: &[String],
+    problem: impl Fn(&T) -> Option<String>,
+) -> Result<T> {
+    parse_yaml_with(text, origin, sets, "--set", problem)
 }
 
 /// As [`parse_yaml`]; errors of a change begin with `source` and the change.
-fn parse_yaml_with<T: DeserializeOwned>(text: &str, origin: &str, sets: &[String], source: &str) -> Result<T> {
+fn parse_yaml_with<T: DeserializeOwned>(
+    text: &str,
+    origin: &str,
+    sets: &[String],
+    source: &str,
+    problem: impl Fn(&T) -> Option<String>,
+) -> Result<T> {
     limits::check(text).map_err(|reason| config_error(origin, reason))?;
     let located = |error: serde_yaml::Error| config_error(origin, explain(&error.to_string()));
     // Reading into an untyped mapping refuses duplicate keys, at every depth.
-    let mut value: Value = serde_yaml::from_str(text).map_err(located)?;
+    let value: Value = serde_yaml::from_str(text).map_err(located)?;
+    if let Some(reason) = no_mapping(&value) {
+        return Err(config_error(origin, reason));
+    }
     if sets.is_empty() {
         // Straight from the text, so that errors have lines and labels keep their spelling.
-        return serde_yaml::from_str(text).map_err(located);
+        let document = serde_yaml::from_str(text).map_err(located)?;
+        return problem(&document).map_or(Ok(document), |problem| Err(config_error(origin, problem)));
     }
-    if let Ok(labels) = serde_yaml::from_str::<Labelled>(text) {
-        labels.write_to(&mut value);
-    }
-    for set in sets {
-        apply(&mut value, set, source)?;
-    }
-    // Through text again, because only an error from text names the wrong key. Its line number refers to no file.
-    let changed = serde_yaml::to_string(&value).map_err(located)?;
-    let unplaced = |error: serde_yaml::Error| {
-        let message = error.to_string();
-        let reason = message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason);
-        config_error(&origin_of(reason, origin, sets, source), explain(reason))
-    };
-    serde_yaml::from_str(&changed).map_err(unplaced)
+    let file = File { value, labels: serde_yaml::from_str(text).ok() };
+    let read = |sets: &[&String]| file.changed(sets, source, &problem);
+    let all: Vec<&String> = sets.iter().collect();
+    read(&all).map_err(|failure| match failure {
+        Failure::Change(error) => error,
+        Failure::Document(reason) => {
+            let change = change_of(&reason, sets).or_else(|| needed_for(&reason, &all, &read));
+            let origin = change.map_or_else(|| origin.to_owned(), |set| format!("{source} {set}"));
+            config_error(&origin, reason)
+        }
+    })
 }
 
-/// The origin of the value that a message is about: the change that set it, or the file. A message begins with a key.
-pub(crate) fn origin_of(message: &str, file: &str, sets: &[String], source: &str) -> String {
+/// The reason why a document is no configuration, unless it is a mapping, or empty: keys that are missing are then named.
+fn no_mapping(document: &Value) -> Option<&'static str> {
+    match document {
+        Value::Mapping(_) | Value::Null => None,
+        Value::Sequence(_) => Some("expected keys, such as `name: NAME`, but found a list; write the keys without `- `"),
+        _ => Some("expected keys, such as `name: NAME`"),
+    }
+}
+
+/// The document of a file.
+struct File {
+    value: Value,
+    labels: Option<Labelled>,
+}
+
+/// The cause of a document that cannot be read.
+enum Failure {
+    /// A change that is wrong by itself.
+    Change(Error),
+    /// A wrong document; the reason begins with the key.
+    Document(String),
+}
+
+impl File {
+    /// The document with changes.
+    fn changed<T: DeserializeOwned>(
+        &self,
+        sets: &[&String],
+        source: &str,
+        problem: impl Fn(&T) -> Option<String>,
+    ) -> Result<T, Failure> {
+        let mut value = self.value.clone();
+        if let Some(labels) = &self.labels {
+            labels.clone().write_to(&mut value);
+        }
+        for set in sets {
+            apply(&mut value, set, source).map_err(Failure::Change)?;
+        }
+        // Through text again, because only an error from text names the wrong key. Its line number refers to no file.
+        let wrong = |error: serde_yaml::Error| {
+            let message = error.to_string();
+            let reason = message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason);
+            Failure::Document(explain(reason))
+        };
+        let text = serde_yaml::to_string(&value).map_err(wrong)?;
+        let document = serde_yaml::from_str(&text).map_err(wrong)?;
+        problem(&document).map_or(Ok(document), |problem| Err(Failure::Document(problem)))
+    }
+}
+
+/// The last change whose key a message begins with.
+fn change_of<'a>(message: &str, sets: &'a [String]) -> Option<&'a String> {
     let is_about = |set: &&String| {
         let key = set.split_once('=').map_or(set.as_str(), |(key, _)| key);
         let below = message.strip_prefix(key).is_some_and(|rest| rest.starts_with([':', '.', '[', ' ']));
@@ -106,7 +165,24 @@ pub(crate) fn origin_of(message: &str, file: &str, sets: &[String], source: &str
         };
         below || std::iter::once(0).chain(key.match_indices('.').map(|(at, _)| at)).any(unknown)
     };
-    sets.iter().rev().find(is_about).map_or_else(|| file.to_owned(), |set| format!("{source} {set}"))
+    sets.iter().rev().find(is_about)
+}
+
+/// The last change without which the document has another problem, or none: a message may name only the section of a key.
+fn needed_for<'a, T>(
+    reason: &str,
+    sets: &[&'a String],
+    read: &impl Fn(&[&String]) -> Result<T, Failure>,
+) -> Option<&'a String> {
+    let is_needed = |at: &usize| {
+        let others: Vec<&String> = [&sets[..*at], &sets[at + 1..]].concat();
+        match read(&others) {
+            Ok(_) => true,
+            Err(Failure::Document(other)) => other != reason,
+            Err(Failure::Change(_)) => false,
+        }
+    };
+    (0..sets.len()).rev().find(is_needed).map(|at| sets[at])
 }
 
 /// The text of a configuration file, which is small.
@@ -115,7 +191,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String> {
     if path.is_dir() {
         return Err(config_error(&origin, "is a folder; a configuration is a YAML file"));
     }
-    let bytes = File::open(path).and_then(|file| read_at_most(file, MAX_BYTES)).map_err(Error::io(path))?;
+    let bytes = fs::File::open(path).and_then(|file| read_at_most(file, MAX_BYTES)).map_err(Error::io(path))?;
     let Some(bytes) = bytes else {
         return Err(config_error(&origin, format!("over {MAX_BYTES} bytes are too many for a configuration")));
     };

@@ -444,9 +444,41 @@ fn a_wrong_value_is_explained_without_type_names_and_with_its_source() {
         ("epocs=3", "unknown field `epocs`"),
         ("training.schedule={kind: constant, warmup_steps: 3}", "unknown field `warmup_steps`, no other key belongs"),
         ("model.filters=[8, x]", "model.filters[1]"),
+        // The message names only the section.
+        ("training.device=gpu", "unknown device `gpu`"),
+        ("training.schedule={kind: cosine, nonsense: 3}", "unknown field `nonsense`"),
+        ("model.dense=[100000000000]", "weights; at most"),
+        ("data.split.train=0.9", "the fractions add up to 1.1"),
+        ("training.class_weights=balance", "invalid value: string \"balance\", expected `balanced`"),
+        ("model=cnn", "model: expected a mapping with the kind, such as {kind: cnn}"),
     ] {
         let message = problem("name: x\nmodel: {kind: cnn}\n", &[set]);
         assert!(message.contains(words) && message.contains(&format!("--set {set}")), "{set}: {message}");
+    }
+}
+
+#[test]
+fn a_problem_is_that_of_the_change_without_which_it_would_not_be_there() {
+    let vae = "name: v\nmodel: {kind: vae}\n";
+    for sets in [["model.latent=0", "training.seed=3"], ["training.seed=3", "model.latent=0"]] {
+        let message = problem(vae, &sets);
+        assert!(message.starts_with("--set model.latent=0: model: latent and filters"), "{message}");
+    }
+    // The file's own problem.
+    for text in ["name: v\nmodel: {kind: vae, latent: 0}\n", "name: v\nmodel: {kind: vae}\ntraining: {device: gpu}\n"] {
+        let message = problem(text, &["training.seed=3"]);
+        assert!(message.starts_with("small.yaml: "), "{message}");
+    }
+}
+
+#[test]
+fn a_document_that_is_no_mapping_is_named() {
+    for sets in [&[][..], &["training.seed=1"]] {
+        let message = problem("- name: x\n- model: {kind: cnn}\n", sets);
+        assert!(message.contains("found a list"), "{message}");
+        assert!(problem("cnn\n", sets).contains("expected keys, such as `name: NAME`"));
+        let message = problem("name: x\nmodel: {kind: cnn}\n---\nname: y\n", sets);
+        assert!(message.contains("more than one YAML document; remove `---`"), "{message}");
     }
 }
 

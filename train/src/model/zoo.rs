@@ -69,7 +69,11 @@ macro_rules! models {
             /// By hand, because a tagged enum reads its keys from a buffer, and an error in one of them would not name it.
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 use serde::de::Error;
-                let mut keys = serde_yaml::Mapping::deserialize(deserializer)?;
+                let serde_yaml::Value::Mapping(mut keys) = serde_yaml::Value::deserialize(deserializer)? else {
+                    return Err(D::Error::custom(format_args!(
+                        "model: expected a mapping with the kind, such as {{kind: {}}}", Self::KINDS[0]
+                    )));
+                };
                 match keys.remove("kind") {
                     Some(serde_yaml::Value::String(kind)) => Self::from_keys(&kind, &keys)
                         .unwrap_or_else(|| Err(D::Error::custom(format_args!(

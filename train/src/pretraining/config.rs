@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::config::{
-    BackboneConfig, CommonKeys, Frozen, Schedule, SlideConfig, TrainingDevice, config_error, origin_of, parse_yaml,
-    read_text,
+    BackboneConfig, CommonKeys, Frozen, Schedule, SlideConfig, TrainingDevice, parse_yaml, read_text,
 };
 use crate::data::{Augmentation, ColourJitter};
 
@@ -41,6 +40,7 @@ pub struct PretrainConfig {
 /// A method of learning without labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", deny_unknown_fields)]
+#[serde(expecting = "a mapping, {kind: simsiam, projection: WIDTH, prediction: WIDTH}")]
 pub enum Method {
     /// SimSiam: the projection of a variation is predicted from that of another one.
     #[serde(rename = "simsiam")]
@@ -159,11 +159,7 @@ impl PretrainConfig {
     /// # Errors
     /// As [`PretrainConfig::read`].
     pub fn parse(text: &str, origin: &str, sets: &[String]) -> Result<Self> {
-        let config: Self = parse_yaml(text, origin, sets)?;
-        match config.problem() {
-            Some(problem) => Err(config_error(&origin_of(&problem, origin, sets, "--set"), problem)),
-            None => Ok(config),
-        }
+        parse_yaml(text, origin, sets, Self::problem)
     }
 
     /// The first problem, beginning with its key.

@@ -9,9 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::layout::MOST_FOLDS;
 use crate::Result;
 use crate::baseline::BaselineKind;
-use crate::config::{
-    SlideConfig, SplitConfig, SubgroupKey, config_error, labels_problem, origin_of, parse_yaml, read_text,
-};
+use crate::config::{SlideConfig, SplitConfig, SubgroupKey, labels_problem, parse_yaml, read_text};
 use crate::metrics::ThresholdRule;
 
 /// The configuration of a study.
@@ -253,11 +251,7 @@ impl StudyConfig {
     /// # Errors
     /// As [`StudyConfig::read`].
     pub fn parse(text: &str, origin: &str, sets: &[String]) -> Result<Self> {
-        let config: Self = parse_yaml(text, origin, sets)?;
-        match config.problem() {
-            Some(problem) => Err(config_error(&origin_of(&problem, origin, sets, "--set"), problem)),
-            None => Ok(config),
-        }
+        parse_yaml(text, origin, sets, Self::problem)
     }
 
     /// Names of baselines and models, in the order of the report.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use burn_store::{
-    ApplyResult, KeyRemapper, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
+    ApplyError, ApplyResult, KeyRemapper, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
 };
 
 use super::{record, refuse_existing, save_record};
@@ -119,7 +119,7 @@ fn leftovers(kind: BackboneKind, result: &ApplyResult) -> std::result::Result<Ve
     let problems: Vec<String> = result
         .errors
         .iter()
-        .map(ToString::to_string)
+        .map(described)
         .chain(result.missing.iter().map(|(path, _)| format!("`{path}` is missing")))
         .chain(foreign.iter().map(|name| format!("`{name}` has no place")))
         .collect();
@@ -129,4 +129,18 @@ fn leftovers(kind: BackboneKind, result: &ApplyResult) -> std::result::Result<Ve
     let more = problems.len().saturating_sub(SHOWN);
     let rest = if more == 0 { String::new() } else { format!("; and {more} more") };
     Err(format!("is not {kind}: {}{rest}", problems[..problems.len().min(SHOWN)].join("; ")))
+}
+
+/// A tensor that does not fit, for people.
+fn described(error: &ApplyError) -> String {
+    match error {
+        ApplyError::ShapeMismatch { path, expected, found } => {
+            let [expected, found] = [expected, found].map(|shape| shape.iter().copied().collect::<Vec<usize>>());
+            format!("`{path}` has the shape {found:?} instead of {expected:?}")
+        }
+        ApplyError::DTypeMismatch { path, .. } => format!("`{path}` has values of another type"),
+        ApplyError::AdapterError { path, message } | ApplyError::LoadError { path, message } => {
+            format!("`{path}`: {message}")
+        }
+    }
 }

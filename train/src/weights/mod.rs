@@ -9,7 +9,7 @@ mod import;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
@@ -52,11 +52,11 @@ pub fn pretrained(
 /// and the file's SHA-256, which is compared with the `.sha256` file.
 ///
 /// # Errors
-/// [`Error::Io`], [`Error::Weights`] and [`Error::OtherBackbone`] if the file is missing, damaged or of another backbone;
+/// [`Error::Weights`], [`Error::Io`] and [`Error::OtherBackbone`] if the file is missing, damaged or of another backbone;
 /// [`Error::ShallowWeights`] if it lacks the deepest stages of `config`.
 pub fn load(path: &Path, config: &BackboneConfig, device: &Device) -> Result<(Backbone, String)> {
     let wrong = |reason: String| Error::Weights { path: path.to_owned(), reason };
-    let length = fs::metadata(path).map_err(Error::io(path))?.len();
+    let length = fs::metadata(path).map_err(unreadable(path))?.len();
     if length > MAX_BYTES {
         return Err(wrong(format!("{length} bytes are too many for a backbone")));
     }
@@ -72,7 +72,13 @@ pub fn load(path: &Path, config: &BackboneConfig, device: &Device) -> Result<(Ba
     let refuse = |error: RecordError| Error::OtherBackbone {
         path: path.to_owned(),
         backbone: config.name.to_string(),
-        reason: error.to_string(),
+        reason: match error {
+            // A list of all tensors, over many lines.
+            RecordError::Validation(_) => {
+                "tensors are missing or have other shapes, as in a file of another backbone or backbone.width".to_owned()
+            }
+            RecordError::Io(reason) => reason,
+        },
     };
     let bytes = Bytes::from_bytes_vec(bytes);
     // A file that is no record gets burn's words about it.
@@ -97,6 +103,18 @@ pub fn load(path: &Path, config: &BackboneConfig, device: &Device) -> Result<(Ba
             },
             None => refuse(error),
         }),
+    }
+}
+
+/// The error for a file of weights that cannot be read. A name that is neither `fetch` nor `random` is taken for a path.
+fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
+    let path = path.to_owned();
+    move |source| match source.kind() {
+        ErrorKind::NotFound => {
+            let reason = "there is no such file; backbone.weights is `fetch`, `random` or the path of a file".to_owned();
+            Error::Weights { path, reason }
+        }
+        _ => Error::Io { path, source },
     }
 }
 
@@ -204,7 +222,7 @@ fn single(tensor: burn_pack::Tensor) -> std::result::Result<burn_pack::Tensor, S
 /// [`Error::Weights`] if the list is missing or was changed; [`Error::Io`].
 pub(crate) fn seen(config: &BackboneConfig) -> Result<Option<String>> {
     let Weights::File(path) = &config.weights else { return Ok(None) };
-    let target = fs::canonicalize(path).map_err(Error::io(path))?;
+    let target = fs::canonicalize(path).map_err(unreadable(path))?;
     let noted = burn_pack::Reader::from_file(&target).ok().and_then(|reader| reader.metadata().get(SEEN).cloned());
     let lists = [seen_file(path), seen_file(&target)];
     let wrong = |reason: String| Error::Weights { path: path.clone(), reason };
