@@ -303,7 +303,7 @@ impl GroupKind {
 
     fn remedy(self) -> &'static str {
         match self {
-            Self::Groups => "add tiles of other groups, or set the fraction of a split to 0",
+            Self::Groups => "add tiles of other groups, or state the split of each tile in a `split` column",
             Self::Slides => "list tiles of more slides, or state the split of each tile in a `split` column",
         }
     }

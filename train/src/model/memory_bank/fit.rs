@@ -63,14 +63,21 @@ fn chosen(parts: &[f32], width: usize, count: usize, rng: &mut impl rand::Rng) -
     places.into_iter().flat_map(vector).collect()
 }
 
+/// Vectors that a bank needs at least: the score is in units of their distances.
+const LEAST_VECTORS: usize = 2;
+
 /// Refuses a bank of more vectors than there are, before the first one is computed.
 fn check_room(name: &str, entries: usize, vectors: usize) -> Result<()> {
-    if vectors >= entries.max(2) {
+    if vectors >= entries.max(LEAST_VECTORS) {
         return Ok(());
     }
-    let reason = format!(
-        "{entries} are asked for, but the normal training tiles give {vectors} vectors; ask for at most that many"
-    );
+    let advice = if vectors < LEAST_VECTORS {
+        format!("a bank needs at least {LEAST_VECTORS}, so add normal tiles")
+    } else {
+        "ask for at most that many".to_owned()
+    };
+    let found = if vectors == 1 { "1 vector".to_owned() } else { format!("{vectors} vectors") };
+    let reason = format!("{entries} are asked for, but the normal training tiles give {found}; {advice}");
     Err(Error::Config { origin: format!("model.{name}.entries"), reason })
 }
 
@@ -168,6 +175,14 @@ mod tests {
         let all = Array2::from(rows);
         let mean = all.mean_axis(Axis(0)).unwrap();
         all - &mean
+    }
+
+    #[test]
+    fn a_bank_without_room_is_refused_with_advice_that_helps() {
+        let refused = |entries, vectors| check_room("tile", entries, vectors).expect_err("no room").to_string();
+        assert!(refused(1, 1).contains("give 1 vector; a bank needs at least 2, so add normal tiles"));
+        assert!(refused(5, 3).contains("give 3 vectors; ask for at most that many"));
+        check_room("tile", 1, 2).expect("room");
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(super) fn check_room(at: usize, config: &MixtureConfig, vectors: usize) -> R
     }
     Err(wrong(at, "components")(format!(
         "{} components in {} dimensions need {needed} vectors, but the normal training tiles give {vectors}; ask for fewer \
-         components or dimensions",
+         components or dimensions, or add normal tiles",
         config.components, config.dimensions
     )))
 }
