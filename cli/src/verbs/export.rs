@@ -57,7 +57,8 @@ pub(crate) struct Args {
     #[arg(long)]
     external_data: bool,
 
-    /// Method that chooses the range of int8 activations on training tiles: min-max, percentile, entropy [default: min-max].
+    /// Method that chooses the range of int8 activations on training tiles: min-max, percentile, entropy [default:
+    /// min-max].
     #[arg(long, value_name = "NAME")]
     calibration: Option<Calibration>,
 
@@ -82,7 +83,9 @@ fn slide_rule(args: &Args) -> Option<String> {
 /// The method of `--calibration`, which only int8 uses.
 pub(crate) fn calibration_of(asked: Option<Calibration>, precisions: &[Precision]) -> anyhow::Result<Calibration> {
     if asked.is_some() && !precisions.contains(&Precision::Int8) {
-        bail!("--calibration is for int8, which --precision does not name\nhint: add int8 to --precision, or leave it out");
+        bail!(
+            "--calibration is for int8, which --precision does not name\nhint: add int8 to --precision, or leave it out"
+        );
     }
     Ok(asked.unwrap_or_default())
 }

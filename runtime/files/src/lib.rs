@@ -1,7 +1,7 @@
 //! File handling for all crates of Kiln: atomic writes ([`publish`]), digests ([`digest`]), the user's cache folder
 //! ([`cache`]), files from pinned Python wheels ([`wheel`], [`installation`]) for each platform ([`platform`]), a check
 //! before a shared library is loaded ([`shared_library`]), points in time ([`time`]), text that is safe to print ([`text`]),
-//! reading of limited length ([`read_at_most`]), panics of libraries as errors ([`caught`]), and the cores and the memory that
+//! reading of limited length ([`read_at_most`]), lines of a text ([`LineCounter`]), panics of libraries as errors ([`caught`]), and the cores and the memory that
 //! the system grants the process ([`limits`]). The crate depends on neither tiles nor burn nor ONNX Runtime.
 //!
 //! ```
@@ -20,6 +20,7 @@ mod fault;
 mod identity;
 pub mod installation;
 pub mod limits;
+mod lines;
 mod panics;
 pub mod platform;
 pub mod publish;
@@ -32,6 +33,7 @@ pub mod wheel;
 pub use digest::FileDigest;
 pub use fault::Fault;
 pub use identity::FileIdentity;
+pub use lines::LineCounter;
 pub use panics::{caught, is_of_library};
 pub use platform::Platform;
 pub use read::{read_at_most, read_head};

@@ -53,6 +53,8 @@ fn marks_line_ends_spaces_quotes_and_decimals_of_spreadsheets_are_accepted() {
 fn a_wrong_row_is_named_by_line_and_column() {
     let cases = [
         ("a.svs,0,0,256,256", "L: line 2: 5 fields, but the header has 11"),
+        ("\n\r\n\ra.svs,0,0,256,256", "L: line 5: 5 fields, but the header has 11"),
+        ("a.svs,0,0,9,9,,,,,,\r\r,0,0,9,9,,,,,,", "L: line 4, column `slide`: it is empty"),
         (",0,0,256,256,,,,,,", "L: line 2, column `slide`: it is empty"),
         ("a\0.svs,0,0,256,256,,,,,,", "column `slide`: a path cannot"),
         ("a.svs,x,0,256,256,,,,,,", "column `minx`: `x` is not a whole number"),

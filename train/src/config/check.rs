@@ -69,8 +69,8 @@ impl Config {
             .or_else(|| Some(format!("subgroups: {}", SubgroupKey::problem_of(&self.subgroups)?)))
     }
 
-    /// Keys that are set and that this model does not use, each with the reason. They are no errors, because one file with all of
-    /// its keys serves several models by a change of one of them.
+    /// Keys that are set and that this model does not use, each with the reason. They are no errors, because one file
+    /// with all of its keys serves several models by a change of one of them.
     #[must_use]
     pub fn unused_keys(&self) -> Vec<String> {
         let smooths = self.training.label_smoothing > 0.0 && !self.model.has_classes();

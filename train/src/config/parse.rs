@@ -101,11 +101,13 @@ fn parse_yaml_with<T: DeserializeOwned>(
     })
 }
 
-/// The reason why a document is no configuration, unless it is a mapping, or empty: keys that are missing are then named.
+/// The reason why a document is no configuration, unless it is a mapping, or empty: missing keys are then named.
 fn no_mapping(document: &Value) -> Option<&'static str> {
     match document {
         Value::Mapping(_) | Value::Null => None,
-        Value::Sequence(_) => Some("expected keys, such as `name: NAME`, but found a list; write the keys without `- `"),
+        Value::Sequence(_) => {
+            Some("expected keys, such as `name: NAME`, but found a list; write the keys without `- `")
+        }
         _ => Some("expected keys, such as `name: NAME`"),
     }
 }
@@ -168,7 +170,8 @@ fn change_of<'a>(message: &str, sets: &'a [String]) -> Option<&'a String> {
     sets.iter().rev().find(is_about)
 }
 
-/// The last change without which the document has another problem, or none: a message may name only the section of a key.
+/// The last change without which the document has another problem, or none: a message may name only the section of a
+/// key.
 fn needed_for<'a, T>(
     reason: &str,
     sets: &[&'a String],

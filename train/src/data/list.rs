@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use csv::{QuoteStyle, ReaderBuilder, StringRecord, WriterBuilder};
-use kiln_files::{publish, read_at_most};
+use kiln_files::{LineCounter, publish, read_at_most};
 
 use super::columns::{FURTHER, FurtherColumns, is_further};
 use super::dataset::Entry;
@@ -41,19 +41,22 @@ pub(super) fn read_with(path: &Path, options: ListOptions<'_>) -> Result<(Vec<En
     let text = read_text(path)?;
     let text = text.trim_start_matches('\u{feff}');
     let mut reader = ReaderBuilder::new().from_reader(text.as_bytes());
-    let mut header = reader.headers().map_err(|error| csv_error(path, &error))?.clone();
+    let mut counter = LineCounter::new(text.as_bytes());
+    let mut line_at = |offset: usize| counter.line_at(offset as u64).map_err(DataError::io(path));
+    let line = line_at(0)?;
+    let mut header = reader.headers().map_err(|error| csv_error(path, line, &error))?.clone();
     header.trim();
-    let columns = Columns::find(path, &header, options)?;
+    let columns = Columns::find((path, line), &header, options)?;
     let mut further = FurtherColumns::new(columns.further.iter().map(|(name, _)| name.as_str()));
     let mut entries = Vec::new();
     let mut lines = HashMap::new();
     let mut record = StringRecord::new();
     loop {
         let start = offset(&reader);
-        if !reader.read_record(&mut record).map_err(|error| csv_error(path, &error))? {
+        let line = line_at(start)?;
+        if !reader.read_record(&mut record).map_err(|error| csv_error(path, line, &error))? {
             break;
         }
-        let line = record.position().map_or(0, csv::Position::line);
         let written = text.get(start..offset(&reader)).unwrap_or_default();
         let fields: Result<Vec<&str>, String> = record.iter().map(|field| trimmed(written, field)).collect();
         let entry = fields
@@ -146,8 +149,10 @@ fn read_text(path: &Path) -> Result<String> {
     };
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() as u64;
-        at(path, line, "not UTF-8; save the list as UTF-8")
+        match LineCounter::new(error.as_bytes()).line_at(valid as u64) {
+            Ok(line) => at(path, line, "not UTF-8; save the list as UTF-8"),
+            Err(error) => DataError::io(path)(error),
+        }
     })
 }
 
@@ -155,8 +160,7 @@ fn at(path: &Path, line: u64, reason: impl Into<String>) -> DataError {
     DataError::List { path: path.to_owned(), line, reason: reason.into() }
 }
 
-fn csv_error(path: &Path, error: &csv::Error) -> DataError {
-    let line = error.position().map_or(1, csv::Position::line);
+fn csv_error(path: &Path, line: u64, error: &csv::Error) -> DataError {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             at(path, line, format!("{len} fields, but the header has {expected_len}"))
@@ -189,14 +193,14 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn find(list: &Path, header: &StringRecord, options: ListOptions<'a>) -> Result<Self> {
+    fn find((list, line): (&Path, u64), header: &StringRecord, options: ListOptions<'a>) -> Result<Self> {
         let ListOptions { asked, missing_label } = options;
         let mut found = [None; 4];
         let mut further: Vec<(String, usize)> = Vec::new();
-        let twice = |name: &str| at(list, 1, format!("the column `{name}` is in the header twice"));
+        let twice = |name: &str| at(list, line, format!("the column `{name}` is in the header twice"));
         if let Some(separator) = header.get(0).filter(|_| header.len() == 1).and_then(other_separator) {
             let reason = format!("the header is separated by {separator}; columns are separated by commas");
-            return Err(at(list, 1, reason));
+            return Err(at(list, line, reason));
         }
         for (index, name) in header.iter().enumerate() {
             let Some(column) = COLUMNS.iter().position(|column| *column == name) else {
@@ -207,7 +211,7 @@ impl<'a> Columns<'a> {
                     further.push((name.to_owned(), index));
                     continue;
                 }
-                return Err(at(list, 1, unknown_column(name)));
+                return Err(at(list, line, unknown_column(name)));
             };
             if found[column].replace(index).is_some() {
                 return Err(twice(name));
@@ -215,7 +219,7 @@ impl<'a> Columns<'a> {
         }
         let [path, label, group, split] = found;
         let missing =
-            |name| at(list, 1, format!("the header has no column `{name}`; expected path,label[,group][,split]"));
+            |name| at(list, line, format!("the header has no column `{name}`; expected path,label[,group][,split]"));
         let path = path.ok_or_else(|| missing("path"))?;
         if label.is_none() && missing_label.is_none() {
             return Err(missing("label"));
@@ -318,6 +322,19 @@ mod tests {
             assert!(message.contains(words) && message.contains("separated by commas"), "{text:?}: {message}");
         }
         assert!(refusal("path,label,a;b\n").contains("unknown column `a;b`"));
+    }
+
+    #[test]
+    fn lines_are_counted_with_blank_ones_and_whatever_ends_them() {
+        for end in ["\n", "\r\n", "\r"] {
+            let said = |lines: &[&str]| refusal(&lines.join(end));
+            let few = said(&["path,label", "a.png,benign", "", "", "b.png", ""]);
+            assert!(few.contains("line 5: 1 fields"), "{end:?}: {few}");
+            let twice = said(&["", "path,label", "a.png,benign", "", "a.png,benign"]);
+            assert!(twice.contains("line 5: `a.png` is in line 3 already"), "{end:?}: {twice}");
+            let header = said(&["", "", "path,lable", "a.png,benign"]);
+            assert!(header.contains("line 3: unknown column"), "{end:?}: {header}");
+        }
     }
 
     #[test]

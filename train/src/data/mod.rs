@@ -33,8 +33,8 @@ mod tiles;
 pub use augmentation::Augmentation;
 pub use colour_jitter::ColourJitter;
 pub use column_counts::{ColumnCount, ValueCount};
-pub(crate) use content::{current_digest, joined_groups};
 pub use content::{ContentDigests, dataset_digest, tile_digests};
+pub(crate) use content::{current_digest, joined_groups};
 pub use dataset::{Dataset, Entry};
 pub use error::{DataError, GroupKind};
 pub use inspect::{

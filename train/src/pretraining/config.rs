@@ -6,9 +6,7 @@ use kiln_tile::SizePolicy;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::config::{
-    BackboneConfig, CommonKeys, Frozen, Schedule, SlideConfig, TrainingDevice, parse_yaml, read_text,
-};
+use crate::config::{BackboneConfig, CommonKeys, Frozen, Schedule, SlideConfig, TrainingDevice, parse_yaml, read_text};
 use crate::data::{Augmentation, ColourJitter};
 
 /// The configuration of a pre-training.

@@ -1,5 +1,6 @@
-//! Checks that the tiles of a run are still those of its training. A bundle contains the digest of the training's data set, and
-//! the split of a run was checked on its tiles alone: figures on other tiles under their names would be of another data set.
+//! Checks that the tiles of a run are still those of its training. A bundle contains the digest of the training's data
+//! set, and the split of a run was checked on its tiles alone: figures on other tiles under their names would be of
+//! another data set.
 
 use kiln_tile::Decoder;
 
@@ -8,11 +9,12 @@ use crate::data::{self, Dataset, Split};
 use crate::{Error, Result};
 
 impl Run {
-    /// Refuses tiles whose files, labels or groups have changed since the training. Every file is read, and none decoded.
+    /// Refuses tiles whose files, labels or groups have changed since the training. Every file is read, and none
+    /// decoded.
     ///
-    /// Where some files are missing, because training tiles were not kept, the digest of the data set cannot be computed. Then
-    /// no test tile may be one that the run has seen, and every validation tile must be one. A run of an older Kiln has no list
-    /// of these and passes.
+    /// Where some files are missing, because training tiles were not kept, the digest of the data set cannot be computed.
+    /// Then no test tile may be one that the run has seen, and every validation tile must be one. A run of an older Kiln
+    /// has no list of these and passes.
     ///
     /// # Errors
     /// [`Error::TilesChanged`]; as [`Run::indices`].
@@ -32,8 +34,8 @@ impl Run {
         Err(Error::TilesChanged { path: self.layout.root().to_owned(), data })
     }
 
-    /// The number of tiles of a split that the run has seen, and the number of its tiles; `None` if one of them is missing, or
-    /// the run has no list of the tiles that it has seen.
+    /// The number of tiles of a split that the run has seen, and the number of its tiles; `None` if one of them is
+    /// missing, or the run has no list of the tiles that it has seen.
     fn seen_of(&self, dataset: &Dataset, decoder: &Decoder, split: Split) -> Result<Option<(usize, usize)>> {
         let tiles = dataset.select(&self.indices(dataset, split)?);
         let digests = data::tile_digests(&tiles, decoder).ok().filter(|_| self.facts.seen_sha256.is_some());

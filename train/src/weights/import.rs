@@ -5,7 +5,8 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use burn_store::{
-    ApplyError, ApplyResult, KeyRemapper, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
+    ApplyError, ApplyResult, KeyRemapper, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter, PytorchStore,
+    SafetensorsStore,
 };
 
 use super::{record, refuse_existing, save_record};

@@ -75,7 +75,8 @@ pub fn load(path: &Path, config: &BackboneConfig, device: &Device) -> Result<(Ba
         reason: match error {
             // A list of all tensors, over many lines.
             RecordError::Validation(_) => {
-                "tensors are missing or have other shapes, as in a file of another backbone or backbone.width".to_owned()
+                "tensors are missing or have other shapes, as in a file of another backbone or backbone.width"
+                    .to_owned()
             }
             RecordError::Io(reason) => reason,
         },
@@ -111,7 +112,8 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
     let path = path.to_owned();
     move |source| match source.kind() {
         ErrorKind::NotFound => {
-            let reason = "there is no such file; backbone.weights is `fetch`, `random` or the path of a file".to_owned();
+            let reason =
+                "there is no such file; backbone.weights is `fetch`, `random` or the path of a file".to_owned();
             Error::Weights { path, reason }
         }
         _ => Error::Io { path, source },

@@ -1,8 +1,11 @@
 //! Reads a reference from a table: `path`, and `score` or `p_<class>` columns, the columns of `kiln score`.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
+use kiln_files::LineCounter;
 use kiln_tile::SizePolicy;
 use ndarray::{Array1, ArrayD};
 
@@ -31,9 +34,14 @@ pub(super) fn read(path: &Path, root: Option<&Path>, policy: SizePolicy) -> Resu
     }
     let mut paths = Vec::new();
     let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    for (row, record) in table.records().enumerate() {
-        let record = record.map_err(failed)?;
-        let line = row + 2;
+    let io = |error: std::io::Error| wrong(path, error.to_string());
+    let mut counter = LineCounter::new(BufReader::new(File::open(path).map_err(io)?));
+    let mut record = csv::StringRecord::new();
+    for row in 0.. {
+        let line = counter.line_at(table.position().byte()).map_err(io)?;
+        if !table.read_record(&mut record).map_err(failed)? {
+            break;
+        }
         if row == MOST {
             return Err(wrong(path, format!("more than {MOST} rows; a few hundred tiles suffice")).into());
         }

@@ -1,11 +1,12 @@
 //! Reading of tile lists, as a stream: only the rows are kept.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader, Read, Take};
 use std::path::Path;
 use std::str::FromStr;
 
 use csv::{ReaderBuilder, StringRecord};
+use kiln_files::LineCounter;
 
 use super::columns::{COLUMNS, Columns, REQUIRED};
 use super::names::Names;
@@ -71,13 +72,18 @@ impl TileList {
         if metadata.len() > limits.bytes {
             return Err(too_large("bytes", limits.bytes));
         }
-        // The file may grow after its size was read, so the limit bounds the read itself.
-        let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(io)?.take(limits.bytes));
-        if file.fill_buf().map_err(io)?.starts_with(b"\xef\xbb\xbf") {
-            file.consume(3);
-        }
-        Reading::new(path, file)?.list(path, limits)
+        Reading::new(path, opened(path, limits).map_err(io)?)?.list(path, limits)
     }
+}
+
+/// The text of a file behind its byte order mark. The file may grow after its size was read, so the limit bounds the read
+/// itself.
+fn opened(path: &Path, limits: &ListLimits) -> io::Result<BufReader<Take<File>>> {
+    let mut file = BufReader::with_capacity(1 << 16, File::open(path)?.take(limits.bytes));
+    if file.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
+        file.consume(3);
+    }
+    Ok(file)
 }
 
 /// The first line of a file without a byte order mark; `None` if it cannot be read.
@@ -112,7 +118,7 @@ struct Reading<R> {
 impl<R: Read> Reading<R> {
     fn new(path: &Path, file: R) -> Result<Self, ListError> {
         let mut rows = ReaderBuilder::new().buffer_capacity(1 << 16).from_reader(file);
-        let header = rows.headers().map_err(|error| csv_error(path, error))?;
+        let header = rows.headers().map_err(|error| csv_error(path, 1, error))?;
         let columns = Columns::find(header).map_err(|reason| ListError::Header { path: path.to_owned(), reason })?;
         let folder = path.parent().unwrap_or_else(|| Path::new("")).to_owned();
         let list = TileList {
@@ -129,8 +135,13 @@ impl<R: Read> Reading<R> {
 
     fn list(mut self, path: &Path, limits: &ListLimits) -> Result<TileList, ListError> {
         let mut record = StringRecord::new();
-        while self.rows.read_record(&mut record).map_err(|error| csv_error(path, error))? {
-            let line = record.position().map_or(0, csv::Position::line);
+        // By another handle, because the reader of rows counts blank lines as a part of the row behind them.
+        let mut counter = LineCounter::new(opened(path, limits).map_err(failed(path))?);
+        loop {
+            let line = counter.line_at(self.rows.position().byte()).map_err(failed(path))?;
+            if !self.rows.read_record(&mut record).map_err(|error| csv_error(path, line, error))? {
+                break;
+            }
             if self.list.len() >= limits.tiles {
                 return Err(ListError::TooLarge { path: path.to_owned(), what: "tiles", limit: limits.tiles as u64 });
             }
@@ -259,8 +270,12 @@ fn row_error(path: &Path, line: u64, column: Option<&str>, reason: String) -> Li
     ListError::Row { path: path.to_owned(), line, column: column.map(str::to_owned), reason }
 }
 
-fn csv_error(path: &Path, error: csv::Error) -> ListError {
-    let line = error.position().map_or(1, csv::Position::line);
+fn failed(path: &Path) -> impl Fn(io::Error) -> ListError + use<> {
+    let path = path.to_owned();
+    move |error| ListError::Io { path: path.clone(), error }
+}
+
+fn csv_error(path: &Path, line: u64, error: csv::Error) -> ListError {
     let reason = match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             format!("{len} fields, but the header has {expected_len}")

@@ -160,9 +160,7 @@ impl ModelSettings for MemoryBankConfig {
     fn problem(&self) -> Option<String> {
         let tile = self.tile.as_ref().is_none_or(|bank| bank.neighbours >= 1 && bank.entries >= bank.neighbours);
         let patch = self.patch.as_ref().is_none_or(|bank| {
-            bank.entries >= 1
-                && bank.of_each_tile >= 1
-                && bank.of_each_tile <= bank.side.saturating_mul(bank.side)
+            bank.entries >= 1 && bank.of_each_tile >= 1 && bank.of_each_tile <= bank.side.saturating_mul(bank.side)
         });
         let side = self.patch.as_ref().is_none_or(|bank| [4, 8, 16, 32].contains(&bank.side));
         let any = self.tile.is_some() || !self.mixtures.is_empty() || self.patch.is_some();
