@@ -36,7 +36,7 @@ pub(super) fn markdown(document: &Value, machine: &str) -> String {
     }
     list(&others, &mut page);
     page.push_str(
-        "\nThe user's folders and host names are left out; other paths of libraries stay. `report.json` has every figure and the whole output of every check.\n",
+        "\nPaths and host names are left out. `report.json` has every figure and the whole output of every check.\n",
     );
     page
 }

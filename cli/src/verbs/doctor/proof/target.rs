@@ -1,7 +1,7 @@
 //! The place of a report: a folder with `report.json` and `report.md`, or one JSON file.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kiln_files::publish;
 use kiln_runtime::Error;
@@ -34,9 +34,9 @@ impl<'a> Target<'a> {
         if !self.is_file {
             target.holds_only(&FILES)?;
         }
-        // A scratch file in the folder if it exists, else beside it; a slash at the end of a path is no part of its components.
+        // A scratch file in the folder if it exists, else beside it.
         let is_folder = target.exists() && !self.is_file;
-        let tried = if is_folder { self.path.join(FILES[0]) } else { self.path.components().collect::<PathBuf>() };
+        let tried = if is_folder { self.path.join(FILES[0]) } else { self.path.to_owned() };
         publish::scratch_file(&tried).map_err(|source| self.cannot_write(source))?;
         Ok(())
     }
