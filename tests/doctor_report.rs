@@ -117,7 +117,8 @@ fn a_provider_without_its_hardware_fails_or_is_missing_and_the_status_says_so() 
 fn no_step_begins_after_the_time_limit() {
     let (fixture, folder) = (fixture(), scratch());
     let bundle = fixture.bundle(Kind::Cnn);
-    let target = folder.path().join("report");
+    // The folder does not exist yet, and is named with a separator at its end, as the documents do.
+    let target = folder.path().join("report/");
     let limit = ["--minutes", "0"];
     kiln!("doctor", &bundle, "--report", &target, limit[0], limit[1]).code(0);
     let report = read_json(&target.join("report.json"));

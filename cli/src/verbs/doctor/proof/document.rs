@@ -46,7 +46,7 @@ struct Model<'a> {
 
 /// Writes the report.
 pub(in crate::verbs::doctor) fn write(
-    target: &Target<'_>,
+    target: &Target,
     proof: &Proof,
     (report, bundle): (&Report, &Bundle),
     minutes: f64,
