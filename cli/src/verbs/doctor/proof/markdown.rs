@@ -36,7 +36,8 @@ pub(super) fn markdown(document: &Value, machine: &str) -> String {
     }
     list(&others, &mut page);
     page.push_str(
-        "\nPaths and host names are left out. `report.json` has every figure and the whole output of every check.\n",
+        "\nYour folders and the host names in CUDA's errors are replaced by placeholders; other paths of libraries stay. \
+         `report.json` has every figure and the whole output of every check.\n",
     );
     page
 }

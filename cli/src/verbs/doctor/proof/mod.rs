@@ -1,6 +1,6 @@
 //! `kiln doctor BUNDLE --report`: every step of running a bundle on every provider of this machine, each with its figures or
 //! with the reason why there are none. A provider that fails never stops the others. For sending to somebody without such
-//! a machine, so paths of users and names of hosts are left out.
+//! a machine, so the user's folders and the host names in CUDA's errors are replaced by placeholders.
 
 mod candidates;
 mod check;
