@@ -1,7 +1,7 @@
 //! Reads a model of another origin into the exporter's graph, so that its precision can be changed. Operators that the
 //! passes look at become nodes like the exporter's own; all others are carried as they are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::OnnxModel;
 use super::proto::{
@@ -82,6 +82,9 @@ impl OnnxModel {
     /// value by its name (`TensorProto.DataType`), as a runtime infers it; the types of inputs, outputs and constants are in
     /// the model.
     ///
+    /// An input with a default, that is, one of the name of an initializer, becomes a constant of this default. Models of
+    /// IR version 3 list every weight so, and so does PyTorch with `keep_initializers_as_inputs`.
+    ///
     /// # Errors
     /// [`Error::Foreign`] for a model with graphs in attributes (control flow), sparse constants, weights in other files,
     /// or constants of types without a counterpart in burn; for nodes that are not in the order of execution; and for a
@@ -89,7 +92,8 @@ impl OnnxModel {
     pub fn from_message(message: ModelProto, element: &dyn Fn(&str) -> Option<i32>) -> Result<Self> {
         let opset = message.opset("");
         let ModelProto { graph, opset_import, functions, metadata_props, doc_string, .. } = message;
-        let graph = graph.ok_or_else(|| Error::Foreign("it holds no graph".to_owned()))?;
+        let mut graph = graph.ok_or_else(|| Error::Foreign("it holds no graph".to_owned()))?;
+        drop_defaults(&mut graph);
         let opset = opset.ok_or_else(|| Error::Foreign("it imports no standard operators".to_owned()))?;
         let foreign = ForeignHeader {
             imports: opset_import.into_iter().filter(|import| !import.is_standard()).collect(),
@@ -105,6 +109,12 @@ impl OnnxModel {
         let graph = Reader { graph: Graph::default(), ids: HashMap::new(), element, plan: &plan }.read(graph)?;
         Ok(Self::new(Draft { graph, plan, header, opset }))
     }
+}
+
+/// Drops the inputs whose values the model itself contains.
+fn drop_defaults(graph: &mut GraphProto) {
+    let defaults: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    graph.input.retain(|port| !defaults.contains(port.name.as_str()));
 }
 
 /// The symbolic axes of inputs and outputs, by name.
@@ -314,4 +324,62 @@ fn constant(tensor: &TensorProto) -> Result<Constant> {
         return Err(wrong(&format!("has {} bytes for the shape {dims:?}", data.len())));
     }
     Ok(Constant { element, dims, data: data.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// A convolution, an activation, a pool and a dense layer with a transposed weight.
+    fn message() -> ModelProto {
+        let weights = |count: usize| (0..count).map(|at| (at as f32).sin()).collect::<Vec<_>>();
+        let dims = |sizes: &[i64]| sizes.iter().map(|size| DimensionProto::fixed(*size)).collect::<Vec<_>>();
+        let float = |name: &str, sizes: &[i64]| ValueInfoProto::tensor(name, 1, dims(sizes));
+        let dense = NodeProto {
+            attribute: vec![AttributeProto::int("transB", 1)],
+            ..NodeProto::new("Gemm", ["row", "matrix", "bias"], ["y"])
+        };
+        let graph = GraphProto {
+            node: vec![
+                NodeProto::new("Conv", ["x", "kernel"], ["map"]),
+                NodeProto::new("Relu", ["map"], ["positive"]),
+                NodeProto::new("GlobalAveragePool", ["positive"], ["mean"]),
+                NodeProto::new("Flatten", ["mean"], ["row"]),
+                dense,
+            ],
+            name: "foreign".to_owned(),
+            initializer: vec![
+                TensorProto::f32("kernel", [4, 3, 3, 3], &weights(108)),
+                TensorProto::f32("matrix", [2, 4], &weights(8)),
+                TensorProto::f32("bias", [2], &weights(2)),
+            ],
+            input: vec![float("x", &[1, 3, 8, 8])],
+            output: vec![float("y", &[1, 2])],
+            ..GraphProto::default()
+        };
+        let opset_import = vec![crate::proto::OperatorSetIdProto::standard(13)];
+        ModelProto { ir_version: 8, opset_import, graph: Some(graph), ..ModelProto::default() }
+    }
+
+    fn read(message: ModelProto) -> Result<OnnxModel> {
+        OnnxModel::from_message(message, &|_| Some(1))
+    }
+
+    fn with(change: impl FnOnce(&mut GraphProto)) -> ModelProto {
+        let mut message = message();
+        change(message.graph.as_mut().unwrap());
+        message
+    }
+
+    #[test]
+    fn an_input_with_a_default_becomes_a_constant() {
+        let weight = || ValueInfoProto::tensor("kernel", 1, [4, 3, 3, 3].map(DimensionProto::fixed));
+        let first = read(with(|graph| graph.input.insert(0, weight()))).unwrap();
+        assert_eq!(first.inputs(), ["x"]);
+        assert!(first.initializers().contains(&"kernel"));
+        let half = first.to_fp16().unwrap();
+        assert_eq!(half.inputs(), ["x"]);
+        assert!(half.initializers().contains(&"kernel_2"), "{:?}", half.initializers());
+    }
 }
