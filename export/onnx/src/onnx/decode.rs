@@ -85,6 +85,8 @@ impl OnnxModel {
     /// An input with a default, that is, one of the name of an initializer, becomes a constant of this default. Models of
     /// IR version 3 list every weight so, and so does PyTorch with `keep_initializers_as_inputs`.
     ///
+    /// Any opset can be read. A conversion to fp16 needs opset 7 or newer, one to int8 opset 13.
+    ///
     /// # Errors
     /// [`Error::Foreign`] for a model with graphs in attributes (control flow), sparse constants, weights in other files,
     /// or constants of types without a counterpart in burn; for nodes that are not in the order of execution; and for a
@@ -330,6 +332,7 @@ fn constant(tensor: &TensorProto) -> Result<Constant> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::{Activations, Calibration, Int8};
 
     /// A convolution, an activation, a pool and a dense layer with a transposed weight.
     fn message() -> ModelProto {
@@ -381,5 +384,30 @@ mod tests {
         let half = first.to_fp16().unwrap();
         assert_eq!(half.inputs(), ["x"]);
         assert!(half.initializers().contains(&"kernel_2"), "{:?}", half.initializers());
+    }
+
+    fn at_opset(opset: i64) -> OnnxModel {
+        let mut message = message();
+        message.opset_import[0].version = opset;
+        read(message).unwrap()
+    }
+
+    fn eight_bits(model: &OnnxModel) -> Result<OnnxModel> {
+        let int8 = Int8::new(model);
+        let mut activations = Activations::default();
+        int8.watched().into_iter().for_each(|name| activations.observe(name, [-1.0, 2.0]));
+        int8.model(&activations, Calibration::MinMax, &Default::default())
+    }
+
+    #[test]
+    fn an_old_opset_is_refused_with_the_least_that_a_precision_needs() {
+        for (opset, fp16, int8) in [(6, false, false), (7, true, false), (12, true, false), (13, true, true)] {
+            let model = at_opset(opset);
+            let refused = |result: Result<OnnxModel>| result.map_err(|error| error.to_string()).err();
+            let (half, small) = (refused(model.to_fp16()), refused(eight_bits(&model)));
+            assert_eq!((half.is_none(), small.is_none()), (fp16, int8), "opset {opset}: {half:?} {small:?}");
+            assert!(half.is_none_or(|error| error.contains("fp16 needs opset 7")));
+            assert!(small.is_none_or(|error| error.contains("int8 needs opset 13")));
+        }
     }
 }

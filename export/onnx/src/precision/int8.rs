@@ -7,7 +7,7 @@ use super::calibration::Calibration;
 use super::editor::Editor;
 use super::equalise::equalise;
 use super::layer::Layer;
-use super::qdq;
+use super::{INT8_OPSET, Precision, check_opset, qdq};
 use crate::error::Result;
 use crate::{OnnxModel, panics};
 
@@ -86,13 +86,15 @@ impl Int8 {
     /// The model with 8-bit layers, except those named in `skipped`. A layer without observations stays in 32 bits.
     ///
     /// # Errors
-    /// [`crate::Error::Unreadable`] if a parameter cannot be read.
+    /// [`crate::Error::Unreadable`] if a parameter cannot be read; [`crate::Error::Foreign`] for a model of an opset
+    /// below 13, which has no scales by channel.
     pub fn model(
         &self,
         activations: &Activations,
         calibration: Calibration,
         skipped: &BTreeSet<String>,
     ) -> Result<OnnxModel> {
+        check_opset(&self.model, Precision::Int8, INT8_OPSET)?;
         panics::reading(|| {
             let mut editor = Editor::new(&self.model);
             editor.note("kiln.precision", "int8");

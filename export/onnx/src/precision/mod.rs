@@ -23,7 +23,7 @@ pub use calibration::Calibration;
 pub(crate) use fp16::HALF;
 pub use int8::Int8;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::{OnnxModel, panics};
 
 /// The numbers in which a graph computes.
@@ -74,6 +74,24 @@ impl FromStr for Precision {
     }
 }
 
+/// The oldest opset for fp16. The casts that are added have their present form since opset 6, and ONNX Runtime reads
+/// models from opset 7 on. Operators with attributes that later became inputs are carried as they are.
+const FP16_OPSET: i64 = 7;
+
+/// The oldest opset for int8: `DequantizeLinear` takes one scale for each channel since then.
+const INT8_OPSET: i64 = 13;
+
+/// Refuses a model whose opset has no form of the nodes that a precision adds.
+fn check_opset(model: &OnnxModel, precision: Precision, least: i64) -> Result<()> {
+    match model.opset() {
+        opset if opset < least => Err(Error::Foreign(format!(
+            "it has opset {opset}, and {precision} needs opset {least} or newer; raise the opset with \
+             `onnx.version_converter.convert_version(model, {least})` in Python first"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 impl OnnxModel {
     /// The model in 16-bit floats. Inputs and outputs keep their types.
     ///
@@ -91,7 +109,7 @@ impl OnnxModel {
     /// ```
     ///
     /// # Errors
-    /// [`crate::Error::Unreadable`] if a parameter cannot be read.
+    /// [`Error::Unreadable`] if a parameter cannot be read; [`Error::Foreign`] for a model of an opset below 7.
     pub fn to_fp16(&self) -> Result<Self> {
         self.to_fp16_except(&|_| false)
     }
@@ -99,8 +117,9 @@ impl OnnxModel {
     /// As [`OnnxModel::to_fp16`], without the nodes whose results have names that satisfy `kept`.
     ///
     /// # Errors
-    /// [`crate::Error::Unreadable`] if a parameter cannot be read.
+    /// As [`OnnxModel::to_fp16`].
     pub fn to_fp16_except(&self, kept: &dyn Fn(&str) -> bool) -> Result<Self> {
+        check_opset(self, Precision::Fp16, FP16_OPSET)?;
         panics::reading(|| Ok(fp16::convert(self, kept)))
     }
 }
