@@ -85,6 +85,14 @@ fn names_and_opsets_are_checked() {
 }
 
 #[test]
+fn names_of_inputs_and_outputs_are_kept() {
+    let exporter = exporter().input("/x", floats([2, 3], 1, -1.0, 1.0), ["batch", ""]).outputs(["/", "/y/out"]);
+    let model =
+        exporter.export(&nothing(), |_, (x, y): (Tensor<2>, Tensor<2>)| (x.clone() + y.clone(), x - y)).unwrap();
+    assert_eq!((model.inputs(), model.outputs()), (vec!["x", "/x"], vec!["/", "/y/out"]));
+}
+
+#[test]
 fn a_tensor_from_another_device_is_no_output() {
     let error = exporter().export(&nothing(), |_, _| Tensor::<2>::zeros([2, 3], &device()));
     assert!(matches!(error.unwrap_err(), Error::Output { .. }));

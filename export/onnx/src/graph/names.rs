@@ -39,12 +39,14 @@ pub(crate) fn assign(graph: &mut Graph) {
             assignment.name(id, || name.clone());
         }
     }
+    // A value of the root module has no path before the slash.
+    let derived = |name: String| name.trim_start_matches('/').to_owned();
     for node in &graph.nodes {
         for (position, id) in node.outputs.iter().enumerate() {
-            assignment.name(*id, || base(graph, node, position));
+            assignment.name(*id, || derived(base(graph, node, position)));
         }
         for id in node.inputs.iter().flatten() {
-            assignment.name(*id, || format!("{}/constant", prefix(graph, node)));
+            assignment.name(*id, || derived(format!("{}/constant", prefix(graph, node))));
         }
     }
     for id in 0..graph.values.len() {
@@ -64,7 +66,7 @@ impl Assignment {
     /// Names a value that has no name yet.
     fn name(&mut self, id: ValueId, wish: impl FnOnce() -> String) {
         if self.names[id].is_none() {
-            self.names[id] = Some(self.used.reserve(wish().trim_start_matches('/')));
+            self.names[id] = Some(self.used.reserve(&wish()));
         }
     }
 }
