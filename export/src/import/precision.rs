@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use burn_onnx_export::proto::{ExternalError, ModelProto, TensorProto, ValueInfoProto};
+use burn_onnx_export::proto::{ExternalError, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use burn_onnx_export::{Calibration, OnnxModel, Precision};
 use kiln_runtime::{DecisionRule, Optimisation, Runtime, Session, SessionOptions};
 use kiln_tile::Tile;
@@ -76,6 +76,12 @@ pub(super) fn check(
     runtime: &'static Runtime,
     folder: &Path,
 ) -> Result<()> {
+    let is_other = precisions.iter().any(|precision| *precision != Precision::Fp32);
+    let quantises = |node: &NodeProto| node.is_standard() && node.op_type == "QuantizeLinear";
+    if is_other && graft.foreign.graph().node.iter().any(quantises) {
+        let reason = "it has 8-bit layers already (`QuantizeLinear`)".to_owned();
+        return Err(burn_onnx_export::Error::Foreign(reason).into());
+    }
     if !precisions.contains(&Precision::Int8) {
         return Ok(());
     }

@@ -350,3 +350,25 @@ fn control_flow_is_not_converted() {
     assert!(!bench.path("bundle").exists());
     import(&plain, runtime(), |_| {}).unwrap();
 }
+
+#[test]
+fn a_model_with_8_bit_activations_has_no_other_precision() {
+    use kiln_export::Precision;
+    let mut graph = Net::default().graph();
+    let reads = graph.node.iter_mut().flat_map(|node| &mut node.input).filter(|name| name.as_str() == "x");
+    reads.for_each(|name| *name = "rounded".to_owned());
+    graph.initializer.push(TensorProto::f32("step", Vec::new(), &[0.02]));
+    graph.initializer.push(TensorProto::raw("zero", Vec::new(), DataType::Uint8, vec![128]));
+    let pair = [
+        node("QuantizeLinear", &["x", "step", "zero"], &["bytes"], Vec::new()),
+        node("DequantizeLinear", &["bytes", "step", "zero"], &["rounded"], Vec::new()),
+    ];
+    graph.node.splice(0..0, pair);
+    let bench = Bench::new();
+    let plain = bench.request(bench.write("model.onnx", &model(13, graph)), usual());
+    for precision in [Precision::Fp16, Precision::Int8] {
+        let request = ImportRequest { precisions: vec![precision], ..plain.clone() };
+        let error = import(&request, runtime(), |_| {}).unwrap_err().to_string();
+        assert!(error.contains("model.onnx") && error.contains("8-bit layers already"), "{error}");
+    }
+}

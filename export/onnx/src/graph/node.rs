@@ -25,6 +25,15 @@ pub(crate) struct Foreign {
 }
 
 impl Node {
+    /// The standard operator that the node executes; empty for an operator of another domain.
+    pub(crate) fn operator(&self) -> &str {
+        match &self.foreign {
+            Some(foreign) if foreign.proto.is_standard() => &foreign.proto.op_type,
+            Some(_) => "",
+            None => self.op,
+        }
+    }
+
     /// The input at a position; none if it is omitted.
     pub(crate) fn input(&self, position: usize) -> Option<ValueId> {
         self.inputs.get(position).copied().flatten()

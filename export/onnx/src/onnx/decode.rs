@@ -399,6 +399,31 @@ mod tests {
         int8.model(&activations, Calibration::MinMax, &Default::default())
     }
 
+    /// Metadata of a key.
+    fn noted(model: &OnnxModel, key: &str) -> Vec<String> {
+        let entries = model.draft().header.metadata.iter().filter(|(other, _)| other == key);
+        entries.map(|(_, value)| value.clone()).collect()
+    }
+
+    #[test]
+    fn a_second_conversion_changes_nothing_or_is_refused() {
+        let mut labelled = message();
+        labelled.metadata_props.push(crate::proto::StringStringEntryProto::new("kiln.precision", "mine"));
+        let model = read(labelled).unwrap();
+        let half = model.to_fp16().unwrap();
+        assert_eq!(noted(&half, "kiln.precision"), ["fp16"]);
+        assert_eq!(half.to_fp16().unwrap().bytes().unwrap(), half.bytes().unwrap());
+        let reason = |result: Result<OnnxModel>| result.unwrap_err().to_string();
+        assert!(reason(eight_bits(&half)).contains("no convolution or dense layer with constant 32-bit weights"));
+        let small = eight_bits(&model).unwrap();
+        assert_eq!(noted(&small, "kiln.precision"), ["int8"]);
+        let again = read(small.to_message()).unwrap();
+        for model in [small, again] {
+            assert!(reason(eight_bits(&model)).contains("8-bit layers already"));
+            assert!(reason(model.to_fp16()).contains("8-bit layers already"));
+        }
+    }
+
     #[test]
     fn an_old_opset_is_refused_with_the_least_that_a_precision_needs() {
         for (opset, fp16, int8) in [(6, false, false), (7, true, false), (12, true, false), (13, true, true)] {

@@ -119,9 +119,10 @@ impl Editor {
         self.nodes().iter().find(|node| node.outputs.first() == Some(&output))
     }
 
-    /// Records in the model's metadata what was done to it.
+    /// Records in the model's metadata what was done to it, in place of an earlier entry of the key.
     pub(super) fn note(&mut self, key: &str, value: &str) {
         let metadata = &mut self.draft.header.metadata;
+        metadata.retain(|(other, _)| other != key);
         metadata.push((key.to_owned(), value.to_owned()));
         metadata.sort_by(|a, b| a.0.cmp(&b.0));
     }

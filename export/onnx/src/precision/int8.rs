@@ -7,8 +7,8 @@ use super::calibration::Calibration;
 use super::editor::Editor;
 use super::equalise::equalise;
 use super::layer::Layer;
-use super::{INT8_OPSET, Precision, check_opset, qdq};
-use crate::error::Result;
+use super::{INT8_OPSET, Precision, check_float, check_opset, qdq};
+use crate::error::{Error, Result};
 use crate::{OnnxModel, panics};
 
 /// A model that can be converted to 8-bit layers once its activations have been observed.
@@ -86,8 +86,8 @@ impl Int8 {
     /// The model with 8-bit layers, except those named in `skipped`. A layer without observations stays in 32 bits.
     ///
     /// # Errors
-    /// [`crate::Error::Unreadable`] if a parameter cannot be read; [`crate::Error::Foreign`] for a model of an opset
-    /// below 13, which has no scales by channel.
+    /// [`Error::Unreadable`] if a parameter cannot be read; [`Error::Foreign`] for a model of an opset below 13, which has
+    /// no scales by channel, for a model that has 8-bit layers already, and for one without layers to convert.
     pub fn model(
         &self,
         activations: &Activations,
@@ -95,6 +95,11 @@ impl Int8 {
         skipped: &BTreeSet<String>,
     ) -> Result<OnnxModel> {
         check_opset(&self.model, Precision::Int8, INT8_OPSET)?;
+        check_float(&self.model)?;
+        if self.layers.is_empty() {
+            let reason = "it has no convolution or dense layer with constant 32-bit weights, which int8 would convert";
+            return Err(Error::Foreign(reason.to_owned()));
+        }
         panics::reading(|| {
             let mut editor = Editor::new(&self.model);
             editor.note("kiln.precision", "int8");

@@ -92,8 +92,19 @@ fn check_opset(model: &OnnxModel, precision: Precision, least: i64) -> Result<()
     }
 }
 
+/// Refuses a model whose activations are 8-bit integers already. A second conversion would round them twice, and casts
+/// between the pairs of nodes keep runtimes from integer kernels.
+fn check_float(model: &OnnxModel) -> Result<()> {
+    let is_quantized = model.draft().graph.nodes.iter().any(|node| node.operator() == "QuantizeLinear");
+    if is_quantized {
+        let reason = "it has 8-bit layers already (`QuantizeLinear`); convert the fp32 model that it was made from";
+        return Err(Error::Foreign(reason.to_owned()));
+    }
+    Ok(())
+}
+
 impl OnnxModel {
-    /// The model in 16-bit floats. Inputs and outputs keep their types.
+    /// The model in 16-bit floats. Inputs and outputs keep their types. A model in 16-bit floats is returned as it is.
     ///
     /// ```
     /// use burn::nn::LinearConfig;
@@ -109,7 +120,8 @@ impl OnnxModel {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Unreadable`] if a parameter cannot be read; [`Error::Foreign`] for a model of an opset below 7.
+    /// [`Error::Unreadable`] if a parameter cannot be read; [`Error::Foreign`] for a model of an opset below 7, and for a
+    /// model with 8-bit layers.
     pub fn to_fp16(&self) -> Result<Self> {
         self.to_fp16_except(&|_| false)
     }
@@ -120,6 +132,7 @@ impl OnnxModel {
     /// As [`OnnxModel::to_fp16`].
     pub fn to_fp16_except(&self, kept: &dyn Fn(&str) -> bool) -> Result<Self> {
         check_opset(self, Precision::Fp16, FP16_OPSET)?;
+        check_float(self)?;
         panics::reading(|| Ok(fp16::convert(self, kept)))
     }
 }
