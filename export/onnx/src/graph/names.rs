@@ -29,6 +29,12 @@ impl Names {
     }
 }
 
+impl FromIterator<String> for Names {
+    fn from_iter<T: IntoIterator<Item = String>>(names: T) -> Self {
+        Self { taken: names.into_iter().collect() }
+    }
+}
+
 /// Names every value.
 pub(crate) fn assign(graph: &mut Graph) {
     let mut assignment = Assignment { names: vec![None; graph.values.len()], used: Names::default() };

@@ -34,15 +34,20 @@ fn next_layer<'a>(
     editor: &Editor,
     readers: &HashMap<ValueId, Vec<usize>>,
     layers: &'a [Layer],
-    value: ValueId,
+    mut value: ValueId,
 ) -> Option<&'a Layer> {
-    let [reader] = readers.get(&value)?.as_slice() else { return None };
-    let node = editor.nodes().get(*reader)?;
-    let output = *node.outputs.first()?;
-    if let Some(layer) = layers.iter().find(|layer| layer.output == output && layer.input == value) {
-        return Some(layer);
+    loop {
+        let [reader] = readers.get(&value)?.as_slice() else { return None };
+        let node = editor.nodes().get(*reader)?;
+        let output = *node.outputs.first()?;
+        if let Some(layer) = layers.iter().find(|layer| layer.output == output && layer.input == value) {
+            return Some(layer);
+        }
+        if !LINEAR.contains(&node.op) {
+            return None;
+        }
+        value = output;
     }
-    LINEAR.contains(&node.op).then(|| next_layer(editor, readers, layers, output))?
 }
 
 fn equalise_pair(editor: &mut Editor, first: &Layer, second: &Layer, peaks: &[f32]) -> Option<()> {
@@ -77,7 +82,8 @@ fn equalise_pair(editor: &mut Editor, first: &Layer, second: &Layer, peaks: &[f3
     editor.replace(writing, scaled(&writing_weight, first.axis, &inverse)?);
     editor.replace(reading, scaled(&reading_weight, input_axis, &repeated)?);
     if let Some((id, constant)) = bias {
-        editor.replace(id, scaled(&constant, 0, &inverse)?);
+        // `[channels]`, or `[1, channels]` in a dense layer.
+        editor.replace(id, scaled(&constant, constant.dims.len().checked_sub(1)?, &inverse)?);
     }
     Some(())
 }

@@ -118,7 +118,7 @@ impl Int8 {
 fn pool_first(editor: &mut Editor, layer: &Layer) {
     let readers = editor.readers();
     let Some([pool]) = readers.get(&layer.result).map(Vec::as_slice) else { return };
-    let relu = editor.nodes().iter().position(|node| node.op == "Relu" && node.outputs[0] == layer.result);
+    let relu = editor.nodes().iter().position(|node| node.op == "Relu" && node.outputs.first() == Some(&layer.result));
     let mut nodes = editor.nodes().to_vec();
     if let (Some(relu), Some(next)) = (relu, nodes.get(*pool).cloned())
         && next.op == "MaxPool"

@@ -25,11 +25,11 @@ impl Pixels {
         let mut found: HashMap<ValueId, Scaled> = HashMap::new();
         let mut transposed: HashMap<ValueId, Scaled> = HashMap::new();
         for node in editor.nodes() {
-            let Some(input) = node.input(0) else { continue };
+            let (Some(input), Some(output)) = (node.input(0), node.outputs.first().copied()) else { continue };
             // Pixels may be transposed before they are cast.
             if node.op == "Transpose" && editor.is_byte_input(input) {
                 let scaled = Scaled { pixels: input, divisor: 1.0, transpose: Some(node.clone()) };
-                transposed.insert(node.outputs[0], scaled);
+                transposed.insert(output, scaled);
                 continue;
             }
             let scaled = match node.op {
@@ -45,7 +45,7 @@ impl Pixels {
                 _ => None,
             };
             if let Some(scaled) = scaled {
-                found.insert(node.outputs[0], scaled);
+                found.insert(output, scaled);
             }
         }
         Self(found)

@@ -38,10 +38,19 @@ impl Fold {
         let undilated = conv.ints("dilations").is_none_or(|dilations| dilations == [1, 1]);
         let group = conv.int("group").unwrap_or(1);
         let kernel = [kernel_height as i64, kernel_width as i64];
-        let fits = height > 0
-            && channels == inputs as i64
+        let sizes = [height, width, channels, kernel[0], kernel[1], row_stride];
+        let is_size = |size: &i64| (1..=i64::from(i32::MAX)).contains(size);
+        let is_pad = |pad: i64, kernel: i64| (0..kernel).contains(&pad);
+        // A model of another origin may state any number.
+        let valid = sizes.iter().all(is_size)
+            && (1..=FOLD).contains(&stride)
+            && [top, bottom].into_iter().all(|pad| is_pad(pad, kernel[0]))
+            && [left, right].into_iter().all(|pad| is_pad(pad, kernel[1]));
+        if !valid {
+            return None;
+        }
+        let fits = channels == inputs as i64
             && channels % FOLD != 0
-            && width > 0
             && width % FOLD == 0
             && FOLD % stride == 0
             // A row must have as many results as its blocks give.
