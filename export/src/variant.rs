@@ -187,7 +187,7 @@ impl VariantBuilder<'_> {
         check_int8(self.model, self.kept)?;
         // Channels are equalised first, by their activations on the same tiles.
         let plain = Int8::new(self.model);
-        let int8 = Int8::new(&plain.equalised(&self.observed(&plain, Calibration::MinMax)?));
+        let int8 = Int8::new(&plain.equalised(&self.observed(&plain, Calibration::MinMax)?)?);
         let activations = self.observed(&int8, calibration)?;
         // Layers that are never 8-bit are no loss to report.
         let never: BTreeSet<String> =

@@ -43,7 +43,7 @@ fn run(
 ) -> Result<(BisectReport, String), DebugError> {
     let (model, recorded) = zoo(KIND).accept(Export { batch: 2 });
     let mut a = burn_side(&model, recorded);
-    let mut faulty = model.to_message();
+    let mut faulty = model.to_message().unwrap();
     let node = nth(&faulty, "Conv", 1);
     if plant {
         fault(&mut faulty, &node);

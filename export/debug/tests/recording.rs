@@ -54,7 +54,7 @@ fn every_node_of_a_fresh_export_rounds_as_it_may() {
         let mut a = burn_side(&model, recorded);
         let optimised = kiln_runtime::SessionOptions::default();
         for (name, options) in [("not optimised", as_written()), ("optimised", optimised)] {
-            let mut b = Side::from_model(name, model.to_message(), runtime(), options).unwrap();
+            let mut b = Side::from_model(name, model.to_message().unwrap(), runtime(), options).unwrap();
             let report = layers(&mut a, &mut b, &inputs(3, 256), |_| ()).unwrap();
             assert!(
                 report.passed,

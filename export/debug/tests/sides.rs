@@ -14,7 +14,7 @@ use support::{Export, as_written, burn_side, inputs, runtime, zoo};
 const KIND: &str = "{kind: cnn, filters: [4], head: pooled, dense: []}";
 
 fn model() -> ModelProto {
-    zoo(KIND).accept(Export { batch: 2 }).0.to_message()
+    zoo(KIND).accept(Export { batch: 2 }).0.to_message().unwrap()
 }
 
 fn opened(a: &str, b: &str) -> DebugError {
@@ -53,7 +53,7 @@ fn two_files_are_compared_as_they_are() {
 fn inputs_that_do_not_fit_are_refused_by_name() {
     let (exported, recorded) = zoo(KIND).accept(Export { batch: 2 });
     let mut a = burn_side(&exported, recorded);
-    let mut b = Side::from_model("b", exported.to_message(), runtime(), as_written()).unwrap();
+    let mut b = Side::from_model("b", exported.to_message().unwrap(), runtime(), as_written()).unwrap();
     let array = |name: &str, array: Array| Inputs::from_arrays([(name.to_owned(), array)], "x").unwrap();
     let zeros = ndarray::Array4::<u8>::zeros((2, 8, 8, 3));
     for (inputs, part) in [
@@ -71,7 +71,7 @@ fn inputs_that_do_not_fit_are_refused_by_name() {
 fn a_graph_that_does_not_run_is_reported_with_its_node() {
     let (exported, recorded) = zoo(KIND).accept(Export { batch: 2 });
     let mut a = burn_side(&exported, recorded);
-    let mut broken = exported.to_message();
+    let mut broken = exported.to_message().unwrap();
     let node = broken.graph.as_mut().unwrap().node.iter_mut().find(|node| node.op_type == "Transpose").unwrap();
     let name = node.name.clone();
     node.attribute = vec![AttributeProto {

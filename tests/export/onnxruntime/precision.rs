@@ -188,7 +188,7 @@ fn eight_bit_layers_answer_nearly_the_same_by_every_calibration() {
     let before = answer(&model, "tile", &tile);
     for calibration in [Calibration::MinMax, Calibration::Percentile(99.99), Calibration::Entropy] {
         let plain = Int8::new(&model);
-        let even = plain.equalised(&observed(&plain, "tile", &some_tiles(), Calibration::MinMax));
+        let even = plain.equalised(&observed(&plain, "tile", &some_tiles(), Calibration::MinMax)).unwrap();
         let int8 = Int8::new(&even);
         assert_eq!(int8.layers().len(), 4);
         let activations = observed(&int8, "tile", &some_tiles(), calibration);
@@ -207,7 +207,7 @@ fn even_channels_are_the_same_function_and_round_better() {
     let before = answer(&model, "tile", &tile);
     let plain = Int8::new(&model);
     let first = observed(&plain, "tile", &some_tiles(), Calibration::MinMax);
-    let even = plain.equalised(&first);
+    let even = plain.equalised(&first).unwrap();
     assert!(apart(&before, &answer(&even, "tile", &tile)) < 1e-5);
     let rounded = |int8: &Int8, activations: &Activations| {
         let model = int8.model(activations, Calibration::MinMax, &Default::default()).unwrap();

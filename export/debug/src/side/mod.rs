@@ -66,7 +66,7 @@ impl Side {
         runtime: &'static Runtime,
     ) -> Result<Self> {
         let label = label.into();
-        let graph = Graph::new(&label, model.to_message())?;
+        let graph = Graph::new(&label, model.to_message()?)?;
         let options = SessionOptions { optimisation: Optimisation::Off, ..SessionOptions::default() };
         let kind = Kind::Burn { recording: Box::new(Recording::new(recorded)?), between: None };
         Ok(Self { label, graph, runner: Runner { runtime, options }, kind, elements: OnceLock::new() })

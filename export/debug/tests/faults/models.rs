@@ -28,7 +28,7 @@ pub(crate) struct Tested {
 
 impl Tested {
     fn new(name: &'static str, (model, recorded): (OnnxModel, Recorded)) -> Self {
-        Self { name, candidate: model.to_message(), model, recorded }
+        Self { name, candidate: model.to_message().unwrap(), model, recorded }
     }
 
     pub(crate) fn reference(&self) -> Side {
@@ -52,8 +52,8 @@ pub(crate) fn all() -> Vec<Tested> {
             exported(&with_fixed_weights(Transformer::new(&device())), Transformer::forward, 20),
         ),
         Tested::new("vae", exported(&with_fixed_weights(Vae::new(&device())), Vae::forward, 18)),
-        Tested { candidate: fp16.0.to_fp16().unwrap().to_message(), ..Tested::new("fp16", fp16) },
-        Tested { candidate: quantised(&int8.0).to_message(), ..Tested::new("int8", int8) },
+        Tested { candidate: fp16.0.to_fp16().unwrap().to_message().unwrap(), ..Tested::new("fp16", fp16) },
+        Tested { candidate: quantised(&int8.0).to_message().unwrap(), ..Tested::new("int8", int8) },
     ]
 }
 

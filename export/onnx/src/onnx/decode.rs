@@ -475,7 +475,7 @@ mod tests {
         assert!(reason(eight_bits(&half)).contains("no convolution or dense layer with constant 32-bit weights"));
         let small = eight_bits(&model).unwrap();
         assert_eq!(noted(&small, "kiln.precision"), ["int8"]);
-        let again = read(small.to_message()).unwrap();
+        let again = read(small.to_message().unwrap()).unwrap();
         for model in [small, again] {
             assert!(reason(eight_bits(&model)).contains("8-bit layers already"));
             assert!(reason(model.to_fp16()).contains("8-bit layers already"));
@@ -538,7 +538,7 @@ mod tests {
         for name in int8.watched() {
             activations.observe_channels(name, &[1, 4, 2], &[-1.0, 0.0, 1.0, 2.0, 0.5, 0.1, 3.0, 4.0]);
         }
-        let even = int8.equalised(&activations);
+        let even = int8.equalised(&activations)?;
         for model in [&model, &even] {
             eight_bits(model)?.bytes()?;
         }

@@ -97,16 +97,21 @@ impl OnnxModel {
     }
 
     /// The whole protobuf message with a copy of the weights, for further processing.
-    pub fn to_message(&self) -> ModelProto {
-        let mut message = self.parts.model.clone();
-        let mut graph = self.parts.graph.clone();
-        for initializer in &self.parts.initializers {
-            let mut tensor = initializer.tensor.clone();
-            tensor.raw_data = initializer.constant.data.read();
-            graph.initializer.push(tensor);
-        }
-        message.graph = Some(graph);
-        message
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] if a parameter cannot be read.
+    pub fn to_message(&self) -> Result<ModelProto> {
+        panics::reading(|| {
+            let mut message = self.parts.model.clone();
+            let mut graph = self.parts.graph.clone();
+            for initializer in &self.parts.initializers {
+                let mut tensor = initializer.tensor.clone();
+                tensor.raw_data = initializer.constant.data.read();
+                graph.initializer.push(tensor);
+            }
+            message.graph = Some(graph);
+            Ok(message)
+        })
     }
 
     /// Bytes of the model in one file.
@@ -117,7 +122,7 @@ impl OnnxModel {
     /// The serialised model. The same module gives the same bytes.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] at 2 GiB.
+    /// [`Error::TooLarge`] at 2 GiB; [`Error::Unreadable`] if a parameter cannot be read.
     pub fn bytes(&self) -> Result<Vec<u8>> {
         let size = self.size();
         if size > LARGEST {
@@ -135,7 +140,7 @@ impl OnnxModel {
     /// or more is written as by [`save_external`](Self::save_external), since one file cannot hold it.
     ///
     /// # Errors
-    /// [`Error::Write`] with the error of the file system.
+    /// [`Error::Write`] with the error of the file system; [`Error::Unreadable`] if a parameter cannot be read.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         if self.size() > LARGEST {
             return self.save_external(path).map(drop);
@@ -151,7 +156,7 @@ impl OnnxModel {
     /// The weights appear first and the model last. The weights of an earlier model are not removed.
     ///
     /// # Errors
-    /// [`Error::Write`] with the error of the file system.
+    /// [`Error::Write`] with the error of the file system; [`Error::Unreadable`] if a parameter cannot be read.
     pub fn save_external(&self, path: impl AsRef<Path>) -> Result<String> {
         panics::reading(|| {
             let (parts, name) = external::write(&self.parts, path.as_ref())?;
@@ -178,5 +183,43 @@ impl fmt::Debug for OnnxModel {
             .field("outputs", &self.outputs())
             .field("nodes", &self.parts.graph.node.len())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use burn::tensor::DType;
+
+    use super::*;
+    use crate::element::Element;
+    use crate::graph::{Constant, Data, Graph, Header, Weight};
+    use crate::symbolic::Plan;
+
+    /// A model whose only weight is on a device that fails.
+    fn lost() -> OnnxModel {
+        let weight = Weight::new(DType::F32, vec![2], |_| panic!("the device is lost"));
+        let mut graph = Graph::default();
+        let id = graph.constant(Constant { element: Element::F32, dims: vec![2], data: Data::Weight(weight) });
+        graph.values[id].name = Some("weight".to_owned());
+        graph.outputs.push(id);
+        let plan = Plan { symbols: Vec::new(), odd: false };
+        OnnxModel::new(Draft { graph, plan, header: Header::default(), opset: 18 })
+    }
+
+    #[test]
+    fn a_weight_that_cannot_be_read_is_the_same_error_everywhere() {
+        let (model, folder) = (lost(), tempfile::tempdir().unwrap());
+        let path = folder.path().join("model.onnx");
+        let results = [
+            model.bytes().map(drop),
+            model.to_message().map(drop),
+            model.save(&path),
+            model.save_external(&path).map(drop),
+        ];
+        for result in results {
+            let error = result.unwrap_err();
+            assert!(matches!(&error, Error::Unreadable(reason) if reason == "the device is lost"), "{error}");
+        }
     }
 }

@@ -78,9 +78,11 @@ impl Int8 {
 
     /// The same function in 32 bits, with channels equalised so that one scale fits all channels of a value; needs
     /// [`Activations::observe_channels`]. The activations of the new model differ, so they must be observed again.
-    #[must_use]
-    pub fn equalised(&self, activations: &Activations) -> OnnxModel {
-        equalise(&self.model, &self.layers, activations)
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] if a parameter cannot be read.
+    pub fn equalised(&self, activations: &Activations) -> Result<OnnxModel> {
+        panics::reading(|| Ok(equalise(&self.model, &self.layers, activations)))
     }
 
     /// The model with 8-bit layers, except those named in `skipped`. A layer without observations stays in 32 bits.
