@@ -35,11 +35,10 @@ pub enum Error {
 
     /// The module's forward function panicked while it was being recorded.
     #[error(
-        "the forward function panicked while it was recorded{}: {message}{}; recording computes nothing, so a forward \
-         function must not read values back (`into_data`, `into_scalar`) or branch on them{}",
+        "the forward function panicked while it was recorded{}: {message}{}; {}",
         with(.sizes),
         at(.location),
-        if .sizes.is_empty() { "" } else { "; if it accepts only some sizes, set three of them with `symbol_sizes`" }
+        remedy(.message, .sizes)
     )]
     Forward {
         /// The panic's message.
@@ -167,6 +166,29 @@ fn place(module: &str) -> String {
 
 fn at(location: &Option<String>) -> String {
     location.as_ref().map(|location| format!(" (at {location})")).unwrap_or_default()
+}
+
+/// Parts of burn's messages about a value that was read while it was recorded.
+const READ_BACK: [&str; 3] = ["no concrete value", "Failed to read tensor data", "Error while reading data"];
+
+/// Parts of burn's messages about operands on different devices.
+const DEVICES: [&str; 4] = ["wrong backend", "on the same backend", "on the same device", "different devices"];
+
+/// The remedy of a panic in the forward function, by its message.
+fn remedy(message: &str, sizes: &str) -> &'static str {
+    let is_about = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
+    if is_about(&READ_BACK) {
+        "recording computes nothing, so a forward function must not read values back (`into_data`, `into_scalar`) or \
+         branch on them"
+    } else if is_about(&DEVICES) {
+        "the module and its inputs are moved to another device for the recording, so a forward function must create \
+         tensors on the device of an input (`x.device()`)"
+    } else if sizes.is_empty() {
+        "call the forward function on the sample inputs to find the cause"
+    } else {
+        "call the forward function on inputs of these sizes to find the cause; if it accepts only some sizes, set three \
+         of them with `symbol_sizes`"
+    }
 }
 
 fn with(sizes: &str) -> String {

@@ -51,7 +51,9 @@ fn reading_a_computed_value_back_is_an_error_that_says_where() {
         let largest: f32 = x.clone().max().into_scalar();
         x / largest
     });
-    let Error::Forward { message, location, sizes } = error.unwrap_err() else { panic!() };
+    let error = error.unwrap_err();
+    assert!(error.to_string().contains("must not read values back"), "{error}");
+    let Error::Forward { message, location, sizes } = error else { panic!() };
     assert!(message.contains("no concrete value"), "{message}");
     assert!(location.is_some());
     assert_eq!(sizes, "batch = 2");
@@ -70,6 +72,24 @@ fn reading_an_input_back_is_found() {
 fn a_panic_in_the_forward_function_is_an_error() {
     let error = exporter().export(&nothing(), |_, x: Tensor<2>| if x.dims()[1] == 3 { panic!("boom") } else { x });
     assert!(matches!(error.unwrap_err(), Error::Forward { message, .. } if message == "boom"));
+}
+
+#[test]
+fn a_tensor_created_on_another_device_is_an_error_with_the_remedy() {
+    let error = exporter().export(&nothing(), |_, x: Tensor<2>| x + Tensor::<2>::ones([1, 3], &device())).unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, Error::Forward { .. }) && text.contains("`x.device()`"), "{text}");
+    let lists =
+        exporter().export(&nothing(), |_, x: Tensor<2>| Tensor::cat(vec![x, Tensor::ones([1, 3], &device())], 0));
+    let text = lists.unwrap_err().to_string();
+    assert!(text.contains("`x.device()`") && !text.contains("symbol_sizes"), "{text}");
+}
+
+#[test]
+fn wrong_shapes_are_an_error_with_the_sizes() {
+    let error = exporter().export(&nothing(), |_, x: Tensor<2>| x.clone().matmul(x)).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("batch = 2") && text.contains("symbol_sizes") && !text.contains("read values"), "{text}");
 }
 
 #[test]
