@@ -180,6 +180,14 @@ impl<I> Exporter<I> {
     /// `forward` runs several times and computes nothing. The module may be on any device, in training or not; the export
     /// is of [`Module::valid`].
     ///
+    /// # Effects on the process
+    /// - The first export wraps the process's panic hook for good: panics of `forward` print nothing, all others reach the
+    ///   earlier hook. A hook that is set later replaces the wrapper; panics of `forward` then print their message too.
+    /// - A panic of `forward` is caught, and a `forward` that reads values of parameters panics once before it is recorded
+    ///   with them. With `panic = "abort"` either ends the process, so build with unwinding.
+    /// - burn creates at most 65,536 recording devices in a process. Each recording at the same time needs one, and later
+    ///   recordings of any thread use it again.
+    ///
     /// # Errors
     /// [`Error::Setup`] for wrong names, axes or opset; [`Error::Forward`] if `forward` panics, for example because
     /// it reads a value back; [`Error::Unstable`] and [`Error::Ambiguous`] if symbolic axes cannot be followed;

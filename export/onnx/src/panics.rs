@@ -33,7 +33,7 @@ pub(crate) fn reading<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, E
     catch(work).unwrap_or_else(|panic| Err(Error::Unreadable(panic.message)))
 }
 
-/// Wraps the process's panic hook once. Threads outside of [`catch`] keep the previous hook.
+/// Wraps the process's panic hook once, for good: a hook that another thread sets meanwhile must not be lost. Threads outside of [`catch`] keep the previous hook.
 fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
