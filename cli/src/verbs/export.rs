@@ -57,7 +57,7 @@ pub(crate) struct Args {
     #[arg(long)]
     external_data: bool,
 
-    /// Method that chooses the range of int8 activations on training tiles: min-max, percentile, entropy [default:
+    /// Method that chooses the range of int8 activations on training tiles: min-max, percentile[:PERCENT], entropy [default:
     /// min-max].
     #[arg(long, value_name = "NAME")]
     calibration: Option<Calibration>,

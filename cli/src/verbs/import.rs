@@ -86,7 +86,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "fp32")]
     precision: Vec<Precision>,
 
-    /// Method that chooses the range of int8 activations: min-max, percentile, entropy [default: min-max].
+    /// Method that chooses the range of int8 activations: min-max, percentile[:PERCENT] (99.99), entropy [default: min-max].
     #[arg(long, value_name = "NAME")]
     calibration: Option<Calibration>,
 
