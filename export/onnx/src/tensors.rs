@@ -7,6 +7,8 @@ use std::fmt;
 use burn::backend::capture::{CaptureBackend, TensorId};
 use burn::tensor::{Bool, DType, Device, Float, Int, Tensor, TensorData};
 
+use sealed::Sealed;
+
 /// A tensor whose rank and kind are not part of its type.
 ///
 /// ```
@@ -72,29 +74,45 @@ impl Feed {
 
 /// The arguments of a forward function: a tensor, or a tuple of up to eight.
 ///
-/// Implemented for everything that an [`Exporter`](crate::Exporter) can build; not meant to be implemented elsewhere.
-pub trait Inputs: Sized {
+/// Implemented for everything that an [`Exporter`](crate::Exporter) can build; not implementable elsewhere.
+pub trait Inputs: Sized + Sealed {
     /// Builds the arguments on `device`, one tensor for each feed, and returns them also as recorded tensors.
     #[doc(hidden)]
     fn build(feeds: &[Feed], device: &Device) -> Option<(Self, Vec<AnyTensor>)>;
 }
 
-/// An argument list to which a tensor can be appended.
-pub trait Append<T> {
+/// An argument list to which a tensor can be appended; not implementable elsewhere.
+pub trait Append<T>: Sealed {
     /// The longer argument list.
     type Longer;
 }
 
 /// The results of a forward function: a tensor, a tuple of up to eight, an array or vector of tensors, or
 /// `Vec<(name, AnyTensor)>`, whose names replace the names of [`Exporter::outputs`](crate::Exporter::outputs).
-pub trait Outputs {
+///
+/// Not implementable elsewhere: a forward function with a result of its own type converts it to one of these in the closure
+/// that it is exported with.
+pub trait Outputs: Sealed {
     /// Appends the tensors in order, with their names if they have names.
     #[doc(hidden)]
     fn collect(self, into: &mut Vec<(Option<String>, AnyTensor)>);
 }
 
+/// Keeps other crates from implementing the traits of this module, whose methods may change.
+mod sealed {
+    /// A type of this module's traits.
+    pub trait Sealed {}
+}
+
+impl Sealed for () {}
+impl Sealed for AnyTensor {}
+impl<T> Sealed for Vec<T> {}
+impl<T, const N: usize> Sealed for [T; N] {}
+
 macro_rules! tensor {
     ($($kind:ty),+) => {$(
+        impl<const D: usize> Sealed for Tensor<D, $kind> {}
+
         impl<const D: usize> From<Tensor<D, $kind>> for AnyTensor {
             fn from(tensor: Tensor<D, $kind>) -> Self {
                 let id = tensor
@@ -140,6 +158,8 @@ tensor!(Float, Int, Bool);
 
 macro_rules! tuple {
     ($($name:ident)+) => {
+        impl<$($name),+> Sealed for ($($name,)+) {}
+
         impl<$($name: Inputs),+> Inputs for ($($name,)+) {
             #[allow(non_snake_case, reason = "a type parameter names its own value")]
             fn build(feeds: &[Feed], device: &Device) -> Option<(Self, Vec<AnyTensor>)> {
