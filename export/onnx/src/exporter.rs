@@ -39,8 +39,8 @@ struct Input {
 
 /// Exports a burn module as an ONNX model.
 ///
-/// Each [`input`](Self::input) adds an argument to the forward function. The type parameter is `()` without inputs, the
-/// tensor with one, a tuple with more.
+/// Each [`input`](Self::input) and [`input_list`](Self::input_list) adds an argument to the forward function. The type
+/// parameter is `()` without arguments, the argument if there is one, a tuple of up to eight if there are more.
 ///
 /// ```
 /// use burn::module::Module;
@@ -72,6 +72,8 @@ struct Input {
 #[derive(Clone, Debug)]
 pub struct Exporter<I = ()> {
     inputs: Vec<Input>,
+    /// The number of inputs of each argument.
+    lengths: Vec<usize>,
     outputs: Vec<String>,
     sizes: Vec<(String, [usize; 3])>,
     header: Header,
@@ -86,6 +88,7 @@ impl Exporter {
     pub fn new() -> Self {
         Self {
             inputs: Vec::new(),
+            lengths: Vec::new(),
             outputs: Vec::new(),
             sizes: Vec::new(),
             header: Header { name: "main".to_owned(), ..Header::default() },
@@ -108,7 +111,7 @@ impl<I> Exporter<I> {
     /// `axes` names the symbolic axes; an axis named `""` keeps the sample's size. Axes of the same name have the same
     /// size.
     pub fn input<const D: usize, K>(
-        mut self,
+        self,
         name: impl Into<String>,
         sample: Tensor<D, K>,
         axes: [&str; D],
@@ -117,11 +120,55 @@ impl<I> Exporter<I> {
         K: burn::tensor::kind::Basic,
         I: Append<Tensor<D, K>>,
     {
+        self.argument([(name.into(), sample)], axes)
+    }
+
+    /// Adds an argument of several tensors of one rank and kind, such as the key-value caches of a decoder: one input for
+    /// each sample, under its name, and a `Vec` for the forward function. `axes` are those of each.
+    ///
+    /// ```
+    /// use burn::nn::LinearConfig;
+    /// use burn::tensor::{Device, Tensor};
+    /// use burn_onnx_export::Exporter;
+    ///
+    /// let device = Device::flex();
+    /// let module = LinearConfig::new(8, 2).init(&device);
+    /// let parts = (0..12).map(|part| (format!("part_{part}"), Tensor::<2>::zeros([1, 8], &device)));
+    /// let exporter = Exporter::new().input_list(parts, ["batch", ""]).outputs(["y"]);
+    /// let model = exporter.export(&module, |module, parts: Vec<Tensor<2>>| module.forward(Tensor::cat(parts, 0)))?;
+    /// assert_eq!(model.inputs().len(), 12);
+    /// # Ok::<(), burn_onnx_export::Error>(())
+    /// ```
+    pub fn input_list<const D: usize, K, N>(
+        self,
+        samples: impl IntoIterator<Item = (N, Tensor<D, K>)>,
+        axes: [&str; D],
+    ) -> Exporter<I::Longer>
+    where
+        K: burn::tensor::kind::Basic,
+        N: Into<String>,
+        I: Append<Vec<Tensor<D, K>>>,
+    {
+        self.argument(samples.into_iter().map(|(name, sample)| (name.into(), sample)), axes)
+    }
+
+    /// Adds an argument of these inputs.
+    fn argument<const D: usize, K: burn::tensor::kind::Basic, L>(
+        mut self,
+        samples: impl IntoIterator<Item = (String, Tensor<D, K>)>,
+        axes: [&str; D],
+    ) -> Exporter<L> {
+        let before = self.inputs.len();
         let axes = axes.map(str::to_owned).to_vec();
-        let (name, device) = (name.into(), sample.device());
-        self.inputs.push(Input { name, dtype: sample.dtype(), dims: sample.dims().to_vec(), axes, device });
+        let input = |(name, sample): (String, Tensor<D, K>)| {
+            let (dtype, dims, device) = (sample.dtype(), sample.dims().to_vec(), sample.device());
+            Input { name, dtype, dims, axes: axes.clone(), device }
+        };
+        self.inputs.extend(samples.into_iter().map(input));
+        self.lengths.push(self.inputs.len() - before);
         Exporter {
             inputs: self.inputs,
+            lengths: self.lengths,
             outputs: self.outputs,
             sizes: self.sizes,
             header: self.header,
@@ -394,14 +441,16 @@ impl<I> Exporter<I> {
         unique(self.inputs.iter().map(|input| input.name.as_str()).chain(self.outputs.iter().map(String::as_str)))
     }
 
-    fn feeds(&self, plan: &Plan, recording: usize) -> Vec<Feed> {
+    /// The feeds of each argument.
+    fn feeds(&self, plan: &Plan, recording: usize) -> Vec<Vec<Feed>> {
         let dims = |input: &Input| self.dims(plan, input, recording);
         let filling = match recording {
             0 => Filling::Zeros,
             large if plan.is_large(large) => Filling::Nothing,
             _ => Filling::Ones,
         };
-        self.inputs.iter().map(|input| Feed { dtype: input.dtype, dims: dims(input), filling }).collect()
+        let mut feeds = self.inputs.iter().map(|input| Feed { dtype: input.dtype, dims: dims(input), filling });
+        self.lengths.iter().map(|length| feeds.by_ref().take(*length).collect()).collect()
     }
 
     fn dims(&self, plan: &Plan, input: &Input, recording: usize) -> Vec<usize> {

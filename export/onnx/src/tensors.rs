@@ -72,16 +72,17 @@ impl Feed {
     }
 }
 
-/// The arguments of a forward function: a tensor, or a tuple of up to eight.
+/// The arguments of a forward function: one argument, or a tuple of up to eight. An argument is a tensor, or a vector of
+/// tensors of one rank and kind.
 ///
 /// Implemented for everything that an [`Exporter`](crate::Exporter) can build; not implementable elsewhere.
 pub trait Inputs: Sized + Sealed {
-    /// Builds the arguments on `device`, one tensor for each feed, and returns them also as recorded tensors.
+    /// Builds the arguments on `device`, each of its feeds, and returns their tensors also as recorded tensors.
     #[doc(hidden)]
-    fn build(feeds: &[Feed], device: &Device) -> Option<(Self, Vec<AnyTensor>)>;
+    fn build(arguments: &[Vec<Feed>], device: &Device) -> Option<(Self, Vec<AnyTensor>)>;
 }
 
-/// An argument list to which a tensor can be appended; not implementable elsewhere.
+/// An argument list to which an argument can be appended; not implementable elsewhere.
 pub trait Append<T>: Sealed {
     /// The longer argument list.
     type Longer;
@@ -125,16 +126,26 @@ macro_rules! tensor {
         }
 
         impl<const D: usize> Inputs for Tensor<D, $kind> {
-            fn build(feeds: &[Feed], device: &Device) -> Option<(Self, Vec<AnyTensor>)> {
-                let [feed] = feeds else { return None };
-                let options = (device, feed.dtype);
-                let tensor = match feed.data() {
-                    Some(data) => Self::from_data(data, options),
-                    // burn records this as an operation, without values.
-                    None => Self::zeros(feed.dims.clone(), options),
+            fn build(arguments: &[Vec<Feed>], device: &Device) -> Option<(Self, Vec<AnyTensor>)> {
+                let (mut tensors, any) = Vec::<Self>::build(arguments, device)?;
+                Some((tensors.pop().filter(|_| tensors.is_empty())?, any))
+            }
+        }
+
+        impl<const D: usize> Inputs for Vec<Tensor<D, $kind>> {
+            fn build(arguments: &[Vec<Feed>], device: &Device) -> Option<(Self, Vec<AnyTensor>)> {
+                let [feeds] = arguments else { return None };
+                let tensor = |feed: &Feed| {
+                    let options = (device, feed.dtype);
+                    match feed.data() {
+                        Some(data) => Tensor::<D, $kind>::from_data(data, options),
+                        // burn records this as an operation, without values.
+                        None => Tensor::zeros(feed.dims.clone(), options),
+                    }
                 };
-                let any = AnyTensor::from(tensor.clone());
-                Some((tensor, vec![any]))
+                let tensors: Self = feeds.iter().map(tensor).collect();
+                let any = tensors.iter().cloned().map(AnyTensor::from).collect();
+                Some((tensors, any))
             }
         }
 
@@ -142,7 +153,15 @@ macro_rules! tensor {
             type Longer = Tensor<D, $kind>;
         }
 
+        impl<const D: usize> Append<Vec<Tensor<D, $kind>>> for () {
+            type Longer = Vec<Tensor<D, $kind>>;
+        }
+
         impl<const D: usize, T> Append<T> for Tensor<D, $kind> {
+            type Longer = (Self, T);
+        }
+
+        impl<const D: usize, T> Append<T> for Vec<Tensor<D, $kind>> {
             type Longer = (Self, T);
         }
 
@@ -162,9 +181,9 @@ macro_rules! tuple {
 
         impl<$($name: Inputs),+> Inputs for ($($name,)+) {
             #[allow(non_snake_case, reason = "a type parameter names its own value")]
-            fn build(feeds: &[Feed], device: &Device) -> Option<(Self, Vec<AnyTensor>)> {
+            fn build(arguments: &[Vec<Feed>], device: &Device) -> Option<(Self, Vec<AnyTensor>)> {
                 let mut all = Vec::new();
-                let mut rest = feeds.iter();
+                let mut rest = arguments.iter();
                 $(
                     let ($name, mut any) = $name::build(std::slice::from_ref(rest.next()?), device)?;
                     all.append(&mut any);

@@ -46,6 +46,12 @@ impl<const D: usize> Ports for Tensor<D, Bool> {
     }
 }
 
+impl<T: Ports> Ports for Vec<T> {
+    fn data(&self) -> Vec<TensorData> {
+        self.iter().flat_map(Ports::data).collect()
+    }
+}
+
 macro_rules! tuple {
     ($($name:ident)+) => {
         impl<$($name: Ports),+> Ports for ($($name,)+) {

@@ -238,3 +238,25 @@ fn axes_must_agree() {
     let error = exporter.export(&nothing(), |_, (a, b)| a + b).unwrap_err();
     assert!(matches!(&error, Error::Setup(message) if message.contains("`n`")), "{error}");
 }
+
+/// A step of a decoder: each layer appends the new position to its keys and values.
+#[test]
+fn a_list_of_inputs_is_one_argument() {
+    let case = |batch, past| {
+        let caches = (0..24).map(|at| floats([batch, 2, past, 3], at, -1.0, 1.0));
+        (floats([batch, 2, 1, 3], 50, -1.0, 1.0), caches.collect::<Vec<_>>())
+    };
+    let (token, caches) = case(2, 3);
+    let named = caches.into_iter().enumerate().map(|(at, cache)| (format!("past_{at}"), cache));
+    let exporter = Exporter::new().input("token", token, ["batch", "", "", ""]);
+    let exporter = exporter.input_list(named, ["batch", "", "past", ""]);
+    let step = |_: &_, (token, caches): (Tensor<4>, Vec<Tensor<4>>)| {
+        let longer: Vec<Tensor<4>> =
+            caches.into_iter().map(|cache| Tensor::cat(vec![cache, token.clone()], 2)).collect();
+        let sum = longer.iter().cloned().fold(token, |sum, cache| sum + cache.mean_dim(2));
+        (sum, longer)
+    };
+    let model = check_within(SUMS, &nothing(), exporter, vec![case(1, 1), case(3, 5)], step);
+    assert_eq!((model.inputs().len(), model.outputs().len()), (25, 25));
+    assert_eq!(model.inputs()[..2], ["token", "past_0"]);
+}

@@ -44,11 +44,11 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    /// Records `forward` on inputs described by `feeds`. `sizes` describes their symbolic sizes in messages. A module
+    /// Records `forward` on inputs described by `feeds`, which lists those of each argument. `sizes` describes their symbolic sizes in messages. A module
     /// without parameters is treated as one on the device `like`.
     pub(crate) fn make<M, I, O>(
         module: &M,
-        feeds: &[Feed],
+        feeds: &[Vec<Feed>],
         forward: &impl Fn(&M, I) -> O,
         sizes: String,
         like: &Device,
@@ -116,7 +116,7 @@ struct Seen {
 
 fn record<M, I, O>(
     module: &M,
-    feeds: &[Feed],
+    feeds: &[Vec<Feed>],
     forward: &impl Fn(&M, I) -> O,
     parameters: Parameters,
     like: &Device,
@@ -181,7 +181,7 @@ fn created(operation: &OperationIr) -> Option<TensorId> {
 
 fn run<M, I, O>(
     module: &M,
-    feeds: &[Feed],
+    feeds: &[Vec<Feed>],
     forward: &impl Fn(&M, I) -> O,
     parameters: Parameters,
     device: &Device,
