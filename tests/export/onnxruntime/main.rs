@@ -9,6 +9,7 @@ mod checker;
 mod elementwise;
 mod errors;
 mod files;
+mod fusion;
 mod generate;
 mod layers;
 mod nn_activations;

@@ -1,7 +1,7 @@
 //! Activation functions that burn composes and ONNX has an operator for.
 
 use super::Pattern::{Is, Number};
-use super::{Match, Pattern, Replacement, Rule, X, is_f32, near, node};
+use super::{Match, Pattern, Replacement, Rule, X, is_f32, is_same, node};
 use crate::graph::{Attribute, Attributes, Graph};
 
 pub(super) fn rules() -> Vec<Rule> {
@@ -24,7 +24,7 @@ fn one(op: &'static str, found: &Match, attributes: Attributes) -> Option<Replac
 
 fn hard_swish(graph: &mut Graph, found: &Match) -> Option<Replacement> {
     let sigmoid = found.node(graph, "HardSigmoid")?;
-    let usual = near(sigmoid.float("alpha")?.into(), 1.0 / 6.0) && near(sigmoid.float("beta")?.into(), 0.5);
+    let usual = is_same(sigmoid.float("alpha")?.into(), 1.0 / 6.0) && is_same(sigmoid.float("beta")?.into(), 0.5);
     (usual && is_f32(graph, found.value(0)?)).then(|| one("HardSwish", found, Vec::new()))?
 }
 
@@ -57,9 +57,9 @@ fn softplus_pattern() -> Pattern {
     node("Where", [above, X, log1p(node("Exp", [bounded]))])
 }
 
-/// Above 17, `x` and `softplus(x)` are the same 32-bit float.
+/// Above 17, `x` and `softplus(x)` are the same 32-bit float. Above 88, the formula is infinite.
 fn softplus(graph: &mut Graph, found: &Match) -> Option<Replacement> {
-    let same = found.number(0)? >= 17.0 && is_f32(graph, found.value(0)?);
+    let same = (17.0..=88.0).contains(&found.number(0)?) && is_f32(graph, found.value(0)?);
     same.then(|| one("Softplus", found, Vec::new()))?
 }
 
@@ -97,11 +97,12 @@ fn selu_pattern() -> Pattern {
     node("Where", [node("GreaterOrEqual", [X, Is(0.0)]), above, exponential(X, Number(1))])
 }
 
+/// `alpha` is a quotient of the formula's numbers, which must be a normal number to preserve the digits of both.
 fn selu(graph: &mut Graph, found: &Match) -> Option<Replacement> {
     let (gamma, both) = (found.number(2)?, found.number(1)?);
-    let attributes =
-        vec![("alpha", Attribute::Float((both / gamma) as f32)), ("gamma", Attribute::Float(gamma as f32))];
-    is_f32(graph, found.value(0)?).then(|| one("Selu", found, attributes))?
+    let alpha = (both / gamma) as f32;
+    let attributes = vec![("alpha", Attribute::Float(alpha)), ("gamma", Attribute::Float(gamma as f32))];
+    (alpha.is_normal() && is_f32(graph, found.value(0)?)).then(|| one("Selu", found, attributes))?
 }
 
 fn softsign(graph: &mut Graph, found: &Match) -> Option<Replacement> {

@@ -18,7 +18,7 @@ pub(super) enum Pattern {
     Value(usize),
     /// Any constant of one element, stored under this number.
     Number(usize),
-    /// A constant with this number as its only element.
+    /// A constant with this number as its only element, exactly or rounded to 32 bits.
     Is(f64),
     /// A node with these operands; in any order if it is a sum or a product.
     Node(&'static str, Vec<Pattern>),
@@ -36,8 +36,8 @@ pub(super) const X: Pattern = Pattern::Value(0);
 pub(super) struct Match {
     values: HashMap<usize, ValueId>,
     numbers: HashMap<usize, f64>,
-    /// Positions of the nodes, the last node first, and how often the pattern reached each.
-    nodes: Vec<(usize, usize)>,
+    /// Positions of the nodes, the last node first.
+    nodes: Vec<usize>,
 }
 
 impl Match {
@@ -51,19 +51,27 @@ impl Match {
 
     /// The first node of an operator, in the order of the pattern.
     pub(super) fn node<'g>(&self, graph: &'g Graph, op: &str) -> Option<&'g Node> {
-        self.nodes.iter().map(|(position, _)| &graph.nodes[*position]).find(|node| node.op == op)
+        self.nodes.iter().map(|position| &graph.nodes[*position]).find(|node| node.op == op)
     }
 
     /// Every node of an operator.
     pub(super) fn nodes_of<'g>(&self, graph: &'g Graph, op: &str) -> Vec<&'g Node> {
-        self.nodes.iter().map(|(position, _)| &graph.nodes[*position]).filter(|node| node.op == op).collect()
+        self.nodes.iter().map(|position| &graph.nodes[*position]).filter(|node| node.op == op).collect()
     }
 
     fn reach(&mut self, position: usize) {
-        match self.nodes.iter_mut().find(|(known, _)| *known == position) {
-            Some((_, times)) => *times += 1,
-            None => self.nodes.push((position, 1)),
+        if !self.nodes.contains(&position) {
+            self.nodes.push(position);
         }
+    }
+
+    /// Returns true if only nodes of the match read the results of its inner nodes.
+    fn is_closed(&self, graph: &Graph, uses: &[usize]) -> bool {
+        let read = |value: ValueId| {
+            let inputs = self.nodes.iter().flat_map(|position| graph.nodes[*position].inputs.iter().flatten());
+            inputs.filter(|input| **input == value).count()
+        };
+        self.nodes.iter().skip(1).map(|position| graph.nodes[*position].outputs[0]).all(|out| uses[out] == read(out))
     }
 }
 
@@ -99,9 +107,7 @@ fn apply_one(graph: &mut Graph, rule: &Rule) -> bool {
         let search = Search { graph, makers: &makers };
         let Some(found) = search.find(&rule.pattern, output, Match::default()) else { continue };
         // Nodes with another reader must stay, and then nothing is gained.
-        let inner = found.nodes.iter().skip(1);
-        let alone = inner.clone().all(|(at, times)| uses[graph.nodes[*at].outputs[0]] == *times);
-        if !alone {
+        if !found.is_closed(graph, &uses) {
             continue;
         }
         let Some(replacement) = (rule.replace)(graph, &found) else { continue };
@@ -116,7 +122,7 @@ fn put(graph: &mut Graph, position: usize, found: &Match, replacement: Replaceme
     let node = &mut graph.nodes[position];
     (node.op, node.attributes) = (op, attributes);
     node.inputs = inputs.into_iter().map(Some).collect();
-    let gone: Vec<usize> = found.nodes.iter().skip(1).map(|(at, _)| *at).collect();
+    let gone = &found.nodes[1..];
     let mut position = 0..;
     graph.nodes.retain(|_| position.next().is_none_or(|at| !gone.contains(&at)));
 }
@@ -136,7 +142,7 @@ impl Search<'_> {
             }
             Pattern::Is(number) => {
                 let given = self.graph.constants.get(&value)?.number()?;
-                (given == *number || (given - number).abs() <= 1e-6 * number.abs()).then_some(found)
+                is_same(given, *number).then_some(found)
             }
             Pattern::Node(op, operands) => {
                 let position = *self.makers.get(&value)?;
@@ -158,9 +164,10 @@ impl Search<'_> {
     }
 }
 
-/// Returns true for numbers that are equal up to rounding to 32 bits.
-pub(super) fn near(a: f64, b: f64) -> bool {
-    (a - b).abs() <= 1e-6 * b.abs().max(1e-30)
+/// Returns true if `given` is `number`, exactly or rounded to 32 bits. A wider tolerance would change functions: the power
+/// 3.000001 of a negative number is NaN, and every number is within an infinite tolerance of infinity.
+pub(super) fn is_same(given: f64, number: f64) -> bool {
+    given == number || given == f64::from(number as f32)
 }
 
 /// Returns true for 32-bit floats. Some operators have kernels for no other type in ONNX Runtime.

@@ -1,0 +1,101 @@
+//! Formulas that the exporter replaces by one operator, and similar formulas that it must leave as they are.
+
+use burn::tensor::activation::{celu, elu, gelu_approximate, mish, selu, softplus};
+use burn::tensor::Tensor;
+use burn_onnx_export::{Exporter, Outputs};
+
+use crate::generate::nothing;
+use crate::support::{Ports, check, device};
+
+const NUMBERS: [f32; 14] = [-95.0, -3.0, -1.0, -0.5, -1e-3, 0.0, 1e-3, 0.4, 0.5, 1.0, 3.0, 9.0, 95.0, f32::INFINITY];
+
+/// The operators of a formula, whose results must agree with burn's.
+fn operators<O: Outputs + Ports>(formula: impl Fn(Tensor<1>) -> O) -> Vec<String> {
+    let x = Tensor::<1>::from_floats(NUMBERS, &device());
+    let exporter = Exporter::new().input("x", x.clone(), ["n"]).opset(23);
+    let model = check(&nothing(), exporter, vec![x], |_, x| formula(x));
+    model.operators().into_iter().map(str::to_owned).collect()
+}
+
+/// The numbers of a formula with two cases, and of a softplus.
+#[derive(Clone, Copy)]
+struct Numbers {
+    limit: f32,
+    one: f32,
+}
+
+const EXACT: Numbers = Numbers { limit: 0.0, one: 1.0 };
+
+/// Numbers of which one differs a little from the formula's.
+const CHANGED: [Numbers; 3] =
+    [Numbers { limit: 0.45, ..EXACT }, Numbers { limit: -1e-6, ..EXACT }, Numbers { one: 1.000_000_5, ..EXACT }];
+
+fn elu_with(x: Tensor<1>, numbers: Numbers) -> Tensor<1> {
+    let below = (x.clone().exp() - numbers.one) * 1.5;
+    x.clone().mask_where(x.lower_equal_elem(numbers.limit), below)
+}
+
+fn celu_with(x: Tensor<1>, numbers: Numbers) -> Tensor<1> {
+    let below = ((x.clone() / 1.5).exp() - numbers.one) * 1.5;
+    x.clone().mask_where(x.lower_equal_elem(numbers.limit), below)
+}
+
+fn selu_with(x: Tensor<1>, numbers: Numbers, gamma: f32) -> Tensor<1> {
+    let below = (x.clone().exp() - numbers.one) * 1.75;
+    below.mask_where(x.clone().greater_equal_elem(numbers.limit), x * gamma)
+}
+
+fn softplus_with(x: Tensor<1>, threshold: f32) -> Tensor<1> {
+    let above = x.clone().greater_elem(threshold);
+    x.clone().mask_fill(above.clone(), threshold).exp().log1p().mask_where(above, x)
+}
+
+fn gelu_with(x: Tensor<1>, [power, cubic, scale, one, half]: [f32; 5]) -> Tensor<1> {
+    let inner = (x.clone() + x.clone().powf_scalar(power) * cubic) * scale;
+    x * (inner.tanh() + one) * half
+}
+
+#[test]
+fn formulas_become_operators() {
+    assert_eq!(operators(|x| x.abs().equal_elem(f32::INFINITY)), ["IsInf"]);
+    assert_eq!(operators(|x| x.clone().equal(x).bool_not()), ["IsNaN"]);
+    assert_eq!(operators(gelu_approximate), ["Gelu"]);
+    assert_eq!(operators(|x| softplus(x, 1.0)), ["Softplus"]);
+    assert_eq!(operators(mish), ["Mish"]);
+    assert_eq!(operators(|x| elu(x, 1.5)), ["Elu"]);
+    assert_eq!(operators(|x| celu(x, 1.5)), ["Celu"]);
+    assert_eq!(operators(selu), ["Selu"]);
+    assert_eq!(operators(|x| x.clone() / (x.abs() + 1.0)), ["Softsign"]);
+}
+
+#[test]
+fn formulas_with_other_numbers_remain() {
+    for number in [0.0, 0.5, 1.0, 95.0, f32::MAX, f32::NEG_INFINITY] {
+        assert_eq!(operators(|x| x.abs().equal_elem(number)), ["Abs", "Equal"], "{number}");
+        assert_eq!(operators(|x| x.abs().not_equal_elem(number)), ["Abs", "Equal", "Not"], "{number}");
+    }
+    for numbers in CHANGED {
+        assert!(!operators(|x| elu_with(x, numbers)).contains(&"Elu".to_owned()));
+        assert!(!operators(|x| celu_with(x, numbers)).contains(&"Celu".to_owned()));
+        assert!(!operators(|x| selu_with(x, numbers, 1.05)).contains(&"Selu".to_owned()));
+    }
+    assert!(!operators(|x| selu_with(x, EXACT, 0.0)).contains(&"Selu".to_owned()));
+    assert!(!operators(|x| x.clone() / (x.abs() + 1.000_000_5)).contains(&"Softsign".to_owned()));
+    for threshold in [2.0, 94.0] {
+        assert!(!operators(|x| softplus_with(x, threshold)).contains(&"Softplus".to_owned()));
+    }
+    let usual = [3.0, 0.044_715, (2.0 / std::f64::consts::PI).sqrt() as f32, 1.0, 0.5];
+    assert_eq!(operators(|x| gelu_with(x, usual)), ["Gelu"]);
+    for changed in 0..usual.len() {
+        let mut numbers = usual;
+        numbers[changed] *= 1.000_000_5;
+        assert!(!operators(|x| gelu_with(x, numbers)).contains(&"Gelu".to_owned()), "number {changed}");
+    }
+}
+
+/// A value inside a formula that is read outside of it must be computed.
+#[test]
+fn formulas_whose_parts_are_read_elsewhere_remain() {
+    assert!(operators(|x| (x.clone().abs(), x.abs().equal_elem(f32::INFINITY))).contains(&"Abs".to_owned()));
+    assert!(operators(|x| (softplus(x.clone(), 1.0), x.greater_elem(20.0))).contains(&"Greater".to_owned()));
+}
