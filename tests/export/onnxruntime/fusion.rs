@@ -1,10 +1,10 @@
 //! Formulas that the exporter replaces by one operator, and similar formulas that it must leave as they are.
 
 use burn::tensor::activation::{celu, elu, gelu_approximate, mish, selu, softplus};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use burn_onnx_export::{Exporter, Outputs};
 
-use crate::generate::nothing;
+use crate::generate::{floats, nothing};
 use crate::support::{Ports, check, device};
 
 const NUMBERS: [f32; 14] = [-95.0, -3.0, -1.0, -0.5, -1e-3, 0.0, 1e-3, 0.4, 0.5, 1.0, 3.0, 9.0, 95.0, f32::INFINITY];
@@ -98,4 +98,28 @@ fn formulas_with_other_numbers_remain() {
 fn formulas_whose_parts_are_read_elsewhere_remain() {
     assert!(operators(|x| (x.clone().abs(), x.abs().equal_elem(f32::INFINITY))).contains(&"Abs".to_owned()));
     assert!(operators(|x| (softplus(x.clone(), 1.0), x.greater_elem(20.0))).contains(&"Greater".to_owned()));
+}
+
+fn vector<const N: usize>(numbers: [f32; N], device: &Device) -> Tensor<1> {
+    Tensor::from_floats(numbers, device)
+}
+
+/// A product of one column plus a vector of several numbers is an outer sum, and no dense layer.
+#[test]
+fn an_outer_sum_is_not_a_dense_layer() {
+    let exporter = Exporter::new().input("x", floats([3, 4], 0, -1.0, 1.0), ["n", ""]);
+    let inputs = [3, 1, 5].map(|rows| floats([rows, 4], 1, -1.0, 1.0)).to_vec();
+    let model = check(&nothing(), exporter, inputs.clone(), |_, x: Tensor<2>| {
+        let weight = floats([4, 1], 2, -1.0, 1.0).to_device(&x.device());
+        let offsets = vector([10.0, 20.0, 30.0], &x.device());
+        x.matmul(weight) + offsets.unsqueeze()
+    });
+    assert!(!model.operators().contains(&"Gemm"));
+    let exporter = Exporter::new().input("x", floats([3, 4], 0, -1.0, 1.0), ["n", ""]);
+    let model = check(&nothing(), exporter, inputs, |_, x: Tensor<2>| {
+        let weight = floats([4, 2], 2, -1.0, 1.0).to_device(&x.device());
+        let bias = vector([10.0, 20.0], &x.device());
+        x.matmul(weight) + bias.unsqueeze()
+    });
+    assert_eq!(model.operators(), ["Gemm"]);
 }

@@ -86,7 +86,8 @@ impl Layer {
         let bias = flow.only_reader(&out).and_then(|at| {
             let sum = addition(operations.get(at)?).filter(|sum| sum.lhs.id == out.id)?;
             let (shaping, op) = reshaped(&sum.rhs)?;
-            (op.input.shape.num_dims() == 1 && is_widened(op)).then(|| (at, shaping, sum.out.clone(), op.input.clone()))
+            let fits = is_widened(op) && is_bias(&op.input, &out, &sum.out);
+            fits.then(|| (at, shaping, sum.out.clone(), op.input.clone()))
         });
         let bias = bias.map(|(at, shaping, sum, bias)| {
             parts.extend([at, shaping]);
@@ -127,6 +128,14 @@ fn is_widened(op: &ShapeOpIr) -> bool {
     let (from, to) = (op.input.shape.to_vec(), op.out.shape.to_vec());
     let added = to.len().saturating_sub(from.len());
     to.ends_with(&from) && to[..added].iter().all(|size| *size == 1)
+}
+
+/// Returns true for a vector that a dense layer can add to its product: it has one number, or one for each column. A sum
+/// that is wider than the product is an outer sum.
+fn is_bias(bias: &TensorIr, product: &TensorIr, sum: &TensorIr) -> bool {
+    let (bias, product) = (bias.shape.to_vec(), product.shape.to_vec());
+    let counts = bias.len() == 1 && (bias[0] == 1 || product.last() == bias.last());
+    counts && sum.shape.to_vec() == product
 }
 
 /// Returns true for shapes that are equal except for the last axis.
