@@ -1,6 +1,7 @@
 //! Formulas that the exporter replaces by one operator, and similar formulas that it must leave as they are.
 
 use burn::tensor::activation::{celu, elu, gelu_approximate, mish, selu, softplus};
+use burn::tensor::module::batch_norm;
 use burn::tensor::{Device, Tensor};
 use burn_onnx_export::{Exporter, Outputs};
 
@@ -120,6 +121,21 @@ fn an_outer_sum_is_not_a_dense_layer() {
         let weight = floats([4, 2], 2, -1.0, 1.0).to_device(&x.device());
         let bias = vector([10.0, 20.0], &x.device());
         x.matmul(weight) + bias.unsqueeze()
+    });
+    assert_eq!(model.operators(), ["Gemm"]);
+}
+
+/// A dense layer whose bias is one number for all columns absorbs a normalisation with a number for each.
+#[test]
+fn a_normalisation_folds_into_a_layer_with_one_bias() {
+    let exporter = Exporter::new().input("x", floats([2, 2], 0, -1.0, 1.0), ["n", ""]);
+    let model = check(&nothing(), exporter, vec![floats([3, 2], 1, -1.0, 1.0)], |_, x: Tensor<2>| {
+        let device = x.device();
+        let weight = Tensor::<2>::from_floats([[1.0, 2.0, 3.0], [-1.0, 0.5, 2.0]], &device);
+        let sum = x.matmul(weight) + vector([5.0], &device).unsqueeze();
+        let [gamma, beta] = [[1.0, 2.0, 3.0], [0.0, 1.0, 2.0]].map(|numbers| vector(numbers, &device));
+        let [mean, variance] = [[0.1, 0.2, 0.3], [1.0, 4.0, 9.0]].map(|numbers| vector(numbers, &device));
+        batch_norm(sum, gamma, beta, mean, variance, 1e-5)
     });
     assert_eq!(model.operators(), ["Gemm"]);
 }

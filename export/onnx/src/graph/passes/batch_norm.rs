@@ -26,6 +26,9 @@ impl Line {
     fn new(graph: &Graph, norm: &Node) -> Option<Self> {
         let floats = |at: usize| graph.constants.get(&norm.input(at)?)?.floats();
         let (gamma, beta, mean, variance) = (floats(1)?, floats(2)?, floats(3)?, floats(4)?);
+        if [&beta, &mean, &variance].iter().any(|other| other.len() != gamma.len()) {
+            return None;
+        }
         let epsilon = f64::from(norm.float("epsilon")?);
         let scale = gamma
             .iter()
@@ -48,12 +51,15 @@ fn fold_at(graph: &mut Graph, position: usize) -> Option<()> {
     let layer = graph.nodes[source].clone();
     let line = Line::new(graph, &norm)?;
     let weight = layer.input(1)?;
-    let channels = channels(&layer, graph.constants.get(&weight)?)?;
+    let (count, channels) = channels(&layer, graph.constants.get(&weight)?)?;
+    if line.scale.len() != count {
+        return None;
+    }
     let scaled = scaled(graph.constants.get(&weight)?, &channels, &line)?;
     let old = layer.input(2);
     let bias = match old {
-        Some(bias) => graph.constants.get(&bias)?.floats()?,
-        None => vec![0.0; line.scale.len()],
+        Some(bias) => each_channel(graph.constants.get(&bias)?.floats()?, count)?,
+        None => vec![0.0; count],
     };
     let shifted = bias.iter().zip(line.scale.iter().zip(&line.shift));
     let shifted: Vec<f64> = shifted.map(|(bias, (scale, shift))| f64::from(*bias) * scale + shift).collect();
@@ -67,24 +73,32 @@ fn fold_at(graph: &mut Graph, position: usize) -> Option<()> {
     Some(())
 }
 
-/// Maps the position of an element of a weight to its output channel.
-fn channels(layer: &Node, weight: &Constant) -> Option<Box<dyn Fn(usize) -> usize>> {
+/// A bias with a number for each channel; `Gemm` takes one number for all of them too.
+fn each_channel(bias: Vec<f32>, count: usize) -> Option<Vec<f32>> {
+    match bias.as_slice() {
+        [one] => Some(vec![*one; count]),
+        _ => (bias.len() == count).then_some(bias),
+    }
+}
+
+/// The number of output channels of a layer, and the channel of each element of its weight by position.
+fn channels(layer: &Node, weight: &Constant) -> Option<(usize, Box<dyn Fn(usize) -> usize>)> {
     let dims = &weight.dims;
     let inner = |from: usize| dims[from..].iter().product::<usize>().max(1);
     match layer.op {
         "Conv" => {
             let each = inner(1);
-            Some(Box::new(move |at| at / each))
+            Some((dims[0], Box::new(move |at| at / each)))
         }
         // [in, out / groups, ...]: the first axis determines the group.
         "ConvTranspose" => {
             let groups = layer.int("group")? as usize;
             let (out, place, each) = (dims[1], inner(2), dims[0] / groups);
-            Some(Box::new(move |at| at / place / out / each * out + at / place % out))
+            Some((out * groups, Box::new(move |at| at / place / out / each * out + at / place % out)))
         }
         "Gemm" if layer.attributes.is_empty() => {
             let out = *dims.last()?;
-            Some(Box::new(move |at| at % out))
+            Some((out, Box::new(move |at| at % out)))
         }
         _ => None,
     }
