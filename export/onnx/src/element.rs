@@ -157,6 +157,8 @@ pub(crate) fn narrowed(value: ScalarIr, element: Element) -> ScalarIr {
         Element::U8 => ScalarIr::Int(i64::from(read!(u8))),
         Element::U16 => ScalarIr::Int(i64::from(read!(u16))),
         Element::U32 => ScalarIr::Int(i64::from(read!(u32))),
+        Element::I64 => ScalarIr::Int(read!(i64)),
+        Element::U64 => ScalarIr::UInt(read!(u64)),
         _ => value,
     }
 }

@@ -291,6 +291,50 @@ fn floats_stop_at_the_bounds_of_small_integers() {
     });
 }
 
+fn large(numbers: [u64; 5]) -> Tensor<1, Int> {
+    Tensor::from_data(TensorData::from(numbers), (&device(), DType::U64))
+}
+
+/// Some of these numbers are negative as signed integers.
+#[test]
+fn the_largest_unsigned_integers_compute() {
+    let inputs = (large([1, 255, 1 << 63, (1 << 63) + 5, u64::MAX]), large([u64::MAX, 3, 1 << 63, u64::MAX, 1]));
+    let exporter = Exporter::new().input("a", inputs.0.clone(), [""]).input("b", inputs.1.clone(), [""]);
+    check(&nothing(), exporter.clone(), vec![inputs.clone()], |_, (a, b)| {
+        (
+            a.clone() / b.clone(),
+            a.clone().remainder(b.clone()),
+            a.clone().greater(b.clone()),
+            a.clone().lower_equal(b.clone()),
+            a.clone() + b.clone(),
+            a.clone().max_pair(b),
+            a.sign(),
+        )
+    });
+    check(&nothing(), exporter.clone(), vec![inputs.clone()], |_, (a, b)| {
+        (
+            a.clone().clamp(2u64, u64::MAX),
+            a.clone().clamp_max(u64::MAX - 1),
+            a.clone().clamp_min(1u64 << 63),
+            a.clone().lower_elem(u64::MAX),
+            a.clone().div_scalar(u64::MAX),
+            a.remainder_scalar(u64::MAX),
+            b.div_scalar(3),
+        )
+    });
+    check(&nothing(), exporter, vec![inputs], |_, (a, b)| (a.clone().cummax(0), a.cummin(0), b.cumprod(0)));
+}
+
+/// The divisor is -1 in these types.
+#[test]
+fn numbers_wrap_around_to_the_type_before_they_divide() {
+    for dtype in [IntDType::I8, IntDType::I16, IntDType::I32] {
+        let x = integers_of([7], 3, dtype);
+        let exporter = Exporter::new().input("x", x.clone(), ["n"]);
+        check(&nothing(), exporter, vec![x], |_, x| (x.clone() / u32::MAX, x.remainder_scalar(u32::MAX)));
+    }
+}
+
 /// Dividing the smallest integer by -1 kills the process.
 #[test]
 fn the_smallest_integer_by_minus_one_wraps_around() {

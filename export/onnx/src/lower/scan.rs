@@ -54,18 +54,12 @@ fn shift(cx: &mut Context<'_>, value: ValueId, fill: ValueId, op: &DimOpIr, dist
 }
 
 fn neutral(cx: &mut Context<'_>, join: &str, like: ValueId) -> ValueId {
-    let element = cx.element_of(like);
-    let integer = |low: bool| match (element, low) {
-        (Element::I32, true) => i64::from(i32::MIN),
-        (Element::I32, false) => i64::from(i32::MAX),
-        (_, true) => i64::MIN,
-        (_, false) => i64::MAX,
-    };
-    match join {
-        "Mul" => cx.integer(1, like),
-        "Max" if element.is_float() => cx.number(f64::NEG_INFINITY, like),
-        "Max" => cx.integer(integer(true), like),
-        _ if element.is_float() => cx.number(f64::INFINITY, like),
-        _ => cx.integer(integer(false), like),
+    match (join, cx.element_of(like).bounds()) {
+        ("Mul", _) => cx.integer(1, like),
+        ("Max", None) => cx.number(f64::NEG_INFINITY, like),
+        ("Max", Some((low, _))) => cx.integer(low as i64, like),
+        (_, None) => cx.number(f64::INFINITY, like),
+        // The largest unsigned number has the same bits as -1.
+        (_, Some((_, high))) => cx.integer(high as i64, like),
     }
 }

@@ -214,11 +214,12 @@ impl<'a> Context<'a> {
 
     /// The element type for arithmetic on `element`. ONNX Runtime has kernels for floats and for integers of 32 and 64 bits
     /// almost everywhere, for other integers almost nowhere. Results are cast back, which preserves the wrap-around of
-    /// the narrower type.
+    /// the narrower type. Unsigned integers of 64 bits have no wider type; they are cast only for operators without
+    /// their kernel (see [`kernels`](crate::graph::passes::kernels)).
     pub(crate) fn arithmetic(&self, element: Element) -> Element {
         match element {
             Element::I8 | Element::I16 | Element::U8 | Element::U16 | Element::Bool => Element::I32,
-            Element::U32 | Element::U64 => Element::I64,
+            Element::U32 => Element::I64,
             other => other,
         }
     }
