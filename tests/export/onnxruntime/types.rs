@@ -335,6 +335,18 @@ fn numbers_wrap_around_to_the_type_before_they_divide() {
     }
 }
 
+/// The sample's length gives the divisor -1 and the exponent 3, other lengths give others.
+#[test]
+fn divisors_and_exponents_follow_a_symbolic_axis() {
+    let x = |length| integers_of([length], 3, IntDType::I32);
+    let exporter = Exporter::new().input("x", x(2), ["n"]);
+    check(&nothing(), exporter, vec![x(2), x(5), x(1)], |_, x| {
+        let [length] = x.dims();
+        let divisor = length as i64 - 3;
+        (x.clone() / divisor, x.clone().remainder_scalar(divisor), (x % 5).powi_scalar(length as i64 + 1))
+    });
+}
+
 /// Dividing the smallest integer by -1 kills the process.
 #[test]
 fn the_smallest_integer_by_minus_one_wraps_around() {

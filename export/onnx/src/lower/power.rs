@@ -3,7 +3,7 @@
 
 use burn::backend::ir::{BinaryOpIr, ScalarOpIr};
 
-use super::blocks::arithmetic::{binary, binary_scalar, operands};
+use super::blocks::arithmetic::{binary, binary_scalar, operands, scalar_operands};
 use super::context::{Context, Lowered};
 use crate::element::Element;
 use crate::graph::ValueId;
@@ -17,9 +17,10 @@ pub(super) fn scalar(cx: &mut Context<'_>, op: &ScalarOpIr) -> Lowered {
     if cx.element(&op.lhs)?.is_float() || !(0..=LARGEST).contains(&exponent) {
         return binary_scalar(cx, "Pow", op);
     }
-    let base = cx.value(&op.lhs)?;
-    let base = cx.cast(base, cx.arithmetic(cx.element_of(base)));
-    let result = product(cx, base, exponent);
+    let [base, number] = scalar_operands(cx, op)?;
+    // An exponent that follows a symbolic axis has another number of products for each size.
+    let result =
+        if cx.is_constant(number) { product(cx, base, exponent) } else { cx.node("Pow", &[base, number], Vec::new()) };
     cx.bind(&op.out, result)
 }
 
