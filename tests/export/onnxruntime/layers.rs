@@ -138,6 +138,47 @@ fn pools() {
     });
 }
 
+/// ONNX Runtime's operators pad by less than a kernel.
+#[test]
+fn pools_that_pad_by_a_kernel_or_more() {
+    for (kernel, padding, dilation, stride) in
+        [([2, 2], 2, 3, 1), ([2, 3], 2, 2, 2), ([1, 3], 1, 1, 3), ([2, 4], 3, 1, 2)]
+    {
+        for (ceil, count) in [(false, false), (false, true), (true, false), (true, true)] {
+            let max = MaxPoolOptions::new(kernel).with_stride([stride; 2]).with_padding([padding; 2]);
+            let max = max.with_dilation([dilation; 2]).with_ceil_mode(ceil);
+            layer([1, 2, 7, 8], 0, |x| max_pool2d(x, max.clone()));
+            let average = AvgPoolOptions::new(kernel).with_stride([stride; 2]).with_padding([padding; 2]);
+            let average = average.with_count_include_pad(count).with_ceil_mode(ceil);
+            layer([1, 2, 7, 8], 0, |x| avg_pool2d(x, average.clone()));
+        }
+    }
+    let x = floats([1, 1, 5, 5], 0, -1.0, 1.0);
+    let options = MaxPoolOptions::new([2, 2]).with_stride([1, 1]).with_padding([2, 2]);
+    let exporter = Exporter::new().input("x", x, ["n", "", "", ""]);
+    let error = exporter.export(&nothing(), |_, x: Tensor<4>| max_pool2d_with_indices(x, options.clone())).unwrap_err();
+    assert!(error.to_string().contains("pads by a kernel or more"), "{error}");
+}
+
+/// Along the axis of known size, burn leaves out a window that ONNX's shape inference counts if it rounds up.
+#[test]
+fn pools_that_round_up_over_one_symbolic_axis() {
+    let x = |height| floats([1, 2, height, 7], 0, -1.0, 1.0);
+    let check = |forward: &dyn Fn(Tensor<4>) -> Tensor<4>| {
+        let exporter = Exporter::new().input("x", x(6), ["", "", "height", ""]);
+        check(&nothing(), exporter, (4..10).map(x).collect(), |_, x| forward(x));
+    };
+    for (kernel, stride, padding) in [(2, 2, 1), (3, 2, 1), (2, 3, 1), (3, 3, 1), (2, 3, 0)] {
+        let max = MaxPoolOptions::new([kernel; 2]).with_stride([stride; 2]).with_padding([padding; 2]);
+        check(&|x| max_pool2d(x, max.clone().with_ceil_mode(true)));
+        for count in [false, true] {
+            let average = AvgPoolOptions::new([kernel; 2]).with_stride([stride; 2]).with_padding([padding; 2]);
+            let average = average.with_count_include_pad(count).with_ceil_mode(true);
+            check(&|x| avg_pool2d(x, average.clone()));
+        }
+    }
+}
+
 #[test]
 fn adaptive_pools() {
     let strategy = (1..10usize, 1..10usize, 1..6usize, 1..6usize, 0..999usize);
