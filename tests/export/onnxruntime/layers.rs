@@ -180,6 +180,17 @@ fn pools_that_round_up_over_one_symbolic_axis() {
 }
 
 #[test]
+fn an_infinite_number_stays_in_its_cell() {
+    for (side, target) in [(5, 3), (7, 4), (3, 5)] {
+        let x = floats([1, 1, side, side], 0, -1.0, 1.0);
+        let infinite = Tensor::full([1, 1, 1, 1], f32::INFINITY, &x.device());
+        let x = x.slice_assign([0..1, 0..1, 0..1, 0..1], infinite);
+        let exporter = Exporter::new().input("x", x.clone(), ["n", "", "", ""]);
+        check(&nothing(), exporter, vec![x], |_, x| adaptive_avg_pool2d(x, [target, target]));
+    }
+}
+
+#[test]
 fn adaptive_pools() {
     let strategy = (1..10usize, 1..10usize, 1..6usize, 1..6usize, 0..999usize);
     for_all(strategy, |(height, width, rows, columns, seed)| {

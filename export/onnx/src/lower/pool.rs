@@ -1,13 +1,15 @@
 //! Pooling with a window, and pooling to a given size.
 
+use std::ops::Range;
+
 use burn::backend::ir::{ScalarIr, TensorIr};
 
 use super::blocks::reduce::{Axes, reduce};
-use super::blocks::separable::{self, Map, plane};
+use super::blocks::separable::plane;
 use super::context::{Context, Lowered, Refusal, refuse};
 use super::conv::{both, pads};
 use crate::element::{Element, scalar_bytes};
-use crate::graph::{Attributes, Constant, ValueId, int, ints};
+use crate::graph::{Attributes, Constant, ValueId, axis, int, ints};
 
 /// A pooling window, with one number for each axis.
 pub(super) struct Pool<'a> {
@@ -230,6 +232,7 @@ pub(super) fn adaptive(cx: &mut Context<'_>, x: &TensorIr, target: &[usize], out
         return cx.bind(out, result);
     }
     let Some(sizes) = plane(cx, x) else { return refuse("adaptive pooling of a symbolic plane to more than one cell") };
+    let rank = x.shape.num_dims();
     let even = sizes.iter().zip(target).all(|(size, target)| size % target == 0);
     if even && cx.element_of(input) != Element::F64 {
         let window: Vec<usize> = sizes.iter().zip(target).map(|(size, target)| size / target).collect();
@@ -237,16 +240,40 @@ pub(super) fn adaptive(cx: &mut Context<'_>, x: &TensorIr, target: &[usize], out
         let result = cx.node("AveragePool", &[input], attributes);
         return cx.bind(out, result);
     }
-    let maps: Vec<Map> = sizes.iter().zip(target).map(|(size, target)| windows(*size, *target)).collect();
-    let result = separable::apply(cx, input, &maps);
+    let spatial = sizes.iter().zip(target).enumerate();
+    let result = spatial.fold(input, |value, (at, (size, target))| averaged(cx, value, rank, at + 2, *size, *target));
     cx.bind(out, result)
 }
 
-/// Cell `i` averages `floor(i * size / target) .. ceil((i + 1) * size / target)`.
-fn windows(size: usize, target: usize) -> Map {
-    let weight = |cell: usize, at: usize| {
-        let (begin, end) = (cell * size / target, ((cell + 1) * size).div_ceil(target));
-        if (begin..end).contains(&at) { 1.0 / (end - begin) as f64 } else { 0.0 }
-    };
-    Map { weights: (0..target).map(|cell| (0..size).map(|at| weight(cell, at)).collect()).collect() }
+/// Averages over the cells of one axis. A product with a matrix of weights would spread an infinite number to every cell, as
+/// zero times infinity is NaN; therefore the elements of each cell are gathered and summed.
+fn averaged(
+    cx: &mut Context<'_>,
+    mut value: ValueId,
+    rank: usize,
+    along: usize,
+    size: usize,
+    target: usize,
+) -> ValueId {
+    if size == target {
+        return value;
+    }
+    let cells: Vec<_> = (0..target).map(|cell| cell * size / target..((cell + 1) * size).div_ceil(target)).collect();
+    let longest = cells.iter().map(Range::len).max().unwrap_or_default();
+    if cells.iter().any(|cell| cell.len() < longest) {
+        // A zero at the end fills the shorter cells.
+        let mut pads = vec![0; 2 * rank];
+        pads[rank + along] = 1;
+        let pads = cx.vector(&pads);
+        value = cx.node("Pad", &[value, pads], Vec::new());
+    }
+    let element = |cell: &Range<usize>, offset| cell.clone().nth(offset).unwrap_or(size) as i64;
+    let elements: Vec<i64> = cells.iter().flat_map(|cell| (0..longest).map(|offset| element(cell, offset))).collect();
+    let elements = cx.constant(Constant { dims: vec![target, longest], ..Constant::vector(&elements) });
+    let gathered = cx.node("Gather", &[value, elements], vec![axis(along)]);
+    let counts = line(cells.iter().map(|cell| cell.len() as f64), 0, 1 + rank - along, cx.element_of(value));
+    let counts = cx.constant(counts);
+    let parts = cx.node("Div", &[gathered, counts], Vec::new());
+    let axes = cx.vector(&[along as i64 + 1]);
+    cx.node("ReduceSum", &[parts, axes], vec![int("keepdims", 0)])
 }

@@ -1,5 +1,4 @@
-//! Linear maps of each spatial axis as products with fixed matrices: pooling to windows of different sizes, and
-//! interpolations without an ONNX mode.
+//! Linear maps of each spatial axis as products with fixed matrices: interpolations without an ONNX mode.
 
 use burn::backend::ir::ScalarIr;
 
