@@ -115,6 +115,19 @@ fn angles_of_every_type_compute() {
     });
 }
 
+/// ONNX fills tensors of bfloat16 itself only from opset 20.
+#[test]
+fn bfloat16_is_filled_along_a_symbolic_axis() {
+    let x = |rows| floats([rows, 1], 0, -1.0, 1.0);
+    for opset in [18, 20] {
+        let exporter = Exporter::new().input("x", x(2), ["n", ""]).opset(opset);
+        check_within(tolerance(FloatDType::BF16), &nothing(), exporter, vec![x(2), x(5)], |_, x: Tensor<2>| {
+            let full = Tensor::<2>::full([x.dims()[0], 3], 1.5, (&x.device(), DType::BF16));
+            (full + x.cast(FloatDType::BF16)).cast(FloatDType::F32)
+        });
+    }
+}
+
 #[test]
 fn half_precision_runs_through_layers() {
     for dtype in [FloatDType::F16, FloatDType::BF16] {

@@ -28,13 +28,16 @@ pub(crate) fn fill_as(
     element: Element,
 ) -> Result<ValueId, Refusal> {
     let shape = cx.shape(out);
-    let bytes = scalar_bytes(value, element);
     let count: Option<i64> = shape.iter().map(|size| size.fixed()).product();
     if let Some(count) = count.filter(|count| *count <= SMALL) {
         let dims = shape.iter().filter_map(|size| size.fixed()).map(|size| size as usize).collect();
-        return Ok(cx.constant(Constant { element, dims, data: bytes.repeat(count as usize).into() }));
+        let data = scalar_bytes(value, element).repeat(count as usize).into();
+        return Ok(cx.constant(Constant { element, dims, data }));
     }
     let sizes = cx.sizes(&shape)?;
-    let value = Constant { element, dims: vec![1], data: bytes.into() };
-    Ok(cx.typed("ConstantOfShape", &[sizes], vec![tensor("value", value)], element))
+    // ONNX fills tensors of bfloat16 from opset 20; a 32-bit float represents each of its numbers.
+    let filled = if element == Element::Bf16 && cx.opset() < 20 { Element::F32 } else { element };
+    let value = Constant { element: filled, dims: vec![1], data: scalar_bytes(value, filled).into() };
+    let result = cx.typed("ConstantOfShape", &[sizes], vec![tensor("value", value)], filled);
+    Ok(cx.cast(result, element))
 }
