@@ -115,6 +115,18 @@ fn angles_of_every_type_compute() {
     });
 }
 
+/// Squares of these numbers, or their exponentials, exceed 64 bits.
+#[test]
+fn hyperbolic_functions_of_large_numbers_do_not_overflow() {
+    let numbers = [710.2, -710.2, 699.0, 701.0, 1e9, -1e9, 1e200, -1e200, 1e308, 0.5, f64::INFINITY, f64::NEG_INFINITY];
+    let x = Tensor::<1>::from_data(TensorData::from(numbers), (&device(), DType::F64));
+    let exporter = Exporter::new().input("x", x.clone(), ["n"]);
+    let tolerance = Tolerance { absolute: 1e-12, relative: 1e-11 };
+    check_within(tolerance, &nothing(), exporter, vec![x], |_, x| {
+        (x.clone().asinh(), x.clone().acosh(), x.clone().cosh(), x.sinh())
+    });
+}
+
 /// ONNX fills tensors of bfloat16 itself only from opset 20.
 #[test]
 fn bfloat16_is_filled_along_a_symbolic_axis() {

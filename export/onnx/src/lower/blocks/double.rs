@@ -1,6 +1,6 @@
 //! 64-bit functions for which ONNX Runtime's CPU provider has only 32-bit kernels, composed of functions that it has.
 
-use std::f64::consts::FRAC_PI_2;
+use std::f64::consts::{FRAC_PI_2, LN_2};
 
 use crate::element::Element;
 use crate::graph::{ValueId, to};
@@ -20,10 +20,21 @@ pub(crate) fn function(cx: &mut Context<'_>, op: &str, x: ValueId) -> Option<Val
         }
         "Asinh" => {
             let (sign, size) = (cx.node("Sign", &[x], Vec::new()), cx.node("Abs", &[x], Vec::new()));
-            let log = log_of_root(cx, size, 1.0);
+            let one = cx.number(1.0, x);
+            let square = cx.node("Mul", &[x, x], Vec::new());
+            let sum = cx.node("Add", &[square, one], Vec::new());
+            let root = cx.node("Sqrt", &[sum], Vec::new());
+            let log = log_of_sum(cx, size, root);
             cx.node("Mul", &[sign, log], Vec::new())
         }
-        "Acosh" => log_of_root(cx, x, -1.0),
+        "Acosh" => {
+            let one = cx.number(1.0, x);
+            let (below, above) = (cx.node("Sub", &[x, one], Vec::new()), cx.node("Add", &[x, one], Vec::new()));
+            // Of a number below 1, both roots or one are NaN.
+            let roots = [below, above].map(|side| cx.node("Sqrt", &[side], Vec::new()));
+            let root = cx.node("Mul", &roots, Vec::new());
+            log_of_sum(cx, x, root)
+        }
         "Atanh" => {
             let (one, half) = (cx.number(1.0, x), cx.number(0.5, x));
             let (above, below) = (cx.node("Add", &[one, x], Vec::new()), cx.node("Sub", &[one, x], Vec::new()));
@@ -41,22 +52,35 @@ pub(crate) fn function(cx: &mut Context<'_>, op: &str, x: ValueId) -> Option<Val
     })
 }
 
+/// The mean of `exp(x)` and `exp(-x)`. For a large `x` it is `exp(x/2) / 2 · exp(x/2)`: `exp(x)` overflows before the mean.
 fn cosh(cx: &mut Context<'_>, x: ValueId) -> ValueId {
     let half = cx.number(0.5, x);
     let exp = cx.node("Exp", &[x], Vec::new());
     let inverse = cx.node("Reciprocal", &[exp], Vec::new());
     let sum = cx.node("Add", &[exp, inverse], Vec::new());
-    cx.node("Mul", &[sum, half], Vec::new())
+    let mean = cx.node("Mul", &[sum, half], Vec::new());
+    let size = cx.node("Abs", &[x], Vec::new());
+    let halved = cx.node("Mul", &[size, half], Vec::new());
+    let root = cx.node("Exp", &[halved], Vec::new());
+    let smaller = cx.node("Mul", &[root, half], Vec::new());
+    let product = cx.node("Mul", &[smaller, root], Vec::new());
+    where_above(cx, size, 700.0, product, mean)
 }
 
-/// `log(x + sqrt(x² + more))`.
-fn log_of_root(cx: &mut Context<'_>, x: ValueId, more: f64) -> ValueId {
-    let more = cx.number(more, x);
-    let square = cx.node("Mul", &[x, x], Vec::new());
-    let sum = cx.node("Add", &[square, more], Vec::new());
-    let root = cx.node("Sqrt", &[sum], Vec::new());
-    let whole = cx.node("Add", &[x, root], Vec::new());
-    cx.node("Log", &[whole], Vec::new())
+/// `log(x + root)` for a root of `x² ± 1`. For a large `x` it is `log(2x)`, and the root may have overflowed.
+fn log_of_sum(cx: &mut Context<'_>, x: ValueId, root: ValueId) -> ValueId {
+    let sum = cx.node("Add", &[x, root], Vec::new());
+    let usual = cx.node("Log", &[sum], Vec::new());
+    let (log, two) = (cx.node("Log", &[x], Vec::new()), cx.number(LN_2, x));
+    let large = cx.node("Add", &[log, two], Vec::new());
+    where_above(cx, x, 1e8, large, usual)
+}
+
+/// `above` where `x` exceeds a limit, else `below`.
+fn where_above(cx: &mut Context<'_>, x: ValueId, limit: f64, above: ValueId, below: ValueId) -> ValueId {
+    let limit = cx.number(limit, x);
+    let mask = cx.typed("Greater", &[x, limit], Vec::new(), Element::Bool);
+    cx.typed("Where", &[mask, above, below], Vec::new(), Element::F64)
 }
 
 /// The 32-bit angle, refined by one step of Newton's method on `sin y = x cos y`.
