@@ -55,6 +55,13 @@ fn assert_no_half_run(run: &Path) {
     }
 }
 
+/// A list with its rows in reverse order.
+pub fn turned(list: &str) -> String {
+    let (head, rows) = list.split_once('\n').unwrap();
+    let rows: Vec<&str> = rows.lines().rev().collect();
+    format!("{head}\n{}\n", rows.join("\n"))
+}
+
 #[test]
 fn a_killed_training_goes_on_with_no_other_split_and_no_other_tiles() {
     let (fixture, folder) = (fixture(), scratch());
@@ -72,6 +79,10 @@ fn a_killed_training_goes_on_with_no_other_split_and_no_other_tiles() {
     assert_ne!(swapped, split);
     fs::write(&other, swapped).unwrap();
     finish(resume(&["--split-file", other.to_str().unwrap()])).code(2).says(&["another split"]);
+    let list = fs::read_to_string(tiles.join("tiles.csv")).unwrap();
+    fs::write(tiles.join("tiles.csv"), turned(&list)).unwrap();
+    finish(resume(&[])).code(2).says(&["rows of the list in another order", "split.csv"]);
+    fs::write(tiles.join("tiles.csv"), list).unwrap();
     let tile = tiles.join(fixture.tile(0).strip_prefix(fixture.tiles()).unwrap());
     image::open(&tile).unwrap().fliph().save(&tile).unwrap();
     finish(resume(&[])).code(2).says(&["other tiles"]);

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::demo::assert_self_contained;
+use crate::kill::turned;
 use crate::support::{
     Killer, command, copy, finish, fixture, kill_when, kiln, names, read_csv, read_json, repetitions, scratch,
 };
@@ -374,8 +375,12 @@ bootstrap_resamples: 100
     kiln!("evaluate", &run, "--resamples", "100", "--subgroups", "scanner").code(2).says(&["no column `scanner`"]);
     kiln!("evaluate", &run, "--resamples", "100", "--subgroups", "label").code(2).says(&["`label` is no subgroup"]);
 
-    // Other centres are other folds, and finished trials have the scores of these.
+    // Finished trials have their scores in the order of the list.
     let list = fs::read_to_string(tiles.join("tiles.csv")).unwrap();
+    fs::write(tiles.join("tiles.csv"), turned(&list)).unwrap();
+    finish(study(&out)).code(2).says(&["rows of the list in another order", "fold-0.csv", "hint: restore the order"]);
+
+    // Other centres are other folds, and finished trials have the scores of these.
     let swapped = list.replace("north", "x").replace("south", "north").replace(",x\n", ",south\n");
     fs::write(tiles.join("tiles.csv"), swapped).unwrap();
     finish(study(&out)).code(2).says(&["other tiles, or with another `data` or `split`"]);

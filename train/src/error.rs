@@ -124,6 +124,16 @@ pub enum Error {
         /// The run's folder.
         path: PathBuf,
     },
+    /// The run or the study was started with the tiles in another order.
+    #[error("{what} {}: was begun with the rows of the list in another order (see {})", path.display(), order.display())]
+    OtherOrder {
+        /// `run` or `study`.
+        what: &'static str,
+        /// The folder.
+        path: PathBuf,
+        /// The file with the order that it was started with.
+        order: PathBuf,
+    },
     /// The folder for a new study exists already, without a study.
     #[error("study {}: the folder exists already and holds no study", path.display())]
     NotAStudy {
@@ -318,6 +328,7 @@ impl Error {
             | Self::OtherTiles { .. }
             | Self::TilesChanged { .. }
             | Self::OtherSplit { .. }
+            | Self::OtherOrder { .. }
             | Self::NotAStudy { .. }
             | Self::OtherStudy { .. }
             | Self::OtherTrials { .. }

@@ -38,6 +38,7 @@ pub(super) fn train(error: &kiln_train::Error) -> Option<String> {
         Error::OtherTiles { .. } => "restore the tiles, or choose another folder with --out",
         Error::TilesChanged { .. } => "restore the tiles, name an unchanged copy of them with --data, or train again",
         Error::OtherSplit { .. } => "resume without --split-file, or choose another folder with --out",
+        Error::OtherOrder { .. } => "restore the order of the rows, or choose another folder with --out",
         Error::OfModel { cause, .. } => match &**cause {
             Error::SplitLacks { .. } | Error::Metrics(MetricsError::FewTiles { .. }) => {
                 "assign tiles with a column `split` of the list, change split.fractions or split.folds, or set a lower rate"

@@ -69,6 +69,15 @@ impl SplitPlan {
         Ok(Self { assignments, seed: 0 })
     }
 
+    /// True if the data set has its tiles in the order of a file that [`SplitPlan::write_csv`] wrote.
+    ///
+    /// # Errors
+    /// A file that is no list of tiles.
+    pub(crate) fn is_in_order_of(dataset: &Dataset, path: &Path) -> Result<bool> {
+        let stored = list::read(path)?;
+        Ok(stored.iter().map(|row| &row.path).eq(dataset.entries.iter().map(|entry| &entry.path)))
+    }
+
     /// The number of tiles of each label in each split.
     #[must_use]
     pub fn counts(&self, dataset: &Dataset) -> BTreeMap<Split, BTreeMap<String, usize>> {
@@ -189,5 +198,19 @@ mod tests {
         assert!(other.contains("tile `a.png` has another label or group"), "{other}");
         let moved = refusal(&tiles.replace("d.png,,s1\n", "").replace("a.png,benign,s1", "d.png,benign,s1"));
         assert!(moved.contains("tile `a.png` of the split is not in the data set"), "{moved}");
+    }
+
+    #[test]
+    fn the_order_of_the_list_is_compared_with_that_of_the_split() {
+        let folder = tempfile::tempdir().unwrap();
+        let split = folder.path().join("split.csv");
+        let [a, b] = ["a.png,benign,s1\n", "b.png,tumour,s2\n"];
+        let dataset = listed(folder.path(), &format!("{a}{b}"));
+        let plan = SplitPlan { assignments: vec![Split::Train, Split::Test], seed: 0 };
+        plan.write_csv(&dataset, &split).unwrap();
+        assert!(SplitPlan::is_in_order_of(&dataset, &split).unwrap());
+        let turned = listed(folder.path(), &format!("{b}{a}"));
+        assert_eq!(SplitPlan::read_csv(&turned, &split).unwrap().assignments, [Split::Test, Split::Train]);
+        assert!(!SplitPlan::is_in_order_of(&turned, &split).unwrap());
     }
 }

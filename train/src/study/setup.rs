@@ -210,12 +210,16 @@ fn check_same_fold(layout: &StudyLayout, number: usize, dataset: &Dataset, plan:
     same_split(layout, &path, dataset, plan)
 }
 
-/// Refuses a file of a split that differs from `plan`. A missing or damaged file is left to its owner: a study writes that of a
+/// Refuses a file of a split that differs from `plan`, or has the tiles in another order: finished trials have their scores in
+/// the order of the list. A missing or damaged file is left to its owner: a study writes that of a
 /// fold again, a run refuses its own.
 fn same_split(layout: &StudyLayout, path: &Path, dataset: &Dataset, plan: &SplitPlan) -> Result<()> {
     match SplitPlan::read_csv(dataset, path) {
         Ok(before) if before.assignments != plan.assignments => {
             Err(Error::OtherStudy { path: layout.root().to_owned() })
+        }
+        Ok(_) if !SplitPlan::is_in_order_of(dataset, path)? => {
+            Err(Error::OtherOrder { what: "study", path: layout.root().to_owned(), order: path.to_owned() })
         }
         Ok(_) | Err(_) => Ok(()),
     }

@@ -232,6 +232,7 @@ fn resolve_split(
         same_file(layout, &layout.split(), state.split_sha256.as_deref(), "the checkpoint")?;
         let begun = SplitPlan::read_csv(dataset, &layout.split())?;
         same_split(layout, asked.as_ref(), &begun)?;
+        same_order(layout, dataset)?;
         return Ok((begun, false));
     }
     let plan = match asked {
@@ -265,6 +266,16 @@ fn same_split(layout: &Layout, asked: Option<&SplitPlan>, begun: &SplitPlan) -> 
         return Ok(());
     }
     Err(Error::OtherSplit { path: layout.root().to_owned() })
+}
+
+/// Refuses a resumed training with the rows of the list in another order. The digest of the data set leaves the order out, but
+/// the batches of a training and the scores of a study depend on it.
+fn same_order(layout: &Layout, dataset: &Dataset) -> Result<()> {
+    let order = layout.split();
+    if SplitPlan::is_in_order_of(dataset, &order)? {
+        return Ok(());
+    }
+    Err(Error::OtherOrder { what: "run", path: layout.root().to_owned(), order })
 }
 
 /// Refuses other tiles or another split for a finished run, as for an unfinished one. If no data set is named, its tiles
