@@ -130,7 +130,7 @@ pub struct SearchResult {
     pub method: SearchMethod,
     /// The trials.
     pub trials: Vec<SearchTrial>,
-    /// Index of the best trial by validation AUROC.
+    /// Index of the trial whose kept weights have the best validation AUROC.
     pub best: usize,
 }
 
@@ -139,7 +139,7 @@ pub struct SearchResult {
 pub struct SearchTrial {
     /// The values, `key=value`.
     pub set: Vec<String>,
-    /// The best validation AUROC of any epoch.
+    /// The validation AUROC of the kept epoch; the best of any epoch if the trial was stopped.
     pub val_auroc: Option<f64>,
     /// Number of epochs.
     pub epochs: usize,

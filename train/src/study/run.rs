@@ -201,7 +201,7 @@ impl Work<'_, '_> {
             else {
                 break;
             };
-            proposer.observe(&proposal, record.best_val_auroc().unwrap_or(0.5))?;
+            proposer.observe(&proposal, record.searched_val_auroc().unwrap_or(0.5))?;
         }
         Ok(specs)
     }
@@ -247,7 +247,7 @@ impl Work<'_, '_> {
             let before: Vec<Vec<f64>> = records.iter().map(|record| best_so_far(&record.val_auroc)).collect();
             let mut proceed = |history: &[EpochRecord]| should_continue(search.stopping, &before, history);
             let record = self.trial(&variant, self.setup.study.seeds[0], 0, Some(&mut proceed))?;
-            proposer.observe(&proposal, record.best_val_auroc().unwrap_or(0.5))?;
+            proposer.observe(&proposal, record.searched_val_auroc().unwrap_or(0.5))?;
             records.push(record);
             proposed.push(proposal.sets);
         }
@@ -258,7 +258,7 @@ impl Work<'_, '_> {
         let seconds = records.iter().map(|record| record.time.total_s()).sum();
         let trials = records.iter().zip(proposed).map(|(record, set)| SearchTrial {
             set,
-            val_auroc: record.best_val_auroc(),
+            val_auroc: record.searched_val_auroc(),
             epochs: record.val_auroc.len(),
             stopped: record.tested.is_none(),
         });
@@ -267,10 +267,10 @@ impl Work<'_, '_> {
     }
 }
 
-/// The finished trial with the highest validation AUROC, the first of equals.
-fn best_of(records: &[TrialRecord]) -> Option<usize> {
+/// The finished trial whose kept weights have the highest validation AUROC, the first of equals.
+pub(super) fn best_of(records: &[TrialRecord]) -> Option<usize> {
     let complete = records.iter().enumerate().filter(|(_, record)| record.tested.is_some());
-    let scored = complete.filter_map(|(at, record)| Some((at, record.best_val_auroc()?)));
+    let scored = complete.filter_map(|(at, record)| Some((at, record.kept_val_auroc()?)));
     scored.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(at, _)| at)
 }
 

@@ -166,7 +166,11 @@ fn search(results: &Results) -> Option<Table> {
         ]
     });
     Some(Table {
-        caption: format!("Search around {}, by validation AUROC on the first split, without test tiles", search.of),
+        caption: format!(
+            "Search around {}, by the validation AUROC of the kept epoch (of a stopped trial: its best) on the first split, without \
+             test tiles",
+            search.of
+        ),
         columns: vec!["trial", "values", "validation AUROC", "epochs", "state"],
         rows: rows.collect(),
     })

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::config::{StudyConfig, StudySplit};
+use super::run::best_of;
 use super::search::{Proposer, should_continue};
+use super::trial::{Tested, TrialRecord, TrialTime};
 use super::variant::Variant;
 use super::{Role, Stopping, folds};
 use crate::config::SubgroupKey;
@@ -237,4 +239,26 @@ fn a_trial_below_the_median_of_those_before_ends() {
     assert!(goes(&[record(1, 0.75), record(2, 0.2)]), "what counts is the best epoch so far");
     assert!(goes(&[record(1, 0.1), record(2, 0.1), record(3, 0.1)]), "two trials alone reached the third epoch");
     assert!(should_continue(None, &before, &[record(1, 0.1), record(2, 0.1)]));
+}
+
+fn trial(curve: &[f64], best_epoch: Option<u64>) -> TrialRecord {
+    let tested = |best_epoch| Tested { best_epoch, parameters: 1, threshold: 0.5, probabilities: true, scores: vec![] };
+    TrialRecord {
+        id: "net-search0-seed1-fold0".to_owned(),
+        seed: 1,
+        fold: 0,
+        val_auroc: curve.iter().copied().map(Some).collect(),
+        tested: best_epoch.map(tested),
+        time: TrialTime { training_s: 1.0, inference_ms: None },
+    }
+}
+
+#[test]
+fn a_search_compares_the_epochs_whose_weights_are_kept() {
+    // The first trial was better once, but kept the weights of another epoch; the last one was stopped.
+    let trials = [trial(&[0.99, 0.7], Some(2)), trial(&[0.6, 0.8], Some(2)), trial(&[0.9, 0.5], None)];
+    assert_eq!(best_of(&trials), Some(1));
+    let compared: Vec<Option<f64>> = trials.iter().map(TrialRecord::searched_val_auroc).collect();
+    assert_eq!(compared, [Some(0.7), Some(0.8), Some(0.9)]);
+    assert_eq!(best_of(&trials[2..]), None);
 }

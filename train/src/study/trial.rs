@@ -241,9 +241,13 @@ impl TrialTime {
 }
 
 impl TrialRecord {
-    /// The best validation AUROC of any epoch.
-    pub(super) fn best_val_auroc(&self) -> Option<f64> {
-        self.val_auroc.iter().flatten().copied().reduce(f64::max)
+    /// The validation AUROC that a search compares: that of the kept epoch, and of a stopped trial, which keeps no epoch, the best
+    /// of any.
+    pub(super) fn searched_val_auroc(&self) -> Option<f64> {
+        match self.tested {
+            Some(_) => self.kept_val_auroc(),
+            None => self.val_auroc.iter().flatten().copied().reduce(f64::max),
+        }
     }
 
     /// The validation AUROC of the epoch whose weights were kept.
