@@ -168,7 +168,14 @@ impl Work<'_, '_> {
 
     fn spec(&self, variant: &Variant, seed: u64, fold: usize) -> Result<TrialSpec> {
         let id = variant.trial(seed, fold);
-        Ok(TrialSpec { id, seed, fold, config: variant.config(&self.setup.study, seed)?, may_diverge: false })
+        Ok(TrialSpec {
+            id,
+            seed,
+            fold,
+            config: variant.config(&self.setup.study, seed)?,
+            may_diverge: false,
+            stopping: None,
+        })
     }
 
     /// Checks trials that were begun before: a configuration or a split may have changed since.
@@ -196,7 +203,8 @@ impl Work<'_, '_> {
         for number in 0..search.trials {
             let proposal = proposer.propose()?;
             let variant = base.changed(search_name(&base.name, number), Role::Tuned, &proposal.sets);
-            specs.push(self.spec(&variant, self.setup.study.seeds[0], 0)?);
+            let spec = self.spec(&variant, self.setup.study.seeds[0], 0)?;
+            specs.push(TrialSpec { stopping: search.stopping, ..spec });
             let Some(record) = specs.last().map_or(Ok(None), |spec| trial::read(&self.setup.layout.trial(&spec.id)))?
             else {
                 break;
@@ -214,9 +222,10 @@ impl Work<'_, '_> {
         goes_on: Option<&mut Continue<'_>>,
     ) -> Result<TrialRecord> {
         let search = goes_on.is_some();
+        let stopping = self.setup.study.search.as_ref().filter(|_| search).and_then(|search| search.stopping);
         let mut always = |_: &[EpochRecord]| true;
         let goes_on = goes_on.unwrap_or(&mut always);
-        let spec = TrialSpec { may_diverge: search, ..self.spec(variant, seed, fold)? };
+        let spec = TrialSpec { may_diverge: search, stopping, ..self.spec(variant, seed, fold)? };
         self.number += 1;
         let done = self.setup.layout.trial(&spec.id).is_file();
         (self.listener)(&StudyEvent::Trial { id: &spec.id, number: self.number, done });

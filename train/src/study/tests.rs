@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::config::{StudyConfig, StudySplit};
+use super::layout::StudyLayout;
 use super::run::best_of;
 use super::search::{Proposer, should_continue};
-use super::trial::{Tested, TrialRecord, TrialTime};
+use super::trial::{Tested, TrialRecord, TrialSpec, TrialTime, refuse_stale};
 use super::variant::Variant;
 use super::{Role, Stopping, folds};
+use crate::Config;
 use crate::config::SubgroupKey;
 use crate::data::{ContentDigests, Dataset, Entry, Split};
 use crate::picture::EpochRecord;
@@ -249,6 +251,7 @@ fn trial(curve: &[f64], best_epoch: Option<u64>) -> TrialRecord {
         fold: 0,
         val_auroc: curve.iter().copied().map(Some).collect(),
         tested: best_epoch.map(tested),
+        stopped_by: None,
         time: TrialTime { training_s: 1.0, inference_ms: None },
     }
 }
@@ -261,4 +264,28 @@ fn a_search_compares_the_epochs_whose_weights_are_kept() {
     let compared: Vec<Option<f64>> = trials.iter().map(TrialRecord::searched_val_auroc).collect();
     assert_eq!(compared, [Some(0.7), Some(0.8), Some(0.9)]);
     assert_eq!(best_of(&trials[2..]), None);
+}
+
+#[test]
+fn a_trial_that_another_rule_stopped_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let layout = StudyLayout::new(folder.path());
+    let rule = Stopping { after_trials: 4, after_epochs: 1 };
+    let spec = |stopping| {
+        let config = Config::parse("name: net\nmodel: {kind: cnn}\n", "net.yaml", &[]).unwrap();
+        TrialSpec { id: "net-search0-seed1-fold0".to_owned(), seed: 1, fold: 0, config, may_diverge: true, stopping }
+    };
+    let record = TrialRecord { stopped_by: Some(rule), ..trial(&[0.5], None) };
+    let path = layout.trial(&record.id);
+    let write = |record: &TrialRecord| std::fs::write(&path, serde_json::to_vec(record).unwrap()).unwrap();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    write(&record);
+    assert!(refuse_stale(&layout, &[spec(Some(rule))]).is_ok());
+    for other in [None, Some(Stopping { after_epochs: 2, ..rule })] {
+        let message = refuse_stale(&layout, &[spec(other)]).unwrap_err().to_string();
+        assert!(message.contains("net-search0-seed1-fold0 (another `search.stopping`)"), "{message}");
+        write(&trial(&[0.5, 0.6], Some(1)));
+        assert!(refuse_stale(&layout, &[spec(other)]).is_ok(), "a trial that finished counts under any rule");
+        write(&record);
+    }
 }

@@ -10,6 +10,7 @@ use kiln_files::digest::sha256_file;
 use kiln_files::publish;
 use serde::{Deserialize, Serialize};
 
+use super::config::Stopping;
 use super::layout::StudyLayout;
 use super::search::curve;
 use crate::config::Weights;
@@ -32,6 +33,8 @@ pub(super) struct TrialSpec {
     pub(super) config: Config,
     /// True if a divergence ends only the trial and not the study, as in a search.
     pub(super) may_diverge: bool,
+    /// The rule by which a search stops it.
+    pub(super) stopping: Option<Stopping>,
 }
 
 /// The result of a trial.
@@ -44,6 +47,9 @@ pub(super) struct TrialRecord {
     pub(super) val_auroc: Vec<Option<f64>>,
     /// The test; none if the trial was stopped.
     pub(super) tested: Option<Tested>,
+    /// The rule that stopped the trial; none if it diverged, and in a record of an older Kiln.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) stopped_by: Option<Stopping>,
     pub(super) time: TrialTime,
 }
 
@@ -100,7 +106,10 @@ pub(super) fn run(
     };
     let record = match train_unless_stopped(&request, observer) {
         Ok(Outcome::Finished(run)) => finished(&run, tiles.dataset, spec)?,
-        Ok(Outcome::Stopped(history)) => record(spec, &history, features_s(&request.out)?, None, None),
+        Ok(Outcome::Stopped(history)) => TrialRecord {
+            stopped_by: spec.stopping,
+            ..record(spec, &history, features_s(&request.out)?, None, None)
+        },
         Err(Error::Diverged { .. }) if spec.may_diverge => {
             let layout = Layout::new(&request.out);
             let history = if layout.history().is_file() { read_history(&layout)? } else { Vec::new() };
@@ -130,15 +139,19 @@ fn finished_before(layout: &StudyLayout, spec: &TrialSpec) -> Result<Option<Tria
     Ok(Some(record))
 }
 
-/// Refuses trials, finished or not, that were begun with another configuration or with other weights. A trial whose run has
-/// been removed cannot be checked.
+/// Refuses trials, finished or not, that were begun with another configuration or with other weights, and those that another
+/// rule stopped. A trial whose run has been removed cannot be checked for its configuration.
 pub(super) fn refuse_stale(layout: &StudyLayout, specs: &[TrialSpec]) -> Result<()> {
     /// Trials that a message names.
     const NAMED: usize = 5;
     let mut stale = Vec::new();
     for spec in specs {
-        let is_finished = layout.trial(&spec.id).is_file();
-        if let Some(key) = changed_key(&Layout::new(&layout.run(&spec.id)), &spec.config, is_finished)? {
+        let path = layout.trial(&spec.id);
+        let changed = match changed_key(&Layout::new(&layout.run(&spec.id)), &spec.config, path.is_file())? {
+            None => changed_rule(&path, spec.stopping)?,
+            changed => changed,
+        };
+        if let Some(key) = changed {
             stale.push(format!("{} (another `{key}`)", spec.id));
         }
     }
@@ -177,6 +190,12 @@ fn changed_key(run: &Layout, config: &Config, is_finished: bool) -> Result<Optio
         }
         _ => Ok(None),
     }
+}
+
+/// The key of the rule that stopped a trial, if the rule has changed: by another rule the trial might have gone on.
+fn changed_rule(path: &Path, stopping: Option<Stopping>) -> Result<Option<String>> {
+    let stopped_by = read(path)?.and_then(|record| record.stopped_by);
+    Ok((stopped_by.is_some() && stopped_by != stopping).then(|| "search.stopping".to_owned()))
 }
 
 /// Reads the result of a trial, if there is one.
@@ -229,6 +248,7 @@ fn record(
         fold: spec.fold,
         val_auroc: curve(history),
         tested,
+        stopped_by: None,
         time: TrialTime { training_s, features_s, inference_ms },
     }
 }
