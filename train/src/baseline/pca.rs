@@ -24,15 +24,21 @@ impl PixelPca {
     /// Fits to thumbnails of normal tiles, `[32, 32, 3]` each.
     ///
     /// # Errors
-    /// Fewer than ten tiles, or a failure of the solver.
+    /// Fewer than ten tiles, a value that is not finite, or a failure of the solver.
     pub fn fit(normal: &[&[f32]]) -> Result<Self, MetricsError> {
         let components = COMPONENTS.min(normal.len() / TILES_A_COMPONENT);
         if components < 2 {
             let reason = format!("{} normal training tiles, at least 10 are needed", normal.len());
             return Err(failed(reason));
         }
-        let dataset = linfa::DatasetBase::from(records(normal)?);
-        let pca = Pca::params(components).fit(&dataset).map_err(|error| failed(error.to_string()))?;
+        let records = records(normal)?;
+        if records.iter().any(|value| !value.is_finite()) {
+            return Err(failed("a thumbnail has a value that is not finite".to_owned()));
+        }
+        // The solver panics where a number overflows within it.
+        let dataset = linfa::DatasetBase::from(records);
+        let pca = kiln_files::caught(|| Pca::params(components).fit(&dataset)).map_err(failed)?;
+        let pca = pca.map_err(|error| failed(error.to_string()))?;
         Ok(Self { pca })
     }
 

@@ -66,6 +66,10 @@ fn components_rebuild_what_they_were_fitted_on_and_nothing_else() {
     assert!(unknown[0] > 1e-3, "{unknown:?}");
     assert_eq!(fitted, PixelPca::fit(&rows).unwrap(), "the same tiles give the same components");
     assert!(PixelPca::fit(&rows[..9]).is_err());
+    let mut odd = rows.clone();
+    let other = vec![f32::NAN; THUMBNAIL];
+    odd[3] = other.as_slice();
+    assert!(PixelPca::fit(&odd).unwrap_err().to_string().contains("not finite"));
     assert!(fitted.score(&[&[0.0; 7]]).is_err());
 }
 

@@ -13,6 +13,9 @@ use crate::{Error, Result};
 /// Smallest number of tiles for a map.
 const FEWEST: usize = 10;
 
+/// Largest latent mean of a map: a training with larger ones has diverged, and the solver does not converge on them.
+const LARGEST: f32 = 1e9;
+
 /// Tiles on the two principal axes of a latent space.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Projection {
@@ -22,14 +25,19 @@ pub struct Projection {
     pub explained_variance: f64,
 }
 
+/// Returns true if all latent means of a tile are numbers that a map can show.
+pub(crate) fn is_bounded(latent: &[f32]) -> bool {
+    latent.iter().all(|value| value.is_finite() && value.abs() <= LARGEST)
+}
+
 /// Projects tiles on the two principal axes of the latent space; none for fewer than ten tiles or fewer than three
-/// dimensions.
+/// dimensions, and for latent means that are not finite, are too large or on which the solver fails.
 ///
 /// # Errors
-/// Latent means of different lengths, or a failure of the solver.
+/// Latent means of different lengths, or a failure that the solver reports.
 pub fn project(latents: &[&[f32]]) -> Result<Option<Projection>> {
     let width = latents.first().map_or(0, |latent| latent.len());
-    if latents.len() < FEWEST || width < 3 {
+    if latents.len() < FEWEST || width < 3 || !latents.iter().all(|latent| is_bounded(latent)) {
         return Ok(None);
     }
     let values: Vec<f64> = latents.iter().flat_map(|latent| latent.iter().map(|value| f64::from(*value))).collect();
@@ -38,11 +46,17 @@ pub fn project(latents: &[&[f32]]) -> Result<Option<Projection>> {
     if total <= f64::EPSILON {
         return Ok(None);
     }
-    let pca = Pca::params(2).fit(&linfa::DatasetBase::from(records.clone())).map_err(failed)?;
+    // The solver panics where a number overflows within it.
+    let dataset = linfa::DatasetBase::from(records.clone());
+    let Ok(pca) = kiln_files::caught(|| Pca::params(2).fit(&dataset)) else { return Ok(None) };
+    let pca = pca.map_err(failed)?;
     let explained: f64 =
         pca.singular_values().iter().map(|sigma| sigma.powi(2)).sum::<f64>() / (latents.len() - 1) as f64;
     let placed: Array2<f64> = pca.predict(&records);
-    let points = placed.outer_iter().map(|row| (row[0], row[1])).collect();
+    let points: Vec<(f64, f64)> = placed.outer_iter().map(|row| (row[0], row[1])).collect();
+    if !explained.is_finite() || points.iter().any(|(x, y)| !(x.is_finite() && y.is_finite())) {
+        return Ok(None);
+    }
     Ok(Some(Projection { points, explained_variance: (explained / total).min(1.0) }))
 }
 

@@ -6,6 +6,7 @@ mod gradcam;
 mod latent;
 
 pub use gradcam::grad_cam;
+pub(crate) use latent::is_bounded;
 pub use latent::{Projection, interpolate, project};
 
 #[cfg(test)]

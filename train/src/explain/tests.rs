@@ -94,4 +94,10 @@ fn tiles_lie_on_the_axes_that_hold_the_most() {
     assert!((distance(points[0], points[9]) - expected).abs() < 1e-6, "distances within the plane are kept");
     assert!(project(&latents[..9]).unwrap().is_none());
     assert!(project(&[[1.0_f32; 4].as_slice(); 12]).unwrap().is_none(), "nothing varies");
+    for value in [f32::NAN, f32::INFINITY, 1e30] {
+        let mut odd = latents.clone();
+        let other = [value, 0.0, 1.0, value];
+        odd[3] = other.as_slice();
+        assert_eq!(project(&odd).unwrap(), None, "{value} has no place on a map");
+    }
 }

@@ -11,6 +11,7 @@ use super::gallery::Gallery;
 use super::insights;
 use super::run::{RESTORE, Run};
 use crate::data::Split;
+use crate::explain::is_bounded;
 use crate::metrics::Metrics;
 use crate::picture::{loss_curves, reconstruction_sheet, roc_and_pr, score_sheet, training_sheet};
 use crate::report::{Latency, Parity, Report};
@@ -50,6 +51,13 @@ impl Gallery<'_> {
                 format!("{}, fitted on training tiles; tiles are shown normalised", stain.method()),
             )
         });
+        let unbounded = self.test.iter().filter_map(|tile| tile.latent.as_deref()).any(|latent| !is_bounded(latent));
+        let latent = unbounded.then(|| {
+            fact(
+                "Latent space",
+                "no map: latent means are not finite, or too large; try a smaller learning rate".to_owned(),
+            )
+        });
         Ok(Report {
             title: format!("{} on {data}", run.config.name),
             summary: format!(
@@ -78,6 +86,7 @@ impl Gallery<'_> {
             ]
             .into_iter()
             .chain(stain)
+            .chain(latent)
             .collect(),
             metrics: Some(self.metrics.clone()),
             figures: figures.into_iter().map(|(_, figure)| figure).collect(),

@@ -211,4 +211,11 @@ mod tests {
         let error = filled("tile", vec![0.0; 6], 2, [4, 1], &Device::flex()).unwrap_err().to_string();
         assert!(error.contains("model.tile") && error.contains("3 vectors"), "{error}");
     }
+
+    #[test]
+    fn a_vector_that_is_not_finite_is_refused_with_the_key() {
+        let values = vec![0.0, 1.0, f64::NAN, 2.0, 1.0, 0.0];
+        let error = filled("tile", values, 2, [2, 1], &Device::flex()).unwrap_err().to_string();
+        assert!(error.contains("model.tile") && error.contains("not finite"), "{error}");
+    }
 }
