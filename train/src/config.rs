@@ -32,7 +32,7 @@ use kiln_tile::stain::StainMethod;
 use serde::{Deserialize, Serialize};
 
 pub use class_weights::{ClassWeights, WeightRule};
-pub(crate) use common::CommonKeys;
+pub(crate) use common::{CommonKeys, resolution_problem};
 pub use device::TrainingDevice;
 pub(crate) use labels::labels_problem;
 pub(crate) use message::explain;

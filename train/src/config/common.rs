@@ -21,6 +21,13 @@ pub(crate) struct CommonKeys<'a> {
     pub(crate) micrometres_per_pixel: Option<f64>,
 }
 
+/// The first problem with the resolution of tiles or of slides, beginning with its key.
+pub(crate) fn resolution_problem(micrometres_per_pixel: Option<f64>, mpp_override: Option<f64>) -> Option<String> {
+    let keys = [("data.slides.mpp_override", mpp_override), ("data.micrometres_per_pixel", micrometres_per_pixel)];
+    let wrong = keys.into_iter().find(|(_, value)| !value.is_none_or(positive));
+    wrong.map(|(key, _)| format!("{key}: must be over 0, and at most 1000000"))
+}
+
 impl CommonKeys<'_> {
     /// The first problem, beginning with its key.
     pub(crate) fn problem(&self) -> Option<String> {
@@ -30,12 +37,8 @@ impl CommonKeys<'_> {
             (positive(self.learning_rate), "training.learning_rate: must be over 0, and at most 1000000"),
             (not_negative(self.weight_decay), "training.weight_decay: must be 0 to 1000000"),
             (self.schedule.is_sound(), "training.schedule.minimum: must be in [0, 1]"),
-            (self.mpp_override.is_none_or(positive), "data.slides.mpp_override: must be over 0, and at most 1000000"),
-            (
-                self.micrometres_per_pixel.is_none_or(positive),
-                "data.micrometres_per_pixel: must be over 0, and at most 1000000",
-            ),
         ];
-        checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem.to_owned())
+        let problem = checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem.to_owned());
+        problem.or_else(|| resolution_problem(self.micrometres_per_pixel, self.mpp_override))
     }
 }

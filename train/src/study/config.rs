@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::layout::MOST_FOLDS;
 use crate::Result;
 use crate::baseline::BaselineKind;
-use crate::config::{SlideConfig, SplitConfig, SubgroupKey, labels_problem, parse_yaml, read_text};
+use crate::config::{
+    SlideConfig, SplitConfig, SubgroupKey, labels_problem, parse_yaml, read_text, resolution_problem,
+};
 use crate::metrics::ThresholdRule;
 
 /// The configuration of a study.
@@ -291,6 +293,7 @@ impl StudyConfig {
         let problem = checks.into_iter().find(|(holds, _)| !holds).map(|(_, problem)| problem);
         problem
             .or_else(|| labels_problem(self.data.normal_classes.as_deref()))
+            .or_else(|| resolution_problem(self.data.micrometres_per_pixel, self.data.slides.mpp_override))
             .or_else(|| self.split.problem())
             .or_else(|| self.unknown_name(&unique))
             .or_else(|| self.search.as_ref().and_then(Search::problem))

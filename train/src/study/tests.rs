@@ -70,6 +70,12 @@ fn a_study_names_what_is_wrong_with_it() {
         ("threshold=best", "--set threshold=best: threshold: unknown threshold rule `best`"),
         ("threshold=0.5", "--set threshold=0.5: threshold: unknown threshold rule `0.5`"),
         ("threshold={specificity: 2}", "threshold: unknown threshold rule `specificity:2`"),
+            "data.micrometres_per_pixel=0",
+            "--set data.micrometres_per_pixel=0: data.micrometres_per_pixel: must be over 0",
+        ),
+        ("data.micrometres_per_pixel=-1", "data.micrometres_per_pixel: must be over 0"),
+        ("data.micrometres_per_pixel=.nan", "data.micrometres_per_pixel: must be over 0"),
+        ("data.slides={mpp_override: -3}", "data.slides.mpp_override: must be over 0"),
     ];
     for (set, says) in cases {
         let message = StudyConfig::parse(SMALL, "small.yaml", &owned(&[set])).unwrap_err().to_string();
