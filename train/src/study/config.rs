@@ -9,9 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::layout::MOST_FOLDS;
 use crate::Result;
 use crate::baseline::BaselineKind;
-use crate::config::{
-    SlideConfig, SplitConfig, SubgroupKey, labels_problem, parse_yaml, read_text, resolution_problem,
-};
+use crate::config::{SlideConfig, SplitConfig, SubgroupKey, labels_problem, parse_yaml, read_text, resolution_problem};
 use crate::metrics::ThresholdRule;
 
 /// The configuration of a study.

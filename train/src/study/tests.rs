@@ -70,6 +70,7 @@ fn a_study_names_what_is_wrong_with_it() {
         ("threshold=best", "--set threshold=best: threshold: unknown threshold rule `best`"),
         ("threshold=0.5", "--set threshold=0.5: threshold: unknown threshold rule `0.5`"),
         ("threshold={specificity: 2}", "threshold: unknown threshold rule `specificity:2`"),
+        (
             "data.micrometres_per_pixel=0",
             "--set data.micrometres_per_pixel=0: data.micrometres_per_pixel: must be over 0",
         ),

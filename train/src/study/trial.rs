@@ -106,10 +106,9 @@ pub(super) fn run(
     };
     let record = match train_unless_stopped(&request, observer) {
         Ok(Outcome::Finished(run)) => finished(&run, tiles.dataset, spec)?,
-        Ok(Outcome::Stopped(history)) => TrialRecord {
-            stopped_by: spec.stopping,
-            ..record(spec, &history, features_s(&request.out)?, None, None)
-        },
+        Ok(Outcome::Stopped(history)) => {
+            TrialRecord { stopped_by: spec.stopping, ..record(spec, &history, features_s(&request.out)?, None, None) }
+        }
         Err(Error::Diverged { .. }) if spec.may_diverge => {
             let layout = Layout::new(&request.out);
             let history = if layout.history().is_file() { read_history(&layout)? } else { Vec::new() };

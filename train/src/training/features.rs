@@ -37,10 +37,13 @@ pub(crate) struct FeatureTiles<'a> {
 /// A variation of tiles: its augmentation and its number; `None` for the tiles as they are.
 type View<'a> = Option<(&'a Augmentation, u64)>;
 
+/// A view's vectors, by entry of the data set.
+type Rows = BTreeMap<usize, Vec<f32>>;
+
 /// Feature vectors of some tiles, one for each view.
 #[derive(Debug)]
 pub(crate) struct FeatureTable {
-    views: Vec<BTreeMap<usize, Vec<f32>>>,
+    views: Vec<Rows>,
     /// Seconds that computing the vectors took, now or when they were cached; `None` if an older Kiln cached them.
     pub(crate) seconds: Option<f64>,
 }
@@ -97,7 +100,7 @@ impl Extractor<'_> {
         view: View<'_>,
         backbone: &str,
         observer: &mut dyn Observer,
-    ) -> Result<(BTreeMap<usize, Vec<f32>>, Option<f64>)> {
+    ) -> Result<(Rows, Option<f64>)> {
         let file = self.file(view, backbone)?;
         let mut known = file.as_deref().map(read).unwrap_or_default();
         let missing: Vec<usize> =

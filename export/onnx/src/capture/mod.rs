@@ -136,7 +136,7 @@ where
         seen = run(module, feeds, forward, parameters, &device);
         let (inputs, outputs) = match &seen {
             // Without values, inputs are results of operations.
-            Ok(seen) if feeds.iter().any(|feed| feed.filling == Filling::Nothing) => {
+            Ok(seen) if feeds.iter().flatten().any(|feed| feed.filling == Filling::Nothing) => {
                 (Vec::new(), distinct(&seen.outputs))
             }
             Ok(seen) => (seen.inputs.clone(), distinct(&seen.outputs)),

@@ -81,8 +81,11 @@ fn each_channel(bias: Vec<f32>, count: usize) -> Option<Vec<f32>> {
     }
 }
 
+/// The channel of a weight, by the weight's place.
+type ChannelOf = Box<dyn Fn(usize) -> usize>;
+
 /// The number of output channels of a layer, and the channel of each element of its weight by position.
-fn channels(layer: &Node, weight: &Constant) -> Option<(usize, Box<dyn Fn(usize) -> usize>)> {
+fn channels(layer: &Node, weight: &Constant) -> Option<(usize, ChannelOf)> {
     let dims = &weight.dims;
     let inner = |from: usize| dims[from..].iter().product::<usize>().max(1);
     match layer.op {
