@@ -91,6 +91,11 @@ fn a_class_that_no_tile_has_is_refused_with_the_nearest_label_before_there_is_a_
         study(folder.path(), &tiles, text).code(2).says(&["nearest label is"]);
         assert!(!folder.path().join("study/study.yaml").exists());
     }
+    // The pictures of a study in a folder of class folders would become tiles of a class.
+    let text = "name: s\ndata: {normal_classes: [benign, healthy]}\n";
+    study(&tiles, &tiles, text).code(2).says(&["--out", "is in the data set", "hint:"]);
+    assert!(!tiles.join("study").exists());
+    fs::remove_file(tiles.join("study.yaml")).unwrap();
     let text = "name: s\ndata: {normal_classes: [benign, healthy]}\nmodels: [{name: m, config: {name: m, model: {kind: cnn}}, \
                 set: ['data.normal_classes=[benign]']}]\n";
     study(folder.path(), &tiles, text).code(2).says(&["models.m.set", "would be ignored"]);

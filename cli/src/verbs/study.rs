@@ -9,6 +9,7 @@ use kiln_train::training::{Event, Observer};
 use super::interval::interval;
 use super::labels;
 use super::train::{Display, feature_backend};
+use crate::destination::Destination;
 use crate::exit::Exit;
 use crate::memory;
 use crate::output::Output;
@@ -43,6 +44,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, out: &Output) -> anyhow::Result<Exit> {
     memory::keep_freed_blocks();
     let mut request = StudyRequest::read(&args.config, &args.set, args.data, args.out)?;
+    if let Some(data) = request.data.as_ref().or(request.config.data.path.as_ref()) {
+        Destination::new("--out", &request.out).is_not_among_tiles(data)?;
+    }
     request.openslide = crate::environment::variable("KILN_OPENSLIDE");
     request.features = feature_backend(out);
     let mut display = Display::new(out, false);
