@@ -103,7 +103,7 @@ fn differs_beyond<const D: usize>(forward: impl Fn(Tensor<1>) -> Tensor<D>) -> S
 fn limits_and_branches_beyond_the_usual_sizes_are_refused() {
     let cut = differs_beyond(|x| {
         let length = x.dims()[0].min(32);
-        x.slice(s![0..length])
+        x.narrow(0, 0, length)
     });
     assert!(cut.contains("length = 1009 than with 2, 4, 6 or 7"), "{cut}");
     assert!(cut.contains("[2], [4], [6], [7], [32]"), "{cut}");

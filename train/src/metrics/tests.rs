@@ -75,7 +75,7 @@ fn intervals_contain_their_figures_on_tiles_of_any_kind() {
         let draws = draws(150, seed + 1);
         let tile = |at: usize| Scored {
             score: (draws[3 * at] % 1000) as f64 / 1000.0 * if seed % 2 == 0 { 1.0 } else { 0.4 },
-            anomalous: if at < 4 { at % 2 == 0 } else { draws[3 * at + 1].is_multiple_of(2 + seed % 4) },
+            anomalous: if at < 4 { at.is_multiple_of(2) } else { draws[3 * at + 1].is_multiple_of(2 + seed % 4) },
             group: if at < 4 { at.to_string() } else { (draws[3 * at + 2] % 12).to_string() },
         };
         let tiles: Vec<Scored> = (0..50).map(tile).collect();

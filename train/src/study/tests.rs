@@ -259,7 +259,7 @@ fn trial(curve: &[f64], best_epoch: Option<u64>) -> TrialRecord {
         val_auroc: curve.iter().copied().map(Some).collect(),
         tested: best_epoch.map(tested),
         stopped_by: None,
-        time: TrialTime { training_s: 1.0, inference_ms: None },
+        time: TrialTime { training_s: 1.0, features_s: None, inference_ms: None },
     }
 }
 

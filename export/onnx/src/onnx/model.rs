@@ -203,7 +203,7 @@ mod tests {
         let id = graph.constant(Constant { element: Element::F32, dims: vec![2], data: Data::Weight(weight) });
         graph.values[id].name = Some("weight".to_owned());
         graph.outputs.push(id);
-        let plan = Plan { symbols: Vec::new(), odd: false };
+        let plan = Plan { symbols: Vec::new(), odd: false, large: Vec::new() };
         OnnxModel::new(Draft { graph, plan, header: Header::default(), opset: 18 })
     }
 
