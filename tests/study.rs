@@ -257,6 +257,18 @@ fn a_study_is_checked_before_the_first_training() {
     refused("threshold=sensitivity:0.99", &words);
     let words = ["model `colour` of the study", "split test: no normal tile among its 0", "change split.fractions"];
     refused("split.fractions={train: 0.8, val: 0.2, test: 0.0}", &words);
+    let value = |key: &str, choice: &str, words: &[&str]| {
+        let place = format!("model `net` of the study: search.space.{key}: ");
+        refused(&search(&format!("{key}: {{choice: [{choice}]}}")), &[&[place.as_str()], words].concat());
+    };
+    value("training.class_weights", "null, {tumor: 2.0}", &["no tile has the label `tumor`"]);
+    value("threshold", "max_f1, 'sensitivity:0.99'", &["sensitivity:0.99", "needs at least 99", "split.fractions"]);
+    value("training.device", "flex, cuda", &["cuda"]);
+    let bank = "model: {kind: memory_bank, backbone: {name: resnet18, stages: [1], weights: random, width: 0.25}}";
+    refused(
+        &one(&format!("bank, config: {{name: b, {bank}}}")),
+        &["model `bank` of the study: model.tile.entries: 128"],
+    );
     refused(
         &one(&format!("typo, {net}, set: [training.epocs=2]")),
         &["models.typo: training.epocs=2", "did you mean `epochs`"],

@@ -215,10 +215,30 @@ pub enum Error {
         needed: usize,
     },
     /// A model of a study cannot be trained.
-    #[error("model `{model}` of the study: {cause}")]
+    #[error("model `{model}` of the study: {}", with_sources(cause))]
     OfModel {
         /// The model.
         model: String,
+        /// The cause.
+        cause: Box<Error>,
+    },
+    /// A model of a study cannot be trained with a value of the search.
+    #[error("model `{model}` of the study: search.space.{key}: {value}: {}", with_sources(cause))]
+    OfSearch {
+        /// The model.
+        model: String,
+        /// The searched key.
+        key: String,
+        /// The value.
+        value: String,
+        /// The cause.
+        cause: Box<Error>,
+    },
+    /// The training of a trial of a study failed.
+    #[error("trial `{trial}` of the study: {}", with_sources(cause))]
+    OfTrial {
+        /// The trial.
+        trial: String,
         /// The cause.
         cause: Box<Error>,
     },
@@ -309,7 +329,7 @@ impl Error {
             Self::Metrics(error) => error.fault(),
             Self::Picture(error) => error.fault(),
             Self::Lesions(error) => error.fault(),
-            Self::OfModel { cause, .. } => cause.fault(),
+            Self::OfModel { cause, .. } | Self::OfSearch { cause, .. } | Self::OfTrial { cause, .. } => cause.fault(),
             Self::Diverged { .. } | Self::FeaturesDiffer { .. } => Fault::Check,
             Self::Features { fault, .. } => *fault,
             Self::Fetch { .. } | Self::NotPublished { .. } | Self::OtherFeatures { .. } => Fault::Environment,
@@ -357,6 +377,12 @@ impl Error {
     pub(crate) fn damaged(path: &Path, file: &str, error: &serde_json::Error, advice: &str) -> Self {
         Self::run(path, format!("{file} is damaged ({}); {advice}", explain(&error.to_string())))
     }
+}
+
+/// The message of an error with those of its sources.
+fn with_sources(error: &Error) -> String {
+    let sources = std::iter::successors(std::error::Error::source(error), |error| error.source());
+    sources.fold(error.to_string(), |message, source| format!("{message}: {source}"))
 }
 
 /// A result of this crate.

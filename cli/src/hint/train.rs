@@ -39,14 +39,14 @@ pub(super) fn train(error: &kiln_train::Error) -> Option<String> {
         Error::TilesChanged { .. } => "restore the tiles, name an unchanged copy of them with --data, or train again",
         Error::OtherSplit { .. } => "resume without --split-file, or choose another folder with --out",
         Error::OtherOrder { .. } => "restore the order of the rows, or choose another folder with --out",
-        Error::OfModel { cause, .. } => match &**cause {
+        Error::OfModel { cause, .. } | Error::OfSearch { cause, .. } | Error::OfTrial { cause, .. } => match &**cause {
             Error::SplitLacks { .. } | Error::Metrics(MetricsError::FewTiles { .. }) => {
                 "assign tiles with a column `split` of the list, change split.fractions or split.folds, or set a lower rate"
             }
             Error::SeenByWeights { .. } => {
                 "write the split that the weights were trained with into the column `split` of the list, or use other weights"
             }
-            other => return train(other),
+            other => return super::hint_of(other),
         },
         Error::OtherTrials { .. } => {
             "remove their folders below trials/ to train them again, or choose another folder with --out"

@@ -41,6 +41,15 @@ pub trait ModelSettings {
         false
     }
 
+    /// Checks that `vectors` variations of normal training tiles are enough, for a model that learns in one pass.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] with the key that asks for more.
+    fn check_room(&self, vectors: usize) -> Result<()> {
+        let _ = vectors;
+        Ok(())
+    }
+
     /// Variations of each training tile that features are computed of.
     fn views(&self) -> u64 {
         1

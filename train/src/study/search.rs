@@ -116,6 +116,17 @@ pub(super) fn samples(search: &Search) -> Result<Vec<(&str, Vec<String>)>> {
     search.space.iter().map(|pair| Ok((pair.0.as_str(), of_axis(pair)?))).collect()
 }
 
+/// The values of the first trials, which do not depend on results.
+pub(super) fn independent(search: &Search) -> Result<Vec<Vec<String>>> {
+    let mut proposer = Proposer::new(search)?;
+    let propose = |_| {
+        let proposal = proposer.propose()?;
+        proposer.observe(&proposal, 0.5)?;
+        Ok(proposal.sets)
+    };
+    (0..search.trials.min(INDEPENDENT)).map(propose).collect()
+}
+
 fn failed(key: &str, error: &dyn std::fmt::Display) -> Error {
     config_error(&format!("search.space.{key}"), error.to_string())
 }

@@ -13,8 +13,8 @@ use super::folds;
 use super::held_out::{self, HeldOut};
 use super::layout::StudyLayout;
 use super::request::StudyRequest;
-use super::results::{FoldSizes, Measured, Results, SearchResult, entries};
-use super::variant::Variant;
+use super::results::{FoldSizes, Measured, Results, Role, SearchResult, entries};
+use super::variant::{self, Variant, search_name};
 use crate::config::{SubgroupKey, config_error, read_text};
 use crate::data::{self, ContentDigests, Dataset, Split, SplitPlan};
 use crate::features::FeatureBackend;
@@ -45,12 +45,14 @@ impl Setup {
         let data_path = data_path(request)?;
         let openslide = request.openslide.clone();
         let options = study.data.slides.options(study.data.micrometres_per_pixel, openslide.clone());
-        let keys = subgroup_keys(&study, variants)?;
+        let searched = variant::of_search(&study, variants)?;
+        let all: Vec<&Variant> = variants.iter().chain(&searched).collect();
+        let keys = subgroup_keys(&study, &all)?;
         let columns = SubgroupKey::columns(&keys);
         let dataset = Arc::new(Dataset::open_with_columns(&data_path, &options, &columns)?);
         require_resolution(&dataset, study.data.micrometres_per_pixel)?;
         let classes = classes(&dataset, study.data.normal_classes.as_deref())?;
-        for variant in variants {
+        for variant in &all {
             variant.check_labels(&study, &classes)?;
             variant.check_columns(&study, &dataset)?;
         }
@@ -65,22 +67,8 @@ impl Setup {
             check_same_fold(&layout, number, &dataset, plan)?;
         }
         check_baselines(&study, &dataset, &plans, &classes)?;
-        for variant in variants {
-            let config = variant.config(&study, 0)?;
-            let named = |error| variant.named(error);
-            plans.iter().try_for_each(|plan| check_splits(&config, &dataset, plan, &classes)).map_err(named)?;
-            // Finished trials need neither the weights nor the device again.
-            let unfinished = |variant: &Variant| {
-                let finished =
-                    |seed: &u64| (0..plans.len()).all(|fold| layout.trial(&variant.trial(*seed, fold)).is_file());
-                !study.seeds.iter().all(finished)
-            };
-            let is_searched = study.search.as_ref().is_some_and(|search| search.of == variant.name);
-            if unfinished(variant) || (is_searched && unfinished(&variant.tuned(&[]))) {
-                refuse_tested(&config, &dataset, &plans, &digests).map_err(named)?;
-                variant.check_machine(&study)?;
-            }
-        }
+        let split = Divided { dataset: &dataset, plans: &plans, digests: &digests, classes: &classes };
+        check_trainable(&study, &layout, variants, &searched, &split)?;
         let bootstrap = Bootstrap { resamples: study.bootstrap_resamples, seed: study.split.seed };
         let features = request.features.clone();
         Ok(Self {
@@ -158,6 +146,51 @@ impl Setup {
     }
 }
 
+/// A data set and its splits.
+struct Divided<'a> {
+    dataset: &'a Dataset,
+    plans: &'a [SplitPlan],
+    digests: &'a [ContentDigests],
+    classes: &'a Classes,
+}
+
+/// Checks that every split has the tiles that each variant needs, and before a training that its device and its weights are
+/// there. `searched` are variants of the search.
+fn check_trainable(
+    study: &StudyConfig,
+    layout: &StudyLayout,
+    variants: &[Variant],
+    searched: &[Variant],
+    split: &Divided<'_>,
+) -> Result<()> {
+    // Finished trials need neither the weights nor the device again.
+    let is_done = |variant: &Variant, seed: u64, fold: usize| layout.trial(&variant.trial(seed, fold)).is_file();
+    let unfinished = |variant: &Variant| {
+        !study.seeds.iter().all(|seed| (0..split.plans.len()).all(|fold| is_done(variant, *seed, fold)))
+    };
+    let base = study.search.as_ref().and_then(|search| variants.iter().find(|variant| variant.name == search.of));
+    let searches = base.zip(study.search.as_ref()).is_some_and(|(base, search)| {
+        let trial = |number| base.changed(search_name(&base.name, number), Role::Tuned, &[]);
+        (0..search.trials).any(|number| !is_done(&trial(number), study.seeds[0], 0)) || unfinished(&base.tuned(&[]))
+    });
+    let models = variants.iter().map(|variant| (variant, unfinished(variant)));
+    // Many values of a search have one device and one file of weights.
+    let mut checked = Vec::new();
+    for (variant, is_trained) in models.chain(searched.iter().map(|variant| (variant, searches))) {
+        let config = variant.config(study, 0)?;
+        let named = |error| variant.named(error);
+        let check = |plan: &SplitPlan| check_splits(&config, split.dataset, plan, split.classes);
+        split.plans.iter().try_for_each(check).map_err(named)?;
+        let machine = (config.training.device, config.model.settings().backbone().cloned());
+        if is_trained && !checked.contains(&machine) {
+            refuse_tested(&config, split.dataset, split.plans, split.digests).map_err(named)?;
+            variant.check_machine(study)?;
+            checked.push(machine);
+        }
+    }
+    Ok(())
+}
+
 fn data_path(request: &StudyRequest) -> Result<PathBuf> {
     let named = request.data.clone().or_else(|| request.config.data.path.clone());
     let path = named.ok_or(Error::NoData)?;
@@ -192,7 +225,7 @@ fn check_baselines(study: &StudyConfig, dataset: &Dataset, plans: &[SplitPlan], 
 }
 
 /// The keys of the study and of all variants: the list may have all of their columns.
-fn subgroup_keys(study: &StudyConfig, variants: &[Variant]) -> Result<Vec<SubgroupKey>> {
+fn subgroup_keys(study: &StudyConfig, variants: &[&Variant]) -> Result<Vec<SubgroupKey>> {
     let mut keys: Vec<SubgroupKey> = study.split.leave_one_out.iter().cloned().collect();
     for variant in variants {
         keys.extend(variant.config(study, 0)?.subgroups);

@@ -85,6 +85,9 @@ pub(super) struct Tiles<'a> {
 }
 
 /// Runs or resumes a trial, or reads its result.
+///
+/// # Errors
+/// [`Error::OfTrial`] if the training fails; [`Error::Run`] and [`Error::OtherTrials`] for a result that cannot be used.
 pub(super) fn run(
     layout: &StudyLayout,
     tiles: &Tiles<'_>,
@@ -104,8 +107,9 @@ pub(super) fn run(
         split: Some(layout.fold(spec.fold)),
         features: tiles.features.cloned(),
     };
+    let in_trial = |cause: Error| Error::OfTrial { trial: spec.id.clone(), cause: Box::new(cause) };
     let record = match train_unless_stopped(&request, observer) {
-        Ok(Outcome::Finished(run)) => finished(&run, tiles.dataset, spec)?,
+        Ok(Outcome::Finished(run)) => finished(&run, tiles.dataset, spec).map_err(in_trial)?,
         Ok(Outcome::Stopped(history)) => {
             TrialRecord { stopped_by: spec.stopping, ..record(spec, &history, features_s(&request.out)?, None, None) }
         }
@@ -114,7 +118,7 @@ pub(super) fn run(
             let history = if layout.history().is_file() { read_history(&layout)? } else { Vec::new() };
             record(spec, &history, features_s(&request.out)?, None, None)
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(in_trial(error)),
     };
     let text = serde_json::to_vec(&record).map_err(|error| Error::run(&path, error.to_string()))?;
     publish::write_file(&path, &text).map_err(Error::io(&path))?;

@@ -26,6 +26,8 @@ pub(super) struct Variant {
     pub(super) of: Option<String>,
     /// The changes.
     pub(super) changed: Vec<String>,
+    /// The key of the search and its value, if the variant stands for one value of the search.
+    searched: Option<(String, String)>,
     origin: String,
     text: String,
     sets: Vec<String>,
@@ -60,7 +62,8 @@ impl Variant {
         };
         let sets = study.set.iter().chain(&model.set).cloned().collect();
         let role = Role::Model;
-        Ok(Self { name: model.name.clone(), role, of: None, changed: model.set.clone(), origin, text, sets })
+        let (name, changed) = (model.name.clone(), model.set.clone());
+        Ok(Self { name, role, of: None, changed, searched: None, origin, text, sets })
     }
 
     /// This variant with further changes.
@@ -70,6 +73,7 @@ impl Variant {
             role,
             of: Some(self.name.clone()),
             changed: sets.to_vec(),
+            searched: None,
             origin: self.origin.clone(),
             text: self.text.clone(),
             sets: self.sets.iter().chain(sets).cloned().collect(),
@@ -89,8 +93,8 @@ impl Variant {
     /// Checks before the first trial that class weights are for labels of the data set.
     pub(super) fn check_labels(&self, study: &StudyConfig, classes: &Classes) -> Result<()> {
         let Some(weights) = self.config(study, 0)?.training.class_weights else { return Ok(()) };
-        let origin = format!("{}: training.class_weights", self.name);
-        weights.resolved(classes, &[]).map(|_| ()).map_err(|reason| config_error(&origin, reason))
+        let wrong = |reason| self.named(config_error("training.class_weights", reason));
+        weights.resolved(classes, &[]).map(|_| ()).map_err(wrong)
     }
 
     /// Checks before the first trial that the list of tiles has the columns of the subgroups. The column of held-out centres is
@@ -113,9 +117,13 @@ impl Variant {
         Ok(())
     }
 
-    /// An error with the name of this model.
+    /// An error with the name of this model, and the value of the search if it is at fault.
     pub(super) fn named(&self, error: Error) -> Error {
-        Error::OfModel { model: self.name.clone(), cause: Box::new(error) }
+        let (model, cause) = (self.name.clone(), Box::new(error));
+        match &self.searched {
+            Some((key, value)) => Error::OfSearch { model, key: key.clone(), value: value.clone(), cause },
+            None => Error::OfModel { model, cause },
+        }
     }
 
     /// The configuration of a run. Options of the study override those of the model.
@@ -241,10 +249,7 @@ fn check_search(study: &StudyConfig, search: &Search, base: &Variant) -> Result<
     for (key, values) in &samples {
         let origin = format!("search.space.{key}");
         let config = |value: &String| {
-            let set = |(other, values): &(&str, Vec<String>)| {
-                format!("{other}={}", if other == key { value } else { &values[0] })
-            };
-            let sets: Vec<String> = samples.iter().map(set).collect();
+            let sets = beside_first(&samples, key, value);
             base.changed(base.name.clone(), Role::Tuned, &sets).config(study, 0).map_err(|error| {
                 let Error::Config { reason, .. } = error else { return error };
                 config_error(&origin, format!("{value}: {reason}"))
@@ -257,6 +262,38 @@ fn check_search(study: &StudyConfig, search: &Search, base: &Variant) -> Result<
         }
     }
     Ok(())
+}
+
+/// The variants of a search that are checked before the first training: each value of each key on the unchanged model, or
+/// beside the first values of the others if it cannot be without them, and the trials whose values do not depend on results.
+pub(super) fn of_search(study: &StudyConfig, variants: &[Variant]) -> Result<Vec<Variant>> {
+    let Some(search) = &study.search else { return Ok(Vec::new()) };
+    let Some(base) = variants.iter().find(|variant| variant.name == search.of) else { return Ok(Vec::new()) };
+    let samples = search::samples(search)?;
+    let mut all = Vec::new();
+    for (key, values) in &samples {
+        for value in values {
+            let with = |sets: &[String]| Variant {
+                searched: Some(((*key).to_owned(), value.clone())),
+                ..base.changed(base.name.clone(), Role::Tuned, sets)
+            };
+            let alone = with(&[format!("{key}={value}")]);
+            let is_sound = alone.config(study, 0).is_ok();
+            all.push(if is_sound { alone } else { with(&beside_first(&samples, key, value)) });
+        }
+    }
+    for (number, sets) in search::independent(search)?.iter().enumerate() {
+        all.push(base.changed(search_name(&base.name, number), Role::Tuned, sets));
+    }
+    Ok(all)
+}
+
+/// A value of one key beside the first values of the others.
+fn beside_first(samples: &[(&str, Vec<String>)], key: &str, value: &str) -> Vec<String> {
+    let set = |(other, values): &(&str, Vec<String>)| {
+        format!("{other}={}", if *other == key { value } else { values[0].as_str() })
+    };
+    samples.iter().map(set).collect()
 }
 
 /// Name of the trial of a search with this number.

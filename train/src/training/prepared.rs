@@ -161,11 +161,16 @@ fn check_synthesis(config: &Config, classes: &Classes) -> Result<()> {
     Err(Error::Config { origin: "data.synthesis.generated".to_owned(), reason })
 }
 
-/// Refuses a split as [`check_parts`], and synthetic tiles without a label.
+/// Refuses a split as [`check_parts`], synthetic tiles without a label, and too few tiles for the vectors of the model;
+/// otherwise the error would come hours later.
 pub(crate) fn check_splits(config: &Config, dataset: &Dataset, plan: &SplitPlan, classes: &Classes) -> Result<()> {
     check_synthesis(config, classes)?;
     let learns_anomalies = config.model.has_classes() && config.data.synthesis.generated == 0.0;
-    check_parts(dataset, plan, classes, learns_anomalies, config.threshold)
+    check_parts(dataset, plan, classes, learns_anomalies, config.threshold)?;
+    let normal = learnt(dataset, plan.indices(Split::Train), classes, true).len();
+    let settings = config.model.settings();
+    let views = config.data.augmentation.as_ref().map_or(1, |_| settings.views());
+    settings.check_room(normal * views as usize)
 }
 
 /// Refuses a split that lacks normal or anomalous tiles, or has too few for the threshold; otherwise the error would come hours

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fit;
+use crate::Result;
 use crate::model::backbone::BackboneConfig;
 use crate::model::{ModelSettings, Pooling, Scores, Statistic};
 
@@ -184,6 +186,10 @@ impl ModelSettings for MemoryBankConfig {
         let patch = self.patch.as_ref().map_or(0, |bank| bank.entries) as f64;
         let dimensions: usize = self.mixtures.iter().map(|mixture| mixture.dimensions).sum();
         (tile + dimensions as f64) * self.features() as f64 + patch * self.backbone.features() as f64
+    }
+
+    fn check_room(&self, vectors: usize) -> Result<()> {
+        fit::check_rooms(self, vectors)
     }
 
     fn output_meaning(&self, output: &str, _fitted_score: bool) -> &'static str {

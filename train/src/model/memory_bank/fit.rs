@@ -16,15 +16,7 @@ pub(super) fn fitted(model: MemoryBank, config: &MemoryBankConfig, pass: &mut On
     let OnePass { loader, views, seed, device, .. } = *pass;
     let (rows, of_each) =
         (loader.tiles() * views as usize, config.patch.as_ref().map_or(0, |patch| patch.of_each_tile));
-    if let Some(bank) = &config.tile {
-        check_room("tile", bank.entries, rows)?;
-    }
-    if let Some(bank) = &config.patch {
-        check_room("patch", bank.entries, rows * of_each)?;
-    }
-    for (at, mixture) in config.mixtures.iter().enumerate() {
-        fit_mixture::check_room(at, mixture, rows)?;
-    }
+    check_rooms(config, rows)?;
     let (whole, features) = (config.features(), config.backbone.features());
     let (mut tiles, mut patches) = (Vec::new(), Vec::new());
     let (mut done, all) = (0, rows);
@@ -65,6 +57,17 @@ fn chosen(parts: &[f32], width: usize, count: usize, rng: &mut impl rand::Rng) -
 
 /// Vectors that a bank needs at least: the score is in units of their distances.
 const LEAST_VECTORS: usize = 2;
+
+/// Refuses banks and mixtures that need more vectors than `rows` variations of normal training tiles give.
+pub(super) fn check_rooms(config: &MemoryBankConfig, rows: usize) -> Result<()> {
+    if let Some(bank) = &config.tile {
+        check_room("tile", bank.entries, rows)?;
+    }
+    if let Some(bank) = &config.patch {
+        check_room("patch", bank.entries, rows * bank.of_each_tile)?;
+    }
+    config.mixtures.iter().enumerate().try_for_each(|(at, mixture)| fit_mixture::check_room(at, mixture, rows))
+}
 
 /// Refuses a bank of more vectors than there are, before the first one is computed.
 fn check_room(name: &str, entries: usize, vectors: usize) -> Result<()> {

@@ -6,9 +6,7 @@ use ndarray_of_linfa::{Array1, Array2, ArrayView1, Axis};
 /// The mean of vectors of `features` values each, and their differences from it, `[n, features]`.
 pub(super) fn centred(values: Vec<f64>, features: usize) -> std::result::Result<(Array1<f64>, Array2<f64>), String> {
     if values.iter().any(|value| !value.is_finite()) {
-        return Err(
-            "the backbone gives a normal training tile a value that is not finite; check its weights".to_owned()
-        );
+        return Err("the backbone gives values that are not finite; check its weights".to_owned());
     }
     let vectors =
         Array2::from_shape_vec([values.len() / features, features], values).map_err(|error| error.to_string())?;
