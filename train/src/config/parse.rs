@@ -9,6 +9,7 @@ use serde_yaml::{Mapping, Value};
 
 use super::labels::Labelled;
 use super::message::explain;
+use super::spelled::Spelled;
 use super::value::config_error;
 use super::{Config, limits};
 use crate::{Error, Result};
@@ -88,6 +89,7 @@ fn parse_yaml_with<T: DeserializeOwned>(
         let document = serde_yaml::from_str(text).map_err(located)?;
         return problem(&document).map_or(Ok(document), |problem| Err(config_error(origin, problem)));
     }
+    let value = serde_yaml::from_str(text).map_or(value, |Spelled(spelled)| spelled);
     let file = File { value, labels: serde_yaml::from_str(text).ok() };
     let read = |sets: &[&String]| file.changed(sets, source, &problem);
     let all: Vec<&String> = sets.iter().collect();
@@ -233,6 +235,7 @@ fn apply(root: &mut Value, set: &str, source: &str) -> Result<()> {
         return Err(config_error(source, format!("a key of more than {} parts", limits::MAX_DEPTH)));
     }
     let value: Value = serde_yaml::from_str(text).map_err(|error| config_error(&origin, error.to_string()))?;
+    let value = serde_yaml::from_str(text).map_or(value, |Spelled(spelled)| spelled);
     let mut place = &mut *root;
     for part in key.split('.') {
         if place.is_null() {

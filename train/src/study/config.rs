@@ -4,12 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use kiln_tile::SizePolicy;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_yaml::Value;
 
 use super::layout::MOST_FOLDS;
 use crate::Result;
 use crate::baseline::BaselineKind;
-use crate::config::{SlideConfig, SplitConfig, SubgroupKey, labels_problem, parse_yaml, read_text, resolution_problem};
+use crate::config::{
+    SlideConfig, Spelled, SplitConfig, SubgroupKey, labels_problem, parse_yaml, read_text, resolution_problem,
+    spelled_list,
+};
 use crate::metrics::ThresholdRule;
 
 /// The configuration of a study.
@@ -123,13 +128,26 @@ pub struct StudyModel {
 }
 
 /// The source of a model's configuration.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "`config` must be the path of a YAML file or a configuration, {name: ..., model: {...}}")]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum ConfigSource {
     /// A file, relative to the study's file.
     File(PathBuf),
     /// A mapping in the study's file.
     Inline(serde_yaml::Mapping),
+}
+
+impl<'de> Deserialize<'de> for ConfigSource {
+    /// By hand, because an untagged enum reads a label as YAML types it.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Spelled::deserialize(deserializer)?.0 {
+            Value::String(path) => Ok(Self::File(path.into())),
+            Value::Mapping(mapping) => Ok(Self::Inline(mapping)),
+            _ => Err(D::Error::custom(
+                "`config` must be the path of a YAML file or a configuration, {name: ..., model: {...}}",
+            )),
+        }
+    }
 }
 
 /// Ablations of a model: components that are removed or changed, one at a time.
@@ -196,8 +214,8 @@ pub struct Parameter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<[f64; 2]>,
     /// One of these values.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub choice: Option<Vec<serde_yaml::Value>>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "spelled_list")]
+    pub choice: Option<Vec<Value>>,
 }
 
 /// The median rule (Golovin et al., KDD 2017): a trial stops when its best validation AUROC is below the median of the

@@ -8,11 +8,12 @@ use super::layout::StudyLayout;
 use super::run::best_of;
 use super::search::{Proposer, should_continue};
 use super::trial::{Tested, TrialRecord, TrialSpec, TrialTime, refuse_stale};
-use super::variant::Variant;
+use super::variant::{Variant, of_search};
 use super::{Role, Stopping, folds};
 use crate::Config;
 use crate::config::SubgroupKey;
 use crate::data::{ContentDigests, Dataset, Entry, Split};
+use crate::model::Classes;
 use crate::picture::EpochRecord;
 
 const SMALL: &str = "
@@ -120,6 +121,32 @@ fn every_form_of_a_model_is_a_configuration_that_the_study_has_the_last_word_on(
     let wrong = StudyConfig { set: vec!["threshold=best".to_owned()], ..wrong };
     let message = Variant::all(&wrong, &PathBuf::from(".")).unwrap()[0].config(&wrong, 1).unwrap_err().to_string();
     assert!(message.starts_with("models.net: threshold=best: threshold: unknown threshold rule"), "{message}");
+}
+
+#[test]
+fn labels_of_an_inline_configuration_and_of_choices_keep_their_spelling() {
+    let weights = "{01: 1.0, 1e3: 2.0, true: 3.0}";
+    let text = SMALL
+        .replace(
+            "head: pooled, filters: [4]}}",
+            &format!("head: pooled, filters: [4]}}, training: {{class_weights: {weights}}}}}"),
+        )
+        .replace("space:\n", &format!("space:\n    training.class_weights: {{choice: [null, {weights}]}}\n"));
+    let labels = ["01", "1e3", "true"].map(str::to_owned);
+    let classes = Classes { names: labels.to_vec(), normal: 1 };
+    for sets in [&[][..], &["seeds=[3]"]] {
+        let study = StudyConfig::parse(&text, "small.yaml", &owned(sets)).unwrap();
+        let variants = Variant::all(&study, &PathBuf::from(".")).unwrap();
+        for variant in variants.iter().chain(&of_search(&study, &variants).unwrap()) {
+            let config = variant.config(&study, 1).unwrap();
+            let Some(weights) = config.training.class_weights else { continue };
+            assert_eq!(weights.resolved(&classes, &[]).unwrap(), [1.0, 2.0, 3.0]);
+        }
+        let chosen = of_search(&study, &variants).unwrap();
+        let weighted =
+            |variant: &&Variant| variant.changed.iter().any(|set| set.contains(r#"{"01":1.0,"1e3":2.0,"true":3.0}"#));
+        assert!(chosen.iter().filter(weighted).count() > 0, "{:?}", chosen[0].changed);
+    }
 }
 
 /// Tiles by label and group, without files.
