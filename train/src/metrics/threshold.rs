@@ -193,7 +193,7 @@ impl<'de> Visitor<'de> for RuleVisitor {
     type Value = ThresholdRule;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a threshold rule, such as max_f1")
+        formatter.write_str("a threshold rule (the rules are max_f1, youden, sensitivity:RATE and specificity:RATE)")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<ThresholdRule, E> {

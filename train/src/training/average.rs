@@ -115,8 +115,10 @@ mod tests {
             average.add(&at(value), steps);
             let keep = (steps as f32 / (steps as f32 + 9.0)).min(0.5);
             expected = keep * expected + (1.0 - keep) * value;
-            let found = weights(&average.applied(zoo.valid()));
-            assert!(!found.is_empty() && found.iter().all(|value| (value - expected).abs() < 1e-6), "{found:?}");
+            // The running figures of the normalisation, two of each kind, do not learn.
+            let found = weights(&average.applied(at(value).valid()));
+            let (learn, rest): (Vec<f32>, Vec<f32>) = found.iter().partition(|found| (*found - expected).abs() < 1e-6);
+            assert!(learn.len() > 50 && rest.len() == 4 && rest.iter().all(|found| *found == value), "{found:?}");
         }
     }
 
