@@ -150,7 +150,7 @@ fn features_by_burn(reason: &kiln_train::Error) -> String {
     format!("burn computes the frozen backbone's features, which is slower than ONNX Runtime: {reason}{hint}")
 }
 
-/// What a training or a study says without its cache of features.
+/// The line about a cache of features that cannot be written.
 pub(crate) fn no_feature_cache(reason: &kiln_train::Error) -> String {
     format!(
         "the cache of features cannot be written, so the next training computes them again ({}); KILN_CACHE moves it",

@@ -22,7 +22,7 @@ const BURN: &str = "burn ";
 pub(crate) struct FeatureChoice {
     burn: BurnExtractor,
     other: Option<Other>,
-    /// The cache could not be written, which was said once.
+    /// Writing the cache failed, and the observer has the event.
     pub(super) is_uncached: bool,
 }
 

@@ -184,17 +184,12 @@ impl Cached {
     }
 }
 
-/// Key in a cache file: SHA-256 over the names and the bytes of all vectors, by name.
+/// Key in a cache file: SHA-256 over the names of all vectors and the SHA-256 of their bytes, by name.
 const DIGEST: &str = "sha256";
 
-fn digest<'a>(rows: impl Iterator<Item = (&'a String, &'a Vec<u8>)>) -> String {
-    let mut all = Vec::new();
-    for (name, bytes) in rows {
-        all.extend_from_slice(name.as_bytes());
-        all.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-        all.extend_from_slice(bytes);
-    }
-    sha256_hex(&all)
+fn digest<'a>(rows: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
+    let lines: String = rows.map(|(name, bytes)| format!("{name} {}\n", sha256_hex(bytes))).collect();
+    sha256_hex(lines.as_bytes())
 }
 
 /// Vectors by name; none if the file is missing or damaged, which its digest shows.
@@ -203,9 +198,8 @@ fn read(file: &Path) -> Cached {
     let Ok(tensors) = SafeTensors::deserialize(&bytes) else { return Cached::default() };
     let notes = SafeTensors::read_metadata(&bytes).ok().and_then(|(_, header)| header.metadata().clone());
     let notes = notes.unwrap_or_default();
-    let all: BTreeMap<String, Vec<u8>> =
-        tensors.iter().map(|(name, tensor)| (name.to_owned(), tensor.data().to_vec())).collect();
-    if notes.get(DIGEST) != Some(&digest(all.iter())) {
+    let by_name: BTreeMap<&str, TensorView<'_>> = tensors.iter().collect();
+    if notes.get(DIGEST) != Some(&digest(by_name.iter().map(|(name, tensor)| (*name, tensor.data())))) {
         return Cached::default();
     }
     let seconds = || notes.get(SECONDS)?.parse::<f64>().ok();
@@ -226,7 +220,10 @@ fn write(file: &Path, cached: &Cached) -> Result<()> {
         .iter()
         .map(|(name, row)| (name, row.iter().flat_map(|value| value.to_le_bytes()).collect()))
         .collect();
-    let mut notes = HashMap::from([(DIGEST.to_owned(), digest(bytes.iter().map(|(name, bytes)| (*name, bytes))))]);
+    let mut notes = HashMap::from([(
+        DIGEST.to_owned(),
+        digest(bytes.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()))),
+    )]);
     let views =
         bytes.iter().map(|(name, bytes)| Ok((*name, TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes)?)));
     let views = views.collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?;

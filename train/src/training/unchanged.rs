@@ -12,7 +12,7 @@ impl Run {
     /// Refuses tiles whose files, labels or groups have changed since the training. Every file is read, and none
     /// decoded.
     ///
-    /// Where some files are missing, because training tiles were not kept, the digest of the data set cannot be computed.
+    /// Without some of the files, such as training tiles that were not kept, the digest of the data set cannot be computed.
     /// Then no test tile may be one that the run has seen, and every validation tile must be one. A run of an older Kiln
     /// has no list of these and passes.
     ///
